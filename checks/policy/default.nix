@@ -1,0 +1,72 @@
+# Cases for the policy library: a list of what is not as it should be, empty when all is well.
+#
+#   nix-instantiate --eval --strict checks/policy
+let
+  evaluate = arguments: import ../../modules/policy/evaluate.nix ({ root = ./house; } // arguments);
+  report = (evaluate { }).report;
+  settled = report.sites.settled;
+  policy = settled.appliances.desk.policy;
+
+  lib = import ../../modules/policy/lib.nix { root = ./.; };
+  writ = import ../../modules/policy/default.nix { inherit lib; };
+  codes = item: map (f: "${f.code} ${builtins.concatStringsSep "." f.path}") item.findings;
+
+  line = f: "${f.code} ${if f.at == null then "-" else "${f.at.file}:${toString f.at.line}"} ${builtins.concatStringsSep "." f.path}";
+  sorted = builtins.sort builtins.lessThan;
+  differences = what: expected: actual:
+    map (x: "${what}: missing: ${x}") (builtins.filter (x: !(builtins.elem x actual)) expected)
+    ++ map (x: "${what}: not expected: ${x}") (builtins.filter (x: !(builtins.elem x expected)) actual);
+  equal = what: expected: actual:
+    if expected == actual then [ ]
+    else [ "${what}: expected ${builtins.toJSON expected}, got ${builtins.toJSON actual}" ];
+
+  good = {
+    title = "T";
+    probe.file = { path = "/x"; };
+    expect.mode.eq = "0644";
+  };
+in
+# Findings, with their places.
+differences "tree" (import ./expected.nix).tree (map line report.findings)
+++ differences "site" (import ./expected.nix).mistaken (map line report.sites.mistaken.findings)
+++ differences "appliance" (import ./expected.nix).desk (map line report.sites.mistaken.appliances.desk.findings)
+++ differences "settled" [ ] (map line (settled.findings ++ settled.appliances.desk.findings))
+++ differences "one mistake for one missing baseline" [ "unknown-name hosts/unknown/site.nix:5 baselines.gamma" ]
+  (map line (report.sites.unknown.findings ++ report.sites.unknown.appliances.desk.findings))
+++ equal "broken checks" [ "bare" "float" "raw" "typo" ] (sorted report.broken.checks)
+
+# Composition.
+++ equal "the stricter bound wins" { ge = 1; lt = 100; } policy.checks.age.expect.size_bytes
+++ equal "and a note says so" [ [ { le = 7200; } { lt = 100; } ] ] (map (n: [ n.dropped n.kept ]) settled.merged)
+++ equal "a preference is added" { exists.eq = true; } policy.checks.age.prefer
+++ equal "an override settles" "0600" policy.checks.age.expect.mode.eq
+++ equal "and is recorded" [ [ "0600" "the narrower of the two" 9 ] ]
+  (map (o: [ o.value o.reason o.declared_at.line ]) settled.overrides)
+++ equal "controls join" [ "age" "mode" "own" ] policy.controls."A.1".checks
+++ equal "severity comes from the controls" "high" policy.checks.own.severity
+++ equal "declared_at" { file = "hosts/settled/desk/policy.nix"; line = 3; } policy.checks.own.declared_at
+++ equal "a secret is a name" { secret = "s"; } (builtins.head policy.runbooks."RB-ONE-001".steps).parameters.password
+++ equal "only runbooks in use" [ "RB-ONE-001" ] (builtins.attrNames policy.runbooks)
+++ equal "rules_version"
+  "sha256:${builtins.hashString "sha256" (builtins.toJSON { inherit (policy) rules runbooks; })}"
+  policy.rules_version
+
+# Excluding a file makes the report partial, and drops what only that file could answer.
+++ equal "partial" [ true [ ] ]
+  (let r = (evaluate { exclude = ''["baselines/beta/default.nix"]''; }).report;
+  in [ r.partial (builtins.filter (f: f.code == "unknown-name") r.sites.settled.findings) ])
+
+# Constructors never throw, whatever they are given.
+++ equal "a check from a string" [ "wrong-type " ] (codes (writ.check "x"))
+++ equal "a good check" [ ] (codes (writ.check good))
+++ equal "two probes" [ "wrong-type probe" ] (codes (writ.check (good // { probe = { a = { }; b = { }; }; })))
+++ equal "an unknown operator" [ "unknown-operator expect.mode.equals" ] (codes (writ.check (good // { expect.mode.equals = 1; })))
+++ equal "inside any" [ "unknown-operator expect.any.0.mode.is" ] (codes (writ.check (good // { expect.any = [ { mode.is = 1; } ]; })))
+++ equal "a function as a value" [ "wrong-type expect.mode.eq" ] (codes (writ.check (good // { expect.mode.eq = x: x; })))
+++ equal "an empty predicate" [ "wrong-type expect" ] (codes (writ.check (good // { expect = { }; })))
+++ equal "a wrong secret" [ "wrong-type probe.file.path" ] (codes (writ.check (good // { probe.file.path = writ.secret 5; })))
+++ equal "a partial control" [ "control-not_assessed not_assessed" ]
+  (codes (writ.control { title = "T"; coverage = "partial"; checks = [ "x" ]; }))
+++ equal "a procedural control" [ "control-procedure procedure" ] (codes (writ.control { title = "T"; coverage = "procedural"; }))
+++ equal "units" [ 93600 1800 7776000 ] [ (writ.hours 26) (writ.minutes 30) (writ.days 90) ]
+++ equal "a digest" "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" (writ.digest "abc")

@@ -1,0 +1,11 @@
+# Baseline alpha.
+{ writ, ... }: writ.baseline {
+  title = "Alpha";
+  version = "1";
+  files = [ ./one.nix ./two.nix ];
+  settings = {
+    sla = { critical = "15m"; high = "1h"; medium = "4h"; low = "24h"; };
+    escalation.l1_failures = { critical = 3; high = 2; medium = 3; low = 3; };
+    retention = { evidence = "6y"; logs = "365d"; };
+  };
+}

@@ -1,0 +1,5 @@
+# One family.
+{
+  families.one = ./one.nix;
+  runbooks = [ ./runbooks/one.nix ];
+}

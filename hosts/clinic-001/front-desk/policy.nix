@@ -1,0 +1,67 @@
+# The appliance behind the front desk: it runs the connector to the electronic health record.
+{ writ, ... }:
+let
+  texts = import ../../../baselines/hipaa/texts.nix { };
+
+  # The connector listens on this machine only. These two lines are what a release usually changes.
+  pollSeconds = 30;
+  command = "httpd -f -p 127.0.0.1:8104 -h /var/lib/ehr/www";
+
+  connectorConf = ''
+    # Managed: changes made here are undone and recorded.
+    endpoint = "https://ehr.example/hl7"
+    poll_seconds = ${toString pollSeconds}
+  '';
+
+  # Written exactly as `nft -s list ruleset` prints it, so that its digest is the expected one.
+  ruleset = import ./ruleset.nix;
+in
+writ.appliance {
+  system_type = "x86_64-linux";
+  rule_families = [ "certificates" "ehr" "firewall" "system" ];
+
+  checks."ehr.connector-config" = writ.check {
+    title = "The connector's configuration is the released one, closed to others";
+    probe.file = { path = "/etc/ehr/connector.conf"; };
+    expect = {
+      mode.eq = "0640";
+      owner.eq = "root";
+      group.eq = "root";
+      sha256.eq = writ.digest connectorConf;
+    };
+    every = "1m";
+    severity = "high";
+    controls = [ "164.312(a)(1)" "164.312(c)(1)" ];
+  };
+
+  checks."ehr.connector-service" = writ.check {
+    title = "The connector runs";
+    probe.systemd_unit = { unit = "ehr-connector.service"; };
+    expect.active_state.eq = "active";
+    every = "30s";
+    severity = "critical";
+    controls = [ "164.308(a)(7)(i)" ];
+  };
+
+  overrides = {
+    checks."access.firewall".expect.ruleset_sha256.eq = writ.override {
+      value = writ.digest ruleset;
+      reason = "The ruleset of this appliance is part of its system and known to the letter.";
+    };
+    checks."transmission.certificate".probe.tls_certificate.path = writ.override {
+      value = "/var/lib/ehr/tls/server.crt";
+      reason = "The connector keeps its certificate beside its other state.";
+    };
+    # Not `system.generation`: until probation is over, the profile still names the previous system.
+    settings.probation.checks = writ.override {
+      value = [ "access.firewall" "ehr.connector-config" "ehr.connector-service" ];
+      reason = "What patients would notice first when a release is bad.";
+    };
+  };
+
+  # For system.nix: no part of the policy.
+  system = {
+    inherit connectorConf command ruleset;
+    inherit (texts) banner journald;
+  };
+}

@@ -1,0 +1,20 @@
+# writ.appliance { … }: what one appliance adds to its site. `system` is free data for its system.nix and is no part of
+# the policy.
+{ types, record }:
+record {
+  kind = "appliance";
+  fields = {
+    system_type = {
+      type = types.oneOf [ "x86_64-linux" "aarch64-linux" ];
+      default = "x86_64-linux";
+    };
+    # Beside the site's own.
+    rule_families = { type = types.listOf types.text; default = [ ]; fallback = [ ]; };
+    checks = { type = types.anything; default = { }; };
+    rules = { type = types.anything; default = { }; };
+    runbooks = { type = types.anything; default = { }; };
+    exceptions = { type = types.anything; default = { }; };
+    overrides = { type = types.anything; default = { }; };
+    system = { type = types.anything; default = { }; };
+  };
+}

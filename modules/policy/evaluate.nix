@@ -1,0 +1,75 @@
+# The entry: evaluates a tree of baselines, rules and hosts to policies and findings, with nothing but builtins.
+#
+#   nix-instantiate --eval --strict --json modules/policy/evaluate.nix --arg root ./. -A report
+#
+# Attributes
+#   report     { sites.<site> = { title, file, excluded, findings, merged, overrides, broken,
+#                  appliances.<appliance> = { policy, public_key, system_type, excluded, findings, overrides, broken } };
+#                findings, known, broken, partial }
+#              `policy` is the policy document, or null when the findings left nothing to compose. `findings` are data
+#              (see lib.nix); any of severity "error" makes the tree unfit for release. `broken` names items that were
+#              left out because they could not be used: a reference to one is no second mistake. `known` lists valid
+#              names for "did you mean". `overrides` and `merged` say what differs from the baselines, and why.
+#   policies   policies.<site>.<appliance>: the policy documents alone
+#   systems    systems.<site>.<appliance>: a derivation, or null; to build one: nix-build … -A systems.<site>.<appliance>
+#   files      every policy file, relative to the root; evaluates none of them
+#   forced     the files named by `only`, each evaluated on its own
+#
+# Arguments
+#   root       the tree, a path
+#   exclude    JSON list of files to treat as not there:      --argstr exclude '["baselines/hipaa/technical.nix"]'
+#   only       JSON list of files for `forced`:               --argstr only '["hosts/clinic-001/site.nix"]'
+#   sites      JSON list of sites to evaluate, or null: all:  --argstr sites '["clinic-001"]'
+#
+# When Nix itself fails (a syntax error, an undefined variable, `writ.contol`), the run ends at that first error, and
+# the rest is found like this:
+#   1. The file is the one of `files` that Nix's message names, "at <root>/<file>:<line>:<column>".
+#   2. If it names none, halve `files`: `-A forced --argstr only '[…]'` fails for a set that holds a broken file.
+#   3. Report Nix's message for that file, add the file to `exclude`, and run `-A report` again, until it succeeds.
+# A run failed if its exit status says so: Nix prints the JSON up to the error. With `exclude` the report says `partial = true`: references to names that nobody knows are then no findings, because
+# the excluded file may declare them. A file that fails again after it was excluded is imported by another one: use 2.
+{ root, exclude ? "[]", only ? "[]", sites ? "null" }:
+let
+  lib = import ./lib.nix { inherit root; };
+  writ = import ./default.nix { inherit lib; };
+  types = import ./types.nix { inherit lib; };
+  settings = import ./settings.nix { inherit types; };
+  collect = import ./collect.nix { inherit lib; };
+  tree = import ./tree.nix { inherit root lib writ collect; exclude = builtins.fromJSON exclude; };
+  merge = import ./merge.nix { inherit lib; };
+  overrides = import ./overrides.nix { inherit lib writ settings; };
+  publicKey = import ./key.nix { inherit root lib; };
+  composeAppliance = import ./compose-appliance.nix { inherit lib tree collect overrides publicKey; };
+  composeSite = import ./compose-site.nix { inherit lib tree collect merge overrides composeAppliance; };
+
+  chosen = builtins.fromJSON sites;
+  selected = if chosen == null then tree.sites else builtins.intersectAttrs (lib.setOf chosen) tree.sites;
+  composed = builtins.mapAttrs (name: _: composeSite name) selected;
+
+  ids = kind: lib.unique (builtins.concatMap (b: builtins.attrNames b.${kind}) (builtins.attrValues tree.baselines));
+in
+{
+  inherit (tree) files;
+  forced = map tree.force (builtins.fromJSON only);
+
+  policies = builtins.mapAttrs (_: site: builtins.mapAttrs (_: a: a.policy) site.appliances) composed;
+
+  report = {
+    sites = builtins.mapAttrs (_: site: site.report) composed;
+    inherit (tree) findings broken partial;
+    known = {
+      controls = ids "controls";
+      checks = ids "checks";
+      rules = builtins.concatMap builtins.attrNames (builtins.attrValues tree.families);
+      runbooks = builtins.attrNames tree.runbooks;
+      families = builtins.attrNames tree.families;
+      baselines = builtins.mapAttrs (_: b: b.version) tree.baselines;
+    };
+  };
+
+  systems = builtins.mapAttrs
+    (site: value: builtins.mapAttrs
+      (name: appliance: import ./system.nix { inherit root lib writ site name appliance; })
+      value.appliances)
+    composed;
+}

@@ -1,0 +1,130 @@
+# Overrides by key. The tree below `overrides` has writ.override at its leaves; the way to a leaf is the address of the
+# value it changes. A changed item goes through its constructor again, so an override cannot smuggle in a wrong type.
+{ lib, writ, settings }:
+let
+  inherit (lib) finding positionOf tag quoted;
+
+  constructors = { controls = writ.control; checks = writ.check; rules = writ.rule; runbooks = writ.runbook; };
+  sections = builtins.attrNames constructors ++ [ "settings" ];
+
+  # All leaves: [ { path, at, item } ]
+  leaves = path: at: tree:
+    if tag tree != null || !builtins.isAttrs tree then [ { inherit path at; item = tree; } ]
+    else builtins.concatMap
+      (name:
+        let here = positionOf name tree;
+        in leaves (path ++ [ name ]) (if here == null then at else here) tree.${name})
+      (builtins.attrNames tree);
+
+  assign = value: path: new:
+    if path == [ ] then new
+    else
+      let key = builtins.head path;
+      in value // { ${key} = assign (value.${key} or { }) (builtins.tail path) new; };
+
+  # The keys of `path` lead through attribute sets only, and the first of them exists.
+  reachable = value: path:
+    path == [ ] || (builtins.isAttrs value
+      && (!(value ? ${builtins.head path}) || builtins.length path == 1 || reachable value.${builtins.head path} (builtins.tail path)));
+  lookup = value: path:
+    if path == [ ] then value
+    else if builtins.isAttrs value && value ? ${builtins.head path} then lookup value.${builtins.head path} (builtins.tail path)
+    else null;
+
+  problem = leaf: attributes: [ (finding ({ inherit (leaf) at; path = [ "overrides" ] ++ leaf.path; } // attributes)) ];
+
+  # One leaf applied to `state` = { controls, checks, rules, runbooks, settings, findings, applied }.
+  applyLeaf = mayBeMissing: state: leaf:
+    let
+      kind = builtins.head leaf.path;
+      isSettings = kind == "settings";
+      id = builtins.elemAt leaf.path 1;
+      depth = builtins.length leaf.path;
+      address = if isSettings then builtins.tail leaf.path else builtins.tail (builtins.tail leaf.path);
+      subject = if isSettings then state.settings else builtins.removeAttrs state.${kind}.${id}.value [ "declared_at" ];
+      override = leaf.item.value;
+      refuse = attributes: state // { findings = state.findings ++ problem leaf attributes; };
+      field = builtins.head address;
+      changed = assign subject address override.value;
+      placed = prefixPath: map (f: f // { inherit (leaf) at; path = prefixPath ++ f.path; });
+      done = rest: state // rest // {
+        applied = state.applied ++ [
+          {
+            inherit (leaf) path;
+            inherit (override) value reason;
+            replaced = lookup subject address;
+            declared_at = leaf.at;
+          }
+        ];
+      };
+    in
+    if leaf.path == [ ] || !(builtins.elem kind sections) then refuse {
+      code = "unknown-field";
+      message = if leaf.path == [ ] then "\"overrides\" is ${lib.describe leaf.item}" else "there is no section \"${kind}\" to override";
+      given = if leaf.path == [ ] then null else kind;
+      known = sections;
+      expected = "one of ${quoted sections}";
+    }
+    else if tag leaf.item != "override" then refuse {
+      code = "not-an-override";
+      message = if tag leaf.item == "invalid" then leaf.item.message else "a bare value stands where an override belongs";
+      expected = "writ.override { value = …; reason = \"…\"; }";
+    }
+    else if override == null || leaf.item.findings != [ ] then state // {
+      findings = state.findings ++ lib.within ([ "overrides" ] ++ leaf.path) leaf.at leaf.item.findings;
+    }
+    else if depth < (if isSettings then 2 else 3) then refuse {
+      code = "override-too-wide";
+      message = "an override changes one value, never a whole item";
+      expected = "a longer path, such as overrides.checks.\"…\".expect.….le";
+    }
+    else if !isSettings && !(state.${kind} ? ${id}) && mayBeMissing kind id then state
+    else if !isSettings && !(state.${kind} ? ${id}) then refuse {
+      code = "unknown-name";
+      message = "nothing here is called ${kind}.\"${id}\"";
+      given = id;
+      known = builtins.attrNames state.${kind};
+      expected = "the id of one of the ${kind} that apply here";
+    }
+    else if !(subject ? ${field}) then refuse {
+      code = "unknown-field";
+      message = "${if isSettings then "the settings have" else "${kind}.\"${id}\" has"} no field \"${field}\"";
+      given = field;
+      known = builtins.attrNames subject;
+      expected = "one of ${quoted (builtins.attrNames subject)}";
+    }
+    else if !(reachable subject address) then refuse {
+      code = "override-path";
+      message = "this path leads through a value that has no keys";
+      expected = "a path that ends at ${kind}….${field}";
+    }
+    else if isSettings then
+      let result = settings.whole { inherit (leaf) at; path = [ "overrides" "settings" ]; } changed;
+      in if result.ok then done { settings = changed; }
+      else state // { findings = state.findings ++ map (f: f // { inherit (leaf) at; }) result.findings; }
+    else
+      let result = constructors.${kind} changed;
+      in if result.findings == [ ] then done {
+        ${kind} = state.${kind} // {
+          ${id} = state.${kind}.${id} // {
+            value = result.value // { inherit (state.${kind}.${id}.value) declared_at; };
+          };
+        };
+      }
+      else state // { findings = state.findings ++ placed [ "overrides" kind id ] result.findings; };
+in
+{
+  # Applies `tree` (written at `at`) to { controls, checks, rules, runbooks, settings }. An item that is not there, and
+  # for which `mayBeMissing kind id` holds, was reported elsewhere.
+  apply = { tree, at, subject, mayBeMissing }:
+    if tree == { } then subject // { findings = [ ]; applied = [ ]; }
+    else builtins.foldl' (applyLeaf mayBeMissing) (subject // { findings = [ ]; applied = [ ]; }) (leaves [ ] at tree);
+
+  # The paths that `tree` sets, whether or not they exist.
+  paths = tree: if tree == { } then [ ] else map (leaf: leaf.path) (leaves [ ] null tree);
+
+  # What is wrong with `tree` whatever it applies to.
+  shape = { tree, at }: builtins.concatMap
+    (leaf: if tag leaf.item == "override" then lib.within ([ "overrides" ] ++ leaf.path) leaf.at leaf.item.findings else [ ])
+    (leaves [ ] at tree);
+}

@@ -1,0 +1,20 @@
+# writ.site { … }: who must obey, what applies there, and who may accept risks.
+{ types, settings, record }:
+record {
+  kind = "site";
+  essential = [ "baselines" ];
+  fields = {
+    title = { type = types.text; fallback = ""; about = "the name of the site"; };
+    time_zone = {
+      type = types.plain { expected = "a time zone such as \"America/New_York\""; test = v: builtins.isString v && builtins.match "[A-Za-z]+(/[A-Za-z0-9_+-]+)*" v != null; };
+      fallback = "Etc/UTC";
+      about = "a time zone such as \"America/New_York\"";
+    };
+    baselines = { type = types.asWritten (types.attrsOf types.text); about = "baselines and their versions, such as baselines.hipaa = \"2026.1\""; };
+    rule_families = { type = types.listOf types.text; default = [ ]; fallback = [ ]; };
+    approvers = { type = types.nonEmptyListOf types.text; fallback = [ ]; about = "who may approve exceptions"; };
+    contacts = { type = types.nonEmptyListOf types.text; fallback = [ ]; about = "whom an escalation reaches"; };
+    exceptions = { type = types.anything; default = { }; };
+    overrides = { type = types.anything; default = { }; };
+  } // settings.operational;
+}

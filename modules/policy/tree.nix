@@ -1,0 +1,198 @@
+# Reading the tree: which files there are, and what each says by itself. Nothing here depends on another file's content,
+# except that a list (baselines/default.nix and the like) names the files below it.
+{ root, lib, writ, collect, exclude }:
+let
+  inherit (lib) finding;
+  excluded = lib.setOf exclude;
+  isExcluded = file: excluded ? ${file};
+  exists = file: builtins.pathExists (root + "/${file}");
+  subfolders = folder:
+    if !exists folder then [ ]
+    else
+      let entries = builtins.readDir (root + "/${folder}");
+      in builtins.filter (name: entries.${name} == "directory") (builtins.attrNames entries);
+
+  load = file:
+    let content = import (root + "/${file}");
+    in if builtins.isFunction content then content { inherit writ; } else content;
+
+  nixFilesBelow = folder:
+    if !exists folder then [ ]
+    else
+      let entries = builtins.readDir (root + "/${folder}");
+      in builtins.concatMap
+        (name:
+          if entries.${name} == "directory" then nixFilesBelow "${folder}/${name}"
+          else if isNixFile name then [ "${folder}/${name}" ]
+          else [ ])
+        (builtins.attrNames entries);
+
+  # The path of a Nix path value, relative to the root; a folder stands for its default.nix.
+  fileOf = path: lib.relative (toString path);
+
+  placeOf = file: { inherit file; line = 1; column = 1; };
+
+  # A module file as { items, findings }.
+  module = allowed: file:
+    if isExcluded file then { items = [ ]; findings = [ ]; }
+    else if !exists file then {
+      items = [ ];
+      findings = [ (finding { code = "missing-file"; message = "${file} is listed, but there is no such file"; }) ];
+    }
+    else
+      let read = collect.module { inherit allowed; content = load file; };
+      in read // { findings = lib.within [ ] (placeOf file) read.findings; };
+
+  # What a file that holds one constructed value says: { value, findings }.
+  single = constructor: file:
+    if isExcluded file then { value = null; findings = [ ]; placeOf = _: null; at = placeOf file; }
+    else
+      let
+        content = load file;
+        at = if content.position or null == null then placeOf file else content.position;
+      in
+      if lib.tag content == constructor then {
+        inherit (content) value placeOf;
+        inherit at;
+        findings = lib.within [ ] at content.findings;
+      } else {
+        value = null;
+        placeOf = _: null;
+        at = placeOf file;
+        findings = [
+          (finding {
+            code = "wrong-constructor";
+            message = "this file is ${if lib.tag content == null then lib.describe content else "made by writ.${lib.tag content}"}";
+            expected = "{ writ, ... }: writ.${constructor} { … }";
+            at = placeOf file;
+          })
+        ];
+      };
+
+  isNixFile = name: builtins.match ".*[.]nix" name != null;
+
+  # Nix files in a folder that its list does not name would silently count for nothing.
+  unlisted = folder: listed:
+    if !exists folder then [ ]
+    else
+      let known = lib.setOf listed;
+      in map
+        (name: finding {
+          code = "unlisted-file";
+          severity = "warning";
+          message = "${folder}/${name} is in no list, so it has no effect";
+          at = placeOf "${folder}/${name}";
+          expected = "an entry in ${folder}/default.nix";
+        })
+        (builtins.filter
+          (name: isNixFile name && name != "default.nix" && !(known ? "${folder}/${name}"))
+          (builtins.attrNames (builtins.readDir (root + "/${folder}"))));
+
+  # baselines/default.nix: { hipaa = ./hipaa; … }
+  listFile = file: fallback: if isExcluded file || !exists file then fallback else load file;
+  baselineList = listFile "baselines/default.nix" { };
+
+  baseline = name:
+    let
+      folder = fileOf baselineList.${name};
+      file = "${folder}/default.nix";
+      head = single "baseline" file;
+      files = if head.value == null then [ ] else map fileOf head.value.files;
+      data = if head.value == null then [ ] else map fileOf head.value.data;
+      modules = map (module [ "controls" "checks" ]) files;
+      items = builtins.concatMap (m: m.items) modules;
+      ofKind = kind: collect.index (builtins.filter (item: item.kind == kind) items);
+      controls = ofKind "controls";
+      checks = ofKind "checks";
+    in
+    {
+      inherit name files data;
+      inherit (head) at;
+      definition = file;
+      usable = head.value != null;
+      version = if head.value == null then null else head.value.version;
+      title = if head.value == null then null else head.value.title;
+      settings = if head.value == null then { } else head.value.settings;
+      controls = controls.items;
+      checks = checks.items;
+      broken = { controls = controls.broken; checks = checks.broken; };
+      findings = head.findings
+        ++ builtins.concatMap (m: m.findings) modules
+        ++ controls.findings ++ checks.findings
+        ++ (if head.value == null then [ ] else unlisted folder (files ++ data));
+    };
+
+  # rules/default.nix: { families = { files = ./files.nix; … }; runbooks = [ ./runbooks/files.nix … ]; }
+  ruleList = { families = { }; runbooks = [ ]; } // listFile "rules/default.nix" { };
+  familyFiles = builtins.mapAttrs (_: fileOf) ruleList.families;
+  runbookFiles = map fileOf ruleList.runbooks;
+  familyModules = builtins.mapAttrs (_: module [ "rules" ]) familyFiles;
+  runbookModules = map (module [ "runbooks" ]) runbookFiles;
+  allRules = collect.index (builtins.concatMap (m: m.items) (builtins.attrValues familyModules));
+  allRunbooks = collect.index (builtins.concatMap (m: m.items) runbookModules);
+
+  siteFolders = subfolders "hosts";
+  sitesByName = builtins.listToAttrs (map
+    (name: {
+      inherit name;
+      value = {
+        file = "hosts/${name}/site.nix";
+        appliances = builtins.filter (a: exists "hosts/${name}/${a}/policy.nix") (subfolders "hosts/${name}");
+        strays = builtins.filter
+          (a: !exists "hosts/${name}/${a}/policy.nix" && (exists "hosts/${name}/${a}/system.nix" || exists "hosts/${name}/${a}/key.pub"))
+          (subfolders "hosts/${name}");
+      };
+    })
+    (builtins.filter (name: exists "hosts/${name}/site.nix") siteFolders));
+in
+rec {
+  inherit root exists single isExcluded placeOf;
+  baselines = builtins.mapAttrs (name: _: baseline name) baselineList;
+  families = builtins.mapAttrs (_: m: (collect.index m.items).items) familyModules;
+  runbooks = allRunbooks.items;
+  sites = sitesByName;
+  partial = exclude != [ ];
+
+  broken = {
+    controls = builtins.concatMap (b: b.broken.controls) (builtins.attrValues baselines);
+    checks = builtins.concatMap (b: b.broken.checks) (builtins.attrValues baselines);
+    rules = allRules.broken;
+    runbooks = allRunbooks.broken;
+  };
+
+  # The findings that belong to no site.
+  findings = builtins.concatMap (b: b.findings) (builtins.attrValues baselines)
+    ++ builtins.concatMap (m: m.findings) (builtins.attrValues familyModules ++ runbookModules)
+    ++ allRules.findings ++ allRunbooks.findings
+    ++ (if isExcluded "rules/default.nix" then [ ]
+        else unlisted "rules" (builtins.attrValues familyFiles) ++ unlisted "rules/runbooks" runbookFiles)
+    ++ map
+    (name: finding {
+      code = "missing-file";
+      message = "hosts/${name} has no site.nix, so nothing in it counts";
+      expected = "hosts/${name}/site.nix";
+      at = null;
+      path = [ "hosts" name ];
+    })
+    (builtins.filter (name: !(sitesByName ? ${name})) siteFolders)
+    ++ builtins.concatMap
+    (site: map
+      (name: finding {
+        code = "missing-file";
+        message = "hosts/${site}/${name} has no policy.nix, so it is no appliance";
+        expected = "hosts/${site}/${name}/policy.nix";
+        path = [ "hosts" site name ];
+      })
+      sitesByName.${site}.strays)
+    (builtins.attrNames sitesByName);
+
+  # Every policy file by its path alone: nothing is evaluated, so this works whatever is broken.
+  files =
+    nixFilesBelow "baselines" ++ nixFilesBelow "rules"
+    ++ builtins.concatMap
+      (name: [ sites.${name}.file ] ++ map (a: "hosts/${name}/${a}/policy.nix") sites.${name}.appliances)
+      (builtins.attrNames sites);
+
+  # Forces one file on its own, down to the last value.
+  force = file: builtins.deepSeq (load file) file;
+}

@@ -1,0 +1,27 @@
+# Runbooks for logs that would not last.
+{ writ, ... }:
+let
+  texts = import ../../baselines/hipaa/texts.nix { };
+in
+{
+  runbooks."RB-LOG-001" = writ.runbook {
+    title = "Keep the journal on disk";
+    version = "1.0";
+    steps = [
+      {
+        id = "configure";
+        step = "file.restore";
+        parameters = {
+          path = "/etc/systemd/journald.conf.d/50-retention.conf";
+          content = texts.journald;
+          mode = "0644";
+          owner = "root";
+          group = "root";
+        };
+        timeout = "10s";
+      }
+      { id = "restart"; step = "systemd.restart"; parameters = { unit = "systemd-journald.service"; }; timeout = "30s"; }
+    ];
+    verify = [ "audit.journal-retention" "audit.journal-service" ];
+  };
+}

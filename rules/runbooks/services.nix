@@ -1,0 +1,12 @@
+# Runbooks for services that stopped.
+{ writ, ... }: {
+  runbooks."RB-SVC-001" = writ.runbook {
+    title = "Start the system journal";
+    version = "1.0";
+    steps = [
+      { id = "reset"; step = "systemd.reset_failed"; parameters = { unit = "systemd-journald.service"; }; timeout = "10s"; }
+      { id = "start"; step = "systemd.start"; parameters = { unit = "systemd-journald.service"; }; timeout = "30s"; }
+    ];
+    verify = [ "audit.journal-service" ];
+  };
+}

@@ -1,0 +1,12 @@
+//! What the end-to-end suite and the demo stand on: a flake in a fresh folder, keys, releases, and appliances that are
+//! containers with systemd as pid 1. Everything is done by the real binaries and the real tools; nothing is simulated.
+
+pub mod appliance;
+pub mod binaries;
+pub mod container;
+pub mod outbox;
+pub mod processes;
+pub mod run;
+pub mod workshop;
+
+pub use writ_trust::time::Time;

@@ -1,0 +1,210 @@
+//! A folder with a flake, keys and releases of its own: what an engineer and an operator have on their desks.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{binaries, run};
+
+/// The repository this was built from.
+pub fn repository() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// The site of the story.
+pub const SITE: &str = "clinic-001";
+/// The parts of the repository that are policy.
+const FLAKE: [&str; 6] = ["flake.nix", "flake.lock", "modules", "baselines", "rules", "hosts"];
+/// Who signs releases, two of two; the first also signs trust roots.
+pub const SIGNERS: [&str; 2] = ["alice", "bob"];
+const PASSPHRASE: &str = "a passphrase for a demonstration";
+
+/// A desk: `flake/`, `keys/`, `releases/`, `drafts/` in one folder.
+pub struct Workshop {
+    /// The folder.
+    pub dir: PathBuf,
+    /// The folder of the binaries under test.
+    pub bin: PathBuf,
+}
+
+impl Workshop {
+    /// Copies the policy of this repository into `dir/flake`, puts this machine's static busybox, if it
+    /// has one, beside the example hosts, and makes a git repository of it.
+    pub fn open(dir: &Path) -> Result<Self> {
+        fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        let desk = Self { dir: dir.canonicalize()?, bin: binaries::folder()? };
+        for part in FLAKE {
+            copy(&repository().join(part), &desk.flake().join(part))?;
+        }
+        if let Some(busybox) = run::find_tool("busybox") {
+            let place = desk.flake().join("hosts").join(SITE).join("busybox/bin");
+            fs::create_dir_all(&place)?;
+            fs::copy(busybox, place.join("busybox"))?;
+        }
+        desk.git(&["init", "--quiet", "--initial-branch=main"])?;
+        for dir in [desk.keys(), desk.releases().join("trust")] {
+            fs::create_dir_all(dir)?;
+        }
+        fs::write(desk.passphrase_file(), PASSPHRASE)?;
+        fs::set_permissions(desk.passphrase_file(), fs::Permissions::from_mode(0o600))?;
+        Ok(desk)
+    }
+
+    /// The flake: baselines, rules, hosts, modules.
+    pub fn flake(&self) -> PathBuf {
+        self.dir.join("flake")
+    }
+
+    /// The keys of people, of the cache and of the appliances.
+    pub fn keys(&self) -> PathBuf {
+        self.dir.join("keys")
+    }
+
+    /// The published releases.
+    pub fn releases(&self) -> PathBuf {
+        self.dir.join("releases")
+    }
+
+    /// The first trust root: what is baked into an appliance's image and handed to an auditor.
+    pub fn first_root(&self) -> PathBuf {
+        self.releases().join("trust/1.json")
+    }
+
+    fn passphrase_file(&self) -> PathBuf {
+        self.keys().join("passphrase")
+    }
+
+    /// The `writ` command with these arguments.
+    pub fn writ<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
+        let mut command = Command::new(self.bin.join("writ"));
+        command.args(arguments).current_dir(&self.dir).env("NO_COLOR", "1");
+        command
+    }
+
+    /// Runs git in the flake.
+    pub fn git(&self, arguments: &[&str]) -> Result<String> {
+        let mut command = Command::new("git");
+        command.current_dir(self.flake()).args(["-c", "user.name=Engineer", "-c", "user.email=engineer@example.org"]);
+        command.args(["-c", "commit.gpgsign=false"]).args(arguments).env("GIT_CONFIG_GLOBAL", "/dev/null");
+        run::checked(&mut command)
+    }
+
+    /// Commits everything in the flake.
+    pub fn commit(&self, message: &str) -> Result<()> {
+        self.git(&["add", "--all"])?;
+        self.git(&["commit", "--quiet", "--message", message]).map(drop)
+    }
+
+    /// Makes the keys of the signers and of the cache.
+    pub fn make_keys(&self) -> Result<()> {
+        for (name, roles) in [(SIGNERS[0], vec!["trust", "release"]), (SIGNERS[1], vec!["release"])] {
+            let mut command = self.writ(["keys", "new", "--name", name, "--out", "keys", "--kdf", "interactive"]);
+            for role in roles {
+                command.args(["--role", role]);
+            }
+            run::checked(command.arg("--passphrase-file").arg(self.passphrase_file()))?;
+        }
+        run::checked(&mut self.writ(["keys", "new", "--name", "cache", "--out", "keys", "--role", "cache"])).map(drop)
+    }
+
+    /// Makes an appliance's key and puts its public half into the flake, as the pull request of a new appliance does.
+    pub fn enrol(&self, appliance: &str) -> Result<()> {
+        let arguments = ["keys", "new", "--name", appliance, "--out", "keys", "--role", "appliance", "--no-passphrase"];
+        run::checked(&mut self.writ(arguments))?;
+        let public = self.keys().join(format!("{appliance}.pub"));
+        fs::copy(public, self.flake().join("hosts").join(SITE).join(appliance).join("key.pub"))?;
+        Ok(())
+    }
+
+    /// Makes and signs the first trust root: two signatures for a release, one for the next root.
+    pub fn make_trust_root(&self) -> Result<()> {
+        let [alice, bob] = SIGNERS;
+        let mut command =
+            self.writ(["trust", "init", "--expires", "1y", "--threshold", "trust=1", "--threshold", "release=2"]);
+        command.args([
+            "--key",
+            &format!("keys/{alice}.pub:trust,release"),
+            "--key",
+            &format!("keys/{bob}.pub:release"),
+        ]);
+        command.args(["--key", "keys/cache.pub:cache", "--out", "releases/trust/1.json"]);
+        run::checked(&mut command)?;
+        self.sign(&["trust", "sign", "releases/trust/1.json"], alice)
+    }
+
+    fn sign(&self, arguments: &[&str], signer: &str) -> Result<()> {
+        let mut command = self.writ(arguments.iter().copied());
+        command.arg("--key").arg(self.keys().join(format!("{signer}.key")));
+        run::checked(command.arg("--passphrase-file").arg(self.passphrase_file())).map(drop)
+    }
+
+    /// `writ check` on the flake, whatever it finds.
+    pub fn check(&self) -> Result<Output> {
+        run::any(&mut self.writ(["check", "flake"]))
+    }
+
+    /// Drafts, signs (both signers, each from the flake) and publishes the next release of the committed flake.
+    pub fn release(&self) -> Result<()> {
+        let output = self.release_signed_by(&SIGNERS)?;
+        if !output.status.success() {
+            bail!("the release was not published:\n{}", run::both(&output));
+        }
+        Ok(())
+    }
+
+    /// The same with these signers only; whatever `publish` says.
+    pub fn release_signed_by(&self, signers: &[&str]) -> Result<Output> {
+        let draft = self.dir.join("draft");
+        if draft.exists() {
+            fs::remove_dir_all(&draft)?;
+        }
+        let mut command = self.writ(["release", "draft", "--flake", "flake", "--site", SITE, "--to", "draft"]);
+        command.args(["--previous", "releases"]);
+        run::checked(&mut command)?;
+        for signer in signers {
+            self.sign(&["release", "sign", "draft", "--flake", "flake"], signer)?;
+        }
+        let publish = ["release", "publish", "draft", "--to", "releases", "--cache-key", "keys/cache.nix-key"];
+        run::any(&mut self.writ(publish))
+    }
+
+    /// Replaces a text that must stand exactly once in a file of the flake.
+    pub fn edit(&self, file: &str, from: &str, to: &str) -> Result<()> {
+        let path = self.flake().join(file);
+        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        if text.matches(from).count() != 1 {
+            bail!("{file} holds {from:?} {} times; it should be there once", text.matches(from).count());
+        }
+        fs::write(&path, text.replacen(from, to, 1)).with_context(|| path.display().to_string())
+    }
+
+    /// Gathers releases and an appliance's outbox into `audit/`.
+    pub fn collect(&self, outboxes: &[PathBuf], audit: &Path) -> Result<()> {
+        let mut command = self.writ(["audit", "collect", "--releases", "releases", "--to"]);
+        command.arg(audit);
+        for outbox in outboxes {
+            command.arg("--outbox").arg(outbox);
+        }
+        run::checked(&mut command).map(drop)
+    }
+}
+
+/// Copies a file or a folder; links are copied as what they lead to.
+pub fn copy(from: &Path, to: &Path) -> Result<()> {
+    if from.is_dir() {
+        fs::create_dir_all(to)?;
+        for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
+            let entry = entry?;
+            copy(&entry.path(), &to.join(entry.file_name()))?;
+        }
+        return Ok(());
+    }
+    if let Some(parent) = to.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    fs::copy(from, to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+    Ok(())
+}

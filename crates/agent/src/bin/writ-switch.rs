@@ -1,0 +1,140 @@
+//! `writ-switch`: drives one switch from generation to generation. Started by `writ-enforce` and by the rollback timer.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use writ_agent::config::{Config, DEFAULT_PATH};
+use writ_agent::switch::{self, Journal, Resumed, State};
+use writ_trust::numbers::Serial;
+use writ_trust::time::Span;
+
+/// Moves this appliance from the system that runs to the one that a verified release names, and back.
+///
+/// `writ-enforce` starts it; a person needs `status` only.
+#[derive(Parser)]
+#[command(name = "writ-switch", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Drive the switch that the journal tells of, taking up what was interrupted.
+    Run(Target),
+    /// Start a driver, the way the enforcer does, for a switch that is not over and that nobody drives.
+    Resume(Target),
+    /// Go back to the previous system unless the switch is decided: what the rollback timer runs.
+    Rollback {
+        #[command(flatten)]
+        target: Target,
+        /// Wait this long first, as in "10m".
+        #[arg(long)]
+        after: Option<Span>,
+    },
+    /// Show where the switch stands.
+    Status {
+        #[command(flatten)]
+        target: Target,
+        /// Print the journal itself.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Args)]
+struct Target {
+    /// The state directory that holds the journal.
+    #[arg(long, conflicts_with = "config")]
+    state_dir: Option<PathBuf>,
+    /// The configuration that names the state directory.
+    #[arg(long, default_value = DEFAULT_PATH)]
+    config: PathBuf,
+    /// Refuse to touch the journal of another serial.
+    #[arg(long)]
+    serial: Option<Serial>,
+    /// Leave the session of whoever started this.
+    #[arg(long, hide = true)]
+    detach: bool,
+}
+
+impl Target {
+    fn state_dir(&self) -> anyhow::Result<PathBuf> {
+        if self.detach {
+            // Fails only for a process that leads a group already, which is as good.
+            let _ = rustix::process::setsid();
+        }
+        match &self.state_dir {
+            Some(dir) => Ok(dir.clone()),
+            None => Ok(Config::read(&self.config)?.state_dir),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).without_time().init();
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(e) => {
+            eprintln!("writ-switch: {e:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Run(target) => Ok(exit_code(&switch::drive(&target.state_dir()?, target.serial)?)),
+        Command::Resume(target) => {
+            let said = match switch::resume(&target.state_dir()?)? {
+                Resumed::Nothing => "there is nothing to take up",
+                Resumed::Running => "a driver is at work",
+                Resumed::Launched => "a driver was started",
+            };
+            println!("{said}");
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Rollback { target, after } => {
+            let state_dir = target.state_dir()?;
+            if let Some(after) = after {
+                std::thread::sleep(after.duration());
+            }
+            Ok(exit_code(&switch::roll_back(&state_dir, target.serial)?))
+        }
+        Command::Status { target, json } => status(&target, json),
+    }
+}
+
+/// 0: committed. 1: anything else.
+fn exit_code(journal: &Journal) -> ExitCode {
+    if journal.is_committed() { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+fn status(target: &Target, json: bool) -> anyhow::Result<ExitCode> {
+    let Some(journal) = switch::read_journal(&target.state_dir()?)? else {
+        println!("{}", if json { "null" } else { "no switch yet" });
+        return Ok(ExitCode::SUCCESS);
+    };
+    if json {
+        println!("{}", serde_json::to_string_pretty(&journal).context("printing the journal")?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (request, course) = (&journal.request, &journal.course);
+    println!("release {}-{} of {}, {}", request.epoch, request.serial, request.site, request.appliance);
+    println!("  to    {}", course.candidate);
+    println!("  from  {}", course.previous.as_deref().unwrap_or("nothing: no previous generation"));
+    for step in &journal.history {
+        println!("  {}  {:<15} {}", step.at, step.state.as_str(), step.note);
+    }
+    match (journal.is_over(), course.state) {
+        (false, _) => println!("not over yet"),
+        (true, State::RollbackFailed) => println!("ROLLBACK FAILED: this machine needs a person"),
+        (true, state) => println!("over: {}", state.as_str()),
+    }
+    if journal.reboot_required {
+        println!("kernel, initrd or kernel parameters differ: they take effect at the next boot");
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,196 @@
+//! `/etc/writ/enforce.toml`: who this appliance is and where its files are.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use writ_trust::ids::{ApplianceId, SiteId};
+use writ_trust::time::Span;
+
+/// Where the configuration is looked for when no other is named.
+pub const DEFAULT_PATH: &str = "/etc/writ/enforce.toml";
+/// The largest configuration file, in bytes.
+const MAX_CONFIG: usize = 64 * 1024;
+
+/// The configuration of one appliance.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The site this appliance belongs to.
+    pub site: SiteId,
+    /// Its name within the site.
+    pub appliance: ApplianceId,
+    /// The folder that holds releases (`trust/`, `releases/<site>/`, `documents/`, `cache/`). All of it is hostile.
+    pub releases: PathBuf,
+    /// The first trust root, baked into the image.
+    pub trust: PathBuf,
+    /// The appliance's own secret key (a minisign file without passphrase, mode 0600).
+    pub key: PathBuf,
+    /// State that must survive: floor, incidents, journal, running generation.
+    #[serde(default = "default_state_dir")]
+    pub state_dir: PathBuf,
+    /// Where sealed bundles are put.
+    #[serde(default = "default_outbox_dir")]
+    pub outbox_dir: PathBuf,
+    /// The profile that names the running system.
+    #[serde(default = "default_profile")]
+    pub profile: PathBuf,
+    /// The activation command within a system.
+    #[serde(default = "default_activation")]
+    pub activation: PathBuf,
+    /// How a switch is started.
+    #[serde(default)]
+    pub switch_command: SwitchCommand,
+    /// How long one run of the activation command may take.
+    #[serde(default = "default_activation_timeout")]
+    pub activation_timeout: Span,
+    /// How long a new generation is on trial when this version cannot read its policy, and so not its own window.
+    #[serde(default = "default_fallback_window")]
+    pub fallback_window: Span,
+    /// Where links for Nix's garbage collector are put; by default a folder of this appliance in Nix's own.
+    #[serde(default)]
+    pub gc_roots: Option<PathBuf>,
+    /// How often the folder of releases is read again when nothing announces a change.
+    #[serde(default = "default_poll")]
+    pub poll_releases: Span,
+    /// The stretched break-glass code that `pause` asks for; without it `pause` is refused.
+    #[serde(default)]
+    pub pause_code_file: Option<PathBuf>,
+}
+
+/// How a switch is started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SwitchCommand {
+    /// As a transient unit by systemd, outside the enforcer's sandbox.
+    #[default]
+    SystemdRun,
+    /// As a detached child, for hosts without systemd.
+    Process,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}: cannot be read: {source}; name another with --config", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is not a configuration.
+    #[error("{}: {message}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and where, by line and column.
+        message: String,
+    },
+}
+
+impl Config {
+    /// Reads a configuration; unknown keys are errors, so that a misspelt one is not silently ignored.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
+        let bytes = writ_durable::read_bounded(path, MAX_CONFIG).map_err(unreadable)?;
+        let malformed = |message: String| ConfigError::Malformed { path: path.to_owned(), message };
+        let text = String::from_utf8(bytes).map_err(|e| malformed(format!("not UTF-8: {e}")))?;
+        let config: Self = toml::from_str(&text).map_err(|e| malformed(e.to_string().trim().to_owned()))?;
+        config.validate().map_err(malformed)?;
+        Ok(config)
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        if self.activation.is_absolute() || self.activation.components().any(|c| c.as_os_str() == "..") {
+            return Err("activation is a path within a system, such as \"bin/switch-to-configuration\"".to_owned());
+        }
+        if self.poll_releases.millis() < 100 {
+            return Err("poll_releases is at least \"100ms\"".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Where requests of people on the machine are put (`pause`).
+    pub fn requests_dir(&self) -> PathBuf {
+        self.state_dir.join("requests")
+    }
+
+    /// Where tickets for people are put.
+    pub fn tickets_dir(&self) -> PathBuf {
+        self.state_dir.join("tickets")
+    }
+
+    /// Where the running generation's documents are kept.
+    pub fn running_dir(&self) -> PathBuf {
+        self.state_dir.join("running")
+    }
+}
+
+fn default_state_dir() -> PathBuf {
+    "/var/lib/writ/enforce".into()
+}
+
+fn default_outbox_dir() -> PathBuf {
+    "/var/lib/writ/spool/outbox".into()
+}
+
+fn default_profile() -> PathBuf {
+    "/nix/var/nix/profiles/system".into()
+}
+
+fn default_activation() -> PathBuf {
+    "bin/switch-to-configuration".into()
+}
+
+fn default_activation_timeout() -> Span {
+    crate::switch::request::ACTIVATION_TIMEOUT.parse().expect("a duration")
+}
+
+fn default_fallback_window() -> Span {
+    crate::switch::request::fallback_window()
+}
+
+fn default_poll() -> Span {
+    "60s".parse().expect("a duration")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        Config::read(file.path()).map_err(|e| e.to_string())
+    }
+
+    const LEAST: &str = "site = \"clinic-001\"\nappliance = \"front-desk\"\nreleases = \"/r\"\ntrust = \"/t\"\nkey = \"/k\"\n";
+
+    #[test]
+    fn the_least_configuration_has_sane_defaults() {
+        let config = read(LEAST).unwrap();
+        assert_eq!(config.state_dir, Path::new("/var/lib/writ/enforce"));
+        assert_eq!(config.switch_command, SwitchCommand::SystemdRun);
+        assert_eq!(config.poll_releases.seconds(), 60);
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_place() {
+        for (text, says) in [
+            ("", "site"),
+            (&*format!("{LEAST}polll = 1\n"), "polll"),
+            (&*format!("{LEAST}activation = \"/bin/sh\"\n"), "activation"),
+            (&*format!("{LEAST}activation = \"../x\"\n"), "activation"),
+            (&*format!("{LEAST}poll_releases = \"1ms\"\n"), "poll_releases"),
+            (&*format!("{LEAST}switch_command = \"magic\"\n"), "magic"),
+            ("site = \"Clinic 1\"\n", "site name"),
+            ("site = ", "line 1"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains(says), "{text:?}: {error}");
+        }
+        assert!(Config::read(Path::new("/nonexistent")).unwrap_err().to_string().contains("--config"));
+    }
+}

@@ -1,0 +1,458 @@
+//! Taking up generations: look at what is offered, make it durable, then adopt it or have it switched to.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use tracing::{error, info, warn};
+use writ_evidence::bundle::ReleaseRef;
+use writ_evidence::incident::Verification;
+use writ_evidence::records::{GenerationRef, StateAt, Switch, SwitchOutcome, SwitchState};
+use writ_policy::observation::Observation;
+use writ_policy::outcome::Outcome;
+use writ_trust::digest::Digest;
+use writ_trust::floor::Floor;
+use writ_trust::root_chain::TrustChain;
+
+use super::accept::{AcceptError, Refused};
+use super::engine::{Engine, now};
+use super::generation::{self, Generation};
+use super::incident::{self, Event};
+use super::running::Running;
+use super::state::{Point, ToldSwitch};
+use crate::crash_point;
+use crate::switch::journal::Journal;
+use crate::switch::machine::State as Stage;
+use crate::switch::request::{self, Document, SwitchRequest};
+use crate::switch::{self, Resumed};
+
+/// How often a switch that nobody drives is looked for.
+const RESUME_EVERY: Duration = Duration::from_secs(5);
+
+impl Engine {
+    /// Reads the folder of releases, and does what is due: accept, start a switch, take up what a switch came to.
+    /// True when something else is obeyed afterwards.
+    pub fn poll_releases(&mut self) -> bool {
+        let before = self.state.running;
+        self.resume_switch();
+        match self.look_and_accept() {
+            Ok((chain, floor)) => {
+                self.say_expired(&chain, &floor);
+                self.advance(&chain, &floor);
+            }
+            Err(e) => self.say_once(e.to_string()),
+        }
+        before != self.state.running
+    }
+
+    /// Takes up what a running switch came to, without looking at the folder of releases.
+    pub fn poll_switch(&mut self) -> bool {
+        let before = self.state.running;
+        self.follow_switch();
+        before != self.state.running
+    }
+
+    /// Whether a switch was started and its end is not taken up yet.
+    pub fn switch_under_way(&self) -> bool {
+        self.switch_under_way
+    }
+
+    /// What the folder of releases would come to, without accepting anything: what would be obeyed is looked by from now
+    /// on, in memory. Gives what would be refused.
+    pub fn preview_releases(&mut self) -> (Vec<String>, Option<String>) {
+        let mut refused = Vec::new();
+        let mut would = None;
+        let looked = self.acceptor.chain(&mut refused).and_then(|(chain, _)| {
+            let running = self.state.running.map(|r| (r.release, r.digest));
+            let floor = self.acceptor.floor(&chain, running)?;
+            Ok(self.acceptor.look(&chain, &floor, self.running_is_lost(), now()))
+        });
+        match looked {
+            Ok(look) => {
+                refused.extend(look.refused);
+                if let Some(candidate) = look.accepted {
+                    would = Some(self.preview(&candidate.generation));
+                    let before = self.running.take();
+                    self.running = Some(Running::adopt(candidate.generation, before));
+                }
+            }
+            Err(e) => refused.push(Refused::unable(&e)),
+        }
+        self.context.expected_toplevel = self.running.as_ref().and_then(|r| r.generation.toplevel()).map(str::to_owned);
+        (refused.into_iter().map(|refused| refused.message).collect(), would)
+    }
+
+    fn preview(&self, generation: &Generation) -> String {
+        let point = generation.point();
+        let policy = match &generation.policy {
+            Ok(_) => String::new(),
+            Err(e) => format!("; {e}"),
+        };
+        match generation.toplevel() {
+            Some(toplevel) if !self.runs(toplevel) => format!("release {point} would be switched to: {toplevel}{policy}"),
+            _ => format!("release {point} would be adopted{policy}"),
+        }
+    }
+
+    fn look_and_accept(&mut self) -> Result<(TrustChain, Floor), AcceptError> {
+        let mut refused = Vec::new();
+        let (chain, roots) = self.acceptor.chain(&mut refused)?;
+        let running = self.state.running.map(|r| (r.release, r.digest));
+        let mut floor = self.acceptor.floor(&chain, running)?;
+        let look = self.acceptor.look(&chain, &floor, self.running_is_lost(), now());
+        refused.extend(look.refused);
+        self.refuse(&refused);
+        if let Some(waiting) = look.waiting {
+            info!("{waiting}");
+        }
+        if let Some(candidate) = look.accepted {
+            self.acceptor.store(&candidate, &roots)?;
+            floor = candidate.accepted.floor;
+        }
+        Ok((chain, floor))
+    }
+
+    /// Whether the documents of what is obeyed, or waits to be, could not be read back.
+    fn running_is_lost(&self) -> bool {
+        self.running.is_none() && self.state.running.is_some()
+    }
+
+    /// Says what was refused: each document once for each rule, however often it is looked at.
+    pub(super) fn refuse(&mut self, refused: &[Refused]) {
+        let mut new = false;
+        for refusal in refused {
+            let (first, count) = self.state.count_refusal(refusal.digest, &refusal.what, &refusal.rule);
+            if first {
+                warn!(what = %refusal.what, rule = %refusal.rule, "refused: {}", refusal.message);
+                let draft = self.teller().refused(refusal, count);
+                new |= self.seal_posture(draft);
+            }
+        }
+        if new {
+            self.commit();
+        }
+    }
+
+    /// "When the running release has expired: keep enforcing, say so loudly."
+    fn say_expired(&mut self, chain: &TrustChain, floor: &Floor) {
+        let instant = floor.instant(now());
+        let Some(generation) = self.running.as_ref().map(|r| &r.generation) else { return };
+        let mut expired = Vec::new();
+        if instant >= generation.release.expires_at {
+            expired.push(Refused {
+                what: "running-release".to_owned(),
+                rule: "expiry".to_owned(),
+                message: format!("release {} expired at {}: it is enforced on; release again", generation.point(), generation.release.expires_at),
+                digest: Some(generation.digest),
+            });
+        }
+        if chain.is_expired(instant) {
+            expired.push(Refused {
+                what: "trust-root".to_owned(),
+                rule: "trust-expiry".to_owned(),
+                message: format!("trust root {} expired at {}: nothing new is accepted; sign a newer root", chain.newest().version, chain.newest().expires_at),
+                digest: Some(chain.newest_digest()),
+            });
+        }
+        self.refuse(&expired);
+    }
+
+    /// Goes from what is accepted to what is obeyed.
+    fn advance(&mut self, chain: &TrustChain, floor: &Floor) {
+        self.follow_switch();
+        let Some(accepted) = floor.release else { return };
+        let point = Point { epoch: accepted.epoch, serial: accepted.serial };
+        if self.state.running.is_some_and(|running| running.release == point) {
+            self.take_up_own(point);
+            return;
+        }
+        let journal = match switch::read_journal(&self.config.state_dir) {
+            Ok(journal) => journal,
+            Err(e) => return self.say_once(format!("the journal of the switch cannot be read: {e}")),
+        };
+        if journal.as_ref().is_some_and(|j| j.is_set_aside(point.epoch, point.serial) || !j.is_over()) {
+            return;
+        }
+        let generation = match self.load(point) {
+            Ok(generation) => generation,
+            Err(e) => return self.say_once(format!("accepted release {point} cannot be read back: {e}")),
+        };
+        match generation.toplevel().map(str::to_owned) {
+            None => self.adopt_at_once(generation, SwitchOutcome::AdoptedWithoutClosure),
+            Some(toplevel) if self.runs(&toplevel) => self.adopt_at_once(generation, SwitchOutcome::Committed),
+            Some(toplevel) => self.start_switch(chain, &generation, toplevel),
+        }
+    }
+
+    fn load(&self, point: Point) -> Result<Generation, generation::GenerationError> {
+        let documents = generation::load(&self.config.state_dir, point)?;
+        Generation::read(&documents, &self.identity.site, &self.identity.appliance)
+    }
+
+    /// Whether a system is the one that runs: by what is obeyed, or by the profile where nothing is obeyed yet.
+    fn runs(&self, toplevel: &str) -> bool {
+        match &self.running {
+            Some(running) if running.generation.toplevel().is_some() => running.generation.toplevel() == Some(toplevel),
+            _ => std::fs::canonicalize(&self.config.profile).is_ok_and(|path| path.to_str() == Some(toplevel)),
+        }
+    }
+
+    /// Documents that were lost may be there again, and a newer version of the enforcer may know the policy that an older
+    /// one could not read.
+    fn take_up_own(&mut self, point: Point) {
+        let Some(running) = &self.running else {
+            match self.load(point) {
+                Ok(generation) => self.adopt_at_once(generation, SwitchOutcome::Committed),
+                Err(e) => self.say_once(format!("release {point} is obeyed, but cannot be read back: {e}")),
+            }
+            return;
+        };
+        let own = running.generation.policy.is_ok();
+        let enforced = running.policy.as_ref().map(|(point, _)| *point);
+        if own && enforced != Some(running.generation.point()) {
+            let generation = running.generation.clone();
+            self.adopt_at_once(generation, SwitchOutcome::Committed);
+        }
+    }
+
+    fn adopt_at_once(&mut self, generation: Generation, outcome: SwitchOutcome) {
+        let at = now();
+        let switch = Switch {
+            from: self.generation_ref(),
+            to: reference(&generation),
+            release: release_ref(&generation),
+            states: vec![
+                StateAt { state: SwitchState::Verified, at },
+                StateAt { state: SwitchState::Committed, at },
+            ],
+            outcome,
+            reason: None,
+            attempts: 1,
+            probation: Vec::new(),
+        };
+        self.adopt(generation, switch, None);
+    }
+
+    fn generation_ref(&self) -> Option<GenerationRef> {
+        self.running.as_ref().map(|running| reference(&running.generation))
+    }
+
+    /// Obeys a generation from now on: one write of the state, with the bundle that tells of it.
+    fn adopt(&mut self, generation: Generation, switch: Switch, told: Option<ToldSwitch>) {
+        let point = generation.point();
+        let unreadable = generation.policy.as_ref().err().map(|e| Refused {
+            what: "policy".to_owned(),
+            rule: "policy-schema".to_owned(),
+            message: format!("release {point}: {e}; the policy that was enforced before stays in force"),
+            digest: Some(generation.entry.policy.digest),
+        });
+        let before = self.running.take();
+        self.running = Some(Running::adopt(generation, before));
+        self.context.expected_toplevel = self.running.as_ref().and_then(|r| r.generation.toplevel()).map(str::to_owned);
+        self.state.running = self.running.as_ref().map(Running::reference);
+        if told.is_some() {
+            self.state.told_switch = told;
+        }
+        let draft = self.teller().switched(switch);
+        self.seal(draft);
+        crash_point!("adopted in memory, not durable");
+        self.commit();
+        crash_point!("adopted");
+        info!(release = %point, "obeyed from now on");
+        self.refuse(unreadable.as_slice());
+        let kept: Vec<Point> = self.state.running.iter().flat_map(|r| [Some(r.release), r.policy]).flatten().collect();
+        if let Err(e) = generation::link_running(&self.config.state_dir, point) {
+            error!("the link to what is obeyed cannot be made: {e}");
+        }
+        generation::forget_others(&self.config.state_dir, &kept);
+        self.policy_changed();
+    }
+
+    /// A new policy: incidents of checks that it no longer has are over, others may have a rule now.
+    pub(super) fn policy_changed(&mut self) {
+        let Some(policy) = self.policy() else { return };
+        let known: std::collections::BTreeSet<String> = policy.checks.keys().cloned().collect();
+        self.book.keep_only(|check| known.contains(check));
+        self.state.outcomes.retain(|check, _| known.contains(check));
+        let open: Vec<(String, String)> =
+            self.state.incidents.iter().map(|(key, incident)| (key.clone(), incident.check.clone())).collect();
+        for (key, check) in open {
+            let at = now();
+            let event = if known.contains(&check) {
+                Event::PolicyChanged
+            } else {
+                let reasons = ["the policy no longer has this check".to_owned()];
+                Event::Gone(incident::verification(&check, at, Outcome::NotApplicable, &Observation::new(), &reasons))
+            };
+            let before = self.take_incident(&key);
+            let (state, acts) = incident::step(before, event, at, &incident::Circumstances::default());
+            self.record(&key, state, &acts);
+        }
+        self.said.clear();
+    }
+
+    fn start_switch(&mut self, chain: &TrustChain, generation: &Generation, toplevel: String) {
+        let point = generation.point();
+        let Some(closure) = &generation.entry.closure else { return };
+        let directory = generation::directory(&self.config.state_dir, point);
+        let document = |name: &str, digest: Digest| Document { path: directory.join(name), digest };
+        let asked = SwitchRequest {
+            site: self.identity.site.clone(),
+            appliance: self.identity.appliance.clone(),
+            epoch: point.epoch,
+            serial: point.serial,
+            release: generation.digest,
+            toplevel,
+            policy: document("policy.json", generation.entry.policy.digest),
+            closure: document("closure.json", closure.digest),
+            cache_dir: self.acceptor.folder().cache(),
+            cache_keys: chain.newest().nix_public_keys(&self.identity.site, now()),
+            state_dir: self.config.state_dir.clone(),
+            profile: self.config.profile.clone(),
+            activation: self.config.activation.clone(),
+            activation_timeout: self.config.activation_timeout.clone(),
+            fallback_window: self.config.fallback_window.clone(),
+            gc_roots: self.gc_roots(),
+            launch: self.config.switch_command.into(),
+            switch_binary: None,
+        };
+        match switch::start(&asked, now()) {
+            Ok(()) => {
+                self.switch_under_way = true;
+                self.resumed_at = Some(Instant::now());
+                info!(release = %point, toplevel = %asked.toplevel, "switch started");
+            }
+            Err(e) => self.say_once(format!("the switch to release {point} cannot be started: {e}")),
+        }
+    }
+
+    fn gc_roots(&self) -> PathBuf {
+        let default = || request::default_gc_roots(&self.identity.site, &self.identity.appliance);
+        self.config.gc_roots.clone().unwrap_or_else(default)
+    }
+
+    /// Has a switch that nobody drives any more go on, but not at every turn: a driver needs a moment to come up.
+    fn resume_switch(&mut self) {
+        if self.resumed_at.is_some_and(|at| at.elapsed() < RESUME_EVERY) {
+            return;
+        }
+        self.resumed_at = Some(Instant::now());
+        match switch::resume(&self.config.state_dir) {
+            Ok(Resumed::Launched) => info!("an interrupted switch goes on"),
+            Ok(Resumed::Nothing | Resumed::Running) => {}
+            Err(e) => self.say_once(format!("an interrupted switch cannot be taken up: {e}")),
+        }
+    }
+
+    /// Reads the journal of the switch: holds healing back while a generation is on trial, and takes up the end.
+    fn follow_switch(&mut self) {
+        let journal = match switch::read_journal(&self.config.state_dir) {
+            Ok(Some(journal)) => journal,
+            Ok(None) => return,
+            Err(e) => return self.say_once(format!("the journal of the switch cannot be read: {e}")),
+        };
+        self.switch_under_way = !journal.is_over();
+        let on_trial = journal.suspends_healing();
+        if on_trial != self.on_trial {
+            info!(on_trial, release = %journal_point(&journal), "a generation is on trial: healing rests until it is decided");
+            self.on_trial = on_trial;
+        }
+        if journal.is_over() && !journal.acknowledged {
+            self.finish_switch(&journal);
+        }
+    }
+
+    fn finish_switch(&mut self, journal: &Journal) {
+        let release = journal_point(journal);
+        let told = ToldSwitch { release, began_at: journal.began_at };
+        if self.state.told_switch != Some(told) {
+            self.tell_switch(journal, told);
+        }
+        crash_point!("switch told, not acknowledged");
+        if let Err(e) = switch::acknowledge(&self.config.state_dir, journal.request.serial) {
+            self.say_once(format!("the end of the switch cannot be acknowledged: {e}"));
+        }
+    }
+
+    fn tell_switch(&mut self, journal: &Journal, told: ToldSwitch) {
+        let switch = record(journal, self.generation_ref());
+        if journal.is_committed() {
+            match self.load(told.release) {
+                Ok(generation) => return self.adopt(generation, switch, Some(told)),
+                Err(e) => self.say_once(format!("release {} runs, but its documents cannot be read back: {e}", told.release)),
+            }
+        }
+        warn!(release = %told.release, outcome = switch.outcome.as_str(), "switch over: {}", journal.last_note());
+        self.state.told_switch = Some(told);
+        let draft = self.teller().switched(switch);
+        self.seal(draft);
+        self.commit();
+    }
+}
+
+fn journal_point(journal: &Journal) -> Point {
+    Point { epoch: journal.request.epoch, serial: journal.request.serial }
+}
+
+fn reference(generation: &Generation) -> GenerationRef {
+    let point = generation.point();
+    GenerationRef {
+        epoch: point.epoch,
+        serial: point.serial,
+        toplevel: generation.entry.closure.as_ref().map(|closure| closure.toplevel.clone()),
+    }
+}
+
+fn release_ref(generation: &Generation) -> ReleaseRef {
+    let point = generation.point();
+    ReleaseRef { epoch: point.epoch, serial: point.serial, digest: generation.digest }
+}
+
+/// What a journal comes to as evidence.
+fn record(journal: &Journal, from: Option<GenerationRef>) -> Switch {
+    let asked = &journal.request;
+    let stage = |state| match state {
+        Stage::Fetched => Some(SwitchState::Fetched),
+        Stage::Verified => Some(SwitchState::Verified),
+        Stage::Imported => Some(SwitchState::Imported),
+        Stage::Testing => Some(SwitchState::Testing),
+        Stage::Probation => Some(SwitchState::Probation),
+        Stage::Committed => Some(SwitchState::Committed),
+        Stage::RolledBack => Some(SwitchState::RolledBack),
+        // What came of it says the outcome; they are no states of the generation.
+        Stage::RollbackFailed | Stage::SetAside => None,
+    };
+    let outcome = match journal.course.state {
+        Stage::Committed => SwitchOutcome::Committed,
+        Stage::RolledBack => SwitchOutcome::RolledBack,
+        Stage::RollbackFailed => SwitchOutcome::RollbackFailed,
+        _ => SwitchOutcome::SetAside,
+    };
+    let at = journal.finished_at.unwrap_or(journal.began_at);
+    let probation = journal.verdict.iter().flat_map(|verdict| &verdict.after).map(|(check, outcome)| Verification {
+        check: check.clone(),
+        at,
+        outcome: *outcome,
+        observation: None,
+        reasons: Vec::new(),
+    });
+    let mut reason = vec![journal.last_note().to_owned()];
+    reason.extend(journal.verdict.iter().flat_map(|verdict| verdict.reasons.clone()));
+    Switch {
+        from,
+        to: GenerationRef {
+            epoch: asked.epoch,
+            serial: asked.serial,
+            toplevel: asked.toplevel.parse().ok(),
+        },
+        release: ReleaseRef { epoch: asked.epoch, serial: asked.serial, digest: asked.release },
+        states: journal
+            .history
+            .iter()
+            .filter_map(|step| Some(StateAt { state: stage(step.state)?, at: step.at }))
+            .collect(),
+        outcome,
+        reason: (outcome != SwitchOutcome::Committed).then(|| reason.join("; ")),
+        attempts: u64::from(journal.course.interruptions) + 1,
+        probation: probation.collect(),
+    }
+}

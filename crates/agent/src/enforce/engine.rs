@@ -1,0 +1,369 @@
+//! The driver's state in memory, and how it comes up.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io;
+use std::path::PathBuf;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use tracing::{error, info, warn};
+use writ_evidence::chain::ChainState;
+use writ_evidence::id::IncidentId;
+use writ_evidence::identifier::Salt;
+use writ_evidence::records::{ChainEnd, StartReason, Started};
+use writ_policy::policy::Policy;
+use writ_trust::acceptance::Identity;
+use writ_trust::digest::Digest;
+use writ_trust::minisign::SecretKey;
+use writ_trust::time::Time;
+
+use super::accept::Acceptor;
+use super::generation;
+use super::posture::{self, Book};
+use super::releases::Folder;
+use super::running::Running;
+use super::state::{self, State};
+use super::tell::Teller;
+use crate::config::Config;
+use crate::evidence_writer::{self, Writer};
+use crate::probes::ProbeContext;
+use crate::watch::notify::Notifier;
+
+/// The largest posture book, in bytes.
+const MAX_BOOK: usize = 16 * 1024 * 1024;
+
+/// Why the enforcer cannot run at all.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The appliance's key cannot be used.
+    #[error("{}: {message}", path.display())]
+    Key {
+        /// The key file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        message: String,
+    },
+    /// A folder of state cannot be made or locked.
+    #[error("{}: {source}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another enforcer has the state.
+    #[error("{}: another writ-enforce is running on this state directory; stop it first, or read its status.json", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// There is nothing to accept releases by.
+    #[error(transparent)]
+    Accept(#[from] super::accept::AcceptError),
+}
+
+/// The enforcer: all it knows, and the ways it acts on the world.
+pub struct Engine {
+    pub(super) config: Config,
+    pub(super) identity: Identity,
+    pub(super) salt: Salt,
+    pub(super) hostname: String,
+    pub(super) acceptor: Acceptor,
+    pub(super) writer: Writer,
+    pub(super) state: State,
+    pub(super) book: Book,
+    pub(super) book_saved: Instant,
+    pub(super) running: Option<Running>,
+    pub(super) context: ProbeContext,
+    pub(super) notifier: Notifier,
+    /// Checks to be run again soon, because something made their last run doubtful.
+    pub(super) again: VecDeque<String>,
+    /// A generation is on trial: nothing is healed.
+    pub(super) on_trial: bool,
+    /// A switch was started and its end is not taken up yet.
+    pub(super) switch_under_way: bool,
+    /// When a switch that nobody drives was looked for.
+    pub(super) resumed_at: Option<Instant>,
+    /// What was already complained about, so that it is not said at every turn.
+    pub(super) said: BTreeSet<String>,
+    /// Incidents that were closed by L1 since the start, by check; the last ones.
+    pub(super) healed: VecDeque<(String, IncidentId)>,
+    /// With `--plan`: what would be run, by check.
+    pub(super) planned: BTreeMap<String, super::once::Planned>,
+    /// What the status file was last written about.
+    pub(super) status_of: Option<(u64, usize, u64, bool, usize)>,
+    /// Counters for the status file.
+    pub(super) counters: Counters,
+    _lock: Option<std::fs::File>,
+}
+
+/// What the status file counts since the start.
+#[derive(Debug, Clone, Copy, Default, serde::Serialize)]
+pub struct Counters {
+    /// Runs of checks.
+    pub scans: u64,
+    /// Runs of runbooks.
+    pub attempts: u64,
+    /// Incidents opened.
+    pub opened: u64,
+    /// Incidents closed.
+    pub closed: u64,
+}
+
+/// The time it is.
+pub fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time::from_unix_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Reads the appliance's own key: without passphrase, readable by its owner only.
+pub fn read_key(path: &std::path::Path) -> Result<SecretKey, EngineError> {
+    use std::os::unix::fs::MetadataExt;
+    use writ_trust::minisign::SecretKeyFile;
+
+    let fail = |message: String| EngineError::Key { path: path.to_owned(), message };
+    let bytes = writ_durable::read_bounded(path, 4096).map_err(|e| fail(format!("cannot be read: {e}")))?;
+    let mode = std::fs::metadata(path).map_err(|e| fail(format!("cannot be read: {e}")))?.mode();
+    if mode & 0o077 != 0 {
+        return Err(fail(format!("the key can be read by others (mode {:04o}): chmod 600 it", mode & 0o7777)));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| fail("not a secret key file".to_owned()))?;
+    let key = SecretKeyFile::parse(&text).and_then(|file| file.open());
+    key.map_err(|e| fail(format!("{e}; an appliance uses its key alone, so it has no passphrase")))
+}
+
+impl Engine {
+    /// Comes up: takes the lock, reads what was known, continues the chain. Nothing is written yet.
+    pub fn open(config: Config) -> Result<Self, EngineError> {
+        let key = read_key(&config.key)?;
+        let folder = |source| EngineError::Folder { path: config.state_dir.clone(), source };
+        writ_durable::create_directories(&config.state_dir).map_err(folder)?;
+        let lock = lock(&config)?;
+        for leftovers in [&config.state_dir, &config.outbox_dir] {
+            let _ = writ_durable::remove_leftovers(leftovers);
+        }
+        let state = load_state(&config, &key, true);
+        let writer = Writer::new(key, &config.state_dir, &config.outbox_dir)
+            .map_err(|source| EngineError::Folder { path: config.outbox_dir.clone(), source })?;
+        let identity = Identity {
+            site: config.site.clone(),
+            appliance: config.appliance.clone(),
+            public_key: writer.public_key(),
+        };
+        Ok(Self::assemble(config, identity, writer, state, Some(lock)))
+    }
+
+    /// Comes up to look only: no lock, nothing made, nothing written.
+    pub fn open_to_look(config: Config) -> Result<Self, EngineError> {
+        let key = read_key(&config.key)?;
+        let state = load_state(&config, &key, false);
+        let writer = Writer::reading(key, &config.state_dir, &config.outbox_dir);
+        let identity = Identity {
+            site: config.site.clone(),
+            appliance: config.appliance.clone(),
+            public_key: writer.public_key(),
+        };
+        Ok(Self::assemble(config, identity, writer, state, None))
+    }
+
+    fn assemble(config: Config, identity: Identity, writer: Writer, state: State, lock: Option<std::fs::File>) -> Self {
+        let folder = Folder::new(&config.releases);
+        let acceptor = Acceptor::new(identity.clone(), &config.state_dir, &config.trust, folder);
+        let running = state.running.as_ref().and_then(|at| match Running::load(&config.state_dir, &identity, at) {
+            Ok(running) => Some(running),
+            Err(e) => {
+                error!(release = %at.release, "what was obeyed cannot be read back: {e}");
+                None
+            }
+        });
+        let toplevel = running.as_ref().and_then(|r| r.generation.toplevel()).map(str::to_owned);
+        let context = ProbeContext::new(now(), Instant::now(), config.profile.clone(), toplevel);
+        let book = load_book(&config, &state);
+        Self {
+            salt: salt(&identity),
+            hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            acceptor,
+            writer,
+            state,
+            book,
+            book_saved: Instant::now(),
+            running,
+            context,
+            notifier: Notifier::default(),
+            again: VecDeque::new(),
+            on_trial: false,
+            switch_under_way: false,
+            resumed_at: None,
+            said: BTreeSet::new(),
+            healed: VecDeque::new(),
+            planned: BTreeMap::new(),
+            status_of: None,
+            counters: Counters::default(),
+            config,
+            identity,
+            _lock: lock,
+        }
+    }
+
+    /// Says that the enforcer started, and takes up what a restart left behind. `once`: for one scan.
+    pub fn start(&mut self, once: bool) {
+        let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
+        let why = match &self.state {
+            state if state.chain.next_sequence == 1 => StartReason::FirstStart,
+            _ if once => StartReason::Once,
+            state if !state.boot_id.is_empty() && state.boot_id != boot_id => StartReason::Boot,
+            state if state.stopped => StartReason::Restart,
+            _ => StartReason::Recovery,
+        };
+        let previous_chain = self.change_of_key();
+        let started = Started {
+            why,
+            previous_chain,
+            reimaged: self.state.chain.next_sequence > 1 && !self.config.state_dir.join(super::accept::FLOOR).exists(),
+            enforcing: self.running.as_ref().map(Running::release_ref),
+            agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            recovered: self.unfinished(),
+        };
+        info!(why = why.as_str(), enforcing = ?self.running.as_ref().map(|r| r.generation.point().to_string()), "started");
+        self.state.boot_id = boot_id;
+        self.state.stopped = false;
+        self.state.unrecorded = 0;
+        self.state.public_key = Some(self.identity.public_key.clone());
+        let draft = self.teller().started(started);
+        self.seal(draft);
+        self.commit();
+        self.resume_attempts();
+    }
+
+    /// A new key begins a chain of its own; the old one's bundles get a folder of their own.
+    fn change_of_key(&mut self) -> Option<ChainEnd> {
+        let old = self.state.public_key.clone().filter(|old| *old != self.identity.public_key)?;
+        self.commit();
+        let folder = self.config.outbox_dir.join(old.fingerprint());
+        warn!(old = %old.fingerprint(), "the key changed: a new chain begins");
+        let moved = writ_durable::create_directories(&folder).and_then(|()| {
+            for name in super::hostile::names(&self.config.outbox_dir) {
+                let bundle = name.strip_suffix(".minisig").unwrap_or(&name);
+                if writ_evidence::chain::parse_file_name(bundle).is_some() {
+                    std::fs::rename(self.config.outbox_dir.join(&name), folder.join(&name))?;
+                }
+            }
+            writ_durable::sync_directory(&folder)
+        });
+        if let Err(e) = moved {
+            error!("the old key's bundles could not be put aside: {e}");
+        }
+        let end = self.state.chain;
+        self.state.chain = ChainState::new();
+        self.state.tail.clear();
+        Some(ChainEnd { public_key: old, sequence: end.next_sequence - 1, digest: end.previous? })
+    }
+
+    fn unfinished(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for incident in self.state.incidents.values() {
+            if let super::incident::Phase::Attempting { rule, .. } = &incident.phase {
+                lines.push(format!("{}: rule {rule} was interrupted: counted as an attempt, checked again", incident.id));
+            }
+        }
+        if !self.state.tail.is_empty() {
+            lines.push(format!("{} bundles were committed and not yet in the outbox: put there", self.state.tail.len()));
+        }
+        if self.state.unrecorded > 0 {
+            let n = self.state.unrecorded;
+            lines.push(format!("{n} incidents were healed without a record each, while disk and memory were full"));
+        }
+        lines.extend(self.state.recovered.iter().cloned());
+        lines
+    }
+
+    /// Ends in an orderly way.
+    pub fn stop(&mut self) {
+        self.notifier.stopping();
+        self.state.stopped = true;
+        self.commit();
+        self.save_book();
+        info!("stopped");
+    }
+
+    pub(super) fn teller(&self) -> Teller {
+        Teller {
+            identity: self.identity.clone(),
+            hostname: self.hostname.clone(),
+            release: self.running.as_ref().map(Running::release_ref),
+        }
+    }
+
+    pub(super) fn policy(&self) -> Option<&Policy> {
+        Some(&self.running.as_ref()?.policy.as_ref()?.1)
+    }
+
+    /// Says something once, until [`Engine::unsay`].
+    pub(super) fn say_once(&mut self, what: String) {
+        if !self.said.contains(&what) {
+            error!("{what}");
+            self.said.insert(what);
+        }
+    }
+
+    /// Writes the posture book, so that a restart keeps its sums.
+    pub(super) fn save_book(&mut self) {
+        self.book_saved = Instant::now();
+        let bytes = serde_json::to_vec(&self.book).expect("a book has string keys");
+        if let Err(e) = writ_durable::replace(&self.config.state_dir.join(posture::FILE), &bytes, 0o600) {
+            self.say_once(format!("the posture book cannot be written: {e}"));
+        }
+    }
+}
+
+fn lock(config: &Config) -> Result<std::fs::File, EngineError> {
+    let path = config.state_dir.join("lock");
+    let options = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let file = options.map_err(|source| EngineError::Folder { path: path.clone(), source })?;
+    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(EngineError::Locked { path }),
+        Err(e) => Err(EngineError::Folder { path, source: e.into() }),
+    }
+}
+
+/// The state that was left, or one that continues the chain found in the outbox.
+fn load_state(config: &Config, key: &SecretKey, repair: bool) -> State {
+    let lost = match State::load(&config.state_dir) {
+        Ok(Some(state)) => return state,
+        Ok(None) => None,
+        Err(e) => Some(e.to_string()),
+    };
+    let chain = evidence_writer::chain_in_outbox(&config.outbox_dir, key, &config.site, &config.appliance);
+    let mut state = State::new(chain.unwrap_or_default());
+    if let Some(e) = lost {
+        error!("{e}; it is set aside, and the chain continues after the last bundle in the outbox");
+        let path = config.state_dir.join(state::FILE);
+        if repair {
+            let _ = std::fs::rename(&path, path.with_extension("json.damaged"));
+        }
+        state.recovered.push(format!("the state was lost ({e}): incidents open before are not closed by it"));
+    }
+    if chain.is_some() {
+        state.public_key = Some(key.public_key());
+        state.running = generation::linked(&config.state_dir);
+    }
+    state
+}
+
+fn load_book(config: &Config, state: &State) -> Book {
+    let bytes = writ_durable::read_bounded(&config.state_dir.join(posture::FILE), MAX_BOOK).ok();
+    let book: Option<Book> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    match book.filter(|book| book.schema == posture::SCHEMA) {
+        Some(book) => book.resumed(state.vector_to),
+        None => Book::new(state.vector_to.unwrap_or_else(now)),
+    }
+}
+
+/// The salt of identifier hashes: the same for one appliance's life, so that one can be followed through its evidence.
+///
+/// It is made of what is public (site and key), so it hides a name from who reads evidence in passing, and not from who
+/// tries all names; a secret salt would have to be shared with every later key of the appliance to be worth more.
+fn salt(identity: &Identity) -> Salt {
+    let input = format!("writ identifier salt\n{}\n{}\n", identity.site, identity.public_key.fingerprint());
+    Salt::new(*Digest::of(input.as_bytes()).as_bytes())
+}

@@ -1,0 +1,210 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn at(seconds: i64) -> Time {
+    Time::from_unix_millis(1_795_444_856_000 + seconds * 1000)
+}
+
+fn id(number: u64) -> IncidentId {
+    IncidentId { date: writ_evidence::id::Date::of(at(0)), number }
+}
+
+fn failing(severity: Severity) -> Event {
+    Event::Fails(Failing {
+        check: "file.motd".into(),
+        target: "self".into(),
+        severity,
+        seen: Observation::new().with("mode", "0600"),
+        reasons: vec!["mode eq \"0644\", seen \"0600\"".into()],
+        next_id: id(1),
+    })
+}
+
+fn run(outcome: Outcome) -> Verification {
+    verification("file.motd", at(0), outcome, &Observation::new(), &[])
+}
+
+fn tried(outcome: Outcome) -> Event {
+    Event::Tried { work: Work::default(), verification: vec![run(outcome)], after: Observation::new() }
+}
+
+fn holds() -> Event {
+    Event::Holds(run(Outcome::Pass), Observation::new())
+}
+
+fn rule(name: &str, attempts: u32, cooldown_s: i64) -> Candidate {
+    Candidate { rule: name.into(), attempts, cooldown_ms: cooldown_s * 1000, tripped: None }
+}
+
+fn allowed(rules: Vec<Candidate>) -> Circumstances {
+    Circumstances { hold: None, rules, l1_failures: 3 }
+}
+
+fn reason_of(acts: &[Act]) -> &str {
+    acts.iter().find_map(|a| if let Act::Ticket(reason) = a { Some(reason.as_str()) } else { None }).expect("a ticket")
+}
+
+#[test]
+fn a_drift_that_its_rule_heals_opens_and_closes_once() {
+    let policy = allowed(vec![rule("L1-A", 3, 0)]);
+    let (state, acts) = step(State::Quiet, failing(Severity::High), at(0), &policy);
+    assert_eq!(acts, [Act::Opened, Act::Attempt("L1-A".into())]);
+    let (state, acts) = step(state, tried(Outcome::Pass), at(1), &policy);
+    assert_eq!(state, State::Quiet);
+    let [Act::Closed(closing)] = &acts[..] else { panic!("{acts:?}") };
+    assert_eq!((closing.resolution, closing.tier), (ResolutionType::Auto, Some(Tier::L1)));
+    assert_eq!(closing.status(), ResolutionStatus::Success);
+}
+
+#[test]
+fn failed_attempts_rest_then_escalate_and_people_close_it() {
+    let policy = allowed(vec![rule("L1-A", 2, 60)]);
+    let (state, _) = step(State::Quiet, failing(Severity::High), at(0), &policy);
+    let (state, acts) = step(state, tried(Outcome::Fail), at(1), &policy);
+    assert_eq!(acts, []);
+    let State::Open(incident) = &state else { panic!() };
+    assert_eq!(incident.phase, Phase::Waiting(Some(at(61))));
+    let (state, acts) = step(state, failing(Severity::High), at(30), &policy);
+    assert_eq!(acts, [], "it rests");
+    let (state, acts) = step(state, failing(Severity::High), at(61), &policy);
+    assert_eq!(acts, [Act::Attempt("L1-A".into())]);
+    let (state, acts) = step(state, tried(Outcome::NotAssessable), at(62), &policy);
+    assert!(reason_of(&acts).contains(NO_L2), "{acts:?}");
+    let (state, acts) = step(state, failing(Severity::High), at(999), &policy);
+    assert_eq!(acts, [], "an escalated incident is left to people");
+    let (state, acts) = step(state, holds(), at(1000), &policy);
+    assert_eq!(state, State::Quiet);
+    let [Act::Closed(closing)] = &acts[..] else { panic!("{acts:?}") };
+    assert_eq!((closing.resolution, closing.tier), (ResolutionType::Manual, Some(Tier::L3)));
+}
+
+#[test]
+fn the_severity_limits_failures_over_all_rules_and_exhausted_rules_give_way() {
+    let policy = Circumstances { l1_failures: 3, ..allowed(vec![rule("L1-A", 1, 0), rule("L1-B", 9, 0)]) };
+    let (state, _) = step(State::Quiet, failing(Severity::Medium), at(0), &policy);
+    let (state, acts) = step(state, tried(Outcome::Fail), at(1), &policy);
+    assert_eq!(acts, [Act::Attempt("L1-B".into())]);
+    let (state, acts) = step(state, tried(Outcome::Fail), at(2), &policy);
+    assert_eq!(acts, [Act::Attempt("L1-B".into())]);
+    let (_, acts) = step(state, tried(Outcome::Fail), at(3), &policy);
+    assert!(reason_of(&acts).starts_with("3 attempts of L1 failed"), "{acts:?}");
+}
+
+#[test]
+fn critical_tells_people_at_once_and_heals_meanwhile() {
+    let (_, acts) = step(State::Quiet, failing(Severity::Critical), at(0), &allowed(vec![rule("L1-A", 3, 0)]));
+    assert!(matches!(&acts[..], [Act::Opened, Act::Ticket(_), Act::Attempt(_)]), "{acts:?}");
+}
+
+#[test]
+fn no_rule_and_a_tripped_breaker_go_to_people() {
+    let (_, acts) = step(State::Quiet, failing(Severity::Low), at(0), &allowed(vec![]));
+    assert!(reason_of(&acts).starts_with("no rule answers it"));
+    let tripped = Candidate { tripped: Some("rule L1-A was stopped".into()), ..rule("L1-A", 3, 0) };
+    let (_, acts) = step(State::Quiet, failing(Severity::Low), at(0), &allowed(vec![tripped]));
+    assert!(reason_of(&acts).starts_with("rule L1-A was stopped"));
+}
+
+#[test]
+fn holds_keep_hands_off() {
+    let held = |hold| Circumstances { hold: Some(hold), ..allowed(vec![rule("L1-A", 3, 0)]) };
+    for hold in [Hold::Exception("EX-001".into()), Hold::Switch] {
+        let (state, acts) = step(State::Quiet, failing(Severity::High), at(0), &held(hold));
+        assert_eq!((state, acts), (State::Quiet, vec![]));
+    }
+    let (state, acts) = step(State::Quiet, failing(Severity::High), at(0), &held(Hold::Pause));
+    assert_eq!(acts, [Act::Opened], "a pause stops healing, not seeing");
+    let (_, acts) = step(state, failing(Severity::High), at(1), &allowed(vec![rule("L1-A", 3, 0)]));
+    assert_eq!(acts, [Act::Attempt("L1-A".into())], "and healing resumes when it ends");
+}
+
+#[test]
+fn a_new_policy_may_answer_what_the_old_one_could_not() {
+    let (state, _) = step(State::Quiet, failing(Severity::High), at(0), &allowed(vec![]));
+    let (state, _) = step(state, Event::PolicyChanged, at(1), &allowed(vec![]));
+    let (_, acts) = step(state, failing(Severity::High), at(2), &allowed(vec![rule("L1-NEW", 3, 0)]));
+    assert_eq!(acts, [Act::Attempt("L1-NEW".into())]);
+}
+
+fn outcomes() -> impl Strategy<Value = Outcome> {
+    prop_oneof![Just(Outcome::Pass), Just(Outcome::Fail), Just(Outcome::NotAssessable), Just(Outcome::Warn)]
+}
+
+fn severities() -> impl Strategy<Value = Severity> {
+    prop::sample::select(Severity::ALL.to_vec())
+}
+
+fn events() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        4 => severities().prop_map(failing),
+        2 => Just(holds()),
+        3 => outcomes().prop_map(tried),
+        1 => Just(Event::Gone(run(Outcome::NotApplicable))),
+        1 => Just(Event::PolicyChanged),
+    ]
+}
+
+fn circumstances() -> impl Strategy<Value = Circumstances> {
+    let hold = prop_oneof![
+        5 => Just(None),
+        1 => Just(Some(Hold::Exception("EX-001".into()))),
+        1 => Just(Some(Hold::Switch)),
+        1 => Just(Some(Hold::Pause)),
+    ];
+    let candidate = ("[AB]", 0u32..4, 0i64..5, prop::option::weighted(0.1, Just("stopped".to_owned())))
+        .prop_map(|(rule, attempts, s, tripped)| Candidate { rule, attempts, cooldown_ms: s * 1000, tripped });
+    (hold, prop::collection::vec(candidate, 0..3), 0u32..4)
+        .prop_map(|(hold, rules, l1_failures)| Circumstances { hold, rules, l1_failures })
+}
+
+proptest! {
+    /// Whatever happens in whatever order: an incident is opened and closed in turn, an attempt runs only for an open
+    /// incident that is not being worked on, and nothing is attempted when something holds it back.
+    #[test]
+    fn every_incident_ends_at_most_once(happenings in prop::collection::vec((events(), circumstances()), 0..60)) {
+        let (mut state, mut open, mut attempting) = (State::Quiet, false, false);
+        for (second, (event, allowed)) in happenings.into_iter().enumerate() {
+            let was_tried = matches!(event, Event::Tried { .. }) && attempting;
+            let (next, acts) = step(state, event, at(second as i64), &allowed);
+            attempting &= !was_tried;
+            for act in &acts {
+                match act {
+                    Act::Opened => { prop_assert!(!open); open = true; }
+                    Act::Closed(closing) => {
+                        prop_assert!(open && !attempting);
+                        prop_assert!(!closing.verification.is_empty());
+                        open = false;
+                    }
+                    Act::Ticket(_) => prop_assert!(open),
+                    Act::Attempt(rule) => {
+                        prop_assert!(open && !attempting && allowed.hold.is_none());
+                        prop_assert!(allowed.rules.iter().any(|c| c.rule == *rule && c.tripped.is_none()));
+                        attempting = true;
+                    }
+                }
+            }
+            prop_assert_eq!(open, matches!(next, State::Open(_)));
+            if let State::Open(incident) = &next {
+                prop_assert_eq!(attempting, matches!(incident.phase, Phase::Attempting { .. }));
+                prop_assert!(u64::from(incident.failures.values().sum::<u32>()) <= incident.attempts);
+            }
+            state = next;
+        }
+    }
+
+    /// With rules that never help, people get it after a bounded number of attempts.
+    #[test]
+    fn nothing_is_tried_for_ever(severity in severities(), limit in 1u32..6, attempts in 1u32..6) {
+        let policy = Circumstances { l1_failures: limit, ..allowed(vec![rule("A", attempts, 0), rule("B", attempts, 0)]) };
+        let (mut state, mut acts) = step(State::Quiet, failing(severity), at(0), &policy);
+        let mut tries = 0;
+        while acts.iter().any(|a| matches!(a, Act::Attempt(_))) {
+            tries += 1;
+            prop_assert!(tries <= limit.min(2 * attempts));
+            (state, acts) = step(state, tried(Outcome::Fail), at(tries.into()), &policy);
+        }
+        let State::Open(incident) = state else { panic!("closed without holding") };
+        prop_assert_eq!(incident.phase, Phase::Escalated);
+    }
+}

@@ -1,0 +1,27 @@
+//! The engine of `writ-enforce`: accept, scan, judge, heal, prove.
+//!
+//! Pure parts: [`incident`], [`breaker`], [`pause`], [`posture`], [`agenda`], [`tell`]. What reads the world: [`accept`],
+//! [`releases`], [`requests`]. The driver ([`engine`]) persists ([`state`]), fsyncs, then acts.
+
+pub mod accept;
+pub mod adopt;
+pub mod agenda;
+pub mod breaker;
+pub mod code;
+pub mod daemon;
+pub mod engine;
+pub mod generation;
+pub mod heal;
+pub mod hostile;
+pub mod incident;
+pub mod once;
+pub mod pause;
+pub mod periodic;
+pub mod posture;
+pub mod releases;
+pub mod requests;
+pub mod running;
+pub mod scan;
+pub mod state;
+pub mod tell;
+pub mod ticket;

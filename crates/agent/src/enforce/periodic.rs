@@ -1,0 +1,160 @@
+//! What is done by the clock: posture vectors and snapshots, the end of pauses, the status file.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tracing::{error, info};
+use writ_evidence::chain::SealError;
+use writ_evidence::records::PausePhase;
+use writ_evidence::{BundleId, Draft};
+use writ_trust::time::Time;
+
+use super::engine::{Engine, now};
+use super::state::{SnapshotMark, State};
+use crate::crash_point;
+use crate::evidence_writer::MANY_WAITING;
+
+/// How often the posture book is written at most.
+const SAVE_BOOK_EVERY: Duration = Duration::from_secs(30);
+
+impl Engine {
+    /// Does what is due by the clock.
+    pub fn tick(&mut self) {
+        self.end_pauses();
+        self.tell_posture();
+        if self.book_saved.elapsed() >= SAVE_BOOK_EVERY {
+            self.save_book();
+        }
+        self.retry_commit();
+    }
+
+    fn end_pauses(&mut self) {
+        let over = self.state.pauses.expire(now());
+        if over.is_empty() {
+            return;
+        }
+        for pause in &over {
+            info!(checks = ?pause.checks, "a pause is over: healing goes on");
+            let draft = self.teller().paused(pause, PausePhase::Expired);
+            self.seal(draft);
+        }
+        self.commit();
+        let open: Vec<String> = self.state.incidents.values().map(|incident| incident.check.clone()).collect();
+        self.again.extend(open);
+    }
+
+    /// The vector and the snapshot, when they are due. A new policy has its first snapshot once every check has run.
+    fn tell_posture(&mut self) {
+        let Some((policy_of, policy)) = self.running.as_ref().and_then(|r| r.policy.as_ref()) else { return };
+        let at = now();
+        let policy_of = *policy_of;
+        let checks: Vec<String> = policy.checks.keys().cloned().collect();
+        let vector_due = at.millis_since(self.book.from) >= policy.settings.posture.vector.millis();
+        let all_ran = checks.iter().all(|check| self.book.last(check).is_some());
+        let snapshot_due = all_ran
+            && self.state.snapshot.is_none_or(|mark| {
+                mark.policy != policy_of || at.millis_since(mark.at) >= policy.settings.posture.snapshot.millis()
+            });
+        // A clock that was set back makes them due again when it has caught up; nothing is lost, the book sums on.
+        if !(vector_due || snapshot_due) || self.state.tail.len() >= MANY_WAITING {
+            return;
+        }
+        if snapshot_due {
+            self.seal_split(&checks, &|engine, checks| {
+                engine.teller().snapshot(engine.book.snapshot(checks.iter().map(String::as_str)))
+            });
+            self.state.snapshot = Some(SnapshotMark { at, policy: policy_of });
+        }
+        if vector_due {
+            self.seal_split(&checks, &|engine, checks| {
+                engine.teller().vector(engine.book.vector(checks.iter().map(String::as_str), at))
+            });
+            self.state.vector_to = Some(at);
+        }
+        self.commit();
+        crash_point!("posture told, book not turned");
+        if vector_due {
+            self.book.turn(at);
+        }
+        self.save_book();
+    }
+
+    /// Seals a draft about checks, in as many bundles as it takes.
+    fn seal_split(&mut self, checks: &[String], draft: &dyn Fn(&Self, &[String]) -> Draft) {
+        let whole = draft(self, checks);
+        match self.writer.seal(&mut self.state, whole, now()) {
+            Err(SealError::TooLarge(_)) if checks.len() > 1 => {
+                let (first, second) = checks.split_at(checks.len() / 2);
+                self.seal_split(first, draft);
+                self.seal_split(second, draft);
+            }
+            Err(e) => self.say_once(format!("posture could not be sealed: {e}")),
+            Ok(BundleId { .. }) => {}
+        }
+    }
+
+    /// When something is due by the clock.
+    pub fn next_tick(&self) -> Option<Time> {
+        let settings = self.policy().map(|policy| &policy.settings.posture);
+        let vector = settings.map(|posture| self.book.from.plus(&posture.vector));
+        let snapshot = settings.zip(self.state.snapshot).map(|(posture, mark)| mark.at.plus(&posture.snapshot));
+        [vector, snapshot, self.state.pauses.next_end()].into_iter().flatten().min()
+    }
+
+    /// Whether the status file no longer says what is so.
+    pub fn status_is_old(&self) -> bool {
+        self.status_of != Some(self.status_mark())
+    }
+
+    fn status_mark(&self) -> (u64, usize, u64, bool, usize) {
+        let State { chain, tail, refused_total, outcomes, .. } = &self.state;
+        (chain.next_sequence, tail.len(), *refused_total, self.on_trial, outcomes.len())
+    }
+
+    /// Writes `status.json`: for people and tools on this machine, not evidence.
+    pub fn write_status(&mut self) {
+        self.status_of = Some(self.status_mark());
+        let incidents: Vec<_> = self
+            .state
+            .incidents
+            .values()
+            .map(|incident| {
+                json!({
+                    "incident_id": incident.id, "check": incident.check, "severity": incident.severity,
+                    "detected_at": incident.detected_at, "phase": incident.phase, "attempts": incident.attempts,
+                })
+            })
+            .collect();
+        let running = self.running.as_ref();
+        let status = json!({
+            "schema": "writ.enforcer-status.v1",
+            "at": now(),
+            "pid": std::process::id(),
+            "site": self.identity.site, "appliance": self.identity.appliance,
+            "release": running.map(|r| r.generation.point().to_string()),
+            "release_digest": running.map(|r| r.generation.digest),
+            "policy_of": running.and_then(|r| r.policy.as_ref()).map(|(point, _)| point.to_string()),
+            "expires_at": running.map(|r| r.generation.release.expires_at),
+            "on_trial": self.on_trial,
+            "outcomes": self.state.outcomes,
+            "open_incidents": incidents,
+            "pauses": self.state.pauses.active,
+            "refused_total": self.state.refused_total,
+            "refusals": self.state.refusals,
+            "evidence": { "next_sequence": self.state.chain.next_sequence, "waiting": self.state.tail.len() },
+            "disk_trouble": self.writer.trouble(),
+            "unrecorded": self.state.unrecorded,
+            "counters": self.counters,
+        });
+        let path = self.config.state_dir.join("status.json");
+        let temporary = self.config.state_dir.join(format!(".status.json{}", writ_durable::TEMPORARY_SUFFIX));
+        let bytes = serde_json::to_vec_pretty(&status).unwrap_or_default();
+        // Renamed but not fsynced: after a power cut it is written anew anyway.
+        let written = std::fs::write(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, &path));
+        if let Err(e) = written
+            && self.writer.trouble().is_none()
+        {
+            error!("status.json cannot be written: {e}");
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! Running checks, and what follows from their outcomes.
+
+use std::time::Instant;
+
+use tracing::{debug, info, warn};
+use writ_evidence::identifier::Salt;
+use writ_evidence::incident::ResolutionType;
+use writ_evidence::observed::{for_evidence, reasons_for_evidence};
+use writ_evidence::posture::OutcomeChange;
+use writ_policy::check::Check;
+use writ_policy::observation::Observation;
+use writ_policy::outcome::{Judgement, Outcome, Probed, judge};
+use writ_policy::policy::Policy;
+use writ_policy::predicate::Truth;
+use writ_policy::schema::ProbeSchema;
+use writ_trust::time::Time;
+
+use super::engine::{Engine, now};
+use super::heal::Tried;
+use super::incident::{self, Act, Candidate, Circumstances, Event, Failing, Hold, State as IncidentState};
+use super::posture::Run;
+use super::state::incident_key;
+use super::ticket;
+use crate::evidence_writer::{MANY_WAITING, MOST_WAITING};
+use crate::probes;
+
+/// One run of a check: as it was judged, and as evidence may hold it.
+#[derive(Debug, Clone)]
+pub struct Scan {
+    /// What was seen and judged. Never leaves this process.
+    pub judgement: Judgement,
+    /// The same in the form that evidence may hold.
+    pub run: Run,
+}
+
+/// What an observation becomes that no schema describes: nothing of it leaves in the clear.
+const UNKNOWN: ProbeSchema = ProbeSchema { name: "", about: "", parameters: &[], observation: &[] };
+
+/// Judges what a probe came to, and brings it into the form that evidence may hold.
+fn judged(check: &Check, probed: Probed, at: Time, salt: &Salt) -> Scan {
+    let schema = probes::named(&check.probe.name).map_or(UNKNOWN, |probe| probe.schema);
+    let judgement = judge(check, probed);
+    let reasons = reasons_for_evidence(&judgement, &schema, salt);
+    let seen = for_evidence(&judgement.observation, &schema, salt);
+    Scan { run: Run { at, outcome: judgement.outcome, reasons, seen }, judgement }
+}
+
+/// The exception that lifts a check at an instant: one that names it, or one for every control that it supports.
+pub fn exception(policy: &Policy, check: &str, now: Time) -> Option<String> {
+    if let Some((id, _)) = policy.exception_for_check(check, now) {
+        return Some(id.to_owned());
+    }
+    let lifted = |control: &str| {
+        let of = |e: &&writ_policy::exception::Exception| e.in_force(now) && e.control.as_deref() == Some(control);
+        policy.exceptions.iter().find(|(_, e)| of(e)).map(|(id, _)| id.clone())
+    };
+    let ids: Vec<Option<String>> = policy.controls_of(check).into_iter().map(lifted).collect();
+    if ids.iter().all(Option::is_some) { ids.into_iter().flatten().next() } else { None }
+}
+
+/// The rules that answer a failing check, the highest priority first.
+pub fn matching<'p>(policy: &'p Policy, check: &str, seen: &Observation) -> Vec<(&'p str, &'p writ_policy::rule::Rule)> {
+    let narrowed = |predicate: &writ_policy::predicate::Predicate| predicate.evaluate(seen) == Truth::True;
+    let mut rules: Vec<_> = policy
+        .rules
+        .iter()
+        .filter(|(_, rule)| rule.when.check == check && rule.when.observation.as_ref().is_none_or(narrowed))
+        .map(|(id, rule)| (id.as_str(), rule))
+        .collect();
+    rules.sort_by_key(|(_, rule)| std::cmp::Reverse(rule.priority));
+    rules
+}
+
+impl Engine {
+    /// Runs one check. None when the policy does not have it.
+    pub(super) fn scan(&mut self, id: &str) -> Option<Scan> {
+        let policy = &self.running.as_ref()?.policy.as_ref()?.1;
+        let check = policy.checks.get(id)?;
+        self.counters.scans += 1;
+        self.context.now = now();
+        self.context.monotonic = Instant::now();
+        let probed = if check.target == "self" {
+            probes::run(&check.probe, &mut self.context)
+        } else {
+            Probed::Failed(format!("{} is another machine, which this version does not look at", check.target))
+        };
+        Some(judged(check, probed, self.context.now, &self.salt))
+    }
+
+    /// Runs one check and does what follows.
+    pub fn check(&mut self, id: &str) {
+        if let Some(scan) = self.scan(id) {
+            self.observe(id, &scan);
+        }
+    }
+
+    /// Runs checks that were put off (see [`Engine::again`]), each at most a few times in a row.
+    pub fn check_again(&mut self) {
+        for _ in 0..64 {
+            let Some(id) = self.again.pop_front() else { return };
+            self.check(&id);
+        }
+        self.again.clear();
+    }
+
+    /// Takes in one run of a check: posture, incident, and what is to be done about it.
+    pub(super) fn observe(&mut self, id: &str, scan: &Scan) {
+        self.book.take(id, &scan.run);
+        let Some((check, policy)) = self.policy().and_then(|p| Some((p.checks.get(id)?, p))) else { return };
+        let key = incident_key(id, &check.target);
+        let target = check.target.clone();
+        let allowed = self.circumstances(policy, id, check, scan.run.at, &scan.judgement.observation);
+        let event = self.event(id, check, scan);
+        if self.on_trial {
+            return;
+        }
+        let Some(event) = event else {
+            self.note_outcome(id, &target, scan, &allowed);
+            return;
+        };
+        if matches!(event, Event::Fails(_)) && !self.state.incidents.contains_key(&key) && self.is_full() {
+            self.heal_unrecorded(id, &allowed);
+            return;
+        }
+        let before = self.take_incident(&key);
+        let (state, acts) = incident::step(before, event, scan.run.at, &allowed);
+        let told = acts.iter().any(|act| matches!(act, Act::Opened | Act::Closed(_)));
+        if told {
+            self.state.outcomes.insert(id.to_owned(), scan.run.outcome);
+        } else {
+            self.note_outcome(id, &target, scan, &allowed);
+        }
+        self.carry_out(&key, id, state, acts);
+    }
+
+    fn is_full(&self) -> bool {
+        self.state.tail.len() >= MOST_WAITING
+    }
+
+    pub(super) fn take_incident(&mut self, key: &str) -> IncidentState {
+        self.state.incidents.remove(key).map_or(IncidentState::Quiet, |i| IncidentState::Open(Box::new(i)))
+    }
+
+    fn event(&self, id: &str, check: &Check, scan: &Scan) -> Option<Event> {
+        let Run { at, outcome, reasons, seen } = &scan.run;
+        let verification = || incident::verification(id, *at, *outcome, seen, reasons);
+        match outcome {
+            Outcome::Fail => Some(Event::Fails(Failing {
+                check: id.to_owned(),
+                target: check.target.clone(),
+                severity: check.severity,
+                seen: seen.clone(),
+                reasons: reasons.clone(),
+                next_id: self.state.next_incident_id(*at),
+            })),
+            Outcome::Pass | Outcome::Warn => Some(Event::Holds(verification(), seen.clone())),
+            Outcome::NotApplicable => Some(Event::Gone(verification())),
+            // Nobody knows whether it holds: an open incident stays as it is.
+            Outcome::NotAssessable => None,
+        }
+    }
+
+    fn circumstances(&self, policy: &Policy, id: &str, check: &Check, at: Time, seen: &Observation) -> Circumstances {
+        let hold = if self.on_trial {
+            Some(Hold::Switch)
+        } else if let Some(exception) = exception(policy, id, at) {
+            Some(Hold::Exception(exception))
+        } else if self.state.pauses.covers(id, at) {
+            Some(Hold::Pause)
+        } else {
+            None
+        };
+        let incident = self.state.incidents.get(&incident_key(id, &check.target)).map(|i| i.id);
+        let limit = &policy.settings.circuit_breaker;
+        let rules = matching(policy, id, seen).into_iter().map(|(rule_id, rule)| Candidate {
+            rule: rule_id.to_owned(),
+            attempts: rule.attempts,
+            cooldown_ms: rule.cooldown.millis(),
+            tripped: self.state.breaker.tripped(rule_id, incident, at, limit),
+        });
+        let l1_failures = policy.settings.escalation.l1_failures.get(&check.severity).copied().unwrap_or(3);
+        Circumstances { hold, rules: rules.collect(), l1_failures }
+    }
+
+    /// Remembers an outcome, and tells of a change that no incident tells of.
+    fn note_outcome(&mut self, id: &str, target: &str, scan: &Scan, allowed: &Circumstances) {
+        let Run { at, outcome, reasons, seen } = &scan.run;
+        let before = self.state.outcomes.insert(id.to_owned(), *outcome);
+        if before == Some(*outcome) {
+            return;
+        }
+        debug!(check = id, outcome = outcome.as_str(), "outcome");
+        // The first run of all checks is told by the snapshot that follows it.
+        let Some(from) = before else { return };
+        let mut reasons = reasons.clone();
+        if let Some(Hold::Exception(exception)) = &allowed.hold {
+            reasons.push(format!("excepted by {exception}: not healed"));
+        }
+        info!(check = id, from = from.as_str(), to = outcome.as_str(), "outcome changed");
+        let change =
+            OutcomeChange { check: id.to_owned(), from: Some(from), to: *outcome, at: *at, reasons, observation: seen.clone() };
+        let draft = self.teller().changed(change, target);
+        if self.seal_posture(draft) {
+            self.commit();
+        }
+    }
+
+    /// Persists, then acts, until there is nothing left to do about this incident for now.
+    pub(super) fn carry_out(&mut self, key: &str, check: &str, state: IncidentState, acts: Vec<Act>) {
+        let (mut state, mut acts) = (state, acts);
+        while let Some(rule) = self.record(key, state, &acts) {
+            let tried = self.attempt(check, &rule);
+            (state, acts) = self.after_attempt(key, check, tried);
+        }
+    }
+
+    /// What follows from an attempt, not yet durable.
+    pub(super) fn after_attempt(&mut self, key: &str, id: &str, tried: Tried) -> (IncidentState, Vec<Act>) {
+        let at = tried.run.at;
+        // A check that the policy no longer has cannot be healed; its incident is closed when the policy is taken up.
+        let unknown = || Circumstances { hold: Some(Hold::Pause), ..Circumstances::default() };
+        let known = self.policy().and_then(|policy| Some((policy, policy.checks.get(id)?)));
+        let allowed = known.map_or_else(unknown, |(policy, check)| self.circumstances(policy, id, check, at, &tried.seen));
+        self.state.outcomes.insert(id.to_owned(), tried.run.outcome);
+        self.again.extend(tried.doubtful);
+        let before = self.take_incident(key);
+        incident::step(before, tried.event, at, &allowed)
+    }
+
+    /// Puts a step of an incident into the state with the bundles that tell of it, and makes it durable. Gives the rule
+    /// to be tried now.
+    pub(super) fn record(&mut self, key: &str, state: IncidentState, acts: &[Act]) -> Option<String> {
+        let mut incident = match state {
+            IncidentState::Quiet => None,
+            IncidentState::Open(incident) => Some(*incident),
+        };
+        let unchanged = acts.is_empty();
+        let mut attempt = None;
+        for act in acts {
+            match (act, &mut incident) {
+                (Act::Opened, Some(incident)) => self.record_opened(incident),
+                (Act::Ticket(reason), Some(incident)) => {
+                    warn!(incident = %incident.id, check = %incident.check, "ticket for people: {reason}");
+                    let draft = self.teller().escalated(incident, reason);
+                    self.seal(draft);
+                }
+                (Act::Attempt(rule), Some(incident)) => {
+                    let limit = self.policy().map(|p| p.settings.circuit_breaker.clone());
+                    if let Some(limit) = limit {
+                        self.state.breaker.fired(rule, incident.id, now(), &limit);
+                    }
+                    attempt = Some(rule.clone());
+                }
+                (Act::Closed(closing), _) => self.record_closed(closing),
+                (Act::Opened | Act::Ticket(_) | Act::Attempt(_), None) => {}
+            }
+        }
+        let ticket = incident.as_ref().filter(|_| acts.iter().any(|a| matches!(a, Act::Ticket(_)))).cloned();
+        if let Some(incident) = incident {
+            self.state.incidents.insert(key.to_owned(), incident);
+        }
+        if !unchanged {
+            self.commit();
+        }
+        if let Some(incident) = ticket {
+            self.write_ticket(&incident);
+        }
+        for act in acts {
+            if let Act::Closed(closing) = act
+                && !closing.incident.escalations.is_empty()
+            {
+                ticket::close(&self.config.tickets_dir(), closing);
+            }
+        }
+        attempt
+    }
+
+    fn record_opened(&mut self, incident: &mut incident::Incident) {
+        self.state.incident_number = incident.id.number;
+        self.state.incident_date = Some(incident.id.date);
+        self.counters.opened += 1;
+        warn!(incident = %incident.id, check = %incident.check, severity = %incident.severity, reasons = ?incident.reasons, "incident opened");
+        let draft = self.policy().map(|policy| self.teller().opened(incident, policy));
+        incident.opened_by = draft.and_then(|draft| self.seal(draft));
+    }
+
+    fn record_closed(&mut self, closing: &incident::Closing) {
+        self.counters.closed += 1;
+        let incident = &closing.incident;
+        if closing.resolution == ResolutionType::Auto {
+            self.healed.push_back((incident.check.clone(), incident.id));
+            if self.healed.len() > 256 {
+                self.healed.pop_front();
+            }
+        }
+        let took_ms = closing.at.millis_since(incident.detected_at);
+        info!(incident = %incident.id, check = %incident.check, by = closing.resolution.as_str(), took_ms, "incident closed");
+        if let Some(draft) = self.policy().map(|policy| self.teller().closed(closing, policy)) {
+            self.seal(draft);
+        }
+    }
+
+    /// Seals a draft. A draft that cannot be sealed is a defect of ours: said loudly, and enforcement goes on.
+    pub(super) fn seal(&mut self, draft: writ_evidence::Draft) -> Option<writ_evidence::BundleId> {
+        let kind = draft.kind;
+        match self.writer.seal(&mut self.state, draft, now()) {
+            Ok(id) => Some(id),
+            Err(e) => {
+                self.say_once(format!("evidence of kind {kind} could not be sealed: {e}"));
+                None
+            }
+        }
+    }
+
+    /// Seals posture unless the disk takes nothing and much is waiting already.
+    pub(super) fn seal_posture(&mut self, draft: writ_evidence::Draft) -> bool {
+        if self.state.tail.len() >= MANY_WAITING {
+            self.say_once("the disk is full and much evidence waits: posture is not recorded until it is written".to_owned());
+            return false;
+        }
+        self.seal(draft).is_some()
+    }
+
+    /// Makes the state durable, with all bundles sealed since.
+    pub(super) fn commit(&mut self) {
+        self.writer.commit(&mut self.state);
+    }
+
+    /// Tries again to write what a full disk did not take.
+    pub fn retry_commit(&mut self) {
+        if self.writer.wants_retry() {
+            self.commit();
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! `state.json`: all that must not be told twice or forgotten, in one file that is replaced whole.
+//!
+//! The one rename of this file commits a change *and* the bundles that tell of it: [`State::tail`] holds sealed bundles,
+//! bytes and signature, until they are known to be in the outbox. After a kill or a power cut the tail is put there
+//! again, which changes nothing if it already is.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use writ_evidence::chain::ChainState;
+use writ_evidence::id::{Date, IncidentId};
+use writ_policy::outcome::Outcome;
+use writ_trust::digest::Digest;
+use writ_trust::json::{self, JsonError};
+use writ_trust::minisign::PublicKey;
+use writ_trust::numbers::{Epoch, Serial};
+use writ_trust::time::Time;
+
+use super::breaker::Breaker;
+use super::incident::Incident;
+use super::pause::Pauses;
+
+/// The schema of [`State`].
+pub const SCHEMA: &str = "writ.enforcer-state.v1";
+/// Its file in the state directory.
+pub const FILE: &str = "state.json";
+/// The largest state file, in bytes: the tail is bounded, the rest is small.
+const MAX_STATE: usize = 64 * 1024 * 1024;
+/// How many refusals are remembered, so that each becomes evidence once.
+const REMEMBERED_REFUSALS: usize = 256;
+
+/// What the enforcer knows across restarts.
+///
+/// Unknown fields are ignored and missing ones have defaults: after a rollback an older version must read what a newer
+/// one wrote.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// Always [`SCHEMA`].
+    pub schema: String,
+    /// The key whose chain it is.
+    #[serde(default)]
+    pub public_key: Option<PublicKey>,
+    /// Where the evidence chain stands.
+    pub chain: ChainState,
+    /// Bundles that are sealed and not yet known to be in the outbox, in order.
+    #[serde(default)]
+    pub tail: VecDeque<Pending>,
+    /// Open incidents by check and target (see [`incident_key`]).
+    #[serde(default)]
+    pub incidents: BTreeMap<String, Incident>,
+    /// How many incidents were opened so far.
+    #[serde(default)]
+    pub incident_number: u64,
+    /// The date in the last incident's id; an id's date never goes back.
+    #[serde(default)]
+    pub incident_date: Option<Date>,
+    /// The last outcome of each check.
+    #[serde(default)]
+    pub outcomes: BTreeMap<String, Outcome>,
+    /// Which incidents each rule answered lately.
+    #[serde(default)]
+    pub breaker: Breaker,
+    /// Healing that people suspended.
+    #[serde(default)]
+    pub pauses: Pauses,
+    /// Documents that were refused, oldest first.
+    #[serde(default)]
+    pub refusals: VecDeque<RefusalCount>,
+    /// How many documents were refused so far.
+    #[serde(default)]
+    pub refused_total: u64,
+    /// What is obeyed.
+    #[serde(default)]
+    pub running: Option<RunningRef>,
+    /// The last finished switch that is in evidence.
+    #[serde(default)]
+    pub told_switch: Option<ToldSwitch>,
+    /// End of the time that the last posture vector sums up.
+    #[serde(default)]
+    pub vector_to: Option<Time>,
+    /// When the last snapshot was made, and of which release's policy.
+    #[serde(default)]
+    pub snapshot: Option<SnapshotMark>,
+    /// The boot in which this was written.
+    #[serde(default)]
+    pub boot_id: String,
+    /// Whether the enforcer that wrote this ended in an orderly way.
+    #[serde(default)]
+    pub stopped: bool,
+    /// Incidents that were healed without a record, because neither disk nor memory could hold one more bundle.
+    #[serde(default)]
+    pub unrecorded: u64,
+    /// Requests of people that were answered, newest last, so that none is answered twice.
+    #[serde(default)]
+    pub answered: VecDeque<String>,
+    /// What had to be repaired when this was read, for the next `started` bundle.
+    #[serde(skip)]
+    pub recovered: Vec<String>,
+}
+
+/// A sealed bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// Its file name.
+    pub name: String,
+    /// Its exact bytes, which are UTF-8.
+    pub bundle: String,
+    /// Its signature file.
+    pub signature: String,
+}
+
+/// A point among releases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Point {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The serial.
+    pub serial: Serial,
+}
+
+impl std::fmt::Display for Point {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.epoch, self.serial)
+    }
+}
+
+/// What is obeyed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunningRef {
+    /// The release.
+    pub release: Point,
+    /// The digest of its exact bytes.
+    pub digest: Digest,
+    /// The release whose policy is enforced: an earlier one while this version cannot read the new policy's schema.
+    pub policy: Option<Point>,
+}
+
+/// A switch that is in evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldSwitch {
+    /// The release.
+    pub release: Point,
+    /// When it began.
+    pub began_at: Time,
+}
+
+/// A document that was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusalCount {
+    /// Its digest; none when it could not be read.
+    pub digest: Option<Digest>,
+    /// What it is or claims to be, with its place.
+    pub what: String,
+    /// The rule.
+    pub rule: String,
+    /// How often it was looked at and refused.
+    pub count: u64,
+}
+
+/// When a snapshot was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotMark {
+    /// When.
+    pub at: Time,
+    /// The release whose policy was looked at.
+    pub policy: Point,
+}
+
+/// The name of an incident's place: one per check and target.
+pub fn incident_key(check: &str, target: &str) -> String {
+    format!("{check}@{target}")
+}
+
+/// Why there is no state to continue from.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The file cannot be read.
+    #[error("{}: cannot be read: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is not a state.
+    #[error("{}: damaged: {source}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: JsonError,
+    },
+    /// The file follows another schema.
+    #[error("{}: schema {found:?} is not {SCHEMA:?}", path.display())]
+    OtherSchema {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        found: String,
+    },
+}
+
+impl State {
+    /// The state of an enforcer whose chain stands here and that knows nothing else.
+    pub fn new(chain: ChainState) -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            public_key: None,
+            chain,
+            tail: VecDeque::new(),
+            incidents: BTreeMap::new(),
+            incident_number: 0,
+            incident_date: None,
+            outcomes: BTreeMap::new(),
+            breaker: Breaker::default(),
+            pauses: Pauses::default(),
+            refusals: VecDeque::new(),
+            refused_total: 0,
+            running: None,
+            told_switch: None,
+            vector_to: None,
+            snapshot: None,
+            boot_id: String::new(),
+            stopped: false,
+            unrecorded: 0,
+            answered: VecDeque::new(),
+            recovered: Vec::new(),
+        }
+    }
+
+    /// Reads the state of a state directory; none when there is none.
+    pub fn load(state_dir: &Path) -> Result<Option<Self>, StateError> {
+        let path = state_dir.join(FILE);
+        let bytes = match writ_durable::read_bounded(&path, MAX_STATE) {
+            Ok(bytes) => bytes,
+            Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(StateError::Unreadable { path, source }),
+        };
+        let state: Self = json::parse(&bytes, MAX_STATE).map_err(|source| StateError::Damaged { path: path.clone(), source })?;
+        if state.schema != SCHEMA {
+            return Err(StateError::OtherSchema { path, found: state.schema });
+        }
+        Ok(Some(state))
+    }
+
+    /// The bytes of the file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a state has string keys")
+    }
+
+    /// The id that the next incident gets.
+    pub fn next_incident_id(&self, now: Time) -> IncidentId {
+        let date = self.incident_date.map_or(Date::of(now), |last| last.max(Date::of(now)));
+        IncidentId { date, number: self.incident_number + 1 }
+    }
+
+    /// Counts a refusal; true when it is the first of this document for this rule.
+    pub fn count_refusal(&mut self, digest: Option<Digest>, what: &str, rule: &str) -> (bool, u64) {
+        self.refused_total += 1;
+        let same = |r: &&mut RefusalCount| r.digest == digest && r.what == what && r.rule == rule;
+        if let Some(known) = self.refusals.iter_mut().find(same) {
+            known.count += 1;
+            return (false, known.count);
+        }
+        if self.refusals.len() >= REMEMBERED_REFUSALS {
+            self.refusals.pop_front();
+        }
+        let new = RefusalCount { digest, what: what.to_owned(), rule: rule.to_owned(), count: 1 };
+        self.refusals.push_back(new);
+        (true, 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_reads_back_what_it_wrote_and_what_another_version_wrote() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(State::load(dir.path()).unwrap().is_none());
+        let mut state = State::new(ChainState::new());
+        state.tail.push_back(Pending { name: "1-x".into(), bundle: "{\"é\":1}".into(), signature: "s\n".into() });
+        assert!(state.count_refusal(None, "release 1-9", "size").0);
+        assert!(!state.count_refusal(None, "release 1-9", "size").0);
+        std::fs::write(dir.path().join(FILE), state.to_bytes()).unwrap();
+        assert_eq!(State::load(dir.path()).unwrap().unwrap(), state);
+        let newer = r#"{"schema":"writ.enforcer-state.v1","chain":{"next_sequence":1,"previous":null,"last_date":null},"novelty":1}"#;
+        std::fs::write(dir.path().join(FILE), newer).unwrap();
+        assert!(State::load(dir.path()).unwrap().is_some());
+        for (text, says) in [("", "damaged"), ("{}", "damaged"), (&newer.replace(".v1", ".v9"), "schema")] {
+            std::fs::write(dir.path().join(FILE), text).unwrap();
+            assert!(State::load(dir.path()).unwrap_err().to_string().contains(says), "{text}");
+        }
+    }
+}

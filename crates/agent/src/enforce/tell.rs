@@ -1,0 +1,191 @@
+//! What the evidence says: drafts of every kind the enforcer writes. Pure.
+
+use std::collections::BTreeMap;
+
+use writ_evidence::bundle::ReleaseRef;
+use writ_evidence::incident::{
+    Affected, Change, Drift, Execution, Incident as IncidentPart, Outputs, Tier,
+};
+use writ_evidence::posture::{OutcomeChange, Posture, Snapshot, Vector};
+use writ_evidence::records::{
+    Pause as PausePart, PauseMeans, PausePhase, PlanRecord, Refused as RefusedPart, Started, Switch,
+};
+use writ_evidence::{Draft, Kind};
+use writ_policy::observation::Value;
+use writ_policy::policy::Policy;
+use writ_trust::acceptance::Identity;
+
+use super::accept::Refused;
+use super::incident::{Closing, Incident, NO_L2};
+use super::pause::Pause;
+
+/// Who does what the enforcer does, as evidence names it.
+pub const OPERATOR: &str = "service:writ-enforce";
+/// The planner that a `plan` bundle names while there is none.
+const NO_PLANNER: &str = "none";
+
+/// Who speaks, and under which release.
+#[derive(Debug, Clone)]
+pub struct Teller {
+    /// The appliance.
+    pub identity: Identity,
+    /// The name of this host.
+    pub hostname: String,
+    /// The release that is obeyed.
+    pub release: Option<ReleaseRef>,
+}
+
+impl Teller {
+    fn draft(&self, kind: Kind) -> Draft {
+        let mut draft = Draft::new(kind, &self.identity.site, &self.identity.appliance);
+        draft.release = self.release;
+        draft
+    }
+
+    /// That an incident opened.
+    pub fn opened(&self, incident: &Incident, policy: &Policy) -> Draft {
+        let mut draft = self.draft(Kind::IncidentOpened);
+        draft.target.clone_from(&incident.target);
+        draft.incident = Some(self.incident(incident, policy));
+        draft.affected = self.affected(incident);
+        draft.drift = Some(Drift { before: Some(incident.before.clone()), after: None });
+        draft
+    }
+
+    /// That an incident closed.
+    pub fn closed(&self, closing: &Closing, policy: &Policy) -> Draft {
+        let incident = &closing.incident;
+        let mut draft = self.draft(Kind::IncidentClosed);
+        draft.target.clone_from(&incident.target);
+        let mut part = self.incident(incident, policy);
+        part.opened_by = incident.opened_by;
+        draft.incident = Some(part);
+        draft.affected = self.affected(incident);
+        let after = closing.after.iter().next().is_some().then(|| closing.after.clone());
+        draft.drift = Some(Drift { before: Some(incident.before.clone()), after });
+        draft.change = Some(Change::Corrective);
+        draft.runbook.clone_from(&incident.runbook);
+        draft.actions_taken.clone_from(&incident.actions);
+        draft.verification.clone_from(&closing.verification);
+        draft.outputs = Some(Outputs { resolution_status: closing.status() });
+        draft.execution = Some(execution(closing, policy));
+        draft
+    }
+
+    fn incident(&self, incident: &Incident, policy: &Policy) -> IncidentPart {
+        let mut details = BTreeMap::new();
+        details.insert("reasons".to_owned(), Value::List(incident.reasons.clone()));
+        if incident.interrupted > 0 {
+            let interrupted = i64::try_from(incident.interrupted).unwrap_or(i64::MAX);
+            details.insert("interrupted_attempts".to_owned(), Value::Int(interrupted));
+        }
+        if !incident.escalations.is_empty() {
+            details.insert("ticket".to_owned(), Value::Text(incident.id.to_string()));
+        }
+        IncidentPart {
+            incident_id: incident.id,
+            event_type: policy.checks.get(&incident.check).map_or_else(|| "unknown".to_owned(), |c| c.probe.name.clone()),
+            severity: incident.severity,
+            detected_at: incident.detected_at,
+            hostname: self.hostname.clone(),
+            check: incident.check.clone(),
+            details,
+            hipaa_controls: policy.controls_of(&incident.check).into_iter().map(str::to_owned).collect(),
+            opened_by: None,
+        }
+    }
+
+    fn affected(&self, incident: &Incident) -> Affected {
+        let system = if incident.target == "self" { &self.hostname } else { &incident.target };
+        Affected { systems: vec![system.clone()], users: Vec::new() }
+    }
+
+    /// That an incident goes to people, because no planner stands between them and the rules.
+    pub fn escalated(&self, incident: &Incident, reason: &str) -> Draft {
+        let mut draft = self.draft(Kind::Plan);
+        draft.target.clone_from(&incident.target);
+        let reason = if reason.contains(NO_L2) { reason.to_owned() } else { format!("{reason}; {NO_L2}") };
+        draft.plan = Some(PlanRecord {
+            incident_id: incident.id,
+            planner: NO_PLANNER.to_owned(),
+            runbooks: Vec::new(),
+            allowed: false,
+            reason: format!("{reason}; ticket {}", incident.id),
+        });
+        draft
+    }
+
+    /// That the outcome of a check changed.
+    pub fn changed(&self, change: OutcomeChange, target: &str) -> Draft {
+        let mut draft = self.draft(Kind::Posture);
+        target.clone_into(&mut draft.target);
+        draft.posture = Some(Posture::Change(change));
+        draft
+    }
+
+    /// All runs since the last vector.
+    pub fn vector(&self, vector: Vector) -> Draft {
+        let mut draft = self.draft(Kind::Posture);
+        draft.posture = Some(Posture::Vector(vector));
+        draft
+    }
+
+    /// Everything that was last seen.
+    pub fn snapshot(&self, snapshot: Snapshot) -> Draft {
+        let mut draft = self.draft(Kind::Posture);
+        draft.posture = Some(Posture::Snapshot(snapshot));
+        draft
+    }
+
+    /// That the enforcer started.
+    pub fn started(&self, started: Started) -> Draft {
+        let mut draft = self.draft(Kind::Started);
+        draft.started = Some(started);
+        draft
+    }
+
+    /// That something was refused.
+    pub fn refused(&self, refused: &Refused, count: u64) -> Draft {
+        let mut draft = self.draft(Kind::Refused);
+        let Refused { what, rule, message, digest } = refused.clone();
+        draft.refused = Some(RefusedPart { rule, message, what, digest, count });
+        draft
+    }
+
+    /// That a switch is over, or a generation was adopted without one.
+    pub fn switched(&self, switch: Switch) -> Draft {
+        let mut draft = self.draft(Kind::Switch);
+        draft.change = Some(Change::Intended);
+        draft.switch = Some(switch);
+        draft
+    }
+
+    /// That people suspended healing, or that it goes on.
+    pub fn paused(&self, pause: &Pause, phase: PausePhase) -> Draft {
+        let mut draft = self.draft(Kind::Pause);
+        let Pause { checks, from, until, reference, by, reason } = pause.clone();
+        draft.pause = Some(PausePart { phase, means: PauseMeans::BreakGlass, reference, by, reason, checks, from, until });
+        draft
+    }
+}
+
+fn execution(closing: &Closing, policy: &Policy) -> Execution {
+    let incident = &closing.incident;
+    let mttr_seconds = Execution::mttr(incident.detected_at, closing.at);
+    let target = policy.settings.sla.get(&incident.severity).map_or(0, |span| span.seconds());
+    let sla_target_seconds = u64::try_from(target).unwrap_or(0);
+    let by_rule = closing.tier == Some(Tier::L1);
+    Execution {
+        timestamp_start: incident.worked_since.unwrap_or(incident.detected_at),
+        timestamp_end: closing.at,
+        operator: OPERATOR.to_owned(),
+        mttr_seconds,
+        sla_target_seconds,
+        sla_met: mttr_seconds <= sla_target_seconds,
+        resolution_type: closing.resolution,
+        tier: closing.tier,
+        rule: if by_rule || incident.attempts > 0 { incident.rule.clone() } else { None },
+        attempts: incident.attempts,
+        escalations: incident.escalations.clone(),
+    }
+}

@@ -1,0 +1,18 @@
+//! The appliance: it looks (probes), judges, heals (steps), proves (evidence), and switches generations.
+//!
+//! `writ-enforce` obeys exactly one verified generation at a time; [`enforce`] is its engine. State machines there are
+//! pure (`step(state, event) -> (state, actions)`); the driver persists, fsyncs, then acts. `writ-switch` moves the machine
+//! from one generation to another ([`switch`]) and outlives the enforcer that started it.
+
+pub mod accounts;
+pub mod command;
+pub mod config;
+pub mod crash;
+pub mod dbus;
+pub mod enforce;
+pub mod evidence_writer;
+pub mod parameters;
+pub mod probes;
+pub mod steps;
+pub mod switch;
+pub mod watch;

@@ -1,0 +1,32 @@
+//! What probes know besides their parameters.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use writ_trust::time::Time;
+
+use super::cpu::CpuHistory;
+use crate::dbus::Bus;
+
+/// What probes know besides their parameters; kept from one look to the next. `now` and `monotonic` are set anew for
+/// each.
+pub struct ProbeContext {
+    /// The time of this look.
+    pub now: Time,
+    /// The same instant by a clock that nobody sets.
+    pub monotonic: Instant,
+    /// The agent's system profile, normally `/nix/var/nix/profiles/system`.
+    pub profile: PathBuf,
+    /// The system that the accepted release names for this appliance; none when it names none.
+    pub expected_toplevel: Option<String>,
+    /// How busy the processors were at earlier looks.
+    pub cpu: CpuHistory,
+    pub(crate) bus: Bus,
+}
+
+impl ProbeContext {
+    /// A context that has seen nothing yet.
+    pub fn new(now: Time, monotonic: Instant, profile: PathBuf, expected_toplevel: Option<String>) -> Self {
+        Self { now, monotonic, profile, expected_toplevel, cpu: CpuHistory::default(), bus: Bus::default() }
+    }
+}

@@ -1,0 +1,340 @@
+//! `journald`: how long and where the system journal is kept, from its configuration (journald.conf(5)).
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use writ_policy::observation::Observation;
+use writ_policy::schema::{Kind, ProbeSchema};
+use writ_trust::json::MAX_INTEGER;
+
+use super::{Parameters, Probe, ProbeContext, Unseen, Watch, field, integer};
+use crate::dbus::booted_with_systemd;
+
+/// The largest configuration file that is read.
+const MAX_FILE: usize = 256 * 1024;
+/// The most drop-ins that are read from one directory.
+const MAX_DROP_INS: usize = 1000;
+
+/// Directories of configuration, the one that wins first.
+const DIRECTORIES: [&str; 4] = ["etc/systemd", "run/systemd", "usr/local/lib/systemd", "usr/lib/systemd"];
+
+pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch };
+
+const SCHEMA: ProbeSchema = ProbeSchema {
+    name: "journald",
+    about: "how long and where the system journal is kept",
+    parameters: &[],
+    observation: &[
+        field("storage", Kind::Text, "auto, persistent, volatile or none"),
+        field("persistent", Kind::Bool, "whether it outlives a reboot; auto does when /var/log/journal exists"),
+        field("max_retention_seconds", Kind::Int, "age at which entries are deleted; 0 is never"),
+        field(
+            "system_max_use_bytes",
+            Kind::Int,
+            "room it may take; without a setting a tenth of the file system, at most 4 GiB",
+        ),
+        field(
+            "forward_to_syslog",
+            Kind::Bool,
+            "whether entries go to a syslog too; absent without a setting: builds differ",
+        ),
+        field("seal", Kind::Bool, "whether journals are sealed when there is a key"),
+    ],
+};
+
+fn run(_: &Parameters, _: &mut ProbeContext) -> Result<Observation, Unseen> {
+    if !booted_with_systemd() {
+        return Err(Unseen::not_applicable("no systemd on this host"));
+    }
+    observe(Path::new("/"))
+}
+
+fn watch(_: &Parameters, _: &ProbeContext) -> Vec<Watch> {
+    let files =
+        ["etc/systemd/journald.conf", "etc/systemd/journald.conf.d", "run/systemd/journald.conf.d", "var/log/journal"];
+    files.iter().map(|file| Watch::Path(Path::new("/").join(file))).collect()
+}
+
+fn observe(root: &Path) -> Result<Observation, Unseen> {
+    let mut settings = Settings::default();
+    for file in files(root) {
+        match writ_durable::read_bounded(&file, MAX_FILE) {
+            Ok(bytes) => settings.merge(&bytes),
+            // A link that leads nowhere; journald passes it over too.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(Unseen::failed(file.display(), e)),
+        }
+    }
+    let journal = root.join("var/log/journal");
+    let storage = settings.storage.unwrap_or_else(|| "auto".into());
+    let persistent = storage == "persistent" || (storage == "auto" && journal.is_dir());
+    let mut seen = Observation::new()
+        .with("storage", storage)
+        .with("persistent", persistent)
+        .with("max_retention_seconds", settings.max_retention_seconds.unwrap_or(0))
+        .with("seal", settings.seal.unwrap_or(true));
+    if let Some(forward) = settings.forward_to_syslog {
+        seen.set("forward_to_syslog", forward);
+    }
+    if let Some(bytes) = settings.system_max_use_bytes.or_else(|| default_max_use(&journal)) {
+        seen.set("system_max_use_bytes", bytes);
+    }
+    Ok(seen)
+}
+
+/// The files in the order in which they are read: the main file of the first directory that has one, then all drop-ins
+/// by name; of drop-ins with the same name the first directory's counts.
+fn files(root: &Path) -> Vec<PathBuf> {
+    let directories = DIRECTORIES.map(|directory| root.join(directory));
+    let main = directories.iter().map(|directory| directory.join("journald.conf")).find(|file| file.exists());
+    let mut drop_ins: BTreeMap<OsString, PathBuf> = BTreeMap::new();
+    for directory in directories.iter().map(|directory| directory.join("journald.conf.d")) {
+        let Ok(entries) = std::fs::read_dir(&directory) else { continue };
+        for entry in entries.flatten().take(MAX_DROP_INS) {
+            let name = entry.file_name();
+            if name.as_encoded_bytes().ends_with(b".conf") && !name.as_encoded_bytes().starts_with(b".") {
+                drop_ins.entry(name).or_insert_with(|| entry.path());
+            }
+        }
+    }
+    // A link to /dev/null masks the files of the same name; it reads as empty.
+    main.into_iter().chain(drop_ins.into_values()).collect()
+}
+
+/// What journald allows itself without a setting.
+fn default_max_use(journal: &Path) -> Option<i64> {
+    let place = journal.ancestors().find(|path| path.exists())?;
+    let facts = rustix::fs::statvfs(place).ok()?;
+    let tenth = facts.f_blocks.saturating_mul(facts.f_frsize) / 10;
+    Some(integer(tenth.clamp(1 << 20, 4 << 30)))
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Settings {
+    storage: Option<String>,
+    max_retention_seconds: Option<i64>,
+    system_max_use_bytes: Option<i64>,
+    forward_to_syslog: Option<bool>,
+    seal: Option<bool>,
+}
+
+impl Settings {
+    /// Takes over one file's settings. As journald does: the section is `[Journal]`, an empty value goes back to the
+    /// default, a value that cannot be read changes nothing.
+    fn merge(&mut self, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes).replace("\\\n", " ");
+        let mut in_section = false;
+        for line in text.lines().map(str::trim) {
+            if let Some(section) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+                in_section = section == "Journal";
+            } else if in_section
+                && !line.starts_with(['#', ';'])
+                && let Some((name, value)) = line.split_once('=')
+            {
+                self.set(name.trim(), value.trim());
+            }
+        }
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        match name {
+            "Storage" => assign(&mut self.storage, value, storage),
+            "MaxRetentionSec" => assign(&mut self.max_retention_seconds, value, seconds),
+            "SystemMaxUse" => assign(&mut self.system_max_use_bytes, value, size),
+            "ForwardToSyslog" => assign(&mut self.forward_to_syslog, value, boolean),
+            "Seal" => assign(&mut self.seal, value, boolean),
+            _ => {}
+        }
+    }
+}
+
+fn assign<T>(slot: &mut Option<T>, value: &str, parse: fn(&str) -> Option<T>) {
+    if value.is_empty() {
+        *slot = None;
+    } else if let Some(parsed) = parse(value) {
+        *slot = Some(parsed);
+    }
+}
+
+fn storage(value: &str) -> Option<String> {
+    matches!(value, "auto" | "persistent" | "volatile" | "none").then(|| value.to_owned())
+}
+
+fn boolean(value: &str) -> Option<bool> {
+    match value.to_ascii_lowercase().as_str() {
+        "1" | "yes" | "y" | "true" | "t" | "on" => Some(true),
+        "0" | "no" | "n" | "false" | "f" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+/// Seconds of a time span (systemd.time(7)): numbers with units, added up, as in `1month 2d` or `90min`; a number
+/// without a unit is seconds. `infinity` is 0 here, as it is for journald: never.
+fn seconds(value: &str) -> Option<i64> {
+    const UNITS: [(&[&str], f64); 9] = [
+        (&["usec", "us", "µs", "μs"], 1e-6),
+        (&["msec", "ms"], 1e-3),
+        (&["seconds", "second", "sec", "s", ""], 1.0),
+        (&["minutes", "minute", "min", "m"], 60.0),
+        (&["hours", "hour", "hr", "h"], 3_600.0),
+        (&["days", "day", "d"], 86_400.0),
+        (&["weeks", "week", "w"], 604_800.0),
+        (&["months", "month", "M"], 2_629_800.0),
+        (&["years", "year", "y"], 31_557_600.0),
+    ];
+    if value == "infinity" {
+        return Some(0);
+    }
+    sum(value, |unit| UNITS.iter().find(|(names, _)| names.contains(&unit)).map(|(_, factor)| *factor))
+}
+
+/// Bytes of a size (systemd.syntax(7)): powers of 1024, as in `1G` or `1G 500M`; a number without a unit is bytes.
+fn size(value: &str) -> Option<i64> {
+    const UNITS: [&str; 7] = ["", "K", "M", "G", "T", "P", "E"];
+    sum(value, |unit| {
+        let unit = unit.strip_suffix('B').unwrap_or(unit);
+        let power = UNITS.iter().position(|name| *name == unit)?;
+        Some(1024_f64.powi(i32::try_from(power).ok()?))
+    })
+}
+
+/// The sum of numbers with units; none when any part is something else, or the sum is not within 2^53.
+fn sum(value: &str, factor: impl Fn(&str) -> Option<f64>) -> Option<i64> {
+    let mut total = 0.0;
+    let mut rest = value.trim_start();
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let (number, after) = rest.split_at(end);
+        let after = after.trim_start();
+        let end = after.find(|c: char| c.is_ascii_digit() || c.is_whitespace()).unwrap_or(after.len());
+        let (unit, after) = after.split_at(end);
+        total += number.parse::<f64>().ok()? * factor(unit)?;
+        rest = after.trim_start();
+    }
+    // Within 2^53 the conversion is exact but for the fraction, which is dropped.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
+    (total <= MAX_INTEGER as f64).then_some(total as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn write(root: &Path, file: &str, text: &str) {
+        let path = root.join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn drop_ins_win_by_name_and_by_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        write(root, "etc/systemd/journald.conf", "[Journal]\nStorage=volatile\nMaxRetentionSec=1day\nSeal=no\n");
+        write(root, "usr/lib/systemd/journald.conf", "[Journal]\nForwardToSyslog=yes\n");
+        write(root, "usr/lib/systemd/journald.conf.d/10-a.conf", "[Journal]\nStorage=none\n");
+        write(root, "etc/systemd/journald.conf.d/10-a.conf", "[Journal]\nStorage=persistent\n");
+        write(root, "run/systemd/journald.conf.d/20-b.conf", "[Journal]\nMaxRetentionSec=1year\nSystemMaxUse=1G\n");
+        write(root, "etc/systemd/journald.conf.d/15-c.conf", "[Journal]\nMaxRetentionSec=3\n");
+        write(root, "usr/lib/systemd/journald.conf.d/30-masked.conf", "[Journal]\nStorage=none\n");
+        symlink("/dev/null", root.join("etc/systemd/journald.conf.d/30-masked.conf")).unwrap();
+        symlink("/nowhere/at/all", root.join("etc/systemd/journald.conf.d/35-dangling.conf")).unwrap();
+        write(root, "etc/systemd/journald.conf.d/.36-hidden.conf", "[Journal]\nStorage=none\n");
+        write(root, "etc/systemd/journald.conf.d/40-other.txt", "[Journal]\nStorage=none\n");
+        let seen = observe(root).unwrap();
+        assert_eq!(seen.get("storage"), Some(&"persistent".into()));
+        assert_eq!(seen.get("persistent"), Some(&true.into()));
+        assert_eq!(seen.get("max_retention_seconds"), Some(&31_557_600.into()));
+        assert_eq!(seen.get("system_max_use_bytes"), Some(&(1 << 30).into()));
+        assert_eq!(seen.get("seal"), Some(&false.into()));
+        assert_eq!(seen.get("forward_to_syslog"), None);
+    }
+
+    #[test]
+    fn auto_depends_on_the_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(observe(dir.path()).unwrap().get("persistent"), Some(&false.into()));
+        fs::create_dir_all(dir.path().join("var/log/journal")).unwrap();
+        let seen = observe(dir.path()).unwrap();
+        assert_eq!(seen.get("persistent"), Some(&true.into()));
+        assert_eq!(seen.get("max_retention_seconds"), Some(&0.into()));
+        assert!(seen.get("system_max_use_bytes").is_some());
+    }
+
+    #[test]
+    fn spans_are_read_as_systemd_reads_them() {
+        let good = [
+            ("0", 0),
+            ("90", 90),
+            ("1month", 2_629_800),
+            ("1M", 2_629_800),
+            ("1m", 60),
+            ("1h30m", 5_400),
+            ("2 weeks 1d", 1_296_000),
+            ("1.5h", 5_400),
+            ("infinity", 0),
+            ("500ms", 0),
+            ("1 year", 31_557_600),
+            ("3sec", 3),
+        ];
+        for (text, expected) in good {
+            assert_eq!(seconds(text), Some(expected), "{text}");
+        }
+        for bad in ["", "h", "-1", "1fortnight", "1..5h", "1e9", "99999999999999999999y", "1 x 2", "ü", "1h-"] {
+            assert_eq!(seconds(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_powers_of_1024() {
+        for (text, expected) in
+            [("0", 0), ("512", 512), ("1K", 1024), ("2G", 2 << 30), ("1.5M", 3 << 19), ("1G 1B", (1 << 30) + 1)]
+        {
+            assert_eq!(size(text), Some(expected), "{text}");
+        }
+        for bad in ["", "G", "-1G", "10%", "1X", "1Gi", "9999E", "1 1 x"] {
+            assert_eq!(size(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn odd_files_change_nothing() {
+        for odd in [
+            "Storage=none",
+            "[Other]\nStorage=none",
+            "[Journal]\n#Storage=none\n;Storage=none",
+            "[Journal]\nStorage",
+            "[Journal]\nStorage=maybe",
+            "[Journal\nStorage=none",
+            "[Journal]\nSeal=perhaps\nMaxRetentionSec=long",
+            "[Journal]\nStorage=none\nStorage=\n",
+            "\u{0}=\u{0}",
+        ] {
+            let mut settings = Settings::default();
+            settings.merge(odd.as_bytes());
+            assert_eq!(settings, Settings::default(), "{odd}");
+        }
+        let mut settings = Settings::default();
+        settings.merge(b"[Journal]\nStorage=\\\nnone\n");
+        assert_eq!(settings.storage.as_deref(), Some("none"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in any::<Vec<u8>>(), value in "[0-9.a-zA-Zµ ]{0,30}") {
+            Settings::default().merge(&bytes);
+            let _ = (seconds(&value), size(&value));
+            Settings::default().merge(format!("[Journal]\nSystemMaxUse={value}\nMaxRetentionSec={value}\n").as_bytes());
+        }
+    }
+}

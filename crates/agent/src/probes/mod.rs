@@ -1,0 +1,185 @@
+//! Probes: each turns one part of the world into an observation.
+//!
+//! One file per probe, all of the same shape: its `SCHEMA`, `run`, `watch`, and `PROBE` that joins them. A new one
+//! touches its own file and the list below.
+
+pub mod context;
+mod cpu;
+mod disk;
+mod file;
+mod journald;
+mod kernel_command_line;
+mod listening_ports;
+mod memory;
+mod mount;
+mod nftables;
+mod nix_generation;
+mod process;
+mod sshd;
+pub(crate) mod sysctl;
+mod systemd_unit;
+mod tls_certificate;
+mod users;
+
+use std::path::{Path, PathBuf};
+
+use writ_policy::check::ProbeCall;
+use writ_policy::observation::Observation;
+use writ_policy::outcome::Probed;
+use writ_policy::schema::{Class, FieldSchema, Kind, ParameterSchema, ProbeSchema, Registry};
+use writ_trust::json::MAX_INTEGER;
+use writ_trust::text::one_line;
+
+pub use self::context::ProbeContext;
+pub use self::cpu::CpuHistory;
+pub use crate::parameters::Parameters;
+
+/// Every probe that this agent knows.
+pub const PROBES: &[Probe] = &[
+    cpu::PROBE,
+    disk::PROBE,
+    file::PROBE,
+    journald::PROBE,
+    kernel_command_line::PROBE,
+    listening_ports::PROBE,
+    memory::PROBE,
+    mount::PROBE,
+    nftables::PROBE,
+    nix_generation::PROBE,
+    process::PROBE,
+    sshd::PROBE,
+    sysctl::PROBE,
+    systemd_unit::PROBE,
+    tls_certificate::PROBE,
+    users::PROBE,
+];
+
+/// One probe.
+#[derive(Clone, Copy)]
+pub struct Probe {
+    /// What it takes and shows.
+    pub schema: ProbeSchema,
+    /// Looks once.
+    pub run: fn(&Parameters, &mut ProbeContext) -> Result<Observation, Unseen>,
+    /// What tells at once that the next look may differ; empty when only looking again does.
+    pub watch: fn(&Parameters, &ProbeContext) -> Vec<Watch>,
+}
+
+/// What tells that an observation may have changed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Watch {
+    /// Changes of this path, of its entries when it is a directory, and its coming and going in its parent (inotify).
+    Path(PathBuf),
+    /// Changes of this systemd unit (D-Bus).
+    Unit(String),
+}
+
+/// Why a probe saw nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unseen {
+    /// There is nothing to look at on this machine, for this reason.
+    #[error("not applicable: {0}")]
+    NotApplicable(String),
+    /// It could not look, for this reason.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Unseen {
+    /// There is nothing to look at on this machine, for this reason.
+    pub fn not_applicable(reason: impl Into<String>) -> Self {
+        Self::NotApplicable(reason.into())
+    }
+
+    /// It could not look at `what`, for this reason.
+    pub fn failed(what: impl std::fmt::Display, reason: impl std::fmt::Display) -> Self {
+        Self::Failed(format!("{what}: {reason}"))
+    }
+}
+
+impl From<String> for Unseen {
+    fn from(reason: String) -> Self {
+        Self::Failed(reason)
+    }
+}
+
+/// The schemas of every probe and every runbook step: what `writ check` judges a policy by.
+pub fn registry() -> Registry {
+    Registry {
+        probes: PROBES.iter().map(|probe| (probe.schema.name, probe.schema)).collect(),
+        steps: crate::steps::STEPS.iter().map(|step| (step.schema.name, step.schema)).collect(),
+    }
+}
+
+/// The probe of this name.
+pub fn named(name: &str) -> Option<&'static Probe> {
+    PROBES.iter().find(|probe| probe.schema.name == name)
+}
+
+/// Looks once. Whatever the policy asks and whatever the world holds, this returns; a reason is always one line.
+pub fn run(call: &ProbeCall, context: &mut ProbeContext) -> Probed {
+    let Some(probe) = named(&call.name) else {
+        let known: Vec<_> = PROBES.iter().map(|probe| probe.schema.name).collect();
+        return Probed::Failed(format!("unknown probe {:?}; known: {}", one_line(&call.name), known.join(", ")));
+    };
+    let looked = Parameters::checked(&call.parameters, probe.schema.parameters)
+        .map_err(Unseen::Failed)
+        .and_then(|parameters| (probe.run)(&parameters, context));
+    match looked {
+        Ok(observation) => Probed::Seen(observation),
+        Err(Unseen::NotApplicable(reason)) => Probed::NotApplicable(one_line(reason)),
+        Err(Unseen::Failed(reason)) => Probed::Failed(one_line(format!("{}: {reason}", call.name))),
+    }
+}
+
+/// What tells at once that the next look may differ; empty for a call that no probe would take.
+pub fn watch(call: &ProbeCall, context: &ProbeContext) -> Vec<Watch> {
+    named(&call.name)
+        .and_then(|probe| {
+            let parameters = Parameters::checked(&call.parameters, probe.schema.parameters).ok()?;
+            Some((probe.watch)(&parameters, context))
+        })
+        .unwrap_or_default()
+}
+
+/// A parameter that must be given.
+pub(crate) const fn required(name: &'static str, kind: Kind, about: &'static str) -> ParameterSchema {
+    ParameterSchema { name, kind, required: true, about }
+}
+
+/// A parameter that may be left out.
+pub(crate) const fn optional(name: &'static str, kind: Kind, about: &'static str) -> ParameterSchema {
+    ParameterSchema { name, kind, required: false, about }
+}
+
+/// An observation field that may leave the appliance as it is.
+pub(crate) const fn field(name: &'static str, kind: Kind, about: &'static str) -> FieldSchema {
+    FieldSchema { name, kind, class: Class::Plain, about }
+}
+
+/// An observation field that names a person or a machine.
+pub(crate) const fn identifier(name: &'static str, kind: Kind, about: &'static str) -> FieldSchema {
+    FieldSchema { name, kind, class: Class::Identifier, about }
+}
+
+/// A count or a size as documents hold it: at most 2^53.
+pub(crate) fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(MAX_INTEGER).min(MAX_INTEGER)
+}
+
+/// How many percent of the whole a part is, rounded down, at most 100; none of nothing.
+pub(crate) fn percent(part: u64, whole: u64) -> Option<i64> {
+    let percent = (u128::from(part) * 100).checked_div(u128::from(whole))?;
+    Some(i64::try_from(percent.min(100)).unwrap_or(100))
+}
+
+/// The bytes of a file of /proc.
+pub(crate) fn read_proc(path: &str) -> Result<Vec<u8>, Unseen> {
+    const MAX_PROC_FILE: usize = 32 * 1024 * 1024;
+    writ_durable::read_bounded(Path::new(path), MAX_PROC_FILE).map_err(|e| Unseen::failed(path, e))
+}
+
+/// For probes of what nothing announces.
+pub(crate) fn unannounced(_: &Parameters, _: &ProbeContext) -> Vec<Watch> {
+    Vec::new()
+}

@@ -1,0 +1,186 @@
+//! `sshd`: the configuration in effect, as `sshd -T` prints it (sshd(8), sshd_config(5)).
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use writ_policy::observation::Observation;
+use writ_policy::schema::{FieldSchema, Kind, ProbeSchema};
+use writ_trust::text::one_line;
+
+use super::{Parameters, Probe, ProbeContext, Unseen, Watch, field, identifier, optional};
+use crate::command;
+
+const TIME_LIMIT: Duration = Duration::from_secs(10);
+const MAX_OUTPUT: usize = 256 * 1024;
+const CONFIG: &str = "/etc/ssh/sshd_config";
+
+pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch };
+
+const SCHEMA: ProbeSchema = ProbeSchema {
+    name: "sshd",
+    about: "the SSH server's configuration in effect, without what Match blocks change; yes and no are strings",
+    parameters: &[
+        optional("binary", Kind::Text, "the server; default: the first sshd in the system's path"),
+        optional("config", Kind::Text, "its configuration; default \"/etc/ssh/sshd_config\""),
+    ],
+    observation: &[
+        field("permit_root_login", Kind::Text, "yes, no, without-password or forced-commands-only"),
+        field("password_authentication", Kind::Text, "yes or no"),
+        field("kbd_interactive_authentication", Kind::Text, "yes or no"),
+        field("pubkey_authentication", Kind::Text, "yes or no"),
+        field("hostbased_authentication", Kind::Text, "yes or no"),
+        field("permit_empty_passwords", Kind::Text, "yes or no"),
+        field("permit_user_environment", Kind::Text, "yes, no or a pattern"),
+        field("ignore_rhosts", Kind::Text, "yes, no or shosts-only"),
+        field("strict_modes", Kind::Text, "yes or no"),
+        field("use_pam", Kind::Text, "yes or no"),
+        field("x11_forwarding", Kind::Text, "yes or no"),
+        field("allow_tcp_forwarding", Kind::Text, "yes, no, local or remote"),
+        field("allow_agent_forwarding", Kind::Text, "yes or no"),
+        field("gateway_ports", Kind::Text, "yes, no or clientspecified"),
+        field("permit_tunnel", Kind::Text, "yes, no, point-to-point or ethernet"),
+        field("log_level", Kind::Text, "for instance INFO or VERBOSE"),
+        field("banner", Kind::Text, "file shown before a login, or none"),
+        field("max_auth_tries", Kind::Int, "attempts per connection"),
+        field("max_sessions", Kind::Int, "sessions per connection"),
+        field("login_grace_time_seconds", Kind::Int, "time to log in; 0 is without limit"),
+        field("client_alive_interval_seconds", Kind::Int, "silence after which a client is asked; 0 is never"),
+        field("client_alive_count_max", Kind::Int, "unanswered questions after which it is cut off"),
+        field("ports", Kind::List, "ports it listens on"),
+        field("listen_addresses", Kind::List, "addresses with ports it listens on"),
+        field("ciphers", Kind::List, "ciphers it accepts"),
+        field("macs", Kind::List, "message authentication codes it accepts"),
+        field("kex_algorithms", Kind::List, "key exchanges it accepts"),
+        field("host_key_algorithms", Kind::List, "kinds of host key it offers"),
+        field("pubkey_accepted_algorithms", Kind::List, "kinds of user key it accepts"),
+        identifier("allow_users", Kind::List, "the only users that may log in; absent when all may"),
+        identifier("allow_groups", Kind::List, "the only groups that may log in; absent when all may"),
+    ],
+};
+
+fn run(parameters: &Parameters, _: &mut ProbeContext) -> Result<Observation, Unseen> {
+    let Some(binary) = binary(parameters.optional_path("binary")?) else {
+        return Err(Unseen::not_applicable("the SSH server is not installed"));
+    };
+    let config = parameters.optional_path("config")?;
+    if config.is_none() && !Path::new(CONFIG).exists() {
+        return Err(Unseen::not_applicable(format!("the SSH server is not set up: {CONFIG} does not exist")));
+    }
+    let config = config.unwrap_or(Path::new(CONFIG));
+    let arguments = [OsStr::new("-T"), OsStr::new("-f"), config.as_os_str()];
+    let output =
+        command::run(&binary, &arguments, TIME_LIMIT, MAX_OUTPUT).map_err(|e| Unseen::Failed(e.to_string()))?;
+    if !output.status.success() {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        return Err(Unseen::failed("sshd -T", one_line(complaint.trim())));
+    }
+    if output.truncated {
+        return Err(Unseen::failed("sshd -T", "its output is longer than 256 KiB"));
+    }
+    Ok(observe(&output.stdout))
+}
+
+fn binary(given: Option<&Path>) -> Option<PathBuf> {
+    match given {
+        Some(path) => path.is_file().then(|| path.to_owned()),
+        None => command::find("sshd"),
+    }
+}
+
+fn watch(parameters: &Parameters, _: &ProbeContext) -> Vec<Watch> {
+    let config = parameters.optional_path("config").ok().flatten().unwrap_or(Path::new(CONFIG));
+    vec![Watch::Path(config.to_owned()), Watch::Path(PathBuf::from("/etc/ssh/sshd_config.d"))]
+}
+
+/// sshd prints each setting on one line, its name in lower case; settings of several values by commas, or on several
+/// lines.
+fn observe(output: &[u8]) -> Observation {
+    let text = String::from_utf8_lossy(output);
+    let lines = text.lines().filter_map(|line| line.split_once(' '));
+    let settings: Vec<(&str, &str)> = lines.map(|(name, value)| (name, value.trim())).collect();
+    let mut seen = Observation::new();
+    for field in SCHEMA.observation {
+        let name = setting(field);
+        let mut values = settings.iter().filter(|(known, _)| *known == name).map(|(_, value)| *value);
+        match field.kind {
+            Kind::Int => {
+                if let Some(number) = values.next().and_then(|value| value.parse::<i32>().ok()) {
+                    seen.set(field.name, i64::from(number));
+                }
+            }
+            Kind::List => {
+                let items: Vec<String> = values.flat_map(|v| v.split([',', ' '])).map(str::to_owned).collect();
+                if !items.is_empty() {
+                    seen.set(field.name, items);
+                }
+            }
+            _ => {
+                if let Some(value) = values.next() {
+                    seen.set(field.name, value);
+                }
+            }
+        }
+    }
+    seen
+}
+
+/// The name sshd prints for a field: `permit_root_login` is `permitrootlogin`; the plural and the unit are ours.
+fn setting(field: &FieldSchema) -> String {
+    match field.name {
+        "ports" => "port".into(),
+        "listen_addresses" => "listenaddress".into(),
+        name => name.trim_end_matches("_seconds").replace('_', ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const CAPTURED: &[u8] =
+        b"port 22\nport 2222\naddressfamily any\nlistenaddress [::]:22\nlistenaddress 0.0.0.0:22\nusepam yes
+logingracetime 120\nmaxauthtries 6\npermitrootlogin without-password\npasswordauthentication no\nx11forwarding yes
+ciphers chacha20-poly1305@openssh.com,aes128-ctr\nclientaliveinterval 0\nbanner none\nallowusers ann\nallowusers bob
+subsystem sftp /usr/lib/openssh/sftp-server\nversionaddendum none\n";
+
+    #[test]
+    fn settings_become_typed_fields() {
+        let seen = observe(CAPTURED);
+        let text = |name: &str| seen.get(name).unwrap().to_string();
+        assert_eq!(text("permit_root_login"), "\"without-password\"");
+        assert_eq!(text("max_auth_tries"), "6");
+        assert_eq!(text("login_grace_time_seconds"), "120");
+        assert_eq!(text("ports"), r#"["22", "2222"]"#);
+        assert_eq!(text("listen_addresses"), r#"["[::]:22", "0.0.0.0:22"]"#);
+        assert_eq!(text("ciphers"), r#"["chacha20-poly1305@openssh.com", "aes128-ctr"]"#);
+        assert_eq!(text("allow_users"), r#"["ann", "bob"]"#);
+        assert_eq!(seen.get("allow_groups"), None);
+    }
+
+    #[test]
+    fn odd_lines_show_nothing() {
+        for odd in [
+            &b""[..],
+            b"port",
+            b"PORT 22",
+            b"maxauthtries six",
+            b"maxauthtries 99999999999999",
+            b" port 22",
+            b"\xff\xfe \xff",
+            b"\0",
+        ] {
+            assert_eq!(observe(odd), Observation::new(), "{odd:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in any::<Vec<u8>>(), line in "(port|ciphers|maxauthtries|banner)[ ,0-9a-z\n]{0,30}") {
+            observe(&bytes);
+            observe(line.as_bytes());
+        }
+    }
+}

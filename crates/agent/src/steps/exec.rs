@@ -1,0 +1,28 @@
+//! `exec`: runs a program of the closure. Never a shell string: what runs is a file that the release signs.
+
+use std::ffi::OsStr;
+
+use writ_policy::schema::{Kind, StepSchema};
+
+use super::{Done, EXCERPT, Parameters, Step, StepContext, StepError};
+use crate::command;
+use crate::probes::{optional, required};
+
+pub(super) const STEP: Step = Step { schema: SCHEMA, run };
+
+const SCHEMA: StepSchema = StepSchema {
+    name: "exec",
+    about: "runs a program of the closure",
+    parameters: &[
+        required("program", Kind::Program, "the program"),
+        optional("arguments", Kind::List, "its arguments, passed as they are"),
+    ],
+};
+
+fn run(parameters: &Parameters, context: &StepContext) -> Result<Done, StepError> {
+    let symbol = parameters.optional_program("program")?;
+    let program = context.program(symbol.ok_or_else(|| StepError::refused("parameter program is missing"))?)?;
+    let arguments = parameters.optional_list("arguments")?.unwrap_or_default();
+    let arguments: Vec<&OsStr> = arguments.into_iter().map(OsStr::new).collect();
+    Ok(command::run(program, &arguments, context.timeout, EXCERPT)?.into())
+}

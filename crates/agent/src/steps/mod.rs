@@ -1,0 +1,225 @@
+//! Runbook steps: each does one thing to the machine.
+//!
+//! One file per step, all of the same shape: its `SCHEMA`, `run`, and `STEP` that joins them. A new one touches its own
+//! file and the list below. A step's success only says that it was carried out: the re-scan decides whether it helped.
+
+mod disk_clean;
+mod exec;
+mod file_restore;
+mod generation_restore;
+mod journal_vacuum;
+mod nftables_load;
+mod sysctl_write;
+mod systemd_reset_failed;
+mod systemd_restart;
+mod systemd_start;
+mod systemd_stop;
+mod time_step;
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use writ_policy::schema::StepSchema;
+use writ_trust::text::one_line;
+use writ_trust::time::Time;
+
+use crate::command::{self, CommandError};
+use crate::dbus::BusError;
+pub use crate::parameters::Parameters;
+
+/// Every step that this agent knows.
+pub const STEPS: &[Step] = &[
+    disk_clean::STEP,
+    exec::STEP,
+    file_restore::STEP,
+    generation_restore::STEP,
+    journal_vacuum::STEP,
+    nftables_load::STEP,
+    sysctl_write::STEP,
+    systemd_reset_failed::STEP,
+    systemd_restart::STEP,
+    systemd_start::STEP,
+    systemd_stop::STEP,
+    time_step::STEP,
+];
+
+/// How much of an output a report keeps, in bytes.
+pub const EXCERPT: usize = 4096;
+
+/// One step type.
+#[derive(Clone, Copy)]
+pub struct Step {
+    /// What it takes.
+    pub schema: StepSchema,
+    /// Does it.
+    pub run: fn(&Parameters, &StepContext) -> Result<Done, StepError>,
+}
+
+/// What steps know besides their parameters.
+pub struct StepContext<'a> {
+    /// The closure's programs by symbol.
+    pub programs: &'a BTreeMap<String, PathBuf>,
+    /// The agent's system profile, normally `/nix/var/nix/profiles/system`.
+    pub profile: &'a Path,
+    /// The system that the accepted release names for this appliance; none when it names none.
+    pub expected_toplevel: Option<&'a str>,
+    /// The activation program, relative to a system: normally `bin/switch-to-configuration`.
+    pub activation: &'a Path,
+    /// How long the step may take.
+    pub timeout: Duration,
+    /// The time it is now.
+    pub now: Time,
+}
+
+impl StepContext<'_> {
+    /// Where a program of the closure is.
+    fn program(&self, symbol: &str) -> Result<&Path, StepError> {
+        self.programs.get(symbol).map(PathBuf::as_path).ok_or_else(|| {
+            let known: Vec<_> = self.programs.keys().map(String::as_str).collect();
+            let known = if known.is_empty() { "it names none".into() } else { known.join(", ") };
+            StepError::refused(format!("the closure names no program {:?}; known: {known}", one_line(symbol)))
+        })
+    }
+
+    /// Where a program of this machine is.
+    fn installed(&self, name: &str) -> Result<PathBuf, StepError> {
+        command::find(name).ok_or_else(|| StepError::refused(format!("{name} is not installed on this machine")))
+    }
+
+    /// Runs a program of this machine to its end.
+    fn run_installed(&self, name: &str, arguments: &[&OsStr]) -> Result<Done, StepError> {
+        Ok(command::run(&self.installed(name)?, arguments, self.timeout, EXCERPT)?.into())
+    }
+}
+
+/// What a step did.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// What it has to say, for the report's `stdout`.
+    pub said: String,
+    /// The end of the program that it ran, if any.
+    pub output: Option<command::Output>,
+}
+
+impl Done {
+    /// Done without running a program.
+    fn saying(said: impl Into<String>) -> Self {
+        Self { said: said.into(), output: None }
+    }
+}
+
+impl From<command::Output> for Done {
+    fn from(output: command::Output) -> Self {
+        Self { said: String::new(), output: Some(output) }
+    }
+}
+
+/// Why a step was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    /// It must not, or cannot, be done as asked.
+    #[error("{0}")]
+    Refused(String),
+    /// The system said no.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was attempted.
+        what: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// A program did not come to its end.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// systemd said no.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+}
+
+impl StepError {
+    fn refused(reason: impl Into<String>) -> Self {
+        Self::Refused(reason.into())
+    }
+
+    fn io(what: impl std::fmt::Display) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Io { what: what.to_string(), source }
+    }
+}
+
+impl From<String> for StepError {
+    fn from(reason: String) -> Self {
+        Self::Refused(reason)
+    }
+}
+
+/// What a step came to, as evidence keeps it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StepReport {
+    /// Whether it was carried out; a program that it ran must have ended with 0.
+    pub ok: bool,
+    /// The exit code of the program that it ran, if any; none when a signal ended it.
+    pub exit_code: Option<i32>,
+    /// The beginning of what was said, at most [`EXCERPT`] bytes.
+    pub stdout: String,
+    /// The beginning of what was complained, at most [`EXCERPT`] bytes.
+    pub stderr: String,
+    /// Why it was not carried out, in one line.
+    pub error: Option<String>,
+}
+
+/// The step of this name.
+pub fn named(name: &str) -> Option<&'static Step> {
+    STEPS.iter().find(|step| step.schema.name == name)
+}
+
+/// Does one step. Whatever the policy asks, this returns within the timeout (and the moment it takes to kill).
+pub fn run(step: &str, parameters: &Map<String, Value>, context: &StepContext) -> StepReport {
+    let Some(known) = named(step) else {
+        let names: Vec<_> = STEPS.iter().map(|step| step.schema.name).collect();
+        let unknown = format!("unknown step {:?}; known: {}", one_line(step), names.join(", "));
+        return StepReport { error: Some(unknown), ..StepReport::default() };
+    };
+    let done = Parameters::checked(parameters, known.schema.parameters)
+        .map_err(StepError::Refused)
+        .and_then(|parameters| (known.run)(&parameters, context));
+    report(step, done)
+}
+
+fn report(step: &str, done: Result<Done, StepError>) -> StepReport {
+    let (said, output) = match done {
+        Ok(Done { said, output }) => (said, output),
+        Err(StepError::Command(CommandError::TimedOut { program, limit, stdout, stderr })) => {
+            let (out, err) = (excerpt(&stdout), excerpt(&stderr));
+            let error = CommandError::TimedOut { program, limit, stdout, stderr };
+            let error = Some(one_line(format!("{step}: {error}")));
+            return StepReport { stdout: out, stderr: err, error, ..StepReport::default() };
+        }
+        Err(error) => {
+            return StepReport { error: Some(one_line(format!("{step}: {error}"))), ..StepReport::default() };
+        }
+    };
+    let Some(output) = output else {
+        return StepReport { ok: true, stdout: excerpt(said.as_bytes()), ..StepReport::default() };
+    };
+    let error =
+        (!output.status.success()).then(|| one_line(format!("{step}: the program ended with {}", output.status)));
+    let said = [said.as_bytes(), &output.stdout].concat();
+    StepReport {
+        ok: error.is_none(),
+        exit_code: output.status.code(),
+        stdout: excerpt(&said),
+        stderr: excerpt(&output.stderr),
+        error,
+    }
+}
+
+/// The beginning of an output as text; bytes that are no UTF-8 are replaced.
+fn excerpt(bytes: &[u8]) -> String {
+    let mut text = String::from_utf8_lossy(&bytes[..bytes.len().min(EXCERPT)]).into_owned();
+    let end = (0..=EXCERPT.min(text.len())).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
+    text.truncate(end);
+    text
+}

@@ -1,0 +1,293 @@
+//! Watching paths with inotify(7), whether they are there yet or not.
+//!
+//! A path is watched through its parent directory, so that its being replaced, removed and made anew is seen; while the
+//! parent is missing, through the deepest ancestor that is there. A directory's own entries are watched too, and for a
+//! symbolic link also the parent of what it leads to.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask, Watches};
+use tracing::{debug, error};
+
+use super::{Message, Topic};
+
+/// Watched paths and what each is about.
+pub struct Files {
+    table: Arc<Mutex<Table>>,
+}
+
+struct Table {
+    watches: Watches,
+    /// Every path that is asked for, and what links lead to, with its topics.
+    wanted: BTreeMap<PathBuf, Vec<Topic>>,
+    /// What is wanted through a link, by where it leads.
+    through: BTreeMap<PathBuf, PathBuf>,
+    by_directory: HashMap<PathBuf, WatchDescriptor>,
+    directories: HashMap<WatchDescriptor, PathBuf>,
+}
+
+const SHAPE: EventMask = EventMask::CREATE
+    .union(EventMask::MOVED_TO)
+    .union(EventMask::MOVED_FROM)
+    .union(EventMask::DELETE);
+const OWN: EventMask = EventMask::DELETE_SELF.union(EventMask::MOVE_SELF).union(EventMask::IGNORED).union(EventMask::UNMOUNT);
+
+impl Files {
+    /// Starts to watch nothing; messages go to `messages`.
+    pub fn new(messages: Sender<Message>) -> io::Result<Self> {
+        let inotify = Inotify::init()?;
+        let table = Arc::new(Mutex::new(Table {
+            watches: inotify.watches(),
+            wanted: BTreeMap::new(),
+            through: BTreeMap::new(),
+            by_directory: HashMap::new(),
+            directories: HashMap::new(),
+        }));
+        let files = Self { table: Arc::clone(&table) };
+        thread::Builder::new().name("inotify".to_owned()).stack_size(256 * 1024).spawn(move || read(inotify, &table, &messages))?;
+        Ok(files)
+    }
+
+    /// Watches exactly these paths from now on.
+    pub fn set(&self, wanted: impl IntoIterator<Item = (PathBuf, Topic)>) {
+        let mut table = lock(&self.table);
+        table.wanted.clear();
+        for (path, topic) in wanted {
+            table.wanted.entry(path).or_default().push(topic);
+        }
+        table.arm_all();
+    }
+}
+
+fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
+    table.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn read(mut inotify: Inotify, table: &Mutex<Table>, messages: &Sender<Message>) {
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        let events = match inotify.read_events_blocking(&mut buffer) {
+            Ok(events) => events,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => {
+                error!("inotify ended: {e}; changes are found by polling only");
+                return;
+            }
+        };
+        let mut topics: Vec<Topic> = Vec::new();
+        {
+            let mut table = lock(table);
+            for event in events {
+                table.take(&event.wd, event.mask, event.name.map(Path::new), &mut topics);
+            }
+        }
+        topics.sort_unstable();
+        topics.dedup();
+        for topic in topics {
+            if messages.send(Message::Changed(topic)).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Table {
+    fn take(&mut self, wd: &WatchDescriptor, mask: EventMask, name: Option<&Path>, topics: &mut Vec<Topic>) {
+        if mask.contains(EventMask::Q_OVERFLOW) {
+            topics.extend(self.wanted.values().flatten().cloned());
+            self.arm_all();
+            return;
+        }
+        let Some(directory) = self.directories.get(wd).cloned() else { return };
+        if mask.intersects(OWN) {
+            if mask.intersects(EventMask::IGNORED.union(EventMask::UNMOUNT).union(EventMask::MOVE_SELF)) {
+                self.forget(&directory);
+            }
+            self.tell_below(&directory, topics);
+            return;
+        }
+        let full = name.map_or_else(|| directory.clone(), |name| directory.join(name));
+        for path in [Some(&full), self.through.get(&full), Some(&directory)].into_iter().flatten() {
+            topics.extend(self.wanted.get(path).into_iter().flatten().cloned());
+        }
+        if mask.intersects(SHAPE) {
+            self.tell_below(&full, topics);
+        }
+    }
+
+    /// A path came or went: what is wanted at or below it may have changed, and is armed anew.
+    fn tell_below(&mut self, path: &Path, topics: &mut Vec<Topic>) {
+        let direct = self.wanted.range(path.to_owned()..).take_while(|(wanted, _)| wanted.starts_with(path));
+        let linked = self.through.range(path.to_owned()..).take_while(|(target, _)| target.starts_with(path));
+        let mut affected: Vec<PathBuf> = direct.map(|(wanted, _)| wanted.clone()).collect();
+        affected.extend(linked.map(|(_, wanted)| wanted.clone()));
+        for wanted in affected {
+            self.arm(&wanted);
+            topics.extend(self.wanted.get(&wanted).into_iter().flatten().cloned());
+        }
+    }
+
+    fn arm_all(&mut self) {
+        self.through.clear();
+        let wanted: Vec<PathBuf> = self.wanted.keys().cloned().collect();
+        let mut needed = Vec::new();
+        for path in wanted {
+            needed.extend(self.arm(&path));
+        }
+        let surplus: Vec<PathBuf> = self.by_directory.keys().filter(|d| !needed.contains(d)).cloned().collect();
+        for directory in surplus {
+            if let Some(wd) = self.by_directory.get(&directory) {
+                let _ = self.watches.remove(wd.clone());
+            }
+            self.forget(&directory);
+        }
+    }
+
+    fn forget(&mut self, directory: &Path) {
+        if let Some(wd) = self.by_directory.remove(directory) {
+            self.directories.remove(&wd);
+        }
+    }
+
+    /// Watches all that a wanted path needs; gives the directories.
+    fn arm(&mut self, path: &Path) -> Vec<PathBuf> {
+        let mut directories = self.arm_way(path);
+        let Ok(metadata) = path.symlink_metadata() else { return directories };
+        if metadata.is_dir() && self.watch(path) {
+            directories.push(path.to_owned());
+        }
+        if metadata.is_symlink()
+            && let Ok(target) = path.canonicalize()
+        {
+            directories.extend(self.arm_way(&target));
+            self.through.insert(target, path.to_owned());
+        }
+        directories
+    }
+
+    /// Watches the parent of a path, or the deepest ancestor that is there.
+    fn arm_way(&mut self, path: &Path) -> Vec<PathBuf> {
+        let Some(parent) = path.parent() else { return Vec::new() };
+        // A parent that comes to be between finding an ancestor and watching it would be missed: look again then.
+        for _ in 0..16 {
+            let found = parent.ancestors().find(|ancestor| ancestor.is_dir()).unwrap_or(Path::new("/"));
+            let armed = self.watch(found);
+            let again = parent.ancestors().find(|ancestor| ancestor.is_dir()).unwrap_or(Path::new("/"));
+            if armed && found == again {
+                return vec![found.to_owned()];
+            }
+        }
+        Vec::new()
+    }
+
+    fn watch(&mut self, directory: &Path) -> bool {
+        let mask = WatchMask::CREATE
+            | WatchMask::MOVED_TO
+            | WatchMask::MOVED_FROM
+            | WatchMask::DELETE
+            | WatchMask::ATTRIB
+            | WatchMask::MODIFY
+            | WatchMask::CLOSE_WRITE
+            | WatchMask::DELETE_SELF
+            | WatchMask::MOVE_SELF
+            | WatchMask::ONLYDIR;
+        match self.watches.add(directory, mask) {
+            Ok(wd) => {
+                self.by_directory.insert(directory.to_owned(), wd.clone());
+                self.directories.insert(wd, directory.to_owned());
+                true
+            }
+            Err(e) => {
+                debug!(directory = %directory.display(), "cannot be watched: {e}");
+                false
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::sync::mpsc::{Receiver, channel};
+    use std::time::Duration;
+
+    use super::*;
+
+    struct Watched {
+        dir: tempfile::TempDir,
+        files: Files,
+        messages: Receiver<Message>,
+    }
+
+    fn watched(names: &[&str]) -> Watched {
+        let (sender, messages) = channel();
+        let dir = tempfile::tempdir().unwrap();
+        let files = Files::new(sender).unwrap();
+        files.set(names.iter().map(|name| (dir.path().join(name), Topic::Check((*name).to_owned()))));
+        Watched { dir, files, messages }
+    }
+
+    impl Watched {
+        fn told(&self, name: &str, doing: impl FnOnce(&Path)) {
+            while self.messages.try_recv().is_ok() {}
+            doing(&self.dir.path().join(name));
+            let expected = Message::Changed(Topic::Check(name.to_owned()));
+            loop {
+                match self.messages.recv_timeout(Duration::from_secs(5)) {
+                    Ok(message) if message == expected => break,
+                    Ok(_) => {}
+                    Err(_) => panic!("nothing was told of {name}"),
+                }
+            }
+            // Everything that belongs to this change is told before the next one begins.
+            while self.messages.recv_timeout(Duration::from_millis(20)).is_ok() {}
+        }
+    }
+
+    #[test]
+    fn a_file_is_followed_through_replacement_removal_and_renewal() {
+        let w = watched(&["file"]);
+        w.told("file", |p| fs::write(p, "1").unwrap());
+        w.told("file", |p| fs::set_permissions(p, fs::Permissions::from_mode(0o600)).unwrap());
+        w.told("file", |p| fs::write(p, "2").unwrap());
+        w.told("file", |p| {
+            fs::write(p.with_extension("new"), "3").unwrap();
+            fs::rename(p.with_extension("new"), p).unwrap();
+        });
+        w.told("file", |p| fs::set_permissions(p, fs::Permissions::from_mode(0o644)).unwrap());
+        w.told("file", |p| fs::remove_file(p).unwrap());
+        w.told("file", |p| fs::write(p, "4").unwrap());
+    }
+
+    #[test]
+    fn a_path_whose_parents_are_missing_is_found_when_they_come() {
+        let w = watched(&["a/b/file"]);
+        w.told("a/b/file", |p| fs::create_dir_all(p.parent().unwrap()).unwrap());
+        w.told("a/b/file", |p| fs::write(p, "1").unwrap());
+        let a = w.dir.path().join("a");
+        w.told("a/b/file", |_| fs::rename(&a, w.dir.path().join("c")).unwrap());
+        w.told("a/b/file", |p| fs::create_dir_all(p.parent().unwrap()).unwrap());
+        w.told("a/b/file", |p| fs::write(p, "1").unwrap());
+    }
+
+    #[test]
+    fn entries_of_a_directory_and_the_target_of_a_link_are_seen() {
+        let w = watched(&["folder", "link"]);
+        w.told("folder", |p| fs::create_dir(p).unwrap());
+        w.told("folder", |p| fs::write(p.join("entry"), "1").unwrap());
+        let target = w.dir.path().join("target");
+        fs::write(&target, "1").unwrap();
+        w.told("link", |p| symlink(&target, p).unwrap());
+        w.told("link", |_| fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).unwrap());
+        w.files.set([]);
+        while w.messages.try_recv().is_ok() {}
+        fs::write(w.dir.path().join("folder/other"), "1").unwrap();
+        assert!(w.messages.recv_timeout(Duration::from_millis(100)).is_err(), "nothing is wanted any more");
+    }
+}

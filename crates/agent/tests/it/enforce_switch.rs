@@ -1,0 +1,140 @@
+//! The enforcer and the switch together, on the real Nix of this machine: from a published closure to the generation that
+//! is obeyed, and back.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use writ_agent::switch::{Journal, read_journal};
+use writ_evidence::Kind;
+use writ_evidence::records::SwitchOutcome;
+use writ_nix::closure::closure_of;
+use writ_nix::tool::Nix;
+
+use crate::support::{Site, chmod, mode, until};
+
+#[allow(dead_code)]
+#[path = "switch/world.rs"]
+mod world;
+
+use world::World;
+
+/// A site whose appliance runs generation one, by its profile, and obeys release 1 that says so.
+fn site(world: &World) -> (Site, Value) {
+    let site = Site::new();
+    configure(&site, world);
+    let mut policy = site.policy();
+    site.file_check(&mut policy, "motd");
+    publish(&site, 1, &policy, &world.one);
+    site.once_is(0);
+    (site, policy)
+}
+
+fn configure(site: &Site, world: &World) {
+    let at = |path: &Path| path.display().to_string();
+    fs::write(site.path("etc/enforce.toml"), "").unwrap();
+    site.configure_profile(
+        &world.profile(),
+        &format!("gc_roots = {:?}\nfallback_window = \"50ms\"\n", at(&world.path("roots"))),
+    );
+}
+
+fn publish(site: &Site, serial: u64, policy: &Value, toplevel: &str) {
+    let closure = closure_of(&Nix::default(), Path::new(toplevel)).unwrap();
+    let mut release = site.release(serial);
+    release.closure = Some(serde_json::to_value(&closure).unwrap());
+    release.policy_schema = if policy["schema"] == "writ.policy.v1" { "writ.policy.v1" } else { "writ.policy.v2" };
+    let bytes = if release.policy_schema == "writ.policy.v1" {
+        Site::policy_bytes(policy)
+    } else {
+        writ_trust::json::canonical(policy)
+    };
+    let bytes = site.release_bytes(&release, &bytes);
+    site.put(&format!("1-{serial}"), &bytes, &site.release_key);
+}
+
+fn told(journal: &Journal) -> bool {
+    journal.is_over() && journal.acknowledged
+}
+
+fn switches(site: &Site) -> Vec<(u64, SwitchOutcome)> {
+    let bundles = site.of_kind(Kind::Switch).into_iter();
+    bundles.map(|b| b.switch.unwrap()).map(|s| (s.to.serial.get(), s.outcome)).collect()
+}
+
+#[test]
+fn a_new_closure_is_switched_to_and_a_broken_one_goes_back() {
+    let world = World::new();
+    let (site, mut policy) = site(&world);
+    assert_eq!(switches(&site), [(1, SwitchOutcome::Committed)], "it runs already: nothing is activated");
+    let daemon = site.daemon();
+    until("it runs", || site.log().contains("watching").then_some(()));
+
+    let more = site.file_check(&mut policy, "more");
+    publish(&site, 2, &policy, &world.two);
+    until("switched", || (switches(&site).len() == 2).then_some(()));
+    assert_eq!(switches(&site)[1], (2, SwitchOutcome::Committed));
+    assert_eq!(world.profile_target().as_ref(), Some(&world.two));
+    chmod(&more, 0o600);
+    until("the new policy is enforced", || (mode(&more) == 0o644).then_some(()));
+
+    // Release 3 brings back system one, whose activation now breaks what release 3 checks.
+    world.write("break-one", "");
+    policy["checks"]["state.ok"] = world.policy()["checks"]["state.ok"].clone();
+    publish(&site, 3, &policy, &world.one);
+    until("rolled back", || (switches(&site).len() == 3).then_some(()));
+    assert_eq!(switches(&site)[2], (3, SwitchOutcome::RolledBack));
+    assert_eq!(world.profile_target().as_ref(), Some(&world.two));
+    let last = site.of_kind(Kind::Switch).pop().unwrap();
+    assert_eq!(last.release.unwrap().serial.get(), 2, "the old generation is obeyed on");
+    chmod(&more, 0o600);
+    until("and enforced", || (mode(&more) == 0o644).then_some(()));
+    until("acknowledged", || read_journal(&site.path("state")).unwrap().filter(told));
+    assert_eq!(daemon.stop(), Some(0));
+
+    // A restart neither tries release 3 again nor tells of it twice.
+    site.once_is(0);
+    assert_eq!(switches(&site).len(), 3);
+}
+
+#[test]
+fn a_closure_whose_policy_is_unknown_is_switched_to_under_the_old_policy() {
+    let world = World::new();
+    let (site, mut policy) = site(&world);
+    policy["schema"] = json!("writ.policy.v2");
+    policy["novelty"] = json!(1);
+    publish(&site, 2, &policy, &world.two);
+    chmod(&site.path("target/motd"), 0o600);
+    let said = site.once_is(0);
+    assert!(said.contains("the policy enforced is that of release 1-1"), "{said}");
+    assert_eq!(switches(&site), [(1, SwitchOutcome::Committed), (2, SwitchOutcome::Committed)]);
+    assert_eq!(world.profile_target().as_ref(), Some(&world.two));
+    assert_eq!(mode(&site.path("target/motd")), 0o644);
+    let refusal = site.of_kind(Kind::Refused).pop().unwrap().refused.unwrap();
+    assert_eq!(refusal.rule, "policy-schema");
+}
+
+#[test]
+fn kills_of_enforcer_and_switch_tell_of_one_switch() {
+    let world = World::new();
+    let (site, policy) = site(&world);
+    publish(&site, 2, &policy, &world.two);
+    let mut kills = 0;
+    for at in (1..).step_by(2) {
+        let status = site.command().arg("--once").env("WRIT_CRASH_AT", at.to_string()).output().unwrap().status;
+        if std::os::unix::process::ExitStatusExt::signal(&status) != Some(9) {
+            break;
+        }
+        kills += 1;
+        if switches(&site).len() == 2 {
+            break;
+        }
+    }
+    assert!(kills > 2, "{kills}");
+    let daemon = site.daemon();
+    until("acknowledged", || read_journal(&site.path("state")).unwrap().filter(told));
+    until("told", || (switches(&site).len() == 2).then_some(()));
+    assert_eq!(daemon.stop(), Some(0));
+    assert_eq!(world.profile_target().as_ref(), Some(&world.two));
+    assert_eq!(switches(&site)[1].0, 2);
+}

@@ -1,0 +1,90 @@
+//! Hosts without systemd: the driver and the timer as detached processes.
+
+use std::process::Stdio;
+
+use writ_agent::switch::journal::{ProcessId, Timer};
+use writ_agent::switch::{Resumed, State, resume, start};
+
+use super::world::{World, now, until};
+
+fn timer_of(world: &World) -> ProcessId {
+    match world.journal().timer {
+        Some(Timer::Process(id)) => id,
+        other => panic!("not a process: {other:?}"),
+    }
+}
+
+fn lives(id: ProcessId) -> bool {
+    // A process that ended but that nobody has waited for has no command line any more.
+    ProcessId::of(id.pid) == Some(id)
+        && !std::fs::read(format!("/proc/{}/cmdline", id.pid)).unwrap_or_default().is_empty()
+}
+
+#[test]
+fn a_switch_outlives_whoever_started_it_and_disarms_its_timer() {
+    let world = World::new();
+    let mut policy = world.policy();
+    policy["settings"]["probation"]["window"] = "1s".into();
+    start(&world.request(&policy), now()).unwrap();
+    until("probation", || world.journal().course.state == State::Probation);
+    let timer = timer_of(&world);
+    assert!(lives(timer));
+    assert_eq!(resume(&world.state_dir()).unwrap(), Resumed::Running);
+    until("over", || world.journal().is_over());
+    world.assert_on_two();
+    assert!(!lives(timer));
+    until("the driver lets go", || resume(&world.state_dir()).unwrap() == Resumed::Nothing);
+}
+
+#[test]
+fn the_timer_ends_a_driver_that_hangs_with_its_activation_and_goes_back() {
+    let world = World::new();
+    world.write("hang-test-two", "");
+    world.ask(&world.policy());
+    let mut driver = world.command("run").stdout(Stdio::null()).spawn().unwrap();
+    until("the activation hangs", || world.read("log") == "test two");
+    let out = world.command("rollback").output().unwrap();
+    assert_eq!(out.status.code(), Some(1), "{}", String::from_utf8_lossy(&out.stderr));
+    assert!(!driver.wait().unwrap().success());
+    let journal = world.journal();
+    assert_eq!(journal.course.state, State::RolledBack);
+    assert!(journal.last_note().contains("timer"), "{}", journal.last_note());
+    world.assert_on_one();
+    let left = std::process::Command::new("pgrep").args(["-f", &world.two]).output().unwrap();
+    assert!(left.stdout.is_empty(), "nothing of the activation is left");
+}
+
+#[test]
+fn the_timer_goes_back_when_the_driver_is_gone_and_leaves_alone_what_is_decided() {
+    let world = World::new();
+    world.ask(&world.policy());
+    // Killed in the middle of probation: the candidate runs, nobody judges it.
+    let mut passage = 1;
+    loop {
+        assert!(world.run_killed_at(passage));
+        if world.journal().course.state == State::Probation {
+            break;
+        }
+        passage += 1;
+        world.reset();
+        world.ask(&world.policy());
+    }
+    assert_eq!(world.read("running"), "two");
+    world.command("rollback").status().unwrap();
+    assert_eq!(world.journal().course.state, State::RolledBack);
+    world.assert_on_one();
+    // Over is over.
+    let told = world.journal();
+    world.command("rollback").status().unwrap();
+    assert_eq!(world.journal(), told);
+}
+
+#[test]
+fn a_switch_whose_driver_died_is_taken_up() {
+    let world = World::new();
+    world.ask(&world.policy());
+    assert!(world.run_killed_at(6));
+    assert_eq!(resume(&world.state_dir()).unwrap(), Resumed::Launched);
+    until("over", || world.journal().is_over());
+    world.assert_on_two();
+}

@@ -1,0 +1,152 @@
+//! Probes and steps that talk to a real systemd: pid 1 of a container made from this machine's /usr.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde_json::json;
+use writ_agent::command;
+use writ_agent::dbus::{self, UnitEvent};
+use writ_agent::probes;
+use writ_policy::observation::Observation;
+use writ_policy::outcome::Probed;
+
+use crate::probes::{call, context, int, seen};
+use crate::steps::{World, done, refused};
+
+const UNITS: [(&str, &str); 4] = [
+    ("sleeper.service", "[Service]\nExecStart=/usr/bin/sleep infinity\n"),
+    ("broken.service", "[Service]\nType=oneshot\nExecStart=/usr/bin/false\n"),
+    ("slow.service", "[Service]\nType=oneshot\nExecStart=/usr/bin/sleep infinity\n"),
+    (
+        "inner.service",
+        "[Unit]\nAfter=dbus.socket systemd-journald.service\nSuccessAction=exit-force\nFailureAction=exit-force\n\
+         [Service]\nType=oneshot\nExecStart=/it --exact systemd::inside_a_container --ignored --nocapture\n\
+         StandardOutput=file:/said\nStandardError=file:/complained\n",
+    ),
+];
+
+fn container(root: &Path) {
+    for folder in
+        ["etc/systemd/system/multi-user.target.wants", "var", "run", "tmp", "proc", "sys", "dev", "root", "usr"]
+    {
+        fs::create_dir_all(root.join(folder)).unwrap();
+    }
+    for link in ["bin", "sbin", "lib", "lib64"] {
+        symlink(format!("usr/{link}"), root.join(link)).unwrap();
+    }
+    for file in ["passwd", "group", "nsswitch.conf", "os-release"] {
+        fs::copy(Path::new("/etc").join(file), root.join("etc").join(file)).unwrap();
+    }
+    fs::write(root.join("etc/machine-id"), "").unwrap();
+    let units = root.join("etc/systemd/system");
+    for (name, text) in UNITS {
+        fs::write(units.join(name), text).unwrap();
+    }
+    symlink("../inner.service", units.join("multi-user.target.wants/inner.service")).unwrap();
+    symlink("/usr/lib/systemd/system/multi-user.target", units.join("default.target")).unwrap();
+    fs::copy(std::env::current_exe().unwrap(), root.join("it")).unwrap();
+}
+
+#[test]
+fn units_in_a_container_with_systemd() {
+    let (nspawn, root_user) = (command::find("systemd-nspawn"), rustix::process::geteuid().is_root());
+    let Some(nspawn) = nspawn.filter(|_| root_user && Path::new("/usr/lib/systemd/systemd").exists()) else {
+        eprintln!("not run: needs root, systemd and systemd-nspawn");
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("root");
+    container(&root);
+    let machine = format!("--machine=writ-probes-{}", std::process::id());
+    let directory = format!("--directory={}", root.display());
+    let arguments = ["-q", &directory, &machine, "--register=no", "--keep-unit", "--bind-ro=/usr:/usr", "--boot"];
+    let output = command::run(&nspawn, &arguments.map(AsRef::as_ref), Duration::from_secs(120), 1 << 20);
+    let said = fs::read_to_string(root.join("said")).unwrap_or_default();
+    let complained = fs::read_to_string(root.join("complained")).unwrap_or_default();
+    assert!(said.contains("1 passed"), "{output:?}\n{said}\n{complained}");
+}
+
+fn unit(name: &str) -> Observation {
+    seen("systemd_unit", json!({ "unit": name }))
+}
+
+fn active_state(name: &str) -> String {
+    unit(name).get("active_state").unwrap().to_string()
+}
+
+#[test]
+#[ignore = "run by units_in_a_container_with_systemd as a unit of its own"]
+fn inside_a_container() {
+    let events = watched_units();
+    assert_eq!(active_state("sleeper"), "\"inactive\"");
+    assert_eq!(unit("no-such-unit").get("load_state"), Some(&"not-found".into()));
+    done("systemd.start", json!({ "unit": "sleeper" }));
+    let started = unit("sleeper.service");
+    assert_eq!(started.get("active_state"), Some(&"active".into()));
+    assert_eq!((started.get("sub_state"), started.get("enabled")), (Some(&"running".into()), Some(&"static".into())));
+    wait_for(&events, "sleeper.service");
+    done("systemd.restart", json!({ "unit": "sleeper" }));
+    assert_ne!(int(&unit("sleeper"), "main_pid"), int(&started, "main_pid"));
+    done("systemd.stop", json!({ "unit": "sleeper" }));
+    assert_eq!((active_state("sleeper").as_str(), int(&unit("sleeper"), "main_pid")), ("\"inactive\"", 0));
+
+    refused("systemd.start", json!({ "unit": "broken" }), "the job ended with \"failed\"");
+    assert_eq!(active_state("broken"), "\"failed\"");
+    done("systemd.reset_failed", json!({ "unit": "broken" }));
+    assert_eq!(active_state("broken"), "\"inactive\"");
+    refused("systemd.start", json!({ "unit": "no-such-unit" }), "not found");
+
+    let impatient = World { timeout: Duration::from_millis(300), ..World::default() };
+    let report = impatient.run("systemd.start", &json!({ "unit": "slow" }));
+    assert!(report.error.unwrap().contains("had not ended within 300 ms"));
+    done("systemd.stop", json!({ "unit": "slow" }));
+
+    one_connection_survives_a_restart_of_the_bus(&events);
+    journal();
+}
+
+fn watched_units() -> mpsc::Receiver<UnitEvent> {
+    let (sender, events) = mpsc::channel();
+    dbus::watch_units(move |event| sender.send(event).is_ok()).unwrap();
+    assert_eq!(events.recv_timeout(Duration::from_secs(30)), Ok(UnitEvent::Began));
+    events
+}
+
+fn wait_for(events: &mpsc::Receiver<UnitEvent>, unit: &str) {
+    while events.recv_timeout(Duration::from_secs(30)).unwrap() != UnitEvent::Changed(unit.into()) {}
+}
+
+fn one_connection_survives_a_restart_of_the_bus(events: &mpsc::Receiver<UnitEvent>) {
+    let mut context = context();
+    let probe = call("systemd_unit", json!({ "unit": "sleeper" }));
+    assert!(matches!(probes::run(&probe, &mut context), Probed::Seen(_)));
+    // Through systemd itself, not through the bus that is to end.
+    let restart = command::run(
+        Path::new("/usr/bin/systemctl"),
+        &["restart".as_ref(), "dbus.service".as_ref()],
+        Duration::from_secs(30),
+        4096,
+    );
+    assert!(restart.unwrap().status.success());
+    while events.recv_timeout(Duration::from_secs(30)).unwrap() != UnitEvent::Began {}
+    let after = probes::run(&probe, &mut context);
+    assert!(matches!(after, Probed::Seen(_)), "{after:?}");
+}
+
+fn journal() {
+    let before = seen("journald", json!({}));
+    assert_eq!(before.get("storage"), Some(&"auto".into()));
+    let drop_in = "/etc/systemd/journald.conf.d/50-retention.conf";
+    let content = "[Journal]\nStorage=persistent\nMaxRetentionSec=365d\n";
+    done("file.restore", json!({ "path": drop_in, "content": content, "mode": "0644" }));
+    done("systemd.restart", json!({ "unit": "systemd-journald" }));
+    let after = seen("journald", json!({}));
+    assert_eq!((after.get("persistent"), int(&after, "max_retention_seconds")), (Some(&true.into()), 365 * 86_400));
+    let report = done("journal.vacuum", json!({ "keep": "365d" }));
+    assert!(report.stderr.contains("Vacuuming done"), "{report:?}");
+}

@@ -1,0 +1,148 @@
+//! An audit folder whose trust roots, releases and documents were verified.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use writ_evidence::Bundle;
+use writ_evidence::bundle::ReleaseRef;
+use writ_policy::policy::Policy;
+use writ_trust::digest::Digest;
+use writ_trust::history::PastRelease;
+use writ_trust::ids::{ApplianceId, SiteId};
+use writ_trust::key_register::KeyRegister;
+use writ_trust::root_chain::TrustChain;
+
+use crate::folder::{EntryKind, Folder};
+use crate::load::{directory, documents::Documents, entries, evidence, releases, stray, trust};
+use crate::problem::Problems;
+use crate::verify::VerifyReport;
+
+/// Where the first trust root comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// These bytes, which the auditor was given by a way they trust.
+    Root(Vec<u8>),
+    /// The root in the folder that has this digest, which the auditor was given.
+    Digest(Digest),
+    /// The oldest root in the folder: better than nothing, and said to be no more.
+    #[default]
+    Folder,
+}
+
+/// What to verify.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Where the first trust root comes from.
+    pub trust: Trust,
+    /// Only this site; all of them when null.
+    pub site: Option<SiteId>,
+}
+
+/// What is known of one site from its verified releases.
+#[derive(Debug, Default)]
+pub struct SiteRecord {
+    /// Its releases, oldest first.
+    pub releases: Vec<PastRelease>,
+    /// Its appliances' keys.
+    pub register: KeyRegister,
+}
+
+impl SiteRecord {
+    /// The release that a bundle names, if it was verified.
+    pub fn release(&self, named: &ReleaseRef) -> Option<&PastRelease> {
+        self.releases.iter().find(|past| past.digest == named.digest)
+    }
+}
+
+/// An audit folder after its trust roots, releases and documents were read.
+pub struct Archive {
+    pub(crate) folder: Folder,
+    pub(crate) chain: Option<TrustChain>,
+    pub(crate) pinned: bool,
+    pub(crate) problems: Problems,
+    pub(crate) documents: usize,
+    /// Sites by name.
+    pub sites: BTreeMap<SiteId, SiteRecord>,
+    /// Policies by digest.
+    pub policies: BTreeMap<Digest, Policy>,
+}
+
+/// A verified bundle on its way to a visitor.
+#[derive(Debug)]
+pub struct Stored<'a> {
+    /// Where it is, relative to the audit folder.
+    pub path: &'a str,
+    /// Fingerprint of the key that signed it.
+    pub fingerprint: &'a str,
+    /// What it says.
+    pub bundle: Bundle,
+    /// Digest of its exact bytes.
+    pub digest: Digest,
+    /// Its signature file.
+    pub signature: &'a [u8],
+}
+
+impl Archive {
+    /// Reads trust roots, releases and documents. What is wrong with them is in the report of [`Archive::walk`].
+    pub fn open(folder: Folder, options: &Options) -> Self {
+        let mut problems = Problems::default();
+        let chain = trust::load(&folder, &options.trust, &mut problems);
+        let mut archive = Self {
+            pinned: options.trust != Trust::Folder,
+            chain,
+            sites: BTreeMap::new(),
+            policies: BTreeMap::new(),
+            documents: 0,
+            problems: Problems::default(),
+            folder,
+        };
+        if let Some(chain) = &archive.chain {
+            for site in site_names(&archive.folder, &mut problems) {
+                if options.site.as_ref().is_some_and(|only| *only != site) {
+                    continue;
+                }
+                let releases = releases::load(&archive.folder, &site, chain, &mut problems);
+                let register = KeyRegister::from_releases(releases.iter().map(|past| &past.release));
+                archive.sites.insert(site, SiteRecord { releases, register });
+            }
+            let mut documents = Documents::open(&archive.folder, &mut problems);
+            archive.sites.values().flat_map(|s| &s.releases).for_each(|past| documents.judge(past));
+            (archive.policies, archive.documents) = (std::mem::take(&mut documents.policies), documents.verified);
+        }
+        archive.problems = problems;
+        archive
+    }
+
+    /// Verifies the evidence, site by site and key by key in the order of its chain, and hands each bundle that counts to
+    /// `visit`. The report tells of everything, also of what [`Archive::open`] found.
+    pub fn walk(&self, visit: &mut dyn FnMut(Stored<'_>)) -> VerifyReport {
+        let mut report = VerifyReport::begin(self);
+        if self.chain.is_some() {
+            evidence::walk(self, &mut report, visit);
+        }
+        report.finish(self);
+        report
+    }
+
+    /// The policy that an appliance had to obey under a release; null when the release or its policy is not known.
+    pub fn policy(&self, site: &SiteId, appliance: &ApplianceId, named: &ReleaseRef) -> Option<&Policy> {
+        let past = self.sites.get(site)?.release(named)?;
+        self.policies.get(&past.release.generations.get(appliance)?.policy.digest)
+    }
+}
+
+/// Every site that has releases or evidence.
+fn site_names(root: &Folder, problems: &mut Problems) -> BTreeSet<SiteId> {
+    let mut sites = BTreeSet::new();
+    for part in ["releases", "evidence"] {
+        let Some(folder) = directory(root, part, part, problems) else { continue };
+        for entry in entries(&folder, part, problems) {
+            match entry.name.parse() {
+                Ok(site) if entry.kind == EntryKind::Directory => {
+                    sites.insert(site);
+                }
+                _ => stray(&entry, part, problems),
+            }
+        }
+    }
+    sites
+}

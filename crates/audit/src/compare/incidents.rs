@@ -1,0 +1,121 @@
+//! Incidents from opening to closing, and what they come to in figures.
+
+use std::collections::BTreeMap;
+
+use writ_evidence::Bundle;
+use writ_evidence::incident::{Incident, ResolutionStatus, Tier};
+use writ_trust::time::Time;
+
+use super::model::{IncidentFinding, IncidentStatus, IncidentSummary};
+use super::timeline::Told;
+use super::{Comparer, Subject};
+use crate::period::Period;
+use crate::story;
+
+/// Every incident that was open at some time of the period, oldest first.
+pub(super) fn of(comparer: &Comparer<'_>) -> Vec<IncidentFinding> {
+    let mut all: Vec<IncidentFinding> = comparer
+        .subjects
+        .iter()
+        .flat_map(|s| {
+            s.timeline.incidents.values().filter_map(move |(o, c)| finding(s, o.as_ref(), c.as_ref(), &comparer.period))
+        })
+        .collect();
+    all.sort_by(|a, b| (a.detected_at, &a.appliance, a.incident_id).cmp(&(b.detected_at, &b.appliance, b.incident_id)));
+    all
+}
+
+fn finding(
+    subject: &Subject<'_>,
+    opened: Option<&Told>,
+    closed: Option<&Told>,
+    period: &Period,
+) -> Option<IncidentFinding> {
+    let closed = closed.filter(|(bundle, _)| bundle.generated_at < period.to);
+    let latest = closed.or(opened)?;
+    let incident = latest.0.incident.as_ref()?;
+    let over = closed.is_some_and(|(b, _)| b.execution.as_ref().is_some_and(|e| e.timestamp_end < period.from));
+    if incident.detected_at >= period.to || over {
+        return None;
+    }
+    let execution = closed.and_then(|(b, _)| b.execution.as_ref());
+    let policy =
+        subject.stretches.iter().rev().filter_map(|s| s.policy).find(|p| p.checks.contains_key(&incident.check));
+    let rule = execution.and_then(|e| e.rule.clone());
+    let target = execution
+        .map(|e| e.sla_target_seconds)
+        .or_else(|| u64::try_from(policy?.settings.sla.get(&incident.severity)?.seconds()).ok());
+    Some(IncidentFinding {
+        incident_id: incident.incident_id,
+        appliance: subject.appliance.clone(),
+        check: incident.check.clone(),
+        event_type: incident.event_type.clone(),
+        controls: incident.hipaa_controls.clone(),
+        severity: incident.severity,
+        detected_at: incident.detected_at,
+        closed_at: execution.map(|e| e.timestamp_end),
+        status: status(closed.map(|(b, _)| b)),
+        took_millis: execution.map(|e| story::took_millis(incident, e)),
+        mttr_seconds: execution.map(|e| e.mttr_seconds),
+        sla_target_seconds: target,
+        sla_met: execution.map(|e| e.sla_met).or_else(|| still_in_time(incident, target?, period.to)),
+        resolution: execution.map(|e| e.resolution_type.as_str()),
+        tier: execution.and_then(|e| e.tier).map(Tier::as_str),
+        runbook: closed.and_then(|(b, _)| b.runbook.as_ref()).map(|r| r.runbook_id.clone()),
+        attempts: execution.map_or(0, |e| e.attempts),
+        story: opened.iter().chain(&closed).flat_map(|(bundle, _)| story::tell(bundle)).collect(),
+        check_declared_at: policy.and_then(|p| p.checks.get(&incident.check)).map(|c| c.declared_at.clone()),
+        rule_declared_at: policy.and_then(|p| p.rules.get(rule.as_ref()?)).map(|r| r.declared_at.clone()),
+        rule,
+        evidence: opened.iter().chain(&closed).map(|(_, link)| subject.timeline.links[*link].clone()).collect(),
+    })
+}
+
+/// An open incident that is older than its target has missed it; before that nobody knows.
+fn still_in_time(incident: &Incident, target: u64, end: Time) -> Option<bool> {
+    let open = u64::try_from(end.millis_since(incident.detected_at)).unwrap_or(0) / 1000;
+    (open > target).then_some(false)
+}
+
+fn status(closed: Option<&Bundle>) -> IncidentStatus {
+    match closed.and_then(|b| b.outputs) {
+        None => IncidentStatus::Open,
+        Some(outputs) => match outputs.resolution_status {
+            ResolutionStatus::Success => IncidentStatus::Resolved,
+            ResolutionStatus::Partial => IncidentStatus::PartlyResolved,
+            ResolutionStatus::Failed => IncidentStatus::Unresolved,
+        },
+    }
+}
+
+/// How many incidents of a check were resolved by whom within the period.
+pub(super) fn healed_by(subject: &Subject<'_>, check: &str, period: &Period) -> BTreeMap<&'static str, u64> {
+    let mut counts = BTreeMap::new();
+    for (bundle, _) in subject.timeline.incidents.values().filter_map(|(_, closed)| closed.as_ref()) {
+        let ours = bundle.incident.as_ref().is_some_and(|i| i.check == check);
+        let resolved = bundle.outputs.is_some_and(|o| o.resolution_status == ResolutionStatus::Success);
+        let Some(execution) = bundle.execution.as_ref().filter(|e| period.contains(e.timestamp_end)) else { continue };
+        if ours && resolved {
+            *counts.entry(execution.tier.map_or("nobody", Tier::as_str)).or_default() += 1;
+        }
+    }
+    counts
+}
+
+/// Incidents in figures.
+pub(super) fn summary(all: &[IncidentFinding]) -> IncidentSummary {
+    let mut summary = IncidentSummary { detected: all.len() as u64, ..IncidentSummary::default() };
+    let mut times = Vec::new();
+    for incident in all {
+        summary.open += u64::from(incident.status == IncidentStatus::Open);
+        summary.sla_missed += u64::from(incident.sla_met == Some(false));
+        if incident.status == IncidentStatus::Resolved {
+            summary.resolved += 1;
+            *summary.healed_by.entry(incident.tier.unwrap_or("nobody")).or_default() += 1;
+            times.extend(incident.took_millis);
+        }
+    }
+    summary.mean_millis = times.iter().sum::<u64>().checked_div(times.len() as u64);
+    summary.longest_millis = times.iter().max().copied();
+    summary
+}

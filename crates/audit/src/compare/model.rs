@@ -1,0 +1,479 @@
+//! What a comparison comes to: verdicts, the arithmetic behind them, and what happened (`writ.comparison.v1`).
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+use writ_evidence::posture::Range;
+use writ_evidence::records::SwitchOutcome;
+use writ_evidence::{BundleId, IncidentId};
+use writ_policy::control::Coverage;
+use writ_policy::declared::{DeclaredAt, Severity};
+use writ_policy::exception::Exception;
+use writ_policy::observation::Observation;
+use writ_trust::digest::Digest;
+use writ_trust::ids::{ApplianceId, SiteId};
+use writ_trust::time::{Span, Time};
+
+use crate::period::Period;
+use crate::verify::VerifyReport;
+
+/// What a control or a check comes to. The order is from worst to best: the verdict on a control is the worst of its
+/// checks. Only the first of the good ones means that everything was shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It does not hold.
+    Failed,
+    /// It was to be looked at, and nothing shows that it was.
+    NoEvidence,
+    /// It was looked at, but could not be decided.
+    NotAssessable,
+    /// It does not hold, and somebody with the right to do so accepted that for a while.
+    Excepted,
+    /// It holds as far as it was looked at, or did not hold for longer than the site allows itself.
+    PartlyDemonstrated,
+    /// It holds, and the evidence has no hole.
+    Demonstrated,
+    /// People do it.
+    Procedural,
+    /// Somebody else provides it.
+    Inherited,
+    /// There is nothing here that it could be about.
+    NotApplicable,
+}
+
+impl Verdict {
+    /// Every verdict, from best news to worst, as reports list them.
+    pub const ALL: [Self; 9] = [
+        Self::Demonstrated,
+        Self::PartlyDemonstrated,
+        Self::Excepted,
+        Self::Failed,
+        Self::NoEvidence,
+        Self::NotAssessable,
+        Self::Procedural,
+        Self::Inherited,
+        Self::NotApplicable,
+    ];
+
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::NoEvidence => "no evidence",
+            Self::NotAssessable => "not assessable",
+            Self::Excepted => "excepted",
+            Self::PartlyDemonstrated => "partly demonstrated",
+            Self::Demonstrated => "demonstrated",
+            Self::Procedural => "procedural",
+            Self::Inherited => "inherited",
+            Self::NotApplicable => "not applicable",
+        }
+    }
+
+    /// As a name for programs and style sheets.
+    pub fn slug(self) -> String {
+        self.as_str().replace(' ', "-")
+    }
+
+    /// Whether the evidence shows that it holds, wholly or in part.
+    pub fn is_shown(self) -> bool {
+        matches!(self, Self::Demonstrated | Self::PartlyDemonstrated)
+    }
+
+    /// Whether machines were to decide it here.
+    pub fn is_assessed(self) -> bool {
+        !matches!(self, Self::Procedural | Self::Inherited | Self::NotApplicable)
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A bundle that something rests on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Link {
+    /// Its id.
+    pub bundle_id: BundleId,
+    /// Its file, relative to the audit folder.
+    pub path: String,
+}
+
+/// The numbers behind a verdict on one check of one appliance, over the time in which the policy asked for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Arithmetic {
+    /// How long the policy asked for it within the period, in seconds.
+    pub asked_for_seconds: u64,
+    /// Runs that the evidence tells of.
+    pub runs: u64,
+    /// Runs that were due: the time divided by `every`. Checks that react to events run more often.
+    pub scheduled: u64,
+    /// First run.
+    pub first_at: Option<Time>,
+    /// Last run.
+    pub last_at: Option<Time>,
+    /// The longest time without a run, edges included, in seconds.
+    pub longest_gap_seconds: u64,
+    /// How long it may be: 2 × `every` + one posture interval, in seconds.
+    pub allowed_gap_seconds: u64,
+    /// How often it began to fail.
+    pub failures: u64,
+    /// Runs that failed.
+    pub failed_runs: u64,
+    /// Runs that could not be assessed.
+    pub not_assessed_runs: u64,
+    /// How long it failed, in seconds, rounded up.
+    pub seconds_in_failure: u64,
+    /// The longest single failure, in seconds, rounded up.
+    pub longest_failure_seconds: u64,
+    /// How long the site allows itself for this severity, in seconds; null when it does not say.
+    pub sla_seconds: Option<u64>,
+    /// How long it could not be assessed, in seconds.
+    pub seconds_not_assessed: u64,
+    /// How many of its incidents were closed by whom: `L1`, `L2`, `L3` or `nobody`.
+    pub healed_by: BTreeMap<&'static str, u64>,
+}
+
+/// What was last seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Observed {
+    /// When.
+    pub at: Time,
+    /// The values.
+    pub values: Observation,
+    /// The bundle that tells it.
+    pub link: Link,
+}
+
+/// One check of one appliance.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CheckFinding {
+    /// The appliance.
+    pub appliance: ApplianceId,
+    /// The check.
+    pub check: String,
+    /// What it asks, in words.
+    pub title: String,
+    /// The machine it is about.
+    pub target: String,
+    /// Its expectation.
+    pub expects: String,
+    /// How often it was to be looked at.
+    pub every: Span,
+    /// How bad a failure is.
+    pub severity: Severity,
+    /// Where it was asked for.
+    pub declared_at: DeclaredAt,
+    /// What it comes to, exceptions counted.
+    pub verdict: Verdict,
+    /// What it would come to without exceptions.
+    pub verdict_without_exceptions: Verdict,
+    /// Why, in words.
+    pub reasons: Vec<String>,
+    /// The numbers.
+    pub arithmetic: Arithmetic,
+    /// What was last seen.
+    pub observed: Option<Observed>,
+    /// Least, greatest and last of the numbers that were seen.
+    pub numbers: BTreeMap<String, Range>,
+    /// Exceptions that lift it.
+    pub exceptions: Vec<String>,
+    /// How many bundles tell of it.
+    pub bundles: u64,
+    /// The first and last of them, and those that tell of a change, at most [`MAX_LINKS`].
+    pub evidence: Vec<Link>,
+}
+
+impl CheckFinding {
+    /// The verdict in one line, as a control's reasons tell it.
+    pub fn line(&self) -> String {
+        tell(self, self.verdict, &self.reasons)
+    }
+}
+
+/// A verdict on a check in one line.
+pub(super) fn tell(finding: &CheckFinding, verdict: Verdict, reasons: &[String]) -> String {
+    let why = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join("; ")) };
+    format!("{} on {}: {verdict}{why}", finding.check, finding.appliance)
+}
+
+/// The most bundles that a finding links to.
+pub const MAX_LINKS: usize = 12;
+
+/// One control of the baseline, over all appliances of the site.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ControlFinding {
+    /// Its id, such as `164.312(c)(1)`.
+    pub control: String,
+    /// Its title.
+    pub title: String,
+    /// How far machines can show it.
+    pub coverage: Coverage,
+    /// How bad a failure is.
+    pub severity: Severity,
+    /// Its ids in other frameworks.
+    pub maps: BTreeMap<String, Vec<String>>,
+    /// Where it was asked for.
+    pub declared_at: DeclaredAt,
+    /// What it comes to.
+    pub verdict: Verdict,
+    /// What it would come to without exceptions.
+    pub verdict_without_exceptions: Verdict,
+    /// Why, in words.
+    pub reasons: Vec<String>,
+    /// What its checks leave out.
+    pub not_assessed: Option<String>,
+    /// What people do, for procedural controls.
+    pub procedure: Option<String>,
+    /// Its checks, as positions in [`Comparison::checks`].
+    pub checks: Vec<usize>,
+    /// Exceptions that lift it or one of its checks.
+    pub exceptions: Vec<String>,
+}
+
+/// A check that was asked for during part of the period and no longer is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RetiredCheck {
+    /// The appliance.
+    pub appliance: ApplianceId,
+    /// The check.
+    pub check: String,
+    /// Until when it was asked for.
+    pub until: Time,
+    /// What it came to while it was asked for.
+    pub verdict: Verdict,
+    /// Why, in words.
+    pub reasons: Vec<String>,
+}
+
+/// An exception of the policy in force at the end of the period, or of one in force within it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExceptionFinding {
+    /// Its name.
+    pub id: String,
+    /// The appliances whose policy has it.
+    pub appliances: Vec<ApplianceId>,
+    /// What it says.
+    pub exception: Exception,
+    /// Whether it is in force at the end of the period.
+    pub in_force: bool,
+    /// Controls whose verdict it changes.
+    pub changes: Vec<String>,
+}
+
+/// How an incident stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IncidentStatus {
+    /// Nobody has closed it.
+    Open,
+    /// Closed, and the re-scan passed.
+    Resolved,
+    /// Closed, and the re-scan passed only in part.
+    PartlyResolved,
+    /// Closed without success.
+    Unresolved,
+}
+
+impl IncidentStatus {
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "still open",
+            Self::Resolved => "resolved",
+            Self::PartlyResolved => "partly resolved",
+            Self::Unresolved => "not resolved",
+        }
+    }
+}
+
+/// One incident from its opening to its closing.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct IncidentFinding {
+    /// Its id.
+    pub incident_id: IncidentId,
+    /// The appliance.
+    pub appliance: ApplianceId,
+    /// The check that failed.
+    pub check: String,
+    /// What sort of event.
+    pub event_type: String,
+    /// The controls it touches.
+    pub controls: Vec<String>,
+    /// How bad.
+    pub severity: Severity,
+    /// When it was detected.
+    pub detected_at: Time,
+    /// When it was closed.
+    pub closed_at: Option<Time>,
+    /// How it stands.
+    pub status: IncidentStatus,
+    /// Milliseconds from detection to the end.
+    pub took_millis: Option<u64>,
+    /// Seconds from detection to the end, rounded up, as the bundle says.
+    pub mttr_seconds: Option<u64>,
+    /// How many the site allows itself.
+    pub sla_target_seconds: Option<u64>,
+    /// Whether that was kept; an open incident that is older misses it.
+    pub sla_met: Option<bool>,
+    /// Who resolved it: `auto`, `manual`, `partial`.
+    pub resolution: Option<&'static str>,
+    /// The tier that did.
+    pub tier: Option<&'static str>,
+    /// The rule that chose the runbook.
+    pub rule: Option<String>,
+    /// The runbook that ran.
+    pub runbook: Option<String>,
+    /// How often.
+    pub attempts: u64,
+    /// Its story, sentence by sentence.
+    pub story: Vec<String>,
+    /// Where the check was asked for.
+    pub check_declared_at: Option<DeclaredAt>,
+    /// Where the rule was asked for.
+    pub rule_declared_at: Option<DeclaredAt>,
+    /// The bundles: opened, closed.
+    pub evidence: Vec<Link>,
+}
+
+/// Incidents in figures.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct IncidentSummary {
+    /// How many were detected in the period.
+    pub detected: u64,
+    /// How many were resolved.
+    pub resolved: u64,
+    /// How many are open.
+    pub open: u64,
+    /// How many missed the time the site allows itself.
+    pub sla_missed: u64,
+    /// Mean milliseconds from detection to resolution.
+    pub mean_millis: Option<u64>,
+    /// Longest milliseconds from detection to resolution.
+    pub longest_millis: Option<u64>,
+    /// How many were resolved by whom: `L1`, `L2`, `L3` or `nobody`.
+    pub healed_by: BTreeMap<&'static str, u64>,
+}
+
+/// A switch to another generation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SwitchFinding {
+    /// The appliance.
+    pub appliance: ApplianceId,
+    /// When it ended.
+    pub at: Time,
+    /// The release before, as `epoch-serial`.
+    pub from: Option<String>,
+    /// The release that was to run.
+    pub to: String,
+    /// What it came to.
+    pub outcome: SwitchOutcome,
+    /// Its story.
+    pub story: Vec<String>,
+    /// The bundle.
+    pub link: Link,
+}
+
+/// Something else that an auditor should see: a pause, a refusal, a start, a clock that was set.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EventFinding {
+    /// The appliance.
+    pub appliance: ApplianceId,
+    /// When.
+    pub at: Time,
+    /// The kind of bundle.
+    pub kind: &'static str,
+    /// What happened.
+    pub story: Vec<String>,
+    /// The bundle.
+    pub link: Link,
+}
+
+/// An appliance of the site.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ApplianceFinding {
+    /// Its name.
+    pub appliance: ApplianceId,
+    /// The release that it obeyed at the end of the period, as `epoch-serial`.
+    pub release: Option<String>,
+    /// Digest of that release.
+    pub release_digest: Option<Digest>,
+    /// The newest release that names it.
+    pub newest_release: Option<String>,
+    /// When it last said anything within the period.
+    pub last_heard: Option<Time>,
+    /// Bundles within the period.
+    pub bundles: u64,
+    /// What could not be assessed at all, in words.
+    pub not_assessable: Option<String>,
+}
+
+/// How many of how many.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Score {
+    /// Controls that are met.
+    pub met: u64,
+    /// Controls that machines were to decide and that apply.
+    pub of: u64,
+}
+
+impl Score {
+    /// In whole percent, rounded down; null when there is nothing to count.
+    pub fn percent(&self) -> Option<u64> {
+        (self.met * 100).checked_div(self.of)
+    }
+}
+
+/// A baseline held against its evidence.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    /// Always `writ.comparison.v1`.
+    pub schema: &'static str,
+    /// The site.
+    pub site: SiteId,
+    /// The site's name in words.
+    pub title: String,
+    /// The baselines, with versions.
+    pub baselines: BTreeMap<String, String>,
+    /// The time that was judged.
+    pub period: Period,
+    /// Whether the folder verified, and what not.
+    pub verification: VerifyReport,
+    /// The appliances.
+    pub appliances: Vec<ApplianceFinding>,
+    /// How many controls have which verdict, by its name.
+    pub verdicts: BTreeMap<&'static str, u64>,
+    /// Controls shown wholly, or in part, or excepted.
+    pub score: Score,
+    /// The same without exceptions.
+    pub score_without_exceptions: Score,
+    /// Controls by id.
+    pub controls: Vec<ControlFinding>,
+    /// Checks by appliance and id.
+    pub checks: Vec<CheckFinding>,
+    /// Checks that are no longer asked for.
+    pub retired_checks: Vec<RetiredCheck>,
+    /// Exceptions.
+    pub exceptions: Vec<ExceptionFinding>,
+    /// Incidents in figures.
+    pub incident_summary: IncidentSummary,
+    /// Incidents, oldest first.
+    pub incidents: Vec<IncidentFinding>,
+    /// Intended changes.
+    pub switches: Vec<SwitchFinding>,
+    /// Pauses, refusals, starts and the like.
+    pub events: Vec<EventFinding>,
+}
+
+impl Comparison {
+    /// Whether the evidence verified and nothing that machines decide is failed, without evidence or not assessable.
+    pub fn is_fine(&self) -> bool {
+        let bad = |v: Verdict| matches!(v, Verdict::Failed | Verdict::NoEvidence | Verdict::NotAssessable);
+        let judged = self.appliances.iter().all(|a| a.not_assessable.is_none());
+        self.verification.ok && judged && !self.controls.iter().any(|c| bad(c.verdict))
+    }
+}

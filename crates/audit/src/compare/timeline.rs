@@ -1,0 +1,198 @@
+//! What the evidence of one appliance says, put in order of time.
+
+use std::collections::BTreeMap;
+
+use writ_evidence::bundle::{Kind, ReleaseRef};
+use writ_evidence::incident::Verification;
+use writ_evidence::posture::{Posture, Range};
+use writ_evidence::{Bundle, IncidentId};
+use writ_policy::observation::Observation;
+use writ_policy::outcome::Outcome;
+use writ_trust::time::Time;
+
+use super::model::Link;
+use crate::archive::Stored;
+
+/// One or several runs of a check.
+#[derive(Debug, Clone)]
+pub struct Point {
+    /// First of the runs.
+    pub from: Time,
+    /// Last of the runs.
+    pub to: Time,
+    /// How many runs; null for a single one that a vector may count too.
+    pub runs: Option<u64>,
+    /// How many of them failed.
+    pub failed: u64,
+    /// How many of them could not be assessed.
+    pub not_assessed: u64,
+    /// The longest time between two of them, in seconds.
+    pub gap: u64,
+    /// What the last of them came to.
+    pub outcome: Outcome,
+    /// Why, where that is said.
+    pub reasons: Vec<String>,
+    /// Which bundle tells it.
+    pub link: usize,
+}
+
+/// A bundle, and its position among the links.
+pub type Told = (Bundle, usize);
+
+/// What the evidence says of one check.
+#[derive(Debug, Default)]
+pub struct CheckTimeline {
+    /// Runs, in order of time after [`Timeline::finish`].
+    pub points: Vec<Point>,
+    /// Observations, in order of time after [`Timeline::finish`].
+    pub seen: Vec<(Time, Observation, usize)>,
+    /// Ranges of numbers: when the vector ended, and what it says.
+    pub numbers: Vec<(Time, BTreeMap<String, Range>)>,
+}
+
+/// What the evidence of one appliance says.
+#[derive(Debug, Default)]
+pub struct Timeline {
+    /// Bundles that something refers to by position.
+    pub links: Vec<Link>,
+    /// When each bundle was written.
+    pub written: Vec<Time>,
+    /// Which release was obeyed from when on, each different from the one before.
+    pub obeyed: Vec<(Time, ReleaseRef)>,
+    /// Checks by id.
+    pub checks: BTreeMap<String, CheckTimeline>,
+    /// The times that vectors sum up.
+    pub windows: Vec<(Time, Time)>,
+    /// Bundles that tell of incidents: opened and closed.
+    pub incidents: BTreeMap<IncidentId, (Option<Told>, Option<Told>)>,
+    /// Switches and other events.
+    pub events: Vec<Told>,
+}
+
+impl Timeline {
+    /// Takes in a verified bundle.
+    pub fn take(&mut self, stored: Stored<'_>) {
+        let Stored { path, bundle, .. } = stored;
+        let link = self.links.len();
+        self.links.push(Link { bundle_id: bundle.bundle_id, path: path.to_owned() });
+        self.written.push(bundle.generated_at);
+        self.obeyed.extend(bundle.release.map(|release| (bundle.generated_at, release)));
+        match &bundle.posture {
+            Some(Posture::Change(change)) => {
+                self.single(&change.check, change.at, change.to, &change.reasons, link);
+                self.see(&change.check, change.at, &change.observation, link);
+            }
+            Some(Posture::Vector(vector)) => {
+                self.windows.push((vector.from, vector.to));
+                for (check, entry) in &vector.checks {
+                    let (Some(from), Some(to)) = (entry.first_at, entry.last_at) else { continue };
+                    let timeline = self.checks.entry(check.clone()).or_default();
+                    timeline.numbers.push((to, entry.numbers.clone()));
+                    timeline.points.push(Point {
+                        from,
+                        to,
+                        runs: Some(entry.runs),
+                        failed: entry.failed,
+                        not_assessed: entry.not_assessed,
+                        gap: entry.longest_gap_seconds,
+                        outcome: entry.outcome,
+                        reasons: entry.reasons.clone(),
+                        link,
+                    });
+                }
+            }
+            Some(Posture::Snapshot(snapshot)) => {
+                for (check, seen) in &snapshot.checks {
+                    let Some(at) = seen.at else { continue };
+                    self.single(check, at, seen.outcome, &seen.reasons, link);
+                    self.see(check, at, &seen.observation, link);
+                }
+            }
+            None => {}
+        }
+        self.take_incident(&bundle, link);
+        let event = matches!(
+            bundle.kind,
+            Kind::Switch
+                | Kind::Pause
+                | Kind::Refused
+                | Kind::Started
+                | Kind::Clock
+                | Kind::Order
+                | Kind::Thinned
+                | Kind::RestoreTest
+                | Kind::Plan
+                | Kind::Attestation
+        );
+        if let Some(switch) = &bundle.switch {
+            self.verified(&switch.probation.clone(), link);
+        }
+        if event {
+            self.events.push((bundle, link));
+        }
+    }
+
+    fn take_incident(&mut self, bundle: &Bundle, link: usize) {
+        let Some(incident) = &bundle.incident else { return };
+        let drift = bundle.drift.clone().unwrap_or_default();
+        let ends = self.incidents.entry(incident.incident_id).or_default();
+        if bundle.kind == Kind::IncidentOpened {
+            ends.0 = Some((bundle.clone(), link));
+            self.single(&incident.check, incident.detected_at, Outcome::Fail, &[], link);
+            self.see(&incident.check, incident.detected_at, &drift.before.unwrap_or_default(), link);
+        } else {
+            ends.1 = Some((bundle.clone(), link));
+            self.verified(&bundle.verification, link);
+            let last = bundle.verification.iter().filter(|v| v.check == incident.check).map(|v| v.at).max();
+            if let (Some(at), Some(after)) = (last, drift.after) {
+                self.see(&incident.check, at, &after, link);
+            }
+        }
+    }
+
+    fn verified(&mut self, verification: &[Verification], link: usize) {
+        for v in verification {
+            self.single(&v.check, v.at, v.outcome, &v.reasons, link);
+        }
+    }
+
+    fn single(&mut self, check: &str, at: Time, outcome: Outcome, reasons: &[String], link: usize) {
+        self.checks.entry(check.to_owned()).or_default().points.push(Point {
+            from: at,
+            to: at,
+            runs: None,
+            failed: u64::from(outcome == Outcome::Fail),
+            not_assessed: u64::from(outcome == Outcome::NotAssessable),
+            gap: 0,
+            outcome,
+            reasons: reasons.to_vec(),
+            link,
+        });
+    }
+
+    fn see(&mut self, check: &str, at: Time, observation: &Observation, link: usize) {
+        if observation.iter().next().is_some() {
+            self.checks.entry(check.to_owned()).or_default().seen.push((at, observation.clone(), link));
+        }
+    }
+
+    /// Puts everything in order of time. Bundles come key by key, and clocks go back.
+    pub fn finish(&mut self) {
+        self.obeyed.sort_by_key(|(at, _)| *at);
+        self.obeyed.dedup_by_key(|(_, release)| release.digest);
+        self.windows.sort();
+        self.events.sort_by_key(|(bundle, _)| bundle.generated_at);
+        for check in self.checks.values_mut() {
+            check.points.sort_by_key(|p| (p.to, p.from));
+            check.seen.sort_by_key(|(at, ..)| *at);
+            check.numbers.sort_by_key(|(at, _)| *at);
+        }
+    }
+
+    /// Whether a vector sums up the runs at an instant.
+    pub fn is_summed_up(&self, at: Time) -> bool {
+        let after = self.windows.partition_point(|(from, _)| *from <= at);
+        // Windows of one appliance hardly overlap: looking at a few before is enough for restarts.
+        self.windows[..after].iter().rev().take(4).any(|(_, to)| at <= *to)
+    }
+}

@@ -1,0 +1,134 @@
+//! What one bundle says, compared with the signed release and policy under which it was said.
+
+use std::collections::BTreeSet;
+
+use writ_evidence::Bundle;
+use writ_evidence::bundle::ReleaseRef;
+use writ_evidence::incident::{step_hash, undo_hash};
+use writ_policy::policy::Policy;
+use writ_policy::runbook::Runbook;
+use writ_trust::digest::Digest;
+use writ_trust::key_register::{KeyRecord, appliance_key};
+use writ_trust::numbers::{Epoch, Serial};
+
+use crate::archive::{Archive, SiteRecord};
+use crate::problem::{Code, Problems};
+
+/// How far an appliance's clock may be behind its signers' before it is worth a note: 5 minutes, in milliseconds.
+const CLOCK_SLACK_MILLIS: i64 = 300_000;
+
+/// What is remembered from bundle to bundle of one key.
+#[derive(Debug, Default)]
+pub struct Context {
+    newest: Option<(Epoch, Serial)>,
+    /// Releases that a `switch` bundle says were left again.
+    left: BTreeSet<(Epoch, Serial)>,
+    unknown: BTreeSet<Digest>,
+    early: bool,
+}
+
+impl Context {
+    /// Judges one authentic bundle.
+    pub fn judge(
+        &mut self,
+        archive: &Archive,
+        record: &SiteRecord,
+        key: &KeyRecord,
+        path: &str,
+        bundle: &Bundle,
+        problems: &mut Problems,
+    ) {
+        if let Some(switch) = bundle.switch.as_ref().filter(|s| !s.outcome.adopted()) {
+            self.left.insert((switch.to.epoch, switch.to.serial));
+        }
+        let Some(named) = &bundle.release else { return };
+        let Some(past) = record.release(named) else {
+            // One missing release is one problem, however many bundles name it.
+            if self.unknown.insert(named.digest) {
+                let what = format!(
+                    "it names release {}-{} ({}), which is not among the verified ones",
+                    named.epoch, named.serial, named.digest
+                );
+                problems.bad(Code::Missing, path, what, "what was asked of the appliance then is not known");
+            }
+            return;
+        };
+        if past.release.point() != (named.epoch, named.serial) {
+            let what = format!(
+                "it calls the release {}-{}, which is {}-{}",
+                named.epoch, named.serial, past.release.epoch, past.release.serial
+            );
+            problems.bad(Code::Malformed, path, what, "the appliance contradicts its orders");
+        }
+        if appliance_key(&past.release, &key.appliance).is_none_or(|k| k.ed25519() != key.public_key.ed25519()) {
+            let what = format!(
+                "release {}-{} gives {} another key than the one that signed it",
+                named.epoch, named.serial, key.appliance
+            );
+            problems.bad(
+                Code::UnknownKey,
+                path,
+                what,
+                "only the key that a release names speaks for an appliance under it",
+            );
+        }
+        if !self.early && past.release.issued_at.millis_since(bundle.generated_at) > CLOCK_SLACK_MILLIS {
+            self.early = true;
+            let what = format!(
+                "written at {}, before the release it obeys was issued ({})",
+                bundle.generated_at, past.release.issued_at
+            );
+            problems.note(Code::OutOfOrder, path, what, "the appliance's clock was behind, or the signers' ahead");
+        }
+        self.order(path, named, problems);
+        if let Some(policy) = archive.policy(&key.site, &key.appliance, named) {
+            runbook(path, bundle, policy, problems);
+        }
+    }
+
+    /// An appliance goes back to an older release only by a switch that failed, and says so.
+    fn order(&mut self, path: &str, named: &ReleaseRef, problems: &mut Problems) {
+        let point = (named.epoch, named.serial);
+        if let Some(newest) = self.newest.filter(|newest| point < *newest && !self.left.contains(newest)) {
+            let what = format!("it obeys release {}-{} after {}-{}", point.0, point.1, newest.0, newest.1);
+            problems.bad(Code::OutOfOrder, path, what, "the appliance went back to older orders without saying why");
+        }
+        self.newest = Some(point);
+    }
+}
+
+/// What was run must be what the signed policy holds.
+fn runbook(path: &str, bundle: &Bundle, policy: &Policy, problems: &mut Problems) {
+    const CONSEQUENCE: &str = "something was run on the appliance that nobody signed for it";
+    let Some(ran) = &bundle.runbook else { return };
+    let Some(signed) = policy.runbooks.get(&ran.runbook_id) else {
+        let what = format!("it ran {}, which the signed policy does not have", ran.runbook_id);
+        return problems.bad(Code::NotAsOrdered, path, what, CONSEQUENCE);
+    };
+    if signed.digest() != ran.runbook_hash {
+        let what = format!(
+            "it ran {} with hash {}, the signed policy has {}",
+            ran.runbook_id,
+            ran.runbook_hash,
+            signed.digest()
+        );
+        return problems.bad(Code::NotAsOrdered, path, what, CONSEQUENCE);
+    }
+    let allowed = step_hashes(policy, signed);
+    if let Some(action) = bundle.actions_taken.iter().find(|a| !allowed.contains(&a.script_hash)) {
+        let what = format!("step {} ({}) is not a step of {}", action.step, action.action, ran.runbook_id);
+        problems.bad(Code::NotAsOrdered, path, what, CONSEQUENCE);
+    }
+}
+
+/// The steps that an incident's bundle may list: those of its runbook, and of the runbooks of other rules that answer the
+/// same check (attempts may go through several).
+fn step_hashes(policy: &Policy, runbook: &Runbook) -> BTreeSet<Digest> {
+    let others = policy.rules.values().filter_map(|rule| policy.runbooks.get(&rule.run));
+    std::iter::once(runbook)
+        .chain(others)
+        .flat_map(|r| &r.steps)
+        .flat_map(|step| [Some(step_hash(step)), step.undo.as_ref().map(undo_hash)])
+        .flatten()
+        .collect()
+}

@@ -1,0 +1,356 @@
+//! The evidence of a site: for each key its chain, bundle by bundle.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use writ_evidence::BundleId;
+use writ_evidence::bundle::{Kind, MAX_BUNDLE};
+use writ_evidence::chain::{
+    Authentic, ChainError, ChainState, Speaker, VerifyError, authenticate, file_name, follow, parse_file_name, resume,
+};
+use writ_evidence::records::{ChainEnd, ThinnedRange};
+use writ_trust::digest::Digest;
+use writ_trust::ids::SiteId;
+use writ_trust::json::MAX_SIGNATURE;
+use writ_trust::key_register::KeyRecord;
+
+use super::bundle_checks::Context;
+use super::incidents::Incidents;
+use super::{directory, entries, path_in, read, stray};
+use crate::archive::{Archive, SiteRecord, Stored};
+use crate::folder::{Entry, EntryKind, Folder};
+use crate::problem::Code;
+use crate::verify::{ChainSummary, VerifyReport};
+
+/// What follows when a bundle does not count.
+const CONSEQUENCE: &str = "what it says was not counted";
+
+/// Walks every site's evidence.
+pub fn walk(archive: &Archive, report: &mut VerifyReport, visit: &mut dyn FnMut(Stored<'_>)) {
+    let folder = directory(&archive.folder, "evidence", "evidence", &mut report.problems);
+    for (site, record) in &archive.sites {
+        let path = format!("evidence/{site}");
+        let inner = folder.as_ref().and_then(|f| directory(f, &path, site.as_str(), &mut report.problems));
+        let heard = inner.map(|f| walk_site(archive, site, record, &f, &path, report, visit)).unwrap_or_default();
+        silent(site, record, &heard, &path, report);
+    }
+}
+
+/// Where the chain of a key ended, for comparison with what the next key says of it.
+type Ends = BTreeMap<[u8; 32], (u64, Option<Digest>)>;
+
+fn walk_site(
+    archive: &Archive,
+    site: &SiteId,
+    record: &SiteRecord,
+    folder: &Folder,
+    path: &str,
+    report: &mut VerifyReport,
+    visit: &mut dyn FnMut(Stored<'_>),
+) -> Ends {
+    let mut incidents = Incidents::default();
+    let mut ends = Ends::new();
+    let mut claims = Vec::new();
+    for entry in entries(folder, path, &mut report.problems) {
+        let path = path_in(path, &entry.name);
+        if entry.kind != EntryKind::Directory {
+            stray(&entry, path.rsplit_once('/').map_or("", |p| p.0), &mut report.problems);
+            continue;
+        }
+        let Some(folder) = directory(folder, &path, &entry.name, &mut report.problems) else { continue };
+        let Some(key) = record.register.by_fingerprint(site, &entry.name).max_by_key(|r| r.last) else {
+            let count = entries(&folder, &path, &mut report.problems)
+                .iter()
+                .filter(|e| parse_file_name(&e.name).is_some())
+                .count();
+            let what = format!("no verified release of {site} names a key with this fingerprint ({count} bundles)");
+            report.problems.bad(Code::UnknownKey, &path, what, "anybody could have written them: none was counted");
+            continue;
+        };
+        let mut chain = KeyChain::new(archive, record, key, path, entry.name.clone());
+        chain.walk(&folder, report, &mut incidents, visit);
+        ends.insert(*key.public_key.ed25519(), (chain.state.next_sequence - 1, chain.state.previous));
+        claims.append(&mut chain.claims);
+    }
+    judge_ends(&ends, &claims, report);
+    incidents.judge(report);
+    ends
+}
+
+/// Names the appliances that have orders and have never answered.
+fn silent(site: &SiteId, record: &SiteRecord, ends: &Ends, path: &str, report: &mut VerifyReport) {
+    let Some(newest) = record.releases.last() else { return };
+    for (appliance, generation) in &newest.release.generations {
+        let heard =
+            record.register.records().any(|r| r.appliance == *appliance && ends.contains_key(r.public_key.ed25519()));
+        if !heard {
+            let path = path_in(path, &generation.public_key.fingerprint());
+            let what = format!("{site}/{appliance} has orders, but there is no evidence of it");
+            report.problems.note(
+                Code::Missing,
+                &path,
+                what,
+                "nothing is known of it: every control there is without evidence",
+            );
+        }
+    }
+}
+
+/// Compares what a new key says of the chain before it with what is there.
+fn judge_ends(ends: &Ends, claims: &[(String, ChainEnd)], report: &mut VerifyReport) {
+    for (path, claim) in claims {
+        let consequence = "the end of the earlier chain was cut off, or the appliance remembers wrongly";
+        match ends.get(claim.public_key.ed25519()) {
+            Some((last, digest)) if *last == claim.sequence && *digest == Some(claim.digest) => {}
+            Some((last, _)) if *last < claim.sequence => {
+                let what =
+                    format!("it names bundle {} as the end of the chain before; that ends with {last}", claim.sequence);
+                report.problems.bad(Code::Missing, path, what, consequence);
+            }
+            Some((last, _)) => {
+                let what = format!(
+                    "it names bundle {} as the end of the chain before; that goes on to {last}",
+                    claim.sequence
+                );
+                report.problems.bad(Code::Forked, path, what, "two machines may have spoken with the earlier key");
+            }
+            None => {
+                let what =
+                    format!("it names a chain before it, of key {}, which is not there", claim.public_key.key_id());
+                report.problems.bad(Code::Missing, path, what, consequence);
+            }
+        }
+    }
+}
+
+/// Bundles that should be there and are not.
+struct Gap {
+    first: u64,
+    last: u64,
+    /// Digest that the bundle after the gap names as the one before it.
+    before: Option<Digest>,
+    path: String,
+}
+
+struct KeyChain<'a> {
+    archive: &'a Archive,
+    record: &'a SiteRecord,
+    key: &'a KeyRecord,
+    path: String,
+    fingerprint: String,
+    state: ChainState,
+    gaps: Vec<Gap>,
+    thinned: Vec<ThinnedRange>,
+    claims: Vec<(String, ChainEnd)>,
+    context: Context,
+    summary: ChainSummary,
+}
+
+impl<'a> KeyChain<'a> {
+    fn new(
+        archive: &'a Archive,
+        record: &'a SiteRecord,
+        key: &'a KeyRecord,
+        path: String,
+        fingerprint: String,
+    ) -> Self {
+        Self {
+            archive,
+            record,
+            key,
+            summary: ChainSummary::new(key, &fingerprint),
+            path,
+            fingerprint,
+            state: ChainState::new(),
+            gaps: Vec::new(),
+            thinned: Vec::new(),
+            claims: Vec::new(),
+            context: Context::default(),
+        }
+    }
+
+    fn walk(
+        &mut self,
+        folder: &Folder,
+        report: &mut VerifyReport,
+        incidents: &mut Incidents,
+        visit: &mut dyn FnMut(Stored<'_>),
+    ) {
+        let revoked = self.record.register.revocation(&self.key.site, &self.key.public_key);
+        if let Some(revoked) = revoked {
+            let what = format!("the appliance's key was revoked as of {} ({})", revoked.revoked_at, revoked.reason);
+            let consequence =
+                "without a timestamped log nothing proves which bundles are older: they were verified, not counted";
+            report.problems.note(Code::Revoked, &self.path, what, consequence);
+        }
+        for (sequence, id) in self.bundles(folder, report) {
+            let name = file_name(sequence, id);
+            let path = path_in(&self.path, &name);
+            let Some((authentic, signature)) = self.authentic(folder, &path, &name, sequence, id, report) else {
+                // What comes after cannot be compared with it, but its number was taken.
+                incidents.incomplete = true;
+                self.state =
+                    ChainState { next_sequence: sequence + 1, previous: None, last_date: self.state.last_date };
+                continue;
+            };
+            self.follow(&path, &authentic, report);
+            self.note(&path, &authentic, report);
+            self.context.judge(self.archive, self.record, self.key, &path, &authentic.bundle, &mut report.problems);
+            if revoked.is_none() {
+                incidents.take(&path, &authentic.bundle);
+                let Authentic { bundle, digest } = authentic;
+                visit(Stored { path: &path, fingerprint: &self.fingerprint, bundle, digest, signature: &signature });
+            }
+        }
+        self.judge_gaps(report);
+        incidents.incomplete |= !self.gaps.is_empty();
+        report.bundles += self.summary.bundles;
+        report.chains.push(self.summary.clone());
+    }
+
+    /// The bundles by their file names, in the order of the chain.
+    fn bundles(&self, folder: &Folder, report: &mut VerifyReport) -> BTreeSet<(u64, BundleId)> {
+        let all = entries(folder, &self.path, &mut report.problems);
+        let names: BTreeSet<&str> = all.iter().map(|e| e.name.as_str()).collect();
+        let mut found = BTreeSet::new();
+        for Entry { name, kind } in &all {
+            let companion = [".minisig", ".receipt.json"].iter().find_map(|end| {
+                let bundle = name.strip_suffix(end)?;
+                let bundle = if bundle.ends_with(".json") { bundle.to_owned() } else { format!("{bundle}.json") };
+                parse_file_name(&bundle).map(|_| bundle)
+            });
+            match (parse_file_name(name), companion) {
+                _ if *kind != EntryKind::File => {
+                    stray(&Entry { name: name.clone(), kind: *kind }, &self.path, &mut report.problems);
+                }
+                (Some(bundle), _) => {
+                    found.insert(bundle);
+                }
+                (None, Some(bundle)) if !names.contains(bundle.as_str()) => {
+                    let what = "its signature or receipt is there, but not the bundle";
+                    report.problems.bad(Code::Missing, &path_in(&self.path, &bundle), what, "a bundle was removed");
+                }
+                (None, Some(_)) => report.receipts += usize::from(name.ends_with(".receipt.json")),
+                (None, None) => stray(&Entry { name: name.clone(), kind: *kind }, &self.path, &mut report.problems),
+            }
+        }
+        found
+    }
+
+    fn authentic(
+        &self,
+        folder: &Folder,
+        path: &str,
+        name: &str,
+        sequence: u64,
+        id: BundleId,
+        report: &mut VerifyReport,
+    ) -> Option<(Authentic, Vec<u8>)> {
+        let problems = &mut report.problems;
+        let bytes = read(folder, path, name, MAX_BUNDLE, problems)?;
+        let signature_name = format!("{name}.minisig");
+        let signature_path = path_in(&self.path, &signature_name);
+        let before = problems.bad;
+        let Some(signature) = read(folder, &signature_path, &signature_name, MAX_SIGNATURE, problems) else {
+            if problems.bad == before {
+                problems.bad(Code::Unsigned, path, "its signature file is not there", CONSEQUENCE);
+            }
+            return None;
+        };
+        let KeyRecord { site, appliance, public_key, .. } = self.key;
+        match authenticate(&bytes, &signature, &Speaker { site, appliance, public_key }) {
+            Ok(authentic) if (authentic.bundle.chain.sequence, authentic.bundle.bundle_id) != (sequence, id) => {
+                let own = file_name(authentic.bundle.chain.sequence, authentic.bundle.bundle_id);
+                problems.bad(Code::OutOfOrder, path, format!("it is {own}, under another name"), CONSEQUENCE);
+                None
+            }
+            Ok(authentic) => Some((authentic, signature)),
+            Err(error @ VerifyError::OtherSchema(_)) => {
+                problems.note(Code::UnknownSchema, path, error, "it is signed, but not assessable here");
+                None
+            }
+            Err(error) => {
+                problems.bad(code_of(&error), path, error, CONSEQUENCE);
+                None
+            }
+        }
+    }
+
+    fn follow(&mut self, path: &str, authentic: &Authentic, report: &mut VerifyReport) {
+        let error = match follow(&self.state, authentic) {
+            Ok(next) => {
+                self.state = next;
+                return;
+            }
+            Err(error) => error,
+        };
+        let (code, consequence) = match &error {
+            ChainError::Gap { expected, found } => {
+                let before = authentic.bundle.chain.previous;
+                self.gaps.push(Gap { first: *expected, last: found - 1, before, path: path.to_owned() });
+                self.state = resume(authentic);
+                return;
+            }
+            ChainError::Repeated { .. } | ChainError::Fork { .. } => {
+                (Code::Forked, "there are two histories: the key was copied, or the appliance lost its memory")
+            }
+            ChainError::Date { .. } => (Code::OutOfOrder, "its id was not given by the rule that all ids follow"),
+            ChainError::FirstNotStarted(_) => (Code::OutOfOrder, "bundles before it may be missing"),
+        };
+        report.problems.bad(code, path, error, consequence);
+        self.state = resume(authentic);
+    }
+
+    fn note(&mut self, path: &str, authentic: &Authentic, report: &mut VerifyReport) {
+        let bundle = &authentic.bundle;
+        self.summary.take(bundle);
+        if let Some(thinned) = &bundle.thinned {
+            self.thinned.extend(&thinned.ranges);
+        }
+        if let Some(started) = bundle.started.as_ref().filter(|_| bundle.kind == Kind::Started) {
+            self.claims.extend(started.previous_chain.clone().map(|end| (path.to_owned(), end)));
+            if started.reimaged {
+                let what = "the machine was installed anew before this bundle";
+                report.problems.note(
+                    Code::Reimaged,
+                    path,
+                    what,
+                    "what it did before is in the chain of its earlier key, if anywhere",
+                );
+            }
+        }
+    }
+
+    fn judge_gaps(&self, report: &mut VerifyReport) {
+        for Gap { first, last, before, path } in &self.gaps {
+            let next = |at: u64| self.thinned.iter().find(|r| r.first == at && r.last <= *last);
+            let (mut at, mut digest) = (*first, None);
+            while let Some(range) = next(at).filter(|_| at <= *last) {
+                (at, digest) = (range.last + 1, Some(range.digest));
+            }
+            if at == last + 1 && digest == *before {
+                let what = format!("bundles {first} to {last} before it were removed by the appliance, which said so");
+                report.problems.note(Code::Thinned, path, what, "what they said is gone; the chain holds across");
+            } else {
+                let which =
+                    if first == last { format!("bundle {first} is") } else { format!("bundles {first} to {last} are") };
+                let what = format!("{which} missing before it");
+                report.problems.bad(
+                    Code::Missing,
+                    path,
+                    what,
+                    "what happened then is not known: evidence was dropped or withheld",
+                );
+            }
+        }
+    }
+}
+
+fn code_of(error: &VerifyError) -> Code {
+    match error {
+        VerifyError::SignatureFile(_) | VerifyError::BadSignature(_) => Code::Altered,
+        VerifyError::OtherKey { .. } | VerifyError::ForeignKey => Code::UnknownKey,
+        VerifyError::ForeignSite { .. } | VerifyError::ForeignAppliance { .. } => Code::Foreign,
+        VerifyError::TooLarge(_) | VerifyError::Malformed(_) | VerifyError::Invalid(_) => Code::Malformed,
+        VerifyError::OtherSchema(_) => Code::UnknownSchema,
+    }
+}

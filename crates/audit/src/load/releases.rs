@@ -1,0 +1,158 @@
+//! The releases of one site: signatures, order, links.
+
+use std::collections::BTreeMap;
+
+use writ_trust::digest::Digest;
+use writ_trust::history::{
+    HistoryProblem, PastRefusal, PastRelease, Standing, check_history, verify_release_for_audit, vouched_for,
+};
+use writ_trust::ids::SiteId;
+use writ_trust::json::MAX_DOCUMENT;
+use writ_trust::root_chain::TrustChain;
+
+use super::{directory, entries, is_signature_of, path_in, read, signatures, stray};
+use crate::folder::{EntryKind, Folder};
+use crate::problem::{Code, Problems};
+
+/// What follows when a release does not hold.
+const CONSEQUENCE: &str = "what appliances did under it cannot be judged";
+
+/// The verified releases of a site, oldest first.
+pub fn load(root: &Folder, site: &SiteId, chain: &TrustChain, problems: &mut Problems) -> Vec<PastRelease> {
+    let path = format!("releases/{site}");
+    let Some(folder) = directory(root, "releases", "releases", problems)
+        .and_then(|releases| directory(&releases, &path, site.as_str(), problems))
+    else {
+        return Vec::new();
+    };
+    let mut found: BTreeMap<Digest, PastRelease> = BTreeMap::new();
+    for entry in entries(&folder, &path, problems) {
+        if entry.kind != EntryKind::Directory || parse_point(&entry.name).is_none() {
+            stray(&entry, &path, problems);
+            continue;
+        }
+        let path = path_in(&path, &entry.name);
+        if let Some(release) = directory(&folder, &path, &entry.name, problems)
+            .and_then(|folder| load_one(&folder, &path, &entry.name, site, chain, problems))
+        {
+            found.insert(release.digest, release);
+        }
+    }
+    let mut all: Vec<PastRelease> = found.into_values().collect();
+    all.sort_by_key(|past| (past.release.point(), past.digest));
+    judge_history(&path, &all, problems);
+    all
+}
+
+/// `<epoch>-<serial>` without leading zeros.
+fn parse_point(name: &str) -> Option<(u64, u64)> {
+    let (epoch, serial) = name.split_once('-')?;
+    let point: (u64, u64) = (epoch.parse().ok()?, serial.parse().ok()?);
+    (format!("{}-{}", point.0, point.1) == name).then_some(point)
+}
+
+fn load_one(
+    folder: &Folder,
+    path: &str,
+    name: &str,
+    site: &SiteId,
+    chain: &TrustChain,
+    problems: &mut Problems,
+) -> Option<PastRelease> {
+    const DOCUMENT: &str = "release.json";
+    let all = entries(folder, path, problems);
+    for entry in &all {
+        let known = entry.name == DOCUMENT || is_signature_of(DOCUMENT, &entry.name);
+        if entry.kind != EntryKind::File || !known {
+            stray(entry, path, problems);
+        }
+    }
+    let document = path_in(path, DOCUMENT);
+    if !all.iter().any(|e| e.name == DOCUMENT) {
+        problems.bad(Code::Missing, &document, "the release is not in its folder", CONSEQUENCE);
+        return None;
+    }
+    let bytes = read(folder, &document, DOCUMENT, MAX_DOCUMENT, problems)?;
+    let signatures = signatures(folder, path, &all, DOCUMENT, problems);
+    let past = match verify_release_for_audit(&bytes, &signatures, chain, site, None) {
+        Ok(past) => past,
+        Err(error) => {
+            problems.bad(code_of(&error, signatures.is_empty()), &document, error, CONSEQUENCE);
+            return None;
+        }
+    };
+    let (epoch, serial) = past.release.point();
+    if format!("{epoch}-{serial}") != name {
+        let what = format!("it is release {epoch}-{serial}, in the folder of another");
+        problems.bad(Code::OutOfOrder, &document, what, "somebody moved it; its own number was used");
+    }
+    Some(past)
+}
+
+fn code_of(error: &PastRefusal, no_signatures: bool) -> Code {
+    match error {
+        PastRefusal::Unsigned { .. } if no_signatures => Code::Unsigned,
+        PastRefusal::Unsigned { .. } => Code::Altered,
+        PastRefusal::Threshold { .. } => Code::Unsigned,
+        PastRefusal::Size(_) | PastRefusal::SignatureCount(_) | PastRefusal::Document(_) => Code::Malformed,
+        PastRefusal::Site { .. } => Code::Foreign,
+        PastRefusal::UnknownRoot(_) => Code::Missing,
+        PastRefusal::Epoch { .. } => Code::OutOfOrder,
+    }
+}
+
+fn judge_history(path: &str, all: &[PastRelease], problems: &mut Problems) {
+    for problem in check_history(all) {
+        let place =
+            |at: &(writ_trust::numbers::Epoch, writ_trust::numbers::Serial)| format!("{path}/{}-{}", at.0, at.1);
+        match &problem {
+            HistoryProblem::Missing { at, .. } => problems.note(
+                Code::Missing,
+                &place(at),
+                &problem,
+                "releases before the first in this folder were not judged",
+            ),
+            HistoryProblem::Fork { at, .. } => {
+                problems.bad(Code::Forked, &place(at), &problem, "two appliances may have been given different orders");
+            }
+            HistoryProblem::Link { at, .. } => {
+                let code = if follows_directly(all, at) { Code::Forked } else { Code::Missing };
+                problems.bad(code, &place(at), &problem, "a release between is missing, or there are two histories");
+            }
+            HistoryProblem::RevocationDropped { at, .. } => {
+                problems.bad(Code::OutOfOrder, &place(at), &problem, "a revoked appliance key might count again");
+            }
+            HistoryProblem::Backwards { at, .. } => {
+                problems.note(Code::OutOfOrder, &place(at), &problem, "the clock of one of the signers was wrong");
+            }
+        }
+    }
+    let vouched = vouched_for(all);
+    for past in all {
+        let Standing::Unproven { revoked } = &past.standing else { continue };
+        let (epoch, serial) = past.release.point();
+        let path = format!("{path}/{epoch}-{serial}/release.json");
+        let names: Vec<&str> = revoked.iter().map(|(signer, _)| signer.name.as_str()).collect();
+        let what = format!("it counts only with keys that were revoked since: {}", names.join(", "));
+        if vouched.contains_key(&past.digest) {
+            problems.note(
+                Code::Revoked,
+                &path,
+                what,
+                "a later sound release names it as its predecessor, so its content stands",
+            );
+        } else {
+            problems.bad(
+                Code::Revoked,
+                &path,
+                what,
+                "nothing proves that it was signed before: a thief could have made it",
+            );
+        }
+    }
+}
+
+/// Whether the release before this one, by number, is there: then a wrong link is a second history, not a hole.
+fn follows_directly(all: &[PastRelease], at: &(writ_trust::numbers::Epoch, writ_trust::numbers::Serial)) -> bool {
+    all.iter().any(|p| p.release.epoch == at.0 && p.release.serial.get() + 1 == at.1.get())
+}

@@ -1,0 +1,126 @@
+//! Spans of time as people name them on a command line.
+
+use std::fmt;
+
+use serde::Serialize;
+use writ_trust::time::{Span, Time};
+
+/// From an instant up to, and not including, another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Period {
+    /// Beginning.
+    pub from: Time,
+    /// End, not included.
+    pub to: Time,
+}
+
+/// Why a text is not a period.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is not a period: expected a day (2026-11-23), a month (2026-11), a year (2026), the time up to now (90d), or \
+     two of these or of times with `..` between (2026-10-01..2026-11-23); all in UTC"
+)]
+pub struct PeriodError(String);
+
+impl Period {
+    /// All the time there is.
+    pub fn ever() -> Self {
+        Self { from: Time::from_unix_millis(0), to: Time::from_unix_millis(i64::MAX) }
+    }
+
+    /// Whether an instant lies within.
+    pub fn contains(&self, at: Time) -> bool {
+        self.from <= at && at < self.to
+    }
+
+    /// Length in milliseconds; 0 when it ends before it begins.
+    pub fn millis(&self) -> i64 {
+        self.to.millis_since(self.from).max(0)
+    }
+
+    /// The part that two periods share; empty when there is none.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        let from = self.from.max(other.from);
+        Self { from, to: self.to.min(other.to).max(from) }
+    }
+
+    /// Reads a period; `now` is the end of one that is given as a duration or left open.
+    pub fn parse(text: &str, now: Time) -> Result<Self, PeriodError> {
+        let bad = || PeriodError(text.chars().take(60).collect());
+        let period = match text.split_once("..") {
+            Some((from, to)) => Self {
+                from: if from.is_empty() { Time::from_unix_millis(0) } else { unit(from).ok_or_else(bad)?.from },
+                // "2026-10..2026-11" means both months whole.
+                to: if to.is_empty() { now } else { unit(to).ok_or_else(bad)?.to },
+            },
+            None => match text.parse::<Span>() {
+                Ok(span) => Self { from: now.plus_millis(-span.millis()), to: now },
+                Err(_) => unit(text).ok_or_else(bad)?,
+            },
+        };
+        if period.from < period.to { Ok(period) } else { Err(bad()) }
+    }
+}
+
+/// A day, a month, a year, or an instant (which lasts a millisecond).
+fn unit(text: &str) -> Option<Period> {
+    if let Ok(at) = text.parse::<Time>() {
+        return Some(Period { from: at, to: at.plus_millis(1) });
+    }
+    let parts: Vec<&str> = text.split('-').collect();
+    let number = |i: usize, digits: usize| {
+        let part = parts.get(i)?;
+        (part.len() == digits && part.bytes().all(|b| b.is_ascii_digit())).then(|| part.parse::<u32>().ok())?
+    };
+    let start = |y: u32, m: u32, d: u32| format!("{y:04}-{m:02}-{d:02}T00:00:00Z").parse::<Time>().ok();
+    let year = number(0, 4)?;
+    match parts.len() {
+        1 => Some(Period { from: start(year, 1, 1)?, to: start(year + 1, 1, 1)? }),
+        2 => {
+            let month = number(1, 2)?;
+            let (next_year, next) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+            Some(Period { from: start(year, month, 1)?, to: start(next_year, next, 1)? })
+        }
+        3 => {
+            let from = start(year, number(1, 2)?, number(2, 2)?)?;
+            Some(Period { from, to: from.plus_millis(86_400_000) })
+        }
+        _ => None,
+    }
+}
+
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} to {}", self.from, self.to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Option<String> {
+        Period::parse(text, "2026-11-23T14:00:00Z".parse().unwrap()).ok().map(|p| p.to_string())
+    }
+
+    #[test]
+    fn periods_are_what_people_write() {
+        for (text, expected) in [
+            ("2026-11-23", "2026-11-23T00:00:00Z to 2026-11-24T00:00:00Z"),
+            ("2026-12", "2026-12-01T00:00:00Z to 2027-01-01T00:00:00Z"),
+            ("2026", "2026-01-01T00:00:00Z to 2027-01-01T00:00:00Z"),
+            ("24h", "2026-11-22T14:00:00Z to 2026-11-23T14:00:00Z"),
+            ("2026-10..2026-11", "2026-10-01T00:00:00Z to 2026-12-01T00:00:00Z"),
+            ("2026-10-05..", "2026-10-05T00:00:00Z to 2026-11-23T14:00:00Z"),
+            ("..2026-10-05", "1970-01-01T00:00:00Z to 2026-10-06T00:00:00Z"),
+        ] {
+            assert_eq!(parse(text).as_deref(), Some(expected), "{text}");
+        }
+        for bad in
+            ["", "yesterday", "2026-13", "2026-02-30", "2026-11..2026-10", "26", "2026-1-1", "2026-11-23-01", "..x"]
+        {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Finding bundles: "show me the backup remediation of October 15".
+
+use serde::Serialize;
+use writ_evidence::bundle::Kind;
+use writ_evidence::posture::Posture;
+use writ_evidence::{Bundle, BundleId, IncidentId};
+use writ_policy::declared::Severity;
+use writ_trust::ids::{ApplianceId, SiteId};
+use writ_trust::time::Time;
+
+use crate::archive::{Archive, Stored};
+use crate::period::Period;
+use crate::story;
+use crate::verify::VerifyReport;
+
+/// What is sought. A field that is null or empty does not narrow the search.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// When the bundle was written.
+    pub period: Option<Period>,
+    /// The appliance.
+    pub appliance: Option<ApplianceId>,
+    /// The kind.
+    pub kinds: Vec<Kind>,
+    /// The event type of the incident.
+    pub event_type: Option<String>,
+    /// The control that the incident touches.
+    pub control: Option<String>,
+    /// The check that it is about.
+    pub check: Option<String>,
+    /// The severity of the incident.
+    pub severity: Option<Severity>,
+    /// Who resolved the incident: `auto`, `manual`, `partial`.
+    pub resolution: Option<String>,
+    /// Only incidents that were closed later than the site allows itself.
+    pub sla_missed: bool,
+}
+
+/// A bundle that was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// Its id.
+    pub bundle_id: BundleId,
+    /// When it was written.
+    pub generated_at: Time,
+    /// The site.
+    pub site: SiteId,
+    /// The appliance.
+    pub appliance: ApplianceId,
+    /// The kind.
+    pub kind: Kind,
+    /// The check that it is about.
+    pub check: Option<String>,
+    /// The incident that it is about.
+    pub incident_id: Option<IncidentId>,
+    /// The controls that the incident touches.
+    pub controls: Vec<String>,
+    /// The severity of the incident.
+    pub severity: Option<Severity>,
+    /// Who resolved the incident.
+    pub resolution: Option<&'static str>,
+    /// Seconds from detection to the end.
+    pub mttr_seconds: Option<u64>,
+    /// How many the site allows itself.
+    pub sla_target_seconds: Option<u64>,
+    /// Whether that was kept.
+    pub sla_met: Option<bool>,
+    /// What it tells, in one sentence.
+    pub summary: String,
+    /// Its file, relative to the audit folder.
+    pub path: String,
+}
+
+impl Filter {
+    /// Whether a bundle is sought.
+    pub fn matches(&self, bundle: &Bundle) -> bool {
+        let incident = bundle.incident.as_ref();
+        let execution = bundle.execution.as_ref();
+        let of = |wanted: &Option<String>, is: &dyn Fn(&str) -> bool| wanted.as_deref().is_none_or(is);
+        self.period.is_none_or(|p| p.contains(bundle.generated_at))
+            && self.appliance.as_ref().is_none_or(|a| *a == bundle.appliance)
+            && (self.kinds.is_empty() || self.kinds.contains(&bundle.kind))
+            && of(&self.event_type, &|t| incident.is_some_and(|i| i.event_type == t))
+            && of(&self.control, &|c| incident.is_some_and(|i| i.hipaa_controls.iter().any(|own| own == c)))
+            && of(&self.check, &|c| tells_of(bundle, c))
+            && self.severity.is_none_or(|s| incident.is_some_and(|i| i.severity == s))
+            && of(&self.resolution, &|r| execution.is_some_and(|e| e.resolution_type.as_str() == r))
+            && (!self.sla_missed || execution.is_some_and(|e| !e.sla_met))
+    }
+}
+
+/// Whether a bundle is about a check by itself. Vectors and snapshots are about all of them, which helps nobody.
+fn tells_of(bundle: &Bundle, check: &str) -> bool {
+    let change = matches!(&bundle.posture, Some(Posture::Change(c)) if c.check == check);
+    let incident = bundle.incident.as_ref().is_some_and(|i| i.check == check);
+    let pause = bundle.pause.as_ref().is_some_and(|p| p.checks.iter().any(|c| c == check));
+    change || incident || pause || bundle.verification.iter().any(|v| v.check == check)
+}
+
+fn row(stored: &Stored<'_>) -> Row {
+    let bundle = &stored.bundle;
+    let (incident, execution) = (bundle.incident.as_ref(), bundle.execution.as_ref());
+    let change = match &bundle.posture {
+        Some(Posture::Change(change)) => Some(change.check.clone()),
+        _ => None,
+    };
+    let story = story::tell(bundle);
+    // The last sentence of a closed incident says how it ended; the first of anything else says what happened.
+    let summary = if execution.is_some() { story.last() } else { story.first() };
+    Row {
+        bundle_id: bundle.bundle_id,
+        generated_at: bundle.generated_at,
+        site: bundle.client_id.clone(),
+        appliance: bundle.appliance.clone(),
+        kind: bundle.kind,
+        check: incident.map(|i| i.check.clone()).or(change),
+        incident_id: incident.map(|i| i.incident_id),
+        controls: incident.map(|i| i.hipaa_controls.clone()).unwrap_or_default(),
+        severity: incident.map(|i| i.severity),
+        resolution: execution.map(|e| e.resolution_type.as_str()),
+        mttr_seconds: execution.map(|e| e.mttr_seconds),
+        sla_target_seconds: execution.map(|e| e.sla_target_seconds),
+        sla_met: execution.map(|e| e.sla_met),
+        summary: summary.cloned().unwrap_or_default(),
+        path: stored.path.to_owned(),
+    }
+}
+
+/// Every verified bundle that is sought, in order of time.
+pub fn query(archive: &Archive, filter: &Filter) -> (Vec<Row>, VerifyReport) {
+    let mut rows = Vec::new();
+    let report = archive.walk(&mut |stored| {
+        if filter.matches(&stored.bundle) {
+            rows.push(row(&stored));
+        }
+    });
+    rows.sort_by(|a, b| {
+        (a.generated_at, &a.appliance, a.bundle_id.number).cmp(&(b.generated_at, &b.appliance, b.bundle_id.number))
+    });
+    (rows, report)
+}

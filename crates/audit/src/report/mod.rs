@@ -1,0 +1,17 @@
+//! Telling the result: one format per file, each a pure function of the comparison, so that the same evidence always
+//! gives the same bytes.
+
+pub mod html;
+pub mod json;
+pub mod terminal;
+
+use crate::verify::VerifyReport;
+use crate::words::of;
+
+/// What was verified, in numbers.
+pub(crate) fn counted(report: &VerifyReport) -> String {
+    let [bundles, documents, roots] =
+        [(report.bundles, "evidence bundle"), (report.documents, "document"), (report.roots.len(), "trust root")]
+            .map(|(n, thing)| of(n as u64, thing));
+    format!("{bundles}, {documents} and {roots}")
+}

@@ -1,0 +1,331 @@
+//! A bundle told in plain words.
+
+use writ_evidence::Bundle;
+use writ_evidence::incident::{
+    Action, ActionResult, Execution, Incident, ResolutionStatus, ResolutionType, Tier, Verification,
+};
+use writ_evidence::posture::Posture;
+use writ_evidence::records::{
+    GenerationRef, Pause, PauseMeans, PausePhase, StartReason, Started, Switch, SwitchOutcome,
+};
+use writ_policy::observation::{Observation, Value};
+
+use crate::words::{lasting, lasting_millis, when};
+
+/// What a bundle tells, sentence by sentence.
+pub fn tell(bundle: &Bundle) -> Vec<String> {
+    if let Some(incident) = &bundle.incident {
+        return match &bundle.execution {
+            None => opened(bundle, incident),
+            Some(execution) => closed(bundle, incident, execution),
+        };
+    }
+    let told = [
+        bundle.posture.as_ref().map(posture),
+        bundle.switch.as_ref().map(switch),
+        bundle.pause.as_ref().map(pause),
+        bundle.started.as_ref().map(started),
+    ];
+    told.into_iter().flatten().next().unwrap_or_else(|| record(bundle))
+}
+
+fn opened(bundle: &Bundle, incident: &Incident) -> Vec<String> {
+    let mut told = vec![format!(
+        "At {} the check {} failed on {} (severity {}).",
+        when(incident.detected_at),
+        incident.check,
+        incident.hostname,
+        incident.severity
+    )];
+    if let Some(Value::List(reasons)) = incident.details.get("reasons") {
+        told.push(format!("Why: {}.", reasons.join("; ")));
+    } else if let Some(before) = bundle.drift.as_ref().and_then(|d| d.before.as_ref()) {
+        told.push(format!("Seen: {}.", values(before)));
+    }
+    for (name, value) in incident.details.iter().filter(|(name, _)| *name != "reasons") {
+        told.push(format!("{name}: {}.", plain(value)));
+    }
+    told
+}
+
+fn closed(bundle: &Bundle, incident: &Incident, execution: &Execution) -> Vec<String> {
+    let mut told = Vec::new();
+    for up in &execution.escalations {
+        let told_to = if up.notified.is_empty() {
+            "nobody could be told".to_owned()
+        } else {
+            format!("told to {}", up.notified.join(", "))
+        };
+        told.push(format!("At {} it went up to {}: {}; {told_to}.", when(up.at), up.to.as_str(), up.reason));
+    }
+    if let Some(runbook) = &bundle.runbook {
+        let by = execution.rule.as_ref().map(|r| format!("Rule {r} ran ")).unwrap_or_else(|| "Ran ".to_owned());
+        let times = match execution.attempts {
+            0 | 1 => String::new(),
+            n => format!(", in {n} attempts"),
+        };
+        told.push(format!("{by}runbook {} version {}{times}.", runbook.runbook_id, runbook.runbook_version));
+    }
+    told.extend(bundle.actions_taken.iter().map(action));
+    if bundle.actions_taken.is_empty() {
+        told.push("The appliance ran nothing for it.".to_owned());
+    }
+    told.extend(bundle.verification.iter().map(verified));
+    let end = match bundle.outputs.map(|o| o.resolution_status) {
+        Some(ResolutionStatus::Success) => "resolved",
+        Some(ResolutionStatus::Partial) => "resolved in part",
+        _ => "closed without success",
+    };
+    let by = match (execution.resolution_type, execution.tier) {
+        (ResolutionType::Auto, Some(tier)) => format!("by the appliance ({})", tier.as_str()),
+        (ResolutionType::Auto, None) => "by itself".to_owned(),
+        (ResolutionType::Manual, _) => "by people, or by something that is not the appliance".to_owned(),
+        (ResolutionType::Partial, tier) => {
+            format!(
+                "by the appliance and people{}",
+                tier.map(|t: Tier| format!(" ({})", t.as_str())).unwrap_or_default()
+            )
+        }
+    };
+    let sla = if execution.sla_met { "within" } else { "beyond" };
+    told.push(format!(
+        "Incident {} was {end} {by} at {}, {} after it was detected, {sla} the {} that the site allows itself.",
+        incident.incident_id,
+        when(execution.timestamp_end),
+        lasting_millis(took_millis(incident, execution)),
+        lasting(execution.sla_target_seconds)
+    ));
+    told
+}
+
+/// Milliseconds from detection to the end; 0 when the clock went back in between.
+pub fn took_millis(incident: &Incident, execution: &Execution) -> u64 {
+    u64::try_from(execution.timestamp_end.millis_since(incident.detected_at)).unwrap_or(0)
+}
+
+fn action(action: &Action) -> String {
+    let what = match action.result {
+        ActionResult::Ok => format!("done in {} ms", action.duration_ms),
+        ActionResult::Failed => "failed".to_owned(),
+        ActionResult::Skipped => "not run".to_owned(),
+    };
+    let code = action.exit_code.filter(|c| *c != 0).map(|c| format!(", exit code {c}")).unwrap_or_default();
+    let why = action.error_message.as_ref().map(|m| format!(": {m}")).unwrap_or_default();
+    let undo = if action.undo { " (undoing)" } else { "" };
+    format!("Step {}{undo}, {}: {what}{code}{why}.", action.step, action.action)
+}
+
+fn verified(v: &Verification) -> String {
+    let why = if v.reasons.is_empty() { String::new() } else { format!(" ({})", v.reasons.join("; ")) };
+    format!("Looked again at {}: {} {}{why}.", when(v.at), v.check, outcome(v.outcome))
+}
+
+fn outcome(outcome: writ_policy::outcome::Outcome) -> &'static str {
+    use writ_policy::outcome::Outcome;
+    match outcome {
+        Outcome::Pass => "passes",
+        Outcome::Warn => "holds, but not as preferred",
+        Outcome::Fail => "fails",
+        Outcome::NotApplicable => "does not apply",
+        Outcome::NotAssessable => "cannot be decided",
+    }
+}
+
+fn posture(posture: &Posture) -> Vec<String> {
+    match posture {
+        Posture::Change(change) => {
+            let before = change.from.map(|o| format!(", before it {}", outcome(o))).unwrap_or_default();
+            let why =
+                if change.reasons.is_empty() { String::new() } else { format!(" ({})", change.reasons.join("; ")) };
+            let mut told =
+                vec![format!("At {} the check {} {}{why}{before}.", when(change.at), change.check, outcome(change.to))];
+            if change.observation.iter().next().is_some() {
+                told.push(format!("Seen: {}.", values(&change.observation)));
+            }
+            told
+        }
+        Posture::Vector(vector) => {
+            let runs: u64 = vector.checks.values().map(|e| e.runs).sum();
+            let not = vector.checks.iter().filter(|(_, e)| !e.outcome.holds());
+            let not: Vec<String> = not.map(|(id, e)| format!("{id} {}", outcome(e.outcome))).collect();
+            let rest = if not.is_empty() { "all hold".to_owned() } else { format!("not all hold: {}", not.join(", ")) };
+            vec![format!(
+                "From {} to {} {} checks ran {runs} times; {rest}.",
+                when(vector.from),
+                when(vector.to),
+                vector.checks.len()
+            )]
+        }
+        Posture::Snapshot(snapshot) => {
+            let mut told = vec![format!("What {} checks last saw:", snapshot.checks.len())];
+            for (id, seen) in &snapshot.checks {
+                let at = seen.at.map_or_else(
+                    || "has not run yet".to_owned(),
+                    |at| format!("{} at {}", outcome(seen.outcome), when(at)),
+                );
+                told.push(format!("{id} {at}; {}.", values(&seen.observation)));
+            }
+            told
+        }
+    }
+}
+
+fn generation(generation: &GenerationRef) -> String {
+    format!("{}-{}", generation.epoch, generation.serial)
+}
+
+fn switch(switch: &Switch) -> Vec<String> {
+    let to = generation(&switch.to);
+    let from = switch.from.as_ref().map(generation);
+    let origin = from.as_ref().map(|f| format!(" from release {f}")).unwrap_or_default();
+    let back = from.as_deref().unwrap_or("what ran before");
+    let why = switch.reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default();
+    let what = match switch.outcome {
+        SwitchOutcome::Committed => format!("Switched{origin} to release {to} and kept it."),
+        SwitchOutcome::AdoptedWithoutClosure => {
+            format!("Adopted the policy of release {to}{origin}; it brings no system.")
+        }
+        SwitchOutcome::RolledBack => format!("Tried release {to}{origin} and went back to {back}{why}."),
+        SwitchOutcome::RollbackFailed => format!("Tried release {to}{origin}, and going back to {back} FAILED{why}."),
+        SwitchOutcome::SetAside => {
+            format!("Set release {to} aside after {} attempts; {back} goes on{why}.", switch.attempts)
+        }
+    };
+    let states: Vec<String> = switch.states.iter().map(|s| format!("{} {}", s.state.as_str(), when(s.at))).collect();
+    let mut told = vec![what];
+    if !states.is_empty() {
+        told.push(format!("Its journal: {}.", states.join(", ")));
+    }
+    told.extend(switch.probation.iter().filter(|v| !v.outcome.holds()).map(verified));
+    told
+}
+
+fn pause(pause: &Pause) -> Vec<String> {
+    let checks = if pause.checks.is_empty() { "every check".to_owned() } else { pause.checks.join(", ") };
+    let means = match pause.means {
+        PauseMeans::Order => format!("by signed order {}", pause.reference),
+        PauseMeans::BreakGlass => format!("by break-glass code {}", pause.reference),
+    };
+    vec![match pause.phase {
+        PausePhase::Begun => format!(
+            "Healing of {checks} was suspended {means} ({}) from {} until {}: {}.",
+            pause.by,
+            when(pause.from),
+            when(pause.until),
+            pause.reason
+        ),
+        PausePhase::Expired => {
+            format!("The pause of {checks}, begun {}, ended by itself at {}.", when(pause.from), when(pause.until))
+        }
+        PausePhase::Ended => {
+            format!("The pause of {checks}, begun {}, was ended by {} before its time.", when(pause.from), pause.by)
+        }
+    }]
+}
+
+fn started(started: &Started) -> Vec<String> {
+    let why = match started.why {
+        StartReason::FirstStart => "for the first time with this key",
+        StartReason::Boot => "because the machine booted",
+        StartReason::Restart => "again",
+        StartReason::Once => "for one scan",
+        StartReason::Recovery => "after it was killed or the power was cut",
+    };
+    let enforcing = started.enforcing.map_or_else(
+        || "it had no accepted release yet".to_owned(),
+        |r| format!("enforcing release {}-{}", r.epoch, r.serial),
+    );
+    let mut told = vec![format!("The enforcer (version {}) started {why}, {enforcing}.", started.agent_version)];
+    if started.reimaged {
+        told.push("The machine had been installed anew.".to_owned());
+    }
+    if let Some(end) = &started.previous_chain {
+        told.push(format!(
+            "It continues for key {}, which ended with bundle {}.",
+            end.public_key.key_id(),
+            end.sequence
+        ));
+    }
+    told.extend(started.recovered.iter().map(|line| format!("Found unfinished: {line}.")));
+    told
+}
+
+/// The kinds that one or two sentences tell.
+fn record(bundle: &Bundle) -> Vec<String> {
+    if let Some(r) = &bundle.refused {
+        let times = if r.count > 1 { format!(", {} times until now", r.count) } else { String::new() };
+        return vec![
+            format!("Refused a {} by rule {}{times}: {}.", r.what, r.rule, r.message),
+            "What ran, ran on.".to_owned(),
+        ];
+    }
+    if let Some(t) = &bundle.thinned {
+        let ranges: Vec<String> = t.ranges.iter().map(|r| format!("{} to {}", r.first, r.last)).collect();
+        return vec![format!("Removed bundles {} ({}).", ranges.join(", "), t.reason)];
+    }
+    if let Some(o) = &bundle.order {
+        let done = if o.carried_out { "Carried out" } else { "Declined" };
+        return vec![format!("{done} order {} ({}): {}.", o.digest, o.action, o.result)];
+    }
+    if let Some(t) = &bundle.restore_test {
+        let end = if t.succeeded { "can be relied on" } else { "FAILED" };
+        return vec![format!(
+            "Restored a backup from {} to {}: {} files compared, {} wrong; it {end}.",
+            when(t.started_at),
+            when(t.ended_at),
+            t.files_compared,
+            t.files_wrong
+        )];
+    }
+    if let Some(c) = &bundle.clock_step {
+        return vec![format!("The clock went from {} to {} ({}).", when(c.before), when(c.after), c.cause)];
+    }
+    if let Some(l) = &bundle.logs {
+        return vec![format!(
+            "{} lines of {} from {} to {}, digest {}.",
+            l.lines,
+            l.source,
+            when(l.from),
+            when(l.to),
+            l.digest
+        )];
+    }
+    if let Some(p) = &bundle.plan {
+        let end = if p.allowed { "allowed" } else { "refused" };
+        return vec![format!(
+            "{} planned {} for {}: {end} ({}).",
+            p.planner,
+            p.runbooks.join(", "),
+            p.incident_id,
+            p.reason
+        )];
+    }
+    if let Some(a) = &bundle.attestation {
+        return vec![format!(
+            "{} states for {} from {} until {}: {}.",
+            a.by,
+            a.control,
+            when(a.from),
+            when(a.until),
+            a.statement
+        )];
+    }
+    Vec::new()
+}
+
+/// A value without quotes.
+pub fn plain(value: &Value) -> String {
+    match value {
+        Value::Bool(b) => if *b { "yes" } else { "no" }.to_owned(),
+        Value::Int(n) => n.to_string(),
+        Value::Text(s) => s.clone(),
+        Value::List(items) if items.is_empty() => "none".to_owned(),
+        Value::List(items) => items.join(", "),
+    }
+}
+
+/// An observation as `field value` pairs.
+pub fn values(observation: &Observation) -> String {
+    let all: Vec<String> = observation.iter().map(|(name, value)| format!("{name} {}", plain(value))).collect();
+    if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }
+}

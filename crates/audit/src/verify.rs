@@ -1,0 +1,147 @@
+//! What came of verifying an audit folder.
+
+use serde::Serialize;
+use writ_evidence::Bundle;
+use writ_trust::digest::Digest;
+use writ_trust::ids::{ApplianceId, SiteId};
+use writ_trust::key_register::KeyRecord;
+use writ_trust::time::Time;
+
+use crate::archive::{Archive, Options};
+use crate::folder::Folder;
+use crate::problem::Problems;
+
+/// What verifying cannot show while something is not set up. Never counted as passed.
+const NOT_CONFIGURED: &str = "not configured";
+
+/// The chain of one appliance key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChainSummary {
+    /// The site.
+    pub site: SiteId,
+    /// The appliance.
+    pub appliance: ApplianceId,
+    /// Fingerprint of the key.
+    pub fingerprint: String,
+    /// Its minisign key id.
+    pub key_id: String,
+    /// The key as `minisign -P` takes it.
+    pub public_key: String,
+    /// How many bundles verified.
+    pub bundles: usize,
+    /// Sequence of the first that verified.
+    pub first: Option<u64>,
+    /// Sequence of the last that verified.
+    pub last: Option<u64>,
+    /// When the first was written.
+    pub first_at: Option<Time>,
+    /// When the last was written. Whether later ones were withheld cannot be seen without a log.
+    pub last_at: Option<Time>,
+}
+
+impl ChainSummary {
+    pub(crate) fn new(key: &KeyRecord, fingerprint: &str) -> Self {
+        Self {
+            site: key.site.clone(),
+            appliance: key.appliance.clone(),
+            fingerprint: fingerprint.to_owned(),
+            key_id: key.public_key.key_id().to_string(),
+            public_key: key.public_key.line(),
+            bundles: 0,
+            first: None,
+            last: None,
+            first_at: None,
+            last_at: None,
+        }
+    }
+
+    pub(crate) fn take(&mut self, bundle: &Bundle) {
+        self.bundles += 1;
+        self.first.get_or_insert(bundle.chain.sequence);
+        self.first_at.get_or_insert(bundle.generated_at);
+        self.last = Some(bundle.chain.sequence);
+        self.last_at = Some(bundle.generated_at);
+    }
+}
+
+/// A trust root that counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RootSummary {
+    /// Its version.
+    pub version: u64,
+    /// Its digest, to be compared with one that was given.
+    pub digest: Option<Digest>,
+}
+
+/// The releases of a site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReleaseSummary {
+    /// The site.
+    pub site: SiteId,
+    /// How many releases verified.
+    pub releases: usize,
+    /// The newest, as `epoch-serial`.
+    pub newest: Option<String>,
+}
+
+/// What came of verifying an audit folder, `writ.verification.v1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VerifyReport {
+    /// Always `writ.verification.v1`.
+    pub schema: &'static str,
+    /// Whether nothing bad was found. What could not be judged is in the notes.
+    pub ok: bool,
+    /// Whether the first trust root was given from outside of the folder.
+    pub pinned: bool,
+    /// The trust roots that counted.
+    pub roots: Vec<RootSummary>,
+    /// The releases, by site.
+    pub releases: Vec<ReleaseSummary>,
+    /// How many documents are what their releases name.
+    pub documents: usize,
+    /// How many bundles verified.
+    pub bundles: usize,
+    /// The chains, by site and key.
+    pub chains: Vec<ChainSummary>,
+    /// The transparency log. Without one, nobody can see whether the newest bundles were withheld.
+    pub log: &'static str,
+    /// Receipts of a log: how many are there. They are not judged without a log.
+    pub receipts: usize,
+    /// What is wrong and what must be known.
+    pub problems: Problems,
+}
+
+impl VerifyReport {
+    pub(crate) fn begin(archive: &Archive) -> Self {
+        let roots = archive.chain.iter().flat_map(|chain| {
+            chain.roots().map(|r| RootSummary { version: r.version.get(), digest: chain.digest_at(r.version) })
+        });
+        let releases = archive.sites.iter().map(|(site, record)| ReleaseSummary {
+            site: site.clone(),
+            releases: record.releases.len(),
+            newest: record.releases.last().map(|p| format!("{}-{}", p.release.epoch, p.release.serial)),
+        });
+        Self {
+            schema: "writ.verification.v1",
+            ok: false,
+            pinned: archive.pinned,
+            roots: roots.collect(),
+            releases: releases.collect(),
+            documents: archive.documents,
+            bundles: 0,
+            chains: Vec::new(),
+            log: NOT_CONFIGURED,
+            receipts: 0,
+            problems: archive.problems.clone(),
+        }
+    }
+
+    pub(crate) fn finish(&mut self, archive: &Archive) {
+        self.ok = archive.chain.is_some() && self.problems.bad == 0;
+    }
+}
+
+/// Verifies everything in an audit folder.
+pub fn verify(folder: Folder, options: &Options) -> VerifyReport {
+    Archive::open(folder, options).walk(&mut |_| {})
+}

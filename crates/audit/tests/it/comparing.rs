@@ -1,0 +1,262 @@
+//! Verdicts and their arithmetic.
+
+use serde_json::json;
+use writ_audit::Period;
+use writ_audit::compare::model::{CheckFinding, ControlFinding, IncidentStatus};
+use writ_audit::compare::{Comparison, Verdict, compare};
+use writ_evidence::records::SwitchOutcome;
+use writ_policy::outcome::Outcome;
+use writ_trust::time::Time;
+
+use crate::world::*;
+
+fn evening() -> Time {
+    morning().plus_millis(DAY)
+}
+
+fn judge(world: &World, now: Time) -> Comparison {
+    compare(&world.archive(), &site(), None, now).unwrap()
+}
+
+fn control<'a>(c: &'a Comparison, id: &str) -> &'a ControlFinding {
+    c.controls.iter().find(|f| f.control == id).unwrap()
+}
+
+fn check<'a>(c: &'a Comparison, id: &str) -> &'a CheckFinding {
+    c.checks.iter().find(|f| f.check == id).unwrap()
+}
+
+const INTEGRITY: &str = "164.312(c)(1)";
+const AUDIT: &str = "164.312(b)";
+const TRANSMISSION: &str = "164.312(e)(1)";
+
+#[test]
+fn a_day_with_one_healed_drift() {
+    let c = judge(&World::day(), evening());
+    assert!(c.verification.ok && c.is_fine());
+    assert_eq!(control(&c, INTEGRITY).verdict, Verdict::Demonstrated);
+    assert_eq!(control(&c, AUDIT).verdict, Verdict::PartlyDemonstrated, "partial never plainly");
+    assert_eq!(control(&c, "164.310(a)(1)").verdict, Verdict::Procedural);
+    assert_eq!(control(&c, "164.310(d)(1)").verdict, Verdict::Inherited);
+    assert_eq!((c.score.met, c.score.of, c.score.percent()), (3, 3, Some(100)));
+    let motd = check(&c, "file.motd");
+    let a = &motd.arithmetic;
+    assert_eq!((a.runs, a.scheduled, a.failures, a.seconds_in_failure), (24 * 12, 24 * 12, 1, 43));
+    assert_eq!((a.longest_gap_seconds, a.allowed_gap_seconds), (300, 2 * 300 + 3600));
+    assert_eq!(a.healed_by.get("L1"), Some(&1));
+    assert_eq!(motd.declared_at.to_string(), "baselines/hipaa/technical.nix:60");
+    assert_eq!(motd.observed.as_ref().unwrap().values, good());
+    assert_eq!(motd.numbers["size_bytes"].max, 120);
+    assert_eq!(motd.reasons, ["it failed once, 43 s in all, and holds again"]);
+    assert_eq!(c.incident_summary.mean_millis, Some(42_500));
+    let incident = &c.incidents[0];
+    assert_eq!((incident.status, incident.sla_met, incident.tier), (IncidentStatus::Resolved, Some(true), Some("L1")));
+    assert_eq!(incident.rule_declared_at.as_ref().unwrap().line, 90);
+    assert!(incident.story.last().unwrap().contains("was resolved by the appliance (L1)"), "{:?}", incident.story);
+}
+
+#[test]
+fn silence_is_no_evidence() {
+    // Up to the limit it is fine; past it, it is not.
+    let allowed = 2 * 300 + 3600;
+    let last_run = evening().plus_millis(-MINUTE);
+    let c = judge(&World::day(), last_run.plus_millis(allowed * 1000));
+    assert_eq!(control(&c, INTEGRITY).verdict, Verdict::Demonstrated);
+    let c = judge(&World::day(), last_run.plus_millis(allowed * 1000 + 1000));
+    assert_eq!(control(&c, INTEGRITY).verdict, Verdict::NoEvidence);
+    assert!(!c.is_fine());
+    assert_eq!((c.score.met, c.score.of), (0, 3));
+    // A hole in the middle counts as much as one at the end.
+    let mut world = World::new();
+    world.started(morning());
+    for hour in [0, 1, 2, 6, 7] {
+        let from = morning().plus_millis(hour * HOUR);
+        world.vector(from, from.plus_millis(HOUR), |_, _| {});
+    }
+    let c = judge(&world, morning().plus_millis(8 * HOUR));
+    assert_eq!(check(&c, "file.motd").verdict, Verdict::NoEvidence);
+    assert_eq!(check(&c, "file.motd").arithmetic.longest_gap_seconds, 3 * 3600 + 300);
+    // And so does one within a vector, and a check that never ran although others did.
+    let mut world = World::new();
+    world.started(morning());
+    world.vector(morning(), morning().plus_millis(HOUR), |check, entry| {
+        if check == "file.tls" {
+            (entry.runs, entry.first_at, entry.last_at) = (0, None, None);
+        } else {
+            entry.longest_gap_seconds = 5000;
+        }
+    });
+    let c = judge(&world, morning().plus_millis(HOUR));
+    assert_eq!(check(&c, "file.motd").verdict, Verdict::NoEvidence);
+    assert_eq!(check(&c, "file.tls").reasons, ["nothing shows that it was ever looked at"]);
+    assert_eq!(control(&c, TRANSMISSION).verdict, Verdict::NoEvidence);
+}
+
+#[test]
+fn an_appliance_that_never_answered_has_no_evidence() {
+    let world = World::new();
+    let c = judge(&world, evening());
+    assert_eq!(control(&c, INTEGRITY).verdict, Verdict::NoEvidence);
+    assert_eq!(c.appliances[0].last_heard, None);
+    assert!(c.verification.problems.list.iter().any(|p| p.what.contains("there is no evidence of it")));
+}
+
+fn failing(edit: impl FnOnce(&mut serde_json::Value)) -> World {
+    let mut world = World::empty();
+    world.release(1, &policy_json(edit), |_| {});
+    world.started(morning());
+    world.vector(morning(), morning().plus_millis(HOUR), |_, _| {});
+    world.open("file.motd", morning().plus_millis(HOUR));
+    world.vector(morning().plus_millis(HOUR), morning().plus_millis(2 * HOUR), |check, entry| {
+        if check == "file.motd" {
+            (entry.outcome, entry.failed) = (Outcome::Fail, 12);
+        }
+    });
+    world
+}
+
+#[test]
+fn what_does_not_hold_has_failed() {
+    let c = judge(&failing(|_| {}), morning().plus_millis(2 * HOUR));
+    assert_eq!(control(&c, INTEGRITY).verdict, Verdict::Failed);
+    assert_eq!(control(&c, TRANSMISSION).verdict, Verdict::Failed, "the worst of its checks");
+    let a = &check(&c, "file.motd").arithmetic;
+    // A millisecond more than the hour, rounded up: the last bundle was written as the period ended.
+    assert_eq!((a.failures, a.failed_runs, a.seconds_in_failure), (1, 12, 3601));
+    assert_eq!(c.incidents[0].status, IncidentStatus::Open);
+    assert_eq!(c.incidents[0].sla_met, None, "an hour is allowed, and not over");
+    let c = judge(&failing(|_| {}), morning().plus_millis(2 * HOUR + 1000));
+    assert_eq!((c.incidents[0].sla_met, c.incident_summary.sla_missed), (Some(false), 1));
+}
+
+#[test]
+fn exceptions_lift_and_end() {
+    let now = morning().plus_millis(2 * HOUR);
+    let with = |expires: &'static str| {
+        move |p: &mut serde_json::Value| p["exceptions"] = json!({ "EX-001": exception("file.motd", expires) })
+    };
+    let c = judge(&failing(with("2027-01-01T00:00:00Z")), now);
+    assert_eq!(control(&c, INTEGRITY).verdict, Verdict::Excepted);
+    assert_eq!(control(&c, INTEGRITY).verdict_without_exceptions, Verdict::Failed);
+    assert_eq!((c.score.met, c.score_without_exceptions.met), (3, 1));
+    assert!(c.exceptions[0].in_force);
+    assert_eq!(c.exceptions[0].changes, [INTEGRITY, TRANSMISSION]);
+    let c = judge(&failing(with("2026-11-23T07:30:00Z")), now);
+    assert_eq!(control(&c, INTEGRITY).verdict, Verdict::Failed, "expired, it counts again");
+    assert!(!c.exceptions[0].in_force);
+    // One for a control lifts that control only.
+    let c = judge(
+        &failing(|p| {
+            let mut e = exception("x", "2027-01-01T00:00:00Z");
+            (e["check"], e["control"]) = (json!(null), json!(INTEGRITY));
+            p["exceptions"] = json!({ "EX-002": e });
+        }),
+        now,
+    );
+    assert_eq!(control(&c, INTEGRITY).verdict, Verdict::Excepted);
+    assert_eq!(control(&c, TRANSMISSION).verdict, Verdict::Failed);
+}
+
+#[test]
+fn an_exception_that_is_not_needed_changes_nothing() {
+    let mut world = World::empty();
+    let edit = |p: &mut serde_json::Value| {
+        p["exceptions"] = json!({ "EX-001": exception("file.motd", "2027-01-01T00:00:00Z") })
+    };
+    world.release(1, &policy_json(edit), |_| {});
+    world.started(morning());
+    world.vector(morning(), morning().plus_millis(HOUR), |_, _| {});
+    let c = judge(&world, morning().plus_millis(HOUR));
+    assert_eq!(control(&c, INTEGRITY).verdict, Verdict::Demonstrated);
+    assert!(c.exceptions[0].changes.is_empty());
+}
+
+#[test]
+fn a_failure_longer_than_allowed_is_not_plainly_demonstrated() {
+    let mut world = World::new();
+    world.started(morning());
+    let (from, to) = (morning().plus_millis(10 * MINUTE), morning().plus_millis(80 * MINUTE));
+    let opened = world.open("file.motd", from);
+    world.close("file.motd", opened, from, to);
+    world.vector(morning(), morning().plus_millis(2 * HOUR), |_, e| e.runs = 24);
+    let c = judge(&world, morning().plus_millis(2 * HOUR));
+    assert_eq!(control(&c, INTEGRITY).verdict, Verdict::PartlyDemonstrated);
+    assert_eq!((c.incidents[0].sla_met, c.incident_summary.sla_missed), (Some(false), 1));
+}
+
+#[test]
+fn not_applicable_and_not_assessable_never_pass() {
+    let judged = |outcome: Outcome| {
+        let mut world = World::new();
+        world.started(morning());
+        world.vector(morning(), morning().plus_millis(HOUR), |check, entry| {
+            if check == "file.tls" || check == "file.motd" && outcome == Outcome::NotApplicable {
+                (entry.outcome, entry.reasons) = (outcome, vec!["because".into()]);
+            }
+        });
+        judge(&world, morning().plus_millis(HOUR))
+    };
+    let c = judged(Outcome::NotApplicable);
+    assert_eq!(control(&c, TRANSMISSION).verdict, Verdict::NotApplicable);
+    assert_eq!(control(&c, TRANSMISSION).reasons.len(), 2);
+    assert_eq!((c.score.met, c.score.of), (1, 1), "what does not apply is not counted at all");
+    let c = judged(Outcome::NotAssessable);
+    assert_eq!(control(&c, TRANSMISSION).verdict, Verdict::NotAssessable);
+    assert!(!c.is_fine());
+    let c = judged(Outcome::Warn);
+    assert_eq!(control(&c, TRANSMISSION).verdict, Verdict::Demonstrated);
+    assert!(check(&c, "file.tls").reasons[0].contains("not as preferred"));
+}
+
+#[test]
+fn each_time_is_judged_by_the_policy_of_the_time() {
+    let mut world = World::new();
+    world.started(morning());
+    world.vector(morning(), morning().plus_millis(HOUR), |_, _| {});
+    world.change("file.tls", Outcome::Fail, &["mode"], morning().plus_millis(HOUR - 1));
+    let less = policy_json(|p| {
+        p["checks"].as_object_mut().unwrap().remove("file.tls");
+        p["controls"]["164.312(e)(1)"]["checks"] = json!(["file.motd"]);
+        p["checks"]["file.motd"]["every"] = "10m".into();
+    });
+    world.release(2, &less, |_| {});
+    let now = world.release.unwrap();
+    world.switched(2, SwitchOutcome::AdoptedWithoutClosure, now, morning().plus_millis(HOUR));
+    world.vector(morning().plus_millis(HOUR), morning().plus_millis(2 * HOUR), |_, e| e.runs = 6);
+    let c = judge(&world, morning().plus_millis(2 * HOUR));
+    assert!(c.verification.ok, "{:#?}", c.verification.problems);
+    assert_eq!(control(&c, TRANSMISSION).verdict, Verdict::Demonstrated);
+    let retired = &c.retired_checks[0];
+    assert_eq!(
+        (retired.check.as_str(), retired.verdict),
+        ("file.tls", Verdict::Failed),
+        "dropping a check hides nothing"
+    );
+    assert_eq!(retired.until, morning().plus_millis(HOUR));
+    assert_eq!(check(&c, "file.motd").arithmetic.runs, 18);
+    assert_eq!((c.switches.len(), c.appliances[0].release.as_deref()), (1, Some("1-2")));
+    // Asked about the first hour only, the first policy judges.
+    let first = Period { from: morning(), to: morning().plus_millis(HOUR) };
+    let c = compare(&world.archive(), &site(), Some(first), evening()).unwrap();
+    assert_eq!(control(&c, TRANSMISSION).verdict, Verdict::Failed);
+    assert!(c.retired_checks.is_empty() && c.switches.is_empty());
+}
+
+#[test]
+fn what_did_not_verify_does_not_count() {
+    let world = World::day();
+    for n in 5..=20 {
+        std::fs::write(world.file(n), "{}").unwrap();
+    }
+    let c = judge(&world, evening());
+    assert!(!c.verification.ok && !c.is_fine());
+    assert_eq!(check(&c, "file.motd").verdict, Verdict::NoEvidence);
+}
+
+#[test]
+fn a_site_must_be_there() {
+    let world = World::day();
+    let other = "clinic-009".parse().unwrap();
+    let error = compare(&world.archive(), &other, None, evening()).unwrap_err();
+    assert_eq!(error.to_string(), "no verified release of site clinic-009 in this folder; there are clinic-001");
+}

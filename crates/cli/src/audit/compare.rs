@@ -1,0 +1,78 @@
+//! `writ audit compare`: the baseline in one hand, the evidence in the other.
+
+use std::path::PathBuf;
+
+use writ_audit::Period;
+use writ_audit::compare::{compare, which_site};
+use writ_audit::report::{html, json, terminal};
+use writ_trust::ids::SiteId;
+use writ_trust::time::Time;
+
+use super::{Source, unprintable};
+use crate::failure::{Answer, Failure, Outcome};
+use crate::{clock, files, screen};
+
+/// Hold a site's baseline against its evidence: a verdict per control
+///
+/// Each control is demonstrated, partly demonstrated, failed, excepted, procedural, inherited, not applicable, not
+/// assessable, or without evidence: the worst of its checks over all appliances, with the arithmetic behind it. Judged
+/// under the policy in force at the time, over a period; without one, over all there is up to now.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  writ audit compare audit --trust root-you-were-given.json
+  writ audit compare audit --site clinic-001 --period 2026-11 --html report.html
+  writ audit compare audit --period 90d --json | jq '.controls[] | {control, verdict}'
+
+Exit codes: 0 verified, and no control is failed, without evidence or not assessable; 1 otherwise; 2 could not run.")]
+pub struct Arguments {
+    #[command(flatten)]
+    source: Source,
+    /// The site; needed where the folder holds several
+    #[arg(long)]
+    site: Option<SiteId>,
+    /// The time to judge: 2026-11, 2026-11-23, 90d, 2026-10-01..2026-11-23 (UTC)
+    #[arg(long)]
+    period: Option<String>,
+    /// Judge as of this instant instead of now, so that a report can be made again byte for byte
+    #[arg(long, value_name = "TIME")]
+    now: Option<Time>,
+    /// Also write the report as one self-contained HTML file
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Arguments {
+    /// Runs the command.
+    pub fn run(self) -> Outcome {
+        let now = self.now.unwrap_or_else(clock::now_in_seconds);
+        let period = self.period.as_deref().map(|text| Period::parse(text, now)).transpose();
+        let period = period.map_err(|e| Failure::could_not(e).at("--period"))?;
+        let archive = self.source.open(self.site.clone())?;
+        let site = which_site(&archive, self.site.as_ref()).map_err(|e| no_site(&archive, e))?;
+        let comparison = compare(&archive, &site, period, now).map_err(|e| no_site(&archive, e))?;
+        if let Some(path) = &self.html {
+            let page = html::render(&comparison).map_err(|e| unprintable(&e))?;
+            files::replace(path, page.as_bytes(), 0o644, "the report")?;
+        }
+        if self.json {
+            screen::line(json::render(&comparison).map_err(|e| unprintable(&e))?.trim_end());
+        } else {
+            screen::line(terminal::comparison(&comparison, super::look()).trim_end());
+        }
+        Ok(if comparison.is_fine() { Answer::Yes } else { Answer::No })
+    }
+}
+
+/// Nothing to compare; when the folder does not verify, that is the reason.
+fn no_site(archive: &writ_audit::Archive, error: writ_audit::compare::CompareError) -> Failure {
+    let report = archive.walk(&mut |_| {});
+    let failure = Failure::could_not(error);
+    match report.problems.first_bad() {
+        Some(first) => failure.at(&first.path).because(format!("{}: {}", first.code, first.what)),
+        None => failure.next("name another site, or gather its releases with `writ audit collect`"),
+    }
+}

@@ -1,0 +1,100 @@
+//! `writ audit`: verifying, comparing, reading and gathering evidence, offline.
+
+mod collect;
+mod compare;
+mod query;
+mod show;
+mod verify;
+
+use std::path::PathBuf;
+
+use writ_audit::report::terminal::{self, Look};
+use writ_audit::verify::VerifyReport;
+use writ_audit::{Archive, Folder, Options, Trust};
+use writ_trust::digest::Digest;
+use writ_trust::ids::SiteId;
+use writ_trust::json::MAX_DOCUMENT;
+
+use crate::failure::{Failure, Outcome};
+use crate::{files, screen};
+
+/// Verify and read evidence, and hold a baseline against it, offline
+///
+/// An audit folder holds trust roots, releases, the documents they name, and evidence (`writ audit collect` makes one).
+/// Nothing in it counts before its signatures were verified from a trust root on.
+#[derive(Debug, clap::Subcommand)]
+#[command(after_help = "\
+A whole audit:
+  writ audit collect --releases releases --outbox outbox --to audit
+  writ audit verify audit --trust root-you-were-given.json
+  writ audit compare audit --trust root-you-were-given.json --html report.html")]
+pub enum Command {
+    Verify(verify::Arguments),
+    Compare(compare::Arguments),
+    Show(show::Arguments),
+    Query(query::Arguments),
+    Collect(collect::Arguments),
+}
+
+impl Command {
+    /// Runs the command.
+    pub fn run(self) -> Outcome {
+        match self {
+            Self::Verify(arguments) => arguments.run(),
+            Self::Compare(arguments) => arguments.run(),
+            Self::Show(arguments) => arguments.run(),
+            Self::Query(arguments) => arguments.run(),
+            Self::Collect(arguments) => arguments.run(),
+        }
+    }
+}
+
+/// The folder to read and the root to trust.
+#[derive(Debug, clap::Args)]
+struct Source {
+    /// The audit folder
+    folder: PathBuf,
+    /// The first trust root, as a file that you were given by a way you trust
+    #[arg(long, value_name = "FILE", conflicts_with = "trust_digest")]
+    trust: Option<PathBuf>,
+    /// The digest of the first trust root in the folder, as you were given it
+    #[arg(long, value_name = "sha256:…")]
+    trust_digest: Option<Digest>,
+}
+
+impl Source {
+    fn open(&self, site: Option<SiteId>) -> Outcome<Archive> {
+        let trust = match (&self.trust, self.trust_digest) {
+            (Some(path), _) => Trust::Root(files::read(path, MAX_DOCUMENT, "the trust root")?),
+            (None, Some(digest)) => Trust::Digest(digest),
+            (None, None) => Trust::Folder,
+        };
+        let folder = Folder::open(&self.folder).map_err(|e| {
+            Failure::could_not("cannot open the audit folder").caused_by(&e).next("make one with `writ audit collect`")
+        })?;
+        Ok(Archive::open(folder, &Options { trust, site }))
+    }
+}
+
+/// How this terminal looks. Colour is taken away again where there is no terminal.
+fn look() -> Look {
+    let width = terminal_size();
+    Look { colour: true, width }
+}
+
+fn terminal_size() -> Option<u16> {
+    let columns = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());
+    columns.or_else(|| comfy_table::Table::new().width()).filter(|width| *width >= 60)
+}
+
+/// Says that what is shown does not come from a folder that verified, on standard error.
+fn warn_unless_verified(report: &VerifyReport) {
+    if !report.ok || !report.pinned {
+        let plain = Look { colour: false, width: None };
+        screen::warning(&terminal::conclusion(report, plain));
+    }
+}
+
+fn unprintable(error: &(dyn std::error::Error + 'static)) -> Failure {
+    Failure::could_not("the result cannot be written").caused_by(error)
+}

@@ -1,0 +1,269 @@
+//! From "this key of that item, declared on this line" to the exact bytes in the Nix source.
+//!
+//! Nix remembers where a binding begins, not where each part of `expect.mode.eq = "0644"` stands, and knows nothing of
+//! values. The parser does: from the declared line it follows the path through attribute sets, calls, `//`, lists and
+//! names bound in the same file, as far as the source shows it.
+
+use std::ops::Range;
+
+use rnix::ast::{Attr, AttrSet, Attrpath, Entry, Expr, HasEntry};
+use rnix::ast::{AttrpathValue, BinOpKind, LetIn};
+use rowan::ast::AstNode as _;
+use writ_policy::validate::Part;
+
+use super::source::Source;
+
+/// How deep names bound in the same file are followed.
+const DEEPEST: usize = 24;
+
+/// What to find.
+pub struct Wanted<'a> {
+    /// The line on which the item, or the binding itself, begins.
+    pub line: u32,
+    /// The column (in bytes) on which the binding begins, if known.
+    pub column: Option<u32>,
+    /// Keys from the policy's root.
+    pub path: &'a [String],
+    /// Which part of the last key.
+    pub part: Part,
+    /// For an entry of a list: what it is. Merging may have changed its place.
+    pub text: Option<&'a str>,
+}
+
+/// How far a path was followed.
+#[derive(Clone)]
+struct Hit {
+    /// Keys that were not found any more.
+    left: usize,
+    key: Range<usize>,
+    value: Range<usize>,
+}
+
+/// The bytes to point at: never empty unless the line is, and within one line.
+pub fn locate(source: &Source, wanted: &Wanted<'_>) -> Range<usize> {
+    let search = Search { wanted };
+    let range = match search.binding(source).or_else(|| search.below_root(source)) {
+        Some(hit) if wanted.part == Part::Value && hit.left == 0 => hit.value,
+        Some(hit) => hit.key,
+        None => fallback(source, wanted),
+    };
+    first_line(source, range)
+}
+
+/// The same, only where the whole path is found, be it from the wanted line or from the file's root expression.
+pub fn locate_exactly(source: &Source, wanted: &Wanted<'_>) -> Option<Range<usize>> {
+    let search = Search { wanted };
+    let whole = |hit: &Hit| hit.left == 0;
+    let hit = search.binding(source).filter(whole).or_else(|| search.below_root(source))?;
+    Some(first_line(source, if wanted.part == Part::Value { hit.value } else { hit.key }))
+}
+
+/// The names that a file may declare: what is left out when the file is. The file may be wrong in any way, so these are
+/// its quoted strings, not what a parser makes of it.
+pub fn names(source: &Source) -> impl Iterator<Item = String> + '_ {
+    source.text.lines().flat_map(|line| line.split('"').skip(1).step_by(2)).map(str::to_owned)
+}
+
+fn range(node: &rnix::SyntaxNode) -> Range<usize> {
+    node.text_range().into()
+}
+
+/// The name of an attribute that is written out; dynamic ones have none.
+fn name(attr: &Attr) -> Option<String> {
+    let text = attr.syntax().text().to_string();
+    match text.strip_prefix('"') {
+        None if text.starts_with("${") => None,
+        None => Some(text),
+        Some(_) if text.contains("${") => None,
+        Some(rest) => Some(rest.strip_suffix('"')?.replace("\\\"", "\"").replace("\\\\", "\\")),
+    }
+}
+
+fn fallback(source: &Source, wanted: &Wanted<'_>) -> Range<usize> {
+    let line = source.line(wanted.line);
+    let start = wanted.column.map_or(line.start, |column| source.offset(wanted.line, column));
+    let token = source.syntax.token_at_offset(u32::try_from(start).unwrap_or_default().into()).right_biased();
+    match token.map(|token| Range::<usize>::from(token.text_range())) {
+        Some(token) if wanted.column.is_some() && token.start == start => token,
+        _ => {
+            let text = &source.text[start..line.end];
+            start + (text.len() - text.trim_start().len())..start + text.trim_end().len()
+        }
+    }
+}
+
+/// The part of a range on its first line; at least one character when there is one.
+fn first_line(source: &Source, range: Range<usize>) -> Range<usize> {
+    let text = source.text.get(range.clone()).unwrap_or_default();
+    let length = text.find('\n').map_or(text.len(), |end| text[..end].trim_end().len());
+    range.start..range.start + length
+}
+
+struct Search<'a> {
+    wanted: &'a Wanted<'a>,
+}
+
+impl Search<'_> {
+    /// The binding that begins on the wanted line and fits the path best.
+    fn binding(&self, source: &Source) -> Option<Hit> {
+        let line = source.line(self.wanted.line);
+        let exact = self.wanted.column.map(|column| source.offset(self.wanted.line, column));
+        let here = |start: usize| exact.map_or(line.contains(&start), |exact| exact == start);
+        let bindings = source.syntax.descendants().filter_map(AttrpathValue::cast).filter_map(|binding| {
+            let attrpath = binding.attrpath()?;
+            here(range(attrpath.syntax()).start).then(|| self.aligned(&attrpath, &binding))?
+        });
+        let inherited = source.syntax.descendants().filter_map(rnix::ast::Inherit::cast).flat_map(|inherit| {
+            let attrs: Vec<Attr> = inherit.attrs().filter(|attr| here(range(attr.syntax()).start)).collect();
+            attrs.into_iter().filter_map(|attr| {
+                let at = self.wanted.path.iter().rposition(|key| name(&attr).as_ref() == Some(key))?;
+                let key = range(attr.syntax());
+                Some(Hit { left: self.wanted.path.len() - at - 1, key: key.clone(), value: key })
+            })
+        });
+        bindings.chain(inherited).min_by_key(|hit| hit.left)
+    }
+
+    /// The whole path, followed from the file's root expression.
+    fn below_root(&self, source: &Source) -> Option<Hit> {
+        let root = source.root()?;
+        let whole = range(root.syntax());
+        let start = Hit { left: self.wanted.path.len(), key: whole.clone(), value: whole };
+        Some(self.descend(&root, self.wanted.path, start, 0)).filter(|hit| hit.left == 0 && !self.wanted.path.is_empty())
+    }
+
+    /// Follows the path from a binding whose names are a part of it.
+    fn aligned(&self, attrpath: &Attrpath, binding: &AttrpathValue) -> Option<Hit> {
+        let attrs: Vec<Attr> = attrpath.attrs().collect();
+        let names: Vec<Option<String>> = attrs.iter().map(name).collect();
+        let path = self.wanted.path;
+        let fits = |skip: usize, start: usize| {
+            let length = (names.len() - skip).min(path.len() - start);
+            length > 0 && (0..length).all(|i| names[skip + i].as_deref() == Some(path[start + i].as_str()))
+        };
+        // Names before the path's first, as in `overrides.checks.…`, are skipped.
+        let (skip, start) = (0..path.len())
+            .map(|start| (0, start))
+            .chain((1..names.len()).map(|skip| (skip, 0)))
+            .find(|(skip, start)| fits(*skip, *start))?;
+        let length = (names.len() - skip).min(path.len() - start);
+        let key = range(attrs[skip + length - 1].syntax());
+        let left = path.len() - start - length;
+        let whole = binding.value().map_or(key.clone(), |value| range(value.syntax()));
+        let inner = skip + length < names.len();
+        let value = if inner { range(attrs.last()?.syntax()).start..whole.end } else { whole };
+        let hit = Hit { left, key, value };
+        match binding.value() {
+            Some(expr) if left > 0 => Some(self.descend(&expr, &path[path.len() - left..], hit, 0)),
+            _ => Some(hit),
+        }
+    }
+
+    /// Follows `path` into an expression, and says how far it came; `hit` is what is known before.
+    fn descend(&self, expr: &Expr, path: &[String], hit: Hit, depth: usize) -> Hit {
+        if depth > DEEPEST || path.is_empty() {
+            return hit;
+        }
+        let on = |expr: Option<Expr>, hit: Hit| match expr {
+            Some(expr) => self.descend(&expr, path, hit, depth + 1),
+            None => hit,
+        };
+        let better = |a: Option<Expr>, b: Option<Expr>| {
+            let (a, b) = (on(a, hit.clone()), on(b, hit.clone()));
+            if b.left < a.left { b } else { a }
+        };
+        match expr {
+            Expr::Paren(inner) => on(inner.expr(), hit),
+            Expr::With(inner) => on(inner.body(), hit),
+            Expr::Assert(inner) => on(inner.body(), hit),
+            Expr::LetIn(inner) => on(inner.body(), hit),
+            Expr::Lambda(inner) => on(inner.body(), hit),
+            Expr::Apply(call) => on(call.argument(), hit),
+            Expr::IfElse(inner) => better(inner.body(), inner.else_body()),
+            Expr::BinOp(op) if op.operator() == Some(BinOpKind::Update) => better(op.rhs(), op.lhs()),
+            Expr::Ident(ident) => on(bound(ident), hit),
+            Expr::AttrSet(set) => self.in_set(set, path, hit, depth),
+            Expr::List(_) | Expr::BinOp(_) => self.in_list(expr, path, hit, depth),
+            _ => hit,
+        }
+    }
+
+    fn in_set(&self, set: &AttrSet, path: &[String], hit: Hit, depth: usize) -> Hit {
+        let mut best = hit;
+        for entry in set.entries() {
+            let found = match entry {
+                Entry::Inherit(inherit) => inherit.attrs().find(|attr| name(attr).as_ref() == path.first()).map(|attr| {
+                    let key = range(attr.syntax());
+                    Hit { left: path.len() - 1, key: key.clone(), value: key }
+                }),
+                Entry::AttrpathValue(binding) => self.in_binding(&binding, path, depth),
+            };
+            if let Some(found) = found.filter(|found| found.left < best.left) {
+                best = found;
+            }
+        }
+        best
+    }
+
+    fn in_binding(&self, binding: &AttrpathValue, path: &[String], depth: usize) -> Option<Hit> {
+        let attrs: Vec<Attr> = binding.attrpath()?.attrs().collect();
+        let common = attrs.iter().zip(path).take_while(|(attr, key)| name(attr).as_ref() == Some(*key)).count();
+        if common == 0 || (common < attrs.len() && common < path.len()) {
+            return None;
+        }
+        let key = range(attrs[common - 1].syntax());
+        let whole = binding.value().map_or(key.clone(), |value| range(value.syntax()));
+        let value = if common < attrs.len() { range(attrs[common].syntax()).start..whole.end } else { whole };
+        let hit = Hit { left: path.len() - common, key, value };
+        match binding.value() {
+            Some(expr) if common == attrs.len() => Some(self.descend(&expr, &path[common..], hit, depth + 1)),
+            _ => Some(hit),
+        }
+    }
+
+    /// An entry of a list, by what it is or else by its place.
+    fn in_list(&self, list: &Expr, path: &[String], hit: Hit, depth: usize) -> Hit {
+        let mut entries = Vec::new();
+        flatten(list, &mut entries, 0);
+        let by_text = self.wanted.text.filter(|_| path.len() == 1).and_then(|text| {
+            entries.iter().find(|entry| {
+                let written = entry.syntax().text().to_string();
+                written.strip_prefix('"').and_then(|w| w.strip_suffix('"')) == Some(text)
+            })
+        });
+        let by_place = || path[0].parse::<usize>().ok().and_then(|at| entries.get(at));
+        let Some(entry) = by_text.or_else(by_place) else { return hit };
+        let at = range(entry.syntax());
+        // A key inside of a list entry has no better name than the list's when it is missing.
+        let hit = Hit { left: path.len() - 1, key: at.clone(), value: at };
+        self.descend(entry, &path[1..], hit, depth + 1)
+    }
+}
+
+/// The entries of a list, through `++`, parentheses and names bound in the same file.
+fn flatten(expr: &Expr, entries: &mut Vec<Expr>, depth: usize) {
+    if depth > DEEPEST {
+        return;
+    }
+    match expr {
+        Expr::List(list) => entries.extend(list.items()),
+        Expr::Paren(inner) => inner.expr().iter().for_each(|e| flatten(e, entries, depth + 1)),
+        Expr::Ident(ident) => bound(ident).iter().for_each(|e| flatten(e, entries, depth + 1)),
+        Expr::BinOp(op) if op.operator() == Some(BinOpKind::Concat) => {
+            [op.lhs(), op.rhs()].iter().flatten().for_each(|e| flatten(e, entries, depth + 1));
+        }
+        _ => {}
+    }
+}
+
+/// What a name is bound to by the nearest `let` around it.
+fn bound(ident: &rnix::ast::Ident) -> Option<Expr> {
+    let wanted = ident.syntax().text().to_string();
+    ident.syntax().ancestors().filter_map(LetIn::cast).find_map(|scope| {
+        scope.attrpath_values().find_map(|binding| {
+            let mut attrs = binding.attrpath()?.attrs();
+            let first = attrs.next()?;
+            (attrs.next().is_none() && name(&first).as_ref() == Some(&wanted)).then(|| binding.value())?
+        })
+    })
+}

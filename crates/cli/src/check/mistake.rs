@@ -1,0 +1,96 @@
+//! A mistake with its place in the source: what is printed, counted and written as JSON.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use writ_policy::validate::Level;
+
+/// A place in a source file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Relative to the root of the tree.
+    pub file: String,
+    /// From 1.
+    pub line: u32,
+    /// From 1, in characters.
+    pub column: u32,
+    /// First byte and length of what is meant, within one line; the length is 0 when the file could not be read.
+    pub start: usize,
+    /// See `start`.
+    pub length: usize,
+}
+
+impl Place {
+    /// The bytes that are meant.
+    pub fn bytes(&self) -> Range<usize> {
+        self.start..self.start + self.length
+    }
+}
+
+/// One mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// Stable name of the kind of mistake.
+    pub code: String,
+    /// Whether it stands in the way of a release.
+    pub severity: Level,
+    /// One sentence.
+    pub message: String,
+    /// What would be right.
+    pub expected: Option<String>,
+    /// The nearest right name.
+    pub nearest: Option<String>,
+    /// What to do about it.
+    pub help: Option<String>,
+    /// Keys from the policy's root.
+    pub path: Vec<String>,
+    /// Where.
+    pub place: Option<Place>,
+    /// Other places that explain it.
+    pub related: Vec<(Place, String)>,
+    /// The appliances whose policy has it, as `site/appliance`; none when it belongs to the tree.
+    pub appliances: BTreeSet<String>,
+}
+
+impl Mistake {
+    fn order(&self, other: &Self) -> Ordering {
+        let key = |m: &Self| (m.place.is_none(), m.place.clone(), m.severity, m.code.clone(), m.message.clone());
+        key(self).cmp(&key(other))
+    }
+
+    /// The same mistake, seen from another appliance.
+    fn is_same(&self, other: &Self) -> bool {
+        self.place == other.place && self.code == other.code && self.message == other.message
+    }
+
+    /// Whether this, found by validation, says again what Nix's constructors said of the same value.
+    fn repeats(&self, told: &Self) -> bool {
+        let (Some(a), Some(b)) = (&self.place, &told.place) else { return false };
+        let shorter = self.path.len().min(told.path.len());
+        a.file == b.file && shorter >= 3 && self.path[..shorter] == told.path[..shorter]
+    }
+}
+
+/// The mistakes of Nix's constructors and of validation in order of place, each once.
+pub fn merge(told: Vec<Mistake>, found: Vec<Mistake>) -> Vec<Mistake> {
+    let fresh: Vec<Mistake> =
+        found.into_iter().filter(|mistake| !told.iter().any(|t| t.severity == Level::Error && mistake.repeats(t))).collect();
+    let mut all: Vec<Mistake> = told.into_iter().chain(fresh).collect();
+    // A misspelt field is one mistake, not also a missing one.
+    let misspelt: BTreeSet<Vec<String>> = all
+        .iter()
+        .filter(|m| m.code == "unknown-field")
+        .filter_map(|m| Some([&m.path[..m.path.len().checked_sub(1)?], &[m.nearest.clone()?]].concat()))
+        .collect();
+    all.retain(|m| m.code != "missing-field" || !misspelt.contains(&m.path));
+    all.sort_by(Mistake::order);
+    let mut merged: Vec<Mistake> = Vec::with_capacity(all.len());
+    for mistake in all {
+        match merged.last_mut().filter(|last| last.is_same(&mistake)) {
+            Some(last) => last.appliances.extend(mistake.appliances),
+            None => merged.push(mistake),
+        }
+    }
+    merged
+}

@@ -1,0 +1,121 @@
+//! Reading what Nix prints when it cannot go on.
+
+use super::report::Position;
+use super::tree::Tree;
+
+/// An error of Nix itself.
+#[derive(Debug, Clone)]
+pub struct NixError {
+    /// What it says, without the trace.
+    pub message: String,
+    /// Its own "did you mean", if it has one.
+    pub suggestion: Option<String>,
+    /// Places in policy files, the one nearest to the error first.
+    pub trace: Vec<Position>,
+}
+
+impl PartialEq for NixError {
+    fn eq(&self, other: &Self) -> bool {
+        self.message == other.message && self.trace.first() == other.trace.first()
+    }
+}
+
+impl NixError {
+    /// Reads standard error of a failed run. Older versions print the trace after the error, nearest first; newer ones
+    /// print it before, nearest last.
+    pub fn read(stderr: &str, tree: &Tree, status: &str) -> Self {
+        let root = format!("{}/", tree.root.display());
+        Self::parse(stderr, &root, status, |file| tree.is_policy(file))
+    }
+
+    fn parse(stderr: &str, root: &str, status: &str, wanted: impl Fn(&str) -> bool) -> Self {
+        let lines: Vec<&str> = stderr.lines().map(str::trim).collect();
+        let start = lines.iter().rposition(|l| l.strip_prefix("error:").is_some_and(|rest| !rest.is_empty()));
+        let Some(start) = start else {
+            let said = lines.iter().rev().find(|l| !l.is_empty()).copied().unwrap_or("it said nothing");
+            return Self { message: format!("Nix ended ({status}): {said}"), suggestion: None, trace: Vec::new() };
+        };
+        let (before, after) = lines.split_at(start);
+        let positions = |lines: &[&str]| -> Vec<Position> {
+            lines.iter().filter_map(|line| position(line, root)).filter(|at| wanted(&at.file)).collect()
+        };
+        let mut trace = positions(after);
+        trace.extend(positions(before).into_iter().rev());
+        let more = after.iter().skip(1).take_while(|l| !l.is_empty() && !l.starts_with("at ") && !l.starts_with('…'));
+        let message = after
+            .iter()
+            .take(1)
+            .map(|l| l.trim_start_matches("error:").trim())
+            .chain(more.copied())
+            .collect::<Vec<_>>()
+            .join(" ");
+        let suggestion = after.iter().find_map(|l| l.strip_prefix("Did you mean ")).map(|l| l.trim_end_matches('?'));
+        Self { message, suggestion: suggestion.map(str::to_owned), trace }
+    }
+}
+
+/// `at /root/file.nix:3:5:` → its place.
+fn position(line: &str, root: &str) -> Option<Position> {
+    let rest = line.strip_prefix("at ")?.trim_matches(|c| matches!(c, '«' | '»')).strip_prefix(root)?;
+    let mut parts = rest.trim_end_matches(':').rsplitn(3, ':');
+    let column = parts.next()?.parse().ok()?;
+    let line = parts.next()?.parse().ok()?;
+    Some(Position { file: parts.next()?.to_owned(), line, column })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLDER: &str = "error: attribute 'chek' missing
+
+       at /t/a.nix:67:30:
+
+           66|
+           67|   checks.x = writ.chek {
+             |                   ^
+       Did you mean check?
+
+       … while evaluating 'tag'
+
+       at /t/modules/policy/lib.nix:57:9:
+
+       at /t/b.nix:1:2:
+";
+    const NEWER: &str = "error:
+       … while evaluating the attribute 'b'
+         at /t/b.nix:1:2:
+            1| x
+
+       … while calling
+         at /t/a.nix:2:3:
+
+       error: undefined variable 'x'
+       at /t/a.nix:67:30:
+";
+
+    fn at(file: &str, line: u32, column: u32) -> Position {
+        Position { file: file.into(), line, column }
+    }
+
+    #[test]
+    fn reads_both_orders_of_the_trace() {
+        let own = |file: &str| !file.starts_with("modules/");
+        let older = NixError::parse(OLDER, "/t/", "exit status: 1", own);
+        assert_eq!(older.message, "attribute 'chek' missing");
+        assert_eq!(older.suggestion.as_deref(), Some("check"));
+        assert_eq!(older.trace, [at("a.nix", 67, 30), at("b.nix", 1, 2)]);
+        let newer = NixError::parse(NEWER, "/t/", "exit status: 1", own);
+        assert_eq!(newer.message, "undefined variable 'x'");
+        assert_eq!(newer.trace, [at("a.nix", 67, 30), at("a.nix", 2, 3), at("b.nix", 1, 2)]);
+    }
+
+    #[test]
+    fn whatever_it_prints_is_a_message() {
+        for text in ["", "error:", "Killed", "error: \n", "at :::", "error: x\nat /t/:::"] {
+            let error = NixError::parse(text, "/t/", "signal: 9", |_| true);
+            assert!(!error.message.is_empty(), "{text:?}");
+            assert!(error.trace.is_empty());
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The result of `writ check` for people and for programs.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use writ_policy::validate::Level;
+
+use super::mistake::{Mistake, Place};
+use super::render::render;
+use super::source::Sources;
+use crate::screen;
+
+/// What was looked at.
+#[derive(Debug, Serialize)]
+pub struct Site {
+    /// The site's name.
+    pub site: String,
+    /// Its name in words, if that could be read.
+    pub title: Option<String>,
+    /// Its appliances.
+    pub appliances: Vec<Appliance>,
+}
+
+/// One appliance of a site.
+#[derive(Debug, Serialize)]
+pub struct Appliance {
+    /// Its name.
+    pub appliance: String,
+    /// Whether a policy could be composed for it.
+    pub composed: bool,
+}
+
+/// Everything that `writ check` found.
+pub struct Result {
+    /// The mistakes, in order.
+    pub mistakes: Vec<Mistake>,
+    /// The sites.
+    pub sites: Vec<Site>,
+    /// How many checks there are.
+    pub checks: usize,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Result {
+    /// How many errors and warnings there are.
+    pub fn counts(&self) -> (usize, usize) {
+        let errors = self.mistakes.iter().filter(|m| m.severity == Level::Error).count();
+        (errors, self.mistakes.len() - errors)
+    }
+
+    fn appliances(&self) -> usize {
+        self.sites.iter().map(|site| site.appliances.len()).sum()
+    }
+
+    /// Prints it for people.
+    pub fn print(&self, sources: &Sources) {
+        for mistake in &self.mistakes {
+            screen::line(&render(mistake, sources, self.appliances()));
+            screen::line("");
+        }
+        let (errors, warnings) = self.counts();
+        let result = match (errors, warnings) {
+            (0, 0) => screen::paint(screen::GREEN, "no findings"),
+            (0, w) => screen::paint(screen::YELLOW, &count(w, "warning")),
+            (e, 0) => screen::paint(screen::RED, &count(e, "error")),
+            (e, w) => screen::paint(screen::RED, &format!("{} and {}", count(e, "error"), count(w, "warning"))),
+        };
+        screen::line(&format!(
+            "{}, {}, {}: {result} in {:.2} s",
+            count(self.sites.len(), "site"),
+            count(self.appliances(), "appliance"),
+            count(self.checks, "check"),
+            self.took.as_secs_f64(),
+        ));
+    }
+
+    /// Prints it for programs: `writ.check.v1`.
+    pub fn print_json(&self) {
+        let (errors, warnings) = self.counts();
+        screen::json(&Document {
+            schema: "writ.check.v1",
+            findings: self.mistakes.iter().map(JsonFinding::of).collect(),
+            sites: &self.sites,
+            summary: Summary {
+                sites: self.sites.len(),
+                appliances: self.appliances(),
+                checks: self.checks,
+                errors,
+                warnings,
+                took_ms: u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
+            },
+        });
+    }
+}
+
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    findings: Vec<JsonFinding<'a>>,
+    sites: &'a [Site],
+    summary: Summary,
+}
+
+#[derive(Serialize)]
+struct Summary {
+    sites: usize,
+    appliances: usize,
+    checks: usize,
+    errors: usize,
+    warnings: usize,
+    took_ms: u64,
+}
+
+#[derive(Serialize)]
+struct JsonFinding<'a> {
+    code: &'a str,
+    severity: Level,
+    message: &'a str,
+    expected: Option<&'a str>,
+    nearest: Option<&'a str>,
+    help: Option<&'a str>,
+    path: &'a [String],
+    at: Option<JsonPlace<'a>>,
+    related: Vec<JsonRelated<'a>>,
+    appliances: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct JsonPlace<'a> {
+    file: &'a str,
+    line: u32,
+    column: u32,
+    length: usize,
+}
+
+#[derive(Serialize)]
+struct JsonRelated<'a> {
+    at: JsonPlace<'a>,
+    label: &'a str,
+}
+
+impl<'a> JsonPlace<'a> {
+    fn of(place: &'a Place) -> Self {
+        Self { file: &place.file, line: place.line, column: place.column, length: place.length }
+    }
+}
+
+impl<'a> JsonFinding<'a> {
+    fn of(mistake: &'a Mistake) -> Self {
+        Self {
+            code: &mistake.code,
+            severity: mistake.severity,
+            message: &mistake.message,
+            expected: mistake.expected.as_deref(),
+            nearest: mistake.nearest.as_deref(),
+            help: mistake.help.as_deref(),
+            path: &mistake.path,
+            at: mistake.place.as_ref().map(JsonPlace::of),
+            related: mistake
+                .related
+                .iter()
+                .map(|(place, label)| JsonRelated { at: JsonPlace::of(place), label })
+                .collect(),
+            appliances: mistake.appliances.iter().map(String::as_str).collect(),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What `modules/policy/evaluate.nix` says of a tree: the shape of its `report`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use writ_policy::validate::Level;
+
+/// A place in the Nix source.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Position {
+    /// Relative to the root of the tree.
+    pub file: String,
+    /// From 1.
+    pub line: u32,
+    /// From 1.
+    pub column: u32,
+}
+
+/// A finding of the Nix constructors.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NixFinding {
+    /// Stable name of the kind of mistake.
+    pub code: String,
+    /// One sentence.
+    pub message: String,
+    /// Whether it stands in the way of a release.
+    pub severity: Level,
+    /// What would be right.
+    pub expected: Option<String>,
+    /// The wrong name or value.
+    pub given: Option<String>,
+    /// Valid names.
+    pub known: Vec<String>,
+    /// Where.
+    pub at: Option<Position>,
+    /// Keys from the top.
+    pub path: Vec<String>,
+}
+
+/// A value that a site or an appliance changed knowingly.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Override {
+    /// What it changed, for instance `["checks", "disk.root", "expect", "available_percent", "ge"]`.
+    pub path: Vec<String>,
+    /// Where it stands.
+    pub declared_at: Option<Position>,
+}
+
+/// One appliance.
+#[derive(Debug, Deserialize)]
+pub struct ApplianceReport<'a> {
+    /// Its policy document, or null when its findings left nothing to compose.
+    #[serde(borrow)]
+    pub policy: Option<Sections<'a>>,
+    /// Its own findings.
+    pub findings: Vec<NixFinding>,
+    /// Values that it changed.
+    pub overrides: Vec<Override>,
+    /// Items left out because of a finding, by section.
+    pub broken: BTreeMap<String, Vec<String>>,
+}
+
+/// One site.
+#[derive(Debug, Deserialize)]
+pub struct SiteReport<'a> {
+    /// Its name in words.
+    pub title: Option<String>,
+    /// Its site.nix.
+    pub file: String,
+    /// Its own findings.
+    pub findings: Vec<NixFinding>,
+    /// Values that it changed.
+    pub overrides: Vec<Override>,
+    /// Items left out because of a finding, by section.
+    pub broken: BTreeMap<String, Vec<String>>,
+    /// Its appliances by name.
+    #[serde(borrow)]
+    pub appliances: BTreeMap<String, ApplianceReport<'a>>,
+}
+
+/// The whole tree, or the sites of it that were asked for.
+#[derive(Debug, Deserialize)]
+pub struct Report<'a> {
+    /// The sites by name.
+    #[serde(borrow)]
+    pub sites: BTreeMap<String, SiteReport<'a>>,
+    /// The findings that belong to no site.
+    pub findings: Vec<NixFinding>,
+    /// Items left out because of a finding, by section.
+    pub broken: BTreeMap<String, Vec<String>>,
+    /// Whether files were excluded.
+    pub partial: bool,
+}
+
+/// A policy document by its sections, not parsed further: sites share most of them, and equal text is judged once.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sections<'a> {
+    /// `schema`.
+    #[serde(borrow)]
+    pub schema: &'a RawValue,
+    /// `site`.
+    #[serde(borrow)]
+    pub site: &'a RawValue,
+    /// `appliance`.
+    #[serde(borrow)]
+    pub appliance: &'a RawValue,
+    /// `baselines`.
+    #[serde(borrow)]
+    pub baselines: &'a RawValue,
+    /// `controls`.
+    #[serde(borrow)]
+    pub controls: &'a RawValue,
+    /// `checks`.
+    #[serde(borrow)]
+    pub checks: &'a RawValue,
+    /// `rules`.
+    #[serde(borrow)]
+    pub rules: &'a RawValue,
+    /// `runbooks`.
+    #[serde(borrow)]
+    pub runbooks: &'a RawValue,
+    /// `exceptions`.
+    #[serde(borrow)]
+    pub exceptions: &'a RawValue,
+    /// `settings`.
+    #[serde(borrow)]
+    pub settings: &'a RawValue,
+    /// `rules_version`.
+    #[serde(borrow)]
+    pub rules_version: &'a RawValue,
+}

@@ -1,0 +1,124 @@
+//! What Nix said, as mistakes: the findings of the constructors, and Nix's own errors.
+
+use std::collections::BTreeSet;
+
+use writ_policy::nearest::nearest;
+use writ_policy::validate::{Level, Part};
+
+use super::locate::{Wanted, locate, locate_exactly};
+use super::mistake::{Mistake, Place};
+use super::nix_error::NixError;
+use super::report::{NixFinding, Position, Report};
+use super::source::Sources;
+
+/// Every finding of a report. A site's findings count for all its appliances.
+pub fn findings(report: &Report<'_>, sources: &Sources) -> Vec<Mistake> {
+    let mut mistakes: Vec<Mistake> =
+        report.findings.iter().map(|finding| mistake(finding, sources, BTreeSet::new())).collect();
+    for (site, said) in &report.sites {
+        let all: BTreeSet<String> = said.appliances.keys().map(|appliance| format!("{site}/{appliance}")).collect();
+        mistakes.extend(said.findings.iter().map(|finding| mistake(finding, sources, all.clone())));
+        for (appliance, said) in &said.appliances {
+            let one = BTreeSet::from([format!("{site}/{appliance}")]);
+            mistakes.extend(said.findings.iter().map(|finding| mistake(finding, sources, one.clone())));
+        }
+    }
+    mistakes
+}
+
+fn mistake(finding: &NixFinding, sources: &Sources, appliances: BTreeSet<String>) -> Mistake {
+    let missing = finding.code.starts_with("missing-");
+    let known = || finding.known.iter().map(String::as_str);
+    let mut path = finding.path.clone();
+    let place = finding.at.as_ref().and_then(|at| place(finding, at, sources));
+    if missing {
+        path.extend(finding.given.clone());
+    }
+    Mistake {
+        code: finding.code.replace('_', "-"),
+        severity: finding.severity,
+        message: finding.message.clone(),
+        expected: finding.expected.clone(),
+        nearest: finding.given.as_deref().filter(|_| !missing).and_then(|given| nearest(given, known())).map(str::to_owned),
+        help: None,
+        path,
+        place,
+        related: Vec::new(),
+        appliances,
+    }
+}
+
+/// The codes that are about a name, not about what it is bound to.
+const ABOUT_KEYS: [&str; 7] = [
+    "unknown-field",
+    "unknown-operator",
+    "missing-field",
+    "duplicate-id",
+    "override-too-wide",
+    "wrong-constructor",
+    "exception-subject",
+];
+
+fn place(finding: &NixFinding, at: &Position, sources: &Sources) -> Option<Place> {
+    let source = sources.get(&at.file)?;
+    let text = finding.given.as_deref();
+    // What was given may be a name on the way, as in an override's address.
+    let named = text.and_then(|text| finding.path.iter().rposition(|key| key == text));
+    let about_key =
+        named.is_some() || ABOUT_KEYS.contains(&finding.code.as_str()) || finding.severity == Level::Warning;
+    let part = if about_key { Part::Key } else { Part::Value };
+    let path = &finding.path[..named.map_or(finding.path.len(), |at| at + 1)];
+    // An entry of a list that the path ends at: only its text tells which.
+    let mut entry = path.to_vec();
+    entry.push(String::new());
+    let wanted = |path| Wanted { line: at.line, column: Some(at.column), path, part, text };
+    let range = (!about_key && text.is_some())
+        .then(|| locate_exactly(&source, &wanted(&entry)))
+        .flatten()
+        .unwrap_or_else(|| locate(&source, &wanted(path)));
+    Some(placed(&at.file, &source, range))
+}
+
+/// A range of a source as a place.
+pub fn placed(file: &str, source: &super::source::Source, range: std::ops::Range<usize>) -> Place {
+    let (line, column) = source.position(range.start);
+    Place { file: file.to_owned(), line, column, start: range.start, length: range.len() }
+}
+
+/// An error of Nix itself, which ended one file.
+pub fn error(error: &NixError, sources: &Sources) -> Mistake {
+    let place = error.trace.first().and_then(|at| {
+        let source = sources.get(&at.file)?;
+        Some(placed(&at.file, &source, culprit(error, at, &source)))
+    });
+    Mistake {
+        code: "nix-error".to_owned(),
+        severity: Level::Error,
+        message: error.message.clone(),
+        expected: None,
+        nearest: error.suggestion.clone(),
+        help: Some(help(error).to_owned()),
+        path: Vec::new(),
+        place,
+        related: Vec::new(),
+        appliances: BTreeSet::new(),
+    }
+}
+
+fn help(error: &NixError) -> &'static str {
+    if error.message.contains("unexpected IN") {
+        return "`in` is a word of the Nix language: as the name of an operator it is written \"in\"";
+    }
+    "the rest of this file could not be looked at"
+}
+
+/// The bytes that an error is about: the name it quotes, if that stands on the line, or else the token at its place.
+fn culprit(error: &NixError, at: &Position, source: &super::source::Source) -> std::ops::Range<usize> {
+    let start = source.offset(at.line, at.column);
+    let rest = &source.text[start..source.line(at.line).end.max(start)];
+    let quoted = error.message.split('\'').nth(1).filter(|name| name.len() > 1);
+    match quoted.and_then(|name| Some((rest.find(name)?, name.len()))) {
+        Some((offset, length)) => start + offset..start + offset + length,
+        None => locate(source, &Wanted { line: at.line, column: Some(at.column), path: &[], part: Part::Key, text: None }),
+    }
+}

@@ -1,0 +1,121 @@
+//! The tree of policy files, and the one Nix program that evaluates it.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::failure::{Failure, Outcome};
+
+/// The entry of the policy library within a tree.
+const ENTRY: &str = "modules/policy/evaluate.nix";
+
+/// A tree of `baselines/`, `rules/`, `hosts/` and `modules/policy/`.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    /// Its root, absolute and without symbolic links, because Nix's positions are.
+    pub root: PathBuf,
+    program: PathBuf,
+}
+
+impl Tree {
+    /// The tree that `path` is in, and Nix.
+    pub fn find(path: &Path) -> Outcome<Self> {
+        let start = path.canonicalize().map_err(|e| {
+            Failure::could_not(format!("{} cannot be read", path.display()))
+                .caused_by(&e)
+                .next("name the folder that holds baselines/, rules/, hosts/ and modules/")
+        })?;
+        let root = start.ancestors().find(|folder| folder.join(ENTRY).is_file()).ok_or_else(|| {
+            Failure::could_not(format!("{} is no tree of policy", path.display()))
+                .because(format!("neither it nor a folder above it holds {ENTRY}"))
+                .next("name the folder that holds baselines/, rules/, hosts/ and modules/")
+        })?;
+        if root.to_str().is_none() {
+            return Err(Failure::could_not("the name of this folder is not UTF-8").at(root.display()));
+        }
+        Ok(Self { root: root.to_owned(), program: program()? })
+    }
+
+    /// The names of its sites: the folders of `hosts/` with a `site.nix`.
+    pub fn sites(&self) -> Vec<String> {
+        let mut names: Vec<String> = std::fs::read_dir(self.root.join("hosts"))
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| {
+                let entry = entry.ok()?;
+                entry.path().join("site.nix").is_file().then(|| entry.file_name().into_string().ok())?
+            })
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Whether a position's file is policy that people write, not the library.
+    pub fn is_policy(&self, file: &str) -> bool {
+        file.ends_with(".nix") && !file.starts_with("modules/") && self.root.join(file).is_file()
+    }
+
+    /// A Nix evaluation of `attribute`, with string arguments.
+    ///
+    /// It has neither network nor store: `dummy://` keeps nothing, restricted mode reads nothing outside of the tree, and
+    /// the environment says nothing else.
+    pub fn evaluation(&self, attribute: &str, arguments: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.env_clear().env("PATH", env::var_os("PATH").unwrap_or_default()).env("HOME", "/nonexistent");
+        command.env("LC_ALL", "C.UTF-8").env("NIX_PATH", "").env("NIX_CONFIG", "").env("NIX_USER_CONF_FILES", "");
+        command.current_dir(&self.root).args(["--store", "dummy://"]);
+        for (option, value) in [
+            ("restrict-eval", "true"),
+            ("substitute", "false"),
+            ("allow-import-from-derivation", "false"),
+            ("allowed-uris", ""),
+        ] {
+            command.args(["--option", option, value]);
+        }
+        command.arg("-I").arg(&self.root).args(["--eval", "--strict", "--json", "--show-trace"]);
+        command.arg(self.root.join(ENTRY)).args(["--arg", "root", &nix_path(&self.root.to_string_lossy())]);
+        for (name, value) in arguments {
+            command.args(["--argstr", name, value]);
+        }
+        command.args(["-A", attribute]);
+        command
+    }
+}
+
+/// An absolute path as a Nix expression, whatever characters it holds.
+fn nix_path(path: &str) -> String {
+    let mut text = String::with_capacity(path.len() + 8);
+    for c in path.chars() {
+        if matches!(c, '"' | '\\' | '$') {
+            text.push('\\');
+        }
+        text.push(c);
+    }
+    format!("/. + \"{text}\"")
+}
+
+/// `nix-instantiate` on PATH, or where Nix usually is.
+fn program() -> Outcome<PathBuf> {
+    const USUAL: [&str; 2] = ["/run/current-system/sw/bin", "/nix/var/nix/profiles/default/bin"];
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .chain(USUAL.iter().map(PathBuf::from))
+        .map(|folder| folder.join("nix-instantiate"))
+        .find(|file| file.is_file())
+        .ok_or_else(|| {
+            Failure::could_not("Nix is not installed")
+                .because("policy is evaluated by `nix-instantiate`, which is not on PATH")
+                .next("install Nix (Debian: apt-get install nix-bin), or see https://nixos.org/download")
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_path_becomes_one_nix_string() {
+        assert_eq!(nix_path("/a b/c"), "/. + \"/a b/c\"");
+        assert_eq!(nix_path("/a\"${x}\\"), "/. + \"/a\\\"\\${x}\\\\\"");
+    }
+}

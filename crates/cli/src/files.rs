@@ -1,0 +1,73 @@
+//! Reading and writing files with errors that name them.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use crate::failure::{Failure, Outcome};
+
+/// Reads a file of at most `limit` bytes; `what` names its role in the error.
+pub fn read(path: &Path, limit: usize, what: &str) -> Outcome<Vec<u8>> {
+    writ_durable::read_bounded(path, limit)
+        .map_err(|e| Failure::could_not(format!("cannot read {what}")).at(path.display()).because(e))
+}
+
+/// As [`read`], but `None` where there is no such file.
+pub fn read_if_there(path: &Path, limit: usize, what: &str) -> Outcome<Option<Vec<u8>>> {
+    match writ_durable::read_bounded(path, limit) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Failure::could_not(format!("cannot read {what}")).at(path.display()).because(e)),
+    }
+}
+
+/// As [`read`], for text.
+pub fn read_text(path: &Path, limit: usize, what: &str) -> Outcome<String> {
+    String::from_utf8(read(path, limit, what)?)
+        .map_err(|e| Failure::refused(format!("{what} is not text")).at(path.display()).because(e.utf8_error()))
+}
+
+/// Writes a file durably unless it stands there; what stands there must then hold the same bytes.
+pub fn create_or_same(path: &Path, bytes: &[u8], what: &str) -> Outcome<()> {
+    if create(path, bytes, 0o644, what)? || read(path, bytes.len() + 1, what)? == bytes {
+        return Ok(());
+    }
+    Err(Failure::refused(format!("{what} exists already, with other content"))
+        .at(path.display())
+        .next("find out who wrote it; nothing was overwritten"))
+}
+
+/// Writes a file durably unless it stands there; returns whether it was written.
+pub fn create(path: &Path, bytes: &[u8], mode: u32, what: &str) -> Outcome<bool> {
+    writ_durable::create(path, bytes, mode)
+        .map_err(|e| Failure::could_not(format!("cannot write {what}")).at(path.display()).because(e))
+}
+
+/// Writes a file durably, replacing what stands there.
+pub fn replace(path: &Path, bytes: &[u8], mode: u32, what: &str) -> Outcome<()> {
+    writ_durable::replace(path, bytes, mode)
+        .map_err(|e| Failure::could_not(format!("cannot write {what}")).at(path.display()).because(e))
+}
+
+/// Makes a directory and its missing parents.
+pub fn make_directory(path: &Path) -> Outcome<()> {
+    writ_durable::create_directories(path)
+        .map_err(|e| Failure::could_not("cannot make this directory").at(path.display()).because(e))
+}
+
+/// The entries of a directory, sorted by name; empty where there is no such directory.
+pub fn list(path: &Path) -> Outcome<Vec<PathBuf>> {
+    let failed = |e| Failure::could_not("cannot list this directory").at(path.display()).because(e);
+    let entries = match std::fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(failed(e)),
+    };
+    let mut paths = entries.map(|e| e.map(|e| e.path())).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// The last part of a path as text.
+pub fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}

@@ -1,0 +1,80 @@
+//! `writ`: check policy, keep keys, release, verify, audit.
+
+mod audit;
+mod check;
+mod clock;
+mod completions;
+mod failure;
+mod files;
+mod keys;
+mod layout;
+mod passphrase;
+mod random;
+mod release;
+mod render_diff;
+mod screen;
+mod signatures;
+mod trust;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+/// Compliance as code for small healthcare sites: signed orders to NixOS appliances, and evidence in return
+#[derive(Debug, clap::Parser)]
+#[command(
+    version,
+    max_term_width = 100,
+    after_help = "\
+From a policy to an appliance:
+  writ check                                                   every mistake, with its place
+  writ keys new --name alice --out keys --role trust --role release
+  writ trust init --out releases/trust/1.json --key keys/alice.pub:trust,release \\
+      --threshold trust=1 --threshold release=1
+  writ trust sign releases/trust/1.json --key keys/alice.key
+  writ release draft --flake . --previous releases --to draft
+  writ release sign draft --key keys/alice.key --flake . --previous releases
+  writ release publish draft --to releases
+  writ verify releases --trust first-root.json
+
+Exit codes: 0 done or true; 1 refused or false; 2 could not run."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Check(check::Arguments),
+    #[command(subcommand)]
+    Keys(keys::Command),
+    #[command(subcommand)]
+    Trust(trust::Command),
+    #[command(subcommand)]
+    Release(release::Command),
+    Verify(verify::Arguments),
+    #[command(subcommand)]
+    Audit(audit::Command),
+    Completions(completions::Arguments),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Check(arguments) => arguments.run(),
+        Command::Keys(command) => command.run(),
+        Command::Trust(command) => command.run(),
+        Command::Release(command) => command.run(),
+        Command::Verify(arguments) => arguments.run(),
+        Command::Audit(command) => command.run(),
+        Command::Completions(arguments) => arguments.run(),
+    };
+    match outcome {
+        Ok(answer) => answer.into(),
+        Err(failure) => {
+            failure.print();
+            failure.exit_code()
+        }
+    }
+}

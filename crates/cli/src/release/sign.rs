@@ -1,0 +1,281 @@
+//! `writ release sign`: one person's signature, after their own evaluation.
+
+use std::path::{Path, PathBuf};
+
+use writ_trust::digest::Digest;
+use writ_trust::ids::SiteId;
+use writ_trust::minisign::PublicKey;
+use writ_trust::release::{Generation, Release, Source};
+use writ_trust::role::Role;
+use writ_trust::root_chain::TrustChain;
+use writ_trust::text::one_line;
+
+use super::evaluated::{self, Appliance, Site};
+use super::ledger::{self, Entry, Event, Ledger};
+use super::{generations, previous, source, summary};
+use crate::clock;
+use crate::failure::{Answer, Failure, Outcome};
+use crate::layout::{Layout, ReleaseFiles};
+use crate::passphrase::{KeyFile, PassphraseOptions};
+use crate::screen;
+use crate::signatures;
+use crate::trust::folder;
+
+/// How far a draft's time may lie ahead of this machine's clock, in milliseconds, before that is worth a warning.
+const CLOCK_TOLERANCE_MILLIS: i64 = 5 * 60 * 1000;
+
+/// Sign a draft, after evaluating your own checkout
+///
+/// Evaluates the sources in --flake, which should be your own checkout of the commit that the draft names, and refuses
+/// unless every byte of every policy is the same. Then shows what changes against the release before, asks for the
+/// passphrase once, and signs every site of the draft: release.json.<key id>.minisig.
+///
+/// Beside the key, ledger.json remembers what was signed: two different releases of one number are never signed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  git clone …/policies mine && cd mine && git checkout COMMIT
+  writ release sign ../draft --key ~/keys/alice.key --flake . --previous ../releases
+Check a signature without Writ:
+  minisign -Vm draft/releases/clinic-001/1-7/release.json -x …/release.json.KEYID.minisig -p alice.pub")]
+pub struct Arguments {
+    /// The draft
+    draft: PathBuf,
+    /// The secret key of a release key
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    #[command(flatten)]
+    passphrase: PassphraseOptions,
+    /// Your own checkout of the sources
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    flake: PathBuf,
+    /// Your own copy of the release folder: then the release before is verified, and that your key counts
+    #[arg(long, value_name = "RELEASEDIR")]
+    previous: Option<PathBuf>,
+    /// The ledger; `ledger.json` beside the key if absent
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
+}
+
+struct Drafted {
+    files: ReleaseFiles,
+    release: Release,
+}
+
+impl Arguments {
+    /// Runs the command.
+    pub fn run(self) -> Outcome {
+        let draft = Layout::new(&self.draft);
+        let drafted = read_draft(&draft)?;
+        // What is wrong with the key file should show before minutes are spent on evaluation.
+        let key_file = KeyFile::read(&self.key)?;
+        let chain = self.previous.as_deref().map(|dir| folder::read(&Layout::new(dir).trust())?.chain()).transpose()?;
+        self.compare(&draft, &drafted)?;
+        for one in &drafted {
+            self.show(&draft, one, chain.as_ref())?;
+        }
+        let key = key_file.unlock(&self.passphrase)?;
+        if let Some(chain) = &chain {
+            check_key(chain, &drafted, &key.public_key())?;
+        }
+        let ledger_path = self.ledger.clone().unwrap_or_else(|| self.key.with_file_name(ledger::FILE));
+        let mut ledger = Ledger::open(&ledger_path)?;
+        for Drafted { files, release } in &drafted {
+            ledger.check(&release.site, release.point(), files.digest())?;
+        }
+        for Drafted { files, release } in &drafted {
+            // Remembered before the signature exists: after a crash the number is used up, never signed twice.
+            ledger.record(Entry {
+                site: release.site.clone(),
+                epoch: release.epoch,
+                serial: release.serial,
+                digest: files.digest(),
+                event: Event::Signed,
+                key: Some(key.key_id().to_string()),
+                at: clock::now_in_seconds(),
+            })?;
+            let path = signatures::write(&files.path, &files.bytes, &key, &release.trusted_comment())?;
+            screen::line(&format!("signed {}", path.display()));
+        }
+        screen::line(&format!("next: writ release publish {} --to RELEASEDIR", self.draft.display()));
+        Ok(Answer::Yes)
+    }
+
+    fn compare(&self, draft: &Layout, drafted: &[Drafted]) -> Outcome<()> {
+        let snapshot = source::snapshot(&self.flake)?;
+        for Drafted { release, files } in drafted {
+            same_source(&release.source, &snapshot.source, &files.path, &self.flake)?;
+        }
+        let sites: Vec<SiteId> = drafted.iter().map(|one| one.release.site.clone()).collect();
+        let evaluated = evaluated::evaluate(&snapshot, &sites)?;
+        for Drafted { release, .. } in drafted {
+            let own = evaluated.get(&release.site).ok_or_else(|| differs(&release.site, "it has no such site"))?;
+            same_site(draft, release, own)?;
+        }
+        screen::progress("your own evaluation gives the same bytes");
+        Ok(())
+    }
+
+    fn show(&self, draft: &Layout, one: &Drafted, chain: Option<&TrustChain>) -> Outcome<()> {
+        let release = &one.release;
+        let carried = previous::carried(draft, release)?;
+        if let (Some(chain), Some(dir)) = (chain, &self.previous) {
+            follows(release, chain, &Layout::new(dir))?;
+        } else {
+            screen::warning(
+                "the release before was not verified, nor that your key counts: give --previous RELEASEDIR",
+            );
+        }
+        if release.issued_at.millis_since(clock::now()) > CLOCK_TOLERANCE_MILLIS {
+            screen::warning(&format!("the draft claims to be made at {}: a clock is wrong", release.issued_at));
+        }
+        summary::of_draft(draft, release, carried.as_ref())?.iter().for_each(|line| screen::line(line));
+        Ok(())
+    }
+}
+
+fn read_draft(draft: &Layout) -> Outcome<Vec<Drafted>> {
+    let mut drafted = Vec::new();
+    for site in draft.sites()? {
+        for point in draft.points(&site)? {
+            let files = draft.read(&site, point)?;
+            let release = files.parse()?;
+            if release.site != site || release.point() != point {
+                return Err(Failure::refused("this release stands under another site or number")
+                    .at(files.path.display())
+                    .because(format!("it is {} of {}", release.trusted_comment(), release.site)));
+            }
+            for (name, generation) in &release.generations {
+                check_documents(draft, &site, name.as_str(), generation)?;
+            }
+            drafted.push(Drafted { files, release });
+        }
+    }
+    if drafted.is_empty() {
+        return Err(Failure::could_not("there is no draft here")
+            .at(draft.root().display())
+            .next("make one: writ release draft --to DRAFTDIR"));
+    }
+    Ok(drafted)
+}
+
+fn check_documents(draft: &Layout, site: &SiteId, name: &str, generation: &Generation) -> Outcome<()> {
+    let policy = draft.read_document(&generation.policy.digest, "a policy of the draft")?;
+    let closure = generation.closure.as_ref();
+    let closure = closure.map(|c| draft.read_document(&c.digest, "a closure of the draft")).transpose()?;
+    generation.check_documents(&policy, closure.as_deref()).map_err(|e| {
+        Failure::refused("a document of the draft is not the one that its release names")
+            .at(format!("{site}/{name}"))
+            .because(e)
+            .next("draft again")
+    })
+}
+
+fn same_source(drafted: &Source, own: &Source, file: &Path, flake: &Path) -> Outcome<()> {
+    if drafted == own {
+        return Ok(());
+    }
+    let name = |source: &Source| {
+        let revision = source.revision.as_ref().map_or("no commit", |r| r.as_str()).to_owned();
+        format!("{revision}{} ({})", if source.dirty { " with changes" } else { "" }, source.nar_hash)
+    };
+    Err(Failure::refused("the draft was not made from your sources")
+        .at(format!("{} and {}", file.display(), flake.display()))
+        .because(format!("the draft: {}", name(drafted)))
+        .because(format!("yours:     {}", name(own)))
+        .next("check out the commit that the draft names, without changes; nothing was signed"))
+}
+
+fn differs(place: impl std::fmt::Display, what: &str) -> Failure {
+    Failure::refused("the draft is not what your own evaluation gives")
+        .at(place)
+        .because(what)
+        .next("ask whoever drafted it; nothing was signed")
+}
+
+fn same_site(draft: &Layout, release: &Release, own: &Site) -> Outcome<()> {
+    let site = &release.site;
+    if !own.keys().eq(release.generations.keys()) {
+        return Err(differs(site, "its appliances are others"));
+    }
+    for (name, generation) in &release.generations {
+        let appliance = &own[name];
+        same_appliance(&format!("{site}/{name}"), generation, appliance)?;
+        let Some(closure) = &generation.closure else { continue };
+        let place = format!("{site}/{name}");
+        if !Path::new(closure.toplevel.as_str()).exists() {
+            screen::warning(&format!(
+                "{place}: your store has not the system {}, so only its path was compared",
+                closure.toplevel.base_name()
+            ));
+            continue;
+        }
+        let own = generations::closure_document(closure.toplevel.as_str(), &place)?;
+        if Digest::of(&own) != closure.digest {
+            let drafted = draft.document(&closure.digest);
+            let why = format!("{} lists other contents than your store has", one_line(drafted.display()));
+            return Err(differs(&place, &why));
+        }
+    }
+    Ok(())
+}
+
+fn same_appliance(place: &str, drafted: &Generation, own: &Appliance) -> Outcome<()> {
+    let toplevel = drafted.closure.as_ref().map(|c| c.toplevel.as_str());
+    let what = if drafted.policy.digest != Digest::of(&own.policy) || drafted.policy.schema != own.schema {
+        "its policy has other bytes"
+    } else if drafted.public_key != own.public_key {
+        "its public key is another one"
+    } else if drafted.system_type != own.system_type {
+        "its system_type is another one"
+    } else if toplevel != own.toplevel.as_deref() {
+        "its system is another store path"
+    } else {
+        return Ok(());
+    };
+    Err(differs(place, what))
+}
+
+/// Whether a draft continues what the signer's own copy of the release folder holds.
+fn follows(release: &Release, chain: &TrustChain, releases: &Layout) -> Outcome<()> {
+    let before = previous::newest(releases, &release.site, chain)?;
+    let newest = before.as_ref().map(|b| b.past.digest);
+    let root = chain.newest();
+    let what = if release.previous != newest {
+        "it does not follow the newest release of your copy".to_owned()
+    } else if release.trust_version > root.version || release.epoch != root.epoch {
+        format!("your newest trust root is version {}, epoch {}", root.version, root.epoch)
+    } else if let Some(key) = before.as_ref().and_then(|b| forgotten_revocation(&b.past.release, release)) {
+        format!("it forgets that the appliance key {} was revoked", key.fingerprint())
+    } else {
+        return Ok(());
+    };
+    Err(Failure::refused("the draft does not continue your copy of the releases")
+        .at(releases.root().display())
+        .because(what)
+        .next("bring your copy up to date, or ask whoever drafted it; nothing was signed"))
+}
+
+fn forgotten_revocation<'r>(before: &'r Release, after: &Release) -> Option<&'r PublicKey> {
+    let kept = |key: &PublicKey| after.revocation(key).is_some();
+    before.revoked_appliance_keys.iter().map(|revoked| &revoked.public_key).find(|key| !kept(key))
+}
+
+fn check_key(chain: &TrustChain, drafted: &[Drafted], key: &PublicKey) -> Outcome<()> {
+    for Drafted { release, .. } in drafted {
+        let entry = chain.newest().key(key.key_id()).filter(|entry| entry.public_key == *key);
+        let why = match entry.map(|entry| entry.counts_now(Role::Release, Some(&release.site), clock::now())) {
+            Some(Ok(())) => continue,
+            Some(Err(problem)) => problem.to_string(),
+            None => "it is not in the trust root".to_owned(),
+        };
+        return Err(Failure::refused(format!(
+            "your key {} does not count for releases of {}",
+            key.key_id(),
+            release.site
+        ))
+        .because(why)
+        .next("sign with a release key of the newest trust root; nothing was signed"));
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! What `writ trust init` and `writ trust next` share: reading `--key` and `--threshold`, writing an unsigned root.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use writ_trust::ids::SiteId;
+use writ_trust::minisign::PublicKey;
+use writ_trust::role::Role;
+use writ_trust::root::{TrustKey, TrustRoot};
+use writ_trust::time::{Span, Time};
+
+use crate::failure::{Failure, Outcome};
+use crate::files;
+use crate::screen;
+
+/// The longest public key file, in bytes.
+const MAX_PUBLIC_KEY: usize = 4096;
+
+/// `FILE:ROLE,ROLE[@SITE,SITE]`
+#[derive(Debug, Clone)]
+pub struct KeyGrant {
+    file: PathBuf,
+    roles: Vec<Role>,
+    sites: Vec<SiteId>,
+}
+
+impl FromStr for KeyGrant {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (file, grant) =
+            text.rsplit_once(':').ok_or("expected FILE:ROLE,ROLE, as in keys/alice.pub:trust,release")?;
+        let (roles, sites) = grant.split_once('@').map_or((grant, None), |(r, s)| (r, Some(s)));
+        if file.is_empty() {
+            return Err("no public key file before the colon".to_owned());
+        }
+        let roles = roles.split(',').map(|r| r.parse::<Role>().map_err(|e| e.to_string())).collect::<Result<_, _>>()?;
+        let sites = sites.into_iter().flat_map(|s| s.split(','));
+        let sites = sites.map(|s| s.parse::<SiteId>().map_err(|e| e.to_string())).collect::<Result<_, _>>()?;
+        Ok(Self { file: file.into(), roles, sites })
+    }
+}
+
+impl KeyGrant {
+    /// The entry of this key in a root, named after its file.
+    pub fn entry(&self, valid_from: Time, validity: &Span) -> Outcome<TrustKey> {
+        let public_key = read_public_key(&self.file)?;
+        let name = self.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(TrustKey {
+            public_key,
+            name,
+            roles: self.roles.clone(),
+            sites: self.sites.clone(),
+            valid_from,
+            valid_until: valid_from.plus(validity),
+            revoked_at: None,
+        })
+    }
+}
+
+/// `ROLE=NUMBER`
+#[derive(Debug, Clone, Copy)]
+pub struct Threshold {
+    /// Which role.
+    pub role: Role,
+    /// How many different keys it takes.
+    pub needed: u32,
+}
+
+impl FromStr for Threshold {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (role, needed) = text.split_once('=').ok_or("expected ROLE=NUMBER, as in release=2")?;
+        let role = role.parse::<Role>().map_err(|e| e.to_string())?;
+        let needed = needed.parse().map_err(|_| format!("{needed:?} is not a number of keys"))?;
+        Ok(Self { role, needed })
+    }
+}
+
+/// Reads a public key file.
+pub fn read_public_key(file: &Path) -> Outcome<PublicKey> {
+    let text = files::read_text(file, MAX_PUBLIC_KEY, "the public key file")?;
+    PublicKey::parse(&text).map_err(|e| {
+        Failure::refused("this is not a usable public key file")
+            .at(file.display())
+            .because(e)
+            .next("give the NAME.pub that `writ keys new` wrote")
+    })
+}
+
+/// Checks a new root by the rules that readers apply, writes it, and says who has to sign it.
+pub fn write(root: &TrustRoot, out: &Path) -> Outcome<()> {
+    let bytes = root.canonical();
+    TrustRoot::parse(&bytes).map_err(|e| {
+        Failure::refused("nobody would accept this trust root")
+            .because(e)
+            .next("change the options; nothing was written")
+    })?;
+    let expected = format!("{}.json", root.version);
+    if files::name_of(out) != expected {
+        return Err(Failure::refused("a trust root is kept under its version")
+            .at(out.display())
+            .because(format!("version {} belongs in a file named {expected}", root.version))
+            .next(format!("--out {}", out.with_file_name(expected).display())));
+    }
+    files::make_directory(out.parent().unwrap_or(Path::new(".")))?;
+    if !files::create(out, &bytes, 0o644, "the trust root")? {
+        return Err(Failure::refused("a trust root of this version exists, and roots are never overwritten")
+            .at(out.display())
+            .next("make the next version with `writ trust next`; nothing was written"));
+    }
+    screen::line(&format!("wrote {} (version {}, epoch {}, not signed yet)", out.display(), root.version, root.epoch));
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! `writ trust init`: the first trust root.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use writ_trust::numbers::{Epoch, TrustVersion};
+use writ_trust::role::Role;
+use writ_trust::root::{TrustRoot, TrustSchema};
+use writ_trust::time::Span;
+
+use super::draft::{self, KeyGrant, Threshold};
+use crate::clock;
+use crate::failure::{Answer, Outcome};
+use crate::screen;
+
+/// Make the first trust root
+///
+/// Each key is named after its file (for a cache key that is the name Nix knows it by). A role without --threshold
+/// takes one key; `trust` and `release` must be stated. The root counts once enough trust keys signed it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example, two of three for releases:
+  writ trust init --out releases/trust/1.json --expires 1y \\
+      --key keys/alice.pub:trust,release --key keys/bob.pub:trust,release \\
+      --key keys/carol.pub:release@clinic-001 --key keys/cache-1.pub:cache \\
+      --threshold trust=2 --threshold release=2
+  writ trust sign releases/trust/1.json --key keys/alice.key
+  writ trust sign releases/trust/1.json --key keys/bob.key")]
+pub struct Arguments {
+    /// A public key file and its roles, at all sites or at some; may be repeated
+    #[arg(long = "key", value_name = "FILE:ROLES[@SITES]", required = true)]
+    keys: Vec<KeyGrant>,
+    /// How many different keys of a role it takes; may be repeated
+    #[arg(long = "threshold", value_name = "ROLE=NUMBER", required = true)]
+    thresholds: Vec<Threshold>,
+    /// How long the root counts
+    #[arg(long, value_name = "SPAN", default_value = "1y")]
+    expires: Span,
+    /// How long each key counts
+    #[arg(long, value_name = "SPAN", default_value = "1y")]
+    keys_valid: Span,
+    /// Where to write it: DIR/trust/1.json
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+impl Arguments {
+    /// Runs the command.
+    pub fn run(self) -> Outcome {
+        let now = clock::now_in_seconds();
+        let keys = self.keys.iter().map(|grant| grant.entry(now, &self.keys_valid)).collect::<Outcome<_>>()?;
+        let root = TrustRoot {
+            schema: TrustSchema::V1,
+            version: TrustVersion::FIRST,
+            epoch: Epoch::FIRST,
+            keys,
+            thresholds: self.thresholds.iter().map(|t| (t.role, t.needed)).collect::<BTreeMap<_, _>>(),
+            log_origins: BTreeMap::new(),
+            witnesses: Vec::new(),
+            timestamp_authorities: Vec::new(),
+            expires_at: now.plus(&self.expires),
+        };
+        draft::write(&root, &self.out)?;
+        screen::line(&format!(
+            "next: {} of its trust keys sign it: writ trust sign {} --key NAME.key",
+            root.threshold(Role::Trust),
+            self.out.display()
+        ));
+        Ok(Answer::Yes)
+    }
+}

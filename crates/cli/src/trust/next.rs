@@ -1,0 +1,113 @@
+//! `writ trust next`: the root after the newest one, with keys added, retired or revoked.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use writ_trust::role::Role;
+use writ_trust::root::TrustRoot;
+use writ_trust::time::{Span, Time};
+
+use super::draft::{self, KeyGrant, Threshold};
+use super::folder;
+use crate::clock;
+use crate::failure::{Answer, Failure, Outcome};
+use crate::screen;
+
+/// Make the next trust root: add keys, revoke keys, change thresholds, renew
+///
+/// Everything else is carried over: old keys stay listed for ever, so that old evidence keeps verifying. The new root
+/// counts once it is signed by enough trust keys of the root before it and by enough of its own.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  writ trust next --from releases/trust --expires 1y                      (yearly renewal)
+  writ trust next --from releases/trust --key keys/dora.pub:trust,release --revoke keys/bob.pub
+  writ trust next --from releases/trust --raise-epoch                     (after a run-up serial)")]
+pub struct Arguments {
+    /// The folder with the roots so far
+    #[arg(long, value_name = "DIR")]
+    from: PathBuf,
+    /// A public key file and its roles, at all sites or at some; may be repeated
+    #[arg(long = "key", value_name = "FILE:ROLES[@SITES]")]
+    keys: Vec<KeyGrant>,
+    /// A key that no longer counts, from now or from a time on; may be repeated
+    #[arg(long = "revoke", value_name = "FILE[=TIME]")]
+    revoked: Vec<Revocation>,
+    /// Change how many different keys of a role it takes; may be repeated
+    #[arg(long = "threshold", value_name = "ROLE=NUMBER")]
+    thresholds: Vec<Threshold>,
+    /// How long the new root counts
+    #[arg(long, value_name = "SPAN", default_value = "1y")]
+    expires: Span,
+    /// How long each added key counts
+    #[arg(long, value_name = "SPAN", default_value = "1y")]
+    keys_valid: Span,
+    /// Begin a new epoch: serials restart, and no release of the old epoch is newly accepted
+    #[arg(long)]
+    raise_epoch: bool,
+}
+
+/// `FILE` or `FILE=TIME`
+#[derive(Debug, Clone)]
+struct Revocation {
+    file: PathBuf,
+    at: Option<Time>,
+}
+
+impl FromStr for Revocation {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.rsplit_once('=') {
+            Some((file, time)) => {
+                let at = time.parse::<Time>().map_err(|e| e.to_string())?;
+                Ok(Self { file: file.into(), at: Some(at) })
+            }
+            None => Ok(Self { file: text.into(), at: None }),
+        }
+    }
+}
+
+impl Arguments {
+    /// Runs the command.
+    pub fn run(self) -> Outcome {
+        let chain = folder::read(&self.from)?.chain()?;
+        let now = clock::now_in_seconds();
+        let number = |e| Failure::refused("there is no next number").because(e);
+        let mut root = chain.newest().clone();
+        root.version = root.version.next().map_err(number)?;
+        if self.raise_epoch {
+            root.epoch = root.epoch.next().map_err(number)?;
+        }
+        for grant in &self.keys {
+            root.keys.push(grant.entry(now, &self.keys_valid)?);
+        }
+        for revocation in &self.revoked {
+            revoke(&mut root, revocation, now)?;
+        }
+        root.thresholds.extend(self.thresholds.iter().map(|t| (t.role, t.needed)));
+        root.expires_at = now.plus(&self.expires);
+        let out = self.from.join(format!("{}.json", root.version));
+        draft::write(&root, &out)?;
+        screen::line(&format!(
+            "next: {} trust keys of version {} and {} of its own sign it: writ trust sign {} --key NAME.key",
+            chain.newest().threshold(Role::Trust),
+            chain.newest().version,
+            root.threshold(Role::Trust),
+            out.display()
+        ));
+        Ok(Answer::Yes)
+    }
+}
+
+fn revoke(root: &mut TrustRoot, revocation: &Revocation, now: Time) -> Outcome<()> {
+    let key = draft::read_public_key(&revocation.file)?;
+    let entry = root.keys.iter_mut().find(|entry| entry.public_key.ed25519() == key.ed25519());
+    let Some(entry) = entry else {
+        return Err(Failure::refused("this key is not in the trust root").at(revocation.file.display()));
+    };
+    let at = revocation.at.unwrap_or(now);
+    // An earlier revocation stands: a revoked key stays revoked.
+    entry.revoked_at = Some(entry.revoked_at.map_or(at, |before| before.min(at)));
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! `writ trust show`: what a root grants, and who signed it.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use writ_trust::json::MAX_DOCUMENT;
+use writ_trust::numbers::{Epoch, TrustVersion};
+use writ_trust::root::{TrustKey, TrustRoot};
+use writ_trust::time::Time;
+
+use super::folder;
+use crate::clock;
+use crate::failure::{Answer, Outcome};
+use crate::files;
+use crate::screen;
+
+const DAY_MILLIS: i64 = 86_400_000;
+/// How long before a key's end it should be replaced: 35 days, which is day 330 of a yearly key.
+const ROTATE_MILLIS: i64 = 35 * DAY_MILLIS;
+
+/// Show trust roots: keys, roles, ages, thresholds, signatures
+///
+/// Given a folder, also walks the chain from its first root to the newest and says whether it holds. The first root is
+/// taken as it is: whether it is the one you were given is for `writ verify --trust`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  writ trust show releases/trust
+  writ trust show releases/trust/1.json --json")]
+pub struct Arguments {
+    /// A root, or a folder of roots
+    path: PathBuf,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    file: PathBuf,
+    version: TrustVersion,
+    epoch: Epoch,
+    expires_at: Time,
+    expired: bool,
+    own_signatures: usize,
+    own_signatures_needed: u32,
+    root: TrustRoot,
+}
+
+impl Arguments {
+    /// Runs the command.
+    pub fn run(self) -> Outcome {
+        let now = clock::now();
+        let whole = self.path.is_dir();
+        let mut shown = Vec::new();
+        if whole {
+            for file in folder::read(&self.path)?.roots {
+                shown.push(Shown::of(file.path, &file.bytes, now)?);
+            }
+        } else {
+            let bytes = files::read(&self.path, MAX_DOCUMENT, "the trust root")?;
+            shown.push(Shown::of(self.path.clone(), &bytes, now)?);
+        }
+        if self.json {
+            screen::json(&shown);
+        } else {
+            shown.iter().for_each(|one| one.print(now));
+        }
+        if whole {
+            let chain = folder::read(&self.path)?.chain()?;
+            if !self.json {
+                let (version, state) = (chain.newest().version, if chain.is_expired(now) { " (expired)" } else { "" });
+                screen::line(&format!("the chain holds up to version {version}{state}"));
+            }
+        }
+        Ok(Answer::Yes)
+    }
+}
+
+impl Shown {
+    fn of(file: PathBuf, bytes: &[u8], now: Time) -> Outcome<Self> {
+        let root = folder::parse(&file, bytes)?;
+        let (own_signatures, own_signatures_needed) = folder::own_signatures(&file, &root, bytes)?;
+        Ok(Self {
+            file,
+            version: root.version,
+            epoch: root.epoch,
+            expires_at: root.expires_at,
+            expired: now >= root.expires_at,
+            own_signatures,
+            own_signatures_needed,
+            root,
+        })
+    }
+
+    fn print(&self, now: Time) {
+        screen::line(&screen::paint(screen::BOLD, &self.file.display().to_string()));
+        describe(&self.root, now).iter().for_each(|line| screen::line(&format!("  {line}")));
+        screen::line(&format!(
+            "  signed by {} of its {} needed trust keys",
+            self.own_signatures, self.own_signatures_needed
+        ));
+    }
+}
+
+/// A root in words, one line per fact.
+pub fn describe(root: &TrustRoot, now: Time) -> Vec<String> {
+    let state = if now >= root.expires_at { "expired" } else { "expires" };
+    let mut lines = vec![format!("version {}, epoch {}, {state} {}", root.version, root.epoch, root.expires_at)];
+    lines.extend(root.keys.iter().map(|key| describe_key(key, now)));
+    lines.extend(root.thresholds.iter().map(|(role, needed)| format!("{role}: {needed} different keys must sign")));
+    let logged: Vec<&str> = root.log_origins.keys().map(|site| site.as_str()).collect();
+    lines.push(if logged.is_empty() { "no site log".to_owned() } else { format!("logged: {}", logged.join(", ")) });
+    lines
+}
+
+fn describe_key(key: &TrustKey, now: Time) -> String {
+    let roles: Vec<String> = key.roles.iter().map(ToString::to_string).collect();
+    let sites: Vec<&str> = key.sites.iter().map(|site| site.as_str()).collect();
+    let sites = if sites.is_empty() { "all sites".to_owned() } else { sites.join(", ") };
+    let age = now.millis_since(key.valid_from).max(0) / DAY_MILLIS;
+    let state = match (key.revoked_at, key.within_validity(now)) {
+        (Some(at), _) => format!("revoked as of {at}"),
+        (None, Ok(())) if key.valid_until.millis_since(now) < ROTATE_MILLIS => {
+            format!("{age} days old, until {}: rotate it now", key.valid_until)
+        }
+        (None, Ok(())) => format!("{age} days old, until {}", key.valid_until),
+        (None, Err(problem)) => problem.to_string(),
+    };
+    format!("key {} {}: {} at {sites}; {state}", key.public_key.key_id(), key.name, roles.join(", "))
+}

@@ -1,0 +1,170 @@
+//! `writ check` on a small tree: each kind of mistake gives exactly the findings that it should, at the exact place.
+
+mod mistakes;
+mod tree;
+
+use self::tree::{Tree, run};
+
+#[test]
+fn a_tree_without_mistakes_is_clean() {
+    let tree = Tree::new();
+    let output = run(&tree, &[]);
+    assert_eq!(output.code, 0, "{}", output.stdout);
+    assert!(output.stdout.starts_with("1 site, 2 appliances, 4 checks: no findings in "), "{}", output.stdout);
+}
+
+#[test]
+fn the_policy_of_this_repository_is_clean() {
+    let output = run(&Tree::of_this_repository(), &["--deny-warnings"]);
+    assert_eq!(output.code, 0, "{}", output.stdout);
+}
+
+#[test]
+fn it_prints_like_a_compiler() {
+    let tree = Tree::new();
+    tree.edit("baselines/small/files.nix", "expect.mode.eq", "expect.mode.equals");
+    let output = run(&tree, &[]);
+    assert_eq!(output.code, 1);
+    let printed = output.stdout.split("\n\n").next().unwrap();
+    assert_eq!(
+        printed,
+        "\
+error[unknown-operator]: there is no operator \"equals\"
+  --> baselines/small/files.nix:13:17
+   |
+13 |     expect.mode.equals = \"0644\";
+   |                 ^^^^^^ expected one of \"eq\", \"ne\", \"lt\", \"le\", \"gt\", \"ge\", \"in\", \"not_in\", \"contains\", \"matches\", \"exists\", \"subset_of\", \"superset_of\"
+   |
+   = help: did you mean `eq`?"
+    );
+    assert!(output.stdout.ends_with("s\n") && output.stdout.contains("1 error in "), "{}", output.stdout);
+}
+
+#[test]
+fn related_places_and_appliances_are_shown() {
+    let tree = Tree::new();
+    tree.edit("rules/files.nix", "check = \"file.shadow\";\n      observation.mode.ne = \"0640\";", "check = \"file.motd\";");
+    let output = run(&tree, &[]);
+    assert!(output.stdout.contains("::: rules/files.nix:6:16"), "{}", output.stdout);
+    assert!(output.stdout.contains("`L1-FILE-001` has priority 100 too"), "{}", output.stdout);
+    assert!(output.stdout.contains("in the policy of all 2 appliances"), "{}", output.stdout);
+    assert!(!output.stdout.contains('\u{1b}'), "colour without a terminal");
+}
+
+#[test]
+fn one_run_shows_mistakes_of_every_kind_of_file() {
+    let tree = Tree::new();
+    tree.edit("baselines/small/files.nix", "expect.mode.eq", "expect.mode.equals");
+    tree.edit("baselines/small/disks.nix", "writ.control", "writ.contol");
+    tree.edit("rules/files.nix", "RB-FILE-001", "RB-FILE-1");
+    tree.edit("rules/runbooks/files.nix", "timeout = \"10s\"", "timeout = \"2h\"");
+    tree.edit("hosts/clinic-001/site.nix", "check = \"disk.root\"", "control = \"A.1\"");
+    tree.edit("hosts/clinic-001/site.nix", "2027-03-01", "2026-10-01");
+    tree.edit("hosts/clinic-001/front-desk/policy.nix", "writ.check", "writ.chekc");
+    let findings = run(&tree, &["--format", "json"]).findings();
+    let codes: Vec<&str> = findings.iter().map(|f| f["code"].as_str().unwrap()).collect();
+    assert_eq!(
+        codes,
+        ["nix-error", "unknown-operator", "nix-error", "expired-exception", "dangling-reference"],
+        "RB-FILE-001 is run by no rule now, so it is no part of any policy"
+    );
+}
+
+#[test]
+fn an_excluded_list_silences_what_it_would_have_declared() {
+    let tree = Tree::new();
+    tree.edit("rules/default.nix", "./files.nix", "./files.nix +");
+    let findings = run(&tree, &["--format", "json"]).findings();
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert_eq!(findings[0]["code"], "nix-error");
+}
+
+#[test]
+fn a_file_that_others_import_is_named_itself() {
+    let tree = Tree::new();
+    tree.write("baselines/small/figures.nix", "{ limit = 15; most = 1 + ; }\n");
+    tree.edit("baselines/small/default.nix", "./disks.nix ];", "./disks.nix ];\n  data = [ ./figures.nix ];");
+    tree.edit("baselines/small/disks.nix", "ge = 15", "ge = (import ./figures.nix).limit");
+    let findings = run(&tree, &["--format", "json"]).findings();
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert_eq!(findings[0]["at"]["file"], "baselines/small/figures.nix");
+    assert_eq!(findings[0]["at"]["column"], 26);
+}
+
+#[test]
+fn json_has_the_documented_shape() {
+    let tree = Tree::new();
+    tree.edit("hosts/clinic-001/site.nix", "\"Dr. Ruth Alvarez\";", "\"Dr. Ruth Alvares\";");
+    let output = run(&tree, &["--format", "json"]);
+    assert_eq!(output.code, 1);
+    let document: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(document["schema"], "writ.check.v1");
+    let finding = &document["findings"][0];
+    assert_eq!(finding["code"], "unknown-approver");
+    assert_eq!(finding["severity"], "error");
+    assert_eq!(finding["nearest"], "Dr. Ruth Alvarez");
+    assert_eq!(finding["path"], serde_json::json!(["exceptions", "EX-001", "approved_by"]));
+    assert_eq!(
+        finding["at"],
+        serde_json::json!({"file": "hosts/clinic-001/site.nix", "line": 17, "column": 19, "length": 18})
+    );
+    assert_eq!(finding["appliances"], serde_json::json!(["clinic-001/back-office", "clinic-001/front-desk"]));
+    assert_eq!(document["sites"][0]["appliances"][1]["appliance"], "front-desk");
+    assert_eq!(document["summary"]["errors"], 1);
+}
+
+#[test]
+fn untracked_files_are_warnings() {
+    let tree = Tree::new();
+    tree.git(&["init", "-q"]);
+    tree.git(&["add", "."]);
+    assert_eq!(run(&tree, &["--deny-warnings"]).code, 0);
+    tree.git(&["rm", "-q", "--cached", "rules/files.nix"]);
+    let output = run(&tree, &[]);
+    assert_eq!(output.code, 0);
+    assert!(output.stdout.contains("git does not track rules/files.nix"), "{}", output.stdout);
+    assert_eq!(run(&tree, &["--deny-warnings"]).code, 1);
+}
+
+#[test]
+fn what_cannot_run_exits_2_and_says_what_to_do() {
+    let tree = Tree::new();
+    let elsewhere = tempfile::tempdir().unwrap();
+    for (output, said) in [
+        (run(&tree, &["--site", "clinic-01"]), "did you mean `clinic-001`?"),
+        (run(&tree, &["--now", "yesterday"]), "is not a time"),
+        (tree::run_in(elsewhere.path(), &[], None), "is no tree of policy"),
+        (tree::run_in(&elsewhere.path().join("gone"), &[], None), "cannot be read"),
+        (tree::run_in(tree.path(), &[], Some(elsewhere.path())), "install Nix"),
+    ] {
+        // Where Nix is installed in its usual place, an empty PATH is no hindrance.
+        if said == "install Nix" && output.code == 0 {
+            continue;
+        }
+        assert_eq!(output.code, 2, "{}", output.stderr);
+        assert!(output.stderr.contains(said), "{}", output.stderr);
+    }
+}
+
+#[test]
+fn policy_reaches_neither_the_network_nor_the_machine() {
+    for (value, said) in [
+        ("builtins.readFile \"/etc/passwd\"", "forbidden"),
+        ("builtins.fetchurl \"https://writ.example/\"", "forbidden"),
+    ] {
+        let tree = Tree::new();
+        tree.edit("baselines/small/files.nix", "\"Password hashes\"", value);
+        let findings = run(&tree, &["--format", "json"]).findings();
+        assert_eq!(findings[0]["code"], "nix-error");
+        assert!(findings[0]["message"].as_str().unwrap().contains(said), "{findings:?}");
+        assert_eq!(findings[0]["at"]["line"], 19);
+    }
+}
+
+#[test]
+fn any_folder_name_will_do() {
+    let tree = Tree::within("a \"b\" ${c} \\ d");
+    assert_eq!(run(&tree, &[]).code, 0);
+    tree.edit("baselines/small/files.nix", "writ.control", "writ.contol");
+    assert_eq!(run(&tree, &["--format", "json"]).findings()[0]["at"]["line"], 2);
+}

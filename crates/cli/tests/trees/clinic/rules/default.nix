@@ -1,0 +1,4 @@
+{
+  families.files = ./files.nix;
+  runbooks = [ ./runbooks/files.nix ];
+}

@@ -1,0 +1,119 @@
+//! NARs: hashing what is in the store, and copying one out of a cache while seeing that it is what it should be.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use nix_archive::nar::{CaseHack, NarHash, hash_path};
+use ruzstd::decoding::StreamingDecoder;
+use sha2::{Digest as _, Sha256};
+use writ_trust::digest::Digest;
+
+/// Digest and size in bytes of a NAR.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NarId {
+    /// SHA-256 of the NAR.
+    pub hash: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// Why a NAR of a cache was not copied.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// Reading or writing failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// It is not what its compression says.
+    #[error("it does not unpack: {0}")]
+    Unpack(String),
+    /// It unpacks into more than it should, or is itself far larger.
+    #[error("it is larger than the {limit} bytes that the closure document allows")]
+    TooLarge {
+        /// The bound in bytes.
+        limit: u64,
+    },
+    /// It unpacks into something else.
+    #[error("it has the NAR hash {found}")]
+    Hash {
+        /// The hash it has.
+        found: Digest,
+    },
+    /// Something follows the NAR.
+    #[error("something follows the end of it")]
+    Trailing,
+}
+
+/// Serialises a path of the store as Nix does, keeping nothing: what `nix-store --dump PATH | sha256sum` would say.
+pub fn hash_tree(path: &Path) -> io::Result<NarId> {
+    let NarHash { size, sha256 } = hash_path(path, CaseHack::Disabled).map_err(|e| io::Error::other(e.to_string()))?;
+    Ok(NarId { hash: Digest::from_bytes(sha256), size })
+}
+
+/// Reads a file, writes what was read elsewhere, and never reads more than it was allowed.
+struct Tee<'a> {
+    from: &'a mut File,
+    to: &'a mut File,
+    left: u64,
+}
+
+impl Read for Tee<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than allowed"));
+        }
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        let read = self.from.read(&mut buffer[..most])?;
+        self.to.write_all(&buffer[..read])?;
+        self.left -= read as u64;
+        Ok(read)
+    }
+}
+
+/// The most bytes that a packed NAR of this size may have: zstd adds less than 1 % to what it cannot pack.
+fn packed_limit(nar_size: u64) -> u64 {
+    nar_size.saturating_add(nar_size / 64).saturating_add(64 * 1024)
+}
+
+/// Copies a NAR as it is, unpacking it on the side, and refuses it as soon as it is seen to be other than `expected`.
+/// Neither reading, writing nor unpacking goes beyond what `expected` allows, whatever the file holds.
+pub fn copy_checked(from: &mut File, to: &mut File, compressed: bool, expected: NarId) -> Result<(), CopyError> {
+    let limit = packed_limit(expected.size);
+    let mut tee = Tee { from, to, left: limit };
+    let found = if compressed {
+        let mut unpacked = StreamingDecoder::new(&mut tee).map_err(|e| CopyError::Unpack(e.to_string()))?;
+        digest_bounded(&mut unpacked, expected.size)?
+    } else {
+        digest_bounded(&mut tee, expected.size)?
+    };
+    if found.hash != expected.hash || found.size != expected.size {
+        return Err(CopyError::Hash { found: found.hash });
+    }
+    match tee.from.read(&mut [0]) {
+        Ok(0) => Ok(()),
+        Ok(_) => Err(CopyError::Trailing),
+        Err(e) => Err(e.into()),
+    }
+}
+
+fn digest_bounded(from: &mut impl Read, limit: u64) -> Result<NarId, CopyError> {
+    let mut hash = Sha256::new();
+    let mut size = 0_u64;
+    let mut buffer = vec![0; 128 * 1024];
+    loop {
+        let read = match from.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => read,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) if e.kind() == io::ErrorKind::FileTooLarge => return Err(CopyError::TooLarge { limit }),
+            Err(e) if e.raw_os_error().is_some() => return Err(e.into()),
+            Err(e) => return Err(CopyError::Unpack(e.to_string())),
+        };
+        size += read as u64;
+        if size > limit {
+            return Err(CopyError::TooLarge { limit });
+        }
+        hash.update(&buffer[..read]);
+    }
+    Ok(NarId { hash: Digest::from_bytes(hash.finalize().into()), size })
+}

@@ -1,0 +1,102 @@
+//! The policy of one appliance: what the Nix expressions evaluate to.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use writ_trust::digest::Digest;
+use writ_trust::ids::{ApplianceId, SiteId};
+use writ_trust::json::{self, JsonError, MAX_DOCUMENT};
+use writ_trust::time::Time;
+
+use crate::check::Check;
+use crate::control::Control;
+use crate::exception::Exception;
+use crate::rule::Rule;
+use crate::runbook::Runbook;
+use crate::settings::Settings;
+
+/// The schema this crate reads.
+pub const SCHEMA: &str = "writ.policy.v1";
+
+/// The policy of one appliance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// Always [`SCHEMA`].
+    pub schema: String,
+    /// The site it belongs to.
+    pub site: SiteId,
+    /// The appliance it is for.
+    pub appliance: ApplianceId,
+    /// The baselines it is made of, with their versions.
+    pub baselines: BTreeMap<String, String>,
+    /// Controls by id.
+    pub controls: BTreeMap<String, Control>,
+    /// Checks by id.
+    pub checks: BTreeMap<String, Check>,
+    /// L1 rules by id.
+    pub rules: BTreeMap<String, Rule>,
+    /// Runbooks by id.
+    pub runbooks: BTreeMap<String, Runbook>,
+    /// Exceptions by id.
+    pub exceptions: BTreeMap<String, Exception>,
+    /// The site's settings.
+    pub settings: Settings,
+    /// Digest of the RFC 8785 form of `{"rules": …, "runbooks": …}`.
+    pub rules_version: Digest,
+}
+
+/// Why bytes are not a policy that this version can enforce.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// The document carries another schema. Not an attack: a newer agent may know it.
+    #[error(
+        "policy schema {found:?} is not {SCHEMA:?}, the one this version knows; an agent that knows it comes with its closure"
+    )]
+    UnknownSchema {
+        /// The schema it carries.
+        found: String,
+    },
+    /// The bytes are not a policy.
+    #[error("policy: {0}")]
+    Malformed(#[from] JsonError),
+    /// `rules_version` does not fit the rules and runbooks.
+    #[error("policy: rules_version is {stated}, but its rules and runbooks have {computed}")]
+    RulesVersion {
+        /// What the document says.
+        stated: Digest,
+        /// What its rules and runbooks come to.
+        computed: Digest,
+    },
+}
+
+impl Policy {
+    /// Reads a policy: strict JSON of at most 4 MiB, this schema, and a `rules_version` that fits.
+    pub fn parse(bytes: &[u8]) -> Result<Self, PolicyError> {
+        let value = json::parse_value(bytes, MAX_DOCUMENT)?;
+        let schema = value.get("schema").and_then(|s| s.as_str()).unwrap_or_default();
+        if schema != SCHEMA {
+            return Err(PolicyError::UnknownSchema { found: schema.chars().take(60).collect() });
+        }
+        let rules = serde_json::json!({ "rules": value.get("rules"), "runbooks": value.get("runbooks") });
+        let computed = Digest::of(&json::canonical(&rules));
+        let policy: Self = serde_json::from_value(value).map_err(JsonError::Shape)?;
+        if policy.rules_version != computed {
+            return Err(PolicyError::RulesVersion { stated: policy.rules_version, computed });
+        }
+        Ok(policy)
+    }
+
+    /// The controls that a check supports, in order of id.
+    pub fn controls_of(&self, check: &str) -> Vec<&str> {
+        self.controls.iter().filter(|(_, c)| c.checks.iter().any(|id| id == check)).map(|(id, _)| id.as_str()).collect()
+    }
+
+    /// The exception that lifts a check at an instant, by naming it or one of its controls, if any.
+    pub fn exception_for_check(&self, check: &str, now: Time) -> Option<(&str, &Exception)> {
+        self.exceptions
+            .iter()
+            .find(|(_, e)| e.in_force(now) && e.check.as_deref() == Some(check))
+            .map(|(id, e)| (id.as_str(), e))
+    }
+}

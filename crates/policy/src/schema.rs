@@ -1,0 +1,114 @@
+//! Schemas of probes and runbook steps: what they take and what they show.
+
+use std::collections::BTreeMap;
+
+/// The type of a parameter or an observation field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// True or false.
+    Bool,
+    /// An integer.
+    Int,
+    /// A string.
+    Text,
+    /// A list of strings.
+    List,
+    /// A duration, as in `"5m"` (parameters only).
+    Span,
+    /// `writ.program "symbol"`: a program of the closure (parameters only).
+    Program,
+    /// `writ.secret "name"`: resolved on the appliance (parameters only).
+    Secret,
+}
+
+impl Kind {
+    /// The name people read in errors and help.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bool => "true or false",
+            Self::Int => "an integer",
+            Self::Text => "a string",
+            Self::List => "a list of strings",
+            Self::Span => "a duration such as \"5m\"",
+            Self::Program => "writ.program \"symbol\"",
+            Self::Secret => "writ.secret \"name\"",
+        }
+    }
+}
+
+/// What may happen to a field's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// May leave the appliance as it is.
+    Plain,
+    /// Names a person or a machine: leaves the appliance only as a keyed hash.
+    Identifier,
+    /// Free text: scrubbed before it is kept; no predicate may use it.
+    Text,
+}
+
+/// One parameter of a probe or a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParameterSchema {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// Whether it must be given.
+    pub required: bool,
+    /// What it means, in one line.
+    pub about: &'static str,
+}
+
+/// One field of an observation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FieldSchema {
+    /// Its name, with its unit.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// What may happen to its value.
+    pub class: Class,
+    /// What it means, in one line.
+    pub about: &'static str,
+}
+
+/// What a probe takes and shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProbeSchema {
+    /// Its name in `probe.<name>`.
+    pub name: &'static str,
+    /// What it looks at, in one line.
+    pub about: &'static str,
+    /// What it takes.
+    pub parameters: &'static [ParameterSchema],
+    /// What it shows.
+    pub observation: &'static [FieldSchema],
+}
+
+impl ProbeSchema {
+    /// The field of this name.
+    pub fn field(&self, name: &str) -> Option<&'static FieldSchema> {
+        self.observation.iter().find(|f| f.name == name)
+    }
+}
+
+/// What a runbook step takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepSchema {
+    /// Its name in `step`.
+    pub name: &'static str,
+    /// What it does, in one line.
+    pub about: &'static str,
+    /// What it takes.
+    pub parameters: &'static [ParameterSchema],
+}
+
+/// Every probe and step that the agent knows.
+#[derive(Debug, Clone, Default)]
+pub struct Registry {
+    /// Probes by name.
+    pub probes: BTreeMap<&'static str, ProbeSchema>,
+    /// Steps by name.
+    pub steps: BTreeMap<&'static str, StepSchema>,
+}

@@ -1,0 +1,83 @@
+//! Exceptions: for exactly one thing, approved by the right person, and not past their end.
+
+use serde_json::Value as Json;
+use writ_trust::time::Time;
+
+use super::context::{Context, Item, strings};
+use super::finding::{Finding, listed};
+
+/// Judges every exception.
+pub fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    for exception in context.items("exceptions") {
+        let mut own = Vec::new();
+        subject(exception, &mut own);
+        approver(context, exception, &mut own);
+        dates(context.now, exception, &mut own);
+        findings.extend(own.into_iter().map(|finding| exception.place(finding)));
+    }
+}
+
+fn subject(exception: Item<'_>, findings: &mut Vec<Finding>) {
+    let given = |field| exception.value.get(field).is_some_and(|v| !v.is_null());
+    if given("control") == given("check") {
+        findings.push(
+            Finding::error(
+                "exception-subject",
+                exception.path(&[]),
+                "an exception is for one control or for one check: exactly one of the two",
+            )
+            .at_key()
+            .expected("control = \"…\"; or check = \"…\";"),
+        );
+    }
+}
+
+fn approver(context: &Context<'_>, exception: Item<'_>, findings: &mut Vec<Finding>) {
+    let Some(name) = exception.text("approved_by") else { return };
+    let approvers = || strings(context.whole("settings").and_then(|s| s.get("approvers"))).map(|(_, name)| name);
+    if context.whole("settings").is_some() && !approvers().any(|known| known == name) {
+        findings.push(
+            Finding::error(
+                "unknown-approver",
+                exception.path(&["approved_by"]),
+                format!("`{name}` may not approve exceptions at this site"),
+            )
+            .expected(format!("one of the site's approvers: {}", listed(approvers())))
+            .nearest(name, approvers())
+            .help("the risk is the clinic's, so the clinic's people approve it; `approvers` in site.nix names them"),
+        );
+    }
+}
+
+fn dates(now: Time, exception: Item<'_>, findings: &mut Vec<Finding>) {
+    let time = |field: &str| exception.value.get(field).and_then(Json::as_str)?.parse::<Time>().ok();
+    let (Some(approved), Some(expires)) = (time("approved_at"), time("expires")) else { return };
+    if approved >= expires {
+        findings.push(
+            Finding::error(
+                "exception-order",
+                exception.path(&["expires"]),
+                format!("this exception ends ({expires}) before it begins ({approved})"),
+            )
+            .expected("`expires` after `approved_at`"),
+        );
+    } else if expires <= now {
+        findings.push(
+            Finding::error(
+                "expired-exception",
+                exception.path(&["expires"]),
+                format!("this exception has ended on {expires}: what it lifted counts again"),
+            )
+            .expected("a later date with a new approval, or no exception"),
+        );
+    } else if approved > now {
+        findings.push(
+            Finding::error(
+                "exception-not-yet",
+                exception.path(&["approved_at"]),
+                format!("this exception is not in force before {approved}"),
+            )
+            .warning(),
+        );
+    }
+}

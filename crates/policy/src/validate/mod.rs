@@ -1,0 +1,94 @@
+//! Validation: every mistake of a policy in one run.
+//!
+//! It works on JSON, not on parsed types, so that a mistake in one item hides none in another, and takes the clock and
+//! the schemas as arguments. One rule per file, registered in [`RULES`].
+
+use serde_json::Value as Json;
+use writ_trust::time::Time;
+
+use crate::schema::Registry;
+
+mod bounds;
+mod completeness;
+pub mod context;
+mod domain;
+mod exceptions;
+pub mod finding;
+mod impossible;
+mod overlap;
+mod parameters;
+mod predicates;
+mod probes;
+mod references;
+pub mod shape;
+mod steps;
+mod unused;
+mod walk;
+
+pub use context::{Context, LeftOut};
+pub(crate) use domain::implies;
+pub use finding::{Finding, Level, Part, Related};
+
+/// What a rule of validation depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Only on controls, checks, rules, runbooks and the schemas: appliances that share those share its findings.
+    Common,
+    /// Also on exceptions, settings or the day.
+    Own,
+}
+
+/// One rule of validation.
+struct Rule {
+    scope: Scope,
+    find: fn(&Context<'_>, &mut Vec<Finding>),
+}
+
+/// Every rule of validation.
+const RULES: &[Rule] = &[
+    Rule { scope: Scope::Common, find: shape::common },
+    Rule { scope: Scope::Common, find: references::common },
+    Rule { scope: Scope::Common, find: probes::find },
+    Rule { scope: Scope::Common, find: steps::find },
+    Rule { scope: Scope::Common, find: predicates::find },
+    Rule { scope: Scope::Common, find: impossible::find },
+    Rule { scope: Scope::Common, find: overlap::find },
+    Rule { scope: Scope::Common, find: completeness::find },
+    Rule { scope: Scope::Common, find: bounds::find },
+    Rule { scope: Scope::Common, find: unused::find },
+    Rule { scope: Scope::Own, find: shape::own },
+    Rule { scope: Scope::Own, find: references::own },
+    Rule { scope: Scope::Own, find: exceptions::find },
+];
+
+/// Every mistake in a policy document, in a fixed order. Never fails: a document that is no policy at all has findings.
+pub fn validate(policy: &Json, registry: &Registry, now: Time) -> Vec<Finding> {
+    let Json::Object(object) = policy else {
+        return vec![Finding::error("wrong-type", Vec::new(), "a policy is an object")];
+    };
+    let left_out = LeftOut::default();
+    let context = Context { common: object, own: object, registry, now, left_out: &left_out };
+    let mut findings = shape::document(object);
+    for scope in [Scope::Common, Scope::Own] {
+        findings.extend(validate_scope(&context, scope));
+    }
+    findings
+}
+
+/// The findings of the rules of one scope. For [`Scope::Common`] only `context.common` is read.
+pub fn validate_scope(context: &Context<'_>, scope: Scope) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for rule in RULES.iter().filter(|rule| rule.scope == scope) {
+        (rule.find)(context, &mut findings);
+    }
+    findings
+}
+
+/// The sections that make up [`Context::common`].
+pub const COMMON_SECTIONS: [&str; 4] = ["controls", "checks", "rules", "runbooks"];
+
+/// A path from the root as people read it: `checks."file.motd".expect.mode.eq`.
+pub fn path_text(path: &[String]) -> String {
+    let plain = |k: &String| k.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    path.iter().map(|k| if plain(k) { k.clone() } else { format!("{k:?}") }).collect::<Vec<_>>().join(".")
+}

@@ -1,0 +1,93 @@
+//! Parameters of probes and steps against their schemas.
+
+use serde_json::Value as Json;
+use writ_trust::time::Span;
+
+use super::context::Item;
+use super::finding::{Finding, listed};
+use super::shape::describe;
+use crate::schema::{Kind, ParameterSchema};
+
+/// What takes the parameters.
+pub struct Call<'a> {
+    /// `probe` or `step`.
+    pub what: &'static str,
+    /// Its name.
+    pub name: &'a str,
+    /// What it takes.
+    pub schema: &'static [ParameterSchema],
+    /// The path from the item to the parameters.
+    pub keys: Vec<&'a str>,
+}
+
+/// Judges the parameters of one probe or step.
+pub fn judge(item: Item<'_>, call: &Call<'_>, given: &Json, findings: &mut Vec<Finding>) {
+    let Json::Object(given) = given else { return };
+    let at = |name: &str| item.path(&call.keys.iter().copied().chain([name]).collect::<Vec<_>>());
+    let mut meant = Vec::new();
+    for (name, value) in given {
+        match call.schema.iter().find(|p| p.name == name) {
+            None => {
+                let finding = unknown(call, name, at(name));
+                meant.extend(finding.nearest.clone());
+                findings.push(item.place(finding));
+            }
+            Some(parameter) if fits(parameter.kind, value) => {}
+            Some(parameter) => findings.push(
+                item.place(
+                    Finding::error(
+                        "wrong-parameter",
+                        at(name),
+                        format!("{} is no value for `{name}` of {} `{}`", describe(value), call.what, call.name),
+                    )
+                    .expected(parameter.kind.as_str())
+                    .help(format!("`{name}`: {}", parameter.about)),
+                ),
+            ),
+        }
+    }
+    // A misspelt name is one mistake, not also a missing one.
+    let missing =
+        |p: &&ParameterSchema| p.required && !given.contains_key(p.name) && !meant.iter().any(|m| m == p.name);
+    for parameter in call.schema.iter().filter(missing) {
+        findings.push(
+            item.place(
+                Finding::error(
+                    "missing-parameter",
+                    at(parameter.name),
+                    format!("{} `{}` needs the parameter `{}`", call.what, call.name, parameter.name),
+                )
+                .at_key()
+                .expected(format!("{} = {}", parameter.name, parameter.kind.as_str()))
+                .help(format!("`{}`: {}", parameter.name, parameter.about)),
+            ),
+        );
+    }
+}
+
+fn unknown(call: &Call<'_>, name: &str, path: Vec<String>) -> Finding {
+    let known = || call.schema.iter().map(|p| p.name);
+    let expected =
+        if call.schema.is_empty() { "no parameters".to_owned() } else { format!("one of {}", listed(known())) };
+    Finding::error("unknown-parameter", path, format!("{} `{}` has no parameter `{name}`", call.what, call.name))
+        .at_key()
+        .expected(expected)
+        .nearest(name, known())
+}
+
+/// Whether a value is of a kind. A secret may stand for any text: what it is shows only on the appliance.
+fn fits(kind: Kind, value: &Json) -> bool {
+    match kind {
+        Kind::Bool => value.is_boolean(),
+        Kind::Int => value.is_i64(),
+        Kind::Text => value.is_string() || reference(value, "secret"),
+        Kind::List => value.as_array().is_some_and(|list| list.iter().all(Json::is_string)),
+        Kind::Span => value.as_str().is_some_and(|text| text.parse::<Span>().is_ok()),
+        Kind::Program => reference(value, "program"),
+        Kind::Secret => reference(value, "secret"),
+    }
+}
+
+fn reference(value: &Json, kind: &str) -> bool {
+    value.as_object().is_some_and(|o| o.len() == 1 && o.get(kind).is_some_and(Json::is_string))
+}

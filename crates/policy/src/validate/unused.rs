@@ -1,0 +1,31 @@
+//! Items that nothing refers to: harmless, but seldom meant.
+
+use std::collections::BTreeSet;
+
+use super::context::Context;
+use super::finding::Finding;
+
+/// Looks for checks that support no control and runbooks that no rule runs.
+pub fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    if !context.left_out.is_empty() {
+        return;
+    }
+    let supporting: BTreeSet<&str> =
+        context.items("controls").flat_map(|control| control.strings("checks")).map(|(_, id)| id).collect();
+    let run: BTreeSet<&str> = context.items("rules").filter_map(|rule| rule.text("run")).collect();
+    for (section, used, code, message, expected) in [
+        (
+            "checks",
+            &supporting,
+            "unused-check",
+            "this check supports no control",
+            "a control that names it in `checks`",
+        ),
+        ("runbooks", &run, "unused-runbook", "no rule runs this runbook", "a rule that names it in `run`"),
+    ] {
+        for item in context.items(section).filter(|item| !used.contains(item.id)) {
+            findings
+                .push(item.place(Finding::error(code, item.path(&[]), message).warning().at_key().expected(expected)));
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Validation and diff of whole policies.
+
+mod properties;
+mod rules;
+mod world;

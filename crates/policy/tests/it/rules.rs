@@ -1,0 +1,148 @@
+//! One mistake, one finding, at its path.
+
+use serde_json::{Value, json};
+use writ_policy::policy::Policy;
+use writ_policy::validate::{Level, path_text, validate};
+
+use crate::world::{edited, findings, now, policy, registry};
+
+#[test]
+fn a_sound_policy_has_no_findings() {
+    assert_eq!(findings(&policy()), []);
+    Policy::parse(&serde_json::to_vec(&policy()).unwrap()).unwrap();
+}
+
+/// Where, what stands there instead (none: nothing), and the finding: `code path`.
+type Case = (&'static str, Option<Value>, &'static str);
+
+fn cases() -> Vec<Case> {
+    let some = |v: Value| Some(v);
+    vec![
+        ("/checks/motd/expcet", some(json!({})), "unknown-field checks.motd.expcet"),
+        ("/checks/motd/every", None, "missing-field checks.motd.every"),
+        ("/checks/motd/every", some(json!(5)), "wrong-type checks.motd.every"),
+        ("/checks/motd/every", some(json!("999ms")), "out-of-bounds checks.motd.every"),
+        ("/checks/motd/severity", some(json!("worst")), "wrong-type checks.motd.severity"),
+        ("/checks/motd/probe", some(json!({})), "wrong-type checks.motd.probe"),
+        ("/checks/motd/probe", some(json!({"fiel": {}})), "unknown-probe checks.motd.probe.fiel"),
+        ("/checks/motd/probe/file/pth", some(json!("x")), "unknown-parameter checks.motd.probe.file.pth"),
+        ("/checks/motd/probe/file/path", None, "missing-parameter checks.motd.probe.file.path"),
+        ("/checks/motd/probe/file/follow", some(json!("yes")), "wrong-parameter checks.motd.probe.file.follow"),
+        ("/checks/motd/expect", some(json!({})), "wrong-type checks.motd.expect"),
+        ("/checks/motd/expect/mode", some(json!("0644")), "wrong-type checks.motd.expect.mode"),
+        ("/checks/motd/expect/mode/equals", some(json!("0644")), "unknown-operator checks.motd.expect.mode.equals"),
+        ("/checks/motd/expect/mdoe", some(json!({"eq": "0644"})), "unknown-observation checks.motd.expect.mdoe"),
+        ("/checks/motd/expect/content", some(json!({"eq": "x"})), "text-field checks.motd.expect.content"),
+        ("/checks/motd/expect/mode/le", some(json!(5)), "operator-not-applicable checks.motd.expect.mode.le"),
+        ("/checks/motd/expect/mode/eq", some(json!(644)), "wrong-operand checks.motd.expect.mode.eq"),
+        ("/checks/motd/expect/mode/matches", some(json!("(")), "wrong-operand checks.motd.expect.mode.matches"),
+        ("/checks/motd/expect/mode/ne", some(json!("0644")), "impossible-predicate checks.motd.expect.mode.ne"),
+        (
+            "/checks/motd/expect/size_bytes",
+            some(json!({"ge": 5, "le": 4})),
+            "impossible-predicate checks.motd.expect.size_bytes.le",
+        ),
+        ("/checks/motd/expect/any", some(json!([])), "wrong-type checks.motd.expect.any"),
+        (
+            "/checks/shadow/expect/any/0/mode/in",
+            some(json!([])),
+            "impossible-predicate checks.shadow.expect.any.0.mode.in",
+        ),
+        (
+            "/checks/shadow/expect/any/1/mode",
+            some(json!({"eq": 1})),
+            "wrong-operand checks.shadow.expect.any.1.mode.eq",
+        ),
+        ("/checks/lost", some(policy()["checks"]["motd"].clone()), "unused-check checks.lost"),
+        (
+            "/controls/A/checks/1",
+            some(json!("shadwo")),
+            "dangling-reference controls.A.checks.1, unused-check checks.shadow",
+        ),
+        ("/controls/A/coverage", some(json!("partial")), "control-not-assessed controls.A.not_assessed"),
+        ("/controls/A/coverage", some(json!("inherited")), "control-procedure controls.A.procedure"),
+        ("/controls/A/maps", some(json!({"soc2": "CC1"})), "wrong-type controls.A.maps.soc2"),
+        ("/rules/R2/when/check", some(json!("mtod")), "dangling-reference rules.R2.when.check"),
+        ("/rules/R2/when/observation/mode/eq", some(json!("0600")), "overlapping-rules rules.R2.priority"),
+        ("/rules/R2/run", some(json!("C")), "dangling-reference rules.R2.run"),
+        ("/rules/R2/controls/0", some(json!("B")), "dangling-reference rules.R2.controls.0"),
+        ("/rules/R2/controls", some(json!([])), "rule-without-controls rules.R2.controls"),
+        ("/rules/R2/attempts", some(json!(0)), "wrong-type rules.R2.attempts"),
+        ("/runbooks/B/verify", some(json!([])), "runbook-without-verify runbooks.B.verify"),
+        ("/runbooks/B/verify/0", some(json!("x")), "dangling-reference runbooks.B.verify.0"),
+        ("/runbooks/B/steps", some(json!([])), "runbook-without-steps runbooks.B.steps"),
+        ("/runbooks/B/steps/0/step", some(json!("file.retsore")), "unknown-step runbooks.B.steps.0.step"),
+        ("/runbooks/B/steps/0/timeout", some(json!("2h")), "out-of-bounds runbooks.B.steps.0.timeout"),
+        ("/runbooks/B/steps/0/undo/step", some(json!("x")), "unknown-step runbooks.B.steps.0.undo.step"),
+        (
+            "/runbooks/B/steps/0/parameters/password",
+            some(json!("clear")),
+            "wrong-parameter runbooks.B.steps.0.parameters.password",
+        ),
+        (
+            "/runbooks/B/steps/0/parameters/source",
+            some(json!("/bin/sh")),
+            "wrong-parameter runbooks.B.steps.0.parameters.source",
+        ),
+        (
+            "/runbooks/B/steps/0/parameters/after",
+            some(json!("soon")),
+            "wrong-parameter runbooks.B.steps.0.parameters.after",
+        ),
+        ("/runbooks/C", some(policy()["runbooks"]["B"].clone()), "unused-runbook runbooks.C"),
+        ("/exceptions/E/check", some(json!(null)), "exception-subject exceptions.E"),
+        ("/exceptions/E/control", some(json!("A")), "exception-subject exceptions.E"),
+        ("/exceptions/E/check", some(json!("x")), "dangling-reference exceptions.E.check"),
+        ("/exceptions/E/approved_by", some(json!("Rut")), "unknown-approver exceptions.E.approved_by"),
+        ("/exceptions/E/expires", some(json!("2026-11-23T00:00:00Z")), "expired-exception exceptions.E.expires"),
+        ("/exceptions/E/expires", some(json!("2026-08-01T00:00:00Z")), "exception-order exceptions.E.expires"),
+        (
+            "/exceptions/E/approved_at",
+            some(json!("2026-12-01T00:00:00Z")),
+            "exception-not-yet exceptions.E.approved_at",
+        ),
+        ("/exceptions/E/approval", some(json!("sha256:12")), "wrong-type exceptions.E.approval"),
+        ("/exceptions/E/risk", some(json!(" ")), "wrong-type exceptions.E.risk"),
+        ("/settings/sla/high", None, "missing-field settings.sla.high"),
+        ("/settings/sla/urgent", some(json!("1m")), "unknown-field settings.sla.urgent"),
+        ("/settings/probation/checks/0", some(json!("x")), "dangling-reference settings.probation.checks.0"),
+        ("/settings/evidence_budget_mb", some(json!(-1)), "wrong-type settings.evidence_budget_mb"),
+        ("/site", some(json!("a")), "wrong-type site"),
+        ("/schema", some(json!("writ.policy.v9")), "unknown-schema schema"),
+        ("/rulez", some(json!({})), "unknown-field rulez"),
+        ("/baselines", some(json!({"hipaa": 1})), "wrong-type baselines"),
+    ]
+}
+
+#[test]
+fn each_mistake_is_one_finding_at_its_path() {
+    for (pointer, value, expected) in cases() {
+        let found = findings(&edited(pointer, value.clone()));
+        let found: Vec<String> = found.iter().map(|f| format!("{} {}", f.code, path_text(&f.path))).collect();
+        assert_eq!(found.join(", "), expected, "{pointer} {value:?}");
+    }
+}
+
+#[test]
+fn findings_say_where_the_item_is_and_what_was_meant() {
+    let found = findings(&edited("/controls/A/checks/1", Some(json!("shadwo"))));
+    assert_eq!(found[0].declared_at.as_ref().unwrap().to_string(), "a.nix:1");
+    assert_eq!(found[0].nearest.as_deref(), Some("shadow"));
+    let found = findings(&edited("/rules/R2/when/observation", Some(json!(null))));
+    assert_eq!(found[0].related[0].at.to_string(), "a.nix:4");
+    assert_eq!(found[0].severity, Level::Error);
+}
+
+#[test]
+fn what_is_no_policy_at_all_has_findings_too() {
+    for value in [json!(null), json!([]), json!("x"), json!({}), json!({"checks": []}), json!({"rules": {"R": 1}})] {
+        assert!(!validate(&value, &registry(), now()).is_empty(), "{value}");
+    }
+}
+
+#[test]
+fn a_tampered_rules_version_is_told() {
+    let mut policy = policy();
+    policy["rules"]["R1"]["attempts"] = json!(4);
+    assert_eq!(findings(&policy)[0].code, "rules-version");
+}

@@ -1,0 +1,122 @@
+//! A small registry and a policy without mistakes.
+
+use serde_json::{Value, json};
+use writ_policy::schema::{Class, FieldSchema, Kind, ParameterSchema, ProbeSchema, Registry, StepSchema};
+use writ_policy::validate::{Finding, validate};
+use writ_trust::digest::Digest;
+use writ_trust::time::Time;
+
+const fn parameter(name: &'static str, kind: Kind, required: bool) -> ParameterSchema {
+    ParameterSchema { name, kind, required, about: "" }
+}
+
+const fn seen(name: &'static str, kind: Kind, class: Class) -> FieldSchema {
+    FieldSchema { name, kind, class, about: "" }
+}
+
+const FILE: ProbeSchema = ProbeSchema {
+    name: "file",
+    about: "",
+    parameters: &[parameter("path", Kind::Text, true), parameter("follow", Kind::Bool, false)],
+    observation: &[
+        seen("exists", Kind::Bool, Class::Plain),
+        seen("mode", Kind::Text, Class::Plain),
+        seen("size_bytes", Kind::Int, Class::Plain),
+        seen("holders", Kind::List, Class::Identifier),
+        seen("content", Kind::Text, Class::Text),
+    ],
+};
+
+const RESTORE: StepSchema = StepSchema {
+    name: "file.restore",
+    about: "",
+    parameters: &[
+        parameter("path", Kind::Text, true),
+        parameter("password", Kind::Secret, false),
+        parameter("source", Kind::Program, false),
+        parameter("after", Kind::Span, false),
+        parameter("names", Kind::List, false),
+        parameter("count", Kind::Int, false),
+    ],
+};
+
+pub fn registry() -> Registry {
+    Registry { probes: [("file", FILE)].into(), steps: [("file.restore", RESTORE)].into() }
+}
+
+pub fn now() -> Time {
+    "2026-11-23T00:00:00Z".parse().unwrap()
+}
+
+/// A policy without mistakes.
+pub fn policy() -> Value {
+    let at = |line: u32| json!({ "file": "a.nix", "line": line });
+    let mut policy = json!({
+        "schema": "writ.policy.v1", "site": "clinic-001", "appliance": "front-desk", "baselines": { "hipaa": "2026.1" },
+        "controls": {
+            "A": { "title": "a", "coverage": "automated", "severity": "high", "maps": { "soc2": ["CC1"] },
+                "checks": ["motd", "shadow"], "procedure": null, "not_assessed": null, "declared_at": at(1) },
+        },
+        "checks": {
+            "motd": { "title": "m", "probe": { "file": { "path": "/etc/motd" } }, "expect": { "mode": { "eq": "0644" } },
+                "prefer": null, "every": "5m", "target": "self", "severity": "high", "declared_at": at(2) },
+            "shadow": { "title": "s", "probe": { "file": { "path": "/etc/shadow" } },
+                "expect": { "any": [ { "mode": { "in": ["0640"] } }, { "exists": { "eq": false } } ] },
+                "prefer": { "size_bytes": { "le": 9 } }, "every": "5m", "target": "self", "severity": "high",
+                "declared_at": at(3) },
+        },
+        "rules": {
+            "R1": { "title": "r", "when": { "check": "motd", "observation": { "mode": { "ne": "0644" } } }, "run": "B",
+                "priority": 1, "attempts": 3, "cooldown": "1h", "controls": ["A"], "declared_at": at(4) },
+            "R2": { "title": "r", "when": { "check": "motd", "observation": { "exists": { "eq": false }, "mode": { "eq": "0644" } } },
+                "run": "B", "priority": 1, "attempts": 3, "cooldown": "1h", "controls": ["A"], "declared_at": at(5) },
+        },
+        "runbooks": {
+            "B": { "title": "b", "version": "1", "verify": ["motd"], "declared_at": at(6), "steps": [
+                { "id": "one", "step": "file.restore", "timeout": "10s",
+                    "parameters": { "path": "/etc/motd", "password": { "secret": "x" }, "source": { "program": "p" },
+                        "after": "5m", "names": ["a"], "count": 1 },
+                    "undo": { "step": "file.restore", "parameters": { "path": "/a" }, "timeout": "1s" } },
+            ] },
+        },
+        "exceptions": {
+            "E": { "control": null, "check": "motd", "reason": "r", "risk": "r", "compensating": "c", "owner": "o",
+                "approved_by": "Ruth", "approval": Digest::of(b"").to_string(), "approved_at": "2026-09-01T00:00:00Z",
+                "expires": "2027-03-01T00:00:00Z", "declared_at": at(7) },
+        },
+        "settings": {
+            "title": "t", "time_zone": "Etc/UTC", "approvers": ["Ruth"],
+            "sla": { "critical": "15m", "high": "1h", "medium": "4h", "low": "24h" },
+            "escalation": { "l1_failures": { "critical": 3, "high": 2, "medium": 3, "low": 3 }, "contacts": ["c"] },
+            "circuit_breaker": { "fires": 5, "within": "1h" }, "posture": { "vector": "1h", "snapshot": "24h" },
+            "retention": { "evidence": "6y", "logs": "365d" }, "probation": { "window": "5s", "checks": ["motd"] },
+            "evidence_budget_mb": 512,
+        },
+    });
+    seal(&mut policy);
+    policy
+}
+
+/// Puts the right `rules_version` in.
+pub fn seal(policy: &mut Value) {
+    let hashed = json!({ "rules": policy["rules"], "runbooks": policy["runbooks"] });
+    policy["rules_version"] = json!(Digest::of(&writ_trust::json::canonical(&hashed)).to_string());
+}
+
+/// The policy with one value replaced, or removed by null where `value` is none.
+pub fn edited(pointer: &str, value: Option<Value>) -> Value {
+    let mut policy = policy();
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    match (policy.pointer_mut(parent).unwrap_or_else(|| panic!("{pointer}")), value) {
+        (Value::Object(object), Some(value)) => drop(object.insert(key.to_owned(), value)),
+        (Value::Object(object), None) => assert!(object.remove(key).is_some(), "{pointer}"),
+        (Value::Array(list), Some(value)) => list[key.parse::<usize>().unwrap()] = value,
+        _ => panic!("{pointer}"),
+    }
+    seal(&mut policy);
+    policy
+}
+
+pub fn findings(policy: &Value) -> Vec<Finding> {
+    validate(policy, &registry(), now())
+}

@@ -1,0 +1,39 @@
+//! Reading a document whose first question is which schema it follows.
+
+use serde::de::DeserializeOwned;
+
+use crate::json::{self, JsonError, MAX_DOCUMENT};
+use crate::text::one_line;
+
+/// Why bytes are not a document of the expected schema.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// Not strict JSON, too large, or not of the schema's shape.
+    #[error("{}", one_line(.0))]
+    Json(#[from] JsonError),
+    /// There is no `schema` member that is a string.
+    #[error("no \"schema\" at its top: expected {expected:?}")]
+    NoSchema {
+        /// The schema that was looked for.
+        expected: &'static str,
+    },
+    /// The document follows another schema.
+    #[error("schema {}: expected {expected:?}; if it is newer than this program, a newer writ reads it", one_line(format!("{found:?}")))]
+    OtherSchema {
+        /// The schema that the document names.
+        found: String,
+        /// The schema that was looked for.
+        expected: &'static str,
+    },
+}
+
+/// Parses a document of at most [`MAX_DOCUMENT`] bytes strictly, judging its `schema` first so that a newer document is
+/// called newer and not malformed.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8], schema: &'static str) -> Result<T, DocumentError> {
+    let value = json::parse_value(bytes, MAX_DOCUMENT)?;
+    match value.get("schema").and_then(|found| found.as_str()) {
+        None => Err(DocumentError::NoSchema { expected: schema }),
+        Some(found) if found != schema => Err(DocumentError::OtherSchema { found: found.to_owned(), expected: schema }),
+        Some(_) => Ok(serde_json::from_value(value).map_err(JsonError::Shape)?),
+    }
+}

@@ -1,0 +1,409 @@
+//! Every rule of acceptance attacked by name, and what is accepted in spite of looking odd.
+
+use std::collections::BTreeSet;
+
+use writ_trust::acceptance::{Accepted, LogInclusion, resume};
+use writ_trust::digest::Digest;
+use writ_trust::documents::NamedDocumentError;
+use writ_trust::floor::FloorRelease;
+use writ_trust::json::MAX_DOCUMENT;
+use writ_trust::minisign::SecretKey;
+use writ_trust::refusal::{Refusal, Rule};
+use writ_trust::release::RevokedKey;
+use writ_trust::root::{KeyProblem, TrustRoot};
+use writ_trust::threshold::{Rejection, Tally};
+
+use crate::world::*;
+
+/// One attack: the rule that must stop it, what it does, and the judgement.
+type Attack = (Rule, &'static str, fn() -> Refusal);
+
+fn refused(world: World) -> Refusal {
+    world.judge().expect_err("accepted")
+}
+
+/// The refusal in a world that one edit made wrong.
+fn with(edit: impl FnOnce(&mut World)) -> Refusal {
+    let mut world = World::new();
+    edit(&mut world);
+    refused(world)
+}
+
+/// The refusal under a root that one edit changed; the floor knows that root.
+fn under(edit: impl FnOnce(&mut TrustRoot)) -> Refusal {
+    let mut root = root();
+    edit(&mut root);
+    refused(World::under(&root))
+}
+
+fn raw(bytes: &[u8]) -> Refusal {
+    World::new().judge_bytes(bytes, &sign(bytes, &[RELEASE_A, RELEASE_B])).expect_err("accepted")
+}
+
+/// A chain whose second root is made of the first by one edit.
+fn second(world: &mut World, edit: impl FnOnce(&mut TrustRoot)) {
+    let mut next = root();
+    next.version = version(2);
+    edit(&mut next);
+    let bytes = next.canonical();
+    world.chain.extend(&bytes, &sign(&bytes, &[TRUST_A, TRUST_B])).unwrap();
+}
+
+fn ends_in_the_past(key: &mut writ_trust::root::TrustKey) {
+    key.valid_until = time("2026-11-01T00:00:00Z");
+}
+
+const ATTACKS: &[Attack] = &[
+    (Rule::Size, "endless data", || raw(&vec![b' '; MAX_DOCUMENT + 1])),
+    (Rule::SignatureCount, "endless signatures", || with(|w| w.signers = vec![STRANGER; 65])),
+    (Rule::FloorSite, "a disk moved from another clinic", || with(|w| w.floor.site = "clinic-002".parse().unwrap())),
+    (Rule::TrustFloor, "an old trust root offered again", || with(|w| w.floor.trust.version = version(2))),
+    (Rule::TrustFork, "another root of the same version", || with(|w| w.floor.trust.digest = Digest::of(b"other"))),
+    (Rule::TrustExpiry, "freeze: no new root is let through", || with(|w| w.now = time("2027-11-01T00:00:00Z"))),
+    (Rule::Threshold, "no signature", || with(|w| w.signers.clear())),
+    (Rule::Threshold, "a stolen release key below the threshold", || with(|w| w.signers = vec![RELEASE_A])),
+    (Rule::Threshold, "one key twice", || with(|w| w.signers = vec![RELEASE_A, RELEASE_A])),
+    (Rule::Threshold, "an unknown key", || with(|w| w.signers = vec![RELEASE_A, STRANGER])),
+    (Rule::Threshold, "trust keys are not release keys", || with(|w| w.signers = vec![TRUST_A, TRUST_B])),
+    (Rule::Threshold, "a cache key is no release key", || with(|w| w.signers = vec![RELEASE_A, CACHE])),
+    (Rule::Threshold, "an appliance's own key", || with(|w| w.signers = vec![RELEASE_A, FRONT_DESK])),
+    (Rule::Threshold, "one signature of another release", || {
+        let world = World::new();
+        let bytes = world.release.canonical();
+        let signatures = [sign(&bytes, &[RELEASE_A]), sign(b"other", &[RELEASE_B])].concat();
+        world.judge_bytes(&bytes, &signatures).unwrap_err()
+    }),
+    (Rule::Threshold, "mix and match: one release's signatures on another", || {
+        let mut world = World::new();
+        let signatures = sign(&world.release.canonical(), &[RELEASE_A, RELEASE_B]);
+        world.release.serial = serial(6);
+        world.judge_bytes(&world.release.canonical(), &signatures).unwrap_err()
+    }),
+    (Rule::Threshold, "one key under two ids", || {
+        // The same 32 secret bytes with another id make a second key to the eye, and one to the mathematics.
+        let mut random = [RELEASE_A; 40];
+        random[32..].fill(RELEASE_B);
+        let twin = SecretKey::generate(&random);
+        assert_eq!(twin.key_id(), public(RELEASE_B).key_id());
+        let world = World::new();
+        let bytes = world.release.canonical();
+        let mut signatures = sign(&bytes, &[RELEASE_A]);
+        signatures.push(twin.sign(&bytes, "", "").unwrap().to_string().into_bytes());
+        world.judge_bytes(&bytes, &signatures).unwrap_err()
+    }),
+    (Rule::Threshold, "a retired key", || under(|root| ends_in_the_past(&mut root.keys[2]))),
+    (Rule::Threshold, "a key of the future", || under(|root| root.keys[2].valid_from = time("2027-01-01T00:00:00Z"))),
+    (Rule::Threshold, "a revoked key", || under(|root| root.keys[2].revoked_at = Some(time("2026-11-22T00:00:00Z")))),
+    (Rule::Threshold, "a revoked key with the clock set back before it", || {
+        under(|root| root.keys[2].revoked_at = Some(time("2027-01-01T00:00:00Z")))
+    }),
+    (Rule::Threshold, "a key of another site", || {
+        under(|root| {
+            root.keys[2].sites = vec!["clinic-002".parse().unwrap()];
+        })
+    }),
+    (Rule::Threshold, "a retired key with the clock set back below the floor", || {
+        let mut root = root();
+        ends_in_the_past(&mut root.keys[2]);
+        let mut world = World::under(&root);
+        world.floor.clock = Some(time("2026-11-10T00:00:00Z"));
+        world.now = time("2026-10-01T00:00:00Z");
+        refused(world)
+    }),
+    (Rule::Threshold, "legacy signatures", || {
+        let world = World::new();
+        let bytes = world.release.canonical();
+        let mut signatures = sign(&bytes, &[RELEASE_A, RELEASE_B]);
+        let text = String::from_utf8(signatures[0].clone()).unwrap();
+        signatures[0] = text.replacen("\nRUQ", "\nRWQ", 1).into_bytes();
+        world.judge_bytes(&bytes, &signatures).unwrap_err()
+    }),
+    (Rule::Document, "signed nonsense", || raw(b"nonsense")),
+    (Rule::Document, "a document of another kind", || raw(&root().canonical())),
+    (Rule::Document, "a newer schema", || raw(br#"{"schema":"writ.release.v2"}"#)),
+    (Rule::Document, "a line break in a quoted name", || raw(b"{\"schema\":\"writ.release.v1\",\"a\\nb\":1}")),
+    (Rule::Site, "another clinic's release", || with(|w| w.release.site = "clinic-002".parse().unwrap())),
+    (Rule::Entry, "a release that forgets this appliance", || {
+        with(|w| w.release.generations.retain(|name, _| name.as_str() != "front-desk"))
+    }),
+    (Rule::Entry, "an appliance that calls itself something else", || {
+        with(|w| w.identity.appliance = "front-door".parse().unwrap())
+    }),
+    (Rule::OwnKey, "a key swapped at enrolment", || with(|w| w.identity.public_key = public(STRANGER))),
+    (Rule::OwnKey, "another key under the own key's id", || {
+        with(|w| {
+            let mut random = [STRANGER; 40];
+            random[32..].fill(FRONT_DESK);
+            let twin = SecretKey::generate(&random).public_key();
+            assert_eq!(twin.key_id(), public(FRONT_DESK).key_id());
+            w.release.generations.get_mut(&"front-desk".parse().unwrap()).unwrap().public_key = twin;
+        })
+    }),
+    (Rule::OwnKey, "the neighbour's identity", || with(|w| w.identity.appliance = "back-room".parse().unwrap())),
+    (Rule::OwnKeyRevoked, "a stolen appliance", || {
+        with(|w| {
+            w.release.generations.retain(|name, _| name.as_str() != "front-desk");
+            let reason = "stolen from the front desk".into();
+            let revoked_at = time("2026-11-19T00:00:00Z");
+            w.release.revoked_appliance_keys.push(RevokedKey { public_key: public(FRONT_DESK), revoked_at, reason });
+        })
+    }),
+    (Rule::TrustVersion, "a release of a root not yet known", || with(|w| w.release.trust_version = version(2))),
+    (Rule::Epoch, "a serial run up in the old epoch", || {
+        with(|w| {
+            second(w, |next| next.epoch = epoch(2));
+            w.release.serial = serial(1 << 53);
+        })
+    }),
+    (Rule::Epoch, "an epoch that no root raised", || with(|w| w.release.epoch = epoch(2))),
+    (Rule::Floor, "rollback to a lower serial", || with(|w| w.release.serial = serial(3))),
+    (Rule::Floor, "rollback to a lower epoch", || {
+        with(|w| {
+            w.floor.release = Some(FloorRelease { epoch: epoch(2), serial: serial(1), digest: Digest::of(b"2-1") });
+        })
+    }),
+    (Rule::FloorBytes, "two releases of one serial", || with(|w| w.release.serial = serial(4))),
+    (Rule::Log, "a logged site's release without proof", || {
+        under(|root| {
+            root.log_origins.insert("clinic-001".parse().unwrap(), vec!["example.org/clinic-001".into()]);
+        })
+    }),
+    (Rule::IssuedAt, "a wrong clock at the signer's desk", || {
+        with(|w| {
+            w.release.issued_at = time("2099-01-01T00:00:00Z");
+            w.release.expires_at = time("2099-06-01T00:00:00Z");
+        })
+    }),
+    (Rule::Expiry, "freeze: a stale release", || with(|w| w.now = time("2027-05-19T08:00:00Z"))),
+    (Rule::Expiry, "a stale release with the clock set back", || {
+        with(|w| {
+            w.floor.clock = Some(time("2027-06-01T00:00:00Z"));
+            w.now = time("2026-11-23T12:00:00Z");
+        })
+    }),
+    (Rule::NotBefore, "too early", || {
+        with(|w| {
+            let entry = w.release.generations.get_mut(&"front-desk".parse().unwrap()).unwrap();
+            entry.not_before = time("2026-11-24T02:00:00Z");
+        })
+    }),
+    (Rule::Resumed, "an altered release on the appliance's own disk", || {
+        let world = World::new();
+        resume(&world.release.canonical(), &world.floor, &world.identity).unwrap_err()
+    }),
+    (Rule::Resumed, "a release from nowhere", || {
+        let mut world = World::new();
+        world.floor.release = None;
+        resume(&world.release.canonical(), &world.floor, &world.identity).unwrap_err()
+    }),
+    (Rule::Size, "an endless file on the appliance's own disk", || {
+        let world = World::new();
+        resume(&vec![0; MAX_DOCUMENT + 1], &world.floor, &world.identity).unwrap_err()
+    }),
+];
+
+#[test]
+fn every_attack_is_stopped_by_its_own_rule() {
+    for (rule, name, attack) in ATTACKS {
+        let refusal = attack();
+        assert_eq!(refusal.rule(), *rule, "{name}: {refusal}");
+        let message = refusal.to_string();
+        assert_one_line(&message);
+        assert!(message.starts_with(&format!("rule {rule}: ")), "{message}");
+        assert!(message.contains("expected"), "{message}");
+    }
+}
+
+#[test]
+fn every_rule_is_attacked() {
+    let attacked: BTreeSet<Rule> = ATTACKS.iter().map(|(rule, ..)| *rule).collect();
+    let all: BTreeSet<Rule> = Rule::ALL.iter().copied().collect();
+    assert_eq!(attacked, all, "a rule without an attack is a rule nobody has seen work");
+    let names: BTreeSet<&str> = Rule::ALL.iter().map(|rule| rule.name()).collect();
+    assert_eq!(names.len(), Rule::ALL.len(), "two rules have one name");
+}
+
+fn tally(edit: impl FnOnce(&mut TrustRoot), signatures: &[Vec<u8>]) -> Tally {
+    let mut root = root();
+    edit(&mut root);
+    Tally::of_release(&root, &"clinic-001".parse().unwrap(), b"bytes", signatures, time("2026-11-23T12:00:00Z"))
+}
+
+#[test]
+fn every_signature_that_is_not_counted_says_why() {
+    type Why = fn(&Rejection) -> bool;
+    let a = sign(b"bytes", &[RELEASE_A]);
+    let revoked = time("2026-11-01T00:00:00Z");
+    let cases: Vec<(Tally, Why)> = vec![
+        (tally(|_| {}, &[b"x".to_vec()]), |r| matches!(r, Rejection::Unreadable(_))),
+        (tally(|_| {}, &sign(b"bytes", &[STRANGER])), |r| matches!(r, Rejection::UnknownKey(_))),
+        (tally(|_| {}, &sign(b"other", &[RELEASE_A])), |r| matches!(r, Rejection::Unsound { .. })),
+        (tally(|_| {}, &sign(b"bytes", &[RELEASE_A, RELEASE_A])), |r| matches!(r, Rejection::Repeated(_))),
+        (tally(|_| {}, &sign(b"bytes", &[CACHE])), |r| unfit(r, |p| matches!(p, KeyProblem::NotForRole(_)))),
+        (tally(|root| root.keys[2].sites = vec!["abc".parse().unwrap()], &a), |r| {
+            unfit(r, |p| matches!(p, KeyProblem::NotForSite(_)))
+        }),
+        (tally(|root| root.keys[2].valid_from = time("2027-01-01T00:00:00Z"), &a), |r| {
+            unfit(r, |p| matches!(p, KeyProblem::NotYetValid(_)))
+        }),
+        (tally(|root| ends_in_the_past(&mut root.keys[2]), &a), |r| unfit(r, |p| matches!(p, KeyProblem::Expired(_)))),
+        (tally(|root| root.keys[2].revoked_at = Some(revoked), &a), |r| {
+            unfit(r, |p| matches!(p, KeyProblem::Revoked(_)))
+        }),
+    ];
+    for (tally, why) in cases {
+        let [(_, rejection)] = &tally.rejected[..] else { panic!("one rejection: {tally:?}") };
+        assert!(why(rejection), "{rejection:?}");
+        assert_one_line(&tally.to_string());
+    }
+    let many = tally(|_| {}, &vec![b"x".to_vec(); 40]);
+    assert!(many.to_string().ends_with("; and 36 more"), "{many}");
+}
+
+fn unfit(rejection: &Rejection, problem: fn(&KeyProblem) -> bool) -> bool {
+    matches!(rejection, Rejection::Unfit { problem: p, .. } if problem(p))
+}
+
+#[test]
+fn a_good_release_is_accepted_and_says_what_was_not_checked() {
+    let world = World::new();
+    let Accepted { release, entry, digest, signers, log, again, expired, floor } = world.judge().unwrap();
+    assert_eq!(release, world.release);
+    assert_eq!(entry, generation(FRONT_DESK));
+    assert_eq!(digest, Digest::of(&world.release.canonical()));
+    assert_eq!(signers.iter().map(|s| s.name.as_str()).collect::<BTreeSet<_>>().len(), 2);
+    assert_eq!((log, log.to_string().as_str()), (LogInclusion::NotConfigured, "not configured"));
+    assert!(!again && !expired);
+    assert_eq!(floor.release, Some(FloorRelease { epoch: epoch(1), serial: serial(5), digest }));
+    assert_eq!(floor.clock, Some(release.issued_at));
+}
+
+#[test]
+fn the_same_bytes_are_accepted_again_even_expired() {
+    let mut world = World::new();
+    world.floor = world.judge().unwrap().floor;
+    let again = world.judge().unwrap();
+    assert!(again.again && !again.expired);
+    assert_eq!(again.floor, world.floor);
+    world.now = time("2027-06-01T00:00:00Z");
+    let again = world.judge().unwrap();
+    assert!(again.again && again.expired, "it runs on, and the agent can say so loudly");
+}
+
+#[test]
+fn the_running_release_is_read_back_whatever_became_of_its_keys() {
+    let mut world = World::new();
+    world.floor = world.judge().unwrap().floor;
+    let bytes = world.release.canonical();
+    let resumed = resume(&bytes, &world.floor, &world.identity).unwrap();
+    assert_eq!(resumed.entry, generation(FRONT_DESK));
+    world.identity.public_key = public(STRANGER);
+    assert_eq!(resume(&bytes, &world.floor, &world.identity).unwrap_err().rule(), Rule::OwnKey);
+}
+
+#[test]
+fn more_signatures_than_needed_and_bad_ones_among_them_do_no_harm() {
+    let mut world = World::new();
+    world.signers = vec![STRANGER, RELEASE_C, RELEASE_A, CACHE, RELEASE_B, RELEASE_A];
+    assert_eq!(world.judge().unwrap().signers.len(), 3);
+    let bytes = world.release.canonical();
+    let signatures = [vec![b"garbage".to_vec()], sign(&bytes, &[RELEASE_A, RELEASE_C])].concat();
+    world.judge_bytes(&bytes, &signatures).unwrap();
+}
+
+#[test]
+fn no_comment_decides_anything() {
+    let world = World::new();
+    let bytes = world.release.canonical();
+    let lie = |who| secret(who).sign(&bytes, "site=clinic-777 epoch=9 serial=9", "not what it says").unwrap();
+    let signatures = [RELEASE_A, RELEASE_B].map(|who| lie(who).to_string().into_bytes());
+    world.judge_bytes(&bytes, &signatures).unwrap();
+}
+
+#[test]
+fn canonical_form_is_not_asked_for() {
+    let world = World::new();
+    let pretty = serde_json::to_vec_pretty(&world.release).unwrap();
+    let accepted = world.judge_bytes(&pretty, &sign(&pretty, &[RELEASE_A, RELEASE_B])).unwrap();
+    assert_eq!(accepted.digest, Digest::of(&pretty), "the digest is that of the exact bytes");
+}
+
+#[test]
+fn a_lagging_clock_does_not_hold_up_what_was_signed_in_its_future() {
+    let mut world = World::new();
+    world.now = time("2026-11-20T07:59:58Z");
+    let accepted = world.judge().unwrap();
+    assert_eq!(accepted.floor.instant(world.now), world.release.issued_at, "the clock floor rose to the signed time");
+}
+
+#[test]
+fn a_new_epoch_recovers_from_a_run_up_serial() {
+    let mut world = World::new();
+    let top = FloorRelease { epoch: epoch(1), serial: serial(1 << 53), digest: Digest::of(b"top") };
+    world.floor.release = Some(top);
+    second(&mut world, |next| next.epoch = epoch(2));
+    (world.release.epoch, world.release.serial, world.release.trust_version) = (epoch(2), serial(1), version(2));
+    let floor = world.judge().unwrap().floor;
+    assert_eq!((floor.trust.version, floor.trust.digest), (version(2), world.chain.newest_digest()));
+    world.floor = floor;
+    // Made under the older root but in the new epoch: "not above" the newest is enough.
+    (world.release.serial, world.release.trust_version) = (serial(2), version(1));
+    world.judge().unwrap();
+}
+
+#[test]
+fn an_older_chain_lowers_no_floor() {
+    let mut world = World::new();
+    let older = world.chain.clone();
+    second(&mut world, |_| {});
+    let floor = world.floor.clone().with_trust(&world.chain);
+    assert_eq!(floor.trust.version, version(2));
+    assert_eq!(floor.clone().with_trust(&older), floor);
+    let later = floor.with_signed_time(time("2026-11-20T08:00:00Z"));
+    assert_eq!(later.clone().with_signed_time(time("2026-11-19T08:00:00Z")), later);
+}
+
+#[test]
+fn a_newer_image_may_begin_above_the_floors_root() {
+    let mut world = World::new();
+    let mut newer = root();
+    newer.version = version(3);
+    world.chain = chain(&newer);
+    assert_eq!(world.judge().unwrap().floor.trust.version, version(3));
+}
+
+#[test]
+fn documents_are_those_that_the_entry_names() {
+    let entry = generation(FRONT_DESK);
+    entry.check_documents(POLICY, Some(CLOSURE)).unwrap();
+    let mut altered = POLICY.to_vec();
+    altered[3] ^= 1;
+    let without = writ_trust::release::Generation { closure: None, ..entry.clone() };
+    without.check_documents(POLICY, None).unwrap();
+    let huge = vec![0; MAX_DOCUMENT + 1];
+    type Expected = fn(&NamedDocumentError) -> bool;
+    let cases: [(Result<(), NamedDocumentError>, Expected); 7] = [
+        (entry.check_documents(&altered, Some(CLOSURE)), |e| {
+            matches!(e, NamedDocumentError::Digest { document: "policy", .. })
+        }),
+        (entry.check_documents(b"", Some(CLOSURE)), |e| {
+            matches!(e, NamedDocumentError::Size { document: "policy", .. })
+        }),
+        (entry.check_documents(POLICY, Some(POLICY)), |e| {
+            matches!(e, NamedDocumentError::Size { document: "closure", .. })
+        }),
+        (entry.check_documents(&huge, Some(CLOSURE)), |e| matches!(e, NamedDocumentError::TooLarge { .. })),
+        (entry.check_documents(POLICY, Some(&CLOSURE.to_ascii_uppercase())), |e| {
+            matches!(e, NamedDocumentError::Digest { document: "closure", .. })
+        }),
+        (entry.check_documents(POLICY, None), |e| matches!(e, NamedDocumentError::Closure { found: "none", .. })),
+        (without.check_documents(POLICY, Some(CLOSURE)), |e| {
+            matches!(e, NamedDocumentError::Closure { found: "one", .. })
+        }),
+    ];
+    for (result, expected) in cases {
+        let error = result.unwrap_err();
+        assert!(expected(&error), "{error:?}");
+        assert_one_line(&error.to_string());
+    }
+}

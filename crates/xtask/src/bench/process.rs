@@ -1,0 +1,59 @@
+//! CPU time and memory of a process, from /proc.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+/// CPU time of all threads of a process so far, in milliseconds.
+pub fn cpu_ms(pid: u32) -> Result<f64> {
+    let mut nanoseconds = 0_u64;
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let text = fs::read_to_string(task?.path().join("schedstat"))?;
+        nanoseconds += text.split_whitespace().next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
+    }
+    #[allow(clippy::cast_precision_loss)]
+    Ok(nanoseconds as f64 / 1e6)
+}
+
+/// Proportional set size of a process, in MB.
+pub fn pss_mb(pid: u32) -> Result<f64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    let line = text.lines().find(|l| l.starts_with("Pss:")).context("no Pss line")?;
+    let kilobytes: f64 = line.split_whitespace().nth(1).context("no figure")?.parse()?;
+    Ok(kilobytes / 1024.0)
+}
+
+/// What one run of a program took.
+pub struct Cost {
+    /// Wall time in milliseconds.
+    pub wall_ms: f64,
+    /// CPU time in milliseconds, children included.
+    pub cpu_ms: f64,
+    /// Largest resident set in MB.
+    pub peak_mb: f64,
+}
+
+/// Runs a program to its end and measures it, with what it waited for.
+pub fn cost(command: &mut Command) -> Result<Cost> {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let start = Instant::now();
+    let child = command.spawn().with_context(|| format!("cannot run {}", writ_scenarios::run::line(command)))?;
+    let pid = libc::pid_t::try_from(child.id())?;
+    let mut status = 0;
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: `pid` is our own child that nobody else waits for; both pointers are valid for the call. The standard
+    // library's wait gives no resource usage.
+    let waited = unsafe { libc::wait4(pid, &raw mut status, 0, usage.as_mut_ptr()) };
+    if waited != pid {
+        bail!("cannot wait for {}", writ_scenarios::run::line(command));
+    }
+    let wall_ms = start.elapsed().as_secs_f64() * 1e3;
+    // SAFETY: wait4 filled it, and all zeroes would be valid too.
+    let usage = unsafe { usage.assume_init() };
+    #[allow(clippy::cast_precision_loss)]
+    let ms = |t: libc::timeval| t.tv_sec as f64 * 1e3 + t.tv_usec as f64 / 1e3;
+    #[allow(clippy::cast_precision_loss)]
+    Ok(Cost { wall_ms, cpu_ms: ms(usage.ru_utime) + ms(usage.ru_stime), peak_mb: usage.ru_maxrss as f64 / 1024.0 })
+}

@@ -1,0 +1,63 @@
+//! The auditor's part: gather, verify, doubt, compare, report.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use writ_scenarios::run;
+use writ_scenarios::workshop::{SITE, Workshop, copy};
+
+use super::screen::{quote, say};
+
+/// Verifies everything, shows that one flipped byte is found, and writes the report; returns its path.
+pub fn verify_and_report(desk: &Workshop, outboxes: &[PathBuf], scratch: &Path) -> Result<PathBuf> {
+    let audit = desk.dir.join("audit");
+    desk.collect(outboxes, &audit)?;
+    let mut verify = desk.writ(["audit", "verify", "audit", "--trust", "releases/trust/1.json"]);
+    quote(&run::checked(&mut verify)?);
+
+    let copied = scratch.join("audit");
+    copy(&audit, &copied)?;
+    let file = flip_a_byte(&copied)?;
+    say(&format!("one byte of {} flipped in a copy:", file.file_name().unwrap_or_default().to_string_lossy()));
+    let mut verify = desk.writ(["audit", "verify"]);
+    let output = run::any(verify.arg(&copied).args(["--trust", "releases/trust/1.json"]))?;
+    let text = run::both(&output);
+    quote(&text);
+    let id = file.file_stem().unwrap_or_default().to_string_lossy();
+    if output.status.code() != Some(1) || !text.contains(&*id) {
+        bail!("`writ audit verify` should have ended with 1 and named {id}");
+    }
+
+    let report = desk.dir.join("report.html");
+    let mut compare = desk.writ(["audit", "compare", "audit", "--trust", "releases/trust/1.json", "--site", SITE]);
+    let output = run::any(compare.arg("--html").arg(&report))?;
+    quote(&run::both(&output));
+    if !matches!(output.status.code(), Some(0 | 1)) || !report.is_file() {
+        bail!("`writ audit compare` could not write the report");
+    }
+    Ok(report)
+}
+
+/// Flips one bit in the middle of the evidence; returns the file.
+fn flip_a_byte(audit: &Path) -> Result<PathBuf> {
+    let mut bundles = Vec::new();
+    let mut folders = vec![audit.join("evidence")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "json") {
+                bundles.push(path);
+            }
+        }
+    }
+    bundles.sort();
+    let file = bundles.get(bundles.len() / 2).context("there is no evidence")?.clone();
+    let mut bytes = fs::read(&file)?;
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&file, bytes)?;
+    Ok(file)
+}

@@ -1,0 +1,101 @@
+//! `cargo xtask lint`: what can be said of the sources without running them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use writ_scenarios::run;
+
+use crate::phase::{cargo, phase, root, show, tracked_files};
+use crate::setup;
+
+/// Formatting, clippy, documentation, every .nix file, links and house rules.
+pub fn run() -> Result<()> {
+    setup::ensure(setup::LINT)?;
+    phase("format", || show(cargo().args(["fmt", "--all", "--check"])))?;
+    phase("clippy", || {
+        show(cargo().args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))
+    })?;
+    phase("documentation", || {
+        show(cargo().args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))
+    })?;
+    let files = tracked_files()?;
+    phase("nix files parse", || nix_files_parse(&files))?;
+    phase("links", || links_lead_somewhere(&files))?;
+    phase("house rules", || house_rules(&files))
+}
+
+fn nix_files_parse(files: &[PathBuf]) -> Result<()> {
+    let nix: Vec<&PathBuf> = files.iter().filter(|f| f.extension().is_some_and(|e| e == "nix")).collect();
+    for chunk in nix.chunks(50) {
+        let mut command = Command::new("nix-instantiate");
+        command.current_dir(root()).arg("--parse").args(chunk);
+        run::checked(&mut command)?;
+    }
+    Ok(())
+}
+
+/// Relative links in Markdown must lead to a file of the repository.
+fn links_lead_somewhere(files: &[PathBuf]) -> Result<()> {
+    let mut broken = Vec::new();
+    for file in files.iter().filter(|f| f.extension().is_some_and(|e| e == "md")) {
+        let text = fs::read_to_string(root().join(file)).with_context(|| file.display().to_string())?;
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = target.split('#').next().unwrap_or_default();
+            if path.is_empty() || path.contains("://") || path.starts_with("mailto:") {
+                continue;
+            }
+            if !root().join(file.parent().unwrap_or(Path::new(""))).join(path).exists() {
+                broken.push(format!("{}: {target}", file.display()));
+            }
+        }
+    }
+    if broken.is_empty() { Ok(()) } else { bail!("links that lead nowhere:\n  {}", broken.join("\n  ")) }
+}
+
+/// Crates that do no I/O and the crates that would let them.
+const PURE: [&str; 3] = ["trust", "policy", "evidence"];
+const IMPURE: [&str; 9] =
+    ["tokio", "reqwest", "hyper", "axum", "rusqlite", "zbus", "rustix", "getrandom", "writ-durable"];
+/// Crates side by side, which never import one another.
+const SIDE_BY_SIDE: [&str; 2] = ["agent", "audit"];
+
+fn house_rules(files: &[PathBuf]) -> Result<()> {
+    let mut broken = Vec::new();
+    let manifest = |name: &str| fs::read_to_string(root().join("crates").join(name).join("Cargo.toml"));
+    let imports = |text: &str, other: &str| {
+        let normal = text.split("[dev-dependencies]").next().unwrap_or_default();
+        normal.lines().any(|l| l.split(['.', ' ', '=']).next() == Some(other))
+    };
+    for name in PURE {
+        let text = manifest(name)?;
+        broken.extend(
+            IMPURE.iter().filter(|c| imports(&text, c)).map(|c| format!("crates/{name} is pure but imports {c}")),
+        );
+        for file in files.iter().filter(|f| f.starts_with(format!("crates/{name}/src"))) {
+            let text = fs::read_to_string(root().join(file))?;
+            let product = text.split("#[cfg(test)]").next().unwrap_or_default();
+            for word in
+                ["std::fs", "std::net", "SystemTime::now", "Instant::now", "std::env", "std::process", "std::thread"]
+            {
+                if product.contains(word) {
+                    broken.push(format!("{} is in a pure crate but uses {word}", file.display()));
+                }
+            }
+        }
+    }
+    for (a, b) in [(SIDE_BY_SIDE[0], SIDE_BY_SIDE[1]), (SIDE_BY_SIDE[1], SIDE_BY_SIDE[0])] {
+        if imports(&manifest(a)?, &format!("writ-{b}")) {
+            broken.push(format!("crates/{a} imports crates/{b}: what both need lives below them"));
+        }
+    }
+    for file in files.iter().filter(|f| f.extension().is_some_and(|e| e == "rs")) {
+        let text = fs::read_to_string(root().join(file))?;
+        let lines = text.lines().count();
+        if lines > 900 {
+            broken.push(format!("{} has {lines} lines: something in it wants its own file", file.display()));
+        }
+    }
+    if broken.is_empty() { Ok(()) } else { bail!("{}", broken.join("\n")) }
+}

@@ -1,0 +1,49 @@
+//! The project's own tasks: `cargo xtask demo | test | bench | lint`.
+
+mod bench;
+mod demo;
+mod lint;
+mod peers;
+mod phase;
+mod setup;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The tasks of this repository. Each sets up what it needs; as root on Debian it installs missing packages and says so.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// One clinic on one machine: from Nix to a healed appliance and an audit report, in about a minute.
+    Demo(demo::Arguments),
+    /// Everything that must pass: lint, unit, property and end-to-end tests. Ends with the counts.
+    Test(test::Arguments),
+    /// Prints figures, each as a ratio beside a peer measured in the same run.
+    Bench(bench::Arguments),
+    /// Formatting, clippy, every .nix file, documentation, links. Part of `test`.
+    Lint,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().task {
+        Task::Demo(arguments) => demo::run(&arguments),
+        Task::Test(arguments) => test::run(&arguments),
+        Task::Bench(arguments) => bench::run(&arguments),
+        Task::Lint => lint::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The tools of this machine that the tasks drive, and the Debian packages they come in.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+use writ_scenarios::container::is_root;
+use writ_scenarios::run::find_tool;
+
+use crate::phase::show;
+
+/// Tool and Debian package.
+type Need = (&'static str, &'static str);
+
+/// What lint needs.
+pub const LINT: &[Need] = &[("nix-instantiate", "nix-bin"), ("git", "git")];
+
+/// What the demo needs where it has no containers.
+pub const PROCESSES: &[Need] =
+    &[("nix-instantiate", "nix-bin"), ("git", "git"), ("minisign", "minisign"), ("openssl", "openssl")];
+
+/// What the demo needs where it has containers, and the tests.
+pub const ALL: &[Need] = &[
+    ("nix-instantiate", "nix-bin"),
+    ("git", "git"),
+    ("busybox", "busybox-static"),
+    ("systemd-nspawn", "systemd-container"),
+    ("dbus-daemon", "dbus"),
+    ("nsenter", "util-linux"),
+    ("nft", "nftables"),
+    ("ip", "iproute2"),
+    ("minisign", "minisign"),
+    ("openssl", "openssl"),
+    ("strace", "strace"),
+];
+
+/// Whether missing packages can be installed here.
+pub fn can_install() -> bool {
+    is_root() && find_tool("apt-get").is_some()
+}
+
+/// Installs what is missing when that is possible (Debian, root), and otherwise says what is missing and how to get it.
+pub fn ensure(needs: &[Need]) -> Result<()> {
+    let missing: Vec<&Need> = needs.iter().filter(|(tool, _)| !present(tool)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut packages: Vec<&str> = missing.iter().map(|(_, package)| *package).collect();
+    packages.dedup();
+    if find_tool("apt-get").is_none() {
+        let tools: Vec<&str> = missing.iter().map(|(tool, _)| *tool).collect();
+        bail!(
+            "missing tools: {}. Provide them, on NixOS for instance with `nix develop` or `nix-shell -p`",
+            tools.join(", ")
+        );
+    }
+    if !is_root() {
+        bail!("missing Debian packages. Install them with: sudo apt-get install {}", packages.join(" "));
+    }
+    eprintln!("── installing Debian packages: {}", packages.join(" "));
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.args(["-qq", "-o", "Dpkg::Use-Pty=0"]).args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+        // Nothing that is installed for the tests may start serving on this machine.
+        command.env("RUNLEVEL", "1").stdout(std::process::Stdio::null());
+        command
+    };
+    show(&mut apt(&["update"]))?;
+    show(apt(&["install", "-y", "--no-install-recommends"]).args(&packages))?;
+    match missing.iter().find(|(tool, _)| !present(tool)) {
+        Some((tool, package)) => bail!("{package} is installed, yet `{tool}` is not on PATH"),
+        None => Ok(()),
+    }
+}
+
+/// Debian keeps administrators' tools in /usr/sbin, which is not on everybody's PATH.
+fn present(tool: &str) -> bool {
+    find_tool(tool).is_some() || ["/usr/sbin", "/sbin"].iter().any(|dir| std::path::Path::new(dir).join(tool).is_file())
+}

@@ -33,6 +33,7 @@ in
     title = "The login banner says what this computer is for";
     probe.file = { path = "/etc/issue.net"; };
     expect = {
+      exists.eq = true;
       sha256.eq = writ.digest texts.banner;
       mode.eq = "0644";
     };

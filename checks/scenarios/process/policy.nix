@@ -19,7 +19,7 @@ writ.appliance {
   checks."ehr.connector-config" = writ.check {
     title = "The connector's configuration is the released one, closed to others";
     probe.file = { path = "${folder}/connector.conf"; };
-    expect = { mode.eq = "0640"; sha256.eq = writ.digest connectorConf; };
+    expect = { exists.eq = true; mode.eq = "0640"; sha256.eq = writ.digest connectorConf; };
     every = "1m";
     severity = "high";
     controls = [ "164.312(a)(1)" "164.312(c)(1)" ];
@@ -28,7 +28,7 @@ writ.appliance {
   checks."demo.banner" = writ.check {
     title = "The login banner is the released one";
     probe.file = { path = "${folder}/issue.net"; };
-    expect.sha256.eq = writ.digest banner;
+    expect = { exists.eq = true; sha256.eq = writ.digest banner; };
     every = "1m";
     severity = "low";
     controls = [ "164.310(b)" ];

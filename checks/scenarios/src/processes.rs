@@ -36,8 +36,11 @@ pub fn prepare(desk: &Workshop, folder: &Path) -> Result<()> {
     fill("policy.nix", host.join("policy.nix"))?;
     fs::remove_dir_all(flake.join("rules"))?;
     fill("rules.nix", flake.join("rules/demo.nix"))?;
-    fill("runbooks.nix", flake.join("rules/runbooks.nix"))?;
-    fs::write(flake.join("rules/default.nix"), "{ families.demo = ./demo.nix; runbooks = [ ./runbooks.nix ]; }\n")?;
+    fill("runbooks.nix", flake.join("rules/runbooks/demo.nix"))?;
+    fs::write(
+        flake.join("rules/default.nix"),
+        "{ families.demo = ./demo.nix; runbooks = [ ./runbooks/demo.nix ]; }\n",
+    )?;
     let site = flake.join("hosts").join(SITE).join("site.nix");
     without_rules(&site)?;
     without_rules(&flake.join("hosts").join(SITE).join("back-office/policy.nix"))

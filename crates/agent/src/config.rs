@@ -166,7 +166,8 @@ mod tests {
         Config::read(file.path()).map_err(|e| e.to_string())
     }
 
-    const LEAST: &str = "site = \"clinic-001\"\nappliance = \"front-desk\"\nreleases = \"/r\"\ntrust = \"/t\"\nkey = \"/k\"\n";
+    const LEAST: &str =
+        "site = \"clinic-001\"\nappliance = \"front-desk\"\nreleases = \"/r\"\ntrust = \"/t\"\nkey = \"/k\"\n";
 
     #[test]
     fn the_least_configuration_has_sane_defaults() {

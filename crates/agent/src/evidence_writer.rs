@@ -3,8 +3,9 @@
 //! A bundle's file appears in the outbox only after the state that holds the same bundle is durable. Otherwise a power cut
 //! could leave a bundle that the restarted enforcer does not know, and the next one would reuse its number.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -17,12 +18,14 @@ use writ_trust::minisign::{PublicKey, SecretKey};
 use writ_trust::time::Time;
 
 use crate::crash_point;
-use crate::enforce::state::{FILE, Pending, State};
+use crate::enforce::state::{FILE, Pending, Standing, State};
 
 /// How many sealed bundles may wait in memory when the disk takes none.
 pub const MOST_WAITING: usize = 1_000;
 /// Above this many, only what opens or closes an incident is sealed.
 pub const MANY_WAITING: usize = 200;
+/// How many bundles stay in the tail at most before the outbox is fsynced without waiting for a quiet moment.
+const MOST_UNSETTLED: usize = 64;
 /// How often a full disk is complained about.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 /// How long after a failed write the next one is tried without cause.
@@ -72,14 +75,43 @@ impl Writer {
         let bundle = String::from_utf8(sealed.bytes).expect("canonical JSON is UTF-8");
         info!(bundle = %sealed.bundle_id, kind = %sealed.bundle.kind, "sealed");
         state.chain = sealed.next;
-        state.tail.push_back(Pending { name, bundle, signature: sealed.signature_text });
+        let signature = sealed.signature_text;
+        state.tail.push_back(Pending { name, bundle, signature, standing: Standing::Sealed });
         Ok(sealed.bundle_id)
     }
 
-    /// Makes a state and its tail durable, then puts the tail into the outbox. What the disk does not take stays in the
-    /// tail, is complained about, and is tried again by the next call. False when something is left.
+    /// Makes a state durable with all bundles in its tail, then puts these into the outbox for others to see. What the
+    /// disk does not take stays in the tail, is complained about, and is tried again by the next call. False when
+    /// something is left.
+    ///
+    /// The outbox is not fsynced here: the bundles are already safe in the state. [`Writer::settle`] does that when there
+    /// is time, and only then do they leave the tail.
     pub fn commit(&mut self, state: &mut State) -> bool {
-        match self.try_commit(state) {
+        let mut done = self.persist(state).and_then(|()| self.place(state));
+        if done.is_ok() && state.tail.len() >= MOST_UNSETTLED {
+            done = self.try_settle(state);
+        }
+        self.judge(done, state.waiting())
+    }
+
+    /// The first half of [`Writer::commit`]: durable, but not yet for others to see. For when something has to be done
+    /// at once.
+    pub fn commit_silently(&mut self, state: &mut State) -> bool {
+        let done = self.persist(state);
+        self.judge(done, state.waiting())
+    }
+
+    /// Fsyncs what was put into the outbox, and takes it out of the tail.
+    pub fn settle(&mut self, state: &mut State) -> bool {
+        match self.try_settle(state) {
+            // That says nothing of whether the state can be written.
+            Ok(()) => true,
+            failed => self.judge(failed, state.waiting()),
+        }
+    }
+
+    fn judge(&mut self, done: Result<(), (&'static str, io::Error)>, waiting: usize) -> bool {
+        match done {
             Ok(()) => {
                 if let Some(trouble) = self.trouble.take() {
                     info!(after_s = trouble.since.elapsed().as_secs(), "the disk takes writes again; nothing was lost");
@@ -87,43 +119,65 @@ impl Writer {
                 true
             }
             Err((what, e)) => {
-                self.complain(what, &e, state.tail.len());
+                self.complain(what, &e, waiting);
                 false
             }
         }
     }
 
-    fn try_commit(&self, state: &mut State) -> Result<(), (&'static str, io::Error)> {
+    fn persist(&self, state: &mut State) -> Result<(), (&'static str, io::Error)> {
         crash_point!("before the state is written");
         writ_durable::replace(&self.state_path, &state.to_bytes(), 0o600).map_err(|e| ("state", e))?;
+        for pending in state.tail.iter_mut().filter(|p| p.standing == Standing::Sealed) {
+            pending.standing = Standing::Committed;
+        }
         crash_point!("state written, bundles not in the outbox");
-        while let Some(pending) = state.tail.front() {
-            self.deliver(pending).map_err(|e| ("outbox", e))?;
-            state.tail.pop_front();
+        Ok(())
+    }
+
+    /// Puts what is committed into the outbox, each signature first: who sees a bundle there finds its signature.
+    fn place(&self, state: &mut State) -> Result<(), (&'static str, io::Error)> {
+        for pending in state.tail.iter_mut().filter(|p| p.standing == Standing::Committed) {
+            self.put(&signature_name(&pending.name), pending.signature.as_bytes()).map_err(|e| ("outbox", e))?;
+            crash_point!("signature in the outbox, bundle not yet");
+            self.put(&pending.name, pending.bundle.as_bytes()).map_err(|e| ("outbox", e))?;
+            pending.standing = Standing::Placed;
             crash_point!("bundle in the outbox, still in the state");
         }
         Ok(())
     }
 
-    /// Puts one bundle into the outbox, its signature first: who sees a bundle there finds its signature beside it.
-    fn deliver(&self, pending: &Pending) -> io::Result<()> {
-        self.put(&format!("{}.minisig", pending.name), pending.signature.as_bytes())?;
-        crash_point!("signature in the outbox, bundle not yet");
-        self.put(&pending.name, pending.bundle.as_bytes())
-    }
-
-    fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let path = self.outbox.join(name);
-        if writ_durable::create(&path, bytes, 0o640)? {
+    fn try_settle(&self, state: &mut State) -> Result<(), (&'static str, io::Error)> {
+        if !state.tail.iter().any(|pending| pending.standing == Standing::Placed) {
             return Ok(());
         }
-        match writ_durable::read_bounded(&path, bytes.len()) {
-            Ok(found) if found == bytes => writ_durable::sync_directory(&self.outbox),
-            _ => {
-                error!(file = %path.display(), "stood in the outbox with other bytes, replaced by what was sealed");
-                writ_durable::replace(&path, bytes, 0o640)
+        for pending in state.tail.iter_mut().filter(|p| p.standing == Standing::Placed) {
+            for name in [signature_name(&pending.name), pending.name.clone()] {
+                match File::open(self.outbox.join(name)).and_then(|file| file.sync_all()) {
+                    // Somebody took it away before it was safe there: it is put there again.
+                    Err(e) if e.kind() == io::ErrorKind::NotFound => pending.standing = Standing::Committed,
+                    other => other.map_err(|e| ("outbox", e))?,
+                }
             }
         }
+        writ_durable::sync_directory(&self.outbox).map_err(|e| ("outbox", e))?;
+        state.tail.retain(|pending| pending.standing != Standing::Placed);
+        crash_point!("outbox settled, tail still in the stored state");
+        Ok(())
+    }
+
+    /// Writes a file of the outbox whole. After a power cut the state puts it there again, so it may stand there already.
+    fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let temporary = self.outbox.join(format!(".{name}{}", writ_durable::TEMPORARY_SUFFIX));
+        let write = || -> io::Result<()> {
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(true).mode(0o640);
+            options.open(&temporary)?.write_all(bytes)?;
+            fs::rename(&temporary, self.outbox.join(name))
+        };
+        write().inspect_err(|_| {
+            let _ = fs::remove_file(&temporary);
+        })
     }
 
     fn complain(&mut self, what: &'static str, e: &io::Error, waiting: usize) {
@@ -148,6 +202,10 @@ impl Writer {
     }
 }
 
+fn signature_name(bundle: &str) -> String {
+    format!("{bundle}.minisig")
+}
+
 /// Where the chain of a key stands by what is in its outbox: for a state that was lost. The last authentic bundle counts;
 /// none when there is no bundle at all.
 pub fn chain_in_outbox(outbox: &Path, key: &SecretKey, site: &SiteId, appliance: &ApplianceId) -> Option<ChainState> {
@@ -161,7 +219,7 @@ pub fn chain_in_outbox(outbox: &Path, key: &SecretKey, site: &SiteId, appliance:
     let speaker = Speaker { site, appliance, public_key: &public_key };
     names.iter().rev().find_map(|(_, name)| {
         let bytes = writ_durable::read_bounded(&outbox.join(name), writ_evidence::bundle::MAX_BUNDLE).ok()?;
-        let signature = writ_durable::read_bounded(&outbox.join(format!("{name}.minisig")), MAX_SIGNATURE).ok()?;
+        let signature = writ_durable::read_bounded(&outbox.join(signature_name(name)), MAX_SIGNATURE).ok()?;
         chain::authenticate(&bytes, &signature, &speaker).ok().map(|authentic| chain::resume(&authentic))
     })
 }

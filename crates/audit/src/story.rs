@@ -48,8 +48,19 @@ fn opened(bundle: &Bundle, incident: &Incident) -> Vec<String> {
     told
 }
 
+/// What ended an incident, for those who have just read what began it.
+pub fn tell_end(bundle: &Bundle) -> Vec<String> {
+    tell(bundle).into_iter().skip(1).collect()
+}
+
 fn closed(bundle: &Bundle, incident: &Incident, execution: &Execution) -> Vec<String> {
-    let mut told = Vec::new();
+    let mut told = vec![format!(
+        "The check {} had failed on {} at {} (severity {}).",
+        incident.check,
+        incident.hostname,
+        when(incident.detected_at),
+        incident.severity
+    )];
     for up in &execution.escalations {
         let told_to = if up.notified.is_empty() {
             "nobody could be told".to_owned()

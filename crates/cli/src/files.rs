@@ -3,11 +3,20 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use writ_agent::enforce::hostile;
+
 use crate::failure::{Failure, Outcome};
 
 /// Reads a file of at most `limit` bytes; `what` names its role in the error.
 pub fn read(path: &Path, limit: usize, what: &str) -> Outcome<Vec<u8>> {
     writ_durable::read_bounded(path, limit)
+        .map_err(|e| Failure::could_not(format!("cannot read {what}")).at(path.display()).because(e))
+}
+
+/// As [`read`], of a file in a folder that somebody else may write to: what is a link, a pipe or a device is refused, as
+/// appliances refuse it, never followed or waited for.
+pub fn read_shared(path: &Path, limit: usize, what: &str) -> Outcome<Vec<u8>> {
+    hostile::read(path, limit)
         .map_err(|e| Failure::could_not(format!("cannot read {what}")).at(path.display()).because(e))
 }
 

@@ -115,14 +115,14 @@ impl Layout {
 
     /// Reads one document of at most the size that documents have.
     pub fn read_document(&self, digest: &Digest, what: &str) -> Outcome<Vec<u8>> {
-        files::read(&self.document(digest), MAX_DOCUMENT, what)
+        files::read_shared(&self.document(digest), MAX_DOCUMENT, what)
     }
 }
 
 impl ReleaseFiles {
     /// Reads a `release.json` and the signatures beside it.
     pub fn read(path: &Path) -> Outcome<Self> {
-        let bytes = files::read(path, MAX_DOCUMENT, "the release")?;
+        let bytes = files::read_shared(path, MAX_DOCUMENT, "the release")?;
         Ok(Self { path: path.to_owned(), bytes, signatures: signatures::of(path)? })
     }
 

@@ -50,7 +50,11 @@ fn line(change: &Change) -> String {
 /// What an added or removed value is, in brief: its title, or itself when it is small.
 fn detail(value: &Json) -> String {
     match value {
-        Json::Object(item) => item.get("title").and_then(Json::as_str).map(|t| format!(" ({})", writ_trust::text::one_line(t))).unwrap_or_default(),
+        Json::Object(item) => item
+            .get("title")
+            .and_then(Json::as_str)
+            .map(|t| format!(" ({})", writ_trust::text::one_line(t)))
+            .unwrap_or_default(),
         other => format!(" ({})", shown(other)),
     }
 }

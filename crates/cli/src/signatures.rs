@@ -40,7 +40,7 @@ pub fn of(document: &Path) -> Outcome<Vec<SignatureFile>> {
                 .at(document.display())
                 .next("remove those that are not needed"));
         }
-        let bytes = files::read(&path, MAX_SIGNATURE, "a signature file")?;
+        let bytes = files::read_shared(&path, MAX_SIGNATURE, "a signature file")?;
         if !found.iter().any(|other| other.bytes == bytes) {
             found.push(SignatureFile { path, bytes });
         }

@@ -26,6 +26,9 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 }
 
 /// Writes a file durably unless it stands there already; `Ok(false)` when it does, whatever it holds.
+///
+/// Either way the name survives a power cut from here on, also when an earlier writer was killed before it had made sure
+/// of that. Two writers of the same path must be kept apart by the caller.
 pub fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<bool> {
     let temporary = temporary_name(path)?;
     let linked = write_new(&temporary, bytes, mode).and_then(|()| match fs::hard_link(&temporary, path) {
@@ -34,7 +37,7 @@ pub fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<bool> {
         Err(e) => Err(e),
     });
     let _ = fs::remove_file(&temporary);
-    if linked.as_ref().is_ok_and(|made| *made) {
+    if linked.is_ok() {
         sync_directory(parent(path))?;
     }
     linked

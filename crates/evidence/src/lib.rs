@@ -2,7 +2,7 @@
 //!
 //! A [`Bundle`] is one signed statement about one moment. Bundles of one appliance key form a chain: each carries its
 //! sequence number and the digest of the bundle before it, so that a missing, altered or reordered one is seen by anyone
-//! who holds the public key. [`chain::seal`] makes bytes and signature out of a [`Draft`]; [`chain::verify`] is the only
+//! who holds the public key. [`chain::seal`] makes bytes and signature out of a [`Draft`]; [`chain::authenticate`] is the only
 //! way back, one error per way to fail. Free text passes through [`scrub`] on the way in, identifying values leave only
 //! as keyed hashes ([`identifier`]).
 //!

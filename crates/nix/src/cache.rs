@@ -12,6 +12,7 @@ use nix_narinfo::{Compression, NarInfo, TrustedPublicKey};
 use rustix::fs::{FileType, Mode, OFlags};
 use writ_policy::closure::StorePath;
 use writ_trust::digest::Digest;
+use writ_trust::text::one_line;
 
 /// The largest narinfo, in bytes.
 const MAX_NARINFO: u64 = 1024 * 1024;
@@ -125,7 +126,7 @@ impl Entry {
         let mut bytes = Vec::new();
         let unreadable = |source| EntryError::Unreadable { file: file.clone(), source };
         open(&file)?.take(MAX_NARINFO + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        let malformed = |reason: String| EntryError::Malformed { file: file.clone(), reason };
+        let malformed = |reason: String| EntryError::Malformed { file: file.clone(), reason: one_line(reason) };
         if bytes.len() as u64 > MAX_NARINFO {
             return Err(malformed(format!("larger than {MAX_NARINFO} bytes")));
         }
@@ -170,7 +171,7 @@ impl Entry {
         signed_by.truncate(5);
         let signed_by = match signed_by.is_empty() {
             true => "nobody signed it".to_owned(),
-            false => format!("its signatures claim to be by {}", signed_by.join(", ")),
+            false => format!("its signatures claim to be by {}", one_line(signed_by.join(", "))),
         };
         Err(EntryError::Unsigned { signed_by })
     }

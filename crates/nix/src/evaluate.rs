@@ -2,21 +2,29 @@
 //!
 //! The protocol is that of `modules/policy/evaluate.nix` in the tree itself: plain `nix-instantiate` on builtins, no
 //! flake, no network. A mistake in the tree is data in the report; only a failure of Nix itself is an error here.
+//! Every run is bounded in time and output. The machine's nix.conf and environment have no say in what a policy means;
+//! naming and building systems follows them, since they say which store is meant, who builds, and who may help.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
 use writ_trust::ids::{ApplianceId, SiteId};
 
+use crate::tool::{self, Nix, NixError};
+
 /// The entry of a tree, relative to its root.
 pub const ENTRY: &str = "modules/policy/evaluate.nix";
-/// How much of Nix's own words an error quotes, in bytes from the end.
-const MAX_STDERR: usize = 16 * 1024;
+/// How long an evaluation may take; the largest trees take seconds.
+const EVALUATION_TIME: Duration = Duration::from_secs(15 * 60);
+/// How long the build of a system may take: it may begin with a compiler.
+const BUILD_TIME: Duration = Duration::from_secs(24 * 3600);
 
 /// A source tree that can be evaluated.
 #[derive(Debug, Clone)]
@@ -140,6 +148,9 @@ pub enum EvaluateError {
         /// The end of what it said.
         stderr: String,
     },
+    /// Nix took too long or wrote too much.
+    #[error(transparent)]
+    Tool(NixError),
     /// What Nix printed is not what `evaluate.nix` should print.
     #[error("the result of the evaluation is not as expected: {0}; are {ENTRY} and this program of one version?")]
     Unexpected(String),
@@ -193,7 +204,12 @@ impl Tree {
              {}.systems",
             self.imported(sites),
         );
-        let json = run("nix-instantiate", ["--eval", "--strict", "--json", "--expr", &expression])?;
+        // Whoever may not open the store can still name the paths of all but systems that the store itself is asked about.
+        let store: &[&str] = if may_use_store() { &[] } else { &["--store", "dummy://"] };
+        let arguments = ["--eval", "--strict", "--json", "--expr", &expression];
+        let mut command = Command::new("nix-instantiate");
+        command.args(store).args(arguments);
+        let json = run("nix-instantiate", command, EVALUATION_TIME)?;
         serde_json::from_slice(&json).map_err(|e| EvaluateError::Unexpected(e.to_string()))
     }
 
@@ -207,7 +223,9 @@ impl Tree {
         );
         let arguments: [&OsStr; 4] = ["--expr".as_ref(), expression.as_ref(), "--out-link".as_ref(), link.as_os_str()];
         let single_user = if is_single_user() { &["--option", "build-users-group", ""][..] } else { &[] };
-        let printed = run("nix-build", arguments.into_iter().chain(single_user.iter().map(OsStr::new)))?;
+        let mut command = Command::new("nix-build");
+        command.args(arguments).args(single_user);
+        let printed = run("nix-build", command, BUILD_TIME)?;
         let printed = String::from_utf8_lossy(&printed);
         printed
             .lines()
@@ -224,15 +242,23 @@ impl Tree {
 
     fn attribute(&self, name: &str, request: &Request, more: &[&str]) -> Result<Vec<u8>, EvaluateError> {
         let (entry, root) = (self.root.join(ENTRY), nix_path(&self.root));
+        // The prefix, or a `=` in the path would be taken for one.
+        let mut only_tree = OsString::from("tree=");
+        only_tree.push(&self.root);
         let (exclude, sites) = (json_text(&request.exclude), json_text(&request.sites));
         let mut arguments: Vec<&OsStr> = Vec::new();
         arguments.extend(["--eval", "--strict", "--json", "--attr", name, "--arg", "root", &root].map(OsStr::new));
         arguments.extend(["--argstr", "exclude", &exclude, "--argstr", "sites", &sites].map(OsStr::new));
         arguments.extend(more.iter().map(OsStr::new));
-        // A policy is evaluated, never built.
-        arguments.extend(["--option", "allow-import-from-derivation", "false"].map(OsStr::new));
+        // A policy is evaluated, never built: no store, no network, and no file from outside of the tree, where a tree by
+        // somebody else could point at secrets.
+        arguments.extend(["--store", "dummy://", "--option", "allow-import-from-derivation", "false"].map(OsStr::new));
+        arguments.extend(["--option", "restrict-eval", "true", "--option", "allowed-uris", "", "-I"].map(OsStr::new));
+        arguments.push(&only_tree);
         arguments.push(entry.as_os_str());
-        run("nix-instantiate", arguments)
+        let mut command = Nix::default().command("nix-instantiate");
+        command.args(arguments);
+        run("nix-instantiate", command, EVALUATION_TIME)
     }
 }
 
@@ -240,6 +266,14 @@ impl Tree {
 fn is_single_user() -> bool {
     let groups = std::fs::read_to_string("/etc/group").unwrap_or_default();
     !groups.lines().any(|line| line.starts_with("nixbld:")) && rustix::process::geteuid().is_root()
+}
+
+/// Whether Nix can open the store: as root, through the daemon, or wherever the environment says that it is.
+fn may_use_store() -> bool {
+    rustix::process::geteuid().is_root()
+        || std::env::var_os("NIX_REMOTE").is_some_and(|remote| !remote.is_empty())
+        || rustix::fs::access("/nix/var/nix/db", rustix::fs::Access::WRITE_OK).is_ok()
+        || UnixStream::connect("/nix/var/nix/daemon-socket/socket").is_ok()
 }
 
 fn json_text(value: &impl serde::Serialize) -> String {
@@ -256,18 +290,14 @@ fn nix_path(path: &Path) -> String {
     format!("/. + {}", nix_string(&path.to_string_lossy()))
 }
 
-fn run<S: AsRef<OsStr>>(
-    program: &'static str,
-    arguments: impl IntoIterator<Item = S>,
-) -> Result<Vec<u8>, EvaluateError> {
-    let output =
-        Command::new(program).args(arguments).output().map_err(|source| EvaluateError::NoNix { program, source })?;
-    if output.status.success() {
-        return Ok(output.stdout);
-    }
-    let start = output.stderr.len().saturating_sub(MAX_STDERR);
-    let stderr = String::from_utf8_lossy(&output.stderr[start..]).trim_end().to_owned();
-    Err(EvaluateError::Nix { program, code: output.status.code(), stderr })
+fn run(program: &'static str, command: Command, limit: Duration) -> Result<Vec<u8>, EvaluateError> {
+    tool::run(program, command, limit).map_err(|error| match error {
+        NixError::Start { source, .. } => EvaluateError::NoNix { program, source },
+        NixError::Failed { status, message, .. } => {
+            EvaluateError::Nix { program, code: status.code(), stderr: message }
+        }
+        other => EvaluateError::Tool(other),
+    })
 }
 
 #[cfg(test)]
@@ -315,6 +345,35 @@ mod tests {
         let systems = &systems[&"clinic-001".parse().unwrap()];
         assert_eq!(systems[&"back-office".parse().unwrap()], None);
         assert_eq!(systems[&"front-desk".parse().unwrap()].as_deref(), Some("/nix/store/x"));
+    }
+
+    #[test]
+    fn a_policy_cannot_read_what_lies_outside_of_its_tree() {
+        let outside = tempfile::NamedTempFile::new().unwrap();
+        fs::write(outside.path(), "secret").unwrap();
+        let reads = format!("{{ root, ... }}: {{ report = builtins.readFile {}; }}", nix_path(outside.path()));
+        let directory = tree(&reads);
+        let error = Tree::open(directory.path()).unwrap().report_json(&Request::default()).unwrap_err();
+        assert!(error.to_string().contains("restricted"), "{error}");
+        let directory = tree("{ root, ... }: { report = builtins.readFile (root + \"/link\"); }");
+        std::os::unix::fs::symlink(outside.path(), directory.path().join("link")).unwrap();
+        let error = Tree::open(directory.path()).unwrap().report_json(&Request::default()).unwrap_err();
+        assert!(error.to_string().contains("restricted"), "{error}");
+    }
+
+    #[test]
+    fn an_evaluation_is_bounded_in_time_and_output() {
+        let mut endless = Nix::default().command("nix-instantiate");
+        endless.args(["--eval", "--store", "dummy://", "--expr", "let f = n: if n < 0 then n else f (n + 1); in f 0"]);
+        let error = run("nix-instantiate", endless, Duration::from_millis(100)).unwrap_err();
+        assert!(matches!(error, EvaluateError::Tool(NixError::TimedOut { .. }) | EvaluateError::Nix { .. }), "{error}");
+        let much = tree(
+            r#"{ root, ... }: {
+              report = builtins.foldl' (text: _: text + text) "sixteen letters." (builtins.genList (n: n) 23);
+            }"#,
+        );
+        let error = Tree::open(much.path()).unwrap().report_json(&Request::default()).unwrap_err();
+        assert!(matches!(error, EvaluateError::Tool(NixError::TooMuch { .. })), "{error}");
     }
 
     #[test]

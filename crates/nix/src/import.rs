@@ -210,9 +210,13 @@ fn missing_paths<'a>(nix: &Nix, closure: &'a Closure) -> Result<BTreeSet<&'a str
     Ok(missing)
 }
 
-/// Hashes a path as it is on the disk: `Ok(Err(hash))` when it is not what the document says.
+/// Hashes a path as it is on the disk: `Ok(Err(hash))` when it is not what the document says; the hash of nothing when the
+/// store believes to have it and it is gone.
 fn on_disk(nix: &Nix, path: &StorePath) -> Result<Result<(), Digest>, ImportError> {
     let real = nix.on_disk(&path.path);
+    if matches!(real.symlink_metadata(), Err(e) if e.kind() == io::ErrorKind::NotFound) {
+        return Ok(Err(Digest::of(b"")));
+    }
     let found = nar::hash_tree(&real).map_err(ImportError::io(&real))?;
     Ok(if found.hash == path.nar_hash { Ok(()) } else { Err(found.hash) })
 }

@@ -2,7 +2,8 @@
 //! trusts, and the profiles that say what a machine runs.
 //!
 //! Nix's own programs do the work on the store; formats (NAR, narinfo, hashes) come from `nix-archive`, `nix-narinfo` and
-//! `nix-derivation`, checked against Nix by tests. Nothing here reads the machine's nix.conf.
+//! `nix-derivation`, checked against Nix by tests. Nothing here reads the machine's nix.conf, but for
+//! the building of systems ([`evaluate::Tree::build`]): where and with whose help is for the builder to say.
 
 pub mod cache;
 pub mod cache_key;

@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal};
+use writ_trust::text::one_line;
 
 /// The most that is read of what a program writes, in bytes.
 const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
-/// The most of an error message that is kept, in bytes.
-const MAX_MESSAGE: u64 = 16 * 1024;
+/// The most of an error message that is kept, in bytes from its end.
+const MAX_MESSAGE: usize = 16 * 1024;
 /// How long any one call may take: a first import of a whole system from a slow disk ends well within it.
 const TIMEOUT: Duration = Duration::from_secs(2 * 3600);
 
@@ -57,7 +58,7 @@ pub enum NixError {
     /// The program failed.
     #[error("{program} failed ({status}): {message}")]
     Failed {
-        /// The program with its arguments.
+        /// The program and the beginning of its arguments.
         program: String,
         /// How it ended.
         status: ExitStatus,
@@ -79,7 +80,7 @@ impl Nix {
     /// what the arguments say.
     pub fn run<S: AsRef<OsStr>>(&self, program: &str, arguments: &[S]) -> Result<Vec<u8>, NixError> {
         let mut command = self.command(program);
-        command.args(arguments);
+        command.args(arguments).process_group(0);
         run(program, command, TIMEOUT)
     }
 
@@ -91,7 +92,8 @@ impl Nix {
         }
     }
 
-    fn command(&self, program: &str) -> Command {
+    /// One of Nix's programs with everything but its arguments.
+    pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = match &self.bin_dir {
             Some(dir) => Command::new(dir.join(program)),
             None => Command::new(program),
@@ -112,19 +114,22 @@ impl Nix {
         if program == "nix" {
             command.args(["--extra-experimental-features", "nix-command"]);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         command
     }
 }
 
-fn run(program: &str, mut command: Command, limit: Duration) -> Result<Vec<u8>, NixError> {
+/// Runs a command for at most `limit`, and returns what it wrote on standard output, which is bounded too. When its time
+/// is over it is killed: with its children if it leads a process group; if not, a terminal's Ctrl-C reaches it as well.
+pub(crate) fn run(program: &str, mut command: Command, limit: Duration) -> Result<Vec<u8>, NixError> {
     let named = || program.to_owned();
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|source| NixError::Start { program: named(), source })?;
     let out = child.stdout.take().map(|pipe| collect(pipe, MAX_OUTPUT));
-    let err = child.stderr.take().map(|pipe| collect(pipe, MAX_MESSAGE));
+    let err = child.stderr.take().map(|pipe| collect_end(pipe, MAX_MESSAGE));
     let ended = wait_until(&child, Instant::now() + limit);
     if !matches!(ended, Ok(true)) {
         kill_group(&child);
+        let _ = child.kill();
     }
     let status = child.wait();
     let (out, err) = (join(out), join(err));
@@ -137,7 +142,8 @@ fn run(program: &str, mut command: Command, limit: Duration) -> Result<Vec<u8>, 
     if !status.success() {
         let arguments: Vec<_> = command.get_args().map(|a| a.to_string_lossy().into_owned()).collect();
         let message = String::from_utf8_lossy(&err).trim().to_owned();
-        return Err(NixError::Failed { program: format!("{program} {}", arguments.join(" ")), status, message });
+        let program = format!("{program} {}", one_line(arguments.join(" ")));
+        return Err(NixError::Failed { program, status, message });
     }
     if out.len() as u64 > MAX_OUTPUT { Err(NixError::TooMuch { program: named() }) } else { Ok(out) }
 }
@@ -149,6 +155,18 @@ fn collect(mut pipe: impl Read + Send + 'static, limit: u64) -> JoinHandle<io::R
         (&mut pipe).take(limit + 1).read_to_end(&mut kept)?;
         // Read on, or the program would hang on a full pipe.
         io::copy(&mut pipe, &mut io::sink())?;
+        Ok(kept)
+    })
+}
+
+/// Reads a pipe to its end on a thread of its own, keeping the last `limit` bytes: Nix tells of every path it copies
+/// before it says what went wrong.
+fn collect_end(mut pipe: impl Read + Send + 'static, limit: usize) -> JoinHandle<io::Result<Vec<u8>>> {
+    std::thread::spawn(move || {
+        let mut kept = Vec::new();
+        while (&mut pipe).take(limit as u64).read_to_end(&mut kept)? > 0 {
+            kept.drain(..kept.len().saturating_sub(limit));
+        }
         Ok(kept)
     })
 }
@@ -194,12 +212,7 @@ mod tests {
 
     fn shell(script: &str) -> Command {
         let mut command = Command::new("sh");
-        command
-            .args(["-c", script])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0);
+        command.args(["-c", script]).process_group(0);
         command
     }
 
@@ -212,9 +225,23 @@ mod tests {
     }
 
     #[test]
+    fn a_program_without_a_group_is_killed_too() {
+        let mut command = Command::new("sleep");
+        command.arg("1000");
+        let result = run("sleep", command, Duration::from_millis(50));
+        assert!(matches!(result, Err(NixError::TimedOut { .. })), "{result:?}");
+    }
+
+    #[test]
     fn failures_say_what_the_program_said() {
         let result = run("sh", shell("echo no such thing >&2; exit 3"), TIMEOUT);
         assert!(result.unwrap_err().to_string().contains("no such thing"));
+        let mut chatty =
+            shell("i=0; while [ $i -lt 3000 ]; do echo copying $i >&2; i=$((i+1)); done; echo the end >&2; exit 1");
+        chatty.args(vec!["/nix/store/x"; 500]);
+        let error = run("sh", chatty, TIMEOUT).unwrap_err().to_string();
+        assert!(error.ends_with("the end"), "{error}");
+        assert!(error.len() < MAX_MESSAGE + 2_000, "{}", error.len());
         let nix = Nix { bin_dir: Some("/nonexistent".into()), root: None };
         assert!(matches!(nix.run("nix", &["--version"]), Err(NixError::Start { .. })));
     }

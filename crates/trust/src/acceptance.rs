@@ -104,7 +104,8 @@ pub fn accept<S: AsRef<[u8]>>(
     let log = check_log(chain, &identity.site)?;
     let expired = instant >= release.expires_at;
     if !again {
-        check_times(&release, &entry, &identity.appliance, chain, instant)?;
+        check_issued_at(&release, chain, &signers)?;
+        check_times(&release, &entry, &identity.appliance, instant)?;
     }
     let floor = raised(floor, chain, &release, digest);
     Ok(Accepted { release, entry, digest, signers, log, again, expired, floor })
@@ -232,20 +233,25 @@ fn check_log(chain: &TrustChain, site: &SiteId) -> Result<LogInclusion, Refusal>
     }
 }
 
-fn check_times(
-    release: &Release,
-    entry: &Generation,
-    appliance: &ApplianceId,
-    chain: &TrustChain,
-    instant: Time,
-) -> Result<(), Refusal> {
-    // The release's time will raise the clock floor, and a root that has expired then is of no use any more: one wrong
-    // clock at a signer's desk must not end this appliance's updates.
-    let root = chain.newest();
-    if release.issued_at >= root.expires_at {
-        let (issued_at, version, expires_at) = (release.issued_at, root.version, root.expires_at);
-        return Err(Refusal::IssuedAt { issued_at, version, expires_at });
+/// The release's time will raise the clock floor, and a root or a key that has expired then is of no use any more: one
+/// wrong clock at a signer's desk must not end this appliance's updates.
+fn check_issued_at(release: &Release, chain: &TrustChain, signers: &[Signer]) -> Result<(), Refusal> {
+    let (root, issued_at) = (chain.newest(), release.issued_at);
+    if issued_at >= root.expires_at {
+        return Err(Refusal::IssuedAt { issued_at, version: root.version, expires_at: root.expires_at });
     }
+    let ends = |signer: &Signer| root.key(signer.public_key.key_id()).map(|key| key.valid_until);
+    let (found, needed) = (
+        signers.iter().filter_map(ends).filter(|valid_until| issued_at < *valid_until).count(),
+        root.threshold(Role::Release),
+    );
+    if found < needed as usize {
+        return Err(Refusal::IssuedAtKeys { issued_at, version: root.version, found, needed });
+    }
+    Ok(())
+}
+
+fn check_times(release: &Release, entry: &Generation, appliance: &ApplianceId, instant: Time) -> Result<(), Refusal> {
     // §3.3 "A release past `expires_at` is never newly accepted."
     let expires_at = release.expires_at;
     if instant >= expires_at {

@@ -7,7 +7,7 @@ use crate::ids::SiteId;
 use crate::json::MAX_DOCUMENT;
 use crate::minisign::PublicKey;
 use crate::numbers::{Epoch, Serial, TrustVersion};
-use crate::release::{Release, ReleaseError};
+use crate::release::{Release, ReleaseError, RevokedKey};
 use crate::role::Role;
 use crate::root::{KeyProblem, TrustKey, TrustRoot};
 use crate::root_chain::TrustChain;
@@ -262,15 +262,19 @@ pub fn check_history<'a>(releases: impl IntoIterator<Item = &'a PastRelease>) ->
             let (issued_at, before) = (after.release.issued_at, before.release.issued_at);
             problems.push(HistoryProblem::Backwards { at, issued_at, before });
         }
-        for revoked in &before.release.revoked_appliance_keys {
-            let kept = after.release.revocation(&revoked.public_key);
-            if kept.is_none_or(|kept| kept.revoked_at > revoked.revoked_at) {
-                let key = revoked.public_key.fingerprint();
-                problems.push(HistoryProblem::RevocationDropped { at, key });
-            }
+        for revoked in dropped_revocations(&before.release, &after.release) {
+            problems.push(HistoryProblem::RevocationDropped { at, key: revoked.public_key.fingerprint() });
         }
     }
     problems
+}
+
+/// The revocations of appliance keys that the release after drops or delays: they are carried forward for ever.
+pub fn dropped_revocations<'a>(before: &'a Release, after: &'a Release) -> impl Iterator<Item = &'a RevokedKey> + 'a {
+    before
+        .revoked_appliance_keys
+        .iter()
+        .filter(|revoked| after.revocation(&revoked.public_key).is_none_or(|kept| kept.revoked_at > revoked.revoked_at))
 }
 
 /// For each release that is not sound by itself: the earliest sound release that names it, directly or through others, as

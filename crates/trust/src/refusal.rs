@@ -288,6 +288,22 @@ pub enum Refusal {
         /// When the root expires.
         expires_at: Time,
     },
+    /// See [`Rule::IssuedAt`].
+    #[error(
+        "rule issued-at: the release claims to be made at {issued_at}, when only {found} of the {needed} release keys that \
+         trust root {version} asks for still count among those that signed it: correct the signer's clock and release \
+         again, or extend the keys in the next trust root"
+    )]
+    IssuedAtKeys {
+        /// When it claims to be made.
+        issued_at: Time,
+        /// The newest root.
+        version: TrustVersion,
+        /// How many of the keys that signed count until then.
+        found: usize,
+        /// How many it takes.
+        needed: u32,
+    },
     /// See [`Rule::Expiry`].
     #[error("rule expiry: the release expired at {expires_at} and it is {instant}, expected before: release again")]
     Expiry {
@@ -343,7 +359,7 @@ impl Refusal {
             Self::Floor { .. } => Rule::Floor,
             Self::FloorBytes { .. } => Rule::FloorBytes,
             Self::Log { .. } => Rule::Log,
-            Self::IssuedAt { .. } => Rule::IssuedAt,
+            Self::IssuedAt { .. } | Self::IssuedAtKeys { .. } => Rule::IssuedAt,
             Self::Expiry { .. } => Rule::Expiry,
             Self::NotBefore { .. } => Rule::NotBefore,
             Self::Resumed { .. } => Rule::Resumed,

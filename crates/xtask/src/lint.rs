@@ -17,8 +17,9 @@ pub fn run() -> Result<()> {
     phase("clippy", || {
         show(cargo().args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))
     })?;
+    // Of the binaries, the documentation is their help.
     phase("documentation", || {
-        show(cargo().args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))
+        show(cargo().args(["doc", "--workspace", "--lib", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))
     })?;
     let files = tracked_files()?;
     phase("nix files parse", || nix_files_parse(&files))?;

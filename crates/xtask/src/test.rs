@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that must pass.
 
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -11,16 +11,23 @@ use crate::{lint, setup};
 /// Runs everything that must pass.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Also run the dear tiers; prints how many were skipped.
+    /// Also run the dear tiers: sixteen times the property cases, and the random kills from five more seeds.
     #[arg(long)]
     all: bool,
 }
+
+/// Tests that others run inside a container or a namespace, and that cargo therefore counts as ignored.
+const INNER_HALVES: u64 = 2;
+/// How many property cases `--all` tries, instead of proptest's 256.
+const MANY_CASES: &str = "4096";
+/// The first seeds of the random kills that `--all` adds.
+const MORE_SEEDS: [u64; 5] = [1, 1_000, 2_000, 3_000, 4_000];
 
 #[derive(Default)]
 struct Counts {
     passed: u64,
     failed: u64,
-    skipped: u64,
+    ignored: u64,
 }
 
 /// Lint, then all tests; ends with one line of counts.
@@ -28,9 +35,24 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     phase("set-up", || setup::ensure(setup::ALL))?;
     phase("lint", lint::run)?;
     phase("build", || show(cargo().args(["build", "--workspace", "--quiet", "--bins"])))?;
-    let counts = phase("tests", || tests(arguments.all))?;
+    let mut counts = Counts::default();
+    phase("tests", || {
+        let mut command = cargo();
+        command.args(["test", "--workspace", "--no-fail-fast", "--quiet"]);
+        if arguments.all {
+            command.env("PROPTEST_CASES", MANY_CASES);
+        }
+        tests(&mut command, &mut counts)
+    })?;
     if arguments.all {
-        println!("tiers skipped: {}", counts.skipped);
+        for seed in MORE_SEEDS {
+            phase(&format!("random kills, from seed {seed}"), || {
+                let mut command = cargo();
+                command.args(["test", "--package", "writ-scenarios", "--quiet", "--test", "it", "crashes::seeds"]);
+                tests(command.env("WRIT_SEED", seed.to_string()), &mut counts)
+            })?;
+        }
+        println!("tiers skipped: {}", counts.ignored.saturating_sub(INNER_HALVES));
     }
     println!("{} passed, {} failed", counts.passed, counts.failed);
     if counts.failed > 0 || counts.passed == 0 {
@@ -39,24 +61,19 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-fn tests(all: bool) -> Result<Counts> {
-    let mut command = cargo();
-    command.args(["test", "--workspace", "--no-fail-fast", "--quiet"]).stdout(Stdio::piped());
-    if all {
-        command.env("WRIT_TEST_ALL", "1");
-    }
-    let mut child = command.spawn().context("cannot run cargo test")?;
-    let mut counts = Counts::default();
+fn tests(command: &mut Command, counts: &mut Counts) -> Result<()> {
+    let mut child = command.stdout(Stdio::piped()).spawn().context("cannot run cargo test")?;
+    let failed_before = counts.failed;
     for line in BufReader::new(child.stdout.take().context("no output")?).lines() {
         let line = line?;
         println!("{line}");
-        count(&line, &mut counts);
+        count(&line, counts);
     }
     let status = child.wait()?;
-    if !status.success() && counts.failed == 0 {
+    if !status.success() && counts.failed == failed_before {
         bail!("cargo test ended with {status} before it ran every test");
     }
-    Ok(counts)
+    Ok(())
 }
 
 /// Adds up lines such as `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
@@ -68,7 +85,7 @@ fn count(line: &str, counts: &mut Counts) {
         match pair[1] {
             "passed" => counts.passed += number,
             "failed" => counts.failed += number,
-            "ignored" => counts.skipped += number,
+            "ignored" => counts.ignored += number,
             _ => {}
         }
     }
@@ -88,6 +105,6 @@ mod tests {
         ] {
             count(line, &mut counts);
         }
-        assert_eq!((counts.passed, counts.failed, counts.skipped), (15, 2, 1));
+        assert_eq!((counts.passed, counts.failed, counts.ignored), (15, 2, 1));
     }
 }

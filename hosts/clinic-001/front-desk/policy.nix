@@ -24,6 +24,7 @@ writ.appliance {
     title = "The connector's configuration is the released one, closed to others";
     probe.file = { path = "/etc/ehr/connector.conf"; };
     expect = {
+      exists.eq = true;
       mode.eq = "0640";
       owner.eq = "root";
       group.eq = "root";

@@ -3,7 +3,17 @@
 //! Root is required: containers are booted, file systems mounted, the Nix store written. Without it the suite fails; it
 //! never passes by skipping.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what fails should panic")]
+
 mod attacks;
 mod bad_input;
+mod cli_contract;
+mod clinic;
+mod crashes;
+mod full_disk;
 mod golden;
+mod happy;
 mod house;
+mod nft;
+mod trace;
+mod unknown_policy;

@@ -14,6 +14,7 @@ use writ_agent::enforce::requests::Request;
 use writ_agent::enforce::{daemon, once};
 use writ_policy::policy::Policy;
 use writ_trust::json::MAX_DOCUMENT;
+use writ_trust::text::escaped;
 use writ_trust::time::Span;
 use zeroize::Zeroizing;
 
@@ -100,7 +101,8 @@ struct PauseCode {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let quiet = arguments.once || arguments.plan || arguments.command.is_some();
-    let filter = EnvFilter::try_from_env("WRIT_LOG").unwrap_or_else(|_| EnvFilter::new(if quiet { "warn" } else { "info" }));
+    let filter =
+        EnvFilter::try_from_env("WRIT_LOG").unwrap_or_else(|_| EnvFilter::new(if quiet { "warn" } else { "info" }));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
     match run(arguments) {
         Ok(code) => ExitCode::from(code),
@@ -147,7 +149,7 @@ fn check_policy(file: &std::path::Path) -> anyhow::Result<u8> {
             Ok(HOLDS)
         }
         Err(e) => {
-            eprintln!("writ-enforce: {}: {e}", file.display());
+            eprintln!("writ-enforce: {}: {}", file.display(), escaped(e));
             Ok(FAILS)
         }
     }
@@ -157,11 +159,14 @@ fn check_policy(file: &std::path::Path) -> anyhow::Result<u8> {
 fn read_code(file: Option<&PathBuf>, prompt: &str) -> anyhow::Result<Zeroizing<String>> {
     let text = match file {
         Some(path) => {
-            let bytes = Zeroizing::new(writ_durable::read_bounded(path, 4096).with_context(|| path.display().to_string())?);
+            let bytes =
+                Zeroizing::new(writ_durable::read_bounded(path, 4096).with_context(|| path.display().to_string())?);
             let text = std::str::from_utf8(&bytes).with_context(|| format!("{}: not UTF-8", path.display()))?;
             Zeroizing::new(text.lines().next().unwrap_or_default().to_owned())
         }
-        None => Zeroizing::new(rpassword::prompt_password(prompt).context("the code cannot be asked for; use --code-file")?),
+        None => {
+            Zeroizing::new(rpassword::prompt_password(prompt).context("the code cannot be asked for; use --code-file")?)
+        }
     };
     Ok(text)
 }
@@ -169,7 +174,9 @@ fn read_code(file: Option<&PathBuf>, prompt: &str) -> anyhow::Result<Zeroizing<S
 fn ask_for_pause(pause: &Pause) -> anyhow::Result<u8> {
     let config = Config::read(&pause.place.config)?;
     let Some(file) = &config.pause_code_file else {
-        bail!("no break-glass code is set up here: make one with `writ-enforce pause-code` and name it as pause_code_file");
+        bail!(
+            "no break-glass code is set up here: make one with `writ-enforce pause-code` and name it as pause_code_file"
+        );
     };
     let stored = Stored::read(file)?;
     let code = stored.stretch(&read_code(pause.code_file.as_ref(), "Break-glass code: ")?)?;
@@ -189,7 +196,8 @@ fn make_code(arguments: &PauseCode) -> anyhow::Result<u8> {
     let mut salt = [0; 32];
     getrandom::fill(&mut salt).map_err(|e| anyhow::anyhow!("no randomness: {e}"))?;
     let stored = Stored::new(&code, salt)?;
-    writ_durable::replace(&arguments.out, &stored.to_bytes(), 0o600).with_context(|| arguments.out.display().to_string())?;
+    writ_durable::replace(&arguments.out, &stored.to_bytes(), 0o600)
+        .with_context(|| arguments.out.display().to_string())?;
     println!("code {} stored in {}", stored.reference, arguments.out.display());
     Ok(HOLDS)
 }

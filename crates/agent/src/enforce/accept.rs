@@ -8,6 +8,7 @@ use writ_trust::acceptance::{self, Accepted, Identity};
 use writ_trust::digest::Digest;
 use writ_trust::floor::{Floor, FloorRelease};
 use writ_trust::json::{MAX_DOCUMENT, MAX_SIGNATURE};
+use writ_trust::refusal::Rule;
 use writ_trust::root_chain::TrustChain;
 use writ_trust::text::one_line;
 use writ_trust::time::Time;
@@ -182,7 +183,11 @@ impl Acceptor {
         let signed = match self.folder.release(&self.identity.site, point) {
             Ok(Some(signed)) => signed,
             Ok(None) => return Judged::NotThere,
-            Err(e) => return Judged::Refused(Refused::new("release", "size", format!("release {point}: {e}"), None)),
+            Err(e) => {
+                let rule = unreadable(&e);
+                let message = format!("release {point}: rule {rule}: it cannot be read: {e}");
+                return Judged::Refused(Refused::new("release", rule, message, None));
+            }
         };
         let digest = Digest::of(&signed.bytes);
         if !lost && floor.release.is_some_and(|r| r.digest == digest) {
@@ -228,7 +233,12 @@ impl Acceptor {
                     _ => Some(&documents.release),
                 };
                 let digest = bytes.map(|b| Digest::of(b));
-                Judged::Refused(Refused::new(e.what(), e.rule(), format!("release {point}: rule {}: {e}", e.rule()), digest))
+                Judged::Refused(Refused::new(
+                    e.what(),
+                    e.rule(),
+                    format!("release {point}: rule {}: {e}", e.rule()),
+                    digest,
+                ))
             }
         }
     }
@@ -268,6 +278,11 @@ impl Acceptor {
         }
         Ok(())
     }
+}
+
+/// The rule that a document breaks which cannot be read: too large, or not a plain file.
+fn unreadable(error: &io::Error) -> &'static str {
+    if error.kind() == io::ErrorKind::FileTooLarge { Rule::Size.name() } else { "readable" }
 }
 
 enum Judged {

@@ -15,7 +15,7 @@ use writ_trust::root_chain::TrustChain;
 
 use super::accept::{AcceptError, Refused};
 use super::engine::{Engine, now};
-use super::generation::{self, Generation};
+use super::generation::{self, Generation, GenerationError};
 use super::incident::{self, Event};
 use super::running::Running;
 use super::state::{Point, ToldSwitch};
@@ -47,6 +47,7 @@ impl Engine {
     /// Takes up what a running switch came to, without looking at the folder of releases.
     pub fn poll_switch(&mut self) -> bool {
         let before = self.state.running;
+        self.resume_switch();
         self.follow_switch();
         before != self.state.running
     }
@@ -88,7 +89,9 @@ impl Engine {
             Err(e) => format!("; {e}"),
         };
         match generation.toplevel() {
-            Some(toplevel) if !self.runs(toplevel) => format!("release {point} would be switched to: {toplevel}{policy}"),
+            Some(toplevel) if !self.runs(toplevel) => {
+                format!("release {point} would be switched to: {toplevel}{policy}")
+            }
             _ => format!("release {point} would be adopted{policy}"),
         }
     }
@@ -98,7 +101,8 @@ impl Engine {
         let (chain, roots) = self.acceptor.chain(&mut refused)?;
         let running = self.state.running.map(|r| (r.release, r.digest));
         let mut floor = self.acceptor.floor(&chain, running)?;
-        let look = self.acceptor.look(&chain, &floor, self.running_is_lost(), now());
+        let lost = self.running_is_lost() || self.waiting_is_lost(&floor);
+        let look = self.acceptor.look(&chain, &floor, lost, now());
         refused.extend(look.refused);
         self.refuse(&refused);
         if let Some(waiting) = look.waiting {
@@ -111,9 +115,16 @@ impl Engine {
         Ok((chain, floor))
     }
 
-    /// Whether the documents of what is obeyed, or waits to be, could not be read back.
+    /// Whether the documents of what is obeyed could not be read back.
     fn running_is_lost(&self) -> bool {
         self.running.is_none() && self.state.running.is_some()
+    }
+
+    /// Whether the documents of what was accepted and is not obeyed yet cannot be read back.
+    fn waiting_is_lost(&self, floor: &Floor) -> bool {
+        let Some(accepted) = floor.release else { return false };
+        let point = Point { epoch: accepted.epoch, serial: accepted.serial };
+        self.state.running.is_none_or(|running| running.release != point) && self.load(point, accepted.digest).is_err()
     }
 
     /// Says what was refused: each document once for each rule, however often it is looked at.
@@ -141,7 +152,11 @@ impl Engine {
             expired.push(Refused {
                 what: "running-release".to_owned(),
                 rule: "expiry".to_owned(),
-                message: format!("release {} expired at {}: it is enforced on; release again", generation.point(), generation.release.expires_at),
+                message: format!(
+                    "release {} expired at {}: it is enforced on; release again",
+                    generation.point(),
+                    generation.release.expires_at
+                ),
                 digest: Some(generation.digest),
             });
         }
@@ -149,7 +164,11 @@ impl Engine {
             expired.push(Refused {
                 what: "trust-root".to_owned(),
                 rule: "trust-expiry".to_owned(),
-                message: format!("trust root {} expired at {}: nothing new is accepted; sign a newer root", chain.newest().version, chain.newest().expires_at),
+                message: format!(
+                    "trust root {} expired at {}: nothing new is accepted; sign a newer root",
+                    chain.newest().version,
+                    chain.newest().expires_at
+                ),
                 digest: Some(chain.newest_digest()),
             });
         }
@@ -162,7 +181,7 @@ impl Engine {
         let Some(accepted) = floor.release else { return };
         let point = Point { epoch: accepted.epoch, serial: accepted.serial };
         if self.state.running.is_some_and(|running| running.release == point) {
-            self.take_up_own(point);
+            self.take_up_own(point, accepted.digest);
             return;
         }
         let journal = match switch::read_journal(&self.config.state_dir) {
@@ -172,7 +191,7 @@ impl Engine {
         if journal.as_ref().is_some_and(|j| j.is_set_aside(point.epoch, point.serial) || !j.is_over()) {
             return;
         }
-        let generation = match self.load(point) {
+        let generation = match self.load(point, accepted.digest) {
             Ok(generation) => generation,
             Err(e) => return self.say_once(format!("accepted release {point} cannot be read back: {e}")),
         };
@@ -183,9 +202,12 @@ impl Engine {
         }
     }
 
-    fn load(&self, point: Point) -> Result<Generation, generation::GenerationError> {
+    /// Reads back the generation of a release with this digest.
+    fn load(&self, point: Point, accepted: Digest) -> Result<Generation, GenerationError> {
         let documents = generation::load(&self.config.state_dir, point)?;
-        Generation::read(&documents, &self.identity.site, &self.identity.appliance)
+        let generation = Generation::read(&documents, &self.identity.site, &self.identity.appliance)?;
+        let found = generation.digest;
+        if found == accepted { Ok(generation) } else { Err(GenerationError::Altered { found, accepted }) }
     }
 
     /// Whether a system is the one that runs: by what is obeyed, or by the profile where nothing is obeyed yet.
@@ -198,9 +220,9 @@ impl Engine {
 
     /// Documents that were lost may be there again, and a newer version of the enforcer may know the policy that an older
     /// one could not read.
-    fn take_up_own(&mut self, point: Point) {
+    fn take_up_own(&mut self, point: Point, accepted: Digest) {
         let Some(running) = &self.running else {
-            match self.load(point) {
+            match self.load(point, accepted) {
                 Ok(generation) => self.adopt_at_once(generation, SwitchOutcome::Committed),
                 Err(e) => self.say_once(format!("release {point} is obeyed, but cannot be read back: {e}")),
             }
@@ -220,10 +242,7 @@ impl Engine {
             from: self.generation_ref(),
             to: reference(&generation),
             release: release_ref(&generation),
-            states: vec![
-                StateAt { state: SwitchState::Verified, at },
-                StateAt { state: SwitchState::Committed, at },
-            ],
+            states: vec![StateAt { state: SwitchState::Verified, at }, StateAt { state: SwitchState::Committed, at }],
             outcome,
             reason: None,
             attempts: 1,
@@ -376,9 +395,11 @@ impl Engine {
     fn tell_switch(&mut self, journal: &Journal, told: ToldSwitch) {
         let switch = record(journal, self.generation_ref());
         if journal.is_committed() {
-            match self.load(told.release) {
+            match self.load(told.release, journal.request.release) {
                 Ok(generation) => return self.adopt(generation, switch, Some(told)),
-                Err(e) => self.say_once(format!("release {} runs, but its documents cannot be read back: {e}", told.release)),
+                Err(e) => {
+                    self.say_once(format!("release {} runs, but its documents cannot be read back: {e}", told.release))
+                }
             }
         }
         warn!(release = %told.release, outcome = switch.outcome.as_str(), "switch over: {}", journal.last_note());
@@ -439,11 +460,7 @@ fn record(journal: &Journal, from: Option<GenerationRef>) -> Switch {
     reason.extend(journal.verdict.iter().flat_map(|verdict| verdict.reasons.clone()));
     Switch {
         from,
-        to: GenerationRef {
-            epoch: asked.epoch,
-            serial: asked.serial,
-            toplevel: asked.toplevel.parse().ok(),
-        },
+        to: GenerationRef { epoch: asked.epoch, serial: asked.serial, toplevel: asked.toplevel.parse().ok() },
         release: ReleaseRef { epoch: asked.epoch, serial: asked.serial, digest: asked.release },
         states: journal
             .history

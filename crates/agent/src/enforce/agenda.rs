@@ -25,6 +25,8 @@ struct Entry {
     every: Duration,
     due: Instant,
     ran: Option<Instant>,
+    /// Something happened to what it looks at: it goes before those that are merely due.
+    urgent: bool,
     burst_since: Instant,
     burst: u32,
 }
@@ -33,16 +35,15 @@ impl Agenda {
     /// An agenda for a policy: everything is due now. The second runs are spread over each check's period by its name, so
     /// that not all run at the same moment for ever.
     pub fn new(policy: &Policy, now: Instant) -> Self {
-        let entry = |every: Duration| Entry { every, due: now, ran: None, burst_since: now, burst: 0 };
+        let entry = |every: Duration| Entry { every, due: now, ran: None, urgent: false, burst_since: now, burst: 0 };
         let every = |check: &writ_policy::check::Check| check.every.duration().max(Duration::from_millis(100));
         Self { entries: policy.checks.iter().map(|(id, check)| (id.clone(), entry(every(check)))).collect() }
     }
 
-    /// The checks that are due, the longest waiting first.
-    pub fn due(&self, now: Instant) -> Vec<String> {
-        let mut due: Vec<_> = self.entries.iter().filter(|(_, entry)| entry.due <= now).collect();
-        due.sort_by_key(|(_, entry)| entry.due);
-        due.into_iter().map(|(id, _)| id.clone()).collect()
+    /// The check to run now: one that something happened to, else the one that is due for the longest time.
+    pub fn first_due(&self, now: Instant) -> Option<String> {
+        let due = self.entries.iter().filter(|(_, entry)| entry.due <= now);
+        due.min_by_key(|(_, entry)| (!entry.urgent, entry.due)).map(|(id, _)| id.clone())
     }
 
     /// When the next check is due.
@@ -54,6 +55,7 @@ impl Agenda {
     pub fn ran(&mut self, check: &str, now: Instant) {
         if let Some(entry) = self.entries.get_mut(check) {
             let first = entry.ran.replace(now).is_none();
+            entry.urgent = false;
             entry.due = now + if first { spread(check, entry.every) } else { entry.every };
         }
     }
@@ -68,6 +70,7 @@ impl Agenda {
         let gap = if entry.burst > BURST_RUNS { DEEP_BREATH } else { BREATH };
         let earliest = entry.ran.map_or(now, |ran| now.max(ran + gap));
         entry.due = entry.due.min(earliest);
+        entry.urgent = true;
     }
 
     /// A check runs at this instant at the latest.
@@ -91,7 +94,8 @@ mod tests {
     use super::*;
 
     fn agenda(now: Instant) -> Agenda {
-        let entry = || Entry { every: Duration::from_secs(60), due: now, ran: None, burst_since: now, burst: 0 };
+        let entry =
+            || Entry { every: Duration::from_secs(60), due: now, ran: None, urgent: false, burst_since: now, burst: 0 };
         Agenda { entries: ["a", "b"].into_iter().map(|id| (id.to_owned(), entry())).collect() }
     }
 
@@ -99,12 +103,12 @@ mod tests {
     fn everything_runs_at_once_then_spread_then_at_its_period() {
         let start = Instant::now();
         let mut agenda = agenda(start);
-        assert_eq!(agenda.due(start).len(), 2);
+        assert_eq!(agenda.first_due(start).as_deref(), Some("a"));
         agenda.ran("a", start);
         agenda.ran("b", start);
         let first = agenda.next().unwrap();
         assert!(first >= start + Duration::from_secs(6) && first <= start + Duration::from_secs(60));
-        let id = agenda.due(first)[0].clone();
+        let id = agenda.first_due(first).unwrap();
         agenda.ran(&id, first);
         assert!(agenda.entries[&id].due == first + Duration::from_secs(60));
     }
@@ -118,7 +122,7 @@ mod tests {
         let (mut now, mut runs) = (start, 0);
         while now < start + Duration::from_secs(20) {
             agenda.poke("a", now);
-            if agenda.due(now).contains(&"a".to_owned()) {
+            if agenda.first_due(now).as_deref() == Some("a") {
                 agenda.ran("a", now);
                 runs += 1;
             }
@@ -126,8 +130,18 @@ mod tests {
         }
         assert!((8..900).contains(&runs), "{runs}");
         agenda.poke("b", now);
-        assert_eq!(agenda.due(now), ["b"], "a quiet one still runs at once");
+        assert_eq!(agenda.first_due(now).as_deref(), Some("b"), "a quiet one still runs at once");
         agenda.poke("unknown", now);
+    }
+
+    #[test]
+    fn what_happened_goes_before_what_is_merely_due() {
+        let start = Instant::now();
+        let mut agenda = agenda(start);
+        agenda.poke("b", start + Duration::from_secs(1));
+        assert_eq!(agenda.first_due(start + Duration::from_secs(1)).as_deref(), Some("b"));
+        agenda.ran("b", start + Duration::from_secs(1));
+        assert_eq!(agenda.first_due(start + Duration::from_secs(1)).as_deref(), Some("a"));
     }
 
     #[test]

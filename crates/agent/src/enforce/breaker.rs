@@ -27,7 +27,10 @@ impl Breaker {
         let recent = self.fired.get(rule)?.iter();
         let others = recent.filter(|(id, at)| Some(*id) != incident && within(*at, now, limit)).count();
         (others >= limit.fires as usize).then(|| {
-            format!("rule {rule} was stopped: it answered {others} incidents within {}, and they keep coming", limit.within)
+            format!(
+                "rule {rule} was stopped: it answered {others} incidents within {}, and they keep coming",
+                limit.within
+            )
         })
     }
 

@@ -32,6 +32,8 @@ const SWITCH_EVERY: Duration = Duration::from_secs(1);
 /// After a change in the folder of releases it is read now and, as its files may still be coming, after these.
 const RELEASES_AFTER: [Duration; 4] =
     [Duration::from_millis(50), Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
+/// How long nothing happens before the outbox is fsynced.
+const QUIET: Duration = Duration::from_millis(20);
 /// The longest sleep.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
@@ -62,8 +64,16 @@ pub fn run(mut engine: Engine) -> io::Result<()> {
     engine.reconcile_tickets();
     writ_durable::create_directories(&engine.config.requests_dir())?;
     let now = Instant::now();
-    let mut daemon =
-        Daemon { engine, messages, files, units, agenda: Agenda::default(), polls: vec![now], last_poll: now, status_at: None };
+    let mut daemon = Daemon {
+        engine,
+        messages,
+        files,
+        units,
+        agenda: Agenda::default(),
+        polls: vec![now],
+        last_poll: now,
+        status_at: None,
+    };
     daemon.take_up_policy();
     daemon.engine.notifier.ready();
     daemon.turn();
@@ -93,14 +103,19 @@ impl Daemon {
     fn turn(&mut self) {
         loop {
             self.engine.notifier.alive();
-            self.act();
-            let wait = self.next().saturating_duration_since(Instant::now()).min(LONGEST_SLEEP);
+            if !self.act() {
+                return;
+            }
+            let unsettled = self.engine.unsettled();
+            let wait = self.next().saturating_duration_since(Instant::now());
+            let wait = wait.min(if unsettled { QUIET } else { LONGEST_SLEEP });
             match self.messages.recv_timeout(wait) {
                 Ok(first) => {
                     if !self.gather(first) {
                         return;
                     }
                 }
+                Err(RecvTimeoutError::Timeout) if unsettled => self.engine.settle(),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -112,11 +127,8 @@ impl Daemon {
         let deadline = Instant::now() + GATHER_AT_MOST;
         let mut message = first;
         loop {
-            match message {
-                Message::Stop => return false,
-                Message::Reload => self.polls.push(Instant::now()),
-                Message::Changed(topic) => self.changed(topic),
-                Message::Unit(unit) => self.unit_changed(unit.as_deref()),
+            if !self.take(message) {
+                return false;
             }
             let left = deadline.saturating_duration_since(Instant::now()).min(GATHER);
             match self.messages.recv_timeout(left) {
@@ -124,6 +136,17 @@ impl Daemon {
                 Err(_) => return true,
             }
         }
+    }
+
+    /// Takes one message; false when it is time to stop.
+    fn take(&mut self, message: Message) -> bool {
+        match message {
+            Message::Stop => return false,
+            Message::Reload => self.polls.push(Instant::now()),
+            Message::Changed(topic) => self.changed(topic),
+            Message::Unit(unit) => self.unit_changed(unit.as_deref()),
+        }
+        true
     }
 
     fn changed(&mut self, topic: Topic) {
@@ -144,25 +167,31 @@ impl Daemon {
     fn unit_changed(&mut self, unit: Option<&str>) {
         let now = Instant::now();
         let units = self.units.lock().unwrap_or_else(PoisonError::into_inner);
-        let checks = units.iter().filter(|(name, _)| unit.is_none_or(|unit| unit == *name)).flat_map(|(_, checks)| checks);
+        let checks =
+            units.iter().filter(|(name, _)| unit.is_none_or(|unit| unit == *name)).flat_map(|(_, checks)| checks);
         for check in checks {
             self.agenda.poke(check, now);
         }
     }
 
-    /// Does what is due.
-    fn act(&mut self) {
+    /// Does what is due; false when it is time to stop. What happens meanwhile goes before what is merely due.
+    fn act(&mut self) -> bool {
         self.poll();
-        let due = self.agenda.due(Instant::now());
-        for check in due {
+        while let Some(check) = self.agenda.first_due(Instant::now()) {
             self.engine.check(&check);
             self.agenda.ran(&check, Instant::now());
             self.engine.notifier.alive();
+            while let Ok(message) = self.messages.try_recv() {
+                if !self.take(message) {
+                    return false;
+                }
+            }
         }
         self.engine.check_again();
         self.engine.tick();
         self.wake_for_incidents();
         self.write_status();
+        true
     }
 
     fn write_status(&mut self) {

@@ -77,6 +77,10 @@ pub struct Engine {
     pub(super) notifier: Notifier,
     /// Checks to be run again soon, because something made their last run doubtful.
     pub(super) again: VecDeque<String>,
+    /// Checks that failed while neither disk nor memory could hold one more bundle.
+    pub(super) unrecorded: BTreeSet<String>,
+    /// A ticket could not be written.
+    pub(super) tickets_behind: bool,
     /// A generation is on trial: nothing is healed.
     pub(super) on_trial: bool,
     /// A switch was started and its end is not taken up yet.
@@ -190,6 +194,8 @@ impl Engine {
             context,
             notifier: Notifier::default(),
             again: VecDeque::new(),
+            unrecorded: BTreeSet::new(),
+            tickets_behind: false,
             on_trial: false,
             switch_under_way: false,
             resumed_at: None,
@@ -238,6 +244,7 @@ impl Engine {
     fn change_of_key(&mut self) -> Option<ChainEnd> {
         let old = self.state.public_key.clone().filter(|old| *old != self.identity.public_key)?;
         self.commit();
+        self.settle();
         let folder = self.config.outbox_dir.join(old.fingerprint());
         warn!(old = %old.fingerprint(), "the key changed: a new chain begins");
         let moved = writ_durable::create_directories(&folder).and_then(|()| {
@@ -262,11 +269,17 @@ impl Engine {
         let mut lines = Vec::new();
         for incident in self.state.incidents.values() {
             if let super::incident::Phase::Attempting { rule, .. } = &incident.phase {
-                lines.push(format!("{}: rule {rule} was interrupted: counted as an attempt, checked again", incident.id));
+                lines.push(format!(
+                    "{}: rule {rule} was interrupted: counted as an attempt, checked again",
+                    incident.id
+                ));
             }
         }
         if !self.state.tail.is_empty() {
-            lines.push(format!("{} bundles were committed and not yet in the outbox: put there", self.state.tail.len()));
+            lines.push(format!(
+                "{} bundles were committed and not yet safe in the outbox: put there again",
+                self.state.tail.len()
+            ));
         }
         if self.state.unrecorded > 0 {
             let n = self.state.unrecorded;
@@ -279,8 +292,10 @@ impl Engine {
     /// Ends in an orderly way.
     pub fn stop(&mut self) {
         self.notifier.stopping();
+        self.settle();
         self.state.stopped = true;
         self.commit();
+        self.settle();
         self.save_book();
         info!("stopped");
     }

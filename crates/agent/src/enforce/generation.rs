@@ -77,6 +77,14 @@ pub enum GenerationError {
     /// The closure is not one.
     #[error(transparent)]
     Closure(#[from] ClosureError),
+    /// The stored release is not the one that was accepted.
+    #[error("rule resumed-bytes: the stored release has digest {found}, accepted was {accepted}: it was altered")]
+    Altered {
+        /// The digest of the stored bytes.
+        found: Digest,
+        /// The digest of what was accepted.
+        accepted: Digest,
+    },
     /// The closure's system is not the one that the release names.
     #[error("closure: its toplevel is {found}, the release names {expected}")]
     Toplevel {
@@ -94,6 +102,7 @@ impl GenerationError {
             Self::Unreadable { .. } => "readable",
             Self::Release(_) => "document",
             Self::NoEntry(_) => "entry",
+            Self::Altered { .. } => "resumed-bytes",
             Self::Named(_) => "document-digest",
             Self::Policy(PolicyError::RulesVersion { .. }) => "policy-rules-version",
             Self::Policy(_) => "policy",
@@ -109,7 +118,7 @@ impl GenerationError {
             Self::Policy(_) | Self::ForeignPolicy { .. } => "policy",
             Self::Named(e) if e.to_string().contains("policy") => "policy",
             Self::Closure(_) | Self::Toplevel { .. } | Self::Named(_) => "closure",
-            Self::Unreadable { .. } | Self::Release(_) | Self::NoEntry(_) => "release",
+            Self::Unreadable { .. } | Self::Release(_) | Self::NoEntry(_) | Self::Altered { .. } => "release",
         }
     }
 }
@@ -119,7 +128,8 @@ impl Generation {
     /// signatures are not judged here.
     pub fn read(documents: &Documents, site: &SiteId, appliance: &ApplianceId) -> Result<Self, GenerationError> {
         let release = Release::parse(&documents.release)?;
-        let entry = release.generations.get(appliance).ok_or_else(|| GenerationError::NoEntry(appliance.clone()))?.clone();
+        let entry =
+            release.generations.get(appliance).ok_or_else(|| GenerationError::NoEntry(appliance.clone()))?.clone();
         entry.check_documents(&documents.policy, documents.closure.as_deref())?;
         let policy = match Policy::parse(&documents.policy) {
             Ok(policy) => Ok(own(policy, site, appliance)?),
@@ -200,11 +210,13 @@ pub fn load(state_dir: &Path, point: Point) -> Result<Documents, GenerationError
     })
 }
 
-/// Removes the documents of all other generations. What cannot be removed now is removed another time.
+/// Removes the documents of earlier generations. Those newer than what is kept stay: they were accepted meanwhile, the floor
+/// names them, and their turn comes. What cannot be removed now is removed another time.
 pub fn forget_others(state_dir: &Path, keep: &[Point]) {
+    let newest = keep.iter().max();
     for name in super::hostile::names(&state_dir.join("generations")) {
-        let kept = super::releases::parse_point(&name).is_some_and(|point| keep.contains(&point));
-        if !kept {
+        let wanted = |point: Point| keep.contains(&point) || newest.is_some_and(|newest| point > *newest);
+        if !super::releases::parse_point(&name).is_some_and(wanted) {
             let _ = std::fs::remove_dir_all(state_dir.join("generations").join(name));
         }
     }

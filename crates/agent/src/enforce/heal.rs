@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use tracing::{info, warn};
 use writ_evidence::incident::{Action, ActionResult, RunbookRef, Verification};
+use writ_evidence::scrub::scrub;
 use writ_policy::observation::Observation;
 use writ_policy::outcome::Outcome;
 use writ_policy::runbook::{self, Runbook, Step};
@@ -119,11 +120,18 @@ impl Engine {
         Work { runbook: Some(runbook), actions, interrupted: false }
     }
 
-    fn take_action(&mut self, number: u64, id: &str, action: &runbook::Action, script_hash: Digest, undo: bool) -> Action {
+    fn take_action(
+        &mut self,
+        number: u64,
+        id: &str,
+        action: &runbook::Action,
+        script_hash: Digest,
+        undo: bool,
+    ) -> Action {
         let timestamp = now();
         let began = Instant::now();
         self.notifier.busy(action.timeout.duration());
-        let report = self.run_step(action);
+        let report = scrubbed(self.run_step(action));
         self.notifier.idle();
         if let Some(error) = &report.error {
             warn!(step = id, undo, "step failed: {error}");
@@ -191,7 +199,9 @@ impl Engine {
     /// Heals without a record, because neither disk nor memory can hold one more bundle: counted, and told later. The
     /// circuit breaker bounds it as it bounds everything.
     pub(super) fn heal_unrecorded(&mut self, check: &str, allowed: &Circumstances) {
-        self.say_once("disk and memory are full: incidents are healed and only counted until evidence can be written".into());
+        self.say_once(
+            "disk and memory are full: incidents are healed and only counted until evidence can be written".into(),
+        );
         let candidate = allowed.rules.iter().find(|c| c.tripped.is_none()).filter(|_| allowed.hold.is_none());
         let Some(rule) = candidate.map(|c| c.rule.clone()) else { return };
         let id = self.state.next_incident_id(now());
@@ -202,6 +212,16 @@ impl Engine {
         }
         self.attempt(check, &rule);
         self.state.unrecorded += 1;
+    }
+}
+
+/// What a step printed is free text: it is scrubbed before it is logged or kept anywhere.
+fn scrubbed(report: StepReport) -> StepReport {
+    StepReport {
+        stdout: scrub(&report.stdout).into_owned(),
+        stderr: scrub(&report.stderr).into_owned(),
+        error: report.error.map(|error| scrub(&error).into_owned()),
+        ..report
     }
 }
 

@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use writ_evidence::id::{BundleId, IncidentId};
-use writ_evidence::incident::{Action, Escalation, ResolutionType, RunbookRef, Tier, Verification};
 use writ_evidence::incident::ResolutionStatus;
+use writ_evidence::incident::{Action, Escalation, ResolutionType, RunbookRef, Tier, Verification};
 use writ_policy::declared::Severity;
 use writ_policy::observation::Observation;
 use writ_policy::outcome::Outcome;

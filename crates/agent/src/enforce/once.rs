@@ -104,7 +104,11 @@ impl Report {
                 }
             }
             if let Some(planned) = &line.would_run {
-                let _ = writeln!(out, "{:<14}  {:<width$}    would run {} of rule {}:", "", "", planned.runbook, planned.rule);
+                let _ = writeln!(
+                    out,
+                    "{:<14}  {:<width$}    would run {} of rule {}:",
+                    "", "", planned.runbook, planned.rule
+                );
                 for step in &planned.steps {
                     let _ = writeln!(out, "{:<14}  {:<width$}      {step}", "", "");
                 }
@@ -127,7 +131,9 @@ pub fn run(mut engine: Engine) -> Report {
     for check in &checks {
         engine.check(check);
     }
-    engine.check_again();
+    for _ in 0..16 {
+        engine.check_again();
+    }
     engine.tick();
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let mut report = report(&engine, took_ms);

@@ -103,7 +103,14 @@ mod tests {
 
     fn pause(checks: &[&str], until: i64) -> Pause {
         let checks = checks.iter().map(|c| (*c).to_owned()).collect();
-        Pause { checks, from: at(0), until: at(until), reference: String::new(), by: String::new(), reason: String::new() }
+        Pause {
+            checks,
+            from: at(0),
+            until: at(until),
+            reference: String::new(),
+            by: String::new(),
+            reason: String::new(),
+        }
     }
 
     #[test]

@@ -26,6 +26,10 @@ impl Engine {
             self.save_book();
         }
         self.retry_commit();
+        self.catch_up_tickets();
+        if !self.is_full() {
+            self.again.extend(std::mem::take(&mut self.unrecorded));
+        }
     }
 
     fn end_pauses(&mut self) {
@@ -56,7 +60,7 @@ impl Engine {
                 mark.policy != policy_of || at.millis_since(mark.at) >= policy.settings.posture.snapshot.millis()
             });
         // A clock that was set back makes them due again when it has caught up; nothing is lost, the book sums on.
-        if !(vector_due || snapshot_due) || self.state.tail.len() >= MANY_WAITING {
+        if !(vector_due || snapshot_due) || self.state.waiting() >= MANY_WAITING {
             return;
         }
         if snapshot_due {
@@ -107,8 +111,8 @@ impl Engine {
     }
 
     fn status_mark(&self) -> (u64, usize, u64, bool, usize) {
-        let State { chain, tail, refused_total, outcomes, .. } = &self.state;
-        (chain.next_sequence, tail.len(), *refused_total, self.on_trial, outcomes.len())
+        let State { chain, refused_total, outcomes, .. } = &self.state;
+        (chain.next_sequence, self.state.waiting(), *refused_total, self.on_trial, outcomes.len())
     }
 
     /// Writes `status.json`: for people and tools on this machine, not evidence.
@@ -141,7 +145,7 @@ impl Engine {
             "pauses": self.state.pauses.active,
             "refused_total": self.state.refused_total,
             "refusals": self.state.refusals,
-            "evidence": { "next_sequence": self.state.chain.next_sequence, "waiting": self.state.tail.len() },
+            "evidence": { "next_sequence": self.state.chain.next_sequence, "waiting": self.state.waiting() },
             "disk_trouble": self.writer.trouble(),
             "unrecorded": self.state.unrecorded,
             "counters": self.counters,

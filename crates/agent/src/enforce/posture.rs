@@ -93,7 +93,8 @@ impl Book {
 
     /// The last run of every one of these checks.
     pub fn snapshot<'a>(&self, checks: impl Iterator<Item = &'a str>) -> Snapshot {
-        let never = || Seen { at: None, outcome: Outcome::NotAssessable, reasons: not_run(), observation: Observation::new() };
+        let never =
+            || Seen { at: None, outcome: Outcome::NotAssessable, reasons: not_run(), observation: Observation::new() };
         let seen = |check: &str| self.last(check).cloned().unwrap_or_else(never);
         Snapshot { checks: checks.map(|check| (check.to_owned(), seen(check))).collect() }
     }
@@ -144,7 +145,10 @@ impl Tally {
         self.first_at.get_or_insert(run.at);
         for (field, value) in run.seen.iter() {
             if let Value::Int(n) = value {
-                self.numbers.entry(field.to_owned()).and_modify(|range| range.take(*n)).or_insert_with(|| Range::of(*n));
+                self.numbers
+                    .entry(field.to_owned())
+                    .and_modify(|range| range.take(*n))
+                    .or_insert_with(|| Range::of(*n));
             }
         }
         self.last.at = Some(run.at);

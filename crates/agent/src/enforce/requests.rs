@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 use writ_evidence::records::PausePhase;
+use writ_evidence::scrub::scrub;
 use writ_trust::digest::{Digest, hex};
 use writ_trust::json;
 use writ_trust::text::one_line;
@@ -146,11 +147,15 @@ impl Engine {
         };
         if let Some(left) = self.state.pauses.delay(at) {
             let seconds = left / 1000 + 1;
-            return self.decline("break-glass-delay", format!("wrong codes were given: the next is looked at in {seconds} s"));
+            return self
+                .decline("break-glass-delay", format!("wrong codes were given: the next is looked at in {seconds} s"));
         }
         if !stored.fits(&request.code) {
             let delay = self.state.pauses.wrong_code(at) / 1000;
-            return self.decline("break-glass-code", format!("a wrong break-glass code was given; the next is looked at in {delay} s"));
+            return self.decline(
+                "break-glass-code",
+                format!("a wrong break-glass code was given; the next is looked at in {delay} s"),
+            );
         }
         self.state.pauses.right_code();
         if let Some(problem) = self.problem(&request, at) {
@@ -185,7 +190,7 @@ impl Engine {
             reference: format!("code {}", stored.reference),
             // Whoever asks says a name; evidence holds only its hash.
             by: self.salt.hash(&request.by),
-            reason: request.reason,
+            reason: scrub(&request.reason).into_owned(),
         };
         info!(checks = ?pause.checks, until = %pause.until, "healing is suspended");
         let draft = self.teller().paused(&pause, PausePhase::Begun);
@@ -198,8 +203,12 @@ impl Engine {
     /// Every request that is declined is evidence: each counts, for each may be somebody who guesses.
     fn decline(&mut self, rule: &str, message: String) -> Answer {
         warn!(rule, "pause refused: {message}");
-        let refused =
-            Refused { what: "pause-request".to_owned(), rule: rule.to_owned(), message: message.clone(), digest: None::<Digest> };
+        let refused = Refused {
+            what: "pause-request".to_owned(),
+            rule: rule.to_owned(),
+            message: message.clone(),
+            digest: None::<Digest>,
+        };
         let (_, count) = self.state.count_refusal(None, &refused.what, rule);
         let draft = self.teller().refused(&refused, count);
         self.seal_posture(draft);

@@ -39,7 +39,11 @@ impl Running {
             let documents = generation::load(state_dir, point)?;
             Generation::read(&documents, &identity.site, &identity.appliance)
         };
-        let mut running = Self::adopt(read(at.release)?, None);
+        let generation = read(at.release)?;
+        if generation.digest != at.digest {
+            return Err(GenerationError::Altered { found: generation.digest, accepted: at.digest });
+        }
+        let mut running = Self::adopt(generation, None);
         if running.policy.is_none()
             && let Some(point) = at.policy.filter(|point| *point != at.release)
         {

@@ -19,8 +19,7 @@ use super::engine::{Engine, now};
 use super::heal::Tried;
 use super::incident::{self, Act, Candidate, Circumstances, Event, Failing, Hold, State as IncidentState};
 use super::posture::Run;
-use super::state::incident_key;
-use super::ticket;
+use super::state::{Standing, incident_key};
 use crate::evidence_writer::{MANY_WAITING, MOST_WAITING};
 use crate::probes;
 
@@ -59,7 +58,11 @@ pub fn exception(policy: &Policy, check: &str, now: Time) -> Option<String> {
 }
 
 /// The rules that answer a failing check, the highest priority first.
-pub fn matching<'p>(policy: &'p Policy, check: &str, seen: &Observation) -> Vec<(&'p str, &'p writ_policy::rule::Rule)> {
+pub fn matching<'p>(
+    policy: &'p Policy,
+    check: &str,
+    seen: &Observation,
+) -> Vec<(&'p str, &'p writ_policy::rule::Rule)> {
     let narrowed = |predicate: &writ_policy::predicate::Predicate| predicate.evaluate(seen) == Truth::True;
     let mut rules: Vec<_> = policy
         .rules
@@ -94,13 +97,12 @@ impl Engine {
         }
     }
 
-    /// Runs checks that were put off (see [`Engine::again`]), each at most a few times in a row.
+    /// Runs checks that were put off, but not without end: what is left waits for the next call.
     pub fn check_again(&mut self) {
         for _ in 0..64 {
             let Some(id) = self.again.pop_front() else { return };
             self.check(&id);
         }
-        self.again.clear();
     }
 
     /// Takes in one run of a check: posture, incident, and what is to be done about it.
@@ -119,6 +121,7 @@ impl Engine {
             return;
         };
         if matches!(event, Event::Fails(_)) && !self.state.incidents.contains_key(&key) && self.is_full() {
+            self.unrecorded.insert(id.to_owned());
             self.heal_unrecorded(id, &allowed);
             return;
         }
@@ -133,8 +136,8 @@ impl Engine {
         self.carry_out(&key, id, state, acts);
     }
 
-    fn is_full(&self) -> bool {
-        self.state.tail.len() >= MOST_WAITING
+    pub(super) fn is_full(&self) -> bool {
+        self.state.waiting() >= MOST_WAITING
     }
 
     pub(super) fn take_incident(&mut self, key: &str) -> IncidentState {
@@ -197,8 +200,14 @@ impl Engine {
             reasons.push(format!("excepted by {exception}: not healed"));
         }
         info!(check = id, from = from.as_str(), to = outcome.as_str(), "outcome changed");
-        let change =
-            OutcomeChange { check: id.to_owned(), from: Some(from), to: *outcome, at: *at, reasons, observation: seen.clone() };
+        let change = OutcomeChange {
+            check: id.to_owned(),
+            from: Some(from),
+            to: *outcome,
+            at: *at,
+            reasons,
+            observation: seen.clone(),
+        };
         let draft = self.teller().changed(change, target);
         if self.seal_posture(draft) {
             self.commit();
@@ -220,7 +229,8 @@ impl Engine {
         // A check that the policy no longer has cannot be healed; its incident is closed when the policy is taken up.
         let unknown = || Circumstances { hold: Some(Hold::Pause), ..Circumstances::default() };
         let known = self.policy().and_then(|policy| Some((policy, policy.checks.get(id)?)));
-        let allowed = known.map_or_else(unknown, |(policy, check)| self.circumstances(policy, id, check, at, &tried.seen));
+        let allowed =
+            known.map_or_else(unknown, |(policy, check)| self.circumstances(policy, id, check, at, &tried.seen));
         self.state.outcomes.insert(id.to_owned(), tried.run.outcome);
         self.again.extend(tried.doubtful);
         let before = self.take_incident(key);
@@ -259,7 +269,10 @@ impl Engine {
         if let Some(incident) = incident {
             self.state.incidents.insert(key.to_owned(), incident);
         }
-        if !unchanged {
+        if !unchanged && attempt.is_some() {
+            // What is to be done is done at once; others see the bundle a moment later.
+            self.writer.commit_silently(&mut self.state);
+        } else if !unchanged {
             self.commit();
         }
         if let Some(incident) = ticket {
@@ -269,7 +282,7 @@ impl Engine {
             if let Act::Closed(closing) = act
                 && !closing.incident.escalations.is_empty()
             {
-                ticket::close(&self.config.tickets_dir(), closing);
+                self.close_ticket(closing);
             }
         }
         attempt
@@ -314,8 +327,10 @@ impl Engine {
 
     /// Seals posture unless the disk takes nothing and much is waiting already.
     pub(super) fn seal_posture(&mut self, draft: writ_evidence::Draft) -> bool {
-        if self.state.tail.len() >= MANY_WAITING {
-            self.say_once("the disk is full and much evidence waits: posture is not recorded until it is written".to_owned());
+        if self.state.waiting() >= MANY_WAITING {
+            self.say_once(
+                "the disk is full and much evidence waits: posture is not recorded until it is written".to_owned(),
+            );
             return false;
         }
         self.seal(draft).is_some()
@@ -324,6 +339,16 @@ impl Engine {
     /// Makes the state durable, with all bundles sealed since.
     pub(super) fn commit(&mut self) {
         self.writer.commit(&mut self.state);
+    }
+
+    /// Whether bundles wait for [`Engine::settle`].
+    pub fn unsettled(&self) -> bool {
+        self.state.tail.iter().any(|pending| pending.standing == Standing::Placed)
+    }
+
+    /// Fsyncs the outbox, when there is time.
+    pub fn settle(&mut self) {
+        self.writer.settle(&mut self.state);
     }
 
     /// Tries again to write what a full disk did not take.

@@ -109,6 +109,21 @@ pub struct Pending {
     pub bundle: String,
     /// Its signature file.
     pub signature: String,
+    /// How far it has come. One that is read back was committed.
+    #[serde(skip)]
+    pub standing: Standing,
+}
+
+/// How far a sealed bundle has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// It exists in memory only.
+    Sealed,
+    /// The state that holds it is durable.
+    #[default]
+    Committed,
+    /// It is in the outbox, not known to be on the disk there.
+    Placed,
 }
 
 /// A point among releases.
@@ -238,7 +253,8 @@ impl State {
             Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(StateError::Unreadable { path, source }),
         };
-        let state: Self = json::parse(&bytes, MAX_STATE).map_err(|source| StateError::Damaged { path: path.clone(), source })?;
+        let state: Self =
+            json::parse(&bytes, MAX_STATE).map_err(|source| StateError::Damaged { path: path.clone(), source })?;
         if state.schema != SCHEMA {
             return Err(StateError::OtherSchema { path, found: state.schema });
         }
@@ -248,6 +264,11 @@ impl State {
     /// The bytes of the file.
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("a state has string keys")
+    }
+
+    /// How many bundles are not in the outbox yet.
+    pub fn waiting(&self) -> usize {
+        self.tail.iter().filter(|pending| pending.standing != Standing::Placed).count()
     }
 
     /// The id that the next incident gets.
@@ -282,7 +303,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         assert!(State::load(dir.path()).unwrap().is_none());
         let mut state = State::new(ChainState::new());
-        state.tail.push_back(Pending { name: "1-x".into(), bundle: "{\"é\":1}".into(), signature: "s\n".into() });
+        state.tail.push_back(Pending {
+            name: "1-x".into(),
+            bundle: "{\"é\":1}".into(),
+            signature: "s\n".into(),
+            standing: Standing::Committed,
+        });
         assert!(state.count_refusal(None, "release 1-9", "size").0);
         assert!(!state.count_refusal(None, "release 1-9", "size").0);
         std::fs::write(dir.path().join(FILE), state.to_bytes()).unwrap();

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use writ_evidence::bundle::ReleaseRef;
-use writ_evidence::incident::{
-    Affected, Change, Drift, Execution, Incident as IncidentPart, Outputs, Tier,
-};
+use writ_evidence::incident::{Affected, Change, Drift, Execution, Incident as IncidentPart, Outputs, Tier};
 use writ_evidence::posture::{OutcomeChange, Posture, Snapshot, Vector};
 use writ_evidence::records::{
     Pause as PausePart, PauseMeans, PausePhase, PlanRecord, Refused as RefusedPart, Started, Switch,
@@ -84,7 +82,10 @@ impl Teller {
         }
         IncidentPart {
             incident_id: incident.id,
-            event_type: policy.checks.get(&incident.check).map_or_else(|| "unknown".to_owned(), |c| c.probe.name.clone()),
+            event_type: policy
+                .checks
+                .get(&incident.check)
+                .map_or_else(|| "unknown".to_owned(), |c| c.probe.name.clone()),
             severity: incident.severity,
             detected_at: incident.detected_at,
             hostname: self.hostname.clone(),
@@ -164,7 +165,8 @@ impl Teller {
     pub fn paused(&self, pause: &Pause, phase: PausePhase) -> Draft {
         let mut draft = self.draft(Kind::Pause);
         let Pause { checks, from, until, reference, by, reason } = pause.clone();
-        draft.pause = Some(PausePart { phase, means: PauseMeans::BreakGlass, reference, by, reason, checks, from, until });
+        draft.pause =
+            Some(PausePart { phase, means: PauseMeans::BreakGlass, reference, by, reason, checks, from, until });
         draft
     }
 }

@@ -1,10 +1,10 @@
 //! Tickets for people: one file per escalated incident in `tickets/`, rewritten when it closes.
 
+use std::io;
 use std::path::Path;
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use tracing::error;
 use writ_evidence::id::IncidentId;
 use writ_policy::declared::Severity;
 use writ_trust::time::Time;
@@ -42,9 +42,21 @@ struct Ticket<'a> {
 
 impl Engine {
     /// Writes the ticket of an incident. The incident itself is in the state: a ticket that cannot be written is written
-    /// at the next start.
-    pub(super) fn write_ticket(&self, incident: &Incident) {
-        let Some(policy) = self.policy() else { return };
+    /// when the disk takes writes again.
+    pub(super) fn write_ticket(&mut self, incident: &Incident) {
+        let written = self.ticket(incident);
+        self.note_ticket(written);
+    }
+
+    fn note_ticket(&mut self, written: io::Result<()>) {
+        if let Err(e) = written {
+            self.tickets_behind = true;
+            self.say_once(format!("tickets cannot be written: {e}; the incidents are kept, and their tickets follow"));
+        }
+    }
+
+    fn ticket(&self, incident: &Incident) -> io::Result<()> {
+        let Some(policy) = self.policy() else { return Ok(()) };
         let ticket = Ticket {
             schema: SCHEMA,
             incident_id: incident.id,
@@ -64,49 +76,65 @@ impl Engine {
             controls: policy.controls_of(&incident.check),
         };
         let ticket = serde_json::to_value(&ticket).unwrap_or_default();
-        write(&self.config.tickets_dir(), &incident.id.to_string(), &ticket);
+        write(&self.config.tickets_dir(), &incident.id.to_string(), &ticket)
     }
 
-    /// Makes the tickets agree with the incidents, after a restart.
-    pub fn reconcile_tickets(&self) {
+    /// Closes the ticket of an incident that ended.
+    pub(super) fn close_ticket(&mut self, closing: &Closing) {
+        let how = json!({ "closed_at": closing.at, "resolution": closing.resolution });
+        let written = close_file(&self.config.tickets_dir(), &closing.incident.id.to_string(), &how);
+        self.note_ticket(written);
+    }
+
+    /// Writes tickets that a full disk did not take.
+    pub(super) fn catch_up_tickets(&mut self) {
+        if self.tickets_behind && self.writer.trouble().is_none() {
+            self.reconcile_tickets();
+        }
+    }
+
+    /// Makes the tickets agree with the incidents.
+    pub fn reconcile_tickets(&mut self) {
+        self.tickets_behind = false;
+        let written = self.try_reconcile();
+        self.note_ticket(written);
+    }
+
+    fn try_reconcile(&self) -> io::Result<()> {
         let escalated = || self.state.incidents.values().filter(|incident| !incident.escalations.is_empty());
         let directory = self.config.tickets_dir();
         for incident in escalated() {
             if !directory.join(format!("{}.json", incident.id)).exists() {
-                self.write_ticket(incident);
+                self.ticket(incident)?;
             }
         }
         for name in hostile::names(&directory) {
             let Some(id) = name.strip_suffix(".json") else { continue };
             if !escalated().any(|incident| incident.id.to_string() == id) {
-                close_file(&directory, id, &json!({ "resolution": "see the closing bundle of this incident" }));
+                close_file(&directory, id, &json!({ "resolution": "see the closing bundle of this incident" }))?;
             }
         }
+        Ok(())
     }
 }
 
 /// Marks a ticket as closed.
-pub fn close(directory: &Path, closing: &Closing) {
-    let how = json!({ "closed_at": closing.at, "resolution": closing.resolution });
-    close_file(directory, &closing.incident.id.to_string(), &how);
-}
-
-fn close_file(directory: &Path, id: &str, how: &Value) {
+fn close_file(directory: &Path, id: &str, how: &Value) -> io::Result<()> {
     let read = writ_durable::read_bounded(&directory.join(format!("{id}.json")), MAX_TICKET).ok();
-    let Some(Value::Object(mut ticket)) = read.and_then(|bytes| serde_json::from_slice(&bytes).ok()) else { return };
-    if ticket.get("status").is_some_and(|status| status == "open") {
-        ticket.insert("status".to_owned(), "closed".into());
-        ticket.extend(how.as_object().cloned().unwrap_or_default());
-        write(directory, id, &Value::Object(ticket));
+    let Some(Value::Object(mut ticket)) = read.and_then(|bytes| serde_json::from_slice(&bytes).ok()) else {
+        return Ok(());
+    };
+    if ticket.get("status").is_none_or(|status| status != "open") {
+        return Ok(());
     }
+    ticket.insert("status".to_owned(), "closed".into());
+    ticket.extend(how.as_object().cloned().unwrap_or_default());
+    write(directory, id, &Value::Object(ticket))
 }
 
-fn write(directory: &Path, id: &str, ticket: &Value) {
+fn write(directory: &Path, id: &str, ticket: &Value) -> io::Result<()> {
     let mut bytes = serde_json::to_vec_pretty(ticket).unwrap_or_default();
     bytes.push(b'\n');
-    let written = writ_durable::create_directories(directory)
-        .and_then(|()| writ_durable::replace(&directory.join(format!("{id}.json")), &bytes, 0o640));
-    if let Err(e) = written {
-        error!(incident = id, "its ticket cannot be written: {e}");
-    }
+    writ_durable::create_directories(directory)?;
+    writ_durable::replace(&directory.join(format!("{id}.json")), &bytes, 0o640)
 }

@@ -97,14 +97,14 @@ impl Wanted {
         Ok(wanted)
     }
 
-    /// Mode and owner that the file is to have: as asked, else as it has, else `0644 0:0`.
+    /// Mode and owner that the file is to have: as asked, else as it has, else 0644 and those of this process.
     fn attributes(&self, present: Option<&Stat>) -> Attributes {
         // A symbolic link's own mode says nothing about the file that replaces it.
         let file = present.filter(|s| FileType::from_raw_mode(s.st_mode) == FileType::RegularFile);
         Attributes {
             mode: self.mode.unwrap_or_else(|| file.map_or(0o644, |s| s.st_mode & 0o7777)),
-            owner: self.owner.unwrap_or_else(|| file.map_or(0, |s| s.st_uid)),
-            group: self.group.unwrap_or_else(|| file.map_or(0, |s| s.st_gid)),
+            owner: self.owner.unwrap_or_else(|| file.map_or_else(|| rustix::process::geteuid().as_raw(), |s| s.st_uid)),
+            group: self.group.unwrap_or_else(|| file.map_or_else(|| rustix::process::getegid().as_raw(), |s| s.st_gid)),
         }
     }
 }

@@ -229,7 +229,7 @@ impl Journal {
     }
 
     /// Writes the journal: when this returns, file and directory are fsynced. On a full disk the room that
-    /// [`Journal::reserve`] kept is used up first, so that a switch that has begun can still be decided and undone.
+    /// `Journal::reserve` kept is used up first, so that a switch that has begun can still be decided and undone.
     pub fn write(&self) -> Result<(), JournalError> {
         let path = self.request.state_dir.join(FILE);
         let bytes = json::canonical(self);

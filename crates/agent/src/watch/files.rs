@@ -31,11 +31,10 @@ struct Table {
     directories: HashMap<WatchDescriptor, PathBuf>,
 }
 
-const SHAPE: EventMask = EventMask::CREATE
-    .union(EventMask::MOVED_TO)
-    .union(EventMask::MOVED_FROM)
-    .union(EventMask::DELETE);
-const OWN: EventMask = EventMask::DELETE_SELF.union(EventMask::MOVE_SELF).union(EventMask::IGNORED).union(EventMask::UNMOUNT);
+const SHAPE: EventMask =
+    EventMask::CREATE.union(EventMask::MOVED_TO).union(EventMask::MOVED_FROM).union(EventMask::DELETE);
+const OWN: EventMask =
+    EventMask::DELETE_SELF.union(EventMask::MOVE_SELF).union(EventMask::IGNORED).union(EventMask::UNMOUNT);
 
 impl Files {
     /// Starts to watch nothing; messages go to `messages`.
@@ -49,7 +48,10 @@ impl Files {
             directories: HashMap::new(),
         }));
         let files = Self { table: Arc::clone(&table) };
-        thread::Builder::new().name("inotify".to_owned()).stack_size(256 * 1024).spawn(move || read(inotify, &table, &messages))?;
+        thread::Builder::new()
+            .name("inotify".to_owned())
+            .stack_size(256 * 1024)
+            .spawn(move || read(inotify, &table, &messages))?;
         Ok(files)
     }
 
@@ -195,7 +197,9 @@ impl Table {
             | WatchMask::CLOSE_WRITE
             | WatchMask::DELETE_SELF
             | WatchMask::MOVE_SELF
-            | WatchMask::ONLYDIR;
+            | WatchMask::ONLYDIR
+            // Adding a watch that is there already would clear its mask for a moment, and lose what happens then.
+            | WatchMask::MASK_ADD;
         match self.watches.add(directory, mask) {
             Ok(wd) => {
                 self.by_directory.insert(directory.to_owned(), wd.clone());

@@ -39,7 +39,10 @@ fn the_chain_and_the_numbers_go_on_over_restarts() {
     daemon.kill();
     let daemon = site.daemon();
     until("it recovered", || {
-        site.of_kind(Kind::Started).iter().any(|b| b.started.as_ref().unwrap().why == StartReason::Recovery).then_some(())
+        site.of_kind(Kind::Started)
+            .iter()
+            .any(|b| b.started.as_ref().unwrap().why == StartReason::Recovery)
+            .then_some(())
     });
     drop(daemon);
 }
@@ -58,7 +61,11 @@ fn a_lost_state_continues_the_chain_that_is_in_the_outbox() {
     }
     let bundles = site.bundles();
     assert!(bundles.len() > before);
-    assert!(bundles.iter().any(|b| b.started.as_ref().is_some_and(|s| s.recovered.iter().any(|l| l.contains("state was lost")))));
+    assert!(
+        bundles
+            .iter()
+            .any(|b| b.started.as_ref().is_some_and(|s| s.recovered.iter().any(|l| l.contains("state was lost"))))
+    );
 }
 
 #[test]
@@ -144,9 +151,7 @@ fn what_an_exception_lifts_is_seen_and_left_alone() {
 fn a_failed_step_takes_back_the_ones_before_and_exit_codes_decide_nothing() {
     let (site, mut policy) = site_with(&["motd"]);
     let path = site.path("target/motd");
-    let restore = |id: &str, path: &Path, mode: &str, undo: Value| {
-        json!({ "id": id, "step": "file.restore", "parameters": { "path": path, "mode": mode }, "timeout": "10s", "undo": undo })
-    };
+    let restore = |id: &str, path: &Path, mode: &str, undo: Value| json!({ "id": id, "step": "file.restore", "parameters": { "path": path, "mode": mode }, "timeout": "10s", "undo": undo });
     let undo = json!({ "step": "file.restore", "parameters": { "path": path, "mode": "0640" }, "timeout": "10s" });
     policy["runbooks"]["RB-motd"]["steps"] = json!([
         restore("first", &path, "0644", undo),
@@ -257,7 +262,11 @@ impl SmallDisk {
     fn mount(at: &Path, size: &str) -> Self {
         assert!(rustix::process::geteuid().is_root(), "this test mounts a small tmpfs: run the suite as root");
         fs::create_dir_all(at).unwrap();
-        let status = Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(at).status().unwrap();
+        let status = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+            .arg(at)
+            .status()
+            .unwrap();
         assert!(status.success(), "mount of a tmpfs failed");
         Self(at.to_owned())
     }
@@ -313,4 +322,85 @@ fn a_kill_on_a_full_disk_keeps_what_was_told() {
     fs::remove_file(&filler).unwrap();
     site.once_is(0);
     assert_eq!(site.bundles()[..told.len()], told[..]);
+}
+
+#[test]
+fn when_disk_and_memory_are_full_healing_goes_on_and_is_counted() {
+    let site = Site::new();
+    let mut policy = site.policy();
+    let healed = site.file_check(&mut policy, "healed");
+    for number in 0..520 {
+        let path = site.path("target").join(format!("hopeless-{number}"));
+        fs::write(&path, "").unwrap();
+        policy["checks"][format!("file.hopeless-{number}")] = json!({
+            "title": "t", "probe": { "file": { "path": path } }, "expect": { "exists": { "eq": true } }, "prefer": null,
+            "every": "1h", "target": "self", "severity": "low", "declared_at": { "file": "x.nix", "line": 1 },
+        });
+    }
+    site.publish(1, &policy);
+    let state = SmallDisk::mount(&site.path("state"), "8m");
+    let daemon = site.daemon();
+    until("it runs", || (!site.of_kind(Kind::Posture).is_empty()).then_some(()));
+    let filler = state.0.join("filler");
+    let _ = fs::write(&filler, vec![0; 16 << 20]);
+    for number in 0..520 {
+        fs::remove_file(site.path("target").join(format!("hopeless-{number}"))).unwrap();
+    }
+    until("memory is full too", || site.log().contains("disk and memory are full").then_some(()));
+    chmod(&healed, 0o600);
+    until("healed all the same", || (mode(&healed) == 0o644).then_some(()));
+    fs::remove_file(&filler).unwrap();
+    until("every failure is told once there is room", || (site.incidents().opened.len() >= 520).then_some(()));
+    assert_eq!(daemon.stop(), Some(0));
+    site.once_is(1);
+    let told = site.of_kind(Kind::Started).pop().unwrap().started.unwrap().recovered;
+    assert!(told.iter().any(|line| line.contains("healed without a record")), "{told:?}");
+}
+
+#[test]
+fn what_is_accepted_is_on_disk_before_it_is_obeyed_and_told_after() {
+    let (site, _) = site_with(&["motd"]);
+    chmod(&site.path("target/motd"), 0o600);
+    let trace = site.path("trace");
+    let status = Command::new("strace")
+        .args([
+            "-f",
+            "-y",
+            "-s",
+            "300",
+            "-e",
+            "trace=fsync,rename,renameat,renameat2,linkat,fchmod,fchmodat,chmod",
+            "-o",
+        ])
+        .arg(&trace)
+        .arg(env!("CARGO_BIN_EXE_writ-enforce"))
+        .arg("--config")
+        .arg(site.path("etc/enforce.toml"))
+        .arg("--once")
+        .env_remove("WRIT_CRASH_AT")
+        .status()
+        .expect("strace is needed");
+    assert_eq!(status.code(), Some(0));
+    let trace = fs::read_to_string(trace).unwrap();
+    let lines: Vec<&str> = trace.lines().collect();
+    let state = site.path("state").display().to_string();
+    let first = |what: &str, from: usize, is: &dyn Fn(&str) -> bool| {
+        from + lines[from..]
+            .iter()
+            .position(|line| is(line))
+            .unwrap_or_else(|| panic!("{what}, from line {from}:\n{trace}"))
+    };
+    let renames = |name: &'static str| move |line: &str| line.contains("rename") && line.contains(name);
+    let synced = |line: &str| line.contains("fsync") && line.contains(&format!("{state}>"));
+    let documents = first("the documents", 0, &renames("1-1/release.json\""));
+    let floor = first("the floor", documents, &renames("/floor\""));
+    assert!(lines[..floor].iter().any(|l| l.contains("fsync") && l.contains(".floor.writ-tmp")));
+    let floor_synced = first("the floor's directory", floor, &synced);
+    let obeyed = first("the state", floor_synced, &renames("/state.json\""));
+    // The incident: its state is durable before anything is done about it, and before it is told.
+    let opened = first("the state with the incident", obeyed + 1, &renames("/state.json\""));
+    let opened_synced = first("its directory", opened, &synced);
+    let told = first("the opening bundle", opened, &|line| line.contains("rename") && line.contains("outbox/3-EB-"));
+    let done = first("the heal", opened, &|line| line.contains("target/") && line.contains("motd"));
+    assert!(opened_synced < told && opened_synced < done, "{opened_synced} {told} {done}");
 }

@@ -1,7 +1,10 @@
 //! The agent on this machine: real binaries, real files, real programs, real Nix.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod enforce_basic;
 mod enforce_crash;
+mod enforce_latency;
 mod enforce_life;
 mod enforce_refusals;
 mod enforce_switch;

@@ -83,7 +83,12 @@ impl Site {
         let text = format!(
             "site = {SITE:?}\nappliance = {APPLIANCE:?}\nreleases = {:?}\ntrust = {:?}\nkey = {:?}\nstate_dir = {:?}\n\
              outbox_dir = {:?}\nprofile = {:?}\nswitch_command = \"process\"\npoll_releases = \"200ms\"\n{more}",
-            at("releases"), at("etc/trust.json"), at("etc/key"), at("state"), at("outbox"), profile.display().to_string(),
+            at("releases"),
+            at("etc/trust.json"),
+            at("etc/key"),
+            at("state"),
+            at("outbox"),
+            profile.display().to_string(),
         );
         fs::write(self.path("etc/enforce.toml"), text).unwrap();
     }
@@ -264,19 +269,19 @@ impl Site {
         let (site, appliance) = (SITE.parse().unwrap(), APPLIANCE.parse().unwrap());
         let public_key = self.appliance_key.public_key();
         let speaker = Speaker { site: &site, appliance: &appliance, public_key: &public_key };
-        let mut names: Vec<_> = fs::read_dir(outbox)
-            .map(|entries| entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>())
-            .unwrap_or_default();
-        names.retain(|name| name.ends_with(".json") && !name.starts_with('.'));
-        let mut numbered: Vec<_> = names.iter().map(|n| (chain::parse_file_name(n).expect(n).0, n.clone())).collect();
-        numbered.sort();
+        // A folder that is written to while it is read may show a file and not one that came before it: look again.
+        let numbered =
+            (0..10).map(|_| listed(outbox)).find(|list| list.iter().map(|(n, _)| *n).eq(1..=list.len() as u64));
+        let numbered = numbered.unwrap_or_else(|| listed(outbox));
         let mut state = ChainState::new();
         numbered
             .into_iter()
             .map(|(_, name)| {
                 let bytes = fs::read(outbox.join(&name)).unwrap();
-                let signature = fs::read(outbox.join(format!("{name}.minisig"))).unwrap_or_else(|e| panic!("{name}: {e}"));
-                let authentic = chain::authenticate(&bytes, &signature, &speaker).unwrap_or_else(|e| panic!("{name}: {e}"));
+                let signature =
+                    fs::read(outbox.join(format!("{name}.minisig"))).unwrap_or_else(|e| panic!("{name}: {e}"));
+                let authentic =
+                    chain::authenticate(&bytes, &signature, &speaker).unwrap_or_else(|e| panic!("{name}: {e}"));
                 state = chain::follow(&state, &authentic).unwrap_or_else(|e| panic!("{name}: {e}"));
                 authentic.bundle
             })
@@ -318,10 +323,21 @@ impl Drop for Site {
         if std::thread::panicking() {
             let log = self.log();
             let last: Vec<&str> = log.lines().rev().take(60).collect();
-            eprintln!("the daemon's last words:");
+            eprintln!("the daemon's errors and last words:");
+            log.lines().filter(|line| line.contains(" ERROR ")).for_each(|line| eprintln!("  {line}"));
             last.iter().rev().for_each(|line| eprintln!("  {line}"));
         }
     }
+}
+
+/// The bundles in an outbox by their numbers.
+fn listed(outbox: &Path) -> Vec<(u64, String)> {
+    let Ok(entries) = fs::read_dir(outbox) else { return Vec::new() };
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let bundles = names.filter(|name| name.ends_with(".json") && !name.starts_with('.'));
+    let mut numbered: Vec<_> = bundles.map(|name| (chain::parse_file_name(&name).expect(&name).0, name)).collect();
+    numbered.sort();
+    numbered
 }
 
 #[derive(Debug, Default)]

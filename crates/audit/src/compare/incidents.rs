@@ -63,12 +63,19 @@ fn finding(
         tier: execution.and_then(|e| e.tier).map(Tier::as_str),
         runbook: closed.and_then(|(b, _)| b.runbook.as_ref()).map(|r| r.runbook_id.clone()),
         attempts: execution.map_or(0, |e| e.attempts),
-        story: opened.iter().chain(&closed).flat_map(|(bundle, _)| story::tell(bundle)).collect(),
+        story: whole_story(opened, closed),
         check_declared_at: policy.and_then(|p| p.checks.get(&incident.check)).map(|c| c.declared_at.clone()),
         rule_declared_at: policy.and_then(|p| p.rules.get(rule.as_ref()?)).map(|r| r.declared_at.clone()),
         rule,
         evidence: opened.iter().chain(&closed).map(|(_, link)| subject.timeline.links[*link].clone()).collect(),
     })
+}
+
+fn whole_story(opened: Option<&Told>, closed: Option<&Told>) -> Vec<String> {
+    match (opened, closed) {
+        (Some((first, _)), Some((last, _))) => story::tell(first).into_iter().chain(story::tell_end(last)).collect(),
+        (one, other) => one.or(other).map(|(bundle, _)| story::tell(bundle)).unwrap_or_default(),
+    }
 }
 
 /// An open incident that is older than its target has missed it; before that nobody knows.

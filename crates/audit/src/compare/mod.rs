@@ -214,12 +214,14 @@ impl<'a> Comparer<'a> {
             newest_release: subject.newest.clone(),
             last_heard: within().max().copied(),
             bundles: within().count() as u64,
-            not_assessable: last.filter(|s| s.policy.is_none()).map(|s| {
-                format!(
-                    "the policy of release {}-{} is missing, altered or of an unknown schema: nothing of this appliance was judged",
+            not_assessable: match last {
+                None => Some("no release was in force there in this period: nothing was asked of it".to_owned()),
+                Some(s) if s.policy.is_none() => Some(format!(
+                    "the policy of release {}-{} is missing, altered or of an unknown schema: nothing there was judged",
                     s.release.epoch, s.release.serial
-                )
-            }),
+                )),
+                Some(_) => None,
+            },
         }
     }
 

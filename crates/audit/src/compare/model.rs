@@ -470,10 +470,11 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Whether the evidence verified and nothing that machines decide is failed, without evidence or not assessable.
+    /// Whether the evidence verified, something was asked for, and nothing that machines decide is failed, without evidence or not assessable.
     pub fn is_fine(&self) -> bool {
         let bad = |v: Verdict| matches!(v, Verdict::Failed | Verdict::NoEvidence | Verdict::NotAssessable);
         let judged = self.appliances.iter().all(|a| a.not_assessable.is_none());
-        self.verification.ok && judged && !self.controls.iter().any(|c| bad(c.verdict))
+        let asked = !self.controls.is_empty();
+        self.verification.ok && judged && asked && !self.controls.iter().any(|c| bad(c.verdict))
     }
 }

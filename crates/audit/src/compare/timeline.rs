@@ -124,8 +124,9 @@ impl Timeline {
                 | Kind::Plan
                 | Kind::Attestation
         );
-        if let Some(switch) = &bundle.switch {
-            self.verified(&switch.probation.clone(), link);
+        // A generation that was not kept says nothing about the one that runs: its story is told with the switches.
+        if let Some(switch) = bundle.switch.as_ref().filter(|s| s.outcome.adopted()) {
+            self.verified(&switch.probation, link);
         }
         if event {
             self.events.push((bundle, link));

@@ -1,10 +1,10 @@
 //! What one bundle says, compared with the signed release and policy under which it was said.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use writ_evidence::Bundle;
 use writ_evidence::bundle::ReleaseRef;
 use writ_evidence::incident::{step_hash, undo_hash};
+use writ_evidence::{Bundle, IncidentId, Kind};
 use writ_policy::policy::Policy;
 use writ_policy::runbook::Runbook;
 use writ_trust::digest::Digest;
@@ -24,6 +24,8 @@ pub struct Context {
     /// Releases that a `switch` bundle says were left again.
     left: BTreeSet<(Epoch, Serial)>,
     unknown: BTreeSet<Digest>,
+    /// For each incident that is open: the releases that were obeyed since. A runbook may have run under any of them.
+    open: BTreeMap<IncidentId, Vec<ReleaseRef>>,
     early: bool,
 }
 
@@ -81,9 +83,28 @@ impl Context {
             problems.note(Code::OutOfOrder, path, what, "the appliance's clock was behind, or the signers' ahead");
         }
         self.order(path, named, problems);
-        if let Some(policy) = archive.policy(&key.site, &key.appliance, named) {
-            runbook(path, bundle, policy, problems);
+        let policies = self.policies(archive, key, bundle, named);
+        runbook(path, bundle, &policies, problems);
+    }
+
+    /// The policies that were in force while the incident of a bundle was open.
+    fn policies<'a>(
+        &mut self,
+        archive: &'a Archive,
+        key: &KeyRecord,
+        bundle: &Bundle,
+        named: &ReleaseRef,
+    ) -> Vec<&'a Policy> {
+        if let Some(incident) = bundle.incident.as_ref().filter(|_| bundle.kind == Kind::IncidentOpened) {
+            self.open.insert(incident.incident_id, Vec::new());
         }
+        for releases in self.open.values_mut().filter(|releases| releases.last() != Some(named)) {
+            releases.push(*named);
+        }
+        let closed = bundle.incident.as_ref().filter(|_| bundle.kind == Kind::IncidentClosed);
+        let releases =
+            closed.and_then(|incident| self.open.remove(&incident.incident_id)).unwrap_or_else(|| vec![*named]);
+        releases.iter().filter_map(|release| archive.policy(&key.site, &key.appliance, release)).collect()
     }
 
     /// An appliance goes back to an older release only by a switch that failed, and says so.
@@ -97,35 +118,38 @@ impl Context {
     }
 }
 
-/// What was run must be what the signed policy holds.
-fn runbook(path: &str, bundle: &Bundle, policy: &Policy, problems: &mut Problems) {
+/// What was run must be what a signed policy holds.
+fn runbook(path: &str, bundle: &Bundle, policies: &[&Policy], problems: &mut Problems) {
     const CONSEQUENCE: &str = "something was run on the appliance that nobody signed for it";
-    let Some(ran) = &bundle.runbook else { return };
-    let Some(signed) = policy.runbooks.get(&ran.runbook_id) else {
+    // Without a policy nothing can be compared; that it is missing has been said.
+    let (Some(ran), false) = (&bundle.runbook, policies.is_empty()) else { return };
+    let signed: Vec<&Runbook> = policies.iter().filter_map(|p| p.runbooks.get(&ran.runbook_id)).collect();
+    if signed.is_empty() {
         let what = format!("it ran {}, which the signed policy does not have", ran.runbook_id);
         return problems.bad(Code::NotAsOrdered, path, what, CONSEQUENCE);
-    };
-    if signed.digest() != ran.runbook_hash {
+    }
+    if signed.iter().all(|runbook| runbook.digest() != ran.runbook_hash) {
         let what = format!(
             "it ran {} with hash {}, the signed policy has {}",
             ran.runbook_id,
             ran.runbook_hash,
-            signed.digest()
+            signed[0].digest()
         );
         return problems.bad(Code::NotAsOrdered, path, what, CONSEQUENCE);
     }
-    let allowed = step_hashes(policy, signed);
+    let allowed = step_hashes(policies, signed);
     if let Some(action) = bundle.actions_taken.iter().find(|a| !allowed.contains(&a.script_hash)) {
         let what = format!("step {} ({}) is not a step of {}", action.step, action.action, ran.runbook_id);
         problems.bad(Code::NotAsOrdered, path, what, CONSEQUENCE);
     }
 }
 
-/// The steps that an incident's bundle may list: those of its runbook, and of the runbooks of other rules that answer the
-/// same check (attempts may go through several).
-fn step_hashes(policy: &Policy, runbook: &Runbook) -> BTreeSet<Digest> {
-    let others = policy.rules.values().filter_map(|rule| policy.runbooks.get(&rule.run));
-    std::iter::once(runbook)
+/// The steps that an incident's bundle may list: those of its runbook, and of the runbooks of other rules (its attempts
+/// may have gone through several).
+fn step_hashes(policies: &[&Policy], runbooks: Vec<&Runbook>) -> BTreeSet<Digest> {
+    let others = policies.iter().flat_map(|p| p.rules.values().filter_map(|rule| p.runbooks.get(&rule.run)));
+    runbooks
+        .into_iter()
         .chain(others)
         .flat_map(|r| &r.steps)
         .flat_map(|step| [Some(step_hash(step)), step.undo.as_ref().map(undo_hash)])

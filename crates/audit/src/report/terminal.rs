@@ -147,17 +147,16 @@ fn score(c: &Comparison) -> String {
 }
 
 fn controls(all: &[ControlFinding], look: Look) -> String {
-    let mut table = look.table(&["Control", "Title", "Verdict", "Why", "Asked for at"]);
+    let mut table = look.table(&["Control", "Verdict", "Why"]);
     for control in all {
         let mut why = control.reasons.clone();
         why.extend(control.not_assessed.as_ref().map(|n| format!("left out: {n}")));
         why.extend(control.procedure.as_ref().map(|p| format!("people: {p}")));
+        why.push(format!("asked for at {}", control.declared_at));
         table.add_row([
-            Cell::new(&control.control),
-            Cell::new(&control.title),
+            Cell::new(format!("{}\n{}", control.control, control.title)),
             verdict_cell(control.verdict),
             Cell::new(why.join("\n")),
-            Cell::new(&control.declared_at),
         ]);
     }
     format!("{table}\n")

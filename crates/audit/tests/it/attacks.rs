@@ -291,6 +291,26 @@ fn what_ran_must_be_what_was_signed() {
 }
 
 #[test]
+fn a_runbook_of_the_release_before_may_have_run_for_an_incident_that_outlived_it() {
+    let mut world = World::new();
+    world.started(morning());
+    let opened = world.open("file.motd", morning());
+    let draft = world.closing("file.motd", opened, morning(), morning().plus_millis(2000));
+    world.release(2, &policy_json(|p| p["runbooks"]["RB-FILE-001"]["version"] = "2.0".into()), |_| {});
+    let asked = world.release.unwrap();
+    world.switched(2, SwitchOutcome::AdoptedWithoutClosure, asked, morning().plus_millis(1000));
+    let draft = writ_evidence::Draft { release: world.release, ..draft };
+    world.seal(draft, morning().plus_millis(2000));
+    assert!(world.verify().ok, "{:#?}", world.verify().problems);
+    // For an incident that began later it is not the signed one.
+    let opened = world.open("file.motd", morning().plus_millis(3000));
+    let mut late = world.closing("file.motd", opened, morning().plus_millis(3000), morning().plus_millis(4000));
+    late.runbook = world.sealed[3].bundle.runbook.clone();
+    world.seal(late, morning().plus_millis(4000));
+    first(&world.verify(), Code::NotAsOrdered, "/6-EB-");
+}
+
+#[test]
 fn an_incident_is_opened_and_closed_once() {
     let mut world = World::new();
     world.started(morning());

@@ -254,6 +254,14 @@ fn what_did_not_verify_does_not_count() {
 }
 
 #[test]
+fn a_period_in_which_nothing_was_asked_is_not_fine() {
+    let period = Some(Period { from: at("2026-01-01T00:00:00Z"), to: at("2026-02-01T00:00:00Z") });
+    let c = compare(&World::day().archive(), &site(), period, evening()).unwrap();
+    assert!(c.controls.is_empty() && !c.is_fine());
+    assert!(c.appliances[0].not_assessable.as_ref().unwrap().contains("nothing was asked of it"));
+}
+
+#[test]
 fn a_site_must_be_there() {
     let world = World::day();
     let other = "clinic-009".parse().unwrap();

@@ -76,22 +76,22 @@ impl Source {
     }
 }
 
+/// The width of tables where there is no terminal.
+const WIDTH: u16 = 120;
+
 /// How this terminal looks. Colour is taken away again where there is no terminal.
 fn look() -> Look {
-    let width = terminal_size();
-    Look { colour: true, width }
-}
-
-fn terminal_size() -> Option<u16> {
     let columns = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());
-    columns.or_else(|| comfy_table::Table::new().width()).filter(|width| *width >= 60)
+    let width = columns.or_else(|| comfy_table::Table::new().width()).filter(|width| *width >= 60);
+    Look { colour: true, width: Some(width.unwrap_or(WIDTH)) }
 }
 
 /// Says that what is shown does not come from a folder that verified, on standard error.
 fn warn_unless_verified(report: &VerifyReport) {
-    if !report.ok || !report.pinned {
-        let plain = Look { colour: false, width: None };
-        screen::warning(&terminal::conclusion(report, plain));
+    if !report.ok {
+        screen::warning(&terminal::conclusion(report, Look { colour: false, width: None }));
+    } else if !report.pinned {
+        screen::warning("the trust root was taken from the folder itself: give --trust or --trust-digest");
     }
 }
 

@@ -73,7 +73,9 @@ fn print(shown: &Shown) {
     let title = format!("{} {} of {}/{}", bundle.bundle_id, bundle.kind, bundle.client_id, bundle.appliance);
     screen::line(&screen::paint(screen::BOLD, &title));
     story::tell(bundle).iter().for_each(|sentence| screen::line(&format!("  {sentence}")));
-    let fact = |name: &str, value: &str| screen::line(&format!("{} {value}", screen::paint(screen::DIM, &format!("{name:>9}:"))));
+    let fact = |name: &str, value: &str| {
+        screen::line(&format!("{} {value}", screen::paint(screen::DIM, &format!("{name:>9}:"))))
+    };
     fact("written", &bundle.generated_at.to_string());
     if let Some(release) = &bundle.release {
         fact("release", &format!("{}-{} {}", release.epoch, release.serial, release.digest));

@@ -124,7 +124,9 @@ fn judge_group(
     let everyone: Vec<usize> = owners.values().flatten().copied().collect();
     let mut shared = Vec::new();
     let nothing = Map::new();
-    let findings = validate_scope(&judge.context(&common, &nothing), Scope::Common).into_iter().chain(shape::rules_version(&common));
+    let findings = validate_scope(&judge.context(&common, &nothing), Scope::Common)
+        .into_iter()
+        .chain(shape::rules_version(&common));
     shared.extend(findings.map(|finding| Shared { text: text(&common, &finding), finding, of: everyone.clone() }));
     for (texts, of) in owners {
         let own = parsed(&["exceptions", "settings"], texts)?;
@@ -195,7 +197,8 @@ struct Origin {
 
 impl Origin {
     fn of(finding: &Finding, subject: &Subject<'_>) -> Self {
-        let overridden = subject.overrides.iter().rev().find(|o| !o.path.is_empty() && finding.path.starts_with(&o.path));
+        let overridden =
+            subject.overrides.iter().rev().find(|o| !o.path.is_empty() && finding.path.starts_with(&o.path));
         if let Some((changed, at)) = overridden.and_then(|o| Some((o, o.declared_at.as_ref()?))) {
             let (mut path, rest) = (changed.path.clone(), &finding.path[changed.path.len()..]);
             path.push("value".to_owned());

@@ -129,7 +129,8 @@ impl Search<'_> {
         let root = source.root()?;
         let whole = range(root.syntax());
         let start = Hit { left: self.wanted.path.len(), key: whole.clone(), value: whole };
-        Some(self.descend(&root, self.wanted.path, start, 0)).filter(|hit| hit.left == 0 && !self.wanted.path.is_empty())
+        Some(self.descend(&root, self.wanted.path, start, 0))
+            .filter(|hit| hit.left == 0 && !self.wanted.path.is_empty())
     }
 
     /// Follows the path from a binding whose names are a part of it.
@@ -192,10 +193,12 @@ impl Search<'_> {
         let mut best = hit;
         for entry in set.entries() {
             let found = match entry {
-                Entry::Inherit(inherit) => inherit.attrs().find(|attr| name(attr).as_ref() == path.first()).map(|attr| {
-                    let key = range(attr.syntax());
-                    Hit { left: path.len() - 1, key: key.clone(), value: key }
-                }),
+                Entry::Inherit(inherit) => {
+                    inherit.attrs().find(|attr| name(attr).as_ref() == path.first()).map(|attr| {
+                        let key = range(attr.syntax());
+                        Hit { left: path.len() - 1, key: key.clone(), value: key }
+                    })
+                }
                 Entry::AttrpathValue(binding) => self.in_binding(&binding, path, depth),
             };
             if let Some(found) = found.filter(|found| found.left < best.left) {
@@ -266,4 +269,75 @@ fn bound(ident: &rnix::ast::Ident) -> Option<Expr> {
             (attrs.next().is_none() && name(&first).as_ref() == Some(&wanted)).then(|| binding.value())?
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"{ writ, ... }:
+let
+  inherit (import ./x.nix) shared;
+  limits = { free.ge = 15; };
+  names = [ "a" ];
+in
+{
+  checks."c" = writ.check (limits // {
+    inherit shared;
+    expect = if true then limits else { };
+    prefer = rec { mode = { eq = "0644"; }; };
+    any = names ++ [ "b" { deep.er = 1; } ];
+    text = ''
+      two lines
+    '';
+  });
+}
+"#;
+
+    fn found(path: &[&str], part: Part, text: Option<&str>) -> String {
+        let source = Source::new(TEXT.to_owned());
+        let path: Vec<String> = path.iter().map(|key| (*key).to_owned()).collect();
+        let wanted = Wanted { line: 8, column: None, path: &path, part, text };
+        source.text[locate(&source, &wanted)].to_owned()
+    }
+
+    #[test]
+    fn follows_what_the_source_shows() {
+        for (path, part, text, expected) in [
+            (&["checks", "c"][..], Part::Key, None, "\"c\""),
+            (&["checks", "c", "free", "ge"], Part::Key, None, "ge"),
+            (&["checks", "c", "free", "ge"], Part::Value, None, "15"),
+            (&["checks", "c", "expect", "free", "ge"], Part::Value, None, "15"),
+            (&["checks", "c", "prefer", "mode", "eq"], Part::Value, None, "\"0644\""),
+            (&["checks", "c", "prefer", "mode"], Part::Value, None, "{ eq = \"0644\"; }"),
+            (&["checks", "c", "shared"], Part::Value, None, "shared"),
+            (&["checks", "c", "any", "0"], Part::Value, None, "\"a\""),
+            (&["checks", "c", "any", "7"], Part::Value, Some("b"), "\"b\""),
+            (&["checks", "c", "any", "2", "deep", "er"], Part::Value, None, "1"),
+            (&["checks", "c", "text"], Part::Value, None, "''"),
+            // What is not there: the last key that is.
+            (&["checks", "c", "prefer", "owner", "eq"], Part::Value, None, "prefer"),
+            (&["checks", "c", "gone"], Part::Key, None, "\"c\""),
+            (&["rules", "r"], Part::Key, None, "checks.\"c\" = writ.check (limits // {"),
+        ] {
+            assert_eq!(found(path, part, text), expected, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn any_text_any_line_and_any_path_give_a_place() {
+        let path: Vec<String> = ["checks", "c", "any", "2", "deep"].iter().map(|key| (*key).to_owned()).collect();
+        for end in (0..=TEXT.len()).filter(|end| end % 3 == 0) {
+            let source = Source::new(format!("é{}", &TEXT[..end]));
+            for (line, column) in [(0, None), (8, None), (8, Some(3)), (9, Some(700)), (900, Some(0))] {
+                for part in [Part::Key, Part::Value] {
+                    let wanted = Wanted { line, column, path: &path, part, text: Some("b") };
+                    let range = locate(&source, &wanted);
+                    assert!(source.text.get(range.clone()).is_some_and(|text| !text.contains('\n')), "{end} {range:?}");
+                    let (_, column) = source.position(range.start);
+                    assert!(column >= 1);
+                }
+            }
+        }
+    }
 }

@@ -1,8 +1,6 @@
 //! A mistake with its place in the source: what is printed, counted and written as JSON.
 
-use std::cmp::Ordering;
-use std::collections::BTreeSet;
-use std::ops::Range;
+use std::collections::{BTreeSet, HashMap};
 
 use writ_policy::validate::Level;
 
@@ -19,13 +17,6 @@ pub struct Place {
     pub start: usize,
     /// See `start`.
     pub length: usize,
-}
-
-impl Place {
-    /// The bytes that are meant.
-    pub fn bytes(&self) -> Range<usize> {
-        self.start..self.start + self.length
-    }
 }
 
 /// One mistake.
@@ -54,9 +45,13 @@ pub struct Mistake {
 }
 
 impl Mistake {
-    fn order(&self, other: &Self) -> Ordering {
-        let key = |m: &Self| (m.place.is_none(), m.place.clone(), m.severity, m.code.clone(), m.message.clone());
-        key(self).cmp(&key(other))
+    /// By place; what has none comes last.
+    fn order(&self) -> (bool, Option<Place>, Level, String, String) {
+        (self.place.is_none(), self.place.clone(), self.severity, self.code.clone(), self.message.clone())
+    }
+
+    fn file(&self) -> &str {
+        self.place.as_ref().map_or("", |place| place.file.as_str())
     }
 
     /// The same mistake, seen from another appliance.
@@ -66,16 +61,20 @@ impl Mistake {
 
     /// Whether this, found by validation, says again what Nix's constructors said of the same value.
     fn repeats(&self, told: &Self) -> bool {
-        let (Some(a), Some(b)) = (&self.place, &told.place) else { return false };
         let shorter = self.path.len().min(told.path.len());
-        a.file == b.file && shorter >= 3 && self.path[..shorter] == told.path[..shorter]
+        self.file() == told.file() && shorter >= 3 && self.path[..shorter] == told.path[..shorter]
     }
 }
 
 /// The mistakes of Nix's constructors and of validation in order of place, each once.
 pub fn merge(told: Vec<Mistake>, found: Vec<Mistake>) -> Vec<Mistake> {
-    let fresh: Vec<Mistake> =
-        found.into_iter().filter(|mistake| !told.iter().any(|t| t.severity == Level::Error && mistake.repeats(t))).collect();
+    let mut by_file: HashMap<&str, Vec<&Mistake>> = HashMap::new();
+    for mistake in told.iter().filter(|m| m.severity == Level::Error) {
+        by_file.entry(mistake.file()).or_default().push(mistake);
+    }
+    let again =
+        |mistake: &Mistake| by_file.get(mistake.file()).is_some_and(|told| told.iter().any(|t| mistake.repeats(t)));
+    let fresh: Vec<Mistake> = found.into_iter().filter(|mistake| !again(mistake)).collect();
     let mut all: Vec<Mistake> = told.into_iter().chain(fresh).collect();
     // A misspelt field is one mistake, not also a missing one.
     let misspelt: BTreeSet<Vec<String>> = all
@@ -84,7 +83,7 @@ pub fn merge(told: Vec<Mistake>, found: Vec<Mistake>) -> Vec<Mistake> {
         .filter_map(|m| Some([&m.path[..m.path.len().checked_sub(1)?], &[m.nearest.clone()?]].concat()))
         .collect();
     all.retain(|m| m.code != "missing-field" || !misspelt.contains(&m.path));
-    all.sort_by(Mistake::order);
+    all.sort_by_cached_key(Mistake::order);
     let mut merged: Vec<Mistake> = Vec::with_capacity(all.len());
     for mistake in all {
         match merged.last_mut().filter(|last| last.is_same(&mistake)) {

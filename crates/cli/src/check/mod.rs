@@ -36,14 +36,13 @@ use crate::failure::{Answer, Failure, Outcome};
 #[command(after_help = "\
 Example:
   $ writ check
-  error[unknown-operator]: there is no operator `equals`
+  error[unknown-operator]: there is no operator \"equals\"
     --> baselines/hipaa/technical.nix:71:17
      |
   71 |     expect.mode.equals = \"0640\";
-     |                 ^^^^^^ expected one of eq, ne, lt, le, gt, ge, in, …
+     |                 ^^^^^^ expected one of \"eq\", \"ne\", \"lt\", \"le\", …
      |
      = help: did you mean `eq`?
-     = note: in the policy of all 2 appliances
 
   1 site, 2 appliances, 18 checks: 1 error in 0.12 s
 

@@ -91,26 +91,12 @@ pub struct Report<'a> {
     pub findings: Vec<NixFinding>,
     /// Items left out because of a finding, by section.
     pub broken: BTreeMap<String, Vec<String>>,
-    /// Whether files were excluded.
-    pub partial: bool,
 }
 
-/// A policy document by its sections, not parsed further: sites share most of them, and equal text is judged once.
+/// The sections of a policy document that people write, not parsed further: sites share most of them, and equal text is
+/// judged once. The rest of the document is the library's own.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Sections<'a> {
-    /// `schema`.
-    #[serde(borrow)]
-    pub schema: &'a RawValue,
-    /// `site`.
-    #[serde(borrow)]
-    pub site: &'a RawValue,
-    /// `appliance`.
-    #[serde(borrow)]
-    pub appliance: &'a RawValue,
-    /// `baselines`.
-    #[serde(borrow)]
-    pub baselines: &'a RawValue,
     /// `controls`.
     #[serde(borrow)]
     pub controls: &'a RawValue,

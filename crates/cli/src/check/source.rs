@@ -79,7 +79,8 @@ impl Sources {
         }
         let path = self.root.join(file);
         let small = std::fs::metadata(&path).is_ok_and(|m| m.is_file() && m.len() <= LARGEST);
-        let source = small.then(|| std::fs::read_to_string(&path).ok()).flatten().map(|text| Rc::new(Source::new(text)));
+        let source =
+            small.then(|| std::fs::read_to_string(&path).ok()).flatten().map(|text| Rc::new(Source::new(text)));
         self.read.borrow_mut().insert(file.to_owned(), source.clone());
         source
     }

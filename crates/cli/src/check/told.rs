@@ -39,7 +39,12 @@ fn mistake(finding: &NixFinding, sources: &Sources, appliances: BTreeSet<String>
         severity: finding.severity,
         message: finding.message.clone(),
         expected: finding.expected.clone(),
-        nearest: finding.given.as_deref().filter(|_| !missing).and_then(|given| nearest(given, known())).map(str::to_owned),
+        nearest: finding
+            .given
+            .as_deref()
+            .filter(|_| !missing)
+            .and_then(|given| nearest(given, known()))
+            .map(str::to_owned),
         help: None,
         path,
         place,
@@ -119,6 +124,8 @@ fn culprit(error: &NixError, at: &Position, source: &super::source::Source) -> s
     let quoted = error.message.split('\'').nth(1).filter(|name| name.len() > 1);
     match quoted.and_then(|name| Some((rest.find(name)?, name.len()))) {
         Some((offset, length)) => start + offset..start + offset + length,
-        None => locate(source, &Wanted { line: at.line, column: Some(at.column), path: &[], part: Part::Key, text: None }),
+        None => {
+            locate(source, &Wanted { line: at.line, column: Some(at.column), path: &[], part: Part::Key, text: None })
+        }
     }
 }

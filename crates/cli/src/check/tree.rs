@@ -1,6 +1,7 @@
 //! The tree of policy files, and the one Nix program that evaluates it.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -63,6 +64,8 @@ impl Tree {
         let mut command = Command::new(&self.program);
         command.env_clear().env("PATH", env::var_os("PATH").unwrap_or_default()).env("HOME", "/nonexistent");
         command.env("LC_ALL", "C.UTF-8").env("NIX_PATH", "").env("NIX_CONFIG", "").env("NIX_USER_CONF_FILES", "");
+        // A folder that cannot exist: the machine's nix.conf has no say in what a policy means.
+        command.env("NIX_CONF_DIR", "/dev/null");
         command.current_dir(&self.root).args(["--store", "dummy://"]);
         for (option, value) in [
             ("restrict-eval", "true"),
@@ -72,7 +75,10 @@ impl Tree {
         ] {
             command.args(["--option", option, value]);
         }
-        command.arg("-I").arg(&self.root).args(["--eval", "--strict", "--json", "--show-trace"]);
+        // With a prefix, or a `=` in the path would be taken for the end of one.
+        let mut only_tree = OsString::from("tree=");
+        only_tree.push(&self.root);
+        command.arg("-I").arg(only_tree).args(["--eval", "--strict", "--json", "--show-trace"]);
         command.arg(self.root.join(ENTRY)).args(["--arg", "root", &nix_path(&self.root.to_string_lossy())]);
         for (name, value) in arguments {
             command.args(["--argstr", name, value]);

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use writ_trust::minisign::{PublicKey, SecretKeyFile, Signature};
+use writ_trust::text::escaped;
 use zeroize::Zeroizing;
 
 use crate::failure::{Answer, Failure, Outcome};
@@ -140,8 +141,8 @@ fn print(shown: &Shown) {
         }
         Shown::Signature { key_id, trusted_comment, untrusted_comment, .. } => {
             field("signature by key", key_id);
-            field("trusted comment", trusted_comment);
-            field("comment", untrusted_comment);
+            field("trusted comment", &escaped(trusted_comment));
+            field("comment", &escaped(untrusted_comment));
             field("verified", "no (this only shows it)");
         }
     }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use writ_trust::digest::Digest;
 use writ_trust::minisign::Signature;
 use writ_trust::release::Release;
+use writ_trust::text::one_line;
 
 use crate::clock;
 use crate::failure::{Answer, Failure, Outcome};
@@ -80,7 +81,8 @@ impl Shown {
         let release = found.parse()?;
         let signer = |bytes: &[u8]| Signature::parse(bytes).map(|s| s.key_id().to_string());
         let signed_by = found.signatures.iter().map(|file| {
-            signer(&file.bytes).unwrap_or_else(|e| format!("unreadable ({}: {e})", files::name_of(&file.path)))
+            signer(&file.bytes)
+                .unwrap_or_else(|e| one_line(format!("unreadable ({}: {e})", files::name_of(&file.path))))
         });
         Ok(Self {
             digest: found.digest(),

@@ -3,15 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use writ_trust::digest::Digest;
-use writ_trust::ids::SiteId;
+use writ_trust::history::dropped_revocations;
+use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::minisign::PublicKey;
-use writ_trust::release::{Generation, Release, Source};
+use writ_trust::release::{ClosureRef, Generation, Release, Source};
 use writ_trust::role::Role;
 use writ_trust::root_chain::TrustChain;
 use writ_trust::text::one_line;
 
 use super::evaluated::{self, Appliance, Site};
 use super::ledger::{self, Entry, Event, Ledger};
+use super::source::Snapshot;
 use super::{generations, previous, source, summary};
 use crate::clock;
 use crate::failure::{Answer, Failure, Outcome};
@@ -27,8 +29,10 @@ const CLOCK_TOLERANCE_MILLIS: i64 = 5 * 60 * 1000;
 /// Sign a draft, after evaluating your own checkout
 ///
 /// Evaluates the sources in --flake, which should be your own checkout of the commit that the draft names, and refuses
-/// unless every byte of every policy is the same. Then shows what changes against the release before, asks for the
-/// passphrase once, and signs every site of the draft: release.json.<key id>.minisig.
+/// unless every byte of every policy is the same. A system that your store has not is built from these sources, and the
+/// draft's list of its contents must be the same, byte for byte; what a substituter of your own nix.conf gives is taken
+/// at its word. Then shows what changes against the release before, asks for the passphrase once, and signs every site
+/// of the draft: release.json.<key id>.minisig.
 ///
 /// Beside the key, ledger.json remembers what was signed: two different releases of one number are never signed.
 #[derive(Debug, clap::Args)]
@@ -55,6 +59,10 @@ pub struct Arguments {
     /// The ledger; `ledger.json` beside the key if absent
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
+    /// Do not build systems that your store has not: then whoever drafted, with whoever holds a cache key, decides what
+    /// these appliances run
+    #[arg(long)]
+    system_unchecked: bool,
 }
 
 struct Drafted {
@@ -110,10 +118,48 @@ impl Arguments {
         let evaluated = evaluated::evaluate(&snapshot, &sites)?;
         for Drafted { release, .. } in drafted {
             let own = evaluated.get(&release.site).ok_or_else(|| differs(&release.site, "it has no such site"))?;
-            same_site(draft, release, own)?;
+            same_site(release, own)?;
+            for (name, generation) in &release.generations {
+                if let Some(closure) = &generation.closure {
+                    self.same_system(draft, &snapshot, (&release.site, name), closure)?;
+                }
+            }
         }
         screen::progress("your own evaluation gives the same bytes");
         Ok(())
+    }
+
+    /// Compares the contents of a system with those that the signer's own store has, or builds.
+    fn same_system(
+        &self,
+        draft: &Layout,
+        snapshot: &Snapshot,
+        (site, name): (&SiteId, &ApplianceId),
+        closure: &ClosureRef,
+    ) -> Outcome<()> {
+        let (toplevel, place) = (closure.toplevel.as_str(), format!("{site}/{name}"));
+        let present = Path::new(toplevel).exists();
+        if !present && self.system_unchecked {
+            screen::warning(&format!(
+                "{place}: NOT CHECKED, as you asked: what the system {} contains. Only its path was compared; whoever \
+                 drafted this, with whoever holds a cache key, decides what the appliance runs",
+                closure.toplevel.base_name()
+            ));
+            return Ok(());
+        }
+        // Kept from the garbage collector until it was listed.
+        let links = tempfile::tempdir().map_err(|e| Failure::could_not("cannot make a temporary folder").because(e))?;
+        if !present {
+            screen::progress(&format!("building the system of {place}, which your store has not"));
+            build_own(snapshot, (site, name), toplevel, &links.path().join("system"))?;
+        }
+        let own = generations::closure_document(toplevel, &place)?;
+        if Digest::of(&own) == closure.digest {
+            return Ok(());
+        }
+        let drafted = draft.document(&closure.digest);
+        let why = format!("{} lists other contents than your store has", one_line(drafted.display()));
+        Err(differs(&place, &why))
     }
 
     fn show(&self, draft: &Layout, one: &Drafted, chain: Option<&TrustChain>) -> Outcome<()> {
@@ -193,7 +239,23 @@ fn differs(place: impl std::fmt::Display, what: &str) -> Failure {
         .next("ask whoever drafted it; nothing was signed")
 }
 
-fn same_site(draft: &Layout, release: &Release, own: &Site) -> Outcome<()> {
+/// Builds a system from the signer's own sources.
+fn build_own(snapshot: &Snapshot, (site, name): (&SiteId, &ApplianceId), expected: &str, link: &Path) -> Outcome<()> {
+    let why = match snapshot.tree.build(site, name, link) {
+        Ok(built) if built == expected => return Ok(()),
+        Ok(built) => format!("evaluated {expected}, built {built}"),
+        Err(e) => e.to_string(),
+    };
+    Err(Failure::refused("the system cannot be built from your sources, so nobody checked what it contains")
+        .at(format!("hosts/{site}/{name}/system.nix"))
+        .because(why)
+        .next(
+            "sign on a machine that can build it; or give --system-unchecked, and whoever drafted it decides what these \
+             appliances run; nothing was signed",
+        ))
+}
+
+fn same_site(release: &Release, own: &Site) -> Outcome<()> {
     let site = &release.site;
     if !own.keys().eq(release.generations.keys()) {
         return Err(differs(site, "its appliances are others"));
@@ -201,21 +263,6 @@ fn same_site(draft: &Layout, release: &Release, own: &Site) -> Outcome<()> {
     for (name, generation) in &release.generations {
         let appliance = &own[name];
         same_appliance(&format!("{site}/{name}"), generation, appliance)?;
-        let Some(closure) = &generation.closure else { continue };
-        let place = format!("{site}/{name}");
-        if !Path::new(closure.toplevel.as_str()).exists() {
-            screen::warning(&format!(
-                "{place}: your store has not the system {}, so only its path was compared",
-                closure.toplevel.base_name()
-            ));
-            continue;
-        }
-        let own = generations::closure_document(closure.toplevel.as_str(), &place)?;
-        if Digest::of(&own) != closure.digest {
-            let drafted = draft.document(&closure.digest);
-            let why = format!("{} lists other contents than your store has", one_line(drafted.display()));
-            return Err(differs(&place, &why));
-        }
     }
     Ok(())
 }
@@ -245,8 +292,12 @@ fn follows(release: &Release, chain: &TrustChain, releases: &Layout) -> Outcome<
         "it does not follow the newest release of your copy".to_owned()
     } else if release.trust_version > root.version || release.epoch != root.epoch {
         format!("your newest trust root is version {}, epoch {}", root.version, root.epoch)
-    } else if let Some(key) = before.as_ref().and_then(|b| forgotten_revocation(&b.past.release, release)) {
-        format!("it forgets that the appliance key {} was revoked", key.fingerprint())
+    } else if let Some(revoked) = before.as_ref().and_then(|b| dropped_revocations(&b.past.release, release).next()) {
+        format!(
+            "it forgets that the appliance key {} was revoked as of {}",
+            revoked.public_key.fingerprint(),
+            revoked.revoked_at
+        )
     } else {
         return Ok(());
     };
@@ -254,11 +305,6 @@ fn follows(release: &Release, chain: &TrustChain, releases: &Layout) -> Outcome<
         .at(releases.root().display())
         .because(what)
         .next("bring your copy up to date, or ask whoever drafted it; nothing was signed"))
-}
-
-fn forgotten_revocation<'r>(before: &'r Release, after: &Release) -> Option<&'r PublicKey> {
-    let kept = |key: &PublicKey| after.revocation(key).is_some();
-    before.revoked_appliance_keys.iter().map(|revoked| &revoked.public_key).find(|key| !kept(key))
 }
 
 fn check_key(chain: &TrustChain, drafted: &[Drafted], key: &PublicKey) -> Outcome<()> {

@@ -14,8 +14,10 @@ use std::process::Command;
 
 use tempfile::TempDir;
 use writ_nix::evaluate::Tree;
+use writ_nix::nar;
 use writ_trust::digest::Digest;
 use writ_trust::release::Source;
+use writ_trust::text::escaped;
 
 use crate::failure::{Failure, Outcome};
 use crate::screen;
@@ -107,16 +109,10 @@ fn everything(flake: &Path) -> Outcome<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The SHA-256 of a directory as a NAR, by Nix itself.
+/// The SHA-256 of a directory as a NAR, as `nix-hash --type sha256` gives it.
 fn nar_hash(root: &Path) -> Outcome<Digest> {
-    let failed = |why: String| Failure::could_not("cannot hash the source tree").at("nix-hash").because(why);
-    let output = Command::new("nix-hash").args(["--type", "sha256"]).arg(root).output();
-    let output = output.map_err(|e| failed(format!("cannot run nix-hash: {e} (install Nix)")))?;
-    if !output.status.success() {
-        return Err(failed(String::from_utf8_lossy(&output.stderr).into_owned()));
-    }
-    let hex = String::from_utf8_lossy(&output.stdout);
-    format!("sha256:{}", hex.trim()).parse().map_err(|e| failed(format!("unexpected answer: {e}")))
+    let hashed = nar::hash_tree(root);
+    Ok(hashed.map_err(|e| Failure::could_not("cannot hash the source tree").at(root.display()).because(e))?.hash)
 }
 
 fn warn_of_untracked(git: &Git) -> Outcome<()> {
@@ -127,7 +123,8 @@ fn warn_of_untracked(git: &Git) -> Outcome<()> {
     let shown: Vec<String> = untracked.iter().take(5).map(|path| path.display().to_string()).collect();
     let more = untracked.len() - shown.len();
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-    screen::warning(&format!("not part of the release, because git does not track it: {}{more}", shown.join(", ")));
+    let shown = escaped(shown.join(", "));
+    screen::warning(&format!("not part of the release, because git does not track it: {shown}{more}"));
     Ok(())
 }
 

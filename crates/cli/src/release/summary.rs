@@ -7,6 +7,7 @@ use serde_json::Value;
 use writ_policy::diff;
 use writ_trust::ids::ApplianceId;
 use writ_trust::json::{self, MAX_DOCUMENT};
+use writ_trust::minisign::PublicKey;
 use writ_trust::release::{Generation, Release};
 use writ_trust::text::one_line;
 
@@ -28,12 +29,16 @@ pub fn of_draft(draft: &Layout, release: &Release, before: Option<&Release>) -> 
             Some(old) => changed(draft, name, old, generation, &mut lines)?,
             None => new(draft, name, generation, &mut lines)?,
         }
+        if generation.not_before > release.issued_at {
+            let text = format!("    not before {}: until then it obeys the release before", generation.not_before);
+            lines.push(screen::paint(screen::YELLOW, &text));
+        }
     }
     for name in old.keys().filter(|name| !release.generations.contains_key(*name)) {
         lines.push(format!("  {name}: {}", screen::paint(screen::RED, "removed; it will accept nothing any more")));
     }
-    let known = before.map_or(0, |b| b.revoked_appliance_keys.len());
-    for revoked in release.revoked_appliance_keys.iter().skip(known) {
+    let known = |key: &PublicKey| before.is_some_and(|b| b.revocation(key).is_some());
+    for revoked in release.revoked_appliance_keys.iter().filter(|revoked| !known(&revoked.public_key)) {
         let reason = one_line(&revoked.reason);
         lines.push(format!("  revokes appliance key {} ({reason})", revoked.public_key.fingerprint()));
     }

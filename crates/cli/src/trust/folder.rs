@@ -44,7 +44,7 @@ pub fn read(path: &Path) -> Outcome<Folder> {
         if roots.len() == MAX_ROOTS {
             return Err(Failure::refused(format!("more than {MAX_ROOTS} trust roots")).at(path.display()));
         }
-        let bytes = files::read(&path, MAX_DOCUMENT, "a trust root")?;
+        let bytes = files::read_shared(&path, MAX_DOCUMENT, "a trust root")?;
         let signatures = signatures::of(&path)?;
         roots.push(RootFile { path, version, bytes, signatures });
     }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use writ_trust::json::MAX_DOCUMENT;
 use writ_trust::numbers::{Epoch, TrustVersion};
 use writ_trust::root::{TrustKey, TrustRoot};
+use writ_trust::text::escaped;
 use writ_trust::time::Time;
 
 use super::folder;
@@ -127,5 +128,5 @@ fn describe_key(key: &TrustKey, now: Time) -> String {
         (None, Ok(())) => format!("{age} days old, until {}", key.valid_until),
         (None, Err(problem)) => problem.to_string(),
     };
-    format!("key {} {}: {} at {sites}; {state}", key.public_key.key_id(), key.name, roles.join(", "))
+    format!("key {} {}: {} at {sites}; {state}", key.public_key.key_id(), escaped(&key.name), roles.join(", "))
 }

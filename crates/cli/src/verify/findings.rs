@@ -1,6 +1,7 @@
 //! What a verification found, in order, for people and for programs.
 
 use serde::Serialize;
+use writ_trust::text::escaped;
 use writ_trust::time::Time;
 
 use crate::screen;
@@ -79,7 +80,8 @@ impl Findings {
                 State::Failed => (screen::RED, "FAILED      "),
                 State::NotVerified => (screen::YELLOW, "not verified"),
             };
-            screen::line(&format!("{}  {subject}: {what}", screen::paint(style, word)));
+            // Both may quote what lies in a folder that nobody vouches for.
+            screen::line(&format!("{}  {}: {}", screen::paint(style, word), escaped(subject), escaped(what)));
         }
         let count = |state| self.all.iter().filter(|f| f.state == state).count();
         screen::line(&format!(

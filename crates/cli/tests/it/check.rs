@@ -43,7 +43,11 @@ error[unknown-operator]: there is no operator \"equals\"
 #[test]
 fn related_places_and_appliances_are_shown() {
     let tree = Tree::new();
-    tree.edit("rules/files.nix", "check = \"file.shadow\";\n      observation.mode.ne = \"0640\";", "check = \"file.motd\";");
+    tree.edit(
+        "rules/files.nix",
+        "check = \"file.shadow\";\n      observation.mode.ne = \"0640\";",
+        "check = \"file.motd\";",
+    );
     let output = run(&tree, &[]);
     assert!(output.stdout.contains("::: rules/files.nix:6:16"), "{}", output.stdout);
     assert!(output.stdout.contains("`L1-FILE-001` has priority 100 too"), "{}", output.stdout);
@@ -163,7 +167,7 @@ fn policy_reaches_neither_the_network_nor_the_machine() {
 
 #[test]
 fn any_folder_name_will_do() {
-    let tree = Tree::within("a \"b\" ${c} \\ d");
+    let tree = Tree::within("a=\"b\" ${c} \\ d");
     assert_eq!(run(&tree, &[]).code, 0);
     tree.edit("baselines/small/files.nix", "writ.control", "writ.contol");
     assert_eq!(run(&tree, &["--format", "json"]).findings()[0]["at"]["line"], 2);

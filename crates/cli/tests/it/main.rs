@@ -1,5 +1,7 @@
 //! The `writ` binary, driven as people drive it, with the real Nix, git and minisign.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop here")]
+
 mod bad_input;
 mod check;
 mod desk;

@@ -1,7 +1,7 @@
 //! `writ release publish`.
 
 use std::fs;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -161,7 +161,8 @@ fn releases_that_appliances_would_refuse_are_not_published() {
     // Ahead of its time is what not_before is for.
     let draft = ["release", "draft", "--flake", "flake", "--previous", "releases", "--to", "draft-2"];
     desk.ok(&[&draft[..], &["--not-before", "2099-01-01T00:00:00Z", "--expires", "100y", "--serial", "2"]].concat());
-    desk.sign("draft-2", "alice");
+    let shown = desk.sign("draft-2", "alice");
+    assert!(shown.contains("not before 2099-01-01T00:00:00Z"), "{shown}");
     desk.ok(&["release", "publish", "draft-2", "--to", "releases"]);
     let verified = desk.ok(&["verify", "releases", "--trust", "first-root.json"]);
     assert!(verified.contains("acceptable only from 2099"), "{verified}");
@@ -213,4 +214,48 @@ fn new_roots_travel_with_a_release() {
     desk.ok(&[&PUBLISH[..], &["--trust", "next/trust"]].concat());
     let verified = desk.ok(&["trust", "show", "releases/trust"]);
     assert!(verified.contains("up to version 2"), "{verified}");
+}
+
+/// Killed, or out of disk space, at every step that changes a folder: what stands there always verifies, and the next try
+/// succeeds.
+#[test]
+fn a_publish_that_is_cut_short_leaves_a_folder_that_verifies() {
+    let desk = Desk::published();
+    desk.retitle("Two");
+    desk.draft("draft");
+    desk.sign("draft", "alice");
+    let (releases, ledger) = (desk.files("releases"), desk.read("ledger.json"));
+    let mut cut = 0;
+    for call in ["linkat", "renameat2", "rename", "fsync", "mkdir", "write"] {
+        for fault in ["signal=KILL", "error=ENOSPC"] {
+            for nth in 1..=3 {
+                fs::remove_dir_all(desk.path("releases")).unwrap();
+                for (name, bytes) in &releases {
+                    let path = desk.path("releases").join(name);
+                    fs::create_dir_all(path.parent().unwrap()).unwrap();
+                    fs::write(path, bytes).unwrap();
+                }
+                desk.put("ledger.json", &ledger);
+                let inject = format!("inject={call}:{fault}:when={nth}");
+                let status = Command::new("strace")
+                    .args(["-qq", "-o", "/dev/null", "-e", &inject, env!("CARGO_BIN_EXE_writ")])
+                    .args(PUBLISH)
+                    .current_dir(desk.path(""))
+                    .stdin(Stdio::null())
+                    .stdout(Stdio::null())
+                    .stderr(Stdio::null())
+                    .status()
+                    .expect("strace is installed");
+                cut += usize::from(!status.success());
+                let (shown, said) = desk.expect(&["verify", "releases", "--trust", "first-root.json"], 0);
+                assert!(shown.contains("clinic-001 1-1"), "{inject}: {said}");
+                desk.ok(&PUBLISH);
+                let shown = desk.ok(&["verify", "releases", "--trust", "first-root.json"]);
+                assert!(shown.contains("2 releases, each naming the one before it"), "{inject}: {shown}");
+                let left = desk.names("releases");
+                assert!(left.iter().all(|name| !name.contains(writ_durable::TEMPORARY_SUFFIX)), "{inject}: {left:?}");
+            }
+        }
+    }
+    assert!(cut > 15, "only {cut} tries were cut short");
 }

@@ -265,6 +265,44 @@ fn a_second_release_shows_what_it_changes_and_carries_revocations_forward() {
     forgetful["revoked_appliance_keys"] = serde_json::json!([]);
     desk.put(&file, serde_json::to_vec(&forgetful).unwrap());
     assert!(desk.sign_refused("draft-3", "alice").contains("forgets"));
+    // Nor one that delays it.
+    let mut delayed = three.clone();
+    delayed["revoked_appliance_keys"][0]["revoked_at"] = "2099-01-01T00:00:00Z".into();
+    desk.put(&file, serde_json::to_vec(&delayed).unwrap());
+    assert!(desk.sign_refused("draft-3", "alice").contains("forgets"));
+    // A new revocation shows wherever it stands in the list.
+    let mut further = three.clone();
+    desk.key("other");
+    let known = further["revoked_appliance_keys"][0].clone();
+    let mut first = known.clone();
+    let public = String::from_utf8(desk.read("keys/other.pub")).unwrap();
+    first["public_key"] = public.lines().last().unwrap().into();
+    first["reason"] = "slipped in".into();
+    further["revoked_appliance_keys"] = serde_json::json!([first, known]);
+    desk.put(&file, serde_json::to_vec(&further).unwrap());
+    let shown = desk.sign("draft-3", "alice");
+    assert!(shown.contains("slipped in") && !shown.contains("stolen with the machine"), "{shown}");
+}
+
+#[test]
+fn what_a_hostile_folder_is_called_does_not_reach_the_terminal() {
+    let desk = Desk::published();
+    desk.put(&format!("releases/releases/{SITE}/1-1/release.json.\u{1b}]0;owned\u{7}.minisig"), "nonsense");
+    let shown = desk.ok(&["release", "show", "releases"]);
+    assert!(shown.contains("unreadable") && !shown.contains('\u{1b}'), "{shown:?}");
+}
+
+#[test]
+fn a_pipe_or_a_link_in_a_shared_folder_is_neither_waited_for_nor_followed() {
+    let desk = Desk::published();
+    let release = desk.path(&format!("releases/releases/{SITE}/1-1/release.json"));
+    fs::remove_file(&release).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&release).status().unwrap().success());
+    let verify = ["verify", "releases", "--trust", "first-root.json"];
+    assert!(desk.could_not(&verify).contains("not a regular file"));
+    fs::remove_file(&release).unwrap();
+    std::os::unix::fs::symlink(desk.path(&format!("draft-1/releases/{SITE}/1-1/release.json")), &release).unwrap();
+    assert!(desk.could_not(&verify).contains("1-1/release.json"));
 }
 
 #[test]

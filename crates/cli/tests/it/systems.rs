@@ -83,6 +83,15 @@ fn altered_cache_is_named(desk: &Desk, toplevel: &str) {
 fn a_closure_document_that_the_signer_s_store_contradicts_is_refused() {
     let desk = with_system();
     desk.draft("draft");
+    let (file, mut release) = with_other_contents(&desk);
+    assert!(desk.sign_refused("draft", "alice").contains("lists other contents"));
+    release["generations"]["front-desk"]["closure"] = Value::Null;
+    desk.put(&file, writ_trust::json::canonical(&release));
+    assert!(desk.sign_refused("draft", "alice").contains("another store path"));
+}
+
+/// Makes the draft claim other contents for the system's path; returns the release and where it is.
+fn with_other_contents(desk: &Desk) -> (String, Value) {
     let file = format!("draft/releases/{SITE}/1-1/release.json");
     let mut release: Value = serde_json::from_slice(&desk.read(&file)).unwrap();
     let named = &release["generations"]["front-desk"]["closure"]["digest"];
@@ -95,8 +104,57 @@ fn a_closure_document_that_the_signer_s_store_contradicts_is_refused() {
     release["generations"]["front-desk"]["closure"]["digest"] = digest.to_string().into();
     release["generations"]["front-desk"]["closure"]["size"] = bytes.len().into();
     desk.put(&file, writ_trust::json::canonical(&release));
+    (file, release)
+}
+
+/// A desk with a draft whose system no store has any more, not even its drafter's.
+fn with_forgotten_system(marker: &str) -> (Desk, String) {
+    let desk = with_system();
+    let system = format!("hosts/{SITE}/front-desk/system.nix");
+    desk.edit(&system, "CN = ${hostName}", &format!("CN = ${{hostName}}\n    OU = {marker} {}", std::process::id()));
+    desk.draft("draft");
+    let release: Value =
+        serde_json::from_slice(&desk.read(&format!("draft/releases/{SITE}/1-1/release.json"))).unwrap();
+    let toplevel = release["generations"]["front-desk"]["closure"]["toplevel"].as_str().unwrap().to_owned();
+    fs::remove_dir_all(desk.path("draft/systems")).unwrap();
+    let deleted = Command::new("nix-store").args(["--delete", &toplevel]).output().unwrap();
+    assert!(deleted.status.success(), "{}", String::from_utf8_lossy(&deleted.stderr));
+    assert!(!std::path::Path::new(&toplevel).exists());
+    (desk, toplevel)
+}
+
+fn signatures(desk: &Desk) -> usize {
+    desk.names("draft").iter().filter(|name| name.ends_with(".minisig")).count()
+}
+
+#[test]
+fn a_system_that_the_signer_has_not_is_built_and_compared() {
+    let (desk, toplevel) = with_forgotten_system("built");
+    desk.sign("draft", "alice");
+    assert!(std::path::Path::new(&toplevel).exists(), "it was built");
+    assert_eq!(signatures(&desk), 1);
+
+    let (desk, _) = with_forgotten_system("other");
+    with_other_contents(&desk);
     assert!(desk.sign_refused("draft", "alice").contains("lists other contents"));
-    release["generations"]["front-desk"]["closure"] = Value::Null;
-    desk.put(&file, writ_trust::json::canonical(&release));
-    assert!(desk.sign_refused("draft", "alice").contains("another store path"));
+    assert_eq!(signatures(&desk), 0);
+}
+
+#[test]
+fn a_system_that_the_signer_cannot_build_is_refused_unless_that_is_asked_for() {
+    let (desk, toplevel) = with_forgotten_system("unbuilt");
+    let arguments = desk.sign_arguments("draft", "keys/alice.key");
+    let sign = |more: &[&str]| {
+        let mut command = desk.command(&arguments.each_ref().map(String::as_str));
+        let output = command.args(more).env("NIX_CONFIG", "substituters =\nmax-jobs = 0").output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, said) = sign(&[]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("cannot be built from your sources") && said.contains("--system-unchecked"), "{said}");
+    assert_eq!(signatures(&desk), 0);
+    let (code, said) = sign(&["--system-unchecked"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("NOT CHECKED") && said.contains(&toplevel["/nix/store/".len()..]), "{said}");
+    assert_eq!(signatures(&desk), 1);
 }

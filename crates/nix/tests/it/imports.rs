@@ -278,6 +278,11 @@ fn content_that_was_damaged_on_the_disk_is_repaired_from_the_cache() {
     let imported = world.import().unwrap();
     assert_eq!((imported.fetched, imported.repaired), (0, 1));
     assert_eq!(fs::read(&program).unwrap(), whole);
+    // Or as an impatient hand leaves it: registered, and gone.
+    fs::rename(world.nix.on_disk(&world.path("-leaf")), world.cache().join("gone")).unwrap();
+    let imported = world.import().unwrap();
+    assert_eq!((imported.fetched, imported.repaired), (0, 1));
+    assert_eq!(fs::read(&program).unwrap(), whole);
 }
 
 #[test]

@@ -57,7 +57,7 @@ fn dates(now: Time, exception: Item<'_>, findings: &mut Vec<Finding>) {
             Finding::error(
                 "exception-order",
                 exception.path(&["expires"]),
-                format!("this exception ends ({expires}) before it begins ({approved})"),
+                format!("this exception ends ({expires}) before it has begun ({approved})"),
             )
             .expected("`expires` after `approved_at`"),
         );

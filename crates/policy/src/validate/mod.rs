@@ -1,7 +1,7 @@
 //! Validation: every mistake of a policy in one run.
 //!
 //! It works on JSON, not on parsed types, so that a mistake in one item hides none in another, and takes the clock and
-//! the schemas as arguments. One rule per file, registered in [`RULES`].
+//! the schemas as arguments. One rule per file, registered in `RULES`.
 
 use serde_json::Value as Json;
 use writ_trust::time::Time;

@@ -1,4 +1,5 @@
 //! Validation and diff of whole policies.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod properties;
 mod rules;

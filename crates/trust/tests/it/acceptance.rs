@@ -53,6 +53,28 @@ fn ends_in_the_past(key: &mut writ_trust::root::TrustKey) {
     key.valid_until = time("2026-11-01T00:00:00Z");
 }
 
+/// A release that claims to be made at an instant, under a root in which one release key counts until another.
+fn lasting_until(valid_until: &str, issued_at: &str, signers: &[u8]) -> Result<Accepted, Refusal> {
+    let mut root = root();
+    root.keys.iter_mut().find(|key| key.public_key == public(RELEASE_A)).unwrap().valid_until = time(valid_until);
+    let mut world = World::under(&root);
+    world.release.issued_at = time(issued_at);
+    world.signers = signers.to_vec();
+    world.judge()
+}
+
+/// The clock floor never passes the end of the keys that would have to sign the next release.
+#[test]
+fn a_signed_time_is_bounded_by_the_keys_that_signed() {
+    let end = "2027-02-01T00:00:00Z";
+    let accepted = lasting_until(end, "2027-01-31T23:59:59Z", &[RELEASE_A, RELEASE_B]).unwrap();
+    assert_eq!(accepted.floor.clock, Some(time("2027-01-31T23:59:59Z")));
+    // Without the key that ends, enough others remain.
+    lasting_until(end, end, &[RELEASE_A, RELEASE_B, RELEASE_C]).unwrap();
+    let refusal = lasting_until(end, end, &[RELEASE_A, RELEASE_B]).unwrap_err();
+    assert!(refusal.to_string().contains("only 1 of the 2"), "{refusal}");
+}
+
 const ATTACKS: &[Attack] = &[
     (Rule::Size, "endless data", || raw(&vec![b' '; MAX_DOCUMENT + 1])),
     (Rule::SignatureCount, "endless signatures", || with(|w| w.signers = vec![STRANGER; 65])),
@@ -173,6 +195,9 @@ const ATTACKS: &[Attack] = &[
             w.release.issued_at = time("2099-01-01T00:00:00Z");
             w.release.expires_at = time("2099-06-01T00:00:00Z");
         })
+    }),
+    (Rule::IssuedAt, "a time when one of the signers' keys has ended", || {
+        lasting_until("2027-02-01T00:00:00Z", "2027-02-01T00:00:00Z", &[RELEASE_A, RELEASE_B]).unwrap_err()
     }),
     (Rule::Expiry, "freeze: a stale release", || with(|w| w.now = time("2027-05-19T08:00:00Z"))),
     (Rule::Expiry, "a stale release with the clock set back", || {

@@ -112,8 +112,10 @@ impl Clinic {
 
     fn write_flake(&self) -> Result<()> {
         let flake = self.desk.flake();
-        for dir in ["baselines/hipaa", "rules", "hosts"] {
-            fs::remove_dir_all(flake.join(dir))?;
+        for dir in ["baselines", "rules", "hosts", "rules/runbooks"] {
+            if flake.join(dir).exists() {
+                fs::remove_dir_all(flake.join(dir))?;
+            }
             fs::create_dir_all(flake.join(dir))?;
         }
         let host = flake.join("hosts").join(SITE).join(APPLIANCE);
@@ -124,10 +126,10 @@ impl Clinic {
         fs::write(flake.join("baselines/files/files.nix"), self.fill(CHECKS))?;
         fs::write(
             flake.join("rules/default.nix"),
-            "{ families.files = ./files.nix; runbooks = [ ./runbooks.nix ]; }\n",
+            "{ families.files = ./files.nix; runbooks = [ ./runbooks/files.nix ]; }\n",
         )?;
         fs::write(flake.join("rules/files.nix"), self.fill(RULES))?;
-        fs::write(flake.join("rules/runbooks.nix"), self.fill(RUNBOOKS))?;
+        fs::write(flake.join("rules/runbooks/files.nix"), self.fill(RUNBOOKS))?;
         fs::write(flake.join("hosts").join(SITE).join("site.nix"), SITE_NIX)?;
         fs::write(host.join("policy.nix"), "{ writ, ... }: writ.appliance { system_type = \"x86_64-linux\"; }\n")?;
         Ok(())

@@ -49,12 +49,7 @@ pub fn play(desk: &Workshop, folder: &Path, timeline: &mut Timeline) -> Result<V
     releases::half_signed(desk)?;
 
     title("A typo in the policy");
-    engineer::mistake(
-        desk,
-        "expect.sha256.eq = writ.digest banner",
-        "expect.sha265.eq = writ.digest banner",
-        "sha256",
-    )?;
+    engineer::mistake(desk, "sha256.eq = writ.digest banner", "sha265.eq = writ.digest banner", "sha256")?;
     let outbox = enforcer.outbox();
     enforcer.stop()?;
     Ok(vec![outbox])

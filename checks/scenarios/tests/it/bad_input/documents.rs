@@ -22,7 +22,7 @@ fn verify(house: &House) -> Ran {
 /// Both who read releases: an operator, who gets a no, and an appliance, which says so and goes on.
 fn both(house: &House, verdicts: &mut Verdicts, name: &str, rule: &str) {
     verdicts.refused(&format!("writ verify: {name}"), &verify(house), 1, &["FAILED"]);
-    verdicts.refused(&format!("writ-enforce: {name}"), &house.once(), 0, &["refused:", rule]);
+    verdicts.refused(&format!("writ-enforce: {name}"), &house.once(), 0, &["WARN", rule]);
     assert_eq!(house.obeys().as_deref(), Some("1-5"), "{name}");
 }
 
@@ -33,8 +33,12 @@ fn bad_releases() {
     for Bad { name, bytes } in mutations::of(&house.release(6).canonical(), "writ.release.v1") {
         // Signed by those whose word counts: the signature is not what refuses it.
         house.put("1-6", &bytes, &[ALICE, BOB]);
-        let rule = if name == "too large" { "rule size" } else { "rule document" };
-        both(&house, &mut verdicts, name, rule);
+        if name == "too large" {
+            verdicts.refused("writ verify: too large", &verify(&house), 2, &["error"]);
+            verdicts.refused("writ-enforce: too large", &house.once(), 0, &["WARN", "rule size"]);
+        } else {
+            both(&house, &mut verdicts, name, "rule document");
+        }
     }
     verdicts.all_well();
 }
@@ -52,13 +56,8 @@ fn bad_trust_roots() {
         )
         .unwrap();
         fs::write(file, &bytes).unwrap();
-        verdicts.refused(
-            &format!("writ-enforce, as the next: {name}"),
-            &house.once(),
-            0,
-            &["refused:", "trust root 2"],
-        );
-        verdicts.refused(&format!("writ verify, as the next: {name}"), &verify(&house), 1, &["error"]);
+        verdicts.refused(&format!("writ-enforce, as the next: {name}"), &house.once(), 0, &["WARN", "trust root 2"]);
+        verdicts.refused(&format!("writ verify, as the next: {name}"), &verify(&house), code_of(name), &["error"]);
         fs::write(&first, &bytes).unwrap();
         let verify = ran(program("writ").arg("verify").arg(house.path("releases")).arg("--trust").arg(&first));
         verdicts.refused(&format!("writ verify, as the first: {name}"), &verify, code_of(name), &["error"]);
@@ -98,8 +97,12 @@ fn bad_policies() {
         }
         house.publish(&house.release_of(6, &bytes, None));
         // A schema that this version does not know is no mistake: what comes of it is told elsewhere.
-        if !name.contains("schema") && !matches!(name, "null" | "an empty object" | "a list of it") {
-            both(&house, &mut verdicts, name, "rule policy");
+        let unknown = name.contains("schema") || matches!(name, "null" | "an empty object" | "a list of it");
+        match name {
+            // A release cannot even say that a document has no bytes.
+            "nothing" => both(&house, &mut verdicts, name, "rule document"),
+            _ if unknown => {}
+            _ => both(&house, &mut verdicts, name, "rule policy"),
         }
     }
     verdicts.all_well();
@@ -120,7 +123,7 @@ fn bad_closures() {
         let digest = house.put_document(&bytes);
         let named = ClosureRef { toplevel: TOPLEVEL.parse().unwrap(), digest, size: bytes.len() as u64 };
         house.publish(&house.release_of(6, &house.policy_bytes(), Some(named)));
-        both(&house, &mut verdicts, name, "rule closure");
+        both(&house, &mut verdicts, name, if bytes.is_empty() { "rule document" } else { "rule closure" });
     }
     verdicts.all_well();
 }
@@ -175,4 +178,37 @@ fn bad_signature_files() {
         house.forget_refusals();
     }
     verdicts.all_well();
+}
+
+/// What a hostile document calls its members must not reach a terminal, where it could be obeyed.
+#[test]
+fn no_document_speaks_to_the_terminal() {
+    let house = House::enforcing(1);
+    let hostile = |good: &[u8]| [b"{\"\\u001b[2J\\u0007\":1,", &good[1..]].concat();
+    let (writ, enforce) = (program("writ"), program("writ-enforce"));
+    let on_a_terminal = |program: &std::process::Command, arguments: String| {
+        let line = format!("{} {arguments}", program.get_program().display());
+        let ran = ran(std::process::Command::new("script").args(["-qec", &line, "/dev/null"]));
+        assert!(ran.stdout.contains("[2J"), "{line}: something else is refused: {}", ran.stdout);
+        assert!(!ran.stdout.contains("\u{1b}[2J") && !ran.stdout.contains('\u{7}'), "{line}: {:?}", ran.stdout);
+    };
+    let verify =
+        format!("verify {} --trust {}", house.path("releases").display(), house.path("etc/trust.json").display());
+    house.put("1-6", &hostile(&house.release(6).canonical()), &[ALICE, BOB]);
+    on_a_terminal(&writ, verify.clone());
+    house.publish(&house.release_of(6, &hostile(&house.policy_bytes()), None));
+    on_a_terminal(&writ, verify.clone());
+    let closure = hostile(b"{\"schema\":\"writ.closure.v1\"}");
+    let named = ClosureRef {
+        toplevel: TOPLEVEL.parse().unwrap(),
+        digest: house.put_document(&closure),
+        size: closure.len() as u64,
+    };
+    house.publish(&house.release_of(6, &house.policy_bytes(), Some(named)));
+    on_a_terminal(&writ, verify);
+    let file = house.path("hostile.json");
+    fs::write(&file, hostile(&house.policy_bytes())).unwrap();
+    on_a_terminal(&enforce, format!("check-policy {}", file.display()));
+    fs::write(&file, hostile(&house.root.canonical())).unwrap();
+    on_a_terminal(&writ, format!("trust show {}", file.display()));
 }

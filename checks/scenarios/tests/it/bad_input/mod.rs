@@ -39,7 +39,7 @@ impl Verdicts {
             wrong.push("control characters in the output".to_owned());
         }
         if !wrong.is_empty() {
-            let shown: String = said.chars().take(1_500).collect();
+            let shown: String = said.chars().take(800).collect();
             self.wrong.push(format!("{name}: {}:\n{shown}", wrong.join(", ")));
         }
     }

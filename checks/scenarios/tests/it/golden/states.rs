@@ -7,7 +7,7 @@ use std::path::Path;
 use writ_agent::enforce::incident::{Incident, Phase};
 use writ_agent::enforce::pause;
 use writ_agent::enforce::posture::{Book, Run};
-use writ_agent::enforce::state::{Pending, Point, RunningRef, SnapshotMark, State, ToldSwitch};
+use writ_agent::enforce::state::{Pending, Point, RunningRef, SnapshotMark, Standing, State, ToldSwitch};
 use writ_agent::switch::journal::{self, Activation, Journal, Judge, SetAside, Step, Timer, Verdict};
 use writ_agent::switch::machine;
 use writ_agent::switch::request::{Document, Launch, SwitchRequest};
@@ -123,7 +123,8 @@ fn state() -> State {
     let mut state = State::new(last.next);
     state.public_key = Some(public(FRONT_DESK));
     let bundle = String::from_utf8(last.bytes.clone()).unwrap();
-    state.tail.push_back(Pending { name: last.file_name(), bundle, signature: last.signature_text });
+    let (name, signature) = (last.file_name(), last.signature_text);
+    state.tail.push_back(Pending { name, bundle, signature, standing: Standing::Committed });
     state.incidents.insert("ehr.connector-config@self".into(), incident());
     state.incident_number = 7;
     state.incident_date = Some(as_("20261123"));

@@ -56,11 +56,10 @@ impl House {
         fs::read_dir("/proc").unwrap().filter_map(of).collect()
     }
 
-    /// Kills every process of a program that works on this house.
-    pub fn kill_all(&self, program: &str) {
-        for pid in self.processes(program) {
-            let _ = rustix::process::kill_process(pid, Signal::KILL);
-        }
+    /// Kills every process of a program that works on this house; gives how many there were.
+    pub fn kill_all(&self, program: &str) -> usize {
+        let killed = |pid: &Pid| rustix::process::kill_process(*pid, Signal::KILL).is_ok();
+        self.processes(program).iter().filter(|pid| killed(pid)).count()
     }
 
     /// Waits until something holds; the error carries what the daemon said.

@@ -27,13 +27,15 @@ pub fn read(outbox: &Path, site: &str, appliance: &str, key: &PublicKey) -> Chai
     let (site, appliance) = (site.parse().unwrap(), appliance.parse().unwrap());
     let speaker = Speaker { site: &site, appliance: &appliance, public_key: key };
     let mut names = BTreeMap::new();
-    for entry in fs::read_dir(outbox).unwrap() {
+    for entry in fs::read_dir(outbox).into_iter().flatten() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         match parse_file_name(name.strip_suffix(".minisig").unwrap_or(&name)) {
             Some((sequence, _)) if !name.ends_with(".minisig") => {
                 assert!(names.insert(sequence, name.clone()).is_none(), "two bundles {sequence}: {name}");
             }
             Some(_) => {}
+            // Being written, or left by a kill; the next start clears it away.
+            None if name.ends_with(writ_durable::TEMPORARY_SUFFIX) => {}
             None => panic!("{name} lies in the outbox"),
         }
     }

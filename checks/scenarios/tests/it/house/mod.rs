@@ -1,10 +1,12 @@
 //! An appliance as processes on this machine: keys known to the test, a folder of releases that the test may fill with
 //! anything, and the real `writ-enforce` and `writ-switch` on folders of their own.
 
+pub mod audit;
 pub mod daemon;
 pub mod evidence;
 pub mod policy;
 pub mod releases;
+pub mod systems;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +15,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempDir;
-use writ_scenarios::{Time, binaries, outbox, run};
+use writ_scenarios::{Time, binaries, run};
 use writ_trust::minisign::{PublicKey, SecretKey};
 use writ_trust::root::TrustRoot;
 
@@ -45,6 +47,11 @@ pub fn now_plus(millis: i64) -> Time {
 
 pub const DAY: i64 = 86_400_000;
 
+/// The suite writes the Nix store, mounts and boots: it fails without root, it never passes by skipping.
+pub fn needs_root() {
+    assert!(writ_scenarios::container::is_root(), "the scenario suite needs root: run it as root on a Debian machine");
+}
+
 /// A folder with everything that one appliance is.
 pub struct House {
     dir: TempDir,
@@ -64,6 +71,7 @@ pub struct Ran {
 impl House {
     /// A house with keys, a trust root, a configuration and nothing published.
     pub fn new() -> Self {
+        needs_root();
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let dir = tempfile::Builder::new().prefix("writ-house-").tempdir().unwrap();
         let site = format!("clinic-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -103,7 +111,8 @@ impl House {
         let at = |name: &str| self.path(name).display().to_string();
         format!(
             "site = \"{}\"\nappliance = \"front-desk\"\nreleases = \"{}\"\ntrust = \"{}\"\nkey = \"{}\"\nstate_dir = \"{}\"\n\
-             outbox_dir = \"{}\"\nprofile = \"{}\"\nswitch_command = \"process\"\npoll_releases = \"100ms\"\n",
+             outbox_dir = \"{}\"\nprofile = \"{}\"\nswitch_command = \"process\"\npoll_releases = \"100ms\"\n\
+             fallback_window = \"300ms\"\n",
             self.site,
             at("releases"),
             at("etc/trust.json"),
@@ -157,10 +166,6 @@ impl House {
         self.path("outbox")
     }
 
-    pub fn bundles(&self) -> Vec<outbox::Found> {
-        outbox::read(&self.outbox()).unwrap()
-    }
-
     /// What lies in a file of the state folder; empty when it is not there.
     pub fn state(&self, name: &str) -> Vec<u8> {
         fs::read(self.path("state").join(name)).unwrap_or_default()
@@ -183,6 +188,9 @@ impl House {
 
 impl Drop for House {
     fn drop(&mut self) {
+        // Rollback timers of switches that were killed wait for minutes.
+        self.kill_all("writ-enforce");
+        self.kill_all("writ-switch");
         let _ = fs::remove_dir_all(Path::new("/nix/var/nix/gcroots/writ").join(&self.site));
     }
 }

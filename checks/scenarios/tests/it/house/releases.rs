@@ -83,12 +83,18 @@ impl House {
             serial: writ_trust::numbers::Serial::new(serial).unwrap(),
             issued_at: now_plus(-3000),
             expires_at: now_plus(180 * DAY),
-            previous: None,
+            previous: self.newest_below(serial),
             source: Source { revision: None, nar_hash: Digest::of(b"the sources"), dirty: false },
             trust_version: "1".parse().unwrap(),
             generations: [("front-desk".parse().unwrap(), generation)].into(),
             revoked_appliance_keys: vec![],
         }
+    }
+
+    /// The digest of the newest release of the first epoch that was published below a serial.
+    fn newest_below(&self, serial: u64) -> Option<Digest> {
+        let release = |n: u64| self.path("releases/releases").join(&self.site).join(format!("1-{n}/release.json"));
+        (1..serial).rev().find_map(|n| fs::read(release(n)).ok()).map(|bytes| Digest::of(&bytes))
     }
 
     /// Stores a document under its digest.

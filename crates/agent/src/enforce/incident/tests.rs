@@ -154,8 +154,11 @@ fn circumstances() -> impl Strategy<Value = Circumstances> {
     ];
     let candidate = ("[AB]", 0u32..4, 0i64..5, prop::option::weighted(0.1, Just("stopped".to_owned())))
         .prop_map(|(rule, attempts, s, tripped)| Candidate { rule, attempts, cooldown_ms: s * 1000, tripped });
-    (hold, prop::collection::vec(candidate, 0..3), 0u32..4)
-        .prop_map(|(hold, rules, l1_failures)| Circumstances { hold, rules, l1_failures })
+    (hold, prop::collection::vec(candidate, 0..3), 0u32..4).prop_map(|(hold, rules, l1_failures)| Circumstances {
+        hold,
+        rules,
+        l1_failures,
+    })
 }
 
 proptest! {

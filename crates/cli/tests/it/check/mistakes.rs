@@ -23,7 +23,10 @@ const CASES: &[Case] = &[
     (&["unknown-operator"], &[(FILES, "expect.mode.eq", "expect.mode.«equals»")]),
     (&["missing-field"], &[(DISKS, "\"A.3\"", "«\"A.3\"»"), (DISKS, "title = \"People are trained\";", "")]),
     (&["missing-field"], &[(SITE, "\"EX-001\"", "«\"EX-001\"»"), (SITE, "owner = \"Sam Okafor\";", "")]),
-    (&["missing-field"], &[(RUNBOOKS, "\"RB-FILE-001\"", "«\"RB-FILE-001\"»"), (RUNBOOKS, "verify = [ \"file.motd\" ];", "")]),
+    (
+        &["missing-field"],
+        &[(RUNBOOKS, "\"RB-FILE-001\"", "«\"RB-FILE-001\"»"), (RUNBOOKS, "verify = [ \"file.motd\" ];", "")],
+    ),
     (&["wrong-type"], &[(FILES, "every = \"5m\"", "every = «\"5min\"»")]),
     (&["wrong-type"], &[(RULES, "controls = [ \"A.1\" ]", "controls = «[ ]»")]),
     (&["unknown-name"], &[(FILES, "severity = \"high\"", "severity = «\"hihg\"»")]),
@@ -56,11 +59,17 @@ const CASES: &[Case] = &[
     (&["wrong-operand"], &[(FILES, "expect.mode.eq = \"0644\"", "expect.mode.matches = «\"06(4\"»")]),
     (&["impossible-predicate"], &[(DISKS, "available_percent.ge = 5;", "available_percent = { ge = 5; le = «4»; };")]),
     (&["impossible-predicate"], &[(FILES, "\"in\" = [ \"file\" \"symlink\" ]", "\"in\" = «[ ]»")]),
-    (&["impossible-predicate"], &[(FILES, "mode.eq = \"0640\"; owner", "mode.eq = \"0640\"; mode.ne = «\"0640\"»; owner")]),
+    (
+        &["impossible-predicate"],
+        &[(FILES, "mode.eq = \"0640\"; owner", "mode.eq = \"0640\"; mode.ne = «\"0640\"»; owner")],
+    ),
     // Values found through names bound in the file, and in overrides.
     (&["wrong-operand"], &[(DISKS, "ge = 15", "lt = «\"15\"»")]),
     (&["wrong-operand"], &[(DESK, "value = 10", "value = «\"10\"»")]),
-    (&["unknown-name"], &[(DESK, "\"disk.root\".expect.available_percent.ge", "«\"disk.rot\"».expect.available_percent.ge")]),
+    (
+        &["unknown-name"],
+        &[(DESK, "\"disk.root\".expect.available_percent.ge", "«\"disk.rot\"».expect.available_percent.ge")],
+    ),
     // Rules that collide.
     (
         &["overlapping-rules"],
@@ -81,7 +90,10 @@ const CASES: &[Case] = &[
         ],
     ),
     (&["control-not-assessed"], &[(DISKS, "\"A.2\"", "«\"A.2\"»"), (DISKS, "not_assessed = \"Other disks.\";", "")]),
-    (&["control-procedure"], &[(DISKS, "\"A.3\"", "«\"A.3\"»"), (DISKS, "procedure = \"Once a year; signed lists are kept.\";", "")]),
+    (
+        &["control-procedure"],
+        &[(DISKS, "\"A.3\"", "«\"A.3\"»"), (DISKS, "procedure = \"Once a year; signed lists are kept.\";", "")],
+    ),
     (&["unused-check"], &[(DESK, "\"unit.sshd\"", "«\"unit.sshd\"»"), (DESK, "controls = [ \"A.2\" ];", "")]),
     (
         &["unused-runbook"],
@@ -122,7 +134,8 @@ fn judge((codes, edits): &Case) -> Result<(), String> {
     let mut expected = Vec::new();
     for file in files {
         let text = tree.read(file);
-        expected.extend(marked(&text).into_iter().map(|(line, column, length)| (file.to_owned(), line, column, length)));
+        expected
+            .extend(marked(&text).into_iter().map(|(line, column, length)| (file.to_owned(), line, column, length)));
         tree.write(file, &text.replace(['«', '»'], ""));
     }
     let expected: Vec<String> = codes.iter().zip(expected).map(|(code, place)| format!("{code} {place:?}")).collect();

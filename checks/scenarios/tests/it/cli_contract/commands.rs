@@ -1,0 +1,168 @@
+//! Every command that prints JSON, run for real; and the same commands for people, without colour.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+use writ_scenarios::workshop::repository;
+
+use crate::clinic::Clinic;
+use crate::house::systems::System;
+use crate::house::{House, Ran, program, ran};
+
+/// The commands that are tried below.
+pub const TRIED: &[&str] = &[
+    "writ check",
+    "writ keys new",
+    "writ keys show",
+    "writ trust show",
+    "writ release draft",
+    "writ release show",
+    "writ verify",
+    "writ audit verify",
+    "writ audit compare",
+    "writ audit show",
+    "writ audit query",
+    "writ audit collect",
+    "writ-enforce",
+    "writ-switch status",
+];
+
+/// Runs a command as it is run in a pipe; `NO_COLOR` is not set, and a terminal is claimed by the environment alone.
+fn piped(command: &mut Command) -> Ran {
+    let ran = ran(command.env_remove("NO_COLOR").env("TERM", "xterm-256color").env("COLORTERM", "truecolor"));
+    for text in [&ran.stdout, &ran.stderr] {
+        assert!(!text.contains('\u{1b}'), "{command:?} paints where there is no terminal: {text:?}");
+    }
+    ran
+}
+
+/// Runs a command for people and for programs; gives what the latter get.
+fn both(code: i32, json: &str, make: impl Fn() -> Command) -> Value {
+    let people = piped(&mut make());
+    assert_eq!(people.code, Some(code), "{:?}: {}{}", make(), people.stdout, people.stderr);
+    programs(code, make().args(json.split(' ')))
+}
+
+fn programs(code: i32, command: &mut Command) -> Value {
+    let ran = piped(command);
+    assert_eq!(ran.code, Some(code), "{command:?}: {}{}", ran.stdout, ran.stderr);
+    serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{command:?}: {e}: {}", ran.stdout))
+}
+
+fn writ(arguments: &[&str]) -> Command {
+    let mut command = program("writ");
+    command.args(arguments);
+    command
+}
+
+#[test]
+fn the_operators_commands_print_json_and_no_colour() {
+    let clinic = Clinic::shared();
+    let desk = &clinic.desk;
+    let scratch = tempfile::tempdir().unwrap();
+
+    let check = both(0, "--format json", || {
+        let mut check = writ(&["check", "--now", super::THEN]);
+        check.arg(repository());
+        check
+    });
+    assert_eq!((&check["schema"], &check["summary"]["errors"]), (&"writ.check.v1".into(), &0.into()));
+
+    let new = |name: &str| {
+        let mut new = writ(&["keys", "new", "--name", name, "--role", "appliance", "--no-passphrase", "--out"]);
+        new.arg(scratch.path());
+        new
+    };
+    piped(&mut new("first"));
+    programs(0, new("second").arg("--json"));
+    let again = piped(&mut new("second"));
+    assert_ne!(again.code, Some(0), "a key is never overwritten: {}", again.stdout);
+
+    let shown = both(0, "--json", || {
+        let mut show = writ(&["keys", "show"]);
+        show.arg(desk.keys().join("alice.pub"));
+        show
+    });
+    assert_eq!(shown["kind"], "public-key");
+    both(0, "--json", || desk.writ(["trust", "show", "releases/trust"]));
+    both(0, "--json", || desk.writ(["release", "show", "releases"]));
+    let verified = both(0, "--json", || desk.writ(["verify", "releases", "--trust", "releases/trust/1.json"]));
+    assert_eq!(verified["holds"], true);
+
+    let draft = |name: &str| {
+        let mut draft = desk.writ(["release", "draft", "--flake", "flake", "--previous", "releases", "--to"]);
+        draft.arg(scratch.path().join(name));
+        draft
+    };
+    let drafted = piped(&mut draft("draft-1"));
+    assert_eq!(drafted.code, Some(0), "{}", drafted.stderr);
+    let drafted = programs(0, draft("draft-2").arg("--json"));
+    assert_eq!((&drafted[0]["site"], &drafted[0]["serial"]), (&"clinic-001".into(), &2.into()));
+}
+
+#[test]
+fn the_auditors_commands_print_json_and_no_colour() {
+    let (house, _) = House::gathered();
+    let verified = both(0, "--json", || house.audit("verify"));
+    assert_eq!(verified["ok"], true, "{verified}");
+    // The one control is shown; the check ran only for an instant.
+    let compared = ran(house.audit("compare").arg("--json"));
+    let comparison: Value = serde_json::from_str(&compared.stdout).unwrap();
+    assert_eq!(comparison["schema"], "writ.comparison.v1");
+    both(compared.code.unwrap(), "--json", || house.audit("compare"));
+    let rows = both(0, "--json", || {
+        let mut query = house.audit("query");
+        query.args(["--kind", "incident-closed"]);
+        query
+    });
+    let id = rows[0]["bundle_id"].as_str().unwrap_or_else(|| panic!("{rows}")).to_owned();
+    let show = || {
+        let mut show = program("writ");
+        show.args(["audit", "show"]).arg(house.path("audit")).arg(&id).arg("--trust").arg(house.path("etc/trust.json"));
+        show
+    };
+    let shown = both(0, "--json", show);
+    assert_eq!(shown["kind"], "incident-closed");
+    let flat = programs(0, show().arg("--flat"));
+    assert!(flat["evidence_bundle_hash"].is_string() && flat["signatures"].is_object(), "{flat}");
+    both(0, "--json", || {
+        let mut collect = writ(&["audit", "collect"]);
+        collect.arg("--outbox").arg(house.outbox()).arg("--to").arg(house.path("audit"));
+        collect
+    });
+}
+
+#[test]
+fn the_appliances_commands_print_json_and_no_colour() {
+    let house = House::new();
+    house.furnish(2);
+    let nothing = piped(house.enforcer().args(["--once", "--json"]));
+    assert_eq!(nothing.code, Some(2), "nothing was accepted yet: {}", nothing.stderr);
+    house.publish(&house.release_with(5, System { name: "five", ..System::default() }));
+    let once = programs(0, house.enforcer().args(["--once", "--json"]));
+    assert_eq!((&once["release"], &once["checks"][1]["outcome"]), (&"1-5".into(), &"pass".into()), "{once}");
+    let status = both(0, "--json", || {
+        let mut status = program("writ-switch");
+        status.arg("status").arg("--state-dir").arg(house.path("state"));
+        status
+    });
+    assert_eq!(status["course"]["state"], "committed");
+
+    // A plan says what it would do, and does nothing.
+    house.break_file(1);
+    let before = fs::read_dir(house.outbox()).unwrap().count();
+    let plan = programs(1, house.enforcer().args(["--plan", "--json"]));
+    assert_eq!(plan["checks"][1]["would_run"]["rule"], "L1-FILE-1", "{plan}");
+    piped(house.enforcer().arg("--plan"));
+    assert!(!house.is_whole(1) && fs::read_dir(house.outbox()).unwrap().count() == before);
+    let once = piped(house.enforcer().arg("--once"));
+    assert_eq!(once.code, Some(0), "{}", once.stderr);
+    assert!(house.is_whole(1));
+
+    // What cannot be healed is a no.
+    fs::remove_file(house.file(0)).unwrap();
+    fs::create_dir(house.file(0)).unwrap();
+    let fails = piped(house.enforcer().arg("--once"));
+    assert_eq!(fails.code, Some(1), "{}{}", fails.stdout, fails.stderr);
+}

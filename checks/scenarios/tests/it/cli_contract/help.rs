@@ -1,0 +1,110 @@
+//! The help of every command, found by asking.
+
+use crate::house::{program, ran};
+
+/// A command with its path of names, and what its help says.
+struct Help {
+    path: Vec<String>,
+    text: String,
+    commands: Vec<String>,
+}
+
+fn help(binary: &str, path: &[String]) -> Help {
+    let asked = ran(program(binary).args(path).arg("--help"));
+    assert_eq!(asked.code, Some(0), "{binary} {path:?}: {}", asked.stderr);
+    let commands = asked.stdout.split("Commands:\n").nth(1).map(|rest| {
+        // Names stand two columns in; what they are about continues further to the right.
+        let lines = rest.lines().take_while(|line| !line.is_empty()).filter(|line| !line.starts_with("   "));
+        lines
+            .filter_map(|line| line.split_whitespace().next())
+            .filter(|name| *name != "help")
+            .map(str::to_owned)
+            .collect()
+    });
+    Help { path: path.to_vec(), text: asked.stdout, commands: commands.unwrap_or_default() }
+}
+
+fn all(binary: &str) -> Vec<Help> {
+    let mut queue = vec![Vec::new()];
+    let mut all = Vec::new();
+    while let Some(path) = queue.pop() {
+        let one = help(binary, &path);
+        queue.extend(one.commands.iter().map(|name| [&path[..], std::slice::from_ref(name)].concat()));
+        all.push(one);
+    }
+    all
+}
+
+#[test]
+fn every_help_has_an_example() {
+    let mut without = Vec::new();
+    let mut looked = 0;
+    for binary in ["writ", "writ-enforce", "writ-switch"] {
+        for Help { path, text, commands } in all(binary) {
+            looked += 1;
+            // A group of commands leaves the examples to them.
+            if !path.is_empty() && !commands.is_empty() {
+                continue;
+            }
+            let called = [&[binary.to_owned()], &path[..]].concat().join(" ");
+            // An example is a line behind the options that calls the command itself.
+            let behind = text.split("--help").last().unwrap_or_default();
+            let calls = |l: &str| l.starts_with("  ") && l.trim_start_matches([' ', '$']).starts_with(&called);
+            let shown = behind.lines().any(calls);
+            if !shown {
+                without.push(called);
+            }
+        }
+    }
+    assert!(looked >= 25, "only {looked} commands were found");
+    assert!(without.is_empty(), "no example in the help of: {}", without.join(", "));
+}
+
+#[test]
+fn every_help_of_writ_tells_its_exit_codes_or_its_parent_does() {
+    let top = help("writ", &[]);
+    assert!(top.text.contains("Exit codes: 0") && top.text.contains("2 could not run"), "{}", top.text);
+}
+
+/// Every command that can print JSON is in the list that is tried.
+#[test]
+fn every_json_is_tried() {
+    let mut untried = Vec::new();
+    for binary in ["writ", "writ-enforce", "writ-switch"] {
+        for Help { path, text, .. } in all(binary) {
+            let json = text.contains("--json ") || text.contains("--json\n") || text.contains("--format ");
+            let called = [&[binary.to_owned()], &path[..]].concat().join(" ");
+            if json && !super::commands::TRIED.contains(&called.as_str()) {
+                untried.push(called);
+            }
+        }
+    }
+    assert!(untried.is_empty(), "not tried: {untried:?}");
+}
+
+/// What cannot be understood is neither a yes nor a no.
+#[test]
+fn what_cannot_be_understood_ends_with_2() {
+    for arguments in [
+        &["nonsense"][..],
+        &[],
+        &["verify"],
+        &["verify", "/nonexistent", "--trust", "/nonexistent"],
+        &["check", "/nonexistent"],
+        &["keys", "show", "/nonexistent"],
+        &["audit", "verify", "/nonexistent"],
+        &["release", "show", "/nonexistent"],
+        &["release", "draft", "--flake", "/nonexistent", "--previous", "/nonexistent", "--to", "/nonexistent/draft"],
+        &["trust", "show", "/nonexistent"],
+        &["verify", "--no-such-option"],
+    ] {
+        let asked = ran(program("writ").args(arguments));
+        assert_eq!(asked.code, Some(2), "writ {arguments:?}: {}{}", asked.stdout, asked.stderr);
+        assert!(!asked.stderr.is_empty() && asked.stdout.is_empty(), "writ {arguments:?} speaks on standard error");
+    }
+    for binary in ["writ-enforce", "writ-switch"] {
+        for arguments in [&["--nonsense"][..], &["nonsense"]] {
+            assert_eq!(ran(program(binary).args(arguments)).code, Some(2), "{binary} {arguments:?}");
+        }
+    }
+}

@@ -64,26 +64,46 @@ fn differing(before: &Json, after: &Json) -> String {
         let entries = |from: &[Json], other: &[Json], sign: &str| -> Vec<String> {
             from.iter().filter(|entry| !other.contains(entry)).map(|entry| format!("{sign}{}", shown(entry))).collect()
         };
-        let changed = [entries(a, b, "-"), entries(b, a, "+")].concat();
-        if !changed.is_empty() && changed.len() <= 8 {
+        let (gone, new) = (entries(a, b, "-"), entries(b, a, "+"));
+        let look_alike = gone.iter().any(|entry| new.iter().any(|other| other[1..] == entry[1..]));
+        let changed = [gone, new].concat();
+        if !changed.is_empty() && changed.len() <= 8 && !look_alike {
             return changed.join(" ");
         }
     }
-    format!("{} → {}", shown(before), shown(after))
+    let (before, after) = (text(before), text(after));
+    let (short_before, short_after) = (shortened(&before, 0), shortened(&after, 0));
+    if short_before != short_after {
+        return format!("{short_before} → {short_after}");
+    }
+    // Both begin alike: shown from shortly before the first difference.
+    let same = before.chars().zip(after.chars()).take_while(|(a, b)| a == b).count();
+    let from = same.saturating_sub(LONGEST / 3);
+    format!("{} → {}", shortened(&before, from), shortened(&after, from))
 }
 
 /// A value in one line, as Nix writes it where that is as short.
 fn shown(value: &Json) -> String {
+    shortened(&text(value), 0)
+}
+
+/// A value in one line, whole.
+fn text(value: &Json) -> String {
     let text = match value {
         Json::Array(entries) => format!("[ {} ]", entries.iter().map(Json::to_string).collect::<Vec<_>>().join(" ")),
         other => other.to_string(),
     };
     // A policy may hold any character; a terminal must not obey it.
-    let text = writ_trust::text::one_line(&text);
-    if text.chars().count() <= LONGEST {
-        return text;
+    writ_trust::text::escaped(&text)
+}
+
+/// At most [`LONGEST`] characters of a text and signs of what was left out, from a character on.
+fn shortened(text: &str, from: usize) -> String {
+    let (start, left) = (if from == 0 { "" } else { "…" }, text.chars().skip(from));
+    if left.clone().count() <= LONGEST {
+        return format!("{start}{}", left.collect::<String>());
     }
-    format!("{}…", text.chars().take(LONGEST - 1).collect::<String>())
+    format!("{start}{}…", left.take(LONGEST - 1).collect::<String>())
 }
 
 #[cfg(test)]
@@ -118,5 +138,22 @@ mod tests {
         );
         assert_eq!(summary(&diff), "2 weaker, 1 stronger, 2 otherwise changed");
         assert_eq!(summary(&Diff::default()), "unchanged");
+    }
+
+    #[test]
+    fn long_values_never_look_alike() {
+        let long = "The same words at the beginning of both, and more of them than one line shows of a value";
+        for (before, after) in [
+            (json!(format!("{long}.")), json!(format!("{long}!"))),
+            (json!(long), json!(format!("{long} with an end"))),
+            (json!(format!("{long} {long} 1 {long}")), json!(format!("{long} {long} 2 {long}"))),
+            (json!({"a": long, "b": 1}), json!({"a": long, "b": 2})),
+            (json!([format!("{long} 1")]), json!([format!("{long} 2")])),
+        ] {
+            let line = differing(&before, &after);
+            let (left, right) = line.split_once(" → ").unwrap();
+            assert_ne!(left, right, "{line}");
+            assert!(line.chars().count() < 3 * LONGEST, "{line}");
+        }
     }
 }

@@ -363,10 +363,12 @@ mod tests {
 
     #[test]
     fn an_evaluation_is_bounded_in_time_and_output() {
+        let long = "let l = builtins.genList (n: n) 10000; sum = f: builtins.foldl' (a: n: a + f n) 0 l;
+                    in sum (_: sum (_: sum (n: n)))";
         let mut endless = Nix::default().command("nix-instantiate");
-        endless.args(["--eval", "--store", "dummy://", "--expr", "let f = n: if n < 0 then n else f (n + 1); in f 0"]);
+        endless.args(["--eval", "--store", "dummy://", "--expr", long]);
         let error = run("nix-instantiate", endless, Duration::from_millis(100)).unwrap_err();
-        assert!(matches!(error, EvaluateError::Tool(NixError::TimedOut { .. }) | EvaluateError::Nix { .. }), "{error}");
+        assert!(matches!(error, EvaluateError::Tool(NixError::TimedOut { .. })), "{error}");
         let much = tree(
             r#"{ root, ... }: {
               report = builtins.foldl' (text: _: text + text) "sixteen letters." (builtins.genList (n: n) 23);

@@ -1,6 +1,8 @@
 //! Publishing a closure: a signed, compressed binary cache in a folder, as any Nix can read it.
 
+use std::fs::{OpenOptions, Permissions};
 use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix_narinfo::TrustedPublicKey;
@@ -21,6 +23,14 @@ pub enum PublishError {
     Io {
         /// The file or folder.
         path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is no private place for the key while Nix reads it.
+    #[error("cannot lay the cache key down for Nix in a private folder in {}: {source}; is TMPDIR writable?", folder.display())]
+    KeyFile {
+        /// Where temporary files go.
+        folder: PathBuf,
         /// What the system said.
         source: io::Error,
     },
@@ -57,9 +67,9 @@ pub fn publish(nix: &Nix, closure: &Closure, folder: &Path, key: Option<&CacheKe
     let io = |source| PublishError::Io { path: folder.to_owned(), source };
     let url = file_url(folder)?;
     writ_durable::create_directories(folder).map_err(io)?;
-    let key_file = key.map(|key| write_key(key).map_err(io)).transpose()?;
+    let key_file = key.map(KeyFile::write).transpose()?;
     let signed = match &key_file {
-        Some(file) => format!("&secret-key={}", file_url(file.path())?.trim_start_matches("file://")),
+        Some(file) => format!("&secret-key={}", file_url(&file.path)?.trim_start_matches("file://")),
         None => String::new(),
     };
     let target = format!("{url}?compression=zstd{signed}");
@@ -71,7 +81,7 @@ pub fn publish(nix: &Nix, closure: &Closure, folder: &Path, key: Option<&CacheKe
     let unsigned = check_entries(closure, folder, &trusted)?;
     if let (Some(file), false) = (&key_file, unsigned.is_empty()) {
         let mut arguments = vec!["store", "sign", "--store", &url, "--key-file"];
-        let file = file.path().to_string_lossy();
+        let file = file.path.to_string_lossy();
         arguments.push(&file);
         arguments.extend(unsigned);
         nix.run("nix", &arguments)?;
@@ -101,10 +111,40 @@ fn check_entries<'a>(
     Ok(unsigned)
 }
 
-/// The key in a file that only we can read, gone when this is dropped: Nix takes keys from files only.
-fn write_key(key: &CacheKey) -> io::Result<tempfile::NamedTempFile> {
-    let mut file = tempfile::Builder::new().prefix("writ-cache-key").tempfile()?;
-    file.write_all(key.secret_text().as_bytes())?;
-    file.flush()?;
-    Ok(file)
+/// The key in a file that only we can read, in a folder that only we can enter; gone when this is dropped. Nix takes keys
+/// from files only.
+struct KeyFile {
+    path: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl KeyFile {
+    fn write(key: &CacheKey) -> Result<Self, PublishError> {
+        let failed = |source| PublishError::KeyFile { folder: std::env::temp_dir(), source };
+        let private = Permissions::from_mode(0o700);
+        let folder =
+            tempfile::Builder::new().prefix("writ-cache-key-").permissions(private).tempdir().map_err(failed)?;
+        let path = folder.path().join("key");
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
+        file.write_all(key.secret_text().as_bytes()).map_err(failed)?;
+        Ok(Self { path, _folder: folder })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_file_is_private_and_goes_away() {
+        let key = CacheKey::generate("cache-1", &[7; 32]).unwrap();
+        let file = KeyFile::write(&key).unwrap();
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&file.path), 0o600);
+        assert_eq!(mode(file.path.parent().unwrap()), 0o700);
+        assert_eq!(CacheKey::read(&file.path).unwrap().public_text(), key.public_text());
+        let path = file.path.clone();
+        drop(file);
+        assert!(!path.parent().unwrap().exists());
+    }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use writ_trust::digest::Digest;
 use writ_trust::json::{self, JsonError, MAX_DOCUMENT};
+use writ_trust::store_path;
 
 /// The schema this crate reads.
 pub const SCHEMA: &str = "writ.closure.v1";
@@ -106,14 +107,36 @@ impl Closure {
     }
 
     fn is_store_path(&self, path: &str) -> bool {
-        let Some(name) = path.strip_prefix(self.store_dir.as_str()).and_then(|rest| rest.strip_prefix('/')) else {
-            return false;
-        };
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b"+-._?=".contains(&b);
-        name.len() > 33
-            && name.len() <= 33 + 211
-            && name.as_bytes()[32] == b'-'
-            && name.bytes().take(32).all(|b| b"0123456789abcdfghijklmnpqrsvwxyz".contains(&b))
-            && name.bytes().all(plain)
+        path.parse::<store_path::StorePath>().is_ok_and(|path| path.store_dir() == self.store_dir)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(store_dir: &str, path: &str) -> Result<(), ClosureError> {
+        let listed = StorePath { path: path.into(), nar_hash: Digest::of(b""), nar_size: 0, references: vec![] };
+        let (schema, programs) = (SCHEMA.into(), BTreeMap::new());
+        let (toplevel, store_dir) = (path.into(), store_dir.into());
+        Closure { schema, toplevel, store_dir, paths: vec![listed], programs }.validate()
+    }
+
+    #[test]
+    fn only_paths_of_its_own_store_are_store_paths() {
+        let name = "0123456789abcdfghijklmnpqrsvwxyz-system";
+        one("/nix/store", &format!("/nix/store/{name}")).unwrap();
+        for (store_dir, path) in [
+            ("/nix/store", format!("/other/store/{name}")),
+            ("/nix/store", format!("/nix/store/{name}/bin")),
+            ("/nix/store", format!("/nix/store/{}-", &name[..32])),
+            ("/nix/store", format!("/nix/store/{}-.system", &name[..32])),
+            ("/nix/../etc", format!("/nix/../etc/{name}")),
+            ("", format!("/{name}")),
+            ("store", format!("store/{name}")),
+        ] {
+            let result = one(store_dir, &path);
+            assert!(matches!(result, Err(ClosureError::NotAStorePath(_))), "{path}: {result:?}");
+        }
     }
 }

@@ -66,7 +66,7 @@ rules! {
     FloorBytes "floor-bytes",
     /// The site's log includes the release, where the trust root names a log.
     Log "log-inclusion",
-    /// The release was made before the trust root expires.
+    /// The release was made before the trust root expires, and before the keys that signed it do.
     IssuedAt "issued-at",
     /// The release has not expired.
     Expiry "expiry",
@@ -290,9 +290,9 @@ pub enum Refusal {
     },
     /// See [`Rule::IssuedAt`].
     #[error(
-        "rule issued-at: the release claims to be made at {issued_at}, when only {found} of the {needed} release keys that \
-         trust root {version} asks for still count among those that signed it: correct the signer's clock and release \
-         again, or extend the keys in the next trust root"
+        "rule issued-at: the release claims to be made at {issued_at}, expected while the keys that signed it count: then \
+         only {found} of the {needed} that trust root {version} asks for do; correct the signer's clock and release again, \
+         or extend the keys in the next trust root"
     )]
     IssuedAtKeys {
         /// When it claims to be made.

@@ -15,5 +15,6 @@ mod golden;
 mod happy;
 mod house;
 mod nft;
+mod overtaken;
 mod trace;
 mod unknown_policy;

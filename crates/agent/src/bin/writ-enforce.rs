@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use writ_agent::config::{Config, DEFAULT_PATH};
 use writ_agent::enforce::code::Stored;
 use writ_agent::enforce::engine::{Engine, now};
@@ -27,7 +27,19 @@ const COULD_NOT_RUN: u8 = 2;
 
 /// Keeps this appliance as its signed generation says: looks, heals, and leaves evidence.
 #[derive(Parser)]
-#[command(name = "writ-enforce", version, subcommand_negates_reqs = true, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "writ-enforce",
+    version,
+    subcommand_negates_reqs = true,
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  writ-enforce                                    as a daemon, by /etc/writ/enforce.toml
+  writ-enforce --plan                             what would be done now; changes nothing
+  writ-enforce --once --releases /media/usb --json
+
+Exit codes of --once and --plan: 0 all hold; 1 something fails; 2 could not run."
+)]
 struct Arguments {
     #[command(flatten)]
     place: Place,
@@ -57,10 +69,24 @@ struct Place {
 #[derive(Subcommand)]
 enum Command {
     /// Suspend healing of checks for a while, by the local break-glass code. It is evidence, and ends by itself.
+    #[command(after_help = "\
+Examples:
+  writ-enforce pause --checks ehr.connector-config --for 30m --reason 'the vendor is on the phone'
+  writ-enforce pause --checks a,b --for 2h --code-file /root/code
+
+Exit codes: 0 granted; 1 not granted; 2 could not ask.")]
     Pause(Pause),
     /// Make the file that `pause` is checked against (configuration: pause_code_file).
+    #[command(after_help = "\
+Example:
+  writ-enforce pause-code --out /etc/writ/pause-code")]
     PauseCode(PauseCode),
     /// Say whether this version can enforce a policy file: 0 yes, 1 no.
+    #[command(after_help = "\
+Example:
+  writ-enforce check-policy /var/lib/writ/enforce/running/policy.json
+
+Exit codes: 0 yes; 1 no; 2 could not read it.")]
     CheckPolicy {
         /// The policy document.
         file: PathBuf,
@@ -101,9 +127,10 @@ struct PauseCode {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let quiet = arguments.once || arguments.plan || arguments.command.is_some();
-    let filter =
-        EnvFilter::try_from_env("WRIT_LOG").unwrap_or_else(|_| EnvFilter::new(if quiet { "warn" } else { "info" }));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    let usual = if quiet { LevelFilter::WARN } else { LevelFilter::INFO };
+    // A plain level: a language of filters would cost more memory than the enforcer's whole state.
+    let level = std::env::var("WRIT_LOG").ok().and_then(|level| level.parse().ok()).unwrap_or(usual);
+    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(false).init();
     match run(arguments) {
         Ok(code) => ExitCode::from(code),
         Err(e) => {

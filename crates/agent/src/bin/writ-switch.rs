@@ -14,7 +14,13 @@ use writ_trust::time::Span;
 ///
 /// `writ-enforce` starts it; a person needs `status` only.
 #[derive(Parser)]
-#[command(name = "writ-switch", version)]
+#[command(
+    name = "writ-switch",
+    version,
+    after_help = "\
+Example:
+  writ-switch status"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -23,10 +29,19 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Drive the switch that the journal tells of, taking up what was interrupted.
+    #[command(after_help = "\
+Example:
+  writ-switch run --state-dir /var/lib/writ/enforce --serial 7")]
     Run(Target),
     /// Start a driver, the way the enforcer does, for a switch that is not over and that nobody drives.
+    #[command(after_help = "\
+Example:
+  writ-switch resume --state-dir /var/lib/writ/enforce")]
     Resume(Target),
     /// Go back to the previous system unless the switch is decided: what the rollback timer runs.
+    #[command(after_help = "\
+Example:
+  writ-switch rollback --state-dir /var/lib/writ/enforce --serial 7 --after 12m")]
     Rollback {
         #[command(flatten)]
         target: Target,
@@ -35,6 +50,10 @@ enum Command {
         after: Option<Span>,
     },
     /// Show where the switch stands.
+    #[command(after_help = "\
+Examples:
+  writ-switch status
+  writ-switch status --json | jq .course.state")]
     Status {
         #[command(flatten)]
         target: Target,

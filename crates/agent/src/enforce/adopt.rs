@@ -288,6 +288,7 @@ impl Engine {
 
     /// A new policy: incidents of checks that it no longer has are over, others may have a rule now.
     pub(super) fn policy_changed(&mut self) {
+        self.fresh_since = Some(now());
         let Some(policy) = self.policy() else { return };
         let known: std::collections::BTreeSet<String> = policy.checks.keys().cloned().collect();
         self.book.keep_only(|check| known.contains(check));
@@ -407,6 +408,9 @@ impl Engine {
         let draft = self.teller().switched(switch);
         self.seal(draft);
         self.commit();
+        // What was last seen is the trial of what is gone: look at everything again, and say what is so now.
+        self.rescan_wanted = true;
+        self.fresh_since = Some(now());
     }
 }
 
@@ -457,7 +461,11 @@ fn record(journal: &Journal, from: Option<GenerationRef>) -> Switch {
         reasons: Vec::new(),
     });
     let mut reason = vec![journal.last_note().to_owned()];
-    reason.extend(journal.verdict.iter().flat_map(|verdict| verdict.reasons.clone()));
+    for line in journal.verdict.iter().flat_map(|verdict| &verdict.reasons) {
+        if !reason.iter().any(|said| said.contains(line.as_str())) {
+            reason.push(line.clone());
+        }
+    }
     Switch {
         from,
         to: GenerationRef { epoch: asked.epoch, serial: asked.serial, toplevel: asked.toplevel.parse().ok() },

@@ -73,6 +73,13 @@ impl Agenda {
         entry.urgent = true;
     }
 
+    /// Every check runs at this instant at the latest.
+    pub fn all_at(&mut self, at: Instant) {
+        for entry in self.entries.values_mut() {
+            entry.due = entry.due.min(at);
+        }
+    }
+
     /// A check runs at this instant at the latest.
     pub fn not_after(&mut self, check: &str, at: Instant) {
         if let Some(entry) = self.entries.get_mut(check) {

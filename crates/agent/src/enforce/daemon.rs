@@ -50,6 +50,8 @@ struct Daemon {
     polls: Vec<Instant>,
     last_poll: Instant,
     status_at: Option<Instant>,
+    /// SIGUSR1 asked for a full scan that is not done yet.
+    rescan_asked: bool,
 }
 
 /// Runs until it is told to stop.
@@ -73,6 +75,7 @@ pub fn run(mut engine: Engine) -> io::Result<()> {
         polls: vec![now],
         last_poll: now,
         status_at: None,
+        rescan_asked: false,
     };
     daemon.take_up_policy();
     daemon.engine.notifier.ready();
@@ -143,6 +146,10 @@ impl Daemon {
         match message {
             Message::Stop => return false,
             Message::Reload => self.polls.push(Instant::now()),
+            Message::Rescan => {
+                self.agenda.all_at(Instant::now());
+                self.rescan_asked = true;
+            }
             Message::Changed(topic) => self.changed(topic),
             Message::Unit(unit) => self.unit_changed(unit.as_deref()),
         }
@@ -177,6 +184,9 @@ impl Daemon {
     /// Does what is due; false when it is time to stop. What happens meanwhile goes before what is merely due.
     fn act(&mut self) -> bool {
         self.poll();
+        if std::mem::take(&mut self.engine.rescan_wanted) {
+            self.agenda.all_at(Instant::now());
+        }
         while let Some(check) = self.agenda.first_due(Instant::now()) {
             self.engine.check(&check);
             self.agenda.ran(&check, Instant::now());
@@ -189,6 +199,10 @@ impl Daemon {
         }
         self.engine.check_again();
         self.engine.tick();
+        if std::mem::take(&mut self.rescan_asked) {
+            self.engine.counters.full_scans += 1;
+            self.status_at = None;
+        }
         self.wake_for_incidents();
         self.write_status();
         true

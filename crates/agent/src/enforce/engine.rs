@@ -79,6 +79,10 @@ pub struct Engine {
     pub(super) again: VecDeque<String>,
     /// Checks that failed while neither disk nor memory could hold one more bundle.
     pub(super) unrecorded: BTreeSet<String>,
+    /// Every check is to be run now.
+    pub(super) rescan_wanted: bool,
+    /// A snapshot is due once every check has run since then: what was seen before is of another generation.
+    pub(super) fresh_since: Option<Time>,
     /// A ticket could not be written.
     pub(super) tickets_behind: bool,
     /// A generation is on trial: nothing is healed.
@@ -105,6 +109,8 @@ pub struct Engine {
 pub struct Counters {
     /// Runs of checks.
     pub scans: u64,
+    /// Full scans that were asked for by SIGUSR1 and done.
+    pub full_scans: u64,
     /// Runs of runbooks.
     pub attempts: u64,
     /// Incidents opened.
@@ -195,6 +201,8 @@ impl Engine {
             notifier: Notifier::default(),
             again: VecDeque::new(),
             unrecorded: BTreeSet::new(),
+            rescan_wanted: false,
+            fresh_since: None,
             tickets_behind: false,
             on_trial: false,
             switch_under_way: false,

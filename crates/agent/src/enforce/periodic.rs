@@ -54,11 +54,13 @@ impl Engine {
         let policy_of = *policy_of;
         let checks: Vec<String> = policy.checks.keys().cloned().collect();
         let vector_due = at.millis_since(self.book.from) >= policy.settings.posture.vector.millis();
-        let all_ran = checks.iter().all(|check| self.book.last(check).is_some());
+        let fresh = |at: Option<Time>| at.is_some_and(|at| self.fresh_since.is_none_or(|since| at >= since));
+        let all_ran = checks.iter().all(|check| self.book.last(check).is_some_and(|seen| fresh(seen.at)));
         let snapshot_due = all_ran
-            && self.state.snapshot.is_none_or(|mark| {
-                mark.policy != policy_of || at.millis_since(mark.at) >= policy.settings.posture.snapshot.millis()
-            });
+            && (self.fresh_since.is_some()
+                || self.state.snapshot.is_none_or(|mark| {
+                    mark.policy != policy_of || at.millis_since(mark.at) >= policy.settings.posture.snapshot.millis()
+                }));
         // A clock that was set back makes them due again when it has caught up; nothing is lost, the book sums on.
         if !(vector_due || snapshot_due) || self.state.waiting() >= MANY_WAITING {
             return;
@@ -68,6 +70,7 @@ impl Engine {
                 engine.teller().snapshot(engine.book.snapshot(checks.iter().map(String::as_str)))
             });
             self.state.snapshot = Some(SnapshotMark { at, policy: policy_of });
+            self.fresh_since = None;
         }
         if vector_due {
             self.seal_split(&checks, &|engine, checks| {

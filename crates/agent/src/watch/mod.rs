@@ -31,4 +31,6 @@ pub enum Message {
     Stop,
     /// Read everything again.
     Reload,
+    /// Run every check now.
+    Rescan,
 }

@@ -98,7 +98,7 @@ fn oversized_and_strange_files_are_refused_without_being_read_whole() {
     let (site, _) = obeying();
     fs::create_dir_all(site.release_dir("1-11")).unwrap();
     std::os::unix::fs::symlink("/dev/zero", site.release_dir("1-11").join("release.json")).unwrap();
-    refused(&site, "size");
+    refused(&site, "readable");
 }
 
 #[test]

@@ -85,7 +85,14 @@ fn a_new_closure_is_switched_to_and_a_broken_one_goes_back() {
     until("rolled back", || (switches(&site).len() == 3).then_some(()));
     assert_eq!(switches(&site)[2], (3, SwitchOutcome::RolledBack));
     assert_eq!(world.profile_target().as_ref(), Some(&world.two));
+    let after = site.bundles().into_iter().rfind(|b| b.kind == Kind::Switch).unwrap().chain.sequence;
+    until("what is so now is said", || {
+        let later = site.of_kind(Kind::Posture).into_iter().filter(|b| b.chain.sequence > after);
+        later.filter_map(|b| b.posture).find(|p| matches!(p, writ_evidence::posture::Posture::Snapshot(_)))
+    });
     let last = site.of_kind(Kind::Switch).pop().unwrap();
+    let reason = last.switch.as_ref().unwrap().reason.clone().unwrap();
+    assert_eq!(reason.matches("state.ok").count(), 1, "{reason}");
     assert_eq!(last.release.unwrap().serial.get(), 2, "the old generation is obeyed on");
     chmod(&more, 0o600);
     until("and enforced", || (mode(&more) == 0o644).then_some(()));

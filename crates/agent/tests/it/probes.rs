@@ -237,6 +237,13 @@ fn a_process_is_found_by_its_whole_name() {
     let mut child = Command::new(&program).arg("1000").stdin(Stdio::null()).spawn().unwrap();
     let running = seen("process", name.clone());
     child.kill().unwrap();
+    // The kill is on its way; the process is a zombie once it has arrived.
+    let stat = format!("/proc/{}/stat", child.id());
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !fs::read_to_string(&stat).unwrap().contains(") Z ") {
+        assert!(Instant::now() < deadline, "it did not die");
+        std::thread::yield_now();
+    }
     let zombie = seen("process", name.clone());
     child.wait().unwrap();
     assert_eq!(int(&running, "count"), 1);

@@ -20,6 +20,7 @@ use writ_trust::root_chain::TrustChain;
 use writ_trust::threshold::Tally;
 
 use super::draft::ledger_path;
+use super::generations::Documents;
 use super::ledger::{Entry, Event, Ledger};
 use super::previous;
 use crate::clock;
@@ -62,6 +63,8 @@ struct Fit {
     files: ReleaseFiles,
     release: Release,
     closures: Vec<Closure>,
+    /// The documents that it names, as they were judged.
+    documents: Documents,
     /// The signature files that count.
     signatures: Vec<(String, Vec<u8>)>,
     /// Whether one signature is enough here.
@@ -89,7 +92,7 @@ impl Arguments {
             fit.push(judge(&draft, &target, site, &chain, &ledger)?);
         }
         for one in &fit {
-            self.publish(one, &draft, &target, &chain, key.as_ref(), &mut ledger)?;
+            self.publish(one, &target, &chain, key.as_ref(), &mut ledger)?;
         }
         Ok(Answer::Yes)
     }
@@ -97,7 +100,6 @@ impl Arguments {
     fn publish(
         &self,
         fit: &Fit,
-        draft: &Layout,
         target: &Layout,
         chain: &TrustChain,
         key: Option<&CacheKey>,
@@ -115,12 +117,12 @@ impl Arguments {
             }
         }
         files::make_directory(&target.documents())?;
-        for generation in release.generations.values() {
-            let closure = generation.closure.as_ref().map(|c| c.digest);
-            for digest in [Some(generation.policy.digest), closure].into_iter().flatten() {
-                let bytes = draft.read_document(&digest, "a document of the draft")?;
-                files::create_or_same(&target.document(&digest), &bytes, "a document")?;
-            }
+        for folder in [target.documents(), target.trust(), folder.clone()] {
+            // Of a publish that was killed; whatever cannot be removed is in nobody's way.
+            let _ = writ_durable::remove_leftovers(&folder);
+        }
+        for (digest, bytes) in &fit.documents {
+            files::create_or_same(&target.document(digest), bytes, "a document")?;
         }
         let fresh = swap(fit, target, chain, &folder)?;
         ledger.record(Entry {
@@ -184,7 +186,7 @@ fn judge(draft: &Layout, target: &Layout, site: &SiteId, chain: &TrustChain, led
             Err(refusal) => return Err(unfit(refusal.to_string())),
         }
     }
-    let closures = documents(draft, &release)?;
+    let (closures, documents) = documents(draft, &release)?;
     let tally = Tally::of_release(chain.newest(), site, &files.bytes, &files.signatures, now);
     for (_, rejection) in &tally.rejected {
         screen::warning(&format!("not published: a signature that does not count: {rejection}"));
@@ -193,7 +195,7 @@ fn judge(draft: &Layout, target: &Layout, site: &SiteId, chain: &TrustChain, led
     let counted = files.signatures.iter().enumerate().filter(|(position, _)| !rejected.contains(position));
     let signatures = counted.map(|(_, file)| named(&file.bytes)).collect::<Outcome<_>>()?;
     let single = chain.newest().threshold(Role::Release) == 1;
-    Ok(Fit { files, release, closures, signatures, single })
+    Ok(Fit { files, release, closures, documents, signatures, single })
 }
 
 fn named(bytes: &[u8]) -> Outcome<(String, Vec<u8>)> {
@@ -213,9 +215,9 @@ fn floor(target: &Layout, release: &Release, chain: &TrustChain) -> Outcome<Floo
     Ok(floor)
 }
 
-/// Checks every document that a release names and returns its closures.
-fn documents(draft: &Layout, release: &Release) -> Outcome<Vec<Closure>> {
-    let mut closures = Vec::new();
+/// Checks every document that a release names, and returns its closures and the bytes that were checked.
+fn documents(draft: &Layout, release: &Release) -> Outcome<(Vec<Closure>, Documents)> {
+    let (mut closures, mut documents) = (Vec::new(), Documents::new());
     for (name, generation) in &release.generations {
         let place = format!("{}/{name}", release.site);
         let unfit = |e: String| Failure::refused("a document of the draft is not usable").at(&place).because(e);
@@ -229,9 +231,11 @@ fn documents(draft: &Layout, release: &Release) -> Outcome<Vec<Closure>> {
                 return Err(unfit(format!("its closure is of {}, not of {}", closure.toplevel, named.toplevel)));
             }
             closures.push(closure);
+            documents.insert(named.digest, bytes);
         }
+        documents.insert(generation.policy.digest, policy);
     }
-    Ok(closures)
+    Ok((closures, documents))
 }
 
 fn usable_key<'k>(key: Option<&'k CacheKey>, release: &Release, chain: &TrustChain) -> Outcome<&'k CacheKey> {

@@ -64,7 +64,8 @@ fn new(draft: &Layout, name: &ApplianceId, generation: &Generation, lines: &mut 
     lines.push(format!("    system: {}", system(generation)));
     let policy = policy(draft, name, generation)?;
     let count = |section: &str| policy.get(section).and_then(Value::as_object).map_or(0, |items| items.len());
-    let counts: Vec<String> = SECTIONS.iter().map(|section| format!("{} {section}", count(section))).collect();
+    let counts: Vec<String> =
+        SECTIONS.iter().map(|section| screen::count(count(section), section.trim_end_matches('s'))).collect();
     lines.push(format!("    policy: {}", counts.join(", ")));
     Ok(())
 }

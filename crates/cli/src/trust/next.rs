@@ -1,10 +1,11 @@
-//! `writ trust next`: the root after the newest one, with keys added, retired or revoked.
+//! `writ trust next`: the root after the newest one, with keys added, extended or revoked.
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use writ_trust::role::Role;
-use writ_trust::root::TrustRoot;
+use writ_trust::root::{TrustKey, TrustRoot};
+use writ_trust::text::one_line;
 use writ_trust::time::{Span, Time};
 
 use super::draft::{self, KeyGrant, Threshold};
@@ -13,14 +14,14 @@ use crate::clock;
 use crate::failure::{Answer, Failure, Outcome};
 use crate::screen;
 
-/// Make the next trust root: add keys, revoke keys, change thresholds, renew
+/// Make the next trust root: add keys, extend keys, revoke keys, change thresholds, renew
 ///
-/// Everything else is carried over: old keys stay listed for ever, so that old evidence keeps verifying. The new root
-/// counts once it is signed by enough trust keys of the root before it and by enough of its own.
+/// Everything else is carried over: old keys stay listed for ever, so that old evidence keeps verifying. A new root does
+/// not make keys count longer: --extend does, key by key. The new root counts once it is signed by enough trust keys of the root before it and by enough of its own.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  writ trust next --from releases/trust --expires 1y                      (yearly renewal)
+  writ trust next --from releases/trust --expires 1y --extend alice=1y --extend cache-1=1y    (yearly renewal)
   writ trust next --from releases/trust --key keys/dora.pub:trust,release --revoke keys/bob.pub
   writ trust next --from releases/trust --raise-epoch                     (after a run-up serial)")]
 pub struct Arguments {
@@ -30,6 +31,10 @@ pub struct Arguments {
     /// A public key file and its roles, at all sites or at some; may be repeated
     #[arg(long = "key", value_name = "FILE:ROLES[@SITES]")]
     keys: Vec<KeyGrant>,
+    /// A key of the root before, by its name or key id, that counts on for SPAN from now (or for --keys-valid); may be
+    /// repeated
+    #[arg(long = "extend", value_name = "NAME[=SPAN]")]
+    extended: Vec<Extension>,
     /// A key that no longer counts, from now or from a time on; may be repeated
     #[arg(long = "revoke", value_name = "FILE[=TIME]")]
     revoked: Vec<Revocation>,
@@ -39,7 +44,7 @@ pub struct Arguments {
     /// How long the new root counts
     #[arg(long, value_name = "SPAN", default_value = "1y")]
     expires: Span,
-    /// How long each added key counts
+    /// How long each added key counts, and each extended one that names no span
     #[arg(long, value_name = "SPAN", default_value = "1y")]
     keys_valid: Span,
     /// Begin a new epoch: serials restart, and no release of the old epoch is newly accepted
@@ -68,6 +73,27 @@ impl FromStr for Revocation {
     }
 }
 
+/// `NAME` or `NAME=SPAN`
+#[derive(Debug, Clone)]
+struct Extension {
+    key: String,
+    span: Option<Span>,
+}
+
+impl FromStr for Extension {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.rsplit_once('=') {
+            Some((key, span)) => {
+                let span = span.parse::<Span>().map_err(|e| e.to_string())?;
+                Ok(Self { key: key.to_owned(), span: Some(span) })
+            }
+            None => Ok(Self { key: text.to_owned(), span: None }),
+        }
+    }
+}
+
 impl Arguments {
     /// Runs the command.
     pub fn run(self) -> Outcome {
@@ -79,6 +105,9 @@ impl Arguments {
         if self.raise_epoch {
             root.epoch = root.epoch.next().map_err(number)?;
         }
+        for extension in &self.extended {
+            extend(&mut root, extension, now, &self.keys_valid)?;
+        }
         for grant in &self.keys {
             root.keys.push(grant.entry(now, &self.keys_valid)?);
         }
@@ -89,6 +118,13 @@ impl Arguments {
         root.expires_at = now.plus(&self.expires);
         let out = self.from.join(format!("{}.json", root.version));
         draft::write(&root, &out)?;
+        for key in ending_first(&root, now) {
+            screen::warning(&format!(
+                "{} counts until {} only, before this root ends: --extend, or it is retired then",
+                one_line(&key.name),
+                key.valid_until
+            ));
+        }
         screen::line(&format!(
             "next: {} trust keys of version {} and {} of its own sign it: writ trust sign {} --key NAME.key",
             chain.newest().threshold(Role::Trust),
@@ -98,6 +134,40 @@ impl Arguments {
         ));
         Ok(Answer::Yes)
     }
+}
+
+fn extend(root: &mut TrustRoot, extension: &Extension, now: Time, validity: &Span) -> Outcome<()> {
+    let wanted = &extension.key;
+    let named = |key: &TrustKey| key.name == *wanted || key.public_key.key_id().to_string() == *wanted;
+    let unfit = |why: String, next: &str| {
+        Failure::refused(format!("the key {wanted} cannot be extended"))
+            .because(why)
+            .next(format!("{next}; nothing was written"))
+    };
+    let names: Vec<String> = root.keys.iter().map(|key| one_line(&key.name)).collect();
+    let mut found = root.keys.iter_mut().filter(|key| named(key));
+    let (key, another) = (found.next(), found.next());
+    let Some(key) = key else {
+        return Err(unfit(format!("the trust root has {}", names.join(", ")), "name one of these keys"));
+    };
+    if another.is_some() {
+        return Err(unfit("several keys have this name".to_owned(), "give its key id: writ trust show lists them"));
+    }
+    if let Some(at) = key.revoked_at {
+        return Err(unfit(format!("it is revoked as of {at}"), "add a new key: --key FILE:ROLES"));
+    }
+    let valid_until = now.plus(extension.span.as_ref().unwrap_or(validity));
+    if valid_until <= key.valid_until {
+        return Err(unfit(format!("it counts until {} already", key.valid_until), "give a longer span, or leave it"));
+    }
+    key.valid_until = valid_until;
+    Ok(())
+}
+
+/// The keys that count now and end before their root does.
+fn ending_first(root: &TrustRoot, now: Time) -> impl Iterator<Item = &TrustKey> {
+    let counts = move |key: &&TrustKey| key.revoked_at.is_none() && key.within_validity(now).is_ok();
+    root.keys.iter().filter(counts).filter(|key| key.valid_until < root.expires_at)
 }
 
 fn revoke(root: &mut TrustRoot, revocation: &Revocation, now: Time) -> Outcome<()> {

@@ -3,7 +3,7 @@
 use nix_narinfo::TrustedPublicKey;
 use writ_nix::cache::Entry;
 use writ_policy::closure::Closure;
-use writ_policy::policy::Policy;
+use writ_policy::policy::{Policy, PolicyError};
 use writ_trust::acceptance::{self, Identity};
 use writ_trust::floor::Floor;
 use writ_trust::history::{self, PastRelease, Standing};
@@ -85,8 +85,15 @@ pub fn documents(context: &Context, layout: &Layout, release: &Release, subject:
             Ok(bytes) => match generation.policy.check(&bytes) {
                 Err(e) => findings.failed(&subject, e.to_string()),
                 Ok(()) => match Policy::parse(&bytes) {
+                    Ok(policy) if policy.site != release.site || policy.appliance != *name => {
+                        findings.failed(&subject, format!("its policy is for {} of {}", policy.appliance, policy.site));
+                    }
                     Ok(_) => findings.verified(&subject, format!("policy {}", generation.policy.digest)),
-                    Err(e) => findings.not_verified(&subject, format!("what its policy means: {e}")),
+                    // A later version of the agent may know it, and comes with the system.
+                    Err(e @ PolicyError::UnknownSchema { .. }) => {
+                        findings.not_verified(&subject, format!("what its policy means: {e}"));
+                    }
+                    Err(e) => findings.failed(&subject, e.to_string()),
                 },
             },
         }

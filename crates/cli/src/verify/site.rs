@@ -12,10 +12,18 @@ use crate::screen;
 /// Verifies every release of a site in a folder.
 pub fn verify(context: &Context, layout: &Layout, site: &SiteId, findings: &mut Findings) -> Outcome<()> {
     let mut all: Vec<PastRelease> = Vec::new();
-    let mut newest: Option<(String, ReleaseFiles)> = None;
+    let mut newest: Option<(String, Option<ReleaseFiles>)> = None;
     for point in layout.points(site)? {
         let subject = format!("{site} {}-{}", point.0, point.1);
-        let files = layout.read(site, point)?;
+        let files = match layout.read(site, point) {
+            Ok(files) => files,
+            // What stands here is no release for anybody; the others are still worth a look.
+            Err(failure) => {
+                findings.failed(&subject, failure.to_string());
+                newest = Some((subject, None));
+                continue;
+            }
+        };
         if let Some(past) = release::signatures(context, site, &files, &subject, findings) {
             if past.release.point() != point {
                 let (epoch, serial) = past.release.point();
@@ -24,7 +32,7 @@ pub fn verify(context: &Context, layout: &Layout, site: &SiteId, findings: &mut 
             release::documents(context, layout, &past.release, &subject, findings);
             all.push(past);
         }
-        newest = Some((subject, files));
+        newest = Some((subject, Some(files)));
     }
     let Some((subject, files)) = newest else {
         findings.failed(site.as_str(), "there is no release of this site here");
@@ -32,7 +40,9 @@ pub fn verify(context: &Context, layout: &Layout, site: &SiteId, findings: &mut 
     };
     history(site, &all, findings);
     // What an appliance looks at is the newest; if that one does not verify, it was said above.
-    if let Some(past) = all.last().filter(|past| past.digest == files.digest()) {
+    if let Some(files) = files
+        && let Some(past) = all.last().filter(|past| past.digest == files.digest())
+    {
         release::acceptance(context, &files, &past.release, &subject, findings);
     }
     Ok(())

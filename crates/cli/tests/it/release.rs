@@ -299,10 +299,12 @@ fn a_pipe_or_a_link_in_a_shared_folder_is_neither_waited_for_nor_followed() {
     fs::remove_file(&release).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(&release).status().unwrap().success());
     let verify = ["verify", "releases", "--trust", "first-root.json"];
-    assert!(desk.could_not(&verify).contains("not a regular file"));
+    assert!(desk.expect(&verify, 1).0.contains("not a regular file"));
     fs::remove_file(&release).unwrap();
     std::os::unix::fs::symlink(desk.path(&format!("draft-1/releases/{SITE}/1-1/release.json")), &release).unwrap();
-    assert!(desk.could_not(&verify).contains("1-1/release.json"));
+    assert!(
+        desk.expect(&verify, 1).0.contains("cannot read the release (releases/releases/clinic-001/1-1/release.json")
+    );
 }
 
 #[test]
@@ -336,4 +338,10 @@ fn a_raised_epoch_restarts_the_serials_and_keeps_the_history() {
     let verified = desk.ok(&["verify", "releases", "--trust", "first-root.json"]);
     assert!(verified.contains("the chain from it to root 2"), "{verified}");
     assert!(verified.contains("2 releases, each naming the one before it"), "{verified}");
+}
+
+#[test]
+fn one_of_a_kind_is_counted_as_one() {
+    let drafted = Desk::ready(1).draft("draft");
+    assert!(drafted.contains("1 exception\n") && !drafted.contains("1 exceptions"), "{drafted}");
 }

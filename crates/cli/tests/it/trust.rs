@@ -151,3 +151,37 @@ fn keys_near_their_end_are_called_out() {
     sign(&desk, 1, "bob", 0);
     assert!(desk.ok(&["trust", "show", "releases/trust"]).contains("rotate it now"));
 }
+
+#[test]
+fn a_yearly_renewal_extends_keys() {
+    let desk = with_keys();
+    init(&desk, &[&TWO[..], &["--keys-valid", "34d"]].concat(), 0);
+    sign(&desk, 1, "alice", 0);
+    sign(&desk, 1, "bob", 0);
+    let next = |more: &[&str], code| {
+        desk.expect(&[&["trust", "next", "--from", "releases/trust", "--expires", "1y"], more].concat(), code).1
+    };
+    assert!(next(&["--extend", "carol=1y"], 1).contains("alice, bob"));
+    assert!(next(&["--extend", "bob=7d"], 1).contains("already"));
+    assert!(next(&["--extend", "bob=soon"], 2).contains("--extend"));
+    assert!(!desk.path("releases/trust/2.json").exists());
+    let bob = desk.key_id("bob");
+    let said = next(&["--extend", "alice=1y", "--extend", &bob, "--keys-valid", "90d"], 0);
+    assert!(said.contains("bob counts until") && !said.contains("alice counts until"), "{said}");
+    sign(&desk, 2, "alice", 0);
+    sign(&desk, 2, "bob", 0);
+    let root = |version: u32| -> serde_json::Value {
+        serde_json::from_slice(&desk.read(&format!("releases/trust/{version}.json"))).unwrap()
+    };
+    let (before, after) = (root(1), root(2));
+    let until = |root: &serde_json::Value, key: usize| root["keys"][key]["valid_until"].as_str().unwrap().to_owned();
+    assert_eq!(until(&after, 0), after["expires_at"].as_str().unwrap());
+    assert!(until(&before, 1) < until(&after, 1) && until(&after, 1) < until(&after, 0));
+    assert!(desk.ok(&["trust", "show", "releases/trust"]).contains("the chain holds up to version 2"));
+    assert!(!desk.ok(&["trust", "show", "releases/trust/2.json"]).contains("rotate it now"));
+    next(&["--revoke", "keys/bob.pub", "--key", "keys/carol.pub:trust,release"], 0);
+    sign(&desk, 3, "alice", 0);
+    sign(&desk, 3, "bob", 0);
+    sign(&desk, 3, "carol", 0);
+    assert!(next(&["--extend", "bob=2y"], 1).contains("revoked"));
+}

@@ -89,6 +89,33 @@ fn every_alteration_is_named() {
 }
 
 #[test]
+fn an_unreadable_release_is_a_finding_among_others() {
+    let desk = two_releases();
+    for (unreadable, other) in [("1-1", "1-2"), ("1-2", "1-1")] {
+        let kept = desk.read(&file(unreadable));
+        for too_large in [false, true] {
+            fs::remove_file(desk.path(&file(unreadable))).unwrap();
+            if too_large {
+                desk.put(&file(unreadable), vec![b' '; 5 << 20]);
+            } else {
+                fs::create_dir(desk.path(&file(unreadable))).unwrap();
+            }
+            let (shown, _) = desk.expect(&VERIFY, 1);
+            assert!(
+                shown.contains(&format!("FAILED        clinic-001 {unreadable}: cannot read the release")),
+                "{shown}"
+            );
+            assert!(shown.contains(&format!("clinic-001 {other}: signed by alice")), "{shown}");
+            if !too_large {
+                fs::remove_dir(desk.path(&file(unreadable))).unwrap();
+            }
+            desk.put(&file(unreadable), &kept);
+        }
+    }
+    desk.ok(&VERIFY);
+}
+
+#[test]
 fn only_the_given_root_is_trusted() {
     let desk = Desk::published();
     let other = Desk::published();

@@ -29,7 +29,7 @@ pub fn run(count: usize) -> Result<()> {
 pub fn scans(clinic: &Clinic) -> Result<u64> {
     let text = fs::read(clinic.state().join("status.json")).unwrap_or_default();
     let status: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
-    Ok(status["full_scans"].as_u64().unwrap_or(0))
+    Ok(status["counters"]["full_scans"].as_u64().unwrap_or(0))
 }
 
 /// Asks the daemon for a full scan and waits until it has done it.

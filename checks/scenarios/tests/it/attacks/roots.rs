@@ -3,6 +3,7 @@
 use std::fs;
 
 use writ_evidence::Kind;
+use writ_trust::digest::Digest;
 use writ_trust::floor::Floor;
 use writ_trust::role::Role;
 
@@ -133,19 +134,29 @@ fn an_accepted_root_in_the_folder_may_vanish_or_rot() {
     assert!(refused(&house).is_empty());
 }
 
-/// What was stored is not obeyed when it is no longer what was accepted, and nobody pretends otherwise.
+/// What was stored is not obeyed when it is no longer what was accepted; it is said, and taken from the folder again.
 #[test]
 fn an_altered_stored_release_is_not_obeyed() {
     let house = House::enforcing(1);
     let stored = house.path("state/generations/1-5/release.json");
+    let accepted = fs::read(&stored).unwrap();
     let mut release = house.release(5);
     release.source.dirty = true;
-    fs::write(&stored, release.canonical()).unwrap();
+    let altered = release.canonical();
+    fs::write(&stored, &altered).unwrap();
     house.break_file(0);
     let ran = house.once();
-    assert!(ran.stderr.lines().any(|l| l.contains("1-5") && l.contains("digest")), "{}", ran.stderr);
-    let told = house.chain().bundles.into_iter().next_back().unwrap();
-    assert!(
-        told.release.is_none() || told.release.unwrap().digest != writ_trust::digest::Digest::of(&release.canonical())
-    );
+    assert!(ran.stderr.lines().any(|l| l.contains("resumed-bytes") && l.contains("1-5")), "{}", ran.stderr);
+    assert_eq!((ran.code, fs::read(&stored).unwrap() == accepted), (Some(0), true), "{}", ran.stderr);
+    assert!(house.is_whole(0));
+    let under = |b: &writ_evidence::Bundle| b.release.is_some_and(|r| r.digest == Digest::of(&altered));
+    assert!(!house.chain().bundles.iter().any(under), "evidence was given under a release that nobody accepted");
+
+    // With nowhere to take it from, nothing is obeyed rather than that.
+    fs::write(&stored, &altered).unwrap();
+    fs::remove_dir_all(house.path("releases")).unwrap();
+    house.break_file(0);
+    let ran = house.once();
+    assert!(ran.code == Some(2) && ran.stderr.contains("resumed-bytes"), "{}", ran.stderr);
+    assert!(!house.chain().bundles.iter().any(under));
 }

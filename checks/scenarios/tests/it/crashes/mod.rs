@@ -3,6 +3,7 @@
 
 mod points;
 mod seeds;
+mod units;
 
 use std::collections::BTreeMap;
 

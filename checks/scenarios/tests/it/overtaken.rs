@@ -1,0 +1,31 @@
+//! Releases that come faster than they can be switched to.
+
+use writ_evidence::Kind;
+use writ_trust::floor::Floor;
+use writ_trust::json::canonical;
+
+use crate::house::House;
+use crate::house::systems::System;
+
+/// A release that is accepted while another is still on trial waits for its turn; nothing of it is lost.
+#[test]
+fn a_release_accepted_during_a_switch_has_its_turn() {
+    let house = House::new();
+    house.furnish(1);
+    let mut policy = house.policy();
+    policy["settings"]["probation"]["window"] = serde_json::json!("2s");
+    let policy = canonical(&policy);
+    let [five, six] = ["five", "six"].map(|name| house.system(System { name, ..System::default() }));
+    house.publish(&house.release_of(5, &policy, Some(five)));
+    let daemon = house.daemon();
+    house.wait_for("release 1-5 to be on trial", || house.journal().is_some_and(|j| j.suspends_healing()));
+    house.publish(&house.release_of(6, &policy, Some(six)));
+    let accepted = || Floor::parse(&house.state("floor")).unwrap().release.is_some_and(|r| r.serial.get() == 6);
+    house.wait_for("release 1-6 to be accepted", accepted);
+    assert!(house.obeys().is_none(), "release 1-5 was decided before: this shows nothing");
+    house.wait_for("release 1-6 to be obeyed", || house.obeys().as_deref() == Some("1-6"));
+    assert!(daemon.stop().success());
+    let chain = house.chain();
+    let switches: Vec<u64> = chain.of(Kind::Switch).map(|b| b.switch.as_ref().unwrap().to.serial.get()).collect();
+    assert_eq!(switches, [5, 6]);
+}

@@ -19,6 +19,8 @@ fn from_a_release_to_a_verdict() {
     let clinic = Clinic::shared();
     let appliance = clinic.front_desk("happy");
     heal_a_mode(&appliance);
+    let snapshot = |f: &outbox::Found| f.json["posture"]["snapshot"].is_object();
+    appliance.await_bundle(0, "a snapshot of all checks", snapshot).unwrap();
     appliance.run("systemctl", &["stop", "writ-enforce.service"]).unwrap();
 
     // minisign knows nothing of us.

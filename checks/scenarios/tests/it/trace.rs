@@ -109,9 +109,9 @@ fn calls(log: &str) -> Vec<Call> {
             Some((_, end)) => unfinished.remove(pid).unwrap_or_default() + end,
             None => rest.to_owned(),
         };
-        if let Some((name, text)) = whole.split_once('(')
-            && text.contains(") = 0")
-        {
+        // strace pads short lines so that results stand in one column.
+        let succeeded = whole.rsplit_once('=').is_some_and(|(_, result)| result.trim() == "0");
+        if let (true, Some((name, text))) = (succeeded, whole.split_once('(')) {
             calls.push(Call { name: name.to_owned(), text: text.to_owned() });
         }
     }
@@ -122,9 +122,9 @@ fn calls(log: &str) -> Vec<Call> {
 #[test]
 fn a_missing_fsync_is_found() {
     let whole = "7 fsync(5</s/.floor.tmp>) = 0\n7 rename(\"/s/.floor.tmp\", \"/s/floor\") = 0\n\
-                 7 fsync(5</s> <unfinished ...>\n8 fsync(6</other>) = 0\n7 <... fsync resumed>) = 0\n";
+                 7 fsync(5</s> <unfinished ...>\n8 fsync(6</other>) = 0\n7 <... fsync resumed>)           = 0\n";
     assert_eq!(replaced(&calls(whole), 0, "/s", "floor"), 3);
-    for missing in ["7 fsync(5</s/.floor.tmp>) = 0\n", "7 <... fsync resumed>) = 0\n"] {
+    for missing in ["7 fsync(5</s/.floor.tmp>) = 0\n", "7 <... fsync resumed>)           = 0\n"] {
         let spoilt = whole.replace(missing, "");
         assert!(std::panic::catch_unwind(|| replaced(&calls(&spoilt), 0, "/s", "floor")).is_err(), "{spoilt}");
     }

@@ -141,7 +141,17 @@ impl Clinic {
 }
 
 const BASELINE: &str = r#"{ writ, ... }:
-writ.baseline { title = "Fifty files"; version = "1"; files = [ ./files.nix ]; data = [ ]; settings = { }; }
+writ.baseline {
+  title = "Fifty files";
+  version = "1";
+  files = [ ./files.nix ];
+  data = [ ];
+  settings = {
+    sla = { critical = "15m"; high = "1h"; medium = "4h"; low = "24h"; };
+    escalation.l1_failures = { critical = 3; high = 2; medium = 3; low = 3; };
+    retention = { evidence = "6y"; logs = "365d"; };
+  };
+}
 "#;
 
 const CHECKS: &str = r#"{ writ, ... }:
@@ -211,9 +221,6 @@ writ.site {
   posture = { vector = "1h"; snapshot = "24h"; };
   probation.window = "1s";
   evidence_budget_mb = 512;
-  sla = { critical = "15m"; high = "1h"; medium = "4h"; low = "24h"; };
-  escalation.l1_failures = { critical = 3; high = 2; medium = 3; low = 3; };
-  retention = { evidence = "6y"; logs = "365d"; };
 }
 "#;
 

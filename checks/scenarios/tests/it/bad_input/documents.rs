@@ -34,7 +34,7 @@ fn bad_releases() {
         // Signed by those whose word counts: the signature is not what refuses it.
         house.put("1-6", &bytes, &[ALICE, BOB]);
         if name == "too large" {
-            verdicts.refused("writ verify: too large", &verify(&house), 2, &["error"]);
+            verdicts.refused("writ verify: too large", &verify(&house), 1, &["FAILED"]);
             verdicts.refused("writ-enforce: too large", &house.once(), 0, &["WARN", "rule size"]);
         } else {
             both(&house, &mut verdicts, name, "rule document");

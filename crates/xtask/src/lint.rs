@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use writ_scenarios::run;
+use writ_scenarios::workshop::{SITE, Workshop};
 
 use crate::phase::{cargo, phase, root, show, tracked_files};
 use crate::setup;
@@ -23,6 +24,8 @@ pub fn run() -> Result<()> {
     })?;
     let files = tracked_files()?;
     phase("nix files parse", || nix_files_parse(&files))?;
+    phase("policy library", policy_library)?;
+    phase("flake and plain evaluation", flake_agrees)?;
     phase("links", || links_lead_somewhere(&files))?;
     phase("house rules", || house_rules(&files))
 }
@@ -33,6 +36,33 @@ fn nix_files_parse(files: &[PathBuf]) -> Result<()> {
         let mut command = Command::new("nix-instantiate");
         command.current_dir(root()).arg("--parse").args(chunk);
         run::checked(&mut command)?;
+    }
+    Ok(())
+}
+
+/// The cases of the policy library: a list of what is not as it should be.
+fn policy_library() -> Result<()> {
+    let mut command = Command::new("nix-instantiate");
+    command.current_dir(root()).args(["--eval", "--strict", "--json", "--store", "dummy://", "checks/policy"]);
+    let wrong: Vec<String> = serde_json::from_str(&run::checked(&mut command)?)?;
+    if wrong.is_empty() { Ok(()) } else { bail!("checks/policy:\n  {}", wrong.join("\n  ")) }
+}
+
+/// The flake and plain `nix-instantiate` come to the same policies, with no network to ask: the pinned nixpkgs is not
+/// touched.
+fn flake_agrees() -> Result<()> {
+    let scratch = tempfile::tempdir()?;
+    let desk = Workshop::open(&scratch.path().join("desk"))?;
+    desk.commit("The policy of this repository")?;
+    let config = "experimental-features = nix-command flakes\nsubstituters =\nflake-registry =\nbuild-users-group =\n";
+    let mut flake = Command::new("nix");
+    flake.current_dir(desk.flake()).env("NIX_CONFIG", config);
+    flake.args(["eval", "--json", &format!(".#policies.{SITE}.front-desk")]);
+    let mut plain = Command::new("nix-instantiate");
+    plain.current_dir(desk.flake()).env("NIX_CONFIG", config).args(["--eval", "--strict", "--json"]);
+    plain.args(["modules/policy/evaluate.nix", "--arg", "root", "./.", "-A", &format!("policies.{SITE}.front-desk")]);
+    if run::checked(&mut flake)?.trim() != run::checked(&mut plain)?.trim() {
+        bail!("the flake's policy of {SITE}/front-desk is another than that of nix-instantiate");
     }
     Ok(())
 }

@@ -27,6 +27,14 @@ pub struct Arguments {
     scans: usize,
 }
 
+/// What the figures mean.
+const DEFINITIONS: &str = "\
+Definitions
+  L1 time      from the change until the re-scan has passed and the closing bundle is fsynced
+  CPU          process CPU time, user and system; of a scan: of one full scan in the running daemon
+  memory       proportional set size (PSS) of the process; peak: largest resident set
+  met, MISSED  against the target beside it; peers are Debian's packages, unpacked, measured in this run";
+
 /// Prints all figures; a missed target is printed as missed and is no error.
 pub fn run(arguments: &Arguments) -> Result<()> {
     setup::ensure(setup::ALL)?;
@@ -35,6 +43,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
     // SAFETY: no other thread runs yet.
     unsafe { std::env::set_var("WRIT_BINARIES", target.join("release")) };
+    println!("{DEFINITIONS}");
     facts::print()?;
     heal::run(arguments.heals)?;
     scan::run(arguments.lynis)?;

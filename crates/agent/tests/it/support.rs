@@ -270,9 +270,12 @@ impl Site {
         let public_key = self.appliance_key.public_key();
         let speaker = Speaker { site: &site, appliance: &appliance, public_key: &public_key };
         // A folder that is written to while it is read may show a file and not one that came before it: look again.
-        let numbered =
-            (0..10).map(|_| listed(outbox)).find(|list| list.iter().map(|(n, _)| *n).eq(1..=list.len() as u64));
-        let numbered = numbered.unwrap_or_else(|| listed(outbox));
+        let whole = |list: &[(u64, String)]| list.iter().map(|(n, _)| *n).eq(1..=list.len() as u64);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let mut numbered = listed(outbox);
+        while !whole(&numbered) && Instant::now() < deadline {
+            numbered = listed(outbox);
+        }
         let mut state = ChainState::new();
         numbered
             .into_iter()

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use writ_evidence::chain::{ChainState, Speaker, authenticate, follow, parse_file_name};
 use writ_evidence::{Bundle, Kind};
@@ -22,10 +23,8 @@ impl House {
     }
 }
 
-/// Verifies an outbox.
-pub fn read(outbox: &Path, site: &str, appliance: &str, key: &PublicKey) -> Chain {
-    let (site, appliance) = (site.parse().unwrap(), appliance.parse().unwrap());
-    let speaker = Speaker { site: &site, appliance: &appliance, public_key: key };
+/// The bundles that lie in an outbox: file names by sequence.
+fn listed(outbox: &Path) -> BTreeMap<u64, String> {
     let mut names = BTreeMap::new();
     for entry in fs::read_dir(outbox).into_iter().flatten() {
         let name = entry.unwrap().file_name().into_string().unwrap();
@@ -38,6 +37,19 @@ pub fn read(outbox: &Path, site: &str, appliance: &str, key: &PublicKey) -> Chai
             None if name.ends_with(writ_durable::TEMPORARY_SUFFIX) => {}
             None => panic!("{name} lies in the outbox"),
         }
+    }
+    names
+}
+
+/// Verifies an outbox.
+pub fn read(outbox: &Path, site: &str, appliance: &str, key: &PublicKey) -> Chain {
+    let (site, appliance) = (site.parse().unwrap(), appliance.parse().unwrap());
+    let speaker = Speaker { site: &site, appliance: &appliance, public_key: key };
+    // A folder that is written to while it is read may show a file and not one that came before it: look again.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let mut names = listed(outbox);
+    while !names.keys().copied().eq(1..=names.len() as u64) && Instant::now() < deadline {
+        names = listed(outbox);
     }
     let mut state = ChainState::new();
     let mut bundles = Vec::new();

@@ -84,7 +84,9 @@ fn racing_publishers_leave_one_winner() {
         .map(|child| child.wait_with_output().unwrap())
         .map(|output| {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            assert!(output.status.success() || said.contains("published meanwhile"), "{said}");
+            // The losers come upon the winner before they judge their release, or at the rename.
+            let lost = said.contains("published meanwhile") || said.contains("rule floor-bytes");
+            assert!(output.status.success() || lost, "{said}");
             output.status.code()
         })
         .collect();

@@ -4,6 +4,7 @@
 pub mod appliance;
 pub mod binaries;
 pub mod container;
+pub mod flake;
 pub mod outbox;
 pub mod processes;
 pub mod run;

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use crate::flake::repository;
 use crate::outbox::{self, Found};
 use crate::run;
-use crate::workshop::{SITE, Workshop, repository};
+use crate::workshop::{SITE, Workshop};
 
 /// The appliance that is played.
 pub const APPLIANCE: &str = "front-desk";

@@ -4,22 +4,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
-use writ_trust::time::Time;
 
-use crate::{binaries, run};
-
-/// The repository this was built from.
-pub fn repository() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
-}
+use crate::{binaries, flake, run};
 
 /// The site of the story.
 pub const SITE: &str = "clinic-001";
-/// The parts of the repository that are policy.
-const FLAKE: [&str; 6] = ["flake.nix", "flake.lock", "modules", "baselines", "rules", "hosts"];
 /// Who signs releases, two of two; the first also signs trust roots.
 pub const SIGNERS: [&str; 2] = ["alice", "bob"];
 const PASSPHRASE: &str = "a passphrase for a demonstration";
@@ -33,42 +24,17 @@ pub struct Workshop {
 }
 
 impl Workshop {
-    /// Copies the policy of this repository into `dir/flake`, puts this machine's static busybox, if it
-    /// has one, beside the example hosts, and makes a git repository of it.
+    /// Lays a copy of this repository's policy into `dir/flake` and finds the binaries under test.
     pub fn open(dir: &Path) -> Result<Self> {
         fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
         let desk = Self { dir: dir.canonicalize()?, bin: binaries::folder()? };
-        for part in FLAKE {
-            copy(&repository().join(part), &desk.flake().join(part))?;
-        }
-        if let Some(busybox) = run::find_tool("busybox") {
-            let place = desk.flake().join("hosts").join(SITE).join("busybox/bin");
-            fs::create_dir_all(&place)?;
-            fs::copy(busybox, place.join("busybox"))?;
-        }
-        desk.renew_exceptions()?;
-        desk.git(&["init", "--quiet", "--initial-branch=main"])?;
+        flake::lay(&desk.flake())?;
         for dir in [desk.keys(), desk.releases().join("trust")] {
             fs::create_dir_all(dir)?;
         }
         fs::write(desk.passphrase_file(), PASSPHRASE)?;
         fs::set_permissions(desk.passphrase_file(), fs::Permissions::from_mode(0o600))?;
         Ok(desk)
-    }
-
-    /// Renews the example's exception when it has run out: `writ check` rightly calls an expired one a mistake.
-    fn renew_exceptions(&self) -> Result<()> {
-        let file = self.flake().join("hosts").join(SITE).join("back-office/policy.nix");
-        let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-        let expires =
-            text.split("expires = \"").nth(1).and_then(|rest| rest.split('"').next()).context("no exception")?;
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).context("a clock before 1970")?;
-        let now = Time::from_unix_millis(i64::try_from(since.as_millis())?);
-        if expires.parse::<Time>()? > now {
-            return Ok(());
-        }
-        let renewed = now.plus_millis(90 * 86_400_000).to_string();
-        Ok(fs::write(&file, text.replace(expires, &renewed))?)
     }
 
     /// The flake: baselines, rules, hosts, modules.
@@ -104,16 +70,12 @@ impl Workshop {
 
     /// Runs git in the flake.
     pub fn git(&self, arguments: &[&str]) -> Result<String> {
-        let mut command = Command::new("git");
-        command.current_dir(self.flake()).args(["-c", "user.name=Engineer", "-c", "user.email=engineer@example.org"]);
-        command.args(["-c", "commit.gpgsign=false"]).args(arguments).env("GIT_CONFIG_GLOBAL", "/dev/null");
-        run::checked(&mut command)
+        flake::git(&self.flake(), arguments)
     }
 
     /// Commits everything in the flake.
     pub fn commit(&self, message: &str) -> Result<()> {
-        self.git(&["add", "--all"])?;
-        self.git(&["commit", "--quiet", "--message", message]).map(drop)
+        flake::commit(&self.flake(), message)
     }
 
     /// Makes the keys of the signers and of the cache.
@@ -208,21 +170,4 @@ impl Workshop {
         }
         run::checked(&mut command).map(drop)
     }
-}
-
-/// Copies a file or a folder; links are copied as what they lead to.
-pub fn copy(from: &Path, to: &Path) -> Result<()> {
-    if from.is_dir() {
-        fs::create_dir_all(to)?;
-        for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
-            let entry = entry?;
-            copy(&entry.path(), &to.join(entry.file_name()))?;
-        }
-        return Ok(());
-    }
-    if let Some(parent) = to.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    fs::copy(from, to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
-    Ok(())
 }

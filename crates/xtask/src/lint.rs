@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use writ_scenarios::run;
-use writ_scenarios::workshop::{SITE, Workshop};
+use writ_scenarios::workshop::SITE;
+use writ_scenarios::{flake, run};
 
 use crate::phase::{cargo, phase, root, show, tracked_files};
 use crate::setup;
@@ -52,14 +52,15 @@ fn policy_library() -> Result<()> {
 /// touched.
 fn flake_agrees() -> Result<()> {
     let scratch = tempfile::tempdir()?;
-    let desk = Workshop::open(&scratch.path().join("desk"))?;
-    desk.commit("The policy of this repository")?;
+    let copy = scratch.path().join("flake");
+    flake::lay(&copy)?;
+    flake::commit(&copy, "The policy of this repository")?;
     let config = "experimental-features = nix-command flakes\nsubstituters =\nflake-registry =\nbuild-users-group =\n";
     let mut flake = Command::new("nix");
-    flake.current_dir(desk.flake()).env("NIX_CONFIG", config);
+    flake.current_dir(&copy).env("NIX_CONFIG", config);
     flake.args(["eval", "--json", &format!(".#policies.{SITE}.front-desk")]);
     let mut plain = Command::new("nix-instantiate");
-    plain.current_dir(desk.flake()).env("NIX_CONFIG", config).args(["--eval", "--strict", "--json"]);
+    plain.current_dir(&copy).env("NIX_CONFIG", config).args(["--eval", "--strict", "--json"]);
     plain.args(["modules/policy/evaluate.nix", "--arg", "root", "./.", "-A", &format!("policies.{SITE}.front-desk")]);
     if run::checked(&mut flake)?.trim() != run::checked(&mut plain)?.trim() {
         bail!("the flake's policy of {SITE}/front-desk is another than that of nix-instantiate");

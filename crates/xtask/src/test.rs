@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::phase::{cargo, phase, show};
-use crate::{lint, setup};
+use crate::{lint, peers, setup};
 
 /// Runs everything that must pass.
 #[derive(clap::Args)]
@@ -32,13 +32,16 @@ struct Counts {
 
 /// Lint, then all tests; ends with one line of counts.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    phase("set-up", || setup::ensure(setup::ALL))?;
+    let sshd = phase("set-up", || {
+        setup::ensure(setup::ALL)?;
+        Ok(peers::unpack("openssh", &["openssh-server"])?.join("usr/sbin/sshd"))
+    })?;
     phase("lint", lint::run)?;
     phase("build", || show(cargo().args(["build", "--workspace", "--quiet", "--bins"])))?;
     let mut counts = Counts::default();
     phase("tests", || {
         let mut command = cargo();
-        command.args(["test", "--workspace", "--no-fail-fast", "--quiet"]);
+        command.args(["test", "--workspace", "--no-fail-fast", "--quiet"]).env("WRIT_TEST_SSHD", &sshd);
         if arguments.all {
             command.env("PROPTEST_CASES", MANY_CASES);
         }

@@ -4,8 +4,9 @@ use std::fs;
 use std::process::Command;
 
 use anyhow::Result;
+use writ_scenarios::flake::copy;
 use writ_scenarios::run;
-use writ_scenarios::workshop::{SITE, Workshop, copy};
+use writ_scenarios::workshop::{SITE, Workshop};
 
 use super::figure;
 use super::process::cost;

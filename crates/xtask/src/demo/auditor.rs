@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use writ_scenarios::flake::copy;
 use writ_scenarios::run;
-use writ_scenarios::workshop::{SITE, Workshop, copy};
+use writ_scenarios::workshop::{SITE, Workshop};
 
 use super::screen::{quote, say};
 

@@ -14,7 +14,8 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use writ_scenarios::appliance::Appliance;
 use writ_scenarios::container;
-use writ_scenarios::workshop::{Workshop, copy};
+use writ_scenarios::flake::copy;
+use writ_scenarios::workshop::Workshop;
 
 use crate::phase::{cargo, show};
 use crate::setup;

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use serde_json::Value;
-use writ_scenarios::workshop::repository;
+use writ_scenarios::flake::repository;
 
 use crate::clinic::Clinic;
 use crate::house::systems::System;

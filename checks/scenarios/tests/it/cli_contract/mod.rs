@@ -6,8 +6,8 @@ mod help;
 use std::process::Command;
 
 use serde_json::Value;
+use writ_scenarios::flake::repository;
 use writ_scenarios::run;
-use writ_scenarios::workshop::repository;
 
 use crate::clinic::Clinic;
 use crate::house::{program, ran};

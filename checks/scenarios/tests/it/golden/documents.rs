@@ -4,8 +4,8 @@ use std::process::Command;
 
 use writ_policy::closure::{self, Closure, StorePath};
 use writ_policy::policy::Policy;
+use writ_scenarios::flake::repository;
 use writ_scenarios::run;
-use writ_scenarios::workshop::repository;
 use writ_trust::digest::Digest;
 use writ_trust::floor::{Floor, FloorRelease};
 use writ_trust::json;

@@ -11,7 +11,7 @@ mod states;
 use std::fs;
 use std::path::PathBuf;
 
-use writ_scenarios::workshop::repository;
+use writ_scenarios::flake::repository;
 
 /// One golden file.
 struct Golden {

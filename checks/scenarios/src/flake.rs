@@ -1,0 +1,80 @@
+//! A copy of this repository's policy as a git repository of its own, which scenarios edit and commit to.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use writ_trust::time::Time;
+
+use crate::run;
+use crate::workshop::SITE;
+
+/// The parts of the repository that are policy.
+const PARTS: [&str; 6] = ["flake.nix", "flake.lock", "modules", "baselines", "rules", "hosts"];
+
+/// The repository this was built from.
+pub fn repository() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// Copies the policy of this repository, puts this machine's static busybox, if it has one, beside the example hosts,
+/// and makes a git repository of it. Needs none of our binaries.
+pub fn lay(to: &Path) -> Result<()> {
+    for part in PARTS {
+        copy(&repository().join(part), &to.join(part))?;
+    }
+    if let Some(busybox) = run::find_tool("busybox") {
+        let place = to.join("hosts").join(SITE).join("busybox/bin");
+        fs::create_dir_all(&place)?;
+        fs::copy(busybox, place.join("busybox"))?;
+    }
+    renew_exceptions(to)?;
+    git(to, &["init", "--quiet", "--initial-branch=main"]).map(drop)
+}
+
+/// Renews the example's exception when it has run out: `writ check` rightly calls an expired one a mistake.
+fn renew_exceptions(flake: &Path) -> Result<()> {
+    let file = flake.join("hosts").join(SITE).join("back-office/policy.nix");
+    let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+    let expires = text.split("expires = \"").nth(1).and_then(|rest| rest.split('"').next()).context("no exception")?;
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).context("a clock before 1970")?;
+    let now = Time::from_unix_millis(i64::try_from(since.as_millis())?);
+    if expires.parse::<Time>()? > now {
+        return Ok(());
+    }
+    let renewed = now.plus_millis(90 * 86_400_000).to_string();
+    Ok(fs::write(&file, text.replace(expires, &renewed))?)
+}
+
+/// Runs git in a flake.
+pub fn git(flake: &Path, arguments: &[&str]) -> Result<String> {
+    let mut command = Command::new("git");
+    command.current_dir(flake).args(["-c", "user.name=Engineer", "-c", "user.email=engineer@example.org"]);
+    command.args(["-c", "commit.gpgsign=false"]).args(arguments).env("GIT_CONFIG_GLOBAL", "/dev/null");
+    run::checked(&mut command)
+}
+
+/// Commits everything in a flake.
+pub fn commit(flake: &Path, message: &str) -> Result<()> {
+    git(flake, &["add", "--all"])?;
+    git(flake, &["commit", "--quiet", "--message", message]).map(drop)
+}
+
+/// Copies a file or a folder; links are copied as what they lead to.
+pub fn copy(from: &Path, to: &Path) -> Result<()> {
+    if from.is_dir() {
+        fs::create_dir_all(to)?;
+        for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
+            let entry = entry?;
+            copy(&entry.path(), &to.join(entry.file_name()))?;
+        }
+        return Ok(());
+    }
+    if let Some(parent) = to.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    fs::copy(from, to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+    Ok(())
+}

@@ -5,8 +5,10 @@ pub mod appliance;
 pub mod binaries;
 pub mod container;
 pub mod flake;
+pub mod network;
 pub mod outbox;
 pub mod processes;
+pub mod proxy;
 pub mod run;
 pub mod workshop;
 

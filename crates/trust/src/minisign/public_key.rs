@@ -118,6 +118,13 @@ impl PublicKey {
         self.verify_prehashed(&Prehash::of(bytes), signature)
     }
 
+    /// Verifies a signature over a message itself (RFC 8032 §5.1.7, strictly): see
+    /// [`SecretKey::sign_message`](super::SecretKey::sign_message).
+    pub fn verify_message(&self, message: &[u8], signature: &[u8; 64]) -> Result<(), VerifyError> {
+        let signature = ed25519_dalek::Signature::from_bytes(signature);
+        self.key.verify_strict(message, &signature).map_err(|_| VerifyError::Forged)
+    }
+
     /// As [`PublicKey::verify_strict`], for bytes already hashed (many signatures over one document).
     pub fn verify_prehashed(&self, prehash: &Prehash, signature: &Signature) -> Result<(), VerifyError> {
         if signature.key_id() != self.id {

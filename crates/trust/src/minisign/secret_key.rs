@@ -69,6 +69,12 @@ impl SecretKey {
         Ok(Signature::assemble(self.id, signature, global, untrusted_comment, trusted_comment))
     }
 
+    /// Signs a message itself, without the prehash and the file around it (RFC 8032 §5.1.6): for signed notes and HTTP
+    /// message signatures. Such messages begin with text of their own, so none is a prehash that a file could carry.
+    pub fn sign_message(&self, message: &[u8]) -> [u8; 64] {
+        self.key.sign(message).to_bytes()
+    }
+
     /// Key id, secret key and checksum as a key file stores them, before encryption.
     pub(super) fn packed(&self) -> Zeroizing<[u8; 104]> {
         let mut packed = Zeroizing::new([0; 104]);

@@ -28,9 +28,11 @@ pub struct StoredLog {
     pub note: String,
     /// The tile files up to this size are known to survive a power cut.
     pub flushed: u64,
+    /// The newest version of the trust root that it has an entry of; 0 for none.
+    pub trust: u64,
 }
 
-const COLUMNS: &str = "SELECT id, site, number, origin, restart, size, root, note, flushed FROM logs";
+const COLUMNS: &str = "SELECT id, site, number, origin, restart, size, root, note, flushed, trust FROM logs";
 
 fn read(row: &Row<'_>) -> Result<StoredLog, StoreError> {
     let id: i64 = row.get(0)?;
@@ -48,6 +50,7 @@ fn read(row: &Row<'_>) -> Result<StoredLog, StoreError> {
         root: root.try_into().map_err(|_| damaged("root"))?,
         note: row.get(7)?,
         flushed: from_sql(row.get(8)?),
+        trust: from_sql(row.get(9)?),
     })
 }
 
@@ -81,7 +84,8 @@ pub fn create(
     restart: Option<&Signed>,
 ) -> Result<i64, StoreError> {
     connection.execute(
-        "INSERT INTO logs (site, number, origin, restart, size, root, note, flushed) VALUES (?, ?, ?, ?, 0, ?, '', 0)",
+        "INSERT INTO logs (site, number, origin, restart, size, root, note, flushed, trust)
+        VALUES (?, ?, ?, ?, 0, ?, '', 0, 0)",
         params![
             site.as_str(),
             to_sql(number),
@@ -103,6 +107,12 @@ pub fn put(connection: &Connection, id: i64, size: u64, root: &Hash, note: &str)
 /// Notes that a log's tile files up to a size were flushed.
 pub fn set_flushed(connection: &Connection, id: i64, size: u64) -> Result<(), StoreError> {
     connection.prepare_cached("UPDATE logs SET flushed = ? WHERE id = ?")?.execute(params![to_sql(size), id])?;
+    Ok(())
+}
+
+/// Notes the newest version of the trust root that a log has an entry of.
+pub fn set_trust(connection: &Connection, id: i64, version: u64) -> Result<(), StoreError> {
+    connection.prepare_cached("UPDATE logs SET trust = ? WHERE id = ?")?.execute(params![to_sql(version), id])?;
     Ok(())
 }
 

@@ -35,6 +35,7 @@ CREATE TABLE logs (
     root      BLOB NOT NULL,
     note      TEXT NOT NULL,                    -- the newest signed checkpoint
     flushed   INTEGER NOT NULL,                 -- tile files up to this size are known to survive a power cut
+    trust     INTEGER NOT NULL,                 -- the newest version of the trust root that it has an entry of
     UNIQUE (site, number)
 ) STRICT;
 
@@ -106,7 +107,7 @@ mod tests {
             .execute_batch(
                 "INSERT INTO keys VALUES (1, 'clinic-001', x'00');
                  INSERT INTO evidence VALUES (1, 1, 1, x'00', 0, x'00', x'00');
-                 INSERT INTO logs VALUES (1, 'clinic-001', 1, 'o', NULL, 0, x'00', '', 0);
+                 INSERT INTO logs VALUES (1, 'clinic-001', 1, 'o', NULL, 0, x'00', '', 0, 0);
                  INSERT INTO entries VALUES (1, 0, x'00', 1, NULL);",
             )
             .unwrap();

@@ -94,7 +94,7 @@ impl Processes {
     /// Asks the enforcer to stop and waits until it has.
     pub fn stop(mut self) -> Result<()> {
         run::checked(Command::new("kill").arg(self.child.id().to_string()))?;
-        run::wait("writ-enforce to stop", Duration::from_secs(20), || Ok(self.child.try_wait()?.map(drop)))
+        run::wait("writ-enforce to stop", Duration::from_secs(120), || Ok(self.child.try_wait()?.map(drop)))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! trust/<version>.json                 with .<key id>.minisig beside
-//! releases/<site>/<epoch>-<serial>/    release.json with .<key id>.minisig beside
+//! releases/<site>/<epoch>-<serial>/    release.json with .<key id>.minisig, and release.receipt.json where there is a log
 //! documents/<hex of digest>.json       policies and closures
 //! cache/                               a Nix binary cache
 //! ```
@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
 use writ_trust::json::MAX_DOCUMENT;
+use writ_trust::log::receipt::MAX_RECEIPT;
 use writ_trust::numbers::{Epoch, Serial};
 use writ_trust::release::Release;
 
@@ -21,6 +22,8 @@ use crate::signatures::{self, SignatureFile};
 
 /// The name of a release's document.
 pub const RELEASE_FILE: &str = "release.json";
+/// The name of the receipt beside it, by which the site's log proves that it has the release.
+pub const RECEIPT_FILE: &str = "release.receipt.json";
 
 /// A folder of releases, published or drafted.
 #[derive(Debug, Clone)]
@@ -36,6 +39,8 @@ pub struct ReleaseFiles {
     pub bytes: Vec<u8>,
     /// The signature files beside it.
     pub signatures: Vec<SignatureFile>,
+    /// The receipt of the site's log beside it, if there is one.
+    pub receipt: Option<Vec<u8>>,
 }
 
 impl Layout {
@@ -123,7 +128,8 @@ impl ReleaseFiles {
     /// Reads a `release.json` and the signatures beside it.
     pub fn read(path: &Path) -> Outcome<Self> {
         let bytes = files::read_shared(path, MAX_DOCUMENT, "the release")?;
-        Ok(Self { path: path.to_owned(), bytes, signatures: signatures::of(path)? })
+        let receipt = files::read_if_there(&path.with_file_name(RECEIPT_FILE), MAX_RECEIPT, "the receipt")?;
+        Ok(Self { path: path.to_owned(), bytes, signatures: signatures::of(path)?, receipt })
     }
 
     /// The release that the bytes hold; unverified.

@@ -1,4 +1,4 @@
-//! The rules by which an appliance accepts its generation (the log's own proof aside).
+//! The rules by which an appliance accepts its generation.
 //!
 //! Signatures are judged on the exact bytes before anything of them is parsed. No comment decides anything.
 
@@ -6,6 +6,7 @@ use crate::digest::Digest;
 use crate::floor::{Floor, FloorRelease};
 use crate::ids::{ApplianceId, SiteId};
 use crate::json::MAX_DOCUMENT;
+use crate::log::judge::{self, Continuity, Inclusion};
 use crate::minisign::PublicKey;
 use crate::refusal::Refusal;
 use crate::release::{Generation, Release};
@@ -25,17 +26,34 @@ pub struct Identity {
     pub public_key: PublicKey,
 }
 
+/// What came with a release from the site's log, and what was seen of that log before.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LogProof<'a> {
+    /// The exact bytes of the receipt beside the release, if there is one.
+    pub receipt: Option<&'a [u8]>,
+    /// From what was seen before to the receipt's checkpoint.
+    pub continuity: Continuity<'a>,
+}
+
 /// What is known of the release in the site's log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogInclusion {
     /// The trust root names no log for the site, so nothing was checked. This is not a pass.
     NotConfigured,
+    /// It was judged before it was published. This is not a pass.
+    NotChecked,
+    /// The log includes it, under a checkpoint that continues what was seen before.
+    Included(Inclusion),
 }
 
 impl std::fmt::Display for LogInclusion {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NotConfigured => f.write_str("not configured"),
+            Self::NotChecked => f.write_str("not checked"),
+            Self::Included(Inclusion { index, checkpoint, .. }) => {
+                write!(f, "entry {index} of {}", checkpoint.checkpoint.size)
+            }
         }
     }
 }
@@ -73,7 +91,7 @@ pub struct Resumed {
 }
 
 /// Judges a release: its exact bytes and its signature files, under a chain of trust roots, against what was accepted
-/// before, for one appliance, at one instant.
+/// before, for one appliance, at one instant. `log` holds what came from the site's log.
 ///
 /// `now` is the machine's clock; the floor's signed time replaces it when the clock was set back before that.
 /// Accepting the same bytes again succeeds (with `again` set) even when they have expired meanwhile.
@@ -83,6 +101,31 @@ pub fn accept<S: AsRef<[u8]>>(
     chain: &TrustChain,
     floor: &Floor,
     identity: &Identity,
+    log: &LogProof,
+    now: Time,
+) -> Result<Accepted, Refusal> {
+    judge_release(bytes, signatures, chain, floor, identity, Some(log), now)
+}
+
+/// As [`accept`], for whoever is about to publish a release: it cannot be in the log yet, and nothing is said of that.
+pub fn accept_unlogged<S: AsRef<[u8]>>(
+    bytes: &[u8],
+    signatures: &[S],
+    chain: &TrustChain,
+    floor: &Floor,
+    identity: &Identity,
+    now: Time,
+) -> Result<Accepted, Refusal> {
+    judge_release(bytes, signatures, chain, floor, identity, None, now)
+}
+
+fn judge_release<S: AsRef<[u8]>>(
+    bytes: &[u8],
+    signatures: &[S],
+    chain: &TrustChain,
+    floor: &Floor,
+    identity: &Identity,
+    log: Option<&LogProof>,
     now: Time,
 ) -> Result<Accepted, Refusal> {
     let instant = floor.instant(now);
@@ -101,7 +144,10 @@ pub fn accept<S: AsRef<[u8]>>(
     check_epoch(&release, chain)?;
     let digest = Digest::of(bytes);
     let again = check_floor(&release, digest, floor)?;
-    let log = check_log(chain, &identity.site)?;
+    let log = match log {
+        Some(log) => check_log(chain, &release, digest, log, instant)?,
+        None => LogInclusion::NotChecked,
+    };
     let expired = instant >= release.expires_at;
     if !again {
         check_issued_at(&release, chain, &signers)?;
@@ -224,13 +270,17 @@ fn check_floor(release: &Release, digest: Digest, floor: &Floor) -> Result<bool,
     Ok(found == at)
 }
 
-/// §3.3 "the release is included in the site's log". Proofs cannot be judged yet, so a site whose root names a log is
-/// refused rather than waved through; without one the answer is "not configured", never "passed" (§8).
-fn check_log(chain: &TrustChain, site: &SiteId) -> Result<LogInclusion, Refusal> {
-    match chain.newest().origins(site).last() {
-        None => Ok(LogInclusion::NotConfigured),
-        Some(origin) => Err(Refusal::Log { version: chain.newest().version, origin: origin.clone() }),
-    }
+/// §3.3 "the release is included in the site's log under a checkpoint consistent with the last one seen". Without a log in
+/// the trust root the answer is "not configured", never "passed" (§8).
+fn check_log(
+    chain: &TrustChain,
+    release: &Release,
+    digest: Digest,
+    log: &LogProof,
+    instant: Time,
+) -> Result<LogInclusion, Refusal> {
+    let found = judge::inclusion(chain, release, digest, log.receipt, &log.continuity, instant)?;
+    Ok(found.map_or(LogInclusion::NotConfigured, LogInclusion::Included))
 }
 
 /// The release's time will raise the clock floor, and a root or a key that has expired then is of no use any more: one

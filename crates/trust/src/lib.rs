@@ -12,6 +12,7 @@ pub mod history;
 pub mod ids;
 pub mod json;
 pub mod key_register;
+pub mod log;
 pub mod minisign;
 pub mod numbers;
 pub mod refusal;

@@ -3,6 +3,7 @@
 use crate::digest::Digest;
 use crate::ids::{ApplianceId, SiteId};
 use crate::json::MAX_DOCUMENT;
+use crate::log::judge::LogProblem;
 use crate::numbers::{Epoch, Serial, TrustVersion};
 use crate::release::ReleaseError;
 use crate::text::one_line;
@@ -65,7 +66,13 @@ rules! {
     /// The release at the floor is the one accepted before.
     FloorBytes "floor-bytes",
     /// The site's log includes the release, where the trust root names a log.
-    Log "log-inclusion",
+    LogInclusion "log-inclusion",
+    /// What came from the log is signed by its key.
+    LogCheckpoint "log-checkpoint",
+    /// The log continues what was seen of it before.
+    LogConsistency "log-consistency",
+    /// Another log than the one seen is led to by restarts that the trust keys signed.
+    LogRestart "log-restart",
     /// The release was made before the trust root expires, and before the keys that signed it do.
     IssuedAt "issued-at",
     /// The release has not expired.
@@ -264,17 +271,9 @@ pub enum Refusal {
         /// The digest accepted before.
         accepted: Digest,
     },
-    /// See [`Rule::Log`].
-    #[error(
-        "rule log-inclusion: trust root {version} names the log {} for this site and no proof of inclusion came with the \
-         release: expected one; use a writ that checks it, or a root without a log", one_line(.origin)
-    )]
-    Log {
-        /// The newest root.
-        version: TrustVersion,
-        /// The origin of the site's newest log.
-        origin: String,
-    },
+    /// See [`Rule::LogInclusion`] and the three after it.
+    #[error(transparent)]
+    Log(#[from] LogProblem),
     /// See [`Rule::IssuedAt`].
     #[error(
         "rule issued-at: the release claims to be made at {issued_at}, expected before trust root {version} expires at \
@@ -358,11 +357,23 @@ impl Refusal {
             Self::Epoch { .. } => Rule::Epoch,
             Self::Floor { .. } => Rule::Floor,
             Self::FloorBytes { .. } => Rule::FloorBytes,
-            Self::Log { .. } => Rule::Log,
+            Self::Log(problem) => problem.rule(),
             Self::IssuedAt { .. } | Self::IssuedAtKeys { .. } => Rule::IssuedAt,
             Self::Expiry { .. } => Rule::Expiry,
             Self::NotBefore { .. } => Rule::NotBefore,
             Self::Resumed { .. } => Rule::Resumed,
+        }
+    }
+}
+
+impl LogProblem {
+    /// The rule that was broken.
+    pub fn rule(&self) -> Rule {
+        match self {
+            Self::NoReceipt { .. } | Self::Receipt { .. } | Self::OtherEntry { .. } => Rule::LogInclusion,
+            Self::Checkpoint(_) => Rule::LogCheckpoint,
+            Self::Fork { .. } => Rule::LogConsistency,
+            Self::NoRestart { .. } | Self::Restart(_) => Rule::LogRestart,
         }
     }
 }

@@ -42,9 +42,12 @@ pub fn unpack(name: &str, packages: &[&str]) -> Result<PathBuf> {
 /// A command of an unpacked peer, with the peer's own libraries.
 pub fn command(folder: &Path, program: &str) -> Command {
     let mut command = Command::new(folder.join(program));
-    let libraries = ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu", "usr/lib"].map(|dir| folder.join(dir));
-    if let Ok(path) = std::env::join_paths(libraries) {
-        command.env("LD_LIBRARY_PATH", path);
-    }
+    command.env("LD_LIBRARY_PATH", libraries(folder));
     command
+}
+
+/// The folders of an unpacked peer's own libraries, as `LD_LIBRARY_PATH` takes them.
+pub fn libraries(folder: &Path) -> String {
+    let libraries = ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu", "usr/lib", "lib"].map(|dir| folder.join(dir));
+    libraries.map(|path| path.display().to_string()).join(":")
 }

@@ -34,14 +34,16 @@ struct Counts {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let sshd = phase("set-up", || {
         setup::ensure(setup::ALL)?;
-        Ok(peers::unpack("openssh", &["openssh-server"])?.join("usr/sbin/sshd"))
+        peers::unpack("openssh", &["openssh-server"])
     })?;
     phase("lint", lint::run)?;
     phase("build", || show(cargo().args(["build", "--workspace", "--quiet", "--bins"])))?;
     let mut counts = Counts::default();
     phase("tests", || {
         let mut command = cargo();
-        command.args(["test", "--workspace", "--no-fail-fast", "--quiet"]).env("WRIT_TEST_SSHD", &sshd);
+        command.args(["test", "--workspace", "--no-fail-fast", "--quiet"]);
+        command.env("WRIT_TEST_SSHD", sshd.join("usr/sbin/sshd"));
+        command.env("WRIT_TEST_SSHD_LIBRARIES", peers::libraries(&sshd));
         if arguments.all {
             command.env("PROPTEST_CASES", MANY_CASES);
         }

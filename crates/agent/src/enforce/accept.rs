@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use tracing::{debug, info};
-use writ_trust::acceptance::{self, Accepted, Identity};
+use writ_trust::acceptance::{self, Accepted, Identity, LogProof};
 use writ_trust::digest::Digest;
 use writ_trust::floor::{Floor, FloorRelease};
 use writ_trust::json::{MAX_DOCUMENT, MAX_SIGNATURE};
@@ -193,7 +193,8 @@ impl Acceptor {
         if !lost && floor.release.is_some_and(|r| r.digest == digest) {
             return Judged::Known;
         }
-        let accepted = acceptance::accept(&signed.bytes, &signed.signatures, chain, floor, &self.identity, now);
+        let log = LogProof::default();
+        let accepted = acceptance::accept(&signed.bytes, &signed.signatures, chain, floor, &self.identity, &log, now);
         let accepted = match accepted {
             Ok(accepted) => accepted,
             Err(refusal) => {

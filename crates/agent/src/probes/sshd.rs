@@ -60,10 +60,11 @@ const SCHEMA: ProbeSchema = ProbeSchema {
 };
 
 fn run(parameters: &Parameters, _: &mut ProbeContext) -> Result<Observation, Unseen> {
+    // Before anything of this machine: a policy that is wrong must not pass for one that does not apply.
+    let config = parameters.optional_path("config")?;
     let Some(binary) = binary(parameters.optional_path("binary")?) else {
         return Err(Unseen::not_applicable("the SSH server is not installed"));
     };
-    let config = parameters.optional_path("config")?;
     if config.is_none() && !Path::new(CONFIG).exists() {
         return Err(Unseen::not_applicable(format!("the SSH server is not set up: {CONFIG} does not exist")));
     }

@@ -323,8 +323,10 @@ fn sshd_with_its_account(dir: &Path) -> PathBuf {
     }
     let (passwd, wrapper) = (dir.join("passwd"), dir.join("sshd"));
     fs::write(&passwd, accounts).unwrap();
+    let libraries = std::env::var("WRIT_TEST_SSHD_LIBRARIES").unwrap_or_default();
     let script = format!(
-        "#!/bin/sh\nexec unshare --mount sh -c 'mount --bind {} /etc/passwd && exec {sshd} \"$@\"' sshd \"$@\"\n",
+        "#!/bin/sh\nexport LD_LIBRARY_PATH={libraries}\n\
+         exec unshare --mount sh -c 'mount --bind {} /etc/passwd && exec {sshd} \"$@\"' sshd \"$@\"\n",
         passwd.display()
     );
     fs::write(&wrapper, script).unwrap();

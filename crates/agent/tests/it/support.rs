@@ -375,14 +375,14 @@ impl Drop for Daemon {
     }
 }
 
-/// Waits until something is so, at most 20 seconds.
+/// Waits until something is so. The limit only ends a test that hangs: a busy machine may take its time.
 pub fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(180);
     loop {
         if let Some(found) = found() {
             return found;
         }
-        assert!(Instant::now() < deadline, "not within 20 s: {what}");
+        assert!(Instant::now() < deadline, "not within 180 s: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

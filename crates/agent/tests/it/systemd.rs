@@ -115,7 +115,16 @@ fn watched_units() -> mpsc::Receiver<UnitEvent> {
 }
 
 fn wait_for(events: &mpsc::Receiver<UnitEvent>, unit: &str) {
-    while events.recv_timeout(Duration::from_secs(30)).unwrap() != UnitEvent::Changed(unit.into()) {}
+    let mut before = Vec::new();
+    loop {
+        match events.recv_timeout(Duration::from_secs(30)) {
+            Ok(UnitEvent::Changed(changed)) if changed == unit => return,
+            // The bus or systemd came up anew, as they may while a machine boots: what changed meanwhile was not announced.
+            Ok(UnitEvent::Began) => drop(done("systemd.restart", json!({ "unit": unit }))),
+            Ok(other) => before.push(other),
+            Err(e) => panic!("{unit}: {e}, after {before:?}"),
+        }
+    }
 }
 
 fn one_connection_survives_a_restart_of_the_bus(events: &mpsc::Receiver<UnitEvent>) {

@@ -4,7 +4,7 @@ use nix_narinfo::TrustedPublicKey;
 use writ_nix::cache::Entry;
 use writ_policy::closure::Closure;
 use writ_policy::policy::{Policy, PolicyError};
-use writ_trust::acceptance::{self, Identity};
+use writ_trust::acceptance::{self, Identity, LogInclusion, LogProof};
 use writ_trust::floor::Floor;
 use writ_trust::history::{self, PastRelease, Standing};
 use writ_trust::ids::SiteId;
@@ -151,12 +151,20 @@ pub fn acceptance(context: &Context, files: &ReleaseFiles, release: &Release, su
         let identity =
             Identity { site: release.site.clone(), appliance: name.clone(), public_key: generation.public_key.clone() };
         let subject = format!("{subject} {name}");
+        let log = LogProof { receipt: files.receipt.as_deref(), ..LogProof::default() };
         let judged =
-            acceptance::accept(&files.bytes, &files.signatures, &context.chain, &floor, &identity, context.now);
+            acceptance::accept(&files.bytes, &files.signatures, &context.chain, &floor, &identity, &log, context.now);
         match judged {
             Ok(accepted) => {
                 findings.verified(&subject, format!("acceptable now, until {}", release.expires_at));
-                findings.not_verified(&subject, format!("that the site's log includes it: {}", accepted.log));
+                match accepted.log {
+                    LogInclusion::Included(_) => {
+                        findings.verified(&subject, format!("the site's log includes it: {}", accepted.log));
+                    }
+                    LogInclusion::NotConfigured | LogInclusion::NotChecked => {
+                        findings.not_verified(&subject, format!("that the site's log includes it: {}", accepted.log));
+                    }
+                }
             }
             Err(Refusal::NotBefore { not_before, .. }) => {
                 findings.not_verified(&subject, format!("acceptable only from {not_before} on"));

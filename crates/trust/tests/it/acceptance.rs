@@ -7,12 +7,16 @@ use writ_trust::digest::Digest;
 use writ_trust::documents::NamedDocumentError;
 use writ_trust::floor::FloorRelease;
 use writ_trust::json::MAX_DOCUMENT;
+use writ_trust::log::checkpoint::Checkpoint;
+use writ_trust::log::judge::{self, Continuity};
+use writ_trust::log::receipt::Receipt;
 use writ_trust::minisign::SecretKey;
 use writ_trust::refusal::{Refusal, Rule};
-use writ_trust::release::RevokedKey;
+use writ_trust::release::{Release, RevokedKey};
 use writ_trust::root::{KeyProblem, TrustRoot};
 use writ_trust::threshold::{Rejection, Tally};
 
+use crate::log_world::Log;
 use crate::world::*;
 
 /// One attack: the rule that must stop it, what it does, and the judgement.
@@ -26,6 +30,20 @@ fn refused(world: World) -> Refusal {
 fn with(edit: impl FnOnce(&mut World)) -> Refusal {
     let mut world = World::new();
     edit(&mut world);
+    refused(world)
+}
+
+/// The refusal in a world with a log that has the release, which one edit made wrong.
+fn logged(edit: impl FnOnce(&mut World, &mut Log)) -> Refusal {
+    let (mut world, mut log) = Log::world();
+    edit(&mut world, &mut log);
+    refused(world)
+}
+
+/// The same where the log was lost and begins anew.
+fn restarted(edit: impl FnOnce(&mut World, &mut Log)) -> Refusal {
+    let (mut world, mut log) = Log::restarted_world();
+    edit(&mut world, &mut log);
     refused(world)
 }
 
@@ -185,9 +203,81 @@ const ATTACKS: &[Attack] = &[
         })
     }),
     (Rule::FloorBytes, "two releases of one serial", || with(|w| w.release.serial = serial(4))),
-    (Rule::Log, "a logged site's release without proof", || {
-        under(|root| {
-            root.log_origins.insert("clinic-001".parse().unwrap(), vec!["example.org/clinic-001".into()]);
+    (Rule::LogInclusion, "a logged site's release without proof", || logged(|w, _| w.log.receipt = None)),
+    (Rule::LogInclusion, "no receipt at all, but bytes", || logged(|w, _| w.log.receipt = Some(b"{}".to_vec()))),
+    (Rule::LogInclusion, "the receipt of another release", || {
+        logged(|w, log| {
+            let index = log.release(&Release { serial: serial(4), ..release() });
+            w.log.receipt = Some(log.receipt(index));
+        })
+    }),
+    (Rule::LogInclusion, "the receipt of a bundle", || {
+        logged(|w, log| {
+            let index = log.evidence(1);
+            w.log.receipt = Some(log.receipt(index));
+        })
+    }),
+    (Rule::LogInclusion, "a receipt with one hash of its proof altered", || {
+        logged(|w, log| {
+            let mut receipt = Receipt::parse(&log.receipt(0)).unwrap();
+            receipt.proof[0][0] ^= 1;
+            w.log.receipt = Some(receipt.canonical());
+        })
+    }),
+    (Rule::LogInclusion, "a receipt of another place", || {
+        logged(|w, log| {
+            let receipt = Receipt::parse(&log.receipt(0)).unwrap();
+            w.log.receipt = Some(Receipt { index: 1, ..receipt }.canonical());
+        })
+    }),
+    (Rule::LogCheckpoint, "a log kept by a stranger's key", || {
+        logged(|w, log| {
+            log.key = STRANGER;
+            w.log.receipt = Some(log.receipt(0));
+        })
+    }),
+    (Rule::LogCheckpoint, "a log kept by a release key", || {
+        logged(|w, log| {
+            log.key = RELEASE_A;
+            w.log.receipt = Some(log.receipt(0));
+        })
+    }),
+    (Rule::LogCheckpoint, "another site's log by the same key", || {
+        logged(|w, log| {
+            log.origin = "log.example/clinic-002".into();
+            w.log.receipt = Some(log.receipt(0));
+        })
+    }),
+    (Rule::LogConsistency, "a split view: another history of the same length", || {
+        logged(|w, log| w.log.seen = Some(Checkpoint { root: [7; 32], ..log.checkpoint() }))
+    }),
+    (Rule::LogConsistency, "a split view: another history that goes on", || {
+        logged(|w, log| {
+            w.log.seen = Some(Checkpoint { root: [7; 32], size: 3, ..log.checkpoint() });
+            w.log.consistency = log.consistency(3);
+        })
+    }),
+    (Rule::LogConsistency, "a log that was seen before, without proof that it goes on", || {
+        logged(|w, log| w.log.seen = Some(log.checkpoint_at(3)))
+    }),
+    (Rule::LogRestart, "a new log without a restart", || restarted(|w, _| w.log.restarts.clear())),
+    (Rule::LogRestart, "a restart that one of two trust keys signed", || {
+        restarted(|w, _| w.log.restarts[0].1.truncate(1))
+    }),
+    (Rule::LogRestart, "a restart of another log", || {
+        restarted(|w, log| {
+            let mut restart = log.restart();
+            restart.previous.origin = "log.example/other".into();
+            let bytes = restart.canonical();
+            w.log.restarts = vec![(bytes.clone(), sign(&bytes, &[TRUST_A, TRUST_B]))];
+        })
+    }),
+    (Rule::LogConsistency, "a restart that names another history of the lost log", || {
+        restarted(|w, log| {
+            let mut restart = log.restart();
+            restart.previous.root = [9; 32];
+            let bytes = restart.canonical();
+            w.log.restarts = vec![(bytes.clone(), sign(&bytes, &[TRUST_A, TRUST_B]))];
         })
     }),
     (Rule::IssuedAt, "a wrong clock at the signer's desk", || {
@@ -297,7 +387,7 @@ fn a_good_release_is_accepted_and_says_what_was_not_checked() {
     assert_eq!(entry, generation(FRONT_DESK));
     assert_eq!(digest, Digest::of(&world.release.canonical()));
     assert_eq!(signers.iter().map(|s| s.name.as_str()).collect::<BTreeSet<_>>().len(), 2);
-    assert_eq!((log, log.to_string().as_str()), (LogInclusion::NotConfigured, "not configured"));
+    assert_eq!((&log, log.to_string().as_str()), (&LogInclusion::NotConfigured, "not configured"));
     assert!(!again && !expired);
     assert_eq!(floor.release, Some(FloorRelease { epoch: epoch(1), serial: serial(5), digest }));
     assert_eq!(floor.clock, Some(release.issued_at));
@@ -431,4 +521,52 @@ fn documents_are_those_that_the_entry_names() {
         assert!(expected(&error), "{error:?}");
         assert_one_line(&error.to_string());
     }
+}
+
+#[test]
+fn a_logged_release_is_accepted_under_a_checkpoint_that_continues_what_was_seen() {
+    let (mut world, mut log) = Log::world();
+    let entry = |accepted: &Accepted| match &accepted.log {
+        LogInclusion::Included(inclusion) => {
+            (inclusion.index, inclusion.checkpoint.checkpoint.size, inclusion.restarted)
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(entry(&world.judge().unwrap()), (0, log.size(), false));
+    // It was seen shorter before, or at the same size.
+    for size in [0, 1, 3, log.size()] {
+        world.log.seen = Some(log.checkpoint_at(size));
+        world.log.consistency = log.consistency(size);
+        world.judge().unwrap();
+    }
+    // A USB stick comes late: the log was seen longer by then.
+    let before = log.size();
+    log.bundles(9);
+    world.log.seen = Some(log.checkpoint());
+    world.log.consistency = log.consistency(before);
+    assert_eq!(entry(&world.judge().unwrap()), (0, before, false));
+    let (world, _) = Log::restarted_world();
+    assert!(entry(&world.judge().unwrap()).2);
+}
+
+#[test]
+fn a_head_is_kept_only_when_it_is_newer_and_continues() {
+    let (world, mut log) = Log::world();
+    let (site, old) = (&world.release.site, log.checkpoint());
+    let before = log.signed();
+    log.bundles(5);
+    let (now, consistency) = (world.now, log.consistency(old.size));
+    let head = |note: &str, seen: Option<&Checkpoint>| {
+        let continuity = Continuity { seen, consistency: &consistency, restarts: &[] };
+        judge::head(&world.chain, site, note.as_bytes(), &continuity, now)
+    };
+    let newest = log.signed();
+    assert_eq!(head(&newest.note, None).unwrap().unwrap(), newest);
+    assert_eq!(head(&newest.note, Some(&old)).unwrap().unwrap(), newest);
+    assert_eq!(newest.fresh_at, Some(time("2026-11-23T11:59:00Z")));
+    assert_eq!(head(&before.note, Some(&log.checkpoint())).unwrap(), None, "no news");
+    let other = Checkpoint { root: [1; 32], ..old };
+    let fork = head(&newest.note, Some(&other)).unwrap_err();
+    assert_one_line(&fork.to_string());
+    assert_eq!(fork.rule(), Rule::LogConsistency);
 }

@@ -7,6 +7,8 @@ mod bad_keys;
 mod golden;
 mod history;
 mod interoperation;
+mod log;
+mod log_world;
 mod properties;
 mod roots;
 mod world;

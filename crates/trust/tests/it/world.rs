@@ -1,8 +1,11 @@
 //! A small world to judge in: one site, two appliances, two trust keys, three release keys of which two must sign.
 
-use writ_trust::acceptance::{Accepted, Identity, accept};
+use writ_trust::acceptance::{Accepted, Identity, LogProof, accept};
 use writ_trust::digest::Digest;
 use writ_trust::floor::{Floor, FloorRelease};
+use writ_trust::log::checkpoint::Checkpoint;
+use writ_trust::log::judge::Continuity;
+use writ_trust::log::tree::Hash;
 use writ_trust::minisign::{PublicKey, SecretKey};
 use writ_trust::numbers::{Epoch, Serial, TrustVersion};
 use writ_trust::refusal::Refusal;
@@ -18,6 +21,7 @@ pub const RELEASE_A: u8 = 11;
 pub const RELEASE_B: u8 = 12;
 pub const RELEASE_C: u8 = 13;
 pub const CACHE: u8 = 21;
+pub const LOG: u8 = 22;
 pub const FRONT_DESK: u8 = 31;
 pub const BACK_ROOM: u8 = 32;
 pub const STRANGER: u8 = 99;
@@ -139,7 +143,17 @@ pub struct World {
     pub identity: Identity,
     pub release: Release,
     pub signers: Vec<u8>,
+    pub log: Offered,
     pub now: Time,
+}
+
+/// What comes from the log with the release, and what was seen of it before.
+#[derive(Default)]
+pub struct Offered {
+    pub receipt: Option<Vec<u8>>,
+    pub seen: Option<Checkpoint>,
+    pub consistency: Vec<Hash>,
+    pub restarts: Vec<(Vec<u8>, Vec<Vec<u8>>)>,
 }
 
 impl World {
@@ -163,6 +177,7 @@ impl World {
             },
             release: release(),
             signers: vec![RELEASE_A, RELEASE_B],
+            log: Offered::default(),
             now: time("2026-11-23T12:00:00Z"),
         }
     }
@@ -173,7 +188,10 @@ impl World {
     }
 
     pub fn judge_bytes(&self, bytes: &[u8], signatures: &[Vec<u8>]) -> Result<Accepted, Refusal> {
-        accept(bytes, signatures, &self.chain, &self.floor, &self.identity, self.now)
+        let Offered { receipt, seen, consistency, restarts } = &self.log;
+        let continuity = Continuity { seen: seen.as_ref(), consistency, restarts };
+        let log = LogProof { receipt: receipt.as_deref(), continuity };
+        accept(bytes, signatures, &self.chain, &self.floor, &self.identity, &log, self.now)
     }
 }
 

@@ -10,7 +10,6 @@ use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::log::checkpoint::log_keys;
 use writ_trust::minisign::{KeyId, PublicKey};
 use writ_trust::numbers::{Epoch, Serial};
-use writ_trust::release::Release;
 use writ_trust::role::Role;
 use writ_trust::root_chain::{ChainError, TrustChain};
 use writ_trust::time::Time;

@@ -104,13 +104,19 @@ pub struct Logged {
     pub signature: Vec<u8>,
 }
 
-/// The bundles that a log has from an index on, at most `most` bytes of them (but one at least), and the index to ask for
-/// next.
-pub fn page(connection: &Connection, log: i64, from: u64, most: usize) -> Result<(Vec<Logged>, Option<u64>), StoreError> {
+/// The bundles that a log has from an index on and below another, at most `most` bytes of them (but one at least), and the
+/// index to ask for next.
+pub fn page(
+    connection: &Connection,
+    log: i64,
+    from: u64,
+    below: u64,
+    most: usize,
+) -> Result<(Vec<Logged>, Option<u64>), StoreError> {
     let sql = "SELECT e.idx, v.document, v.signature FROM entries e JOIN evidence v ON v.id = e.evidence
-        WHERE e.log = ? AND e.idx >= ? ORDER BY e.idx";
+        WHERE e.log = ? AND e.idx >= ? AND e.idx < ? ORDER BY e.idx";
     let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(params![log, to_sql(from)])?;
+    let mut rows = statement.query(params![log, to_sql(from), to_sql(below)])?;
     let (mut bundles, mut size) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
         let bundle = Logged { index: from_sql(row.get(0)?), document: row.get(1)?, signature: row.get(2)? };

@@ -118,8 +118,8 @@ mod tests {
             "UPDATE entries SET entry = x'01'",
             "DELETE FROM entries",
         ] {
-            // Replacing deletes without asking triggers unless they are recursive; the reference by an entry holds it.
-            connection.pragma_update(None, "foreign_keys", "ON").unwrap();
+            // Replacing deletes without asking triggers unless they are recursive: every connection that writes has that.
+            connection.pragma_update(None, "recursive_triggers", "ON").unwrap();
             assert!(connection.execute(forbidden, []).is_err(), "{forbidden}");
         }
     }

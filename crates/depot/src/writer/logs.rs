@@ -134,11 +134,6 @@ impl Logs {
         Ok(())
     }
 
-    /// Whether some log's files could not be written yet.
-    pub fn is_behind(&self) -> bool {
-        !self.unpublished.is_empty()
-    }
-
     /// Forgets what is in the files by now.
     pub fn trim(&mut self) {
         for log in self.open.values_mut().filter(|log| !log.is_behind()) {

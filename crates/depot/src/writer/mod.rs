@@ -56,6 +56,8 @@ pub enum Job {
     Flush,
     /// What is done before anybody is served: logs that the trust root names and that are not there yet.
     Begin(oneshot::Sender<Result<(), WriteError>>),
+    /// Whether this thread still works.
+    Probe(oneshot::Sender<Result<(), WriteError>>),
     /// The last job.
     Stop,
 }
@@ -102,6 +104,11 @@ impl Writer {
             Err(mpsc::error::TrySendError::Full(_)) => Err(WriteError::Busy),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(WriteError::Failed),
         }
+    }
+
+    /// Hands over the last job, however much waits.
+    pub async fn last(&self) {
+        let _ = self.0.send(Job::Stop).await;
     }
 
     /// Hands over a job that nobody waits for; nothing happens when there is much else to do.
@@ -208,6 +215,7 @@ impl Job {
                 stage.renew()?;
                 Ok(Some(Box::new(|_: &mut Logs| drop(reply.send(Ok(()))))))
             }
+            Self::Probe(reply) => Ok(Some(Box::new(|_: &mut Logs| drop(reply.send(Ok(())))))),
             Self::Tick | Self::Flush | Self::Stop => Ok(None),
         }
     }

@@ -88,6 +88,8 @@ impl Submit {
                 return Ok(None);
             }
         };
+        // Also where nothing is added: proofs are made from it.
+        stage.logs.stage(stage.connection, &site, log)?;
         let (mut receipts, mut conflicts, mut fresh) = (Vec::with_capacity(bundles.len()), Vec::new(), Vec::new());
         for bundle in bundles {
             let digest = bundle.digest;

@@ -5,6 +5,8 @@
 mod attacks;
 mod collecting;
 mod comparing;
+mod log;
+mod log_world;
 mod reading;
 mod reports;
 mod world;

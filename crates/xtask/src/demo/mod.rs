@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Result, bail};
-use writ_scenarios::appliance::Appliance;
+use writ_scenarios::appliance::{Appliance, Supply};
 use writ_scenarios::container;
 use writ_scenarios::flake::copy;
 use writ_scenarios::workshop::Workshop;
@@ -71,8 +71,8 @@ fn in_containers(desk: &Workshop, scratch: &Path, timeline: &mut Timeline) -> Re
     releases::first(desk)?;
 
     title("An appliance boots, verifies, and switches to it");
-    let appliance = Appliance::boot(desk, "front-desk", &scratch.join("front-desk"))?;
-    let neighbour = Appliance::boot(desk, "back-office", &scratch.join("back-office"))?;
+    let appliance = Appliance::boot(desk, "front-desk", &scratch.join("front-desk"), Supply::Folder)?;
+    let neighbour = Appliance::boot(desk, "back-office", &scratch.join("back-office"), Supply::Folder)?;
     releases::await_first(&appliance, timeline)?;
     neighbour.start()?;
 

@@ -3,6 +3,7 @@
 
 mod documents;
 mod files;
+mod log;
 mod roots;
 mod signatures;
 mod statements;
@@ -33,7 +34,7 @@ const fn attack(name: &'static str, rule: &'static str, what: &'static str, atta
 }
 
 fn all() -> Vec<Attack> {
-    [signatures::ALL, statements::ALL, documents::ALL, files::ALL, roots::ALL].concat()
+    [signatures::ALL, statements::ALL, documents::ALL, files::ALL, log::ALL, roots::ALL].concat()
 }
 
 /// Carries out one attack and gives what is wrong with the answer.

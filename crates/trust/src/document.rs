@@ -30,7 +30,12 @@ pub enum DocumentError {
 /// Parses a document of at most [`MAX_DOCUMENT`] bytes strictly, judging its `schema` first so that a newer document is
 /// called newer and not malformed.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8], schema: &'static str) -> Result<T, DocumentError> {
-    let value = json::parse_value(bytes, MAX_DOCUMENT)?;
+    parse_within(bytes, schema, MAX_DOCUMENT)
+}
+
+/// As [`parse`], for documents that have a bound of their own, in bytes.
+pub fn parse_within<T: DeserializeOwned>(bytes: &[u8], schema: &'static str, limit: usize) -> Result<T, DocumentError> {
+    let value = json::parse_value(bytes, limit)?;
     match value.get("schema").and_then(|found| found.as_str()) {
         None => Err(DocumentError::NoSchema { expected: schema }),
         Some(found) if found != schema => Err(DocumentError::OtherSchema { found: found.to_owned(), expected: schema }),

@@ -87,7 +87,7 @@ fn links_lead_somewhere(files: &[PathBuf]) -> Result<()> {
 }
 
 /// Crates that do no I/O and the crates that would let them.
-const PURE: [&str; 3] = ["trust", "policy", "evidence"];
+const PURE: [&str; 4] = ["trust", "policy", "evidence", "wire"];
 const IMPURE: [&str; 9] =
     ["tokio", "reqwest", "hyper", "axum", "rusqlite", "zbus", "rustix", "getrandom", "writ-durable"];
 /// Crates side by side, which never import one another.

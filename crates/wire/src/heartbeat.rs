@@ -1,0 +1,116 @@
+//! The heartbeat (`writ.heartbeat.v1`): what an appliance says of itself every minute, so that its silence is noticed.
+
+use serde::{Deserialize, Serialize};
+use writ_trust::ids::{ApplianceId, SiteId};
+use writ_trust::json::MAX_DOCUMENT;
+use writ_trust::minisign::{PublicKey, SecretKey, SignError};
+use writ_trust::numbers::TrustVersion;
+use writ_trust::time::Time;
+
+use crate::releases::ReleaseRef;
+use crate::shape::{document, nullable};
+use crate::signed::Signed;
+use crate::statement::StatementError;
+
+/// How often an appliance says it, in milliseconds.
+pub const INTERVAL_MILLIS: i64 = 60_000;
+
+/// What an appliance says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Heartbeat {
+    /// Always `writ.heartbeat.v1`.
+    pub schema: HeartbeatSchema,
+    /// Its site.
+    pub site: SiteId,
+    /// The appliance.
+    pub appliance: ApplianceId,
+    /// Its own key, which signs this.
+    pub public_key: PublicKey,
+    /// When it was said, by the appliance's clock.
+    pub at: Time,
+    /// The release it enforces; null before the first.
+    #[serde(deserialize_with = "nullable")]
+    pub release: Option<ReleaseRef>,
+    /// The newest trust root that it has accepted.
+    pub trust_version: TrustVersion,
+    /// The sequence of the last bundle that it sealed; 0 before the first.
+    pub sequence: u64,
+    /// How many incidents are open.
+    pub open_incidents: u64,
+    /// How many documents it has refused since it was started.
+    pub refused: u64,
+    /// The newest checkpoint of the site's log that it has verified; null where there is none.
+    #[serde(deserialize_with = "nullable")]
+    pub log: Option<LogPosition>,
+    /// The newest time that the log key has signed for a checkpoint; null where there is none.
+    #[serde(deserialize_with = "nullable")]
+    pub log_fresh_at: Option<Time>,
+    /// The version of the program that says this.
+    pub agent_version: String,
+}
+
+document!(Heartbeat, HeartbeatSchema, HEARTBEAT_SCHEMA, "writ.heartbeat.v1", MAX_DOCUMENT);
+
+/// How far into a site's log somebody has seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogPosition {
+    /// Which of the site's logs, from 1.
+    pub number: u64,
+    /// The log's origin.
+    pub origin: String,
+    /// How many entries it had.
+    pub size: u64,
+}
+
+impl Heartbeat {
+    /// Signs a heartbeat with the appliance's own key.
+    pub fn sign(&self, key: &SecretKey) -> Result<Signed, SignError> {
+        let comment = format!("heartbeat site={} appliance={} at={}", self.site, self.appliance, self.at);
+        Signed::by(self.canonical(), key, &comment)
+    }
+
+    /// Judges a heartbeat under the appliance's key: signature first, then shape and key. Its age is for whoever asks.
+    pub fn verify(signed: &Signed, key: &PublicKey) -> Result<Self, StatementError> {
+        signed.verify_single(key)?;
+        let heartbeat = Self::parse(&signed.document.0)?;
+        if heartbeat.public_key.ed25519() != key.ed25519() {
+            return Err(StatementError::OtherKey);
+        }
+        Ok(heartbeat)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_heartbeat_counts_only_under_the_key_it_names() {
+        let (key, other) = (SecretKey::generate(&[1; 40]), SecretKey::generate(&[2; 40]));
+        let mut heartbeat = Heartbeat {
+            schema: HeartbeatSchema::V1,
+            site: "clinic-001".parse().unwrap(),
+            appliance: "front-desk".parse().unwrap(),
+            public_key: key.public_key(),
+            at: "2026-11-23T12:00:00Z".parse().unwrap(),
+            release: None,
+            trust_version: TrustVersion::FIRST,
+            sequence: 7,
+            open_incidents: 1,
+            refused: 0,
+            log: Some(LogPosition { number: 1, origin: "log.example/clinic-001".into(), size: 9 }),
+            log_fresh_at: None,
+            agent_version: "0.1.0".into(),
+        };
+        let signed = heartbeat.sign(&key).unwrap();
+        assert_eq!(Heartbeat::verify(&signed, &key.public_key()).unwrap(), heartbeat);
+        assert!(matches!(Heartbeat::verify(&signed, &other.public_key()), Err(StatementError::Signed(_))));
+        heartbeat.public_key = other.public_key();
+        let foreign = heartbeat.sign(&key).unwrap();
+        assert!(matches!(Heartbeat::verify(&foreign, &key.public_key()), Err(StatementError::OtherKey)));
+        let missing = String::from_utf8(heartbeat.canonical()).unwrap().replace("\"log_fresh_at\":null,", "");
+        assert!(Heartbeat::parse(missing.as_bytes()).is_err(), "a member that may be null must be there");
+    }
+}

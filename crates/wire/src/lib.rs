@@ -1,0 +1,30 @@
+//! What goes over the wire between appliances, depots and tools: the documents, the request signatures, the addresses.
+//!
+//! Nothing here has authority by having arrived. What people and appliances signed travels inside envelopes as its exact bytes
+//! ([`Blob`], [`Signed`]), and whoever receives it judges those bytes; the envelopes themselves say nothing that a receiver
+//! relies on.
+//!
+//! This crate is pure: no I/O, no clock, no randomness. Times, nonces and keys come in as arguments.
+
+pub mod blob;
+pub mod check_in;
+pub mod courier;
+pub mod evidence_batch;
+pub mod evidence_page;
+pub mod heartbeat;
+pub mod heartbeats;
+pub mod http;
+pub mod paths;
+pub mod publication;
+pub mod receipts;
+pub mod releases;
+mod shape;
+pub mod signed;
+pub mod statement;
+pub mod sync;
+
+pub use blob::Blob;
+pub use signed::Signed;
+
+/// The largest envelope, in bytes (8 MiB).
+pub const MAX_ENVELOPE: usize = 8 * 1024 * 1024;

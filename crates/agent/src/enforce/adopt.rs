@@ -42,6 +42,7 @@ impl Engine {
             }
             Err(e) => self.say_once(e.to_string()),
         }
+        self.vouch();
         before != self.state.running
     }
 

@@ -19,6 +19,7 @@ use writ_trust::time::Time;
 use super::accept::Acceptor;
 use super::generation;
 use super::posture::{self, Book};
+use super::presence::Presence;
 use super::refused::Refusals;
 use super::releases::Folder;
 use super::running::Running;
@@ -72,6 +73,7 @@ pub struct Engine {
     pub(super) acceptor: Acceptor,
     pub(super) site_log: SiteLog,
     pub(super) refusals: Refusals,
+    pub(super) presence: Presence,
     pub(super) writer: Writer,
     pub(super) state: State,
     pub(super) book: Book,
@@ -158,6 +160,8 @@ impl Engine {
         let state = load_state(&config, &key, true);
         let writer = Writer::new(key, &config.state_dir, &config.outbox_dir)
             .map_err(|source| EngineError::Folder { path: config.outbox_dir.clone(), source })?;
+        // What is laid out there is of the moment: without it everything else goes on, and each attempt says so.
+        let _ = writ_durable::create_directories(&config.presence_dir());
         let identity = Identity {
             site: config.site.clone(),
             appliance: config.appliance.clone(),
@@ -198,6 +202,7 @@ impl Engine {
             acceptor,
             site_log: SiteLog::default(),
             refusals: Refusals::default(),
+            presence: Presence::default(),
             writer,
             state,
             book,

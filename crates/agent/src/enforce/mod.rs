@@ -18,6 +18,7 @@ pub mod once;
 pub mod pause;
 pub mod periodic;
 pub mod posture;
+pub mod presence;
 pub mod refused;
 pub mod releases;
 pub mod requests;

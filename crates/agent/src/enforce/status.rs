@@ -54,6 +54,7 @@ impl Engine {
             "refused_total": self.state.refused_total,
             "refusals": self.state.refusals,
             "log": self.log_status(),
+            "presence": self.presence_status(),
             "evidence": { "next_sequence": self.state.chain.next_sequence, "waiting": self.state.waiting() },
             "disk_trouble": self.writer.trouble(),
             "unrecorded": self.state.unrecorded,

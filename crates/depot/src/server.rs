@@ -81,8 +81,7 @@ pub async fn serve(options: Options) -> Result<(), ServeError> {
     let tls = tls::acceptor(&options)?;
     let listen = options.listen;
     // Before anything of the data directory is touched: an address in use is the likelier mistake.
-    let listener =
-        TcpListener::bind(listen).await.map_err(|source| ServeError::Listen { address: listen, source })?;
+    let listener = TcpListener::bind(listen).await.map_err(|source| ServeError::Listen { address: listen, source })?;
     let opened = tokio::task::spawn_blocking(move || Depot::open(options)).await;
     let Opened { depot, connection, queue, lock, reopened } = opened.map_err(|_| ServeError::Writer)??;
     let writing = {
@@ -195,12 +194,8 @@ async fn accept(
                 continue;
             }
         };
-        let connection = Connection {
-            depot: depot.clone(),
-            service: service.clone(),
-            stopped: stopped.clone(),
-            _place: place,
-        };
+        let connection =
+            Connection { depot: depot.clone(), service: service.clone(), stopped: stopped.clone(), _place: place };
         let tls = tls.clone();
         connections.spawn(async move {
             connection.depot.metrics.connections.inc();

@@ -24,12 +24,13 @@ use crate::depot::{Depot, OpenError, Opened};
 use crate::endpoint;
 use crate::limits::stalled::Unstalled;
 use crate::options::Options;
+use crate::publication::activate_complete;
 use crate::writer::{self, Job};
 
 /// The most header lines of a request.
 const MAX_HEADERS: usize = 64;
-/// The most bytes of the first line and the headers of a request.
-const MAX_HEAD: usize = 64 * 1024;
+/// The most bytes of the first line and the headers of a request; ours have about 2,500.
+const MAX_HEAD: usize = 16 * 1024;
 /// How long requests under way may take when the depot is told to stop.
 const GRACE: Duration = Duration::from_secs(20);
 /// How often heartbeats are stored and checkpoints looked at.
@@ -147,7 +148,13 @@ async fn tick(depot: Arc<Depot>) {
     flush.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = tick.tick() => depot.writer.remind(Job::Tick),
+            _ = tick.tick() => {
+                depot.writer.remind(Job::Tick);
+                // Whoever sent the last piece may have gone away before it was seen that it was the last.
+                if let Err(error) = activate_complete(&depot).await {
+                    tracing::warn!(%error, "a release that lacks nothing is not active yet");
+                }
+            }
             _ = flush.tick() => depot.writer.remind(Job::Flush),
         }
     }

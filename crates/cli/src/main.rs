@@ -4,6 +4,7 @@ mod audit;
 mod check;
 mod clock;
 mod completions;
+mod depot;
 mod failure;
 mod files;
 mod keys;

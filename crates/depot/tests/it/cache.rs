@@ -222,7 +222,8 @@ fn files_are_served_in_part_and_not_twice() {
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     let nix: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
     assert_eq!(nix, listing["root"]);
-    for nothing in ["/00000000000000000000000000000000.narinfo", "/x.narinfo", "/nar/nothing.nar", &target.replace(".nar", "x")]
+    for nothing in
+        ["/00000000000000000000000000000000.narinfo", "/x.narinfo", "/nar/nothing.nar", &target.replace(".nar", "x")]
     {
         assert_eq!(get(address, nothing).status, 404, "{nothing}");
     }

@@ -21,7 +21,13 @@ fn batch_of(number: u64) -> Vec<Signed> {
 }
 
 /// Asks on a new connection; `None` when the depot was killed before it answered.
-fn ask(caller: Option<&Caller>, address: SocketAddr, method: &str, target: &str, body: &[u8]) -> Option<(u16, Vec<u8>)> {
+fn ask(
+    caller: Option<&Caller>,
+    address: SocketAddr,
+    method: &str,
+    target: &str,
+    body: &[u8],
+) -> Option<(u16, Vec<u8>)> {
     let mut on = Connection::try_open(address).ok()?;
     let answer = match caller {
         Some(caller) => caller.request_on(&mut on, method, target, body)?,
@@ -77,7 +83,10 @@ fn check(depot: &Daemon, acknowledged: &Acknowledged) {
     let head = checkpoint(address).checkpoint;
     if acknowledged.released {
         let state = get(address, &format!("/publish/releases/{SITE}")).expect(200);
-        assert_eq!(writ_wire::publication::Publication::parse(&state).unwrap().state, writ_wire::publication::State::Active);
+        assert_eq!(
+            writ_wire::publication::Publication::parse(&state).unwrap().state,
+            writ_wire::publication::State::Active
+        );
     }
     publish(address, &release(1, None));
     for (number, before) in acknowledged.batches.iter().enumerate() {
@@ -154,7 +163,8 @@ struct SmallDisk(PathBuf);
 impl SmallDisk {
     fn mount(at: &Path, size: &str) -> Self {
         std::fs::create_dir_all(at).unwrap();
-        let status = Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(at).status();
+        let status =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(at).status();
         assert!(status.unwrap().success(), "mounting needs root");
         Self(at.to_owned())
     }
@@ -204,7 +214,8 @@ fn a_full_disk_stops_writing_and_nothing_else() {
     assert_eq!(get(address, "/health").status, 200);
     assert_eq!(front_desk().get(address, "/agent/sync?trust=1&log=0").status, 200);
     receipts(front_desk().submit(address, first.clone()), &first);
-    let another = signed(release(2, Some(Digest::of(&release(1, None).canonical()))).canonical(), &[RELEASE]).canonical();
+    let another =
+        signed(release(2, Some(Digest::of(&release(1, None).canonical()))).canonical(), &[RELEASE]).canonical();
     let status = crate::client::put(address, &format!("/publish/releases/{SITE}"), &another).status;
     assert!(matches!(status, 200 | 503), "{status}");
 

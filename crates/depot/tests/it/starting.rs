@@ -47,7 +47,8 @@ fn what_cannot_be_right_is_refused_by_name() {
     assert!(key.contains("log.key") && key.contains("No such file"), "{key}");
 
     prepare(dir.path(), &root());
-    std::fs::write(dir.path().join("data/depot.sqlite"), b"this is no database, and long enough to be looked at").unwrap();
+    std::fs::write(dir.path().join("data/depot.sqlite"), b"this is no database, and long enough to be looked at")
+        .unwrap();
     let _ = std::fs::remove_file(dir.path().join("data/depot.sqlite-wal"));
     let database = refusal(Start::new(dir.path()));
     assert!(database.contains("database:"), "{database}");
@@ -105,15 +106,40 @@ fn tls_is_1_3_and_nothing_older() {
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     };
     let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-    openssl(&[&["req", "-x509", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test", "-days", "2"][..], &curve].concat());
+    openssl(
+        &[&["req", "-x509", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test", "-days", "2"][..], &curve]
+            .concat(),
+    );
     openssl(&[&["req", "-keyout", "leaf.key", "-out", "leaf.csr", "-subj", "/CN=localhost"][..], &curve].concat());
     std::fs::write(at("names"), "subjectAltName=DNS:localhost\n").unwrap();
-    openssl(&["x509", "-req", "-in", "leaf.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names", "-out", "leaf.pem"]);
+    openssl(&[
+        "x509",
+        "-req",
+        "-in",
+        "leaf.csr",
+        "-CA",
+        "ca.pem",
+        "-CAkey",
+        "ca.key",
+        "-CAcreateserial",
+        "-days",
+        "2",
+        "-extfile",
+        "names",
+        "-out",
+        "leaf.pem",
+    ]);
     let (cert, key) = (at("leaf.pem").display().to_string(), at("leaf.key").display().to_string());
     let depot = Start::new(dir.path()).arguments(&["--tls-cert", &cert, "--tls-key", &key]).start();
     let url = format!("https://localhost:{}/health", depot.address.port());
     let curl = |arguments: &[&str]| {
-        let out = Command::new("curl").args(["-sS", "--cacert"]).arg(at("ca.pem")).args(arguments).arg(&url).output().unwrap();
+        let out = Command::new("curl")
+            .args(["-sS", "--cacert"])
+            .arg(at("ca.pem"))
+            .args(arguments)
+            .arg(&url)
+            .output()
+            .unwrap();
         (out.status.success(), String::from_utf8_lossy(&out.stdout).into_owned())
     };
     assert_eq!(curl(&["--tlsv1.3"]), (true, "ok\n".to_owned()));

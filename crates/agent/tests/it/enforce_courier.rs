@@ -88,7 +88,8 @@ fn no_kind_of_file_in_any_place_disturbs_what_runs() {
             site.once_is(0);
             assert_eq!(mode(&site.path("target/motd")), 0o644, "{place}");
             // Only the release with something wrong about it is held back.
-            let expected = if matches!(what, "release" | "policy") || path.ends_with("tile/0/000.p/7") { 10 } else { 11 };
+            let expected =
+                if matches!(what, "release" | "policy") || path.ends_with("tile/0/000.p/7") { 10 } else { 11 };
             assert_eq!(obeyed(&site), expected, "{place}: {said}");
             let refusals = refusals(&site);
             assert!(refusals.iter().any(|(found, _)| found == what), "{place}: {refusals:?}");
@@ -98,7 +99,11 @@ fn no_kind_of_file_in_any_place_disturbs_what_runs() {
             let evidence: String = site.bundles().iter().map(|b| serde_json::to_string(b).unwrap()).collect();
             assert!(!evidence.contains(&secret()) && !said.contains(&secret()), "{place}: a secret got out");
             // What is made good is taken up.
-            if path.is_dir() { fs::remove_dir(&path).unwrap() } else { fs::remove_file(&path).unwrap() }
+            if path.is_dir() {
+                fs::remove_dir(&path).unwrap()
+            } else {
+                fs::remove_file(&path).unwrap()
+            }
             fs::rename(site.path("original"), &path).unwrap();
             site.once_is(0);
             assert_eq!(obeyed(&site), 11, "{place}");
@@ -129,16 +134,12 @@ fn thousands_of_files_in_every_folder_end_a_look_all_the_same() {
     until("healed", || (mode(&site.path("target/motd")) == 0o644).then_some(()));
     // Names that change at every look must not fill the outbox with refusals.
     for round in 0..30 {
-        let looked = site.log().matches("cannot be read").count();
         for serial in 2980..3000 {
             let path = site.release_dir(&format!("1-{serial}")).join("release.json");
             writ_durable::replace(&path, format!("{serial} {round}").as_bytes(), 0o644).unwrap();
         }
-        let _ = looked;
     }
-    until("the flood is told", || {
-        refusals(&site).iter().any(|(_, rule)| rule == "refusals-bounded").then_some(())
-    });
+    until("the flood is told", || refusals(&site).iter().any(|(_, rule)| rule == "refusals-bounded").then_some(()));
     chmod(&site.path("target/motd"), 0o600);
     until("healed again", || (site.incidents().closed.len() == 2).then_some(()));
     assert_eq!(daemon.stop(), Some(0));
@@ -188,7 +189,8 @@ fn swapping_files_under_a_look_gets_nothing_in() {
     assert_eq!(daemon.stop(), Some(0));
     let releases: Vec<Value> =
         site.bundles().iter().filter_map(|b| Some(serde_json::to_value(b.release.as_ref()?).unwrap())).collect();
-    let good = |serial: u64| Digest::of(&fs::read(site.release_dir(&format!("1-{serial}")).join("release.json")).unwrap());
+    let good =
+        |serial: u64| Digest::of(&fs::read(site.release_dir(&format!("1-{serial}")).join("release.json")).unwrap());
     assert!(releases.iter().all(|release| {
         let serial = release["serial"].as_u64().unwrap();
         release["digest"] == good(serial).to_string()

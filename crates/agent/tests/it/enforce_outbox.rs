@@ -109,7 +109,8 @@ fn missing(found: &BTreeMap<u64, (Bundle, Digest)>) -> Vec<u64> {
 /// The chain can be followed from one end to the other: what is missing was told as thinned, with the digest that the next
 /// bundle names. As an audit judges it.
 fn follows(found: &BTreeMap<u64, (Bundle, Digest)>) {
-    let told: Vec<_> = found.values().filter_map(|(bundle, _)| bundle.thinned.as_ref()).flat_map(|t| &t.ranges).collect();
+    let told: Vec<_> =
+        found.values().filter_map(|(bundle, _)| bundle.thinned.as_ref()).flat_map(|t| &t.ranges).collect();
     let mut before: Option<Digest> = None;
     let mut at = 1;
     for (sequence, (bundle, digest)) in found {
@@ -336,21 +337,22 @@ fn a_kill_between_any_two_steps_loses_nothing_that_was_not_told() {
         site.configure("outbox_budget = \"1MiB\"\n");
         (site, bundles)
     };
-    let ended = |site: &Site, bundles: &[Bundle], at: &str| {
-        let mut found = there(site);
-        assert!((1..=12).all(|n| !found.contains_key(&n)), "{at}");
-        assert!(found.len() < 130, "{at}: {}", found.len());
-        found.extend(bundles[..12].iter().map(|bundle| {
-            (bundle.chain.sequence, (bundle.clone(), Digest::of(&writ_trust::json::canonical(bundle))))
-        }));
-        follows(&found);
-        let told: Vec<u64> = found
-            .values()
-            .filter_map(|(bundle, _)| bundle.thinned.as_ref())
-            .flat_map(|thinned| thinned.ranges.iter().map(|range| range.first))
-            .collect();
-        assert_eq!(told.iter().collect::<BTreeSet<_>>().len(), told.len(), "{at}: told once");
-    };
+    let ended =
+        |site: &Site, bundles: &[Bundle], at: &str| {
+            let mut found = there(site);
+            assert!((1..=12).all(|n| !found.contains_key(&n)), "{at}");
+            assert!(found.len() < 130, "{at}: {}", found.len());
+            found.extend(bundles[..12].iter().map(|bundle| {
+                (bundle.chain.sequence, (bundle.clone(), Digest::of(&writ_trust::json::canonical(bundle))))
+            }));
+            follows(&found);
+            let told: Vec<u64> = found
+                .values()
+                .filter_map(|(bundle, _)| bundle.thinned.as_ref())
+                .flat_map(|thinned| thinned.ranges.iter().map(|range| range.first))
+                .collect();
+            assert_eq!(told.iter().collect::<BTreeSet<_>>().len(), told.len(), "{at}: told once");
+        };
     let (site, bundles) = world();
     let passages = site.path("passages");
     let status = site.command().arg("--once").env("WRIT_CRASH_LOG", &passages).status().unwrap();
@@ -374,7 +376,10 @@ fn a_kill_between_any_two_steps_loses_nothing_that_was_not_told() {
             let killed = site.command().arg("--once").env("WRIT_CRASH_AT", point.to_string()).output().unwrap();
             assert_eq!(killed.status.signal(), Some(9), "{name}");
             for file in names_in(&site.path("outbox")).iter().filter(|file| file.ends_with(".json")) {
-                assert!(site.path("outbox").join(format!("{file}.minisig")).is_file(), "{name}: {file} has no signature");
+                assert!(
+                    site.path("outbox").join(format!("{file}.minisig")).is_file(),
+                    "{name}: {file} has no signature"
+                );
             }
             site.once_is(0);
             ended(&site, &bundles, name);

@@ -4,6 +4,7 @@
 pub mod appliance;
 pub mod binaries;
 pub mod container;
+pub mod depot;
 pub mod flake;
 pub mod network;
 pub mod outbox;

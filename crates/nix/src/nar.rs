@@ -1,18 +1,19 @@
 //! NARs: hashing what is in the store, and copying one out of a cache while seeing that it is what it should be.
 
+use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, BufReader, Read, Seek, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::rc::Rc;
 
 use nix_archive::nar::{CaseHack, NarHash, hash_path};
 use ruzstd::decoding::StreamingDecoder;
 use sha2::{Digest as _, Sha256};
 use writ_trust::digest::Digest;
 
-/// The largest window of a packed NAR, in bytes (8 MiB): what RFC 8878 §3.1.1.1.2 recommends every reader to support, and
-/// more than `nix copy` asks for. Unpacking takes so much memory.
-const MAX_WINDOW: u64 = 8 * 1024 * 1024;
+use crate::listing;
+use crate::window::{self, MAX_WINDOW};
 
 /// Digest and size in bytes of a NAR.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +95,7 @@ pub fn copy_checked(from: &mut File, to: &mut impl Write, compressed: bool, expe
         let mut header = [0; 14];
         let begin = from.stream_position()?;
         let read = from.read_at(&mut header, begin)?;
-        if let Some(window) = window(&header[..read]).filter(|window| *window > MAX_WINDOW) {
+        if let Some(window) = window::of(&header[..read]).filter(|window| *window > MAX_WINDOW) {
             return Err(CopyError::Window { window });
         }
     }
@@ -120,25 +121,98 @@ pub fn check(from: &mut File, compressed: bool, expected: NarId) -> Result<(), C
     copy_checked(from, &mut io::sink(), compressed, expected)
 }
 
-/// How much of what was unpacked the first frame wants to be kept, in bytes (RFC 8878 §3.1.1.1); `None` when these bytes do
-/// not begin a frame.
-fn window(header: &[u8]) -> Option<u64> {
-    let (magic, rest) = header.split_first_chunk::<4>()?;
-    let (descriptor, rest) = rest.split_first()?;
-    if u32::from_le_bytes(*magic) != 0xfd2f_b528 {
-        return None;
+/// Unpacks a NAR, sees that it is `expected`, and lists what is in it: the bytes of a cache's `.ls` file. Neither reading nor
+/// unpacking goes beyond what `expected` allows.
+pub fn examine(from: &mut impl Read, compressed: bool, expected: NarId) -> Result<Vec<u8>, CopyError> {
+    let limit = packed_limit(expected.size);
+    let mut packed = BufReader::with_capacity(128 * 1024, Limited { from, left: limit });
+    if !compressed {
+        return examine_unpacked(packed, expected);
     }
-    if descriptor & 0x20 == 0 {
-        let (exponent, mantissa) = (rest.first()? >> 3, rest.first()? & 7);
-        let base = 1_u64 << (10 + exponent);
-        return Some(base + base / 8 * u64::from(mantissa));
+    let mut unpacked = StreamingDecoder::new(&mut packed).map_err(|e| CopyError::Unpack(e.to_string()))?;
+    let listing = examine_unpacked(&mut unpacked, expected)?;
+    drop(unpacked);
+    match packed.read(&mut [0]) {
+        Ok(0) => Ok(listing),
+        Ok(_) => Err(CopyError::Trailing),
+        Err(e) => Err(e.into()),
     }
-    // A single segment: its window is its content, whose size follows the dictionary's id.
-    let skipped = [0, 1, 2, 4][usize::from(descriptor & 3)];
-    let length = [1, 2, 4, 8][usize::from(descriptor >> 6)];
-    let mut size = [0; 8];
-    size[..length].copy_from_slice(rest.get(skipped..skipped + length)?);
-    Some(u64::from_le_bytes(size) + if length == 2 { 256 } else { 0 })
+}
+
+fn examine_unpacked(from: impl Read, expected: NarId) -> Result<Vec<u8>, CopyError> {
+    let mut hashing = Hashing { from, hash: Sha256::new(), size: 0, limit: expected.size };
+    // The listing reads in small pieces, and must know where it is: so the buffer is below, and the count above it.
+    let mut counted = Counted { from: BufReader::with_capacity(128 * 1024, &mut hashing), at: Rc::default() };
+    let listing = listing::of(&mut counted);
+    drop(counted);
+    let size = hashing.size;
+    let found = Digest::from_bytes(hashing.hash.finalize().into());
+    match listing {
+        Ok(listing) if found == expected.hash && size == expected.size => Ok(listing),
+        Ok(_) => Err(CopyError::Hash { found }),
+        Err(_) if size > expected.size => Err(CopyError::TooLarge { limit: expected.size }),
+        Err(reason) => Err(CopyError::Unpack(reason)),
+    }
+}
+
+/// Never reads more than it was allowed.
+struct Limited<'a, R> {
+    from: &'a mut R,
+    left: u64,
+}
+
+impl<R: Read> Read for Limited<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // One byte more than allowed may be asked for, to see whether there is one.
+        let most = usize::try_from(self.left.saturating_add(1)).unwrap_or(usize::MAX).min(buffer.len());
+        let read = self.from.read(&mut buffer[..most])?;
+        self.left = self
+            .left
+            .checked_sub(read as u64)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::FileTooLarge, "larger than allowed"))?;
+        Ok(read)
+    }
+}
+
+/// Hashes what is read through it, and ends with an error beyond its limit.
+struct Hashing<R> {
+    from: R,
+    hash: Sha256,
+    size: u64,
+    limit: u64,
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.from.read(buffer)?;
+        self.size += read as u64;
+        if self.size > self.limit {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than allowed"));
+        }
+        self.hash.update(&buffer[..read]);
+        Ok(read)
+    }
+}
+
+/// Knows how much was read through it.
+pub(crate) struct Counted<R> {
+    from: R,
+    at: Rc<Cell<u64>>,
+}
+
+impl<R> Counted<R> {
+    /// Where the next byte will come from, also while somebody else reads.
+    pub(crate) fn position(&self) -> Rc<Cell<u64>> {
+        self.at.clone()
+    }
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.from.read(buffer)?;
+        self.at.set(self.at.get() + read as u64);
+        Ok(read)
+    }
 }
 
 fn digest_bounded(from: &mut impl Read, limit: u64) -> Result<NarId, CopyError> {
@@ -161,33 +235,4 @@ fn digest_bounded(from: &mut impl Read, limit: u64) -> Result<NarId, CopyError> 
         hash.update(&buffer[..read]);
     }
     Ok(NarId { hash: Digest::from_bytes(hash.finalize().into()), size })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn frames_say_how_much_memory_they_want() {
-        let frame = |rest: &[u8]| window(&[&[0x28, 0xb5, 0x2f, 0xfd], rest].concat());
-        assert_eq!(frame(&[0x00, 0x00]), Some(1024));
-        assert_eq!(frame(&[0x04, 0x58]), Some(2 << 20), "as nix copy writes them");
-        assert_eq!(frame(&[0x00, 0xff]), Some((1 << 41) + 7 * (1 << 38)));
-        assert_eq!(frame(&[0x20, 7]), Some(7));
-        assert_eq!(frame(&[0x60, 1, 0]), Some(257));
-        assert_eq!(frame(&[0xe3, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0x80]), Some(1 + (0x80 << 56)));
-        for short in [&[][..], &[0x00], &[0x20], &[0xe3, 0, 0, 0, 0, 1]] {
-            assert_eq!(frame(short), None);
-        }
-        assert_eq!(window(b"nix-archive-1"), None);
-    }
-
-    #[test]
-    fn a_frame_that_wants_too_much_memory_is_not_begun() {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(&[0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xff, 0, 0, 0]).unwrap();
-        file.rewind().unwrap();
-        let expected = NarId { hash: Digest::of(b""), size: 100 };
-        assert!(matches!(check(&mut file, true, expected), Err(CopyError::Window { .. })));
-    }
 }

@@ -19,8 +19,11 @@ use writ_trust::time::Time;
 use super::accept::Acceptor;
 use super::generation;
 use super::posture::{self, Book};
+use super::presence::Presence;
+use super::refused::Refusals;
 use super::releases::Folder;
 use super::running::Running;
+use super::sitelog::SiteLog;
 use super::state::{self, State};
 use super::tell::Teller;
 use crate::config::Config;
@@ -68,6 +71,9 @@ pub struct Engine {
     pub(super) salt: Salt,
     pub(super) hostname: String,
     pub(super) acceptor: Acceptor,
+    pub(super) site_log: SiteLog,
+    pub(super) refusals: Refusals,
+    pub(super) presence: Presence,
     pub(super) writer: Writer,
     pub(super) state: State,
     pub(super) book: Book,
@@ -98,7 +104,7 @@ pub struct Engine {
     /// With `--plan`: what would be run, by check.
     pub(super) planned: BTreeMap<String, super::once::Planned>,
     /// What the status file was last written about.
-    pub(super) status_of: Option<(u64, usize, u64, bool, usize)>,
+    pub(super) status_of: Option<super::status::Mark>,
     /// Counters for the status file.
     pub(super) counters: Counters,
     _lock: Option<std::fs::File>,
@@ -154,6 +160,8 @@ impl Engine {
         let state = load_state(&config, &key, true);
         let writer = Writer::new(key, &config.state_dir, &config.outbox_dir)
             .map_err(|source| EngineError::Folder { path: config.outbox_dir.clone(), source })?;
+        // What is laid out there is of the moment: without it everything else goes on, and each attempt says so.
+        let _ = writ_durable::create_directories(&config.presence_dir());
         let identity = Identity {
             site: config.site.clone(),
             appliance: config.appliance.clone(),
@@ -188,10 +196,13 @@ impl Engine {
         let toplevel = running.as_ref().and_then(|r| r.generation.toplevel()).map(str::to_owned);
         let context = ProbeContext::new(now(), Instant::now(), config.profile.clone(), toplevel);
         let book = load_book(&config, &state);
-        Self {
+        let mut engine = Self {
             salt: salt(&identity),
             hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             acceptor,
+            site_log: SiteLog::default(),
+            refusals: Refusals::default(),
+            presence: Presence::default(),
             writer,
             state,
             book,
@@ -215,7 +226,9 @@ impl Engine {
             config,
             identity,
             _lock: lock,
-        }
+        };
+        engine.recall_log();
+        engine
     }
 
     /// Says that the enforcer started, and takes up what a restart left behind. `once`: for one scan.
@@ -313,6 +326,7 @@ impl Engine {
             identity: self.identity.clone(),
             hostname: self.hostname.clone(),
             release: self.running.as_ref().map(Running::release_ref),
+            checkpoint: self.site_log.kept.as_ref().map(|kept| kept.note.clone()),
         }
     }
 

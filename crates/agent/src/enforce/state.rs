@@ -71,6 +71,9 @@ pub struct State {
     /// How many documents were refused so far.
     #[serde(default)]
     pub refused_total: u64,
+    /// Whether the site's log was last told of as not heard of lately.
+    #[serde(default)]
+    pub log_stale: bool,
     /// What is obeyed.
     #[serde(default)]
     pub running: Option<RunningRef>,
@@ -233,6 +236,7 @@ impl State {
             pauses: Pauses::default(),
             refusals: VecDeque::new(),
             refused_total: 0,
+            log_stale: false,
             running: None,
             told_switch: None,
             vector_to: None,

@@ -13,9 +13,9 @@ use writ_policy::observation::Value;
 use writ_policy::policy::Policy;
 use writ_trust::acceptance::Identity;
 
-use super::accept::Refused;
 use super::incident::{Closing, Incident, NO_L2};
 use super::pause::Pause;
+use super::refused::Refused;
 
 /// Who does what the enforcer does, as evidence names it.
 pub const OPERATOR: &str = "service:writ-enforce";
@@ -31,12 +31,15 @@ pub struct Teller {
     pub hostname: String,
     /// The release that is obeyed.
     pub release: Option<ReleaseRef>,
+    /// The newest checkpoint of the site's log that was verified here: its exact note.
+    pub checkpoint: Option<String>,
 }
 
 impl Teller {
     fn draft(&self, kind: Kind) -> Draft {
         let mut draft = Draft::new(kind, &self.identity.site, &self.identity.appliance);
         draft.release = self.release;
+        draft.last_checkpoint.clone_from(&self.checkpoint);
         draft
     }
 

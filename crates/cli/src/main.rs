@@ -4,10 +4,12 @@ mod audit;
 mod check;
 mod clock;
 mod completions;
+mod depot;
 mod failure;
 mod files;
 mod keys;
 mod layout;
+mod log;
 mod passphrase;
 mod random;
 mod release;
@@ -54,6 +56,8 @@ enum Command {
     Trust(trust::Command),
     #[command(subcommand)]
     Release(release::Command),
+    #[command(subcommand)]
+    Log(log::Command),
     Verify(verify::Arguments),
     #[command(subcommand)]
     Audit(audit::Command),
@@ -66,6 +70,7 @@ fn main() -> ExitCode {
         Command::Keys(command) => command.run(),
         Command::Trust(command) => command.run(),
         Command::Release(command) => command.run(),
+        Command::Log(command) => command.run(),
         Command::Verify(arguments) => arguments.run(),
         Command::Audit(command) => command.run(),
         Command::Completions(arguments) => arguments.run(),

@@ -6,6 +6,7 @@ mod bad_input;
 mod check;
 mod desk;
 mod keys;
+mod log;
 mod publish;
 mod release;
 mod systems;

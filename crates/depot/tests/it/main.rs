@@ -1,0 +1,14 @@
+//! The depot as those see it who use it: the real binary, over real sockets.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
+
+mod cache;
+mod client;
+mod daemon;
+mod durability;
+mod evidence;
+mod hostile;
+mod publishing;
+mod restart;
+mod starting;
+mod world;

@@ -158,6 +158,8 @@ fn a_split_view_is_found_and_both_sides_of_it_are_in_evidence() {
     let mut forked = Log::new(ORIGIN, 1);
     forked.others(9);
     forked.show(&site);
+    let plan = site.command().arg("--plan").output().unwrap();
+    assert!(String::from_utf8_lossy(&plan.stdout).contains("rule log-consistency"), "said beforehand too");
     let message = refused(&site, "log", "log-consistency");
     for side in [log.checkpoint(), forked.checkpoint()] {
         let whole = side.text().trim_end().replace('\n', " ");

@@ -19,6 +19,7 @@ use super::generation::{self, Generation, GenerationError};
 use super::incident::{self, Event};
 use super::refused::Refused;
 use super::running::Running;
+use super::sitelog::offered::{self, Head};
 use super::state::{Point, ToldSwitch};
 use crate::crash_point;
 use crate::switch::journal::Journal;
@@ -62,15 +63,20 @@ impl Engine {
     /// What the folder of releases would come to, without accepting anything: what would be obeyed is looked by from now
     /// on, in memory. Gives what would be refused.
     pub fn preview_releases(&mut self) -> (Vec<String>, Option<String>) {
-        let mut refused = Vec::new();
+        let (mut refused, mut would_refuse) = (Vec::new(), Vec::new());
         let mut would = None;
         let looked = self.acceptor.chain(&mut refused).and_then(|(chain, _)| {
             let running = self.state.running.map(|r| (r.release, r.digest));
             let floor = self.acceptor.floor(&chain, running)?;
             self.know_log(&chain)?;
             let (kept, lost) = (self.site_log.kept.as_ref(), self.running_is_lost());
+            if let Head::Refused(head) = offered::head(self.acceptor.folder(), &chain, &self.identity.site, kept, now())
+            {
+                would_refuse.push(head);
+            }
             Ok(self.acceptor.look(&chain, &Before { floor: &floor, kept, lost, now: now() }))
         });
+        refused.append(&mut would_refuse);
         match looked {
             Ok(look) => {
                 refused.extend(look.refused);

@@ -74,6 +74,9 @@ pub struct State {
     /// Whether the site's log was last told of as not heard of lately.
     #[serde(default)]
     pub log_stale: bool,
+    /// Since when a trust root names a log for the site.
+    #[serde(default)]
+    pub log_since: Option<Time>,
     /// Bundles that the chain tells of as thinned, by the names of their files, until they are gone from the outbox.
     #[serde(default)]
     pub thinning: Vec<String>,
@@ -240,6 +243,7 @@ impl State {
             refusals: VecDeque::new(),
             refused_total: 0,
             log_stale: false,
+            log_since: None,
             thinning: Vec::new(),
             running: None,
             told_switch: None,

@@ -158,6 +158,8 @@ fn a_split_view_is_found_and_both_sides_of_it_are_in_evidence() {
     let mut forked = Log::new(ORIGIN, 1);
     forked.others(9);
     forked.show(&site);
+    let plan = site.command().arg("--plan").output().unwrap();
+    assert!(String::from_utf8_lossy(&plan.stdout).contains("rule log-consistency"), "said beforehand too");
     let message = refused(&site, "log", "log-consistency");
     for side in [log.checkpoint(), forked.checkpoint()] {
         let whole = side.text().trim_end().replace('\n', " ");
@@ -264,11 +266,34 @@ fn a_damaged_checkpoint_stops_acceptance_and_nothing_else() {
         assert_eq!(kept(&site), bad, "nothing takes its place");
         assert_eq!(site.bundles().last().unwrap().last_checkpoint, None);
     }
-    assert_eq!(rules(&site), ["log-freshness"], "said once");
     fs::write(site.state("checkpoint"), &good).unwrap();
     site.once_is(0);
     assert_eq!(obeyed(&site), 11);
-    assert_eq!(rules(&site), ["log-freshness", "log-freshness"], "and that it is fresh again");
+}
+
+#[test]
+fn a_log_that_was_never_heard_of_is_told_of_after_a_day() {
+    let site = Site::new();
+    site.publish(10, &site.policy());
+    site.once_is(0);
+    site.put_signed("trust/2.json", &site.root_bytes(2, &[ORIGIN]), &site.trust_key);
+    site.once_is(0);
+    assert!(rules(&site).is_empty());
+    assert_eq!(site.status()["log"]["fresh"], false);
+    let mut state: Value = serde_json::from_slice(&fs::read(site.state("state.json")).unwrap()).unwrap();
+    assert!(state["log_since"].is_string());
+    state["log_since"] = now().plus_millis(-25 * HOUR).to_string().into();
+    fs::write(site.state("state.json"), writ_trust::json::canonical(&state)).unwrap();
+    site.once_is(0);
+    site.once_is(0);
+    assert_eq!(rules(&site), ["log-freshness"]);
+    // What a courier brings at last makes it well.
+    let mut log = Log::new(ORIGIN, 1);
+    log.others(2);
+    log.show(&site);
+    site.once_is(0);
+    assert_eq!(rules(&site), ["log-freshness", "log-freshness"]);
+    assert_eq!(site.status()["log"]["fresh"], true);
 }
 
 #[test]

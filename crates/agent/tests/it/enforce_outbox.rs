@@ -209,6 +209,22 @@ fn no_hostile_receipt_removes_a_bundle() {
     }
 }
 
+#[test]
+fn hundreds_of_hostile_receipts_remove_nothing_and_make_bounded_evidence() {
+    let (site, mut log, bundles) = spoken(60, [Kind::Posture; 300]);
+    for bundle in &bundles {
+        let path = log.deliver(&site, bundle);
+        fs::write(path, format!("{{\"of\": {}}}", bundle.chain.sequence)).unwrap();
+    }
+    site.once_is(0);
+    let found = there(&site);
+    assert!(missing(&found).is_empty() && found.len() > 300);
+    let refusals = refusals(&site);
+    assert_eq!(refusals.len(), 33);
+    assert_eq!(refusals.last().unwrap().rule, "refusals-bounded");
+    assert!(site.status()["refused_total"].as_u64().unwrap() >= 300, "counted all the same");
+}
+
 fn name_of(bundle: &Bundle) -> String {
     file_name(bundle.chain.sequence, bundle.bundle_id)
 }

@@ -25,18 +25,21 @@ pub enum Freshness {
     Old(Time),
     /// It said so at a time that has not come: such a word says nothing of how old it is.
     Future(Time),
-    /// It never said so.
-    Never,
+    /// It never said so since this appliance learnt of it, which is too long ago.
+    Never(Time),
+    /// It has not said so yet; this appliance learnt of it only lately.
+    NotYet,
 }
 
 impl Freshness {
-    /// Judges the log's last word at an instant.
-    pub fn of(fresh_at: Option<Time>, instant: Time) -> Self {
+    /// Judges the log's last word at an instant. `since`: when this appliance learnt that there is a log.
+    pub fn of(fresh_at: Option<Time>, since: Time, instant: Time) -> Self {
         match fresh_at {
-            None => Self::Never,
             Some(at) if is_future(at, instant) => Self::Future(at),
             Some(at) if instant.millis_since(at) > LIMIT_MILLIS => Self::Old(at),
             Some(at) => Self::Fresh(at),
+            None if instant.millis_since(since) > LIMIT_MILLIS => Self::Never(since),
+            None => Self::NotYet,
         }
     }
 
@@ -48,23 +51,25 @@ impl Freshness {
 
 impl fmt::Display for Freshness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what_to_do =
+            "news may be withheld; enforcement goes on, see whether the courier runs and reaches the depot";
         match self {
             Self::Fresh(at) => write!(f, "the site's log is fresh again: its key said at {at} that this is its head"),
             Self::Old(at) => write!(
                 f,
-                "rule log-freshness: the site's log was last heard of at {at}, more than 24 h ago: news may be withheld; \
-                 enforcement goes on, see whether the courier runs and reaches the depot"
+                "rule log-freshness: the site's log was last heard of at {at}, more than 24 h ago: {what_to_do}"
             ),
             Self::Future(at) => write!(
                 f,
                 "rule log-freshness: the site's log was last heard of at {at}, which has not come yet: this clock or the \
                  log's is wrong; enforcement goes on"
             ),
-            Self::Never => write!(
+            Self::Never(since) => write!(
                 f,
-                "rule log-freshness: the trust root names a log for this site, and it was never heard of when it was \
-                 its head: news may be withheld; enforcement goes on, see whether the courier runs and reaches the depot"
+                "rule log-freshness: the trust root names a log for this site, and since {since}, more than 24 h ago, it \
+                 was not heard of: {what_to_do}"
             ),
+            Self::NotYet => f.write_str("the site's log was not heard of yet"),
         }
     }
 }
@@ -75,13 +80,9 @@ pub fn is_future(at: Time, instant: Time) -> bool {
 }
 
 /// What is to be said when the log was last told of as stale, or not, and is now like this. Nothing while it stays.
-///
-/// `needed`: something is enforced whose news could be withheld. A machine that has nothing yet waits for its first release,
-/// and says nothing of a log that it cannot have heard of.
-pub fn change(told_stale: bool, now: Freshness, needed: bool) -> Option<bool> {
+pub fn change(told_stale: bool, now: Freshness) -> Option<bool> {
     let stale = !now.is_fresh();
-    let known = needed || now != Freshness::Never;
-    (known && stale != told_stale).then_some(stale)
+    (now != Freshness::NotYet && stale != told_stale).then_some(stale)
 }
 
 #[cfg(test)]
@@ -96,11 +97,13 @@ mod tests {
 
     #[test]
     fn a_day_and_ten_minutes_are_the_bounds() {
-        let of = |millis: i64| Freshness::of(Some(noon()), noon().plus_millis(millis));
+        let of = |millis: i64| Freshness::of(Some(noon()), noon(), noon().plus_millis(millis));
         assert!(of(0).is_fresh() && of(24 * HOUR).is_fresh() && of(-600_000).is_fresh());
         assert_eq!(of(24 * HOUR + 1), Freshness::Old(noon()));
         assert_eq!(of(-600_001), Freshness::Future(noon()));
-        assert_eq!(Freshness::of(None, noon()), Freshness::Never);
+        let never = |millis: i64| Freshness::of(None, noon(), noon().plus_millis(millis));
+        assert_eq!((never(0), never(24 * HOUR)), (Freshness::NotYet, Freshness::NotYet));
+        assert_eq!(never(24 * HOUR + 1), Freshness::Never(noon()));
     }
 
     #[test]
@@ -114,7 +117,7 @@ mod tests {
             if hour <= 2 || hour > 38 {
                 word = instant;
             }
-            if let Some(stale) = change(told, Freshness::of(Some(word), instant), true) {
+            if let Some(stale) = change(told, Freshness::of(Some(word), noon(), instant)) {
                 told = stale;
                 said.push((hour, stale));
             }
@@ -123,18 +126,18 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_that_has_nothing_yet_does_not_complain_of_silence() {
-        assert_eq!(change(false, Freshness::Never, false), None);
-        assert_eq!(change(false, Freshness::Never, true), Some(true));
-        assert_eq!(change(false, Freshness::Old(noon()), false), Some(true));
-        assert_eq!(change(true, Freshness::Never, true), None);
+    fn a_log_of_which_nothing_was_heard_yet_is_told_of_after_a_day() {
+        assert_eq!(change(false, Freshness::NotYet), None);
+        assert_eq!(change(false, Freshness::Never(noon())), Some(true));
+        assert_eq!(change(true, Freshness::Never(noon())), None);
+        assert_eq!(change(true, Freshness::NotYet), None, "nothing that would be fresh");
     }
 
     #[test]
     fn a_clock_set_back_does_not_make_old_news_fresh_for_ever() {
         let (word, later) = (noon(), noon().plus_millis(48 * HOUR));
-        assert!(!Freshness::of(Some(word), later).is_fresh());
+        assert!(!Freshness::of(Some(word), noon(), later).is_fresh());
         let back = noon().plus_millis(-HOUR);
-        assert_eq!(Freshness::of(Some(word), back), Freshness::Future(word));
+        assert_eq!(Freshness::of(Some(word), noon(), back), Freshness::Future(word));
     }
 }

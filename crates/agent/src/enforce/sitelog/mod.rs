@@ -111,13 +111,17 @@ impl Engine {
     /// Looks how fresh the log's last word is, and tells of a change: loudly when it is not, and again when it is.
     pub(super) fn judge_freshness(&mut self, floor: &Floor) {
         if self.site_log.number == 0 {
-            self.site_log.freshness = None;
+            (self.site_log.freshness, self.state.log_since) = (None, None);
             return;
         }
+        let instant = floor.instant(now());
+        // A clock that was set back since: the day begins anew.
+        let since = self.state.log_since.map_or(instant, |since| since.min(instant));
+        self.state.log_since = Some(since);
         let fresh_at = self.site_log.kept.as_ref().and_then(|kept| kept.fresh_at);
-        let freshness = Freshness::of(fresh_at, floor.instant(now()));
+        let freshness = Freshness::of(fresh_at, since, instant);
         self.site_log.freshness = Some(freshness);
-        let Some(stale) = freshness::change(self.state.log_stale, freshness, self.running.is_some()) else { return };
+        let Some(stale) = freshness::change(self.state.log_stale, freshness) else { return };
         match stale {
             true => error!("{freshness}"),
             false => info!("{freshness}"),

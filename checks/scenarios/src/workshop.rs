@@ -161,11 +161,11 @@ impl Workshop {
     /// Drafts the next release of the committed flake, has both signers sign it, and puts it into the folder of releases and
     /// into a depot. `at` makes the command that reaches the depot.
     pub fn release_to_depot(&self, url: &str, at: impl Fn(&Path) -> Command) -> Result<()> {
-        self.release()?;
+        self.draft_signed_by(&SIGNERS)?;
         let mut command = at(&self.bin.join("writ"));
-        command.current_dir(&self.dir).env("NO_COLOR", "1").args(["release", "publish", "draft", "--depot", url]);
-        command.args(["--cache-key", "keys/cache.nix-key", "--trust", "releases/trust/1.json"]);
-        run::checked(command.args(["--read-key", "keys/reader.key"])).map(drop)
+        command.current_dir(&self.dir).env("NO_COLOR", "1").args(["release", "publish", "draft", "--to", "releases"]);
+        command.args(["--cache-key", "keys/cache.nix-key", "--depot", url, "--read-key", "keys/reader.key"]);
+        run::checked(&mut command).map(drop)
     }
 
     /// Drafts the next release of the committed flake and has it signed.

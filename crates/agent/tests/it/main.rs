@@ -4,10 +4,12 @@
 
 mod courier;
 mod enforce_basic;
+mod enforce_courier;
 mod enforce_crash;
 mod enforce_latency;
 mod enforce_life;
 mod enforce_log;
+mod enforce_outbox;
 mod enforce_presence;
 mod enforce_refusals;
 mod enforce_switch;

@@ -19,7 +19,7 @@ const SKEW: i64 = 60_000;
 impl Courier {
     /// Checks in. What the answer calls for comes back as events; nothing in it is believed further than that.
     pub fn check_in(&mut self, vouched: &Vouched) -> Result<(Ending, Vec<Event>), Trouble> {
-        let heartbeat = read_statement(&self.config.presence(), HEARTBEAT)?;
+        let heartbeat = read_statement(&self.config.presence(), HEARTBEAT, |_| Some(vouched.appliance_key.clone()))?;
         let request = CheckIn { schema: CheckInSchema::V1, heartbeat }.canonical();
         let client = self.signed(vouched);
         let bytes = client.post(&paths::check_in(), &request, MAX_CHECK_IN as u64)?;

@@ -28,10 +28,17 @@ use crate::crash_point;
 
 /// With so many times a batch waiting, batches become as large as they can.
 const BACKLOG: usize = 5;
-/// How long a bundle that the depot refused is not sent again, in milliseconds: 6 hours.
-const REFUSED_FOR: u64 = 6 * 3_600_000;
 /// The most refused bundles that are remembered.
 const MOST_REFUSED: usize = 1_000;
+
+/// How long a bundle that the depot refused is not sent again, in milliseconds.
+fn rest(reason: Reason) -> u64 {
+    match reason {
+        // The release that enrols the key may be on its way.
+        Reason::UnknownKey => 10 * 60_000,
+        _ => 6 * 3_600_000,
+    }
+}
 
 /// Bundles that the depot did not take: why, and until when they rest.
 pub type Refused = BTreeMap<Place, (Reason, u64)>;
@@ -114,7 +121,7 @@ impl Courier {
             let Some(bundle) = batch.iter().find(|bundle| bundle.digest == refused.digest) else { continue };
             error!(bundle = %bundle.place.1, reason = %refused.reason, "the depot does not take it; it stays in the outbox");
             if self.refused.len() < MOST_REFUSED {
-                self.refused.insert(bundle.place, (refused.reason, now + REFUSED_FOR));
+                self.refused.insert(bundle.place, (refused.reason, now + rest(refused.reason)));
             }
         }
         self.status.refused = self.refused.len() as u64;

@@ -106,7 +106,8 @@ impl Fetch {
             if matches!(fetched, Err(writ_client::Error::TooLarge { .. })) {
                 let _ = fs::remove_file(&partial);
             }
-            debug!(path = path.path, size = fetched?.size, "downloaded");
+            let size = fetched?.size;
+            debug!(path = path.path, size, "downloaded");
             crash_point!("sync-nar-partial");
             let mut download = File::open(&partial).map_err(Trouble::at(&partial))?;
             if let Err(e) = nar::check(&mut download, compressed, expected) {

@@ -5,9 +5,10 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use writ_trust::ids::{ApplianceId, SiteId};
-use writ_trust::json::{MAX_DOCUMENT, MAX_SIGNATURE};
+use writ_trust::json::MAX_SIGNATURE;
 use writ_trust::minisign::{PublicKey, SecretKey, SecretKeyFile};
 use writ_trust::time::Time;
 use writ_wire::courier::Delegation;
@@ -25,6 +26,11 @@ const KEY: &str = "courier.key";
 const DELEGATION: &str = "courier.json";
 /// The largest key file, in bytes.
 const MAX_KEY: usize = 4096;
+/// The largest statement of the enforcer, in bytes.
+const MAX_STATEMENT: usize = 64 * 1024;
+/// How often a statement is read again that does not fit its signature, and after which pause.
+const ATTEMPTS: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// The courier's key, born here on the first start, and its public half where the enforcer looks for it.
 pub fn key(config: &Config, inbox: &Inbox) -> Result<Arc<SecretKey>, Trouble> {
@@ -78,9 +84,10 @@ pub fn vouched(
     own: &PublicKey,
     now: Time,
 ) -> Result<Vouched, Trouble> {
-    let delegation = read_statement(presence, DELEGATION)?;
     let wrong = |why: String| Trouble::Waiting(format!("{}: {why}", presence.join(DELEGATION).display()));
-    let key = Delegation::parse(&delegation.document.0).map_err(|e| wrong(e.to_string()))?.public_key;
+    let named = |signed: &Signed| Delegation::parse(&signed.document.0).ok().map(|delegation| delegation.public_key);
+    let delegation = read_statement(presence, DELEGATION, named)?;
+    let key = named(&delegation).ok_or_else(|| wrong("not a delegation".to_owned()))?;
     let read = Delegation::verify(&delegation, &key, now).map_err(|e| wrong(e.to_string()))?;
     if read.courier_key != *own {
         return Err(wrong("it vouches for another key than this courier's: the enforcer has not seen ours yet".into()));
@@ -92,8 +99,27 @@ pub fn vouched(
     Ok(Vouched { appliance_key: key, delegation })
 }
 
-/// Reads a statement of the enforcer and the one signature beside it.
-pub fn read_statement(presence: &Path, name: &str) -> Result<Signed, Trouble> {
+/// Reads a statement of the enforcer and the one signature beside it, which `key_of` says whose it must be.
+///
+/// The enforcer replaces the signature first and then the document. In between they do not fit, so they are read again.
+pub fn read_statement(
+    presence: &Path,
+    name: &str,
+    key_of: impl Fn(&Signed) -> Option<PublicKey>,
+) -> Result<Signed, Trouble> {
+    let mut signed = read_once(presence, name)?;
+    for _ in 0..ATTEMPTS {
+        if key_of(&signed).is_some_and(|key| signed.verify_single(&key).is_ok()) {
+            return Ok(signed);
+        }
+        std::thread::sleep(PAUSE);
+        signed = read_once(presence, name)?;
+    }
+    let path = presence.join(name);
+    Err(Trouble::Waiting(format!("{}: its signature does not fit it: the enforcer writes it anew", path.display())))
+}
+
+fn read_once(presence: &Path, name: &str) -> Result<Signed, Trouble> {
     let read = |name: &str, limit| {
         let path = presence.join(name);
         match writ_durable::read_bounded(&path, limit) {
@@ -105,5 +131,5 @@ pub fn read_statement(presence: &Path, name: &str) -> Result<Signed, Trouble> {
         }
     };
     let signature = read(&format!("{name}.minisig"), MAX_SIGNATURE)?;
-    Ok(Signed { document: read(name, MAX_DOCUMENT)?, signatures: vec![signature] })
+    Ok(Signed { document: read(name, MAX_STATEMENT)?, signatures: vec![signature] })
 }

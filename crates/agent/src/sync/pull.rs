@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use tracing::{info, warn};
+use writ_client::Client;
 use writ_nix::cache::Entry;
 use writ_policy::closure::{Closure, StorePath};
 use writ_trust::acceptance::{self, Identity, LogProof};
@@ -19,6 +20,7 @@ use writ_wire::releases::LoggedRelease;
 use writ_wire::sync::{MAX_ROOTS, Sync};
 use writ_wire::{MAX_ENVELOPE, paths};
 
+use super::check_in::HEARTBEAT;
 use super::courier::Courier;
 use super::identity::{Vouched, read_statement};
 use super::inbox::{self, Inbox};
@@ -58,7 +60,7 @@ impl Courier {
         if answer.roots.len() == MAX_ROOTS {
             return Ok((Ending::More, Vec::new()));
         }
-        self.take_log(&client, &answer)?;
+        self.take_log(&client, vouched, &answer)?;
         let mut events = Vec::new();
         if let Some(logged) = &answer.release {
             events.extend(self.take_release(&client, vouched, logged)?);
@@ -69,7 +71,7 @@ impl Courier {
     }
 
     /// Takes in the log's head, with what leads to it.
-    fn take_log(&mut self, client: &writ_client::Client, answer: &Sync) -> Result<(), Trouble> {
+    fn take_log(&mut self, client: &Client, vouched: &Vouched, answer: &Sync) -> Result<(), Trouble> {
         let ground = Ground { client, inbox: &self.inbox, chain: &self.chain, site: &self.config.site, now: now() };
         let Some((origin, number)) = ground.current() else { return Ok(()) };
         let Some(head) = &answer.log else {
@@ -83,7 +85,8 @@ impl Courier {
         sitelog::take_restarts(&ground, head.restart.as_ref())?;
         let Some(newer) = self.log.judge(&ground, &head.checkpoint.0)? else { return Ok(()) };
         let receipt = answer.release.as_ref().and_then(|release| claimed(release.receipt.as_ref()?.as_ref()));
-        let sizes = sizes(&self.config.presence(), origin, [receipt, self.log.seen().map(|s| s.checkpoint.clone())]);
+        let sizes =
+            sizes(vouched, &self.config.presence(), origin, [receipt, self.log.seen().map(|s| s.checkpoint.clone())]);
         let used = sitelog::take_tiles(&ground, &newer.checkpoint, &sizes)?;
         let note = self.inbox.log(number).join("checkpoint");
         crash_point!("sync-head");
@@ -100,7 +103,7 @@ impl Courier {
     /// Takes in a release, unless it is the one that is here. The event is that its closure is to be fetched.
     fn take_release(
         &mut self,
-        client: &writ_client::Client,
+        client: &Client,
         vouched: &Vouched,
         logged: &LoggedRelease,
     ) -> Result<Option<Event>, Trouble> {
@@ -145,7 +148,7 @@ impl Courier {
     /// same.
     fn judge(
         &self,
-        client: &writ_client::Client,
+        client: &Client,
         vouched: &Vouched,
         logged: &LoggedRelease,
         newest: Option<FloorRelease>,
@@ -181,7 +184,7 @@ impl Courier {
     }
 
     /// Brings the documents of a generation into the inbox.
-    fn take_documents(&self, client: &writ_client::Client, own: &Generation) -> Result<(), Trouble> {
+    fn take_documents(&self, client: &Client, own: &Generation) -> Result<(), Trouble> {
         let policy = (own.policy.digest, own.policy.size);
         let closure = own.closure.as_ref().map(|closure| (closure.digest, closure.size));
         for (digest, size) in [Some(policy), closure].into_iter().flatten() {
@@ -280,8 +283,8 @@ fn verified(ground: &Ground<'_>, receipt: &[u8]) -> Option<SignedCheckpoint> {
 }
 
 /// The sizes of the log from which the enforcer may want to prove its way: what it says that it has seen, and these.
-fn sizes(presence: &Path, origin: &str, others: [Option<Checkpoint>; 2]) -> Vec<u64> {
-    let heartbeat = read_statement(presence, super::check_in::HEARTBEAT).ok();
+fn sizes(vouched: &Vouched, presence: &Path, origin: &str, others: [Option<Checkpoint>; 2]) -> Vec<u64> {
+    let heartbeat = read_statement(presence, HEARTBEAT, |_| Some(vouched.appliance_key.clone())).ok();
     let heartbeat = heartbeat.and_then(|signed| Heartbeat::parse(&signed.document.0).ok());
     let seen = heartbeat.and_then(|heartbeat| heartbeat.log).filter(|log| log.origin == origin).map(|log| log.size);
     let others = others.into_iter().flatten().filter(|checkpoint| checkpoint.origin == origin).map(|c| c.size);

@@ -4,10 +4,12 @@
 
 mod bad_input;
 mod check;
+mod depot;
 mod desk;
 mod keys;
 mod log;
 mod publish;
+mod publish_depot;
 mod release;
 mod systems;
 mod trust;

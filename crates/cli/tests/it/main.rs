@@ -6,6 +6,7 @@ mod bad_input;
 mod check;
 mod depot;
 mod desk;
+mod fetch;
 mod keys;
 mod log;
 mod publish;

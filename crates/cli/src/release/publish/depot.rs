@@ -16,7 +16,7 @@ use super::upload::Upload;
 use super::uploaded;
 use crate::clock;
 use crate::depot::head::{self, Head};
-use crate::depot::{DepotOptions, ReaderOptions, failed, if_there};
+use crate::depot::{DepotOptions, ReaderOptions, failed, roots};
 use crate::failure::{Failure, Outcome};
 use crate::screen;
 use crate::trust::folder;
@@ -25,7 +25,6 @@ use crate::trust::folder;
 pub struct Depot<'a> {
     client: Client,
     chain: &'a TrustChain,
-    roots: &'a folder::Folder,
 }
 
 /// Where a site stood at the depot before.
@@ -47,37 +46,11 @@ impl<'a> Depot<'a> {
         depot: &DepotOptions,
         reader: &ReaderOptions,
         chain: &'a TrustChain,
-        roots: &'a folder::Folder,
+        given: &folder::Folder,
     ) -> Outcome<Self> {
-        let depot = Self { client: depot.reader(reader)?, chain, roots };
-        depot.publish_roots()?;
-        Ok(depot)
-    }
-
-    fn publish_roots(&self) -> Outcome<()> {
-        let open = self.client.unsigned();
-        for root in &self.roots.roots {
-            let version = root.version;
-            let there = if_there(open.get(&paths::trust_document(version), MAX_ENVELOPE as u64));
-            match there.map_err(|e| failed(format!("cannot ask for trust root {version}"), &self.client, &e))? {
-                Some(bytes) if bytes == root.bytes => {}
-                Some(_) => {
-                    return Err(Failure::refused(format!("the depot has another trust root {version}"))
-                        .at(self.client.depot())
-                        .because(format!("it is not {}", root.path.display()))
-                        .next("one of the two is not yours: nothing was published"));
-                }
-                None => {
-                    let signatures = root.signatures.iter().map(|file| Blob(file.bytes.clone())).collect();
-                    let signed = Signed { document: Blob(root.bytes.clone()), signatures };
-                    open.put(&paths::publish_trust(version), &signed.canonical(), MAX_ENVELOPE as u64).map_err(
-                        |e| failed(format!("the depot does not take trust root {version}"), &self.client, &e),
-                    )?;
-                    screen::line(&format!("published trust root {version}"));
-                }
-            }
-        }
-        Ok(())
+        let client = depot.reader(reader)?;
+        roots::publish(&client, given)?;
+        Ok(Self { client, chain })
     }
 
     /// Where a site stands: its newest release, held against the head of its log.

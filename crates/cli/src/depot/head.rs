@@ -119,9 +119,10 @@ pub fn continues(
         return Err(fork("it became shorter".to_owned()));
     }
     match (RemoteLog { client, site, number }).continues(older, newer) {
-        Ok(()) => Ok(()),
+        Ok(true) => Ok(()),
+        Ok(false) => Err(fork("it does not begin with the one seen".to_owned())),
         Err(LogError::Client(error)) if error.status() != Some(404) => Err(HeadError::Client(error)),
-        Err(error) => Err(fork(error.to_string())),
+        Err(error) => Err(HeadError::Log(error)),
     }
 }
 

@@ -21,6 +21,7 @@ use writ_wire::check_in::{CheckIn, CheckInSchema};
 use writ_wire::courier::Delegation;
 use writ_wire::evidence_batch::{EvidenceBatch, EvidenceBatchSchema};
 use writ_wire::heartbeat::{Heartbeat, HeartbeatSchema, LogPosition};
+use writ_wire::heartbeats::{Heartbeats, HeartbeatsSchema};
 use writ_wire::receipts::Receipts;
 use writ_wire::{Blob, Signed, paths};
 
@@ -79,6 +80,20 @@ impl Desk {
         self.draft(draft);
         self.sign(draft, "alice");
         self.ok(&self.publish_to(draft, url))
+    }
+
+    /// A second log in root 2, and the order that it takes over, drafted from a checkpoint of the first.
+    pub fn draft_restart(&self, checkpoint: &str) {
+        let origin = format!("{SITE}={SECOND}");
+        self.ok(&["trust", "next", "--from", "releases/trust", "--log-origin", &origin]);
+        self.sign_root(2);
+        let restart = ["log", "restart", "--site", SITE, "--trust", "releases/trust", "--checkpoint", checkpoint];
+        self.ok(&[&restart[..], &["--origin", SECOND, "--reason", "the disk failed", "--out", "restart.json"]].concat());
+    }
+
+    pub fn sign_restart(&self) {
+        let sign = ["log", "sign", "restart.json", "--trust", "releases/trust", "--key", "keys/alice.key"];
+        self.ok(&[&sign[..], &["--passphrase-file", "pass"]].concat());
     }
 
     pub fn open_key(&self, name: &str) -> SecretKey {
@@ -212,8 +227,7 @@ impl Appliance {
         receipts
     }
 
-    /// Says that it lives, as of a time.
-    pub fn beat(&self, at: Time, log_size: Option<u64>) {
+    fn signed_heartbeat(&self, at: Time, log_size: Option<u64>) -> Signed {
         let heartbeat = Heartbeat {
             schema: HeartbeatSchema::V1,
             site: SITE.parse().unwrap(),
@@ -233,7 +247,18 @@ impl Appliance {
             log_fresh_at: None,
             agent_version: "0.1.0".into(),
         };
-        let heartbeat = heartbeat.sign(&self.key).unwrap();
+        heartbeat.sign(&self.key).unwrap()
+    }
+
+    /// What a depot would answer that has only this heartbeat.
+    pub fn heartbeat(&self, at: Time, log_size: Option<u64>) -> Vec<u8> {
+        let heartbeats = vec![self.signed_heartbeat(at, log_size)];
+        Heartbeats { schema: HeartbeatsSchema::V1, heartbeats }.canonical()
+    }
+
+    /// Says that it lives, as of a time.
+    pub fn beat(&self, at: Time, log_size: Option<u64>) {
+        let heartbeat = self.signed_heartbeat(at, log_size);
         let check_in = CheckIn { schema: CheckInSchema::V1, heartbeat }.canonical();
         self.client.post(&paths::check_in(), &check_in, 64 << 10).unwrap();
     }

@@ -139,7 +139,12 @@ fn a_log_that_does_not_go_on_is_refused_and_kept() {
         let checkpoint = Checkpoint { origin: ORIGIN.into(), size, root: [9; 32] };
         SignedCheckpoint::sign(checkpoint, &log_key, now()).note.into_bytes()
     };
-    for (size, why) in [(8, "two histories of one log exist"), (5, "two histories"), (2, "became shorter")] {
+    for (size, why) in [
+        (8, "not the log that was signed"),
+        (5, "rule log-consistency"),
+        (5, "two histories of one log exist"),
+        (2, "became shorter"),
+    ] {
         let note = forged(size);
         line.lie(
             move |target, code, body| {
@@ -147,7 +152,7 @@ fn a_log_that_does_not_go_on_is_refused_and_kept() {
             },
         );
         let said = desk.refused(&arguments(&line.url));
-        assert!(said.contains("rule log-consistency") && said.contains(why), "{said}");
+        assert!(said.contains("does not continue the one") && said.contains(why), "{said}");
         assert!(desk.path(&format!("audit/.fetch/refused/{SITE}-1-checkpoint.{size}")).exists());
     }
     // Entries that are not the ones committed to leave nothing behind, and the next run is clean.
@@ -179,6 +184,22 @@ fn a_log_that_does_not_go_on_is_refused_and_kept() {
     assert_eq!(desk.files("audit/log"), before, "nothing was changed");
     line.honest();
     desk.ok(&arguments(&line.url));
+    verified(&desk, 0);
+}
+
+#[test]
+fn two_views_of_one_log_are_told_apart_by_proof() {
+    let (desk, depot, _appliance) = with_evidence(3);
+    desk.ok(&arguments(&depot.url));
+    // The same keys, the same name, another history.
+    let other = Depot::start(&desk, "other");
+    desk.release_to("draft-1", &other.url);
+    let mut appliance = Appliance::new(&desk, &other.url);
+    appliance.obey(&desk, 1);
+    appliance.deliver(9);
+    let said = desk.refused(&arguments(&other.url));
+    assert!(said.contains("rule log-consistency") && said.contains("does not begin with the one seen"), "{said}");
+    desk.ok(&arguments(&depot.url));
     verified(&desk, 0);
 }
 
@@ -239,17 +260,11 @@ fn a_log_that_took_over_is_fetched_with_its_order() {
     // The depot is lost; a copy from before anything was published is all there is.
     drop(depot);
     fs::remove_dir_all(desk.path("depot")).unwrap();
-    let origin = format!("{SITE}={SECOND}");
-    desk.ok(&["trust", "next", "--from", "releases/trust", "--log-origin", &origin]);
-    desk.sign_root(2);
-    let checkpoint = format!("audit/log/{SITE}/1/checkpoint");
-    let restart = ["log", "restart", "--site", SITE, "--trust", "releases/trust", "--checkpoint", &checkpoint];
-    desk.ok(&[&restart[..], &["--origin", SECOND, "--reason", "the disk failed", "--out", "restart.json"]].concat());
-    let sign = ["log", "sign", "restart.json", "--trust", "releases/trust", "--key", "keys/alice.key"];
+    desk.draft_restart(&format!("audit/log/{SITE}/1/checkpoint"));
     let depot = Depot::start(&desk, "restored");
     let publish = ["log", "publish", "restart.json", "--trust", "releases/trust", "--depot", &depot.url];
     assert!(desk.refused(&publish).contains("0 of the 1"));
-    desk.ok(&[&sign[..], &["--passphrase-file", "pass"]].concat());
+    desk.sign_restart();
     assert!(desk.ok(&publish).contains("has begun"));
     desk.ok(&publish);
     // It is given the release again, and the evidence that it lost.

@@ -161,6 +161,7 @@ fn every_command_teaches() {
         vec!["audit", "collect"],
         vec!["audit", "verify"],
         vec!["verify"],
+        vec!["watch"],
         vec!["completions"],
     ] {
         let help = desk.ok(&[&command[..], &["--help"]].concat());

@@ -15,3 +15,4 @@ mod release;
 mod systems;
 mod trust;
 mod verify;
+mod watch;

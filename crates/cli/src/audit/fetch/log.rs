@@ -118,16 +118,17 @@ impl<'a> Fetch<'a> {
         offered: &SignedCheckpoint,
     ) -> Outcome<Option<Failure>> {
         let continues = head::continues(&self.client, self.site, number, &kept.checkpoint, &offered.checkpoint);
-        let fork = match continues {
+        let why = match continues {
             Ok(()) => return Ok(None),
             Err(HeadError::Client(error)) => return Err(failed("cannot ask for the log", &self.client, &error)),
-            Err(fork) => fork,
+            // Whether it is a fork or only bad tiles: nothing shows that it goes on.
+            Err(error) => error,
         };
         let name = format!("refused/{}-{number}-checkpoint.{}", self.site, offered.checkpoint.size);
         self.to.put(&self.to.state(&name), offered.note.as_bytes())?;
         let kept_as = format!("what it offers is kept as {}; nothing else was changed", self.to.state(&name).display());
         let refusal = Failure::refused("the depot's log does not continue the one that was fetched before");
-        Ok(Some(refusal.at(self.client.depot()).because(fork).next(kept_as)))
+        Ok(Some(refusal.at(self.client.depot()).because(why).next(kept_as)))
     }
 
     /// Fetches the entries after `before`, and writes them and the tiles that they come to once those lead to the root that

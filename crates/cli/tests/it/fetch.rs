@@ -193,7 +193,7 @@ fn two_views_of_one_log_are_told_apart_by_proof() {
     desk.ok(&arguments(&depot.url));
     // The same keys, the same name, another history.
     let other = Depot::start(&desk, "other");
-    desk.release_to("draft-1", &other.url);
+    desk.ok(&desk.publish_to("draft-1", &other.url));
     let mut appliance = Appliance::new(&desk, &other.url);
     appliance.obey(&desk, 1);
     appliance.deliver(9);

@@ -1,7 +1,7 @@
 //! A log: its entries from where the fetch before ended, the tiles that they come to, its checkpoint.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 
 use writ_trust::log::checkpoint::{Checkpoint, SignedCheckpoint, log_keys_ever};
 use writ_trust::log::note::MAX_NOTE;
@@ -179,7 +179,7 @@ impl<'a> Fetch<'a> {
     }
 
     /// A bundle of entries: from a run that was interrupted, or from the depot. Not judged yet.
-    fn bundle(&mut self, number: u64, bundle: EntryBundle, stage: &PathBuf) -> Outcome<Vec<u8>> {
+    fn bundle(&mut self, number: u64, bundle: EntryBundle, stage: &Path) -> Outcome<Vec<u8>> {
         let file = stage.join(bundle.path());
         if let Some(bytes) = files::read_if_there(&file, MAX_BUNDLE, "what was fetched before")? {
             return Ok(bytes);
@@ -193,7 +193,7 @@ impl<'a> Fetch<'a> {
     }
 
     /// What was fetched is not what the log committed to: none of it is kept, so that the next run begins anew.
-    fn not_committed(&self, number: u64, stage: &PathBuf, why: &str) -> Failure {
+    fn not_committed(&self, number: u64, stage: &Path, why: &str) -> Failure {
         if let Err(failure) = self.to.remove(stage) {
             return failure;
         }

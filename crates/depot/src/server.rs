@@ -24,12 +24,13 @@ use crate::depot::{Depot, OpenError, Opened};
 use crate::endpoint;
 use crate::limits::stalled::Unstalled;
 use crate::options::Options;
+use crate::publication::activate_complete;
 use crate::writer::{self, Job};
 
 /// The most header lines of a request.
 const MAX_HEADERS: usize = 64;
-/// The most bytes of the first line and the headers of a request.
-const MAX_HEAD: usize = 64 * 1024;
+/// The most bytes of the first line and the headers of a request; ours have about 2,500.
+const MAX_HEAD: usize = 16 * 1024;
 /// How long requests under way may take when the depot is told to stop.
 const GRACE: Duration = Duration::from_secs(20);
 /// How often heartbeats are stored and checkpoints looked at.
@@ -81,8 +82,7 @@ pub async fn serve(options: Options) -> Result<(), ServeError> {
     let tls = tls::acceptor(&options)?;
     let listen = options.listen;
     // Before anything of the data directory is touched: an address in use is the likelier mistake.
-    let listener =
-        TcpListener::bind(listen).await.map_err(|source| ServeError::Listen { address: listen, source })?;
+    let listener = TcpListener::bind(listen).await.map_err(|source| ServeError::Listen { address: listen, source })?;
     let opened = tokio::task::spawn_blocking(move || Depot::open(options)).await;
     let Opened { depot, connection, queue, lock, reopened } = opened.map_err(|_| ServeError::Writer)??;
     let writing = {
@@ -148,7 +148,13 @@ async fn tick(depot: Arc<Depot>) {
     flush.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = tick.tick() => depot.writer.remind(Job::Tick),
+            _ = tick.tick() => {
+                depot.writer.remind(Job::Tick);
+                // Whoever sent the last piece may have gone away before it was seen that it was the last.
+                if let Err(error) = activate_complete(&depot).await {
+                    tracing::warn!(%error, "a release that lacks nothing is not active yet");
+                }
+            }
             _ = flush.tick() => depot.writer.remind(Job::Flush),
         }
     }
@@ -195,12 +201,8 @@ async fn accept(
                 continue;
             }
         };
-        let connection = Connection {
-            depot: depot.clone(),
-            service: service.clone(),
-            stopped: stopped.clone(),
-            _place: place,
-        };
+        let connection =
+            Connection { depot: depot.clone(), service: service.clone(), stopped: stopped.clone(), _place: place };
         let tls = tls.clone();
         connections.spawn(async move {
             connection.depot.metrics.connections.inc();

@@ -110,7 +110,8 @@ impl Daemon {
                 return;
             }
             let unsettled = self.engine.unsettled();
-            let wait = self.next().saturating_duration_since(Instant::now());
+            let next = if unsettled { self.next() } else { self.next().min(self.engine.house_due()) };
+            let wait = next.saturating_duration_since(Instant::now());
             let wait = wait.min(if unsettled { QUIET } else { LONGEST_SLEEP });
             match self.messages.recv_timeout(wait) {
                 Ok(first) => {
@@ -118,8 +119,16 @@ impl Daemon {
                         return;
                     }
                 }
-                Err(RecvTimeoutError::Timeout) if unsettled => self.engine.settle(),
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) if unsettled => {
+                    self.engine.settle();
+                    // A full disk may be waiting for just that.
+                    if self.engine.writer.trouble().is_some() {
+                        self.engine.keep_house();
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    self.engine.keep_house();
+                }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }

@@ -18,6 +18,7 @@ use writ_trust::time::Time;
 
 use super::accept::Acceptor;
 use super::generation;
+use super::outbox::Keeper;
 use super::posture::{self, Book};
 use super::presence::Presence;
 use super::refused::Refusals;
@@ -74,6 +75,7 @@ pub struct Engine {
     pub(super) site_log: SiteLog,
     pub(super) refusals: Refusals,
     pub(super) presence: Presence,
+    pub(super) keeper: Keeper,
     pub(super) writer: Writer,
     pub(super) state: State,
     pub(super) book: Book,
@@ -203,6 +205,7 @@ impl Engine {
             site_log: SiteLog::default(),
             refusals: Refusals::default(),
             presence: Presence::default(),
+            keeper: Keeper::default(),
             writer,
             state,
             book,
@@ -269,7 +272,8 @@ impl Engine {
         let folder = self.config.outbox_dir.join(old.fingerprint());
         warn!(old = %old.fingerprint(), "the key changed: a new chain begins");
         let moved = writ_durable::create_directories(&folder).and_then(|()| {
-            for name in super::hostile::names(&self.config.outbox_dir) {
+            let entries = std::fs::read_dir(&self.config.outbox_dir)?;
+            for name in entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()) {
                 let bundle = name.strip_suffix(".minisig").unwrap_or(&name);
                 if writ_evidence::chain::parse_file_name(bundle).is_some() {
                     std::fs::rename(self.config.outbox_dir.join(&name), folder.join(&name))?;
@@ -283,6 +287,8 @@ impl Engine {
         let end = self.state.chain;
         self.state.chain = ChainState::new();
         self.state.tail.clear();
+        // They are named by numbers that the new chain uses again.
+        self.state.thinning.clear();
         Some(ChainEnd { public_key: old, sequence: end.next_sequence - 1, digest: end.previous? })
     }
 

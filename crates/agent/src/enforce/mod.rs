@@ -15,6 +15,7 @@ pub mod heal;
 pub mod hostile;
 pub mod incident;
 pub mod once;
+pub mod outbox;
 pub mod pause;
 pub mod periodic;
 pub mod posture;

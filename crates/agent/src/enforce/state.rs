@@ -74,6 +74,9 @@ pub struct State {
     /// Whether the site's log was last told of as not heard of lately.
     #[serde(default)]
     pub log_stale: bool,
+    /// Bundles that the chain tells of as thinned, by the names of their files, until they are gone from the outbox.
+    #[serde(default)]
+    pub thinning: Vec<String>,
     /// What is obeyed.
     #[serde(default)]
     pub running: Option<RunningRef>,
@@ -237,6 +240,7 @@ impl State {
             refusals: VecDeque::new(),
             refused_total: 0,
             log_stale: false,
+            thinning: Vec::new(),
             running: None,
             told_switch: None,
             vector_to: None,

@@ -56,6 +56,7 @@ impl Engine {
             "log": self.log_status(),
             "presence": self.presence_status(),
             "evidence": { "next_sequence": self.state.chain.next_sequence, "waiting": self.state.waiting() },
+            "outbox": self.outbox_status(),
             "disk_trouble": self.writer.trouble(),
             "unrecorded": self.state.unrecorded,
             "counters": self.counters,

@@ -6,7 +6,7 @@ use writ_evidence::bundle::ReleaseRef;
 use writ_evidence::incident::{Affected, Change, Drift, Execution, Incident as IncidentPart, Outputs, Tier};
 use writ_evidence::posture::{OutcomeChange, Posture, Snapshot, Vector};
 use writ_evidence::records::{
-    Pause as PausePart, PauseMeans, PausePhase, PlanRecord, Refused as RefusedPart, Started, Switch,
+    Pause as PausePart, PauseMeans, PausePhase, PlanRecord, Refused as RefusedPart, Started, Switch, Thinned,
 };
 use writ_evidence::{Draft, Kind};
 use writ_policy::observation::Value;
@@ -153,6 +153,13 @@ impl Teller {
         let mut draft = self.draft(Kind::Refused);
         let Refused { what, rule, message, digest } = refused.clone();
         draft.refused = Some(RefusedPart { rule, message, what, digest, count });
+        draft
+    }
+
+    /// That bundles are removed to stay within the budget.
+    pub fn thinned(&self, thinned: Thinned) -> Draft {
+        let mut draft = self.draft(Kind::Thinned);
+        draft.thinned = Some(thinned);
         draft
     }
 

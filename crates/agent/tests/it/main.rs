@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod enforce_basic;
+mod enforce_courier;
 mod enforce_crash;
 mod enforce_latency;
 mod enforce_life;
 mod enforce_log;
+mod enforce_outbox;
 mod enforce_presence;
 mod enforce_refusals;
 mod enforce_switch;

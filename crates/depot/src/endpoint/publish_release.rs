@@ -41,8 +41,7 @@ pub async fn put(
         })
         .await?;
     if let Some((before, release, signed)) = judged {
-        let pending =
-            depot.writer.write(|reply| Job::Pending(PutPending { before, release, signed, reply })).await?;
+        let pending = depot.writer.write(|reply| Job::Pending(PutPending { before, release, signed, reply })).await?;
         tracing::info!(%site, digest = %pending.digest, "release is pending");
         depot.blocking(move |depot| depot.publications.begin(depot, &pending)).await?;
     }

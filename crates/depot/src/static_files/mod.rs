@@ -123,13 +123,7 @@ pub fn has_etag(headers: &HeaderMap, etag: &HeaderValue) -> bool {
     })
 }
 
-fn respond(
-    file: &StaticFile,
-    plan: Plan,
-    etag: HeaderValue,
-    size: u64,
-    body: Body,
-) -> Result<Response<Body>, Fault> {
+fn respond(file: &StaticFile, plan: Plan, etag: HeaderValue, size: u64, body: Body) -> Result<Response<Body>, Fault> {
     let mut response = Response::new(body);
     *response.status_mut() = plan.status;
     let headers = response.headers_mut();

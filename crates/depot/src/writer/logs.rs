@@ -91,7 +91,10 @@ impl Logs {
     pub fn forget_staged(&mut self) {
         for id in std::mem::take(&mut self.staged) {
             self.open.remove(&id);
-            self.doubtful.insert(id);
+            // What was committed before is in the files, unless those could not be written.
+            if self.unpublished.contains_key(&id) {
+                self.doubtful.insert(id);
+            }
         }
     }
 

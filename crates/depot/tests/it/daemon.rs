@@ -33,10 +33,9 @@ pub fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
 }
 
 impl<'a> Start<'a> {
-    /// On `dir/data`, with `dir/trust.json` and `dir/log.key`, without limits that would slow a test down.
+    /// On `dir/data`, with `dir/trust.json` and `dir/log.key`.
     pub fn new(dir: &'a Path) -> Self {
-        let arguments = ["--extra-writes", "0", "--batches", "0"].map(str::to_owned).to_vec();
-        Self { dir, data: dir.join("data"), arguments, environment: Vec::new() }
+        Self { dir, data: dir.join("data"), arguments: Vec::new(), environment: Vec::new() }
     }
 
     pub fn arguments(mut self, arguments: &[&str]) -> Self {
@@ -54,6 +53,12 @@ impl<'a> Start<'a> {
         command.arg("serve").arg("--trust").arg(self.dir.join("trust.json"));
         command.arg("--data").arg(&self.data).arg("--log-key").arg(self.dir.join("log.key"));
         command.args(["--listen", "127.0.0.1:0", "--address-file"]).arg(address_file);
+        // Limits that would slow a test down, unless it is about them.
+        for unlimited in ["--extra-writes", "--batches"] {
+            if !self.arguments.iter().any(|argument| argument.starts_with(unlimited)) {
+                command.args([unlimited, "0"]);
+            }
+        }
         command.args(&self.arguments).envs(self.environment.iter().map(|(n, v)| (n, v))).stdin(Stdio::null());
         command
     }

@@ -10,9 +10,9 @@ use writ_trust::log::note::MAX_NOTE;
 use writ_trust::log::receipt::{Receipt, ReceiptError};
 use writ_trust::root_chain::TrustChain;
 use writ_trust::time::Time;
+use writ_wire::MAX_ENVELOPE;
 use writ_wire::paths::{self, Log};
 use writ_wire::releases::{LoggedRelease, Releases};
-use writ_wire::{MAX_ENVELOPE, Signed};
 
 use super::if_there;
 use super::log::{LogError, RemoteLog};
@@ -29,8 +29,6 @@ pub struct Head {
 /// The release that a depot gives appliances, verified.
 #[derive(Debug)]
 pub struct Active {
-    /// The release as it was signed.
-    pub signed: Signed,
     /// What it says.
     pub past: PastRelease,
     /// The exact bytes of the log's receipt; null where the site has no log.
@@ -121,9 +119,10 @@ pub fn continues(
         return Err(fork("it became shorter".to_owned()));
     }
     match (RemoteLog { client, site, number }).continues(older, newer) {
-        Ok(()) => Ok(()),
+        Ok(true) => Ok(()),
+        Ok(false) => Err(fork("it does not begin with the one seen".to_owned())),
         Err(LogError::Client(error)) if error.status() != Some(404) => Err(HeadError::Client(error)),
-        Err(error) => Err(fork(error.to_string())),
+        Err(error) => Err(HeadError::Log(error)),
     }
 }
 
@@ -184,7 +183,7 @@ fn shown(
         return Err(unfit("it counts only with keys that were revoked since".to_owned()));
     }
     if !logged {
-        return Ok(Some(Active { signed, past, receipt: None, head: None }));
+        return Ok(Some(Active { past, receipt: None, head: None }));
     }
     let Some(receipt) = receipt else { return Err(unfit("it came without the log's receipt".to_owned())) };
     let bad = |error| HeadError::Receipt(point.clone(), error);
@@ -202,7 +201,7 @@ fn shown(
     };
     let known = scanned.filter(|known| known.release == past.digest).map_or(0, |known| known.size);
     no_release_after(client, site, Some(&head), known.max(verified.index + 1))?;
-    Ok(Some(Active { signed, past, receipt: Some(receipt.0), head: Some(head) }))
+    Ok(Some(Active { past, receipt: Some(receipt.0), head: Some(head) }))
 }
 
 /// That no entry of the log from an index on is a release.

@@ -68,10 +68,20 @@ impl RemoteLog<'_> {
         self.file(&bundle.path(), &bundle.full().path(), MAX_BUNDLE)
     }
 
-    /// Whether the log that has the newer checkpoint begins with the older one.
-    pub fn continues(&self, older: &Checkpoint, newer: &Checkpoint) -> Result<(), LogError> {
-        let path = proof::consistency(&mut TileNodes::new(self.clone(), newer.size), older.size, newer.size)?;
-        Ok(older.precedes(newer, &path)?)
+    /// Whether the log that has the newer checkpoint, of no fewer entries, begins with the older one. False is proven: the
+    /// tree that was signed has another beginning. Tiles that prove neither are an error.
+    pub fn continues(&self, older: &Checkpoint, newer: &Checkpoint) -> Result<bool, LogError> {
+        if older.size == newer.size {
+            return Ok(older.root == newer.root);
+        }
+        let mut nodes = TileNodes::new(self.clone(), newer.size);
+        let path = proof::consistency(&mut nodes, older.size, newer.size)?;
+        if older.precedes(newer, &path).is_ok() {
+            return Ok(true);
+        }
+        let begins = Checkpoint { root: proof::root_at(&mut nodes, older.size)?, ..older.clone() };
+        begins.precedes(newer, &path)?;
+        Ok(false)
     }
 
     /// Hands on the entries from `from` up to the checkpoint, each proven to be the one that the log committed to. Stops

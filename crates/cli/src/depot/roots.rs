@@ -1,11 +1,13 @@
-//! Walking the trust roots that a depot has, from one that was given.
+//! The trust roots that a depot has: walking them from one that was given, and giving it those that it lacks.
 
 use writ_client::Client;
 use writ_trust::root_chain::TrustChain;
-use writ_wire::{MAX_ENVELOPE, Signed, paths};
+use writ_wire::{Blob, MAX_ENVELOPE, Signed, paths};
 
 use super::{failed, if_there};
 use crate::failure::{Failure, Outcome};
+use crate::screen;
+use crate::trust::folder::Folder;
 
 /// The most roots followed in one go: at one a month, a lifetime.
 const MAX_ROOTS: usize = 1000;
@@ -39,4 +41,30 @@ pub fn given(client: &Client, chain: &TrustChain, bytes: &[u8]) -> Option<Signed
     let answer = client.unsigned().get(&paths::trust(chain.newest().version), MAX_ENVELOPE as u64).ok()?;
     let signed = Signed::parse(&answer).ok()?;
     (signed.check_bounds().is_ok() && signed.document.0 == bytes).then_some(signed)
+}
+
+/// Gives a depot the trust roots of a folder that it lacks, in order.
+pub fn publish(client: &Client, given: &Folder) -> Outcome<()> {
+    let open = client.unsigned();
+    for root in &given.roots {
+        let version = root.version;
+        let there = if_there(open.get(&paths::trust_document(version), MAX_ENVELOPE as u64));
+        match there.map_err(|e| failed(format!("cannot ask for trust root {version}"), client, &e))? {
+            Some(bytes) if bytes == root.bytes => {}
+            Some(_) => {
+                return Err(Failure::refused(format!("the depot has another trust root {version}"))
+                    .at(client.depot())
+                    .because(format!("it is not {}", root.path.display()))
+                    .next("one of the two is not yours: nothing was published"));
+            }
+            None => {
+                let signatures = root.signatures.iter().map(|file| Blob(file.bytes.clone())).collect();
+                let signed = Signed { document: Blob(root.bytes.clone()), signatures };
+                open.put(&paths::publish_trust(version), &signed.canonical(), MAX_ENVELOPE as u64)
+                    .map_err(|e| failed(format!("the depot does not take trust root {version}"), client, &e))?;
+                screen::line(&format!("published trust root {version}"));
+            }
+        }
+    }
+    Ok(())
 }

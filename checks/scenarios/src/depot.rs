@@ -83,7 +83,8 @@ impl Depot {
 
 /// The address in the line by which a depot says that it listens.
 fn listening(line: &str) -> Option<&str> {
-    line.split("address=").nth(1)?.split_whitespace().next().filter(|_| line.contains("listening"))
+    let (_, rest) = line.split_once(" serving ")?.1.rsplit_once(" on http")?;
+    rest.trim_start_matches('s').strip_prefix("://")?.split_whitespace().next()
 }
 
 impl Drop for Depot {

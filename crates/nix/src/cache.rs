@@ -15,7 +15,7 @@ use writ_trust::digest::Digest;
 use writ_trust::text::one_line;
 
 /// The largest narinfo, in bytes.
-const MAX_NARINFO: u64 = 1024 * 1024;
+pub const MAX_NARINFO: u64 = 1024 * 1024;
 
 /// Why a path's entry in a cache is not what the closure document says.
 #[derive(Debug, thiserror::Error)]
@@ -130,8 +130,14 @@ impl Entry {
         if bytes.len() as u64 > MAX_NARINFO {
             return Err(malformed(format!("larger than {MAX_NARINFO} bytes")));
         }
+        Self::parse(bytes, expected, &file)
+    }
+
+    /// As [`Entry::read`], of a narinfo's bytes that came by another way; `file` is what errors call it.
+    pub fn parse(bytes: Vec<u8>, expected: &StorePath, file: &Path) -> Result<Self, EntryError> {
+        let malformed = |reason: String| EntryError::Malformed { file: file.to_owned(), reason: one_line(reason) };
         let info = NarInfo::parse_in(&StoreDir::default(), &bytes).map_err(|e| malformed(e.to_string()))?;
-        let entry = Self { bytes, info, file_name };
+        let entry = Self { bytes, info, file_name: format!("{}.narinfo", hash_part(&expected.path)) };
         entry.compare(expected)?;
         Ok(entry)
     }
@@ -187,6 +193,20 @@ impl Entry {
         Ok(name)
     }
 
+    /// The size in bytes and the SHA-256 of its NAR's file, where its URL is `nar/<that hash in Nix's base32>.nar[.zst]`, as
+    /// Nix writes it. Then one name can only ever be one file.
+    pub fn named_by_content(&self) -> Result<(u64, Digest), EntryError> {
+        let odd = || EntryError::Url(self.info.url().chars().take(200).collect());
+        let (name, suffix) = (self.nar_file()?, if self.is_compressed()? { ".nar.zst" } else { ".nar" });
+        let (Some(NixHash::Sha256(hash)), Some(size)) = (self.info.file_hash(), self.info.file_size()) else {
+            return Err(odd());
+        };
+        let hash = *hash;
+        let base32 = NixHash::Sha256(hash).to_nix_nixbase32_string();
+        let base32 = base32.strip_prefix("sha256:").unwrap_or(&base32);
+        if name.strip_suffix(suffix) == Some(base32) { Ok((size, Digest::from_bytes(hash))) } else { Err(odd()) }
+    }
+
     /// Whether its NAR is compressed (with zstd).
     pub fn is_compressed(&self) -> Result<bool, EntryError> {
         match self.info.compression() {
@@ -198,6 +218,6 @@ impl Entry {
 }
 
 /// The 32 digits by which a cache names a store path. The path was validated when its document was read.
-pub(crate) fn hash_part(path: &str) -> &str {
+pub fn hash_part(path: &str) -> &str {
     path.rsplit('/').next().and_then(|base| base.get(..32)).unwrap_or_default()
 }

@@ -11,6 +11,7 @@ pub mod closure;
 pub mod evaluate;
 pub mod gc_root;
 pub mod import;
+mod listing;
 pub mod nar;
 pub mod profile;
 pub mod publish;

@@ -1,13 +1,17 @@
 //! NARs: hashing what is in the store, and copying one out of a cache while seeing that it is what it should be.
 
+use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
+use std::rc::Rc;
 
 use nix_archive::nar::{CaseHack, NarHash, hash_path};
 use ruzstd::decoding::StreamingDecoder;
 use sha2::{Digest as _, Sha256};
 use writ_trust::digest::Digest;
+
+use crate::listing;
 
 /// Digest and size in bytes of a NAR.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +97,100 @@ pub fn copy_checked(from: &mut File, to: &mut File, compressed: bool, expected: 
         Ok(0) => Ok(()),
         Ok(_) => Err(CopyError::Trailing),
         Err(e) => Err(e.into()),
+    }
+}
+
+/// Unpacks a NAR, sees that it is `expected`, and lists what is in it: the bytes of a cache's `.ls` file. Neither reading nor
+/// unpacking goes beyond what `expected` allows.
+pub fn examine(from: &mut impl Read, compressed: bool, expected: NarId) -> Result<Vec<u8>, CopyError> {
+    let limit = packed_limit(expected.size);
+    let mut packed = BufReader::with_capacity(128 * 1024, Limited { from, left: limit });
+    if !compressed {
+        return examine_unpacked(packed, expected);
+    }
+    let mut unpacked = StreamingDecoder::new(&mut packed).map_err(|e| CopyError::Unpack(e.to_string()))?;
+    let listing = examine_unpacked(&mut unpacked, expected)?;
+    drop(unpacked);
+    match packed.read(&mut [0]) {
+        Ok(0) => Ok(listing),
+        Ok(_) => Err(CopyError::Trailing),
+        Err(e) => Err(e.into()),
+    }
+}
+
+fn examine_unpacked(from: impl Read, expected: NarId) -> Result<Vec<u8>, CopyError> {
+    let mut hashing = Hashing { from, hash: Sha256::new(), size: 0, limit: expected.size };
+    // The listing reads in small pieces, and must know where it is: so the buffer is below, and the count above it.
+    let mut counted = Counted { from: BufReader::with_capacity(128 * 1024, &mut hashing), at: Rc::default() };
+    let listing = listing::of(&mut counted);
+    drop(counted);
+    let size = hashing.size;
+    let found = Digest::from_bytes(hashing.hash.finalize().into());
+    match listing {
+        Ok(listing) if found == expected.hash && size == expected.size => Ok(listing),
+        Ok(_) => Err(CopyError::Hash { found }),
+        Err(_) if size > expected.size => Err(CopyError::TooLarge { limit: expected.size }),
+        Err(reason) => Err(CopyError::Unpack(reason)),
+    }
+}
+
+/// Never reads more than it was allowed.
+struct Limited<'a, R> {
+    from: &'a mut R,
+    left: u64,
+}
+
+impl<R: Read> Read for Limited<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // One byte more than allowed may be asked for, to see whether there is one.
+        let most = usize::try_from(self.left.saturating_add(1)).unwrap_or(usize::MAX).min(buffer.len());
+        let read = self.from.read(&mut buffer[..most])?;
+        self.left = self
+            .left
+            .checked_sub(read as u64)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::FileTooLarge, "larger than allowed"))?;
+        Ok(read)
+    }
+}
+
+/// Hashes what is read through it, and ends with an error beyond its limit.
+struct Hashing<R> {
+    from: R,
+    hash: Sha256,
+    size: u64,
+    limit: u64,
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.from.read(buffer)?;
+        self.size += read as u64;
+        if self.size > self.limit {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than allowed"));
+        }
+        self.hash.update(&buffer[..read]);
+        Ok(read)
+    }
+}
+
+/// Knows how much was read through it.
+pub(crate) struct Counted<R> {
+    from: R,
+    at: Rc<Cell<u64>>,
+}
+
+impl<R> Counted<R> {
+    /// Where the next byte will come from, also while somebody else reads.
+    pub(crate) fn position(&self) -> Rc<Cell<u64>> {
+        self.at.clone()
+    }
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.from.read(buffer)?;
+        self.at.set(self.at.get() + read as u64);
+        Ok(read)
     }
 }
 

@@ -1,0 +1,34 @@
+//! The server that stores and forwards what others signed.
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::Parser as _;
+use tracing_subscriber::EnvFilter;
+use writ_depot::options::{Cli, Command, Options};
+use writ_depot::server;
+
+fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_env("WRIT_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    let Command::Serve(options) = Cli::parse().command;
+    match serve(*options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("writ-depot: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(options: Options) -> Result<()> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = options.threads {
+        builder.worker_threads(threads as usize);
+    }
+    // Blocking threads read files and verify signatures: a few per core, not hundreds.
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let runtime = builder.max_blocking_threads(4 + 4 * cores).enable_all().build().context("no threads")?;
+    runtime.block_on(server::serve(options))?;
+    Ok(())
+}

@@ -1,0 +1,39 @@
+//! Numbered crash points, for tests of what a kill at any instant leaves behind.
+//!
+//! Compiled in only with debug assertions or the feature `crash-points`; a release build has none. With
+//! `WRIT_CRASH_AT=N` in the environment the process kills itself with SIGKILL at the N-th passage of any
+//! [`crash_point!`](crate::crash_point), counted from 1. Names are there for readers and for `WRIT_CRASH_LOG=FILE`, to which
+//! the names of all passages are appended.
+
+/// Counts one passage and kills the process when it is the one that `WRIT_CRASH_AT` names. Called through
+/// [`crash_point!`](crate::crash_point).
+#[cfg(any(debug_assertions, feature = "crash-points"))]
+pub fn passage(name: &str) {
+    use std::io::Write as _;
+    use std::sync::LazyLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static AT: LazyLock<Option<u64>> =
+        LazyLock::new(|| std::env::var("WRIT_CRASH_AT").ok().and_then(|n| n.parse().ok()));
+    static LOG: LazyLock<Option<std::path::PathBuf>> =
+        LazyLock::new(|| std::env::var_os("WRIT_CRASH_LOG").map(std::path::PathBuf::from));
+    static PASSED: AtomicU64 = AtomicU64::new(0);
+    let passed = PASSED.fetch_add(1, Ordering::Relaxed) + 1;
+    if let Some(path) = LOG.as_ref() {
+        let line = format!("{passed} {name}\n");
+        let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
+        let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
+    }
+    if *AT == Some(passed) {
+        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    }
+}
+
+/// A place where a test may kill the process; see [`crash`](crate::crash). Nothing in a release build.
+#[macro_export]
+macro_rules! crash_point {
+    ($name:literal) => {{
+        #[cfg(any(debug_assertions, feature = "crash-points"))]
+        $crate::crash::passage($name);
+    }};
+}

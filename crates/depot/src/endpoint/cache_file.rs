@@ -1,0 +1,31 @@
+//! `GET /{hash}.narinfo` and `GET /{hash}.ls`: what the binary cache says of a store path, and what is in it.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::Response;
+use writ_wire::publication::HashPart;
+
+use super::shape::part;
+use crate::depot::Depot;
+use crate::fault::Fault;
+use crate::static_files::{StaticFile, serve};
+
+pub async fn get(
+    State(depot): State<Arc<Depot>>,
+    Path(file): Path<String>,
+    request: Request,
+) -> Result<Response<Body>, Fault> {
+    let (hash, extension) = file.split_once('.').ok_or(Fault::NotFound)?;
+    let content_type = match extension {
+        "narinfo" => "text/x-nix-narinfo",
+        "ls" => "application/json",
+        _ => return Err(Fault::NotFound),
+    };
+    let hash: HashPart = part(hash)?;
+    let path = depot.folders.cache().join(format!("{hash}.{extension}"));
+    // A narinfo may be signed anew, or be of another build.
+    let (parts, _) = request.into_parts();
+    serve(&depot, &parts, StaticFile { path, content_type, immutable: false }).await
+}

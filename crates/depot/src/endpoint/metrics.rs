@@ -1,0 +1,14 @@
+//! `GET /metrics`: counts and times in the OpenMetrics text format.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::Response;
+
+use super::shape::bytes;
+use crate::depot::Depot;
+
+pub async fn get(State(depot): State<Arc<Depot>>) -> Response<Body> {
+    bytes(depot.metrics.text().into(), "application/openmetrics-text; version=1.0.0; charset=utf-8")
+}

@@ -1,0 +1,57 @@
+//! `PUT /publish/releases/{site}`: a signed release, pending until everything that it names is here.
+//! `GET` the same: how far the newest publication has come.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::Response;
+use writ_trust::digest::Digest;
+use writ_trust::ids::SiteId;
+
+use super::shape::{envelope, json, part};
+use crate::clock;
+use crate::depot::Depot;
+use crate::fault::Fault;
+use crate::publication::{activate_complete, judge, state};
+use crate::writer::{Job, PutPending};
+
+pub async fn get(State(depot): State<Arc<Depot>>, Path(site): Path<String>) -> Result<Response<Body>, Fault> {
+    answer(&depot, &part(&site)?)
+}
+
+pub async fn put(
+    State(depot): State<Arc<Depot>>,
+    Path(site): Path<String>,
+    request: Request,
+) -> Result<Response<Body>, Fault> {
+    let site: SiteId = part(&site)?;
+    let signed = envelope(&depot, request).await?;
+    let of = site.clone();
+    let judged = depot
+        .blocking(move |depot| {
+            let (directory, digest) = (depot.directory(), Digest::of(&signed.document.0));
+            let published = directory.site(&of);
+            let known = published.active().into_iter().chain(&published.pending);
+            if known.into_iter().any(|known| known.digest == digest) {
+                return Ok(None);
+            }
+            let release = judge::release(&directory, &of, &signed, clock::now())?;
+            Ok(Some((directory.generation, release, signed)))
+        })
+        .await?;
+    if let Some((before, release, signed)) = judged {
+        let pending =
+            depot.writer.write(|reply| Job::Pending(PutPending { before, release, signed, reply })).await?;
+        tracing::info!(%site, digest = %pending.digest, "release is pending");
+        depot.blocking(move |depot| depot.publications.begin(depot, &pending)).await?;
+    }
+    activate_complete(&depot).await?;
+    answer(&depot, &site)
+}
+
+/// How far the newest publication of a site has come; 404 when there was none.
+pub(super) fn answer(depot: &Depot, site: &SiteId) -> Result<Response<Body>, Fault> {
+    let publication = state(depot, site).ok_or(Fault::NotFound)?;
+    Ok(json(publication.canonical()))
+}

@@ -1,0 +1,22 @@
+//! `GET /ready`: the database can be read and the writing thread takes jobs. 503 when not.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::Response;
+
+use super::shape::text;
+use crate::depot::Depot;
+use crate::fault::Fault;
+use crate::store::StoreError;
+use crate::writer::Job;
+
+pub async fn get(State(depot): State<Arc<Depot>>) -> Result<Response<Body>, Fault> {
+    let read = |connection: &rusqlite::Connection| {
+        connection.query_row("SELECT count(*) FROM logs", [], |row| row.get::<_, i64>(0)).map_err(StoreError::from)
+    };
+    depot.blocking(move |depot| Ok(depot.readers.read(read)?)).await?;
+    depot.writer.write(Job::Probe).await?;
+    Ok(text("ready\n"))
+}

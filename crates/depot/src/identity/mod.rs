@@ -1,0 +1,151 @@
+//! Who sends a request: an appliance by way of its courier, or somebody whose key may read.
+
+mod couriers;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName};
+use writ_trust::ids::SiteId;
+use writ_trust::minisign::PublicKey;
+use writ_trust::time::Time;
+use writ_wire::http::nonce::{NonceWindow, ReplayError};
+use writ_wire::http::verify::{BodyError, Headers, Verified, VerifyError, verify};
+use writ_wire::http::{CONTENT_DIGEST, Request, SIGNATURE, SIGNATURE_INPUT};
+use writ_wire::statement::StatementError;
+use writ_wire::courier;
+
+use self::couriers::Couriers;
+use crate::clock;
+use crate::depot::Depot;
+use crate::directory::{ApplianceKey, Directory};
+use crate::fault::Fault;
+
+/// The most nonces remembered at one time, about 30 bytes each.
+const MOST_NONCES: usize = 1_000_000;
+
+/// Why nobody known sent a request.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The request is not signed as it should be.
+    #[error(transparent)]
+    Signature(#[from] VerifyError),
+    /// The body is not the one that was signed.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// It was seen before, or could have been.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// A header is sent twice, or is not text.
+    #[error("the header {0} is sent twice, or is not plain text")]
+    Header(&'static str),
+    /// The courier's delegation cannot be read.
+    #[error(transparent)]
+    CourierHeader(#[from] courier::HeaderError),
+    /// The courier's delegation does not count.
+    #[error("the courier's delegation: {0}")]
+    Courier(#[from] StatementError),
+    /// No published release names the appliance's key.
+    #[error("no published release of site {0} gives this key to this appliance")]
+    Unknown(SiteId),
+    /// The newest release revokes the appliance's key.
+    #[error("the newest release of site {0} revokes the appliance's key")]
+    Revoked(SiteId),
+}
+
+/// Who sent a request.
+#[derive(Debug, Clone)]
+pub enum Identity {
+    /// An appliance, by way of its courier.
+    Appliance(Arc<ApplianceKey>),
+    /// Somebody whose key has the role `read`.
+    Reader(PublicKey),
+}
+
+impl Identity {
+    /// Whether what a site has may be given to this caller.
+    pub fn may_read(&self, depot: &Depot, site: &SiteId) -> Result<(), Fault> {
+        let may = match self {
+            Self::Appliance(appliance) => appliance.site == *site,
+            Self::Reader(key) => depot.directory().may_read(key, site, clock::now()),
+        };
+        if may { Ok(()) } else { Err(Fault::Forbidden(format!("the caller is not of site {site}, nor may read there"))) }
+    }
+
+    /// The appliance, where only one is meant.
+    pub fn appliance(self) -> Result<Arc<ApplianceKey>, Fault> {
+        match self {
+            Self::Appliance(appliance) => Ok(appliance),
+            Self::Reader(_) => Err(Fault::Forbidden("only an appliance may do that".to_owned())),
+        }
+    }
+}
+
+/// What is remembered of requests.
+#[derive(Debug)]
+pub struct Doorman {
+    nonces: Mutex<NonceWindow>,
+    couriers: Couriers,
+}
+
+impl Doorman {
+    /// Remembers from this instant on; requests signed before it are refused.
+    pub fn new(started: Time) -> Self {
+        Self { nonces: Mutex::new(NonceWindow::new(started, MOST_NONCES)), couriers: Couriers::default() }
+    }
+
+    /// How many nonces are remembered.
+    pub fn remembered(&self) -> usize {
+        self.nonces.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+fn one<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, IdentityError> {
+    let mut values = headers.get_all(HeaderName::from_static(name)).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    match (values.next(), value.to_str()) {
+        (None, Ok(text)) => Ok(Some(text)),
+        _ => Err(IdentityError::Header(name)),
+    }
+}
+
+/// Finds out who sent a request, by its first line and headers. The body is still to be judged: [`Verified::check_body`].
+pub fn identify(depot: &Depot, parts: &Parts) -> Result<(Identity, Verified), IdentityError> {
+    let (directory, now) = (depot.directory(), clock::now());
+    let headers = Headers {
+        signature_input: one(&parts.headers, SIGNATURE_INPUT)?,
+        signature: one(&parts.headers, SIGNATURE)?,
+        content_digest: one(&parts.headers, CONTENT_DIGEST)?,
+    };
+    let request =
+        Request { method: parts.method.as_str(), path: parts.uri.path(), query: parts.uri.query() };
+    let (identity, verified) = match one(&parts.headers, courier::HEADER)? {
+        Some(header) => {
+            // Cheap things first: without a signature there is no reason to look at a delegation.
+            for (name, value) in [(SIGNATURE_INPUT, headers.signature_input), (SIGNATURE, headers.signature)] {
+                value.ok_or(VerifyError::Missing(name))?;
+            }
+            let delegated = depot.doorman.couriers.judge(header, &directory, now)?;
+            let verified = verify(&request, &headers, |_| Some(delegated.courier.clone()), now)?;
+            (Identity::Appliance(delegated.appliance), verified)
+        }
+        None => {
+            let verified = verify(&request, &headers, |id| directory.reader(id, now).cloned(), now)?;
+            (Identity::Reader(verified.key.clone()), verified)
+        }
+    };
+    depot.doorman.nonces.lock().unwrap_or_else(PoisonError::into_inner).admit(&verified, now)?;
+    Ok((identity, verified))
+}
+
+/// An appliance's standing under the newest releases.
+fn standing(directory: &Directory, known: &courier::Delegation) -> Result<Arc<ApplianceKey>, IdentityError> {
+    let site = directory.site(&known.site);
+    let key = site.key(known.public_key.ed25519()).filter(|key| key.appliances.contains(&known.appliance));
+    match key {
+        None => Err(IdentityError::Unknown(known.site.clone())),
+        Some(key) if key.revoked => Err(IdentityError::Revoked(known.site.clone())),
+        Some(key) => Ok(key.clone()),
+    }
+}
+

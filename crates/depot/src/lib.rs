@@ -1,0 +1,25 @@
+//! The depot: it stores and forwards what others signed, and has no authority over any of it.
+//!
+//! Requests are answered by many threads from one [`depot::Depot`]; everything that is stored goes through one thread
+//! ([`writer`]), which commits what waits in one transaction before it answers. The endpoints are in [`endpoint`], one file
+//! each and one list of all.
+
+pub mod beats;
+pub mod clock;
+pub mod crash;
+pub mod depot;
+pub mod directory;
+pub mod endpoint;
+pub mod fault;
+pub mod folders;
+pub mod held;
+pub mod identity;
+pub mod limits;
+pub mod metrics;
+pub mod options;
+pub mod publication;
+pub mod server;
+pub mod sitelog;
+pub mod static_files;
+pub mod store;
+pub mod writer;

@@ -1,0 +1,100 @@
+//! Reading a body: bounded in size, in time, and in the memory that all bodies together take.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, header};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
+use hyper::body::Body as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::fault::Fault;
+use crate::options::Options;
+
+/// What is accounted for at once, in bytes.
+const UNIT: u64 = 4096;
+/// How long a body waits for memory.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The memory that all bodies together may take.
+#[derive(Debug)]
+pub struct BodyMemory(Arc<Semaphore>);
+
+/// A body and its share of the memory, which it gives back when dropped.
+#[derive(Debug)]
+pub struct WholeBody {
+    /// The bytes.
+    pub bytes: Bytes,
+    _share: OwnedSemaphorePermit,
+}
+
+impl BodyMemory {
+    /// As much as the options say.
+    pub fn new(options: &Options) -> Self {
+        let units = u64::from(options.body_memory) * 1024 * 1024 / UNIT;
+        Self(Arc::new(Semaphore::new(usize::try_from(units).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS))))
+    }
+
+    async fn take(&self, bytes: u64) -> Result<OwnedSemaphorePermit, Fault> {
+        let units = u32::try_from(bytes.div_ceil(UNIT).max(1)).unwrap_or(u32::MAX);
+        match timeout(PATIENCE, self.0.clone().acquire_many_owned(units)).await {
+            Ok(Ok(share)) => Ok(share),
+            _ => Err(Fault::NoMemory),
+        }
+    }
+}
+
+/// The length that a body says it has; `None` when it is sent in chunks. More than `limit` is refused unread.
+pub fn stated_length(headers: &HeaderMap, body: &Body, limit: u64) -> Result<Option<u64>, Fault> {
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        return Err(Fault::Encoded);
+    }
+    match body.size_hint().exact() {
+        Some(length) if length > limit => Err(Fault::TooLarge(limit)),
+        stated => Ok(stated),
+    }
+}
+
+/// Reads a whole body of at most `limit` bytes.
+pub async fn read(
+    memory: &BodyMemory,
+    options: &Options,
+    headers: &HeaderMap,
+    mut body: Body,
+    limit: u64,
+) -> Result<WholeBody, Fault> {
+    let stated = stated_length(headers, &body, limit)?;
+    let share = memory.take(stated.unwrap_or(limit)).await?;
+    let deadline = Instant::now() + options.body_timeout;
+    // What a client says that it will send is no reason to set that much aside.
+    let mut bytes = BytesMut::with_capacity(usize::try_from(stated.unwrap_or(0).min(64 * 1024)).unwrap_or(0));
+    while let Some(data) = next(&mut body, deadline.min(Instant::now() + options.idle_timeout)).await? {
+        if bytes.len() as u64 + data.len() as u64 > limit {
+            return Err(Fault::TooLarge(limit));
+        }
+        if bytes.is_empty() && body.is_end_stream() {
+            return Ok(WholeBody { bytes: data, _share: share });
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(WholeBody { bytes: bytes.freeze(), _share: share })
+}
+
+/// The next piece of a body; `None` at its end.
+pub async fn next(body: &mut Body, until: Instant) -> Result<Option<Bytes>, Fault> {
+    loop {
+        let frame = match timeout_at(until, body.frame()).await {
+            Err(_) => return Err(Fault::Slow("nothing more came")),
+            Ok(None) => return Ok(None),
+            Ok(Some(Err(error))) => return Err(Fault::Malformed(format!("the body ends early: {error}"))),
+            Ok(Some(Ok(frame))) => frame,
+        };
+        // Trailers say nothing here.
+        if let Ok(data) = frame.into_data() {
+            return Ok(Some(data));
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! How much of anything is taken from anybody.
+
+pub mod body;
+pub mod rates;
+pub mod stalled;

@@ -1,0 +1,92 @@
+//! What `/metrics` tells: counts and times, no names.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+/// Requests by endpoint and status.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Answered {
+    /// The endpoint's name; `none` where there is none.
+    pub endpoint: &'static str,
+    /// The status.
+    pub status: u16,
+}
+
+/// Bundles by what came of them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Outcome {
+    /// `new`, `known`, or why it was refused.
+    pub outcome: &'static str,
+}
+
+/// Everything that is counted.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<Answered, Counter<u64, AtomicU64>>,
+    bundles: Family<Outcome, Counter<u64, AtomicU64>>,
+    commits: Histogram,
+    group: Histogram,
+    /// Groups of which nothing was stored, and files of logs that could not be written.
+    pub commit_failures: Counter,
+    /// Open connections.
+    pub connections: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("writ_depot");
+        let requests = Family::<Answered, Counter<u64, AtomicU64>>::default();
+        registry.register("requests", "Requests answered, by endpoint and status", requests.clone());
+        let bundles = Family::<Outcome, Counter<u64, AtomicU64>>::default();
+        registry.register("bundles", "Evidence bundles, by what came of them", bundles.clone());
+        let commits = Histogram::new(exponential_buckets(0.0005, 2.0, 14));
+        let help = "Time from taking a group of jobs until it is stored and answered";
+        registry.register_with_unit("commit", help, Unit::Seconds, commits.clone());
+        let group = Histogram::new(exponential_buckets(1.0, 4.0, 7));
+        registry.register("commit_bundles", "Evidence bundles in one transaction", group.clone());
+        let commit_failures = Counter::default();
+        let help = "Groups of jobs of which nothing was stored, and log files that could not be written";
+        registry.register("commit_failures", help, commit_failures.clone());
+        let connections = Gauge::default();
+        registry.register("connections", "Open connections", connections.clone());
+        Self { registry, requests, bundles, commits, group, commit_failures, connections }
+    }
+}
+
+impl Metrics {
+    /// A request was answered.
+    pub fn answered(&self, endpoint: &'static str, status: u16) {
+        self.requests.get_or_create(&Answered { endpoint, status }).inc();
+    }
+
+    /// This came of some bundles.
+    pub fn bundles(&self, outcome: &'static str, count: usize) {
+        if count > 0 {
+            self.bundles.get_or_create(&Outcome { outcome }).inc_by(count as u64);
+        }
+    }
+
+    /// A group of jobs was stored and answered.
+    pub fn commit(&self, took: Duration, bundles: usize) {
+        self.commits.observe(took.as_secs_f64());
+        if bundles > 0 {
+            self.group.observe(bundles as f64);
+        }
+    }
+
+    /// All of it in the OpenMetrics text format.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = text::encode(&mut text, &self.registry);
+        text
+    }
+}

@@ -1,0 +1,128 @@
+//! Files that are asked for often, in bounded memory.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use axum::http::HeaderValue;
+use bytes::Bytes;
+
+/// What a file costs beside its bytes.
+const OVERHEAD: u64 = 512;
+
+/// A file in memory.
+#[derive(Debug)]
+pub(super) struct Remembered {
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// Its tag.
+    pub etag: HeaderValue,
+}
+
+#[derive(Debug)]
+struct Slot {
+    file: Arc<Remembered>,
+    /// Asked for since it was last looked at for making room.
+    asked: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    files: HashMap<PathBuf, Slot>,
+    /// The files in the order in which they are looked at for making room.
+    order: VecDeque<PathBuf>,
+    bytes: u64,
+}
+
+/// Files in memory. What was not asked for since the last look makes room first.
+#[derive(Debug)]
+pub struct FileMemory {
+    limit: u64,
+    inner: RwLock<Inner>,
+}
+
+fn cost(file: &Remembered) -> u64 {
+    file.bytes.len() as u64 + OVERHEAD
+}
+
+impl FileMemory {
+    /// At most so many bytes.
+    pub fn new(limit: u64) -> Self {
+        Self { limit, inner: RwLock::default() }
+    }
+
+    /// A file, if it is here.
+    pub(super) fn get(&self, path: &Path) -> Option<Arc<Remembered>> {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let slot = inner.files.get(path)?;
+        slot.asked.store(true, Ordering::Relaxed);
+        Some(slot.file.clone())
+    }
+
+    /// Remembers a file, unless it would take more than a quarter of all.
+    pub(super) fn put(&self, path: &Path, file: &Arc<Remembered>) {
+        let needed = cost(file);
+        if needed > self.limit / 4 {
+            return;
+        }
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        let inner = &mut *inner;
+        while inner.bytes + needed > self.limit {
+            let Some(path) = inner.order.pop_front() else { break };
+            match inner.files.get(&path) {
+                Some(slot) if slot.asked.swap(false, Ordering::Relaxed) => inner.order.push_back(path),
+                Some(_) => {
+                    if let Some(slot) = inner.files.remove(&path) {
+                        inner.bytes -= cost(&slot.file);
+                    }
+                }
+                None => {}
+            }
+        }
+        let slot = Slot { file: file.clone(), asked: AtomicBool::new(false) };
+        match inner.files.insert(path.to_owned(), slot) {
+            Some(old) => inner.bytes -= cost(&old.file),
+            None => inner.order.push_back(path.to_owned()),
+        }
+        inner.bytes += needed;
+    }
+
+    /// Forgets a file that was replaced.
+    pub fn forget(&self, path: &Path) {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = inner.files.remove(path) {
+            inner.bytes -= cost(&slot.file);
+            inner.order.retain(|other| other != path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_bounded_and_keeps_what_is_asked_for() {
+        let memory = FileMemory::new(10 * 1024);
+        let file = |size| {
+            Arc::new(Remembered { bytes: vec![0; size].into(), etag: HeaderValue::from_static("\"x\"") })
+        };
+        let path = |n: usize| PathBuf::from(format!("/{n}"));
+        memory.put(&path(0), &file(488));
+        for n in 1..100 {
+            assert!(memory.get(&path(0)).is_some(), "asked for all the time");
+            memory.put(&path(n), &file(488));
+        }
+        assert_eq!(memory.inner.read().unwrap().files.len(), 10);
+        assert!(memory.inner.read().unwrap().bytes <= 10 * 1024);
+        memory.put(&path(200), &file(5000));
+        assert!(memory.get(&path(200)).is_none(), "too large to be worth it");
+        memory.put(&path(0), &file(100));
+        memory.forget(&path(0));
+        assert!(memory.get(&path(0)).is_none());
+        let inner = memory.inner.read().unwrap();
+        assert_eq!(inner.bytes, inner.files.values().map(|slot| cost(&slot.file)).sum::<u64>());
+        assert_eq!(inner.order.len(), inner.files.len());
+    }
+}

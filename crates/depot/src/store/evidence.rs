@@ -1,0 +1,162 @@
+//! Evidence: the exact bytes of every bundle and of its signature. Rows are only ever added.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use writ_trust::digest::Digest;
+use writ_trust::ids::SiteId;
+use writ_trust::time::Time;
+
+use super::{StoreError, from_sql, to_sql};
+
+/// What came of adding a bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    /// It is in this new row.
+    New(i64),
+    /// It was there already, in this row.
+    Known(i64),
+    /// Another bundle of the same key and sequence is there.
+    Conflict,
+}
+
+/// The row of a key at a site; it is added if there is none.
+pub fn key(connection: &Connection, site: &SiteId, key: &[u8; 32]) -> Result<i64, StoreError> {
+    let mut find = connection.prepare_cached("SELECT id FROM keys WHERE site = ? AND public_key = ?")?;
+    if let Some(id) = find.query_row(params![site.as_str(), key], |row| row.get(0)).optional()? {
+        return Ok(id);
+    }
+    connection.execute("INSERT INTO keys (site, public_key) VALUES (?, ?)", params![site.as_str(), key])?;
+    Ok(connection.last_insert_rowid())
+}
+
+/// A bundle to add.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    /// The row of its key.
+    pub key: i64,
+    /// Its number in the key's chain.
+    pub sequence: u64,
+    /// The digest of its exact bytes.
+    pub digest: &'a Digest,
+    /// Its exact bytes.
+    pub document: &'a [u8],
+    /// The exact bytes of its signature file.
+    pub signature: &'a [u8],
+}
+
+/// Adds a bundle, unless its place is taken.
+pub fn add(connection: &Connection, row: Row<'_>, now: Time) -> Result<Added, StoreError> {
+    let sql = "INSERT INTO evidence (key, sequence, digest, received_at, signature, document) VALUES (?, ?, ?, ?, ?, ?)
+        ON CONFLICT (key, sequence) DO NOTHING";
+    let Row { key, sequence, digest, document, signature } = row;
+    let mut insert = connection.prepare_cached(sql)?;
+    let values = params![key, to_sql(sequence), digest.as_bytes(), now.unix_millis(), signature, document];
+    if insert.execute(values)? == 1 {
+        return Ok(Added::New(connection.last_insert_rowid()));
+    }
+    let mut find = connection.prepare_cached("SELECT id, digest FROM evidence WHERE key = ? AND sequence = ?")?;
+    let (id, held): (i64, Vec<u8>) =
+        find.query_row(params![key, to_sql(sequence)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(if held == digest.as_bytes() { Added::Known(id) } else { Added::Conflict })
+}
+
+/// The sequences held of every key of every site, as ascending ranges from first to last.
+pub fn held(connection: &Connection) -> Result<Vec<(SiteId, [u8; 32], Vec<(u64, u64)>)>, StoreError> {
+    let mut keys = connection.prepare("SELECT id, site, public_key FROM keys")?;
+    let mut count = connection.prepare("SELECT count(*), max(sequence) FROM evidence WHERE key = ?")?;
+    let mut each = connection.prepare("SELECT sequence FROM evidence WHERE key = ? ORDER BY sequence")?;
+    let mut rows = keys.query([])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (id, site, key): (i64, String, Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let damaged = |what| StoreError::damaged(format!("key in row {id}"), what);
+        let site = site.parse().map_err(|_| damaged("site"))?;
+        let key = key.try_into().map_err(|_| damaged("public_key"))?;
+        let (held, newest): (i64, Option<i64>) = count.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let mut ranges: Vec<(u64, u64)> = Vec::new();
+        match newest {
+            None => {}
+            // Sequences are different and begin at 1: as many as the highest means all of them.
+            Some(newest) if newest == held => ranges.push((1, from_sql(newest))),
+            Some(_) => {
+                let mut sequences = each.query([id])?;
+                while let Some(row) = sequences.next()? {
+                    let sequence = from_sql(row.get(0)?);
+                    match ranges.last_mut() {
+                        Some((_, last)) if *last + 1 == sequence => *last = sequence,
+                        _ => ranges.push((sequence, sequence)),
+                    }
+                }
+            }
+        }
+        all.push((site, key, ranges));
+    }
+    Ok(all)
+}
+
+/// One bundle of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logged {
+    /// The index of its entry.
+    pub index: u64,
+    /// Its exact bytes.
+    pub document: Vec<u8>,
+    /// The exact bytes of its signature file.
+    pub signature: Vec<u8>,
+}
+
+/// The bundles that a log has from an index on and below another, at most `most` bytes of them (but one at least), and the
+/// index to ask for next.
+pub fn page(
+    connection: &Connection,
+    log: i64,
+    from: u64,
+    below: u64,
+    most: usize,
+) -> Result<(Vec<Logged>, Option<u64>), StoreError> {
+    let sql = "SELECT e.idx, v.document, v.signature FROM entries e JOIN evidence v ON v.id = e.evidence
+        WHERE e.log = ? AND e.idx >= ? AND e.idx < ? ORDER BY e.idx";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params![log, to_sql(from), to_sql(below)])?;
+    let (mut bundles, mut size) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        let bundle = Logged { index: from_sql(row.get(0)?), document: row.get(1)?, signature: row.get(2)? };
+        size += bundle.document.len() + bundle.signature.len();
+        if size > most && !bundles.is_empty() {
+            return Ok((bundles, Some(bundle.index)));
+        }
+        bundles.push(bundle);
+    }
+    Ok((bundles, None))
+}
+
+/// What is held of one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeySummary {
+    /// The 32 bytes of the key.
+    pub public_key: Vec<u8>,
+    /// How many bundles.
+    pub bundles: u64,
+    /// The lowest sequence.
+    pub first: u64,
+    /// The highest sequence.
+    pub last: u64,
+    /// Bytes of the bundles, without signatures.
+    pub bytes: u64,
+}
+
+/// What is held of every key of a site.
+pub fn summary(connection: &Connection, site: &SiteId) -> Result<Vec<KeySummary>, StoreError> {
+    let sql = "SELECT k.public_key, count(*), min(v.sequence), max(v.sequence), sum(length(v.document))
+        FROM keys k JOIN evidence v ON v.key = k.id WHERE k.site = ? GROUP BY k.id ORDER BY k.id";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([site.as_str()], |row| {
+        Ok(KeySummary {
+            public_key: row.get(0)?,
+            bundles: from_sql(row.get(1)?),
+            first: from_sql(row.get(2)?),
+            last: from_sql(row.get(3)?),
+            bytes: from_sql(row.get(4)?),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

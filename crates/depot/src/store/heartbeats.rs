@@ -1,0 +1,48 @@
+//! The newest heartbeat of every appliance key.
+
+use rusqlite::{Connection, params};
+use writ_trust::ids::SiteId;
+use writ_trust::time::Time;
+use writ_wire::Signed;
+
+use super::StoreError;
+
+/// A heartbeat as the database has it.
+#[derive(Debug, Clone)]
+pub struct StoredHeartbeat {
+    /// The site.
+    pub site: SiteId,
+    /// The key that said it.
+    pub key: [u8; 32],
+    /// When it was said, by the appliance's clock.
+    pub at: Time,
+    /// Its exact bytes and signature.
+    pub signed: Signed,
+}
+
+/// Every heartbeat.
+pub fn all(connection: &Connection) -> Result<Vec<StoredHeartbeat>, StoreError> {
+    let mut statement = connection.prepare("SELECT site, public_key, at, envelope FROM heartbeats")?;
+    let mut rows = statement.query([])?;
+    let mut heartbeats = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (site, key): (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        let (at, envelope): (i64, Vec<u8>) = (row.get(2)?, row.get(3)?);
+        let damaged = |what| StoreError::damaged("a heartbeat", what);
+        heartbeats.push(StoredHeartbeat {
+            site: site.parse().map_err(|_| damaged("site"))?,
+            key: key.try_into().map_err(|_| damaged("public_key"))?,
+            at: Time::from_unix_millis(at),
+            signed: Signed::parse(&envelope).map_err(|_| damaged("envelope"))?,
+        });
+    }
+    Ok(heartbeats)
+}
+
+/// Stores a heartbeat in place of the key's last one.
+pub fn put(connection: &Connection, heartbeat: &StoredHeartbeat) -> Result<(), StoreError> {
+    let StoredHeartbeat { site, key, at, signed } = heartbeat;
+    let mut statement = connection.prepare_cached("INSERT OR REPLACE INTO heartbeats VALUES (?, ?, ?, ?)")?;
+    statement.execute(params![site.as_str(), key, at.unix_millis(), signed.canonical()])?;
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! The logs that the writing thread has open.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rusqlite::Connection;
+use writ_trust::ids::SiteId;
+use writ_trust::log::checkpoint::SignedCheckpoint;
+use writ_trust::time::Time;
+use writ_wire::Signed;
+
+use crate::crash_point;
+use crate::depot::Depot;
+use crate::sitelog::{Head, LogError, LogFiles, OpenLog};
+use crate::store::checkpoints;
+
+/// The most logs kept open while nothing is written to them.
+const KEPT: usize = 64;
+
+/// A checkpoint that was committed and is to be published.
+#[derive(Debug)]
+pub(super) struct Sealed {
+    /// The site.
+    pub site: SiteId,
+    /// The log's row.
+    pub id: i64,
+    /// What was signed.
+    pub signed: SignedCheckpoint,
+    /// The document that began the log.
+    pub restart: Option<Arc<Signed>>,
+    /// When it was signed.
+    pub at: Time,
+}
+
+/// The logs that are open, and what is left to do with others.
+#[derive(Debug)]
+pub(super) struct Logs {
+    depot: Arc<Depot>,
+    open: HashMap<i64, OpenLog>,
+    /// Touched by the transaction that is under way.
+    staged: BTreeSet<i64>,
+    /// Logs whose files may be behind: an attempt to write failed.
+    doubtful: BTreeSet<i64>,
+    /// Committed, but the files could not be written yet.
+    unpublished: BTreeMap<i64, Sealed>,
+    /// How far the files of each log were written since they were last flushed.
+    unflushed: BTreeMap<i64, u64>,
+}
+
+impl Logs {
+    /// No log is open.
+    pub fn new(depot: Arc<Depot>) -> Self {
+        Self {
+            depot,
+            open: HashMap::new(),
+            staged: BTreeSet::new(),
+            doubtful: BTreeSet::new(),
+            unpublished: BTreeMap::new(),
+            unflushed: BTreeMap::new(),
+        }
+    }
+
+    /// Opens a log for the transaction that is under way.
+    pub fn stage(&mut self, connection: &Connection, site: &SiteId, id: i64) -> Result<&mut OpenLog, LogError> {
+        self.staged.insert(id);
+        self.opened(connection, site, id)
+    }
+
+    fn opened(&mut self, connection: &Connection, site: &SiteId, id: i64) -> Result<&mut OpenLog, LogError> {
+        if !self.open.contains_key(&id) {
+            let stored = checkpoints::one(connection, id)?;
+            let files = LogFiles::new(self.depot.folders.log(site, stored.number));
+            let log = match self.doubtful.contains(&id) {
+                true => OpenLog::recover(connection, &stored, files)?,
+                false => OpenLog::open(connection, &stored, files)?,
+            };
+            self.doubtful.remove(&id);
+            self.open.insert(id, log);
+        }
+        Ok(self.open.get_mut(&id).expect("opened above"))
+    }
+
+    /// A log that was committed and published; `None` when its files could not be written, so that nothing of it may be
+    /// answered.
+    pub fn published(&mut self, id: i64) -> Option<&mut OpenLog> {
+        if self.unpublished.contains_key(&id) { None } else { self.open.get_mut(&id) }
+    }
+
+    /// The transaction was not committed: what was staged never was.
+    pub fn forget_staged(&mut self) {
+        for id in std::mem::take(&mut self.staged) {
+            self.open.remove(&id);
+            self.doubtful.insert(id);
+        }
+    }
+
+    /// Writes the files of what was committed, and lets readers see it. What fails is tried again with the next group.
+    pub fn publish(&mut self, connection: &Connection, sealed: Vec<Sealed>) {
+        self.staged.clear();
+        for sealed in sealed {
+            self.unpublished.insert(sealed.id, sealed);
+        }
+        for (id, sealed) in std::mem::take(&mut self.unpublished) {
+            if let Err(error) = self.publish_one(connection, &sealed) {
+                tracing::error!(%error, site = %sealed.site, "the log's files could not be written; trying again later");
+                self.depot.metrics.commit_failures.inc();
+                self.unpublished.insert(id, sealed);
+            }
+        }
+    }
+
+    fn publish_one(&mut self, connection: &Connection, sealed: &Sealed) -> Result<(), LogError> {
+        let log = self.opened(connection, &sealed.site, sealed.id)?;
+        log.write_files()?;
+        crash_point!("tiles-written");
+        if let Some(restart) = &sealed.restart {
+            log.write_restart(restart)?;
+        }
+        log.publish(&sealed.signed.note)?;
+        crash_point!("checkpoint-written");
+        let checkpoint = &sealed.signed.checkpoint;
+        let head = Head {
+            id: sealed.id,
+            number: log.number,
+            origin: checkpoint.origin.clone(),
+            size: checkpoint.size,
+            note: Bytes::from(sealed.signed.note.clone()),
+            signed_at: sealed.at,
+            restart: sealed.restart.clone(),
+        };
+        self.unflushed.insert(sealed.id, checkpoint.size);
+        self.depot.heads.put(&sealed.site, head);
+        Ok(())
+    }
+
+    /// Forgets what is in the files by now.
+    pub fn trim(&mut self) {
+        for log in self.open.values_mut().filter(|log| !log.is_behind()) {
+            log.trim();
+        }
+        if self.open.len() > KEPT {
+            let unpublished = &self.unpublished;
+            let idle: Vec<i64> = self.open.keys().filter(|id| !unpublished.contains_key(id)).copied().collect();
+            for id in idle.into_iter().take(self.open.len() - KEPT) {
+                self.open.remove(&id);
+            }
+        }
+    }
+
+    /// Makes the files of all logs survive a power cut, and notes how far.
+    pub fn flush(&mut self, connection: &Connection) -> Result<(), LogError> {
+        if self.unflushed.is_empty() {
+            return Ok(());
+        }
+        LogFiles::new(self.depot.folders.logs()).flush()?;
+        for (id, size) in &self.unflushed {
+            checkpoints::set_flushed(connection, *id, *size)?;
+        }
+        self.unflushed.clear();
+        Ok(())
+    }
+}

@@ -1,0 +1,222 @@
+//! The one thread that writes.
+//!
+//! It takes all jobs that wait, applies them in one transaction together with the log entries and the new signed
+//! checkpoints that they make, commits (and with that fsyncs), writes the logs' files, publishes the new heads, and only
+//! then answers. A job whose group failed is not answered: whoever waits for it learns that nothing was stored.
+
+mod jobs;
+mod logs;
+mod stage;
+
+pub use jobs::activate::Activate;
+pub use jobs::pending::PutPending;
+pub use jobs::restart::PutRestart;
+pub use jobs::root::PutRoot;
+pub use jobs::submit::{Prepared, Receipted, Submit, Submitted};
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot};
+use writ_trust::ids::SiteId;
+
+use self::logs::Logs;
+use self::stage::Stage;
+use crate::crash_point;
+use crate::depot::Depot;
+use crate::sitelog::LogError;
+use crate::store::{StoreError, heartbeats};
+
+/// The most jobs that wait; whoever comes then hears that the depot is busy.
+const QUEUE: usize = 1024;
+/// The most bundles in one transaction.
+const MOST_BUNDLES: usize = 4096;
+/// The most bytes of bundles in one transaction.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
+/// The most heartbeats in one transaction.
+const MOST_HEARTBEATS: usize = 4096;
+
+/// Something to write.
+#[derive(Debug)]
+pub enum Job {
+    /// Evidence.
+    Submit(Submit),
+    /// A trust root.
+    Root(PutRoot),
+    /// A release that waits for what it names.
+    Pending(PutPending),
+    /// That a release has everything.
+    Activate(Activate),
+    /// That a site's log begins anew.
+    Restart(PutRestart),
+    /// What is done from time to time: heartbeats, files that are behind, checkpoints that grow old.
+    Tick,
+    /// Make the logs' files survive a power cut.
+    Flush,
+    /// What is done before anybody is served: logs that the trust root names and that are not there yet.
+    Begin(oneshot::Sender<Result<(), WriteError>>),
+    /// Whether this thread still works.
+    Probe(oneshot::Sender<Result<(), WriteError>>),
+    /// The last job.
+    Stop,
+}
+
+/// Why a job was not done.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum WriteError {
+    /// The database or a log's file failed; nothing was answered, and the same job may be sent again.
+    #[error("nothing was stored: the log of this program tells why")]
+    Failed,
+    /// There is more to write than can be written.
+    #[error("{QUEUE} jobs wait to be written already")]
+    Busy,
+    /// The site has no log, so nothing can be proven to be kept.
+    #[error("site {0} has no log: the newest trust root names none, or its restart has not been published")]
+    NoLog(SiteId),
+    /// The depot's key may not sign the site's log.
+    #[error("the newest trust root does not let the key given by --log-key sign the log of site {0} now")]
+    LogKey(SiteId),
+    /// What was judged before is not so any more.
+    #[error("something else was published meanwhile")]
+    Stale,
+}
+
+/// How others reach the thread that writes.
+#[derive(Debug, Clone)]
+pub struct Writer(mpsc::Sender<Job>);
+
+impl Writer {
+    /// A queue, and its other end for [`run`].
+    pub fn queue() -> (Self, mpsc::Receiver<Job>) {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        (Self(sender), receiver)
+    }
+
+    /// Hands over a job and waits until it is done.
+    pub async fn write<T>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, WriteError>>) -> Job,
+    ) -> Result<T, WriteError> {
+        let (reply, answer) = oneshot::channel();
+        match self.0.try_send(job(reply)) {
+            Ok(()) => answer.await.unwrap_or(Err(WriteError::Failed)),
+            Err(mpsc::error::TrySendError::Full(_)) => Err(WriteError::Busy),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(WriteError::Failed),
+        }
+    }
+
+    /// Hands over the last job, however much waits.
+    pub async fn last(&self) {
+        let _ = self.0.send(Job::Stop).await;
+    }
+
+    /// Hands over a job that nobody waits for; nothing happens when there is much else to do.
+    pub fn remind(&self, job: Job) {
+        let _ = self.0.try_send(job);
+    }
+}
+
+/// What a job does once its transaction is on the disk.
+type Finish = Box<dyn FnOnce(&mut Logs)>;
+
+/// Writes until it is told to stop, then flushes.
+pub fn run(depot: &Arc<Depot>, mut connection: Connection, mut queue: mpsc::Receiver<Job>) {
+    let mut logs = Logs::new(depot.clone());
+    while let Some(first) = queue.blocking_recv() {
+        let mut jobs = vec![first];
+        let (mut bundles, mut bytes) = jobs[0].weight();
+        while bundles < MOST_BUNDLES && bytes < MOST_BYTES {
+            let Ok(job) = queue.try_recv() else { break };
+            let (more, larger) = job.weight();
+            (bundles, bytes) = (bundles + more, bytes + larger);
+            jobs.push(job);
+        }
+        let begun = Instant::now();
+        let last = jobs.iter().any(|job| matches!(job, Job::Stop));
+        match group(depot, &mut connection, &mut logs, jobs) {
+            Ok(()) => depot.metrics.commit(begun.elapsed(), bundles),
+            Err(error) => {
+                depot.metrics.commit_failures.inc();
+                tracing::error!(%error, "nothing of this group was stored");
+                // A full or broken disk does not get better by being asked at once.
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+        if last {
+            break;
+        }
+    }
+    if let Err(error) = logs.flush(&connection) {
+        tracing::error!(%error, "the logs' files could not be flushed; they will be made again at the next start");
+    }
+}
+
+/// Does some jobs in one transaction.
+fn group(depot: &Arc<Depot>, connection: &mut Connection, logs: &mut Logs, jobs: Vec<Job>) -> Result<(), LogError> {
+    if jobs.iter().any(|job| matches!(job, Job::Flush)) {
+        logs.flush(connection)?;
+    }
+    let ticking = jobs.iter().any(|job| matches!(job, Job::Tick | Job::Stop));
+    let beats = if ticking { depot.beats.take_unsaved(MOST_HEARTBEATS) } else { Vec::new() };
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from);
+    let staged = transaction.map_err(LogError::from).and_then(|transaction| {
+        let mut stage = Stage::new(depot, &transaction, logs);
+        let mut finishes: Vec<Finish> = Vec::new();
+        for beat in &beats {
+            heartbeats::put(&transaction, beat)?;
+        }
+        if ticking {
+            stage.renew()?;
+        }
+        for job in jobs {
+            finishes.extend(job.stage(&mut stage)?);
+        }
+        let sealed = stage.seal()?;
+        crash_point!("staged");
+        transaction.commit().map_err(StoreError::from)?;
+        crash_point!("committed");
+        Ok((sealed, finishes))
+    });
+    let (sealed, finishes) = staged.inspect_err(|_| {
+        depot.beats.not_saved(&beats);
+        logs.forget_staged();
+    })?;
+    logs.publish(connection, sealed);
+    crash_point!("published");
+    for finish in finishes {
+        finish(logs);
+    }
+    crash_point!("answered");
+    logs.trim();
+    Ok(())
+}
+
+impl Job {
+    /// How many bundles it brings, and how many bytes they have.
+    fn weight(&self) -> (usize, usize) {
+        match self {
+            Self::Submit(submit) => submit.weight(),
+            _ => (0, 0),
+        }
+    }
+
+    /// Applies it to the transaction; says what is left to do once that is on the disk.
+    fn stage(self, stage: &mut Stage<'_>) -> Result<Option<Finish>, LogError> {
+        match self {
+            Self::Submit(job) => job.stage(stage),
+            Self::Root(job) => job.stage(stage),
+            Self::Pending(job) => job.stage(stage),
+            Self::Activate(job) => job.stage(stage),
+            Self::Restart(job) => job.stage(stage),
+            Self::Begin(reply) => {
+                stage.follow_roots()?;
+                stage.renew()?;
+                Ok(Some(Box::new(|_: &mut Logs| drop(reply.send(Ok(()))))))
+            }
+            Self::Probe(reply) => Ok(Some(Box::new(|_: &mut Logs| drop(reply.send(Ok(())))))),
+            Self::Tick | Self::Flush | Self::Stop => Ok(None),
+        }
+    }
+}

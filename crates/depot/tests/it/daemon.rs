@@ -1,0 +1,128 @@
+//! The real `writ-depot`, on a port of its own.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// A running depot; killed when dropped.
+pub struct Daemon {
+    child: Child,
+    pub address: SocketAddr,
+    pub log: PathBuf,
+}
+
+/// How to start one.
+pub struct Start<'a> {
+    pub dir: &'a Path,
+    pub data: PathBuf,
+    pub arguments: Vec<String>,
+    pub environment: Vec<(String, String)>,
+}
+
+/// Waits until something is so. The limit only ends a test that hangs.
+pub fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(180);
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "still not: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+impl<'a> Start<'a> {
+    /// On `dir/data`, with `dir/trust.json` and `dir/log.key`, without limits that would slow a test down.
+    pub fn new(dir: &'a Path) -> Self {
+        let arguments = ["--extra-writes", "0", "--batches", "0"].map(str::to_owned).to_vec();
+        Self { dir, data: dir.join("data"), arguments, environment: Vec::new() }
+    }
+
+    pub fn arguments(mut self, arguments: &[&str]) -> Self {
+        self.arguments.extend(arguments.iter().map(|a| (*a).to_owned()));
+        self
+    }
+
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn command(&self, address_file: &Path) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_writ-depot"));
+        command.arg("serve").arg("--trust").arg(self.dir.join("trust.json"));
+        command.arg("--data").arg(&self.data).arg("--log-key").arg(self.dir.join("log.key"));
+        command.args(["--listen", "127.0.0.1:0", "--address-file"]).arg(address_file);
+        command.args(&self.arguments).envs(self.environment.iter().map(|(n, v)| (n, v))).stdin(Stdio::null());
+        command
+    }
+
+    /// Starts it and waits until it listens.
+    pub fn start(self) -> Daemon {
+        match self.try_start() {
+            Ok(daemon) => daemon,
+            Err((status, log)) => panic!("{status}: {log}"),
+        }
+    }
+
+    /// Starts it; an error when it ends instead of listening.
+    pub fn try_start(self) -> Result<Daemon, (ExitStatus, String)> {
+        let address_file = self.dir.join(format!("address-{}", unique()));
+        let log = self.dir.join(format!("depot-{}.log", unique()));
+        let mut command = self.command(&address_file);
+        command.stderr(std::fs::File::create(&log).unwrap());
+        let mut child = command.spawn().unwrap();
+        let told = until("the depot to listen or to end", || {
+            if let Ok(text) = std::fs::read_to_string(&address_file) {
+                return Some(Ok(text.trim().parse().unwrap()));
+            }
+            child.try_wait().unwrap().map(Err)
+        });
+        match told {
+            Ok(address) => Ok(Daemon { child, address, log }),
+            Err(status) => Err((status, std::fs::read_to_string(&log).unwrap())),
+        }
+    }
+}
+
+pub fn unique() -> u64 {
+    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+    NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+}
+
+impl Daemon {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to stop and waits until it has.
+    pub fn stop(mut self) -> ExitStatus {
+        assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
+        until("the depot to stop", || self.child.try_wait().unwrap())
+    }
+
+    /// How it ended, once it has.
+    pub fn ended(&mut self) -> ExitStatus {
+        until("the depot to end", || self.child.try_wait().unwrap())
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("{}", self.log());
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The depot as those see it who use it: the real binary, over real sockets.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
+
+mod client;
+mod daemon;
+mod evidence;
+mod publishing;
+mod world;

@@ -34,7 +34,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 1000)]
     scans: usize,
     #[command(flatten)]
-    depot: depot::Arguments,
+    depot: depot::Amounts,
 }
 
 /// Figures that belong together.

@@ -16,7 +16,7 @@ use super::stats::{Rounds, float, whole};
 use super::watch::Watch;
 use super::world::{CACHE, ClosureDocument, World};
 use super::wrk::Wrk;
-use super::{Arguments, address, memory};
+use super::{Amounts, address, memory};
 
 /// Store paths in the cache.
 const PATHS: usize = 200;
@@ -26,7 +26,7 @@ const CONNECTIONS: (usize, usize) = (32, 8);
 const SHARE: f64 = 0.8;
 
 /// Prints narinfos and NARs per second of both, and the ratio.
-pub fn run(arguments: &Arguments) -> Result<()> {
+pub fn run(amounts: &Amounts) -> Result<()> {
     let (entries, bytes, toplevel) = closure::make(PATHS, CACHE, &key("cache"))?;
     let mean = entries.iter().map(Entry::size).sum::<usize>() / entries.len();
     println!("Binary cache: {PATHS} paths, NARs of 2 KiB to 8 MiB, {} KiB on average", whole(float(mean / 1024)));
@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         same(address, &folder, narinfos.iter().chain(&nars))?;
     }
     let watch = Watch::begin(served.depot.pid());
-    let time = Duration::from_secs(arguments.seconds);
+    let time = Duration::from_secs(amounts.seconds);
     for (what, list, connections) in [("narinfo", narinfos, CONNECTIONS.0), ("NAR", nars, CONNECTIONS.1)] {
         let wrk = Wrk::new(world.folder(), &format!("{what}.list"), &list)?;
         let (mut ours, mut theirs) = ([Rounds::default(), Rounds::default()], [Rounds::default(), Rounds::default()]);
@@ -51,7 +51,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         for address in [depot, nginx.address] {
             wrk.run(address, connections, Duration::from_secs(1))?;
         }
-        for _ in 0..arguments.rounds {
+        for _ in 0..amounts.rounds {
             for (address, rounds) in [(depot, &mut ours), (nginx.address, &mut theirs)] {
                 let figures = wrk.run(address, connections, time)?;
                 rounds[0].push(figures.per_second);

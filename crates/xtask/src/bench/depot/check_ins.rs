@@ -8,7 +8,7 @@ use super::cores::in_parallel;
 use super::stats::{Rounds, float, whole};
 use super::watch::Watch;
 use super::world::{World, now};
-use super::{Arguments, address, memory};
+use super::{Amounts, address, memory};
 
 /// Couriers that talk at the same time.
 const CONNECTIONS: usize = 32;
@@ -18,8 +18,8 @@ const EACH: usize = 2;
 const MOST_ROUNDS: usize = 4;
 
 /// Prints check-ins per second.
-pub fn run(arguments: &Arguments) -> Result<()> {
-    let (sites, each) = arguments.fleet();
+pub fn run(amounts: &Amounts) -> Result<()> {
+    let (sites, each) = amounts.fleet();
     println!("Check-ins: {} appliances of {sites} sites, {CONNECTIONS} connections", whole(float(sites * each)));
     let world = World::make(sites, each, None)?;
     let served = world.serve(|_| Ok(()))?;
@@ -37,7 +37,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     };
     let first = load::drive(address, CONNECTIONS, &requests(0)?, |_, _| {})?.all(200)?;
     let mut rounds = Rounds::default();
-    for round in 1..=arguments.rounds.min(MOST_ROUNDS) {
+    for round in 1..=amounts.rounds.min(MOST_ROUNDS) {
         let load = load::drive(address, CONNECTIONS, &requests(round)?, |_, _| {})?.all(200)?;
         rounds.push(load.per_second());
     }

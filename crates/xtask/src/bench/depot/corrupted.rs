@@ -7,7 +7,7 @@ use writ_trust::digest::Digest;
 use writ_wire::{Blob, Signed};
 
 use super::super::figure;
-use super::Arguments;
+use super::Amounts;
 use super::delivery::{Batch, WORLD, bundles, deliver, digest, judge, requests, seal};
 use super::stats::{float, whole};
 use super::world::World;
@@ -18,12 +18,12 @@ const ONE_IN: usize = 100;
 const SIZE: usize = 10;
 
 /// Fails unless exactly the damaged bundles are refused.
-pub fn run(arguments: &Arguments) -> Result<()> {
+pub fn run(amounts: &Amounts) -> Result<()> {
     println!("Evidence with 1 % of the bundles damaged, in batches of {SIZE}");
     let (sites, each) = WORLD;
     let mut world = World::make(sites, each, None)?;
     let served = world.serve(|_| Ok(()))?;
-    let mut batches = seal(&mut world, &served, arguments.bundles, SIZE)?;
+    let mut batches = seal(&mut world, &served, amounts.bundles, SIZE)?;
     let sent = bundles(&batches);
     let (mut damaged, mut good) = (BTreeSet::new(), Vec::new());
     for hundred in 0..sent / ONE_IN {

@@ -9,7 +9,7 @@ use super::delivery::{CONNECTIONS, WORLD, bundles, deliver, judge, requests, sea
 use super::stats::{Rounds, float, whole};
 use super::watch::Watch;
 use super::world::{Served, World};
-use super::{Arguments, limits, memory};
+use super::{Amounts, limits, memory};
 
 /// How long each limit of the machine is measured in each round.
 const LIMIT: Duration = Duration::from_millis(500);
@@ -17,24 +17,24 @@ const LIMIT: Duration = Duration::from_millis(500);
 const SIGNATURES: f64 = 2.0;
 
 /// Prints bundles per second for both sizes of batches.
-pub fn run(arguments: &Arguments) -> Result<()> {
+pub fn run(amounts: &Amounts) -> Result<()> {
     let (sites, each) = WORLD;
     println!("Durable evidence: {} appliances of {sites} sites, {CONNECTIONS} connections", sites * each);
     let mut world = World::make(sites, each, None)?;
     let served = world.serve(|_| Ok(()))?;
     let watch = Watch::begin(served.depot.pid());
     for size in [10, 100] {
-        batches_of(size, arguments, &mut world, &served)?;
+        batches_of(size, amounts, &mut world, &served)?;
     }
     memory("depot while it takes evidence", watch);
     served.depot.stop()
 }
 
-fn batches_of(size: usize, arguments: &Arguments, world: &mut World, served: &Served) -> Result<()> {
+fn batches_of(size: usize, amounts: &Amounts, world: &mut World, served: &Served) -> Result<()> {
     let (mut rates, mut verifies, mut fsyncs) = (Rounds::default(), Rounds::default(), Rounds::default());
     let mut average = 0;
-    for _ in 0..arguments.rounds {
-        let batches = seal(world, served, arguments.bundles, size)?;
+    for _ in 0..amounts.rounds {
+        let batches = seal(world, served, amounts.bundles, size)?;
         let (sent, requests) = (bundles(&batches), requests(world, &batches)?);
         average = batches.iter().flat_map(|b| &b.bundles).map(|bundle| bundle.document.0.len()).sum::<usize>() / sent;
         verifies.push(limits::verifies(LIMIT)?);

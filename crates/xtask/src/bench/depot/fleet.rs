@@ -10,7 +10,7 @@ use super::delivery::seal_one;
 use super::stats::{float, whole};
 use super::watch::Watch;
 use super::world::{World, now};
-use super::{Arguments, address, memory};
+use super::{Amounts, address, memory};
 
 /// Appliances that are connected at the same time.
 const AT_ONCE: usize = 64;
@@ -18,8 +18,8 @@ const AT_ONCE: usize = 64;
 const BUNDLES: usize = 10;
 
 /// Prints how long that takes, and fails on any answer that is not 200.
-pub fn run(arguments: &Arguments) -> Result<()> {
-    let (sites, each) = arguments.fleet();
+pub fn run(amounts: &Amounts) -> Result<()> {
+    let (sites, each) = amounts.fleet();
     let count = sites * each;
     println!("A fleet: {} appliances of {sites} sites, {AT_ONCE} connected at a time", whole(float(count)));
     let mut world = World::make(sites, each, None)?;

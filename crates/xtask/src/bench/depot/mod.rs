@@ -30,22 +30,23 @@ use super::figure;
 
 /// How much is measured.
 #[derive(clap::Args)]
-pub struct Arguments {
-    /// Network half: how often each figure is measured; the median counts.
+#[command(next_help_heading = "Of the network half")]
+pub struct Amounts {
+    /// How often each figure is measured; the median counts.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = counted(1))]
     rounds: usize,
-    /// Network half: how long the binary cache is asked in each round, in seconds.
+    /// How long the binary cache is asked in each round, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 3)]
     seconds: u64,
-    /// Network half: how many bundles are delivered in each round.
+    /// How many bundles are delivered in each round.
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = counted(1))]
     bundles: usize,
-    /// Network half: how many appliances check in.
+    /// How many appliances check in.
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = counted(1))]
     appliances: usize,
 }
 
-impl Arguments {
+impl Amounts {
     /// Sites of the fleet, and appliances of each.
     fn fleet(&self) -> (usize, usize) {
         let sites = self.appliances.div_ceil(APPLIANCES_OF_A_SITE);

@@ -62,42 +62,82 @@ pub fn drive(
     see: impl Fn(u16, &[u8]) + Sync,
 ) -> Result<Load> {
     let next = AtomicUsize::new(0);
+    let (load, _) = at_once(connections, || {
+        let (mut connection, mut load) = (Connection::open(address)?, Load::default());
+        while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
+            connection.exchange(request, &mut load, &see)?;
+        }
+        Ok((load, ()))
+    })?;
+    Ok(load)
+}
+
+/// Holds every session once, so many at a time: each opens a connection, sends its requests one after another, and hangs up.
+/// Also returns how many seconds each took.
+pub fn sessions(
+    address: SocketAddr,
+    at_a_time: usize,
+    sessions: &[Vec<Vec<u8>>],
+    see: impl Fn(u16, &[u8]) + Sync,
+) -> Result<(Load, Vec<f64>)> {
+    let next = AtomicUsize::new(0);
+    let (load, seconds) = at_once(at_a_time, || {
+        let (mut load, mut seconds) = (Load::default(), Vec::new());
+        while let Some(requests) = sessions.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let start = Instant::now();
+            let mut connection = Connection::open(address)?;
+            for request in requests {
+                connection.exchange(request, &mut load, &see)?;
+            }
+            seconds.push(start.elapsed().as_secs_f64());
+        }
+        Ok((load, seconds))
+    })?;
+    Ok((load, seconds.into_iter().flatten().collect()))
+}
+
+/// Does the same on so many threads at the same time; adds up what they loaded.
+fn at_once<T: Send>(threads: usize, work: impl Fn() -> Result<(Load, T)> + Sync) -> Result<(Load, Vec<T>)> {
     let start = Instant::now();
-    let parts: Vec<Result<Load>> = std::thread::scope(|scope| {
-        let work = || one_connection(address, &next, requests, &see);
-        let workers: Vec<_> = (0..connections).map(|_| scope.spawn(work)).collect();
+    let parts: Vec<Result<(Load, T)>> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(&work)).collect();
         workers.into_iter().map(|worker| worker.join().expect("a worker that does not panic")).collect()
     });
-    let mut load = Load { took: start.elapsed(), ..Load::default() };
+    let (mut load, mut others) = (Load { took: start.elapsed(), ..Load::default() }, Vec::new());
     for part in parts {
-        let part = part?;
+        let (part, other) = part?;
         load.bytes += part.bytes;
         for (status, count) in part.statuses {
             *load.statuses.entry(status).or_default() += count;
         }
+        others.push(other);
     }
-    Ok(load)
+    Ok((load, others))
 }
 
-fn one_connection(
-    address: SocketAddr,
-    next: &AtomicUsize,
-    requests: &[Vec<u8>],
-    see: &impl Fn(u16, &[u8]),
-) -> Result<Load> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-    let mut reader = BufReader::with_capacity(64 * 1024, stream.try_clone()?);
-    let (mut load, mut body) = (Load::default(), Vec::new());
-    while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
-        stream.write_all(request)?;
-        let status = answer(&mut reader, &mut body)?;
-        *load.statuses.entry(status).or_default() += 1;
-        load.bytes += body.len() as u64;
-        see(status, &body);
+struct Connection {
+    stream: TcpStream,
+    reader: BufReader<TcpStream>,
+    body: Vec<u8>,
+}
+
+impl Connection {
+    fn open(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        let reader = BufReader::with_capacity(64 * 1024, stream.try_clone()?);
+        Ok(Self { stream, reader, body: Vec::new() })
     }
-    Ok(load)
+
+    fn exchange(&mut self, request: &[u8], load: &mut Load, see: &impl Fn(u16, &[u8])) -> Result<()> {
+        self.stream.write_all(request)?;
+        let status = answer(&mut self.reader, &mut self.body)?;
+        *load.statuses.entry(status).or_default() += 1;
+        load.bytes += self.body.len() as u64;
+        see(status, &self.body);
+        Ok(())
+    }
 }
 
 fn answer(reader: &mut impl BufRead, body: &mut Vec<u8>) -> Result<u16> {

@@ -29,6 +29,8 @@ impl Depot {
         let program = desk.bin.join("writ-depot");
         let mut command = network.map_or_else(|| Command::new(&program), |network| network.at_hub(&program));
         command.args(["serve", "--listen", listen, "--allow-http", "--data"]).arg(data);
+        // Couriers of a story check in every second.
+        command.args(["--extra-writes", "0", "--batches", "0"]);
         command.arg("--trust").arg(desk.first_root()).arg("--log-key").arg(desk.keys().join("log.key"));
         Self::spawn(&mut command, data)
     }

@@ -45,7 +45,7 @@ pub fn tell(
     timeline: &mut Timeline,
 ) -> Result<()> {
     let old = overheard.lock().expect("the list").first().cloned().context("nothing was overheard")?;
-    told(stage, appliance, "an old answer, with release 1", "rollback", move |asked, answer| {
+    told(stage, appliance, "an old answer, with release 1", "rule floor", move |asked, answer| {
         asked.target.starts_with(SYNC).then(|| Said::Answer(synced(answer, old.clone())))
     })?;
     told(stage, appliance, "the release with one byte changed", "signature-threshold", |asked, answer| {

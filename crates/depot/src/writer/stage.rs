@@ -127,7 +127,9 @@ impl<'a> Stage<'a> {
     pub fn follow_roots(&mut self) -> Result<(), LogError> {
         let sites: Vec<SiteId> = self.directory.chain.newest().log_origins.keys().cloned().collect();
         for site in sites {
-            let Some((number, origin)) = self.directory.current_log(&site).map(|(n, o)| (n, o.to_owned())) else { continue };
+            let Some((number, origin)) = self.directory.current_log(&site).map(|(n, o)| (n, o.to_owned())) else {
+                continue;
+            };
             if !self.directory.may_log(&self.depot.log_key.public_key(), &site, self.now) {
                 tracing::warn!(%site, "{}", WriteError::LogKey(site.clone()));
                 continue;

@@ -82,7 +82,11 @@ fn odd_http() -> Vec<Case> {
         raw("100 headers", format!("GET /health HTTP/1.1\r\n{many}\r\n"), Status(431)),
         raw("a large header", format!("GET /health HTTP/1.1\r\nx: {large}\r\n\r\n"), Status(431)),
         raw("a long path", format!("GET /{large} HTTP/1.1\r\n\r\n"), Status(431)),
-        raw("two lengths", "PUT /publish/trust/2 HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nx", Status(400)),
+        raw(
+            "two lengths",
+            "PUT /publish/trust/2 HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nx",
+            Status(400),
+        ),
         raw("a length that is none", "PUT /publish/trust/2 HTTP/1.1\r\ncontent-length: -1\r\n\r\n", Status(400)),
         raw(
             "a length and chunks",
@@ -176,9 +180,23 @@ fn odd_bodies() -> Vec<Case> {
         with("not UTF-8", "PUT", &target, &[], b"\xff\xfe", 400),
         with("a thousand signatures", "PUT", &target, &[], &many.canonical(), 422),
         with("unsigned", "PUT", &target, &[], &signed(release(9, None).canonical(), &[]).canonical(), 403),
-        with("a stranger's release", "PUT", &target, &[], &signed(release(9, None).canonical(), &[STRANGER]).canonical(), 403),
+        with(
+            "a stranger's release",
+            "PUT",
+            &target,
+            &[],
+            &signed(release(9, None).canonical(), &[STRANGER]).canonical(),
+            403,
+        ),
         with("signed nonsense", "PUT", &target, &[], &signed(b"nonsense".to_vec(), &[RELEASE]).canonical(), 422),
-        with("a root by one of two", "PUT", "/publish/trust/2", &[], &signed(next.canonical(), &[TRUST_A]).canonical(), 403),
+        with(
+            "a root by one of two",
+            "PUT",
+            "/publish/trust/2",
+            &[],
+            &signed(next.canonical(), &[TRUST_A]).canonical(),
+            403,
+        ),
         with(
             "one signer twice",
             "PUT",
@@ -195,8 +213,22 @@ fn odd_bodies() -> Vec<Case> {
             &signed(next.canonical(), &[TRUST_A, TRUST_B]).canonical(),
             422,
         ),
-        with("another first root", "PUT", "/publish/trust/1", &[], &signed(next.canonical(), &[TRUST_A, TRUST_B]).canonical(), 409),
-        with("a restart by a stranger", "PUT", &format!("/publish/restart/{SITE}"), &[], &signed(b"{}".to_vec(), &[STRANGER]).canonical(), 403),
+        with(
+            "another first root",
+            "PUT",
+            "/publish/trust/1",
+            &[],
+            &signed(next.canonical(), &[TRUST_A, TRUST_B]).canonical(),
+            409,
+        ),
+        with(
+            "a restart by a stranger",
+            "PUT",
+            &format!("/publish/restart/{SITE}"),
+            &[],
+            &signed(b"{}".to_vec(), &[STRANGER]).canonical(),
+            403,
+        ),
         with(
             "a restart that is none",
             "PUT",
@@ -209,7 +241,8 @@ fn odd_bodies() -> Vec<Case> {
     // Said to be far too large: refused before a byte of it is read.
     let head = format!("PUT {target} HTTP/1.1\r\nhost: depot\r\ncontent-length: 9000000000\r\n\r\n");
     cases.push(raw("9 GB announced", head, Status(413)));
-    let mut chunked = format!("PUT {target} HTTP/1.1\r\nhost: depot\r\ntransfer-encoding: chunked\r\n\r\n").into_bytes();
+    let mut chunked =
+        format!("PUT {target} HTTP/1.1\r\nhost: depot\r\ntransfer-encoding: chunked\r\n\r\n").into_bytes();
     for _ in 0..9 {
         chunked.extend(b"100000\r\n");
         chunked.extend(vec![b' '; 1024 * 1024]);
@@ -224,7 +257,8 @@ fn odd_callers() -> Vec<Case> {
     let (desk, auditor) = (front_desk(), reader());
     let one = batch(vec![bundle(1)]);
     let submit = submit_target();
-    let signed_by = |caller: &Caller, method: &str, target: &str, body: &[u8]| caller.headers(method, target, body, now());
+    let signed_by =
+        |caller: &Caller, method: &str, target: &str, body: &[u8]| caller.headers(method, target, body, now());
     let without = |name: &str, mut headers: Vec<(String, String)>| {
         headers.retain(|(found, _)| found != name);
         headers
@@ -263,32 +297,125 @@ fn odd_callers() -> Vec<Case> {
         with("a body where none was signed", "POST", &submit, &signed_by(&desk, "POST", &submit, b""), &one, 401),
         with("signed for another method", "POST", &submit, &signed_by(&desk, "PUT", &submit, &one), &one, 401),
         with("signed for another path", "POST", &submit, &signed_by(&desk, "POST", elsewhere, &one), &one, 401),
-        with("signed for another query", "GET", "/agent/sync?trust=1", &signed_by(&desk, "GET", "/agent/sync?trust=2", b""), b"", 401),
+        with(
+            "signed for another query",
+            "GET",
+            "/agent/sync?trust=1",
+            &signed_by(&desk, "GET", "/agent/sync?trust=2", b""),
+            b"",
+            401,
+        ),
         with("too old", "POST", &submit, &at(-400), &one, 401),
         with("of the future", "POST", &submit, &at(400), &one, 401),
-        with("a flipped signature", "POST", &submit, &with_value("signature", good(), &|v| v.replacen("=:", "=:A", 1)), &one, 401),
-        with("another algorithm", "POST", &submit, &with_value("signature-input", good(), &|v| v.replace("ed25519", "hmac-sha256")), &one, 401),
-        with("another tag", "POST", &submit, &with_value("signature-input", good(), &|v| v.replace("writ-v1", "writ-v2")), &one, 401),
-        with("a second created", "POST", &submit, &with_value("signature-input", good(), &|v| format!("{v};created=1")), &one, 401),
-        with("nothing covered", "POST", &submit, &with_value("signature-input", good(), &|v| v.replace("\"@path\" ", "")), &one, 401),
-        with("a long input", "POST", &submit, &with_value("signature-input", good(), &|v| v.to_owned() + &"a".repeat(5000)), &one, 401),
-        with("the appliance's own key", "POST", &submit, &Caller { key: FRONT_DESK, delegation: None }.headers("POST", &submit, &one, now()), &one, 401),
-        with("a stranger", "POST", &submit, &Caller { key: STRANGER, delegation: None }.headers("POST", &submit, &one, now()), &one, 401),
-        with("another courier's delegation", "POST", &submit, &Caller { key: STRANGER, ..front_desk() }.headers("POST", &submit, &one, now()), &one, 401),
+        with(
+            "a flipped signature",
+            "POST",
+            &submit,
+            &with_value("signature", good(), &|v| v.replacen("=:", "=:A", 1)),
+            &one,
+            401,
+        ),
+        with(
+            "another algorithm",
+            "POST",
+            &submit,
+            &with_value("signature-input", good(), &|v| v.replace("ed25519", "hmac-sha256")),
+            &one,
+            401,
+        ),
+        with(
+            "another tag",
+            "POST",
+            &submit,
+            &with_value("signature-input", good(), &|v| v.replace("writ-v1", "writ-v2")),
+            &one,
+            401,
+        ),
+        with(
+            "a second created",
+            "POST",
+            &submit,
+            &with_value("signature-input", good(), &|v| format!("{v};created=1")),
+            &one,
+            401,
+        ),
+        with(
+            "nothing covered",
+            "POST",
+            &submit,
+            &with_value("signature-input", good(), &|v| v.replace("\"@path\" ", "")),
+            &one,
+            401,
+        ),
+        with(
+            "a long input",
+            "POST",
+            &submit,
+            &with_value("signature-input", good(), &|v| v.to_owned() + &"a".repeat(5000)),
+            &one,
+            401,
+        ),
+        with(
+            "the appliance's own key",
+            "POST",
+            &submit,
+            &Caller { key: FRONT_DESK, delegation: None }.headers("POST", &submit, &one, now()),
+            &one,
+            401,
+        ),
+        with(
+            "a stranger",
+            "POST",
+            &submit,
+            &Caller { key: STRANGER, delegation: None }.headers("POST", &submit, &one, now()),
+            &one,
+            401,
+        ),
+        with(
+            "another courier's delegation",
+            "POST",
+            &submit,
+            &Caller { key: STRANGER, ..front_desk() }.headers("POST", &submit, &one, now()),
+            &one,
+            401,
+        ),
         with("a reader sends evidence", "POST", &submit, &signed_by(&auditor, "POST", &submit, &one), &one, 403),
-        with("a reader checks in", "POST", "/agent/checkin", &signed_by(&auditor, "POST", "/agent/checkin", b"{}"), b"{}", 403),
+        with(
+            "a reader checks in",
+            "POST",
+            "/agent/checkin",
+            &signed_by(&auditor, "POST", "/agent/checkin", b"{}"),
+            b"{}",
+            403,
+        ),
         with("a reader syncs", "GET", "/agent/sync", &signed_by(&auditor, "GET", "/agent/sync", b""), b"", 403),
         with("another site", "POST", elsewhere, &signed_by(&desk, "POST", elsewhere, &one), &one, 403),
-        with("another site's log", "GET", "/log/clinic-002/checkpoint", &signed_by(&desk, "GET", "/log/clinic-002/checkpoint", b""), b"", 403),
+        with(
+            "another site's log",
+            "GET",
+            "/log/clinic-002/checkpoint",
+            &signed_by(&desk, "GET", "/log/clinic-002/checkpoint", b""),
+            b"",
+            403,
+        ),
     ];
     for (name, caller) in [
         ("a delegation by a stranger", delegated(&|_| {}, STRANGER)),
         ("a delegation by another appliance", delegated(&|_| {}, BACK_ROOM)),
-        ("a delegation that ended", delegated(&|d| (d.issued_at, d.expires_at) = (now().plus_millis(-week), now().plus_millis(-1000)), FRONT_DESK)),
+        (
+            "a delegation that ended",
+            delegated(
+                &|d| (d.issued_at, d.expires_at) = (now().plus_millis(-week), now().plus_millis(-1000)),
+                FRONT_DESK,
+            ),
+        ),
         ("a delegation for a year", delegated(&|d| d.expires_at = now().plus_millis(365 * 86_400_000), FRONT_DESK)),
         ("a delegation of the future", delegated(&|d| d.issued_at = now().plus_millis(3_600_000), FRONT_DESK)),
         ("a delegation at another site", delegated(&|d| d.site = "clinic-002".parse().unwrap(), FRONT_DESK)),
-        ("a delegation of another appliance's name", delegated(&|d| d.appliance = "back-room".parse().unwrap(), FRONT_DESK)),
+        (
+            "a delegation of another appliance's name",
+            delegated(&|d| d.appliance = "back-room".parse().unwrap(), FRONT_DESK),
+        ),
         ("a delegation that is none", Caller { key: COURIER, delegation: Some("AAAA.AAAA".to_owned()) }),
         ("a delegation without a dot", Caller { key: COURIER, delegation: Some("AAAA".to_owned()) }),
         ("a long delegation", Caller { key: COURIER, delegation: Some("A".repeat(9000)) }),
@@ -440,7 +567,14 @@ fn what_was_taken_once_is_not_taken_again() {
 fn slow_clients_are_not_waited_for() {
     let dir = folder();
     let start = Start::new(dir.path()).arguments(&[
-        "--header-timeout", "300ms", "--idle-timeout", "300ms", "--body-timeout", "700ms", "--connections", "8",
+        "--header-timeout",
+        "300ms",
+        "--idle-timeout",
+        "300ms",
+        "--body-timeout",
+        "700ms",
+        "--connections",
+        "8",
     ]);
     let depot = start.start();
     let address = depot.address;

@@ -1,7 +1,7 @@
 //! An appliance of the story: a container in which `writ-enforce` runs as a unit.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -17,8 +17,26 @@ use crate::workshop::{SITE, Workshop};
 const BINARIES: &str = "/opt/writ";
 const RELEASES: &str = "/srv/releases";
 const STATE: &str = "/var/lib/writ";
+/// Where the courier and the enforcer meet.
+const SPOOL: &str = "/var/lib/writ/spool";
+/// The courier's user and group inside.
+const COURIER: u32 = 990;
 /// How long anything that an appliance does by itself may take before the story is given up.
 pub const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Where an appliance's releases come from.
+#[derive(Debug, Clone, Copy)]
+pub enum Supply<'a> {
+    /// The desk's own folder, shown inside.
+    Folder,
+    /// A depot, by `writ-sync`.
+    Depot {
+        /// Its address.
+        url: &'a str,
+        /// The network namespace that the appliance lives in.
+        namespace: &'a str,
+    },
+}
 
 /// An appliance; powered off when dropped.
 pub struct Appliance {
@@ -26,25 +44,62 @@ pub struct Appliance {
     pub container: Container,
     /// Its name.
     pub name: String,
+    courier: bool,
 }
 
 impl Appliance {
-    /// Boots the container and gives the appliance its identity: site, name, key, first trust root, folder of releases.
-    /// The enforcer is not started yet.
-    pub fn boot(desk: &Workshop, name: &str, root: &Path) -> Result<Self> {
-        let binds = [
-            Bind { from: desk.bin.clone(), to: BINARIES, writable: false },
-            Bind { from: desk.releases(), to: RELEASES, writable: false },
-        ];
-        let container = Container::boot(name, root, &binds)?;
+    /// Boots the container and gives the appliance its identity: site, name, key, first trust root, and where releases come
+    /// from. Nothing of ours is started yet.
+    pub fn boot(desk: &Workshop, name: &str, root: &Path, supply: Supply) -> Result<Self> {
+        let mut binds = vec![Bind { from: desk.bin.clone(), to: BINARIES, writable: false }];
+        let (releases, namespace, courier) = match supply {
+            Supply::Folder => {
+                binds.push(Bind { from: desk.releases(), to: RELEASES, writable: false });
+                (RELEASES.to_owned(), None, false)
+            }
+            Supply::Depot { namespace, .. } => (format!("{SPOOL}/inbox"), Some(namespace), true),
+        };
+        let container = Container::boot(name, root, &binds, namespace)?;
         let (etc, state) = (container.path("/etc/writ"), container.path(STATE));
         fs::create_dir_all(&etc)?;
         fs::create_dir_all(&state)?;
         fs::copy(desk.first_root(), etc.join("trust.json"))?;
         fs::copy(desk.keys().join(format!("{name}.key")), state.join("appliance.key"))?;
         fs::set_permissions(state.join("appliance.key"), fs::Permissions::from_mode(0o600))?;
-        fs::write(etc.join("enforce.toml"), configuration(name))?;
-        Ok(Self { container, name: name.to_owned() })
+        fs::write(etc.join("enforce.toml"), configuration(name, &releases, courier))?;
+        let appliance = Self { container, name: name.to_owned(), courier };
+        if let Supply::Depot { url, .. } = supply {
+            appliance.furnish_courier(url)?;
+        }
+        Ok(appliance)
+    }
+
+    /// The courier's user, its configuration, and the spool: what it may write and what it may only read.
+    fn furnish_courier(&self, url: &str) -> Result<()> {
+        let append = |file: &str, line: &str| -> Result<()> {
+            let path = self.container.path(file);
+            let text = fs::read_to_string(&path)?;
+            Ok(fs::write(path, format!("{text}{line}\n"))?)
+        };
+        append("/etc/passwd", &format!("writ-sync:x:{COURIER}:{COURIER}::/:/usr/sbin/nologin"))?;
+        append("/etc/group", &format!("writ-sync:x:{COURIER}:"))?;
+        fs::write(self.container.path("/etc/writ/sync.toml"), courier_configuration(&self.name, url))?;
+        let own = |folder: &str, user: Option<u32>, mode: u32| -> Result<()> {
+            let path = self.container.path(folder);
+            fs::create_dir_all(&path)?;
+            chown(&path, user, Some(COURIER))?;
+            Ok(fs::set_permissions(&path, fs::Permissions::from_mode(mode))?)
+        };
+        own(&format!("{SPOOL}/inbox"), Some(COURIER), 0o750)?;
+        own(&format!("{STATE}/sync"), Some(COURIER), 0o700)?;
+        // What root lays down there belongs to the courier's group, which may read it.
+        own(&format!("{SPOOL}/outbox"), None, 0o2750)?;
+        own(&format!("{SPOOL}/presence"), None, 0o2750)
+    }
+
+    /// Starts `writ-sync` as a unit, as an ordinary user.
+    pub fn start_courier(&self) -> Result<()> {
+        self.container.start_unit("writ-sync.service", &courier_unit())
     }
 
     /// Starts `writ-enforce` as a unit and waits until it says that it is ready.
@@ -72,9 +127,29 @@ impl Appliance {
         run::wait(what, PATIENCE, wanted).with_context(|| self.last_words())
     }
 
-    /// The last lines of the enforcer's journal.
+    /// The courier's own folder, as seen from here.
+    pub fn courier_state(&self) -> PathBuf {
+        self.container.path(STATE).join("sync")
+    }
+
+    /// The folder that the courier fills, as seen from here.
+    pub fn inbox(&self) -> PathBuf {
+        self.container.path(SPOOL).join("inbox")
+    }
+
+    /// The last lines of our journals inside.
     pub fn last_words(&self) -> String {
-        format!("{} said:\n{}", self.name, self.container.journal("writ-enforce.service"))
+        let enforcer = self.container.journal("writ-enforce.service");
+        let courier = if self.courier { self.container.journal("writ-sync.service") } else { String::new() };
+        format!("{} said:\n{enforcer}{courier}", self.name)
+    }
+
+    /// All that the enforcer and the courier wrote to the journal.
+    pub fn journal(&self) -> Result<String> {
+        let units = ["-u", "writ-enforce.service", "-u", "writ-sync.service"];
+        let mut arguments = vec!["--no-pager", "-o", "cat"];
+        arguments.extend(units);
+        self.container.run("journalctl", &arguments)
     }
 
     /// Runs a command inside, for breaking and looking.
@@ -91,11 +166,32 @@ impl Appliance {
 }
 
 /// The configuration of an appliance in a container.
-fn configuration(name: &str) -> String {
+fn configuration(name: &str, releases: &str, courier: bool) -> String {
+    let presence =
+        if courier { format!("presence_dir = \"{SPOOL}/presence\"\nheartbeat = \"1s\"\n") } else { String::new() };
     format!(
-        "site = \"{SITE}\"\nappliance = \"{name}\"\nreleases = \"{RELEASES}\"\ntrust = \"/etc/writ/trust.json\"\n\
-         key = \"{STATE}/appliance.key\"\nstate_dir = \"{STATE}/enforce\"\noutbox_dir = \"{STATE}/spool/outbox\"\n\
-         poll_releases = \"1s\"\n"
+        "site = \"{SITE}\"\nappliance = \"{name}\"\nreleases = \"{releases}\"\ntrust = \"/etc/writ/trust.json\"\n\
+         key = \"{STATE}/appliance.key\"\nstate_dir = \"{STATE}/enforce\"\noutbox_dir = \"{SPOOL}/outbox\"\n\
+         poll_releases = \"1s\"\n{presence}"
+    )
+}
+
+/// The configuration of its courier: impatient, for a story has to go on.
+fn courier_configuration(name: &str, url: &str) -> String {
+    format!(
+        "site = \"{SITE}\"\nappliance = \"{name}\"\ndepot = \"{url}\"\ntrust = \"/etc/writ/trust.json\"\n\
+         spool = \"{SPOOL}\"\nstate_dir = \"{STATE}/sync\"\nallow_http = true\n\
+         checkin = \"1s\"\nsync = \"10s\"\n"
+    )
+}
+
+/// The unit of the courier: a user who may talk to the network and owns nothing but the inbox.
+fn courier_unit() -> String {
+    format!(
+        "[Unit]\nDescription=Carry releases in and evidence out\n\n\
+         [Service]\nType=notify\nUser=writ-sync\nGroup=writ-sync\n\
+         ExecStart={BINARIES}/writ-sync --config /etc/writ/sync.toml\nRestart=always\nRestartSec=1\n\
+         NoNewPrivileges=yes\nProtectHome=yes\nRestrictAddressFamilies=AF_UNIX AF_INET AF_INET6\n"
     )
 }
 

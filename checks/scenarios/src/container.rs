@@ -51,12 +51,17 @@ pub struct Bind {
 }
 
 impl Container {
-    /// Boots a container in `root` (made here), with `binds` shown inside; returns when its systemd is up.
-    pub fn boot(name: &str, root: &Path, binds: &[Bind]) -> Result<Self> {
+    /// Boots a container in `root` (made here), with `binds` shown inside; returns when its systemd is up. It has a network
+    /// namespace of its own: one without anything, or the one at this path.
+    pub fn boot(name: &str, root: &Path, binds: &[Bind], namespace: Option<&str>) -> Result<Self> {
         lay_out(root, name)?;
         let machine = format!("writ-{name}-{}", std::process::id());
         let mut command = Command::new("systemd-nspawn");
-        command.args(["-q", "--register=no", "--keep-unit", "--private-network", "--capability=CAP_NET_ADMIN"]);
+        command.args(["-q", "--register=no", "--keep-unit", "--capability=CAP_NET_ADMIN"]);
+        match namespace {
+            Some(path) => command.arg(format!("--network-namespace-path={path}")),
+            None => command.arg("--private-network"),
+        };
         command.args(["--bind-ro=/usr:/usr", "-M", &machine, "-D"]).arg(root);
         for bind in binds {
             let flag = if bind.writable { "--bind" } else { "--bind-ro" };

@@ -21,13 +21,18 @@ pub struct Workshop {
     pub dir: PathBuf,
     /// The folder of the binaries under test.
     pub bin: PathBuf,
+    /// Whether the trust root names a log for the site: then releases reach appliances through a depot.
+    pub logged: bool,
 }
+
+/// The name of the site's log.
+pub const ORIGIN: &str = "log.example.org/clinic-001";
 
 impl Workshop {
     /// Lays a copy of this repository's policy into `dir/flake` and finds the binaries under test.
     pub fn open(dir: &Path) -> Result<Self> {
         fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
-        let desk = Self { dir: dir.canonicalize()?, bin: binaries::folder()? };
+        let desk = Self { dir: dir.canonicalize()?, bin: binaries::folder()?, logged: false };
         flake::lay(&desk.flake())?;
         for dir in [desk.keys(), desk.releases().join("trust")] {
             fs::create_dir_all(dir)?;
@@ -78,7 +83,7 @@ impl Workshop {
         flake::commit(&self.flake(), message)
     }
 
-    /// Makes the keys of the signers and of the cache.
+    /// Makes the keys of the signers, of the cache, of the log, and one to read with.
     pub fn make_keys(&self) -> Result<()> {
         for (name, roles) in [(SIGNERS[0], vec!["trust", "release"]), (SIGNERS[1], vec!["release"])] {
             let mut command = self.writ(["keys", "new", "--name", name, "--out", "keys", "--kdf", "interactive"]);
@@ -87,7 +92,14 @@ impl Workshop {
             }
             run::checked(command.arg("--passphrase-file").arg(self.passphrase_file()))?;
         }
-        run::checked(&mut self.writ(["keys", "new", "--name", "cache", "--out", "keys", "--role", "cache"])).map(drop)
+        for (name, role) in [("cache", "cache"), ("log", "log"), ("reader", "read")] {
+            let mut command = self.writ(["keys", "new", "--name", name, "--out", "keys", "--role", role]);
+            if role == "read" {
+                command.arg("--no-passphrase");
+            }
+            run::checked(&mut command)?;
+        }
+        Ok(())
     }
 
     /// Makes an appliance's key and puts its public half into the flake, as the pull request of a new appliance does.
@@ -110,7 +122,11 @@ impl Workshop {
             "--key",
             &format!("keys/{bob}.pub:release"),
         ]);
-        command.args(["--key", "keys/cache.pub:cache", "--out", "releases/trust/1.json"]);
+        command.args(["--key", "keys/cache.pub:cache", "--key", "keys/reader.pub:read"]);
+        if self.logged {
+            command.args(["--key", "keys/log.pub:log", "--log-origin", &format!("{SITE}={ORIGIN}")]);
+        }
+        command.args(["--out", "releases/trust/1.json"]);
         run::checked(&mut command)?;
         self.sign(&["trust", "sign", "releases/trust/1.json"], alice)
     }
@@ -137,6 +153,23 @@ impl Workshop {
 
     /// The same with these signers only; whatever `publish` says.
     pub fn release_signed_by(&self, signers: &[&str]) -> Result<Output> {
+        self.draft_signed_by(signers)?;
+        let publish = ["release", "publish", "draft", "--to", "releases", "--cache-key", "keys/cache.nix-key"];
+        run::any(&mut self.writ(publish))
+    }
+
+    /// Drafts the next release of the committed flake, has both signers sign it, and puts it into the folder of releases and
+    /// into a depot. `at` makes the command that reaches the depot.
+    pub fn release_to_depot(&self, url: &str, at: impl Fn(&Path) -> Command) -> Result<()> {
+        self.draft_signed_by(&SIGNERS)?;
+        let mut command = at(&self.bin.join("writ"));
+        command.current_dir(&self.dir).env("NO_COLOR", "1").args(["release", "publish", "draft", "--to", "releases"]);
+        command.args(["--cache-key", "keys/cache.nix-key", "--depot", url, "--read-key", "keys/reader.key"]);
+        run::checked(&mut command).map(drop)
+    }
+
+    /// Drafts the next release of the committed flake and has it signed.
+    fn draft_signed_by(&self, signers: &[&str]) -> Result<()> {
         let draft = self.dir.join("draft");
         if draft.exists() {
             fs::remove_dir_all(&draft)?;
@@ -147,8 +180,7 @@ impl Workshop {
         for signer in signers {
             self.sign(&["release", "sign", "draft", "--flake", "flake"], signer)?;
         }
-        let publish = ["release", "publish", "draft", "--to", "releases", "--cache-key", "keys/cache.nix-key"];
-        run::any(&mut self.writ(publish))
+        Ok(())
     }
 
     /// Replaces a text that must stand exactly once in a file of the flake.

@@ -76,6 +76,12 @@ pub fn list(path: &Path) -> Outcome<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// The directory that a path is in.
+pub fn parent_of(path: &Path) -> &Path {
+    // A bare name has an empty parent, which names no directory.
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// The last part of a path as text.
 pub fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()

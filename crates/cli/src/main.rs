@@ -1,13 +1,15 @@
-//! `writ`: check policy, keep keys, release, verify, audit.
+//! `writ`: check policy, keep keys, release, verify, audit, watch.
 
 mod audit;
 mod check;
 mod clock;
 mod completions;
+mod depot;
 mod failure;
 mod files;
 mod keys;
 mod layout;
+mod log;
 mod passphrase;
 mod random;
 mod release;
@@ -16,6 +18,7 @@ mod screen;
 mod signatures;
 mod trust;
 mod verify;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -54,9 +57,12 @@ enum Command {
     Trust(trust::Command),
     #[command(subcommand)]
     Release(release::Command),
+    #[command(subcommand)]
+    Log(log::Command),
     Verify(verify::Arguments),
     #[command(subcommand)]
     Audit(audit::Command),
+    Watch(watch::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -66,8 +72,10 @@ fn main() -> ExitCode {
         Command::Keys(command) => command.run(),
         Command::Trust(command) => command.run(),
         Command::Release(command) => command.run(),
+        Command::Log(command) => command.run(),
         Command::Verify(arguments) => arguments.run(),
         Command::Audit(command) => command.run(),
+        Command::Watch(arguments) => arguments.run(),
         Command::Completions(arguments) => arguments.run(),
     };
     match outcome {

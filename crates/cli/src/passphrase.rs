@@ -27,6 +27,11 @@ pub struct PassphraseOptions {
 }
 
 impl PassphraseOptions {
+    /// Whether either option was given.
+    pub fn is_given(&self) -> bool {
+        self.passphrase_file.is_some() || self.passphrase_env.is_some()
+    }
+
     /// The passphrase of an existing key.
     pub fn existing(&self, whose: &str) -> Outcome<Zeroizing<String>> {
         match self.given()? {

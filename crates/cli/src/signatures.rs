@@ -30,7 +30,7 @@ impl AsRef<[u8]> for SignatureFile {
 pub fn of(document: &Path) -> Outcome<Vec<SignatureFile>> {
     let prefix = format!("{}.", files::name_of(document));
     let mut found: Vec<SignatureFile> = Vec::new();
-    for path in files::list(document.parent().unwrap_or(Path::new(".")))? {
+    for path in files::list(files::parent_of(document))? {
         let name = files::name_of(&path);
         if !name.starts_with(&prefix) || !name.ends_with(".minisig") {
             continue;

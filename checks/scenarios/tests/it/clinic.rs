@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, Weak};
 
 use tempfile::TempDir;
-use writ_scenarios::appliance::Appliance;
+use writ_scenarios::appliance::{Appliance, Supply};
 use writ_scenarios::container;
 use writ_scenarios::workshop::Workshop;
 
@@ -44,7 +44,7 @@ impl Clinic {
     /// Boots the front desk in a container called `name`, and waits until it has switched to release 1.
     pub fn front_desk(&self, name: &str) -> Appliance {
         container::available().expect("the scenarios boot containers: root and systemd-nspawn are needed");
-        let appliance = Appliance::boot(&self.desk, "front-desk", &self.dir.path().join(name)).unwrap();
+        let appliance = Appliance::boot(&self.desk, "front-desk", &self.dir.path().join(name), Supply::Folder).unwrap();
         appliance.start().unwrap();
         let switch = appliance.await_bundle(0, "the switch to release 1", |f| f.text(&["kind"]) == "switch").unwrap();
         assert_eq!(switch.text(&["switch", "outcome"]), "committed", "{}\n{}", switch.json, appliance.last_words());

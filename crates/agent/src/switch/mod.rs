@@ -105,7 +105,8 @@ pub enum Resumed {
 pub fn start(request: &SwitchRequest, now: Time) -> Result<(), SwitchError> {
     let request = SwitchRequest { switch_binary: Some(launch::binary(request)?), ..request.clone() };
     {
-        let _hold = Hold::take(&request.state_dir, Duration::ZERO)?;
+        // A child that another thread is starting keeps our descriptors, and so a lock just given back, until it execs.
+        let _hold = Hold::take(&request.state_dir, Duration::from_secs(1))?;
         let earlier = Journal::read(&request.state_dir)?;
         if let Some(earlier) = &earlier {
             may_follow(earlier, &request)?;

@@ -26,12 +26,17 @@ use crate::screen;
 ///
 /// A key of the role cache (and no other) is written as DIR/NAME.nix-key instead, in the only form that Nix takes: open,
 /// for Nix knows no passphrases. It decides nothing alone: appliances compare every path with the signed release.
+///
+/// A key of the role log (and no other) is written open as well: the depot holds it and signs with it at any hour. Whoever
+/// has it can sign two histories of a log, and is found out by them; it can order nothing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   writ keys new --name alice --out keys --role trust --role release
   writ keys new --name front-desk --out keys --role appliance --no-passphrase
   writ keys new --name cache-1 --out keys --role cache
+  writ keys new --name depot-log --out keys --role log
+  writ keys new --name watch --out keys --role read --no-passphrase
   openssl rand -base64 32 > pass && writ keys new --name ci --out keys --passphrase-file pass
 
 Verify anything that such a key signed without Writ:
@@ -48,7 +53,7 @@ pub struct Arguments {
     roles: Vec<Purpose>,
     #[command(flatten)]
     passphrase: PassphraseOptions,
-    /// Leave the secret key open: only for an appliance, which must use it alone
+    /// Leave the secret key open: only for an appliance, a log or a reader, which use it without a person
     #[arg(long, conflicts_with_all = ["passphrase_file", "passphrase_env"])]
     no_passphrase: bool,
     /// How dear it is to guess the passphrase
@@ -122,14 +127,19 @@ struct Made<'a> {
 impl Arguments {
     /// Runs the command.
     pub fn run(self) -> Outcome {
-        if self.no_passphrase && self.roles != [Purpose::Appliance] {
-            return Err(Failure::refused("--no-passphrase is only for an appliance's own key")
+        if self.no_passphrase && !matches!(self.roles[..], [Purpose::Appliance | Purpose::Log | Purpose::Read]) {
+            return Err(Failure::refused("--no-passphrase is only for a key of the one role appliance, log or read")
                 .because("a key of a person or a service without passphrase belongs to whoever reads the file")
-                .next("add --role appliance (and no other role), or give a passphrase"));
+                .next("add --role appliance, log or read (and no other role), or give a passphrase"));
         }
         if self.roles.contains(&Purpose::Appliance) && self.roles.len() > 1 {
             return Err(Failure::refused("an appliance's own key has no other role")
                 .because("what an appliance can sign alone must decide nothing about other appliances")
+                .next("make two keys"));
+        }
+        if self.roles.contains(&Purpose::Log) && self.roles.len() > 1 {
+            return Err(Failure::refused("a log's key has no other role")
+                .because("the depot holds it, and a depot must be able to decide nothing")
                 .next("make two keys"));
         }
         let (secret_file, public_file) = (self.file(if self.is_cache() { "nix-key" } else { "key" }), self.file("pub"));
@@ -161,8 +171,17 @@ impl Arguments {
         self.roles == [Purpose::Cache]
     }
 
+    /// Whether the secret key is written without a passphrase.
+    fn is_open(&self) -> bool {
+        self.no_passphrase || self.is_cache() || self.is_log()
+    }
+
+    fn is_log(&self) -> bool {
+        self.roles == [Purpose::Log]
+    }
+
     fn cache_key(&self) -> Outcome<(Zeroizing<String>, PublicKey)> {
-        if self.passphrase.passphrase_file.is_some() || self.passphrase.passphrase_env.is_some() {
+        if self.passphrase.is_given() {
             return Err(Failure::refused("a cache key has no passphrase, because Nix knows none")
                 .next("leave the passphrase option out; the file's mode protects it, and it decides nothing alone"));
         }
@@ -177,7 +196,11 @@ impl Arguments {
     }
 
     fn secret_file_of(&self, key: &SecretKey) -> Outcome<Zeroizing<String>> {
-        if self.no_passphrase {
+        if self.is_log() && self.passphrase.is_given() {
+            return Err(Failure::refused("a log's key has no passphrase, because the depot signs with it unattended")
+                .next("leave the passphrase option out; the file's mode protects it, and it can order nothing"));
+        }
+        if self.is_open() {
             return Ok(key.to_open_file());
         }
         let passphrase = self.passphrase.new_one(&self.name.0)?;
@@ -200,7 +223,7 @@ impl Arguments {
             roles: &self.roles,
             secret_key_file,
             public_key_file,
-            locked: !self.no_passphrase && !self.is_cache(),
+            locked: !self.is_open(),
         };
         if self.json {
             screen::json(&made);

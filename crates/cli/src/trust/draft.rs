@@ -1,5 +1,7 @@
-//! What `writ trust init` and `writ trust next` share: reading `--key` and `--threshold`, writing an unsigned root.
+//! What `writ trust init` and `writ trust next` share: reading `--key`, `--threshold` and `--log-origin`, writing an
+//! unsigned root.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -78,6 +80,45 @@ impl FromStr for Threshold {
     }
 }
 
+/// `SITE=ORIGIN`
+#[derive(Debug, Clone)]
+pub struct LogOrigin {
+    site: SiteId,
+    origin: String,
+}
+
+impl FromStr for LogOrigin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (site, origin) =
+            text.split_once('=').ok_or("expected SITE=ORIGIN, as in clinic-001=log.example/clinic-001")?;
+        let site = site.parse::<SiteId>().map_err(|e| e.to_string())?;
+        if origin.is_empty() {
+            return Err("no origin after the equals sign".to_owned());
+        }
+        Ok(Self { site, origin: origin.to_owned() })
+    }
+}
+
+impl LogOrigin {
+    /// Appends this log to those of its site.
+    pub fn append(&self, origins: &mut BTreeMap<SiteId, Vec<String>>) {
+        origins.entry(self.site.clone()).or_default().push(self.origin.clone());
+    }
+}
+
+/// The sites whose log no key of a root may sign: nothing would ever be accepted there.
+pub fn warn_of_mute_logs(root: &TrustRoot, now: Time) {
+    for site in root.log_origins.keys() {
+        if !root.keys.iter().any(|key| key.counts_now(Role::Log, Some(site), now).is_ok()) {
+            screen::warning(&format!(
+                "{site} has a log and no key that may sign it: its appliances would accept nothing; --key FILE:log@{site}"
+            ));
+        }
+    }
+}
+
 /// Reads a public key file.
 pub fn read_public_key(file: &Path) -> Outcome<PublicKey> {
     let text = files::read_text(file, MAX_PUBLIC_KEY, "the public key file")?;
@@ -104,7 +145,7 @@ pub fn write(root: &TrustRoot, out: &Path) -> Outcome<()> {
             .because(format!("version {} belongs in a file named {expected}", root.version))
             .next(format!("--out {}", out.with_file_name(expected).display())));
     }
-    files::make_directory(out.parent().unwrap_or(Path::new(".")))?;
+    files::make_directory(files::parent_of(out))?;
     if !files::create(out, &bytes, 0o644, "the trust root")? {
         return Err(Failure::refused("a trust root of this version exists, and roots are never overwritten")
             .at(out.display())

@@ -8,7 +8,7 @@ use writ_trust::role::Role;
 use writ_trust::root::{TrustRoot, TrustSchema};
 use writ_trust::time::Span;
 
-use super::draft::{self, KeyGrant, Threshold};
+use super::draft::{self, KeyGrant, LogOrigin, Threshold};
 use crate::clock;
 use crate::failure::{Answer, Outcome};
 use crate::screen;
@@ -17,12 +17,17 @@ use crate::screen;
 ///
 /// Each key is named after its file (for a cache key that is the name Nix knows it by). A role without --threshold
 /// takes one key; `trust` and `release` must be stated. The root counts once enough trust keys signed it.
+///
+/// A site with a --log-origin is logged: its appliances accept only releases that the log of that name is proven to hold,
+/// under a checkpoint by a key of the role log. The name is the log's identity, not an address: a domain that is yours
+/// and the site, without white space or `+`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example, two of three for releases:
   writ trust init --out releases/trust/1.json --expires 1y \\
       --key keys/alice.pub:trust,release --key keys/bob.pub:trust,release \\
       --key keys/carol.pub:release@clinic-001 --key keys/cache-1.pub:cache \\
+      --key keys/depot-log.pub:log --log-origin clinic-001=log.example.org/clinic-001 \\
       --threshold trust=2 --threshold release=2
   writ trust sign releases/trust/1.json --key keys/alice.key
   writ trust sign releases/trust/1.json --key keys/bob.key")]
@@ -33,6 +38,9 @@ pub struct Arguments {
     /// How many different keys of a role it takes; may be repeated
     #[arg(long = "threshold", value_name = "ROLE=NUMBER", required = true)]
     thresholds: Vec<Threshold>,
+    /// The name of a site's log; may be repeated
+    #[arg(long = "log-origin", value_name = "SITE=ORIGIN")]
+    log_origins: Vec<LogOrigin>,
     /// How long the root counts
     #[arg(long, value_name = "SPAN", default_value = "1y")]
     expires: Span,
@@ -49,18 +57,21 @@ impl Arguments {
     pub fn run(self) -> Outcome {
         let now = clock::now_in_seconds();
         let keys = self.keys.iter().map(|grant| grant.entry(now, &self.keys_valid)).collect::<Outcome<_>>()?;
+        let mut log_origins = BTreeMap::new();
+        self.log_origins.iter().for_each(|origin| origin.append(&mut log_origins));
         let root = TrustRoot {
             schema: TrustSchema::V1,
             version: TrustVersion::FIRST,
             epoch: Epoch::FIRST,
             keys,
             thresholds: self.thresholds.iter().map(|t| (t.role, t.needed)).collect::<BTreeMap<_, _>>(),
-            log_origins: BTreeMap::new(),
+            log_origins,
             witnesses: Vec::new(),
             timestamp_authorities: Vec::new(),
             expires_at: now.plus(&self.expires),
         };
         draft::write(&root, &self.out)?;
+        draft::warn_of_mute_logs(&root, now);
         screen::line(&format!(
             "next: {} of its trust keys sign it: writ trust sign {} --key NAME.key",
             root.threshold(Role::Trust),

@@ -1,4 +1,4 @@
-//! `writ trust next`: the root after the newest one, with keys added, extended or revoked.
+//! `writ trust next`: the root after the newest one, with keys added, extended or revoked, or a log begun.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use writ_trust::root::{TrustKey, TrustRoot};
 use writ_trust::text::one_line;
 use writ_trust::time::{Span, Time};
 
-use super::draft::{self, KeyGrant, Threshold};
+use super::draft::{self, KeyGrant, LogOrigin, Threshold};
 use super::folder;
 use crate::clock;
 use crate::failure::{Answer, Failure, Outcome};
@@ -17,13 +17,18 @@ use crate::screen;
 /// Make the next trust root: add keys, extend keys, revoke keys, change thresholds, renew
 ///
 /// Everything else is carried over: old keys stay listed for ever, so that old evidence keeps verifying. A new root does
-/// not make keys count longer: --extend does, key by key. The new root counts once it is signed by enough trust keys of the root before it and by enough of its own.
+/// not make keys count longer: --extend does, key by key. The new root counts once it is signed by enough trust keys of the
+/// root before it and by enough of its own.
+///
+/// --log-origin names the log of a site that had none, or the one that takes over from a log that was lost; appliances
+/// follow to the latter only by a restart that the trust keys signed (`writ log restart`).
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   writ trust next --from releases/trust --expires 1y --extend alice=1y --extend cache-1=1y    (yearly renewal)
   writ trust next --from releases/trust --key keys/dora.pub:trust,release --revoke keys/bob.pub
-  writ trust next --from releases/trust --raise-epoch                     (after a run-up serial)")]
+  writ trust next --from releases/trust --raise-epoch                     (after a run-up serial)
+  writ trust next --from releases/trust --log-origin clinic-001=log.example.org/clinic-001/2  (its log was lost)")]
 pub struct Arguments {
     /// The folder with the roots so far
     #[arg(long, value_name = "DIR")]
@@ -41,6 +46,9 @@ pub struct Arguments {
     /// Change how many different keys of a role it takes; may be repeated
     #[arg(long = "threshold", value_name = "ROLE=NUMBER")]
     thresholds: Vec<Threshold>,
+    /// The name of a site's log, or of the one after those that it had; may be repeated
+    #[arg(long = "log-origin", value_name = "SITE=ORIGIN")]
+    log_origins: Vec<LogOrigin>,
     /// How long the new root counts
     #[arg(long, value_name = "SPAN", default_value = "1y")]
     expires: Span,
@@ -115,9 +123,11 @@ impl Arguments {
             revoke(&mut root, revocation, now)?;
         }
         root.thresholds.extend(self.thresholds.iter().map(|t| (t.role, t.needed)));
+        self.log_origins.iter().for_each(|origin| origin.append(&mut root.log_origins));
         root.expires_at = now.plus(&self.expires);
         let out = self.from.join(format!("{}.json", root.version));
         draft::write(&root, &out)?;
+        draft::warn_of_mute_logs(&root, now);
         for key in ending_first(&root, now) {
             screen::warning(&format!(
                 "{} counts until {} only, before this root ends: --extend, or it is retired then",

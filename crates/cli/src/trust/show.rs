@@ -1,10 +1,13 @@
-//! `writ trust show`: what a root grants, and who signed it.
+//! `writ trust show`: what a root grants, who signed it, and by which keys its logs are verified.
 
 use std::path::PathBuf;
 
 use serde::Serialize;
+use writ_trust::ids::SiteId;
 use writ_trust::json::MAX_DOCUMENT;
+use writ_trust::log::note::NoteKey;
 use writ_trust::numbers::{Epoch, TrustVersion};
+use writ_trust::role::Role;
 use writ_trust::root::{TrustKey, TrustRoot};
 use writ_trust::text::escaped;
 use writ_trust::time::Time;
@@ -19,10 +22,13 @@ const DAY_MILLIS: i64 = 86_400_000;
 /// How long before a key's end it should be replaced: 35 days, which is day 330 of a yearly key.
 const ROTATE_MILLIS: i64 = 35 * DAY_MILLIS;
 
-/// Show trust roots: keys, roles, ages, thresholds, signatures
+/// Show trust roots: keys, roles, ages, thresholds, logs, signatures
 ///
 /// Given a folder, also walks the chain from its first root to the newest and says whether it holds. The first root is
 /// taken as it is: whether it is the one you were given is for `writ verify --trust`.
+///
+/// The verifier keys of a log (`name+id+base64`) are what Go's golang.org/x/mod/sumdb/note and other tools for signed notes
+/// take to verify its checkpoints.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -45,7 +51,21 @@ struct Shown {
     expired: bool,
     own_signatures: usize,
     own_signatures_needed: u32,
+    logs: Vec<Log>,
     root: TrustRoot,
+}
+
+/// One log of a site.
+#[derive(Serialize)]
+struct Log {
+    site: SiteId,
+    /// Its place among the site's logs, from 1.
+    number: usize,
+    origin: String,
+    /// Whether it is the newest of its site.
+    current: bool,
+    /// `name+id+base64`, for each key that could ever sign it.
+    verifier_keys: Vec<String>,
 }
 
 impl Arguments {
@@ -90,6 +110,7 @@ impl Shown {
             expired: now >= root.expires_at,
             own_signatures,
             own_signatures_needed,
+            logs: logs(&root),
             root,
         })
     }
@@ -110,9 +131,33 @@ pub fn describe(root: &TrustRoot, now: Time) -> Vec<String> {
     let mut lines = vec![format!("version {}, epoch {}, {state} {}", root.version, root.epoch, root.expires_at)];
     lines.extend(root.keys.iter().map(|key| describe_key(key, now)));
     lines.extend(root.thresholds.iter().map(|(role, needed)| format!("{role}: {needed} different keys must sign")));
-    let logged: Vec<&str> = root.log_origins.keys().map(|site| site.as_str()).collect();
-    lines.push(if logged.is_empty() { "no site log".to_owned() } else { format!("logged: {}", logged.join(", ")) });
+    let logs = logs(root);
+    if logs.is_empty() {
+        lines.push("no site log".to_owned());
+    }
+    for Log { site, number, origin, current, verifier_keys } in logs {
+        let ended = if current { "" } else { " (a later one took over)" };
+        lines.push(format!("log {number} of {site}: {}{ended}", escaped(&origin)));
+        lines.extend(verifier_keys.iter().map(|key| format!("  verifier key {}", escaped(key))));
+    }
     lines
+}
+
+fn logs(root: &TrustRoot) -> Vec<Log> {
+    let mut logs = Vec::new();
+    for (site, origins) in &root.log_origins {
+        for (index, origin) in origins.iter().enumerate() {
+            let keys = root.keys.iter().filter(|key| key.serves(Role::Log, Some(site)).is_ok());
+            logs.push(Log {
+                site: site.clone(),
+                number: index + 1,
+                origin: origin.clone(),
+                current: index + 1 == origins.len(),
+                verifier_keys: keys.map(|key| NoteKey::new(origin, &key.public_key).verifier_key()).collect(),
+            });
+        }
+    }
+    logs
 }
 
 fn describe_key(key: &TrustKey, now: Time) -> String {

@@ -1,21 +1,29 @@
 //! `cargo xtask bench`: figures, each beside the machine's limit or a peer measured in the same run.
 
 mod clinic;
+mod depot;
 mod facts;
 mod heal;
+mod load;
 mod memory;
 mod policy;
 mod process;
 mod scan;
 
-use anyhow::Result;
+use std::os::unix::process::CommandExt as _;
+
+use anyhow::{Context, Result};
 
 use crate::phase::{cargo, root, show};
 use crate::setup;
 
-/// Figures of this machine, in one run: healing, scanning beside cf-agent and monit, memory, policy evaluation.
+/// Figures of this machine, in one run: healing, scanning beside cf-agent and monit, memory, policy evaluation; check-ins,
+/// evidence and the binary cache of a depot, beside the machine's limits and nginx.
 #[derive(clap::Args)]
 pub struct Arguments {
+    /// Only these families of figures, with commas between them.
+    #[arg(long, value_name = "FAMILY", value_delimiter = ',')]
+    only: Vec<Family>,
     /// Also run lynis (more than a minute) for scale.
     #[arg(long)]
     lynis: bool,
@@ -25,6 +33,44 @@ pub struct Arguments {
     /// How many full scans before memory is measured.
     #[arg(long, default_value_t = 1000)]
     scans: usize,
+    #[command(flatten)]
+    depot: depot::Amounts,
+}
+
+/// Figures that belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Family {
+    /// From drift to healed.
+    Heal,
+    /// One scan, beside cf-agent and monit.
+    Scan,
+    /// The enforcer's memory.
+    Memory,
+    /// Evaluating policy.
+    Policy,
+    /// Check-ins a second.
+    CheckIns,
+    /// Durable bundles a second.
+    Evidence,
+    /// Evidence of which 1 % is damaged.
+    Corrupted,
+    /// The binary cache, beside nginx.
+    Cache,
+    /// Ten thousand appliances.
+    Fleet,
+    /// All of a depot's.
+    Depot,
+}
+
+impl Family {
+    const OF_DEPOT: [Self; 5] = [Self::CheckIns, Self::Evidence, Self::Corrupted, Self::Cache, Self::Fleet];
+}
+
+impl Arguments {
+    fn wants(&self, family: Family) -> bool {
+        let group = self.only.contains(&Family::Depot) && Family::OF_DEPOT.contains(&family);
+        self.only.is_empty() || self.only.contains(&family) || group
+    }
 }
 
 /// What the figures mean.
@@ -37,18 +83,42 @@ Definitions
 
 /// Prints all figures; a missed target is printed as missed and is no error.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    setup::ensure(setup::ALL)?;
-    show(cargo().args(["build", "--quiet", "--release", "--bins", "-p", "writ-cli", "-p", "writ-agent"]))?;
     // The products of the release profile are measured, whatever profile this task was built in.
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
+    let release = target.join("release");
+    if cfg!(debug_assertions) {
+        setup::ensure(setup::ALL)?;
+        let products = ["-p", "writ-cli", "-p", "writ-agent", "-p", "writ-depot", "-p", "xtask"];
+        show(cargo().args(["build", "--quiet", "--release", "--bins"]).args(products))?;
+        // So is the load on them: a client with overflow checks would take from the server what it needs, and the
+        // machine's limits would be too low.
+        let error = std::process::Command::new(release.join("xtask")).args(std::env::args_os().skip(1)).exec();
+        return Err(error).context("cannot run the task as built for release");
+    }
     // SAFETY: no other thread runs yet.
-    unsafe { std::env::set_var("WRIT_BINARIES", target.join("release")) };
+    unsafe { std::env::set_var("WRIT_BINARIES", &release) };
     println!("{DEFINITIONS}");
+    if Family::OF_DEPOT.into_iter().any(|family| arguments.wants(family)) {
+        println!("{}", depot::DEFINITIONS);
+    }
     facts::print()?;
-    heal::run(arguments.heals)?;
-    scan::run(arguments.lynis)?;
-    memory::run(arguments.scans)?;
-    policy::run()
+    let families: [(Family, &dyn Fn() -> Result<()>); 9] = [
+        (Family::Heal, &|| heal::run(arguments.heals)),
+        (Family::Scan, &|| scan::run(arguments.lynis)),
+        (Family::Memory, &|| memory::run(arguments.scans)),
+        (Family::Policy, &policy::run),
+        (Family::CheckIns, &|| depot::check_ins(&arguments.depot)),
+        (Family::Evidence, &|| depot::evidence(&arguments.depot)),
+        (Family::Corrupted, &|| depot::corrupted(&arguments.depot)),
+        (Family::Cache, &|| depot::cache(&arguments.depot)),
+        (Family::Fleet, &|| depot::fleet(&arguments.depot)),
+    ];
+    for (family, figures) in families {
+        if arguments.wants(family) {
+            figures()?;
+        }
+    }
+    Ok(())
 }
 
 /// One line of result: what, how much, and whether a target was met.

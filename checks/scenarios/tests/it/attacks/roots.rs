@@ -42,12 +42,6 @@ pub const ALL: &[Attack] = &[
         h.put_root(&root, &[TRUST]);
         h.publish(&h.release(6));
     }),
-    attack("a release without the log's proof", "log-inclusion", "release", |h| {
-        let mut root = h.next_root();
-        root.log_origins.insert(h.site.parse().unwrap(), vec!["log.example/clinic".to_owned()]);
-        h.put_root(&root, &[TRUST]);
-        h.publish(&h.release(6));
-    }),
     attack("a release by keys that the newest root has revoked", "signature-threshold", "release", |h| {
         let mut root = h.next_root();
         root.keys[2].revoked_at = Some(now_plus(-1000));

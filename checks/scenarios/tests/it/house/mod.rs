@@ -29,6 +29,7 @@ pub const APPLIANCE: u8 = 7;
 pub const NEIGHBOUR: u8 = 8;
 pub const STRANGER: u8 = 9;
 pub const NEXT_TRUST: u8 = 10;
+pub const LOG: u8 = 11;
 
 pub fn secret(who: u8) -> SecretKey {
     SecretKey::generate(&[who; 40])

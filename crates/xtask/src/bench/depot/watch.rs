@@ -1,0 +1,46 @@
+//! The memory of a process while it is under load.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::super::process::pss_mb;
+
+/// How often it is looked at: often enough for loads of seconds, rarely enough to cost nothing.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// Looks at a process's memory until it is told to stop.
+pub struct Watch {
+    stop: Arc<AtomicBool>,
+    looking: Option<JoinHandle<f64>>,
+}
+
+impl Watch {
+    /// Begins to look.
+    pub fn begin(pid: u32) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let looking = std::thread::spawn(move || {
+            let mut most = 0_f64;
+            while !stopped.load(Ordering::Relaxed) {
+                most = most.max(pss_mb(pid).unwrap_or(0.0));
+                std::thread::sleep(EVERY);
+            }
+            most
+        });
+        Self { stop, looking: Some(looking) }
+    }
+
+    /// The most that was seen, in MB (PSS).
+    pub fn end(mut self) -> f64 {
+        self.stop.store(true, Ordering::Relaxed);
+        self.looking.take().and_then(|looking| looking.join().ok()).unwrap_or(0.0)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}

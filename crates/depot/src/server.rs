@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -25,6 +26,7 @@ use crate::endpoint;
 use crate::limits::stalled::Unstalled;
 use crate::options::Options;
 use crate::publication::activate_complete;
+use crate::static_files::outlet::{Outlet, Sending};
 use crate::writer::{self, Job};
 
 /// The most header lines of a request.
@@ -227,18 +229,22 @@ impl Drop for Connection {
 impl Connection {
     async fn run(mut self, stream: TcpStream, tls: Option<TlsAcceptor>) {
         let _ = stream.set_nodelay(true);
-        let stream = Unstalled::new(stream, self.depot.options.idle_timeout);
+        let patience = self.depot.options.idle_timeout;
         match tls {
-            None => self.serve(stream).await,
+            None => {
+                let outlet = Outlet::default();
+                let stream = Unstalled::new(Sending::new(stream, outlet.clone()), patience);
+                self.serve(stream, Some(outlet)).await;
+            }
             Some(tls) => match timeout(self.depot.options.header_timeout, tls.accept(stream)).await {
-                Ok(Ok(stream)) => self.serve(stream).await,
+                Ok(Ok(stream)) => self.serve(Unstalled::new(stream, patience), None).await,
                 Ok(Err(error)) => tracing::debug!(%error, "no TLS"),
                 Err(_) => tracing::debug!("no TLS in time"),
             },
         }
     }
 
-    async fn serve<S>(&mut self, stream: S)
+    async fn serve<S>(&mut self, stream: S, outlet: Option<Outlet>)
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
@@ -249,7 +255,14 @@ impl Connection {
             .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_HEAD)
             .half_close(false);
-        let served = builder.serve_connection(TokioIo::new(stream), self.service.clone());
+        let service = self.service.clone();
+        let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+            if let Some(outlet) = &outlet {
+                request.extensions_mut().insert(outlet.clone());
+            }
+            service.call(request)
+        });
+        let served = builder.serve_connection(TokioIo::new(stream), service);
         tokio::pin!(served);
         let ended = tokio::select! {
             ended = &mut served => ended,

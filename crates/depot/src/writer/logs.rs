@@ -13,7 +13,7 @@ use writ_wire::Signed;
 use crate::crash_point;
 use crate::depot::Depot;
 use crate::sitelog::{Head, LogError, LogFiles, OpenLog};
-use crate::store::checkpoints;
+use crate::store::{StoreError, checkpoints};
 
 /// The most logs kept open while nothing is written to them.
 const KEPT: usize = 64;
@@ -157,9 +157,11 @@ impl Logs {
             return Ok(());
         }
         LogFiles::new(self.depot.folders.logs()).flush()?;
+        let transaction = connection.unchecked_transaction().map_err(StoreError::from)?;
         for (id, size) in &self.unflushed {
-            checkpoints::set_flushed(connection, *id, *size)?;
+            checkpoints::set_flushed(&transaction, *id, *size)?;
         }
+        transaction.commit().map_err(StoreError::from)?;
         self.unflushed.clear();
         Ok(())
     }

@@ -17,14 +17,14 @@ use writ_trust::role::Role;
 use writ_trust::root::TrustRoot;
 use writ_wire::publication::{Publication, State};
 
-use crate::client::{Answer, get, put, request};
+use crate::client::{Answer, Connection, get, put, request};
 use crate::daemon::{Daemon, Start, unique};
 use crate::world::*;
 
 /// A system that no other test has, built and published into a folder, and a depot that has nothing of it yet.
 struct World {
-    dir: TempDir,
     depot: Daemon,
+    dir: TempDir,
     closure: Closure,
     document: Vec<u8>,
     key: CacheKey,
@@ -55,6 +55,17 @@ fn root_with(key: &CacheKey) -> TrustRoot {
     root
 }
 
+fn release_of(closure: &Closure, document: &[u8]) -> Release {
+    let named = ClosureRef {
+        toplevel: closure.toplevel.parse().unwrap(),
+        digest: Digest::of(document),
+        size: document.len() as u64,
+    };
+    let mut release = release(1, None);
+    release.generations = [("front-desk".parse().unwrap(), generation(FRONT_DESK, Some(named)))].into();
+    release
+}
+
 impl World {
     fn new() -> Self {
         let key = CacheKey::generate("writ-test-1", &[7; 32]).unwrap();
@@ -72,21 +83,15 @@ impl World {
     }
 
     fn release(&self) -> Release {
-        let closure = ClosureRef {
-            toplevel: self.closure.toplevel.parse().unwrap(),
-            digest: Digest::of(&self.document),
-            size: self.document.len() as u64,
-        };
-        let mut release = release(1, None);
-        release.generations = [("front-desk".parse().unwrap(), generation(FRONT_DESK, Some(closure)))].into();
-        release
+        release_of(&self.closure, &self.document)
     }
 
     /// Offers the release and its documents; what is missing then are the store paths.
     fn begin(&self) -> Publication {
         let envelope = signed(self.release().canonical(), &[RELEASE]).canonical();
-        put(self.address(), &format!("/publish/releases/{SITE}"), &envelope).expect(200);
-        for document in [POLICY, &self.document] {
+        let answer = put(self.address(), &format!("/publish/releases/{SITE}"), &envelope).expect(200);
+        let missing = Publication::parse(&answer).unwrap().missing.documents;
+        for document in [POLICY, &self.document].into_iter().filter(|bytes| missing.contains(&Digest::of(bytes))) {
             put(self.address(), &format!("/publish/documents/{}", Digest::of(document)), document).expect(200);
         }
         self.state()
@@ -119,11 +124,38 @@ impl World {
     fn put_all(&self) -> Publication {
         let mut state = self.begin();
         for part in state.missing.paths.clone() {
-            self.put_narinfo(part.as_str(), &self.narinfo(part.as_str())).expect(200);
+            let answer = self.put_narinfo(part.as_str(), &self.narinfo(part.as_str())).expect(200);
+            state = Publication::parse(&answer).unwrap();
+            if !state.missing.paths.contains(&part) {
+                // The same file came for another path, or before a kill.
+                continue;
+            }
             let (url, nar) = self.nar(part.as_str());
             state = Publication::parse(&put(self.address(), &format!("/publish/{url}"), &nar).expect(200)).unwrap();
         }
         state
+    }
+
+    /// Sends everything, until the depot is killed; `false` when it was.
+    fn send_all(dir: &Path, address: SocketAddr, closure: &Closure, document: &[u8]) -> bool {
+        let envelope = signed(release_of(closure, document).canonical(), &[RELEASE]).canonical();
+        let mut all = vec![(format!("/publish/releases/{SITE}"), envelope)];
+        for document in [POLICY, document] {
+            all.push((format!("/publish/documents/{}", Digest::of(document)), document.to_vec()));
+        }
+        for path in &closure.paths {
+            let part = &path.path["/nix/store/".len()..][..32];
+            let narinfo = fs::read_to_string(dir.join(format!("published/{part}.narinfo"))).unwrap();
+            let url = narinfo.lines().find_map(|line| line.strip_prefix("URL: ")).unwrap().to_owned();
+            let nar = fs::read(dir.join("published").join(&url)).unwrap();
+            all.push((format!("/publish/narinfo/{part}"), narinfo.into_bytes()));
+            all.push((format!("/publish/{url}"), nar));
+        }
+        all.iter().all(|(target, body)| {
+            let answer = Connection::try_open(address).ok().and_then(|mut on| on.request("PUT", target, &[], body));
+            assert!(answer.as_ref().is_none_or(|answer| answer.status == 200), "{target}: {answer:?}");
+            answer.is_some()
+        })
     }
 
     /// Copies the system out of the depot into an empty store.
@@ -204,6 +236,24 @@ fn files_are_served_in_part_and_not_twice() {
     let changed = request(address, "GET", &target, &[("range", "bytes=10-"), ("if-range", "\"x\"")], b"");
     assert_eq!(changed.expect(200), nar);
 
+    // Large ones, which are sent another way; several on one connection, in parts, and one that is cut off.
+    let large: Vec<_> =
+        world.closure.paths.iter().map(|path| world.nar(&path.path["/nix/store/".len()..][..32])).collect();
+    assert!(large.iter().any(|(_, nar)| nar.len() > 300_000), "none is large");
+    let mut connection = Connection::open(address);
+    for (url, nar) in large.iter().chain(&large) {
+        let target = format!("/{url}");
+        assert_eq!(connection.request("GET", &target, &[], b"").unwrap().expect(200), *nar);
+        let (from, to) = (nar.len() / 3, nar.len() - 2);
+        let range = format!("bytes={from}-{}", to - 1);
+        let part = connection.request("GET", &target, &[("range", &range)], b"").unwrap();
+        assert_eq!(part.expect(206), nar[from..to]);
+        let head = connection.request("HEAD", &target, &[], b"").unwrap();
+        assert_eq!(head.header("content-length"), Some(nar.len().to_string().as_str()));
+        assert_eq!(connection.request("GET", "/health", &[], b"").unwrap().text(), "ok\n");
+        Connection::open(address).send(format!("GET {target} HTTP/1.1\r\nhost: d\r\n\r\n").as_bytes()).unwrap();
+    }
+
     let narinfo = get(address, &format!("/{part}.narinfo"));
     assert_eq!(narinfo.header("content-type"), Some("text/x-nix-narinfo"));
     assert_eq!(narinfo.expect(200), world.narinfo(part));
@@ -280,4 +330,46 @@ fn what_a_pending_closure_does_not_say_is_not_taken() {
     let world = World { dir, depot, closure, document, key };
     assert_eq!(world.state().missing.paths.len(), world.closure.paths.len() - 1);
     assert_eq!(world.put_all().state, State::Active);
+}
+
+/// Kills a depot at one passage of a crash point while a release is published to it, starts it again and checks; `false` when
+/// it was not killed.
+fn killed_at(at: u64) -> bool {
+    let World { depot, dir, closure, document, key } = World::new();
+    depot.kill();
+    fs::remove_dir_all(dir.path().join("data")).unwrap();
+    let start = Start::new(dir.path()).environment("WRIT_CRASH_AT", &at.to_string());
+    let killed = match start.try_start() {
+        Err(_) => true,
+        Ok(mut depot) => {
+            let sent = World::send_all(dir.path(), depot.address, &closure, &document);
+            if !sent {
+                depot.ended();
+            }
+            !sent
+        }
+    };
+    let depot = Start::new(dir.path()).start();
+    let world = World { depot, dir, closure, document, key };
+    // What is served is whole.
+    for path in &world.closure.paths {
+        let part = &path.path["/nix/store/".len()..][..32];
+        let narinfo = get(world.address(), &format!("/{part}.narinfo"));
+        if narinfo.status == 200 {
+            let (url, nar) = world.nar(part);
+            assert_eq!(get(world.address(), &format!("/{url}")).expect(200), nar);
+            get(world.address(), &format!("/{part}.ls")).expect(200);
+        }
+    }
+    assert_eq!(world.put_all().state, State::Active, "kill {at}");
+    assert_eq!(fs::read_dir(world.dir.path().join("data/waiting")).unwrap().count(), 0);
+    let (copied, _) = world.copy(&world.key.public_text());
+    assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+    killed
+}
+
+#[test]
+fn a_kill_while_publishing_leaves_nothing_half() {
+    let kills = crate::daemon::until_not_killed(killed_at);
+    assert!(kills >= 15, "{kills}");
 }

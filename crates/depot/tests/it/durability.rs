@@ -109,30 +109,29 @@ fn check(depot: &Daemon, acknowledged: &Acknowledged) {
     assert_eq!((&verify["bundles"], &verify["missing"]), (&(BATCHES * SIZE).into(), &0.into()));
 }
 
+/// Kills a depot at one passage of a crash point, starts it again and checks; `false` when it was not killed.
+fn killed_at(at: u64) -> bool {
+    let dir = folder();
+    let at_start = Start::new(dir.path()).environment("WRIT_CRASH_AT", &at.to_string()).try_start();
+    let (acknowledged, finished) = match at_start {
+        // Killed before it listened.
+        Err(_) => (Acknowledged::default(), false),
+        Ok(mut depot) => {
+            let worked = work(depot.address);
+            if !worked.1 {
+                depot.ended();
+            }
+            worked
+        }
+    };
+    let depot = Start::new(dir.path()).start();
+    check(&depot, &acknowledged);
+    !finished
+}
+
 #[test]
 fn a_kill_at_any_point_loses_and_doubles_nothing() {
-    let mut kills = 0;
-    for at in 1.. {
-        let dir = folder();
-        let at_start = Start::new(dir.path()).environment("WRIT_CRASH_AT", &at.to_string()).try_start();
-        let (acknowledged, finished) = match at_start {
-            // Killed before it listened.
-            Err(_) => (Acknowledged::default(), false),
-            Ok(mut depot) => {
-                let worked = work(depot.address);
-                if !worked.1 {
-                    depot.ended();
-                }
-                worked
-            }
-        };
-        let depot = Start::new(dir.path()).start();
-        check(&depot, &acknowledged);
-        if finished {
-            break;
-        }
-        kills += 1;
-    }
+    let kills = crate::daemon::until_not_killed(killed_at);
     // Four or more for each of: the start, the release, its activation, three batches.
     assert!(kills >= 24, "{kills}");
 }
@@ -230,6 +229,46 @@ fn a_full_disk_stops_writing_and_nothing_else() {
     assert_continues(depot.address, &before, &checkpoint(depot.address).checkpoint);
     drop(depot);
     drop(disk);
+}
+
+#[test]
+fn a_log_whose_files_cannot_be_written_is_completed_later() {
+    let dir = folder();
+    let logs = SmallDisk::mount(&dir.path().join("data/log"), "256k");
+    let depot = Start::new(dir.path()).start();
+    let address = depot.address;
+    publish(address, &release(1, None));
+    let before = checkpoint(address).checkpoint;
+    let filling = logs.fill();
+    // Stored in the database, and not acknowledged: nobody could check the proof.
+    let first = batch_of(0);
+    assert_eq!(front_desk().submit(address, first.clone()).status, 503);
+    assert_eq!(checkpoint(address).checkpoint, before);
+    assert_eq!(front_desk().submit(address, first.clone()).status, 503);
+    std::fs::remove_file(filling).unwrap();
+    // Without anybody sending anything more.
+    until("the log to be completed", || (checkpoint(address).checkpoint.size > before.size).then_some(()));
+    assert_continues(address, &before, &checkpoint(address).checkpoint);
+    let again = receipts(front_desk().submit(address, first.clone()), &first);
+    assert_eq!(
+        again.receipts.iter().map(|r| r.index).collect::<Vec<_>>(),
+        (before.size..before.size + SIZE).collect::<Vec<_>>()
+    );
+    assert_eq!(checkpoint(address).checkpoint.size, before.size + SIZE, "each entry once");
+    drop(depot);
+    drop(logs);
+}
+
+#[test]
+fn a_checkpoint_is_signed_anew_before_it_is_old() {
+    let dir = folder();
+    let depot = Start::new(dir.path()).arguments(&["--renew", "200ms"]).start();
+    let first = checkpoint(depot.address);
+    let later =
+        until("another time", || Some(checkpoint(depot.address)).filter(|later| later.fresh_at > first.fresh_at));
+    assert_eq!(later.checkpoint, first.checkpoint);
+    let file = std::fs::read_to_string(dir.path().join(format!("data/log/{SITE}/1/checkpoint"))).unwrap();
+    assert!(SignedCheckpoint::verify(file.as_bytes(), ORIGIN, &[public(LOG)]).unwrap().fresh_at >= later.fresh_at);
 }
 
 #[test]

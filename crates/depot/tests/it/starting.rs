@@ -65,7 +65,7 @@ fn plain_http_does_not_leave_the_machine_unasked() {
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(!out.status.success() && said.contains("loopback only"), "{said}");
     assert!(!dir.path().join("data").exists(), "nothing was made");
-    let help = command.arg("--help").output().unwrap();
+    let help = command.arg("--help").stdout(std::process::Stdio::piped()).output().unwrap();
     let help = String::from_utf8_lossy(&help.stdout).into_owned();
     assert!(help.contains("A first start") && help.contains("log_origins"), "{help}");
 }
@@ -130,6 +130,9 @@ fn tls_is_1_3_and_nothing_older() {
         "leaf.pem",
     ]);
     let (cert, key) = (at("leaf.pem").display().to_string(), at("leaf.key").display().to_string());
+    std::fs::create_dir_all(at("data/cache/nar")).unwrap();
+    let large: Vec<u8> = (0..1_000_000_u32).flat_map(u32::to_le_bytes).collect();
+    std::fs::write(at("data/cache/nar/large.nar"), &large).unwrap();
     let depot = Start::new(dir.path()).arguments(&["--tls-cert", &cert, "--tls-key", &key]).start();
     let url = format!("https://localhost:{}/health", depot.address.port());
     let curl = |arguments: &[&str]| {
@@ -144,6 +147,9 @@ fn tls_is_1_3_and_nothing_older() {
     };
     assert_eq!(curl(&["--tlsv1.3"]), (true, "ok\n".to_owned()));
     assert!(!curl(&["--tls-max", "1.2"]).0);
+    let nar = format!("https://localhost:{}/nar/large.nar", depot.address.port());
+    let out = Command::new("curl").args(["-sS", "--cacert"]).arg(at("ca.pem")).arg(&nar).output().unwrap();
+    assert_eq!(out.stdout, large);
     // Somebody who does not speak TLS at all is not answered, and others still are.
     assert_eq!(Connection::open(depot.address).request("GET", "/health", &[], b"").map(|a| a.status), None);
     assert!(curl(&[]).0);

@@ -9,7 +9,7 @@ use writ_trust::ids::SiteId;
 use writ_wire::evidence_page::{EvidencePage, EvidencePageSchema, LoggedBundle};
 use writ_wire::{Blob, Signed};
 
-use super::shape::{caller, json, number, part};
+use super::shape::{caller, json, number, part, unordered};
 use crate::depot::Depot;
 use crate::fault::Fault;
 use crate::store::evidence;
@@ -39,7 +39,7 @@ pub async fn get(
                 index: bundle.index,
                 bundle: Signed { document: Blob(bundle.document), signatures: vec![Blob(bundle.signature)] },
             });
-            Ok(EvidencePage { schema: EvidencePageSchema::V1, bundles: bundles.collect(), next }.canonical())
+            unordered(&EvidencePage { schema: EvidencePageSchema::V1, bundles: bundles.collect(), next })
         })
         .await?;
     Ok(json(page))

@@ -15,7 +15,7 @@ use writ_wire::evidence_batch::{EvidenceBatch, MAX_BUNDLES};
 use writ_wire::receipts::{BundleReceipt, Reason, Receipts, ReceiptsSchema, RefusedBundle};
 use writ_wire::{Blob, MAX_ENVELOPE, Signed};
 
-use super::shape::{caller_and_body, json, part};
+use super::shape::{caller_and_body, json, part, unordered};
 use crate::clock;
 use crate::depot::Depot;
 use crate::directory::{ApplianceKey, Site};
@@ -121,7 +121,7 @@ fn reply(
     let (held, newest) = depot.held.of(site, appliance.key.ed25519());
     let checkpoint = Blob(checkpoint.to_vec());
     let receipts = Receipts { schema: ReceiptsSchema::V1, checkpoint, receipts, refused, held, newest };
-    let mut response = json(receipts.canonical());
+    let mut response = json(unordered(&receipts)?);
     *response.status_mut() = status;
     Ok(response)
 }

@@ -37,7 +37,7 @@ pub fn replace_all<'f>(
     mode: u32,
 ) -> io::Result<()> {
     let mut written: Vec<(PathBuf, File, PathBuf)> = Vec::new();
-    let mut write = || {
+    let write = || {
         for (name, bytes) in files {
             let path = folder.join(name);
             let (temporary, mut file) = open_new(&path, mode)?;

@@ -180,8 +180,8 @@ fn configuration(name: &str, releases: &str, courier: bool) -> String {
 fn courier_configuration(name: &str, url: &str) -> String {
     format!(
         "site = \"{SITE}\"\nappliance = \"{name}\"\ndepot = \"{url}\"\ntrust = \"/etc/writ/trust.json\"\n\
-         spool_dir = \"{SPOOL}\"\nstate_dir = \"{STATE}/sync\"\nallow_http = true\n\
-         check_in = \"1s\"\nsync = \"10s\"\n"
+         spool = \"{SPOOL}\"\nstate_dir = \"{STATE}/sync\"\nallow_http = true\n\
+         checkin = \"1s\"\nsync = \"10s\"\n"
     )
 }
 

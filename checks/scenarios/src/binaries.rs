@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
-/// The folder with `writ`, `writ-enforce` and `writ-switch`; `WRIT_BINARIES` names another one.
+/// The folder with our products; `WRIT_BINARIES` names another one.
 pub fn folder() -> Result<PathBuf> {
     let folder = match std::env::var_os("WRIT_BINARIES") {
         Some(folder) => PathBuf::from(folder),
@@ -19,7 +19,7 @@ pub fn folder() -> Result<PathBuf> {
             }
         }
     };
-    for name in ["writ", "writ-enforce", "writ-switch"] {
+    for name in ["writ", "writ-enforce", "writ-switch", "writ-sync", "writ-depot"] {
         if !folder.join(name).is_file() {
             bail!(
                 "{} is not built: run `cargo build` first, or name the folder in WRIT_BINARIES",

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Depot {
     child: Child,
     log: PathBuf,
-    /// Where it listens, as its own log says.
+    /// Where it listens.
     pub address: String,
 }
 
@@ -29,17 +29,22 @@ impl Depot {
         let program = desk.bin.join("writ-depot");
         let mut command = network.map_or_else(|| Command::new(&program), |network| network.at_hub(&program));
         command.args(["serve", "--listen", listen, "--allow-http", "--data"]).arg(data);
+        // Couriers of a story check in every second.
+        command.args(["--extra-writes", "0", "--batches", "0"]);
         command.arg("--trust").arg(desk.first_root()).arg("--log-key").arg(desk.keys().join("log.key"));
         Self::spawn(&mut command, data)
     }
 
-    /// Starts a depot by a command that serves `data`, and waits until it says that it listens.
+    /// Starts a depot by a command that serves `data`, and waits until it listens.
     pub fn spawn(command: &mut Command, data: &Path) -> Result<Self> {
         let log = data.with_extension("depot.log");
         if let Some(parent) = log.parent() {
             fs::create_dir_all(parent)?;
         }
         let file = File::create(&log)?;
+        let address_file = data.with_extension("depot.address");
+        let _ = fs::remove_file(&address_file);
+        command.arg("--address-file").arg(&address_file);
         command.env("NO_COLOR", "1").stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
         let child = command.spawn().with_context(|| format!("cannot run {}", run::line(command)))?;
         let mut depot = Self { child, log, address: String::new() };
@@ -47,7 +52,10 @@ impl Depot {
             if let Some(status) = depot.child.try_wait()? {
                 bail!("writ-depot ended with {status}:\n{}", depot.said());
             }
-            Ok(depot.said().lines().find_map(listening).map(str::to_owned))
+            Ok(fs::read_to_string(&address_file)
+                .ok()
+                .map(|text| text.trim().to_owned())
+                .filter(|text| !text.is_empty()))
         })?;
         Ok(depot)
     }
@@ -79,12 +87,6 @@ impl Depot {
         self.child.kill()?;
         self.child.wait().map(drop).context("the depot does not end")
     }
-}
-
-/// The address in the line by which a depot says that it listens.
-fn listening(line: &str) -> Option<&str> {
-    let (_, rest) = line.split_once(" serving ")?.1.rsplit_once(" on http")?;
-    rest.trim_start_matches('s').strip_prefix("://")?.split_whitespace().next()
 }
 
 impl Drop for Depot {

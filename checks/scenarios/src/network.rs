@@ -2,6 +2,7 @@
 //!
 //! Nothing of it touches the machine's own interfaces, and all of it is gone when it is dropped.
 
+use std::os::fd::AsFd as _;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -66,14 +67,17 @@ impl Network {
         command
     }
 
-    /// Runs a closure in a thread that stands at the hub, for a server of our own that listens there.
-    pub fn enter_hub(&self) -> Result<()> {
-        let path = format!("/run/netns/{}", self.hub());
-        let file = std::fs::File::open(&path).with_context(|| path.clone())?;
-        use std::os::fd::AsFd as _;
-        rustix::thread::move_into_link_name_space(file.as_fd(), Some(rustix::thread::LinkNameSpaceType::Network))
-            .with_context(|| format!("cannot enter {path}"))
+    /// The path of the hub's namespace, for [`enter`].
+    pub fn hub_path(&self) -> String {
+        format!("/run/netns/{}", self.hub())
     }
+}
+
+/// Moves the calling thread into a network namespace, for a server of our own that is to listen there.
+pub fn enter(path: &str) -> Result<()> {
+    let file = std::fs::File::open(path).with_context(|| path.to_owned())?;
+    rustix::thread::move_into_link_name_space(file.as_fd(), Some(rustix::thread::LinkNameSpaceType::Network))
+        .with_context(|| format!("cannot enter {path}"))
 }
 
 fn port_of(number: usize) -> String {

@@ -69,8 +69,12 @@ pub struct Proxy {
     lie: Arc<Mutex<Option<Arc<Lie>>>>,
     told: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
+    enter: Arc<Enter>,
     thread: Option<JoinHandle<()>>,
 }
+
+/// Takes a thread to where the proxy stands.
+type Enter = dyn Fn() -> Result<()> + Send + Sync;
 
 impl Proxy {
     /// Listens, and forwards to the depot. `enter` runs first in each of its threads (to stand in another namespace).
@@ -82,7 +86,8 @@ impl Proxy {
         let (lie, told, stop) =
             (Arc::new(Mutex::new(None)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         let (sender, bound) = std::sync::mpsc::channel();
-        let shared = (Arc::clone(&lie), Arc::clone(&told), Arc::clone(&stop), Arc::new(enter), listen.to_owned());
+        let enter: Arc<Enter> = Arc::new(enter);
+        let shared = (Arc::clone(&lie), Arc::clone(&told), Arc::clone(&stop), Arc::clone(&enter), listen.to_owned());
         let thread = thread::Builder::new().name("proxy".into()).spawn(move || {
             let (lie, told, stop, enter, listen) = shared;
             let listener = enter().and_then(|()| TcpListener::bind(&listen).context("the proxy cannot listen"));
@@ -102,7 +107,7 @@ impl Proxy {
             }
         })?;
         let address = bound.recv().context("the proxy ended")??;
-        Ok(Self { address, lie, told, stop, thread: Some(thread) })
+        Ok(Self { address, lie, told, stop, enter, thread: Some(thread) })
     }
 
     /// Where it listens.
@@ -130,8 +135,12 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        // It may stand in another namespace, where it cannot be woken from here: then its thread ends with the process.
-        if TcpStream::connect_timeout(&self.address, Duration::from_millis(200)).is_ok()
+        // Woken from where it stands: from elsewhere its address might be somebody else's.
+        let (enter, address) = (Arc::clone(&self.enter), self.address);
+        let woken = thread::spawn(move || {
+            enter().is_ok() && TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok()
+        });
+        if woken.join().unwrap_or(false)
             && let Some(thread) = self.thread.take()
         {
             let _ = thread.join();

@@ -158,6 +158,16 @@ impl Workshop {
         run::any(&mut self.writ(publish))
     }
 
+    /// Drafts the next release of the committed flake, has both signers sign it, and puts it into the folder of releases and
+    /// into a depot. `at` makes the command that reaches the depot.
+    pub fn release_to_depot(&self, url: &str, at: impl Fn(&Path) -> Command) -> Result<()> {
+        self.draft_signed_by(&SIGNERS)?;
+        let mut command = at(&self.bin.join("writ"));
+        command.current_dir(&self.dir).env("NO_COLOR", "1").args(["release", "publish", "draft", "--to", "releases"]);
+        command.args(["--cache-key", "keys/cache.nix-key", "--depot", url, "--read-key", "keys/reader.key"]);
+        run::checked(&mut command).map(drop)
+    }
+
     /// Drafts the next release of the committed flake and has it signed.
     fn draft_signed_by(&self, signers: &[&str]) -> Result<()> {
         let draft = self.dir.join("draft");

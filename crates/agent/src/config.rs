@@ -7,10 +7,15 @@ use serde::Deserialize;
 use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::time::Span;
 
+use crate::size::Size;
+
 /// Where the configuration is looked for when no other is named.
 pub const DEFAULT_PATH: &str = "/etc/writ/enforce.toml";
 /// The largest configuration file, in bytes.
 const MAX_CONFIG: usize = 64 * 1024;
+
+/// The smallest outbox that makes sense.
+const LEAST_BUDGET: Size = Size::mebibytes(1);
 
 /// The configuration of one appliance.
 #[derive(Debug, Clone, Deserialize)]
@@ -20,7 +25,8 @@ pub struct Config {
     pub site: SiteId,
     /// Its name within the site.
     pub appliance: ApplianceId,
-    /// The folder that holds releases (`trust/`, `releases/<site>/`, `documents/`, `cache/`). All of it is hostile.
+    /// The folder that holds releases (`trust/`, `releases/<site>/`, `documents/`, `cache/`, `log/<site>/`, and from a courier
+    /// also `receipts/` and `courier.pub`). All of it is hostile.
     pub releases: PathBuf,
     /// The first trust root, baked into the image.
     pub trust: PathBuf,
@@ -32,6 +38,18 @@ pub struct Config {
     /// Where sealed bundles are put.
     #[serde(default = "default_outbox_dir")]
     pub outbox_dir: PathBuf,
+    /// Where the heartbeat and the word for the courier's key are laid out; by default `presence` beside the outbox.
+    #[serde(default)]
+    pub presence_dir: Option<PathBuf>,
+    /// How often the heartbeat is laid out.
+    #[serde(default = "default_heartbeat")]
+    pub heartbeat: Span,
+    /// How long a bundle stays in the outbox at least after it was delivered, within the budget.
+    #[serde(default = "default_keep_delivered")]
+    pub keep_delivered: Span,
+    /// How much the outbox may hold; by default what the policy says, and 512 MiB before there is one.
+    #[serde(default)]
+    pub outbox_budget: Option<Size>,
     /// The profile that names the running system.
     #[serde(default = "default_profile")]
     pub profile: PathBuf,
@@ -109,7 +127,18 @@ impl Config {
         if self.poll_releases.millis() < 100 {
             return Err("poll_releases is at least \"100ms\"".to_owned());
         }
+        if self.heartbeat.millis() < 100 {
+            return Err("heartbeat is at least \"100ms\"".to_owned());
+        }
+        if self.outbox_budget.is_some_and(|budget| budget < LEAST_BUDGET) {
+            return Err(format!("outbox_budget is at least \"{LEAST_BUDGET}\""));
+        }
         Ok(())
+    }
+
+    /// Where the heartbeat and the word for the courier's key are laid out.
+    pub fn presence_dir(&self) -> PathBuf {
+        self.presence_dir.clone().unwrap_or_else(|| self.outbox_dir.with_file_name("presence"))
     }
 
     /// Where requests of people on the machine are put (`pause`).
@@ -134,6 +163,14 @@ fn default_state_dir() -> PathBuf {
 
 fn default_outbox_dir() -> PathBuf {
     "/var/lib/writ/spool/outbox".into()
+}
+
+fn default_heartbeat() -> Span {
+    "60s".parse().expect("a duration")
+}
+
+fn default_keep_delivered() -> Span {
+    "30d".parse().expect("a duration")
 }
 
 fn default_profile() -> PathBuf {
@@ -175,6 +212,11 @@ mod tests {
         assert_eq!(config.state_dir, Path::new("/var/lib/writ/enforce"));
         assert_eq!(config.switch_command, SwitchCommand::SystemdRun);
         assert_eq!(config.poll_releases.seconds(), 60);
+        assert_eq!(config.presence_dir(), Path::new("/var/lib/writ/spool/presence"));
+        assert_eq!((config.heartbeat.seconds(), config.keep_delivered.as_str()), (60, "30d"));
+        let other = read(&format!("{LEAST}outbox_dir = \"/o/outbox\"\noutbox_budget = \"64MiB\"\n")).unwrap();
+        assert_eq!(other.presence_dir(), Path::new("/o/presence"));
+        assert_eq!(other.outbox_budget, Some(Size::mebibytes(64)));
     }
 
     #[test]
@@ -185,6 +227,10 @@ mod tests {
             (&*format!("{LEAST}activation = \"/bin/sh\"\n"), "activation"),
             (&*format!("{LEAST}activation = \"../x\"\n"), "activation"),
             (&*format!("{LEAST}poll_releases = \"1ms\"\n"), "poll_releases"),
+            (&*format!("{LEAST}heartbeat = \"1ms\"\n"), "heartbeat"),
+            (&*format!("{LEAST}outbox_budget = \"64MB\"\n"), "64MB"),
+            (&*format!("{LEAST}outbox_budget = \"64KiB\"\n"), "at least \"1MiB\""),
+            (&*format!("{LEAST}keep_delivered = \"long\"\n"), "long"),
             (&*format!("{LEAST}switch_command = \"magic\"\n"), "magic"),
             ("site = \"Clinic 1\"\n", "site name"),
             ("site = ", "line 1"),

@@ -67,6 +67,11 @@ impl Writer {
         self.key.public_key()
     }
 
+    /// The appliance's key.
+    pub fn key(&self) -> &SecretKey {
+        &self.key
+    }
+
     /// Seals a draft into the chain; it becomes durable with the next [`Writer::commit`].
     pub fn seal(&self, state: &mut State, draft: Draft, now: Time) -> Result<BundleId, SealError> {
         let sealed = writ_evidence::seal(draft, &state.chain, &self.key, now)?;

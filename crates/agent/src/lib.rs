@@ -2,7 +2,8 @@
 //!
 //! `writ-enforce` obeys exactly one verified generation at a time; [`enforce`] is its engine. State machines there are
 //! pure (`step(state, event) -> (state, actions)`); the driver persists, fsyncs, then acts. `writ-switch` moves the machine
-//! from one generation to another ([`switch`]) and outlives the enforcer that started it.
+//! from one generation to another ([`switch`]) and outlives the enforcer that started it. `writ-sync` carries files between a
+//! depot and the spool ([`sync`]), and nobody trusts it.
 
 pub mod accounts;
 pub mod command;
@@ -13,6 +14,8 @@ pub mod enforce;
 pub mod evidence_writer;
 pub mod parameters;
 pub mod probes;
+pub mod size;
 pub mod steps;
 pub mod switch;
+pub mod sync;
 pub mod watch;

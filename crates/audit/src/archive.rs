@@ -130,10 +130,10 @@ impl Archive {
     }
 }
 
-/// Every site that has releases or evidence.
+/// Every site that has releases, evidence or a log.
 fn site_names(root: &Folder, problems: &mut Problems) -> BTreeSet<SiteId> {
     let mut sites = BTreeSet::new();
-    for part in ["releases", "evidence"] {
+    for part in ["releases", "evidence", "log"] {
         let Some(folder) = directory(root, part, part, problems) else { continue };
         for entry in entries(&folder, part, problems) {
             match entry.name.parse() {

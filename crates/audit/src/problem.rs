@@ -39,6 +39,12 @@ pub enum Code {
     Thinned,
     /// The appliance was installed anew.
     Reimaged,
+    /// No log of the site holds it.
+    Unlogged,
+    /// A log holds it twice.
+    Repeated,
+    /// A log was lost, and another took over.
+    Restarted,
     /// The first trust root was taken from the folder that is being judged.
     Unpinned,
 }
@@ -62,6 +68,9 @@ impl Code {
             Self::UnknownSchema => "unknown-schema",
             Self::Thinned => "thinned",
             Self::Reimaged => "reimaged",
+            Self::Unlogged => "unlogged",
+            Self::Repeated => "repeated",
+            Self::Restarted => "restarted",
             Self::Unpinned => "unpinned",
         }
     }

@@ -9,10 +9,8 @@ use writ_trust::time::Time;
 
 use crate::archive::{Archive, Options};
 use crate::folder::Folder;
+use crate::log_summary::{LogSummary, NOT_CONFIGURED, state_of};
 use crate::problem::Problems;
-
-/// What verifying cannot show while something is not set up. Never counted as passed.
-const NOT_CONFIGURED: &str = "not configured";
 
 /// The chain of one appliance key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -103,9 +101,12 @@ pub struct VerifyReport {
     pub bundles: usize,
     /// The chains, by site and key.
     pub chains: Vec<ChainSummary>,
-    /// The transparency log. Without one, nobody can see whether the newest bundles were withheld.
+    /// The sites' logs in one word: `not configured`, `partly configured`, `verified` or `not verified`. Without one, nobody
+    /// can see whether the newest bundles were withheld.
     pub log: &'static str,
-    /// Receipts of a log: how many are there. They are not judged without a log.
+    /// The logs, by site.
+    pub logs: Vec<LogSummary>,
+    /// Receipts beside bundles: how many are there. Those of a site without a log are not judged.
     pub receipts: usize,
     /// What is wrong and what must be known.
     pub problems: Problems,
@@ -131,12 +132,14 @@ impl VerifyReport {
             bundles: 0,
             chains: Vec::new(),
             log: NOT_CONFIGURED,
+            logs: Vec::new(),
             receipts: 0,
             problems: archive.problems.clone(),
         }
     }
 
     pub(crate) fn finish(&mut self, archive: &Archive) {
+        self.log = state_of(&self.logs);
         self.ok = archive.chain.is_some() && self.problems.bad == 0;
     }
 }

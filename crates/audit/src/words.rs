@@ -22,8 +22,11 @@ pub fn thousands(n: u64) -> String {
     out
 }
 
-/// A number of things: `1 bundle`, `1,204 bundles`.
+/// A number of things: `1 bundle`, `1,204 bundles`, `2 entries`.
 pub fn of(n: u64, thing: &str) -> String {
+    if let (true, Some(stem)) = (n != 1, thing.strip_suffix("try")) {
+        return format!("{} {stem}tries", thousands(n));
+    }
     format!("{} {thing}{}", thousands(n), if n == 1 { "" } else { "s" })
 }
 
@@ -58,6 +61,8 @@ mod tests {
     fn people_read_times_and_numbers() {
         assert_eq!(when("2026-11-23T14:40:56.123Z".parse().unwrap()), "2026-11-23 14:40:56 UTC");
         assert_eq!([0, 999, 1000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([of(1, "bundle"), of(2000, "bundle")], ["1 bundle", "2,000 bundles"]);
+        assert_eq!([of(1, "entry"), of(0, "entry")], ["1 entry", "0 entries"]);
     }
 
     #[test]

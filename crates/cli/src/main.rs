@@ -1,9 +1,10 @@
-//! `writ`: check policy, keep keys, release, verify, audit.
+//! `writ`: check policy, keep keys, release, verify, audit, watch.
 
 mod audit;
 mod check;
 mod clock;
 mod completions;
+mod depot;
 mod failure;
 mod files;
 mod keys;
@@ -17,6 +18,7 @@ mod screen;
 mod signatures;
 mod trust;
 mod verify;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -60,6 +62,7 @@ enum Command {
     Verify(verify::Arguments),
     #[command(subcommand)]
     Audit(audit::Command),
+    Watch(watch::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Command::Log(command) => command.run(),
         Command::Verify(arguments) => arguments.run(),
         Command::Audit(command) => command.run(),
+        Command::Watch(arguments) => arguments.run(),
         Command::Completions(arguments) => arguments.run(),
     };
     match outcome {

@@ -58,3 +58,57 @@ pub fn detail(label: &str, text: &str) {
 pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
+
+/// How far long work has come: one line that is written over, on a terminal only.
+pub struct Meter {
+    what: &'static str,
+    of: u64,
+    done: u64,
+    shown: bool,
+    told: std::time::Instant,
+}
+
+/// How often the line is written over at most.
+const REFRESH: std::time::Duration = std::time::Duration::from_millis(200);
+
+impl Meter {
+    /// Work that begins.
+    pub fn new(what: &'static str) -> Self {
+        Self { what, of: 0, done: 0, shown: false, told: std::time::Instant::now() }
+    }
+
+    /// How many steps there are, as far as is known by now.
+    pub fn expect(&mut self, of: u64) {
+        self.of = of;
+    }
+
+    /// That so many are done.
+    pub fn step(&mut self, done: u64) {
+        self.done = done;
+        self.show("", self.told.elapsed() >= REFRESH);
+    }
+
+    /// What takes long now.
+    pub fn now(&mut self, what: &str) {
+        self.show(what, true);
+    }
+
+    fn show(&mut self, now: &str, due: bool) {
+        if due && std::io::IsTerminal::is_terminal(&std::io::stderr()) {
+            let text = format!("{} {} of {} {now}", self.what, self.done, self.of);
+            let text: String = text.chars().take(100).collect();
+            let _ = write!(anstream::stderr(), "\r\u{1b}[2K{}", paint(DIM, &text));
+            let _ = anstream::stderr().flush();
+            (self.shown, self.told) = (true, std::time::Instant::now());
+        }
+    }
+}
+
+impl Drop for Meter {
+    /// Leaves an empty line to whatever comes next.
+    fn drop(&mut self) {
+        if self.shown {
+            let _ = write!(anstream::stderr(), "\r\u{1b}[2K");
+        }
+    }
+}

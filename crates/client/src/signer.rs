@@ -1,5 +1,6 @@
 //! Who asks.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use writ_trust::digest::Digest;
@@ -13,24 +14,19 @@ use writ_wire::signed::Signed;
 
 /// Signs requests, by RFC 9421 in the profile of [`writ_wire::http`].
 pub struct Signer {
-    key: SecretKey,
+    key: Arc<SecretKey>,
     delegation: Option<String>,
 }
 
 impl Signer {
     /// Signs with a key that the depot knows by itself, as an auditor's.
-    pub fn new(key: SecretKey) -> Self {
-        Self { key, delegation: None }
+    pub fn new(key: impl Into<Arc<SecretKey>>) -> Self {
+        Self { key: key.into(), delegation: None }
     }
 
     /// Signs with a courier's key, for which an appliance vouches.
-    pub fn courier(key: SecretKey, delegation: &Signed) -> Self {
-        Self { key, delegation: Some(courier::to_header(delegation)) }
-    }
-
-    /// Takes a newer delegation.
-    pub fn renew(&mut self, delegation: &Signed) {
-        self.delegation = Some(courier::to_header(delegation));
+    pub fn courier(key: impl Into<Arc<SecretKey>>, delegation: &Signed) -> Self {
+        Self { key: key.into(), delegation: Some(courier::to_header(delegation)) }
     }
 
     /// The value of the header that carries the delegation.

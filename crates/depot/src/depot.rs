@@ -283,11 +283,7 @@ fn check_log_key(chain: &TrustChain, key: &SecretKey) -> Result<(), OpenError> {
 }
 
 /// Completes the files of every log and reads its head.
-fn open_logs(
-    connection: &rusqlite::Connection,
-    folders: &Folders,
-    directory: &Directory,
-) -> Result<Heads, OpenError> {
+fn open_logs(connection: &rusqlite::Connection, folders: &Folders, directory: &Directory) -> Result<Heads, OpenError> {
     let heads = Heads::default();
     for stored in checkpoints::all(connection)? {
         let failed = |source| OpenError::Log { site: stored.site.clone(), source };

@@ -54,8 +54,7 @@ impl Folders {
         };
         writ_durable::create_directories(&self.root).map_err(io(&self.root))?;
         let path = self.root.join("lock");
-        let file =
-            File::options().create(true).append(true).open(&path).map_err(io(&path))?;
+        let file = File::options().create(true).append(true).open(&path).map_err(io(&path))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => return Err(FoldersError::Locked { path: self.root.clone() }),

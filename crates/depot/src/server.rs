@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -24,12 +25,14 @@ use crate::depot::{Depot, OpenError, Opened};
 use crate::endpoint;
 use crate::limits::stalled::Unstalled;
 use crate::options::Options;
+use crate::publication::activate_complete;
+use crate::static_files::outlet::{Outlet, Sending};
 use crate::writer::{self, Job};
 
 /// The most header lines of a request.
 const MAX_HEADERS: usize = 64;
-/// The most bytes of the first line and the headers of a request.
-const MAX_HEAD: usize = 64 * 1024;
+/// The most bytes of the first line and the headers of a request; ours have about 2,500.
+const MAX_HEAD: usize = 16 * 1024;
 /// How long requests under way may take when the depot is told to stop.
 const GRACE: Duration = Duration::from_secs(20);
 /// How often heartbeats are stored and checkpoints looked at.
@@ -81,8 +84,7 @@ pub async fn serve(options: Options) -> Result<(), ServeError> {
     let tls = tls::acceptor(&options)?;
     let listen = options.listen;
     // Before anything of the data directory is touched: an address in use is the likelier mistake.
-    let listener =
-        TcpListener::bind(listen).await.map_err(|source| ServeError::Listen { address: listen, source })?;
+    let listener = TcpListener::bind(listen).await.map_err(|source| ServeError::Listen { address: listen, source })?;
     let opened = tokio::task::spawn_blocking(move || Depot::open(options)).await;
     let Opened { depot, connection, queue, lock, reopened } = opened.map_err(|_| ServeError::Writer)??;
     let writing = {
@@ -148,7 +150,13 @@ async fn tick(depot: Arc<Depot>) {
     flush.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = tick.tick() => depot.writer.remind(Job::Tick),
+            _ = tick.tick() => {
+                depot.writer.remind(Job::Tick);
+                // Whoever sent the last piece may have gone away before it was seen that it was the last.
+                if let Err(error) = activate_complete(&depot).await {
+                    tracing::warn!(%error, "a release that lacks nothing is not active yet");
+                }
+            }
             _ = flush.tick() => depot.writer.remind(Job::Flush),
         }
     }
@@ -195,12 +203,8 @@ async fn accept(
                 continue;
             }
         };
-        let connection = Connection {
-            depot: depot.clone(),
-            service: service.clone(),
-            stopped: stopped.clone(),
-            _place: place,
-        };
+        let connection =
+            Connection { depot: depot.clone(), service: service.clone(), stopped: stopped.clone(), _place: place };
         let tls = tls.clone();
         connections.spawn(async move {
             connection.depot.metrics.connections.inc();
@@ -225,18 +229,22 @@ impl Drop for Connection {
 impl Connection {
     async fn run(mut self, stream: TcpStream, tls: Option<TlsAcceptor>) {
         let _ = stream.set_nodelay(true);
-        let stream = Unstalled::new(stream, self.depot.options.idle_timeout);
+        let patience = self.depot.options.idle_timeout;
         match tls {
-            None => self.serve(stream).await,
+            None => {
+                let outlet = Outlet::default();
+                let stream = Unstalled::new(Sending::new(stream, outlet.clone()), patience);
+                self.serve(stream, Some(outlet)).await;
+            }
             Some(tls) => match timeout(self.depot.options.header_timeout, tls.accept(stream)).await {
-                Ok(Ok(stream)) => self.serve(stream).await,
+                Ok(Ok(stream)) => self.serve(Unstalled::new(stream, patience), None).await,
                 Ok(Err(error)) => tracing::debug!(%error, "no TLS"),
                 Err(_) => tracing::debug!("no TLS in time"),
             },
         }
     }
 
-    async fn serve<S>(&mut self, stream: S)
+    async fn serve<S>(&mut self, stream: S, outlet: Option<Outlet>)
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
@@ -247,7 +255,14 @@ impl Connection {
             .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_HEAD)
             .half_close(false);
-        let served = builder.serve_connection(TokioIo::new(stream), self.service.clone());
+        let service = self.service.clone();
+        let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+            if let Some(outlet) = &outlet {
+                request.extensions_mut().insert(outlet.clone());
+            }
+            service.call(request)
+        });
+        let served = builder.serve_connection(TokioIo::new(stream), service);
         tokio::pin!(served);
         let ended = tokio::select! {
             ended = &mut served => ended,

@@ -259,7 +259,8 @@ impl<'a> Staged<'a> {
     }
 }
 
-fn parse_keys(keys: &[String]) -> Result<Vec<TrustedPublicKey>, ImportError> {
+/// Reads keys in Nix's form `name:base64`.
+pub fn parse_keys(keys: &[String]) -> Result<Vec<TrustedPublicKey>, ImportError> {
     let parse = |key: &String| {
         TrustedPublicKey::parse(key).map_err(|e| ImportError::Key { key: key.clone(), reason: e.to_string() })
     };

@@ -16,3 +16,4 @@ pub mod nar;
 pub mod profile;
 pub mod publish;
 pub mod tool;
+mod window;

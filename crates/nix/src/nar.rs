@@ -2,7 +2,8 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufReader, Read, Seek, Write};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -12,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use writ_trust::digest::Digest;
 
 use crate::listing;
+use crate::window::{self, MAX_WINDOW};
 
 /// Digest and size in bytes of a NAR.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +39,12 @@ pub enum CopyError {
         /// The bound in bytes.
         limit: u64,
     },
+    /// It wants more memory for unpacking than anything that we publish.
+    #[error("it wants {window} bytes of memory to be unpacked, more than the {MAX_WINDOW} allowed")]
+    Window {
+        /// What it wants, in bytes.
+        window: u64,
+    },
     /// It unpacks into something else.
     #[error("it has the NAR hash {found}")]
     Hash {
@@ -55,13 +63,13 @@ pub fn hash_tree(path: &Path) -> io::Result<NarId> {
 }
 
 /// Reads a file, writes what was read elsewhere, and never reads more than it was allowed.
-struct Tee<'a> {
+struct Tee<'a, W> {
     from: &'a mut File,
-    to: &'a mut File,
+    to: &'a mut W,
     left: u64,
 }
 
-impl Read for Tee<'_> {
+impl<W: Write> Read for Tee<'_, W> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.left == 0 {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than allowed"));
@@ -75,14 +83,22 @@ impl Read for Tee<'_> {
 }
 
 /// The most bytes that a packed NAR of this size may have: zstd adds less than 1 % to what it cannot pack.
-fn packed_limit(nar_size: u64) -> u64 {
+pub fn packed_limit(nar_size: u64) -> u64 {
     nar_size.saturating_add(nar_size / 64).saturating_add(64 * 1024)
 }
 
 /// Copies a NAR as it is, unpacking it on the side, and refuses it as soon as it is seen to be other than `expected`.
 /// Neither reading, writing nor unpacking goes beyond what `expected` allows, whatever the file holds.
-pub fn copy_checked(from: &mut File, to: &mut File, compressed: bool, expected: NarId) -> Result<(), CopyError> {
+pub fn copy_checked(from: &mut File, to: &mut impl Write, compressed: bool, expected: NarId) -> Result<(), CopyError> {
     let limit = packed_limit(expected.size);
+    if compressed {
+        let mut header = [0; 14];
+        let begin = from.stream_position()?;
+        let read = from.read_at(&mut header, begin)?;
+        if let Some(window) = window::of(&header[..read]).filter(|window| *window > MAX_WINDOW) {
+            return Err(CopyError::Window { window });
+        }
+    }
     let mut tee = Tee { from, to, left: limit };
     let found = if compressed {
         let mut unpacked = StreamingDecoder::new(&mut tee).map_err(|e| CopyError::Unpack(e.to_string()))?;
@@ -98,6 +114,11 @@ pub fn copy_checked(from: &mut File, to: &mut File, compressed: bool, expected: 
         Ok(_) => Err(CopyError::Trailing),
         Err(e) => Err(e.into()),
     }
+}
+
+/// As [`copy_checked`], keeping nothing.
+pub fn check(from: &mut File, compressed: bool, expected: NarId) -> Result<(), CopyError> {
+    copy_checked(from, &mut io::sink(), compressed, expected)
 }
 
 /// Unpacks a NAR, sees that it is `expected`, and lists what is in it: the bytes of a cache's `.ls` file. Neither reading nor

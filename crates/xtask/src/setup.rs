@@ -31,6 +31,9 @@ pub const ALL: &[Need] = &[
     ("minisign", "minisign"),
     ("openssl", "openssl"),
     ("strace", "strace"),
+    // Not on PATH: Debian's packages of one version of Go leave that to another package.
+    ("/usr/lib/go-1.19/bin/go", "golang-1.19-go"),
+    ("/usr/share/gocode/src/golang.org/x/mod/sumdb/note/note.go", "golang-golang-x-mod-dev"),
 ];
 
 /// Whether missing packages can be installed here.

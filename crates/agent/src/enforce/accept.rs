@@ -4,46 +4,28 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use tracing::{debug, info};
-use writ_trust::acceptance::{self, Accepted, Identity, LogProof};
+use writ_trust::acceptance::{self, Accepted, Identity, LogInclusion, LogProof};
 use writ_trust::digest::Digest;
 use writ_trust::floor::{Floor, FloorRelease};
 use writ_trust::json::{MAX_DOCUMENT, MAX_SIGNATURE};
-use writ_trust::refusal::Rule;
+use writ_trust::log::checkpoint::{SignedCheckpoint, log_keys_ever};
+use writ_trust::log::judge::LogProblem;
+use writ_trust::refusal::{Refusal, Rule};
 use writ_trust::root_chain::TrustChain;
 use writ_trust::text::one_line;
 use writ_trust::time::Time;
 
 use super::generation::{self, Documents, Generation};
-use super::releases::{Folder, Signed, root_versions};
+use super::refused::Refused;
+use super::releases::{Folder, Signed, root_versions, unreadable};
+use super::sitelog::kept::{self, KeptError};
+use super::sitelog::offered::{self, Continued};
+use super::sitelog::tiles::TilesProblem;
 use super::state::Point;
 use crate::crash_point;
 
 /// The floor's file in the state directory.
 pub const FLOOR: &str = "floor";
-
-/// Something that was refused, and why, in one line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
-    /// The document, such as `release` or `trust-root`.
-    pub what: String,
-    /// The rule, by name.
-    pub rule: String,
-    /// One line for people.
-    pub message: String,
-    /// Digest of its exact bytes, when they could be read.
-    pub digest: Option<Digest>,
-}
-
-impl Refused {
-    fn new(what: &str, rule: &str, message: impl std::fmt::Display, digest: Option<Digest>) -> Self {
-        Self { what: what.to_owned(), rule: rule.to_owned(), message: one_line(message), digest }
-    }
-
-    /// That nothing could be judged at all.
-    pub fn unable(error: &AcceptError) -> Self {
-        Self::new("releases", "readable", error, None)
-    }
-}
 
 /// Why nothing can be accepted at all.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +46,9 @@ pub enum AcceptError {
         /// What is wrong.
         message: String,
     },
+    /// The checkpoint that was verified last cannot be read: accepting anything could continue another history.
+    #[error("{0}; nothing is accepted until it is restored (or removed, if this machine is to start anew)")]
+    Checkpoint(#[from] KeptError),
     /// Something accepted could not be stored.
     #[error("what was accepted could not be stored: {0}")]
     Store(#[source] io::Error),
@@ -89,6 +74,19 @@ pub struct Candidate {
     pub documents: Documents,
     /// The documents, understood.
     pub generation: Generation,
+}
+
+/// What was accepted and seen before, by which what is offered is judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Before<'a> {
+    /// What was accepted.
+    pub floor: &'a Floor,
+    /// The newest checkpoint of the site's log that was verified.
+    pub kept: Option<&'a SignedCheckpoint>,
+    /// The documents of the release at the floor are wanted again.
+    pub lost: bool,
+    /// The machine's clock.
+    pub now: Time,
 }
 
 /// Who accepts, and where from.
@@ -159,13 +157,12 @@ impl Acceptor {
         }
     }
 
-    /// Looks at what the folder offers above the floor. Changes nothing. `lost`: the documents of the release at the floor
-    /// are wanted again.
-    pub fn look(&self, chain: &TrustChain, floor: &Floor, lost: bool, now: Time) -> Look {
+    /// Looks at what the folder offers above the floor. Changes nothing.
+    pub fn look(&self, chain: &TrustChain, before: &Before) -> Look {
         let mut look = Look::default();
-        let at = floor.release.map(|r| Point { epoch: r.epoch, serial: r.serial });
+        let at = before.floor.release.map(|r| Point { epoch: r.epoch, serial: r.serial });
         for point in self.folder.offers(&self.identity.site, at) {
-            match self.judge(point, chain, floor, lost, now) {
+            match self.judge(point, chain, before) {
                 Judged::Known => break,
                 Judged::NotThere => {}
                 Judged::Waiting(what) => look.waiting = look.waiting.or(Some(format!("release {point}: {what}"))),
@@ -179,7 +176,8 @@ impl Acceptor {
         look
     }
 
-    fn judge(&self, point: Point, chain: &TrustChain, floor: &Floor, lost: bool, now: Time) -> Judged {
+    fn judge(&self, point: Point, chain: &TrustChain, before: &Before) -> Judged {
+        let Before { floor, kept, lost, now } = *before;
         let signed = match self.folder.release(&self.identity.site, point) {
             Ok(Some(signed)) => signed,
             Ok(None) => return Judged::NotThere,
@@ -193,16 +191,47 @@ impl Acceptor {
         if !lost && floor.release.is_some_and(|r| r.digest == digest) {
             return Judged::Known;
         }
-        let log = LogProof::default();
-        let accepted = acceptance::accept(&signed.bytes, &signed.signatures, chain, floor, &self.identity, &log, now);
-        let accepted = match accepted {
-            Ok(accepted) => accepted,
-            Err(refusal) => {
-                let message = format!("release {point}: {refusal}");
-                return Judged::Refused(Refused::new("release", refusal.rule().name(), message, Some(digest)));
-            }
+        let (receipt, continued) = match self.proof(point, chain, kept, digest) {
+            Ok(proof) => proof,
+            Err(refused) => return Judged::Refused(refused),
         };
-        self.complete(point, accepted, signed.bytes)
+        let log = LogProof { receipt: receipt.as_deref(), continuity: continued.after(kept) };
+        let accepted = acceptance::accept(&signed.bytes, &signed.signatures, chain, floor, &self.identity, &log, now);
+        match (accepted, &continued.problem) {
+            (Ok(accepted), _) => self.complete(point, accepted, signed.bytes),
+            // Without its tiles nothing can be said of the log's history; all else was found right.
+            (Err(Refusal::Log(LogProblem::Fork { .. })), Some(problem @ TilesProblem::Missing(_))) => {
+                Judged::Waiting(problem.to_string())
+            }
+            (Err(Refusal::Log(LogProblem::Fork { .. })), Some(problem)) => {
+                let message = format!("release {point}: {problem}");
+                Judged::Refused(Refused::new("release", TilesProblem::RULE, message, Some(digest)))
+            }
+            (Err(refusal), _) => Judged::Refused(Refused::of_release(&format!("release {point}"), &refusal, digest)),
+        }
+    }
+
+    /// What came with a release from the site's log: its receipt, and what leads there from the checkpoint that is kept.
+    fn proof(
+        &self,
+        point: Point,
+        chain: &TrustChain,
+        kept: Option<&SignedCheckpoint>,
+        digest: Digest,
+    ) -> Result<(Option<Vec<u8>>, Continued), Refused> {
+        let site = &self.identity.site;
+        if chain.newest().origins(site).is_empty() {
+            return Ok((None, Continued::default()));
+        }
+        let receipt = self.folder.receipt(site, point).map_err(|e| {
+            let rule = Rule::LogInclusion.name();
+            let message = format!("release {point}: rule {rule}: its receipt cannot be read: {e}; fetch it again");
+            Refused::new("release", rule, message, Some(digest))
+        })?;
+        let claimed = receipt.as_deref().and_then(offered::claimed);
+        let kept = kept.map(|kept| &kept.checkpoint);
+        let continued = claimed.map(|offered| Continued::gather(&self.folder, chain, site, kept, &offered));
+        Ok((receipt, continued.unwrap_or_default()))
     }
 
     /// Fetches the documents that an accepted release names and judges them.
@@ -244,18 +273,45 @@ impl Acceptor {
         }
     }
 
-    /// Makes an accepted release durable, its documents first and the floor last. Nothing is activated before this
-    /// returned.
-    pub fn store(&self, candidate: &Candidate, roots: &[(u64, Signed)]) -> Result<(), AcceptError> {
+    /// Makes an accepted release durable: its documents first, then the checkpoint it was found under, and the floor last.
+    /// Nothing is activated before this returned. Gives the checkpoint when it takes the place of the one kept.
+    pub fn store(
+        &self,
+        candidate: &Candidate,
+        roots: &[(u64, Signed)],
+        chain: &TrustChain,
+        kept: Option<&SignedCheckpoint>,
+        now: Time,
+    ) -> Result<Option<SignedCheckpoint>, AcceptError> {
         let point = candidate.generation.point();
         self.store_roots(roots).map_err(AcceptError::Store)?;
         crash_point!("before the documents are stored");
         generation::store(&self.state_dir, point, &candidate.documents).map_err(AcceptError::Store)?;
-        crash_point!("documents stored, floor not raised");
+        crash_point!("documents stored, checkpoint not kept");
+        let newer = match &candidate.accepted.log {
+            LogInclusion::Included(inclusion) if kept::supersedes(&inclusion.checkpoint, kept, now) => {
+                let keys = log_keys_ever(chain, &self.identity.site);
+                Some(kept::own_lines(inclusion.checkpoint.clone(), &keys))
+            }
+            _ => None,
+        };
+        if let Some(newer) = &newer {
+            kept::write(&self.state_dir, newer).map_err(AcceptError::Store)?;
+        }
+        crash_point!("checkpoint kept, floor not raised");
         let floor = candidate.accepted.floor.canonical();
         writ_durable::replace(&self.state_dir.join(FLOOR), &floor, 0o600).map_err(AcceptError::Store)?;
         crash_point!("floor raised, nothing adopted");
         info!(release = %point, digest = %candidate.generation.digest, log = %candidate.accepted.log, "accepted");
+        Ok(newer)
+    }
+
+    /// Keeps a verified checkpoint durably, after the roots that name its log: without them it could not be read back.
+    pub fn keep(&self, checkpoint: &SignedCheckpoint, roots: &[(u64, Signed)]) -> io::Result<()> {
+        self.store_roots(roots)?;
+        crash_point!("roots stored, checkpoint not kept");
+        kept::write(&self.state_dir, checkpoint)?;
+        crash_point!("checkpoint kept");
         Ok(())
     }
 
@@ -279,11 +335,6 @@ impl Acceptor {
         }
         Ok(())
     }
-}
-
-/// The rule that a document breaks which cannot be read: too large, or not a plain file.
-fn unreadable(error: &io::Error) -> &'static str {
-    if error.kind() == io::ErrorKind::FileTooLarge { Rule::Size.name() } else { "readable" }
 }
 
 enum Judged {

@@ -13,11 +13,13 @@ use writ_trust::digest::Digest;
 use writ_trust::floor::Floor;
 use writ_trust::root_chain::TrustChain;
 
-use super::accept::{AcceptError, Refused};
+use super::accept::{AcceptError, Before};
 use super::engine::{Engine, now};
 use super::generation::{self, Generation, GenerationError};
 use super::incident::{self, Event};
+use super::refused::Refused;
 use super::running::Running;
+use super::sitelog::offered::{self, Head};
 use super::state::{Point, ToldSwitch};
 use crate::crash_point;
 use crate::switch::journal::Journal;
@@ -41,6 +43,7 @@ impl Engine {
             }
             Err(e) => self.say_once(e.to_string()),
         }
+        self.vouch();
         before != self.state.running
     }
 
@@ -60,13 +63,20 @@ impl Engine {
     /// What the folder of releases would come to, without accepting anything: what would be obeyed is looked by from now
     /// on, in memory. Gives what would be refused.
     pub fn preview_releases(&mut self) -> (Vec<String>, Option<String>) {
-        let mut refused = Vec::new();
+        let (mut refused, mut would_refuse) = (Vec::new(), Vec::new());
         let mut would = None;
         let looked = self.acceptor.chain(&mut refused).and_then(|(chain, _)| {
             let running = self.state.running.map(|r| (r.release, r.digest));
             let floor = self.acceptor.floor(&chain, running)?;
-            Ok(self.acceptor.look(&chain, &floor, self.running_is_lost(), now()))
+            self.know_log(&chain)?;
+            let (kept, lost) = (self.site_log.kept.as_ref(), self.running_is_lost());
+            if let Head::Refused(head) = offered::head(self.acceptor.folder(), &chain, &self.identity.site, kept, now())
+            {
+                would_refuse.push(head);
+            }
+            Ok(self.acceptor.look(&chain, &Before { floor: &floor, kept, lost, now: now() }))
         });
+        refused.append(&mut would_refuse);
         match looked {
             Ok(look) => {
                 refused.extend(look.refused);
@@ -101,17 +111,30 @@ impl Engine {
         let (chain, roots) = self.acceptor.chain(&mut refused)?;
         let running = self.state.running.map(|r| (r.release, r.digest));
         let mut floor = self.acceptor.floor(&chain, running)?;
+        if let Err(e) = self.know_log(&chain) {
+            self.judge_freshness(&floor);
+            return Err(e);
+        }
+        self.look_at_head(&chain, &roots, &mut refused);
         let lost = self.running_is_lost() || self.waiting_is_lost(&floor);
-        let look = self.acceptor.look(&chain, &floor, lost, now());
+        let (kept, at) = (self.site_log.kept.as_ref(), now());
+        let look = self.acceptor.look(&chain, &Before { floor: &floor, kept, lost, now: at });
         refused.extend(look.refused);
+        let stored = look.accepted.map(|candidate| {
+            let newer = self.acceptor.store(&candidate, &roots, &chain, kept, at)?;
+            Ok::<_, AcceptError>((candidate.accepted.floor, newer))
+        });
         self.refuse(&refused);
         if let Some(waiting) = look.waiting {
             info!("{waiting}");
         }
-        if let Some(candidate) = look.accepted {
-            self.acceptor.store(&candidate, &roots)?;
-            floor = candidate.accepted.floor;
+        if let Some((raised, newer)) = stored.transpose()? {
+            floor = raised;
+            if let Some(newer) = newer {
+                self.take_up_checkpoint(&chain, newer);
+            }
         }
+        self.judge_freshness(&floor);
         Ok((chain, floor))
     }
 
@@ -125,22 +148,6 @@ impl Engine {
         let Some(accepted) = floor.release else { return false };
         let point = Point { epoch: accepted.epoch, serial: accepted.serial };
         self.state.running.is_none_or(|running| running.release != point) && self.load(point, accepted.digest).is_err()
-    }
-
-    /// Says what was refused: each document once for each rule, however often it is looked at.
-    pub(super) fn refuse(&mut self, refused: &[Refused]) {
-        let mut new = false;
-        for refusal in refused {
-            let (first, count) = self.state.count_refusal(refusal.digest, &refusal.what, &refusal.rule);
-            if first {
-                warn!(what = %refusal.what, rule = %refusal.rule, "refused: {}", refusal.message);
-                let draft = self.teller().refused(refusal, count);
-                new |= self.seal_posture(draft);
-            }
-        }
-        if new {
-            self.commit();
-        }
     }
 
     /// "When the running release has expired: keep enforcing, say so loudly."

@@ -110,7 +110,8 @@ impl Daemon {
                 return;
             }
             let unsettled = self.engine.unsettled();
-            let wait = self.next().saturating_duration_since(Instant::now());
+            let next = if unsettled { self.next() } else { self.next().min(self.engine.house_due()) };
+            let wait = next.saturating_duration_since(Instant::now());
             let wait = wait.min(if unsettled { QUIET } else { LONGEST_SLEEP });
             match self.messages.recv_timeout(wait) {
                 Ok(first) => {
@@ -118,8 +119,16 @@ impl Daemon {
                         return;
                     }
                 }
-                Err(RecvTimeoutError::Timeout) if unsettled => self.engine.settle(),
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) if unsettled => {
+                    self.engine.settle();
+                    // A full disk may be waiting for just that.
+                    if self.engine.writer.trouble().is_some() {
+                        self.engine.keep_house();
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    self.engine.keep_house();
+                }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
@@ -204,6 +213,7 @@ impl Daemon {
             self.status_at = None;
         }
         self.wake_for_incidents();
+        self.engine.beat_if_due();
         self.write_status();
         true
     }
@@ -263,7 +273,8 @@ impl Daemon {
         let asked = self.polls.iter().min().copied();
         let due = if self.engine.status_is_old() { STATUS_EVERY } else { STATUS_AT_LEAST };
         let status = self.status_at.map(|at| at + due);
-        [self.agenda.next(), tick, Some(poll), asked, switch, watchdog, retry, again, status]
+        let beat = self.engine.next_beat();
+        [self.agenda.next(), tick, Some(poll), asked, switch, watchdog, retry, again, status, beat]
             .into_iter()
             .flatten()
             .min()
@@ -273,8 +284,12 @@ impl Daemon {
     /// Plans and watches for the policy that is obeyed now.
     fn take_up_policy(&mut self) {
         let config = &self.engine.config;
+        let folder = self.engine.acceptor.folder();
+        let newest = folder.log(&config.site, self.engine.site_log.number.max(1));
         let mut wanted: Vec<(PathBuf, Topic)> = vec![
-            (self.engine.acceptor.folder().releases(&config.site), Topic::Releases),
+            (folder.releases(&config.site), Topic::Releases),
+            (newest.join("checkpoint"), Topic::Releases),
+            (folder.courier_key(), Topic::Releases),
             (config.requests_dir(), Topic::Requests),
             (config.state_dir.join(journal::FILE), Topic::Switch),
         ];

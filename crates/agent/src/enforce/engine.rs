@@ -18,9 +18,13 @@ use writ_trust::time::Time;
 
 use super::accept::Acceptor;
 use super::generation;
+use super::outbox::Keeper;
 use super::posture::{self, Book};
+use super::presence::Presence;
+use super::refused::Refusals;
 use super::releases::Folder;
 use super::running::Running;
+use super::sitelog::SiteLog;
 use super::state::{self, State};
 use super::tell::Teller;
 use crate::config::Config;
@@ -68,6 +72,10 @@ pub struct Engine {
     pub(super) salt: Salt,
     pub(super) hostname: String,
     pub(super) acceptor: Acceptor,
+    pub(super) site_log: SiteLog,
+    pub(super) refusals: Refusals,
+    pub(super) presence: Presence,
+    pub(super) keeper: Keeper,
     pub(super) writer: Writer,
     pub(super) state: State,
     pub(super) book: Book,
@@ -98,7 +106,7 @@ pub struct Engine {
     /// With `--plan`: what would be run, by check.
     pub(super) planned: BTreeMap<String, super::once::Planned>,
     /// What the status file was last written about.
-    pub(super) status_of: Option<(u64, usize, u64, bool, usize)>,
+    pub(super) status_of: Option<super::status::Mark>,
     /// Counters for the status file.
     pub(super) counters: Counters,
     _lock: Option<std::fs::File>,
@@ -154,6 +162,8 @@ impl Engine {
         let state = load_state(&config, &key, true);
         let writer = Writer::new(key, &config.state_dir, &config.outbox_dir)
             .map_err(|source| EngineError::Folder { path: config.outbox_dir.clone(), source })?;
+        // What is laid out there is of the moment: without it everything else goes on, and each attempt says so.
+        let _ = writ_durable::create_directories(&config.presence_dir());
         let identity = Identity {
             site: config.site.clone(),
             appliance: config.appliance.clone(),
@@ -188,10 +198,14 @@ impl Engine {
         let toplevel = running.as_ref().and_then(|r| r.generation.toplevel()).map(str::to_owned);
         let context = ProbeContext::new(now(), Instant::now(), config.profile.clone(), toplevel);
         let book = load_book(&config, &state);
-        Self {
+        let mut engine = Self {
             salt: salt(&identity),
             hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             acceptor,
+            site_log: SiteLog::default(),
+            refusals: Refusals::default(),
+            presence: Presence::default(),
+            keeper: Keeper::default(),
             writer,
             state,
             book,
@@ -215,7 +229,9 @@ impl Engine {
             config,
             identity,
             _lock: lock,
-        }
+        };
+        engine.recall_log();
+        engine
     }
 
     /// Says that the enforcer started, and takes up what a restart left behind. `once`: for one scan.
@@ -256,7 +272,8 @@ impl Engine {
         let folder = self.config.outbox_dir.join(old.fingerprint());
         warn!(old = %old.fingerprint(), "the key changed: a new chain begins");
         let moved = writ_durable::create_directories(&folder).and_then(|()| {
-            for name in super::hostile::names(&self.config.outbox_dir) {
+            let entries = std::fs::read_dir(&self.config.outbox_dir)?;
+            for name in entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()) {
                 let bundle = name.strip_suffix(".minisig").unwrap_or(&name);
                 if writ_evidence::chain::parse_file_name(bundle).is_some() {
                     std::fs::rename(self.config.outbox_dir.join(&name), folder.join(&name))?;
@@ -270,6 +287,8 @@ impl Engine {
         let end = self.state.chain;
         self.state.chain = ChainState::new();
         self.state.tail.clear();
+        // They are named by numbers that the new chain uses again.
+        self.state.thinning.clear();
         Some(ChainEnd { public_key: old, sequence: end.next_sequence - 1, digest: end.previous? })
     }
 
@@ -313,6 +332,7 @@ impl Engine {
             identity: self.identity.clone(),
             hostname: self.hostname.clone(),
             release: self.running.as_ref().map(Running::release_ref),
+            checkpoint: self.site_log.kept.as_ref().map(|kept| kept.note.clone()),
         }
     }
 

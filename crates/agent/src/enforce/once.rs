@@ -145,6 +145,8 @@ pub fn run(mut engine: Engine) -> Report {
     }
     report.refused =
         engine.state.refusals.iter().skip(refused_before).map(|r| format!("{} (rule {})", r.what, r.rule)).collect();
+    while engine.keep_house() {}
+    engine.beat();
     engine.write_status();
     engine.stop();
     report

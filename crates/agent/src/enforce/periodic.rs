@@ -1,16 +1,15 @@
-//! What is done by the clock: posture vectors and snapshots, the end of pauses, the status file.
+//! What is done by the clock: posture vectors and snapshots, the end of pauses.
 
 use std::time::Duration;
 
-use serde_json::json;
-use tracing::{error, info};
+use tracing::info;
 use writ_evidence::chain::SealError;
 use writ_evidence::records::PausePhase;
 use writ_evidence::{BundleId, Draft};
 use writ_trust::time::Time;
 
 use super::engine::{Engine, now};
-use super::state::{SnapshotMark, State};
+use super::state::SnapshotMark;
 use crate::crash_point;
 use crate::evidence_writer::MANY_WAITING;
 
@@ -106,62 +105,5 @@ impl Engine {
         let vector = settings.map(|posture| self.book.from.plus(&posture.vector));
         let snapshot = settings.zip(self.state.snapshot).map(|(posture, mark)| mark.at.plus(&posture.snapshot));
         [vector, snapshot, self.state.pauses.next_end()].into_iter().flatten().min()
-    }
-
-    /// Whether the status file no longer says what is so.
-    pub fn status_is_old(&self) -> bool {
-        self.status_of != Some(self.status_mark())
-    }
-
-    fn status_mark(&self) -> (u64, usize, u64, bool, usize) {
-        let State { chain, refused_total, outcomes, .. } = &self.state;
-        (chain.next_sequence, self.state.waiting(), *refused_total, self.on_trial, outcomes.len())
-    }
-
-    /// Writes `status.json`: for people and tools on this machine, not evidence.
-    pub fn write_status(&mut self) {
-        self.status_of = Some(self.status_mark());
-        let incidents: Vec<_> = self
-            .state
-            .incidents
-            .values()
-            .map(|incident| {
-                json!({
-                    "incident_id": incident.id, "check": incident.check, "severity": incident.severity,
-                    "detected_at": incident.detected_at, "phase": incident.phase, "attempts": incident.attempts,
-                })
-            })
-            .collect();
-        let running = self.running.as_ref();
-        let status = json!({
-            "schema": "writ.enforcer-status.v1",
-            "at": now(),
-            "pid": std::process::id(),
-            "site": self.identity.site, "appliance": self.identity.appliance,
-            "release": running.map(|r| r.generation.point().to_string()),
-            "release_digest": running.map(|r| r.generation.digest),
-            "policy_of": running.and_then(|r| r.policy.as_ref()).map(|(point, _)| point.to_string()),
-            "expires_at": running.map(|r| r.generation.release.expires_at),
-            "on_trial": self.on_trial,
-            "outcomes": self.state.outcomes,
-            "open_incidents": incidents,
-            "pauses": self.state.pauses.active,
-            "refused_total": self.state.refused_total,
-            "refusals": self.state.refusals,
-            "evidence": { "next_sequence": self.state.chain.next_sequence, "waiting": self.state.waiting() },
-            "disk_trouble": self.writer.trouble(),
-            "unrecorded": self.state.unrecorded,
-            "counters": self.counters,
-        });
-        let path = self.config.state_dir.join("status.json");
-        let temporary = self.config.state_dir.join(format!(".status.json{}", writ_durable::TEMPORARY_SUFFIX));
-        let bytes = serde_json::to_vec_pretty(&status).unwrap_or_default();
-        // Renamed but not fsynced: after a power cut it is written anew anyway.
-        let written = std::fs::write(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, &path));
-        if let Err(e) = written
-            && self.writer.trouble().is_none()
-        {
-            error!("status.json cannot be written: {e}");
-        }
     }
 }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
 use writ_trust::json::{MAX_DOCUMENT, MAX_SIGNATURE};
+use writ_trust::log::receipt::MAX_RECEIPT;
+use writ_trust::refusal::Rule;
 use writ_trust::threshold::MAX_SIGNATURES;
 
 use super::hostile;
@@ -65,6 +67,32 @@ impl Folder {
         read_signed(&self.releases(site).join(point.to_string()), "release.json")
     }
 
+    /// Reads the receipt beside a release. `None` when there is none.
+    pub fn receipt(&self, site: &SiteId, point: Point) -> io::Result<Option<Vec<u8>>> {
+        let path = self.releases(site).join(point.to_string()).join("release.receipt.json");
+        absent(hostile::read(&path, MAX_RECEIPT))
+    }
+
+    /// Where the log of this number of a site is, from 1.
+    pub fn log(&self, site: &SiteId, number: usize) -> PathBuf {
+        self.root.join("log").join(site.as_str()).join(number.to_string())
+    }
+
+    /// Reads the restart that leads to the log of this number, from 2. `None` when it is not there.
+    pub fn restart(&self, site: &SiteId, number: usize) -> io::Result<Option<Signed>> {
+        read_signed(&self.log(site, number), "restart.json")
+    }
+
+    /// Where the receipts for bundles are.
+    pub fn receipts(&self) -> PathBuf {
+        self.root.join("receipts")
+    }
+
+    /// The courier's public key.
+    pub fn courier_key(&self) -> PathBuf {
+        self.root.join("courier.pub")
+    }
+
     /// Reads a trust root. `None` when it is not there.
     pub fn root(&self, version: u64) -> io::Result<Option<Signed>> {
         read_signed(&self.root.join("trust"), &format!("{version}.json"))
@@ -110,7 +138,13 @@ fn is_signature(file: &str, document: &str) -> bool {
     id.is_some_and(|id| id.is_empty() || (id.len() == 16 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'A'..=b'F'))))
 }
 
-fn absent<T>(read: io::Result<T>) -> io::Result<Option<T>> {
+/// The rule that a document breaks which cannot be read: too large, or not a plain file.
+pub fn unreadable(error: &io::Error) -> &'static str {
+    if error.kind() == io::ErrorKind::FileTooLarge { Rule::Size.name() } else { "readable" }
+}
+
+/// What is read, or `None` when it is not there.
+pub fn absent<T>(read: io::Result<T>) -> io::Result<Option<T>> {
     match read {
         Ok(value) => Ok(Some(value)),
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),

@@ -13,11 +13,11 @@ use writ_trust::json;
 use writ_trust::text::one_line;
 use writ_trust::time::{Span, Time};
 
-use super::accept::Refused;
 use super::code::{Stored, Stretched};
 use super::engine::{Engine, now};
 use super::hostile;
 use super::pause::{LONGEST_MILLIS, Pause};
+use super::refused::Refused;
 use crate::crash_point;
 
 /// The schema of a request.

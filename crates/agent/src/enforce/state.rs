@@ -71,6 +71,15 @@ pub struct State {
     /// How many documents were refused so far.
     #[serde(default)]
     pub refused_total: u64,
+    /// Whether the site's log was last told of as not heard of lately.
+    #[serde(default)]
+    pub log_stale: bool,
+    /// Since when a trust root names a log for the site.
+    #[serde(default)]
+    pub log_since: Option<Time>,
+    /// Bundles that the chain tells of as thinned, by the names of their files, until they are gone from the outbox.
+    #[serde(default)]
+    pub thinning: Vec<String>,
     /// What is obeyed.
     #[serde(default)]
     pub running: Option<RunningRef>,
@@ -233,6 +242,9 @@ impl State {
             pauses: Pauses::default(),
             refusals: VecDeque::new(),
             refused_total: 0,
+            log_stale: false,
+            log_since: None,
+            thinning: Vec::new(),
             running: None,
             told_switch: None,
             vector_to: None,

@@ -6,16 +6,16 @@ use writ_evidence::bundle::ReleaseRef;
 use writ_evidence::incident::{Affected, Change, Drift, Execution, Incident as IncidentPart, Outputs, Tier};
 use writ_evidence::posture::{OutcomeChange, Posture, Snapshot, Vector};
 use writ_evidence::records::{
-    Pause as PausePart, PauseMeans, PausePhase, PlanRecord, Refused as RefusedPart, Started, Switch,
+    Pause as PausePart, PauseMeans, PausePhase, PlanRecord, Refused as RefusedPart, Started, Switch, Thinned,
 };
 use writ_evidence::{Draft, Kind};
 use writ_policy::observation::Value;
 use writ_policy::policy::Policy;
 use writ_trust::acceptance::Identity;
 
-use super::accept::Refused;
 use super::incident::{Closing, Incident, NO_L2};
 use super::pause::Pause;
+use super::refused::Refused;
 
 /// Who does what the enforcer does, as evidence names it.
 pub const OPERATOR: &str = "service:writ-enforce";
@@ -31,12 +31,15 @@ pub struct Teller {
     pub hostname: String,
     /// The release that is obeyed.
     pub release: Option<ReleaseRef>,
+    /// The newest checkpoint of the site's log that was verified here: its exact note.
+    pub checkpoint: Option<String>,
 }
 
 impl Teller {
     fn draft(&self, kind: Kind) -> Draft {
         let mut draft = Draft::new(kind, &self.identity.site, &self.identity.appliance);
         draft.release = self.release;
+        draft.last_checkpoint.clone_from(&self.checkpoint);
         draft
     }
 
@@ -150,6 +153,13 @@ impl Teller {
         let mut draft = self.draft(Kind::Refused);
         let Refused { what, rule, message, digest } = refused.clone();
         draft.refused = Some(RefusedPart { rule, message, what, digest, count });
+        draft
+    }
+
+    /// That bundles are removed to stay within the budget.
+    pub fn thinned(&self, thinned: Thinned) -> Draft {
+        let mut draft = self.draft(Kind::Thinned);
+        draft.thinned = Some(thinned);
         draft
     }
 

@@ -2,13 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod courier;
 mod enforce_basic;
+mod enforce_courier;
 mod enforce_crash;
 mod enforce_latency;
 mod enforce_life;
+mod enforce_log;
+mod enforce_outbox;
+mod enforce_presence;
 mod enforce_refusals;
 mod enforce_switch;
 mod probes;
+mod site_log;
 mod steps;
 mod support;
 mod switch;

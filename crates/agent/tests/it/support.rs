@@ -53,12 +53,17 @@ pub struct Release {
 
 impl Site {
     pub fn new() -> Self {
+        Self::logged_by(&[])
+    }
+
+    /// A site whose first trust root lists these logs; key 4 is theirs.
+    pub fn logged_by(origins: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let site = Self { dir, trust_key: key(1), release_key: key(2), appliance_key: key(3) };
         for folder in ["etc", "target", "releases/documents", "releases/trust"] {
             fs::create_dir_all(site.path(folder)).unwrap();
         }
-        site.write_root(1, now().plus_millis(86_400_000 * 365));
+        fs::write(site.path("etc/trust.json"), site.root_bytes(1, origins)).unwrap();
         fs::write(site.path("etc/key"), site.appliance_key.to_open_file().as_bytes()).unwrap();
         fs::set_permissions(site.path("etc/key"), fs::Permissions::from_mode(0o600)).unwrap();
         site.configure("");
@@ -93,20 +98,36 @@ impl Site {
         fs::write(self.path("etc/enforce.toml"), text).unwrap();
     }
 
-    fn write_root(&self, version: u64, expires_at: Time) {
+    /// The bytes of a trust root of this version that lists these logs.
+    pub fn root_bytes(&self, version: u64, origins: &[&str]) -> Vec<u8> {
         let from = now().plus_millis(-86_400_000);
         let entry = |key: &SecretKey, name: &str, role: &str| {
             json!({ "public_key": key.public_key().line(), "name": name, "roles": [role], "sites": [],
                     "valid_from": from, "valid_until": from.plus_millis(86_400_000 * 3650), "revoked_at": null })
         };
+        let mut keys =
+            vec![entry(&self.trust_key, "trust-1", "trust"), entry(&self.release_key, "release-1", "release")];
+        let mut logs = json!({});
+        if !origins.is_empty() {
+            keys.push(entry(&key(4), "log-1", "log"));
+            logs = json!({ SITE: origins });
+        }
         let root = json!({
-            "schema": "writ.trust.v1", "version": version, "epoch": 1,
-            "keys": [entry(&self.trust_key, "trust-1", "trust"), entry(&self.release_key, "release-1", "release")],
-            "thresholds": { "trust": 1, "release": 1 },
-            "log_origins": {}, "witnesses": [], "timestamp_authorities": [], "expires_at": expires_at,
+            "schema": "writ.trust.v1", "version": version, "epoch": 1, "keys": keys,
+            "thresholds": { "trust": 1, "release": 1 }, "log_origins": logs, "witnesses": [],
+            "timestamp_authorities": [], "expires_at": now().plus_millis(86_400_000 * 365),
         });
-        let bytes = strict::canonical(&root);
-        fs::write(self.path("etc/trust.json"), &bytes).unwrap();
+        strict::canonical(&root)
+    }
+
+    /// Puts a signed document into the folder of releases, its signature first.
+    pub fn put_signed(&self, name: &str, bytes: &[u8], signer: &SecretKey) {
+        let path = self.path("releases").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let signature = signer.sign(bytes, "test", "test").unwrap().to_string();
+        let file = path.file_name().unwrap().to_str().unwrap();
+        fs::write(path.with_file_name(signature_file_name(file, signer.key_id())), signature).unwrap();
+        writ_durable::replace(&path, bytes, 0o644).unwrap();
     }
 
     /// A policy without checks.
@@ -211,13 +232,9 @@ impl Site {
         self.path("releases/releases").join(SITE).join(name)
     }
 
-    /// Puts signed bytes where the appliance looks for releases, the signature first.
+    /// Puts signed bytes where the appliance looks for releases.
     pub fn put(&self, name: &str, bytes: &[u8], signer: &SecretKey) {
-        let directory = self.release_dir(name);
-        fs::create_dir_all(&directory).unwrap();
-        let signature = signer.sign(bytes, "test", "test").unwrap().to_string();
-        fs::write(directory.join(signature_file_name("release.json", signer.key_id())), signature).unwrap();
-        writ_durable::replace(&directory.join("release.json"), bytes, 0o644).unwrap();
+        self.put_signed(&format!("releases/{SITE}/{name}/release.json"), bytes, signer);
     }
 
     /// Publishes a policy as this serial.
@@ -254,6 +271,10 @@ impl Site {
         let mut command = self.command();
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         Daemon { child: command.stdout(Stdio::null()).stderr(log).spawn().unwrap() }
+    }
+
+    pub fn status(&self) -> Value {
+        serde_json::from_slice(&fs::read(self.state("status.json")).unwrap()).unwrap()
     }
 
     pub fn log(&self) -> String {

@@ -15,9 +15,11 @@ use writ_trust::key_register::KeyRecord;
 
 use super::bundle_checks::Context;
 use super::incidents::Incidents;
+use super::log::{BundleHere, Seen, SiteLog, receipt_beside};
 use super::{directory, entries, path_in, read, stray};
 use crate::archive::{Archive, SiteRecord, Stored};
 use crate::folder::{Entry, EntryKind, Folder};
+use crate::log_summary::LogSummary;
 use crate::problem::Code;
 use crate::verify::{ChainSummary, VerifyReport};
 
@@ -30,14 +32,24 @@ pub fn walk(archive: &Archive, report: &mut VerifyReport, visit: &mut dyn FnMut(
     for (site, record) in &archive.sites {
         let path = format!("evidence/{site}");
         let inner = folder.as_ref().and_then(|f| directory(f, &path, site.as_str(), &mut report.problems));
-        let heard = inner.map(|f| walk_site(archive, site, record, &f, &path, report, visit)).unwrap_or_default();
+        let mut log = SiteLog::begin(archive, site, record, &mut report.problems);
+        let heard =
+            inner.map(|f| walk_site(archive, site, record, &f, &path, report, visit, &mut log)).unwrap_or_default();
         silent(site, record, &heard, &path, report);
+        match log {
+            Some(log) => log.finish(report),
+            None => report.logs.push(LogSummary::not_configured(site)),
+        }
     }
 }
+
+/// Bundles by sequence and id, as their files are named.
+type Names = BTreeSet<(u64, BundleId)>;
 
 /// Where the chain of a key ended, for comparison with what the next key says of it.
 type Ends = BTreeMap<[u8; 32], (u64, Option<Digest>)>;
 
+#[allow(clippy::too_many_arguments, reason = "everything about one site, and what is told of it")]
 fn walk_site(
     archive: &Archive,
     site: &SiteId,
@@ -46,6 +58,7 @@ fn walk_site(
     path: &str,
     report: &mut VerifyReport,
     visit: &mut dyn FnMut(Stored<'_>),
+    log: &mut Option<SiteLog<'_>>,
 ) -> Ends {
     let mut incidents = Incidents::default();
     let mut ends = Ends::new();
@@ -67,7 +80,7 @@ fn walk_site(
             continue;
         };
         let mut chain = KeyChain::new(archive, record, key, path, entry.name.clone());
-        chain.walk(&folder, report, &mut incidents, visit);
+        chain.walk(&folder, report, &mut incidents, visit, log);
         ends.insert(*key.public_key.ed25519(), (chain.state.next_sequence - 1, chain.state.previous));
         claims.append(&mut chain.claims);
     }
@@ -174,6 +187,7 @@ impl<'a> KeyChain<'a> {
         report: &mut VerifyReport,
         incidents: &mut Incidents,
         visit: &mut dyn FnMut(Stored<'_>),
+        log: &mut Option<SiteLog<'_>>,
     ) {
         let revoked = self.record.register.revocation(&self.key.site, &self.key.public_key);
         if let Some(revoked) = revoked {
@@ -182,10 +196,22 @@ impl<'a> KeyChain<'a> {
                 "without a timestamped log nothing proves which bundles are older: they were verified, not counted";
             report.problems.note(Code::Revoked, &self.path, what, consequence);
         }
-        for (sequence, id) in self.bundles(folder, report) {
+        let (bundles, receipts) = self.bundles(folder, report);
+        let mut seen = Seen::default();
+        for (sequence, id) in bundles {
             let name = file_name(sequence, id);
             let path = path_in(&self.path, &name);
-            let Some((authentic, signature)) = self.authentic(folder, &path, &name, sequence, id, report) else {
+            let mut digest = None;
+            let found = self.authentic(folder, &path, &name, (sequence, id), &mut digest, report);
+            if let Some(log) = log {
+                let problems = &mut report.problems;
+                let receipted = receipts.contains(&(sequence, id));
+                let receipt = receipted.then(|| receipt_beside(folder, &self.path, &name, problems)).flatten();
+                let (bundle, receipt) = (found.as_ref().map(|(found, _)| &found.bundle), receipt.as_deref());
+                let here = BundleHere { path: &path, name: (sequence, id), digest, bundle, receipted, receipt };
+                log.bundle(self.key, &here, &mut seen, problems);
+            }
+            let Some((authentic, signature)) = found else {
                 // What comes after cannot be compared with it, but its number was taken.
                 incidents.incomplete = true;
                 self.state =
@@ -207,11 +233,11 @@ impl<'a> KeyChain<'a> {
         report.chains.push(self.summary.clone());
     }
 
-    /// The bundles by their file names, in the order of the chain.
-    fn bundles(&self, folder: &Folder, report: &mut VerifyReport) -> BTreeSet<(u64, BundleId)> {
+    /// The bundles by their file names, in the order of the chain, and those that have a receipt beside them.
+    fn bundles(&self, folder: &Folder, report: &mut VerifyReport) -> (Names, Names) {
         let all = entries(folder, &self.path, &mut report.problems);
         let names: BTreeSet<&str> = all.iter().map(|e| e.name.as_str()).collect();
-        let mut found = BTreeSet::new();
+        let (mut found, mut receipts) = (Names::new(), Names::new());
         for Entry { name, kind } in &all {
             let companion = [".minisig", ".receipt.json"].iter().find_map(|end| {
                 let bundle = name.strip_suffix(end)?;
@@ -229,24 +255,30 @@ impl<'a> KeyChain<'a> {
                     let what = "its signature or receipt is there, but not the bundle";
                     report.problems.bad(Code::Missing, &path_in(&self.path, &bundle), what, "a bundle was removed");
                 }
-                (None, Some(_)) => report.receipts += usize::from(name.ends_with(".receipt.json")),
+                (None, Some(bundle)) if name.ends_with(".receipt.json") => {
+                    report.receipts += 1;
+                    receipts.extend(parse_file_name(&bundle));
+                }
+                (None, Some(_)) => {}
                 (None, None) => stray(&Entry { name: name.clone(), kind: *kind }, &self.path, &mut report.problems),
             }
         }
-        found
+        (found, receipts)
     }
 
+    /// One bundle, if it verifies; `digest` becomes that of its bytes in any case.
     fn authentic(
         &self,
         folder: &Folder,
         path: &str,
         name: &str,
-        sequence: u64,
-        id: BundleId,
+        (sequence, id): (u64, BundleId),
+        digest: &mut Option<Digest>,
         report: &mut VerifyReport,
     ) -> Option<(Authentic, Vec<u8>)> {
         let problems = &mut report.problems;
         let bytes = read(folder, path, name, MAX_BUNDLE, problems)?;
+        *digest = Some(Digest::of(&bytes));
         let signature_name = format!("{name}.minisig");
         let signature_path = path_in(&self.path, &signature_name);
         let before = problems.bad;

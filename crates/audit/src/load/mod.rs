@@ -1,10 +1,11 @@
 //! Reading the parts of an audit folder, in the order in which each vouches for the next: trust roots, releases,
-//! documents, evidence.
+//! documents, evidence, and the logs that hold all of it.
 
 pub mod bundle_checks;
 pub mod documents;
 pub mod evidence;
 pub mod incidents;
+pub mod log;
 pub mod releases;
 pub mod trust;
 

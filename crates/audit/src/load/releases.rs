@@ -1,6 +1,6 @@
 //! The releases of one site: signatures, order, links.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use writ_trust::digest::Digest;
 use writ_trust::history::{
@@ -8,23 +8,26 @@ use writ_trust::history::{
 };
 use writ_trust::ids::SiteId;
 use writ_trust::json::MAX_DOCUMENT;
+use writ_trust::log::receipt::MAX_RECEIPT;
+use writ_trust::numbers::{Epoch, Serial};
 use writ_trust::root_chain::TrustChain;
 
 use super::{directory, entries, is_signature_of, path_in, read, signatures, stray};
+use crate::archive::SiteRecord;
 use crate::folder::{EntryKind, Folder};
 use crate::problem::{Code, Problems};
 
+/// The name of a release's document in its folder.
+const DOCUMENT: &str = "release.json";
+/// The name of the receipt of the site's log beside it.
+pub const RECEIPT: &str = "release.receipt.json";
 /// What follows when a release does not hold.
 const CONSEQUENCE: &str = "what appliances did under it cannot be judged";
 
 /// The verified releases of a site, oldest first.
 pub fn load(root: &Folder, site: &SiteId, chain: &TrustChain, problems: &mut Problems) -> Vec<PastRelease> {
     let path = format!("releases/{site}");
-    let Some(folder) = directory(root, "releases", "releases", problems)
-        .and_then(|releases| directory(&releases, &path, site.as_str(), problems))
-    else {
-        return Vec::new();
-    };
+    let Some(folder) = site_folder(root, site, problems) else { return Vec::new() };
     let mut found: BTreeMap<Digest, PastRelease> = BTreeMap::new();
     for entry in entries(&folder, &path, problems) {
         if entry.kind != EntryKind::Directory || parse_point(&entry.name).is_none() {
@@ -59,10 +62,9 @@ fn load_one(
     chain: &TrustChain,
     problems: &mut Problems,
 ) -> Option<PastRelease> {
-    const DOCUMENT: &str = "release.json";
     let all = entries(folder, path, problems);
     for entry in &all {
-        let known = entry.name == DOCUMENT || is_signature_of(DOCUMENT, &entry.name);
+        let known = entry.name == DOCUMENT || entry.name == RECEIPT || is_signature_of(DOCUMENT, &entry.name);
         if entry.kind != EntryKind::File || !known {
             stray(entry, path, problems);
         }
@@ -89,6 +91,42 @@ fn load_one(
     Some(past)
 }
 
+/// The numbers of the releases whose document is in the folder and did not verify.
+pub fn broken(root: &Folder, site: &SiteId, record: &SiteRecord) -> BTreeSet<(Epoch, Serial)> {
+    // What cannot be listed or opened was told of when the releases were read.
+    let mut unheard = Problems::default();
+    let Some(folder) = site_folder(root, site, &mut unheard) else { return BTreeSet::new() };
+    entries(&folder, "", &mut unheard)
+        .iter()
+        .filter_map(|entry| {
+            let (epoch, serial) = parse_point(&entry.name)?;
+            let point = (Epoch::new(epoch).ok()?, Serial::new(serial).ok()?);
+            let verified = record.releases.iter().any(|past| past.release.point() == point);
+            let inner = folder.directory(&entry.name).ok().flatten()?;
+            (!verified && !matches!(inner.read(DOCUMENT, MAX_DOCUMENT), Ok(None))).then_some(point)
+        })
+        .collect()
+}
+
+/// The receipt beside a release, if there is one.
+pub fn receipt(
+    root: &Folder,
+    site: &SiteId,
+    (epoch, serial): (Epoch, Serial),
+    problems: &mut Problems,
+) -> Option<Vec<u8>> {
+    let name = format!("{epoch}-{serial}");
+    let path = format!("releases/{site}/{name}");
+    let folder = site_folder(root, site, problems).and_then(|site| directory(&site, &path, &name, problems))?;
+    read(&folder, &path_in(&path, RECEIPT), RECEIPT, MAX_RECEIPT, problems)
+}
+
+fn site_folder(root: &Folder, site: &SiteId, problems: &mut Problems) -> Option<Folder> {
+    let path = format!("releases/{site}");
+    let releases = directory(root, "releases", "releases", problems)?;
+    directory(&releases, &path, site.as_str(), problems)
+}
+
 fn code_of(error: &PastRefusal, no_signatures: bool) -> Code {
     match error {
         PastRefusal::Unsigned { .. } if no_signatures => Code::Unsigned,
@@ -103,8 +141,7 @@ fn code_of(error: &PastRefusal, no_signatures: bool) -> Code {
 
 fn judge_history(path: &str, all: &[PastRelease], problems: &mut Problems) {
     for problem in check_history(all) {
-        let place =
-            |at: &(writ_trust::numbers::Epoch, writ_trust::numbers::Serial)| format!("{path}/{}-{}", at.0, at.1);
+        let place = |at: &(Epoch, Serial)| format!("{path}/{}-{}", at.0, at.1);
         match &problem {
             HistoryProblem::Missing { at, .. } => problems.note(
                 Code::Missing,
@@ -153,6 +190,6 @@ fn judge_history(path: &str, all: &[PastRelease], problems: &mut Problems) {
 }
 
 /// Whether the release before this one, by number, is there: then a wrong link is a second history, not a hole.
-fn follows_directly(all: &[PastRelease], at: &(writ_trust::numbers::Epoch, writ_trust::numbers::Serial)) -> bool {
+fn follows_directly(all: &[PastRelease], at: &(Epoch, Serial)) -> bool {
     all.iter().any(|p| p.release.epoch == at.0 && p.release.serial.get() + 1 == at.1.get())
 }

@@ -6,6 +6,7 @@ use writ_trust::time::Time;
 
 use super::counted;
 use crate::compare::model::{CheckFinding, Comparison, ControlFinding, Link, Verdict};
+use crate::log_summary::{LogSummary, NOT_CONFIGURED};
 use crate::problem::Weight;
 use crate::story::plain;
 use crate::words::{lasting, lasting_millis, of, thousands, when};
@@ -61,6 +62,11 @@ impl Report<'_> {
 
     fn counted(&self) -> String {
         counted(&self.c.verification)
+    }
+
+    /// The logs of the site, if the trust root names any.
+    fn log(&self) -> Option<&LogSummary> {
+        self.c.verification.logs.iter().find(|log| log.site == self.c.site && log.state != NOT_CONFIGURED)
     }
 
     fn bad_things(&self) -> String {

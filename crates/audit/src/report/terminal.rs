@@ -1,9 +1,11 @@
 //! For a terminal: tables, with colour where whoever calls wants it.
 
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
+use writ_trust::text::escaped;
 
 use super::counted;
 use crate::compare::model::{CheckFinding, Comparison, ControlFinding, IncidentFinding, Verdict};
+use crate::log_summary::{LogSummary, NOT_CONFIGURED};
 use crate::problem::{Problem, Weight};
 use crate::query::Row;
 use crate::story::values;
@@ -87,9 +89,49 @@ pub fn verification(report: &VerifyReport, look: Look) -> String {
     if untold > 0 {
         out += &format!("and {untold} more\n");
     }
-    out += &format!("log: {0}; receipts: {0} ({1} present, not judged)\n", report.log, report.receipts);
-    out += "whether bundles after the last of each chain were withheld cannot be seen without a log\n";
+    out += &logs(report, look);
     out + &conclusion(report, look) + "\n"
+}
+
+fn logs(report: &VerifyReport, look: Look) -> String {
+    if report.log == NOT_CONFIGURED {
+        let judged = format!("log: {0}; receipts: {0} ({1} present, not judged)\n", report.log, report.receipts);
+        return judged + "whether bundles after the last of each chain were withheld cannot be seen without a log\n";
+    }
+    let mut table = look.table(&["Log", "Entries", "Root", "Head, by its own word"]);
+    let logs = report.logs.iter().flat_map(|site| site.logs.iter().map(move |log| (site, log)));
+    for (site, log) in logs.clone() {
+        let sound = if log.sound { "" } else { "\nNOT VERIFIED" };
+        table.add_row([
+            format!("{}, log {}\n{}{sound}", site.site, log.number, log.origin),
+            log.size.map_or_else(|| "-".to_owned(), thousands),
+            log.root.clone().unwrap_or_else(|| "-".to_owned()),
+            log.fresh_at.map_or_else(|| "-".to_owned(), when),
+        ]);
+    }
+    let mut out = if logs.clone().next().is_some() { format!("{table}\n") } else { String::new() };
+    for key in logs.flat_map(|(_, log)| &log.verifier_keys) {
+        out += &format!("verifier key {}\n", escaped(key));
+    }
+    report.logs.iter().for_each(|site| out += &log_line(site));
+    out
+}
+
+fn log_line(site: &LogSummary) -> String {
+    let LogSummary { site, state, receipts, last_checkpoints, unlogged, .. } = site;
+    if *state == NOT_CONFIGURED {
+        return format!("log of {site}: {state}; receipts: {state}\n");
+    }
+    let unlogged = match unlogged {
+        None => "not known whether every bundle is in it".to_owned(),
+        Some(0) => "every bundle is in it".to_owned(),
+        Some(n) => format!("{} in no log", of(*n, "bundle")),
+    };
+    let receipts = of(*receipts, "receipt");
+    format!(
+        "log of {site}: {state}; {receipts} and the last checkpoints of {} lead to it; {unlogged}\n",
+        of(*last_checkpoints, "bundle")
+    )
 }
 
 fn problem(p: &Problem, look: Look) -> String {

@@ -39,3 +39,45 @@ fn gathering_is_incremental_and_overwrites_nothing() {
     let report = verify(Folder::open(&to).unwrap(), &Options { trust: world.trust(), site: None });
     assert!(report.ok, "{:#?}", report.problems);
 }
+
+#[test]
+fn logs_and_receipts_are_gathered_too() {
+    let world = World::logged();
+    let outbox = world.path().join(format!("evidence/clinic-001/{}", device().public_key().fingerprint()));
+    let temp = tempfile::tempdir().unwrap();
+    let to = temp.path().join("audit");
+    // As an appliance has it: receipts not beside the bundles but with the courier.
+    for n in 1..=28 {
+        let name = world.sealed[n - 1].file_name().replace(".json", ".receipt.json");
+        std::fs::create_dir_all(world.path().join("receipts")).unwrap();
+        std::fs::rename(outbox.join(&name), world.path().join("receipts").join(&name)).unwrap();
+    }
+    world.log().cut(20).write(&world);
+    let gather = || collect(Some(world.path()), std::slice::from_ref(&outbox), &to).unwrap();
+    let done = gather();
+    assert!(done.refused.is_empty(), "{done:#?}");
+    let checked = || verify(Folder::open(&to).unwrap(), &Options { trust: world.trust(), site: None });
+    assert!(!checked().ok, "the log is shorter than what was seen of it");
+    world.write_log();
+    // A later receipt for the same, and another checkpoint of the same state.
+    let mut log = world.log().clone();
+    let again = log.receipt(8);
+    world.write(&format!("receipts/{}", world.sealed[6].file_name().replace(".json", ".receipt.json")), &again);
+    let done = gather();
+    assert!(done.refused.is_empty(), "{done:#?}");
+    let report = checked();
+    assert!(report.ok && report.problems.notes == 0, "{:#?}", report.problems);
+    assert_eq!((report.receipts, report.logs[0].receipts), (28, 29));
+    assert!(to.join("log/clinic-001/1/checkpoint.20").is_file(), "the older checkpoint is kept");
+    assert_eq!(gather().copied, 0);
+    // An older state does not replace a newer one; another history is kept beside, and found.
+    world.log().rewritten(3).cut(21).write(&world);
+    gather();
+    let report = checked();
+    let found = report.problems.first_bad().unwrap();
+    assert!(found.path.ends_with("log/clinic-001/1/checkpoint.21"), "{found:#?}");
+    let swapped = world.path().join("receipts").join(world.sealed[0].file_name().replace(".json", ".receipt.json"));
+    std::fs::write(&swapped, again).unwrap();
+    let done = gather();
+    assert!(done.refused.iter().any(|refused| refused.why.contains("under another name")), "{done:#?}");
+}

@@ -5,6 +5,10 @@
 mod attacks;
 mod collecting;
 mod comparing;
+mod go;
+mod log;
+mod log_restarts;
+mod log_world;
 mod reading;
 mod reports;
 mod world;

@@ -117,6 +117,23 @@ fn terminal_is_golden() {
 }
 
 #[test]
+fn logs_are_told_of() {
+    let world = World::logged();
+    let look = Look { colour: false, width: Some(120) };
+    golden("verification-logged.txt", &terminal::verification(&world.verify(), look));
+    let c = compare(&world.archive(), &site(), None, morning().plus_millis(DAY)).unwrap();
+    let page = html::render(&c).unwrap();
+    for part in ["The site's log is verified.", "up to its 30 entries", "1: <code>log.example/clinic-001</code>"] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(!page.contains("not configured") && !page.contains("http://"));
+    std::fs::remove_dir_all(world.path().join("log")).unwrap();
+    let text = terminal::verification(&world.verify(), look);
+    assert!(text.contains("NOT VERIFIED\n") || text.contains("NOT VERIFIED "), "{text}");
+    assert!(text.contains("log of clinic-001: not verified"), "{text}");
+}
+
+#[test]
 fn a_bad_folder_is_said_first() {
     let world = eventful();
     std::fs::write(world.file(3), "{}").unwrap();

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
+
+use crate::log_world::Log;
+
 use writ_audit::verify::{VerifyReport, verify};
 use writ_audit::{Archive, Folder, Options, Trust};
 use writ_evidence::bundle::ReleaseRef;
@@ -124,14 +127,32 @@ pub struct World {
     pub policy: Option<Policy>,
     pub sealed: Vec<Sealed>,
     pub incidents: u64,
+    /// The first trust root.
+    pub root: Json,
+    /// The site's log, if it has one: everything written is taken in by it, and acknowledged.
+    pub log: Option<Log>,
 }
 
 impl World {
     /// A folder with one trust root and nothing else.
     pub fn empty() -> Self {
-        let temp = tempfile::tempdir().unwrap();
-        let world = Self { temp, state: ChainState::new(), release: None, policy: None, sealed: vec![], incidents: 0 };
-        world.write_root(&root_json(1, &[&signer()]), 1, &[&signer()]);
+        Self::under(root_json(1, &[&signer()]))
+    }
+
+    /// A folder with this trust root and nothing else.
+    pub fn under(root: Json) -> Self {
+        let (temp, state) = (tempfile::tempdir().unwrap(), ChainState::new());
+        let world = Self {
+            temp,
+            state,
+            release: None,
+            policy: None,
+            sealed: vec![],
+            incidents: 0,
+            root: root.clone(),
+            log: None,
+        };
+        world.write_root(&root, 1, &[&signer()]);
         world
     }
 
@@ -145,6 +166,13 @@ impl World {
     /// A day of quiet evidence with one incident, healed.
     pub fn day() -> Self {
         let mut world = Self::new();
+        world.live();
+        world
+    }
+
+    /// Lives through that day.
+    pub fn live(&mut self) {
+        let world = self;
         world.started(morning());
         let drift = morning().plus_millis(90 * MINUTE);
         for hour in 0..24 {
@@ -156,7 +184,6 @@ impl World {
             world.vector(from, from.plus_millis(HOUR), |_, _| {});
         }
         world.snapshot(morning().plus_millis(DAY));
-        world
     }
 
     pub fn path(&self) -> &Path {
@@ -201,11 +228,16 @@ impl World {
         self.release =
             Some(ReleaseRef { epoch: Epoch::FIRST, serial: Serial::new(serial).unwrap(), digest: Digest::of(&bytes) });
         self.policy = Policy::parse(policy).ok();
+        if let Some(log) = &mut self.log {
+            let receipt = log.release(&bytes);
+            self.write(&format!("{folder}/release.receipt.json"), &receipt);
+        }
     }
 
     pub fn draft(&self, kind: Kind) -> Draft {
         let mut draft = Draft::new(kind, &site(), &front_desk());
         draft.release = self.release;
+        draft.last_checkpoint = self.log.as_ref().map(|log| log.signed().note);
         draft
     }
 
@@ -216,6 +248,10 @@ impl World {
         let path = self.place(&sealed);
         self.write(&path, &sealed.bytes);
         self.write(&format!("{path}.minisig"), sealed.signature_text.as_bytes());
+        if let Some(log) = &mut self.log {
+            let receipt = log.evidence(&sealed);
+            self.write(&path.replace(".json", ".receipt.json"), &receipt);
+        }
         self.sealed.push(sealed);
         self.sealed.len() - 1
     }
@@ -399,7 +435,7 @@ impl World {
     }
 
     pub fn trust(&self) -> Trust {
-        Trust::Root(strict::canonical(&root_json(1, &[&signer()])))
+        Trust::Root(strict::canonical(&self.root))
     }
 
     pub fn verify(&self) -> VerifyReport {

@@ -9,8 +9,9 @@ use crate::screen;
 
 /// Gather an audit folder from a releases folder and appliances' outboxes
 ///
-/// Copies trust roots, releases, documents and evidence; may be run again and again, and copies only what is new. Nothing
-/// that is there is ever overwritten by something else. Whether it all holds is for `writ audit verify`.
+/// Copies trust roots, releases, documents, evidence, receipts and logs; may be run again and again, and copies only what is
+/// new. Nothing that is there is ever overwritten by something else; of a log that grew, the older checkpoint is kept beside
+/// the newest. Whether it all holds is for `writ audit verify`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -19,7 +20,7 @@ Examples:
 
 Exit codes: 0 gathered; 1 something was left out, and said; 2 could not run.")]
 pub struct Arguments {
-    /// The folder that `writ release publish` wrote to
+    /// The folder that `writ release publish` wrote to, or an appliance's inbox
     #[arg(long, value_name = "DIR", required_unless_present = "outbox")]
     releases: Option<PathBuf>,
     /// An appliance's outbox; may be given several times

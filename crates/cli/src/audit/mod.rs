@@ -1,7 +1,8 @@
-//! `writ audit`: verifying, comparing, reading and gathering evidence, offline.
+//! `writ audit`: gathering evidence, and verifying, comparing and reading it, offline.
 
 mod collect;
 mod compare;
+mod fetch;
 mod query;
 mod show;
 mod verify;
@@ -20,7 +21,9 @@ use crate::{files, screen};
 
 /// Verify and read evidence, and hold a baseline against it, offline
 ///
-/// An audit folder holds trust roots, releases, the documents they name, and evidence (`writ audit collect` makes one).
+/// An audit folder holds trust roots, releases, the documents they name, evidence, and the site's log. `writ audit fetch`
+/// makes one from a depot, `writ audit collect` from folders. Everything after that is offline.
+///
 /// Nothing in it counts before its signatures were verified from a trust root on.
 #[derive(Debug, clap::Subcommand)]
 #[command(after_help = "\
@@ -34,6 +37,7 @@ pub enum Command {
     Show(show::Arguments),
     Query(query::Arguments),
     Collect(collect::Arguments),
+    Fetch(fetch::Arguments),
 }
 
 impl Command {
@@ -45,6 +49,7 @@ impl Command {
             Self::Show(arguments) => arguments.run(),
             Self::Query(arguments) => arguments.run(),
             Self::Collect(arguments) => arguments.run(),
+            Self::Fetch(arguments) => arguments.run(),
         }
     }
 }

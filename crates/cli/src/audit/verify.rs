@@ -1,4 +1,4 @@
-//! `writ audit verify`: every signature, chain, number and digest.
+//! `writ audit verify`: every signature, chain, number and digest, and the log that holds all of it.
 
 use writ_audit::report::terminal;
 use writ_trust::ids::SiteId;
@@ -13,8 +13,10 @@ use crate::screen;
 /// order; that runbooks which ran are the signed ones; that every incident was closed at most once. Names the first bad
 /// thing with its place, and what follows from it.
 ///
-/// A log and receipts are not configured in this version, which is said and never counted as passed: without a log nobody
-/// can see whether the newest bundles were withheld.
+/// Where the trust root names a log for the site, also: that its entries come to the root that its key signed; that every
+/// bundle and release that it holds is here, and every one here is in it; and that all that anybody saw of it (receipts,
+/// older checkpoints, the last checkpoint in each bundle) is a beginning of it. Where it names none, that is said and never
+/// counted as passed: without a log nobody can see whether the newest bundles were withheld.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -1,5 +1,6 @@
 //! `writ log`: what the holders of the trust keys decide about a site's log.
 
+mod publish;
 mod restart;
 mod sign;
 
@@ -22,10 +23,12 @@ After a depot was restored from an old copy:
   writ trust sign releases/trust/2.json --key keys/alice.key
   writ log restart --site clinic-001 --trust releases/trust --checkpoint audit/log/clinic-001/1/checkpoint \\
       --origin log.example.org/clinic-001/2 --reason 'the disk failed; restored from 2026-11-20' --out restart.json
-  writ log sign restart.json --trust releases/trust --key keys/alice.key")]
+  writ log sign restart.json --trust releases/trust --key keys/alice.key
+  writ log publish restart.json --trust releases/trust --depot https://depot.example.org")]
 pub enum Command {
     Restart(restart::Arguments),
     Sign(sign::Arguments),
+    Publish(publish::Arguments),
 }
 
 impl Command {
@@ -34,6 +37,7 @@ impl Command {
         match self {
             Self::Restart(arguments) => arguments.run(),
             Self::Sign(arguments) => arguments.run(),
+            Self::Publish(arguments) => arguments.run(),
         }
     }
 }

@@ -156,7 +156,12 @@ fn every_command_teaches() {
         vec!["release", "show"],
         vec!["log", "restart"],
         vec!["log", "sign"],
+        vec!["log", "publish"],
+        vec!["audit", "fetch"],
+        vec!["audit", "collect"],
+        vec!["audit", "verify"],
         vec!["verify"],
+        vec!["watch"],
         vec!["completions"],
     ] {
         let help = desk.ok(&[&command[..], &["--help"]].concat());

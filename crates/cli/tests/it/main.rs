@@ -4,11 +4,15 @@
 
 mod bad_input;
 mod check;
+mod depot;
 mod desk;
+mod fetch;
 mod keys;
 mod log;
 mod publish;
+mod publish_depot;
 mod release;
 mod systems;
 mod trust;
 mod verify;
+mod watch;

@@ -11,6 +11,8 @@ use writ_depot::server;
 fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("WRIT_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    // What is here is for whoever may read it by a signed request, and for this machine's operators.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o027));
     let Command::Serve(options) = Cli::parse().command;
     match serve(*options) {
         Ok(()) => ExitCode::SUCCESS,

@@ -23,9 +23,9 @@ pub async fn get(
     let (caller, directory) = (caller(&depot, &request)?, depot.directory());
     let named = match &caller {
         Identity::Appliance(appliance) => directory.site(&appliance.site).names(&digest),
-        Identity::Reader(key) => directory
-            .sites()
-            .any(|(name, site)| site.names(&digest) && directory.may_read(key, name, clock::now())),
+        Identity::Reader(key) => {
+            directory.sites().any(|(name, site)| site.names(&digest) && directory.may_read(key, name, clock::now()))
+        }
     };
     if !named {
         return Err(Fault::NotFound);

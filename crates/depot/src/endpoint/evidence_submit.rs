@@ -1,5 +1,6 @@
 //! `POST /api/evidence/sites/{site}/submit`: bundles in, receipts out; stored and fsynced before the answer.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -9,7 +10,7 @@ use serde::Deserialize;
 use writ_trust::digest::Digest;
 use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::json::MAX_INTEGER;
-use writ_trust::minisign::{Prehash, PublicKey, Signature};
+use writ_trust::minisign::{Prehash, Signature};
 use writ_wire::evidence_batch::{EvidenceBatch, MAX_BUNDLES};
 use writ_wire::receipts::{BundleReceipt, Reason, Receipts, ReceiptsSchema, RefusedBundle};
 use writ_wire::{Blob, MAX_ENVELOPE, Signed};
@@ -29,13 +30,16 @@ const CHUNK: usize = 25;
 
 /// What the depot reads of a bundle. Everything else in it is for whoever audits, and so are schemas not known here.
 #[derive(Debug, Deserialize)]
-struct Header {
+struct Header<'a> {
     #[expect(dead_code, reason = "must be there")]
-    schema: String,
+    #[serde(borrow)]
+    schema: Cow<'a, str>,
     bundle_id: String,
     client_id: SiteId,
     appliance: ApplianceId,
-    public_key: PublicKey,
+    /// Compared as it is spelled: a key has one spelling in a document.
+    #[serde(borrow)]
+    public_key: Cow<'a, str>,
     chain: Chain,
 }
 
@@ -62,7 +66,9 @@ pub async fn post(
     let (caller, body) = caller_and_body(&depot, request, MAX_ENVELOPE, may).await?;
     let appliance = caller.appliance()?;
     let batch = EvidenceBatch::parse(&body.bytes).map_err(|e| Fault::Malformed(e.to_string()))?;
-    drop(body);
+    // Its share of the memory is given back with the answer.
+    let _share = body.share;
+    drop(body.bytes);
     if batch.bundles.is_empty() || batch.bundles.len() > MAX_BUNDLES {
         return Err(Fault::Malformed(format!("{} bundles: expected 1 to {MAX_BUNDLES}", batch.bundles.len())));
     }
@@ -76,12 +82,8 @@ pub async fn post(
     let conflicts = answer.iter().flat_map(|answer| &answer.conflicts);
     refused.extend(conflicts.map(|digest| RefusedBundle { digest: *digest, reason: Reason::Conflict }));
     count(&depot, answer.as_ref(), &refused);
-    // Whoever brings nothing new draws on an allowance; when that is used up, the answer is given all the same, and the
-    // next batch of that kind is not looked at.
-    let nothing_new = answer.as_ref().is_none_or(|answer| answer.new == 0);
-    if nothing_new {
-        depot.rates.nothing_new(appliance.key.ed25519(), clock::now())?;
-    }
+    let anything_new = answer.as_ref().is_some_and(|answer| answer.new > 0);
+    depot.rates.brought(appliance.key.ed25519(), clock::now(), anything_new);
     reply(&depot, &site, &appliance, answer, refused)
 }
 
@@ -176,15 +178,15 @@ fn judge_one(published: &Site, appliance: &ApplianceKey, bundle: Signed) -> Resu
     if known.revoked {
         return Err(refuse(Reason::RevokedKey));
     }
-    let header: Header = serde_json::from_slice(&document).map_err(|_| refuse(Reason::Malformed))?;
-    let Header { bundle_id, client_id, chain, public_key, .. } = header;
+    let header: Header<'_> = serde_json::from_slice(&document).map_err(|_| refuse(Reason::Malformed))?;
+    let Header { bundle_id, client_id, appliance: speaker, chain, public_key, .. } = header;
     let sound = is_id(&bundle_id) && (1..=MAX_INTEGER.unsigned_abs()).contains(&chain.sequence);
-    if !sound || public_key.ed25519() != known.key.ed25519() {
+    if !sound || public_key != known.key.line() {
         return Err(refuse(Reason::Malformed));
     }
     // An appliance sends what it said itself: under this key, or under an earlier one of its own.
-    let own = known.key == appliance.key || appliance.appliances.contains(&header.appliance);
-    if client_id != appliance.site || !own || !known.appliances.contains(&header.appliance) {
+    let own = known.key == appliance.key || appliance.appliances.contains(&speaker);
+    if client_id != appliance.site || !own || !known.appliances.contains(&speaker) {
         return Err(refuse(Reason::OtherSpeaker));
     }
     Ok(Prepared {
@@ -192,7 +194,7 @@ fn judge_one(published: &Site, appliance: &ApplianceKey, bundle: Signed) -> Resu
         digest,
         key: known.key.clone(),
         id: bundle_id,
-        appliance: header.appliance,
+        appliance: speaker,
         sequence: chain.sequence,
         previous: chain.previous,
         document,

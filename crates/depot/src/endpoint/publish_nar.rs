@@ -44,8 +44,7 @@ async fn receive(depot: &Arc<Depot>, request: Request, waiting: &Waiting) -> Res
     stated_length(&parts.headers, &body, waiting.size)?;
     let folder = depot.folders.uploads();
     let path = folder.clone();
-    let mut file =
-        depot.blocking(move |_| NamedTempFile::new_in(&path).map_err(Fault::io(&path))).await?;
+    let mut file = depot.blocking(move |_| NamedTempFile::new_in(&path).map_err(Fault::io(&path))).await?;
     let (mut hash, mut size, mut piece) = (Sha256::new(), 0_u64, Vec::new());
     loop {
         let data = next(&mut body, Instant::now() + depot.options.idle_timeout).await?;
@@ -85,9 +84,11 @@ fn take(depot: &Depot, name: &str, waiting: &Waiting, uploaded: NamedTempFile) -
     };
     let packed = waiting.file.ends_with(".zst");
     let mut refusal = Fault::NotFound;
-    let fits = depot.publications.expecting(&part).into_iter().any(|(_, expected)| {
-        nar::examine_file(&path, packed, expected).map_err(|fault| refusal = fault).is_ok()
-    });
+    let fits = depot
+        .publications
+        .expecting(&part)
+        .into_iter()
+        .any(|(_, expected)| nar::examine_file(&path, packed, expected).map_err(|fault| refusal = fault).is_ok());
     if !fits {
         return Err(refusal);
     }

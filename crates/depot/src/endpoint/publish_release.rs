@@ -8,8 +8,9 @@ use axum::extract::{Path, Request, State};
 use axum::http::Response;
 use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
+use writ_wire::Signed;
 
-use super::shape::{envelope, json, part};
+use super::shape::{envelope, json, part, unless_stale};
 use crate::clock;
 use crate::depot::Depot;
 use crate::fault::Fault;
@@ -27,6 +28,12 @@ pub async fn put(
 ) -> Result<Response<Body>, Fault> {
     let site: SiteId = part(&site)?;
     let signed = envelope(&depot, request).await?;
+    unless_stale(|| publish(&depot, site.clone(), signed.clone())).await?;
+    activate_complete(&depot).await?;
+    answer(&depot, &site)
+}
+
+async fn publish(depot: &Arc<Depot>, site: SiteId, signed: Signed) -> Result<(), Fault> {
     let of = site.clone();
     let judged = depot
         .blocking(move |depot| {
@@ -41,13 +48,11 @@ pub async fn put(
         })
         .await?;
     if let Some((before, release, signed)) = judged {
-        let pending =
-            depot.writer.write(|reply| Job::Pending(PutPending { before, release, signed, reply })).await?;
+        let pending = depot.writer.write(|reply| Job::Pending(PutPending { before, release, signed, reply })).await?;
         tracing::info!(%site, digest = %pending.digest, "release is pending");
         depot.blocking(move |depot| depot.publications.begin(depot, &pending)).await?;
     }
-    activate_complete(&depot).await?;
-    answer(&depot, &site)
+    Ok(())
 }
 
 /// How far the newest publication of a site has come; 404 when there was none.

@@ -6,8 +6,9 @@ use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::Response;
 use writ_trust::ids::SiteId;
+use writ_wire::Signed;
 
-use super::shape::{envelope, part, text};
+use super::shape::{envelope, part, text, unless_stale};
 use crate::depot::Depot;
 use crate::fault::Fault;
 use crate::publication::judge;
@@ -20,6 +21,11 @@ pub async fn put(
 ) -> Result<Response<Body>, Fault> {
     let site: SiteId = part(&site)?;
     let signed = envelope(&depot, request).await?;
+    unless_stale(|| publish(&depot, site.clone(), signed.clone())).await?;
+    Ok(text("ok\n"))
+}
+
+async fn publish(depot: &Arc<Depot>, site: SiteId, signed: Signed) -> Result<(), Fault> {
     let of = site.clone();
     let judged = depot
         .blocking(move |depot| {
@@ -40,5 +46,5 @@ pub async fn put(
         let job = |reply| Job::Restart(PutRestart { before, site, number, origin, signed, reply });
         depot.writer.write(job).await?;
     }
-    Ok(text("ok\n"))
+    Ok(())
 }

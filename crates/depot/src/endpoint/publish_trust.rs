@@ -6,8 +6,9 @@ use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::Response;
 use writ_trust::numbers::TrustVersion;
+use writ_wire::Signed;
 
-use super::shape::{envelope, part, text};
+use super::shape::{envelope, part, text, unless_stale};
 use crate::depot::Depot;
 use crate::fault::Fault;
 use crate::publication::judge;
@@ -20,6 +21,11 @@ pub async fn put(
 ) -> Result<Response<Body>, Fault> {
     let version: TrustVersion = part(&version)?;
     let signed = envelope(&depot, request).await?;
+    unless_stale(|| publish(&depot, version, signed.clone())).await?;
+    Ok(text("ok\n"))
+}
+
+async fn publish(depot: &Arc<Depot>, version: TrustVersion, signed: Signed) -> Result<(), Fault> {
     let judged = depot
         .blocking(move |depot| {
             let directory = depot.directory();
@@ -38,5 +44,5 @@ pub async fn put(
         depot.writer.write(|reply| Job::Root(PutRoot { before, after, reply })).await?;
         tracing::info!(%version, "trust root");
     }
-    Ok(text("ok\n"))
+    Ok(())
 }

@@ -16,6 +16,7 @@ use crate::depot::Depot;
 use crate::fault::Fault;
 use crate::identity::{Identity, IdentityError, identify};
 use crate::limits::body::{WholeBody, read};
+use crate::writer::WriteError;
 
 /// A part of an address; what cannot be the name of anything is not found.
 pub fn part<T: FromStr>(text: &str) -> Result<T, Fault> {
@@ -80,6 +81,17 @@ pub async fn open_body(depot: &Arc<Depot>, request: Request, limit: u64) -> Resu
 pub async fn envelope(depot: &Arc<Depot>, request: Request) -> Result<Signed, Fault> {
     let body = open_body(depot, request, MAX_ENVELOPE as u64).await?;
     Signed::parse(&body.bytes).map_err(|e| Fault::Malformed(e.to_string()))
+}
+
+/// Judges and stores something, again when something else was published between the one and the other.
+pub async fn unless_stale<F: Future<Output = Result<(), Fault>>>(mut publish: impl FnMut() -> F) -> Result<(), Fault> {
+    for _ in 0..8 {
+        match publish().await {
+            Err(Fault::Write(WriteError::Stale)) => {}
+            other => return other,
+        }
+    }
+    Err(WriteError::Stale.into())
 }
 
 /// A JSON document.

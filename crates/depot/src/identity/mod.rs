@@ -9,11 +9,11 @@ use axum::http::{HeaderMap, HeaderName};
 use writ_trust::ids::SiteId;
 use writ_trust::minisign::PublicKey;
 use writ_trust::time::Time;
+use writ_wire::courier;
 use writ_wire::http::nonce::{NonceWindow, ReplayError};
 use writ_wire::http::verify::{BodyError, Headers, Verified, VerifyError, verify};
 use writ_wire::http::{CONTENT_DIGEST, Request, SIGNATURE, SIGNATURE_INPUT};
 use writ_wire::statement::StatementError;
-use writ_wire::courier;
 
 use self::couriers::Couriers;
 use crate::clock;
@@ -69,7 +69,11 @@ impl Identity {
             Self::Appliance(appliance) => appliance.site == *site,
             Self::Reader(key) => depot.directory().may_read(key, site, clock::now()),
         };
-        if may { Ok(()) } else { Err(Fault::Forbidden(format!("the caller is not of site {site}, nor may read there"))) }
+        if may {
+            Ok(())
+        } else {
+            Err(Fault::Forbidden(format!("the caller is not of site {site}, nor may read there")))
+        }
     }
 
     /// The appliance, where only one is meant.
@@ -117,8 +121,7 @@ pub fn identify(depot: &Depot, parts: &Parts) -> Result<(Identity, Verified), Id
         signature: one(&parts.headers, SIGNATURE)?,
         content_digest: one(&parts.headers, CONTENT_DIGEST)?,
     };
-    let request =
-        Request { method: parts.method.as_str(), path: parts.uri.path(), query: parts.uri.query() };
+    let request = Request { method: parts.method.as_str(), path: parts.uri.path(), query: parts.uri.query() };
     let (identity, verified) = match one(&parts.headers, courier::HEADER)? {
         Some(header) => {
             // Cheap things first: without a signature there is no reason to look at a delegation.
@@ -148,4 +151,3 @@ fn standing(directory: &Directory, known: &courier::Delegation) -> Result<Arc<Ap
         Some(key) => Ok(key.clone()),
     }
 }
-

@@ -28,7 +28,8 @@ pub struct BodyMemory(Arc<Semaphore>);
 pub struct WholeBody {
     /// The bytes.
     pub bytes: Bytes,
-    _share: OwnedSemaphorePermit,
+    /// What it takes of the memory for bodies.
+    pub share: OwnedSemaphorePermit,
 }
 
 impl BodyMemory {
@@ -76,11 +77,11 @@ pub async fn read(
             return Err(Fault::TooLarge(limit));
         }
         if bytes.is_empty() && body.is_end_stream() {
-            return Ok(WholeBody { bytes: data, _share: share });
+            return Ok(WholeBody { bytes: data, share });
         }
         bytes.extend_from_slice(&data);
     }
-    Ok(WholeBody { bytes: bytes.freeze(), _share: share })
+    Ok(WholeBody { bytes: bytes.freeze(), share })
 }
 
 /// The next piece of a body; `None` at its end.

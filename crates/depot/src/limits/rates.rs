@@ -59,6 +59,8 @@ struct Appliance {
     checked_in: Option<Time>,
     extra: Left,
     batches: Left,
+    /// The last batch brought nothing new.
+    idle: bool,
 }
 
 /// What each appliance key has left.
@@ -81,7 +83,12 @@ impl Rates {
 
     fn of<T>(&self, key: &[u8; 32], now: Time, take: impl FnOnce(&mut Appliance) -> T) -> T {
         let mut appliances = self.appliances.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Appliance { checked_in: None, extra: self.extra.full(now), batches: self.batches.full(now) };
+        let new = || Appliance {
+            checked_in: None,
+            extra: self.extra.full(now),
+            batches: self.batches.full(now),
+            idle: false,
+        };
         take(appliances.entry(*key).or_insert_with(new))
     }
 
@@ -101,22 +108,23 @@ impl Rates {
         .map_err(|after| Fault::TooMany { after })
     }
 
-    /// A batch, before it is looked at.
+    /// A batch, before it is looked at. One after a batch that brought nothing new draws on the allowance.
     pub fn batch(&self, key: &[u8; 32], now: Time) -> Result<(), Fault> {
-        if self.batches.most == 0 {
-            return Ok(());
-        }
-        let taken = self.of(key, now, |appliance| self.batches.take(&mut appliance.batches, now));
+        let taken = self.of(key, now, |appliance| {
+            if self.batches.most > 0 {
+                self.batches.take(&mut appliance.batches, now)?;
+            }
+            if self.extra.most > 0 && appliance.idle {
+                self.extra.take(&mut appliance.extra, now)?;
+            }
+            Ok(())
+        });
         taken.map_err(|after| Fault::TooMany { after })
     }
 
-    /// Whether an appliance that brought nothing new may go on to bring something; the answer to what it brought stands.
-    pub fn nothing_new(&self, key: &[u8; 32], now: Time) -> Result<(), Fault> {
-        if self.extra.most == 0 {
-            return Ok(());
-        }
-        let taken = self.of(key, now, |appliance| self.extra.take(&mut appliance.extra, now));
-        taken.map_err(|after| Fault::TooMany { after })
+    /// Whether the batch that was taken last brought anything new.
+    pub fn brought(&self, key: &[u8; 32], now: Time, anything_new: bool) {
+        self.of(key, now, |appliance| appliance.idle = !anything_new);
     }
 }
 
@@ -149,9 +157,11 @@ mod tests {
         }
         assert!(matches!(rates.check_in(&key, now), Err(Fault::TooMany { after: 31 })));
         assert!(rates.check_in(&[2; 32], now).is_ok(), "others are not concerned");
-        assert!(rates.nothing_new(&key, at(3600 + 29)).is_err());
-        assert!(rates.nothing_new(&key, at(3600 + 31)).is_ok(), "one comes back in half a minute");
-        assert!(rates.nothing_new(&key, at(3600 + 31)).is_err());
+        assert!(rates.batch(&key, now).is_ok(), "batches that bring something are not concerned");
+        rates.brought(&key, now, false);
+        assert!(rates.batch(&key, at(3600 + 29)).is_err());
+        assert!(rates.batch(&key, at(3600 + 31)).is_ok(), "one comes back in half a minute");
+        assert!(rates.batch(&key, at(3600 + 31)).is_err());
         assert!(rates.check_in(&key, at(3600 + 60)).is_ok(), "the next scheduled one");
         assert!(rates.check_in(&key, at(0)).is_ok(), "a clock that was set back locks nobody out");
     }
@@ -161,7 +171,7 @@ mod tests {
         let (rates, key) = (rates(0, 0), [1; 32]);
         for _ in 0..1000 {
             assert!(rates.check_in(&key, at(0)).is_ok() && rates.batch(&key, at(0)).is_ok());
-            assert!(rates.nothing_new(&key, at(0)).is_ok());
+            rates.brought(&key, at(0), false);
         }
     }
 }

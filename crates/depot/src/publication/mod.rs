@@ -85,9 +85,10 @@ impl Publications {
     /// What the closures of pending releases say of a store path, by the hash part of its name.
     pub fn expecting(&self, path: &HashPart) -> Vec<(SiteId, StorePath)> {
         let inner = self.lock();
-        let expecting = inner.progress.iter().filter_map(|(site, progress)| {
-            Some((site.clone(), progress.paths.get(path)?.clone()))
-        });
+        let expecting = inner
+            .progress
+            .iter()
+            .filter_map(|(site, progress)| Some((site.clone(), progress.paths.get(path)?.clone())));
         expecting.collect()
     }
 
@@ -104,7 +105,8 @@ impl Publications {
         for (site, named) in self.naming(document) {
             let directory = depot.directory();
             let paths = progress::paths_named(&depot.folders, &directory, &site, &named, bytes)?;
-            let missing: Vec<_> = paths.iter().filter(|(_, _, here)| !here).map(|(p, s, _)| (p.clone(), s.clone())).collect();
+            let missing: Vec<_> =
+                paths.iter().filter(|(_, _, here)| !here).map(|(p, s, _)| (p.clone(), s.clone())).collect();
             if let Some(progress) = self.lock().progress.get_mut(&site) {
                 progress.document_came(document, paths);
             }
@@ -144,7 +146,8 @@ impl Publications {
     /// The narinfos that wait and that no pending release expects any more; from here on they do not wait.
     fn take_unexpected(&self) -> Vec<HashPart> {
         let mut inner = self.lock();
-        let expected: BTreeSet<HashPart> = inner.progress.values().flat_map(|p| p.missing_paths.iter().cloned()).collect();
+        let expected: BTreeSet<HashPart> =
+            inner.progress.values().flat_map(|p| p.missing_paths.iter().cloned()).collect();
         let gone: Vec<HashPart> = inner.waiting.keys().filter(|path| !expected.contains(*path)).cloned().collect();
         for path in &gone {
             inner.waiting.remove(path);
@@ -184,11 +187,12 @@ pub async fn activate_complete(depot: &Arc<Depot>) -> Result<(), Fault> {
             Ok(()) => {
                 tracing::info!(%site, %digest, "release is active");
                 depot.publications.finished(&site, &digest);
-                depot.blocking(|depot| {
-                    narinfo::drop_unexpected(&depot.folders, &depot.publications);
-                    Ok(())
-                })
-                .await?;
+                depot
+                    .blocking(|depot| {
+                        narinfo::drop_unexpected(&depot.folders, &depot.publications);
+                        Ok(())
+                    })
+                    .await?;
             }
             // Replaced by another pending one meanwhile, which has a progress of its own.
             Err(WriteError::Stale) => {}

@@ -76,12 +76,11 @@ pub(super) fn load_waiting(folders: &Folders, publications: &Publications) -> Re
 fn read(folders: &Folders, publications: &Publications, part: &HashPart) -> Option<Waiting> {
     let file = waiting_file(folders, part);
     let bytes = writ_durable::read_bounded(&file, usize::try_from(MAX_NARINFO).ok()?).ok()?;
-    let waiting = publications.expecting(part).into_iter().find_map(|(_, expected)| {
+    publications.expecting(part).into_iter().find_map(|(_, expected)| {
         let entry = Entry::parse(bytes.clone(), &expected, &file).ok()?;
         let (size, hash) = entry.named_by_content().ok()?;
         Some(Waiting { file: entry.nar_file().ok()?.to_owned(), size, hash })
-    });
-    waiting
+    })
 }
 
 /// Removes the narinfos that wait and that no pending release expects any more.

@@ -11,8 +11,8 @@ use writ_trust::minisign::SecretKey;
 use writ_trust::time::Time;
 
 use super::files::{LogFileError, LogFiles};
-use crate::store::checkpoints::{self, StoredLog};
 use crate::store::StoreError;
+use crate::store::checkpoints::{self, StoredLog};
 
 /// How many entries are read at once when files are made again.
 const CHUNK: u64 = 16 * 1024;

@@ -105,9 +105,7 @@ mod tests {
     #[test]
     fn memory_is_bounded_and_keeps_what_is_asked_for() {
         let memory = FileMemory::new(10 * 1024);
-        let file = |size| {
-            Arc::new(Remembered { bytes: vec![0; size].into(), etag: HeaderValue::from_static("\"x\"") })
-        };
+        let file = |size| Arc::new(Remembered { bytes: vec![0; size].into(), etag: HeaderValue::from_static("\"x\"") });
         let path = |n: usize| PathBuf::from(format!("/{n}"));
         memory.put(&path(0), &file(488));
         for n in 1..100 {

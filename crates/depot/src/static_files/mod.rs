@@ -1,6 +1,7 @@
 //! Files that are served as they are: whole, in part, or not at all when the client has them.
 
 mod memory;
+pub mod outlet;
 mod range;
 mod stream;
 
@@ -15,11 +16,12 @@ use writ_trust::digest::Digest;
 
 pub use self::memory::FileMemory;
 use self::memory::Remembered;
+use self::outlet::Outlet;
 use crate::depot::Depot;
 use crate::fault::Fault;
 
-/// The largest file that is read whole and remembered, in bytes; larger ones are streamed.
-const WHOLE: u64 = 2 * 1024 * 1024;
+/// The largest file that is read whole and remembered, in bytes; larger ones are sent from where they are.
+const WHOLE: u64 = 64 * 1024;
 
 /// A file to serve.
 #[derive(Debug)]
@@ -44,8 +46,11 @@ pub async fn serve(depot: &Arc<Depot>, parts: &Parts, file: StaticFile) -> Resul
         Opened::Large { handle, size, etag } => {
             let plan = plan(parts, size, &etag)?;
             let body = match plan.range {
-                Some((start, end)) => stream::body(handle, start, end),
                 None => Body::empty(),
+                Some((start, end)) => match parts.extensions.get::<Outlet>() {
+                    Some(outlet) => outlet::body(outlet.clone(), handle, start, end),
+                    None => stream::body(handle, start, end),
+                },
             };
             respond(&file, plan, etag, size, body)
         }
@@ -123,13 +128,7 @@ pub fn has_etag(headers: &HeaderMap, etag: &HeaderValue) -> bool {
     })
 }
 
-fn respond(
-    file: &StaticFile,
-    plan: Plan,
-    etag: HeaderValue,
-    size: u64,
-    body: Body,
-) -> Result<Response<Body>, Fault> {
+fn respond(file: &StaticFile, plan: Plan, etag: HeaderValue, size: u64, body: Body) -> Result<Response<Body>, Fault> {
     let mut response = Response::new(body);
     *response.status_mut() = plan.status;
     let headers = response.headers_mut();

@@ -59,8 +59,11 @@ pub fn add(connection: &Connection, row: Row<'_>, now: Time) -> Result<Added, St
     Ok(if held == digest.as_bytes() { Added::Known(id) } else { Added::Conflict })
 }
 
-/// The sequences held of every key of every site, as ascending ranges from first to last.
-pub fn held(connection: &Connection) -> Result<Vec<(SiteId, [u8; 32], Vec<(u64, u64)>)>, StoreError> {
+/// What is held of one key: its site, its 32 bytes, and its sequences as ascending ranges from first to last.
+pub type HeldOfKey = (SiteId, [u8; 32], Vec<(u64, u64)>);
+
+/// The sequences held of every key of every site.
+pub fn held(connection: &Connection) -> Result<Vec<HeldOfKey>, StoreError> {
     let mut keys = connection.prepare("SELECT id, site, public_key FROM keys")?;
     let mut count = connection.prepare("SELECT count(*), max(sequence) FROM evidence WHERE key = ?")?;
     let mut each = connection.prepare("SELECT sequence FROM evidence WHERE key = ? ORDER BY sequence")?;

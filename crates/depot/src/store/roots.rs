@@ -21,12 +21,7 @@ pub fn all(connection: &Connection) -> Result<Vec<(u64, Signed)>, StoreError> {
 }
 
 /// Adds a root.
-pub fn insert(
-    connection: &Connection,
-    version: TrustVersion,
-    signed: &Signed,
-    now: Time,
-) -> Result<(), StoreError> {
+pub fn insert(connection: &Connection, version: TrustVersion, signed: &Signed, now: Time) -> Result<(), StoreError> {
     let mut statement = connection.prepare_cached("INSERT INTO roots VALUES (?, ?, ?)")?;
     statement.execute(params![to_sql(version.get()), signed.canonical(), now.unix_millis()])?;
     Ok(())

@@ -13,7 +13,7 @@ use writ_wire::Signed;
 use crate::crash_point;
 use crate::depot::Depot;
 use crate::sitelog::{Head, LogError, LogFiles, OpenLog};
-use crate::store::checkpoints;
+use crate::store::{StoreError, checkpoints};
 
 /// The most logs kept open while nothing is written to them.
 const KEPT: usize = 64;
@@ -91,7 +91,10 @@ impl Logs {
     pub fn forget_staged(&mut self) {
         for id in std::mem::take(&mut self.staged) {
             self.open.remove(&id);
-            self.doubtful.insert(id);
+            // What was committed before is in the files, unless those could not be written.
+            if self.unpublished.contains_key(&id) {
+                self.doubtful.insert(id);
+            }
         }
     }
 
@@ -154,9 +157,11 @@ impl Logs {
             return Ok(());
         }
         LogFiles::new(self.depot.folders.logs()).flush()?;
+        let transaction = connection.unchecked_transaction().map_err(StoreError::from)?;
         for (id, size) in &self.unflushed {
-            checkpoints::set_flushed(connection, *id, *size)?;
+            checkpoints::set_flushed(&transaction, *id, *size)?;
         }
+        transaction.commit().map_err(StoreError::from)?;
         self.unflushed.clear();
         Ok(())
     }

@@ -159,8 +159,7 @@ fn group(depot: &Arc<Depot>, connection: &mut Connection, logs: &mut Logs, jobs:
     }
     let ticking = jobs.iter().any(|job| matches!(job, Job::Tick | Job::Stop));
     let beats = if ticking { depot.beats.take_unsaved(MOST_HEARTBEATS) } else { Vec::new() };
-    let transaction =
-        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from);
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from);
     let staged = transaction.map_err(LogError::from).and_then(|transaction| {
         let mut stage = Stage::new(depot, &transaction, logs);
         let mut finishes: Vec<Finish> = Vec::new();

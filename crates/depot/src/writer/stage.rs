@@ -26,6 +26,9 @@ struct Touched {
     restart: Option<Arc<Signed>>,
 }
 
+/// A log's row, and the document that began it.
+type Known = (i64, Option<Arc<Signed>>);
+
 /// What the jobs of one transaction share.
 pub(super) struct Stage<'a> {
     pub depot: &'a Arc<Depot>,
@@ -36,7 +39,7 @@ pub(super) struct Stage<'a> {
     pub now: Time,
     touched: BTreeMap<i64, Touched>,
     /// Logs that this transaction creates.
-    created: BTreeMap<(SiteId, u64), (i64, Option<Arc<Signed>>)>,
+    created: BTreeMap<(SiteId, u64), Known>,
 }
 
 impl<'a> Stage<'a> {
@@ -47,7 +50,7 @@ impl<'a> Stage<'a> {
     }
 
     /// The row of one log of a site.
-    fn row(&self, site: &SiteId, number: u64) -> Option<(i64, Option<Arc<Signed>>)> {
+    fn row(&self, site: &SiteId, number: u64) -> Option<Known> {
         let created = self.created.get(&(site.clone(), number)).cloned();
         created.or_else(|| self.depot.heads.number(site, number).map(|head| (head.id, head.restart.clone())))
     }
@@ -127,7 +130,9 @@ impl<'a> Stage<'a> {
     pub fn follow_roots(&mut self) -> Result<(), LogError> {
         let sites: Vec<SiteId> = self.directory.chain.newest().log_origins.keys().cloned().collect();
         for site in sites {
-            let Some((number, origin)) = self.directory.current_log(&site).map(|(n, o)| (n, o.to_owned())) else { continue };
+            let Some((number, origin)) = self.directory.current_log(&site).map(|(n, o)| (n, o.to_owned())) else {
+                continue;
+            };
             if !self.directory.may_log(&self.depot.log_key.public_key(), &site, self.now) {
                 tracing::warn!(%site, "{}", WriteError::LogKey(site.clone()));
                 continue;

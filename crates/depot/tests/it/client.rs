@@ -37,11 +37,16 @@ pub struct Connection {
 
 impl Connection {
     pub fn open(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
+        Self::try_open(address).unwrap()
+    }
+
+    /// As [`Connection::open`], of a server that may be gone.
+    pub fn try_open(address: SocketAddr) -> std::io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
         // Only ends a test that hangs.
-        stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Self { stream, rest: Vec::new() }
+        stream.set_read_timeout(Some(Duration::from_secs(120)))?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, rest: Vec::new() })
     }
 
     pub fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {

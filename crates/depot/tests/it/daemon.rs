@@ -33,10 +33,9 @@ pub fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
 }
 
 impl<'a> Start<'a> {
-    /// On `dir/data`, with `dir/trust.json` and `dir/log.key`, without limits that would slow a test down.
+    /// On `dir/data`, with `dir/trust.json` and `dir/log.key`.
     pub fn new(dir: &'a Path) -> Self {
-        let arguments = ["--extra-writes", "0", "--batches", "0"].map(str::to_owned).to_vec();
-        Self { dir, data: dir.join("data"), arguments, environment: Vec::new() }
+        Self { dir, data: dir.join("data"), arguments: Vec::new(), environment: Vec::new() }
     }
 
     pub fn arguments(mut self, arguments: &[&str]) -> Self {
@@ -54,7 +53,15 @@ impl<'a> Start<'a> {
         command.arg("serve").arg("--trust").arg(self.dir.join("trust.json"));
         command.arg("--data").arg(&self.data).arg("--log-key").arg(self.dir.join("log.key"));
         command.args(["--listen", "127.0.0.1:0", "--address-file"]).arg(address_file);
+        // Limits that would slow a test down, unless it is about them.
+        for unlimited in ["--extra-writes", "--batches"] {
+            if !self.arguments.iter().any(|argument| argument.starts_with(unlimited)) {
+                command.args([unlimited, "0"]);
+            }
+        }
         command.args(&self.arguments).envs(self.environment.iter().map(|(n, v)| (n, v))).stdin(Stdio::null());
+        // Nobody who waits for the end of our output waits for a depot.
+        command.stdout(Stdio::null());
         command
     }
 
@@ -84,6 +91,24 @@ impl<'a> Start<'a> {
             Err(status) => Err((status, std::fs::read_to_string(&log).unwrap())),
         }
     }
+}
+
+/// Kills at every passage of a crash point, from the first, until one is not reached any more; returns how many there were.
+/// Several at a time: each mostly waits for the second in which it was killed to pass.
+pub fn until_not_killed(killed_at: fn(u64) -> bool) -> usize {
+    const AT_ONCE: u64 = 6;
+    let mut kills = 0;
+    for first in (1..).step_by(usize::try_from(AT_ONCE).unwrap()) {
+        let killed: Vec<bool> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (first..first + AT_ONCE).map(|at| scope.spawn(move || killed_at(at))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        kills += killed.iter().filter(|killed| **killed).count();
+        if killed.contains(&false) {
+            break;
+        }
+    }
+    kills
 }
 
 pub fn unique() -> u64 {
@@ -122,7 +147,7 @@ impl Drop for Daemon {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("{}", self.log());
+            eprintln!("{}", std::fs::read_to_string(&self.log).unwrap_or_default());
         }
     }
 }

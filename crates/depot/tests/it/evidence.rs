@@ -1,8 +1,8 @@
 //! Evidence: stored before it is acknowledged, once, and as it was signed.
 
+use writ_trust::digest::Digest;
 use writ_trust::log::receipt::Receipt;
 use writ_trust::log::tile::{EntryBundle, Tile};
-use writ_trust::digest::Digest;
 use writ_wire::check_in::{CheckIn, CheckInReply, CheckInSchema};
 use writ_wire::evidence_page::EvidencePage;
 use writ_wire::heartbeats::Heartbeats;
@@ -95,7 +95,8 @@ fn what_does_not_count_is_refused_one_by_one() {
 
     let mut flipped = bundle(3);
     flipped.document.0[80] ^= 1;
-    let other = |filling: &str, sequence| signed(bundle_text("front-desk", FRONT_DESK, sequence, filling), &[FRONT_DESK]);
+    let other =
+        |filling: &str, sequence| signed(bundle_text("front-desk", FRONT_DESK, sequence, filling), &[FRONT_DESK]);
     let mut unsigned = bundle(3);
     unsigned.signatures.clear();
     let mut twice = bundle(3);

@@ -2,8 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
 
+mod cache;
 mod client;
 mod daemon;
+mod durability;
 mod evidence;
+mod hostile;
 mod publishing;
+mod restart;
+mod starting;
 mod world;

@@ -8,8 +8,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 use writ_trust::digest::Digest;
 use writ_trust::ids::{ApplianceId, SiteId};
-use writ_trust::log::checkpoint::SignedCheckpoint;
+use writ_trust::log::checkpoint::{Checkpoint, SignedCheckpoint};
+use writ_trust::log::proof;
 use writ_trust::log::receipt::Receipt;
+use writ_trust::log::tile::{Tile, TileError, TileNodes, Tiles};
 use writ_trust::minisign::{PublicKey, SecretKey};
 use writ_trust::numbers::{Epoch, Serial, TrustVersion};
 use writ_trust::release::{ClosureRef, Generation, PolicyRef, Release, ReleaseSchema, RevokedKey, Source};
@@ -287,6 +289,29 @@ pub fn receipts(answer: Answer, bundles: &[Signed]) -> Receipts {
 pub fn checkpoint(address: SocketAddr) -> SignedCheckpoint {
     let note = reader().get(address, &format!("/log/{SITE}/checkpoint")).expect(200);
     SignedCheckpoint::verify(&note, ORIGIN, &[public(LOG)]).unwrap()
+}
+
+/// The tiles of a log, as its depot serves them.
+pub struct Served {
+    pub address: SocketAddr,
+    pub log: u64,
+}
+
+impl Tiles for Served {
+    type Error = TileError;
+
+    fn tile(&mut self, tile: &Tile) -> Result<Vec<u8>, TileError> {
+        Ok(reader().get(self.address, &format!("/log/{SITE}/{}/{}", self.log, tile.path())).expect(200))
+    }
+}
+
+/// Whether a later checkpoint continues an earlier one, by the tiles that are served.
+#[track_caller]
+pub fn assert_continues(address: SocketAddr, earlier: &Checkpoint, later: &Checkpoint) {
+    let mut nodes = TileNodes::new(Served { address, log: 1 }, later.size);
+    assert_eq!(proof::root_at(&mut nodes, later.size).unwrap(), later.root);
+    let path = proof::consistency(&mut nodes, earlier.size, later.size).unwrap();
+    earlier.precedes(later, &path).unwrap();
 }
 
 pub fn heartbeat(who: u8, name: &str, at: Time) -> Signed {

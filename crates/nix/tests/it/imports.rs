@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use writ_nix::cache::EntryError;
 use writ_nix::cache_key::CacheKey;
 use writ_nix::import::ImportError;
-use writ_nix::nar::CopyError;
+use writ_nix::nar::{CopyError, hash_tree};
 use writ_nix::publish::publish;
 use writ_trust::digest::Digest;
 
@@ -88,6 +89,76 @@ fn a_tampered_nar_is_refused() {
             assert!(path.ends_with("-middle"));
         }
         other => panic!("{other}"),
+    }
+}
+
+/// The cache is somebody else's folder, and may change under an import. What Nix reads is our own copy, checked while it was
+/// made: here everything in the cache is exchanged right before each time that Nix is asked to copy.
+#[test]
+fn what_nix_reads_can_no_longer_change() {
+    let mut world = World::published();
+    let bin = world.dir.path().join("bin");
+    fs::create_dir(&bin).unwrap();
+    let find = |name: &str| {
+        let path = std::env::var_os("PATH").unwrap();
+        std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.exists()).expect(name)
+    };
+    std::os::unix::fs::symlink(find("nix-store"), bin.join("nix-store")).unwrap();
+    let (cache, real) = (world.cache(), find("nix"));
+    let script = format!(
+        "#!/bin/sh\ncase \" $* \" in *\" copy \"*) for file in {0}/*.narinfo {0}/nar/*; do echo tampered > $file; done; touch {0}/asked;; esac\n\
+         exec {1} \"$@\"\n",
+        cache.display(),
+        real.display()
+    );
+    fs::write(bin.join("nix"), script).unwrap();
+    fs::set_permissions(bin.join("nix"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    world.nix.bin_dir = Some(bin);
+    let imported = world.import().unwrap();
+    assert!(cache.join("asked").exists(), "the cache was exchanged");
+    assert_eq!((imported.paths, imported.fetched), (5, 5));
+    assert!(world.has_system());
+}
+
+/// The same at no moment in particular: an import of a cache whose files are exchanged all the while brings what the closure
+/// document says, or nothing.
+#[test]
+fn a_cache_that_changes_all_the_while_brings_the_listed_content_or_none() {
+    let mut world = World::published();
+    let names = ["-leaf", "-middle"];
+    let files: Vec<_> = names.iter().flat_map(|name| [world.nar(name), world.narinfo(name)]).collect();
+    let files: Vec<_> = files.into_iter().map(|file| (fs::read(&file).unwrap(), file)).collect();
+    for _ in 0..4 {
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    for (good, file) in &files {
+                        let mut bad = good.clone();
+                        bad[good.len() / 2] ^= 1;
+                        fs::write(file, &bad[..good.len() / 2]).unwrap();
+                        fs::write(file, &bad).unwrap();
+                        fs::write(file.with_extension("swap"), good).unwrap();
+                        fs::rename(file.with_extension("swap"), file).unwrap();
+                    }
+                }
+            });
+            let result = world.import();
+            stop.store(true, Ordering::Relaxed);
+            match result {
+                Ok(_) => assert!(world.has_system()),
+                // Refused on the way in, never found out afterwards.
+                Err(ImportError::Entry { .. } | ImportError::Nar { .. }) => assert!(!world.has_system()),
+                Err(other) => panic!("{other}"),
+            }
+        });
+        for path in &world.closure.paths {
+            let real = world.nix.on_disk(&path.path);
+            if real.exists() {
+                assert_eq!(hash_tree(&real).unwrap().hash, path.nar_hash, "{}", path.path);
+            }
+        }
+        world = world.elsewhere();
     }
 }
 

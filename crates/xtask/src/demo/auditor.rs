@@ -6,14 +6,32 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use writ_scenarios::flake::copy;
 use writ_scenarios::run;
-use writ_scenarios::workshop::{SITE, Workshop};
+use writ_scenarios::workshop::{ORIGIN, SITE, Workshop};
+use writ_trust::log::note::NoteKey;
+use writ_trust::minisign::PublicKey;
 
 use super::screen::{quote, say};
+use super::stage::Stage;
+
+/// Fetches everything of the site from the depot into `audit/`; what is there already stays.
+pub fn fetch(desk: &Workshop, stage: &Stage) -> Result<()> {
+    let mut fetch = stage.writ(desk, ["audit", "fetch", "--site", SITE, "--to", "audit"]);
+    quote(&run::checked(fetch.args(["--trust", "releases/trust/1.json"]))?);
+    Ok(())
+}
+
+/// Puts the log where anybody's own verifier finds it: `log/` with its key, its checkpoints and its tiles.
+pub fn keep_log(desk: &Workshop) -> Result<()> {
+    let log = desk.dir.join("log");
+    copy(&desk.dir.join("audit/log").join(SITE).join("1"), &log)?;
+    let key = PublicKey::parse(&fs::read_to_string(desk.keys().join("log.pub"))?)?;
+    fs::write(log.join("vkey"), format!("{}\n", NoteKey::new(ORIGIN, &key).verifier_key()))?;
+    Ok(())
+}
 
 /// Verifies everything, shows that one flipped byte is found, and writes the report; returns its path.
-pub fn verify_and_report(desk: &Workshop, outboxes: &[PathBuf], scratch: &Path) -> Result<PathBuf> {
+pub fn verify_and_report(desk: &Workshop, scratch: &Path) -> Result<PathBuf> {
     let audit = desk.dir.join("audit");
-    desk.collect(outboxes, &audit)?;
     let mut verify = desk.writ(["audit", "verify", "audit", "--trust", "releases/trust/1.json"]);
     quote(&run::checked(&mut verify)?);
 

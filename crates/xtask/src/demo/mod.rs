@@ -3,23 +3,25 @@
 mod auditor;
 mod breaks;
 mod engineer;
+mod lies;
+mod offline;
 mod processes;
 mod releases;
 mod screen;
+mod stage;
 mod timeline;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Result, bail};
-use writ_scenarios::appliance::{Appliance, Supply};
 use writ_scenarios::container;
-use writ_scenarios::flake::copy;
 use writ_scenarios::workshop::Workshop;
 
 use crate::phase::{cargo, show};
 use crate::setup;
 use screen::{say, title};
+use stage::Stage;
 use timeline::Timeline;
 
 /// The main job on real input: evaluate, sign, enforce, break, heal, prove, judge.
@@ -33,7 +35,7 @@ pub struct Arguments {
 /// Runs the story to its end; an error means that something did not do what it promises.
 pub fn run(arguments: &Arguments) -> Result<()> {
     setup::ensure(if setup::can_install() { setup::ALL } else { setup::PROCESSES })?;
-    show(cargo().args(["build", "--quiet", "--bins", "-p", "writ-cli", "-p", "writ-agent"]))?;
+    show(cargo().args(["build", "--quiet", "--bins", "-p", "writ-cli", "-p", "writ-agent", "-p", "writ-depot"]))?;
     let start = Instant::now();
     let scratch = tempfile::Builder::new().prefix("writ-demo-").tempdir()?;
     let kept = match &arguments.keep {
@@ -43,60 +45,74 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         Some(dir) => dir.clone(),
         None => tempfile::Builder::new().prefix("writ-report-").tempdir()?.keep(),
     };
-    let desk = Workshop::open(&kept)?;
+    let mut desk = Workshop::open(&kept)?;
     let mut timeline = Timeline::new();
-    let outboxes = match container::available() {
-        Ok(()) => in_containers(&desk, scratch.path(), &mut timeline)?,
+    match container::available() {
+        Ok(()) => {
+            desk.logged = true;
+            in_containers(&desk, scratch.path(), &mut timeline)?;
+        }
         Err(why) => {
             say(&format!(
                 "no containers here ({why}): the appliance is a process on this machine, which it observes and"
             ));
-            say("does not change; what needs a systemd, a packet filter or a system of its own is not shown");
-            processes::play(&desk, &kept.join("appliance"), &mut timeline)?
+            say(
+                "does not change; what needs a systemd, a packet filter, a network or a system of its own is not shown",
+            );
+            let outboxes = processes::play(&desk, &kept.join("appliance"), &mut timeline)?;
+            desk.collect(&outboxes, &desk.dir.join("audit"))?;
         }
-    };
+    }
     title("The auditor, offline");
-    let report = auditor::verify_and_report(&desk, &outboxes, scratch.path())?;
+    let report = auditor::verify_and_report(&desk, scratch.path())?;
     timeline.write(&kept.join("timeline.json"))?;
     finish(arguments, &kept, &report, start)
 }
 
-/// The story with appliances as containers; returns their outboxes, at rest.
-fn in_containers(desk: &Workshop, scratch: &Path, timeline: &mut Timeline) -> Result<Vec<PathBuf>> {
+/// The story with appliances as containers and a depot between them and the desk; leaves the audit folder as `writ audit
+/// fetch` gathers it.
+fn in_containers(desk: &Workshop, scratch: &Path, timeline: &mut Timeline) -> Result<()> {
     title("An engineer's desk: policy in Nix, checked like code");
     engineer::keys_and_identities(desk)?;
     engineer::check(desk)?;
 
-    title("An operator releases it: two signatures of two");
-    releases::first(desk)?;
+    title("An operator releases it: two signatures of two, to a depot that is trusted with nothing");
+    desk.make_trust_root()?;
+    let mut stage = Stage::set(desk, &desk.dir.join("depot"))?;
+    let overheard = lies::listen(&stage);
+    releases::first(desk, &|desk| stage.release(desk))?;
 
-    title("An appliance boots, verifies, and switches to it");
-    let appliance = Appliance::boot(desk, "front-desk", &scratch.join("front-desk"), Supply::Folder)?;
-    let neighbour = Appliance::boot(desk, "back-office", &scratch.join("back-office"), Supply::Folder)?;
+    title("Two appliances boot, each on a cable of its own; couriers pull, enforcers verify, and switch");
+    let appliance = stage.boot(desk, "front-desk", &scratch.join("front-desk"))?;
+    let neighbour = stage.boot(desk, "back-office", &scratch.join("back-office"))?;
     releases::await_first(&appliance, timeline)?;
     neighbour.start()?;
+    neighbour.start_courier()?;
+    auditor::fetch(desk, &stage)?;
 
     title("Six things break, one after the other");
     breaks::all(&appliance, timeline)?;
 
     title("A good release is switched to; a bad one is rolled back");
-    releases::second(desk, &appliance, timeline)?;
-    releases::third(desk, &appliance, timeline)?;
+    releases::second(desk, &|desk| stage.release(desk), &appliance, timeline)?;
+    releases::third(desk, &|desk| stage.release(desk), &appliance, timeline)?;
+
+    title("A cable is pulled");
+    offline::play(&stage, &neighbour, timeline)?;
+
+    title("Whoever stands in front of the depot lies, five times");
+    lies::tell(&stage, desk, &appliance, &overheard, timeline)?;
 
     title("A typo in the policy");
     engineer::typo(desk)?;
 
     for one in [&appliance, &neighbour] {
         one.run("systemctl", &["stop", "writ-enforce.service"])?;
+        offline::await_delivery(one)?;
     }
-    Ok(vec![keep(&appliance)?, keep(&neighbour)?])
-}
-
-/// Copies an appliance's outbox to where it stays when the container is gone.
-fn keep(appliance: &Appliance) -> Result<PathBuf> {
-    let kept = appliance.container.path("/").with_extension("outbox");
-    copy(&appliance.outbox(), &kept)?;
-    Ok(kept)
+    title("The auditor fetches what there is, without trusting where it comes from");
+    auditor::fetch(desk, &stage)?;
+    auditor::keep_log(desk)
 }
 
 fn finish(arguments: &Arguments, kept: &Path, report: &Path, start: Instant) -> Result<()> {

@@ -9,10 +9,12 @@ use writ_scenarios::workshop::{SIGNERS, SITE, Workshop};
 use super::screen::{quote, say};
 use super::timeline::{Timeline, now};
 
-/// Makes the trust root and publishes serial 1; minisign, which knows nothing of us, verifies it.
-pub fn first(desk: &Workshop) -> Result<()> {
-    desk.make_trust_root()?;
-    desk.release()?;
+/// How a release is published.
+pub type Publish<'a> = &'a dyn Fn(&Workshop) -> Result<()>;
+
+/// Publishes serial 1; minisign, which knows nothing of us, verifies it.
+pub fn first(desk: &Workshop, publish: Publish) -> Result<()> {
+    publish(desk)?;
     let release = desk.releases().join(format!("releases/{SITE}/1-1/release.json"));
     say(&format!("serial 1 published: {}", release.display()));
     let key = desk.keys().join("bob.pub");
@@ -51,6 +53,7 @@ pub fn half_signed(desk: &Workshop) -> Result<()> {
 pub fn await_first(appliance: &Appliance, timeline: &mut Timeline) -> Result<()> {
     let start = now();
     appliance.start()?;
+    appliance.start_courier()?;
     await_switch(appliance, timeline, "release 1", start, 0, "committed")
 }
 
@@ -77,32 +80,42 @@ fn await_switch(
 }
 
 /// A good change: the connector polls more often.
-pub fn second(desk: &Workshop, appliance: &Appliance, timeline: &mut Timeline) -> Result<()> {
+pub fn second(desk: &Workshop, publish: Publish, appliance: &Appliance, timeline: &mut Timeline) -> Result<()> {
     let file = format!("hosts/{SITE}/front-desk/policy.nix");
     desk.edit(&file, "pollSeconds = 30;", "pollSeconds = 20;")?;
     desk.commit("The connector polls every 20 seconds")?;
-    release_and_await(desk, appliance, timeline, "release 2, a good one", "committed")
+    release_and_await(desk, publish, appliance, timeline, "release 2, a good one", "committed")
 }
 
 /// A bad change: the connector's program ends at once. Evaluation cannot know; probation finds out.
-pub fn third(desk: &Workshop, appliance: &Appliance, timeline: &mut Timeline) -> Result<()> {
+pub fn third(desk: &Workshop, publish: Publish, appliance: &Appliance, timeline: &mut Timeline) -> Result<()> {
     let file = format!("hosts/{SITE}/front-desk/policy.nix");
     desk.edit(&file, "command = \"httpd -f", "command = \"false httpd -f")?;
     desk.commit("A new connector, not tried by anybody")?;
-    release_and_await(desk, appliance, timeline, "release 3, a bad one", "rolled-back")?;
+    release_and_await(desk, publish, appliance, timeline, "release 3, a bad one", "rolled-back")?;
     let current = appliance.run("systemctl", &["is-active", "ehr-connector.service"])?;
     say(&format!("the connector of release 2 is {} again", current.trim()));
     Ok(())
 }
 
+/// A good change, published while somebody lies about what it is made of.
+pub fn fourth(desk: &Workshop, publish: Publish, appliance: &Appliance, timeline: &mut Timeline) -> Result<()> {
+    let file = format!("hosts/{SITE}/front-desk/policy.nix");
+    desk.edit(&file, "command = \"false httpd -f", "command = \"httpd -f")?;
+    desk.edit(&file, "pollSeconds = 20;", "pollSeconds = 25;")?;
+    desk.commit("The connector that was tried, polling every 25 seconds")?;
+    release_and_await(desk, publish, appliance, timeline, "release 4, once the truth is told", "committed")
+}
+
 fn release_and_await(
     desk: &Workshop,
+    publish: Publish,
     appliance: &Appliance,
     timeline: &mut Timeline,
     what: &str,
     outcome: &str,
 ) -> Result<()> {
     let after = outbox::last_sequence(&appliance.outbox())?;
-    desk.release()?;
+    publish(desk)?;
     await_switch(appliance, timeline, what, now(), after, outcome)
 }

@@ -44,9 +44,12 @@ pub const ALL: &[Attack] = &[
         seen(h, [7; 32], 2);
         logged(h, &[ORIGIN], |entry| Some(receipt(ORIGIN, LOG, entry)));
     }),
-    attack("a log seen before, and no tiles that lead on from there", "log-consistency", "release", |h| {
-        seen(h, leaf_hash(b"the first entry"), 1);
-        logged(h, &[ORIGIN], |entry| Some(receipt(ORIGIN, LOG, entry)));
+    attack("a split view: a history that goes on from another beginning", "log-consistency", "release", |h| {
+        seen(h, [7; 32], 1);
+        logged(h, &[ORIGIN], |entry| {
+            tile(h, &entry);
+            Some(receipt(ORIGIN, LOG, entry))
+        });
     }),
     attack("another log than the one seen, and no restart", "log-restart", "release", |h| {
         seen(h, [7; 32], 2);
@@ -61,6 +64,13 @@ fn seen(house: &House, root: Hash, size: u64) {
 
 fn checkpoint(origin: &str, key: u8, root: Hash, size: u64) -> SignedCheckpoint {
     SignedCheckpoint::sign(Checkpoint { origin: origin.into(), size, root }, &secret(key), now_plus(-1000))
+}
+
+/// Lays down the tile of the log of two entries, as a courier does.
+fn tile(house: &House, entry: &[u8]) {
+    let place = house.path("releases/log").join(&house.site).join("1/tile/0/000.p");
+    fs::create_dir_all(&place).unwrap();
+    fs::write(place.join("2"), [leaf_hash(b"the first entry"), leaf_hash(entry)].concat()).unwrap();
 }
 
 /// A receipt by a log of two entries, of which this is the second.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
+use writ_trust::digest::Digest;
 use writ_trust::release::Release;
 use writ_wire::Signed;
-use writ_trust::digest::Digest;
 
 use crate::sitelog::LogError;
 use crate::store::releases::{self, StoredRelease};

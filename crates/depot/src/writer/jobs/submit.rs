@@ -58,7 +58,7 @@ pub struct Submitted {
     pub receipts: Vec<Receipted>,
     /// The bundles whose place another one has.
     pub conflicts: Vec<Digest>,
-    /// How many were not held before.
+    /// How many were not in the log before.
     pub new: usize,
 }
 
@@ -88,9 +88,8 @@ impl Submit {
                 return Ok(None);
             }
         };
-        // Also where nothing is added: proofs are made from it.
-        stage.logs.stage(stage.connection, &site, log)?;
         let (mut receipts, mut conflicts, mut fresh) = (Vec::with_capacity(bundles.len()), Vec::new(), Vec::new());
+        let before = stage.logs.stage(stage.connection, &site, log)?.size();
         for bundle in bundles {
             let digest = bundle.digest;
             match add(stage, &site, log, bundle, &mut fresh)? {
@@ -98,14 +97,16 @@ impl Submit {
                 None => conflicts.push(digest),
             }
         }
+        // Opened above also where nothing is added: proofs are made from it.
+        let after = stage.logs.stage(stage.connection, &site, log)?.size();
+        let new = usize::try_from(after - before).unwrap_or(usize::MAX);
         let depot = stage.depot.clone();
         let finish = move |logs: &mut Logs| {
-            let new = fresh.len();
             for (key, sequence) in fresh {
                 depot.held.insert(&site, &key, [sequence]);
             }
             // Without the files a proof could not be checked by anybody else: no answer, and the sender tries again.
-            let (Some(open), Some(head)) = (logs.published(log), depot.heads.current(&site)) else { return };
+            let (Some(open), Some(head)) = (logs.published(log), depot.heads.row(&site, log)) else { return };
             for receipt in &mut receipts {
                 match open.prove(receipt.index) {
                     Ok(proof) => receipt.proof = proof,

@@ -1,5 +1,7 @@
 //! Gathering an audit folder out of a releases folder and appliances' outboxes. What is there already stays; nothing is
-//! ever overwritten by something else.
+//! ever overwritten by something else. The one thing that grows, a log's checkpoint, leaves its older self beside it.
+
+mod log;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,12 +12,10 @@ use writ_evidence::bundle::MAX_BUNDLE;
 use writ_evidence::chain::{file_name, parse_file_name};
 use writ_trust::ids::SiteId;
 use writ_trust::json::{self, MAX_DOCUMENT, MAX_SIGNATURE};
+use writ_trust::log::receipt::MAX_RECEIPT;
 use writ_trust::minisign::PublicKey;
 
 use crate::folder::{EntryKind, Folder, FolderError};
-
-/// The largest receipt.
-const MAX_RECEIPT: usize = 256 * 1024;
 
 /// Why gathering had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +67,12 @@ pub fn collect(releases: Option<&Path>, outboxes: &[PathBuf], to: &Path) -> Resu
         }
         if let Some(sites) = folder.directory("releases")? {
             collector.releases(&sites)?;
+        }
+        if let Some(sites) = folder.directory("log")? {
+            collector.logs(&sites)?;
+        }
+        if let Some(receipts) = folder.directory("receipts")? {
+            collector.receipts(&receipts)?;
         }
     }
     for outbox in outboxes {
@@ -202,7 +208,8 @@ impl Collector<'_> {
         }
         if writ_durable::create(&path, bytes, 0o644).map_err(failed)? {
             self.done.copied += 1;
-        } else if writ_durable::read_bounded(&path, MAX_DOCUMENT).map_err(failed)? == bytes {
+        } else if is_receipt(relative) || writ_durable::read_bounded(&path, MAX_DOCUMENT).map_err(failed)? == bytes {
+            // A receipt under a later checkpoint shows no more than the one that is there.
             self.done.present += 1;
         } else {
             let why = format!("{} is there already, with other content: nothing was overwritten", path.display());
@@ -214,6 +221,10 @@ impl Collector<'_> {
     fn refuse(&mut self, path: PathBuf, why: impl std::fmt::Display) {
         self.done.refused.push(Refused { path, why: why.to_string() });
     }
+}
+
+fn is_receipt(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(".receipt.json"))
 }
 
 /// The folder in which a bundle belongs, if it is what its name says.

@@ -1,0 +1,296 @@
+//! Which bundles may leave the outbox. Pure: whether one was delivered, and whether one may be thinned, is asked for.
+//!
+//! First those that were delivered and are old enough. Then, while the outbox is over its budget, the oldest that were
+//! delivered, whatever their age; then posture that was not. Incidents, switches, starts and refusals that were not delivered are
+//! never removed, and neither is the newest bundle: after a loss of the state the chain continues from it.
+
+use writ_evidence::BundleId;
+use writ_evidence::id::Date;
+use writ_trust::digest::Digest;
+
+/// The most bundles that one `thinned` bundle tells of.
+pub const MOST_THINNED: usize = 256;
+/// The fewest: the bundle that tells of them takes room too.
+pub const LEAST_THINNED: usize = 8;
+
+/// A bundle in the outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Item {
+    /// Its number in the chain.
+    pub sequence: u64,
+    /// Its id.
+    pub id: BundleId,
+    /// The room that it takes with its signature, in bytes.
+    pub bytes: u64,
+}
+
+/// What the outbox is held to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// What was delivered and has an id of an earlier date is old enough to go.
+    pub old_before: Date,
+    /// How much there may be, in bytes.
+    pub budget: u64,
+    /// Bundles from this number on stay.
+    pub stay_from: u64,
+}
+
+/// What was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// To nothing: begin.
+    Begin,
+    /// Whether the bundle was delivered.
+    Delivered(bool),
+    /// The digest of the bundle when it may be thinned.
+    Thinnable(Option<Digest>),
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
+    /// See whether this bundle was delivered.
+    AskDelivered(Item),
+    /// See whether this bundle may be thinned.
+    AskThinnable(Item),
+    /// It is decided.
+    Decided(Decision),
+}
+
+/// What a round came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// Delivered bundles that go.
+    pub deliver: Vec<Item>,
+    /// Bundles that were not delivered and go, with their digests, once a bundle has told of them.
+    pub thin: Vec<(Item, Digest)>,
+    /// How much there is after that, in bytes.
+    pub left: u64,
+    /// How much of it is above the budget.
+    pub over: u64,
+    /// More may be thinned at once.
+    pub more: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Old,
+    Delivered,
+    Thin,
+}
+
+/// A round, under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Round {
+    limits: Limits,
+    /// In the order of their numbers.
+    items: Vec<Item>,
+    /// What is left of all that was found, in bytes.
+    left: u64,
+    stage: Stage,
+    at: usize,
+    /// Which items are to go, so far.
+    gone: Vec<bool>,
+    decision: Decision,
+}
+
+impl Round {
+    /// A round over the bundles of an outbox that holds `total` bytes in all.
+    pub fn new(mut items: Vec<Item>, total: u64, limits: Limits) -> Self {
+        items.sort_unstable_by_key(|item| item.sequence);
+        let gone = vec![false; items.len()];
+        let decision = Decision::default();
+        Self { limits, items, left: total, stage: Stage::Old, at: 0, gone, decision }
+    }
+
+    /// Takes an answer in; says what is to be asked next, or what was decided.
+    #[must_use]
+    pub fn step(mut self, event: Event) -> (Self, Act) {
+        match event {
+            Event::Begin => {}
+            Event::Delivered(delivered) => {
+                if delivered {
+                    self.take_away();
+                    self.decision.deliver.push(self.items[self.at]);
+                }
+                self.at += 1;
+            }
+            Event::Thinnable(digest) => {
+                if let Some(digest) = digest {
+                    self.take_away();
+                    self.decision.thin.push((self.items[self.at], digest));
+                }
+                self.at += 1;
+            }
+        }
+        let act = self.next();
+        (self, act)
+    }
+
+    fn take_away(&mut self) {
+        self.gone[self.at] = true;
+        self.left = self.left.saturating_sub(self.items[self.at].bytes);
+    }
+
+    fn next(&mut self) -> Act {
+        let here = self.items.get(self.at).copied().filter(|item| item.sequence < self.limits.stay_from);
+        match self.stage {
+            Stage::Old => match here {
+                // Dates never go back along the chain: the first that is young enough ends it.
+                Some(item) if item.id.date < self.limits.old_before => Act::AskDelivered(item),
+                // Those before it were asked already.
+                _ => {
+                    self.stage = Stage::Delivered;
+                    self.next()
+                }
+            },
+            Stage::Delivered => match here {
+                _ if self.left <= self.limits.budget => self.decided(),
+                Some(item) => Act::AskDelivered(item),
+                None => {
+                    (self.stage, self.at) = (Stage::Thin, 0);
+                    self.next()
+                }
+            },
+            Stage::Thin => {
+                while self.gone.get(self.at).copied().unwrap_or(false) {
+                    self.at += 1;
+                }
+                let here = self.items.get(self.at).copied().filter(|item| item.sequence < self.limits.stay_from);
+                // A little more than needed, so that it is not each new bundle that thins.
+                let enough = self.left <= self.limits.budget - self.limits.budget / 16;
+                let full = self.decision.thin.len() >= MOST_THINNED;
+                match here {
+                    Some(item) if !enough && !full => Act::AskThinnable(item),
+                    _ => {
+                        self.decision.more = full && !enough;
+                        self.decided()
+                    }
+                }
+            }
+        }
+    }
+
+    fn decided(&mut self) -> Act {
+        let mut decision = std::mem::take(&mut self.decision);
+        if decision.thin.len() < LEAST_THINNED {
+            self.left += decision.thin.drain(..).map(|(item, _)| item.bytes).sum::<u64>();
+        }
+        decision.left = self.left;
+        decision.over = self.left.saturating_sub(self.limits.budget);
+        Act::Decided(decision)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const EACH: u64 = 8192;
+
+    fn date(day: u64) -> Date {
+        format!("202611{:02}", day.min(30)).parse().unwrap()
+    }
+
+    /// Bundles 1 to `count`, ten a day.
+    fn items(count: u64) -> Vec<Item> {
+        let item = |n: u64| Item { sequence: n, id: BundleId { date: date(1 + n / 10), number: n }, bytes: EACH };
+        (1..=count).map(item).collect()
+    }
+
+    fn limits(old_before: u64, most: u64, count: u64) -> Limits {
+        Limits { old_before: date(old_before), budget: most * EACH, stay_from: count }
+    }
+
+    fn run(count: u64, limits: Limits, delivered: impl Fn(u64) -> bool, posture: impl Fn(u64) -> bool) -> Decision {
+        let mut round = Round::new(items(count), count * EACH, limits);
+        let mut event = Event::Begin;
+        for _ in 0..10 * count + 10 {
+            let (next, act) = round.step(event);
+            round = next;
+            event = match act {
+                Act::AskDelivered(item) => Event::Delivered(delivered(item.sequence)),
+                Act::AskThinnable(item) => {
+                    Event::Thinnable(posture(item.sequence).then(|| Digest::of(&item.sequence.to_be_bytes())))
+                }
+                Act::Decided(decision) => return decision,
+            };
+        }
+        panic!("it never ends");
+    }
+
+    fn numbers(items: &[Item]) -> Vec<u64> {
+        items.iter().map(|item| item.sequence).collect()
+    }
+
+    #[test]
+    fn delivered_bundles_go_when_they_are_old() {
+        let decision = run(50, limits(3, 1000, 50), |n| n != 7, |_| true);
+        assert_eq!(numbers(&decision.deliver), (1..20).filter(|n| *n != 7).collect::<Vec<_>>());
+        assert_eq!((decision.thin.len(), decision.over), (0, 0));
+        let nothing = Decision { left: 50 * EACH, ..Decision::default() };
+        assert_eq!(run(50, limits(3, 1000, 50), |_| false, |_| true), nothing, "nothing else does");
+    }
+
+    #[test]
+    fn over_budget_the_oldest_delivered_ones_go_first() {
+        let decision = run(50, limits(1, 45, 50), |n| n > 20, |_| true);
+        assert_eq!(numbers(&decision.deliver), [21, 22, 23, 24, 25]);
+        assert!(decision.thin.is_empty());
+    }
+
+    #[test]
+    fn then_posture_is_thinned_and_nothing_else() {
+        let decision = run(100, limits(1, 80, 100), |n| n % 10 == 0, |n| n % 2 == 1);
+        assert_eq!(numbers(&decision.deliver), [10, 20, 30, 40, 50, 60, 70, 80, 90]);
+        // 91 are left, 75 is a little below the budget.
+        let thinned: Vec<u64> = decision.thin.iter().map(|(item, _)| item.sequence).collect();
+        assert_eq!(thinned, (1..32).step_by(2).collect::<Vec<_>>());
+        assert_eq!((decision.over, decision.more), (0, false));
+    }
+
+    #[test]
+    fn what_cannot_be_thinned_is_told_and_too_little_is_not_worth_it() {
+        let decision = run(100, limits(1, 80, 100), |_| false, |n| n < 8);
+        assert_eq!(decision, Decision { left: 100 * EACH, over: 20 * EACH, ..Decision::default() });
+    }
+
+    #[test]
+    fn one_bundle_tells_of_a_bounded_number_and_then_there_is_more() {
+        let decision = run(900, limits(1, 100, 900), |_| false, |_| true);
+        assert_eq!((decision.thin.len(), decision.more), (MOST_THINNED, true));
+        assert_eq!(decision.over, (900 - 256 - 100) * EACH);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_goes_that_must_stay(
+            count in 1..300_u64,
+            old in 1..30_u64,
+            most in 1..300_u64,
+            delivered in prop::collection::btree_set(1..300_u64, 0..300),
+            posture in prop::collection::btree_set(1..300_u64, 0..300),
+        ) {
+            let limits = limits(old, most, count);
+            let decision = run(count, limits, |n| delivered.contains(&n), |n| posture.contains(&n));
+            let gone = numbers(&decision.deliver);
+            let thinned: Vec<u64> = decision.thin.iter().map(|(item, _)| item.sequence).collect();
+            prop_assert!(gone.iter().all(|n| delivered.contains(n)));
+            prop_assert!(thinned.iter().all(|n| posture.contains(n) && !delivered.contains(n)));
+            prop_assert!(thinned.is_sorted());
+            let all: BTreeSet<u64> = gone.iter().chain(&thinned).copied().collect();
+            prop_assert_eq!(all.len(), gone.len() + thinned.len());
+            prop_assert!(!all.contains(&count), "the newest stays");
+            let left = (count - all.len() as u64) * EACH;
+            prop_assert_eq!((decision.left, decision.over), (left, left.saturating_sub(limits.budget)));
+            let fits = count <= most;
+            if fits {
+                prop_assert!(thinned.is_empty());
+            }
+        }
+    }
+}

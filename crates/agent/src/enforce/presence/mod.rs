@@ -1,0 +1,58 @@
+//! What the enforcer lays out for the courier: a heartbeat, and its word for the courier's key.
+//!
+//! Both are signed by the appliance's key, which the courier never holds. They are of the moment: written whole by a rename,
+//! not fsynced, and made anew at the next start, so that neither costs an incident a wait for the disk.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use writ_trust::json::MAX_SIGNATURE;
+use writ_wire::{Blob, Signed};
+
+mod courier;
+mod heartbeat;
+
+pub(super) use courier::Vouched;
+pub(super) use heartbeat::Beat;
+
+/// The largest of these documents, in bytes.
+const MAX_PRESENCE: usize = 64 * 1024;
+
+/// What was laid out last.
+#[derive(Debug, Default)]
+pub struct Presence {
+    beat: Beat,
+    vouched: Option<Vouched>,
+}
+
+/// Lays out a signed document, the signature first: who finds a new document finds its signature. Between the two renames
+/// the old document stands beside the new signature; whoever reads then sees that they do not fit and reads again.
+fn put(folder: &Path, name: &str, signed: &Signed) -> io::Result<()> {
+    let signature = signed.signatures.first().map_or(&[][..], |signature| &signature.0);
+    write(folder, &format!("{name}.minisig"), signature)?;
+    write(folder, name, &signed.document.0)
+}
+
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let temporary = folder.join(format!(".{name}{}", writ_durable::TEMPORARY_SUFFIX));
+    let written = || -> io::Result<()> {
+        // Nothing in them is secret; who may look is for the folder to say.
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o644);
+        options.open(&temporary)?.write_all(bytes)?;
+        fs::rename(&temporary, folder.join(name))
+    };
+    written().inspect_err(|_| {
+        let _ = fs::remove_file(&temporary);
+    })
+}
+
+/// Reads back what was laid out before. Nothing of it is believed by that.
+fn get(folder: &Path, name: &str) -> io::Result<Signed> {
+    let at = |name: String| -> PathBuf { folder.join(name) };
+    let document = writ_durable::read_bounded(&at(name.to_owned()), MAX_PRESENCE)?;
+    let signature = writ_durable::read_bounded(&at(format!("{name}.minisig")), MAX_SIGNATURE)?;
+    Ok(Signed { document: Blob(document), signatures: vec![Blob(signature)] })
+}

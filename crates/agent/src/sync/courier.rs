@@ -1,0 +1,146 @@
+//! The courier's own state, and what its jobs have in common.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rustix::fs::{FlockOperation, flock};
+use writ_client::{Client, Signer};
+use writ_trust::minisign::SecretKey;
+use writ_trust::root_chain::TrustChain;
+use writ_wire::paths::Target;
+
+use super::config::Config;
+use super::deliver::Refused;
+use super::fetch::Fetch;
+use super::identity::{self, Vouched};
+use super::inbox::Inbox;
+use super::pull::PENDING;
+use super::refill::Refill;
+use super::sitelog::{Ground, SiteLog};
+use super::status::Status;
+use super::trouble::Trouble;
+use super::{now, roots};
+
+/// One courier.
+pub struct Courier {
+    /// Its configuration.
+    pub config: Config,
+    /// What it writes.
+    pub inbox: Inbox,
+    /// The trust roots.
+    pub chain: TrustChain,
+    /// What it verified of the site's log.
+    pub log: SiteLog,
+    /// How it is.
+    pub status: Status,
+    pub(super) etag: Option<(Target, String)>,
+    pub(super) refill: Refill,
+    pub(super) refused: Refused,
+    /// The tiles that were of use in the last pull and in the one before.
+    pub(super) tiles: [BTreeSet<PathBuf>; 2],
+    client: Client,
+    key: Arc<SecretKey>,
+    begun: Instant,
+    /// Held until the end: one courier at a time.
+    _lock: File,
+}
+
+/// Why there is no courier.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The configuration does not do.
+    #[error(transparent)]
+    Settings(#[from] writ_client::SettingsError),
+    /// Something on this machine.
+    #[error(transparent)]
+    Trouble(#[from] Trouble),
+    /// There is one already.
+    #[error("{}: another writ-sync works with this state", .0.display())]
+    Running(PathBuf),
+}
+
+impl Courier {
+    /// Makes what is missing, takes the lock, and reads what there is.
+    pub fn open(config: Config) -> Result<Self, OpenError> {
+        let client = Client::new(&config.settings())?;
+        let state = &config.state_dir;
+        writ_durable::create_directories(state).map_err(Trouble::at(state))?;
+        let lock = lock(&config)?;
+        writ_durable::remove_leftovers(state).map_err(Trouble::at(state))?;
+        let inbox = Inbox::new(config.inbox(), config.site.clone());
+        inbox.prepare()?;
+        let key = identity::key(&config, &inbox)?;
+        let chain = roots::load(&config, &inbox)?;
+        let log = SiteLog::load(state, &chain, &config.site);
+        // The first pull judges it anew; what was downloaded for it is still there.
+        let pending = state.join(PENDING);
+        writ_durable::remove(&pending).map_err(Trouble::at(&pending))?;
+        let status = Status::new(client.depot());
+        let (tiles, begun) = (Default::default(), Instant::now());
+        let (etag, refill, refused) = (None, Refill::default(), Refused::new());
+        Ok(Self { config, inbox, chain, log, status, etag, refill, refused, tiles, client, key, begun, _lock: lock })
+    }
+
+    /// The enforcer's word for this courier.
+    pub fn vouched(&self) -> Result<Vouched, Trouble> {
+        let own = self.key.public_key();
+        identity::vouched(&self.config.presence(), &self.config.site, &self.config.appliance, &own, now())
+    }
+
+    /// The depot, asked in the appliance's name.
+    pub(super) fn signed(&self, vouched: &Vouched) -> Client {
+        self.client.signed_by(Signer::courier(Arc::clone(&self.key), &vouched.delegation))
+    }
+
+    /// What judgements about the log stand on.
+    pub(super) fn ground<'g>(&'g self, client: &'g Client) -> Ground<'g> {
+        Ground { client, inbox: &self.inbox, chain: &self.chain, site: &self.config.site, now: now() }
+    }
+
+    /// Milliseconds since the start, by a clock that never goes back.
+    pub fn millis(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// What is to be fetched for the pending release; `None` when nothing is.
+    pub fn fetch(&self) -> Result<Option<Fetch>, Trouble> {
+        let Some(logged) = self.pending()? else { return Ok(None) };
+        let bytes = &logged.release.document.0;
+        let release = writ_trust::release::Release::parse(bytes).map_err(|e| Trouble::refused("document", e))?;
+        let own = release.generations.get(&self.config.appliance).and_then(|own| own.closure.clone());
+        let Some(closure) = own else { return Ok(None) };
+        Ok(Some(Fetch {
+            client: self.client.unsigned(),
+            inbox: self.inbox.clone(),
+            store: self.config.store.clone(),
+            release: writ_trust::digest::Digest::of(bytes),
+            closure: closure.digest,
+            keys: self.chain.newest().nix_public_keys(&self.config.site, now()),
+        }))
+    }
+
+    /// Brings the status up to date and writes it.
+    pub fn write_status(&mut self) {
+        let release = self.inbox.points().first().map(|(epoch, serial)| format!("{epoch}-{serial}"));
+        let seen = self.log.seen();
+        self.status.log_size = seen.map_or(0, |seen| seen.checkpoint.size);
+        self.status.log_fresh_at = seen.and_then(|seen| seen.fresh_at);
+        self.status.release = release;
+        self.status.trust_version = self.chain.newest().version.get();
+        self.status.write(&self.config.state_dir, now());
+    }
+}
+
+fn lock(config: &Config) -> Result<File, OpenError> {
+    let path = config.state_dir.join("lock");
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(Trouble::at(&path))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::Running(path)),
+        Err(e) => Err(Trouble::at(&path)(io::Error::from(e)).into()),
+    }
+}

@@ -1,0 +1,66 @@
+//! `writ-sync --once`: everything there is to do, one after another, and then the end.
+
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+
+use super::courier::Courier;
+use super::fetch::Progress;
+use super::identity::Vouched;
+use super::now;
+use super::schedule::{Ending, Event, Job};
+use super::trouble::Trouble;
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// What stood in the way, by job.
+    pub troubles: Vec<(Job, Trouble)>,
+}
+
+/// Checks in, pulls, fetches and delivers; what fails does not keep the rest from being tried.
+pub fn run(courier: &mut Courier) -> Result<Report, Trouble> {
+    let vouched = courier.vouched()?;
+    let mut report = Report::default();
+    let checked_in = courier.check_in(&vouched).map(|(ending, _)| ending);
+    note(courier, &mut report, Job::CheckIn, checked_in);
+    let mut fetch_wanted = false;
+    loop {
+        let pulled = courier.pull(&vouched);
+        let more = matches!(pulled, Ok((Ending::More, _)));
+        fetch_wanted |= matches!(&pulled, Ok((_, events)) if events.contains(&Event::FetchWanted));
+        note(courier, &mut report, Job::Sync, pulled.map(|(ending, _)| ending));
+        if !more {
+            break;
+        }
+    }
+    if fetch_wanted {
+        let fetched = fetch(courier, &vouched).map(|()| Ending::Done);
+        note(courier, &mut report, Job::Fetch, fetched);
+    }
+    courier.prune();
+    loop {
+        let delivered = courier.deliver(&vouched);
+        let more = matches!(delivered, Ok(Ending::More));
+        note(courier, &mut report, Job::Deliver, delivered);
+        if !more {
+            break;
+        }
+    }
+    courier.write_status();
+    Ok(report)
+}
+
+fn fetch(courier: &mut Courier, vouched: &Vouched) -> Result<(), Trouble> {
+    if let Some(fetch) = courier.fetch()? {
+        fetch.run(&AtomicBool::new(false), &Mutex::new(Progress::default()))?;
+        courier.place_pending(vouched, fetch.release)?;
+    }
+    Ok(())
+}
+
+fn note(courier: &mut Courier, report: &mut Report, job: Job, result: Result<Ending, Trouble>) {
+    courier.status.ended(job, &result, now());
+    if let Err(trouble) = result {
+        report.troubles.push((job, trouble));
+    }
+}

@@ -1,0 +1,148 @@
+//! What nobody needs any more leaves the inbox: the current release and the one before stay, with all they name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tracing::{debug, warn};
+use writ_nix::cache::Entry;
+use writ_trust::digest::Digest;
+use writ_trust::release::Release;
+
+use super::courier::Courier;
+use super::inbox::names;
+use super::outbox::{Outbox, receipt_name};
+use super::pull::read_closure;
+use super::trouble::Trouble;
+use crate::crash_point;
+
+/// How many releases are kept, the newest first.
+const KEPT: usize = 2;
+
+impl Courier {
+    /// Removes what is not needed. Nothing may be fetched meanwhile. A failure is said and does no harm.
+    pub fn prune(&self) {
+        if let Err(trouble) = self.try_prune() {
+            warn!("the inbox is not tidied: {trouble}");
+        }
+    }
+
+    fn try_prune(&self) -> Result<(), Trouble> {
+        let points = self.inbox.points();
+        for point in points.iter().skip(KEPT) {
+            crash_point!("sync-prune-release");
+            remove_folder(&self.inbox.release_folder(*point))?;
+        }
+        let mut releases = Vec::new();
+        for point in points.iter().take(KEPT) {
+            releases.extend(self.inbox.release(*point)?);
+        }
+        let pending = self.pending()?;
+        let is_pending = pending.is_some();
+        releases.extend(pending.map(|logged| logged.release.document.0));
+        let (mut documents, mut closures) = (BTreeSet::new(), BTreeSet::new());
+        for bytes in &releases {
+            let Some(own) = Release::parse(bytes).ok().and_then(|r| r.generations.get(&self.config.appliance).cloned())
+            else {
+                continue;
+            };
+            documents.insert(self.inbox.document(&own.policy.digest));
+            if let Some(closure) = own.closure {
+                documents.insert(self.inbox.document(&closure.digest));
+                closures.insert(closure.digest);
+            }
+        }
+        remove_others(&self.inbox.documents(), &documents)?;
+        self.prune_cache(&closures)?;
+        if !is_pending {
+            remove_others(&self.inbox.partial(), &BTreeSet::new())?;
+        }
+        self.prune_receipts()?;
+        self.prune_tiles()
+    }
+
+    fn prune_cache(&self, closures: &BTreeSet<Digest>) -> Result<(), Trouble> {
+        let cache = self.inbox.cache();
+        let mut narinfos = BTreeMap::new();
+        for digest in closures {
+            // One that is not there names nothing that is; one that cannot be read ends the tidying.
+            if !self.inbox.document(digest).exists() {
+                continue;
+            }
+            for path in read_closure(&self.inbox, digest)?.paths {
+                if let Ok(entry) = Entry::read(&cache, &path) {
+                    narinfos.insert(cache.join(&entry.file_name), entry.nar_file().ok().map(str::to_owned));
+                }
+            }
+        }
+        let nars = self.inbox.nars();
+        let kept: BTreeSet<PathBuf> = narinfos.values().flatten().map(|file| nars.join(file)).collect();
+        let mut kept_infos: BTreeSet<PathBuf> = narinfos.into_keys().collect();
+        kept_infos.insert(cache.join("nix-cache-info"));
+        crash_point!("sync-prune-cache");
+        // The names before the files: a narinfo without its NAR would be a promise that is not kept.
+        remove_others(&cache, &kept_infos)?;
+        remove_others(&nars, &kept)
+    }
+
+    fn prune_receipts(&self) -> Result<(), Trouble> {
+        let folder = self.inbox.receipts();
+        let outbox = Outbox::scan(&self.config.outbox(), &folder)?;
+        if outbox.waiting.is_empty() && outbox.delivered.is_empty() {
+            // Of an outbox that is gone or empty one cannot tell what it had.
+            return Ok(());
+        }
+        let kept = outbox.delivered.iter().map(|place| folder.join(receipt_name(*place))).collect();
+        remove_others(&folder, &kept)
+    }
+
+    /// Tiles of the current log that were of no use lately, and all of earlier logs.
+    fn prune_tiles(&self) -> Result<(), Trouble> {
+        let count = self.chain.newest().origins(&self.config.site).len();
+        for number in names(&self.inbox.logs()).iter().filter_map(|name| name.parse::<usize>().ok()) {
+            let tiles = self.inbox.log(number).join("tile");
+            if number != count {
+                remove_folder(&tiles)?;
+            } else if self.tiles.iter().any(|used| !used.is_empty()) {
+                let kept: BTreeSet<&PathBuf> = self.tiles.iter().flatten().collect();
+                remove_files_below(&tiles, &kept)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Removes the files in a folder that are not among `kept`. Folders in it are left alone.
+fn remove_others(folder: &Path, kept: &BTreeSet<PathBuf>) -> Result<(), Trouble> {
+    for name in names(folder) {
+        let path = folder.join(name);
+        let is_file = fs::symlink_metadata(&path).is_ok_and(|metadata| !metadata.is_dir());
+        if is_file && !kept.contains(&path) {
+            debug!(path = %path.display(), "no longer needed");
+            fs::remove_file(&path).map_err(Trouble::at(&path))?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_folder(folder: &Path) -> Result<(), Trouble> {
+    match fs::remove_dir_all(folder) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Trouble::at(folder)(e)),
+        _ => Ok(()),
+    }
+}
+
+/// Removes the files below a folder that are not among `kept`, and folders that this empties. Tiles lie at most a few deep.
+fn remove_files_below(folder: &Path, kept: &BTreeSet<&PathBuf>) -> Result<(), Trouble> {
+    for name in names(folder) {
+        let path = folder.join(name);
+        if fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_dir()) {
+            remove_files_below(&path, kept)?;
+            // Fails while something is in it.
+            let _ = fs::remove_dir(&path);
+        } else if !kept.contains(&path) {
+            fs::remove_file(&path).map_err(Trouble::at(&path))?;
+        }
+    }
+    Ok(())
+}

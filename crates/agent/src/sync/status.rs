@@ -1,0 +1,111 @@
+//! `status.json` in the state directory: how the courier is, for people and tests.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Serialize;
+use tracing::{info, warn};
+use writ_trust::json;
+use writ_trust::time::Time;
+
+use super::fetch::Progress;
+use super::schedule::{Ending, Job};
+use super::trouble::Trouble;
+
+/// Its file.
+pub const FILE: &str = "status.json";
+
+/// How one job is.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct JobStatus {
+    /// When it last came to a good end.
+    pub done_at: Option<Time>,
+    /// Failures since then.
+    pub failures: u32,
+    /// What is in its way; null when nothing is.
+    pub problem: Option<String>,
+    /// The rule that the depot broke, if that is in its way.
+    pub rule: Option<&'static str>,
+}
+
+/// How the courier is.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Status {
+    /// When this was written.
+    pub at: Option<Time>,
+    /// The depot.
+    pub depot: String,
+    /// Why the enforcer does not vouch for this courier; null when it does.
+    pub not_vouched: Option<String>,
+    /// The newest release in the inbox, `<epoch>-<serial>`.
+    pub release: Option<String>,
+    /// The newest trust root.
+    pub trust_version: u64,
+    /// Entries of the site's log that were verified.
+    pub log_size: u64,
+    /// When the log's key last signed what was verified.
+    pub log_fresh_at: Option<Time>,
+    /// Bundles delivered, with proof, since the start.
+    pub delivered: u64,
+    /// Bundles in the outbox that were not.
+    pub waiting: u64,
+    /// Bundles that the depot does not take.
+    pub refused: u64,
+    /// Up to which sequence the depot said to hold everything.
+    pub held: Option<u64>,
+    /// The depot's clock less ours, in milliseconds.
+    pub clock_offset_ms: Option<i64>,
+    /// How far a closure that is being fetched has come.
+    pub fetching: Option<Progress>,
+    /// Each job.
+    pub jobs: BTreeMap<&'static str, JobStatus>,
+    #[serde(skip)]
+    changed: bool,
+}
+
+impl Status {
+    /// Nothing was done yet.
+    pub fn new(depot: &str) -> Self {
+        let jobs = Job::ALL.iter().map(|job| (job.name(), JobStatus::default())).collect();
+        Self { depot: depot.to_owned(), jobs, changed: true, ..Self::default() }
+    }
+
+    /// Something is worth writing down.
+    pub fn changed(&mut self) {
+        self.changed = true;
+    }
+
+    /// Takes note of how a job ended, and says it: a trouble when it is new, and then ever more rarely.
+    pub fn ended(&mut self, job: Job, result: &Result<Ending, Trouble>, at: Time) {
+        self.changed = true;
+        let status = self.jobs.entry(job.name()).or_default();
+        match result {
+            Ok(_) => {
+                if status.failures > 0 {
+                    info!(job = job.name(), after = status.failures, "works again");
+                }
+                *status = JobStatus { done_at: Some(at), ..JobStatus::default() };
+            }
+            Err(trouble) => {
+                let message = trouble.to_string();
+                status.failures = status.failures.saturating_add(1);
+                if status.problem.as_ref() != Some(&message) || status.failures.is_power_of_two() {
+                    warn!(job = job.name(), failures = status.failures, "{message}");
+                }
+                (status.problem, status.rule) = (Some(message), trouble.rule());
+            }
+        }
+    }
+
+    /// Writes it when something has changed.
+    pub fn write(&mut self, state_dir: &Path, at: Time) {
+        if !std::mem::take(&mut self.changed) {
+            return;
+        }
+        self.at = Some(at);
+        let path = state_dir.join(FILE);
+        if let Err(e) = writ_durable::replace(&path, &json::canonical(self), 0o644) {
+            warn!("{}: {e}", path.display());
+        }
+    }
+}

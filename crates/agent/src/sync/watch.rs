@@ -1,0 +1,94 @@
+//! What wakes the courier: the outbox, the presence folder, signals. A message only says "look again".
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::Sender;
+use std::thread;
+
+use inotify::{Inotify, WatchDescriptor, WatchMask};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use writ_trust::digest::Digest;
+
+use super::trouble::Trouble;
+
+/// Something happened.
+#[derive(Debug)]
+pub enum Message {
+    /// Stop in an orderly way.
+    Stop,
+    /// Do everything now.
+    Now,
+    /// Something came into the outbox.
+    Outbox,
+    /// Something changed in the presence folder.
+    Presence,
+    /// The fetch for this release ended; `false` when it was stopped.
+    Fetched(Digest, Result<bool, Trouble>),
+}
+
+/// Sends a message for each signal from now on.
+pub fn signals(messages: Sender<Message>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+    thread::Builder::new().name("signals".to_owned()).stack_size(128 * 1024).spawn(move || {
+        for signal in signals.forever() {
+            let message = if signal == SIGHUP { Message::Now } else { Message::Stop };
+            if messages.send(message).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(())
+}
+
+/// The folders that are watched.
+pub struct Folders {
+    inotify: inotify::Watches,
+    outbox: PathBuf,
+    presence: PathBuf,
+}
+
+const WHAT: WatchMask = WatchMask::MOVED_TO.union(WatchMask::CLOSE_WRITE).union(WatchMask::CREATE);
+
+impl Folders {
+    /// Watches both folders from now on, as far as they are there.
+    pub fn watch(outbox: PathBuf, presence: PathBuf, messages: Sender<Message>) -> io::Result<Self> {
+        let mut inotify = Inotify::init()?;
+        let mut folders = Self { inotify: inotify.watches(), outbox, presence };
+        let mut known = folders.rearm();
+        let mut again =
+            Self { inotify: inotify.watches(), outbox: folders.outbox.clone(), presence: folders.presence.clone() };
+        thread::Builder::new().name("inotify".to_owned()).stack_size(128 * 1024).spawn(move || {
+            let mut buffer = [0; 4096];
+            loop {
+                let events = match inotify.read_events_blocking(&mut buffer) {
+                    Ok(events) => events,
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                    // Everything is looked at with each check-in anyway.
+                    Err(_) => return,
+                };
+                let (mut outbox, mut presence) = (false, false);
+                for event in events {
+                    // A watch that this thread has not heard of, made by `rearm`: asked for again, which changes nothing.
+                    if ![&known.0, &known.1].into_iter().flatten().any(|wd| *wd == event.wd) {
+                        known = again.rearm();
+                    }
+                    outbox |= known.0.as_ref() == Some(&event.wd);
+                    presence |= known.1.as_ref() == Some(&event.wd);
+                }
+                for (happened, message) in [(outbox, Message::Outbox), (presence, Message::Presence)] {
+                    if happened && messages.send(message).is_err() {
+                        return;
+                    }
+                }
+            }
+        })?;
+        Ok(folders)
+    }
+
+    /// Watches what was not there before, or was replaced.
+    pub fn rearm(&mut self) -> (Option<WatchDescriptor>, Option<WatchDescriptor>) {
+        let mut add = |path: &PathBuf| self.inotify.add(path, WHAT).ok();
+        (add(&self.outbox), add(&self.presence))
+    }
+}

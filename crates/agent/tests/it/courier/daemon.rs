@@ -1,0 +1,137 @@
+//! The program as a daemon: woken by files and signals, stopped in an orderly way, and alive whatever happens to the depot.
+
+use std::process::{Child, Command};
+
+use super::depot::Answer;
+use super::world::*;
+use crate::support::until;
+
+struct Running(Child);
+
+impl Running {
+    fn start(world: &World) -> Self {
+        Self(world.command().env("WRIT_LOG", "debug").spawn().unwrap())
+    }
+
+    fn signal(&self, name: &str) {
+        assert!(Command::new("kill").arg(name).arg(self.0.id().to_string()).status().unwrap().success());
+    }
+
+    fn stop(mut self) -> Option<i32> {
+        self.signal("-TERM");
+        self.0.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn it_waits_for_the_enforcer_and_then_carries_what_comes() {
+    let world = World::new();
+    world.publish_serial(1);
+    let running = Running::start(&world);
+    until("the courier to ask for the enforcer's word", || world.inbox("courier.pub").exists().then_some(()));
+    until("the status", || world.path("state/status.json").exists().then_some(()));
+    assert!(world.status()["not_vouched"].is_string());
+    assert_eq!(world.depot().asked.len(), 0);
+    world.vouch();
+    until("the release", || world.has(1).then_some(()));
+    world.bundles(1..=3);
+    until("the delivery", || (world.receipts().len() == 3).then_some(()));
+    world.publish_serial(2);
+    until("the next release, told by a check-in", || world.has(2).then_some(()));
+    until("the status", || (world.status()["release"] == "1-2").then_some(()));
+    assert_eq!(running.stop(), Some(0));
+}
+
+#[test]
+fn a_signal_asks_for_everything_now() {
+    let world = World::new();
+    let text = std::fs::read_to_string(world.path("etc/sync.toml")).unwrap().replace("300ms", "1h");
+    std::fs::write(world.path("etc/sync.toml"), text).unwrap();
+    drop(world.courier());
+    let running = Running::start(&world);
+    until("the first check-in", || (world.depot().asked_for("checkin") == 1).then_some(()));
+    until("the first pull", || (world.depot().asked_for("sync") == 1).then_some(()));
+    world.publish_serial(1);
+    running.signal("-HUP");
+    until("the release", || world.has(1).then_some(()));
+    assert_eq!(running.stop(), Some(0));
+}
+
+#[test]
+fn it_outlives_a_depot_that_answers_nothing_but_garbage() {
+    let world = World::new();
+    world.publish_serial(1);
+    world.bundles(1..=2);
+    let mut number = 0_u8;
+    world.depot().lies(move |_, answer| {
+        number = number.wrapping_add(1);
+        *answer = match number % 4 {
+            0 => Answer::status(500),
+            1 => Answer::ok(vec![number; 10_000]),
+            2 => Answer { cut: Some(3), ..Answer::ok(b"0123456789".to_vec()) },
+            _ => Answer::ok(b"{}".to_vec()),
+        };
+    });
+    drop(world.courier());
+    let running = Running::start(&world);
+    until("some lies", || (world.depot().asked.len() >= 6).then_some(()));
+    let failing = || world.status()["jobs"]["sync"]["problem"].is_string();
+    until("the status to say so", || failing().then_some(()));
+    assert!(!world.has(1) && world.receipts().is_empty());
+    world.depot().is_honest();
+    running.signal("-HUP");
+    until("the release", || world.has(1).then_some(()));
+    until("the delivery", || (world.receipts().len() == 2).then_some(()));
+    assert_eq!(running.stop(), Some(0));
+}
+
+#[test]
+fn a_closure_is_fetched_beside_everything_else() {
+    let world = World::new();
+    let paths = [world.store_path("system", b"system".repeat(1_000), true)];
+    world.publish_closure(1, &paths);
+    let (gate, opened) = std::sync::mpsc::channel::<()>();
+    world.depot().lies(move |path, answer| {
+        // Not there yet.
+        if path.starts_with("/nar/") && opened.try_recv().is_err() {
+            *answer = Answer::status(503);
+        }
+    });
+    drop(world.courier());
+    let running = Running::start(&world);
+    until("the fetch to be tried", || (world.depot().asked_for("/nar/") > 0).then_some(()));
+    world.bundles([1]);
+    until("a delivery meanwhile", || (world.receipts() == [1]).then_some(()));
+    let check_ins = world.depot().asked_for("checkin");
+    until("check-ins meanwhile", || (world.depot().asked_for("checkin") > check_ins).then_some(()));
+    assert!(!world.has(1));
+    (0..100).for_each(|_| gate.send(()).unwrap());
+    running.signal("-HUP");
+    until("the release", || world.has(1).then_some(()));
+    assert_eq!(running.stop(), Some(0));
+}
+
+#[test]
+fn a_second_one_is_told_that_there_is_one() {
+    let world = World::new();
+    let _first = world.courier();
+    let second = world.command().output().unwrap();
+    assert_eq!(second.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("another writ-sync"));
+}
+
+#[test]
+fn its_help_teaches() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_writ-sync"));
+    let help = String::from_utf8(command.arg("--help").output().unwrap().stdout).unwrap();
+    for part in ["sync.toml", "--once", "SIGHUP", "Exit codes", "status.json"] {
+        assert!(help.contains(part), "{part}");
+    }
+}

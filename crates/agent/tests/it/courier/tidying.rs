@@ -1,0 +1,46 @@
+//! The inbox does not grow: the current release and the one before stay, with all they name.
+
+use std::fs;
+
+use super::world::*;
+
+#[test]
+fn two_releases_stay_with_all_they_name() {
+    let world = World::new();
+    let shared = world.store_path("shared", b"in every release".repeat(50), false);
+    for serial in 1..=4 {
+        let system = world.store_path(&format!("system-{serial}"), format!("system {serial}").into_bytes(), true);
+        world.publish_closure(serial, &[system, shared.clone()]);
+        world.carry();
+        assert!(world.has(serial));
+    }
+    assert!(world.has(3) && !world.has(2) && !world.has(1));
+    assert_eq!(world.tree("documents").len(), 4, "two policies, two closures");
+    let cache = world.tree("cache");
+    assert_eq!(cache.keys().filter(|name| name.ends_with(".narinfo")).count(), 3, "{:?}", cache.keys());
+    assert_eq!(cache.keys().filter(|name| name.starts_with("nar/")).count(), 3);
+    // What does not belong there leaves too.
+    for odd in ["documents/x.json", "cache/x.narinfo", "cache/nar/x.nar", "cache/partial/x", "receipts/x"] {
+        fs::write(world.inbox(odd), "x").unwrap();
+    }
+    world.bundles([1]);
+    world.carry();
+    assert_eq!(world.tree("documents").len() + world.tree("cache").len(), 4 + cache.len());
+    assert_eq!(world.receipts(), [1]);
+}
+
+#[test]
+fn leftovers_of_a_crash_are_removed() {
+    let world = World::new();
+    world.publish_serial(1);
+    world.carry();
+    let leftovers = ["trust", "documents", "receipts", "cache", "cache/nar", "releases/clinic-001/1-1"]
+        .map(|folder| world.inbox(folder).join(".x.json.writ-tmp"));
+    for path in &leftovers {
+        fs::write(path, "half").unwrap();
+    }
+    world.carry();
+    for path in &leftovers {
+        assert!(!path.exists(), "{}", path.display());
+    }
+}

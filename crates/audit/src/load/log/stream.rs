@@ -1,0 +1,286 @@
+//! Reading a log from its tiles, once, from the first entry to the last: nothing of it is kept but the right edge of its
+//! tree.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use writ_trust::log::checkpoint::Checkpoint;
+use writ_trust::log::tile::{EntryBundle, FULL, MAX_BUNDLE, MAX_TILE, Tile};
+use writ_trust::log::tree::{EMPTY_ROOT, Frontier, Hash, leaf_hash};
+
+use super::claims::short;
+use crate::folder::{Folder, FolderError};
+use crate::load::path_in;
+use crate::problem::{Code, Problems};
+
+/// Levels of the tree in one tile.
+const HEIGHT: u8 = 8;
+
+/// What came of reading a log.
+#[derive(Debug, Default)]
+pub struct Streamed {
+    /// Whether the entries come to the checkpoint's root: without that nothing here can be relied on.
+    pub sound: bool,
+    /// Whether every entry was handed on.
+    pub complete: bool,
+    /// The roots of the beginnings that were asked for.
+    pub roots: BTreeMap<u64, Hash>,
+}
+
+/// Where a log lies.
+pub struct Place<'a> {
+    /// Its directory.
+    pub folder: &'a Folder,
+    /// The path of that in the audit folder.
+    pub path: &'a str,
+}
+
+/// Takes entries: the number, the bundle that holds it, and the exact bytes.
+pub type OnEntry<'f> = &'f mut dyn FnMut(u64, EntryBundle, &[u8]);
+
+/// Reads the log up to its checkpoint, and tells of the first thing that is wrong with its files. Entries that do not agree
+/// with the tile of their hashes are not handed on.
+pub fn stream(
+    place: &Place,
+    checkpoint: &Checkpoint,
+    wanted: &BTreeSet<u64>,
+    problems: &mut Problems,
+    on_entry: OnEntry,
+) -> Streamed {
+    let mut reading = Reading {
+        place,
+        ours: Edge::default(),
+        theirs: None,
+        differs: None,
+        upper: Upper::default(),
+        complete: true,
+        told: false,
+    };
+    reading.ours.note(wanted);
+    let (size, mut first) = (checkpoint.size, 0);
+    while let Some((bundle, tile)) = EntryBundle::holding(first, size).zip(Tile::holding(0, first, size)) {
+        if !reading.step(bundle, tile, wanted, problems, on_entry) {
+            return Streamed::default();
+        }
+        first += u64::from(FULL);
+    }
+    reading.finish(checkpoint, problems)
+}
+
+/// The right edge of a growing tree, and the roots that were asked for.
+#[derive(Debug, Clone, Default)]
+struct Edge {
+    frontier: Frontier,
+    roots: BTreeMap<u64, Hash>,
+}
+
+impl Edge {
+    fn push(&mut self, leaf: Hash, wanted: &BTreeSet<u64>, completed: &mut impl FnMut(u8, u64, Hash)) {
+        self.frontier.push(leaf, completed);
+        self.note(wanted);
+    }
+
+    fn note(&mut self, wanted: &BTreeSet<u64>) {
+        let size = self.frontier.size();
+        if wanted.contains(&size) {
+            let root = if size == 0 { EMPTY_ROOT } else { self.frontier.root() };
+            self.roots.insert(size, root);
+        }
+    }
+}
+
+/// The hashes of the tiles above the lowest level that are not full yet.
+#[derive(Debug, Default)]
+struct Upper {
+    open: BTreeMap<u8, Vec<Hash>>,
+    full: Vec<(Tile, Vec<Hash>)>,
+}
+
+impl Upper {
+    /// Takes in a node that was completed.
+    fn take(&mut self, level: u8, index: u64, hash: Hash) {
+        if level == 0 || !level.is_multiple_of(HEIGHT) {
+            return;
+        }
+        let hashes = self.open.entry(level / HEIGHT).or_default();
+        hashes.push(hash);
+        if hashes.len() == usize::from(FULL) {
+            let tile = Tile { level: level / HEIGHT, index: index / u64::from(FULL), width: FULL };
+            self.full.push((tile, std::mem::take(hashes)));
+        }
+    }
+
+    /// The tiles that are open at the end.
+    fn rest(&mut self, size: u64) {
+        for (level, hashes) in std::mem::take(&mut self.open) {
+            let last = (size >> (level * HEIGHT)).saturating_sub(1);
+            if let Some(tile) = Tile::holding(level, last, size).filter(|_| !hashes.is_empty()) {
+                self.full.push((tile, hashes));
+            }
+        }
+    }
+}
+
+/// The first entry whose hash is not the one in its tile.
+struct Difference {
+    index: u64,
+    bundle: EntryBundle,
+    tile: Tile,
+}
+
+struct Reading<'a> {
+    place: &'a Place<'a>,
+    /// The tree of the entries.
+    ours: Edge,
+    /// The tree of the hashes in the tiles, once it differs.
+    theirs: Option<Edge>,
+    differs: Option<Difference>,
+    upper: Upper,
+    complete: bool,
+    /// Whether a bad tile was told of: the first is enough.
+    told: bool,
+}
+
+impl Reading<'_> {
+    /// Reads the next entries and the tile of their hashes. False when neither is there.
+    fn step(
+        &mut self,
+        bundle: EntryBundle,
+        tile: Tile,
+        wanted: &BTreeSet<u64>,
+        problems: &mut Problems,
+        on_entry: OnEntry,
+    ) -> bool {
+        let hashes = self.tile(tile, problems);
+        let bytes =
+            self.file(&bundle.path(), &bundle.full().path(), MAX_BUNDLE, problems, "what was logged is not known");
+        let entries = bytes.as_ref().and_then(|bytes| {
+            let entries = bundle.decode(bytes);
+            entries
+                .map_err(|error| {
+                    self.tell(Code::Altered, &bundle.path(), error, "what was logged is not known", problems)
+                })
+                .ok()
+        });
+        let leaves: Option<Vec<Hash>> = entries.as_ref().map(|all| all.iter().map(|entry| leaf_hash(entry)).collect());
+        self.complete &= leaves.is_some();
+        let (Some(ours), Some(theirs)) = (leaves.as_ref().or(hashes.as_ref()), hashes.as_ref().or(leaves.as_ref()))
+        else {
+            return false;
+        };
+        let first = bundle.index * u64::from(FULL);
+        for (n, (our, their)) in ours.iter().zip(theirs).enumerate() {
+            let index = first + n as u64;
+            if our != their {
+                self.complete = false;
+                self.differs.get_or_insert(Difference { index, bundle, tile });
+                self.theirs.get_or_insert_with(|| self.ours.clone());
+            } else if let Some(entries) = &entries {
+                on_entry(index, bundle, entries[n]);
+            }
+            if let Some(edge) = &mut self.theirs {
+                edge.push(*their, wanted, &mut |_, _, _| {});
+            }
+            let upper = &mut self.upper;
+            self.ours.push(*our, wanted, &mut |level, index, hash| upper.take(level, index, hash));
+        }
+        self.compare_upper(problems);
+        true
+    }
+
+    /// Holds the tiles above against the nodes that the entries come to. Once a difference was found below, those are not
+    /// known to be right.
+    fn compare_upper(&mut self, problems: &mut Problems) {
+        for (tile, hashes) in std::mem::take(&mut self.upper.full) {
+            if self.differs.is_some() {
+                continue;
+            }
+            let Some(found) = self.tile(tile, problems) else { continue };
+            if let Some(n) = found.iter().zip(&hashes).position(|(found, computed)| found != computed) {
+                let what = format!("hash {n} of it is not what the entries come to");
+                self.tell(Code::Altered, &tile.path(), what, UNPROVABLE, problems);
+            }
+        }
+    }
+
+    fn finish(mut self, checkpoint: &Checkpoint, problems: &mut Problems) -> Streamed {
+        self.upper.rest(checkpoint.size);
+        self.compare_upper(problems);
+        let whole = |edge: &Edge| edge.frontier.root() == checkpoint.root;
+        if whole(&self.ours) {
+            if let Some(Difference { index, tile, .. }) = &self.differs {
+                let what = format!("its hash of entry {index} is not that of the entry");
+                problems.bad(Code::Altered, &path_in(self.place.path, &tile.path()), what, UNPROVABLE);
+            }
+            return Streamed { sound: true, complete: self.complete, roots: self.ours.roots };
+        }
+        if let (Some(theirs), Some(Difference { index, bundle, .. })) = (&self.theirs, &self.differs)
+            && whole(theirs)
+        {
+            let what = format!("entry {index} is not the one that the log committed to");
+            let path = path_in(self.place.path, &bundle.path());
+            problems.bad(Code::Altered, &path, what, "what was logged there is not known");
+            return Streamed {
+                sound: true,
+                complete: false,
+                roots: self.theirs.map(|edge| edge.roots).unwrap_or_default(),
+            };
+        }
+        let what = format!(
+            "it has root {}, the {} entries here come to {}: one of the two was changed",
+            short(&checkpoint.root),
+            checkpoint.size,
+            short(&self.ours.frontier.root())
+        );
+        let consequence = "nothing in this log can be relied on: whether evidence was dropped is not known";
+        problems.bad(Code::Altered, &path_in(self.place.path, "checkpoint"), what, consequence);
+        Streamed::default()
+    }
+
+    fn tile(&mut self, tile: Tile, problems: &mut Problems) -> Option<Vec<Hash>> {
+        let bytes = self.file(&tile.path(), &tile.full().path(), MAX_TILE, problems, UNPROVABLE)?;
+        let width = usize::from(tile.width);
+        let hashes: Vec<Hash> =
+            bytes.chunks_exact(32).take(width).map(|hash| hash.try_into().unwrap_or_default()).collect();
+        if !bytes.len().is_multiple_of(32) || hashes.len() < width {
+            let what = format!("{} bytes are not a tile of {width} hashes", bytes.len());
+            self.tell(Code::Altered, &tile.path(), what, UNPROVABLE, problems);
+            return None;
+        }
+        Some(hashes)
+    }
+
+    /// A file of the log; the full one serves for a partial one.
+    fn file(&mut self, path: &str, full: &str, limit: usize, problems: &mut Problems, so: &str) -> Option<Vec<u8>> {
+        let found = read_within(self.place.folder, path, limit).and_then(|found| match found {
+            None if path != full => read_within(self.place.folder, full, limit),
+            found => Ok(found),
+        });
+        match found {
+            Ok(Some(bytes)) => return Some(bytes),
+            Ok(None) => self.tell(Code::Missing, path, "the log has it by its size, and it is not here", so, problems),
+            Err(error @ FolderError::TooLarge { .. }) => self.tell(Code::Altered, path, error, so, problems),
+            Err(error) => self.tell(Code::Unreadable, path, error, so, problems),
+        }
+        None
+    }
+
+    fn tell(&mut self, code: Code, path: &str, what: impl std::fmt::Display, so: &str, problems: &mut Problems) {
+        if !std::mem::replace(&mut self.told, true) {
+            problems.bad(code, &path_in(self.place.path, path), what, so);
+        }
+    }
+}
+
+/// What follows when a tile of hashes is of no use.
+const UNPROVABLE: &str = "proofs cannot be made from it, by whoever asks for them";
+
+/// Reads a file by a path within, opening directory by directory.
+fn read_within(folder: &Folder, path: &str, limit: usize) -> Result<Option<Vec<u8>>, FolderError> {
+    match path.split_once('/') {
+        None => folder.read(path, limit),
+        Some((first, rest)) => match folder.directory(first)? {
+            Some(inner) => read_within(&inner, rest, limit),
+            None => Ok(None),
+        },
+    }
+}

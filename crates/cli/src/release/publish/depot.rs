@@ -1,0 +1,118 @@
+//! Publishing to a depot.
+
+use std::path::Path;
+
+use writ_client::Client;
+use writ_trust::digest::Digest;
+use writ_trust::floor::FloorRelease;
+use writ_trust::ids::SiteId;
+use writ_trust::numbers::{Epoch, Serial};
+use writ_trust::root_chain::TrustChain;
+use writ_wire::publication::Publication;
+use writ_wire::{Blob, MAX_ENVELOPE, Signed, paths};
+
+use super::fit::Fit;
+use super::upload::Upload;
+use super::uploaded;
+use crate::clock;
+use crate::depot::head::{self, Head};
+use crate::depot::{DepotOptions, ReaderOptions, failed, roots};
+use crate::failure::{Failure, Outcome};
+use crate::screen;
+use crate::trust::folder;
+
+/// A depot that releases are published to.
+pub struct Depot<'a> {
+    client: Client,
+    chain: &'a TrustChain,
+}
+
+/// Where a site stood at the depot before.
+pub struct Before {
+    newest: Option<(Epoch, Serial, Digest)>,
+    head: Option<Head>,
+}
+
+impl Before {
+    /// The release that appliances have accepted at most.
+    pub fn newest(&self) -> Option<FloorRelease> {
+        self.newest.map(|(epoch, serial, digest)| FloorRelease { epoch, serial, digest })
+    }
+}
+
+impl<'a> Depot<'a> {
+    /// Opens a depot and gives it the trust roots that it lacks.
+    pub fn open(
+        depot: &DepotOptions,
+        reader: &ReaderOptions,
+        chain: &'a TrustChain,
+        given: &folder::Folder,
+    ) -> Outcome<Self> {
+        let client = depot.reader(reader)?;
+        roots::publish(&client, given)?;
+        Ok(Self { client, chain })
+    }
+
+    /// Where a site stands: its newest release, held against the head of its log.
+    pub fn before(&self, site: &SiteId) -> Outcome<Before> {
+        let now = clock::now();
+        let head = head::head(&self.client, self.chain, site, now).map_err(|e| self.unfit(site, &e))?;
+        let active =
+            head::active(&self.client, self.chain, site, head.as_ref(), None, now).map_err(|e| self.unfit(site, &e))?;
+        let Some(active) = active else { return Ok(Before { newest: None, head }) };
+        let release = &active.past.release;
+        Ok(Before { newest: Some((release.epoch, release.serial, active.past.digest)), head: active.head.or(head) })
+    }
+
+    fn unfit(&self, site: &SiteId, error: &head::HeadError) -> Failure {
+        if let head::HeadError::Client(error) = error {
+            return failed(format!("cannot learn where {site} stands"), &self.client, error);
+        }
+        Failure::refused(format!("what the depot shows of {site} does not hold"))
+            .at(self.client.depot())
+            .because(error)
+            .next("nothing was published; find out who is lying before anything is")
+    }
+
+    /// Publishes a release that was judged, whose systems are in a binary cache. Gives the log's receipt.
+    pub fn publish(&self, fit: &Fit, before: &Before, cache: &Path) -> Outcome<Option<Vec<u8>>> {
+        let (release, digest) = (&fit.release, fit.files.digest());
+        let newest = before.newest.map(|(.., digest)| digest);
+        if newest != Some(digest) && newest != release.previous {
+            let now = before.newest.map_or("none".to_owned(), |(epoch, serial, _)| format!("{epoch}-{serial}"));
+            return Err(Failure::refused(format!("another release of {} was published meanwhile", release.site))
+                .at(self.client.depot())
+                .because(format!("the newest is {now}, and this draft does not follow it"))
+                .next("draft again, so that nothing of the other release is undone unseen"));
+        }
+        let signatures = fit.signatures.iter().map(|(_, bytes)| Blob(bytes.clone())).collect();
+        let signed = Signed { document: Blob(fit.files.bytes.clone()), signatures };
+        let target = paths::publish_release(&release.site);
+        let refused = "the depot does not take the release";
+        let answer = self.client.unsigned().put(&target, &signed.canonical(), MAX_ENVELOPE as u64);
+        let answer = answer.map_err(|e| match e.status() {
+            Some(409) => Failure::refused(refused)
+                .at(self.client.depot())
+                .because(&e)
+                .next("another release is newer, or pending with this serial: draft again"),
+            _ => failed(refused, &self.client, &e),
+        })?;
+        let open = self.client.unsigned();
+        let mut upload = Upload::new(&open, fit, cache, digest)?;
+        upload.run(&answer)?;
+        let head = uploaded::check(&self.client, self.chain, fit, before.head.as_ref())?;
+        let verb = if newest == Some(digest) { "was published already:" } else { "published" };
+        let (epoch, serial) = release.point();
+        let log = match &head.head {
+            Some(head) => format!(", in the log of {} entries", head.signed.checkpoint.size),
+            None => ", not logged: the trust root names no log".to_owned(),
+        };
+        screen::line(&format!("{verb} {} {epoch}-{serial} at {}{log}", release.site, self.client.depot()));
+        Ok(head.receipt)
+    }
+}
+
+/// Reads how far a publication has come.
+pub fn publication(bytes: &[u8], depot: &str) -> Outcome<Publication> {
+    Publication::parse(bytes).map_err(|e| Failure::could_not("the depot's answer cannot be read").at(depot).because(e))
+}

@@ -1,0 +1,321 @@
+//! `writ watch`, on the real depot and over a line that lies.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Stdio;
+
+use serde_json::Value;
+use writ_trust::log::checkpoint::{Checkpoint, SignedCheckpoint};
+use writ_trust::log::note::Note;
+use writ_wire::releases::Releases;
+
+use crate::depot::{Appliance, Depot, Line, ORIGIN, now, wait};
+use crate::desk::{Desk, SITE};
+
+const MINUTE: i64 = 60_000;
+
+/// A desk whose site has one appliance.
+fn one_appliance() -> Desk {
+    let desk = Desk::logged();
+    fs::remove_dir_all(desk.path(&format!("flake/hosts/{SITE}/back-office"))).unwrap();
+    desk.commit("flake");
+    desk
+}
+
+/// A depot with a release, evidence, and an appliance that lives.
+fn alive() -> (Desk, Depot, Appliance) {
+    let desk = one_appliance();
+    let depot = Depot::start(&desk, "depot");
+    desk.release_to("draft-1", &depot.url);
+    let mut appliance = Appliance::new(&desk, &depot.url);
+    appliance.obey(&desk, 1);
+    appliance.deliver(2);
+    appliance.beat(now(), Some(4));
+    (desk, depot, appliance)
+}
+
+fn arguments<'a>(url: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let common = ["watch", "--depot", url, "--site", SITE, "--read-key", "keys/reader.key"];
+    let rest = ["--trust", "first-root.json", "--state", "state"];
+    [&common[..], &rest[..], more].concat()
+}
+
+/// The findings of one look, as `code subject`, and the whole report.
+#[track_caller]
+fn look(desk: &Desk, url: &str, more: &[&str]) -> (BTreeSet<String>, Value) {
+    let output = desk.run(&arguments(url, &[&["--json"], more].concat()));
+    let report: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)));
+    let text = |finding: &Value, name: &str| finding[name].as_str().unwrap().to_owned();
+    let findings = report["findings"].as_array().unwrap();
+    let named = findings.iter().map(|f| format!("{} {}", text(f, "code"), text(f, "subject"))).collect::<BTreeSet<_>>();
+    assert_eq!(output.status.code(), Some(i32::from(!named.is_empty())), "{report}");
+    (named, report)
+}
+
+#[track_caller]
+fn finds(desk: &Desk, url: &str, expected: &[&str]) -> Value {
+    let (named, report) = look(desk, url, &[]);
+    assert_eq!(named, expected.iter().map(|e| (*e).to_owned()).collect(), "{report}");
+    report
+}
+
+#[test]
+fn all_is_well_and_said() {
+    let (desk, depot, _appliance) = alive();
+    let report = finds(&desk, &depot.url, &[]);
+    assert_eq!(report["schema"], "writ.watch.v1");
+    assert_eq!((&report["release"]["point"], &report["log"]["size"]), (&"1-1".into(), &4.into()));
+    assert_eq!(report["appliances"][0]["release"], "1-1");
+    let shown = desk.ok(&arguments(&depot.url, &[]));
+    assert!(shown.contains("all is well") && shown.contains("front-desk") && shown.contains(ORIGIN), "{shown}");
+    assert_eq!(finds(&desk, &depot.url, &[])["log"]["number"], 1);
+}
+
+#[test]
+fn silence_is_noticed() {
+    let desk = one_appliance();
+    let depot = Depot::start(&desk, "depot");
+    assert!(look(&desk, &depot.url, &[]).0.contains("release-missing release"));
+    desk.release_to("draft-1", &depot.url);
+    finds(&desk, &depot.url, &["never-heard front-desk"]);
+    let appliance = Appliance::new(&desk, &depot.url);
+    appliance.beat(now().plus_millis(-20 * MINUTE), None);
+    let report = finds(&desk, &depot.url, &["silent front-desk"]);
+    assert!(report["findings"][0]["what"].as_str().unwrap().contains("20 min"), "{report}");
+    assert!(look(&desk, &depot.url, &["--max-age", "1h"]).0.is_empty());
+    appliance.beat(now(), None);
+    finds(&desk, &depot.url, &[]);
+}
+
+#[test]
+fn a_clock_that_is_ahead_is_told_from_silence() {
+    let (desk, depot, appliance) = alive();
+    let line = Line::to(&depot);
+    appliance.beat(now(), Some(4));
+    finds(&desk, &line.url, &[]);
+    // The depot takes no heartbeat from the future, so that one is on the line.
+    let ahead = appliance.heartbeat(now().plus_millis(20 * MINUTE), Some(4));
+    line.lie(
+        move |target, code, body| {
+            if target.starts_with("/api/heartbeats/") { (code, ahead.clone()) } else { (code, body) }
+        },
+    );
+    finds(&desk, &line.url, &["clock-ahead front-desk"]);
+}
+
+#[test]
+fn a_depot_that_is_gone_is_a_finding() {
+    let (desk, depot, _appliance) = alive();
+    let url = depot.url.clone();
+    finds(&desk, &url, &[]);
+    drop(depot);
+    finds(&desk, &url, &["unreachable depot"]);
+}
+
+#[test]
+fn what_the_log_shows_must_be_signed_fresh_and_go_on() {
+    let (desk, depot, mut appliance) = alive();
+    let line = Line::to(&depot);
+    finds(&desk, &line.url, &[]);
+    let key = || desk.open_key("depot-log");
+    let replaced = |note: Vec<u8>| {
+        line.lie(
+            move |target, code, body| {
+                if target.ends_with("/1/checkpoint") { (code, note.clone()) } else { (code, body) }
+            },
+        );
+    };
+    let honest = fs::read_to_string(desk.path("state/log/1.checkpoint")).unwrap();
+    let checkpoint = Checkpoint::parse(&Note::parse(honest.as_bytes()).unwrap().text).unwrap();
+    let old = SignedCheckpoint::sign(checkpoint.clone(), &key(), now().plus_millis(-180 * MINUTE));
+    replaced(old.note.into_bytes());
+    finds(&desk, &line.url, &["log-stale log"]);
+    let fork = Checkpoint { root: [5; 32], ..checkpoint.clone() };
+    replaced(SignedCheckpoint::sign(fork, &key(), now()).note.into_bytes());
+    let report = finds(&desk, &line.url, &["log-forked log"]);
+    assert!(report["findings"][0]["what"].as_str().unwrap().contains("keep both"), "{report}");
+    assert!(desk.path("state/log/1.contradiction.4").exists());
+    let short = Checkpoint { size: 1, ..checkpoint.clone() };
+    replaced(SignedCheckpoint::sign(short, &key(), now()).note.into_bytes());
+    finds(&desk, &line.url, &["log-forked log"]);
+    replaced(SignedCheckpoint::sign(checkpoint, &desk.open_key("reader"), now()).note.into_bytes());
+    finds(&desk, &line.url, &["log-broken log"]);
+    line.lie(|target, code, body| if target.ends_with("/1/checkpoint") { (404, vec![]) } else { (code, body) });
+    finds(&desk, &line.url, &["log-missing log"]);
+    // It goes on, and tiles on the way are those of another tree.
+    appliance.deliver(3);
+    line.lie(|target, code, mut body| {
+        if target.contains("/tile/0/") {
+            let last = body.len() - 1;
+            body[last] ^= 1;
+        }
+        (code, body)
+    });
+    finds(&desk, &line.url, &["log-broken log"]);
+    line.honest();
+    assert_eq!(finds(&desk, &line.url, &[])["log"]["size"], 7);
+    appliance.beat(now(), Some(70));
+    finds(&desk, &line.url, &["log-short front-desk"]);
+}
+
+#[test]
+fn releases_do_not_vanish_or_end_unnoticed() {
+    let (desk, depot, appliance) = alive();
+    let line = Line::to(&depot);
+    desk.retitle("Two");
+    desk.release_to("draft-2", &depot.url);
+    assert_eq!(finds(&desk, &line.url, &[])["release"]["point"], "1-2");
+    line.lie(|target, code, body| match Releases::parse(&body) {
+        Ok(mut list) if target.starts_with("/api/releases/") => {
+            list.releases.pop();
+            (code, list.canonical())
+        }
+        _ => (code, body),
+    });
+    finds(&desk, &line.url, &["release-hidden release"]);
+    line.lie(|target, code, body| {
+        let altered = String::from_utf8_lossy(&body).replacen("\"document\":\"e", "\"document\":\"f", 1).into_bytes();
+        if target.starts_with("/api/releases/") { (code, altered) } else { (code, body) }
+    });
+    finds(&desk, &line.url, &["release-broken release"]);
+    line.honest();
+    let (named, _) = look(&desk, &line.url, &["--expires-within", "200d"]);
+    assert!(named.contains("release-expires release") && !named.contains("trust-expires trust"), "{named:?}");
+    let (named, _) = look(&desk, &line.url, &["--expires-within", "2y"]);
+    assert!(named.contains("trust-expires trust"), "{named:?}");
+    drop(appliance);
+}
+
+#[test]
+fn heartbeats_are_the_appliances_own_and_never_older_ones() {
+    let (desk, depot, appliance) = alive();
+    let line = Line::to(&depot);
+    finds(&desk, &line.url, &[]);
+    let replaced = |body: Vec<u8>| {
+        line.lie(
+            move |target, code, honest| {
+                if target.starts_with("/api/heartbeats/") { (code, body.clone()) } else { (code, honest) }
+            },
+        );
+    };
+    replaced(appliance.heartbeat(now().plus_millis(-2 * MINUTE), Some(4)));
+    finds(&desk, &line.url, &["heartbeat-back front-desk"]);
+    let mut altered = appliance.heartbeat(now(), Some(4));
+    let middle = altered.len() - 100;
+    altered[middle] = if altered[middle] == b'A' { b'B' } else { b'A' };
+    replaced(altered);
+    let (named, _) = look(&desk, &line.url, &[]);
+    assert!(named.contains("heartbeat-broken front-desk"), "{named:?}");
+    replaced(b"{}".to_vec());
+    finds(&desk, &line.url, &["heartbeat-broken depot"]);
+    replaced(b"{\"heartbeats\":[],\"schema\":\"writ.heartbeats.v1\"}".to_vec());
+    let report = finds(&desk, &line.url, &["never-heard front-desk"]);
+    assert!(report["findings"][0]["what"].as_str().unwrap().contains("before, and is not now"), "{report}");
+}
+
+#[test]
+fn trust_roots_are_walked_and_not_forgotten() {
+    let (desk, depot, _appliance) = alive();
+    let line = Line::to(&depot);
+    desk.key("bob");
+    desk.ok(&["trust", "next", "--from", "releases/trust", "--key", "keys/bob.pub:release"]);
+    desk.sign_root(2);
+    desk.retitle("Two");
+    desk.release_to("draft-2", &depot.url);
+    assert_eq!(finds(&desk, &line.url, &[])["trust"]["version"], 2);
+    line.lie(|target, code, body| if target.starts_with("/trust/2") { (404, vec![]) } else { (code, body) });
+    let report = look(&desk, &line.url, &[]);
+    assert!(report.0.contains("trust-broken trust"), "{report:?}");
+    // The others are still judged by what was seen.
+    assert_eq!(report.1["release"]["point"], "1-2");
+}
+
+#[test]
+fn a_log_takes_over_by_order_only() {
+    let (desk, depot, appliance) = alive();
+    let line = Line::to(&depot);
+    finds(&desk, &line.url, &[]);
+    desk.draft_restart("state/log/1.checkpoint");
+    desk.sign_restart();
+    desk.ok(&["log", "publish", "restart.json", "--trust", "releases/trust", "--depot", &depot.url]);
+    appliance.beat(now(), None);
+    line.lie(|target, code, body| if target.ends_with("/2/restart") { (404, vec![]) } else { (code, body) });
+    let report = finds(&desk, &line.url, &["log-forked log"]);
+    assert!(report["findings"][0]["what"].as_str().unwrap().contains("does not show the order"), "{report}");
+    line.lie(|target, code, mut body| {
+        if target.ends_with("/2/restart") {
+            body[60] ^= 1;
+        }
+        (code, body)
+    });
+    finds(&desk, &line.url, &["log-forked log"]);
+    line.honest();
+    let report = finds(&desk, &line.url, &[]);
+    assert_eq!((&report["log"]["number"], &report["release"]["point"]), (&2.into(), &"1-1".into()));
+    finds(&desk, &line.url, &[]);
+}
+
+#[test]
+fn somebody_is_told_once_per_change() {
+    let (desk, depot, appliance) = alive();
+    let line = Line::to(&depot);
+    let notes = || fs::read_to_string(desk.path("notes")).unwrap_or_default().matches("writ.watch.v1").count();
+    let watch = |code: i32, command: &str| {
+        desk.expect(&arguments(&line.url, &["--notify-command", command]), code);
+        notes()
+    };
+    let command = "cat >> notes";
+    assert_eq!(watch(0, command), 0, "nothing to tell");
+    let gone = |target: &str, code, body| if target.ends_with("/1/checkpoint") { (404, vec![]) } else { (code, body) };
+    line.lie(gone);
+    assert_eq!(watch(1, command), 1);
+    assert_eq!(watch(1, command), 1, "not again");
+    line.honest();
+    appliance.beat(now(), Some(99));
+    assert_eq!(watch(1, command), 2, "another finding");
+    appliance.beat(now(), Some(4));
+    assert_eq!(watch(0, command), 3, "all is well again");
+    line.lie(gone);
+    let (_, said) = desk.expect(&arguments(&line.url, &["--notify-command", "cat >> notes; exit 3"]), 1);
+    assert!(said.contains("did not work") && said.contains('3'), "{said}");
+    assert_eq!(watch(1, command), 5, "what did not work is tried again");
+}
+
+#[test]
+fn it_goes_on_looking() {
+    let (desk, depot, appliance) = alive();
+    let more = ["--every", "1s", "--notify-command", "cat >> notes", "--json"];
+    let mut child =
+        desk.command(&arguments(&depot.url, &more)).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let notes = || fs::read_to_string(desk.path("notes")).unwrap_or_default();
+    wait(|| desk.path("state/heartbeats.json").exists().then_some(()));
+    // Another one on the same state is kept out.
+    assert!(desk.could_not(&arguments(&depot.url, &[])).contains("another watch"));
+    appliance.beat(now(), Some(99));
+    wait(|| notes().contains("log-short").then_some(()));
+    appliance.beat(now(), Some(4));
+    wait(|| notes().contains("\"findings\": []").then_some(()));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn what_cannot_be_run_is_said() {
+    let (desk, depot, _appliance) = alive();
+    finds(&desk, &depot.url, &[]);
+    for (file, bad) in [("release.json", "{}"), ("heartbeats.json", ""), ("log/1.checkpoint", "x")] {
+        let good = desk.read(&format!("state/{file}"));
+        desk.put(&format!("state/{file}"), bad);
+        let said = desk.could_not(&arguments(&depot.url, &[]));
+        assert!(said.contains("state"), "{said}");
+        desk.put(&format!("state/{file}"), good);
+    }
+    let mut other = arguments(&depot.url, &[]);
+    let trust = other.iter().position(|argument| *argument == "first-root.json").unwrap();
+    other[trust] = "keys/alice.pub";
+    assert!(desk.refused(&other).contains("not a usable trust root"));
+    assert!(desk.could_not(&arguments(&depot.url, &["--every", "0s"])).contains("--every"));
+    assert!(desk.could_not(&arguments("depot", &[])).contains("not a depot's address"));
+    finds(&desk, &depot.url, &[]);
+}

@@ -22,12 +22,11 @@ use tokio_rustls::TlsAcceptor;
 pub use self::tls::TlsError;
 use crate::clock;
 use crate::depot::{Depot, OpenError, Opened};
-use crate::endpoint::{self, cache_file};
+use crate::endpoint;
 use crate::limits::stalled::Unstalled;
 use crate::options::Options;
 use crate::publication::activate_complete;
 use crate::static_files::outlet::{Outlet, Sending};
-use crate::static_files::quick;
 use crate::writer::{self, Job};
 
 /// The most header lines of a request.
@@ -256,26 +255,12 @@ impl Connection {
             .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_HEAD)
             .half_close(false);
-        let (service, depot) = (self.service.clone(), self.depot.clone());
+        let service = self.service.clone();
         let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-            let answer = match quick::answer(&depot, &request) {
-                Some(mut answer) => {
-                    answer::counted(&depot, cache_file::ADDRESS, &mut answer);
-                    Ok(answer)
-                }
-                None => {
-                    if let Some(outlet) = &outlet {
-                        request.extensions_mut().insert(outlet.clone());
-                    }
-                    Err(service.call(request))
-                }
-            };
-            async move {
-                match answer {
-                    Ok(answer) => Ok(answer),
-                    Err(usual) => usual.await,
-                }
+            if let Some(outlet) = &outlet {
+                request.extensions_mut().insert(outlet.clone());
             }
+            service.call(request)
         });
         let served = builder.serve_connection(TokioIo::new(stream), service);
         tokio::pin!(served);

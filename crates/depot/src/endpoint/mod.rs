@@ -1,6 +1,6 @@
 //! Every address of the depot: one file each, one list of all.
 
-pub(crate) mod cache_file;
+mod cache_file;
 mod cache_info;
 mod check_in;
 mod document;
@@ -49,7 +49,7 @@ pub fn all() -> Vec<(&'static str, MethodRouter<Arc<Depot>>)> {
         ("/trust/{version}",                        get(trust::get)),
         // The binary cache.
         ("/nix-cache-info",                         get(cache_info::get)),
-        (cache_file::ADDRESS,                       get(cache_file::get)),
+        ("/{file}",                                 get(cache_file::get)),
         ("/nar/{file}",                             get(nar::get)),
         // The site logs.
         ("/log/{site}/checkpoint",                  get(log_checkpoint::get)),

@@ -48,19 +48,14 @@ pub(super) async fn finished(State(depot): State<Arc<Depot>>, request: Request, 
     } else {
         next.run(request).await
     };
-    let name = response.extensions().get::<Named>().map_or("none", |named| named.0);
-    counted(&depot, name, &mut response);
     let status = response.status();
+    let name = response.extensions().get::<Named>().map_or("none", |named| named.0);
+    depot.metrics.answered(name, status.as_u16());
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if status.is_client_error() || status.is_server_error() {
         tell(&method, &path, &mut response);
     }
     response
-}
-
-/// Counts an answer of an endpoint, and adds what every answer has.
-pub(super) fn counted(depot: &Depot, name: &'static str, response: &mut Response<Body>) {
-    depot.metrics.answered(name, response.status().as_u16());
-    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 
 /// Gives the client the status phrase and a number to ask about, and the log the rest. An answer that has a document of its

@@ -2,7 +2,6 @@
 
 mod memory;
 pub mod outlet;
-pub mod quick;
 mod range;
 mod stream;
 
@@ -38,14 +37,14 @@ pub struct StaticFile {
 /// Serves a file: `GET` and `HEAD`, one range, `If-None-Match`.
 pub async fn serve(depot: &Arc<Depot>, parts: &Parts, file: StaticFile) -> Result<Response<Body>, Fault> {
     if let Some(remembered) = depot.file_memory.get(&file.path) {
-        return whole(&parts.method, &parts.headers, &file, &remembered);
+        return whole(parts, &file, &remembered.bytes, &remembered.etag);
     }
     let path = file.path.clone();
     let opened = depot.blocking(move |depot| open(depot, path)).await?;
     match opened {
-        Opened::Whole(remembered) => whole(&parts.method, &parts.headers, &file, &remembered),
+        Opened::Whole(remembered) => whole(parts, &file, &remembered.bytes, &remembered.etag),
         Opened::Large { handle, size, etag } => {
-            let plan = plan(&parts.method, &parts.headers, size, &etag)?;
+            let plan = plan(parts, size, &etag)?;
             let body = match plan.range {
                 None => Body::empty(),
                 Some((start, end)) => match parts.extensions.get::<Outlet>() {
@@ -91,14 +90,9 @@ fn etag(text: &str) -> HeaderValue {
     HeaderValue::try_from(format!("\"{text}\"")).unwrap_or(HeaderValue::from_static("\"-\""))
 }
 
-fn whole(
-    method: &Method,
-    headers: &HeaderMap,
-    file: &StaticFile,
-    Remembered { bytes, etag }: &Remembered,
-) -> Result<Response<Body>, Fault> {
+fn whole(parts: &Parts, file: &StaticFile, bytes: &Bytes, etag: &HeaderValue) -> Result<Response<Body>, Fault> {
     let size = bytes.len() as u64;
-    let plan = plan(method, headers, size, etag)?;
+    let plan = plan(parts, size, etag)?;
     let slice = |at: u64| usize::try_from(at).unwrap_or(bytes.len());
     let body = plan.range.map_or_else(Body::empty, |(start, end)| Body::from(bytes.slice(slice(start)..slice(end))));
     respond(file, plan, etag.clone(), size, body)
@@ -113,16 +107,16 @@ struct Plan {
     range: Option<(u64, u64)>,
 }
 
-fn plan(method: &Method, headers: &HeaderMap, size: u64, etag: &HeaderValue) -> Result<Plan, Fault> {
-    if has_etag(headers, etag) {
+fn plan(parts: &Parts, size: u64, etag: &HeaderValue) -> Result<Plan, Fault> {
+    if has_etag(&parts.headers, etag) {
         return Ok(Plan { status: StatusCode::NOT_MODIFIED, told: (0, size), range: None });
     }
-    let ranged = range::asked(headers, size, etag)?;
+    let ranged = range::asked(&parts.headers, size, etag)?;
     let (status, told) = match ranged {
         Some(range) => (StatusCode::PARTIAL_CONTENT, range),
         None => (StatusCode::OK, (0, size)),
     };
-    Ok(Plan { status, told, range: (*method != Method::HEAD).then_some(told) })
+    Ok(Plan { status, told, range: (parts.method != Method::HEAD).then_some(told) })
 }
 
 /// Whether `If-None-Match` names this tag (RFC 9110 §13.1.2).

@@ -29,6 +29,35 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     sync_directory(parent(path))
 }
 
+/// As [`replace`] for many files of one folder, with one wait for the folder: when it has returned, all survive a power cut;
+/// before that any of them may be the old one or the new one, each whole.
+pub fn replace_all<'f>(
+    folder: &Path,
+    files: impl IntoIterator<Item = (&'f str, &'f [u8])>,
+    mode: u32,
+) -> io::Result<()> {
+    let mut written: Vec<(PathBuf, File, PathBuf)> = Vec::new();
+    let write = || {
+        for (name, bytes) in files {
+            let path = folder.join(name);
+            let (temporary, mut file) = open_new(&path, mode)?;
+            let result = file.write_all(bytes);
+            written.push((temporary, file, path));
+            result?;
+        }
+        // Only now: the first of these waits brings most of the others to the disk with it.
+        written.iter().try_for_each(|(_, file, _)| file.sync_all())?;
+        written.iter().try_for_each(|(temporary, _, path)| fs::rename(temporary, path))
+    };
+    let result = write();
+    if result.is_err() {
+        for (temporary, ..) in &written {
+            let _ = fs::remove_file(temporary);
+        }
+    }
+    result.and_then(|()| sync_directory(folder))
+}
+
 /// Writes a file durably unless it stands there already; `Ok(false)` when it does, whatever it holds.
 ///
 /// Either way the name survives a power cut from here on, also when an earlier writer was killed before it had made sure
@@ -137,16 +166,21 @@ fn temporary_name(path: &Path, call: u64) -> io::Result<PathBuf> {
     Ok(path.with_file_name(temporary))
 }
 
-/// Writes and fsyncs a new temporary file beside `path`, and returns its name.
-fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<PathBuf> {
-    let (temporary, mut file) = loop {
+/// Makes a new temporary file beside `path`.
+fn open_new(path: &Path, mode: u32) -> io::Result<(PathBuf, File)> {
+    loop {
         let temporary = temporary_name(path, CALLS.fetch_add(1, Ordering::Relaxed))?;
         match OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary) {
             // A leftover of an earlier process of this number, or one that counts its processes apart from us.
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-            opened => break (temporary, opened?),
+            opened => return opened.map(|file| (temporary, file)),
         }
-    };
+    }
+}
+
+/// Writes and fsyncs a new temporary file beside `path`, and returns its name.
+fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<PathBuf> {
+    let (temporary, mut file) = open_new(path, mode)?;
     match file.write_all(bytes).and_then(|()| file.sync_all()) {
         Ok(()) => Ok(temporary),
         Err(e) => {
@@ -171,6 +205,24 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn many_are_replaced_at_once_or_fail_without_a_trace() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("a"), b"old").unwrap();
+        let files: [(&str, &[u8]); 2] = [("a", b"new"), ("b", b"b")];
+        replace_all(dir.path(), files, 0o640).unwrap();
+        assert_eq!(
+            (fs::read(dir.path().join("a")).unwrap(), fs::read(dir.path().join("b")).unwrap()),
+            (b"new".to_vec(), b"b".to_vec())
+        );
+        assert_eq!(fs::metadata(dir.path().join("a")).unwrap().permissions().mode() & 0o777, 0o640);
+        fs::create_dir(dir.path().join("c")).unwrap();
+        let files: [(&str, &[u8]); 2] = [("c", b"a folder stands there"), ("d", b"d")];
+        assert!(replace_all(dir.path(), files, 0o640).is_err());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
+        replace_all(dir.path(), [], 0o640).unwrap();
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl Courier {
         }
         let backlog = places.len() > BACKLOG * self.config.batch;
         let most = if backlog { MAX_BUNDLES } else { self.config.batch };
-        let batch = read_batch(&self.config.outbox(), places.iter().copied(), most)?;
+        let batch = read_batch(&self.config.outbox(), places.iter().copied(), most);
         let Some((first, last)) = batch.first().zip(batch.last()).map(|(f, l)| (f.place.0, l.place.0)) else {
             return Ok(Ending::Done);
         };
@@ -81,11 +81,7 @@ impl Courier {
         if let Some(newer) = checkpoint {
             self.log.keep(newer)?;
         }
-        for (place, receipt) in &verified {
-            let path = self.inbox.receipts().join(receipt_name(*place));
-            crash_point!("sync-receipt");
-            writ_durable::replace(&path, &receipt.canonical(), 0o644).map_err(Trouble::at(&path))?;
-        }
+        self.write_receipts(&verified)?;
         crash_point!("sync-delivered");
         self.status.delivered += verified.len() as u64;
         self.status.waiting = (due.len() as u64).saturating_sub(verified.len() as u64);
@@ -98,6 +94,16 @@ impl Courier {
         let left = places.len() > batch.len() || self.refill.is_wanted();
         // Only while something comes of it: a depot that takes nothing is not asked without a pause.
         Ok(if left && (resting || !verified.is_empty()) { Ending::More } else { Ending::Done })
+    }
+
+    /// Keeps receipts: from here on their bundles are delivered.
+    fn write_receipts(&self, verified: &Verified) -> Result<(), Trouble> {
+        let folder = self.inbox.receipts();
+        let files: Vec<(String, Vec<u8>)> =
+            verified.iter().map(|(place, receipt)| (receipt_name(*place), receipt.canonical())).collect();
+        crash_point!("sync-receipts");
+        let files = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+        writ_durable::replace_all(&folder, files, 0o644).map_err(Trouble::at(&folder))
     }
 
     fn send(&self, client: &writ_client::Client, batch: &[Bundle]) -> Result<Receipts, Trouble> {

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use serde::Deserialize;
+use tracing::warn;
 use writ_evidence::bundle::MAX_BUNDLE;
 use writ_evidence::chain::{file_name, parse_file_name};
 use writ_evidence::id::BundleId;
@@ -99,15 +100,22 @@ pub struct HeaderLink {
     pub sequence: u64,
 }
 
-/// Reads the first of these bundles, at most `most`, as far as they fit one batch. One that is gone meanwhile, or whose
-/// signature has not come yet, is passed over: it is found again if it is there the next time.
-pub fn read_batch(outbox: &Path, places: impl Iterator<Item = Place>, most: usize) -> Result<Vec<Bundle>, Trouble> {
+/// Reads the first of these bundles, at most `most`, as far as they fit one batch. One that is gone meanwhile, whose signature
+/// has not come yet, or that cannot be read is passed over and holds up nothing: it is tried again the next time.
+pub fn read_batch(outbox: &Path, places: impl Iterator<Item = Place>, most: usize) -> Vec<Bundle> {
     let (mut batch, mut size) = (Vec::new(), 0);
     for place in places {
         if batch.len() >= most {
             break;
         }
-        let Some(bundle) = read(outbox, place)? else { continue };
+        let bundle = match read(outbox, place) {
+            Ok(Some(bundle)) => bundle,
+            Ok(None) => continue,
+            Err(trouble) => {
+                warn!(bundle = %place.1, "passed over: {trouble}");
+                continue;
+            }
+        };
         let length = bundle.signed.document.0.len();
         if !batch.is_empty() && size + length > MAX_BATCH {
             break;
@@ -115,7 +123,7 @@ pub fn read_batch(outbox: &Path, places: impl Iterator<Item = Place>, most: usiz
         size += length;
         batch.push(bundle);
     }
-    Ok(batch)
+    batch
 }
 
 fn read(outbox: &Path, place: Place) -> Result<Option<Bundle>, Trouble> {
@@ -187,7 +195,7 @@ mod tests {
         }
         let numbers = |from: u64, most| -> Vec<u64> {
             let places = (from..=6).map(|n| (n, format!("EB-20261123-{n:04}").parse().unwrap()));
-            read_batch(dir.path(), places, most).unwrap().iter().map(|b| b.header.chain.sequence).collect()
+            read_batch(dir.path(), places, most).iter().map(|b| b.header.chain.sequence).collect()
         };
         assert_eq!(numbers(1, 10), [1, 2]);
         assert_eq!(numbers(3, 10), [3], "one that is larger goes alone");
@@ -195,5 +203,7 @@ mod tests {
         fs::remove_file(dir.path().join("4-EB-20261123-0004.json.minisig")).unwrap();
         fs::remove_file(dir.path().join("5-EB-20261123-0005.json")).unwrap();
         assert_eq!(numbers(4, 10), [6], "what is not whole or gone is passed over");
+        fs::write(dir.path().join("1-EB-20261123-0001.json"), "{").unwrap();
+        assert_eq!(numbers(1, 2), [2], "and what is no bundle");
     }
 }

@@ -58,12 +58,15 @@ enum Family {
     Cache,
     /// Ten thousand appliances.
     Fleet,
-    /// All of a depot's.
+    /// A courier's memory.
+    Courier,
+    /// All of a depot's, and the courier's.
     Depot,
 }
 
 impl Family {
-    const OF_DEPOT: [Self; 5] = [Self::CheckIns, Self::Evidence, Self::Corrupted, Self::Cache, Self::Fleet];
+    const OF_DEPOT: [Self; 6] =
+        [Self::CheckIns, Self::Evidence, Self::Corrupted, Self::Cache, Self::Fleet, Self::Courier];
 }
 
 impl Arguments {
@@ -102,7 +105,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         println!("{}", depot::DEFINITIONS);
     }
     facts::print()?;
-    let families: [(Family, &dyn Fn() -> Result<()>); 9] = [
+    let families: [(Family, &dyn Fn() -> Result<()>); 10] = [
         (Family::Heal, &|| heal::run(arguments.heals)),
         (Family::Scan, &|| scan::run(arguments.lynis)),
         (Family::Memory, &|| memory::run(arguments.scans)),
@@ -112,6 +115,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         (Family::Corrupted, &|| depot::corrupted(&arguments.depot)),
         (Family::Cache, &|| depot::cache(&arguments.depot)),
         (Family::Fleet, &|| depot::fleet(&arguments.depot)),
+        (Family::Courier, &|| depot::courier(&arguments.depot)),
     ];
     for (family, figures) in families {
         if arguments.wants(family) {

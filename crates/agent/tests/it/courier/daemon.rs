@@ -49,12 +49,59 @@ fn it_waits_for_the_enforcer_and_then_carries_what_comes() {
     assert_eq!(running.stop(), Some(0));
 }
 
-#[test]
-fn a_signal_asks_for_everything_now() {
+/// A world in which nothing is done for the sake of time alone.
+fn unhurried() -> World {
     let world = World::new();
     let text = std::fs::read_to_string(world.path("etc/sync.toml")).unwrap().replace("300ms", "1h");
     std::fs::write(world.path("etc/sync.toml"), text).unwrap();
     drop(world.courier());
+    world
+}
+
+#[test]
+fn evidence_is_sent_when_it_comes() {
+    let world = unhurried();
+    let running = Running::start(&world);
+    until("the first pull", || (world.depot().asked_for("sync") == 1).then_some(()));
+    for n in 1..=3 {
+        world.bundles([n]);
+        until("the delivery", || (world.receipts().len() as u64 == n).then_some(()));
+    }
+    // The enforcer makes its folder anew.
+    std::fs::rename(world.path("spool/outbox"), world.path("spool/old")).unwrap();
+    std::fs::create_dir(world.path("spool/outbox")).unwrap();
+    running.signal("-HUP");
+    until("a check-in", || (world.depot().asked_for("checkin") == 2).then_some(()));
+    world.bundles([4]);
+    until("the delivery", || world.depot().held.contains_key(&4).then_some(()));
+    assert_eq!(running.stop(), Some(0));
+}
+
+#[test]
+fn a_word_that_is_being_renewed_is_read_again() {
+    let world = World::new();
+    let courier = world.courier();
+    let other = writ_wire::Signed::by(b"{}".to_vec(), &secret(OWN), "t").unwrap();
+    let presence = world.path("spool/presence");
+    let document = std::fs::read(presence.join("courier.json")).unwrap();
+    let ready = std::sync::Barrier::new(2);
+    std::thread::scope(|scope| {
+        // Between its two renames an enforcer leaves the old document beside the new signature.
+        std::fs::write(presence.join("courier.json.minisig"), &other.signatures[0].0).unwrap();
+        let writer = scope.spawn(|| {
+            ready.wait();
+            let again = secret(OWN).sign(&document, "t", "u").unwrap().to_string();
+            std::fs::write(presence.join("courier.json.minisig"), again).unwrap();
+        });
+        ready.wait();
+        courier.vouched().unwrap();
+        writer.join().unwrap();
+    });
+}
+
+#[test]
+fn a_signal_asks_for_everything_now() {
+    let world = unhurried();
     let running = Running::start(&world);
     until("the first check-in", || (world.depot().asked_for("checkin") == 1).then_some(()));
     until("the first pull", || (world.depot().asked_for("sync") == 1).then_some(()));

@@ -3,19 +3,19 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Result;
-use writ_evidence::chain::{ChainState, seal};
+use writ_evidence::chain::{ChainState, Sealed, seal};
 use writ_trust::digest::Digest;
 use writ_trust::ids::{ApplianceId, SiteId};
-use writ_trust::minisign::SecretKey;
+use writ_trust::minisign::{PublicKey, SecretKey};
 use writ_trust::numbers::TrustVersion;
 use writ_trust::time::Time;
+use writ_wire::Signed;
 use writ_wire::check_in::{CheckIn, CheckInSchema};
 use writ_wire::courier::{self, Delegation};
 use writ_wire::evidence_batch::{EvidenceBatch, EvidenceBatchSchema};
 use writ_wire::heartbeat::{Heartbeat, HeartbeatSchema, LogPosition};
 use writ_wire::http::{Request, sign::sign};
 use writ_wire::paths::{self, Target};
-use writ_wire::{Blob, Signed};
 
 use super::super::load;
 use super::drafts::Story;
@@ -49,17 +49,19 @@ impl Appliance {
     }
 
     /// Its next bundles, sealed into its chain.
-    pub fn seal(&mut self, count: usize, story: &Story<'_>, now: Time) -> Result<Vec<Signed>> {
+    pub fn seal(&mut self, count: usize, story: &Story<'_>, now: Time) -> Result<Vec<Sealed>> {
         let mut bundles = Vec::with_capacity(count);
         for _ in 0..count {
             let sealed = seal(story.tell(self.chain.next_sequence, now), &self.chain, &self.key, now)?;
             self.chain = sealed.next;
-            bundles.push(Signed {
-                document: Blob(sealed.bytes),
-                signatures: vec![Blob(sealed.signature_text.into_bytes())],
-            });
+            bundles.push(sealed);
         }
         Ok(bundles)
+    }
+
+    /// Its word for a courier that is not its simulated one.
+    pub fn vouch(&self, courier: &PublicKey, now: Time) -> Result<Signed> {
+        Ok(Delegation::make(&self.site, &self.id, &self.key, courier, now)?)
     }
 
     /// The request that delivers bundles.
@@ -70,6 +72,12 @@ impl Appliance {
 
     /// The request that checks in. `said` is the heartbeat's time; the depot takes no older one after it.
     pub fn check_in(&self, log: &LogPosition, said: Time, now: Time) -> Result<Vec<u8>> {
+        let check_in = CheckIn { schema: CheckInSchema::V1, heartbeat: self.heartbeat(log, said)? };
+        Ok(self.request("POST", &paths::check_in(), &check_in.canonical(), now))
+    }
+
+    /// What it says of itself.
+    pub fn heartbeat(&self, log: &LogPosition, said: Time) -> Result<Signed> {
         let heartbeat = Heartbeat {
             schema: HeartbeatSchema::V1,
             site: self.site.clone(),
@@ -82,11 +90,10 @@ impl Appliance {
             open_incidents: 0,
             refused: 0,
             log: Some(log.clone()),
-            log_fresh_at: Some(now),
+            log_fresh_at: Some(said),
             agent_version: env!("CARGO_PKG_VERSION").into(),
         };
-        let check_in = CheckIn { schema: CheckInSchema::V1, heartbeat: heartbeat.sign(&self.key)? };
-        Ok(self.request("POST", &paths::check_in(), &check_in.canonical(), now))
+        Ok(heartbeat.sign(&self.key)?)
     }
 
     /// The request that asks what is new, of an appliance that has the first trust root and nothing else.

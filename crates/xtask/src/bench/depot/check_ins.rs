@@ -6,7 +6,7 @@ use super::super::figure;
 use super::super::load;
 use super::cores::in_parallel;
 use super::stats::{Rounds, float, whole};
-use super::watch::Watch;
+use super::watch::{Cost, Watch};
 use super::world::{World, now};
 use super::{Amounts, address, memory};
 
@@ -36,12 +36,15 @@ pub fn run(amounts: &Amounts) -> Result<()> {
         Ok(all)
     };
     let first = load::drive(address, CONNECTIONS, &requests(0)?, |_, _| {})?.all(200)?;
-    let mut rounds = Rounds::default();
+    let (mut rounds, mut costs) = (Rounds::default(), Rounds::default());
     for round in 1..=amounts.rounds.min(MOST_ROUNDS) {
-        let load = load::drive(address, CONNECTIONS, &requests(round)?, |_, _| {})?.all(200)?;
+        let (requests, cost) = (requests(round)?, Cost::from_now(served.depot.pid())?);
+        let load = load::drive(address, CONNECTIONS, &requests, |_, _| {})?.all(200)?;
+        costs.push(cost.each(float(requests.len()))?);
         rounds.push(load.per_second());
     }
     figure("first check-ins (delegation verified too)", &format!("{}/s", whole(first.per_second())), None);
+    figure("depot: processor time for each check-in", &costs.shown(" µs"), None);
     figure("check-ins", &rounds.shown("/s"), Some(("at least 10,000/s", rounds.median() >= 10_000.0)));
     memory("depot during check-ins", watch);
     served.depot.stop()

@@ -3,13 +3,14 @@
 use std::sync::Mutex;
 
 use anyhow::{Context, Result, bail};
+use writ_evidence::Sealed;
 use writ_trust::digest::Digest;
 use writ_trust::log::checkpoint::SignedCheckpoint;
 use writ_trust::log::entry::LogEntry;
 use writ_trust::log::proof::verify_inclusion;
 use writ_trust::log::tree::leaf_hash;
-use writ_wire::Signed;
 use writ_wire::receipts::Receipts;
+use writ_wire::{Blob, Signed};
 
 use super::super::load::{self, Load};
 use super::address;
@@ -47,8 +48,18 @@ pub fn seal(world: &mut World, served: &Served, count: usize, size: usize) -> Re
     Ok(by_turn.into_iter().flatten().collect())
 }
 
-/// An appliance's next bundles.
+/// An appliance's next bundles, as they are sent.
 pub fn seal_one(appliance: &mut Appliance, served: &Served, count: usize) -> Result<Vec<Signed>> {
+    let sealed = seal_files(appliance, served, count)?.into_iter();
+    let sent = sealed.map(|Sealed { bytes, signature_text, .. }| Signed {
+        document: Blob(bytes),
+        signatures: vec![Blob(signature_text.into_bytes())],
+    });
+    Ok(sent.collect())
+}
+
+/// An appliance's next bundles, as they lie in its outbox.
+pub fn seal_files(appliance: &mut Appliance, served: &Served, count: usize) -> Result<Vec<Sealed>> {
     let (site, id) = (served.site(&appliance.site)?, appliance.id.clone());
     let (release, checkpoint) = (site.release, Some(&*site.checkpoint));
     appliance.seal(count, &Story { site: &site.id, appliance: &id, release, checkpoint }, now())

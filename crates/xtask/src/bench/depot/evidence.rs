@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use super::super::figure;
 use super::delivery::{CONNECTIONS, WORLD, bundles, deliver, judge, requests, seal};
 use super::stats::{Rounds, float, whole};
-use super::watch::Watch;
+use super::watch::{Cost, Watch};
 use super::world::{Served, World};
 use super::{Amounts, limits, memory};
 
@@ -32,14 +32,16 @@ pub fn run(amounts: &Amounts) -> Result<()> {
 
 fn batches_of(size: usize, amounts: &Amounts, world: &mut World, served: &Served) -> Result<()> {
     let (mut rates, mut verifies, mut fsyncs) = (Rounds::default(), Rounds::default(), Rounds::default());
-    let mut average = 0;
+    let (mut average, mut costs) = (0, Rounds::default());
     for _ in 0..amounts.rounds {
         let batches = seal(world, served, amounts.bundles, size)?;
         let (sent, requests) = (bundles(&batches), requests(world, &batches)?);
         average = batches.iter().flat_map(|b| &b.bundles).map(|bundle| bundle.document.0.len()).sum::<usize>() / sent;
         verifies.push(limits::verifies(LIMIT)?);
         fsyncs.push(limits::fsyncs(world.folder(), LIMIT)?);
+        let cost = Cost::from_now(served.depot.pid())?;
         let (load, receipts) = deliver(served, &requests)?;
+        costs.push(cost.each(float(sent))?);
         let held = judge(world, served, &receipts)?;
         if held != sent {
             bail!("{sent} bundles were sent and {held} receipts came");
@@ -53,6 +55,7 @@ fn batches_of(size: usize, amounts: &Amounts, world: &mut World, served: &Served
     figure("machine: bundles by verifications, two for each", &format!("{}/s", whole(by_verifying)), None);
     figure("machine: fsyncs", &fsyncs.shown("/s"), None);
     figure("machine: bundles by fsyncs, one for each batch", &format!("{}/s", whole(by_fsync)), None);
+    figure("depot: processor time for each bundle", &costs.shown(" µs"), None);
     figure("durable bundles", &rates.shown("/s"), Some(("at least 5,000/s", rates.median() >= 5_000.0)));
     let percent = |share: f64| format!("{:.0} %", share * 100.0);
     figure("share of the tighter limit", &percent(share), Some(("at least 30 %", share >= 0.3)));

@@ -9,6 +9,7 @@ mod check_ins;
 mod closure;
 mod cores;
 mod corrupted;
+mod courier;
 mod delivery;
 mod drafts;
 mod evidence;
@@ -44,6 +45,9 @@ pub struct Amounts {
     /// How many appliances check in.
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = counted(1))]
     appliances: usize,
+    /// How often a courier goes round before its memory is measured.
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = counted(1))]
+    cycles: usize,
 }
 
 impl Amounts {
@@ -78,8 +82,8 @@ pub const DEFINITIONS: &str = "\
 
 /// The families of figures.
 pub use self::{
-    cache::run as cache, check_ins::run as check_ins, corrupted::run as corrupted, evidence::run as evidence,
-    fleet::run as fleet,
+    cache::run as cache, check_ins::run as check_ins, corrupted::run as corrupted, courier::run as courier,
+    evidence::run as evidence, fleet::run as fleet,
 };
 
 /// Where a depot listens.

@@ -1,11 +1,13 @@
-//! The memory of a process while it is under load.
+//! The memory of a process while it is under load, and the processor time that it takes for each thing it does.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::super::process::pss_mb;
+use anyhow::Result;
+
+use super::super::process::{cpu_ms, pss_mb};
 
 /// How often it is looked at: often enough for loads of seconds, rarely enough to cost nothing.
 const EVERY: Duration = Duration::from_millis(100);
@@ -42,5 +44,23 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The processor time of a process since a moment.
+pub struct Cost {
+    pid: u32,
+    before: f64,
+}
+
+impl Cost {
+    /// From now on.
+    pub fn from_now(pid: u32) -> Result<Self> {
+        Ok(Self { pid, before: cpu_ms(pid)? })
+    }
+
+    /// Microseconds of processor time for each of so many things done since then.
+    pub fn each(&self, count: f64) -> Result<f64> {
+        Ok((cpu_ms(self.pid)? - self.before) * 1e3 / count)
     }
 }

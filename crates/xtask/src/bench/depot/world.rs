@@ -190,8 +190,17 @@ impl World {
     /// the closure names.
     pub fn serve(&self, fill: impl FnOnce(&Client) -> Result<()>) -> Result<Served> {
         let depot = Depot::spawn(&mut self.command()?, &self.data())?;
+        let sites = self.publish(&depot, fill).with_context(|| {
+            let said = depot.said();
+            let last: Vec<&str> = said.lines().rev().take(5).collect();
+            format!("the depot said at last:\n{}", last.into_iter().rev().collect::<Vec<_>>().join("\n"))
+        })?;
+        Ok(Served { depot, sites })
+    }
+
+    fn publish(&self, depot: &Depot, fill: impl FnOnce(&Client) -> Result<()>) -> Result<Vec<Site>> {
         let client = Client::new(&Settings::new(depot.url()))?;
-        let mut sites = Vec::new();
+        let mut releases = Vec::new();
         for id in &self.sites {
             let release = self.release(id)?;
             let mut signed = Signed { document: release.canonical().into(), signatures: vec![] };
@@ -199,17 +208,13 @@ impl World {
                 let signature = signer.sign(&signed.document.0, &release.trusted_comment(), "signature from writ")?;
                 signed.signatures.push(signature.to_string().into_bytes().into());
             }
-            let target = paths::publish_release(id);
-            let publication = Publication::parse(&client.put(&target, &signed.canonical(), MAX_ENVELOPE as u64)?)?;
-            self.documents(&client, &publication)?;
+            let answer = client.put(&paths::publish_release(id), &signed.canonical(), MAX_ENVELOPE as u64)?;
+            self.documents(&client, &Publication::parse(&answer)?)?;
             let digest = Digest::of(&signed.document.0);
-            let release = ReleaseRef { epoch: release.epoch, serial: release.serial, digest };
-            sites.push((id.clone(), release));
+            releases.push((id.clone(), ReleaseRef { epoch: release.epoch, serial: release.serial, digest }));
         }
         fill(&client)?;
-        let sites =
-            sites.into_iter().map(|(id, release)| self.published(&client, id, release)).collect::<Result<_>>()?;
-        Ok(Served { depot, sites })
+        releases.into_iter().map(|(id, release)| self.published(&client, id, release)).collect()
     }
 
     /// The command that serves this world.

@@ -26,6 +26,7 @@ use crate::endpoint;
 use crate::limits::stalled::Unstalled;
 use crate::options::Options;
 use crate::publication::activate_complete;
+use crate::static_files;
 use crate::static_files::outlet::{Outlet, Sending};
 use crate::writer::{self, Job};
 
@@ -90,7 +91,11 @@ pub async fn serve(options: Options) -> Result<(), ServeError> {
     let writing = {
         let depot = depot.clone();
         let thread = std::thread::Builder::new().name("writer".to_owned());
-        thread.spawn(move || writer::run(&depot, connection, queue)).map_err(|_| ServeError::Writer)?
+        let run = move || {
+            let _end = EndWithWriter;
+            writer::run(&depot, connection, queue);
+        };
+        thread.spawn(run).map_err(|_| ServeError::Writer)?
     };
     depot.writer.write(Job::Begin).await.map_err(|_| ServeError::Writer)?;
     if reopened {
@@ -123,6 +128,18 @@ pub async fn serve(options: Options) -> Result<(), ServeError> {
     let _ = tokio::task::spawn_blocking(move || writing.join()).await;
     drop(lock);
     Ok(())
+}
+
+/// Ends the process when the thread that writes panics: one that only reads would look alive, and its state in memory is
+/// doubtful. What was committed is there at the next start.
+struct EndWithWriter;
+
+impl Drop for EndWithWriter {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::exit(70);
+        }
+    }
 }
 
 /// Requests say their time in whole seconds, and an earlier process may have taken some of this one: those are refused.
@@ -255,12 +272,21 @@ impl Connection {
             .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_HEAD)
             .half_close(false);
-        let service = self.service.clone();
+        let (service, depot) = (self.service.clone(), self.depot.clone());
         let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
             if let Some(outlet) = &outlet {
                 request.extensions_mut().insert(outlet.clone());
             }
-            service.call(request)
+            let answer = match static_files::remembered(&depot, &request) {
+                Some(response) => Ok(response),
+                None => Err(service.call(request)),
+            };
+            async move {
+                match answer {
+                    Ok(response) => Ok(response),
+                    Err(answering) => answering.await,
+                }
+            }
         });
         let served = builder.serve_connection(TokioIo::new(stream), service);
         tokio::pin!(served);

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing_subscriber::EnvFilter;
 use writ_depot::options::{Cli, Command, Options};
 use writ_depot::server;
@@ -14,6 +15,7 @@ fn main() -> ExitCode {
     // What is here is for whoever may read it by a signed request, and for this machine's operators.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o027));
     let Command::Serve(options) = Cli::parse().command;
+    raise_file_limit();
     match serve(*options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -21,6 +23,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A connection is an open file, and so is every large NAR that is asked for often: as many as this process may have.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 fn serve(options: Options) -> Result<()> {

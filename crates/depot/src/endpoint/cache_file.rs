@@ -10,7 +10,7 @@ use writ_wire::publication::HashPart;
 use super::shape::part;
 use crate::depot::Depot;
 use crate::fault::Fault;
-use crate::static_files::{StaticFile, serve};
+use crate::static_files::{Kind, StaticFile, serve};
 
 pub async fn get(
     State(depot): State<Arc<Depot>>,
@@ -18,14 +18,13 @@ pub async fn get(
     request: Request,
 ) -> Result<Response<Body>, Fault> {
     let (hash, extension) = file.split_once('.').ok_or(Fault::NotFound)?;
-    let content_type = match extension {
-        "narinfo" => "text/x-nix-narinfo",
-        "ls" => "application/json",
+    let kind = match extension {
+        "narinfo" => Kind::Narinfo,
+        "ls" => Kind::Listing,
         _ => return Err(Fault::NotFound),
     };
     let hash: HashPart = part(hash)?;
     let path = depot.folders.cache().join(format!("{hash}.{extension}"));
-    // A narinfo may be signed anew, or be of another build.
     let (parts, _) = request.into_parts();
-    serve(&depot, &parts, StaticFile { path, content_type, immutable: false }).await
+    serve(&depot, &parts, StaticFile { path, kind }).await
 }

@@ -9,7 +9,7 @@ use writ_wire::paths;
 
 use crate::depot::Depot;
 use crate::fault::Fault;
-use crate::static_files::{StaticFile, serve};
+use crate::static_files::{Kind, StaticFile, serve};
 
 pub async fn get(
     State(depot): State<Arc<Depot>>,
@@ -20,6 +20,5 @@ pub async fn get(
     let name = paths::nar_file(&url).ok_or(Fault::NotFound)?;
     let path = depot.folders.nars().join(name);
     let (parts, _) = request.into_parts();
-    // Named by its content.
-    serve(&depot, &parts, StaticFile { path, content_type: "application/x-nix-nar", immutable: true }).await
+    serve(&depot, &parts, StaticFile { path, kind: Kind::Nar }).await
 }

@@ -98,7 +98,7 @@ fn take(depot: &Depot, name: &str, waiting: &Waiting, uploaded: NamedTempFile) -
     uploaded.persist(&target).map_err(|e| Fault::io(&target)(e.error))?;
     writ_durable::sync_directory(&nars).map_err(Fault::io(&nars))?;
     crash_point!("nar-stored");
-    depot.file_memory.forget(&target);
+    depot.file_memory.forget(&format!("/nar/{name}"));
     nar::release_waiting(depot, name, &target)?;
     Ok(())
 }

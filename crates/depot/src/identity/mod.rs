@@ -97,11 +97,6 @@ impl Doorman {
     pub fn new(started: Time) -> Self {
         Self { nonces: Mutex::new(NonceWindow::new(started, MOST_NONCES)), couriers: Couriers::default() }
     }
-
-    /// How many nonces are remembered.
-    pub fn remembered(&self) -> usize {
-        self.nonces.lock().unwrap_or_else(PoisonError::into_inner).len()
-    }
 }
 
 fn one<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, IdentityError> {

@@ -14,6 +14,7 @@ use super::narinfo::{cache_file, waiting_file};
 use crate::crash_point;
 use crate::depot::Depot;
 use crate::fault::Fault;
+use crate::static_files;
 
 /// A NAR that is what a closure says.
 #[derive(Debug)]
@@ -68,8 +69,7 @@ pub fn publish(depot: &Depot, part: &HashPart, narinfo: &[u8], examined: Examine
     writ_durable::replace(&listing, &examined.listing, 0o644).map_err(Fault::io(&listing))?;
     writ_durable::replace(&file, narinfo, 0o644).map_err(Fault::io(&file))?;
     crash_point!("narinfo-published");
-    depot.file_memory.forget(&file);
-    depot.file_memory.forget(&listing);
+    static_files::forget(depot, part.as_str());
     let waiting = waiting_file(folders, part);
     writ_durable::remove(&waiting).map_err(Fault::io(&waiting))?;
     depot.publications.path_came(part, &examined.expected);

@@ -1,23 +1,48 @@
 //! Files that are asked for often, in bounded memory.
 
 use std::collections::{HashMap, VecDeque};
-use std::path::{Path, PathBuf};
+use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::http::HeaderValue;
 use bytes::Bytes;
 
+use super::Kind;
+
 /// What a file costs beside its bytes.
 const OVERHEAD: u64 = 512;
+/// What an open file counts for: there are only so many that a process may have.
+const OPEN: u64 = 32 * 1024;
 
-/// A file in memory.
+/// A file that is remembered.
 #[derive(Debug)]
 pub(super) struct Remembered {
-    /// Its bytes.
-    pub bytes: Bytes,
+    /// What is in it.
+    pub content: Content,
     /// Its tag.
     pub etag: HeaderValue,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What is in a file.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// A small one's bytes.
+    Whole(Bytes),
+    /// A large one, open, and its size in bytes.
+    Open(Arc<File>, u64),
+}
+
+impl Content {
+    /// The size of the file in bytes.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Whole(bytes) => bytes.len() as u64,
+            Self::Open(_, size) => *size,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -29,9 +54,10 @@ struct Slot {
 
 #[derive(Debug, Default)]
 struct Inner {
-    files: HashMap<PathBuf, Slot>,
+    /// By address.
+    files: HashMap<Arc<str>, Slot>,
     /// The files in the order in which they are looked at for making room.
-    order: VecDeque<PathBuf>,
+    order: VecDeque<Arc<str>>,
     bytes: u64,
 }
 
@@ -43,7 +69,10 @@ pub struct FileMemory {
 }
 
 fn cost(file: &Remembered) -> u64 {
-    file.bytes.len() as u64 + OVERHEAD
+    match &file.content {
+        Content::Whole(bytes) => bytes.len() as u64 + OVERHEAD,
+        Content::Open(..) => OPEN,
+    }
 }
 
 impl FileMemory {
@@ -53,15 +82,15 @@ impl FileMemory {
     }
 
     /// A file, if it is here.
-    pub(super) fn get(&self, path: &Path) -> Option<Arc<Remembered>> {
+    pub(super) fn get(&self, address: &str) -> Option<Arc<Remembered>> {
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
-        let slot = inner.files.get(path)?;
+        let slot = inner.files.get(address)?;
         slot.asked.store(true, Ordering::Relaxed);
         Some(slot.file.clone())
     }
 
     /// Remembers a file, unless it would take more than a quarter of all.
-    pub(super) fn put(&self, path: &Path, file: &Arc<Remembered>) {
+    pub(super) fn put(&self, address: &str, file: &Arc<Remembered>) {
         let needed = cost(file);
         if needed > self.limit / 4 {
             return;
@@ -69,11 +98,11 @@ impl FileMemory {
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
         let inner = &mut *inner;
         while inner.bytes + needed > self.limit {
-            let Some(path) = inner.order.pop_front() else { break };
-            match inner.files.get(&path) {
-                Some(slot) if slot.asked.swap(false, Ordering::Relaxed) => inner.order.push_back(path),
+            let Some(first) = inner.order.pop_front() else { break };
+            match inner.files.get(&first) {
+                Some(slot) if slot.asked.swap(false, Ordering::Relaxed) => inner.order.push_back(first),
                 Some(_) => {
-                    if let Some(slot) = inner.files.remove(&path) {
+                    if let Some(slot) = inner.files.remove(&first) {
                         inner.bytes -= cost(&slot.file);
                     }
                 }
@@ -81,19 +110,20 @@ impl FileMemory {
             }
         }
         let slot = Slot { file: file.clone(), asked: AtomicBool::new(false) };
-        match inner.files.insert(path.to_owned(), slot) {
+        let address: Arc<str> = address.into();
+        match inner.files.insert(address.clone(), slot) {
             Some(old) => inner.bytes -= cost(&old.file),
-            None => inner.order.push_back(path.to_owned()),
+            None => inner.order.push_back(address),
         }
         inner.bytes += needed;
     }
 
     /// Forgets a file that was replaced.
-    pub fn forget(&self, path: &Path) {
+    pub fn forget(&self, address: &str) {
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slot) = inner.files.remove(path) {
+        if let Some(slot) = inner.files.remove(address) {
             inner.bytes -= cost(&slot.file);
-            inner.order.retain(|other| other != path);
+            inner.order.retain(|other| &**other != address);
         }
     }
 }
@@ -105,8 +135,11 @@ mod tests {
     #[test]
     fn memory_is_bounded_and_keeps_what_is_asked_for() {
         let memory = FileMemory::new(10 * 1024);
-        let file = |size| Arc::new(Remembered { bytes: vec![0; size].into(), etag: HeaderValue::from_static("\"x\"") });
-        let path = |n: usize| PathBuf::from(format!("/{n}"));
+        let file = |size| {
+            let (content, etag) = (Content::Whole(vec![0; size].into()), HeaderValue::from_static("\"x\""));
+            Arc::new(Remembered { content, etag, kind: Kind::Narinfo })
+        };
+        let path = |n: usize| format!("/{n}");
         memory.put(&path(0), &file(488));
         for n in 1..100 {
             assert!(memory.get(&path(0)).is_some(), "asked for all the time");

@@ -140,8 +140,8 @@ impl AsyncWrite for Sending {
 }
 
 /// The bytes of a file from `start` up to `end`, to be sent by this outlet's socket.
-pub(super) fn body(outlet: Outlet, file: File, start: u64, end: u64) -> axum::body::Body {
-    axum::body::Body::new(Promised { outlet, file: Arc::new(file), at: start, end, reading: None })
+pub(super) fn body(outlet: Outlet, file: Arc<File>, start: u64, end: u64) -> axum::body::Body {
+    axum::body::Body::new(Promised { outlet, file, at: start, end, reading: None })
 }
 
 struct Promised {

@@ -9,7 +9,6 @@ use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
 use bytes::Bytes;
-use http_body_util::BodyExt as _;
 use hyper::body::{Frame, SizeHint};
 use rustix::io::{Errno, ReadWriteFlags};
 use tokio::task::JoinHandle;
@@ -18,8 +17,8 @@ use tokio::task::JoinHandle;
 const PIECE: u64 = 256 * 1024;
 
 /// The bytes of a file from `start` up to `end`.
-pub(super) fn body(file: File, start: u64, end: u64) -> Body {
-    Body::new(FileBody { file: Arc::new(file), at: start, end, reading: None }.boxed_unsync())
+pub(super) fn body(file: Arc<File>, start: u64, end: u64) -> Body {
+    Body::new(FileBody { file, at: start, end, reading: None })
 }
 
 struct FileBody {

@@ -10,6 +10,7 @@ mod bad_input;
 mod cli_contract;
 mod clinic;
 mod crashes;
+mod delivery;
 mod full_disk;
 mod golden;
 mod happy;

@@ -55,3 +55,28 @@ fn torn_tiles_and_checkpoints_are_made_again() {
     world.assert_delivered_once(&[]);
     world.assert_audited();
 }
+
+#[test]
+fn a_second_depot_on_one_directory_is_refused_and_the_first_is_unharmed() {
+    let (mut world, mut depot) = World::running();
+    world.enrol_courier();
+    world.say(600);
+    let courier = world.courier();
+    for _ in 0..3 {
+        let seen = world.delivered();
+        let mut second = world.depot_command_at("127.0.0.1:0");
+        second.args(["--address-file", "/dev/null"]);
+        let refused = run::any(&mut second).unwrap();
+        assert_eq!(refused.status.code(), Some(1), "{}", run::both(&refused));
+        let said = run::both(&refused);
+        assert!(said.contains("another writ-depot is running on this data directory"), "{said}");
+        assert!(depot.lives());
+        world.wait_for("the delivery to go on", || world.delivered() > seen || world.delivered() == 600);
+    }
+    world.wait_for("every receipt", || world.delivered() == 600);
+    courier.stop();
+    depot.stop().unwrap();
+    let _depot = world.depot();
+    world.assert_delivered_once(&[]);
+    world.assert_audited();
+}

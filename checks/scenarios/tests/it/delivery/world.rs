@@ -107,8 +107,12 @@ impl World {
 
     /// The command of the depot.
     pub fn depot_command(&self) -> Command {
+        self.depot_command_at(&self.address)
+    }
+
+    pub fn depot_command_at(&self, listen: &str) -> Command {
         let mut command = program("writ-depot");
-        command.args(["serve", "--extra-writes", "0", "--batches", "0", "--listen", &self.address, "--data"]);
+        command.args(["serve", "--extra-writes", "0", "--batches", "0", "--listen", listen, "--data"]);
         command.arg(self.data()).arg("--trust").arg(self.house.path("etc/trust.json"));
         command.arg("--log-key").arg(self.house.path("etc/log.key"));
         command

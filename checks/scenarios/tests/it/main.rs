@@ -11,6 +11,7 @@ mod cli_contract;
 mod clinic;
 mod crashes;
 mod distribution;
+mod delivery;
 mod full_disk;
 mod golden;
 mod happy;

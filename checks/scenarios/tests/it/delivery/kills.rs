@@ -77,7 +77,7 @@ impl Life {
         }
         // A random moment is what this is about.
         std::thread::sleep(Duration::from_millis(self.random.below(LONGEST_MS)));
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             let mut depot = self.depot.take().unwrap();
             self.at_points += usize::from(!depot.lives());
             depot.kill().unwrap();

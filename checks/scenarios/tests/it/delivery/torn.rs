@@ -17,6 +17,9 @@ fn last_files(world: &World) -> Vec<PathBuf> {
 
 /// A depot that was killed and whose last files are spoilt derives them anew from its database: to the byte, so that nobody
 /// who had seen them notices.
+/// What is done to a file, and how.
+type Spoiled = (&'static str, fn(&PathBuf));
+
 #[test]
 fn torn_tiles_and_checkpoints_are_made_again() {
     let (mut world, depot) = World::running();
@@ -24,7 +27,7 @@ fn torn_tiles_and_checkpoints_are_made_again() {
     world.say(300);
     world.carried();
     let mut depot = Some(depot);
-    let spoil: [(&str, fn(&PathBuf)); 4] = [
+    let spoil: [Spoiled; 4] = [
         ("cut short", |file| {
             let half = fs::metadata(file).unwrap().len() / 2;
             OpenOptions::new().write(true).open(file).unwrap().set_len(half).unwrap();

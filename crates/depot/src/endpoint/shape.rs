@@ -16,7 +16,7 @@ use writ_wire::{MAX_ENVELOPE, Signed};
 use crate::depot::Depot;
 use crate::fault::Fault;
 use crate::identity::{Identity, IdentityError, identify};
-use crate::limits::body::{WholeBody, read};
+use crate::limits::body::{Sender, WholeBody, read};
 use crate::writer::WriteError;
 
 /// A part of an address; what cannot be the name of anything is not found.
@@ -66,7 +66,7 @@ pub async fn caller_and_body(
     let (parts, body) = request.into_parts();
     let (identity, verified) = identify(depot, &parts)?;
     may(&identity)?;
-    let body = read(&depot.body_memory, &depot.options, &parts.headers, body, limit as u64).await?;
+    let body = read(&depot.body_memory, &depot.options, Sender::Known, &parts.headers, body, limit as u64).await?;
     let digest = (!body.bytes.is_empty()).then(|| Digest::of(&body.bytes));
     verified.check_body(digest).map_err(IdentityError::from)?;
     Ok((identity, body))
@@ -75,7 +75,7 @@ pub async fn caller_and_body(
 /// A whole body that counts by what is in it, whoever sends it.
 pub async fn open_body(depot: &Arc<Depot>, request: Request, limit: u64) -> Result<WholeBody, Fault> {
     let (parts, body) = request.into_parts();
-    read(&depot.body_memory, &depot.options, &parts.headers, body, limit).await
+    read(&depot.body_memory, &depot.options, Sender::Unknown, &parts.headers, body, limit).await
 }
 
 /// An envelope that counts by its signatures, whoever sends it.

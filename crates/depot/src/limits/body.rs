@@ -19,9 +19,22 @@ const UNIT: u64 = 4096;
 /// How long a body waits for memory.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The memory that all bodies together may take.
+/// The memory that all bodies together may take: one half for callers who are known, one for everybody else, so that nobody
+/// unknown can keep out who is known.
 #[derive(Debug)]
-pub struct BodyMemory(Arc<Semaphore>);
+pub struct BodyMemory {
+    known: Arc<Semaphore>,
+    unknown: Arc<Semaphore>,
+}
+
+/// Who sends a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sender {
+    /// Somebody whose signature held.
+    Known,
+    /// Anybody.
+    Unknown,
+}
 
 /// A body and its share of the memory, which it gives back when dropped.
 #[derive(Debug)]
@@ -29,22 +42,51 @@ pub struct WholeBody {
     /// The bytes.
     pub bytes: Bytes,
     /// What it takes of the memory for bodies.
-    pub share: OwnedSemaphorePermit,
+    pub share: Share,
+}
+
+/// A part of the memory for bodies; grows with what really came, since what a client says that it will send costs it nothing.
+#[derive(Debug)]
+pub struct Share {
+    memory: Arc<Semaphore>,
+    taken: Option<OwnedSemaphorePermit>,
 }
 
 impl BodyMemory {
     /// As much as the options say.
     pub fn new(options: &Options) -> Self {
-        let units = u64::from(options.body_memory) * 1024 * 1024 / UNIT;
-        Self(Arc::new(Semaphore::new(usize::try_from(units).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS))))
+        let units = u64::from(options.body_memory) * 1024 * 1024 / UNIT / 2;
+        let units = usize::try_from(units).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        Self { known: Arc::new(Semaphore::new(units)), unknown: Arc::new(Semaphore::new(units)) }
     }
 
-    async fn take(&self, bytes: u64) -> Result<OwnedSemaphorePermit, Fault> {
-        let units = u32::try_from(bytes.div_ceil(UNIT).max(1)).unwrap_or(u32::MAX);
-        match timeout(PATIENCE, self.0.clone().acquire_many_owned(units)).await {
-            Ok(Ok(share)) => Ok(share),
-            _ => Err(Fault::NoMemory),
+    fn share(&self, sender: Sender) -> Share {
+        let memory = match sender {
+            Sender::Known => &self.known,
+            Sender::Unknown => &self.unknown,
+        };
+        Share { memory: memory.clone(), taken: None }
+    }
+}
+
+impl Share {
+    /// Sees to it that there is memory for so many bytes.
+    async fn cover(&mut self, bytes: u64) -> Result<(), Fault> {
+        let needed = usize::try_from(bytes.div_ceil(UNIT)).unwrap_or(usize::MAX);
+        let missing = needed.saturating_sub(self.taken.as_ref().map_or(0, OwnedSemaphorePermit::num_permits));
+        if missing == 0 {
+            return Ok(());
         }
+        let missing = u32::try_from(missing).unwrap_or(u32::MAX);
+        let more = match timeout(PATIENCE, self.memory.clone().acquire_many_owned(missing)).await {
+            Ok(Ok(more)) => more,
+            _ => return Err(Fault::NoMemory),
+        };
+        match &mut self.taken {
+            Some(taken) => taken.merge(more),
+            None => self.taken = Some(more),
+        }
+        Ok(())
     }
 }
 
@@ -63,19 +105,22 @@ pub fn stated_length(headers: &HeaderMap, body: &Body, limit: u64) -> Result<Opt
 pub async fn read(
     memory: &BodyMemory,
     options: &Options,
+    sender: Sender,
     headers: &HeaderMap,
     mut body: Body,
     limit: u64,
 ) -> Result<WholeBody, Fault> {
     let stated = stated_length(headers, &body, limit)?;
-    let share = memory.take(stated.unwrap_or(limit)).await?;
+    let mut share = memory.share(sender);
     let deadline = Instant::now() + options.body_timeout;
     // What a client says that it will send is no reason to set that much aside.
-    let mut bytes = BytesMut::with_capacity(usize::try_from(stated.unwrap_or(0).min(64 * 1024)).unwrap_or(0));
+    let mut bytes = BytesMut::with_capacity(usize::try_from(stated.unwrap_or(0).min(8 * 1024)).unwrap_or(0));
     while let Some(data) = next(&mut body, deadline.min(Instant::now() + options.idle_timeout)).await? {
-        if bytes.len() as u64 + data.len() as u64 > limit {
+        let size = bytes.len() as u64 + data.len() as u64;
+        if size > limit {
             return Err(Fault::TooLarge(limit));
         }
+        share.cover(size).await?;
         if bytes.is_empty() && body.is_end_stream() {
             return Ok(WholeBody { bytes: data, share });
         }

@@ -604,6 +604,31 @@ fn slow_clients_are_not_waited_for() {
 }
 
 #[test]
+fn what_is_announced_and_not_sent_takes_nothing_from_others() {
+    let dir = folder();
+    let depot = Start::new(dir.path()).arguments(&["--body-memory", "16", "--idle-timeout", "2s"]).start();
+    let address = depot.address;
+    let mut announced = Vec::new();
+    for _ in 0..20 {
+        let mut connection = Connection::open(address);
+        let head = format!("PUT /publish/releases/{SITE} HTTP/1.1\r\nhost: d\r\ncontent-length: 8388608\r\n\r\n");
+        connection.send(head.as_bytes()).unwrap();
+        announced.push(connection);
+    }
+    publish(address, &release(1, None));
+    // What is really sent counts, and there are 8 MiB for everybody who is not known: some of these hear 503, and whoever is
+    // known is not concerned.
+    for connection in &mut announced {
+        connection.send(&vec![b' '; 1024 * 1024]).unwrap();
+    }
+    receipts(front_desk().submit(address, vec![bundle(1)]), &[bundle(1)]);
+    let refused = announced.iter_mut().find_map(|connection| connection.answer(false)).map(|answer| answer.status);
+    assert!(matches!(refused, Some(503 | 408)), "{refused:?}");
+    drop(announced);
+    assert_eq!(get(address, "/health").status, 200);
+}
+
+#[test]
 fn an_appliance_that_writes_too_often_waits() {
     let dir = folder();
     let depot = Start::new(dir.path()).arguments(&["--extra-writes=3", "--batches=5"]).start();

@@ -44,6 +44,8 @@ pub struct Courier {
     pub status: Status,
     pub(super) etag: Option<(Target, String)>,
     pub(super) refill: Refill,
+    /// The log for which it was looked whether all receipts are by it.
+    pub(super) settled_on: Option<String>,
     pub(super) refused: Refused,
     /// The tiles that were of use in the last pull and in the one before.
     pub(super) tiles: [BTreeSet<PathBuf>; 2],
@@ -87,7 +89,23 @@ impl Courier {
         let status = Status::new(client.depot());
         let (tiles, begun) = (Default::default(), Instant::now());
         let (etag, refill, refused) = (None, Refill::default(), Refused::new());
-        Ok(Self { config, inbox, chain, log, status, etag, refill, refused, tiles, client, key, begun, _lock: lock })
+        let settled_on = None;
+        Ok(Self {
+            config,
+            inbox,
+            chain,
+            log,
+            status,
+            etag,
+            refill,
+            settled_on,
+            refused,
+            tiles,
+            client,
+            key,
+            begun,
+            _lock: lock,
+        })
     }
 
     /// The enforcer's word for this courier.

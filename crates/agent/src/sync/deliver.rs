@@ -20,7 +20,7 @@ use writ_wire::{MAX_ENVELOPE, paths};
 
 use super::courier::Courier;
 use super::identity::Vouched;
-use super::outbox::{Bundle, Outbox, Place, read_batch, receipt_name};
+use super::outbox::{Bundle, Outbox, Place, first_of_lost_log, read_batch, receipt_name};
 use super::schedule::Ending;
 use super::sitelog::Ground;
 use super::trouble::Trouble;
@@ -47,6 +47,7 @@ impl Courier {
     /// Sends one batch. `More` when there is more to be sent.
     pub fn deliver(&mut self, vouched: &Vouched) -> Result<Ending, Trouble> {
         let outbox = Outbox::scan(&self.config.outbox(), &self.inbox.receipts())?;
+        self.tell_new_log(&outbox);
         self.status.waiting = outbox.waiting.len() as u64;
         let now = self.millis();
         self.refused.retain(|place, (_, until)| *until > now && !outbox.delivered.contains(place));
@@ -94,6 +95,25 @@ impl Courier {
         let left = places.len() > batch.len() || self.refill.is_wanted();
         // Only while something comes of it: a depot that takes nothing is not asked without a pause.
         Ok(if left && (resting || !verified.is_empty()) { Ending::More } else { Ending::Done })
+    }
+
+    /// Where a log took over from one that was lost, what the lost one proved is sent again, in order: the depot's own numbers
+    /// may not show that it is missing, for it may have taken the bundles in before the new log began.
+    fn tell_new_log(&mut self, outbox: &Outbox) {
+        let origins = self.chain.newest().origins(&self.config.site);
+        let Some(origin) =
+            origins.last().filter(|origin| origins.len() > 1 && self.settled_on.as_ref() != Some(origin))
+        else {
+            return;
+        };
+        if self.log.seen().is_none_or(|seen| seen.checkpoint.origin != *origin) {
+            return;
+        }
+        if let Some(first) = first_of_lost_log(&self.inbox.receipts(), &outbox.delivered, origin) {
+            warn!(first, %origin, "receipts from there on are by a log that was lost: the bundles are sent again");
+            self.refill = self.refill.of_lost_log(first.saturating_sub(1));
+        }
+        self.settled_on = Some(origin.clone());
     }
 
     /// Keeps receipts: from here on their bundles are delivered.

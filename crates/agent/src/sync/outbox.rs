@@ -12,6 +12,7 @@ use writ_evidence::id::BundleId;
 use writ_trust::digest::Digest;
 use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::json::MAX_SIGNATURE;
+use writ_trust::log::receipt::{MAX_RECEIPT, Receipt};
 use writ_trust::minisign::PublicKey;
 use writ_wire::{Blob, Signed};
 
@@ -50,6 +51,17 @@ impl Outbox {
     pub fn newest_delivered(&self) -> u64 {
         self.delivered.last().map_or(0, |place| place.0)
     }
+}
+
+/// The lowest sequence of a delivered bundle whose receipt is by another log than `origin`: one that was lost. What cannot be
+/// read counts as such. `None` when all of them are by this one.
+pub fn first_of_lost_log(receipts: &Path, delivered: &BTreeSet<Place>, origin: &str) -> Option<u64> {
+    let by_this_log = |place: &Place| {
+        let bytes = writ_durable::read_bounded(&receipts.join(receipt_name(*place)), MAX_RECEIPT).ok()?;
+        let receipt = Receipt::parse(&bytes).ok()?;
+        (receipt.checkpoint.split('\n').next() == Some(origin)).then_some(())
+    };
+    delivered.iter().find(|place| by_this_log(place).is_none()).map(|place| place.0)
 }
 
 fn places(folder: &Path, parse: impl Fn(&str) -> Option<Place>) -> io::Result<BTreeSet<Place>> {

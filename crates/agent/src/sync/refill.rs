@@ -63,6 +63,12 @@ impl Refill {
         Self { after: Some(held), begun_at: Some(held), not_before: now.saturating_add(wait), wait }
     }
 
+    /// Receipts above this sequence are by a log that was lost: what they prove, the log that took over has to say again.
+    #[must_use]
+    pub fn of_lost_log(self, after: u64) -> Self {
+        Self { after: Some(self.after.map_or(after, |planned| planned.min(after))), ..self }
+    }
+
     /// Bundles up to this sequence have new receipts.
     #[must_use]
     pub fn sent(self, through: u64) -> Self {
@@ -103,6 +109,17 @@ mod tests {
         let refill = refill.ended();
         assert!(!refill.told_of_gap(36, 200, u64::MAX).is_wanted(), "not again for the same reason");
         assert!(refill.told_of_gap(20, 200, u64::MAX).is_wanted());
+    }
+
+    #[test]
+    fn a_log_that_took_over_is_told_everything_the_lost_one_proved() {
+        let refill = Refill::default().of_lost_log(0);
+        assert_eq!(refill.range(), Some((Bound::Excluded(0), Bound::Unbounded)));
+        assert_eq!(
+            Refill::default().told(40, 40, 100, 0).of_lost_log(7).sent(5).range().unwrap().0,
+            Bound::Excluded(7)
+        );
+        assert_eq!(refill.sent(30).of_lost_log(90).range().unwrap().0, Bound::Excluded(30));
     }
 
     #[test]

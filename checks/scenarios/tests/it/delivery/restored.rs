@@ -81,9 +81,24 @@ fn a_log_that_went_back_is_refused_by_name() {
 /// The courier comes when the new log has begun: it walks the restart and sends what the depot has lost.
 #[test]
 fn the_trust_keys_begin_the_log_anew_and_it_is_refilled() {
+    begun_anew(|_| {});
+}
+
+/// The courier comes before that too: the depot takes the bundles in and can prove nothing, and its numbers look whole
+/// from then on.
+#[test]
+fn a_depot_that_took_bundles_in_before_its_new_log_is_refilled_too() {
+    begun_anew(|world| {
+        let ran = world.carry();
+        assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    });
+}
+
+fn begun_anew(before: impl FnOnce(&mut World)) {
     let mut world = World::new();
     let (_depot, lost) = restored(&mut world);
     world.say(NEW);
+    before(&mut world);
     restart_log(&world);
     world.carried();
     // What the depot had lost, and what is new, is proven by the new log.

@@ -65,6 +65,11 @@ impl Depot {
         self.child.id()
     }
 
+    /// Whether it still runs.
+    pub fn lives(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// What it has logged.
     pub fn said(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()

@@ -53,7 +53,7 @@ pub struct Options {
     /// The data directory: database, documents, binary cache, logs. One depot per directory
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
-    /// Where to listen, as in 127.0.0.1:8080 or [::]:443
+    /// Where to listen, as in 127.0.0.1:8080 or `[::]:443`
     #[arg(long, value_name = "ADDR")]
     pub listen: SocketAddr,
     /// The key that signs the site logs: a minisign secret key file without passphrase

@@ -11,7 +11,8 @@ use crate::{lint, peers, setup};
 /// Runs everything that must pass.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Also run the dear tiers: sixteen times the property cases, and the random kills from five more seeds.
+    /// Also run the dear tiers: sixteen times the property cases, sixty kills among ten thousand bundles, and the random
+    /// kills from five more seeds.
     #[arg(long)]
     all: bool,
 }
@@ -46,6 +47,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         command.env("WRIT_TEST_SSHD_LIBRARIES", peers::libraries(&sshd));
         if arguments.all {
             command.env("PROPTEST_CASES", MANY_CASES);
+            // Sixty kills of depot and courier among ten thousand bundles, instead of twelve among hundreds.
+            command.env("WRIT_ALL_KILLS", "1");
         }
         tests(&mut command, &mut counts)
     })?;

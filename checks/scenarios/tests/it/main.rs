@@ -10,6 +10,8 @@ mod bad_input;
 mod cli_contract;
 mod clinic;
 mod crashes;
+mod delivery;
+mod distribution;
 mod full_disk;
 mod golden;
 mod happy;

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use writ_client::{Client, Signer};
@@ -24,6 +24,11 @@ use super::sitelog::{Ground, SiteLog};
 use super::status::Status;
 use super::trouble::Trouble;
 use super::{now, roots};
+
+/// How long a lock is waited for, and how often it is tried: a process that is being started by the one before keeps its
+/// descriptors, and so a lock just given back, until it has begun.
+const PATIENCE: Duration = Duration::from_secs(2);
+const RETRY: Duration = Duration::from_millis(20);
 
 /// One courier.
 pub struct Courier {
@@ -138,9 +143,14 @@ impl Courier {
 fn lock(config: &Config) -> Result<File, OpenError> {
     let path = config.state_dir.join("lock");
     let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(Trouble::at(&path))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::Running(path)),
-        Err(e) => Err(Trouble::at(&path)(io::Error::from(e)).into()),
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < deadline => std::thread::sleep(RETRY),
+            Err(rustix::io::Errno::WOULDBLOCK) => return Err(OpenError::Running(path)),
+            Err(e) => return Err(Trouble::at(&path)(io::Error::from(e)).into()),
+        }
     }
 }

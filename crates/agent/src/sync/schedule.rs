@@ -164,6 +164,12 @@ impl Schedule {
                     self.slot(job).failures = 0;
                     self.slot(job).at(now);
                 }
+                // There is only something to fetch where a fetch is planned.
+                let fetch = self.slot(Job::Fetch);
+                if fetch.due.is_some() {
+                    fetch.failures = 0;
+                    fetch.at(now);
+                }
             }
             Event::News => self.slot(Job::Sync).hint(now),
             Event::Behind => self.slot(Job::Deliver).hint(now),

@@ -112,7 +112,11 @@ impl SiteLog {
         if seen.origin == offered.origin {
             let (older, newer) = if seen.size <= offered.size { (seen, offered) } else { (offered, seen) };
             let mut source = Source::new(ground.client, ground.inbox, ground.site, number, newer.size);
-            continued.consistency = tiles::proof(&mut source, older.size, newer)?;
+            continued.consistency = match tiles::proof(&mut source, older.size, newer) {
+                // A log that went back cannot show what it has lost. Without a proof it is judged by its name.
+                Err(Trouble::Refused { .. }) if offered.size < seen.size => Vec::new(),
+                proof => proof?,
+            };
             return Ok(continued);
         }
         let origins = ground.chain.newest().origins(ground.site);

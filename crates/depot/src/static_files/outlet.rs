@@ -5,7 +5,7 @@
 //! connection's outlet which part of which file they stand for. The socket, when it is given bytes of that window, sends
 //! that part instead. Promises are kept in the order in which they were made, which is the order in which hyper writes.
 //!
-//! This is for plain TCP; where TLS packs what is sent, files are read ([`super::stream`]).
+//! This is for plain TCP; where TLS packs what is sent, files are read (`stream`).
 
 use std::collections::VecDeque;
 use std::fs::File;

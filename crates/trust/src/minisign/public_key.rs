@@ -54,7 +54,7 @@ impl PublicKey {
     pub fn from_parts(id: KeyId, bytes: &[u8; 32]) -> Result<Self, PublicKeyError> {
         let key = VerifyingKey::from_bytes(bytes).map_err(|_| PublicKeyError::NotAPoint)?;
         // A second encoding of one point would be a second fingerprint for one signer.
-        if key.to_edwards().compress().as_bytes() != bytes {
+        if !is_reduced(bytes) {
             return Err(PublicKeyError::NotAPoint);
         }
         if key.is_weak() {
@@ -132,6 +132,13 @@ impl PublicKey {
         }
         signature.check(&self.key, prehash)
     }
+}
+
+/// Whether the y coordinate in an encoding is below 2^255 - 19 (RFC 8032 §5.1.3). The only other second encodings are those
+/// of x = 0 with a sign, and these points are of small order.
+fn is_reduced(bytes: &[u8; 32]) -> bool {
+    let highest = bytes[31] & 0x7f == 0x7f && bytes[1..31].iter().all(|byte| *byte == 0xff);
+    !(highest && bytes[0] >= 0xed)
 }
 
 impl PartialEq for PublicKey {

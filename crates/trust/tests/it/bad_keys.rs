@@ -66,7 +66,20 @@ fn bad_public_keys() {
     assert!(algorithm(|b| b[0] = 0));
     assert_eq!(PublicKey::parse(&key_of(off_curve)), Err(PublicKeyError::NotAPoint));
     assert_eq!(PublicKey::parse(&key_of(beyond_the_field(3))), Err(PublicKeyError::NotAPoint), "3 is another spelling");
-    assert_eq!(PublicKey::parse(&key_of([0xff; 32])), Err(PublicKeyError::NotAPoint));
+    for more in 0..19 {
+        for sign in [0, 0x80] {
+            let mut second = beyond_the_field(more);
+            second[31] |= sign;
+            assert_eq!(PublicKey::parse(&key_of(second)), Err(PublicKeyError::NotAPoint), "{more} {sign}");
+        }
+    }
+    // x = 0 with a sign, at y = 1 and y = -1: second encodings too.
+    let (mut one, mut minus_one) = ([0; 32], [0xff; 32]);
+    (one[0], one[31]) = (1, 0x80);
+    minus_one[0] = 0xec;
+    for negative_zero in [one, minus_one] {
+        assert_eq!(PublicKey::parse(&key_of(negative_zero)), Err(PublicKeyError::Weak));
+    }
     assert_eq!(PublicKey::parse(&key_of(identity)), Err(PublicKeyError::Weak));
     assert_eq!(PublicKey::parse(&key_of([0; 32])), Err(PublicKeyError::Weak));
     assert_eq!(PublicKey::parse(&key_of(order_eight)), Err(PublicKeyError::Weak));

@@ -1,16 +1,24 @@
 //! Load on an HTTP server of this machine: requests made ready beforehand, sent over kept-alive connections on loopback, as
-//! fast as answers come. Bounded in count; what it costs, the server does not have.
+//! fast as answers come. Bounded in count. What it costs, the server does not have: few threads wait for many connections.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::buffer::spare_capacity;
+use rustix::event::{Timespec, epoll};
 
-/// The largest answer that is read, in bytes.
-const MAX_BODY: u64 = 64 << 20;
+use super::answer::Answer;
+
+/// How long nothing may come from the server.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Threads that wait for connections.
+const THREADS: usize = 2;
+/// Bytes read at once.
+const PIECE: usize = 256 * 1024;
 
 /// What a load came to.
 #[derive(Debug, Default)]
@@ -38,6 +46,13 @@ impl Load {
         }
         Ok(self)
     }
+
+    fn add(&mut self, other: Self) {
+        self.bytes += other.bytes;
+        for (status, count) in other.statuses {
+            *self.statuses.entry(status).or_default() += count;
+        }
+    }
 }
 
 /// A whole request.
@@ -62,13 +77,8 @@ pub fn drive(
     see: impl Fn(u16, &[u8]) + Sync,
 ) -> Result<Load> {
     let next = AtomicUsize::new(0);
-    let (load, _) = at_once(connections, || {
-        let (mut connection, mut load) = (Connection::open(address)?, Load::default());
-        while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
-            connection.exchange(request, &mut load, &see)?;
-        }
-        Ok((load, ()))
-    })?;
+    let take = || requests.get(next.fetch_add(1, Ordering::Relaxed)).map(std::slice::from_ref);
+    let (load, _) = hold(address, connections, false, &take, &see)?;
     Ok(load)
 }
 
@@ -81,91 +91,165 @@ pub fn sessions(
     see: impl Fn(u16, &[u8]) + Sync,
 ) -> Result<(Load, Vec<f64>)> {
     let next = AtomicUsize::new(0);
-    let (load, seconds) = at_once(at_a_time, || {
-        let (mut load, mut seconds) = (Load::default(), Vec::new());
-        while let Some(requests) = sessions.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let start = Instant::now();
-            let mut connection = Connection::open(address)?;
-            for request in requests {
-                connection.exchange(request, &mut load, &see)?;
-            }
-            seconds.push(start.elapsed().as_secs_f64());
-        }
-        Ok((load, seconds))
-    })?;
-    Ok((load, seconds.into_iter().flatten().collect()))
+    let take = || sessions.get(next.fetch_add(1, Ordering::Relaxed)).map(Vec::as_slice);
+    hold(address, at_a_time, true, &take, &see)
 }
 
-/// Does the same on so many threads at the same time; adds up what they loaded.
-fn at_once<T: Send>(threads: usize, work: impl Fn() -> Result<(Load, T)> + Sync) -> Result<(Load, Vec<T>)> {
+/// Sends what `take` gives, on so many connections at a time, each of which waits for an answer before it goes on. `anew` opens
+/// another connection for whatever `take` gives.
+fn hold<'a>(
+    address: SocketAddr,
+    connections: usize,
+    anew: bool,
+    take: &(impl Fn() -> Option<&'a [Vec<u8>]> + Sync),
+    see: &(impl Fn(u16, &[u8]) + Sync),
+) -> Result<(Load, Vec<f64>)> {
+    let threads = THREADS.min(connections);
     let start = Instant::now();
-    let parts: Vec<Result<(Load, T)>> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(&work)).collect();
-        workers.into_iter().map(|worker| worker.join().expect("a worker that does not panic")).collect()
+    let parts: Vec<Result<(Load, Vec<f64>)>> = std::thread::scope(|scope| {
+        let own = |thread: usize| connections / threads + usize::from(thread < connections % threads);
+        let thread = |thread| scope.spawn(move || Waiting::hold(address, own(thread), anew, take, see));
+        let working: Vec<_> = (0..threads).map(thread).collect();
+        working.into_iter().map(|thread| thread.join().expect("a thread that does not panic")).collect()
     });
-    let (mut load, mut others) = (Load { took: start.elapsed(), ..Load::default() }, Vec::new());
+    let (mut load, mut seconds) = (Load { took: start.elapsed(), ..Load::default() }, Vec::new());
     for part in parts {
-        let (part, other) = part?;
-        load.bytes += part.bytes;
-        for (status, count) in part.statuses {
-            *load.statuses.entry(status).or_default() += count;
-        }
-        others.push(other);
+        let (part, own) = part?;
+        load.add(part);
+        seconds.extend(own);
     }
-    Ok((load, others))
+    Ok((load, seconds))
 }
 
-struct Connection {
+/// One connection: what is left to be sent on it, and what has come.
+struct Connection<'a> {
     stream: TcpStream,
-    reader: BufReader<TcpStream>,
-    body: Vec<u8>,
+    requests: &'a [Vec<u8>],
+    /// Bytes of the first request that were sent.
+    sent: usize,
+    answer: Answer,
+    opened: Instant,
 }
 
-impl Connection {
-    fn open(address: SocketAddr) -> Result<Self> {
+impl<'a> Connection<'a> {
+    fn open(address: SocketAddr, requests: &'a [Vec<u8>]) -> Result<Self> {
+        let opened = Instant::now();
+        // On loopback a connection is there at once.
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-        let reader = BufReader::with_capacity(64 * 1024, stream.try_clone()?);
-        Ok(Self { stream, reader, body: Vec::new() })
+        stream.set_nonblocking(true)?;
+        Ok(Self { stream, requests, sent: 0, answer: Answer::default(), opened })
     }
 
-    fn exchange(&mut self, request: &[u8], load: &mut Load, see: &impl Fn(u16, &[u8])) -> Result<()> {
-        self.stream.write_all(request)?;
-        let status = answer(&mut self.reader, &mut self.body)?;
-        *load.statuses.entry(status).or_default() += 1;
-        load.bytes += self.body.len() as u64;
-        see(status, &self.body);
+    /// Sends as much as the other side takes.
+    fn send(&mut self) -> Result<()> {
+        let Some(request) = self.requests.first() else { return Ok(()) };
+        while self.sent < request.len() {
+            match self.stream.write(&request[self.sent..]) {
+                Ok(sent) => self.sent += sent,
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(e) => return Err(e).context("sending a request"),
+            }
+        }
         Ok(())
     }
-}
 
-fn answer(reader: &mut impl BufRead, body: &mut Vec<u8>) -> Result<u16> {
-    let (mut line, mut status, mut length) = (Vec::new(), None, None);
-    loop {
-        line.clear();
-        reader.take(64 * 1024).read_until(b'\n', &mut line)?;
-        let text = std::str::from_utf8(&line)?.trim_end();
-        match (status, text) {
-            (None, first) => status = Some(first.split(' ').nth(1).context("no status line")?.parse::<u16>()?),
-            (Some(_), "") => break,
-            (Some(_), header) => {
-                if let Some((name, value)) = header.split_once(':')
-                    && name.eq_ignore_ascii_case("content-length")
-                {
-                    length = Some(value.trim().parse::<u64>()?);
+    /// Takes what has come; whether that completes the answer.
+    fn receive(&mut self, piece: &mut [u8]) -> Result<bool> {
+        loop {
+            match self.stream.read(piece) {
+                Ok(0) => bail!("the server hung up"),
+                Ok(read) => {
+                    if self.answer.take(&piece[..read])? {
+                        return Ok(true);
+                    }
+                    // Less than there was room for: whatever comes later is told of.
+                    if read < piece.len() {
+                        return Ok(false);
+                    }
                 }
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(e) => return Err(e).context("reading an answer"),
             }
         }
     }
-    body.clear();
-    let length = length.context("an answer without a length")?;
-    if length > MAX_BODY {
-        bail!("an answer of {length} bytes");
+}
+
+/// A thread's connections.
+struct Waiting<'a> {
+    poll: rustix::fd::OwnedFd,
+    connections: Vec<Option<Connection<'a>>>,
+    open: usize,
+}
+
+impl<'a> Waiting<'a> {
+    fn hold(
+        address: SocketAddr,
+        count: usize,
+        anew: bool,
+        take: &impl Fn() -> Option<&'a [Vec<u8>]>,
+        see: &impl Fn(u16, &[u8]),
+    ) -> Result<(Load, Vec<f64>)> {
+        let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let mut waiting = Self { poll, connections: (0..count).map(|_| None).collect(), open: 0 };
+        for place in 0..count {
+            waiting.begin(address, place, take)?;
+        }
+        let (mut load, mut seconds) = (Load::default(), Vec::new());
+        let (mut events, mut piece) = (Vec::with_capacity(count), vec![0; PIECE]);
+        let limit = Timespec { tv_sec: i64::try_from(PATIENCE.as_secs())?, tv_nsec: 0 };
+        while waiting.open > 0 {
+            epoll::wait(&waiting.poll, spare_capacity(&mut events), Some(&limit))?;
+            if events.is_empty() {
+                bail!("nothing came from the server for {} s", PATIENCE.as_secs());
+            }
+            for event in events.drain(..) {
+                let place = usize::try_from(event.data.u64())?;
+                let Some(connection) = &mut waiting.connections[place] else { continue };
+                connection.send()?;
+                if !connection.receive(&mut piece)? {
+                    continue;
+                }
+                let (status, body) = connection.answer.get()?;
+                *load.statuses.entry(status).or_default() += 1;
+                load.bytes += body.len() as u64;
+                see(status, body);
+                connection.answer.clear();
+                (connection.requests, connection.sent) = (&connection.requests[1..], 0);
+                if connection.requests.is_empty() {
+                    if anew {
+                        seconds.push(connection.opened.elapsed().as_secs_f64());
+                        waiting.end(place);
+                        waiting.begin(address, place, take)?;
+                        continue;
+                    }
+                    match take() {
+                        Some(requests) => connection.requests = requests,
+                        None => {
+                            waiting.end(place);
+                            continue;
+                        }
+                    }
+                }
+                connection.send()?;
+            }
+        }
+        Ok((load, seconds))
     }
-    reader.take(length).read_to_end(body)?;
-    if body.len() as u64 != length {
-        bail!("the answer ended early");
+
+    fn begin(&mut self, address: SocketAddr, place: usize, take: &impl Fn() -> Option<&'a [Vec<u8>]>) -> Result<()> {
+        let Some(requests) = take() else { return Ok(()) };
+        let connection = Connection::open(address, requests)?;
+        let (data, edges) = (epoll::EventData::new_u64(place as u64), epoll::EventFlags::ET);
+        epoll::add(&self.poll, &connection.stream, data, epoll::EventFlags::IN | epoll::EventFlags::OUT | edges)?;
+        self.connections[place] = Some(connection);
+        self.open += 1;
+        Ok(())
     }
-    status.context("no status")
+
+    /// Closes a connection, which the kernel then forgets to tell of.
+    fn end(&mut self, place: usize) {
+        self.connections[place] = None;
+        self.open -= 1;
+    }
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: figures, each beside the machine's limit or a peer measured in the same run.
 
+mod answer;
 mod clinic;
 mod depot;
 mod facts;

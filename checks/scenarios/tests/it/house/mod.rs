@@ -30,6 +30,7 @@ pub const NEIGHBOUR: u8 = 8;
 pub const STRANGER: u8 = 9;
 pub const NEXT_TRUST: u8 = 10;
 pub const LOG: u8 = 11;
+pub const READER: u8 = 12;
 
 pub fn secret(who: u8) -> SecretKey {
     SecretKey::generate(&[who; 40])

@@ -1,5 +1,5 @@
-//! Keeping the outbox within its bounds: [`listing`] finds what is there, [`delivered`] judges receipts, [`round`] decides,
-//! [`removal`] takes away.
+//! Keeping the outbox within its bounds: `listing` finds what is there, `delivered` judges receipts, `round` decides,
+//! `removal` takes away.
 //!
 //! It is done in slices of a few milliseconds while nothing else is to be done, so that no incident waits for it. Only the
 //! enforcer removes bundles, and it believes no courier that something was delivered.

@@ -151,6 +151,19 @@ fn waits_double_up_to_a_bound_and_end_with_the_first_success() {
 }
 
 #[test]
+fn whoever_asks_ends_the_back_off_of_a_failed_fetch_too() {
+    let mut run = Run::settled();
+    run.tell(Event::Asked);
+    assert!(!run.tick().contains(&Job::Fetch), "nothing is to be fetched");
+    run.tell(Event::FetchWanted);
+    assert!(run.tick().contains(&Job::Fetch));
+    run.end(Job::Fetch, Ending::Failed { wait: 0 });
+    assert!(!run.tick().contains(&Job::Fetch));
+    run.tell(Event::Asked);
+    assert!(run.tick().contains(&Job::Fetch));
+}
+
+#[test]
 fn a_network_that_comes_back_is_used_at_once() {
     let mut run = Run::settled();
     run.tell(Event::Asked);

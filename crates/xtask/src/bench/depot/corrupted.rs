@@ -61,7 +61,7 @@ pub fn run(amounts: &Amounts) -> Result<()> {
 
 /// Flips one bit: of the bundle, or of the signature over it.
 fn damage(bundle: &mut Signed, n: usize) -> Result<()> {
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         let place = n * 31 % bundle.document.0.len();
         bundle.document.0[place] ^= 1 << (n % 8);
         return Ok(());

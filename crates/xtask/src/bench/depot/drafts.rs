@@ -34,7 +34,7 @@ impl Story<'_> {
         match sequence {
             1 => self.started(),
             _ if sequence % 3 == 2 => self.opened(sequence, now),
-            _ if sequence % 3 == 0 => self.closed(sequence, now),
+            _ if sequence.is_multiple_of(3) => self.closed(sequence, now),
             _ => self.posture(now),
         }
     }

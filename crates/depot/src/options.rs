@@ -83,7 +83,7 @@ pub struct Options {
     /// How long the body of a request other than a NAR may take in all
     #[arg(long, value_name = "SPAN", default_value = "2m", value_parser = span)]
     pub body_timeout: Duration,
-    /// Memory for request bodies at one time, in MiB; who finds none left waits, then hears 503
+    /// Memory for request bodies at one time, in MiB, half of it for callers who are known; who finds none left hears 503
     #[arg(long, value_name = "MIB", default_value_t = 48, value_parser = clap::value_parser!(u32).range(16..=65_536))]
     pub body_memory: u32,
     /// Memory for files that are asked for often, in MiB

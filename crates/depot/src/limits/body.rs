@@ -16,7 +16,7 @@ use crate::options::Options;
 
 /// What is accounted for at once, in bytes.
 const UNIT: u64 = 4096;
-/// How long a body waits for memory.
+/// How long the first piece of a body waits for memory.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The memory that all bodies together may take: one half for callers who are known, one for everybody else, so that nobody
@@ -70,18 +70,20 @@ impl BodyMemory {
 }
 
 impl Share {
-    /// Sees to it that there is memory for so many bytes.
+    /// Sees to it that there is memory for so many bytes. The first piece of a body waits for it; who has some already does
+    /// not, or all would wait for what the others have.
     async fn cover(&mut self, bytes: u64) -> Result<(), Fault> {
         let needed = usize::try_from(bytes.div_ceil(UNIT)).unwrap_or(usize::MAX);
         let missing = needed.saturating_sub(self.taken.as_ref().map_or(0, OwnedSemaphorePermit::num_permits));
         if missing == 0 {
             return Ok(());
         }
-        let missing = u32::try_from(missing).unwrap_or(u32::MAX);
-        let more = match timeout(PATIENCE, self.memory.clone().acquire_many_owned(missing)).await {
-            Ok(Ok(more)) => more,
-            _ => return Err(Fault::NoMemory),
+        let (missing, memory) = (u32::try_from(missing).unwrap_or(u32::MAX), self.memory.clone());
+        let more = match self.taken {
+            Some(_) => memory.try_acquire_many_owned(missing).ok(),
+            None => timeout(PATIENCE, memory.acquire_many_owned(missing)).await.ok().and_then(Result::ok),
         };
+        let more = more.ok_or(Fault::NoMemory)?;
         match &mut self.taken {
             Some(taken) => taken.merge(more),
             None => self.taken = Some(more),

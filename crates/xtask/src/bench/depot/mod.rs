@@ -76,7 +76,10 @@ pub const DEFINITIONS: &str = "\
                two Ed25519 signatures (over the bundle, and over signature and trusted comment): two strict verifications
                each, and one more for the request that carries a batch. Every receipt is verified after the measurement
   limit        of the machine, measured in the same rounds: strict Ed25519 verifications a second on all cores, by two for
-               each bundle; appends of 4 KiB with fsync a second, times the batch; shares are of the smaller one
+               each bundle; appends of 4 KiB with fsync a second, times the batch; shares are of the smaller one. More than
+               100 % of it means that batches of several couriers shared an fsync (group commit)
+  fleet        each appliance opens a connection, asks what is new, checks in, delivers 10 bundles and hangs up
+  largest PSS  of looks every 0.1 s while the load was on
   nginx        Debian's, 2 workers, sendfile, open_file_cache, no access log, the depot's own files; both asked by Debian's
                wrk with 2 threads, in turns; ratio of the medians";
 

@@ -10,7 +10,6 @@ mod public_key;
 mod secret_key;
 mod signature;
 mod stretch;
-mod strict;
 
 pub use key_file::{SecretKeyError, SecretKeyFile};
 pub use key_id::{KeyId, KeyIdError};

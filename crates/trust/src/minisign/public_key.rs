@@ -10,7 +10,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::key_id::KeyId;
 use super::lines::{self, UNTRUSTED};
 use super::signature::{Prehash, Signature, VerifyError};
-use super::strict;
 use crate::digest::{Digest, hex};
 
 /// The two bytes that begin every minisign public key: Ed25519.
@@ -122,7 +121,8 @@ impl PublicKey {
     /// Verifies a signature over a message itself (RFC 8032 §5.1.7, strictly): see
     /// [`SecretKey::sign_message`](super::SecretKey::sign_message).
     pub fn verify_message(&self, message: &[u8], signature: &[u8; 64]) -> Result<(), VerifyError> {
-        if strict::verify(&self.key, message, signature) { Ok(()) } else { Err(VerifyError::Forged) }
+        let signature = ed25519_dalek::Signature::from_bytes(signature);
+        self.key.verify_strict(message, &signature).map_err(|_| VerifyError::Forged)
     }
 
     /// As [`PublicKey::verify_strict`], for bytes already hashed (many signatures over one document).

@@ -7,7 +7,6 @@ use ed25519_dalek::VerifyingKey;
 
 use super::key_id::KeyId;
 use super::lines::{self, MAX_TRUSTED, MAX_UNTRUSTED, TRUSTED, UNTRUSTED};
-use super::strict;
 use crate::json::MAX_SIGNATURE;
 
 /// The two bytes of a prehashed signature.
@@ -162,11 +161,11 @@ impl Signature {
     }
 
     pub(super) fn check(&self, key: &VerifyingKey, prehash: &Prehash) -> Result<(), VerifyError> {
-        if !strict::verify(key, prehash.as_bytes(), &self.signature) {
-            return Err(VerifyError::Forged);
-        }
+        let signature = ed25519_dalek::Signature::from_bytes(&self.signature);
+        key.verify_strict(prehash.as_bytes(), &signature).map_err(|_| VerifyError::Forged)?;
         let covered = [&self.signature[..], self.trusted_comment.as_bytes()].concat();
-        if strict::verify(key, &covered, &self.global) { Ok(()) } else { Err(VerifyError::CommentForged) }
+        let global = ed25519_dalek::Signature::from_bytes(&self.global);
+        key.verify_strict(&covered, &global).map_err(|_| VerifyError::CommentForged)
     }
 }
 

@@ -72,13 +72,13 @@ pub struct State {
     #[serde(default)]
     pub refused_total: u64,
     /// Whether the site's log was last told of as not heard of lately.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub log_stale: bool,
     /// Since when a trust root names a log for the site.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_since: Option<Time>,
     /// Bundles that the chain tells of as thinned, by the names of their files, until they are gone from the outbox.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thinning: Vec<String>,
     /// What is obeyed.
     #[serde(default)]

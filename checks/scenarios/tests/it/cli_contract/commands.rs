@@ -4,7 +4,9 @@ use std::fs;
 use std::process::Command;
 
 use serde_json::Value;
+use writ_scenarios::depot::Depot;
 use writ_scenarios::flake::repository;
+use writ_scenarios::workshop::{SITE, Workshop};
 
 use crate::clinic::Clinic;
 use crate::house::systems::System;
@@ -24,6 +26,8 @@ pub const TRIED: &[&str] = &[
     "writ audit show",
     "writ audit query",
     "writ audit collect",
+    "writ audit fetch",
+    "writ watch",
     "writ-enforce",
     "writ-switch status",
 ];
@@ -165,4 +169,33 @@ fn the_appliances_commands_print_json_and_no_colour() {
     fs::create_dir(house.file(0)).unwrap();
     let fails = piped(house.enforcer().arg("--once"));
     assert_eq!(fails.code, Some(1), "{}{}", fails.stdout, fails.stderr);
+}
+
+#[test]
+fn the_commands_that_ask_a_depot_print_json_and_no_colour() {
+    crate::house::needs_root();
+    let dir = tempfile::Builder::new().prefix("writ-asked-").tempdir().unwrap();
+    let mut desk = Workshop::open(&dir.path().join("desk")).unwrap();
+    desk.logged = true;
+    desk.make_keys().unwrap();
+    for appliance in ["front-desk", "back-office"] {
+        desk.enrol(appliance).unwrap();
+    }
+    desk.commit("Two appliances join the clinic").unwrap();
+    desk.make_trust_root().unwrap();
+    let depot = Depot::start(&desk, &dir.path().join("depot"), "127.0.0.1:0", None).unwrap();
+    desk.release_to_depot(&depot.url(), |writ| Command::new(writ)).unwrap();
+    let url = depot.url();
+    let ask = |what: &[&str], folder: &str, place: &str| {
+        let mut command = desk.writ(what.iter().copied());
+        command.args(["--depot", &url, "--read-key", "keys/reader.key", "--trust", "releases/trust/1.json"]);
+        command.args(["--site", SITE, folder, place]);
+        command
+    };
+    let fetched = both(0, "--json", || ask(&["audit", "fetch"], "--to", "audit"));
+    assert!(fetched.is_object(), "{fetched}");
+    // Nobody has heard of either appliance.
+    let watched = both(1, "--json", || ask(&["watch"], "--state", "watch"));
+    assert_eq!(watched["schema"], "writ.watch.v1", "{watched}");
+    assert_eq!(watched.to_string().matches("never-heard").count(), 2, "{watched}");
 }

@@ -88,7 +88,7 @@ pub struct Opened {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// A file cannot be read.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: cannot be read: {source}; --trust and --log-key name the files to start with", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -99,7 +99,7 @@ pub enum OpenError {
     #[error(transparent)]
     Folders(#[from] FoldersError),
     /// The trust root is none.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: not a trust root: {source}; give the first one by --trust", path.display())]
     Trust {
         /// The file.
         path: PathBuf,
@@ -107,7 +107,7 @@ pub enum OpenError {
         source: RootError,
     },
     /// The log key is none.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: not a secret key file: {source}; give one without passphrase by --log-key", path.display())]
     Key {
         /// The file.
         path: PathBuf,

@@ -34,7 +34,7 @@ A first start, on one machine:
 
   trust.json   the first trust root. It must give the key in log.key the role `log`, and name an origin for each
                site's log (`log_origins`). The depot trusts it because you gave it; later roots are published to it.
-  log.key      a minisign secret key file without passphrase (`minisign -G -W`, or `writ key generate`), mode 0600.
+  log.key      a minisign secret key file without passphrase (`writ keys new --role log`, or `minisign -G -W`), mode 0600.
                It signs the site logs' checkpoints, often, which is why a machine must be able to use it alone.
 
 Then, from elsewhere: `writ release publish --depot http://127.0.0.1:8080 …`.

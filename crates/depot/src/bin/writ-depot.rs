@@ -19,7 +19,8 @@ fn main() -> ExitCode {
     match serve(*options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("writ-depot: {error:#}");
+            // Each error tells its cause itself.
+            eprintln!("writ-depot: {error}");
             ExitCode::FAILURE
         }
     }

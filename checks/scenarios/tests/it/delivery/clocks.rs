@@ -1,4 +1,4 @@
-//! The depot's clock jumps while it runs, and it starts with the wrong time.
+//! Clocks that jump: the appliance's, then the depot's. Each is moved for one process, while it runs.
 
 use std::fs;
 use std::path::PathBuf;
@@ -59,6 +59,37 @@ impl Clock {
     fn of<'c>(&self, command: &'c mut Command) -> &'c mut Command {
         command.env("LD_PRELOAD", &self.library).env("WRIT_TEST_CLOCK", &self.file)
     }
+}
+
+fn problem(world: &World) -> String {
+    world.status()["jobs"]["delivery"]["problem"].as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_courier_whose_clock_is_far_off_is_refused_and_says_so_and_delivers_when_it_is_right() {
+    let (mut world, _depot) = World::running();
+    world.enrol_courier();
+    let clock = Clock::make(&world);
+    world.say(10);
+    let courier = world.courier_with(clock.of(&mut world.courier_command()));
+    world.wait_for("the first ten", || world.delivered() == 10);
+    for (jump, number) in [(1_000, 1), (-1_000, 2)] {
+        clock.set(jump);
+        world.say(10);
+        courier.hurry();
+        world.wait_for("a refusal", || problem(&world).contains("401"));
+        assert_eq!(world.delivered(), 10 * number, "nothing counts meanwhile");
+        clock.set(0);
+        courier.hurry();
+        world.wait_for("the rest", || world.delivered() == 10 * (number + 1));
+    }
+    // Less than what is allowed for is no trouble.
+    clock.set(200);
+    world.say(10);
+    world.wait_for("all", || world.delivered() == 40);
+    courier.stop();
+    world.assert_delivered_once(&[]);
+    world.assert_audited();
 }
 
 #[test]

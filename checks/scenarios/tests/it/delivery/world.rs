@@ -143,6 +143,11 @@ impl World {
     /// Puts so many bundles into the outbox: the first of all says that the enforcer started, the rest that something was
     /// refused.
     pub fn say(&mut self, count: usize) {
+        self.say_long(count, "");
+    }
+
+    /// The same, with `filling` in each.
+    pub fn say_long(&mut self, count: usize, filling: &str) {
         for _ in 0..count {
             let first = self.chain.next_sequence == 1;
             let kind = if first { Kind::Started } else { Kind::Refused };
@@ -165,6 +170,9 @@ impl World {
                     digest: None,
                     count: self.chain.next_sequence,
                 });
+            }
+            if !filling.is_empty() {
+                draft.artifacts.log_excerpts = vec![filling.to_owned(); 24];
             }
             let sealed = seal(draft, &self.chain, &secret(APPLIANCE), now_plus(0)).unwrap();
             self.chain = sealed.next;

@@ -22,8 +22,9 @@ pub struct Downloaded {
 
 impl Client {
     /// Appends to `file` what it lacks of a body of at most `limit` bytes; a depot that does not continue sends all of it
-    /// again. On an error the file keeps what came, for the next attempt. That the bytes are the right ones is for the caller
-    /// to check, and to start anew if they are not; nothing is fsynced here.
+    /// again, and is asked for that when the file is longer than the body. On an error the file keeps what came, for the next
+    /// attempt. That the bytes are the right ones is for the caller to check, and to start anew if they are not; nothing is
+    /// fsynced here.
     pub fn download(&self, target: &Target, file: &mut File, limit: u64) -> Result<Downloaded, Error> {
         let name = target.to_string();
         let local = |source: io::Error| Error::Local { target: name.clone(), source };
@@ -34,12 +35,16 @@ impl Client {
         }
         let range = format!("bytes={from}-");
         let headers = if from > 0 { vec![(RANGE.as_str(), range.as_str())] } else { Vec::new() };
-        let response = self.send(Method::GET, target, Sent::Nothing, &headers, limit)?;
-        let status = response.status();
-        if from > 0 && status == StatusCode::RANGE_NOT_SATISFIABLE && total(&response) == Some(from) {
-            return Ok(Downloaded { size: from, received: 0 });
+        let mut response = self.send(Method::GET, target, Sent::Nothing, &headers, limit)?;
+        if from > 0 && response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+            if total(&response) == Some(from) {
+                return Ok(Downloaded { size: from, received: 0 });
+            }
+            // What is there is of something else: it would never be continued.
+            response = self.send(Method::GET, target, Sent::Nothing, &[], limit)?;
+            from = 0;
         }
-        let response = if from > 0 && status == StatusCode::PARTIAL_CONTENT {
+        let response = if from > 0 && response.status() == StatusCode::PARTIAL_CONTENT {
             let (begin, whole) = continued(&response).ok_or_else(|| Error::Malformed {
                 target: name.clone(),
                 why: "a part was sent without saying which".into(),

@@ -91,6 +91,7 @@ impl Fault {
         match self {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Identity(IdentityError::Replay(ReplayError::Full(_))) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Identity(IdentityError::Replay(ReplayError::TooMany(_))) => StatusCode::TOO_MANY_REQUESTS,
             Self::Identity(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -128,6 +129,9 @@ impl IntoResponse for Fault {
                 if let Ok(value) = HeaderValue::try_from(format!("bytes */{size}")) {
                     headers.insert(header::CONTENT_RANGE, value);
                 }
+            }
+            Self::Identity(IdentityError::Replay(ReplayError::TooMany(_))) => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
             }
             Self::Identity(_) => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Signature"));

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::json::{self, JsonError, MAX_DOCUMENT};
+use crate::json::{JsonError, MAX_DOCUMENT, Strict};
 use crate::text::one_line;
 
 /// Why bytes are not a document of the expected schema.
@@ -35,10 +35,12 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8], schema: &'static str) -> Result<
 
 /// As [`parse`], for documents that have a bound of their own, in bytes.
 pub fn parse_within<T: DeserializeOwned>(bytes: &[u8], schema: &'static str, limit: usize) -> Result<T, DocumentError> {
-    let value = json::parse_value(bytes, limit)?;
-    match value.get("schema").and_then(|found| found.as_str()) {
+    let strict = Strict::judge(bytes, limit)?;
+    match &strict.schema {
         None => Err(DocumentError::NoSchema { expected: schema }),
-        Some(found) if found != schema => Err(DocumentError::OtherSchema { found: found.to_owned(), expected: schema }),
-        Some(_) => Ok(serde_json::from_value(value).map_err(JsonError::Shape)?),
+        Some(found) if found != schema => {
+            Err(DocumentError::OtherSchema { found: found.clone().into_owned(), expected: schema })
+        }
+        Some(_) => Ok(strict.read()?),
     }
 }

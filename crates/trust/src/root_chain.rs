@@ -93,6 +93,17 @@ pub enum ChainError {
         /// The key.
         key: KeyId,
     },
+    /// A log key can do less.
+    #[error(
+        "root {version} takes the role log, or a site, from key {key}: what it signed as a log would be nobody's; revoke the \
+         key instead"
+    )]
+    LogKeyNarrowed {
+        /// Which root.
+        version: TrustVersion,
+        /// The key.
+        key: KeyId,
+    },
     /// A log origin is gone.
     #[error("root {version} drops or reorders the log origins of site {site}: a restarted log appends one")]
     OriginsRewritten {
@@ -237,6 +248,9 @@ fn nothing_taken_back(previous: &TrustRoot, next: &TrustRoot) -> Result<(), Chai
             }
             _ => {}
         }
+        if old.roles.contains(&Role::Log) && !serves_log_as(new, old) {
+            return Err(ChainError::LogKeyNarrowed { version, key });
+        }
     }
     for (site, origins) in &previous.log_origins {
         if !next.origins(site).starts_with(origins) {
@@ -244,4 +258,12 @@ fn nothing_taken_back(previous: &TrustRoot, next: &TrustRoot) -> Result<(), Chai
         }
     }
     Ok(())
+}
+
+/// Whether a key may be the log of every site that it was the log of before. Appliances keep checkpoints that it signed, and read
+/// them under the newest root.
+fn serves_log_as(new: &TrustKey, old: &TrustKey) -> bool {
+    let everywhere = new.sites.is_empty();
+    new.roles.contains(&Role::Log)
+        && (everywhere || !old.sites.is_empty() && old.sites.iter().all(|site| new.sites.contains(site)))
 }

@@ -14,13 +14,19 @@ pub struct Time(i64);
 #[error("{0:?} is not a time: expected RFC 3339 in UTC, as in 2026-11-23T14:40:56Z")]
 pub struct TimeError(String);
 
-/// First and last instant that can be written: years 1970 to 9999.
-const LAST_MILLIS: i64 = 253_402_300_799_999;
+/// The last instant that can be written, 9999-12-30T22:00:00Z: as far as `jiff::Timestamp` takes milliseconds. The first is 1970.
+const LAST_MILLIS: i64 = 253_402_207_200_000;
 
 impl Time {
-    /// The instant this many milliseconds after 1970-01-01T00:00:00Z, clamped to the years 1970 to 9999.
+    /// The instant this many milliseconds after 1970-01-01T00:00:00Z, clamped to what can be written: 1970 to the end of 9999.
     pub fn from_unix_millis(millis: i64) -> Self {
         Self(millis.clamp(0, LAST_MILLIS))
+    }
+
+    /// The instant this many seconds after 1970-01-01T00:00:00Z; `None` beyond what can be written. For what others claim.
+    pub fn from_unix_seconds(seconds: u64) -> Option<Self> {
+        let millis = i64::try_from(seconds).ok()?.checked_mul(1000)?;
+        (millis <= LAST_MILLIS).then_some(Self(millis))
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -28,13 +34,13 @@ impl Time {
         self.0
     }
 
-    /// This instant moved by some milliseconds, clamped to the years 1970 to 9999.
+    /// This instant moved by some milliseconds, clamped to what can be written.
     #[must_use]
     pub fn plus_millis(self, millis: i64) -> Self {
         Self::from_unix_millis(self.0.saturating_add(millis))
     }
 
-    /// This instant moved forward by a span, clamped to the year 9999.
+    /// This instant moved forward by a span, clamped to what can be written.
     #[must_use]
     pub fn plus(self, span: &Span) -> Self {
         self.plus_millis(span.millis())
@@ -53,7 +59,8 @@ impl Time {
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stamp = jiff::Timestamp::from_millisecond(self.0).map_err(|_| fmt::Error)?;
+        // Within `LAST_MILLIS`, always; printing a time must never fail.
+        let stamp = jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::MAX);
         fmt::Display::fmt(&stamp, f)
     }
 }
@@ -73,7 +80,8 @@ impl FromStr for Time {
             return Err(bad());
         }
         let stamp: jiff::Timestamp = text.parse().map_err(|_| bad())?;
-        if stamp.as_millisecond() < 0 { Err(bad()) } else { Ok(Self(stamp.as_millisecond())) }
+        let millis = stamp.as_millisecond();
+        if (0..=LAST_MILLIS).contains(&millis) { Ok(Self(millis)) } else { Err(bad()) }
     }
 }
 
@@ -196,6 +204,40 @@ mod tests {
             "now",
         ] {
             assert!(bad.parse::<Time>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_first_and_the_last_instant_can_be_written_and_read() {
+        assert!(jiff::Timestamp::from_millisecond(LAST_MILLIS).is_ok());
+        assert!(jiff::Timestamp::from_millisecond(LAST_MILLIS + 1).is_err(), "nothing is lost at the end");
+        let last = Time::from_unix_millis(i64::MAX);
+        let far = [
+            (Time::from_unix_millis(i64::MIN), "1970-01-01T00:00:00Z"),
+            (Time::from_unix_millis(-1), "1970-01-01T00:00:00Z"),
+            (last, "9999-12-30T22:00:00Z"),
+            (last.plus_millis(i64::MAX), "9999-12-30T22:00:00Z"),
+            (last.plus(&"1000y".parse().unwrap()), "9999-12-30T22:00:00Z"),
+            (Time::from_unix_millis(253_402_300_799_000), "9999-12-30T22:00:00Z"),
+        ];
+        for (time, text) in far {
+            assert_eq!(time.to_string(), text);
+            assert_eq!(format!("{time:?}"), text);
+            assert_eq!(serde_json::to_string(&time).unwrap(), format!("\"{text}\""));
+            assert_eq!(text.parse::<Time>(), Ok(time));
+        }
+        assert_eq!(last.date_digits(), "99991230");
+        for beyond in ["9999-12-30T22:00:00.001Z", "9999-12-30T22:00:01Z", "9999-12-31T23:59:59Z"] {
+            assert!(beyond.parse::<Time>().is_err(), "{beyond}");
+        }
+    }
+
+    #[test]
+    fn seconds_that_others_claim_are_not_clamped() {
+        assert_eq!(Time::from_unix_seconds(0), Some(Time::from_unix_millis(0)));
+        assert_eq!(Time::from_unix_seconds(253_402_207_200), Some(Time::from_unix_millis(253_402_207_200_000)));
+        for beyond in [253_402_207_201, 253_402_300_799, 999_999_999_999, u64::MAX / 1000, u64::MAX] {
+            assert_eq!(Time::from_unix_seconds(beyond), None, "{beyond}");
         }
     }
 

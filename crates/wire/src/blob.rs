@@ -60,7 +60,21 @@ impl Serialize for Blob {
 
 impl<'de> Deserialize<'de> for Blob {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::decode(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+        deserializer.deserialize_str(Base64)
+    }
+}
+
+struct Base64;
+
+impl de::Visitor<'_> for Base64 {
+    type Value = Blob;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("bytes in base64")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Blob, E> {
+        Blob::decode(text).map_err(E::custom)
     }
 }
 

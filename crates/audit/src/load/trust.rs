@@ -149,6 +149,7 @@ fn code_of(error: &ChainError, no_signatures: bool) -> Code {
         | ChainError::EpochFell { .. }
         | ChainError::KeyDropped { .. }
         | ChainError::RevocationUndone { .. }
+        | ChainError::LogKeyNarrowed { .. }
         | ChainError::OriginsRewritten { .. } => Code::OutOfOrder,
     }
 }

@@ -78,6 +78,26 @@ fn a_depot_that_does_not_continue_begins_anew() {
 }
 
 #[test]
+fn what_is_longer_than_the_body_is_begun_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("nar");
+    for total in ["Content-Range: bytes */10\r\n", ""] {
+        fs::write(&path, b"longer than the real one").unwrap();
+        let server = Server::start(move |seen, stream| {
+            let _ = stream.write_all(&match begin(seen) {
+                0 => answer("200 OK", "", BODY),
+                _ => answer("416 Range Not Satisfiable", total, b""),
+            });
+        });
+        let downloaded = server.patient().download(&target("/nar/x"), &mut open(&path), 100).unwrap();
+        assert_eq!(downloaded, Downloaded { size: 10, received: 10 });
+        assert_eq!(fs::read(&path).unwrap(), BODY);
+        assert_eq!(server.next().header("range"), Some("bytes=24-"));
+        assert_eq!(server.next().header("range"), None);
+    }
+}
+
+#[test]
 fn lies_about_the_part_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("nar");

@@ -21,8 +21,12 @@ use crate::depot::Depot;
 use crate::directory::{ApplianceKey, Directory};
 use crate::fault::Fault;
 
-/// The most nonces remembered at one time, about 30 bytes each.
-const MOST_NONCES: usize = 1_000_000;
+/// The most requests remembered at one time, at most 20 bytes each: more than come in a window at 10,000 a second.
+const MOST_NONCES: usize = 8_000_000;
+/// How many of them one appliance may have, by whatever couriers: check-ins, batches at their full rate, and what it reads.
+const APPLIANCE_SHARE: usize = 2_000;
+/// How many of them somebody who reads may have: an audit fetches a site's bundles and tiles one after another.
+const READER_SHARE: usize = 100_000;
 
 /// Why nobody known sent a request.
 #[derive(Debug, thiserror::Error)]
@@ -132,7 +136,11 @@ pub fn identify(depot: &Depot, parts: &Parts) -> Result<(Identity, Verified), Id
             (Identity::Reader(verified.key.clone()), verified)
         }
     };
-    depot.doorman.nonces.lock().unwrap_or_else(PoisonError::into_inner).admit(&verified, now)?;
+    let (caller, share) = match &identity {
+        Identity::Appliance(appliance) => (&appliance.key, APPLIANCE_SHARE),
+        Identity::Reader(key) => (key, READER_SHARE),
+    };
+    depot.doorman.nonces.lock().unwrap_or_else(PoisonError::into_inner).admit(&verified, caller, share, now)?;
     Ok((identity, verified))
 }
 

@@ -82,6 +82,7 @@ pub fn root(directory: &Directory, version: TrustVersion, signed: &Signed) -> Re
         | ChainError::EpochFell { .. }
         | ChainError::KeyDropped { .. }
         | ChainError::RevocationUndone { .. }
+        | ChainError::LogKeyNarrowed { .. }
         | ChainError::OriginsRewritten { .. } => refused(error),
     })?;
     if next.chain.newest().version != version {

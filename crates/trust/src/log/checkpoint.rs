@@ -8,9 +8,9 @@ use super::proof::{self, ProofError};
 use super::tree::Hash;
 use crate::ids::SiteId;
 use crate::json::MAX_INTEGER;
-use crate::minisign::{PublicKey, SecretKey};
+use crate::minisign::{KeyId, PublicKey, SecretKey};
 use crate::role::Role;
-use crate::root::TrustRoot;
+use crate::root::{KeyProblem, TrustRoot};
 use crate::root_chain::TrustChain;
 use crate::text::one_line;
 use crate::time::Time;
@@ -61,6 +61,16 @@ pub enum CheckpointError {
         /// The size that it claims.
         size: u64,
     },
+    /// A key of the log signed it, which does not count now.
+    #[error("the checkpoint of {size} entries is signed by log key {key}, which does not count: {problem}")]
+    Unfit {
+        /// The size that it claims.
+        size: u64,
+        /// Which key signed.
+        key: KeyId,
+        /// Why it does not count.
+        problem: KeyProblem,
+    },
 }
 
 impl Checkpoint {
@@ -96,6 +106,30 @@ impl SignedCheckpoint {
         let note = format!("{text}\n{}{}", key.sign(&text, secret), key.cosign(&text, secret, time));
         let seconds = time.unix_millis() / 1000;
         Self { checkpoint, note, fresh_at: Some(Time::from_unix_millis(seconds * 1000)) }
+    }
+
+    /// Judges a note by the keys by which a site's log may sign now ([`log_keys`]). A log key that signed it and does not count is
+    /// named: [`CheckpointError::Unfit`].
+    pub fn verify_now(
+        note: &[u8],
+        origin: &str,
+        root: &TrustRoot,
+        site: &SiteId,
+        now: Time,
+    ) -> Result<Self, CheckpointError> {
+        let unsigned = match Self::verify(note, origin, &log_keys(root, site, now)) {
+            Err(CheckpointError::Unsigned { size }) => CheckpointError::Unsigned { size },
+            other => return other,
+        };
+        for key in root.keys.iter().filter(|key| key.serves(Role::Log, Some(site)).is_ok()) {
+            if let Err(problem) = key.counts_now(Role::Log, Some(site), now)
+                && let Ok(signed) = Self::verify(note, origin, std::slice::from_ref(&key.public_key))
+            {
+                let (size, key) = (signed.checkpoint.size, key.public_key.key_id());
+                return Err(CheckpointError::Unfit { size, key, problem });
+            }
+        }
+        Err(unsigned)
     }
 
     /// Judges a note by the keys of a log: see [`log_keys`] and [`log_keys_ever`].

@@ -1,6 +1,6 @@
 //! Judging what is offered of a site's log by what was seen of it before.
 
-use super::checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint, log_keys};
+use super::checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
 use super::entry::LogEntry;
 use super::proof::ProofError;
 use super::receipt::{Receipt, ReceiptError};
@@ -8,7 +8,6 @@ use super::restart::{LogRestart, RestartError};
 use super::tree::Hash;
 use crate::digest::{Digest, hex};
 use crate::ids::SiteId;
-use crate::minisign::PublicKey;
 use crate::numbers::TrustVersion;
 use crate::release::Release;
 use crate::root_chain::TrustChain;
@@ -61,7 +60,7 @@ pub enum LogProblem {
         digest: Digest,
     },
     /// The checkpoint is not one of the site's log.
-    #[error("rule log-checkpoint: {}, expected one that the site's log signed: do not trust where it came from", one_line(.0))]
+    #[error("rule log-checkpoint: {}, expected one that the site's log signed: {}", one_line(.0), what_to_do(.0))]
     Checkpoint(CheckpointError),
     /// The checkpoint contradicts the one that was seen before.
     #[error(
@@ -118,9 +117,9 @@ pub fn inclusion(
     let Some(receipt) = receipt else {
         return Err(LogProblem::NoReceipt { version: chain.newest().version, origin: origin.clone() });
     };
-    let keys = log_keys(chain.newest(), &release.site, now);
-    let verified =
-        Receipt::parse(receipt).and_then(|receipt| receipt.verify(origin, &keys)).map_err(|problem| match problem {
+    let verified = Receipt::parse(receipt)
+        .and_then(|receipt| receipt.verify_now(origin, chain.newest(), &release.site, now))
+        .map_err(|problem| match problem {
             ReceiptError::Checkpoint(problem) => LogProblem::Checkpoint(problem),
             problem => LogProblem::Receipt { origin: origin.clone(), problem },
         })?;
@@ -143,8 +142,8 @@ pub fn head(
     now: Time,
 ) -> Result<Option<SignedCheckpoint>, LogProblem> {
     let Some(origin) = chain.newest().origins(site).last() else { return Ok(None) };
-    let keys: Vec<PublicKey> = log_keys(chain.newest(), site, now);
-    let offered = SignedCheckpoint::verify(note, origin, &keys).map_err(LogProblem::Checkpoint)?;
+    let offered =
+        SignedCheckpoint::verify_now(note, origin, chain.newest(), site, now).map_err(LogProblem::Checkpoint)?;
     continues(chain, site, &offered.checkpoint, continuity)?;
     let older = continuity.seen.is_some_and(|seen| seen.origin == *origin && seen.size > offered.checkpoint.size);
     Ok((!older).then_some(offered))
@@ -184,6 +183,15 @@ fn continues(
 
 fn fork(seen: &Checkpoint, offered: &Checkpoint, problem: ProofError) -> LogProblem {
     LogProblem::Fork { seen: Box::new(seen.clone()), offered: Box::new(offered.clone()), problem }
+}
+
+fn what_to_do(problem: &CheckpointError) -> &'static str {
+    match problem {
+        CheckpointError::Unfit { .. } => {
+            "nothing was altered; run the depot with a log key that counts, which a trust root must list, and compare the clocks"
+        }
+        _ => "do not trust where it came from",
+    }
 }
 
 fn described(entry: &LogEntry) -> String {

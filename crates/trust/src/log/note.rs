@@ -88,7 +88,7 @@ impl NoteKey {
     }
 
     /// The latest time of which this key cosigned the note (C2SP `tlog-cosignature`, whole seconds); `None` without a
-    /// cosignature that holds.
+    /// cosignature that holds. One of a time that cannot be written (see [`Time`]) is passed over.
     pub fn cosigned(&self, note: &Note) -> Option<Time> {
         let id = self.id(COSIGNATURE);
         let of_key = note.lines.iter().filter(|line| line.name == self.name && line.id == id);
@@ -96,9 +96,9 @@ impl NoteKey {
             .filter_map(|line| {
                 let (seconds, signature) = line.signature.split_first_chunk::<8>()?;
                 let (seconds, signature) = (u64::from_be_bytes(*seconds), signature.try_into().ok()?);
-                let millis = i64::try_from(seconds).ok()?.checked_mul(1000)?;
+                let time = Time::from_unix_seconds(seconds)?;
                 self.key.verify_message(&cosigned_text(seconds, &note.text), signature).ok()?;
-                Some(Time::from_unix_millis(millis))
+                Some(time)
             })
             .max()
     }

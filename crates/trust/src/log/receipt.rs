@@ -9,8 +9,11 @@ use super::entry::{EntryError, LogEntry};
 use super::proof::{self, MAX_PROOF, ProofError};
 use super::tree::{Hash, leaf_hash};
 use crate::document::{self, DocumentError};
+use crate::ids::SiteId;
 use crate::json;
 use crate::minisign::PublicKey;
+use crate::root::TrustRoot;
+use crate::time::Time;
 
 /// The schema of [`Receipt`].
 pub const RECEIPT_SCHEMA: &str = "writ.receipt.v1";
@@ -116,6 +119,17 @@ impl Receipt {
     pub fn verify(&self, origin: &str, keys: &[PublicKey]) -> Result<VerifiedReceipt, ReceiptError> {
         let checkpoint = SignedCheckpoint::verify(self.checkpoint.as_bytes(), origin, keys)?;
         self.verify_under(checkpoint)
+    }
+
+    /// As [`Receipt::verify`], by the keys by which a site's log may sign now: see [`SignedCheckpoint::verify_now`].
+    pub fn verify_now(
+        &self,
+        origin: &str,
+        root: &TrustRoot,
+        site: &SiteId,
+        now: Time,
+    ) -> Result<VerifiedReceipt, ReceiptError> {
+        self.verify_under(SignedCheckpoint::verify_now(self.checkpoint.as_bytes(), origin, root, site, now)?)
     }
 
     /// As [`Receipt::verify`], under a checkpoint whose signature held already (many receipts of one answer).

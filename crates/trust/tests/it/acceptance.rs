@@ -13,7 +13,7 @@ use writ_trust::log::receipt::Receipt;
 use writ_trust::minisign::SecretKey;
 use writ_trust::refusal::{Refusal, Rule};
 use writ_trust::release::{Release, RevokedKey};
-use writ_trust::root::{KeyProblem, TrustRoot};
+use writ_trust::root::{KeyProblem, TrustKey, TrustRoot};
 use writ_trust::threshold::{Rejection, Tally};
 
 use crate::log_world::Log;
@@ -38,6 +38,19 @@ fn logged(edit: impl FnOnce(&mut World, &mut Log)) -> Refusal {
     let (mut world, mut log) = Log::world();
     edit(&mut world, &mut log);
     refused(world)
+}
+
+/// The refusal under a root with a log key that one edit made unfit: it names the key and why, and blames nobody.
+fn under_log_key(edit: impl FnOnce(&mut TrustKey), why: &str) -> Refusal {
+    let refusal = logged(|world, _| {
+        let mut root = world.chain.newest().clone();
+        edit(root.keys.last_mut().unwrap());
+        *world = World { log: std::mem::take(&mut world.log), ..World::under(&root) };
+    });
+    let text = refusal.to_string();
+    assert!(text.contains(why) && text.contains(&public(LOG).key_id().to_string()), "{text}");
+    assert!(!text.contains("do not trust"), "{text}");
+    refusal
 }
 
 /// The same where the log was lost and begins anew.
@@ -235,6 +248,22 @@ const ATTACKS: &[Attack] = &[
             log.key = STRANGER;
             w.log.receipt = Some(log.receipt(0));
         })
+    }),
+    (Rule::LogCheckpoint, "a log whose key counts no more", || {
+        under_log_key(
+            |key| key.valid_until = key.valid_from.plus_millis(1),
+            "which does not count: it counted only until",
+        )
+    }),
+    (Rule::LogCheckpoint, "a log whose key does not count yet", || {
+        let later = |key: &mut TrustKey| {
+            (key.valid_from, key.valid_until) = (time("2030-01-01T00:00:00Z"), time("2031-01-01T00:00:00Z"));
+        };
+        under_log_key(later, "which does not count: it counts only from 2030-01-01T00:00:00Z")
+    }),
+    (Rule::LogCheckpoint, "a log whose key is revoked", || {
+        let revoked = |key: &mut TrustKey| key.revoked_at = Some(time("2026-06-01T00:00:00Z"));
+        under_log_key(revoked, "which does not count: it was revoked as of 2026-06-01T00:00:00Z")
     }),
     (Rule::LogCheckpoint, "a log kept by a release key", || {
         logged(|w, log| {

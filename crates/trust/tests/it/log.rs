@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use writ_trust::log::checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
 use writ_trust::log::entry::LogEntry;
@@ -142,6 +144,37 @@ fn nodes_beyond_the_tree_are_refused() {
     }
 }
 
+/// The note of a checkpoint, the 4 bytes of key id, 8 of time and 64 of signature of its cosignature edited.
+fn with_cosignature(signed: &SignedCheckpoint, edit: impl FnOnce(&mut Vec<u8>)) -> String {
+    let (rest, packed) = signed.note.trim_end().rsplit_once(' ').unwrap();
+    let mut bytes = STANDARD.decode(packed).unwrap();
+    assert_eq!(bytes.len(), 76);
+    edit(&mut bytes);
+    format!("{rest} {}\n", STANDARD.encode(bytes))
+}
+
+#[test]
+fn a_cosignature_of_a_time_that_cannot_be_written_is_passed_over() {
+    let (_, log) = Log::world();
+    let signed = log.signed();
+    for (seconds, expected) in [
+        (1_795_435_140, Some("2026-11-23T11:59:00Z")),
+        (253_402_207_200, Some("9999-12-30T22:00:00Z")),
+        (253_402_207_201, None),
+        (253_402_300_799, None),
+        (u64::MAX / 1000, None),
+        (u64::MAX, None),
+    ] {
+        let text = format!("cosignature/v1\ntime {seconds}\n{}", signed.checkpoint.text());
+        let note = with_cosignature(&signed, |packed| {
+            packed[4..12].copy_from_slice(&seconds.to_be_bytes());
+            packed[12..].copy_from_slice(&secret(LOG).sign_message(text.as_bytes()));
+        });
+        let verified = SignedCheckpoint::verify(note.as_bytes(), ORIGIN, &[public(LOG)]).unwrap();
+        assert_eq!(verified.fresh_at.map(|at| at.to_string()).as_deref(), expected, "{seconds}");
+    }
+}
+
 #[test]
 fn every_altered_byte_of_a_checkpoint_is_seen() {
     let (_, log) = Log::world();
@@ -159,9 +192,8 @@ fn every_altered_byte_of_a_checkpoint_is_seen() {
     // The second line is the time: without it the checkpoint holds, and is not known to be fresh.
     let timeless = signed.note[..first_signature_ends].to_owned();
     assert_eq!(SignedCheckpoint::verify(timeless.as_bytes(), ORIGIN, &keys).unwrap().fresh_at, None);
-    let mut altered = note.to_vec();
-    altered[first_signature_ends + 40] ^= 1;
-    assert_eq!(SignedCheckpoint::verify(&altered, ORIGIN, &keys).map(|c| c.fresh_at).unwrap_or(None), None);
+    let altered = with_cosignature(&signed, |packed| *packed.last_mut().unwrap() ^= 1);
+    assert_eq!(SignedCheckpoint::verify(altered.as_bytes(), ORIGIN, &keys).unwrap().fresh_at, None);
     let stranger = SignedCheckpoint::verify(note, ORIGIN, &[public(STRANGER)]).unwrap_err();
     assert!(matches!(stranger, CheckpointError::Unsigned { .. }));
     let other = SignedCheckpoint::verify(note, "log.example/other", &keys).unwrap_err();

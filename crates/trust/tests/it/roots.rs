@@ -102,6 +102,40 @@ fn a_root_that_does_not_follow_is_refused() {
     assert!(matches!(follow(rewritten), Err(E::OriginsRewritten { .. })));
 }
 
+/// What was seen of a log is read under the newest root: a key that signed it stays a log key, though a revoked one.
+#[test]
+fn a_log_key_is_revoked_and_not_made_another() {
+    use writ_trust::role::Role;
+    let sites = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect::<Vec<_>>();
+    let followed = |before: &[&str], edit: &dyn Fn(&mut writ_trust::root::TrustKey)| {
+        let mut old = root();
+        let mut key = trust_key(LOG, "the depot", &[Role::Log, Role::Read]);
+        key.sites = sites(before);
+        old.keys.push(key);
+        let mut new = old.clone();
+        new.version = version(2);
+        edit(new.keys.last_mut().unwrap());
+        let bytes = new.canonical();
+        chain(&old).extend(&bytes, &sign(&bytes, BOTH))
+    };
+    followed(&[], &|key| key.revoked_at = Some(time("2026-06-01T00:00:00Z"))).unwrap();
+    followed(&[], &|key| key.valid_until = time("2026-06-01T00:00:00Z")).unwrap();
+    followed(&[], &|key| key.roles = vec![Role::Log]).unwrap();
+    followed(&["clinic-001"], &|key| key.sites.clear()).unwrap();
+    followed(&["clinic-001"], &|key| key.sites = sites(&["clinic-002", "clinic-001"])).unwrap();
+    let narrowed = |before: &[&str], edit: &dyn Fn(&mut writ_trust::root::TrustKey)| {
+        let error = followed(before, edit).unwrap_err();
+        assert_one_line(&error.to_string());
+        assert!(matches!(error, ChainError::LogKeyNarrowed { .. }), "{error}");
+    };
+    narrowed(&[], &|key| key.roles = vec![Role::Read]);
+    narrowed(&[], &|key| key.sites = sites(&["clinic-001"]));
+    narrowed(&["clinic-001", "clinic-002"], &|key| key.sites = sites(&["clinic-001"]));
+    narrowed(&["clinic-001"], &|key| {
+        (key.revoked_at, key.roles) = (Some(time("2026-06-01T00:00:00Z")), vec![Role::Read]);
+    });
+}
+
 #[test]
 fn a_revoked_trust_key_signs_no_root() {
     let mut old = root();

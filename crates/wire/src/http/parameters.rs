@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use writ_trust::time::Time;
+
 use super::base::Component;
 use super::{ALGORITHM, LABEL, TAG};
 use crate::blob::Blob;
@@ -14,8 +16,8 @@ pub const MAX_INPUT: usize = 1024;
 pub struct Parameters {
     /// What is covered, in the order of the signature base.
     pub components: Vec<Component>,
-    /// When it was signed, in seconds since 1970.
-    pub created: u64,
+    /// When it was signed, to the second.
+    pub created: Time,
     /// 16 bytes that no other request of the key has.
     pub nonce: [u8; 16],
     /// The fingerprint of the key, in lower-case hexadecimal.
@@ -79,7 +81,8 @@ impl Parameters {
         is(algorithm, "alg", ALGORITHM, "\"ed25519\"")?;
         is(tag, "tag", TAG, "\"writ-v1\"")?;
         let bad = |name, expected| ParametersError::Value { name, expected };
-        let created = seconds(created).ok_or(bad("created", "a whole number of seconds since 1970"))?;
+        let created =
+            seconds(created).ok_or(bad("created", "a whole number of seconds since 1970, before the year 10000"))?;
         let nonce = quoted(nonce).and_then(|n| Blob::decode(n).ok()).and_then(|b| b.0.try_into().ok());
         let nonce = nonce.ok_or(bad("nonce", "16 bytes in base64"))?;
         let key_id = quoted(key_id).filter(|k| is_fingerprint(k));
@@ -98,7 +101,7 @@ impl fmt::Display for Parameters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<String> = self.components.iter().map(|c| format!("\"{}\"", c.name())).collect();
         let nonce = Blob(self.nonce.to_vec()).encode();
-        let Self { created, key_id, .. } = self;
+        let (created, key_id) = (self.created.unix_millis() / 1000, &self.key_id);
         write!(f, "({});created={created};nonce=\"{nonce}\";keyid=\"{key_id}\"", names.join(" "))?;
         write!(f, ";alg=\"{ALGORITHM}\";tag=\"{TAG}\"")
     }
@@ -148,11 +151,11 @@ fn quoted(text: &str) -> Option<&str> {
     inner.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\').then_some(inner)
 }
 
-/// A whole number of seconds in its one spelling, until the year 9999.
-fn seconds(text: &str) -> Option<u64> {
+/// A whole number of seconds in its one spelling, as far as a time can be written.
+fn seconds(text: &str) -> Option<Time> {
     let plain = (1..=12).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
     let one_spelling = text == "0" || !text.starts_with('0');
-    if plain && one_spelling { text.parse().ok() } else { None }
+    if plain && one_spelling { Time::from_unix_seconds(text.parse().ok()?) } else { None }
 }
 
 fn is_fingerprint(text: &str) -> bool {

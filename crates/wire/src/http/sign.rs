@@ -41,7 +41,7 @@ pub fn sign(
     let covered = |component: &Component| *component != Component::ContentDigest || content_digest.is_some();
     let parameters = Parameters {
         components: Component::ALL.into_iter().filter(covered).collect(),
-        created: now.unix_millis().unsigned_abs() / 1000,
+        created: now,
         nonce,
         key_id: key.public_key().fingerprint(),
     };

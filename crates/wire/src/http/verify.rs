@@ -106,7 +106,7 @@ pub fn verify(
     if [method, path, query.unwrap_or_default()].iter().any(|part| part.chars().any(char::is_control)) {
         return Err(VerifyError::RequestLine);
     }
-    let created = Time::from_unix_millis(i64::try_from(parameters.created).unwrap_or(i64::MAX).saturating_mul(1000));
+    let created = parameters.created;
     if now.millis_since(created).abs() > WINDOW_MILLIS {
         return Err(VerifyError::Window { created, now });
     }

@@ -189,6 +189,32 @@ fn what_is_too_large_is_refused_before_it_is_read() {
     signed.check_bounds().unwrap_err();
 }
 
+/// What is small on the wire and large in memory ends before any of it is kept.
+#[test]
+fn a_body_of_tiny_things_is_refused_by_every_reader() {
+    let full = |piece: &str| format!("{piece},").repeat((MAX_ENVELOPE - 200) / (piece.len() + 1)) + piece;
+    for piece in [r#"{"":0}"#, "[]", r#""""#, "0", r#"{"document":"","signatures":[]}"#] {
+        let tiny = full(piece);
+        for body in [
+            format!(r#"{{"document":"","signatures":[{tiny}]}}"#),
+            format!(r#"{{"schema":"writ.evidence-batch.v1","bundles":[{tiny}]}}"#),
+        ] {
+            assert!(body.len() <= MAX_ENVELOPE);
+            for error in [
+                Signed::parse(body.as_bytes()).unwrap_err().to_string(),
+                EvidenceBatch::parse(body.as_bytes()).unwrap_err().to_string(),
+            ] {
+                assert!(error.contains("than a document of its length could need"), "{piece}: {error}");
+            }
+        }
+    }
+    // What a depot is really sent: a hundred bundles, the head of a site's heartbeats.
+    let bundle = Signed { document: Blob(vec![b'x'; 2_000]), signatures: vec![Blob(vec![b'x'; 300])] };
+    let text = serde_json::to_string(&vec![bundle; 2_000]).unwrap();
+    let heartbeats = format!(r#"{{"schema":"writ.heartbeats.v1","heartbeats":{text}}}"#);
+    assert_eq!(Heartbeats::parse(heartbeats.as_bytes()).unwrap().heartbeats.len(), 2_000);
+}
+
 #[test]
 fn a_reason_that_a_newer_depot_gives_does_not_cost_the_receipts() {
     for reason in Reason::ALL {

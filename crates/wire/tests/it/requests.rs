@@ -110,6 +110,17 @@ fn the_window_has_two_ends() {
     }
 }
 
+/// Nobody's signature is needed to have a time judged: the error is written into the depot's log.
+#[test]
+fn no_time_makes_an_error_that_cannot_be_written() {
+    for created in ["0", "253402207200", "253402207201", "253402300799", "999999999999"] {
+        let good = without_body();
+        let signature_input = good.signature_input.replace("=1795435200", &format!("={created}"));
+        let error = judge(&SYNC, &SignedHeaders { signature_input, ..good }, now()).unwrap_err();
+        assert!(!error.to_string().is_empty(), "{created}");
+    }
+}
+
 #[test]
 fn what_is_missing_is_named() {
     let full = with_body();
@@ -169,8 +180,10 @@ fn an_input_out_of_the_profile_is_refused_by_name() {
     value(&with("ed25519", "hmac-sha256"), "alg");
     value(&with("\"writ-v1\"", "\"writ-v2\""), "tag");
     value(&with("\"writ-v1\"", "writ-v1"), "tag");
-    for created in ["-1", "1.5", "\"1\"", "", "01", "+1", "1234567890123", "0x1"] {
-        value(&with("=1795435200", &format!("={created}")), "created");
+    for created in ["-1", "1.5", "\"1\"", "", "01", "+1", "1234567890123", "0x1", "253402207201", "999999999999"] {
+        let text = with("=1795435200", &format!("={created}"));
+        value(&text, "created");
+        assert!(refused(&text).to_string().contains("created is not a whole number"), "{created}");
     }
     for nonce in ["", "BwcHBwcHBwcHBwcHBwcHBw", "AAAA", "BwcHBwcHBwcHBwcHBwcHBx==", "\\\""] {
         value(&with("BwcHBwcHBwcHBwcHBwcHBw==", nonce), "nonce");

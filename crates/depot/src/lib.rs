@@ -6,7 +6,6 @@
 
 pub mod beats;
 pub mod clock;
-pub mod crash;
 pub mod depot;
 pub mod directory;
 pub mod endpoint;

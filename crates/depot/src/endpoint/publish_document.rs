@@ -5,11 +5,11 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::Response;
+use writ_durable::crash_point;
 use writ_trust::digest::Digest;
 
 use super::publish_release::answer;
 use super::shape::{open_body, part};
-use crate::crash_point;
 use crate::depot::Depot;
 use crate::fault::Fault;
 use crate::publication::activate_complete;

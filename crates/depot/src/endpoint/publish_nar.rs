@@ -10,11 +10,11 @@ use axum::http::Response;
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 use tokio::time::Instant;
+use writ_durable::crash_point;
 use writ_trust::digest::Digest;
 use writ_wire::paths;
 
 use super::publish_release::answer;
-use crate::crash_point;
 use crate::depot::Depot;
 use crate::fault::Fault;
 use crate::limits::body::{next, stated_length};

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 
+use writ_durable::crash_point;
 use writ_nix::cache::Entry;
 use writ_nix::nar::{NarId, examine};
 use writ_policy::closure::StorePath;
@@ -11,7 +12,6 @@ use writ_wire::publication::HashPart;
 
 use super::Waiting;
 use super::narinfo::{cache_file, waiting_file};
-use crate::crash_point;
 use crate::depot::Depot;
 use crate::fault::Fault;
 use crate::static_files;

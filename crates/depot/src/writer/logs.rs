@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rusqlite::Connection;
+use writ_durable::crash_point;
 use writ_trust::ids::SiteId;
 use writ_trust::log::checkpoint::SignedCheckpoint;
 use writ_trust::time::Time;
 use writ_wire::Signed;
 
-use crate::crash_point;
 use crate::depot::Depot;
 use crate::sitelog::{Head, LogError, LogFiles, OpenLog};
 use crate::store::{StoreError, checkpoints};

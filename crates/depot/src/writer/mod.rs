@@ -19,11 +19,11 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
+use writ_durable::crash_point;
 use writ_trust::ids::SiteId;
 
 use self::logs::Logs;
 use self::stage::Stage;
-use crate::crash_point;
 use crate::depot::Depot;
 use crate::sitelog::LogError;
 use crate::store::{StoreError, heartbeats};

@@ -15,12 +15,13 @@ use writ_wire::evidence_batch::{EvidenceBatch, MAX_BUNDLES};
 use writ_wire::receipts::{BundleReceipt, Reason, Receipts, ReceiptsSchema, RefusedBundle};
 use writ_wire::{Blob, MAX_ENVELOPE, Signed};
 
-use super::shape::{caller_and_body, json, part, unordered};
+use super::shape::{caller_and_body, json, parsed, part, unordered};
 use crate::clock;
 use crate::depot::Depot;
 use crate::directory::{ApplianceKey, Site};
 use crate::fault::Fault;
 use crate::identity::Identity;
+use crate::limits::body::WholeBody;
 use crate::writer::{Job, Prepared, Submit, Submitted};
 
 /// The largest bundle, in bytes: that of the evidence format.
@@ -57,7 +58,7 @@ pub async fn post(
 ) -> Result<Response<Body>, Fault> {
     let site: SiteId = part(&site)?;
     let may = |caller: &Identity| {
-        let appliance = caller.clone().appliance()?;
+        let appliance = caller.appliance()?;
         if appliance.site != site {
             return Err(Fault::Forbidden(format!("the caller is not of site {site}")));
         }
@@ -65,10 +66,9 @@ pub async fn post(
     };
     let (caller, body) = caller_and_body(&depot, request, MAX_ENVELOPE, may).await?;
     let appliance = caller.appliance()?;
-    let batch = EvidenceBatch::parse(&body.bytes).map_err(|e| Fault::Malformed(e.to_string()))?;
     // Its share of the memory is given back with the answer.
-    let _share = body.share;
-    drop(body.bytes);
+    let WholeBody { bytes, share: _share } = body;
+    let batch = parsed(&depot, bytes, EvidenceBatch::parse).await?;
     if batch.bundles.is_empty() || batch.bundles.len() > MAX_BUNDLES {
         return Err(Fault::Malformed(format!("{} bundles: expected 1 to {MAX_BUNDLES}", batch.bundles.len())));
     }

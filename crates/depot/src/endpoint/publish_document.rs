@@ -23,11 +23,11 @@ pub async fn put(
     let naming = depot.publications.naming(&digest);
     let (site, named) = naming.first().cloned().ok_or(Fault::NotFound)?;
     let body = open_body(&depot, request, named.size).await?;
-    if body.bytes.len() as u64 != named.size || Digest::of(&body.bytes) != digest {
-        return Err(Fault::Refused("the bytes are not those that the release names".to_owned()));
-    }
     depot
         .blocking(move |depot| {
+            if body.bytes.len() as u64 != named.size || Digest::of(&body.bytes) != digest {
+                return Err(Fault::Refused("the bytes are not those that the release names".to_owned()));
+            }
             // What it names is judged before it is stored.
             depot.publications.judge_document(&digest, &body.bytes)?;
             let path = depot.folders.document(&digest);
@@ -36,6 +36,6 @@ pub async fn put(
             depot.publications.document_came(depot, &digest, &body.bytes)
         })
         .await?;
-    activate_complete(&depot).await?;
+    activate_complete(&depot, Some(&site)).await?;
     answer(&depot, &site)
 }

@@ -14,7 +14,8 @@ use super::shape::{envelope, json, part, unless_stale};
 use crate::clock;
 use crate::depot::Depot;
 use crate::fault::Fault;
-use crate::publication::{activate_complete, judge, state};
+use crate::judge;
+use crate::publication::{activate_complete, follow_pending, state};
 use crate::writer::{Job, PutPending};
 
 pub async fn get(State(depot): State<Arc<Depot>>, Path(site): Path<String>) -> Result<Response<Body>, Fault> {
@@ -27,13 +28,13 @@ pub async fn put(
     request: Request,
 ) -> Result<Response<Body>, Fault> {
     let site: SiteId = part(&site)?;
-    let signed = envelope(&depot, request).await?;
+    let (signed, _share) = envelope(&depot, request).await?;
     unless_stale(|| publish(&depot, site.clone(), signed.clone())).await?;
-    activate_complete(&depot).await?;
+    activate_complete(&depot, Some(&site)).await?;
     answer(&depot, &site)
 }
 
-async fn publish(depot: &Arc<Depot>, site: SiteId, signed: Signed) -> Result<(), Fault> {
+async fn publish(depot: &Arc<Depot>, site: SiteId, signed: Arc<Signed>) -> Result<(), Fault> {
     let of = site.clone();
     let judged = depot
         .blocking(move |depot| {
@@ -44,15 +45,15 @@ async fn publish(depot: &Arc<Depot>, site: SiteId, signed: Signed) -> Result<(),
                 return Ok(None);
             }
             let release = judge::release(&directory, &of, &signed, clock::now())?;
-            Ok(Some((directory.generation, release, signed)))
+            Ok(Some((directory.generation, release, (*signed).clone())))
         })
         .await?;
     if let Some((before, release, signed)) = judged {
-        let pending = depot.writer.write(|reply| Job::Pending(PutPending { before, release, signed, reply })).await?;
-        tracing::info!(%site, digest = %pending.digest, "release is pending");
-        depot.blocking(move |depot| depot.publications.begin(depot, &pending)).await?;
+        let digest = depot.writer.write(|reply| Job::Pending(PutPending { before, release, signed, reply })).await?;
+        tracing::info!(%site, %digest, "release is pending");
     }
-    Ok(())
+    // Also what is pending already: whoever sent it may have gone away before it was followed.
+    depot.blocking(follow_pending).await
 }
 
 /// How far the newest publication of a site has come; 404 when there was none.

@@ -11,7 +11,8 @@ use writ_wire::Signed;
 use super::shape::{envelope, part, text, unless_stale};
 use crate::depot::Depot;
 use crate::fault::Fault;
-use crate::publication::judge;
+use crate::judge;
+use crate::publication::follow_pending;
 use crate::writer::{Job, PutRoot};
 
 pub async fn put(
@@ -20,12 +21,14 @@ pub async fn put(
     request: Request,
 ) -> Result<Response<Body>, Fault> {
     let version: TrustVersion = part(&version)?;
-    let signed = envelope(&depot, request).await?;
+    let (signed, _share) = envelope(&depot, request).await?;
     unless_stale(|| publish(&depot, version, signed.clone())).await?;
+    // Pending releases that do not hold under it are none any more.
+    depot.blocking(follow_pending).await?;
     Ok(text("ok\n"))
 }
 
-async fn publish(depot: &Arc<Depot>, version: TrustVersion, signed: Signed) -> Result<(), Fault> {
+async fn publish(depot: &Arc<Depot>, version: TrustVersion, signed: Arc<Signed>) -> Result<(), Fault> {
     let judged = depot
         .blocking(move |depot| {
             let directory = depot.directory();

@@ -8,9 +8,8 @@ use axum::extract::{Path, Request, State};
 use axum::http::Response;
 use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
-use writ_wire::Signed;
 
-use super::shape::{envelope, json, part, unless_stale};
+use super::shape::{Envelope, envelope, json, part, unless_stale};
 use crate::clock;
 use crate::depot::Depot;
 use crate::fault::Fault;
@@ -28,24 +27,25 @@ pub async fn put(
     request: Request,
 ) -> Result<Response<Body>, Fault> {
     let site: SiteId = part(&site)?;
-    let (signed, _share) = envelope(&depot, request).await?;
-    unless_stale(|| publish(&depot, site.clone(), signed.clone())).await?;
+    let envelope = envelope(&depot, request).await?;
+    unless_stale(|| publish(&depot, site.clone(), envelope.clone())).await?;
     activate_complete(&depot, Some(&site)).await?;
     answer(&depot, &site)
 }
 
-async fn publish(depot: &Arc<Depot>, site: SiteId, signed: Arc<Signed>) -> Result<(), Fault> {
+async fn publish(depot: &Arc<Depot>, site: SiteId, came: Arc<Envelope>) -> Result<(), Fault> {
     let of = site.clone();
     let judged = depot
         .blocking(move |depot| {
-            let (directory, digest) = (depot.directory(), Digest::of(&signed.document.0));
+            let (directory, signed) = (depot.directory(), &came.signed);
+            let digest = Digest::of(&signed.document.0);
             let published = directory.site(&of);
             let known = published.active().into_iter().chain(&published.pending);
             if known.into_iter().any(|known| known.digest == digest) {
                 return Ok(None);
             }
-            let release = judge::release(&directory, &of, &signed, clock::now())?;
-            Ok(Some((directory.generation, release, (*signed).clone())))
+            let release = judge::release(&directory, &of, signed, clock::now())?;
+            Ok(Some((directory.generation, release, signed.clone())))
         })
         .await?;
     if let Some((before, release, signed)) = judged {

@@ -12,7 +12,7 @@ use writ_trust::ids::SiteId;
 use writ_trust::log::restart::LogRestart;
 use writ_wire::Signed;
 
-use super::shape::{envelope, part, text, unless_stale};
+use super::shape::{Envelope, envelope, part, text, unless_stale};
 use crate::depot::Depot;
 use crate::directory::Directory;
 use crate::fault::Fault;
@@ -25,8 +25,8 @@ pub async fn put(
     request: Request,
 ) -> Result<Response<Body>, Fault> {
     let site: SiteId = part(&site)?;
-    let (signed, _share) = envelope(&depot, request).await?;
-    unless_stale(|| publish(&depot, site.clone(), signed.clone())).await?;
+    let envelope = envelope(&depot, request).await?;
+    unless_stale(|| publish(&depot, site.clone(), envelope.clone())).await?;
     Ok(text("ok\n"))
 }
 
@@ -39,23 +39,24 @@ enum Due {
     Merge(u64),
 }
 
-async fn publish(depot: &Arc<Depot>, site: SiteId, signed: Arc<Signed>) -> Result<(), Fault> {
-    let (of, came) = (site.clone(), signed.clone());
+async fn publish(depot: &Arc<Depot>, site: SiteId, came: Arc<Envelope>) -> Result<(), Fault> {
+    let (of, judged) = (site.clone(), came.clone());
     let judged = depot.blocking(move |depot| {
         let directory = depot.directory();
-        Ok((directory.generation, due(depot, &directory, &of, &came)?))
+        Ok((directory.generation, due(depot, &directory, &of, &judged.signed)?))
     });
     let (before, due) = judged.await?;
     match due {
         Due::Nothing => {}
         Due::Begin(number, restart) => {
-            let (origin, signed) = (restart.origin, (*signed).clone());
+            let (origin, signed) = (restart.origin, came.signed.clone());
             tracing::info!(%site, number, origin, "log restart");
             let job = |reply| Job::Restart(PutRestart { before, site, number, origin, signed, reply });
             depot.writer.write(job).await?;
         }
         Due::Merge(number) => {
             tracing::info!(%site, number, "more signatures over a log restart");
+            let signed = came.signed.clone();
             let job = |reply| Job::Merge(MergeRestart { before, site, number, signed, reply });
             depot.writer.write(job).await?;
         }

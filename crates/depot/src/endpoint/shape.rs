@@ -78,21 +78,36 @@ pub async fn open_body(depot: &Arc<Depot>, request: Request, limit: u64) -> Resu
     read(&depot.body_memory, &depot.options, anybody(&parts), &parts.headers, body, limit).await
 }
 
-/// Reads what is in a body, on a thread that may take its time where there is much of it.
+/// Reads what is in a body, on a thread that may take its time where there is much of it. The body's share of the memory is
+/// to be held as long as what was read.
 pub async fn parsed<T: Send + 'static, E: Display + 'static>(
     depot: &Arc<Depot>,
-    bytes: Bytes,
+    body: WholeBody,
     parse: fn(&[u8]) -> Result<T, E>,
-) -> Result<T, Fault> {
-    let at_once = bytes.len() <= PARSED_AT_ONCE;
-    let read = move || parse(&bytes).map_err(|e| Fault::Malformed(e.to_string()));
+) -> Result<(T, Share), Fault> {
+    let at_once = body.bytes.len() <= PARSED_AT_ONCE;
+    let read = move || {
+        // Here also when nobody waits any more.
+        let WholeBody { bytes, share } = body;
+        let read = parse(&bytes).map_err(|e| Fault::Malformed(e.to_string()))?;
+        Ok((read, share))
+    };
     if at_once { read() } else { depot.blocking(move |_| read()).await }
 }
 
-/// An envelope that counts by its signatures, whoever sends it. Its share of the memory is to be held until it is answered.
-pub async fn envelope(depot: &Arc<Depot>, request: Request) -> Result<(Arc<Signed>, Share), Fault> {
-    let WholeBody { bytes, share } = open_body(depot, request, MAX_ENVELOPE as u64).await?;
-    Ok((Arc::new(parsed(depot, bytes, Signed::parse).await?), share))
+/// An envelope, and its share of the memory for bodies for as long as anybody has it.
+#[derive(Debug)]
+pub struct Envelope {
+    /// What came.
+    pub signed: Signed,
+    _share: Share,
+}
+
+/// An envelope that counts by its signatures, whoever sends it.
+pub async fn envelope(depot: &Arc<Depot>, request: Request) -> Result<Arc<Envelope>, Fault> {
+    let body = open_body(depot, request, MAX_ENVELOPE as u64).await?;
+    let (signed, share) = parsed(depot, body, Signed::parse).await?;
+    Ok(Arc::new(Envelope { signed, _share: share }))
 }
 
 /// Judges and stores something, again when something else was published between the one and the other.

@@ -240,7 +240,10 @@ pub async fn activate_complete(depot: &Arc<Depot>, asked: Option<&SiteId>) -> Re
         }
     }
     if ended {
-        let clear = |depot: &Arc<Depot>| Ok(narinfo::drop_unexpected(&depot.folders, &depot.publications));
+        let clear = |depot: &Arc<Depot>| {
+            narinfo::drop_unexpected(&depot.folders, &depot.publications);
+            Ok(())
+        };
         depot.blocking(clear).await?;
     }
     own

@@ -15,7 +15,7 @@ pub fn tiles_lead_to_root(files: &LogFiles, size: u64, root: &Hash) -> Result<bo
         let mut hashes = bytes.chunks_exact(32).map(|hash| Hash::try_from(hash).expect("32 bytes"));
         if tile.level == 0 {
             let mut note = |level: u8, _, hash| {
-                if level > 0 && level % 8 == 0 {
+                if level > 0 && level.is_multiple_of(8) {
                     above[usize::from(level / 8)].push(hash);
                 }
             };

@@ -23,7 +23,7 @@ pub struct MergeRestart {
     /// Which of the site's logs began by it.
     pub number: u64,
     /// The document's exact bytes, and what came of signatures.
-    pub signed: Arc<Signed>,
+    pub signed: Signed,
     /// Who waits.
     pub reply: oneshot::Sender<Result<(), WriteError>>,
 }

@@ -8,7 +8,6 @@
 pub mod accounts;
 pub mod command;
 pub mod config;
-pub mod crash;
 pub mod dbus;
 pub mod enforce;
 pub mod evidence_writer;
@@ -19,3 +18,5 @@ pub mod steps;
 pub mod switch;
 pub mod sync;
 pub mod watch;
+
+pub use writ_durable::crash_point;

@@ -116,7 +116,7 @@ pub enum OpenError {
     },
     /// The log key is not one of the trust root.
     #[error(
-        "--log-key: the newest trust root (version {version}) does not give the key {key} the role `log` now: give the key \
+        "--log-key: the newest trust root (version {version}) does not give the key {key} the role `log`: give the key \
          that it lists, or publish a root that lists this one"
     )]
     NotALogKey {
@@ -276,10 +276,21 @@ fn open_chain(
     Ok((chain, stored.into_iter().map(|(_, root)| root).collect()))
 }
 
+/// Refuses a key that the newest root does not list for logs: that is a mistake. One that is listed and does not count now
+/// stops the logs, and nothing else: evidence and releases that are here are served all the same.
 fn check_log_key(chain: &TrustChain, key: &SecretKey) -> Result<(), OpenError> {
     let (root, public) = (chain.newest(), key.public_key());
-    let listed = root.entry_of(&public).is_some_and(|entry| entry.counts_now(Role::Log, None, clock::now()).is_ok());
-    if listed { Ok(()) } else { Err(OpenError::NotALogKey { version: root.version.get(), key: public.line() }) }
+    let (version, key) = (root.version.get(), public.line());
+    let listed = root.entry_of(&public).filter(|entry| entry.serves(Role::Log, None).is_ok());
+    let Some(entry) = listed else { return Err(OpenError::NotALogKey { version, key }) };
+    if let Err(problem) = entry.counts_now(Role::Log, None, clock::now()) {
+        tracing::error!(
+            key,
+            "--log-key: {problem} (trust root {version}): THE SITE LOGS TAKE NOTHING until a root is published that lists a \
+             log key which counts, and this is started with that one"
+        );
+    }
+    Ok(())
 }
 
 /// Completes the files of every log and reads its head.

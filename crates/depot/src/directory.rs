@@ -36,7 +36,8 @@ pub struct Site {
     pub releases: Vec<Arc<StoredRelease>>,
     /// The one that is pending.
     pub pending: Option<Arc<StoredRelease>>,
-    by_id: HashMap<KeyId, Vec<Arc<ApplianceKey>>>,
+    /// By the keys' ids, ascending.
+    by_id: Vec<Arc<ApplianceKey>>,
     keys: HashMap<[u8; 32], Arc<ApplianceKey>>,
     documents: BTreeSet<Digest>,
 }
@@ -49,7 +50,7 @@ pub struct ApplianceKey {
     /// The appliance that the newest release that names the key gives it to.
     pub appliance: ApplianceId,
     /// Every appliance that any release gave it to.
-    pub appliances: BTreeSet<ApplianceId>,
+    pub appliances: Vec<ApplianceId>,
     /// The key.
     pub key: PublicKey,
     /// Whether the newest release revokes it.
@@ -69,7 +70,9 @@ impl Site {
 
     /// The keys of the site with this id. Ids are arbitrary, so there may be several.
     pub fn keys_with_id(&self, id: KeyId) -> &[Arc<ApplianceKey>] {
-        self.by_id.get(&id).map_or(&[], Vec::as_slice)
+        let from = self.by_id.partition_point(|known| known.key.key_id() < id);
+        let to = self.by_id.partition_point(|known| known.key.key_id() <= id);
+        &self.by_id[from..to]
     }
 
     /// What the site's releases say of a key, by its 32 bytes.
@@ -92,12 +95,14 @@ impl Site {
                 let key = keys.entry(*generation.public_key.ed25519()).or_insert_with(|| ApplianceKey {
                     site: stored.release.site.clone(),
                     appliance: appliance.clone(),
-                    appliances: BTreeSet::new(),
+                    appliances: Vec::with_capacity(1),
                     key: generation.public_key.clone(),
                     revoked: false,
                 });
                 key.appliance = appliance.clone();
-                key.appliances.insert(appliance.clone());
+                if !key.appliances.contains(appliance) {
+                    key.appliances.push(appliance.clone());
+                }
             }
         }
         if let Some(newest) = self.releases.last() {
@@ -106,10 +111,8 @@ impl Site {
             }
         }
         self.keys = keys.into_iter().map(|(bytes, key)| (bytes, Arc::new(key))).collect();
-        self.by_id.clear();
-        for key in self.keys.values() {
-            self.by_id.entry(key.key.key_id()).or_default().push(key.clone());
-        }
+        self.by_id = self.keys.values().cloned().collect();
+        self.by_id.sort_by_key(|known| known.key.key_id());
     }
 }
 
@@ -183,6 +186,16 @@ impl Directory {
         let mut site = (*next.site(&name)).clone();
         site.pending = Some(Arc::new(pending));
         next.sites.insert(name, Arc::new(site));
+        next.generation += 1;
+        next
+    }
+
+    /// This directory without the pending release of a site.
+    #[must_use]
+    pub fn without_pending(&self, name: &SiteId) -> Self {
+        let mut next = self.clone();
+        let site = Site { pending: None, ..(*next.site(name)).clone() };
+        next.sites.insert(name.clone(), Arc::new(site));
         next.generation += 1;
         next
     }

@@ -72,8 +72,11 @@ pub enum Fault {
         source: io::Error,
     },
     /// There is no memory for one more body.
-    #[error("all memory for bodies is in use")]
-    NoMemory,
+    #[error("{0}")]
+    NoMemory(&'static str),
+    /// The same store path is being uploaded by somebody else.
+    #[error("a NAR of this store path is being received already: again when that has ended")]
+    Uploading,
     /// A task ended without an answer: a bug.
     #[error("a task ended without an answer")]
     Broken,
@@ -97,7 +100,7 @@ impl Fault {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Slow(_) => StatusCode::REQUEST_TIMEOUT,
-            Self::Conflict(_) | Self::Write(WriteError::Stale) => StatusCode::CONFLICT,
+            Self::Conflict(_) | Self::Write(WriteError::Stale | WriteError::Unfit(_)) => StatusCode::CONFLICT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Encoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Range(_) => StatusCode::RANGE_NOT_SATISFIABLE,
@@ -108,7 +111,8 @@ impl Fault {
             | Self::Store(_)
             | Self::Log(_)
             | Self::Io { .. }
-            | Self::NoMemory => StatusCode::SERVICE_UNAVAILABLE,
+            | Self::Uploading
+            | Self::NoMemory(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }

@@ -5,20 +5,29 @@ use std::sync::{PoisonError, RwLock};
 
 use writ_trust::ids::SiteId;
 
-/// The sequences held of one key: ascending ranges, by their first, none touching the next.
+/// The sequences held of one key. Nearly always they are all from the first on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sequences(BTreeMap<u64, u64>);
+pub struct Sequences {
+    /// All from 1 to here.
+    held: u64,
+    /// Beyond the first gap: ascending ranges, by their first, none touching the next.
+    later: BTreeMap<u64, u64>,
+}
 
 impl Sequences {
-    /// From ascending ranges, first to last.
+    /// From ascending ranges, first to last, none touching the next.
     pub fn from_ranges(ranges: impl IntoIterator<Item = (u64, u64)>) -> Self {
-        Self(ranges.into_iter().collect())
+        let mut later: BTreeMap<u64, u64> = ranges.into_iter().collect();
+        Self { held: later.remove(&1).unwrap_or(0), later }
     }
 
     /// Adds a sequence.
     pub fn insert(&mut self, sequence: u64) {
+        if sequence <= self.held {
+            return;
+        }
         let (mut first, mut last) = (sequence, sequence);
-        if let Some((before, end)) = self.0.range(..=sequence).next_back().map(|(a, b)| (*a, *b)) {
+        if let Some((before, end)) = self.later.range(..=sequence).next_back().map(|(a, b)| (*a, *b)) {
             if end >= sequence {
                 return;
             }
@@ -26,44 +35,50 @@ impl Sequences {
                 first = before;
             }
         }
-        if let Some(end) = self.0.remove(&(sequence + 1)) {
+        if let Some(end) = self.later.remove(&(sequence + 1)) {
             last = end;
         }
-        self.0.insert(first, last);
+        if sequence == self.held + 1 {
+            self.held = last;
+        } else {
+            self.later.insert(first, last);
+        }
     }
 
     /// The last sequence up to which all are held; 0 for none.
     pub fn held(&self) -> u64 {
-        self.0.get(&1).copied().unwrap_or(0)
+        self.held
     }
 
     /// The highest sequence held; 0 for none.
     pub fn newest(&self) -> u64 {
-        self.0.last_key_value().map_or(0, |(_, last)| *last)
+        self.later.last_key_value().map_or(self.held, |(_, last)| *last)
     }
 }
 
 /// The sequences held of every key of every site.
 #[derive(Debug, Default)]
-pub struct Held(RwLock<HashMap<(SiteId, [u8; 32]), Sequences>>);
+pub struct Held(RwLock<BTreeMap<SiteId, HashMap<[u8; 32], Sequences>>>);
 
 impl Held {
     /// Adds what was committed of a key.
     pub fn insert(&self, site: &SiteId, key: &[u8; 32], sequences: impl IntoIterator<Item = u64>) {
         let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let held = all.entry((site.clone(), *key)).or_default();
+        let held = all.entry(site.clone()).or_default().entry(*key).or_default();
         sequences.into_iter().for_each(|sequence| held.insert(sequence));
     }
 
     /// Sets what is held of a key.
     pub fn set(&self, site: SiteId, key: [u8; 32], sequences: Sequences) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert((site, key), sequences);
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        all.entry(site).or_default().insert(key, sequences);
     }
 
     /// The last sequence up to which all are held of a key, and the highest one; 0 for none.
     pub fn of(&self, site: &SiteId, key: &[u8; 32]) -> (u64, u64) {
         let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        all.get(&(site.clone(), *key)).map_or((0, 0), |held| (held.held(), held.newest()))
+        let held = all.get(site).and_then(|of_site| of_site.get(key));
+        held.map_or((0, 0), |held| (held.held(), held.newest()))
     }
 }
 

@@ -6,7 +6,6 @@
 
 pub mod beats;
 pub mod clock;
-pub mod crash;
 pub mod depot;
 pub mod directory;
 pub mod endpoint;
@@ -14,6 +13,7 @@ pub mod fault;
 pub mod folders;
 pub mod held;
 pub mod identity;
+pub mod judge;
 pub mod limits;
 pub mod metrics;
 pub mod options;

@@ -42,7 +42,9 @@ Then, from elsewhere: `writ release publish --depot http://127.0.0.1:8080 …`.
 TLS: give --tls-cert and --tls-key (PEM; TLS 1.3 only), or let a proxy in front end TLS and give --allow-http: requests
 are signed over method, path, query and body, so a proxy may rewrite Host. Without either, only loopback is served.
 
-The depot stops gracefully on SIGTERM and SIGINT: what it was asked before is answered, at most for 20 s.";
+The depot stops gracefully on SIGTERM and SIGINT: what it was asked before is answered, at most for 20 s.
+It exits with 0 when it was told to stop, with 2 when it could not start or the command line is none (the reason is on
+standard error), with 70 when a bug ended the thread that writes.";
 
 /// How to serve.
 #[derive(Debug, Clone, Args)]
@@ -77,13 +79,14 @@ pub struct Options {
     /// How long the headers of a request may take, and how long a connection may be idle
     #[arg(long, value_name = "SPAN", default_value = "10s", value_parser = span)]
     pub header_timeout: Duration,
-    /// How long a client may send nothing of a body, or take nothing of an answer
+    /// How long a client may send nothing of a body (or less than 16 KiB in a second), or take nothing of an answer
     #[arg(long, value_name = "SPAN", default_value = "20s", value_parser = span)]
     pub idle_timeout: Duration,
     /// How long the body of a request other than a NAR may take in all
     #[arg(long, value_name = "SPAN", default_value = "2m", value_parser = span)]
     pub body_timeout: Duration,
-    /// Memory for request bodies at one time, in MiB, half of it for callers who are known; who finds none left hears 503
+    /// Memory for request bodies at one time, in MiB, half of it for callers who are known, at most a third of a half (or 8
+    /// MiB) for one sender; who finds none left hears 503
     #[arg(long, value_name = "MIB", default_value_t = 48, value_parser = clap::value_parser!(u32).range(16..=65_536))]
     pub body_memory: u32,
     /// Memory for files that are asked for often, in MiB
@@ -116,6 +119,14 @@ impl Options {
     pub fn would_leak(&self) -> bool {
         self.tls_cert.is_none() && !self.allow_http && !self.listen.ip().is_loopback()
     }
+}
+
+/// Options as the command line gives them, for a depot that is never started.
+#[cfg(test)]
+pub(crate) fn for_tests() -> Options {
+    let line = ["writ-depot", "serve", "--trust", "t", "--data", "d", "--log-key", "k", "--listen", "127.0.0.1:0"];
+    let Command::Serve(options) = Cli::try_parse_from(line).expect("a sound command line").command;
+    *options
 }
 
 #[cfg(test)]

@@ -23,9 +23,10 @@ pub use self::tls::TlsError;
 use crate::clock;
 use crate::depot::{Depot, OpenError, Opened};
 use crate::endpoint;
+use crate::limits::body::Peer;
 use crate::limits::stalled::Unstalled;
 use crate::options::Options;
-use crate::publication::activate_complete;
+use crate::publication::{activate_complete, follow_pending};
 use crate::static_files;
 use crate::static_files::outlet::{Outlet, Sending};
 use crate::writer::{self, Job};
@@ -169,10 +170,9 @@ async fn tick(depot: Arc<Depot>) {
         tokio::select! {
             _ = tick.tick() => {
                 depot.writer.remind(Job::Tick);
-                // Whoever sent the last piece may have gone away before it was seen that it was the last.
-                if let Err(error) = activate_complete(&depot).await {
-                    tracing::warn!(%error, "a release that lacks nothing is not active yet");
-                }
+                // Whoever sent a piece may have gone away before it was seen what it was. Both tell what fails.
+                let _ = depot.blocking(follow_pending).await;
+                let _ = activate_complete(&depot, None).await;
             }
             _ = flush.tick() => depot.writer.remind(Job::Flush),
         }
@@ -206,13 +206,16 @@ async fn accept(
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
-        let Ok(place) = places.clone().acquire_owned().await else { return connections };
-        let stream = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let next = async {
+            let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
+            Ok::<_, io::Error>((place, listener.accept().await?))
+        };
+        let accepted = tokio::select! {
+            accepted = next => accepted,
             _ = stopped.changed() => return connections,
         };
-        let stream = match stream {
-            Ok((stream, _)) => stream,
+        let (place, (stream, address)) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be taken");
                 // Out of file descriptors, most likely: others must end first.
@@ -220,8 +223,13 @@ async fn accept(
                 continue;
             }
         };
-        let connection =
-            Connection { depot: depot.clone(), service: service.clone(), stopped: stopped.clone(), _place: place };
+        let connection = Connection {
+            depot: depot.clone(),
+            service: service.clone(),
+            stopped: stopped.clone(),
+            peer: Peer::of(address.ip(), &depot.options),
+            _place: place,
+        };
         let tls = tls.clone();
         connections.spawn(async move {
             connection.depot.metrics.connections.inc();
@@ -234,6 +242,7 @@ struct Connection {
     depot: Arc<Depot>,
     service: TowerToHyperService<Router>,
     stopped: watch::Receiver<bool>,
+    peer: Option<Peer>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -272,10 +281,13 @@ impl Connection {
             .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_HEAD)
             .half_close(false);
-        let (service, depot) = (self.service.clone(), self.depot.clone());
+        let (service, depot, peer) = (self.service.clone(), self.depot.clone(), self.peer);
         let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
             if let Some(outlet) = &outlet {
                 request.extensions_mut().insert(outlet.clone());
+            }
+            if let Some(peer) = peer {
+                request.extensions_mut().insert(peer);
             }
             let answer = match static_files::remembered(&depot, &request) {
                 Some(response) => Ok(response),

@@ -7,6 +7,8 @@
 //! Temporary names are of one process and one call, so two writers of one file do not meet in a half-written one: the last
 //! [`replace`] wins whole, and of two [`create`] one finds the file there.
 
+pub mod crash;
+
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use writ_trust::digest::Digest;
 
 use crate::listing;
-use crate::window::{self, MAX_WINDOW};
+use crate::window::{self, FRAME_HEADER, MAX_WINDOW};
 
 /// Digest and size in bytes of a NAR.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,12 +92,10 @@ pub fn packed_limit(nar_size: u64) -> u64 {
 pub fn copy_checked(from: &mut File, to: &mut impl Write, compressed: bool, expected: NarId) -> Result<(), CopyError> {
     let limit = packed_limit(expected.size);
     if compressed {
-        let mut header = [0; 14];
+        let mut header = [0; FRAME_HEADER];
         let begin = from.stream_position()?;
         let read = from.read_at(&mut header, begin)?;
-        if let Some(window) = window::of(&header[..read]).filter(|window| *window > MAX_WINDOW) {
-            return Err(CopyError::Window { window });
-        }
+        check_window(&header[..read])?;
     }
     let mut tee = Tee { from, to, left: limit };
     let found = if compressed {
@@ -129,6 +127,10 @@ pub fn examine(from: &mut impl Read, compressed: bool, expected: NarId) -> Resul
     if !compressed {
         return examine_unpacked(packed, expected);
     }
+    let mut header = Vec::with_capacity(FRAME_HEADER);
+    packed.by_ref().take(FRAME_HEADER as u64).read_to_end(&mut header)?;
+    check_window(&header)?;
+    let mut packed = header.as_slice().chain(packed);
     let mut unpacked = StreamingDecoder::new(&mut packed).map_err(|e| CopyError::Unpack(e.to_string()))?;
     let listing = examine_unpacked(&mut unpacked, expected)?;
     drop(unpacked);
@@ -136,6 +138,14 @@ pub fn examine(from: &mut impl Read, compressed: bool, expected: NarId) -> Resul
         Ok(0) => Ok(listing),
         Ok(_) => Err(CopyError::Trailing),
         Err(e) => Err(e.into()),
+    }
+}
+
+/// Refuses a frame that wants more memory than a reader need have.
+fn check_window(header: &[u8]) -> Result<(), CopyError> {
+    match window::of(header).filter(|window| *window > MAX_WINDOW) {
+        Some(window) => Err(CopyError::Window { window }),
+        None => Ok(()),
     }
 }
 

@@ -4,6 +4,9 @@
 /// more than `nix copy` asks for. Unpacking takes so much memory.
 pub(crate) const MAX_WINDOW: u64 = 8 * 1024 * 1024;
 
+/// What [`of`] needs of a frame, in bytes: magic, descriptor, and the longest dictionary id and content size after them.
+pub(crate) const FRAME_HEADER: usize = 4 + 1 + 4 + 8;
+
 /// How much of what was unpacked the first frame wants to be kept, in bytes (RFC 8878 §3.1.1.1); `None` when these bytes do
 /// not begin a frame.
 pub(crate) fn of(header: &[u8]) -> Option<u64> {
@@ -32,7 +35,7 @@ mod tests {
     use writ_trust::digest::Digest;
 
     use super::*;
-    use crate::nar::{CopyError, NarId, check};
+    use crate::nar::{CopyError, NarId, check, examine};
 
     #[test]
     fn frames_say_how_much_memory_they_want() {
@@ -56,5 +59,8 @@ mod tests {
         file.rewind().unwrap();
         let expected = NarId { hash: Digest::of(b""), size: 100 };
         assert!(matches!(check(&mut file, true, expected), Err(CopyError::Window { .. })));
+        // Nor by whoever receives it for others: what is served must be what an importer takes.
+        file.rewind().unwrap();
+        assert!(matches!(examine(&mut file, true, expected), Err(CopyError::Window { .. })));
     }
 }

@@ -9,6 +9,9 @@ use tracing_subscriber::EnvFilter;
 use writ_depot::options::{Cli, Command, Options};
 use writ_depot::server;
 
+/// The exit code of a depot that could not do what it was told, as of `writ`; also that of a command line that is none.
+const COULD_NOT: u8 = 2;
+
 fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("WRIT_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
@@ -21,7 +24,7 @@ fn main() -> ExitCode {
         Err(error) => {
             // Each error tells its cause itself.
             eprintln!("writ-depot: {error}");
-            ExitCode::FAILURE
+            ExitCode::from(COULD_NOT)
         }
     }
 }

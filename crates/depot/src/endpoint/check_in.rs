@@ -9,14 +9,15 @@ use writ_wire::check_in::{CheckIn, CheckInReply, CheckInReplySchema, MAX_CHECK_I
 use writ_wire::courier::SKEW_MILLIS;
 use writ_wire::heartbeat::Heartbeat;
 
-use super::shape::{caller_and_body, json};
+use super::shape::{caller_and_body, json, unordered};
 use crate::beats::Beat;
 use crate::clock;
 use crate::depot::Depot;
 use crate::fault::Fault;
+use crate::identity::Identity;
 
 pub async fn post(State(depot): State<Arc<Depot>>, request: Request) -> Result<Response<Body>, Fault> {
-    let only_appliances = |caller: &crate::identity::Identity| caller.clone().appliance().map(drop);
+    let only_appliances = |caller: &Identity| caller.appliance().map(drop);
     let (caller, body) = caller_and_body(&depot, request, MAX_CHECK_IN, only_appliances).await?;
     let (appliance, now) = (caller.appliance()?, clock::now());
     depot.rates.check_in(appliance.key.ed25519(), now)?;
@@ -31,7 +32,7 @@ pub async fn post(State(depot): State<Arc<Depot>>, request: Request) -> Result<R
         return Err(Fault::Refused(format!("the heartbeat is of {} and it is {now}", heartbeat.at)));
     }
     let (site, key) = (&appliance.site, appliance.key.ed25519());
-    if depot.beats.put(site, key, heartbeat.at, check_in.heartbeat) == Beat::Older {
+    if depot.beats.put(site, key, heartbeat.at, &check_in.heartbeat) == Beat::Older {
         return Err(Fault::Conflict("the appliance has said something newer".to_owned()));
     }
     let directory = depot.directory();
@@ -48,5 +49,5 @@ pub async fn post(State(depot): State<Arc<Depot>>, request: Request) -> Result<R
         newest,
         now,
     };
-    Ok(json(reply.canonical()))
+    Ok(json(unordered(&reply)?))
 }

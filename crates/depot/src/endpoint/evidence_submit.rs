@@ -15,12 +15,13 @@ use writ_wire::evidence_batch::{EvidenceBatch, MAX_BUNDLES};
 use writ_wire::receipts::{BundleReceipt, Reason, Receipts, ReceiptsSchema, RefusedBundle};
 use writ_wire::{Blob, MAX_ENVELOPE, Signed};
 
-use super::shape::{caller_and_body, json, part, unordered};
+use super::shape::{caller_and_body, json, parsed, part, unordered};
 use crate::clock;
 use crate::depot::Depot;
 use crate::directory::{ApplianceKey, Site};
 use crate::fault::Fault;
 use crate::identity::Identity;
+use crate::limits::body::Share;
 use crate::writer::{Job, Prepared, Submit, Submitted};
 
 /// The largest bundle, in bytes: that of the evidence format.
@@ -57,7 +58,7 @@ pub async fn post(
 ) -> Result<Response<Body>, Fault> {
     let site: SiteId = part(&site)?;
     let may = |caller: &Identity| {
-        let appliance = caller.clone().appliance()?;
+        let appliance = caller.appliance()?;
         if appliance.site != site {
             return Err(Fault::Forbidden(format!("the caller is not of site {site}")));
         }
@@ -65,18 +66,16 @@ pub async fn post(
     };
     let (caller, body) = caller_and_body(&depot, request, MAX_ENVELOPE, may).await?;
     let appliance = caller.appliance()?;
-    let batch = EvidenceBatch::parse(&body.bytes).map_err(|e| Fault::Malformed(e.to_string()))?;
-    // Its share of the memory is given back with the answer.
-    let _share = body.share;
-    drop(body.bytes);
+    let (batch, share) = parsed(&depot, body, EvidenceBatch::parse).await?;
+    let share = Arc::new(share);
     if batch.bundles.is_empty() || batch.bundles.len() > MAX_BUNDLES {
         return Err(Fault::Malformed(format!("{} bundles: expected 1 to {MAX_BUNDLES}", batch.bundles.len())));
     }
-    let (prepared, mut refused) = judge(&depot, &appliance, batch.bundles).await?;
+    let (prepared, mut refused) = judge(&depot, appliance, batch.bundles, &share).await?;
     let answer = if prepared.is_empty() {
         None
     } else {
-        let job = |reply| Job::Submit(Submit { site: site.clone(), bundles: prepared, reply });
+        let job = |reply| Job::Submit(Submit { site: site.clone(), bundles: prepared, share, reply });
         Some(depot.writer.write(job).await?)
     };
     let conflicts = answer.iter().flat_map(|answer| &answer.conflicts);
@@ -84,7 +83,7 @@ pub async fn post(
     count(&depot, answer.as_ref(), &refused);
     let anything_new = answer.as_ref().is_some_and(|answer| answer.new > 0);
     depot.rates.brought(appliance.key.ed25519(), clock::now(), anything_new);
-    reply(&depot, &site, &appliance, answer, refused)
+    reply(&depot, &site, appliance, answer, refused)
 }
 
 fn count(depot: &Depot, answer: Option<&Submitted>, refused: &[RefusedBundle]) {
@@ -131,14 +130,17 @@ async fn judge(
     depot: &Arc<Depot>,
     appliance: &Arc<ApplianceKey>,
     mut bundles: Vec<Signed>,
+    share: &Arc<Share>,
 ) -> Result<(Vec<Prepared>, Vec<RefusedBundle>), Fault> {
     let published = depot.directory().site(&appliance.site);
     let mut tasks = Vec::new();
     while !bundles.is_empty() {
         let rest = bundles.split_off(bundles.len().min(CHUNK));
         let chunk = std::mem::replace(&mut bundles, rest);
-        let (published, appliance) = (published.clone(), appliance.clone());
+        let (published, appliance, share) = (published.clone(), appliance.clone(), share.clone());
         tasks.push(tokio::task::spawn_blocking(move || {
+            // Until these are judged, also when nobody waits any more.
+            let _share = share;
             let judged = chunk.into_iter().map(|bundle| judge_one(&published, &appliance, bundle));
             judged.collect::<Vec<Result<Prepared, RefusedBundle>>>()
         }));

@@ -20,7 +20,7 @@ pub async fn get(
     let site: SiteId = part(&site)?;
     caller(&depot, &request)?.may_read(&depot, &site)?;
     let published = depot.directory().site(&site);
-    let mut by_key: std::collections::HashMap<_, _> = depot.beats.of(&site).into_iter().collect();
+    let mut by_key = depot.beats.of(&site);
     let generations = published.active().into_iter().flat_map(|active| active.release.generations.values());
     let heartbeats = generations.filter_map(|generation| by_key.remove(generation.public_key.ed25519())).collect();
     Ok(json(Heartbeats { schema: HeartbeatsSchema::V1, heartbeats }.canonical()))

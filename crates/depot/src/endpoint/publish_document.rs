@@ -5,13 +5,14 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::Response;
+use writ_durable::crash_point;
 use writ_trust::digest::Digest;
 
 use super::publish_release::answer;
 use super::shape::{open_body, part};
-use crate::crash_point;
 use crate::depot::Depot;
 use crate::fault::Fault;
+use crate::limits::body::WholeBody;
 use crate::publication::activate_complete;
 
 pub async fn put(
@@ -23,19 +24,20 @@ pub async fn put(
     let naming = depot.publications.naming(&digest);
     let (site, named) = naming.first().cloned().ok_or(Fault::NotFound)?;
     let body = open_body(&depot, request, named.size).await?;
-    if body.bytes.len() as u64 != named.size || Digest::of(&body.bytes) != digest {
-        return Err(Fault::Refused("the bytes are not those that the release names".to_owned()));
-    }
     depot
         .blocking(move |depot| {
+            let WholeBody { bytes, share: _share } = body;
+            if bytes.len() as u64 != named.size || Digest::of(&bytes) != digest {
+                return Err(Fault::Refused("the bytes are not those that the release names".to_owned()));
+            }
             // What it names is judged before it is stored.
-            depot.publications.judge_document(&digest, &body.bytes)?;
+            depot.publications.judge_document(&digest, &bytes)?;
             let path = depot.folders.document(&digest);
-            writ_durable::create(&path, &body.bytes, 0o644).map_err(Fault::io(&path))?;
+            writ_durable::create(&path, &bytes, 0o644).map_err(Fault::io(&path))?;
             crash_point!("document-stored");
-            depot.publications.document_came(depot, &digest, &body.bytes)
+            depot.publications.document_came(depot, &digest, &bytes)
         })
         .await?;
-    activate_complete(&depot).await?;
+    activate_complete(&depot, Some(&site)).await?;
     answer(&depot, &site)
 }

@@ -9,19 +9,19 @@ use axum::extract::{Path, Request, State};
 use axum::http::Response;
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
-use tokio::time::Instant;
+use writ_durable::crash_point;
 use writ_trust::digest::Digest;
 use writ_wire::paths;
 
 use super::publish_release::answer;
-use crate::crash_point;
+use super::shape::anybody;
 use crate::depot::Depot;
 use crate::fault::Fault;
-use crate::limits::body::{next, stated_length};
+use crate::limits::body::{Pace, next, stated_length};
 use crate::publication::{Waiting, activate_complete, nar};
 
 /// Bytes taken in before they are written out.
-const PIECE: usize = 1024 * 1024;
+const PIECE: usize = 256 * 1024;
 
 pub async fn put(
     State(depot): State<Arc<Depot>>,
@@ -31,10 +31,17 @@ pub async fn put(
     let url = format!("nar/{file}");
     let name = paths::nar_file(&url).ok_or(Fault::NotFound)?.to_owned();
     let (part, waiting) = depot.publications.waiting_for(&name).into_iter().next().ok_or(Fault::NotFound)?;
-    let (site, _) = depot.publications.expecting(&part).into_iter().next().ok_or(Fault::NotFound)?;
+    let (site, _) = depot.publications.missing_path(&part).into_iter().next().ok_or(Fault::NotFound)?;
+    let receiving = depot.publications.uploads.begin(&part)?;
     let uploaded = receive(&depot, request, &waiting).await?;
-    depot.blocking(move |depot| take(depot, &name, &waiting, uploaded)).await?;
-    activate_complete(&depot).await?;
+    let turn = depot.publications.uploads.examination().await;
+    depot
+        .blocking(move |depot| {
+            let _held = (receiving, turn);
+            take(depot, &name, &waiting, uploaded)
+        })
+        .await?;
+    activate_complete(&depot, Some(&site)).await?;
     answer(&depot, &site)
 }
 
@@ -42,18 +49,20 @@ pub async fn put(
 async fn receive(depot: &Arc<Depot>, request: Request, waiting: &Waiting) -> Result<NamedTempFile, Fault> {
     let (parts, mut body) = request.into_parts();
     stated_length(&parts.headers, &body, waiting.size)?;
+    let (mut share, mut pace) = (depot.body_memory.share(anybody(&parts)), Pace::new(&depot.options));
     let folder = depot.folders.uploads();
     let path = folder.clone();
     let mut file = depot.blocking(move |_| NamedTempFile::new_in(&path).map_err(Fault::io(&path))).await?;
     let (mut hash, mut size, mut piece) = (Sha256::new(), 0_u64, Vec::new());
     loop {
-        let data = next(&mut body, Instant::now() + depot.options.idle_timeout).await?;
+        let data = next(&mut body, &mut pace).await?;
         size += data.as_ref().map_or(0, |data| data.len() as u64);
         if size > waiting.size {
             return Err(Fault::TooLarge(waiting.size));
         }
         let ended = data.is_none();
         piece.extend_from_slice(&data.unwrap_or_default());
+        share.cover(piece.len() as u64).await?;
         if ended || piece.len() >= PIECE {
             let (full, folder) = (std::mem::take(&mut piece), folder.clone());
             (file, hash) = depot
@@ -86,7 +95,7 @@ fn take(depot: &Depot, name: &str, waiting: &Waiting, uploaded: NamedTempFile) -
     let mut refusal = Fault::NotFound;
     let fits = depot
         .publications
-        .expecting(&part)
+        .missing_path(&part)
         .into_iter()
         .any(|(_, expected)| nar::examine_file(&path, packed, expected).map_err(|fault| refusal = fault).is_ok());
     if !fits {

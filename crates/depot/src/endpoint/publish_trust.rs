@@ -6,12 +6,12 @@ use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::Response;
 use writ_trust::numbers::TrustVersion;
-use writ_wire::Signed;
 
-use super::shape::{envelope, part, text, unless_stale};
+use super::shape::{Envelope, envelope, part, text, unless_stale};
 use crate::depot::Depot;
 use crate::fault::Fault;
-use crate::publication::judge;
+use crate::judge;
+use crate::publication::follow_pending;
 use crate::writer::{Job, PutRoot};
 
 pub async fn put(
@@ -20,23 +20,25 @@ pub async fn put(
     request: Request,
 ) -> Result<Response<Body>, Fault> {
     let version: TrustVersion = part(&version)?;
-    let signed = envelope(&depot, request).await?;
-    unless_stale(|| publish(&depot, version, signed.clone())).await?;
+    let envelope = envelope(&depot, request).await?;
+    unless_stale(|| publish(&depot, version, envelope.clone())).await?;
+    // Pending releases that do not hold under it are none any more.
+    depot.blocking(follow_pending).await?;
     Ok(text("ok\n"))
 }
 
-async fn publish(depot: &Arc<Depot>, version: TrustVersion, signed: Signed) -> Result<(), Fault> {
+async fn publish(depot: &Arc<Depot>, version: TrustVersion, came: Arc<Envelope>) -> Result<(), Fault> {
     let judged = depot
         .blocking(move |depot| {
             let directory = depot.directory();
             let mut known = directory.chain.roots().zip(&directory.roots);
             if let Some((_, known)) = known.find(|(root, _)| root.version == version) {
-                return match known.document == signed.document {
+                return match known.document == came.signed.document {
                     true => Ok(None),
                     false => Err(Fault::Conflict(format!("another trust root {version} is here"))),
                 };
             }
-            let after = judge::root(&directory, version, &signed)?;
+            let after = judge::root(&directory, version, &came.signed)?;
             Ok(Some((directory.generation, after)))
         })
         .await?;

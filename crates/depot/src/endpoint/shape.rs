@@ -1,5 +1,6 @@
 //! What endpoints have in common: reading their address, knowing their caller, answering.
 
+use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -16,8 +17,11 @@ use writ_wire::{MAX_ENVELOPE, Signed};
 use crate::depot::Depot;
 use crate::fault::Fault;
 use crate::identity::{Identity, IdentityError, identify};
-use crate::limits::body::{Sender, WholeBody, read};
+use crate::limits::body::{Peer, Sender, Share, WholeBody, read};
 use crate::writer::WriteError;
+
+/// The largest body, in bytes, that is read on the thread that answers: about a tenth of a millisecond.
+const PARSED_AT_ONCE: usize = 64 * 1024;
 
 /// A part of an address; what cannot be the name of anything is not found.
 pub fn part<T: FromStr>(text: &str) -> Result<T, Fault> {
@@ -40,20 +44,10 @@ pub fn number(parts: &Parts, name: &str) -> Result<Option<u64>, Fault> {
 
 /// Who asks, where nothing comes with the request.
 pub fn caller(depot: &Depot, request: &Request) -> Result<Identity, Fault> {
-    // The parts are only read; a request has no way to lend them.
-    let parts = parts_of(request);
-    let (identity, verified) = identify(depot, &parts)?;
+    let (identity, verified) = identify(depot, request.method(), request.uri(), request.headers())?;
     let body = (!request.body().is_end_stream()).then(|| Digest::of(b"not read"));
     verified.check_body(body).map_err(IdentityError::from)?;
     Ok(identity)
-}
-
-fn parts_of(request: &Request) -> Parts {
-    let (mut parts, ()) = axum::http::Request::new(()).into_parts();
-    parts.method = request.method().clone();
-    parts.uri = request.uri().clone();
-    parts.headers = request.headers().clone();
-    parts
 }
 
 /// Who sends a body of at most `limit` bytes, and the body. Nothing of it is read before its sender is known.
@@ -64,24 +58,56 @@ pub async fn caller_and_body(
     may: impl FnOnce(&Identity) -> Result<(), Fault>,
 ) -> Result<(Identity, WholeBody), Fault> {
     let (parts, body) = request.into_parts();
-    let (identity, verified) = identify(depot, &parts)?;
+    let (identity, verified) = identify(depot, &parts.method, &parts.uri, &parts.headers)?;
     may(&identity)?;
-    let body = read(&depot.body_memory, &depot.options, Sender::Known, &parts.headers, body, limit as u64).await?;
+    let sender = Sender::Key(*identity.key().ed25519());
+    let body = read(&depot.body_memory, &depot.options, sender, &parts.headers, body, limit as u64).await?;
     let digest = (!body.bytes.is_empty()).then(|| Digest::of(&body.bytes));
     verified.check_body(digest).map_err(IdentityError::from)?;
     Ok((identity, body))
 }
 
+/// Who sends a body that counts by what is in it.
+pub fn anybody(parts: &Parts) -> Sender {
+    parts.extensions.get::<Peer>().map_or(Sender::Anybody, |peer| Sender::From(*peer))
+}
+
 /// A whole body that counts by what is in it, whoever sends it.
 pub async fn open_body(depot: &Arc<Depot>, request: Request, limit: u64) -> Result<WholeBody, Fault> {
     let (parts, body) = request.into_parts();
-    read(&depot.body_memory, &depot.options, Sender::Unknown, &parts.headers, body, limit).await
+    read(&depot.body_memory, &depot.options, anybody(&parts), &parts.headers, body, limit).await
+}
+
+/// Reads what is in a body, on a thread that may take its time where there is much of it. The body's share of the memory is
+/// to be held as long as what was read.
+pub async fn parsed<T: Send + 'static, E: Display + 'static>(
+    depot: &Arc<Depot>,
+    body: WholeBody,
+    parse: fn(&[u8]) -> Result<T, E>,
+) -> Result<(T, Share), Fault> {
+    let at_once = body.bytes.len() <= PARSED_AT_ONCE;
+    let read = move || {
+        // Here also when nobody waits any more.
+        let WholeBody { bytes, share } = body;
+        let read = parse(&bytes).map_err(|e| Fault::Malformed(e.to_string()))?;
+        Ok((read, share))
+    };
+    if at_once { read() } else { depot.blocking(move |_| read()).await }
+}
+
+/// An envelope, and its share of the memory for bodies for as long as anybody has it.
+#[derive(Debug)]
+pub struct Envelope {
+    /// What came.
+    pub signed: Signed,
+    _share: Share,
 }
 
 /// An envelope that counts by its signatures, whoever sends it.
-pub async fn envelope(depot: &Arc<Depot>, request: Request) -> Result<Signed, Fault> {
+pub async fn envelope(depot: &Arc<Depot>, request: Request) -> Result<Arc<Envelope>, Fault> {
     let body = open_body(depot, request, MAX_ENVELOPE as u64).await?;
-    Signed::parse(&body.bytes).map_err(|e| Fault::Malformed(e.to_string()))
+    let (signed, share) = parsed(depot, body, Signed::parse).await?;
+    Ok(Arc::new(Envelope { signed, _share: share }))
 }
 
 /// Judges and stores something, again when something else was published between the one and the other.
@@ -100,8 +126,8 @@ pub fn json(document: Vec<u8>) -> Response<Body> {
     bytes(document.into(), "application/json")
 }
 
-/// The JSON of a large answer, its members in the order in which they are declared: sorting them would cost more than all
-/// else, and no reader asks for it.
+/// The JSON of an answer that is large or asked for often, its members in the order in which they are declared: sorting them
+/// would cost more than all else, and no reader asks for it.
 pub fn unordered<T: Serialize>(document: &T) -> Result<Vec<u8>, Fault> {
     serde_json::to_vec(document).map_err(|_| Fault::Broken)
 }

@@ -15,7 +15,8 @@ use crate::depot::Depot;
 use crate::fault::Fault;
 
 pub async fn get(State(depot): State<Arc<Depot>>, request: Request) -> Result<Response<Body>, Fault> {
-    let appliance = caller(&depot, &request)?.appliance()?;
+    let caller = caller(&depot, &request)?;
+    let appliance = caller.appliance()?;
     let (parts, _) = request.into_parts();
     let known = number(&parts, "trust")?.unwrap_or(0);
     // What the appliance knows of the log is for its own use: it takes the tiles that it lacks.

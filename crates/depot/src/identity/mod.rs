@@ -4,9 +4,8 @@ mod couriers;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName};
-use writ_trust::ids::SiteId;
+use axum::http::{HeaderMap, Method, Uri};
+use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::minisign::PublicKey;
 use writ_trust::time::Time;
 use writ_wire::courier;
@@ -80,8 +79,16 @@ impl Identity {
         }
     }
 
+    /// The appliance's own key, or the reader's.
+    pub fn key(&self) -> &PublicKey {
+        match self {
+            Self::Appliance(appliance) => &appliance.key,
+            Self::Reader(key) => key,
+        }
+    }
+
     /// The appliance, where only one is meant.
-    pub fn appliance(self) -> Result<Arc<ApplianceKey>, Fault> {
+    pub fn appliance(&self) -> Result<&Arc<ApplianceKey>, Fault> {
         match self {
             Self::Appliance(appliance) => Ok(appliance),
             Self::Reader(_) => Err(Fault::Forbidden("only an appliance may do that".to_owned())),
@@ -104,7 +111,7 @@ impl Doorman {
 }
 
 fn one<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, IdentityError> {
-    let mut values = headers.get_all(HeaderName::from_static(name)).iter();
+    let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
     match (values.next(), value.to_str()) {
         (None, Ok(text)) => Ok(Some(text)),
@@ -113,15 +120,20 @@ fn one<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>
 }
 
 /// Finds out who sent a request, by its first line and headers. The body is still to be judged: [`Verified::check_body`].
-pub fn identify(depot: &Depot, parts: &Parts) -> Result<(Identity, Verified), IdentityError> {
+pub fn identify(
+    depot: &Depot,
+    method: &Method,
+    uri: &Uri,
+    map: &HeaderMap,
+) -> Result<(Identity, Verified), IdentityError> {
     let (directory, now) = (depot.directory(), clock::now());
     let headers = Headers {
-        signature_input: one(&parts.headers, SIGNATURE_INPUT)?,
-        signature: one(&parts.headers, SIGNATURE)?,
-        content_digest: one(&parts.headers, CONTENT_DIGEST)?,
+        signature_input: one(map, SIGNATURE_INPUT)?,
+        signature: one(map, SIGNATURE)?,
+        content_digest: one(map, CONTENT_DIGEST)?,
     };
-    let request = Request { method: parts.method.as_str(), path: parts.uri.path(), query: parts.uri.query() };
-    let (identity, verified) = match one(&parts.headers, courier::HEADER)? {
+    let request = Request { method: method.as_str(), path: uri.path(), query: uri.query() };
+    let (identity, verified) = match one(map, courier::HEADER)? {
         Some(header) => {
             // Cheap things first: without a signature there is no reason to look at a delegation.
             for (name, value) in [(SIGNATURE_INPUT, headers.signature_input), (SIGNATURE, headers.signature)] {
@@ -145,12 +157,17 @@ pub fn identify(depot: &Depot, parts: &Parts) -> Result<(Identity, Verified), Id
 }
 
 /// An appliance's standing under the newest releases.
-fn standing(directory: &Directory, known: &courier::Delegation) -> Result<Arc<ApplianceKey>, IdentityError> {
-    let site = directory.site(&known.site);
-    let key = site.key(known.public_key.ed25519()).filter(|key| key.appliances.contains(&known.appliance));
-    match key {
-        None => Err(IdentityError::Unknown(known.site.clone())),
-        Some(key) if key.revoked => Err(IdentityError::Revoked(known.site.clone())),
-        Some(key) => Ok(key.clone()),
+fn standing(
+    directory: &Directory,
+    site: &SiteId,
+    appliance: &ApplianceId,
+    key: &PublicKey,
+) -> Result<Arc<ApplianceKey>, IdentityError> {
+    let published = directory.site(site);
+    let known = published.key(key.ed25519()).filter(|known| known.appliances.contains(appliance));
+    match known {
+        None => Err(IdentityError::Unknown(site.clone())),
+        Some(known) if known.revoked => Err(IdentityError::Revoked(site.clone())),
+        Some(known) => Ok(known.clone()),
     }
 }

@@ -1,6 +1,8 @@
 //! Reading a body: bounded in size, in time, and in the memory that all bodies together take.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -10,6 +12,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
+use writ_wire::MAX_ENVELOPE;
 
 use crate::fault::Fault;
 use crate::options::Options;
@@ -18,22 +21,52 @@ use crate::options::Options;
 const UNIT: u64 = 4096;
 /// How long the first piece of a body waits for memory.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The bytes of a body that must come in a second once its sender has used up `--idle-timeout` by waiting.
+const SLOWEST: u64 = 16 * 1024;
 
 /// The memory that all bodies together may take: one half for callers who are known, one for everybody else, so that nobody
-/// unknown can keep out who is known.
+/// unknown can keep out who is known. Of a half, nobody gets more than a third, or the largest body if that is more.
 #[derive(Debug)]
 pub struct BodyMemory {
-    known: Arc<Semaphore>,
-    unknown: Arc<Semaphore>,
+    known: Arc<Half>,
+    unknown: Arc<Half>,
+}
+
+#[derive(Debug)]
+struct Half {
+    free: Arc<Semaphore>,
+    /// The units that one sender may have.
+    each: usize,
+    senders: Mutex<HashMap<Sender, usize>>,
 }
 
 /// Who sends a body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Sender {
-    /// Somebody whose signature held.
-    Known,
-    /// Anybody.
-    Unknown,
+    /// Somebody whose signature held: the appliance's key, or the reader's.
+    Key([u8; 32]),
+    /// Anybody, from this address.
+    From(Peer),
+    /// Anybody, through a proxy that is asked to know its clients.
+    Anybody,
+}
+
+/// Where somebody is who is not known: an IPv4 address, or a network of IPv6 as one subscriber has it (64 bits).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Peer(IpAddr);
+
+impl Peer {
+    /// Who is at the other end of a connection; `None` when that is a proxy, as far as can be told.
+    pub fn of(address: IpAddr, options: &Options) -> Option<Self> {
+        let address = address.to_canonical();
+        if address.is_loopback() || options.allow_http {
+            return None;
+        }
+        Some(Self(match address {
+            IpAddr::V4(_) => address,
+            IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
+        }))
+    }
 }
 
 /// A body and its share of the memory, which it gives back when dropped.
@@ -48,7 +81,10 @@ pub struct WholeBody {
 /// A part of the memory for bodies; grows with what really came, since what a client says that it will send costs it nothing.
 #[derive(Debug)]
 pub struct Share {
-    memory: Arc<Semaphore>,
+    half: Arc<Half>,
+    sender: Sender,
+    /// What the sender is charged for, in units.
+    charged: usize,
     taken: Option<OwnedSemaphorePermit>,
 }
 
@@ -57,38 +93,97 @@ impl BodyMemory {
     pub fn new(options: &Options) -> Self {
         let units = u64::from(options.body_memory) * 1024 * 1024 / UNIT / 2;
         let units = usize::try_from(units).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
-        Self { known: Arc::new(Semaphore::new(units)), unknown: Arc::new(Semaphore::new(units)) }
+        let half = || {
+            let each = (units / 3).max(MAX_ENVELOPE.div_ceil(UNIT as usize));
+            Arc::new(Half { free: Arc::new(Semaphore::new(units)), each, senders: Mutex::default() })
+        };
+        Self { known: half(), unknown: half() }
     }
 
-    fn share(&self, sender: Sender) -> Share {
-        let memory = match sender {
-            Sender::Known => &self.known,
-            Sender::Unknown => &self.unknown,
+    /// A share of nothing yet.
+    pub fn share(&self, sender: Sender) -> Share {
+        let half = match sender {
+            Sender::Key(_) => &self.known,
+            Sender::From(_) | Sender::Anybody => &self.unknown,
         };
-        Share { memory: memory.clone(), taken: None }
+        Share { half: half.clone(), sender, charged: 0, taken: None }
     }
 }
 
 impl Share {
     /// Sees to it that there is memory for so many bytes. The first piece of a body waits for it; who has some already does
     /// not, or all would wait for what the others have.
-    async fn cover(&mut self, bytes: u64) -> Result<(), Fault> {
+    pub async fn cover(&mut self, bytes: u64) -> Result<(), Fault> {
         let needed = usize::try_from(bytes.div_ceil(UNIT)).unwrap_or(usize::MAX);
-        let missing = needed.saturating_sub(self.taken.as_ref().map_or(0, OwnedSemaphorePermit::num_permits));
+        let missing = needed.saturating_sub(self.charged);
         if missing == 0 {
             return Ok(());
         }
-        let (missing, memory) = (u32::try_from(missing).unwrap_or(u32::MAX), self.memory.clone());
+        self.charge(missing)?;
+        let (missing, memory) = (u32::try_from(missing).unwrap_or(u32::MAX), self.half.free.clone());
         let more = match self.taken {
             Some(_) => memory.try_acquire_many_owned(missing).ok(),
             None => timeout(PATIENCE, memory.acquire_many_owned(missing)).await.ok().and_then(Result::ok),
         };
-        let more = more.ok_or(Fault::NoMemory)?;
+        let more = more.ok_or(Fault::NoMemory("all memory for bodies is in use"))?;
         match &mut self.taken {
             Some(taken) => taken.merge(more),
             None => self.taken = Some(more),
         }
         Ok(())
+    }
+
+    fn charge(&mut self, units: usize) -> Result<(), Fault> {
+        if self.sender != Sender::Anybody {
+            let mut senders = self.half.senders.lock().unwrap_or_else(PoisonError::into_inner);
+            let charged = senders.entry(self.sender).or_default();
+            if *charged + units > self.half.each {
+                return Err(Fault::NoMemory("all memory that one sender may have for bodies is in use"));
+            }
+            *charged += units;
+        }
+        self.charged += units;
+        Ok(())
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut senders = self.half.senders.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(charged) = senders.get_mut(&self.sender) {
+            *charged = charged.saturating_sub(self.charged);
+            if *charged == 0 {
+                senders.remove(&self.sender);
+            }
+        }
+    }
+}
+
+/// How long a sender may let us wait: so long in all without sending anything, and that comes back with what is sent. Who
+/// sends much and then drips does not hold what he sent for long.
+#[derive(Debug)]
+pub struct Pace {
+    left: Duration,
+    most: Duration,
+    /// When all of it must have come, where that matters.
+    end: Option<Instant>,
+}
+
+impl Pace {
+    /// As slow as the options allow, for a file of any size.
+    pub fn new(options: &Options) -> Self {
+        Self { left: options.idle_timeout, most: options.idle_timeout, end: None }
+    }
+
+    fn until(&self) -> Instant {
+        let until = Instant::now() + self.left;
+        self.end.map_or(until, |end| end.min(until))
+    }
+
+    /// So much came after waiting for so long.
+    fn came(&mut self, waited: Duration, bytes: usize) {
+        let earned = Duration::from_nanos((bytes as u64).saturating_mul(1_000_000_000 / SLOWEST));
+        self.left = self.left.saturating_sub(waited).saturating_add(earned).min(self.most);
     }
 }
 
@@ -114,10 +209,10 @@ pub async fn read(
 ) -> Result<WholeBody, Fault> {
     let stated = stated_length(headers, &body, limit)?;
     let mut share = memory.share(sender);
-    let deadline = Instant::now() + options.body_timeout;
+    let mut pace = Pace { end: Some(Instant::now() + options.body_timeout), ..Pace::new(options) };
     // What a client says that it will send is no reason to set that much aside.
     let mut bytes = BytesMut::with_capacity(usize::try_from(stated.unwrap_or(0).min(8 * 1024)).unwrap_or(0));
-    while let Some(data) = next(&mut body, deadline.min(Instant::now() + options.idle_timeout)).await? {
+    while let Some(data) = next(&mut body, &mut pace).await? {
         let size = bytes.len() as u64 + data.len() as u64;
         if size > limit {
             return Err(Fault::TooLarge(limit));
@@ -132,17 +227,68 @@ pub async fn read(
 }
 
 /// The next piece of a body; `None` at its end.
-pub async fn next(body: &mut Body, until: Instant) -> Result<Option<Bytes>, Fault> {
+pub async fn next(body: &mut Body, pace: &mut Pace) -> Result<Option<Bytes>, Fault> {
     loop {
+        let (begun, until) = (Instant::now(), pace.until());
         let frame = match timeout_at(until, body.frame()).await {
-            Err(_) => return Err(Fault::Slow("nothing more came")),
+            Err(_) => return Err(Fault::Slow("nothing more came, or too little")),
             Ok(None) => return Ok(None),
             Ok(Some(Err(error))) => return Err(Fault::Malformed(format!("the body ends early: {error}"))),
             Ok(Some(Ok(frame))) => frame,
         };
+        let data = frame.into_data();
+        pace.came(begun.elapsed(), data.as_ref().map_or(0, Bytes::len));
         // Trailers say nothing here.
-        if let Ok(data) = frame.into_data() {
+        if let Ok(data) = data {
             return Ok(Some(data));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_sends_much_and_then_drips_is_not_waited_for_longer() {
+        let (second, idle) = (Duration::from_secs(1), Duration::from_secs(20));
+        let mut pace = Pace { left: idle, most: idle, end: None };
+        pace.came(Duration::ZERO, 8 * 1024 * 1024);
+        for _ in 0..25 {
+            pace.came(second, 1024);
+        }
+        assert!(pace.left < second, "the next kilobyte would come too late: {:?}", pace.left);
+        let mut pace = Pace { left: idle, most: idle, end: None };
+        for _ in 0..1000 {
+            pace.came(second, 17 * 1024);
+        }
+        assert!(pace.left > Duration::from_secs(19), "as slow as may be, for ever: {:?}", pace.left);
+    }
+
+    #[tokio::test]
+    async fn nobody_gets_all_of_the_memory() {
+        let half = Half { free: Arc::new(Semaphore::new(300)), each: 100, senders: Mutex::default() };
+        let half = Arc::new(half);
+        let memory = BodyMemory { known: half.clone(), unknown: half.clone() };
+        let (one, other) = (Sender::Key([1; 32]), Sender::Key([2; 32]));
+        let (mut first, mut second, mut third) = (memory.share(one), memory.share(one), memory.share(other));
+        assert!(first.cover(60 * UNIT).await.is_ok());
+        assert!(matches!(second.cover(41 * UNIT).await, Err(Fault::NoMemory(_))));
+        assert!(second.cover(40 * UNIT).await.is_ok() && third.cover(100 * UNIT).await.is_ok());
+        assert!(matches!(first.cover(61 * UNIT).await, Err(Fault::NoMemory(_))));
+        drop((first, second, third));
+        assert!(half.senders.lock().unwrap().is_empty() && half.free.available_permits() == 300);
+    }
+
+    #[test]
+    fn a_subscriber_is_one_peer_and_a_proxy_is_none() {
+        let mut options = crate::options::for_tests();
+        let of = |address: &str, options: &Options| Peer::of(address.parse().unwrap(), options);
+        assert_eq!(of("2001:db8::1", &options), of("2001:db8::ffff:1", &options));
+        assert_ne!(of("2001:db8::1", &options), of("2001:db8:0:1::1", &options));
+        assert_eq!(of("::ffff:192.0.2.1", &options), of("192.0.2.1", &options));
+        assert_eq!(of("127.0.0.1", &options), None);
+        options.allow_http = true;
+        assert_eq!(of("192.0.2.1", &options), None);
     }
 }

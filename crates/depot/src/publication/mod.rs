@@ -4,10 +4,10 @@
 //! digest, and for every store path of its closures a narinfo and a NAR. What is uploaded is judged against what the signed
 //! release names, never against what the upload says of itself.
 
-pub mod judge;
 pub mod nar;
 pub mod narinfo;
 mod progress;
+pub mod uploads;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +18,7 @@ use writ_trust::ids::SiteId;
 use writ_wire::publication::{HashPart, Missing, Publication, PublicationSchema, State};
 
 pub use self::progress::{Named, Progress};
+use self::uploads::Uploads;
 use crate::depot::Depot;
 use crate::directory::Directory;
 use crate::fault::Fault;
@@ -44,7 +45,11 @@ struct Inner {
 
 /// The pending releases of all sites.
 #[derive(Debug, Default)]
-pub struct Publications(Mutex<Inner>);
+pub struct Publications {
+    inner: Mutex<Inner>,
+    /// What is being received and examined.
+    pub uploads: Uploads,
+}
 
 impl Publications {
     /// Finds out what pending releases lack. Reads many files.
@@ -55,21 +60,34 @@ impl Publications {
                 inner.progress.insert(site.clone(), Progress::of(folders, directory, pending)?);
             }
         }
-        let publications = Self(Mutex::new(inner));
+        let publications = Self { inner: Mutex::new(inner), uploads: Uploads::default() };
         narinfo::load_waiting(folders, &publications)?;
         Ok(publications)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins, or begins again, to follow a pending release. Reads many files.
-    pub fn begin(&self, depot: &Depot, pending: &StoredRelease) -> Result<(), Fault> {
+    /// Begins to follow a pending release, unless it is followed already. Reads many files.
+    fn begin(&self, depot: &Depot, pending: &StoredRelease) -> Result<(), Fault> {
+        let (site, digest) = (&pending.release.site, pending.digest);
+        if self.missing(site, &digest).is_some() {
+            return Ok(());
+        }
         let progress = Progress::of(&depot.folders, &depot.directory(), pending)?;
-        self.lock().progress.insert(pending.release.site.clone(), progress);
-        narinfo::drop_unexpected(&depot.folders, self);
+        let mut inner = self.lock();
+        // Somebody else may have begun meanwhile, and have noted more since.
+        if inner.progress.get(site).is_none_or(|other| other.digest != digest) {
+            inner.progress.insert(site.clone(), progress);
+        }
         Ok(())
+    }
+
+    /// Ends what is followed and pending no more.
+    fn keep_only(&self, directory: &Directory) {
+        let pending = |site: &SiteId| directory.site(site).pending.as_ref().map(|pending| pending.digest);
+        self.lock().progress.retain(|site, progress| pending(site) == Some(progress.digest));
     }
 
     /// The sites whose pending release names a document, and as what.
@@ -82,14 +100,19 @@ impl Publications {
         naming.collect()
     }
 
-    /// What the closures of pending releases say of a store path, by the hash part of its name.
-    pub fn expecting(&self, path: &HashPart) -> Vec<(SiteId, StorePath)> {
+    /// A site whose pending release names a store path, by the hash part of its name.
+    pub fn naming_path(&self, path: &HashPart) -> Option<SiteId> {
         let inner = self.lock();
-        let expecting = inner
-            .progress
-            .iter()
-            .filter_map(|(site, progress)| Some((site.clone(), progress.paths.get(path)?.clone())));
-        expecting.collect()
+        let mut naming = inner.progress.iter().filter(|(_, progress)| progress.paths.contains_key(path));
+        naming.next().map(|(site, _)| site.clone())
+    }
+
+    /// What the closures of pending releases say of a store path that the cache does not have so, by the hash part of its
+    /// name.
+    pub fn missing_path(&self, path: &HashPart) -> Vec<(SiteId, StorePath)> {
+        let inner = self.lock();
+        let missing = inner.progress.iter().filter(|(_, progress)| progress.missing_paths.contains(path));
+        missing.filter_map(|(site, progress)| Some((site.clone(), progress.paths.get(path)?.clone()))).collect()
     }
 
     /// Whether a document can be what the pending releases that name it say: a closure for this store, of their system.
@@ -179,27 +202,51 @@ impl Publications {
     }
 }
 
-/// Makes every pending release active that lacks nothing.
-pub async fn activate_complete(depot: &Arc<Depot>) -> Result<(), Fault> {
-    for (site, digest) in depot.publications.complete() {
-        let job = |reply| Job::Activate(Activate { site: site.clone(), digest, reply });
-        match depot.writer.write(job).await {
-            Ok(()) => {
-                tracing::info!(%site, %digest, "release is active");
-                depot.publications.finished(&site, &digest);
-                depot
-                    .blocking(|depot| {
-                        narinfo::drop_unexpected(&depot.folders, &depot.publications);
-                        Ok(())
-                    })
-                    .await?;
-            }
-            // Replaced by another pending one meanwhile, which has a progress of its own.
-            Err(WriteError::Stale) => {}
-            Err(error) => return Err(error.into()),
+/// Follows what is pending, and nothing else: whoever published something may have gone away before that was done. Reads
+/// many files where something was.
+pub fn follow_pending(depot: &Arc<Depot>) -> Result<(), Fault> {
+    let directory = depot.directory();
+    depot.publications.keep_only(&directory);
+    let mut failed = Ok(());
+    for pending in directory.sites().filter_map(|(_, published)| published.pending.as_ref()) {
+        if let Err(error) = depot.publications.begin(depot, pending) {
+            tracing::warn!(%error, site = %pending.release.site, "what a pending release lacks cannot be found out");
+            failed = Err(error);
         }
     }
-    Ok(())
+    narinfo::drop_unexpected(&depot.folders, &depot.publications);
+    failed
+}
+
+/// Makes every pending release active that lacks nothing. One that cannot be stops no other; the error is that of the site
+/// that is asked about.
+pub async fn activate_complete(depot: &Arc<Depot>, asked: Option<&SiteId>) -> Result<(), Fault> {
+    let (mut own, mut ended) = (Ok(()), false);
+    for (site, digest) in depot.publications.complete() {
+        let job = |reply| Job::Activate(Activate { site: site.clone(), digest, reply });
+        let activated = depot.writer.write(job).await;
+        match &activated {
+            Ok(()) => tracing::info!(%site, %digest, "release is active"),
+            // Replaced by another pending one meanwhile, which has a progress of its own.
+            Err(WriteError::Stale) => continue,
+            Err(error) => tracing::warn!(%error, %site, %digest, "a release that lacks nothing is not active"),
+        }
+        if matches!(activated, Ok(()) | Err(WriteError::Unfit(_))) {
+            depot.publications.finished(&site, &digest);
+            ended = true;
+        }
+        if asked == Some(&site) {
+            own = activated.map_err(Fault::from);
+        }
+    }
+    if ended {
+        let clear = |depot: &Arc<Depot>| {
+            narinfo::drop_unexpected(&depot.folders, &depot.publications);
+            Ok(())
+        };
+        depot.blocking(clear).await?;
+    }
+    own
 }
 
 /// How far the newest publication of a site has come.

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 
+use writ_durable::crash_point;
 use writ_nix::cache::Entry;
 use writ_nix::nar::{NarId, examine};
 use writ_policy::closure::StorePath;
 use writ_wire::publication::HashPart;
 
 use super::Waiting;
-use super::narinfo::{cache_file, waiting_file};
-use crate::crash_point;
+use super::narinfo::{cache_file, waiting_file, with_known_signatures};
 use crate::depot::Depot;
 use crate::fault::Fault;
 use crate::static_files;
@@ -49,7 +49,7 @@ pub fn release_waiting(depot: &Depot, name: &str, file: &Path) -> Result<usize, 
             Err(e) => return Err(Fault::io(&narinfo)(e)),
         };
         let mut seen = BTreeSet::new();
-        for (_, expected) in depot.publications.expecting(&part) {
+        for (_, expected) in depot.publications.missing_path(&part) {
             if !seen.insert(expected.nar_hash) || Entry::parse(bytes.clone(), &expected, &narinfo).is_err() {
                 continue;
             }
@@ -67,7 +67,8 @@ pub fn publish(depot: &Depot, part: &HashPart, narinfo: &[u8], examined: Examine
     let folders = &depot.folders;
     let (file, listing) = (cache_file(folders, part), folders.cache().join(format!("{part}.ls")));
     writ_durable::replace(&listing, &examined.listing, 0o644).map_err(Fault::io(&listing))?;
-    writ_durable::replace(&file, narinfo, 0o644).map_err(Fault::io(&file))?;
+    let narinfo = with_known_signatures(depot, narinfo, &examined.expected);
+    writ_durable::replace(&file, &narinfo, 0o644).map_err(Fault::io(&file))?;
     crash_point!("narinfo-published");
     static_files::forget(depot, part.as_str());
     let waiting = waiting_file(folders, part);

@@ -5,14 +5,20 @@ use std::path::PathBuf;
 
 use nix_narinfo::TrustedPublicKey;
 use writ_nix::cache::{Entry, MAX_NARINFO};
+use writ_nix::nar::packed_limit;
 use writ_policy::closure::StorePath;
+use writ_trust::role::Role;
 use writ_wire::publication::HashPart;
 
 use super::progress::cache_keys;
 use super::{Publications, Waiting};
+use crate::clock;
 use crate::depot::Depot;
 use crate::fault::Fault;
 use crate::folders::Folders;
+
+/// The most signatures of a narinfo.
+const MAX_SIGNATURES: usize = 32;
 
 /// The file of a narinfo that waits for its NAR.
 pub fn waiting_file(folders: &Folders, path: &HashPart) -> PathBuf {
@@ -24,27 +30,69 @@ pub fn cache_file(folders: &Folders, path: &HashPart) -> PathBuf {
     folders.cache().join(format!("{path}.narinfo"))
 }
 
-/// Judges a narinfo: it must be what a pending closure says, signed by a key that counts there (or content-addressed), and
-/// name its NAR by its content.
+/// Judges a narinfo: it must be what a pending closure says of a path that is missing, signed by a key that counts there (or
+/// content-addressed), and name its NAR by its content.
 pub fn judge(depot: &Depot, path: &HashPart, bytes: &[u8]) -> Result<(StorePath, Waiting), Fault> {
-    let expecting = depot.publications.expecting(path);
-    if expecting.is_empty() {
+    let missing = depot.publications.missing_path(path);
+    if missing.is_empty() {
         return Err(Fault::NotFound);
     }
     let (directory, file) = (depot.directory(), PathBuf::from(format!("{path}.narinfo")));
     let mut refusal = None;
-    for (site, expected) in expecting {
-        let judged = Entry::parse(bytes.to_vec(), &expected, &file).and_then(|entry| {
-            entry.require_signature(&cache_keys(&directory, &site))?;
-            let (size, hash) = entry.named_by_content()?;
-            Ok(Waiting { file: entry.nar_file()?.to_owned(), size, hash })
+    for (site, expected) in missing {
+        let judged = Entry::parse(bytes.to_vec(), &expected, &file).map_err(|e| e.to_string()).and_then(|entry| {
+            // Each is a verification, here and for every importer.
+            let signatures = entry.info.signatures().len();
+            if signatures > MAX_SIGNATURES {
+                return Err(format!("{signatures} signatures: expected at most {MAX_SIGNATURES}"));
+            }
+            entry.require_signature(&cache_keys(&directory, &site)).map_err(|e| e.to_string())?;
+            waiting(&entry, &expected)
         });
         match judged {
             Ok(waiting) => return Ok((expected, waiting)),
-            Err(error) => refusal = Some(error.to_string()),
+            Err(reason) => refusal = Some(reason),
         }
     }
     Err(Fault::Refused(refusal.unwrap_or_default()))
+}
+
+/// The NAR that a narinfo names, where that can be the NAR of what is expected.
+fn waiting(entry: &Entry, expected: &StorePath) -> Result<Waiting, String> {
+    let (size, hash) = entry.named_by_content().map_err(|e| e.to_string())?;
+    let limit = packed_limit(expected.nar_size);
+    if size > limit {
+        return Err(format!(
+            "FileSize {size}: a NAR of {} bytes has at most {limit} when it is packed",
+            expected.nar_size
+        ));
+    }
+    Ok(Waiting { file: entry.nar_file().map_err(|e| e.to_string())?.to_owned(), size, hash })
+}
+
+/// A narinfo together with the signatures of the one that it replaces, where both say the same of the path and a signature
+/// counts at some site: each site's appliances look for one by their own keys.
+pub(super) fn with_known_signatures(depot: &Depot, narinfo: &[u8], expected: &StorePath) -> Vec<u8> {
+    let (folders, directory) = (&depot.folders, depot.directory());
+    let file = folders.cache();
+    let (Ok(old), Ok(new)) = (Entry::read(&folders.cache(), expected), Entry::parse(narinfo.to_vec(), expected, &file))
+    else {
+        return narinfo.to_vec();
+    };
+    let now = clock::now();
+    let counting = directory.chain.newest().keys.iter().filter(|key| key.counts_now(Role::Cache, None, now).is_ok());
+    let keys: Vec<_> = counting.filter_map(|key| TrustedPublicKey::parse(&key.nix_public_key()).ok()).collect();
+    let fingerprint = new.info.fingerprint(new.info.store_dir());
+    let known = old.info.signatures().iter().filter(|signature| {
+        !new.info.signatures().contains(signature) && signature.verify(fingerprint.as_bytes(), &keys) == Ok(true)
+    });
+    let mut merged = String::from_utf8_lossy(narinfo).trim_end().to_owned();
+    merged.push('\n');
+    merged.extend(known.take(MAX_SIGNATURES).map(|signature| format!("Sig: {signature}\n")));
+    match Entry::parse(merged.clone().into_bytes(), expected, &file) {
+        Ok(_) => merged.into_bytes(),
+        Err(_) => narinfo.to_vec(),
+    }
 }
 
 /// Whether the cache has a path as a closure says, signed by one of these keys, with its NAR.
@@ -76,10 +124,9 @@ pub(super) fn load_waiting(folders: &Folders, publications: &Publications) -> Re
 fn read(folders: &Folders, publications: &Publications, part: &HashPart) -> Option<Waiting> {
     let file = waiting_file(folders, part);
     let bytes = writ_durable::read_bounded(&file, usize::try_from(MAX_NARINFO).ok()?).ok()?;
-    publications.expecting(part).into_iter().find_map(|(_, expected)| {
+    publications.missing_path(part).into_iter().find_map(|(_, expected)| {
         let entry = Entry::parse(bytes.clone(), &expected, &file).ok()?;
-        let (size, hash) = entry.named_by_content().ok()?;
-        Some(Waiting { file: entry.nar_file().ok()?.to_owned(), size, hash })
+        waiting(&entry, &expected).ok()
     })
 }
 

@@ -89,6 +89,8 @@ impl OpenLog {
                 log.push(entry);
             }
             log.write_files()?;
+            // Or a long log would be in memory as a whole.
+            log.trim();
         }
         log.check(stored)?;
         Ok(log)
@@ -239,5 +241,37 @@ impl Nodes for Known<'_> {
             return Ok(*hash);
         }
         self.old.get_or_insert_with(|| TileNodes::new(self.files.clone(), self.size)).node(level, index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_log_is_made_again_in_little_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let connection = crate::store::open(&dir.path().join("depot.sqlite")).unwrap();
+        let site = "clinic-001".parse().unwrap();
+        let id = checkpoints::create(&connection, &site, 1, "log.example/clinic-001", None).unwrap();
+        let (mut frontier, size) = (Frontier::new(), 2 * CHUNK + 300);
+        let transaction = connection.unchecked_transaction().unwrap();
+        for index in 0..size {
+            let entry = index.to_be_bytes();
+            checkpoints::add_entry(&transaction, id, index, &entry, checkpoints::Names::Other).unwrap();
+            frontier.push(leaf_hash(&entry), &mut |_, _, _| {});
+        }
+        checkpoints::put(&transaction, id, size, &frontier.root(), "note").unwrap();
+        transaction.commit().unwrap();
+        let stored = checkpoints::one(&connection, id).unwrap();
+        let files = LogFiles::new(dir.path().join("log/clinic-001/1"));
+        let mut log = OpenLog::recover(&connection, &stored, files.clone()).unwrap();
+        assert!(log.tail.len() < FULL.into() && log.recent.len() < 3 * 512, "{} {}", log.tail.len(), log.recent.len());
+        assert!(crate::sitelog::tiles_lead_to_root(&files, size, &frontier.root()).unwrap());
+        for index in [0, CHUNK, size - 1] {
+            let proof = log.prove(index).unwrap();
+            let leaf = leaf_hash(&index.to_be_bytes());
+            proof::verify_inclusion(&leaf, index, size, &proof, &frontier.root()).unwrap();
+        }
     }
 }

@@ -43,6 +43,12 @@ impl Heads {
         heads.get(site)?.get(&number).cloned()
     }
 
+    /// Every log of a site, in order.
+    pub fn of(&self, site: &SiteId) -> Vec<Arc<Head>> {
+        let heads = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        heads.get(site).into_iter().flat_map(BTreeMap::values).cloned().collect()
+    }
+
     /// One log of a site, by its row.
     pub fn row(&self, site: &SiteId, id: i64) -> Option<Arc<Head>> {
         let heads = self.0.read().unwrap_or_else(PoisonError::into_inner);

@@ -3,10 +3,12 @@
 //! What SQLite committed is the log. The files below `log/<site>/<number>/` are derived from it, in C2SP's layout, so that
 //! any web server could serve them; they are written after the commit, and completed at the next start if that was prevented.
 
+mod check;
 mod files;
 mod grow;
 mod heads;
 
+pub use check::tiles_lead_to_root;
 pub use files::{LogFileError, LogFiles};
 pub use grow::{LogError, OpenLog};
 pub use heads::{Head, Heads};

@@ -59,7 +59,13 @@ struct Inner {
     /// The files in the order in which they are looked at for making room.
     order: VecDeque<Arc<str>>,
     bytes: u64,
+    /// How often something was forgotten.
+    forgotten: u64,
 }
+
+/// What was forgotten up to some instant; a file that is opened after it is remembered only while nothing more was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Generation(u64);
 
 /// Files in memory. What was not asked for since the last look makes room first.
 #[derive(Debug)]
@@ -89,14 +95,22 @@ impl FileMemory {
         Some(slot.file.clone())
     }
 
-    /// Remembers a file, unless it would take more than a quarter of all.
-    pub(super) fn put(&self, address: &str, file: &Arc<Remembered>) {
+    /// To be taken before a file is opened that is to be remembered.
+    pub(super) fn generation(&self) -> Generation {
+        Generation(self.inner.read().unwrap_or_else(PoisonError::into_inner).forgotten)
+    }
+
+    /// Remembers a file, unless it would take more than a quarter of all, or may have been replaced since it was opened.
+    pub(super) fn put(&self, address: &str, file: &Arc<Remembered>, opened: Generation) {
         let needed = cost(file);
         if needed > self.limit / 4 {
             return;
         }
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
         let inner = &mut *inner;
+        if Generation(inner.forgotten) != opened {
+            return;
+        }
         while inner.bytes + needed > self.limit {
             let Some(first) = inner.order.pop_front() else { break };
             match inner.files.get(&first) {
@@ -121,6 +135,7 @@ impl FileMemory {
     /// Forgets a file that was replaced.
     pub fn forget(&self, address: &str) {
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        inner.forgotten += 1;
         if let Some(slot) = inner.files.remove(address) {
             inner.bytes -= cost(&slot.file);
             inner.order.retain(|other| &**other != address);
@@ -140,18 +155,24 @@ mod tests {
             Arc::new(Remembered { content, etag, kind: Kind::Narinfo })
         };
         let path = |n: usize| format!("/{n}");
-        memory.put(&path(0), &file(488));
+        let at_first = memory.generation();
+        memory.put(&path(0), &file(488), at_first);
         for n in 1..100 {
             assert!(memory.get(&path(0)).is_some(), "asked for all the time");
-            memory.put(&path(n), &file(488));
+            memory.put(&path(n), &file(488), at_first);
         }
         assert_eq!(memory.inner.read().unwrap().files.len(), 10);
         assert!(memory.inner.read().unwrap().bytes <= 10 * 1024);
-        memory.put(&path(200), &file(5000));
+        memory.put(&path(200), &file(5000), at_first);
         assert!(memory.get(&path(200)).is_none(), "too large to be worth it");
-        memory.put(&path(0), &file(100));
+        memory.put(&path(0), &file(100), at_first);
         memory.forget(&path(0));
         assert!(memory.get(&path(0)).is_none());
+        // Opened before it was replaced, and slower than whoever replaced it.
+        memory.put(&path(0), &file(100), at_first);
+        assert!(memory.get(&path(0)).is_none(), "the old one would be served for ever");
+        memory.put(&path(0), &file(100), memory.generation());
+        assert!(memory.get(&path(0)).is_some());
         let inner = memory.inner.read().unwrap();
         assert_eq!(inner.bytes, inner.files.values().map(|slot| cost(&slot.file)).sum::<u64>());
         assert_eq!(inner.order.len(), inner.files.len());

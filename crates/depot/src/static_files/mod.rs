@@ -80,8 +80,9 @@ pub fn remembered<B: hyper::body::Body>(depot: &Depot, request: &Request<B>) -> 
 pub async fn serve(depot: &Arc<Depot>, parts: &Parts, file: StaticFile) -> Result<Response<Body>, Fault> {
     let address = parts.uri.path().to_owned();
     let opened = depot.blocking(move |depot| {
+        let generation = depot.file_memory.generation();
         let opened = Arc::new(open(&file)?);
-        depot.file_memory.put(&address, &opened);
+        depot.file_memory.put(&address, &opened, generation);
         Ok(opened)
     });
     answer(&parts.method, &parts.headers, &parts.extensions, &*opened.await?)

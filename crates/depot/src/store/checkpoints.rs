@@ -104,6 +104,13 @@ pub fn put(connection: &Connection, id: i64, size: u64, root: &Hash, note: &str)
     Ok(())
 }
 
+/// Replaces the signatures of the document that began a log.
+pub fn set_restart(connection: &Connection, id: i64, restart: &Signed) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached("UPDATE logs SET restart = ? WHERE id = ?")?;
+    statement.execute(params![restart.canonical(), id])?;
+    Ok(())
+}
+
 /// Notes that a log's tile files up to a size were flushed.
 pub fn set_flushed(connection: &Connection, id: i64, size: u64) -> Result<(), StoreError> {
     connection.prepare_cached("UPDATE logs SET flushed = ? WHERE id = ?")?.execute(params![to_sql(size), id])?;

@@ -43,6 +43,8 @@ pub fn all(connection: &Connection) -> Result<Vec<StoredHeartbeat>, StoreError> 
 pub fn put(connection: &Connection, heartbeat: &StoredHeartbeat) -> Result<(), StoreError> {
     let StoredHeartbeat { site, key, at, signed } = heartbeat;
     let mut statement = connection.prepare_cached("INSERT OR REPLACE INTO heartbeats VALUES (?, ?, ?, ?)")?;
-    statement.execute(params![site.as_str(), key, at.unix_millis(), signed.canonical()])?;
+    // The canonical bytes without sorting: the two members are declared in their order.
+    let envelope = serde_json::to_vec(signed).map_err(|e| StoreError::damaged("a heartbeat", e))?;
+    statement.execute(params![site.as_str(), key, at.unix_millis(), envelope])?;
     Ok(())
 }

@@ -50,7 +50,7 @@ pub fn put_pending(
     signed: &Signed,
     now: Time,
 ) -> Result<i64, StoreError> {
-    connection.execute("DELETE FROM releases WHERE site = ? AND activated_at IS NULL", [release.site.as_str()])?;
+    drop_pending(connection, &release.site)?;
     connection.execute(
         "INSERT INTO releases (site, epoch, serial, digest, envelope, received_at) VALUES (?, ?, ?, ?, ?, ?)",
         params![
@@ -63,6 +63,12 @@ pub fn put_pending(
         ],
     )?;
     Ok(connection.last_insert_rowid())
+}
+
+/// Forgets the pending release of a site.
+pub fn drop_pending(connection: &Connection, site: &SiteId) -> Result<(), StoreError> {
+    connection.execute("DELETE FROM releases WHERE site = ? AND activated_at IS NULL", [site.as_str()])?;
+    Ok(())
 }
 
 /// Makes the pending release active; `false` if it is not pending any more.

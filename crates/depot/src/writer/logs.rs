@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rusqlite::Connection;
+use writ_durable::crash_point;
 use writ_trust::ids::SiteId;
 use writ_trust::log::checkpoint::SignedCheckpoint;
 use writ_trust::time::Time;
 use writ_wire::Signed;
 
-use crate::crash_point;
 use crate::depot::Depot;
-use crate::sitelog::{Head, LogError, LogFiles, OpenLog};
+use crate::sitelog::{Head, LogError, LogFileError, LogFiles, OpenLog};
 use crate::store::{StoreError, checkpoints};
 
 /// The most logs kept open while nothing is written to them.
@@ -81,10 +81,15 @@ impl Logs {
         Ok(self.open.get_mut(&id).expect("opened above"))
     }
 
+    /// Whether readers see all of a log that was committed.
+    pub fn is_published(&self, id: i64) -> bool {
+        !self.unpublished.contains_key(&id)
+    }
+
     /// A log that was committed and published; `None` when its files could not be written, so that nothing of it may be
     /// answered.
     pub fn published(&mut self, id: i64) -> Option<&mut OpenLog> {
-        if self.unpublished.contains_key(&id) { None } else { self.open.get_mut(&id) }
+        if self.is_published(id) { self.open.get_mut(&id) } else { None }
     }
 
     /// The transaction was not committed: what was staged never was.
@@ -135,6 +140,17 @@ impl Logs {
         self.unflushed.insert(sealed.id, checkpoint.size);
         self.depot.heads.put(&sealed.site, head);
         Ok(())
+    }
+
+    /// Lets readers see other signatures of the document that began a log.
+    pub fn replace_restart(&mut self, site: &SiteId, id: i64, restart: Arc<Signed>) -> Result<(), LogFileError> {
+        if let Some(sealed) = self.unpublished.get_mut(&id) {
+            sealed.restart = Some(restart.clone());
+        }
+        let Some(head) = self.depot.heads.row(site, id) else { return Ok(()) };
+        let files = LogFiles::new(self.depot.folders.log(site, head.number));
+        self.depot.heads.put(site, Head { restart: Some(restart.clone()), ..(*head).clone() });
+        files.write_restart(&restart)
     }
 
     /// Forgets what is in the files by now.

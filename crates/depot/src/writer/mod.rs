@@ -9,6 +9,7 @@ mod logs;
 mod stage;
 
 pub use jobs::activate::Activate;
+pub use jobs::merge::MergeRestart;
 pub use jobs::pending::PutPending;
 pub use jobs::restart::PutRestart;
 pub use jobs::root::PutRoot;
@@ -19,11 +20,11 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
+use writ_durable::crash_point;
 use writ_trust::ids::SiteId;
 
 use self::logs::Logs;
 use self::stage::Stage;
-use crate::crash_point;
 use crate::depot::Depot;
 use crate::sitelog::LogError;
 use crate::store::{StoreError, heartbeats};
@@ -50,6 +51,8 @@ pub enum Job {
     Activate(Activate),
     /// That a site's log begins anew.
     Restart(PutRestart),
+    /// That more keys have signed the document that began a log.
+    Merge(MergeRestart),
     /// What is done from time to time: heartbeats, files that are behind, checkpoints that grow old.
     Tick,
     /// Make the logs' files survive a power cut.
@@ -80,6 +83,9 @@ pub enum WriteError {
     /// What was judged before is not so any more.
     #[error("something else was published meanwhile")]
     Stale,
+    /// A pending release holds no more: its key was revoked, it expired, or the like. It is pending no more.
+    #[error("the pending release holds no more: {0}; draft another one under the newest trust root")]
+    Unfit(String),
 }
 
 /// How others reach the thread that writes.
@@ -209,6 +215,7 @@ impl Job {
             Self::Pending(job) => job.stage(stage),
             Self::Activate(job) => job.stage(stage),
             Self::Restart(job) => job.stage(stage),
+            Self::Merge(job) => job.stage(stage),
             Self::Begin(reply) => {
                 stage.follow_roots()?;
                 stage.renew()?;

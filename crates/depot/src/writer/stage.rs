@@ -15,9 +15,10 @@ use super::logs::{Logs, Sealed};
 use crate::clock;
 use crate::depot::Depot;
 use crate::directory::Directory;
+use crate::judge;
 use crate::sitelog::LogError;
 use crate::store::checkpoints::{self, Names};
-use crate::store::releases::StoredRelease;
+use crate::store::releases::{self, StoredRelease};
 
 /// A log that the transaction touches.
 #[derive(Debug)]
@@ -125,6 +126,26 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
+    /// Forgets the pending release of a site.
+    pub fn drop_pending(&mut self, site: &SiteId) -> Result<(), LogError> {
+        releases::drop_pending(self.connection, site)?;
+        self.directory = Arc::new(self.directory.without_pending(site));
+        Ok(())
+    }
+
+    /// Forgets the pending releases that do not hold by the newest trust root.
+    pub fn judge_pending(&mut self) -> Result<(), LogError> {
+        let pending: Vec<_> = self.directory.sites().filter_map(|(_, site)| site.pending.clone()).collect();
+        for pending in pending {
+            let site = &pending.release.site;
+            if let Err(reason) = judge::holds(&self.directory, site, &pending.signed, self.now) {
+                tracing::warn!(%site, digest = %pending.digest, "a pending release holds no more: {reason}");
+                self.drop_pending(site)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Opens the first log of every site that the newest trust root gives one, and adds that root to every log that grows.
     /// A site whose log cannot be signed is left as it is: whoever sends it something hears why.
     pub fn follow_roots(&mut self) -> Result<(), LogError> {
@@ -138,12 +159,21 @@ impl<'a> Stage<'a> {
                 continue;
             }
             // A later log begins with the document that ends the one before.
-            if number == 1 && !self.has_log(&site, 1) {
+            let begins = number == 1 && !self.has_log(&site, 1);
+            if begins {
                 self.create(&site, 1, &origin, None)?;
             }
-            match self.log(&site) {
-                Ok(log) => self.log_root(&site, log)?,
-                Err(reason) => tracing::warn!(%site, "{reason}"),
+            let log = match self.log(&site) {
+                Ok(log) => log,
+                Err(reason) => {
+                    tracing::warn!(%site, "{reason}");
+                    continue;
+                }
+            };
+            self.log_root(&site, log)?;
+            // A release that became active before there was a log has to be in it all the same.
+            if let Some(active) = self.directory.site(&site).active().filter(|_| begins) {
+                self.log_release(active, log)?;
             }
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::ops::Add as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -18,7 +19,7 @@ use writ_trust::root::TrustRoot;
 use writ_wire::publication::{Publication, State};
 
 use crate::client::{Answer, Connection, get, put, request};
-use crate::daemon::{Daemon, Start, unique};
+use crate::daemon::{Daemon, Start, unique, until};
 use crate::world::*;
 
 /// A system that no other test has, built and published into a folder, and a depot that has nothing of it yet.
@@ -294,6 +295,8 @@ fn what_a_pending_closure_does_not_say_is_not_taken() {
     };
     assert_eq!(put(address, &format!("/publish/{url}"), &nar).status, 404, "the narinfo comes first");
     assert_eq!(changed("NarSize: ", "NarSize: 1"), 422);
+    assert_eq!(changed("FileSize: ", "FileSize: 9000000"), 422, "more than it could be packed");
+    assert_eq!(changed("Sig: ", &"Sig: other:AAAA\n".repeat(40).add("Sig: ")), 422, "a hundred verifications each");
     assert_eq!(changed("Sig: writ-test-1:", "Sig: writ-test-1:AAAA"), 422);
     assert_eq!(changed("URL: nar/", "URL: nar/../../"), 422);
     assert_eq!(changed("URL: nar/", "URL: http://elsewhere/nar/"), 422);
@@ -318,7 +321,16 @@ fn what_a_pending_closure_does_not_say_is_not_taken() {
     }
     assert_eq!(put(address, "/publish/nar/other.nar.zst", &nar).status, 404);
     assert_eq!(fs::read_dir(world.dir.path().join("data/uploads")).unwrap().count(), 0, "nothing half is left");
-    put(address, &target, &nar).expect(200);
+    // One at a time; the other hears that it is to come again.
+    let mut first = Connection::open(address);
+    let head = format!("PUT {target} HTTP/1.1\r\nhost: d\r\ncontent-length: {}\r\n\r\n", nar.len());
+    first.send(head.as_bytes()).unwrap();
+    first.send(&nar[..1]).unwrap();
+    let uploads = world.dir.path().join("data/uploads");
+    until("the first to be received", || (fs::read_dir(&uploads).unwrap().count() == 1).then_some(()));
+    assert_eq!(put(address, &target, &nar).status, 503);
+    first.send(&nar[1..]).unwrap();
+    first.answer(false).unwrap().expect(200);
     get(address, &format!("/{part}.narinfo")).expect(200);
     assert_eq!(world.state().state, State::Pending);
     assert_eq!(world.state().missing.paths.len(), world.closure.paths.len() - 1);
@@ -330,6 +342,102 @@ fn what_a_pending_closure_does_not_say_is_not_taken() {
     let world = World { dir, depot, closure, document, key };
     assert_eq!(world.state().missing.paths.len(), world.closure.paths.len() - 1);
     assert_eq!(world.put_all().state, State::Active);
+}
+
+/// A NAR as a zstd frame that wants 16 MiB of memory to be unpacked, as `zstd --long` would make: twice what a reader need have.
+fn wide(nar: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, (24 - 10) << 3];
+    let mut blocks = nar.chunks(128 * 1024).peekable();
+    while let Some(block) = blocks.next() {
+        let last = u32::from(blocks.peek().is_none());
+        let header = last | u32::try_from(block.len()).unwrap() << 3;
+        frame.extend(&header.to_le_bytes()[..3]);
+        frame.extend(block);
+    }
+    frame
+}
+
+/// A narinfo that names another file.
+fn renamed(narinfo: &[u8], file: &Path) -> (Vec<u8>, String) {
+    let hashed = Command::new("nix-hash").args(["--type", "sha256", "--flat", "--base32"]).arg(file).output().unwrap();
+    let hash = String::from_utf8(hashed.stdout).unwrap().trim().to_owned();
+    let (url, size) = (format!("nar/{hash}.nar.zst"), file.metadata().unwrap().len());
+    let line = |line: &str| match line.split_once(':').unwrap().0 {
+        "URL" => format!("URL: {url}\n"),
+        "FileHash" => format!("FileHash: sha256:{hash}\n"),
+        "FileSize" => format!("FileSize: {size}\n"),
+        _ => format!("{line}\n"),
+    };
+    let text = String::from_utf8(narinfo.to_vec()).unwrap();
+    (text.lines().map(line).collect::<String>().into_bytes(), url)
+}
+
+#[test]
+fn nobody_makes_a_path_unimportable() {
+    let world = World::new();
+    let (address, toplevel) = (world.address(), &world.closure.toplevel);
+    let part = toplevel["/nix/store/".len()..][..32].to_owned();
+    world.begin();
+    let nar = Command::new("nix-store").arg("--dump").arg(toplevel).output().unwrap().stdout;
+    let file = world.dir.path().join("wide.nar.zst");
+    fs::write(&file, wide(&nar)).unwrap();
+    let (narinfo, url) = renamed(&world.narinfo(&part), &file);
+    // The signature is genuine and the content right: what is wrong is only that importers do not unpack it.
+    world.put_narinfo(&part, &narinfo).expect(200);
+    assert_eq!(put(address, &format!("/publish/{url}"), &wide(&nar)).status, 422);
+
+    // What is cached is not replaced while other paths are still missing.
+    let (own, bytes) = world.nar(&part);
+    world.put_narinfo(&part, &world.narinfo(&part)).expect(200);
+    put(address, &format!("/publish/{own}"), &bytes).expect(200);
+    assert_eq!(world.state().state, State::Pending);
+    world.put_narinfo(&part, &narinfo).expect(200);
+    assert_eq!(put(address, &format!("/publish/{url}"), &wide(&nar)).status, 404);
+    assert_eq!(get(address, &format!("/{part}.narinfo")).expect(200), world.narinfo(&part));
+    assert_eq!(world.put_all().state, State::Active);
+}
+
+#[test]
+fn two_sites_share_a_path_with_the_signatures_of_both() {
+    let first = World::new();
+    let other_key = CacheKey::generate("writ-test-2", &[8; 32]).unwrap();
+    // The same system for a second site, whose appliances trust another cache key.
+    let elsewhere: writ_trust::ids::SiteId = "clinic-002".parse().unwrap();
+    let mut root = root_with(&first.key);
+    let own = root.keys.iter_mut().find(|key| key.roles == [Role::Cache]).unwrap();
+    own.sites = vec![site()];
+    let mut second = own.clone();
+    (second.public_key, second.name) = (other_key.public_key(), other_key.name().to_owned());
+    second.sites = vec![elsewhere.clone()];
+    root.keys.push(second);
+    let World { depot, dir, closure, document, key } = first;
+    drop(depot);
+    fs::remove_dir_all(dir.path().join("data")).unwrap();
+    prepare(dir.path(), &root);
+    let depot = Start::new(dir.path()).start();
+    let world = World { depot, dir, closure, document, key };
+    assert_eq!(world.put_all().state, State::Active);
+
+    let mut release = world.release();
+    release.site = elsewhere.clone();
+    let target = format!("/publish/releases/{elsewhere}");
+    let envelope = signed(release.canonical(), &[RELEASE]).canonical();
+    let state = Publication::parse(&put(world.address(), &target, &envelope).expect(200)).unwrap();
+    assert!(!state.missing.paths.is_empty(), "signed by nobody who counts there");
+    let again = world.dir.path().join("published-again");
+    publish_closure(&Nix::default(), &world.closure, &again, Some(&other_key)).unwrap();
+    let mut state = state;
+    for part in state.missing.paths.clone() {
+        let narinfo = fs::read(again.join(format!("{part}.narinfo"))).unwrap();
+        state = Publication::parse(&world.put_narinfo(part.as_str(), &narinfo).expect(200)).unwrap();
+        let served = get(world.address(), &format!("/{part}.narinfo")).text();
+        assert!(served.contains("Sig: writ-test-1:") && served.contains("Sig: writ-test-2:"), "{served}");
+    }
+    assert_eq!(state.state, State::Active);
+    for key in [&world.key, &other_key] {
+        let (copied, _) = world.copy(&key.public_text());
+        assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+    }
 }
 
 /// Kills a depot at one passage of a crash point while a release is published to it, starts it again and checks; `false` when

@@ -156,6 +156,53 @@ fn derived_files_are_made_again() {
     }
 }
 
+#[test]
+fn a_log_of_several_tiles_is_resumed_where_it_was_flushed() {
+    use std::os::unix::fs::MetadataExt as _;
+    let dir = folder();
+    let depot = Start::new(dir.path()).start();
+    publish(depot.address, &release(1, None));
+    for batch in 0..6 {
+        let bundles: Vec<Signed> = (batch * 100 + 1..=(batch + 1) * 100).map(bundle).collect();
+        receipts(front_desk().submit(depot.address, bundles.clone()), &bundles);
+    }
+    let head = checkpoint(depot.address).checkpoint;
+    assert_eq!(head.size, 602);
+    // Flushed when it is stopped.
+    assert!(depot.stop().success());
+    let log = dir.path().join(format!("data/log/{SITE}/1"));
+    let first_tile = || std::fs::metadata(log.join("tile/0/000")).unwrap().ino();
+    // What is damaged, and whether all has to be made again.
+    let damages: [(&str, &dyn Fn(), bool); 4] = [
+        ("the checkpoint", &|| std::fs::remove_file(log.join("checkpoint")).unwrap(), false),
+        ("the right edge", &|| std::fs::remove_dir_all(log.join("tile/0/002.p")).unwrap(), false),
+        ("entries of the right edge", &|| std::fs::remove_dir_all(log.join("tile/entries/002.p")).unwrap(), false),
+        ("a node to the left", &|| std::fs::write(log.join("tile/1/000.p/2"), vec![7; 64]).unwrap(), true),
+    ];
+    for (what, damage, all) in damages {
+        let before = first_tile();
+        damage();
+        let depot = Start::new(dir.path()).start();
+        assert_eq!(first_tile() != before, all, "{what}: {}", depot.log());
+        assert_eq!(checkpoint(depot.address).checkpoint, head, "{what}");
+        let verify = reader().get(depot.address, &format!("/api/evidence/sites/{SITE}/verify")).expect(200);
+        let verify: serde_json::Value = serde_json::from_slice(&verify).unwrap();
+        assert_eq!(verify["logs"][0]["tiles_lead_to_root"], true, "{what}");
+        let known = [bundle(1), bundle(600)];
+        let again = receipts(front_desk().submit(depot.address, known.to_vec()), &known);
+        assert_eq!(again.receipts.iter().map(|r| r.index).collect::<Vec<_>>(), [2, 601], "{what}");
+        assert!(depot.stop().success());
+    }
+    // What no proof happens to need, changed under a running depot: it says so.
+    let depot = Start::new(dir.path()).start();
+    let mut tile = std::fs::read(log.join("tile/0/000")).unwrap();
+    tile[5] ^= 1;
+    std::fs::write(log.join("tile/0/000"), tile).unwrap();
+    let verify = reader().get(depot.address, &format!("/api/evidence/sites/{SITE}/verify")).expect(200);
+    let verify: serde_json::Value = serde_json::from_slice(&verify).unwrap();
+    assert_eq!(verify["logs"][0]["tiles_lead_to_root"], false);
+}
+
 /// A small disk of its own.
 struct SmallDisk(PathBuf);
 

@@ -8,6 +8,8 @@ mod daemon;
 mod durability;
 mod evidence;
 mod hostile;
+mod hostile_requests;
+mod inside;
 mod publishing;
 mod restart;
 mod starting;

@@ -9,6 +9,8 @@ use writ_trust::log::entry::LogEntry;
 use writ_trust::log::receipt::Receipt;
 use writ_trust::log::restart::{LastKnown, LogRestart, RestartSchema};
 use writ_trust::numbers::TrustVersion;
+use writ_trust::role::Role;
+use writ_trust::root_chain::TrustChain;
 use writ_wire::receipts::Receipts;
 use writ_wire::sync::Sync;
 use writ_wire::{Signed, check_in};
@@ -108,6 +110,60 @@ fn a_restored_depot_is_refilled_under_a_new_log() {
     assert_eq!(checkpoint_of(depot.address, 2), 3 + 10);
     let page = reader().get(depot.address, &format!("/api/evidence/sites/{SITE}/bundles?log=2&from=0")).expect(200);
     assert_eq!(writ_wire::evidence_page::EvidencePage::parse(&page).unwrap().bundles.len(), 10);
+}
+
+#[test]
+fn a_restart_whose_signer_was_revoked_is_signed_again() {
+    const TRUST_C: u8 = 3;
+    let mut first = root();
+    first.log_origins.insert(site(), vec![ORIGIN.to_owned(), SECOND.to_owned()]);
+    let dir = folder_with(&first);
+    let depot = Start::new(dir.path()).start();
+    let address = depot.address;
+    let last = LastKnown { origin: ORIGIN.to_owned(), size: 0, root: writ_trust::log::tree::EMPTY_ROOT };
+    let restart = LogRestart {
+        schema: RestartSchema::V1,
+        site: site(),
+        origin: SECOND.to_owned(),
+        previous: last,
+        issued_at: now(),
+        reason: "lost".to_owned(),
+    };
+    let target = format!("/publish/restart/{SITE}");
+    let by = |signers: &[u8]| signed(restart.canonical(), signers);
+    put(address, &target, &by(&[TRUST_A, TRUST_B]).canonical()).expect(200);
+
+    // One of the two is revoked, and a third log is listed.
+    let mut next = first.clone();
+    next.version = TrustVersion::new(2).unwrap();
+    next.keys[1].revoked_at = Some(time("2026-01-01T00:00:00Z"));
+    next.keys.push(trust_key(TRUST_C, "Cyd", Role::Trust));
+    next.log_origins.insert(site(), vec![ORIGIN.to_owned(), SECOND.to_owned(), "log.example/clinic-001/3".to_owned()]);
+    let envelope = signed(next.canonical(), &[TRUST_A, TRUST_B, TRUST_C]).canonical();
+    put(address, "/publish/trust/2", &envelope).expect(200);
+    let mut chain = TrustChain::pinned(&first.canonical()).unwrap();
+    chain.extend(&next.canonical(), &signed(next.canonical(), &[TRUST_A, TRUST_B, TRUST_C]).signatures).unwrap();
+    let served = |address| {
+        let told = Signed::parse(&reader().get(address, &format!("/log/{SITE}/2/restart")).expect(200)).unwrap();
+        let verified = LogRestart::verify(&told.document.0, &told.signatures, &chain, &site());
+        (told.signatures.len(), verified.is_ok())
+    };
+    assert_eq!(served(address), (2, false), "one signature that counts");
+    let nobody = signed(restart.canonical(), &[]).canonical();
+    assert_eq!(put(address, &target, &nobody).status, 403);
+    assert_eq!(put(address, &target, &by(&[TRUST_B, STRANGER]).canonical()).status, 403, "nobody who counts");
+    put(address, &target, &by(&[TRUST_C, STRANGER]).canonical()).expect(200);
+    assert_eq!(served(address), (3, true));
+    put(address, &target, &by(&[TRUST_A, TRUST_C]).canonical()).expect(200);
+    assert_eq!(served(address), (3, true), "once each");
+    let files = || {
+        let names = std::fs::read_dir(dir.path().join(format!("data/log/{SITE}/2"))).unwrap();
+        names.filter(|name| name.as_ref().unwrap().file_name().to_string_lossy().starts_with("restart.json")).count()
+    };
+    assert_eq!(files(), 4, "the document and three signatures");
+    depot.kill();
+    let depot = Start::new(dir.path()).start();
+    assert_eq!(served(depot.address), (3, true));
 }
 
 fn checkpoint_of(address: std::net::SocketAddr, log: u64) -> u64 {

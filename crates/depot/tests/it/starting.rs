@@ -12,7 +12,7 @@ fn refusal(start: Start<'_>) -> String {
     match start.try_start() {
         Ok(_) => panic!("it started"),
         Err((status, log)) => {
-            assert_eq!(status.code(), Some(1), "{log}");
+            assert_eq!(status.code(), Some(2), "{log}");
             log.lines().last().unwrap_or_default().to_owned()
         }
     }
@@ -55,6 +55,29 @@ fn what_cannot_be_right_is_refused_by_name() {
 }
 
 #[test]
+fn a_log_key_that_is_listed_and_does_not_count_now_stops_the_logs_alone() {
+    for revoked in [false, true] {
+        let mut root = root();
+        let key = root.keys.iter_mut().find(|key| key.public_key == public(LOG)).unwrap();
+        match revoked {
+            true => key.revoked_at = Some(time("2026-01-01T00:00:00Z")),
+            false => key.valid_until = time("2026-01-01T00:00:00Z"),
+        }
+        let dir = folder_with(&root);
+        let depot = Start::new(dir.path()).start();
+        assert!(depot.log().contains("THE SITE LOGS TAKE NOTHING"), "{}", depot.log());
+        assert_eq!(get(depot.address, "/ready").status, 200);
+        assert_eq!(get(depot.address, "/trust/1.json").expect(200), root.canonical());
+        // What would be logged is not taken.
+        let envelope = signed(release(1, None).canonical(), &[RELEASE]).canonical();
+        let released = crate::client::put(depot.address, &format!("/publish/releases/{SITE}"), &envelope);
+        assert_eq!(released.status, 200, "pending");
+        let policy = format!("/publish/documents/{}", writ_trust::digest::Digest::of(POLICY));
+        assert_eq!(crate::client::put(depot.address, &policy, POLICY).status, 503);
+    }
+}
+
+#[test]
 fn plain_http_does_not_leave_the_machine_unasked() {
     let dir = folder();
     let start = Start::new(dir.path());
@@ -91,6 +114,28 @@ fn a_gentle_stop_answers_what_was_asked_before() {
     assert!(ended(depot).success());
     let depot = Start::new(dir.path()).start();
     assert_eq!(get(depot.address, "/trust/2.json").expect(200), next.canonical());
+}
+
+#[test]
+fn a_depot_whose_places_are_all_taken_stops_taking_connections_at_once() {
+    let dir = folder();
+    let depot = Start::new(dir.path()).arguments(&["--connections", "2"]).start();
+    let address = depot.address;
+    let begun = b"PUT /publish/trust/2 HTTP/1.1\r\nhost: d\r\ncontent-length: 2\r\n\r\n";
+    let (mut one, mut other) = (Connection::open(address), Connection::open(address));
+    one.send(begun).unwrap();
+    let told = until("both places to be taken", || {
+        let told = other.request("GET", "/metrics", &[], b"").unwrap().text();
+        told.contains("connections 2").then_some(told)
+    });
+    assert!(told.contains("writ_depot_connections 2"), "{told}");
+    other.send(begun).unwrap();
+    assert!(Command::new("kill").arg(depot.pid().to_string()).status().unwrap().success());
+    until("no more connections to be taken", || std::net::TcpStream::connect(address).err());
+    one.send(b"{}").unwrap();
+    assert_eq!(one.answer(false).unwrap().status, 400, "what was begun is answered");
+    drop(other);
+    assert!(ended(depot).success());
 }
 
 fn ended(mut depot: Daemon) -> std::process::ExitStatus {

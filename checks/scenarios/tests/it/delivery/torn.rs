@@ -70,7 +70,7 @@ fn a_second_depot_on_one_directory_is_refused_and_the_first_is_unharmed() {
         let mut second = world.depot_command_at("127.0.0.1:0");
         second.args(["--address-file", "/dev/null"]);
         let refused = run::any(&mut second).unwrap();
-        assert_eq!(refused.status.code(), Some(1), "{}", run::both(&refused));
+        assert_eq!(refused.status.code(), Some(2), "{}", run::both(&refused));
         let said = run::both(&refused);
         assert!(said.contains("another writ-depot is running on this data directory"), "{said}");
         assert!(depot.lives());

@@ -1,6 +1,7 @@
 //! What can be written, one job per file.
 
 pub mod activate;
+pub mod merge;
 pub mod pending;
 pub mod restart;
 pub mod root;

@@ -22,8 +22,8 @@ pub struct PutPending {
     pub release: Release,
     /// Its exact bytes and signatures.
     pub signed: Signed,
-    /// Who waits for the row.
-    pub reply: oneshot::Sender<Result<Arc<StoredRelease>, WriteError>>,
+    /// Who waits; hears its digest.
+    pub reply: oneshot::Sender<Result<Digest, WriteError>>,
 }
 
 impl PutPending {
@@ -36,11 +36,11 @@ impl PutPending {
         let digest = Digest::of(&signed.document.0);
         let id = releases::put_pending(stage.connection, &release, digest, &signed, stage.now)?;
         let stored = StoredRelease { id, release, digest, signed, active: false };
-        stage.directory = Arc::new(stage.directory.with_pending(stored.clone()));
+        stage.directory = Arc::new(stage.directory.with_pending(stored));
         let (depot, directory) = (stage.depot.clone(), stage.directory.clone());
         let finish = move |_: &mut Logs| {
             depot.set_directory(directory);
-            let _ = reply.send(Ok(Arc::new(stored)));
+            let _ = reply.send(Ok(digest));
         };
         Ok(Some(Box::new(finish)))
     }

@@ -32,6 +32,7 @@ impl PutRoot {
         };
         roots::insert(stage.connection, after.chain.newest().version, &newest, stage.now)?;
         stage.directory = Arc::new(after);
+        stage.judge_pending()?;
         stage.follow_roots()?;
         let (depot, directory) = (stage.depot.clone(), stage.directory.clone());
         let finish = move |_: &mut Logs| {

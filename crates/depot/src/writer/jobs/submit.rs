@@ -1,5 +1,7 @@
 //! Evidence: bundles whose signatures were verified, and their receipts.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use tokio::sync::oneshot;
 use writ_trust::digest::Digest;
@@ -8,6 +10,7 @@ use writ_trust::log::entry::{EntrySchema, LogEntry};
 use writ_trust::log::tree::Hash;
 use writ_trust::minisign::PublicKey;
 
+use crate::limits::body::Share;
 use crate::sitelog::LogError;
 use crate::store::checkpoints::{self, Names};
 use crate::store::evidence::{self, Added, Row};
@@ -69,6 +72,8 @@ pub struct Submit {
     pub site: SiteId,
     /// The bundles.
     pub bundles: Vec<Prepared>,
+    /// What they take of the memory for bodies, given back once they are stored.
+    pub share: Arc<Share>,
     /// Who waits for the receipts.
     pub reply: oneshot::Sender<Result<Submitted, WriteError>>,
 }
@@ -80,7 +85,7 @@ impl Submit {
     }
 
     pub(in crate::writer) fn stage(self, stage: &mut Stage<'_>) -> Result<Option<Finish>, LogError> {
-        let Self { site, bundles, reply } = self;
+        let Self { site, bundles, share: _share, reply } = self;
         let log = match stage.log(&site) {
             Ok(log) => log,
             Err(error) => {

@@ -2,8 +2,8 @@
 //!
 //! Compiled in only with debug assertions or the feature `crash-points`; a release build has none. With
 //! `WRIT_CRASH_AT=N` in the environment the process kills itself with SIGKILL at the N-th passage of any
-//! [`crash_point!`](crate::crash_point), counted from 1. Names are there for readers and for `WRIT_CRASH_LOG=FILE`, to which the
-//! names of all passages are appended.
+//! [`crash_point!`](crate::crash_point), counted from 1. Names are there for readers and for `WRIT_CRASH_LOG=FILE`, to which
+//! the names of all passages are appended.
 
 /// Counts one passage and kills the process when it is the one that `WRIT_CRASH_AT` names. Called through
 /// [`crash_point!`](crate::crash_point).
@@ -30,10 +30,17 @@ pub fn passage(name: &str) {
 }
 
 /// A place where a test may kill the process; see [`crash`](crate::crash). Nothing in a release build.
+#[cfg(any(debug_assertions, feature = "crash-points"))]
 #[macro_export]
 macro_rules! crash_point {
-    ($name:literal) => {{
-        #[cfg(any(debug_assertions, feature = "crash-points"))]
-        $crate::crash::passage($name);
-    }};
+    ($name:literal) => {
+        $crate::crash::passage($name)
+    };
+}
+
+/// A place where a test may kill the process; see [`crash`](crate::crash). Nothing in a release build.
+#[cfg(not(any(debug_assertions, feature = "crash-points")))]
+#[macro_export]
+macro_rules! crash_point {
+    ($name:literal) => {};
 }

@@ -1,16 +1,20 @@
 //! Judging what is published: by signatures, and by what it must follow.
 
+use std::collections::BTreeSet;
+
 use writ_trust::history::dropped_revocations;
 use writ_trust::ids::SiteId;
 use writ_trust::log::restart::{LogRestart, RestartError};
+use writ_trust::minisign::{KeyId, Signature};
 use writ_trust::numbers::TrustVersion;
 use writ_trust::release::Release;
 use writ_trust::role::Role;
+use writ_trust::root::{KeyProblem, TrustKey};
 use writ_trust::root_chain::ChainError;
 use writ_trust::text::one_line;
-use writ_trust::threshold::Tally;
+use writ_trust::threshold::{MAX_SIGNATURES, Tally};
 use writ_trust::time::Time;
-use writ_wire::Signed;
+use writ_wire::{Blob, Signed};
 
 use crate::directory::Directory;
 use crate::fault::Fault;
@@ -19,8 +23,21 @@ fn refused(reason: impl std::fmt::Display) -> Fault {
     Fault::Refused(one_line(reason))
 }
 
-/// Judges a release of a site as its appliances will, as far as the depot can, and whether it follows the active one.
+/// Judges a release of a site as its appliances will, as far as the depot can, whether it follows the active one, and whether
+/// it may take the place of one that is pending.
 pub fn release(directory: &Directory, site: &SiteId, signed: &Signed, now: Time) -> Result<Release, Fault> {
+    let release = holds(directory, site, signed, now)?;
+    match &directory.site(site).pending {
+        Some(pending) if release.point() <= pending.release.point() => {
+            Err(Fault::Conflict("another release of that serial, or a higher one, is pending".to_owned()))
+        }
+        _ => Ok(release),
+    }
+}
+
+/// Judges whether a release of a site is one that may become active: by the keys that count and the root that is the newest
+/// now. What held when it was published may hold no more when it is complete.
+pub fn holds(directory: &Directory, site: &SiteId, signed: &Signed, now: Time) -> Result<Release, Fault> {
     signed.check_bounds().map_err(refused)?;
     let (root, bytes) = (directory.chain.newest(), &signed.document.0);
     let tally = Tally::of_release(root, site, bytes, &signed.signatures, now);
@@ -52,21 +69,15 @@ fn follows(directory: &Directory, site: &SiteId, release: &Release) -> Result<()
     if release.previous != active.map(|active| active.digest) {
         return Err(Fault::Conflict("it does not name the active release as the one before it".to_owned()));
     }
-    if let Some(active) = active {
-        if release.point() <= active.release.point() {
-            return Err(Fault::Conflict("its serial is not above that of the active release".to_owned()));
-        }
-        if let Some(dropped) = dropped_revocations(&active.release, release).next() {
-            let key = dropped.public_key.fingerprint();
-            return Err(refused(format!("it drops or delays the revocation of appliance key {key}")));
-        }
+    let Some(active) = active else { return Ok(()) };
+    if release.point() <= active.release.point() {
+        return Err(Fault::Conflict("its serial is not above that of the active release".to_owned()));
     }
-    match &published.pending {
-        Some(pending) if release.point() <= pending.release.point() => {
-            Err(Fault::Conflict("another release of that serial, or a higher one, is pending".to_owned()))
-        }
-        _ => Ok(()),
+    if let Some(dropped) = dropped_revocations(&active.release, release).next() {
+        let key = dropped.public_key.fingerprint();
+        return Err(refused(format!("it drops or delays the revocation of appliance key {key}")));
     }
+    Ok(())
 }
 
 /// Judges a trust root that should continue the chain.
@@ -91,7 +102,7 @@ pub fn root(directory: &Directory, version: TrustVersion, signed: &Signed) -> Re
     Ok(next)
 }
 
-/// Judges a restart of a site's log; says which log begins, from 1.
+/// Judges a restart of a site's log by the newest root; says which of the logs that the root lists it begins, from 2.
 pub fn restart(directory: &Directory, site: &SiteId, signed: &Signed) -> Result<(u64, LogRestart), Fault> {
     signed.check_bounds().map_err(refused)?;
     let verified = LogRestart::verify(&signed.document.0, &signed.signatures, &directory.chain, site);
@@ -102,7 +113,44 @@ pub fn restart(directory: &Directory, site: &SiteId, signed: &Signed) -> Result<
     })?;
     let origins = directory.chain.newest().origins(site);
     match origins.iter().position(|origin| *origin == restart.origin) {
-        Some(position) if position + 1 == origins.len() => Ok((position as u64 + 1, restart)),
-        _ => Err(Fault::Conflict("the log that it begins is not the newest of the trust root".to_owned())),
+        Some(position) => Ok((position as u64 + 1, restart)),
+        None => Err(Fault::Conflict("the trust root does not list the log that it begins".to_owned())),
     }
+}
+
+/// Whether signatures that came of a stored restart count by the newest root and are not stored.
+pub fn adds(directory: &Directory, stored: &Signed, came: &Signed) -> bool {
+    new_signatures(directory, stored, came).next().is_some()
+}
+
+/// A stored restart with the signatures that came of the same document and count by the newest root. Those come first, and
+/// the last that does not count goes when they are too many.
+pub fn merged(directory: &Directory, stored: &Signed, came: &Signed) -> Signed {
+    let counts = |signature: &Blob| counts(directory, &stored.document.0, signature);
+    let (mut signatures, others): (Vec<Blob>, Vec<Blob>) = stored.signatures.iter().cloned().partition(counts);
+    signatures.extend(new_signatures(directory, stored, came).cloned());
+    signatures.extend(others);
+    signatures.truncate(MAX_SIGNATURES);
+    Signed { document: stored.document.clone(), signatures }
+}
+
+fn new_signatures<'a>(
+    directory: &'a Directory,
+    stored: &'a Signed,
+    came: &'a Signed,
+) -> impl Iterator<Item = &'a Blob> {
+    // One of each key: another one by a key that is stored says nothing new.
+    let signer = |signature: &Blob| Signature::parse(&signature.0).ok().map(|signature| signature.key_id());
+    let mut known: BTreeSet<Option<KeyId>> = stored.signatures.iter().map(signer).collect();
+    let counting = came.signatures.iter().filter(|one| counts(directory, &came.document.0, one));
+    counting.filter(move |signature| known.insert(signer(signature)))
+}
+
+/// Whether one signature over a restart is by a key that counts.
+fn counts(directory: &Directory, document: &[u8], signature: &Blob) -> bool {
+    let fit = |key: &TrustKey| {
+        key.serves(Role::Trust, None)?;
+        key.revoked_at.map_or(Ok(()), |at| Err(KeyProblem::Revoked(at)))
+    };
+    !Tally::count(directory.chain.newest(), document, &[signature], fit).signers.is_empty()
 }

@@ -1,6 +1,6 @@
 //! Schemas of probes and runbook steps: what they take and what they show.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The type of a parameter or an observation field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -111,4 +111,13 @@ pub struct Registry {
     pub probes: BTreeMap<&'static str, ProbeSchema>,
     /// Steps by name.
     pub steps: BTreeMap<&'static str, StepSchema>,
+    /// The probes, by name, of which the agent has only the schema: a check with one is never assessed.
+    pub announced: BTreeSet<&'static str>,
+}
+
+impl Registry {
+    /// Whether the agent knows this probe and cannot look with it. False for a probe that it does not know.
+    pub fn unobserved(&self, probe: &str) -> bool {
+        self.announced.contains(probe)
+    }
 }

@@ -37,7 +37,7 @@ const UNKNOWN: ProbeSchema = ProbeSchema { name: "", about: "", parameters: &[],
 
 /// Judges what a probe came to, and brings it into the form that evidence may hold.
 fn judged(check: &Check, probed: Probed, at: Time, salt: &Salt) -> Scan {
-    let schema = probes::named(&check.probe.name).map_or(UNKNOWN, |probe| probe.schema);
+    let schema = probes::schema_of(&check.probe.name).copied().unwrap_or(UNKNOWN);
     let judgement = judge(check, probed);
     let reasons = reasons_for_evidence(&judgement, &schema, salt);
     let seen = for_evidence(&judgement.observation, &schema, salt);

@@ -1,8 +1,9 @@
 //! Probes: each turns one part of the world into an observation.
 //!
 //! One file per probe, all of the same shape: its `SCHEMA`, `run`, `watch`, and `PROBE` that joins them. A new one
-//! touches its own file and the list below.
+//! touches its own file and the list below. Those of which there is only the schema yet are [`announced`].
 
+pub mod announced;
 pub mod context;
 mod cpu;
 mod disk;
@@ -30,11 +31,12 @@ use writ_policy::schema::{Class, FieldSchema, Kind, ParameterSchema, ProbeSchema
 use writ_trust::json::MAX_INTEGER;
 use writ_trust::text::one_line;
 
+pub use self::announced::{ANNOUNCED, NOT_OBSERVED};
 pub use self::context::ProbeContext;
 pub use self::cpu::CpuHistory;
 pub use crate::parameters::Parameters;
 
-/// Every probe that this agent knows.
+/// Every probe that this agent can look with.
 pub const PROBES: &[Probe] = &[
     cpu::PROBE,
     disk::PROBE,
@@ -106,22 +108,31 @@ impl From<String> for Unseen {
 /// The schemas of every probe and every runbook step: what `writ check` judges a policy by.
 pub fn registry() -> Registry {
     Registry {
-        probes: PROBES.iter().map(|probe| (probe.schema.name, probe.schema)).collect(),
+        probes: schemas().map(|schema| (schema.name, *schema)).collect(),
         steps: crate::steps::STEPS.iter().map(|step| (step.schema.name, step.schema)).collect(),
+        announced: ANNOUNCED.iter().map(|schema| schema.name).collect(),
     }
 }
 
-/// The probe of this name.
+/// The schema of every probe, also of those that are only announced.
+fn schemas() -> impl Iterator<Item = &'static ProbeSchema> {
+    PROBES.iter().map(|probe| &probe.schema).chain(ANNOUNCED)
+}
+
+/// The schema of the probe of this name, also of one that is only announced.
+pub fn schema_of(name: &str) -> Option<&'static ProbeSchema> {
+    schemas().find(|schema| schema.name == name)
+}
+
+/// The probe of this name, if it can look.
 pub fn named(name: &str) -> Option<&'static Probe> {
     PROBES.iter().find(|probe| probe.schema.name == name)
 }
 
-/// Looks once. Whatever the policy asks and whatever the world holds, this returns; a reason is always one line.
+/// Looks once. Whatever the policy asks and whatever the world holds, this returns; a reason is always one line, and
+/// begins with [`NOT_OBSERVED`] where this version has no way to look.
 pub fn run(call: &ProbeCall, context: &mut ProbeContext) -> Probed {
-    let Some(probe) = named(&call.name) else {
-        let known: Vec<_> = PROBES.iter().map(|probe| probe.schema.name).collect();
-        return Probed::Failed(format!("unknown probe {:?}; known: {}", one_line(&call.name), known.join(", ")));
-    };
+    let Some(probe) = named(&call.name) else { return Probed::Failed(unobserved(call)) };
     let looked = Parameters::checked(&call.parameters, probe.schema.parameters)
         .map_err(Unseen::Failed)
         .and_then(|parameters| (probe.run)(&parameters, context));
@@ -129,6 +140,21 @@ pub fn run(call: &ProbeCall, context: &mut ProbeContext) -> Probed {
         Ok(observation) => Probed::Seen(observation),
         Err(Unseen::NotApplicable(reason)) => Probed::NotApplicable(one_line(reason)),
         Err(Unseen::Failed(reason)) => Probed::Failed(one_line(format!("{}: {reason}", call.name))),
+    }
+}
+
+/// Why nothing looks. Parameters are judged first, so that a call which will never be right says so today.
+fn unobserved(call: &ProbeCall) -> String {
+    match ANNOUNCED.iter().find(|schema| schema.name == call.name) {
+        Some(schema) => match Parameters::checked(&call.parameters, schema.parameters) {
+            Ok(_) => announced::reason(schema.name),
+            Err(problem) => one_line(format!("{}: {problem}", schema.name)),
+        },
+        None => {
+            let known: Vec<_> = registry().probes.into_keys().collect();
+            let (name, known) = (one_line(&call.name), known.join(", "));
+            format!("{NOT_OBSERVED}this version knows no probe `{name}`; known: {known}")
+        }
     }
 }
 
@@ -160,6 +186,11 @@ pub(crate) const fn field(name: &'static str, kind: Kind, about: &'static str) -
 /// An observation field that names a person or a machine.
 pub(crate) const fn identifier(name: &'static str, kind: Kind, about: &'static str) -> FieldSchema {
     FieldSchema { name, kind, class: Class::Identifier, about }
+}
+
+/// An observation field of free text: scrubbed before it is kept, and no predicate may use it.
+pub(crate) const fn text(name: &'static str, kind: Kind, about: &'static str) -> FieldSchema {
+    FieldSchema { name, kind, class: Class::Text, about }
 }
 
 /// A count or a size as documents hold it: at most 2^53.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
-use writ_agent::probes::{self, PROBES, ProbeContext, Watch};
+use writ_agent::probes::{self, ANNOUNCED, PROBES, ProbeContext, Watch};
 use writ_policy::check::ProbeCall;
 use writ_policy::observation::{Observation, Value};
 use writ_policy::outcome::Probed;
@@ -38,7 +38,7 @@ pub fn seen(name: &str, parameters: Json) -> Observation {
 }
 
 fn check_schema(probe: &str, observation: &Observation) {
-    let schema = probes::named(probe).unwrap().schema;
+    let schema = probes::schema_of(probe).unwrap();
     for (name, value) in observation.iter() {
         let kind = match value {
             Value::Bool(_) => Kind::Bool,
@@ -67,14 +67,19 @@ fn is_root() -> bool {
 #[test]
 fn every_name_is_there_once_and_every_field_is_documented() {
     let registry = probes::registry();
-    assert_eq!(registry.probes.len(), PROBES.len());
-    assert_eq!(registry.probes.len(), 16);
+    assert_eq!((PROBES.len(), ANNOUNCED.len()), (16, 29));
+    assert_eq!(registry.probes.len(), 45, "no name is in both lists");
+    assert_eq!(registry.announced.len(), ANNOUNCED.len());
     for schema in registry.probes.values() {
         assert!(!schema.about.is_empty() && !schema.observation.is_empty(), "{}", schema.name);
         let mut names: Vec<_> = schema.observation.iter().map(|f| f.name).collect();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), schema.observation.len(), "{}", schema.name);
+        let fields = schema.observation.iter().map(|f| (f.name, f.about));
+        for (name, about) in fields.chain(schema.parameters.iter().map(|p| (p.name, p.about))) {
+            assert!(!about.is_empty() && !about.ends_with('.'), "{}.{name}: {about:?}", schema.name);
+        }
     }
 }
 

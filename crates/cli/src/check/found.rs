@@ -32,12 +32,14 @@ impl Judge<'_> {
     }
 }
 
-/// Validation's mistakes, and how many distinct checks it saw.
+/// Validation's mistakes, and the distinct checks it saw.
 pub struct Found {
     /// The mistakes, in no order.
     pub mistakes: Vec<Mistake>,
     /// The ids of all checks.
     pub checks: BTreeSet<String>,
+    /// Of them, those whose probe this version cannot look with.
+    pub unobserved: BTreeSet<String>,
 }
 
 /// One appliance with a policy.
@@ -73,10 +75,15 @@ pub fn findings(reports: &[Report<'_>], judge: &Judge<'_>, sources: &Sources) ->
         groups.entry(common).or_default().entry(own).or_default().push(i);
     }
     let groups: Vec<Group<'_>> = groups.into_iter().collect();
-    let mut found = Found { mistakes: Vec::new(), checks: BTreeSet::new() };
+    let mut found = Found { mistakes: Vec::new(), checks: BTreeSet::new(), unobserved: BTreeSet::new() };
     for result in in_parallel(&groups, |group| judge_group(group, judge)) {
         let (shared, checks) = result?;
-        found.checks.extend(checks);
+        for (id, unobserved) in checks {
+            if unobserved {
+                found.unobserved.insert(id.clone());
+            }
+            found.checks.insert(id);
+        }
         for one in shared {
             found.mistakes.extend(mistakes(&one, &subjects, sources));
         }
@@ -118,7 +125,7 @@ fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> 
 fn judge_group(
     (texts, owners): &Group<'_>,
     judge: &Judge<'_>,
-) -> Result<(Vec<Shared>, BTreeSet<String>), serde_json::Error> {
+) -> Result<(Vec<Shared>, Vec<(String, bool)>), serde_json::Error> {
     let names = ["controls", "checks", "rules", "runbooks", "rules_version"];
     let common = parsed(&names, texts)?;
     let everyone: Vec<usize> = owners.values().flatten().copied().collect();
@@ -134,8 +141,18 @@ fn judge_group(
             shared.push(Shared { text: text(&own, &finding), finding, of: of.clone() });
         }
     }
-    let checks = common.get("checks").and_then(Json::as_object).into_iter().flat_map(Map::keys).cloned().collect();
-    Ok((shared, checks))
+    Ok((shared, checks(&common, judge.registry)))
+}
+
+/// The ids of the checks, each with whether this version has only the schema of its probe.
+fn checks(common: &Map<String, Json>, registry: &Registry) -> Vec<(String, bool)> {
+    let unobserved = |check: &Json| {
+        // The call is one name with its parameters; another form is a finding, and no reason to stop counting.
+        let call = check.get("probe").and_then(Json::as_object);
+        call.is_some_and(|call| call.keys().any(|name| registry.unobserved(name)))
+    };
+    let checks = common.get("checks").and_then(Json::as_object).into_iter().flatten();
+    checks.map(|(id, check)| (id.clone(), unobserved(check))).collect()
 }
 
 fn parsed(names: &[&str], texts: &[&str]) -> Result<Map<String, Json>, serde_json::Error> {

@@ -134,6 +134,7 @@ fn examine(tree: &Tree, sources: &Sources, site: Option<&str>, now: Time) -> Out
         mistakes: mistake::merge(told, found.mistakes),
         sites: reports.iter().flat_map(sites).collect(),
         checks: found.checks.len(),
+        unobserved: found.unobserved.len(),
         took: Default::default(),
     })
 }

@@ -38,6 +38,8 @@ pub struct Result {
     pub sites: Vec<Site>,
     /// How many checks there are.
     pub checks: usize,
+    /// How many of them this version cannot look at.
+    pub unobserved: usize,
     /// How long it took.
     pub took: Duration,
 }
@@ -66,8 +68,13 @@ impl Result {
             (e, 0) => screen::paint(screen::RED, &count(e, "error")),
             (e, w) => screen::paint(screen::RED, &format!("{} and {}", count(e, "error"), count(w, "warning"))),
         };
+        // No warning: a policy may ask for more than this version can see, and what comes of it is said wherever it counts.
+        let unobserved = match self.unobserved {
+            0 => String::new(),
+            n => format!(", {n} of them not observed by this version"),
+        };
         screen::line(&format!(
-            "{}, {}, {}: {result} in {:.2} s",
+            "{}, {}, {}{unobserved}: {result} in {:.2} s",
             count(self.sites.len(), "site"),
             count(self.appliances(), "appliance"),
             count(self.checks, "check"),
@@ -86,6 +93,7 @@ impl Result {
                 sites: self.sites.len(),
                 appliances: self.appliances(),
                 checks: self.checks,
+                unobserved: self.unobserved,
                 errors,
                 warnings,
                 took_ms: u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
@@ -111,6 +119,7 @@ struct Summary {
     sites: usize,
     appliances: usize,
     checks: usize,
+    unobserved: usize,
     errors: usize,
     warnings: usize,
     took_ms: u64,

@@ -14,6 +14,32 @@ fn a_tree_without_mistakes_is_clean() {
 }
 
 #[test]
+fn checks_that_this_version_cannot_look_at_are_judged_and_counted() {
+    let tree = Tree::new();
+    tree.edit("baselines/small/disks.nix", "[ \"disk.root\" ]", "[ \"disk.root\" \"store.whole\" ]");
+    let store = "  checks.\"store.whole\" = writ.check {
+    title = \"The store is as it was built\";
+    probe.nix_store = { };
+    expect.corrupt_count.eq = 0;
+    every = \"1h\";
+  };
+
+  checks.\"disk.root\"";
+    tree.edit("baselines/small/disks.nix", "  checks.\"disk.root\"", store);
+    let output = run(&tree, &["--deny-warnings"]);
+    assert_eq!(output.code, 0, "{}", output.stdout);
+    let begins = "1 site, 2 appliances, 5 checks, 1 of them not observed by this version: no findings in ";
+    assert!(output.stdout.starts_with(begins), "{}", output.stdout);
+    let document: serde_json::Value = serde_json::from_str(&run(&tree, &["--format", "json"]).stdout).unwrap();
+    assert_eq!((&document["summary"]["checks"], &document["summary"]["unobserved"]), (&5.into(), &1.into()));
+
+    tree.edit("baselines/small/disks.nix", "corrupt_count", "corupt_count");
+    let output = run(&tree, &[]);
+    assert_eq!(output.code, 1);
+    assert!(output.stdout.contains("did you mean `corrupt_count`?"), "{}", output.stdout);
+}
+
+#[test]
 fn the_policy_of_this_repository_is_clean() {
     let output = run(&Tree::of_this_repository(), &["--deny-warnings"]);
     assert_eq!(output.code, 0, "{}", output.stdout);

@@ -41,7 +41,7 @@ const RESTORE: StepSchema = StepSchema {
 };
 
 pub fn registry() -> Registry {
-    Registry { probes: [("file", FILE)].into(), steps: [("file.restore", RESTORE)].into() }
+    Registry { probes: [("file", FILE)].into(), steps: [("file.restore", RESTORE)].into(), ..Registry::default() }
 }
 
 pub fn now() -> Time {

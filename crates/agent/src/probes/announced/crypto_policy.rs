@@ -1,0 +1,17 @@
+//! `crypto_policy`: the least that the system's TLS library accepts. To be read from the system's default section of
+//! openssl.cnf (config(5ssl)), /proc/sys/crypto/fips_enabled.
+
+use writ_policy::schema::{Kind, ProbeSchema};
+
+use super::super::field;
+
+pub(super) const SCHEMA: ProbeSchema = ProbeSchema {
+    name: "crypto_policy",
+    about: "the least that the system's TLS library accepts",
+    parameters: &[],
+    observation: &[
+        field("openssl_min_protocol", Kind::Text, "oldest protocol, for instance TLSv1.2; None when there is no bound"),
+        field("openssl_security_level", Kind::Int, "OpenSSL's security level, 0 to 5"),
+        field("fips", Kind::Bool, "whether the kernel runs in FIPS mode"),
+    ],
+};

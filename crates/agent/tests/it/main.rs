@@ -14,6 +14,7 @@ mod enforce_outbox;
 mod enforce_presence;
 mod enforce_refusals;
 mod enforce_switch;
+mod enforce_unobserved;
 mod probes;
 mod site_log;
 mod steps;

@@ -11,4 +11,5 @@ mod log_restarts;
 mod log_world;
 mod reading;
 mod reports;
+mod unobserved;
 mod world;

@@ -3,7 +3,7 @@
 
 use writ_policy::schema::{Kind, ProbeSchema};
 
-use super::super::field;
+use super::field;
 
 pub(super) const SCHEMA: ProbeSchema = ProbeSchema {
     name: "audit",

@@ -71,6 +71,23 @@ fn a_check_named_for_probation_counts_even_if_it_failed_before() {
 }
 
 #[test]
+fn a_check_that_this_version_cannot_look_at_is_not_held_against_a_generation() {
+    let world = World::new();
+    let mut policy = world.policy();
+    let mut check = policy["checks"]["state.ok"].clone();
+    check["probe"] = json!({ "nix_store": {} });
+    check["expect"] = json!({ "corrupt_count": { "eq": 0 } });
+    policy["checks"]["store.whole"] = check;
+    world.ask(&policy);
+    let journal = world.run();
+    assert!(journal.is_committed(), "{journal:#?}");
+    let verdict = journal.verdict.unwrap();
+    assert_eq!((verdict.judged_by, verdict.required), (Judge::ReScan, vec!["state.ok".to_owned()]));
+    assert_eq!(journal.before.unwrap()["store.whole"], Outcome::NotAssessable);
+    assert_eq!(verdict.after["store.whole"], Outcome::NotAssessable);
+}
+
+#[test]
 fn a_boot_default_that_cannot_be_set_is_a_rollback() {
     let world = World::new();
     world.write("exit-boot-two", "");

@@ -8,7 +8,7 @@ use crate::house::House;
 use crate::house::systems::System;
 
 /// The policy of a later version: nothing in it can be relied on but its schema.
-const NEWER: &[u8] = br#"{"schema":"writ.policy.v2","everything":"is different"}"#;
+const NEWER: &[u8] = br#"{"schema":"writ.policy.v9","everything":"is different"}"#;
 
 #[test]
 fn it_switches_to_the_system_and_keeps_its_policy() {
@@ -19,7 +19,7 @@ fn it_switches_to_the_system_and_keeps_its_policy() {
     house.wait_for("release 1-5", || house.obeys().as_deref() == Some("1-5"));
 
     // The candidate's own enforcer is asked whether it can read the policy.
-    let newer = r#"[ "$1" = check-policy ] && $b grep -q writ.policy.v2 "$2""#;
+    let newer = r#"[ "$1" = check-policy ] && $b grep -q writ.policy.v9 "$2""#;
     let closure = house.system(System { name: "six", enforcer: newer, ..System::default() });
     let toplevel = closure.toplevel.to_string();
     house.publish(&house.release_of(6, NEWER, Some(closure)));
@@ -28,7 +28,7 @@ fn it_switches_to_the_system_and_keeps_its_policy() {
     assert!(house.activations().iter().any(|a| a == "test six"), "{:?}", house.activations());
     let journal = house.journal().unwrap();
     let verdict = journal.verdict.as_ref().unwrap();
-    assert!(verdict.passed && verdict.reasons.iter().any(|r| r.contains("writ.policy.v2")), "{verdict:?}");
+    assert!(verdict.passed && verdict.reasons.iter().any(|r| r.contains("writ.policy.v9")), "{verdict:?}");
 
     // The old policy is enforced on.
     house.break_file(1);
@@ -42,7 +42,7 @@ fn it_switches_to_the_system_and_keeps_its_policy() {
     let refused: Vec<_> = chain.of(Kind::Refused).filter_map(|b| b.refused.as_ref()).collect();
     let [told] = refused[..] else { panic!("{} refused bundles, not one", refused.len()) };
     assert_eq!((told.what.as_str(), told.rule.as_str()), ("policy", "policy-schema"));
-    assert!(told.message.contains("writ.policy.v2") && told.message.contains("stays in force"), "{}", told.message);
+    assert!(told.message.contains("writ.policy.v9") && told.message.contains("stays in force"), "{}", told.message);
     let closed = chain.of(Kind::IncidentClosed).next_back().unwrap();
     assert_eq!(closed.release.unwrap().serial.get(), 6);
     assert_eq!(closed.execution.as_ref().unwrap().rule.as_deref(), Some("L1-FILE-1"));

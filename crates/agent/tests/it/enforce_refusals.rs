@@ -162,10 +162,10 @@ fn missing_documents_are_waited_for_not_refused() {
 #[test]
 fn a_policy_of_an_unknown_schema_leaves_the_old_one_in_force_and_says_so() {
     let (site, mut policy) = obeying();
-    policy["schema"] = json!("writ.policy.v2");
+    policy["schema"] = json!("writ.policy.v9");
     policy["checks"] = json!({ "novelty": true });
     let mut release = site.release(11);
-    release.policy_schema = "writ.policy.v2";
+    release.policy_schema = "writ.policy.v9";
     let bytes = site.release_bytes(&release, &strict_bytes(&policy));
     site.put("1-11", &bytes, &site.release_key);
     chmod(&site.path("target/motd"), 0o600);

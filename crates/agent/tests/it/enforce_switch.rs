@@ -43,7 +43,7 @@ fn publish(site: &Site, serial: u64, policy: &Value, toplevel: &str) {
     let closure = closure_of(&Nix::default(), Path::new(toplevel)).unwrap();
     let mut release = site.release(serial);
     release.closure = Some(serde_json::to_value(&closure).unwrap());
-    release.policy_schema = if policy["schema"] == "writ.policy.v1" { "writ.policy.v1" } else { "writ.policy.v2" };
+    release.policy_schema = if policy["schema"] == "writ.policy.v1" { "writ.policy.v1" } else { "writ.policy.v9" };
     let bytes = if release.policy_schema == "writ.policy.v1" {
         Site::policy_bytes(policy)
     } else {
@@ -108,7 +108,7 @@ fn a_new_closure_is_switched_to_and_a_broken_one_goes_back() {
 fn a_closure_whose_policy_is_unknown_is_switched_to_under_the_old_policy() {
     let world = World::new();
     let (site, mut policy) = site(&world);
-    policy["schema"] = json!("writ.policy.v2");
+    policy["schema"] = json!("writ.policy.v9");
     policy["novelty"] = json!(1);
     publish(&site, 2, &policy, &world.two);
     chmod(&site.path("target/motd"), 0o600);

@@ -25,6 +25,31 @@ let
     probe.file = { path = "/x"; };
     expect.mode.eq = "0644";
   };
+  duty = {
+    title = "T";
+    cadence.every = "91d";
+    by = "B";
+    attach = "A";
+  };
+  rule = {
+    title = "T";
+    when.check = "c";
+    controls = [ "A.1" ];
+  };
+  people = { to = "L3"; why = "W"; };
+  site = {
+    title = "S";
+    time_zone = "Etc/UTC";
+    baselines.alpha = "1";
+    approvers = [ "A" ];
+    contacts.on-call = { person = "Kim Lee"; role = "primary"; phone = "+1 555 0100"; answers_within = "15m"; };
+    secrets = [ "backup" ];
+    tier = "essential";
+    escalation.route.critical = [ "on-call" ];
+    notify.pager = { kind = "pagerduty"; secret = writ.secret "pager"; events = [ "escalated" ]; };
+    maintenance.windows = [ { days = [ "sun" ]; from = "22:00"; to = "02:00"; allows = [ "switch" "reboot" ]; } ];
+    planner.review = "after";
+  };
 in
 # Findings, with their places.
 differences "tree" (import ./expected.nix).tree (map line report.findings)
@@ -69,4 +94,34 @@ differences "tree" (import ./expected.nix).tree (map line report.findings)
   (codes (writ.control { title = "T"; coverage = "partial"; checks = [ "x" ]; }))
 ++ equal "a procedural control" [ "control-procedure procedure" ] (codes (writ.control { title = "T"; coverage = "procedural"; }))
 ++ equal "units" [ 93600 1800 7776000 ] [ (writ.hours 26) (writ.minutes 30) (writ.days 90) ]
+++ equal "durations as seconds" [ 93600 30 189216000 ] [ (writ.inSeconds "26h") (writ.inSeconds "30s") (writ.inSeconds "6y") ]
+++ equal "no durations" [ "invalid" "invalid" "invalid" "invalid" "invalid" "invalid" ]
+  (map (x: (writ.inSeconds x)._writ) [ "500ms" "26" 26 null "2000y" "99999999999999999999999h" ])
+++ equal "a duty" [ ] (codes (writ.duty duty))
+++ equal "a duty that is never due" [ "duty-cadence cadence" ] (codes (writ.duty (duty // { cadence = { within = "1d"; }; })))
+++ equal "a figure" [ ] (codes (writ.figure { value = "72h"; unit = "span"; about = "A"; source = [ "S-1" ]; }))
+++ equal "a figure of another unit" [ "wrong-type value" "wrong-type value" "unknown-name unit" "missing-field " ]
+  (builtins.concatMap (f: codes (writ.figure ({ about = "A"; } // f)))
+    [ { value = 72; unit = "span"; } { value = "5"; unit = "percent"; } { value = 5; unit = "percents"; } { value = 5; } ])
+++ equal "values of figures" { "a.b" = "72h"; broken = null; raw = null; } (writ.valuesOf ./figures.nix)
+++ equal "a rule runs or escalates" [ [ ] [ ] [ "rule-run escalate" ] [ "rule-run escalate" ] ]
+  (map (r: codes (writ.rule (rule // r))) [ { run = "R"; } { escalate = people; } { } { run = "R"; escalate = people; } ])
+++ equal "whoever is called is called once" [ 3 1 2 ]
+  (map (r: (writ.rule (rule // r)).value.attempts) [ { run = "R"; } { escalate = people; } { escalate = people; attempts = 2; } ])
+++ equal "a citation" [ "wrong-type cites.0" ] (codes (writ.check (good // { cites = [ "AC-17" ]; })))
+++ equal "a site" [ ] (codes (writ.site site))
+++ equal "contacts, notifications and windows" [
+  "missing-field contacts.a"
+  "unknown-name contacts.a.role"
+  "unknown-name planner.review"
+  "wrong-type maintenance.windows.0.to"
+  "wrong-type notify.clear.secret"
+  "wrong-value notify.none"
+] (sorted (codes (writ.site (site // {
+  contacts.a = { person = "P"; role = "boss"; };
+  maintenance.windows = [ { days = [ "sun" ]; from = "02:00"; to = "24:00"; allows = [ "switch" ]; } ];
+  notify.clear = { kind = "webhook"; secret = "https://hooks.example"; events = [ "escalated" ]; };
+  notify.none = { kind = "email"; events = [ "escalated" ]; };
+  planner.review = "later";
+}))))
 ++ equal "a digest" "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" (writ.digest "abc")

@@ -8,11 +8,15 @@ record {
       type = types.oneOf [ "x86_64-linux" "aarch64-linux" ];
       default = "x86_64-linux";
     };
+    # The symbols that its system's closure provides to runbooks.
+    programs = { type = types.listOf types.symbol; default = [ ]; fallback = [ ]; };
     # Beside the site's own.
     rule_families = { type = types.listOf types.text; default = [ ]; fallback = [ ]; };
     checks = { type = types.anything; default = { }; };
     rules = { type = types.anything; default = { }; };
     runbooks = { type = types.anything; default = { }; };
+    duties = { type = types.anything; default = { }; };
+    figures = { type = types.anything; default = { }; };
     exceptions = { type = types.anything; default = { }; };
     overrides = { type = types.anything; default = { }; };
     system = { type = types.anything; default = { }; };

@@ -8,6 +8,8 @@ let
     checks = "check";
     rules = "rule";
     runbooks = "runbook";
+    duties = "duty";
+    figures = "figure";
     exceptions = "exception";
   };
 in

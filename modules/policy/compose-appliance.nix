@@ -1,8 +1,8 @@
 # What one appliance must obey: its site's composition, its own additions, then its overrides. Returns the appliance's
 # part of the report, and under `system` the data for its system.nix.
-{ lib, tree, collect, overrides, publicKey }:
+{ lib, tree, collect, settings, overrides, publicKey }:
 let
-  inherit (lib) finding setOf;
+  inherit (lib) finding;
   values = builtins.mapAttrs (_: item: item.value);
 
   worst = severities:
@@ -50,8 +50,6 @@ let
       (id: collect.duplicate inherited.${id} own.items.${id})
       (builtins.attrNames (builtins.intersectAttrs own.items inherited));
   };
-
-  runbooksOf = rules: setOf (map (id: rules.${id}.value.run) (builtins.attrNames rules));
 in
 # `site`: see compose-site.nix. `read`: the appliance's policy.nix, read.
 site: name: read:
@@ -62,7 +60,7 @@ let
   # Its own items, by kind.
   own = builtins.listToAttrs (map
     (kind: { name = kind; value = collect.sectionOf kind read; })
-    [ "checks" "rules" "runbooks" "exceptions" ]);
+    [ "checks" "rules" "runbooks" "duties" "figures" "exceptions" ]);
 
   checks = add site.overridden.checks own.checks;
   attached = attach site.lenient site.overridden.controls own.checks.items;
@@ -75,6 +73,7 @@ let
       (site.familyRules (if present then read.value.rule_families else [ ]) // site.overridden.rules))
     own.rules;
   runbooks = add (tree.runbooks // site.overridden.runbooks) own.runbooks;
+  duties = add site.overridden.duties own.duties;
   exceptions = add
     (lib.filterAttrs (_: item: item.value.check == null || applies item.value.check) site.exceptions.items)
     own.exceptions;
@@ -88,28 +87,39 @@ let
       checks = checks.items;
       rules = chosen.items;
       runbooks = runbooks.items;
+      duties = duties.items;
       inherit (site.overridden) settings;
     };
   };
 
   severities = severitiesByCheck final.controls;
   rules = values final.rules;
-  usedRunbooks = values (builtins.intersectAttrs (runbooksOf final.rules // own.runbooks.items) final.runbooks);
+  usedRunbooks = values (builtins.intersectAttrs (lib.runbooksOf final.rules // own.runbooks.items) final.runbooks);
   policy = {
-    schema = "writ.policy.v1";
+    schema = "writ.policy.v2";
     site = site.name;
     appliance = name;
     inherit (site) baselines;
     controls = values final.controls;
     checks = builtins.mapAttrs
-      (id: item: builtins.removeAttrs item.value [ "controls" ] // {
+      (id: item: builtins.removeAttrs item.value [ "controls" "nixos" ] // {
         severity = if item.value.severity != null then item.value.severity else worst (severities.${id} or [ ]);
       })
       final.checks;
     inherit rules;
     runbooks = usedRunbooks;
+    duties = values final.duties;
     exceptions = values exceptions.items;
-    inherit (final) settings;
+    programs = if present then lib.unique read.value.programs else [ ];
+    inherit (site) secrets;
+    settings = final.settings // {
+      escalation = final.settings.escalation // { contacts = settings.contactLines final.settings.contacts; };
+      retention = final.settings.retention // {
+        online =
+          if final.settings.retention.online != null then final.settings.retention.online
+          else settings.onlineOf final.settings.tier;
+      };
+    };
     # toJSON of ASCII strings and integers, keys sorted, is the RFC 8785 form.
     rules_version = "sha256:${builtins.hashString "sha256" (builtins.toJSON { inherit rules; runbooks = usedRunbooks; })}";
   };
@@ -121,10 +131,12 @@ in
   system_type = if present then read.value.system_type else null;
   excluded = tree.isExcluded "${folder}/policy.nix";
   broken = builtins.mapAttrs (_: section: section.broken) own;
+  figures = values own.figures.items;
   overrides = if usable then final.applied else [ ];
   findings = lib.nameFinding "appliance" name ++ read.findings ++ site.familyFindings read ++ key.findings
     ++ (if usable then
-      checks.findings ++ attached.findings ++ chosen.findings ++ runbooks.findings ++ exceptions.findings ++ final.findings
+      checks.findings ++ attached.findings ++ chosen.findings ++ runbooks.findings ++ duties.findings ++ exceptions.findings
+      ++ own.figures.findings ++ final.findings
     else builtins.concatMap (section: section.findings) (builtins.attrValues own));
   system = if present then read.value.system else { };
 }

@@ -1,6 +1,6 @@
 # What one site must obey: its baselines merged, its rule families, exceptions and overrides. Returns the site's part of
 # the report, and the appliances with their systems' data.
-{ lib, tree, collect, merge, overrides, composeAppliance }:
+{ lib, tree, collect, merge, settings, overrides, composeAppliance }:
 let
   inherit (lib) finding setOf quoted;
 
@@ -78,13 +78,14 @@ let
     at = read.placeOf "overrides";
     inherit mayBeMissing;
     subject = {
-      inherit (merged) controls checks;
+      inherit (merged) controls checks duties;
       inherit rules;
-      runbooks = builtins.intersectAttrs (setOf (map (id: rules.${id}.value.run) (builtins.attrNames rules))) tree.runbooks;
-      settings = {
-        inherit (config) title time_zone approvers circuit_breaker posture probation evidence_budget_mb;
+      runbooks = builtins.intersectAttrs (lib.runbooksOf rules) tree.runbooks;
+      settings = builtins.intersectAttrs settings.operational config // {
+        inherit (config) title time_zone approvers notify;
         inherit (merged.settings) sla retention;
-        escalation = merged.settings.escalation // { inherit (config) contacts; };
+        contacts = settings.namedContacts merged.settings.sla config.contacts;
+        escalation = merged.settings.escalation // { inherit (config.escalation) route; };
       };
     };
   };
@@ -99,6 +100,7 @@ let
   appliances = builtins.mapAttrs
     (composeAppliance {
       inherit name composable lenient mayBeMissing overridden exceptions familyRules familyFindings;
+      secrets = if present then lib.unique config.secrets else [ ];
       baselines = builtins.listToAttrs (map (b: { name = b; value = tree.baselines.${b}.version; }) known);
       isElsewhere = check: lenient || siteChecks ? ${check} || builtins.elem check tree.broken.checks
         || builtins.any (b: b.checks ? ${check}) (builtins.attrValues tree.baselines);

@@ -19,8 +19,12 @@ record {
       about = "\"automated\", \"partial\", \"procedural\" or \"inherited\"";
     };
     severity = { type = types.severity; default = "medium"; };
+    # How the rule book puts it; null where its demands are not graded.
+    requirement = { type = types.nullOr (types.oneOf [ "standard" "required" "addressable" ]); default = null; };
     maps = { type = types.attrsOf (types.nonEmptyListOf types.text); default = { }; fallback = { }; };
     checks = { type = types.listOf types.text; default = [ ]; fallback = [ ]; };
+    # What people do for it: ids of duties.
+    duties = { type = types.listOf types.text; default = [ ]; fallback = [ ]; };
     procedure = { type = types.nullOr types.text; default = null; };
     not_assessed = { type = types.nullOr types.text; default = null; };
   };

@@ -4,8 +4,8 @@
 #
 # Attributes
 #   report     { sites.<site> = { title, file, excluded, findings, merged, overrides, broken,
-#                  appliances.<appliance> = { policy, public_key, system_type, excluded, findings, overrides, broken } };
-#                findings, known, broken, partial }
+#                  appliances.<appliance> = { policy, public_key, system_type, excluded, findings, overrides, figures, broken } };
+#                baselines.<baseline> = { version, title, figures }, findings, known, broken, partial }
 #              `policy` is the policy document, or null when the findings left nothing to compose. `findings` are data
 #              (see lib.nix); any of severity "error" makes the tree unfit for release. `broken` names items that were
 #              left out because they could not be used: a reference to one is no second mistake. `known` lists valid
@@ -34,14 +34,14 @@ let
   lib = import ./lib.nix { inherit root; };
   writ = import ./default.nix { inherit lib; };
   types = import ./types.nix { inherit lib; };
-  settings = import ./settings.nix { inherit types; };
+  settings = import ./settings.nix { inherit lib types; };
   collect = import ./collect.nix { inherit lib; };
   tree = import ./tree.nix { inherit root lib writ collect; exclude = builtins.fromJSON exclude; };
   merge = import ./merge.nix { inherit lib; };
   overrides = import ./overrides.nix { inherit lib writ settings; };
   publicKey = import ./key.nix { inherit root lib; };
-  composeAppliance = import ./compose-appliance.nix { inherit lib tree collect overrides publicKey; };
-  composeSite = import ./compose-site.nix { inherit lib tree collect merge overrides composeAppliance; };
+  composeAppliance = import ./compose-appliance.nix { inherit lib tree collect settings overrides publicKey; };
+  composeSite = import ./compose-site.nix { inherit lib tree collect merge settings overrides composeAppliance; };
 
   chosen = builtins.fromJSON sites;
   selected = if chosen == null then tree.sites else builtins.intersectAttrs (lib.setOf chosen) tree.sites;
@@ -58,9 +58,13 @@ in
   report = {
     sites = builtins.mapAttrs (_: site: site.report) composed;
     inherit (tree) findings broken partial;
+    baselines = builtins.mapAttrs
+      (_: b: { inherit (b) version title; figures = builtins.mapAttrs (_: figure: figure.value) b.figures; })
+      tree.baselines;
     known = {
       controls = ids "controls";
       checks = ids "checks";
+      duties = ids "duties";
       rules = builtins.concatMap builtins.attrNames (builtins.attrValues tree.families);
       runbooks = builtins.attrNames tree.runbooks;
       families = builtins.attrNames tree.families;

@@ -56,6 +56,19 @@ rec {
     else if type == "int" || type == "bool" then builtins.toJSON value
     else { null = "null"; set = "an attribute set"; list = "a list"; lambda = "a function"; path = "a path"; float = "a float"; }.${type} or type;
 
+  # A duration such as "26h" in milliseconds, or null when it is none. At most 1000y, as everywhere.
+  milliseconds = span:
+    let
+      parts = if builtins.isString span then builtins.match "([1-9][0-9]{0,14})(ms|s|m|h|d|w|y)" span else null;
+      factor = { ms = 1; s = 1000; m = 60000; h = 3600000; d = 86400000; w = 604800000; y = 31536000000; };
+    in
+    if parts == null then null
+    else
+      let
+        count = builtins.fromJSON (builtins.head parts);
+        each = factor.${builtins.elemAt parts 1};
+      in if count > 31536000000000 / each then null else count * each;
+
   tag = value: if builtins.isAttrs value then value._writ or null else null;
 
   quoted = names: builtins.concatStringsSep ", " (map (n: "\"${n}\"") names);
@@ -73,6 +86,9 @@ rec {
 
   # Distinct strings, sorted.
   unique = names: builtins.attrNames (builtins.listToAttrs (map (name: { inherit name; value = null; }) names));
+
+  # The runbooks that some rules run, as a set of ids.
+  runbooksOf = rules: setOf (builtins.filter (id: id != null) (map (rule: rule.value.run) (builtins.attrValues rules)));
 
   setOf = names: builtins.listToAttrs (map (name: { inherit name; value = true; }) names);
 

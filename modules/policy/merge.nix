@@ -70,7 +70,8 @@ let
   field = kind: path: name: a: b:
     if kind == "checks" && (name == "expect" || name == "prefer") then predicate path a b
     else if name == "declared_at" then { value = a; notes = [ ]; conflicts = [ ]; }
-    else if kind == "controls" && name == "checks" then union a b
+    else if name == "nixos" then { value = a; notes = [ ]; conflicts = [ ]; }
+    else if builtins.elem name [ "cites" "source" ] || (kind == "controls" && (name == "checks" || name == "duties")) then union a b
     else if kind == "controls" && name == "maps" then eachOf a b (framework: union a.${framework} b.${framework})
     else exact path a b;
 
@@ -112,14 +113,16 @@ let
     let
       controls = items "controls" a.controls b.controls;
       checks = items "checks" a.checks b.checks;
+      duties = items "duties" a.duties b.duties;
       prescribed = settings a.settings b.settings;
     in
     {
       controls = controls.items;
       checks = checks.items;
+      duties = duties.items;
       settings = prescribed.value;
-      notes = a.notes ++ controls.notes ++ checks.notes;
-      conflicts = a.conflicts ++ controls.conflicts ++ checks.conflicts
+      notes = a.notes ++ controls.notes ++ checks.notes ++ duties.notes;
+      conflicts = a.conflicts ++ controls.conflicts ++ checks.conflicts ++ duties.conflicts
         ++ map (c: c // { first = a.at; second = b.at; }) prescribed.conflicts;
       at = b.at;
     };
@@ -129,12 +132,12 @@ let
     && short == builtins.genList (builtins.elemAt long) (builtins.length short);
 in
 {
-  # [ { controls, checks, settings, at } ] -> { controls, checks, settings, notes, conflicts }
+  # [ { controls, checks, duties, settings, at } ] -> { controls, checks, duties, settings, notes, conflicts }
   baselines = list:
     let
-      start = b: { inherit (b) controls checks settings at; notes = [ ]; conflicts = [ ]; };
+      start = b: { inherit (b) controls checks duties settings at; notes = [ ]; conflicts = [ ]; };
     in
-    if list == [ ] then { controls = { }; checks = { }; settings = { }; notes = [ ]; conflicts = [ ]; }
+    if list == [ ] then { controls = { }; checks = { }; duties = { }; settings = { }; notes = [ ]; conflicts = [ ]; }
     else builtins.foldl' (a: b: pair a (start b)) (start (builtins.head list)) (builtins.tail list);
 
   # Conflicts that none of the override paths settles, as findings.

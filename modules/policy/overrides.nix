@@ -4,7 +4,13 @@
 let
   inherit (lib) finding positionOf tag quoted;
 
-  constructors = { controls = writ.control; checks = writ.check; rules = writ.rule; runbooks = writ.runbook; };
+  constructors = {
+    controls = writ.control;
+    checks = writ.check;
+    rules = writ.rule;
+    runbooks = writ.runbook;
+    duties = writ.duty;
+  };
   sections = builtins.attrNames constructors ++ [ "settings" ];
 
   # All leaves: [ { path, at, item } ]
@@ -33,7 +39,7 @@ let
 
   problem = leaf: attributes: [ (finding ({ inherit (leaf) at; path = [ "overrides" ] ++ leaf.path; } // attributes)) ];
 
-  # One leaf applied to `state` = { controls, checks, rules, runbooks, settings, findings, applied }.
+  # One leaf applied to `state` = { controls, checks, rules, runbooks, duties, settings, findings, applied }.
   applyLeaf = mayBeMissing: state: leaf:
     let
       kind = builtins.head leaf.path;
@@ -100,7 +106,7 @@ let
     }
     else if isSettings then
       let result = settings.whole { inherit (leaf) at; path = [ "overrides" "settings" ]; } changed;
-      in if result.ok then done { settings = changed; }
+      in if result.ok then done { settings = result.value; }
       else state // { findings = state.findings ++ map (f: f // { inherit (leaf) at; }) result.findings; }
     else
       let result = constructors.${kind} changed;
@@ -114,7 +120,7 @@ let
       else state // { findings = state.findings ++ placed [ "overrides" kind id ] result.findings; };
 in
 {
-  # Applies `tree` (written at `at`) to { controls, checks, rules, runbooks, settings }. An item that is not there, and
+  # Applies `tree` (written at `at`) to { controls, checks, rules, runbooks, duties, settings }. An item that is not there, and
   # for which `mayBeMissing kind id` holds, was reported elsewhere.
   apply = { tree, at, subject, mayBeMissing }:
     if tree == { } then subject // { findings = [ ]; applied = [ ]; }

@@ -7,7 +7,8 @@
 { kind
 , fields              # name -> { type; default, when optional; fallback, when wrong; about, for messages }
 , essential ? [ ]     # fields without which the item means nothing
-, also ? (_: [ ])     # further findings about the value, across fields: { argument, value } -> [ finding ]
+, also ? (_: [ ])     # further findings about the value, across fields: { argument, value, bad } -> [ finding ]
+, finish ? (given: given.value)     # defaults that depend on other fields: { argument, value } -> value
 }:
 argument:
 if !builtins.isAttrs argument || lib.tag argument != null then {
@@ -28,7 +29,7 @@ if !builtins.isAttrs argument || lib.tag argument != null then {
     broken = builtins.filter (name: checked.value.${name} == null) essential;
   in {
     _writ = kind;
-    value = if broken == [ ] then checked.value else null;
+    value = if broken == [ ] then finish { inherit argument; inherit (checked) value; } else null;
     position = lib.firstPosition argument;
     placeOf = name: lib.positionOf name argument;
     findings = checked.findings ++ also { inherit argument; inherit (checked) value; bad = lib.setOf checked.missingOrBad; };

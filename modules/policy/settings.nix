@@ -1,55 +1,167 @@
 # The settings of an appliance. A baseline prescribes some, a site describes itself, the rest have defaults here.
-{ types }:
+{ lib, types }:
 let
-  optional = type: { inherit type; default = null; };
-  perSeverity = type: types.struct {
-    critical = { inherit type; };
-    high = { inherit type; };
-    medium = { inherit type; };
-    low = { inherit type; };
+  inherit (types) struct nullOr listOf nonEmptyListOf oneOf attrsOf text span positive;
+  optional = type: { type = nullOr type; default = null; };
+  withDefault = type: default: { inherit type default; };
+  severities = [ "critical" "high" "medium" "low" ];
+  perSeverity = type: struct (builtins.listToAttrs (map (name: { inherit name; value = { inherit type; }; }) severities));
+
+  # When an incident goes to people, and what they are told when. Only the first has no default.
+  escalation = {
+    l1_failures = { type = perSeverity positive; };
+    l2_failures = withDefault positive 2;
+    no_answer = withDefault span "30m";
+    acknowledge = withDefault span "15m";
+    updates = withDefault (struct { critical = { type = span; }; high = { type = span; }; }) { critical = "2h"; high = "4h"; };
+    report = withDefault span "72h";
+  };
+  # How long things are kept. `online` is the site's tier's, unless it is said here.
+  retention = {
+    evidence = { type = span; };
+    logs = { type = span; };
+    application_logs = optional span;
+    audit_logs = optional span;
+    configuration = optional span;
+    reports = optional span;
+    online = optional span;
+  };
+
+  # Whom an incident of each severity reaches, by name of contact.
+  route = struct (builtins.listToAttrs (map (name: { inherit name; value = withDefault (listOf text) [ ]; }) severities));
+  noRoute = builtins.listToAttrs (map (name: { inherit name; value = [ ]; }) severities);
+
+  roles = [ "primary" "secondary" "manager" "security" "account" "after-hours" "clinic" ];
+  contact = struct {
+    person = { type = text; about = "who answers"; };
+    role = { type = oneOf roles; about = "one of ${lib.quoted roles}"; };
+    email = optional text;
+    phone = optional text;
+    answers_within = { type = span; about = "a duration such as \"15m\""; };
+  };
+
+  # Exactly one of address and secret; `secret` is how a name of one is written.
+  channel = secret: context: value:
+    let
+      result = struct
+        {
+          kind = { type = oneOf [ "email" "pagerduty" "webhook" ]; about = "\"email\", \"pagerduty\" or \"webhook\""; };
+          address = optional text;
+          secret = optional secret;
+          severities = withDefault (nonEmptyListOf types.severity) severities;
+          events = {
+            type = nonEmptyListOf (oneOf [ "incident-opened" "escalated" "incident-closed" "exception-expiring" "release" "silence" ]);
+            about = "what it tells of, such as [ \"escalated\" \"silence\" ]";
+          };
+        }
+        context
+        value;
+    in
+    if result.ok && (result.value.address == null) == (result.value.secret == null) then result // {
+      ok = false;
+      findings = [
+        (lib.finding {
+          inherit (context) at path;
+          code = "wrong-value";
+          message = "a notification goes to an address or to what a secret names: exactly one of the two";
+          expected = "address = \"…\"; or secret = writ.secret \"…\";";
+        })
+      ];
+    } else result;
+
+  days = [ "mon" "tue" "wed" "thu" "fri" "sat" "sun" ];
+  window = struct {
+    days = { type = nonEmptyListOf (oneOf days); about = "days such as [ \"sat\" \"sun\" ]"; };
+    from = { type = types.clock; about = "a time of day such as \"02:00\""; };
+    to = { type = types.clock; about = "a time of day such as \"06:00\", earlier than `from` where the window passes midnight"; };
+    allows = {
+      type = nonEmptyListOf (oneOf [ "switch" "reboot" "scan" "restore-test" ]);
+      about = "what may happen then, such as [ \"switch\" \"reboot\" ]";
+    };
   };
 in
 rec {
   # From baselines.
   prescribed = {
-    sla = optional (perSeverity types.span);
-    escalation = optional (types.struct { l1_failures = { type = perSeverity types.positive; }; });
-    retention = optional (types.struct { evidence = { type = types.span; }; logs = { type = types.span; }; });
+    sla = optional (perSeverity span);
+    escalation = optional (struct escalation);
+    retention = optional (struct retention);
   };
 
   # From the site, with the values that hold where it says nothing.
   operational = {
-    circuit_breaker = {
-      type = types.struct { fires = { type = types.positive; }; within = { type = types.span; }; };
-      default = { fires = 5; within = "1h"; };
-    };
-    posture = {
-      type = types.struct { vector = { type = types.span; }; snapshot = { type = types.span; }; };
-      default = { vector = "1h"; snapshot = "24h"; };
-    };
+    circuit_breaker = withDefault (struct { fires = { type = positive; }; within = { type = span; }; }) { fires = 5; within = "1h"; };
+    posture = withDefault (struct { vector = { type = span; }; snapshot = { type = span; }; }) { vector = "1h"; snapshot = "24h"; };
     # How long a new generation is watched before it is kept; null: by all its checks.
-    probation = {
-      type = types.struct {
-        window = { type = types.span; };
-        checks = { type = types.nullOr (types.nonEmptyListOf types.text); default = null; };
-      };
-      default = { window = "60s"; checks = null; };
-    };
-    evidence_budget_mb = { type = types.positive; default = 512; };
+    probation = withDefault (struct { window = { type = span; }; checks = optional (nonEmptyListOf text); }) { window = "60s"; checks = null; };
+    evidence_budget_mb = withDefault positive 512;
+    # The service that the site bought; it decides how much evidence is kept at hand.
+    tier = optional (oneOf [ "essential" "professional" "enterprise" ]);
+    # When what disturbs people may happen, in the site's time zone.
+    maintenance = withDefault (struct { windows = withDefault (listOf window) [ ]; }) { windows = [ ]; };
+    # Whether something that is no rule may choose among signed runbooks, and when people look at what it chose.
+    planner = withDefault
+      (struct {
+        enabled = withDefault types.boolean false;
+        review = withDefault (oneOf [ "before" "after" "never" ]) "before";
+      })
+      { enabled = false; review = "before"; };
   };
 
+  # From the site alone: where incidents go.
+  outbound = {
+    escalation = withDefault (struct { route = withDefault route noRoute; }) { route = noRoute; };
+    notify = withDefault (attrsOf (channel types.secretName)) { };
+  };
+
+  # People by name, or a list of texts: each of them the primary contact.
+  contacts = context: value:
+    if builtins.isList value then nonEmptyListOf text context value
+    else if value == { } then types.bad (context // {
+      code = "wrong-type";
+      message = "nobody is named here";
+      expected = "contacts.on-call = { person = \"…\"; role = \"primary\"; answers_within = \"15m\"; };";
+    })
+    else attrsOf contact context value;
+
+  # What the site wrote as contacts, by name.
+  namedContacts = sla: written:
+    if !builtins.isList written then written
+    else builtins.listToAttrs (builtins.genList
+      (i: {
+        name = "contact-${toString (i + 1)}";
+        value = {
+          person = builtins.elemAt written i;
+          role = "primary";
+          email = null;
+          phone = null;
+          answers_within = sla.critical;
+        };
+      })
+      (builtins.length written));
+
+  # One line for each contact, as tickets print it, in the order in which they are called.
+  contactLines = named:
+    let
+      line = name:
+        let c = named.${name};
+        in builtins.concatStringsSep ", " ([ "${c.role} ${name}: ${c.person}" ] ++ builtins.filter (x: x != null) [ c.phone c.email ]);
+      ofRole = role: map line (builtins.filter (name: named.${name}.role == role) (builtins.attrNames named));
+    in
+    builtins.concatMap ofRole roles;
+
+  # How long evidence is at hand, where no figure says otherwise.
+  onlineOf = tier: if tier == null then null else { essential = "30d"; professional = "90d"; enterprise = "2y"; }.${tier};
+
   # All of them as they stand in a policy: what overrides are checked against.
-  whole = types.struct ({
-    title = { type = types.text; };
-    time_zone = { type = types.text; };
-    approvers = { type = types.listOf types.text; };
-    sla = { type = perSeverity types.span; };
-    escalation = {
-      type = types.struct {
-        l1_failures = { type = perSeverity types.positive; };
-        contacts = { type = types.listOf types.text; };
-      };
-    };
-    inherit (prescribed) retention;
+  whole = struct ({
+    title = { type = text; };
+    time_zone = { type = text; };
+    approvers = { type = listOf text; };
+    contacts = { type = attrsOf contact; };
+    sla = { type = perSeverity span; };
+    escalation = { type = struct (escalation // { route = { type = route; }; }); };
+    notify = { type = attrsOf (channel types.keptSecret); };
+    retention = { type = struct retention; };
   } // operational);
 }

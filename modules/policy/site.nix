@@ -13,8 +13,10 @@ record {
     baselines = { type = types.asWritten (types.attrsOf types.text); about = "baselines and their versions, such as baselines.hipaa = \"2026.1\""; };
     rule_families = { type = types.listOf types.text; default = [ ]; fallback = [ ]; };
     approvers = { type = types.nonEmptyListOf types.text; fallback = [ ]; about = "who may approve exceptions"; };
-    contacts = { type = types.nonEmptyListOf types.text; fallback = [ ]; about = "whom an escalation reaches"; };
+    contacts = { type = settings.contacts; fallback = { }; about = "whom an escalation reaches"; };
+    # Names of the secrets that are kept for this site: what `writ.secret` may name.
+    secrets = { type = types.listOf types.symbol; default = [ ]; fallback = [ ]; };
     exceptions = { type = types.anything; default = { }; };
     overrides = { type = types.anything; default = { }; };
-  } // settings.operational;
+  } // settings.operational // settings.outbound;
 }

@@ -99,11 +99,13 @@ let
       head = single "baseline" file;
       files = if head.value == null then [ ] else map fileOf head.value.files;
       data = if head.value == null then [ ] else map fileOf head.value.data;
-      modules = map (module [ "controls" "checks" ]) files;
+      modules = map (module [ "controls" "checks" "duties" "figures" ]) files;
       items = builtins.concatMap (m: m.items) modules;
       ofKind = kind: collect.index (builtins.filter (item: item.kind == kind) items);
       controls = ofKind "controls";
       checks = ofKind "checks";
+      duties = ofKind "duties";
+      figures = ofKind "figures";
     in
     {
       inherit name files data;
@@ -115,10 +117,17 @@ let
       settings = if head.value == null then { } else head.value.settings;
       controls = controls.items;
       checks = checks.items;
-      broken = { controls = controls.broken; checks = checks.broken; };
+      duties = duties.items;
+      figures = figures.items;
+      broken = {
+        controls = controls.broken;
+        checks = checks.broken;
+        duties = duties.broken;
+        figures = figures.broken;
+      };
       findings = head.findings
         ++ builtins.concatMap (m: m.findings) modules
-        ++ controls.findings ++ checks.findings
+        ++ controls.findings ++ checks.findings ++ duties.findings ++ figures.findings
         ++ (if head.value == null then [ ] else unlisted folder (files ++ data));
     };
 
@@ -153,9 +162,9 @@ rec {
   sites = sitesByName;
   partial = exclude != [ ];
 
-  broken = {
-    controls = builtins.concatMap (b: b.broken.controls) (builtins.attrValues baselines);
-    checks = builtins.concatMap (b: b.broken.checks) (builtins.attrValues baselines);
+  broken = builtins.listToAttrs (map
+    (kind: { name = kind; value = builtins.concatMap (b: b.broken.${kind}) (builtins.attrValues baselines); })
+    [ "controls" "checks" "duties" "figures" ]) // {
     rules = allRules.broken;
     runbooks = allRunbooks.broken;
   };

@@ -41,7 +41,11 @@ rec {
   positive = plain { expected = "an integer above 0"; test = v: builtins.isInt v && v > 0; };
   span = plain {
     expected = "a duration such as \"30s\", \"5m\", \"26h\", \"90d\" or \"6y\"";
-    test = matches "[1-9][0-9]*(ms|s|m|h|d|w|y)";
+    test = v: lib.milliseconds v != null;
+  };
+  clock = plain {
+    expected = "a time of day such as \"02:00\"";
+    test = matches "([01][0-9]|2[0-3]):[0-5][0-9]";
   };
   time = plain {
     expected = "a UTC time such as \"2026-09-01T00:00:00Z\"";
@@ -153,6 +157,13 @@ rec {
     expected = "a name of letters, digits, \".\", \"_\" and \"-\"";
     test = matches "[A-Za-z0-9._-]{1,80}";
   };
+  # A secret by name, kept as that name alone. Plain text is refused: it may be the secret itself.
+  secretName = context: value:
+    if tag value == "secret" then symbol context value.name
+    else if isReference value && value ? secret then symbol context value.secret
+    else plain { expected = "writ.secret \"name\""; test = _: false; } context value;
+  # The same after it was kept: settings are checked again when one of them is overridden.
+  keptSecret = context: value: if builtins.isString value then symbol context value else secretName context value;
   # A reference that went through `parameter` before: overridden items are checked again.
   isReference = value: builtins.isAttrs value && builtins.elem (builtins.attrNames value) [ [ "secret" ] [ "program" ] ]
     && builtins.all (matches "[A-Za-z0-9._-]{1,80}") (builtins.attrValues value);

@@ -55,6 +55,8 @@ pub struct Check {
     pub target: String,
     /// Severity of an incident that it opens.
     pub severity: Severity,
+    /// What rule books say of this very setting, as `framework:id`.
+    pub cites: Vec<String>,
     /// Where it is declared.
     pub declared_at: DeclaredAt,
 }

@@ -9,6 +9,7 @@ pub mod closure;
 pub mod control;
 pub mod declared;
 pub mod diff;
+pub mod duty;
 pub mod exception;
 pub mod nearest;
 pub mod observation;

@@ -1,4 +1,4 @@
-//! L1 rules: which runbook answers which failing check.
+//! L1 rules: what answers a failing check, a runbook or people.
 
 use serde::{Deserialize, Serialize};
 use writ_trust::time::Span;
@@ -16,7 +16,26 @@ pub struct When {
     pub observation: Option<Predicate>,
 }
 
-/// One L1 rule.
+/// Who answers an incident that no rule answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Tier {
+    /// A planner that chooses among signed runbooks.
+    L2,
+    /// People.
+    L3,
+}
+
+/// Who is called instead of running anything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Escalate {
+    /// Who is called.
+    pub to: Tier,
+    /// Why no runbook can help: what people are told.
+    pub why: String,
+}
+
+/// One L1 rule. It names a runbook or escalates, never both.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
@@ -25,7 +44,9 @@ pub struct Rule {
     /// What it answers to.
     pub when: When,
     /// The runbook it runs.
-    pub run: String,
+    pub run: Option<String>,
+    /// Who is called instead.
+    pub escalate: Option<Escalate>,
     /// Of several rules that match, the highest runs.
     pub priority: i64,
     /// How often it may be tried for one incident.

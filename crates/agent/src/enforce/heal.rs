@@ -34,7 +34,7 @@ impl Engine {
     pub(super) fn attempt(&mut self, check: &str, rule: &str) -> Tried {
         self.counters.attempts += 1;
         crash_point!("attempt is durable, nothing done");
-        let runbook = self.policy().and_then(|p| Some((p.rules.get(rule)?.run.clone(), p)));
+        let runbook = self.policy().and_then(|p| Some((p.rules.get(rule)?.run.clone()?, p)));
         let runbook = runbook.and_then(|(id, policy)| Some((id.clone(), policy.runbooks.get(&id)?.clone())));
         let work = match &runbook {
             Some((id, runbook)) => self.work(rule, id, runbook),
@@ -178,7 +178,7 @@ impl Engine {
         for (key, check, rule) in interrupted {
             let policy = self.policy();
             let runbook = policy.and_then(|p| {
-                let id = &p.rules.get(&rule)?.run;
+                let id = p.rules.get(&rule)?.run.as_ref()?;
                 Some((id.clone(), p.runbooks.get(id)?.clone()))
             });
             let verify = runbook.as_ref().map(|(_, r)| r.verify.clone()).unwrap_or_default();

@@ -181,12 +181,13 @@ fn planned(engine: &Engine, check: &str, scan: &super::scan::Scan) -> Option<Pla
         return None;
     }
     let (id, rule) = matching(policy, check, &scan.judgement.observation).into_iter().next()?;
-    let runbook = policy.runbooks.get(&rule.run)?;
+    let run = rule.run.as_ref()?;
+    let runbook = policy.runbooks.get(run)?;
     let step = |step: &writ_policy::runbook::Step| {
         let parameters = serde_json::Value::Object(step.parameters.clone());
         one_line(format!("{}: {} {parameters}, at most {}", step.id, step.step, step.timeout))
     };
-    Some(Planned { rule: id.to_owned(), runbook: rule.run.clone(), steps: runbook.steps.iter().map(step).collect() })
+    Some(Planned { rule: id.to_owned(), runbook: run.clone(), steps: runbook.steps.iter().map(step).collect() })
 }
 
 fn report(engine: &Engine, took_ms: u64) -> Report {

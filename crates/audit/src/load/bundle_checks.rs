@@ -147,7 +147,7 @@ fn runbook(path: &str, bundle: &Bundle, policies: &[&Policy], problems: &mut Pro
 /// The steps that an incident's bundle may list: those of its runbook, and of the runbooks of other rules (its attempts
 /// may have gone through several).
 fn step_hashes(policies: &[&Policy], runbooks: Vec<&Runbook>) -> BTreeSet<Digest> {
-    let others = policies.iter().flat_map(|p| p.rules.values().filter_map(|rule| p.runbooks.get(&rule.run)));
+    let others = policies.iter().flat_map(|p| p.rules.values().filter_map(|rule| p.runbooks.get(rule.run.as_ref()?)));
     runbooks
         .into_iter()
         .chain(others)

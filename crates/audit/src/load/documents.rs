@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use writ_policy::closure::Closure;
-use writ_policy::policy::{Policy, PolicyError, SCHEMA};
+use writ_policy::policy::{Policy, PolicyError, reads};
 use writ_trust::digest::Digest;
 use writ_trust::history::PastRelease;
 use writ_trust::ids::{ApplianceId, SiteId};
@@ -63,7 +63,7 @@ impl<'a> Documents<'a> {
             return self.problems.bad(Code::Altered, &path, error, consequence);
         }
         self.verified += 1;
-        if named.schema.as_str() != SCHEMA {
+        if !reads(named.schema.as_str()) {
             let what = format!("it follows {}, which this version does not know", named.schema);
             return self.problems.note(Code::UnknownSchema, &path, what, "its controls are not assessable here");
         }

@@ -58,8 +58,8 @@ struct Shared {
     of: Vec<usize>,
 }
 
-type CommonText<'a> = [&'a str; 5];
-type OwnText<'a> = [&'a str; 2];
+type CommonText<'a> = [&'a str; 6];
+type OwnText<'a> = [&'a str; 4];
 
 /// A group of appliances whose common sections are the same, by their own sections.
 type Group<'a> = (CommonText<'a>, HashMap<OwnText<'a>, Vec<usize>>);
@@ -70,8 +70,8 @@ pub fn findings(reports: &[Report<'_>], judge: &Judge<'_>, sources: &Sources) ->
     let mut groups: HashMap<CommonText<'_>, HashMap<OwnText<'_>, Vec<usize>>> = HashMap::new();
     for (i, subject) in subjects.iter().enumerate() {
         let s = subject.sections;
-        let common = [s.controls, s.checks, s.rules, s.runbooks, s.rules_version].map(RawValue::get);
-        let own = [s.exceptions, s.settings].map(RawValue::get);
+        let common = [s.controls, s.checks, s.rules, s.runbooks, s.duties, s.rules_version].map(RawValue::get);
+        let own = [s.exceptions, s.settings, s.programs, s.secrets].map(RawValue::get);
         groups.entry(common).or_default().entry(own).or_default().push(i);
     }
     let groups: Vec<Group<'_>> = groups.into_iter().collect();
@@ -126,7 +126,7 @@ fn judge_group(
     (texts, owners): &Group<'_>,
     judge: &Judge<'_>,
 ) -> Result<(Vec<Shared>, Vec<(String, bool)>), serde_json::Error> {
-    let names = ["controls", "checks", "rules", "runbooks", "rules_version"];
+    let names = ["controls", "checks", "rules", "runbooks", "duties", "rules_version"];
     let common = parsed(&names, texts)?;
     let everyone: Vec<usize> = owners.values().flatten().copied().collect();
     let mut shared = Vec::new();
@@ -136,7 +136,7 @@ fn judge_group(
         .chain(shape::rules_version(&common));
     shared.extend(findings.map(|finding| Shared { text: text(&common, &finding), finding, of: everyone.clone() }));
     for (texts, of) in owners {
-        let own = parsed(&["exceptions", "settings"], texts)?;
+        let own = parsed(&["exceptions", "settings", "programs", "secrets"], texts)?;
         for finding in validate_scope(&judge.context(&common, &own), Scope::Own) {
             shared.push(Shared { text: text(&own, &finding), finding, of: of.clone() });
         }

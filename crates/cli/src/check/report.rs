@@ -109,6 +109,15 @@ pub struct Sections<'a> {
     /// `runbooks`.
     #[serde(borrow)]
     pub runbooks: &'a RawValue,
+    /// `duties`.
+    #[serde(borrow)]
+    pub duties: &'a RawValue,
+    /// `programs`.
+    #[serde(borrow)]
+    pub programs: &'a RawValue,
+    /// `secrets`.
+    #[serde(borrow)]
+    pub secrets: &'a RawValue,
     /// `exceptions`.
     #[serde(borrow)]
     pub exceptions: &'a RawValue,

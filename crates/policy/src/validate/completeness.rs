@@ -5,8 +5,37 @@ use serde_json::Value as Json;
 use super::context::{Context, Item};
 use super::finding::Finding;
 
-/// Judges controls, rules and runbooks.
+/// Judges controls, rules, runbooks and duties.
 pub fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    for rule in context.items("rules") {
+        let given = |field| rule.value.get(field).is_some_and(|v| !v.is_null());
+        if given("run") == given("escalate") {
+            findings.push(
+                rule.place(
+                    Finding::error(
+                        "rule-run",
+                        rule.path(&["escalate"]),
+                        "a rule runs a runbook or escalates: exactly one of the two",
+                    )
+                    .at_key()
+                    .expected("run = \"…\"; or escalate = { to = \"L3\"; why = \"…\"; };"),
+                ),
+            );
+        }
+    }
+    for duty in context.items("duties") {
+        let cadence = duty.value.get("cadence").filter(|cadence| cadence.is_object());
+        let none = |field| cadence.is_some_and(|c| c.get(field).is_none_or(Json::is_null));
+        if none("every") && none("on") {
+            findings.push(
+                duty.place(
+                    Finding::error("duty-cadence", duty.path(&["cadence"]), "this duty is never due")
+                        .at_key()
+                        .expected("cadence.every = \"91d\"; or cadence.on = \"…\";"),
+                ),
+            );
+        }
+    }
     for control in context.items("controls") {
         findings.extend(incomplete(control).map(|finding| control.place(finding)));
     }

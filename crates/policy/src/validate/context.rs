@@ -11,7 +11,7 @@ use crate::declared::DeclaredAt;
 use crate::schema::Registry;
 
 /// The sections of a policy that hold items by id, in the order in which findings about them are made.
-pub const ITEMS: [&str; 5] = ["controls", "checks", "rules", "runbooks", "exceptions"];
+pub const ITEMS: [&str; 6] = ["controls", "checks", "rules", "runbooks", "duties", "exceptions"];
 
 /// Names that are declared but had to be left out because of a mistake that is reported elsewhere: a reference to one
 /// is no second mistake. Names that nobody knows stay mistakes.
@@ -37,9 +37,9 @@ impl LeftOut {
 /// A policy, or as much of it as there is, and what it is judged by.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
-    /// Controls, checks, rules and runbooks: what appliances often share.
+    /// Controls, checks, rules, runbooks and duties: what appliances often share.
     pub common: &'a Map<String, Json>,
-    /// Exceptions and settings: what belongs to one appliance. A whole document serves as both.
+    /// Exceptions, programs, secrets and settings: what belongs to one appliance. A whole document serves as both.
     pub own: &'a Map<String, Json>,
     /// Every probe and step.
     pub registry: &'a Registry,
@@ -98,7 +98,7 @@ impl<'a> Context<'a> {
             return true;
         }
         if !self.left_out.covers(id) {
-            let one = &section[..section.len() - 1];
+            let one = singular(section);
             findings.push(
                 item.place(
                     Finding::error("dangling-reference", item.path(keys), format!("there is no {one} `{id}`"))
@@ -153,4 +153,9 @@ pub fn strings(list: Option<&Json>) -> impl Iterator<Item = (String, &str)> {
         .flatten()
         .enumerate()
         .filter_map(|(i, v)| Some((i.to_string(), v.as_str()?)))
+}
+
+/// One item of a section, as people call it.
+fn singular(section: &str) -> &str {
+    if section == "duties" { "duty" } else { section.trim_end_matches('s') }
 }

@@ -32,9 +32,9 @@ pub use finding::{Finding, Level, Part, Related};
 /// What a rule of validation depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// Only on controls, checks, rules, runbooks and the schemas: appliances that share those share its findings.
+    /// Only on controls, checks, rules, runbooks, duties and the schemas: appliances that share those share its findings.
     Common,
-    /// Also on exceptions, settings or the day.
+    /// Also on exceptions, programs, secrets, settings or the day.
     Own,
 }
 
@@ -85,7 +85,7 @@ pub fn validate_scope(context: &Context<'_>, scope: Scope) -> Vec<Finding> {
 }
 
 /// The sections that make up [`Context::common`].
-pub const COMMON_SECTIONS: [&str; 4] = ["controls", "checks", "rules", "runbooks"];
+pub const COMMON_SECTIONS: [&str; 5] = ["controls", "checks", "rules", "runbooks", "duties"];
 
 /// A path from the root as people read it: `checks."file.motd".expect.mode.eq`.
 pub fn path_text(path: &[String]) -> String {

@@ -5,11 +5,14 @@ use serde_json::Value as Json;
 use super::context::{Context, Item, strings};
 use super::finding::Finding;
 
-/// References between controls, checks, rules and runbooks.
+/// References between controls, checks, rules, runbooks and duties.
 pub fn common(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for control in context.items("controls") {
         for (at, check) in control.strings("checks") {
             context.refer(control, &["checks", &at], check, "checks", findings);
+        }
+        for (at, duty) in control.strings("duties") {
+            context.refer(control, &["duties", &at], duty, "duties", findings);
         }
     }
     for rule in context.items("rules") {

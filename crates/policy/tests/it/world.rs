@@ -52,24 +52,25 @@ pub fn now() -> Time {
 pub fn policy() -> Value {
     let at = |line: u32| json!({ "file": "a.nix", "line": line });
     let mut policy = json!({
-        "schema": "writ.policy.v1", "site": "clinic-001", "appliance": "front-desk", "baselines": { "hipaa": "2026.1" },
+        "schema": "writ.policy.v2", "site": "clinic-001", "appliance": "front-desk", "baselines": { "hipaa": "2026.1" },
         "controls": {
-            "A": { "title": "a", "coverage": "automated", "severity": "high", "maps": { "soc2": ["CC1"] },
-                "checks": ["motd", "shadow"], "procedure": null, "not_assessed": null, "declared_at": at(1) },
+            "A": { "title": "a", "coverage": "automated", "severity": "high", "requirement": "required",
+                "maps": { "soc2": ["CC1"] }, "checks": ["motd", "shadow"], "duties": ["review"], "procedure": null, "not_assessed": null, "declared_at": at(1) },
         },
         "checks": {
             "motd": { "title": "m", "probe": { "file": { "path": "/etc/motd" } }, "expect": { "mode": { "eq": "0644" } },
-                "prefer": null, "every": "5m", "target": "self", "severity": "high", "declared_at": at(2) },
+                "prefer": null, "every": "5m", "target": "self", "severity": "high",
+                "cites": ["nist-800-53:CM-6"], "declared_at": at(2) },
             "shadow": { "title": "s", "probe": { "file": { "path": "/etc/shadow" } },
                 "expect": { "any": [ { "mode": { "in": ["0640"] } }, { "exists": { "eq": false } } ] },
                 "prefer": { "size_bytes": { "le": 9 } }, "every": "5m", "target": "self", "severity": "high",
-                "declared_at": at(3) },
+                "cites": [], "declared_at": at(3) },
         },
         "rules": {
-            "R1": { "title": "r", "when": { "check": "motd", "observation": { "mode": { "ne": "0644" } } }, "run": "B",
+            "R1": { "title": "r", "when": { "check": "motd", "observation": { "mode": { "ne": "0644" } } }, "run": "B", "escalate": null,
                 "priority": 1, "attempts": 3, "cooldown": "1h", "controls": ["A"], "declared_at": at(4) },
             "R2": { "title": "r", "when": { "check": "motd", "observation": { "exists": { "eq": false }, "mode": { "eq": "0644" } } },
-                "run": "B", "priority": 1, "attempts": 3, "cooldown": "1h", "controls": ["A"], "declared_at": at(5) },
+                "run": "B", "escalate": null, "priority": 1, "attempts": 3, "cooldown": "1h", "controls": ["A"], "declared_at": at(5) },
         },
         "runbooks": {
             "B": { "title": "b", "version": "1", "verify": ["motd"], "declared_at": at(6), "steps": [
@@ -79,17 +80,31 @@ pub fn policy() -> Value {
                     "undo": { "step": "file.restore", "parameters": { "path": "/a" }, "timeout": "1s" } },
             ] },
         },
+        "duties": {
+            "review": { "title": "r", "cadence": { "every": "91d", "on": null, "within": null }, "day": null, "by": "b",
+                "attach": "a", "source": ["CK-01"], "declared_at": at(8) },
+        },
         "exceptions": {
             "E": { "control": null, "check": "motd", "reason": "r", "risk": "r", "compensating": "c", "owner": "o",
                 "approved_by": "Ruth", "approval": Digest::of(b"").to_string(), "approved_at": "2026-09-01T00:00:00Z",
                 "expires": "2027-03-01T00:00:00Z", "declared_at": at(7) },
         },
+        "programs": ["p"], "secrets": ["x"],
         "settings": {
-            "title": "t", "time_zone": "Etc/UTC", "approvers": ["Ruth"],
+            "title": "t", "time_zone": "Etc/UTC", "tier": "essential", "approvers": ["Ruth"],
+            "contacts": { "on-call": { "person": "Kim", "role": "primary", "email": null, "phone": "1",
+                "answers_within": "15m" } },
+            "notify": { "pager": { "kind": "pagerduty", "address": null, "secret": "x", "severities": ["critical"],
+                "events": ["escalated"] } },
+            "maintenance": { "windows": [ { "days": ["sun"], "from": "22:00", "to": "02:00", "allows": ["switch"] } ] },
+            "planner": { "enabled": false, "review": "before" },
             "sla": { "critical": "15m", "high": "1h", "medium": "4h", "low": "24h" },
-            "escalation": { "l1_failures": { "critical": 3, "high": 2, "medium": 3, "low": 3 }, "contacts": ["c"] },
+            "escalation": { "l1_failures": { "critical": 3, "high": 2, "medium": 3, "low": 3 }, "l2_failures": 2,
+                "no_answer": "30m", "acknowledge": "15m", "updates": { "critical": "2h", "high": "4h" }, "report": "72h",
+                "route": { "critical": ["on-call"], "high": [], "medium": [], "low": [] }, "contacts": ["c"] },
             "circuit_breaker": { "fires": 5, "within": "1h" }, "posture": { "vector": "1h", "snapshot": "24h" },
-            "retention": { "evidence": "6y", "logs": "365d" }, "probation": { "window": "5s", "checks": ["motd"] },
+            "retention": { "evidence": "6y", "logs": "365d", "application_logs": "1y", "audit_logs": null,
+                "configuration": null, "reports": null, "online": "30d" }, "probation": { "window": "5s", "checks": ["motd"] },
             "evidence_budget_mb": 512,
         },
     });

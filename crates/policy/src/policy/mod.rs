@@ -10,19 +10,31 @@ use writ_trust::time::Time;
 
 use crate::check::Check;
 use crate::control::Control;
+use crate::duty::Duty;
 use crate::exception::Exception;
 use crate::rule::Rule;
 use crate::runbook::Runbook;
 use crate::settings::Settings;
 
-/// The schema this crate reads.
-pub const SCHEMA: &str = "writ.policy.v1";
+mod v1;
+
+pub use v1::upgrade;
+
+/// The schema that policies are written in.
+pub const SCHEMA: &str = "writ.policy.v2";
+/// An older schema that is still read.
+pub const SCHEMA_V1: &str = "writ.policy.v1";
+
+/// Whether documents of this schema can be read.
+pub fn reads(schema: &str) -> bool {
+    matches!(schema, SCHEMA | SCHEMA_V1)
+}
 
 /// The policy of one appliance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
-    /// Always [`SCHEMA`].
+    /// Always [`SCHEMA`]: older documents are upgraded when they are read.
     pub schema: String,
     /// The site it belongs to.
     pub site: SiteId,
@@ -38,11 +50,17 @@ pub struct Policy {
     pub rules: BTreeMap<String, Rule>,
     /// Runbooks by id.
     pub runbooks: BTreeMap<String, Runbook>,
+    /// What people do, by id.
+    pub duties: BTreeMap<String, Duty>,
     /// Exceptions by id.
     pub exceptions: BTreeMap<String, Exception>,
+    /// The symbols that the appliance's system provides to runbooks, sorted.
+    pub programs: Vec<String>,
+    /// The names of the secrets that the site keeps, sorted.
+    pub secrets: Vec<String>,
     /// The site's settings.
     pub settings: Settings,
-    /// Digest of the RFC 8785 form of `{"rules": …, "runbooks": …}`.
+    /// Digest of the RFC 8785 form of `{"rules": …, "runbooks": …}` as the document has them.
     pub rules_version: Digest,
 }
 
@@ -51,7 +69,7 @@ pub struct Policy {
 pub enum PolicyError {
     /// The document carries another schema. Not an attack: a newer agent may know it.
     #[error(
-        "policy schema {found:?} is not {SCHEMA:?}, the one this version knows; an agent that knows it comes with its closure"
+        "policy schema {found:?} is neither {SCHEMA:?} nor {SCHEMA_V1:?}, which this version knows; an agent that knows it comes with its closure"
     )]
     UnknownSchema {
         /// The schema it carries.
@@ -60,6 +78,12 @@ pub enum PolicyError {
     /// The bytes are not a policy.
     #[error("policy: {0}")]
     Malformed(#[from] JsonError),
+    /// It claims the older schema and has a field that only the newer one has.
+    #[error("policy: {field} is no field of {SCHEMA_V1}, which this document says it follows")]
+    Foreign {
+        /// The field.
+        field: String,
+    },
     /// `rules_version` does not fit the rules and runbooks.
     #[error("policy: rules_version is {stated}, but its rules and runbooks have {computed}")]
     RulesVersion {
@@ -71,15 +95,20 @@ pub enum PolicyError {
 }
 
 impl Policy {
-    /// Reads a policy: strict JSON of at most 4 MiB, this schema, and a `rules_version` that fits.
+    /// Reads a policy: strict JSON of at most 4 MiB, a schema that [`reads`] knows, and a `rules_version` that fits
+    /// the rules and runbooks as they stand there.
     pub fn parse(bytes: &[u8]) -> Result<Self, PolicyError> {
         let value = json::parse_value(bytes, MAX_DOCUMENT)?;
         let schema = value.get("schema").and_then(|s| s.as_str()).unwrap_or_default();
-        if schema != SCHEMA {
+        if !reads(schema) {
             return Err(PolicyError::UnknownSchema { found: schema.chars().take(60).collect() });
         }
         let rules = serde_json::json!({ "rules": value.get("rules"), "runbooks": value.get("runbooks") });
         let computed = Digest::of(&json::canonical(&rules));
+        let (value, foreign) = v1::upgraded(value);
+        if let Some(field) = foreign {
+            return Err(PolicyError::Foreign { field });
+        }
         let policy: Self = serde_json::from_value(value).map_err(JsonError::Shape)?;
         if policy.rules_version != computed {
             return Err(PolicyError::RulesVersion { stated: policy.rules_version, computed });

@@ -1,4 +1,4 @@
-//! Shape: unknown and missing fields, wrong types. The tables below say what each item consists of.
+//! Shape: unknown and missing fields, wrong types, judged by the tables of what each item consists of.
 
 use serde_json::{Map, Value as Json};
 use writ_trust::digest::Digest;
@@ -9,139 +9,18 @@ use super::context::{Context, ITEMS, Item};
 use super::finding::{Finding, listed};
 use crate::policy::SCHEMA;
 
-/// The type of a field.
-#[derive(Debug, Clone, Copy)]
-enum Type {
-    Text,
-    Int {
-        least: i64,
-    },
-    Span,
-    Time,
-    Digest,
-    OneOf(&'static [&'static str]),
-    Texts,
-    TextLists,
-    Severities(&'static Type),
-    Parameters,
-    /// An object that a rule of its own looks into.
-    Object,
-    Struct(&'static [Field]),
-    List(&'static Type),
-}
+mod table;
 
-/// One field: name, type, and whether it may be null.
-#[derive(Debug, Clone, Copy)]
-struct Field {
-    name: &'static str,
-    is: Type,
-    nullable: bool,
-}
-
-const fn field(name: &'static str, is: Type) -> Field {
-    Field { name, is, nullable: false }
-}
-
-const fn optional(name: &'static str, is: Type) -> Field {
-    Field { name, is, nullable: true }
-}
-
-const SEVERITY: Type = Type::OneOf(&["critical", "high", "medium", "low"]);
-const PLACE: Field =
-    field("declared_at", Type::Struct(&[field("file", Type::Text), field("line", Type::Int { least: 1 })]));
-
-const CONTROL: &[Field] = &[
-    field("title", Type::Text),
-    field("coverage", Type::OneOf(&["automated", "partial", "procedural", "inherited"])),
-    field("severity", SEVERITY),
-    field("maps", Type::TextLists),
-    field("checks", Type::Texts),
-    optional("procedure", Type::Text),
-    optional("not_assessed", Type::Text),
-    PLACE,
-];
-
-const CHECK: &[Field] = &[
-    field("title", Type::Text),
-    field("probe", Type::Object),
-    field("expect", Type::Object),
-    optional("prefer", Type::Object),
-    field("every", Type::Span),
-    field("target", Type::Text),
-    field("severity", SEVERITY),
-    PLACE,
-];
-
-const RULE: &[Field] = &[
-    field("title", Type::Text),
-    field("when", Type::Struct(&[field("check", Type::Text), optional("observation", Type::Object)])),
-    field("run", Type::Text),
-    field("priority", Type::Int { least: i64::MIN }),
-    field("attempts", Type::Int { least: 1 }),
-    field("cooldown", Type::Span),
-    field("controls", Type::Texts),
-    PLACE,
-];
-
-const ACTION: &[Field] =
-    &[field("step", Type::Text), field("parameters", Type::Parameters), field("timeout", Type::Span)];
-
-const STEP: &[Field] = &[
-    field("id", Type::Text),
-    field("step", Type::Text),
-    field("parameters", Type::Parameters),
-    field("timeout", Type::Span),
-    optional("undo", Type::Struct(ACTION)),
-];
-
-const RUNBOOK: &[Field] = &[
-    field("title", Type::Text),
-    field("version", Type::Text),
-    field("steps", Type::List(&Type::Struct(STEP))),
-    field("verify", Type::Texts),
-    PLACE,
-];
-
-const EXCEPTION: &[Field] = &[
-    optional("control", Type::Text),
-    optional("check", Type::Text),
-    field("reason", Type::Text),
-    field("risk", Type::Text),
-    field("compensating", Type::Text),
-    field("owner", Type::Text),
-    field("approved_by", Type::Text),
-    field("approval", Type::Digest),
-    field("approved_at", Type::Time),
-    field("expires", Type::Time),
-    PLACE,
-];
-
-const COUNT: Type = Type::Int { least: 1 };
-
-const SETTINGS: &[Field] = &[
-    field("title", Type::Text),
-    field("time_zone", Type::Text),
-    field("approvers", Type::Texts),
-    field("sla", Type::Severities(&Type::Span)),
-    field(
-        "escalation",
-        Type::Struct(&[field("l1_failures", Type::Severities(&COUNT)), field("contacts", Type::Texts)]),
-    ),
-    field("circuit_breaker", Type::Struct(&[field("fires", COUNT), field("within", Type::Span)])),
-    field("posture", Type::Struct(&[field("vector", Type::Span), field("snapshot", Type::Span)])),
-    field("retention", Type::Struct(&[field("evidence", Type::Span), field("logs", Type::Span)])),
-    field("probation", Type::Struct(&[field("window", Type::Span), optional("checks", Type::Texts)])),
-    field("evidence_budget_mb", COUNT),
-];
-
-const SECTIONS: [(&str, &[Field]); 5] =
-    [("controls", CONTROL), ("checks", CHECK), ("rules", RULE), ("runbooks", RUNBOOK), ("exceptions", EXCEPTION)];
+use table::{EXCEPTION, Field, LEVELS, SECTIONS, SETTINGS, Type};
 
 /// The document's own fields, its schema and its `rules_version`.
 pub fn document(policy: &Map<String, Json>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let known: Vec<&str> =
-        ["schema", "site", "appliance", "baselines", "settings", "rules_version"].into_iter().chain(ITEMS).collect();
+        ["schema", "site", "appliance", "baselines", "programs", "secrets", "settings", "rules_version"]
+            .into_iter()
+            .chain(ITEMS)
+            .collect();
     for name in &known {
         if !policy.contains_key(*name) {
             findings.push(missing(&[], name));
@@ -190,18 +69,20 @@ pub fn rules_version(policy: &Map<String, Json>) -> Option<Finding> {
     })
 }
 
-/// Controls, checks, rules and runbooks.
+/// Controls, checks, rules, runbooks and duties.
 pub fn common(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for (section, fields) in SECTIONS.iter().filter(|(name, _)| *name != "exceptions") {
         items(context, section, fields, findings);
     }
 }
 
-/// Exceptions and settings.
+/// Exceptions, programs, secrets and settings.
 pub fn own(context: &Context<'_>, findings: &mut Vec<Finding>) {
     items(context, "exceptions", EXCEPTION, findings);
-    if let Some(settings) = context.whole("settings") {
-        judge(settings, &Type::Struct(SETTINGS), &["settings".to_owned()], findings);
+    for (name, is) in [("programs", &Type::Texts), ("secrets", &Type::Texts), ("settings", &Type::Struct(SETTINGS))] {
+        if let Some(value) = context.whole(name) {
+            judge(value, is, &[name.to_owned()], findings);
+        }
     }
 }
 
@@ -266,6 +147,8 @@ fn judge(value: &Json, is: &Type, path: &[String], findings: &mut Vec<Finding>) 
         Type::Span => test(parses::<Span>(value), "a duration such as \"30s\", \"5m\", \"26h\" or \"90d\""),
         Type::Time => test(parses::<Time>(value), "a UTC time such as \"2026-09-01T00:00:00Z\""),
         Type::Digest => test(parses::<Digest>(value), "\"sha256:\" and 64 lower-case hex digits"),
+        Type::Bool => test(value.is_boolean(), "true or false"),
+        Type::Clock => test(value.as_str().is_some_and(is_clock), "a time of day such as \"02:00\""),
         Type::OneOf(names) => {
             if !value.as_str().is_some_and(|s| names.contains(&s)) {
                 let finding = wrong(path, value, &format!("one of {}", listed(names.iter().copied())));
@@ -275,10 +158,19 @@ fn judge(value: &Json, is: &Type, path: &[String], findings: &mut Vec<Finding>) 
         Type::Texts => list(value, &Type::Text, path, findings),
         Type::List(inner) => list(value, inner, path, findings),
         Type::TextLists => each(value, path, findings, |v, path, findings| list(v, &Type::Text, path, findings)),
+        Type::Each(inner) => each(value, path, findings, |v, path, findings| judge(v, inner, path, findings)),
         Type::Severities(inner) => severities(value, inner, path, findings),
         Type::Parameters | Type::Object => test(value.is_object(), "an attribute set"),
         Type::Struct(fields) => structure(value, fields, path, findings),
     }
+}
+
+/// Whether this is `HH:MM`, from 00:00 to 23:59.
+fn is_clock(text: &str) -> bool {
+    let digits = |part: &str| (part.len() == 2).then(|| part.parse::<u8>().ok()).flatten();
+    let all_digits = text.bytes().all(|b| b.is_ascii_digit() || b == b':');
+    all_digits
+        && text.split_once(':').and_then(|(h, m)| Some((digits(h)?, digits(m)?))).is_some_and(|(h, m)| h < 24 && m < 60)
 }
 
 fn step(path: &[String], key: &str) -> Vec<String> {
@@ -306,16 +198,15 @@ fn each(
 
 /// One value for each severity, none missing: what has no target would never be late.
 fn severities(value: &Json, inner: &Type, path: &[String], findings: &mut Vec<Finding>) {
-    const NAMES: [&str; 4] = ["critical", "high", "medium", "low"];
     let Json::Object(entries) = value else { return findings.push(wrong(path, value, "a value for each severity")) };
-    for name in NAMES {
+    for name in LEVELS {
         match entries.get(name) {
             None => findings.push(missing(path, name)),
             Some(entry) => judge(entry, inner, &step(path, name), findings),
         }
     }
-    for name in entries.keys().filter(|n| !NAMES.contains(&n.as_str())) {
-        findings.push(unknown(path, name, &NAMES));
+    for name in entries.keys().filter(|n| !LEVELS.contains(&n.as_str())) {
+        findings.push(unknown(path, name, &LEVELS));
     }
 }
 

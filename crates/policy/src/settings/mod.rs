@@ -7,13 +7,57 @@ use writ_trust::time::Span;
 
 use crate::declared::Severity;
 
+mod contact;
+mod maintenance;
+mod notify;
+mod planner;
+
+pub use contact::{Contact, Role};
+pub use maintenance::{Day, Maintenance, Window, Work};
+pub use notify::{Channel, ChannelKind, NotifyEvent};
+pub use planner::{Planner, Review};
+
+/// How often people are told of an open incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Updates {
+    /// While a critical one is open.
+    pub critical: Span,
+    /// While one of high severity is open.
+    pub high: Span,
+}
+
+/// The service that a site bought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ServiceTier {
+    /// 30 days of evidence at hand.
+    Essential,
+    /// 90 days of evidence at hand.
+    Professional,
+    /// Two years of evidence at hand.
+    Enterprise,
+}
+
 /// When to hand an incident to people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Escalation {
     /// How many L1 attempts may fail before escalation, by severity.
     pub l1_failures: BTreeMap<Severity, u32>,
-    /// Whom a ticket names.
+    /// How many choices of a planner may fail before escalation.
+    pub l2_failures: u32,
+    /// How long one contact has to answer before the next is called.
+    pub no_answer: Span,
+    /// How soon somebody confirms that they have seen it.
+    pub acknowledge: Span,
+    /// How often people are told of an open incident.
+    pub updates: Updates,
+    /// How soon after its end the report on an escalated incident is due.
+    pub report: Span,
+    /// Whom an incident of each severity reaches, by name of contact; empty means everybody in order of role.
+    pub route: BTreeMap<Severity, Vec<String>>,
+    /// Whom a ticket names, one line each, made of the site's contacts.
     pub contacts: Vec<String>,
 }
 
@@ -43,8 +87,18 @@ pub struct Posture {
 pub struct Retention {
     /// Evidence.
     pub evidence: Span,
-    /// Logs.
+    /// Security logs.
     pub logs: Span,
+    /// Logs of applications.
+    pub application_logs: Option<Span>,
+    /// Audit logs.
+    pub audit_logs: Option<Span>,
+    /// Former configurations.
+    pub configuration: Option<Span>,
+    /// Reports.
+    pub reports: Option<Span>,
+    /// Evidence that is at hand without asking for the archive.
+    pub online: Option<Span>,
 }
 
 /// How a new generation proves itself before it is kept.
@@ -65,12 +119,22 @@ pub struct Settings {
     pub title: String,
     /// IANA time zone, for windows and business hours.
     pub time_zone: String,
+    /// The service that the site bought.
+    pub tier: Option<ServiceTier>,
     /// Who may approve exceptions.
     pub approvers: Vec<String>,
+    /// People by name.
+    pub contacts: BTreeMap<String, Contact>,
     /// Target time to resolve, by severity.
     pub sla: BTreeMap<Severity, Span>,
     /// When to hand an incident to people.
     pub escalation: Escalation,
+    /// Where notifications go, by name.
+    pub notify: BTreeMap<String, Channel>,
+    /// When what disturbs people may happen.
+    pub maintenance: Maintenance,
+    /// Whether something that is no rule may choose among signed runbooks.
+    pub planner: Planner,
     /// When a rule that keeps firing is stopped.
     pub circuit_breaker: CircuitBreaker,
     /// How often the outcomes of checks become evidence.

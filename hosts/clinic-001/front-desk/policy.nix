@@ -19,6 +19,8 @@ in
 writ.appliance {
   system_type = "x86_64-linux";
   rule_families = [ "certificates" "ehr" "firewall" "system" ];
+  # What system.nix provides to runbooks.
+  programs = [ "activate" "connector.conf" "renew-certificate" "ruleset.nft" ];
 
   checks."ehr.connector-config" = writ.check {
     title = "The connector's configuration is the released one, closed to others";
@@ -42,6 +44,18 @@ writ.appliance {
     every = "30s";
     severity = "critical";
     controls = [ "164.308(a)(7)(i)" ];
+  };
+
+  exceptions."EX-2026-002" = writ.exception {
+    check = "transmission.tunnel";
+    reason = "The line's provider lets no WireGuard through before the line is changed in February 2027.";
+    risk = "Nobody can log in from outside to help, and whoever owns the line sees when the appliance talks.";
+    compensating = "Releases and evidence are signed and travel over HTTPS; logins from outside stay closed (access.firewall).";
+    owner = "Lakeside Family Practice, office manager";
+    approved_by = "Sam Okafor, privacy officer";
+    approval = "sha256:a31eea8be4eba7fca82aeabfccc71e2b1455b049ed40ec76da1bbe219a6deb32"; # of EX-2026-002.md
+    approved_at = "2026-10-01T00:00:00Z";
+    expires = "2027-03-01T00:00:00Z";
   };
 
   overrides = {

@@ -19,6 +19,7 @@ in
 writ.appliance {
   system_type = "x86_64-linux";
   rule_families = [ "certificates" "ehr" "firewall" "system" ];
+  programs = [ "activate" "connector.conf" "renew-certificate" "ruleset.nft" ];
 
   checks."ehr.connector-config" = writ.check {
     title = "The connector's configuration is the released one, closed to others";

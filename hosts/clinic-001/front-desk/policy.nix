@@ -19,6 +19,7 @@ in
 writ.appliance {
   system_type = "x86_64-linux";
   rule_families = [ "certificates" "ehr" "firewall" "system" ];
+  # What system.nix provides to runbooks.
   programs = [ "activate" "connector.conf" "renew-certificate" "ruleset.nft" ];
 
   checks."ehr.connector-config" = writ.check {

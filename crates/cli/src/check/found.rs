@@ -64,6 +64,9 @@ type OwnText<'a> = [&'a str; 4];
 /// A group of appliances whose common sections are the same, by their own sections.
 type Group<'a> = (CommonText<'a>, HashMap<OwnText<'a>, Vec<usize>>);
 
+/// What a group has: findings, and the ids of its checks, each with whether this version cannot look with its probe.
+type Judged = (Vec<Shared>, Vec<(String, bool)>);
+
 /// Judges every policy of the reports.
 pub fn findings(reports: &[Report<'_>], judge: &Judge<'_>, sources: &Sources) -> Result<Found, serde_json::Error> {
     let subjects = subjects(reports);
@@ -122,10 +125,7 @@ fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> 
     })
 }
 
-fn judge_group(
-    (texts, owners): &Group<'_>,
-    judge: &Judge<'_>,
-) -> Result<(Vec<Shared>, Vec<(String, bool)>), serde_json::Error> {
+fn judge_group((texts, owners): &Group<'_>, judge: &Judge<'_>) -> Result<Judged, serde_json::Error> {
     let names = ["controls", "checks", "rules", "runbooks", "duties", "rules_version"];
     let common = parsed(&names, texts)?;
     let everyone: Vec<usize> = owners.values().flatten().copied().collect();

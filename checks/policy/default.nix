@@ -61,7 +61,7 @@ differences "tree" (import ./expected.nix).tree (map line report.findings)
 ++ equal "broken checks" [ "bare" "float" "raw" "typo" ] (sorted report.broken.checks)
 
 # Composition.
-++ equal "the stricter bound wins" { ge = 1; lt = 100; } policy.checks.age.expect.size_bytes
+++ equal "the stricter bound wins, and is written as one that is included" { ge = 1; le = 99; } policy.checks.age.expect.size_bytes
 ++ equal "and a note says so" [ [ { le = 7200; } { lt = 100; } ] ] (map (n: [ n.dropped n.kept ]) settled.merged)
 ++ equal "a preference is added" { exists.eq = true; } policy.checks.age.prefer
 ++ equal "an override settles" "0600" policy.checks.age.expect.mode.eq

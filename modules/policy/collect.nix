@@ -123,5 +123,6 @@ rec {
     given = second.id;
     inherit (second) at;
     path = [ second.kind second.id ];
+    related = [ { inherit (first) at; path = [ first.kind first.id ]; label = "declared here first"; } ];
   };
 }

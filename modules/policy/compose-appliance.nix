@@ -11,6 +11,12 @@ let
     else if severities == [ ] || builtins.elem "medium" severities then "medium"
     else "low";
 
+  # The severity of a check: its own, or what its controls demand, or the worse of both.
+  severityOf = item: ofControls:
+    if item.value.severity == null then worst ofControls
+    else if (item.severityOfControls or false) && ofControls != [ ] then worst ([ item.value.severity ] ++ ofControls)
+    else item.value.severity;
+
   # check id -> severities of the controls that name it
   severitiesByCheck = controls: builtins.mapAttrs (_: map (use: use.severity)) (builtins.groupBy (use: use.check)
     (builtins.concatMap
@@ -81,6 +87,7 @@ let
   final = overrides.apply {
     tree = if present then read.value.overrides else { };
     at = read.placeOf "overrides";
+    above = site.overrideLeaves;
     mayBeMissing = kind: id: site.mayBeMissing kind id || (kind != "controls" && builtins.elem id own.${kind}.broken);
     subject = {
       inherit (attached) controls;
@@ -103,7 +110,7 @@ let
     controls = values final.controls;
     checks = builtins.mapAttrs
       (id: item: builtins.removeAttrs item.value [ "controls" "nixos" ] // {
-        severity = if item.value.severity != null then item.value.severity else worst (severities.${id} or [ ]);
+        severity = severityOf item (severities.${id} or [ ]);
       })
       final.checks;
     inherit rules;

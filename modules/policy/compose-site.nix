@@ -5,7 +5,7 @@ let
   inherit (lib) finding setOf quoted;
 
   # The rules of the named families, and what is wrong with the names.
-  familyRules = names: builtins.foldl' (all: f: all // tree.families.${f} or { }) { } names;
+  rulesOf = builtins.foldl' (all: f: all // tree.families.${f} or { }) { };
   familyFindings = read: if read.value == null then [ ] else map
     (f: finding {
       code = "unknown-name";
@@ -68,6 +68,15 @@ let
     })
     (if lenient || !present then [ ] else missingSettings);
 
+  # A rule may serve controls of several baselines: here it serves those that this site has. One that serves none of
+  # them stays as it is, so that `writ check` reports it.
+  controlsElsewhere = setOf (builtins.concatMap (b: builtins.attrNames b.controls) (builtins.attrValues tree.baselines));
+  serving = rule:
+    let here = builtins.filter (id: merged.controls ? ${id} || !(controlsElsewhere ? ${id})) rule.value.controls;
+    in if here == rule.value.controls || here == [ ] then rule
+      else rule // { value = rule.value // { controls = here; }; };
+  familyRules = names: builtins.mapAttrs (_: serving) (rulesOf names);
+
   exceptions = collect.sectionOf "exceptions" read;
   rules = if present then familyRules config.rule_families else { };
 
@@ -100,6 +109,7 @@ let
   appliances = builtins.mapAttrs
     (composeAppliance {
       inherit name composable lenient mayBeMissing overridden exceptions familyRules familyFindings;
+      overrideLeaves = overrides.soundLeaves { tree = siteOverrides; at = read.placeOf "overrides"; };
       secrets = if present then lib.unique config.secrets else [ ];
       baselines = builtins.listToAttrs (map (b: { name = b; value = tree.baselines.${b}.version; }) known);
       isElsewhere = check: lenient || siteChecks ? ${check} || builtins.elem check tree.broken.checks

@@ -5,6 +5,7 @@
 #   severity  "error" | "warning"                           expected  what would be right, or null
 #   given     the wrong name or value as text, or null      known     valid names, for "did you mean"
 #   at        position, or null                             path      keys from the top: [ "checks" "file.motd" "expcet" ]
+#   related   other places that explain it: [ { at, path, label } ]
 { root }:
 let
   prefix = toString root + "/";
@@ -37,8 +38,11 @@ rec {
   showPlace = at: if at == null then "an unknown place" else "${at.file}:${toString at.line}";
 
   finding =
-    { code, message, severity ? "error", expected ? null, given ? null, known ? [ ], at ? null, path ? [ ] }:
-    { inherit code message severity expected given known at path; };
+    { code, message, severity ? "error", expected ? null, given ? null, known ? [ ], at ? null, path ? [ ], related ? [ ] }:
+    {
+      inherit code message severity expected given known at path;
+      related = builtins.filter (r: r.at != null) related;
+    };
 
   # Findings made inside an item know neither its id nor, when a field is missing, a place.
   within = prefixPath: fallback: map (f: f // {
@@ -83,6 +87,9 @@ rec {
       path = [ "hosts" name ];
     })
   ];
+
+  # `count` entries from `start` on.
+  sublist = start: count: list: builtins.genList (i: builtins.elemAt list (start + i)) count;
 
   # Distinct strings, sorted.
   unique = names: builtins.attrNames (builtins.listToAttrs (map (name: { inherit name; value = null; }) names));

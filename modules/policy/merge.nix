@@ -1,144 +1,228 @@
-# Several baselines at one site. Where two bound the same field of the same check in the same direction, the stricter
-# bound wins and a note says so; any other disagreement is a conflict, which an override with that path (or above) settles.
+# Several baselines at one site. Where two say different things of the same item and one of them is stricter, the
+# stricter holds and a note says so; any other disagreement is a conflict, which an override with that path (or above)
+# settles. The order of the baselines decides nothing.
+#
+# What each baseline contributes to one value is a list of { value, at }; merging it gives { value, notes, conflicts }.
 { lib }:
 let
-  equalOr = otherwise: a: b: if a == b then { value = a; notes = [ ]; conflicts = [ ]; } else otherwise;
+  alone = value: { inherit value; notes = [ ]; conflicts = [ ]; };
+  valuesOf = map (c: c.value);
+  allEqual = list: builtins.all (c: c.value == (builtins.head list).value) list;
+  # A total order that depends on nothing but what is written where.
+  text = c: builtins.toJSON [ c.value c.at ];
+  sorted = builtins.sort (a: b: text a < text b);
 
-  upper = [ "le" "lt" ];
-  lower = [ "ge" "gt" ];
+  note = path: kept: dropped: {
+    inherit path;
+    kept = kept.value;
+    dropped = dropped.value;
+    kept_at = kept.at;
+    dropped_at = dropped.at;
+  };
 
-  # Folds attribute-wise merges, `one name` being the merge of what both sides have under `name`.
-  eachOf = a: b: one:
+  # Every value must be the same.
+  exact = path: list:
     let
-      both = builtins.attrNames (builtins.intersectAttrs a b);
-      merged = map (name: { inherit name; result = one name; }) both;
+      first = builtins.head list;
+      others = builtins.filter (c: c.value != first.value) list;
+      distinct = builtins.attrValues (builtins.listToAttrs (map (c: { name = builtins.toJSON c.value; value = c; }) others));
     in
     {
-      value = a // b // builtins.listToAttrs (map (m: { inherit (m) name; inherit (m.result) value; }) merged);
+      inherit (first) value;
+      notes = [ ];
+      conflicts = map (c: { inherit path; a = first.value; b = c.value; first = first.at; second = c.at; }) distinct;
+    };
+
+  # The value of the least rank; all others are noted unless they are as strict.
+  strictest = rank: path: list:
+    let
+      before = a: b: rank a.value < rank b.value || (rank a.value == rank b.value && text a < text b);
+      best = builtins.head (builtins.sort before list);
+    in
+    {
+      inherit (best) value;
+      notes = map (note path best) (builtins.filter (c: rank c.value > rank best.value) (sorted list));
+      conflicts = [ ];
+    };
+
+  # Null says nothing.
+  stated = merge: path: list:
+    let those = builtins.filter (c: c.value != null) list;
+    in if those == [ ] then alone null else merge path those;
+
+  shortest = strictest lib.milliseconds;
+  worst = strictest (severity: { critical = 0; high = 1; medium = 2; low = 3; }.${severity});
+  union = _: list: alone (lib.unique (builtins.concatLists (valuesOf list)));
+
+  # Merges the attribute sets of `list` name by name; `one name` merges what those that have it say.
+  eachOf = list: one:
+    let
+      names = builtins.attrNames (builtins.foldl' (all: c: all // c.value) { } list);
+      merged = map
+        (name: {
+          inherit name;
+          result = one name (builtins.concatMap
+            (c: if c.value ? ${name} then [ { value = c.value.${name}; inherit (c) at; } ] else [ ])
+            list);
+        })
+        names;
+    in
+    {
+      value = builtins.listToAttrs (map (m: { inherit (m) name; inherit (m.result) value; }) merged);
       notes = builtins.concatMap (m: m.result.notes) merged;
       conflicts = builtins.concatMap (m: m.result.conflicts) merged;
     };
 
-  conflict = path: a: b: { value = a; notes = [ ]; conflicts = [ { inherit path a b; } ]; };
-  exact = path: a: b: equalOr (conflict path a b) a b;
-
-  # The strictest of the bounds that both sides give in one direction, as a one-operator set.
-  bound = path: operators: isUpper: a: b:
+  # Documents hold no greater integers, and beyond them adding one may overflow.
+  isBound = value: builtins.isInt value && value < 9007199254740992 && value > -9007199254740992;
+  # What all sides that bound a field in one direction come to: one inclusive bound. Null when it is not to be merged.
+  bound = { inclusive, exclusive, step }: path: list:
     let
-      list = side: builtins.concatMap
-        (op: if side ? ${op} then [ { inherit op; value = side.${op}; } ] else [ ])
-        operators;
-      # As if every bound were inclusive, so that `lt 5` is stricter than `le 5`.
-      inclusive = c: if c.op == "lt" then c.value - 1 else if c.op == "gt" then c.value + 1 else c.value;
-      stricter = x: y: if isUpper then inclusive x < inclusive y else inclusive x > inclusive y;
-      best = builtins.foldl' (x: y: if stricter y x then y else x);
-      ofA = list a;
-      ofB = list b;
-      bestA = best (builtins.head ofA) ofA;
-      bestB = best (builtins.head ofB) ofB;
-      winner = if stricter bestB bestA then bestB else bestA;
-      loser = if winner == bestB then bestA else bestB;
+      rank = c: step * (c.${inclusive} or (c.${exclusive} - step));
+      own = c: map
+        (op: { value = { ${op} = c.value.${op}; }; inherit (c) at; })
+        (builtins.filter (op: c.value ? ${op}) [ inclusive exclusive ]);
+      # A side that gives both bounds means the stricter of them.
+      sides = builtins.filter (c: c != [ ]) (map own list);
+      usable = builtins.all (c: builtins.all isBound (builtins.attrValues c.value)) (builtins.concatLists sides);
+      result = strictest rank path (map (c: builtins.head (builtins.sort (a: b: rank a.value < rank b.value) c)) sides);
     in
-    if ofA == [ ] || ofB == [ ] || !builtins.all (c: builtins.isInt c.value) (ofA ++ ofB) then null
-    else {
-      value = { ${winner.op} = winner.value; };
-      notes = if inclusive bestA == inclusive bestB then [ ] else [
-        { inherit path; kept = { ${winner.op} = winner.value; }; dropped = { ${loser.op} = loser.value; }; keptSecond = winner == bestB; }
-      ];
-    };
+    if builtins.length sides < 2 || !usable then null
+    else result // { value = { ${inclusive} = step * rank result.value; }; };
+  directions = [
+    { inclusive = "le"; exclusive = "lt"; step = 1; }
+    { inclusive = "ge"; exclusive = "gt"; step = -1; }
+  ];
 
-  operations = path: a: b:
+  # Lists as sets: `join` of all of them, in an order of their own unless everybody wrote the same.
+  sets = join: path: op: list:
     let
-      bounds = builtins.filter (r: r != null) [ (bound path upper true a b) (bound path lower false a b) ];
-      settled = (if bound path upper true a b == null then [ ] else upper) ++ (if bound path lower false a b == null then [ ] else lower);
-      rest = eachOf (builtins.removeAttrs a settled) (builtins.removeAttrs b settled)
-        (op: exact (path ++ [ op ]) a.${op} b.${op});
+      setOf = values: builtins.listToAttrs (map (value: { name = builtins.toJSON value; inherit value; }) values);
+      parts = map (c: c // { set = setOf c.value; }) list;
+      joined = builtins.foldl' (all: c: join all c.set) (builtins.head parts).set (builtins.tail parts);
+      result = builtins.attrValues joined;
+      asOp = at: value: { value = { ${op} = value; }; inherit at; };
+      # Whoever makes the difference: the one that says what all come to, or the first that says something else.
+      reason = c:
+        let
+          others = sorted (builtins.filter (other: other.set != c.set) parts);
+          same = builtins.filter (other: other.set == joined) others;
+        in (builtins.head (same ++ others)).at;
+    in
+    if !builtins.all builtins.isList (valuesOf list) then exact (path ++ [ op ]) list
+    else if allEqual list then alone (builtins.head list).value
+    # No value is in all of the lists, although each of them names some.
+    else if op == "in" && result == [ ] && builtins.all (v: v != [ ]) (valuesOf list) then exact (path ++ [ op ]) list
+    else {
+      value = result;
+      notes = map (c: note path (asOp (reason c) result) (asOp c.at c.value))
+        (builtins.filter (c: c.set != joined) (sorted parts));
+      conflicts = [ ];
+    };
+  intersection = sets builtins.intersectAttrs;
+  joining = sets (a: b: a // b);
+
+  operations = path: list:
+    let
+      bounds = builtins.filter (b: b.result != null) (map (d: { inherit d; result = bound d path list; }) directions);
+      settled = builtins.concatMap (b: [ b.d.inclusive b.d.exclusive ]) bounds;
+      rest = eachOf (map (c: c // { value = builtins.removeAttrs c.value settled; }) list) (op: those:
+        if builtins.length those == 1 then alone (builtins.head those).value
+        else if op == "in" || op == "subset_of" then intersection path op those
+        else if op == "not_in" || op == "superset_of" then joining path op those
+        else exact (path ++ [ op ]) those);
     in
     rest // {
-      value = builtins.foldl' (value: r: value // r.value) rest.value bounds;
-      notes = rest.notes ++ builtins.concatMap (r: r.notes) bounds;
+      value = builtins.foldl' (value: b: value // b.result.value) rest.value bounds;
+      notes = rest.notes ++ builtins.concatMap (b: b.result.notes) bounds;
     };
 
-  predicate = path: a: b:
-    if a == null || b == null then { value = if a == null then b else a; notes = [ ]; conflicts = [ ]; }
-    else eachOf a b (key:
-      if builtins.elem key [ "any" "all" "not" ] then exact (path ++ [ key ]) a.${key} b.${key}
-      else operations (path ++ [ key ]) a.${key} b.${key});
+  predicate = path: list:
+    eachOf list (key: those:
+      if builtins.length those == 1 then alone (builtins.head those).value
+      else if builtins.elem key [ "any" "all" "not" ] then exact (path ++ [ key ]) those
+      else operations (path ++ [ key ]) those);
 
-  union = a: b: { value = lib.unique (a ++ b); notes = [ ]; conflicts = [ ]; };
+  cadence = path: list: eachOf list (name: stated (if name == "on" then exact else shortest) (path ++ [ name ]));
 
-  field = kind: path: name: a: b:
-    if kind == "checks" && (name == "expect" || name == "prefer") then predicate path a b
-    else if name == "declared_at" then { value = a; notes = [ ]; conflicts = [ ]; }
-    else if name == "nixos" then { value = a; notes = [ ]; conflicts = [ ]; }
-    else if builtins.elem name [ "cites" "source" ] || (kind == "controls" && (name == "checks" || name == "duties")) then union a b
-    else if kind == "controls" && name == "maps" then eachOf a b (framework: union a.${framework} b.${framework})
-    else exact path a b;
-
-  # Two sets of items of one kind.
-  items = kind: a: b:
-    let
-      both = builtins.attrNames (builtins.intersectAttrs a b);
-      merged = map
-        (id:
-          let
-            result = eachOf a.${id}.value b.${id}.value
-              (name: field kind [ kind id name ] name a.${id}.value.${name} b.${id}.value.${name});
-            places = { first = a.${id}.at; second = b.${id}.at; };
-          in
-          {
-            name = id;
-            value = a.${id} // { inherit (result) value; };
-            notes = map (n: builtins.removeAttrs n [ "keptSecond" ] // {
-              kept_at = if n.keptSecond then places.second else places.first;
-              dropped_at = if n.keptSecond then places.first else places.second;
-            }) result.notes;
-            conflicts = map (c: c // places) result.conflicts;
-          })
-        both;
-    in
-    if both == [ ] then { items = a // b; notes = [ ]; conflicts = [ ]; }
-    else {
-      items = a // b // builtins.listToAttrs merged;
-      notes = builtins.concatMap (m: m.notes) merged;
-      conflicts = builtins.concatMap (m: m.conflicts) merged;
+  # How one field of an item merges; what is not named here must be the same everywhere.
+  fields = {
+    controls = {
+      checks = union;
+      duties = union;
+      maps = _: list: eachOf list (framework: union framework);
+      severity = worst;
     };
+    checks = {
+      expect = predicate;
+      prefer = stated predicate;
+      every = shortest;
+      severity = stated worst;
+      cites = union;
+      controls = union;
+      # Hints, no demands: the first that there are.
+      nixos = _: list: alone (builtins.head (builtins.filter (v: v != { }) (valuesOf list) ++ [ { } ]));
+    };
+    duties = {
+      inherit cadence;
+      day = stated exact;
+      source = union;
+    };
+  };
+  field = kind: name: if name == "declared_at" then (_: list: alone (builtins.head list).value) else fields.${kind}.${name} or exact;
 
-  settings = a: b:
-    eachOf a b (name: if a.${name} == null || b.${name} == null
-      then { value = if a.${name} == null then b.${name} else a.${name}; notes = [ ]; conflicts = [ ]; }
-      else exact [ "settings" name ] a.${name} b.${name});
-
-  pair = a: b:
+  # What several baselines call by one id.
+  shared = kind: id: those:
     let
-      controls = items "controls" a.controls b.controls;
-      checks = items "checks" a.checks b.checks;
-      duties = items "duties" a.duties b.duties;
-      prescribed = settings a.settings b.settings;
+      result = eachOf (map (item: { inherit (item) value at; }) those)
+        (name: list: field kind name [ kind id name ] list);
     in
     {
-      controls = controls.items;
-      checks = checks.items;
-      duties = duties.items;
-      settings = prescribed.value;
-      notes = a.notes ++ controls.notes ++ checks.notes ++ duties.notes;
-      conflicts = a.conflicts ++ controls.conflicts ++ checks.conflicts ++ duties.conflicts
-        ++ map (c: c // { first = a.at; second = b.at; }) prescribed.conflicts;
-      at = b.at;
+      item = builtins.head those // { inherit (result) value; } // (if kind != "checks" then { } else {
+        # Somebody leaves the severity to the controls: theirs counts too.
+        severityOfControls = builtins.any (item: item.severityOfControls or (item.value.severity == null)) those;
+      });
+      inherit (result) notes conflicts;
+    };
+
+  # The items of one kind of all baselines.
+  items = kind: list:
+    let
+      sections = map (b: b.${kind}) list;
+      count = builtins.foldl' (seen: s: { all = seen.all // s; twice = seen.twice // builtins.intersectAttrs s seen.all; })
+        { all = { }; twice = { }; }
+        sections;
+      merged = builtins.mapAttrs
+        (id: _: shared kind id (builtins.concatMap (s: if s ? ${id} then [ s.${id} ] else [ ]) sections))
+        count.twice;
+    in
+    {
+      items = count.all // builtins.mapAttrs (_: m: m.item) merged;
+      notes = builtins.concatMap (m: m.notes) (builtins.attrValues merged);
+      conflicts = builtins.concatMap (m: m.conflicts) (builtins.attrValues merged);
     };
 
   isPrefix = short: long:
     builtins.length short <= builtins.length long
-    && short == builtins.genList (builtins.elemAt long) (builtins.length short);
+    && short == lib.sublist 0 (builtins.length short) long;
 in
 {
   # [ { controls, checks, duties, settings, at } ] -> { controls, checks, duties, settings, notes, conflicts }
   baselines = list:
     let
-      start = b: { inherit (b) controls checks duties settings at; notes = [ ]; conflicts = [ ]; };
+      controls = items "controls" list;
+      checks = items "checks" list;
+      duties = items "duties" list;
+      settings = eachOf (map (b: { value = b.settings; inherit (b) at; }) list) (name: stated exact [ "settings" name ]);
     in
-    if list == [ ] then { controls = { }; checks = { }; duties = { }; settings = { }; notes = [ ]; conflicts = [ ]; }
-    else builtins.foldl' (a: b: pair a (start b)) (start (builtins.head list)) (builtins.tail list);
+    {
+      controls = controls.items;
+      checks = checks.items;
+      duties = duties.items;
+      settings = settings.value;
+      notes = controls.notes ++ checks.notes ++ duties.notes;
+      conflicts = controls.conflicts ++ checks.conflicts ++ duties.conflicts ++ settings.conflicts;
+    };
 
   # Conflicts that none of the override paths settles, as findings.
   unsettled = overridden: conflicts: map
@@ -147,6 +231,7 @@ in
       message = "${lib.showPlace c.first} says ${builtins.toJSON c.a}, ${lib.showPlace c.second} says ${builtins.toJSON c.b}";
       expected = "overrides.${builtins.concatStringsSep "." (map (k: if builtins.match "[a-z_]+" k == null then "\"${k}\"" else k) c.path)} = writ.override { value = …; reason = \"…\"; };";
       at = c.second;
+      related = [ { at = c.first; inherit (c) path; label = "and this says ${builtins.toJSON c.a}"; } ];
       inherit (c) path;
     })
     (builtins.filter (c: !builtins.any (path: isPrefix path c.path) overridden) conflicts);

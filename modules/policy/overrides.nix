@@ -114,17 +114,51 @@ let
         ${kind} = state.${kind} // {
           ${id} = state.${kind}.${id} // {
             value = result.value // { inherit (state.${kind}.${id}.value) declared_at; };
-          };
+          } // (if field == "severity" then { severityOfControls = false; } else { });
         };
       }
       else state // { findings = state.findings ++ placed [ "overrides" kind id ] result.findings; };
+  # Leaves of an appliance that change what a leaf of its site changes too, and otherwise: of two people who each gave a
+  # reason, one would be ignored in silence. Where one address leads through the other's value, that value decides.
+  contradictions = site: own:
+    let
+      common = a: b: let n = builtins.length a; in if n <= builtins.length b then lib.sublist 0 n b == a else lib.sublist 0 (builtins.length b) a == b;
+      beyond = short: long: lib.sublist (builtins.length short) (builtins.length long - builtins.length short) long;
+      differ = a: b:
+        if builtins.length a.path <= builtins.length b.path
+        then lookup a.item.value.value (beyond a.path b.path) != b.item.value.value
+        else differ b a;
+      isSound = leaf: tag leaf.item == "override" && leaf.item.value != null;
+      against = leaf: builtins.filter (other: common leaf.path other.path && differ leaf other) site;
+    in
+    builtins.concatMap
+      (leaf: map
+        (other: finding {
+          code = "conflicting-overrides";
+          message = "this override and the site's at ${lib.showPlace other.at} disagree";
+          expected = "one of the two";
+          inherit (leaf) at;
+          path = [ "overrides" ] ++ leaf.path;
+          related = [ { inherit (other) at; path = [ "overrides" ] ++ other.path; label = "the site's"; } ];
+        })
+        (against leaf))
+      (builtins.filter isSound own);
 in
 {
-  # Applies `tree` (written at `at`) to { controls, checks, rules, runbooks, duties, settings }. An item that is not there, and
-  # for which `mayBeMissing kind id` holds, was reported elsewhere.
-  apply = { tree, at, subject, mayBeMissing }:
+  # Applies `tree` (written at `at`) to { controls, checks, rules, runbooks, duties, settings }. An item that is not
+  # there, and for which `mayBeMissing kind id` holds, was reported elsewhere. `above` are the leaves of the site, where
+  # the tree is an appliance's.
+  apply = { tree, at, subject, mayBeMissing, above ? [ ] }:
     if tree == { } then subject // { findings = [ ]; applied = [ ]; }
-    else builtins.foldl' (applyLeaf mayBeMissing) (subject // { findings = [ ]; applied = [ ]; }) (leaves [ ] at tree);
+    else
+      let own = leaves [ ] at tree;
+      in builtins.foldl' (applyLeaf mayBeMissing)
+        (subject // { findings = if above == [ ] then [ ] else contradictions above own; applied = [ ]; })
+        own;
+
+  # The sound leaves of a site's tree, for `above`.
+  soundLeaves = { tree, at }:
+    builtins.filter (leaf: tag leaf.item == "override" && leaf.item.value != null) (leaves [ ] at tree);
 
   # The paths that `tree` sets, whether or not they exist.
   paths = tree: if tree == { } then [ ] else map (leaf: leaf.path) (leaves [ ] null tree);

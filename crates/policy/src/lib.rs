@@ -20,4 +20,5 @@ pub mod rule;
 pub mod runbook;
 pub mod schema;
 pub mod settings;
+mod time_zones;
 pub mod validate;

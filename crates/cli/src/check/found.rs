@@ -64,7 +64,7 @@ type OwnText<'a> = [&'a str; 4];
 /// A group of appliances whose common sections are the same, by their own sections.
 type Group<'a> = (CommonText<'a>, HashMap<OwnText<'a>, Vec<usize>>);
 
-/// What a group has, and the ids of its checks, each with whether this version has only the schema of its probe.
+/// What a group has: findings, and the ids of its checks, each with whether this version cannot look with its probe.
 type Judged = (Vec<Shared>, Vec<(String, bool)>);
 
 /// Judges every policy of the reports.
@@ -138,7 +138,8 @@ fn judge_group((texts, owners): &Group<'_>, judge: &Judge<'_>) -> Result<Judged,
     for (texts, of) in owners {
         let own = parsed(&["exceptions", "settings", "programs", "secrets"], texts)?;
         for finding in validate_scope(&judge.context(&common, &own), Scope::Own) {
-            shared.push(Shared { text: text(&own, &finding), finding, of: of.clone() });
+            let text = text(&own, &finding).or_else(|| text(&common, &finding));
+            shared.push(Shared { text, finding, of: of.clone() });
         }
     }
     Ok((shared, checks(&common, judge.registry)))
@@ -226,7 +227,7 @@ impl Origin {
             Some(at) => Self { file: at.file.clone(), line: at.line, column: None, path: finding.path.clone() },
             None => {
                 let mut path: Vec<String> = finding.path.iter().skip(1).cloned().collect();
-                if path.first().is_some_and(|key| key == "escalation") {
+                if path.starts_with(&["escalation".to_owned(), "contacts".to_owned()]) {
                     path.remove(0);
                 }
                 Self { file: subject.report.file.clone(), line: 0, column: None, path }

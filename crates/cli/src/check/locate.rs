@@ -179,7 +179,10 @@ impl Search<'_> {
             Expr::Assert(inner) => on(inner.body(), hit),
             Expr::LetIn(inner) => on(inner.body(), hit),
             Expr::Lambda(inner) => on(inner.body(), hit),
-            Expr::Apply(call) => on(call.argument(), hit),
+            Expr::Apply(call) => match reference(call, path) {
+                Some(argument) => Hit { left: 0, key: argument.clone(), value: argument },
+                None => on(call.argument(), hit),
+            },
             Expr::IfElse(inner) => better(inner.body(), inner.else_body()),
             Expr::BinOp(op) if op.operator() == Some(BinOpKind::Update) => better(op.rhs(), op.lhs()),
             Expr::Ident(ident) => on(bound(ident), hit),
@@ -243,6 +246,15 @@ impl Search<'_> {
     }
 }
 
+/// The name in `writ.secret "name"` or `writ.program "name"`, where the path ends in what such a call becomes.
+fn reference(call: &rnix::ast::Apply, path: &[String]) -> Option<Range<usize>> {
+    let [kind] = path else { return None };
+    let argument = call.argument().filter(|argument| matches!(argument, Expr::Str(_)))?;
+    let Expr::Select(select) = call.lambda()? else { return None };
+    let made = select.attrpath()?.attrs().last().and_then(|attr| name(&attr))?;
+    (made == *kind && matches!(kind.as_str(), "secret" | "program")).then(|| range(argument.syntax()))
+}
+
 /// The entries of a list, through `++`, parentheses and names bound in the same file.
 fn flatten(expr: &Expr, entries: &mut Vec<Expr>, depth: usize) {
     if depth > DEEPEST {
@@ -290,6 +302,7 @@ in
     text = ''
       two lines
     '';
+    password = writ.secret "backup";
   });
 }
 "#;
@@ -315,6 +328,8 @@ in
             (&["checks", "c", "any", "7"], Part::Value, Some("b"), "\"b\""),
             (&["checks", "c", "any", "2", "deep", "er"], Part::Value, None, "1"),
             (&["checks", "c", "text"], Part::Value, None, "''"),
+            (&["checks", "c", "password", "secret"], Part::Value, None, "\"backup\""),
+            (&["checks", "c", "password", "program"], Part::Value, None, "password"),
             // What is not there: the last key that is.
             (&["checks", "c", "prefer", "owner", "eq"], Part::Value, None, "prefer"),
             (&["checks", "c", "gone"], Part::Key, None, "\"c\""),

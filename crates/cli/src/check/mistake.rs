@@ -1,8 +1,9 @@
 //! A mistake with its place in the source: what is printed, counted and written as JSON.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
-use writ_policy::validate::Level;
+use writ_policy::validate::{Level, redacted};
 
 /// A place in a source file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,6 +55,18 @@ impl Mistake {
         self.place.as_ref().map_or("", |place| place.file.as_str())
     }
 
+    /// Without what gives away a key or a password: a mistake may quote the value that stands in its place.
+    fn redacted(mut self) -> Self {
+        let texts = [Some(&mut self.message), self.expected.as_mut(), self.nearest.as_mut(), self.help.as_mut()];
+        let labels = self.related.iter_mut().map(|(_, label)| label);
+        for text in texts.into_iter().flatten().chain(&mut self.path).chain(labels) {
+            if let Cow::Owned(starred) = redacted(text) {
+                *text = starred;
+            }
+        }
+        self
+    }
+
     /// The same mistake, seen from another appliance.
     fn is_same(&self, other: &Self) -> bool {
         self.place == other.place && self.code == other.code && self.message == other.message
@@ -75,7 +88,7 @@ pub fn merge(told: Vec<Mistake>, found: Vec<Mistake>) -> Vec<Mistake> {
     let again =
         |mistake: &Mistake| by_file.get(mistake.file()).is_some_and(|told| told.iter().any(|t| mistake.repeats(t)));
     let fresh: Vec<Mistake> = found.into_iter().filter(|mistake| !again(mistake)).collect();
-    let mut all: Vec<Mistake> = told.into_iter().chain(fresh).collect();
+    let mut all: Vec<Mistake> = told.into_iter().chain(fresh).map(Mistake::redacted).collect();
     // A misspelt field is one mistake, not also a missing one.
     let misspelt: BTreeSet<Vec<String>> = all
         .iter()

@@ -5,6 +5,7 @@
 
 mod evaluate;
 mod found;
+mod keys;
 mod locate;
 mod mistake;
 mod nix_error;
@@ -126,6 +127,7 @@ fn examine(tree: &Tree, sources: &Sources, site: Option<&str>, now: Time) -> Out
     let mut told: Vec<_> = evaluated.errors.iter().map(|error| told::error(error, sources)).collect();
     told.extend(reports.iter().flat_map(|report| told::findings(report, sources)));
     told.extend(untracked::mistake(&tree.root));
+    told.extend(keys::mistakes(&reports, sources));
     let left_out = left_out(&evaluated, &reports, sources);
     let registry = writ_agent::probes::registry();
     let judge = found::Judge { registry: &registry, now, left_out: &left_out };

@@ -1,7 +1,9 @@
 //! Mistakes as a compiler prints them: the source line, a caret, what was expected, the nearest right name.
 
+use std::ops::Range;
+
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Renderer, Snippet};
-use writ_policy::validate::Level as Severity;
+use writ_policy::validate::{Level as Severity, redacted};
 
 use super::mistake::{Mistake, Place};
 use super::source::Sources;
@@ -19,10 +21,10 @@ pub fn render(mistake: &Mistake, sources: &Sources, all_appliances: usize) -> St
     let label = mistake.expected.as_deref().map(|expected| format!("expected {expected}"));
     let mut group = Group::with_title(title);
     if let Some(place) = &mistake.place {
-        group = group.element(snippet(place, label.as_deref(), true, sources));
+        group = group.element(snippet(place, label.as_deref(), Primary(mistake.code == SECRET), sources));
     }
     for (place, said) in &mistake.related {
-        group = group.element(snippet(place, Some(said), false, sources));
+        group = group.element(snippet(place, Some(said), Context, sources));
     }
     for element in messages(mistake, all_appliances) {
         group = group.element(element);
@@ -58,11 +60,33 @@ fn whose(mistake: &Mistake, all: usize) -> String {
     }
 }
 
+/// The code of the mistake whose value is never shown.
+const SECRET: &str = "secret-in-clear";
+
+/// What a snippet is of.
+enum Shows {
+    /// The place of the mistake; whether its value must not be shown.
+    Primary(bool),
+    /// Another place.
+    Context,
+}
+use Shows::{Context, Primary};
+
+/// The line as it is shown, and the part of it that the caret points at. What looks like a key is starred, which keeps
+/// columns; what is known to be a secret is not shown, nor what follows it on the line.
+fn shown(text: &str, span: Range<usize>, secret: bool) -> (String, Range<usize>) {
+    if !secret {
+        return (redacted(text).into_owned(), span);
+    }
+    let before = redacted(&text[..span.start]).into_owned();
+    (format!("{before}…"), span.start..span.start + '…'.len_utf8())
+}
+
 /// The one source line of a place, with its caret.
 fn snippet<'a>(
     place: &'a Place,
     label: Option<&'a str>,
-    primary: bool,
+    shows: Shows,
     sources: &Sources,
 ) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
     let source = sources.get(&place.file);
@@ -73,9 +97,13 @@ fn snippet<'a>(
     let (text, start) = lines.unwrap_or_default();
     let from = place.start.saturating_sub(start).min(text.len());
     let to = (from + place.length).min(text.len());
-    let kind = if primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+    let (kind, secret) = match shows {
+        Primary(secret) => (AnnotationKind::Primary, secret),
+        Context => (AnnotationKind::Context, false),
+    };
+    let (text, span) = shown(&text, from..to, secret);
     Snippet::source(text)
         .line_start(place.line as usize)
         .path(place.file.as_str())
-        .annotation(kind.span(from..to).label(label))
+        .annotation(kind.span(span).label(label))
 }

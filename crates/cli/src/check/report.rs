@@ -18,6 +18,18 @@ pub struct Position {
     pub column: u32,
 }
 
+/// Another place that explains a finding.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NixRelated {
+    /// Where.
+    pub at: Position,
+    /// Keys from the top.
+    pub path: Vec<String>,
+    /// What stands there.
+    pub label: String,
+}
+
 /// A finding of the Nix constructors.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,6 +50,9 @@ pub struct NixFinding {
     pub at: Option<Position>,
     /// Keys from the top.
     pub path: Vec<String>,
+    /// Other places that explain it.
+    #[serde(default)]
+    pub related: Vec<NixRelated>,
 }
 
 /// A value that a site or an appliance changed knowingly.
@@ -55,6 +70,8 @@ pub struct ApplianceReport<'a> {
     /// Its policy document, or null when its findings left nothing to compose.
     #[serde(borrow)]
     pub policy: Option<Sections<'a>>,
+    /// Its public key, if it has one yet.
+    pub public_key: Option<String>,
     /// Its own findings.
     pub findings: Vec<NixFinding>,
     /// Values that it changed.

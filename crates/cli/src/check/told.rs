@@ -8,7 +8,7 @@ use writ_policy::validate::{Level, Part};
 use super::locate::{Wanted, locate, locate_exactly};
 use super::mistake::{Mistake, Place};
 use super::nix_error::NixError;
-use super::report::{NixFinding, Position, Report};
+use super::report::{NixFinding, NixRelated, Position, Report};
 use super::source::Sources;
 
 /// Every finding of a report. A site's findings count for all its appliances.
@@ -48,9 +48,17 @@ fn mistake(finding: &NixFinding, sources: &Sources, appliances: BTreeSet<String>
         help: None,
         path,
         place,
-        related: Vec::new(),
+        related: finding.related.iter().filter_map(|other| related(finding, other, sources)).collect(),
         appliances,
     }
+}
+
+/// Another place of a finding: the key or the value there, whichever the finding is about.
+fn related(finding: &NixFinding, other: &NixRelated, sources: &Sources) -> Option<(Place, String)> {
+    let source = sources.get(&other.at.file)?;
+    let part = if ABOUT_KEYS.contains(&finding.code.as_str()) { Part::Key } else { Part::Value };
+    let wanted = Wanted { line: other.at.line, column: Some(other.at.column), path: &other.path, part, text: None };
+    Some((placed(&other.at.file, &source, locate(&source, &wanted)), other.label.clone()))
 }
 
 /// The codes that are about a name, not about what it is bound to.

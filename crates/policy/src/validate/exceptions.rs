@@ -6,6 +6,11 @@ use writ_trust::time::Time;
 use super::context::{Context, Item, strings};
 use super::finding::{Finding, listed};
 
+/// The longest that an exception lasts without a question, in days: then the reasons are looked at anew.
+const LONGEST_DAYS: i64 = 365;
+/// A day, in milliseconds.
+const DAY: i64 = 86_400_000;
+
 /// Judges every exception.
 pub fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for exception in context.items("exceptions") {
@@ -13,6 +18,7 @@ pub fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
         subject(exception, &mut own);
         approver(context, exception, &mut own);
         dates(context.now, exception, &mut own);
+        length(exception, &mut own);
         findings.extend(own.into_iter().map(|finding| exception.place(finding)));
     }
 }
@@ -49,9 +55,41 @@ fn approver(context: &Context<'_>, exception: Item<'_>, findings: &mut Vec<Findi
     }
 }
 
+fn time(exception: Item<'_>, field: &str) -> Option<Time> {
+    exception.value.get(field).and_then(Json::as_str)?.parse().ok()
+}
+
+fn length(exception: Item<'_>, findings: &mut Vec<Finding>) {
+    let (Some(approved), Some(expires)) = (time(exception, "approved_at"), time(exception, "expires")) else { return };
+    let days = expires.millis_since(approved) / DAY;
+    if days > LONGEST_DAYS {
+        findings.push(
+            Finding::error(
+                "exception-too-long",
+                exception.path(&["expires"]),
+                format!("this exception lasts {} days; {LONGEST_DAYS} are the most that is reviewed", grouped(days)),
+            )
+            .warning()
+            .expected("a date within a year of its approval"),
+        );
+    }
+}
+
+/// A number with a comma between thousands.
+fn grouped(n: i64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 fn dates(now: Time, exception: Item<'_>, findings: &mut Vec<Finding>) {
-    let time = |field: &str| exception.value.get(field).and_then(Json::as_str)?.parse::<Time>().ok();
-    let (Some(approved), Some(expires)) = (time("approved_at"), time("expires")) else { return };
+    let (Some(approved), Some(expires)) = (time(exception, "approved_at"), time(exception, "expires")) else { return };
     if approved >= expires {
         findings.push(
             Finding::error(

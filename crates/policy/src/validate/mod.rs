@@ -10,24 +10,35 @@ use crate::schema::Registry;
 
 mod bounds;
 mod completeness;
+mod contacts;
 pub mod context;
 mod domain;
 mod exceptions;
 pub mod finding;
 mod impossible;
+mod matching;
+mod never;
 mod overlap;
 mod parameters;
 mod predicates;
 mod probes;
+mod programs;
 mod references;
+mod secrets;
+mod shadowed;
 pub mod shape;
+mod sharing;
 mod steps;
+mod units;
+mod unobserved;
 mod unused;
 mod walk;
+mod windows;
 
 pub use context::{Context, LeftOut};
 pub(crate) use domain::implies;
 pub use finding::{Finding, Level, Part, Related};
+pub use secrets::{gives_away, redacted};
 
 /// What a rule of validation depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,12 +64,23 @@ const RULES: &[Rule] = &[
     Rule { scope: Scope::Common, find: predicates::find },
     Rule { scope: Scope::Common, find: impossible::find },
     Rule { scope: Scope::Common, find: overlap::find },
+    Rule { scope: Scope::Common, find: never::find },
+    Rule { scope: Scope::Common, find: units::find },
+    Rule { scope: Scope::Common, find: secrets::common },
+    Rule { scope: Scope::Common, find: unobserved::common },
     Rule { scope: Scope::Common, find: completeness::find },
     Rule { scope: Scope::Common, find: bounds::find },
     Rule { scope: Scope::Common, find: unused::find },
+    Rule { scope: Scope::Common, find: sharing::find },
     Rule { scope: Scope::Own, find: shape::own },
     Rule { scope: Scope::Own, find: references::own },
     Rule { scope: Scope::Own, find: exceptions::find },
+    Rule { scope: Scope::Own, find: secrets::own },
+    Rule { scope: Scope::Own, find: programs::find },
+    Rule { scope: Scope::Own, find: shadowed::find },
+    Rule { scope: Scope::Own, find: unobserved::own },
+    Rule { scope: Scope::Own, find: contacts::find },
+    Rule { scope: Scope::Own, find: windows::find },
 ];
 
 /// Every mistake in a policy document, in a fixed order. Never fails: a document that is no policy at all has findings.

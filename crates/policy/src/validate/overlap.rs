@@ -2,32 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value as Json;
-
 use super::context::{Context, Item};
 use super::domain::disjoint;
 use super::finding::Finding;
+use super::matching::answers;
 use crate::predicate::Predicate;
 
 /// Compares the rules of each check that have the same priority.
 pub fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let mut groups: BTreeMap<(&str, i64), Vec<(Item<'_>, Predicate)>> = BTreeMap::new();
-    for rule in context.items("rules") {
-        let Some(when) = rule.value.get("when") else { continue };
-        let (Some(check), Some(priority)) =
-            (when.get("check").and_then(Json::as_str), rule.value.get("priority").and_then(Json::as_i64))
-        else {
-            continue;
-        };
-        let narrowed = match when.get("observation") {
-            None | Some(Json::Null) => Predicate::All(Vec::new()),
-            // One that cannot be read is reported as such.
-            Some(json) => match Predicate::from_json(json) {
-                Ok(predicate) => predicate,
-                Err(_) => continue,
-            },
-        };
-        groups.entry((check, priority)).or_default().push((rule, narrowed));
+    for answer in answers(context) {
+        groups.entry((answer.check, answer.priority)).or_default().push((answer.rule, answer.narrowed));
     }
     for ((check, priority), rules) in groups {
         for (i, (second, narrowed)) in rules.iter().enumerate() {

@@ -5,6 +5,7 @@ use writ_trust::time::Span;
 
 use super::context::Item;
 use super::finding::{Finding, listed};
+use super::secrets::{gives_away, in_clear};
 use super::shape::describe;
 use crate::schema::{Kind, ParameterSchema};
 
@@ -33,6 +34,13 @@ pub fn judge(item: Item<'_>, call: &Call<'_>, given: &Json, findings: &mut Vec<F
                 findings.push(item.place(finding));
             }
             Some(parameter) if fits(parameter.kind, value) => {}
+            Some(parameter) if parameter.kind == Kind::Secret && value.is_string() => {
+                // What looks like a key is found wherever it stands.
+                if gives_away(value.as_str().unwrap_or_default()).is_none() {
+                    let what = format!("`{name}` of {} `{}`", call.what, call.name);
+                    findings.push(item.place(in_clear(at(name), &what)));
+                }
+            }
             Some(parameter) => findings.push(
                 item.place(
                     Finding::error(

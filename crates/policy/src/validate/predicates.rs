@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 use super::context::Context;
 use super::finding::{Finding, listed};
 use super::shape::describe;
+use super::units::in_unit_of;
 use super::walk::{Node, predicates, walk};
 use crate::predicate::{Op, Predicate};
 use crate::schema::{Class, FieldSchema, Kind, ProbeSchema};
@@ -122,6 +123,7 @@ fn operation(probe: &ProbeSchema, field: &FieldSchema, op: Op, operand: &Json, p
         _ => operand.is_string(),
     };
     if !fits {
+        let about = format!("`{}` of probe `{}`: {}", field.name, probe.name, field.about);
         return Some(
             Finding::error(
                 "wrong-operand",
@@ -129,7 +131,7 @@ fn operation(probe: &ProbeSchema, field: &FieldSchema, op: Op, operand: &Json, p
                 format!("`{}.{}` is compared with {}", field.name, op.as_str(), describe(operand)),
             )
             .expected(wanted.as_str())
-            .help(format!("`{}` of probe `{}`: {}", field.name, probe.name, field.about)),
+            .help(in_unit_of(field.name, operand).unwrap_or(about)),
         );
     }
     (op == Op::Matches).then(|| pattern(operand.as_str().unwrap_or_default(), path)).flatten()

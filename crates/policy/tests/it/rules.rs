@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use writ_policy::policy::Policy;
-use writ_policy::validate::{Level, path_text, validate};
+use writ_policy::validate::{Level, validate};
 
-use crate::world::{edited, findings, now, policy, registry};
+use crate::world::{edited, findings, now, policy, registry, told};
 
 #[test]
 fn a_sound_policy_has_no_findings() {
@@ -77,7 +77,7 @@ fn cases() -> Vec<Case> {
         (
             "/runbooks/B/steps/0/parameters/password",
             some(json!("clear")),
-            "wrong-parameter runbooks.B.steps.0.parameters.password",
+            "secret-in-clear runbooks.B.steps.0.parameters.password",
         ),
         (
             "/runbooks/B/steps/0/parameters/source",
@@ -103,6 +103,31 @@ fn cases() -> Vec<Case> {
         ),
         ("/exceptions/E/approval", some(json!("sha256:12")), "wrong-type exceptions.E.approval"),
         ("/exceptions/E/risk", some(json!(" ")), "wrong-type exceptions.E.risk"),
+        ("/exceptions/E/expires", some(json!("2029-09-01T00:00:00Z")), "exception-too-long exceptions.E.expires"),
+        (
+            "/runbooks/B/steps/0/parameters/password/secret",
+            some(json!("y")),
+            "unknown-secret runbooks.B.steps.0.parameters.password.secret",
+        ),
+        ("/settings/notify/pager/secret", some(json!("y")), "unknown-secret settings.notify.pager.secret"),
+        ("/settings/notify/pager/address", some(json!("a@example")), "wrong-value settings.notify.pager"),
+        (
+            "/runbooks/B/steps/0/parameters/source/program",
+            some(json!("q")),
+            "unknown-program runbooks.B.steps.0.parameters.source.program",
+        ),
+        (
+            "/settings/escalation/route/high",
+            some(json!(["onkall"])),
+            "unknown-contact settings.escalation.route.high.0",
+        ),
+        ("/settings/time_zone", some(json!("America/NewYork")), "unknown-time-zone settings.time_zone"),
+        ("/settings/maintenance/windows/0/to", some(json!("22:00")), "wrong-window settings.maintenance.windows.0.to"),
+        (
+            "/rules/R2/when/observation",
+            some(json!({"exists": {"eq": true}, "mode": {"eq": "0644"}})),
+            "rule-never-matches rules.R2.when.observation",
+        ),
         ("/settings/sla/high", None, "missing-field settings.sla.high"),
         ("/settings/sla/urgent", some(json!("1m")), "unknown-field settings.sla.urgent"),
         ("/settings/probation/checks/0", some(json!("x")), "dangling-reference settings.probation.checks.0"),
@@ -114,7 +139,7 @@ fn cases() -> Vec<Case> {
         ("/rules/R2/escalate", some(json!({"to": "L3", "why": "w"})), "rule-run rules.R2.escalate"),
         ("/duties/review/cadence/every", some(json!(null)), "duty-cadence duties.review.cadence"),
         ("/duties/review/cadence/every", some(json!("monthly")), "wrong-type duties.review.cadence.every"),
-        ("/programs", some(json!([1])), "wrong-type programs.0"),
+        ("/programs", some(json!(["p", 1])), "wrong-type programs.1"),
         ("/secrets", None, "missing-field secrets"),
         ("/settings/tier", some(json!("gold")), "wrong-type settings.tier"),
         ("/settings/contacts/on-call/role", some(json!("boss")), "wrong-type settings.contacts.\"on-call\".role"),
@@ -133,8 +158,7 @@ fn cases() -> Vec<Case> {
 #[test]
 fn each_mistake_is_one_finding_at_its_path() {
     for (pointer, value, expected) in cases() {
-        let found = findings(&edited(pointer, value.clone()));
-        let found: Vec<String> = found.iter().map(|f| format!("{} {}", f.code, path_text(&f.path))).collect();
+        let found = told(&edited(pointer, value.clone()));
         assert_eq!(found.join(", "), expected, "{pointer} {value:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use writ_policy::schema::{Class, FieldSchema, Kind, ParameterSchema, ProbeSchema, Registry, StepSchema};
-use writ_policy::validate::{Finding, validate};
+use writ_policy::validate::{Finding, path_text, validate};
 use writ_trust::digest::Digest;
 use writ_trust::time::Time;
 
@@ -27,6 +27,14 @@ const FILE: ProbeSchema = ProbeSchema {
     ],
 };
 
+/// A probe that the agent has only the schema of.
+const SCANNER: ProbeSchema = ProbeSchema {
+    name: "scanner",
+    about: "",
+    parameters: &[parameter("token", Kind::Secret, false)],
+    observation: &[seen("age_seconds", Kind::Int, Class::Plain), seen("offset_ms", Kind::Int, Class::Plain)],
+};
+
 const RESTORE: StepSchema = StepSchema {
     name: "file.restore",
     about: "",
@@ -41,7 +49,11 @@ const RESTORE: StepSchema = StepSchema {
 };
 
 pub fn registry() -> Registry {
-    Registry { probes: [("file", FILE)].into(), steps: [("file.restore", RESTORE)].into(), ..Registry::default() }
+    Registry {
+        probes: [("file", FILE), ("scanner", SCANNER)].into(),
+        steps: [("file.restore", RESTORE)].into(),
+        announced: ["scanner"].into(),
+    }
 }
 
 pub fn now() -> Time {
@@ -58,7 +70,7 @@ pub fn policy() -> Value {
                 "maps": { "soc2": ["CC1"] }, "checks": ["motd", "shadow"], "duties": ["review"], "procedure": null, "not_assessed": null, "declared_at": at(1) },
         },
         "checks": {
-            "motd": { "title": "m", "probe": { "file": { "path": "/etc/motd" } }, "expect": { "mode": { "eq": "0644" } },
+            "motd": { "title": "m", "probe": { "file": { "path": "/etc/motd" } }, "expect": { "mode": { "eq": "0644" }, "exists": { "eq": true } },
                 "prefer": null, "every": "5m", "target": "self", "severity": "high",
                 "cites": ["nist-800-53:CM-6"], "declared_at": at(2) },
             "shadow": { "title": "s", "probe": { "file": { "path": "/etc/shadow" } },
@@ -130,6 +142,11 @@ pub fn edited(pointer: &str, value: Option<Value>) -> Value {
     }
     seal(&mut policy);
     policy
+}
+
+/// The codes and paths of the findings of a policy.
+pub fn told(policy: &Value) -> Vec<String> {
+    findings(policy).iter().map(|f| format!("{} {}", f.code, path_text(&f.path))).collect()
 }
 
 pub fn findings(policy: &Value) -> Vec<Finding> {

@@ -111,6 +111,77 @@ const CASES: &[Case] = &[
     (&["expired-exception"], &[(SITE, "\"2027-03-01T00:00:00Z\"", "«\"2026-10-01T00:00:00Z\"»")]),
     (&["exception-order"], &[(SITE, "\"2027-03-01T00:00:00Z\"", "«\"2026-08-01T00:00:00Z\"»")]),
     (&["exception-subject"], &[(SITE, "\"EX-001\"", "«\"EX-001\"»"), (SITE, "check = \"disk.root\";", "")]),
+    (&["exception-too-long"], &[(SITE, "\"2027-03-01T00:00:00Z\"", "«\"2029-09-01T00:00:00Z\"»")]),
+    // Rules that never run.
+    (
+        &["shadowed-rule"],
+        &[(
+            RULES,
+            "check = \"file.shadow\";\n      observation.mode.ne = \"0640\";\n    };\n    run = \"RB-FILE-002\";\n    priority = 100",
+            "check = \"file.motd\";\n      observation.mode.ne = \"0640\";\n    };\n    run = \"RB-FILE-002\";\n    priority = «50»",
+        )],
+    ),
+    (
+        &["rule-never-matches"],
+        &[(
+            RULES,
+            "{ check = \"file.motd\"; }",
+            "{ check = \"file.motd\"; observation = «{ mode.eq = \"0644\"; kind.eq = \"file\"; }»; }",
+        )],
+    ),
+    (
+        &["rule-run"],
+        &[(RULES, "run = \"RB-FILE-001\";", "run = \"RB-FILE-001\"; escalate = «{ to = \"L3\"; why = \"w\"; }»;")],
+    ),
+    (&["rule-run"], &[(RULES, "\"L1-FILE-002\"", "«\"L1-FILE-002\"»"), (RULES, "run = \"RB-FILE-002\";", "")]),
+    // Duties.
+    (
+        &["dangling-reference"],
+        &[(DISKS, "coverage = \"procedural\";", "coverage = \"procedural\"; duties = [ «\"trainign\"» ];")],
+    ),
+    (
+        &["duty-cadence"],
+        &[(
+            DISKS,
+            "  checks.\"disk.root\"",
+            "  duties.\"training\" = writ.duty { title = \"t\"; by = \"b\"; attach = \"a\"; cadence = «{ within = \"1d\"; }»; };\n  checks.\"disk.root\"",
+        )],
+    ),
+    // Secrets and programs.
+    (
+        &["unknown-secret"],
+        &[(RUNBOOKS, "path = \"/etc/motd\"; mode = \"0644\"", "path = \"/etc/motd\"; mode = writ.secret «\"bakup\"»")],
+    ),
+    (
+        &["unknown-program"],
+        &[(RUNBOOKS, "path = \"/etc/motd\"; mode", "path = \"/etc/motd\"; source = writ.program «\"motd\"»; mode")],
+    ),
+    (&["secret-in-clear"], &[(FILES, "\"Password hashes\"", "«\"rest:https://a:bcd@example\"»")]),
+    // The site.
+    (&["unknown-time-zone"], &[(SITE, "\"America/New_York\"", "«\"America/NewYork\"»")]),
+    (
+        &["unknown-contact"],
+        &[(SITE, "  probation =", "  escalation.route.critical = [ «\"onkall\"» ];\n  probation =")],
+    ),
+    (
+        &["wrong-window"],
+        &[(
+            SITE,
+            "  probation =",
+            "  maintenance.windows = [ { days = [ \"sun\" ]; from = \"02:00\"; to = «\"02:00\"»; allows = [ \"switch\" ]; } ];\n  probation =",
+        )],
+    ),
+    (
+        &["conflicting-overrides"],
+        &[
+            (
+                SITE,
+                "  probation =",
+                "  overrides.checks.\"disk.root\".expect.available_percent.ge = writ.override { value = 12; reason = \"r\"; };\n  probation =",
+            ),
+            (DESK, ".ge = writ.override {", ".ge = «writ.override {»"),
+        ],
+    ),
     // Nix itself.
     (&["nix-error"], &[(FILES, "writ.control", "writ.«contol»")]),
     (&["nix-error"], &[(DISKS, "limit //", "«limt» //")]),

@@ -10,7 +10,7 @@ use writ_trust::log::note::{MAX_NOTE, Note};
 use writ_trust::log::receipt::{MAX_RECEIPT, Receipt};
 use writ_trust::log::tile::{EntryBundle, MAX_BUNDLE, MAX_TILE, Tile};
 
-use super::{CollectError, Collector};
+use super::{CollectError, Collector, keys_of};
 use crate::archive::Trust;
 use crate::folder::{Entry, EntryKind, Folder};
 use crate::load::log::notes::Notes;
@@ -149,8 +149,14 @@ impl Collector<'_> {
         Ok(())
     }
 
-    /// `receipts/<sequence>-<bundle id>.receipt.json`, which an appliance's courier gathers: each goes beside its bundle.
+    /// `receipts/<sequence>-<bundle id>.receipt.json`, which an appliance's courier gathers: each goes beside its bundle. Those
+    /// of an earlier key are in a folder of its fingerprint.
     pub(super) fn receipts(&mut self, receipts: &Folder) -> Result<(), CollectError> {
+        self.receipts_of(receipts)?;
+        keys_of(receipts)?.iter().try_for_each(|earlier| self.receipts_of(earlier))
+    }
+
+    fn receipts_of(&mut self, receipts: &Folder) -> Result<(), CollectError> {
         for Entry { name, kind } in receipts.entries()? {
             if kind != EntryKind::File || !name.ends_with(".receipt.json") {
                 continue;

@@ -13,7 +13,7 @@ use writ_trust::root_chain::TrustChain;
 
 use crate::folder::{EntryKind, Folder};
 use crate::load::{directory, documents::Documents, entries, evidence, releases, stray, trust};
-use crate::problem::Problems;
+use crate::problem::{Code, Problems};
 use crate::verify::VerifyReport;
 
 /// Where the first trust root comes from.
@@ -96,9 +96,16 @@ impl Archive {
             folder,
         };
         if let Some(chain) = &archive.chain {
-            for site in site_names(&archive.folder, &mut problems) {
+            let there = site_names(&archive.folder, &mut problems);
+            // What is missing entirely must be missed too.
+            let logged = chain.newest().log_origins.iter().filter(|(_, logs)| !logs.is_empty()).map(|(site, _)| site);
+            let all: BTreeSet<SiteId> = there.iter().chain(logged).chain(&options.site).cloned().collect();
+            for site in all {
                 if options.site.as_ref().is_some_and(|only| *only != site) {
                     continue;
+                }
+                if !there.contains(&site) {
+                    nothing_of(&site, options.site.is_some(), &mut problems);
                 }
                 let releases = releases::load(&archive.folder, &site, chain, &mut problems);
                 let register = KeyRegister::from_releases(releases.iter().map(|past| &past.release));
@@ -128,6 +135,14 @@ impl Archive {
         let past = self.sites.get(site)?.release(named)?;
         self.policies.get(&past.release.generations.get(appliance)?.policy.digest)
     }
+}
+
+fn nothing_of(site: &SiteId, named: bool, problems: &mut Problems) {
+    let so = match named {
+        true => "no such site was judged",
+        false => "the trust root names a log for it; where this folder is of other sites, name one with --site",
+    };
+    problems.bad(Code::Missing, &format!("releases/{site}"), format!("nothing of {site} is here"), so);
 }
 
 /// Every site that has releases, evidence or a log.

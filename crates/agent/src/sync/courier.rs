@@ -15,13 +15,13 @@ use writ_wire::paths::Target;
 
 use super::config::Config;
 use super::deliver::Refused;
-use super::fetch::Fetch;
 use super::identity::{self, Vouched};
 use super::inbox::Inbox;
 use super::pull::PENDING;
 use super::refill::Refill;
 use super::sitelog::{Ground, SiteLog};
 use super::status::Status;
+use super::tiles::Fetched;
 use super::trouble::Trouble;
 use super::{now, roots};
 
@@ -47,6 +47,7 @@ pub struct Courier {
     /// The log for which it was looked whether all receipts are by it.
     pub(super) settled_on: Option<String>,
     pub(super) refused: Refused,
+    pub(super) fetched: Fetched,
     /// The tiles that were of use in the last pull and in the one before.
     pub(super) tiles: [BTreeSet<PathBuf>; 2],
     client: Client,
@@ -100,6 +101,7 @@ impl Courier {
             refill,
             settled_on,
             refused,
+            fetched: Fetched::default(),
             tiles,
             client,
             key,
@@ -121,7 +123,8 @@ impl Courier {
 
     /// What judgements about the log stand on.
     pub(super) fn ground<'g>(&'g self, client: &'g Client) -> Ground<'g> {
-        Ground { client, inbox: &self.inbox, chain: &self.chain, site: &self.config.site, now: now() }
+        let Self { inbox, chain, fetched, .. } = self;
+        Ground { client, inbox, chain, site: &self.config.site, fetched, now: now() }
     }
 
     /// Milliseconds since the start, by a clock that never goes back.
@@ -129,21 +132,9 @@ impl Courier {
         u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// What is to be fetched for the pending release; `None` when nothing is.
-    pub fn fetch(&self) -> Result<Option<Fetch>, Trouble> {
-        let Some(logged) = self.pending()? else { return Ok(None) };
-        let bytes = &logged.release.document.0;
-        let release = writ_trust::release::Release::parse(bytes).map_err(|e| Trouble::refused("document", e))?;
-        let own = release.generations.get(&self.config.appliance).and_then(|own| own.closure.clone());
-        let Some(closure) = own else { return Ok(None) };
-        Ok(Some(Fetch {
-            client: self.client.unsigned(),
-            inbox: self.inbox.clone(),
-            store: self.config.store.clone(),
-            release: writ_trust::digest::Digest::of(bytes),
-            closure: closure.digest,
-            keys: self.chain.newest().nix_public_keys(&self.config.site, now()),
-        }))
+    /// The depot, asked in nobody's name: its cache is open.
+    pub(super) fn unsigned(&self) -> Client {
+        self.client.unsigned()
     }
 
     /// Brings the status up to date and writes it.

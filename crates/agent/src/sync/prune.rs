@@ -10,7 +10,7 @@ use writ_trust::digest::Digest;
 use writ_trust::release::Release;
 
 use super::courier::Courier;
-use super::inbox::names;
+use super::inbox::{Point, names};
 use super::outbox::{Outbox, receipt_name};
 use super::pull::read_closure;
 use super::trouble::Trouble;
@@ -20,25 +20,26 @@ use crate::crash_point;
 const KEPT: usize = 2;
 
 impl Courier {
-    /// Removes what is not needed. Nothing may be fetched meanwhile. A failure is said and does no harm.
-    pub fn prune(&self) {
-        if let Err(trouble) = self.try_prune() {
+    /// Removes what is not needed. A failure is said and does no harm.
+    ///
+    /// `settled` says that nothing is being fetched, and that the last pull came to its end: before that nobody knows which
+    /// release is to come, and what was downloaded of it must not go.
+    pub fn prune(&self, settled: bool) {
+        let pruned = if settled { self.prune_pulled() } else { Ok(()) };
+        if let Err(trouble) = pruned.and_then(|()| self.prune_receipts()) {
             warn!("the inbox is not tidied: {trouble}");
         }
     }
 
-    fn try_prune(&self) -> Result<(), Trouble> {
-        let points = self.inbox.points();
-        for point in points.iter().skip(KEPT) {
-            crash_point!("sync-prune-release");
-            remove_folder(&self.inbox.release_folder(*point))?;
-        }
+    fn prune_pulled(&self) -> Result<(), Trouble> {
+        let mut points = self.inbox.points();
+        points.truncate(KEPT);
+        self.prune_releases(&points)?;
         let mut releases = Vec::new();
-        for point in points.iter().take(KEPT) {
-            releases.extend(self.inbox.release(*point)?);
+        for point in points {
+            releases.extend(self.inbox.release(point)?);
         }
         let pending = self.pending()?;
-        let is_pending = pending.is_some();
         releases.extend(pending.map(|logged| logged.release.document.0));
         let (mut documents, mut closures) = (BTreeSet::new(), BTreeSet::new());
         for bytes in &releases {
@@ -54,11 +55,23 @@ impl Courier {
         }
         remove_others(&self.inbox.documents(), &documents)?;
         self.prune_cache(&closures)?;
-        if !is_pending {
+        if self.fetch()?.is_none() {
             remove_others(&self.inbox.partial(), &BTreeSet::new())?;
         }
-        self.prune_receipts()?;
         self.prune_tiles()
+    }
+
+    /// Removes the folders of other releases, and those that a crash left before there was a release in them.
+    fn prune_releases(&self, kept: &[Point]) -> Result<(), Trouble> {
+        let kept: Vec<PathBuf> = kept.iter().map(|point| self.inbox.release_folder(*point)).collect();
+        for name in names(&self.inbox.releases()) {
+            let folder = self.inbox.releases().join(name);
+            if folder.is_dir() && !kept.contains(&folder) {
+                crash_point!("sync-prune-release");
+                remove_folder(&folder)?;
+            }
+        }
+        Ok(())
     }
 
     fn prune_cache(&self, closures: &BTreeSet<Digest>) -> Result<(), Trouble> {

@@ -305,11 +305,9 @@ impl World {
 
     /// Puts a path into the depot's cache.
     fn cache(&self, path: &Path_) {
-        let file = if path.compressed { zstd(&path.nar) } else { path.nar.clone() };
-        let url = nar_url(path);
         let mut depot = self.depot();
-        depot.files.insert(format!("/{}.narinfo", hash_part(path)), narinfo(path, &url, CACHE).into_bytes());
-        depot.files.insert(format!("/{url}"), file);
+        depot.files.insert(format!("/{}.narinfo", hash_part(path)), narinfo(path, path, CACHE).into_bytes());
+        depot.files.insert(format!("/{}", nar_url(path)), nar_file(path));
     }
 
     /// Every file below a folder of the inbox, with its contents.
@@ -369,19 +367,27 @@ pub fn hash_part(path: &Path_) -> &str {
     &path.path["/nix/store/".len()..][..32]
 }
 
-pub fn nar_url(path: &Path_) -> String {
-    let suffix = if path.compressed { ".zst" } else { "" };
-    format!("nar/{}.nar{suffix}", Digest::of(&path.nar).hex())
+/// The NAR's file in a cache.
+pub fn nar_file(path: &Path_) -> Vec<u8> {
+    if path.compressed { zstd(&path.nar) } else { path.nar.clone() }
 }
 
-/// A narinfo as `nix copy` writes it, signed.
-pub fn narinfo(path: &Path_, url: &str, signer: u8) -> String {
+/// Where it is, as Nix names it: by its own digest.
+pub fn nar_url(path: &Path_) -> String {
+    let suffix = if path.compressed { ".zst" } else { "" };
+    format!("nar/{}.nar{suffix}", base32(Digest::of(&nar_file(path)).as_bytes()))
+}
+
+/// A narinfo as `nix copy` writes it, signed; it names the file of a path, which the signature does not cover.
+pub fn narinfo(path: &Path_, file_of: &Path_, signer: u8) -> String {
+    let (url, file) = (nar_url(file_of), nar_file(file_of));
+    let (file_hash, file_size) = (base32(Digest::of(&file).as_bytes()), file.len());
     let (hash, size) = (base32(Digest::of(&path.nar).as_bytes()), path.nar.len());
     let fingerprint = format!("1;{};sha256:{hash};{size};", path.path);
     let signature = Blob(key(signer).sign_message(fingerprint.as_bytes()).to_vec()).encode();
-    let compression = if path.compressed { "zstd" } else { "none" };
+    let compression = if file_of.compressed { "zstd" } else { "none" };
     format!(
-        "StorePath: {}\nURL: {url}\nCompression: {compression}\nNarHash: sha256:{hash}\nNarSize: {size}\nReferences: \nSig: \
+        "StorePath: {}\nURL: {url}\nCompression: {compression}\nFileHash: sha256:{file_hash}\nFileSize: {file_size}\nNarHash: sha256:{hash}\nNarSize: {size}\nReferences: \nSig: \
          cache-1:{signature}\n",
         path.path
     )

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
+use tracing::warn;
 use writ_client::{Client, Signer};
+use writ_trust::json;
 use writ_trust::minisign::SecretKey;
 use writ_trust::root_chain::TrustChain;
 use writ_wire::paths::Target;
@@ -17,7 +19,9 @@ use super::config::Config;
 use super::deliver::Refused;
 use super::identity::{self, Vouched};
 use super::inbox::Inbox;
+use super::outbox::Place;
 use super::pull::PENDING;
+use super::receipts::Standard;
 use super::refill::Refill;
 use super::sitelog::{Ground, SiteLog};
 use super::status::Status;
@@ -29,6 +33,10 @@ use super::{now, roots};
 /// descriptors, and so a lock just given back, until it has begun.
 const PATIENCE: Duration = Duration::from_secs(2);
 const RETRY: Duration = Duration::from_millis(20);
+
+/// What is to be sent again, in the state directory, and its largest size in bytes.
+const REFILL: &str = "refill.json";
+const MAX_REFILL: usize = 4096;
 
 /// One courier.
 pub struct Courier {
@@ -44,8 +52,10 @@ pub struct Courier {
     pub status: Status,
     pub(super) etag: Option<(Target, String)>,
     pub(super) refill: Refill,
-    /// The log for which it was looked whether all receipts are by it.
-    pub(super) settled_on: Option<String>,
+    /// By what the receipts were judged.
+    pub(super) settled_on: Option<Standard>,
+    /// The bundles whose receipt does not count.
+    pub(super) void: BTreeSet<Place>,
     pub(super) refused: Refused,
     pub(super) fetched: Fetched,
     /// The tiles that were of use in the last pull and in the one before.
@@ -89,8 +99,8 @@ impl Courier {
         writ_durable::remove(&pending).map_err(Trouble::at(&pending))?;
         let status = Status::new(client.depot());
         let (tiles, begun) = (Default::default(), Instant::now());
-        let (etag, refill, refused) = (None, Refill::default(), Refused::new());
-        let settled_on = None;
+        let (etag, refill, refused) = (None, read_refill(&state.join(REFILL)), Refused::new());
+        let (settled_on, void) = Default::default();
         Ok(Self {
             config,
             inbox,
@@ -100,6 +110,7 @@ impl Courier {
             etag,
             refill,
             settled_on,
+            void,
             refused,
             fetched: Fetched::default(),
             tiles,
@@ -137,6 +148,16 @@ impl Courier {
         self.client.unsigned()
     }
 
+    /// Takes note of what is to be sent again, durably: a restart must not make a depot's word count for more.
+    pub(super) fn set_refill(&mut self, refill: Refill) -> Result<(), Trouble> {
+        if refill != self.refill {
+            let path = self.config.state_dir.join(REFILL);
+            writ_durable::replace(&path, &json::canonical(&refill), 0o600).map_err(Trouble::at(&path))?;
+            self.refill = refill;
+        }
+        Ok(())
+    }
+
     /// Brings the status up to date and writes it.
     pub fn write_status(&mut self) {
         let release = self.inbox.points().first().map(|(epoch, serial)| format!("{epoch}-{serial}"));
@@ -147,6 +168,19 @@ impl Courier {
         self.status.trust_version = self.chain.newest().version.get();
         self.status.write(&self.config.state_dir, now());
     }
+}
+
+/// What cannot be read is forgotten, and said.
+fn read_refill(path: &Path) -> Refill {
+    let bytes = match writ_durable::read_bounded(path, MAX_REFILL) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Refill::default(),
+        other => other,
+    };
+    let read = bytes.map_err(|e| e.to_string()).and_then(|b| serde_json::from_slice(&b).map_err(|e| e.to_string()));
+    read.unwrap_or_else(|why| {
+        warn!("{}: {why}; what was sent again is forgotten", path.display());
+        Refill::default()
+    })
 }
 
 fn lock(config: &Config) -> Result<File, OpenError> {

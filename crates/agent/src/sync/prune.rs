@@ -11,7 +11,7 @@ use writ_trust::release::Release;
 
 use super::courier::Courier;
 use super::inbox::{Point, names};
-use super::outbox::{Outbox, receipt_name};
+use super::outbox::{Place, chains, folder};
 use super::pull::read_closure;
 use super::trouble::Trouble;
 use crate::crash_point;
@@ -99,14 +99,25 @@ impl Courier {
     }
 
     fn prune_receipts(&self) -> Result<(), Trouble> {
-        let folder = self.inbox.receipts();
-        let outbox = Outbox::scan(&self.config.outbox(), &folder)?;
-        if outbox.waiting.is_empty() && outbox.delivered.is_empty() {
+        let receipts = self.inbox.receipts();
+        let outbox = self.outbox()?;
+        if outbox.unlisted.is_some() || (outbox.waiting.is_empty() && outbox.delivered.is_empty()) {
             // Of an outbox that is gone or empty one cannot tell what it had.
             return Ok(());
         }
-        let kept = outbox.delivered.iter().map(|place| folder.join(receipt_name(*place))).collect();
-        remove_others(&folder, &kept)
+        let all = || outbox.delivered.iter().chain(&outbox.waiting);
+        let mut kept: BTreeSet<PathBuf> = all().map(|place| place.receipt_in(&receipts)).collect();
+        // A bundle that was put aside and could not be read: its receipt has not followed it yet.
+        let aside = outbox.waiting.iter().filter(|place| place.chain.is_some());
+        kept.extend(aside.map(|place| Place { chain: None, ..*place }.receipt_in(&receipts)));
+        remove_others(&receipts, &kept)?;
+        for chain in chains(&receipts) {
+            let folder = folder(&receipts, Some(chain));
+            remove_others(&folder, &kept)?;
+            // Fails while something is in it.
+            let _ = fs::remove_dir(&folder);
+        }
+        Ok(())
     }
 
     /// Tiles of the current log that were of no use lately, and all of earlier logs.

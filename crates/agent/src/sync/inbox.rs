@@ -7,7 +7,7 @@
 //! documents/<hex of digest>.json       policies and closures
 //! cache/                               a Nix binary cache; cache/partial/ is ours
 //! log/<site>/<number>/                 checkpoint, tile/…, restart.json
-//! receipts/<sequence>-<bundle id>.receipt.json
+//! receipts/<sequence>-<bundle id>.receipt.json    of an earlier key's bundles in receipts/<fingerprint>/
 //! ```
 //!
 //! What gives meaning to other files comes last: a document after its signatures, a release after everything it names.

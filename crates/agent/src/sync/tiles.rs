@@ -66,9 +66,9 @@ impl<'a> Source<'a> {
 
     /// Lays what was fetched and used into the inbox, for the enforcer.
     pub fn lay(&self) -> Result<(), Trouble> {
+        crash_point!("sync-tiles");
         for file in &self.used {
             if let Some(bytes) = self.fetched.get(file) {
-                crash_point!("sync-tiles");
                 self.inbox.write_if_other(file, &bytes)?;
             }
         }

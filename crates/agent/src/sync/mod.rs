@@ -20,6 +20,7 @@ pub mod once;
 pub mod outbox;
 pub mod prune;
 pub mod pull;
+pub mod receipts;
 pub mod refill;
 pub mod roots;
 pub mod schedule;

@@ -34,6 +34,8 @@ const RELEASES_AFTER: [Duration; 4] =
     [Duration::from_millis(50), Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
 /// How long nothing happens before the outbox is fsynced.
 const QUIET: Duration = Duration::from_millis(20);
+/// How long after that it is done at the latest, however much happens.
+const STARVED_AFTER: Duration = Duration::from_secs(1);
 /// The longest sleep.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
@@ -50,6 +52,8 @@ struct Daemon {
     polls: Vec<Instant>,
     last_poll: Instant,
     status_at: Option<Instant>,
+    /// When what waits for a quiet moment was done.
+    quiet_at: Instant,
     /// SIGUSR1 asked for a full scan that is not done yet.
     rescan_asked: bool,
 }
@@ -75,6 +79,7 @@ pub fn run(mut engine: Engine) -> io::Result<()> {
         polls: vec![now],
         last_poll: now,
         status_at: None,
+        quiet_at: now,
         rescan_asked: false,
     };
     daemon.take_up_policy();
@@ -118,20 +123,32 @@ impl Daemon {
                     if !self.gather(first) {
                         return;
                     }
+                    // Who makes something happen all the time must not keep evidence from the disk, nor the outbox from
+                    // being kept within its bounds.
+                    if self.quiet_at.elapsed() >= STARVED_AFTER {
+                        self.settle();
+                        self.engine.keep_house();
+                    }
                 }
                 Err(RecvTimeoutError::Timeout) if unsettled => {
-                    self.engine.settle();
+                    self.settle();
                     // A full disk may be waiting for just that.
                     if self.engine.writer.trouble().is_some() {
                         self.engine.keep_house();
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
+                    self.quiet_at = Instant::now();
                     self.engine.keep_house();
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+    }
+
+    fn settle(&mut self) {
+        self.quiet_at = Instant::now();
+        self.engine.settle();
     }
 
     /// Takes a message and those that come with it; false when it is time to stop.

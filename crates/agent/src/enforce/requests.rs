@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 use writ_evidence::records::PausePhase;
 use writ_evidence::scrub::scrub;
-use writ_trust::digest::{Digest, hex};
+use writ_trust::digest::hex;
 use writ_trust::json;
 use writ_trust::text::one_line;
 use writ_trust::time::{Span, Time};

@@ -492,33 +492,6 @@ fn a_running_daemon_keeps_house_and_heals_meanwhile() {
     follows(&found);
 }
 
-/// What is watched changes all the time: what waits for a quiet moment is done all the same.
-#[test]
-fn a_steady_stream_of_events_does_not_keep_the_house_from_being_kept() {
-    let (site, mut log, bundles) = spoken(40, mixed(400));
-    let mut policy = site.policy();
-    let file = site.file_check(&mut policy, "motd");
-    log.publish(&site, 2, &policy);
-    site.once_is(0);
-    bundles[..100].iter().for_each(|bundle| drop(log.deliver(&site, bundle)));
-    let done = std::sync::atomic::AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !done.load(std::sync::atomic::Ordering::Relaxed) {
-                fs::write(&file, "motd\n").unwrap();
-                std::thread::yield_now();
-            }
-        });
-        let daemon = site.daemon();
-        until("house is kept", || {
-            let status: serde_json::Value = serde_json::from_slice(&fs::read(site.state("status.json")).ok()?).ok()?;
-            (status["outbox"]["removed"] == 100).then_some(())
-        });
-        done.store(true, std::sync::atomic::Ordering::Relaxed);
-        assert_eq!(daemon.stop(), Some(0));
-    });
-}
-
 /// A kill at any step of a removal leaves no bundle without its signature and nothing untold, and the next run ends it.
 #[test]
 fn a_kill_between_any_two_steps_loses_nothing_that_was_not_told() {

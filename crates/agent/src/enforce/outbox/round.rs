@@ -232,7 +232,7 @@ mod tests {
     /// Bundles 1 to `count`, ten a day.
     fn items(count: u64) -> Vec<Item> {
         let id = |n: u64| BundleId { date: date(1 + n / 10), number: n };
-        let item = |n: u64| Item { chain: OWN, sequence: n, id: id(n), bytes: EACH, proven: n % 3 == 0 };
+        let item = |n: u64| Item { chain: OWN, sequence: n, id: id(n), bytes: EACH, proven: n.is_multiple_of(3) };
         (1..=count).map(item).collect()
     }
 
@@ -298,7 +298,7 @@ mod tests {
     fn the_chains_of_earlier_keys_go_first_and_are_never_thinned() {
         let earlier = items(30).into_iter().map(|item| Item { chain: 2, ..item });
         let all: Vec<Item> = earlier.chain(items(50)).collect();
-        let delivered = |item: Item| (item.chain == 2 && item.sequence % 2 == 0).then(|| midnight(1));
+        let delivered = |item: Item| (item.chain == 2 && item.sequence.is_multiple_of(2)).then(|| midnight(1));
         let decision = decide(all.clone(), limits(2, 1000, 50), delivered, |_| true);
         assert_eq!(numbers(&decision.deliver), [2, 4, 6, 8]);
         let decision = decide(all, limits(1, 50, 50), delivered, |_| true);

@@ -14,7 +14,7 @@ use writ_policy::outcome::Outcome;
 use writ_trust::digest::Digest;
 use writ_trust::time::Time;
 
-use crate::site_log::{Log, ORIGIN, SECOND, THIRD, heard_at, receipt_path};
+use crate::site_log::{Log, ORIGIN, receipt_path};
 use crate::support::{APPLIANCE, SITE, Site, chmod, key, mode, now, until};
 
 pub const DAY: i64 = 86_400_000;

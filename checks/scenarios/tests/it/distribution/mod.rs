@@ -68,7 +68,10 @@ fn told(line: &Line, lie: &Lie) {
     }
     assert_eq!(during.receipts, before.receipts, "{name}: the receipts are others");
     let is_new = |bundle: &&String| !before.outbox.contains_key(*bundle);
-    assert!(!lie.of_evidence || during.outbox.keys().any(|bundle| is_new(&bundle)), "{name}: nothing was to be delivered");
+    assert!(
+        !lie.of_evidence || during.outbox.keys().any(|bundle| is_new(&bundle)),
+        "{name}: nothing was to be delivered"
+    );
     line.honest();
     if line.good.load(Ordering::Relaxed) == published {
         // Nothing good was published since, so something is now: only news shows that news comes through.

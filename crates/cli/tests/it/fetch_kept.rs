@@ -158,16 +158,20 @@ fn a_log_that_was_taken_over_from_is_neither_forked_nor_withheld_unsaid() {
             },
         );
     };
-    for (size, why) in [(2, "became shorter"), (5, "two histories"), (8, "tile")] {
+    for (size, why) in [(5, "two histories"), (8, "tile")] {
         offer(size, [9; 32], &key);
         let said = desk.refused(&arguments(&line.url));
         assert!(said.contains("does not continue the one") && said.contains(why), "{said}");
         assert!(desk.path(&format!("audit/.fetch/refused/{SITE}-1-checkpoint.{size}")).exists());
     }
-    // A true beginning, and none at all: what is here is more.
-    let empty = writ_trust::log::tree::EMPTY_ROOT;
-    offer(0, empty, &key);
-    assert!(desk.expect(&arguments(&line.url), 0).1.contains("is kept as it is here"));
+    // A true beginning, another one (of a depot that went on from an old copy for a while), and none at all: what is here
+    // is more.
+    for (size, root, refused) in [(0, writ_trust::log::tree::EMPTY_ROOT, false), (2, [9; 32], true)] {
+        offer(size, root, &key);
+        let (_, said) = desk.expect(&arguments(&line.url), 0);
+        assert!(said.contains("is kept as it is here") && said.contains("no beginning") == refused, "{said}");
+        assert_eq!(desk.path(&format!("audit/.fetch/refused/{SITE}-1-checkpoint.{size}")).exists(), refused);
+    }
     line.lie(|target, code, body| if target.ends_with("/1/checkpoint") { (404, vec![]) } else { (code, body) });
     desk.ok(&arguments(&line.url));
     verified(&desk, 0);

@@ -65,12 +65,8 @@ impl<'a> Fetch<'a> {
         let before = kept.as_ref().map_or(empty, |kept| kept.checkpoint.clone());
         if let Some(kept) = &kept {
             self.tidy(number, &kept.checkpoint)?;
-            if !newest && self.only_shorter(number, kept, &offered)? {
-                screen::warning(&format!(
-                    "log {number}, which a later one took over from, became shorter at the depot: of {} entries it has {}, \
-                     and is kept as it is here",
-                    before.size, offered.checkpoint.size
-                ));
+            if !newest && offered.checkpoint.size < before.size {
+                self.shorter(number, kept, &offered)?;
                 return Ok(Some((before.size, kept.clone())));
             }
             match self.must_continue(number, kept, &offered)? {
@@ -139,15 +135,29 @@ impl<'a> Fetch<'a> {
         Ok(kept.map(|kept| (kept.checkpoint.size, kept)))
     }
 
-    /// Whether a log that a later one took over from is shown as a beginning of what is here: a depot that was restored from
-    /// an older copy.
-    fn only_shorter(&self, number: u64, kept: &SignedCheckpoint, offered: &SignedCheckpoint) -> Outcome<bool> {
-        let (size, offered) = (kept.checkpoint.size, &offered.checkpoint);
-        if offered.size >= size {
-            return Ok(false);
-        }
-        let path = self.log_path(number);
-        Ok(proof::root_at(&mut self.nodes(&path, size), offered.size)? == offered.root)
+    /// A log that a later one took over from is shown with less than what is here: a depot that was restored from an older
+    /// copy. It may have gone on from there for a while before the later one took over; then both heads are kept.
+    fn shorter(&self, number: u64, kept: &SignedCheckpoint, offered: &SignedCheckpoint) -> Outcome<()> {
+        let (path, size, shown) = (self.log_path(number), kept.checkpoint.size, &offered.checkpoint);
+        let begins = proof::root_at(&mut self.nodes(&path, size), shown.size)? == shown.root;
+        let more = if begins {
+            String::new()
+        } else {
+            format!("; that is no beginning of what is here, and is kept as {}", self.keep_refused(number, offered)?)
+        };
+        screen::warning(&format!(
+            "log {number}, which a later one took over from, became shorter at the depot: of {size} entries it has {}, and is \
+             kept as it is here{more}",
+            shown.size
+        ));
+        Ok(())
+    }
+
+    /// Keeps a head that does not go together with what is here, as evidence; says where.
+    fn keep_refused(&self, number: u64, offered: &SignedCheckpoint) -> Outcome<String> {
+        let name = self.to.state(&format!("refused/{}-{number}-checkpoint.{}", self.site, offered.checkpoint.size));
+        self.to.keep(&name, offered.note.as_bytes())?;
+        Ok(name.display().to_string())
     }
 
     /// A log only grows. A head that does not continue the one of the fetch before is kept beside, as evidence, and gives the
@@ -165,9 +175,8 @@ impl<'a> Fetch<'a> {
             // Whether it is a fork or only bad tiles: nothing shows that it goes on.
             Err(error) => error,
         };
-        let name = format!("refused/{}-{number}-checkpoint.{}", self.site, offered.checkpoint.size);
-        self.to.keep(&self.to.state(&name), offered.note.as_bytes())?;
-        let kept_as = format!("what it offers is kept as {}; nothing else was changed", self.to.state(&name).display());
+        let kept_as = self.keep_refused(number, offered)?;
+        let kept_as = format!("what it offers is kept as {kept_as}; nothing else was changed");
         let refusal = Failure::refused("the depot's log does not continue the one that was fetched before");
         Ok(Some(refusal.at(self.client.depot()).because(why).next(kept_as)))
     }

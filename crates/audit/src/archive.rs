@@ -35,6 +35,9 @@ pub struct Options {
     pub trust: Trust,
     /// Only this site; all of them when null.
     pub site: Option<SiteId>,
+    /// Whether a log may be there without its entries, as in a folder gathered from appliances' inboxes. Otherwise that is
+    /// bad: whoever takes the entries out of a folder hides what was dropped.
+    pub without_entries: bool,
 }
 
 /// What is known of one site from its verified releases.
@@ -58,6 +61,7 @@ pub struct Archive {
     pub(crate) folder: Folder,
     pub(crate) chain: Option<TrustChain>,
     pub(crate) pinned: bool,
+    pub(crate) without_entries: bool,
     pub(crate) problems: Problems,
     pub(crate) documents: usize,
     /// Sites by name.
@@ -88,6 +92,7 @@ impl Archive {
         let chain = trust::load(&folder, &options.trust, &mut problems);
         let mut archive = Self {
             pinned: options.trust != Trust::Folder,
+            without_entries: options.without_entries,
             chain,
             sites: BTreeMap::new(),
             policies: BTreeMap::new(),

@@ -24,7 +24,8 @@ fn gathering_is_incremental_and_overwrites_nothing() {
     std::fs::write(world.signature(28), held_back).unwrap();
     let done = gather();
     assert_eq!((done.copied, done.present, done.waiting), (2, 59, 0));
-    let report = verify(Folder::open(&to).unwrap(), &Options { trust: world.trust(), site: None });
+    let report =
+        verify(Folder::open(&to).unwrap(), &Options { trust: world.trust(), site: None, without_entries: false });
     assert!(report.ok && report.bundles == 28, "{:#?}", report.problems);
     // A bundle that changed afterwards, one under another name, and a link are left out.
     let mut bytes = std::fs::read(world.file(2)).unwrap();
@@ -38,7 +39,8 @@ fn gathering_is_incremental_and_overwrites_nothing() {
         why.iter().any(|w| w.contains("nothing was overwritten"))
             && why.iter().any(|w| w.contains("under another name"))
     );
-    let report = verify(Folder::open(&to).unwrap(), &Options { trust: world.trust(), site: None });
+    let report =
+        verify(Folder::open(&to).unwrap(), &Options { trust: world.trust(), site: None, without_entries: false });
     assert!(report.ok, "{:#?}", report.problems);
 }
 
@@ -71,7 +73,8 @@ fn logs_and_receipts_are_gathered_too() {
     let gather = || collect(Some(world.path()), std::slice::from_ref(&outbox), &to).unwrap();
     let done = gather();
     assert!(done.refused.is_empty(), "{done:#?}");
-    let checked = || verify(Folder::open(&to).unwrap(), &Options { trust: world.trust(), site: None });
+    let checked =
+        || verify(Folder::open(&to).unwrap(), &Options { trust: world.trust(), site: None, without_entries: false });
     assert!(!checked().ok, "the log is shorter than what was seen of it");
     world.write_log();
     // A later receipt for the same, and another checkpoint of the same state.
@@ -109,7 +112,13 @@ fn an_appliances_inbox_has_heads_and_receipts_and_says_so() {
     std::fs::rename(&entries, &aside).unwrap();
     let gather = |outboxes: &[std::path::PathBuf]| collect(Some(world.path()), outboxes, &to).unwrap();
     gather(std::slice::from_ref(&outbox));
-    let checked = || verify(Folder::open(&to).unwrap(), &Options { trust: world.trust(), site: None });
+    let verified = |without_entries| {
+        verify(Folder::open(&to).unwrap(), &Options { trust: world.trust(), site: None, without_entries })
+    };
+    // Unless it is asked for, that is bad: entries may have been taken out to hide what was dropped.
+    let strict = verified(false);
+    assert_eq!((strict.ok, strict.log), (false, "not verified"), "{:#?}", strict.problems);
+    let checked = || verified(true);
     let report = checked();
     assert!(report.ok, "{:#?}", report.problems);
     assert_eq!((report.log, report.logs[0].state), ("without entries", "without entries"));
@@ -154,7 +163,8 @@ fn a_checkpoint_that_nobody_signed_or_without_entries_takes_no_place() {
         let done = collect(Some(inbox.path()), &[], &to).unwrap();
         assert_eq!(done.refused.len(), if by == DEPOT { 0 } else { 2 }, "{done:#?}");
         assert_eq!(std::fs::read(to.join("log/clinic-001/1/checkpoint")).unwrap(), head);
-        let report = verify(Folder::open(&to).unwrap(), &Options { trust: world.trust(), site: None });
+        let report =
+            verify(Folder::open(&to).unwrap(), &Options { trust: world.trust(), site: None, without_entries: false });
         // What the log's own key signed is a statement about it: more than is here.
         assert_eq!(report.ok, by != DEPOT, "{:#?}", report.problems);
     }

@@ -60,7 +60,8 @@ impl SiteLog<'_> {
             .collect();
         let restarts = self.restarts(&folders, &path, &mut problems);
         // From an appliance's inbox: of the logs there are heads and receipts, and never entries.
-        let bare = folders.last().is_some_and(|newest| newest.as_ref().is_some_and(|folder| !has_entries(folder)));
+        let newest = folders.last().and_then(Option::as_ref);
+        let bare = self.archive.without_entries && newest.is_some_and(|folder| !has_entries(folder));
         let (mut logs, mut held, mut complete) = (Vec::new(), Held::default(), true);
         for (index, folder) in folders.iter().enumerate() {
             let path = path_in(&path, &(index + 1).to_string());
@@ -155,9 +156,15 @@ impl SiteLog<'_> {
         if !log.entries_here {
             let what = format!("of the log only the checkpoint of {} is here, not what it holds", of(size, "entry"));
             let so = "what came with receipts was taken in; whether anything else was dropped or withheld is not known";
-            problems.note(Code::Missing, &path_in(path, ENTRIES), what, so);
+            let entries = path_in(path, ENTRIES);
+            if self.archive.without_entries {
+                problems.note(Code::Missing, &entries, what, so);
+            } else {
+                let so = format!("{so}: `writ audit fetch` brings them; --without-entries goes on without");
+                problems.bad(Code::Missing, &entries, what, so);
+            }
             let held = self.claims[index].judge(&edge::roots(&place, &head.checkpoint, &wanted), problems);
-            self.beyond(about, size, true, problems);
+            self.beyond(about, size, self.archive.without_entries, problems);
             return (log, false, held);
         }
         let mut pass = Pass::new(number, path, restart);

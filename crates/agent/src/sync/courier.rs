@@ -27,6 +27,7 @@ use super::sitelog::{Ground, SiteLog};
 use super::status::Status;
 use super::tiles::Fetched;
 use super::trouble::Trouble;
+use super::unproven::Unproven;
 use super::{now, roots};
 
 /// How long a lock is waited for, and how often it is tried: a process that is being started by the one before keeps its
@@ -60,6 +61,8 @@ pub struct Courier {
     pub(super) fetched: Fetched,
     /// The tiles that were of use in the last pull and in the one before.
     pub(super) tiles: [BTreeSet<PathBuf>; 2],
+    /// Where the enforcer may still have to prove its way to a receipt's checkpoint.
+    pub(super) unproven: Unproven,
     client: Client,
     key: Arc<SecretKey>,
     begun: Instant,
@@ -114,6 +117,7 @@ impl Courier {
             refused,
             fetched: Fetched::default(),
             tiles,
+            unproven: Unproven::default(),
             client,
             key,
             begun,

@@ -93,6 +93,10 @@ impl Courier {
             self.log.keep(newer)?;
         }
         self.write_receipts(&verified)?;
+        verified
+            .iter()
+            .filter_map(|(_, receipt)| receipts::tree_size(receipt))
+            .for_each(|size| self.unproven.add(size));
         crash_point!("sync-delivered");
         self.status.delivered += verified.len() as u64;
         if is_new {
@@ -117,7 +121,7 @@ impl Courier {
     }
 
     /// Judges all receipts anew when what makes them count has changed: the log, its keys, the appliance's key.
-    fn settle(&mut self, vouched: &Vouched) -> Result<(), Trouble> {
+    pub(super) fn settle(&mut self, vouched: &Vouched) -> Result<(), Trouble> {
         let Config { site, appliance, .. } = &self.config;
         let root = self.chain.newest();
         let standard = Standard::new(root, site, appliance, &vouched.appliance_key);
@@ -131,7 +135,7 @@ impl Courier {
         }
         self.void.clear();
         let delivered = self.outbox()?.delivered;
-        let void = standard.void(delivered.into_iter(), &self.config.outbox(), &self.inbox.receipts());
+        let (void, sizes) = standard.void(delivered.into_iter(), &self.config.outbox(), &self.inbox.receipts());
         if !void.is_empty() {
             warn!(
                 bundles = void.len(),
@@ -140,6 +144,8 @@ impl Courier {
             );
         }
         self.void = void.into_iter().collect();
+        self.unproven.clear();
+        sizes.into_iter().for_each(|size| self.unproven.add(size));
         self.settled_on = Some(standard);
         Ok(())
     }

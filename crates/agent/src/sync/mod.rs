@@ -28,6 +28,7 @@ pub mod sitelog;
 pub mod status;
 pub mod tiles;
 pub mod trouble;
+pub mod unproven;
 mod watch;
 
 use std::time::{SystemTime, UNIX_EPOCH};

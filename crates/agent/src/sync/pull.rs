@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Instant;
 
 use tracing::{info, warn};
 use writ_client::Client;
@@ -81,7 +82,11 @@ impl Courier {
 
     /// Takes in the log's head, with what leads to it.
     fn take_log(&mut self, client: &Client, vouched: &Vouched, answer: &Sync) -> Result<(), Trouble> {
-        let Self { inbox, chain, fetched, .. } = &*self;
+        if self.settled_on.is_none() {
+            // What was delivered before this process began is to be proven too.
+            self.settle(vouched)?;
+        }
+        let Self { ref inbox, ref chain, ref fetched, ref mut unproven, .. } = *self;
         let ground = Ground { client, inbox, chain, site: &self.config.site, fetched, now: now() };
         let Some((origin, number)) = ground.current() else { return Ok(()) };
         let Some(head) = &answer.log else {
@@ -100,7 +105,8 @@ impl Courier {
         sitelog::take_restarts(&ground, passed, head.restart.as_ref())?;
         let Some(newer) = self.log.judge(&ground, &head.checkpoint.0)? else { return Ok(()) };
         let receipt = answer.release.as_ref().and_then(|release| claimed(release.receipt.as_ref()?.as_ref()));
-        let sizes = sizes(of_enforcer, origin, [receipt, seen]);
+        let mut sizes = sizes(of_enforcer, origin, [receipt, seen]);
+        sizes.extend(unproven.due(newer.checkpoint.size, Instant::now()));
         let used = sitelog::take_tiles(&ground, &newer.checkpoint, &sizes)?;
         let note = self.inbox.log(number).join("checkpoint");
         crash_point!("sync-head");

@@ -3,15 +3,16 @@
 //! A receipt under a checkpoint that only a revoked key signed, or of a log that was lost, proves nothing any more. This is judged
 //! anew when what counts has changed, and at the start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use tracing::warn;
 use writ_evidence::bundle::MAX_BUNDLE;
 use writ_trust::digest::Digest;
 use writ_trust::ids::{ApplianceId, SiteId};
-use writ_trust::log::checkpoint::SignedCheckpoint;
+use writ_trust::log::checkpoint::{Checkpoint, SignedCheckpoint};
 use writ_trust::log::entry::LogEntry;
+use writ_trust::log::note::Note;
 use writ_trust::log::receipt::{MAX_RECEIPT, Receipt};
 use writ_trust::minisign::PublicKey;
 use writ_trust::role::Role;
@@ -52,8 +53,14 @@ impl Standard {
         &self.origin
     }
 
-    /// The places whose receipt does not count. One whose bundle cannot be read is left as it is.
-    pub fn void(&self, delivered: impl Iterator<Item = Place>, outbox: &Path, receipts: &Path) -> Vec<Place> {
+    /// The places whose receipt does not count, and the sizes of the checkpoints under which the others were delivered. One whose
+    /// bundle cannot be read is left as it is.
+    pub fn void(
+        &self,
+        delivered: impl Iterator<Item = Place>,
+        outbox: &Path,
+        receipts: &Path,
+    ) -> (Vec<Place>, BTreeSet<u64>) {
         let (mut notes, mut void) = (Notes::new(), Vec::new());
         for place in delivered {
             let Some(digest) = digest_of(place, outbox) else { continue };
@@ -65,7 +72,7 @@ impl Standard {
                 void.push(place);
             }
         }
-        void
+        (void, notes.into_values().flatten().map(|note| note.checkpoint.size).collect())
     }
 
     fn judge(&self, bytes: &[u8], place: Place, digest: Digest, notes: &mut Notes) -> Result<(), String> {
@@ -117,6 +124,12 @@ pub fn follow(outbox: &Outbox, bundles: &Path, receipts: &Path) -> Result<bool, 
         moved = true;
     }
     Ok(moved)
+}
+
+/// How many entries the checkpoint in a receipt claims.
+pub fn tree_size(receipt: &Receipt) -> Option<u64> {
+    let note = Note::parse(receipt.checkpoint.as_bytes()).ok()?;
+    Some(Checkpoint::parse(&note.text).ok()?.size)
 }
 
 fn digest_of(place: Place, outbox: &Path) -> Option<Digest> {

@@ -5,6 +5,7 @@ use std::fs;
 use writ_trust::log::checkpoint::Checkpoint;
 use writ_trust::log::note::Note;
 use writ_trust::log::proof::{self, Nodes, verify_consistency};
+use writ_trust::log::receipt::Receipt;
 use writ_trust::log::tile::{Tile, TileError, TileNodes, Tiles};
 use writ_trust::log::tree::Hash;
 
@@ -323,4 +324,28 @@ fn a_restart_that_no_longer_counts_stops_only_those_who_are_before_it() {
     world.carry();
     let files = world.tree("log/clinic-001/2");
     assert_eq!(files.keys().filter(|name| name.ends_with(".minisig")).count(), 2, "{:?}", files.keys());
+}
+
+/// The enforcer removes nothing on the word of a receipt whose checkpoint it cannot find its way to.
+#[test]
+fn what_receipts_stand_on_can_be_proven_after_a_long_backlog_too() {
+    let world = World::new();
+    world.publish_serial(1);
+    world.bundles(1..=730);
+    world.carry();
+    let sizes = || -> std::collections::BTreeSet<u64> {
+        let files = fs::read_dir(world.inbox("receipts")).unwrap().map(|file| fs::read(file.unwrap().path()).unwrap());
+        let notes = files.map(|bytes| Note::parse(Receipt::parse(&bytes).unwrap().checkpoint.as_bytes()).unwrap());
+        notes.map(|note| Checkpoint::parse(&note.text).unwrap().size).collect()
+    };
+    assert!(sizes().len() > 5, "{:?}", sizes());
+    let missing = || sizes().into_iter().filter(|size| !leads_on(&world, *size)).collect::<Vec<_>>();
+    world.carry();
+    assert!(missing().is_empty(), "{:?}", missing());
+    // A courier that begins anew reads it from the receipts.
+    fs::remove_dir_all(world.inbox("log/clinic-001/1/tile")).unwrap();
+    world.carry();
+    world.publish_serial(2);
+    world.carry();
+    assert!(missing().is_empty(), "{:?}", missing());
 }

@@ -85,6 +85,8 @@ impl Courier {
         }
         let Some((first, last)) = batch.bundles.first().zip(batch.bundles.last()).map(|(f, l)| (f.place, l.place))
         else {
+            // What cannot be read must not keep a later loss from being noticed.
+            self.set_refill(self.refill.ended())?;
             return self.left(&outbox, &batch);
         };
         let answer = self.send(&client, &batch.bundles)?;
@@ -153,7 +155,7 @@ impl Courier {
     /// Nothing more can be sent now: says what stays.
     fn left(&mut self, outbox: &Outbox, batch: &Batch) -> Result<Ending, Trouble> {
         let refused = self.refused.len();
-        self.status.unreadable = batch.unreadable;
+        (self.status.refused, self.status.unreadable) = (refused as u64, batch.unreadable);
         let mut parts = Vec::new();
         if refused > 0 {
             let reasons: BTreeSet<&str> = self.refused.values().map(|(reason, _)| reason.name()).collect();

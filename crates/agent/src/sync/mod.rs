@@ -14,6 +14,7 @@ pub mod courier;
 pub mod daemon;
 pub mod deliver;
 pub mod fetch;
+pub mod head;
 pub mod identity;
 pub mod inbox;
 pub mod once;

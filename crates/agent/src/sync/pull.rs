@@ -1,8 +1,6 @@
 //! The pull: trust roots, the site's log, the newest release, and the documents it names.
 
-use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Instant;
 
 use tracing::{info, warn};
 use writ_client::Client;
@@ -17,18 +15,16 @@ use writ_trust::log::judge;
 use writ_trust::log::receipt::{MAX_RECEIPT, Receipt};
 use writ_trust::refusal::Refusal;
 use writ_trust::release::{Generation, Release};
-use writ_wire::heartbeat::{Heartbeat, LogPosition};
 use writ_wire::releases::LoggedRelease;
 use writ_wire::sync::{MAX_ROOTS, Sync};
 use writ_wire::{MAX_ENVELOPE, paths};
 
-use super::check_in::HEARTBEAT;
 use super::courier::Courier;
 use super::fetch::Fetch;
-use super::identity::{Vouched, read_statement};
+use super::identity::Vouched;
 use super::inbox::{self, Inbox};
 use super::schedule::{Ending, Event};
-use super::sitelog::{self, Continued, Ground};
+use super::sitelog::{Continued, Ground};
 use super::trouble::Trouble;
 use super::{now, roots};
 use crate::crash_point;
@@ -46,6 +42,7 @@ impl Courier {
         let known = self.etag.as_ref().filter(|(asked, _)| *asked == target).map(|(_, etag)| etag.clone());
         let fetched = client.get_if_changed(&target, known.as_deref(), MAX_ENVELOPE as u64)?;
         let Some(fetched) = fetched else {
+            self.lay_tiles_again(&client, vouched)?;
             let wanted = self.look_again(&client)?;
             return Ok((Ending::Done, wanted.into_iter().collect()));
         };
@@ -78,46 +75,6 @@ impl Courier {
         // Only now: what was not taken in whole is asked for again. What moved on asks by another address anyway.
         self.etag = etag.map(|etag| (target, etag));
         Ok((Ending::Done, wanted.into_iter().collect()))
-    }
-
-    /// Takes in the log's head, with what leads to it.
-    fn take_log(&mut self, client: &Client, vouched: &Vouched, answer: &Sync) -> Result<(), Trouble> {
-        if self.settled_on.is_none() {
-            // What was delivered before this process began is to be proven too.
-            self.settle(vouched)?;
-        }
-        let Self { ref inbox, ref chain, ref fetched, ref mut unproven, .. } = *self;
-        let ground = Ground { client, inbox, chain, site: &self.config.site, fetched, now: now() };
-        let Some((origin, number)) = ground.current() else { return Ok(()) };
-        let Some(head) = &answer.log else {
-            let message = format!("the trust root names the log {origin}, and the answer has no head of it");
-            return Err(Trouble::refused("log-checkpoint", message));
-        };
-        if head.number != number as u64 {
-            let message = format!("the head is of log {}, the newest is log {number}", head.number);
-            return Err(Trouble::refused("log-checkpoint", message));
-        }
-        let of_enforcer = enforcer_seen(vouched, &self.config.presence());
-        let seen = self.log.seen().map(|seen| seen.checkpoint.clone());
-        let number_of = |origin: &String| chain.newest().origins(ground.site).iter().position(|known| known == origin);
-        let passed = [seen.as_ref().map(|seen| &seen.origin), of_enforcer.as_ref().map(|log| &log.origin)];
-        let passed = passed.into_iter().flatten().filter_map(number_of).min().map_or(usize::MAX, |at| at + 1);
-        sitelog::take_restarts(&ground, passed, head.restart.as_ref())?;
-        let Some(newer) = self.log.judge(&ground, &head.checkpoint.0)? else { return Ok(()) };
-        let receipt = answer.release.as_ref().and_then(|release| claimed(release.receipt.as_ref()?.as_ref()));
-        let mut sizes = sizes(of_enforcer, origin, [receipt, seen]);
-        sizes.extend(unproven.due(newer.checkpoint.size, Instant::now()));
-        let used = sitelog::take_tiles(&ground, &newer.checkpoint, &sizes)?;
-        let note = self.inbox.log(number).join("checkpoint");
-        crash_point!("sync-head");
-        self.inbox.write_if_other(&note, newer.note.as_bytes())?;
-        let before = self.log.seen().map_or(0, |seen| seen.checkpoint.size);
-        if newer.checkpoint.size != before {
-            info!(size = newer.checkpoint.size, before, "the site's log");
-        }
-        self.log.keep(newer)?;
-        self.tiles = [std::mem::take(&mut self.tiles[1]), used];
-        Ok(())
     }
 
     /// Takes in a release, unless it is the one that is here. The event is that its closure is to be fetched.
@@ -355,7 +312,7 @@ pub fn read_closure(inbox: &Inbox, digest: &Digest) -> Result<Closure, Trouble> 
 }
 
 /// The checkpoint in a receipt, as it claims.
-fn claimed(receipt: &[u8]) -> Option<Checkpoint> {
+pub(super) fn claimed(receipt: &[u8]) -> Option<Checkpoint> {
     let receipt = (receipt.len() <= MAX_RECEIPT).then(|| Receipt::parse(receipt).ok())??;
     Checkpoint::parse(&writ_trust::log::note::Note::parse(receipt.checkpoint.as_bytes()).ok()?.text).ok()
 }
@@ -365,18 +322,4 @@ fn verified(ground: &Ground<'_>, receipt: &[u8]) -> Option<SignedCheckpoint> {
     let (origin, _) = ground.current()?;
     let receipt = Receipt::parse(receipt).ok()?;
     SignedCheckpoint::verify(receipt.checkpoint.as_bytes(), origin, &ground.keys()).ok()
-}
-
-/// How far the enforcer says that it has seen the site's log.
-fn enforcer_seen(vouched: &Vouched, presence: &Path) -> Option<LogPosition> {
-    let heartbeat = read_statement(presence, HEARTBEAT, |_| Some(vouched.appliance_key.clone())).ok()?;
-    Heartbeat::parse(&heartbeat.document.0).ok()?.log
-}
-
-/// The sizes of the log from which the enforcer may want to prove its way: what it says that it has seen, and these.
-fn sizes(of_enforcer: Option<LogPosition>, origin: &str, others: [Option<Checkpoint>; 2]) -> Vec<u64> {
-    let seen = of_enforcer.filter(|log| log.origin == origin).map(|log| log.size);
-    let others = others.into_iter().flatten().filter(|checkpoint| checkpoint.origin == origin).map(|c| c.size);
-    let sizes: BTreeSet<u64> = seen.into_iter().chain(others).collect();
-    sizes.into_iter().collect()
 }

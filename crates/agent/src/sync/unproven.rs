@@ -1,5 +1,5 @@
-//! The sizes of the log under which receipts came: the enforcer counts a receipt only when the tiles here prove that its checkpoint
-//! is of the log it knows, and remembers that it did.
+//! The sizes of the log from which the enforcer may have to prove its way: heads that lay in the inbox, any of which it may have
+//! kept, and the checkpoints of receipts, which count only when the tiles prove that they are of the log it knows.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ const WIDTH: u64 = 256;
 pub struct Unproven(BTreeMap<u64, (u64, Option<Instant>)>);
 
 impl Unproven {
-    /// A receipt came under a checkpoint of this size.
+    /// A head of this size was laid out, or a receipt under a checkpoint of it.
     pub fn add(&mut self, size: u64) {
         let Some(last) = size.checked_sub(1) else { return };
         let (smallest, laid) = self.0.entry(last / WIDTH).or_insert((size, None));

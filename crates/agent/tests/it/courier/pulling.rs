@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use writ_agent::sync::once;
 use writ_trust::log::checkpoint::Checkpoint;
 use writ_trust::log::note::Note;
 use writ_trust::log::proof::{self, Nodes, verify_consistency};
@@ -348,4 +349,25 @@ fn what_receipts_stand_on_can_be_proven_after_a_long_backlog_too() {
     world.publish_serial(2);
     world.carry();
     assert!(missing().is_empty(), "{:?}", missing());
+}
+
+/// It reads at its own pace, and says rarely how far it has come.
+#[test]
+fn an_enforcer_finds_its_way_from_any_head_that_lay_there() {
+    let world = World::new();
+    let mut courier = world.courier();
+    let mut sizes = Vec::new();
+    for serial in 1..=4 {
+        world.publish_serial(serial);
+        world.bundles(serial * 3..=serial * 3 + 2);
+        for _ in 0..2 {
+            let report = once::run(&mut courier).unwrap();
+            assert!(report.troubles.is_empty(), "{:?}", report.troubles);
+            let here = head(&world).size;
+            let lost: Vec<_> = sizes.iter().filter(|size| **size < here && !leads_on(&world, **size)).collect();
+            assert!(lost.is_empty(), "{lost:?} of {sizes:?}");
+            sizes.push(here);
+        }
+    }
+    assert!(sizes[0] < sizes[7], "{sizes:?}");
 }

@@ -12,32 +12,37 @@ use crate::run;
 use crate::workshop::SITE;
 
 /// The parts of the repository that are policy.
-const PARTS: [&str; 6] = ["flake.nix", "flake.lock", "modules", "baselines", "rules", "hosts"];
+const PARTS: [&str; 5] = ["flake.nix", "flake.lock", "modules", "baselines", "rules"];
+/// The files of the example site whose exceptions run out.
+const EXCEPTIONS: [&str; 2] = ["back-office/policy.nix", "front-desk/policy.nix"];
 
 /// The repository this was built from.
 pub fn repository() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
-/// Copies the policy of this repository, puts this machine's static busybox, if it has one, beside the example hosts,
+/// Copies the policy of this repository with one of its sites, puts this machine's static busybox, if it has one, beside the example hosts,
 /// and makes a git repository of it. Needs none of our binaries.
 pub fn lay(to: &Path) -> Result<()> {
     for part in PARTS {
         copy(&repository().join(part), &to.join(part))?;
     }
+    let site = Path::new("hosts").join(SITE);
+    copy(&repository().join(&site), &to.join(&site))?;
     if let Some(busybox) = run::find_tool("busybox") {
         let place = to.join("hosts").join(SITE).join("busybox/bin");
         fs::create_dir_all(&place)?;
         fs::copy(busybox, place.join("busybox"))?;
     }
-    renew_exceptions(to)?;
+    for file in EXCEPTIONS {
+        renew_exception(&to.join(&site).join(file))?;
+    }
     git(to, &["init", "--quiet", "--initial-branch=main"]).map(drop)
 }
 
-/// Renews the example's exception when it has run out: `writ check` rightly calls an expired one a mistake.
-fn renew_exceptions(flake: &Path) -> Result<()> {
-    let file = flake.join("hosts").join(SITE).join("back-office/policy.nix");
-    let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+/// Renews the first exception in a file when it has run out: `writ check` rightly calls an expired one a mistake.
+fn renew_exception(file: &Path) -> Result<()> {
+    let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let expires = text.split("expires = \"").nth(1).and_then(|rest| rest.split('"').next()).context("no exception")?;
     let since = SystemTime::now().duration_since(UNIX_EPOCH).context("a clock before 1970")?;
     let now = Time::from_unix_millis(i64::try_from(since.as_millis())?);
@@ -45,7 +50,7 @@ fn renew_exceptions(flake: &Path) -> Result<()> {
         return Ok(());
     }
     let renewed = now.plus_millis(90 * 86_400_000).to_string();
-    Ok(fs::write(&file, text.replace(expires, &renewed))?)
+    Ok(fs::write(file, text.replace(expires, &renewed))?)
 }
 
 /// Runs git in a flake.

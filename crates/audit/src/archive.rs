@@ -13,7 +13,7 @@ use writ_trust::root_chain::TrustChain;
 
 use crate::folder::{EntryKind, Folder};
 use crate::load::{directory, documents::Documents, entries, evidence, releases, stray, trust};
-use crate::problem::Problems;
+use crate::problem::{Code, Problems};
 use crate::verify::VerifyReport;
 
 /// Where the first trust root comes from.
@@ -35,6 +35,9 @@ pub struct Options {
     pub trust: Trust,
     /// Only this site; all of them when null.
     pub site: Option<SiteId>,
+    /// Whether a log may be there without its entries, as in a folder gathered from appliances' inboxes. Otherwise that is
+    /// bad: whoever takes the entries out of a folder hides what was dropped.
+    pub without_entries: bool,
 }
 
 /// What is known of one site from its verified releases.
@@ -58,6 +61,7 @@ pub struct Archive {
     pub(crate) folder: Folder,
     pub(crate) chain: Option<TrustChain>,
     pub(crate) pinned: bool,
+    pub(crate) without_entries: bool,
     pub(crate) problems: Problems,
     pub(crate) documents: usize,
     /// Sites by name.
@@ -88,6 +92,7 @@ impl Archive {
         let chain = trust::load(&folder, &options.trust, &mut problems);
         let mut archive = Self {
             pinned: options.trust != Trust::Folder,
+            without_entries: options.without_entries,
             chain,
             sites: BTreeMap::new(),
             policies: BTreeMap::new(),
@@ -96,9 +101,16 @@ impl Archive {
             folder,
         };
         if let Some(chain) = &archive.chain {
-            for site in site_names(&archive.folder, &mut problems) {
+            let there = site_names(&archive.folder, &mut problems);
+            // What is missing entirely must be missed too.
+            let logged = chain.newest().log_origins.iter().filter(|(_, logs)| !logs.is_empty()).map(|(site, _)| site);
+            let all: BTreeSet<SiteId> = there.iter().chain(logged).chain(&options.site).cloned().collect();
+            for site in all {
                 if options.site.as_ref().is_some_and(|only| *only != site) {
                     continue;
+                }
+                if !there.contains(&site) {
+                    nothing_of(&site, options.site.is_some(), &mut problems);
                 }
                 let releases = releases::load(&archive.folder, &site, chain, &mut problems);
                 let register = KeyRegister::from_releases(releases.iter().map(|past| &past.release));
@@ -128,6 +140,14 @@ impl Archive {
         let past = self.sites.get(site)?.release(named)?;
         self.policies.get(&past.release.generations.get(appliance)?.policy.digest)
     }
+}
+
+fn nothing_of(site: &SiteId, named: bool, problems: &mut Problems) {
+    let so = match named {
+        true => "no such site was judged",
+        false => "the trust root names a log for it; where this folder is of other sites, name one with --site",
+    };
+    problems.bad(Code::Missing, &format!("releases/{site}"), format!("nothing of {site} is here"), so);
 }
 
 /// Every site that has releases, evidence or a log.

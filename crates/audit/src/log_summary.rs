@@ -10,6 +10,9 @@ pub const NOT_CONFIGURED: &str = "not configured";
 pub const VERIFIED: &str = "verified";
 /// What is said of logs with something bad, and of one that is not in the folder.
 pub const NOT_VERIFIED: &str = "not verified";
+/// What is said of logs of which the heads and receipts hold and the entries are not here, as from an appliance's inbox:
+/// what has a receipt was taken in, and whether anything else was dropped is not known. Never counted as verified.
+pub const WITHOUT_ENTRIES: &str = "without entries";
 /// What is said of several sites of which some have a log that verified and some have none.
 pub const PARTLY_CONFIGURED: &str = "partly configured";
 
@@ -37,6 +40,8 @@ pub struct OneLog {
     pub verifier_keys: Vec<String>,
     /// Whether its entries come to a root that its key signed.
     pub sound: bool,
+    /// Whether its entries are here. Without them nothing but its checkpoint and the receipts was judged.
+    pub entries_here: bool,
     /// How many entries its checkpoint names; null without a checkpoint that counts.
     pub size: Option<u64>,
     /// The root of its tree, in base64.
@@ -52,7 +57,7 @@ pub struct OneLog {
 pub struct LogSummary {
     /// The site.
     pub site: SiteId,
-    /// [`NOT_CONFIGURED`], [`VERIFIED`] or [`NOT_VERIFIED`].
+    /// [`NOT_CONFIGURED`], [`VERIFIED`], [`WITHOUT_ENTRIES`] or [`NOT_VERIFIED`].
     pub state: &'static str,
     /// Its logs, oldest first; the last is the one in use.
     pub logs: Vec<OneLog>,
@@ -83,6 +88,7 @@ pub fn state_of(sites: &[LogSummary]) -> &'static str {
     let any = |state| sites.iter().any(|site| site.state == state);
     match (any(NOT_VERIFIED), any(VERIFIED), any(NOT_CONFIGURED)) {
         (true, _, _) => NOT_VERIFIED,
+        _ if any(WITHOUT_ENTRIES) => WITHOUT_ENTRIES,
         (false, true, true) => PARTLY_CONFIGURED,
         (false, true, false) => VERIFIED,
         (false, false, _) => NOT_CONFIGURED,

@@ -101,8 +101,8 @@ pub struct VerifyReport {
     pub bundles: usize,
     /// The chains, by site and key.
     pub chains: Vec<ChainSummary>,
-    /// The sites' logs in one word: `not configured`, `partly configured`, `verified` or `not verified`. Without one, nobody
-    /// can see whether the newest bundles were withheld.
+    /// The sites' logs in one word: `not configured`, `partly configured`, `verified`, `without entries` or `not
+    /// verified`. Without one, or without its entries, nobody can see whether the newest bundles were withheld.
     pub log: &'static str,
     /// The logs, by site.
     pub logs: Vec<LogSummary>,

@@ -5,6 +5,7 @@
 //! releases/<site>/<epoch>-<serial>/    release.json with .<key id>.minisig, and release.receipt.json where there is a log
 //! documents/<hex of digest>.json       policies and closures
 //! cache/                               a Nix binary cache
+//! log/<site>/<n>/                      of each of the site's logs: checkpoint, tiles of hashes, restart.json
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -82,6 +83,11 @@ impl Layout {
     /// The folder of one release.
     pub fn release(&self, site: &SiteId, (epoch, serial): (Epoch, Serial)) -> PathBuf {
         self.site(site).join(format!("{epoch}-{serial}"))
+    }
+
+    /// The folder of one of a site's logs, by its number from 1.
+    pub fn log(&self, site: &SiteId, number: u64) -> PathBuf {
+        self.root.join("log").join(site.as_str()).join(number.to_string())
     }
 
     /// In a draft: the release before, as the drafter had it.

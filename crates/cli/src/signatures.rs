@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use writ_trust::json::MAX_SIGNATURE;
-use writ_trust::minisign::{SecretKey, Signature, signature_file_name};
+use writ_trust::minisign::{PublicKey, SecretKey, Signature, signature_file_name};
+use writ_trust::root_chain::TrustChain;
 use writ_trust::threshold::MAX_SIGNATURES;
+use writ_wire::{Blob, Signed};
 
 use crate::failure::{Failure, Outcome};
 use crate::files;
@@ -46,6 +48,21 @@ pub fn of(document: &Path) -> Outcome<Vec<SignatureFile>> {
         }
     }
     Ok(found)
+}
+
+/// Of the signature files that came with a document those that are of keys of the trust roots and hold, each with its key.
+/// What only looks like one would stand in the place of a true one.
+pub fn holding<'s>(chain: &TrustChain, signed: &'s Signed) -> Vec<(&'s [u8], PublicKey)> {
+    let one = |blob: &'s Blob| {
+        let key = chain.newest().key(Signature::parse(&blob.0).ok()?.key_id())?.public_key.clone();
+        is_by(&key, &signed.document.0, &blob.0).then_some((&blob.0[..], key))
+    };
+    signed.signatures.iter().filter_map(one).collect()
+}
+
+/// Whether a signature file is one of this key over these bytes.
+pub fn is_by(key: &PublicKey, bytes: &[u8], signature: &[u8]) -> bool {
+    Signature::parse(signature).is_ok_and(|signature| key.verify_strict(bytes, &signature).is_ok())
 }
 
 /// Signs the exact bytes of a document and writes `<document>.<key id>.minisig` beside it. Signing again is harmless:

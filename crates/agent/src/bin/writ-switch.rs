@@ -108,9 +108,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Run(target) => Ok(exit_code(&switch::drive(&target.state_dir()?, target.serial)?)),
         Command::Resume(target) => {
             let said = match switch::resume(&target.state_dir()?)? {
-                Resumed::Nothing => "there is nothing to take up",
-                Resumed::Running => "a driver is at work",
-                Resumed::Launched => "a driver was started",
+                Resumed::Nothing => "there is nothing to take up".to_owned(),
+                Resumed::Running => "a driver is at work".to_owned(),
+                Resumed::Resting(until) => format!("it waits until {until}; `writ-switch run` tries at once"),
+                Resumed::Launched => "a driver was started".to_owned(),
             };
             println!("{said}");
             Ok(ExitCode::SUCCESS)
@@ -148,6 +149,10 @@ fn status(target: &Target, json: bool) -> anyhow::Result<ExitCode> {
         println!("  {}  {:<15} {}", step.at, step.state.as_str(), step.note);
     }
     match (journal.is_over(), course.state) {
+        (false, _) if course.waits_for_import() => {
+            let until = journal.not_before.map_or_else(|| "soon".to_owned(), |at| format!("at {at}"));
+            println!("waits, and is tried again {until}: {}", journal.last_note());
+        }
         (false, _) => println!("not over yet"),
         (true, State::RollbackFailed) => println!("ROLLBACK FAILED: this machine needs a person"),
         (true, state) => println!("over: {}", state.as_str()),

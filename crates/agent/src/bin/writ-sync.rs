@@ -8,7 +8,8 @@ use clap::Parser;
 use tracing_subscriber::filter::LevelFilter;
 use writ_agent::sync::config::{Config, DEFAULT_PATH};
 use writ_agent::sync::courier::Courier;
-use writ_agent::sync::{daemon, once};
+use writ_agent::sync::daemon::{self, Wake};
+use writ_agent::sync::once;
 
 /// Something could not be carried.
 const FAILED: u8 = 1;
@@ -64,9 +65,11 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<u8> {
+    // Before anything that takes time: whoever has just started it may signal already.
+    let wake = if arguments.once { None } else { Some(Wake::by_signals().context("signals cannot be caught")?) };
     let mut courier = Courier::open(Config::read(&arguments.config)?)?;
-    if !arguments.once {
-        daemon::run(courier).context("the daemon cannot run")?;
+    if let Some(wake) = wake {
+        daemon::run(courier, wake).context("the daemon cannot run")?;
         return Ok(0);
     }
     let report = once::run(&mut courier)?;

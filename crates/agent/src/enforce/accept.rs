@@ -1,5 +1,6 @@
 //! From what the folder of releases offers to what this appliance has accepted: every rule, then durably, then the floor.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,9 @@ use writ_trust::floor::{Floor, FloorRelease};
 use writ_trust::json::{MAX_DOCUMENT, MAX_SIGNATURE};
 use writ_trust::log::checkpoint::{SignedCheckpoint, log_keys_ever};
 use writ_trust::log::judge::LogProblem;
+use writ_trust::minisign::{KeyId, Prehash, Signature, signature_file_name};
 use writ_trust::refusal::{Refusal, Rule};
+use writ_trust::root::TrustKey;
 use writ_trust::root_chain::TrustChain;
 use writ_trust::text::one_line;
 use writ_trust::time::Time;
@@ -248,7 +251,7 @@ impl Acceptor {
                 Ok(None) => return Judged::Waiting(format!("its {what} document {digest} is not there yet")),
                 Err(e) => {
                     let message = format!("release {point}: its {what} document {digest}: {e}");
-                    return Judged::Refused(Refused::new(what, "document-digest", message, Some(*digest)));
+                    return Judged::Refused(Refused::new(what, "document-digest", message, Some(*digest)).keyed());
                 }
             }
         }
@@ -263,12 +266,8 @@ impl Acceptor {
                     _ => Some(&documents.release),
                 };
                 let digest = bytes.map(|b| Digest::of(b));
-                Judged::Refused(Refused::new(
-                    e.what(),
-                    e.rule(),
-                    format!("release {point}: rule {}: {e}", e.rule()),
-                    digest,
-                ))
+                let message = format!("release {point}: rule {}: {e}", e.rule());
+                Judged::Refused(Refused::new(e.what(), e.rule(), message, digest).keyed())
             }
         }
     }
@@ -284,7 +283,7 @@ impl Acceptor {
         now: Time,
     ) -> Result<Option<SignedCheckpoint>, AcceptError> {
         let point = candidate.generation.point();
-        self.store_roots(roots).map_err(AcceptError::Store)?;
+        self.store_roots(roots, chain).map_err(AcceptError::Store)?;
         crash_point!("before the documents are stored");
         generation::store(&self.state_dir, point, &candidate.documents).map_err(AcceptError::Store)?;
         crash_point!("documents stored, checkpoint not kept");
@@ -307,34 +306,48 @@ impl Acceptor {
     }
 
     /// Keeps a verified checkpoint durably, after the roots that name its log: without them it could not be read back.
-    pub fn keep(&self, checkpoint: &SignedCheckpoint, roots: &[(u64, Signed)]) -> io::Result<()> {
-        self.store_roots(roots)?;
+    pub fn keep(&self, checkpoint: &SignedCheckpoint, roots: &[(u64, Signed)], chain: &TrustChain) -> io::Result<()> {
+        self.store_roots(roots, chain)?;
         crash_point!("roots stored, checkpoint not kept");
         kept::write(&self.state_dir, checkpoint)?;
         crash_point!("checkpoint kept");
         Ok(())
     }
 
-    fn store_roots(&self, roots: &[(u64, Signed)]) -> io::Result<()> {
+    fn store_roots(&self, roots: &[(u64, Signed)], chain: &TrustChain) -> io::Result<()> {
         if roots.is_empty() {
             return Ok(());
         }
         let directory = self.state_dir.join("trust");
         writ_durable::create_directories(&directory)?;
         for (version, root) in roots {
-            for signature in &root.signatures {
-                // The key id in the name only keeps the files apart.
-                let name = writ_trust::minisign::Signature::parse(signature)
-                    .map(|s| writ_trust::minisign::signature_file_name(&format!("{version}.json"), s.key_id()));
-                if let Ok(name) = name {
-                    writ_durable::replace(&directory.join(name), signature, 0o644)?;
-                }
+            let document = format!("{version}.json");
+            for (key, signature) in sound_signatures(root, chain) {
+                writ_durable::replace(&directory.join(signature_file_name(&document, key)), signature, 0o644)?;
             }
-            writ_durable::replace(&directory.join(format!("{version}.json")), &root.bytes, 0o644)?;
+            writ_durable::replace(&directory.join(document), &root.bytes, 0o644)?;
             debug!(version, "trust root stored");
         }
         Ok(())
     }
+}
+
+/// The signatures of a trust root that hold, one for each key that any root lists: one that only names a good key's id
+/// must not take the place of that key's own.
+fn sound_signatures<'r>(root: &'r Signed, chain: &TrustChain) -> BTreeMap<KeyId, &'r [u8]> {
+    let prehash = Prehash::of(&root.bytes);
+    let mut sound = BTreeMap::new();
+    for bytes in &root.signatures {
+        let Ok(signature) = Signature::parse(bytes) else { continue };
+        let holds = |key: &&TrustKey| {
+            key.public_key.key_id() == signature.key_id()
+                && key.public_key.verify_prehashed(&prehash, &signature).is_ok()
+        };
+        if chain.newest().keys.iter().any(|key| holds(&key)) {
+            sound.entry(signature.key_id()).or_insert(bytes.as_slice());
+        }
+    }
+    sound
 }
 
 enum Judged {

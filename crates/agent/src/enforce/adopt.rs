@@ -1,11 +1,7 @@
 //! Taking up generations: look at what is offered, make it durable, then adopt it or have it switched to.
 
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
-
-use tracing::{error, info, warn};
+use tracing::{error, info};
 use writ_evidence::bundle::ReleaseRef;
-use writ_evidence::incident::Verification;
 use writ_evidence::records::{GenerationRef, StateAt, Switch, SwitchOutcome, SwitchState};
 use writ_policy::observation::Observation;
 use writ_policy::outcome::Outcome;
@@ -22,20 +18,13 @@ use super::running::Running;
 use super::sitelog::offered::{self, Head};
 use super::state::{Point, ToldSwitch};
 use crate::crash_point;
-use crate::switch::journal::Journal;
-use crate::switch::machine::State as Stage;
-use crate::switch::request::{self, Document, SwitchRequest};
-use crate::switch::{self, Resumed};
-
-/// How often a switch that nobody drives is looked for.
-const RESUME_EVERY: Duration = Duration::from_secs(5);
+use crate::switch;
 
 impl Engine {
     /// Reads the folder of releases, and does what is due: accept, start a switch, take up what a switch came to.
     /// True when something else is obeyed afterwards.
     pub fn poll_releases(&mut self) -> bool {
         let before = self.state.running;
-        self.resume_switch();
         match self.look_and_accept() {
             Ok((chain, floor)) => {
                 self.say_expired(&chain, &floor);
@@ -43,21 +32,9 @@ impl Engine {
             }
             Err(e) => self.say_once(e.to_string()),
         }
+        self.resume_switch();
         self.vouch();
         before != self.state.running
-    }
-
-    /// Takes up what a running switch came to, without looking at the folder of releases.
-    pub fn poll_switch(&mut self) -> bool {
-        let before = self.state.running;
-        self.resume_switch();
-        self.follow_switch();
-        before != self.state.running
-    }
-
-    /// Whether a switch was started and its end is not taken up yet.
-    pub fn switch_under_way(&self) -> bool {
-        self.switch_under_way
     }
 
     /// What the folder of releases would come to, without accepting anything: what would be obeyed is looked by from now
@@ -156,28 +133,20 @@ impl Engine {
         let Some(generation) = self.running.as_ref().map(|r| &r.generation) else { return };
         let mut expired = Vec::new();
         if instant >= generation.release.expires_at {
-            expired.push(Refused {
-                what: "running-release".to_owned(),
-                rule: "expiry".to_owned(),
-                message: format!(
-                    "release {} expired at {}: it is enforced on; release again",
-                    generation.point(),
-                    generation.release.expires_at
-                ),
-                digest: Some(generation.digest),
-            });
+            let message = format!(
+                "release {} expired at {}: it is enforced on; release again",
+                generation.point(),
+                generation.release.expires_at
+            );
+            expired.push(Refused::new("running-release", "expiry", message, Some(generation.digest)).keyed());
         }
         if chain.is_expired(instant) {
-            expired.push(Refused {
-                what: "trust-root".to_owned(),
-                rule: "trust-expiry".to_owned(),
-                message: format!(
-                    "trust root {} expired at {}: nothing new is accepted; sign a newer root",
-                    chain.newest().version,
-                    chain.newest().expires_at
-                ),
-                digest: Some(chain.newest_digest()),
-            });
+            let message = format!(
+                "trust root {} expired at {}: nothing new is accepted; sign a newer root",
+                chain.newest().version,
+                chain.newest().expires_at
+            );
+            expired.push(Refused::new("trust-root", "trust-expiry", message, Some(chain.newest_digest())).keyed());
         }
         self.refuse(&expired);
     }
@@ -187,6 +156,7 @@ impl Engine {
         self.follow_switch();
         let Some(accepted) = floor.release else { return };
         let point = Point { epoch: accepted.epoch, serial: accepted.serial };
+        self.supersede_switch(point);
         if self.state.running.is_some_and(|running| running.release == point) {
             self.take_up_own(point, accepted.digest);
             return;
@@ -210,7 +180,7 @@ impl Engine {
     }
 
     /// Reads back the generation of a release with this digest.
-    fn load(&self, point: Point, accepted: Digest) -> Result<Generation, GenerationError> {
+    pub(super) fn load(&self, point: Point, accepted: Digest) -> Result<Generation, GenerationError> {
         let documents = generation::load(&self.config.state_dir, point)?;
         let generation = Generation::read(&documents, &self.identity.site, &self.identity.appliance)?;
         let found = generation.digest;
@@ -258,18 +228,16 @@ impl Engine {
         self.adopt(generation, switch, None);
     }
 
-    fn generation_ref(&self) -> Option<GenerationRef> {
+    pub(super) fn generation_ref(&self) -> Option<GenerationRef> {
         self.running.as_ref().map(|running| reference(&running.generation))
     }
 
     /// Obeys a generation from now on: one write of the state, with the bundle that tells of it.
-    fn adopt(&mut self, generation: Generation, switch: Switch, told: Option<ToldSwitch>) {
+    pub(super) fn adopt(&mut self, generation: Generation, switch: Switch, told: Option<ToldSwitch>) {
         let point = generation.point();
-        let unreadable = generation.policy.as_ref().err().map(|e| Refused {
-            what: "policy".to_owned(),
-            rule: "policy-schema".to_owned(),
-            message: format!("release {point}: {e}; the policy that was enforced before stays in force"),
-            digest: Some(generation.entry.policy.digest),
+        let unreadable = generation.policy.as_ref().err().map(|e| {
+            let message = format!("release {point}: {e}; the policy that was enforced before stays in force");
+            Refused::new("policy", "policy-schema", message, Some(generation.entry.policy.digest)).keyed()
         });
         let before = self.running.take();
         self.running = Some(Running::adopt(generation, before));
@@ -316,116 +284,9 @@ impl Engine {
         }
         self.said.clear();
     }
-
-    fn start_switch(&mut self, chain: &TrustChain, generation: &Generation, toplevel: String) {
-        let point = generation.point();
-        let Some(closure) = &generation.entry.closure else { return };
-        let directory = generation::directory(&self.config.state_dir, point);
-        let document = |name: &str, digest: Digest| Document { path: directory.join(name), digest };
-        let asked = SwitchRequest {
-            site: self.identity.site.clone(),
-            appliance: self.identity.appliance.clone(),
-            epoch: point.epoch,
-            serial: point.serial,
-            release: generation.digest,
-            toplevel,
-            policy: document("policy.json", generation.entry.policy.digest),
-            closure: document("closure.json", closure.digest),
-            cache_dir: self.acceptor.folder().cache(),
-            cache_keys: chain.newest().nix_public_keys(&self.identity.site, now()),
-            state_dir: self.config.state_dir.clone(),
-            profile: self.config.profile.clone(),
-            activation: self.config.activation.clone(),
-            activation_timeout: self.config.activation_timeout.clone(),
-            fallback_window: self.config.fallback_window.clone(),
-            gc_roots: self.gc_roots(),
-            launch: self.config.switch_command.into(),
-            switch_binary: None,
-        };
-        match switch::start(&asked, now()) {
-            Ok(()) => {
-                self.switch_under_way = true;
-                self.resumed_at = Some(Instant::now());
-                info!(release = %point, toplevel = %asked.toplevel, "switch started");
-            }
-            Err(e) => self.say_once(format!("the switch to release {point} cannot be started: {e}")),
-        }
-    }
-
-    fn gc_roots(&self) -> PathBuf {
-        let default = || request::default_gc_roots(&self.identity.site, &self.identity.appliance);
-        self.config.gc_roots.clone().unwrap_or_else(default)
-    }
-
-    /// Has a switch that nobody drives any more go on, but not at every turn: a driver needs a moment to come up.
-    fn resume_switch(&mut self) {
-        if self.resumed_at.is_some_and(|at| at.elapsed() < RESUME_EVERY) {
-            return;
-        }
-        self.resumed_at = Some(Instant::now());
-        match switch::resume(&self.config.state_dir) {
-            Ok(Resumed::Launched) => info!("an interrupted switch goes on"),
-            Ok(Resumed::Nothing | Resumed::Running) => {}
-            Err(e) => self.say_once(format!("an interrupted switch cannot be taken up: {e}")),
-        }
-    }
-
-    /// Reads the journal of the switch: holds healing back while a generation is on trial, and takes up the end.
-    fn follow_switch(&mut self) {
-        let journal = match switch::read_journal(&self.config.state_dir) {
-            Ok(Some(journal)) => journal,
-            Ok(None) => return,
-            Err(e) => return self.say_once(format!("the journal of the switch cannot be read: {e}")),
-        };
-        self.switch_under_way = !journal.is_over();
-        let on_trial = journal.suspends_healing();
-        if on_trial != self.on_trial {
-            info!(on_trial, release = %journal_point(&journal), "a generation is on trial: healing rests until it is decided");
-            self.on_trial = on_trial;
-        }
-        if journal.is_over() && !journal.acknowledged {
-            self.finish_switch(&journal);
-        }
-    }
-
-    fn finish_switch(&mut self, journal: &Journal) {
-        let release = journal_point(journal);
-        let told = ToldSwitch { release, began_at: journal.began_at };
-        if self.state.told_switch != Some(told) {
-            self.tell_switch(journal, told);
-        }
-        crash_point!("switch told, not acknowledged");
-        if let Err(e) = switch::acknowledge(&self.config.state_dir, journal.request.serial) {
-            self.say_once(format!("the end of the switch cannot be acknowledged: {e}"));
-        }
-    }
-
-    fn tell_switch(&mut self, journal: &Journal, told: ToldSwitch) {
-        let switch = record(journal, self.generation_ref());
-        if journal.is_committed() {
-            match self.load(told.release, journal.request.release) {
-                Ok(generation) => return self.adopt(generation, switch, Some(told)),
-                Err(e) => {
-                    self.say_once(format!("release {} runs, but its documents cannot be read back: {e}", told.release))
-                }
-            }
-        }
-        warn!(release = %told.release, outcome = switch.outcome.as_str(), "switch over: {}", journal.last_note());
-        self.state.told_switch = Some(told);
-        let draft = self.teller().switched(switch);
-        self.seal(draft);
-        self.commit();
-        // What was last seen is the trial of what is gone: look at everything again, and say what is so now.
-        self.rescan_wanted = true;
-        self.fresh_since = Some(now());
-    }
 }
 
-fn journal_point(journal: &Journal) -> Point {
-    Point { epoch: journal.request.epoch, serial: journal.request.serial }
-}
-
-fn reference(generation: &Generation) -> GenerationRef {
+pub(super) fn reference(generation: &Generation) -> GenerationRef {
     let point = generation.point();
     GenerationRef {
         epoch: point.epoch,
@@ -434,57 +295,7 @@ fn reference(generation: &Generation) -> GenerationRef {
     }
 }
 
-fn release_ref(generation: &Generation) -> ReleaseRef {
+pub(super) fn release_ref(generation: &Generation) -> ReleaseRef {
     let point = generation.point();
     ReleaseRef { epoch: point.epoch, serial: point.serial, digest: generation.digest }
-}
-
-/// What a journal comes to as evidence.
-fn record(journal: &Journal, from: Option<GenerationRef>) -> Switch {
-    let asked = &journal.request;
-    let stage = |state| match state {
-        Stage::Fetched => Some(SwitchState::Fetched),
-        Stage::Verified => Some(SwitchState::Verified),
-        Stage::Imported => Some(SwitchState::Imported),
-        Stage::Testing => Some(SwitchState::Testing),
-        Stage::Probation => Some(SwitchState::Probation),
-        Stage::Committed => Some(SwitchState::Committed),
-        Stage::RolledBack => Some(SwitchState::RolledBack),
-        // What came of it says the outcome; they are no states of the generation.
-        Stage::RollbackFailed | Stage::SetAside => None,
-    };
-    let outcome = match journal.course.state {
-        Stage::Committed => SwitchOutcome::Committed,
-        Stage::RolledBack => SwitchOutcome::RolledBack,
-        Stage::RollbackFailed => SwitchOutcome::RollbackFailed,
-        _ => SwitchOutcome::SetAside,
-    };
-    let at = journal.finished_at.unwrap_or(journal.began_at);
-    let probation = journal.verdict.iter().flat_map(|verdict| &verdict.after).map(|(check, outcome)| Verification {
-        check: check.clone(),
-        at,
-        outcome: *outcome,
-        observation: None,
-        reasons: Vec::new(),
-    });
-    let mut reason = vec![journal.last_note().to_owned()];
-    for line in journal.verdict.iter().flat_map(|verdict| &verdict.reasons) {
-        if !reason.iter().any(|said| said.contains(line.as_str())) {
-            reason.push(line.clone());
-        }
-    }
-    Switch {
-        from,
-        to: GenerationRef { epoch: asked.epoch, serial: asked.serial, toplevel: asked.toplevel.parse().ok() },
-        release: ReleaseRef { epoch: asked.epoch, serial: asked.serial, digest: asked.release },
-        states: journal
-            .history
-            .iter()
-            .filter_map(|step| Some(StateAt { state: stage(step.state)?, at: step.at }))
-            .collect(),
-        outcome,
-        reason: (outcome != SwitchOutcome::Committed).then(|| reason.join("; ")),
-        attempts: u64::from(journal.course.interruptions) + 1,
-        probation: probation.collect(),
-    }
 }

@@ -23,6 +23,8 @@ use crate::watch::{Message, Topic, signals};
 const GATHER: Duration = Duration::from_millis(2);
 /// How long they are gathered at most, while they keep coming.
 const GATHER_AT_MOST: Duration = Duration::from_millis(10);
+/// How many events are taken in between two checks at most.
+const TAKEN_BETWEEN: usize = 1_000;
 /// How often the status file is written at most.
 const STATUS_EVERY: Duration = Duration::from_secs(3);
 /// How often it is written at least.
@@ -34,6 +36,8 @@ const RELEASES_AFTER: [Duration; 4] =
     [Duration::from_millis(50), Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
 /// How long nothing happens before the outbox is fsynced.
 const QUIET: Duration = Duration::from_millis(20);
+/// How long after that it is done at the latest, however much happens.
+const STARVED_AFTER: Duration = Duration::from_secs(1);
 /// The longest sleep.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
@@ -50,6 +54,8 @@ struct Daemon {
     polls: Vec<Instant>,
     last_poll: Instant,
     status_at: Option<Instant>,
+    /// When what waits for a quiet moment was done.
+    quiet_at: Instant,
     /// SIGUSR1 asked for a full scan that is not done yet.
     rescan_asked: bool,
 }
@@ -75,6 +81,7 @@ pub fn run(mut engine: Engine) -> io::Result<()> {
         polls: vec![now],
         last_poll: now,
         status_at: None,
+        quiet_at: now,
         rescan_asked: false,
     };
     daemon.take_up_policy();
@@ -118,20 +125,32 @@ impl Daemon {
                     if !self.gather(first) {
                         return;
                     }
+                    // Who makes something happen all the time must not keep evidence from the disk, nor the outbox from
+                    // being kept within its bounds.
+                    if self.quiet_at.elapsed() >= STARVED_AFTER {
+                        self.settle();
+                        self.engine.keep_house();
+                    }
                 }
                 Err(RecvTimeoutError::Timeout) if unsettled => {
-                    self.engine.settle();
+                    self.settle();
                     // A full disk may be waiting for just that.
                     if self.engine.writer.trouble().is_some() {
                         self.engine.keep_house();
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
+                    self.quiet_at = Instant::now();
                     self.engine.keep_house();
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+    }
+
+    fn settle(&mut self) {
+        self.quiet_at = Instant::now();
+        self.engine.settle();
     }
 
     /// Takes a message and those that come with it; false when it is time to stop.
@@ -143,6 +162,9 @@ impl Daemon {
                 return false;
             }
             let left = deadline.saturating_duration_since(Instant::now()).min(GATHER);
+            if left.is_zero() {
+                return true;
+            }
             match self.messages.recv_timeout(left) {
                 Ok(next) => message = next,
                 Err(_) => return true,
@@ -200,7 +222,8 @@ impl Daemon {
             self.engine.check(&check);
             self.agenda.ran(&check, Instant::now());
             self.engine.notifier.alive();
-            while let Ok(message) = self.messages.try_recv() {
+            for _ in 0..TAKEN_BETWEEN {
+                let Ok(message) = self.messages.try_recv() else { break };
                 if !self.take(message) {
                     return false;
                 }
@@ -309,5 +332,64 @@ impl Daemon {
         }
         self.files.set(wanted);
         *self.units.lock().unwrap_or_else(PoisonError::into_inner) = units;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use writ_trust::minisign::SecretKey;
+
+    use super::*;
+    use crate::config::Config;
+
+    /// An enforcer that has sealed its first bundle, which is in the outbox and not known to be on the disk there.
+    fn started(dir: &std::path::Path) -> Engine {
+        let key = dir.join("key");
+        std::fs::write(&key, SecretKey::generate(&[3; 40]).to_open_file().as_bytes()).unwrap();
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let at = |name: &str| dir.join(name).display().to_string();
+        let config = format!(
+            "site = \"clinic-001\"\nappliance = \"front-desk\"\nreleases = {:?}\ntrust = {:?}\nkey = {:?}\nstate_dir = {:?}\n\
+             outbox_dir = {:?}\n",
+            at("releases"),
+            at("trust.json"),
+            at("key"),
+            at("state"),
+            at("outbox")
+        );
+        std::fs::write(dir.join("enforce.toml"), config).unwrap();
+        let mut engine = Engine::open(Config::read(&dir.join("enforce.toml")).unwrap()).unwrap();
+        engine.start(false);
+        assert!(engine.unsettled());
+        engine
+    }
+
+    #[test]
+    fn a_steady_stream_of_events_does_not_keep_evidence_from_the_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = started(dir.path());
+        let (sender, messages) = channel();
+        let now = Instant::now();
+        // More than is taken in at once: there is never a quiet moment before the end.
+        for _ in 0..1_000_000 {
+            sender.send(Message::Changed(Topic::Check(String::new()))).unwrap();
+        }
+        sender.send(Message::Stop).unwrap();
+        let mut daemon = Daemon {
+            engine,
+            messages,
+            files: Files::new(sender).unwrap(),
+            units: Units::default(),
+            agenda: Agenda::default(),
+            polls: Vec::new(),
+            last_poll: now,
+            status_at: None,
+            quiet_at: now.checked_sub(STARVED_AFTER).unwrap(),
+            rescan_asked: false,
+        };
+        daemon.turn();
+        assert!(!daemon.engine.unsettled());
     }
 }

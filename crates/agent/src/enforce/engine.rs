@@ -17,6 +17,7 @@ use writ_trust::minisign::SecretKey;
 use writ_trust::time::Time;
 
 use super::accept::Acceptor;
+use super::follow::Waiting;
 use super::generation;
 use super::outbox::Keeper;
 use super::posture::{self, Book};
@@ -97,6 +98,8 @@ pub struct Engine {
     pub(super) on_trial: bool,
     /// A switch was started and its end is not taken up yet.
     pub(super) switch_under_way: bool,
+    /// A switch that waits for what its import lacked.
+    pub(super) switch_waits: Option<Waiting>,
     /// When a switch that nobody drives was looked for.
     pub(super) resumed_at: Option<Instant>,
     /// What was already complained about, so that it is not said at every turn.
@@ -220,6 +223,7 @@ impl Engine {
             tickets_behind: false,
             on_trial: false,
             switch_under_way: false,
+            switch_waits: None,
             resumed_at: None,
             said: BTreeSet::new(),
             healed: VecDeque::new(),
@@ -289,6 +293,7 @@ impl Engine {
         self.state.tail.clear();
         // They are named by numbers that the new chain uses again.
         self.state.thinning.clear();
+        self.state.proven.put_aside(old.fingerprint());
         Some(ChainEnd { public_key: old, sequence: end.next_sequence - 1, digest: end.previous? })
     }
 

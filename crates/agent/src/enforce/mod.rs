@@ -10,6 +10,7 @@ pub mod breaker;
 pub mod code;
 pub mod daemon;
 pub mod engine;
+mod follow;
 pub mod generation;
 pub mod heal;
 pub mod hostile;

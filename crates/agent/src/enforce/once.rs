@@ -248,10 +248,10 @@ fn report(engine: &Engine, took_ms: u64) -> Report {
     }
 }
 
-/// A switch that is under way decides which policy is scanned by: wait for its end.
+/// A switch that is under way decides which policy is scanned by: wait for its end, or until it rests.
 fn wait_for_switch(engine: &mut Engine) {
     let deadline = Instant::now() + SWITCH_AT_MOST;
-    while engine.switch_under_way() && Instant::now() < deadline {
+    while engine.switch_under_way() && !engine.switch_rests() && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(50));
         engine.poll_switch();
     }

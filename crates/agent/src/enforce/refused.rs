@@ -1,25 +1,44 @@
 //! What is refused: by which rule, in one line, told once for each content and not without end.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
 use tracing::warn;
 use writ_trust::digest::Digest;
 use writ_trust::log::checkpoint::Checkpoint;
 use writ_trust::log::judge::LogProblem;
-use writ_trust::refusal::Refusal;
+use writ_trust::refusal::{Refusal, Rule};
 use writ_trust::text::{escaped, one_line};
+use writ_trust::time::Time;
 
 use super::accept::AcceptError;
-use super::engine::Engine;
+use super::engine::{Engine, now};
 
-/// How many refusals become evidence within [`WINDOW`]. Whoever writes into the folder of releases can make something new
-/// to refuse at every look, and what tells of it is kept for ever.
+/// How many refusals of each [`Source`] become evidence within [`WINDOW_MILLIS`]. Whoever writes into the folder of releases
+/// can make something new to refuse at every look, and what tells of it is kept for ever.
 const MOST: u32 = 32;
-/// See [`MOST`].
-const WINDOW: Duration = Duration::from_secs(3600);
+/// See [`MOST`]; in milliseconds.
+const WINDOW_MILLIS: i64 = 3_600_000;
 /// How many different refusals are told apart since the start.
 const MOST_COUNTED: usize = 4096;
+
+/// Who can make something to refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Whoever writes into the folder of releases, as much as they like.
+    Anybody,
+    /// Nobody without a key that counts, or only time: what is refused was signed, or runs. No flood of the others may keep
+    /// it from being told.
+    Keyed,
+}
+
+impl Source {
+    /// Whether it is the one that needs no key.
+    pub fn is_anybody(&self) -> bool {
+        *self == Self::Anybody
+    }
+}
 
 /// Something that was refused, and why, in one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,12 +51,21 @@ pub struct Refused {
     pub message: String,
     /// Digest of its exact bytes (of a checkpoint: of the text that its log signed), when they could be read.
     pub digest: Option<Digest>,
+    /// Who can make more of the kind.
+    pub source: Source,
 }
 
 impl Refused {
     /// Something refused by a rule of the enforcer's own.
     pub fn new(what: &str, rule: &str, message: impl std::fmt::Display, digest: Option<Digest>) -> Self {
-        Self { what: what.to_owned(), rule: rule.to_owned(), message: one_line(message), digest }
+        let (what, rule, message) = (what.to_owned(), rule.to_owned(), one_line(message));
+        Self { what, rule, message, digest, source: Source::Anybody }
+    }
+
+    /// The same, of what nobody makes without a key.
+    #[must_use]
+    pub fn keyed(self) -> Self {
+        Self { source: Source::Keyed, ..self }
     }
 
     /// That nothing could be judged at all.
@@ -47,19 +75,20 @@ impl Refused {
 
     /// A release that breaks a rule of acceptance; `name` says which one.
     pub fn of_release(name: &str, refusal: &Refusal, digest: Digest) -> Self {
-        let rule = refusal.rule().name();
-        match refusal {
-            Refusal::Log(problem) => {
-                let message = format!("{name}: {}", told(problem));
-                Self { message, ..Self::new("release", rule, "", Some(digest)) }
-            }
-            _ => Self::new("release", rule, format!("{name}: {refusal}"), Some(digest)),
-        }
+        let rule = refusal.rule();
+        let message = match refusal {
+            Refusal::Log(problem) => format!("{name}: {}", told(problem)),
+            _ => one_line(format_args!("{name}: {refusal}")),
+        };
+        let refused = Self { message, ..Self::new("release", rule.name(), "", Some(digest)) };
+        // The rules after that one are asked of releases that enough release keys signed.
+        if rule > Rule::Threshold { refused.keyed() } else { refused }
     }
 
     /// A head of the log that breaks a rule.
     pub fn of_log(problem: &LogProblem, digest: Digest) -> Self {
-        Self { message: told(problem), ..Self::new("log", problem.rule().name(), "", Some(digest)) }
+        let refused = Self { message: told(problem), ..Self::new("log", problem.rule().name(), "", Some(digest)) };
+        if matches!(problem, LogProblem::Fork { .. }) { refused.keyed() } else { refused }
     }
 }
 
@@ -75,11 +104,36 @@ fn told(problem: &LogProblem) -> String {
     }
 }
 
-/// Bounds how much evidence refusals make.
-#[derive(Debug, Clone, Copy, Default)]
+/// Bounds how much evidence refusals of one source make. Part of the state: a start does not begin a new hour.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quota {
-    began: Option<Instant>,
+    began: Option<Time>,
     taken: u32,
+}
+
+/// The quotas by source.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quotas {
+    /// See [`Source::Anybody`].
+    #[serde(default)]
+    pub anybody: Quota,
+    /// See [`Source::Keyed`].
+    #[serde(default)]
+    pub keyed: Quota,
+}
+
+impl Quotas {
+    /// Whether nothing was ever taken.
+    pub fn is_unused(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn of(&mut self, source: Source) -> &mut Quota {
+        match source {
+            Source::Anybody => &mut self.anybody,
+            Source::Keyed => &mut self.keyed,
+        }
+    }
 }
 
 /// Whether a refusal may become evidence.
@@ -94,9 +148,9 @@ pub enum Share {
 }
 
 impl Quota {
-    /// Takes one share at this moment.
-    pub fn take(&mut self, at: Instant) -> Share {
-        if self.began.is_none_or(|began| at.saturating_duration_since(began) >= WINDOW) {
+    /// Takes one share at this moment. A clock that was set back begins a new hour.
+    pub fn take(&mut self, at: Time) -> Share {
+        if self.began.is_none_or(|began| !(0..WINDOW_MILLIS).contains(&at.millis_since(began))) {
             *self = Self { began: Some(at), taken: 0 };
         }
         self.taken = self.taken.saturating_add(1);
@@ -111,7 +165,6 @@ impl Quota {
 /// What was refused since the start.
 #[derive(Debug, Default)]
 pub struct Refusals {
-    quota: Quota,
     seen: BTreeSet<(Option<Digest>, String, String)>,
 }
 
@@ -123,18 +176,23 @@ impl Refusals {
 }
 
 impl Engine {
-    /// Says what was refused: each content once for each rule, however often it is looked at.
+    /// Says what was refused: each content once for each rule, however often it is looked at. What the quota leaves no room
+    /// for, or the disk does not take, is told when it is refused again and there is.
     pub(super) fn refuse(&mut self, refused: &[Refused]) {
         let mut new = false;
         for refusal in refused {
+            let Refused { what, rule, digest, source, .. } = refusal;
             if self.refusals.seen.len() < MOST_COUNTED {
-                let Refused { what, rule, digest, .. } = refusal.clone();
-                self.refusals.seen.insert((digest, what, rule));
+                self.refusals.seen.insert((*digest, what.clone(), rule.clone()));
             }
-            let (first, count) = self.state.count_refusal(refusal.digest, &refusal.what, &refusal.rule);
-            if first {
-                warn!(what = %refusal.what, rule = %refusal.rule, "refused: {}", refusal.message);
-                new |= self.tell_refusal(refusal, count);
+            let counted = self.state.count_refusal(*digest, what, rule, *source);
+            if counted.count == 1 {
+                warn!(%what, %rule, "refused: {}", refusal.message);
+            }
+            if !counted.told {
+                let told = self.tell_refusal(refusal, counted.count);
+                new |= told != Told::Nothing;
+                self.state.refusal_told(*digest, what, rule, told == Told::Refusal);
             }
         }
         if new {
@@ -142,22 +200,32 @@ impl Engine {
         }
     }
 
-    fn tell_refusal(&mut self, refusal: &Refused, count: u64) -> bool {
-        let flood;
-        let told = match self.refusals.quota.take(Instant::now()) {
-            Share::Granted => refusal,
+    fn tell_refusal(&mut self, refusal: &Refused, count: u64) -> Told {
+        let share = self.state.refusal_quotas.of(refusal.source).take(now());
+        let (draft, told) = match share {
+            Share::Granted => (self.teller().refused(refusal, count), Told::Refusal),
             Share::FirstDenied => {
-                let message =
-                    format!("more than {MOST} documents were refused within an hour: the others are counted only");
-                flood = Refused::new("releases", "refusals-bounded", message, None);
+                let message = format!(
+                    "more than {MOST} documents were refused within an hour: the others are counted, and told later if they are \
+                     still there"
+                );
+                let flood = Refused::new("releases", "refusals-bounded", message, None);
                 warn!("{}", flood.message);
-                &flood
+                (self.teller().refused(&flood, count), Told::Flood)
             }
-            Share::Denied => return false,
+            Share::Denied => return Told::Nothing,
         };
-        let draft = self.teller().refused(told, count);
-        self.seal_posture(draft)
+        if self.seal_posture(draft) { told } else { Told::Nothing }
     }
+}
+
+/// What became evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    /// That there are too many.
+    Flood,
+    Refusal,
 }
 
 #[cfg(test)]
@@ -166,13 +234,14 @@ mod tests {
 
     #[test]
     fn refusals_make_bounded_evidence_and_that_is_told_once() {
-        let (mut quota, began) = (Quota::default(), Instant::now());
-        let mut within = |after: u64, n: usize| -> Vec<Share> {
-            (0..n).map(|_| quota.take(began + Duration::from_secs(after))).collect()
+        let (mut quota, began) = (Quota::default(), Time::from_unix_millis(1_800_000_000_000));
+        let mut within = |after: i64, n: usize| -> Vec<Share> {
+            (0..n).map(|_| quota.take(began.plus_millis(after * 1000))).collect()
         };
         assert!(within(0, 32).iter().all(|share| *share == Share::Granted));
         assert_eq!(within(3599, 3), [Share::FirstDenied, Share::Denied, Share::Denied]);
         assert_eq!(within(3600, 1), [Share::Granted]);
+        assert_eq!(within(-1, 1), [Share::Granted], "a clock that was set back");
     }
 
     #[test]

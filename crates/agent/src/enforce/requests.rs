@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 use writ_evidence::records::PausePhase;
 use writ_evidence::scrub::scrub;
-use writ_trust::digest::{Digest, hex};
+use writ_trust::digest::hex;
 use writ_trust::json;
 use writ_trust::text::one_line;
 use writ_trust::time::{Span, Time};
@@ -203,13 +203,8 @@ impl Engine {
     /// Every request that is declined is evidence: each counts, for each may be somebody who guesses.
     fn decline(&mut self, rule: &str, message: String) -> Answer {
         warn!(rule, "pause refused: {message}");
-        let refused = Refused {
-            what: "pause-request".to_owned(),
-            rule: rule.to_owned(),
-            message: message.clone(),
-            digest: None::<Digest>,
-        };
-        let (_, count) = self.state.count_refusal(None, &refused.what, rule);
+        let refused = Refused { message: message.clone(), ..Refused::new("pause-request", rule, "", None).keyed() };
+        let count = self.state.count_refusal(None, &refused.what, rule, refused.source).count;
         let draft = self.teller().refused(&refused, count);
         self.seal_posture(draft);
         Answer { granted: false, message }

@@ -20,7 +20,9 @@ use writ_trust::time::Time;
 
 use super::breaker::Breaker;
 use super::incident::Incident;
+use super::outbox::Proven;
 use super::pause::Pauses;
+use super::refused::{Quotas, Source};
 
 /// The schema of [`State`].
 pub const SCHEMA: &str = "writ.enforcer-state.v1";
@@ -28,7 +30,7 @@ pub const SCHEMA: &str = "writ.enforcer-state.v1";
 pub const FILE: &str = "state.json";
 /// The largest state file, in bytes: the tail is bounded, the rest is small.
 const MAX_STATE: usize = 64 * 1024 * 1024;
-/// How many refusals are remembered, so that each becomes evidence once.
+/// How many refusals of each source are remembered, so that each becomes evidence once.
 const REMEMBERED_REFUSALS: usize = 256;
 
 /// What the enforcer knows across restarts.
@@ -71,12 +73,24 @@ pub struct State {
     /// How many documents were refused so far.
     #[serde(default)]
     pub refused_total: u64,
+    /// How many refusals became evidence lately.
+    #[serde(default, skip_serializing_if = "Quotas::is_unused")]
+    pub refusal_quotas: Quotas,
     /// Whether the site's log was last told of as not heard of lately.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub log_stale: bool,
+    /// When that was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_told_at: Option<Time>,
+    /// When the site's log last said, and was believed, what its head is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_heard_at: Option<Time>,
     /// Since when a trust root names a log for the site.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_since: Option<Time>,
+    /// Bundles that were found delivered and are still in the outbox.
+    #[serde(default, skip_serializing_if = "Proven::is_empty")]
+    pub proven: Proven,
     /// Bundles that the chain tells of as thinned, by the names of their files, until they are gone from the outbox.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thinning: Vec<String>,
@@ -181,6 +195,25 @@ pub struct RefusalCount {
     pub rule: String,
     /// How often it was looked at and refused.
     pub count: u64,
+    /// Who could make it.
+    #[serde(default = "anybody", skip_serializing_if = "Source::is_anybody")]
+    pub source: Source,
+    /// Whether there was no room for it in evidence yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untold: bool,
+}
+
+fn anybody() -> Source {
+    Source::Anybody
+}
+
+/// What came of counting a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    /// How often it was counted, this time included.
+    pub count: u64,
+    /// Whether it is in evidence.
+    pub told: bool,
 }
 
 /// When a snapshot was made.
@@ -242,8 +275,12 @@ impl State {
             pauses: Pauses::default(),
             refusals: VecDeque::new(),
             refused_total: 0,
+            refusal_quotas: Quotas::default(),
             log_stale: false,
+            log_told_at: None,
+            log_heard_at: None,
             log_since: None,
+            proven: Proven::default(),
             thinning: Vec::new(),
             running: None,
             told_switch: None,
@@ -289,20 +326,33 @@ impl State {
         IncidentId { date, number: self.incident_number + 1 }
     }
 
-    /// Counts a refusal; true when it is the first of this document for this rule.
-    pub fn count_refusal(&mut self, digest: Option<Digest>, what: &str, rule: &str) -> (bool, u64) {
+    fn refusal(&mut self, digest: Option<Digest>, what: &str, rule: &str) -> Option<&mut RefusalCount> {
+        self.refusals.iter_mut().find(|r| r.digest == digest && r.what == what && r.rule == rule)
+    }
+
+    /// Counts a refusal of this document by this rule.
+    pub fn count_refusal(&mut self, digest: Option<Digest>, what: &str, rule: &str, source: Source) -> Counted {
         self.refused_total += 1;
-        let same = |r: &&mut RefusalCount| r.digest == digest && r.what == what && r.rule == rule;
-        if let Some(known) = self.refusals.iter_mut().find(same) {
+        if let Some(known) = self.refusal(digest, what, rule) {
             known.count += 1;
-            return (false, known.count);
+            return Counted { count: known.count, told: !known.untold };
         }
-        if self.refusals.len() >= REMEMBERED_REFUSALS {
-            self.refusals.pop_front();
+        // Each source has room of its own: what anybody can make must not push out what they cannot.
+        if self.refusals.iter().filter(|r| r.source == source).count() >= REMEMBERED_REFUSALS
+            && let Some(oldest) = self.refusals.iter().position(|r| r.source == source)
+        {
+            self.refusals.remove(oldest);
         }
-        let new = RefusalCount { digest, what: what.to_owned(), rule: rule.to_owned(), count: 1 };
-        self.refusals.push_back(new);
-        (true, 1)
+        let (what, rule) = (what.to_owned(), rule.to_owned());
+        self.refusals.push_back(RefusalCount { digest, what, rule, count: 1, source, untold: false });
+        Counted { count: 1, told: false }
+    }
+
+    /// Remembers whether a refusal that was counted became evidence.
+    pub fn refusal_told(&mut self, digest: Option<Digest>, what: &str, rule: &str, told: bool) {
+        if let Some(known) = self.refusal(digest, what, rule) {
+            known.untold = !told;
+        }
     }
 }
 
@@ -321,8 +371,8 @@ mod tests {
             signature: "s\n".into(),
             standing: Standing::Committed,
         });
-        assert!(state.count_refusal(None, "release 1-9", "size").0);
-        assert!(!state.count_refusal(None, "release 1-9", "size").0);
+        assert!(!state.count_refusal(None, "release 1-9", "size", Source::Anybody).told);
+        assert!(state.count_refusal(None, "release 1-9", "size", Source::Anybody).told);
         std::fs::write(dir.path().join(FILE), state.to_bytes()).unwrap();
         assert_eq!(State::load(dir.path()).unwrap().unwrap(), state);
         let newer = r#"{"schema":"writ.enforcer-state.v1","chain":{"next_sequence":1,"previous":null,"last_date":null},"novelty":1}"#;
@@ -332,5 +382,20 @@ mod tests {
             std::fs::write(dir.path().join(FILE), text).unwrap();
             assert!(State::load(dir.path()).unwrap_err().to_string().contains(says), "{text}");
         }
+    }
+    #[test]
+    fn a_refusal_is_told_when_it_was_sealed_and_no_flood_makes_it_forgotten() {
+        let mut state = State::new(ChainState::new());
+        let expired = |state: &mut State| state.count_refusal(None, "running-release", "expiry", Source::Keyed);
+        assert_eq!(expired(&mut state), Counted { count: 1, told: false });
+        state.refusal_told(None, "running-release", "expiry", false);
+        assert_eq!(expired(&mut state), Counted { count: 2, told: false });
+        state.refusal_told(None, "running-release", "expiry", true);
+        for n in 0..1000_u64 {
+            let digest = Some(Digest::of(&n.to_be_bytes()));
+            assert!(!state.count_refusal(digest, "release", "size", Source::Anybody).told);
+        }
+        assert_eq!(expired(&mut state), Counted { count: 3, told: true });
+        assert_eq!(state.refusals.len(), REMEMBERED_REFUSALS + 1);
     }
 }

@@ -48,6 +48,7 @@ impl Engine {
             "expires_at": running.map(|r| r.generation.release.expires_at),
             "expired": running.is_some_and(|r| at >= r.generation.release.expires_at),
             "on_trial": self.on_trial,
+            "switch": self.switch_status(),
             "outcomes": self.state.outcomes,
             "open_incidents": incidents,
             "pauses": self.state.pauses.active,

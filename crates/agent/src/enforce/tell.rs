@@ -151,7 +151,7 @@ impl Teller {
     /// That something was refused.
     pub fn refused(&self, refused: &Refused, count: u64) -> Draft {
         let mut draft = self.draft(Kind::Refused);
-        let Refused { what, rule, message, digest } = refused.clone();
+        let Refused { what, rule, message, digest, .. } = refused.clone();
         draft.refused = Some(RefusedPart { rule, message, what, digest, count });
         draft
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use writ_nix::gc_root;
-use writ_nix::import::{ImportRequest, import};
+use writ_nix::import::{ImportError, ImportRequest, Imported, import};
 use writ_nix::profile::{remove_profile, set_profile};
 use writ_nix::tool::Nix;
 use writ_policy::closure::Closure;
@@ -79,33 +79,41 @@ fn root(journal: &Journal, name: &str) -> PathBuf {
     journal.request.gc_roots.join(name)
 }
 
-fn read_closure(journal: &Journal) -> Result<Closure, String> {
-    let bytes = probation::read_document(&journal.request.closure)?;
-    let closure = Closure::parse(&bytes).map_err(|e| e.to_string())?;
-    if closure.toplevel == journal.course.candidate {
-        Ok(closure)
-    } else {
-        Err(format!("the closure document brings {}, the release names {}", closure.toplevel, journal.course.candidate))
+/// Why there is no import.
+enum NotImported {
+    /// The closure document cannot be right.
+    Unfit(String),
+    /// It says nothing against the release: the next try may find it otherwise.
+    NotNow(String),
+}
+
+impl From<ImportError> for NotImported {
+    fn from(error: ImportError) -> Self {
+        use ImportError as E;
+        match error {
+            E::Document(_)
+            | E::OtherStore { .. }
+            | E::Extra { .. }
+            | E::Superfluous { .. }
+            | E::References { .. }
+            | E::Registered { .. } => Self::Unfit(error.to_string()),
+            _ => Self::NotNow(error.to_string()),
+        }
     }
 }
 
-/// Keeps what is needed from the garbage collector, imports, compares.
+fn read_closure(journal: &Journal) -> Result<Closure, NotImported> {
+    let bytes = probation::read_document(&journal.request.closure).map_err(NotImported::NotNow)?;
+    let closure = Closure::parse(&bytes).map_err(|e| NotImported::Unfit(e.to_string()))?;
+    if closure.toplevel == journal.course.candidate {
+        return Ok(closure);
+    }
+    let (found, expected) = (&closure.toplevel, &journal.course.candidate);
+    Err(NotImported::Unfit(format!("the closure document brings {found}, the release names {expected}")))
+}
+
 fn import_candidate(journal: &Journal) -> (Event, String) {
-    let request = &journal.request;
-    let result = (|| {
-        let closure = read_closure(journal)?;
-        probation::read_policy(&request.policy)?;
-        keep_from_collector(journal).map_err(|e| format!("{}: {e}", request.gc_roots.display()))?;
-        let wanted = ImportRequest {
-            closure: &closure,
-            cache: &request.cache_dir,
-            trusted_keys: &request.cache_keys,
-            gc_root: &root(journal, "candidate"),
-            staging: &request.state_dir.join("staging"),
-        };
-        import(&nix(), &wanted).map_err(|e| e.to_string())
-    })();
-    match result {
+    match try_import(journal) {
         Ok(done) => {
             let note = format!(
                 "{} paths compared with the closure document, {} of them fetched, {} repaired",
@@ -113,8 +121,25 @@ fn import_candidate(journal: &Journal) -> (Event, String) {
             );
             (Event::Imported, note)
         }
-        Err(reason) => (Event::NotImported, format!("not imported: {reason}")),
+        Err(NotImported::Unfit(reason)) => (Event::Unfit, format!("not imported: {reason}")),
+        Err(NotImported::NotNow(reason)) => (Event::NotImported, format!("not imported: {reason}")),
     }
+}
+
+/// Keeps what is needed from the garbage collector, imports, compares.
+fn try_import(journal: &Journal) -> Result<Imported, NotImported> {
+    let request = &journal.request;
+    let closure = read_closure(journal)?;
+    probation::read_policy(&request.policy).map_err(NotImported::NotNow)?;
+    keep_from_collector(journal).map_err(|e| NotImported::NotNow(format!("{}: {e}", request.gc_roots.display())))?;
+    let wanted = ImportRequest {
+        closure: &closure,
+        cache: &request.cache_dir,
+        trusted_keys: &request.cache_keys,
+        gc_root: &root(journal, "candidate"),
+        staging: &request.state_dir.join("staging"),
+    };
+    Ok(import(&nix(), &wanted)?)
 }
 
 /// The system to fall back to, and the program that would do it, must not be collected while the switch is open.

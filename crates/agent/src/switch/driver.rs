@@ -30,6 +30,21 @@ pub fn drive(state_dir: &Path, serial: Option<Serial>) -> Result<Journal, Switch
     Ok(go_on(journal, (Event::TakenUp, note.to_owned()))?)
 }
 
+/// Ends a switch that waits for what its import lacked, nothing of it activated, because a newer release is there. False
+/// when it is not so, or a driver is at work.
+pub fn supersede(state_dir: &Path, newer: &str) -> Result<bool, SwitchError> {
+    let _hold = match Hold::take(state_dir, Duration::ZERO) {
+        Err(SwitchError::Running(_)) => return Ok(false),
+        taken => taken?,
+    };
+    let journal = open(state_dir, None)?;
+    if !journal.course.waits_for_import() {
+        return Ok(false);
+    }
+    let note = format!("release {newer} takes its place; {}", journal.last_note());
+    Ok(go_on(journal, (Event::Superseded, note))?.is_over())
+}
+
 /// What the rollback timer does: unless the switch is decided, ends its driver and goes back.
 pub fn roll_back(state_dir: &Path, serial: Option<Serial>) -> Result<Journal, SwitchError> {
     let undecided = |journal: &Journal| journal.course.activated && !decided(journal.course.state);

@@ -11,7 +11,7 @@ use writ_trust::json::{self, JsonError, MAX_DOCUMENT};
 use writ_trust::numbers::{Epoch, Serial};
 use writ_trust::time::Time;
 
-use super::machine::{Course, State};
+use super::machine::{Course, LONGEST_REST, State};
 use super::request::SwitchRequest;
 
 /// The schema of [`Journal`].
@@ -41,6 +41,9 @@ pub struct Journal {
     pub began_at: Time,
     /// When it was over, all done; null before.
     pub finished_at: Option<Time>,
+    /// While it waits for what an import lacked: when it is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Time>,
     /// Every arrow taken, in order.
     pub history: Vec<Step>,
     /// What held before the candidate was activated, by check; null before that was looked at, empty where it cannot be.
@@ -195,6 +198,7 @@ impl Journal {
             course,
             began_at: now,
             finished_at: None,
+            not_before: None,
             history: vec![Step { state: State::Verified, at: now, note }],
             before: None,
             activation: None,
@@ -259,6 +263,12 @@ impl Journal {
         self.course.settled
     }
 
+    /// Until when it rests; nothing when it may be taken up. A time further ahead than any rest is one of a clock that was
+    /// set back since.
+    pub fn rests_until(&self, now: Time) -> Option<Time> {
+        self.not_before.filter(|until| (1..=LONGEST_REST).contains(&until.millis_since(now)))
+    }
+
     /// Whether the candidate was kept and everything that belongs to it is done.
     pub fn is_committed(&self) -> bool {
         self.is_over() && self.course.state == State::Committed
@@ -282,6 +292,7 @@ impl Journal {
     /// Records an arrow; a state that refuses the candidate sets its release aside.
     pub(super) fn record(&mut self, course: Course, now: Time, note: String) {
         self.course = course;
+        self.not_before = self.course.waits_for_import().then(|| now.plus_millis(self.course.rest_millis()));
         let state = self.course.state;
         self.history.push(Step { state, at: now, note: note.clone() });
         if self.history.len() > ARROWS.0 + ARROWS.1 {

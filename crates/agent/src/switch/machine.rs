@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 
 /// How often a switch that was interrupted is tried again before its serial is set aside.
 pub const RETRIES: u32 = 2;
+/// How long a switch rests after the first import that failed, in milliseconds; twice as long after each further one.
+const SHORTEST_REST: i64 = 5_000;
+/// How long it rests at most, in milliseconds: 10 minutes.
+pub const LONGEST_REST: i64 = 600_000;
 
 /// Where a switch stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -65,10 +69,17 @@ pub struct Course {
     /// Whether no driver is at work by intent: not yet, or not after an import that failed and was counted. Otherwise
     /// who takes the switch up finds one that was interrupted.
     pub resting: bool,
+    /// How many imports failed since the last one that did not.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waits: u32,
     /// The system to switch to: a store path.
     pub candidate: String,
     /// The system that the profile named when the switch began; null when there was none.
     pub previous: Option<String>,
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// What happened.
@@ -80,8 +91,12 @@ pub enum Event {
     TakenUp,
     /// Every path was imported and compared.
     Imported,
-    /// The import, or arming the timer, failed: nothing was activated.
+    /// The import, or arming the timer, failed, which says nothing against the release.
     NotImported,
+    /// The closure document cannot be right: no import can succeed.
+    Unfit,
+    /// A newer release is to be switched to.
+    Superseded,
     /// The rollback timer is armed.
     Armed,
     /// The activation command ran to its end, with whatever exit code.
@@ -136,9 +151,21 @@ impl Course {
             interruptions: 0,
             activated: false,
             resting: true,
+            waits: 0,
             candidate,
             previous,
         }
+    }
+
+    /// Whether it waits for what an import lacked, with nothing activated.
+    pub fn waits_for_import(&self) -> bool {
+        self.resting && self.waits > 0 && !self.activated && !self.settled
+    }
+
+    /// How long it rests after the last import that failed, in milliseconds.
+    pub fn rest_millis(&self) -> i64 {
+        let doublings = self.waits.saturating_sub(1).min(16);
+        (SHORTEST_REST << doublings).min(LONGEST_REST)
     }
 
     fn enter(mut self, state: State) -> (Self, Vec<Action>) {
@@ -146,6 +173,9 @@ impl Course {
         self.settled = false;
         self.resting = false;
         self.activated |= state == State::Testing;
+        if state == State::Imported {
+            self.waits = 0;
+        }
         let actions = self.actions();
         (self, actions)
     }
@@ -191,14 +221,14 @@ impl Course {
     }
 
     /// The import or the timer failed. That says nothing against the release (a cache half delivered, a full disk), so
-    /// it may be tried again; but not while a candidate runs without a timer.
-    fn not_imported(mut self) -> (Self, Vec<Action>) {
-        self.interruptions = self.interruptions.saturating_add(1);
-        if self.activated || self.interruptions > RETRIES {
+    /// it is tried again for as long as it takes; but not while a candidate runs without a timer.
+    fn not_imported(self) -> (Self, Vec<Action>) {
+        if self.activated {
             return self.give_up();
         }
-        // This driver ends here; whoever started it decides when to try again.
-        (Self { state: State::Verified, resting: true, ..self }, vec![])
+        // This driver ends here; whoever started it tries again when the rest is over.
+        let waits = self.waits.saturating_add(1);
+        (Self { state: State::Verified, resting: true, waits, ..self }, vec![])
     }
 }
 
@@ -214,6 +244,8 @@ pub fn step(course: Course, event: Event) -> (Course, Vec<Action>) {
         (S::Fetched, E::Verified) => course.enter(S::Verified),
         (S::Verified, E::Imported) => course.enter(S::Imported),
         (S::Verified | S::Imported, E::NotImported) => course.not_imported(),
+        (S::Verified | S::Imported, E::Unfit) => course.give_up(),
+        (S::Verified, E::Superseded) if course.waits_for_import() => course.enter(S::SetAside),
         (S::Imported, E::Armed) => course.enter(S::Testing),
         (S::Testing, E::Activated) => course.enter(S::Probation),
         (S::Testing, E::NotActivated) => course.enter(S::RolledBack),
@@ -285,14 +317,40 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_import_is_counted_once_and_rests() {
-        let (course, actions) = step(begun(None), Event::NotImported);
-        assert!(course.resting && actions.is_empty());
-        assert_eq!(course.interruptions, 1);
-        let (course, actions) = step(course, Event::TakenUp);
-        assert_eq!((course.interruptions, &actions[..]), (1, &[Action::Import][..]));
-        let (course, _) = after(course, &[Event::NotImported, Event::TakenUp, Event::NotImported]);
-        assert_eq!(course.state, State::SetAside);
+    fn failed_imports_rest_ever_longer_and_set_nothing_aside() {
+        let mut course = begun(None);
+        let mut rests = Vec::new();
+        for wait in 1..=100 {
+            let (resting, actions) = step(course, Event::NotImported);
+            assert!(resting.waits_for_import() && actions.is_empty());
+            assert_eq!((resting.state, resting.waits, resting.interruptions), (State::Verified, wait, 0));
+            rests.push(resting.rest_millis() / 1000);
+            let (again, actions) = step(resting, Event::TakenUp);
+            assert_eq!(actions, [Action::Import]);
+            course = again;
+        }
+        assert_eq!(rests[..9], [5, 10, 20, 40, 80, 160, 320, 600, 600]);
+        assert_eq!(rests[99], 600);
+        assert_eq!(step(course, Event::Imported).0.waits, 0);
+        // With the candidate running without a timer there is no time to wait.
+        let (course, _) = after(begun(Some(PREVIOUS)), &[Event::Imported, Event::Armed, Event::TakenUp]);
+        assert_eq!(step(course, Event::NotImported).0.state, State::RolledBack);
+    }
+
+    #[test]
+    fn a_closure_document_at_fault_is_set_aside_at_once() {
+        assert_eq!(step(begun(None), Event::Unfit).0.state, State::SetAside);
+        let (course, _) = after(begun(Some(PREVIOUS)), &[Event::Imported, Event::Armed, Event::TakenUp]);
+        assert_eq!(step(course, Event::Unfit).0.state, State::RolledBack);
+    }
+
+    #[test]
+    fn a_newer_release_takes_the_place_of_one_that_waits_and_of_no_other() {
+        let waiting = step(begun(None), Event::NotImported).0;
+        assert_eq!(step(waiting.clone(), Event::Superseded).0.state, State::SetAside);
+        for other in [begun(None), Course::new(CANDIDATE.into(), None), step(waiting, Event::TakenUp).0] {
+            assert_eq!(step(other.clone(), Event::Superseded), (other, vec![]));
+        }
     }
 
     #[test]
@@ -310,6 +368,8 @@ mod tests {
             Event::TakenUp,
             Event::Imported,
             Event::NotImported,
+            Event::Unfit,
+            Event::Superseded,
             Event::Armed,
             Event::Activated,
             Event::NotActivated,

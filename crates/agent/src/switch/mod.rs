@@ -23,7 +23,7 @@ use writ_nix::profile::{ProfileError, read_profile};
 use writ_trust::numbers::{Epoch, Serial};
 use writ_trust::time::Time;
 
-pub use self::driver::{drive, roll_back};
+pub use self::driver::{drive, roll_back, supersede};
 use self::hold::Hold;
 pub use self::journal::{Journal, JournalError};
 pub use self::launch::LaunchError;
@@ -97,6 +97,8 @@ pub enum Resumed {
     Nothing,
     /// A driver is at work.
     Running,
+    /// It waits for what its import lacked, and is not tried again before this.
+    Resting(Time),
     /// A driver was started to go on.
     Launched,
 }
@@ -140,6 +142,9 @@ pub fn resume(state_dir: &Path) -> Result<Resumed, SwitchError> {
         Some(journal) if !journal.is_over() => journal,
         _ => return Ok(Resumed::Nothing),
     };
+    if let Some(until) = journal.rests_until(actions::now()) {
+        return Ok(Resumed::Resting(until));
+    }
     match Hold::take(state_dir, Duration::ZERO) {
         Ok(hold) => drop(hold),
         Err(SwitchError::Running(_)) => return Ok(Resumed::Running),

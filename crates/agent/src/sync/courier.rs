@@ -3,32 +3,41 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
+use tracing::warn;
 use writ_client::{Client, Signer};
+use writ_trust::json;
 use writ_trust::minisign::SecretKey;
 use writ_trust::root_chain::TrustChain;
 use writ_wire::paths::Target;
 
 use super::config::Config;
 use super::deliver::Refused;
-use super::fetch::Fetch;
 use super::identity::{self, Vouched};
 use super::inbox::Inbox;
+use super::outbox::Place;
 use super::pull::PENDING;
+use super::receipts::Standard;
 use super::refill::Refill;
 use super::sitelog::{Ground, SiteLog};
 use super::status::Status;
+use super::tiles::Fetched;
 use super::trouble::Trouble;
+use super::unproven::Unproven;
 use super::{now, roots};
 
 /// How long a lock is waited for, and how often it is tried: a process that is being started by the one before keeps its
 /// descriptors, and so a lock just given back, until it has begun.
 const PATIENCE: Duration = Duration::from_secs(2);
 const RETRY: Duration = Duration::from_millis(20);
+
+/// What is to be sent again, in the state directory, and its largest size in bytes.
+const REFILL: &str = "refill.json";
+const MAX_REFILL: usize = 4096;
 
 /// One courier.
 pub struct Courier {
@@ -44,11 +53,16 @@ pub struct Courier {
     pub status: Status,
     pub(super) etag: Option<(Target, String)>,
     pub(super) refill: Refill,
-    /// The log for which it was looked whether all receipts are by it.
-    pub(super) settled_on: Option<String>,
+    /// By what the receipts were judged.
+    pub(super) settled_on: Option<Standard>,
+    /// The bundles whose receipt does not count.
+    pub(super) void: BTreeSet<Place>,
     pub(super) refused: Refused,
+    pub(super) fetched: Fetched,
     /// The tiles that were of use in the last pull and in the one before.
     pub(super) tiles: [BTreeSet<PathBuf>; 2],
+    /// Where the enforcer may still have to prove its way to a receipt's checkpoint.
+    pub(super) unproven: Unproven,
     client: Client,
     key: Arc<SecretKey>,
     begun: Instant,
@@ -88,8 +102,8 @@ impl Courier {
         writ_durable::remove(&pending).map_err(Trouble::at(&pending))?;
         let status = Status::new(client.depot());
         let (tiles, begun) = (Default::default(), Instant::now());
-        let (etag, refill, refused) = (None, Refill::default(), Refused::new());
-        let settled_on = None;
+        let (etag, refill, refused) = (None, read_refill(&state.join(REFILL)), Refused::new());
+        let (settled_on, void) = Default::default();
         Ok(Self {
             config,
             inbox,
@@ -99,8 +113,11 @@ impl Courier {
             etag,
             refill,
             settled_on,
+            void,
             refused,
+            fetched: Fetched::default(),
             tiles,
+            unproven: Unproven::default(),
             client,
             key,
             begun,
@@ -121,7 +138,8 @@ impl Courier {
 
     /// What judgements about the log stand on.
     pub(super) fn ground<'g>(&'g self, client: &'g Client) -> Ground<'g> {
-        Ground { client, inbox: &self.inbox, chain: &self.chain, site: &self.config.site, now: now() }
+        let Self { inbox, chain, fetched, .. } = self;
+        Ground { client, inbox, chain, site: &self.config.site, fetched, now: now() }
     }
 
     /// Milliseconds since the start, by a clock that never goes back.
@@ -129,21 +147,19 @@ impl Courier {
         u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// What is to be fetched for the pending release; `None` when nothing is.
-    pub fn fetch(&self) -> Result<Option<Fetch>, Trouble> {
-        let Some(logged) = self.pending()? else { return Ok(None) };
-        let bytes = &logged.release.document.0;
-        let release = writ_trust::release::Release::parse(bytes).map_err(|e| Trouble::refused("document", e))?;
-        let own = release.generations.get(&self.config.appliance).and_then(|own| own.closure.clone());
-        let Some(closure) = own else { return Ok(None) };
-        Ok(Some(Fetch {
-            client: self.client.unsigned(),
-            inbox: self.inbox.clone(),
-            store: self.config.store.clone(),
-            release: writ_trust::digest::Digest::of(bytes),
-            closure: closure.digest,
-            keys: self.chain.newest().nix_public_keys(&self.config.site, now()),
-        }))
+    /// The depot, asked in nobody's name: its cache is open.
+    pub(super) fn unsigned(&self) -> Client {
+        self.client.unsigned()
+    }
+
+    /// Takes note of what is to be sent again, durably: a restart must not make a depot's word count for more.
+    pub(super) fn set_refill(&mut self, refill: Refill) -> Result<(), Trouble> {
+        if refill != self.refill {
+            let path = self.config.state_dir.join(REFILL);
+            writ_durable::replace(&path, &json::canonical(&refill), 0o600).map_err(Trouble::at(&path))?;
+            self.refill = refill;
+        }
+        Ok(())
     }
 
     /// Brings the status up to date and writes it.
@@ -156,6 +172,19 @@ impl Courier {
         self.status.trust_version = self.chain.newest().version.get();
         self.status.write(&self.config.state_dir, now());
     }
+}
+
+/// What cannot be read is forgotten, and said.
+fn read_refill(path: &Path) -> Refill {
+    let bytes = match writ_durable::read_bounded(path, MAX_REFILL) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Refill::default(),
+        other => other,
+    };
+    let read = bytes.map_err(|e| e.to_string()).and_then(|b| serde_json::from_slice(&b).map_err(|e| e.to_string()));
+    read.unwrap_or_else(|why| {
+        warn!("{}: {why}; what was sent again is forgotten", path.display());
+        Refill::default()
+    })
 }
 
 fn lock(config: &Config) -> Result<File, OpenError> {

@@ -43,10 +43,24 @@ struct Fetching {
     progress: Arc<Mutex<Progress>>,
 }
 
+/// What wakes a courier.
+pub struct Wake {
+    sender: Sender<Message>,
+    messages: Receiver<Message>,
+}
+
+impl Wake {
+    /// Signals wake from now on: before this they end the process.
+    pub fn by_signals() -> io::Result<Self> {
+        let (sender, messages) = channel();
+        watch::signals(sender.clone())?;
+        Ok(Self { sender, messages })
+    }
+}
+
 /// Runs until it is told to stop.
-pub fn run(courier: Courier) -> io::Result<()> {
-    let (sender, messages) = channel();
-    watch::signals(sender.clone())?;
+pub fn run(courier: Courier, wake: Wake) -> io::Result<()> {
+    let Wake { sender, messages } = wake;
     let config = &courier.config;
     let folders = Folders::watch(config.outbox(), config.presence(), sender.clone())?;
     let schedule = Schedule::new(config.rhythm());
@@ -158,11 +172,12 @@ impl Daemon {
             }
             Job::Sync => {
                 let result = self.courier.pull(&vouched);
+                let is_done = matches!(result, Ok((Ending::Done, _)));
                 self.ended_with_events(job, result);
-                match &self.fetching {
-                    None => self.courier.prune(),
-                    Some(fetching) => self.stop_if_outdated(fetching),
+                if let Some(fetching) = &self.fetching {
+                    self.stop_if_outdated(fetching);
                 }
+                self.courier.prune(is_done && self.fetching.is_none());
             }
             Job::Deliver => {
                 let result = self.courier.deliver(&vouched);
@@ -211,8 +226,8 @@ impl Daemon {
 
     /// A newer release came while the closure of another one is fetched: that is of no use any more.
     fn stop_if_outdated(&self, fetching: &Fetching) {
-        let pending = self.courier.pending().ok().flatten();
-        if pending.is_none_or(|logged| Digest::of(&logged.release.document.0) != fetching.release) {
+        let wanted = self.courier.fetch().ok().flatten();
+        if wanted.is_none_or(|wanted| wanted.release != fetching.release) {
             fetching.stop.store(true, Ordering::Relaxed);
         }
     }
@@ -228,7 +243,8 @@ impl Daemon {
             (Err(trouble), _) => Err(trouble),
         };
         self.ended_with_events(Job::Fetch, placed.map(|event| (Ending::Done, event.into_iter().collect())));
-        self.courier.prune();
+        // A fetch follows a pull that came to its end.
+        self.courier.prune(true);
     }
 
     fn write_status(&mut self) {

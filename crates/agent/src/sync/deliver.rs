@@ -3,7 +3,8 @@
 //! A bundle is delivered when the log's own key has signed a checkpoint, consistent with the last one verified here, under
 //! which an entry is proven that names this very bundle. Of an answer in which anything is wrong nothing counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use tracing::{error, info, warn};
 use writ_trust::digest::Digest;
@@ -18,9 +19,12 @@ use writ_wire::evidence_batch::{EvidenceBatch, EvidenceBatchSchema, MAX_BUNDLES}
 use writ_wire::receipts::{BundleReceipt, Reason, Receipts};
 use writ_wire::{MAX_ENVELOPE, paths};
 
+use super::config::Config;
 use super::courier::Courier;
 use super::identity::Vouched;
-use super::outbox::{Bundle, Outbox, Place, first_of_lost_log, read_batch, receipt_name};
+use super::now;
+use super::outbox::{Batch, Bundle, Outbox, Place};
+use super::receipts::{self, Standard};
 use super::schedule::Ending;
 use super::sitelog::Ground;
 use super::trouble::Trouble;
@@ -28,8 +32,6 @@ use crate::crash_point;
 
 /// With so many times a batch waiting, batches become as large as they can.
 const BACKLOG: usize = 5;
-/// The most refused bundles that are remembered.
-const MOST_REFUSED: usize = 1_000;
 
 /// How long a bundle that the depot refused is not sent again, in milliseconds.
 fn rest(reason: Reason) -> u64 {
@@ -44,26 +46,30 @@ fn rest(reason: Reason) -> u64 {
 pub type Refused = BTreeMap<Place, (Reason, u64)>;
 
 impl Courier {
-    /// Sends one batch. `More` when there is more to be sent.
+    /// Sends one batch: what is new before what was delivered once. `More` when there is more to be sent; a trouble of its own
+    /// when nothing more can be sent and something stays.
     pub fn deliver(&mut self, vouched: &Vouched) -> Result<Ending, Trouble> {
-        let outbox = Outbox::scan(&self.config.outbox(), &self.inbox.receipts())?;
-        self.tell_new_log(&outbox);
-        self.status.waiting = outbox.waiting.len() as u64;
+        self.fetched.clear();
+        self.settle(vouched)?;
+        let outbox = self.outbox()?;
         let now = self.millis();
-        self.refused.retain(|place, (_, until)| *until > now && !outbox.delivered.contains(place));
+        self.refused.retain(|place, (_, until)| *until > now && outbox.waiting.contains(place));
+        self.status.waiting = outbox.waiting.len() as u64;
         let due: Vec<Place> =
             outbox.waiting.iter().copied().filter(|place| !self.refused.contains_key(place)).collect();
         let again: Vec<Place> = match self.refill.range() {
-            Some((from, _)) => outbox.delivered.iter().copied().filter(|p| above(p.0, from)).collect(),
+            Some(range) => {
+                let wanted = |p: &Place| p.chain.is_none() && range.contains(&p.sequence);
+                outbox.delivered.iter().copied().filter(wanted).collect()
+            }
             None => Vec::new(),
         };
-        let mut places: Vec<Place> = due.iter().chain(&again).copied().collect();
-        places.sort_unstable();
         if again.is_empty() {
-            self.refill = self.refill.ended();
+            self.set_refill(self.refill.ended())?;
         }
-        if places.is_empty() {
-            return Ok(Ending::Done);
+        let places = due.len() + again.len();
+        if places == 0 {
+            return self.left(&outbox, &Batch::default());
         }
         let client = self.signed(vouched);
         if self.ground(&client).current().is_none() {
@@ -71,59 +77,123 @@ impl Courier {
                 "the trust root names no log for this site, so nothing could prove a delivery: evidence stays here";
             return Err(Trouble::Waiting(message.to_owned()));
         }
-        let backlog = places.len() > BACKLOG * self.config.batch;
-        let most = if backlog { MAX_BUNDLES } else { self.config.batch };
-        let batch = read_batch(&self.config.outbox(), places.iter().copied(), most);
-        let Some((first, last)) = batch.first().zip(batch.last()).map(|(f, l)| (f.place.0, l.place.0)) else {
-            return Ok(Ending::Done);
+        let most = if places > BACKLOG * self.config.batch { MAX_BUNDLES } else { self.config.batch };
+        let mut batch = Batch::read(&self.config.outbox(), due.into_iter(), most);
+        let is_new = !batch.bundles.is_empty();
+        if !is_new {
+            batch.bundles = Batch::read(&self.config.outbox(), again.into_iter(), most).bundles;
+        }
+        let Some((first, last)) = batch.bundles.first().zip(batch.bundles.last()).map(|(f, l)| (f.place, l.place))
+        else {
+            // What cannot be read must not keep a later loss from being noticed.
+            self.set_refill(self.refill.ended())?;
+            return self.left(&outbox, &batch);
         };
-        let answer = self.send(&client, &batch)?;
-        let (checkpoint, verified) = verify(&self.ground(&client), &self.log, &batch, &answer)?;
+        let answer = self.send(&client, &batch.bundles)?;
+        let (checkpoint, verified) = verify(&self.ground(&client), &self.log, &batch.bundles, &answer)?;
         if let Some(newer) = checkpoint {
             self.log.keep(newer)?;
         }
         self.write_receipts(&verified)?;
+        verified
+            .iter()
+            .filter_map(|(_, receipt)| receipts::tree_size(receipt))
+            .for_each(|size| self.unproven.add(size));
         crash_point!("sync-delivered");
         self.status.delivered += verified.len() as u64;
-        self.status.waiting = (due.len() as u64).saturating_sub(verified.len() as u64);
-        info!(bundles = verified.len(), first, last, "delivered, with proof");
-        let resting = self.take_refusals(&batch, &answer, now);
-        self.refill = self.refill.sent(last);
-        if answer.held < first.saturating_sub(1) {
-            self.refill = self.refill.told_of_gap(answer.held, outbox.newest_delivered(), now);
+        if is_new {
+            self.status.waiting = self.status.waiting.saturating_sub(verified.len() as u64);
         }
-        let left = places.len() > batch.len() || self.refill.is_wanted();
+        info!(bundles = verified.len(), first = first.sequence, last = last.sequence, "delivered, with proof");
+        let resting = self.take_refusals(&batch.bundles, &answer, now);
+        self.follow_refill(&outbox, first, (!is_new).then_some(last), answer.held)?;
+        let more = places > batch.bundles.len() || self.refill.is_wanted();
         // Only while something comes of it: a depot that takes nothing is not asked without a pause.
-        Ok(if left && (resting || !verified.is_empty()) { Ending::More } else { Ending::Done })
+        if more && (resting || !verified.is_empty()) { Ok(Ending::More) } else { self.left(&outbox, &batch) }
     }
 
-    /// Where a log took over from one that was lost, what the lost one proved is sent again, in order: the depot's own numbers
-    /// may not show that it is missing, for it may have taken the bundles in before the new log began.
-    fn tell_new_log(&mut self, outbox: &Outbox) {
-        let origins = self.chain.newest().origins(&self.config.site);
-        let Some(origin) =
-            origins.last().filter(|origin| origins.len() > 1 && self.settled_on.as_ref() != Some(origin))
-        else {
-            return;
+    /// What lies in the outbox, and what of it was delivered as far as receipts count.
+    pub(super) fn outbox(&self) -> Result<Outbox, Trouble> {
+        let (bundles, receipts) = (self.config.outbox(), self.inbox.receipts());
+        let mut outbox = Outbox::scan(&bundles, &receipts)?;
+        if receipts::follow(&outbox, &bundles, &receipts)? {
+            outbox = Outbox::scan(&bundles, &receipts)?;
+        }
+        Ok(outbox.without(&self.void))
+    }
+
+    /// Judges all receipts anew when what makes them count has changed: the log, its keys, the appliance's key.
+    pub(super) fn settle(&mut self, vouched: &Vouched) -> Result<(), Trouble> {
+        let Config { site, appliance, .. } = &self.config;
+        let root = self.chain.newest();
+        let standard = Standard::new(root, site, appliance, &vouched.appliance_key);
+        let Some(standard) = standard.filter(|standard| self.settled_on.as_ref() != Some(standard)) else {
+            return Ok(());
         };
-        if self.log.seen().is_none_or(|seen| seen.checkpoint.origin != *origin) {
-            return;
+        // A log that took over is sent what the lost one proved, but not before it was seen.
+        let seen = self.log.seen().is_some_and(|seen| seen.checkpoint.origin == standard.origin());
+        if root.origins(site).len() > 1 && !seen {
+            return Ok(());
         }
-        if let Some(first) = first_of_lost_log(&self.inbox.receipts(), &outbox.delivered, origin) {
-            warn!(first, %origin, "receipts from there on are by a log that was lost: the bundles are sent again");
-            self.refill = self.refill.of_lost_log(first.saturating_sub(1));
+        self.void.clear();
+        let delivered = self.outbox()?.delivered;
+        let (void, sizes) = standard.void(delivered.into_iter(), &self.config.outbox(), &self.inbox.receipts());
+        if !void.is_empty() {
+            warn!(
+                bundles = void.len(),
+                origin = standard.origin(),
+                "were delivered and have to be proven again: they are sent again"
+            );
         }
-        self.settled_on = Some(origin.clone());
+        self.void = void.into_iter().collect();
+        self.unproven.clear();
+        sizes.into_iter().for_each(|size| self.unproven.add(size));
+        self.settled_on = Some(standard);
+        Ok(())
+    }
+
+    /// Nothing more can be sent now: says what stays.
+    fn left(&mut self, outbox: &Outbox, batch: &Batch) -> Result<Ending, Trouble> {
+        let refused = self.refused.len();
+        (self.status.refused, self.status.unreadable) = (refused as u64, batch.unreadable);
+        let mut parts = Vec::new();
+        if refused > 0 {
+            let reasons: BTreeSet<&str> = self.refused.values().map(|(reason, _)| reason.name()).collect();
+            let reasons: Vec<&str> = reasons.into_iter().collect();
+            parts.push(format!("the depot does not take {refused} ({})", reasons.join(", ")));
+        }
+        if let Some(why) = &batch.why {
+            parts.push(format!("{} cannot be read: {why}", batch.unreadable));
+        }
+        if let Some(why) = &outbox.unlisted {
+            parts.push(format!("those of an earlier key cannot be listed: {why}"));
+        }
+        if parts.is_empty() {
+            return Ok(Ending::Done);
+        }
+        Err(Trouble::Left(format!("bundles stay in the outbox: {}", parts.join("; "))))
     }
 
     /// Keeps receipts: from here on their bundles are delivered.
-    fn write_receipts(&self, verified: &Verified) -> Result<(), Trouble> {
-        let folder = self.inbox.receipts();
-        let files: Vec<(String, Vec<u8>)> =
-            verified.iter().map(|(place, receipt)| (receipt_name(*place), receipt.canonical())).collect();
-        crash_point!("sync-receipts");
-        let files = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
-        writ_durable::replace_all(&folder, files, 0o644).map_err(Trouble::at(&folder))
+    fn write_receipts(&mut self, verified: &Verified) -> Result<(), Trouble> {
+        let receipts = self.inbox.receipts();
+        let mut folders: BTreeMap<PathBuf, Vec<(String, Vec<u8>)>> = BTreeMap::new();
+        for (place, receipt) in verified {
+            let path = place.receipt_in(&receipts);
+            let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { continue };
+            let file = (name.to_string_lossy().into_owned(), receipt.canonical());
+            folders.entry(folder.to_owned()).or_default().push(file);
+        }
+        for (folder, files) in folders {
+            crash_point!("sync-receipts");
+            writ_durable::create_directories(&folder).map_err(Trouble::at(&folder))?;
+            let files = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+            writ_durable::replace_all(&folder, files, 0o644).map_err(Trouble::at(&folder))?;
+        }
+        for (place, _) in verified {
+            self.void.remove(place);
+        }
+        Ok(())
     }
 
     fn send(&self, client: &writ_client::Client, batch: &[Bundle]) -> Result<Receipts, Trouble> {
@@ -145,20 +215,37 @@ impl Courier {
         let before = self.refused.len();
         for refused in &answer.refused {
             let Some(bundle) = batch.iter().find(|bundle| bundle.digest == refused.digest) else { continue };
-            error!(bundle = %bundle.place.1, reason = %refused.reason, "the depot does not take it; it stays in the outbox");
-            if self.refused.len() < MOST_REFUSED {
-                self.refused.insert(bundle.place, (refused.reason, now + rest(refused.reason)));
-            }
+            error!(bundle = %bundle.place.id, reason = %refused.reason, "the depot does not take it; it stays in the outbox");
+            self.refused.insert(bundle.place, (refused.reason, now + rest(refused.reason)));
         }
         self.status.refused = self.refused.len() as u64;
         self.refused.len() > before
     }
 
+    /// Goes on with what is sent again: through `resent`, and anew when an answer shows a gap before what was sent. Both are
+    /// numbers of the key that the appliance has now.
+    fn follow_refill(
+        &mut self,
+        outbox: &Outbox,
+        first: Place,
+        resent: Option<Place>,
+        held: u64,
+    ) -> Result<(), Trouble> {
+        if first.chain.is_some() {
+            return Ok(());
+        }
+        let mut refill = resent.map_or(self.refill, |last| self.refill.sent(last.sequence));
+        if held < first.sequence.saturating_sub(1) {
+            refill = refill.told_of_gap(held, outbox.newest_delivered(), wall_millis());
+        }
+        self.set_refill(refill)
+    }
+
     /// The depot told which evidence it has; says whether that calls for a delivery.
     pub fn told_of_evidence(&mut self, held: u64, newest: u64) -> Result<bool, Trouble> {
-        let outbox = Outbox::scan(&self.config.outbox(), &self.inbox.receipts())?;
+        let outbox = self.outbox()?;
         let before = self.refill.is_wanted();
-        self.refill = self.refill.told(held, newest, outbox.newest_delivered(), self.millis());
+        self.set_refill(self.refill.told(held, newest, outbox.newest_delivered(), wall_millis()))?;
         if self.refill.is_wanted() && !before {
             let delivered = outbox.newest_delivered();
             warn!(held, newest, delivered, "the depot lacks evidence that it once held: it is sent again");
@@ -168,12 +255,8 @@ impl Courier {
     }
 }
 
-fn above(sequence: u64, bound: std::ops::Bound<u64>) -> bool {
-    match bound {
-        std::ops::Bound::Excluded(after) => sequence > after,
-        std::ops::Bound::Included(from) => sequence >= from,
-        std::ops::Bound::Unbounded => true,
-    }
+fn wall_millis() -> u64 {
+    u64::try_from(now().unix_millis()).unwrap_or(0)
 }
 
 /// A receipt that holds, and the place of the bundle it is for.
@@ -191,7 +274,7 @@ fn verify(
     for bundle in batch {
         let count = named.iter().filter(|digest| ***digest == bundle.digest).count();
         if count != 1 {
-            let message = format!("bundle {} is spoken of {count} times in the answer, expected once", bundle.place.1);
+            let message = format!("bundle {} is spoken of {count} times in the answer, expected once", bundle.place.id);
             return Err(Trouble::refused("receipts", message));
         }
     }
@@ -220,7 +303,7 @@ fn verify(
 /// Whether a receipt proves that the log holds this bundle.
 fn verify_one(bundle: &Bundle, given: &BundleReceipt, head: &SignedCheckpoint) -> Result<Receipt, Trouble> {
     let refused =
-        |message: String| Trouble::refused("log-inclusion", format!("receipt of {}: {message}", bundle.place.1));
+        |message: String| Trouble::refused("log-inclusion", format!("receipt of {}: {message}", bundle.place.id));
     if given.proof.len() > MAX_PROOF {
         return Err(refused("its proof is longer than any".into()));
     }
@@ -233,7 +316,7 @@ fn verify_one(bundle: &Bundle, given: &BundleReceipt, head: &SignedCheckpoint) -
         LogEntry::Evidence { site, appliance, public_key, sequence, digest, id, .. }
             if (site, appliance, public_key) == (&header.client_id, &header.appliance, &header.public_key)
                 && (*sequence, *digest) == (header.chain.sequence, bundle.digest)
-                && *id == bundle.place.1.to_string() => {}
+                && *id == bundle.place.id.to_string() => {}
         other => return Err(refused(format!("the entry is of something else: {}", one_line(described(other))))),
     }
     let size = receipt.canonical().len();

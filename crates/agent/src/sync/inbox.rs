@@ -7,7 +7,7 @@
 //! documents/<hex of digest>.json       policies and closures
 //! cache/                               a Nix binary cache; cache/partial/ is ours
 //! log/<site>/<number>/                 checkpoint, tile/…, restart.json
-//! receipts/<sequence>-<bundle id>.receipt.json
+//! receipts/<sequence>-<bundle id>.receipt.json    of an earlier key's bundles in receipts/<fingerprint>/
 //! ```
 //!
 //! What gives meaning to other files comes last: a document after its signatures, a release after everything it names.
@@ -60,10 +60,9 @@ impl Inbox {
         }
         let cache = self.cache();
         writ_durable::remove_leftovers(&cache).map_err(Trouble::at(&cache))?;
-        for point in self.points() {
-            let folder = self.release_folder(point);
-            writ_durable::remove_leftovers(&folder).map_err(Trouble::at(&folder))?;
-        }
+        remove_leftovers_below(&self.releases())?;
+        remove_leftovers_below(&self.logs())?;
+        remove_leftovers_below(&self.receipts())?;
         self.write_if_other(&cache.join("nix-cache-info"), b"StoreDir: /nix/store\n")
     }
 
@@ -208,6 +207,18 @@ impl Inbox {
 pub fn names(folder: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect()
+}
+
+/// Removes what a crash left half-written in the folders in a folder. They lie at most a few deep.
+fn remove_leftovers_below(folder: &Path) -> Result<(), Trouble> {
+    for name in names(folder) {
+        let inner = folder.join(name);
+        if fs::symlink_metadata(&inner).is_ok_and(|metadata| metadata.is_dir()) {
+            writ_durable::remove_leftovers(&inner).map_err(Trouble::at(&inner))?;
+            remove_leftovers_below(&inner)?;
+        }
+    }
+    Ok(())
 }
 
 /// Reads a file; `None` when it is not there.

@@ -24,20 +24,21 @@ pub fn run(courier: &mut Courier) -> Result<Report, Trouble> {
     let checked_in = courier.check_in(&vouched).map(|(ending, _)| ending);
     note(courier, &mut report, Job::CheckIn, checked_in);
     let mut fetch_wanted = false;
-    loop {
+    let settled = loop {
         let pulled = courier.pull(&vouched);
-        let more = matches!(pulled, Ok((Ending::More, _)));
         fetch_wanted |= matches!(&pulled, Ok((_, events)) if events.contains(&Event::FetchWanted));
-        note(courier, &mut report, Job::Sync, pulled.map(|(ending, _)| ending));
-        if !more {
-            break;
+        let pulled = pulled.map(|(ending, _)| ending);
+        let ending = pulled.as_ref().ok().copied();
+        note(courier, &mut report, Job::Sync, pulled);
+        if ending != Some(Ending::More) {
+            break ending == Some(Ending::Done);
         }
-    }
+    };
     if fetch_wanted {
         let fetched = fetch(courier, &vouched).map(|()| Ending::Done);
         note(courier, &mut report, Job::Fetch, fetched);
     }
-    courier.prune();
+    courier.prune(settled);
     loop {
         let delivered = courier.deliver(&vouched);
         let more = matches!(delivered, Ok(Ending::More));

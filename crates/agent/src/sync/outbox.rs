@@ -2,27 +2,46 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use tracing::warn;
 use writ_evidence::bundle::MAX_BUNDLE;
 use writ_evidence::chain::{file_name, parse_file_name};
 use writ_evidence::id::BundleId;
 use writ_trust::digest::Digest;
 use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::json::MAX_SIGNATURE;
-use writ_trust::log::receipt::{MAX_RECEIPT, Receipt};
 use writ_trust::minisign::PublicKey;
 use writ_wire::{Blob, Signed};
 
+use super::inbox::names;
 use super::trouble::Trouble;
 
 /// The most bytes of bundles in one batch, unless a single one has more: memory is scarce here.
 const MAX_BATCH: usize = 512 * 1024;
 
-/// A bundle by its place: sequence and id.
-pub type Place = (u64, BundleId);
+/// A bundle by its place. Those of the key that the appliance has now come before those of earlier ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The fingerprint of an earlier key, whose bundles lie in a folder of that name; `None` for the key of now.
+    pub chain: Option<Digest>,
+    /// The number in the key's chain.
+    pub sequence: u64,
+    /// The id.
+    pub id: BundleId,
+}
+
+impl Place {
+    /// The bundle's file.
+    pub fn bundle_in(&self, outbox: &Path) -> PathBuf {
+        folder(outbox, self.chain).join(file_name(self.sequence, self.id))
+    }
+
+    /// The file of its receipt.
+    pub fn receipt_in(&self, receipts: &Path) -> PathBuf {
+        folder(receipts, self.chain).join(format!("{}-{}.receipt.json", self.sequence, self.id))
+    }
+}
 
 /// What lies in the outbox.
 #[derive(Debug, Default)]
@@ -31,52 +50,76 @@ pub struct Outbox {
     pub waiting: BTreeSet<Place>,
     /// Those that were, in order.
     pub delivered: BTreeSet<Place>,
+    /// Why the bundles of an earlier key cannot be listed; they are not among the others then.
+    pub unlisted: Option<Trouble>,
 }
 
 impl Outbox {
     /// Looks at the outbox and at the receipts.
     pub fn scan(outbox: &Path, receipts: &Path) -> Result<Self, Trouble> {
-        let delivered: BTreeSet<Place> =
-            places(receipts, |name| parse_file_name(&format!("{}.json", name.strip_suffix(".receipt.json")?)))
-                .map_err(Trouble::at(receipts))?;
-        let all = match places(outbox, parse_file_name) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => BTreeSet::new(),
-            other => other.map_err(Trouble::at(outbox))?,
-        };
-        let (delivered, waiting) = all.into_iter().partition(|place| delivered.contains(place));
-        Ok(Self { waiting, delivered })
+        let mut found = Self::default();
+        found.take(None, outbox, receipts)?;
+        for chain in chains(outbox) {
+            if let Err(trouble) = found.take(Some(chain), outbox, receipts) {
+                found.unlisted = Some(trouble);
+            }
+        }
+        Ok(found)
     }
 
-    /// The highest sequence that was delivered and is still here; 0 for none.
+    fn take(&mut self, chain: Option<Digest>, outbox: &Path, receipts: &Path) -> Result<(), Trouble> {
+        let place = |(sequence, id)| Place { chain, sequence, id };
+        let of_receipt = |name: &str| parse_file_name(&format!("{}.json", name.strip_suffix(".receipt.json")?));
+        let receipts = folder(receipts, chain);
+        let delivered = places(&receipts, |name| of_receipt(name).map(place)).map_err(Trouble::at(&receipts))?;
+        let bundles = folder(outbox, chain);
+        let all = places(&bundles, |name| parse_file_name(name).map(place)).map_err(Trouble::at(&bundles))?;
+        let (delivered, waiting): (Vec<_>, Vec<_>) = all.into_iter().partition(|place| delivered.contains(place));
+        self.delivered.extend(delivered);
+        self.waiting.extend(waiting);
+        Ok(())
+    }
+
+    /// Receipts that do not count make their bundles wait again.
+    pub fn without(mut self, void: &BTreeSet<Place>) -> Self {
+        let (again, delivered) = self.delivered.into_iter().partition(|place| void.contains(place));
+        self.delivered = delivered;
+        self.waiting.extend::<BTreeSet<Place>>(again);
+        self
+    }
+
+    /// The highest sequence of the key of now that was delivered and is still here; 0 for none.
     pub fn newest_delivered(&self) -> u64 {
-        self.delivered.last().map_or(0, |place| place.0)
+        self.delivered.iter().rfind(|place| place.chain.is_none()).map_or(0, |place| place.sequence)
     }
 }
 
-/// The lowest sequence of a delivered bundle whose receipt is by another log than `origin`: one that was lost. What cannot be
-/// read counts as such. `None` when all of them are by this one.
-pub fn first_of_lost_log(receipts: &Path, delivered: &BTreeSet<Place>, origin: &str) -> Option<u64> {
-    let by_this_log = |place: &Place| {
-        let bytes = writ_durable::read_bounded(&receipts.join(receipt_name(*place)), MAX_RECEIPT).ok()?;
-        let receipt = Receipt::parse(&bytes).ok()?;
-        (receipt.checkpoint.split('\n').next() == Some(origin)).then_some(())
-    };
-    delivered.iter().find(|place| by_this_log(place).is_none()).map(|place| place.0)
+/// The earlier keys whose bundles or receipts have a folder here, by fingerprint.
+pub fn chains(folder: &Path) -> BTreeSet<Digest> {
+    let found = names(folder).into_iter().filter_map(|name| {
+        let chain: Digest = format!("sha256:{name}").parse().ok()?;
+        std::fs::symlink_metadata(folder.join(&name)).is_ok_and(|there| there.is_dir()).then_some(chain)
+    });
+    found.collect()
+}
+
+/// Where an earlier key has its own within a folder.
+pub fn folder(folder: &Path, chain: Option<Digest>) -> PathBuf {
+    chain.map_or_else(|| folder.to_owned(), |chain| folder.join(chain.hex()))
 }
 
 fn places(folder: &Path, parse: impl Fn(&str) -> Option<Place>) -> io::Result<BTreeSet<Place>> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        other => other?,
+    };
     let mut found = BTreeSet::new();
-    for entry in std::fs::read_dir(folder)? {
+    for entry in entries {
         if let Some(place) = entry?.file_name().to_str().and_then(&parse) {
             found.insert(place);
         }
     }
     Ok(found)
-}
-
-/// The name of the receipt of a bundle.
-pub fn receipt_name((sequence, id): Place) -> String {
-    format!("{sequence}-{id}.receipt.json")
 }
 
 /// One bundle, read.
@@ -112,34 +155,50 @@ pub struct HeaderLink {
     pub sequence: u64,
 }
 
-/// Reads the first of these bundles, at most `most`, as far as they fit one batch. One that is gone meanwhile, whose signature
-/// has not come yet, or that cannot be read is passed over and holds up nothing: it is tried again the next time.
-pub fn read_batch(outbox: &Path, places: impl Iterator<Item = Place>, most: usize) -> Vec<Bundle> {
-    let (mut batch, mut size) = (Vec::new(), 0);
-    for place in places {
-        if batch.len() >= most {
-            break;
-        }
-        let bundle = match read(outbox, place) {
-            Ok(Some(bundle)) => bundle,
-            Ok(None) => continue,
-            Err(trouble) => {
-                warn!(bundle = %place.1, "passed over: {trouble}");
-                continue;
+/// What is sent at once.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// The bundles, in order, all of one key.
+    pub bundles: Vec<Bundle>,
+    /// How many could not be read, and why the first of them could not.
+    pub unreadable: u64,
+    /// See `unreadable`.
+    pub why: Option<Trouble>,
+}
+
+impl Batch {
+    /// Reads the first of these bundles, at most `most`, as far as they fit one batch. One that is gone meanwhile or whose
+    /// signature has not come yet is passed over; so is one that cannot be read. They hold up nothing, and are tried again
+    /// the next time.
+    pub fn read(outbox: &Path, places: impl Iterator<Item = Place>, most: usize) -> Self {
+        let (mut batch, mut size) = (Self::default(), 0);
+        for place in places {
+            let other = batch.bundles.first().is_some_and(|first| first.place.chain != place.chain);
+            if batch.bundles.len() >= most || other {
+                break;
             }
-        };
-        let length = bundle.signed.document.0.len();
-        if !batch.is_empty() && size + length > MAX_BATCH {
-            break;
+            let bundle = match read(outbox, place) {
+                Ok(Some(bundle)) => bundle,
+                Ok(None) => continue,
+                Err(trouble) => {
+                    batch.unreadable += 1;
+                    batch.why.get_or_insert(trouble);
+                    continue;
+                }
+            };
+            let length = bundle.signed.document.0.len();
+            if !batch.bundles.is_empty() && size + length > MAX_BATCH {
+                break;
+            }
+            size += length;
+            batch.bundles.push(bundle);
         }
-        size += length;
-        batch.push(bundle);
+        batch
     }
-    batch
 }
 
 fn read(outbox: &Path, place: Place) -> Result<Option<Bundle>, Trouble> {
-    let path = outbox.join(file_name(place.0, place.1));
+    let path = place.bundle_in(outbox);
     let signature_path = path.with_extension("json.minisig");
     let read = |path: &Path, limit| match writ_durable::read_bounded(path, limit) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -195,7 +254,7 @@ mod tests {
         fs::write(receipts.join("1-EB-20261123-0001.receipt.json"), "").unwrap();
         fs::write(receipts.join("7-EB-20261123-0007.receipt.json"), "of one that is gone").unwrap();
         let scan = Outbox::scan(&outbox, &receipts).unwrap();
-        let waiting: Vec<u64> = scan.waiting.iter().map(|place| place.0).collect();
+        let waiting: Vec<u64> = scan.waiting.iter().map(|place| place.sequence).collect();
         assert_eq!((waiting, scan.newest_delivered()), (vec![2, 9, 10, 11], 1), "in order of numbers, not of names");
     }
 
@@ -206,8 +265,9 @@ mod tests {
             bundle(dir.path(), n, if n == 3 { 600_000 } else { 200_000 });
         }
         let numbers = |from: u64, most| -> Vec<u64> {
-            let places = (from..=6).map(|n| (n, format!("EB-20261123-{n:04}").parse().unwrap()));
-            read_batch(dir.path(), places, most).iter().map(|b| b.header.chain.sequence).collect()
+            let place = |n| Place { chain: None, sequence: n, id: format!("EB-20261123-{n:04}").parse().unwrap() };
+            let batch = Batch::read(dir.path(), (from..=6).map(place), most);
+            batch.bundles.iter().map(|b| b.header.chain.sequence).collect()
         };
         assert_eq!(numbers(1, 10), [1, 2]);
         assert_eq!(numbers(3, 10), [3], "one that is larger goes alone");

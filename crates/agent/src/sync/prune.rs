@@ -10,8 +10,8 @@ use writ_trust::digest::Digest;
 use writ_trust::release::Release;
 
 use super::courier::Courier;
-use super::inbox::names;
-use super::outbox::{Outbox, receipt_name};
+use super::inbox::{Point, names};
+use super::outbox::{Place, chains, folder};
 use super::pull::read_closure;
 use super::trouble::Trouble;
 use crate::crash_point;
@@ -20,25 +20,26 @@ use crate::crash_point;
 const KEPT: usize = 2;
 
 impl Courier {
-    /// Removes what is not needed. Nothing may be fetched meanwhile. A failure is said and does no harm.
-    pub fn prune(&self) {
-        if let Err(trouble) = self.try_prune() {
+    /// Removes what is not needed. A failure is said and does no harm.
+    ///
+    /// `settled` says that nothing is being fetched, and that the last pull came to its end: before that nobody knows which
+    /// release is to come, and what was downloaded of it must not go.
+    pub fn prune(&self, settled: bool) {
+        let pruned = if settled { self.prune_pulled() } else { Ok(()) };
+        if let Err(trouble) = pruned.and_then(|()| self.prune_receipts()) {
             warn!("the inbox is not tidied: {trouble}");
         }
     }
 
-    fn try_prune(&self) -> Result<(), Trouble> {
-        let points = self.inbox.points();
-        for point in points.iter().skip(KEPT) {
-            crash_point!("sync-prune-release");
-            remove_folder(&self.inbox.release_folder(*point))?;
-        }
+    fn prune_pulled(&self) -> Result<(), Trouble> {
+        let mut points = self.inbox.points();
+        points.truncate(KEPT);
+        self.prune_releases(&points)?;
         let mut releases = Vec::new();
-        for point in points.iter().take(KEPT) {
-            releases.extend(self.inbox.release(*point)?);
+        for point in points {
+            releases.extend(self.inbox.release(point)?);
         }
         let pending = self.pending()?;
-        let is_pending = pending.is_some();
         releases.extend(pending.map(|logged| logged.release.document.0));
         let (mut documents, mut closures) = (BTreeSet::new(), BTreeSet::new());
         for bytes in &releases {
@@ -54,11 +55,23 @@ impl Courier {
         }
         remove_others(&self.inbox.documents(), &documents)?;
         self.prune_cache(&closures)?;
-        if !is_pending {
+        if self.fetch()?.is_none() {
             remove_others(&self.inbox.partial(), &BTreeSet::new())?;
         }
-        self.prune_receipts()?;
         self.prune_tiles()
+    }
+
+    /// Removes the folders of other releases, and those that a crash left before there was a release in them.
+    fn prune_releases(&self, kept: &[Point]) -> Result<(), Trouble> {
+        let kept: Vec<PathBuf> = kept.iter().map(|point| self.inbox.release_folder(*point)).collect();
+        for name in names(&self.inbox.releases()) {
+            let folder = self.inbox.releases().join(name);
+            if folder.is_dir() && !kept.contains(&folder) {
+                crash_point!("sync-prune-release");
+                remove_folder(&folder)?;
+            }
+        }
+        Ok(())
     }
 
     fn prune_cache(&self, closures: &BTreeSet<Digest>) -> Result<(), Trouble> {
@@ -86,14 +99,25 @@ impl Courier {
     }
 
     fn prune_receipts(&self) -> Result<(), Trouble> {
-        let folder = self.inbox.receipts();
-        let outbox = Outbox::scan(&self.config.outbox(), &folder)?;
-        if outbox.waiting.is_empty() && outbox.delivered.is_empty() {
+        let receipts = self.inbox.receipts();
+        let outbox = self.outbox()?;
+        if outbox.unlisted.is_some() || (outbox.waiting.is_empty() && outbox.delivered.is_empty()) {
             // Of an outbox that is gone or empty one cannot tell what it had.
             return Ok(());
         }
-        let kept = outbox.delivered.iter().map(|place| folder.join(receipt_name(*place))).collect();
-        remove_others(&folder, &kept)
+        let all = || outbox.delivered.iter().chain(&outbox.waiting);
+        let mut kept: BTreeSet<PathBuf> = all().map(|place| place.receipt_in(&receipts)).collect();
+        // A bundle that was put aside and could not be read: its receipt has not followed it yet.
+        let aside = outbox.waiting.iter().filter(|place| place.chain.is_some());
+        kept.extend(aside.map(|place| Place { chain: None, ..*place }.receipt_in(&receipts)));
+        remove_others(&receipts, &kept)?;
+        for chain in chains(&receipts) {
+            let folder = folder(&receipts, Some(chain));
+            remove_others(&folder, &kept)?;
+            // Fails while something is in it.
+            let _ = fs::remove_dir(&folder);
+        }
+        Ok(())
     }
 
     /// Tiles of the current log that were of no use lately, and all of earlier logs.

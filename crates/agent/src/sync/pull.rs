@@ -1,6 +1,5 @@
 //! The pull: trust roots, the site's log, the newest release, and the documents it names.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use tracing::{info, warn};
@@ -12,20 +11,20 @@ use writ_trust::digest::Digest;
 use writ_trust::floor::{Floor, FloorRelease};
 use writ_trust::json::MAX_DOCUMENT;
 use writ_trust::log::checkpoint::{Checkpoint, SignedCheckpoint};
+use writ_trust::log::judge;
 use writ_trust::log::receipt::{MAX_RECEIPT, Receipt};
 use writ_trust::refusal::Refusal;
 use writ_trust::release::{Generation, Release};
-use writ_wire::heartbeat::Heartbeat;
 use writ_wire::releases::LoggedRelease;
 use writ_wire::sync::{MAX_ROOTS, Sync};
 use writ_wire::{MAX_ENVELOPE, paths};
 
-use super::check_in::HEARTBEAT;
 use super::courier::Courier;
-use super::identity::{Vouched, read_statement};
+use super::fetch::Fetch;
+use super::identity::Vouched;
 use super::inbox::{self, Inbox};
 use super::schedule::{Ending, Event};
-use super::sitelog::{self, Ground};
+use super::sitelog::{Continued, Ground};
 use super::trouble::Trouble;
 use super::{now, roots};
 use crate::crash_point;
@@ -36,12 +35,17 @@ pub const PENDING: &str = "pending.json";
 impl Courier {
     /// Pulls what is new. What is to be done besides comes back as events.
     pub fn pull(&mut self, vouched: &Vouched) -> Result<(Ending, Vec<Event>), Trouble> {
+        self.fetched.clear();
         let client = self.signed(vouched);
         let size = self.log.size(&self.ground(&client));
         let target = paths::sync(self.chain.newest().version, size);
         let known = self.etag.as_ref().filter(|(asked, _)| *asked == target).map(|(_, etag)| etag.clone());
         let fetched = client.get_if_changed(&target, known.as_deref(), MAX_ENVELOPE as u64)?;
-        let Some(fetched) = fetched else { return Ok((Ending::Done, Vec::new())) };
+        let Some(fetched) = fetched else {
+            self.lay_tiles_again(&client, vouched)?;
+            let wanted = self.look_again(&client)?;
+            return Ok((Ending::Done, wanted.into_iter().collect()));
+        };
         let answer = Sync::parse(&fetched.bytes).map_err(|e| Trouble::refused("sync-document", e))?;
         let etag = fetched.etag;
         drop(fetched.bytes);
@@ -61,43 +65,16 @@ impl Courier {
             return Ok((Ending::More, Vec::new()));
         }
         self.take_log(&client, vouched, &answer)?;
-        let mut events = Vec::new();
-        if let Some(logged) = &answer.release {
-            events.extend(self.take_release(&client, vouched, logged)?);
+        let mut wanted = match &answer.release {
+            Some(logged) => self.take_release(&client, vouched, logged)?,
+            None => None,
+        };
+        if wanted.is_none() {
+            wanted = self.look_again(&client)?;
         }
         // Only now: what was not taken in whole is asked for again. What moved on asks by another address anyway.
         self.etag = etag.map(|etag| (target, etag));
-        Ok((Ending::Done, events))
-    }
-
-    /// Takes in the log's head, with what leads to it.
-    fn take_log(&mut self, client: &Client, vouched: &Vouched, answer: &Sync) -> Result<(), Trouble> {
-        let ground = Ground { client, inbox: &self.inbox, chain: &self.chain, site: &self.config.site, now: now() };
-        let Some((origin, number)) = ground.current() else { return Ok(()) };
-        let Some(head) = &answer.log else {
-            let message = format!("the trust root names the log {origin}, and the answer has no head of it");
-            return Err(Trouble::refused("log-checkpoint", message));
-        };
-        if head.number != number as u64 {
-            let message = format!("the head is of log {}, the newest is log {number}", head.number);
-            return Err(Trouble::refused("log-checkpoint", message));
-        }
-        sitelog::take_restarts(&ground, head.restart.as_ref())?;
-        let Some(newer) = self.log.judge(&ground, &head.checkpoint.0)? else { return Ok(()) };
-        let receipt = answer.release.as_ref().and_then(|release| claimed(release.receipt.as_ref()?.as_ref()));
-        let sizes =
-            sizes(vouched, &self.config.presence(), origin, [receipt, self.log.seen().map(|s| s.checkpoint.clone())]);
-        let used = sitelog::take_tiles(&ground, &newer.checkpoint, &sizes)?;
-        let note = self.inbox.log(number).join("checkpoint");
-        crash_point!("sync-head");
-        self.inbox.write_if_other(&note, newer.note.as_bytes())?;
-        let before = self.log.seen().map_or(0, |seen| seen.checkpoint.size);
-        if newer.checkpoint.size != before {
-            info!(size = newer.checkpoint.size, before, "the site's log");
-        }
-        self.log.keep(newer)?;
-        self.tiles = [std::mem::take(&mut self.tiles[1]), used];
-        Ok(())
+        Ok((Ending::Done, wanted.into_iter().collect()))
     }
 
     /// Takes in a release, unless it is the one that is here. The event is that its closure is to be fetched.
@@ -113,9 +90,9 @@ impl Courier {
         let receipt = logged.receipt.as_ref().map(|receipt| receipt.0.as_slice());
         if let Some(newest) = here.filter(|newest| newest.digest == digest) {
             let point = (newest.epoch, newest.serial);
-            if receipt.is_some() && receipt != self.inbox.receipt(point)?.as_deref() {
-                let (release, _) = self.judge(client, vouched, logged, here)?;
-                self.inbox.write_receipt(release.point(), receipt.unwrap_or_default())?;
+            let there = self.inbox.receipt(point)?;
+            if let Some(receipt) = receipt.filter(|receipt| Some(*receipt) != there.as_deref()) {
+                self.take_receipt(client, &logged.release.document.0, receipt)?;
             }
             return Ok(None);
         }
@@ -123,7 +100,7 @@ impl Courier {
         info!(epoch = %release.epoch, serial = %release.serial, "release");
         self.take_documents(client, &own)?;
         let missing = match &own.closure {
-            Some(named) => missing(&self.inbox, &self.config.store, &read_closure(&self.inbox, &named.digest)?).len(),
+            Some(named) => self.missing(&named.digest)?,
             None => 0,
         };
         if missing == 0 {
@@ -135,6 +112,74 @@ impl Courier {
         crash_point!("sync-pending");
         writ_durable::replace(&pending, &logged.canonical(), 0o600).map_err(Trouble::at(&pending))?;
         Ok(Some(Event::FetchWanted))
+    }
+
+    /// Takes in a newer receipt of the release that is here. Only that is judged: the release itself was judged when it came,
+    /// and the keys of that day may not sign any more.
+    fn take_receipt(&self, client: &Client, release: &[u8], receipt: &[u8]) -> Result<(), Trouble> {
+        let ground = self.ground(client);
+        let digest = Digest::of(release);
+        let release = Release::parse(release).map_err(|e| Trouble::refused("document", e))?;
+        let continued = self.continued(&ground, Some(receipt))?;
+        let continuity = continued.after(self.log.seen().map(|seen| &seen.checkpoint));
+        let included = judge::inclusion(&self.chain, &release, digest, Some(receipt), &continuity, ground.now)?;
+        if included.is_some() {
+            self.inbox.write_receipt(release.point(), receipt)?;
+        }
+        Ok(())
+    }
+
+    /// What leads from the checkpoint seen to that in a receipt.
+    fn continued(&self, ground: &Ground<'_>, receipt: Option<&[u8]>) -> Result<Continued, Trouble> {
+        match receipt.and_then(|receipt| verified(ground, receipt)) {
+            Some(proven) => self.log.continued(ground, &proven.checkpoint),
+            None => Ok(Continued::default()),
+        }
+    }
+
+    /// Whether all that the newest release here names is still here, for a cache can lose files: documents are fetched at once;
+    /// the event is that paths of the closure are to be.
+    fn look_again(&self, client: &Client) -> Result<Option<Event>, Trouble> {
+        let Some(own) = self.newest_release()?.and_then(|release| self.own(&release)) else { return Ok(None) };
+        self.take_documents(client, &own)?;
+        Ok(self.fetch()?.map(|_| Event::FetchWanted))
+    }
+
+    /// How many paths of a closure are to be fetched; its document is in the inbox.
+    fn missing(&self, closure: &Digest) -> Result<usize, Trouble> {
+        Ok(missing(&self.inbox, &self.config.store, &read_closure(&self.inbox, closure)?).len())
+    }
+
+    /// The exact bytes of the newest release in the inbox.
+    fn newest_release(&self) -> Result<Option<Vec<u8>>, Trouble> {
+        self.inbox.points().first().map_or(Ok(None), |point| self.inbox.release(*point))
+    }
+
+    /// What a release has for this appliance.
+    fn own(&self, release: &[u8]) -> Option<Generation> {
+        Release::parse(release).ok()?.generations.remove(&self.config.appliance)
+    }
+
+    /// What is to be fetched: for the release that waits, or for the newest one here whose closure has lost paths; `None` when
+    /// nothing is.
+    pub fn fetch(&self) -> Result<Option<Fetch>, Trouble> {
+        let pending = self.pending()?.map(|logged| logged.release.document.0);
+        let is_pending = pending.is_some();
+        let Some(bytes) = pending.map_or_else(|| self.newest_release(), |bytes| Ok(Some(bytes)))? else {
+            return Ok(None);
+        };
+        let Some(closure) = self.own(&bytes).and_then(|own| own.closure) else { return Ok(None) };
+        if !is_pending && self.missing(&closure.digest)? == 0 {
+            return Ok(None);
+        }
+        Ok(Some(Fetch {
+            client: self.unsigned(),
+            inbox: self.inbox.clone(),
+            store: self.config.store.clone(),
+            release: Digest::of(&bytes),
+            closure: closure.digest,
+            keys: self.chain.newest().nix_public_keys(&self.config.site, now()),
+        }))
     }
 
     /// The newest release in the inbox.
@@ -162,11 +207,7 @@ impl Courier {
             public_key: vouched.appliance_key.clone(),
         };
         let receipt = logged.receipt.as_ref().map(|receipt| receipt.0.as_slice());
-        let proven = receipt.and_then(|receipt| verified(&ground, receipt));
-        let continued = match &proven {
-            Some(proven) => self.log.continued(&ground, &proven.checkpoint)?,
-            None => sitelog::Continued::default(),
-        };
+        let continued = self.continued(&ground, receipt)?;
         let seen = self.log.seen().map(|seen| &seen.checkpoint);
         let log = LogProof { receipt, continuity: continued.after(seen) };
         let bytes = &logged.release.document.0;
@@ -258,8 +299,9 @@ fn in_store(store: &Path, path: &StorePath) -> bool {
 
 /// Whether the cache has a path: it is put there only when it was checked.
 fn in_cache(inbox: &Inbox, path: &StorePath) -> bool {
-    let entry = Entry::read(&inbox.cache(), path);
-    entry.is_ok_and(|entry| entry.nar_file().is_ok_and(|file| inbox.nars().join(file).exists()))
+    let Ok(entry) = Entry::read(&inbox.cache(), path) else { return false };
+    let (Ok(file), Ok((size, _))) = (entry.nar_file(), entry.named_by_content()) else { return false };
+    std::fs::symlink_metadata(inbox.nars().join(file)).is_ok_and(|there| there.is_file() && there.len() == size)
 }
 
 /// Reads a closure document that is in the inbox.
@@ -270,7 +312,7 @@ pub fn read_closure(inbox: &Inbox, digest: &Digest) -> Result<Closure, Trouble> 
 }
 
 /// The checkpoint in a receipt, as it claims.
-fn claimed(receipt: &[u8]) -> Option<Checkpoint> {
+pub(super) fn claimed(receipt: &[u8]) -> Option<Checkpoint> {
     let receipt = (receipt.len() <= MAX_RECEIPT).then(|| Receipt::parse(receipt).ok())??;
     Checkpoint::parse(&writ_trust::log::note::Note::parse(receipt.checkpoint.as_bytes()).ok()?.text).ok()
 }
@@ -280,14 +322,4 @@ fn verified(ground: &Ground<'_>, receipt: &[u8]) -> Option<SignedCheckpoint> {
     let (origin, _) = ground.current()?;
     let receipt = Receipt::parse(receipt).ok()?;
     SignedCheckpoint::verify(receipt.checkpoint.as_bytes(), origin, &ground.keys()).ok()
-}
-
-/// The sizes of the log from which the enforcer may want to prove its way: what it says that it has seen, and these.
-fn sizes(vouched: &Vouched, presence: &Path, origin: &str, others: [Option<Checkpoint>; 2]) -> Vec<u64> {
-    let heartbeat = read_statement(presence, HEARTBEAT, |_| Some(vouched.appliance_key.clone())).ok();
-    let heartbeat = heartbeat.and_then(|signed| Heartbeat::parse(&signed.document.0).ok());
-    let seen = heartbeat.and_then(|heartbeat| heartbeat.log).filter(|log| log.origin == origin).map(|log| log.size);
-    let others = others.into_iter().flatten().filter(|checkpoint| checkpoint.origin == origin).map(|c| c.size);
-    let sizes: BTreeSet<u64> = seen.into_iter().chain(others).collect();
-    sizes.into_iter().collect()
 }

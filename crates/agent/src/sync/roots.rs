@@ -25,16 +25,20 @@ pub fn load(config: &Config, inbox: &Inbox) -> Result<TrustChain, Trouble> {
     Ok(chain)
 }
 
-/// Takes the next root into the chain, and keeps it.
+/// Takes the next root into the chain, and keeps it. One that the chain has already is refused: a depot that gave it for ever
+/// would be asked for ever.
 pub fn take(chain: &mut TrustChain, inbox: &Inbox, signed: &Signed) -> Result<(), Trouble> {
     signed.check_bounds().map_err(|e| Trouble::refused("trust-chain", e))?;
     let mut longer = chain.clone();
     longer
         .extend(&signed.document.0, &signed.signatures)
         .map_err(|e: ChainError| Trouble::refused("trust-chain", e))?;
-    if longer.newest().version > chain.newest().version {
-        inbox.write_root(longer.newest(), signed)?;
-        *chain = longer;
+    if longer.newest().version <= chain.newest().version {
+        let message =
+            format!("a root came that is known already, expected one that follows root {}", chain.newest().version);
+        return Err(Trouble::refused("trust-chain", message));
     }
+    inbox.write_root(longer.newest(), signed)?;
+    *chain = longer;
     Ok(())
 }

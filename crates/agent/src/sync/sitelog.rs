@@ -19,7 +19,7 @@ use writ_wire::Signed;
 use writ_wire::paths::{self};
 
 use super::inbox::Inbox;
-use super::tiles::{self, Source};
+use super::tiles::{self, Fetched, Source};
 use super::trouble::Trouble;
 use crate::crash_point;
 
@@ -40,11 +40,17 @@ pub struct Ground<'a> {
     pub chain: &'a TrustChain,
     /// The site.
     pub site: &'a SiteId,
+    /// The tiles that this job has fetched.
+    pub fetched: &'a Fetched,
     /// The clock.
     pub now: Time,
 }
 
-impl Ground<'_> {
+impl<'a> Ground<'a> {
+    fn tiles(&self, number: usize, size: u64) -> Source<'a> {
+        Source::new(self.client, self.inbox, self.site, self.fetched, number, size)
+    }
+
     /// Origin and number of the site's current log; `None` when the newest root names none.
     pub fn current(&self) -> Option<(&str, usize)> {
         let origins = self.chain.newest().origins(self.site);
@@ -111,7 +117,7 @@ impl SiteLog {
         let seen = &seen.checkpoint;
         if seen.origin == offered.origin {
             let (older, newer) = if seen.size <= offered.size { (seen, offered) } else { (offered, seen) };
-            let mut source = Source::new(ground.client, ground.inbox, ground.site, number, newer.size);
+            let mut source = ground.tiles(number, newer.size);
             continued.consistency = match tiles::proof(&mut source, older.size, newer) {
                 // A log that went back cannot show what it has lost. Without a proof it is judged by its name.
                 Err(Trouble::Refused { .. }) if offered.size < seen.size => Vec::new(),
@@ -164,41 +170,57 @@ fn read(path: &Path, chain: &TrustChain, site: &SiteId) -> Result<Option<SignedC
     SignedCheckpoint::verify(&bytes, &origin, &log_keys_ever(chain, site)).map(Some).map_err(|e| e.to_string())
 }
 
-/// Brings every restart of the site's log into the inbox that is not there yet. `current` came with the last pull.
-pub fn take_restarts(ground: &Ground<'_>, current: Option<&Signed>) -> Result<(), Trouble> {
+/// Brings every restart of the site's log into the inbox that is not there yet, or no longer holds. `current` came with the
+/// last pull.
+///
+/// Those up to log `passed` are behind everybody here. One of them that no longer holds, as when a signer was revoked since,
+/// is asked for again and no more than said: news do not wait for it.
+pub fn take_restarts(ground: &Ground<'_>, passed: usize, current: Option<&Signed>) -> Result<(), Trouble> {
     let count = ground.chain.newest().origins(ground.site).len();
     for number in 2..=count {
-        let verified = |signed: &Signed| {
-            let signatures: Vec<&[u8]> = signed.signatures.iter().map(AsRef::as_ref).collect();
-            LogRestart::verify(&signed.document.0, &signatures, ground.chain, ground.site).map_err(LogProblem::Restart)
-        };
-        if ground.inbox.restart(number)?.is_some_and(|there| verified(&there).is_ok()) {
-            continue;
-        }
-        let signed = match current.filter(|_| number == count) {
-            Some(signed) => signed.clone(),
-            None => {
-                let target = paths::log_restart(ground.site, number as u64);
-                let bytes = ground.client.get(&target, writ_wire::MAX_ENVELOPE as u64)?;
-                Signed::parse(&bytes).map_err(|e| Trouble::refused("log-restart", e))?
+        match take_restart(ground, number, current.filter(|_| number == count)) {
+            Err(trouble) if number <= passed => {
+                warn!(
+                    number,
+                    "the restart of this log does not count, have the trust keys sign the same one again: {trouble}"
+                );
             }
-        };
-        signed.check_bounds().map_err(|e| Trouble::refused("log-restart", e))?;
-        verified(&signed)?;
-        crash_point!("sync-restart");
-        ground.inbox.write_restart(number, ground.chain.newest(), &signed)?;
+            taken => taken?,
+        }
     }
     Ok(())
 }
 
+fn take_restart(ground: &Ground<'_>, number: usize, came: Option<&Signed>) -> Result<(), Trouble> {
+    let verified = |signed: &Signed| {
+        let signatures: Vec<&[u8]> = signed.signatures.iter().map(AsRef::as_ref).collect();
+        LogRestart::verify(&signed.document.0, &signatures, ground.chain, ground.site).map_err(LogProblem::Restart)
+    };
+    if ground.inbox.restart(number)?.is_some_and(|there| verified(&there).is_ok()) {
+        return Ok(());
+    }
+    let signed = match came {
+        Some(signed) => signed.clone(),
+        None => {
+            let target = paths::log_restart(ground.site, number as u64);
+            let bytes = ground.client.get(&target, writ_wire::MAX_ENVELOPE as u64)?;
+            Signed::parse(&bytes).map_err(|e| Trouble::refused("log-restart", e))?
+        }
+    };
+    signed.check_bounds().map_err(|e| Trouble::refused("log-restart", e))?;
+    verified(&signed)?;
+    crash_point!("sync-restart");
+    ground.inbox.write_restart(number, ground.chain.newest(), &signed)
+}
+
 /// Brings the tiles into the inbox by which the enforcer can prove that `head` continues what it has seen itself, and each of
-/// the other sizes; returns the files that it takes. Sizes larger than the head's are passed over.
+/// the other sizes; returns the files that it takes. Nothing is laid there unless all of it is proven. Sizes larger than the head's are passed over.
 pub fn take_tiles(ground: &Ground<'_>, head: &Checkpoint, sizes: &[u64]) -> Result<BTreeSet<PathBuf>, Trouble> {
     let Some((_, number)) = ground.current() else { return Ok(BTreeSet::new()) };
-    let mut source = Source::new(ground.client, ground.inbox, ground.site, number, head.size).keeping();
+    let mut source = ground.tiles(number, head.size);
     for size in sizes {
-        crash_point!("sync-tiles");
         tiles::proof(&mut source, *size, head)?;
     }
+    source.lay()?;
     Ok(source.used)
 }

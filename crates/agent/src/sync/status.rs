@@ -49,8 +49,10 @@ pub struct Status {
     pub delivered: u64,
     /// Bundles in the outbox that were not.
     pub waiting: u64,
-    /// Bundles that the depot does not take.
+    /// Of these, how many the depot does not take.
     pub refused: u64,
+    /// Bundles that could not be read when the last one was sent that could be.
+    pub unreadable: u64,
     /// Up to which sequence the depot said to hold everything.
     pub held: Option<u64>,
     /// The depot's clock less ours, in milliseconds.

@@ -1,7 +1,8 @@
 //! Tiles of the site's log: taken from the inbox where they are, else from the depot.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use writ_client::Client;
 use writ_trust::ids::SiteId;
@@ -13,17 +14,37 @@ use writ_wire::paths::{self, Log};
 
 use super::inbox::{Inbox, read};
 use super::trouble::Trouble;
+use crate::crash_point;
+
+/// The tiles that were fetched in the course of one job, by where they would lie in the inbox: none is asked for twice, and none
+/// is laid there before something is proven by it.
+#[derive(Debug, Default)]
+pub struct Fetched(RefCell<BTreeMap<PathBuf, Vec<u8>>>);
+
+impl Fetched {
+    /// Forgets everything, as a job begins: what was wrong in the last one may be right now.
+    pub fn clear(&self) {
+        self.0.borrow_mut().clear();
+    }
+
+    fn get(&self, file: &Path) -> Option<Vec<u8>> {
+        self.0.borrow().get(file).cloned()
+    }
+
+    fn put(&self, file: PathBuf, bytes: Vec<u8>) {
+        self.0.borrow_mut().insert(file, bytes);
+    }
+}
 
 /// Where tiles of one log come from.
 pub struct Source<'a> {
     client: &'a Client,
     inbox: &'a Inbox,
     site: &'a SiteId,
+    fetched: &'a Fetched,
     number: usize,
     /// The size of the largest tree that is asked about: tiles are taken as wide as they are there.
     size: u64,
-    /// Whether what was fetched is kept in the inbox, for the enforcer.
-    keep: bool,
     /// Whether what is in the inbox is passed over: it did not fit.
     anew: bool,
     /// The paths of the tiles that were used.
@@ -32,14 +53,26 @@ pub struct Source<'a> {
 
 impl<'a> Source<'a> {
     /// Tiles of log `number` of a site, in the tree of this size.
-    pub fn new(client: &'a Client, inbox: &'a Inbox, site: &'a SiteId, number: usize, size: u64) -> Self {
-        Self { client, inbox, site, number, size, keep: false, anew: false, used: BTreeSet::new() }
+    pub fn new(
+        client: &'a Client,
+        inbox: &'a Inbox,
+        site: &'a SiteId,
+        fetched: &'a Fetched,
+        number: usize,
+        size: u64,
+    ) -> Self {
+        Self { client, inbox, site, fetched, number, size, anew: false, used: BTreeSet::new() }
     }
 
-    /// Keeps what is fetched in the inbox.
-    #[must_use]
-    pub fn keeping(self) -> Self {
-        Self { keep: true, ..self }
+    /// Lays what was fetched and used into the inbox, for the enforcer.
+    pub fn lay(&self) -> Result<(), Trouble> {
+        crash_point!("sync-tiles");
+        for file in &self.used {
+            if let Some(bytes) = self.fetched.get(file) {
+                self.inbox.write_if_other(file, &bytes)?;
+            }
+        }
+        Ok(())
     }
 
     fn fetch(&self, path: &str) -> Result<Option<Vec<u8>>, Trouble> {
@@ -62,7 +95,8 @@ impl Tiles for Source<'_> {
         // A partial tile may be gone once the full one is there (C2SP tlog-tiles).
         for path in [wide.path(), wide.full().path()] {
             let file = folder.join(&path);
-            let there = if self.anew { None } else { read(&file, MAX_TILE).ok().flatten() };
+            let in_inbox = || if self.anew { None } else { read(&file, MAX_TILE).ok().flatten() };
+            let there = self.fetched.get(&file).or_else(in_inbox);
             if let Some(bytes) = there.filter(|bytes| bytes.len() >= needed) {
                 self.used.insert(file);
                 return Ok(bytes);
@@ -74,9 +108,7 @@ impl Tiles for Source<'_> {
                     format!("{path} has {} bytes, expected {needed}", bytes.len()),
                 ));
             }
-            if self.keep {
-                self.inbox.write_if_other(&file, &bytes)?;
-            }
+            self.fetched.put(file.clone(), bytes.clone());
             self.used.insert(file);
             return Ok(bytes);
         }

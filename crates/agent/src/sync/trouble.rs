@@ -36,6 +36,9 @@ pub enum Trouble {
     /// Something that others on this machine or elsewhere bring is not there yet.
     #[error("{0}")]
     Waiting(String),
+    /// All that can be done was done, and something stays undone. What comes meanwhile is not held up by it.
+    #[error("{0}")]
+    Left(String),
 }
 
 impl Trouble {
@@ -66,6 +69,7 @@ impl Trouble {
                 let wait = retry_after.unwrap_or(Duration::ZERO).as_millis();
                 Ending::Failed { wait: u64::try_from(wait).unwrap_or(u64::MAX) }
             }
+            Self::Left(_) => Ending::Done,
             _ => Ending::Failed { wait: 0 },
         }
     }

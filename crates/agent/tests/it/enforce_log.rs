@@ -8,7 +8,7 @@ use writ_evidence::Kind;
 use writ_evidence::records::Refused;
 use writ_trust::log::checkpoint::SignedCheckpoint;
 
-use crate::site_log::{Log, ORIGIN, SECOND, put_receipt};
+use crate::site_log::{Log, ORIGIN, SECOND, heard_at, put_receipt};
 use crate::support::{Site, chmod, key, mode, now, until};
 
 const HOUR: i64 = 3_600_000;
@@ -299,7 +299,7 @@ fn a_log_that_was_never_heard_of_is_told_of_after_a_day() {
 #[test]
 fn a_log_that_was_not_heard_of_for_a_day_is_said_once_and_that_it_is_fresh_again() {
     let (site, _, mut log) = obeying();
-    fs::write(site.state("checkpoint"), log.signed_at(now().plus_millis(-25 * HOUR)).note).unwrap();
+    heard_at(&site, &log.signed_at(now().plus_millis(-25 * HOUR)));
     log.show_at(&site, now().plus_millis(-25 * HOUR));
     let daemon = site.daemon();
     until("it is said", || (rules(&site) == ["log-freshness"]).then_some(()));
@@ -327,7 +327,7 @@ fn the_log_s_time_never_raises_the_clock_floor() {
     log.show_at(&site, now().plus_millis(20 * 365 * 24 * HOUR));
     site.once_is(0);
     assert_eq!(clock(&site), before);
-    assert_eq!(site.status()["log"]["fresh"], false);
+    assert_eq!(site.status()["log"]["fresh"], true, "by the word before");
     log.publish(&site, 11, &policy);
     site.once_is(0);
     assert_eq!(obeyed(&site), 11, "updates go on");
@@ -337,11 +337,31 @@ fn the_log_s_time_never_raises_the_clock_floor() {
 #[test]
 fn a_time_that_has_not_come_is_no_word_at_all() {
     let (site, _, mut log) = obeying();
-    let old = log.signed_at(now().plus_millis(-25 * HOUR)).note;
-    fs::write(site.state("checkpoint"), &old).unwrap();
+    let old = log.signed_at(now().plus_millis(-25 * HOUR));
+    heard_at(&site, &old);
     log.show_at(&site, now().plus_millis(HOUR));
     site.once_is(0);
-    assert_eq!((rules(&site), kept(&site)), (vec!["log-freshness".to_owned()], old));
+    assert_eq!((rules(&site), kept(&site)), (vec!["log-freshness".to_owned()], old.note));
+}
+
+/// A head without its time says nothing new of when the log was heard of, and unsays nothing.
+#[test]
+fn a_larger_head_without_a_time_does_not_make_the_log_stale() {
+    let (site, _, mut log) = obeying();
+    for _ in 0..3 {
+        log.others(1);
+        let mut head = log.signed_at(now());
+        head.note.truncate(head.note.trim_end().rfind('\n').unwrap() + 1);
+        log.lay_tiles(&log.folder(&site));
+        log.show_head(&site, &head);
+        site.once_is(0);
+        assert!(!kept(&site).is_empty() && kept(&site) == head.note, "it is kept");
+        assert_eq!(site.status()["log"]["fresh"], true);
+        log.others(1);
+        log.show(&site);
+        site.once_is(0);
+    }
+    assert!(rules(&site).is_empty(), "{:?}", rules(&site));
 }
 
 #[test]

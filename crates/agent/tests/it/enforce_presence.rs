@@ -98,6 +98,23 @@ fn a_courier_is_vouched_for_and_its_new_key_is_logged() {
 }
 
 #[test]
+fn what_is_taken_away_from_a_running_enforcer_is_laid_out_again() {
+    let site = Site::new();
+    site.publish(1, &site.policy());
+    site.configure("heartbeat = \"100ms\"\n");
+    courier(&site, &key(20));
+    let daemon = site.daemon();
+    let vouched_again = || until("vouched for", || (vouched(&site) == Some(key(20).public_key())).then_some(()));
+    vouched_again();
+    fs::remove_file(site.path("presence/courier.json")).unwrap();
+    vouched_again();
+    fs::remove_dir_all(site.path("presence")).unwrap();
+    vouched_again();
+    heartbeat(&site);
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
 fn no_other_file_than_a_public_key_is_vouched_for() {
     type Make = fn(&Site, &Path);
     let cases: [(&str, Make); 7] = [

@@ -5,6 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 use writ_evidence::Kind;
 use writ_trust::digest::Digest;
+use writ_trust::minisign::signature_file_name;
 
 use crate::support::{Site, chmod, key, mode, now, until};
 
@@ -239,4 +240,41 @@ fn a_damaged_floor_stops_acceptance_and_nothing_else() {
     assert!(said.contains("not a floor"), "{said}");
     assert_eq!(mode(&site.path("target/motd")), 0o644);
     assert_eq!(site.bundles().last().unwrap().release.unwrap().serial.get(), 10);
+}
+
+/// Whoever writes into the folder can have refused what they like, in every run of a timer: what needs a key is told all the
+/// same.
+#[test]
+fn a_flood_is_bounded_across_runs_and_hides_nothing_that_nobody_makes_without_a_key() {
+    let site = Site::new();
+    let mut release = site.release(10);
+    release.expires_at = now().plus_millis(1_500);
+    let bytes = site.release_bytes(&release, &Site::policy_bytes(&site.policy()));
+    site.put("1-10", &bytes, &site.release_key);
+    for run in 0..4 {
+        for n in 0..15 {
+            site.put(&format!("1-{}", 20 + n), format!("{run} {n}").as_bytes(), &key(77));
+        }
+        site.once();
+    }
+    until("it expires", || (now() >= release.expires_at).then_some(()));
+    site.once_is(0);
+    let rules: Vec<String> =
+        site.of_kind(Kind::Refused).into_iter().map(|bundle| bundle.refused.unwrap().rule).collect();
+    let count = |rule: &str| rules.iter().filter(|found| *found == rule).count();
+    assert_eq!((count("signature-threshold"), count("refusals-bounded"), count("expiry")), (32, 1, 1), "{rules:?}");
+}
+
+#[test]
+fn a_signature_that_does_not_hold_never_takes_the_place_of_one_that_does() {
+    let (site, policy) = obeying();
+    site.put_signed("trust/2.json", &site.root_bytes(2, &[]), &site.trust_key);
+    let forged = site.trust_key.sign(b"another root", "test", "test").unwrap().to_string();
+    fs::write(site.path("releases/trust/2.json.minisig"), forged).unwrap();
+    site.publish(11, &policy);
+    site.once_is(0);
+    let name = signature_file_name("2.json", site.trust_key.key_id());
+    let stored = fs::read(site.state("trust").join(&name)).unwrap();
+    assert_eq!(stored, fs::read(site.path("releases/trust").join(&name)).unwrap());
+    assert_eq!(fs::read_dir(site.state("trust")).unwrap().count(), 2, "each key once, and the root");
 }

@@ -104,6 +104,45 @@ fn a_new_closure_is_switched_to_and_a_broken_one_goes_back() {
     assert_eq!(switches(&site).len(), 3);
 }
 
+/// A cache without the one path that is needed: it is said once, and a newer release needs no waiting for it.
+#[test]
+fn a_closure_that_cannot_be_imported_is_waited_for_and_a_newer_release_takes_its_place() {
+    let world = World::new();
+    let (site, policy) = site(&world);
+    let mut closure = serde_json::to_value(closure_of(&Nix::default(), Path::new(&world.two)).unwrap()).unwrap();
+    let paths = closure["paths"].as_array_mut().unwrap();
+    let mut missing = paths[0].clone();
+    missing["path"] = json!("/nix/store/00000000000000000000000000000000-missing");
+    missing["references"] = json!([]);
+    let top = paths.iter_mut().find(|path| path["path"] == json!(world.two)).unwrap();
+    top["references"].as_array_mut().unwrap().insert(0, missing["path"].clone());
+    paths.insert(0, missing);
+    let mut release = site.release(2);
+    release.closure = Some(closure);
+    site.put("1-2", &site.release_bytes(&release, &Site::policy_bytes(&policy)), &site.release_key);
+    site.once_is(0);
+    site.once_is(0);
+    let waits = |site: &Site| -> Vec<String> {
+        let refused = site.of_kind(Kind::Refused).into_iter().filter_map(|bundle| bundle.refused);
+        refused.filter(|refused| refused.rule == "import-waits").map(|refused| refused.message).collect()
+    };
+    assert_eq!(waits(&site).len(), 1, "{:?}", waits(&site));
+    assert!(
+        waits(&site)[0].contains("-missing") && waits(&site)[0].contains("release 1-2 waits"),
+        "{:?}",
+        waits(&site)
+    );
+    assert_eq!(site.status()["switch"]["release"], "1-2");
+    assert_eq!(switches(&site), [(1, SwitchOutcome::Committed)], "nothing is set aside");
+    let daemon = site.daemon();
+    publish(&site, 3, &policy, &world.two);
+    until("switched", || (switches(&site).len() == 3).then_some(()));
+    assert_eq!(switches(&site)[1..], [(2, SwitchOutcome::SetAside), (3, SwitchOutcome::Committed)]);
+    until("nothing waits", || site.status()["switch"].is_null().then_some(()));
+    assert_eq!(daemon.stop(), Some(0));
+    assert_eq!(waits(&site).len(), 1);
+}
+
 #[test]
 fn a_closure_whose_policy_is_unknown_is_switched_to_under_the_old_policy() {
     let world = World::new();

@@ -12,6 +12,7 @@ mod enforce_life;
 mod enforce_log;
 mod enforce_outbox;
 mod enforce_presence;
+mod enforce_receipts;
 mod enforce_refusals;
 mod enforce_switch;
 mod enforce_unobserved;

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use writ_evidence::Bundle;
-use writ_evidence::chain::file_name;
 use writ_trust::digest::Digest;
 use writ_trust::log::checkpoint::{Checkpoint, SignedCheckpoint};
 use writ_trust::log::entry::{EntrySchema, LogEntry};
@@ -22,6 +21,7 @@ use crate::support::{APPLIANCE, SITE, Site, key, now};
 
 pub const ORIGIN: &str = "log.example/clinic-001";
 pub const SECOND: &str = "log.example/clinic-001/2";
+pub const THIRD: &str = "log.example/clinic-001/3";
 
 #[derive(Default)]
 struct Kept(BTreeMap<(u8, u64), Hash>);
@@ -39,6 +39,8 @@ pub struct Log {
     pub origin: &'static str,
     pub number: usize,
     pub key: SecretKey,
+    /// How long ago it took in what it takes in, in milliseconds.
+    pub behind: i64,
     frontier: Frontier,
     nodes: Kept,
     entries: Vec<Vec<u8>>,
@@ -47,7 +49,7 @@ pub struct Log {
 impl Log {
     pub fn new(origin: &'static str, number: usize) -> Self {
         let (frontier, nodes) = (Frontier::new(), Kept::default());
-        Self { origin, number, key: key(4), frontier, nodes, entries: Vec::new() }
+        Self { origin, number, key: key(4), behind: 0, frontier, nodes, entries: Vec::new() }
     }
 
     pub fn size(&self) -> u64 {
@@ -94,7 +96,7 @@ impl Log {
             sequence: bundle.chain.sequence,
             previous: bundle.chain.previous,
             digest,
-            time: now(),
+            time: now().plus_millis(-self.behind),
         })
     }
 
@@ -155,16 +157,19 @@ impl Log {
         bytes
     }
 
-    /// The receipt for a bundle of a site's outbox, put where the courier puts it.
+    /// The receipt for a bundle of a site's outbox, put where the courier puts it, with the tiles that its checkpoint needs.
     pub fn deliver(&mut self, site: &Site, bundle: &Bundle) -> PathBuf {
-        let name = file_name(bundle.chain.sequence, bundle.bundle_id);
-        let digest = Digest::of(&fs::read(site.path("outbox").join(&name)).unwrap());
-        let index = self.bundle(bundle, digest);
+        self.lay_receipt(site, bundle, &receipt_path(site, bundle))
+    }
+
+    /// The same at another place within the folder of receipts.
+    pub fn lay_receipt(&mut self, site: &Site, bundle: &Bundle, path: &Path) -> PathBuf {
+        let index = self.bundle(bundle, Digest::of(&writ_trust::json::canonical(bundle)));
         let receipt = self.receipt(index).canonical();
-        let path = receipt_path(site, bundle);
+        self.lay_tiles(&self.folder(site));
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, receipt).unwrap();
-        path
+        fs::write(path, receipt).unwrap();
+        path.to_owned()
     }
 
     /// The document by which this log takes over from another, put beside it.
@@ -191,4 +196,12 @@ pub fn put_receipt(site: &Site, serial: u64, bytes: &[u8]) {
 pub fn receipt_path(site: &Site, bundle: &Bundle) -> PathBuf {
     let name = format!("{}-{}.receipt.json", bundle.chain.sequence, bundle.bundle_id);
     site.path("releases/receipts").join(name)
+}
+
+/// Has the enforcer believe that the log was heard of at this time last.
+pub fn heard_at(site: &Site, head: &SignedCheckpoint) {
+    fs::write(site.state("checkpoint"), &head.note).unwrap();
+    let mut state: Value = serde_json::from_slice(&fs::read(site.state("state.json")).unwrap()).unwrap();
+    state["log_heard_at"] = head.fresh_at.unwrap().to_string().into();
+    fs::write(site.state("state.json"), writ_trust::json::canonical(&state)).unwrap();
 }

@@ -10,8 +10,12 @@ use writ_trust::log::note::{MAX_NOTE, Note};
 use writ_trust::log::receipt::{MAX_RECEIPT, Receipt};
 use writ_trust::log::tile::{EntryBundle, MAX_BUNDLE, MAX_TILE, Tile};
 
-use super::{CollectError, Collector};
+use super::{CollectError, Collector, keys_of};
+use crate::archive::Trust;
 use crate::folder::{Entry, EntryKind, Folder};
+use crate::load::log::notes::Notes;
+use crate::load::trust;
+use crate::problem::Problems;
 
 /// How deep directories of tiles lie within each other: `tile/<level>/x…/x…/x…/x…/x…/x…/<index>.p/<width>`.
 const DEEPEST: usize = 12;
@@ -24,8 +28,10 @@ impl Collector<'_> {
             for number in directories(&folder)?.iter().filter(|number| number.parse::<u32>().is_ok()) {
                 if let Some(log) = folder.directory(number)? {
                     let to = Path::new("log").join(site).join(number);
-                    self.log(&log, &to)?;
-                    if let Some(tiles) = log.directory("tile")? {
+                    let tiles = log.directory("tile")?;
+                    let whole = tiles.as_ref().is_some_and(|tiles| matches!(tiles.directory("entries"), Ok(Some(_))));
+                    self.log(&log, &to, whole)?;
+                    if let Some(tiles) = tiles {
                         self.tiles(&tiles, &to, "tile", DEEPEST)?;
                     }
                 }
@@ -34,7 +40,8 @@ impl Collector<'_> {
         Ok(())
     }
 
-    fn log(&mut self, log: &Folder, to: &Path) -> Result<(), CollectError> {
+    /// Copies checkpoints and the order that began a log; `whole` says whether its entries come too.
+    fn log(&mut self, log: &Folder, to: &Path, whole: bool) -> Result<(), CollectError> {
         for Entry { name, kind } in log.entries()? {
             let path = log.path().join(&name);
             let limit = match name.as_str() {
@@ -48,7 +55,11 @@ impl Collector<'_> {
                 continue;
             }
             match log.read(&name, limit) {
-                Ok(Some(bytes)) if name == "checkpoint" => self.checkpoint(&bytes, to, &path)?,
+                Ok(Some(bytes)) if name.starts_with("checkpoint") => match self.judge(&bytes, to) {
+                    Ok(new) if name == "checkpoint" => self.checkpoint(&bytes, &new, to, &path, whole)?,
+                    Ok(_) => self.write(&to.join(&name), &bytes, &path)?,
+                    Err(why) => self.refuse(path, why),
+                },
                 Ok(Some(bytes)) => self.write(&to.join(&name), &bytes, &path)?,
                 Ok(None) => {}
                 Err(error) => self.refuse(path, error),
@@ -57,13 +68,35 @@ impl Collector<'_> {
         Ok(())
     }
 
+    /// Judges a checkpoint by the trust roots that are in the audit folder by now: what no log key signed would stand in the
+    /// way of what one did. Whether those roots are the right ones is for `verify`.
+    fn judge(&self, note: &[u8], to: &Path) -> Result<Checkpoint, String> {
+        let folder = Folder::open(self.to).map_err(|e| e.to_string())?;
+        // What is wrong with the roots is told of when the folder is verified.
+        let chain =
+            trust::load(&folder, &Trust::Folder, &mut Problems::default()).ok_or("no trust root to judge it by")?;
+        let parts: Vec<String> = to.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+        let [_, site, number] = &parts[..] else { return Err("it is of no log".to_owned()) };
+        let site: SiteId = site.parse().map_err(|_| "it is of no site")?;
+        let (found, signed) =
+            Notes::new(&chain, &site, chain.newest().origins(&site)).judge(note).map_err(|problem| problem.what)?;
+        if found.to_string() != *number {
+            return Err(format!("it is the checkpoint of log {found}, in the folder of log {number}"));
+        }
+        Ok(signed.checkpoint)
+    }
+
     /// The largest checkpoint becomes the log's; a smaller one is kept as `checkpoint.<size>`, so that whoever verifies sees
-    /// whether the one continues the other. Whether either is signed is for them too.
-    fn checkpoint(&mut self, bytes: &[u8], to: &Path, source: &Path) -> Result<(), CollectError> {
-        let Some(new) = read_note(bytes) else {
-            self.refuse(source.to_owned(), "not the checkpoint of a log");
-            return Ok(());
-        };
+    /// whether the one continues the other. One that comes without the entries of its log, as from an appliance's inbox,
+    /// never takes the place of one that came with them.
+    fn checkpoint(
+        &mut self,
+        bytes: &[u8],
+        new: &Checkpoint,
+        to: &Path,
+        source: &Path,
+        whole: bool,
+    ) -> Result<(), CollectError> {
         let path = self.to.join(to).join("checkpoint");
         let failed = |source| CollectError::Write { path: path.clone(), source };
         let there = match writ_durable::read_bounded(&path, MAX_NOTE) {
@@ -78,8 +111,8 @@ impl Collector<'_> {
             self.done.present += 1;
             return Ok(());
         }
-        let Some(old) = old.filter(|old| old.size < new.size) else {
-            // Not larger: beside it, where its size allows.
+        let has_whole = self.to.join(to).join("tile/entries").is_dir();
+        let Some(old) = old.filter(|old| (has_whole, old.size) < (whole, new.size)) else {
             return self.write(&to.join(format!("checkpoint.{}", new.size)), bytes, source);
         };
         self.write(&to.join(format!("checkpoint.{}", old.size)), &there, &path)?;
@@ -116,8 +149,14 @@ impl Collector<'_> {
         Ok(())
     }
 
-    /// `receipts/<sequence>-<bundle id>.receipt.json`, which an appliance's courier gathers: each goes beside its bundle.
+    /// `receipts/<sequence>-<bundle id>.receipt.json`, which an appliance's courier gathers: each goes beside its bundle. Those
+    /// of an earlier key are in a folder of its fingerprint.
     pub(super) fn receipts(&mut self, receipts: &Folder) -> Result<(), CollectError> {
+        self.receipts_of(receipts)?;
+        keys_of(receipts)?.iter().try_for_each(|earlier| self.receipts_of(earlier))
+    }
+
+    fn receipts_of(&mut self, receipts: &Folder) -> Result<(), CollectError> {
         for Entry { name, kind } in receipts.entries()? {
             if kind != EntryKind::File || !name.ends_with(".receipt.json") {
                 continue;

@@ -139,7 +139,13 @@ impl Collector<'_> {
         Ok(())
     }
 
+    /// An outbox, and within it one folder for each earlier key, by its fingerprint.
     fn outbox(&mut self, outbox: &Folder) -> Result<(), CollectError> {
+        self.bundles(outbox)?;
+        keys_of(outbox)?.iter().try_for_each(|earlier| self.bundles(earlier))
+    }
+
+    fn bundles(&mut self, outbox: &Folder) -> Result<(), CollectError> {
         let entries = outbox.entries()?;
         let names: BTreeSet<&str> = entries.iter().map(|e| e.name.as_str()).collect();
         for entry in &entries {
@@ -221,6 +227,13 @@ impl Collector<'_> {
     fn refuse(&mut self, path: PathBuf, why: impl std::fmt::Display) {
         self.done.refused.push(Refused { path, why: why.to_string() });
     }
+}
+
+/// The folders within one that are named by the fingerprint of a key: 64 hexadecimal digits.
+fn keys_of(folder: &Folder) -> Result<Vec<Folder>, CollectError> {
+    let named = |name: &str| name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit());
+    let all = folder.entries()?.into_iter().filter(|e| e.kind == EntryKind::Directory && named(&e.name));
+    Ok(all.map(|e| folder.directory(&e.name)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
 fn is_receipt(path: &Path) -> bool {

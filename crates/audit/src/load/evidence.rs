@@ -15,7 +15,7 @@ use writ_trust::key_register::KeyRecord;
 
 use super::bundle_checks::Context;
 use super::incidents::Incidents;
-use super::log::{BundleHere, Seen, SiteLog, receipt_beside};
+use super::log::{BundleHere, Judged, Seen, SiteLog, receipt_beside};
 use super::{directory, entries, path_in, read, stray};
 use crate::archive::{Archive, SiteRecord, Stored};
 use crate::folder::{Entry, EntryKind, Folder};
@@ -25,6 +25,8 @@ use crate::verify::{ChainSummary, VerifyReport};
 
 /// What follows when a bundle does not count.
 const CONSEQUENCE: &str = "what it says was not counted";
+/// What follows when two bundles take one place.
+const TWO_HISTORIES: &str = "there are two histories: the key was copied, or the appliance lost its memory";
 
 /// Walks every site's evidence.
 pub fn walk(archive: &Archive, report: &mut VerifyReport, visit: &mut dyn FnMut(Stored<'_>)) {
@@ -135,11 +137,21 @@ fn judge_ends(ends: &Ends, claims: &[(String, ChainEnd)], report: &mut VerifyRep
     }
 }
 
+/// What a file of a bundle holds.
+enum Found {
+    /// A bundle that verified, and its signature.
+    Authentic(Box<Authentic>, Vec<u8>),
+    /// Something that the key signed, in a schema that is not known here.
+    OtherSchema,
+    /// Nothing that counts: why was told of.
+    Bad,
+}
+
 /// Bundles that should be there and are not.
 struct Gap {
     first: u64,
     last: u64,
-    /// Digest that the bundle after the gap names as the one before it.
+    /// Digest that the bundle after the gap names as the one before it; null when that one cannot be read.
     before: Option<Digest>,
     path: String,
 }
@@ -207,23 +219,30 @@ impl<'a> KeyChain<'a> {
                 let problems = &mut report.problems;
                 let receipted = receipts.contains(&(sequence, id));
                 let receipt = receipted.then(|| receipt_beside(folder, &self.path, &name, problems)).flatten();
-                let (bundle, receipt) = (found.as_ref().map(|(found, _)| &found.bundle), receipt.as_deref());
-                let here = BundleHere { path: &path, name: (sequence, id), digest, bundle, receipted, receipt };
+                let receipt = receipt.as_deref();
+                let (judged, bundle) = match &found {
+                    Found::Authentic(found, _) => (Judged::Verified, Some(&found.bundle)),
+                    Found::OtherSchema => (Judged::OtherSchema, None),
+                    Found::Bad => (Judged::Bad, None),
+                };
+                let here = BundleHere { path: &path, name: (sequence, id), digest, judged, bundle, receipted, receipt };
                 log.bundle(self.key, &here, &mut seen, problems);
             }
-            let Some((authentic, signature)) = found else {
-                // What comes after cannot be compared with it, but its number was taken.
-                incidents.incomplete = true;
-                self.state =
-                    ChainState { next_sequence: sequence + 1, previous: None, last_date: self.state.last_date };
-                continue;
+            let (authentic, signature) = match found {
+                Found::Authentic(authentic, signature) => (authentic, signature),
+                unread => {
+                    incidents.incomplete = true;
+                    let previous = if matches!(unread, Found::OtherSchema) { digest } else { None };
+                    self.pass(&path, sequence, previous, report);
+                    continue;
+                }
             };
             self.follow(&path, &authentic, report);
             self.note(&path, &authentic, report);
             self.context.judge(self.archive, self.record, self.key, &path, &authentic.bundle, &mut report.problems);
             if revoked.is_none() {
                 incidents.take(&path, &authentic.bundle);
-                let Authentic { bundle, digest } = authentic;
+                let Authentic { bundle, digest } = *authentic;
                 visit(Stored { path: &path, fingerprint: &self.fingerprint, bundle, digest, signature: &signature });
             }
         }
@@ -275,9 +294,9 @@ impl<'a> KeyChain<'a> {
         (sequence, id): (u64, BundleId),
         digest: &mut Option<Digest>,
         report: &mut VerifyReport,
-    ) -> Option<(Authentic, Vec<u8>)> {
+    ) -> Found {
         let problems = &mut report.problems;
-        let bytes = read(folder, path, name, MAX_BUNDLE, problems)?;
+        let Some(bytes) = read(folder, path, name, MAX_BUNDLE, problems) else { return Found::Bad };
         *digest = Some(Digest::of(&bytes));
         let signature_name = format!("{name}.minisig");
         let signature_path = path_in(&self.path, &signature_name);
@@ -286,25 +305,38 @@ impl<'a> KeyChain<'a> {
             if problems.bad == before {
                 problems.bad(Code::Unsigned, path, "its signature file is not there", CONSEQUENCE);
             }
-            return None;
+            return Found::Bad;
         };
         let KeyRecord { site, appliance, public_key, .. } = self.key;
         match authenticate(&bytes, &signature, &Speaker { site, appliance, public_key }) {
             Ok(authentic) if (authentic.bundle.chain.sequence, authentic.bundle.bundle_id) != (sequence, id) => {
                 let own = file_name(authentic.bundle.chain.sequence, authentic.bundle.bundle_id);
                 problems.bad(Code::OutOfOrder, path, format!("it is {own}, under another name"), CONSEQUENCE);
-                None
+                Found::Bad
             }
-            Ok(authentic) => Some((authentic, signature)),
+            Ok(authentic) => Found::Authentic(Box::new(authentic), signature),
             Err(error @ VerifyError::OtherSchema(_)) => {
                 problems.note(Code::UnknownSchema, path, error, "it is signed, but not assessable here");
-                None
+                Found::OtherSchema
             }
             Err(error) => {
                 problems.bad(code_of(&error), path, error, CONSEQUENCE);
-                None
+                Found::Bad
             }
         }
+    }
+
+    /// Goes on after a bundle that cannot be read. Its number was taken; of one that the key signed the digest is known too,
+    /// so what comes after must name it.
+    fn pass(&mut self, path: &str, sequence: u64, digest: Option<Digest>, report: &mut VerifyReport) {
+        let expected = self.state.next_sequence;
+        if digest.is_some() && sequence < expected {
+            let error = ChainError::Repeated { expected, found: sequence };
+            report.problems.bad(Code::Forked, path, error, TWO_HISTORIES);
+        } else if digest.is_some() && sequence > expected {
+            self.gaps.push(Gap { first: expected, last: sequence - 1, before: None, path: path.to_owned() });
+        }
+        self.state = ChainState { next_sequence: sequence + 1, previous: digest, last_date: self.state.last_date };
     }
 
     fn follow(&mut self, path: &str, authentic: &Authentic, report: &mut VerifyReport) {
@@ -322,9 +354,7 @@ impl<'a> KeyChain<'a> {
                 self.state = resume(authentic);
                 return;
             }
-            ChainError::Repeated { .. } | ChainError::Fork { .. } => {
-                (Code::Forked, "there are two histories: the key was copied, or the appliance lost its memory")
-            }
+            ChainError::Repeated { .. } | ChainError::Fork { .. } => (Code::Forked, TWO_HISTORIES),
             ChainError::Date { .. } => (Code::OutOfOrder, "its id was not given by the rule that all ids follow"),
             ChainError::FirstNotStarted(_) => (Code::OutOfOrder, "bundles before it may be missing"),
         };
@@ -359,7 +389,7 @@ impl<'a> KeyChain<'a> {
             while let Some(range) = next(at).filter(|_| at <= *last) {
                 (at, digest) = (range.last + 1, Some(range.digest));
             }
-            if at == last + 1 && digest == *before {
+            if at == last + 1 && (before.is_none() || digest == *before) {
                 let what = format!("bundles {first} to {last} before it were removed by the appliance, which said so");
                 report.problems.note(Code::Thinned, path, what, "what they said is gone; the chain holds across");
             } else {

@@ -5,7 +5,7 @@ use writ_trust::text::escaped;
 
 use super::counted;
 use crate::compare::model::{CheckFinding, Comparison, ControlFinding, IncidentFinding, Verdict};
-use crate::log_summary::{LogSummary, NOT_CONFIGURED};
+use crate::log_summary::{LogSummary, NOT_CONFIGURED, WITHOUT_ENTRIES};
 use crate::problem::{Problem, Weight};
 use crate::query::Row;
 use crate::story::values;
@@ -101,7 +101,11 @@ fn logs(report: &VerifyReport, look: Look) -> String {
     let mut table = look.table(&["Log", "Entries", "Root", "Head, by its own word"]);
     let logs = report.logs.iter().flat_map(|site| site.logs.iter().map(move |log| (site, log)));
     for (site, log) in logs.clone() {
-        let sound = if log.sound { "" } else { "\nNOT VERIFIED" };
+        let sound = match (log.sound, log.entries_here || log.size.is_none()) {
+            (true, _) => "",
+            (false, true) => "\nNOT VERIFIED",
+            (false, false) => "\nits entries are not here",
+        };
         table.add_row([
             format!("{}, log {}\n{}{sound}", site.site, log.number, log.origin),
             log.size.map_or_else(|| "-".to_owned(), thousands),
@@ -146,8 +150,9 @@ fn problem(p: &Problem, look: Look) -> String {
 pub fn conclusion(report: &VerifyReport, look: Look) -> String {
     let counted = counted(report);
     let pinned = if report.pinned { "" } else { "; trust root NOT pinned: taken from this folder" };
+    let log = if report.log == WITHOUT_ENTRIES { "; the log's entries are not here" } else { "" };
     match report.problems.first_bad() {
-        None if report.ok => format!("{} ({counted}{pinned})", look.paint("Verified OK", "1;32")),
+        None if report.ok => format!("{} ({counted}{log}{pinned})", look.paint("Verified OK", "1;32")),
         first => {
             let first = first.map(|p| format!("first: {} {}: {}", p.code, p.path, p.what)).unwrap_or_default();
             let failed = look.paint("NOT VERIFIED", "1;31");

@@ -439,3 +439,74 @@ fn links_in_a_log_are_not_followed() {
     let report = world.verify();
     first(&report, Code::Unreadable, "log/clinic-001/1/");
 }
+
+/// Puts something in the place of a bundle that the appliance's key signed in a schema that nobody here knows.
+fn in_another_schema(world: &World, sequence: usize) {
+    let bytes = br#"{"schema":"writ.bundle.v2"}"#;
+    fs::write(world.file(sequence), bytes).unwrap();
+    fs::write(world.signature(sequence), device().sign(bytes, "x", "x").unwrap().to_string()).unwrap();
+}
+
+#[test]
+fn a_schema_that_is_not_known_does_not_hide_an_exchanged_bundle() {
+    let world = World::logged();
+    in_another_schema(&world, 5);
+    fs::remove_file(receipt(&world, 5)).unwrap();
+    let report = world.verify();
+    let bad = |code: Code, place: &str| {
+        report.problems.list.iter().any(|p| p.weight == Weight::Bad && p.code == code && p.path.contains(place))
+    };
+    assert!(bad(Code::Forked, "/5-EB-20261123-0005.json"), "{:#?}", report.problems);
+    // The next one names what was there.
+    assert!(bad(Code::Forked, "/6-EB-20261123-0006.json"), "{:#?}", report.problems);
+    assert_eq!((report.ok, report.log), (false, "not verified"));
+    // The receipt is of what was there, too.
+    let world = World::logged();
+    in_another_schema(&world, 28);
+    let report = world.verify();
+    let receipts = |p: &&Problem| p.code == Code::Foreign && p.path.ends_with("/28-EB-20261124-0028.receipt.json");
+    assert!(report.problems.list.iter().any(|p| receipts(&p)), "{:#?}", report.problems);
+}
+
+#[test]
+fn a_schema_that_is_not_known_takes_its_place_in_the_chain() {
+    // Without a log: the end of a chain says nothing against it.
+    let world = World::day();
+    in_another_schema(&world, 28);
+    let report = world.verify();
+    noted(&report, Code::UnknownSchema, "/28-EB-20261124-0028.json");
+    // In the middle the next one does, and a hole before it is a hole.
+    in_another_schema(&world, 5);
+    let bad = |code: Code, place: &str| {
+        let all = world.verify().problems.list;
+        assert!(all.iter().any(|p| p.code == code && p.path.contains(place)), "{all:#?}");
+    };
+    bad(Code::Forked, "/6-EB-20261123-0006.json");
+    for gone in [3, 4] {
+        fs::remove_file(world.file(gone)).unwrap();
+        fs::remove_file(world.signature(gone)).unwrap();
+    }
+    bad(Code::Missing, "/5-EB-20261123-0005.json");
+}
+
+#[test]
+fn a_site_that_is_missing_entirely_is_missed() {
+    let mut root = logged_root(1, &[ORIGIN]);
+    root["log_origins"]["clinic-002"] = serde_json::json!(["log.example/clinic-002"]);
+    let mut world = World::under(root);
+    world.begin_log(Log::new(1, ORIGIN));
+    world.release(1, &policy_json(|_| {}), |_| {});
+    world.live();
+    world.write_log();
+    let found = first(&world.verify(), Code::Missing, "releases/clinic-002");
+    assert!(found.consequence.contains("--site"), "{found:#?}");
+    let of = |site: &str| {
+        let options =
+            writ_audit::Options { trust: world.trust(), site: Some(site.parse().unwrap()), without_entries: false };
+        writ_audit::verify::verify(writ_audit::Folder::open(world.path()).unwrap(), &options)
+    };
+    assert!(of("clinic-001").ok, "{:#?}", of("clinic-001").problems);
+    first(&of("clinic-002"), Code::Missing, "releases/clinic-002");
+    // Also one that has no log.
+    assert!(!of("clinic-003").ok);
+}

@@ -51,8 +51,9 @@ fn a_log_that_took_over_by_order_verifies_and_says_what_was_lost() {
     // Without the first log at all.
     fs::remove_dir_all(world.path().join("log/clinic-001/1")).unwrap();
     let report = world.verify();
-    noted(&report, Code::Missing, "log/clinic-001/1/checkpoint");
-    assert_eq!(report.logs[0].unlogged, None);
+    let found = crate::log::first(&report, Code::Missing, "log/clinic-001/1/checkpoint");
+    assert!(found.consequence.contains("took over"), "{found:#?}");
+    assert_eq!((report.logs[0].state, report.logs[0].unlogged), ("not verified", None));
 }
 
 #[test]

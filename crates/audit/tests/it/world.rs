@@ -439,12 +439,15 @@ impl World {
     }
 
     pub fn verify(&self) -> VerifyReport {
-        let options = Options { trust: self.trust(), site: None };
+        let options = Options { trust: self.trust(), site: None, without_entries: false };
         verify(Folder::open(self.path()).unwrap(), &options)
     }
 
     pub fn archive(&self) -> Archive {
-        Archive::open(Folder::open(self.path()).unwrap(), &Options { trust: self.trust(), site: None })
+        Archive::open(
+            Folder::open(self.path()).unwrap(),
+            &Options { trust: self.trust(), site: None, without_entries: false },
+        )
     }
 }
 

@@ -65,6 +65,9 @@ struct Source {
     /// The digest of the first trust root in the folder, as you were given it
     #[arg(long, value_name = "sha256:…")]
     trust_digest: Option<Digest>,
+    /// Go on where the entries of a site's log are not here, as in a folder that was gathered from appliances' inboxes
+    #[arg(long)]
+    without_entries: bool,
 }
 
 impl Source {
@@ -77,7 +80,7 @@ impl Source {
         let folder = Folder::open(&self.folder).map_err(|e| {
             Failure::could_not("cannot open the audit folder").caused_by(&e).next("make one with `writ audit collect`")
         })?;
-        Ok(Archive::open(folder, &Options { trust, site }))
+        Ok(Archive::open(folder, &Options { trust, site, without_entries: self.without_entries }))
     }
 }
 

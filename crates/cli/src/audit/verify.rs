@@ -15,8 +15,9 @@ use crate::screen;
 ///
 /// Where the trust root names a log for the site, also: that its entries come to the root that its key signed; that every
 /// bundle and release that it holds is here, and every one here is in it; and that all that anybody saw of it (receipts,
-/// older checkpoints, the last checkpoint in each bundle) is a beginning of it. Where it names none, that is said and never
-/// counted as passed: without a log nobody can see whether the newest bundles were withheld.
+/// older checkpoints, the last checkpoint in each bundle) is a beginning of it. Where it names none, that is said
+/// and never counted as `verified`, and so with `--without-entries` (for a folder gathered from appliances' inboxes) where the
+/// log's entries are not here: without them nobody can see whether the newest bundles were withheld.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -15,7 +15,7 @@ use writ_wire::paths::{self, Log};
 use writ_wire::releases::{LoggedRelease, Releases};
 
 use super::if_there;
-use super::log::{LogError, RemoteLog};
+use super::log::{Bounds, LogError, RemoteLog};
 
 /// The head of a site's newest log, signed by a key that counts now.
 #[derive(Debug, Clone)]
@@ -70,6 +70,19 @@ pub enum HeadError {
         index: u64,
         /// The release's number.
         point: String,
+    },
+    /// There is more in the log than is gone through at once.
+    #[error(
+        "the log has {size} entries and was searched for newer releases up to {searched}: too much at once, and a newer one may \
+         be in the rest"
+    )]
+    TooMuch {
+        /// How many entries it has.
+        size: u64,
+        /// Up to which it was searched.
+        searched: u64,
+        /// The release that is shown, if that holds.
+        active: Option<Box<Active>>,
     },
     /// The log has gone from one history to another, or back.
     #[error("{0}")]
@@ -144,11 +157,12 @@ pub fn active(
     site: &SiteId,
     head: Option<&Head>,
     scanned: Option<Scanned>,
+    bounds: Bounds,
     now: Time,
 ) -> Result<Option<Active>, HeadError> {
-    match shown(client, chain, site, head.cloned(), scanned, now) {
+    match shown(client, chain, site, head.cloned(), scanned, bounds, now) {
         // Published between two questions: then the next answer shows it.
-        Err(HeadError::Hidden { .. }) => shown(client, chain, site, head.cloned(), scanned, now),
+        Err(HeadError::Hidden { .. }) => shown(client, chain, site, head.cloned(), scanned, bounds, now),
         answer => answer,
     }
 }
@@ -159,6 +173,7 @@ fn shown(
     site: &SiteId,
     head: Option<Head>,
     scanned: Option<Scanned>,
+    bounds: Bounds,
     now: Time,
 ) -> Result<Option<Active>, HeadError> {
     let logged = !chain.newest().origins(site).is_empty();
@@ -166,8 +181,10 @@ fn shown(
     let list = Releases::parse(&answer).map_err(|e| HeadError::Malformed(format!("the list of releases: {e}")))?;
     let newest = list.releases.iter().max_by_key(|release| (release.epoch, release.serial)).copied();
     let Some(newest) = newest else {
-        no_release_after(client, site, head.as_ref(), 0)?;
-        return Ok(None);
+        return match head {
+            Some(head) => no_release_after(client, site, &head, 0, bounds, None),
+            None => Ok(None),
+        };
     };
     let point = format!("{}-{}", newest.epoch, newest.serial);
     let unfit = |why: String| HeadError::Release { point: point.clone(), why };
@@ -200,19 +217,40 @@ fn shown(
         None => shown,
     };
     let known = scanned.filter(|known| known.release == past.digest).map_or(0, |known| known.size);
-    no_release_after(client, site, Some(&head), known.max(verified.index + 1))?;
-    Ok(Some(Active { past, receipt: Some(receipt.0), head: Some(head) }))
+    let from = known.max(verified.index + 1);
+    no_release_after(
+        client,
+        site,
+        &head.clone(),
+        from,
+        bounds,
+        Some(Active { past, receipt: Some(receipt.0), head: Some(head) }),
+    )
 }
 
-/// That no entry of the log from an index on is a release.
-fn no_release_after(client: &Client, site: &SiteId, head: Option<&Head>, from: u64) -> Result<(), HeadError> {
-    let Some(head) = head else { return Ok(()) };
+/// What is shown, if no entry of the log from an index on is a release.
+fn no_release_after(
+    client: &Client,
+    site: &SiteId,
+    head: &Head,
+    from: u64,
+    bounds: Bounds,
+    active: Option<Active>,
+) -> Result<Option<Active>, HeadError> {
     let mut hidden = None;
-    RemoteLog { client, site, number: head.number }.entries(&head.signed.checkpoint, from, &mut |index, entry| {
+    let checkpoint = &head.signed.checkpoint;
+    let log = RemoteLog { client, site, number: head.number };
+    let searched = log.entries(checkpoint, from, bounds, &mut |index, entry| {
         if let LogEntry::Release { epoch, serial, .. } = entry {
             hidden = Some(HeadError::Hidden { index, point: format!("{epoch}-{serial}") });
         }
         hidden.is_none()
     })?;
-    hidden.map_or(Ok(()), Err)
+    match hidden {
+        Some(hidden) => Err(hidden),
+        None if searched < checkpoint.size => {
+            Err(HeadError::TooMuch { size: checkpoint.size, searched, active: active.map(Box::new) })
+        }
+        None => Ok(active),
+    }
 }

@@ -1,5 +1,7 @@
 //! A site's log as a depot serves it: tiles on demand, each bound to a verified checkpoint before anything of it counts.
 
+use std::time::{Duration, Instant};
+
 use writ_client::{Client, Error};
 use writ_trust::ids::SiteId;
 use writ_trust::log::checkpoint::Checkpoint;
@@ -11,6 +13,9 @@ use writ_wire::paths::{self, Log};
 
 use super::if_there;
 
+/// The longest that one command goes through a log.
+const LONGEST: Duration = Duration::from_secs(600);
+
 /// One of a site's logs at a depot.
 #[derive(Clone)]
 pub struct RemoteLog<'c> {
@@ -20,6 +25,22 @@ pub struct RemoteLog<'c> {
     pub site: &'c SiteId,
     /// Which of its logs, from 1.
     pub number: u64,
+}
+
+/// How much of a log is gone through at once. Whoever holds its key can sign a head of as many entries as numbers go.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// How many entries at most, up to the end of the bundle that holds the last.
+    pub entries: u64,
+    /// Until when. What is being asked for then is waited for.
+    pub until: Instant,
+}
+
+impl Bounds {
+    /// So many entries, and ten minutes.
+    pub fn of(entries: u64) -> Self {
+        Self { entries, until: Instant::now() + LONGEST }
+    }
 }
 
 /// Why nothing could be learnt of a log.
@@ -84,22 +105,28 @@ impl RemoteLog<'_> {
         Ok(false)
     }
 
-    /// Hands on the entries from `from` up to the checkpoint, each proven to be the one that the log committed to. Stops
-    /// when `visit` says false.
+    /// Hands on the entries from `from` up to the checkpoint, each proven to be the one that the log committed to, as far as
+    /// the bounds allow. Stops when `visit` says false. Gives the index after the last entry that was handed on.
     pub fn entries(
         &self,
         checkpoint: &Checkpoint,
         from: u64,
+        bounds: Bounds,
         visit: &mut dyn FnMut(u64, LogEntry) -> bool,
-    ) -> Result<(), LogError> {
+    ) -> Result<u64, LogError> {
         let size = checkpoint.size;
+        let end = size.min(from.saturating_add(bounds.entries));
         let mut nodes = TileNodes::new(self.clone(), size);
         let mut index = from;
-        while let Some(bundle) = EntryBundle::holding(index, size) {
+        while index < end && Instant::now() < bounds.until {
+            let Some(bundle) = EntryBundle::holding(index, size) else { break };
+            // The tiles of hashes that were read are kept: here a tile one level up begins, and those below it are done with.
+            if bundle.index.is_multiple_of(u64::from(FULL)) {
+                nodes = TileNodes::new(self.clone(), size);
+            }
             let bytes = self.bundle(bundle)?;
             let first = bundle.index * u64::from(FULL);
-            for (n, entry) in bundle.decode(&bytes)?.into_iter().enumerate() {
-                let at = first + n as u64;
+            for (at, entry) in (first..).zip(bundle.decode(&bytes)?) {
                 if at < index {
                     continue;
                 }
@@ -115,12 +142,12 @@ impl RemoteLog<'_> {
                 let entry = LogEntry::parse(entry)
                     .map_err(|error| LogError::Malformed { index: at, why: error.to_string() })?;
                 if !visit(at, entry) {
-                    return Ok(());
+                    return Ok(at + 1);
                 }
             }
             index = first + u64::from(bundle.width);
         }
-        Ok(())
+        Ok(index.max(from))
     }
 }
 

@@ -12,28 +12,50 @@ use crate::trust::folder::Folder;
 /// The most roots followed in one go: at one a month, a lifetime.
 const MAX_ROOTS: usize = 1000;
 
-/// Extends a chain by the roots that the depot has after its newest; gives those that were new, in order.
-pub fn extend(client: &Client, chain: &mut TrustChain) -> Outcome<Vec<Signed>> {
+/// Why a chain was extended no further.
+pub enum Stopped {
+    /// The depot could not be asked for a root.
+    Unasked(Failure),
+    /// What it gives does not continue the chain.
+    Broken(Failure),
+}
+
+impl From<Stopped> for Failure {
+    fn from(stopped: Stopped) -> Self {
+        let (Stopped::Unasked(failure) | Stopped::Broken(failure)) = stopped;
+        failure
+    }
+}
+
+/// Extends a chain by the roots that the depot has after its newest; `added` takes those that are new, in order, also when it
+/// ends early.
+pub fn extend(client: &Client, chain: &mut TrustChain, added: &mut Vec<Signed>) -> Result<(), Stopped> {
     let open = client.unsigned();
-    let mut added = Vec::new();
     while added.len() < MAX_ROOTS {
-        let version =
-            chain.newest().version.next().map_err(|e| Failure::refused("there is no next root").because(e))?;
+        let version = chain
+            .newest()
+            .version
+            .next()
+            .map_err(|e| Stopped::Broken(Failure::refused("there is no next root").because(e)))?;
         let answer = if_there(open.get(&paths::trust(version), MAX_ENVELOPE as u64));
-        let answer = answer.map_err(|e| failed(format!("cannot ask for trust root {version}"), client, &e))?;
-        let Some(bytes) = answer else { return Ok(added) };
+        let answer =
+            answer.map_err(|e| Stopped::Unasked(failed(format!("cannot ask for trust root {version}"), client, &e)))?;
+        let Some(bytes) = answer else { return Ok(()) };
         let unfit = |why: String| {
-            Failure::refused(format!("the depot's trust root {version} does not continue the chain"))
-                .at(client.depot())
-                .because(why)
-                .next("do not trust this depot until it is known why")
+            Stopped::Broken(
+                Failure::refused(format!("the depot's trust root {version} does not continue the chain"))
+                    .at(client.depot())
+                    .because(why)
+                    .next("do not trust this depot until it is known why"),
+            )
         };
         let signed = Signed::parse(&bytes).map_err(|e| unfit(e.to_string()))?;
         signed.check_bounds().map_err(|e| unfit(e.to_string()))?;
         chain.extend(&signed.document.0, &signed.signatures).map_err(|e| unfit(e.to_string()))?;
         added.push(signed);
     }
-    Err(Failure::refused(format!("the depot has more than {MAX_ROOTS} new trust roots")).at(client.depot()))
+    let what = format!("the depot has more than {MAX_ROOTS} new trust roots");
+    Err(Stopped::Broken(Failure::refused(what).at(client.depot())))
 }
 
 /// The exact bytes and signatures of the root that was given, if the depot has that very one.

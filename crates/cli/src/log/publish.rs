@@ -17,6 +17,9 @@ use crate::{files, screen, signatures};
 ///
 /// Gives the depot the trust roots that it lacks first. It begins the new log with this order, and logs the trust root and
 /// the active release again; appliances then send the evidence that it has lost.
+///
+/// An order counts under the newest trust root. When a key that signed it is revoked later, sign the same document with a key
+/// that remains and publish it again: the depot adds the signatures to those that it has.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
@@ -44,12 +47,18 @@ impl Arguments {
         })?;
         let client = self.depot.client()?;
         roots::publish(&client, &given)?;
+        let count = signatures.len();
         let signatures = signatures.into_iter().map(|file| Blob(file.bytes)).collect();
         let signed = Signed { document: Blob(bytes), signatures }.canonical();
         client
             .put(&paths::publish_restart(&site), &signed, MAX_ENVELOPE as u64)
             .map_err(|e| failed("the depot does not take the log restart", &client, &e))?;
-        screen::line(&format!("the log {} of {site} has begun at {}", restart.origin, client.depot()));
+        // The depot says the same whether it began the log now, added signatures, or had all of it.
+        let (origin, count) = (restart.origin, screen::count(count, "signature"));
+        screen::line(&format!(
+            "{} has this order and its {count}: the log {origin} of {site} begins with it",
+            client.depot()
+        ));
         Ok(Answer::Yes)
     }
 }

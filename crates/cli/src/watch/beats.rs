@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use writ_client::Client;
 use writ_trust::ids::{ApplianceId, SiteId};
+use writ_trust::log::freshness;
 use writ_trust::minisign::PublicKey;
 use writ_trust::release::Release;
 use writ_trust::time::Time;
@@ -150,7 +151,7 @@ impl Judge<'_, '_> {
             }
         }
         if let Some(at) = heartbeat.log_fresh_at
-            && self.now.millis_since(at) > STALE_MILLIS
+            && (self.now.millis_since(at) > STALE_MILLIS || freshness::is_future(at, self.now))
         {
             let what = format!("the newest head of the log that it has heard of is of {at}");
             self.add(Code::ApplianceStale, what);

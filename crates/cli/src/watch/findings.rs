@@ -23,6 +23,8 @@ pub enum Code {
     LogStale,
     /// The log that is shown is shorter than the one that an appliance saw.
     LogShort,
+    /// More came into the log than one look goes through.
+    LogUnread,
     /// The release that is shown does not hold.
     ReleaseBroken,
     /// The log has a newer release than the one that is shown.
@@ -59,6 +61,7 @@ impl Code {
             Self::LogForked => "log-forked",
             Self::LogStale => "log-stale",
             Self::LogShort => "log-short",
+            Self::LogUnread => "log-unread",
             Self::ReleaseBroken => "release-broken",
             Self::ReleaseHidden => "release-hidden",
             Self::ReleaseBack => "release-back",

@@ -3,8 +3,8 @@
 use writ_client::Client;
 use writ_trust::ids::SiteId;
 use writ_trust::log::checkpoint::{SignedCheckpoint, log_keys_ever};
-use writ_trust::log::proof::ProofError;
-use writ_trust::log::restart::LogRestart;
+use writ_trust::log::freshness;
+use writ_trust::log::judge::{self, Continuity};
 use writ_trust::root_chain::TrustChain;
 use writ_trust::time::Time;
 use writ_wire::{MAX_ENVELOPE, Signed, paths};
@@ -23,12 +23,13 @@ pub fn found(error: &HeadError) -> Code {
         HeadError::Checkpoint(_) | HeadError::Log(_) => Code::LogBroken,
         HeadError::Fork(_) => Code::LogForked,
         HeadError::Hidden { .. } => Code::ReleaseHidden,
+        HeadError::TooMuch { .. } => Code::LogUnread,
         HeadError::Receipt(..) | HeadError::Malformed(_) | HeadError::Release { .. } => Code::ReleaseBroken,
     }
 }
 
 /// Asks for the head and judges it. `None` where there is none that counts.
-pub fn judge(
+pub fn look(
     client: &Client,
     chain: &TrustChain,
     site: &SiteId,
@@ -50,7 +51,7 @@ pub fn judge(
             return Ok(None);
         }
     };
-    if !continues(client, chain, site, state, &head, findings)? {
+    if !continues(client, chain, site, state, &head, now, findings)? {
         return Ok(None);
     }
     fresh(&head, limits, now, findings);
@@ -60,6 +61,10 @@ pub fn judge(
 fn fresh(head: &Head, limits: Limits, now: Time, findings: &mut Findings) {
     match head.signed.fresh_at {
         None => findings.add(Code::LogStale, "log", "nothing says when this was the log's head"),
+        Some(at) if freshness::is_future(at, now) => {
+            let what = format!("its key says that this is its head at {at}, which has not come: here it is {now}");
+            findings.add(Code::LogStale, "log", what);
+        }
         Some(at) if now.millis_since(at) > limits.max_log_age.millis() => {
             let what = format!("its key last said {} ago, at {at}, that this is its head", ago(now, at));
             findings.add(Code::LogStale, "log", what);
@@ -75,62 +80,65 @@ fn continues(
     site: &SiteId,
     state: &State,
     head: &Head,
+    now: Time,
     findings: &mut Findings,
 ) -> Outcome<bool> {
-    if let Some(kept) = kept(chain, site, state, head.number)? {
-        if let Err(error) = head::continues(client, site, head.number, &kept.checkpoint, &head.signed.checkpoint) {
-            if let HeadError::Fork(_) = &error {
-                state.keep_contradiction(head.number, head.signed.checkpoint.size, &head.signed.note)?;
-            }
-            findings.add(found(&error), "log", &error);
+    let mut newest = None;
+    for number in (1..=head.number).rev() {
+        newest = kept(chain, site, state, number)?.map(|kept| (number, kept));
+        if newest.is_some() {
+            break;
+        }
+    }
+    let Some((number, kept)) = newest else {
+        state.keep_checkpoint(head.number, &head.signed.note)?;
+        return Ok(true);
+    };
+    if number < head.number {
+        if let Err((code, what)) = took_over(client, chain, site, (number, &kept), head, now) {
+            findings.add(code, if code == Code::Unreachable { "depot" } else { "log" }, what);
             return Ok(false);
         }
-        let same = kept.checkpoint == head.signed.checkpoint && kept.fresh_at >= head.signed.fresh_at;
-        if !same {
-            state.keep_checkpoint(head.number, &head.signed.note)?;
-        }
+        state.keep_checkpoint(head.number, &head.signed.note)?;
         return Ok(true);
     }
-    if let Some(before) = head.number.checked_sub(1).filter(|number| *number > 0)
-        && let Some(seen) = kept(chain, site, state, before)?
-        && let Err(why) = took_over(client, chain, site, head.number, &seen)
-    {
-        match why {
-            Why::Client(error) => findings.add(Code::Unreachable, "depot", error),
-            Why::Order(why) => {
-                findings.add(Code::LogForked, "log", format!("log {} has taken over, and {why}", head.number));
-            }
+    if let Err(error) = head::continues(client, site, number, &kept.checkpoint, &head.signed.checkpoint) {
+        if let HeadError::Fork(_) = &error {
+            state.keep_contradiction(number, head.signed.checkpoint.size, &head.signed.note)?;
         }
+        findings.add(found(&error), "log", &error);
         return Ok(false);
     }
-    state.keep_checkpoint(head.number, &head.signed.note)?;
+    // A time that has not come would pass for the freshest until it has.
+    let at = |signed: &SignedCheckpoint| freshness::believed(signed.fresh_at, now);
+    if kept.checkpoint != head.signed.checkpoint || at(&kept) < at(&head.signed) {
+        state.keep_checkpoint(number, &head.signed.note)?;
+    }
     Ok(true)
 }
 
-enum Why {
-    Client(writ_client::Error),
-    Order(String),
-}
-
-/// Whether the trust keys ordered that a log follows the one that was seen.
+/// Whether the trust keys ordered each step from the log that was seen to the one that is shown.
 fn took_over(
     client: &Client,
     chain: &TrustChain,
     site: &SiteId,
-    number: u64,
-    seen: &SignedCheckpoint,
-) -> Result<(), Why> {
-    let answer = if_there(client.get(&paths::log_restart(site, number), MAX_ENVELOPE as u64)).map_err(Why::Client)?;
-    let bytes = answer.ok_or_else(|| Why::Order("the depot does not show the order for it".to_owned()))?;
-    let signed = Signed::parse(&bytes).map_err(|e| Why::Order(format!("the order for it cannot be read: {e}")))?;
-    let restart = LogRestart::verify(&signed.document.0, &signed.signatures, chain, site)
-        .map_err(|e| Why::Order(format!("the order for it does not count: {e}")))?;
-    let known = restart.last_known();
-    if known.size == seen.checkpoint.size && known.root != seen.checkpoint.root {
-        let why = format!("the order for it names another history of the log before: {}", ProofError::Root);
-        return Err(Why::Order(why));
+    (number, seen): (u64, &SignedCheckpoint),
+    head: &Head,
+    now: Time,
+) -> Result<(), (Code, String)> {
+    let forked = |next: u64, why: String| (Code::LogForked, format!("log {next} has taken over, and {why}"));
+    let mut restarts = Vec::new();
+    for next in number + 1..=head.number {
+        let answer = if_there(client.get(&paths::log_restart(site, next), MAX_ENVELOPE as u64));
+        let answer = answer.map_err(|error| (Code::Unreachable, error.to_string()))?;
+        let bytes = answer.ok_or_else(|| forked(next, "the depot does not show the order for it".to_owned()))?;
+        let signed =
+            Signed::parse(&bytes).map_err(|e| forked(next, format!("the order for it cannot be read: {e}")))?;
+        restarts.push((signed.document.0, signed.signatures.into_iter().map(|signature| signature.0).collect()));
     }
-    Ok(())
+    let continuity = Continuity { seen: Some(&seen.checkpoint), consistency: &[], restarts: &restarts };
+    let judged = judge::head(chain, site, head.signed.note.as_bytes(), &continuity, now);
+    judged.map(drop).map_err(|problem| forked(head.number, problem.to_string()))
 }
 
 fn kept(chain: &TrustChain, site: &SiteId, state: &State, number: u64) -> Outcome<Option<SignedCheckpoint>> {

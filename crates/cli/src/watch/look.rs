@@ -28,7 +28,7 @@ impl Watch<'_> {
         };
         let reached = |findings: &Findings| !findings.0.iter().any(|finding| finding.code == Code::Unreachable);
         if reached(&findings) {
-            let head = log::judge(client, &chain, site, state, limits, now, &mut findings)?;
+            let head = log::look(client, &chain, site, state, limits, now, &mut findings)?;
             report.log = head.as_ref().map(|head| LogSeen {
                 number: head.number,
                 origin: head.signed.checkpoint.origin.clone(),

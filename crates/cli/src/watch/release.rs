@@ -10,8 +10,12 @@ use super::Limits;
 use super::findings::{Code, Findings};
 use super::log::found;
 use super::state::{ReleaseKept, State};
-use crate::depot::head::{self, Active, Head, Scanned};
+use crate::depot::head::{self, Active, Head, HeadError, Scanned};
+use crate::depot::log::Bounds;
 use crate::failure::Outcome;
+
+/// The most entries of the log that one look searches for newer releases; what is left is for the next.
+const MOST: u64 = 1 << 16;
 
 /// Asks for the newest release and judges it. `None` where there is none that counts.
 #[allow(clippy::too_many_arguments, reason = "what one look knows")]
@@ -28,15 +32,25 @@ pub fn judge(
     let kept = state.release()?;
     let log = chain.newest().origins(site).len() as u64;
     let scanned = kept.filter(|kept| kept.log == log).map(|kept| Scanned { release: kept.digest, size: kept.size });
-    let active = match head::active(client, chain, site, head, scanned, now) {
+    let answer = head::active(client, chain, site, head, scanned, Bounds::of(MOST), now);
+    // Up to where the log was searched: the next look goes on from there.
+    let mut searched = None;
+    let active = match answer {
         Ok(active) => active,
         Err(error) => {
-            findings.add(
-                found(&error),
-                if matches!(error, head::HeadError::Client(_)) { "depot" } else { "release" },
-                &error,
-            );
-            return Ok(None);
+            let subject = match &error {
+                HeadError::Client(_) => "depot",
+                HeadError::TooMuch { .. } => "log",
+                _ => "release",
+            };
+            findings.add(found(&error), subject, &error);
+            match error {
+                HeadError::TooMuch { searched: upto, active: Some(active), .. } => {
+                    searched = Some(upto);
+                    Some(*active)
+                }
+                _ => return Ok(None),
+            }
         }
     };
     let Some(active) = active else {
@@ -58,7 +72,7 @@ pub fn judge(
             return Ok(None);
         }
     }
-    let size = active.head.as_ref().map_or(0, |head| head.signed.checkpoint.size);
+    let size = searched.unwrap_or_else(|| active.head.as_ref().map_or(0, |head| head.signed.checkpoint.size));
     let (epoch, serial) = release.point();
     state.keep_release(&ReleaseKept { epoch, serial, digest: active.past.digest, log, size })?;
     expiry(release, limits, now, findings);

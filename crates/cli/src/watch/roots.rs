@@ -8,7 +8,8 @@ use writ_wire::{MAX_ENVELOPE, paths};
 use super::Limits;
 use super::findings::{Code, Findings};
 use super::state::State;
-use crate::depot::{if_there, roots};
+use crate::depot::if_there;
+use crate::depot::roots::{self, Stopped};
 use crate::failure::{Failure, Outcome};
 
 /// Walks the chain as far as it holds. The newest root that was seen must still be there.
@@ -32,13 +33,15 @@ pub fn walk(
     match if_there(client.unsigned().get(&paths::trust_document(version), MAX_ENVELOPE as u64)) {
         Ok(Some(bytes)) if Some(writ_trust::digest::Digest::of(&bytes)) == chain.digest_at(version) => {
             let before = chain.newest().version.get();
-            match roots::extend(client, &mut chain) {
-                Ok(added) => {
-                    for (version, root) in (before + 1..).zip(&added) {
-                        state.keep_root(version, root)?;
-                    }
-                }
-                Err(failure) => findings.add(Code::TrustBroken, "trust", failure),
+            let mut added = Vec::new();
+            let ended = roots::extend(client, &mut chain, &mut added);
+            for (version, root) in (before + 1..).zip(&added) {
+                state.keep_root(version, root)?;
+            }
+            match ended {
+                Ok(()) => {}
+                Err(Stopped::Unasked(failure)) => findings.add(Code::Unreachable, "depot", failure),
+                Err(Stopped::Broken(failure)) => findings.add(Code::TrustBroken, "trust", failure),
             }
         }
         Ok(Some(_)) => {

@@ -10,7 +10,7 @@ use crate::depot::{Appliance, Depot, Line, ORIGIN, SECOND, now};
 use crate::desk::{Desk, SITE};
 
 /// A depot with a release and some evidence of one appliance.
-fn with_evidence(count: usize) -> (Desk, Depot, Appliance) {
+pub fn with_evidence(count: usize) -> (Desk, Depot, Appliance) {
     let desk = Desk::logged();
     let depot = Depot::start(&desk, "depot");
     desk.release_to("draft-1", &depot.url);
@@ -20,7 +20,7 @@ fn with_evidence(count: usize) -> (Desk, Depot, Appliance) {
     (desk, depot, appliance)
 }
 
-fn arguments(url: &str) -> Vec<&str> {
+pub fn arguments(url: &str) -> Vec<&str> {
     vec![
         "audit",
         "fetch",
@@ -37,7 +37,7 @@ fn arguments(url: &str) -> Vec<&str> {
     ]
 }
 
-fn verified(desk: &Desk, code: i32) -> (String, Value) {
+pub fn verified(desk: &Desk, code: i32) -> (String, Value) {
     let (out, _) = desk.expect(&["audit", "verify", "audit", "--trust", "first-root.json", "--json"], code);
     let report: Value = serde_json::from_str(&out).unwrap();
     (report["problems"]["list"].to_string(), report)
@@ -46,8 +46,12 @@ fn verified(desk: &Desk, code: i32) -> (String, Value) {
 #[test]
 fn a_folder_is_fetched_verified_and_brought_up_to_date() {
     let (desk, depot, mut appliance) = with_evidence(3);
-    let said = desk.ok(&arguments(&depot.url));
-    assert!(said.contains(&format!("log 1 {ORIGIN}: 5 entries, 5 of them new")), "{said}");
+    let said: Value = serde_json::from_str(&desk.ok(&[&arguments(&depot.url)[..], &["--json"]].concat())).unwrap();
+    assert_eq!((&said["logs"][0]["size"], &said["logs"][0]["before"]), (&5.into(), &0.into()), "{said}");
+    // Everything counts against the bound, also the tiles that are computed here.
+    let written = desk.files("audit").into_iter().filter(|(name, _)| !name.starts_with(".fetch/"));
+    let written: usize = written.filter(|(name, _)| !name.ends_with("/checkpoint")).map(|(_, bytes)| bytes.len()).sum();
+    assert_eq!(said["bytes"], written);
     let (problems, report) = verified(&desk, 0);
     assert_eq!(report["logs"][0]["state"], "verified", "{problems}");
     assert_eq!((&report["bundles"], &report["logs"][0]["unlogged"]), (&3.into(), &0.into()));
@@ -193,7 +197,8 @@ fn two_views_of_one_log_are_told_apart_by_proof() {
     desk.ok(&arguments(&depot.url));
     // The same keys, the same name, another history.
     let other = Depot::start(&desk, "other");
-    desk.ok(&desk.publish_to("draft-1", &other.url));
+    let publish = ["release", "publish", "draft-1", "--trust", "releases/trust", "--depot", &other.url];
+    desk.ok(&[&publish[..], &["--read-key", "keys/reader.key"]].concat());
     let mut appliance = Appliance::new(&desk, &other.url);
     appliance.obey(&desk, 1);
     appliance.deliver(9);
@@ -255,17 +260,29 @@ fn roots_are_walked_and_never_forgotten() {
 
 #[test]
 fn a_log_that_took_over_is_fetched_with_its_order() {
-    let (desk, depot, appliance) = with_evidence(3);
+    let desk = Desk::logged();
+    drop(Depot::start(&desk, "depot"));
+    let copy = desk.files("depot");
+    let depot = Depot::start(&desk, "depot");
+    desk.release_to("draft-1", &depot.url);
+    let mut appliance = Appliance::new(&desk, &depot.url);
+    appliance.obey(&desk, 1);
+    appliance.deliver(3);
     desk.ok(&arguments(&depot.url));
     // The depot is lost; a copy from before anything was published is all there is.
     drop(depot);
     fs::remove_dir_all(desk.path("depot")).unwrap();
+    for (name, bytes) in copy {
+        let path = desk.path("restored").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
     desk.draft_restart(&format!("audit/log/{SITE}/1/checkpoint"));
     let depot = Depot::start(&desk, "restored");
     let publish = ["log", "publish", "restart.json", "--trust", "releases/trust", "--depot", &depot.url];
     assert!(desk.refused(&publish).contains("0 of the 1"));
     desk.sign_restart();
-    assert!(desk.ok(&publish).contains("has begun"));
+    assert!(desk.ok(&publish).contains("begins with it"));
     desk.ok(&publish);
     // It is given the release again, and the evidence that it lost.
     let again = ["release", "publish", "draft-1", "--trust", "releases/trust", "--depot", &depot.url];

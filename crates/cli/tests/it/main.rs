@@ -7,6 +7,7 @@ mod check;
 mod depot;
 mod desk;
 mod fetch;
+mod fetch_kept;
 mod keys;
 mod log;
 mod policy_page;

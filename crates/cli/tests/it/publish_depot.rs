@@ -1,12 +1,21 @@
 //! `writ release publish --depot`, to the real depot.
 
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use writ_trust::digest::Digest;
+use writ_trust::log::checkpoint::Checkpoint;
+use writ_trust::log::judge::{self, Continuity};
+use writ_trust::log::note::Note;
+use writ_trust::log::proof;
+use writ_trust::log::tile::{Tile, TileError, TileNodes, Tiles};
+use writ_trust::release::Release;
+use writ_trust::root_chain::TrustChain;
 use writ_wire::releases::Releases;
 
-use crate::depot::{Appliance, Depot, Line};
+use crate::depot::{Appliance, Depot, Line, SECOND, now};
 use crate::desk::{Desk, SITE};
 
 /// A desk whose front-desk has a system.
@@ -264,4 +273,114 @@ fn depots_that_cannot_be_talked_to_are_said() {
     *stranger.last_mut().unwrap() = "keys/depot-log.key";
     let said = desk.could_not(&stranger);
     assert!(said.contains("401") && said.contains("role"), "{said}");
+}
+
+/// The tiles of the site's log in a folder.
+struct Tiled(PathBuf);
+
+impl Tiles for Tiled {
+    type Error = TileError;
+
+    fn tile(&mut self, tile: &Tile) -> Result<Vec<u8>, TileError> {
+        let read = |path: String| fs::read(self.0.join(path)).ok();
+        Ok(read(tile.path()).or_else(|| read(tile.full().path())).unwrap_or_default())
+    }
+}
+
+/// What an appliance judges that has nothing but the folder, and has seen a checkpoint: whether it includes the release, and
+/// under which checkpoint.
+fn judged(desk: &Desk, serial: u64, number: u64, seen: Option<&Checkpoint>) -> Checkpoint {
+    let roots: Vec<_> = (1..).map_while(|n| fs::read(desk.path(&format!("releases/trust/{n}.json"))).ok()).collect();
+    let beside = |folder: &str, name: &str| -> Vec<Vec<u8>> {
+        let all = desk.files(folder).into_iter().filter(|(file, _)| file.ends_with(".minisig"));
+        all.filter(|(file, _)| file.starts_with(name)).map(|(_, bytes)| bytes).collect()
+    };
+    let mut chain = TrustChain::pinned(&roots[0]).unwrap();
+    for (n, root) in roots.iter().enumerate().skip(1) {
+        chain.extend(root, &beside("releases/trust", &format!("{}.json.", n + 1))).unwrap();
+    }
+    let folder = format!("releases/releases/{SITE}/1-{serial}");
+    let bytes = desk.read(&format!("{folder}/release.json"));
+    let receipt = desk.read(&format!("{folder}/release.receipt.json"));
+    let log = desk.path(&format!("releases/log/{SITE}/{number}"));
+    let head = fs::read(log.join("checkpoint")).unwrap();
+    let head = Checkpoint::parse(&Note::parse(&head).unwrap().text).unwrap();
+    let mut nodes = TileNodes::new(Tiled(log), head.size);
+    let consistency = match seen {
+        Some(seen) if seen.origin == head.origin => proof::consistency(&mut nodes, seen.size, head.size).unwrap(),
+        _ => Vec::new(),
+    };
+    let restarts: Vec<_> = (2..=number)
+        .map(|n| {
+            let folder = format!("releases/log/{SITE}/{n}");
+            (desk.read(&format!("{folder}/restart.json")), beside(&folder, "restart.json."))
+        })
+        .collect();
+    let continuity = Continuity { seen, consistency: &consistency, restarts: &restarts };
+    let release = Release::parse(&bytes).unwrap();
+    let judged = judge::inclusion(&chain, &release, Digest::of(&bytes), Some(&receipt), &continuity, now());
+    let found = judged.unwrap().expect("a log").checkpoint.checkpoint;
+    assert_eq!(found, head, "the head beside it is the one of the receipt");
+    found
+}
+
+#[test]
+fn a_folder_has_all_that_an_appliance_without_courier_needs() {
+    let desk = Desk::logged();
+    let depot = Depot::start(&desk, "depot");
+    let line = Line::to(&depot);
+    desk.release_to("draft-1", &line.url);
+    let first = judged(&desk, 1, 1, None);
+    let mut appliance = Appliance::new(&desk, &depot.url);
+    appliance.obey(&desk, 1);
+    appliance.deliver(90);
+    let between = Checkpoint::parse(&Note::parse(appliance.last_checkpoint.as_ref().unwrap().as_bytes()).unwrap().text);
+    (0..3).for_each(|_| drop(appliance.deliver(90)));
+    desk.retitle("Two");
+    desk.release_to("draft-2", &line.url);
+    // Whether it followed the folder, or a courier up to some moment between.
+    for seen in [&first, &between.unwrap()] {
+        assert_eq!(judged(&desk, 2, 1, Some(seen)).size, 363);
+    }
+    // Tiles that are not those of the log do not come in, and the next try goes on.
+    appliance.deliver(10);
+    desk.retitle("Three");
+    desk.draft("draft-3");
+    desk.sign("draft-3", "alice");
+    let before = desk.files("releases/log");
+    let publish = desk.publish_to("draft-3", &line.url);
+    line.lie(|target, code, mut body| {
+        if target.contains("/tile/0/001.p/118") {
+            body[118 * 32 - 1] ^= 1;
+        }
+        (code, body)
+    });
+    desk.refused(&publish);
+    assert_eq!(desk.files("releases/log"), before);
+    assert!(!desk.path(&format!("releases/releases/{SITE}/1-3")).exists());
+    line.honest();
+    desk.ok(&publish);
+    judged(&desk, 3, 1, Some(&first));
+    // A log takes over: the order comes with it, and a receipt of the new one.
+    desk.draft_restart(&format!("releases/log/{SITE}/1/checkpoint"));
+    desk.sign_restart();
+    desk.ok(&["log", "publish", "restart.json", "--trust", "releases/trust", "--depot", &depot.url]);
+    desk.ok(&publish);
+    let second = judged(&desk, 3, 2, Some(&first));
+    assert_eq!(second.origin, SECOND);
+    // A folder that has seen more than the depot shows.
+    drop((line, depot));
+    let other = Depot::start(&desk, "other");
+    let said = desk.refused(&desk.publish_to("draft-3", &other.url));
+    assert!(said.contains("the depot shows none") && said.contains("nothing was published"), "{said}");
+}
+
+#[test]
+fn a_folder_alone_does_not_do_for_a_site_with_a_log() {
+    let desk = Desk::logged();
+    desk.draft("draft");
+    desk.sign("draft", "alice");
+    let publish = ["release", "publish", "draft", "--to", "releases", "--cache-key", "keys/cache-1.nix-key"];
+    let (_, said) = desk.expect(&publish, 0);
+    assert!(said.contains("only with the receipt of its log"), "{said}");
 }

@@ -7,9 +7,11 @@ use std::process::Stdio;
 use serde_json::Value;
 use writ_trust::log::checkpoint::{Checkpoint, SignedCheckpoint};
 use writ_trust::log::note::Note;
+use writ_trust::log::tile::{EntryBundle, Tile};
+use writ_trust::log::tree::{Hash, leaf_hash, node_hash};
 use writ_wire::releases::Releases;
 
-use crate::depot::{Appliance, Depot, Line, ORIGIN, now, wait};
+use crate::depot::{Appliance, Depot, Line, ORIGIN, SECOND, now, wait};
 use crate::desk::{Desk, SITE};
 
 const MINUTE: i64 = 60_000;
@@ -131,6 +133,12 @@ fn what_the_log_shows_must_be_signed_fresh_and_go_on() {
     let old = SignedCheckpoint::sign(checkpoint.clone(), &key(), now().plus_millis(-180 * MINUTE));
     replaced(old.note.into_bytes());
     finds(&desk, &line.url, &["log-stale log"]);
+    // A time that has not come is not fresh, and is not taken for the freshest either.
+    let ahead = SignedCheckpoint::sign(checkpoint.clone(), &key(), now().plus_millis(600 * MINUTE));
+    replaced(ahead.note.into_bytes());
+    let report = finds(&desk, &line.url, &["log-stale log"]);
+    assert!(report["findings"][0]["what"].as_str().unwrap().contains("has not come"), "{report}");
+    assert_eq!(fs::read_to_string(desk.path("state/log/1.checkpoint")).unwrap(), honest);
     let fork = Checkpoint { root: [5; 32], ..checkpoint.clone() };
     replaced(SignedCheckpoint::sign(fork, &key(), now()).note.into_bytes());
     let report = finds(&desk, &line.url, &["log-forked log"]);
@@ -229,6 +237,17 @@ fn trust_roots_are_walked_and_not_forgotten() {
     assert!(report.0.contains("trust-broken trust"), "{report:?}");
     // The others are still judged by what was seen.
     assert_eq!(report.1["release"]["point"], "1-2");
+    // A depot that fails on the way is no liar, and what came before it failed is remembered.
+    line.honest();
+    for version in [3, 4] {
+        desk.ok(&["trust", "next", "--from", "releases/trust"]);
+        desk.sign_root(version);
+    }
+    desk.ok(&desk.publish_to("draft-2", &depot.url));
+    line.lie(|target, code, body| if target == "/trust/4" { (503, vec![]) } else { (code, body) });
+    let report = finds(&desk, &line.url, &["unreachable depot"]);
+    assert_eq!(report["trust"]["version"], 3);
+    assert!(desk.path("state/roots/3.json").exists());
 }
 
 #[test]
@@ -254,6 +273,124 @@ fn a_log_takes_over_by_order_only() {
     let report = finds(&desk, &line.url, &[]);
     assert_eq!((&report["log"]["number"], &report["release"]["point"]), (&2.into(), &"1-1".into()));
     finds(&desk, &line.url, &[]);
+}
+
+#[test]
+fn two_logs_that_took_over_between_two_looks_are_both_asked_about() {
+    let (desk, depot, appliance) = alive();
+    let line = Line::to(&depot);
+    finds(&desk, &line.url, &[]);
+    let publish = ["log", "publish", "restart.json", "--trust", "releases/trust", "--depot", &depot.url];
+    desk.draft_restart("state/log/1.checkpoint");
+    desk.sign_restart();
+    desk.ok(&publish);
+    // The second one is lost as well.
+    let fetch = ["audit", "fetch", "--depot", &depot.url, "--site", SITE, "--read-key", "keys/reader.key"];
+    desk.ok(&[&fetch[..], &["--trust", "first-root.json", "--to", "audit"]].concat());
+    fs::rename(desk.path("restart.json"), desk.path("second.json")).unwrap();
+    let third = format!("{SECOND}/again");
+    desk.ok(&["trust", "next", "--from", "releases/trust", "--log-origin", &format!("{SITE}={third}")]);
+    desk.sign_root(3);
+    let checkpoint = format!("audit/log/{SITE}/2/checkpoint");
+    let restart = ["log", "restart", "--site", SITE, "--trust", "releases/trust", "--checkpoint", &checkpoint];
+    desk.ok(&[&restart[..], &["--origin", &third, "--reason", "again", "--out", "restart.json"]].concat());
+    desk.sign_restart();
+    desk.ok(&publish);
+    appliance.beat(now(), None);
+    for missing in ["/2/restart", "/3/restart"] {
+        line.lie(move |target, code, body| if target.ends_with(missing) { (404, vec![]) } else { (code, body) });
+        finds(&desk, &line.url, &["log-forked log"]);
+    }
+    line.honest();
+    assert_eq!(finds(&desk, &line.url, &[])["log"]["number"], 3);
+}
+
+/// A log that goes on after its first entries with one and the same, up to a size, a power of two: it need not be stored.
+struct Endless {
+    entries: Vec<Vec<u8>>,
+    filler: Vec<u8>,
+    /// By level: the leftmost node, and every other one.
+    nodes: Vec<(Hash, Hash)>,
+}
+
+impl Endless {
+    fn new(entries: Vec<Vec<u8>>, filler: Vec<u8>, levels: u32) -> Self {
+        let mut leaves: Vec<Hash> = entries.iter().map(|entry| leaf_hash(entry)).collect();
+        leaves.resize(256, leaf_hash(&filler));
+        let mut nodes = vec![(leaves[0], leaf_hash(&filler))];
+        for level in 0..levels {
+            let (left, other) = nodes[level as usize];
+            // The first 256 leaves are a tree of their own; beyond there is nothing but the filler.
+            let left = if level < 8 {
+                leaves = leaves.chunks(2).map(|pair| node_hash(&pair[0], &pair[1])).collect();
+                leaves[0]
+            } else {
+                node_hash(&left, &other)
+            };
+            nodes.push((left, node_hash(&other, &other)));
+        }
+        Self { entries, filler, nodes }
+    }
+
+    fn checkpoint(&self) -> Checkpoint {
+        Checkpoint { origin: ORIGIN.into(), size: 1 << (self.nodes.len() - 1), root: self.nodes.last().unwrap().0 }
+    }
+
+    /// A file of it, by its path in the log.
+    fn file(&self, path: &str) -> Option<Vec<u8>> {
+        if let Some(bundle) = EntryBundle::parse(path) {
+            let mut entries = if bundle.index == 0 { self.entries.clone() } else { Vec::new() };
+            entries.resize(256, self.filler.clone());
+            return Some(EntryBundle::encode(&entries));
+        }
+        let tile = Tile::parse(path)?;
+        let (left, other) = self.nodes[usize::from(tile.level) * 8];
+        let mut hashes = vec![other; usize::from(tile.width)];
+        if tile.index == 0 {
+            hashes[0] = left;
+            if tile.level == 0 {
+                hashes.iter_mut().zip(&self.entries).for_each(|(hash, entry)| *hash = leaf_hash(entry));
+            }
+        }
+        Some(hashes.concat())
+    }
+}
+
+#[test]
+fn a_log_without_end_does_not_keep_a_look_from_ending() {
+    let (desk, depot, appliance) = alive();
+    let line = Line::to(&depot);
+    finds(&desk, &line.url, &[]);
+    let fetch = ["audit", "fetch", "--depot", &depot.url, "--site", SITE, "--read-key", "keys/reader.key"];
+    desk.ok(&[&fetch[..], &["--trust", "first-root.json", "--to", "audit"]].concat());
+    let bytes = desk.read(&format!("audit/log/{SITE}/1/tile/entries/000.p/4"));
+    let entries = EntryBundle { index: 0, width: 4 }.decode(&bytes).unwrap();
+    let entries: Vec<Vec<u8>> = entries.into_iter().map(<[u8]>::to_vec).collect();
+    let filler = entries[3].clone();
+    // Whoever holds the log's key can sign it.
+    let endless = Endless::new(entries, filler, 52);
+    let note = SignedCheckpoint::sign(endless.checkpoint(), &desk.open_key("depot-log"), now()).note.into_bytes();
+    line.lie(move |target, code, body| {
+        let file = target.strip_prefix(&format!("/log/{SITE}/1/"));
+        match file {
+            Some("checkpoint") => (200, note.clone()),
+            Some(path) => endless.file(path).map_or((404, Vec::new()), |bytes| (200, bytes)),
+            None => (code, body),
+        }
+    });
+    appliance.beat(now(), Some(4));
+    let searched = || {
+        let kept: Value = serde_json::from_slice(&desk.read("state/release.json")).unwrap();
+        kept["size"].as_u64().unwrap()
+    };
+    let report = finds(&desk, &line.url, &["log-unread log"]);
+    assert!(report["findings"][0]["what"].as_str().unwrap().contains("too much at once"), "{report}");
+    assert_eq!(report["release"]["point"], "1-1");
+    let first = searched();
+    assert!(first > 60_000 && first < 70_000, "{first}");
+    // The next look goes on from there.
+    finds(&desk, &line.url, &["log-unread log"]);
+    assert!(searched() > 2 * first - 1000, "{}", searched());
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 pub mod checkpoint;
 pub mod entry;
+pub mod filling;
 pub mod freshness;
 pub mod judge;
 pub mod note;

@@ -6,11 +6,11 @@ use super::proof::Nodes;
 use super::tree::{Hash, node_hash};
 
 /// Levels of the tree in one tile.
-const HEIGHT: u8 = 8;
+pub(super) const HEIGHT: u8 = 8;
 /// Hashes or entries in a full tile or bundle.
 pub const FULL: u16 = 256;
 /// The highest level of tiles: 8 levels of the tree each, for at most 2^64 leaves.
-const MAX_LEVEL: u8 = 7;
+pub(super) const MAX_LEVEL: u8 = 7;
 /// The largest entry, in bytes. A bundle could hold 65,535; ours are small records.
 pub const MAX_ENTRY: usize = 4096;
 /// The largest bundle of entries, in bytes.

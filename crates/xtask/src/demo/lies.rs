@@ -142,7 +142,7 @@ fn nar(stage: &Stage, desk: &Workshop, appliance: &Appliance, timeline: &mut Tim
     });
     let publish = |desk: &Workshop| {
         stage.release(desk)?;
-        let said = await_words(appliance, before, "nar").context("the lie: an altered NAR")?;
+        let said = await_words(appliance, before, "rule nar:").context("the lie: an altered NAR")?;
         say("a part of the next system with one byte changed:");
         quote(&said);
         stage.proxy.honest();

@@ -132,6 +132,8 @@ fn kills_at_random_moments_lose_and_double_nothing() {
         early = life.world.delivered();
     }
     println!("{} of {} delivered before the last kill, {} ended at a point", early, bundles(), life.at_points);
+    // In the short round there may be none.
+    assert!(!all() || life.at_points > 0, "no process came as far as its point: the points are badly chosen");
     assert!(early > 0, "nothing was under way: the moments are badly chosen");
 
     // Left alone, it comes to rest with everything delivered.

@@ -4,23 +4,23 @@ use serde_json::{Value, json};
 
 use super::forging::*;
 use super::line::Line;
-use super::{Lie, lie};
+use super::{Lie, lie_of_evidence};
 
 pub const ALL: &[Lie] = &[
-    lie("dropped evidence: taken, and no receipts", &["rule receipts", "spoken of 0 times"], |line| {
+    lie_of_evidence("dropped evidence: taken, and no receipts", &["rule receipts", "spoken of 0 times"], |line| {
         line.forge(SUBMIT, |answer| answer["receipts"] = json!([]));
         line.house.break_file(0);
     }),
-    lie("dropped evidence: 200, and nothing", &["rule receipts"], |line| {
+    lie_of_evidence("dropped evidence: 200, and nothing", &["rule receipts"], |line| {
         let nothing = writ_scenarios::proxy::Answer { body: Vec::new(), ..line.last(SUBMIT) };
         line.replay(SUBMIT, &nothing);
         line.house.break_file(0);
     }),
-    lie("receipts for other bundles", &["rule receipts", "spoken of 0 times"], |line| {
+    lie_of_evidence("receipts for other bundles", &["rule receipts", "spoken of 0 times"], |line| {
         line.replay(SUBMIT, &line.last(SUBMIT));
         line.house.break_file(0);
     }),
-    lie("an old receipt under a new bundle's name", &["rule log-inclusion", "something else"], |line| {
+    lie_of_evidence("an old receipt under a new bundle's name", &["rule log-inclusion", "something else"], |line| {
         let old = json(&line.last(SUBMIT));
         line.forge(SUBMIT, move |answer| {
             let checkpoint = old["checkpoint"].clone();
@@ -33,20 +33,20 @@ pub const ALL: &[Lie] = &[
         });
         line.house.break_file(0);
     }),
-    lie("a receipt with one bit of its entry flipped", &["rule log-inclusion"], |line| {
+    lie_of_evidence("a receipt with one bit of its entry flipped", &["rule log-inclusion"], |line| {
         flipped(line, |receipt| flip(&mut receipt["entry"]));
     }),
-    lie("a receipt with one bit of its proof flipped", &["rule log-inclusion"], |line| {
+    lie_of_evidence("a receipt with one bit of its proof flipped", &["rule log-inclusion"], |line| {
         flipped(line, |receipt| flip(&mut receipt["proof"][0]));
     }),
-    lie("a receipt at another place", &["rule log-inclusion"], |line| {
+    lie_of_evidence("a receipt at another place", &["rule log-inclusion"], |line| {
         flipped(line, |receipt| receipt["index"] = (receipt["index"].as_u64().unwrap() ^ 1).into());
     }),
-    lie("a checkpoint with one bit flipped", &["rule log-checkpoint"], |line| {
+    lie_of_evidence("a checkpoint with one bit flipped", &["rule log-checkpoint"], |line| {
         line.forge(SUBMIT, |answer| flip(&mut answer["checkpoint"]));
         line.house.break_file(0);
     }),
-    lie("a split view: receipts of another history", &["rule log-inclusion"], |line| {
+    lie_of_evidence("a split view: receipts of another history", &["rule log-inclusion"], |line| {
         line.forge(SUBMIT, |answer| {
             change(&mut answer["checkpoint"], |note| resigned(&note, Some([7; 32]), None));
         });

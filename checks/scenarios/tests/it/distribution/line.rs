@@ -49,6 +49,11 @@ pub struct Standing {
     pub receipts: BTreeSet<String>,
 }
 
+/// The name of a bundle's receipt.
+pub fn receipt_of(bundle: &str) -> String {
+    bundle.replace(".json", ".receipt.json")
+}
+
 /// How far the programs had spoken.
 #[derive(Debug, Clone, Copy)]
 pub struct Mark(usize, usize);
@@ -180,7 +185,7 @@ impl Line {
     /// Whether a receipt lies beside every bundle.
     pub fn delivered(&self) -> bool {
         let standing = self.standing();
-        let wanted = standing.outbox.keys().map(|name| name.replace(".json", ".receipt.json"));
+        let wanted = standing.outbox.keys().map(|name| receipt_of(name));
         !standing.outbox.is_empty() && wanted.collect::<BTreeSet<_>>().is_subset(&standing.receipts)
     }
 

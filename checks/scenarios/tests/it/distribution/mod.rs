@@ -18,7 +18,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
-use self::line::Line;
+use self::line::{Line, receipt_of};
 
 /// A story on a line of its own.
 type Story = (&'static str, fn());
@@ -31,10 +31,16 @@ struct Lie {
     words: &'static [&'static str],
     /// Has it told, and makes occasion for it.
     tell: fn(&Line),
+    /// Whether the occasion is new evidence.
+    of_evidence: bool,
 }
 
 const fn lie(name: &'static str, words: &'static [&'static str], tell: fn(&Line)) -> Lie {
-    Lie { name, words, tell }
+    Lie { name, words, tell, of_evidence: false }
+}
+
+const fn lie_of_evidence(name: &'static str, words: &'static [&'static str], tell: fn(&Line)) -> Lie {
+    Lie { of_evidence: true, ..lie(name, words, tell) }
 }
 
 /// Tells lies one after another on one line; between them everything is as it should be.
@@ -46,7 +52,7 @@ fn tell(lies: &[Lie]) {
 }
 
 /// Tells one lie until it is refused by name; then the truth. What is obeyed, what is accepted, the evidence and the receipts
-/// stay as they were; then the truth is told, and everything recovers.
+/// stay as they were; then the truth is told, and everything recovers: the evidence of that time is delivered, byte by byte.
 fn told(line: &Line, lie: &Lie) {
     let before = line.standing();
     let published = line.published.load(Ordering::Relaxed);
@@ -61,12 +67,22 @@ fn told(line: &Line, lie: &Lie) {
         assert_eq!(during.outbox.get(bundle), Some(bytes), "{name}: {bundle} is not what it was in the outbox");
     }
     assert_eq!(during.receipts, before.receipts, "{name}: the receipts are others");
+    let is_new = |bundle: &&String| !before.outbox.contains_key(*bundle);
+    assert!(
+        !lie.of_evidence || during.outbox.keys().any(|bundle| is_new(&bundle)),
+        "{name}: nothing was to be delivered"
+    );
     line.honest();
     if line.good.load(Ordering::Relaxed) == published {
         // Nothing good was published since, so something is now: only news shows that news comes through.
         line.publish();
     }
     line.settle();
+    let after = line.standing();
+    for (bundle, bytes) in &during.outbox {
+        assert_eq!(after.outbox.get(bundle), Some(bytes), "{name}: {bundle} is not what it was in the outbox");
+        assert!(after.receipts.contains(&receipt_of(bundle)), "{name}: {bundle} was not delivered");
+    }
 }
 
 fn words(panic: &(dyn Any + Send)) -> String {

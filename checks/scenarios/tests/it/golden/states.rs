@@ -7,6 +7,7 @@ use std::path::Path;
 use writ_agent::enforce::incident::{Incident, Phase};
 use writ_agent::enforce::pause;
 use writ_agent::enforce::posture::{Book, Run};
+use writ_agent::enforce::refused::Source;
 use writ_agent::enforce::state::{Pending, Point, RunningRef, SnapshotMark, Standing, State, ToldSwitch};
 use writ_agent::switch::journal::{self, Activation, Journal, Judge, SetAside, Step, Timer, Verdict};
 use writ_agent::switch::machine;
@@ -141,7 +142,7 @@ fn state() -> State {
     }];
     state.pauses.wrong_codes = 1;
     state.pauses.not_before = Some(noon());
-    state.count_refusal(Some(Digest::of(b"an old release")), "release", "floor");
+    state.count_refusal(Some(Digest::of(b"an old release")), "release", "floor", Source::Anybody);
     let digest = Digest::of(&release().canonical());
     state.running = Some(RunningRef { release: point, digest, policy: Some(point) });
     state.told_switch = Some(ToldSwitch { release: point, began_at: noon() });

@@ -1,33 +1,38 @@
-//! Keeping the outbox within its bounds: `listing` finds what is there, `delivered` judges receipts, `round` decides,
-//! `removal` takes away.
+//! Keeping the outbox within its bounds: `listing` finds what is there, `delivered` judges receipts, `proven` remembers which
+//! held, `round` decides, `removal` takes away.
 //!
 //! It is done in slices of a few milliseconds while nothing else is to be done, so that no incident waits for it. Only the
 //! enforcer removes bundles, and it believes no courier that something was delivered.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tracing::{error, info};
 use writ_evidence::bundle::{Kind, MAX_BUNDLE};
 use writ_evidence::chain::{Speaker, authenticate, file_name};
-use writ_evidence::id::Date;
 use writ_evidence::records::{Thinned, ThinnedRange};
 use writ_trust::digest::Digest;
 use writ_trust::json::MAX_SIGNATURE;
+use writ_trust::time::Time;
 
 use super::engine::{Engine, now};
+use super::refused::Refused;
 use super::state::Standing;
 use crate::crash_point;
 use crate::size::Size;
 
 mod delivered;
 mod listing;
+mod proven;
 mod removal;
 mod round;
 
-use delivered::Deliveries;
-use listing::{Listed, Listing};
+use delivered::{Bundle, Deliveries, RECEIPT};
+use listing::{Listed, Listing, within};
+pub use proven::Proven;
 use removal::Removal;
 use round::{Act, Decision, Event, Item, Limits, Round};
 
@@ -70,7 +75,47 @@ enum Stage {
 struct Judging {
     round: Round,
     act: Act,
+    asking: Asking,
+}
+
+/// What answers are given by, and what they came to so far.
+#[derive(Debug)]
+struct Asking {
     deliveries: Deliveries,
+    /// Where the chains are in the outbox.
+    folders: Vec<String>,
+    /// The bundles that were found delivered, by chain.
+    proven: BTreeMap<usize, BTreeSet<u64>>,
+    /// Receipts that were refused: by rule, the first one and how many there are.
+    refused: BTreeMap<String, (Refused, u64)>,
+}
+
+impl Asking {
+    fn name(&self, item: &Item) -> String {
+        within(&self.folders[item.chain], file_name(item.sequence, item.id))
+    }
+
+    /// When a bundle was delivered.
+    fn delivered(&mut self, outbox: &Path, item: &Item) -> Option<Time> {
+        let path = outbox.join(self.name(item));
+        let digest = || Some(Digest::of(&writ_durable::read_bounded(&path, MAX_BUNDLE).ok()?));
+        let Item { sequence, id, proven, .. } = *item;
+        let bundle = Bundle { folder: &self.folders[item.chain], sequence, id, proven };
+        let answer = self.deliveries.when(&bundle, digest);
+        let proven = self.proven.entry(item.chain).or_default();
+        match answer {
+            Ok(Some(when)) => {
+                proven.insert(sequence);
+                return Some(when);
+            }
+            Ok(None) => drop(proven.remove(&sequence)),
+            Err(refused) => {
+                proven.remove(&sequence);
+                self.refused.entry(refused.rule.clone()).or_insert((refused, 0)).1 += 1;
+            }
+        }
+        None
+    }
 }
 
 impl Engine {
@@ -146,55 +191,74 @@ impl Engine {
     }
 
     fn judge_outbox(&mut self, listed: Listed) {
-        let Listed { items, orphans, total } = listed;
+        let Listed { folders, mut items, orphans, total } = listed;
         self.keeper.found = Some((items.len(), total));
-        for (sequence, id) in orphans {
-            let name = file_name(sequence, id);
+        for name in orphans {
             let bundle = self.config.outbox_dir.join(&name);
             let wanted = self.state.tail.iter().any(|pending| pending.name == name) || bundle.exists();
             if !wanted {
                 let _ = fs::remove_file(self.config.outbox_dir.join(format!("{name}.minisig")));
             }
         }
-        // Roots that cannot be read are told of by every look at the folder.
+        for folder in folders.iter().filter(|folder| !folder.is_empty()) {
+            // Fails while something is in it.
+            let _ = fs::remove_dir(self.config.outbox_dir.join(folder));
+        }
+        // Roots and a floor that cannot be read are told of by every look at the folder.
         let Ok((chain, _)) = self.acceptor.chain(&mut Vec::new()) else { return self.rest() };
-        let deliveries = Deliveries::new(self.acceptor.folder(), &self.identity, &chain);
+        let running = self.state.running.map(|running| (running.release, running.digest));
+        let Ok(floor) = self.acceptor.floor(&chain, running) else { return self.rest() };
+        let kept = self.site_log.kept.as_ref().map(|kept| &kept.checkpoint);
+        let deliveries = Deliveries::new(self.acceptor.folder(), &self.identity, &chain, kept);
+        // Receipts are dated by the log, so its last word says how old they are: a clock that is wrong, in whichever
+        // direction, makes nothing older.
+        let instant = self.state.log_heard_at.map(|heard| heard.min(floor.instant(now())));
         let newest = self.state.chain.next_sequence - 1;
         // Names of the tail begin with the sequence.
         let waiting = self.state.tail.iter().filter_map(|pending| pending.name.split('-').next()?.parse().ok()).min();
         let limits = Limits {
-            old_before: Date::of(now().plus_millis(-self.config.keep_delivered.millis())),
+            old_before: instant.map(|instant| instant.plus_millis(-self.config.keep_delivered.millis())),
             budget: self.outbox_budget().bytes(),
             stay_from: waiting.map_or(newest, |waiting: u64| waiting.min(newest)),
         };
+        let mut proven: BTreeMap<usize, BTreeSet<u64>> = BTreeMap::new();
+        for item in &mut items {
+            item.proven = self.state.proven.contains(&folders[item.chain], item.sequence);
+            if item.proven {
+                proven.entry(item.chain).or_default().insert(item.sequence);
+            }
+        }
         let (round, act) = Round::new(items, total, limits).step(Event::Begin);
-        self.keeper.stage = Stage::Judging(Box::new(Judging { round, act, deliveries }));
+        let asking = Asking { deliveries, folders, proven, refused: BTreeMap::new() };
+        self.keeper.stage = Stage::Judging(Box::new(Judging { round, act, asking }));
     }
 
     fn ask(&mut self, judging: Judging) {
-        let Judging { round, act, deliveries } = judging;
+        let Judging { round, act, mut asking } = judging;
         let event = match act {
-            Act::AskDelivered(item) => Event::Delivered(self.was_delivered(&item, &deliveries)),
+            Act::AskDelivered(item) => Event::Delivered(asking.delivered(&self.config.outbox_dir, &item)),
             Act::AskThinnable(item) => Event::Thinnable(self.thinnable(&item)),
             Act::Decided(decision) => {
-                self.keeper.stage = Stage::Removing(Removal::of(&decision.deliver), decision);
-                return;
+                let names = decision.deliver.iter().map(|item| asking.name(item)).collect();
+                self.keeper.stage = Stage::Removing(Removal::named(names), decision);
+                return self.take_up_answers(asking);
             }
         };
         let (round, act) = round.step(event);
-        self.keeper.stage = Stage::Judging(Box::new(Judging { round, act, deliveries }));
+        self.keeper.stage = Stage::Judging(Box::new(Judging { round, act, asking }));
     }
 
-    fn was_delivered(&mut self, item: &Item, deliveries: &Deliveries) -> bool {
-        let path = self.config.outbox_dir.join(file_name(item.sequence, item.id));
-        let digest = || Some(Digest::of(&writ_durable::read_bounded(&path, MAX_BUNDLE).ok()?));
-        match deliveries.holds(item.sequence, item.id, digest) {
-            Ok(delivered) => delivered,
-            Err(refused) => {
-                self.refuse(&[refused]);
-                false
-            }
-        }
+    /// Remembers what was found delivered, and says which receipts do not count: each rule once, with how many break it,
+    /// until a round in which none does.
+    fn take_up_answers(&mut self, asking: Asking) {
+        let Asking { folders, proven, refused, .. } = asking;
+        self.state.proven = proven.into_iter().map(|(chain, numbers)| (folders[chain].clone(), numbers)).collect();
+        self.state.refusals.retain(|known| known.what != RECEIPT || refused.contains_key(&known.rule));
+        let told = refused.into_values().map(|(first, count)| match count {
+            1 => first,
+            _ => Refused { message: format!("{count} receipts do not count, the first: {}", first.message), ..first },
+        });
+        self.refuse(&told.collect::<Vec<_>>());
     }
 
     /// The digest of a bundle of posture. One that is not as it was sealed stays, to be found by an audit.

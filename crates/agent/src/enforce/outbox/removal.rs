@@ -3,13 +3,11 @@
 //! A bundle without a signature would look like evidence that somebody tampered with, whatever instant the power went. A
 //! signature without a bundle is cleared away by the next round.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::Path;
 
-use writ_evidence::chain::file_name;
-
-use super::round::Item;
 use crate::crash_point;
 
 /// How many files go at once.
@@ -31,12 +29,7 @@ enum Stage {
 }
 
 impl Removal {
-    /// Of these bundles.
-    pub fn of<'a>(items: impl IntoIterator<Item = &'a Item>) -> Self {
-        Self::named(items.into_iter().map(|item| file_name(item.sequence, item.id)).collect())
-    }
-
-    /// Of bundles by the names of their files.
+    /// Of bundles by the names of their files within the outbox.
     pub fn named(names: Vec<String>) -> Self {
         Self { names, at: 0, stage: Stage::Bundles }
     }
@@ -56,7 +49,9 @@ impl Removal {
                 }
             }
             Stage::Sync => {
-                writ_durable::sync_directory(outbox)?;
+                for folder in self.names.iter().filter_map(|name| Path::new(name).parent()).collect::<BTreeSet<_>>() {
+                    writ_durable::sync_directory(&outbox.join(folder))?;
+                }
                 crash_point!("removal of bundles durable, signatures there");
                 self.stage = Stage::Signatures;
             }

@@ -1,13 +1,17 @@
 //! Which bundles may leave the outbox. Pure: whether one was delivered, and whether one may be thinned, is asked for.
 //!
-//! First those that were delivered and are old enough. Then, while the outbox is over its budget, the oldest that were
+//! First those that were delivered long enough ago; all that were not found delivered yet are asked about on the way. Then, while the outbox is over its budget, the oldest that were
 //! delivered, whatever their age; then posture that was not. Incidents, switches, starts and refusals that were not delivered are
-//! never removed, and neither is the newest bundle: after a loss of the state the chain continues from it.
+//! never removed, and neither is the newest bundle: after a loss of the state the chain continues from it. What an earlier key
+//! signed is never thinned, because what tells of that names numbers of the own chain only.
 
 use writ_evidence::BundleId;
 use writ_evidence::id::Date;
 use writ_trust::digest::Digest;
+use writ_trust::time::Time;
 
+/// The chain of the appliance's present key, among those of earlier ones.
+pub const OWN: usize = 0;
 /// The most bundles that one `thinned` bundle tells of.
 pub const MOST_THINNED: usize = 256;
 /// The fewest: the bundle that tells of them takes room too.
@@ -16,22 +20,27 @@ pub const LEAST_THINNED: usize = 8;
 /// A bundle in the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Item {
+    /// Which chain it is of.
+    pub chain: usize,
     /// Its number in the chain.
     pub sequence: u64,
     /// Its id.
     pub id: BundleId,
     /// The room that it takes with its signature, in bytes.
     pub bytes: u64,
+    /// Whether it was found delivered before: then it is asked about only when it may go.
+    pub proven: bool,
 }
 
 /// What the outbox is held to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// What was delivered and has an id of an earlier date is old enough to go.
-    pub old_before: Date,
+    /// What was delivered before this instant, and has an id of an earlier date, is old enough to go; nothing when there is no
+    /// telling.
+    pub old_before: Option<Time>,
     /// How much there may be, in bytes.
     pub budget: u64,
-    /// Bundles from this number on stay.
+    /// Bundles of the own chain from this number on stay.
     pub stay_from: u64,
 }
 
@@ -40,8 +49,8 @@ pub struct Limits {
 pub enum Event {
     /// To nothing: begin.
     Begin,
-    /// Whether the bundle was delivered.
-    Delivered(bool),
+    /// When the bundle was delivered, if it was.
+    Delivered(Option<Time>),
     /// The digest of the bundle when it may be thinned.
     Thinnable(Option<Digest>),
 }
@@ -79,28 +88,36 @@ enum Stage {
     Thin,
 }
 
+/// What is known of a bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Unasked,
+    Waiting,
+    Delivered,
+    Gone,
+}
+
 /// A round, under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Round {
     limits: Limits,
-    /// In the order of their numbers.
+    /// Chain by chain, the own one last, in the order of their numbers.
     items: Vec<Item>,
+    standing: Vec<Standing>,
     /// What is left of all that was found, in bytes.
     left: u64,
     stage: Stage,
     at: usize,
-    /// Which items are to go, so far.
-    gone: Vec<bool>,
     decision: Decision,
 }
 
 impl Round {
     /// A round over the bundles of an outbox that holds `total` bytes in all.
     pub fn new(mut items: Vec<Item>, total: u64, limits: Limits) -> Self {
-        items.sort_unstable_by_key(|item| item.sequence);
-        let gone = vec![false; items.len()];
+        items.sort_unstable_by_key(|item| (item.chain == OWN, item.chain, item.sequence));
+        let standing = vec![Standing::Unasked; items.len()];
         let decision = Decision::default();
-        Self { limits, items, left: total, stage: Stage::Old, at: 0, gone, decision }
+        Self { limits, items, standing, left: total, stage: Stage::Old, at: 0, decision }
     }
 
     /// Takes an answer in; says what is to be asked next, or what was decided.
@@ -108,12 +125,13 @@ impl Round {
     pub fn step(mut self, event: Event) -> (Self, Act) {
         match event {
             Event::Begin => {}
-            Event::Delivered(delivered) => {
-                if delivered {
-                    self.take_away();
-                    self.decision.deliver.push(self.items[self.at]);
+            Event::Delivered(when) => {
+                self.standing[self.at] = if when.is_some() { Standing::Delivered } else { Standing::Waiting };
+                if self.stage == Stage::Old && self.is_old(self.at) && when < self.limits.old_before && when.is_some() {
+                    self.take_delivered();
                 }
-                self.at += 1;
+                // Over the budget the next look takes it as it stands now.
+                self.at += usize::from(self.stage == Stage::Old);
             }
             Event::Thinnable(digest) => {
                 if let Some(digest) = digest {
@@ -128,47 +146,58 @@ impl Round {
     }
 
     fn take_away(&mut self) {
-        self.gone[self.at] = true;
+        self.standing[self.at] = Standing::Gone;
         self.left = self.left.saturating_sub(self.items[self.at].bytes);
     }
 
+    fn take_delivered(&mut self) {
+        self.take_away();
+        self.decision.deliver.push(self.items[self.at]);
+    }
+
+    fn is_old(&self, at: usize) -> bool {
+        self.limits.old_before.is_some_and(|before| self.items[at].id.date < Date::of(before))
+    }
+
+    fn must_stay(&self, at: usize) -> bool {
+        self.items[at].chain == OWN && self.items[at].sequence >= self.limits.stay_from
+    }
+
     fn next(&mut self) -> Act {
-        let here = self.items.get(self.at).copied().filter(|item| item.sequence < self.limits.stay_from);
-        match self.stage {
-            Stage::Old => match here {
-                // Dates never go back along the chain: the first that is young enough ends it.
-                Some(item) if item.id.date < self.limits.old_before => Act::AskDelivered(item),
-                // Those before it were asked already.
-                _ => {
-                    self.stage = Stage::Delivered;
-                    self.next()
-                }
-            },
-            Stage::Delivered => match here {
-                _ if self.left <= self.limits.budget => self.decided(),
-                Some(item) => Act::AskDelivered(item),
-                None => {
-                    (self.stage, self.at) = (Stage::Thin, 0);
-                    self.next()
-                }
-            },
-            Stage::Thin => {
-                while self.gone.get(self.at).copied().unwrap_or(false) {
-                    self.at += 1;
-                }
-                let here = self.items.get(self.at).copied().filter(|item| item.sequence < self.limits.stay_from);
-                // A little more than needed, so that it is not each new bundle that thins.
-                let enough = self.left <= self.limits.budget - self.limits.budget / 16;
-                let full = self.decision.thin.len() >= MOST_THINNED;
-                match here {
-                    Some(item) if !enough && !full => Act::AskThinnable(item),
-                    _ => {
-                        self.decision.more = full && !enough;
-                        self.decided()
-                    }
-                }
+        let end = self.items.len();
+        if self.stage == Stage::Old {
+            while self.at < end && (self.must_stay(self.at) || (self.items[self.at].proven && !self.is_old(self.at))) {
+                self.at += 1;
+            }
+            if self.at < end {
+                return Act::AskDelivered(self.items[self.at]);
+            }
+            (self.stage, self.at) = (Stage::Delivered, 0);
+        }
+        while self.stage == Stage::Delivered {
+            if self.left <= self.limits.budget {
+                return self.decided();
+            }
+            match self.standing.get(self.at) {
+                None => (self.stage, self.at) = (Stage::Thin, 0),
+                Some(_) if self.must_stay(self.at) => self.at += 1,
+                Some(Standing::Unasked) => return Act::AskDelivered(self.items[self.at]),
+                Some(Standing::Delivered) => self.take_delivered(),
+                Some(Standing::Waiting | Standing::Gone) => self.at += 1,
             }
         }
+        let thinnable = |at: usize| self.items[at].chain == OWN && self.standing[at] != Standing::Gone;
+        while self.at < end && !thinnable(self.at) {
+            self.at += 1;
+        }
+        // A little more than needed, so that it is not each new bundle that thins.
+        let enough = self.left <= self.limits.budget - self.limits.budget / 16;
+        let full = self.decision.thin.len() >= MOST_THINNED;
+        if self.at < end && !self.must_stay(self.at) && !enough && !full {
+            return Act::AskThinnable(self.items[self.at]);
+        }
+        self.decision.more = full && !enough;
+        self.decided()
     }
 
     fn decided(&mut self) -> Act {
@@ -196,24 +225,44 @@ mod tests {
         format!("202611{:02}", day.min(30)).parse().unwrap()
     }
 
+    fn midnight(day: u64) -> Time {
+        format!("2026-11-{:02}T00:00:00Z", day.min(30)).parse().unwrap()
+    }
+
     /// Bundles 1 to `count`, ten a day.
     fn items(count: u64) -> Vec<Item> {
-        let item = |n: u64| Item { sequence: n, id: BundleId { date: date(1 + n / 10), number: n }, bytes: EACH };
+        let id = |n: u64| BundleId { date: date(1 + n / 10), number: n };
+        let item = |n: u64| Item { chain: OWN, sequence: n, id: id(n), bytes: EACH, proven: n.is_multiple_of(3) };
         (1..=count).map(item).collect()
     }
 
     fn limits(old_before: u64, most: u64, count: u64) -> Limits {
-        Limits { old_before: date(old_before), budget: most * EACH, stay_from: count }
+        Limits { old_before: Some(midnight(old_before)), budget: most * EACH, stay_from: count }
     }
 
     fn run(count: u64, limits: Limits, delivered: impl Fn(u64) -> bool, posture: impl Fn(u64) -> bool) -> Decision {
-        let mut round = Round::new(items(count), count * EACH, limits);
+        // Delivered on the day of their ids.
+        let when = |item: Item| {
+            let day = 1 + item.sequence / 10;
+            delivered(item.sequence).then(|| midnight(day))
+        };
+        decide(items(count), limits, when, posture)
+    }
+
+    fn decide(
+        items: Vec<Item>,
+        limits: Limits,
+        delivered: impl Fn(Item) -> Option<Time>,
+        posture: impl Fn(u64) -> bool,
+    ) -> Decision {
+        let count = items.len() as u64;
+        let mut round = Round::new(items, count * EACH, limits);
         let mut event = Event::Begin;
         for _ in 0..10 * count + 10 {
             let (next, act) = round.step(event);
             round = next;
             event = match act {
-                Act::AskDelivered(item) => Event::Delivered(delivered(item.sequence)),
+                Act::AskDelivered(item) => Event::Delivered(delivered(item)),
                 Act::AskThinnable(item) => {
                     Event::Thinnable(posture(item.sequence).then(|| Digest::of(&item.sequence.to_be_bytes())))
                 }
@@ -234,6 +283,41 @@ mod tests {
         assert_eq!((decision.thin.len(), decision.over), (0, 0));
         let nothing = Decision { left: 50 * EACH, ..Decision::default() };
         assert_eq!(run(50, limits(3, 1000, 50), |_| false, |_| true), nothing, "nothing else does");
+    }
+
+    #[test]
+    fn age_counts_from_the_delivery_and_without_a_time_there_is_no_age() {
+        let late = |item: Item| Some(if item.sequence < 10 { midnight(2) } else { midnight(29) });
+        let decision = decide(items(50), limits(5, 1000, 50), late, |_| true);
+        assert_eq!(numbers(&decision.deliver), (1..10).collect::<Vec<_>>());
+        let timeless = Limits { old_before: None, ..limits(5, 1000, 50) };
+        assert!(decide(items(50), timeless, late, |_| true).deliver.is_empty());
+    }
+
+    #[test]
+    fn the_chains_of_earlier_keys_go_first_and_are_never_thinned() {
+        let earlier = items(30).into_iter().map(|item| Item { chain: 2, ..item });
+        let all: Vec<Item> = earlier.chain(items(50)).collect();
+        let delivered = |item: Item| (item.chain == 2 && item.sequence.is_multiple_of(2)).then(|| midnight(1));
+        let decision = decide(all.clone(), limits(2, 1000, 50), delivered, |_| true);
+        assert_eq!(numbers(&decision.deliver), [2, 4, 6, 8]);
+        let decision = decide(all, limits(1, 50, 50), delivered, |_| true);
+        assert_eq!(numbers(&decision.deliver), (2..=30).step_by(2).collect::<Vec<_>>());
+        assert!(decision.thin.len() > 10 && decision.thin.iter().all(|(item, _)| item.chain == OWN));
+        // Their newest may go, too.
+        assert!(decision.deliver.iter().any(|item| item.sequence == 30));
+    }
+
+    #[test]
+    fn what_was_found_delivered_is_asked_about_only_when_it_may_go() {
+        let asked = std::cell::RefCell::new(BTreeSet::new());
+        let ask = |item: Item| {
+            asked.borrow_mut().insert(item.sequence);
+            Some(midnight(1))
+        };
+        decide(items(50), limits(3, 1000, 50), ask, |_| true);
+        let expected: BTreeSet<u64> = (1..50).filter(|n| *n < 20 || n % 3 != 0).collect();
+        assert_eq!(asked.into_inner(), expected);
     }
 
     #[test]

@@ -4,7 +4,9 @@
 //! no loss: such a key signs requests to a depot and nothing else, so the worst that it can do is what a courier can do anyway.
 
 use tracing::{info, warn};
+use writ_trust::acceptance::Identity;
 use writ_trust::digest::Digest;
+use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::minisign::PublicKey;
 use writ_trust::text::one_line;
 use writ_trust::time::Time;
@@ -20,10 +22,14 @@ const FILE: &str = "courier.json";
 /// The largest public key file, in bytes; real ones have about 110.
 const MAX_KEY: usize = 4 * 1024;
 
-/// The key that was vouched for last.
+/// The word that was given last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vouched {
-    /// The key.
+    /// The site that it names.
+    pub site: SiteId,
+    /// The appliance that it names.
+    pub appliance: ApplianceId,
+    /// The key that is vouched for.
     pub key: PublicKey,
     /// From when.
     pub issued_at: Time,
@@ -34,16 +40,17 @@ pub struct Vouched {
 impl Vouched {
     /// Whether the word for this key needs no renewing yet: half of its time is left, and it is not from the future (then
     /// the clock was set back, and others would not believe it).
-    fn serves(&self, key: &PublicKey, now: Time) -> bool {
+    fn serves(&self, own: &Identity, key: &PublicKey, now: Time) -> bool {
         let age = now.millis_since(self.issued_at);
-        self.key == *key && (0..LIFETIME_MILLIS / 2).contains(&age)
+        (&self.site, &self.appliance, &self.key) == (&own.site, &own.appliance, key)
+            && (0..LIFETIME_MILLIS / 2).contains(&age)
     }
 }
 
 impl From<Delegation> for Vouched {
     fn from(delegation: Delegation) -> Self {
-        let Delegation { courier_key, issued_at, expires_at, .. } = delegation;
-        Self { key: courier_key, issued_at, expires_at }
+        let Delegation { site, appliance, courier_key, issued_at, expires_at, .. } = delegation;
+        Self { site, appliance, key: courier_key, issued_at, expires_at }
     }
 }
 
@@ -63,7 +70,7 @@ impl Engine {
             self.presence.vouched = before.map(Vouched::from);
         }
         let before = self.presence.vouched.as_ref();
-        if before.is_some_and(|before| before.serves(&key, at)) {
+        if before.is_some_and(|before| before.serves(&self.identity, &key, at)) && super::lies(&folder, FILE) {
             return;
         }
         match before.filter(|before| before.key != key) {
@@ -72,15 +79,15 @@ impl Engine {
             }
             None => info!(key = %key.fingerprint(), "the courier's key is vouched for"),
         }
-        let (site, appliance) = (&self.identity.site, &self.identity.appliance);
-        let laid = match Delegation::make(site, appliance, self.writer.key(), &key, at) {
+        let (site, appliance) = (self.identity.site.clone(), self.identity.appliance.clone());
+        let laid = match Delegation::make(&site, &appliance, self.writer.key(), &key, at) {
             Ok(signed) => super::put(&folder, FILE, &signed).map_err(|e| e.to_string()),
             Err(e) => Err(e.to_string()),
         };
         match laid {
             Ok(()) => {
                 let expires_at = at.plus_millis(LIFETIME_MILLIS);
-                self.presence.vouched = Some(Vouched { key, issued_at: at, expires_at });
+                self.presence.vouched = Some(Vouched { site, appliance, key, issued_at: at, expires_at });
             }
             Err(e) => self.say_once(format!("{}: the courier cannot be vouched for: {e}", folder.display())),
         }
@@ -121,11 +128,21 @@ mod tests {
         let key = |n: u8| SecretKey::generate(&[n; 40]).public_key();
         let issued_at: Time = "2026-11-23T12:00:00Z".parse().unwrap();
         let expires_at = issued_at.plus_millis(LIFETIME_MILLIS);
-        let vouched = Vouched { key: key(1), issued_at, expires_at };
+        let own = |site: &str, appliance: &str| Identity {
+            site: site.parse().unwrap(),
+            appliance: appliance.parse().unwrap(),
+            public_key: key(9),
+        };
+        let here = own("clinic-001", "front-desk");
+        let (site, appliance) = (here.site.clone(), here.appliance.clone());
+        let vouched = Vouched { site, appliance, key: key(1), issued_at, expires_at };
         let after = |hours: i64| issued_at.plus_millis(hours * 3_600_000);
-        assert!(vouched.serves(&key(1), issued_at) && vouched.serves(&key(1), after(83)));
-        assert!(!vouched.serves(&key(1), after(84)), "half of seven days");
-        assert!(!vouched.serves(&key(1), after(-1)), "a clock that was set back");
-        assert!(!vouched.serves(&key(2), issued_at));
+        assert!(vouched.serves(&here, &key(1), issued_at) && vouched.serves(&here, &key(1), after(83)));
+        assert!(!vouched.serves(&here, &key(1), after(84)), "half of seven days");
+        assert!(!vouched.serves(&here, &key(1), after(-1)), "a clock that was set back");
+        assert!(!vouched.serves(&here, &key(2), issued_at));
+        for other in [own("clinic-002", "front-desk"), own("clinic-001", "back-office")] {
+            assert!(!vouched.serves(&other, &key(1), issued_at), "it names another place");
+        }
     }
 }

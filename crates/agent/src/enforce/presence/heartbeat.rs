@@ -72,7 +72,7 @@ impl Engine {
                 origin: kept.checkpoint.origin.clone(),
                 size: kept.checkpoint.size,
             }),
-            log_fresh_at: kept.and_then(|kept| kept.fresh_at),
+            log_fresh_at: kept.and(self.state.log_heard_at),
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }

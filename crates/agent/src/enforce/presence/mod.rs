@@ -28,8 +28,12 @@ pub struct Presence {
 }
 
 /// Lays out a signed document, the signature first: who finds a new document finds its signature. Between the two renames
-/// the old document stands beside the new signature; whoever reads then sees that they do not fit and reads again.
+/// the old document stands beside the new signature; whoever reads then sees that they do not fit and reads again. A folder
+/// that is gone is made again.
 fn put(folder: &Path, name: &str, signed: &Signed) -> io::Result<()> {
+    if !folder.is_dir() {
+        writ_durable::create_directories(folder)?;
+    }
     let signature = signed.signatures.first().map_or(&[][..], |signature| &signature.0);
     write(folder, &format!("{name}.minisig"), signature)?;
     write(folder, name, &signed.document.0)
@@ -47,6 +51,11 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     written().inspect_err(|_| {
         let _ = fs::remove_file(&temporary);
     })
+}
+
+/// Whether a document and its signature are still there.
+fn lies(folder: &Path, name: &str) -> bool {
+    folder.join(name).is_file() && folder.join(format!("{name}.minisig")).is_file()
 }
 
 /// Reads back what was laid out before. Nothing of it is believed by that.

@@ -9,12 +9,14 @@
 
 use std::fmt;
 
+use writ_trust::log::freshness::{believed, is_future};
 use writ_trust::time::Time;
 
 /// How old the log's word may be, in milliseconds: 24 hours.
 pub const LIMIT_MILLIS: i64 = 24 * 3_600_000;
-/// How far it may lie in the future, in milliseconds: 10 minutes for clocks that differ.
-pub const AHEAD_MILLIS: i64 = 10 * 60_000;
+
+/// How long after it was told of as fresh it is told of as stale at the earliest, in milliseconds: 1 hour.
+const BETWEEN_MILLIS: i64 = 3_600_000;
 
 /// How fresh the log's word is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,15 +76,27 @@ impl fmt::Display for Freshness {
     }
 }
 
-/// Whether a time of the log lies too far ahead to be believed.
-pub fn is_future(at: Time, instant: Time) -> bool {
-    at.millis_since(instant) > AHEAD_MILLIS
+/// The word to judge by: the last one that was believed, of which an instant before it makes nothing (the clock was wrong
+/// then), and the one with the checkpoint that is kept. A head without a word of its own does not unsay an earlier one.
+pub fn last_word(before: Option<Time>, of_kept: Option<Time>, instant: Time) -> Option<Time> {
+    believed(before, instant).max(believed(of_kept, instant))
 }
 
-/// What is to be said when the log was last told of as stale, or not, and is now like this. Nothing while it stays.
-pub fn change(told_stale: bool, now: Freshness) -> Option<bool> {
+/// What was told last of how fresh the log is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Whether it was told of as not heard of lately.
+    pub stale: bool,
+    /// When.
+    pub at: Option<Time>,
+}
+
+/// What is to be said after this was told and the log is now like that. Nothing while it stays, and not within an hour after
+/// it was told of as fresh that it is stale: who carries the log's words could have both told with every look.
+pub fn change(told: Told, now: Freshness, instant: Time) -> Option<bool> {
     let stale = !now.is_fresh();
-    (now != Freshness::NotYet && stale != told_stale).then_some(stale)
+    let lately = stale && told.at.is_some_and(|at| (0..BETWEEN_MILLIS).contains(&instant.millis_since(at)));
+    (now != Freshness::NotYet && stale != told.stale && !lately).then_some(stale)
 }
 
 #[cfg(test)]
@@ -108,7 +122,7 @@ mod tests {
 
     #[test]
     fn each_change_is_said_once() {
-        let mut told = false;
+        let mut told = Told::default();
         let mut said = Vec::new();
         // A day on which the log is renewed for two hours, then not for a day and a half, then again.
         let mut word = noon();
@@ -117,8 +131,8 @@ mod tests {
             if hour <= 2 || hour > 38 {
                 word = instant;
             }
-            if let Some(stale) = change(told, Freshness::of(Some(word), noon(), instant)) {
-                told = stale;
+            if let Some(stale) = change(told, Freshness::of(Some(word), noon(), instant), instant) {
+                told = Told { stale, at: Some(instant) };
                 said.push((hour, stale));
             }
         }
@@ -127,10 +141,11 @@ mod tests {
 
     #[test]
     fn a_log_of_which_nothing_was_heard_yet_is_told_of_after_a_day() {
-        assert_eq!(change(false, Freshness::NotYet), None);
-        assert_eq!(change(false, Freshness::Never(noon())), Some(true));
-        assert_eq!(change(true, Freshness::Never(noon())), None);
-        assert_eq!(change(true, Freshness::NotYet), None, "nothing that would be fresh");
+        let told = |stale: bool| Told { stale, at: None };
+        assert_eq!(change(told(false), Freshness::NotYet, noon()), None);
+        assert_eq!(change(told(false), Freshness::Never(noon()), noon()), Some(true));
+        assert_eq!(change(told(true), Freshness::Never(noon()), noon()), None);
+        assert_eq!(change(told(true), Freshness::NotYet, noon()), None, "nothing that would be fresh");
     }
 
     #[test]
@@ -139,5 +154,31 @@ mod tests {
         assert!(!Freshness::of(Some(word), noon(), later).is_fresh());
         let back = noon().plus_millis(-HOUR);
         assert_eq!(Freshness::of(Some(word), noon(), back), Freshness::Future(word));
+    }
+
+    #[test]
+    fn two_changes_an_hour_are_told_however_often_the_log_s_words_alternate() {
+        let (mut told, mut said) = (Told::default(), 0);
+        for minute in 0..=600 {
+            let instant = noon().plus_millis(minute * 60_000);
+            let freshness = if minute % 2 == 0 { Freshness::Old(noon()) } else { Freshness::Fresh(instant) };
+            if let Some(stale) = change(told, freshness, instant) {
+                (told, said) = (Told { stale, at: Some(instant) }, said + 1);
+            }
+        }
+        assert!((10..=22).contains(&said), "{said}");
+        // A clock that was set back does not silence it.
+        let told = Told { stale: false, at: Some(noon()) };
+        assert_eq!(change(told, Freshness::Old(noon()), noon().plus_millis(-1)), Some(true));
+    }
+
+    #[test]
+    fn a_word_that_was_believed_counts_until_a_later_one_comes() {
+        let at = |hours: i64| noon().plus_millis(hours * HOUR);
+        assert_eq!(last_word(None, Some(at(1)), at(1)), Some(at(1)));
+        assert_eq!(last_word(Some(at(1)), None, at(2)), Some(at(1)), "a larger head without a word");
+        assert_eq!(last_word(Some(at(1)), Some(at(9)), at(2)), Some(at(1)), "a word from the future is none");
+        assert_eq!(last_word(Some(at(9)), Some(at(1)), at(2)), Some(at(1)), "the clock was wrong when it was believed");
+        assert_eq!(last_word(Some(at(2)), Some(at(1)), at(3)), Some(at(2)));
     }
 }

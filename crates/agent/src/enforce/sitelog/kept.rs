@@ -7,13 +7,12 @@ use std::path::{Path, PathBuf};
 
 use writ_trust::ids::SiteId;
 use writ_trust::log::checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint, log_keys_ever};
+use writ_trust::log::freshness;
 use writ_trust::log::note::{MAX_NOTE, Note, NoteKey};
 use writ_trust::minisign::PublicKey;
 use writ_trust::root_chain::TrustChain;
 use writ_trust::text::one_line;
 use writ_trust::time::Time;
-
-use super::freshness;
 
 /// Its file in the state directory.
 pub const FILE: &str = "checkpoint";
@@ -86,7 +85,7 @@ pub fn supersedes(new: &SignedCheckpoint, kept: Option<&SignedCheckpoint>, now: 
         return true;
     }
     // A time from the future is no better than none: else one wrong time would hide all right ones after it.
-    let believed = |signed: &SignedCheckpoint| signed.fresh_at.filter(|at| !freshness::is_future(*at, now));
+    let believed = |signed: &SignedCheckpoint| freshness::believed(signed.fresh_at, now);
     (new.checkpoint.size, believed(new)) > (kept.checkpoint.size, believed(kept))
 }
 

@@ -94,7 +94,7 @@ impl Engine {
             Head::Nothing => {}
             Head::Waiting(what) => info!("{what}"),
             Head::Refused(refusal) => refused.push(refusal),
-            Head::Newer(head) => match self.acceptor.keep(&head, roots) {
+            Head::Newer(head) => match self.acceptor.keep(&head, roots, chain) {
                 Ok(()) => self.take_up_checkpoint(chain, head),
                 Err(e) => self.say_once(format!("a verified checkpoint of the log cannot be kept: {e}")),
             },
@@ -118,10 +118,13 @@ impl Engine {
         // A clock that was set back since: the day begins anew.
         let since = self.state.log_since.map_or(instant, |since| since.min(instant));
         self.state.log_since = Some(since);
-        let fresh_at = self.site_log.kept.as_ref().and_then(|kept| kept.fresh_at);
-        let freshness = Freshness::of(fresh_at, since, instant);
+        let of_kept = self.site_log.kept.as_ref().and_then(|kept| kept.fresh_at);
+        self.state.log_heard_at = freshness::last_word(self.state.log_heard_at, of_kept, instant);
+        // A word that is not believed is what there is to say of a log that was never believed.
+        let freshness = Freshness::of(self.state.log_heard_at.or(of_kept), since, instant);
         self.site_log.freshness = Some(freshness);
-        let Some(stale) = freshness::change(self.state.log_stale, freshness) else { return };
+        let told = freshness::Told { stale: self.state.log_stale, at: self.state.log_told_at };
+        let Some(stale) = freshness::change(told, freshness, instant) else { return };
         match stale {
             true => error!("{freshness}"),
             false => info!("{freshness}"),
@@ -130,7 +133,7 @@ impl Engine {
         let told = Refused::new("log", "log-freshness", freshness, digest);
         let draft = self.teller().refused(&told, 1);
         if self.seal_posture(draft) {
-            self.state.log_stale = stale;
+            (self.state.log_stale, self.state.log_told_at) = (stale, Some(instant));
             crash_point!("change of freshness told, not durable");
             self.commit();
         }
@@ -143,7 +146,7 @@ impl Engine {
         let kept = kept.as_ref().map(|kept| {
             serde_json::json!({
                 "number": kept_number, "origin": kept.checkpoint.origin, "size": kept.checkpoint.size,
-                "root": hex(&kept.checkpoint.root), "fresh_at": kept.fresh_at,
+                "root": hex(&kept.checkpoint.root), "fresh_at": self.state.log_heard_at,
             })
         });
         serde_json::json!({

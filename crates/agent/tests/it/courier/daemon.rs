@@ -112,6 +112,23 @@ fn a_signal_asks_for_everything_now() {
 }
 
 #[test]
+fn a_signal_at_the_very_start_does_not_end_it() {
+    let world = World::new();
+    let config = std::fs::read(world.path("etc/sync.toml")).unwrap();
+    let pipe = world.path("etc/pipe.toml");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_writ-sync"));
+    let running = Running(command.arg("--config").arg(&pipe).env_remove("NOTIFY_SOCKET").spawn().unwrap());
+    // Opens when the program does: it has not even read whose courier it is.
+    let mut written = std::fs::File::options().write(true).open(&pipe).unwrap();
+    running.signal("-HUP");
+    std::io::Write::write_all(&mut written, &config).unwrap();
+    drop(written);
+    until("the status", || world.path("state/status.json").exists().then_some(()));
+    assert_eq!(running.stop(), Some(0));
+}
+
+#[test]
 fn it_outlives_a_depot_that_answers_nothing_but_garbage() {
     let world = World::new();
     world.publish_serial(1);

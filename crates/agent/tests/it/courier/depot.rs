@@ -49,6 +49,8 @@ type Lie = Box<dyn FnMut(&str, &mut Answer) + Send>;
 
 pub struct Depot {
     pub appliance: PublicKey,
+    /// Keys that it had before.
+    pub earlier: Vec<PublicKey>,
     pub log_key: SecretKey,
     /// Root 2 and on.
     pub roots: Vec<Signed>,
@@ -60,6 +62,8 @@ pub struct Depot {
     pub restarts: BTreeMap<u64, Signed>,
     /// Bundles by sequence: digest, and index in the current log.
     pub held: BTreeMap<u64, (Digest, u64)>,
+    /// The same of earlier keys, by fingerprint and sequence.
+    pub held_earlier: BTreeMap<(String, u64), (Digest, u64)>,
     pub refuse: BTreeMap<u64, Reason>,
     /// The paths that were asked for, with the method.
     pub asked: Vec<String>,
@@ -73,6 +77,7 @@ impl Depot {
     pub fn new(appliance: PublicKey, log_key: SecretKey, origins: &[&str]) -> Self {
         Self {
             appliance,
+            earlier: Vec::new(),
             log_key,
             roots: Vec::new(),
             release: None,
@@ -81,6 +86,7 @@ impl Depot {
             logs: origins.iter().map(|origin| Log::new(origin)).collect(),
             restarts: BTreeMap::new(),
             held: BTreeMap::new(),
+            held_earlier: BTreeMap::new(),
             refuse: BTreeMap::new(),
             asked: Vec::new(),
             batches: Vec::new(),
@@ -217,17 +223,25 @@ impl Depot {
         let mut refused = Vec::new();
         let mut taken = Vec::new();
         for bundle in batch.bundles {
-            bundle.verify_single(&self.appliance).unwrap();
+            let earlier = self.earlier.iter().find(|key| bundle.verify_single(key).is_ok()).map(PublicKey::fingerprint);
+            if earlier.is_none() {
+                bundle.verify_single(&self.appliance).unwrap();
+            }
             let digest = Digest::of(&bundle.document.0);
             let value: serde_json::Value = serde_json::from_slice(&bundle.document.0).unwrap();
             let sequence = value["chain"]["sequence"].as_u64().unwrap();
-            let known = self.held.get(&sequence).copied();
+            let known = match &earlier {
+                None => self.held.get(&sequence).copied(),
+                Some(key) => self.held_earlier.get(&(key.clone(), sequence)).copied(),
+            };
             let conflict = known.is_some_and(|(there, _)| there != digest).then_some(Reason::Conflict);
             if let Some(reason) = self.refuse.get(&sequence).copied().or(conflict) {
                 refused.push(RefusedBundle { digest, reason });
                 continue;
             }
-            if known.is_none() {
+            let index = if let Some((_, index)) = known {
+                index
+            } else {
                 let entry = LogEntry::Evidence {
                     schema: EntrySchema::V1,
                     site: SITE.parse().unwrap(),
@@ -240,9 +254,13 @@ impl Depot {
                     time: now(),
                 };
                 let index = self.log().push(&entry);
-                self.held.insert(sequence, (digest, index));
-            }
-            taken.push((digest, self.held[&sequence].1));
+                match earlier {
+                    None => self.held.insert(sequence, (digest, index)),
+                    Some(key) => self.held_earlier.insert((key, sequence), (digest, index)),
+                };
+                index
+            };
+            taken.push((digest, index));
         }
         let log = self.logs.last().unwrap();
         let receipts: Vec<BundleReceipt> = taken

@@ -21,8 +21,7 @@ fn complete(world: &World, paths: &[Path_]) {
         let narinfo = fs::read_to_string(world.inbox(&format!("cache/{}.narinfo", hash_part(path)))).unwrap();
         let url = narinfo.lines().find_map(|line| line.strip_prefix("URL: ")).unwrap();
         let file = fs::read(world.inbox("cache").join(url)).unwrap();
-        let expected = if path.compressed { zstd(&path.nar) } else { path.nar.clone() };
-        assert!(file == expected, "{url}");
+        assert!(file == nar_file(path), "{url}");
     }
     assert_eq!(world.tree("cache/partial").len(), 0);
 }
@@ -133,13 +132,13 @@ fn a_nar_that_is_not_the_one_is_refused_and_fetched_anew() {
 fn a_narinfo_that_lies_is_refused() {
     let world = World::new();
     let paths = paths(&world);
-    let good = narinfo(&paths[0], &nar_url(&paths[0]), CACHE);
+    let good = narinfo(&paths[0], &paths[0], CACHE);
     let at = format!("/{}.narinfo", hash_part(&paths[0]));
     let other = Digest::of(b"other");
     world.publish_closure(1, &paths);
     let lies = [
         ("unsigned", good.lines().filter(|l| !l.starts_with("Sig")).fold(String::new(), |all, l| all + l + "\n")),
-        ("signed by another", narinfo(&paths[0], &nar_url(&paths[0]), STRANGER)),
+        ("signed by another", narinfo(&paths[0], &paths[0], STRANGER)),
         ("another hash", good.replace("NarHash: sha256:", &format!("NarHash: sha256:{}X", &other.hex()[..1]))),
         ("another size", good.replace("NarSize: ", "NarSize: 9")),
         ("another path", good.replace(&paths[0].path, &paths[1].path)),
@@ -150,6 +149,10 @@ fn a_narinfo_that_lies_is_refused() {
         ("climbs", good.replace("URL: nar/", "URL: nar/../../")),
         ("elsewhere", good.replace("URL: nar/", "URL: http://127.0.0.1:1/nar/")),
         ("bzip2", good.replace("Compression: zstd", "Compression: bzip2")),
+        ("a name of its own", good.replace("URL: nar/", "URL: nar/0")),
+        ("no digest of the file", good.replace("FileHash: ", "FileHashes: ")),
+        ("no size of the file", good.replace("FileSize: ", "FileSizes: ")),
+        ("a file far larger than the path", good.replace("FileSize: ", "FileSize: 99")),
         ("garbage", "\u{0}\u{1}".to_owned()),
         ("nothing", String::new()),
         ("huge", "X".repeat(300 * 1024)),
@@ -163,7 +166,7 @@ fn a_narinfo_that_lies_is_refused() {
         assert!(!world.has(1), "{name}");
     }
     // Another path's file under one's own, signed narinfo.
-    world.depot().files.insert(at.clone(), narinfo(&paths[0], &nar_url(&paths[2]), CACHE).into_bytes());
+    world.depot().files.insert(at.clone(), narinfo(&paths[0], &paths[2], CACHE).into_bytes());
     let report = world.once();
     assert!(matches!(report.troubles[0].1.rule(), Some("nar")), "{report:?}");
     world.depot().files.insert(at, good.into_bytes());
@@ -184,4 +187,135 @@ fn a_newer_release_takes_the_place_of_one_that_waits() {
     assert!(world.has(2) && !world.has(1));
     complete(&world, &new);
     assert_eq!(world.tree("cache").len(), 3, "only what the release names: its NAR, its narinfo, nix-cache-info");
+}
+
+/// Signatures do not cover which file a narinfo names.
+#[test]
+fn a_path_that_is_given_another_s_file_stands_in_nobody_s_way() {
+    let world = World::new();
+    let (first, second) =
+        (world.store_path("a", b"one".repeat(99), true), world.store_path("b", b"two".repeat(99), true));
+    // The first file comes under the second one's name, then all is honest.
+    world.publish_closure(1, &[first.clone(), second.clone()]);
+    let crossed = Path_ { nar: first.nar.clone(), ..second.clone() };
+    let lie = narinfo(&first, &first, CACHE).replace(&nar_url(&first), &nar_url(&second));
+    world.depot().files.insert(format!("/{}.narinfo", hash_part(&first)), lie.into_bytes());
+    let good = world.depot().files.insert(format!("/{}", nar_url(&second)), nar_file(&crossed)).unwrap();
+    assert_eq!(world.refused(Job::Fetch), "narinfo");
+    let lie = narinfo(&first, &second, CACHE);
+    world.depot().files.insert(format!("/{}.narinfo", hash_part(&first)), lie.into_bytes());
+    assert_eq!(world.refused(Job::Fetch), "nar");
+    assert_eq!(world.tree("cache/nar").len(), 0, "nothing has the second one's name that is not its file");
+    world.depot().files.insert(format!("/{}.narinfo", hash_part(&first)), narinfo(&first, &first, CACHE).into_bytes());
+    world.depot().files.insert(format!("/{}", nar_url(&second)), good);
+    world.carry();
+    complete(&world, &[first, second]);
+}
+
+#[test]
+fn a_file_that_is_not_what_its_name_says_is_fetched_again_and_nothing_names_it_meanwhile() {
+    let world = World::new();
+    let paths = paths(&world);
+    world.publish_closure(1, &paths);
+    world.depot().files.retain(|name, _| !name.contains(hash_part(&paths[0])));
+    world.once();
+    // What an earlier courier was made to keep: another path's file, promised by that path's narinfo.
+    let file = world.inbox("cache").join(nar_url(&paths[0]));
+    fs::write(&file, nar_file(&paths[1])).unwrap();
+    let odd = world.inbox("cache").join(format!("{}.narinfo", "0".repeat(32)));
+    fs::write(&odd, narinfo(&paths[1], &paths[0], CACHE)).unwrap();
+    world.publish_closure(1, &paths);
+    world.carry();
+    complete(&world, &paths);
+    assert!(!odd.exists());
+}
+
+#[test]
+fn a_partial_download_that_is_longer_than_the_file_is_dropped() {
+    let world = World::new();
+    let paths = paths(&world);
+    world.publish_closure(1, &paths);
+    let partial = world.inbox("cache/partial").join(&nar_url(&paths[0])["nar/".len()..]);
+    drop(world.courier());
+    fs::write(&partial, vec![7; nar_file(&paths[0]).len() + 1]).unwrap();
+    // Nothing is tidied before a pull has come to its end.
+    world.depot().lies(altered("/agent/sync", |sync| sync["site"] = "clinic-002".into()));
+    world.once();
+    assert!(partial.exists());
+    world.depot().is_honest();
+    let mut courier = world.courier();
+    let vouched = courier.vouched().unwrap();
+    courier.pull(&vouched).unwrap();
+    let run = |courier: &writ_agent::sync::courier::Courier| {
+        let fetch = courier.fetch().unwrap().unwrap();
+        fetch.run(&Default::default(), &Default::default())
+    };
+    run(&courier).unwrap_err();
+    assert!(!partial.exists());
+    run(&courier).unwrap();
+}
+
+#[test]
+fn a_depot_that_does_not_continue_downloads_is_asked_for_the_whole() {
+    let world = World::new();
+    let paths = paths(&world);
+    world.publish_closure(1, &paths);
+    let url = format!("/{}", nar_url(&paths[0]));
+    let half = move |path: &str, answer: &mut Answer| {
+        if path == url {
+            answer.cut = Some(50_000);
+        }
+    };
+    world.depot().lies(half);
+    world.once();
+    let partial = world.inbox("cache/partial").join(&nar_url(&paths[0])["nar/".len()..]);
+    assert_eq!(fs::metadata(&partial).unwrap().len(), 50_000);
+    world.depot().lies(|_, answer| answer.headers.retain(|(name, _)| name != "Content-Range"));
+    world.once();
+    assert!(!partial.exists());
+    world.carry();
+    complete(&world, &paths);
+}
+
+#[test]
+fn a_restart_without_a_network_keeps_what_was_downloaded() {
+    let world = World::new();
+    let paths = paths(&world);
+    world.publish_closure(1, &paths);
+    let url = format!("/{}", nar_url(&paths[0]));
+    world.depot().lies(move |path, answer| {
+        if path == url {
+            answer.cut = Some(50_000);
+        }
+    });
+    world.once();
+    let before = (world.tree("cache/partial"), world.tree("documents"));
+    assert_eq!((before.0.len(), before.1.len()), (1, 2));
+    world.depot().lies(|_, answer| *answer = Answer::status(503));
+    world.once();
+    assert!(before == (world.tree("cache/partial"), world.tree("documents")));
+    world.depot().is_honest();
+    world.carry();
+    complete(&world, &paths);
+}
+
+#[test]
+fn what_the_cache_of_the_newest_release_has_lost_is_fetched_again() {
+    let world = World::new();
+    let paths = paths(&world);
+    world.publish_closure(1, &paths);
+    world.carry();
+    let lost = world.inbox("cache").join(nar_url(&paths[0]));
+    let short = world.inbox("cache").join(nar_url(&paths[1]));
+    let document = world.tree("documents").into_keys().next().unwrap();
+    let mut courier = world.courier();
+    // Also when the depot has nothing new to say.
+    for _ in 0..2 {
+        fs::remove_file(&lost).unwrap();
+        fs::File::options().write(true).open(&short).unwrap().set_len(3).unwrap();
+        fs::remove_file(world.inbox("documents").join(&document)).unwrap();
+        assert!(writ_agent::sync::once::run(&mut courier).unwrap().troubles.is_empty());
+        complete(&world, &paths);
+        assert!(world.has(1));
+    }
 }

@@ -91,9 +91,16 @@ fn roots_that_do_not_follow() {
         world.depot().lies(altered(SYNC, move |sync| sync["roots"] = roots.clone()));
         refuses_sync(&world, "trust-chain");
     }
+    let first =
+        json!({ "document": Blob(std::fs::read(world.path("etc/trust.json")).unwrap()).encode(), "signatures": [] });
     let many = json!(vec![good.clone(); 17]);
-    world.depot().lies(altered(SYNC, move |sync| sync["roots"] = many.clone()));
-    refuses_sync(&world, "trust-chain");
+    for roots in [many, json!([first]), json!(vec![first.clone(); 16])] {
+        world.depot().lies(altered(SYNC, move |sync| sync["roots"] = roots.clone()));
+        refuses_sync(&world, "trust-chain");
+    }
+    world.depot().lies(altered(SYNC, move |sync| sync["roots"] = json!(vec![good.clone(); 16])));
+    assert_eq!(world.refused(Job::Sync), "trust-chain", "the first of them is taken, and then there is no end");
+    world.depot().is_honest();
     world.carry();
 }
 
@@ -299,6 +306,15 @@ fn tiles_that_are_not_the_log_s() {
         });
         refuses_sync(&world, "log-tiles");
     }
+    // One that only the enforcer's way goes through: what was fetched for ours is not laid there either.
+    world.depot().log().fill(400);
+    world.beat(Some(300));
+    world.depot().lies(|path, answer| {
+        if path.contains("/tile/0/001") {
+            answer.body[40] ^= 1;
+        }
+    });
+    refuses_sync(&world, "log-tiles");
     world.depot().lies(|path, answer| {
         if path.contains("/tile/") {
             answer.body = vec![7; 9_000];

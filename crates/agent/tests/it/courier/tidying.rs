@@ -34,13 +34,27 @@ fn leftovers_of_a_crash_are_removed() {
     let world = World::new();
     world.publish_serial(1);
     world.carry();
-    let leftovers = ["trust", "documents", "receipts", "cache", "cache/nar", "releases/clinic-001/1-1"]
-        .map(|folder| world.inbox(folder).join(".x.json.writ-tmp"));
+    let folders = [
+        "trust",
+        "documents",
+        "receipts",
+        "cache",
+        "cache/nar",
+        "releases/clinic-001/1-1",
+        "releases/clinic-001/1-2",
+        "log/clinic-001/1",
+        "log/clinic-001/1/tile/0",
+    ];
+    let leftovers = folders.map(|folder| world.inbox(folder).join(".x.json.writ-tmp"));
     for path in &leftovers {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, "half").unwrap();
     }
+    // A crash came before the release itself.
+    fs::write(world.inbox("releases/clinic-001/1-2/release.receipt.json"), "{}").unwrap();
     world.carry();
     for path in &leftovers {
         assert!(!path.exists(), "{}", path.display());
     }
+    assert!(!world.inbox("releases/clinic-001/1-2").exists());
 }

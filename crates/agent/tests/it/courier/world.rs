@@ -33,6 +33,8 @@ pub const RELEASE: u8 = 2;
 pub const OWN: u8 = 3;
 pub const LOG: u8 = 4;
 pub const CACHE: u8 = 5;
+/// The key that comes after [`OWN`].
+pub const NEXT: u8 = 6;
 pub const STRANGER: u8 = 99;
 
 /// One path of a closure that only exists in a cache.
@@ -47,6 +49,8 @@ pub struct World {
     pub dir: tempfile::TempDir,
     pub serving: Serving,
     origins: Vec<&'static str>,
+    /// Whose key the appliance has.
+    own: u8,
 }
 
 impl World {
@@ -58,7 +62,7 @@ impl World {
     pub fn with_origins(origins: &[&'static str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let depot = Depot::new(key(OWN).public_key(), key(LOG), origins);
-        let world = Self { dir, serving: Serving::start(depot), origins: origins.to_vec() };
+        let world = Self { dir, serving: Serving::start(depot), origins: origins.to_vec(), own: OWN };
         for folder in ["spool/outbox", "spool/presence", "etc", "store"] {
             fs::create_dir_all(world.path(folder)).unwrap();
         }
@@ -132,7 +136,7 @@ impl World {
 
     pub fn vouch_for(&self, courier: &PublicKey) {
         let (site, appliance) = (SITE.parse().unwrap(), APPLIANCE.parse().unwrap());
-        self.put("courier.json", &Delegation::make(&site, &appliance, &key(OWN), courier, now()).unwrap());
+        self.put("courier.json", &Delegation::make(&site, &appliance, &key(self.own), courier, now()).unwrap());
     }
 
     /// Writes a statement of the enforcer.
@@ -148,7 +152,7 @@ impl World {
             schema: HeartbeatSchema::V1,
             site: SITE.parse().unwrap(),
             appliance: APPLIANCE.parse().unwrap(),
-            public_key: key(OWN).public_key(),
+            public_key: key(self.own).public_key(),
             at: now(),
             release: None,
             trust_version: "1".parse().unwrap(),
@@ -159,7 +163,7 @@ impl World {
             log_fresh_at: None,
             agent_version: "0.1.0".into(),
         };
-        self.put("heartbeat.json", &heartbeat.sign(&key(OWN)).unwrap());
+        self.put("heartbeat.json", &heartbeat.sign(&key(self.own)).unwrap());
     }
 
     /// Puts bundles into the outbox.
@@ -173,29 +177,53 @@ impl World {
         let name = format!("{n}-EB-20261123-{n:04}.json");
         let bytes = strict::canonical(&json!({
             "schema": "writ.bundle.v1", "bundle_id": format!("EB-20261123-{n:04}"), "client_id": SITE, "appliance": APPLIANCE,
-            "public_key": key(OWN).public_key().line(), "chain": { "sequence": n, "previous": null }, "fill": fill,
+            "public_key": key(self.own).public_key().line(), "chain": { "sequence": n, "previous": null }, "fill": fill,
         }));
-        let signature = key(OWN).sign(&bytes, "t", "u").unwrap().to_string();
+        let signature = key(self.own).sign(&bytes, "t", "u").unwrap().to_string();
         let outbox = self.path("spool/outbox");
         fs::write(outbox.join(format!("{name}.minisig")), signature).unwrap();
         writ_durable::replace(&outbox.join(name), &bytes, 0o644).unwrap();
     }
 
+    /// The appliance gets the key [`NEXT`], and its enforcer puts the bundles of the earlier one into a folder of their own; that
+    /// one's name.
+    pub fn change_key(&mut self) -> String {
+        let (old, outbox) = (key(self.own).public_key(), self.path("spool/outbox"));
+        let folder = outbox.join(old.fingerprint());
+        fs::create_dir(&folder).unwrap();
+        for entry in fs::read_dir(&outbox).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file()) {
+            fs::rename(entry.path(), folder.join(entry.file_name())).unwrap();
+        }
+        self.own = NEXT;
+        self.beat(None);
+        let mut depot = self.depot();
+        depot.appliance = key(NEXT).public_key();
+        depot.earlier.push(old.clone());
+        let held = std::mem::take(&mut depot.held);
+        depot.held_earlier.extend(held.into_iter().map(|(n, place)| ((old.fingerprint(), n), place)));
+        old.fingerprint()
+    }
+
     /// The sequences with a receipt, each of which is verified.
     pub fn receipts(&self) -> Vec<u64> {
+        self.receipts_of("", LOG)
+    }
+
+    /// As [`World::receipts`], in the folder of an earlier key, by this key of the log.
+    pub fn receipts_of(&self, folder: &str, log: u8) -> Vec<u64> {
         let mut found = Vec::new();
-        for entry in fs::read_dir(self.inbox("receipts")).unwrap() {
+        for entry in fs::read_dir(self.inbox("receipts").join(folder)).unwrap() {
             let path = entry.unwrap().path();
-            // One that is being written.
-            if path.file_name().unwrap().to_str().unwrap().starts_with('.') {
+            // One that is being written, or the folder of an earlier key.
+            if path.file_name().unwrap().to_str().unwrap().starts_with('.') || path.is_dir() {
                 continue;
             }
             let receipt = Receipt::parse(&fs::read(&path).unwrap()).unwrap();
             let verified =
-                self.origins().iter().find_map(|origin| receipt.verify(origin, &[key(LOG).public_key()]).ok());
+                self.origins().iter().find_map(|origin| receipt.verify(origin, &[key(log).public_key()]).ok());
             let verified = verified.unwrap_or_else(|| panic!("{}", path.display()));
             let name = path.file_name().unwrap().to_str().unwrap().replace(".receipt.json", ".json");
-            let bundle = fs::read(self.path("spool/outbox").join(&name)).unwrap();
+            let bundle = fs::read(self.path("spool/outbox").join(folder).join(&name)).unwrap();
             assert_eq!(verified.entry.digest(), Digest::of(&bundle), "{name}");
             found.push(name.split('-').next().unwrap().parse().unwrap());
         }
@@ -305,11 +333,9 @@ impl World {
 
     /// Puts a path into the depot's cache.
     fn cache(&self, path: &Path_) {
-        let file = if path.compressed { zstd(&path.nar) } else { path.nar.clone() };
-        let url = nar_url(path);
         let mut depot = self.depot();
-        depot.files.insert(format!("/{}.narinfo", hash_part(path)), narinfo(path, &url, CACHE).into_bytes());
-        depot.files.insert(format!("/{url}"), file);
+        depot.files.insert(format!("/{}.narinfo", hash_part(path)), narinfo(path, path, CACHE).into_bytes());
+        depot.files.insert(format!("/{}", nar_url(path)), nar_file(path));
     }
 
     /// Every file below a folder of the inbox, with its contents.
@@ -369,19 +395,27 @@ pub fn hash_part(path: &Path_) -> &str {
     &path.path["/nix/store/".len()..][..32]
 }
 
-pub fn nar_url(path: &Path_) -> String {
-    let suffix = if path.compressed { ".zst" } else { "" };
-    format!("nar/{}.nar{suffix}", Digest::of(&path.nar).hex())
+/// The NAR's file in a cache.
+pub fn nar_file(path: &Path_) -> Vec<u8> {
+    if path.compressed { zstd(&path.nar) } else { path.nar.clone() }
 }
 
-/// A narinfo as `nix copy` writes it, signed.
-pub fn narinfo(path: &Path_, url: &str, signer: u8) -> String {
+/// Where it is, as Nix names it: by its own digest.
+pub fn nar_url(path: &Path_) -> String {
+    let suffix = if path.compressed { ".zst" } else { "" };
+    format!("nar/{}.nar{suffix}", base32(Digest::of(&nar_file(path)).as_bytes()))
+}
+
+/// A narinfo as `nix copy` writes it, signed; it names the file of a path, which the signature does not cover.
+pub fn narinfo(path: &Path_, file_of: &Path_, signer: u8) -> String {
+    let (url, file) = (nar_url(file_of), nar_file(file_of));
+    let (file_hash, file_size) = (base32(Digest::of(&file).as_bytes()), file.len());
     let (hash, size) = (base32(Digest::of(&path.nar).as_bytes()), path.nar.len());
     let fingerprint = format!("1;{};sha256:{hash};{size};", path.path);
     let signature = Blob(key(signer).sign_message(fingerprint.as_bytes()).to_vec()).encode();
-    let compression = if path.compressed { "zstd" } else { "none" };
+    let compression = if file_of.compressed { "zstd" } else { "none" };
     format!(
-        "StorePath: {}\nURL: {url}\nCompression: {compression}\nNarHash: sha256:{hash}\nNarSize: {size}\nReferences: \nSig: \
+        "StorePath: {}\nURL: {url}\nCompression: {compression}\nFileHash: sha256:{file_hash}\nFileSize: {file_size}\nNarHash: sha256:{hash}\nNarSize: {size}\nReferences: \nSig: \
          cache-1:{signature}\n",
         path.path
     )

@@ -3,12 +3,13 @@ use std::path::Path;
 
 use serde_json::json;
 use writ_agent::switch::journal::Judge;
-use writ_agent::switch::{Journal, State, SwitchError, acknowledge, start};
+use writ_agent::switch::{Journal, Resumed, State, SwitchError, acknowledge, resume, start, supersede};
 use writ_nix::cache_key::CacheKey;
 use writ_nix::closure::closure_of;
 use writ_nix::publish::publish;
 use writ_nix::tool::Nix;
 use writ_policy::outcome::Outcome;
+use writ_trust::digest::Digest;
 use writ_trust::numbers::Serial;
 
 use super::world::{World, now};
@@ -167,22 +168,69 @@ fn an_activation_that_cannot_run_or_hangs_is_rolled_back() {
 }
 
 #[test]
-fn an_import_that_fails_changes_nothing_and_is_given_up_after_two_more_tries() {
+fn an_import_that_fails_changes_nothing_and_is_tried_again_for_as_long_as_it_takes() {
     let world = World::new();
     let journal = world.ask(&world.policy());
     let text = fs::read_to_string(&journal.request.closure.path).unwrap();
     fs::write(&journal.request.closure.path, text.replace("busybox", "busybex")).unwrap();
-    for attempt in 1..=2 {
+    let mut rests = Vec::new();
+    for tries in 1..=5 {
         let journal = world.run();
-        assert!(!journal.is_over());
-        assert_eq!((journal.course.state, journal.course.interruptions), (State::Verified, attempt));
+        assert!(!journal.is_over() && journal.set_aside.is_empty());
+        assert_eq!((journal.course.state, journal.course.waits), (State::Verified, tries));
         assert!(journal.last_note().contains("digest"), "{}", journal.last_note());
+        let (until, tried) = (journal.not_before.unwrap(), journal.history.last().unwrap().at);
+        rests.push(until.millis_since(tried) / 1000);
+        assert!(matches!(resume(&world.state_dir()).unwrap(), Resumed::Resting(_)), "not before {until}");
     }
-    let journal = world.run();
-    assert_eq!(journal.course.state, State::SetAside);
-    assert!(journal.is_over() && journal.is_set_aside(journal.request.epoch, journal.request.serial));
+    assert_eq!(rests, [5, 10, 20, 40, 80]);
+    let shown = world.command("status").output().unwrap();
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("waits, and is tried again at"));
     assert_eq!(world.read("log"), "", "nothing was activated");
     world.assert_on_one();
+    fs::write(&journal.request.closure.path, text).unwrap();
+    let journal = world.run();
+    assert!(journal.is_committed() && journal.not_before.is_none(), "{journal:#?}");
+    world.assert_on_two();
+}
+
+#[test]
+fn a_closure_document_that_cannot_be_right_is_set_aside_at_once() {
+    let world = World::new();
+    let mut journal = world.ask(&world.policy());
+    let closure = closure_of(&Nix::default(), Path::new(&world.one)).unwrap();
+    let bytes = writ_trust::json::canonical(&closure);
+    fs::write(&journal.request.closure.path, &bytes).unwrap();
+    journal.request.closure.digest = Digest::of(&bytes);
+    journal.write().unwrap();
+    let journal = world.run();
+    assert_eq!(journal.course.state, State::SetAside, "{journal:#?}");
+    assert!(journal.is_over() && journal.is_set_aside(journal.request.epoch, journal.request.serial));
+    assert!(journal.last_note().contains("the release names"), "{}", journal.last_note());
+    assert_eq!(world.read("log"), "", "nothing was activated");
+    world.assert_on_one();
+}
+
+#[test]
+fn a_newer_release_takes_the_place_of_one_that_waits() {
+    let world = World::new();
+    let mut request = world.request(&world.policy());
+    let journal = world.ask(&world.policy());
+    let text = fs::read_to_string(&journal.request.closure.path).unwrap();
+    assert!(!supersede(&world.state_dir(), "1-3").unwrap(), "it was not tried yet");
+    fs::remove_file(&journal.request.closure.path).unwrap();
+    world.run();
+    request.serial = Serial::new(3).unwrap();
+    assert!(matches!(start(&request, now()), Err(SwitchError::Unfinished { .. })));
+    assert!(supersede(&world.state_dir(), "1-3").unwrap());
+    let ended = world.journal();
+    assert_eq!(ended.course.state, State::SetAside);
+    assert!(ended.last_note().contains("release 1-3 takes its place"), "{}", ended.last_note());
+    acknowledge(&world.state_dir(), ended.request.serial).unwrap();
+    fs::write(&request.closure.path, text).unwrap();
+    start(&request, now()).unwrap();
+    super::world::until("committed", || world.journal().is_committed());
+    world.assert_on_two();
 }
 
 #[test]

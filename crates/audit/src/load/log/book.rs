@@ -31,11 +31,21 @@ struct Slot {
     id: BundleId,
     /// Of its bytes; null when they could not be read.
     digest: Option<Digest>,
-    /// Whether it verified.
-    authentic: bool,
+    judged: Judged,
     receipt: Receipt,
     /// The log and the entry that hold it.
     logged: Option<(usize, u64)>,
+}
+
+/// What a file of a bundle was found to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judged {
+    /// A bundle that verified.
+    Verified,
+    /// Signed by the key, in a schema that is not known here: nothing but a note was said of it.
+    OtherSchema,
+    /// Not as it was signed, or not readable: that was told of as bad.
+    Bad,
 }
 
 /// The receipt beside a bundle.
@@ -140,10 +150,10 @@ impl<'a> Book<'a> {
         key: &KeyRecord,
         (sequence, id): (u64, BundleId),
         digest: Option<Digest>,
-        authentic: bool,
+        judged: Judged,
         receipt: Receipt,
     ) {
-        let slot = Slot { sequence, id, digest, authentic, receipt, logged: None };
+        let slot = Slot { sequence, id, digest, judged, receipt, logged: None };
         self.key(&key.public_key).slots.push(slot);
     }
 
@@ -256,7 +266,7 @@ impl<'a> Book<'a> {
             return;
         }
         // That one is not as it was signed has been said.
-        if slots.iter().any(|slot| !slot.authentic) {
+        if slots.iter().any(|slot| slot.judged == Judged::Bad) {
             return;
         }
         if let Some(slot) = slots.first() {
@@ -337,7 +347,8 @@ impl<'a> Book<'a> {
     pub fn unlogged(&self, problems: &mut Problems) -> u64 {
         let mut count = 0;
         for book in self.keys.values() {
-            let unlogged = |slot: &&Slot| slot.authentic && slot.logged.is_none() && slot.receipt != Receipt::Holds;
+            let unlogged =
+                |slot: &&Slot| slot.judged != Judged::Bad && slot.logged.is_none() && slot.receipt != Receipt::Holds;
             let slots: Vec<&Slot> = book.slots.iter().filter(unlogged).collect();
             count += slots.len() as u64;
             let follows = |a: &&Slot, b: &&Slot| b.sequence == a.sequence + 1 && a.receipt == b.receipt;

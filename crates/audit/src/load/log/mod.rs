@@ -6,36 +6,27 @@
 
 mod book;
 mod claims;
-mod notes;
+mod edge;
+pub mod notes;
+mod reading;
 mod restarts;
 mod stream;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use writ_evidence::{Bundle, BundleId};
 use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
 use writ_trust::key_register::KeyRecord;
-use writ_trust::log::checkpoint::{Checkpoint, SignedCheckpoint};
 use writ_trust::log::entry::LogEntry;
-use writ_trust::log::note::MAX_NOTE;
 use writ_trust::log::receipt::{MAX_RECEIPT, Receipt as ReceiptDocument, ReceiptError, VerifiedReceipt};
-use writ_trust::log::restart::LogRestart;
 
-use self::book::{Book, Pass, Receipt, source_of};
-use self::claims::{Claims, Held, Source};
+pub use self::book::Judged;
+use self::book::{Book, Receipt, source_of};
+use self::claims::{Claims, Source};
 use self::notes::Notes;
-use self::stream::{Place, Streamed, stream};
-use super::{directory, entries, is_signature_of, path_in, read, releases, stray};
+use super::{path_in, read, releases};
 use crate::archive::{Archive, SiteRecord};
-use crate::folder::{Entry, EntryKind, Folder};
-use crate::log_summary::{EntryCounts, LogSummary, NOT_VERIFIED, OneLog, VERIFIED};
+use crate::folder::Folder;
 use crate::problem::{Code, Problems};
-use crate::verify::VerifyReport;
-use crate::words::of;
-
-/// The name of the newest checkpoint of a log.
-const CHECKPOINT: &str = "checkpoint";
 
 /// The logs of one site while its evidence is read.
 pub struct SiteLog<'a> {
@@ -60,6 +51,8 @@ pub struct BundleHere<'b> {
     pub name: (u64, BundleId),
     /// Of its bytes; null when they could not be read.
     pub digest: Option<Digest>,
+    /// What it was found to be.
+    pub judged: Judged,
     /// What it says, if it verified.
     pub bundle: Option<&'b Bundle>,
     /// Whether there is a receipt beside it.
@@ -116,7 +109,7 @@ impl<'a> SiteLog<'a> {
 
     /// Takes in a bundle, its receipt if there is one, and what it says of a log.
     pub fn bundle(&mut self, key: &KeyRecord, here: &BundleHere, seen: &mut Seen, problems: &mut Problems) {
-        let BundleHere { path, name, digest, bundle, receipted, receipt } = *here;
+        let BundleHere { path, name, digest, judged, bundle, receipted, receipt } = *here;
         let receipt = match receipt {
             None if receipted => {
                 // Why it could not be read was told of.
@@ -126,15 +119,15 @@ impl<'a> SiteLog<'a> {
             None => Receipt::None,
             Some(bytes) => {
                 let path = path.replace(".json", ".receipt.json");
-                // What a bundle that does not verify should have been is not known, so its receipt stands by itself.
+                // What a bundle that is not as it was signed should have been is not known, so its receipt stands by itself.
                 let own = |entry: &LogEntry| match entry {
-                    LogEntry::Evidence { digest: logged, .. } => bundle.is_none() || Some(*logged) == digest,
+                    LogEntry::Evidence { digest: logged, .. } => judged == Judged::Bad || Some(*logged) == digest,
                     _ => false,
                 };
                 if self.receipt(&path, bytes, own, problems) { Receipt::Holds } else { Receipt::Bad }
             }
         };
-        self.book.bundle(key, name, digest, bundle.is_some(), receipt);
+        self.book.bundle(key, name, digest, judged, receipt);
         let Some(bundle) = bundle else { return };
         if let Some(named) = &bundle.release {
             self.book.obeyed(named.digest);
@@ -205,229 +198,6 @@ impl<'a> SiteLog<'a> {
             problems.bad(Code::OutOfOrder, path, what, so);
         }
         seen.0 = seen.0.max(Some(now));
-    }
-
-    /// Reads the logs, and holds everything against them.
-    pub fn finish(mut self, report: &mut VerifyReport) {
-        let mut problems = Problems::default();
-        let path = format!("log/{}", self.site);
-        let folder = directory(&self.archive.folder, "log", "log", &mut problems)
-            .and_then(|logs| directory(&logs, &path, self.site.as_str(), &mut problems));
-        if let Some(folder) = &folder {
-            self.strays(folder, &path, &mut problems);
-        }
-        let folders: Vec<Option<Folder>> = (1..=self.origins.len())
-            .map(|number| {
-                let path = path_in(&path, &number.to_string());
-                folder.as_ref().and_then(|folder| directory(folder, &path, &number.to_string(), &mut problems))
-            })
-            .collect();
-        let restarts = self.restarts(&folders, &path, &mut problems);
-        let (mut logs, mut held, mut complete) = (Vec::new(), Held::default(), true);
-        for (index, folder) in folders.iter().enumerate() {
-            let path = path_in(&path, &(index + 1).to_string());
-            let next = restarts.get(index + 1).and_then(Option::as_ref).map(|(restart, _)| restart);
-            let own = restarts.get(index).and_then(Option::as_ref).map(|(_, digest)| *digest);
-            let (log, whole, found) = self.one(folder.as_ref(), &path, index, own, next, &mut problems);
-            complete &= whole;
-            held.receipts += found.receipts;
-            held.seen += found.seen;
-            logs.push(log);
-        }
-        self.book.missing(&mut problems);
-        let unlogged = complete.then(|| self.book.unlogged(&mut problems));
-        let state = if self.bad + problems.bad == 0 { VERIFIED } else { NOT_VERIFIED };
-        report.problems.extend(problems);
-        report.logs.push(LogSummary {
-            site: self.site.clone(),
-            state,
-            logs,
-            receipts: held.receipts,
-            last_checkpoints: held.seen,
-            unlogged,
-        });
-    }
-
-    /// What is in the site's folder of logs and belongs to none that the trust root names.
-    fn strays(&self, folder: &Folder, path: &str, problems: &mut Problems) {
-        for entry in entries(folder, path, problems) {
-            let number = entry.name.parse::<usize>().ok().filter(|n| n.to_string() == entry.name);
-            if entry.kind != EntryKind::Directory || !number.is_some_and(|n| (1..=self.origins.len()).contains(&n)) {
-                stray(&entry, path, problems);
-            }
-        }
-    }
-
-    /// The restarts that count, by the index of the log that they begin; each is a statement about the log before.
-    fn restarts(
-        &mut self,
-        folders: &[Option<Folder>],
-        path: &str,
-        problems: &mut Problems,
-    ) -> Vec<Option<restarts::Restarted>> {
-        let mut found = Vec::new();
-        for (index, folder) in folders.iter().enumerate() {
-            let chain = self.archive.chain.as_ref();
-            let path = path_in(path, &(index + 1).to_string());
-            let restart = folder.as_ref().zip(chain).filter(|_| index > 0).and_then(|(folder, chain)| {
-                restarts::load(folder, &path, chain, self.site, &self.origins[index], problems)
-            });
-            if let Some((restart, _)) = &restart {
-                let path = path_in(&path, restarts::DOCUMENT);
-                self.claims[index - 1].add(&restart.last_known(), Source::Restart, &path);
-            }
-            found.push(restart);
-        }
-        found
-    }
-
-    /// Reads one log. Says also whether every entry of it was read and is right.
-    fn one(
-        &mut self,
-        folder: Option<&Folder>,
-        path: &str,
-        index: usize,
-        restart: Option<Digest>,
-        next: Option<&LogRestart>,
-        problems: &mut Problems,
-    ) -> (OneLog, bool, Held) {
-        let (number, origin) = (index + 1, &self.origins[index]);
-        let mut log = OneLog {
-            number,
-            origin: origin.clone(),
-            verifier_keys: self.notes.verifier_keys(origin),
-            sound: false,
-            size: None,
-            root: None,
-            fresh_at: None,
-            entries: EntryCounts::default(),
-        };
-        let head = self.head(folder, path, number, problems);
-        let Some((folder, head)) = folder.zip(head) else {
-            let held = self.claims[index].judge(&[].into(), problems);
-            return (log, false, held);
-        };
-        let Checkpoint { size, root, .. } = head.checkpoint;
-        log.size = Some(size);
-        log.root = Some(STANDARD.encode(root));
-        log.fresh_at = head.fresh_at;
-        self.kept(folder, path, number, problems);
-        let mut wanted = self.claims[index].sizes();
-        wanted.retain(|wanted| *wanted <= size);
-        let mut pass = Pass::new(number, path, restart);
-        let place = Place { folder, path };
-        let book = &mut self.book;
-        let read = stream(&place, &head.checkpoint, &wanted, problems, &mut |index, bundle, bytes| {
-            book.entry(&mut pass, index, &bundle.path(), bytes);
-        });
-        let Streamed { sound, complete, roots } = read;
-        log.sound = sound;
-        log.entries = pass.counts;
-        if sound {
-            problems.extend(pass.problems);
-        }
-        let held = self.claims[index].judge(&roots, problems);
-        self.beyond(index, path, size, next, problems);
-        (log, sound && complete, held)
-    }
-
-    /// The log's newest checkpoint, if it counts.
-    fn head(
-        &mut self,
-        folder: Option<&Folder>,
-        path: &str,
-        number: usize,
-        problems: &mut Problems,
-    ) -> Option<SignedCheckpoint> {
-        let place = path_in(path, CHECKPOINT);
-        let before = problems.bad;
-        let note = folder.and_then(|folder| read(folder, &place, CHECKPOINT, MAX_NOTE, problems));
-        let Some(note) = note else {
-            let what = format!("the log {} is not here", self.origins[number - 1]);
-            if problems.bad > before {
-                // It could not be read, which was said.
-            } else if number == self.origins.len() {
-                let so = "whether evidence was dropped or withheld is not known";
-                problems.bad(Code::Missing, &place, what, so);
-            } else {
-                let so = "a later log took over from it; what only it held is not known";
-                problems.note(Code::Missing, &place, what, so);
-            }
-            return None;
-        };
-        const CONSEQUENCE: &str = "nothing of this log was judged: whether evidence was dropped is not known";
-        match self.notes.judge(&note) {
-            Ok((found, _)) if found != number => {
-                let what = format!("it is the checkpoint of log {found}, in the folder of log {number}");
-                problems.bad(Code::Foreign, &place, what, CONSEQUENCE);
-                None
-            }
-            Ok((_, signed)) => {
-                if let Some(at) = self.notes.only_revoked(&signed) {
-                    let what = format!("only a log key that was revoked as of {at} signed it");
-                    let so = "without a timestamp nothing proves that it was signed before: a thief could have made it";
-                    problems.note(Code::Revoked, &place, what, so);
-                }
-                Some(signed)
-            }
-            Err(problem) => {
-                problems.bad(problem.code, &place, problem.what, CONSEQUENCE);
-                None
-            }
-        }
-    }
-
-    /// Older checkpoints beside the newest, and what has no business there.
-    fn kept(&mut self, folder: &Folder, path: &str, number: usize, problems: &mut Problems) {
-        for entry in entries(folder, path, problems) {
-            let Entry { name, kind } = &entry;
-            let restart = || name == restarts::DOCUMENT || is_signature_of(restarts::DOCUMENT, name);
-            let size = name.strip_prefix("checkpoint.").and_then(|size| size.parse::<u64>().ok());
-            match kind {
-                EntryKind::Directory if name == "tile" => {}
-                EntryKind::File if name == CHECKPOINT || (number > 1 && restart()) => {}
-                EntryKind::File if size.is_some_and(|size| format!("checkpoint.{size}") == *name) => {
-                    let place = path_in(path, name);
-                    let Some(note) = read(folder, &place, name, MAX_NOTE, problems) else { continue };
-                    match self.notes.judge(&note) {
-                        Ok((found, signed)) if (found, Some(signed.checkpoint.size)) == (number, size) => {
-                            self.claims[number - 1].add(&signed.checkpoint, Source::Kept, &place);
-                        }
-                        Ok((found, signed)) => {
-                            let size = of(signed.checkpoint.size, "entry");
-                            let what = format!("it is the checkpoint of log {found} with {size}, under another name");
-                            problems.bad(Code::Foreign, &place, what, "it was not compared");
-                        }
-                        Err(problem) => problems.bad(problem.code, &place, problem.what, "it was not compared"),
-                    }
-                }
-                _ => stray(&entry, path, problems),
-            }
-        }
-    }
-
-    /// What others say of entries after the last one here.
-    fn beyond(&self, index: usize, path: &str, size: u64, next: Option<&LogRestart>, problems: &mut Problems) {
-        let place = path_in(path, CHECKPOINT);
-        let Some((largest, who)) = self.claims[index].beyond(size) else {
-            if let Some(known) = next.map(LogRestart::last_known).filter(|known| known.size < size) {
-                let what = format!(
-                    "the log after it was begun when {} of it were known; there are {size}",
-                    of(known.size, "entry")
-                );
-                problems.note(Code::Restarted, &place, what, "nothing was lost that is here");
-            }
-            return;
-        };
-        if next.is_some() {
-            let what = format!("it ends with {}: {who}", of(size, "entry"));
-            let so =
-                format!("entries {size} to {} were lost with it; the trust keys ordered to go on without", largest - 1);
-            problems.note(Code::Restarted, &place, what, so);
-        } else {
-            let what = format!("it ends with {}: {who}", of(size, "entry"));
-            problems.bad(Code::Missing, &place, what, "the log shown is shorter than the one that others saw");
-        }
     }
 }
 

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use writ_trust::log::checkpoint::Checkpoint;
+use writ_trust::log::filling::Filling;
 use writ_trust::log::tile::{EntryBundle, FULL, MAX_BUNDLE, MAX_TILE, Tile};
 use writ_trust::log::tree::{EMPTY_ROOT, Frontier, Hash, leaf_hash};
 
@@ -11,9 +12,6 @@ use super::claims::short;
 use crate::folder::{Folder, FolderError};
 use crate::load::path_in;
 use crate::problem::{Code, Problems};
-
-/// Levels of the tree in one tile.
-const HEIGHT: u8 = 8;
 
 /// What came of reading a log.
 #[derive(Debug, Default)]
@@ -51,7 +49,8 @@ pub fn stream(
         ours: Edge::default(),
         theirs: None,
         differs: None,
-        upper: Upper::default(),
+        filling: Filling::new(),
+        full: Vec::new(),
         complete: true,
         told: false,
     };
@@ -88,38 +87,6 @@ impl Edge {
     }
 }
 
-/// The hashes of the tiles above the lowest level that are not full yet.
-#[derive(Debug, Default)]
-struct Upper {
-    open: BTreeMap<u8, Vec<Hash>>,
-    full: Vec<(Tile, Vec<Hash>)>,
-}
-
-impl Upper {
-    /// Takes in a node that was completed.
-    fn take(&mut self, level: u8, index: u64, hash: Hash) {
-        if level == 0 || !level.is_multiple_of(HEIGHT) {
-            return;
-        }
-        let hashes = self.open.entry(level / HEIGHT).or_default();
-        hashes.push(hash);
-        if hashes.len() == usize::from(FULL) {
-            let tile = Tile { level: level / HEIGHT, index: index / u64::from(FULL), width: FULL };
-            self.full.push((tile, std::mem::take(hashes)));
-        }
-    }
-
-    /// The tiles that are open at the end.
-    fn rest(&mut self, size: u64) {
-        for (level, hashes) in std::mem::take(&mut self.open) {
-            let last = (size >> (level * HEIGHT)).saturating_sub(1);
-            if let Some(tile) = Tile::holding(level, last, size).filter(|_| !hashes.is_empty()) {
-                self.full.push((tile, hashes));
-            }
-        }
-    }
-}
-
 /// The first entry whose hash is not the one in its tile.
 struct Difference {
     index: u64,
@@ -134,7 +101,9 @@ struct Reading<'a> {
     /// The tree of the hashes in the tiles, once it differs.
     theirs: Option<Edge>,
     differs: Option<Difference>,
-    upper: Upper,
+    /// The tiles above the lowest level, as the entries fill them.
+    filling: Filling,
+    full: Vec<(Tile, Vec<Hash>)>,
     complete: bool,
     /// Whether a bad tile was told of: the first is enough.
     told: bool,
@@ -180,8 +149,8 @@ impl Reading<'_> {
             if let Some(edge) = &mut self.theirs {
                 edge.push(*their, wanted, &mut |_, _, _| {});
             }
-            let upper = &mut self.upper;
-            self.ours.push(*our, wanted, &mut |level, index, hash| upper.take(level, index, hash));
+            let (filling, full) = (&mut self.filling, &mut self.full);
+            self.ours.push(*our, wanted, &mut |level, index, hash| full.extend(filling.take(level, index, hash)));
         }
         self.compare_upper(problems);
         true
@@ -190,8 +159,9 @@ impl Reading<'_> {
     /// Holds the tiles above against the nodes that the entries come to. Once a difference was found below, those are not
     /// known to be right.
     fn compare_upper(&mut self, problems: &mut Problems) {
-        for (tile, hashes) in std::mem::take(&mut self.upper.full) {
-            if self.differs.is_some() {
+        for (tile, hashes) in std::mem::take(&mut self.full) {
+            // The lowest tiles were held against the entries.
+            if self.differs.is_some() || tile.level == 0 {
                 continue;
             }
             let Some(found) = self.tile(tile, problems) else { continue };
@@ -203,7 +173,7 @@ impl Reading<'_> {
     }
 
     fn finish(mut self, checkpoint: &Checkpoint, problems: &mut Problems) -> Streamed {
-        self.upper.rest(checkpoint.size);
+        self.full.extend(self.filling.partial(checkpoint.size));
         self.compare_upper(problems);
         let whole = |edge: &Edge| edge.frontier.root() == checkpoint.root;
         if whole(&self.ours) {
@@ -275,7 +245,7 @@ impl Reading<'_> {
 const UNPROVABLE: &str = "proofs cannot be made from it, by whoever asks for them";
 
 /// Reads a file by a path within, opening directory by directory.
-fn read_within(folder: &Folder, path: &str, limit: usize) -> Result<Option<Vec<u8>>, FolderError> {
+pub fn read_within(folder: &Folder, path: &str, limit: usize) -> Result<Option<Vec<u8>>, FolderError> {
     match path.split_once('/') {
         None => folder.read(path, limit),
         Some((first, rest)) => match folder.directory(first)? {

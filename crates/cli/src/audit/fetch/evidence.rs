@@ -3,11 +3,13 @@
 use std::collections::VecDeque;
 
 use writ_evidence::BundleId;
+use writ_evidence::bundle::MAX_BUNDLE;
 use writ_evidence::chain::file_name;
 use writ_trust::digest::Digest;
 use writ_trust::log::checkpoint::SignedCheckpoint;
 use writ_trust::log::entry::LogEntry;
 use writ_trust::log::tile::{EntryBundle, FULL};
+use writ_trust::minisign::PublicKey;
 use writ_wire::evidence_page::{EvidencePage, LoggedBundle};
 use writ_wire::{MAX_ENVELOPE, paths};
 
@@ -28,6 +30,15 @@ struct Pages {
     page: VecDeque<LoggedBundle>,
     /// Whether the depot said that there are no more.
     ended: bool,
+}
+
+/// A bundle that an entry names.
+struct Named<'e> {
+    number: u64,
+    index: u64,
+    path: &'e str,
+    digest: Digest,
+    key: &'e PublicKey,
 }
 
 impl Fetch<'_> {
@@ -63,7 +74,7 @@ impl Fetch<'_> {
 
     fn remember(&self, state: &std::path::Path, next: u64) -> Outcome<()> {
         self.to.sync()?;
-        self.to.put(state, next.to_string().as_bytes())
+        self.to.keep(state, next.to_string().as_bytes())
     }
 
     /// Fetches what one entry names. Whether it is here now.
@@ -81,10 +92,11 @@ impl Fetch<'_> {
                 let Ok(id) = id.parse::<BundleId>() else { return Ok(true) };
                 let folder = format!("evidence/{}/{}", self.site, public_key.fingerprint());
                 let path = format!("{folder}/{}", file_name(sequence, id));
-                if self.to.has(&path) {
+                // Another one of this number that the key signed stays too: it is evidence.
+                if self.is_signed(&path, MAX_BUNDLE, &public_key)? {
                     return Ok(true);
                 }
-                self.bundle_of(number, index, &path, digest, pages)
+                self.bundle_of(&Named { number, index, path: &path, digest, key: &public_key }, pages)
             }
             Ok(LogEntry::Release { epoch, serial, digest, .. }) => {
                 self.logged_release(number, head, index, bytes, (epoch, serial), digest)
@@ -93,7 +105,8 @@ impl Fetch<'_> {
         }
     }
 
-    fn bundle_of(&mut self, number: u64, index: u64, path: &str, digest: Digest, pages: &mut Pages) -> Outcome<bool> {
+    fn bundle_of(&mut self, named: &Named, pages: &mut Pages) -> Outcome<bool> {
+        let Named { number, index, path, digest, key } = *named;
         while pages.page.front().is_some_and(|bundle| bundle.index < index) {
             pages.page.pop_front();
         }
@@ -113,13 +126,17 @@ impl Fetch<'_> {
             return self
                 .withheld(path, format!("entry {index} of log {number} names it, and the depot does not give it"));
         };
-        if bundle.check_bounds().is_err() || bundle.signatures.len() != 1 || Digest::of(&bundle.document.0) != digest {
+        if Digest::of(&bundle.document.0) != digest {
             let why = format!("entry {index} of log {number} names it, and the depot gives something else");
             return self.withheld(path, why);
         }
+        if let Err(error) = bundle.verify_single(key) {
+            let why = format!("entry {index} of log {number} names it, and the depot gives it unsigned: {error}");
+            return self.withheld(path, why);
+        }
         // The signature first: a bundle without one would look like a forgery.
-        self.to.add(&format!("{path}.minisig"), &bundle.signatures[0].0)?;
-        self.to.add(path, &bundle.document.0)?;
+        self.to.replace_unsynced(&format!("{path}.minisig"), &bundle.signatures[0].0)?;
+        self.to.replace_unsynced(path, &bundle.document.0)?;
         Ok(true)
     }
 
@@ -132,7 +149,7 @@ impl Fetch<'_> {
     }
 
     /// As [`Fetch::withheld`], for what is asked for again in any case.
-    pub fn withhold(&mut self, path: String, why: &str) -> Outcome<()> {
-        self.withheld(&path, why.to_owned()).map(drop)
+    pub fn withhold(&mut self, path: String, why: impl std::fmt::Display) -> Outcome<()> {
+        self.withheld(&path, why.to_string()).map(drop)
     }
 }

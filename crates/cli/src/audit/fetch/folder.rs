@@ -1,7 +1,7 @@
 //! The audit folder that is being filled. What is there stays; what comes is written beside and renamed.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
@@ -52,9 +52,9 @@ impl<'a> Folder<'a> {
         self.root.join(STATE).join(relative)
     }
 
-    /// Whether something is there.
+    /// Whether something is there: an empty file is what a power cut left of one.
     pub fn has(&self, relative: &str) -> bool {
-        self.path(relative).symlink_metadata().is_ok()
+        self.path(relative).symlink_metadata().is_ok_and(|there| !there.is_file() || there.len() > 0)
     }
 
     /// Reads something that may be there.
@@ -78,32 +78,64 @@ impl<'a> Folder<'a> {
         Ok(())
     }
 
-    /// Writes a file unless one is there; then it must be the same.
+    /// Writes a file unless one is there; then it must be the same. It is whole from then on, whatever happens: an empty one is
+    /// what a power cut left of a fetch that did not wait.
     pub fn add(&mut self, relative: &str, bytes: &[u8]) -> Outcome<()> {
         let path = self.path(relative);
         match files::read_if_there(&path, bytes.len() + 1, "a file of the audit folder") {
             Ok(None) => {}
             Ok(Some(there)) if there == bytes => return Ok(()),
+            Ok(Some(there)) if there.is_empty() => {}
             Ok(Some(_)) | Err(_) => {
                 return Err(Failure::refused("a file of the audit folder has other content than the depot gives")
                     .at(path.display())
                     .next("one of the two was altered: run `writ audit verify`, and fetch into a new folder; nothing was overwritten"));
             }
         }
-        self.put(&path, bytes)?;
-        self.count(bytes.len())?;
-        self.files += 1;
-        Ok(())
+        self.replace(relative, bytes)
     }
 
-    /// Writes a file whole, or replaces it. It survives a power cut once [`Folder::sync`] returned.
+    /// Writes a file, or replaces one that does not hold. It is whole from then on.
+    pub fn replace(&mut self, relative: &str, bytes: &[u8]) -> Outcome<()> {
+        self.count(bytes.len())?;
+        self.files += 1;
+        self.keep(&self.path(relative), bytes)
+    }
+
+    /// As [`Folder::replace`], without waiting for the disk: after a power cut it may be empty, so whoever comes back looks at
+    /// what it holds until [`Folder::sync`] returned.
+    pub fn replace_unsynced(&mut self, relative: &str, bytes: &[u8]) -> Outcome<()> {
+        self.count(bytes.len())?;
+        self.files += 1;
+        self.put(&self.path(relative), bytes)
+    }
+
+    /// Writes a file whole, or replaces it, without waiting for the disk.
     pub fn put(&self, path: &Path, bytes: &[u8]) -> Outcome<()> {
+        self.write(path, bytes, false)
+    }
+
+    /// Writes a file whole, or replaces it; a power cut leaves the old one or the new one.
+    pub fn keep(&self, path: &Path, bytes: &[u8]) -> Outcome<()> {
+        self.write(path, bytes, true)
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8], sync: bool) -> Outcome<()> {
         let failed = |e: std::io::Error| Failure::could_not("cannot write this file").at(path.display()).because(e);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(failed)?;
-        }
+        let folder = files::parent_of(path);
+        // Nothing but whole files beside those that verify: what a kill leaves is in the state.
         let temporary = self.state("incoming");
-        fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, path)).map_err(failed)
+        let write = || {
+            fs::create_dir_all(folder)?;
+            let mut file = File::create(&temporary)?;
+            file.write_all(bytes)?;
+            if sync {
+                file.sync_all()?;
+            }
+            fs::rename(&temporary, path)?;
+            if sync { writ_durable::sync_directory(folder) } else { Ok(()) }
+        };
+        write().map_err(failed)
     }
 
     /// Gives a file that was judged its place.

@@ -1,13 +1,16 @@
 //! `writ audit fetch`: an audit folder out of what a depot serves.
 //!
 //! Nothing that the depot says is believed: entries count because the log's signed tree holds them, and everything else
-//! because an entry names its digest or a trust key signed it. What was fetched is left for `writ audit verify` to judge.
+//! because an entry names its digest and who must have signed it did. What does not hold is never written: it would stand in
+//! the way of what does. What all of it is worth is left for `writ audit verify` to judge.
 
 mod evidence;
 mod folder;
 mod log;
 mod releases;
+mod restarts;
 mod roots;
+mod signatures;
 
 use std::path::PathBuf;
 
@@ -115,7 +118,7 @@ impl Arguments {
             let number = index as u64 + 1;
             let Some((before, head)) = fetch.log(number, origin, index + 1 == origins.len())? else { continue };
             if number > 1 {
-                fetch.restart(number)?;
+                fetch.restart(number, origin)?;
             }
             logs.push(LogFetched { number, origin: origin.clone(), size: head.checkpoint.size, before });
             heads.push((number, head));

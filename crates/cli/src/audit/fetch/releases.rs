@@ -1,7 +1,7 @@
 //! Releases, those that a log has and those from before it, and the documents that they name.
 
 use writ_trust::digest::Digest;
-use writ_trust::history::verify_release_for_audit;
+use writ_trust::history::{PastRefusal, verify_release_for_audit};
 use writ_trust::json::MAX_DOCUMENT;
 use writ_trust::log::checkpoint::SignedCheckpoint;
 use writ_trust::log::proof;
@@ -16,6 +16,7 @@ use crate::depot::{failed, if_there};
 use crate::failure::{Failure, Outcome};
 use crate::files;
 use crate::layout::{RECEIPT_FILE, RELEASE_FILE};
+use crate::signatures;
 
 impl Fetch<'_> {
     fn release_path(&self, (epoch, serial): (Epoch, Serial)) -> String {
@@ -34,17 +35,16 @@ impl Fetch<'_> {
         digest: Digest,
     ) -> Outcome<bool> {
         let path = self.release_path(point);
-        if self.to.has(&format!("{path}/{RELEASE_FILE}")) {
+        if self.has_release(point)? {
             return Ok(true);
         }
-        let Some(signed) = self.ask(point)? else {
-            let why = format!("entry {index} of log {number} names it, and the depot does not give it");
-            return self.withheld(&format!("{path}/{RELEASE_FILE}"), why);
+        let signed = match self.ask(point, digest)? {
+            Ok(signed) => signed,
+            Err(why) => {
+                let why = format!("entry {index} of log {number} names it, and the depot {why}");
+                return self.withheld(&format!("{path}/{RELEASE_FILE}"), why);
+            }
         };
-        if Digest::of(&signed.document.0) != digest {
-            let why = format!("entry {index} of log {number} names it, and the depot gives something else");
-            return self.withheld(&format!("{path}/{RELEASE_FILE}"), why);
-        }
         let size = head.checkpoint.size;
         let log = self.log_path(number);
         let proof = proof::inclusion(&mut self.nodes(&log, size), index, size)?;
@@ -58,13 +58,32 @@ impl Fetch<'_> {
         Ok(true)
     }
 
-    fn ask(&self, (epoch, serial): (Epoch, Serial)) -> Outcome<Option<Signed>> {
+    /// Whether a release is here and its signers vouch for it.
+    fn has_release(&self, point: (Epoch, Serial)) -> Outcome<bool> {
+        let path = format!("{}/{RELEASE_FILE}", self.release_path(point));
+        let Some(bytes) = self.to.read(&path, MAX_DOCUMENT)? else { return Ok(false) };
+        Ok(self.vouched_for(&bytes, &self.kept_signatures(&path)?).is_ok())
+    }
+
+    fn vouched_for<S: AsRef<[u8]>>(&self, bytes: &[u8], signatures: &[S]) -> Result<(), String> {
+        match verify_release_for_audit(bytes, signatures, &self.chain, self.site, None) {
+            // Who counted then is not known from the root that was given on: it is signed, and `verify` says the rest.
+            Ok(_) | Err(PastRefusal::UnknownRoot(_)) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Asks for a release of this digest; or why what comes is not kept.
+    fn ask(&self, (epoch, serial): (Epoch, Serial), digest: Digest) -> Outcome<Result<Signed, String>> {
         let answer = if_there(self.client.get(&paths::release(self.site, epoch, serial), MAX_ENVELOPE as u64));
         let answer =
             answer.map_err(|e| failed(format!("cannot ask for release {epoch}-{serial}"), &self.client, &e))?;
-        let Some(bytes) = answer else { return Ok(None) };
+        let Some(bytes) = answer else { return Ok(Err("does not give it".to_owned())) };
         let logged = LoggedRelease::parse(&bytes).ok().map(|logged| logged.release);
-        Ok(logged.filter(|signed| signed.check_bounds().is_ok()))
+        let signed = logged.filter(|s| s.check_bounds().is_ok() && Digest::of(&s.document.0) == digest);
+        let Some(signed) = signed else { return Ok(Err("gives something else".to_owned())) };
+        let vouched = self.vouched_for(&signed.document.0, &signed.signatures);
+        Ok(vouched.map(|()| signed).map_err(|why| format!("gives it without the signatures that it takes: {why}")))
     }
 
     /// The releases that no log has: they are from before it, or the site has none. Without log and releases there is no
@@ -83,15 +102,15 @@ impl Fetch<'_> {
         for listed in list.releases {
             let point = (listed.epoch, listed.serial);
             let path = format!("{}/{RELEASE_FILE}", self.release_path(point));
-            if self.to.has(&path) {
+            if self.has_release(point)? {
                 continue;
             }
-            match self.ask(point)? {
-                Some(signed) if Digest::of(&signed.document.0) == listed.digest => {
+            match self.ask(point, listed.digest)? {
+                Ok(signed) => {
                     self.keep_signatures(&path, &signed)?;
                     self.to.add(&path, &signed.document.0)?;
                 }
-                _ => self.withhold(path, "the depot lists it and does not give it")?,
+                Err(why) => self.withhold(path, format!("the depot lists it and {why}"))?,
             }
         }
         Ok(())
@@ -102,7 +121,7 @@ impl Fetch<'_> {
         for folder in files::list(&self.to.path(&format!("releases/{}", self.site)))? {
             let path = folder.join(RELEASE_FILE);
             let Some(bytes) = files::read_if_there(&path, MAX_DOCUMENT, "a release")? else { continue };
-            let signatures = crate::signatures::of(&path)?;
+            let signatures = signatures::of(&path)?;
             if verify_release_for_audit(&bytes, &signatures, &self.chain, self.site, None).is_err() {
                 continue;
             }

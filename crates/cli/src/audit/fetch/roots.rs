@@ -1,8 +1,6 @@
 //! The trust roots: from the one that was given to the newest that the depot has.
 
 use writ_trust::json::MAX_DOCUMENT;
-use writ_trust::minisign::{Signature, signature_file_name};
-use writ_wire::Signed;
 
 use super::Fetch;
 use crate::depot::roots;
@@ -16,7 +14,9 @@ impl Fetch<'_> {
             self.keep_signatures(&format!("trust/{version}.json"), &given)?;
         }
         self.to.add(&format!("trust/{version}.json"), pinned)?;
-        for signed in roots::extend(&self.client, &mut self.chain)? {
+        let mut added = Vec::new();
+        roots::extend(&self.client, &mut self.chain, &mut added)?;
+        for signed in added {
             let version = writ_trust::root::TrustRoot::parse(&signed.document.0).map(|root| root.version);
             let version = version.map_err(|e| Failure::refused("not a trust root").because(e))?;
             self.keep_signatures(&format!("trust/{version}.json"), &signed)?;
@@ -36,18 +36,5 @@ impl Fetch<'_> {
                 .because(format!("an earlier fetch got a newer one: {}", self.to.path(&next).display()))
                 .next("the depot was set back, or withholds it: tell the holders of the trust keys")),
         }
-    }
-
-    /// Writes the signature files of a document. What is no signature is left out.
-    pub fn keep_signatures(&mut self, document: &str, signed: &Signed) -> Outcome<()> {
-        for signature in &signed.signatures {
-            let Ok(parsed) = Signature::parse(&signature.0) else { continue };
-            let path = signature_file_name(document, parsed.key_id());
-            // Another valid one by the same key says no more.
-            if !self.to.has(&path) {
-                self.to.add(&path, &signature.0)?;
-            }
-        }
-        Ok(())
     }
 }

@@ -6,6 +6,7 @@ use writ_client::Client;
 use writ_trust::digest::Digest;
 use writ_trust::floor::FloorRelease;
 use writ_trust::ids::SiteId;
+use writ_trust::log::checkpoint::Checkpoint;
 use writ_trust::numbers::{Epoch, Serial};
 use writ_trust::root_chain::TrustChain;
 use writ_wire::publication::Publication;
@@ -13,13 +14,18 @@ use writ_wire::{Blob, MAX_ENVELOPE, Signed, paths};
 
 use super::fit::Fit;
 use super::upload::Upload;
-use super::uploaded;
+use super::{log_folder, uploaded};
 use crate::clock;
-use crate::depot::head::{self, Head};
+use crate::depot::head::{self, Active, Head};
+use crate::depot::log::Bounds;
 use crate::depot::{DepotOptions, ReaderOptions, failed, roots};
 use crate::failure::{Failure, Outcome};
+use crate::layout::Layout;
 use crate::screen;
 use crate::trust::folder;
+
+/// The most entries after the newest release that are searched for a newer one: years of a large site.
+pub const MOST: u64 = 1 << 20;
 
 /// A depot that releases are published to.
 pub struct Depot<'a> {
@@ -54,11 +60,23 @@ impl<'a> Depot<'a> {
     }
 
     /// Where a site stands: its newest release, held against the head of its log.
-    pub fn before(&self, site: &SiteId) -> Outcome<Before> {
+    /// `seen` is what a folder has of that log: the head must go together with it.
+    pub fn before(&self, site: &SiteId, seen: Option<Head>) -> Outcome<Before> {
         let now = clock::now();
         let head = head::head(&self.client, self.chain, site, now).map_err(|e| self.unfit(site, &e))?;
-        let active =
-            head::active(&self.client, self.chain, site, head.as_ref(), None, now).map_err(|e| self.unfit(site, &e))?;
+        let head = match (head, seen) {
+            (Some(head), Some(seen)) => {
+                Some(head::later(&self.client, site, seen, head).map_err(|e| self.unfit(site, &e))?)
+            }
+            (None, Some(seen)) => {
+                let Checkpoint { origin, size, .. } = seen.signed.checkpoint;
+                let why = format!("the folder has the log {origin} with {size} entries, and the depot shows none");
+                return Err(self.unfit(site, &head::HeadError::Fork(why)));
+            }
+            (head, None) => head,
+        };
+        let active = head::active(&self.client, self.chain, site, head.as_ref(), None, Bounds::of(MOST), now)
+            .map_err(|e| self.unfit(site, &e))?;
         let Some(active) = active else { return Ok(Before { newest: None, head }) };
         let release = &active.past.release;
         Ok(Before { newest: Some((release.epoch, release.serial, active.past.digest)), head: active.head.or(head) })
@@ -74,8 +92,8 @@ impl<'a> Depot<'a> {
             .next("nothing was published; find out who is lying before anything is")
     }
 
-    /// Publishes a release that was judged, whose systems are in a binary cache. Gives the log's receipt.
-    pub fn publish(&self, fit: &Fit, before: &Before, cache: &Path) -> Outcome<Option<Vec<u8>>> {
+    /// Publishes a release that was judged, whose systems are in a binary cache. Gives what the depot shows of it then.
+    pub fn publish(&self, fit: &Fit, before: &Before, cache: &Path) -> Outcome<Active> {
         let (release, digest) = (&fit.release, fit.files.digest());
         let newest = before.newest.map(|(.., digest)| digest);
         if newest != Some(digest) && newest != release.previous {
@@ -100,15 +118,20 @@ impl<'a> Depot<'a> {
         let open = self.client.unsigned();
         let mut upload = Upload::new(&open, fit, cache, digest)?;
         upload.run(&answer)?;
-        let head = uploaded::check(&self.client, self.chain, fit, before.head.as_ref())?;
+        let active = uploaded::check(&self.client, self.chain, fit, before.head.as_ref())?;
         let verb = if newest == Some(digest) { "was published already:" } else { "published" };
         let (epoch, serial) = release.point();
-        let log = match &head.head {
+        let log = match &active.head {
             Some(head) => format!(", in the log of {} entries", head.signed.checkpoint.size),
             None => ", not logged: the trust root names no log".to_owned(),
         };
         screen::line(&format!("{verb} {} {epoch}-{serial} at {}{log}", release.site, self.client.depot()));
-        Ok(head.receipt)
+        Ok(active)
+    }
+
+    /// Brings what a folder needs of the site's log, up to this head.
+    pub fn log_into(&self, target: &Layout, site: &SiteId, head: &Head) -> Outcome<()> {
+        log_folder::bring(&self.client, target, self.chain, site, head)
     }
 }
 

@@ -7,10 +7,13 @@ use rustix::fs::{CWD, FlockOperation, RenameFlags};
 use writ_trust::floor::FloorRelease;
 use writ_trust::ids::SiteId;
 use writ_trust::json::MAX_DOCUMENT;
+use writ_trust::log::checkpoint::log_keys;
+use writ_trust::log::receipt::{MAX_RECEIPT, Receipt};
 use writ_trust::release::Release;
 use writ_trust::root_chain::TrustChain;
 
 use super::fit::Fit;
+use crate::clock;
 use crate::failure::{Failure, Outcome};
 use crate::files;
 use crate::layout::{Layout, RECEIPT_FILE, RELEASE_FILE};
@@ -27,8 +30,8 @@ pub fn newest(target: &Layout, site: &SiteId, chain: &TrustChain) -> Outcome<Opt
     }))
 }
 
-/// Puts a release that was judged into a folder whose cache has its systems; with the receipt of the site's log, if the
-/// log has it by now.
+/// Puts a release that was judged into a folder whose cache has its systems, and where the site has a log its head and tiles;
+/// with the receipt of that log, if it has it by now.
 pub fn publish(fit: &Fit, target: &Layout, chain: &TrustChain, receipt: Option<&[u8]>) -> Outcome<()> {
     let release = &fit.release;
     let folder = target.release(&release.site, release.point());
@@ -40,11 +43,7 @@ pub fn publish(fit: &Fit, target: &Layout, chain: &TrustChain, receipt: Option<&
     for (digest, bytes) in &fit.documents {
         files::create_or_same(&target.document(digest), bytes, "a document")?;
     }
-    let fresh = swap(fit, target, chain, &folder)?;
-    if let Some(receipt) = receipt {
-        // Any that holds will do: one under a later checkpoint shows no more.
-        files::create(&folder.join(RECEIPT_FILE), receipt, 0o644, "the receipt")?;
-    }
+    let fresh = swap(fit, target, chain, &folder, receipt)?;
     let verb = if fresh { "published" } else { "was published already:" };
     let signatures = screen::count(fit.signatures.len(), "signature");
     screen::line(&format!("{verb} {} ({signatures})", folder.display()));
@@ -68,7 +67,7 @@ pub fn add_roots(from: &Path, target: &Layout) -> Outcome<()> {
 }
 
 /// Puts the release into its place if the release before is still the newest; whether it was not there yet.
-fn swap(fit: &Fit, target: &Layout, chain: &TrustChain, folder: &Path) -> Outcome<bool> {
+fn swap(fit: &Fit, target: &Layout, chain: &TrustChain, folder: &Path, receipt: Option<&[u8]>) -> Outcome<bool> {
     let release = &fit.release;
     let site = target.site(&release.site);
     files::make_directory(&site)?;
@@ -78,6 +77,7 @@ fn swap(fit: &Fit, target: &Layout, chain: &TrustChain, folder: &Path) -> Outcom
             return Err(overtaken(release, folder, "its number is taken"));
         }
         add_signatures(fit, folder)?;
+        add_receipt(release, folder, chain, receipt)?;
         return Ok(false);
     }
     let newest = previous::newest(target, &release.site, chain)?;
@@ -94,6 +94,7 @@ fn swap(fit: &Fit, target: &Layout, chain: &TrustChain, folder: &Path) -> Outcom
     files::make_directory(&staging)?;
     files::create_or_same(&staging.join(RELEASE_FILE), &fit.files.bytes, "the release")?;
     add_signatures(fit, &staging)?;
+    add_receipt(release, &staging, chain, receipt)?;
     rustix::fs::renameat_with(CWD, &staging, CWD, folder, RenameFlags::NOREPLACE).map_err(|e| failed(e.into()))?;
     writ_durable::sync_directory(&site).map_err(failed)?;
     Ok(true)
@@ -117,6 +118,24 @@ fn add_signatures(fit: &Fit, folder: &Path) -> Outcome<()> {
         files::create(&folder.join(format!("{RELEASE_FILE}.minisig")), bytes, 0o644, "a signature")?;
     }
     Ok(())
+}
+
+/// Writes the receipt, in the place of one by another log, by a key that counts no more, or of another size: appliances take
+/// none but the newest log's, and hold the head beside it against it.
+fn add_receipt(release: &Release, folder: &Path, chain: &TrustChain, receipt: Option<&[u8]>) -> Outcome<()> {
+    let Some(receipt) = receipt else { return Ok(()) };
+    let path = folder.join(RECEIPT_FILE);
+    let origin = chain.newest().origins(&release.site).last().map_or("", String::as_str);
+    let keys = log_keys(chain.newest(), &release.site, clock::now());
+    let says = |bytes: &[u8]| {
+        let verified = Receipt::parse(bytes).and_then(|receipt| receipt.verify(origin, &keys)).ok()?;
+        Some((verified.entry, verified.checkpoint.checkpoint))
+    };
+    let there = files::read_if_there(&path, MAX_RECEIPT, "the receipt")?.and_then(|there| says(&there));
+    if there.is_some() && there == says(receipt) {
+        return Ok(());
+    }
+    files::replace(&path, receipt, 0o644, "the receipt")
 }
 
 fn lock(path: &Path) -> Outcome<File> {

@@ -3,6 +3,7 @@
 mod depot;
 mod fit;
 mod folder;
+mod log_folder;
 mod upload;
 mod uploaded;
 
@@ -31,13 +32,16 @@ use crate::trust::folder as roots;
 /// it goes: publishing is a compare-and-swap, and publishing the same draft again changes nothing, or adds signatures that
 /// came later.
 ///
-/// To a depot: what it shows as newest is held against the head of the site's log, which must be signed, and hold nothing
-/// newer. Then trust roots that it lacks go up, the signed release, and of the documents and store paths that it names
-/// those that are missing; with the last one the depot logs the release and gives it to appliances. What was uploaded is
-/// asked for again and compared. May be interrupted at any point and run again.
+/// To a depot: first trust roots that it lacks go up, by which it judges all that follows. What it shows as newest is held
+/// against the head of the site's log, which must be signed, and hold nothing newer. Then the draft is judged, and the signed
+/// release goes up, and of the documents and store paths that it names those that are missing; with the last one the depot
+/// logs the release and gives it to appliances. What was uploaded is asked for again: the release, its place in the log, its
+/// documents and narinfos are compared, of the files in the cache it is asked whether they are there. May be interrupted at
+/// any point and run again.
 ///
 /// Into a folder: closures go into DIR/cache (signed with the cache key), documents into DIR/documents, and last, in one
-/// rename, DIR/releases/<site>/<epoch>-<serial>.
+/// rename, DIR/releases/<site>/<epoch>-<serial>. Where the site has a log, appliances need its word too: with --depot, its
+/// head, its tiles of hashes and the orders by which it began come into DIR/log, and its receipt beside the release.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -105,19 +109,30 @@ impl Arguments {
             if let Some(target) = &target {
                 newest.push(folder::newest(target, site, &chain)?);
             }
-            let before = depot.as_ref().map(|depot| depot.before(site)).transpose()?;
+            let seen = target.as_ref().map(|target| log_folder::kept(target, &chain, site)).transpose()?.flatten();
+            let before = depot.as_ref().map(|depot| depot.before(site, seen)).transpose()?;
             newest.extend(before.as_ref().map(depot::Before::newest));
             fit.push((fit::judge(&draft, &newest, site, &chain, &ledger)?, before));
         }
         let cache = target.as_ref().unwrap_or(&draft).cache();
         for (one, before) in &fit {
             self.systems(one, &cache, &chain, key.as_ref())?;
-            let receipt = match (&depot, before) {
-                (Some(depot), Some(before)) => depot.publish(one, before, &cache)?,
+            let site = &one.release.site;
+            let active = match (&depot, before) {
+                (Some(depot), Some(before)) => Some(depot.publish(one, before, &cache)?),
                 _ => None,
             };
             if let Some(target) = &target {
-                folder::publish(one, target, &chain, receipt.as_deref())?;
+                // What the release is judged by comes first.
+                if let (Some(depot), Some(head)) = (&depot, active.as_ref().and_then(|active| active.head.as_ref())) {
+                    depot.log_into(target, site, head)?;
+                }
+                folder::publish(one, target, &chain, active.as_ref().and_then(|active| active.receipt.as_deref()))?;
+                if active.is_none() && !chain.newest().origins(site).is_empty() {
+                    screen::warning(&format!(
+                        "appliances of {site} take a release only with the receipt of its log: publish it with --depot too"
+                    ));
+                }
             }
             record(one, &mut ledger)?;
         }

@@ -10,10 +10,12 @@ use writ_trust::root_chain::TrustChain;
 use writ_wire::paths;
 use writ_wire::publication::HashPart;
 
+use super::depot::MOST;
 use super::fit::Fit;
 use crate::clock;
 use crate::depot::failed;
 use crate::depot::head::{self, Active, Head};
+use crate::depot::log::Bounds;
 use crate::failure::{Failure, Outcome};
 use crate::screen::Meter;
 
@@ -59,12 +61,16 @@ pub fn check(client: &Client, chain: &TrustChain, fit: &Fit, before: Option<&Hea
         meter.step(done);
     }
     let active =
-        head::active(client, chain, &release.site, before, None, clock::now()).map_err(|error| match &error {
-            head::HeadError::Client(error) => failed("cannot ask for the release that was published", client, error),
-            error => bad(
-                "the release was published, and what the depot shows of it does not hold".to_owned(),
-                error.to_string(),
-            ),
+        head::active(client, chain, &release.site, before, None, Bounds::of(MOST), clock::now()).map_err(|error| {
+            match &error {
+                head::HeadError::Client(error) => {
+                    failed("cannot ask for the release that was published", client, error)
+                }
+                error => bad(
+                    "the release was published, and what the depot shows of it does not hold".to_owned(),
+                    error.to_string(),
+                ),
+            }
         })?;
     match active {
         Some(active) if active.past.digest == fit.files.digest() => Ok(active),

@@ -67,7 +67,7 @@ pub fn run(amounts: &Amounts) -> Result<()> {
         let target = format!("at least {SHARE}");
         figure(&format!("{what}s, ratio to nginx"), &format!("{ratio:.2}"), Some((&target, ratio >= SHARE)));
     }
-    memory("depot while it serves its cache", watch);
+    memory("depot while it serves its cache", watch)?;
     served.depot.stop()
 }
 

@@ -46,6 +46,6 @@ pub fn run(amounts: &Amounts) -> Result<()> {
     figure("first check-ins (delegation verified too)", &format!("{}/s", whole(first.per_second())), None);
     figure("depot: processor time for each check-in", &costs.shown(" µs"), None);
     figure("check-ins", &rounds.shown("/s"), Some(("at least 10,000/s", rounds.median() >= 10_000.0)));
-    memory("depot during check-ins", watch);
+    memory("depot during check-ins", watch)?;
     served.depot.stop()
 }

@@ -64,7 +64,7 @@ pub fn run(amounts: &Amounts) -> Result<()> {
     }
     let (took, last) = (start.elapsed().as_secs_f64(), pss_mb(pid)?);
     let cost = cost.each(float(cycles))? / 1e3;
-    let most = watch.end();
+    let most = watch.end()?;
     figure("closure downloaded and verified", &format!("{:.0} MB/s", megabytes / fetched), None);
     figure("cycles, each bundle's receipt verified", &format!("{:.1}/s", float(cycles) / took), None);
     figure("writ-sync: processor time for each cycle", &format!("{cost:.1} ms"), None);

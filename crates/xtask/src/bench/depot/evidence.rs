@@ -26,7 +26,7 @@ pub fn run(amounts: &Amounts) -> Result<()> {
     for size in [10, 100] {
         batches_of(size, amounts, &mut world, &served)?;
     }
-    memory("depot while it takes evidence", watch);
+    memory("depot while it takes evidence", watch)?;
     served.depot.stop()
 }
 

@@ -44,7 +44,7 @@ pub fn run(amounts: &Amounts) -> Result<()> {
     figure("one appliance's exchange, median", &milliseconds(0.5), None);
     figure("one appliance's exchange, 99 of 100 within", &milliseconds(0.99), None);
     figure("answers other than 200", &whole(float(errors)), Some(("none", errors == 0)));
-    memory("depot with this fleet", watch);
+    memory("depot with this fleet", watch)?;
     if errors > 0 || receipts.load(Ordering::Relaxed) != count * BUNDLES {
         bail!("{:?}, and {} receipts for {} bundles", load.statuses, receipts.into_inner(), count * BUNDLES);
     }

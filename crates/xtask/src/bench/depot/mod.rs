@@ -95,7 +95,8 @@ fn address(depot: &Depot) -> Result<SocketAddr> {
 }
 
 /// Prints the most memory that a depot took.
-fn memory(what: &str, watch: Watch) {
-    let most = watch.end();
+fn memory(what: &str, watch: Watch) -> Result<()> {
+    let most = watch.end()?;
     figure(&format!("{what}, largest PSS"), &format!("{most:.0} MB"), Some(("under 80 MB", most < 80.0)));
+    Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::super::process::{cpu_ms, pss_mb};
 
@@ -15,7 +15,7 @@ const EVERY: Duration = Duration::from_millis(100);
 /// Looks at a process's memory until it is told to stop.
 pub struct Watch {
     stop: Arc<AtomicBool>,
-    looking: Option<JoinHandle<f64>>,
+    looking: Option<JoinHandle<Result<f64>>>,
 }
 
 impl Watch {
@@ -25,19 +25,22 @@ impl Watch {
         let stopped = stop.clone();
         let looking = std::thread::spawn(move || {
             let mut most = 0_f64;
-            while !stopped.load(Ordering::Relaxed) {
-                most = most.max(pss_mb(pid).unwrap_or(0.0));
+            loop {
+                most = most.max(pss_mb(pid).with_context(|| format!("the memory of process {pid}"))?);
+                if stopped.load(Ordering::Relaxed) {
+                    return Ok(most);
+                }
                 std::thread::sleep(EVERY);
             }
-            most
         });
         Self { stop, looking: Some(looking) }
     }
 
-    /// The most that was seen, in MB (PSS).
-    pub fn end(mut self) -> f64 {
+    /// The most that was seen, in MB (PSS); an error when it could not be seen once: no figure is better than a wrong one.
+    pub fn end(mut self) -> Result<f64> {
         self.stop.store(true, Ordering::Relaxed);
-        self.looking.take().and_then(|looking| looking.join().ok()).unwrap_or(0.0)
+        let looking = self.looking.take().context("it has ended")?;
+        looking.join().ok().context("the looking thread panicked")?
     }
 }
 

@@ -64,7 +64,7 @@ type OwnText<'a> = [&'a str; 4];
 /// A group of appliances whose common sections are the same, by their own sections.
 type Group<'a> = (CommonText<'a>, HashMap<OwnText<'a>, Vec<usize>>);
 
-/// What a group has: findings, and the ids of its checks, each with whether this version cannot look with its probe.
+/// What a group has, and the ids of its checks, each with whether this version has only the schema of its probe.
 type Judged = (Vec<Shared>, Vec<(String, bool)>);
 
 /// Judges every policy of the reports.

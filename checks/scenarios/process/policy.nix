@@ -38,4 +38,9 @@ writ.appliance {
     value = "${folder}/server.crt";
     reason = "The connector keeps its certificate beside its other state.";
   };
+
+  overrides.checks."keys.appliance-file".probe.file.path = writ.override {
+    value = "@key@";
+    reason = "The enforcer reads its key where the desk made it.";
+  };
 }

@@ -32,7 +32,8 @@ pub fn prepare(desk: &Workshop, folder: &Path) -> Result<()> {
         let path = repository().join("checks/scenarios/process").join(from);
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         fs::create_dir_all(to.parent().unwrap_or(&to))?;
-        Ok(fs::write(to, text.replace("@folder@", &folder.display().to_string()))?)
+        let key = desk.keys().join(format!("{APPLIANCE}.key")).display().to_string();
+        Ok(fs::write(to, text.replace("@folder@", &folder.display().to_string()).replace("@key@", &key))?)
     };
     fill("policy.nix", host.join("policy.nix"))?;
     fs::remove_dir_all(flake.join("rules"))?;

@@ -1,4 +1,4 @@
-# TLS certificates. The runbook runs the program "renew-certificate" of the appliance's closure.
+# TLS certificates and ciphers. The runbook runs the program "renew-certificate" of the appliance's closure.
 { writ, ... }: {
   rules."L1-TLS-001" = writ.rule {
     title = "The TLS certificate has expired or is gone";
@@ -7,6 +7,17 @@
     priority = 100;
     attempts = 3;
     cooldown = "1m";
-    controls = [ "164.312(e)(1)" "164.312(e)(2)(ii)" ];
+    controls = [ "164.312(e)(2)(i)" ];
+  };
+
+  rules."L3-TLS-002" = writ.rule {
+    title = "A weak cipher is offered";
+    when = { check = "transmission.tls-ciphers"; };
+    escalate = {
+      to = "L3";
+      why = "Which cipher a server offers is a decision about who may still connect";
+    };
+    priority = 50;
+    controls = [ "164.312(e)(2)(ii)" ];
   };
 }

@@ -7,7 +7,7 @@
     priority = 100;
     attempts = 3;
     cooldown = "10m";
-    controls = [ "164.308(a)(5)(ii)(D)" "164.312(a)(1)" ];
+    controls = [ "164.312(a)(1)" ];
   };
 
   rules."L1-FILE-002" = writ.rule {
@@ -18,5 +18,28 @@
     attempts = 3;
     cooldown = "1m";
     controls = [ "164.310(b)" ];
+  };
+
+  rules."L1-FILE-003" = writ.rule {
+    title = "The list of accounts can be written by others";
+    when = { check = "accounts.passwd-file"; };
+    run = "RB-FILE-003";
+    priority = 100;
+    attempts = 3;
+    cooldown = "10m";
+    controls = [ "164.312(a)(1)" ];
+  };
+
+  rules."L1-FILE-004" = writ.rule {
+    title = "The appliance's key is open to others";
+    when = {
+      check = "keys.appliance-file";
+      observation.exists.eq = true;
+    };
+    run = "RB-FILE-004";
+    priority = 100;
+    attempts = 3;
+    cooldown = "10m";
+    controls = [ "164.312(d)" ];
   };
 }

@@ -9,4 +9,15 @@
     cooldown = "10m";
     controls = [ "164.312(b)" ];
   };
+
+  rules."L3-SVC-002" = writ.rule {
+    title = "A unit has failed";
+    when = { check = "services.all-up"; };
+    escalate = {
+      to = "L3";
+      why = "Which unit failed decides what to do: the observation names it";
+    };
+    priority = 50;
+    controls = [ "164.308(a)(7)(i)" ];
+  };
 }

@@ -32,4 +32,34 @@ in
     ];
     verify = [ "workstation.banner" ];
   };
+
+  runbooks."RB-FILE-003" = writ.runbook {
+    title = "Close the list of accounts to others";
+    version = "1.0";
+    # Without content: the accounts stay as they are.
+    steps = [
+      {
+        id = "restore";
+        step = "file.restore";
+        parameters = { path = "/etc/passwd"; mode = "0644"; owner = "root"; group = "root"; };
+        timeout = "10s";
+      }
+    ];
+    verify = [ "accounts.passwd-file" ];
+  };
+
+  runbooks."RB-FILE-004" = writ.runbook {
+    title = "Close the appliance's key to others";
+    version = "1.0";
+    # Without content: the key stays as it is.
+    steps = [
+      {
+        id = "restore";
+        step = "file.restore";
+        parameters = { path = "/var/lib/writ/appliance.key"; mode = "0600"; owner = "root"; group = "root"; };
+        timeout = "10s";
+      }
+    ];
+    verify = [ "keys.appliance-file" ];
+  };
 }

@@ -8,4 +8,32 @@
     ];
     verify = [ "network.no-forwarding" ];
   };
+
+  runbooks."RB-NET-002" = writ.runbook {
+    title = "Stop routing IPv6 between networks";
+    version = "1.0";
+    steps = [
+      {
+        id = "write";
+        step = "sysctl.write";
+        parameters = { key = "net.ipv6.conf.all.forwarding"; value = "0"; };
+        timeout = "5s";
+      }
+    ];
+    verify = [ "network.no-forwarding-v6" ];
+  };
+
+  runbooks."RB-NET-003" = writ.runbook {
+    title = "Bring the tunnel up";
+    version = "1.0";
+    steps = [
+      {
+        id = "restart";
+        step = "systemd.restart";
+        parameters = { unit = "wireguard-wg-msp.service"; };
+        timeout = "30s";
+      }
+    ];
+    verify = [ "transmission.tunnel" ];
+  };
 }

@@ -1,7 +1,7 @@
 # Runbooks for disks that fill up.
 { writ, ... }:
 let
-  figures = import ../../baselines/hipaa/figures.nix { inherit writ; };
+  f = writ.valuesOf ../../baselines/hipaa/figures.nix;
 in
 {
   runbooks."RB-DISK-001" = writ.runbook {
@@ -10,8 +10,17 @@ in
     steps = [
       { id = "temporary"; step = "disk.clean"; parameters = { path = "/var/tmp"; older_than = "7d"; }; timeout = "2m"; }
       # Never less than the logs must be kept.
-      { id = "journal"; step = "journal.vacuum"; parameters = { keep = figures.retention.logs; }; timeout = "2m"; }
+      { id = "journal"; step = "journal.vacuum"; parameters = { keep = f."logs.security.keep"; }; timeout = "2m"; }
     ];
     verify = [ "capacity.disk" ];
+  };
+
+  runbooks."RB-DISK-002" = writ.runbook {
+    title = "Make files free";
+    version = "1.0";
+    steps = [
+      { id = "temporary"; step = "disk.clean"; parameters = { path = "/var/tmp"; older_than = "1d"; }; timeout = "2m"; }
+    ];
+    verify = [ "capacity.inodes" ];
   };
 }

@@ -8,4 +8,22 @@
     ];
     verify = [ "system.generation" ];
   };
+
+  runbooks."RB-GEN-002" = writ.runbook {
+    title = "Fetch damaged paths again";
+    version = "1.0";
+    steps = [
+      { id = "repair"; step = "systemd.start"; parameters = { unit = "writ-store-repair.service"; }; timeout = "30m"; }
+    ];
+    verify = [ "integrity.store" ];
+  };
+
+  runbooks."RB-SYNC-001" = writ.runbook {
+    title = "Restart the courier";
+    version = "1.0";
+    steps = [
+      { id = "restart"; step = "systemd.restart"; parameters = { unit = "writ-sync.service"; }; timeout = "1m"; }
+    ];
+    verify = [ "system.checkin" ];
+  };
 }

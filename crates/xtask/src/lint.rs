@@ -24,7 +24,8 @@ pub fn run() -> Result<()> {
     })?;
     let files = tracked_files()?;
     phase("nix files parse", || nix_files_parse(&files))?;
-    phase("policy library", policy_library)?;
+    phase("policy library", || policy_cases("checks/policy", &[]))?;
+    phase("policy content", policy_content)?;
     phase("flake and plain evaluation", flake_agrees)?;
     phase("links", || links_lead_somewhere(&files))?;
     phase("house rules", || house_rules(&files))
@@ -40,12 +41,20 @@ fn nix_files_parse(files: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-/// The cases of the policy library: a list of what is not as it should be.
-fn policy_library() -> Result<()> {
+/// What the policies of this repository claim, that each rule that judges it can fail, and what two baselines come to.
+fn policy_content() -> Result<()> {
+    let here = ["--arg", "root", "./."];
+    policy_cases("checks/policy/content.nix", &here)?;
+    policy_cases("checks/policy/content-cases.nix", &here)?;
+    policy_cases("checks/policy/content-composed.nix", &here)
+}
+
+/// Cases in Nix: a list of what is not as it should be.
+fn policy_cases(cases: &str, arguments: &[&str]) -> Result<()> {
     let mut command = Command::new("nix-instantiate");
-    command.current_dir(root()).args(["--eval", "--strict", "--json", "--store", "dummy://", "checks/policy"]);
+    command.current_dir(root()).args(["--eval", "--strict", "--json", "--store", "dummy://", cases]).args(arguments);
     let wrong: Vec<String> = serde_json::from_str(&run::checked(&mut command)?)?;
-    if wrong.is_empty() { Ok(()) } else { bail!("checks/policy:\n  {}", wrong.join("\n  ")) }
+    if wrong.is_empty() { Ok(()) } else { bail!("{cases}:\n  {}", wrong.join("\n  ")) }
 }
 
 /// The flake and plain `nix-instantiate` come to the same policies, with no network to ask: the pinned nixpkgs is not

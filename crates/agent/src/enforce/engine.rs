@@ -104,7 +104,7 @@ pub struct Engine {
     /// Incidents that were closed by L1 since the start, by check; the last ones.
     pub(super) healed: VecDeque<(String, IncidentId)>,
     /// With `--plan`: what would be run, by check.
-    pub(super) planned: BTreeMap<String, super::once::Planned>,
+    pub(super) planned: BTreeMap<String, super::once::Answer>,
     /// What the status file was last written about.
     pub(super) status_of: Option<super::status::Mark>,
     /// Counters for the status file.

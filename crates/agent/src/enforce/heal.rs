@@ -202,8 +202,7 @@ impl Engine {
         self.say_once(
             "disk and memory are full: incidents are healed and only counted until evidence can be written".into(),
         );
-        let candidate = allowed.rules.iter().find(|c| c.tripped.is_none()).filter(|_| allowed.hold.is_none());
-        let Some(rule) = candidate.map(|c| c.rule.clone()) else { return };
+        let Some(rule) = allowed.unrecorded().map(str::to_owned) else { return };
         let id = self.state.next_incident_id(now());
         self.state.incident_number = id.number;
         self.state.incident_date = Some(id.date);

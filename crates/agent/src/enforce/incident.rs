@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! Quiet ─ fails ─▶ Waiting ⇄ Attempting ─ every check of the verification holds ─▶ Quiet (healed by L1)
-//!                     │ failed too often, no rule, breaker
+//!                     │ failed too often, no rule, a rule that says so, breaker
 //!                     ▼
 //!                 Escalated (L2 is not in this release; L3 ticket) ─ holds again ─▶ Quiet (healed by people)
 //! ```
@@ -116,6 +116,8 @@ pub struct Candidate {
     pub cooldown_ms: i64,
     /// Why the circuit breaker stopped it, if it did.
     pub tripped: Option<String>,
+    /// Why it hands the incident to people; none when it runs a runbook.
+    pub escalate: Option<String>,
 }
 
 /// What the signed policy and the moment allow.
@@ -127,6 +129,18 @@ pub struct Circumstances {
     pub rules: Vec<Candidate>,
     /// After how many failed attempts an incident of this severity is escalated.
     pub l1_failures: u32,
+}
+
+impl Circumstances {
+    /// The rule that may run when nothing can be recorded and so nothing is counted: the highest that the breaker has not
+    /// stopped, unless one above it leaves the check to people.
+    pub fn unrecorded(&self) -> Option<&str> {
+        if self.hold.is_some() {
+            return None;
+        }
+        let mut rules = self.rules.iter().take_while(|c| c.escalate.is_none());
+        rules.find(|c| c.tripped.is_none()).map(|c| c.rule.as_str())
+    }
 }
 
 /// A failing run, with what a new incident is made of.
@@ -348,11 +362,17 @@ fn decide(incident: &mut Incident, at: Time, allowed: &Circumstances) -> Option<
     if allowed.rules.is_empty() {
         return Some(escalate(incident, at, "no rule answers it".to_owned()));
     }
-    let left = |c: &&Candidate| incident.failures.get(&c.rule).copied().unwrap_or(0) < c.attempts;
+    let failures = |c: &Candidate| incident.failures.get(&c.rule).copied().unwrap_or(0);
+    let left = |c: &&Candidate| c.escalate.is_some() || failures(c) < c.attempts;
     let Some(candidate) = allowed.rules.iter().find(left) else {
         let reason = format!("{failed} attempts of L1 failed, as many as its rules allow");
         return Some(escalate(incident, at, reason));
     };
+    // Before the breaker, which stops what runs too often: this runs nothing.
+    if let Some(why) = &candidate.escalate {
+        let reason = format!("rule {}: {why}", candidate.rule);
+        return Some(escalate(incident, at, reason));
+    }
     if let Some(why) = &candidate.tripped {
         return Some(escalate(incident, at, why.clone()));
     }

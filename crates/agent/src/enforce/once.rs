@@ -7,7 +7,7 @@ use serde::Serialize;
 use writ_evidence::id::IncidentId;
 use writ_policy::declared::Severity;
 use writ_policy::outcome::Outcome;
-use writ_trust::text::one_line;
+use writ_trust::text::{escaped, one_line};
 
 use super::engine::{Engine, now};
 use super::scan::{exception, matching};
@@ -54,6 +54,14 @@ pub struct Line {
     pub open: Option<IncidentId>,
     /// With `--plan`: the rule that would run, and its steps.
     pub would_run: Option<Planned>,
+    /// With `--plan`: the rule that would hand it to people, and why.
+    pub would_escalate: Option<ToPeople>,
+}
+
+/// What `--plan` found would answer a failing check.
+pub(super) enum Answer {
+    Run(Planned),
+    People(ToPeople),
 }
 
 /// What `--plan` found a rule would do.
@@ -65,6 +73,15 @@ pub struct Planned {
     pub runbook: String,
     /// The steps with their parameters, one line each.
     pub steps: Vec<String>,
+}
+
+/// What `--plan` found a rule would leave to people.
+#[derive(Debug, Serialize)]
+pub struct ToPeople {
+    /// The rule.
+    pub rule: String,
+    /// Why nothing is run, one line.
+    pub why: String,
 }
 
 impl Report {
@@ -102,6 +119,9 @@ impl Report {
                 for reason in &line.reasons {
                     let _ = writeln!(out, "{:<14}  {:<width$}    {}", "", "", one_line(reason));
                 }
+            }
+            if let Some(ToPeople { rule, why }) = &line.would_escalate {
+                let _ = writeln!(out, "{:<14}  {:<width$}    would go to people: {why} (rule {rule})", "", "");
             }
             if let Some(planned) = &line.would_run {
                 let _ = writeln!(
@@ -168,26 +188,34 @@ pub fn plan(mut engine: Engine) -> Report {
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let mut report = report(&engine, took_ms);
     for line in &mut report.checks {
-        line.would_run = engine.planned.remove(&line.check);
+        match engine.planned.remove(&line.check) {
+            Some(Answer::Run(planned)) => line.would_run = Some(planned),
+            Some(Answer::People(people)) => line.would_escalate = Some(people),
+            None => {}
+        }
     }
     report.refused = refused;
     report.would_adopt = would_adopt;
     report
 }
 
-fn planned(engine: &Engine, check: &str, scan: &super::scan::Scan) -> Option<Planned> {
+fn planned(engine: &Engine, check: &str, scan: &super::scan::Scan) -> Option<Answer> {
     let policy = engine.policy()?;
     if scan.run.outcome != Outcome::Fail || exception(policy, check, scan.run.at).is_some() {
         return None;
     }
     let (id, rule) = matching(policy, check, &scan.judgement.observation).into_iter().next()?;
+    if let Some(escalate) = &rule.escalate {
+        return Some(Answer::People(ToPeople { rule: id.to_owned(), why: escaped(&escalate.why) }));
+    }
     let run = rule.run.as_ref()?;
     let runbook = policy.runbooks.get(run)?;
     let step = |step: &writ_policy::runbook::Step| {
         let parameters = serde_json::Value::Object(step.parameters.clone());
         one_line(format!("{}: {} {parameters}, at most {}", step.id, step.step, step.timeout))
     };
-    Some(Planned { rule: id.to_owned(), runbook: run.clone(), steps: runbook.steps.iter().map(step).collect() })
+    let steps = runbook.steps.iter().map(step).collect();
+    Some(Answer::Run(Planned { rule: id.to_owned(), runbook: run.clone(), steps }))
 }
 
 fn report(engine: &Engine, took_ms: u64) -> Report {
@@ -207,6 +235,7 @@ fn report(engine: &Engine, took_ms: u64) -> Report {
             healed: None,
             open,
             would_run: None,
+            would_escalate: None,
         }
     };
     Report {

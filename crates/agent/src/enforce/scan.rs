@@ -13,6 +13,7 @@ use writ_policy::outcome::{Judgement, Outcome, Probed, judge};
 use writ_policy::policy::Policy;
 use writ_policy::predicate::Truth;
 use writ_policy::schema::ProbeSchema;
+use writ_trust::text::escaped;
 use writ_trust::time::Time;
 
 use super::engine::{Engine, now};
@@ -180,6 +181,7 @@ impl Engine {
             attempts: rule.attempts,
             cooldown_ms: rule.cooldown.millis(),
             tripped: self.state.breaker.tripped(rule_id, incident, at, limit),
+            escalate: rule.escalate.as_ref().map(|escalate| escaped(&escalate.why)),
         });
         let l1_failures = policy.settings.escalation.l1_failures.get(&check.severity).copied().unwrap_or(3);
         Circumstances { hold, rules: rules.collect(), l1_failures }

@@ -1,6 +1,6 @@
 //! The thin path: a released check, a drift, a heal, evidence that verifies.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use writ_evidence::Kind;
 use writ_evidence::incident::{ResolutionStatus, ResolutionType, Tier};
 
@@ -56,4 +56,52 @@ fn the_daemon_sees_a_drift_at_once_and_heals_it() {
     assert_eq!(daemon.stop(), Some(0));
     let status: Value = serde_json::from_slice(&std::fs::read(site.state("status.json")).unwrap()).unwrap();
     assert_eq!(status["schema"], "writ.enforcer-status.v1");
+}
+
+#[test]
+fn a_rule_may_leave_it_to_people() {
+    let site = Site::new();
+    let mut policy = site.policy();
+    let path = site.file_check(&mut policy, "motd");
+    let mut policy = writ_policy::policy::upgrade(policy);
+    let why = "nobody but a person takes all rights away";
+    let mut rule = policy["rules"]["L1-motd"].clone();
+    rule["when"]["observation"] = json!({ "mode": { "eq": "0000" } });
+    (rule["run"], rule["escalate"], rule["priority"]) = (Value::Null, json!({ "to": "L3", "why": why }), json!(200));
+    policy["rules"]["L3-motd"] = rule;
+    site.publish(1, &policy);
+    chmod(&path, 0o600);
+    site.once_is(0);
+    assert_eq!(mode(&path), 0o644, "it does not match: the rule below it heals");
+
+    chmod(&path, 0o000);
+    let plan = site.command().arg("--plan").output().unwrap();
+    let said = String::from_utf8(plan.stdout).unwrap();
+    assert!(said.contains(&format!("would go to people: {why} (rule L3-motd)")), "{said}");
+    assert!(!said.contains("would run"), "{said}");
+    let plan = site.command().args(["--plan", "--json"]).output().unwrap();
+    let line = serde_json::from_slice::<Value>(&plan.stdout).unwrap()["checks"][0].clone();
+    assert_eq!(line["would_escalate"], json!({ "rule": "L3-motd", "why": why }));
+    assert_eq!(line["would_run"], Value::Null);
+
+    for _ in 0..2 {
+        site.once_is(1);
+        assert_eq!(mode(&path), 0o000);
+    }
+    let incidents = site.incidents();
+    assert_eq!((incidents.opened.len(), incidents.closed.len()), (2, 1));
+    let id = incidents.opened.into_keys().find(|id| !incidents.closed.contains_key(id)).unwrap();
+    let ticket = std::fs::read(site.state("tickets").join(format!("{id}.json"))).unwrap();
+    let ticket: Value = serde_json::from_slice(&ticket).unwrap();
+    assert_eq!((&ticket["status"], &ticket["attempts"]), (&json!("open"), &json!(0)));
+    let [escalation] = &ticket["escalations"].as_array().unwrap()[..] else { panic!("{ticket}") };
+    let reason = escalation["reason"].as_str().unwrap();
+    assert!(reason.starts_with(&format!("rule L3-motd: {why}; L2: not in this release")), "{reason}");
+
+    chmod(&path, 0o644);
+    site.once_is(0);
+    let closed = &site.incidents().closed[&id];
+    let execution = closed.execution.as_ref().unwrap();
+    assert_eq!((execution.resolution_type, execution.tier), (ResolutionType::Manual, Some(Tier::L3)));
+    assert!(closed.actions_taken.is_empty());
 }

@@ -239,7 +239,10 @@ impl Site {
 
     /// Publishes a policy as this serial.
     pub fn publish(&self, serial: u64, policy: &Value) {
-        let release = self.release(serial);
+        let mut release = self.release(serial);
+        if policy["schema"] == writ_policy::policy::SCHEMA {
+            release.policy_schema = writ_policy::policy::SCHEMA;
+        }
         let bytes = self.release_bytes(&release, &Self::policy_bytes(policy));
         self.put(&format!("1-{serial}"), &bytes, &self.release_key);
     }

@@ -71,7 +71,7 @@ impl Desk {
     /// The repository's own policies with keys for their appliances, committed.
     pub fn checkout(&self, name: &str) {
         let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        for folder in ["baselines", "rules", "hosts", "modules"] {
+        for folder in ["baselines", "rules", "hosts/clinic-001", "modules"] {
             copy(&repository.join(folder), &self.path(name).join(folder));
         }
         for appliance in fs::read_dir(self.path(name).join("hosts").join(SITE)).unwrap() {

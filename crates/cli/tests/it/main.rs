@@ -9,6 +9,7 @@ mod desk;
 mod fetch;
 mod keys;
 mod log;
+mod policy_page;
 mod publish;
 mod publish_depot;
 mod release;

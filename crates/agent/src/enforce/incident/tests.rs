@@ -34,7 +34,11 @@ fn holds() -> Event {
 }
 
 fn rule(name: &str, attempts: u32, cooldown_s: i64) -> Candidate {
-    Candidate { rule: name.into(), attempts, cooldown_ms: cooldown_s * 1000, tripped: None }
+    Candidate { rule: name.into(), attempts, cooldown_ms: cooldown_s * 1000, tripped: None, escalate: None }
+}
+
+fn to_people(name: &str, why: &str) -> Candidate {
+    Candidate { escalate: Some(why.into()), ..rule(name, 1, 3600) }
 }
 
 fn allowed(rules: Vec<Candidate>) -> Circumstances {
@@ -106,6 +110,78 @@ fn no_rule_and_a_tripped_breaker_go_to_people() {
     assert!(reason_of(&acts).starts_with("rule L1-A was stopped"));
 }
 
+/// The rules that match, the highest first; what is done about a first failing run, and then after each failed attempt.
+#[test]
+fn a_rule_may_hand_it_to_people() {
+    let stopped = |c: Candidate| Candidate { tripped: Some("stopped".into()), ..c };
+    let a = || rule("A", 1, 0);
+    let people = || to_people("P", "a disk is replaced by hand");
+    let told = "rule P: a disk is replaced by hand; ";
+    let cases: Vec<(&str, Vec<Candidate>, Vec<&str>)> = vec![
+        ("alone", vec![people()], vec![told]),
+        ("above a rule that would heal", vec![people(), a()], vec![told]),
+        ("below one, when it was of no use", vec![a(), people()], vec!["attempt A", told]),
+        ("above one that the breaker stopped", vec![people(), stopped(a())], vec![told]),
+        ("below one that the breaker stopped", vec![stopped(a()), people()], vec!["stopped; "]),
+        ("whatever the breaker says of it", vec![stopped(people())], vec![told]),
+        ("whatever its attempts", vec![Candidate { attempts: 0, ..people() }], vec![told]),
+    ];
+    for (case, rules, expected) in cases {
+        let policy = allowed(rules);
+        let (mut state, mut acts) = step(State::Quiet, failing(Severity::High), at(0), &policy);
+        for (n, expected) in expected.iter().enumerate() {
+            let last = match acts.last() {
+                Some(Act::Attempt(rule)) => format!("attempt {rule}"),
+                Some(Act::Ticket(reason)) => reason.clone(),
+                other => panic!("{case}: {other:?}"),
+            };
+            assert!(last.starts_with(expected), "{case}: {last}");
+            if matches!(acts.last(), Some(Act::Attempt(_))) {
+                (state, acts) = step(state, tried(Outcome::Fail), at(n as i64), &policy);
+            }
+        }
+        let State::Open(incident) = &state else { panic!("{case}") };
+        assert_eq!((&incident.phase, incident.escalations.len()), (&Phase::Escalated, 1), "{case}");
+        assert!(incident.escalations[0].reason.ends_with(NO_L2), "{case}");
+        let (_, acts) = step(state, failing(Severity::High), at(99), &policy);
+        assert_eq!(acts, [], "{case}: people have it");
+    }
+}
+
+#[test]
+fn a_rule_that_hands_it_to_people_waits_like_every_rule() {
+    let rules = || vec![to_people("P", "why")];
+    for hold in [Hold::Exception("EX-001".into()), Hold::Switch] {
+        let held = Circumstances { hold: Some(hold), ..allowed(rules()) };
+        assert_eq!(step(State::Quiet, failing(Severity::High), at(0), &held), (State::Quiet, vec![]));
+    }
+    let paused = Circumstances { hold: Some(Hold::Pause), ..allowed(rules()) };
+    let (state, acts) = step(State::Quiet, failing(Severity::High), at(0), &paused);
+    assert_eq!(acts, [Act::Opened]);
+    let (state, acts) = step(state, failing(Severity::High), at(1), &allowed(rules()));
+    assert!(reason_of(&acts).starts_with("rule P: why; "));
+    let (_, acts) = step(state, holds(), at(2), &allowed(rules()));
+    let [Act::Closed(closing)] = &acts[..] else { panic!("{acts:?}") };
+    assert_eq!((closing.resolution, closing.tier), (ResolutionType::Manual, Some(Tier::L3)));
+}
+
+#[test]
+fn without_a_record_only_what_would_run_anyway_runs() {
+    let stopped = || Candidate { tripped: Some("stopped".into()), ..rule("S", 3, 0) };
+    for (rules, runs) in [
+        (vec![], None),
+        (vec![rule("A", 3, 0), rule("B", 3, 0)], Some("A")),
+        (vec![stopped(), rule("B", 3, 0)], Some("B")),
+        (vec![to_people("P", "why"), rule("B", 3, 0)], None),
+        (vec![rule("A", 3, 0), to_people("P", "why")], Some("A")),
+        (vec![stopped(), to_people("P", "why"), rule("B", 3, 0)], None),
+    ] {
+        assert_eq!(allowed(rules.clone()).unrecorded(), runs);
+        let held = Circumstances { hold: Some(Hold::Pause), ..allowed(rules) };
+        assert_eq!(held.unrecorded(), None);
+    }
+}
+
 #[test]
 fn holds_keep_hands_off() {
     let held = |hold| Circumstances { hold: Some(hold), ..allowed(vec![rule("L1-A", 3, 0)]) };
@@ -152,8 +228,10 @@ fn circumstances() -> impl Strategy<Value = Circumstances> {
         1 => Just(Some(Hold::Switch)),
         1 => Just(Some(Hold::Pause)),
     ];
-    let candidate = ("[AB]", 0u32..4, 0i64..5, prop::option::weighted(0.1, Just("stopped".to_owned())))
-        .prop_map(|(rule, attempts, s, tripped)| Candidate { rule, attempts, cooldown_ms: s * 1000, tripped });
+    let rarely = |why: &str| prop::option::weighted(0.1, Just(why.to_owned()));
+    let candidate = ("[AB]", 0u32..4, 0i64..5, rarely("stopped"), rarely("by hand")).prop_map(
+        |(rule, attempts, s, tripped, escalate)| Candidate { rule, attempts, cooldown_ms: s * 1000, tripped, escalate },
+    );
     (hold, prop::collection::vec(candidate, 0..3), 0u32..4).prop_map(|(hold, rules, l1_failures)| Circumstances {
         hold,
         rules,
@@ -182,7 +260,8 @@ proptest! {
                     Act::Ticket(_) => prop_assert!(open),
                     Act::Attempt(rule) => {
                         prop_assert!(open && !attempting && allowed.hold.is_none());
-                        prop_assert!(allowed.rules.iter().any(|c| c.rule == *rule && c.tripped.is_none()));
+                        let runs = |c: &Candidate| c.tripped.is_none() && c.escalate.is_none();
+                        prop_assert!(allowed.rules.iter().any(|c| c.rule == *rule && runs(c)));
                         attempting = true;
                     }
                 }

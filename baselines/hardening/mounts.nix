@@ -1,0 +1,44 @@
+# File systems on which people write.
+{ writ, ... }:
+let
+  mount = title: path: options: cites: writ.check {
+    inherit title cites;
+    probe.mount = { inherit path; };
+    expect = {
+      mounted.eq = true;
+      options.superset_of = options;
+    };
+    every = "15m";
+    severity = "medium";
+  };
+in
+{
+  controls."WH-MOUNT-1" = writ.control {
+    title = "Where people write, nothing runs with more rights";
+    coverage = "automated";
+    severity = "medium";
+    maps = { nist-800-53 = [ "CM-6" "CM-7(2)" ]; soc2 = [ "CC6.8" ]; };
+    checks = [
+      "hardening.mount-tmp"
+      "hardening.mount-shm"
+      "hardening.mount-var-tmp"
+      "hardening.mount-home"
+      "hardening.mount-boot"
+    ];
+  };
+
+  checks."hardening.mount-tmp" = mount "Temporary files hold no devices and no set-user-id programs"
+    "/tmp" [ "nodev" "nosuid" ] [ "nist-800-53:CM-6" ];
+
+  checks."hardening.mount-shm" = mount "Nothing runs from shared memory"
+    "/dev/shm" [ "nodev" "nosuid" "noexec" ] [ "nist-800-53:CM-7(2)" ];
+
+  checks."hardening.mount-var-tmp" = mount "Lasting temporary files hold no devices and no set-user-id programs"
+    "/var/tmp" [ "nodev" "nosuid" ] [ "nist-800-53:CM-6" ];
+
+  checks."hardening.mount-home" = mount "Home folders hold no devices and no set-user-id programs"
+    "/home" [ "nodev" "nosuid" ] [ "nist-800-53:CM-6" ];
+
+  checks."hardening.mount-boot" = mount "Nothing runs from the boot partition"
+    "/boot" [ "nodev" "nosuid" "noexec" ] [ "nist-800-53:CM-7(2)" ];
+}

@@ -1,0 +1,65 @@
+# Runbooks for malware.
+{ writ, ... }: {
+  runbooks."RB-AV-001" = writ.runbook {
+    title = "Force an update of signatures";
+    version = "1.0";
+    steps = [
+      { id = "update"; step = "systemd.start"; parameters = { unit = "writ-signatures.service"; }; timeout = "10m"; }
+    ];
+    verify = [ "malware.signatures" ];
+  };
+
+  runbooks."RB-AV-002" = writ.runbook {
+    title = "Start the scanner";
+    version = "1.0";
+    steps = [
+      {
+        id = "reset";
+        step = "systemd.reset_failed";
+        parameters = { unit = "clamav-daemon.service"; };
+        timeout = "10s";
+      }
+      { id = "daemon"; step = "systemd.restart"; parameters = { unit = "clamav-daemon.service"; }; timeout = "2m"; }
+      {
+        id = "on_access";
+        step = "systemd.restart";
+        parameters = { unit = "clamav-clamonacc.service"; };
+        timeout = "1m";
+      }
+    ];
+    verify = [ "malware.scanner" ];
+  };
+
+  runbooks."RB-AV-003" = writ.runbook {
+    title = "Scan quickly now";
+    version = "1.0";
+    steps = [
+      { id = "scan"; step = "systemd.start"; parameters = { unit = "writ-scan-quick.service"; }; timeout = "15m"; }
+    ];
+    verify = [ "malware.quick-scan" ];
+  };
+
+  runbooks."RB-AV-004" = writ.runbook {
+    title = "Scan everything now";
+    version = "1.0";
+    # The unit is a simple one: a step waits until the scan has begun, not for its end hours later.
+    steps = [
+      { id = "scan"; step = "systemd.start"; parameters = { unit = "writ-scan-full.service"; }; timeout = "1h"; }
+    ];
+    verify = [ "malware.full-scan" ];
+  };
+
+  runbooks."RB-AV-005" = writ.runbook {
+    title = "Quarantine what was found";
+    version = "1.0";
+    steps = [
+      {
+        id = "quarantine";
+        step = "exec";
+        parameters = { program = writ.program "quarantine-detections"; };
+        timeout = "5m";
+      }
+    ];
+    verify = [ "malware.detections" ];
+  };
+}

@@ -1,0 +1,61 @@
+# Runbooks for backups. What is long is a unit's work; programs are of the appliance's closure.
+{ writ, ... }: {
+  runbooks."RB-BACKUP-001" = writ.runbook {
+    title = "Back up again";
+    version = "1.0";
+    steps = [
+      {
+        id = "check_backup_logs";
+        step = "exec";
+        parameters = { program = writ.program "check-backup-logs"; };
+        timeout = "1m";
+      }
+      { id = "unlock"; step = "exec"; parameters = { program = writ.program "backup-unlock"; }; timeout = "1m"; }
+      { id = "run"; step = "systemd.start"; parameters = { unit = "writ-backup.service"; }; timeout = "1h"; }
+      { id = "list"; step = "exec"; parameters = { program = writ.program "backup-list"; }; timeout = "1m"; }
+    ];
+    verify = [ "backup.recent" "backup.job" ];
+  };
+
+  runbooks."RB-BACKUP-002" = writ.runbook {
+    title = "Back up the database again";
+    version = "1.0";
+    steps = [
+      { id = "run"; step = "systemd.start"; parameters = { unit = "writ-backup-database.service"; }; timeout = "30m"; }
+    ];
+    verify = [ "backup.database" ];
+  };
+
+  runbooks."RB-BACKUP-003" = writ.runbook {
+    title = "Unlock and check the repository";
+    version = "1.0";
+    steps = [
+      { id = "unlock"; step = "exec"; parameters = { program = writ.program "backup-unlock"; }; timeout = "1m"; }
+      { id = "check"; step = "systemd.start"; parameters = { unit = "writ-backup-check.service"; }; timeout = "1h"; }
+    ];
+    verify = [ "backup.integrity" ];
+  };
+
+  runbooks."RB-BACKUP-004" = writ.runbook {
+    title = "Try a restore";
+    version = "1.0";
+    steps = [
+      {
+        id = "restore";
+        step = "systemd.start";
+        parameters = { unit = "writ-restore-test@records.service"; };
+        timeout = "1h";
+      }
+    ];
+    verify = [ "backup.restorable" ];
+  };
+
+  runbooks."RB-BACKUP-005" = writ.runbook {
+    title = "Copy the backup elsewhere again";
+    version = "1.0";
+    steps = [
+      { id = "copy"; step = "systemd.start"; parameters = { unit = "writ-backup-offsite.service"; }; timeout = "1h"; }
+    ];
+    verify = [ "backup.offsite" ];
+  };
+}

@@ -1,0 +1,16 @@
+# Runbooks for logs that do not leave the appliance.
+{ writ, ... }: {
+  runbooks."RB-FWD-001" = writ.runbook {
+    title = "Restart the forwarder";
+    version = "1.0";
+    steps = [
+      {
+        id = "restart";
+        step = "systemd.restart";
+        parameters = { unit = "writ-log-forward.service"; };
+        timeout = "30s";
+      }
+    ];
+    verify = [ "audit.forwarding" ];
+  };
+}

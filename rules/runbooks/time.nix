@@ -1,0 +1,12 @@
+# Runbooks for a clock that is wrong.
+{ writ, ... }: {
+  runbooks."RB-TIME-001" = writ.runbook {
+    title = "Restart the clock's keeper, and set the clock at once";
+    version = "1.0";
+    steps = [
+      { id = "restart"; step = "systemd.restart"; parameters = { unit = "chronyd.service"; }; timeout = "30s"; }
+      { id = "set"; step = "time.step"; timeout = "30s"; }
+    ];
+    verify = [ "audit.clock" ];
+  };
+}

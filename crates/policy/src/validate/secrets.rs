@@ -12,27 +12,56 @@ use super::COMMON_SECTIONS;
 use super::context::{Context, ITEMS, Item, strings};
 use super::finding::{Finding, listed};
 
-/// What keys and passwords look like, each with what people call it.
-const SHAPES: [(&str, &str); 5] = [
-    (r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----", "a private key"),
-    (r"(?i)AGE-SECRET-KEY-(PQ-)?1[0-9A-Z]{20,}", "an age key"),
+/// One kind of key or password.
+struct Shape {
+    /// What people call it.
+    name: &'static str,
+    /// Every one of them holds one of these: policies are long, and hardly a text does.
+    marks: &'static [&'static str],
+    /// What it looks like.
+    pattern: &'static str,
+}
+
+/// What keys and passwords look like.
+const SHAPES: [Shape; 5] = [
+    Shape {
+        name: "a private key",
+        marks: &["PRIVATE KEY"],
+        pattern: r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----",
+    },
+    // Bech32 is written in capitals or in small letters, never mixed.
+    Shape {
+        name: "an age key",
+        marks: &["SECRET-KEY-", "secret-key-"],
+        pattern: r"(AGE-SECRET-KEY-(PQ-)?1[0-9A-Z]{20,}|age-secret-key-(pq-)?1[0-9a-z]{20,})",
+    },
     // The first six bytes: Ed25519, scrypt or no encryption, BLAKE2b.
-    (r"RW(RTY0Iy|QAAEIy)[A-Za-z0-9+/=]{20,}", "a minisign secret key"),
-    (r"\bAKIA[0-9A-Z]{16}\b", "an access key of AWS"),
-    (r"://[^/\s:@]{1,200}:[^/\s@]{1,200}@", "an address with a password"),
+    Shape {
+        name: "a minisign secret key",
+        marks: &["RWRTY0Iy", "RWQAAEIy"],
+        pattern: r"RW(RTY0Iy|QAAEIy)[A-Za-z0-9+/=]{20,}",
+    },
+    Shape { name: "an access key of AWS", marks: &["AKIA"], pattern: r"\bAKIA[0-9A-Z]{16}\b" },
+    Shape { name: "an address with a password", marks: &["://"], pattern: r"://[^/\s:@]{1,200}:[^/\s@]{1,200}@" },
 ];
 
-static PATTERNS: LazyLock<Vec<(Regex, &'static str)>> =
-    LazyLock::new(|| SHAPES.iter().filter_map(|(shape, name)| Some((Regex::new(shape).ok()?, *name))).collect());
+static PATTERNS: LazyLock<Vec<(Regex, &'static Shape)>> =
+    LazyLock::new(|| SHAPES.iter().filter_map(|shape| Some((Regex::new(shape.pattern).ok()?, shape))).collect());
+
+/// The patterns that a text may match.
+fn candidates(text: &str) -> impl Iterator<Item = &'static (Regex, &'static Shape)> {
+    let marked = SHAPES.iter().any(|shape| shape.marks.iter().any(|mark| text.contains(mark)));
+    marked.then(|| PATTERNS.iter()).into_iter().flatten()
+}
 
 /// What a text gives away, in words; none when it holds nothing that looks like a key or a password.
 pub fn gives_away(text: &str) -> Option<&'static str> {
-    PATTERNS.iter().find(|(pattern, _)| pattern.is_match(text)).map(|(_, name)| *name)
+    candidates(text).find(|(pattern, _)| pattern.is_match(text)).map(|(_, shape)| shape.name)
 }
 
 /// The text without what it gives away, each such part as long a row of `*`, so that columns stay.
 pub fn redacted(text: &str) -> Cow<'_, str> {
-    PATTERNS.iter().fold(Cow::Borrowed(text), |text, (pattern, _)| {
+    candidates(text).fold(Cow::Borrowed(text), |text, (pattern, _)| {
         let starred = pattern.replace_all(&text, |found: &regex::Captures<'_>| "*".repeat(found[0].len()));
         match starred {
             Cow::Borrowed(_) => text,

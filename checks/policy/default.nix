@@ -92,7 +92,9 @@ differences "tree" (import ./expected.nix).tree (map line report.findings)
 ++ equal "a wrong secret" [ "wrong-type probe.file.path" ] (codes (writ.check (good // { probe.file.path = writ.secret 5; })))
 ++ equal "a partial control" [ "control-not_assessed not_assessed" ]
   (codes (writ.control { title = "T"; coverage = "partial"; checks = [ "x" ]; }))
-++ equal "a procedural control" [ "control-procedure procedure" ] (codes (writ.control { title = "T"; coverage = "procedural"; }))
+++ equal "a procedural control" [ "control-procedure procedure" ] (codes (writ.control { title = "T"; coverage = "procedural"; duties = [ "d" ]; }))
+++ equal "a procedural control without duties" [ "control-duties duties" ]
+  (codes (writ.control { title = "T"; coverage = "procedural"; procedure = "P"; }))
 ++ equal "units" [ 93600 1800 7776000 ] [ (writ.hours 26) (writ.minutes 30) (writ.days 90) ]
 ++ equal "durations as seconds" [ 93600 30 189216000 ] [ (writ.inSeconds "26h") (writ.inSeconds "30s") (writ.inSeconds "6y") ]
 ++ equal "no durations" [ "invalid" "invalid" "invalid" "invalid" "invalid" "invalid" ]

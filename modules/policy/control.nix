@@ -39,5 +39,8 @@ record {
     ] else [ ])
     ++ (if is [ "procedural" "inherited" ] && value.procedure == null && !(bad ? procedure) then [
       (need argument "procedure" "a ${value.coverage} control does not say who does what" "procedure = \"what people do, how often, and where it is recorded\"")
+    ] else [ ])
+    ++ (if is [ "procedural" "inherited" ] && value.duties == [ ] && !(bad ? duties) then [
+      (need argument "duties" "a ${value.coverage} control does not say when, and what is attached" "duties = [ \"…\" ];")
     ] else [ ]);
 }

@@ -102,6 +102,12 @@ fn incomplete(control: Item<'_>) -> Option<Finding> {
             &format!("a control that is {coverage} does not say who does what"),
             "procedure = \"what people do, how often, and where it is recorded\"",
         ),
+        coverage @ ("procedural" | "inherited") if empty(&control, "duties") => error(
+            "control-duties",
+            "duties",
+            &format!("a control that is {coverage} does not say when, and what is attached"),
+            "duties = [ \"…\" ];",
+        ),
         _ => None,
     }
 }

@@ -61,6 +61,7 @@ fn cases() -> Vec<Case> {
         ),
         ("/controls/A/coverage", some(json!("partial")), "control-not-assessed controls.A.not_assessed"),
         ("/controls/A/coverage", some(json!("inherited")), "control-procedure controls.A.procedure"),
+        ("/controls/P/duties", some(json!([])), "control-duties controls.P.duties"),
         ("/controls/A/maps", some(json!({"soc2": "CC1"})), "wrong-type controls.A.maps.soc2"),
         ("/rules/R2/when/check", some(json!("mtod")), "dangling-reference rules.R2.when.check"),
         ("/rules/R2/when/observation/mode/eq", some(json!("0600")), "overlapping-rules rules.R2.priority"),

@@ -68,6 +68,8 @@ pub fn policy() -> Value {
         "controls": {
             "A": { "title": "a", "coverage": "automated", "severity": "high", "requirement": "required",
                 "maps": { "soc2": ["CC1"] }, "checks": ["motd", "shadow"], "duties": ["review"], "procedure": null, "not_assessed": null, "declared_at": at(1) },
+            "P": { "title": "p", "coverage": "procedural", "severity": "low", "requirement": null, "maps": {}, "checks": [],
+                "duties": ["review"], "procedure": "p", "not_assessed": null, "declared_at": at(9) },
         },
         "checks": {
             "motd": { "title": "m", "probe": { "file": { "path": "/etc/motd" } }, "expect": { "mode": { "eq": "0644" }, "exists": { "eq": true } },

@@ -135,18 +135,9 @@ const CASES: &[Case] = &[
     ),
     (&["rule-run"], &[(RULES, "\"L1-FILE-002\"", "«\"L1-FILE-002\"»"), (RULES, "run = \"RB-FILE-002\";", "")]),
     // Duties.
-    (
-        &["dangling-reference"],
-        &[(DISKS, "coverage = \"procedural\";", "coverage = \"procedural\"; duties = [ «\"trainign\"» ];")],
-    ),
-    (
-        &["duty-cadence"],
-        &[(
-            DISKS,
-            "  checks.\"disk.root\"",
-            "  duties.\"training\" = writ.duty { title = \"t\"; by = \"b\"; attach = \"a\"; cadence = «{ within = \"1d\"; }»; };\n  checks.\"disk.root\"",
-        )],
-    ),
+    (&["dangling-reference"], &[(DISKS, "duties = [ \"training\" ]", "duties = [ «\"trainign\"» ]")]),
+    (&["control-duties"], &[(DISKS, "\"A.3\"", "«\"A.3\"»"), (DISKS, "duties = [ \"training\" ];", "")]),
+    (&["duty-cadence"], &[(DISKS, "cadence.every = \"365d\"", "cadence = «{ within = \"1d\"; }»")]),
     // Secrets and programs.
     (
         &["unknown-secret"],

@@ -16,7 +16,15 @@ in
       coverage = "procedural";
       severity = "low";
       procedure = "Once a year; signed lists are kept.";
+      duties = [ "training" ];
     };
+  };
+
+  duties."training" = writ.duty {
+    title = "Train everybody";
+    cadence.every = "365d";
+    by = "practice manager";
+    attach = "The signed list";
   };
 
   checks."disk.root" = writ.check {

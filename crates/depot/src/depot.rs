@@ -5,12 +5,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::mpsc;
 use writ_trust::digest::Digest;
-use writ_trust::json::MAX_DOCUMENT;
+use writ_trust::json::{MAX_DOCUMENT, MAX_SIGNATURE};
 use writ_trust::log::checkpoint::SignedCheckpoint;
-use writ_trust::minisign::{SecretKey, SecretKeyError, SecretKeyFile};
+use writ_trust::minisign::{SecretKey, SecretKeyError, SecretKeyFile, signature_file_name};
 use writ_trust::role::Role;
 use writ_trust::root::RootError;
 use writ_trust::root_chain::{ChainError, TrustChain};
+use writ_trust::threshold::MAX_SIGNATURES;
 use writ_trust::time::Time;
 use writ_wire::{Blob, Signed};
 
@@ -238,6 +239,15 @@ fn read_file(path: &Path, limit: usize) -> Result<Vec<u8>, OpenError> {
     writ_durable::read_bounded(path, limit).map_err(|source| OpenError::Io { path: path.to_owned(), source })
 }
 
+/// The signature files beside the first trust root, for those who ask for it. It is trusted because it was given: none is missed.
+fn signatures_beside(path: &Path, root: &writ_trust::root::TrustRoot) -> Vec<Blob> {
+    let file = |key: &writ_trust::root::TrustKey| {
+        let name = signature_file_name(&path.display().to_string(), key.public_key.key_id());
+        writ_durable::read_bounded(Path::new(&name), MAX_SIGNATURE).ok().map(Blob)
+    };
+    root.keys.iter().filter_map(file).take(MAX_SIGNATURES).collect()
+}
+
 fn read_key(path: &Path) -> Result<SecretKey, OpenError> {
     let bytes = zeroize::Zeroizing::new(read_file(path, MAX_KEY)?);
     let bad = |source| OpenError::Key { path: path.to_owned(), source };
@@ -255,8 +265,8 @@ fn open_chain(
     let mut chain = pinned()?;
     let stored = roots::all(connection)?;
     let Some((stored_version, first)) = stored.first() else {
-        // Trusted because it was given; its signatures are not asked for.
-        let signed = Signed { document: Blob(trust.to_vec()), signatures: Vec::new() };
+        let signatures = signatures_beside(path, chain.newest());
+        let signed = Signed { document: Blob(trust.to_vec()), signatures };
         roots::insert(connection, chain.newest().version, &signed, clock::now())?;
         return Ok((chain, vec![signed]));
     };

@@ -72,7 +72,7 @@ enum Command {
     #[command(after_help = "\
 Examples:
   writ-enforce pause --checks ehr.connector-config --for 30m --reason 'the vendor is on the phone'
-  writ-enforce pause --checks a,b --for 2h --code-file /root/code
+  writ-enforce pause --checks a,b --for 2h --code-file pause-code
 
 Exit codes: 0 granted; 1 not granted; 2 could not ask.")]
     Pause(Pause),

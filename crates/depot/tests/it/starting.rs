@@ -199,3 +199,16 @@ fn tls_is_1_3_and_nothing_older() {
     assert_eq!(Connection::open(depot.address).request("GET", "/health", &[], b"").map(|a| a.status), None);
     assert!(curl(&[]).0);
 }
+
+/// The first root is trusted because it was given; whoever gets it from here may still ask who signed it.
+#[test]
+fn the_first_root_is_given_out_with_the_signatures_beside_it() {
+    let dir = folder();
+    let whole = signed(root().canonical(), &[TRUST_A]);
+    let name = format!("trust.json.{}.minisig", secret(TRUST_A).public_key().key_id());
+    std::fs::write(dir.path().join(name), &whole.signatures[0].0).unwrap();
+    std::fs::write(dir.path().join("trust.json.0000000000000000.minisig"), "of nobody listed").unwrap();
+    let depot = Start::new(dir.path()).start();
+    assert_eq!(get(depot.address, "/trust/1").body, whole.canonical());
+    depot.kill();
+}

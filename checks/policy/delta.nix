@@ -16,9 +16,8 @@ let
     in
     if own.policy == null then null
     else {
-      schema = "writ.policy.v2";
       inherit site appliance;
-      inherit (base) baselines;
+      inherit (base) schema baselines;
       inherit (given) secrets;
       inherit (own.policy) programs rules_version;
       settings = if own.policy.settings == null then given.settings else own.policy.settings;

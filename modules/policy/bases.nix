@@ -40,6 +40,7 @@ let
         inherit rules loose bound controls;
         # The part of a policy that stands in every one, unless an appliance or its site says otherwise.
         document = document // {
+          inherit (sections) schema;
           baselines = builtins.listToAttrs (map (b: { name = b; value = tree.baselines.${b}.version; }) known);
           rules_version = sections.rulesVersion document;
           merged = notes;

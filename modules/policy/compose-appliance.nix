@@ -91,7 +91,7 @@ let
     keep = own.runbooks.items;
   };
   policy = document // {
-    schema = "writ.policy.v2";
+    inherit (sections) schema;
     site = site.name;
     appliance = name;
     inherit (site) baselines secrets;

@@ -11,14 +11,15 @@
 #              left out because they could not be used: a reference to one is no second mistake. `known` lists valid
 #              names for "did you mean". `overrides` and `merged` say what differs from the baselines, and why.
 #   delta      the same, but what policies share stands there once, for many sites (checks/policy/delta.nix):
-#              { bases.<key> = { baselines, controls, checks, rules, runbooks, duties, rules_version, merged },
+#              { bases.<key> = { schema, baselines, controls, checks, rules, runbooks, duties, rules_version, merged },
 #                sites.<site> = { title, file, excluded, findings, overrides, broken, settings, secrets, exceptions,
 #                  appliances.<appliance> = { public_key, system_type, excluded, findings, overrides, figures, broken,
 #                    base = <key>, policy = { set, drop, settings, programs, rules_version } } },
-#                baselines, findings, known, broken, partial }
+#                baselines, findings, known, broken, partial, reads }
 #              Each section of a policy is that of its base (its exceptions are the site's) without the ids in
 #              `drop.<section>` and with the items in `set.<section>`; a section that is not named there is as it is.
-#              Its settings are the site's where `settings` is null. Where there is no policy, `base` and `policy` are null.
+#              Settings are the site's where `settings` is null. Where there is no policy, `base` and `policy` are null.
+#              `reads` are the files that the lists of baselines and rules name.
 #   policies   policies.<site>.<appliance>: the policy documents alone
 #   systems    systems.<site>.<appliance>: a derivation, or null; to build one: nix-build … -A systems.<site>.<appliance>
 #   files      every policy file, relative to the root; evaluates none of them
@@ -81,7 +82,7 @@ in
   policies = builtins.mapAttrs (_: site: builtins.mapAttrs (_: a: a.policy) site.appliances) composed;
 
   report = common // { sites = builtins.mapAttrs (_: site: site.report) composed; };
-  delta = common // { sites = builtins.mapAttrs (_: site: site.delta) composed; inherit (all) bases; };
+  delta = common // { inherit (tree) reads; sites = builtins.mapAttrs (_: site: site.delta) composed; inherit (all) bases; };
 
   systems = builtins.mapAttrs
     (site: value: builtins.mapAttrs

@@ -20,6 +20,8 @@ let
       (builtins.attrNames controls)));
 in
 rec {
+  schema = "writ.policy.v2";
+
   values = builtins.mapAttrs (_: item: item.value);
 
   # { controls, checks, rules, runbooks, duties } of items -> the same as a policy has them. The runbooks are those that

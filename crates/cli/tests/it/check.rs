@@ -1,5 +1,7 @@
 //! `writ check` on a small tree: each kind of mistake gives exactly the findings that it should, at the exact place.
 
+mod delta;
+mod generated;
 mod judged;
 mod laws;
 mod mistakes;

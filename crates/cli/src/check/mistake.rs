@@ -5,6 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use writ_policy::validate::{Level, redacted};
 
+/// The code of the mistake whose value is never shown.
+pub const SECRET: &str = "secret-in-clear";
+
 /// A place in a source file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
@@ -18,6 +21,8 @@ pub struct Place {
     pub start: usize,
     /// See `start`.
     pub length: usize,
+    /// The length in characters.
+    pub width: u32,
 }
 
 /// One mistake.
@@ -51,6 +56,21 @@ impl Mistake {
         (self.place.is_none(), self.place.clone(), self.severity, self.code.clone(), self.message.clone())
     }
 
+    /// What is wrong and what would be right, a line for each.
+    pub fn sentence(&self) -> String {
+        let mut text = self.message.clone();
+        if let Some(expected) = &self.expected {
+            text.push_str(&format!("\nexpected {expected}"));
+        }
+        if let Some(name) = &self.nearest {
+            text.push_str(&format!("\ndid you mean `{name}`?"));
+        }
+        if let Some(help) = &self.help {
+            text.push_str(&format!("\n{help}"));
+        }
+        text
+    }
+
     fn file(&self) -> &str {
         self.place.as_ref().map_or("", |place| place.file.as_str())
     }
@@ -63,6 +83,14 @@ impl Mistake {
             if let Cow::Owned(starred) = redacted(text) {
                 *text = starred;
             }
+        }
+        self
+    }
+
+    /// Without the length of what must not be known.
+    fn shortened(mut self) -> Self {
+        if self.code == SECRET {
+            self.place.iter_mut().for_each(|place| place.width = place.width.min(1));
         }
         self
     }
@@ -88,7 +116,7 @@ pub fn merge(told: Vec<Mistake>, found: Vec<Mistake>) -> Vec<Mistake> {
     let again =
         |mistake: &Mistake| by_file.get(mistake.file()).is_some_and(|told| told.iter().any(|t| mistake.repeats(t)));
     let fresh: Vec<Mistake> = found.into_iter().filter(|mistake| !again(mistake)).collect();
-    let mut all: Vec<Mistake> = told.into_iter().chain(fresh).map(Mistake::redacted).collect();
+    let mut all: Vec<Mistake> = told.into_iter().chain(fresh).map(Mistake::redacted).map(Mistake::shortened).collect();
     // A misspelt field is one mistake, not also a missing one.
     let misspelt: BTreeSet<Vec<String>> = all
         .iter()

@@ -5,6 +5,7 @@
 
 mod evaluate;
 mod found;
+mod github;
 mod keys;
 mod locate;
 mod mistake;
@@ -13,6 +14,7 @@ mod output;
 mod process;
 mod render;
 mod report;
+mod sarif;
 mod source;
 mod told;
 mod tree;
@@ -48,8 +50,12 @@ Example:
   1 site, 2 appliances, 18 checks: 1 error in 0.12 s
 
 It reads the working tree, so uncommitted edits count. It needs Nix (nix-instantiate) and no network.
+A kind of mistake keeps its code, such as unknown-operator: docs/mistakes.md explains each.
+
 `--format json` prints {schema, findings: [{code, severity, message, expected, nearest, help, path,
 at: {file, line, column, length}, related, appliances}], sites, summary}; fields may be added.
+`--format sarif` is for code scanning services, `--format github` for annotations of GitHub Actions:
+  $ writ check --format sarif > writ.sarif
 
 Exit codes: 0 nothing wrong (warnings are allowed unless denied); 1 findings; 2 could not run.")]
 pub struct Arguments {
@@ -65,6 +71,9 @@ pub struct Arguments {
     /// Judge exceptions as of this instant, such as 2026-09-01T00:00:00Z, instead of now
     #[arg(long, value_name = "TIME")]
     now: Option<Time>,
+    /// Warn of exceptions that end within 30 days
+    #[arg(long)]
+    soon: bool,
     /// Warnings count as findings
     #[arg(long)]
     deny_warnings: bool,
@@ -77,6 +86,10 @@ enum Format {
     Human,
     /// One JSON document.
     Json,
+    /// SARIF 2.1.0, which code scanning services read.
+    Sarif,
+    /// Annotations of GitHub Actions.
+    Github,
 }
 
 impl Arguments {
@@ -86,11 +99,14 @@ impl Arguments {
         let tree = Tree::find(&self.path)?;
         known_site(&tree, self.site.as_deref())?;
         let sources = Sources::new(tree.root.clone());
-        let mut result = examine(&tree, &sources, self.site.as_deref(), self.now.unwrap_or_else(crate::clock::now))?;
+        let now = self.now.unwrap_or_else(crate::clock::now);
+        let mut result = examine(&tree, &sources, self.site.as_deref(), now, self.soon)?;
         result.took = started.elapsed();
         match self.format {
             Format::Human => result.print(&sources),
             Format::Json => result.print_json(),
+            Format::Sarif => result.print_sarif(&tree.prefix()),
+            Format::Github => result.print_github(&tree.prefix()),
         }
         let (errors, warnings) = result.counts();
         let wrong = errors > 0 || (self.deny_warnings && warnings > 0);
@@ -112,7 +128,7 @@ fn known_site(tree: &Tree, site: Option<&str>) -> Outcome<()> {
 }
 
 /// Evaluates and judges a tree.
-fn examine(tree: &Tree, sources: &Sources, site: Option<&str>, now: Time) -> Outcome<output::Result> {
+fn examine(tree: &Tree, sources: &Sources, site: Option<&str>, now: Time, soon: bool) -> Outcome<output::Result> {
     let misfit = |e: &serde_json::Error| {
         Failure::could_not("what modules/policy evaluates to is not what this version of writ reads").caused_by(e)
     };
@@ -130,7 +146,7 @@ fn examine(tree: &Tree, sources: &Sources, site: Option<&str>, now: Time) -> Out
     told.extend(keys::mistakes(&reports, sources));
     let left_out = left_out(&evaluated, &reports, sources);
     let registry = writ_agent::probes::registry();
-    let judge = found::Judge { registry: &registry, now, left_out: &left_out };
+    let judge = found::Judge { registry: &registry, now, left_out: &left_out, soon };
     let found = found::findings(&reports, &judge, sources).map_err(|e| misfit(&e))?;
     Ok(output::Result {
         mistakes: mistake::merge(told, found.mistakes),

@@ -5,7 +5,7 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Renderer, Snippet};
 use writ_policy::validate::{Level as Severity, redacted};
 
-use super::mistake::{Mistake, Place};
+use super::mistake::{Mistake, Place, SECRET};
 use super::source::Sources;
 
 /// The most appliances that are named.
@@ -59,9 +59,6 @@ fn whose(mistake: &Mistake, all: usize) -> String {
         _ => format!("in the policies of {}", names.join(" and ")),
     }
 }
-
-/// The code of the mistake whose value is never shown.
-const SECRET: &str = "secret-in-clear";
 
 /// What a snippet is of.
 enum Shows {

@@ -95,7 +95,9 @@ fn place(finding: &NixFinding, at: &Position, sources: &Sources) -> Option<Place
 /// A range of a source as a place.
 pub fn placed(file: &str, source: &super::source::Source, range: std::ops::Range<usize>) -> Place {
     let (line, column) = source.position(range.start);
-    Place { file: file.to_owned(), line, column, start: range.start, length: range.len() }
+    let text = source.text.get(range.clone()).unwrap_or_default();
+    let width = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+    Place { file: file.to_owned(), line, column, start: range.start, length: range.len(), width }
 }
 
 /// An error of Nix itself, which ended one file.

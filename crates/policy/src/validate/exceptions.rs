@@ -10,6 +10,8 @@ use super::finding::{Finding, listed};
 const LONGEST_DAYS: i64 = 365;
 /// A day, in milliseconds.
 const DAY: i64 = 86_400_000;
+/// How many days before its end an exception ends soon.
+const SOON_DAYS: i64 = 30;
 
 /// Judges every exception.
 pub fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
@@ -72,6 +74,34 @@ fn length(exception: Item<'_>, findings: &mut Vec<Finding>) {
             .warning()
             .expected("a date within a year of its approval"),
         );
+    }
+}
+
+/// Exceptions that are in force and end within [`SOON_DAYS`].
+pub fn soon(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    for exception in context.items("exceptions") {
+        let (Some(approved), Some(expires)) = (time(exception, "approved_at"), time(exception, "expires")) else {
+            continue;
+        };
+        let left = expires.millis_since(context.now);
+        if approved <= context.now && (1..=SOON_DAYS * DAY).contains(&left) {
+            let days = left / DAY;
+            findings.push(
+                exception.place(
+                    Finding::error(
+                        "exception-ends-soon",
+                        exception.path(&["expires"]),
+                        match days {
+                            0 => "this exception ends within a day".to_owned(),
+                            1 => "this exception ends in a day".to_owned(),
+                            _ => format!("this exception ends in {days} days"),
+                        },
+                    )
+                    .warning()
+                    .help("repair the cause before, or have another exception approved"),
+                ),
+            );
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use writ_trust::time::Time;
 use crate::schema::Registry;
 
 mod bounds;
+pub mod codes;
 mod completeness;
 mod contacts;
 pub mod context;
@@ -47,6 +48,8 @@ pub enum Scope {
     Common,
     /// Also on exceptions, programs, secrets, settings or the day.
     Own,
+    /// Like `Own`, and told only to those who ask what will be a mistake soon.
+    Soon,
 }
 
 /// One rule of validation.
@@ -81,6 +84,7 @@ const RULES: &[Rule] = &[
     Rule { scope: Scope::Own, find: unobserved::own },
     Rule { scope: Scope::Own, find: contacts::find },
     Rule { scope: Scope::Own, find: windows::find },
+    Rule { scope: Scope::Soon, find: exceptions::soon },
 ];
 
 /// Every mistake in a policy document, in a fixed order. Never fails: a document that is no policy at all has findings.

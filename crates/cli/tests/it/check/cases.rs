@@ -280,5 +280,8 @@ fn page_file() -> PathBuf {
 fn the_page_of_mistakes_is_as_the_codes_and_cases_say() {
     let stands = fs::read_to_string(page_file()).unwrap_or_default();
     // The cases are being written while this runs.
-    assert!(updating() || stands == page(&cases()), "docs/mistakes.md is not what codes.rs and the cases say: WRIT_UPDATE_CASES=1 writes it");
+    assert!(
+        updating() || stands == page(&cases()),
+        "docs/mistakes.md is not what codes.rs and the cases say: WRIT_UPDATE_CASES=1 writes it"
+    );
 }

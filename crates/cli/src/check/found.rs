@@ -201,7 +201,9 @@ fn mistakes(shared: &Shared, subjects: &[Subject<'_>], sources: &Sources) -> Vec
                 .filter_map(|related| {
                     let path = related.path.clone();
                     let at = Origin { file: related.at.file.clone(), line: related.at.line, column: None, path };
-                    Some((at.place(Part::Value, None, sources)?, related.label.clone()))
+                    // Of a whole item, the name is meant.
+                    let part = if related.path.len() > 2 { Part::Value } else { Part::Key };
+                    Some((at.place(part, None, sources)?, related.label.clone()))
                 })
                 .collect(),
             appliances,

@@ -28,6 +28,7 @@ use writ_policy::validate::LeftOut;
 use writ_trust::time::Time;
 
 use self::evaluate::Evaluated;
+use self::mistake::Mistake;
 use self::output::{Appliance, Site};
 use self::report::Report;
 use self::source::Sources;
@@ -144,7 +145,7 @@ fn examine(tree: &Tree, sources: &Sources, site: Option<&str>, now: Time, soon: 
     told.extend(reports.iter().flat_map(|report| told::findings(report, sources)));
     told.extend(untracked::mistake(&tree.root));
     told.extend(keys::mistakes(&reports, sources));
-    let left_out = left_out(&evaluated, &reports, sources);
+    let left_out = left_out(&evaluated, &reports, &told, sources);
     let registry = writ_agent::probes::registry();
     let judge = found::Judge { registry: &registry, now, left_out: &left_out, soon };
     let found = found::findings(&reports, &judge, sources).map_err(|e| misfit(&e))?;
@@ -170,7 +171,7 @@ fn sites<'a>(report: &'a Report<'_>) -> impl Iterator<Item = Site> + use<'a> {
 }
 
 /// The names that are no mistakes: items that could not be used, and whatever a file that did not evaluate declares.
-fn left_out(evaluated: &Evaluated, reports: &[Report<'_>], sources: &Sources) -> LeftOut {
+fn left_out(evaluated: &Evaluated, reports: &[Report<'_>], told: &[Mistake], sources: &Sources) -> LeftOut {
     let mut names: BTreeSet<String> = BTreeSet::new();
     for report in reports {
         let broken = report.broken.values().chain(report.sites.values().flat_map(|site| {
@@ -178,12 +179,16 @@ fn left_out(evaluated: &Evaluated, reports: &[Report<'_>], sources: &Sources) ->
         }));
         names.extend(broken.flatten().cloned());
     }
-    for file in &evaluated.excluded {
+    // Nothing in a section whose name is misspelt is read either.
+    let unread = told.iter().filter(|m| m.code == "unknown-field" && m.path.len() == 1);
+    let unread = unread.filter_map(|m| m.place.as_ref().map(|place| &place.file));
+    for file in evaluated.excluded.iter().chain(unread) {
         if let Some(source) = sources.get(file) {
             names.extend(locate::names(&source));
         }
     }
     // A list of files takes everything below it along.
     let everything = evaluated.excluded.iter().any(|file| file.ends_with("/default.nix"));
-    LeftOut { names, everything }
+    let runbooks = reports.iter().flat_map(|report| report.known.runbooks.iter().cloned()).collect();
+    LeftOut { names, runbooks, everything }
 }

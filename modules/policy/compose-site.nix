@@ -112,7 +112,7 @@ let
     excluded = tree.isExcluded source.file;
     broken.exceptions = exceptions.broken;
     overrides = if composable then overridden.applied else [ ];
-    findings = lib.nameFinding "site" name ++ read.findings
+    findings = lib.nameFinding "a site" name ++ read.findings
       ++ (if tree.partial then [ ] else baselineFindings wanted)
       ++ familyFindings read ++ settingsFindings
       ++ merge.unsettled (overrides.paths siteOverrides) joined.conflicts

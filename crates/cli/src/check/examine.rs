@@ -123,7 +123,8 @@ fn left_outs(delta: &Delta, excluded: &BTreeSet<String>, sources: &Sources) -> L
     }
     // A list of files takes everything below it along.
     let everything = excluded.iter().any(|file| file.ends_with("/default.nix"));
-    let mut left_outs = LeftOuts::new(LeftOut { names, everything });
+    let mut left_outs =
+        LeftOuts::new(LeftOut { names, runbooks: delta.known.runbooks.iter().cloned().collect(), everything });
     for (site, said) in &delta.sites {
         left_outs.add(site, of_site(said, sources));
     }

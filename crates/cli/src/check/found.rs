@@ -59,7 +59,9 @@ fn related(finding: &Finding, sources: &Sources) -> Vec<(Place, String)> {
     let located = finding.related.iter().filter_map(|related| {
         let path = related.path.clone();
         let at = Origin { file: related.at.file.clone(), line: related.at.line, column: None, path };
-        Some((at.place(Part::Value, None, sources)?, related.label.clone()))
+        // Of a whole item, the name is meant.
+        let part = if related.path.len() > 2 { Part::Value } else { Part::Key };
+        Some((at.place(part, None, sources)?, related.label.clone()))
     });
     located.collect()
 }

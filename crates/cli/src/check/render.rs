@@ -54,6 +54,7 @@ fn whose(mistake: &Mistake, all: usize) -> String {
     let names: Vec<&str> = mistake.appliances.iter().map(String::as_str).take(MOST_NAMED).collect();
     match mistake.appliances.len() {
         1 => format!("in the policy of {}", names.join("")),
+        2 if all == 2 => "in the policy of both appliances".to_owned(),
         n if n == all => format!("in the policy of all {n} appliances"),
         n if n > MOST_NAMED => format!("in the policies of {} and {} more", names.join(", "), n - MOST_NAMED),
         _ => format!("in the policies of {}", names.join(" and ")),

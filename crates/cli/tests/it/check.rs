@@ -2,10 +2,12 @@
 
 mod cases;
 mod delta;
+mod formats;
 mod generated;
 mod judged;
 mod laws;
 mod mistakes;
+mod shadowed;
 mod tree;
 
 use self::tree::{Tree, run};
@@ -82,7 +84,7 @@ fn related_places_and_appliances_are_shown() {
     let output = run(&tree, &[]);
     assert!(output.stdout.contains("::: rules/files.nix:6:16"), "{}", output.stdout);
     assert!(output.stdout.contains("`L1-FILE-001` has priority 100 too"), "{}", output.stdout);
-    assert!(output.stdout.contains("in the policy of all 2 appliances"), "{}", output.stdout);
+    assert!(output.stdout.contains("in the policy of both appliances"), "{}", output.stdout);
     assert!(!output.stdout.contains('\u{1b}'), "colour without a terminal");
 }
 

@@ -180,7 +180,8 @@ pub const CODES: &[Code] = &[
     error(
         "out-of-bounds",
         "A value beyond what this version does",
-        "A check runs at most once a second; a step takes an hour at most.",
+        "A check runs at most once a second; a step takes an hour at most; an integer has at most 53 bits, because JSON \
+         carries no larger ones exactly.",
     ),
     error(
         "overlapping-rules",

@@ -50,7 +50,11 @@ fn approver(context: &Context<'_>, exception: Item<'_>, findings: &mut Vec<Findi
                 exception.path(&["approved_by"]),
                 format!("`{name}` may not approve exceptions at this site"),
             )
-            .expected(format!("one of the site's approvers: {}", listed(approvers())))
+            .expected(if approvers().next().is_none() {
+                "a name in `approvers` of site.nix".to_owned()
+            } else {
+                format!("one of the site's approvers: {}", listed(approvers()))
+            })
             .nearest(name, approvers())
             .help("the risk is the clinic's, so the clinic's people approve it; `approvers` in site.nix names them"),
         );
@@ -134,7 +138,7 @@ fn dates(now: Time, exception: Item<'_>, findings: &mut Vec<Finding>) {
             Finding::error(
                 "expired-exception",
                 exception.path(&["expires"]),
-                format!("this exception has ended on {expires}: what it lifted counts again"),
+                format!("this exception ended on {expires}: what it lifted counts again"),
             )
             .expected("a later date with a new approval, or no exception"),
         );
@@ -145,7 +149,8 @@ fn dates(now: Time, exception: Item<'_>, findings: &mut Vec<Finding>) {
                 exception.path(&["approved_at"]),
                 format!("this exception is not in force before {approved}"),
             )
-            .warning(),
+            .warning()
+            .help("until then what it would lift counts"),
         );
     }
 }

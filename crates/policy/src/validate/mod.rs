@@ -19,6 +19,7 @@ pub mod finding;
 mod impossible;
 mod matching;
 mod never;
+mod numbers;
 mod overlap;
 mod parameters;
 mod predicates;
@@ -75,6 +76,7 @@ const RULES: &[Rule] = &[
     Rule { scope: Scope::Common, find: bounds::find },
     Rule { scope: Scope::Common, find: unused::find },
     Rule { scope: Scope::Common, find: sharing::find },
+    Rule { scope: Scope::Common, find: numbers::common },
     Rule { scope: Scope::Own, find: shape::own },
     Rule { scope: Scope::Own, find: references::own },
     Rule { scope: Scope::Own, find: exceptions::find },
@@ -84,6 +86,7 @@ const RULES: &[Rule] = &[
     Rule { scope: Scope::Own, find: unobserved::own },
     Rule { scope: Scope::Own, find: contacts::find },
     Rule { scope: Scope::Own, find: windows::find },
+    Rule { scope: Scope::Own, find: numbers::own },
     Rule { scope: Scope::Soon, find: exceptions::soon },
 ];
 

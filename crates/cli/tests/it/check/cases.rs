@@ -8,9 +8,11 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use writ_policy::validate::Level;
 use writ_policy::validate::codes::{CODES, Code, code};
 
+use super::formats;
 use super::tree::{Tree, run};
 
 /// What is done to the tree before it is checked.
@@ -35,7 +37,7 @@ struct Case {
 }
 
 /// A place as it is printed: code, file, line, column and width.
-type Place = (String, String, u64, u64, u64);
+pub type Place = (String, String, u64, u64, u64);
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../checks/mistakes")
@@ -107,7 +109,8 @@ impl Case {
         tree
     }
 
-    fn judge(&self) -> Result<(), String> {
+    /// Gives the SARIF document.
+    fn judge(&self) -> Result<Value, String> {
         let tree = self.tree();
         let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
         let people = run(&tree, &flags);
@@ -132,15 +135,24 @@ impl Case {
         if told != places || programs.code != people.code {
             return Err(format!("people are shown {places:#?}\nprograms {told:#?}"));
         }
-        Ok(())
+        let sarif = run(&tree, &[flags.as_slice(), &["--format", "sarif"]].concat());
+        let document = serde_json::from_str(&sarif.stdout).map_err(|e| format!("{e}: {}", sarif.stdout))?;
+        if formats::of_sarif(&document) != places || sarif.code != people.code {
+            return Err(format!("people are shown {places:#?}\nSARIF says {document:#}"));
+        }
+        let github = run(&tree, &[flags.as_slice(), &["--format", "github"]].concat());
+        if formats::of_github(&github.stdout) != places || github.code != people.code {
+            return Err(format!("people are shown {places:#?}\nGitHub is told {}", github.stdout));
+        }
+        Ok(document)
     }
 }
 
 /// What JSON says of a finding, as it is printed.
-fn told(finding: &serde_json::Value) -> Place {
+fn told(finding: &Value) -> Place {
     let at = &finding["at"];
     let number = |key: &str| at[key].as_u64().unwrap_or_default();
-    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let known = code(&text(&finding["code"])).unwrap_or_else(|| panic!("{finding} is of no code"));
     let level = if known.level == Level::Error { "error" } else { "warning" };
     assert_eq!(finding["severity"], level, "{finding}");
@@ -185,24 +197,28 @@ fn the_tree_of_the_cases_has_no_mistakes() {
 #[test]
 fn each_case_prints_exactly_what_it_should() {
     let cases = cases();
-    let (sender, wrong) = std::sync::mpsc::channel();
+    let (sender, judged) = std::sync::mpsc::channel();
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for chunk in cases.chunks(cases.len().div_ceil(processors)) {
             let sender = sender.clone();
             scope.spawn(move || {
-                let judged = chunk.iter().map(|case| (case, case.judge()));
-                let wrong = judged.filter_map(|(case, said)| Some(format!("{}: {}", case.file.display(), said.err()?)));
-                wrong.for_each(|text| sender.send(text).unwrap());
+                for case in chunk {
+                    let judged = case.judge().map_err(|why| format!("{}: {why}", case.file.display()));
+                    sender.send(judged).unwrap();
+                }
             });
         }
     });
     drop(sender);
-    let wrong: Vec<String> = wrong.iter().collect();
+    let (documents, wrong): (Vec<_>, Vec<_>) = judged.iter().partition(Result::is_ok);
+    let wrong: Vec<String> = wrong.into_iter().filter_map(Result::err).collect();
     if updating() {
         fs::write(page_file(), page(&self::cases())).unwrap();
     }
     assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    let documents: Vec<Value> = documents.into_iter().filter_map(Result::ok).collect();
+    assert_eq!(formats::refused_by_the_schema(&documents), Vec::<String>::new());
 }
 
 #[test]

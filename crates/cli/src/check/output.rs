@@ -42,6 +42,8 @@ pub struct Result {
     pub checks: usize,
     /// How many of them this version cannot look at.
     pub unobserved: usize,
+    /// Of how many sites the result is one of an earlier run.
+    pub cached: usize,
     /// How long it took.
     pub took: Duration,
 }
@@ -114,6 +116,7 @@ impl Result {
                 unobserved: self.unobserved,
                 errors,
                 warnings,
+                cached: self.cached,
                 took_ms: u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
             },
         });
@@ -140,6 +143,7 @@ struct Summary {
     unobserved: usize,
     errors: usize,
     warnings: usize,
+    cached: usize,
     took_ms: u64,
 }
 

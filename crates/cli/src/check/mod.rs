@@ -3,6 +3,7 @@
 //! Nix evaluates the tree and its constructors find mistakes of shape; validation finds what only the schemas of probes,
 //! the references between files and the calendar tell. Both are merged, each mistake once, with its place in the source.
 
+mod clear;
 mod evaluate;
 mod found;
 mod github;
@@ -149,8 +150,10 @@ fn examine(tree: &Tree, sources: &Sources, site: Option<&str>, now: Time, soon: 
     let registry = writ_agent::probes::registry();
     let judge = found::Judge { registry: &registry, now, left_out: &left_out, soon };
     let found = found::findings(&reports, &judge, sources).map_err(|e| misfit(&e))?;
+    let looked_at = site.map_or_else(|| tree.sites(), |site| vec![site.to_owned()]);
+    let found_anywhere = clear::joined(found.mistakes, &tree.root, &looked_at, sources);
     Ok(output::Result {
-        mistakes: mistake::merge(told, found.mistakes),
+        mistakes: mistake::merge(told, found_anywhere),
         sites: reports.iter().flat_map(sites).collect(),
         checks: found.checks.len(),
         unobserved: found.unobserved.len(),

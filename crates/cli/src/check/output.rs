@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use writ_policy::validate::Level;
+use writ_policy::validate::{Level, redacted};
 
 use super::github;
 use super::mistake::{Mistake, Place};
@@ -13,7 +13,7 @@ use super::source::Sources;
 use crate::screen;
 
 /// What was looked at.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Site {
     /// The site's name.
     pub site: String,
@@ -23,8 +23,15 @@ pub struct Site {
     pub appliances: Vec<Appliance>,
 }
 
+impl Site {
+    /// Without what gives away a key or a password.
+    fn redacted(&self) -> Self {
+        Self { title: self.title.as_deref().map(|title| redacted(title).into_owned()), ..self.clone() }
+    }
+}
+
 /// One appliance of a site.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Appliance {
     /// Its name.
     pub appliance: String,
@@ -106,7 +113,7 @@ impl Result {
         screen::json(&Document {
             schema: "writ.check.v1",
             findings: self.mistakes.iter().map(JsonFinding::of).collect(),
-            sites: &self.sites,
+            sites: self.sites.iter().map(Site::redacted).collect(),
             summary: Summary {
                 sites: self.sites.len(),
                 appliances: self.appliances(),
@@ -128,7 +135,7 @@ fn count(n: usize, what: &str) -> String {
 struct Document<'a> {
     schema: &'static str,
     findings: Vec<JsonFinding<'a>>,
-    sites: &'a [Site],
+    sites: Vec<Site>,
     summary: Summary,
 }
 

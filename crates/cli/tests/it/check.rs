@@ -5,6 +5,7 @@ mod formats;
 mod judged;
 mod laws;
 mod mistakes;
+mod secrets;
 mod shadowed;
 mod tree;
 

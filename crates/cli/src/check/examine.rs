@@ -9,6 +9,7 @@ use writ_policy::validate::LeftOut;
 use writ_trust::time::Time;
 
 use super::cache::Cache;
+use super::clear::{self, InClear};
 use super::evaluate::{Sites, evaluate};
 use super::judge::{Checks, Found, Holds, Judge, LeftOuts, Subject};
 use super::mistake::Mistake;
@@ -45,6 +46,8 @@ pub struct SiteResult {
     pub told: Vec<Mistake>,
     /// What validation found.
     pub found: Vec<Mistake>,
+    /// Keys and passwords in its files.
+    pub clear: Vec<InClear>,
     /// The checks of its appliances.
     pub checks: Arc<Checks>,
     /// For how long that is true.
@@ -60,6 +63,8 @@ struct Judged {
 /// What came of the sites that were not known from an earlier run, and of the tree apart from its sites.
 struct Run {
     told: Vec<Mistake>,
+    /// Keys and passwords in baselines and rules.
+    clear: Vec<InClear>,
     fresh: Vec<SiteResult>,
     /// Whether every file could be evaluated.
     whole: bool,
@@ -79,7 +84,7 @@ pub fn examine(asked: &Asked<'_>) -> Outcome<output::Result> {
     run.told.extend(untracked);
     let cached = known.len();
     let results = known.into_iter().chain(run.fresh).collect();
-    Ok(output::Result { cached, ..all(run.told, results, asked.sources) })
+    Ok(output::Result { cached, ..all(run.told, run.clear, results, asked.sources) })
 }
 
 /// What came of each site: those that were looked at, and those that are known from an earlier run.
@@ -89,16 +94,16 @@ fn look(asked: &Asked<'_>) -> Outcome<(Run, Vec<SiteResult>)> {
     let mut cache = if asked.cache && !asked.soon { Cache::open(asked.tree) } else { None };
     let known = cache.as_mut().map(|cache| cache.hits(&sites, asked.now)).unwrap_or_default();
     if known.is_empty() {
-        let run = run(asked, everything())?;
+        let run = run(asked, everything(), &sites)?;
         keep(cache, &run);
         return Ok((run, known));
     }
     let names: BTreeSet<&str> = known.iter().map(|result| result.site.site.as_str()).collect();
     let left: Vec<String> = sites.iter().filter(|site| !names.contains(site.as_str())).cloned().collect();
-    let run_left = run(asked, Sites::These(&left))?;
+    let run_left = run(asked, Sites::These(&left), &left)?;
     if !run_left.whole {
         // What is left out of one file excuses mistakes of others, so nothing that was known counts.
-        return Ok((run(asked, everything())?, Vec::new()));
+        return Ok((run(asked, everything(), &sites)?, Vec::new()));
     }
     keep(cache, &run_left);
     Ok((run_left, known))
@@ -111,8 +116,8 @@ fn keep(cache: Option<Cache<'_>>, run: &Run) {
     }
 }
 
-/// Evaluates and judges some sites.
-fn run(asked: &Asked<'_>, sites: Sites<'_>) -> Outcome<Run> {
+/// Evaluates and judges some sites, whose names are `names`.
+fn run(asked: &Asked<'_>, sites: Sites<'_>, names: &[String]) -> Outcome<Run> {
     let registry = writ_agent::probes::registry();
     let judge = Judge::new(&registry, asked.now, asked.soon);
     let root = asked.tree.root.clone();
@@ -123,15 +128,29 @@ fn run(asked: &Asked<'_>, sites: Sites<'_>) -> Outcome<Run> {
         forget(&mut delta);
         Ok(Judged { delta, found })
     };
-    let mut evaluated = evaluate(asked.tree, sites, &work)?;
+    let mut folders = vec!["baselines".to_owned(), "rules".to_owned()];
+    folders.extend(names.iter().map(|site| format!("hosts/{site}")));
+    let (files, evaluated) = thread::scope(|scope| {
+        let files = scope.spawn(|| clear::suspicious(&root, &folders));
+        let evaluated = evaluate(asked.tree, sites, &work);
+        (files.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), evaluated)
+    });
+    let mut evaluated = evaluated?;
     let mut told: Vec<Mistake> = evaluated.errors.iter().map(|error| told::error(error, asked.sources)).collect();
-    let fresh = evaluated.parts.iter().flat_map(|part| located(part, asked.sources)).collect();
+    let mut fresh: Vec<SiteResult> = evaluated.parts.iter().flat_map(|part| located(part, asked.sources)).collect();
     let reads = evaluated.parts.first_mut().and_then(|part| {
         told.extend(redacted(told::of_tree(&part.delta.findings, asked.sources)));
         part.delta.reads.take()
     });
+    let mut clear = clear::in_files(&root, &files, asked.sources);
+    for site in &mut fresh {
+        let prefix = format!("hosts/{}/", site.site.site);
+        let is_its =
+            |one: &mut InClear| one.mistake.place.as_ref().is_some_and(|place| place.file.starts_with(&prefix));
+        site.clear = clear.extract_if(.., is_its).collect();
+    }
     let whole = evaluated.errors.is_empty() && evaluated.excluded.is_empty();
-    Ok(Run { told, fresh, whole, reads })
+    Ok(Run { told, clear, fresh, whole, reads })
 }
 
 fn misfit(error: &serde_json::Error) -> Failure {
@@ -208,6 +227,7 @@ fn located(part: &Judged, sources: &Sources) -> Vec<SiteResult> {
     let result = |(name, said): (&String, &Said)| {
         let judged = subjects.remove(name.as_str()).unwrap_or_default();
         SiteResult {
+            clear: Vec::new(),
             site: Site {
                 site: name.clone(),
                 title: said.title.clone(),
@@ -219,7 +239,8 @@ fn located(part: &Judged, sources: &Sources) -> Vec<SiteResult> {
                         composed: judged.iter().any(|subject| subject.appliance == *appliance),
                     })
                     .collect(),
-            },
+            }
+            .redacted(),
             keys: keys_of(said),
             told: redacted(told::of_site(name, said, sources)),
             found: redacted(mistakes.remove(name).unwrap_or_default()),
@@ -265,7 +286,12 @@ fn checks_of(subjects: &[&Subject], seen: &mut Vec<Arc<Checks>>) -> Arc<Checks> 
 }
 
 /// Everything that was found, each mistake once.
-fn all(mut told: Vec<Mistake>, mut results: Vec<SiteResult>, sources: &Sources) -> output::Result {
+fn all(
+    mut told: Vec<Mistake>,
+    mut clear: Vec<InClear>,
+    mut results: Vec<SiteResult>,
+    sources: &Sources,
+) -> output::Result {
     results.sort_by(|a, b| a.site.site.cmp(&b.site.site));
     let named = |(site, (appliance, key)): (&str, &(String, String))| (site.to_owned(), appliance.clone(), key.clone());
     let owners: Vec<_> =
@@ -288,8 +314,9 @@ fn all(mut told: Vec<Mistake>, mut results: Vec<SiteResult>, sources: &Sources) 
     for result in results {
         told.extend(result.told);
         found.extend(result.found);
+        clear.extend(result.clear);
         sites.push(result.site);
     }
-    let mistakes = mistake::merge(told, found);
+    let mistakes = mistake::merge(told, clear::joined(found, clear));
     output::Result { mistakes, sites, checks, unobserved, cached: 0, took: Default::default() }
 }

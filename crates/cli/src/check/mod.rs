@@ -4,6 +4,7 @@
 //! the references between files and the calendar tell. Both are merged, each mistake once, with its place in the source.
 
 mod cache;
+mod clear;
 mod evaluate;
 mod examine;
 mod found;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use writ_policy::validate::Level;
+use writ_policy::validate::{Level, redacted};
 
 use super::github;
 use super::mistake::{Mistake, Place};
@@ -21,6 +21,13 @@ pub struct Site {
     pub title: Option<String>,
     /// Its appliances.
     pub appliances: Vec<Appliance>,
+}
+
+impl Site {
+    /// Without what gives away a key or a password.
+    pub fn redacted(&self) -> Self {
+        Self { title: self.title.as_deref().map(|title| redacted(title).into_owned()), ..self.clone() }
+    }
 }
 
 /// One appliance of a site.
@@ -108,7 +115,7 @@ impl Result {
         screen::json(&Document {
             schema: "writ.check.v1",
             findings: self.mistakes.iter().map(JsonFinding::of).collect(),
-            sites: &self.sites,
+            sites: self.sites.iter().map(Site::redacted).collect(),
             summary: Summary {
                 sites: self.sites.len(),
                 appliances: self.appliances(),
@@ -131,7 +138,7 @@ fn count(n: usize, what: &str) -> String {
 struct Document<'a> {
     schema: &'static str,
     findings: Vec<JsonFinding<'a>>,
-    sites: &'a [Site],
+    sites: Vec<Site>,
     summary: Summary,
 }
 

@@ -8,6 +8,7 @@ mod generated;
 mod judged;
 mod laws;
 mod mistakes;
+mod secrets;
 mod shadowed;
 mod tree;
 

@@ -14,6 +14,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use writ_trust::digest::Digest;
 
+use super::super::clear::InClear;
 use super::super::examine::SiteResult;
 use super::super::judge::{Checks, Holds};
 use super::super::mistake::Mistake;
@@ -54,6 +55,7 @@ struct Line {
     keys: Vec<(String, String)>,
     told: Vec<Mistake>,
     found: Vec<Mistake>,
+    clear: Vec<InClear>,
     /// Which set of checks.
     checks: usize,
     holds: Holds,
@@ -90,6 +92,7 @@ fn entry(line: Line, checks: &[Arc<Checks>]) -> Option<Entry> {
         keys: line.keys,
         told: line.told,
         found: line.found,
+        clear: line.clear,
         checks: Arc::clone(checks.get(line.checks)?),
         holds: line.holds,
     };
@@ -125,6 +128,7 @@ fn printed(common: Digest, entries: &[Entry]) -> serde_json::Result<Vec<u8>> {
             keys: result.keys.clone(),
             told: result.told.clone(),
             found: result.found.clone(),
+            clear: result.clear.clone(),
             checks: at,
             holds: result.holds,
         })?;

@@ -1,10 +1,10 @@
 //! A mistake with its place in the source: what is printed, counted and written as JSON.
 
-use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 use writ_policy::validate::{Level, redacted};
+use writ_trust::text::escaped;
 
 /// The code of the mistake whose value is never shown.
 pub const SECRET: &str = "secret-in-clear";
@@ -84,14 +84,13 @@ impl Mistake {
         self.place.as_ref().map_or("", |place| place.file.as_str())
     }
 
-    /// Without what gives away a key or a password: a mistake may quote the value that stands in its place.
+    /// Without what gives away a key or a password, and without what a terminal would obey: a mistake may quote the value
+    /// that stands in its place.
     pub fn redacted(mut self) -> Self {
         let texts = [Some(&mut self.message), self.expected.as_mut(), self.nearest.as_mut(), self.help.as_mut()];
         let labels = self.related.iter_mut().map(|(_, label)| label);
         for text in texts.into_iter().flatten().chain(&mut self.path).chain(labels) {
-            if let Cow::Owned(starred) = redacted(text) {
-                *text = starred;
-            }
+            *text = escaped(redacted(text));
         }
         self
     }

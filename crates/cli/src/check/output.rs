@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use writ_policy::validate::{Level, redacted};
+use writ_trust::text::escaped;
 
 use super::github;
 use super::mistake::{Mistake, Place};
@@ -26,7 +27,7 @@ pub struct Site {
 impl Site {
     /// Without what gives away a key or a password.
     pub fn redacted(&self) -> Self {
-        Self { title: self.title.as_deref().map(|title| redacted(title).into_owned()), ..self.clone() }
+        Self { title: self.title.as_deref().map(|title| escaped(redacted(title))), ..self.clone() }
     }
 }
 

@@ -10,6 +10,7 @@
 #              (see lib.nix); any of severity "error" makes the tree unfit for release. `broken` names items that were
 #              left out because they could not be used: a reference to one is no second mistake. `known` lists valid
 #              names for "did you mean". `overrides` and `merged` say what differs from the baselines, and why.
+#   catalogue  what baselines and rules declare, used by a site or not: see catalogue.nix
 #   policies   policies.<site>.<appliance>: the policy documents alone
 #   systems    systems.<site>.<appliance>: a derivation, or null; to build one: nix-build … -A systems.<site>.<appliance>
 #   files      every policy file, relative to the root; evaluates none of them
@@ -52,6 +53,8 @@ in
 {
   inherit (tree) files;
   forced = map tree.force (builtins.fromJSON only);
+
+  catalogue = import ./catalogue.nix { inherit tree; };
 
   policies = builtins.mapAttrs (_: site: builtins.mapAttrs (_: a: a.policy) site.appliances) composed;
 

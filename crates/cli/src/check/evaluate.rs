@@ -94,7 +94,7 @@ fn once(tree: &Tree, shares: &[String], exclude: &str) -> Outcome<Result<Vec<Vec
 }
 
 /// One process: what it printed, or the error that ended it.
-fn run(tree: &Tree, attribute: &str, arguments: &[(&str, &str)]) -> Outcome<Result<Vec<u8>, Box<NixError>>> {
+pub fn run(tree: &Tree, attribute: &str, arguments: &[(&str, &str)]) -> Outcome<Result<Vec<u8>, Box<NixError>>> {
     let output = process::run(tree.evaluation(attribute, arguments), TIME, LIMIT)
         .map_err(|e| Failure::could_not("Nix could not evaluate the policy").caused_by(&e))?;
     Ok(if output.status.success() {

@@ -3,7 +3,7 @@
 //! Nix evaluates the tree and its constructors find mistakes of shape; validation finds what only the schemas of probes,
 //! the references between files and the calendar tell. Both are merged, each mistake once, with its place in the source.
 
-mod evaluate;
+pub mod evaluate;
 mod found;
 mod keys;
 mod locate;
@@ -12,10 +12,10 @@ mod nix_error;
 mod output;
 mod process;
 mod render;
-mod report;
-mod source;
+pub mod report;
+pub mod source;
 mod told;
-mod tree;
+pub mod tree;
 mod untracked;
 
 use std::collections::BTreeSet;
@@ -98,7 +98,8 @@ impl Arguments {
     }
 }
 
-fn known_site(tree: &Tree, site: Option<&str>) -> Outcome<()> {
+/// A failure when a tree has no site of this name.
+pub fn known_site(tree: &Tree, site: Option<&str>) -> Outcome<()> {
     let (Some(site), sites) = (site, tree.sites()) else { return Ok(()) };
     if sites.iter().any(|known| known == site) {
         return Ok(());

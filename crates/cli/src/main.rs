@@ -6,6 +6,7 @@ mod clock;
 mod completions;
 mod depot;
 mod explain;
+mod export;
 mod failure;
 mod files;
 mod keys;
@@ -56,6 +57,8 @@ enum Command {
     Check(check::Arguments),
     Explain(explain::Arguments),
     #[command(subcommand)]
+    Export(export::Command),
+    #[command(subcommand)]
     Keys(keys::Command),
     #[command(subcommand)]
     Trust(trust::Command),
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Check(arguments) => arguments.run(),
         Command::Explain(arguments) => arguments.run(),
+        Command::Export(command) => command.run(),
         Command::Keys(command) => command.run(),
         Command::Trust(command) => command.run(),
         Command::Release(command) => command.run(),

@@ -8,7 +8,7 @@ mod found;
 mod keys;
 mod locate;
 mod mistake;
-mod nix_error;
+pub mod nix_error;
 mod output;
 mod process;
 mod render;

@@ -18,6 +18,7 @@ use self::figures::Use;
 use self::origin::Origin;
 use self::sites::Sites;
 use crate::check::evaluate;
+use crate::check::nix_error::NixError;
 use crate::check::source::Sources;
 use crate::check::tree::Tree;
 use crate::failure::{Failure, Outcome};
@@ -50,10 +51,18 @@ impl Library {
         Ok(Self { left_out: evaluated.excluded, ..Self::new(tree, catalogue, sites) })
     }
 
-    /// Evaluates only what is declared. A file that Nix cannot evaluate is a failure.
+    /// Evaluates only what is declared, and no site. A mistake is a refusal: what it concerns would be missing in silence.
     pub fn declared(tree: Tree) -> Outcome<Self> {
         let catalogue = catalogue(&tree, &BTreeSet::new())?;
-        Ok(Self::new(tree, catalogue, Sites::default()))
+        let report = evaluate::run(&tree, "report", &[("sites", "[]")])?.map_err(|error| broken(&error))?;
+        let mut sites = Sites::default();
+        sites.take(&report).map_err(|e| misfit(&e))?;
+        if sites.mistaken || !catalogue.unreadable.is_empty() {
+            let failure = Failure::refused("this tree has mistakes, and what they concern would be missing");
+            let failure = catalogue.unreadable.iter().fold(failure, |failure, why| failure.because(why));
+            return Err(failure.next("`writ check` shows every mistake with its place"));
+        }
+        Ok(Self::new(tree, catalogue, sites))
     }
 
     fn new(tree: Tree, catalogue: Catalogue, sites: Sites) -> Self {
@@ -85,12 +94,17 @@ impl Library {
 
     /// Every use of a figure that a file declares.
     pub fn uses_of(&self, figure: &str, declared_in: &str) -> Vec<Use> {
+        let of = |one: &Use| one.figure == figure && one.declared_in == declared_in;
+        self.all_uses().into_iter().filter(of).collect()
+    }
+
+    /// Every use of a figure in baselines, rules, and the sites that were evaluated; in order of file and place.
+    pub fn all_uses(&self) -> Vec<Use> {
         let hosts = self.sites.by_name.keys().map(|site| format!("hosts/{site}"));
         let folders: Vec<String> = ["baselines".to_owned(), "rules".to_owned()].into_iter().chain(hosts).collect();
         figures::files(&self.tree.root, &folders)
             .iter()
             .flat_map(|file| self.uses(file).iter().cloned().collect::<Vec<_>>())
-            .filter(|one| one.figure == figure && one.declared_in == declared_in)
             .collect()
     }
 
@@ -107,12 +121,14 @@ fn misfit(error: &serde_json::Error) -> Failure {
     Failure::could_not("what modules/policy evaluates to is not what this version of writ reads").caused_by(error)
 }
 
+fn broken(error: &NixError) -> Failure {
+    let failure = Failure::refused("Nix cannot evaluate this tree").because(&error.message);
+    failure.next("`writ check` shows every mistake with its place")
+}
+
 fn catalogue(tree: &Tree, excluded: &BTreeSet<String>) -> Outcome<Catalogue> {
     let exclude = serde_json::Value::from_iter(excluded.iter().map(String::as_str)).to_string();
     let evaluated = evaluate::run(tree, "catalogue", &[("exclude", &exclude)])?;
-    let bytes = evaluated.map_err(|error| {
-        let failure = Failure::could_not("Nix cannot evaluate this tree").because(&error.message);
-        failure.next("`writ check` shows every mistake with its place")
-    })?;
+    let bytes = evaluated.map_err(|error| broken(&error))?;
     Catalogue::read(&bytes).map_err(|e| misfit(&e))
 }

@@ -7,6 +7,7 @@ mod check;
 mod depot;
 mod desk;
 mod explain;
+mod export_docs;
 mod fetch;
 mod fetch_kept;
 mod keys;

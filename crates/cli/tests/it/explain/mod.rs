@@ -14,7 +14,7 @@ use std::process::Command;
 use crate::check::tree::{NOW, Output, Tree};
 
 /// The small tree with a second, stricter baseline, figures, and a rule that calls people.
-fn tree() -> Tree {
+pub fn tree() -> Tree {
     let tree = Tree::new();
     fs::create_dir_all(tree.path().join("baselines/strict")).unwrap();
     tree.write("baselines/default.nix", "{ small = ./small; strict = ./strict; }\n");

@@ -140,7 +140,7 @@ in
   broken = builtins.mapAttrs (_: section: section.broken) own;
   figures = values own.figures.items;
   overrides = if usable then final.applied else [ ];
-  findings = lib.nameFinding "appliance" name ++ read.findings ++ site.familyFindings read ++ key.findings
+  findings = lib.nameFinding "an appliance" name ++ read.findings ++ site.familyFindings read ++ key.findings
     ++ (if usable then
       checks.findings ++ attached.findings ++ chosen.findings ++ runbooks.findings ++ duties.findings ++ exceptions.findings
       ++ own.figures.findings ++ final.findings

@@ -126,7 +126,7 @@ in
     broken.exceptions = exceptions.broken;
     merged = merged.notes;
     overrides = if composable then overridden.applied else [ ];
-    findings = lib.nameFinding "site" name ++ read.findings
+    findings = lib.nameFinding "a site" name ++ read.findings
       ++ (if tree.partial then [ ] else baselineFindings wanted)
       ++ familyFindings read ++ settingsFindings
       ++ merge.unsettled (overrides.paths siteOverrides) merged.conflicts

@@ -24,6 +24,8 @@ pub struct Judge<'a> {
     pub now: Time,
     /// Names that are no mistakes.
     pub left_out: &'a LeftOut,
+    /// Whether what will be a mistake soon is told.
+    pub soon: bool,
 }
 
 impl Judge<'_> {
@@ -137,7 +139,11 @@ fn judge_group((texts, owners): &Group<'_>, judge: &Judge<'_>) -> Result<Judged,
     shared.extend(findings.map(|finding| Shared { text: text(&common, &finding), finding, of: everyone.clone() }));
     for (texts, of) in owners {
         let own = parsed(&["exceptions", "settings", "programs", "secrets"], texts)?;
-        for finding in validate_scope(&judge.context(&common, &own), Scope::Own) {
+        let mut findings = validate_scope(&judge.context(&common, &own), Scope::Own);
+        if judge.soon {
+            findings.extend(validate_scope(&judge.context(&common, &own), Scope::Soon));
+        }
+        for finding in findings {
             let text = text(&own, &finding).or_else(|| text(&common, &finding));
             shared.push(Shared { text, finding, of: of.clone() });
         }
@@ -195,7 +201,9 @@ fn mistakes(shared: &Shared, subjects: &[Subject<'_>], sources: &Sources) -> Vec
                 .filter_map(|related| {
                     let path = related.path.clone();
                     let at = Origin { file: related.at.file.clone(), line: related.at.line, column: None, path };
-                    Some((at.place(Part::Value, None, sources)?, related.label.clone()))
+                    // Of a whole item, the name is meant.
+                    let part = if related.path.len() > 2 { Part::Value } else { Part::Key };
+                    Some((at.place(part, None, sources)?, related.label.clone()))
                 })
                 .collect(),
             appliances,
@@ -238,7 +246,7 @@ impl Origin {
     fn place(&self, part: Part, text: Option<&str>, sources: &Sources) -> Option<Place> {
         let Some(source) = sources.get(&self.file) else {
             let line = self.line.max(1);
-            return Some(Place { file: self.file.clone(), line, column: 1, start: 0, length: 0 });
+            return Some(Place { file: self.file.clone(), line, column: 1, start: 0, length: 0, width: 0 });
         };
         let wanted = Wanted { line: self.line.max(1), column: self.column, path: &self.path, part, text };
         let range = if self.line == 0 {

@@ -7,6 +7,7 @@ use writ_policy::validate::Level;
 use super::mistake::{Mistake, Place};
 use super::report::Report;
 use super::source::Sources;
+use super::told::placed;
 
 /// One mistake for every appliance whose key another has already, in order of name.
 pub fn mistakes(reports: &[Report<'_>], sources: &Sources) -> Vec<Mistake> {
@@ -56,5 +57,5 @@ fn mistake(first: (&str, &str), second: (&str, &str), sources: &Sources) -> Mist
 fn place((site, appliance): (&str, &str), sources: &Sources) -> Option<Place> {
     let file = format!("hosts/{site}/{appliance}/key.pub");
     let source = sources.get(&file)?;
-    Some(Place { file, line: 1, column: 1, start: 0, length: source.line(1).len() })
+    Some(placed(&file, &source, source.line(1)))
 }

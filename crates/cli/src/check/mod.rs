@@ -5,6 +5,7 @@
 
 pub mod evaluate;
 mod found;
+mod github;
 mod keys;
 mod locate;
 mod mistake;
@@ -13,6 +14,7 @@ mod output;
 mod process;
 mod render;
 pub mod report;
+mod sarif;
 pub mod source;
 mod told;
 pub mod tree;
@@ -26,6 +28,7 @@ use writ_policy::validate::LeftOut;
 use writ_trust::time::Time;
 
 use self::evaluate::Evaluated;
+use self::mistake::Mistake;
 use self::output::{Appliance, Site};
 use self::report::Report;
 use self::source::Sources;
@@ -48,8 +51,12 @@ Example:
   1 site, 2 appliances, 18 checks: 1 error in 0.12 s
 
 It reads the working tree, so uncommitted edits count. It needs Nix (nix-instantiate) and no network.
+A kind of mistake keeps its code, such as unknown-operator: docs/mistakes.md explains each.
+
 `--format json` prints {schema, findings: [{code, severity, message, expected, nearest, help, path,
 at: {file, line, column, length}, related, appliances}], sites, summary}; fields may be added.
+`--format sarif` is for code scanning services, `--format github` for annotations of GitHub Actions:
+  $ writ check --format sarif > writ.sarif
 
 Exit codes: 0 nothing wrong (warnings are allowed unless denied); 1 findings; 2 could not run.")]
 pub struct Arguments {
@@ -65,6 +72,9 @@ pub struct Arguments {
     /// Judge exceptions as of this instant, such as 2026-09-01T00:00:00Z, instead of now
     #[arg(long, value_name = "TIME")]
     now: Option<Time>,
+    /// Warn of exceptions that end within 30 days
+    #[arg(long)]
+    soon: bool,
     /// Warnings count as findings
     #[arg(long)]
     deny_warnings: bool,
@@ -77,6 +87,10 @@ enum Format {
     Human,
     /// One JSON document.
     Json,
+    /// SARIF 2.1.0, which code scanning services read.
+    Sarif,
+    /// Annotations of GitHub Actions.
+    Github,
 }
 
 impl Arguments {
@@ -86,11 +100,14 @@ impl Arguments {
         let tree = Tree::find(&self.path)?;
         known_site(&tree, self.site.as_deref())?;
         let sources = Sources::new(tree.root.clone());
-        let mut result = examine(&tree, &sources, self.site.as_deref(), self.now.unwrap_or_else(crate::clock::now))?;
+        let now = self.now.unwrap_or_else(crate::clock::now);
+        let mut result = examine(&tree, &sources, self.site.as_deref(), now, self.soon)?;
         result.took = started.elapsed();
         match self.format {
             Format::Human => result.print(&sources),
             Format::Json => result.print_json(),
+            Format::Sarif => result.print_sarif(&tree.prefix()),
+            Format::Github => result.print_github(&tree.prefix()),
         }
         let (errors, warnings) = result.counts();
         let wrong = errors > 0 || (self.deny_warnings && warnings > 0);
@@ -113,7 +130,7 @@ pub fn known_site(tree: &Tree, site: Option<&str>) -> Outcome<()> {
 }
 
 /// Evaluates and judges a tree.
-fn examine(tree: &Tree, sources: &Sources, site: Option<&str>, now: Time) -> Outcome<output::Result> {
+fn examine(tree: &Tree, sources: &Sources, site: Option<&str>, now: Time, soon: bool) -> Outcome<output::Result> {
     let misfit = |e: &serde_json::Error| {
         Failure::could_not("what modules/policy evaluates to is not what this version of writ reads").caused_by(e)
     };
@@ -129,9 +146,9 @@ fn examine(tree: &Tree, sources: &Sources, site: Option<&str>, now: Time) -> Out
     told.extend(reports.iter().flat_map(|report| told::findings(report, sources)));
     told.extend(untracked::mistake(&tree.root));
     told.extend(keys::mistakes(&reports, sources));
-    let left_out = left_out(&evaluated, &reports, sources);
+    let left_out = left_out(&evaluated, &reports, &told, sources);
     let registry = writ_agent::probes::registry();
-    let judge = found::Judge { registry: &registry, now, left_out: &left_out };
+    let judge = found::Judge { registry: &registry, now, left_out: &left_out, soon };
     let found = found::findings(&reports, &judge, sources).map_err(|e| misfit(&e))?;
     Ok(output::Result {
         mistakes: mistake::merge(told, found.mistakes),
@@ -155,7 +172,7 @@ fn sites<'a>(report: &'a Report<'_>) -> impl Iterator<Item = Site> + use<'a> {
 }
 
 /// The names that are no mistakes: items that could not be used, and whatever a file that did not evaluate declares.
-fn left_out(evaluated: &Evaluated, reports: &[Report<'_>], sources: &Sources) -> LeftOut {
+fn left_out(evaluated: &Evaluated, reports: &[Report<'_>], told: &[Mistake], sources: &Sources) -> LeftOut {
     let mut names: BTreeSet<String> = BTreeSet::new();
     for report in reports {
         let broken = report.broken.values().chain(report.sites.values().flat_map(|site| {
@@ -163,12 +180,16 @@ fn left_out(evaluated: &Evaluated, reports: &[Report<'_>], sources: &Sources) ->
         }));
         names.extend(broken.flatten().cloned());
     }
-    for file in &evaluated.excluded {
+    // Nothing in a section whose name is misspelt is read either.
+    let unread = told.iter().filter(|m| m.code == "unknown-field" && m.path.len() == 1);
+    let unread = unread.filter_map(|m| m.place.as_ref().map(|place| &place.file));
+    for file in evaluated.excluded.iter().chain(unread) {
         if let Some(source) = sources.get(file) {
             names.extend(locate::names(&source));
         }
     }
     // A list of files takes everything below it along.
     let everything = evaluated.excluded.iter().any(|file| file.ends_with("/default.nix"));
-    LeftOut { names, everything }
+    let runbooks = reports.iter().flat_map(|report| report.known.runbooks.iter().cloned()).collect();
+    LeftOut { names, runbooks, everything }
 }

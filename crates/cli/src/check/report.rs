@@ -108,6 +108,17 @@ pub struct Report<'a> {
     pub findings: Vec<NixFinding>,
     /// Items left out because of a finding, by section.
     pub broken: BTreeMap<String, Vec<String>>,
+    /// Valid names.
+    #[serde(default)]
+    pub known: Known,
+}
+
+/// Names that are valid somewhere in the tree.
+#[derive(Debug, Default, Deserialize)]
+pub struct Known {
+    /// All runbooks, whether or not a rule runs them.
+    #[serde(default)]
+    pub runbooks: Vec<String>,
 }
 
 /// The sections of a policy document that people write, not parsed further: sites share most of them, and equal text is

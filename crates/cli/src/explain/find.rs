@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use writ_policy::nearest::nearest;
+use writ_policy::validate::codes::CODES;
 use writ_trust::text::one_line;
 
 use super::{Asked, Kind};
@@ -39,6 +40,7 @@ fn names<'a>(asked: &'a Asked<'_>) -> BTreeMap<&'a str, Vec<Kind>> {
     }
     asked.library.registry.probes.keys().for_each(|id| add(Kind::Probe, id));
     asked.library.registry.steps.keys().for_each(|id| add(Kind::Step, id));
+    CODES.iter().for_each(|code| add(Kind::Code, code.name));
     names
 }
 
@@ -69,7 +71,7 @@ fn unknown(names: &BTreeMap<&str, Vec<Kind>>, wanted: Option<Kind>, id: &str) ->
     let holding: Vec<&str> =
         known().filter(|name| id.len() >= 3 && name.to_lowercase().contains(&id.to_lowercase())).collect();
     let prefix = |name: &str| match names.get(name).map(Vec::as_slice) {
-        Some([only]) if matches!(only, Kind::Probe | Kind::Step) => format!("{}:{name}", only.as_str()),
+        Some([only]) if matches!(only, Kind::Probe | Kind::Step | Kind::Code) => format!("{}:{name}", only.as_str()),
         Some([first, _, ..]) => format!("{}:{name}", wanted.unwrap_or(*first).as_str()),
         _ => name.to_owned(),
     };
@@ -84,7 +86,7 @@ fn unknown(names: &BTreeMap<&str, Vec<Kind>>, wanted: Option<Kind>, id: &str) ->
         return failure.next(format!("did you mean `{}`?", prefix(near)));
     }
     if holding.is_empty() {
-        return failure.next("name a check, control, rule, runbook, duty, figure, exception, probe or step");
+        return failure.next("name a check, control, rule, runbook, duty, figure, exception, probe, step or code");
     }
     failure.next(format!("there is: {}{}", listed(&holding), more(&holding)))
 }

@@ -1,6 +1,7 @@
 //! `writ explain`: one thing of a tree of policy, with everything that bears on it.
 
 mod check;
+mod code;
 mod control;
 mod duty;
 mod exception;
@@ -39,7 +40,7 @@ use crate::library::origin::Origin;
 use crate::library::sites::{Appliance, Name, Site};
 use crate::screen;
 
-/// Explain one check, control, rule, runbook, duty, figure, exception, probe or step
+/// Explain one check, control, rule, runbook, duty, figure, exception, probe, step or kind of mistake
 ///
 /// Where it is declared, what it cites, what it looks at and expects, what answers a failure in order of trial, where it
 /// applies and why not elsewhere, how merging and overrides decided, what lifts it, and how it last came out.
@@ -51,6 +52,7 @@ Examples:
   writ explain L1-BACKUP-001                                   a rule and those that are tried beside it
   writ explain figure:accounts.dormant                         where a name is that of several things
   writ explain probe:restic                                    what a probe takes and shows
+  writ explain shadowed-rule                                   a code that `writ check` printed
   writ explain disk.root --state /var/lib/writ                 with the last outcome on an appliance
 
 It reads the working tree. It needs Nix (nix-instantiate) and no network.
@@ -112,10 +114,12 @@ pub enum Kind {
     Probe,
     /// What runbooks are made from.
     Step,
+    /// A kind of mistake that `writ check` finds.
+    Code,
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Check,
         Self::Control,
         Self::Rule,
@@ -125,6 +129,7 @@ impl Kind {
         Self::Exception,
         Self::Probe,
         Self::Step,
+        Self::Code,
     ];
 
     fn as_str(self) -> &'static str {
@@ -138,6 +143,7 @@ impl Kind {
             Self::Exception => "exception",
             Self::Probe => "probe",
             Self::Step => "step",
+            Self::Code => "code",
         }
     }
 
@@ -157,6 +163,7 @@ impl Kind {
             Self::Exception => "no exception",
             Self::Probe => "no probe",
             Self::Step => "no step",
+            Self::Code => "no kind of mistake",
         }
     }
 }
@@ -201,6 +208,8 @@ pub enum Details {
     Probe(probe::Explained),
     /// A step.
     Step(probe::Step),
+    /// A kind of mistake.
+    Code(code::Explained),
 }
 
 /// Everything that there is to say: `writ.explain.v1`.
@@ -353,6 +362,7 @@ impl<'a> Asked<'a> {
             Kind::Exception => exception::explain(self, id),
             Kind::Probe => probe::explain(self, id),
             Kind::Step => probe::explain_step(self, id),
+            Kind::Code => code::explain(id),
         }
     }
 }
@@ -426,6 +436,7 @@ impl Details {
             Self::Exception(one) => one.summary(),
             Self::Probe(one) => one.summary(),
             Self::Step(_) => String::new(),
+            Self::Code(one) => one.summary(),
         }
     }
 
@@ -440,6 +451,7 @@ impl Details {
             Self::Exception(one) => one.print(page),
             Self::Probe(one) => one.print(page),
             Self::Step(one) => one.print(page),
+            Self::Code(one) => one.print(page),
         }
     }
 }

@@ -53,6 +53,8 @@ pub enum Target {
     Probe,
     /// A step.
     Step,
+    /// A kind of mistake.
+    Code,
 }
 
 impl Target {
@@ -66,6 +68,7 @@ impl Target {
             Self::Figure => "figure",
             Self::Probe => "probe",
             Self::Step => "step",
+            Self::Code => "mistake",
         }
     }
 
@@ -80,6 +83,7 @@ impl Target {
             Self::Figure => "figures.md",
             Self::Probe => "probes.md",
             Self::Step => "steps.md",
+            Self::Code => "mistakes.md",
         }
     }
 }

@@ -5,11 +5,14 @@ mod controls;
 mod duties;
 mod figures;
 mod markdown;
+mod mistakes;
 mod probes;
 mod reference;
 mod rules;
 
 use std::path::{Path, PathBuf};
+
+use writ_policy::validate::codes::CODES;
 
 use self::markdown::{Target, text};
 use self::reference::Reference;
@@ -85,6 +88,7 @@ fn pages(reference: &Reference<'_>) -> Vec<(&'static str, String)> {
         (Target::Figure.file(), figures::page(reference)),
         (Target::Probe.file(), probes::page(reference)),
         (Target::Step.file(), probes::steps(reference)),
+        (Target::Code.file(), mistakes::page(reference)),
     ];
     pages.map(|(name, page)| (name, format!("{MARK}{page}"))).into()
 }
@@ -119,6 +123,7 @@ fn index(reference: &Reference<'_>) -> String {
         (Target::Figure, "Figures", all(|b| b.figures.len()), "the numbers that all of it is made from"),
         (Target::Probe, "Probes", registry.probes.len(), "what checks look with"),
         (Target::Step, "Steps", registry.steps.len(), "what runbooks are made from"),
+        (Target::Code, "Mistakes", CODES.len(), "what `writ check` finds"),
     ];
     out += "\n";
     for (target, name, count, about) in lines {

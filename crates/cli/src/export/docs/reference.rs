@@ -6,6 +6,7 @@ use writ_policy::check::Check;
 use writ_policy::declared::DeclaredAt;
 use writ_policy::predicate::Predicate;
 use writ_policy::rule::Rule;
+use writ_policy::validate::codes::CODES;
 
 use super::markdown::{Links, Target, code, text};
 use crate::library::figures::{self, Use};
@@ -34,6 +35,7 @@ impl<'a> Reference<'a> {
         all.extend(catalogue.runbooks.keys().map(|id| (Target::Runbook, id.clone())));
         all.extend(library.registry.probes.keys().map(|id| (Target::Probe, (*id).to_owned())));
         all.extend(library.registry.steps.keys().map(|id| (Target::Step, (*id).to_owned())));
+        all.extend(CODES.iter().map(|code| (Target::Code, code.name.to_owned())));
         Self { library, links: Links::new(all) }
     }
 

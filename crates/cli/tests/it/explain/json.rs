@@ -34,6 +34,7 @@ fn every_kind_has_the_same_keys_and_one_of_its_own() {
         ("EX-001", "exception", "approval compensating lifts now owner risk title"),
         ("probe:disk", "probe", "checks observation observed parameters"),
         ("step:exec", "step", "parameters runbooks"),
+        ("code:nix-error", "code", "documents_only help level"),
     ] {
         let said = json(&tree, &[id]);
         let common = ["applies", "declared", "exceptions", "id", "kind", "last", "merging", "schema", "title"];

@@ -18,6 +18,7 @@ fn one_page_of_each_kind() {
         ("exception", "EX-001"),
         ("probe", "probe:mount"),
         ("step", "step:file.restore"),
+        ("code", "shadowed-rule"),
     ] {
         let output = explain(&tree, &[id]);
         assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{id}");

@@ -233,6 +233,11 @@ rec {
       (name: [ sites.${name}.file ] ++ map (a: "hosts/${name}/${a}/policy.nix") sites.${name}.appliances)
       (builtins.attrNames sites);
 
+  # The files that the lists of baselines and rules name, whether or not they are there.
+  reads =
+    builtins.concatMap (b: [ b.definition ] ++ b.files ++ b.data) (builtins.attrValues baselines)
+    ++ builtins.attrValues familyFiles ++ runbookFiles;
+
   # Forces one file on its own, down to the last value.
   force = file: builtins.deepSeq (load file) file;
 }

@@ -5,19 +5,15 @@ use std::collections::BTreeMap;
 use writ_policy::validate::Level;
 
 use super::mistake::{Mistake, Place};
-use super::report::Report;
 use super::source::Sources;
 use super::told::placed;
 
-/// One mistake for every appliance whose key another has already, in order of name.
-pub fn mistakes(reports: &[Report<'_>], sources: &Sources) -> Vec<Mistake> {
+/// One mistake for every appliance whose key another has already, in order of name. Each of `keys` is of a site and an
+/// appliance.
+pub fn mistakes<'k>(keys: impl Iterator<Item = (&'k str, &'k str, &'k str)>, sources: &Sources) -> Vec<Mistake> {
     let mut owners: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
-    for (site, said) in reports.iter().flat_map(|report| &report.sites) {
-        for (appliance, said) in &said.appliances {
-            if let Some(key) = &said.public_key {
-                owners.entry(key).or_default().push((site, appliance));
-            }
-        }
+    for (site, appliance, key) in keys {
+        owners.entry(key).or_default().push((site, appliance));
     }
     owners
         .into_values()

@@ -4,8 +4,10 @@
 //! the references between files and the calendar tell. Both are merged, each mistake once, with its place in the source.
 
 pub mod evaluate;
+mod examine;
 mod found;
 mod github;
+mod judge;
 mod keys;
 mod locate;
 mod mistake;
@@ -13,24 +15,18 @@ pub mod nix_error;
 mod output;
 mod process;
 mod render;
-pub mod report;
 mod sarif;
 pub mod source;
 mod told;
 pub mod tree;
 mod untracked;
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use writ_policy::validate::LeftOut;
 use writ_trust::time::Time;
 
-use self::evaluate::Evaluated;
-use self::mistake::Mistake;
-use self::output::{Appliance, Site};
-use self::report::Report;
+use self::examine::{Asked, examine};
 use self::source::Sources;
 use self::tree::Tree;
 use crate::failure::{Answer, Failure, Outcome};
@@ -101,7 +97,8 @@ impl Arguments {
         known_site(&tree, self.site.as_deref())?;
         let sources = Sources::new(tree.root.clone());
         let now = self.now.unwrap_or_else(crate::clock::now);
-        let mut result = examine(&tree, &sources, self.site.as_deref(), now, self.soon)?;
+        let asked = Asked { tree: &tree, sources: &sources, site: self.site.as_deref(), now, soon: self.soon };
+        let mut result = examine(&asked)?;
         result.took = started.elapsed();
         match self.format {
             Format::Human => result.print(&sources),
@@ -127,69 +124,4 @@ pub fn known_site(tree: &Tree, site: Option<&str>) -> Outcome<()> {
         Some(near) => failure.next(format!("did you mean `{near}`?")),
         None => failure.next(format!("the sites here are: {}", sites.join(", "))),
     })
-}
-
-/// Evaluates and judges a tree.
-fn examine(tree: &Tree, sources: &Sources, site: Option<&str>, now: Time, soon: bool) -> Outcome<output::Result> {
-    let misfit = |e: &serde_json::Error| {
-        Failure::could_not("what modules/policy evaluates to is not what this version of writ reads").caused_by(e)
-    };
-    let evaluated = evaluate::evaluate(tree, site)?;
-    let reports: Vec<Report<'_>> = evaluated
-        .reports
-        .iter()
-        .map(|bytes| serde_json::from_slice(bytes))
-        .collect::<Result<_, _>>()
-        .map_err(|e| misfit(&e))?;
-
-    let mut told: Vec<_> = evaluated.errors.iter().map(|error| told::error(error, sources)).collect();
-    told.extend(reports.iter().flat_map(|report| told::findings(report, sources)));
-    told.extend(untracked::mistake(&tree.root));
-    told.extend(keys::mistakes(&reports, sources));
-    let left_out = left_out(&evaluated, &reports, &told, sources);
-    let registry = writ_agent::probes::registry();
-    let judge = found::Judge { registry: &registry, now, left_out: &left_out, soon };
-    let found = found::findings(&reports, &judge, sources).map_err(|e| misfit(&e))?;
-    Ok(output::Result {
-        mistakes: mistake::merge(told, found.mistakes),
-        sites: reports.iter().flat_map(sites).collect(),
-        checks: found.checks.len(),
-        unobserved: found.unobserved.len(),
-        took: Default::default(),
-    })
-}
-
-fn sites<'a>(report: &'a Report<'_>) -> impl Iterator<Item = Site> + use<'a> {
-    report.sites.iter().map(|(name, said)| Site {
-        site: name.clone(),
-        title: said.title.clone(),
-        appliances: said
-            .appliances
-            .iter()
-            .map(|(name, said)| Appliance { appliance: name.clone(), composed: said.policy.is_some() })
-            .collect(),
-    })
-}
-
-/// The names that are no mistakes: items that could not be used, and whatever a file that did not evaluate declares.
-fn left_out(evaluated: &Evaluated, reports: &[Report<'_>], told: &[Mistake], sources: &Sources) -> LeftOut {
-    let mut names: BTreeSet<String> = BTreeSet::new();
-    for report in reports {
-        let broken = report.broken.values().chain(report.sites.values().flat_map(|site| {
-            site.broken.values().chain(site.appliances.values().flat_map(|appliance| appliance.broken.values()))
-        }));
-        names.extend(broken.flatten().cloned());
-    }
-    // Nothing in a section whose name is misspelt is read either.
-    let unread = told.iter().filter(|m| m.code == "unknown-field" && m.path.len() == 1);
-    let unread = unread.filter_map(|m| m.place.as_ref().map(|place| &place.file));
-    for file in evaluated.excluded.iter().chain(unread) {
-        if let Some(source) = sources.get(file) {
-            names.extend(locate::names(&source));
-        }
-    }
-    // A list of files takes everything below it along.
-    let everything = evaluated.excluded.iter().any(|file| file.ends_with("/default.nix"));
-    let runbooks = reports.iter().flat_map(|report| report.known.runbooks.iter().cloned()).collect();
-    LeftOut { names, runbooks, everything }
 }

@@ -13,7 +13,7 @@ use super::source::Sources;
 use crate::screen;
 
 /// What was looked at.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Site {
     /// The site's name.
     pub site: String,
@@ -24,7 +24,7 @@ pub struct Site {
 }
 
 /// One appliance of a site.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Appliance {
     /// Its name.
     pub appliance: String,

@@ -2,26 +2,28 @@
 
 use std::collections::BTreeSet;
 
+use writ_policy::delta::{NixFinding, NixRelated, Position, Site};
 use writ_policy::nearest::nearest;
 use writ_policy::validate::{Level, Part};
 
 use super::locate::{Wanted, bound_names, locate, locate_exactly};
 use super::mistake::{Mistake, Place};
 use super::nix_error::NixError;
-use super::report::{NixFinding, NixRelated, Position, Report};
 use super::source::Sources;
 
-/// Every finding of a report. A site's findings count for all its appliances.
-pub fn findings(report: &Report<'_>, sources: &Sources) -> Vec<Mistake> {
+/// The findings that belong to no site.
+pub fn of_tree(findings: &[NixFinding], sources: &Sources) -> Vec<Mistake> {
+    findings.iter().map(|finding| mistake(finding, sources, BTreeSet::new())).collect()
+}
+
+/// The findings of a site and of its appliances. A site's own count for all its appliances.
+pub fn of_site(site: &str, said: &Site, sources: &Sources) -> Vec<Mistake> {
+    let all: BTreeSet<String> = said.appliances.keys().map(|appliance| format!("{site}/{appliance}")).collect();
     let mut mistakes: Vec<Mistake> =
-        report.findings.iter().map(|finding| mistake(finding, sources, BTreeSet::new())).collect();
-    for (site, said) in &report.sites {
-        let all: BTreeSet<String> = said.appliances.keys().map(|appliance| format!("{site}/{appliance}")).collect();
-        mistakes.extend(said.findings.iter().map(|finding| mistake(finding, sources, all.clone())));
-        for (appliance, said) in &said.appliances {
-            let one = BTreeSet::from([format!("{site}/{appliance}")]);
-            mistakes.extend(said.findings.iter().map(|finding| mistake(finding, sources, one.clone())));
-        }
+        said.findings.iter().map(|finding| mistake(finding, sources, all.clone())).collect();
+    for (appliance, said) in &said.appliances {
+        let one = BTreeSet::from([format!("{site}/{appliance}")]);
+        mistakes.extend(said.findings.iter().map(|finding| mistake(finding, sources, one.clone())));
     }
     mistakes
 }

@@ -3,7 +3,6 @@
 use serde::Serialize;
 use writ_policy::check::Check;
 use writ_policy::control::{Control, Coverage, Requirement};
-use writ_policy::policy::Policy;
 
 use super::healing::{Healing, healing};
 use super::looking::{Looking, looking};
@@ -12,7 +11,7 @@ use super::page::Page;
 use super::predicate::{FigureRef, Place, Told, figures, named, told};
 use super::subject::{Declared, Subject};
 use super::{Asked, Details, Explanation, Kind};
-use crate::library::sites::Name;
+use crate::library::sites::{Name, Policy, each};
 use crate::library::words;
 
 /// A control that a check supports.
@@ -110,7 +109,7 @@ pub fn explain(asked: &Asked<'_>, id: &str) -> Option<Explanation> {
 /// The controls that name a check, in force or declared.
 fn supported(asked: &Asked<'_>, check: &str) -> Vec<Supported> {
     let mut found: Vec<Supported> = Vec::new();
-    let in_force = asked.policies().flat_map(|(_, policy)| &policy.controls);
+    let in_force = asked.policies().flat_map(|(_, policy)| each(&policy.controls));
     let declared = asked.library.catalogue.baselines.values().flat_map(|baseline| &baseline.controls);
     for (id, control) in in_force.chain(declared) {
         if control.checks.iter().any(|name| name == check) && !found.iter().any(|known| known.id == *id) {

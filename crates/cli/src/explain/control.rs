@@ -4,12 +4,12 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use writ_policy::control::{Control, Coverage, Requirement};
 use writ_policy::duty::Duty;
-use writ_policy::policy::Policy;
 
 use super::merging::merging;
 use super::page::Page;
 use super::subject::{Declared, Subject};
 use super::{Asked, Details, Explanation, Kind};
+use crate::library::sites::Policy;
 use crate::library::words;
 
 /// A check that supports a control.

@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 use writ_policy::duty::{Cadence, Duty};
-use writ_policy::policy::Policy;
 
 use super::merging::merging;
 use super::page::Page;
 use super::predicate::{FigureRef, Place, figures, named};
 use super::subject::{Declared, Subject};
 use super::{Asked, Details, Explanation, Kind};
+use crate::library::sites::{Policy, each};
 
 /// A duty.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -45,7 +45,7 @@ pub fn explain(asked: &Asked<'_>, id: &str) -> Option<Explanation> {
     let duty = subject.main()?;
     let place = Place { section: "duties", id, files: subject.declared.iter().map(|d| d.at.file.clone()).collect() };
     let cadence = ["every", "within"].into_iter().flat_map(|key| figures(asked, &place, &["cadence", key], &[]));
-    let in_force = asked.policies().flat_map(|(_, policy)| &policy.controls);
+    let in_force = asked.policies().flat_map(|(_, policy)| each(&policy.controls));
     let all = asked.library.catalogue.baselines.values().flat_map(|b| &b.controls).chain(in_force);
     let mut controls: Vec<(String, String)> = all
         .filter(|(_, control)| control.duties.iter().any(|name| name == id))

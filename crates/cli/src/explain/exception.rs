@@ -2,13 +2,12 @@
 
 use serde::Serialize;
 use writ_policy::exception::Exception;
-use writ_policy::policy::Policy;
 use writ_trust::time::Time;
 
 use super::page::Page;
 use super::subject::Subject;
 use super::{Asked, Details, Explanation, Kind};
-use crate::library::sites::Name;
+use crate::library::sites::{Name, Policy};
 use writ_audit::words::when;
 
 /// An exception as others tell of it.

@@ -1,9 +1,10 @@
 //! What answers a failing check: rules in the order in which they are tried, their runbooks, and people after them.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 use writ_policy::check::Check;
-use writ_policy::policy::Policy;
 use writ_policy::predicate::Predicate;
 use writ_policy::rule::{Rule, Tier};
 use writ_policy::runbook::Runbook;
@@ -12,7 +13,7 @@ use writ_policy::validate::validate;
 use super::Asked;
 use super::page::Page;
 use super::predicate::{Place, Told, told};
-use crate::library::sites::Name;
+use crate::library::sites::{Name, Policy, each};
 use crate::library::words::{self, times};
 
 /// One step of a runbook.
@@ -89,7 +90,7 @@ pub struct Healing {
 
 /// The runbook of this id, as a policy in question or else the tree has it.
 pub fn steps(asked: &Asked<'_>, id: &str) -> Option<Steps> {
-    let in_force = asked.policies().find_map(|(_, policy)| policy.runbooks.get(id));
+    let in_force = asked.policies().find_map(|(_, policy)| policy.runbooks.get(id).map(AsRef::as_ref));
     let runbook = in_force.or_else(|| asked.library.catalogue.runbooks.get(id))?;
     Some(steps_of(asked, id, runbook))
 }
@@ -154,7 +155,11 @@ fn shade(asked: &Asked<'_>, policy: &Policy, rules: &mut [Answer]) {
     if rules.len() < 2 {
         return;
     }
-    let json = serde_json::to_value(policy).unwrap_or_default();
+    let json = serde_json::json!({
+        "checks": each(&policy.checks).collect::<BTreeMap<_, _>>(),
+        "rules": each(&policy.rules).collect::<BTreeMap<_, _>>(),
+        "settings": &*policy.settings,
+    });
     for finding in validate(&json, &asked.library.registry, asked.now) {
         let of = |rule: &&mut Answer| finding.path.get(1) == Some(&rule.id);
         if let Some(rule) = rules.iter_mut().find(of).filter(|_| finding.code == "shadowed-rule") {
@@ -166,7 +171,7 @@ fn shade(asked: &Asked<'_>, policy: &Policy, rules: &mut [Answer]) {
 /// A rule as it is in force somewhere, or else as it is declared.
 fn answer(asked: &Asked<'_>, id: &str, family: Option<&str>, declared: &Rule) -> Answer {
     let here = || asked.policies().filter_map(|(name, policy)| Some((name, policy.rules.get(id)?)));
-    let rule = here().next().map_or(declared, |(_, rule)| rule);
+    let rule = here().next().map_or(declared, |(_, rule)| rule.as_ref());
     let place = Place { section: "rules", id, files: vec![rule.declared_at.file.clone()] };
     let narrowed = |observation: &Predicate| told(asked, &place, &["when", "observation"], observation);
     Answer {

@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 use serde_json::Value as Json;
+use writ_policy::delta::Position;
 use writ_policy::diff::diff_json;
 use writ_policy::validate::path_text;
 
 use super::Asked;
 use super::page::Page;
 use super::subject::Subject;
-use crate::check::report::Position;
 use crate::library::sites::Name;
 use crate::library::words;
 

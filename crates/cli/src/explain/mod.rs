@@ -25,7 +25,6 @@ use writ_policy::check::Check;
 use writ_policy::control::Control;
 use writ_policy::duty::Duty;
 use writ_policy::exception::Exception;
-use writ_policy::policy::Policy;
 use writ_trust::time::Time;
 
 use self::exception::Lifting;
@@ -37,7 +36,7 @@ use crate::check::tree::Tree;
 use crate::failure::{Answer, Failure, Outcome};
 use crate::library::Library;
 use crate::library::origin::Origin;
-use crate::library::sites::{Appliance, Name, Site};
+use crate::library::sites::{Appliance, Name, Policy, Site};
 use crate::screen;
 
 /// Explain one check, control, rule, runbook, duty, figure, exception, probe, step or kind of mistake
@@ -310,19 +309,19 @@ impl<'a> Asked<'a> {
     /// A check as a policy in question or else a baseline has it.
     fn check(&self, id: &str) -> Option<&'a Check> {
         let declared = || self.library.catalogue.baselines.values().find_map(|b| Some(&b.checks.get(id)?.check));
-        self.policies().find_map(|(_, policy)| policy.checks.get(id)).or_else(declared)
+        self.policies().find_map(|(_, policy)| policy.checks.get(id).map(AsRef::as_ref)).or_else(declared)
     }
 
     /// A control as a policy in question or else a baseline has it.
     fn control(&self, id: &str) -> Option<&'a Control> {
         let declared = || self.library.catalogue.baselines.values().find_map(|b| b.controls.get(id));
-        self.policies().find_map(|(_, policy)| policy.controls.get(id)).or_else(declared)
+        self.policies().find_map(|(_, policy)| policy.controls.get(id).map(AsRef::as_ref)).or_else(declared)
     }
 
     /// A duty as a policy in question or else a baseline has it.
     fn duty(&self, id: &str) -> Option<&'a Duty> {
         let declared = || self.library.catalogue.baselines.values().find_map(|b| b.duties.get(id));
-        self.policies().find_map(|(_, policy)| policy.duties.get(id)).or_else(declared)
+        self.policies().find_map(|(_, policy)| policy.duties.get(id).map(AsRef::as_ref)).or_else(declared)
     }
 
     /// The exceptions in question that lift something.

@@ -6,6 +6,7 @@ use writ_policy::schema::ParameterSchema;
 use super::looking::Field;
 use super::page::Page;
 use super::{Asked, Details, Explanation, Kind};
+use crate::library::sites::each;
 
 /// A parameter that may or must be given.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -57,7 +58,7 @@ pub fn explain(asked: &Asked<'_>, id: &str) -> Option<Explanation> {
     let schema = asked.library.registry.probes.get(id)?;
     let declared = asked.library.catalogue.baselines.values().flat_map(|b| &b.checks);
     let declared = declared.map(|(id, declared)| (id, &declared.check));
-    let in_force = asked.policies().flat_map(|(_, policy)| &policy.checks);
+    let in_force = asked.policies().flat_map(|(_, policy)| each(&policy.checks));
     let all = declared.chain(in_force).filter(|(_, check)| check.probe.name == id);
     let mut checks: Vec<String> = all.map(|(id, _)| id.clone()).collect();
     checks.sort();
@@ -74,7 +75,7 @@ pub fn explain(asked: &Asked<'_>, id: &str) -> Option<Explanation> {
 /// Explains a step.
 pub fn explain_step(asked: &Asked<'_>, id: &str) -> Option<Explanation> {
     let schema = asked.library.registry.steps.get(id)?;
-    let in_force = asked.policies().flat_map(|(_, policy)| &policy.runbooks);
+    let in_force = asked.policies().flat_map(|(_, policy)| each(&policy.runbooks));
     let all = asked.library.catalogue.runbooks.iter().chain(in_force);
     let has = |step: &str| step == id;
     let with = all

@@ -1,7 +1,6 @@
 //! A rule: which failure it answers and how, and which rules are tried before and after it.
 
 use serde::Serialize;
-use writ_policy::policy::Policy;
 use writ_policy::rule::Rule;
 
 use super::healing::{Healing, healing};
@@ -9,7 +8,7 @@ use super::merging::merging;
 use super::page::Page;
 use super::subject::{Declared, Subject};
 use super::{Asked, Details, Explanation, Kind};
-use crate::library::sites::Name;
+use crate::library::sites::{Name, Policy};
 
 /// A rule.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -1,7 +1,6 @@
 //! A runbook: its steps, what decides whether they helped, and which rules run it.
 
 use serde::Serialize;
-use writ_policy::policy::Policy;
 use writ_policy::runbook::Runbook;
 
 use super::healing::{Steps, steps_of};
@@ -9,6 +8,7 @@ use super::merging::merging;
 use super::page::Page;
 use super::subject::{Declared, Subject};
 use super::{Asked, Details, Explanation, Kind};
+use crate::library::sites::{Policy, each};
 
 /// A rule that runs a runbook.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -45,7 +45,7 @@ pub fn explain(asked: &Asked<'_>, id: &str) -> Option<Explanation> {
     let subject = Subject::gather(asked, id, declared, |p: &Policy| &p.runbooks, |r: &Runbook| &r.declared_at);
     let runbook = subject.main()?;
     let mut rules: Vec<Running> = Vec::new();
-    let in_force = asked.policies().flat_map(|(_, policy)| &policy.rules);
+    let in_force = asked.policies().flat_map(|(_, policy)| each(&policy.rules));
     let all = asked.library.catalogue.rules().map(|(_, id, rule)| (id, rule));
     for (rule_id, rule) in all.chain(in_force.map(|(id, rule)| (id.as_str(), rule))) {
         if rule.run.as_deref() == Some(id) && !rules.iter().any(|known| known.id == rule_id) {

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use writ_policy::declared::DeclaredAt;
-use writ_policy::policy::Policy;
 
 use super::Asked;
-use crate::library::sites::Name;
+use crate::library::sites::{Items, Name, Policy};
 
 /// One declaration of an item.
 #[derive(Debug, Clone)]
@@ -68,15 +67,15 @@ impl<T: Clone + PartialEq> Subject<T> {
         asked: &Asked<'_>,
         id: &str,
         mut declared: Vec<Declared<T>>,
-        section: fn(&Policy) -> &BTreeMap<String, T>,
+        section: fn(&Policy) -> &Items<T>,
         declared_at: fn(&T) -> &DeclaredAt,
     ) -> Self {
         let mut variants: Vec<Variant<T>> = Vec::new();
         for (name, policy) in asked.policies() {
             let Some(item) = section(policy).get(id) else { continue };
-            match variants.iter_mut().find(|variant| variant.item == *item) {
+            match variants.iter_mut().find(|variant| variant.item == **item) {
                 Some(variant) => variant.at.push(name.clone()),
-                None => variants.push(Variant { item: item.clone(), at: vec![name.clone()] }),
+                None => variants.push(Variant { item: T::clone(item), at: vec![name.clone()] }),
             }
         }
         variants.sort_by_key(|variant| std::cmp::Reverse(variant.at.len()));

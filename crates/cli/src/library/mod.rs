@@ -42,11 +42,11 @@ pub struct Library {
 impl Library {
     /// Evaluates a tree, of its sites all or one. Mistakes leave out what they concern.
     pub fn open(tree: Tree, site: Option<&str>) -> Outcome<Self> {
-        let evaluated = evaluate::evaluate(&tree, site)?;
+        let named = site.map(|site| [site.to_owned()]);
+        let chosen = named.as_ref().map_or(evaluate::Sites::All, |one| evaluate::Sites::These(one));
+        let evaluated = evaluate::evaluate(&tree, chosen, &|delta, _| Ok(Sites::of(&delta)))?;
         let mut sites = Sites::default();
-        for report in &evaluated.reports {
-            sites.take(report).map_err(|e| misfit(&e))?;
-        }
+        evaluated.parts.into_iter().for_each(|part| sites.add(part));
         let catalogue = catalogue(&tree, &evaluated.excluded)?;
         Ok(Self { left_out: evaluated.excluded, ..Self::new(tree, catalogue, sites) })
     }
@@ -54,15 +54,14 @@ impl Library {
     /// Evaluates only what is declared, and no site. A mistake is a refusal: what it concerns would be missing in silence.
     pub fn declared(tree: Tree) -> Outcome<Self> {
         let catalogue = catalogue(&tree, &BTreeSet::new())?;
-        let report = evaluate::run(&tree, "report", &[("sites", "[]")])?.map_err(|error| broken(&error))?;
-        let mut sites = Sites::default();
-        sites.take(&report).map_err(|e| misfit(&e))?;
-        if sites.mistaken || !catalogue.unreadable.is_empty() {
+        let evaluated = evaluate::evaluate(&tree, evaluate::Sites::These(&[]), &|delta, _| Ok(Sites::of(&delta)))?;
+        let mistaken = !evaluated.errors.is_empty() || evaluated.parts.iter().any(|part| part.mistaken);
+        if mistaken || !catalogue.unreadable.is_empty() {
             let failure = Failure::refused("this tree has mistakes, and what they concern would be missing");
             let failure = catalogue.unreadable.iter().fold(failure, |failure, why| failure.because(why));
             return Err(failure.next("`writ check` shows every mistake with its place"));
         }
-        Ok(Self::new(tree, catalogue, sites))
+        Ok(Self::new(tree, catalogue, Sites::default()))
     }
 
     fn new(tree: Tree, catalogue: Catalogue, sites: Sites) -> Self {
@@ -129,6 +128,14 @@ fn broken(error: &NixError) -> Failure {
 fn catalogue(tree: &Tree, excluded: &BTreeSet<String>) -> Outcome<Catalogue> {
     let exclude = serde_json::Value::from_iter(excluded.iter().map(String::as_str)).to_string();
     let evaluated = evaluate::run(tree, "catalogue", &[("exclude", &exclude)])?;
-    let bytes = evaluated.map_err(|error| broken(&error))?;
+    let bytes = evaluated.map_err(|error| {
+        if error.message.contains("attribute 'catalogue' in selection path") {
+            let failure = Failure::could_not("the policy library of this tree is older than this command");
+            return failure
+                .because("its modules/policy has no `catalogue`")
+                .next("update modules/policy, or use its own writ");
+        }
+        broken(&error)
+    })?;
     Catalogue::read(&bytes).map_err(|e| misfit(&e))
 }

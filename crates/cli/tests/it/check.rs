@@ -1,7 +1,9 @@
 //! `writ check` on a small tree: each kind of mistake gives exactly the findings that it should, at the exact place.
 
 mod cases;
+mod delta;
 mod formats;
+mod generated;
 mod judged;
 mod laws;
 mod mistakes;

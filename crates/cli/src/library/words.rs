@@ -122,7 +122,7 @@ fn bytes(n: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     let Some(i) = (0..UNITS.len()).rev().find(|i| n >= 1 << (10 * (i + 1))) else { return format!("{n} bytes") };
     let tenths = n / (1 << (10 * (i + 1))) * 10 + n % (1 << (10 * (i + 1))) * 10 / (1 << (10 * (i + 1)));
-    if tenths % 10 == 0 {
+    if tenths.is_multiple_of(10) {
         format!("{} {}", tenths / 10, UNITS[i])
     } else {
         format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[i])

@@ -20,6 +20,7 @@
 #              `drop.<section>` and with the items in `set.<section>`; a section that is not named there is as it is.
 #              Settings are the site's where `settings` is null. Where there is no policy, `base` and `policy` are null.
 #              `reads` are the files that the lists of baselines and rules name.
+#   catalogue  what baselines and rules declare, used by a site or not: see catalogue.nix
 #   policies   policies.<site>.<appliance>: the policy documents alone
 #   systems    systems.<site>.<appliance>: a derivation, or null; to build one: nix-build … -A systems.<site>.<appliance>
 #   files      every policy file, relative to the root; evaluates none of them
@@ -78,6 +79,8 @@ in
 {
   inherit (tree) files;
   forced = map tree.force (builtins.fromJSON only);
+
+  catalogue = import ./catalogue.nix { inherit tree; };
 
   policies = builtins.mapAttrs (_: site: builtins.mapAttrs (_: a: a.policy) site.appliances) composed;
 

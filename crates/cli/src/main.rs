@@ -5,10 +5,13 @@ mod check;
 mod clock;
 mod completions;
 mod depot;
+mod explain;
+mod export;
 mod failure;
 mod files;
 mod keys;
 mod layout;
+mod library;
 mod log;
 mod passphrase;
 mod random;
@@ -32,6 +35,7 @@ use clap::Parser as _;
     after_help = "\
 From a policy to an appliance:
   writ check                                                   every mistake, with its place
+  writ explain backup.recent                                   what it is, where it applies, what heals it
   writ keys new --name alice --out keys --role trust --role release
   writ trust init --out releases/trust/1.json --key keys/alice.pub:trust,release \\
       --threshold trust=1 --threshold release=1
@@ -51,6 +55,9 @@ struct Cli {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Check(check::Arguments),
+    Explain(explain::Arguments),
+    #[command(subcommand)]
+    Export(export::Command),
     #[command(subcommand)]
     Keys(keys::Command),
     #[command(subcommand)]
@@ -69,6 +76,8 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Check(arguments) => arguments.run(),
+        Command::Explain(arguments) => arguments.run(),
+        Command::Export(command) => command.run(),
         Command::Keys(command) => command.run(),
         Command::Trust(command) => command.run(),
         Command::Release(command) => command.run(),

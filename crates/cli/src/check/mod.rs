@@ -5,7 +5,7 @@
 
 mod cache;
 mod clear;
-mod evaluate;
+pub mod evaluate;
 mod examine;
 mod found;
 mod github;
@@ -13,14 +13,14 @@ mod judge;
 mod keys;
 mod locate;
 mod mistake;
-mod nix_error;
+pub mod nix_error;
 mod output;
 mod process;
 mod render;
 mod sarif;
-mod source;
+pub mod source;
 mod told;
-mod tree;
+pub mod tree;
 mod untracked;
 
 use std::path::PathBuf;
@@ -127,7 +127,8 @@ impl Arguments {
     }
 }
 
-fn known_site(tree: &Tree, site: Option<&str>) -> Outcome<()> {
+/// A failure when a tree has no site of this name.
+pub fn known_site(tree: &Tree, site: Option<&str>) -> Outcome<()> {
     let (Some(site), sites) = (site, tree.sites()) else { return Ok(()) };
     if sites.iter().any(|known| known == site) {
         return Ok(());

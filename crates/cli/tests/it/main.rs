@@ -6,6 +6,8 @@ mod bad_input;
 mod check;
 mod depot;
 mod desk;
+mod explain;
+mod export_docs;
 mod fetch;
 mod fetch_kept;
 mod keys;

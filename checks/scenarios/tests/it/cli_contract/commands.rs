@@ -15,6 +15,7 @@ use crate::house::{House, Ran, program, ran};
 /// The commands that are tried below.
 pub const TRIED: &[&str] = &[
     "writ check",
+    "writ explain",
     "writ keys new",
     "writ keys show",
     "writ trust show",
@@ -72,6 +73,13 @@ fn the_operators_commands_print_json_and_no_colour() {
         check
     });
     assert_eq!((&check["schema"], &check["summary"]["errors"]), (&"writ.check.v1".into(), &0.into()));
+
+    let explained = both(0, "--format json", || {
+        let mut explain = writ(&["explain", "backup.recent", "--now", super::THEN, "--tree"]);
+        explain.arg(repository());
+        explain
+    });
+    assert_eq!((&explained["schema"], &explained["kind"]), (&"writ.explain.v1".into(), &"check".into()));
 
     let new = |name: &str| {
         let mut new = writ(&["keys", "new", "--name", name, "--role", "appliance", "--no-passphrase", "--out"]);

@@ -91,6 +91,8 @@ fn what_cannot_be_understood_ends_with_2() {
         &["verify"],
         &["verify", "/nonexistent", "--trust", "/nonexistent"],
         &["check", "/nonexistent"],
+        &["explain", "nothing.is.called.so", "--tree", "/nonexistent"],
+        &["export", "docs", "/nonexistent", "--out", "/nonexistent/reference"],
         &["keys", "show", "/nonexistent"],
         &["audit", "verify", "/nonexistent"],
         &["release", "show", "/nonexistent"],

@@ -1,0 +1,20 @@
+//! `writ export`: what a tree of policy says, in forms that others read.
+
+mod docs;
+
+use crate::failure::Outcome;
+
+/// Write out what a tree of policy says, in forms that others read
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    Docs(docs::Arguments),
+}
+
+impl Command {
+    /// Runs the command.
+    pub fn run(self) -> Outcome {
+        match self {
+            Self::Docs(arguments) => arguments.run(),
+        }
+    }
+}

@@ -5,6 +5,7 @@ mod check;
 mod clock;
 mod completions;
 mod depot;
+mod doctor;
 mod failure;
 mod files;
 mod keys;
@@ -63,6 +64,7 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::Command),
     Watch(watch::Arguments),
+    Doctor(doctor::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -76,6 +78,7 @@ fn main() -> ExitCode {
         Command::Verify(arguments) => arguments.run(),
         Command::Audit(command) => command.run(),
         Command::Watch(arguments) => arguments.run(),
+        Command::Doctor(arguments) => arguments.run(),
         Command::Completions(arguments) => arguments.run(),
     };
     match outcome {

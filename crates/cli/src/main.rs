@@ -6,6 +6,7 @@ mod clock;
 mod completions;
 mod depot;
 mod doctor;
+mod export;
 mod failure;
 mod files;
 mod keys;
@@ -65,6 +66,8 @@ enum Command {
     Audit(audit::Command),
     Watch(watch::Arguments),
     Doctor(doctor::Arguments),
+    #[command(subcommand)]
+    Export(export::Command),
     Completions(completions::Arguments),
 }
 
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         Command::Audit(command) => command.run(),
         Command::Watch(arguments) => arguments.run(),
         Command::Doctor(arguments) => arguments.run(),
+        Command::Export(command) => command.run(),
         Command::Completions(arguments) => arguments.run(),
     };
     match outcome {

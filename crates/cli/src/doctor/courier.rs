@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
+use serde_json::Value;
 use writ_agent::enforce::hostile;
 use writ_agent::sync::config::Config;
 use writ_agent::sync::status::FILE;
@@ -106,7 +107,10 @@ fn read(path: &Path) -> Result<Status, Silence> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(Silence::Never),
         Err(e) => return Err(Silence::Unusable(e.to_string())),
     };
-    json::parse(&bytes, MAX_STATUS).map_err(|e| Silence::Unusable(said(&e.to_string())))
+    let unusable = |e: &dyn std::fmt::Display| Silence::Unusable(said(&e.to_string()));
+    // A list would be taken for a status by position.
+    let object: serde_json::Map<String, Value> = json::parse(&bytes, MAX_STATUS).map_err(|e| unusable(&e))?;
+    serde_json::from_value(Value::Object(object)).map_err(|e| unusable(&e))
 }
 
 /// Words of somebody who is not trusted, fit for a terminal: one line of at most some hundred characters.

@@ -20,6 +20,9 @@ use std::path::PathBuf;
 use writ_agent::config::{Config, DEFAULT_PATH};
 use writ_agent::sync::config as sync;
 
+#[cfg(test)]
+pub use self::metrics::METRICS;
+
 use self::appliance::Appliance;
 use self::courier::Courier;
 use self::enforcer::Enforcer;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop here")]
 
+mod alerts;
 mod bad_input;
 mod check;
 mod depot;

@@ -30,6 +30,7 @@ fn what_is_exported_and_what_a_dead_enforcer_leaves() {
     let failing = "writ_check_outcome{check=\"file.motd\",severity=\"high\",outcome=\"fail\",announced=\"false\"} 1";
     assert!(text.contains(failing) && text.contains("writ_incidents_open{severity=\"high\"} 1"), "{text}");
     assert!(text.ends_with("# EOF\n") && !text.contains("clinic-001") && !text.contains("writ_log_"), "{text}");
+    crate::alerts::judge_figures(&text);
     drop(enforcer);
     let text = house.doctor(&["--format", "openmetrics"]).stdout;
     assert_eq!(figure(&text, "writ_enforcer_up"), "0");

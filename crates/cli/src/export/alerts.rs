@@ -18,8 +18,7 @@ const FILE: &str = "writ.rules.yml";
 
 /// Rules for Prometheus, with the thresholds of the chosen baselines
 ///
-/// The rules stand on the metrics of `writ doctor --format openmetrics` and of `writ-depot`; docs/metrics.md lists them. Each
-/// threshold is a figure of a baseline and is named beside the rule; of two baselines that have one, the stricter counts, and a
+/// The rules stand on the metrics that `writ doctor` and `writ-depot` export; docs/metrics.md lists them. Each threshold is a figure of a baseline and is named beside the rule; of two baselines that have one, the stricter counts, and a
 /// rule whose figure no baseline has is left out with a warning. For every metric there is one more rule, WritNotMeasured: a
 /// metric that nobody exports is no silence. Some metrics no version exports yet; --exported-only leaves their rules out.
 ///

@@ -15,14 +15,10 @@ pub fn findings(seen: &Appliance) -> Vec<Finding> {
     let mut found = agreement(seen, courier);
     let Ok(status) = &courier.status else { return found };
     found.extend(clock(status));
-    for (name, what) in [
-        ("check-in", "checking in"),
-        ("sync", "pulling"),
-        ("fetch", "downloading the system"),
-        ("delivery", "delivering evidence"),
-    ] {
-        let Some(job) = status.jobs.get(name) else { continue };
-        found.extend(failing(seen, courier, job, name, what));
+    found.extend(unreachable(seen, courier, status));
+    for (name, code, what) in JOBS {
+        let job = status.jobs.get(name);
+        found.extend(job.and_then(|job| failing(seen, courier, job, code, what)));
     }
     found.extend(overdue(seen, courier, status));
     found
@@ -64,51 +60,52 @@ fn clock(status: &Status) -> Option<Finding> {
     Some(wrong("clock-differs", "clock", what, next))
 }
 
-/// The codes of a job that fails: for want of a depot, and otherwise.
-fn codes(name: &str) -> (&'static str, &'static str) {
-    match name {
-        "check-in" => ("depot-unreachable", "check-in-fails"),
-        "sync" => ("depot-unreachable", "pull-fails"),
-        "fetch" => ("depot-unreachable", "download-fails"),
-        _ => ("depot-unreachable", "delivery-fails"),
-    }
+/// The courier's jobs: name, the code of its failing, what it does.
+const JOBS: [(&str, &str, &str); 4] = [
+    ("check-in", "check-in-fails", "checking in"),
+    ("sync", "pull-fails", "pulling"),
+    ("fetch", "download-fails", "downloading the system"),
+    ("delivery", "delivery-fails", "delivering evidence"),
+];
+
+/// One finding for a depot that no job can reach.
+fn unreachable(seen: &Appliance, courier: &Courier, status: &Status) -> Option<Finding> {
+    let of =
+        |(name, _, _): &(&str, _, _)| status.jobs.get(*name).filter(|job| job.kind.as_deref() == Some("unreachable"));
+    let jobs: Vec<&Job> = JOBS.iter().filter_map(of).collect();
+    let problem = said(jobs.first()?.problem.as_deref().unwrap_or_default());
+    let failures = jobs.iter().map(|job| job.failures).max().unwrap_or_default();
+    let last = courier.checked_in().map_or_else(|| "never since the courier started".to_owned(), |at| seen.ago(at));
+    let depot = &courier.config.depot;
+    let what = format!("{problem}; {} in a row, the last check-in was {last}", times(failures));
+    let next = format!(
+        "see that this machine has a network and that the depot answers (`curl -sS {depot}/health`): cable, DNS, firewall, the \
+         depot's certificate; nothing is lost, and the courier goes on by itself when the line is back"
+    );
+    Some(wrong("depot-unreachable", depot, what, next))
 }
 
-fn failing(seen: &Appliance, courier: &Courier, job: &Job, name: &str, what: &str) -> Option<Finding> {
+/// A job that fails although the depot is there.
+fn failing(seen: &Appliance, courier: &Courier, job: &Job, code: &'static str, what: &str) -> Option<Finding> {
     let problem = said(job.problem.as_ref()?);
-    // What is said of the courier itself already; it is in the way of every job.
-    if job.kind.as_deref() == Some("waiting") && name != "delivery" {
-        return None;
-    }
-    let since = match job.done_at {
-        Some(at) => format!("it last worked {}", seen.ago(at)),
-        None => "it has not worked since the courier started".to_owned(),
-    };
-    let what = format!("{what} fails, {} in a row, {since}: {problem}", times(job.failures));
-    let (unreachable, other) = codes(name);
+    let last = job.done_at.map_or_else(|| "never since the courier started".to_owned(), |at| seen.ago(at));
+    let what = format!("{what} fails, {} in a row, it last worked {last}: {problem}", times(job.failures));
     let depot = &courier.config.depot;
-    Some(match job.kind.as_deref() {
-        Some("unreachable") => {
-            let next = format!(
-                "see that this machine has a network and that the depot answers (`curl -sS {depot}/health`): cable, DNS, firewall, \
-                 the depot's certificate; nothing is lost, and the courier goes on by itself when the line is back"
-            );
-            wrong(unreachable, depot, what, next)
+    let next = match job.kind.as_deref() {
+        Some("unreachable") => return None,
+        // Every other job waits for the enforcer's word, of which more is said elsewhere.
+        Some("waiting") if code == "delivery-fails" => {
+            return Some(note("delivery-waits", depot, what, "wait: it comes with the next pull"));
         }
-        Some("local") => wrong(
-            other,
-            depot,
-            what,
-            "it is a file or a folder of this machine: see its owner, and that the disk is not full",
-        ),
-        Some("waiting") => note("delivery-waits", depot, what, "wait: it comes with the next pull"),
+        Some("waiting") => return None,
+        Some("local") => "it is a file or a folder of this machine: see its owner, and that the disk is not full",
         Some("left") => {
-            let next = "ask whoever keeps the depot why it refuses these bundles; what cannot be read is the outbox's group (setgid)";
-            wrong(other, depot, what, next)
+            "ask whoever keeps the depot why it refuses these bundles; for one that cannot be read see the outbox's group (setgid)"
         }
-        Some("rule") => wrong(other, depot, what, rules::advice(job.rule.as_deref().unwrap_or_default())),
-        _ => wrong(other, depot, what, "the depot answers, and not as it should: tell whoever keeps it what it said"),
-    })
+        Some("rule") => rules::advice(job.rule.as_deref().unwrap_or_default()),
+        _ => "the depot answers, and not as it should: tell whoever keeps it what it said",
+    };
+    Some(wrong(code, depot, what, next))
 }
 
 fn times(failures: u64) -> String {

@@ -84,3 +84,41 @@ fn what_cannot_be_read_ends_with_2() {
     assert_eq!(said.code, Some(2), "{}", said.stdout);
     assert!(said.stdout.is_empty() && said.stderr.contains("enforce.toml"), "{}", said.stderr);
 }
+
+/// The names of causes that the sources give, and those that the page has.
+#[test]
+fn the_page_names_every_cause() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("../../docs/appliance.md")).unwrap();
+    // Where the name is not written where the finding is made.
+    let mut codes: Vec<String> =
+        ["refused", "release-not-before", "check-in-fails", "pull-fails", "download-fails", "delivery-fails"]
+            .into_iter()
+            .chain(["breaker", "no-rule", "left-to-people", "attempts-used", "with-people"])
+            .map(str::to_owned)
+            .collect();
+    let mut folders = vec![root.join("src/doctor")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+                continue;
+            }
+            let text = std::fs::read_to_string(entry).unwrap();
+            for made in [
+                "wrong(",
+                "note(",
+                "wrong(Question::Running,",
+                "note(Question::Running,",
+                "note(Question::Healing,",
+                "note(Question::Applicable,",
+            ] {
+                let after = text.split(made).skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
+                codes.extend(after.filter_map(|rest| rest.split('"').next()).map(str::to_owned));
+            }
+        }
+    }
+    assert!(codes.len() > 40, "{codes:?}");
+    let without: Vec<_> = codes.iter().filter(|code| !page.contains(&format!("`{code}`"))).collect();
+    assert!(without.is_empty(), "docs/appliance.md does not name {without:?}");
+}

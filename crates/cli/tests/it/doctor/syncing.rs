@@ -54,6 +54,10 @@ fn what_is_in_the_couriers_way() {
         house.courier(&jobs, |_| {});
         words(&house.says(1, code), wanted);
     }
+    // A depot that no job reaches is one cause.
+    let all = Job::ALL.map(|job| (job, Err(unreachable().into())));
+    house.courier(&all, |_| {});
+    words(&house.says(1, "depot-unreachable"), &["once in a row", "never since the courier started"]);
     // What is waited for is no fault.
     let mut jobs = all_done();
     jobs.push((Job::Deliver, Err(Trouble::Waiting("the log's key is not known yet".into()))));

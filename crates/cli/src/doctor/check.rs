@@ -39,7 +39,7 @@ pub struct Account {
     pub prefers: Option<String>,
     /// The last outcome; null when it has not run yet.
     pub outcome: Option<Outcome>,
-    /// When it ran last, up to half a minute behind.
+    /// When it ran last, as far as that is written down: up to half a minute behind.
     pub ran_at: Option<Time>,
     /// Why it is not passed.
     pub reasons: Vec<String>,
@@ -152,8 +152,8 @@ fn look_now(seen: &Appliance, case: &Case) -> Looked {
 
 fn of(case: &Case, looked: Option<Looked>) -> Account {
     let healing::Case { seen, policy, state, id, check } = *case;
-    let last = seen.enforcer.book.as_ref().and_then(|book| book.last(id));
-    let reasons = last.filter(|last| Some(last.outcome) == case.outcome()).map(|last| last.reasons.clone());
+    let last = case.last();
+    let reasons = last.map(|last| &last.reasons).or(case.incident().map(|incident| &incident.reasons));
     let now_matching: Vec<&str> = case.rules().into_iter().map(|(id, _)| id).collect();
     let mut rules: Vec<(&String, &Rule)> = policy.rules.iter().filter(|(_, rule)| rule.when.check == id).collect();
     rules.sort_by_key(|(_, rule)| std::cmp::Reverse(rule.priority));
@@ -176,8 +176,8 @@ fn of(case: &Case, looked: Option<Looked>) -> Account {
         expects: check.expect.to_string(),
         prefers: check.prefer.as_ref().map(ToString::to_string),
         outcome: case.outcome(),
-        ran_at: last.and_then(|last| last.at),
-        reasons: reasons.unwrap_or_default(),
+        ran_at: last.map_or(incident.map(|incident| incident.detected_at), |last| last.at),
+        reasons: reasons.cloned().unwrap_or_default(),
         observation: case.observation(),
         exception: writ_agent::enforce::scan::exception(policy, id, seen.now),
         controls: policy.controls_of(id).into_iter().map(str::to_owned).collect(),

@@ -112,7 +112,7 @@ impl Enforcer {
             },
         };
         Ok(Self {
-            runs: process::holder(&config.state_dir.join("lock")).is_some(),
+            runs: process::is_held(&config.state_dir.join("lock")),
             book: parsed(config, posture::FILE, MAX_BOOK).filter(|book: &Book| book.schema == posture::SCHEMA),
             journal: switch::read_journal(&config.state_dir).map_err(|e| e.to_string()),
             status,

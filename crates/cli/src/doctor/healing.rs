@@ -3,7 +3,8 @@
 use writ_agent::enforce::incident::{Incident, NO_L2, Phase};
 use writ_agent::enforce::scan::{exception, matching};
 use writ_agent::enforce::state::{State, incident_key};
-use writ_audit::words::when;
+use writ_audit::words::{of, when};
+use writ_evidence::posture::Seen;
 use writ_policy::check::Check;
 use writ_policy::observation::Observation;
 use writ_policy::outcome::Outcome;
@@ -69,11 +70,11 @@ pub fn findings(seen: &Appliance) -> Vec<Finding> {
 /// Rules that the circuit breaker has stopped.
 fn stopped(seen: &Appliance, policy: &Policy, state: &State) -> Vec<Finding> {
     let limit = &policy.settings.circuit_breaker;
-    let of = |id: &String| {
+    let one = |id: &String| {
         let until = state.breaker.stopped_until(id, seen.now, limit)?;
         let what = format!(
-            "it answered {} incidents or more within {} and is stopped until {}: what it repairs keeps breaking",
-            limit.fires,
+            "it answered {} or more within {} and is stopped until {}: what it repairs keeps breaking",
+            of(limit.fires.into(), "incident"),
             limit.within,
             when(until)
         );
@@ -81,7 +82,7 @@ fn stopped(seen: &Appliance, policy: &Policy, state: &State) -> Vec<Finding> {
             "find what breaks it again and again; the closing bundles of its incidents say what was seen each time";
         Some(wrong("breaker", &format!("rule {id}"), what, next))
     };
-    policy.rules.keys().filter_map(of).collect()
+    policy.rules.keys().filter_map(one).collect()
 }
 
 /// Pauses in force, also of checks that hold.
@@ -108,9 +109,7 @@ impl Case<'_> {
 
     /// Why the last run was as it was, in one line.
     pub fn reasons(&self) -> String {
-        let of_book = self.seen.enforcer.book.as_ref().and_then(|book| book.last(self.id));
-        // The book is written now and then: where it is behind the outcome, it says why something else was so.
-        let reasons = of_book.filter(|last| Some(last.outcome) == self.outcome()).map(|last| last.reasons.as_slice());
+        let reasons = self.last().map(|last| last.reasons.as_slice());
         let reasons = reasons.or(self.incident().map(|incident| incident.reasons.as_slice())).unwrap_or_default();
         let told: Vec<String> = reasons.iter().take(MOST_REASONS).map(one_line).collect();
         match (told.is_empty(), reasons.len() > MOST_REASONS) {
@@ -125,11 +124,16 @@ impl Case<'_> {
         self.state.incidents.get(&incident_key(self.id, &self.check.target))
     }
 
+    /// The last run, where it is written down: the book is written now and then, and may be behind the outcome.
+    pub fn last(&self) -> Option<&Seen> {
+        let last = self.seen.enforcer.book.as_ref().and_then(|book| book.last(self.id));
+        last.filter(|last| Some(last.outcome) == self.outcome())
+    }
+
     /// What was last seen, in the form that evidence may hold.
     pub fn observation(&self) -> Observation {
-        let of_book =
-            self.seen.enforcer.book.as_ref().and_then(|book| book.last(self.id)).map(|last| &last.observation);
-        of_book.or(self.incident().map(|incident| &incident.before)).cloned().unwrap_or_default()
+        let of_last = self.last().map(|last| &last.observation);
+        of_last.or(self.incident().map(|incident| &incident.before)).cloned().unwrap_or_default()
     }
 
     /// The rules that answer what was last seen, in the order in which they are tried.

@@ -8,19 +8,20 @@ use std::path::Path;
 /// How much of a file of /proc is read at most, in bytes.
 const MOST: u64 = 1024 * 1024;
 
-/// The process that holds a lock (flock(2)) on a file, as proc(5) tells in `/proc/locks`.
-pub fn holder(lock: &Path) -> Option<u32> {
-    let inode = fs::symlink_metadata(lock).ok()?.ino();
+/// Whether a process holds a lock (flock(2)) on a file, as proc(5) tells in `/proc/locks`.
+pub fn is_held(lock: &Path) -> bool {
+    let Ok(inode) = fs::symlink_metadata(lock).map(|data| data.ino()) else { return false };
     let mut text = String::new();
-    File::open("/proc/locks").ok()?.take(MOST).read_to_string(&mut text).ok()?;
-    text.lines().find_map(|line| held(line, inode))
+    let read = File::open("/proc/locks").and_then(|file| file.take(MOST).read_to_string(&mut text));
+    read.is_ok() && text.lines().any(|line| holds(line, inode))
 }
 
-/// Reads `1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF`. One that is waited for has an arrow behind its number.
-fn held(line: &str, inode: u64) -> Option<u32> {
+/// Reads `1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF`. One that is waited for has an arrow behind its number; the
+/// process may be one of another namespace, so its number says nothing here.
+fn holds(line: &str, inode: u64) -> bool {
     let words: Vec<&str> = line.split_whitespace().collect();
-    let [_, "FLOCK", _, _, pid, place, ..] = words[..] else { return None };
-    (place.rsplit(':').next()?.parse() == Ok(inode)).then(|| pid.parse().ok())?
+    let [_, "FLOCK", _, _, _, place, ..] = words[..] else { return false };
+    place.rsplit(':').next().is_some_and(|found| found.parse() == Ok(inode))
 }
 
 /// Whether there is a process of this number that runs this program.
@@ -37,21 +38,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_holds_a_lock_is_found_and_not_disturbed() {
+    fn a_held_lock_is_found_and_not_disturbed() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        assert_eq!(holder(file.path()), None);
+        assert!(!is_held(file.path()));
         flock(file.as_file(), FlockOperation::NonBlockingLockExclusive).unwrap();
-        assert_eq!(holder(file.path()), Some(std::process::id()));
-        assert_eq!(holder(Path::new("/nonexistent")), None);
-        for (line, pid) in [
-            ("1: FLOCK  ADVISORY  WRITE 1234 08:01:77 0 EOF", Some(1234)),
-            ("1: -> FLOCK  ADVISORY  WRITE 1234 08:01:77 0 EOF", None),
-            ("1: POSIX  ADVISORY  WRITE 1234 08:01:77 0 EOF", None),
-            ("1: FLOCK  ADVISORY  WRITE 1234 08:01:78 0 EOF", None),
-            ("1: FLOCK", None),
-            ("", None),
+        assert!(is_held(file.path()) && !is_held(Path::new("/nonexistent")));
+        for (line, is) in [
+            ("1: FLOCK  ADVISORY  WRITE 1234 08:01:77 0 EOF", true),
+            ("1: FLOCK  ADVISORY  WRITE -1 08:01:77 0 EOF", true),
+            ("1: -> FLOCK  ADVISORY  WRITE 1234 08:01:77 0 EOF", false),
+            ("1: POSIX  ADVISORY  WRITE 1234 08:01:77 0 EOF", false),
+            ("1: FLOCK  ADVISORY  WRITE 1234 08:01:78 0 EOF", false),
+            ("1: FLOCK", false),
+            ("", false),
         ] {
-            assert_eq!(held(line, 77), pid, "{line}");
+            assert_eq!(holds(line, 77), is, "{line}");
         }
     }
 

@@ -7,11 +7,15 @@ use writ_audit::words::when;
 use super::appliance::Appliance;
 use super::courier::{Silence, said};
 use super::finding::{Finding, Question};
+use super::syncing::advice;
 
 /// How often the enforcer writes its status at least, in milliseconds.
 const STATUS_EVERY: i64 = 30_000;
 /// After how many of these it counts as silent.
 const MISSED: i64 = 3;
+
+/// What the state calls a key in the inbox that cannot be the courier's.
+const COURIER_KEY: &str = "courier-key";
 
 fn wrong(code: &'static str, subject: &str, what: impl Into<String>, next: impl Into<String>) -> Finding {
     Finding::wrong(Question::Running, code, subject, what, next)
@@ -96,7 +100,10 @@ fn courier(seen: &Appliance) -> Option<Finding> {
         Ok(status) => {
             let why = said(status.not_vouched.as_ref()?);
             let what = format!("the enforcer does not vouch for it, so no depot listens to it: {why}");
+            let mut refused = seen.enforcer.state.iter().flat_map(|state| &state.refusals);
+            let key = refused.any(|refused| refused.what == COURIER_KEY);
             let next = match seen.enforcer.runs {
+                true if key => advice(COURIER_KEY),
                 false => "start writ-enforce: it gives its word within a minute",
                 true => {
                     "see that writ-sync may write inbox/ and read presence/ of the spool (docs/appliance.md, \"The spool\"), and \

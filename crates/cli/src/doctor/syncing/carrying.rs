@@ -75,9 +75,12 @@ fn unreachable(seen: &Appliance, courier: &Courier, status: &Status) -> Option<F
     let jobs: Vec<&Job> = JOBS.iter().filter_map(of).collect();
     let problem = said(jobs.first()?.problem.as_deref().unwrap_or_default());
     let failures = jobs.iter().map(|job| job.failures).max().unwrap_or_default();
-    let last = courier.checked_in().map_or_else(|| "never since the courier started".to_owned(), |at| seen.ago(at));
+    let last = match courier.checked_in() {
+        Some(at) => format!("the last check-in was {}", seen.ago(at)),
+        None => "it has not checked in since it started".to_owned(),
+    };
     let depot = &courier.config.depot;
-    let what = format!("{problem}; {} in a row, the last check-in was {last}", times(failures));
+    let what = format!("{problem}; {} in a row, {last}", times(failures));
     let next = format!(
         "see that this machine has a network and that the depot answers (`curl -sS {depot}/health`): cable, DNS, firewall, the \
          depot's certificate; nothing is lost, and the courier goes on by itself when the line is back"
@@ -88,8 +91,11 @@ fn unreachable(seen: &Appliance, courier: &Courier, status: &Status) -> Option<F
 /// A job that fails although the depot is there.
 fn failing(seen: &Appliance, courier: &Courier, job: &Job, code: &'static str, what: &str) -> Option<Finding> {
     let problem = said(job.problem.as_ref()?);
-    let last = job.done_at.map_or_else(|| "never since the courier started".to_owned(), |at| seen.ago(at));
-    let what = format!("{what} fails, {} in a row, it last worked {last}: {problem}", times(job.failures));
+    let last = match job.done_at {
+        Some(at) => format!("it last worked {}", seen.ago(at)),
+        None => "it has not worked since the courier started".to_owned(),
+    };
+    let what = format!("{what} fails, {} in a row, {last}: {problem}", times(job.failures));
     let depot = &courier.config.depot;
     let next = match job.kind.as_deref() {
         Some("unreachable") => return None,

@@ -6,6 +6,7 @@ mod release;
 mod rules;
 mod switch;
 
+pub use self::rules::advice;
 use super::appliance::Appliance;
 use super::finding::{Finding, Question};
 

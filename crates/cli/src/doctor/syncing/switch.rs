@@ -10,8 +10,8 @@ use super::{note, rules, wrong};
 
 pub fn findings(seen: &Appliance) -> Vec<Finding> {
     match &seen.enforcer.journal {
-        Ok(Some(journal)) => of(seen, journal).into_iter().collect(),
-        Ok(None) => Vec::new(),
+        Ok(Some(journal)) => of(seen, journal).or_else(|| not_begun(seen)).into_iter().collect(),
+        Ok(None) => not_begun(seen).into_iter().collect(),
         Err(e) => {
             let next = "have somebody look at the file; nothing is switched until it is moved away";
             vec![wrong(
@@ -53,4 +53,17 @@ fn of(seen: &Appliance, journal: &Journal) -> Option<Finding> {
     let what = format!("it was tried and set aside on {}: {}", when(set_aside.at), one_line(&set_aside.reason));
     let next = "repair what it brings and release again with a newer serial; this one is not tried again";
     Some(wrong("release-set-aside", &format!("release {floor}"), what, next))
+}
+
+/// A release was accepted, and nothing leads on from there.
+fn not_begun(seen: &Appliance) -> Option<Finding> {
+    let floor = seen.offer.as_ref().and_then(|offer| offer.floor)?;
+    let obeyed = seen.enforcer.state.as_ref()?.running.map(|running| running.release);
+    if !seen.enforcer.runs || obeyed >= Some(floor) {
+        return None;
+    }
+    let what = "it is accepted and not obeyed yet, and no switch to it has begun";
+    let next =
+        format!("wait {}; if it stays so, `journalctl -u writ-enforce -n 50` says why", seen.config.poll_releases);
+    Some(wrong("release-not-begun", &format!("release {floor}"), what, next))
 }

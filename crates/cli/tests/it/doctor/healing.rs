@@ -74,7 +74,10 @@ fn the_breaker_has_tripped() {
     let found = said.of("breaker");
     assert_eq!((&found[0]["subject"], &found[1]["subject"]), (&json!("file.motd"), &json!("rule L1-FILE-001")));
     words(&found[0], &["people have it: rule L1-FILE-001 was stopped"]);
-    words(&found[1], &["1 incidents or more within 1h", "stopped until", "keeps breaking"]);
+    // The book still has the run before: the account shows what the incident saw.
+    let account = house.doctor(&["file.motd", "--format", "json"]).json()["check"].clone();
+    assert_eq!((&account["outcome"], &account["observation"]["mode"]), (&json!("fail"), &json!("0666")), "{account}");
+    words(&found[1], &["1 incident or more within 1h", "stopped until", "keeps breaking"]);
 }
 
 #[test]

@@ -65,6 +65,12 @@ fn a_courier_that_ended_or_is_not_vouched_for() {
     });
     let found = house.says(1, "courier-not-vouched");
     assert!(found["next"].as_str().unwrap().contains("presence/"), "{found}");
+    // The enforcer has refused the key that lies in the inbox.
+    fs::write(house.path("spool/inbox/courier.pub"), "no key\n").unwrap();
+    let mut enforcer = enforcer;
+    enforcer.poll_releases();
+    let found = house.says(1, "courier-not-vouched");
+    assert!(found["next"].as_str().unwrap().contains("remove it"), "{found}");
     house.courier(&all_done(), |_| {});
     house.silence();
     house.says(1, "courier-not-running");

@@ -11,12 +11,14 @@ use writ_agent::sync::schedule::Job;
 use writ_agent::sync::trouble::Trouble;
 use writ_client::Error;
 use writ_trust::digest::Digest;
+use writ_trust::floor::Floor;
 
 use super::all_done;
 use super::house::{DAY, House, release_key};
 
 fn words(found: &serde_json::Value, wanted: &[&str]) {
     let text = format!("{} {}", found["what"], found["next"]);
+    let text = format!("{} {text}", found["subject"]);
     wanted.iter().for_each(|words| assert!(text.contains(words), "{words}: {text}"));
 }
 
@@ -57,7 +59,7 @@ fn what_is_in_the_couriers_way() {
     // A depot that no job reaches is one cause.
     let all = Job::ALL.map(|job| (job, Err(unreachable().into())));
     house.courier(&all, |_| {});
-    words(&house.says(1, "depot-unreachable"), &["once in a row", "never since the courier started"]);
+    words(&house.says(1, "depot-unreachable"), &["once in a row", "has not checked in since"]);
     // What is waited for is no fault.
     let mut jobs = all_done();
     jobs.push((Job::Deliver, Err(Trouble::Waiting("the log's key is not known yet".into()))));
@@ -231,6 +233,12 @@ fn switches_that_wait_fail_or_are_under_way() {
     words(&house.says(1, "release-set-aside"), &["file.motd did not hold", "newer serial"]);
     fs::write(house.path("state/switch.json"), "{").unwrap();
     house.says(1, "journal-damaged");
+    // Accepted, and nothing came of it.
+    fs::remove_file(house.path("state/switch.json")).unwrap();
+    let mut floor = Floor::parse(&fs::read(house.path("state/floor")).unwrap()).unwrap();
+    floor.release.as_mut().unwrap().serial = "8".parse().unwrap();
+    fs::write(house.path("state/floor"), floor.canonical()).unwrap();
+    words(&house.says(1, "release-not-begun"), &["release 1-8", "journalctl"]);
 }
 
 #[test]

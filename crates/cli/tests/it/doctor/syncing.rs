@@ -5,8 +5,10 @@ use std::io;
 
 use writ_agent::config::Config;
 use writ_agent::enforce::engine::now;
+use writ_agent::enforce::refused::Source;
+use writ_agent::enforce::state::State;
 use writ_agent::switch::journal::SetAside;
-use writ_agent::switch::{Document, Journal, Launch, State, SwitchRequest};
+use writ_agent::switch::{self, Document, Journal, Launch, SwitchRequest};
 use writ_agent::sync::schedule::Job;
 use writ_agent::sync::trouble::Trouble;
 use writ_client::Error;
@@ -213,15 +215,15 @@ fn switches_that_wait_fail_or_are_under_way() {
         note(j, "the cache lacks a path");
     });
     words(&house.says(1, "switch-waits"), &["3 tries", "the cache lacks a path", "writ-switch run"]);
-    journal(&house, |j| (j.course.state, j.course.activated) = (State::Probation, true));
+    journal(&house, |j| (j.course.state, j.course.activated) = (switch::State::Probation, true));
     words(&house.says(0, "switch-under-way"), &["probation"]);
     journal(&house, |j| {
-        (j.course.state, j.course.settled) = (State::RollbackFailed, true);
+        (j.course.state, j.course.settled) = (switch::State::RollbackFailed, true);
         note(j, "the activation ended with 1");
     });
     words(&house.says(1, "rollback-failed"), &["needs a person", "boot menu"]);
     journal(&house, |j| {
-        (j.course.state, j.course.settled) = (State::RolledBack, true);
+        (j.course.state, j.course.settled) = (switch::State::RolledBack, true);
         j.set_aside.push(SetAside {
             epoch: "1".parse().unwrap(),
             serial: "7".parse().unwrap(),
@@ -254,4 +256,27 @@ fn a_disk_that_takes_nothing() {
     enforcer.write_status();
     let said = house.doctor(&["--format", "json"]);
     words(&said.of("disk-trouble")[0], &["bundles wait", "df -h"]);
+}
+
+#[test]
+fn evidence_that_piles_up_or_is_not_proven() {
+    let house = House::new();
+    let policy = house.policy();
+    drop(house.enforcing(&policy));
+    let mut state = State::load(&house.path("state")).unwrap().unwrap();
+    state.unrecorded = 2;
+    state.count_refusal(None, "receipt", "receipt-key", Source::Anybody);
+    fs::write(house.path("state/state.json"), state.to_bytes()).unwrap();
+    // Held as the enforcer holds it.
+    let lock = fs::File::open(house.path("state/lock")).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
+    words(&house.says(1, "receipts-refused"), &["receipt-key", "sends the bundles again"]);
+    words(&house.says(1, "unrecorded"), &["2 incidents were healed without a record"]);
+    house.edit_state("status.json", |status| status["outbox"]["over_budget"] = (5 << 20).into());
+    words(&house.says(1, "outbox-full"), &["5 MiB over", "outbox_budget"]);
+    // What fails without an incident, while there is no room for one.
+    house.edit_state("state.json", |state| state["outcomes"]["file.motd"] = "fail".into());
+    words(&house.says(1, "no-room"), &["disk and memory are full", "df -h"]);
+    house.edit_state("state.json", |state| state["unrecorded"] = 0.into());
+    words(&house.says(1, "just-seen"), &["an incident opens"]);
 }

@@ -5,6 +5,7 @@ mod check;
 mod clock;
 mod completions;
 mod depot;
+mod doctor;
 mod explain;
 mod export;
 mod failure;
@@ -70,6 +71,9 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::Command),
     Watch(watch::Arguments),
+    Doctor(doctor::Arguments),
+    #[command(subcommand)]
+    Export(export::Command),
     Completions(completions::Arguments),
 }
 
@@ -85,6 +89,8 @@ fn main() -> ExitCode {
         Command::Verify(arguments) => arguments.run(),
         Command::Audit(command) => command.run(),
         Command::Watch(arguments) => arguments.run(),
+        Command::Doctor(arguments) => arguments.run(),
+        Command::Export(command) => command.run(),
         Command::Completions(arguments) => arguments.run(),
     };
     match outcome {

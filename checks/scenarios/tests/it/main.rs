@@ -12,6 +12,7 @@ mod clinic;
 mod crashes;
 mod delivery;
 mod distribution;
+mod doctor;
 mod full_disk;
 mod golden;
 mod happy;

@@ -1,5 +1,6 @@
 //! `writ export`: what a tree of policy says, in forms that others read.
 
+mod alerts;
 mod docs;
 
 use crate::failure::Outcome;
@@ -7,6 +8,7 @@ use crate::failure::Outcome;
 /// Write out what a tree of policy says, in forms that others read
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
+    Alerts(alerts::Arguments),
     Docs(docs::Arguments),
 }
 
@@ -14,6 +16,7 @@ impl Command {
     /// Runs the command.
     pub fn run(self) -> Outcome {
         match self {
+            Self::Alerts(arguments) => arguments.run(),
             Self::Docs(arguments) => arguments.run(),
         }
     }

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop here")]
 
+mod alerts;
 mod bad_input;
 mod check;
 mod depot;
 mod desk;
+mod doctor;
 mod explain;
 mod export_docs;
 mod fetch;

@@ -29,6 +29,7 @@ pub const TRIED: &[&str] = &[
     "writ audit collect",
     "writ audit fetch",
     "writ watch",
+    "writ doctor",
     "writ-enforce",
     "writ-switch status",
 ];
@@ -160,6 +161,16 @@ fn the_appliances_commands_print_json_and_no_colour() {
         status
     });
     assert_eq!(status["course"]["state"], "committed");
+
+    let doctor = both(1, "--format json", || {
+        let mut doctor = writ(&["doctor", "--config"]);
+        doctor.arg(house.path("etc/enforce.toml"));
+        doctor
+    });
+    assert_eq!(
+        (&doctor["schema"], &doctor["findings"][0]["code"]),
+        (&"writ.doctor.v1".into(), &"enforcer-not-running".into())
+    );
 
     // A plan says what it would do, and does nothing.
     house.break_file(1);

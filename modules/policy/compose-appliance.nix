@@ -1,5 +1,5 @@
 # What one appliance must obey: its site's composition, its own additions, then its overrides. Returns the appliance's
-# part of the report, and under `system` the data for its system.nix.
+# part of the report, and under `system` and `fragments` what its system.nix gets beside the policy.
 { lib, tree, collect, settings, overrides, publicKey }:
 let
   inherit (lib) finding;
@@ -146,4 +146,6 @@ in
       ++ own.figures.findings ++ final.findings
     else builtins.concatMap (section: section.findings) (builtins.attrValues own));
   system = if present then read.value.system else { };
+  # check id -> NixOS options by which a system meets it, as the check's baseline says: for modules/nixos.
+  fragments = if usable then builtins.mapAttrs (_: item: item.value.nixos) final.checks else { };
 }

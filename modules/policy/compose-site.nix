@@ -132,6 +132,6 @@ in
       ++ merge.unsettled (overrides.paths siteOverrides) merged.conflicts
       ++ exceptions.findings
       ++ (if composable then overridden.findings else [ ]);
-    appliances = builtins.mapAttrs (_: a: builtins.removeAttrs a [ "system" ]) appliances;
+    appliances = builtins.mapAttrs (_: a: builtins.removeAttrs a [ "system" "fragments" ]) appliances;
   };
 }

@@ -12,6 +12,7 @@
 #              names for "did you mean". `overrides` and `merged` say what differs from the baselines, and why.
 #   policies   policies.<site>.<appliance>: the policy documents alone
 #   systems    systems.<site>.<appliance>: a derivation, or null; to build one: nix-build … -A systems.<site>.<appliance>
+#   appliances appliances.<site>.<appliance>: what a system is made from: { policy, fragments, system, system_type, … }
 #   files      every policy file, relative to the root; evaluates none of them
 #   forced     the files named by `only`, each evaluated on its own
 #
@@ -20,6 +21,7 @@
 #   exclude    JSON list of files to treat as not there:      --argstr exclude '["baselines/hipaa/technical.nix"]'
 #   only       JSON list of files for `forced`:               --argstr only '["hosts/clinic-001/site.nix"]'
 #   sites      JSON list of sites to evaluate, or null: all:  --argstr sites '["clinic-001"]'
+#   nixpkgs    a nixpkgs for systems that are NixOS configurations; null: that of flake.lock, where the store has it
 #
 # When Nix itself fails (a syntax error, an undefined variable, `writ.contol`), the run ends at that first error, and
 # the rest is found like this:
@@ -29,7 +31,7 @@
 # A run failed if its exit status says so: Nix prints the JSON up to the error. With `exclude` the report says
 # `partial = true`: references to names that nobody knows are then no findings, because the excluded file may declare
 # them. A file that fails again after it was excluded is imported by another one: use 2.
-{ root, exclude ? "[]", only ? "[]", sites ? "null" }:
+{ root, exclude ? "[]", only ? "[]", sites ? "null", nixpkgs ? null }:
 let
   lib = import ./lib.nix { inherit root; };
   writ = import ./default.nix { inherit lib; };
@@ -55,6 +57,8 @@ in
 
   policies = builtins.mapAttrs (_: site: builtins.mapAttrs (_: a: a.policy) site.appliances) composed;
 
+  appliances = builtins.mapAttrs (_: site: site.appliances) composed;
+
   report = {
     sites = builtins.mapAttrs (_: site: site.report) composed;
     inherit (tree) findings broken partial;
@@ -74,7 +78,7 @@ in
 
   systems = builtins.mapAttrs
     (site: value: builtins.mapAttrs
-      (name: appliance: import ./system.nix { inherit root lib writ site name appliance; })
+      (name: appliance: import ./system.nix { inherit root lib writ site name appliance nixpkgs; })
       value.appliances)
     composed;
 }

@@ -26,6 +26,7 @@ pub fn run() -> Result<()> {
     phase("nix files parse", || nix_files_parse(&files))?;
     phase("policy library", || policy_cases("checks/policy", &[]))?;
     phase("policy content", policy_content)?;
+    phase("NixOS modules", || policy_cases("checks/nixos", &["--arg", "root", "./."]))?;
     phase("flake and plain evaluation", flake_agrees)?;
     phase("links", || links_lead_somewhere(&files))?;
     phase("house rules", || house_rules(&files))

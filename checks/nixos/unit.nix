@@ -1,0 +1,20 @@
+# The text of a service as NixOS writes it, for what reads unit files: systemd-analyze, and a systemd to start it with.
+let
+  lines = name: value:
+    if builtins.isList value then builtins.concatMap (lines name) value
+    else if value == null then [ ]
+    else if builtins.isBool value then [ "${name}=${if value then "true" else "false"}" ]
+    else [ "${name}=${toString value}" ];
+  section = title: set:
+    if set == { } then ""
+    else "[${title}]\n" + builtins.concatStringsSep "" (map (name: builtins.concatStringsSep "" (map (line: line + "\n") (lines name set.${name}))) (builtins.attrNames set)) + "\n";
+  listed = name: list: if list == [ ] then { } else { ${name} = builtins.concatStringsSep " " list; };
+in
+unit:
+section "Unit"
+  ({ Description = unit.description; } // listed "After" (unit.after or [ ]) // listed "Wants" (unit.wants or [ ])
+    // listed "Documentation" (unit.documentation or [ ]) // (unit.unitConfig or { }))
++ section "Service" ((unit.serviceConfig or { }) // (
+  if unit.environment or { } == { } then { }
+  else { Environment = map (name: "\"${name}=${unit.environment.${name}}\"") (builtins.attrNames unit.environment); }))
++ section "Install" (listed "WantedBy" (unit.wantedBy or [ ]))

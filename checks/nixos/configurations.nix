@@ -16,9 +16,14 @@ let
     writeShellScript = name: text: builtins.seq (builtins.stringLength text) "/nix/store/00000000000000000000000000000000-${name}";
     writeText = pkgs.writeShellScript;
     coreutils = "/usr";
+    gnused = "/usr";
+    gnugrep = "/usr";
+    util-linux = "/usr";
+    runtimeShell = "/bin/sh";
     nftables = "/nix/store/nftables";
     restic = "/nix/store/restic";
     clamav = "/nix/store/clamav";
+    socat = "/nix/store/socat";
   };
 
   machine = { modules, specialArgs ? { } }:
@@ -36,6 +41,10 @@ let
       nix = clean config.nix.settings;
       tmpfiles = config.systemd.tmpfiles.rules;
       builder = config.system.systemBuilderCommands;
+      expectations =
+        if config.services.writ.appliance.policy or null != null
+        then import ../../modules/nixos/expectations.nix { inherit config; inherit (config.services.writ.appliance) policy; }
+        else null;
       asked = {
         sshd = clean config.services.openssh.settings;
         audit = config.security.audit.enable;
@@ -55,28 +64,71 @@ let
     in
     machine { inherit (made) modules specialArgs; };
 
-  asPolicyWants = {
-    boot.initrd.luks.devices.data.device = "/dev/disk/by-label/data";
-    services.openssh.enable = true;
-    services.writ.appliance = {
-      depot = "https://depot.example";
-      trustRoot = "/etc/trust.json";
-      cacheKeys = [ "cache-1:AAAA" ];
-      pauseCode = true;
-      settings.keep_delivered = "60d";
-      syncSettings = { checkin = "90s"; batch = 20; };
-      backup = { repository = "rest:https://backup.example/theatre"; databaseDump = "pg_dumpall"; offsite = "s3:https://elsewhere.example/theatre"; };
-      logForward.url = "https://logs.example:19532";
-    };
-  };
+  system = site: name: appliance site name (root + "/hosts/${site}/${name}/system.nix");
 in
 {
-  theatre = appliance "northfield-surgery" "theatre" asPolicyWants;
+  theatre = system "northfield-surgery" "theatre";
+  ward = system "northfield-surgery" "ward";
+  # Everything that can be set is.
+  full = machine {
+    modules = [
+      ../../modules/nixos
+      {
+        services.clamav.daemon.enable = true;
+        services.writ.appliance = {
+          enable = true;
+          site = "small";
+          name = "desk";
+          depot = "http://10.0.0.1:8080";
+          allowHttp = true;
+          caFile = "/etc/ca.pem";
+          trustRoot = "/etc/trust.json";
+          cacheKeys = [ "cache-1:AAAA" "cache-2:AAAA" ];
+          pauseCode = true;
+          settings = { keep_delivered = "60d"; heartbeat = "30s"; outbox_budget = "1GiB"; activation_timeout = "20m"; };
+          syncSettings = { checkin = "90s"; batch = 20; sync = "30m"; };
+          backup = { repository = "rest:https://backup.example/100%"; databaseDump = "pg_dumpall"; offsite = "s3:https://elsewhere.example"; paths = [ "/srv/a b" ]; };
+          logForward.url = "https://logs.example:19532";
+          programs.renew-certificate = "/nix/store/00000000000000000000000000000000-renew";
+        };
+      }
+    ];
+  };
   # By folder, without depot, and with nothing that a policy wants.
   folder = machine {
     modules = [
       ../../modules/nixos
       { services.writ.appliance = { enable = true; site = "small"; name = "desk"; }; }
+    ];
+  };
+  # An appliance and a depot on one machine: what the scenarios start in a container, with the units and files as they are.
+  small = machine {
+    modules = [
+      ../../modules/nixos
+      {
+        services.writ.appliance = {
+          enable = true;
+          site = "clinic-vm";
+          name = "desk";
+          depot = "http://127.0.0.1:8080";
+          settings = { poll_releases = "1s"; heartbeat = "1s"; };
+          syncSettings = { checkin = "1s"; sync = "10s"; };
+        };
+        services.writ.depot = {
+          enable = true;
+          trustRoot = "/srv/trust/1.json";
+          logKeyFile = "/srv/secrets/log.key";
+          extraArguments = [ "--extra-writes" "0" "--batches" "0" ];
+        };
+      }
+    ];
+  };
+  # The image, as far as it is ours.
+  image = machine {
+    modules = [
+      ../../modules/nixos/appliance.nix
+      ../../iso/first-boot.nix
+      { services.writ.appliance = { enable = true; provisioned = true; }; services.writ.firstBoot.enable = true; }
     ];
   };
   # A machine that enables nothing is left alone.
@@ -108,6 +160,11 @@ in
   # What must be refused, each with an assertion that says why.
   refused = {
     bare = (appliance "northfield-surgery" "theatre" { }).broken;
+    # Sets by itself what checks ask differently for.
+    weaker = (appliance "northfield-surgery" "theatre" {
+      boot.kernel.sysctl."kernel.kptr_restrict" = 0;
+      services.openssh = { enable = true; settings.PermitRootLogin = "yes"; };
+    }).expectations.broken;
     stolen = (machine {
       modules = [ ../../modules/nixos { services.writ.appliance = { enable = true; site = "small"; name = "desk"; policy = evaluated.policies.northfield-surgery.ward; encryptedElsewhere = true; }; } ];
     }).broken;

@@ -1,6 +1,6 @@
 # The options of NixOS 26.05 that modules/nixos and the checks' fragments read or set, with NixOS' defaults: what a whole
 # NixOS would declare beside them. An option that is not here is refused, so this is also the list of what must exist.
-{ lib, ... }:
+{ config, lib, ... }:
 let
   inherit (lib) types;
   option = type: default: lib.mkOption { inherit type default; };
@@ -13,10 +13,21 @@ in
     assertions = option (types.listOf types.raw) [ ];
     warnings = option (types.listOf types.str) [ ];
     boot.initrd.luks.devices = free;
+    boot.kernelModules = option (types.listOf types.str) [ ];
+    boot.kernelParams = option (types.listOf types.str) [ ];
+    boot.loader.systemd-boot.enable = off;
+    boot.loader.efi.canTouchEfiVariables = off;
+    boot.specialFileSystems = free;
+    boot.tmp.useTmpfs = off;
+    boot.extraModprobeConfig = option types.lines "";
     boot.kernel.sysctl = free;
     environment.etc = free;
     environment.systemPackages = option (types.listOf types.raw) [ ];
+    fileSystems = free;
+    swapDevices = option (types.listOf types.raw) [ ];
+    system.stateVersion = option types.str "26.05";
     networking = {
+      firewall.interfaces = free;
       firewall.enable = on;
       firewall.allowedTCPPorts = option (types.listOf types.int) [ ];
       hostName = option types.str "nixos";
@@ -66,4 +77,7 @@ in
     };
     users = { groups = free; mutableUsers = on; users = free; };
   };
+
+  # As NixOS' own module has it.
+  config.boot.kernelParams = lib.mkIf (config.security.audit.enable != false) [ "audit=1" ];
 }

@@ -6,6 +6,8 @@ rec {
 
   optional = test: value: if test then [ value ] else [ ];
   optionals = test: list: if test then list else [ ];
+  optionalString = test: text: if test then text else "";
+  optionalAttrs = test: set: if test then set else { };
   concatMapStrings = f: list: builtins.concatStringsSep "" (map f list);
   concatStrings = builtins.concatStringsSep "";
   mapAttrsToList = f: set: map (name: f name set.${name}) (attrNames set);

@@ -12,7 +12,7 @@ let
 in
 unit:
 section "Unit"
-  ({ Description = unit.description; } // listed "After" (unit.after or [ ]) // listed "Wants" (unit.wants or [ ])
+  ({ Description = unit.description or ""; } // listed "After" (unit.after or [ ]) // listed "Before" (unit.before or [ ]) // listed "Wants" (unit.wants or [ ])
     // listed "Documentation" (unit.documentation or [ ]) // (unit.unitConfig or { }))
 + section "Service" ((unit.serviceConfig or { }) // (
   if unit.environment or { } == { } then { }

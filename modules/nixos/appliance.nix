@@ -8,7 +8,8 @@ let
 
   state = "/var/lib/writ";
   spool = "${state}/spool";
-  courier = cfg.depot != null;
+  courier = cfg.depot != null || cfg.provisioned;
+  trust = if cfg.trustRoot != null then "/etc/writ/trust.json" else "${state}/trust.json";
   option = type: default: description: mkOption { inherit type default description; };
 in
 {
@@ -18,6 +19,8 @@ in
     enable = option types.bool false "Whether this machine enforces a signed policy.";
     package = option types.package (pkgs.callPackage ../../nix/package.nix { crate = "writ-agent"; })
       "The package with writ-enforce, writ-switch and writ-sync.";
+    provisioned = option types.bool false
+      "Whether first boot lays site, name, depot and trust root into ${state}: for images that are the same for every appliance.";
     site = mkOption { type = types.str; description = "The site that this machine belongs to."; };
     name = mkOption { type = types.str; description = "Its name within the site."; };
     depot = option (types.nullOr types.str) null "The depot, as in https://depot.example; null: releases come by folder.";
@@ -36,14 +39,16 @@ in
   };
 
   config = mkIf cfg.enable (mkMerge [
-    {
+    (mkIf (!cfg.provisioned) {
       environment.etc."writ/enforce.toml".text = toml ({
         inherit (cfg) site releases;
         appliance = cfg.name;
-        trust = if cfg.trustRoot != null then "/etc/writ/trust.json" else "${state}/trust.json";
+        inherit trust;
         key = "${state}/appliance.key";
         pause_code_file = if cfg.pauseCode then "${state}/pause-code" else null;
       } // cfg.settings);
+    })
+    {
 
       # What the enforcer and the commands of runbooks look for in the system's path.
       environment.systemPackages = [ cfg.package pkgs.nftables ];
@@ -74,14 +79,16 @@ in
       system.autoUpgrade.enable = lib.mkForce false;
     }
     (mkIf (cfg.trustRoot != null) { environment.etc."writ/trust.json".source = cfg.trustRoot; })
-    (mkIf courier {
+    (mkIf (cfg.depot != null && !cfg.provisioned) {
       environment.etc."writ/sync.toml".text = toml ({
         inherit (cfg) site depot;
         appliance = cfg.name;
-        trust = if cfg.trustRoot != null then "/etc/writ/trust.json" else "${state}/trust.json";
+        inherit trust;
         ca_file = if cfg.caFile == null then null else "/etc/writ/depot-ca.pem";
         allow_http = cfg.allowHttp;
       } // cfg.syncSettings);
+    })
+    (mkIf courier {
       users.users.writ-sync = { isSystemUser = true; group = "writ-sync"; description = "Courier of releases and evidence"; };
       users.groups.writ-sync = { };
       systemd.tmpfiles.rules = [ "d ${spool}/inbox 0750 writ-sync writ-sync -" ];

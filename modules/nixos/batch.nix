@@ -12,11 +12,11 @@ let
 
   restic = "${pkgs.restic}/bin/restic";
   backup = cfg.backup;
-  repository = { RESTIC_REPOSITORY = backup.repository; RESTIC_PASSWORD_FILE = "%d/password"; RESTIC_CACHE_DIR = "/var/cache/writ-backup"; };
+  repository = { RESTIC_REPOSITORY = backup.repository; RESTIC_PASSWORD_FILE = backup.passwordFile; RESTIC_CACHE_DIR = "/var/cache/writ-backup"; };
   # The same for programs of runbooks, which get no credentials from systemd.
   exports = lib.concatStrings (lib.mapAttrsToList
     (name: value: "export ${name}=${lib.escapeShellArg value}\n")
-    (repository // { RESTIC_PASSWORD_FILE = backup.passwordFile; }));
+    repository);
 
   # A job that can wait, run by hand, by a timer, or by a runbook.
   job = description: service: {
@@ -37,7 +37,12 @@ let
   };
   backupJob = description: service: job description
     ({ LoadCredential = [ "password:${backup.passwordFile}" ]; CacheDirectory = "writ-backup"; CacheDirectoryMode = "0700"; ProtectSystem = "full"; } // service)
-    // { environment = repository; };
+    // {
+      environment = repository // {
+        RESTIC_REPOSITORY = builtins.replaceStrings [ "%" ] [ "%%" ] backup.repository;
+        RESTIC_PASSWORD_FILE = "%d/password";
+      };
+    };
   timer = calendar: { wantedBy = [ "timers.target" ]; timerConfig = { OnCalendar = calendar; Persistent = true; RandomizedDelaySec = "10min"; }; };
 in
 {
@@ -80,7 +85,7 @@ in
         writ-backup = backupJob "Back up" {
           ExecStart = "${restic} backup --tag user --exclude-caches ${words backup.paths}";
         };
-        writ-backup-check = backupJob "Check the backup's repository" { ExecStart = "${restic} check --read-data-subset=5%"; };
+        writ-backup-check = backupJob "Check the backup's repository" { ExecStart = "${restic} check --read-data-subset=5%%"; };
         "writ-restore-test@" = backupJob "Try a restore of %i" {
           ExecStartPre = "${pkgs.coreutils}/bin/rm -rf /var/lib/writ/restore-test/%i";
           ExecStart = "${restic} restore latest --verify --target /var/lib/writ/restore-test/%i";
@@ -179,9 +184,13 @@ in
       };
     })
 
-    # NixOS calls the unit that loads the rules of auditd(8) so; runbooks call it as auditd's own package does.
+    # Runbooks call the unit that loads the rules of auditd(8) as audit's own package does. NixOS has its own beside it, which
+    # is the one that knows the rules of this system.
     (mkIf (config.security.audit.enable != false) {
-      systemd.services.audit-rules-nixos.aliases = [ "audit-rules.service" ];
+      systemd.services.audit-rules.serviceConfig = {
+        Type = "oneshot";
+        ExecStart = [ "" "${config.systemd.package}/bin/systemctl restart audit-rules-nixos.service" ];
+      };
     })
   ]);
 }

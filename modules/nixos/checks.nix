@@ -21,6 +21,10 @@ in
   config = lib.mkIf cfg.enable {
     assertions = [
       {
+        assertion = !(cfg.provisioned && cfg.policy != null);
+        message = "services.writ.appliance.provisioned is for images without a policy of their own: this system has one, and says itself who it is.";
+      }
+      {
         assertion = cfg.policy == null || (cfg.policy.site == cfg.site && cfg.policy.appliance == cfg.name);
         message = "services.writ.appliance.policy is that of another appliance than ${cfg.site}/${cfg.name}.";
       }

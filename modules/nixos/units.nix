@@ -3,7 +3,9 @@
 { config, lib, pkgs, ... }:
 let
   cfg = config.services.writ.appliance;
-  exe = name: "${cfg.package}/bin/${name}";
+  # Where first boot has written what is otherwise in /etc/writ.
+  exe = name: file: "${cfg.package}/bin/${name}" + lib.optionalString cfg.provisioned " --config /var/lib/writ/${file}";
+  settled = file: lib.optionalAttrs cfg.provisioned { ConditionPathExists = "/var/lib/writ/${file}"; };
 in
 {
   config = lib.mkIf cfg.enable {
@@ -14,12 +16,12 @@ in
       after = [ "dbus.service" "systemd-tmpfiles-setup.service" "nftables.service" ];
       # Replaced by a switch that probation watches: never stopped for longer than it takes to start again.
       stopIfChanged = false;
-      unitConfig.StartLimitIntervalSec = 0;
+      unitConfig = { StartLimitIntervalSec = 0; } // settled "enforce.toml";
       # What it heals belongs to the whole machine, so it sees all of it as it is: no namespace of its own for mounts,
       # network, users or devices. Programs that runbooks run inherit the rest.
       serviceConfig = {
         Type = "notify";
-        ExecStart = exe "writ-enforce";
+        ExecStart = exe "writ-enforce" "enforce.toml";
         ExecReload = "${pkgs.coreutils}/bin/kill -HUP $MAINPID";
         Restart = "always";
         RestartSec = "2s";
@@ -40,16 +42,16 @@ in
       };
     };
 
-    systemd.services.writ-sync = lib.mkIf (cfg.depot != null) {
+    systemd.services.writ-sync = lib.mkIf (cfg.depot != null || cfg.provisioned) {
       description = "Carry releases from the depot, and evidence to it";
       documentation = [ "https://github.com/writ-project/writ/blob/main/docs/appliance.md" ];
       wantedBy = [ "multi-user.target" ];
       wants = [ "network-online.target" ];
       after = [ "network-online.target" "systemd-tmpfiles-setup.service" ];
-      unitConfig.StartLimitIntervalSec = 0;
+      unitConfig = { StartLimitIntervalSec = 0; } // settled "sync.toml";
       serviceConfig = {
         Type = "notify";
-        ExecStart = exe "writ-sync";
+        ExecStart = exe "writ-sync" "sync.toml";
         Restart = "always";
         RestartSec = "5s";
         User = "writ-sync";

@@ -1,0 +1,13 @@
+# The binaries, one package for each machine that needs some, and the image that appliances are installed from.
+{ nixpkgs, system }:
+let
+  pkgs = nixpkgs.legacyPackages.${system};
+  of = crate: pkgs.callPackage ./package.nix { inherit crate; };
+in
+rec {
+  writ = of "writ-cli";
+  writ-agent = of "writ-agent";
+  writ-depot = of "writ-depot";
+  default = writ;
+}
+// (if system == "x86_64-linux" then { iso = import ../iso/image.nix { inherit nixpkgs system; }; } else { })

@@ -12,7 +12,7 @@ let
       result = self.lib.expectations { inherit (made) config; inherit policy; };
     in
     map (b: "${name}: ${b.check} (${b.title}): expected ${builtins.toJSON b.expect}, the configuration has ${builtins.toJSON b.seen}") result.broken;
-  vm = file: pkgs.testers.runNixOSTest (import file { packages = self.packages.${system}; });
+  vm = file: pkgs.testers.runNixOSTest (import file { inherit pkgs; packages = self.packages.${system}; });
 in
 {
   config-expectations = import ../checks/policy/derivation.nix {

@@ -27,14 +27,26 @@ let
       Nice = 10;
       IOSchedulingClass = "idle";
       NoNewPrivileges = true;
+      ProtectClock = true;
+      ProtectControlGroups = true;
+      ProtectHostname = true;
+      ProtectKernelLogs = true;
       ProtectKernelModules = true;
       ProtectKernelTunables = true;
-      ProtectControlGroups = true;
       PrivateTmp = true;
+      RestrictNamespaces = true;
+      RestrictRealtime = true;
+      MemoryDenyWriteExecute = true;
       LockPersonality = true;
       SystemCallArchitectures = "native";
+      SystemCallFilter = "@system-service";
+      SystemCallErrorNumber = "EPERM";
     } // service;
   };
+  # One that talks to programs of this machine only.
+  local = { RestrictAddressFamilies = "AF_UNIX"; IPAddressDeny = "any"; };
+  # One that reads.
+  reading = local // { ProtectSystem = "strict"; };
   backupJob = description: service: job description
     ({ LoadCredential = [ "password:${backup.passwordFile}" ]; CacheDirectory = "writ-backup"; CacheDirectoryMode = "0700"; ProtectSystem = "full"; } // service)
     // {
@@ -70,9 +82,9 @@ in
         description = "Work that can wait";
         sliceConfig = { CPUWeight = 20; IOWeight = 20; MemoryHigh = "40%"; };
       };
-      systemd.services.writ-store-verify = job "Verify every path of the Nix store" {
+      systemd.services.writ-store-verify = job "Verify every path of the Nix store" (local // {
         ExecStart = "${config.nix.package}/bin/nix-store --verify --check-contents";
-      };
+      });
       # Only from what the courier brought, and only with the keys of this system's releases.
       systemd.services.writ-store-repair = job "Fetch damaged paths of the Nix store again" {
         ExecStart = "${config.nix.package}/bin/nix-store --verify --check-contents --repair --option substituters file://${cfg.releases}/cache";
@@ -130,20 +142,20 @@ in
         clamonacc.enable = lib.mkDefault true;
       };
       systemd.services = {
-        writ-signatures = job "Update the signatures of malware" {
+        writ-signatures = job "Update the signatures of malware" (reading // {
           ExecStart = "${config.systemd.package}/bin/systemctl start clamav-freshclam.service";
-        };
+        });
         # One finding is a result and no failure of the scan.
-        writ-scan-quick = job "Scan quickly for malware" {
+        writ-scan-quick = job "Scan quickly for malware" (reading // {
           ExecStart = "${pkgs.clamav}/bin/clamdscan --fdpass --multiscan --infected ${words cfg.scan.quickPaths}";
           SuccessExitStatus = 1;
-        };
+        });
         # Runs for hours: whoever starts it does not wait.
-        writ-scan-full = job "Scan everything for malware" {
+        writ-scan-full = job "Scan everything for malware" (reading // {
           Type = "simple";
           ExecStart = "${pkgs.clamav}/bin/clamdscan --fdpass --infected ${words cfg.scan.paths}";
           SuccessExitStatus = 1;
-        };
+        });
       };
       systemd.timers = { writ-scan-quick = timer "*-*-* 02:00:00"; writ-scan-full = timer "Sat *-*-* 22:30:00"; };
       systemd.tmpfiles.rules = [ "d ${cfg.scan.quarantine} 0700 root root -" ];

@@ -51,6 +51,15 @@ fn systemd_finds_no_fault_with_the_units() {
             let ours: Vec<&str> = said.lines().filter(|line| line.contains("writ-")).collect();
             assert!(ours.is_empty(), "{machine}: {name}: {}", ours.join("\n"));
             seen += 1;
+            // What the unit leaves open, by systemd's own measure: 100 is everything.
+            let most = if name == "writ-enforce.service" { "75" } else { "20" };
+            let threshold = format!("--threshold={most}");
+            let mut security = Command::new("systemd-analyze");
+            security.args(["security", "--offline=true", &threshold]).arg(&path);
+            let judged = run::any(&mut security).unwrap();
+            let said = run::both(&judged);
+            let verdict = said.lines().last().unwrap_or_default();
+            assert!(judged.status.success(), "{machine}: {name} leaves more open than {most}: {verdict}");
         }
     }
     assert!(seen >= 6, "{seen} units");

@@ -16,6 +16,10 @@ else derivation {
     b=${busybox}
     $b mkdir -p $out/bin
     $b ln -s ${build} $out/bin/switch-to-configuration
+    # By these a switch knows whether the machine must start anew.
+    for part in kernel initrd kernel-params; do
+      [ ! -e ${toplevel}/$part ] || $b ln -s $($b readlink -f ${toplevel}/$part) $out/$part
+    done
     $b printf '{}\n' > $out/programs.json
   '' ];
 }

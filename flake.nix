@@ -22,11 +22,11 @@
       lib = import ./nix/lib.nix { inherit nixpkgs evaluated; };
 
       nixosModules = {
-        appliance = ./modules/nixos/appliance.nix;
-        depot = ./modules/nixos/depot.nix;
-        default = ./modules/nixos;
+        appliance.imports = [ ./modules/nixos/appliance.nix ];
+        depot.imports = [ ./modules/nixos/depot.nix ];
+        default.imports = [ ./modules/nixos ];
       };
-      nixosConfigurations = import ./nix/nixos-configurations.nix { inherit nixpkgs evaluated; };
+      nixosConfigurations = import ./nix/nixos-configurations.nix { inherit nixpkgs evaluated; root = ./.; };
 
       packages = eachSystem (system: import ./nix/packages.nix { inherit nixpkgs system; });
       apps = eachSystem (system: import ./nix/apps.nix { inherit self nixpkgs system; });

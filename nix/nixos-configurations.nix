@@ -1,8 +1,8 @@
-# "<site>-<appliance>" for every appliance whose system.nix is a NixOS module.
-{ nixpkgs, evaluated }:
+# "<site>-<appliance>" for every appliance of a tree whose system.nix is a NixOS module. `root` is the tree.
+{ nixpkgs, evaluated, root }:
 let
-  inherit (import ./lib.nix { inherit nixpkgs evaluated; }) appliance;
-  file = site: name: ../hosts + "/${site}/${name}/system.nix";
+  appliance = import ./appliance.nix { inherit nixpkgs evaluated; };
+  file = site: name: root + "/hosts/${site}/${name}/system.nix";
   isModule = site: name:
     evaluated.appliances.${site}.${name}.policy != null
     && builtins.pathExists (file site name)

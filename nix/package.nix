@@ -9,16 +9,21 @@ rustPlatform.buildRustPackage {
   pname = if crate == "writ-cli" then "writ" else crate;
   inherit (cargo.workspace.package) version;
 
-  # The workspace and what it compiles in: a change of policy builds nothing anew.
+  # The workspace, and what `writ` begins new trees from: for the daemons, a change of policy builds nothing anew.
   src = fileset.toSource {
     root = ../.;
-    fileset = fileset.unions [
+    fileset = fileset.unions ([
       ../Cargo.toml
       ../Cargo.lock
       ../crates
       ../checks/scenarios
+    ] ++ lib.optionals (crate == "writ-cli") [
+      ../modules
+      ../baselines
+      ../rules
+      (fileset.maybeMissing ../checks/schemas)
       (fileset.maybeMissing ../templates)
-    ];
+    ]);
   };
   cargoLock.lockFile = ../Cargo.lock;
   cargoBuildFlags = [ "--package" crate ];

@@ -196,6 +196,8 @@ in
       };
     })
 
+    # Who may restart it, heals it; whoever could stop it could kill it.
+    (mkIf config.security.auditd.enable { systemd.services.auditd.unitConfig.RefuseManualStop = lib.mkForce false; })
     # Runbooks call the unit that loads the rules of auditd(8) as audit's own package does. NixOS has its own beside it, which
     # is the one that knows the rules of this system.
     (mkIf (config.security.audit.enable != false) {

@@ -6,7 +6,7 @@
 # - A function that asks for `minimalSystem`: a system made of plain derivations. It needs one static program to build
 #   with, hosts/<site>/busybox/bin/busybox, which is not kept in the repository; without it `busybox` is null.
 # - Anything else: a NixOS module, evaluated with modules/nixos and with `nixpkgs`, or else with the nixpkgs of flake.lock
-#   where this machine's store has it.
+#   where this machine's store has it. Without modules/nixos, its system is for the tree's flake to build.
 { root, lib, writ, site, name, appliance, nixpkgs ? null }:
 let
   folder = "hosts/${site}";
@@ -26,4 +26,6 @@ else if builtins.isFunction content && builtins.functionArgs content ? minimalSy
   settings = appliance.system;
   minimalSystem = import ../minimal-system { inherit busybox; inherit (appliance) system_type; };
 }
+else if !builtins.pathExists ../nixos/system.nix then
+  builtins.trace "${site}/${name}: its system is a NixOS configuration, and this tree has no modules/nixos: see nixosConfigurations of its flake" null
 else (import ../nixos/system.nix { inherit root nixpkgs; }).toplevel { inherit site name appliance file; }

@@ -28,7 +28,11 @@
       };
       nixosConfigurations = import ./nix/nixos-configurations.nix { inherit nixpkgs evaluated; root = ./.; };
 
-      packages = eachSystem (system: import ./nix/packages.nix { inherit nixpkgs system; });
+      # Nix looks here first for whatever it is asked for by name: so that naming evaluates nothing, the names are here.
+      packages = eachSystem (system:
+        let made = import ./nix/packages.nix { inherit nixpkgs system; };
+        in { inherit (made) default writ writ-agent writ-depot; }
+          // (if system == "x86_64-linux" then { inherit (made) iso; } else { }));
       apps = eachSystem (system: import ./nix/apps.nix { inherit self nixpkgs system; });
       devShells = eachSystem (system: import ./nix/dev-shells.nix { inherit nixpkgs system; });
 

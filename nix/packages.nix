@@ -9,5 +9,6 @@ rec {
   writ-agent = of "writ-agent";
   writ-depot = of "writ-depot";
   default = writ;
+  # For PCs alone.
+  iso = import ../iso/image.nix { inherit nixpkgs system; };
 }
-// (if system == "x86_64-linux" then { iso = import ../iso/image.nix { inherit nixpkgs system; }; } else { })

@@ -13,6 +13,11 @@ in
       default = pkgs.callPackage ../nix/package.nix { crate = "writ-cli"; };
       description = "The package with writ.";
     };
+    needsMount = lib.mkOption {
+      type = lib.types.bool;
+      default = false;
+      description = "Whether ${state} must be a file system of its own: where all else is gone after a restart.";
+    };
     label = lib.mkOption { type = lib.types.str; default = "WRIT"; description = "The label of the stick's file system."; };
   };
 
@@ -25,9 +30,7 @@ in
       wants = [ "systemd-udev-settle.service" ];
       after = [ "systemd-udev-settle.service" "systemd-tmpfiles-setup.service" ];
       unitConfig.ConditionPathExists = "!${state}/appliance.key";
-      # An identity that a restart would lose is none.
-      unitConfig.RequiresMountsFor = state;
-      path = [ cfg.package pkgs.coreutils pkgs.gnused pkgs.gnugrep pkgs.util-linux ];
+      path = [ cfg.package pkgs.coreutils pkgs.gnused pkgs.gnugrep pkgs.util-linux config.systemd.package ];
       serviceConfig = {
         Type = "oneshot";
         RemainAfterExit = true;
@@ -37,18 +40,42 @@ in
         NoNewPrivileges = true;
         RestrictAddressFamilies = "AF_UNIX";
         SystemCallArchitectures = "native";
-        # Looked for again until somebody puts it in.
-        Restart = "on-failure";
-        RestartSec = "10s";
       };
+      # The daemons wait for it, and it waits for people: what is missing is said, and looked for again.
       script = ''
         device=/dev/disk/by-label/${cfg.label}
-        [ -b "$device" ] || { echo "first boot: put in the stick that is labelled ${cfg.label}" >&2; exit 1; }
         at=/run/writ-stick
         mkdir -p "$at"
-        mount -o nosuid,nodev,noexec "$device" "$at"
-        trap 'umount "$at"' EXIT
-        ${pkgs.runtimeShell} ${./first-boot.sh} "$at" ${state}
+
+        attempt() {
+          ${lib.optionalString cfg.needsMount ''
+            if ! mountpoint --quiet ${state}; then
+              echo "first boot: nothing is mounted at ${state}, and an identity that a restart would lose is none"
+              return 1
+            fi
+          ''}
+          if ! [ -b "$device" ]; then
+            echo "first boot: put in the stick that is labelled ${cfg.label}"
+            return 1
+          fi
+          systemd-tmpfiles --create --prefix=${state} || return 1
+          mount -o nosuid,nodev,noexec "$device" "$at" || return 1
+          local result=0
+          ${pkgs.runtimeShell} ${./first-boot.sh} "$at" ${state} || result=$?
+          umount "$at"
+          return "$result"
+        }
+
+        said=
+        until answer=$(attempt 2>&1); do
+          # Once for each cause, or the console would be full of it.
+          [ "$answer" = "$said" ] || echo "$answer"
+          said=$answer
+          sleep 5
+        done
+        echo "$answer"
+        # They may have given up meanwhile.
+        systemctl --no-block start writ-enforce.service writ-sync.service
       '';
     };
   };

@@ -19,7 +19,8 @@
       # The same inputs, the same bytes.
       isoImage.squashfsCompression = "zstd -Xcompression-level 19";
 
-      # The identity lives on the machine's own disk, never on the image: `mkfs.ext4 -L writ-state /dev/…`, once.
+      # The identity lives on the machine's own disk, never on the image: `mkfs.ext4 -L writ-state /dev/…` and
+      # `mount /var/lib/writ`, once.
       fileSystems."/var/lib/writ" = {
         device = "/dev/disk/by-label/writ-state";
         fsType = "ext4";
@@ -27,14 +28,14 @@
       };
 
       services.writ.appliance = { enable = true; provisioned = true; };
-      services.writ.firstBoot.enable = true;
+      services.writ.firstBoot = { enable = true; needsMount = true; };
 
       # People stand before it: no way in over the network, a console without password to install from.
       services.openssh.enable = false;
-      users.mutableUsers = false;
       users.users.root.initialHashedPassword = "";
       services.getty.autologinUser = "root";
       services.getty.helpLine = lib.mkForce ''
+        Once, on the disk of this machine: `mkfs.ext4 -L writ-state /dev/…` and `mount /var/lib/writ`.
         The stick labelled WRIT gives this machine its identity: `journalctl -b -u writ-first-boot`.
         Install the machine's own system: `nixos-install --system <path> --no-root-passwd`.
       '';

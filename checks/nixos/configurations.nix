@@ -36,6 +36,7 @@ let
       etc = builtins.mapAttrs (_: file: file.text or "source: ${toString file.source}") (clean config.environment.etc);
       units = builtins.listToAttrs (map (name: { name = "${name}.service"; value = unit services.${name}; })
         (builtins.filter (name: services.${name} ? serviceConfig) (builtins.attrNames services)));
+      scripts = builtins.mapAttrs (_: s: s.script or "") services;
       timers = builtins.attrNames (clean config.systemd.timers);
       programs = config.services.writ.appliance.scripts or { };
       nix = clean config.nix.settings;
@@ -128,7 +129,7 @@ in
     modules = [
       ../../modules/nixos/appliance.nix
       ../../iso/first-boot.nix
-      { services.writ.appliance = { enable = true; provisioned = true; }; services.writ.firstBoot.enable = true; }
+      { services.writ.appliance = { enable = true; provisioned = true; }; services.writ.firstBoot = { enable = true; needsMount = true; }; }
     ];
   };
   # A machine that enables nothing is left alone.

@@ -46,6 +46,7 @@ builtins.concatMap (name: differ "${name}: assertions that do not hold" [ ] made
 # An image knows nobody: what its daemons go by is written by first boot, and they wait for it.
 ++ differ "the image's files" [ ] (builtins.attrNames made.image.etc)
 ++ lines "the image's enforcer" made.image.units."writ-enforce.service" [ "ConditionPathExists=/var/lib/writ/enforce.toml" "writ-enforce --config /var/lib/writ/enforce.toml" ] [ ]
+++ holds "first boot does not look for the image's disk" (has made.image.scripts.writ-first-boot "mountpoint --quiet /var/lib/writ")
 ++ lines "first boot" made.image.units."writ-first-boot.service" [ "ConditionPathExists=!/var/lib/writ/appliance.key" "Before=writ-enforce.service writ-sync.service" ] [ ]
 ++ differ "units named writ-switch" [ ] (builtins.filter (lib.hasPrefix "writ-switch") (builtins.attrNames made.theatre.units))
 ++ holds "the outbox is not the courier's to read" (builtins.elem "d /var/lib/writ/spool/outbox 2750 root writ-sync -" made.theatre.tmpfiles)

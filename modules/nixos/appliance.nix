@@ -11,6 +11,23 @@ let
   courier = cfg.depot != null || cfg.provisioned;
   trust = if cfg.trustRoot != null then "/etc/writ/trust.json" else "${state}/trust.json";
   option = type: default: description: mkOption { inherit type default description; };
+
+  enforce = toml ({
+    inherit (cfg) site releases;
+    appliance = cfg.name;
+    inherit trust;
+    key = "${state}/appliance.key";
+    pause_code_file = if cfg.pauseCode then "${state}/pause-code" else null;
+  } // cfg.settings);
+  sync = toml ({
+    inherit (cfg) site depot;
+    appliance = cfg.name;
+    inherit trust;
+    ca_file = if cfg.caFile == null then null else "/etc/writ/depot-ca.pem";
+    allow_http = cfg.allowHttp;
+  } // cfg.syncSettings);
+  # A daemon reads its settings when it starts.
+  restarted = text: { restartTriggers = [ (builtins.hashString "sha256" (builtins.unsafeDiscardStringContext text)) ]; };
 in
 {
   imports = [ ./options.nix ./units.nix ./programs.nix ./batch.nix ./checks.nix ];
@@ -40,13 +57,8 @@ in
 
   config = mkIf cfg.enable (mkMerge [
     (mkIf (!cfg.provisioned) {
-      environment.etc."writ/enforce.toml".text = toml ({
-        inherit (cfg) site releases;
-        appliance = cfg.name;
-        inherit trust;
-        key = "${state}/appliance.key";
-        pause_code_file = if cfg.pauseCode then "${state}/pause-code" else null;
-      } // cfg.settings);
+      environment.etc."writ/enforce.toml".text = enforce;
+      systemd.services.writ-enforce = restarted enforce;
     })
     {
 
@@ -80,13 +92,8 @@ in
     }
     (mkIf (cfg.trustRoot != null) { environment.etc."writ/trust.json".source = cfg.trustRoot; })
     (mkIf (cfg.depot != null && !cfg.provisioned) {
-      environment.etc."writ/sync.toml".text = toml ({
-        inherit (cfg) site depot;
-        appliance = cfg.name;
-        inherit trust;
-        ca_file = if cfg.caFile == null then null else "/etc/writ/depot-ca.pem";
-        allow_http = cfg.allowHttp;
-      } // cfg.syncSettings);
+      environment.etc."writ/sync.toml".text = sync;
+      systemd.services.writ-sync = restarted sync;
     })
     (mkIf courier {
       users.users.writ-sync = { isSystemUser = true; group = "writ-sync"; description = "Courier of releases and evidence"; };

@@ -64,7 +64,7 @@ in
       wantedBy = [ "multi-user.target" ];
       wants = [ "network-online.target" ];
       after = [ "network-online.target" ];
-      unitConfig.StartLimitIntervalSec = 0;
+      unitConfig = { StartLimitIntervalSec = 0; RequiresMountsFor = cfg.dataDir; };
       serviceConfig = {
         Type = "notify";
         ExecStart = "${cfg.package}/bin/writ-depot serve ${builtins.concatStringsSep " " arguments}";

@@ -5,7 +5,8 @@ let
   cfg = config.services.writ.appliance;
   # Where first boot has written what is otherwise in /etc/writ.
   exe = name: file: "${cfg.package}/bin/${name}" + lib.optionalString cfg.provisioned " --config /var/lib/writ/${file}";
-  settled = file: lib.optionalAttrs cfg.provisioned { ConditionPathExists = "/var/lib/writ/${file}"; };
+  unit = file: { StartLimitIntervalSec = 0; RequiresMountsFor = "/var/lib/writ"; }
+    // lib.optionalAttrs cfg.provisioned { ConditionPathExists = "/var/lib/writ/${file}"; };
 in
 {
   config = lib.mkIf cfg.enable {
@@ -16,7 +17,7 @@ in
       after = [ "dbus.service" "systemd-tmpfiles-setup.service" "nftables.service" ];
       # Replaced by a switch that probation watches: never stopped for longer than it takes to start again.
       stopIfChanged = false;
-      unitConfig = { StartLimitIntervalSec = 0; } // settled "enforce.toml";
+      unitConfig = unit "enforce.toml";
       # What it heals belongs to the whole machine, so it sees all of it as it is: no namespace of its own for mounts,
       # network, users or devices. Programs that runbooks run inherit the rest.
       serviceConfig = {
@@ -48,7 +49,7 @@ in
       wantedBy = [ "multi-user.target" ];
       wants = [ "network-online.target" ];
       after = [ "network-online.target" "systemd-tmpfiles-setup.service" ];
-      unitConfig = { StartLimitIntervalSec = 0; } // settled "sync.toml";
+      unitConfig = unit "sync.toml";
       serviceConfig = {
         Type = "notify";
         ExecStart = exe "writ-sync" "sync.toml";

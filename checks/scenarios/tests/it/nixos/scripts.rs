@@ -21,6 +21,9 @@ fn programs_are_sound_bash() {
             seen += 1;
         }
     }
+    let script = machines["image"]["scripts"]["writ-first-boot"].as_str().unwrap();
+    fs::write(dir.path().join("first-boot"), script).unwrap();
+    run::checked(Command::new("bash").arg("-n").arg(dir.path().join("first-boot"))).unwrap();
     assert!(seen >= 10, "{seen} programs");
 }
 

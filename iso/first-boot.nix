@@ -7,7 +7,11 @@ let
 in
 {
   options.services.writ.firstBoot = {
-    enable = lib.mkOption { type = lib.types.bool; default = false; description = "Whether a stick may give this machine its identity, once."; };
+    enable = lib.mkOption {
+      type = lib.types.bool;
+      default = false;
+      description = "Whether a stick may give this machine its identity, once.";
+    };
     package = lib.mkOption {
       type = lib.types.package;
       default = pkgs.callPackage ../nix/package.nix { crate = "writ-cli"; };

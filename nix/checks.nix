@@ -11,7 +11,10 @@ let
       inherit (made.config.services.writ.appliance) policy;
       result = self.lib.expectations { inherit (made) config; inherit policy; };
     in
-    map (b: "${name}: ${b.check} (${b.title}): expected ${builtins.toJSON b.expect}, the configuration has ${builtins.toJSON b.seen}") result.broken;
+    map
+      (b: "${name}: ${b.check} (${b.title}): expected ${builtins.toJSON b.expect}, "
+        + "the configuration has ${builtins.toJSON b.seen}")
+      result.broken;
   vm = file: pkgs.testers.runNixOSTest (import file { inherit pkgs; packages = self.packages.${system}; });
 in
 {

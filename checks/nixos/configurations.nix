@@ -88,7 +88,12 @@ in
           pauseCode = true;
           settings = { keep_delivered = "60d"; heartbeat = "30s"; outbox_budget = "1GiB"; activation_timeout = "20m"; };
           syncSettings = { checkin = "90s"; batch = 20; sync = "30m"; };
-          backup = { repository = "rest:https://backup.example/100%"; databaseDump = "pg_dumpall"; offsite = "s3:https://elsewhere.example"; paths = [ "/srv/a b" ]; };
+          backup = {
+            repository = "rest:https://backup.example/100%";
+            databaseDump = "pg_dumpall";
+            offsite = "s3:https://elsewhere.example";
+            paths = [ "/srv/a b" ];
+          };
           logForward.url = "https://logs.example:19532";
           programs.renew-certificate = "/nix/store/00000000000000000000000000000000-renew";
         };
@@ -167,15 +172,40 @@ in
       services.openssh = { enable = true; settings.PermitRootLogin = "yes"; };
     }).expectations.broken;
     stolen = (machine {
-      modules = [ ../../modules/nixos { services.writ.appliance = { enable = true; site = "small"; name = "desk"; policy = evaluated.policies.northfield-surgery.ward; encryptedElsewhere = true; }; } ];
+      modules = [
+        ../../modules/nixos
+        {
+          services.writ.appliance = {
+            enable = true;
+            site = "small";
+            name = "desk";
+            policy = evaluated.policies.northfield-surgery.ward;
+            encryptedElsewhere = true;
+          };
+        }
+      ];
     }).broken;
     open-depot = (machine {
-      modules = [ ../../modules/nixos/depot.nix { services.writ.depot = { enable = true; trustRoot = "/etc/trust.json"; logKeyFile = "${builtins.storeDir}/x-log.key"; listen = "0.0.0.0:80"; tls.key = "/k"; }; } ];
+      modules = [
+        ../../modules/nixos/depot.nix
+        {
+          services.writ.depot = {
+            enable = true;
+            trustRoot = "/etc/trust.json";
+            logKeyFile = "${builtins.storeDir}/x-log.key";
+            listen = "0.0.0.0:80";
+            tls.key = "/k";
+          };
+        }
+      ];
     }).broken;
     disagreeing = (machine {
       modules = [
         ../../modules/nixos
-        (import ../../modules/nixos/asked.nix { one = { boot.kernel.sysctl."a.b" = [ 1 ]; services.chrony.enable = true; }; two = { boot.kernel.sysctl."a.b" = [ 2 ]; services.chrony.enable = true; }; })
+        (import ../../modules/nixos/asked.nix {
+          one = { boot.kernel.sysctl."a.b" = [ 1 ]; services.chrony.enable = true; };
+          two = { boot.kernel.sysctl."a.b" = [ 2 ]; services.chrony.enable = true; };
+        })
         { services.writ.appliance = { enable = true; site = "small"; name = "desk"; }; }
       ];
     }).broken;

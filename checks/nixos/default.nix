@@ -23,10 +23,25 @@ let
   tried = modules: (lib.evalModules { inherit modules; }).config;
   number = { lib, ... }: { options.services.writ.n = lib.mkOption { type = lib.types.int; default = 1; }; };
 in
-builtins.concatMap (name: differ "${name}: assertions that do not hold" [ ] made.${name}.broken) [ "theatre" "ward" "full" "small" "image" "folder" "neither" "depot" "public-depot" ]
+builtins.concatMap
+  (name: differ "${name}: assertions that do not hold" [ ] made.${name}.broken)
+  [ "theatre" "ward" "full" "small" "image" "folder" "neither" "depot" "public-depot" ]
 
-++ says "refused.bare" [ "backup-list, backup-unlock, check-backup-logs" "boot.initrd.luks.devices opens none" "services.openssh.enable is false" ] made.refused.bare
-++ says "refused.stolen" [ "ruleset.nft." "networking.nftables.enable must be true" "another appliance than small/desk" "services.openssh.enable is false" ] made.refused.stolen
+++ says "refused.bare"
+  [
+    "backup-list, backup-unlock, check-backup-logs"
+    "boot.initrd.luks.devices opens none"
+    "services.openssh.enable is false"
+  ]
+  made.refused.bare
+++ says "refused.stolen"
+  [
+    "ruleset.nft."
+    "networking.nftables.enable must be true"
+    "another appliance than small/desk"
+    "services.openssh.enable is false"
+  ]
+  made.refused.stolen
 ++ says "refused.open-depot" [ "is not loopback" "both certificate and key" "in the Nix store" ] made.refused.open-depot
 ++ says "refused.disagreeing" [ "boot.kernel.sysctl.\"a.b\": one for [1], two for [2]" ] made.refused.disagreeing
 
@@ -35,23 +50,78 @@ builtins.concatMap (name: differ "${name}: assertions that do not hold" [ ] made
 
 # The enforcer sees the machine as it is, and no address; the courier sees its own corner, and addresses.
 ++ lines "writ-enforce.service" made.theatre.units."writ-enforce.service"
-  [ "Type=notify" "RestrictAddressFamilies=AF_UNIX" "RestrictAddressFamilies=AF_NETLINK" "IPAddressDeny=any" "NoNewPrivileges=true" "Restart=always" "UMask=0027" ]
-  [ "AF_INET" "PrivateNetwork" "ProtectSystem" "ProtectHome" "PrivateTmp" "PrivateMounts" "PrivateDevices" "ProtectKernelTunables" "ProtectControlGroups" "ReadOnlyPaths" "DynamicUser" "User=" ]
+  [
+    "Type=notify"
+    "RestrictAddressFamilies=AF_UNIX"
+    "RestrictAddressFamilies=AF_NETLINK"
+    "IPAddressDeny=any"
+    "NoNewPrivileges=true"
+    "Restart=always"
+    "UMask=0027"
+  ]
+  [
+    "AF_INET"
+    "DynamicUser"
+    "PrivateDevices"
+    "PrivateMounts"
+    "PrivateNetwork"
+    "PrivateTmp"
+    "ProtectControlGroups"
+    "ProtectHome"
+    "ProtectKernelTunables"
+    "ProtectSystem"
+    "ReadOnlyPaths"
+    "User="
+  ]
 ++ lines "writ-sync.service" made.theatre.units."writ-sync.service"
-  [ "User=writ-sync" "ProtectSystem=strict" "CapabilityBoundingSet=" "ReadWritePaths=/var/lib/writ/spool/inbox" "StateDirectory=writ/sync" "StateDirectoryMode=0700" ] [ "AF_NETLINK" ]
+  [
+    "User=writ-sync"
+    "ProtectSystem=strict"
+    "CapabilityBoundingSet="
+    "ReadWritePaths=/var/lib/writ/spool/inbox"
+    "StateDirectory=writ/sync"
+    "StateDirectoryMode=0700"
+  ]
+  [ "AF_NETLINK" ]
 ++ lines "writ-depot.service" made.depot.units."writ-depot.service"
-  [ "User=writ-depot" "StateDirectory=writ/depot" "StateDirectoryMode=0700" "LoadCredential=log-key:/var/lib/secrets/log.key" "CapabilityBoundingSet=" ] [ "CAP_NET" "ReadWritePaths" ]
+  [
+    "User=writ-depot"
+    "StateDirectory=writ/depot"
+    "StateDirectoryMode=0700"
+    "LoadCredential=log-key:/var/lib/secrets/log.key"
+    "CapabilityBoundingSet="
+  ]
+  [ "CAP_NET" "ReadWritePaths" ]
 ++ lines "writ-depot.service, public" made.public-depot.units."writ-depot.service"
-  [ "CapabilityBoundingSet=CAP_NET_BIND_SERVICE" "ReadWritePaths=/srv/depot" "LoadCredential=tls-key:/var/lib/acme/depot/key.pem" ] [ "StateDirectory" ]
+  [
+    "CapabilityBoundingSet=CAP_NET_BIND_SERVICE"
+    "ReadWritePaths=/srv/depot"
+    "LoadCredential=tls-key:/var/lib/acme/depot/key.pem"
+  ]
+  [ "StateDirectory" ]
 # An image knows nobody: what its daemons go by is written by first boot, and they wait for it.
 ++ differ "the image's files" [ ] (builtins.attrNames made.image.etc)
-++ lines "the image's enforcer" made.image.units."writ-enforce.service" [ "ConditionPathExists=/var/lib/writ/enforce.toml" "writ-enforce --config /var/lib/writ/enforce.toml" ] [ ]
-++ holds "first boot does not look for the image's disk" (has made.image.scripts.writ-first-boot "mountpoint --quiet /var/lib/writ")
-++ lines "first boot" made.image.units."writ-first-boot.service" [ "ConditionPathExists=!/var/lib/writ/appliance.key" "Before=writ-enforce.service writ-sync.service" ] [ ]
+++ lines "the image's enforcer" made.image.units."writ-enforce.service"
+  [ "ConditionPathExists=/var/lib/writ/enforce.toml" "writ-enforce --config /var/lib/writ/enforce.toml" ]
+  [ ]
+++ holds "first boot does not look for the image's disk"
+  (has made.image.scripts.writ-first-boot "mountpoint --quiet /var/lib/writ")
+++ lines "first boot" made.image.units."writ-first-boot.service"
+  [ "ConditionPathExists=!/var/lib/writ/appliance.key" "Before=writ-enforce.service writ-sync.service" ]
+  [ ]
 ++ differ "units named writ-switch" [ ] (builtins.filter (lib.hasPrefix "writ-switch") (builtins.attrNames made.theatre.units))
 ++ holds "the outbox is not the courier's to read" (builtins.elem "d /var/lib/writ/spool/outbox 2750 root writ-sync -" made.theatre.tmpfiles)
 ++ holds "the outbox of a machine without courier is somebody's" (builtins.elem "d /var/lib/writ/spool/outbox 2750 root root -" made.folder.tmpfiles)
-++ differ "nix.settings" { allowed-users = [ "root" ]; trusted-users = [ "root" ]; substituters = [ ]; trusted-public-keys = [ "northfield-1:Gdp1OITFIJLVbJMxXgMGc8IvBlqVqYnbo/vGFf5i7uA=" ]; require-sigs = true; sandbox = true; } made.theatre.nix
+++ differ "nix.settings"
+  {
+    allowed-users = [ "root" ];
+    trusted-users = [ "root" ];
+    substituters = [ ];
+    trusted-public-keys = [ "northfield-1:Gdp1OITFIJLVbJMxXgMGc8IvBlqVqYnbo/vGFf5i7uA=" ];
+    require-sigs = true;
+    sandbox = true;
+  }
+  made.theatre.nix
 
 # What checks ask for reaches NixOS; what the system says by itself goes before.
 ++ differ "asked: a sysctl" 1 made.theatre.asked.sysctl."kernel.kptr_restrict"

@@ -69,13 +69,13 @@ rec {
         ] ++ builtins.concatMap load (content.imports or [ ]);
       # A file that two modules import is one module.
       all = builtins.concatMap load modules;
-      files = map toString (filter (f: f != null) (map (m: m.file) all));
-      first = i: let f = (builtins.elemAt all i).file; in f == null || !(elem (toString f) (map (m: if m.file == null then "" else toString m.file) (builtins.genList (builtins.elemAt all) i)));
+      before = i: map (m: toString m.file) (filter (m: m.file != null) (builtins.genList (builtins.elemAt all) i));
+      first = i: let f = (builtins.elemAt all i).file; in f == null || !(elem (toString f) (before i));
       loaded = map (builtins.elemAt all) (filter first (builtins.genList (i: i) (builtins.length all)));
       options = builtins.foldl' declare { } (map (m: m.options) loaded);
       config = value [ ] options (map (m: { conditions = [ ]; priority = 100; content = m.config; }) loaded);
     in
-    builtins.seq files { inherit config options; };
+    { inherit config options; };
 
   declare = a: b: a // mapAttrs
     (name: new:
@@ -113,7 +113,10 @@ rec {
     else if stripped == [ ] && option == null then absent
     else if trees then
       let unknown = filter (key: !(option ? ${key})) keys;
-      in if option != null && unknown != [ ] then throw "there is no option ${builtins.concatStringsSep "." (path ++ [ (head unknown) ])}" else tree
+      in
+      if option != null && unknown != [ ]
+      then throw "there is no option ${builtins.concatStringsSep "." (path ++ [ (head unknown) ])}"
+      else tree
     else leaf name null stripped;
 
   # The strongest definitions of one option, merged.
@@ -135,7 +138,8 @@ rec {
     let
       name = builtins.concatStringsSep "." path;
       merged =
-        if option.type.of.free or false then (if filter holds stripped == [ ] then absent else value path null stripped)
+        if option.type.of.free or false
+        then if filter holds stripped == [ ] then absent else value path null stripped
         else if option.type ? of then keyed
         else leaf name option.type stripped;
       # Each key of an attrsOf is merged by itself.
@@ -146,7 +150,8 @@ rec {
         in if live == [ ] then absent
         else builtins.listToAttrs (map (key: {
           name = key;
-          value = leaf "${name}.${key}" option.type.of (builtins.concatMap strip (map (d: d // { content = d.content.${key}; }) (filter (d: d.content ? ${key}) live)));
+          value = leaf "${name}.${key}" option.type.of
+            (builtins.concatMap (d: strip (d // { content = d.content.${key}; })) (filter (d: d.content ? ${key}) live));
         }) keys);
       result = if merged == absent then option.default or (throw "the option ${name} is used, and nothing defines it") else merged;
     in

@@ -7,13 +7,15 @@ let
     else [ "${name}=${toString value}" ];
   section = title: set:
     if set == { } then ""
-    else "[${title}]\n" + builtins.concatStringsSep "" (map (name: builtins.concatStringsSep "" (map (line: line + "\n") (lines name set.${name}))) (builtins.attrNames set)) + "\n";
+    else
+      let all = builtins.concatMap (name: lines name set.${name}) (builtins.attrNames set);
+      in builtins.concatStringsSep "\n" ([ "[${title}]" ] ++ all) + "\n\n";
   listed = name: list: if list == [ ] then { } else { ${name} = builtins.concatStringsSep " " list; };
 in
 unit:
 section "Unit"
-  ({ Description = unit.description or ""; } // listed "After" (unit.after or [ ]) // listed "Before" (unit.before or [ ]) // listed "Wants" (unit.wants or [ ])
-    // listed "Documentation" (unit.documentation or [ ]) // (unit.unitConfig or { }))
+  ({ Description = unit.description or ""; } // listed "After" (unit.after or [ ]) // listed "Before" (unit.before or [ ])
+    // listed "Wants" (unit.wants or [ ]) // listed "Documentation" (unit.documentation or [ ]) // (unit.unitConfig or { }))
 + section "Service" ((unit.serviceConfig or { }) // (
   if unit.environment or { } == { } then { }
   else { Environment = map (name: "\"${name}=${unit.environment.${name}}\"") (builtins.attrNames unit.environment); }))

@@ -12,14 +12,23 @@ in
 
   boot.initrd.luks.devices.system.device = "/dev/disk/by-partlabel/system";
   fileSystems =
-    let on = subvolume: options: { device = "/dev/mapper/system"; fsType = "btrfs"; options = [ "subvol=${subvolume}" ] ++ options; };
+    let
+      on = subvolume: options: {
+        device = "/dev/mapper/system";
+        fsType = "btrfs";
+        options = [ "subvol=${subvolume}" ] ++ options;
+      };
     in {
       "/" = on "root" [ ];
       "/nix" = on "nix" [ "nodev" "nosuid" ];
       "/home" = on "home" [ "nodev" "nosuid" ];
       "/var" = on "var" [ "nodev" "nosuid" ];
       "/var/log" = on "log" [ "nodev" "nosuid" "noexec" ];
-      "/boot" = { device = "/dev/disk/by-partlabel/boot"; fsType = "vfat"; options = [ "fmask=0077" "dmask=0077" "nodev" "nosuid" "noexec" ]; };
+      "/boot" = {
+        device = "/dev/disk/by-partlabel/boot";
+        fsType = "vfat";
+        options = [ "fmask=0077" "dmask=0077" "nodev" "nosuid" "noexec" ];
+      };
     };
   boot.tmp.useTmpfs = true;
   # A new key with every start: what was swapped out before is gone.

@@ -12,7 +12,11 @@ let
 
   restic = "${pkgs.restic}/bin/restic";
   backup = cfg.backup;
-  repository = { RESTIC_REPOSITORY = backup.repository; RESTIC_PASSWORD_FILE = backup.passwordFile; RESTIC_CACHE_DIR = "/var/cache/writ-backup"; };
+  repository = {
+    RESTIC_REPOSITORY = backup.repository;
+    RESTIC_PASSWORD_FILE = backup.passwordFile;
+    RESTIC_CACHE_DIR = "/var/cache/writ-backup";
+  };
   # The same for programs of runbooks, which get no credentials from systemd.
   exports = lib.concatStrings (lib.mapAttrsToList
     (name: value: "export ${name}=${lib.escapeShellArg value}\n")
@@ -47,15 +51,24 @@ let
   local = { RestrictAddressFamilies = "AF_UNIX"; IPAddressDeny = "any"; };
   # One that reads.
   reading = local // { ProtectSystem = "strict"; };
-  backupJob = description: service: job description
-    ({ LoadCredential = [ "password:${backup.passwordFile}" ]; CacheDirectory = "writ-backup"; CacheDirectoryMode = "0700"; ProtectSystem = "full"; } // service)
+  backupJob = description: service:
+    job description
+      ({
+        LoadCredential = [ "password:${backup.passwordFile}" ];
+        CacheDirectory = "writ-backup";
+        CacheDirectoryMode = "0700";
+        ProtectSystem = "full";
+      } // service)
     // {
       environment = repository // {
         RESTIC_REPOSITORY = builtins.replaceStrings [ "%" ] [ "%%" ] backup.repository;
         RESTIC_PASSWORD_FILE = "%d/password";
       };
     };
-  timer = calendar: { wantedBy = [ "timers.target" ]; timerConfig = { OnCalendar = calendar; Persistent = true; RandomizedDelaySec = "10min"; }; };
+  timer = calendar: {
+    wantedBy = [ "timers.target" ];
+    timerConfig = { OnCalendar = calendar; Persistent = true; RandomizedDelaySec = "10min"; };
+  };
 in
 {
   options.services.writ.appliance = {
@@ -73,7 +86,8 @@ in
       quickPaths = option (types.listOf types.str) [ "/home" "/srv" "/tmp" ] "What the quick one looks at.";
       quarantine = option types.str "/var/lib/writ/quarantine" "Where detections are moved to.";
     };
-    logForward.url = option (types.nullOr types.str) null "Where journal entries go, as in https://logs.example:19532 (systemd-journal-remote).";
+    logForward.url = option (types.nullOr types.str) null
+      "Where journal entries go, as in https://logs.example:19532 (systemd-journal-remote).";
   };
 
   config = mkIf cfg.enable (mkMerge [
@@ -87,7 +101,8 @@ in
       });
       # Only from what the courier brought, and only with the keys of this system's releases.
       systemd.services.writ-store-repair = job "Fetch damaged paths of the Nix store again" {
-        ExecStart = "${config.nix.package}/bin/nix-store --verify --check-contents --repair --option substituters file://${cfg.releases}/cache";
+        ExecStart = "${config.nix.package}/bin/nix-store --verify --check-contents --repair "
+          + "--option substituters file://${cfg.releases}/cache";
       };
       systemd.timers.writ-store-verify = timer "Sun *-*-* 03:00:00";
     }
@@ -126,7 +141,8 @@ in
     })
     (mkIf (backup.repository != null && backup.offsite != null) {
       systemd.services.writ-backup-offsite = backupJob "Copy the backup elsewhere" {
-        ExecStart = "${restic} copy --from-repo ${word backup.repository} --from-password-file %d/password --repo ${word backup.offsite}";
+        ExecStart = "${restic} copy --from-repo ${word backup.repository} --from-password-file %d/password "
+          + "--repo ${word backup.offsite}";
       };
       systemd.timers.writ-backup-offsite = timer "*-*-* 05:00:00";
     })
@@ -162,7 +178,8 @@ in
       services.writ.appliance.scripts.quarantine-detections = ''
         systemctl is-active --quiet clamav-daemon.service || { echo 'the scanner does not run' >&2; exit 1; }
         # 1 says that something was found, and moved.
-        ${pkgs.clamav}/bin/clamdscan --fdpass --multiscan --infected --move=${lib.escapeShellArg cfg.scan.quarantine} ${lib.escapeShellArgs cfg.scan.quickPaths} || [ $? -eq 1 ]
+        ${pkgs.clamav}/bin/clamdscan --fdpass --multiscan --infected \
+          --move=${lib.escapeShellArg cfg.scan.quarantine} ${lib.escapeShellArgs cfg.scan.quickPaths} || [ $? -eq 1 ]
       '';
     })
 
@@ -173,7 +190,8 @@ in
         wants = [ "network-online.target" ];
         after = [ "network-online.target" ];
         serviceConfig = {
-          ExecStart = "${config.systemd.package}/lib/systemd/systemd-journal-upload --save-state=/var/lib/writ-log-forward/state --url=${word cfg.logForward.url}";
+          ExecStart = "${config.systemd.package}/lib/systemd/systemd-journal-upload "
+            + "--save-state=/var/lib/writ-log-forward/state --url=${word cfg.logForward.url}";
           Restart = "always";
           RestartSec = "30s";
           DynamicUser = true;

@@ -22,7 +22,8 @@ in
     assertions = [
       {
         assertion = !(cfg.provisioned && cfg.policy != null);
-        message = "services.writ.appliance.provisioned is for images without a policy of their own: this system has one, and says itself who it is.";
+        message = "services.writ.appliance.provisioned is for images without a policy of their own: this system has one, "
+          + "and says itself who it is.";
       }
       {
         assertion = cfg.policy == null || (cfg.policy.site == cfg.site && cfg.policy.appliance == cfg.name);
@@ -40,6 +41,7 @@ in
       }
     ];
     warnings = lib.optional (uses "log_forwarding" != [ ] && cfg.logForward.url == null)
-      "The policy wants logs to leave this machine (${named (uses "log_forwarding")}): set services.writ.appliance.logForward.url, or define writ-log-forward.service.";
+      ("The policy wants logs to leave this machine (${named (uses "log_forwarding")}): "
+        + "set services.writ.appliance.logForward.url, or define writ-log-forward.service.");
   };
 }

@@ -23,13 +23,20 @@ in
 {
   options.services.writ.depot = {
     enable = option types.bool false "Whether this machine runs a depot.";
-    package = option types.package (pkgs.callPackage ../../nix/package.nix { crate = "writ-depot"; }) "The package with writ-depot.";
-    trustRoot = mkOption { type = types.path; description = "The first trust root, as in \"\${./trust}/1.json\": of the folder, so that the signatures beside it come along."; };
+    package = option types.package (pkgs.callPackage ../../nix/package.nix { crate = "writ-depot"; })
+      "The package with writ-depot.";
+    trustRoot = mkOption {
+      type = types.path;
+      description = ''
+        The first trust root, as in "''${./trust}/1.json": of the folder, so that the signatures beside it come along.
+      '';
+    };
     logKeyFile = mkOption {
       type = types.str;
       description = "The key that signs the site logs, root's alone, never in the store; systemd hands it to the depot.";
     };
-    dataDir = option types.str "/var/lib/writ/depot" "Database, documents, binary cache and logs. Below /var/lib it is made, elsewhere it must exist.";
+    dataDir = option types.str "/var/lib/writ/depot"
+      "Database, documents, binary cache and logs. Below /var/lib it is made, elsewhere it must exist.";
     listen = option types.str "127.0.0.1:8080" "Where to listen, as in 127.0.0.1:8080 or [::]:443.";
     tls.certificate = option (types.nullOr types.str) null "Certificate chain (PEM) for TLS 1.3.";
     tls.key = option (types.nullOr types.str) null "The certificate's private key (PEM).";
@@ -42,7 +49,8 @@ in
     assertions = [
       {
         assertion = loopback || tls || cfg.allowHttp;
-        message = "services.writ.depot.listen is ${cfg.listen}, which is not loopback: give tls.certificate and tls.key, or set allowHttp where a proxy in front ends TLS.";
+        message = "services.writ.depot.listen is ${cfg.listen}, which is not loopback: give tls.certificate and tls.key, "
+          + "or set allowHttp where a proxy in front ends TLS.";
       }
       {
         assertion = (cfg.tls.certificate == null) == (cfg.tls.key == null);

@@ -7,7 +7,10 @@
 let
   text = value:
     if value == true then "1" else if value == false then "0" else toString value;
-  number = value: if builtins.isInt value then { value_number = value; } else if builtins.isBool value then { value_number = if value then 1 else 0; } else { };
+  number = value:
+    if builtins.isInt value then { value_number = value; }
+    else if builtins.isBool value then { value_number = if value then 1 else 0; }
+    else { };
 
   # As `sshd -T` prints it.
   yes = value: if value == true then "yes" else if value == false then "no" else toString value;
@@ -72,7 +75,11 @@ in
 
   kernel_module = { name }:
     { loadable = !(blocked name); }
-    // (if builtins.elem name (config.boot.kernelModules or [ ]) then { loaded = true; } else if blocked name then { loaded = false; } else { });
+    // (
+      if builtins.elem name (config.boot.kernelModules or [ ]) then { loaded = true; }
+      else if blocked name then { loaded = false; }
+      else { }
+    );
 
   nix_config = { }:
     let
@@ -82,7 +89,11 @@ in
     field "allowed_users" "allowed-users" // field "trusted_users" "trusted-users" // field "substituters" "substituters"
     // field "trusted_public_keys" "trusted-public-keys" // field "require_signatures" "require-sigs"
     // field "experimental_features" "experimental-features"
-    // (if settings ? sandbox then { sandbox = if builtins.isBool settings.sandbox then (if settings.sandbox then "true" else "false") else settings.sandbox; } else { });
+    // (
+      if !(settings ? sandbox) then { }
+      else if builtins.isBool settings.sandbox then { sandbox = if settings.sandbox then "true" else "false"; }
+      else { inherit (settings) sandbox; }
+    );
 
   journald = { }: let storage = config.services.journald.storage; in { inherit storage; persistent = storage == "persistent"; };
 }

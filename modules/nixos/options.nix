@@ -8,7 +8,10 @@ in
     policy = mkOption {
       type = types.nullOr types.raw;
       default = null;
-      description = "The policy document, as modules/policy composes it: what the system is built for. A release brings the one that counts.";
+      description = ''
+        The policy document, as modules/policy composes it: what the system is built for. A release brings the one that
+        counts.
+      '';
     };
     decidedHere = mkOption {
       type = types.listOf types.str;

@@ -45,9 +45,12 @@ in
   toplevel = given:
     if source == null then
       builtins.trace
-        "${given.site}/${given.name}: its system is a NixOS configuration, and this store has no nixpkgs ${locked.rev}: run `nix flake archive`"
+        ("${given.site}/${given.name}: its system is a NixOS configuration, and this store has no nixpkgs ${locked.rev}: "
+          + "run `nix flake archive`")
         null
     else
-      let made = configuration given;
-      in (import (source + "/nixos/lib/eval-config.nix") { system = null; inherit (made) modules specialArgs; }).config.system.build.toplevel;
+      let
+        made = configuration given;
+        evaluated = import (source + "/nixos/lib/eval-config.nix") { system = null; inherit (made) modules specialArgs; };
+      in evaluated.config.system.build.toplevel;
 }

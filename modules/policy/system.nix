@@ -27,5 +27,8 @@ else if builtins.isFunction content && builtins.functionArgs content ? minimalSy
   minimalSystem = import ../minimal-system { inherit busybox; inherit (appliance) system_type; };
 }
 else if !builtins.pathExists ../nixos/system.nix then
-  builtins.trace "${site}/${name}: its system is a NixOS configuration, and this tree has no modules/nixos: see nixosConfigurations of its flake" null
+  builtins.trace
+    ("${site}/${name}: its system is a NixOS configuration, and this tree has no modules/nixos: "
+      + "see nixosConfigurations of its flake")
+    null
 else (import ../nixos/system.nix { inherit root nixpkgs; }).toplevel { inherit site name appliance file; }

@@ -54,7 +54,8 @@ rec {
           ExecStart=${script "load-ruleset" "exec nft -f ${rulesetFile}\n"}
         '';
       };
-      allPrograms = programs // (if ruleset == null then { } else { "ruleset.nft" = rulesetFile; });
+      allPrograms = { inherit activate; } // programs
+        // (if ruleset == null then { } else { "ruleset.nft" = rulesetFile; });
       allUnits = units // packetFilter;
       unitFolder = build "units" { } ''
         $b mkdir $out

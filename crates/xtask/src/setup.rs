@@ -24,6 +24,7 @@ pub const ALL: &[Need] = &[
     ("git", "git"),
     ("busybox", "busybox-static"),
     ("systemd-nspawn", "systemd-container"),
+    ("systemd-analyze", "systemd"),
     ("dbus-daemon", "dbus"),
     ("nsenter", "util-linux"),
     ("nft", "nftables"),

@@ -18,6 +18,7 @@ mod golden;
 mod happy;
 mod house;
 mod nft;
+mod nixos;
 mod overtaken;
 mod trace;
 mod unknown_policy;

@@ -1,0 +1,188 @@
+//! The units of the modules, started by a real systemd with all of their hardening: a depot, an enforcer and a courier that do
+//! their work, and can do nothing else.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use writ_scenarios::container::{Bind, Container};
+use writ_scenarios::{binaries, flake, outbox, run};
+
+use super::{machines, texts};
+
+const PATIENCE: Duration = Duration::from_secs(90);
+const PACKAGE: &str = "/opt/writ";
+/// Users of the modules, as numbers here.
+const USERS: [(&str, u32); 2] = [("writ-sync", 990), ("writ-depot", 991)];
+
+struct World {
+    container: Container,
+    _dir: tempfile::TempDir,
+    desk: PathBuf,
+}
+
+impl World {
+    /// A desk with keys and a trust root that names a log, and a container with the units, files and folders of the modules.
+    fn new() -> Self {
+        crate::house::needs_root();
+        let dir = tempfile::Builder::new().prefix("writ-nixos-").tempdir().unwrap();
+        let desk = dir.path().join("desk");
+        script(&["lay", &desk.display().to_string(), "@/checks/vm/tree", "@/modules"]);
+        let package = dir.path().join("package");
+        fs::create_dir_all(package.join("bin")).unwrap();
+        for name in ["writ", "writ-enforce", "writ-switch", "writ-sync", "writ-depot"] {
+            let from = binaries::folder().unwrap().join(name);
+            fs::hard_link(&from, package.join("bin").join(name))
+                .or_else(|_| fs::copy(&from, package.join("bin").join(name)).map(drop))
+                .unwrap();
+        }
+        let binds = [
+            Bind { from: package, to: PACKAGE, writable: false },
+            Bind { from: desk.clone(), to: "/srv/desk", writable: true },
+        ];
+        let container = Container::boot("nixos", &dir.path().join("root"), &binds, None).unwrap();
+        let world = Self { container, _dir: dir, desk };
+        world.furnish();
+        world
+    }
+
+    /// What NixOS makes of the modules before any unit starts: users, files below /etc, folders.
+    fn furnish(&self) {
+        let machines = machines(Path::new(PACKAGE));
+        let at = |inside: &str| self.container.path(inside);
+        for (file, line) in [("/etc/passwd", "::/:/usr/sbin/nologin"), ("/etc/group", ":")] {
+            let mut text = fs::read_to_string(at(file)).unwrap();
+            for (name, id) in USERS {
+                let ids = if line == ":" { format!("{id}") } else { format!("{id}:{id}") };
+                text.push_str(&format!("{name}:x:{ids}{line}\n"));
+            }
+            fs::write(at(file), text).unwrap();
+        }
+        fs::create_dir_all(at("/etc/writ")).unwrap();
+        for (name, text) in texts(&machines, "small", "etc") {
+            fs::write(at("/etc").join(name), text).unwrap();
+        }
+        let rules: Vec<&str> =
+            machines["small"]["tmpfiles"].as_array().unwrap().iter().map(|rule| rule.as_str().unwrap()).collect();
+        fs::create_dir_all(at("/etc/tmpfiles.d")).unwrap();
+        fs::write(at("/etc/tmpfiles.d/writ.conf"), rules.join("\n") + "\n").unwrap();
+        self.container.run("systemd-tmpfiles", &["--create", "writ.conf"]).unwrap();
+        for (name, text) in texts(&machines, "small", "units") {
+            fs::write(at("/etc/systemd/system").join(name), text).unwrap();
+        }
+        let front = self.desk.join("front");
+        fs::copy(front.join("trust.json"), at("/var/lib/writ/trust.json")).unwrap();
+        self.secret(&front.join("appliance.key"), "/var/lib/writ/appliance.key");
+        fs::create_dir_all(at("/srv/secrets")).unwrap();
+        fs::set_permissions(at("/srv/secrets"), fs::Permissions::from_mode(0o700)).unwrap();
+        self.secret(&self.desk.join("keys/log.key"), "/srv/secrets/log.key");
+        flake::copy(&self.desk.join("releases/trust"), &at("/srv/trust")).unwrap();
+        // What the policy of checks/vm/tree looks at.
+        fs::create_dir_all(at("/var/lib/records")).unwrap();
+        fs::write(at("/var/lib/records/settings"), "retention = 6y\n").unwrap();
+        fs::set_permissions(at("/var/lib/records/settings"), fs::Permissions::from_mode(0o640)).unwrap();
+        let records = "[Service]\nExecStart=/usr/bin/sleep infinity\n";
+        fs::write(at("/etc/systemd/system/records.service"), records).unwrap();
+        self.container.run("systemctl", &["daemon-reload"]).unwrap();
+        self.container.run("systemctl", &["start", "records.service"]).unwrap();
+    }
+
+    /// A secret for root alone.
+    fn secret(&self, from: &Path, inside: &str) {
+        let to = self.container.path(inside);
+        fs::copy(from, &to).unwrap();
+        chown(&to, Some(0), Some(0)).unwrap();
+        fs::set_permissions(&to, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    fn start(&self, unit: &str) {
+        if let Err(e) = self.container.run("systemctl", &["start", unit]) {
+            panic!("{e:#}\n{}", self.container.journal(unit));
+        }
+    }
+
+    fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let waited = run::wait(what, PATIENCE, || Ok(holds().then_some(())));
+        if let Err(e) = waited {
+            let said: Vec<String> = ["writ-depot", "writ-enforce", "writ-sync"]
+                .map(|unit| format!("{unit}:\n{}", self.container.journal(unit)))
+                .to_vec();
+            panic!("{e}\n{}", said.join("\n"));
+        }
+    }
+
+    /// What a program of one of the daemons may do: run with the unit's own settings, as its user.
+    fn properties(&self, unit: &str, names: &[&str]) -> String {
+        let properties = names.iter().map(|name| format!("--property={name}"));
+        let arguments: Vec<String> = ["show", unit].map(str::to_owned).into_iter().chain(properties).collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        self.container.run("systemctl", &arguments).unwrap()
+    }
+}
+
+/// Runs checks/vm/desk.sh, `@` standing for this repository.
+fn script(arguments: &[&str]) -> String {
+    let root = flake::repository().canonicalize().unwrap().display().to_string();
+    let path = format!("{}:{}", binaries::folder().unwrap().display(), std::env::var("PATH").unwrap());
+    let mut command = Command::new("bash");
+    command.arg(format!("{root}/checks/vm/desk.sh")).args(arguments.iter().map(|a| a.replacen('@', &root, 1)));
+    run::checked(command.env("PATH", path).env("NO_COLOR", "1").env("LOGGED", "1")).unwrap()
+}
+
+#[test]
+fn the_units_work_as_hardened() {
+    let world = World::new();
+    world.start("writ-depot.service");
+    script(&["draft", &world.desk.display().to_string()]);
+    let publish = "cd /srv/desk && /opt/writ/bin/writ release publish draft --to releases --cache-key keys/cache.nix-key \
+                   --depot http://127.0.0.1:8080 --read-key keys/reader.key";
+    world.container.run("sh", &["-c", publish]).unwrap();
+    world.start("writ-enforce.service");
+    world.start("writ-sync.service");
+
+    // The release comes, is obeyed, and what is broken is healed, with evidence that the depot's log holds.
+    let outbox = world.container.path("/var/lib/writ/spool/outbox");
+    let settings = world.container.path("/var/lib/writ/../records/settings");
+    let mode = || fs::metadata(&settings).unwrap().permissions().mode() & 0o7777;
+    outbox::wait_for(&outbox, 0, "a start", PATIENCE, |found| found.text(&["kind"]) == "started").unwrap();
+    let obeys = || fs::read_to_string(world.container.path("/var/lib/writ/enforce/status.json")).unwrap_or_default();
+    world.until("the release to be obeyed", || obeys().contains("\"1-1\""));
+    fs::set_permissions(&settings, fs::Permissions::from_mode(0o666)).unwrap();
+    world.until("the settings to be closed again", || mode() == 0o640);
+    world.container.run("systemctl", &["stop", "records.service"]).unwrap();
+    let runs = || world.container.run("systemctl", &["is-active", "records.service"]).is_ok();
+    world.until("the service to be started again", runs);
+    let receipts = world.container.path("/var/lib/writ/spool/inbox/receipts");
+    let count = |folder: &Path, end: &str| {
+        let names = fs::read_dir(folder).into_iter().flatten().flatten();
+        names.filter(|entry| entry.file_name().to_string_lossy().ends_with(end)).count()
+    };
+    world.until("all evidence to be delivered", || {
+        let bundles = count(&outbox, ".json");
+        bundles >= 5 && count(&receipts, ".receipt.json") == bundles
+    });
+
+    // The files that they share are for those two, and secrets for nobody else.
+    let courier = |command: &str| {
+        let mut inside =
+            world.container.command("setpriv", &["--reuid=990", "--regid=990", "--clear-groups", "sh", "-c", command]);
+        run::any(&mut inside).unwrap().status.success()
+    };
+    assert!(courier("cat /var/lib/writ/spool/outbox/*.json > /dev/null"), "the courier cannot read the evidence");
+    assert!(!courier("touch /var/lib/writ/spool/outbox/x"), "the courier writes into the outbox");
+    assert!(!courier("cat /var/lib/writ/appliance.key"), "the courier reads the appliance's key");
+    assert!(!courier("ls /var/lib/writ/enforce"), "the courier looks into the enforcer's state");
+    assert!(!courier("ls /var/lib/writ/depot"), "the courier looks into the depot");
+    let depot = world.properties("writ-depot.service", &["User", "NRestarts", "ActiveState"]);
+    assert!(depot.contains("User=writ-depot") && depot.contains("NRestarts=0") && depot.contains("=active"), "{depot}");
+    for unit in ["writ-enforce.service", "writ-sync.service"] {
+        let state = world.properties(unit, &["NRestarts", "ActiveState"]);
+        assert!(
+            state.contains("NRestarts=0") && state.contains("=active"),
+            "{unit}: {state}\n{}",
+            world.container.journal(unit)
+        );
+    }
+}

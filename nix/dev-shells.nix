@@ -1,0 +1,8 @@
+# `nix develop`: what `cargo xtask lint` and the demo need. The suite boots containers from a Debian's /usr and does not
+# run on NixOS; the VM tests of the flake take its place there.
+{ nixpkgs, system }:
+let pkgs = nixpkgs.legacyPackages.${system};
+in
+{
+  default = pkgs.mkShell { packages = import ./tools.nix { inherit pkgs; }; };
+}

@@ -16,6 +16,7 @@ mod release;
 mod render_diff;
 mod screen;
 mod signatures;
+mod site;
 mod trust;
 mod verify;
 mod watch;
@@ -31,6 +32,7 @@ use clap::Parser as _;
     max_term_width = 100,
     after_help = "\
 From a policy to an appliance:
+  writ site new riverside-clinic                               a site, by asking
   writ check                                                   every mistake, with its place
   writ keys new --name alice --out keys --role trust --role release
   writ trust init --out releases/trust/1.json --key keys/alice.pub:trust,release \\
@@ -63,6 +65,8 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::Command),
     Watch(watch::Arguments),
+    #[command(subcommand)]
+    Site(site::Command),
     Completions(completions::Arguments),
 }
 
@@ -76,6 +80,7 @@ fn main() -> ExitCode {
         Command::Verify(arguments) => arguments.run(),
         Command::Audit(command) => command.run(),
         Command::Watch(arguments) => arguments.run(),
+        Command::Site(command) => command.run(),
         Command::Completions(arguments) => arguments.run(),
     };
     match outcome {

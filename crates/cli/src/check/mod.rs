@@ -3,6 +3,7 @@
 //! Nix evaluates the tree and its constructors find mistakes of shape; validation finds what only the schemas of probes,
 //! the references between files and the calendar tell. Both are merged, each mistake once, with its place in the source.
 
+pub mod checked;
 mod evaluate;
 mod found;
 mod keys;

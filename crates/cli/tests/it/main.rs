@@ -14,6 +14,7 @@ mod policy_page;
 mod publish;
 mod publish_depot;
 mod release;
+mod site_new;
 mod systems;
 mod trust;
 mod verify;

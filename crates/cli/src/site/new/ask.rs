@@ -61,7 +61,8 @@ fn tell(wrong: &[String]) {
 
 fn read(question: &str, default: Option<&str>) -> Outcome<String> {
     let shown = default.map(|default| screen::paint(screen::DIM, &format!(" [{default}]"))).unwrap_or_default();
-    let _ = write!(anstream::stderr(), "{}{shown}: ", screen::paint(screen::BOLD, question));
+    let prompt = format!("{}{shown}: ", screen::paint(screen::BOLD, question));
+    let _ = anstream::stderr().write_all(prompt.as_bytes());
     let _ = anstream::stderr().flush();
     let ended = |why: String| {
         Failure::could_not("the questions were not answered to the end")

@@ -40,8 +40,40 @@ pub fn list<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on should stop here")]
 mod tests {
+    use std::process::Command;
+
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// What Nix makes of a list of strings.
+    fn evaluated(texts: &[String]) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("texts.nix");
+        let lines: Vec<String> = texts.iter().map(|text| format!("  {}\n", string(text))).collect();
+        std::fs::write(&file, format!("[\n{}]\n", lines.concat())).unwrap();
+        let mut nix = Command::new("nix-instantiate");
+        nix.args(["--store", "dummy://", "--eval", "--strict", "--json"]).arg(file);
+        let output = nix.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    proptest! {
+        // Each case is one run of Nix and hundreds of texts.
+        #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_text_comes_back(
+            noise in prop::collection::vec("[\u{1}-\u{10ffff}]{0,12}", 100..200),
+            nasty in prop::collection::vec("[\"'$\\{}\\\\\r\n\t nrt;#/*]{0,12}", 100..200),
+        ) {
+            let texts = [noise, nasty].concat();
+            prop_assert_eq!(evaluated(&texts), texts);
+        }
+    }
 
     #[test]
     fn nothing_in_a_text_is_code() {

@@ -16,6 +16,12 @@
     {
       inherit (evaluated) policies report systems;
 
+      # nix flake init -t github:writ-project/writ#site
+      templates.site = {
+        path = ./templates/site;
+        description = "The flake of a tree of sites; `writ site new --init` begins the tree itself";
+      };
+
       # The tree has no error, and the policy library does what its cases say.
       checks = builtins.listToAttrs (map
         (system: {

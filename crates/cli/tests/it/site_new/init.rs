@@ -114,3 +114,27 @@ fn the_flake_of_a_new_tree_evaluates() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "\"Riverside Clinic\"");
 }
+
+/// `nix flake init` lays the template, and `writ site new` begins a tree beside it.
+#[test]
+fn the_template_and_the_command_go_together() {
+    let world = World::empty();
+    let flake = |arguments: &[&str]| {
+        let mut nix = Command::new("nix");
+        nix.args(["--extra-experimental-features", "nix-command flakes", "--offline", "flake"]).args(arguments);
+        let output = nix.current_dir(world.tree()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let source = world.temporary().join("writ");
+    for name in ["flake.nix", "flake.lock"] {
+        fs::create_dir_all(&source).unwrap();
+        fs::copy(repository().join(name), source.join(name)).unwrap();
+    }
+    super::world::copy(&repository().join("templates"), &source.join("templates"));
+    flake(&["init", "--template", &format!("path:{}#site", source.display())]);
+    assert_eq!(world.read("flake.nix"), fs::read_to_string(repository().join("templates/site/flake.nix")).unwrap());
+    let ran = begin(&world, &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    fs::remove_dir_all(source).unwrap();
+    world.is_clean();
+}

@@ -5,6 +5,7 @@ mod check;
 mod clock;
 mod completions;
 mod depot;
+mod export;
 mod failure;
 mod files;
 mod keys;
@@ -67,6 +68,8 @@ enum Command {
     Watch(watch::Arguments),
     #[command(subcommand)]
     Site(site::Command),
+    #[command(subcommand)]
+    Export(export::Command),
     Completions(completions::Arguments),
 }
 
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         Command::Audit(command) => command.run(),
         Command::Watch(arguments) => arguments.run(),
         Command::Site(command) => command.run(),
+        Command::Export(command) => command.run(),
         Command::Completions(arguments) => arguments.run(),
     };
     match outcome {

@@ -6,6 +6,7 @@ mod bad_input;
 mod check;
 mod depot;
 mod desk;
+mod export_schema;
 mod fetch;
 mod fetch_kept;
 mod keys;

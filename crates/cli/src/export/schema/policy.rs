@@ -56,6 +56,10 @@ fn list(of: &Json) -> Json {
     json!({ "type": "array", "items": of })
 }
 
+fn some(of: &Json) -> Json {
+    json!({ "type": "array", "items": of, "minItems": 1 })
+}
+
 /// An object of these fields. What the table leaves to rules of their own is known here by its name.
 fn structure(fields: &[Field]) -> Json {
     let member = |field: &Field| {
@@ -92,8 +96,11 @@ fn predicate() -> Json {
     json!({
         "description": "Fields of an observation with operators; all of it must hold.",
         "type": "object",
-        "properties": { "all": list(&this), "any": list(&this), "not": this },
-        "additionalProperties": { "type": "object", "properties": operators, "additionalProperties": false },
+        "minProperties": 1,
+        "properties": { "all": some(&this), "any": some(&this), "not": this },
+        "additionalProperties": {
+            "type": "object", "minProperties": 1, "properties": operators, "additionalProperties": false,
+        },
     })
 }
 

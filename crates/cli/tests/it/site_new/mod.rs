@@ -5,4 +5,4 @@ mod hostile;
 mod init;
 mod interrupted;
 mod options;
-mod world;
+pub mod world;

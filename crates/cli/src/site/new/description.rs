@@ -33,6 +33,8 @@ pub struct Site {
     pub secrets: Vec<String>,
     /// Folder names of its appliances.
     pub appliances: Vec<String>,
+    /// The symbols that their systems provide to runbooks.
+    pub programs: Vec<String>,
 }
 
 /// A person that can be reached.

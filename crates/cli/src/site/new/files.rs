@@ -9,22 +9,22 @@ use super::nix_text::{list, name, string};
 /// The files of a site: path from the root of the tree, and content.
 pub fn files(site: &Site) -> Vec<(String, String)> {
     let folder = format!("hosts/{}", site.name);
-    let appliance = |name: &String| (format!("{folder}/{name}/policy.nix"), APPLIANCE.to_owned());
+    let appliance = |name: &String| (format!("{folder}/{name}/policy.nix"), policy_nix(site));
     std::iter::once((format!("{folder}/site.nix"), site_nix(site)))
         .chain(site.appliances.iter().map(appliance))
         .collect()
 }
 
 /// The policy of an appliance that adds nothing to its site.
-const APPLIANCE: &str = "\
-# What this appliance adds to its site: checks, rules, overrides, exceptions.
-{ writ, ... }:
-writ.appliance {
-  system_type = \"x86_64-linux\";
-  # The symbols that its system provides to runbooks.
-  programs = [ ];
+fn policy_nix(site: &Site) -> String {
+    let programs = list_of("programs", site.programs.iter().map(|program| string(program)).collect());
+    let programs: String = programs.iter().map(|line| format!("  {line}\n")).collect();
+    format!(
+        "# What this appliance adds to its site: checks, rules, overrides, exceptions.\n{{ writ, ... }}:\n\
+         writ.appliance {{\n  system_type = \"x86_64-linux\";\n  \
+         # The symbols that its system provides to runbooks.\n{programs}}}\n"
+    )
 }
-";
 
 fn site_nix(site: &Site) -> String {
     let paragraphs: Vec<String> = [about(site), obeys(site), people(site), outbound(site)]

@@ -68,6 +68,7 @@ pub fn site(given: &Arguments, root: &Path, known: &Known) -> Outcome<Site> {
         review: given.review.clone().unwrap_or_else(|| REVIEW.to_owned()),
         secrets: or(&given.secret, SECRETS.map(str::to_owned).to_vec()),
         appliances: given.appliance.clone(),
+        programs: given.program.clone(),
     })
 }
 

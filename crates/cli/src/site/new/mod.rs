@@ -64,6 +64,9 @@ pub struct Arguments {
     /// The service that it bought: essential, professional or enterprise
     #[arg(long)]
     tier: Option<String>,
+    /// A program that the systems of its appliances provide to runbooks, by its symbol
+    #[arg(long, value_name = "SYMBOL")]
+    program: Vec<String>,
     /// A rule family that heals there, instead of those that need no programs of the appliance
     #[arg(long, value_name = "FAMILY")]
     rule_family: Vec<String>,
@@ -209,8 +212,8 @@ fn told(site: &Site, checked: &Checked, root: &Path, began: bool) {
         "\nnext, in {}:
   git add {added}
   writ check --deny-warnings
-  writ keys new --role appliance --no-passphrase --name {appliance} --out keys
-  cp keys/{appliance}.pub hosts/{}/{appliance}/key.pub
+  writ keys new --role appliance --no-passphrase --name {appliance} --out ../keys
+  cp ../keys/{appliance}.pub hosts/{}/{appliance}/key.pub
 On a real appliance the key is made there and never leaves it; only key.pub comes here.",
         root.display(),
         site.name,

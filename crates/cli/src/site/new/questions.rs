@@ -63,6 +63,7 @@ fn placeholder(known: &Known) -> Site {
         review: gather::REVIEW.to_owned(),
         secrets: gather::SECRETS.map(str::to_owned).to_vec(),
         appliances: vec!["new-appliance".to_owned()],
+        programs: Vec::new(),
     }
 }
 
@@ -220,6 +221,8 @@ impl Asked<'_> {
             site.tier = (answer != "none").then(|| answer.to_owned());
         };
         self.one("Tier: essential, professional or enterprise", given.tier.as_deref(), Some("none"), tier)?;
+        let programs = |site: &mut Site, words: Vec<String>| site.programs = words;
+        self.words("Programs that its systems provide to runbooks", &given.program, &[], programs)?;
         self.words("Rule families that heal there", &given.rule_family, &gather::families(known), |site, words| {
             site.rule_families = words;
         })?;

@@ -73,7 +73,7 @@ impl Terminal {
     }
 }
 
-const QUESTIONS: [(&str, &str); 17] = [
+const QUESTIONS: [(&str, &str); 18] = [
     ("Name of the site", "riverside-clinic"),
     ("Its name for people", "Riverside \"${Clinic}\""),
     ("Time zone", "America/Denver"),
@@ -84,6 +84,7 @@ const QUESTIONS: [(&str, &str); 17] = [
     ("Whom to call", "primary=Sam Reed,sam@msp.example,+1 555 0150"),
     ("Whom to call", ""),
     ("Tier", "essential"),
+    ("Programs", "activate"),
     ("Rule families", ""),
     ("Names of secrets", ""),
     ("When a system may be switched", "sun 02:00-06:00"),
@@ -138,6 +139,7 @@ fn wrong_answers_are_told_in_the_words_of_the_check() {
         ("Whom to call", "Sam Reed", "a contact is ROLE=PERSON,EMAIL,PHONE"),
         ("Whom to call", "primari=Sam,sam@msp.example", "did you mean `primary`?"),
         ("Tier", "essental", "did you mean `essential`?"),
+        ("Programs", "/bin/sh", "expected a name of letters, digits, \".\", \"_\" and \"-\""),
         ("Rule families", "files fiels", "there is no rule family \"fiels\""),
         ("Names of secrets", "none", "this site keeps no secret `backup`"),
         ("When a system may be switched", "sun 06:00", "a window is DAYS FROM-TO"),
@@ -201,7 +203,7 @@ fn the_words_are_those_of_the_check() {
 fn what_is_given_is_not_asked_for() {
     let world = World::new();
     let given = "riverside-clinic --title Riverside --time-zone America/Denver --baseline hipaa --appliance front \
-                 --tier essential --rule-family files --secret backup --window 'sun 02:00-06:00' --review after \
+                 --tier essential --program activate --rule-family files --secret backup --window 'sun 02:00-06:00' --review after \
                  --notify desk=email:desk@msp.example --approver Ellen";
     let mut terminal = Terminal::open(&world, given);
     assert!(!terminal.answer("Whom to call", "primary=Sam Reed,sam@msp.example").contains("Tier"));
@@ -234,7 +236,7 @@ fn the_end_of_the_input_writes_nothing() {
 fn ctrl_c_at_any_question_leaves_nothing() {
     let world = World::new();
     let before = world.paths();
-    for stop in [0, 1, 4, 8, 16] {
+    for stop in [0, 1, 4, 8, 17] {
         let mut terminal = Terminal::open(&world, "");
         for (question, answer) in &QUESTIONS[..stop] {
             terminal.answer(question, answer);

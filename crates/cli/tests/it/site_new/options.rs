@@ -11,6 +11,8 @@ fn what_is_written_passes_the_check() {
     world.git(&["add", "--all"]);
     let ran = world.new_site("riverside-clinic", &[]);
     assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    // Not into the tree: `git add` would take the secret key along.
+    assert!(ran.stdout.contains(" --name front --out ../keys\n"), "{}", ran.stdout);
     // What it tells to do next makes the check pass, and nothing less does: a flake does not see what git does not.
     assert_eq!(world.run(&["check", "--deny-warnings"]).code, Some(1));
     assert!(ran.stdout.contains("\n  git add hosts/riverside-clinic\n"), "{}", ran.stdout);
@@ -34,6 +36,9 @@ fn everything_that_can_be_said_is_said() {
         ("--tier", "professional"),
         ("--rule-family", "files"),
         ("--rule-family", "kernel"),
+        ("--rule-family", "certificates"),
+        ("--program", "renew-certificate"),
+        ("--program", "activate"),
         ("--window", "sun 02:00-06:00"),
         ("--window", "sat,sun 22:00-02:00 scan,restore-test"),
         ("--secret", "backup"),
@@ -49,7 +54,7 @@ fn everything_that_can_be_said_is_said() {
     for said in [
         "baselines.hardening = \"2026.1\";",
         "baselines.hipaa = \"2026.2\";",
-        "rule_families = [ \"files\" \"kernel\" ];",
+        "rule_families = [ \"files\" \"kernel\" \"certificates\" ];",
         "critical = [ \"primary\" \"primary-2\" \"clinic\" ];",
         "high = [ \"primary\" \"primary-2\" ];",
         "person = \"Ana Ruiz, office manager\";",
@@ -61,7 +66,8 @@ fn everything_that_can_be_said_is_said() {
     ] {
         assert!(site.contains(said), "{said} is not in\n{site}");
     }
-    assert!(world.tree().join("hosts/riverside-clinic/back/policy.nix").is_file());
+    let back = world.read("hosts/riverside-clinic/back/policy.nix");
+    assert!(back.contains("programs = [ \"renew-certificate\" \"activate\" ];"), "{back}");
 }
 
 #[test]
@@ -100,6 +106,7 @@ fn what_the_check_would_find_is_refused() {
         ("--tier", "profesional", "did you mean `professional`?"),
         ("--rule-family", "fiels", "did you mean `files`?"),
         ("--rule-family", "certificates", "renew-certificate"),
+        ("--program", "/bin/sh", "expected a name of letters, digits"),
         ("--window", "sund 02:00-06:00", "did you mean `sun`?"),
         ("--window", "sun 2:00-06:00", "expected a time of day such as \"02:00\""),
         ("--window", "sun 02:00-02:00", "error[wrong-window]"),
@@ -184,6 +191,11 @@ fn a_tree_with_mistakes_gets_no_site() {
     let ran = world.new_site("riverside-clinic", &[]);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert!(ran.stderr.contains("did you mean `priority`?"), "{}", ran.stderr);
+    // What Nix itself cannot read tells nobody which baselines there are.
+    fs::write(&files, "{ writ, ... }: {").unwrap();
+    let ran = world.new_site("riverside-clinic", &[]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("writ check: it shows every mistake"), "{}", ran.stderr);
     assert_eq!(world.paths(), before);
 }
 

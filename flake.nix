@@ -41,9 +41,10 @@
         import ./checks/flake { inherit system; inherit (evaluated) report; }
         // import ./nix/checks.nix { inherit self nixpkgs system; });
 
+      # nix flake init -t github:writ-project/writ#site
       templates.site = {
         path = ./templates/site;
-        description = "A site with one appliance, to be filled in";
+        description = "The flake of a tree of sites; `writ site new --init` begins the tree itself";
       };
       templates.default = self.templates.site;
     };

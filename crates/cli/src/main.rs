@@ -6,6 +6,7 @@ mod clock;
 mod completions;
 mod depot;
 mod doctor;
+mod embedded;
 mod explain;
 mod export;
 mod failure;
@@ -20,6 +21,7 @@ mod release;
 mod render_diff;
 mod screen;
 mod signatures;
+mod site;
 mod trust;
 mod verify;
 mod watch;
@@ -35,6 +37,7 @@ use clap::Parser as _;
     max_term_width = 100,
     after_help = "\
 From a policy to an appliance:
+  writ site new riverside-clinic                               a site, by asking
   writ check                                                   every mistake, with its place
   writ explain backup.recent                                   what it is, where it applies, what heals it
   writ keys new --name alice --out keys --role trust --role release
@@ -58,8 +61,6 @@ enum Command {
     Check(check::Arguments),
     Explain(explain::Arguments),
     #[command(subcommand)]
-    Export(export::Command),
-    #[command(subcommand)]
     Keys(keys::Command),
     #[command(subcommand)]
     Trust(trust::Command),
@@ -73,6 +74,8 @@ enum Command {
     Watch(watch::Arguments),
     Doctor(doctor::Arguments),
     #[command(subcommand)]
+    Site(site::Command),
+    #[command(subcommand)]
     Export(export::Command),
     Completions(completions::Arguments),
 }
@@ -81,7 +84,6 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Check(arguments) => arguments.run(),
         Command::Explain(arguments) => arguments.run(),
-        Command::Export(command) => command.run(),
         Command::Keys(command) => command.run(),
         Command::Trust(command) => command.run(),
         Command::Release(command) => command.run(),
@@ -90,6 +92,7 @@ fn main() -> ExitCode {
         Command::Audit(command) => command.run(),
         Command::Watch(arguments) => arguments.run(),
         Command::Doctor(arguments) => arguments.run(),
+        Command::Site(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Completions(arguments) => arguments.run(),
     };

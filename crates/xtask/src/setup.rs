@@ -32,6 +32,8 @@ pub const ALL: &[Need] = &[
     ("minisign", "minisign"),
     ("openssl", "openssl"),
     ("strace", "strace"),
+    ("script", "bsdutils"),
+    ("/usr/bin/jsonschema", "python3-jsonschema"),
 ];
 
 /// What the tests need to have our logs verified by code that is not ours. Not on PATH: Debian's packages of one version of

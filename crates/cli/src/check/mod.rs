@@ -4,6 +4,7 @@
 //! the references between files and the calendar tell. Both are merged, each mistake once, with its place in the source.
 
 mod cache;
+pub mod checked;
 mod clear;
 pub mod evaluate;
 mod examine;

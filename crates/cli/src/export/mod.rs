@@ -2,22 +2,25 @@
 
 mod alerts;
 mod docs;
+mod schema;
 
 use crate::failure::Outcome;
 
-/// Write out what a tree of policy says, in forms that others read
+/// Write references, schemas and alert rules as files
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    Alerts(alerts::Arguments),
     Docs(docs::Arguments),
+    Schema(schema::Arguments),
+    Alerts(alerts::Arguments),
 }
 
 impl Command {
     /// Runs the command.
     pub fn run(self) -> Outcome {
         match self {
-            Self::Alerts(arguments) => arguments.run(),
             Self::Docs(arguments) => arguments.run(),
+            Self::Schema(arguments) => arguments.run(),
+            Self::Alerts(arguments) => arguments.run(),
         }
     }
 }

@@ -28,6 +28,9 @@ rec {
     $b chmod 0555 $out
   '';
 
+  # A program that renews a certificate.
+  selfSigned = import ./self-signed.nix { inherit file script; };
+
   system =
     { name
     , files ? { }         # path -> { text, mode, owner, group }: real copies, because their mode and content are checked

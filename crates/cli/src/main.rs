@@ -1,10 +1,11 @@
-//! `writ`: check policy, keep keys, release, verify, audit, watch.
+//! `writ`: check and compare policy, keep keys, release, verify, audit, watch.
 
 mod audit;
 mod check;
 mod clock;
 mod completions;
 mod depot;
+mod diff;
 mod failure;
 mod files;
 mod keys;
@@ -32,6 +33,7 @@ use clap::Parser as _;
     after_help = "\
 From a policy to an appliance:
   writ check                                                   every mistake, with its place
+  writ diff --from main                                        what a change means, and whether protection weakens
   writ keys new --name alice --out keys --role trust --role release
   writ trust init --out releases/trust/1.json --key keys/alice.pub:trust,release \\
       --threshold trust=1 --threshold release=1
@@ -51,6 +53,7 @@ struct Cli {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Check(check::Arguments),
+    Diff(diff::Arguments),
     #[command(subcommand)]
     Keys(keys::Command),
     #[command(subcommand)]
@@ -69,6 +72,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Check(arguments) => arguments.run(),
+        Command::Diff(arguments) => arguments.run(),
         Command::Keys(command) => command.run(),
         Command::Trust(command) => command.run(),
         Command::Release(command) => command.run(),

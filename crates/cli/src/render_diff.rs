@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 use writ_policy::diff::{Change, Diff, Effect};
-use writ_policy::validate::path_text;
+use writ_policy::validate::{path_text, redacted};
 
 use crate::screen;
 
@@ -32,19 +32,40 @@ pub fn summary(diff: &Diff) -> String {
 }
 
 fn line(change: &Change) -> String {
-    let (style, word) = match change.effect {
+    let why = change.why.as_deref().map(|why| screen::paint(screen::DIM, &format!(" ({})", safe(why))));
+    format!("  {} {}: {}{}", effect(change.effect), path(change), what(change), why.unwrap_or_default())
+}
+
+/// The word for an effect, in its colour, eight columns wide.
+pub fn effect(effect: Effect) -> String {
+    let (style, word) = match effect {
         Effect::Weaker => (screen::RED, "weaker"),
         Effect::Stronger => (screen::GREEN, "stronger"),
         Effect::Unclear => (screen::YELLOW, "changed"),
         Effect::Same => (screen::DIM, "reworded"),
     };
-    let what = match (&change.before, &change.after) {
+    screen::paint(style, &format!("{word:<8}"))
+}
+
+/// Where a change is, as Nix writes it.
+pub fn path(change: &Change) -> String {
+    safe(&path_text(&change.path))
+}
+
+/// What a change is: what was added or removed, or the value before and after.
+pub fn what(change: &Change) -> String {
+    match (&change.before, &change.after) {
         (None, Some(after)) => format!("added{}", detail(after)),
         (Some(before), None) => format!("removed{}", detail(before)),
         (Some(before), Some(after)) => differing(before, after),
         (None, None) => String::new(),
-    };
-    format!("  {} {}: {what}", screen::paint(style, &format!("{word:<8}")), path_text(&change.path))
+    }
+}
+
+/// Text of a policy, which may hold any character: in one line, as nothing that a terminal obeys, and without what looks
+/// like a key or a password, since a difference is shown to more people than the file it is in.
+pub fn safe(text: &str) -> String {
+    writ_trust::text::escaped(redacted(text))
 }
 
 /// What an added or removed value is, in brief: its title, or itself when it is small.
@@ -53,7 +74,7 @@ fn detail(value: &Json) -> String {
         Json::Object(item) => item
             .get("title")
             .and_then(Json::as_str)
-            .map(|t| format!(" ({})", writ_trust::text::one_line(t)))
+            .map(|t| format!(" ({})", shortened(&safe(t), 0)))
             .unwrap_or_default(),
         other => format!(" ({})", shown(other)),
     }
@@ -93,8 +114,7 @@ fn text(value: &Json) -> String {
         Json::Array(entries) => format!("[ {} ]", entries.iter().map(Json::to_string).collect::<Vec<_>>().join(" ")),
         other => other.to_string(),
     };
-    // A policy may hold any character; a terminal must not obey it.
-    writ_trust::text::escaped(&text)
+    safe(&text)
 }
 
 /// At most [`LONGEST`] characters of a text and signs of what was left out, from a character on.
@@ -129,14 +149,14 @@ mod tests {
         assert_eq!(
             plain,
             [
-                "  weaker   checks.\"disk.root\".expect.free.ge: 15 → 10",
-                "  weaker   checks.x: removed (Gone)",
-                "  changed  checks.\"disk.root\".title: \"Space\" → \"Room\"",
-                "  changed  controls.A.checks: -\"b\" +\"c\"",
+                "  weaker   checks.\"disk.root\".expect.free.ge: 15 → 10 (passes with free = 10 as well)",
+                "  weaker   checks.x: removed (Gone) (nothing looks at this any more)",
+                "  weaker   controls.A.checks: -\"b\" +\"c\" (a check does not count for it any more)",
                 "  stronger controls.B: added (New)",
+                "  reworded checks.\"disk.root\".title: \"Space\" → \"Room\"",
             ]
         );
-        assert_eq!(summary(&diff), "2 weaker, 1 stronger, 2 otherwise changed");
+        assert_eq!(summary(&diff), "3 weaker, 1 stronger, 1 otherwise changed");
         assert_eq!(summary(&Diff::default()), "unchanged");
     }
 

@@ -3,20 +3,23 @@
 //! Nix evaluates the tree and its constructors find mistakes of shape; validation finds what only the schemas of probes,
 //! the references between files and the calendar tell. Both are merged, each mistake once, with its place in the source.
 
-mod evaluate;
+pub(crate) mod evaluate;
 mod found;
 mod keys;
 mod locate;
 mod mistake;
-mod nix_error;
+pub(crate) mod nix_error;
 mod output;
-mod process;
+pub(crate) mod process;
 mod render;
 mod report;
+mod sound;
 mod source;
 mod told;
-mod tree;
+pub(crate) mod tree;
 mod untracked;
+
+pub(crate) use self::sound::sound;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -26,7 +26,8 @@ pub fn findings(report: &Report<'_>, sources: &Sources) -> Vec<Mistake> {
     mistakes
 }
 
-fn mistake(finding: &NixFinding, sources: &Sources, appliances: BTreeSet<String>) -> Mistake {
+/// One finding as a mistake of some appliances.
+pub fn mistake(finding: &NixFinding, sources: &Sources, appliances: BTreeSet<String>) -> Mistake {
     let missing = finding.code.starts_with("missing-");
     let known = || finding.known.iter().map(String::as_str);
     let mut path = finding.path.clone();

@@ -1,0 +1,207 @@
+//! The result as a comment on a pull request: the verdict first, with its proof, and long lists folded.
+//!
+//! Whatever comes from a policy stands in code spans, where Markdown, HTML, mentions and links mean nothing.
+
+use writ_policy::diff::Effect;
+
+use super::compare::{ExceptionOf, Group, Located, Name, Status};
+use super::human::{counts, facts, system};
+use super::report::{Report, lifting, told};
+use crate::render_diff::{path, safe, what};
+use crate::screen;
+
+/// The most bytes of a comment: GitHub refuses more than 65,536 characters.
+const MOST_BYTES: usize = 60_000;
+/// From this many lines on, a list is folded.
+const FOLDED: usize = 6;
+/// The most weaknesses that stand above the lists.
+const MOST_FIRST: usize = 5;
+
+/// Prints it.
+pub fn print(report: &Report) {
+    screen::line(render(report).trim_end());
+}
+
+/// The verdict in one line, without markup.
+pub fn plain_verdict(report: &Report) -> String {
+    verdict(report, &|text| text.to_owned())
+}
+
+fn render(report: &Report) -> String {
+    let mut text = format!("**{}**\n\n", verdict(report, &code));
+    let weaknesses = report.weaknesses();
+    for one in weaknesses.iter().skip(1).take(MOST_FIRST - 1) {
+        let place = report.whose(&one.appliances);
+        text.push_str(&format!("- {}: {}, in {}\n", code(&one.what), code(&one.why), code(&place)));
+    }
+    if let Some(more) = weaknesses.len().checked_sub(MOST_FIRST).filter(|more| *more > 0) {
+        text.push_str(&format!("- and {more} more below\n"));
+    }
+    if weaknesses.len() > 1 {
+        text.push('\n');
+    }
+    text.push_str(&format!("{} → {}. {}\n", code(&report.from.name), code(&report.to.name), plain(&counts(report))));
+    let mut sections: Vec<(String, Vec<String>)> = report
+        .compared
+        .groups
+        .iter()
+        .map(|group| (format!("In {}", report.whose(&group.appliances)), group_lines(group)))
+        .collect();
+    let exceptions = report.compared.exceptions.iter().map(|one| exception(report, one)).collect();
+    sections.push(("Exceptions".to_owned(), exceptions));
+    sections.push(("Figures".to_owned(), figures(report)));
+    sections.push(("Appliances".to_owned(), appliances(report)));
+    sections.push(("Systems".to_owned(), systems(report)));
+    let mut left_out = 0;
+    for (title, lines) in sections.into_iter().filter(|(_, lines)| !lines.is_empty()) {
+        left_out += section(&mut text, &title, &lines);
+    }
+    if left_out > 0 {
+        text.push_str(&format!("\n{left_out} more lines do not fit into a comment; `writ diff` prints all of them.\n"));
+    }
+    text
+}
+
+/// Whether protection weakens, where and by what: the first line.
+fn verdict(report: &Report, quoted: &dyn Fn(&str) -> String) -> String {
+    let totals = report.totals();
+    let weaknesses = report.weaknesses();
+    let Some(first) = weaknesses.first() else {
+        return match totals.unclear {
+            _ if report.is_empty() => "Nothing changes.".to_owned(),
+            0 => "Protection does not weaken.".to_owned(),
+            n => format!("Nothing is known to weaken; {} cannot be decided.", screen::count(n, "change")),
+        };
+    };
+    let place = quoted(&report.whose(&first.appliances));
+    let more = match weaknesses.len() - 1 {
+        0 => String::new(),
+        more => format!(" And {} weaken{} it.", screen::count(more, "more change").replace("more changes", "more changes"), if more == 1 { "s" } else { "" }),
+    };
+    format!("Protection weakens in {place}: {}, {}.{more}", quoted(&first.what), quoted(&first.why))
+}
+
+/// Adds a section as far as it fits; gives how many of its lines did not.
+fn section(text: &mut String, title: &str, lines: &[String]) -> usize {
+    let folded = lines.len() >= FOLDED;
+    let heading = if folded {
+        format!("\n<details><summary>{} ({})</summary>\n\n", html(title), lines.len())
+    } else {
+        format!("\n{}\n\n", code(title))
+    };
+    let end = if folded { "\n</details>\n" } else { "" };
+    let room = MOST_BYTES.saturating_sub(text.len() + heading.len() + end.len());
+    let mut used = 0;
+    let fits = lines.iter().take_while(|line| {
+        used += line.len() + 1;
+        used <= room
+    });
+    let fits = fits.count();
+    if fits > 0 {
+        text.push_str(&heading);
+        lines.iter().take(fits).for_each(|line| text.push_str(&format!("{line}\n")));
+        text.push_str(end);
+    }
+    lines.len() - fits
+}
+
+fn word(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Weaker => "🔴 weaker",
+        Effect::Unclear => "🟡 undecided",
+        Effect::Stronger => "🟢 stronger",
+        Effect::Same => "⚪ reworded",
+    }
+}
+
+fn group_lines(group: &Group) -> Vec<String> {
+    group.changes.iter().map(change).collect()
+}
+
+fn change(located: &Located) -> String {
+    let one = &located.change;
+    let why = one.why.as_deref().map(|why| format!(" — {}", code(&safe(why))));
+    let at = located.at.as_deref().map(|at| format!(" ({})", code(&safe(at))));
+    let text = code(&format!("{}: {}", path(one), what(one)));
+    format!("- {} {text}{}{}", word(one.effect), why.unwrap_or_default(), at.unwrap_or_default())
+}
+
+fn exception(report: &Report, one: &ExceptionOf) -> String {
+    let sign = if super::compare::is_news(&one.change) { "⏳ ends soon" } else { word(one.change.effect) };
+    let place = code(&report.whose(&one.appliances));
+    format!("- {sign} {} — {}, in {place}", code(&told(&one.change)), code(&lifting(&one.change)))
+}
+
+fn figures(report: &Report) -> Vec<String> {
+    let text = |value: &Option<serde_json::Value>| value.as_ref().map_or("none".to_owned(), |v| safe(&v.to_string()));
+    let lines = report.figures.iter().map(|figure| {
+        let values = format!("{} {}: {} → {}", figure.baseline, figure.id, text(&figure.before), text(&figure.after));
+        let moved: Vec<String> = figure.moved.iter().take(FOLDED).map(|path| code(&safe(path))).collect();
+        let moved = if moved.is_empty() { String::new() } else { format!(", and with it {}", moved.join(", ")) };
+        format!("- {}{moved}", code(&safe(&values)))
+    });
+    lines.collect()
+}
+
+fn appliances(report: &Report) -> Vec<String> {
+    let name = |(site, appliance): &Name| code(&safe(&format!("{site}/{appliance}")));
+    let removed = report.with_status(Status::Removed);
+    let added = report.with_status(Status::Added);
+    let removed = removed.iter().map(|one| format!("- 🔴 {} removed: it will accept nothing any more", name(one)));
+    let added = added.iter().map(|one| format!("- {} added", name(one)));
+    let changed = report.compared.appliances.iter().flat_map(|(one, fate)| {
+        facts(fate).into_iter().map(move |fact| format!("- 🟡 {}: {}", name(one), code(&fact)))
+    });
+    removed.chain(added).chain(changed).collect()
+}
+
+fn systems(report: &Report) -> Vec<String> {
+    let lines = report.closures.iter().filter_map(|((site, appliance), closure)| {
+        let (changes, text) = system(closure)?;
+        let word = if changes { "changes" } else { "cannot be compared" };
+        Some(format!("- {} {word}: {}", code(&safe(&format!("{site}/{appliance}"))), code(&text)))
+    });
+    lines.collect()
+}
+
+/// Text as a code span, which ends only where we end it: the fence is longer than any within.
+fn code(text: &str) -> String {
+    if text.is_empty() {
+        return "``(nothing)``".to_owned();
+    }
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+    let fence = "`".repeat(longest + 1);
+    let touches = text.starts_with('`') || text.ends_with('`');
+    let spaced = text.starts_with(' ') && text.ends_with(' ') && text.trim() != "";
+    let pad = if touches || spaced { " " } else { "" };
+    format!("{fence}{pad}{text}{pad}{fence}")
+}
+
+/// Our own words that may quote others: every sign that Markdown knows is escaped.
+fn plain(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        if c.is_ascii_punctuation() && !matches!(c, ',' | '.' | ':' | ';' | '-' | '/' | '(' | ')') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// Text within an HTML element.
+fn html(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            '@' => out.push_str("&#64;"),
+            c => out.push(c),
+        }
+    }
+    out
+}

@@ -84,7 +84,10 @@ pub fn read<'a>(documents: &'a [Vec<u8>], texts: &mut Texts<'a>) -> Outcome<Gath
     for bytes in documents {
         let report: Report<'_> = serde_json::from_slice(bytes).map_err(|e| misfit(&e))?;
         for (name, baseline) in report.baselines {
-            gathered.figures.insert(name, baseline.figures);
+            // What a figure is about, and where it stands, changes nothing.
+            let value = |figure: Json| figure.get("value").cloned().unwrap_or(figure);
+            let figures = baseline.figures.into_iter().map(|(id, figure)| (id, value(figure))).collect();
+            gathered.figures.insert(name, figures);
         }
         for (site, said) in report.sites {
             let appliances = said.appliances.into_iter().filter_map(|(name, said)| {

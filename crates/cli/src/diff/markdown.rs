@@ -41,17 +41,17 @@ fn render(report: &Report) -> String {
         text.push('\n');
     }
     text.push_str(&format!("{} → {}. {}\n", code(&report.from.name), code(&report.to.name), plain(&counts(report))));
-    let mut sections: Vec<(String, Vec<String>)> = report
+    let mut sections: Vec<(Title, Vec<String>)> = report
         .compared
         .groups
         .iter()
-        .map(|group| (format!("In {}", report.whose(&group.appliances)), group_lines(group)))
+        .map(|group| (Title::In(report.whose(&group.appliances)), group_lines(group)))
         .collect();
     let exceptions = report.compared.exceptions.iter().map(|one| exception(report, one)).collect();
-    sections.push(("Exceptions".to_owned(), exceptions));
-    sections.push(("Figures".to_owned(), figures(report)));
-    sections.push(("Appliances".to_owned(), appliances(report)));
-    sections.push(("Systems".to_owned(), systems(report)));
+    sections.push((Title::Of("Exceptions"), exceptions));
+    sections.push((Title::Of("Figures"), figures(report)));
+    sections.push((Title::Of("Appliances"), appliances(report)));
+    sections.push((Title::Of("Systems"), systems(report)));
     let mut left_out = 0;
     for (title, lines) in sections.into_iter().filter(|(_, lines)| !lines.is_empty()) {
         left_out += section(&mut text, &title, &lines);
@@ -76,18 +76,43 @@ fn verdict(report: &Report, quoted: &dyn Fn(&str) -> String) -> String {
     let place = quoted(&report.whose(&first.appliances));
     let more = match weaknesses.len() - 1 {
         0 => String::new(),
-        more => format!(" And {} weaken{} it.", screen::count(more, "more change").replace("more changes", "more changes"), if more == 1 { "s" } else { "" }),
+        1 => " One more change weakens it.".to_owned(),
+        more => format!(" {more} more changes weaken it."),
     };
     format!("Protection weakens in {place}: {}, {}.{more}", quoted(&first.what), quoted(&first.why))
 }
 
+/// What stands above a list.
+enum Title {
+    /// Appliances that share changes.
+    In(String),
+    /// A word of ours.
+    Of(&'static str),
+}
+
+impl Title {
+    fn markdown(&self) -> String {
+        match self {
+            Self::In(names) => format!("**In {}**", code(names)),
+            Self::Of(word) => format!("**{word}**"),
+        }
+    }
+
+    fn html(&self) -> String {
+        match self {
+            Self::In(names) => format!("In <code>{}</code>", html(names)),
+            Self::Of(word) => (*word).to_owned(),
+        }
+    }
+}
+
 /// Adds a section as far as it fits; gives how many of its lines did not.
-fn section(text: &mut String, title: &str, lines: &[String]) -> usize {
+fn section(text: &mut String, title: &Title, lines: &[String]) -> usize {
     let folded = lines.len() >= FOLDED;
     let heading = if folded {
-        format!("\n<details><summary>{} ({})</summary>\n\n", html(title), lines.len())
+        format!("\n<details><summary>{} ({})</summary>\n\n", title.html(), lines.len())
     } else {
-        format!("\n{}\n\n", code(title))
+        format!("\n{}\n\n", title.markdown())
     };
     let end = if folded { "\n</details>\n" } else { "" };
     let room = MOST_BYTES.saturating_sub(text.len() + heading.len() + end.len());

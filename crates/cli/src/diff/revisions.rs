@@ -159,7 +159,7 @@ impl Repository {
         let failed = |why: &str| {
             Failure::could_not("git does not say what is in this revision").at(one_line(&tree)).because(one_line(why))
         };
-        let output = self.ask(&["ls-tree", "-r", "-z", "--end-of-options", &tree]);
+        let output = self.ask(&["ls-tree", "-r", "-z", "--full-tree", "--end-of-options", &tree]);
         let output = output.map_err(|e| failed("git could not be asked").caused_by(&e))?;
         if !output.status.success() {
             return Err(failed(&output.stderr));

@@ -3,7 +3,7 @@
 mod judged;
 mod laws;
 mod mistakes;
-mod tree;
+pub mod tree;
 
 use self::tree::{Tree, run};
 

@@ -6,6 +6,7 @@ mod bad_input;
 mod check;
 mod depot;
 mod desk;
+mod diff;
 mod fetch;
 mod fetch_kept;
 mod keys;

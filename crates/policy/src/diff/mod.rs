@@ -6,6 +6,7 @@ mod calendar;
 mod effect;
 mod normal;
 mod predicate;
+mod samples;
 mod scales;
 mod witness;
 

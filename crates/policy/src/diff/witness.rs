@@ -9,6 +9,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use super::samples;
 use crate::observation::{Observation, Value};
 use crate::predicate::{Clause, Op, Predicate, Truth};
 use crate::validate::natural_range;
@@ -225,8 +226,7 @@ fn values(field: &str, clauses: &[&Clause]) -> Vec<Option<Value>> {
                 texts.push(text.clone());
                 lists.push(vec![text.clone()]);
             }
-            // A pattern without signs is what it matches; as a value it is the last that is thought of.
-            (Value::Text(text), Op::Matches) => patterns.push(Value::Text(text.clone())),
+            (Value::Text(pattern), Op::Matches) => patterns.extend(samples::of(pattern).into_iter().map(Value::Text)),
             (Value::Text(text), _) => texts.push(text.clone()),
         }
     }

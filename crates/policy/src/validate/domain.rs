@@ -162,7 +162,10 @@ fn clause_implies(a: &Clause, b: &Clause) -> bool {
     if a.field != b.field {
         return false;
     }
+    let passes = |value: &Value| b.judge(Some(value)) == Truth::True;
     match (a.op, &a.operand, b.op, &b.operand) {
+        (Op::Eq, value, ..) => passes(value),
+        (Op::In, Value::List(texts), ..) => texts.iter().all(|text| passes(&Value::Text(text.clone()))),
         (Op::SubsetOf, Value::List(a), Op::SubsetOf, Value::List(b)) => a.iter().all(|item| b.contains(item)),
         (Op::SupersetOf, Value::List(a), Op::SupersetOf, Value::List(b)) => b.iter().all(|item| a.contains(item)),
         (Op::SupersetOf, Value::List(a), Op::Contains, Value::Text(b)) => a.contains(b),

@@ -10,6 +10,16 @@
 #              (see lib.nix); any of severity "error" makes the tree unfit for release. `broken` names items that were
 #              left out because they could not be used: a reference to one is no second mistake. `known` lists valid
 #              names for "did you mean". `overrides` and `merged` say what differs from the baselines, and why.
+#   delta      the same, but what policies share stands there once, for many sites (checks/policy/delta.nix):
+#              { bases.<key> = { schema, baselines, controls, checks, rules, runbooks, duties, rules_version, merged },
+#                sites.<site> = { title, file, excluded, findings, overrides, broken, settings, secrets, exceptions,
+#                  appliances.<appliance> = { public_key, system_type, excluded, findings, overrides, figures, broken,
+#                    base = <key>, policy = { set, drop, settings, programs, rules_version } } },
+#                baselines, findings, known, broken, partial, reads }
+#              Each section of a policy is that of its base (its exceptions are the site's) without the ids in
+#              `drop.<section>` and with the items in `set.<section>`; a section that is not named there is as it is.
+#              Settings are the site's where `settings` is null. Where there is no policy, `base` and `policy` are null.
+#              `reads` are the files that the lists of baselines and rules name.
 #   policies   policies.<site>.<appliance>: the policy documents alone
 #   systems    systems.<site>.<appliance>: a derivation, or null; to build one: nix-build … -A systems.<site>.<appliance>
 #   files      every policy file, relative to the root; evaluates none of them
@@ -40,23 +50,15 @@ let
   merge = import ./merge.nix { inherit lib; };
   overrides = import ./overrides.nix { inherit lib writ settings; };
   publicKey = import ./key.nix { inherit root lib; };
-  composeAppliance = import ./compose-appliance.nix { inherit lib tree collect settings overrides publicKey; };
-  composeSite = import ./compose-site.nix { inherit lib tree collect merge settings overrides composeAppliance; };
+  compose = import ./compose.nix { inherit lib tree collect settings merge overrides publicKey; };
 
   chosen = builtins.fromJSON sites;
   selected = if chosen == null then tree.sites else builtins.intersectAttrs (lib.setOf chosen) tree.sites;
-  composed = builtins.mapAttrs (name: _: composeSite name) selected;
+  all = compose selected;
+  composed = all.sites;
 
-  ids = kind: lib.unique (builtins.concatMap (b: builtins.attrNames b.${kind}) (builtins.attrValues tree.baselines));
-in
-{
-  inherit (tree) files;
-  forced = map tree.force (builtins.fromJSON only);
-
-  policies = builtins.mapAttrs (_: site: builtins.mapAttrs (_: a: a.policy) site.appliances) composed;
-
-  report = {
-    sites = builtins.mapAttrs (_: site: site.report) composed;
+  # What is said of the tree as a whole.
+  common = {
     inherit (tree) findings broken partial;
     baselines = builtins.mapAttrs
       (_: b: { inherit (b) version title; figures = builtins.mapAttrs (_: figure: figure.value) b.figures; })
@@ -71,6 +73,16 @@ in
       baselines = builtins.mapAttrs (_: b: b.version) tree.baselines;
     };
   };
+  ids = kind: lib.unique (builtins.concatMap (b: builtins.attrNames b.${kind}) (builtins.attrValues tree.baselines));
+in
+{
+  inherit (tree) files;
+  forced = map tree.force (builtins.fromJSON only);
+
+  policies = builtins.mapAttrs (_: site: builtins.mapAttrs (_: a: a.policy) site.appliances) composed;
+
+  report = common // { sites = builtins.mapAttrs (_: site: site.report) composed; };
+  delta = common // { inherit (tree) reads; sites = builtins.mapAttrs (_: site: site.delta) composed; inherit (all) bases; };
 
   systems = builtins.mapAttrs
     (site: value: builtins.mapAttrs

@@ -1,13 +1,18 @@
 //! A policy diff for people: one line for each change, what weakens protection first.
 
+use std::borrow::Cow;
+
 use serde_json::Value as Json;
 use writ_policy::diff::{Change, Diff, Effect};
-use writ_policy::validate::{path_text, redacted};
+use writ_policy::predicate::Predicate;
+use writ_policy::validate::{gives_away, path_text, redacted};
 
 use crate::screen;
 
 /// The longest value that is shown whole, in characters.
 const LONGEST: usize = 60;
+/// The longest predicate that is shown whole, in characters.
+const LONGEST_PREDICATE: usize = 120;
 
 /// The changes of one appliance's policy as lines, each indented by two spaces; none when nothing changed.
 pub fn lines(diff: &Diff) -> Vec<String> {
@@ -57,8 +62,45 @@ pub fn what(change: &Change) -> String {
     match (&change.before, &change.after) {
         (None, Some(after)) => format!("added{}", detail(after)),
         (Some(before), None) => format!("removed{}", detail(before)),
-        (Some(before), Some(after)) => differing(before, after),
+        (Some(before), Some(after)) => match (worded(&change.path, before), worded(&change.path, after)) {
+            (Some(before), Some(after)) => between(&before, &after, LONGEST_PREDICATE),
+            _ => differing(before, after),
+        },
         (None, None) => String::new(),
+    }
+}
+
+/// A predicate, or what it says of one field, in words; none of any other value.
+fn worded(path: &[String], value: &Json) -> Option<String> {
+    let rest = match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["checks", _, "expect" | "prefer", ref rest @ ..] | ["rules", _, "when", "observation", ref rest @ ..] => rest.to_vec(),
+        _ => return None,
+    };
+    let whole = match rest[..] {
+        [] => value.clone(),
+        [field] => serde_json::json!({ field: value }),
+        _ => return None,
+    };
+    let predicate = Predicate::from_json(&whole).ok().filter(|_| value.is_object())?;
+    let text = predicate.to_string();
+    // Around the whole, brackets tell nothing.
+    let bare = text.strip_prefix('(').and_then(|t| t.strip_suffix(')')).filter(|t| !t.contains(['(', ')']));
+    Some(safe(bare.unwrap_or(&text)))
+}
+
+/// Stars what looks like a key or a password in every text of a value; a text of several lines as a whole, since the lines
+/// of a key do not look like one.
+pub fn conceal(value: &mut Json) {
+    match value {
+        Json::String(text) if text.contains('\n') && gives_away(text).is_some() => "****".clone_into(text),
+        Json::String(text) => {
+            if let Cow::Owned(starred) = redacted(text) {
+                *text = starred;
+            }
+        }
+        Json::Array(items) => items.iter_mut().for_each(conceal),
+        Json::Object(object) => object.values_mut().for_each(conceal),
+        _ => {}
     }
 }
 
@@ -92,15 +134,20 @@ fn differing(before: &Json, after: &Json) -> String {
             return changed.join(" ");
         }
     }
-    let (before, after) = (text(before), text(after));
-    let (short_before, short_after) = (shortened(&before, 0), shortened(&after, 0));
+    between(&text(before), &text(after), LONGEST)
+}
+
+/// Two texts that differ, each of at most `longest` characters.
+fn between(before: &str, after: &str, longest: usize) -> String {
+    let short = |text, from| shortened_to(text, from, longest);
+    let (short_before, short_after) = (short(before, 0), short(after, 0));
     if short_before != short_after {
         return format!("{short_before} → {short_after}");
     }
     // Both begin alike: shown from shortly before the first difference.
     let same = before.chars().zip(after.chars()).take_while(|(a, b)| a == b).count();
-    let from = same.saturating_sub(LONGEST / 3);
-    format!("{} → {}", shortened(&before, from), shortened(&after, from))
+    let from = same.saturating_sub(longest / 3);
+    format!("{} → {}", short(before, from), short(after, from))
 }
 
 /// A value in one line, as Nix writes it where that is as short.
@@ -110,7 +157,9 @@ fn shown(value: &Json) -> String {
 
 /// A value in one line, whole.
 fn text(value: &Json) -> String {
-    let text = match value {
+    let mut value = value.clone();
+    conceal(&mut value);
+    let text = match &value {
         Json::Array(entries) => format!("[ {} ]", entries.iter().map(Json::to_string).collect::<Vec<_>>().join(" ")),
         other => other.to_string(),
     };
@@ -119,11 +168,15 @@ fn text(value: &Json) -> String {
 
 /// At most [`LONGEST`] characters of a text and signs of what was left out, from a character on.
 fn shortened(text: &str, from: usize) -> String {
+    shortened_to(text, from, LONGEST)
+}
+
+fn shortened_to(text: &str, from: usize, longest: usize) -> String {
     let (start, left) = (if from == 0 { "" } else { "…" }, text.chars().skip(from));
-    if left.clone().count() <= LONGEST {
+    if left.clone().count() <= longest {
         return format!("{start}{}", left.collect::<String>());
     }
-    format!("{start}{}…", left.take(LONGEST - 1).collect::<String>())
+    format!("{start}{}…", left.take(longest - 1).collect::<String>())
 }
 
 #[cfg(test)]

@@ -40,6 +40,9 @@ pub const GO: &[Need] = &[
     ("/usr/share/gocode/src/golang.org/x/mod/sumdb/note/note.go", "golang-golang-x-mod-dev"),
 ];
 
+/// What the tests need to have SARIF judged by its schema. Not a program: a module for Debian's own Python.
+pub const SCHEMAS: &[Need] = &[("/usr/lib/python3/dist-packages/jsonschema/validators.py", "python3-jsonschema")];
+
 /// Whether missing packages can be installed here.
 pub fn can_install() -> bool {
     is_root() && find_tool("apt-get").is_some()

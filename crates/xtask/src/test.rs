@@ -34,7 +34,7 @@ struct Counts {
 /// Lint, then all tests; ends with one line of counts.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let sshd = phase("set-up", || {
-        setup::ensure(&[setup::ALL, setup::GO].concat())?;
+        setup::ensure(&[setup::ALL, setup::GO, setup::SCHEMAS].concat())?;
         peers::unpack("openssh", &["openssh-server"])
     })?;
     phase("lint", lint::run)?;

@@ -5,6 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use writ_policy::validate::{Level, redacted};
 
+/// The code of the mistake whose value is never shown.
+pub const SECRET: &str = "secret-in-clear";
+
 /// A place in a source file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
@@ -18,6 +21,8 @@ pub struct Place {
     pub start: usize,
     /// See `start`.
     pub length: usize,
+    /// The length in characters.
+    pub width: u32,
 }
 
 /// One mistake.
@@ -51,6 +56,25 @@ impl Mistake {
         (self.place.is_none(), self.place.clone(), self.severity, self.code.clone(), self.message.clone())
     }
 
+    fn line(&self) -> Option<u32> {
+        self.place.as_ref().map(|place| place.line)
+    }
+
+    /// What is wrong and what would be right, a line for each.
+    pub fn sentence(&self) -> String {
+        let mut text = self.message.clone();
+        if let Some(expected) = &self.expected {
+            text.push_str(&format!("\nexpected {expected}"));
+        }
+        if let Some(name) = &self.nearest {
+            text.push_str(&format!("\ndid you mean `{name}`?"));
+        }
+        if let Some(help) = &self.help {
+            text.push_str(&format!("\n{help}"));
+        }
+        text
+    }
+
     fn file(&self) -> &str {
         self.place.as_ref().map_or("", |place| place.file.as_str())
     }
@@ -67,6 +91,14 @@ impl Mistake {
         self
     }
 
+    /// Without the length of what must not be known.
+    fn shortened(mut self) -> Self {
+        if self.code == SECRET {
+            self.place.iter_mut().for_each(|place| place.width = place.width.min(1));
+        }
+        self
+    }
+
     /// The same mistake, seen from another appliance.
     fn is_same(&self, other: &Self) -> bool {
         self.place == other.place && self.code == other.code && self.message == other.message
@@ -74,9 +106,27 @@ impl Mistake {
 
     /// Whether this, found by validation, says again what Nix's constructors said of the same value.
     fn repeats(&self, told: &Self) -> bool {
+        if self.code == told.code && self.message == told.message && self.line() == told.line() {
+            return self.file() == told.file();
+        }
         let shorter = self.path.len().min(told.path.len());
         self.file() == told.file() && shorter >= 3 && self.path[..shorter] == told.path[..shorter]
     }
+}
+
+/// What validation says of names that are listed in a field, and the field: where that is wrong itself, the names are not.
+const LISTED: [(&str, &str); 4] = [
+    ("unknown-approver", "approvers"),
+    ("unknown-contact", "contacts"),
+    ("unknown-program", "programs"),
+    ("unknown-secret", "secrets"),
+];
+
+/// Whether a mistake only follows from what a constructor said of the list of names that it goes by.
+fn follows(mistake: &Mistake, told: &[Mistake]) -> bool {
+    let list = LISTED.iter().find(|(code, _)| mistake.code == *code).map(|(_, list)| *list);
+    let is_list = |t: &&Mistake| t.severity == Level::Error && t.path.first().map(String::as_str) == list;
+    list.is_some() && told.iter().filter(is_list).any(|t| !t.appliances.is_disjoint(&mistake.appliances))
 }
 
 /// The mistakes of Nix's constructors and of validation in order of place, each once.
@@ -87,8 +137,8 @@ pub fn merge(told: Vec<Mistake>, found: Vec<Mistake>) -> Vec<Mistake> {
     }
     let again =
         |mistake: &Mistake| by_file.get(mistake.file()).is_some_and(|told| told.iter().any(|t| mistake.repeats(t)));
-    let fresh: Vec<Mistake> = found.into_iter().filter(|mistake| !again(mistake)).collect();
-    let mut all: Vec<Mistake> = told.into_iter().chain(fresh).map(Mistake::redacted).collect();
+    let fresh: Vec<Mistake> = found.into_iter().filter(|m| !again(m) && !follows(m, &told)).collect();
+    let mut all: Vec<Mistake> = told.into_iter().chain(fresh).map(Mistake::redacted).map(Mistake::shortened).collect();
     // A misspelt field is one mistake, not also a missing one.
     let misspelt: BTreeSet<Vec<String>> = all
         .iter()

@@ -5,13 +5,15 @@ use std::time::Duration;
 use serde::Serialize;
 use writ_policy::validate::Level;
 
+use super::github;
 use super::mistake::{Mistake, Place};
 use super::render::render;
+use super::sarif;
 use super::source::Sources;
 use crate::screen;
 
 /// What was looked at.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Site {
     /// The site's name.
     pub site: String,
@@ -22,7 +24,7 @@ pub struct Site {
 }
 
 /// One appliance of a site.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Appliance {
     /// Its name.
     pub appliance: String,
@@ -61,6 +63,11 @@ impl Result {
             screen::line(&render(mistake, sources, self.appliances()));
             screen::line("");
         }
+        screen::line(&self.summary());
+    }
+
+    /// What was looked at, and what came of it, in one line.
+    fn summary(&self) -> String {
         let (errors, warnings) = self.counts();
         let result = match (errors, warnings) {
             (0, 0) => screen::paint(screen::GREEN, "no findings"),
@@ -73,13 +80,24 @@ impl Result {
             0 => String::new(),
             n => format!(", {n} of them not observed by this version"),
         };
-        screen::line(&format!(
+        format!(
             "{}, {}, {}{unobserved}: {result} in {:.2} s",
             count(self.sites.len(), "site"),
             count(self.appliances(), "appliance"),
             count(self.checks, "check"),
             self.took.as_secs_f64(),
-        ));
+        )
+    }
+
+    /// Prints it for code scanning services; `prefix` leads from the repository's root to the tree.
+    pub fn print_sarif(&self, prefix: &str) {
+        screen::json(&sarif::document(&self.mistakes, prefix));
+    }
+
+    /// Prints it for GitHub Actions.
+    pub fn print_github(&self, prefix: &str) {
+        github::lines(&self.mistakes, prefix).iter().for_each(|line| screen::line(line));
+        screen::line(&self.summary());
     }
 
     /// Prints it for programs: `writ.check.v1`.
@@ -144,7 +162,7 @@ struct JsonPlace<'a> {
     file: &'a str,
     line: u32,
     column: u32,
-    length: usize,
+    length: u32,
 }
 
 #[derive(Serialize)]
@@ -155,7 +173,7 @@ struct JsonRelated<'a> {
 
 impl<'a> JsonPlace<'a> {
     fn of(place: &'a Place) -> Self {
-        Self { file: &place.file, line: place.line, column: place.column, length: place.length }
+        Self { file: &place.file, line: place.line, column: place.column, length: place.width }
     }
 }
 

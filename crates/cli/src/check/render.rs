@@ -5,7 +5,7 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Renderer, Snippet};
 use writ_policy::validate::{Level as Severity, redacted};
 
-use super::mistake::{Mistake, Place};
+use super::mistake::{Mistake, Place, SECRET};
 use super::source::Sources;
 
 /// The most appliances that are named.
@@ -54,14 +54,12 @@ fn whose(mistake: &Mistake, all: usize) -> String {
     let names: Vec<&str> = mistake.appliances.iter().map(String::as_str).take(MOST_NAMED).collect();
     match mistake.appliances.len() {
         1 => format!("in the policy of {}", names.join("")),
+        2 if all == 2 => "in the policy of both appliances".to_owned(),
         n if n == all => format!("in the policy of all {n} appliances"),
         n if n > MOST_NAMED => format!("in the policies of {} and {} more", names.join(", "), n - MOST_NAMED),
         _ => format!("in the policies of {}", names.join(" and ")),
     }
 }
-
-/// The code of the mistake whose value is never shown.
-const SECRET: &str = "secret-in-clear";
 
 /// What a snippet is of.
 enum Shows {

@@ -37,6 +37,14 @@ impl Tree {
         Ok(Self { root: root.to_owned(), program: program()? })
     }
 
+    /// The way from the root of the repository that the tree is in to the tree, with `/` at its end; empty where the tree
+    /// is a repository of its own, or in none.
+    pub fn prefix(&self) -> String {
+        let repository = self.root.ancestors().find(|folder| folder.join(".git").exists());
+        let below = repository.and_then(|folder| self.root.strip_prefix(folder).ok()).unwrap_or(Path::new(""));
+        if below.as_os_str().is_empty() { String::new() } else { format!("{}/", below.display()) }
+    }
+
     /// The names of its sites: the folders of `hosts/` with a `site.nix`.
     pub fn sites(&self) -> Vec<String> {
         let mut names: Vec<String> = std::fs::read_dir(self.root.join("hosts"))

@@ -23,7 +23,7 @@ pub struct FigureChange {
 }
 
 /// The figures that differ, of baselines that both sides have.
-pub fn compare(before: &Gathered, after: &Gathered, groups: &[Group]) -> Vec<FigureChange> {
+pub fn compare(before: &Gathered<'_>, after: &Gathered<'_>, groups: &[Group]) -> Vec<FigureChange> {
     let mut found = Vec::new();
     for (baseline, was) in &before.figures {
         let Some(is) = after.figures.get(baseline) else { continue };

@@ -1,15 +1,11 @@
-//! What evaluation says of a side: for every appliance its policy, section by section. The one place that knows how
-//! `modules/policy` puts it.
+//! What evaluation says of a side: for every appliance its policy, section by section.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
-use serde::Deserialize;
 use serde_json::Value as Json;
-use serde_json::value::RawValue;
-use writ_policy::policy::{SCHEMA_V1, upgrade};
-
-use crate::failure::{Failure, Outcome};
+use writ_policy::delta::{Appliance as Said, Base, Delta, Override, Own, Site};
+use writ_policy::policy::upgrade;
 
 /// The sections of a policy that are compared.
 pub const SECTIONS: [&str; 10] = [
@@ -46,103 +42,124 @@ impl<'a> Texts<'a> {
         self.all.len() - 1
     }
 
+    fn borrowed(&mut self, text: &'a str) -> TextId {
+        self.id(Cow::Borrowed(text))
+    }
+
     /// A text by its number, as a value; null where it is none.
     pub fn value(&self, id: TextId) -> Json {
         self.all.get(id).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
 }
 
-/// A policy: the text of each of its [`SECTIONS`].
-pub type Sections = [Option<TextId>; SECTIONS.len()];
+/// A section: what many policies share, without the ids in `drop`, and with the items in `set`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Layer {
+    /// What is shared: the whole section where there is nothing else.
+    pub base: TextId,
+    /// An object of items.
+    pub set: Option<TextId>,
+    /// A list of ids.
+    pub drop: Option<TextId>,
+}
+
+impl Layer {
+    fn plain(base: TextId) -> Self {
+        Self { base, set: None, drop: None }
+    }
+
+    /// Whether the base is all there is.
+    pub fn is_plain(&self) -> bool {
+        self.set.is_none() && self.drop.is_none()
+    }
+}
+
+/// A policy: each of its [`SECTIONS`].
+pub type Sections = [Option<Layer>; SECTIONS.len()];
 
 /// One appliance.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Appliance {
+#[derive(Debug, Clone)]
+pub struct Appliance<'a> {
     /// Its policy.
     pub sections: Sections,
     /// Its public key, if it has one yet.
-    pub public_key: Option<String>,
+    pub public_key: Option<&'a str>,
     /// Its machine.
-    pub system_type: Option<String>,
+    pub system_type: Option<&'a str>,
+    /// What its site and itself changed knowingly.
+    pub overrides: Vec<&'a Override>,
 }
-
-/// Appliances by site and name.
-pub type Sites = BTreeMap<String, BTreeMap<String, Appliance>>;
 
 /// What one side comes to.
 #[derive(Default)]
-pub struct Gathered {
-    /// Its appliances.
-    pub sites: Sites,
+pub struct Gathered<'a> {
+    /// Its appliances by site and name.
+    pub sites: BTreeMap<String, BTreeMap<String, Appliance<'a>>>,
     /// Figures by baseline and id.
     pub figures: BTreeMap<String, BTreeMap<String, Json>>,
 }
 
-/// Reads what `-A report` printed.
-pub fn read<'a>(documents: &'a [Vec<u8>], texts: &mut Texts<'a>) -> Outcome<Gathered> {
+/// Reads what evaluation said, of some sites at a time.
+pub fn read<'a>(parts: &'a [Delta], texts: &mut Texts<'a>) -> Gathered<'a> {
     let mut gathered = Gathered::default();
-    for bytes in documents {
-        let report: Report<'_> = serde_json::from_slice(bytes).map_err(|e| misfit(&e))?;
-        for (name, baseline) in report.baselines {
-            // What a figure is about, and where it stands, changes nothing.
-            let value = |figure: Json| figure.get("value").cloned().unwrap_or(figure);
-            let figures = baseline.figures.into_iter().map(|(id, figure)| (id, value(figure))).collect();
-            gathered.figures.insert(name, figures);
-        }
-        for (site, said) in report.sites {
-            let appliances = said.appliances.into_iter().filter_map(|(name, said)| {
-                let sections = sections(said.policy?, texts);
-                Some((name, Appliance { sections, public_key: said.public_key, system_type: said.system_type }))
+    // Every part says the same of what is no site's.
+    for (name, baseline) in parts.first().into_iter().flat_map(|part| &part.baselines) {
+        // What a figure is about, and where it stands, changes nothing.
+        let value = |figure: &Json| figure.get("value").unwrap_or(figure).clone();
+        let figures = baseline.figures.iter().map(|(id, figure)| (id.clone(), value(figure))).collect();
+        gathered.figures.insert(name.clone(), figures);
+    }
+    for part in parts {
+        for (site, said) in &part.sites {
+            let appliances = said.appliances.iter().filter_map(|(name, own)| {
+                let appliance = Appliance {
+                    sections: sections(part, said, own, texts)?,
+                    public_key: own.public_key.as_deref(),
+                    system_type: own.system_type.as_deref(),
+                    overrides: part.overrides(site, name).collect(),
+                };
+                Some((name.clone(), appliance))
             });
-            gathered.sites.insert(site, appliances.collect());
+            let appliances = appliances.collect();
+            gathered.sites.insert(site.clone(), appliances);
         }
     }
-    Ok(gathered)
+    gathered
 }
 
-fn misfit(error: &serde_json::Error) -> Failure {
-    Failure::could_not("what modules/policy evaluates to is not what this version of writ reads").caused_by(error)
-}
-
-fn sections<'a>(policy: Policy<'a>, texts: &mut Texts<'a>) -> Sections {
-    let older = policy.get("schema").is_some_and(|schema| schema.get().trim_matches('"') == SCHEMA_V1);
-    if older {
-        let whole = policy.into_iter().map(|(name, value)| (name, value.get().parse().unwrap_or_default())).collect();
-        let newer = upgrade(Json::Object(whole));
-        return SECTIONS.map(|name| newer.get(name).map(|value| texts.id(Cow::Owned(value.to_string()))));
+fn sections<'a>(part: &'a Delta, site: &'a Site, appliance: &'a Said, texts: &mut Texts<'a>) -> Option<Sections> {
+    let base = appliance.base.as_ref().and_then(|key| part.bases.get(key));
+    if let (Some(base), Some(own)) = (base, &appliance.policy) {
+        return Some(SECTIONS.map(|name| layer(name, base, site, own, texts)));
     }
-    SECTIONS.map(|name| policy.get(name).map(|value| texts.id(Cow::Borrowed(value.get()))))
+    // The policy document of an older schema: in the newest one, or all that it could not say would be a change.
+    let whole = serde_json::from_str(appliance.whole.as_ref()?.get()).ok()?;
+    let newer = upgrade(whole);
+    Some(SECTIONS.map(|name| {
+        let text = newer.get(name)?.to_string();
+        Some(Layer::plain(texts.id(Cow::Owned(text))))
+    }))
 }
 
-type Policy<'a> = BTreeMap<String, &'a RawValue>;
-
-#[derive(Deserialize)]
-struct Report<'a> {
-    #[serde(borrow)]
-    sites: BTreeMap<String, SiteSaid<'a>>,
-    /// Older libraries say nothing of baselines.
-    #[serde(default)]
-    baselines: BTreeMap<String, BaselineSaid>,
-}
-
-#[derive(Deserialize)]
-struct SiteSaid<'a> {
-    #[serde(borrow)]
-    appliances: BTreeMap<String, ApplianceSaid<'a>>,
-}
-
-#[derive(Deserialize)]
-struct ApplianceSaid<'a> {
-    #[serde(borrow)]
-    policy: Option<Policy<'a>>,
-    #[serde(default)]
-    public_key: Option<String>,
-    #[serde(default)]
-    system_type: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct BaselineSaid {
-    #[serde(default)]
-    figures: BTreeMap<String, Json>,
+fn layer<'a>(name: &str, base: &'a Base, site: &'a Site, own: &'a Own, texts: &mut Texts<'a>) -> Option<Layer> {
+    let shared = match name {
+        "baselines" => &base.baselines,
+        "controls" => &base.controls,
+        "checks" => &base.checks,
+        "rules" => &base.rules,
+        "runbooks" => &base.runbooks,
+        "duties" => &base.duties,
+        "exceptions" => &site.exceptions,
+        "programs" => &own.programs,
+        "secrets" => &site.secrets,
+        "settings" => own.settings.as_ref().or(site.settings.as_ref())?,
+        _ => return None,
+    };
+    let set = own.set.get(name).map(|text| text.get()).filter(|text| *text != "{}");
+    let drop = own.drop.get(name).map(|text| text.get()).filter(|text| *text != "[]");
+    Some(Layer {
+        base: texts.borrowed(shared.get()),
+        set: set.map(|text| texts.borrowed(text)),
+        drop: drop.map(|text| texts.borrowed(text)),
+    })
 }

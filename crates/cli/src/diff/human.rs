@@ -75,6 +75,7 @@ fn grouped(report: &Report, group: &Group) -> Vec<String> {
         let change = &located.change;
         lines.push(format!("  {} {}: {}{}", effect(change.effect), path(change), what(change), at.unwrap_or_default()));
         lines.extend(change.why.as_deref().map(|why| format!("           {}", safe(why))));
+        lines.extend(located.reason.as_deref().map(|reason| format!("           its override says: {}", safe(reason))));
     }
     lines
 }

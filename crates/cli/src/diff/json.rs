@@ -5,37 +5,23 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value as Json;
 use writ_policy::diff::{Change, Effect, ExceptionChange, Witness};
-use writ_policy::validate::redacted;
 
 use super::closure::Closure;
 use super::compare::{Group, KeyChange, Located, Name, Status};
 use super::figures::FigureChange;
 use super::markdown;
 use super::report::{Report, Revision, Totals};
+use crate::render_diff::conceal;
 use crate::screen;
 
 /// Prints it.
 pub fn print(report: &Report) {
     match serde_json::to_value(document(report)) {
         Ok(mut document) => {
-            hide(&mut document);
+            conceal(&mut document);
             screen::json(&document);
         }
         Err(e) => screen::error("error", &format!("this result cannot be written as JSON: {e}")),
-    }
-}
-
-/// Stars what looks like a key or a password, wherever it stands.
-fn hide(value: &mut Json) {
-    match value {
-        Json::String(text) => {
-            if let std::borrow::Cow::Owned(starred) = redacted(text) {
-                *text = starred;
-            }
-        }
-        Json::Array(items) => items.iter_mut().for_each(hide),
-        Json::Object(object) => object.values_mut().for_each(hide),
-        _ => {}
     }
 }
 
@@ -100,6 +86,7 @@ struct JsonChange<'a> {
     why: Option<&'a str>,
     witness: Option<&'a Witness>,
     at: Option<&'a str>,
+    reason: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -182,6 +169,7 @@ impl<'a> JsonChange<'a> {
             why: why.as_deref(),
             witness: witness.as_ref(),
             at: located.at.as_deref(),
+            reason: located.reason.as_deref(),
         }
     }
 }

@@ -147,8 +147,10 @@ fn change(located: &Located) -> String {
     let one = &located.change;
     let why = one.why.as_deref().map(|why| format!(" — {}", code(&safe(why))));
     let at = located.at.as_deref().map(|at| format!(" ({})", code(&safe(at))));
+    let reason = located.reason.as_deref().map(|reason| format!(", its override says {}", code(&safe(reason))));
     let text = code(&format!("{}: {}", path(one), what(one)));
-    format!("- {} {text}{}{}", word(one.effect), why.unwrap_or_default(), at.unwrap_or_default())
+    let (why, reason, at) = (why.unwrap_or_default(), reason.unwrap_or_default(), at.unwrap_or_default());
+    format!("- {} {text}{why}{reason}{at}", word(one.effect))
 }
 
 fn exception(report: &Report, one: &ExceptionOf) -> String {

@@ -14,13 +14,13 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::thread;
 
+use writ_policy::delta::Delta;
 use writ_trust::time::Time;
 
 use self::compare::Status;
 use self::gather::{Gathered, Texts};
 use self::report::{Report, Revision};
 use self::revisions::{Repository, Side};
-use crate::check::evaluate::Evaluated;
 use crate::failure::{Answer, Failure, Outcome};
 
 /// Compare the policy of two revisions: what changes for whom, and whether protection weakens
@@ -38,7 +38,7 @@ Weaker is decided from what predicates accept, not from how they are written, an
 observation that passes now and did not before. A change that also gains something is weaker all the same.
 It needs git and Nix, and no network; it evaluates both revisions and changes neither.
 `--format json` prints {schema, from, to, weaker, unclear, headline, sites, groups: [{appliances, changes: [{path,
-section, id, before, after, effect, why, witness, at}]}], exceptions, figures, totals}; fields may be added.
+section, id, before, after, effect, why, witness, at, reason}]}], exceptions, figures, totals}; fields may be added.
 
 Exit codes: 0 compared, and nothing that is denied; 1 something that is denied; 2 could not compare.")]
 pub struct Arguments {
@@ -103,8 +103,8 @@ impl Arguments {
         let site = self.site.as_deref();
         let (before, after) = evaluated(from, to, site)?;
         let mut texts = Texts::default();
-        let mut before = gather::read(&before.reports, &mut texts)?;
-        let mut after = gather::read(&after.reports, &mut texts)?;
+        let mut before = gather::read(&before, &mut texts);
+        let mut after = gather::read(&after, &mut texts);
         self.select(&mut before, &mut after)?;
         let compared = compare::compare(&before, &after, &texts, self.now.unwrap_or_else(crate::clock::now));
         let both: BTreeSet<compare::Name> = compared
@@ -125,7 +125,7 @@ impl Arguments {
     }
 
     /// Leaves only what was asked for, which must be on one of the sides.
-    fn select(&self, before: &mut Gathered, after: &mut Gathered) -> Outcome<()> {
+    fn select<'a>(&self, before: &mut Gathered<'a>, after: &mut Gathered<'a>) -> Outcome<()> {
         let mut known: BTreeSet<String> = BTreeSet::new();
         let mut found = self.appliance.is_none();
         for side in [before, after] {
@@ -168,17 +168,19 @@ fn sides(repository: &Repository, from: &str, to: Option<&str>) -> Outcome<(Side
     })
 }
 
+/// From so many sites on, one side is evaluated after the other: each takes all processors, and memory.
+const MANY_SITES: usize = 50;
+
 /// What both trees evaluate to. A tree with mistakes is not compared: half a policy would hide what it lacks.
-fn evaluated(from: &Side, to: &Side, site: Option<&str>) -> Outcome<(Evaluated, Evaluated)> {
-    if let Some(site) = site {
-        let known: BTreeSet<String> = [from, to].iter().flat_map(|side| side.tree.sites()).collect();
-        if !known.contains(site) {
-            return Err(missing("site", site, &known));
-        }
+fn evaluated(from: &Side, to: &Side, site: Option<&str>) -> Outcome<(Vec<Delta>, Vec<Delta>)> {
+    let known: BTreeSet<String> = [from, to].iter().flat_map(|side| side.tree.sites()).collect();
+    if let Some(site) = site.filter(|site| !known.contains(*site)) {
+        return Err(missing("site", site, &known));
     }
-    let of = |side: &Side| -> Outcome<Evaluated> {
-        crate::check::sound(&side.tree, site, &side.name())
-    };
+    let of = |side: &Side| crate::check::sound(&side.tree, site, &side.name());
+    if site.is_none() && known.len() > MANY_SITES {
+        return Ok((of(from)?, of(to)?));
+    }
     let (before, after) = thread::scope(|scope| {
         let first = scope.spawn(|| of(from));
         let second = of(to);

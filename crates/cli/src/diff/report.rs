@@ -93,7 +93,7 @@ impl Report {
         }
         let removed: Vec<Name> = self.with_status(Status::Removed);
         if !removed.is_empty() {
-            let what = count(removed.len(), "appliance").replace("appliance", "removed appliance");
+            let what = format!("{} removed", count(removed.len(), "appliance"));
             let why = "no release is accepted there any more".to_owned();
             all.push(Weakness { what, why, appliances: removed, rank: 3 });
         }

@@ -1,8 +1,13 @@
 //! `writ check` on a small tree: each kind of mistake gives exactly the findings that it should, at the exact place.
 
+mod cases;
+mod delta;
+mod formats;
+mod generated;
 mod judged;
 mod laws;
 mod mistakes;
+mod shadowed;
 pub mod tree;
 
 use self::tree::{Tree, run};
@@ -79,7 +84,7 @@ fn related_places_and_appliances_are_shown() {
     let output = run(&tree, &[]);
     assert!(output.stdout.contains("::: rules/files.nix:6:16"), "{}", output.stdout);
     assert!(output.stdout.contains("`L1-FILE-001` has priority 100 too"), "{}", output.stdout);
-    assert!(output.stdout.contains("in the policy of all 2 appliances"), "{}", output.stdout);
+    assert!(output.stdout.contains("in the policy of both appliances"), "{}", output.stdout);
     assert!(!output.stdout.contains('\u{1b}'), "colour without a terminal");
 }
 

@@ -85,11 +85,15 @@ fn secrets_are_not_shown_to_those_who_read_a_comment() {
     let repo = Repo::new();
     let key = "AKIAIOSFODNN7EXAMPLE";
     repo.edit("baselines/small/files.nix", "mode.eq = \"0644\"", &format!("mode.eq = \"{key}\""));
+    // Where the name of a secret belongs, any text is one; and the lines of a key do not look like one.
+    repo.edit("baselines/small/disks.nix", "probe.disk.path = \"/\";", "probe.restic = { repository = \"/r\"; password = \"correct horse\"; };");
+    repo.edit("baselines/small/files.nix", "path = \"/etc/motd\"", &format!("path = {}", nix("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg\n")));
     retitled(&repo, &format!("https://user:hunter2hunter2@host.example and {key}"));
     for format in ["human", "markdown", "json"] {
         let ran = repo.diff(&["--from", "start", "--format", format]);
         assert_eq!(ran.code, 0, "{}", ran.stderr);
         assert!(!ran.stdout.contains(key) && !ran.stdout.contains("hunter2"), "{}", ran.stdout);
+        assert!(!ran.stdout.contains("correct horse") && !ran.stdout.contains("MIIEvQ"), "{}", ran.stdout);
         assert!(ran.stdout.contains("****"), "{}", ran.stdout);
     }
 }

@@ -55,7 +55,7 @@ fn each_kind_of_change_is_told_in_its_own_words() {
         expect(&format!("{name}.md"), &markdown.stdout);
         // The verdict of all forms is the same, and so is what is denied.
         let json = repo.json(0, &revisions);
-        assert_eq!((&json["weaker"], &json["unclear"] != &json!(0)), (&json!(weaker), unclear), "{name}: {json}");
+        assert_eq!((&json["weaker"], json["unclear"] != json!(0)), (&json!(weaker), unclear), "{name}: {json}");
         assert_eq!(run(&["--deny-weaker"]).code, i32::from(weaker), "{name}");
         assert_eq!(run(&["--deny-unclear"]).code, i32::from(weaker || unclear), "{name}");
     }

@@ -55,7 +55,7 @@ fn verdict(report: &Report) -> Vec<String> {
         lines.push(format!("  {}{place}", one.why));
     }
     if let Some(more) = weaknesses.len().checked_sub(MOST_FIRST).filter(|more| *more > 0) {
-        lines.push(format!("  and {} more", screen::count(more, "change")));
+        lines.push(format!("  and {}", screen::count(more, "more change")));
     }
     lines
 }

@@ -28,6 +28,22 @@ pub fn plain_verdict(report: &Report) -> String {
 }
 
 fn render(report: &Report) -> String {
+    let head = head(report);
+    let (whole, left_out) = filled(head.clone(), sections(report, &|_| true));
+    if left_out == 0 {
+        return whole;
+    }
+    // It does not fit: what weakens comes first, so that it is the last to be left out.
+    let is_weaker = |effect: Effect| effect == Effect::Weaker;
+    let mut all = sections(report, &is_weaker);
+    all.extend(sections(report, &|effect| !is_weaker(effect)));
+    let (mut text, left_out) = filled(head, all);
+    text.push_str(&format!("\n{left_out} more lines do not fit into a comment; `writ diff` prints all of them.\n"));
+    text
+}
+
+/// The verdict, what else weakens, and the counts.
+fn head(report: &Report) -> String {
     let mut text = format!("**{}**\n\n", verdict(report, &code));
     let weaknesses = report.weaknesses();
     for one in weaknesses.iter().skip(1).take(MOST_FIRST - 1) {
@@ -41,25 +57,41 @@ fn render(report: &Report) -> String {
         text.push('\n');
     }
     text.push_str(&format!("{} → {}. {}\n", code(&report.from.name), code(&report.to.name), plain(&counts(report))));
+    text
+}
+
+/// The lists, of what has an effect that is wanted. What has none goes with what does not weaken.
+fn sections(report: &Report, wanted: &dyn Fn(Effect) -> bool) -> Vec<(Title, Vec<String>)> {
+    let of_group = |group: &Group| -> Vec<String> {
+        group.changes.iter().filter(|located| wanted(located.change.effect)).map(change).collect()
+    };
     let mut sections: Vec<(Title, Vec<String>)> = report
         .compared
         .groups
         .iter()
-        .map(|group| (Title::In(report.whose(&group.appliances)), group_lines(group)))
+        .map(|group| (Title::In(report.whose(&group.appliances)), of_group(group)))
         .collect();
-    let exceptions = report.compared.exceptions.iter().map(|one| exception(report, one)).collect();
-    sections.push((Title::Of("Exceptions"), exceptions));
-    sections.push((Title::Of("Figures"), figures(report)));
-    sections.push((Title::Of("Appliances"), appliances(report)));
-    sections.push((Title::Of("Systems"), systems(report)));
+    let exceptions = report.compared.exceptions.iter().filter(|one| wanted(one.change.effect));
+    sections.push((Title::Of("Exceptions"), exceptions.map(|one| exception(report, one)).collect()));
+    let removed = if wanted(Effect::Weaker) { removed(report) } else { Vec::new() };
+    let others = if wanted(Effect::Same) { appliances(report) } else { Vec::new() };
+    if wanted(Effect::Same) {
+        sections.push((Title::Of("Figures"), figures(report)));
+    }
+    sections.push((Title::Of("Appliances"), [removed, others].concat()));
+    if wanted(Effect::Same) {
+        sections.push((Title::Of("Systems"), systems(report)));
+    }
+    sections
+}
+
+/// A text with as much of the lists as fits, and how many lines did not.
+fn filled(mut text: String, sections: Vec<(Title, Vec<String>)>) -> (String, usize) {
     let mut left_out = 0;
     for (title, lines) in sections.into_iter().filter(|(_, lines)| !lines.is_empty()) {
         left_out += section(&mut text, &title, &lines);
     }
-    if left_out > 0 {
-        text.push_str(&format!("\n{left_out} more lines do not fit into a comment; `writ diff` prints all of them.\n"));
-    }
-    text
+    (text, left_out)
 }
 
 /// Whether protection weakens, where and by what: the first line.
@@ -139,10 +171,6 @@ fn word(effect: Effect) -> &'static str {
     }
 }
 
-fn group_lines(group: &Group) -> Vec<String> {
-    group.changes.iter().map(change).collect()
-}
-
 fn change(located: &Located) -> String {
     let one = &located.change;
     let why = one.why.as_deref().map(|why| format!(" — {}", code(&safe(why))));
@@ -170,16 +198,22 @@ fn figures(report: &Report) -> Vec<String> {
     lines.collect()
 }
 
-fn appliances(report: &Report) -> Vec<String> {
-    let name = |(site, appliance): &Name| code(&safe(&format!("{site}/{appliance}")));
+fn name_of((site, appliance): &Name) -> String {
+    code(&safe(&format!("{site}/{appliance}")))
+}
+
+fn removed(report: &Report) -> Vec<String> {
     let removed = report.with_status(Status::Removed);
+    removed.iter().map(|one| format!("- 🔴 {} removed: it will accept nothing any more", name_of(one))).collect()
+}
+
+fn appliances(report: &Report) -> Vec<String> {
     let added = report.with_status(Status::Added);
-    let removed = removed.iter().map(|one| format!("- 🔴 {} removed: it will accept nothing any more", name(one)));
-    let added = added.iter().map(|one| format!("- {} added", name(one)));
+    let added = added.iter().map(|one| format!("- {} added", name_of(one)));
     let changed = report.compared.appliances.iter().flat_map(|(one, fate)| {
-        facts(fate).into_iter().map(move |fact| format!("- 🟡 {}: {}", name(one), code(&fact)))
+        facts(fate).into_iter().map(move |fact| format!("- 🟡 {}: {}", name_of(one), code(&fact)))
     });
-    removed.chain(added).chain(changed).collect()
+    added.chain(changed).collect()
 }
 
 fn systems(report: &Report) -> Vec<String> {

@@ -141,22 +141,23 @@ impl Report {
     /// Whose something is, in a few words: `all 6 appliances`, `all 2 appliances of clinic-001`, or names.
     pub fn whose(&self, names: &[Name]) -> String {
         let all = &self.compared.appliances;
-        let sites: BTreeSet<&String> = names.iter().map(|(site, _)| site).collect();
         let text = |(site, appliance): &Name| safe(&format!("{site}/{appliance}"));
-        match names {
-            [one] => text(one),
-            _ if names.len() == all.len() => format!("all {} appliances", all.len()),
-            _ => match sites.first() {
-                Some(site) if sites.len() == 1 && names.len() == all.keys().filter(|(s, _)| s == *site).count() => {
-                    format!("all {} appliances of {}", names.len(), safe(site))
-                }
-                _ if names.len() <= MOST_NAMED => names.iter().map(text).collect::<Vec<_>>().join(", "),
-                _ => {
-                    let named = names.iter().take(MOST_NAMED - 1).map(text).collect::<Vec<_>>().join(", ");
-                    format!("{named} and {} more", names.len() - MOST_NAMED + 1)
-                }
-            },
+        if let [one] = names {
+            return text(one);
         }
+        if names.len() == all.len() {
+            return format!("all {} appliances", all.len());
+        }
+        let sites: BTreeSet<&String> = names.iter().map(|(site, _)| site).collect();
+        let whole = names.len() == all.keys().filter(|(site, _)| sites.contains(site)).count();
+        let listed = |of: Vec<String>| match of.len() {
+            n if n <= MOST_NAMED => of.join(", "),
+            n => format!("{} and {} more", of[..MOST_NAMED - 1].join(", "), n - MOST_NAMED + 1),
+        };
+        if whole {
+            return format!("all {} appliances of {}", names.len(), listed(sites.into_iter().map(|s| safe(s)).collect()));
+        }
+        listed(names.iter().map(text).collect())
     }
 }
 

@@ -15,6 +15,7 @@ use crate::house::{House, Ran, program, ran};
 /// The commands that are tried below.
 pub const TRIED: &[&str] = &[
     "writ check",
+    "writ diff",
     "writ keys new",
     "writ keys show",
     "writ trust show",
@@ -72,6 +73,13 @@ fn the_operators_commands_print_json_and_no_colour() {
         check
     });
     assert_eq!((&check["schema"], &check["summary"]["errors"]), (&"writ.check.v1".into(), &0.into()));
+
+    let diff = both(0, "--format json", || {
+        let mut diff = writ(&["diff", "--from", "HEAD", "--now", super::THEN, "--deny-unclear"]);
+        diff.arg(desk.flake());
+        diff
+    });
+    assert_eq!((&diff["schema"], &diff["weaker"]), (&"writ.diff.v1".into(), &false.into()));
 
     let new = |name: &str| {
         let mut new = writ(&["keys", "new", "--name", name, "--role", "appliance", "--no-passphrase", "--out"]);

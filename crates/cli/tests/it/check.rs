@@ -1,5 +1,6 @@
 //! `writ check` on a small tree: each kind of mistake gives exactly the findings that it should, at the exact place.
 
+mod cached;
 mod cases;
 mod delta;
 mod formats;
@@ -7,6 +8,7 @@ mod generated;
 mod judged;
 mod laws;
 mod mistakes;
+mod secrets;
 mod shadowed;
 pub mod tree;
 

@@ -1,10 +1,11 @@
-//! `writ`: check policy, keep keys, release, verify, audit, watch.
+//! `writ`: check and compare policy, keep keys, release, verify, audit, watch.
 
 mod audit;
 mod check;
 mod clock;
 mod completions;
 mod depot;
+mod diff;
 mod doctor;
 mod embedded;
 mod explain;
@@ -40,6 +41,7 @@ From a policy to an appliance:
   writ site new riverside-clinic                               a site, by asking
   writ check                                                   every mistake, with its place
   writ explain backup.recent                                   what it is, where it applies, what heals it
+  writ diff --from main                                        what a change means, and whether protection weakens
   writ keys new --name alice --out keys --role trust --role release
   writ trust init --out releases/trust/1.json --key keys/alice.pub:trust,release \\
       --threshold trust=1 --threshold release=1
@@ -60,6 +62,7 @@ struct Cli {
 enum Command {
     Check(check::Arguments),
     Explain(explain::Arguments),
+    Diff(diff::Arguments),
     #[command(subcommand)]
     Keys(keys::Command),
     #[command(subcommand)]
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Check(arguments) => arguments.run(),
         Command::Explain(arguments) => arguments.run(),
+        Command::Diff(arguments) => arguments.run(),
         Command::Keys(command) => command.run(),
         Command::Trust(command) => command.run(),
         Command::Release(command) => command.run(),

@@ -16,13 +16,16 @@ mod locate;
 mod mistake;
 pub mod nix_error;
 mod output;
-mod process;
+pub mod process;
 mod render;
 mod sarif;
+mod sound;
 pub mod source;
 mod told;
 pub mod tree;
 mod untracked;
+
+pub(crate) use self::sound::sound;
 
 use std::path::PathBuf;
 use std::time::Instant;

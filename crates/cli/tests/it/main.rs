@@ -7,6 +7,7 @@ mod bad_input;
 mod check;
 mod depot;
 mod desk;
+mod diff;
 mod doctor;
 mod explain;
 mod export_docs;

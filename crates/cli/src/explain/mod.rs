@@ -46,17 +46,18 @@ use crate::screen;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  writ explain backup.recent                                   a check, wherever it applies
-  writ explain '164.308(a)(7)(ii)(A)' --site clinic-001        a control, as one site has it
-  writ explain L1-BACKUP-001                                   a rule and those that are tried beside it
-  writ explain figure:accounts.dormant                         where a name is that of several things
-  writ explain probe:restic                                    what a probe takes and shows
-  writ explain shadowed-rule                                   a code that `writ check` printed
-  writ explain disk.root --state /var/lib/writ                 with the last outcome on an appliance
+  writ explain backup.recent                                 a check, wherever it applies
+  writ explain '164.308(a)(7)(ii)(A)' --site clinic-001      a control, as one site has it
+  writ explain L1-BACKUP-001                                 a rule, and those tried before it
+  writ explain figure:accounts.dormant                       one of several of that name
+  writ explain probe:restic                                  what a probe takes and shows
+  writ explain shadowed-rule                                 a code that `writ check` printed
+  writ explain capacity.disk --state /var/lib/writ/enforce   with its last outcome
 
 It reads the working tree. It needs Nix (nix-instantiate) and no network.
-`--format json` prints {schema, kind, id, title, declared: [{by, file, line, source}], applies: {to, not},
-merging: {merged, overrides, differs}, exceptions, last} and an object named by the kind; fields may be added.
+`--format json` prints {schema, kind, id, title, declared: [{by, file, line, source}],
+applies: {to, not}, merging: {merged, overrides, differs}, exceptions, last} and an object named
+by the kind; fields may be added.
 
 Exit codes: 0 explained; 2 nothing is called so, or several things are, or it could not run.")]
 pub struct Arguments {

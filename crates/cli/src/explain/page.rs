@@ -122,7 +122,7 @@ impl Page {
         rows.truncate(MOST_SITES);
         self.rows(indent, &rows);
         if untold > 0 {
-            self.dim(indent, &format!("and {}", screen::count(untold, "site more").replace("mores", "more")));
+            self.dim(indent, &format!("and {untold} more {}", if untold == 1 { "site" } else { "sites" }));
         }
     }
 
@@ -174,6 +174,17 @@ mod tests {
         assert_eq!(wrap("aa bb cc", 5), ["aa bb", "cc"]);
         assert_eq!(wrap("aaaaaaaaaa b", 5), ["aaaaaaaaaa", "b"]);
         assert_eq!(wrap("", 5), [""]);
+    }
+
+    #[test]
+    fn appliances_stand_behind_their_sites_and_most_sites_are_counted() {
+        let name = |site: usize, appliance: &str| Name { site: format!("s{site:02}"), appliance: appliance.to_owned() };
+        let mut names = vec![name(0, "a"), name(0, "b")];
+        names.extend((1..14).map(|site| name(site, "c")));
+        let mut page = Page { width: 80, text: String::new() };
+        page.names(2, &names);
+        let text = anstream::adapter::strip_str(page.finish()).to_string();
+        assert!(text.starts_with("  s00 a, b\n  s01 c\n") && text.ends_with("  s11 c\n  and 2 more sites"), "{text}");
     }
 
     proptest! {

@@ -8,6 +8,7 @@ use writ_agent::enforce::hostile;
 use writ_agent::enforce::posture::{self, Book};
 use writ_policy::observation::Observation;
 use writ_policy::outcome::Outcome as CheckOutcome;
+use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::text::escaped;
 use writ_trust::time::Time;
 
@@ -23,8 +24,8 @@ const LARGEST: usize = 16 << 20;
 struct Status {
     schema: String,
     at: Time,
-    site: String,
-    appliance: String,
+    site: SiteId,
+    appliance: ApplianceId,
     release: Option<String>,
     outcomes: BTreeMap<String, CheckOutcome>,
     open_incidents: Vec<Incident>,
@@ -94,7 +95,7 @@ impl State {
         let book = hostile::read(&folder.join(posture::FILE), LARGEST).ok();
         let book = book.and_then(|bytes| serde_json::from_slice::<Book>(&bytes).ok());
         let book = book.filter(|book| book.schema == posture::SCHEMA);
-        Ok(Self { site: status.site.clone(), appliance: status.appliance.clone(), status, book })
+        Ok(Self { site: status.site.to_string(), appliance: status.appliance.to_string(), status, book })
     }
 
     /// The last outcome of a check.

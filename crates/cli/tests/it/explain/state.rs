@@ -74,6 +74,10 @@ fn a_folder_that_is_none_is_refused() {
     fs::write(folder.path().join("status.json"), "[]").unwrap();
     refused("no state folder of an appliance");
     let mut newer: Json = serde_json::from_slice(&fs::read(state().path().join("status.json")).unwrap()).unwrap();
+    let mut named = newer.clone();
+    named["site"] = "clinic\u{1b}[31m".into();
+    put(folder.path(), "status.json", &named);
+    refused("no state folder of an appliance");
     newer["schema"] = "writ.enforcer-status.v9".into();
     put(folder.path(), "status.json", &newer);
     refused("of another version");

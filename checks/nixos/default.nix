@@ -143,6 +143,23 @@ builtins.concatMap
     { security.audit.backlogLimit = 3; }
   ]).security.audit.backlogLimit
 
+# Without flakes: a nixpkgs that is given is used; one that no store has is no failure, and no system.
+++ (
+  let
+    given = {
+      site = "s";
+      name = "a";
+      file = { };
+      appliance = { policy = null; fragments = { }; system = { }; system_type = "x86_64-linux"; };
+    };
+    toplevel = nixpkgs: (import ../../modules/nixos/system.nix { root = ./elsewhere; inherit nixpkgs; }).toplevel given;
+  in
+  differ "no nixpkgs anywhere" null (toplevel null)
+  ++ differ "with a nixpkgs"
+    { system = null; modules = 4; arguments = [ "appliance" "policy" "settings" "site" ]; }
+    (toplevel ./elsewhere)
+)
+
 # Fragments: lists, derivations and empty sets are values; a dot within a name is none between names.
 ++ differ "leaves" [ "a.\"b.c\"" "a.d" "a.e" ]
   (map (l: l.name) (fragments { one = { a."b.c" = [ 1 ]; a.d = { type = "derivation"; name = "x"; }; a.e = { }; }; }).leaves)

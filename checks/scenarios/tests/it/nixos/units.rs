@@ -113,7 +113,24 @@ impl World {
         }
     }
 
-    /// What a program of one of the daemons may do: run with the unit's own settings, as its user.
+    fn pid(&self, unit: &str) -> String {
+        self.container.run("systemctl", &["show", unit, "--property=MainPID", "--value"]).unwrap().trim().to_owned()
+    }
+
+    /// What the kernel says of a daemon (proc(5), `status`).
+    fn status(&self, unit: &str) -> String {
+        self.container.run("cat", &[&format!("/proc/{}/status", self.pid(unit))]).unwrap()
+    }
+
+    /// Whether anybody could write to a folder as a daemon sees it: root stands for whatever user.
+    fn writable(&self, unit: &str, folder: &str) -> bool {
+        let (pid, file) = (self.pid(unit), format!("{folder}/.try"));
+        let shell = format!("touch {file} && rm {file}");
+        let arguments = ["--target", &pid, "--mount", "sh", "-c", &shell];
+        run::any(&mut self.container.command("nsenter", &arguments)).unwrap().status.success()
+    }
+
+    /// What systemd says of a unit.
     fn properties(&self, unit: &str, names: &[&str]) -> String {
         let properties = names.iter().map(|name| format!("--property={name}"));
         let arguments: Vec<String> = ["show", unit].map(str::to_owned).into_iter().chain(properties).collect();
@@ -177,6 +194,23 @@ fn the_units_work_as_hardened() {
     assert!(!courier("ls /var/lib/writ/depot"), "the courier looks into the depot");
     let depot = world.properties("writ-depot.service", &["User", "NRestarts", "ActiveState"]);
     assert!(depot.contains("User=writ-depot") && depot.contains("NRestarts=0") && depot.contains("=active"), "{depot}");
+    // What the kernel holds them to: no capability, no new ones, a filter of system calls, and nowhere to write but there.
+    for unit in ["writ-depot.service", "writ-sync.service", "writ-enforce.service"] {
+        let status = world.status(unit);
+        assert!(status.contains("NoNewPrivs:\t1") && status.contains("Seccomp:\t2"), "{unit}: {status}");
+        let powerless = status.contains("CapEff:\t0000000000000000") && status.contains("CapBnd:\t0000000000000000");
+        assert_eq!(powerless, unit != "writ-enforce.service", "{unit}: {status}");
+    }
+    for (unit, folder, writable) in [
+        ("writ-sync.service", "/var/lib/writ/spool/inbox", true),
+        ("writ-sync.service", "/var/lib/writ/spool", false),
+        ("writ-sync.service", "/etc", false),
+        ("writ-depot.service", "/var/lib/writ/depot", true),
+        ("writ-depot.service", "/var/lib/writ", false),
+        ("writ-enforce.service", "/etc", true),
+    ] {
+        assert_eq!(world.writable(unit, folder), writable, "{unit}: {folder}");
+    }
     for unit in ["writ-enforce.service", "writ-sync.service"] {
         let state = world.properties(unit, &["NRestarts", "ActiveState"]);
         assert!(

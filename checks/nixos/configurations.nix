@@ -95,6 +95,7 @@ in
             paths = [ "/srv/a b" ];
           };
           logForward.url = "https://logs.example:19532";
+          metrics.directory = "/var/lib/node-exporter";
           programs.renew-certificate = "/nix/store/00000000000000000000000000000000-renew";
         };
       }
@@ -181,6 +182,20 @@ in
             name = "desk";
             policy = evaluated.policies.northfield-surgery.ward;
             encryptedElsewhere = true;
+          };
+        }
+      ];
+    }).broken;
+    unread = (machine {
+      modules = [
+        ../../modules/nixos
+        {
+          services.writ.appliance = {
+            enable = true;
+            site = "small";
+            name = "desk";
+            tools = null;
+            metrics.directory = "/var/lib/node-exporter";
           };
         }
       ];

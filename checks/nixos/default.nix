@@ -42,6 +42,7 @@ builtins.concatMap
     "services.openssh.enable is false"
   ]
   made.refused.stolen
+++ says "refused.unread" [ "needs services.writ.appliance.tools" ] made.refused.unread
 ++ says "refused.open-depot" [ "is not loopback" "both certificate and key" "in the Nix store" ] made.refused.open-depot
 ++ says "refused.disagreeing" [ "boot.kernel.sysctl.\"a.b\": one for [1], two for [2]" ] made.refused.disagreeing
 
@@ -122,6 +123,10 @@ builtins.concatMap
     sandbox = true;
   }
   made.theatre.nix
+
+# Figures, where somebody collects them.
+++ holds "no figures" (has made.full.scripts.writ-metrics "writ doctor --format openmetrics" && builtins.elem "writ-metrics" made.full.timers)
+++ holds "figures that nobody asked for" (!(builtins.elem "writ-metrics" made.theatre.timers))
 
 # What checks ask for reaches NixOS; what the system says by itself goes before.
 ++ differ "asked: a sysctl" 1 made.theatre.asked.sysctl."kernel.kptr_restrict"

@@ -2,9 +2,9 @@
 #
 #   nix-instantiate --eval --strict --json checks/nixos/configurations.nix --arg root ./.
 #
-# Each is { broken, etc, units, programs, nix, options }: assertions that do not hold, files below /etc by name, unit files
-# by name, the modules' scripts, Nix's settings, and what the checks asked for. `lib` is nixpkgs' where one is given;
-# `package` stands for all binaries.
+# Each says which assertions do not hold (`broken`), the files below /etc, unit files and scripts by name, the programs of
+# the modules, Nix's settings, folders (`tmpfiles`), what checks asked for, and how the policy judges it (`expectations`).
+# `lib` is nixpkgs' where one is given; `package` stands for all binaries.
 { root, lib ? import ./stub-lib.nix, package ? "/nix/store/00000000000000000000000000000000-writ" }:
 let
   unit = import ./unit.nix;

@@ -7,7 +7,7 @@
     "${nixpkgs}/nixos/modules/profiles/minimal.nix"
     ../modules/nixos/appliance.nix
     ./first-boot.nix
-    ({ config, lib, pkgs, ... }: {
+    ({ lib, pkgs, ... }: {
       nixpkgs.hostPlatform = system;
       system.stateVersion = "26.05";
       networking.hostName = "writ";
@@ -39,7 +39,7 @@
         The stick labelled WRIT gives this machine its identity: `journalctl -b -u writ-first-boot`.
         Install the machine's own system: `nixos-install --system <path> --no-root-passwd`.
       '';
-      environment.systemPackages = [ config.services.writ.firstBoot.package pkgs.cryptsetup pkgs.parted ];
+      environment.systemPackages = [ pkgs.cryptsetup pkgs.parted ];
     })
   ];
 }).config.system.build.isoImage

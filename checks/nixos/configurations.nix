@@ -2,9 +2,9 @@
 #
 #   nix-instantiate --eval --strict --json checks/nixos/configurations.nix --arg root ./.
 #
-# Each is { broken, etc, units, programs, nix, options }: assertions that do not hold, files below /etc by name, unit files
-# by name, the modules' scripts, Nix's settings, and what the checks asked for. `lib` is nixpkgs' where one is given;
-# `package` stands for all binaries.
+# Each says which assertions do not hold (`broken`), the files below /etc, unit files and scripts by name, the programs of
+# the modules, Nix's settings, folders (`tmpfiles`), what checks asked for, and how the policy judges it (`expectations`).
+# `lib` is nixpkgs' where one is given; `package` stands for all binaries.
 { root, lib ? import ./stub-lib.nix, package ? "/nix/store/00000000000000000000000000000000-writ" }:
 let
   unit = import ./unit.nix;
@@ -95,6 +95,7 @@ in
             paths = [ "/srv/a b" ];
           };
           logForward.url = "https://logs.example:19532";
+          metrics.directory = "/var/lib/node-exporter";
           programs.renew-certificate = "/nix/store/00000000000000000000000000000000-renew";
         };
       }
@@ -181,6 +182,20 @@ in
             name = "desk";
             policy = evaluated.policies.northfield-surgery.ward;
             encryptedElsewhere = true;
+          };
+        }
+      ];
+    }).broken;
+    unread = (machine {
+      modules = [
+        ../../modules/nixos
+        {
+          services.writ.appliance = {
+            enable = true;
+            site = "small";
+            name = "desk";
+            tools = null;
+            metrics.directory = "/var/lib/node-exporter";
           };
         }
       ];

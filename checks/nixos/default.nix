@@ -42,6 +42,7 @@ builtins.concatMap
     "services.openssh.enable is false"
   ]
   made.refused.stolen
+++ says "refused.unread" [ "needs services.writ.appliance.tools" ] made.refused.unread
 ++ says "refused.open-depot" [ "is not loopback" "both certificate and key" "in the Nix store" ] made.refused.open-depot
 ++ says "refused.disagreeing" [ "boot.kernel.sysctl.\"a.b\": one for [1], two for [2]" ] made.refused.disagreeing
 
@@ -123,6 +124,10 @@ builtins.concatMap
   }
   made.theatre.nix
 
+# Figures, where somebody collects them.
+++ holds "no figures" (has made.full.scripts.writ-metrics "writ doctor --format openmetrics" && builtins.elem "writ-metrics" made.full.timers)
+++ holds "figures that nobody asked for" (!(builtins.elem "writ-metrics" made.theatre.timers))
+
 # What checks ask for reaches NixOS; what the system says by itself goes before.
 ++ differ "asked: a sysctl" 1 made.theatre.asked.sysctl."kernel.kptr_restrict"
 ++ differ "asked: sshd" 4 made.theatre.asked.sshd.MaxAuthTries
@@ -142,6 +147,23 @@ builtins.concatMap
     (import ../../modules/nixos/asked.nix { c.security.audit.backlogLimit = 2; })
     { security.audit.backlogLimit = 3; }
   ]).security.audit.backlogLimit
+
+# Without flakes: a nixpkgs that is given is used; one that no store has is no failure, and no system.
+++ (
+  let
+    given = {
+      site = "s";
+      name = "a";
+      file = { };
+      appliance = { policy = null; fragments = { }; system = { }; system_type = "x86_64-linux"; };
+    };
+    toplevel = nixpkgs: (import ../../modules/nixos/system.nix { root = ./elsewhere; inherit nixpkgs; }).toplevel given;
+  in
+  differ "no nixpkgs anywhere" null (toplevel null)
+  ++ differ "with a nixpkgs"
+    { system = null; modules = 4; arguments = [ "appliance" "policy" "settings" "site" ]; }
+    (toplevel ./elsewhere)
+)
 
 # Fragments: lists, derivations and empty sets are values; a dot within a name is none between names.
 ++ differ "leaves" [ "a.\"b.c\"" "a.d" "a.e" ]

@@ -45,6 +45,10 @@ in
   lib = names flake.lib;
   nixosModules = names flake.nixosModules;
   nixosConfigurations = names flake.nixosConfigurations;
+  configurations = names (flake.lib.configurations {
+    evaluated = flake.lib.evaluate { root = flake.outPath; };
+    root = flake.outPath;
+  });
   packages = names flake.packages.${here};
   apps = names flake.apps.${here};
   devShells = names flake.devShells.${here};
@@ -104,6 +108,7 @@ fn expected(copy: &Path) -> Vec<(&'static str, Value)> {
         ("lib", json!(["appliance", "configurations", "evaluate", "expectations", "figures", "judge"])),
         ("nixosModules", json!(["appliance", "default", "depot"])),
         ("nixosConfigurations", json!(["northfield-surgery-theatre", "northfield-surgery-ward"])),
+        ("configurations", json!(["northfield-surgery-theatre", "northfield-surgery-ward"])),
         ("packages", json!(["default", "iso", "writ", "writ-agent", "writ-depot"])),
         ("apps", json!(["default", "demo", "writ"])),
         ("devShells", json!(["default"])),

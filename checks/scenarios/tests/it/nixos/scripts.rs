@@ -21,9 +21,11 @@ fn programs_are_sound_bash() {
             seen += 1;
         }
     }
-    let script = machines["image"]["scripts"]["writ-first-boot"].as_str().unwrap();
-    fs::write(dir.path().join("first-boot"), script).unwrap();
-    run::checked(Command::new("bash").arg("-n").arg(dir.path().join("first-boot"))).unwrap();
+    for (machine, unit) in [("image", "writ-first-boot"), ("full", "writ-metrics")] {
+        let path = dir.path().join(unit);
+        fs::write(&path, machines[machine]["scripts"][unit].as_str().unwrap()).unwrap();
+        run::checked(Command::new("bash").arg("-n").arg(&path)).unwrap();
+    }
     assert!(seen >= 10, "{seen} programs");
 }
 

@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use writ_scenarios::container::{Bind, Container};
+use writ_scenarios::network::Network;
 use writ_scenarios::{binaries, flake, outbox, run};
 
 use super::{machines, texts};
@@ -18,7 +19,10 @@ const PACKAGE: &str = "/opt/writ";
 const USERS: [(&str, u32); 2] = [("writ-sync", 990), ("writ-depot", 991)];
 
 struct World {
+    // In the order in which they go: the container before the network that it stands in.
     container: Container,
+    namespace: String,
+    _network: Network,
     _dir: tempfile::TempDir,
     desk: PathBuf,
 }
@@ -29,7 +33,9 @@ impl World {
         crate::house::needs_root();
         let dir = tempfile::Builder::new().prefix("writ-nixos-").tempdir().unwrap();
         let desk = dir.path().join("desk");
-        script(&["lay", &desk.display().to_string(), "@/checks/vm/tree", "@/modules"]);
+        let busybox = run::find_tool("busybox").expect("a static busybox").display().to_string();
+        let lay = ["lay", &desk.display().to_string(), "@/checks/vm/tree", "@/modules", &busybox];
+        run::checked(&mut script(Command::new("bash"), &lay)).unwrap();
         let package = dir.path().join("package");
         fs::create_dir_all(package.join("bin")).unwrap();
         for name in ["writ", "writ-enforce", "writ-switch", "writ-sync", "writ-depot"] {
@@ -42,8 +48,10 @@ impl World {
             Bind { from: package, to: PACKAGE, writable: false },
             Bind { from: desk.clone(), to: "/srv/desk", writable: true },
         ];
-        let container = Container::boot("nixos", &dir.path().join("root"), &binds, None).unwrap();
-        let world = Self { container, _dir: dir, desk };
+        let mut network = Network::new("nixos").unwrap();
+        let namespace = network.join("desk").unwrap();
+        let container = Container::boot("nixos", &dir.path().join("root"), &binds, Some(&namespace)).unwrap();
+        let world = Self { container, namespace, _network: network, _dir: dir, desk };
         world.furnish();
         world
     }
@@ -103,6 +111,27 @@ impl World {
         }
     }
 
+    /// Publishes the next release, with this system if there is one, to the depot.
+    fn release(&self, system: &str) {
+        let namespace = Path::new(&self.namespace).file_name().unwrap();
+        let mut inside = Command::new("ip");
+        inside.args(["netns", "exec"]).arg(namespace).arg("bash").env("DEPOT", "http://127.0.0.1:8080");
+        let desk = self.desk.display().to_string();
+        run::checked(&mut script(inside, &["release", &desk, system])).unwrap();
+    }
+
+    /// A system in this machine's store, whose activation tells how it was called and by whom.
+    fn system(&self) -> String {
+        let folder = self.desk.with_file_name("toplevel");
+        let activate = folder.join("bin/switch-to-configuration");
+        fs::create_dir_all(activate.parent().unwrap()).unwrap();
+        let text = "#!/bin/sh\n\
+                    echo \"$1 $(grep NoNewPrivs /proc/self/status | tr -d '\\t')\" >> /var/lib/records/activations\n";
+        fs::write(&activate, text).unwrap();
+        fs::set_permissions(&activate, fs::Permissions::from_mode(0o755)).unwrap();
+        run::checked(Command::new("nix-store").arg("--add").arg(&folder)).unwrap().trim().to_owned()
+    }
+
     fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
         let waited = run::wait(what, PATIENCE, || Ok(holds().then_some(())));
         if let Err(e) = waited {
@@ -113,7 +142,24 @@ impl World {
         }
     }
 
-    /// What a program of one of the daemons may do: run with the unit's own settings, as its user.
+    fn pid(&self, unit: &str) -> String {
+        self.container.run("systemctl", &["show", unit, "--property=MainPID", "--value"]).unwrap().trim().to_owned()
+    }
+
+    /// What the kernel says of a daemon (proc(5), `status`).
+    fn status(&self, unit: &str) -> String {
+        self.container.run("cat", &[&format!("/proc/{}/status", self.pid(unit))]).unwrap()
+    }
+
+    /// Whether anybody could write to a folder as a daemon sees it: root stands for whatever user.
+    fn writable(&self, unit: &str, folder: &str) -> bool {
+        let (pid, file) = (self.pid(unit), format!("{folder}/.try"));
+        let shell = format!("touch {file} && rm {file}");
+        let arguments = ["--target", &pid, "--mount", "sh", "-c", &shell];
+        run::any(&mut self.container.command("nsenter", &arguments)).unwrap().status.success()
+    }
+
+    /// What systemd says of a unit.
     fn properties(&self, unit: &str, names: &[&str]) -> String {
         let properties = names.iter().map(|name| format!("--property={name}"));
         let arguments: Vec<String> = ["show", unit].map(str::to_owned).into_iter().chain(properties).collect();
@@ -122,67 +168,99 @@ impl World {
     }
 }
 
-/// Runs checks/vm/desk.sh, `@` standing for this repository.
-fn script(arguments: &[&str]) -> String {
+/// `shell` running checks/vm/desk.sh, `@` standing for this repository.
+fn script(mut shell: Command, arguments: &[&str]) -> Command {
     let root = flake::repository().canonicalize().unwrap().display().to_string();
     let path = format!("{}:{}", binaries::folder().unwrap().display(), std::env::var("PATH").unwrap());
-    let mut command = Command::new("bash");
-    command.arg(format!("{root}/checks/vm/desk.sh")).args(arguments.iter().map(|a| a.replacen('@', &root, 1)));
-    run::checked(command.env("PATH", path).env("NO_COLOR", "1").env("LOGGED", "1")).unwrap()
+    shell.arg(format!("{root}/checks/vm/desk.sh")).args(arguments.iter().map(|a| a.replacen('@', &root, 1)));
+    shell.env("PATH", path).env("NO_COLOR", "1").env("LOGGED", "1");
+    shell
 }
 
 #[test]
 fn the_units_work_as_hardened() {
     let world = World::new();
     world.start("writ-depot.service");
-    script(&["draft", &world.desk.display().to_string()]);
-    let publish = "cd /srv/desk && /opt/writ/bin/writ release publish draft --to releases --cache-key keys/cache.nix-key \
-                   --depot http://127.0.0.1:8080 --read-key keys/reader.key";
-    world.container.run("sh", &["-c", publish]).unwrap();
+    world.release("");
     world.start("writ-enforce.service");
     world.start("writ-sync.service");
+    obey_and_heal(&world);
+    deliver(&world);
+    switch(&world);
+    are_confined(&world);
+    for unit in ["writ-depot.service", "writ-enforce.service", "writ-sync.service"] {
+        let state = world.properties(unit, &["NRestarts", "ActiveState"]);
+        let steady = state.contains("NRestarts=0") && state.contains("=active");
+        assert!(steady, "{unit}: {state}\n{}", world.container.journal(unit));
+    }
+}
 
-    // The release comes, is obeyed, and what is broken is healed, with evidence that the depot's log holds.
-    let outbox = world.container.path("/var/lib/writ/spool/outbox");
-    let settings = world.container.path("/var/lib/writ/../records/settings");
-    let mode = || fs::metadata(&settings).unwrap().permissions().mode() & 0o7777;
-    outbox::wait_for(&outbox, 0, "a start", PATIENCE, |found| found.text(&["kind"]) == "started").unwrap();
-    let obeys = || fs::read_to_string(world.container.path("/var/lib/writ/enforce/status.json")).unwrap_or_default();
-    world.until("the release to be obeyed", || obeys().contains("\"1-1\""));
+/// The release comes and is obeyed, and what is broken is healed: a file's mode by the enforcer itself, a service by
+/// systemd at its word.
+fn obey_and_heal(world: &World) {
+    let status = world.container.path("/var/lib/writ/enforce/status.json");
+    world.until("the release to be obeyed", || fs::read_to_string(&status).unwrap_or_default().contains("\"1-1\""));
+    let settings = world.container.path("/var/lib/records/settings");
     fs::set_permissions(&settings, fs::Permissions::from_mode(0o666)).unwrap();
+    let mode = || fs::metadata(&settings).unwrap().permissions().mode() & 0o7777;
     world.until("the settings to be closed again", || mode() == 0o640);
     world.container.run("systemctl", &["stop", "records.service"]).unwrap();
     let runs = || world.container.run("systemctl", &["is-active", "records.service"]).is_ok();
     world.until("the service to be started again", runs);
-    let receipts = world.container.path("/var/lib/writ/spool/inbox/receipts");
-    let count = |folder: &Path, end: &str| {
-        let names = fs::read_dir(folder).into_iter().flatten().flatten();
+}
+
+/// A receipt of the depot's log comes back for every bundle.
+fn deliver(world: &World) {
+    let count = |folder: &str, end: &str| {
+        let names = fs::read_dir(world.container.path(folder)).into_iter().flatten().flatten();
         names.filter(|entry| entry.file_name().to_string_lossy().ends_with(end)).count()
     };
     world.until("all evidence to be delivered", || {
-        let bundles = count(&outbox, ".json");
-        bundles >= 5 && count(&receipts, ".receipt.json") == bundles
+        let bundles = count("/var/lib/writ/spool/outbox", ".json");
+        bundles >= 5 && count("/var/lib/writ/spool/inbox/receipts", ".receipt.json") == bundles
     });
+}
 
-    // The files that they share are for those two, and secrets for nobody else.
+/// Another system comes: the switch is a unit of its own, with none of the enforcer's limits.
+fn switch(world: &World) {
+    world.release(&world.system());
+    let outbox = world.container.path("/var/lib/writ/spool/outbox");
+    let switch = |found: &outbox::Found| {
+        found.text(&["kind"]) == "switch" && found.text(&["switch", "outcome"]) != "adopted-without-closure"
+    };
+    let switched = outbox::wait_for(&outbox, 0, "the switch", PATIENCE, switch)
+        .unwrap_or_else(|e| panic!("{e}\n{}", world.container.journal("writ-enforce.service")));
+    assert_eq!(switched.text(&["switch", "outcome"]), "committed", "{}", switched.json);
+    let activations = fs::read_to_string(world.container.path("/var/lib/records/activations")).unwrap();
+    assert_eq!(activations, "test NoNewPrivs:0\nboot NoNewPrivs:0\n");
+}
+
+/// What the daemons share is for those two, secrets are for nobody else, and the kernel holds them to it: no capability, no
+/// new ones, a filter of system calls, and nowhere to write but there.
+fn are_confined(world: &World) {
     let courier = |command: &str| {
-        let mut inside =
-            world.container.command("setpriv", &["--reuid=990", "--regid=990", "--clear-groups", "sh", "-c", command]);
-        run::any(&mut inside).unwrap().status.success()
+        let arguments = ["--reuid=990", "--regid=990", "--clear-groups", "sh", "-c", command];
+        run::any(&mut world.container.command("setpriv", &arguments)).unwrap().status.success()
     };
     assert!(courier("cat /var/lib/writ/spool/outbox/*.json > /dev/null"), "the courier cannot read the evidence");
     assert!(!courier("touch /var/lib/writ/spool/outbox/x"), "the courier writes into the outbox");
     assert!(!courier("cat /var/lib/writ/appliance.key"), "the courier reads the appliance's key");
     assert!(!courier("ls /var/lib/writ/enforce"), "the courier looks into the enforcer's state");
     assert!(!courier("ls /var/lib/writ/depot"), "the courier looks into the depot");
-    let depot = world.properties("writ-depot.service", &["User", "NRestarts", "ActiveState"]);
-    assert!(depot.contains("User=writ-depot") && depot.contains("NRestarts=0") && depot.contains("=active"), "{depot}");
-    for unit in ["writ-enforce.service", "writ-sync.service"] {
-        let state = world.properties(unit, &["NRestarts", "ActiveState"]);
-        assert!(
-            state.contains("NRestarts=0") && state.contains("=active"),
-            "{unit}: {state}\n{}",
-            world.container.journal(unit)
-        );
+    for unit in ["writ-depot.service", "writ-sync.service", "writ-enforce.service"] {
+        let status = world.status(unit);
+        assert!(status.contains("NoNewPrivs:\t1") && status.contains("Seccomp:\t2"), "{unit}: {status}");
+        let powerless = status.contains("CapEff:\t0000000000000000") && status.contains("CapBnd:\t0000000000000000");
+        assert_eq!(powerless, unit != "writ-enforce.service", "{unit}: {status}");
+    }
+    for (unit, folder, writable) in [
+        ("writ-sync.service", "/var/lib/writ/spool/inbox", true),
+        ("writ-sync.service", "/var/lib/writ/spool", false),
+        ("writ-sync.service", "/etc", false),
+        ("writ-depot.service", "/var/lib/writ/depot", true),
+        ("writ-depot.service", "/var/lib/writ", false),
+        ("writ-enforce.service", "/etc", true),
+    ] {
+        assert_eq!(world.writable(unit, folder), writable, "{unit}: {folder}");
     }
 }

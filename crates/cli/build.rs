@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// The folders that a tree of policy consists of, besides its sites.
-const FOLDERS: [&str; 4] = ["modules/policy", "modules/minimal-system", "baselines", "rules"];
+const FOLDERS: [&str; 3] = ["modules", "baselines", "rules"];
 /// What else a new tree gets: from, and to.
 const TEMPLATE: &str = "templates/site";
 

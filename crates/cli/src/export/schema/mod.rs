@@ -25,8 +25,7 @@ network.
 
 Examples:
   $ writ export schema --out schemas
-  $ writ check --format json > report.json
-  $ jsonschema -i report.json schemas/check-report-v1.json
+  $ jsonschema -i releases/clinic-001/1-5/release.json schemas/release-v1.json
 
 A schema says less than a parser: that digests fit, that signatures hold, and that names lead somewhere
 is for `writ check`, `writ verify` and `writ audit` to say.

@@ -45,7 +45,7 @@ in
 
   checks."hardening.mount-shm" = mount "Nothing runs from shared memory"
     "/dev/shm" [ "nodev" "nosuid" "noexec" ] [ "nist-800-53:CM-7(2)" ]
-    { boot.specialFileSystems."/dev/shm".options = [ "noexec" ]; };
+    { boot.specialFileSystems."/dev/shm".options = [ "nosuid" "nodev" "noexec" ]; };
 
   checks."hardening.mount-var-tmp" = mountIfAny
     "Lasting temporary files, where they have a file system, hold no devices and no set-user-id programs"

@@ -17,7 +17,7 @@
         [ "x86_64-linux" "aarch64-linux" ]);
     in
     {
-      inherit (evaluated) policies report systems;
+      inherit (evaluated) policies report delta systems;
 
       lib = import ./nix/lib.nix { inherit nixpkgs evaluated; };
 
@@ -34,7 +34,7 @@
         in { inherit (made) default writ writ-agent writ-depot; }
           // (if system == "x86_64-linux" then { inherit (made) iso; } else { }));
       apps = eachSystem (system: import ./nix/apps.nix { inherit self nixpkgs system; });
-      devShells = eachSystem (system: import ./nix/dev-shells.nix { inherit nixpkgs system; });
+      devShells = eachSystem (system: import ./nix/dev-shells.nix { inherit self nixpkgs system; });
 
       # Those of the policy and the modules need no nixpkgs; the rest builds packages and systems, or boots machines.
       checks = eachSystem (system:

@@ -12,7 +12,8 @@
       evaluated = import ./modules/policy/evaluate.nix { root = ./.; };
     in
     {
-      inherit (evaluated) policies report systems;
-      inherit (writ) devShells;
+      inherit (evaluated) policies report delta systems;
+      nixosConfigurations = writ.lib.configurations { inherit evaluated; root = ./.; };
+      devShells = builtins.mapAttrs (_: shells: { default = shells.site; }) writ.devShells;
     };
 }

@@ -94,6 +94,7 @@ fn expected(copy: &Path) -> Vec<(&'static str, Value)> {
             json!([
                 "apps",
                 "checks",
+                "delta",
                 "devShells",
                 "lib",
                 "nixosConfigurations",
@@ -111,7 +112,7 @@ fn expected(copy: &Path) -> Vec<(&'static str, Value)> {
         ("configurations", json!(["northfield-surgery-theatre", "northfield-surgery-ward"])),
         ("packages", json!(["default", "iso", "writ", "writ-agent", "writ-depot"])),
         ("apps", json!(["default", "demo", "writ"])),
-        ("devShells", json!(["default"])),
+        ("devShells", json!(["default", "site"])),
         (
             "checks",
             json!([

@@ -186,7 +186,7 @@ let
     (builtins.filter (name: exists "hosts/${name}/site.nix") siteFolders));
 in
 rec {
-  inherit root exists single isExcluded placeOf;
+  inherit root exists single isExcluded placeOf familyFiles;
   baselines = builtins.mapAttrs (name: _: baseline name) baselineList;
   families = builtins.mapAttrs (_: m: (collect.index m.items).items) familyModules;
   runbooks = allRunbooks.items;

@@ -157,7 +157,7 @@ fn delta(tree: &Tree, arguments: &[(&str, &str)]) -> Outcome<Result<Delta, Box<N
 }
 
 /// One process: what it printed, or the error that ended it.
-fn run(tree: &Tree, attribute: &str, arguments: &[(&str, &str)]) -> Outcome<Result<Vec<u8>, Box<NixError>>> {
+pub fn run(tree: &Tree, attribute: &str, arguments: &[(&str, &str)]) -> Outcome<Result<Vec<u8>, Box<NixError>>> {
     let output = process::run(tree.evaluation(attribute, arguments), TIME, LIMIT)
         .map_err(|e| Failure::could_not("Nix could not evaluate the policy").caused_by(&e))?;
     Ok(if output.status.success() {

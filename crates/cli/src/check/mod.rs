@@ -4,8 +4,9 @@
 //! the references between files and the calendar tell. Both are merged, each mistake once, with its place in the source.
 
 mod cache;
+pub mod checked;
 mod clear;
-mod evaluate;
+pub mod evaluate;
 mod examine;
 mod found;
 mod github;
@@ -13,15 +14,18 @@ mod judge;
 mod keys;
 mod locate;
 mod mistake;
-mod nix_error;
+pub mod nix_error;
 mod output;
-mod process;
+pub mod process;
 mod render;
 mod sarif;
-mod source;
+mod sound;
+pub mod source;
 mod told;
-mod tree;
+pub mod tree;
 mod untracked;
+
+pub(crate) use self::sound::sound;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -127,7 +131,8 @@ impl Arguments {
     }
 }
 
-fn known_site(tree: &Tree, site: Option<&str>) -> Outcome<()> {
+/// A failure when a tree has no site of this name.
+pub fn known_site(tree: &Tree, site: Option<&str>) -> Outcome<()> {
     let (Some(site), sites) = (site, tree.sites()) else { return Ok(()) };
     if sites.iter().any(|known| known == site) {
         return Ok(());

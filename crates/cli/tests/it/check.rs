@@ -10,7 +10,7 @@ mod laws;
 mod mistakes;
 mod secrets;
 mod shadowed;
-mod tree;
+pub mod tree;
 
 use self::tree::{Tree, run};
 

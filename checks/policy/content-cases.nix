@@ -67,8 +67,9 @@ let
     { change = rule "storage" "L1-DISK-001" "controls" (to [ "164.310(z)" ]); found = "L1-DISK-001 names the control 164.310(z)"; }
     { change = rule "storage" "L1-DISK-001" "controls" (to [ "164.310(c)" ]); found = "L1-DISK-001 says that it serves 164.310(c)"; }
     { change = rule "storage" "L1-DISK-001" "run" (to "RB-DISK-009"); found = "L1-DISK-001 runs RB-DISK-009"; }
-    { change = rule "storage" "L1-DISK-001" "attempts" (to 9); found = "L1-DISK-001 may take 2160 s"; }
-    { change = at [ "runbooks" ] (without [ "RB-BACKUP-001" ]); found = "content.nix calls RB-BACKUP-001 slow"; }
+    { change = rule "storage" "L1-DISK-001" "run" (to "RB-DISK-002"); found = "L1-DISK-001 runs RB-DISK-002, which does not verify capacity.disk"; }
+    { change = rule "storage" "L1-DISK-002" "cooldown" (to "1h"); found = "L1-DISK-002 may take 3840 s"; }
+    { change = at [ "families" "patches" ] (without [ "L1-PAT-001" ]); found = "content.nix calls L1-PAT-001 slow"; }
     { change = hipaa [ "version" ] (to "2099.1"); found = "baselines/hipaa/CHANGELOG.md has no heading for version 2099.1"; }
     { change = tree: tree // { rejected = [ { id = "x"; by = "y"; } ]; }; found = "an entry of rules/learned/rejected.nix"; }
     {

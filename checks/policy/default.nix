@@ -127,3 +127,7 @@ differences "tree" (import ./expected.nix).tree (map line report.findings)
   planner.review = "later";
 }))))
 ++ equal "a digest" "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" (writ.digest "abc")
+
+# What policies share, and what each has for itself, come to the policies.
+++ import ./delta.nix { root = ./house; }
+++ import ./delta.nix { root = ../..; }

@@ -1,27 +1,9 @@
 # What one appliance must obey: its site's composition, its own additions, then its overrides. Returns the appliance's
-# part of the report, and under `system` the data for its system.nix.
-{ lib, tree, collect, settings, overrides, publicKey }:
+# part of the report; its part of the delta, and the base of that; and under `system` and `fragments` what its system.nix
+# gets beside the policy.
+{ lib, tree, collect, settings, sections, touched, overrides, publicKey }:
 let
   inherit (lib) finding;
-  values = builtins.mapAttrs (_: item: item.value);
-
-  worst = severities:
-    if builtins.elem "critical" severities then "critical"
-    else if builtins.elem "high" severities then "high"
-    else if severities == [ ] || builtins.elem "medium" severities then "medium"
-    else "low";
-
-  # The severity of a check: its own, or what its controls demand, or the worse of both.
-  severityOf = item: ofControls:
-    if item.value.severity == null then worst ofControls
-    else if (item.severityOfControls or false) && ofControls != [ ] then worst ([ item.value.severity ] ++ ofControls)
-    else item.value.severity;
-
-  # check id -> severities of the controls that name it
-  severitiesByCheck = controls: builtins.mapAttrs (_: map (use: use.severity)) (builtins.groupBy (use: use.check)
-    (builtins.concatMap
-      (id: map (check: { inherit check; inherit (controls.${id}.value) severity; }) controls.${id}.value.checks)
-      (builtins.attrNames controls)));
 
   # Checks that name controls themselves are added to those controls' lists.
   attach = lenient: controls: checks:
@@ -36,6 +18,7 @@ let
     in
     {
       controls = controls // builtins.mapAttrs extended (builtins.intersectAttrs controls byControl);
+      to = builtins.attrNames byControl;
       findings = map
         (use: finding {
           code = "unknown-name";
@@ -71,14 +54,18 @@ let
   checks = add site.overridden.checks own.checks;
   attached = attach site.lenient site.overridden.controls own.checks.items;
 
+  base = site.baseOf (if present then read.value.rule_families else [ ]);
+  # The site's overrides count for the rules of its own families.
+  families = base.rules // builtins.intersectAttrs (lib.setOf (site.changed "rules")) site.overridden.rules;
+
   # A rule whose check is at a neighbour, or in a baseline that this site does not use, is left out in silence; one
   # whose check nobody knows stays, so that `writ check` reports it.
   applies = check: checks.items ? ${check} || !(site.isElsewhere check);
-  chosen = add
-    (lib.filterAttrs (_: rule: applies rule.value.when.check)
-      (site.familyRules (if present then read.value.rule_families else [ ]) // site.overridden.rules))
-    own.rules;
-  runbooks = add (tree.runbooks // site.overridden.runbooks) own.runbooks;
+  leftOut = builtins.filter
+    (id: families ? ${id} && !applies families.${id}.value.when.check)
+    (base.loose ++ site.changed "rules");
+  chosen = add (if leftOut == [ ] then families else builtins.removeAttrs families leftOut) own.rules;
+  runbooks = add (tree.runbooks // builtins.intersectAttrs (lib.setOf (site.changed "runbooks")) site.overridden.runbooks) own.runbooks;
   duties = add site.overridden.duties own.duties;
   exceptions = add
     (lib.filterAttrs (_: item: item.value.check == null || applies item.value.check) site.exceptions.items)
@@ -99,36 +86,20 @@ let
     };
   };
 
-  severities = severitiesByCheck final.controls;
-  rules = values final.rules;
-  usedRunbooks = values (builtins.intersectAttrs (lib.runbooksOf final.rules // own.runbooks.items) final.runbooks);
-  policy = {
-    schema = "writ.policy.v2";
+  document = sections.of {
+    inherit (final) controls checks rules runbooks duties;
+    # Its own runbooks stay, so that `writ check` reports one that no rule runs.
+    keep = own.runbooks.items;
+  };
+  policy = document // {
+    inherit (sections) schema;
     site = site.name;
     appliance = name;
-    inherit (site) baselines;
-    controls = values final.controls;
-    checks = builtins.mapAttrs
-      (id: item: builtins.removeAttrs item.value [ "controls" "nixos" ] // {
-        severity = severityOf item (severities.${id} or [ ]);
-      })
-      final.checks;
-    inherit rules;
-    runbooks = usedRunbooks;
-    duties = values final.duties;
-    exceptions = values exceptions.items;
+    inherit (site) baselines secrets;
+    exceptions = sections.values exceptions.items;
     programs = if present then lib.unique read.value.programs else [ ];
-    inherit (site) secrets;
-    settings = final.settings // {
-      escalation = final.settings.escalation // { contacts = settings.contactLines final.settings.contacts; };
-      retention = final.settings.retention // {
-        online =
-          if final.settings.retention.online != null then final.settings.retention.online
-          else settings.onlineOf final.settings.tier;
-      };
-    };
-    # toJSON of ASCII strings and integers, keys sorted, is the RFC 8785 form.
-    rules_version = "sha256:${builtins.hashString "sha256" (builtins.toJSON { inherit rules; runbooks = usedRunbooks; })}";
+    settings = settings.finished final.settings;
+    rules_version = sections.rulesVersion document;
   };
   key = publicKey "${folder}/key.pub";
 in
@@ -138,12 +109,24 @@ in
   system_type = if present then read.value.system_type else null;
   excluded = tree.isExcluded "${folder}/policy.nix";
   broken = builtins.mapAttrs (_: section: section.broken) own;
-  figures = values own.figures.items;
+  figures = sections.values own.figures.items;
   overrides = if usable then final.applied else [ ];
-  findings = lib.nameFinding "appliance" name ++ read.findings ++ site.familyFindings read ++ key.findings
+  findings = lib.nameFinding "an appliance" name ++ read.findings ++ site.familyFindings read ++ key.findings
     ++ (if usable then
       checks.findings ++ attached.findings ++ chosen.findings ++ runbooks.findings ++ duties.findings ++ exceptions.findings
       ++ own.figures.findings ++ final.findings
     else builtins.concatMap (section: section.findings) (builtins.attrValues own));
   system = if present then read.value.system else { };
+  base = base.document;
+  delta = if !usable then { base = null; policy = null; } else {
+    base = base.key;
+    policy = touched.delta {
+      inherit base own final policy;
+      attachedTo = attached.to;
+      applied = site.overridden.applied ++ final.applied;
+      siteExceptions = site.exceptions.items;
+    };
+  };
+  # check id -> NixOS options by which a system meets it, as the check's baseline says: for modules/nixos.
+  fragments = if usable then builtins.mapAttrs (_: item: item.value.nixos) final.checks else { };
 }

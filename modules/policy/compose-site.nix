@@ -1,11 +1,10 @@
 # What one site must obey: its baselines merged, its rule families, exceptions and overrides. Returns the site's part of
-# the report, and the appliances with their systems' data.
-{ lib, tree, collect, merge, settings, overrides, composeAppliance }:
+# the report and of the delta, and the appliances with their systems' data.
+{ lib, tree, collect, merge, settings, sections, touched, overrides, composeAppliance }:
 let
   inherit (lib) finding setOf quoted;
 
-  # The rules of the named families, and what is wrong with the names.
-  rulesOf = builtins.foldl' (all: f: all // tree.families.${f} or { }) { };
+  # What is wrong with the names of families.
   familyFindings = read: if read.value == null then [ ] else map
     (f: finding {
       code = "unknown-name";
@@ -42,21 +41,21 @@ let
       else [ ])
     (builtins.attrNames wanted);
 in
-name:
+# `bases`: see bases.nix. The rest: see compose.nix.
+{ merged, base }:
+{ name, source, site, appliances, wanted, known, request }:
 let
-  source = tree.sites.${name};
-  read = tree.single "site" source.file;
+  read = site;
   config = read.value;
   present = config != null;
-  wanted = if present then config.baselines else { };
-  known = builtins.filter (b: tree.baselines ? ${b} && tree.baselines.${b}.usable) (builtins.attrNames wanted);
-  merged = merge.baselines (map (b: tree.baselines.${b}) known);
+  joined = merged known;
+  baseOf = families: base (request families);
 
   # A baseline or file is missing, and that was said: what it would have declared is no second mistake.
   lenient = tree.partial || builtins.length known < builtins.length (builtins.attrNames wanted);
   mayBeMissing = kind: id: lenient || builtins.elem id tree.broken.${kind};
 
-  missingSettings = builtins.filter (field: merged.settings.${field} or null == null) [ "sla" "escalation" "retention" ];
+  missingSettings = builtins.filter (field: joined.settings.${field} or null == null) [ "sla" "escalation" "retention" ];
   composable = present && missingSettings == [ ];
   settingsFindings = map
     (field: finding {
@@ -68,17 +67,9 @@ let
     })
     (if lenient || !present then [ ] else missingSettings);
 
-  # A rule may serve controls of several baselines: here it serves those that this site has. One that serves none of
-  # them stays as it is, so that `writ check` reports it.
-  controlsElsewhere = setOf (builtins.concatMap (b: builtins.attrNames b.controls) (builtins.attrValues tree.baselines));
-  serving = rule:
-    let here = builtins.filter (id: merged.controls ? ${id} || !(controlsElsewhere ? ${id})) rule.value.controls;
-    in if here == rule.value.controls || here == [ ] then rule
-      else rule // { value = rule.value // { controls = here; }; };
-  familyRules = names: builtins.mapAttrs (_: serving) (rulesOf names);
-
   exceptions = collect.sectionOf "exceptions" read;
-  rules = if present then familyRules config.rule_families else { };
+  kept = if present then lib.unique config.secrets else [ ];
+  inherit (baseOf [ ]) rules;
 
   # Site-wide overrides are applied once, for all appliances.
   siteOverrides = if present then config.overrides else { };
@@ -87,51 +78,59 @@ let
     at = read.placeOf "overrides";
     inherit mayBeMissing;
     subject = {
-      inherit (merged) controls checks duties;
+      inherit (joined) controls checks duties;
       inherit rules;
       runbooks = builtins.intersectAttrs (lib.runbooksOf rules) tree.runbooks;
       settings = builtins.intersectAttrs settings.operational config // {
         inherit (config) title time_zone approvers notify;
-        inherit (merged.settings) sla retention;
-        contacts = settings.namedContacts merged.settings.sla config.contacts;
-        escalation = merged.settings.escalation // { inherit (config.escalation) route; };
+        inherit (joined.settings) sla retention;
+        contacts = settings.namedContacts joined.settings.sla config.contacts;
+        escalation = joined.settings.escalation // { inherit (config.escalation) route; };
       };
     };
   };
 
-  reads = builtins.listToAttrs (map
-    (appliance: { name = appliance; value = tree.single "appliance" "hosts/${name}/${appliance}/policy.nix"; })
-    source.appliances);
   checkIds = appliance:
     if appliance.value != null && builtins.isAttrs appliance.value.checks then builtins.attrNames appliance.value.checks else [ ];
-  siteChecks = setOf (builtins.attrNames merged.checks ++ builtins.concatMap checkIds (builtins.attrValues reads));
+  ownChecks = setOf (builtins.concatMap checkIds (builtins.attrValues appliances));
 
-  appliances = builtins.mapAttrs
+  composed = builtins.mapAttrs
     (composeAppliance {
-      inherit name composable lenient mayBeMissing overridden exceptions familyRules familyFindings;
+      inherit name composable lenient mayBeMissing overridden exceptions baseOf familyFindings;
+      changed = touched.changedBy overridden.applied;
       overrideLeaves = overrides.soundLeaves { tree = siteOverrides; at = read.placeOf "overrides"; };
-      secrets = if present then lib.unique config.secrets else [ ];
+      secrets = kept;
       baselines = builtins.listToAttrs (map (b: { name = b; value = tree.baselines.${b}.version; }) known);
-      isElsewhere = check: lenient || siteChecks ? ${check} || builtins.elem check tree.broken.checks
+      isElsewhere = check: lenient || joined.checks ? ${check} || ownChecks ? ${check} || builtins.elem check tree.broken.checks
         || builtins.any (b: b.checks ? ${check}) (builtins.attrValues tree.baselines);
     })
-    reads;
-in
-{
-  inherit appliances;
-  report = {
+    appliances;
+
+  said = {
     title = if present then config.title else null;
     inherit (source) file;
     excluded = tree.isExcluded source.file;
     broken.exceptions = exceptions.broken;
-    merged = merged.notes;
     overrides = if composable then overridden.applied else [ ];
-    findings = lib.nameFinding "site" name ++ read.findings
+    findings = lib.nameFinding "a site" name ++ read.findings
       ++ (if tree.partial then [ ] else baselineFindings wanted)
       ++ familyFindings read ++ settingsFindings
-      ++ merge.unsettled (overrides.paths siteOverrides) merged.conflicts
+      ++ merge.unsettled (overrides.paths siteOverrides) joined.conflicts
       ++ exceptions.findings
       ++ (if composable then overridden.findings else [ ]);
-    appliances = builtins.mapAttrs (_: a: builtins.removeAttrs a [ "system" ]) appliances;
+  };
+  plain = builtins.mapAttrs (_: a: builtins.removeAttrs a [ "system" "fragments" "base" "delta" "policy" ]) composed;
+in
+{
+  appliances = composed;
+  report = said // {
+    merged = joined.notes;
+    appliances = builtins.mapAttrs (name: a: a // { inherit (composed.${name}) policy; }) plain;
+  };
+  delta = said // {
+    settings = if composable then settings.finished overridden.settings else null;
+    secrets = kept;
+    exceptions = sections.values exceptions.items;
+    appliances = builtins.mapAttrs (name: a: a // composed.${name}.delta) plain;
   };
 }

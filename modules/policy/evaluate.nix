@@ -10,8 +10,20 @@
 #              (see lib.nix); any of severity "error" makes the tree unfit for release. `broken` names items that were
 #              left out because they could not be used: a reference to one is no second mistake. `known` lists valid
 #              names for "did you mean". `overrides` and `merged` say what differs from the baselines, and why.
+#   delta      the same, but what policies share stands there once, for many sites (checks/policy/delta.nix):
+#              { bases.<key> = { schema, baselines, controls, checks, rules, runbooks, duties, rules_version, merged },
+#                sites.<site> = { title, file, excluded, findings, overrides, broken, settings, secrets, exceptions,
+#                  appliances.<appliance> = { public_key, system_type, excluded, findings, overrides, figures, broken,
+#                    base = <key>, policy = { set, drop, settings, programs, rules_version } } },
+#                baselines, findings, known, broken, partial, reads }
+#              Each section of a policy is that of its base (its exceptions are the site's) without the ids in
+#              `drop.<section>` and with the items in `set.<section>`; a section that is not named there is as it is.
+#              Settings are the site's where `settings` is null. Where there is no policy, `base` and `policy` are null.
+#              `reads` are the files that the lists of baselines and rules name.
+#   catalogue  what baselines and rules declare, used by a site or not: see catalogue.nix
 #   policies   policies.<site>.<appliance>: the policy documents alone
 #   systems    systems.<site>.<appliance>: a derivation, or null; to build one: nix-build … -A systems.<site>.<appliance>
+#   appliances appliances.<site>.<appliance>: what a system is made from: { policy, fragments, system, system_type, … }
 #   files      every policy file, relative to the root; evaluates none of them
 #   forced     the files named by `only`, each evaluated on its own
 #
@@ -20,6 +32,7 @@
 #   exclude    JSON list of files to treat as not there:      --argstr exclude '["baselines/hipaa/technical.nix"]'
 #   only       JSON list of files for `forced`:               --argstr only '["hosts/clinic-001/site.nix"]'
 #   sites      JSON list of sites to evaluate, or null: all:  --argstr sites '["clinic-001"]'
+#   nixpkgs    a nixpkgs for systems that are NixOS configurations; null: that of flake.lock, where the store has it
 #
 # When Nix itself fails (a syntax error, an undefined variable, `writ.contol`), the run ends at that first error, and
 # the rest is found like this:
@@ -29,7 +42,7 @@
 # A run failed if its exit status says so: Nix prints the JSON up to the error. With `exclude` the report says
 # `partial = true`: references to names that nobody knows are then no findings, because the excluded file may declare
 # them. A file that fails again after it was excluded is imported by another one: use 2.
-{ root, exclude ? "[]", only ? "[]", sites ? "null" }:
+{ root, exclude ? "[]", only ? "[]", sites ? "null", nixpkgs ? null }:
 let
   lib = import ./lib.nix { inherit root; };
   writ = import ./default.nix { inherit lib; };
@@ -40,23 +53,15 @@ let
   merge = import ./merge.nix { inherit lib; };
   overrides = import ./overrides.nix { inherit lib writ settings; };
   publicKey = import ./key.nix { inherit root lib; };
-  composeAppliance = import ./compose-appliance.nix { inherit lib tree collect settings overrides publicKey; };
-  composeSite = import ./compose-site.nix { inherit lib tree collect merge settings overrides composeAppliance; };
+  compose = import ./compose.nix { inherit lib tree collect settings merge overrides publicKey; };
 
   chosen = builtins.fromJSON sites;
   selected = if chosen == null then tree.sites else builtins.intersectAttrs (lib.setOf chosen) tree.sites;
-  composed = builtins.mapAttrs (name: _: composeSite name) selected;
+  all = compose selected;
+  composed = all.sites;
 
-  ids = kind: lib.unique (builtins.concatMap (b: builtins.attrNames b.${kind}) (builtins.attrValues tree.baselines));
-in
-{
-  inherit (tree) files;
-  forced = map tree.force (builtins.fromJSON only);
-
-  policies = builtins.mapAttrs (_: site: builtins.mapAttrs (_: a: a.policy) site.appliances) composed;
-
-  report = {
-    sites = builtins.mapAttrs (_: site: site.report) composed;
+  # What is said of the tree as a whole.
+  common = {
     inherit (tree) findings broken partial;
     baselines = builtins.mapAttrs
       (_: b: { inherit (b) version title; figures = builtins.mapAttrs (_: figure: figure.value) b.figures; })
@@ -71,10 +76,24 @@ in
       baselines = builtins.mapAttrs (_: b: b.version) tree.baselines;
     };
   };
+  ids = kind: lib.unique (builtins.concatMap (b: builtins.attrNames b.${kind}) (builtins.attrValues tree.baselines));
+in
+{
+  inherit (tree) files;
+  forced = map tree.force (builtins.fromJSON only);
+
+  catalogue = import ./catalogue.nix { inherit tree; };
+
+  policies = builtins.mapAttrs (_: site: builtins.mapAttrs (_: a: a.policy) site.appliances) composed;
+
+  appliances = builtins.mapAttrs (_: site: site.appliances) composed;
+
+  report = common // { sites = builtins.mapAttrs (_: site: site.report) composed; };
+  delta = common // { inherit (tree) reads; sites = builtins.mapAttrs (_: site: site.delta) composed; inherit (all) bases; };
 
   systems = builtins.mapAttrs
     (site: value: builtins.mapAttrs
-      (name: appliance: import ./system.nix { inherit root lib writ site name appliance; })
+      (name: appliance: import ./system.nix { inherit root lib writ site name appliance nixpkgs; })
       value.appliances)
     composed;
 }

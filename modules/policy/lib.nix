@@ -50,6 +50,9 @@ rec {
     at = if f.at == null then fallback else f.at;
   });
 
+  # Keys as they are written: checks."file.motd".expect
+  showPath = keys: builtins.concatStringsSep "." (map (k: if builtins.match "[a-z_]+" k == null then "\"${k}\"" else k) keys);
+
   # A value as a person would name it in a message.
   describe = value:
     let type = builtins.typeOf value;
@@ -81,7 +84,7 @@ rec {
   nameFinding = what: name: if builtins.match "[a-z0-9-]{3,40}" name != null then [ ] else [
     (finding {
       code = "wrong-name";
-      message = "the ${what} name \"${name}\" does not fit";
+      message = "a folder called \"${name}\" cannot be ${what}";
       expected = "3 to 40 of a-z, 0-9 and \"-\"";
       given = name;
       path = [ "hosts" name ];

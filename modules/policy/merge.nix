@@ -228,10 +228,10 @@ in
   unsettled = overridden: conflicts: map
     (c: lib.finding {
       code = "baselines-disagree";
-      message = "${lib.showPlace c.first} says ${builtins.toJSON c.a}, ${lib.showPlace c.second} says ${builtins.toJSON c.b}";
-      expected = "overrides.${builtins.concatStringsSep "." (map (k: if builtins.match "[a-z_]+" k == null then "\"${k}\"" else k) c.path)} = writ.override { value = …; reason = \"…\"; };";
+      message = "${lib.showPath c.path} is ${builtins.toJSON c.a} in one baseline and ${builtins.toJSON c.b} in another";
+      expected = "at the site, overrides.${lib.showPath c.path} = writ.override { value = …; reason = \"…\"; };";
       at = c.second;
-      related = [ { at = c.first; inherit (c) path; label = "and this says ${builtins.toJSON c.a}"; } ];
+      related = [ { at = c.first; inherit (c) path; label = "the other"; } ];
       inherit (c) path;
     })
     (builtins.filter (c: !builtins.any (path: isPrefix path c.path) overridden) conflicts);

@@ -102,7 +102,7 @@ let
     else if !(reachable subject address) then refuse {
       code = "override-path";
       message = "this path leads through a value that has no keys";
-      expected = "a path that ends at ${kind}….${field}";
+      expected = "a path that ends at the value, such as overrides.${lib.showPath (builtins.genList (builtins.elemAt leaf.path) (if isSettings then 2 else 3))}";
     }
     else if isSettings then
       let result = settings.whole { inherit (leaf) at; path = [ "overrides" "settings" ]; } changed;
@@ -135,7 +135,7 @@ let
       (leaf: map
         (other: finding {
           code = "conflicting-overrides";
-          message = "this override and the site's at ${lib.showPlace other.at} disagree";
+          message = "this override says ${lib.describe leaf.item.value.value}, the site's says ${lib.describe other.item.value.value}";
           expected = "one of the two";
           inherit (leaf) at;
           path = [ "overrides" ] ++ leaf.path;

@@ -33,8 +33,8 @@ record {
     if !(bad ? run) && !(bad ? escalate) && (value.run == null) == (value.escalate == null) then [
       (lib.finding {
         code = "rule-run";
-        message = "a rule runs a runbook or escalates: exactly one of the two";
-        expected = "run = \"…\"; or escalate = { to = \"L3\"; why = \"…\"; };";
+        message = if value.run == null then "this rule neither runs a runbook nor escalates" else "this rule runs a runbook and escalates";
+        expected = "exactly one of run = \"…\"; and escalate = { to = \"L3\"; why = \"…\"; };";
         at = lib.positionOf "escalate" argument;
         path = [ "escalate" ];
       })

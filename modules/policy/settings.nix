@@ -153,7 +153,15 @@ rec {
   # How long evidence is at hand, where no figure says otherwise.
   onlineOf = tier: if tier == null then null else { essential = "30d"; professional = "90d"; enterprise = "2y"; }.${tier};
 
-  # All of them as they stand in a policy: what overrides are checked against.
+  # Settings as a policy has them: with what follows from the others.
+  finished = given: given // {
+    escalation = given.escalation // { contacts = contactLines given.contacts; };
+    retention = given.retention // {
+      online = if given.retention.online != null then given.retention.online else onlineOf given.tier;
+    };
+  };
+
+  # All of them before that: what overrides are checked against.
   whole = struct ({
     title = { type = text; };
     time_zone = { type = text; };

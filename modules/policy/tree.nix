@@ -30,14 +30,27 @@ let
   # The path of a Nix path value, relative to the root; a folder stands for its default.nix.
   fileOf = path: lib.relative (toString path);
 
+  # A file as a list in `folder` writes it.
+  written = folder: file:
+    let length = builtins.stringLength folder + 1;
+    in if builtins.substring 0 length file == "${folder}/" then "./${builtins.substring length (-1) file}" else file;
+
   placeOf = file: { inherit file; line = 1; column = 1; };
 
   # A module file as { items, findings }.
-  module = allowed: file:
+  # `list` is where it is named, a place and the keys that lead there, and `from` the folder that the list is in.
+  module = { allowed, list, from }: file:
     if isExcluded file then { items = [ ]; findings = [ ]; }
     else if !exists file then {
       items = [ ];
-      findings = [ (finding { code = "missing-file"; message = "${file} is listed, but there is no such file"; }) ];
+      findings = [
+        (finding {
+          code = "missing-file";
+          message = "${file} is listed, but there is no such file";
+          given = written from file;
+          inherit (list) at path;
+        })
+      ];
     }
     else
       let read = collect.module { inherit allowed; content = load file; };
@@ -99,7 +112,13 @@ let
       head = single "baseline" file;
       files = if head.value == null then [ ] else map fileOf head.value.files;
       data = if head.value == null then [ ] else map fileOf head.value.data;
-      modules = map (module [ "controls" "checks" "duties" "figures" ]) files;
+      modules = map
+        (module {
+          allowed = [ "controls" "checks" "duties" "figures" ];
+          list = { at = head.placeOf "files"; path = [ "files" ]; };
+          from = folder;
+        })
+        files;
       items = builtins.concatMap (m: m.items) modules;
       ofKind = kind: collect.index (builtins.filter (item: item.kind == kind) items);
       controls = ofKind "controls";
@@ -135,8 +154,20 @@ let
   ruleList = { families = { }; runbooks = [ ]; } // listFile "rules/default.nix" { };
   familyFiles = builtins.mapAttrs (_: fileOf) ruleList.families;
   runbookFiles = map fileOf ruleList.runbooks;
-  familyModules = builtins.mapAttrs (_: module [ "rules" ]) familyFiles;
-  runbookModules = map (module [ "runbooks" ]) runbookFiles;
+  familyModules = builtins.mapAttrs
+    (name: module {
+      allowed = [ "rules" ];
+      list = { at = lib.positionOf name ruleList.families; path = [ "families" name ]; };
+      from = "rules";
+    })
+    familyFiles;
+  runbookModules = map
+    (module {
+      allowed = [ "runbooks" ];
+      list = { at = lib.positionOf "runbooks" ruleList; path = [ "runbooks" ]; };
+      from = "rules";
+    })
+    runbookFiles;
   allRules = collect.index (builtins.concatMap (m: m.items) (builtins.attrValues familyModules));
   allRunbooks = collect.index (builtins.concatMap (m: m.items) runbookModules);
 
@@ -155,7 +186,7 @@ let
     (builtins.filter (name: exists "hosts/${name}/site.nix") siteFolders));
 in
 rec {
-  inherit root exists single isExcluded placeOf;
+  inherit root exists single isExcluded placeOf familyFiles;
   baselines = builtins.mapAttrs (name: _: baseline name) baselineList;
   families = builtins.mapAttrs (_: m: (collect.index m.items).items) familyModules;
   runbooks = allRunbooks.items;
@@ -201,6 +232,11 @@ rec {
     ++ builtins.concatMap
       (name: [ sites.${name}.file ] ++ map (a: "hosts/${name}/${a}/policy.nix") sites.${name}.appliances)
       (builtins.attrNames sites);
+
+  # The files that the lists of baselines and rules name, whether or not they are there.
+  reads =
+    builtins.concatMap (b: [ b.definition ] ++ b.files ++ b.data) (builtins.attrValues baselines)
+    ++ builtins.attrValues familyFiles ++ runbookFiles;
 
   # Forces one file on its own, down to the last value.
   force = file: builtins.deepSeq (load file) file;

@@ -4,7 +4,8 @@
 { lib, writ }:
 file:
 let
-  content = import file;
+  # A path that stands in the file, never text: what is read is plain from the source.
+  content = if builtins.isPath file then import file else { };
   loaded = if builtins.isFunction content then content { inherit writ; } else content;
   figures = if builtins.isAttrs loaded && builtins.isAttrs (loaded.figures or null) then loaded.figures else { };
   valueOf = _: item: if lib.tag item == "figure" && item.findings == [ ] then item.value.value else null;

@@ -1,14 +1,20 @@
-//! `writ`: check policy, keep keys, release, verify, audit, watch.
+//! `writ`: check and compare policy, keep keys, release, verify, audit, watch.
 
 mod audit;
 mod check;
 mod clock;
 mod completions;
 mod depot;
+mod diff;
+mod doctor;
+mod embedded;
+mod explain;
+mod export;
 mod failure;
 mod files;
 mod keys;
 mod layout;
+mod library;
 mod log;
 mod passphrase;
 mod random;
@@ -16,6 +22,7 @@ mod release;
 mod render_diff;
 mod screen;
 mod signatures;
+mod site;
 mod trust;
 mod verify;
 mod watch;
@@ -31,7 +38,10 @@ use clap::Parser as _;
     max_term_width = 100,
     after_help = "\
 From a policy to an appliance:
+  writ site new riverside-clinic                               a site, by asking
   writ check                                                   every mistake, with its place
+  writ explain backup.recent                                   what it is, where it applies, what heals it
+  writ diff --from main                                        what a change means, and whether protection weakens
   writ keys new --name alice --out keys --role trust --role release
   writ trust init --out releases/trust/1.json --key keys/alice.pub:trust,release \\
       --threshold trust=1 --threshold release=1
@@ -51,6 +61,8 @@ struct Cli {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Check(check::Arguments),
+    Explain(explain::Arguments),
+    Diff(diff::Arguments),
     #[command(subcommand)]
     Keys(keys::Command),
     #[command(subcommand)]
@@ -63,12 +75,19 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::Command),
     Watch(watch::Arguments),
+    Doctor(doctor::Arguments),
+    #[command(subcommand)]
+    Site(site::Command),
+    #[command(subcommand)]
+    Export(export::Command),
     Completions(completions::Arguments),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Check(arguments) => arguments.run(),
+        Command::Explain(arguments) => arguments.run(),
+        Command::Diff(arguments) => arguments.run(),
         Command::Keys(command) => command.run(),
         Command::Trust(command) => command.run(),
         Command::Release(command) => command.run(),
@@ -76,6 +95,9 @@ fn main() -> ExitCode {
         Command::Verify(arguments) => arguments.run(),
         Command::Audit(command) => command.run(),
         Command::Watch(arguments) => arguments.run(),
+        Command::Doctor(arguments) => arguments.run(),
+        Command::Site(command) => command.run(),
+        Command::Export(command) => command.run(),
         Command::Completions(arguments) => arguments.run(),
     };
     match outcome {

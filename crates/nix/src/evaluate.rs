@@ -41,6 +41,15 @@ pub struct Request {
     pub sites: Option<Vec<String>>,
 }
 
+/// All policies of a tree as JSON, in one of two shapes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Policies {
+    /// What `-A delta` printed.
+    Delta(Vec<u8>),
+    /// What `-A report` printed.
+    Report(Vec<u8>),
+}
+
 /// The parts of the report that every reader needs; the rest is for `writ check`. See `modules/policy/evaluate.nix`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Report {
@@ -175,6 +184,20 @@ impl Tree {
     /// The whole report as JSON, exactly as Nix printed it.
     pub fn report_json(&self, request: &Request) -> Result<Vec<u8>, EvaluateError> {
         self.attribute("report", request, &[])
+    }
+
+    /// What policies share and what each has for itself, as Nix printed it; the report where the tree's library is older
+    /// than that. `writ_policy::delta` reads both.
+    pub fn policies_json(&self, request: &Request) -> Result<Policies, EvaluateError> {
+        match self.attribute("delta", request, &[]) {
+            Ok(json) => Ok(Policies::Delta(json)),
+            Err(EvaluateError::Nix { stderr, .. })
+                if stderr.contains("attribute 'delta' in selection path 'delta'") =>
+            {
+                self.report_json(request).map(Policies::Report)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The report.
@@ -345,6 +368,20 @@ mod tests {
         let systems = &systems[&"clinic-001".parse().unwrap()];
         assert_eq!(systems[&"back-office".parse().unwrap()], None);
         assert_eq!(systems[&"front-desk".parse().unwrap()].as_deref(), Some("/nix/store/x"));
+    }
+
+    #[test]
+    fn a_library_without_deltas_gives_its_report() {
+        let directory = tree("{ root, ... }: { delta = { a = 1; }; report = 2; }");
+        let tree_of = |directory: &tempfile::TempDir| Tree::open(directory.path()).unwrap();
+        let all = Request::default();
+        assert_eq!(tree_of(&directory).policies_json(&all).unwrap(), Policies::Delta(b"{\"a\":1}".to_vec()));
+        let older = tree("{ root, ... }: { report = 2; }");
+        assert_eq!(tree_of(&older).policies_json(&all).unwrap(), Policies::Report(b"2".to_vec()));
+        // A mistake of the same name is a mistake.
+        let wrong = tree("{ root, ... }: { delta = { }.delta; report = 2; }");
+        let error = tree_of(&wrong).policies_json(&all).unwrap_err();
+        assert!(error.to_string().contains("'delta' missing"), "{error}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod check;
 pub mod closure;
 pub mod control;
 pub mod declared;
+pub mod delta;
 pub mod diff;
 pub mod duty;
 pub mod exception;

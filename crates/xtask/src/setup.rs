@@ -24,6 +24,7 @@ pub const ALL: &[Need] = &[
     ("git", "git"),
     ("busybox", "busybox-static"),
     ("systemd-nspawn", "systemd-container"),
+    ("systemd-analyze", "systemd"),
     ("dbus-daemon", "dbus"),
     ("nsenter", "util-linux"),
     ("nft", "nftables"),
@@ -31,6 +32,8 @@ pub const ALL: &[Need] = &[
     ("minisign", "minisign"),
     ("openssl", "openssl"),
     ("strace", "strace"),
+    ("script", "bsdutils"),
+    ("/usr/bin/jsonschema", "python3-jsonschema"),
 ];
 
 /// What the tests need to have our logs verified by code that is not ours. Not on PATH: Debian's packages of one version of
@@ -39,6 +42,9 @@ pub const GO: &[Need] = &[
     ("/usr/lib/go-1.19/bin/go", "golang-1.19-go"),
     ("/usr/share/gocode/src/golang.org/x/mod/sumdb/note/note.go", "golang-golang-x-mod-dev"),
 ];
+
+/// What the tests need to have SARIF judged by its schema. Not a program: a module for Debian's own Python.
+pub const SCHEMAS: &[Need] = &[("/usr/lib/python3/dist-packages/jsonschema/validators.py", "python3-jsonschema")];
 
 /// Whether missing packages can be installed here.
 pub fn can_install() -> bool {

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use writ_policy::control::{Control, Coverage};
+use writ_policy::duty::Duty;
 use writ_policy::exception::Exception;
 use writ_trust::ids::ApplianceId;
 
 use super::check::{Facts, judge as judge_check};
-use super::model::{CheckFinding, ControlFinding, ExceptionFinding, Score, Verdict, tell};
+use super::model::{CheckFinding, ControlFinding, DutyFinding, ExceptionFinding, Score, Verdict, tell};
 use super::{Comparer, Subject};
 
 /// The verdicts on all controls of the policies in force at the end of the period, by id.
@@ -72,9 +73,31 @@ fn judge_one(
         reasons: parts.into_iter().filter_map(|p| p.reason).collect(),
         not_assessed: asked.iter().find_map(|(_, c)| c.not_assessed.clone()),
         procedure: asked.iter().find_map(|(_, c)| c.procedure.clone()),
+        duties: duties(asked),
         checks: indices,
         exceptions,
     }
+}
+
+/// The duties that the control names on any appliance, as the first policy that has each puts it.
+fn duties(asked: &[(&Subject<'_>, &Control)]) -> Vec<DutyFinding> {
+    let mut by_id = BTreeMap::new();
+    for (subject, control) in asked {
+        let Some(policy) = subject.policy() else { continue };
+        for id in &control.duties {
+            if let Some(duty) = policy.duties.get(id) {
+                by_id.entry(id.as_str()).or_insert(duty);
+            }
+        }
+    }
+    let finding = |(id, duty): (&str, &Duty)| DutyFinding {
+        id: id.to_owned(),
+        title: duty.title.clone(),
+        cadence: duty.cadence.clone(),
+        by: duty.by.clone(),
+        attach: duty.attach.clone(),
+    };
+    by_id.into_iter().map(finding).collect()
 }
 
 /// The verdict of several: the worst, where something that does not apply gives way to anything that does.

@@ -9,6 +9,7 @@ use writ_evidence::records::SwitchOutcome;
 use writ_evidence::{BundleId, IncidentId};
 use writ_policy::control::Coverage;
 use writ_policy::declared::{DeclaredAt, Severity};
+use writ_policy::duty::Cadence;
 use writ_policy::exception::Exception;
 use writ_policy::observation::Observation;
 use writ_trust::digest::Digest;
@@ -204,6 +205,21 @@ pub(super) fn tell(finding: &CheckFinding, verdict: Verdict, reasons: &[String])
 /// The most bundles that a finding links to.
 pub const MAX_LINKS: usize = 12;
 
+/// What people do for a control: it is theirs to show, so no verdict rests on it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DutyFinding {
+    /// Its id.
+    pub id: String,
+    /// What is done.
+    pub title: String,
+    /// When it is due.
+    pub cadence: Cadence,
+    /// Who does it, as a role.
+    pub by: String,
+    /// What is attached as evidence that it was done.
+    pub attach: String,
+}
+
 /// One control of the baseline, over all appliances of the site.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ControlFinding {
@@ -229,6 +245,8 @@ pub struct ControlFinding {
     pub not_assessed: Option<String>,
     /// What people do, for procedural controls.
     pub procedure: Option<String>,
+    /// What people do, when, and what they attach to show it; by id.
+    pub duties: Vec<DutyFinding>,
     /// Its checks, as positions in [`Comparison::checks`].
     pub checks: Vec<usize>,
     /// Exceptions that lift it or one of its checks.

@@ -199,6 +199,12 @@ fn controls(all: &[ControlFinding], look: Look) -> String {
         let mut why = control.reasons.clone();
         why.extend(control.not_assessed.as_ref().map(|n| format!("left out: {n}")));
         why.extend(control.procedure.as_ref().map(|p| format!("people: {p}")));
+        why.extend(
+            control
+                .duties
+                .iter()
+                .map(|d| format!("people: {}, {}, by {}; attach: {}", d.title, d.cadence, d.by, d.attach)),
+        );
         why.push(format!("asked for at {}", control.declared_at));
         table.add_row([
             Cell::new(format!("{}\n{}", control.control, control.title)),

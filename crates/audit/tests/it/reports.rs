@@ -14,12 +14,32 @@ use writ_policy::outcome::Outcome;
 
 use crate::world::*;
 
+/// The policy as one of the newer schema, where a control that people carry out says when, by whom, and what is attached.
+fn with_duties(policy: &mut serde_json::Value) {
+    *policy = writ_policy::policy::upgrade(policy.take());
+    let duty = |title: &str, cadence: serde_json::Value, attach: &str| {
+        json!({ "title": title, "cadence": cadence, "day": null, "by": "practice owner", "attach": attach, "source": [],
+            "declared_at": { "file": "baselines/hipaa/duties.nix", "line": 9 } })
+    };
+    let quarterly = json!({ "every": "91d", "on": null, "within": null });
+    let on_a_move = json!({ "every": null, "on": "a move", "within": "1d" });
+    policy["duties"] = json!({
+        "review.keys": duty("Review who holds a key", quarterly, "The signed list <of keys>"),
+        "doors.moved": duty("Change the locks", on_a_move, "The locksmith's bill"),
+        "of.nobody": duty("A duty that no control names", json!({ "every": "1d", "on": null, "within": null }), "Nothing"),
+    });
+    policy["controls"]["164.310(a)(1)"]["duties"] = json!(["review.keys", "doors.moved"]);
+}
+
 /// A day in which everything happens that a report can tell of.
 fn eventful() -> World {
     let mut world = World::empty();
     world.release(
         1,
-        &policy_json(|p| p["exceptions"] = json!({ "EX-001": exception("file.audit", "2027-01-01T00:00:00Z") })),
+        &policy_json(|p| {
+            p["exceptions"] = json!({ "EX-001": exception("file.audit", "2027-01-01T00:00:00Z") });
+            with_duties(p);
+        }),
         |_| {},
     );
     world.started(morning());
@@ -142,4 +162,24 @@ fn a_bad_folder_is_said_first() {
     assert!(page.contains("Not verified.") && page.contains("<b>altered</b>"));
     let text = terminal::verification(&c.verification, Look { colour: false, width: None });
     assert!(text.contains("NOT VERIFIED (1 bad; first: altered evidence/"), "{text}");
+}
+
+#[test]
+fn every_report_tells_what_people_do_when_and_what_they_attach() {
+    let c = comparison();
+    let control = c.controls.iter().find(|control| control.control == "164.310(a)(1)").unwrap();
+    let ids: Vec<&str> = control.duties.iter().map(|duty| duty.id.as_str()).collect();
+    assert_eq!(ids, ["doors.moved", "review.keys"]);
+    assert!(c.controls.iter().all(|control| control.control == "164.310(a)(1)" || control.duties.is_empty()));
+    let text = terminal::comparison(&c, Look { colour: false, width: None });
+    let told = "people: Review who holds a key, every 91d, by practice owner; attach: The signed list <of keys>";
+    assert!(
+        text.contains(told) && text.contains("on a move within 1d") && !text.contains("no control names"),
+        "{text}"
+    );
+    let page = html::render(&c).unwrap();
+    assert!(page.contains("The signed list &#60;of keys&#62;") && page.contains("<td>every 91d</td>"), "{page}");
+    let json: serde_json::Value = serde_json::from_str(&json_report::render(&c).unwrap()).unwrap();
+    let duty = &json["controls"][0]["duties"][1];
+    assert_eq!((&duty["id"], &duty["cadence"]["every"]), (&"review.keys".into(), &"91d".into()), "{json:#}");
 }

@@ -4,8 +4,11 @@
 //! is left out, and the rest is evaluated again, a bounded number of times, so that one typing mistake hides no other.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
+
+use writ_policy::delta::{Delta, lacks_delta};
 
 use super::nix_error::NixError;
 use super::process;
@@ -18,29 +21,44 @@ const TIME: Duration = Duration::from_secs(300);
 const LIMIT: u64 = 1 << 30;
 /// The most files that are left out before giving up.
 const MOST_EXCLUDED: usize = 50;
-/// From this many sites on, they are shared out among processes.
-const SITES_PER_PROCESS: usize = 50;
+/// Up to this many sites are evaluated by one process; more are shared out.
+const FEW: usize = 50;
+/// The most sites of one evaluation: what it takes of memory is bounded by that.
+const MOST: usize = 125;
 
 /// What evaluation gave.
-#[derive(Debug, Default)]
-pub struct Evaluated {
-    /// JSON of `report`, one document per share of the sites.
-    pub reports: Vec<Vec<u8>>,
+#[derive(Debug)]
+pub struct Evaluated<R> {
+    /// What was made of each evaluation, in order of the sites. Everything but the sites is in each.
+    pub parts: Vec<R>,
     /// Nix's own errors, each of which ended one file.
     pub errors: Vec<NixError>,
     /// The files that were left out because of them, relative to the root.
     pub excluded: BTreeSet<String>,
 }
 
-/// Evaluates all sites of a tree, or one.
-pub fn evaluate(tree: &Tree, site: Option<&str>) -> Outcome<Evaluated> {
-    let shares = shares(tree, site);
-    let mut result = Evaluated::default();
+/// Which sites to evaluate.
+#[derive(Debug, Clone, Copy)]
+pub enum Sites<'a> {
+    /// All that there are.
+    All,
+    /// These, be it none: the rest of the tree is evaluated in any case.
+    These(&'a [String]),
+}
+
+/// Evaluates sites of a tree and makes something of each evaluation while others go on: at no time is more in memory than
+/// a hundred sites for each processor. `work` gets the files that were left out, too.
+pub fn evaluate<R: Send>(
+    tree: &Tree,
+    sites: Sites<'_>,
+    work: &(dyn Fn(Delta, &BTreeSet<String>) -> Outcome<R> + Sync),
+) -> Outcome<Evaluated<R>> {
+    let shares = shares(tree, sites);
+    let mut result = Evaluated { parts: Vec::new(), errors: Vec::new(), excluded: BTreeSet::new() };
     loop {
-        let exclude = json(result.excluded.iter());
-        match once(tree, &shares, &exclude)? {
-            Ok(reports) => {
-                result.reports = reports;
+        match once(tree, &shares, &result.excluded, work)? {
+            Ok(parts) => {
+                result.parts = parts;
                 return Ok(result);
             }
             Err(error) => {
@@ -62,39 +80,84 @@ pub fn evaluate(tree: &Tree, site: Option<&str>) -> Outcome<Evaluated> {
     }
 }
 
-/// The sites for each process, as JSON lists; `null` means all.
-fn shares(tree: &Tree, site: Option<&str>) -> Vec<String> {
-    if let Some(site) = site {
-        return vec![json([site])];
+/// The sites of each evaluation, as JSON lists; `null` means all.
+fn shares(tree: &Tree, sites: Sites<'_>) -> Vec<String> {
+    let listed;
+    let (names, all) = match sites {
+        Sites::These(names) => (names, false),
+        Sites::All => {
+            listed = tree.sites();
+            (listed.as_slice(), true)
+        }
+    };
+    if names.len() <= FEW {
+        return vec![if all { "null".to_owned() } else { json(names) }];
     }
-    let sites = tree.sites();
-    let processors = thread::available_parallelism().map_or(1, usize::from);
-    let processes = (sites.len() / SITES_PER_PROCESS).clamp(1, processors);
-    if processes == 1 {
-        return vec!["null".to_owned()];
-    }
-    sites.chunks(sites.len().div_ceil(processes)).map(json).collect()
+    names.chunks(names.len().div_ceil(processors()).min(MOST)).map(json).collect()
+}
+
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn json<T: serde::Serialize>(names: impl IntoIterator<Item = T>) -> String {
     serde_json::Value::from_iter(names.into_iter().filter_map(|name| serde_json::to_value(name).ok())).to_string()
 }
 
-/// One round: every share's report, or the first error.
-fn once(tree: &Tree, shares: &[String], exclude: &str) -> Outcome<Result<Vec<Vec<u8>>, Box<NixError>>> {
-    let run = |sites: &String| run(tree, "report", &[("exclude", exclude), ("sites", sites)]);
-    let results: Vec<_> = thread::scope(|scope| {
-        let threads: Vec<_> = shares.iter().map(|share| scope.spawn(move || run(share))).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|_| Err(Failure::could_not("a thread of writ ended"))))
-            .collect::<Outcome<_>>()
-    })?;
-    Ok(results.into_iter().collect())
+/// One round: what was made of every share, or the first error.
+fn once<R: Send>(
+    tree: &Tree,
+    shares: &[String],
+    excluded: &BTreeSet<String>,
+    work: &(dyn Fn(Delta, &BTreeSet<String>) -> Outcome<R> + Sync),
+) -> Outcome<Result<Vec<R>, Box<NixError>>> {
+    let exclude = json(excluded.iter());
+    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let share = |sites: &str| -> Outcome<Result<R, Box<NixError>>> {
+        match delta(tree, &[("exclude", &exclude), ("sites", sites)])? {
+            Ok(delta) => work(delta, excluded).map(Ok),
+            Err(error) => Ok(Err(error)),
+        }
+    };
+    // Shares are taken in order, and whoever has one ends it: so the first error is the same in every run.
+    let worker = || {
+        let mut done = Vec::new();
+        while !failed.load(Ordering::Relaxed) {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(sites) = shares.get(at) else { break };
+            let result = share(sites);
+            failed.fetch_or(!matches!(result, Ok(Ok(_))), Ordering::Relaxed);
+            done.push((at, result));
+        }
+        done
+    };
+    let mut results: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..processors().min(shares.len())).map(|_| scope.spawn(worker)).collect();
+        let joined = threads.into_iter().map(|thread| thread.join());
+        joined.flat_map(|done| done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    });
+    results.sort_by_key(|(at, _)| *at);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// One evaluation of some sites.
+fn delta(tree: &Tree, arguments: &[(&str, &str)]) -> Outcome<Result<Delta, Box<NixError>>> {
+    let misfit = |e: serde_json::Error| {
+        Failure::could_not("what modules/policy evaluates to is not what this version of writ reads").caused_by(&e)
+    };
+    let read = |printed: Vec<u8>, read: fn(&[u8]) -> serde_json::Result<Delta>| read(&printed).map_err(misfit);
+    match run(tree, writ_policy::delta::DELTA, arguments)? {
+        Ok(printed) => read(printed, Delta::read).map(Ok),
+        Err(error) if lacks_delta(&error.message) => match run(tree, writ_policy::delta::REPORT, arguments)? {
+            Ok(printed) => read(printed, Delta::read_report).map(Ok),
+            Err(error) => Ok(Err(error)),
+        },
+        Err(error) => Ok(Err(error)),
+    }
 }
 
 /// One process: what it printed, or the error that ended it.
-fn run(tree: &Tree, attribute: &str, arguments: &[(&str, &str)]) -> Outcome<Result<Vec<u8>, Box<NixError>>> {
+pub fn run(tree: &Tree, attribute: &str, arguments: &[(&str, &str)]) -> Outcome<Result<Vec<u8>, Box<NixError>>> {
     let output = process::run(tree.evaluation(attribute, arguments), TIME, LIMIT)
         .map_err(|e| Failure::could_not("Nix could not evaluate the policy").caused_by(&e))?;
     Ok(if output.status.success() {

@@ -5,18 +5,15 @@ use std::collections::BTreeMap;
 use writ_policy::validate::Level;
 
 use super::mistake::{Mistake, Place};
-use super::report::Report;
 use super::source::Sources;
+use super::told::placed;
 
-/// One mistake for every appliance whose key another has already, in order of name.
-pub fn mistakes(reports: &[Report<'_>], sources: &Sources) -> Vec<Mistake> {
+/// One mistake for every appliance whose key another has already, in order of name. Each of `keys` is of a site and an
+/// appliance.
+pub fn mistakes<'k>(keys: impl Iterator<Item = (&'k str, &'k str, &'k str)>, sources: &Sources) -> Vec<Mistake> {
     let mut owners: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
-    for (site, said) in reports.iter().flat_map(|report| &report.sites) {
-        for (appliance, said) in &said.appliances {
-            if let Some(key) = &said.public_key {
-                owners.entry(key).or_default().push((site, appliance));
-            }
-        }
+    for (site, appliance, key) in keys {
+        owners.entry(key).or_default().push((site, appliance));
     }
     owners
         .into_values()
@@ -56,5 +53,5 @@ fn mistake(first: (&str, &str), second: (&str, &str), sources: &Sources) -> Mist
 fn place((site, appliance): (&str, &str), sources: &Sources) -> Option<Place> {
     let file = format!("hosts/{site}/{appliance}/key.pub");
     let source = sources.get(&file)?;
-    Some(Place { file, line: 1, column: 1, start: 0, length: source.line(1).len() })
+    Some(placed(&file, &source, source.line(1)))
 }

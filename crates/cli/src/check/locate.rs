@@ -4,6 +4,7 @@
 //! values. The parser does: from the declared line it follows the path through attribute sets, calls, `//`, lists and
 //! names bound in the same file, as far as the source shows it.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use rnix::ast::{Attr, AttrSet, Attrpath, Entry, Expr, HasEntry};
@@ -62,6 +63,21 @@ pub fn locate_exactly(source: &Source, wanted: &Wanted<'_>) -> Option<Range<usiz
 /// its quoted strings, not what a parser makes of it.
 pub fn names(source: &Source) -> impl Iterator<Item = String> + '_ {
     source.text.lines().flat_map(|line| line.split('"').skip(1).step_by(2)).map(str::to_owned)
+}
+
+/// The names that the `let`s and the functions of a file bind.
+pub fn bound_names(source: &Source) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for node in source.syntax.descendants() {
+        if let Some(scope) = LetIn::cast(node.clone()) {
+            let bindings = scope.attrpath_values().filter_map(|binding| binding.attrpath()?.attrs().next());
+            let inherited = scope.inherits().flat_map(|inherit| inherit.attrs());
+            names.extend(bindings.chain(inherited).filter_map(|attr| name(&attr)));
+        } else if let Some(parameter) = rnix::ast::PatEntry::cast(node) {
+            names.extend(parameter.ident().map(|ident| ident.syntax().text().to_string()));
+        }
+    }
+    names
 }
 
 fn range(node: &rnix::SyntaxNode) -> Range<usize> {
@@ -154,16 +170,24 @@ impl Search<'_> {
         let inner = skip + length < names.len();
         let value = if inner { range(attrs.last()?.syntax()).start..whole.end } else { whole };
         let hit = Hit { left, key, value };
-        match binding.value() {
-            Some(expr) if left > 0 => Some(self.descend(&expr, &path[path.len() - left..], hit, 0)),
-            _ => Some(hit),
-        }
+        binding.value().map_or(Some(hit.clone()), |expr| {
+            let rest = path.get(path.len() - left..).unwrap_or_default();
+            Some(if inner { hit } else { self.descend(&expr, rest, hit, 0) })
+        })
     }
 
     /// Follows `path` into an expression, and says how far it came; `hit` is what is known before.
     fn descend(&self, expr: &Expr, path: &[String], hit: Hit, depth: usize) -> Hit {
-        if depth > DEEPEST || path.is_empty() {
+        if depth > DEEPEST {
             return hit;
+        }
+        if path.is_empty() {
+            // Of `writ.secret "name"`, the name is what a finding about that text is about.
+            let argument = match (expr, self.wanted.text) {
+                (Expr::Apply(call), Some(text)) => call.argument().filter(|a| quoted(a).as_deref() == Some(text)),
+                _ => None,
+            };
+            return argument.map_or(hit.clone(), |a| Hit { value: range(a.syntax()), ..hit });
         }
         let on = |expr: Option<Expr>, hit: Hit| match expr {
             Some(expr) => self.descend(&expr, path, hit, depth + 1),
@@ -233,8 +257,8 @@ impl Search<'_> {
         flatten(list, &mut entries, 0);
         let by_text = self.wanted.text.filter(|_| path.len() == 1).and_then(|text| {
             entries.iter().find(|entry| {
-                let written = entry.syntax().text().to_string();
-                written.strip_prefix('"').and_then(|w| w.strip_suffix('"')) == Some(text)
+                let is_path = matches!(entry, Expr::PathRel(_)) && entry.syntax().text() == text;
+                is_path || quoted(entry).as_deref() == Some(text)
             })
         });
         let by_place = || path[0].parse::<usize>().ok().and_then(|at| entries.get(at));
@@ -244,6 +268,12 @@ impl Search<'_> {
         let hit = Hit { left: path.len() - 1, key: at.clone(), value: at };
         self.descend(entry, &path[1..], hit, depth + 1)
     }
+}
+
+/// What stands between the quotes of a string.
+fn quoted(expr: &Expr) -> Option<String> {
+    let written = matches!(expr, Expr::Str(_)).then(|| expr.syntax().text().to_string())?;
+    Some(written.strip_prefix('"')?.strip_suffix('"')?.to_owned())
 }
 
 /// The name in `writ.secret "name"` or `writ.program "name"`, where the path ends in what such a call becomes.

@@ -1,12 +1,17 @@
 //! A mistake with its place in the source: what is printed, counted and written as JSON.
 
-use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
+use serde::{Deserialize, Serialize};
 use writ_policy::validate::{Level, redacted};
+use writ_trust::text::escaped;
+
+/// The code of the mistake whose value is never shown.
+pub const SECRET: &str = "secret-in-clear";
 
 /// A place in a source file.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Place {
     /// Relative to the root of the tree.
     pub file: String,
@@ -18,10 +23,13 @@ pub struct Place {
     pub start: usize,
     /// See `start`.
     pub length: usize,
+    /// The length in characters.
+    pub width: u32,
 }
 
 /// One mistake.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Mistake {
     /// Stable name of the kind of mistake.
     pub code: String,
@@ -46,23 +54,51 @@ pub struct Mistake {
 }
 
 impl Mistake {
-    /// By place; what has none comes last.
-    fn order(&self) -> (bool, Option<Place>, Level, String, String) {
-        (self.place.is_none(), self.place.clone(), self.severity, self.code.clone(), self.message.clone())
+    /// By place; what has none comes last. Nothing that is printed is left to the order in which mistakes were found.
+    fn order(&self) -> impl Ord + use<> {
+        let first = (self.place.is_none(), self.place.clone(), self.severity, self.code.clone(), self.message.clone());
+        let texts = [&self.expected, &self.nearest, &self.help].map(Clone::clone);
+        (first, self.path.clone(), texts, self.related.clone())
+    }
+
+    fn line(&self) -> Option<u32> {
+        self.place.as_ref().map(|place| place.line)
+    }
+
+    /// What is wrong and what would be right, a line for each.
+    pub fn sentence(&self) -> String {
+        let mut text = self.message.clone();
+        if let Some(expected) = &self.expected {
+            text.push_str(&format!("\nexpected {expected}"));
+        }
+        if let Some(name) = &self.nearest {
+            text.push_str(&format!("\ndid you mean `{name}`?"));
+        }
+        if let Some(help) = &self.help {
+            text.push_str(&format!("\n{help}"));
+        }
+        text
     }
 
     fn file(&self) -> &str {
         self.place.as_ref().map_or("", |place| place.file.as_str())
     }
 
-    /// Without what gives away a key or a password: a mistake may quote the value that stands in its place.
-    fn redacted(mut self) -> Self {
+    /// Without what gives away a key or a password, and without what a terminal would obey: a mistake may quote the value
+    /// that stands in its place.
+    pub fn redacted(mut self) -> Self {
         let texts = [Some(&mut self.message), self.expected.as_mut(), self.nearest.as_mut(), self.help.as_mut()];
         let labels = self.related.iter_mut().map(|(_, label)| label);
         for text in texts.into_iter().flatten().chain(&mut self.path).chain(labels) {
-            if let Cow::Owned(starred) = redacted(text) {
-                *text = starred;
-            }
+            *text = escaped(redacted(text));
+        }
+        self
+    }
+
+    /// Without the length of what must not be known.
+    fn shortened(mut self) -> Self {
+        if self.code == SECRET {
+            self.place.iter_mut().for_each(|place| place.width = place.width.min(1));
         }
         self
     }
@@ -74,9 +110,27 @@ impl Mistake {
 
     /// Whether this, found by validation, says again what Nix's constructors said of the same value.
     fn repeats(&self, told: &Self) -> bool {
+        if self.code == told.code && self.message == told.message && self.line() == told.line() {
+            return self.file() == told.file();
+        }
         let shorter = self.path.len().min(told.path.len());
         self.file() == told.file() && shorter >= 3 && self.path[..shorter] == told.path[..shorter]
     }
+}
+
+/// What validation says of names that are listed in a field, and the field: where that is wrong itself, the names are not.
+const LISTED: [(&str, &str); 4] = [
+    ("unknown-approver", "approvers"),
+    ("unknown-contact", "contacts"),
+    ("unknown-program", "programs"),
+    ("unknown-secret", "secrets"),
+];
+
+/// Whether a mistake only follows from what a constructor said of the list of names that it goes by.
+fn follows(mistake: &Mistake, told: &[Mistake]) -> bool {
+    let list = LISTED.iter().find(|(code, _)| mistake.code == *code).map(|(_, list)| *list);
+    let is_list = |t: &&Mistake| t.severity == Level::Error && t.path.first().map(String::as_str) == list;
+    list.is_some() && told.iter().filter(is_list).any(|t| !t.appliances.is_disjoint(&mistake.appliances))
 }
 
 /// The mistakes of Nix's constructors and of validation in order of place, each once.
@@ -87,8 +141,8 @@ pub fn merge(told: Vec<Mistake>, found: Vec<Mistake>) -> Vec<Mistake> {
     }
     let again =
         |mistake: &Mistake| by_file.get(mistake.file()).is_some_and(|told| told.iter().any(|t| mistake.repeats(t)));
-    let fresh: Vec<Mistake> = found.into_iter().filter(|mistake| !again(mistake)).collect();
-    let mut all: Vec<Mistake> = told.into_iter().chain(fresh).map(Mistake::redacted).collect();
+    let fresh: Vec<Mistake> = found.into_iter().filter(|m| !again(m) && !follows(m, &told)).collect();
+    let mut all: Vec<Mistake> = told.into_iter().chain(fresh).map(Mistake::redacted).map(Mistake::shortened).collect();
     // A misspelt field is one mistake, not also a missing one.
     let misspelt: BTreeSet<Vec<String>> = all
         .iter()

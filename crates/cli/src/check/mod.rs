@@ -3,31 +3,36 @@
 //! Nix evaluates the tree and its constructors find mistakes of shape; validation finds what only the schemas of probes,
 //! the references between files and the calendar tell. Both are merged, each mistake once, with its place in the source.
 
-mod evaluate;
+mod cache;
+pub mod checked;
+mod clear;
+pub mod evaluate;
+mod examine;
 mod found;
+mod github;
+mod judge;
 mod keys;
 mod locate;
 mod mistake;
-mod nix_error;
+pub mod nix_error;
 mod output;
-mod process;
+pub mod process;
 mod render;
-mod report;
-mod source;
+mod sarif;
+mod sound;
+pub mod source;
 mod told;
-mod tree;
+pub mod tree;
 mod untracked;
 
-use std::collections::BTreeSet;
+pub(crate) use self::sound::sound;
+
 use std::path::PathBuf;
 use std::time::Instant;
 
-use writ_policy::validate::LeftOut;
 use writ_trust::time::Time;
 
-use self::evaluate::Evaluated;
-use self::output::{Appliance, Site};
-use self::report::Report;
+use self::examine::{Asked, examine};
 use self::source::Sources;
 use self::tree::Tree;
 use crate::failure::{Answer, Failure, Outcome};
@@ -48,8 +53,15 @@ Example:
   1 site, 2 appliances, 18 checks: 1 error in 0.12 s
 
 It reads the working tree, so uncommitted edits count. It needs Nix (nix-instantiate) and no network.
+A kind of mistake keeps its code, such as unknown-operator: docs/mistakes.md explains each.
+
+What came of a site is kept in ~/.cache/writ/check, or below XDG_CACHE_HOME, and taken from there while nothing that
+it depends on has changed.
+
 `--format json` prints {schema, findings: [{code, severity, message, expected, nearest, help, path,
 at: {file, line, column, length}, related, appliances}], sites, summary}; fields may be added.
+`--format sarif` is for code scanning services, `--format github` for annotations of GitHub Actions:
+  $ writ check --format sarif > writ.sarif
 
 Exit codes: 0 nothing wrong (warnings are allowed unless denied); 1 findings; 2 could not run.")]
 pub struct Arguments {
@@ -65,6 +77,12 @@ pub struct Arguments {
     /// Judge exceptions as of this instant, such as 2026-09-01T00:00:00Z, instead of now
     #[arg(long, value_name = "TIME")]
     now: Option<Time>,
+    /// Warn of exceptions that end within 30 days
+    #[arg(long)]
+    soon: bool,
+    /// Look at every site, also at those that have not changed since an earlier run
+    #[arg(long)]
+    no_cache: bool,
     /// Warnings count as findings
     #[arg(long)]
     deny_warnings: bool,
@@ -77,6 +95,10 @@ enum Format {
     Human,
     /// One JSON document.
     Json,
+    /// SARIF 2.1.0, which code scanning services read.
+    Sarif,
+    /// Annotations of GitHub Actions.
+    Github,
 }
 
 impl Arguments {
@@ -86,11 +108,22 @@ impl Arguments {
         let tree = Tree::find(&self.path)?;
         known_site(&tree, self.site.as_deref())?;
         let sources = Sources::new(tree.root.clone());
-        let mut result = examine(&tree, &sources, self.site.as_deref(), self.now.unwrap_or_else(crate::clock::now))?;
+        let now = self.now.unwrap_or_else(crate::clock::now);
+        let asked = Asked {
+            tree: &tree,
+            sources: &sources,
+            site: self.site.as_deref(),
+            now,
+            soon: self.soon,
+            cache: !self.no_cache,
+        };
+        let mut result = examine(&asked)?;
         result.took = started.elapsed();
         match self.format {
             Format::Human => result.print(&sources),
             Format::Json => result.print_json(),
+            Format::Sarif => result.print_sarif(&tree.prefix()),
+            Format::Github => result.print_github(&tree.prefix()),
         }
         let (errors, warnings) = result.counts();
         let wrong = errors > 0 || (self.deny_warnings && warnings > 0);
@@ -98,7 +131,8 @@ impl Arguments {
     }
 }
 
-fn known_site(tree: &Tree, site: Option<&str>) -> Outcome<()> {
+/// A failure when a tree has no site of this name.
+pub fn known_site(tree: &Tree, site: Option<&str>) -> Outcome<()> {
     let (Some(site), sites) = (site, tree.sites()) else { return Ok(()) };
     if sites.iter().any(|known| known == site) {
         return Ok(());
@@ -109,65 +143,4 @@ fn known_site(tree: &Tree, site: Option<&str>) -> Outcome<()> {
         Some(near) => failure.next(format!("did you mean `{near}`?")),
         None => failure.next(format!("the sites here are: {}", sites.join(", "))),
     })
-}
-
-/// Evaluates and judges a tree.
-fn examine(tree: &Tree, sources: &Sources, site: Option<&str>, now: Time) -> Outcome<output::Result> {
-    let misfit = |e: &serde_json::Error| {
-        Failure::could_not("what modules/policy evaluates to is not what this version of writ reads").caused_by(e)
-    };
-    let evaluated = evaluate::evaluate(tree, site)?;
-    let reports: Vec<Report<'_>> = evaluated
-        .reports
-        .iter()
-        .map(|bytes| serde_json::from_slice(bytes))
-        .collect::<Result<_, _>>()
-        .map_err(|e| misfit(&e))?;
-
-    let mut told: Vec<_> = evaluated.errors.iter().map(|error| told::error(error, sources)).collect();
-    told.extend(reports.iter().flat_map(|report| told::findings(report, sources)));
-    told.extend(untracked::mistake(&tree.root));
-    told.extend(keys::mistakes(&reports, sources));
-    let left_out = left_out(&evaluated, &reports, sources);
-    let registry = writ_agent::probes::registry();
-    let judge = found::Judge { registry: &registry, now, left_out: &left_out };
-    let found = found::findings(&reports, &judge, sources).map_err(|e| misfit(&e))?;
-    Ok(output::Result {
-        mistakes: mistake::merge(told, found.mistakes),
-        sites: reports.iter().flat_map(sites).collect(),
-        checks: found.checks.len(),
-        unobserved: found.unobserved.len(),
-        took: Default::default(),
-    })
-}
-
-fn sites<'a>(report: &'a Report<'_>) -> impl Iterator<Item = Site> + use<'a> {
-    report.sites.iter().map(|(name, said)| Site {
-        site: name.clone(),
-        title: said.title.clone(),
-        appliances: said
-            .appliances
-            .iter()
-            .map(|(name, said)| Appliance { appliance: name.clone(), composed: said.policy.is_some() })
-            .collect(),
-    })
-}
-
-/// The names that are no mistakes: items that could not be used, and whatever a file that did not evaluate declares.
-fn left_out(evaluated: &Evaluated, reports: &[Report<'_>], sources: &Sources) -> LeftOut {
-    let mut names: BTreeSet<String> = BTreeSet::new();
-    for report in reports {
-        let broken = report.broken.values().chain(report.sites.values().flat_map(|site| {
-            site.broken.values().chain(site.appliances.values().flat_map(|appliance| appliance.broken.values()))
-        }));
-        names.extend(broken.flatten().cloned());
-    }
-    for file in &evaluated.excluded {
-        if let Some(source) = sources.get(file) {
-            names.extend(locate::names(&source));
-        }
-    }
-    // A list of files takes everything below it along.
-    let everything = evaluated.excluded.iter().any(|file| file.ends_with("/default.nix"));
-    LeftOut { names, everything }
 }

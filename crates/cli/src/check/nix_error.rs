@@ -1,6 +1,7 @@
 //! Reading what Nix prints when it cannot go on.
 
-use super::report::Position;
+use writ_policy::delta::Position;
+
 use super::tree::Tree;
 
 /// An error of Nix itself.

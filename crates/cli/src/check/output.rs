@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use writ_policy::validate::Level;
+use writ_policy::validate::{Level, redacted};
+use writ_trust::text::escaped;
 
+use super::github;
 use super::mistake::{Mistake, Place};
 use super::render::render;
+use super::sarif;
 use super::source::Sources;
 use crate::screen;
 
 /// What was looked at.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Site {
     /// The site's name.
     pub site: String,
@@ -21,8 +24,15 @@ pub struct Site {
     pub appliances: Vec<Appliance>,
 }
 
+impl Site {
+    /// Without what gives away a key or a password.
+    pub fn redacted(&self) -> Self {
+        Self { title: self.title.as_deref().map(|title| escaped(redacted(title))), ..self.clone() }
+    }
+}
+
 /// One appliance of a site.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Appliance {
     /// Its name.
     pub appliance: String,
@@ -40,6 +50,8 @@ pub struct Result {
     pub checks: usize,
     /// How many of them this version cannot look at.
     pub unobserved: usize,
+    /// Of how many sites the result is one of an earlier run.
+    pub cached: usize,
     /// How long it took.
     pub took: Duration,
 }
@@ -61,6 +73,11 @@ impl Result {
             screen::line(&render(mistake, sources, self.appliances()));
             screen::line("");
         }
+        screen::line(&self.summary());
+    }
+
+    /// What was looked at, and what came of it, in one line.
+    fn summary(&self) -> String {
         let (errors, warnings) = self.counts();
         let result = match (errors, warnings) {
             (0, 0) => screen::paint(screen::GREEN, "no findings"),
@@ -73,13 +90,24 @@ impl Result {
             0 => String::new(),
             n => format!(", {n} of them not observed by this version"),
         };
-        screen::line(&format!(
+        format!(
             "{}, {}, {}{unobserved}: {result} in {:.2} s",
             count(self.sites.len(), "site"),
             count(self.appliances(), "appliance"),
             count(self.checks, "check"),
             self.took.as_secs_f64(),
-        ));
+        )
+    }
+
+    /// Prints it for code scanning services; `prefix` leads from the repository's root to the tree.
+    pub fn print_sarif(&self, prefix: &str) {
+        screen::json(&sarif::document(&self.mistakes, prefix));
+    }
+
+    /// Prints it for GitHub Actions.
+    pub fn print_github(&self, prefix: &str) {
+        github::lines(&self.mistakes, prefix).iter().for_each(|line| screen::line(line));
+        screen::line(&self.summary());
     }
 
     /// Prints it for programs: `writ.check.v1`.
@@ -88,7 +116,7 @@ impl Result {
         screen::json(&Document {
             schema: "writ.check.v1",
             findings: self.mistakes.iter().map(JsonFinding::of).collect(),
-            sites: &self.sites,
+            sites: self.sites.iter().map(Site::redacted).collect(),
             summary: Summary {
                 sites: self.sites.len(),
                 appliances: self.appliances(),
@@ -96,6 +124,7 @@ impl Result {
                 unobserved: self.unobserved,
                 errors,
                 warnings,
+                cached: self.cached,
                 took_ms: u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
             },
         });
@@ -110,7 +139,7 @@ fn count(n: usize, what: &str) -> String {
 struct Document<'a> {
     schema: &'static str,
     findings: Vec<JsonFinding<'a>>,
-    sites: &'a [Site],
+    sites: Vec<Site>,
     summary: Summary,
 }
 
@@ -122,6 +151,7 @@ struct Summary {
     unobserved: usize,
     errors: usize,
     warnings: usize,
+    cached: usize,
     took_ms: u64,
 }
 
@@ -144,7 +174,7 @@ struct JsonPlace<'a> {
     file: &'a str,
     line: u32,
     column: u32,
-    length: usize,
+    length: u32,
 }
 
 #[derive(Serialize)]
@@ -155,7 +185,7 @@ struct JsonRelated<'a> {
 
 impl<'a> JsonPlace<'a> {
     fn of(place: &'a Place) -> Self {
-        Self { file: &place.file, line: place.line, column: place.column, length: place.length }
+        Self { file: &place.file, line: place.line, column: place.column, length: place.width }
     }
 }
 

@@ -2,31 +2,34 @@
 
 use std::collections::BTreeSet;
 
+use writ_policy::delta::{NixFinding, NixRelated, Position, Site};
 use writ_policy::nearest::nearest;
 use writ_policy::validate::{Level, Part};
 
-use super::locate::{Wanted, locate, locate_exactly};
+use super::locate::{Wanted, bound_names, locate, locate_exactly};
 use super::mistake::{Mistake, Place};
 use super::nix_error::NixError;
-use super::report::{NixFinding, NixRelated, Position, Report};
 use super::source::Sources;
 
-/// Every finding of a report. A site's findings count for all its appliances.
-pub fn findings(report: &Report<'_>, sources: &Sources) -> Vec<Mistake> {
+/// The findings that belong to no site.
+pub fn of_tree(findings: &[NixFinding], sources: &Sources) -> Vec<Mistake> {
+    findings.iter().map(|finding| mistake(finding, sources, BTreeSet::new())).collect()
+}
+
+/// The findings of a site and of its appliances. A site's own count for all its appliances.
+pub fn of_site(site: &str, said: &Site, sources: &Sources) -> Vec<Mistake> {
+    let all: BTreeSet<String> = said.appliances.keys().map(|appliance| format!("{site}/{appliance}")).collect();
     let mut mistakes: Vec<Mistake> =
-        report.findings.iter().map(|finding| mistake(finding, sources, BTreeSet::new())).collect();
-    for (site, said) in &report.sites {
-        let all: BTreeSet<String> = said.appliances.keys().map(|appliance| format!("{site}/{appliance}")).collect();
-        mistakes.extend(said.findings.iter().map(|finding| mistake(finding, sources, all.clone())));
-        for (appliance, said) in &said.appliances {
-            let one = BTreeSet::from([format!("{site}/{appliance}")]);
-            mistakes.extend(said.findings.iter().map(|finding| mistake(finding, sources, one.clone())));
-        }
+        said.findings.iter().map(|finding| mistake(finding, sources, all.clone())).collect();
+    for (appliance, said) in &said.appliances {
+        let one = BTreeSet::from([format!("{site}/{appliance}")]);
+        mistakes.extend(said.findings.iter().map(|finding| mistake(finding, sources, one.clone())));
     }
     mistakes
 }
 
-fn mistake(finding: &NixFinding, sources: &Sources, appliances: BTreeSet<String>) -> Mistake {
+/// One finding as a mistake of some appliances.
+pub fn mistake(finding: &NixFinding, sources: &Sources, appliances: BTreeSet<String>) -> Mistake {
     let missing = finding.code.starts_with("missing-");
     let known = || finding.known.iter().map(String::as_str);
     let mut path = finding.path.clone();
@@ -62,11 +65,12 @@ fn related(finding: &NixFinding, other: &NixRelated, sources: &Sources) -> Optio
 }
 
 /// The codes that are about a name, not about what it is bound to.
-const ABOUT_KEYS: [&str; 7] = [
+const ABOUT_KEYS: [&str; 8] = [
     "unknown-field",
     "unknown-operator",
     "missing-field",
     "duplicate-id",
+    "override-path",
     "override-too-wide",
     "wrong-constructor",
     "exception-subject",
@@ -74,6 +78,9 @@ const ABOUT_KEYS: [&str; 7] = [
 
 fn place(finding: &NixFinding, at: &Position, sources: &Sources) -> Option<Place> {
     let source = sources.get(&at.file)?;
+    if !at.file.ends_with(".nix") {
+        return Some(placed(&at.file, &source, source.line(at.line)));
+    }
     let text = finding.given.as_deref();
     // What was given may be a name on the way, as in an override's address.
     let named = text.and_then(|text| finding.path.iter().rposition(|key| key == text));
@@ -95,7 +102,9 @@ fn place(finding: &NixFinding, at: &Position, sources: &Sources) -> Option<Place
 /// A range of a source as a place.
 pub fn placed(file: &str, source: &super::source::Source, range: std::ops::Range<usize>) -> Place {
     let (line, column) = source.position(range.start);
-    Place { file: file.to_owned(), line, column, start: range.start, length: range.len() }
+    let text = source.text.get(range.clone()).unwrap_or_default();
+    let width = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+    Place { file: file.to_owned(), line, column, start: range.start, length: range.len(), width }
 }
 
 /// An error of Nix itself, which ended one file.
@@ -109,13 +118,21 @@ pub fn error(error: &NixError, sources: &Sources) -> Mistake {
         severity: Level::Error,
         message: error.message.clone(),
         expected: None,
-        nearest: error.suggestion.clone(),
+        nearest: error.suggestion.clone().or_else(|| meant(error, sources)),
         help: Some(help(error).to_owned()),
         path: Vec::new(),
         place,
         related: Vec::new(),
         appliances: BTreeSet::new(),
     }
+}
+
+/// The name of the same file that an undefined variable was probably meant to be.
+fn meant(error: &NixError, sources: &Sources) -> Option<String> {
+    let name = error.message.strip_prefix("undefined variable '")?.strip_suffix('\'')?;
+    let source = sources.get(&error.trace.first()?.file)?;
+    let names = bound_names(&source);
+    nearest(name, names.iter().map(String::as_str)).map(str::to_owned)
 }
 
 fn help(error: &NixError) -> &'static str {

@@ -15,7 +15,8 @@ const ENTRY: &str = "modules/policy/evaluate.nix";
 pub struct Tree {
     /// Its root, absolute and without symbolic links, because Nix's positions are.
     pub root: PathBuf,
-    program: PathBuf,
+    /// `nix-instantiate`.
+    pub program: PathBuf,
 }
 
 impl Tree {
@@ -37,6 +38,14 @@ impl Tree {
         Ok(Self { root: root.to_owned(), program: program()? })
     }
 
+    /// The way from the root of the repository that the tree is in to the tree, with `/` at its end; empty where the tree
+    /// is a repository of its own, or in none.
+    pub fn prefix(&self) -> String {
+        let repository = self.root.ancestors().find(|folder| folder.join(".git").exists());
+        let below = repository.and_then(|folder| self.root.strip_prefix(folder).ok()).unwrap_or(Path::new(""));
+        if below.as_os_str().is_empty() { String::new() } else { format!("{}/", below.display()) }
+    }
+
     /// The names of its sites: the folders of `hosts/` with a `site.nix`.
     pub fn sites(&self) -> Vec<String> {
         let mut names: Vec<String> = std::fs::read_dir(self.root.join("hosts"))
@@ -44,7 +53,7 @@ impl Tree {
             .flatten()
             .filter_map(|entry| {
                 let entry = entry.ok()?;
-                entry.path().join("site.nix").is_file().then(|| entry.file_name().into_string().ok())?
+                entry.path().join("site.nix").exists().then(|| entry.file_name().into_string().ok())?
             })
             .collect();
         names.sort();

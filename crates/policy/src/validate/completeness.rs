@@ -10,15 +10,16 @@ pub fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for rule in context.items("rules") {
         let given = |field| rule.value.get(field).is_some_and(|v| !v.is_null());
         if given("run") == given("escalate") {
+            let message = if given("run") {
+                "this rule runs a runbook and escalates"
+            } else {
+                "this rule neither runs a runbook nor escalates"
+            };
             findings.push(
                 rule.place(
-                    Finding::error(
-                        "rule-run",
-                        rule.path(&["escalate"]),
-                        "a rule runs a runbook or escalates: exactly one of the two",
-                    )
-                    .at_key()
-                    .expected("run = \"…\"; or escalate = { to = \"L3\"; why = \"…\"; };"),
+                    Finding::error("rule-run", rule.path(&["escalate"]), message)
+                        .at_key()
+                        .expected("exactly one of run = \"…\"; and escalate = { to = \"L3\"; why = \"…\"; };"),
                 ),
             );
         }

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::context::{Context, strings};
-use super::finding::{Finding, listed};
+use super::finding::{Finding, one_of};
 
 /// Judges routes and channels.
 pub fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
@@ -31,7 +31,7 @@ fn routes(settings: &Json, findings: &mut Vec<Finding>) {
             let path = ["settings", "escalation", "route", severity, &at].map(str::to_owned).to_vec();
             findings.push(
                 Finding::error("unknown-contact", path, format!("this site has no contact `{name}`"))
-                    .expected(format!("one of {}", listed(known())))
+                    .expected(one_of(known()))
                     .nearest(name, known())
                     .help("`contacts` in site.nix names them"),
             );

@@ -19,6 +19,8 @@ pub const ITEMS: [&str; 6] = ["controls", "checks", "rules", "runbooks", "duties
 pub struct LeftOut {
     /// The names, whatever section they belong to.
     pub names: BTreeSet<String>,
+    /// Runbooks of the tree, which a policy holds only where one of its rules runs them: none of them is misspelt.
+    pub runbooks: BTreeSet<String>,
     /// Whole parts are missing, so that nothing can be said about any unknown name.
     pub everything: bool,
 }
@@ -99,11 +101,13 @@ impl<'a> Context<'a> {
         }
         if !self.left_out.covers(id) {
             let one = singular(section);
+            let nothing = BTreeSet::new();
+            let elsewhere = if section == "runbooks" { &self.left_out.runbooks } else { &nothing };
             findings.push(
                 item.place(
                     Finding::error("dangling-reference", item.path(keys), format!("there is no {one} `{id}`"))
                         .expected(format!("the id of a {one}"))
-                        .nearest(id, self.ids(section)),
+                        .nearest(id, self.ids(section).chain(elsewhere.iter().map(String::as_str))),
                 ),
             );
         }

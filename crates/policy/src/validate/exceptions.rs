@@ -10,6 +10,8 @@ use super::finding::{Finding, listed};
 const LONGEST_DAYS: i64 = 365;
 /// A day, in milliseconds.
 const DAY: i64 = 86_400_000;
+/// How many days before its end an exception ends soon.
+const SOON_DAYS: i64 = 30;
 
 /// Judges every exception.
 pub fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
@@ -48,7 +50,11 @@ fn approver(context: &Context<'_>, exception: Item<'_>, findings: &mut Vec<Findi
                 exception.path(&["approved_by"]),
                 format!("`{name}` may not approve exceptions at this site"),
             )
-            .expected(format!("one of the site's approvers: {}", listed(approvers())))
+            .expected(if approvers().next().is_none() {
+                "a name in `approvers` of site.nix".to_owned()
+            } else {
+                format!("one of the site's approvers: {}", listed(approvers()))
+            })
             .nearest(name, approvers())
             .help("the risk is the clinic's, so the clinic's people approve it; `approvers` in site.nix names them"),
         );
@@ -72,6 +78,34 @@ fn length(exception: Item<'_>, findings: &mut Vec<Finding>) {
             .warning()
             .expected("a date within a year of its approval"),
         );
+    }
+}
+
+/// Exceptions that are in force and end within [`SOON_DAYS`].
+pub fn soon(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    for exception in context.items("exceptions") {
+        let (Some(approved), Some(expires)) = (time(exception, "approved_at"), time(exception, "expires")) else {
+            continue;
+        };
+        let left = expires.millis_since(context.now);
+        if approved <= context.now && (1..=SOON_DAYS * DAY).contains(&left) {
+            let days = left / DAY;
+            findings.push(
+                exception.place(
+                    Finding::error(
+                        "exception-ends-soon",
+                        exception.path(&["expires"]),
+                        match days {
+                            0 => "this exception ends within a day".to_owned(),
+                            1 => "this exception ends in a day".to_owned(),
+                            _ => format!("this exception ends in {days} days"),
+                        },
+                    )
+                    .warning()
+                    .help("repair the cause before, or have another exception approved"),
+                ),
+            );
+        }
     }
 }
 
@@ -104,7 +138,7 @@ fn dates(now: Time, exception: Item<'_>, findings: &mut Vec<Finding>) {
             Finding::error(
                 "expired-exception",
                 exception.path(&["expires"]),
-                format!("this exception has ended on {expires}: what it lifted counts again"),
+                format!("this exception ended on {expires}: what it lifted counts again"),
             )
             .expected("a later date with a new approval, or no exception"),
         );
@@ -115,7 +149,8 @@ fn dates(now: Time, exception: Item<'_>, findings: &mut Vec<Finding>) {
                 exception.path(&["approved_at"]),
                 format!("this exception is not in force before {approved}"),
             )
-            .warning(),
+            .warning()
+            .help("until then what it would lift counts"),
         );
     }
 }

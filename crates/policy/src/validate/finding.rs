@@ -122,6 +122,13 @@ impl Finding {
     }
 }
 
+/// What is expected where one of these names fits.
+pub(crate) fn one_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.into_iter().collect();
+    let several = if names.len() > 1 { "one of " } else { "" };
+    format!("{several}{}", listed(names))
+}
+
 /// Names as a list for people: at most eight of them.
 pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     const MOST: usize = 8;

@@ -9,6 +9,7 @@ use writ_trust::time::Time;
 use crate::schema::Registry;
 
 mod bounds;
+pub mod codes;
 mod completeness;
 mod contacts;
 pub mod context;
@@ -18,6 +19,7 @@ pub mod finding;
 mod impossible;
 mod matching;
 mod never;
+mod numbers;
 mod overlap;
 mod parameters;
 mod predicates;
@@ -36,9 +38,9 @@ mod walk;
 mod windows;
 
 pub use context::{Context, LeftOut};
-pub(crate) use domain::implies;
+pub(crate) use domain::{implies_naturally, natural_range, negated};
 pub use finding::{Finding, Level, Part, Related};
-pub use secrets::{gives_away, redacted};
+pub use secrets::{gives_away, in_clear, redacted, secrets_in};
 
 /// What a rule of validation depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +49,8 @@ pub enum Scope {
     Common,
     /// Also on exceptions, programs, secrets, settings or the day.
     Own,
+    /// Like `Own`, and told only to those who ask what will be a mistake soon.
+    Soon,
 }
 
 /// One rule of validation.
@@ -72,6 +76,7 @@ const RULES: &[Rule] = &[
     Rule { scope: Scope::Common, find: bounds::find },
     Rule { scope: Scope::Common, find: unused::find },
     Rule { scope: Scope::Common, find: sharing::find },
+    Rule { scope: Scope::Common, find: numbers::common },
     Rule { scope: Scope::Own, find: shape::own },
     Rule { scope: Scope::Own, find: references::own },
     Rule { scope: Scope::Own, find: exceptions::find },
@@ -81,6 +86,8 @@ const RULES: &[Rule] = &[
     Rule { scope: Scope::Own, find: unobserved::own },
     Rule { scope: Scope::Own, find: contacts::find },
     Rule { scope: Scope::Own, find: windows::find },
+    Rule { scope: Scope::Own, find: numbers::own },
+    Rule { scope: Scope::Soon, find: exceptions::soon },
 ];
 
 /// Every mistake in a policy document, in a fixed order. Never fails: a document that is no policy at all has findings.

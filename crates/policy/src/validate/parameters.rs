@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 use writ_trust::time::Span;
 
 use super::context::Item;
-use super::finding::{Finding, listed};
+use super::finding::{Finding, one_of};
 use super::secrets::{gives_away, in_clear};
 use super::shape::describe;
 use crate::schema::{Kind, ParameterSchema};
@@ -75,8 +75,7 @@ pub fn judge(item: Item<'_>, call: &Call<'_>, given: &Json, findings: &mut Vec<F
 
 fn unknown(call: &Call<'_>, name: &str, path: Vec<String>) -> Finding {
     let known = || call.schema.iter().map(|p| p.name);
-    let expected =
-        if call.schema.is_empty() { "no parameters".to_owned() } else { format!("one of {}", listed(known())) };
+    let expected = if call.schema.is_empty() { "no parameters".to_owned() } else { one_of(known()) };
     Finding::error("unknown-parameter", path, format!("{} `{}` has no parameter `{name}`", call.what, call.name))
         .at_key()
         .expected(expected)

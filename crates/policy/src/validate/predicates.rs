@@ -4,7 +4,7 @@
 use serde_json::Value as Json;
 
 use super::context::Context;
-use super::finding::{Finding, listed};
+use super::finding::{Finding, listed, one_of};
 use super::shape::describe;
 use super::units::in_unit_of;
 use super::walk::{Node, predicates, walk};
@@ -25,6 +25,11 @@ pub fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
         });
         findings.extend(own.into_iter().map(|finding| found.item.place(finding)));
     }
+}
+
+/// The fields of a probe that a predicate may depend on.
+fn judged(probe: &ProbeSchema) -> impl Iterator<Item = &'static str> {
+    probe.observation.iter().filter(|field| field.class != Class::Text).map(|field| field.name)
 }
 
 fn clause(
@@ -48,7 +53,7 @@ fn clause(
     let Some(probe) = probe else { return };
     let at_field = &path[..path.len() - 1];
     let Some(field) = probe.field(name) else {
-        let known = || probe.observation.iter().filter(|f| f.class != Class::Text).map(|f| f.name);
+        let known = || judged(probe);
         findings.push(
             Finding::error(
                 "unknown-observation",
@@ -56,7 +61,7 @@ fn clause(
                 format!("probe `{}` observes no `{name}`", probe.name),
             )
             .at_key()
-            .expected(format!("one of {}", listed(known())))
+            .expected(one_of(known()))
             .nearest(name, known()),
         );
         return;
@@ -71,7 +76,7 @@ fn clause(
                 ),
             )
             .at_key()
-            .expected("a field that is not free text"),
+            .expected(format!("a field that is not free text: {}", listed(judged(probe)))),
         );
         return;
     }

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::context::{Context, Item};
-use super::finding::{Finding, listed};
+use super::finding::{Finding, one_of};
 use super::parameters::{self, Call};
 
 /// Judges the probe of every check.
@@ -35,7 +35,7 @@ fn judge(context: &Context<'_>, check: Item<'_>, name: &str, given: &Json, findi
             check.place(
                 Finding::error("unknown-probe", check.path(&["probe", name]), format!("there is no probe `{name}`"))
                     .at_key()
-                    .expected(format!("one of {}", listed(known())))
+                    .expected(one_of(known()))
                     .nearest(name, known()),
             ),
         );

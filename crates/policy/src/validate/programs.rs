@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 
 use super::context::{Context, strings};
-use super::finding::{Finding, listed};
+use super::finding::{Finding, one_of};
 
 /// Looks for symbols that the system of this appliance does not provide, in the runbooks that its rules run.
 pub fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
@@ -22,7 +22,7 @@ pub fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
             let expected = if known().next().is_none() {
                 "a name in `programs` of policy.nix".to_owned()
             } else {
-                format!("one of {}", listed(known()))
+                one_of(known())
             };
             findings.push(
                 runbook.place(

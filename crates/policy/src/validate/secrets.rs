@@ -3,6 +3,7 @@
 //! What is found in the clear is never repeated: neither message nor path holds it.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -10,7 +11,7 @@ use serde_json::Value as Json;
 
 use super::COMMON_SECTIONS;
 use super::context::{Context, ITEMS, Item, strings};
-use super::finding::{Finding, listed};
+use super::finding::{Finding, one_of};
 
 /// One kind of key or password.
 struct Shape {
@@ -70,8 +71,18 @@ pub fn redacted(text: &str) -> Cow<'_, str> {
     })
 }
 
+/// What a text holds that looks like a key or a password: where, and what it is in words; in order.
+pub fn secrets_in(text: &str) -> Vec<(Range<usize>, &'static str)> {
+    let found = |(pattern, shape): &'static (Regex, &'static Shape)| {
+        pattern.find_iter(text).map(|found| (found.range(), shape.name)).collect::<Vec<_>>()
+    };
+    let mut all: Vec<_> = candidates(text).flat_map(found).collect();
+    all.sort_by_key(|(range, _)| range.start);
+    all
+}
+
 /// The error for a value that stands in the clear; `what` names its place.
-pub(super) fn in_clear(path: Vec<String>, what: &str) -> Finding {
+pub fn in_clear(path: Vec<String>, what: &str) -> Finding {
     Finding::error("secret-in-clear", path, format!("{what} stands in the clear"))
         .expected("writ.secret \"name\"")
         .help("whoever reads the repository or its history has it: replace it, and give the new one to the site's secrets")
@@ -86,13 +97,17 @@ pub fn common(context: &Context<'_>, findings: &mut Vec<Finding>) {
 
 fn items(context: &Context<'_>, section: &'static str, findings: &mut Vec<Finding>) {
     for item in context.items(section) {
+        if let Some(name) = gives_away(item.id) {
+            findings.push(item.place(in_clear(vec![section.to_owned()], name)));
+        }
         texts(item.value, &mut item.path(&[]), &mut |path, name| {
             findings.push(item.place(in_clear(path.to_vec(), name)))
         });
     }
 }
 
-/// Calls `found` for every text that gives something away, with its path and what it looks like.
+/// Calls `found` for every text that gives something away, with its path and what it looks like; for a name, with the path
+/// to what it is a name in.
 fn texts(value: &Json, path: &mut Vec<String>, found: &mut dyn FnMut(&[String], &'static str)) {
     match value {
         Json::String(text) => {
@@ -109,6 +124,9 @@ fn texts(value: &Json, path: &mut Vec<String>, found: &mut dyn FnMut(&[String], 
         }
         Json::Object(entries) => {
             for (key, entry) in entries {
+                if let Some(name) = gives_away(key) {
+                    found(path, name);
+                }
                 path.push(key.clone());
                 texts(entry, path, found);
                 path.pop();
@@ -124,6 +142,11 @@ pub fn own(context: &Context<'_>, findings: &mut Vec<Finding>) {
     if let Some(settings) = context.whole("settings") {
         let mut path = vec!["settings".to_owned()];
         texts(settings, &mut path, &mut |path, name| findings.push(in_clear(path.to_vec(), name)));
+    }
+    for section in ["programs", "secrets"] {
+        let mut path = vec![section.to_owned()];
+        let names = context.whole(section).unwrap_or(&Json::Null);
+        texts(names, &mut path, &mut |path, name| findings.push(in_clear(path.to_vec(), name)));
     }
     let Some(kept @ Json::Array(_)) = context.whole("secrets") else { return };
     for item in context.items("checks").chain(context.items("runbooks")) {
@@ -168,11 +191,8 @@ fn unknown(path: Vec<String>, name: &str, kept: &Json) -> Option<Finding> {
         return None;
     }
     let message = format!("this site keeps no secret `{name}`");
-    let expected = if known().next().is_none() {
-        "a name in `secrets` of site.nix".to_owned()
-    } else {
-        format!("one of {}", listed(known()))
-    };
+    let expected =
+        if known().next().is_none() { "a name in `secrets` of site.nix".to_owned() } else { one_of(known()) };
     Some(
         Finding::error("unknown-secret", path, message)
             .expected(expected)

@@ -3,6 +3,9 @@
 //! A lower rule gets its turn when the higher one has used up its attempts. So a higher rule hides it for good only when
 //! it matches whatever the lower one matches, and either escalates or has as many attempts as the severity allows: then
 //! people are called before the lower one's turn comes.
+//!
+//! That the check fails says nothing of what a rule is matched with: after a runbook that did not help, rules are matched
+//! with what was seen then, and there the check itself may hold while another that the runbook names does not.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +14,7 @@ use serde_json::Value as Json;
 use super::context::Context;
 use super::domain::implies;
 use super::finding::Finding;
-use super::matching::{Answer, answers, failing};
+use super::matching::{Answer, answers};
 use crate::predicate::Predicate;
 
 /// Compares the rules of each check that have different priorities.
@@ -24,12 +27,10 @@ pub fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
         rules.sort_by_key(|answer| std::cmp::Reverse(answer.priority));
         let allowed = allowed(context, check);
         for (i, lower) in rules.iter().enumerate() {
-            let parts = failing(context, check).into_iter().chain([lower.narrowed.clone()]).collect();
-            let matched = Predicate::All(parts);
             let hides = |higher: &&Answer<'_>| {
                 higher.priority > lower.priority
                     && ends(higher, allowed).is_some()
-                    && (is_always(&higher.narrowed) || implies(&matched, &higher.narrowed))
+                    && (is_always(&higher.narrowed) || implies(&lower.narrowed, &higher.narrowed))
             };
             if let Some(higher) = rules[..i].iter().find(hides) {
                 findings.push(lower.rule.place(finding(higher, lower, ends(higher, allowed).unwrap_or_default())));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 
 use super::context::{Context, Item};
-use super::finding::{Finding, listed};
+use super::finding::{Finding, one_of};
 use super::parameters::{self, Call};
 
 /// Judges every step, and what would undo it, of every runbook.
@@ -44,7 +44,7 @@ fn judge(context: &Context<'_>, runbook: Item<'_>, keys: &[&str], step: &Json, f
         findings.push(
             runbook.place(
                 Finding::error("unknown-step", runbook.path(&with("step")), format!("there is no step `{name}`"))
-                    .expected(format!("one of {}", listed(known())))
+                    .expected(one_of(known()))
                     .nearest(name, known()),
             ),
         );

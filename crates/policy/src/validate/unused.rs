@@ -4,15 +4,25 @@ use std::collections::BTreeSet;
 
 use super::context::Context;
 use super::finding::Finding;
+use crate::nearest::nearest;
+
+/// The ids that are named, and those that a misspelt name was probably meant to be: that is one mistake, not two.
+fn meant<'a>(context: &Context<'a>, section: &'static str, named: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
+    let resolved = |name: &'a str| match context.item(section, name) {
+        Some(_) => name,
+        None => nearest(name, context.ids(section)).unwrap_or(name),
+    };
+    named.map(resolved).collect()
+}
 
 /// Looks for checks that support no control and runbooks that no rule runs.
 pub fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
     if !context.left_out.is_empty() {
         return;
     }
-    let supporting: BTreeSet<&str> =
-        context.items("controls").flat_map(|control| control.strings("checks")).map(|(_, id)| id).collect();
-    let run: BTreeSet<&str> = context.items("rules").filter_map(|rule| rule.text("run")).collect();
+    let named = context.items("controls").flat_map(|control| control.strings("checks")).map(|(_, id)| id);
+    let supporting = meant(context, "checks", named);
+    let run = meant(context, "runbooks", context.items("rules").filter_map(|rule| rule.text("run")));
     for (section, used, code, message, expected) in [
         (
             "checks",

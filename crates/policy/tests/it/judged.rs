@@ -195,22 +195,57 @@ fn texts(value: &Value, at: &str, all: &mut Vec<String>) {
     }
 }
 
+/// Every place of the policy where an object with names in it stands, as pointers.
+fn objects(value: &Value, at: &str, all: &mut Vec<String>) {
+    match value {
+        Value::Array(list) => list.iter().enumerate().for_each(|(i, v)| objects(v, &format!("{at}/{i}"), all)),
+        Value::Object(object) if !object.is_empty() && !at.ends_with("/declared_at") => {
+            all.push(at.to_owned());
+            object.iter().for_each(|(k, v)| objects(v, &format!("{at}/{}", k.replace('/', "~1")), all));
+        }
+        _ => {}
+    }
+}
+
+/// The secret is found, and what says so does not hold it.
+fn shown_nowhere(policy: &Value, secret: &str, pointer: &str) -> Result<(), TestCaseError> {
+    let found = findings(policy);
+    prop_assert!(found.iter().any(|f| f.code == "secret-in-clear"), "{pointer}: {found:?}");
+    for finding in found.iter().filter(|f| f.code == "secret-in-clear") {
+        prop_assert!(!format!("{finding:?}").contains(&secret[8..]), "{pointer}");
+    }
+    Ok(())
+}
+
 proptest! {
     #[test]
     fn a_key_in_the_clear_is_found_wherever_it_stands_and_never_repeated(
         at in any::<prop::sample::Index>(),
         which in any::<prop::sample::Index>(),
     ) {
-        let sections = ["controls", "checks", "rules", "runbooks", "duties", "exceptions", "settings"];
+        let sections =
+            ["controls", "checks", "rules", "runbooks", "duties", "exceptions", "settings", "programs", "secrets"];
         let mut all = Vec::new();
         sections.iter().for_each(|section| texts(&policy()[section], &format!("/{section}"), &mut all));
         let secret = planted()[which.index(planted().len())].clone();
         let pointer = at.get(&all);
         let policy = changed(|policy| *policy.pointer_mut(pointer).unwrap() = json!(secret));
-        let found = findings(&policy);
-        prop_assert!(found.iter().any(|f| f.code == "secret-in-clear"), "{pointer}: {found:?}");
-        for finding in found.iter().filter(|f| f.code == "secret-in-clear") {
-            prop_assert!(!format!("{finding:?}").contains(&secret[8..]), "{pointer}");
-        }
+        shown_nowhere(&policy, &secret, pointer)?;
+    }
+
+    #[test]
+    fn nor_is_one_that_stands_as_a_name(at in any::<prop::sample::Index>(), which in any::<prop::sample::Index>()) {
+        let sections = ["controls", "checks", "rules", "runbooks", "duties", "exceptions", "settings"];
+        let mut all = Vec::new();
+        sections.iter().for_each(|section| objects(&policy()[section], &format!("/{section}"), &mut all));
+        let secret = planted()[which.index(planted().len())].clone();
+        let pointer = at.get(&all);
+        let policy = changed(|policy| {
+            let object = policy.pointer_mut(pointer).unwrap().as_object_mut().unwrap();
+            let last = object.keys().next_back().unwrap().clone();
+            let value = object.remove(&last).unwrap();
+            object.insert(secret.clone(), value);
+        });
+        shown_nowhere(&policy, &secret, pointer)?;
     }
 }

@@ -1,9 +1,11 @@
 //! The auditor's part: gather, verify, doubt, compare, report.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 use writ_scenarios::flake::copy;
 use writ_scenarios::run;
 use writ_scenarios::workshop::{ORIGIN, SITE, Workshop};
@@ -56,7 +58,27 @@ pub fn verify_and_report(desk: &Workshop, scratch: &Path) -> Result<PathBuf> {
     if !matches!(output.status.code(), Some(0 | 1)) || !report.is_file() {
         bail!("`writ audit compare` could not write the report");
     }
+    say(&observed(desk)?);
     Ok(report)
+}
+
+/// In one line, how many of the checks of the site nobody could look at, as the report has it.
+fn observed(desk: &Workshop) -> Result<String> {
+    let mut compare = desk.writ(["audit", "compare", "audit", "--trust", "releases/trust/1.json", "--site", SITE]);
+    let output = run::any(compare.arg("--json"))?;
+    let comparison: Value = serde_json::from_slice(&output.stdout).context("the comparison is no JSON")?;
+    let checks = comparison["checks"].as_array().context("the comparison has no checks")?;
+    let ids = |wanted: &dyn Fn(&Value) -> bool| -> BTreeSet<&str> {
+        checks.iter().filter(|check| wanted(check)).filter_map(|check| check["check"].as_str()).collect()
+    };
+    let blind = |check: &Value| {
+        let reasons = check["reasons"].as_array().into_iter().flatten();
+        reasons.filter_map(Value::as_str).any(|reason| reason.contains("not observed: "))
+    };
+    Ok(match (ids(&blind).len(), ids(&|_| true).len()) {
+        (0, all) => format!("each of the {all} checks is observed by this version"),
+        (n, all) => format!("{n} of {all} checks are not observed by this version: not assessable, and never met"),
+    })
 }
 
 /// Flips one bit in the middle of the evidence; returns the file.

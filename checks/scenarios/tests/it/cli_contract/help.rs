@@ -91,12 +91,16 @@ fn what_cannot_be_understood_ends_with_2() {
         &["verify"],
         &["verify", "/nonexistent", "--trust", "/nonexistent"],
         &["check", "/nonexistent"],
+        &["explain", "nothing.is.called.so", "--tree", "/nonexistent"],
+        &["export", "docs", "/nonexistent", "--out", "/nonexistent/reference"],
         &["keys", "show", "/nonexistent"],
         &["audit", "verify", "/nonexistent"],
         &["release", "show", "/nonexistent"],
         &["release", "draft", "--flake", "/nonexistent", "--previous", "/nonexistent", "--to", "/nonexistent/draft"],
         &["trust", "show", "/nonexistent"],
         &["verify", "--no-such-option"],
+        &["doctor", "--config", "/nonexistent"],
+        &["export", "alerts", "--tree", "/nonexistent"],
     ] {
         let asked = ran(program("writ").args(arguments));
         assert_eq!(asked.code, Some(2), "writ {arguments:?}: {}{}", asked.stdout, asked.stderr);

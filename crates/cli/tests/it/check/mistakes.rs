@@ -147,7 +147,6 @@ const CASES: &[Case] = &[
         &["unknown-program"],
         &[(RUNBOOKS, "path = \"/etc/motd\"; mode", "path = \"/etc/motd\"; source = writ.program «\"motd\"»; mode")],
     ),
-    (&["secret-in-clear"], &[(FILES, "\"Password hashes\"", "«\"rest:https://a:bcd@example\"»")]),
     // The site.
     (&["unknown-time-zone"], &[(SITE, "\"America/New_York\"", "«\"America/NewYork\"»")]),
     (

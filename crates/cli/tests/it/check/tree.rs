@@ -38,6 +38,16 @@ impl Tree {
         Self { _folder: Some(folder), root }
     }
 
+    /// The tree in which the cases of `checks/mistakes` make their mistakes.
+    pub fn of_cases() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("tree");
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        copy(&repository.join("checks/mistakes/tree"), &root);
+        copy(&repository.join("modules/policy"), &root.join("modules/policy"));
+        Self { _folder: Some(folder), root }
+    }
+
     pub fn path(&self) -> &Path {
         &self.root
     }
@@ -62,7 +72,7 @@ impl Tree {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -95,10 +105,11 @@ pub fn run(tree: &Tree, arguments: &[&str]) -> Output {
     run_in(tree.path(), arguments, None)
 }
 
-/// Runs `writ check` on a folder, with a PATH of its own if one is given.
+/// Runs `writ check` on a folder, with a PATH of its own if one is given. What it keeps of a run lies beside the folder.
 pub fn run_in(root: &Path, arguments: &[&str], path: Option<&Path>) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writ"));
     command.arg("check").arg(root).args(arguments);
+    command.env("XDG_CACHE_HOME", root.parent().unwrap().canonicalize().unwrap_or_default().join("cache"));
     if !arguments.contains(&"--now") {
         command.args(["--now", NOW]);
     }

@@ -6,10 +6,10 @@ use writ_trust::json;
 use writ_trust::time::{Span, Time};
 
 use super::context::{Context, ITEMS, Item};
-use super::finding::{Finding, listed};
+use super::finding::{Finding, one_of};
 use crate::policy::SCHEMA;
 
-mod table;
+pub mod table;
 
 use table::{EXCEPTION, Field, LEVELS, SECTIONS, SETTINGS, Type};
 
@@ -107,7 +107,7 @@ fn unknown(path: &[String], name: &str, known: &[&'static str]) -> Finding {
     let path = path.iter().cloned().chain([name.to_owned()]).collect();
     Finding::error("unknown-field", path, format!("there is no field `{name}` here"))
         .at_key()
-        .expected(format!("one of {}", listed(known.iter().copied().filter(|n| *n != "declared_at"))))
+        .expected(one_of(known.iter().copied().filter(|n| *n != "declared_at")))
         .nearest(name, known.iter().copied())
 }
 
@@ -151,7 +151,7 @@ fn judge(value: &Json, is: &Type, path: &[String], findings: &mut Vec<Finding>) 
         Type::Clock => test(value.as_str().is_some_and(is_clock), "a time of day such as \"02:00\""),
         Type::OneOf(names) => {
             if !value.as_str().is_some_and(|s| names.contains(&s)) {
-                let finding = wrong(path, value, &format!("one of {}", listed(names.iter().copied())));
+                let finding = wrong(path, value, &one_of(names.iter().copied()));
                 findings.push(finding.nearest(value.as_str().unwrap_or_default(), names.iter().copied()));
             }
         }

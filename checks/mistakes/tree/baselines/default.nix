@@ -1,0 +1,1 @@
+{ small = ./small; strict = ./strict; }

@@ -1,0 +1,23 @@
+{ writ, ... }: {
+  controls."A.4" = writ.control {
+    title = "Malware is found, and data can be restored";
+    coverage = "partial";
+    severity = "high";
+    checks = [ "malware.scan" "backup.recent" ];
+    not_assessed = "Other machines.";
+  };
+
+  checks."malware.scan" = writ.check {
+    title = "A scan ran lately";
+    probe.clamav = { };
+    expect.quick_scan_age_seconds.le = writ.inSeconds "26h";
+    every = "5m";
+  };
+
+  checks."backup.recent" = writ.check {
+    title = "The last backup is recent";
+    probe.restic = { repository = "/srv/backup"; password = writ.secret "backup"; };
+    expect.age_seconds.le = writ.inSeconds "26h";
+    every = "1h";
+  };
+}

@@ -1,0 +1,4 @@
+{
+  families = { files = ./files.nix; services = ./services.nix; };
+  runbooks = [ ./runbooks/files.nix ./runbooks/services.nix ];
+}

@@ -1,0 +1,322 @@
+//! From a tree to everything that is wrong with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::{ptr, thread};
+
+use writ_policy::delta::{Delta, NixFinding, Site as Said};
+use writ_policy::validate::LeftOut;
+use writ_trust::time::Time;
+
+use super::cache::Cache;
+use super::clear::{self, InClear};
+use super::evaluate::{Sites, evaluate};
+use super::judge::{Checks, Found, Holds, Judge, LeftOuts, Subject};
+use super::mistake::Mistake;
+use super::output::{self, Appliance, Site};
+use super::source::Sources;
+use super::tree::Tree;
+use super::{found, keys, locate, mistake, told, untracked};
+use crate::failure::{Failure, Outcome};
+
+/// What to look at, and when.
+pub struct Asked<'a> {
+    /// The tree.
+    pub tree: &'a Tree,
+    /// Its files.
+    pub sources: &'a Sources,
+    /// Only this site.
+    pub site: Option<&'a str>,
+    /// The instant at which exceptions are judged.
+    pub now: Time,
+    /// Whether what will be a mistake soon is told.
+    pub soon: bool,
+    /// Whether results of earlier runs may be taken, and those of this one kept.
+    pub cache: bool,
+}
+
+/// What came of one site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteResult {
+    /// What was looked at.
+    pub site: Site,
+    /// The public keys of its appliances, by their names.
+    pub keys: Vec<(String, String)>,
+    /// What Nix's constructors found.
+    pub told: Vec<Mistake>,
+    /// What validation found.
+    pub found: Vec<Mistake>,
+    /// Keys and passwords in its files.
+    pub clear: Vec<InClear>,
+    /// The checks of its appliances.
+    pub checks: Arc<Checks>,
+    /// For how long that is true.
+    pub holds: Holds,
+}
+
+/// One evaluation, judged.
+struct Judged {
+    delta: Delta,
+    found: Found,
+}
+
+/// What came of the sites that were not known from an earlier run, and of the tree apart from its sites.
+struct Run {
+    told: Vec<Mistake>,
+    /// Keys and passwords in baselines and rules.
+    clear: Vec<InClear>,
+    fresh: Vec<SiteResult>,
+    /// Whether every file could be evaluated.
+    whole: bool,
+    /// The files that the lists of baselines and rules name.
+    reads: Option<Vec<String>>,
+}
+
+/// Evaluates and judges a tree.
+pub fn examine(asked: &Asked<'_>) -> Outcome<output::Result> {
+    let root = &asked.tree.root;
+    let (untracked, looked) = thread::scope(|scope| {
+        let untracked = scope.spawn(|| untracked::mistake(root));
+        let looked = look(asked);
+        (untracked.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), looked)
+    });
+    let (mut run, known) = looked?;
+    run.told.extend(untracked);
+    let cached = known.len();
+    let results = known.into_iter().chain(run.fresh).collect();
+    Ok(output::Result { cached, ..all(run.told, run.clear, results, asked.sources) })
+}
+
+/// What came of each site: those that were looked at, and those that are known from an earlier run.
+fn look(asked: &Asked<'_>) -> Outcome<(Run, Vec<SiteResult>)> {
+    let sites = asked.site.map_or_else(|| asked.tree.sites(), |site| vec![site.to_owned()]);
+    let everything = || if asked.site.is_some() { Sites::These(&sites) } else { Sites::All };
+    let mut cache = if asked.cache && !asked.soon { Cache::open(asked.tree) } else { None };
+    let known = cache.as_mut().map(|cache| cache.hits(&sites, asked.now)).unwrap_or_default();
+    if known.is_empty() {
+        let run = run(asked, everything(), &sites)?;
+        keep(cache, &run);
+        return Ok((run, known));
+    }
+    let names: BTreeSet<&str> = known.iter().map(|result| result.site.site.as_str()).collect();
+    let left: Vec<String> = sites.iter().filter(|site| !names.contains(site.as_str())).cloned().collect();
+    let run_left = run(asked, Sites::These(&left), &left)?;
+    if !run_left.whole {
+        // What is left out of one file excuses mistakes of others, so nothing that was known counts.
+        return Ok((run(asked, everything(), &sites)?, Vec::new()));
+    }
+    keep(cache, &run_left);
+    Ok((run_left, known))
+}
+
+/// Keeps what came of sites for the next run.
+fn keep(cache: Option<Cache<'_>>, run: &Run) {
+    if let Some(cache) = cache.filter(|_| run.whole) {
+        cache.keep(&run.fresh, run.reads.as_deref());
+    }
+}
+
+/// Evaluates and judges some sites, whose names are `names`.
+fn run(asked: &Asked<'_>, sites: Sites<'_>, names: &[String]) -> Outcome<Run> {
+    let registry = writ_agent::probes::registry();
+    let judge = Judge::new(&registry, asked.now, asked.soon);
+    let root = asked.tree.root.clone();
+    let work = |mut delta: Delta, excluded: &BTreeSet<String>| {
+        readable(&delta)?;
+        let left_outs = left_outs(&delta, excluded, &Sources::new(root.clone()));
+        let found = judge.policies(&delta, &left_outs).map_err(|e| misfit(&e))?;
+        forget(&mut delta);
+        Ok(Judged { delta, found })
+    };
+    let mut folders = vec!["baselines".to_owned(), "rules".to_owned()];
+    folders.extend(names.iter().map(|site| format!("hosts/{site}")));
+    let (files, evaluated) = thread::scope(|scope| {
+        let files = scope.spawn(|| clear::suspicious(&root, &folders));
+        let evaluated = evaluate(asked.tree, sites, &work);
+        (files.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), evaluated)
+    });
+    let mut evaluated = evaluated?;
+    let mut told: Vec<Mistake> = evaluated.errors.iter().map(|error| told::error(error, asked.sources)).collect();
+    let mut fresh: Vec<SiteResult> = evaluated.parts.iter().flat_map(|part| located(part, asked.sources)).collect();
+    let reads = evaluated.parts.first_mut().and_then(|part| {
+        told.extend(redacted(told::of_tree(&part.delta.findings, asked.sources)));
+        part.delta.reads.take()
+    });
+    let mut clear = clear::in_files(&root, &files, asked.sources);
+    for site in &mut fresh {
+        let prefix = format!("hosts/{}/", site.site.site);
+        let is_its =
+            |one: &mut InClear| one.mistake.place.as_ref().is_some_and(|place| place.file.starts_with(&prefix));
+        site.clear = clear.extract_if(.., is_its).collect();
+    }
+    let whole = evaluated.errors.is_empty() && evaluated.excluded.is_empty();
+    Ok(Run { told, clear, fresh, whole, reads })
+}
+
+fn misfit(error: &serde_json::Error) -> Failure {
+    Failure::could_not("what modules/policy evaluates to is not what this version of writ reads").caused_by(error)
+}
+
+/// Refuses policies of an older schema: nobody would judge them.
+fn readable(delta: &Delta) -> Outcome<()> {
+    let mut all = delta.sites.iter().flat_map(|(site, said)| said.appliances.iter().map(move |of| (site, of)));
+    match all.find(|(_, (_, its))| its.whole.is_some() && its.policy.is_none()) {
+        None => Ok(()),
+        Some((site, (appliance, _))) => {
+            Err(Failure::could_not("what modules/policy evaluates to is not what this version of writ reads")
+                .because(format!(
+                    "the policy of {site}/{appliance} is of another schema than {}",
+                    writ_policy::policy::SCHEMA
+                ))
+                .next("take modules/policy from this version of writ"))
+        }
+    }
+}
+
+/// Leaves of an evaluation what is still needed when its policies have been judged.
+fn forget(delta: &mut Delta) {
+    delta.bases.clear();
+    for appliance in delta.sites.values_mut().flat_map(|site| site.appliances.values_mut()) {
+        appliance.policy = None;
+        appliance.whole = None;
+    }
+}
+
+/// The names that are no mistakes: items that could not be used, and whatever a file that did not evaluate declares.
+fn left_outs(delta: &Delta, excluded: &BTreeSet<String>, sources: &Sources) -> LeftOuts {
+    let mut names: BTreeSet<String> = delta.broken.values().flatten().cloned().collect();
+    for file in excluded.iter().map(String::as_str).chain(unread(&delta.findings)) {
+        names.extend(sources.get(file).iter().flat_map(|source| locate::names(source).collect::<Vec<_>>()));
+    }
+    // A list of files takes everything below it along.
+    let everything = excluded.iter().any(|file| file.ends_with("/default.nix"));
+    let mut left_outs =
+        LeftOuts::new(LeftOut { names, runbooks: delta.known.runbooks.iter().cloned().collect(), everything });
+    for (site, said) in &delta.sites {
+        left_outs.add(site, of_site(said, sources));
+    }
+    left_outs
+}
+
+/// The names that are no mistakes at one site.
+fn of_site(said: &Said, sources: &Sources) -> Vec<String> {
+    let broken = said.broken.values().chain(said.appliances.values().flat_map(|appliance| appliance.broken.values()));
+    let mut names: Vec<String> = broken.flatten().cloned().collect();
+    let appliances = said.appliances.values().flat_map(|appliance| unread(&appliance.findings));
+    for file in unread(&said.findings).chain(appliances) {
+        names.extend(sources.get(file).iter().flat_map(|source| locate::names(source).collect::<Vec<_>>()));
+    }
+    names
+}
+
+/// The files in which the name of a section is misspelt: nothing in that section is read.
+fn unread(findings: &[NixFinding]) -> impl Iterator<Item = &str> {
+    let misspelt = findings.iter().filter(|finding| finding.code == "unknown-field" && finding.path.len() == 1);
+    misspelt.filter_map(|finding| Some(finding.at.as_ref()?.file.as_str()))
+}
+
+/// What came of each site of one evaluation.
+fn located(part: &Judged, sources: &Sources) -> Vec<SiteResult> {
+    let Judged { delta, found } = part;
+    let mut mistakes = found::by_site(found, delta, sources);
+    let mut subjects: BTreeMap<&str, Vec<&Subject>> = BTreeMap::new();
+    for subject in &found.subjects {
+        subjects.entry(&subject.site).or_default().push(subject);
+    }
+    let mut seen = Vec::new();
+    let result = |(name, said): (&String, &Said)| {
+        let judged = subjects.remove(name.as_str()).unwrap_or_default();
+        SiteResult {
+            clear: Vec::new(),
+            site: Site {
+                site: name.clone(),
+                title: said.title.clone(),
+                appliances: said
+                    .appliances
+                    .keys()
+                    .map(|appliance| Appliance {
+                        appliance: appliance.clone(),
+                        composed: judged.iter().any(|subject| subject.appliance == *appliance),
+                    })
+                    .collect(),
+            }
+            .redacted(),
+            keys: keys_of(said),
+            told: redacted(told::of_site(name, said, sources)),
+            found: redacted(mistakes.remove(name).unwrap_or_default()),
+            checks: checks_of(&judged, &mut seen),
+            holds: judged.iter().fold(Holds::default(), |all, subject| all.and(subject.holds)),
+        }
+    };
+    delta.sites.iter().map(result).collect()
+}
+
+/// Before anything is compared or kept: no key or password goes into a file.
+fn redacted(mistakes: Vec<Mistake>) -> Vec<Mistake> {
+    mistakes.into_iter().map(Mistake::redacted).collect()
+}
+
+fn keys_of(said: &Said) -> Vec<(String, String)> {
+    let keys = said.appliances.iter().filter_map(|(name, its)| Some((name.clone(), its.public_key.clone()?)));
+    keys.collect()
+}
+
+/// The checks of some appliances: those of their bases without what they have otherwise, and that.
+fn checks_of(subjects: &[&Subject], seen: &mut Vec<Arc<Checks>>) -> Arc<Checks> {
+    let mut all = Checks::new();
+    let mut taken: Vec<*const Checks> = Vec::new();
+    for subject in subjects {
+        let own: BTreeSet<&str> = subject.own_checks.iter().map(|(id, _)| id.as_str()).collect();
+        let otherwise = subject.checks.iter().any(|(id, _)| own.contains(id.as_str()));
+        if otherwise || !taken.contains(&Arc::as_ptr(&subject.checks)) {
+            all.extend(subject.checks.iter().filter(|(id, _)| !own.contains(id.as_str())).cloned());
+        }
+        if !otherwise {
+            taken.push(Arc::as_ptr(&subject.checks));
+        }
+        all.extend(subject.own_checks.iter().cloned());
+    }
+    // Sites of one kind have the same: one set for all of them.
+    if let Some(known) = seen.iter().find(|known| ***known == all) {
+        return Arc::clone(known);
+    }
+    let all = Arc::new(all);
+    seen.push(Arc::clone(&all));
+    all
+}
+
+/// Everything that was found, each mistake once.
+fn all(
+    mut told: Vec<Mistake>,
+    mut clear: Vec<InClear>,
+    mut results: Vec<SiteResult>,
+    sources: &Sources,
+) -> output::Result {
+    results.sort_by(|a, b| a.site.site.cmp(&b.site.site));
+    let named = |(site, (appliance, key)): (&str, &(String, String))| (site.to_owned(), appliance.clone(), key.clone());
+    let owners: Vec<_> =
+        results.iter().flat_map(|result| result.keys.iter().map(|key| named((&result.site.site, key)))).collect();
+    told.extend(keys::mistakes(owners.iter().map(|(site, appliance, key)| (&**site, &**appliance, &**key)), sources));
+    let mut found = Vec::new();
+    let mut checks: BTreeSet<&str> = BTreeSet::new();
+    let mut unobserved: BTreeSet<&str> = BTreeSet::new();
+    let mut seen: Option<&Arc<Checks>> = None;
+    for result in &results {
+        if seen.is_some_and(|seen| ptr::eq(Arc::as_ptr(seen), Arc::as_ptr(&result.checks))) {
+            continue;
+        }
+        seen = Some(&result.checks);
+        checks.extend(result.checks.iter().map(|(id, _)| id.as_str()));
+        unobserved.extend(result.checks.iter().filter(|(_, unobserved)| *unobserved).map(|(id, _)| id.as_str()));
+    }
+    let (checks, unobserved) = (checks.len(), unobserved.len());
+    let mut sites = Vec::with_capacity(results.len());
+    for result in results {
+        told.extend(result.told);
+        found.extend(result.found);
+        clear.extend(result.clear);
+        sites.push(result.site);
+    }
+    let mistakes = mistake::merge(told, clear::joined(found, clear));
+    output::Result { mistakes, sites, checks, unobserved, cached: 0, took: Default::default() }
+}

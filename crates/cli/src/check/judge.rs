@@ -1,0 +1,415 @@
+//! Judging policies. Appliances share most of what they must obey, so a base is judged once for all who have it as it is,
+//! and whatever else is the same word for word is judged once too.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Result, Value as Json};
+use writ_policy::delta::{Base, Delta, Overlay, Own, Site};
+use writ_policy::schema::Registry;
+use writ_policy::validate::{COMMON_SECTIONS, Context, Finding, LeftOut, Scope, shape, validate_scope};
+use writ_trust::digest::Digest;
+use writ_trust::time::Time;
+
+/// What policies are judged by.
+pub struct Judge<'a> {
+    /// Every probe and step.
+    registry: &'a Registry,
+    /// The instant at which exceptions are judged.
+    now: Time,
+    /// Whether what will be a mistake soon is told.
+    soon: bool,
+    /// The bases that were judged, by their text and by the names that were left out.
+    bases: Mutex<HashMap<(Digest, LeftOut), Arc<Judged>>>,
+}
+
+/// Ids of checks, each with whether this version has only the schema of its probe.
+pub type Checks = BTreeSet<(String, bool)>;
+
+/// A finding, the text at its path, and the appliances that have it: places in [`Found::subjects`].
+pub struct Shared {
+    /// The finding.
+    pub finding: Finding,
+    /// What stands at its path, where that is a string.
+    pub text: Option<String>,
+    /// Who has it.
+    pub of: Vec<usize>,
+}
+
+/// One appliance with a policy.
+pub struct Subject {
+    /// Its site.
+    pub site: String,
+    /// Its name.
+    pub appliance: String,
+    /// The checks of its base, which many appliances have.
+    pub checks: Arc<Checks>,
+    /// The checks that it has, or has otherwise, beside those.
+    pub own_checks: Checks,
+    /// For how long what was found of it is true.
+    pub holds: Holds,
+}
+
+impl Holds {
+    /// Whether it holds at an instant.
+    pub fn at(self, now: Time) -> bool {
+        self.from.is_none_or(|from| from <= now) && self.until.is_none_or(|until| now < until)
+    }
+
+    /// The time within which both hold.
+    pub fn and(self, other: Self) -> Self {
+        let until = match (self.until, other.until) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        Self { from: self.from.max(other.from), until }
+    }
+}
+
+impl Subject {
+    fn new(site: &str, appliance: &str) -> Self {
+        Self {
+            site: site.to_owned(),
+            appliance: appliance.to_owned(),
+            checks: Arc::default(),
+            own_checks: Checks::new(),
+            holds: Holds::default(),
+        }
+    }
+}
+
+/// The time within which the calendar says what it says now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Holds {
+    /// From this instant on; none: always before.
+    pub from: Option<Time>,
+    /// Before this instant; none: for ever.
+    pub until: Option<Time>,
+}
+
+/// What validation found in the policies of one evaluation.
+#[derive(Default)]
+pub struct Found {
+    /// The appliances that were judged.
+    pub subjects: Vec<Subject>,
+    /// What they have.
+    pub findings: Vec<Shared>,
+}
+
+/// Sections that policies share, and what is wrong with them whatever else the policies say.
+struct Judged {
+    sections: Map<String, Json>,
+    findings: Vec<(Finding, Option<String>)>,
+    checks: Arc<Checks>,
+    /// What is wrong with a `rules_version`, by its text.
+    versions: Mutex<HashMap<String, Option<Finding>>>,
+}
+
+/// A section, or a part of one, by its text.
+type Texts<'a> = BTreeMap<&'a str, &'a str>;
+
+/// What a policy is made of apart from what [`OwnKey`] has: which base, which of the names left out, what it sets and
+/// drops, and its `rules_version`.
+#[derive(PartialEq, Eq, Hash)]
+struct CommonKey<'a> {
+    base: &'a str,
+    left_out: usize,
+    set: Texts<'a>,
+    drop: Texts<'a>,
+    rules_version: &'a str,
+}
+
+/// Exceptions, what is changed of them, settings, programs, secrets.
+type OwnKey<'a> = [&'a str; 6];
+
+/// The appliances of each key, by what they have for themselves.
+type Owners<'a> = HashMap<OwnKey<'a>, Vec<usize>>;
+
+struct Group<'a> {
+    key: CommonKey<'a>,
+    owners: Owners<'a>,
+}
+
+impl Judged {
+    /// Its sections under an overlay.
+    fn under(&self, overlay: &Overlay) -> Map<String, Json> {
+        let changed = |(name, section): (&String, &Json)| match section {
+            Json::Object(items) if !overlay.leaves(name) => (name.clone(), Json::Object(overlay.over(name, items))),
+            same => (name.clone(), same.clone()),
+        };
+        self.sections.iter().map(changed).collect()
+    }
+
+    /// What is wrong with a `rules_version` beside its rules and runbooks.
+    fn version(&self, text: &str) -> Result<Option<Finding>> {
+        if let Some(known) = locked(&self.versions).get(text) {
+            return Ok(known.clone());
+        }
+        let finding = rules_version(&self.sections, text)?;
+        locked(&self.versions).insert(text.to_owned(), finding.clone());
+        Ok(finding)
+    }
+}
+
+fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn items<'j>(sections: &'j Map<String, Json>, name: &str) -> Option<&'j Map<String, Json>> {
+    sections.get(name)?.as_object()
+}
+
+impl<'a> Judge<'a> {
+    /// A judge that has seen nothing yet.
+    pub fn new(registry: &'a Registry, now: Time, soon: bool) -> Self {
+        Self { registry, now, soon, bases: Mutex::default() }
+    }
+
+    /// Judges every policy of an evaluation; `left_out` has the names that are no mistakes of a site.
+    pub fn policies(&self, delta: &Delta, left_out: &LeftOuts) -> Result<Found> {
+        let mut found = Found::default();
+        let mut groups: HashMap<CommonKey<'_>, Owners<'_>> = HashMap::new();
+        for (site, said) in &delta.sites {
+            for (appliance, its) in &said.appliances {
+                let (Some(base), Some(own)) = (&its.base, &its.policy) else { continue };
+                let key = common_key(base, own, left_out.of(site));
+                groups.entry(key).or_default().entry(own_key(said, own)).or_default().push(found.subjects.len());
+                found.subjects.push(Subject::new(site, appliance));
+            }
+        }
+        let mut bases: HashMap<(&str, usize), Arc<Judged>> = HashMap::new();
+        for (key, owners) in groups {
+            let names = left_out.get(key.left_out);
+            let known = bases.get(&(key.base, key.left_out)).cloned();
+            let base = match known {
+                Some(known) => known,
+                None => self.base(delta.bases.get(key.base).ok_or_else(|| no_base(key.base))?, names)?,
+            };
+            bases.insert((key.base, key.left_out), Arc::clone(&base));
+            self.group(Group { key, owners }, &base, names, &mut found)?;
+        }
+        Ok(found)
+    }
+
+    /// A base, judged now or before.
+    fn base(&self, base: &Base, left_out: &LeftOut) -> Result<Arc<Judged>> {
+        let texts = [&base.controls, &base.checks, &base.rules, &base.runbooks, &base.duties];
+        let digests: Vec<u8> = texts.iter().flat_map(|text| *Digest::of(text.get().as_bytes()).as_bytes()).collect();
+        let key = (Digest::of(&digests), left_out.clone());
+        let known = locked(&self.bases).get(&key).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let sections = base.sections()?;
+        let judged = Arc::new(Judged {
+            findings: self.common(&sections, left_out),
+            checks: Arc::new(checks(items(&sections, "checks"), self.registry)),
+            sections,
+            versions: Mutex::default(),
+        });
+        locked(&self.bases).insert(key, Arc::clone(&judged));
+        Ok(judged)
+    }
+
+    fn common(&self, sections: &Map<String, Json>, left_out: &LeftOut) -> Vec<(Finding, Option<String>)> {
+        let nothing = Map::new();
+        let findings = validate_scope(&self.context(sections, &nothing, left_out), Scope::Common);
+        let texts: Vec<Option<String>> = findings.iter().map(|finding| text(sections, finding)).collect();
+        findings.into_iter().zip(texts).collect()
+    }
+
+    /// Judges the appliances whose common sections are the same.
+    fn group(&self, group: Group<'_>, base: &Judged, left_out: &LeftOut, found: &mut Found) -> Result<()> {
+        let Group { key, owners } = group;
+        let overlay = overlay(&key.set, &key.drop)?;
+        let changed = COMMON_SECTIONS.iter().any(|section| !overlay.leaves(section));
+        let composed = changed.then(|| base.under(&overlay));
+        let sections = composed.as_ref().unwrap_or(&base.sections);
+        let mut findings = match &composed {
+            Some(sections) => self.common(sections, left_out),
+            None => base.findings.clone(),
+        };
+        let version = match overlay.leaves("rules") && overlay.leaves("runbooks") {
+            true => base.version(key.rules_version)?,
+            false => rules_version(sections, key.rules_version)?,
+        };
+        findings.extend(version.map(|finding| (finding, None)));
+        let everyone: Vec<usize> = owners.values().flatten().copied().collect();
+        let shared = findings.into_iter().map(|(finding, text)| Shared { finding, text, of: everyone.clone() });
+        found.findings.extend(shared);
+        let (of_base, of_own) = self.checks(base, &overlay);
+        for (texts, of) in owners {
+            let own = own_sections(&texts)?;
+            self.own(sections, &own, left_out, &of, &mut found.findings);
+            let holds = holds(items(&own, "exceptions"), self.now);
+            for i in of {
+                let Some(subject) = found.subjects.get_mut(i) else { continue };
+                subject.checks = Arc::clone(&of_base);
+                subject.own_checks = of_own.clone();
+                subject.holds = holds;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is wrong with what some appliances have for themselves.
+    fn own(
+        &self,
+        sections: &Map<String, Json>,
+        own: &Map<String, Json>,
+        left_out: &LeftOut,
+        of: &[usize],
+        found: &mut Vec<Shared>,
+    ) {
+        let context = self.context(sections, own, left_out);
+        let mut findings = validate_scope(&context, Scope::Own);
+        if self.soon {
+            findings.extend(validate_scope(&context, Scope::Soon));
+        }
+        found.extend(findings.into_iter().map(|finding| Shared {
+            text: text(own, &finding).or_else(|| text(sections, &finding)),
+            finding,
+            of: of.to_vec(),
+        }));
+    }
+
+    /// The checks of a base, and those that an overlay adds; all are the overlay's where it drops some.
+    fn checks(&self, base: &Judged, overlay: &Overlay) -> (Arc<Checks>, Checks) {
+        if overlay.drop.get("checks").is_some_and(|drop| !drop.is_empty()) {
+            let left = items(&base.sections, "checks").map(|below| overlay.over("checks", below));
+            return (Arc::default(), checks(left.as_ref(), self.registry));
+        }
+        (Arc::clone(&base.checks), checks(overlay.set.get("checks"), self.registry))
+    }
+
+    fn context<'c>(
+        &'c self,
+        common: &'c Map<String, Json>,
+        own: &'c Map<String, Json>,
+        left_out: &'c LeftOut,
+    ) -> Context<'c> {
+        Context { common, own, registry: self.registry, now: self.now, left_out }
+    }
+}
+
+/// The names that are no mistakes, by site.
+pub struct LeftOuts {
+    /// Of the tree, then of sites that have more.
+    all: Vec<LeftOut>,
+    by_site: HashMap<String, usize>,
+}
+
+impl LeftOuts {
+    /// Those of the tree, for every site.
+    pub fn new(tree: LeftOut) -> Self {
+        Self { all: vec![tree], by_site: HashMap::new() }
+    }
+
+    /// More names for one site.
+    pub fn add(&mut self, site: &str, names: impl IntoIterator<Item = String>) {
+        let mut names = names.into_iter().peekable();
+        if names.peek().is_none() {
+            return;
+        }
+        let mut own = self.get(0).clone();
+        own.names.extend(names);
+        self.by_site.insert(site.to_owned(), self.all.len());
+        self.all.push(own);
+    }
+
+    fn of(&self, site: &str) -> usize {
+        self.by_site.get(site).copied().unwrap_or_default()
+    }
+
+    fn get(&self, index: usize) -> &LeftOut {
+        &self.all[index]
+    }
+}
+
+fn no_base(key: &str) -> serde_json::Error {
+    serde::de::Error::custom(format!("there is no base {key:?}"))
+}
+
+fn common_key<'a>(base: &'a str, own: &'a Own, left_out: usize) -> CommonKey<'a> {
+    fn common(of: &BTreeMap<String, Box<RawValue>>) -> Texts<'_> {
+        let texts = of.iter().filter(|(section, _)| COMMON_SECTIONS.contains(&section.as_str()));
+        texts.map(|(section, text)| (section.as_str(), text.get())).collect()
+    }
+    let rules_version = own.rules_version.get();
+    CommonKey { base, left_out, set: common(&own.set), drop: common(&own.drop), rules_version }
+}
+
+fn own_key<'a>(site: &'a Site, own: &'a Own) -> OwnKey<'a> {
+    let of = |part: &'a BTreeMap<String, Box<RawValue>>| part.get("exceptions").map_or("", |text| text.get());
+    let settings = own.settings.as_ref().or(site.settings.as_ref()).map_or("null", |text| text.get());
+    [site.exceptions.get(), of(&own.set), of(&own.drop), settings, own.programs.get(), site.secrets.get()]
+}
+
+fn overlay(set: &Texts<'_>, drop: &Texts<'_>) -> Result<Overlay> {
+    fn parsed<T: serde::de::DeserializeOwned>(texts: &Texts<'_>) -> Result<BTreeMap<String, T>> {
+        texts.iter().map(|(section, text)| Ok(((*section).to_owned(), serde_json::from_str(text)?))).collect()
+    }
+    Ok(Overlay { set: parsed(set)?, drop: parsed(drop)? })
+}
+
+fn own_sections([exceptions, set, drop, settings, programs, secrets]: &OwnKey<'_>) -> Result<Map<String, Json>> {
+    fn part<'t>(text: &'t str) -> Texts<'t> {
+        if text.is_empty() { Texts::new() } else { Texts::from([("exceptions", text)]) }
+    }
+    let below: Map<String, Json> = serde_json::from_str(exceptions)?;
+    let exceptions = overlay(&part(set), &part(drop))?.over("exceptions", &below);
+    let mut own = Map::from_iter([("exceptions".to_owned(), Json::Object(exceptions))]);
+    for (name, text) in [("settings", settings), ("programs", programs), ("secrets", secrets)] {
+        own.insert(name.to_owned(), serde_json::from_str(text)?);
+    }
+    Ok(own)
+}
+
+/// The finding that `rules_version` is not the digest of what it should be.
+fn rules_version(sections: &Map<String, Json>, text: &str) -> Result<Option<Finding>> {
+    let mut stated: Map<String, Json> = ["rules", "runbooks"]
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), sections.get(*name)?.clone())))
+        .collect();
+    stated.insert("rules_version".to_owned(), serde_json::from_str(text)?);
+    Ok(shape::rules_version(&stated))
+}
+
+/// The ids of the checks, each with whether this version has only the schema of its probe.
+fn checks(section: Option<&Map<String, Json>>, registry: &Registry) -> Checks {
+    let unobserved = |check: &Json| {
+        // The call is one name with its parameters; another form is a finding, and no reason to stop counting.
+        let call = check.get("probe").and_then(Json::as_object);
+        call.is_some_and(|call| call.keys().any(|name| registry.unobserved(name)))
+    };
+    section.into_iter().flatten().map(|(id, check)| (id.clone(), unobserved(check))).collect()
+}
+
+/// The string that stands at a finding's path.
+fn text(policy: &Map<String, Json>, finding: &Finding) -> Option<String> {
+    let (first, rest) = finding.path.split_first()?;
+    let value = rest.iter().try_fold(policy.get(first)?, |value, key| match value {
+        Json::Array(entries) => entries.get(key.parse::<usize>().ok()?),
+        _ => value.get(key),
+    })?;
+    value.as_str().map(str::to_owned)
+}
+
+/// From when on the calendar says of these exceptions what it says now, and until when: every time that stands in one
+/// may change what is said.
+fn holds(exceptions: Option<&Map<String, Json>>, now: Time) -> Holds {
+    let mut holds = Holds::default();
+    let items = exceptions.into_iter().flat_map(|items| items.values());
+    let times = items.filter_map(Json::as_object).flat_map(|item| item.values()).filter_map(Json::as_str);
+    for time in times.filter_map(|text| text.parse::<Time>().ok()) {
+        if time <= now {
+            holds.from = holds.from.max(Some(time));
+        } else {
+            holds.until = Some(holds.until.map_or(time, |until| until.min(time)));
+        }
+    }
+    holds
+}

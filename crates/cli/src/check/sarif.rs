@@ -1,0 +1,119 @@
+//! The result as SARIF 2.1.0, the format that code scanning services read:
+//! <https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>.
+//!
+//! It holds no times and no path of this machine: the same tree gives the same bytes.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+use writ_policy::validate::Level;
+use writ_policy::validate::codes::{CODES, Code};
+use writ_trust::digest::Digest;
+
+use super::mistake::{Mistake, Place};
+
+/// The schema that the document names.
+const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json";
+/// What paths are relative to.
+const BASE: &str = "SRCROOT";
+
+/// One run with all mistakes in their order; `prefix` leads from the repository's root to the tree, and ends in `/`
+/// unless it is empty.
+pub fn document(mistakes: &[Mistake], prefix: &str) -> Value {
+    json!({
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": {
+                "name": "writ",
+                "version": env!("CARGO_PKG_VERSION"),
+                "informationUri": env!("CARGO_PKG_REPOSITORY"),
+                "rules": CODES.iter().map(rule).collect::<Vec<_>>(),
+            }},
+            "columnKind": "unicodeCodePoints",
+            "originalUriBaseIds": { BASE: { "description": { "text": "The root of the repository." } } },
+            "invocations": [{ "executionSuccessful": true }],
+            "results": mistakes.iter().map(|mistake| result(mistake, prefix)).collect::<Vec<_>>(),
+        }],
+    })
+}
+
+fn rule(code: &Code) -> Value {
+    json!({
+        "id": code.name,
+        "shortDescription": { "text": format!("{}.", code.title) },
+        "help": { "text": code.help },
+        "defaultConfiguration": { "level": level(code.level) },
+    })
+}
+
+fn level(level: Level) -> &'static str {
+    match level {
+        Level::Error => "error",
+        Level::Warning => "warning",
+    }
+}
+
+fn result(mistake: &Mistake, prefix: &str) -> Value {
+    let mut result = json!({
+        "ruleId": mistake.code,
+        "level": level(mistake.severity),
+        "message": { "text": mistake.sentence() },
+        "partialFingerprints": { "writMistake/v1": fingerprint(mistake) },
+        "properties": { "appliances": mistake.appliances, "path": mistake.path },
+    });
+    if let Some(index) = CODES.iter().position(|code| code.name == mistake.code) {
+        result["ruleIndex"] = index.into();
+    }
+    if let Some(place) = &mistake.place {
+        result["locations"] = json!([{ "physicalLocation": location(place, prefix) }]);
+    }
+    if !mistake.related.is_empty() {
+        let related = mistake.related.iter().enumerate().map(|(id, (place, label))| {
+            json!({ "id": id, "physicalLocation": location(place, prefix), "message": { "text": label } })
+        });
+        result["relatedLocations"] = related.collect();
+    }
+    result
+}
+
+fn location(place: &Place, prefix: &str) -> Value {
+    let uri = percent_encoded(&format!("{prefix}{}", place.file));
+    let mut region = json!({ "startLine": place.line });
+    if place.width > 0 {
+        region["startColumn"] = place.column.into();
+        region["endColumn"] = (place.column + place.width).into();
+    }
+    json!({ "artifactLocation": { "uri": uri, "uriBaseId": BASE }, "region": region })
+}
+
+/// What stays the same when lines are added above: the kind, the file, and the keys that lead there.
+fn fingerprint(mistake: &Mistake) -> String {
+    let file = mistake.place.as_ref().map_or("", |place| place.file.as_str());
+    let whole = json!([mistake.code, file, mistake.path]).to_string();
+    Digest::of(whole.as_bytes()).to_string().trim_start_matches("sha256:").to_owned()
+}
+
+/// A relative path as a URI reference.
+fn percent_encoded(path: &str) -> String {
+    let mut uri = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            uri.push(char::from(byte));
+        } else {
+            let _ = write!(uri, "%{byte:02X}");
+        }
+    }
+    uri
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_path_becomes_a_uri() {
+        assert_eq!(percent_encoded("hosts/a b/é%.nix"), "hosts/a%20b/%C3%A9%25.nix");
+        assert_eq!(percent_encoded("a:b/c?d#e"), "a%3Ab/c%3Fd%23e");
+    }
+}

@@ -1,0 +1,403 @@
+//! Every kind of mistake in a tree of policy, by the stable code that `writ check` prints.
+//!
+//! SARIF's rules, the reference in docs/mistakes.md and whoever explains a code read this table. A code is never given
+//! another meaning: programs filter by it.
+
+use super::Level;
+
+/// One kind of mistake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Code {
+    /// What programs call it, for instance `dangling-reference`.
+    pub name: &'static str,
+    /// What it is, in a few words.
+    pub title: &'static str,
+    /// Why it matters, and what to do about it.
+    pub help: &'static str,
+    /// Whether it stands in the way of a release.
+    pub level: Level,
+    /// Only a policy document that the policy library did not write can have it.
+    pub documents_only: bool,
+}
+
+/// The code of that name.
+pub fn code(name: &str) -> Option<&'static Code> {
+    CODES.iter().find(|code| code.name == name)
+}
+
+const fn error(name: &'static str, title: &'static str, help: &'static str) -> Code {
+    Code { name, title, help, level: Level::Error, documents_only: false }
+}
+
+const fn warning(name: &'static str, title: &'static str, help: &'static str) -> Code {
+    Code { name, title, help, level: Level::Warning, documents_only: false }
+}
+
+const fn in_documents(name: &'static str, title: &'static str, help: &'static str) -> Code {
+    Code { name, title, help, level: Level::Error, documents_only: true }
+}
+
+/// All of them, in order of name.
+pub const CODES: &[Code] = &[
+    error(
+        "baselines-disagree",
+        "Two baselines demand what cannot both hold",
+        "Where one demand is the stricter, merging takes it; here neither is. Decide with an override at the site, which \
+         says why.",
+    ),
+    warning(
+        "check-shared-widely",
+        "One check supports many controls",
+        "A check that everything leans on seldom shows something of each. Give a control a check of its own, or let it \
+         be partial and say what is not looked at.",
+    ),
+    error(
+        "conflicting-overrides",
+        "A site's override and an appliance's disagree",
+        "Each has its reason, and one of them would be ignored in silence. Keep one, or narrow the site's to the \
+         appliances that need it.",
+    ),
+    error(
+        "control-checks",
+        "A control is assessed by machine, and nothing assesses it",
+        "An automated or partial control is a promise that some check looks. Name the checks, or make it procedural.",
+    ),
+    error(
+        "control-duties",
+        "Nobody is told when to do it",
+        "A procedural or inherited control is shown by what people attach when a duty is due. Name the duties.",
+    ),
+    error(
+        "control-not-assessed",
+        "A partial control does not say what is left out",
+        "Whoever reads the report must know which part of the requirement no check looks at. Say it in `not_assessed`.",
+    ),
+    error(
+        "control-procedure",
+        "A control that people fulfil does not say how",
+        "Say in `procedure` who does what, how often, and where it is recorded.",
+    ),
+    error(
+        "dangling-reference",
+        "A name that nothing has",
+        "An id refers to a check, control, duty, rule or runbook that is not part of this policy. It is misspelt, or the \
+         item is in a baseline or family that the site does not use.",
+    ),
+    error(
+        "duplicate-id",
+        "One id is declared twice",
+        "Which of the two counts would be chance. Rename one; to change a value of the first, write an override.",
+    ),
+    error(
+        "duplicate-key",
+        "Two appliances have one public key",
+        "Evidence is signed by the appliance's own key, and with a shared one it shows nothing of either. Make a key for \
+         each.",
+    ),
+    error(
+        "duplicate-step",
+        "Two steps of a runbook have one name",
+        "Evidence tells by the name which step did what. Give each a name of its own.",
+    ),
+    error(
+        "duty-cadence",
+        "A duty is never due",
+        "Say how often (`cadence.every`), or upon which event (`cadence.on`).",
+    ),
+    warning(
+        "exception-ends-soon",
+        "An exception ends within 30 days",
+        "What it lifts will count again. Repair the cause, or have another exception approved. Asked for by `--soon` \
+         alone, so that a policy does not turn yellow by waiting.",
+    ),
+    warning(
+        "exception-not-yet",
+        "An exception is not in force yet",
+        "It was approved for a later day. Until then what it would lift counts.",
+    ),
+    error(
+        "exception-order",
+        "An exception ends before it begins",
+        "It could never be in force. `expires` comes after `approved_at`.",
+    ),
+    error(
+        "exception-subject",
+        "An exception is for nothing, or for two things",
+        "It lifts one control or one check. Name exactly one of them.",
+    ),
+    warning(
+        "exception-too-long",
+        "An exception lasts more than a year",
+        "Reasons and risks change. Let it end within a year, and have it approved again if it is still needed.",
+    ),
+    error(
+        "expired-exception",
+        "An exception has ended",
+        "What it lifted counts again, and a report says so. Remove it, or give it a later end with a new approval.",
+    ),
+    error(
+        "impossible-predicate",
+        "A predicate that no observation can satisfy",
+        "The check would always fail, or one of its alternatives would never count. Look at the operators of the field.",
+    ),
+    error(
+        "missing-field",
+        "A field is missing",
+        "Everything that a reader of the policy or of its evidence needs has to be said.",
+    ),
+    error(
+        "missing-file",
+        "A file is named or needed, and is not there",
+        "A list names a file that does not exist, or a folder of hosts/ lacks what would make it a site or an appliance.",
+    ),
+    error(
+        "missing-parameter",
+        "A probe or step lacks a parameter",
+        "Without it there is nothing to look at or to act on.",
+    ),
+    error(
+        "missing-setting",
+        "A setting that baselines prescribe is prescribed by none",
+        "How fast people must answer, when an incident is escalated, and how long evidence is kept come from a baseline. \
+         Add one that says so.",
+    ),
+    error(
+        "nix-error",
+        "Nix cannot evaluate a file",
+        "A syntax error, an undefined variable, a function that Nix refuses. Only that file is left out, and the rest is \
+         checked; it may hold more mistakes.",
+    ),
+    error(
+        "not-an-override",
+        "A bare value where an override belongs",
+        "Whoever changes a value of a baseline says why: writ.override { value = …; reason = \"…\"; }.",
+    ),
+    error(
+        "operator-not-applicable",
+        "An operator that gives no answer for this kind of value",
+        "Text has no order, and numbers contain nothing. The check would never be assessable.",
+    ),
+    error(
+        "out-of-bounds",
+        "A value beyond what this version does",
+        "A check runs at most once a second; a step takes an hour at most; an integer has at most 53 bits, because JSON \
+         carries no larger ones exactly.",
+    ),
+    error(
+        "overlapping-rules",
+        "Two rules of one priority answer the same finding",
+        "Which one runs would be chance. Give one another priority, or narrow both so that they exclude each other.",
+    ),
+    error(
+        "override-path",
+        "An override leads into a value that has no keys",
+        "The way to the value goes through something that is no attribute set. Let it end there.",
+    ),
+    error(
+        "override-too-wide",
+        "An override replaces a whole item",
+        "An override changes one value, so that its reason is about one thing. Lengthen the path.",
+    ),
+    error(
+        "probation-unobserved",
+        "Probation demands what cannot be observed yet",
+        "A check that is named there must hold before a new generation is kept; this one never can, so every generation \
+         would be rolled back.",
+    ),
+    error(
+        "rule-never-matches",
+        "A rule is narrowed to observations of a check that holds",
+        "It would never run: a rule answers a check that fails.",
+    ),
+    error(
+        "rule-run",
+        "A rule does two things, or none",
+        "It runs a runbook or escalates to people. Say exactly one of the two.",
+    ),
+    in_documents(
+        "rule-without-controls",
+        "A rule serves no control",
+        "Whoever reads the evidence must be told which requirement the repair served.",
+    ),
+    in_documents(
+        "rules-version",
+        "The digest of the rules is another",
+        "`rules_version` is the digest of the rules and runbooks, and every appliance refuses a policy where it is not. \
+         Let the policy library write the document.",
+    ),
+    in_documents("runbook-without-steps", "A runbook does nothing", "It has at least one step."),
+    in_documents(
+        "runbook-without-verify",
+        "A runbook does not say what decides whether it helped",
+        "Exit codes inform, the re-scan decides: without a check in `verify` an incident could never be closed.",
+    ),
+    error(
+        "secret-in-clear",
+        "A secret stands in the source",
+        "Whoever reads the repository or its history has it: replace it, give the new one to the site's secrets, and \
+         name it with writ.secret. It is never printed.",
+    ),
+    error(
+        "shadowed-rule",
+        "A rule never runs, because another always answers first",
+        "A rule of higher priority matches whatever this one matches and uses up all attempts. Narrow it, give it fewer \
+         attempts, or remove this one.",
+    ),
+    error(
+        "text-field",
+        "A predicate on free text",
+        "Free text is scrubbed of patient data before it is kept, so a verdict on it could not be repeated by an auditor.",
+    ),
+    warning(
+        "unit-doubtful",
+        "A bound that is probably in another unit",
+        "An age must stay below less than passes between two looks. writ.inSeconds turns \"26h\" into seconds.",
+    ),
+    error(
+        "unknown-approver",
+        "Somebody who may not approve exceptions",
+        "The risk is the clinic's, so the clinic's people approve it. `approvers` in site.nix names them.",
+    ),
+    error(
+        "unknown-contact",
+        "A route to nobody",
+        "An incident of this severity would reach nobody of that name. `contacts` in site.nix names them.",
+    ),
+    error(
+        "unknown-field",
+        "A field that does not exist",
+        "It would count for nothing. It is misspelt, or belongs elsewhere.",
+    ),
+    error(
+        "unknown-name",
+        "A word that is none of those that fit here",
+        "One of a fixed set of names is expected, or the id of something in this tree.",
+    ),
+    error(
+        "unknown-observation",
+        "A predicate on a field that the probe does not observe",
+        "What is not observed is unknown, and unknown never passes: the check could not be assessed.",
+    ),
+    error(
+        "unknown-operator",
+        "An operator that does not exist",
+        "A predicate compares a field by one of a few operators.",
+    ),
+    error(
+        "unknown-parameter",
+        "A parameter that the probe or step does not take",
+        "It would count for nothing. It is misspelt, or belongs to another probe or step.",
+    ),
+    error(
+        "unknown-probe",
+        "A probe that this version does not know",
+        "It is misspelt, or needs a newer version of writ, here and on the appliances.",
+    ),
+    error(
+        "unknown-program",
+        "A program that the appliance's system does not have",
+        "A runbook runs programs by symbol, and the system provides them. `programs` in policy.nix names those it has.",
+    ),
+    in_documents(
+        "unknown-schema",
+        "A policy of a schema that this version does not know",
+        "It was written for another version of writ.",
+    ),
+    error(
+        "unknown-secret",
+        "A secret that the site does not keep",
+        "The appliance would have nothing to decrypt. `secrets` in site.nix names those that the site keeps.",
+    ),
+    error(
+        "unknown-step",
+        "A step that this version does not know",
+        "It is misspelt, or needs a newer version of writ, here and on the appliances.",
+    ),
+    error(
+        "unknown-time-zone",
+        "A time zone that does not exist",
+        "Maintenance windows and duties go by the site's clock. Names are those of the IANA time zone database.",
+    ),
+    error(
+        "unknown-version",
+        "A baseline that is here in another version",
+        "A site names the version that it was read and accepted in. Read what changed, then name the new one.",
+    ),
+    warning(
+        "unlisted-file",
+        "A file that no list names",
+        "It has no effect. Name it in the folder's default.nix, or remove it.",
+    ),
+    warning(
+        "untracked-file",
+        "A file that git does not track",
+        "A flake does not see it, so what is released differs from what was checked here. Add it to git.",
+    ),
+    warning(
+        "unused-check",
+        "A check that supports no control",
+        "It runs, and shows nothing of any requirement. Name it in a control, or remove it.",
+    ),
+    warning("unused-runbook", "A runbook that no rule runs", "It is never run. Name it in a rule, or remove it."),
+    error(
+        "verify-unobserved",
+        "A runbook is judged by what cannot be observed yet",
+        "No incident would ever be closed by it. Verify by checks whose probes can look.",
+    ),
+    error(
+        "wrong-constructor",
+        "An item that is made by another constructor",
+        "Each section has its own: controls are made by writ.control, checks by writ.check, and so on.",
+    ),
+    error(
+        "wrong-key",
+        "A file that holds no public key",
+        "key.pub is a minisign public key: a comment line and the key.",
+    ),
+    error(
+        "wrong-name",
+        "A folder's name that cannot be a site's or an appliance's",
+        "Names of sites and appliances stand in addresses and file names: 3 to 40 of a-z, 0-9 and \"-\".",
+    ),
+    error(
+        "wrong-operand",
+        "A field is compared with a value of another kind",
+        "The comparison would never give an answer. Mind the unit in the field's name.",
+    ),
+    error(
+        "wrong-parameter",
+        "A parameter has a value of another kind",
+        "The probe or step would refuse it on the appliance.",
+    ),
+    error(
+        "wrong-type",
+        "A value of another kind than fits here",
+        "Text, a number, a duration, a time, a list or an attribute set is expected.",
+    ),
+    error(
+        "wrong-value",
+        "A value that contradicts itself or cannot be computed",
+        "Its form is right, and what it says is not.",
+    ),
+    error(
+        "wrong-window",
+        "A maintenance window without a minute in it",
+        "Nothing could ever happen in it. A window that passes midnight ends earlier than it begins.",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_in_order_and_each_says_something() {
+        assert!(CODES.windows(2).all(|two| two[0].name < two[1].name));
+        for one in CODES {
+            assert!(one.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{}", one.name);
+            assert!(one.help.ends_with(['.', '}']) && !one.title.ends_with('.'), "{}", one.name);
+            assert_eq!(code(one.name), Some(one));
+        }
+        assert_eq!(code("no-such-code"), None);
+    }
+}

@@ -1,0 +1,22 @@
+# Everything that the baselines and rules of a tree declare, whether or not a site uses it: what `writ explain` and
+# `writ export docs` are made of. Checks stand here as declared: `severity` may be null, and they are attached to nothing.
+{ tree }:
+let
+  values = builtins.mapAttrs (_: item: item.value);
+  # `nixos` may hold anything at all, and reaches no document.
+  checks = items: builtins.mapAttrs (_: value: builtins.removeAttrs value [ "controls" "nixos" ]) (values items);
+in
+{
+  baselines = builtins.mapAttrs
+    (_: b: {
+      inherit (b) version title;
+      file = b.definition;
+      controls = values b.controls;
+      checks = checks b.checks;
+      duties = values b.duties;
+      figures = values b.figures;
+    })
+    tree.baselines;
+  families = builtins.mapAttrs (name: rules: { file = tree.familyFiles.${name}; rules = values rules; }) tree.families;
+  runbooks = values tree.runbooks;
+}

@@ -12,11 +12,29 @@
 
   rules."L1-AUD-002" = writ.rule {
     title = "Audit rules are missing";
-    when = { check = "audit.watches"; };
+    when = {
+      check = "audit.watches";
+      observation.enabled.le = 1;
+    };
     run = "RB-AUD-002";
     priority = 100;
     attempts = 2;
     cooldown = "10m";
+    controls = [ "164.312(b)" ];
+  };
+
+  # The kernel takes no rules while its audit is locked (auditctl(8), `-e 2`).
+  rules."L3-AUD-003" = writ.rule {
+    title = "Audit rules are missing, and the audit is locked";
+    when = {
+      check = "audit.watches";
+      observation.enabled.ge = 2;
+    };
+    escalate = {
+      to = "L3";
+      why = "A locked audit takes rules at the next boot only: reboot in the maintenance window";
+    };
+    priority = 100;
     controls = [ "164.312(b)" ];
   };
 }

@@ -26,10 +26,13 @@ in
   };
 
   rules."L1-BACKUP-003" = writ.rule {
-    title = "The backup job failed once, or is not scheduled";
+    title = "The backup job failed once";
     when = {
       check = "backup.job";
-      observation.consecutive_failure_count.le = f."backup.failures_most";
+      observation = {
+        active_state.eq = "active";
+        consecutive_failure_count.le = f."backup.failures_most";
+      };
     };
     run = "RB-BACKUP-001";
     priority = 100;
@@ -60,7 +63,7 @@ in
     };
     run = "RB-BACKUP-003";
     priority = 100;
-    attempts = 2;
+    attempts = 1;
     cooldown = "1h";
     controls = [ "164.308(a)(7)(ii)(A)" ];
   };
@@ -94,8 +97,21 @@ in
     when = { check = "backup.offsite"; };
     run = "RB-BACKUP-005";
     priority = 100;
-    attempts = 2;
+    attempts = 1;
     cooldown = "6h";
     controls = [ "164.310(d)(2)(iv)" ];
+  };
+
+  rules."L1-BACKUP-009" = writ.rule {
+    title = "The backup job is not scheduled";
+    when = {
+      check = "backup.job";
+      observation.active_state.ne = "active";
+    };
+    run = "RB-BACKUP-006";
+    priority = 150;
+    attempts = 2;
+    cooldown = "1m";
+    controls = [ "164.308(a)(7)(ii)(A)" ];
   };
 }

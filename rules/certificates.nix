@@ -7,7 +7,7 @@
     priority = 100;
     attempts = 3;
     cooldown = "1m";
-    controls = [ "164.312(e)(2)(i)" ];
+    controls = [ "164.312(e)(1)" ];
   };
 
   rules."L3-TLS-002" = writ.rule {

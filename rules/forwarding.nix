@@ -33,7 +33,7 @@
       check = "review.log-lag";
       observation.configured.eq = true;
     };
-    run = "RB-FWD-001";
+    run = "RB-FWD-002";
     priority = 100;
     attempts = 2;
     cooldown = "30m";

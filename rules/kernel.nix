@@ -51,4 +51,10 @@ in
     rule "Packets from impossible addresses go unrecorded" "hardening.network-martians" "RB-KRN-021" "WH-KERNEL-4";
   rules."L1-KRN-022" =
     rule "IPv6 redirects from the network are accepted" "hardening.network-redirects-v6" "RB-KRN-022" "WH-KERNEL-4";
+  rules."L1-KRN-023" =
+    rule "New interfaces accept redirects" "hardening.network-redirects-default" "RB-KRN-023" "WH-KERNEL-4";
+  rules."L1-KRN-024" =
+    rule "New interfaces send redirects" "hardening.network-send-redirects-default" "RB-KRN-024" "WH-KERNEL-4";
+  rules."L1-KRN-025" =
+    rule "New interfaces accept IPv6 redirects" "hardening.network-redirects-v6-default" "RB-KRN-025" "WH-KERNEL-4";
 }

@@ -28,7 +28,7 @@ in
   rules."L1-PAT-003" = writ.rule {
     title = "The system in force is too old";
     when = { check = "patches.system-age"; };
-    run = "RB-PAT-001";
+    run = "RB-PAT-002";
     priority = 100;
     attempts = 1;
     cooldown = "1h";

@@ -16,7 +16,7 @@
     run = "RB-DISK-002";
     priority = 100;
     attempts = 2;
-    cooldown = "1h";
+    cooldown = "15m";
     controls = [ "164.308(a)(7)(i)" ];
   };
 
@@ -32,12 +32,12 @@
   };
 
   rules."L1-DISK-004" = writ.rule {
-    title = "The room for evidence is nearly used up";
+    title = "The room for evidence is nearly used up: it does not leave the appliance";
     when = { check = "capacity.evidence"; };
-    run = "RB-DISK-001";
+    run = "RB-EVID-001";
     priority = 100;
     attempts = 2;
-    cooldown = "1h";
+    cooldown = "15m";
     controls = [ "164.316(b)(2)(i)" ];
   };
 }

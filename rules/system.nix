@@ -18,7 +18,7 @@
     };
     run = "RB-GEN-002";
     priority = 100;
-    attempts = 2;
+    attempts = 1;
     cooldown = "1h";
     controls = [ "164.312(c)(1)" ];
   };
@@ -36,10 +36,10 @@
   rules."L1-SYNC-002" = writ.rule {
     title = "Releases do not arrive";
     when = { check = "system.rule-sync"; };
-    run = "RB-SYNC-001";
+    run = "RB-SYNC-002";
     priority = 100;
     attempts = 2;
-    cooldown = "1h";
+    cooldown = "15m";
     controls = [ "164.308(a)(1)(i)" ];
   };
 }

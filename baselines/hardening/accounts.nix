@@ -30,7 +30,6 @@ in
     every = "5m";
     severity = "critical";
     cites = [ "nist-800-53:AC-2" "nist-800-53:IA-4" ];
-    nixos.users.mutableUsers = false;
   };
 
   checks."hardening.no-empty-password" = writ.check {

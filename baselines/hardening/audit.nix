@@ -2,10 +2,11 @@
 { writ, ... }:
 let
   f = writ.valuesOf ./figures.nix;
+  audit = import ../audit-rules.nix;
 in
 {
   controls."WH-AUDIT-1" = writ.control {
-    title = "What happens is audited, and the audit cannot be stopped";
+    title = "What happens is audited, and the rules of audit cannot be changed";
     coverage = "automated";
     severity = "high";
     maps = { nist-800-53 = [ "AU-2" "AU-9" "AU-12" "AU-14(1)" ]; soc2 = [ "CC7.2" ]; };
@@ -56,10 +57,14 @@ in
   checks."hardening.audit-watches" = writ.check {
     title = "Changes of accounts, log-ins, rights, time, modules and mounts are audited";
     probe.audit = { };
-    expect.keys.superset_of = [ "identity" "logins" "elevation" "time-change" "modules" "mounts" ];
+    expect = {
+      keys.superset_of = [ "identity" "logins" "elevation" "time-change" "modules" "mounts" ];
+      rules.superset_of = audit.watches.identity ++ audit.watches.elevation ++ audit.watches.logins;
+    };
     every = "15m";
     severity = "high";
     cites = [ "nist-800-53:AU-2" "nist-800-53:AU-12" ];
+    nixos.security.audit.rules = audit.rules;
   };
 
   checks."hardening.audit-backlog" = writ.check {
@@ -85,6 +90,11 @@ in
     every = "1h";
     severity = "medium";
     cites = [ "nist-800-53:AU-5(1)" ];
+    nixos.security.auditd.settings = {
+      space_left_action = "syslog";
+      admin_space_left_action = "syslog";
+      disk_full_action = "syslog";
+    };
   };
 
   checks."hardening.journal-kept" = writ.check {

@@ -42,11 +42,12 @@ in
   };
 
   checks."hardening.crypto-disk" = writ.check {
-    title = "The root file system is encrypted";
+    title = "The root file system is encrypted with AES-256 in XTS mode";
     probe.luks = { path = "/"; };
     expect = {
       present.eq = true;
       encrypted.eq = true;
+      cipher.eq = "aes-xts-plain64";
       key_bits.ge = f."storage.key_bits_least";
     };
     every = "1h";

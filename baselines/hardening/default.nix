@@ -1,6 +1,6 @@
 # A hardened appliance, whatever it is used for: sshd, the kernel, audit, accounts, PAM, mounts, cryptography and Nix
 # itself. Controls are our own (WH-…), mapped to NIST SP 800-53 revision 5; each claims exactly what its checks look at,
-# which is why all of them are automated. It composes with the HIPAA baseline, and shares two checks with it.
+# which is why all but one are automated. It composes with the HIPAA baseline, and shares three checks with it.
 { writ, ... }:
 let
   f = writ.valuesOf ./figures.nix;
@@ -40,7 +40,7 @@ writ.baseline {
       application_logs = f."logs.application.keep";
       audit_logs = f."logs.audit.keep";
       configuration = f."configuration.keep";
-      reports = f."reports.keep";
+      reports = f."evidence.keep";
     };
   };
 }

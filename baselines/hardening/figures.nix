@@ -8,7 +8,7 @@ in
   figures = {
     # Remote logins.
     "ssh.auth_tries_most" = ours "count" 4 "AC-7" "Attempts in one connection";
-    "ssh.sessions_most" = ours "count" 4 "AC-10" "Sessions in one connection";
+    "ssh.sessions_most" = ours "count" 4 "CM-7" "Sessions in one connection";
     "ssh.grace" = ours "span" "60s" "SC-5" "A login is cut off after this";
     "ssh.alive" = ours "span" "5m" "SC-10" "A silent connection is asked after this";
     "ssh.alive_questions_most" = ours "count" 2 "SC-10" "A connection that answers none of this many questions ends";
@@ -28,7 +28,7 @@ in
     # Cryptography.
     "key.rsa_bits_least" = ours "bits" 3072 "SC-12" "Bits of an RSA key";
     "tls.security_level_least" = ours "count" 2 "SC-13" "OpenSSL's security level: 112 bits or more";
-    "storage.key_bits_least" = ours "bits" 256 "SC-28(1)" "Bits of a disk's key";
+    "storage.key_bits_least" = ours "bits" 512 "SC-28(1)" "AES-256 at rest: XTS uses two keys of 256 bits";
 
     # The store.
     "store.verify" = ours "span" "7d" "SI-7(1)" "The store is verified this often";
@@ -43,11 +43,10 @@ in
     "escalation.l1_failures.high" = ours "count" 2 "IR-4(1)" "Failed automatic repairs before the next tier";
     "escalation.l1_failures.medium" = ours "count" 3 "IR-4(1)" "Failed automatic repairs before the next tier";
     "escalation.l1_failures.low" = ours "count" 3 "IR-4(1)" "Failed automatic repairs before the next tier";
-    "evidence.keep" = ours "span" "6y" "AU-11" "Evidence is kept this long";
+    "evidence.keep" = ours "span" "2192d" "AU-11" "Evidence is kept this long: six years, two leap days counted";
     "logs.security.keep" = ours "span" "365d" "AU-11" "Logs are kept this long";
     "logs.application.keep" = ours "span" "90d" "AU-11" "Logs of applications are kept this long";
-    "logs.audit.keep" = ours "span" "6y" "AU-11" "Audit logs are kept this long";
+    "logs.audit.keep" = ours "span" "2192d" "AU-11" "Audit logs are kept this long: six years, two leap days counted";
     "configuration.keep" = ours "span" "2y" "CM-2(3)" "Backups of configuration are kept this long";
-    "reports.keep" = ours "span" "3y" "AU-11" "Reports are kept this long";
   };
 }

@@ -41,7 +41,7 @@ in
   };
 
   checks."hardening.nix-signatures" = writ.check {
-    title = "Only signed paths come into the store, by known keys";
+    title = "Only signed paths come into the store";
     probe.nix_config = { };
     expect = {
       require_signatures.eq = true;

@@ -3,6 +3,7 @@
 let
   f = writ.valuesOf ./figures.nix;
   s = id: writ.inSeconds f.${id};
+  audit = import ../audit-rules.nix;
 in
 {
   controls."164.312(b)" = writ.control {
@@ -21,7 +22,7 @@ in
       "elevation.logged"
     ];
     duties = [ "review.logs" "keys.access" ];
-    not_assessed = "Logs that the record system keeps for itself.";
+    not_assessed = "Logs that the record system keeps for itself; whether the room of the journal lasts a year.";
   };
 
   checks."audit.journal-service" = writ.check {
@@ -34,7 +35,7 @@ in
 
   # 0 seconds: without limit.
   checks."audit.journal-retention" = writ.check {
-    title = "The journal is kept on disk, for a year or without limit";
+    title = "The journal is kept on disk and nothing of it is deleted for its age within a year";
     probe.journald = { };
     expect = {
       persistent.eq = true;
@@ -45,7 +46,7 @@ in
     };
     every = "5m";
     cites = [ "catalogue:LM-01" ];
-    nixos.services.journald.storage = "persistent";
+    nixos.services.journald = { storage = "persistent"; extraConfig = "MaxRetentionSec=0\n"; };
   };
 
   checks."audit.kernel" = writ.check {
@@ -65,10 +66,15 @@ in
   checks."audit.watches" = writ.check {
     title = "Changes of accounts, log-ins, rights, time, keys and secrets are audited";
     probe.audit = { };
-    expect.keys.superset_of = [ "identity" "logins" "elevation" "time-change" "signing-key-access" "secrets" ];
+    expect = {
+      keys.superset_of = [ "identity" "logins" "elevation" "time-change" "signing-key-access" "secrets" ];
+      rules.superset_of = builtins.concatLists (builtins.attrValues audit.watches);
+    };
     every = "15m";
     severity = "high";
     cites = [ "catalogue:AC-08" "catalogue:KY-36" "catalogue:KY-45" "catalogue:KY-46" ];
+    # auditd.enable of the check before it switches audit on, and each system says whether its rules are locked.
+    nixos.security.audit.rules = audit.rules;
   };
 
   checks."audit.forwarding" = writ.check {

@@ -14,6 +14,8 @@ in
     checks = [
       "accounts.no-empty-password"
       "accounts.second-factor"
+      "elevation.asks"
+      "elevation.second-factor"
       "access.ssh-keys"
       "keys.appliance-file"
       "keys.appliance-age"
@@ -30,11 +32,34 @@ in
   };
 
   checks."accounts.second-factor" = writ.check {
-    title = "Every administrator has a second factor";
+    title = "Every administrator has enrolled a second factor";
     probe.account_activity = { };
     expect.admins_without_second_factor_count.eq = 0;
     every = "1h";
     severity = "critical";
+    cites = [ "catalogue:AC-07" ];
+  };
+
+  checks."elevation.asks" = writ.check {
+    title = "Nobody becomes root without proving who they are";
+    probe.sudo = { };
+    expect = {
+      authenticates.eq = true;
+      passwordless_count.eq = 0;
+    };
+    every = "15m";
+    severity = "high";
+    nixos.security.sudo.wheelNeedsPassword = true;
+  };
+
+  # Asked of sudo, because a server of keys alone (access.ssh-keys) never asks PAM who somebody is. Which factor it is, each
+  # system says (security.pam.u2f, security.pam.oath).
+  checks."elevation.second-factor" = writ.check {
+    title = "Becoming root asks for a second factor";
+    probe.pam = { service = "sudo"; };
+    expect.second_factor.eq = true;
+    every = "15m";
+    severity = "high";
     cites = [ "catalogue:AC-07" ];
   };
 

@@ -1,6 +1,6 @@
 # The HIPAA Security Rule (45 CFR part 164, subpart C): every standard and implementation specification of 164.308 to
-# 164.316, one file per group of them. What machines look at are checks, what people do is in duties.nix, and every figure
-# of both is in figures.nix. What changed between versions is in CHANGELOG.md.
+# 164.316, one file per group of them. What machines look at are checks, what people do is in duties.nix and
+# duties-practice.nix, and every figure of both is in figures.nix. What changed between versions is in CHANGELOG.md.
 { writ, ... }:
 let
   f = writ.valuesOf ./figures.nix;
@@ -11,6 +11,7 @@ writ.baseline {
   files = [
     ./figures.nix
     ./duties.nix
+    ./duties-practice.nix
     # 164.308 Administrative safeguards
     ./security-management.nix
     ./workforce.nix
@@ -60,14 +61,15 @@ writ.baseline {
       };
       report = f."escalation.report";
     };
-    # Evidence is kept for six years whatever a site's tier is: the tier decides only how much of it is at hand.
+    # Evidence is kept for six years whatever a site's tier is: the tier decides only how much of it is at hand. Reports
+    # too, because no setting tells those that the rule demands from others.
     retention = {
       evidence = f."evidence.keep";
       logs = f."logs.security.keep";
       application_logs = f."logs.application.keep";
       audit_logs = f."logs.audit.keep";
       configuration = f."configuration.keep";
-      reports = f."reports.keep";
+      reports = f."evidence.keep";
     };
   };
 }

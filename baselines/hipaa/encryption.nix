@@ -15,9 +15,9 @@ in
     not_assessed = "Other disks, and who holds the recovery keys.";
   };
 
-  # XTS uses two keys, so that AES-256 shows as 512 bits.
+  # XTS uses two keys: AES-128 shows as 256 bits, AES-256 as 512.
   checks."encryption.data" = writ.check {
-    title = "The disk below the records is encrypted with AES-XTS";
+    title = "The disk below the records is encrypted with AES-256 in XTS mode";
     probe.luks = { path = "/var/lib"; };
     expect = {
       present.eq = true;

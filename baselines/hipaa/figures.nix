@@ -1,5 +1,6 @@
-# Every figure of this baseline, in one place. The Security Rule itself names only one of them (six years); the others are
-# the operating standards of the service, whose sections `source` names, and those made by `ours` are our own choice.
+# Every figure of this baseline, in one place. The rules themselves name only two of them (six years of retention, 60 days for
+# notices of a breach); the others are the operating standards of the service, whose sections `source` names, and those made
+# by `ours` are our own choice.
 # Other files read them through `writ.valuesOf ./figures.nix`.
 { writ, ... }:
 let
@@ -28,7 +29,7 @@ in
     "escalation.l1_failures.low" = figure "count" 3 [ "IR-30" "EC-04" ]
       "Failed automatic repairs before the next tier, which then waits for the end of the business day";
     "escalation.l2_failures" = figure "count" 2 [ "EC-05" ] "Failed plans of the second tier before a person";
-    "escalation.no_answer" = figure "span" "30m" [ "EC-07" ] "Without an answer for this long, the manager is called";
+    "escalation.no_answer" = figure "span" "30m" [ "EC-07" "EC-03" ] "Without an answer for this long, the manager is called";
     "escalation.acknowledge" = figure "span" "15m" [ "EC-08" ] "What a client reports is acknowledged within this";
     "escalation.update.critical" = figure "span" "2h" [ "EC-10" ] "A critical incident gets a status update this often";
     "escalation.update.high" = figure "span" "4h" [ "EC-10" ] "A high incident gets a status update this often";
@@ -50,6 +51,7 @@ in
     "repair.mttr" = figure "span" "10m" [ "IR-46" ] "Mean time to repair is 2 to 10 minutes";
     "breaker.fires" = ours "count" 5 [ "IR-57" ] "A rule that fires oftener than this within the window is stopped";
     "breaker.within" = ours "span" "1h" [ "IR-57" ] "The window of the figure above";
+    "pause.longest" = ours "span" "8h" [ "IR-57" ] "Repairs are paused for at most this";
 
     # Check-in and synchronisation.
     "checkin.every" = figure "span" "60s" [ "IR-32" "SY-12" "LM-06" ] "An appliance checks in this often";
@@ -100,7 +102,7 @@ in
       "Logs are forwarded in batches this often; backups of logs are continuous";
     "forward.compression" = figure "text" "gzip" [ "LM-08" ] "Logs are compressed like this before they are sent";
     "forward.tls" = figure "text" "TLSv1.3" [ "LM-09" ] "The TLS version that carries logs";
-    "storage.key_bits_least" = figure "bits" 256 [ "LM-10" ] "AES-256 at rest; XTS mode shows 512";
+    "storage.key_bits_least" = figure "bits" 512 [ "LM-10" ] "AES-256 at rest: XTS uses two keys of 256 bits";
     "luks.slots_least" = ours "count" 2 [ "BL-03" ] "One key for every day and one for recovery";
     "clock.offset_most_ms" = ours "ms" 1000 [ "TS-04" "TS-05" ] "The clock may be off by this much";
     "clock.sources_least" = ours "count" 3 [ "TS-04" ] "Time sources that must agree";
@@ -111,6 +113,8 @@ in
     "patch.important" = figure "span" "14d" [ "PT-05" ] "Important patches are installed within this";
     "patch.optional" = figure "span" "30d" [ "PT-06" ] "Optional patches are installed within this";
     "patch.exploited" = figure "span" "24h" [ "PT-11" ] "A flaw under active exploitation is closed within this";
+    "patch.advisories" = ours "span" "24h" [ "PT-11" ]
+      "Age of the list of known flaws, without which the other figures say nothing";
     "patch.fleet_least_percent" = figure "percent" 95 [ "PT-07" ] "Share of devices that are fully patched";
     "patch.retry" = figure "span" "1h" [ "PT-13" ] "A failed patch is tried again after this";
     "patch.windows.cycle" = figure "calendar" "monthly" [ "PT-01" "PT-02" ]
@@ -120,7 +124,7 @@ in
       "Age of the system in force, as a warning: one cycle";
     "patch.nixos.system_age" = ours "span" "14d" [ "PT-03" ] "Age of the system in force, as a failure: two cycles";
     "maintenance.window" = figure "calendar" "sun 02:00-06:00" [ "PT-01" "PT-02" "CM-12" ]
-      "In the site's own time zone, where the site declares no other";
+      "What the standards propose, in the site's own time zone: each site declares its windows itself";
 
     # Backups. RTO and RPO are by class of system.
     "backup.system-state.every" = figure "span" "24h" [ "BK-01" ] "System state is backed up daily";
@@ -142,7 +146,8 @@ in
     "backup.database.grace" = ours "span" "15m" [ "BK-03" ]
       "How long an hourly run may take before its absence is a failure";
     "backup.integrity.every" = figure "span" "24h" [ "BK-05" ] "Repositories are checked this often";
-    "backup.restore.every" = figure "span" "31d" [ "BK-06" "CK-10" ] "A full restore is tried this often";
+    "backup.restore.every" = figure "span" "35d" [ "BK-06" "CK-10" "CK-28" ]
+      "A full restore is tried monthly: from one third Friday to the next are 35 days at most";
     "backup.results.keep" = figure "span" "1y" [ "BK-07" "XC-37" ]
       "Results of restore tests are kept this long, and as evidence six years";
     "backup.critical.rto" = figure "span" "4h" [ "BK-08" ] "EHR and billing: back within this";
@@ -169,12 +174,13 @@ in
     "logs.security.keep" = figure "span" "365d" [ "LM-01" "LM-03" "LM-04" "LM-05" ]
       "Logs of security, firewall, backup and access are kept this long";
     "logs.application.keep" = figure "span" "90d" [ "LM-02" "XC-06" ] "Logs of applications are kept this long";
-    "logs.audit.keep" = figure "span" "6y" [ "EV-50" "XC-07" ]
-      "Audit logs are kept this long; access logs alone need a year";
-    "evidence.keep" = figure "span" "6y" [ "EV-49" "XC-04" "XC-05" "HC-19" ]
-      "164.316(b)(2)(i): six years, whatever the service tier";
+    "logs.audit.keep" = figure "span" "2192d" [ "EV-50" "XC-07" ]
+      "164.316(b)(2)(i): six years, two leap days counted; access logs alone need a year";
+    "evidence.keep" = figure "span" "2192d" [ "EV-49" "XC-04" "XC-05" "HC-19" ]
+      "164.316(b)(2)(i): six years, two leap days counted, from creation or from when it was last in effect, whatever the service tier";
     "configuration.keep" = figure "span" "2y" [ "EV-51" ] "Backups of configuration are kept this long";
-    "reports.keep" = figure "span" "3y" [ "EV-52" ] "Reports are kept this long";
+    "reports.keep" = figure "span" "3y" [ "EV-52" ]
+      "Reports that no rule demands; those that document what the Security Rule requires are kept six years";
     "online.essential" = figure "span" "30d" [ "BM-03" "BM-06" ]
       "What this tier keeps at hand; evidence is never destroyed early";
     "online.professional" = figure "span" "90d" [ "BM-04" "BM-06" ] "What this tier keeps at hand";
@@ -190,6 +196,7 @@ in
     "session.idle" = figure "span" "15m" [ "AC-04" ] "An idle session ends after this";
     "session.longest" = figure "span" "8h" [ "AC-04" ] "Any session ends after this";
     "elevation.longest" = figure "span" "8h" [ "AC-06" ] "Rights of an administrator are granted for at most this";
+    "access.revoke" = ours "span" "15m" [ "AC-13" ] "Immediately, as people can: who leaves has no access after this";
     "ssh.auth_tries_most" = ours "count" 5 [ "AC-03" ] "Attempts in one connection";
     "ssh.alive_most" = ours "span" "5m" [ "AC-04" ] "A silent connection is asked after this";
     "ssh.alive_questions_most" = ours "count" 3 [ "AC-04" ]
@@ -201,6 +208,7 @@ in
     # Certificates, tunnels, stored data.
     "certificate.warning" = ours "span" "30d" [ "IR-65" ]
       "A certificate that ends sooner is a warning; no source gives a figure";
+    "certificate.critical" = ours "span" "7d" [ "IR-65" ] "A certificate that ends sooner is renewed";
     "tunnel.handshake" = ours "span" "10m" [ "AC-24" ] "Age of a tunnel's last handshake";
     "store.verify" = ours "span" "7d" [ "LI-04" ] "The store is verified this often";
     "manifest.age" = ours "span" "24h" [ "HC-03" ] "The manifest of the records is renewed this often";
@@ -220,6 +228,8 @@ in
     "log.fresh" = ours "span" "24h" [ "LI-04" ] "The newest checkpoint of the site's log may be this old";
 
     # Exceptions, changes, reviews.
+    "training.new" = ours "span" "30d" [ "HC-06" ] "Whoever gets access is trained within this";
+    "breach.notify" = figure "span" "60d" [ "164.404(b)" ] "Those whose records were reached are told within this at most";
     "exception.warn_before" = figure "span" "30d" [ "CM-20" "CK-36" ] "Exceptions that end within this are reviewed";
     "exception.longest" = ours "span" "1y" [ "CM-19" ] "An exception runs at most this long";
     "change.emergency.document" = figure "span" "24h" [ "CM-17" ] "An emergency change is documented within this";

@@ -6,7 +6,7 @@
     coverage = "procedural";
     severity = "high";
     maps = { soc2 = [ "CC7.3" "CC7.4" ]; nist-800-53 = [ "IR-1" "IR-8" ]; sop = [ "SOP-002" "EMERG-002" ]; };
-    duties = [ "incidents.drill" ];
+    duties = [ "incidents.drill" "documents.contacts" ];
     procedure = "Security incidents are handled as written: detect, classify, repair, verify, document; the procedure is drilled every year.";
   };
 
@@ -17,7 +17,15 @@
     severity = "high";
     maps = { soc2 = [ "CC7.4" "CC7.5" ]; nist-800-53 = [ "IR-4" "IR-6" ]; sop = [ "SOP-002" "EMERG-002" ]; };
     checks = [ "incidents.overdue" ];
-    duties = [ "incidents.report" "incidents.breach" "change.emergency" ];
+    duties = [
+      "incidents.report"
+      "incidents.breach"
+      "keys.compromise-stop"
+      "keys.compromise-review"
+      "keys.compromise-replace"
+      "change.emergency-document"
+      "change.emergency-review"
+    ];
     not_assessed = "Whether the answer was right and the report complete, and incidents that no machine sees.";
   };
 

@@ -10,7 +10,7 @@ in
     requirement = "addressable";
     coverage = "partial";
     severity = "medium";
-    maps = { soc2 = [ "CC6.1" ]; nist-800-53 = [ "AC-11" "AC-12" ]; };
+    maps = { soc2 = [ "CC6.1" ]; nist-800-53 = [ "AC-2(5)" "AC-11" "AC-12" ]; };
     checks = [ "logoff.shell" "logoff.session" "logoff.longest" "access.ssh-dead-sessions" ];
     duties = [ "application.access" ];
     not_assessed = "Workstations and the record system: only sessions on this appliance.";
@@ -27,6 +27,7 @@ in
     every = "15m";
     severity = "medium";
     cites = [ "catalogue:AC-04" ];
+    nixos.programs.bash.shellInit = "TMOUT=${toString (s "session.idle")}\nreadonly TMOUT\nexport TMOUT\n";
   };
 
   checks."logoff.session" = writ.check {
@@ -39,6 +40,7 @@ in
     every = "15m";
     severity = "medium";
     cites = [ "catalogue:AC-04" ];
+    nixos.services.logind.settings.Login.StopIdleSessionSec = "${toString (s "session.idle")}s";
   };
 
   checks."logoff.longest" = writ.check {
@@ -58,6 +60,8 @@ in
     expect = {
       client_alive_interval_seconds.ge = 1;
       client_alive_interval_seconds.le = s "ssh.alive_most";
+      # 0 questions would end nothing.
+      client_alive_count_max.ge = 1;
       client_alive_count_max.le = f."ssh.alive_questions_most";
     };
     every = "15m";

@@ -15,7 +15,7 @@
     requirement = "required";
     coverage = "procedural";
     severity = "high";
-    maps = { soc2 = [ "CC9.2" ]; nist-800-53 = [ "SA-9" "SR-5" ]; };
+    maps = { soc2 = [ "CC9.2" ]; nist-800-53 = [ "SA-4" "SA-9" ]; };
     duties = [ "associates.register" ];
     procedure = "The agreement is in writing, names what 164.314(a) demands, and is filed before the first record is shared.";
   };

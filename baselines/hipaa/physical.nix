@@ -4,6 +4,8 @@ let
   f = writ.valuesOf ./figures.nix;
   s = id: writ.inSeconds f.${id};
   texts = import ./texts.nix { };
+  # Where copies are kept; an appliance that keeps them elsewhere overrides the repository of each check.
+  offsite = more: { repository = "sftp:offsite:writ"; password = writ.secret "backup"; } // more;
 in
 {
   controls."164.310(a)(1)" = writ.control {
@@ -62,7 +64,7 @@ in
     coverage = "partial";
     severity = "low";
     maps = { soc2 = [ "CC1.1" "CC5.3" ]; nist-800-53 = [ "AC-8" "PL-4" ]; };
-    checks = [ "workstation.banner" ];
+    checks = [ "workstation.banner" "workstation.banner-shown" ];
     duties = [ "workstations.rules" ];
     not_assessed = "How staff use their workstations, and where those stand: only that people are told before they log in.";
   };
@@ -83,7 +85,7 @@ in
     requirement = "standard";
     coverage = "partial";
     severity = "medium";
-    maps = { soc2 = [ "CC6.4" "CC6.5" ]; nist-800-53 = [ "MP-1" "MP-7" ]; sop = [ "OP-003" ]; };
+    maps = { soc2 = [ "CC6.5" "CC6.7" ]; nist-800-53 = [ "MP-1" "MP-7" ]; };
     checks = [ "devices.usb-storage" "devices.removable" ];
     duties = [ "devices.inventory" ];
     not_assessed = "Media of other machines, and what leaves the house in pockets.";
@@ -114,7 +116,7 @@ in
     requirement = "addressable";
     coverage = "procedural";
     severity = "medium";
-    maps = { soc2 = [ "CC6.5" ]; nist-800-53 = [ "MP-5" "CM-8" ]; };
+    maps = { soc2 = [ "CC6.7" ]; nist-800-53 = [ "MP-5" "CM-8" ]; };
     duties = [ "devices.movement" "devices.inventory" ];
     procedure = "Whoever moves a device with ePHI writes down what, from where, to where, and for whom.";
   };
@@ -125,7 +127,7 @@ in
     coverage = "partial";
     severity = "high";
     maps = { soc2 = [ "A1.2" ]; nist-800-53 = [ "CP-9" "CP-6" ]; sop = [ "OP-003" ]; };
-    checks = [ "backup.offsite" ];
+    checks = [ "backup.offsite" "backup.offsite-database" "backup.logs" ];
     duties = [ "devices.copy" ];
     not_assessed = "The copy made before one machine is moved: only that an exact copy stands elsewhere.";
   };
@@ -139,7 +141,16 @@ in
       mode.eq = "0644";
     };
     every = "5m";
-    nixos.environment.etc."issue.net".text = texts.banner;
+    # With a mode of its own it is a file; without, a link into the store.
+    nixos.environment.etc."issue.net" = { text = texts.banner; mode = "0644"; };
+  };
+
+  checks."workstation.banner-shown" = writ.check {
+    title = "The SSH server shows that banner before login";
+    probe.sshd = { };
+    expect.banner.eq = "/etc/issue.net";
+    every = "15m";
+    nixos.services.openssh.settings.Banner = "/etc/issue.net";
   };
 
   checks."workstation.boot-locked" = writ.check {
@@ -164,7 +175,8 @@ in
     every = "5m";
     severity = "medium";
     cites = [ "catalogue:AG-13" "catalogue:HC-10" ];
-    nixos.environment.etc."modprobe.d/writ-usb-storage.conf".text = "install usb-storage /bin/false\n";
+    # NixOS has no /bin/false.
+    nixos.environment.etc."modprobe.d/writ-usb-storage.conf".text = "blacklist usb-storage\ninstall usb-storage /bin/sh -c 'exit 1'\n";
   };
 
   checks."devices.removable" = writ.check {
@@ -179,11 +191,31 @@ in
 
   checks."backup.offsite" = writ.check {
     title = "A copy of the backup stands elsewhere";
-    probe.restic = { repository = "sftp:offsite:writ"; password = writ.secret "backup"; };
+    probe.restic = offsite { };
     expect.age_seconds.le = s "backup.offsite.weekly" + s "backup.grace";
     prefer.age_seconds.le = s "backup.offsite.weekly";
     every = "1h";
     severity = "high";
     cites = [ "catalogue:BK-01" "catalogue:BK-02" "catalogue:HC-11" "catalogue:WS-02" ];
+  };
+
+  checks."backup.offsite-database" = writ.check {
+    title = "A copy of the database of the last day stands elsewhere, a run's time allowed";
+    probe.restic = offsite { tag = "database"; };
+    expect.age_seconds.le = s "backup.offsite.daily" + s "backup.grace";
+    every = "1h";
+    severity = "critical";
+    cites = [ "catalogue:BK-03" "catalogue:HC-11" ];
+  };
+
+  # Only as a preference: a new appliance has no old backups.
+  checks."backup.logs" = writ.check {
+    title = "A copy of the logs of the last month stands elsewhere, and reaches back as far as it must";
+    probe.restic = offsite { tag = "logs"; };
+    expect.age_seconds.le = s "backup.offsite.monthly" + s "backup.grace";
+    prefer.oldest_age_seconds.ge = s "backup.logs.keep" - s "backup.offsite.monthly";
+    every = "6h";
+    severity = "medium";
+    cites = [ "catalogue:BK-04" "catalogue:HC-11" ];
   };
 }

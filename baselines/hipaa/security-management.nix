@@ -10,10 +10,10 @@ in
     requirement = "standard";
     coverage = "partial";
     severity = "high";
-    maps = { soc2 = [ "CC1.2" "CC5.3" ]; nist-800-53 = [ "PL-1" "RA-1" ]; sop = [ "SOP-001" "SOP-002" "SOP-003" ]; };
-    checks = [ "system.checkin" "system.rule-sync" ];
+    maps = { soc2 = [ "CC3.1" "CC5.3" ]; nist-800-53 = [ "PL-1" "RA-1" ]; sop = [ "SOP-001" "SOP-002" "SOP-003" ]; };
+    checks = [ "system.checkin" "system.rule-sync" "emergency.code" "emergency.bounded" ];
     duties = [ "documents.policies" "daily.checks" ];
-    not_assessed = "Whether the policies prevent, detect, contain and correct: only that the appliance hears and obeys the ones in force.";
+    not_assessed = "Whether the policies prevent, detect, contain and correct: only that the appliance hears and obeys the ones in force, and that nobody has paused it for long.";
   };
 
   controls."164.308(a)(1)(ii)(A)" = writ.control {
@@ -31,10 +31,10 @@ in
     requirement = "required";
     coverage = "partial";
     severity = "high";
-    maps = { soc2 = [ "CC3.2" "CC9.1" ]; nist-800-53 = [ "RA-7" "SI-2" ]; sop = [ "SOP-012" "SOP-014" ]; };
-    checks = [ "system.generation" "patches.exploited" "patches.system-age" ];
-    duties = [ "risk.treatment" "review.patches" ];
-    not_assessed = "Whether the measures chosen fit the risk analysis: only that the ones released are in force and that exploited flaws are closed in time.";
+    maps = { soc2 = [ "CC3.2" "CC8.1" "CC9.1" ]; nist-800-53 = [ "CM-3" "RA-7" "SI-2" ]; sop = [ "SOP-012" "SOP-014" ]; };
+    checks = [ "system.generation" "system.release-valid" "patches.exploited" "patches.system-age" ];
+    duties = [ "risk.treatment" "review.patches" "patch.exploited" "change.normal" ];
+    not_assessed = "Whether the measures chosen fit the risk analysis: only that the ones released are in force and have not run out, and that exploited flaws are closed in time.";
   };
 
   controls."164.308(a)(1)(ii)(C)" = writ.control {
@@ -54,7 +54,7 @@ in
     severity = "medium";
     maps = { soc2 = [ "CC4.1" "CC7.2" ]; nist-800-53 = [ "AU-6" "CA-7" ]; sop = [ "SOP-013" ]; };
     checks = [ "review.evidence-delivered" "review.log-lag" ];
-    duties = [ "review.activity" "review.logs" "review.learning" "review.health" ];
+    duties = [ "review.activity" "review.logs" "review.learning" "review.learning-ratios" "review.learning-audit" "review.health" ];
     not_assessed = "Whether anybody reads what is delivered: the weekly review says so.";
   };
 
@@ -89,6 +89,39 @@ in
     cites = [ "catalogue:LL-26" "catalogue:MA-05" "catalogue:SY-23" ];
   };
 
+  checks."emergency.code" = writ.check {
+    title = "A code is set with which healing can be paused in an emergency, and with nothing else";
+    probe.writ = { };
+    expect.pause_code_set.eq = true;
+    every = "1h";
+    severity = "high";
+  };
+
+  checks."emergency.bounded" = writ.check {
+    title = "Healing is not paused for longer than a working day";
+    probe.writ = { };
+    expect.longest_pause_seconds.le = s "pause.longest";
+    prefer.longest_pause_seconds.eq = 0;
+    every = "5m";
+    severity = "medium";
+  };
+
+  checks."system.release-valid" = writ.check {
+    title = "The release and the trust root in force have not run out";
+    probe.writ = { };
+    expect = {
+      release_expires_in_seconds.gt = 0;
+      root_expires_in_seconds.gt = 0;
+    };
+    prefer = {
+      release_expires_in_seconds.ge = s "release.renew_before";
+      root_expires_in_seconds.ge = s "release.renew_before";
+    };
+    every = "1h";
+    severity = "high";
+    cites = [ "catalogue:KY-16" ];
+  };
+
   checks."system.generation" = writ.check {
     title = "The system in force is the one that was released";
     probe.nix_generation = { };
@@ -103,7 +136,7 @@ in
     title = "No flaw that is being exploited is open past its time, and the list of flaws is current";
     probe.patches = { };
     expect = {
-      advisories_age_seconds.le = s "patch.critical";
+      advisories_age_seconds.le = s "patch.advisories";
       exploited_oldest_age_seconds.le = s "patch.exploited";
     };
     prefer.exploited_count.eq = 0;

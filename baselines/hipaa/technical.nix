@@ -9,7 +9,7 @@ in
     requirement = "standard";
     coverage = "partial";
     severity = "critical";
-    maps = { soc2 = [ "CC6.1" "CC6.6" ]; nist-800-53 = [ "AC-3" "SC-7" ]; sop = [ "SOP-002" ]; };
+    maps = { soc2 = [ "CC6.1" "CC6.6" ]; nist-800-53 = [ "AC-3" "SC-7" ]; };
     checks = [ "access.firewall" "access.ssh" "access.ssh-config-file" "accounts.shadow-file" "accounts.passwd-file" ];
     duties = [ "application.access" ];
     not_assessed = "Rights inside the record system, and machines other than this appliance.";
@@ -51,7 +51,7 @@ in
     };
     every = "5m";
     severity = "high";
-    cites = [ "catalogue:AC-18" "catalogue:AC-25" ];
+    cites = [ "catalogue:AC-18" "catalogue:AC-25" "catalogue:HC-01" ];
     nixos.services.openssh.settings = { PasswordAuthentication = false; MaxAuthTries = f."ssh.auth_tries_most"; };
   };
 

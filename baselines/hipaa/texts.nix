@@ -8,5 +8,6 @@ _: {
   journald = ''
     [Journal]
     Storage=persistent
+    MaxRetentionSec=0
   '';
 }

@@ -20,8 +20,9 @@ in
       "network.no-cleartext-udp"
       "network.no-telnet"
       "transmission.tunnel"
+      "transmission.certificate"
     ];
-    duties = [ "facility.plan" ];
+    duties = [ "network.diagram" ];
     not_assessed = "Traffic that does not pass this appliance, such as between workstations and printers.";
   };
 
@@ -31,7 +32,7 @@ in
     coverage = "partial";
     severity = "medium";
     maps = { soc2 = [ "CC6.7" ]; nist-800-53 = [ "SC-8" "SC-23" ]; };
-    checks = [ "transmission.ssh-macs" "transmission.certificate" ];
+    checks = [ "transmission.ssh-macs" "transmission.tls-versions" ];
     duties = [ "application.access" ];
     not_assessed = "Integrity of what the record system sends by itself.";
   };
@@ -44,7 +45,7 @@ in
     maps = { soc2 = [ "CC6.7" ]; nist-800-53 = [ "SC-8(1)" "SC-13" ]; };
     checks = [ "transmission.tls-versions" "transmission.tls-ciphers" "transmission.ssh-ciphers" ];
     duties = [ "encryption.record" ];
-    not_assessed = "Connections that this appliance is no end of.";
+    not_assessed = "Connections that this appliance is no end of, and what its TLS server looks like from another machine.";
   };
 
   checks."network.no-forwarding" = writ.check {
@@ -111,19 +112,22 @@ in
 
   # The path differs from appliance to appliance: each overrides it where its certificate is.
   checks."transmission.certificate" = writ.check {
-    title = "The TLS certificate is there and has not expired";
+    title = "The TLS certificate is there, and does not end within a week";
     probe.tls_certificate = { path = "/etc/ssl/certs/appliance.crt"; };
     expect = {
       exists.eq = true;
-      valid_for_seconds.gt = 0;
+      valid_for_seconds.ge = s "certificate.critical";
     };
     prefer.valid_for_seconds.ge = s "certificate.warning";
     every = "1m";
+    severity = "high";
     cites = [ "catalogue:IR-65" ];
   };
 
+  # The address is this appliance's own: a site that has the probe look from another machine, or at another server, overrides
+  # it in both checks.
   checks."transmission.tls-versions" = writ.check {
-    title = "TLS is offered in its current versions only";
+    title = "This appliance's own TLS server offers current versions only";
     probe.tls_endpoint = { address = "127.0.0.1:443"; };
     expect = {
       reachable.eq = true;
@@ -136,7 +140,7 @@ in
   };
 
   checks."transmission.tls-ciphers" = writ.check {
-    title = "TLS is offered with strong ciphers and forward secrecy only";
+    title = "This appliance's own TLS server offers strong ciphers and forward secrecy only";
     probe.tls_endpoint = { address = "127.0.0.1:443"; };
     expect = {
       weak_cipher_count.eq = 0;

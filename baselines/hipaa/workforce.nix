@@ -19,7 +19,7 @@ in
     requirement = "addressable";
     coverage = "partial";
     severity = "medium";
-    maps = { soc2 = [ "CC6.2" "CC6.3" ]; nist-800-53 = [ "AC-5" "PS-7" ]; };
+    maps = { soc2 = [ "CC6.2" "CC6.3" ]; nist-800-53 = [ "AC-6(2)" "PS-7" ]; };
     checks = [ "accounts.admins-separate" ];
     duties = [ "workforce.authorise" "access.review-privileged" ];
     not_assessed = "Who supervises whom and who authorised what: only that administrators do not use their rights for daily work on this appliance.";

@@ -25,6 +25,19 @@ writ.site {
       phone = "+1 555 0101";
       answers_within = "15m";
     };
+    manager = {
+      person = "Paula Brandt";
+      role = "manager";
+      phone = "+1 555 0102";
+      answers_within = "30m";
+    };
+    security = {
+      person = "Security desk";
+      role = "security";
+      email = "security@msp.example";
+      phone = "+1 555 0103";
+      answers_within = "1h";
+    };
     office = {
       person = "Maria Santos, office manager";
       role = "clinic";
@@ -34,7 +47,7 @@ writ.site {
     };
   };
   escalation.route = {
-    critical = [ "on-call" "stand-in" "office" ];
+    critical = [ "on-call" "stand-in" "manager" "security" "office" ];
     high = [ "on-call" "stand-in" ];
     medium = [ "on-call" ];
     low = [ "on-call" ];

@@ -1,4 +1,4 @@
-# The smallest example: one appliance, one baseline, the least that a site must say.
+# The smallest example: one appliance, one baseline.
 { writ, ... }:
 writ.site {
   title = "Harbor Dental";
@@ -6,7 +6,7 @@ writ.site {
   tier = "essential";
 
   baselines.hipaa = "2026.2";
-  rule_families = [ "cpu" "files" "firewall" "logging" "memory" "network" "services" "storage" "system" ];
+  rule_families = [ "certificates" "cpu" "files" "firewall" "logging" "memory" "network" "services" "storage" "system" ];
 
   approvers = [ "Dr. Noor Haddad, owner" ];
   contacts = {
@@ -17,6 +17,18 @@ writ.site {
       phone = "+1 555 0120";
       answers_within = "15m";
     };
+    manager = {
+      person = "Paula Brandt";
+      role = "manager";
+      phone = "+1 555 0102";
+      answers_within = "30m";
+    };
+    security = {
+      person = "Security desk";
+      role = "security";
+      email = "security@msp.example";
+      answers_within = "1h";
+    };
     reception = {
       person = "Leo Martin, receptionist";
       role = "clinic";
@@ -24,6 +36,20 @@ writ.site {
       answers_within = "24h";
     };
   };
+  escalation.route = {
+    critical = [ "on-call" "manager" "security" "reception" ];
+    high = [ "on-call" ];
+    medium = [ "on-call" ];
+    low = [ "on-call" ];
+  };
+  notify.desk = {
+    kind = "email";
+    address = "on-call@msp.example";
+    events = [ "escalated" "exception-expiring" "silence" ];
+  };
+  maintenance.windows = [
+    { days = [ "sat" "sun" ]; from = "22:00"; to = "04:00"; allows = [ "switch" "reboot" "restore-test" ]; }
+  ];
 
   secrets = [ "backup" ];
 }

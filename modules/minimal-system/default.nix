@@ -28,6 +28,9 @@ rec {
     $b chmod 0555 $out
   '';
 
+  # A program that renews a certificate.
+  selfSigned = import ./self-signed.nix { inherit file script; };
+
   system =
     { name
     , files ? { }         # path -> { text, mode, owner, group }: real copies, because their mode and content are checked
@@ -54,7 +57,8 @@ rec {
           ExecStart=${script "load-ruleset" "exec nft -f ${rulesetFile}\n"}
         '';
       };
-      allPrograms = programs // (if ruleset == null then { } else { "ruleset.nft" = rulesetFile; });
+      allPrograms = { inherit activate; } // programs
+        // (if ruleset == null then { } else { "ruleset.nft" = rulesetFile; });
       allUnits = units // packetFilter;
       unitFolder = build "units" { } ''
         $b mkdir $out

@@ -1,5 +1,6 @@
 # What one appliance must obey: its site's composition, its own additions, then its overrides. Returns the appliance's
-# part of the report; its part of the delta, and the base of that; and under `system` the data for its system.nix.
+# part of the report; its part of the delta, and the base of that; and under `system` and `fragments` what its system.nix
+# gets beside the policy.
 { lib, tree, collect, settings, sections, touched, overrides, publicKey }:
 let
   inherit (lib) finding;
@@ -126,4 +127,6 @@ in
       siteExceptions = site.exceptions.items;
     };
   };
+  # check id -> NixOS options by which a system meets it, as the check's baseline says: for modules/nixos.
+  fragments = if usable then builtins.mapAttrs (_: item: item.value.nixos) final.checks else { };
 }

@@ -119,7 +119,7 @@ let
       ++ exceptions.findings
       ++ (if composable then overridden.findings else [ ]);
   };
-  plain = builtins.mapAttrs (_: a: builtins.removeAttrs a [ "system" "base" "delta" "policy" ]) composed;
+  plain = builtins.mapAttrs (_: a: builtins.removeAttrs a [ "system" "fragments" "base" "delta" "policy" ]) composed;
 in
 {
   appliances = composed;

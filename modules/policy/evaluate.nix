@@ -23,6 +23,7 @@
 #   catalogue  what baselines and rules declare, used by a site or not: see catalogue.nix
 #   policies   policies.<site>.<appliance>: the policy documents alone
 #   systems    systems.<site>.<appliance>: a derivation, or null; to build one: nix-build … -A systems.<site>.<appliance>
+#   appliances appliances.<site>.<appliance>: what a system is made from: { policy, fragments, system, system_type, … }
 #   files      every policy file, relative to the root; evaluates none of them
 #   forced     the files named by `only`, each evaluated on its own
 #
@@ -31,6 +32,7 @@
 #   exclude    JSON list of files to treat as not there:      --argstr exclude '["baselines/hipaa/technical.nix"]'
 #   only       JSON list of files for `forced`:               --argstr only '["hosts/clinic-001/site.nix"]'
 #   sites      JSON list of sites to evaluate, or null: all:  --argstr sites '["clinic-001"]'
+#   nixpkgs    a nixpkgs for systems that are NixOS configurations; null: that of flake.lock, where the store has it
 #
 # When Nix itself fails (a syntax error, an undefined variable, `writ.contol`), the run ends at that first error, and
 # the rest is found like this:
@@ -40,7 +42,7 @@
 # A run failed if its exit status says so: Nix prints the JSON up to the error. With `exclude` the report says
 # `partial = true`: references to names that nobody knows are then no findings, because the excluded file may declare
 # them. A file that fails again after it was excluded is imported by another one: use 2.
-{ root, exclude ? "[]", only ? "[]", sites ? "null" }:
+{ root, exclude ? "[]", only ? "[]", sites ? "null", nixpkgs ? null }:
 let
   lib = import ./lib.nix { inherit root; };
   writ = import ./default.nix { inherit lib; };
@@ -84,12 +86,14 @@ in
 
   policies = builtins.mapAttrs (_: site: builtins.mapAttrs (_: a: a.policy) site.appliances) composed;
 
+  appliances = builtins.mapAttrs (_: site: site.appliances) composed;
+
   report = common // { sites = builtins.mapAttrs (_: site: site.report) composed; };
   delta = common // { inherit (tree) reads; sites = builtins.mapAttrs (_: site: site.delta) composed; inherit (all) bases; };
 
   systems = builtins.mapAttrs
     (site: value: builtins.mapAttrs
-      (name: appliance: import ./system.nix { inherit root lib writ site name appliance; })
+      (name: appliance: import ./system.nix { inherit root lib writ site name appliance nixpkgs; })
       value.appliances)
     composed;
 }

@@ -4,7 +4,12 @@
     title = "Force an update of signatures";
     version = "1.0";
     steps = [
-      { id = "update"; step = "systemd.start"; parameters = { unit = "writ-signatures.service"; }; timeout = "10m"; }
+      {
+        id = "update";
+        step = "systemd.start";
+        parameters = { unit = "clamav-freshclam.service"; };
+        timeout = "10m";
+      }
     ];
     verify = [ "malware.signatures" ];
   };
@@ -40,16 +45,6 @@
   };
 
   runbooks."RB-AV-004" = writ.runbook {
-    title = "Scan everything now";
-    version = "1.0";
-    # The unit is a simple one: a step waits until the scan has begun, not for its end hours later.
-    steps = [
-      { id = "scan"; step = "systemd.start"; parameters = { unit = "writ-scan-full.service"; }; timeout = "1h"; }
-    ];
-    verify = [ "malware.full-scan" ];
-  };
-
-  runbooks."RB-AV-005" = writ.runbook {
     title = "Quarantine what was found";
     version = "1.0";
     steps = [

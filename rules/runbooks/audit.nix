@@ -1,10 +1,11 @@
-# Runbooks for the kernel's audit.
+# Runbooks for the kernel's audit. The daemon refuses to be stopped by hand (RefuseManualStop=), and so to be restarted.
 { writ, ... }: {
   runbooks."RB-AUD-001" = writ.runbook {
     title = "Start the audit daemon";
     version = "1.0";
     steps = [
-      { id = "restart"; step = "systemd.restart"; parameters = { unit = "auditd.service"; }; timeout = "30s"; }
+      { id = "reset"; step = "systemd.reset_failed"; parameters = { unit = "auditd.service"; }; timeout = "10s"; }
+      { id = "start"; step = "systemd.start"; parameters = { unit = "auditd.service"; }; timeout = "30s"; }
     ];
     verify = [ "audit.kernel" ];
   };
@@ -13,7 +14,12 @@
     title = "Load the audit rules";
     version = "1.0";
     steps = [
-      { id = "restart"; step = "systemd.restart"; parameters = { unit = "audit-rules.service"; }; timeout = "30s"; }
+      {
+        id = "restart";
+        step = "systemd.restart";
+        parameters = { unit = "audit-rules-nixos.service"; };
+        timeout = "30s";
+      }
     ];
     verify = [ "audit.watches" ];
   };

@@ -1,4 +1,5 @@
-# Runbooks for backups. What is long is a unit's work; programs are of the appliance's closure.
+# Runbooks for backups. What is long is a unit's work; programs are of the appliance's closure. A program that exits with
+# an error ends its runbook: "check-backup-logs" and "backup-list" report, and exit with 0 whatever they found.
 { writ, ... }: {
   runbooks."RB-BACKUP-001" = writ.runbook {
     title = "Back up again";
@@ -31,7 +32,7 @@
     version = "1.0";
     steps = [
       { id = "unlock"; step = "exec"; parameters = { program = writ.program "backup-unlock"; }; timeout = "1m"; }
-      { id = "check"; step = "systemd.start"; parameters = { unit = "writ-backup-check.service"; }; timeout = "1h"; }
+      { id = "check"; step = "systemd.start"; parameters = { unit = "writ-backup-check.service"; }; timeout = "50m"; }
     ];
     verify = [ "backup.integrity" ];
   };
@@ -54,8 +55,17 @@
     title = "Copy the backup elsewhere again";
     version = "1.0";
     steps = [
-      { id = "copy"; step = "systemd.start"; parameters = { unit = "writ-backup-offsite.service"; }; timeout = "1h"; }
+      { id = "copy"; step = "systemd.start"; parameters = { unit = "writ-backup-offsite.service"; }; timeout = "50m"; }
     ];
     verify = [ "backup.offsite" ];
+  };
+
+  runbooks."RB-BACKUP-006" = writ.runbook {
+    title = "Schedule the backup job";
+    version = "1.0";
+    steps = [
+      { id = "timer"; step = "systemd.start"; parameters = { unit = "writ-backup.timer"; }; timeout = "10s"; }
+    ];
+    verify = [ "backup.job" ];
   };
 }

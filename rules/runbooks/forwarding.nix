@@ -13,4 +13,18 @@
     ];
     verify = [ "audit.forwarding" ];
   };
+
+  runbooks."RB-FWD-002" = writ.runbook {
+    title = "Restart the forwarder that has fallen behind";
+    version = "1.0";
+    steps = [
+      {
+        id = "restart";
+        step = "systemd.restart";
+        parameters = { unit = "writ-log-forward.service"; };
+        timeout = "30s";
+      }
+    ];
+    verify = [ "review.log-lag" ];
+  };
 }

@@ -25,6 +25,7 @@ in
   runbooks."RB-KRN-012" = set "fs.protected_regular" "1" "hardening.kernel-regular-files";
   runbooks."RB-KRN-013" = set "kernel.kexec_load_disabled" "1" "hardening.kernel-kexec";
   runbooks."RB-KRN-014" = set "kernel.sysrq" "0" "hardening.kernel-sysrq";
+  # RB-NET-001 undoes this one: writing net.ipv4.ip_forward sets the kernel's own defaults for all interfaces again.
   runbooks."RB-KRN-015" = set "net.ipv4.conf.all.accept_redirects" "0" "hardening.network-redirects";
   runbooks."RB-KRN-016" = set "net.ipv4.conf.all.send_redirects" "0" "hardening.network-send-redirects";
   runbooks."RB-KRN-017" = set "net.ipv4.conf.all.accept_source_route" "0" "hardening.network-source-routes";
@@ -33,4 +34,7 @@ in
   runbooks."RB-KRN-020" = set "net.ipv4.icmp_echo_ignore_broadcasts" "1" "hardening.network-echo";
   runbooks."RB-KRN-021" = set "net.ipv4.conf.all.log_martians" "1" "hardening.network-martians";
   runbooks."RB-KRN-022" = set "net.ipv6.conf.all.accept_redirects" "0" "hardening.network-redirects-v6";
+  runbooks."RB-KRN-023" = set "net.ipv4.conf.default.accept_redirects" "0" "hardening.network-redirects-default";
+  runbooks."RB-KRN-024" = set "net.ipv4.conf.default.send_redirects" "0" "hardening.network-send-redirects-default";
+  runbooks."RB-KRN-025" = set "net.ipv6.conf.default.accept_redirects" "0" "hardening.network-redirects-v6-default";
 }

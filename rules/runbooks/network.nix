@@ -23,6 +23,7 @@
     verify = [ "network.no-forwarding-v6" ];
   };
 
+  # The unit is of NixOS' networking.wireguard; systemd-networkd has none of its own for a tunnel.
   runbooks."RB-NET-003" = writ.runbook {
     title = "Bring the tunnel up";
     version = "1.0";

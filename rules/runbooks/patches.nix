@@ -8,4 +8,13 @@
     ];
     verify = [ "patches.critical" ];
   };
+
+  runbooks."RB-PAT-002" = writ.runbook {
+    title = "Ask for a release that brings a newer system";
+    version = "1.0";
+    steps = [
+      { id = "restart"; step = "systemd.restart"; parameters = { unit = "writ-sync.service"; }; timeout = "1m"; }
+    ];
+    verify = [ "patches.system-age" ];
+  };
 }

@@ -23,4 +23,13 @@ in
     ];
     verify = [ "capacity.inodes" ];
   };
+
+  runbooks."RB-EVID-001" = writ.runbook {
+    title = "Restart the courier, which carries evidence away";
+    version = "1.0";
+    steps = [
+      { id = "restart"; step = "systemd.restart"; parameters = { unit = "writ-sync.service"; }; timeout = "1m"; }
+    ];
+    verify = [ "capacity.evidence" ];
+  };
 }

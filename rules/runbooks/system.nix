@@ -26,4 +26,13 @@
     ];
     verify = [ "system.checkin" ];
   };
+
+  runbooks."RB-SYNC-002" = writ.runbook {
+    title = "Restart the courier, and let it look for releases";
+    version = "1.0";
+    steps = [
+      { id = "restart"; step = "systemd.restart"; parameters = { unit = "writ-sync.service"; }; timeout = "1m"; }
+    ];
+    verify = [ "system.rule-sync" ];
+  };
 }

@@ -1,10 +1,13 @@
-//! `writ`: check policy, keep keys, release, verify, audit, watch.
+//! `writ`: check and compare policy, keep keys, release, verify, audit, watch.
 
 mod audit;
 mod check;
 mod clock;
 mod completions;
 mod depot;
+mod diff;
+mod doctor;
+mod embedded;
 mod explain;
 mod export;
 mod failure;
@@ -19,6 +22,7 @@ mod release;
 mod render_diff;
 mod screen;
 mod signatures;
+mod site;
 mod trust;
 mod verify;
 mod watch;
@@ -34,8 +38,10 @@ use clap::Parser as _;
     max_term_width = 100,
     after_help = "\
 From a policy to an appliance:
+  writ site new riverside-clinic                               a site, by asking
   writ check                                                   every mistake, with its place
   writ explain backup.recent                                   what it is, where it applies, what heals it
+  writ diff --from main                                        what a change means, and whether protection weakens
   writ keys new --name alice --out keys --role trust --role release
   writ trust init --out releases/trust/1.json --key keys/alice.pub:trust,release \\
       --threshold trust=1 --threshold release=1
@@ -56,8 +62,7 @@ struct Cli {
 enum Command {
     Check(check::Arguments),
     Explain(explain::Arguments),
-    #[command(subcommand)]
-    Export(export::Command),
+    Diff(diff::Arguments),
     #[command(subcommand)]
     Keys(keys::Command),
     #[command(subcommand)]
@@ -70,6 +75,11 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::Command),
     Watch(watch::Arguments),
+    Doctor(doctor::Arguments),
+    #[command(subcommand)]
+    Site(site::Command),
+    #[command(subcommand)]
+    Export(export::Command),
     Completions(completions::Arguments),
 }
 
@@ -77,7 +87,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Check(arguments) => arguments.run(),
         Command::Explain(arguments) => arguments.run(),
-        Command::Export(command) => command.run(),
+        Command::Diff(arguments) => arguments.run(),
         Command::Keys(command) => command.run(),
         Command::Trust(command) => command.run(),
         Command::Release(command) => command.run(),
@@ -85,6 +95,9 @@ fn main() -> ExitCode {
         Command::Verify(arguments) => arguments.run(),
         Command::Audit(command) => command.run(),
         Command::Watch(arguments) => arguments.run(),
+        Command::Doctor(arguments) => arguments.run(),
+        Command::Site(command) => command.run(),
+        Command::Export(command) => command.run(),
         Command::Completions(arguments) => arguments.run(),
     };
     match outcome {

@@ -1,13 +1,18 @@
 //! A policy diff for people: one line for each change, what weakens protection first.
 
+use std::borrow::Cow;
+
 use serde_json::Value as Json;
 use writ_policy::diff::{Change, Diff, Effect};
-use writ_policy::validate::path_text;
+use writ_policy::predicate::Predicate;
+use writ_policy::validate::{gives_away, path_text, redacted};
 
 use crate::screen;
 
 /// The longest value that is shown whole, in characters.
 const LONGEST: usize = 60;
+/// The longest predicate that is shown whole, in characters.
+const LONGEST_PREDICATE: usize = 120;
 
 /// The changes of one appliance's policy as lines, each indented by two spaces; none when nothing changed.
 pub fn lines(diff: &Diff) -> Vec<String> {
@@ -32,19 +37,77 @@ pub fn summary(diff: &Diff) -> String {
 }
 
 fn line(change: &Change) -> String {
-    let (style, word) = match change.effect {
+    let why = change.why.as_deref().map(|why| screen::paint(screen::DIM, &format!(" ({})", safe(why))));
+    format!("  {} {}: {}{}", effect(change.effect), path(change), what(change), why.unwrap_or_default())
+}
+
+/// The word for an effect, in its colour, eight columns wide.
+pub fn effect(effect: Effect) -> String {
+    let (style, word) = match effect {
         Effect::Weaker => (screen::RED, "weaker"),
         Effect::Stronger => (screen::GREEN, "stronger"),
         Effect::Unclear => (screen::YELLOW, "changed"),
         Effect::Same => (screen::DIM, "reworded"),
     };
-    let what = match (&change.before, &change.after) {
+    screen::paint(style, &format!("{word:<8}"))
+}
+
+/// Where a change is, as Nix writes it.
+pub fn path(change: &Change) -> String {
+    safe(&path_text(&change.path))
+}
+
+/// What a change is: what was added or removed, or the value before and after.
+pub fn what(change: &Change) -> String {
+    match (&change.before, &change.after) {
         (None, Some(after)) => format!("added{}", detail(after)),
         (Some(before), None) => format!("removed{}", detail(before)),
-        (Some(before), Some(after)) => differing(before, after),
+        (Some(before), Some(after)) => match (worded(&change.path, before), worded(&change.path, after)) {
+            (Some(before), Some(after)) => between(&before, &after, LONGEST_PREDICATE),
+            _ => differing(before, after),
+        },
         (None, None) => String::new(),
+    }
+}
+
+/// A predicate, or what it says of one field, in words; none of any other value.
+fn worded(path: &[String], value: &Json) -> Option<String> {
+    let rest = match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["checks", _, "expect" | "prefer", ref rest @ ..] | ["rules", _, "when", "observation", ref rest @ ..] => rest.to_vec(),
+        _ => return None,
     };
-    format!("  {} {}: {what}", screen::paint(style, &format!("{word:<8}")), path_text(&change.path))
+    let whole = match rest[..] {
+        [] => value.clone(),
+        [field] => serde_json::json!({ field: value }),
+        _ => return None,
+    };
+    let predicate = Predicate::from_json(&whole).ok().filter(|_| value.is_object())?;
+    let text = predicate.to_string();
+    // Around the whole, brackets tell nothing.
+    let bare = text.strip_prefix('(').and_then(|t| t.strip_suffix(')')).filter(|t| !t.contains(['(', ')']));
+    Some(safe(bare.unwrap_or(&text)))
+}
+
+/// Stars what looks like a key or a password in every text of a value; a text of several lines as a whole, since the lines
+/// of a key do not look like one.
+pub fn conceal(value: &mut Json) {
+    match value {
+        Json::String(text) if text.contains('\n') && gives_away(text).is_some() => "****".clone_into(text),
+        Json::String(text) => {
+            if let Cow::Owned(starred) = redacted(text) {
+                *text = starred;
+            }
+        }
+        Json::Array(items) => items.iter_mut().for_each(conceal),
+        Json::Object(object) => object.values_mut().for_each(conceal),
+        _ => {}
+    }
+}
+
+/// Text of a policy, which may hold any character: in one line, as nothing that a terminal obeys, and without what looks
+/// like a key or a password, since a difference is shown to more people than the file it is in.
+pub fn safe(text: &str) -> String {
+    writ_trust::text::escaped(redacted(text))
 }
 
 /// What an added or removed value is, in brief: its title, or itself when it is small.
@@ -53,7 +116,7 @@ fn detail(value: &Json) -> String {
         Json::Object(item) => item
             .get("title")
             .and_then(Json::as_str)
-            .map(|t| format!(" ({})", writ_trust::text::one_line(t)))
+            .map(|t| format!(" ({})", shortened(&safe(t), 0)))
             .unwrap_or_default(),
         other => format!(" ({})", shown(other)),
     }
@@ -71,15 +134,20 @@ fn differing(before: &Json, after: &Json) -> String {
             return changed.join(" ");
         }
     }
-    let (before, after) = (text(before), text(after));
-    let (short_before, short_after) = (shortened(&before, 0), shortened(&after, 0));
+    between(&text(before), &text(after), LONGEST)
+}
+
+/// Two texts that differ, each of at most `longest` characters.
+fn between(before: &str, after: &str, longest: usize) -> String {
+    let short = |text, from| shortened_to(text, from, longest);
+    let (short_before, short_after) = (short(before, 0), short(after, 0));
     if short_before != short_after {
         return format!("{short_before} → {short_after}");
     }
     // Both begin alike: shown from shortly before the first difference.
     let same = before.chars().zip(after.chars()).take_while(|(a, b)| a == b).count();
-    let from = same.saturating_sub(LONGEST / 3);
-    format!("{} → {}", shortened(&before, from), shortened(&after, from))
+    let from = same.saturating_sub(longest / 3);
+    format!("{} → {}", short(before, from), short(after, from))
 }
 
 /// A value in one line, as Nix writes it where that is as short.
@@ -89,21 +157,26 @@ fn shown(value: &Json) -> String {
 
 /// A value in one line, whole.
 fn text(value: &Json) -> String {
-    let text = match value {
+    let mut value = value.clone();
+    conceal(&mut value);
+    let text = match &value {
         Json::Array(entries) => format!("[ {} ]", entries.iter().map(Json::to_string).collect::<Vec<_>>().join(" ")),
         other => other.to_string(),
     };
-    // A policy may hold any character; a terminal must not obey it.
-    writ_trust::text::escaped(&text)
+    safe(&text)
 }
 
 /// At most [`LONGEST`] characters of a text and signs of what was left out, from a character on.
 fn shortened(text: &str, from: usize) -> String {
+    shortened_to(text, from, LONGEST)
+}
+
+fn shortened_to(text: &str, from: usize, longest: usize) -> String {
     let (start, left) = (if from == 0 { "" } else { "…" }, text.chars().skip(from));
-    if left.clone().count() <= LONGEST {
+    if left.clone().count() <= longest {
         return format!("{start}{}", left.collect::<String>());
     }
-    format!("{start}{}…", left.take(LONGEST - 1).collect::<String>())
+    format!("{start}{}…", left.take(longest - 1).collect::<String>())
 }
 
 #[cfg(test)]
@@ -129,14 +202,14 @@ mod tests {
         assert_eq!(
             plain,
             [
-                "  weaker   checks.\"disk.root\".expect.free.ge: 15 → 10",
-                "  weaker   checks.x: removed (Gone)",
-                "  changed  checks.\"disk.root\".title: \"Space\" → \"Room\"",
-                "  changed  controls.A.checks: -\"b\" +\"c\"",
+                "  weaker   checks.\"disk.root\".expect.free.ge: 15 → 10 (passes with free = 10 as well)",
+                "  weaker   checks.x: removed (Gone) (nothing looks at this any more)",
+                "  weaker   controls.A.checks: -\"b\" +\"c\" (a check does not count for it any more)",
                 "  stronger controls.B: added (New)",
+                "  reworded checks.\"disk.root\".title: \"Space\" → \"Room\"",
             ]
         );
-        assert_eq!(summary(&diff), "2 weaker, 1 stronger, 2 otherwise changed");
+        assert_eq!(summary(&diff), "3 weaker, 1 stronger, 1 otherwise changed");
         assert_eq!(summary(&Diff::default()), "unchanged");
     }
 

@@ -54,6 +54,11 @@ pub fn detail(label: &str, text: &str) {
     let _ = writeln!(anstream::stderr(), "{} {text}", paint(DIM, &format!("{label:>5}:")));
 }
 
+/// Lines beside the result, on standard error.
+pub fn aside(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
 /// A number and its noun: `1 release`, `2 releases`.
 pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })

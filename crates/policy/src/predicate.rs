@@ -214,7 +214,11 @@ fn fold(parts: &[Predicate], observation: &Observation, decisive: Truth, otherwi
 
 impl Clause {
     fn evaluate(&self, observation: &Observation) -> Truth {
-        let seen = observation.get(&self.field);
+        self.judge(observation.get(&self.field))
+    }
+
+    /// Evaluates for a value of its field; none when that was not seen.
+    pub(crate) fn judge(&self, seen: Option<&Value>) -> Truth {
         if self.op == Op::Exists {
             return Truth::of(self.operand == Value::Bool(seen.is_some()));
         }

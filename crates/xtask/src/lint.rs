@@ -1,12 +1,13 @@
 //! `cargo xtask lint`: what can be said of the sources without running them.
 
+mod flake;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use writ_scenarios::workshop::SITE;
-use writ_scenarios::{flake, run};
+use writ_scenarios::run;
 
 use crate::phase::{cargo, phase, root, show, tracked_files};
 use crate::setup;
@@ -26,7 +27,9 @@ pub fn run() -> Result<()> {
     phase("nix files parse", || nix_files_parse(&files))?;
     phase("policy library", || policy_cases("checks/policy", &[]))?;
     phase("policy content", policy_content)?;
-    phase("flake and plain evaluation", flake_agrees)?;
+    phase("NixOS modules", || policy_cases("checks/nixos", &["--arg", "root", "./."]))?;
+    phase("flake and plain evaluation", flake::agrees)?;
+    phase("flake outputs without inputs", || flake::outputs(&files))?;
     phase("links", || links_lead_somewhere(&files))?;
     phase("house rules", || house_rules(&files))
 }
@@ -55,26 +58,6 @@ fn policy_cases(cases: &str, arguments: &[&str]) -> Result<()> {
     command.current_dir(root()).args(["--eval", "--strict", "--json", "--store", "dummy://", cases]).args(arguments);
     let wrong: Vec<String> = serde_json::from_str(&run::checked(&mut command)?)?;
     if wrong.is_empty() { Ok(()) } else { bail!("{cases}:\n  {}", wrong.join("\n  ")) }
-}
-
-/// The flake and plain `nix-instantiate` come to the same policies, with no network to ask: the pinned nixpkgs is not
-/// touched.
-fn flake_agrees() -> Result<()> {
-    let scratch = tempfile::tempdir()?;
-    let copy = scratch.path().join("flake");
-    flake::lay(&copy)?;
-    flake::commit(&copy, "The policy of this repository")?;
-    let config = "experimental-features = nix-command flakes\nsubstituters =\nflake-registry =\nbuild-users-group =\n";
-    let mut flake = Command::new("nix");
-    flake.current_dir(&copy).env("NIX_CONFIG", config);
-    flake.args(["eval", "--json", &format!(".#policies.{SITE}.front-desk")]);
-    let mut plain = Command::new("nix-instantiate");
-    plain.current_dir(&copy).env("NIX_CONFIG", config).args(["--eval", "--strict", "--json"]);
-    plain.args(["modules/policy/evaluate.nix", "--arg", "root", "./.", "-A", &format!("policies.{SITE}.front-desk")]);
-    if run::checked(&mut flake)?.trim() != run::checked(&mut plain)?.trim() {
-        bail!("the flake's policy of {SITE}/front-desk is another than that of nix-instantiate");
-    }
-    Ok(())
 }
 
 /// Relative links in Markdown must lead to a file of the repository.

@@ -24,6 +24,7 @@ pub const ALL: &[Need] = &[
     ("git", "git"),
     ("busybox", "busybox-static"),
     ("systemd-nspawn", "systemd-container"),
+    ("systemd-analyze", "systemd"),
     ("dbus-daemon", "dbus"),
     ("nsenter", "util-linux"),
     ("nft", "nftables"),
@@ -31,6 +32,8 @@ pub const ALL: &[Need] = &[
     ("minisign", "minisign"),
     ("openssl", "openssl"),
     ("strace", "strace"),
+    ("script", "bsdutils"),
+    ("/usr/bin/jsonschema", "python3-jsonschema"),
 ];
 
 /// What the tests need to have our logs verified by code that is not ours. Not on PATH: Debian's packages of one version of

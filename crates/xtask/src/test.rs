@@ -33,9 +33,9 @@ struct Counts {
 
 /// Lint, then all tests; ends with one line of counts.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let sshd = phase("set-up", || {
+    let (sshd, prometheus) = phase("set-up", || {
         setup::ensure(&[setup::ALL, setup::GO, setup::SCHEMAS].concat())?;
-        peers::unpack("openssh", &["openssh-server"])
+        Ok((peers::unpack("openssh", &["openssh-server"])?, peers::unpack("prometheus", &["prometheus"])?))
     })?;
     phase("lint", lint::run)?;
     phase("build", || show(cargo().args(["build", "--workspace", "--quiet", "--bins"])))?;
@@ -45,6 +45,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         command.args(["test", "--workspace", "--no-fail-fast", "--quiet"]);
         command.env("WRIT_TEST_SSHD", sshd.join("usr/sbin/sshd"));
         command.env("WRIT_TEST_SSHD_LIBRARIES", peers::libraries(&sshd));
+        command.env("WRIT_TEST_PROMTOOL", prometheus.join("usr/bin/promtool"));
         if arguments.all {
             command.env("PROPTEST_CASES", MANY_CASES);
             // Sixty kills of depot and courier among ten thousand bundles, instead of twelve among hundreds.

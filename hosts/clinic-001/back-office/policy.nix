@@ -18,11 +18,11 @@ writ.appliance {
   exceptions."EX-2026-001" = writ.exception {
     check = "transmission.certificate";
     reason = "The billing program cannot speak TLS before the vendor's release of early 2027.";
-    risk = "Claims can be read on the cable between the billing workstation and this appliance.";
-    compensating = "Both stand in the locked back office on a switch of their own; cleartext ports are watched (network.no-cleartext-ports).";
+    risk = "Claims can be read, and altered unnoticed, on the cable between the billing workstation and this appliance.";
+    compensating = "Both stand in the locked back office on a switch of their own, with no route to other networks (network.no-forwarding).";
     owner = "Lakeside Family Practice, office manager";
     approved_by = "Dr. Ruth Alvarez, practice owner";
-    approval = "sha256:c099bb2105c91846130651a6f45806201441755a49137ee54de60d0384ca6ce3"; # of EX-2026-001.md
+    approval = "sha256:48757a0015583e36ecec4be0cc5a1ddcb23bcddaf5fa36cf868863fe3707ea0e"; # of EX-2026-001.md
     approved_at = "2026-09-01T00:00:00Z";
     expires = "2027-03-01T00:00:00Z";
   };

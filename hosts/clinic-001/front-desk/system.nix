@@ -3,33 +3,10 @@
 { busybox, minimalSystem, settings, site, appliance, ... }:
 let
   state = "/var/lib/ehr";
-  hostName = "${appliance}.${site}.internal";
-
-  opensslConf = minimalSystem.file "openssl.cnf" ''
-    [req]
-    prompt = no
-    distinguished_name = subject
-    x509_extensions = server
-    [subject]
-    CN = ${hostName}
-    [server]
-    subjectAltName = DNS:${hostName}
-    extendedKeyUsage = serverAuth
-  '';
-
-  # Self-signed, which is enough to show a renewal: a clinic would ask its own authority here. The new pair is complete
-  # before the first of it is put in place.
-  renewCertificate = minimalSystem.script "renew-certificate" ''
-    umask 077
-    $b mkdir -p ${state}/tls
-    cd ${state}/tls
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 90 \
-      -config ${opensslConf} -keyout server.key.new -out server.crt.new 2>/dev/null
-    openssl x509 -noout -checkend 86400 -in server.crt.new
-    $b chmod 0644 server.crt.new
-    $b mv -f server.key.new server.key
-    $b mv -f server.crt.new server.crt
-  '';
+  renewCertificate = minimalSystem.selfSigned {
+    folder = "${state}/tls";
+    hostName = "${appliance}.${site}.internal";
+  };
 in
 if busybox == null then null
 else minimalSystem.system {

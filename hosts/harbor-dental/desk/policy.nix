@@ -1,4 +1,4 @@
-# The one appliance of the practice: it keeps the pictures of the X-ray unit.
+# The one appliance of the practice: it keeps the pictures of the X-ray unit, which sends them as DICOM over TLS (port 2762).
 { writ, ... }:
 let
   # Written exactly as `nft -s list ruleset` prints it, so that its digest is the expected one.
@@ -8,7 +8,7 @@ let
     		type filter hook input priority filter; policy drop;
     		iif "lo" accept
     		ct state established,related accept
-    		tcp dport { 22, 104 } accept
+    		tcp dport { 22, 2762 } accept
     	}
 
     	chain forward {
@@ -20,7 +20,7 @@ in
 writ.appliance {
   system_type = "x86_64-linux";
   # What system.nix provides to runbooks.
-  programs = [ "activate" "ruleset.nft" ];
+  programs = [ "activate" "renew-certificate" "ruleset.nft" ];
 
   checks."imaging.folder" = writ.check {
     title = "Only the imaging service reads the X-ray pictures";
@@ -38,6 +38,10 @@ writ.appliance {
     checks."access.firewall".expect.ruleset_sha256.eq = writ.override {
       value = writ.digest ruleset;
       reason = "The ruleset of this appliance is part of its system and known to the letter.";
+    };
+    checks."transmission.certificate".probe.tls_certificate.path = writ.override {
+      value = "/var/lib/imaging/tls/server.crt";
+      reason = "The imaging service keeps its certificate beside its other state.";
     };
     settings.probation.checks = writ.override {
       value = [ "access.firewall" "imaging.folder" ];

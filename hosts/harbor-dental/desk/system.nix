@@ -1,6 +1,12 @@
-# The system of the desk: the folder for pictures, the banner, the journal's settings and the packet filter. Null without a
-# busybox to build with, which is kept in ../busybox/bin/busybox and not in the repository.
+# The system of the desk: the folder for pictures, the certificate, the banner, the journal's settings and the packet
+# filter. Null without a busybox to build with, which is kept in ../busybox/bin/busybox and not in the repository.
 { busybox, minimalSystem, settings, site, appliance, ... }:
+let
+  renewCertificate = minimalSystem.selfSigned {
+    folder = "/var/lib/imaging/tls";
+    hostName = "${appliance}.${site}.internal";
+  };
+in
 if busybox == null then null
 else minimalSystem.system {
   name = "${site}-${appliance}";
@@ -16,4 +22,10 @@ else minimalSystem.system {
   };
 
   inherit (settings) ruleset;
+
+  programs."renew-certificate" = renewCertificate;
+
+  prepare = ''
+    [ -s /var/lib/imaging/tls/server.crt ] || ${renewCertificate} || warn "could not make a certificate"
+  '';
 }

@@ -34,6 +34,17 @@ impl Breaker {
         })
     }
 
+    /// Until when a rule is stopped; none when it may answer one more incident now. Nothing is said of an incident that it
+    /// already answers.
+    pub fn stopped_until(&self, rule: &str, now: Time, limit: &CircuitBreaker) -> Option<Time> {
+        let mut recent: Vec<Time> = self.fired.get(rule)?.iter().map(|(_, at)| *at).collect();
+        recent.retain(|at| within(*at, now, limit));
+        let least = recent.len().checked_sub(limit.fires as usize)?;
+        recent.sort_unstable();
+        // When as many as are too many have left the window, one more may come.
+        recent.get(least).map(|at| at.plus(&limit.within))
+    }
+
     /// Notes that a rule answers an incident, and forgets what is too old to matter.
     pub fn fired(&mut self, rule: &str, incident: IncidentId, now: Time, limit: &CircuitBreaker) {
         for list in self.fired.values_mut() {
@@ -71,6 +82,9 @@ mod tests {
         assert!(breaker.tripped("L1-A", Some(id(2)), start, &limit).is_none(), "its own incident does not count");
         assert!(breaker.tripped("L1-A", Some(id(3)), start.plus_millis(20), &limit).is_some());
         assert!(breaker.tripped("L1-B", Some(id(3)), start, &limit).is_none());
+        assert_eq!(breaker.stopped_until("L1-A", start.plus_millis(20), &limit), Some(start.plus_millis(3_600_000)));
+        assert_eq!(breaker.stopped_until("L1-A", start.plus_millis(3_600_000), &limit), None);
+        assert_eq!(breaker.stopped_until("L1-B", start, &limit), None);
         let later = start.plus_millis(3_600_010);
         assert!(breaker.tripped("L1-A", Some(id(3)), later, &limit).is_none());
         breaker.fired("L1-B", id(4), later, &limit);

@@ -26,6 +26,8 @@ pub struct JobStatus {
     pub problem: Option<String>,
     /// The rule that the depot broke, if that is in its way.
     pub rule: Option<&'static str>,
+    /// What kind of thing is in its way, see [`Trouble::kind`]; null when nothing is.
+    pub kind: Option<&'static str>,
 }
 
 /// How the courier is.
@@ -33,6 +35,8 @@ pub struct JobStatus {
 pub struct Status {
     /// When this was written.
     pub at: Option<Time>,
+    /// The process that wrote it.
+    pub pid: u32,
     /// The depot.
     pub depot: String,
     /// Why the enforcer does not vouch for this courier; null when it does.
@@ -69,7 +73,7 @@ impl Status {
     /// Nothing was done yet.
     pub fn new(depot: &str) -> Self {
         let jobs = Job::ALL.iter().map(|job| (job.name(), JobStatus::default())).collect();
-        Self { depot: depot.to_owned(), jobs, changed: true, ..Self::default() }
+        Self { depot: depot.to_owned(), pid: std::process::id(), jobs, changed: true, ..Self::default() }
     }
 
     /// Something is worth writing down.
@@ -94,7 +98,7 @@ impl Status {
                 if status.problem.as_ref() != Some(&message) || status.failures.is_power_of_two() {
                     warn!(job = job.name(), failures = status.failures, "{message}");
                 }
-                (status.problem, status.rule) = (Some(message), trouble.rule());
+                (status.problem, status.rule, status.kind) = (Some(message), trouble.rule(), Some(trouble.kind()));
             }
         }
     }

@@ -61,6 +61,19 @@ impl Trouble {
         }
     }
 
+    /// What kind of thing is in the way, for those who say what to do about it: `unreachable`, `answer` (the depot answers,
+    /// and not as it should), `rule`, `local` (this machine), `waiting`, `left`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Depot(ClientError::Unreachable { .. } | ClientError::TimedOut { .. }) => "unreachable",
+            Self::Depot(ClientError::Local { .. }) | Self::Local { .. } => "local",
+            Self::Depot(_) => "answer",
+            Self::Refused { .. } => "rule",
+            Self::Waiting(_) => "waiting",
+            Self::Left(_) => "left",
+        }
+    }
+
     /// What it means for the schedule.
     pub fn ending(&self) -> Ending {
         match self {

@@ -8,6 +8,8 @@ use writ_policy::delta::{Delta, NixFinding, Site as Said};
 use writ_policy::validate::LeftOut;
 use writ_trust::time::Time;
 
+use super::cache::Cache;
+use super::clear::{self, InClear};
 use super::evaluate::{Sites, evaluate};
 use super::judge::{Checks, Found, Holds, Judge, LeftOuts, Subject};
 use super::mistake::Mistake;
@@ -29,11 +31,13 @@ pub struct Asked<'a> {
     pub now: Time,
     /// Whether what will be a mistake soon is told.
     pub soon: bool,
+    /// Whether results of earlier runs may be taken, and those of this one kept.
+    pub cache: bool,
 }
 
 /// What came of one site.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Result {
+pub struct SiteResult {
     /// What was looked at.
     pub site: Site,
     /// The public keys of its appliances, by their names.
@@ -42,6 +46,8 @@ pub struct Result {
     pub told: Vec<Mistake>,
     /// What validation found.
     pub found: Vec<Mistake>,
+    /// Keys and passwords in its files.
+    pub clear: Vec<InClear>,
     /// The checks of its appliances.
     pub checks: Arc<Checks>,
     /// For how long that is true.
@@ -54,11 +60,67 @@ struct Judged {
     found: Found,
 }
 
+/// What came of the sites that were not known from an earlier run, and of the tree apart from its sites.
+struct Run {
+    told: Vec<Mistake>,
+    /// Keys and passwords in baselines and rules.
+    clear: Vec<InClear>,
+    fresh: Vec<SiteResult>,
+    /// Whether every file could be evaluated.
+    whole: bool,
+    /// The files that the lists of baselines and rules name.
+    reads: Option<Vec<String>>,
+}
+
 /// Evaluates and judges a tree.
 pub fn examine(asked: &Asked<'_>) -> Outcome<output::Result> {
-    let root = asked.tree.root.clone();
+    let root = &asked.tree.root;
+    let (untracked, looked) = thread::scope(|scope| {
+        let untracked = scope.spawn(|| untracked::mistake(root));
+        let looked = look(asked);
+        (untracked.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), looked)
+    });
+    let (mut run, known) = looked?;
+    run.told.extend(untracked);
+    let cached = known.len();
+    let results = known.into_iter().chain(run.fresh).collect();
+    Ok(output::Result { cached, ..all(run.told, run.clear, results, asked.sources) })
+}
+
+/// What came of each site: those that were looked at, and those that are known from an earlier run.
+fn look(asked: &Asked<'_>) -> Outcome<(Run, Vec<SiteResult>)> {
+    let sites = asked.site.map_or_else(|| asked.tree.sites(), |site| vec![site.to_owned()]);
+    let everything = || if asked.site.is_some() { Sites::These(&sites) } else { Sites::All };
+    let mut cache = if asked.cache && !asked.soon { Cache::open(asked.tree) } else { None };
+    let known = cache.as_mut().map(|cache| cache.hits(&sites, asked.now)).unwrap_or_default();
+    if known.is_empty() {
+        let run = run(asked, everything(), &sites)?;
+        keep(cache, &run);
+        return Ok((run, known));
+    }
+    let names: BTreeSet<&str> = known.iter().map(|result| result.site.site.as_str()).collect();
+    let left: Vec<String> = sites.iter().filter(|site| !names.contains(site.as_str())).cloned().collect();
+    let run_left = run(asked, Sites::These(&left), &left)?;
+    if !run_left.whole {
+        // What is left out of one file excuses mistakes of others, so nothing that was known counts.
+        return Ok((run(asked, everything(), &sites)?, Vec::new()));
+    }
+    keep(cache, &run_left);
+    Ok((run_left, known))
+}
+
+/// Keeps what came of sites for the next run.
+fn keep(cache: Option<Cache<'_>>, run: &Run) {
+    if let Some(cache) = cache.filter(|_| run.whole) {
+        cache.keep(&run.fresh, run.reads.as_deref());
+    }
+}
+
+/// Evaluates and judges some sites, whose names are `names`.
+fn run(asked: &Asked<'_>, sites: Sites<'_>, names: &[String]) -> Outcome<Run> {
     let registry = writ_agent::probes::registry();
     let judge = Judge::new(&registry, asked.now, asked.soon);
+    let root = asked.tree.root.clone();
     let work = |mut delta: Delta, excluded: &BTreeSet<String>| {
         readable(&delta)?;
         let left_outs = left_outs(&delta, excluded, &Sources::new(root.clone()));
@@ -66,24 +128,29 @@ pub fn examine(asked: &Asked<'_>) -> Outcome<output::Result> {
         forget(&mut delta);
         Ok(Judged { delta, found })
     };
-    let one = asked.site.map(|site| vec![site.to_owned()]);
-    let sites = one.as_deref().map_or(Sites::All, Sites::These);
-    let (untracked, evaluated) = thread::scope(|scope| {
-        let untracked = scope.spawn(|| untracked::mistake(&root));
+    let mut folders = vec!["baselines".to_owned(), "rules".to_owned()];
+    folders.extend(names.iter().map(|site| format!("hosts/{site}")));
+    let (files, evaluated) = thread::scope(|scope| {
+        let files = scope.spawn(|| clear::suspicious(&root, &folders));
         let evaluated = evaluate(asked.tree, sites, &work);
-        (untracked.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), evaluated)
+        (files.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), evaluated)
     });
-    let evaluated = evaluated?;
+    let mut evaluated = evaluated?;
     let mut told: Vec<Mistake> = evaluated.errors.iter().map(|error| told::error(error, asked.sources)).collect();
-    if let Some(part) = evaluated.parts.first() {
-        told.extend(told::of_tree(&part.delta.findings, asked.sources));
+    let mut fresh: Vec<SiteResult> = evaluated.parts.iter().flat_map(|part| located(part, asked.sources)).collect();
+    let reads = evaluated.parts.first_mut().and_then(|part| {
+        told.extend(redacted(told::of_tree(&part.delta.findings, asked.sources)));
+        part.delta.reads.take()
+    });
+    let mut clear = clear::in_files(&root, &files, asked.sources);
+    for site in &mut fresh {
+        let prefix = format!("hosts/{}/", site.site.site);
+        let is_its =
+            |one: &mut InClear| one.mistake.place.as_ref().is_some_and(|place| place.file.starts_with(&prefix));
+        site.clear = clear.extract_if(.., is_its).collect();
     }
-    told.extend(untracked);
-    let mut results: Vec<Result> = Vec::new();
-    for part in &evaluated.parts {
-        results.extend(located(part, asked.sources));
-    }
-    Ok(all(told, results, asked.sources))
+    let whole = evaluated.errors.is_empty() && evaluated.excluded.is_empty();
+    Ok(Run { told, clear, fresh, whole, reads })
 }
 
 fn misfit(error: &serde_json::Error) -> Failure {
@@ -149,7 +216,7 @@ fn unread(findings: &[NixFinding]) -> impl Iterator<Item = &str> {
 }
 
 /// What came of each site of one evaluation.
-fn located(part: &Judged, sources: &Sources) -> Vec<Result> {
+fn located(part: &Judged, sources: &Sources) -> Vec<SiteResult> {
     let Judged { delta, found } = part;
     let mut mistakes = found::by_site(found, delta, sources);
     let mut subjects: BTreeMap<&str, Vec<&Subject>> = BTreeMap::new();
@@ -159,7 +226,8 @@ fn located(part: &Judged, sources: &Sources) -> Vec<Result> {
     let mut seen = Vec::new();
     let result = |(name, said): (&String, &Said)| {
         let judged = subjects.remove(name.as_str()).unwrap_or_default();
-        Result {
+        SiteResult {
+            clear: Vec::new(),
             site: Site {
                 site: name.clone(),
                 title: said.title.clone(),
@@ -171,15 +239,21 @@ fn located(part: &Judged, sources: &Sources) -> Vec<Result> {
                         composed: judged.iter().any(|subject| subject.appliance == *appliance),
                     })
                     .collect(),
-            },
+            }
+            .redacted(),
             keys: keys_of(said),
-            told: told::of_site(name, said, sources),
-            found: mistakes.remove(name).unwrap_or_default(),
+            told: redacted(told::of_site(name, said, sources)),
+            found: redacted(mistakes.remove(name).unwrap_or_default()),
             checks: checks_of(&judged, &mut seen),
             holds: judged.iter().fold(Holds::default(), |all, subject| all.and(subject.holds)),
         }
     };
     delta.sites.iter().map(result).collect()
+}
+
+/// Before anything is compared or kept: no key or password goes into a file.
+fn redacted(mistakes: Vec<Mistake>) -> Vec<Mistake> {
+    mistakes.into_iter().map(Mistake::redacted).collect()
 }
 
 fn keys_of(said: &Said) -> Vec<(String, String)> {
@@ -212,7 +286,12 @@ fn checks_of(subjects: &[&Subject], seen: &mut Vec<Arc<Checks>>) -> Arc<Checks> 
 }
 
 /// Everything that was found, each mistake once.
-fn all(mut told: Vec<Mistake>, mut results: Vec<Result>, sources: &Sources) -> output::Result {
+fn all(
+    mut told: Vec<Mistake>,
+    mut clear: Vec<InClear>,
+    mut results: Vec<SiteResult>,
+    sources: &Sources,
+) -> output::Result {
     results.sort_by(|a, b| a.site.site.cmp(&b.site.site));
     let named = |(site, (appliance, key)): (&str, &(String, String))| (site.to_owned(), appliance.clone(), key.clone());
     let owners: Vec<_> =
@@ -235,7 +314,9 @@ fn all(mut told: Vec<Mistake>, mut results: Vec<Result>, sources: &Sources) -> o
     for result in results {
         told.extend(result.told);
         found.extend(result.found);
+        clear.extend(result.clear);
         sites.push(result.site);
     }
-    output::Result { mistakes: mistake::merge(told, found), sites, checks, unobserved, took: Default::default() }
+    let mistakes = mistake::merge(told, clear::joined(found, clear));
+    output::Result { mistakes, sites, checks, unobserved, cached: 0, took: Default::default() }
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Result, Value as Json};
 use writ_policy::delta::{Base, Delta, Overlay, Own, Site};
@@ -52,6 +53,11 @@ pub struct Subject {
 }
 
 impl Holds {
+    /// Whether it holds at an instant.
+    pub fn at(self, now: Time) -> bool {
+        self.from.is_none_or(|from| from <= now) && self.until.is_none_or(|until| now < until)
+    }
+
     /// The time within which both hold.
     pub fn and(self, other: Self) -> Self {
         let until = match (self.until, other.until) {
@@ -75,7 +81,8 @@ impl Subject {
 }
 
 /// The time within which the calendar says what it says now.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Holds {
     /// From this instant on; none: always before.
     pub from: Option<Time>,

@@ -1,15 +1,17 @@
 //! A mistake with its place in the source: what is printed, counted and written as JSON.
 
-use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
+use serde::{Deserialize, Serialize};
 use writ_policy::validate::{Level, redacted};
+use writ_trust::text::escaped;
 
 /// The code of the mistake whose value is never shown.
 pub const SECRET: &str = "secret-in-clear";
 
 /// A place in a source file.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Place {
     /// Relative to the root of the tree.
     pub file: String,
@@ -26,7 +28,8 @@ pub struct Place {
 }
 
 /// One mistake.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Mistake {
     /// Stable name of the kind of mistake.
     pub code: String,
@@ -51,9 +54,11 @@ pub struct Mistake {
 }
 
 impl Mistake {
-    /// By place; what has none comes last.
-    fn order(&self) -> (bool, Option<Place>, Level, String, String) {
-        (self.place.is_none(), self.place.clone(), self.severity, self.code.clone(), self.message.clone())
+    /// By place; what has none comes last. Nothing that is printed is left to the order in which mistakes were found.
+    fn order(&self) -> impl Ord + use<> {
+        let first = (self.place.is_none(), self.place.clone(), self.severity, self.code.clone(), self.message.clone());
+        let texts = [&self.expected, &self.nearest, &self.help].map(Clone::clone);
+        (first, self.path.clone(), texts, self.related.clone())
     }
 
     fn line(&self) -> Option<u32> {
@@ -79,14 +84,13 @@ impl Mistake {
         self.place.as_ref().map_or("", |place| place.file.as_str())
     }
 
-    /// Without what gives away a key or a password: a mistake may quote the value that stands in its place.
-    fn redacted(mut self) -> Self {
+    /// Without what gives away a key or a password, and without what a terminal would obey: a mistake may quote the value
+    /// that stands in its place.
+    pub fn redacted(mut self) -> Self {
         let texts = [Some(&mut self.message), self.expected.as_mut(), self.nearest.as_mut(), self.help.as_mut()];
         let labels = self.related.iter_mut().map(|(_, label)| label);
         for text in texts.into_iter().flatten().chain(&mut self.path).chain(labels) {
-            if let Cow::Owned(starred) = redacted(text) {
-                *text = starred;
-            }
+            *text = escaped(redacted(text));
         }
         self
     }

@@ -3,6 +3,9 @@
 //! Nix evaluates the tree and its constructors find mistakes of shape; validation finds what only the schemas of probes,
 //! the references between files and the calendar tell. Both are merged, each mistake once, with its place in the source.
 
+mod cache;
+pub mod checked;
+mod clear;
 pub mod evaluate;
 mod examine;
 mod found;
@@ -13,13 +16,16 @@ mod locate;
 mod mistake;
 pub mod nix_error;
 mod output;
-mod process;
+pub mod process;
 mod render;
 mod sarif;
+mod sound;
 pub mod source;
 mod told;
 pub mod tree;
 mod untracked;
+
+pub(crate) use self::sound::sound;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -49,6 +55,9 @@ Example:
 It reads the working tree, so uncommitted edits count. It needs Nix (nix-instantiate) and no network.
 A kind of mistake keeps its code, such as unknown-operator: docs/mistakes.md explains each.
 
+What came of a site is kept in ~/.cache/writ/check, or below XDG_CACHE_HOME, and taken from there while nothing that
+it depends on has changed.
+
 `--format json` prints {schema, findings: [{code, severity, message, expected, nearest, help, path,
 at: {file, line, column, length}, related, appliances}], sites, summary}; fields may be added.
 `--format sarif` is for code scanning services, `--format github` for annotations of GitHub Actions:
@@ -71,6 +80,9 @@ pub struct Arguments {
     /// Warn of exceptions that end within 30 days
     #[arg(long)]
     soon: bool,
+    /// Look at every site, also at those that have not changed since an earlier run
+    #[arg(long)]
+    no_cache: bool,
     /// Warnings count as findings
     #[arg(long)]
     deny_warnings: bool,
@@ -97,7 +109,14 @@ impl Arguments {
         known_site(&tree, self.site.as_deref())?;
         let sources = Sources::new(tree.root.clone());
         let now = self.now.unwrap_or_else(crate::clock::now);
-        let asked = Asked { tree: &tree, sources: &sources, site: self.site.as_deref(), now, soon: self.soon };
+        let asked = Asked {
+            tree: &tree,
+            sources: &sources,
+            site: self.site.as_deref(),
+            now,
+            soon: self.soon,
+            cache: !self.no_cache,
+        };
         let mut result = examine(&asked)?;
         result.took = started.elapsed();
         match self.format {

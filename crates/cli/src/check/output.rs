@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use writ_policy::validate::Level;
+use writ_policy::validate::{Level, redacted};
+use writ_trust::text::escaped;
 
 use super::github;
 use super::mistake::{Mistake, Place};
@@ -21,6 +22,13 @@ pub struct Site {
     pub title: Option<String>,
     /// Its appliances.
     pub appliances: Vec<Appliance>,
+}
+
+impl Site {
+    /// Without what gives away a key or a password.
+    pub fn redacted(&self) -> Self {
+        Self { title: self.title.as_deref().map(|title| escaped(redacted(title))), ..self.clone() }
+    }
 }
 
 /// One appliance of a site.
@@ -42,6 +50,8 @@ pub struct Result {
     pub checks: usize,
     /// How many of them this version cannot look at.
     pub unobserved: usize,
+    /// Of how many sites the result is one of an earlier run.
+    pub cached: usize,
     /// How long it took.
     pub took: Duration,
 }
@@ -106,7 +116,7 @@ impl Result {
         screen::json(&Document {
             schema: "writ.check.v1",
             findings: self.mistakes.iter().map(JsonFinding::of).collect(),
-            sites: &self.sites,
+            sites: self.sites.iter().map(Site::redacted).collect(),
             summary: Summary {
                 sites: self.sites.len(),
                 appliances: self.appliances(),
@@ -114,6 +124,7 @@ impl Result {
                 unobserved: self.unobserved,
                 errors,
                 warnings,
+                cached: self.cached,
                 took_ms: u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
             },
         });
@@ -128,7 +139,7 @@ fn count(n: usize, what: &str) -> String {
 struct Document<'a> {
     schema: &'static str,
     findings: Vec<JsonFinding<'a>>,
-    sites: &'a [Site],
+    sites: Vec<Site>,
     summary: Summary,
 }
 
@@ -140,6 +151,7 @@ struct Summary {
     unobserved: usize,
     errors: usize,
     warnings: usize,
+    cached: usize,
     took_ms: u64,
 }
 

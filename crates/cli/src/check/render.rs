@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Renderer, Snippet};
 use writ_policy::validate::{Level as Severity, redacted};
+use writ_trust::text::escaped;
 
 use super::mistake::{Mistake, Place, SECRET};
 use super::source::Sources;
@@ -74,10 +75,21 @@ use Shows::{Context, Primary};
 /// columns; what is known to be a secret is not shown, nor what follows it on the line.
 fn shown(text: &str, span: Range<usize>, secret: bool) -> (String, Range<usize>) {
     if !secret {
-        return (redacted(text).into_owned(), span);
+        return (obeyed_by_none(&redacted(text)), span);
     }
-    let before = redacted(&text[..span.start]).into_owned();
+    let before = obeyed_by_none(&redacted(&text[..span.start]));
     (format!("{before}…"), span.start..span.start + '…'.len_utf8())
+}
+
+/// A source line without what a terminal would obey, each such character replaced by one of as many bytes. The renderer
+/// knows the ASCII ones, and what turns the direction of writing; not the C1 controls.
+fn obeyed_by_none(text: &str) -> String {
+    let shown = |c: char| match c.len_utf8() {
+        2 if escaped(c) != c.to_string() => '·',
+        3 if escaped(c) != c.to_string() => char::REPLACEMENT_CHARACTER,
+        _ => c,
+    };
+    text.chars().map(shown).collect()
 }
 
 /// The one source line of a place, with its caret.

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use rowan::ast::AstNode as _;
 
 /// The largest source file that is read, in bytes.
-const LARGEST: u64 = 4 << 20;
+pub const LARGEST: u64 = 4 << 20;
 
 /// One source file.
 pub struct Source {

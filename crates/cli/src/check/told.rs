@@ -28,7 +28,8 @@ pub fn of_site(site: &str, said: &Site, sources: &Sources) -> Vec<Mistake> {
     mistakes
 }
 
-fn mistake(finding: &NixFinding, sources: &Sources, appliances: BTreeSet<String>) -> Mistake {
+/// One finding as a mistake of some appliances.
+pub fn mistake(finding: &NixFinding, sources: &Sources, appliances: BTreeSet<String>) -> Mistake {
     let missing = finding.code.starts_with("missing-");
     let known = || finding.known.iter().map(String::as_str);
     let mut path = finding.path.clone();

@@ -15,7 +15,8 @@ const ENTRY: &str = "modules/policy/evaluate.nix";
 pub struct Tree {
     /// Its root, absolute and without symbolic links, because Nix's positions are.
     pub root: PathBuf,
-    program: PathBuf,
+    /// `nix-instantiate`.
+    pub program: PathBuf,
 }
 
 impl Tree {
@@ -52,7 +53,7 @@ impl Tree {
             .flatten()
             .filter_map(|entry| {
                 let entry = entry.ok()?;
-                entry.path().join("site.nix").is_file().then(|| entry.file_name().into_string().ok())?
+                entry.path().join("site.nix").exists().then(|| entry.file_name().into_string().ok())?
             })
             .collect();
         names.sort();

@@ -1,13 +1,17 @@
 //! `writ export`: what a tree of policy says, in forms that others read.
 
+mod alerts;
 mod docs;
+mod schema;
 
 use crate::failure::Outcome;
 
-/// Write out what a tree of policy says, in forms that others read
+/// Write references, schemas and alert rules as files
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     Docs(docs::Arguments),
+    Schema(schema::Arguments),
+    Alerts(alerts::Arguments),
 }
 
 impl Command {
@@ -15,6 +19,8 @@ impl Command {
     pub fn run(self) -> Outcome {
         match self {
             Self::Docs(arguments) => arguments.run(),
+            Self::Schema(arguments) => arguments.run(),
+            Self::Alerts(arguments) => arguments.run(),
         }
     }
 }

@@ -96,7 +96,9 @@ fn refuse(errors: &[String]) -> Outcome<()> {
         "the sources have {}, so there is nothing to release",
         screen::count(errors.len(), "mistake")
     ));
-    let failure = errors.iter().take(SHOWN).fold(failure, Failure::because);
+    // A message may quote what stands in the place of a name: be it a key, it is not repeated.
+    let shown = errors.iter().take(SHOWN).map(|error| validate::redacted(error));
+    let failure = shown.fold(failure, Failure::because);
     Err(failure.next("writ check shows every mistake with its place; nothing was written"))
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use writ_policy::diff;
+use writ_policy::policy::upgrade;
 use writ_trust::ids::ApplianceId;
 use writ_trust::json::{self, MAX_DOCUMENT};
 use writ_trust::minisign::PublicKey;
@@ -105,5 +106,6 @@ fn policy(draft: &Layout, name: &ApplianceId, generation: &Generation) -> Outcom
     let bytes = draft.read_document(&generation.policy.digest, "a policy")?;
     let failed = |e: String| Failure::refused("a policy document of the draft is not usable").at(name).because(e);
     generation.policy.check(&bytes).map_err(|e| failed(e.to_string()))?;
-    json::parse_value(&bytes, MAX_DOCUMENT).map_err(|e| failed(e.to_string()))
+    // In the newest schema: what an older one could not say is no change.
+    json::parse_value(&bytes, MAX_DOCUMENT).map(upgrade).map_err(|e| failed(e.to_string()))
 }

@@ -1,5 +1,6 @@
 //! `writ check` on a small tree: each kind of mistake gives exactly the findings that it should, at the exact place.
 
+mod cached;
 mod cases;
 mod delta;
 mod formats;
@@ -7,6 +8,7 @@ mod generated;
 mod judged;
 mod laws;
 mod mistakes;
+mod secrets;
 mod shadowed;
 pub mod tree;
 
@@ -161,6 +163,30 @@ fn untracked_files_are_warnings() {
     assert_eq!(output.code, 0);
     assert!(output.stdout.contains("git does not track rules/files.nix"), "{}", output.stdout);
     assert_eq!(run(&tree, &["--deny-warnings"]).code, 1);
+}
+
+#[test]
+fn an_exception_that_ends_soon_is_told_to_those_who_ask() {
+    let tree = Tree::new();
+    tree.edit("hosts/clinic-001/site.nix", "2027-03-01", "2026-12-23");
+    assert_eq!(run(&tree, &["--deny-warnings"]).code, 0);
+    let output = run(&tree, &["--soon"]);
+    assert_eq!(output.code, 0, "{}", output.stdout);
+    assert!(output.stdout.contains("this exception ends in 30 days"), "{}", output.stdout);
+    assert_eq!(run(&tree, &["--soon", "--deny-warnings"]).code, 1);
+    assert_eq!(run(&tree, &["--soon", "--deny-warnings", "--now", "2026-11-22T00:00:00Z"]).code, 0);
+}
+
+#[test]
+fn nothing_that_a_terminal_would_obey_is_printed() {
+    let tree = Tree::new();
+    tree.edit("rules/files.nix", "RB-FILE-001", "RB\u{1b}]0;x\u{7}\u{9b}31m\u{202e}");
+    tree.edit("baselines/small/files.nix", "expect.mode.eq", "expect.\"mo\u{1b}[31mde\".eq");
+    for format in ["human", "json", "sarif", "github"] {
+        let output = run(&tree, &["--format", format]);
+        let obeyed = output.stdout.chars().find(|c| (c.is_control() && *c != '\n') || *c == '\u{202e}');
+        assert_eq!((output.code, obeyed), (1, None), "{}", output.stdout);
+    }
 }
 
 #[test]

@@ -2,12 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop here")]
 
+mod alerts;
 mod bad_input;
 mod check;
 mod depot;
 mod desk;
+mod diff;
+mod doctor;
 mod explain;
 mod export_docs;
+mod export_schema;
 mod fetch;
 mod fetch_kept;
 mod keys;
@@ -16,6 +20,7 @@ mod policy_page;
 mod publish;
 mod publish_depot;
 mod release;
+mod site_new;
 mod systems;
 mod trust;
 mod verify;

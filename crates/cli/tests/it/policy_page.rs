@@ -46,6 +46,24 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// The shell blocks of the first chapter, typed in this order into an empty folder.
+#[test]
+fn a_tree_can_be_begun_as_the_page_says() {
+    let page = fs::read_to_string(repository().join("docs/policy.md")).unwrap();
+    let first = page.split("\n## ").nth(1).unwrap();
+    let typed: Vec<&str> = first.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(typed.len(), 2, "{typed:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let writ = Path::new(env!("CARGO_BIN_EXE_writ")).parent().unwrap();
+    let path = format!("{}:{}", writ.display(), std::env::var("PATH").unwrap());
+    let script = format!("set -e\n{}\nwrit check --deny-warnings\n", typed.join("\n"));
+    let mut shell = Command::new("sh");
+    let output = shell.args(["-c", &script]).current_dir(folder.path()).env("PATH", path).output().unwrap();
+    let printed = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    assert!(output.status.success(), "{}{}", printed[0], printed[1]);
+    assert!(printed[0].contains("\n2 sites, 3 appliances, "), "{}", printed[0]);
+}
+
 #[test]
 fn the_page_on_policy_can_be_followed() {
     let page = fs::read_to_string(repository().join("docs/policy.md")).unwrap();

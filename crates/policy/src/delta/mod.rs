@@ -24,7 +24,7 @@ mod shape;
 pub use self::overlay::{Overlay, SECTIONS};
 pub use self::policies::Policies;
 pub use self::shape::{
-    Appliance, Base, Broken, Delta, Known, Merged, NixFinding, NixRelated, Override, Own, Position, Site,
+    Appliance, Base, Baseline, Broken, Delta, Known, Merged, NixFinding, NixRelated, Override, Own, Position, Site,
 };
 
 /// The attribute of `modules/policy/evaluate.nix` to evaluate.

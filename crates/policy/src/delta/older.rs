@@ -8,13 +8,15 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Result, json};
 use writ_trust::digest::Digest;
 
-use super::shape::{Appliance, Base, Broken, Delta, Known, Merged, NixFinding, Override, Own, Site};
+use super::shape::{Appliance, Base, Baseline, Broken, Delta, Known, Merged, NixFinding, Override, Own, Site};
 
 #[derive(Deserialize)]
 struct Report {
     sites: BTreeMap<String, SiteReport>,
     findings: Vec<NixFinding>,
     broken: Broken,
+    #[serde(default)]
+    baselines: BTreeMap<String, Baseline>,
     #[serde(default)]
     known: Known,
 }
@@ -34,6 +36,8 @@ struct SiteReport {
 struct ApplianceReport {
     policy: Option<Box<RawValue>>,
     public_key: Option<String>,
+    #[serde(default)]
+    system_type: Option<String>,
     findings: Vec<NixFinding>,
     overrides: Vec<Override>,
     broken: Broken,
@@ -64,7 +68,8 @@ pub fn read(report: &[u8]) -> Result<Delta> {
     for (name, said) in report.sites {
         sites.insert(name, site(said, &mut bases)?);
     }
-    Ok(Delta { bases, sites, findings: report.findings, broken: report.broken, known: report.known, reads: None })
+    let Report { findings, broken, baselines, known, .. } = report;
+    Ok(Delta { bases, sites, findings, broken, baselines, known, reads: None })
 }
 
 fn site(said: SiteReport, bases: &mut BTreeMap<String, Base>) -> Result<Site> {
@@ -83,6 +88,7 @@ fn site(said: SiteReport, bases: &mut BTreeMap<String, Base>) -> Result<Site> {
     for (name, said) in said.appliances {
         let mut appliance = Appliance {
             public_key: said.public_key,
+            system_type: said.system_type,
             findings: said.findings,
             overrides: said.overrides,
             broken: said.broken,

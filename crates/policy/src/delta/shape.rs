@@ -137,6 +137,9 @@ pub struct Own {
 pub struct Appliance {
     /// Its public key, if it has one yet.
     pub public_key: Option<String>,
+    /// Its machine.
+    #[serde(default)]
+    pub system_type: Option<String>,
     /// Its own findings.
     pub findings: Vec<NixFinding>,
     /// Values that it changed.
@@ -175,6 +178,14 @@ pub struct Site {
     pub appliances: BTreeMap<String, Appliance>,
 }
 
+/// What is said of a baseline, whoever uses it.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Baseline {
+    /// Its figures by id, each with its value and what it is about.
+    #[serde(default)]
+    pub figures: BTreeMap<String, Json>,
+}
+
 /// Names that are valid somewhere in the tree.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Known {
@@ -194,6 +205,9 @@ pub struct Delta {
     pub findings: Vec<NixFinding>,
     /// Items left out because of a finding.
     pub broken: Broken,
+    /// The baselines by name.
+    #[serde(default)]
+    pub baselines: BTreeMap<String, Baseline>,
     /// Valid names.
     #[serde(default)]
     pub known: Known,

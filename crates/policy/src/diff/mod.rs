@@ -2,27 +2,34 @@
 //!
 //! Where things are declared and digests of parts are left out: they change with every edit and protect nothing.
 
+mod calendar;
 mod effect;
+mod normal;
 mod predicate;
+mod samples;
+mod scales;
+mod witness;
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
+pub use self::calendar::{Event, ExceptionChange, exceptions};
+pub use self::witness::Witness;
 use crate::policy::Policy;
 
 /// What a change does to protection, as far as that can be decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Effect {
-    /// Something that was shown, healed or kept is so no longer, or later, or less.
+    /// Something that was shown, healed or kept is so no longer, or later, or less, whatever else is gained.
     Weaker,
     /// Cannot be decided from the two values.
     Unclear,
-    /// The opposite of weaker.
+    /// Something is shown, healed or kept that was not, or sooner, or more; and nothing is lost.
     Stronger,
-    /// Another way to say the same.
+    /// Another way to say the same, or words that protect nothing.
     Same,
 }
 
@@ -37,6 +44,10 @@ pub struct Change {
     pub after: Option<Json>,
     /// What it does to protection.
     pub effect: Effect,
+    /// What that means, in a few words: for everything that is weaker, and for some that is unclear.
+    pub why: Option<String>,
+    /// For a predicate: what makes the difference, as a probe could see it. It proves the effect.
+    pub witness: Option<Witness>,
 }
 
 /// Every changed value, in order of path.
@@ -72,7 +83,33 @@ pub fn diff(before: &Policy, after: &Policy) -> Diff {
 pub fn diff_json(before: &Json, after: &Json) -> Diff {
     let mut changes = Vec::new();
     compare(&mut Vec::new(), before, after, &mut changes);
+    crossed(before.get("rules"), &mut changes);
     Diff { changes }
+}
+
+/// What differs between two values of one section of a policy, such as all of its `checks`. The sections of a policy are
+/// compared one by one, so documents that share some need not be compared whole.
+pub fn diff_section(name: &str, before: &Json, after: &Json) -> Vec<Change> {
+    let mut changes = Vec::new();
+    compare(&mut vec![name.to_owned()], before, after, &mut changes);
+    if name == "rules" {
+        crossed(Some(before), &mut changes);
+    }
+    changes
+}
+
+/// A new rule for a check that another one answers may take that one's place: priority decides, not protection.
+fn crossed(rules_before: Option<&Json>, changes: &mut [Change]) {
+    let check_of = |rule: &Json| rule.pointer("/when/check").and_then(Json::as_str).map(str::to_owned);
+    let answered: BTreeSet<String> =
+        rules_before.and_then(Json::as_object).into_iter().flatten().filter_map(|(_, rule)| check_of(rule)).collect();
+    for change in changes.iter_mut().filter(|c| c.path.len() == 2 && c.path[0] == "rules" && c.before.is_none()) {
+        let check = change.after.as_ref().and_then(check_of);
+        if let Some(check) = check.filter(|check| answered.contains(check)) {
+            change.effect = Effect::Unclear;
+            change.why = Some(format!("another rule answers {check} already: priority decides which runs first"));
+        }
+    }
 }
 
 fn compare(path: &mut Vec<String>, before: &Json, after: &Json, changes: &mut Vec<Change>) {
@@ -81,131 +118,80 @@ fn compare(path: &mut Vec<String>, before: &Json, after: &Json, changes: &mut Ve
     }
     let keys: Vec<&str> = path.iter().map(String::as_str).collect();
     match (before, after) {
-        (Json::Object(_), Json::Object(_)) if effect::is_predicate(&keys) => {
+        (Json::Object(_), Json::Object(_)) if scales::is_predicate(&keys) => {
             predicate::compare(path, before, after, changes);
         }
+        _ if scales::is_predicate(&keys) => changes.push(predicate::appeared(path, Some(before), Some(after))),
         // A probe of another kind is another probe, not parameters that come and go.
         (Json::Object(a), Json::Object(b)) if keys.last() != Some(&"probe") || a.keys().eq(b.keys()) => {
             each(path, a, b, changes);
         }
-        _ => {
-            let effect = effect::of(&keys, Some(before), Some(after));
-            let (before, after) = (Some(before.clone()), Some(after.clone()));
-            changes.push(Change { path: path.clone(), before, after, effect });
-        }
+        _ => changes.push(change(path, Some(before), Some(after))),
     }
 }
 
 fn each(path: &mut Vec<String>, before: &Map<String, Json>, after: &Map<String, Json>, changes: &mut Vec<Change>) {
     let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let start = changes.len();
     for key in keys.into_iter().filter(|key| !IGNORED.contains(&key.as_str())) {
         path.push(key.clone());
         match (before.get(key), after.get(key)) {
             (Some(a), Some(b)) => compare(path, a, b, changes),
-            (a, b) => {
-                let keys: Vec<&str> = path.iter().map(String::as_str).collect();
-                let effect = effect::of(&keys, a, b);
-                changes.push(Change { path: path.clone(), before: a.cloned(), after: b.cloned(), effect });
-            }
+            (a, b) => changes.push(change(path, a, b)),
         }
         path.pop();
+    }
+    let added = &mut changes[start..];
+    match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["controls", _] => covered(added),
+        ["settings"] => computed(changes, start),
+        _ => {}
+    }
+}
+
+fn change(path: &[String], before: Option<&Json>, after: Option<&Json>) -> Change {
+    let keys: Vec<&str> = path.iter().map(String::as_str).collect();
+    if scales::is_predicate(&keys) {
+        return predicate::appeared(path, before, after);
+    }
+    let (effect, why) = effect::of(&keys, before, after);
+    Change { path: path.to_vec(), before: before.cloned(), after: after.cloned(), effect, why, witness: None }
+}
+
+/// To claim that more of a control is shown is protection only where more is looked at.
+fn covered(changes: &mut [Change]) {
+    let last = |change: &Change, name: &str| change.path.last().is_some_and(|key| key == name);
+    let checks = changes.iter().find(|c| last(c, "checks")).map(|c| c.effect);
+    let Some(change) = changes.iter_mut().find(|c| last(c, "coverage")) else { return };
+    let claims_all = |value: &Option<Json>| value.as_ref().is_some_and(|value| value == "automated");
+    if change.effect != Effect::Unclear {
+        return;
+    }
+    match checks {
+        Some(Effect::Stronger) if claims_all(&change.after) => change.effect = Effect::Stronger,
+        Some(Effect::Weaker) if claims_all(&change.before) => {
+            (change.effect, change.why) = (Effect::Weaker, Some("fewer checks show it".to_owned()));
+        }
+        _ if claims_all(&change.after) => {
+            change.why = Some("it claims more, and nothing more is looked at".to_owned());
+        }
+        _ => {}
+    }
+}
+
+/// The lines for tickets are made of the contacts: where those are there, their change is told once.
+fn computed(changes: &mut Vec<Change>, start: usize) {
+    let at = |change: &Change, keys: &[&str]| change.path.iter().map(String::as_str).take(keys.len()).eq(keys.iter().copied());
+    if changes[start..].iter().any(|c| at(c, &["settings", "contacts"])) {
+        let mut index = 0;
+        changes.retain(|change| {
+            index += 1;
+            index <= start || !at(change, &["settings", "escalation", "contacts"])
+        });
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn policy() -> Json {
-        json!({
-            "baselines": {"hipaa": "1"},
-            "controls": {"A": {"severity": "high", "coverage": "automated", "checks": ["c"], "declared_at": {"line": 1}}},
-            "checks": {"c": {"every": "5m", "severity": "high", "probe": {"file": {"path": "/a"}}, "prefer": null,
-                "expect": {"mode": {"eq": "0644"}, "age": {"le": 26}}}},
-            "rules": {"r": {"when": {"check": "c", "observation": null}, "run": "b", "attempts": 3}},
-            "runbooks": {"b": {"steps": [{"id": "x"}]}},
-            "exceptions": {"e": {"check": "c", "expires": "2027-01-01T00:00:00Z"}},
-            "settings": {"sla": {"high": "1h"}, "retention": {"evidence": "6y"}, "probation": {"checks": null},
-                "escalation": {"l1_failures": {"high": 2}}, "evidence_budget_mb": 512},
-        })
-    }
-
-    /// Replaces what a pointer names; null removes it.
-    fn edited(pointer: &str, value: Json) -> Json {
-        let mut policy = policy();
-        let (parent, key) = pointer.rsplit_once('/').unwrap();
-        let parent = policy.pointer_mut(parent).unwrap().as_object_mut().unwrap();
-        if value == json!("gone") {
-            parent.remove(key)
-        } else {
-            parent.insert(key.to_owned(), value)
-        };
-        policy
-    }
-
-    #[test]
-    fn each_change_has_its_effect_and_its_opposite() {
-        for (pointer, value, path) in [
-            ("/checks/c", json!("gone"), "checks.c"),
-            ("/controls/A", json!("gone"), "controls.A"),
-            ("/rules/r", json!("gone"), "rules.r"),
-            ("/exceptions/f", json!({"check": "c"}), "exceptions.f"),
-            ("/exceptions/e/expires", json!("2028-01-01T00:00:00Z"), "exceptions.e.expires"),
-            ("/checks/c/every", json!("1h"), "checks.c.every"),
-            ("/checks/c/severity", json!("low"), "checks.c.severity"),
-            ("/checks/c/expect/age/le", json!(30), "checks.c.expect.age.le"),
-            ("/checks/c/expect/mode", json!("gone"), "checks.c.expect.mode"),
-            ("/controls/A/checks", json!([]), "controls.A.checks"),
-            ("/controls/A/coverage", json!("procedural"), "controls.A.coverage"),
-            ("/settings/sla/high", json!("4h"), "settings.sla.high"),
-            ("/settings/retention/evidence", json!("1y"), "settings.retention.evidence"),
-            ("/settings/escalation/l1_failures/high", json!(9), "settings.escalation.l1_failures.high"),
-            ("/settings/probation/checks", json!(["c"]), "settings.probation.checks"),
-            ("/settings/evidence_budget_mb", json!(1), "settings.evidence_budget_mb"),
-        ] {
-            let (before, after) = (policy(), edited(pointer, value));
-            let there = diff_json(&before, &after);
-            assert_eq!(there.changes.len(), 1, "{there:?}");
-            assert_eq!(there.changes[0].path.join("."), path);
-            assert_eq!(there.changes[0].effect, Effect::Weaker, "{path}");
-            assert!(there.weakens());
-            let back = diff_json(&after, &before);
-            assert_eq!(back.changes[0].effect, Effect::Stronger, "{path}, back");
-            assert_eq!(
-                (&back.changes[0].before, &back.changes[0].after),
-                (&there.changes[0].after, &there.changes[0].before)
-            );
-        }
-    }
-
-    #[test]
-    fn predicates_are_compared_by_what_they_allow() {
-        for (before, after, effect) in [
-            (json!({"n": {"le": 26}}), json!({"any": [{"n": {"le": 26}}, {"n": {"ge": 0}}]}), Effect::Weaker),
-            (
-                json!({"any": [{"a": {"eq": 1}}, {"b": {"eq": 1}}]}),
-                json!({"any": [{"b": {"eq": 1}}, {"a": {"eq": 1}}]}),
-                Effect::Same,
-            ),
-            (json!({"s": {"in": ["x", "y"]}}), json!({"s": {"in": ["x"]}}), Effect::Stronger),
-            (json!({"s": {"in": ["x", "y"]}}), json!({"s": {"eq": "x"}}), Effect::Stronger),
-            (json!({"s": {"matches": "x"}}), json!({"s": {"matches": "y"}}), Effect::Unclear),
-            (json!({"l": {"subset_of": ["x"]}}), json!({"l": {"subset_of": ["x", "y"]}}), Effect::Weaker),
-            (json!({"l": {"superset_of": ["x"]}}), json!({"l": {"superset_of": ["x", "y"]}}), Effect::Stronger),
-            (json!({"n": {"ge": 5}}), json!({"n": {"ge": 3, "ne": 4}}), Effect::Weaker),
-            (json!({"n": {"ge": 5}}), json!({"n": {"ge": 3, "ne": 6}}), Effect::Unclear),
-        ] {
-            let (a, b) = (edited("/checks/c/expect", before.clone()), edited("/checks/c/expect", after.clone()));
-            let effects: BTreeSet<Effect> = diff_json(&a, &b).changes.iter().map(|c| c.effect).collect();
-            assert_eq!(effects, BTreeSet::from([effect]), "{before} → {after}");
-        }
-    }
-
-    #[test]
-    fn places_and_digests_are_no_changes() {
-        assert!(diff_json(&policy(), &edited("/controls/A/declared_at", json!({"line": 2}))).is_empty());
-        assert!(diff_json(&policy(), &policy()).is_empty());
-    }
-}
+mod pairs;
+#[cfg(test)]
+mod tests;

@@ -2,18 +2,40 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::{Change, Effect, effect};
+use super::normal::normal;
+use super::witness::{self, Witness};
+use super::{Change, Effect};
 use crate::predicate::Predicate;
-use crate::validate::implies;
+use crate::validate::implies_naturally as implies;
+
+/// What a predicate is for, by where it stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// What must hold: who lets more pass protects less.
+    Expect,
+    /// What should hold; the same, of warnings.
+    Prefer,
+    /// What a rule answers: who answers less protects less.
+    Answer,
+}
+
+impl Role {
+    fn of(path: &[String]) -> Self {
+        match (path.first().map(String::as_str), path.last().map(String::as_str)) {
+            (Some("checks"), Some("prefer")) => Self::Prefer,
+            (Some("checks"), _) => Self::Expect,
+            _ => Self::Answer,
+        }
+    }
+}
 
 /// Compares two predicates that differ.
 pub fn compare(path: &[String], before: &Json, after: &Json, changes: &mut Vec<Change>) {
     let (Json::Object(a), Json::Object(b)) = (before, after) else { return };
     let combined = |o: &Map<String, Json>| o.keys().any(|k| matches!(k.as_str(), "any" | "all" | "not"));
-    let narrows = path.first().is_some_and(|section| section == "checks");
-    let judge = |a: &Json, b: &Json| if narrows { of(a, b) } else { Effect::Unclear };
+    let role = Role::of(path);
     if combined(a) || combined(b) {
-        changes.push(change(path, &[], Some(before), Some(after), judge(before, after)));
+        changes.push(judged(role, path.to_vec(), (Some(before), Some(after)), (before, after)));
         return;
     }
     let mut fields: Vec<&String> = a.keys().chain(b.keys()).collect();
@@ -27,15 +49,17 @@ pub fn compare(path: &[String], before: &Json, after: &Json, changes: &mut Vec<C
         let alone = |ops: Option<&Json>| {
             ops.map_or_else(|| Json::Object(Map::new()), |ops| serde_json::json!({ field.as_str(): ops }))
         };
-        let effect = judge(&alone(x), &alone(y));
-        match single_operator(x, y) {
+        let whole = (&alone(x), &alone(y));
+        let mut keys = [path, std::slice::from_ref(field)].concat();
+        let change = match single_operator(x, y) {
             Some(op) => {
+                keys.push(op.to_owned());
                 let value = |ops: Option<&'_ Json>| ops.and_then(|ops| ops.get(op)).cloned();
-                let keys: Vec<String> = path.iter().cloned().chain([field.clone(), op.to_owned()]).collect();
-                changes.push(Change { path: keys, before: value(x), after: value(y), effect });
+                judged(role, keys, (value(x).as_ref(), value(y).as_ref()), whole)
             }
-            None => changes.push(change(path, &[field], x, y, effect)),
-        }
+            None => judged(role, keys, (x, y), whole),
+        };
+        changes.push(change);
     }
 }
 
@@ -46,13 +70,56 @@ fn single_operator<'a>(x: Option<&'a Json>, y: Option<&Json>) -> Option<&'a str>
     y.contains_key(name).then_some(name)
 }
 
-fn change(path: &[String], more: &[&str], before: Option<&Json>, after: Option<&Json>, effect: Effect) -> Change {
-    let path = path.iter().cloned().chain(more.iter().map(|k| (*k).to_owned())).collect();
-    Change { path, before: before.cloned(), after: after.cloned(), effect }
+/// A change between `shown` values, judged by the predicates that they make.
+fn judged(role: Role, path: Vec<String>, shown: (Option<&Json>, Option<&Json>), whole: (&Json, &Json)) -> Change {
+    let (before, after) = (shown.0.cloned(), shown.1.cloned());
+    let (effect, why, witness) = match (Predicate::from_json(whole.0), Predicate::from_json(whole.1)) {
+        (Ok(a), Ok(b)) if role == Role::Answer => decided(role, &b, &a),
+        (Ok(a), Ok(b)) => decided(role, &a, &b),
+        _ => (Effect::Unclear, Some("one of the two is no predicate".to_owned()), None),
+    };
+    Change { path, before, after, effect, why, witness }
 }
 
-/// Weaker: whatever passed before passes now, and not the other way round.
-fn of(before: &Json, after: &Json) -> Effect {
-    let (Ok(a), Ok(b)) = (Predicate::from_json(before), Predicate::from_json(after)) else { return Effect::Unclear };
-    effect::from_inclusion(implies(&b, &a), implies(&a, &b))
+/// Weaker: something is accepted by `now` that `then` did not accept. A change that also refuses more is weaker too, or
+/// else a second, harmless edit would hide the first.
+fn decided(role: Role, then: &Predicate, now: &Predicate) -> (Effect, Option<String>, Option<Witness>) {
+    let (then, now) = (&normal(then), &normal(now));
+    let (still, no_more) = (then == now || implies(then, now), then == now || implies(now, then));
+    if still && no_more {
+        return (Effect::Same, None, None);
+    }
+    if no_more {
+        return (Effect::Stronger, None, None);
+    }
+    if let Some(witness) = witness::find(now, then) {
+        let lost = if still { None } else { witness::find(then, now) };
+        let why = said(role, &witness, lost.as_ref());
+        return (Effect::Weaker, Some(why), Some(witness));
+    }
+    if still {
+        let why = match role {
+            Role::Answer => "it answers a part of what it answered before",
+            _ => "all that passed before passes, and more may",
+        };
+        return (Effect::Weaker, Some(why.to_owned()), None);
+    }
+    (Effect::Unclear, Some("neither includes the other, as far as can be decided".to_owned()), None)
+}
+
+fn said(role: Role, witness: &Witness, lost: Option<&Witness>) -> String {
+    match (role, lost) {
+        (Role::Answer, None) => format!("does not answer {witness} any more"),
+        (Role::Answer, Some(lost)) => format!("does not answer {witness} any more, but answers {lost}"),
+        (Role::Expect, None) => format!("passes with {witness} as well"),
+        (Role::Expect, Some(lost)) => format!("passes with {witness} as well, though no longer with {lost}"),
+        (Role::Prefer, _) => format!("does not warn of {witness} any more (a warning only)"),
+    }
+}
+
+/// Appears or vanishes as a whole: a check's `prefer`, or what narrows a rule. Without one, everything passes.
+pub fn appeared(path: &[String], before: Option<&Json>, after: Option<&Json>) -> Change {
+    let everything = Json::Object(Map::new());
+    let or_everything = |value: Option<&Json>| value.filter(|v| !v.is_null()).unwrap_or(&everything).clone();
+    judged(Role::of(path), path.to_vec(), (before, after), (&or_everything(before), &or_everything(after)))
 }

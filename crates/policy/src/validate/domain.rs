@@ -126,12 +126,46 @@ fn implies_within(a: &Predicate, b: &Predicate, steps: &mut u32) -> bool {
     fields.is_subset(&always_seen(a)) && disjoint(a, &Predicate::Not(Box::new(b.clone())))
 }
 
+/// As [`implies`], knowing what [`natural_range`] knows of the integers that `a` looks at.
+pub fn implies_naturally(a: &Predicate, b: &Predicate) -> bool {
+    let mut parts: Vec<Predicate> = Vec::new();
+    for field in always_seen(a) {
+        let (least, most) = natural_range(&field);
+        let known = [(least != i64::MIN, "ge", least), (most != i64::MAX, "le", most)];
+        for (_, op, bound) in known.into_iter().filter(|(is_known, ..)| *is_known) {
+            // A field that is always seen, or else the clause would say that it is.
+            parts.extend(Predicate::from_json(&serde_json::json!({ field.as_str(): { op: bound } })));
+        }
+    }
+    if parts.is_empty() {
+        return implies(a, b);
+    }
+    // Each alternative with what is known, since an implication from alternatives is shown one by one.
+    let knowing = |part: &Predicate| Predicate::All([std::slice::from_ref(part), &parts].concat());
+    match a {
+        Predicate::Any(alternatives) => implies(&Predicate::Any(alternatives.iter().map(knowing).collect()), b),
+        _ => implies(&knowing(a), b),
+    }
+}
+
+/// The integers that a field can be, by the unit in its name: a percentage, a size, a number and an age are never
+/// negative. Durations are left alone, since time that is left may be.
+pub fn natural_range(field: &str) -> (i64, i64) {
+    const COUNTED: [&str; 5] = ["_percent", "_count", "_bytes", "_bits", "age_seconds"];
+    let least = if COUNTED.iter().any(|unit| field.ends_with(unit)) { 0 } else { i64::MIN };
+    // What is used may be more than all there is, where a budget is meant; what is left may not.
+    (least, if field.ends_with("available_percent") { 100 } else { i64::MAX })
+}
+
 /// What no values need to be tried for: the same clause, and lists that include each other.
 fn clause_implies(a: &Clause, b: &Clause) -> bool {
     if a.field != b.field {
         return false;
     }
+    let passes = |value: &Value| b.judge(Some(value)) == Truth::True;
     match (a.op, &a.operand, b.op, &b.operand) {
+        (Op::Eq, value, ..) => passes(value),
+        (Op::In, Value::List(texts), ..) => texts.iter().all(|text| passes(&Value::Text(text.clone()))),
         (Op::SubsetOf, Value::List(a), Op::SubsetOf, Value::List(b)) => a.iter().all(|item| b.contains(item)),
         (Op::SupersetOf, Value::List(a), Op::SupersetOf, Value::List(b)) => b.iter().all(|item| a.contains(item)),
         (Op::SupersetOf, Value::List(a), Op::Contains, Value::Text(b)) => a.contains(b),
@@ -190,7 +224,7 @@ fn product(parts: &[Predicate], positive: bool) -> Option<Vec<Vec<Clause>>> {
 }
 
 /// The clause that holds exactly when this one is false (not unknown), where there is one.
-fn negated(clause: &Clause) -> Option<Clause> {
+pub fn negated(clause: &Clause) -> Option<Clause> {
     let (op, operand) = match (clause.op, &clause.operand) {
         (Op::Eq, v) => (Op::Ne, v.clone()),
         (Op::Ne, v) => (Op::Eq, v.clone()),

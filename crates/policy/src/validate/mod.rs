@@ -38,9 +38,9 @@ mod walk;
 mod windows;
 
 pub use context::{Context, LeftOut};
-pub(crate) use domain::implies;
+pub(crate) use domain::{implies_naturally, natural_range, negated};
 pub use finding::{Finding, Level, Part, Related};
-pub use secrets::{gives_away, redacted};
+pub use secrets::{gives_away, in_clear, redacted, secrets_in};
 
 /// What a rule of validation depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

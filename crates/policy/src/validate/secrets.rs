@@ -3,6 +3,7 @@
 //! What is found in the clear is never repeated: neither message nor path holds it.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -70,8 +71,18 @@ pub fn redacted(text: &str) -> Cow<'_, str> {
     })
 }
 
+/// What a text holds that looks like a key or a password: where, and what it is in words; in order.
+pub fn secrets_in(text: &str) -> Vec<(Range<usize>, &'static str)> {
+    let found = |(pattern, shape): &'static (Regex, &'static Shape)| {
+        pattern.find_iter(text).map(|found| (found.range(), shape.name)).collect::<Vec<_>>()
+    };
+    let mut all: Vec<_> = candidates(text).flat_map(found).collect();
+    all.sort_by_key(|(range, _)| range.start);
+    all
+}
+
 /// The error for a value that stands in the clear; `what` names its place.
-pub(super) fn in_clear(path: Vec<String>, what: &str) -> Finding {
+pub fn in_clear(path: Vec<String>, what: &str) -> Finding {
     Finding::error("secret-in-clear", path, format!("{what} stands in the clear"))
         .expected("writ.secret \"name\"")
         .help("whoever reads the repository or its history has it: replace it, and give the new one to the site's secrets")

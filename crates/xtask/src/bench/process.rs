@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -23,6 +23,40 @@ pub fn pss_mb(pid: u32) -> Result<f64> {
     let line = text.lines().find(|l| l.starts_with("Pss:")).context("no Pss line")?;
     let kilobytes: f64 = line.split_whitespace().nth(1).context("no figure")?.parse()?;
     Ok(kilobytes / 1024.0)
+}
+
+/// The most memory that a program and its children had at once, as the sum of their proportional set sizes, in MB.
+pub fn peak_pss_mb(command: &mut Command) -> Result<f64> {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().with_context(|| format!("cannot run {}", writ_scenarios::run::line(command)))?;
+    let mut peak = 0.0_f64;
+    while child.try_wait()?.is_none() {
+        // One that has just ended has no memory.
+        let all = family(child.id()).into_iter().filter_map(|pid| pss_mb(pid).ok()).sum();
+        peak = peak.max(all);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(peak)
+}
+
+/// A process and all below it.
+fn family(pid: u32) -> Vec<u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let all: Vec<(u32, u32)> = pids.filter_map(|pid| Some((pid, parent(pid)?))).collect();
+    let mut family = vec![pid];
+    let mut at = 0;
+    while let Some(&one) = family.get(at) {
+        family.extend(all.iter().filter(|(_, parent)| *parent == one).map(|(child, _)| *child));
+        at += 1;
+    }
+    family
+}
+
+/// The parent of a process; its name, in parentheses, may hold anything.
+fn parent(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// What one run of a program took.

@@ -16,6 +16,7 @@ use crate::house::{House, Ran, program, ran};
 pub const TRIED: &[&str] = &[
     "writ check",
     "writ explain",
+    "writ diff",
     "writ keys new",
     "writ keys show",
     "writ trust show",
@@ -29,6 +30,7 @@ pub const TRIED: &[&str] = &[
     "writ audit collect",
     "writ audit fetch",
     "writ watch",
+    "writ doctor",
     "writ-enforce",
     "writ-switch status",
 ];
@@ -80,6 +82,13 @@ fn the_operators_commands_print_json_and_no_colour() {
         explain
     });
     assert_eq!((&explained["schema"], &explained["kind"]), (&"writ.explain.v1".into(), &"check".into()));
+
+    let diff = both(0, "--format json", || {
+        let mut diff = writ(&["diff", "--from", "HEAD", "--now", super::THEN, "--deny-unclear"]);
+        diff.arg(desk.flake());
+        diff
+    });
+    assert_eq!((&diff["schema"], &diff["weaker"]), (&"writ.diff.v1".into(), &false.into()));
 
     let new = |name: &str| {
         let mut new = writ(&["keys", "new", "--name", name, "--role", "appliance", "--no-passphrase", "--out"]);
@@ -160,6 +169,16 @@ fn the_appliances_commands_print_json_and_no_colour() {
         status
     });
     assert_eq!(status["course"]["state"], "committed");
+
+    let doctor = both(1, "--format json", || {
+        let mut doctor = writ(&["doctor", "--config"]);
+        doctor.arg(house.path("etc/enforce.toml"));
+        doctor
+    });
+    assert_eq!(
+        (&doctor["schema"], &doctor["findings"][0]["code"]),
+        (&"writ.doctor.v1".into(), &"enforcer-not-running".into())
+    );
 
     // A plan says what it would do, and does nothing.
     house.break_file(1);

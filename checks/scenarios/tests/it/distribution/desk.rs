@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::atomic::Ordering;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use writ_trust::json::canonical;
 use writ_trust::release::Release;
 use writ_wire::publication::{Publication, State};
@@ -22,6 +22,15 @@ impl Line {
         self.put(&release);
         self.good.store(serial, Ordering::Relaxed);
         serial
+    }
+
+    /// Publishes the next release with a change of its policy.
+    pub fn publish_policy(&self, change: impl FnOnce(&mut Value)) {
+        let serial = self.published.load(Ordering::Relaxed) + 1;
+        let mut policy = self.house.policy();
+        change(&mut policy);
+        self.put(&self.house.release_of(serial, &canonical(&policy), None));
+        self.good.store(serial, Ordering::Relaxed);
     }
 
     /// Publishes the next release with a change that makes it one which the appliance must not take.

@@ -8,7 +8,7 @@ mod evidence;
 mod forging;
 mod freeze;
 mod happy;
-mod line;
+pub mod line;
 mod releases;
 mod requests;
 mod systems;

@@ -277,15 +277,33 @@ fn page(cases: &[Case]) -> String {
     );
     for code in CODES {
         let level = if code.level == Level::Error { "error" } else { "warning" };
-        write!(page, "\n## {}\n\n*{}* ({level}). {}\n", code.name, code.title, code.help).unwrap();
+        let text = wrapped(&format!("*{}* ({level}). {}", code.title, code.help));
+        write!(page, "\n## {}\n\n{text}\n", code.name).unwrap();
         if code.documents_only {
             page.push_str("\nOnly in a policy document that the policy library did not write.\n");
         }
         if let Some(case) = cases.iter().find(|case| case.code().name == code.name) {
-            write!(page, "\n{}:\n\n```\n{}```\n", case.title, case.printed).unwrap();
+            write!(page, "\n{}:\n\n```\n{}```\n", wrapped(&case.title), case.printed).unwrap();
         }
     }
     page
+}
+
+/// Words in lines of at most 120 characters.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().unwrap();
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() > 120 {
+            lines.push(word.to_owned());
+        } else {
+            line.push(' ');
+            line.push_str(word);
+        }
+    }
+    lines.join("\n")
 }
 
 fn page_file() -> PathBuf {

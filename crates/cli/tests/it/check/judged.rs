@@ -9,6 +9,8 @@ fn codes(tree: &Tree) -> Vec<String> {
     findings.iter().map(|f| f["code"].as_str().unwrap().to_owned()).collect()
 }
 
+const FORMATS: [&str; 4] = ["human", "json", "sarif", "github"];
+
 /// A check of a scanner that this version cannot look with, supporting a control.
 fn with_scanner(tree: &Tree, parameters: &str, bound: &str) {
     tree.edit("baselines/small/disks.nix", "[ \"disk.root\" ]", "[ \"disk.root\" \"scan\" ]");
@@ -69,28 +71,7 @@ fn a_secret_in_the_clear_is_never_printed() {
         told.contains("secret-in-clear") && told.contains("`password` of probe `restic` stands in the clear"),
         "{told}"
     );
-    let shape = format!("AK{}", "IAABCDEFGHIJKLMNOP");
-    // A pattern, where a constructor, validation or a reference quotes what stands there.
-    let places = [
-        ("baselines/small/files.nix", "every = \"5m\"", "every = "),
-        ("baselines/small/files.nix", "title = \"Password hashes\"", "title = "),
-        ("baselines/small/files.nix", "expect.mode.eq = \"0644\"", "expect.mode.eq = "),
-        ("rules/files.nix", "run = \"RB-FILE-001\"", "run = "),
-        ("hosts/clinic-001/site.nix", "time_zone = \"America/New_York\"", "time_zone = "),
-        ("hosts/clinic-001/site.nix", "owner = \"Sam Okafor\"", "owner = "),
-        ("hosts/clinic-001/site.nix", "approved_by = \"Dr. Ruth Alvarez\"", "approved_by = "),
-        ("hosts/clinic-001/front-desk/policy.nix", "value = 10", "value = "),
-    ];
-    for (file, from, to) in places {
-        let tree = Tree::new();
-        tree.edit(file, from, &format!("{to}\"{shape}\""));
-        for format in ["human", "json"] {
-            let output = run(&tree, &["--format", format]);
-            assert_eq!(output.code, 1, "{file} {to}");
-            assert!(!output.stdout.contains(&shape), "{file} {to}: {}", output.stdout);
-        }
-    }
-    for format in ["human", "json"] {
+    for format in FORMATS {
         assert!(!run(&tree, &["--format", format]).stdout.contains("hunter2"));
     }
 }

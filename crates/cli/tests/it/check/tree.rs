@@ -105,10 +105,11 @@ pub fn run(tree: &Tree, arguments: &[&str]) -> Output {
     run_in(tree.path(), arguments, None)
 }
 
-/// Runs `writ check` on a folder, with a PATH of its own if one is given.
+/// Runs `writ check` on a folder, with a PATH of its own if one is given. What it keeps of a run lies beside the folder.
 pub fn run_in(root: &Path, arguments: &[&str], path: Option<&Path>) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writ"));
     command.arg("check").arg(root).args(arguments);
+    command.env("XDG_CACHE_HOME", root.parent().unwrap().canonicalize().unwrap_or_default().join("cache"));
     if !arguments.contains(&"--now") {
         command.args(["--now", NOW]);
     }

@@ -9,7 +9,7 @@ use super::context::{Context, ITEMS, Item};
 use super::finding::{Finding, one_of};
 use crate::policy::SCHEMA;
 
-mod table;
+pub mod table;
 
 use table::{EXCEPTION, Field, LEVELS, SECTIONS, SETTINGS, Type};
 

@@ -1,0 +1,228 @@
+# The modules evaluated for machines of several kinds, without nixpkgs:
+#
+#   nix-instantiate --eval --strict --json checks/nixos/configurations.nix --arg root ./.
+#
+# Each says which assertions do not hold (`broken`), the files below /etc, unit files and scripts by name, the programs of
+# the modules, Nix's settings, folders (`tmpfiles`), what checks asked for, and how the policy judges it (`expectations`).
+# `lib` is nixpkgs' where one is given; `package` stands for all binaries.
+{ root, lib ? import ./stub-lib.nix, package ? "/nix/store/00000000000000000000000000000000-writ" }:
+let
+  unit = import ./unit.nix;
+  evaluated = import ../../modules/policy/evaluate.nix { inherit root; };
+  inherit (import ./stub-lib.nix) clean;
+
+  pkgs = {
+    callPackage = _: _: { type = "derivation"; name = "writ"; outPath = package; };
+    writeShellScript = name: text: builtins.seq (builtins.stringLength text) "/nix/store/00000000000000000000000000000000-${name}";
+    writeText = pkgs.writeShellScript;
+    coreutils = "/usr";
+    gnused = "/usr";
+    gnugrep = "/usr";
+    util-linux = "/usr";
+    runtimeShell = "/bin/sh";
+    nftables = "/nix/store/nftables";
+    restic = "/nix/store/restic";
+    clamav = "/nix/store/clamav";
+    socat = "/nix/store/socat";
+  };
+
+  machine = { modules, specialArgs ? { } }:
+    let
+      inherit (lib.evalModules { modules = [ ./shim.nix ] ++ modules; specialArgs = { inherit pkgs; } // specialArgs; }) config;
+      services = clean config.systemd.services;
+    in
+    {
+      broken = map (a: a.message) (builtins.filter (a: !a.assertion) config.assertions);
+      etc = builtins.mapAttrs (_: file: file.text or "source: ${toString file.source}") (clean config.environment.etc);
+      units = builtins.listToAttrs (map (name: { name = "${name}.service"; value = unit services.${name}; })
+        (builtins.filter (name: services.${name} ? serviceConfig) (builtins.attrNames services)));
+      scripts = builtins.mapAttrs (_: s: s.script or "") services;
+      timers = builtins.attrNames (clean config.systemd.timers);
+      programs = config.services.writ.appliance.scripts or { };
+      nix = clean config.nix.settings;
+      tmpfiles = config.systemd.tmpfiles.rules;
+      builder = config.system.systemBuilderCommands;
+      expectations =
+        if config.services.writ.appliance.policy or null != null
+        then import ../../modules/nixos/expectations.nix { inherit config; inherit (config.services.writ.appliance) policy; }
+        else null;
+      asked = {
+        sshd = clean config.services.openssh.settings;
+        audit = config.security.audit.enable;
+        sysctl = clean config.boot.kernel.sysctl;
+      };
+    };
+
+  # As modules/nixos/system.nix puts an appliance together, without the part that only a whole NixOS can do.
+  appliance = site: name: module:
+    let
+      it = evaluated.appliances.${site}.${name};
+      made = (import ../../modules/nixos/system.nix { inherit root; }).configuration {
+        inherit site name;
+        appliance = it;
+        file = module;
+      };
+    in
+    machine { inherit (made) modules specialArgs; };
+
+  system = site: name: appliance site name (root + "/hosts/${site}/${name}/system.nix");
+in
+{
+  theatre = system "northfield-surgery" "theatre";
+  ward = system "northfield-surgery" "ward";
+  # Everything that can be set is.
+  full = machine {
+    modules = [
+      ../../modules/nixos
+      {
+        services.clamav.daemon.enable = true;
+        services.writ.appliance = {
+          enable = true;
+          site = "small";
+          name = "desk";
+          depot = "http://10.0.0.1:8080";
+          allowHttp = true;
+          caFile = "/etc/ca.pem";
+          trustRoot = "/etc/trust.json";
+          cacheKeys = [ "cache-1:AAAA" "cache-2:AAAA" ];
+          pauseCode = true;
+          settings = { keep_delivered = "60d"; heartbeat = "30s"; outbox_budget = "1GiB"; activation_timeout = "20m"; };
+          syncSettings = { checkin = "90s"; batch = 20; sync = "30m"; };
+          backup = {
+            repository = "rest:https://backup.example/100%";
+            databaseDump = "pg_dumpall";
+            offsite = "s3:https://elsewhere.example";
+            paths = [ "/srv/a b" ];
+          };
+          logForward.url = "https://logs.example:19532";
+          metrics.directory = "/var/lib/node-exporter";
+          programs.renew-certificate = "/nix/store/00000000000000000000000000000000-renew";
+        };
+      }
+    ];
+  };
+  # By folder, without depot, and with nothing that a policy wants.
+  folder = machine {
+    modules = [
+      ../../modules/nixos
+      { services.writ.appliance = { enable = true; site = "small"; name = "desk"; }; }
+    ];
+  };
+  # An appliance and a depot on one machine: what the scenarios start in a container, with the units and files as they are.
+  small = machine {
+    modules = [
+      ../../modules/nixos
+      {
+        services.writ.appliance = {
+          enable = true;
+          site = "clinic-vm";
+          name = "desk";
+          depot = "http://127.0.0.1:8080";
+          settings = { poll_releases = "1s"; heartbeat = "1s"; };
+          syncSettings = { checkin = "1s"; sync = "10s"; };
+        };
+        services.writ.depot = {
+          enable = true;
+          trustRoot = "/srv/trust/1.json";
+          logKeyFile = "/srv/secrets/log.key";
+          extraArguments = [ "--extra-writes" "0" "--batches" "0" ];
+        };
+      }
+    ];
+  };
+  # The image, as far as it is ours.
+  image = machine {
+    modules = [
+      ../../modules/nixos/appliance.nix
+      ../../iso/first-boot.nix
+      { services.writ.appliance = { enable = true; provisioned = true; }; services.writ.firstBoot = { enable = true; needsMount = true; }; }
+    ];
+  };
+  # A machine that enables nothing is left alone.
+  neither = machine { modules = [ ../../modules/nixos ]; };
+  depot = machine {
+    modules = [
+      ../../modules/nixos
+      { services.writ.depot = { enable = true; trustRoot = "/etc/trust.json"; logKeyFile = "/var/lib/secrets/log.key"; }; }
+    ];
+  };
+  public-depot = machine {
+    modules = [
+      ../../modules/nixos/depot.nix
+      {
+        services.writ.depot = {
+          enable = true;
+          trustRoot = "/etc/trust.json";
+          logKeyFile = "/var/lib/secrets/log.key";
+          listen = "[::]:443";
+          openFirewall = true;
+          dataDir = "/srv/depot";
+          tls = { certificate = "/var/lib/acme/depot/fullchain.pem"; key = "/var/lib/acme/depot/key.pem"; };
+          extraArguments = [ "--batches" "240" ];
+        };
+      }
+    ];
+  };
+
+  # What must be refused, each with an assertion that says why.
+  refused = {
+    bare = (appliance "northfield-surgery" "theatre" { }).broken;
+    # Sets by itself what checks ask differently for.
+    weaker = (appliance "northfield-surgery" "theatre" {
+      boot.kernel.sysctl."kernel.kptr_restrict" = 0;
+      services.openssh = { enable = true; settings.PermitRootLogin = "yes"; };
+    }).expectations.broken;
+    stolen = (machine {
+      modules = [
+        ../../modules/nixos
+        {
+          services.writ.appliance = {
+            enable = true;
+            site = "small";
+            name = "desk";
+            policy = evaluated.policies.northfield-surgery.ward;
+            encryptedElsewhere = true;
+          };
+        }
+      ];
+    }).broken;
+    unread = (machine {
+      modules = [
+        ../../modules/nixos
+        {
+          services.writ.appliance = {
+            enable = true;
+            site = "small";
+            name = "desk";
+            tools = null;
+            metrics.directory = "/var/lib/node-exporter";
+          };
+        }
+      ];
+    }).broken;
+    open-depot = (machine {
+      modules = [
+        ../../modules/nixos/depot.nix
+        {
+          services.writ.depot = {
+            enable = true;
+            trustRoot = "/etc/trust.json";
+            logKeyFile = "${builtins.storeDir}/x-log.key";
+            listen = "0.0.0.0:80";
+            tls.key = "/k";
+          };
+        }
+      ];
+    }).broken;
+    disagreeing = (machine {
+      modules = [
+        ../../modules/nixos
+        (import ../../modules/nixos/asked.nix {
+          one = { boot.kernel.sysctl."a.b" = [ 1 ]; services.chrony.enable = true; };
+          two = { boot.kernel.sysctl."a.b" = [ 2 ]; services.chrony.enable = true; };
+        })
+        { services.writ.appliance = { enable = true; site = "small"; name = "desk"; }; }
+      ];
+    }).broken;
+  };
+}

@@ -1,0 +1,180 @@
+# What modules/nixos come to on machines of several kinds: a list of what is not as it should be.
+#
+#   nix-instantiate --eval --strict --json checks/nixos --arg root ./.
+# With nixpkgs' own lib instead of the stub: --arg lib 'import /path/to/nixpkgs/lib'.
+{ root, lib ? import ./stub-lib.nix }:
+let
+  made = import ./configurations.nix { inherit root lib; };
+  fragments = import ../../modules/nixos/fragments.nix;
+
+  differ = what: expected: actual:
+    if expected == actual then [ ] else [ "${what}: expected ${builtins.toJSON expected}, got ${builtins.toJSON actual}" ];
+  holds = what: test: if test then [ ] else [ what ];
+  has = text: part: builtins.length (builtins.split (builtins.replaceStrings [ "(" ")" "[" "." "+" "*" ] [ "[(]" "[)]" "[[]" "[.]" "[+]" "[*]" ] part) text) > 1;
+  # Each of these parts is said by one of the messages, and there are no more messages.
+  says = what: parts: messages:
+    differ "${what}: messages" (builtins.length parts) (builtins.length messages)
+    ++ builtins.concatMap (part: holds "${what}: nobody says: ${part}" (builtins.any (m: has m part) messages)) parts;
+  lines = what: unit: wanted: unwanted:
+    builtins.concatMap (line: holds "${what} lacks ${line}" (has unit "${line}\n")) wanted
+    ++ builtins.concatMap (line: holds "${what} has ${line}" (!(has unit line))) unwanted;
+
+  fails = value: !(builtins.tryEval (builtins.deepSeq value value)).success;
+  tried = modules: (lib.evalModules { inherit modules; }).config;
+  number = { lib, ... }: { options.services.writ.n = lib.mkOption { type = lib.types.int; default = 1; }; };
+in
+builtins.concatMap
+  (name: differ "${name}: assertions that do not hold" [ ] made.${name}.broken)
+  [ "theatre" "ward" "full" "small" "image" "folder" "neither" "depot" "public-depot" ]
+
+++ says "refused.bare"
+  [
+    "backup-list, backup-unlock, check-backup-logs"
+    "boot.initrd.luks.devices opens none"
+    "services.openssh.enable is false"
+  ]
+  made.refused.bare
+++ says "refused.stolen"
+  [
+    "ruleset.nft."
+    "networking.nftables.enable must be true"
+    "another appliance than small/desk"
+    "services.openssh.enable is false"
+  ]
+  made.refused.stolen
+++ says "refused.unread" [ "needs services.writ.appliance.tools" ] made.refused.unread
+++ says "refused.open-depot" [ "is not loopback" "both certificate and key" "in the Nix store" ] made.refused.open-depot
+++ says "refused.disagreeing" [ "boot.kernel.sysctl.\"a.b\": one for [1], two for [2]" ] made.refused.disagreeing
+
+# A machine that enables neither gets no unit, no user, no file, no setting.
+++ differ "neither" [ { } { } [ ] { } ] [ made.neither.units made.neither.etc made.neither.tmpfiles made.neither.nix ]
+
+# The enforcer sees the machine as it is, and no address; the courier sees its own corner, and addresses.
+++ lines "writ-enforce.service" made.theatre.units."writ-enforce.service"
+  [
+    "Type=notify"
+    "RestrictAddressFamilies=AF_UNIX"
+    "RestrictAddressFamilies=AF_NETLINK"
+    "IPAddressDeny=any"
+    "NoNewPrivileges=true"
+    "Restart=always"
+    "UMask=0027"
+  ]
+  [
+    "AF_INET"
+    "DynamicUser"
+    "PrivateDevices"
+    "PrivateMounts"
+    "PrivateNetwork"
+    "PrivateTmp"
+    "ProtectControlGroups"
+    "ProtectHome"
+    "ProtectKernelTunables"
+    "ProtectSystem"
+    "ReadOnlyPaths"
+    "User="
+  ]
+++ lines "writ-sync.service" made.theatre.units."writ-sync.service"
+  [
+    "User=writ-sync"
+    "ProtectSystem=strict"
+    "CapabilityBoundingSet="
+    "ReadWritePaths=/var/lib/writ/spool/inbox"
+    "StateDirectory=writ/sync"
+    "StateDirectoryMode=0700"
+  ]
+  [ "AF_NETLINK" ]
+++ lines "writ-depot.service" made.depot.units."writ-depot.service"
+  [
+    "User=writ-depot"
+    "StateDirectory=writ/depot"
+    "StateDirectoryMode=0700"
+    "LoadCredential=log-key:/var/lib/secrets/log.key"
+    "CapabilityBoundingSet="
+  ]
+  [ "CAP_NET" "ReadWritePaths" ]
+++ lines "writ-depot.service, public" made.public-depot.units."writ-depot.service"
+  [
+    "CapabilityBoundingSet=CAP_NET_BIND_SERVICE"
+    "ReadWritePaths=/srv/depot"
+    "LoadCredential=tls-key:/var/lib/acme/depot/key.pem"
+  ]
+  [ "StateDirectory" ]
+# An image knows nobody: what its daemons go by is written by first boot, and they wait for it.
+++ differ "the image's files" [ ] (builtins.attrNames made.image.etc)
+++ lines "the image's enforcer" made.image.units."writ-enforce.service"
+  [ "ConditionPathExists=/var/lib/writ/enforce.toml" "writ-enforce --config /var/lib/writ/enforce.toml" ]
+  [ ]
+++ holds "first boot does not look for the image's disk"
+  (has made.image.scripts.writ-first-boot "mountpoint --quiet /var/lib/writ")
+++ lines "first boot" made.image.units."writ-first-boot.service"
+  [ "ConditionPathExists=!/var/lib/writ/appliance.key" "Before=writ-enforce.service writ-sync.service" ]
+  [ ]
+++ differ "units named writ-switch" [ ] (builtins.filter (lib.hasPrefix "writ-switch") (builtins.attrNames made.theatre.units))
+++ holds "the outbox is not the courier's to read" (builtins.elem "d /var/lib/writ/spool/outbox 2750 root writ-sync -" made.theatre.tmpfiles)
+++ holds "the outbox of a machine without courier is somebody's" (builtins.elem "d /var/lib/writ/spool/outbox 2750 root root -" made.folder.tmpfiles)
+++ differ "nix.settings"
+  {
+    allowed-users = [ "root" ];
+    trusted-users = [ "root" ];
+    substituters = [ ];
+    trusted-public-keys = [ "northfield-1:Gdp1OITFIJLVbJMxXgMGc8IvBlqVqYnbo/vGFf5i7uA=" ];
+    require-sigs = true;
+    sandbox = true;
+  }
+  made.theatre.nix
+
+# Figures, where somebody collects them.
+++ holds "no figures" (has made.full.scripts.writ-metrics "writ doctor --format openmetrics" && builtins.elem "writ-metrics" made.full.timers)
+++ holds "figures that nobody asked for" (!(builtins.elem "writ-metrics" made.theatre.timers))
+
+# What checks ask for reaches NixOS; what the system says by itself goes before.
+++ differ "asked: a sysctl" 1 made.theatre.asked.sysctl."kernel.kptr_restrict"
+++ differ "asked: sshd" 4 made.theatre.asked.sshd.MaxAuthTries
+++ differ "asked: audit" "lock" made.theatre.asked.audit
+
+# Both systems of the strict site meet what their checks expect, as far as a configuration says; a weaker one is found out.
+++ builtins.concatMap (name: differ "${name}: expectations" [ ] made.${name}.expectations.broken) [ "theatre" "ward" ]
+++ builtins.concatMap
+  (name: holds "${name}: hardly a check was judged" (builtins.length made.${name}.expectations.held >= 40))
+  [ "theatre" "ward" ]
+++ differ "weaker" [ "access.ssh" "hardening.kernel-pointers" ] (map (b: b.check) made.refused.weaker)
+++ differ "a plain definition goes before" 3
+  (tried [
+    ./shim.nix
+    ../../modules/nixos/options.nix
+    ({ lib, ... }: { options.services.writ.appliance.enable = lib.mkOption { type = lib.types.bool; default = true; }; })
+    (import ../../modules/nixos/asked.nix { c.security.audit.backlogLimit = 2; })
+    { security.audit.backlogLimit = 3; }
+  ]).security.audit.backlogLimit
+
+# Without flakes: a nixpkgs that is given is used; one that no store has is no failure, and no system.
+++ (
+  let
+    given = {
+      site = "s";
+      name = "a";
+      file = { };
+      appliance = { policy = null; fragments = { }; system = { }; system_type = "x86_64-linux"; };
+    };
+    toplevel = nixpkgs: (import ../../modules/nixos/system.nix { root = ./elsewhere; inherit nixpkgs; }).toplevel given;
+  in
+  differ "no nixpkgs anywhere" null (toplevel null)
+  ++ differ "with a nixpkgs"
+    { system = null; modules = 4; arguments = [ "appliance" "policy" "settings" "site" ]; }
+    (toplevel ./elsewhere)
+)
+
+# Fragments: lists, derivations and empty sets are values; a dot within a name is none between names.
+++ differ "leaves" [ "a.\"b.c\"" "a.d" "a.e" ]
+  (map (l: l.name) (fragments { one = { a."b.c" = [ 1 ]; a.d = { type = "derivation"; name = "x"; }; a.e = { }; }; }).leaves)
+++ differ "who agrees" [ "one" "two" ] (builtins.head (fragments { one.a = 1; two.a = 1; }).leaves).checks
+++ differ "a conflict sets nothing" [ ] (fragments { one.a = [ 1 ]; two.a = [ 2 ]; }).leaves
+++ differ "nothing asked" { leaves = [ ]; conflicts = [ ]; } (fragments { one = { }; })
+
+# The stub refuses what the real module system refuses, or these cases would show nothing.
+++ holds "a wrong type passes" (fails (tried [ number { services.writ.n = "1"; } ]).services.writ.n)
+++ holds "two values pass" (fails (tried [ number { services.writ.n = 1; } { services.writ.n = 2; } ]).services.writ.n)
+++ holds "a misspelt option passes" (fails (tried [ ../../modules/nixos/options.nix { services.writ.appliance.polcy = null; } ]).services.writ.appliance)
+++ holds "an option that NixOS has not passes" (fails (tried [ ./shim.nix { services.opensh.enable = true; } ]).services.openssh.enable)
+++ differ "the stronger of two values" 2 (tried [ number { services.writ.n = lib.mkDefault 1; } { services.writ.n = 2; } ]).services.writ.n

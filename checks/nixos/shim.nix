@@ -1,0 +1,83 @@
+# The options of NixOS 26.05 that modules/nixos and the checks' fragments read or set, with NixOS' defaults: what a whole
+# NixOS would declare beside them. An option that is not here is refused, so this is also the list of what must exist.
+{ config, lib, ... }:
+let
+  inherit (lib) types;
+  option = type: default: lib.mkOption { inherit type default; };
+  free = option (types.attrsOf types.anything) { };
+  off = option types.bool false;
+  on = option types.bool true;
+in
+{
+  options = {
+    assertions = option (types.listOf types.raw) [ ];
+    warnings = option (types.listOf types.str) [ ];
+    boot.initrd.luks.devices = free;
+    boot.kernelModules = option (types.listOf types.str) [ ];
+    boot.kernelParams = option (types.listOf types.str) [ ];
+    boot.loader.systemd-boot.enable = off;
+    boot.loader.efi.canTouchEfiVariables = off;
+    boot.specialFileSystems = free;
+    boot.tmp.useTmpfs = off;
+    boot.extraModprobeConfig = option types.lines "";
+    boot.kernel.sysctl = free;
+    environment.etc = free;
+    environment.systemPackages = option (types.listOf types.raw) [ ];
+    fileSystems = free;
+    swapDevices = option (types.listOf types.raw) [ ];
+    system.stateVersion = option types.str "26.05";
+    networking = {
+      firewall.interfaces = free;
+      firewall.enable = on;
+      firewall.allowedTCPPorts = option (types.listOf types.int) [ ];
+      hostName = option types.str "nixos";
+      nftables = {
+        enable = off;
+        flushRuleset = off;
+        ruleset = option types.lines "";
+        rulesetFile = option (types.nullOr types.path) null;
+        tables = free;
+      };
+    };
+    nix = {
+      package = option types.package { type = "derivation"; name = "nix"; outPath = "/nix/store/nix"; };
+      settings = free;
+      gc.automatic = off;
+      channel.enable = on;
+    };
+    nixpkgs.hostPlatform = option types.raw null;
+    security = {
+      audit.enable = option types.raw false;
+      audit.backlogLimit = option types.int 1024;
+      auditd.enable = off;
+      sudo.wheelNeedsPassword = on;
+      sudo.extraConfig = option types.lines "";
+    };
+    services = {
+      chrony.enable = off;
+      clamav = {
+        clamonacc.enable = off;
+        daemon.enable = off;
+        daemon.settings = free;
+        updater.enable = off;
+      };
+      journald.storage = option types.str "persistent";
+      openssh.banner = option (types.nullOr types.lines) null;
+      openssh.enable = off;
+      openssh.settings = free;
+    };
+    system.autoUpgrade.enable = off;
+    system.systemBuilderCommands = option types.lines "";
+    systemd = {
+      package = option types.package { type = "derivation"; name = "systemd"; outPath = "/nix/store/systemd"; };
+      services = free;
+      slices = free;
+      timers = free;
+      tmpfiles.rules = option (types.listOf types.str) [ ];
+    };
+    users = { groups = free; mutableUsers = on; users = free; };
+  };
+
+  # As NixOS' own module has it.
+  config.boot.kernelParams = lib.mkIf (config.security.audit.enable != false) [ "audit=1" ];
+}

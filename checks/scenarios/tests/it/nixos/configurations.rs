@@ -1,0 +1,41 @@
+//! The files that the modules write are what the daemons parse, to the last key.
+
+use std::fs;
+use std::path::Path;
+
+use writ_agent::config::Config;
+use writ_agent::sync::config::Config as SyncConfig;
+
+use super::machines;
+
+#[test]
+fn the_daemons_parse_what_the_modules_write() {
+    let machines = machines(Path::new("/nix/store/writ"));
+    let dir = tempfile::tempdir().unwrap();
+    let file = |machine: &str, name: &str| {
+        let text =
+            machines[machine]["etc"][format!("writ/{name}")].as_str().unwrap_or_else(|| panic!("{machine}: no {name}"));
+        let path = dir.path().join(format!("{machine}-{name}"));
+        fs::write(&path, text).unwrap();
+        path
+    };
+    for machine in ["theatre", "ward", "full", "small", "folder"] {
+        let config = Config::read(&file(machine, "enforce.toml")).unwrap_or_else(|e| panic!("{machine}: {e}"));
+        assert_eq!(config.state_dir, Path::new("/var/lib/writ/enforce"), "{machine}");
+        assert_eq!(config.outbox_dir, Path::new("/var/lib/writ/spool/outbox"), "{machine}");
+        assert_eq!(config.presence_dir(), Path::new("/var/lib/writ/spool/presence"), "{machine}");
+    }
+    for machine in ["theatre", "ward", "full", "small"] {
+        let config = SyncConfig::read(&file(machine, "sync.toml")).unwrap_or_else(|e| panic!("{machine}: {e}"));
+        assert_eq!(config.inbox(), Config::read(&file(machine, "enforce.toml")).unwrap().releases, "{machine}");
+        assert_eq!(config.state_dir, Path::new("/var/lib/writ/sync"), "{machine}");
+    }
+    let full = Config::read(&file("full", "enforce.toml")).unwrap();
+    assert_eq!(full.keep_delivered.as_str(), "60d");
+    assert_eq!(full.pause_code_file.as_deref(), Some(Path::new("/var/lib/writ/pause-code")));
+    assert_eq!(full.trust, Path::new("/etc/writ/trust.json"));
+    let full = SyncConfig::read(&file("full", "sync.toml")).unwrap();
+    assert_eq!((full.depot.as_str(), full.allow_http, full.batch), ("http://10.0.0.1:8080", true, 20));
+    assert_eq!(full.ca_file.as_deref(), Some(Path::new("/etc/writ/depot-ca.pem")));
+    assert!(machines["folder"]["etc"].get("writ/sync.toml").is_none(), "a machine without a depot has no courier");
+}

@@ -1,0 +1,92 @@
+//! First boot gives a machine its identity once, says so in public, and takes nothing that it does not understand.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use writ_agent::config::Config;
+use writ_agent::sync::config::Config as SyncConfig;
+use writ_scenarios::{binaries, flake, run};
+
+const GOOD: &str = "# for the front desk\nsite = \"clinic-001\"\nappliance = \"front-desk\"  # by the door\ndepot = \"https://depot.example:8443\"\n";
+
+fn stick(dir: &Path, site: &str) {
+    fs::create_dir_all(dir.join("stick/writ")).unwrap();
+    fs::write(dir.join("stick/writ/site.toml"), site).unwrap();
+    fs::write(dir.join("stick/writ/trust.json"), "{}\n").unwrap();
+}
+
+fn first_boot(dir: &Path) -> Output {
+    let path = format!("{}:{}", binaries::folder().unwrap().display(), std::env::var("PATH").unwrap());
+    let mut command = Command::new("bash");
+    command.arg(flake::repository().join("iso/first-boot.sh")).arg(dir.join("stick")).arg(dir.join("state"));
+    run::any(command.env("PATH", path).env("NO_COLOR", "1")).unwrap()
+}
+
+#[test]
+fn an_identity_is_made_once() {
+    let dir = tempfile::tempdir().unwrap();
+    stick(dir.path(), GOOD);
+    let state = dir.path().join("state");
+    let output = first_boot(dir.path());
+    assert!(output.status.success(), "{}", run::both(&output));
+
+    let key = fs::read(state.join("appliance.key")).unwrap();
+    assert_eq!(fs::metadata(state.join("appliance.key")).unwrap().permissions().mode() & 0o777, 0o600);
+    let enforce = Config::read(&state.join("enforce.toml")).unwrap();
+    assert_eq!((enforce.site.as_str(), enforce.appliance.as_str()), ("clinic-001", "front-desk"));
+    assert_eq!(SyncConfig::read(&state.join("sync.toml")).unwrap().depot, "https://depot.example:8443");
+    assert_eq!(fs::read_dir(&state).unwrap().count(), 4, "key, trust root, two configurations, and nothing else");
+
+    // What goes back on the stick is public, and says the whole fingerprint that the screen says.
+    let claim = fs::read_to_string(dir.path().join("stick/writ/claim.txt")).unwrap();
+    let fingerprint = claim.lines().find_map(|line| line.strip_prefix("fingerprint  ")).unwrap().to_owned();
+    assert_eq!(fingerprint.len(), 64, "{claim}");
+    assert!(run::both(&output).contains(&fingerprint));
+    let show = run::any(
+        Command::new(binaries::folder().unwrap().join("writ"))
+            .args(["keys", "show"])
+            .arg(dir.path().join("stick/writ/front-desk.pub")),
+    );
+    assert!(run::both(&show.unwrap()).contains(&fingerprint), "the public key on the stick is another one");
+    let names: Vec<String> = fs::read_dir(dir.path().join("stick/writ"))
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(!names.iter().any(|name| name.ends_with(".key")), "{names:?}");
+
+    stick(dir.path(), &GOOD.replace("front-desk", "back-office"));
+    assert!(first_boot(dir.path()).status.success());
+    assert_eq!(fs::read(state.join("appliance.key")).unwrap(), key, "an identity was replaced");
+    assert_eq!(Config::read(&state.join("enforce.toml")).unwrap().appliance.as_str(), "front-desk");
+}
+
+#[test]
+fn what_is_not_understood_is_refused_and_leaves_no_identity() {
+    for (site, says) in [
+        ("", "lacks site"),
+        ("site = \"clinic-001\"\nappliance = \"front-desk\"\n", "lacks depot"),
+        (&*GOOD.replace("clinic-001", "Clinic 1"), "site is \"Clinic 1\""),
+        (&*GOOD.replace("front-desk", "../../etc"), "appliance is"),
+        (&*GOOD.replace("front-desk", "a\\\"b"), "lacks appliance"),
+        (&*GOOD.replace("https://", "http://"), "expected https://"),
+        (&*GOOD.replace("depot.example", "depot.example/$(reboot)"), "depot is"),
+        (&*format!("{GOOD}site = \"clinic-002\"\n"), "several times"),
+        (&*format!("{GOOD}password = \"x\"\n"), "not understood: password"),
+        (&*"#".repeat(70_000), "larger than 64 KiB"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        stick(dir.path(), site);
+        let output = first_boot(dir.path());
+        let said = run::both(&output);
+        assert_eq!(output.status.code(), Some(1), "{site:.80}: {said}");
+        assert!(said.contains(says), "{site:.80}: {said}");
+        assert!(!dir.path().join("state/appliance.key").exists(), "{site:.80}");
+        assert!(!dir.path().join("stick/writ/claim.txt").exists(), "{site:.80}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    stick(dir.path(), GOOD);
+    fs::remove_file(dir.path().join("stick/writ/trust.json")).unwrap();
+    assert_eq!(first_boot(dir.path()).status.code(), Some(1));
+}

@@ -1,0 +1,266 @@
+//! The units of the modules, started by a real systemd with all of their hardening: a depot, an enforcer and a courier that do
+//! their work, and can do nothing else.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use writ_scenarios::container::{Bind, Container};
+use writ_scenarios::network::Network;
+use writ_scenarios::{binaries, flake, outbox, run};
+
+use super::{machines, texts};
+
+const PATIENCE: Duration = Duration::from_secs(90);
+const PACKAGE: &str = "/opt/writ";
+/// Users of the modules, as numbers here.
+const USERS: [(&str, u32); 2] = [("writ-sync", 990), ("writ-depot", 991)];
+
+struct World {
+    // In the order in which they go: the container before the network that it stands in.
+    container: Container,
+    namespace: String,
+    _network: Network,
+    _dir: tempfile::TempDir,
+    desk: PathBuf,
+}
+
+impl World {
+    /// A desk with keys and a trust root that names a log, and a container with the units, files and folders of the modules.
+    fn new() -> Self {
+        crate::house::needs_root();
+        let dir = tempfile::Builder::new().prefix("writ-nixos-").tempdir().unwrap();
+        let desk = dir.path().join("desk");
+        let busybox = run::find_tool("busybox").expect("a static busybox").display().to_string();
+        let lay = ["lay", &desk.display().to_string(), "@/checks/vm/tree", "@/modules", &busybox];
+        run::checked(&mut script(Command::new("bash"), &lay)).unwrap();
+        let package = dir.path().join("package");
+        fs::create_dir_all(package.join("bin")).unwrap();
+        for name in ["writ", "writ-enforce", "writ-switch", "writ-sync", "writ-depot"] {
+            let from = binaries::folder().unwrap().join(name);
+            fs::hard_link(&from, package.join("bin").join(name))
+                .or_else(|_| fs::copy(&from, package.join("bin").join(name)).map(drop))
+                .unwrap();
+        }
+        let binds = [
+            Bind { from: package, to: PACKAGE, writable: false },
+            Bind { from: desk.clone(), to: "/srv/desk", writable: true },
+        ];
+        let mut network = Network::new("nixos").unwrap();
+        let namespace = network.join("desk").unwrap();
+        let container = Container::boot("nixos", &dir.path().join("root"), &binds, Some(&namespace)).unwrap();
+        let world = Self { container, namespace, _network: network, _dir: dir, desk };
+        world.furnish();
+        world
+    }
+
+    /// What NixOS makes of the modules before any unit starts: users, files below /etc, folders.
+    fn furnish(&self) {
+        let machines = machines(Path::new(PACKAGE));
+        let at = |inside: &str| self.container.path(inside);
+        for (file, line) in [("/etc/passwd", "::/:/usr/sbin/nologin"), ("/etc/group", ":")] {
+            let mut text = fs::read_to_string(at(file)).unwrap();
+            for (name, id) in USERS {
+                let ids = if line == ":" { format!("{id}") } else { format!("{id}:{id}") };
+                text.push_str(&format!("{name}:x:{ids}{line}\n"));
+            }
+            fs::write(at(file), text).unwrap();
+        }
+        fs::create_dir_all(at("/etc/writ")).unwrap();
+        for (name, text) in texts(&machines, "small", "etc") {
+            fs::write(at("/etc").join(name), text).unwrap();
+        }
+        let rules: Vec<&str> =
+            machines["small"]["tmpfiles"].as_array().unwrap().iter().map(|rule| rule.as_str().unwrap()).collect();
+        fs::create_dir_all(at("/etc/tmpfiles.d")).unwrap();
+        fs::write(at("/etc/tmpfiles.d/writ.conf"), rules.join("\n") + "\n").unwrap();
+        self.container.run("systemd-tmpfiles", &["--create", "writ.conf"]).unwrap();
+        for (name, text) in texts(&machines, "small", "units") {
+            fs::write(at("/etc/systemd/system").join(name), text).unwrap();
+        }
+        let front = self.desk.join("front");
+        fs::copy(front.join("trust.json"), at("/var/lib/writ/trust.json")).unwrap();
+        self.secret(&front.join("appliance.key"), "/var/lib/writ/appliance.key");
+        fs::create_dir_all(at("/srv/secrets")).unwrap();
+        fs::set_permissions(at("/srv/secrets"), fs::Permissions::from_mode(0o700)).unwrap();
+        self.secret(&self.desk.join("keys/log.key"), "/srv/secrets/log.key");
+        flake::copy(&self.desk.join("releases/trust"), &at("/srv/trust")).unwrap();
+        // What the policy of checks/vm/tree looks at.
+        fs::create_dir_all(at("/var/lib/records")).unwrap();
+        fs::write(at("/var/lib/records/settings"), "retention = 6y\n").unwrap();
+        fs::set_permissions(at("/var/lib/records/settings"), fs::Permissions::from_mode(0o640)).unwrap();
+        let records = "[Service]\nExecStart=/usr/bin/sleep infinity\n";
+        fs::write(at("/etc/systemd/system/records.service"), records).unwrap();
+        self.container.run("systemctl", &["daemon-reload"]).unwrap();
+        self.container.run("systemctl", &["start", "records.service"]).unwrap();
+    }
+
+    /// A secret for root alone.
+    fn secret(&self, from: &Path, inside: &str) {
+        let to = self.container.path(inside);
+        fs::copy(from, &to).unwrap();
+        chown(&to, Some(0), Some(0)).unwrap();
+        fs::set_permissions(&to, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    fn start(&self, unit: &str) {
+        if let Err(e) = self.container.run("systemctl", &["start", unit]) {
+            panic!("{e:#}\n{}", self.container.journal(unit));
+        }
+    }
+
+    /// Publishes the next release, with this system if there is one, to the depot.
+    fn release(&self, system: &str) {
+        let namespace = Path::new(&self.namespace).file_name().unwrap();
+        let mut inside = Command::new("ip");
+        inside.args(["netns", "exec"]).arg(namespace).arg("bash").env("DEPOT", "http://127.0.0.1:8080");
+        let desk = self.desk.display().to_string();
+        run::checked(&mut script(inside, &["release", &desk, system])).unwrap();
+    }
+
+    /// A system in this machine's store, whose activation tells how it was called and by whom.
+    fn system(&self) -> String {
+        let folder = self.desk.with_file_name("toplevel");
+        let activate = folder.join("bin/switch-to-configuration");
+        fs::create_dir_all(activate.parent().unwrap()).unwrap();
+        let text = "#!/bin/sh\n\
+                    echo \"$1 $(grep NoNewPrivs /proc/self/status | tr -d '\\t')\" >> /var/lib/records/activations\n";
+        fs::write(&activate, text).unwrap();
+        fs::set_permissions(&activate, fs::Permissions::from_mode(0o755)).unwrap();
+        run::checked(Command::new("nix-store").arg("--add").arg(&folder)).unwrap().trim().to_owned()
+    }
+
+    fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let waited = run::wait(what, PATIENCE, || Ok(holds().then_some(())));
+        if let Err(e) = waited {
+            let said: Vec<String> = ["writ-depot", "writ-enforce", "writ-sync"]
+                .map(|unit| format!("{unit}:\n{}", self.container.journal(unit)))
+                .to_vec();
+            panic!("{e}\n{}", said.join("\n"));
+        }
+    }
+
+    fn pid(&self, unit: &str) -> String {
+        self.container.run("systemctl", &["show", unit, "--property=MainPID", "--value"]).unwrap().trim().to_owned()
+    }
+
+    /// What the kernel says of a daemon (proc(5), `status`).
+    fn status(&self, unit: &str) -> String {
+        self.container.run("cat", &[&format!("/proc/{}/status", self.pid(unit))]).unwrap()
+    }
+
+    /// Whether anybody could write to a folder as a daemon sees it: root stands for whatever user.
+    fn writable(&self, unit: &str, folder: &str) -> bool {
+        let (pid, file) = (self.pid(unit), format!("{folder}/.try"));
+        let shell = format!("touch {file} && rm {file}");
+        let arguments = ["--target", &pid, "--mount", "sh", "-c", &shell];
+        run::any(&mut self.container.command("nsenter", &arguments)).unwrap().status.success()
+    }
+
+    /// What systemd says of a unit.
+    fn properties(&self, unit: &str, names: &[&str]) -> String {
+        let properties = names.iter().map(|name| format!("--property={name}"));
+        let arguments: Vec<String> = ["show", unit].map(str::to_owned).into_iter().chain(properties).collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        self.container.run("systemctl", &arguments).unwrap()
+    }
+}
+
+/// `shell` running checks/vm/desk.sh, `@` standing for this repository.
+fn script(mut shell: Command, arguments: &[&str]) -> Command {
+    let root = flake::repository().canonicalize().unwrap().display().to_string();
+    let path = format!("{}:{}", binaries::folder().unwrap().display(), std::env::var("PATH").unwrap());
+    shell.arg(format!("{root}/checks/vm/desk.sh")).args(arguments.iter().map(|a| a.replacen('@', &root, 1)));
+    shell.env("PATH", path).env("NO_COLOR", "1").env("LOGGED", "1");
+    shell
+}
+
+#[test]
+fn the_units_work_as_hardened() {
+    let world = World::new();
+    world.start("writ-depot.service");
+    world.release("");
+    world.start("writ-enforce.service");
+    world.start("writ-sync.service");
+    obey_and_heal(&world);
+    deliver(&world);
+    switch(&world);
+    are_confined(&world);
+    for unit in ["writ-depot.service", "writ-enforce.service", "writ-sync.service"] {
+        let state = world.properties(unit, &["NRestarts", "ActiveState"]);
+        let steady = state.contains("NRestarts=0") && state.contains("=active");
+        assert!(steady, "{unit}: {state}\n{}", world.container.journal(unit));
+    }
+}
+
+/// The release comes and is obeyed, and what is broken is healed: a file's mode by the enforcer itself, a service by
+/// systemd at its word.
+fn obey_and_heal(world: &World) {
+    let status = world.container.path("/var/lib/writ/enforce/status.json");
+    world.until("the release to be obeyed", || fs::read_to_string(&status).unwrap_or_default().contains("\"1-1\""));
+    let settings = world.container.path("/var/lib/records/settings");
+    fs::set_permissions(&settings, fs::Permissions::from_mode(0o666)).unwrap();
+    let mode = || fs::metadata(&settings).unwrap().permissions().mode() & 0o7777;
+    world.until("the settings to be closed again", || mode() == 0o640);
+    world.container.run("systemctl", &["stop", "records.service"]).unwrap();
+    let runs = || world.container.run("systemctl", &["is-active", "records.service"]).is_ok();
+    world.until("the service to be started again", runs);
+}
+
+/// A receipt of the depot's log comes back for every bundle.
+fn deliver(world: &World) {
+    let count = |folder: &str, end: &str| {
+        let names = fs::read_dir(world.container.path(folder)).into_iter().flatten().flatten();
+        names.filter(|entry| entry.file_name().to_string_lossy().ends_with(end)).count()
+    };
+    world.until("all evidence to be delivered", || {
+        let bundles = count("/var/lib/writ/spool/outbox", ".json");
+        bundles >= 5 && count("/var/lib/writ/spool/inbox/receipts", ".receipt.json") == bundles
+    });
+}
+
+/// Another system comes: the switch is a unit of its own, with none of the enforcer's limits.
+fn switch(world: &World) {
+    world.release(&world.system());
+    let outbox = world.container.path("/var/lib/writ/spool/outbox");
+    let switch = |found: &outbox::Found| {
+        found.text(&["kind"]) == "switch" && found.text(&["switch", "outcome"]) != "adopted-without-closure"
+    };
+    let switched = outbox::wait_for(&outbox, 0, "the switch", PATIENCE, switch)
+        .unwrap_or_else(|e| panic!("{e}\n{}", world.container.journal("writ-enforce.service")));
+    assert_eq!(switched.text(&["switch", "outcome"]), "committed", "{}", switched.json);
+    let activations = fs::read_to_string(world.container.path("/var/lib/records/activations")).unwrap();
+    assert_eq!(activations, "test NoNewPrivs:0\nboot NoNewPrivs:0\n");
+}
+
+/// What the daemons share is for those two, secrets are for nobody else, and the kernel holds them to it: no capability, no
+/// new ones, a filter of system calls, and nowhere to write but there.
+fn are_confined(world: &World) {
+    let courier = |command: &str| {
+        let arguments = ["--reuid=990", "--regid=990", "--clear-groups", "sh", "-c", command];
+        run::any(&mut world.container.command("setpriv", &arguments)).unwrap().status.success()
+    };
+    assert!(courier("cat /var/lib/writ/spool/outbox/*.json > /dev/null"), "the courier cannot read the evidence");
+    assert!(!courier("touch /var/lib/writ/spool/outbox/x"), "the courier writes into the outbox");
+    assert!(!courier("cat /var/lib/writ/appliance.key"), "the courier reads the appliance's key");
+    assert!(!courier("ls /var/lib/writ/enforce"), "the courier looks into the enforcer's state");
+    assert!(!courier("ls /var/lib/writ/depot"), "the courier looks into the depot");
+    for unit in ["writ-depot.service", "writ-sync.service", "writ-enforce.service"] {
+        let status = world.status(unit);
+        assert!(status.contains("NoNewPrivs:\t1") && status.contains("Seccomp:\t2"), "{unit}: {status}");
+        let powerless = status.contains("CapEff:\t0000000000000000") && status.contains("CapBnd:\t0000000000000000");
+        assert_eq!(powerless, unit != "writ-enforce.service", "{unit}: {status}");
+    }
+    for (unit, folder, writable) in [
+        ("writ-sync.service", "/var/lib/writ/spool/inbox", true),
+        ("writ-sync.service", "/var/lib/writ/spool", false),
+        ("writ-sync.service", "/etc", false),
+        ("writ-depot.service", "/var/lib/writ/depot", true),
+        ("writ-depot.service", "/var/lib/writ", false),
+        ("writ-enforce.service", "/etc", true),
+    ] {
+        assert_eq!(world.writable(unit, folder), writable, "{unit}: {folder}");
+    }
+}

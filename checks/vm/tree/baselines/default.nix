@@ -1,0 +1,2 @@
+# The tree of the VM tests: one baseline, one rule, one appliance.
+{ vm = ./vm; }

@@ -1,0 +1,2 @@
+# The appliance of the VM tests.
+{ writ, ... }: writ.appliance { system_type = "x86_64-linux"; }

@@ -1,0 +1,5 @@
+# The rules of the VM tests.
+{
+  families.vm = ./vm.nix;
+  runbooks = [ ./runbooks/vm.nix ];
+}

@@ -1,0 +1,168 @@
+//! Whether a result depends on nothing but the files that its key is made of.
+
+use std::collections::BTreeSet;
+
+use super::content::Content;
+use super::reach::{How, reach};
+
+/// The folders that the sites of a tree share.
+pub const SHARED: [&str; 2] = ["baselines", "rules"];
+
+/// Whether what `roots` evaluate to depends on nothing but files in `content`, which is of the folders `within`.
+pub fn only_on(content: &[&Content], within: &[&str], roots: impl IntoIterator<Item = String>) -> bool {
+    let files = Files { content, within };
+    let mut imported: BTreeSet<String> = BTreeSet::new();
+    let mut holders: BTreeSet<String> = BTreeSet::new();
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    // A root that is not there is not read; that it is not is part of the content.
+    let mut left: Vec<String> = Vec::new();
+    for root in roots {
+        if !files.covers(&root) {
+            return false;
+        }
+        left.extend(files.evaluated(&root));
+    }
+    while let Some(file) = left.pop() {
+        if !seen.insert(file.clone()) {
+            continue;
+        }
+        let text = files.bytes(&file).and_then(|bytes| std::str::from_utf8(bytes).ok());
+        let Some(known) = text.and_then(|text| reach(text, &file)) else { return false };
+        // A path and something else may come to a path that stands nowhere.
+        if known.holds_paths && known.adds {
+            return false;
+        }
+        if known.holds_paths {
+            holders.insert(file);
+        }
+        for link in known.links {
+            let evaluated = files.evaluated(&link.to);
+            let fine = match link.how {
+                How::Import => evaluated.is_some(),
+                How::Read => files.bytes(&link.to).is_some(),
+                How::Hold => true,
+            };
+            if !fine || !files.covers(&link.to) {
+                return false;
+            }
+            // The library evaluates paths that it is given; it does not read others.
+            let evaluated = evaluated.filter(|file| link.how != How::Hold || file.ends_with(".nix"));
+            if link.how == How::Import {
+                imported.extend(evaluated.clone());
+            }
+            left.extend(evaluated.filter(|_| link.how != How::Read));
+        }
+    }
+    // Whoever imports a file gets the paths that it holds.
+    imported.is_disjoint(&holders)
+}
+
+struct Files<'a> {
+    content: &'a [&'a Content],
+    within: &'a [&'a str],
+}
+
+impl Files<'_> {
+    /// Whether a path leads into one of the folders, and nowhere else.
+    fn covers(&self, path: &str) -> bool {
+        let plain = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
+        let inside =
+            |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        plain && self.within.iter().any(|folder| inside(folder))
+    }
+
+    fn bytes(&self, path: &str) -> Option<&[u8]> {
+        self.content.iter().find_map(|content| content.files.get(path)).map(Vec::as_slice)
+    }
+
+    /// The file that importing a path evaluates.
+    fn evaluated(&self, path: &str) -> Option<String> {
+        let is_folder = self.bytes(&format!("{path}/")).is_some();
+        let file = if is_folder { format!("{path}/default.nix") } else { path.to_owned() };
+        self.bytes(&file).is_some().then_some(file)
+    }
+}
+
+/// The files of a site that the library evaluates.
+pub fn roots_of(site: &str, content: &Content) -> Vec<String> {
+    let prefix = format!("hosts/{site}/");
+    let is_root = |path: &&str| {
+        let rest: Vec<&str> = path.strip_prefix(&prefix).unwrap_or_default().trim_end_matches('/').split('/').collect();
+        matches!(rest.as_slice(), ["site.nix"] | [_, "policy.nix"])
+    };
+    let paths = content.files.keys().map(String::as_str).filter(is_root);
+    paths.map(|path| path.trim_end_matches('/').to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content(files: &[(&str, &str)]) -> Content {
+        let mut content = Content::default();
+        for (name, text) in files {
+            for (at, _) in name.match_indices('/') {
+                content.files.insert(name[..=at].to_owned(), Vec::new());
+            }
+            content.files.insert((*name).to_owned(), text.as_bytes().to_vec());
+        }
+        content
+    }
+
+    fn known(files: &[(&str, &str)]) -> bool {
+        let content = content(files);
+        only_on(&[&content], &["hosts/a", "baselines"], roots_of("a", &content))
+    }
+
+    #[test]
+    fn what_a_site_imports_from_itself_and_from_baselines_is_known() {
+        assert!(known(&[("hosts/a/site.nix", "{ }")]));
+        assert!(known(&[
+            ("hosts/a/site.nix", "import ./b/x.nix"),
+            ("hosts/a/b/x.nix", "import ../../../baselines/t"),
+            ("hosts/a/b/policy.nix", "{ a = builtins.readFile ./words.txt; b = 1 + 2; }"),
+            ("hosts/a/b/words.txt", "\u{0}"),
+            ("baselines/t/default.nix", "{ a = 1 + 2; }"),
+            ("hosts/a/b/system.nix", "import <nixpkgs>"),
+        ]));
+        assert!(known(&[("hosts/a/site.nix", "{ a = ./gone.nix; }")]));
+    }
+
+    #[test]
+    fn what_lies_elsewhere_or_is_computed_is_not() {
+        let policy = "hosts/a/b/policy.nix";
+        for text in [
+            "import ../../other/x.nix",
+            "import ../../../docs/x.nix",
+            "import ./gone.nix",
+            "builtins.readFile ./gone",
+            "{ a = ../../other; }",
+            "{ a = ./x.nix; b = c + d; }",
+            "import ./evil.nix",
+            "{ a = import ./holds.nix; }",
+            "{ a = ./evil.nix; }",
+        ] {
+            let given = [
+                (policy, text),
+                ("hosts/a/b/evil.nix", "import x"),
+                ("hosts/a/b/holds.nix", "{ x = ./x.nix; }"),
+                ("hosts/a/b/x.nix", "1"),
+                ("hosts/other/x.nix", "1"),
+                ("docs/x.nix", "1"),
+            ];
+            assert!(!known(&given), "{text}");
+        }
+    }
+
+    #[test]
+    fn roots_are_the_site_and_its_appliances() {
+        let content = content(&[
+            ("hosts/a/site.nix", ""),
+            ("hosts/a/b/policy.nix", ""),
+            ("hosts/a/b/system.nix", ""),
+            ("hosts/a/b/c/policy.nix", ""),
+            ("hosts/a/d/policy.nix/default.nix", ""),
+        ]);
+        assert_eq!(roots_of("a", &content), ["hosts/a/b/policy.nix", "hosts/a/d/policy.nix", "hosts/a/site.nix"]);
+    }
+}

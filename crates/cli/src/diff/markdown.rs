@@ -1,0 +1,268 @@
+//! The result as a comment on a pull request: the verdict first, with its proof, and long lists folded.
+//!
+//! Whatever comes from a policy stands in code spans, where Markdown, HTML, mentions and links mean nothing.
+
+use writ_policy::diff::Effect;
+
+use super::compare::{ExceptionOf, Group, Located, Name, Status};
+use super::human::{counts, facts, system};
+use super::report::{Report, lifting, told};
+use crate::render_diff::{path, safe, what};
+use crate::screen;
+
+/// The most bytes of a comment: GitHub refuses more than 65,536 characters.
+const MOST_BYTES: usize = 60_000;
+/// From this many lines on, a list is folded.
+const FOLDED: usize = 6;
+/// The most weaknesses that stand above the lists.
+const MOST_FIRST: usize = 5;
+
+/// Prints it.
+pub fn print(report: &Report) {
+    screen::line(render(report).trim_end());
+}
+
+/// The verdict in one line, without markup.
+pub fn plain_verdict(report: &Report) -> String {
+    verdict(report, &|text| text.to_owned())
+}
+
+fn render(report: &Report) -> String {
+    let head = head(report);
+    let (whole, left_out) = filled(head.clone(), sections(report, &|_| true));
+    if left_out == 0 {
+        return whole;
+    }
+    // It does not fit: what weakens comes first, so that it is the last to be left out.
+    let is_weaker = |effect: Effect| effect == Effect::Weaker;
+    let mut all = sections(report, &is_weaker);
+    all.extend(sections(report, &|effect| !is_weaker(effect)));
+    let (mut text, left_out) = filled(head, all);
+    text.push_str(&format!("\n{left_out} more lines do not fit into a comment; `writ diff` prints all of them.\n"));
+    text
+}
+
+/// The verdict, what else weakens, and the counts.
+fn head(report: &Report) -> String {
+    let mut text = format!("**{}**\n\n", verdict(report, &code));
+    let weaknesses = report.weaknesses();
+    for one in weaknesses.iter().skip(1).take(MOST_FIRST - 1) {
+        let place = report.whose(&one.appliances);
+        text.push_str(&format!("- {}: {}, in {}\n", code(&one.what), code(&one.why), code(&place)));
+    }
+    if let Some(more) = weaknesses.len().checked_sub(MOST_FIRST).filter(|more| *more > 0) {
+        text.push_str(&format!("- and {more} more below\n"));
+    }
+    if weaknesses.len() > 1 {
+        text.push('\n');
+    }
+    text.push_str(&format!("{} → {}. {}\n", code(&report.from.name), code(&report.to.name), plain(&counts(report))));
+    text
+}
+
+/// The lists, of what has an effect that is wanted. What has none goes with what does not weaken.
+fn sections(report: &Report, wanted: &dyn Fn(Effect) -> bool) -> Vec<(Title, Vec<String>)> {
+    let of_group = |group: &Group| -> Vec<String> {
+        group.changes.iter().filter(|located| wanted(located.change.effect)).map(change).collect()
+    };
+    let mut sections: Vec<(Title, Vec<String>)> = report
+        .compared
+        .groups
+        .iter()
+        .map(|group| (Title::In(report.whose(&group.appliances)), of_group(group)))
+        .collect();
+    let exceptions = report.compared.exceptions.iter().filter(|one| wanted(one.change.effect));
+    sections.push((Title::Of("Exceptions"), exceptions.map(|one| exception(report, one)).collect()));
+    let removed = if wanted(Effect::Weaker) { removed(report) } else { Vec::new() };
+    let others = if wanted(Effect::Same) { appliances(report) } else { Vec::new() };
+    if wanted(Effect::Same) {
+        sections.push((Title::Of("Figures"), figures(report)));
+    }
+    sections.push((Title::Of("Appliances"), [removed, others].concat()));
+    if wanted(Effect::Same) {
+        sections.push((Title::Of("Systems"), systems(report)));
+    }
+    sections
+}
+
+/// A text with as much of the lists as fits, and how many lines did not.
+fn filled(mut text: String, sections: Vec<(Title, Vec<String>)>) -> (String, usize) {
+    let mut left_out = 0;
+    for (title, lines) in sections.into_iter().filter(|(_, lines)| !lines.is_empty()) {
+        left_out += section(&mut text, &title, &lines);
+    }
+    (text, left_out)
+}
+
+/// Whether protection weakens, where and by what: the first line.
+fn verdict(report: &Report, quoted: &dyn Fn(&str) -> String) -> String {
+    let totals = report.totals();
+    let weaknesses = report.weaknesses();
+    let Some(first) = weaknesses.first() else {
+        return match totals.unclear {
+            _ if report.is_empty() => "Nothing changes.".to_owned(),
+            0 => "Protection does not weaken.".to_owned(),
+            n => format!("Nothing is known to weaken; {} cannot be decided.", screen::count(n, "change")),
+        };
+    };
+    let place = quoted(&report.whose(&first.appliances));
+    let more = match weaknesses.len() - 1 {
+        0 => String::new(),
+        1 => " One more change weakens it.".to_owned(),
+        more => format!(" {more} more changes weaken it."),
+    };
+    format!("Protection weakens in {place}: {}, {}.{more}", quoted(&first.what), quoted(&first.why))
+}
+
+/// What stands above a list.
+enum Title {
+    /// Appliances that share changes.
+    In(String),
+    /// A word of ours.
+    Of(&'static str),
+}
+
+impl Title {
+    fn markdown(&self) -> String {
+        match self {
+            Self::In(names) => format!("**In {}**", code(names)),
+            Self::Of(word) => format!("**{word}**"),
+        }
+    }
+
+    fn html(&self) -> String {
+        match self {
+            Self::In(names) => format!("In <code>{}</code>", html(names)),
+            Self::Of(word) => (*word).to_owned(),
+        }
+    }
+}
+
+/// Adds a section as far as it fits; gives how many of its lines did not.
+fn section(text: &mut String, title: &Title, lines: &[String]) -> usize {
+    let folded = lines.len() >= FOLDED;
+    let heading = if folded {
+        format!("\n<details><summary>{} ({})</summary>\n\n", title.html(), lines.len())
+    } else {
+        format!("\n{}\n\n", title.markdown())
+    };
+    let end = if folded { "\n</details>\n" } else { "" };
+    let room = MOST_BYTES.saturating_sub(text.len() + heading.len() + end.len());
+    let mut used = 0;
+    let fits = lines.iter().take_while(|line| {
+        used += line.len() + 1;
+        used <= room
+    });
+    let fits = fits.count();
+    if fits > 0 {
+        text.push_str(&heading);
+        lines.iter().take(fits).for_each(|line| text.push_str(&format!("{line}\n")));
+        text.push_str(end);
+    }
+    lines.len() - fits
+}
+
+fn word(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Weaker => "🔴 weaker",
+        Effect::Unclear => "🟡 undecided",
+        Effect::Stronger => "🟢 stronger",
+        Effect::Same => "⚪ reworded",
+    }
+}
+
+fn change(located: &Located) -> String {
+    let one = &located.change;
+    let why = one.why.as_deref().map(|why| format!(" — {}", code(&safe(why))));
+    let at = located.at.as_deref().map(|at| format!(" ({})", code(&safe(at))));
+    let reason = located.reason.as_deref().map(|reason| format!(", its override says {}", code(&safe(reason))));
+    let text = code(&format!("{}: {}", path(one), what(one)));
+    let (why, reason, at) = (why.unwrap_or_default(), reason.unwrap_or_default(), at.unwrap_or_default());
+    format!("- {} {text}{why}{reason}{at}", word(one.effect))
+}
+
+fn exception(report: &Report, one: &ExceptionOf) -> String {
+    let sign = if super::compare::is_news(&one.change) { "⏳ ends soon" } else { word(one.change.effect) };
+    let place = code(&report.whose(&one.appliances));
+    format!("- {sign} {} — {}, in {place}", code(&told(&one.change)), code(&lifting(&one.change)))
+}
+
+fn figures(report: &Report) -> Vec<String> {
+    let text = |value: &Option<serde_json::Value>| value.as_ref().map_or("none".to_owned(), |v| safe(&v.to_string()));
+    let lines = report.figures.iter().map(|figure| {
+        let values = format!("{} {}: {} → {}", figure.baseline, figure.id, text(&figure.before), text(&figure.after));
+        let moved: Vec<String> = figure.moved.iter().take(FOLDED).map(|path| code(&safe(path))).collect();
+        let moved = if moved.is_empty() { String::new() } else { format!(", and with it {}", moved.join(", ")) };
+        format!("- {}{moved}", code(&safe(&values)))
+    });
+    lines.collect()
+}
+
+fn name_of((site, appliance): &Name) -> String {
+    code(&safe(&format!("{site}/{appliance}")))
+}
+
+fn removed(report: &Report) -> Vec<String> {
+    let removed = report.with_status(Status::Removed);
+    removed.iter().map(|one| format!("- 🔴 {} removed: it will accept nothing any more", name_of(one))).collect()
+}
+
+fn appliances(report: &Report) -> Vec<String> {
+    let added = report.with_status(Status::Added);
+    let added = added.iter().map(|one| format!("- {} added", name_of(one)));
+    let changed = report.compared.appliances.iter().flat_map(|(one, fate)| {
+        facts(fate).into_iter().map(move |fact| format!("- 🟡 {}: {}", name_of(one), code(&fact)))
+    });
+    added.chain(changed).collect()
+}
+
+fn systems(report: &Report) -> Vec<String> {
+    let lines = report.closures.iter().filter_map(|((site, appliance), closure)| {
+        let (changes, text) = system(closure)?;
+        let word = if changes { "changes" } else { "cannot be compared" };
+        Some(format!("- {} {word}: {}", code(&safe(&format!("{site}/{appliance}"))), code(&text)))
+    });
+    lines.collect()
+}
+
+/// Text as a code span, which ends only where we end it: the fence is longer than any within.
+fn code(text: &str) -> String {
+    if text.is_empty() {
+        return "``(nothing)``".to_owned();
+    }
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+    let fence = "`".repeat(longest + 1);
+    let touches = text.starts_with('`') || text.ends_with('`');
+    let spaced = text.starts_with(' ') && text.ends_with(' ') && text.trim() != "";
+    let pad = if touches || spaced { " " } else { "" };
+    format!("{fence}{pad}{text}{pad}{fence}")
+}
+
+/// Our own words that may quote others: every sign that Markdown knows is escaped.
+fn plain(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        if c.is_ascii_punctuation() && !matches!(c, ',' | '.' | ':' | ';' | '-' | '/' | '(' | ')') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// Text within an HTML element.
+fn html(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            '@' => out.push_str("&#64;"),
+            c => out.push(c),
+        }
+    }
+    out
+}

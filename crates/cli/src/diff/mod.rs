@@ -1,0 +1,190 @@
+//! `writ diff`: what a change of the policy means for every site and appliance, and whether protection weakens.
+
+mod closure;
+mod compare;
+mod figures;
+mod gather;
+mod human;
+mod json;
+mod markdown;
+mod report;
+mod revisions;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::thread;
+
+use writ_policy::delta::Delta;
+use writ_trust::time::Time;
+
+use self::compare::Status;
+use self::gather::{Gathered, Texts};
+use self::report::{Report, Revision};
+use self::revisions::{Repository, Side};
+use crate::failure::{Answer, Failure, Outcome};
+
+/// Compare the policy of two revisions: what changes for whom, and whether protection weakens
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  $ writ diff --from main
+  Protection weakens in all 2 appliances of clinic-001
+    checks.\"backup.recent\".expect.age_seconds.le: 93600 → 180000
+    passes with age_seconds = 180000 as well
+  …
+  $ writ diff --from \"$(git merge-base origin/main HEAD)\" --to HEAD --format markdown --deny-weaker
+
+Weaker is decided from what predicates accept, not from how they are written, and is shown with an
+observation that passes now and did not before. A change that also gains something is weaker all the same.
+It needs git and Nix, and no network; it evaluates both revisions and changes neither.
+`--format json` prints {schema, from, to, weaker, unclear, headline, sites, groups: [{appliances, changes: [{path,
+section, id, before, after, effect, why, witness, at, reason}]}], exceptions, figures, totals}; fields may be added.
+
+Exit codes: 0 compared, and nothing that is denied; 1 something that is denied; 2 could not compare.")]
+pub struct Arguments {
+    /// The folder with the policy, or one below it; a repository without a working tree needs --to
+    #[arg(default_value = ".")]
+    path: PathBuf,
+    /// The revision before: a branch, a tag or a commit
+    #[arg(long, value_name = "REV")]
+    from: String,
+    /// The revision after, instead of the working tree with its uncommitted edits
+    #[arg(long, value_name = "REV")]
+    to: Option<String>,
+    /// Only this site
+    #[arg(long)]
+    site: Option<String>,
+    /// Only appliances of this name
+    #[arg(long)]
+    appliance: Option<String>,
+    /// For people, for a comment on a pull request, or for programs
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+    /// Exit with 1 when protection weakens
+    #[arg(long)]
+    deny_weaker: bool,
+    /// Exit with 1 when protection weakens, or when that cannot be decided
+    #[arg(long)]
+    deny_unclear: bool,
+    /// Judge exceptions as of this instant, such as 2026-09-01T00:00:00Z, instead of now
+    #[arg(long, value_name = "TIME")]
+    now: Option<Time>,
+}
+
+/// How the result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Lines, in colour on a terminal.
+    Human,
+    /// A comment: the verdict first, long lists folded.
+    Markdown,
+    /// One JSON document.
+    Json,
+}
+
+impl Arguments {
+    /// Runs the command.
+    pub fn run(self) -> Outcome {
+        let repository = Repository::find(&self.path)?;
+        let (from, to) = sides(&repository, &self.from, self.to.as_deref())?;
+        let report = self.compared(&repository, &from, &to)?;
+        match self.format {
+            Format::Human => human::print(&report),
+            Format::Markdown => markdown::print(&report),
+            Format::Json => json::print(&report),
+        }
+        let totals = report.totals();
+        let denied = (totals.weaker > 0 && (self.deny_weaker || self.deny_unclear))
+            || (totals.unclear > 0 && self.deny_unclear);
+        Ok(if denied { Answer::No } else { Answer::Yes })
+    }
+
+    fn compared(&self, repository: &Repository, from: &Side, to: &Side) -> Outcome<Report> {
+        let site = self.site.as_deref();
+        let (before, after) = evaluated(from, to, site)?;
+        let mut texts = Texts::default();
+        let mut before = gather::read(&before, &mut texts);
+        let mut after = gather::read(&after, &mut texts);
+        self.select(&mut before, &mut after)?;
+        let compared = compare::compare(&before, &after, &texts, self.now.unwrap_or_else(crate::clock::now));
+        let both: BTreeSet<compare::Name> = compared
+            .appliances
+            .iter()
+            .filter(|(_, fate)| matches!(fate.status, Status::Changed | Status::Unchanged))
+            .map(|(name, _)| name.clone())
+            .collect();
+        let files = repository.changed_files(from, to);
+        let closures = closure::compare(from, to, &both, files.as_deref())?;
+        let figures = figures::compare(&before, &after, &compared.groups);
+        let revision = |side: &Side| Revision {
+            name: side.name(),
+            revision: side.revision.clone(),
+            commit: side.commit.clone(),
+        };
+        Ok(Report { from: revision(from), to: revision(to), compared, closures, figures })
+    }
+
+    /// Leaves only what was asked for, which must be on one of the sides.
+    fn select<'a>(&self, before: &mut Gathered<'a>, after: &mut Gathered<'a>) -> Outcome<()> {
+        let mut known: BTreeSet<String> = BTreeSet::new();
+        let mut found = self.appliance.is_none();
+        for side in [before, after] {
+            if let Some(site) = &self.site {
+                side.sites.retain(|name, _| name == site);
+            }
+            if let Some(wanted) = &self.appliance {
+                for appliances in side.sites.values_mut() {
+                    known.extend(appliances.keys().cloned());
+                    appliances.retain(|name, _| name == wanted);
+                    found |= !appliances.is_empty();
+                }
+            }
+        }
+        if found {
+            return Ok(());
+        }
+        Err(missing("appliance", self.appliance.as_deref().unwrap_or_default(), &known))
+    }
+}
+
+fn missing(kind: &str, name: &str, known: &BTreeSet<String>) -> Failure {
+    let failure = Failure::could_not(format!("there is no {kind} `{name}` on either side"));
+    match writ_policy::nearest::nearest(name, known.iter().map(String::as_str)) {
+        Some(near) => failure.next(format!("did you mean `{near}`?")),
+        None => failure.next(format!("known are: {}", known.iter().take(20).cloned().collect::<Vec<_>>().join(", "))),
+    }
+}
+
+/// Both sides, each laid out by a thread of its own.
+fn sides(repository: &Repository, from: &str, to: Option<&str>) -> Outcome<(Side, Side)> {
+    thread::scope(|scope| {
+        let first = scope.spawn(|| repository.side(from));
+        let second = match to {
+            Some(to) => repository.side(to),
+            None => repository.working_tree(),
+        };
+        let first = first.join().unwrap_or_else(|_| Err(Failure::could_not("a thread of writ ended")));
+        Ok((first?, second?))
+    })
+}
+
+/// From so many sites on, one side is evaluated after the other: each takes all processors, and memory.
+const MANY_SITES: usize = 50;
+
+/// What both trees evaluate to. A tree with mistakes is not compared: half a policy would hide what it lacks.
+fn evaluated(from: &Side, to: &Side, site: Option<&str>) -> Outcome<(Vec<Delta>, Vec<Delta>)> {
+    let known: BTreeSet<String> = [from, to].iter().flat_map(|side| side.tree.sites()).collect();
+    if let Some(site) = site.filter(|site| !known.contains(*site)) {
+        return Err(missing("site", site, &known));
+    }
+    let of = |side: &Side| crate::check::sound(&side.tree, site, &side.name());
+    if site.is_none() && known.len() > MANY_SITES {
+        return Ok((of(from)?, of(to)?));
+    }
+    let (before, after) = thread::scope(|scope| {
+        let first = scope.spawn(|| of(from));
+        let second = of(to);
+        (first.join().unwrap_or_else(|_| Err(Failure::could_not("a thread of writ ended"))), second)
+    });
+    Ok((before?, after?))
+}

@@ -1,0 +1,189 @@
+//! The whole result: what changed, and what that comes to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use writ_policy::diff::{Effect, Event, ExceptionChange};
+
+use super::closure::Closure;
+use super::compare::{Compared, Name, Status};
+use super::figures::FigureChange;
+use crate::render_diff::{path, safe, what};
+use crate::screen::count;
+
+/// The most appliances that are named one by one.
+const MOST_NAMED: usize = 3;
+
+/// A revision as people and programs are told of it.
+pub struct Revision {
+    /// What it is called.
+    pub name: String,
+    /// What was asked for; none for the working tree.
+    pub revision: Option<String>,
+    /// The commit that it names.
+    pub commit: Option<String>,
+}
+
+/// Everything that `writ diff` found.
+pub struct Report {
+    /// The side before.
+    pub from: Revision,
+    /// The side after.
+    pub to: Revision,
+    /// What changed in policies.
+    pub compared: Compared,
+    /// What becomes of systems.
+    pub closures: BTreeMap<Name, Closure>,
+    /// Figures that changed.
+    pub figures: Vec<FigureChange>,
+}
+
+/// How many changes there are of each kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Totals {
+    /// Appliances of either side.
+    pub appliances: usize,
+    /// Appliances where protection weakens.
+    pub weaker_appliances: usize,
+    /// Changes that weaken.
+    pub weaker: usize,
+    /// Changes that cannot be decided.
+    pub unclear: usize,
+    /// Changes that strengthen.
+    pub stronger: usize,
+    /// Changes of words only.
+    pub reworded: usize,
+    /// Systems that change.
+    pub systems: usize,
+    /// Systems that could not be compared.
+    pub systems_unknown: usize,
+}
+
+/// Something that weakens, in words.
+pub struct Weakness {
+    /// What.
+    pub what: String,
+    /// What that means.
+    pub why: String,
+    /// Where.
+    pub appliances: Vec<Name>,
+    rank: u8,
+}
+
+impl Report {
+    /// What weakens, what can be proved first.
+    pub fn weaknesses(&self) -> Vec<Weakness> {
+        let mut all = Vec::new();
+        for group in &self.compared.groups {
+            for located in group.changes.iter().filter(|located| located.change.effect == Effect::Weaker) {
+                let change = &located.change;
+                let section = change.path.first().map(String::as_str);
+                let warns = change.path.get(2).is_some_and(|key| key == "prefer");
+                let rank = match (&change.witness, section) {
+                    (Some(_), Some("checks")) if !warns => 0,
+                    (_, Some("checks" | "controls" | "baselines")) if !warns => 2,
+                    _ => 4,
+                };
+                let why = safe(change.why.as_deref().unwrap_or_default());
+                all.push(Weakness { what: format!("{}: {}", path(change), what(change)), why, appliances: group.appliances.clone(), rank });
+            }
+        }
+        for one in self.compared.exceptions.iter().filter(|one| one.change.effect == Effect::Weaker) {
+            let (what, why) = (told(&one.change), lifting(&one.change));
+            all.push(Weakness { what, why, appliances: one.appliances.clone(), rank: 1 });
+        }
+        let removed: Vec<Name> = self.with_status(Status::Removed);
+        if !removed.is_empty() {
+            let what = format!("{} removed", count(removed.len(), "appliance"));
+            let why = "no release is accepted there any more".to_owned();
+            all.push(Weakness { what, why, appliances: removed, rank: 3 });
+        }
+        all.sort_by(|a, b| (a.rank, b.appliances.len()).cmp(&(b.rank, a.appliances.len())));
+        all
+    }
+
+    /// How many changes there are of each kind.
+    pub fn totals(&self) -> Totals {
+        let changes = || self.compared.groups.iter().flat_map(|group| &group.changes);
+        let exceptions = || self.compared.exceptions.iter().filter(|one| !super::compare::is_news(&one.change));
+        let of = |effect: Effect| {
+            changes().filter(|located| located.change.effect == effect).count()
+                + exceptions().filter(|one| one.change.effect == effect).count()
+        };
+        let weaknesses = self.weaknesses();
+        let weaker: BTreeSet<&Name> = weaknesses.iter().flat_map(|one| &one.appliances).collect();
+        let keys = self.compared.appliances.values().filter(|fate| fate.key.as_ref().is_some_and(|key| key.before.is_some()));
+        let machines = self.compared.appliances.values().filter(|fate| fate.system_type.is_some());
+        Totals {
+            appliances: self.compared.appliances.len(),
+            weaker_appliances: weaker.len(),
+            weaker: weaknesses.len(),
+            unclear: of(Effect::Unclear) + keys.count() + machines.count(),
+            stronger: of(Effect::Stronger),
+            reworded: of(Effect::Same),
+            systems: self.closures.values().filter(|c| matches!(c, Closure::Changed { .. })).count(),
+            systems_unknown: self.closures.values().filter(|c| matches!(c, Closure::Unknown { .. })).count(),
+        }
+    }
+
+    /// The appliances of a status.
+    pub fn with_status(&self, status: Status) -> Vec<Name> {
+        self.compared.appliances.iter().filter(|(_, fate)| fate.status == status).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Whether nothing at all differs.
+    pub fn is_empty(&self) -> bool {
+        let same = |status: &Status| *status == Status::Unchanged;
+        self.compared.appliances.values().all(|fate| same(&fate.status))
+            && self.figures.is_empty()
+            && self.closures.values().all(|closure| !matches!(closure, Closure::Changed { .. } | Closure::Unknown { .. }))
+    }
+
+    /// Whose something is, in a few words: `all 6 appliances`, `all 2 appliances of clinic-001`, or names.
+    pub fn whose(&self, names: &[Name]) -> String {
+        let all = &self.compared.appliances;
+        let text = |(site, appliance): &Name| safe(&format!("{site}/{appliance}"));
+        if let [one] = names {
+            return text(one);
+        }
+        if names.len() == all.len() {
+            return format!("all {} appliances", all.len());
+        }
+        let sites: BTreeSet<&String> = names.iter().map(|(site, _)| site).collect();
+        let whole = names.len() == all.keys().filter(|(site, _)| sites.contains(site)).count();
+        let listed = |of: Vec<String>| match of.len() {
+            n if n <= MOST_NAMED => of.join(", "),
+            n => format!("{} and {} more", of[..MOST_NAMED - 1].join(", "), n - MOST_NAMED + 1),
+        };
+        if whole {
+            return format!("all {} appliances of {}", names.len(), listed(sites.into_iter().map(|s| safe(s)).collect()));
+        }
+        listed(names.iter().map(text).collect())
+    }
+}
+
+/// What happened to an exception, in words.
+pub fn told(change: &ExceptionChange) -> String {
+    let id = safe(&change.id);
+    let day = safe(change.expires.get(..10).unwrap_or(&change.expires));
+    let days = |n: i64| count(usize::try_from(n).unwrap_or_default(), "day");
+    match &change.event {
+        Event::Opened => format!("exception {id} opened, until {day}"),
+        Event::Reopened => format!("exception {id} had ended, and is open again until {day}"),
+        Event::Redirected { from } => format!("exception {id} lifts another thing than {}", safe(from)),
+        Event::Extended { days: n } => format!("exception {id} extended by {}, to {day}", days(*n)),
+        Event::Shortened { days: n } => format!("exception {id} shortened by {}, to {day}", days(*n)),
+        Event::Ending { days: n } => format!("exception {id} ends in {}, on {day}", days(*n)),
+        Event::Closed => format!("exception {id} closed, before its end on {day}"),
+        Event::Removed => format!("exception {id} removed; it had ended on {day}"),
+        Event::Changed { fields } => format!("exception {id} changed: {}", safe(&fields.join(", "))),
+    }
+}
+
+/// What an exception does, and who answers for it.
+pub fn lifting(change: &ExceptionChange) -> String {
+    let lifts = match change.event {
+        Event::Closed | Event::Removed => "it lifted",
+        _ => "it lifts",
+    };
+    format!("{lifts} {}, approved by {}", safe(&change.lifts), safe(&change.approved_by))
+}

@@ -1,0 +1,283 @@
+//! The two trees that are compared: one commit's files laid into a folder of their own, or the working tree as it stands.
+//!
+//! Files are read from git's objects, not checked out: no filter, hook or attribute of a repository has a say, and a
+//! repository without a working tree will do.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Component, Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use writ_policy::nearest::nearest;
+use writ_trust::text::one_line;
+
+use crate::check::process;
+use crate::check::tree::Tree;
+use crate::failure::{Failure, Outcome};
+
+/// The longest time that git may take to answer one question.
+const TIME: Duration = Duration::from_secs(120);
+/// The most bytes of one answer.
+const LIMIT: u64 = 256 << 20;
+/// The largest file that is laid out, in bytes.
+const LARGEST: u64 = 32 << 20;
+/// The most bytes that are laid out.
+const MOST_BYTES: u64 = 2 << 30;
+/// The folders that hold policy; of the rest of a repository, only Nix files can matter.
+const FOLDERS: [&str; 4] = ["baselines", "rules", "hosts", "modules"];
+
+/// Where the two revisions come from.
+pub struct Repository {
+    /// Where git is asked.
+    folder: PathBuf,
+    /// The policy tree within the repository: empty, or with a `/` at its end.
+    prefix: String,
+}
+
+/// One side of the comparison.
+pub struct Side {
+    /// What was asked for; none for the working tree.
+    pub revision: Option<String>,
+    /// The commit that it names.
+    pub commit: Option<String>,
+    /// The tree, to be evaluated.
+    pub tree: Tree,
+    _folder: Option<TempDir>,
+}
+
+impl Side {
+    /// What it is called in a heading, such as `main (0123456789ab)`.
+    pub fn name(&self) -> String {
+        match (&self.revision, &self.commit) {
+            (Some(revision), Some(commit)) if !commit.starts_with(revision.as_str()) => {
+                format!("{} ({})", one_line(revision), short(commit))
+            }
+            (_, Some(commit)) => short(commit).to_owned(),
+            _ => "the working tree".to_owned(),
+        }
+    }
+}
+
+fn short(commit: &str) -> &str {
+    commit.get(..12).unwrap_or(commit)
+}
+
+impl Repository {
+    /// The repository that `path` is in, with or without a working tree.
+    pub fn find(path: &Path) -> Outcome<Self> {
+        let start = path.canonicalize().map_err(|e| {
+            Failure::could_not(format!("{} cannot be read", path.display()))
+                .caused_by(&e)
+                .next("name the folder that holds baselines/, rules/, hosts/ and modules/")
+        })?;
+        // In a bare repository there is no tree to be found, and its root is the policy's.
+        let folder = Tree::find(&start).map_or(start, |tree| tree.root);
+        let mut this = Self { folder, prefix: String::new() };
+        let asked = this.ask(&["rev-parse", "--show-prefix"]);
+        let no_repository = |why: &str| {
+            Failure::could_not("git knows no repository here")
+                .at(this.folder.display())
+                .because(why.lines().next().unwrap_or_default())
+                .next("run it within a clone of the repository that holds the policy")
+        };
+        match asked {
+            Ok(output) if output.status.success() => {
+                this.prefix = String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned();
+                Ok(this)
+            }
+            Ok(output) => Err(no_repository(&output.stderr)),
+            Err(e) => Err(no_repository("git could not be asked").caused_by(&e)),
+        }
+    }
+
+    /// A commit's tree, laid into a folder of its own.
+    pub fn side(&self, revision: &str) -> Outcome<Side> {
+        let commit = self.commit(revision)?;
+        let folder = tempfile::Builder::new().prefix("writ-diff-").tempdir().map_err(|e| no_copy(revision, &e))?;
+        let root = folder.path().join("tree");
+        fs::create_dir(&root).map_err(|e| no_copy(revision, &e))?;
+        let files = self.files(&commit)?;
+        self.lay(&files, &root).map_err(|e| no_copy(revision, &e))?;
+        let tree = Tree::find(&root).map_err(|_| {
+            Failure::could_not(format!("{} holds no policy", one_line(revision)))
+                .because(format!("{}modules/policy/evaluate.nix is not in commit {}", self.prefix, short(&commit)))
+                .next("name a revision since which the policy is there")
+        })?;
+        Ok(Side { revision: Some(revision.to_owned()), commit: Some(commit), tree, _folder: Some(folder) })
+    }
+
+    /// The working tree, with edits that no commit has.
+    pub fn working_tree(&self) -> Outcome<Side> {
+        let tree = Tree::find(&self.folder).map_err(|failure| {
+            if self.ask(&["rev-parse", "--is-bare-repository"]).is_ok_and(|o| o.stdout.starts_with(b"true")) {
+                return Failure::could_not("this repository has no working tree to compare with")
+                    .at(self.folder.display())
+                    .next("name the second revision: --to REV");
+            }
+            failure
+        })?;
+        Ok(Side { revision: None, commit: None, tree, _folder: None })
+    }
+
+    /// The files that differ between two sides, relative to the tree; none where git does not say.
+    pub fn changed_files(&self, from: &Side, to: &Side) -> Option<Vec<String>> {
+        let from = from.commit.as_deref()?;
+        let mut question = vec!["diff", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "--relative", "-z"];
+        question.push(from);
+        question.extend(to.commit.as_deref());
+        question.push("--");
+        let output = self.ask(&question).ok().filter(|output| output.status.success())?;
+        let listed = String::from_utf8_lossy(&output.stdout).into_owned();
+        Some(listed.split('\0').filter(|file| !file.is_empty()).map(str::to_owned).collect())
+    }
+
+    fn commit(&self, revision: &str) -> Outcome<String> {
+        let name = format!("{revision}^{{commit}}");
+        let question = ["rev-parse", "--verify", "--quiet", "--end-of-options", &name];
+        let found = self.ask(&question).ok().filter(|output| output.status.success());
+        let commit = found.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+        if let Some(commit) = commit.filter(|c| !c.is_empty() && c.chars().all(|c| c.is_ascii_hexdigit())) {
+            return Ok(commit);
+        }
+        let failure = Failure::could_not(format!("git knows no revision `{}`", one_line(revision)));
+        let names = self.ask(&["for-each-ref", "--count=5000", "--format=%(refname:short)"]);
+        let names = names.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        Err(match nearest(revision, names.lines()) {
+            Some(near) => failure.next(format!("did you mean `{}`?", one_line(near))),
+            None => failure.next("name a branch, a tag or a commit; in CI, a shallow clone has only the newest: fetch more"),
+        })
+    }
+
+    /// Every file of a commit's tree that can matter: its mode, its object and its path.
+    fn files(&self, commit: &str) -> Outcome<Vec<Entry>> {
+        let tree = format!("{commit}:{}", self.prefix.trim_end_matches('/'));
+        let failed = |why: &str| {
+            Failure::could_not("git does not say what is in this revision").at(one_line(&tree)).because(one_line(why))
+        };
+        let output = self.ask(&["ls-tree", "-r", "-z", "--full-tree", "--end-of-options", &tree]);
+        let output = output.map_err(|e| failed("git could not be asked").caused_by(&e))?;
+        if !output.status.success() {
+            return Err(failed(&output.stderr));
+        }
+        let entries = output.stdout.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()).map(Entry::read);
+        let entries: Option<Vec<Entry>> = entries.collect();
+        let entries = entries.ok_or_else(|| failed("its listing is not of the known form"))?;
+        Ok(entries.into_iter().filter(Entry::matters).collect())
+    }
+
+    /// Writes files below `root`, links last: nothing is ever written through one.
+    fn lay(&self, entries: &[Entry], root: &Path) -> io::Result<()> {
+        let mut child = self
+            .git(&["cat-file", "--batch"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+        let (Some(mut stdin), Some(stdout)) = (stdin, stdout) else { return Err(io::Error::other("git has no pipes")) };
+        let result = thread::scope(|scope| {
+            scope.spawn(move || {
+                // Once the reader has given up, nobody listens any more.
+                let _ = entries.iter().try_for_each(|entry| writeln!(stdin, "{}", entry.object));
+            });
+            written(entries, BufReader::with_capacity(1 << 16, stdout), root)
+        });
+        if result.is_err() {
+            let _ = child.kill();
+        }
+        child.wait()?;
+        result
+    }
+
+    fn ask(&self, arguments: &[&str]) -> Result<process::Output, process::ProcessError> {
+        process::run(self.git(arguments), TIME, LIMIT)
+    }
+
+    /// Git with questions only: no program that a repository's configuration names may run.
+    fn git(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("git");
+        command.args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-replace-objects"]);
+        command.args(arguments).current_dir(&self.folder).env("LC_ALL", "C").env("GIT_OPTIONAL_LOCKS", "0");
+        command.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").env_remove("GIT_INDEX_FILE").env_remove("GIT_EXTERNAL_DIFF");
+        command
+    }
+}
+
+fn no_copy(revision: &str, error: &io::Error) -> Failure {
+    Failure::could_not(format!("the files of {} cannot be laid out", one_line(revision))).caused_by(error)
+}
+
+/// One entry of a listing.
+struct Entry {
+    is_link: bool,
+    object: String,
+    path: PathBuf,
+}
+
+impl Entry {
+    /// From `mode SP type SP object TAB path`.
+    fn read(line: &[u8]) -> Option<Self> {
+        let tab = line.iter().position(|byte| *byte == b'\t')?;
+        let (facts, path) = (std::str::from_utf8(&line[..tab]).ok()?, &line[tab + 1..]);
+        let mut facts = facts.split(' ');
+        let (mode, _, object) = (facts.next()?, facts.next()?, facts.next()?);
+        let is_hex = object.chars().all(|c| c.is_ascii_hexdigit());
+        let path = PathBuf::from(std::ffi::OsStr::from_bytes(path));
+        is_hex.then(|| Self {
+            is_link: mode == "120000",
+            // A submodule's commit is not in this repository.
+            object: if mode == "160000" { String::new() } else { object.to_owned() },
+            path,
+        })
+    }
+
+    fn matters(&self) -> bool {
+        let first = self.path.components().next().map(|part| part.as_os_str().to_owned());
+        let in_policy = FOLDERS.iter().any(|folder| first.as_deref() == Some(std::ffi::OsStr::new(folder)));
+        let is_nix = self.path.extension().is_some_and(|extension| extension == "nix");
+        let plain = self.path.components().all(|part| matches!(part, Component::Normal(_)));
+        !self.object.is_empty() && plain && (in_policy || is_nix || self.path == Path::new("flake.lock"))
+    }
+}
+
+fn written(entries: &[Entry], mut objects: impl io::BufRead, root: &Path) -> io::Result<()> {
+    let (mut links, mut folders, mut total) = (Vec::new(), HashSet::new(), 0);
+    for entry in entries {
+        let mut line = String::new();
+        objects.by_ref().take(200).read_line(&mut line)?;
+        let size = line.trim_end().rsplit(' ').next().and_then(|size| size.parse::<u64>().ok());
+        let size = size.filter(|_| line.contains(" blob ")).ok_or_else(|| {
+            io::Error::other(format!("{}: git has no such file (a partial clone?)", entry.path.display()))
+        })?;
+        total += size;
+        if size > LARGEST || total > MOST_BYTES {
+            return Err(io::Error::other(format!("{} is too large", entry.path.display())));
+        }
+        let mut content = Vec::new();
+        objects.by_ref().take(size + 1).read_to_end(&mut content)?;
+        if content.pop() != Some(b'\n') || content.len() as u64 != size {
+            return Err(io::Error::other(format!("{}: git gave less than it said", entry.path.display())));
+        }
+        if entry.is_link {
+            links.push((content, &entry.path));
+            continue;
+        }
+        let target = root.join(&entry.path);
+        if let Some(parent) = target.parent().filter(|parent| !folders.contains(*parent)) {
+            fs::create_dir_all(parent)?;
+            folders.insert(parent.to_owned());
+        }
+        fs::write(target, content)?;
+    }
+    for (content, path) in links {
+        let target = root.join(path);
+        target.parent().map_or(Ok(()), fs::create_dir_all)?;
+        std::os::unix::fs::symlink(std::ffi::OsStr::from_bytes(&content), target)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! All that is known of this appliance, gathered once; the questions are answered from it without another look.
+
+use writ_agent::config::Config;
+use writ_audit::words;
+use writ_trust::time::Time;
+
+use super::courier::Courier;
+use super::enforcer::Enforcer;
+use super::offer::Offer;
+
+/// The appliance.
+pub struct Appliance {
+    /// When it was looked at.
+    pub now: Time,
+    /// The enforcer's configuration.
+    pub config: Config,
+    /// The enforcer.
+    pub enforcer: Enforcer,
+    /// The courier; none where releases come by other ways.
+    pub courier: Option<Courier>,
+    /// The folder of releases; none before the enforcer has ever started.
+    pub offer: Option<Offer>,
+}
+
+impl Appliance {
+    /// How long ago something was, for people.
+    pub fn ago(&self, then: Time) -> String {
+        format!("{} ago", lasting(self.now.millis_since(then)))
+    }
+
+    /// How long until something is, for people.
+    pub fn left(&self, then: Time) -> String {
+        lasting(then.millis_since(self.now))
+    }
+}
+
+/// A length of time for people, in milliseconds; what lies on the other side of now is none.
+pub fn lasting(millis: i64) -> String {
+    words::lasting(u64::try_from(millis / 1000).unwrap_or(0))
+}

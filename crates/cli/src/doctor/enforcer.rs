@@ -1,0 +1,164 @@
+//! What the enforcer left on the disk: its state, its status, what it obeys, the journal of its switch.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+
+use serde::Deserialize;
+use writ_agent::config::Config;
+use writ_agent::enforce::incident::Phase;
+use writ_agent::enforce::posture::{self, Book};
+use writ_agent::enforce::running::Running;
+use writ_agent::enforce::state::{State, StateError};
+use writ_agent::switch::{self, Journal};
+use writ_evidence::id::IncidentId;
+use writ_policy::outcome::Outcome;
+use writ_policy::policy::Policy;
+use writ_trust::acceptance::Identity;
+use writ_trust::time::Time;
+
+use super::process;
+use crate::failure::{Failure, Outcome as Answer};
+
+/// The largest status that is read, in bytes: every check has a line in it, and every refusal.
+const MAX_STATUS: usize = 16 * 1024 * 1024;
+/// The largest posture book, in bytes.
+const MAX_BOOK: usize = 16 * 1024 * 1024;
+
+/// The enforcer.
+pub struct Enforcer {
+    /// Whether a process holds its lock.
+    pub runs: bool,
+    /// What it knows; none when it never started, or when it is damaged.
+    pub state: Option<State>,
+    /// Why what it knows cannot be read.
+    pub damage: Option<String>,
+    /// Its status; none when it never wrote one that can be read.
+    pub status: Option<Status>,
+    /// What is obeyed.
+    pub running: Option<Running>,
+    /// Why what is obeyed cannot be read back.
+    pub lost: Option<String>,
+    /// The last run of each check, up to half a minute behind.
+    pub book: Option<Book>,
+    /// The switch under way, or the last one; or why its journal cannot be read.
+    pub journal: Result<Option<Journal>, String>,
+}
+
+/// `status.json`, as far as it says what `state.json` does not.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Status {
+    /// When it was written.
+    pub at: Option<Time>,
+    /// The last outcome of each check.
+    pub outcomes: BTreeMap<String, Outcome>,
+    /// The incidents that are open.
+    pub open_incidents: Vec<Open>,
+    /// Why nothing can be written.
+    pub disk_trouble: Option<String>,
+    /// The outbox.
+    pub outbox: Outbox,
+    /// Evidence that is not in the outbox yet.
+    pub evidence: Evidence,
+}
+
+/// An open incident.
+#[derive(Debug, Deserialize)]
+pub struct Open {
+    incident_id: IncidentId,
+    phase: Phase,
+}
+
+/// The outbox, as the enforcer last found it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Outbox {
+    /// The room that everything takes, in bytes; unknown until it was gone through once.
+    pub bytes: Option<u64>,
+    /// How much it may hold, in bytes.
+    pub budget: Option<u64>,
+    /// Above the budget, in bytes, with nothing left that may be removed.
+    pub over_budget: u64,
+}
+
+/// Evidence on its way to the disk.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Evidence {
+    /// Bundles that are not in the outbox yet.
+    pub waiting: u64,
+}
+
+impl Enforcer {
+    /// Reads all of it. What is not there or is damaged is a finding of others; what may not be read is a failure.
+    pub fn read(config: &Config) -> Answer<Self> {
+        let status = parsed(config, "status.json", MAX_STATUS);
+        let (state, damage) = match State::load(&config.state_dir) {
+            Ok(state) => (state.map(|state| brought_up(state, status.as_ref())), None),
+            Err(StateError::Unreadable { path, source }) if source.kind() == ErrorKind::PermissionDenied => {
+                return Err(Failure::could_not("cannot read what the enforcer knows")
+                    .at(path.display())
+                    .because(source)
+                    .next("it is root's: run `writ doctor` as root"));
+            }
+            Err(e) => (None, Some(e.to_string())),
+        };
+        let identity = state.as_ref().and_then(|state| identity(config, state));
+        let (running, lost) = match state.as_ref().and_then(|state| state.running).zip(identity) {
+            None => (None, None),
+            Some((at, identity)) => match Running::load(&config.state_dir, &identity, &at) {
+                Ok(running) => (Some(running), None),
+                Err(e) => (None, Some(e.to_string())),
+            },
+        };
+        Ok(Self {
+            runs: process::is_held(&config.state_dir.join("lock")),
+            book: parsed(config, posture::FILE, MAX_BOOK).filter(|book: &Book| book.schema == posture::SCHEMA),
+            journal: switch::read_journal(&config.state_dir).map_err(|e| e.to_string()),
+            status,
+            state,
+            damage,
+            running,
+            lost,
+        })
+    }
+
+    /// The policy that is enforced.
+    pub fn policy(&self) -> Option<&Policy> {
+        Some(&self.running.as_ref()?.policy.as_ref()?.1)
+    }
+
+    /// Whether a generation is on trial: nothing is healed.
+    pub fn on_trial(&self) -> bool {
+        matches!(&self.journal, Ok(Some(journal)) if journal.suspends_healing())
+    }
+}
+
+/// Brings the state up to what the status says that came after it: the end of an attempt that did not help, and first
+/// outcomes, are written with the next change only.
+fn brought_up(mut state: State, status: Option<&Status>) -> State {
+    let Some((at, status)) = status.and_then(|status| Some((status.at?, status))) else { return state };
+    for (check, outcome) in &status.outcomes {
+        state.outcomes.entry(check.clone()).or_insert(*outcome);
+    }
+    for incident in state.incidents.values_mut() {
+        let Phase::Attempting { rule, since } = &incident.phase else { continue };
+        let later = status.open_incidents.iter().find(|open| open.incident_id == incident.id && *since <= at);
+        if let Some(Open { phase: phase @ Phase::Waiting(_), .. }) = later {
+            *incident.failures.entry(rule.clone()).or_default() += 1;
+            incident.phase = phase.clone();
+        }
+    }
+    state
+}
+
+/// Who this appliance is; the key is the one that its evidence is signed with.
+pub fn identity(config: &Config, state: &State) -> Option<Identity> {
+    let public_key = state.public_key.clone()?;
+    Some(Identity { site: config.site.clone(), appliance: config.appliance.clone(), public_key })
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(config: &Config, name: &str, limit: usize) -> Option<T> {
+    let bytes = writ_durable::read_bounded(&config.state_dir.join(name), limit).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}

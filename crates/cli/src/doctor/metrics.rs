@@ -1,0 +1,166 @@
+//! The same in figures, as OpenMetrics text: what the rules of `writ export alerts` stand on. docs/metrics.md lists them.
+//!
+//! No site, no person and no path is in a label: whoever collects adds the machine. An outcome that nobody looks at any more
+//! is exported as `not-assessable`: a dead enforcer must not stay green.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use writ_agent::enforce::incident::Incident;
+use writ_policy::declared::Severity;
+use writ_policy::outcome::Outcome;
+use writ_trust::time::Time;
+
+use super::appliance::Appliance;
+use super::healing::Case;
+
+/// Every metric: its name, and what it is. All are gauges.
+pub const METRICS: &[(&str, &str)] = &[
+    ("writ_doctor_at_seconds", "When these figures were made, as seconds since 1970"),
+    ("writ_enforcer_up", "Whether the enforcer runs"),
+    ("writ_enforcer_status_age_seconds", "Since when the enforcer has said nothing; infinite when it never did"),
+    ("writ_check_outcome", "1 for the last outcome of each check; not-assessable when nobody looks"),
+    ("writ_incidents_open", "Open incidents by severity"),
+    ("writ_incidents_overdue", "Open incidents that the site's SLA wanted resolved by now"),
+    ("writ_incident_escalated_age_seconds", "How long the oldest incident that people have is theirs; 0 without one"),
+    ("writ_checkin_age_seconds", "Since when the courier has not checked in; infinite when it never did"),
+    ("writ_sync_failures", "The most failures in a row of any job of the courier; infinite when it says nothing"),
+    ("writ_evidence_waiting", "Bundles that were not delivered yet"),
+    ("writ_outbox_bytes", "The room that the outbox takes"),
+    ("writ_outbox_budget_bytes", "The room that the outbox may take"),
+    ("writ_release_expires_seconds", "How long the release that is obeyed is still good for; negative after its end"),
+    ("writ_root_expires_seconds", "How long the newest trust root is still good for; negative after its end"),
+    (
+        "writ_log_checkpoint_age_seconds",
+        "Since when the site's log has not said that a checkpoint is its head; infinite when it never did",
+    ),
+];
+
+/// What a figure is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Value {
+    Number(i64),
+    Never,
+}
+
+/// The text, ended as OpenMetrics wants it. A metric of which nothing can be said has no sample: that is for `absent()`.
+pub fn text(seen: &Appliance) -> String {
+    let samples = samples(seen);
+    let mut text = String::new();
+    for (name, about) in METRICS {
+        let Some(lines) = samples.get(name).filter(|lines| !lines.is_empty()) else { continue };
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "# TYPE {name} gauge\n# HELP {name} {about}");
+        for (labels, value) in lines {
+            let _ = match value {
+                Value::Number(n) => writeln!(text, "{name}{labels} {n}"),
+                Value::Never => writeln!(text, "{name}{labels} +Inf"),
+            };
+        }
+    }
+    text + "# EOF\n"
+}
+
+type Samples = BTreeMap<&'static str, Vec<(String, Value)>>;
+
+fn samples(seen: &Appliance) -> Samples {
+    let mut samples = Samples::new();
+    let mut put = |name: &'static str, value: Value| samples.entry(name).or_default().push((String::new(), value));
+    put("writ_doctor_at_seconds", Value::Number(seen.now.unix_millis() / 1000));
+    put("writ_enforcer_up", Value::Number(seen.enforcer.runs.into()));
+    let status = seen.enforcer.status.as_ref();
+    put("writ_enforcer_status_age_seconds", since(seen, status.and_then(|status| status.at)));
+    if let Some(courier) = &seen.courier {
+        put("writ_checkin_age_seconds", since(seen, courier.checked_in()));
+        let failures = i64::try_from(courier.failures()).unwrap_or(i64::MAX);
+        put("writ_sync_failures", if courier.status.is_ok() { Value::Number(failures) } else { Value::Never });
+        if let (Ok(theirs), Some(own)) = (&courier.status, status) {
+            put("writ_evidence_waiting", number(theirs.waiting.saturating_add(own.evidence.waiting)));
+        }
+    }
+    if let Some(outbox) = status.map(|status| &status.outbox) {
+        outbox.bytes.into_iter().for_each(|bytes| put("writ_outbox_bytes", number(bytes)));
+        outbox.budget.into_iter().for_each(|bytes| put("writ_outbox_budget_bytes", number(bytes)));
+    }
+    if let Some(running) = &seen.enforcer.running {
+        put("writ_release_expires_seconds", until(seen, running.generation.release.expires_at));
+    }
+    if let Some(offer) = &seen.offer {
+        offer.root.into_iter().for_each(|(_, ends, _)| put("writ_root_expires_seconds", until(seen, ends)));
+        offer.log.into_iter().for_each(|(_, heard)| put("writ_log_checkpoint_age_seconds", since(seen, heard)));
+    }
+    incidents(seen, &mut put);
+    samples.insert("writ_check_outcome", outcomes(seen));
+    if let Some(open) = seen.enforcer.state.as_ref().map(|state| &state.incidents) {
+        samples.insert("writ_incidents_open", by_severity(open.values()));
+    }
+    samples
+}
+
+fn incidents(seen: &Appliance, put: &mut dyn FnMut(&'static str, Value)) {
+    let (Some(state), Some(policy)) = (&seen.enforcer.state, seen.enforcer.policy()) else { return };
+    let due = |incident: &&Incident| {
+        let span = policy.settings.sla.get(&incident.severity);
+        span.is_some_and(|span| incident.detected_at.plus(span) <= seen.now)
+    };
+    put("writ_incidents_overdue", Value::Number(state.incidents.values().filter(due).count() as i64));
+    // Also one that is worked on meanwhile: of a critical one people are told at once.
+    let oldest = state.incidents.values().filter_map(|incident| incident.escalations.first()).map(|e| e.at).min();
+    put("writ_incident_escalated_age_seconds", oldest.map_or(Value::Number(0), |at| since(seen, Some(at))));
+}
+
+fn by_severity<'a>(open: impl Iterator<Item = &'a Incident>) -> Vec<(String, Value)> {
+    let mut counts: BTreeMap<Severity, i64> =
+        [Severity::Low, Severity::Medium, Severity::High, Severity::Critical].map(|severity| (severity, 0)).into();
+    open.for_each(|incident| *counts.entry(incident.severity).or_default() += 1);
+    counts.into_iter().map(|(severity, n)| (format!("{{severity=\"{severity}\"}}"), Value::Number(n))).collect()
+}
+
+fn outcomes(seen: &Appliance) -> Vec<(String, Value)> {
+    let (Some(policy), Some(state)) = (seen.enforcer.policy(), &seen.enforcer.state) else { return Vec::new() };
+    let of = |(id, check): (&String, &writ_policy::check::Check)| {
+        let case = Case { seen, policy, state, id, check };
+        let outcome = case.outcome().filter(|_| seen.enforcer.runs).unwrap_or(Outcome::NotAssessable);
+        let (severity, announced) = (check.severity, case.is_announced());
+        let labels = format!(
+            "{{check=\"{}\",severity=\"{severity}\",outcome=\"{}\",announced=\"{announced}\"}}",
+            label(id),
+            outcome.as_str()
+        );
+        (labels, Value::Number(1))
+    };
+    policy.checks.iter().map(of).collect()
+}
+
+/// A label's value, as OpenMetrics wants it.
+fn label(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+fn number(n: u64) -> Value {
+    Value::Number(i64::try_from(n).unwrap_or(i64::MAX))
+}
+
+/// Seconds since then; what lies ahead is now, for a clock may have been set back.
+fn since(seen: &Appliance, then: Option<Time>) -> Value {
+    then.map_or(Value::Never, |then| Value::Number((seen.now.millis_since(then) / 1000).max(0)))
+}
+
+fn until(seen: &Appliance, then: Time) -> Value {
+    Value::Number(then.millis_since(seen.now).div_euclid(1000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_as_prometheus_wants_them_and_none_is_twice() {
+        let mut names: Vec<&str> = METRICS.iter().map(|(name, _)| *name).collect();
+        assert!(names.iter().all(|n| n.starts_with("writ_") && n.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')));
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), METRICS.len());
+        assert_eq!(label("a\"b\\c\nd"), "a\\\"b\\\\c\\nd");
+    }
+}

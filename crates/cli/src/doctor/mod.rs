@@ -1,0 +1,139 @@
+//! `writ doctor`: on an appliance, why is this not running, not syncing, not healing, not applicable. It reads and changes
+//! nothing: no network, no locks, no keys.
+
+mod appliance;
+mod applicable;
+mod check;
+mod courier;
+mod enforcer;
+mod finding;
+mod healing;
+mod metrics;
+mod offer;
+mod process;
+mod report;
+mod running;
+mod syncing;
+
+use std::path::PathBuf;
+
+use writ_agent::config::{Config, DEFAULT_PATH};
+use writ_agent::sync::config as sync;
+
+#[cfg(test)]
+pub use self::metrics::METRICS;
+
+use self::appliance::Appliance;
+use self::courier::Courier;
+use self::enforcer::Enforcer;
+use self::offer::Offer;
+use self::report::Report;
+use crate::failure::{Answer, Failure, Outcome};
+use crate::{clock, screen};
+
+/// The courier's configuration, beside the enforcer's.
+const SYNC_CONFIG: &str = "sync.toml";
+
+/// On an appliance: why is this not running, syncing, healing or applicable, and what to do next
+///
+/// It reads what the enforcer and the courier left on this machine, judges the folder of releases as the enforcer does, and
+/// says for each cause what is so and what to do. With CHECK it gives the account of one check: what it expects, what was
+/// seen, which rules answer it, and why it is not healed. It changes nothing, asks nobody, and needs root to read.
+///
+/// What is wrong is marked ✗; what only explains something, such as a check that does not apply here, is marked with a dot
+/// and is no failure. Checks that this version cannot look at are counted, never passed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  writ doctor                                    all four questions
+  writ doctor access.ssh                         one check
+  writ doctor access.ssh --look                  the same, and look now
+  writ doctor --format json | jq '.findings[] | select(.weight == \"wrong\")'
+  writ doctor --format openmetrics               for node_exporter's textfile collector, see docs/metrics.md
+
+Exit codes: 0 nothing is wrong, or the figures were printed; 1 something is wrong; 2 could not read what it needs.")]
+pub struct Arguments {
+    /// The check to be accounted for; all questions without one
+    check: Option<String>,
+    /// Look with the check's own probe now, and show that too
+    #[arg(long, requires = "check")]
+    look: bool,
+    /// The enforcer's configuration
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH)]
+    config: PathBuf,
+    /// The courier's configuration [default: sync.toml beside the other, if it is there]
+    #[arg(long, value_name = "FILE")]
+    sync_config: Option<PathBuf>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+/// How it is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people.
+    Human,
+    /// `writ.doctor.v1`.
+    Json,
+    /// Figures in the OpenMetrics text format.
+    Openmetrics,
+}
+
+impl Arguments {
+    /// Runs the command.
+    pub fn run(self) -> Outcome {
+        if self.check.is_some() && self.format == Format::Openmetrics {
+            return Err(Failure::could_not("figures are of the whole appliance").next("leave CHECK out"));
+        }
+        let seen = self.gather()?;
+        let mut findings = running::findings(&seen);
+        let mut account = None;
+        match &self.check {
+            Some(check) => {
+                let (of_check, found) = check::account(&seen, check, self.look)?;
+                findings.extend(found);
+                account = Some(of_check);
+            }
+            None => {
+                findings.extend(syncing::findings(&seen));
+                findings.extend(healing::findings(&seen));
+                findings.extend(applicable::findings(&seen));
+            }
+        }
+        let report = Report::new(&seen, findings, account);
+        match self.format {
+            Format::Human => report.print(),
+            Format::Json => screen::json(&report),
+            Format::Openmetrics => screen::line(metrics::text(&seen).trim_end()),
+        }
+        // Figures are judged by whoever collects them; a timer that writes them has done its work.
+        Ok(if report.well || self.format == Format::Openmetrics { Answer::Yes } else { Answer::No })
+    }
+
+    fn gather(&self) -> Outcome<Appliance> {
+        let config = Config::read(&self.config).map_err(|e| {
+            Failure::could_not("cannot read the enforcer's configuration")
+                .because(e)
+                .next("run this on an appliance, as root; docs/appliance.md has the file")
+        })?;
+        let courier = self.courier_config()?.map(Courier::read);
+        let enforcer = Enforcer::read(&config)?;
+        let now = clock::now();
+        let offer = enforcer.state.as_ref().and_then(|state| Offer::look(&config, state, now));
+        Ok(Appliance { now, config, enforcer, courier, offer })
+    }
+
+    fn courier_config(&self) -> Outcome<Option<sync::Config>> {
+        let beside = self.config.with_file_name(SYNC_CONFIG);
+        let path = self.sync_config.as_ref().unwrap_or(&beside);
+        if self.sync_config.is_none() && !path.exists() {
+            return Ok(None);
+        }
+        sync::Config::read(path).map(Some).map_err(|e| {
+            Failure::could_not("cannot read the courier's configuration")
+                .because(e)
+                .next("name another with --sync-config; docs/appliance.md has the file")
+        })
+    }
+}

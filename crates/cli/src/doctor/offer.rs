@@ -1,0 +1,74 @@
+//! What the folder of releases holds, judged as the enforcer judges it, and changing nothing.
+
+use writ_agent::config::Config;
+use writ_agent::enforce::accept::{AcceptError, Acceptor, Before};
+use writ_agent::enforce::refused::Refused;
+use writ_agent::enforce::releases::Folder;
+use writ_agent::enforce::sitelog::freshness::{Freshness, last_word};
+use writ_agent::enforce::sitelog::kept;
+use writ_agent::enforce::sitelog::offered::{self, Head};
+use writ_agent::enforce::state::{Point, State};
+use writ_trust::time::Time;
+
+use super::enforcer::identity;
+
+/// What a look at the folder comes to.
+#[derive(Default)]
+pub struct Offer {
+    /// Why nothing can be accepted at all.
+    pub problem: Option<String>,
+    /// What is refused, with the rule.
+    pub refused: Vec<Refused>,
+    /// What is not there yet.
+    pub waiting: Vec<String>,
+    /// A release that breaks no rule and is not taken up yet.
+    pub acceptable: Option<Point>,
+    /// The newest release that was ever accepted.
+    pub floor: Option<Point>,
+    /// The newest trust root: version, end, whether it has ended.
+    pub root: Option<(u64, Time, bool)>,
+    /// Where the trust root names a log: how fresh its word is, and when it was last heard.
+    pub log: Option<(Freshness, Option<Time>)>,
+    /// How far this machine's clock is behind the newest signed time, in milliseconds.
+    pub clock_behind: i64,
+}
+
+impl Offer {
+    /// Looks. Nothing can be said before the enforcer has started once, since nobody knows its key.
+    pub fn look(config: &Config, state: &State, now: Time) -> Option<Self> {
+        let identity = identity(config, state)?;
+        let acceptor = Acceptor::new(identity, &config.state_dir, &config.trust, Folder::new(&config.releases));
+        let mut offer = Self::default();
+        if let Err(e) = offer.fill(config, state, &acceptor, now) {
+            offer.problem = Some(e.to_string());
+        }
+        Some(offer)
+    }
+
+    fn fill(&mut self, config: &Config, state: &State, acceptor: &Acceptor, now: Time) -> Result<(), AcceptError> {
+        let (chain, _) = acceptor.chain(&mut self.refused)?;
+        let root = chain.newest();
+        self.root = Some((root.version.get(), root.expires_at, chain.is_expired(now)));
+        let floor = acceptor.floor(&chain, state.running.map(|r| (r.release, r.digest)))?;
+        self.floor = floor.release.map(|r| Point { epoch: r.epoch, serial: r.serial });
+        let instant = floor.instant(now);
+        self.clock_behind = instant.millis_since(now);
+        let kept = kept::read(&config.state_dir, &chain, &config.site)?;
+        if !root.origins(&config.site).is_empty() {
+            let of_kept = kept.as_ref().and_then(|kept| kept.fresh_at);
+            let heard = last_word(state.log_heard_at, of_kept, instant).or(of_kept);
+            let since = state.log_since.map_or(instant, |since| since.min(instant));
+            self.log = Some((Freshness::of(heard, since, instant), heard));
+        }
+        match offered::head(acceptor.folder(), &chain, &config.site, kept.as_ref(), now) {
+            Head::Nothing | Head::Newer(_) => {}
+            Head::Waiting(what) => self.waiting.push(what),
+            Head::Refused(refused) => self.refused.push(refused),
+        }
+        let look = acceptor.look(&chain, &Before { floor: &floor, kept: kept.as_ref(), lost: false, now });
+        self.refused.extend(look.refused);
+        self.waiting.extend(look.waiting);
+        self.acceptable = look.accepted.map(|candidate| candidate.generation.point());
+        Ok(())
+    }
+}

@@ -1,0 +1,116 @@
+//! Do the programs run?
+
+use writ_agent::enforce::incident::Phase;
+use writ_agent::enforce::state;
+use writ_audit::words::when;
+
+use super::appliance::Appliance;
+use super::courier::{Silence, said};
+use super::finding::{Finding, Question};
+use super::syncing::advice;
+
+/// How often the enforcer writes its status at least, in milliseconds.
+const STATUS_EVERY: i64 = 30_000;
+/// After how many of these it counts as silent.
+const MISSED: i64 = 3;
+
+/// What the state calls a key in the inbox that cannot be the courier's.
+const COURIER_KEY: &str = "courier-key";
+
+fn wrong(code: &'static str, subject: &str, what: impl Into<String>, next: impl Into<String>) -> Finding {
+    Finding::wrong(Question::Running, code, subject, what, next)
+}
+
+/// What stands in the way of the enforcer and the courier themselves.
+pub fn findings(seen: &Appliance) -> Vec<Finding> {
+    let mut found: Vec<Finding> = enforcer(seen).into_iter().collect();
+    found.extend(courier(seen));
+    found
+}
+
+fn enforcer(seen: &Appliance) -> Option<Finding> {
+    let enforcer = &seen.enforcer;
+    let folder = seen.config.state_dir.display();
+    let start = "`systemctl start writ-enforce`; if it does not stay up, `journalctl -u writ-enforce -n 50` says why";
+    if let Some(damage) = &enforcer.damage {
+        let what = format!("its state cannot be read: {damage}");
+        let next = format!(
+            "restart writ-enforce: it puts {} aside and continues after the last bundle in the outbox; incidents that were \
+             open are not closed by that",
+            state::FILE
+        );
+        return Some(wrong("state-damaged", "writ-enforce", what, next));
+    }
+    if enforcer.state.is_none() {
+        let what = format!("it has never run here: there is no {} in {folder}", state::FILE);
+        let next = format!("{start}; if it ran elsewhere, name its configuration with --config");
+        return Some(wrong("enforcer-never-started", "writ-enforce", what, next));
+    }
+    let at = enforcer.status.as_ref().and_then(|status| status.at);
+    let last =
+        at.map_or_else(|| "nothing is known of when it did".to_owned(), |at| format!("it last did {}", seen.ago(at)));
+    if !enforcer.runs {
+        let what =
+            format!("it does not run ({last}): nothing is looked at, nothing is repaired, no release is taken up");
+        return Some(wrong("enforcer-not-running", "writ-enforce", what, start));
+    }
+    let silent =
+        at.is_none_or(|at| seen.now.millis_since(at) > MISSED * STATUS_EVERY.max(seen.config.heartbeat.millis()));
+    if !silent {
+        return None;
+    }
+    if let Some((rule, since)) = attempting(seen) {
+        let what = format!("it is busy: the runbook of rule {rule} runs since {} ({})", when(since), seen.ago(since));
+        let next = "wait: every step has a timeout, and nothing else is looked at meanwhile";
+        return Some(Finding::note(Question::Running, "enforcer-busy", "writ-enforce", what, next));
+    }
+    let what = format!("it runs and says nothing: {last}, and at least every 30 s is right");
+    let next =
+        "`systemctl restart writ-enforce`, after `journalctl -u writ-enforce -n 50` was kept for whoever looks into it";
+    Some(wrong("enforcer-silent", "writ-enforce", what, next))
+}
+
+fn attempting(seen: &Appliance) -> Option<(&str, writ_trust::time::Time)> {
+    let incidents = seen.enforcer.state.as_ref()?.incidents.values();
+    incidents.into_iter().find_map(|incident| match &incident.phase {
+        Phase::Attempting { rule, since } => Some((rule.as_str(), *since)),
+        _ => None,
+    })
+}
+
+fn courier(seen: &Appliance) -> Option<Finding> {
+    let courier = seen.courier.as_ref()?;
+    let folder = courier.config.state_dir.display();
+    let start = "`systemctl start writ-sync`; if it does not stay up, `journalctl -u writ-sync -n 50` says why";
+    match &courier.status {
+        Err(Silence::Never) => {
+            let what = format!("it has never run here: there is no status.json in {folder}");
+            Some(wrong("courier-never-started", "writ-sync", what, start))
+        }
+        Err(Silence::Unusable(why)) => {
+            let what = format!("its status.json in {folder} cannot be used: {why}");
+            let next = "restart writ-sync; if it is so again, somebody else writes into its folder";
+            Some(wrong("courier-status", "writ-sync", what, next))
+        }
+        Ok(status) if !courier.runs => {
+            let last = status.at.map_or_else(|| "never".to_owned(), |at| seen.ago(at));
+            let what = format!("it does not run (its last word: {last}): nothing comes in, and no evidence goes out");
+            Some(wrong("courier-not-running", "writ-sync", what, start))
+        }
+        Ok(status) => {
+            let why = said(status.not_vouched.as_ref()?);
+            let what = format!("the enforcer does not vouch for it, so no depot listens to it: {why}");
+            let mut refused = seen.enforcer.state.iter().flat_map(|state| &state.refusals);
+            let key = refused.any(|refused| refused.what == COURIER_KEY);
+            let next = match seen.enforcer.runs {
+                true if key => advice(COURIER_KEY),
+                false => "start writ-enforce: it gives its word within a minute",
+                true => {
+                    "see that writ-sync may write inbox/ and read presence/ of the spool (docs/appliance.md, \"The spool\"), and \
+                     that both configurations name the same spool; the enforcer gives its word within a minute"
+                }
+            };
+            Some(wrong("courier-not-vouched", "writ-sync", what, next))
+        }
+    }
+}

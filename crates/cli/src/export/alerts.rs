@@ -1,0 +1,93 @@
+//! `writ export alerts`: rules for Prometheus, with the thresholds of the chosen baselines.
+
+mod figures;
+mod table;
+mod yaml;
+
+use std::path::{Path, PathBuf};
+
+use writ_nix::evaluate::{EvaluateError, Request, Tree};
+
+use self::figures::{Chosen, Figures};
+use self::table::{ALERTS, Alert, Exported};
+use crate::failure::{Answer, Failure, Outcome};
+use crate::{files, screen};
+
+/// The file that --out makes.
+const FILE: &str = "writ.rules.yml";
+
+/// Rules for Prometheus, with the thresholds of the chosen baselines
+///
+/// The rules stand on the metrics that `writ doctor` and `writ-depot` export; docs/metrics.md lists them. Each threshold is a figure of a baseline and is named beside the rule; of two baselines that have one, the stricter counts, and a
+/// rule whose figure no baseline has is left out with a warning. For every metric there is one more rule, WritNotMeasured: a
+/// metric that nobody exports is no silence. Some metrics no version exports yet; --exported-only leaves their rules out.
+///
+/// The same tree gives the same bytes.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  writ export alerts > /etc/prometheus/rules/writ.rules.yml
+  writ export alerts --baseline hipaa --exported-only --out /etc/prometheus/rules
+  writ export alerts | promtool check rules /dev/stdin
+
+Exit codes: 0 done; 1 the tree has mistakes, or no such baseline; 2 could not run.")]
+pub struct Arguments {
+    /// The tree of policy
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    tree: PathBuf,
+    /// The baselines whose figures count [default: all of the tree]
+    #[arg(long, value_name = "NAME")]
+    baseline: Vec<String>,
+    /// Leave out what stands on metrics that no version exports yet
+    #[arg(long)]
+    exported_only: bool,
+    /// Write the file writ.rules.yml into this folder, instead of to standard output
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// Runs the command.
+    pub fn run(self) -> Outcome {
+        let figures = Figures::choose(&evaluated(&self.tree)?, &self.baseline)?;
+        let wanted = |alert: &&Alert| !self.exported_only || alert.metric.exported != Exported::NotYet;
+        let mut told = Vec::new();
+        let mut left_out = Vec::new();
+        for alert in ALERTS.iter().filter(wanted) {
+            match alert.figure.map(|figure| (figure, figures.of(figure))) {
+                None => told.push((alert, None)),
+                Some((_, Some(chosen))) => told.push((alert, Some(chosen))),
+                Some((figure, None)) => left_out.push((alert.name, figure.id)),
+            }
+        }
+        for (alert, figure) in &left_out {
+            screen::warning(&format!("{alert} is left out: none of these baselines has the figure `{figure}`"));
+        }
+        let text = yaml::rules(figures.names(), &told, &left_out);
+        write(self.out.as_deref(), &text)?;
+        Ok(Answer::Yes)
+    }
+}
+
+fn write(folder: Option<&Path>, text: &str) -> Outcome<()> {
+    let Some(folder) = folder else {
+        screen::line(text.trim_end());
+        return Ok(());
+    };
+    files::make_directory(folder)?;
+    let path = folder.join(FILE);
+    files::replace(&path, text.as_bytes(), 0o644, "the rules")?;
+    screen::line(&path.display().to_string());
+    Ok(())
+}
+
+/// The report of a tree without its sites: the baselines alone.
+fn evaluated(root: &Path) -> Outcome<Vec<u8>> {
+    let failed = |e: EvaluateError| Failure::could_not("the baselines cannot be evaluated").caused_by(&e);
+    let next = "name the folder that holds baselines/, rules/, hosts/ and modules/ with --tree; `writ check` tells of mistakes";
+    let tree = Tree::open(root).map_err(|e| failed(e).next(next))?;
+    tree.report_json(&Request { sites: Some(Vec::new()), ..Request::default() }).map_err(|e| failed(e).next(next))
+}
+
+/// A rule and the figure that it stands on.
+type Told<'a> = (&'a Alert, Option<Chosen<'a>>);

@@ -1,0 +1,410 @@
+//! The rules, in the order in which they are written. Adding one is a line here, and a metric that docs/metrics.md lists.
+
+/// Who exports a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exported {
+    /// `writ doctor --format openmetrics`, on every appliance.
+    Doctor,
+    /// `/metrics` of `writ-depot`.
+    Depot,
+    /// Nobody: no version does.
+    NotYet,
+}
+
+/// A metric that rules stand on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metric {
+    /// Its name, as it is scraped.
+    pub name: &'static str,
+    /// Who exports it.
+    pub exported: Exported,
+}
+
+/// Which of two values of a figure is the stricter one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strict {
+    /// The smaller: what is measured must stay below.
+    Smaller,
+    /// The larger: what is measured must stay above.
+    Larger,
+}
+
+/// A figure of a baseline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Figure {
+    /// Its id.
+    pub id: &'static str,
+    /// Which of two is the stricter.
+    pub strict: Strict,
+}
+
+/// One rule.
+#[derive(Debug, Clone, Copy)]
+pub struct Alert {
+    /// Its name.
+    pub name: &'static str,
+    /// The expression; `{figure}` stands for the figure's number.
+    pub expression: &'static str,
+    /// How long it must hold before anybody is told, in Prometheus' words.
+    pub wait: &'static str,
+    /// `critical` or `warning`; none where the series says it itself, by the check's severity.
+    pub severity: Option<&'static str>,
+    /// The figure.
+    pub figure: Option<Figure>,
+    /// The metric.
+    pub metric: Metric,
+    /// What is so, for people.
+    pub summary: &'static str,
+    /// What to do next.
+    pub next: &'static str,
+}
+
+const fn doctor(name: &'static str) -> Metric {
+    Metric { name, exported: Exported::Doctor }
+}
+
+const fn depot(name: &'static str) -> Metric {
+    Metric { name, exported: Exported::Depot }
+}
+
+const fn not_yet(name: &'static str) -> Metric {
+    Metric { name, exported: Exported::NotYet }
+}
+
+const fn at_most(id: &'static str) -> Option<Figure> {
+    Some(Figure { id, strict: Strict::Smaller })
+}
+
+const fn at_least(id: &'static str) -> Option<Figure> {
+    Some(Figure { id, strict: Strict::Larger })
+}
+
+const OUTCOME: Metric = doctor("writ_check_outcome");
+const ON_THE_APPLIANCE: &str = "on the appliance: writ doctor";
+
+/// Every rule.
+pub const ALERTS: &[Alert] = &[
+    Alert {
+        name: "WritCheckFailing",
+        expression: "writ_check_outcome{outcome=\"fail\",severity!=\"critical\"} == 1",
+        // The time that a repair and the scan after it may take.
+        wait: "5m",
+        severity: None,
+        figure: None,
+        metric: OUTCOME,
+        summary: "check {{ $labels.check }} fails and was not repaired",
+        next: "on the appliance: writ doctor {{ $labels.check }}",
+    },
+    Alert {
+        name: "WritCheckFailingCritical",
+        expression: "writ_check_outcome{outcome=\"fail\",severity=\"critical\"} == 1",
+        wait: "0m",
+        severity: Some("critical"),
+        figure: None,
+        metric: OUTCOME,
+        summary: "critical check {{ $labels.check }} fails",
+        next: "on the appliance: writ doctor {{ $labels.check }}",
+    },
+    Alert {
+        name: "WritCheckWarning",
+        expression: "writ_check_outcome{outcome=\"warn\"} == 1",
+        wait: "5m",
+        severity: Some("warning"),
+        figure: None,
+        metric: OUTCOME,
+        summary: "check {{ $labels.check }} holds, with a warning",
+        next: "on the appliance: writ doctor {{ $labels.check }}",
+    },
+    Alert {
+        name: "WritCheckNotSeen",
+        expression: "writ_check_outcome{outcome=\"not-assessable\",announced=\"false\"} == 1",
+        wait: "1h",
+        severity: Some("warning"),
+        figure: None,
+        metric: OUTCOME,
+        summary: "nobody knows whether check {{ $labels.check }} holds",
+        next: "on the appliance: writ doctor {{ $labels.check }}",
+    },
+    Alert {
+        name: "WritEnforcerDown",
+        expression: "writ_enforcer_up == 0",
+        wait: "2m",
+        severity: Some("critical"),
+        figure: None,
+        metric: doctor("writ_enforcer_up"),
+        summary: "writ-enforce does not run: nothing is looked at, nothing is repaired",
+        next: "systemctl start writ-enforce; journalctl -u writ-enforce",
+    },
+    Alert {
+        name: "WritEnforcerSilent",
+        expression: "writ_enforcer_status_age_seconds > {figure}",
+        wait: "0m",
+        severity: Some("warning"),
+        figure: at_most("checkin.critical"),
+        metric: doctor("writ_enforcer_status_age_seconds"),
+        summary: "writ-enforce has said nothing for {{ $value | humanizeDuration }}: it hangs, or a step takes long",
+        next: ON_THE_APPLIANCE,
+    },
+    Alert {
+        name: "WritFiguresOld",
+        expression: "time() - writ_doctor_at_seconds > {figure}",
+        wait: "0m",
+        severity: Some("warning"),
+        figure: at_most("checkin.critical"),
+        metric: doctor("writ_doctor_at_seconds"),
+        summary: "the figures of this appliance were made {{ $value | humanizeDuration }} ago: what they say is over",
+        next: "see the timer that writes them (docs/metrics.md)",
+    },
+    Alert {
+        name: "WritCheckInMissed",
+        expression: "writ_checkin_age_seconds > {figure}",
+        wait: "0m",
+        severity: Some("warning"),
+        figure: at_most("checkin.warning"),
+        metric: doctor("writ_checkin_age_seconds"),
+        summary: "the appliance missed a check-in",
+        next: ON_THE_APPLIANCE,
+    },
+    Alert {
+        name: "WritSilent",
+        expression: "writ_checkin_age_seconds > {figure}",
+        wait: "0m",
+        severity: Some("critical"),
+        figure: at_most("checkin.critical"),
+        metric: doctor("writ_checkin_age_seconds"),
+        summary: "the appliance has not checked in for {{ $value | humanizeDuration }}",
+        next: ON_THE_APPLIANCE,
+    },
+    Alert {
+        name: "WritSyncFailing",
+        expression: "writ_sync_failures > {figure}",
+        wait: "0m",
+        severity: Some("warning"),
+        figure: at_most("sync.failures_most"),
+        metric: doctor("writ_sync_failures"),
+        summary: "the courier failed {{ $value }} times in a row",
+        next: ON_THE_APPLIANCE,
+    },
+    Alert {
+        name: "WritEvidenceLate",
+        expression: "writ_evidence_waiting > 0",
+        wait: "1h",
+        severity: Some("warning"),
+        figure: None,
+        metric: doctor("writ_evidence_waiting"),
+        summary: "there has been evidence that is not delivered for an hour",
+        next: ON_THE_APPLIANCE,
+    },
+    Alert {
+        name: "WritEvidenceNearlyFull",
+        expression: "100 * writ_outbox_bytes / writ_outbox_budget_bytes > {figure}",
+        wait: "15m",
+        severity: Some("warning"),
+        figure: at_most("evidence.warning.above_percent"),
+        metric: doctor("writ_outbox_bytes"),
+        summary: "{{ $value | humanize }} % of the room for evidence is in use",
+        next: "see why nothing is delivered (writ doctor), or give it more room (outbox_budget)",
+    },
+    Alert {
+        name: "WritEvidenceFull",
+        expression: "100 * writ_outbox_bytes / writ_outbox_budget_bytes > {figure}",
+        wait: "5m",
+        severity: Some("critical"),
+        figure: at_most("evidence.critical.above_percent"),
+        metric: doctor("writ_outbox_budget_bytes"),
+        summary: "{{ $value | humanize }} % of the room for evidence is in use: posture will be thinned",
+        next: "see why nothing is delivered (writ doctor), or give it more room (outbox_budget)",
+    },
+    Alert {
+        name: "WritIncidentOverdue",
+        expression: "writ_incidents_overdue > 0",
+        wait: "0m",
+        severity: Some("critical"),
+        figure: None,
+        metric: doctor("writ_incidents_overdue"),
+        summary: "{{ $value }} incidents are open for longer than the site's SLA allows",
+        next: "on the appliance: writ doctor; the tickets say whom to call",
+    },
+    Alert {
+        name: "WritEscalationUnanswered",
+        expression: "writ_incident_escalated_age_seconds > {figure}",
+        wait: "0m",
+        severity: Some("critical"),
+        figure: at_most("escalation.no_answer"),
+        metric: doctor("writ_incident_escalated_age_seconds"),
+        summary: "an incident waits for people since {{ $value | humanizeDuration }}",
+        next: "call the next contact; on the appliance: writ doctor",
+    },
+    Alert {
+        name: "WritReleaseEnding",
+        expression: "writ_release_expires_seconds < {figure}",
+        wait: "1h",
+        severity: Some("warning"),
+        figure: at_least("release.renew_before"),
+        metric: doctor("writ_release_expires_seconds"),
+        summary: "the release that is obeyed ends in {{ $value | humanizeDuration }}",
+        next: "writ release draft",
+    },
+    Alert {
+        name: "WritTrustRootEnding",
+        expression: "writ_root_expires_seconds < {figure}",
+        wait: "1h",
+        severity: Some("warning"),
+        figure: at_least("release.renew_before"),
+        metric: doctor("writ_root_expires_seconds"),
+        summary: "the trust root ends in {{ $value | humanizeDuration }}: after that nothing new is accepted",
+        next: "writ trust draft",
+    },
+    Alert {
+        name: "WritLogStale",
+        expression: "writ_log_checkpoint_age_seconds > {figure}",
+        wait: "0m",
+        severity: Some("warning"),
+        figure: at_most("log.fresh"),
+        metric: doctor("writ_log_checkpoint_age_seconds"),
+        summary: "the site's log was not heard of for {{ $value | humanizeDuration }}: news may be withheld",
+        next: ON_THE_APPLIANCE,
+    },
+    Alert {
+        name: "WritDepotRefuses",
+        expression: "sum by (outcome) (increase(writ_depot_bundles_total{outcome!~\"new|known\"}[1h])) > 0",
+        wait: "0m",
+        severity: Some("warning"),
+        figure: None,
+        metric: depot("writ_depot_bundles_total"),
+        summary: "the depot refused evidence: {{ $labels.outcome }}",
+        next: "see the depot's log for which appliance, and why",
+    },
+    Alert {
+        name: "WritDepotCannotStore",
+        expression: "increase(writ_depot_commit_failures_total[15m]) > 0",
+        wait: "0m",
+        severity: Some("critical"),
+        figure: None,
+        metric: depot("writ_depot_commit_failures_total"),
+        summary: "the depot cannot store what it is given",
+        next: "see its disk and its log",
+    },
+    Alert {
+        name: "WritKeyOld",
+        expression: "writ_key_age_seconds > {figure}",
+        wait: "1h",
+        severity: Some("warning"),
+        figure: at_most("key.warning"),
+        metric: not_yet("writ_key_age_seconds"),
+        summary: "the appliance's key is {{ $value | humanizeDuration }} old",
+        next: "plan its rotation",
+    },
+    Alert {
+        name: "WritIngestionLate",
+        expression: "writ_log_lag_seconds > {figure}",
+        wait: "5m",
+        severity: Some("warning"),
+        figure: at_most("ingestion.warning"),
+        metric: not_yet("writ_log_lag_seconds"),
+        summary: "logs arrive {{ $value | humanizeDuration }} late",
+        next: "see the forwarding of logs",
+    },
+    Alert {
+        name: "WritIngestionStopped",
+        expression: "writ_log_lag_seconds > {figure}",
+        wait: "0m",
+        severity: Some("critical"),
+        figure: at_most("ingestion.critical"),
+        metric: not_yet("writ_log_lag_seconds"),
+        summary: "logs arrive {{ $value | humanizeDuration }} late",
+        next: "see the forwarding of logs",
+    },
+    Alert {
+        name: "WritL1ShareLow",
+        expression: "writ_l1_resolution_percent < {figure}",
+        wait: "1d",
+        severity: Some("warning"),
+        figure: at_least("tier.l1.share_least_percent"),
+        metric: not_yet("writ_l1_resolution_percent"),
+        summary: "rules resolve only {{ $value }} % of incidents",
+        next: "see which incidents people resolve, and whether a rule could",
+    },
+    Alert {
+        name: "WritCandidatesPending",
+        expression: "writ_learning_candidates_pending > {figure}",
+        wait: "1d",
+        severity: Some("warning"),
+        figure: at_most("learning.candidates_most"),
+        metric: not_yet("writ_learning_candidates_pending"),
+        summary: "{{ $value }} learned patterns wait for a review",
+        next: "review them: rules/learned/README.md",
+    },
+    Alert {
+        name: "WritPatternWeak",
+        expression: "writ_learning_pattern_success_percent < {figure}",
+        wait: "1d",
+        severity: Some("warning"),
+        figure: at_least("learning.pattern_success_least_percent"),
+        metric: not_yet("writ_learning_pattern_success_percent"),
+        summary: "a learned pattern helps in only {{ $value }} % of cases",
+        next: "review it: rules/learned/README.md",
+    },
+    Alert {
+        name: "WritSlaMissed",
+        expression: "writ_sla_met_percent < {figure}",
+        wait: "1d",
+        severity: Some("warning"),
+        figure: at_least("sla.met_least_percent"),
+        metric: not_yet("writ_sla_met_percent"),
+        summary: "only {{ $value }} % of incidents were resolved within the SLA",
+        next: "see which were late, and why",
+    },
+    Alert {
+        name: "WritMttrHigh",
+        expression: "writ_mttr_seconds > {figure}",
+        wait: "1d",
+        severity: Some("warning"),
+        figure: at_most("repair.mttr"),
+        metric: not_yet("writ_mttr_seconds"),
+        summary: "repairs take {{ $value | humanizeDuration }} on average",
+        next: "see which rules take long",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::doctor::METRICS;
+
+    #[test]
+    fn every_rule_stands_on_its_metric_and_on_its_figure() {
+        let names: BTreeSet<&str> = ALERTS.iter().map(|alert| alert.name).collect();
+        assert_eq!(names.len(), ALERTS.len());
+        for alert in ALERTS {
+            assert!(alert.expression.contains(alert.metric.name), "{}", alert.name);
+            assert_eq!(alert.expression.contains("{figure}"), alert.figure.is_some(), "{}", alert.name);
+            let doctors = METRICS.iter().any(|(name, _)| *name == alert.metric.name);
+            assert_eq!(doctors, alert.metric.exported == Exported::Doctor, "{}", alert.name);
+        }
+    }
+
+    #[test]
+    fn every_metric_of_doctor_is_watched() {
+        // Open incidents are counted for people who look; each is an alert by its check.
+        let watched: BTreeSet<&str> =
+            ALERTS.iter().map(|alert| alert.metric.name).chain(["writ_incidents_open"]).collect();
+        let without: Vec<_> = METRICS.iter().filter(|(name, _)| !watched.contains(name)).collect();
+        assert!(without.is_empty(), "{without:?}");
+    }
+
+    /// Every metric that is listed for people is one that is known here, and the other way round.
+    #[test]
+    fn the_page_lists_every_metric() {
+        let page = include_str!("../../../../../docs/metrics.md");
+        for name in ALERTS.iter().map(|alert| alert.metric.name).chain(METRICS.iter().map(|(name, _)| *name)) {
+            let listed = page.contains(&format!("`{name}`")) || page.contains(&format!("`{name}{{"));
+            assert!(listed, "docs/metrics.md does not list {name}");
+        }
+        for alert in ALERTS {
+            assert!(page.contains(&format!("`{}`", alert.name)), "docs/metrics.md does not list {}", alert.name);
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The schemas that are written by hand.
+
+/// Their names and texts.
+pub const FILES: &[(&str, &str)] = &[
+    ("check-report-v1", include_str!("../../../../../checks/schemas/check-report-v1.json")),
+    ("closure-v1", include_str!("../../../../../checks/schemas/closure-v1.json")),
+    ("evidence-bundle-v1", include_str!("../../../../../checks/schemas/evidence-bundle-v1.json")),
+    ("log-entry-v1", include_str!("../../../../../checks/schemas/log-entry-v1.json")),
+    ("posture-v1", include_str!("../../../../../checks/schemas/posture-v1.json")),
+    ("receipt-v1", include_str!("../../../../../checks/schemas/receipt-v1.json")),
+    ("release-v1", include_str!("../../../../../checks/schemas/release-v1.json")),
+    ("trust-v1", include_str!("../../../../../checks/schemas/trust-v1.json")),
+];

@@ -1,0 +1,57 @@
+//! What one probe sees, as its schema in the registry declares it.
+
+use serde_json::{Map, Value as Json, json};
+use writ_policy::schema::{Class, FieldSchema, Kind, ProbeSchema};
+
+use super::common::{DRAFT, id, integer};
+
+/// The name of a probe's schema.
+pub fn name(probe: &str) -> String {
+    format!("observation-{probe}-v1")
+}
+
+/// An observation of a probe as predicates see it. No field is required: one that could not be seen is absent.
+pub fn schema(probe: &ProbeSchema, unobserved: bool) -> Json {
+    let fields: Map<String, Json> = probe.observation.iter().map(|f| (f.name.to_owned(), field(f))).collect();
+    let unseen = if unobserved { " This version cannot look yet." } else { "" };
+    let description = format!("{}.{unseen} A field that could not be seen is absent.", capitalised(probe.about));
+    json!({
+        "$schema": DRAFT,
+        "$id": id(&name(probe.name)),
+        "title": format!("An observation of the probe {}", probe.name),
+        "description": description,
+        "type": "object",
+        "properties": fields,
+        "additionalProperties": false,
+    })
+}
+
+/// A field. One that names a person or a machine leaves the appliance as a keyed hash, whatever its type was.
+fn field(field: &FieldSchema) -> Json {
+    let mut schema = kind(field.kind);
+    let note = match field.class {
+        Class::Plain => "",
+        Class::Identifier => "; in evidence a keyed hash",
+        Class::Text => "; free text: scrubbed in evidence, and no predicate may use it",
+    };
+    if field.class == Class::Identifier && field.kind == Kind::Int {
+        schema = json!({ "anyOf": [schema, { "type": "string" }] });
+    }
+    schema["description"] = Json::String(format!("{}{note}", field.about));
+    schema
+}
+
+fn kind(kind: Kind) -> Json {
+    match kind {
+        Kind::Bool => json!({ "type": "boolean" }),
+        Kind::Int => integer(),
+        Kind::List => json!({ "type": "array", "items": { "type": "string" } }),
+        // Fields are of the four types above and this one; the others are for parameters.
+        Kind::Text | Kind::Span | Kind::Program | Kind::Secret => json!({ "type": "string" }),
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}

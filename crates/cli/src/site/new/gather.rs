@@ -1,0 +1,102 @@
+//! A site from options alone, and the values that hold where none is given.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use writ_trust::ids::{ApplianceId, SiteId};
+
+use super::Arguments;
+use super::description::{Baseline, Site};
+use crate::check::checked::Known;
+use crate::failure::{Failure, Outcome};
+
+/// The rule families whose runbooks need no program of the appliance's system: they heal on any.
+const WITHOUT_PROGRAMS: [&str; 13] = [
+    "audit",
+    "cpu",
+    "files",
+    "forwarding",
+    "kernel",
+    "learned",
+    "logging",
+    "memory",
+    "network",
+    "patches",
+    "services",
+    "storage",
+    "time",
+];
+/// The secret that backups are encrypted with: the baselines name it.
+pub const SECRETS: [&str; 1] = ["backup"];
+/// When people look at a plan, unless the site says otherwise.
+pub const REVIEW: &str = "before";
+
+/// The families that a site has unless it says otherwise.
+pub fn families(known: &Known) -> Vec<String> {
+    known.families.iter().filter(|family| WITHOUT_PROGRAMS.contains(&family.as_str())).cloned().collect()
+}
+
+/// Baselines with their versions: the tree's, unless another is named. An unknown one stays, for `writ check` to report.
+pub fn baselines(wanted: &[Baseline], known: &Known) -> BTreeMap<String, String> {
+    let version = |baseline: &Baseline| {
+        let here = || known.baselines.get(&baseline.name).cloned().flatten();
+        baseline.version.clone().or_else(here).unwrap_or_else(|| "1".to_owned())
+    };
+    wanted.iter().map(|baseline| (baseline.name.clone(), version(baseline))).collect()
+}
+
+/// The site that the options describe.
+pub fn site(given: &Arguments, root: &Path, known: &Known) -> Outcome<Site> {
+    let refused = |wrong: String| {
+        Failure::refused(wrong).at(root.join("hosts").display()).next("choose another name; nothing was written")
+    };
+    let name = given.name.clone().unwrap_or_default();
+    site_name(&name, root).map_err(refused)?;
+    appliance_names(&given.appliance).map_err(refused)?;
+    let or = |given: &[String], otherwise: Vec<String>| if given.is_empty() { otherwise } else { given.to_vec() };
+    Ok(Site {
+        name,
+        title: given.title.clone().unwrap_or_default(),
+        time_zone: given.time_zone.clone().unwrap_or_default(),
+        tier: given.tier.clone(),
+        baselines: baselines(&given.baseline, known),
+        rule_families: or(&given.rule_family, families(known)),
+        approvers: given.approver.clone(),
+        contacts: given.contact.clone(),
+        notify: given.notify.clone(),
+        windows: given.window.clone(),
+        review: given.review.clone().unwrap_or_else(|| REVIEW.to_owned()),
+        secrets: or(&given.secret, SECRETS.map(str::to_owned).to_vec()),
+        appliances: given.appliance.clone(),
+        programs: given.program.clone(),
+    })
+}
+
+/// What is wrong with the name of a new site. A name is a path before `writ check` can see it, so it is judged here, in
+/// the words of `writ check`.
+pub fn site_name(name: &str, root: &Path) -> Result<(), String> {
+    if name.parse::<SiteId>().is_err() {
+        return Err(unfit("site", name));
+    }
+    if root.join("hosts").join(name).symlink_metadata().is_ok() {
+        return Err(format!("there is a `hosts/{name}` already"));
+    }
+    Ok(())
+}
+
+/// What is wrong with the names of its appliances.
+pub fn appliance_names(names: &[String]) -> Result<(), String> {
+    for (i, name) in names.iter().enumerate() {
+        if name.parse::<ApplianceId>().is_err() {
+            return Err(unfit("appliance", name));
+        }
+        if names[..i].contains(name) {
+            return Err(format!("the appliance `{name}` is named twice"));
+        }
+    }
+    Ok(())
+}
+
+fn unfit(what: &str, name: &str) -> String {
+    format!("the {what} name {name:?} does not fit; expected 3 to 40 of a-z, 0-9 and \"-\"")
+}

@@ -1,0 +1,80 @@
+//! Putting a new site in its place: all of it, or nothing.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::description::Site;
+use super::files;
+use super::interrupt::Interrupt;
+use super::trial::lay;
+use crate::embedded::{LIBRARY, TEMPLATE};
+use crate::failure::{Failure, Outcome};
+
+/// What a tree that begins must not find in its folder.
+const MUST_BE_FREE: [&str; 4] = ["baselines", "rules", "modules", "hosts"];
+
+/// Whether a tree can begin in a folder.
+pub fn is_free(root: &Path) -> Outcome<()> {
+    match MUST_BE_FREE.iter().find(|name| root.join(name).symlink_metadata().is_ok()) {
+        None => Ok(()),
+        Some(name) => Err(Failure::refused(format!("a tree of policy cannot begin here: there is a `{name}` already"))
+            .at(root.display())
+            .next("name an empty folder, or one that holds a tree, with --tree DIR")),
+    }
+}
+
+/// Adds the site to a tree.
+pub fn add(root: &Path, site: &Site, interrupt: &Interrupt) -> Outcome<()> {
+    let failed = |e: io::Error| failure(root, e);
+    let stage = interrupt.folder(root, ".writ-site-").map_err(failed)?;
+    lay(stage.path(), files::files(site)).map_err(failed)?;
+    interrupt.undivided(|| {
+        let hosts = root.join("hosts");
+        let fresh = !hosts.exists();
+        if fresh {
+            fs::create_dir(&hosts).map_err(failed)?;
+        }
+        let from = stage.path().join("hosts").join(&site.name);
+        fs::rename(from, hosts.join(&site.name)).map_err(|e| {
+            if fresh {
+                let _ = fs::remove_dir(&hosts);
+            }
+            failed(e)
+        })
+    })
+}
+
+/// Begins a tree with the site; what was put in place is taken away again if something cannot be. Returns the files of the
+/// template that were there already and stay as they are.
+pub fn begin(root: &Path, site: &Site, interrupt: &Interrupt) -> Outcome<Vec<&'static str>> {
+    let failed = |e: io::Error| failure(root, e);
+    let stage = interrupt.folder(root, ".writ-site-").map_err(failed)?;
+    let (kept, wanted): (Vec<_>, Vec<_>) =
+        TEMPLATE.iter().copied().partition(|(name, _)| root.join(name).symlink_metadata().is_ok());
+    lay(stage.path(), LIBRARY.iter().copied().chain(wanted)).map_err(failed)?;
+    lay(stage.path(), files::files(site)).map_err(failed)?;
+    interrupt.undivided(|| {
+        let mut placed: Vec<PathBuf> = Vec::new();
+        let mut all = || {
+            for entry in fs::read_dir(stage.path())? {
+                let entry = entry?;
+                let to = root.join(entry.file_name());
+                fs::rename(entry.path(), &to)?;
+                placed.push(to);
+            }
+            Ok(())
+        };
+        all().map_err(|e: io::Error| {
+            for path in &placed {
+                let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+            }
+            failed(e)
+        })
+    })?;
+    Ok(kept.into_iter().map(|(name, _)| name).collect())
+}
+
+fn failure(root: &Path, error: io::Error) -> Failure {
+    Failure::could_not("the site cannot be written; nothing of it is left").at(root.display()).because(error)
+}

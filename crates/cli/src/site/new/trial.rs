@@ -1,0 +1,86 @@
+//! A copy of a tree with one site in it, the new one: what `writ check` says of it holds before anything is written.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::description::Site;
+use super::files;
+use super::interrupt::Interrupt;
+use super::library::{FOLDERS, Library};
+use crate::check::checked::{self, Checked, Known};
+use crate::embedded::LIBRARY;
+use crate::failure::{Failure, Outcome};
+
+/// The copy, removed with this value.
+pub struct Trial {
+    folder: TempDir,
+}
+
+impl Trial {
+    /// Copies what a site is judged with.
+    pub fn of(library: &Library, interrupt: &Interrupt) -> Outcome<Self> {
+        let copied = interrupt.folder(&std::env::temp_dir(), "writ-site-").and_then(|folder| {
+            match library {
+                Library::Tree(root) => {
+                    for name in FOLDERS {
+                        copy(&root.join(name), &folder.path().join(name))?;
+                    }
+                }
+                Library::Embedded => lay(folder.path(), LIBRARY.iter().copied())?,
+            }
+            Ok(folder)
+        });
+        match copied {
+            Ok(folder) => Ok(Self { folder }),
+            Err(e) => Err(Failure::could_not("this tree cannot be copied to try the site in").because(e)),
+        }
+    }
+
+    /// What the tree knows.
+    pub fn known(&self) -> Outcome<Known> {
+        checked::known(self.folder.path())
+    }
+
+    /// What `writ check` says of the tree with this site.
+    pub fn check(&self, site: &Site) -> Outcome<Checked> {
+        let hosts = self.folder.path().join("hosts");
+        let fresh = if hosts.exists() { fs::remove_dir_all(&hosts) } else { Ok(()) };
+        let laid = fresh.and_then(|()| lay(self.folder.path(), files::files(site)));
+        laid.map_err(|e| Failure::could_not("the site cannot be tried").because(e))?;
+        Checked::site(self.folder.path(), &site.name)
+    }
+}
+
+/// Writes files below a folder.
+pub fn lay<P: AsRef<Path>, T: AsRef<[u8]>>(root: &Path, files: impl IntoIterator<Item = (P, T)>) -> io::Result<()> {
+    for (path, content) in files {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap_or(root))?;
+        fs::write(path, content)?;
+    }
+    Ok(())
+}
+
+/// Copies a folder; a link stays the link that it is, and counts for as little in the copy as there.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    if !from.exists() {
+        return Ok(());
+    }
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            copy(&source, &target)?;
+        } else if kind.is_file() {
+            fs::copy(&source, &target)?;
+        } else if kind.is_symlink() {
+            std::os::unix::fs::symlink(fs::read_link(&source)?, &target)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! Where revisions come from: commits, the working tree, clones without one, and names that are none.
+
+use std::fs;
+use std::process::Command;
+
+use super::repo::{Repo, diff_in};
+
+#[test]
+fn uncommitted_edits_are_compared_and_left_alone() {
+    let repo = Repo::new();
+    repo.edit("baselines/small/figures.nix", "\"26h\"", "\"20h\"");
+    let before = status(&repo);
+    let ran = repo.diff(&["--from", "HEAD", "--deny-unclear"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("→ the working tree"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("checks.\"file.backup\".expect.age_seconds.le: 93600 → 72000"), "{}", ran.stdout);
+    // The system of a working tree is named from a copy.
+    let json = repo.json(0, &["--from", "HEAD"]);
+    assert_eq!(json["sites"]["clinic-001"]["appliances"]["front-desk"]["closure"]["is"], "same", "{json}");
+    assert_eq!(status(&repo), before, "nothing was written into the tree");
+}
+
+fn status(repo: &Repo) -> Vec<u8> {
+    let output = Command::new("git").args(["status", "--porcelain", "--ignored"]).current_dir(repo.path()).output();
+    output.unwrap().stdout
+}
+
+#[test]
+fn a_clone_without_a_working_tree_will_do() {
+    let repo = Repo::new();
+    repo.edit("baselines/small/figures.nix", "\"26h\"", "\"50h\"");
+    repo.commit("figure");
+    let folder = tempfile::tempdir().unwrap();
+    let bare = folder.path().join("bare.git");
+    let cloned = Command::new("git").args(["clone", "--quiet", "--bare"]).arg(repo.path()).arg(&bare).status().unwrap();
+    assert!(cloned.success());
+    let ran = diff_in(&bare, &["--from", "start", "--to", "figure", "--deny-weaker"]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stdout.starts_with("Protection weakens in all 2 appliances"), "{}", ran.stdout);
+    let ran = diff_in(&bare, &["--from", "start"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("--to REV"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_policy_below_the_root_of_its_repository_is_found() {
+    let repo = Repo::new();
+    fs::remove_dir_all(repo.path().join(".git")).unwrap();
+    let inner = repo.path().join("clinics");
+    fs::create_dir(&inner).unwrap();
+    for name in ["baselines", "rules", "hosts", "modules"] {
+        fs::rename(repo.path().join(name), inner.join(name)).unwrap();
+    }
+    repo.git(&["init", "--quiet"]);
+    repo.commit("start");
+    repo.edit("clinics/baselines/small/figures.nix", "\"26h\"", "\"50h\"");
+    repo.commit("figure");
+    let ran = diff_in(&inner.join("hosts"), &["--from", "start", "--to", "figure"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("passes with age_seconds = 180000 as well"), "{}", ran.stdout);
+    // Files are named as the tree has them.
+    assert!(ran.stdout.contains("  baselines/small/files.nix:"), "{}", ran.stdout);
+}
+
+#[test]
+fn names_that_git_does_not_know_are_answered() {
+    let repo = Repo::new();
+    repo.git(&["branch", "release-2026"]);
+    for (name, said) in [
+        ("relase-2026", "did you mean `release-2026`?"),
+        ("0000000000000000000000000000000000000000", "git knows no revision"),
+        ("--upload-pack=touch", "git knows no revision"),
+        ("start^{tree}", "git knows no revision"),
+        ("", "git knows no revision"),
+        ("a\u{1b}[31m\nb", "git knows no revision `a\\u{1b}[31m\\u{a}b`"),
+    ] {
+        let ran = repo.diff(&[&format!("--from={name}")]);
+        assert_eq!(ran.code, 2, "{name}: {}", ran.stdout);
+        assert!(ran.stderr.contains(said), "{name}: {}", ran.stderr);
+    }
+    let outside = tempfile::tempdir().unwrap();
+    let ran = diff_in(outside.path(), &["--from", "main", "--to", "main"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("git knows no repository here"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_revision_without_policy_or_with_mistakes_is_not_compared() {
+    let repo = Repo::new();
+    repo.git(&["checkout", "--quiet", "--orphan", "empty"]);
+    repo.git(&["rm", "-r", "--quiet", "--force", "."]);
+    repo.commit("nothing");
+    repo.git(&["checkout", "--quiet", "main"]);
+    let ran = repo.diff(&["--from", "nothing"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("nothing") && ran.stderr.contains("holds no policy"), "{}", ran.stderr);
+
+    // A mistake of shape, and one of Nix itself: the half that is left is not compared.
+    for (from, to, said) in [
+        ("every = \"5m\"", "evry = \"5m\"", "baselines/small/files.nix:"),
+        ("{ writ, ... }:\nlet", "{ writ, ... }:\nlte", "syntax error"),
+    ] {
+        repo.edit("baselines/small/files.nix", from, to);
+        let ran = repo.diff(&["--from", "start"]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
+        assert!(ran.stderr.contains(said) && ran.stderr.contains("the working tree has 1 mistake"), "{}", ran.stderr);
+        repo.edit("baselines/small/files.nix", to, from);
+    }
+}
+
+#[test]
+fn attributes_filters_and_links_of_a_repository_have_no_say() {
+    let repo = Repo::new();
+    let mark = repo.path().join("ran");
+    repo.git(&["config", "filter.run.smudge", &format!("touch {}", mark.display())]);
+    repo.git(&["config", "core.fsmonitor", &format!("touch {}", mark.display())]);
+    repo.git(&["config", "diff.external", &format!("touch {}", mark.display())]);
+    repo.git(&["-c", "core.fsmonitor=false", "status", "--short"]);
+    let _ = fs::remove_file(&mark);
+    // An exception that `git archive` would leave out, in a file that a filter would change.
+    repo.write(".gitattributes", "hosts/clinic-001/back-office/** export-ignore\n*.nix filter=run export-subst\n");
+    repo.edit("hosts/clinic-001/back-office/policy.nix", "writ.appliance { }", WITH_EXCEPTION);
+    std::os::unix::fs::symlink("/etc/passwd", repo.path().join("hosts/clinic-001/outside.nix")).unwrap();
+    repo.git(&["-c", "core.fsmonitor=false", "-c", "filter.run.clean=cat", "add", "--all"]);
+    repo.git(&["-c", "core.fsmonitor=false", "-c", "filter.run.clean=cat", "commit", "--quiet", "--message", "hidden"]);
+    let _ = fs::remove_file(&mark);
+    let ran = repo.diff(&["--from", "start", "--to", "HEAD", "--deny-weaker"]);
+    assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("exception EX-HIDDEN opened"), "{}", ran.stdout);
+    assert!(!mark.exists(), "a program of the repository's configuration ran");
+}
+
+const WITH_EXCEPTION: &str = r#"writ.appliance {
+  exceptions."EX-HIDDEN" = writ.exception {
+    check = "file.motd";
+    reason = "None.";
+    risk = "Some.";
+    compensating = "Nothing.";
+    owner = "Sam Okafor";
+    approved_by = "Dr. Ruth Alvarez";
+    approval = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    approved_at = "2026-09-01T00:00:00Z";
+    expires = "2027-03-01T00:00:00Z";
+  };
+}"#;
+
+#[test]
+fn a_system_that_needs_more_than_the_tree_is_unknown_and_the_rest_is_compared() {
+    let repo = Repo::new();
+    repo.write("hosts/clinic-001/back-office/system.nix", "{ ... }: (import <nixpkgs> { }).hello\n");
+    repo.commit("nixpkgs");
+    repo.edit("hosts/clinic-001/front-desk/system.nix", "Welcome", "Come in");
+    repo.commit("both");
+    let json = repo.json(0, &["--from", "nixpkgs", "--to", "both"]);
+    let of = |name: &str| json["sites"]["clinic-001"]["appliances"][name]["closure"].clone();
+    assert_eq!(of("front-desk")["is"], "changed", "{json}");
+    assert_eq!(of("back-office")["is"], "unknown", "{json}");
+    assert!(of("back-office")["why"].as_str().unwrap().contains("nixpkgs"), "{json}");
+    let removed = repo.json(0, &["--from", "both", "--to", "start"]);
+    assert_eq!(removed["sites"]["clinic-001"]["appliances"]["back-office"]["closure"]["is"], "unknown");
+}

@@ -1,0 +1,8 @@
+//! `writ export schema`, held to the documents and to the parsers by a JSON Schema implementation that is not ours.
+
+mod agreement;
+mod exported;
+mod judge;
+mod mutations;
+mod observations;
+mod reports;

@@ -1,0 +1,109 @@
+//! Which values of a policy protect, and in which direction: a table.
+
+/// How two values of a path compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scale {
+    /// To have it at all protects.
+    Presence,
+    /// To have it at all weakens.
+    Absence,
+    /// Longer durations protect less; none at all, least.
+    ShorterSpan,
+    /// Longer durations protect more; none at all, least.
+    LongerSpan,
+    /// Later instants protect less.
+    EarlierTime,
+    /// Greater numbers protect less.
+    Less,
+    /// Greater numbers protect more.
+    More,
+    /// Worse severities protect more: they are answered sooner.
+    Severity,
+    /// What machines show protects more than what people promise.
+    Coverage,
+    /// Entries protect: losing one weakens, whatever else is gained. Null means all there are.
+    Entries,
+    /// The same, where an empty list means all there are.
+    EntriesOrAll,
+    /// Who looks at what a planner chose: before, after, never.
+    Review,
+    /// What an exception lifts: to lift something else is to lift what counted.
+    Subject,
+    /// Predicates, which are compared by what they accept.
+    Predicate,
+    /// Words and references for people: they protect nothing.
+    Words,
+}
+
+/// A row: the pattern of a path (`*` stands for any key), how its values compare, and what it means that it weakened.
+pub type Row = (&'static [&'static str], Scale, &'static str);
+
+/// What is known. Whatever is not here is unclear.
+pub const SCALES: &[Row] = &[
+    (&["baselines", "*"], Scale::Presence, "nothing of this baseline is asked for any more"),
+    (&["controls", "*"], Scale::Presence, "this control is not shown any more"),
+    (&["controls", "*", "title"], Scale::Words, ""),
+    (&["controls", "*", "maps"], Scale::Words, ""),
+    (&["controls", "*", "maps", "*"], Scale::Words, ""),
+    (&["controls", "*", "severity"], Scale::Severity, "it counts for less when it does not hold"),
+    (&["controls", "*", "coverage"], Scale::Coverage, "no machine shows it any more"),
+    (&["controls", "*", "checks"], Scale::Entries, "a check does not count for it any more"),
+    (&["controls", "*", "duties"], Scale::Entries, "a duty is not asked for any more"),
+    (&["checks", "*"], Scale::Presence, "nothing looks at this any more"),
+    (&["checks", "*", "title"], Scale::Words, ""),
+    (&["checks", "*", "cites"], Scale::Words, ""),
+    (&["checks", "*", "expect"], Scale::Predicate, ""),
+    (&["checks", "*", "prefer"], Scale::Predicate, ""),
+    (&["checks", "*", "every"], Scale::ShorterSpan, "it looks less often"),
+    (&["checks", "*", "severity"], Scale::Severity, "a failure is answered later"),
+    (&["rules", "*"], Scale::Presence, "this rule answers nothing any more"),
+    (&["rules", "*", "title"], Scale::Words, ""),
+    (&["rules", "*", "controls"], Scale::Words, ""),
+    (&["rules", "*", "attempts"], Scale::More, "it is tried fewer times"),
+    (&["rules", "*", "cooldown"], Scale::ShorterSpan, "it rests longer before it is tried again"),
+    (&["rules", "*", "when", "observation"], Scale::Predicate, ""),
+    (&["runbooks", "*", "title"], Scale::Words, ""),
+    (&["runbooks", "*", "verify"], Scale::Entries, "it is called healed although a check was not asked"),
+    (&["duties", "*"], Scale::Presence, "nobody is asked to do this any more"),
+    (&["duties", "*", "title"], Scale::Words, ""),
+    (&["duties", "*", "source"], Scale::Words, ""),
+    (&["duties", "*", "cadence", "every"], Scale::ShorterSpan, "it is due less often"),
+    (&["duties", "*", "cadence", "within"], Scale::ShorterSpan, "it is due later"),
+    (&["exceptions", "*"], Scale::Absence, "it lifts what counted before"),
+    (&["exceptions", "*", "check"], Scale::Subject, "it lifts something else than before"),
+    (&["exceptions", "*", "control"], Scale::Subject, "it lifts something else than before"),
+    (&["exceptions", "*", "expires"], Scale::EarlierTime, "it lifts for longer"),
+    (&["settings", "title"], Scale::Words, ""),
+    (&["settings", "sla", "*"], Scale::ShorterSpan, "incidents may take longer"),
+    (&["settings", "contacts", "*"], Scale::Presence, "this person is not called any more"),
+    (&["settings", "contacts", "*", "answers_within"], Scale::ShorterSpan, "an answer may take longer"),
+    (&["settings", "notify", "*"], Scale::Presence, "nothing is told there any more"),
+    (&["settings", "notify", "*", "severities"], Scale::Entries, "some incidents are not told any more"),
+    (&["settings", "notify", "*", "events"], Scale::Entries, "some events are not told any more"),
+    (&["settings", "escalation", "l1_failures", "*"], Scale::Less, "people hear of it after more failed attempts"),
+    (&["settings", "escalation", "l2_failures"], Scale::Less, "people hear of it after more failed attempts"),
+    (&["settings", "escalation", "no_answer"], Scale::ShorterSpan, "the next contact is called later"),
+    (&["settings", "escalation", "acknowledge"], Scale::ShorterSpan, "somebody may confirm it later"),
+    (&["settings", "escalation", "updates", "*"], Scale::ShorterSpan, "people are told less often"),
+    (&["settings", "escalation", "report"], Scale::ShorterSpan, "the report is due later"),
+    (&["settings", "escalation", "route", "*"], Scale::EntriesOrAll, "somebody is not called any more"),
+    (&["settings", "planner", "review"], Scale::Review, "people look at plans later, or not at all"),
+    (&["settings", "posture", "*"], Scale::ShorterSpan, "outcomes become evidence less often"),
+    (&["settings", "retention", "*"], Scale::LongerSpan, "it is kept for less long"),
+    (&["settings", "probation", "window"], Scale::LongerSpan, "a new generation is watched for less long"),
+    (&["settings", "probation", "checks"], Scale::Entries, "a new generation is kept although a check was not asked"),
+    (&["settings", "evidence_budget_mb"], Scale::More, "less evidence fits while nobody collects it"),
+];
+
+/// The row of a path.
+pub fn row(path: &[&str]) -> Option<&'static Row> {
+    let fits = |pattern: &[&str]| {
+        pattern.len() == path.len() && pattern.iter().zip(path).all(|(wanted, key)| *wanted == "*" || wanted == key)
+    };
+    SCALES.iter().find(|(pattern, ..)| fits(pattern))
+}
+
+/// Whether a predicate stands at a path.
+pub fn is_predicate(path: &[&str]) -> bool {
+    matches!(row(path), Some((_, Scale::Predicate, _)))
+}

@@ -1,0 +1,227 @@
+//! What each change comes to.
+
+use serde_json::json;
+
+use super::*;
+
+fn policy() -> Json {
+    json!({
+        "baselines": {"hipaa": "1"},
+        "controls": {"A": {"severity": "high", "coverage": "automated", "checks": ["c"], "declared_at": {"line": 1}}},
+        "checks": {"c": {"every": "5m", "severity": "high", "probe": {"file": {"path": "/a"}}, "prefer": null,
+            "expect": {"mode": {"eq": "0644"}, "age": {"le": 26}}}},
+        "rules": {"r": {"when": {"check": "c", "observation": null}, "run": "b", "attempts": 3}},
+        "runbooks": {"b": {"steps": [{"id": "x"}]}},
+        "exceptions": {"e": {"check": "c", "expires": "2027-01-01T00:00:00Z"}},
+        "settings": {"sla": {"high": "1h"}, "retention": {"evidence": "6y"}, "probation": {"checks": null},
+            "escalation": {"l1_failures": {"high": 2}}, "evidence_budget_mb": 512},
+    })
+}
+
+/// Replaces what a pointer names; null removes it.
+fn edited(pointer: &str, value: Json) -> Json {
+    let mut policy = policy();
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    let parent = policy.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+    if value == json!("gone") {
+        parent.remove(key)
+    } else {
+        parent.insert(key.to_owned(), value)
+    };
+    policy
+}
+
+#[test]
+fn each_change_has_its_effect_and_its_opposite() {
+    for (pointer, value, path) in [
+        ("/checks/c", json!("gone"), "checks.c"),
+        ("/controls/A", json!("gone"), "controls.A"),
+        ("/rules/r", json!("gone"), "rules.r"),
+        ("/exceptions/f", json!({"check": "c"}), "exceptions.f"),
+        ("/exceptions/e/expires", json!("2028-01-01T00:00:00Z"), "exceptions.e.expires"),
+        ("/checks/c/every", json!("1h"), "checks.c.every"),
+        ("/checks/c/severity", json!("low"), "checks.c.severity"),
+        ("/checks/c/expect/age/le", json!(30), "checks.c.expect.age.le"),
+        ("/checks/c/expect/mode", json!("gone"), "checks.c.expect.mode"),
+        ("/controls/A/checks", json!([]), "controls.A.checks"),
+        ("/controls/A/coverage", json!("procedural"), "controls.A.coverage"),
+        ("/settings/sla/high", json!("4h"), "settings.sla.high"),
+        ("/settings/retention/evidence", json!("1y"), "settings.retention.evidence"),
+        ("/settings/escalation/l1_failures/high", json!(9), "settings.escalation.l1_failures.high"),
+        ("/settings/probation/checks", json!(["c"]), "settings.probation.checks"),
+        ("/settings/evidence_budget_mb", json!(1), "settings.evidence_budget_mb"),
+    ] {
+        let (before, after) = (policy(), edited(pointer, value));
+        let there = diff_json(&before, &after);
+        assert_eq!(there.changes.len(), 1, "{there:?}");
+        assert_eq!(there.changes[0].path.join("."), path);
+        assert_eq!(there.changes[0].effect, Effect::Weaker, "{path}");
+        assert!(there.weakens());
+        let back = diff_json(&after, &before);
+        assert_eq!(back.changes[0].effect, Effect::Stronger, "{path}, back");
+        assert_eq!(
+            (&back.changes[0].before, &back.changes[0].after),
+            (&there.changes[0].after, &there.changes[0].before)
+        );
+    }
+}
+
+#[test]
+fn predicates_are_compared_by_what_they_allow() {
+    for (before, after, effect) in [
+        (json!({"n": {"le": 26}}), json!({"any": [{"n": {"le": 26}}, {"n": {"ge": 0}}]}), Effect::Weaker),
+        (
+            json!({"any": [{"a": {"eq": 1}}, {"b": {"eq": 1}}]}),
+            json!({"any": [{"b": {"eq": 1}}, {"a": {"eq": 1}}]}),
+            Effect::Same,
+        ),
+        (json!({"s": {"in": ["x", "y"]}}), json!({"s": {"in": ["x"]}}), Effect::Stronger),
+        (json!({"s": {"in": ["x", "y"]}}), json!({"s": {"eq": "x"}}), Effect::Stronger),
+        (json!({"s": {"matches": "x"}}), json!({"s": {"matches": "y"}}), Effect::Weaker),
+        (json!({"l": {"subset_of": ["x"]}}), json!({"l": {"subset_of": ["x", "y"]}}), Effect::Weaker),
+        (json!({"l": {"superset_of": ["x"]}}), json!({"l": {"superset_of": ["x", "y"]}}), Effect::Stronger),
+        (json!({"n": {"ge": 5}}), json!({"n": {"ge": 3, "ne": 4}}), Effect::Weaker),
+        (json!({"n": {"ge": 5}}), json!({"n": {"ge": 3, "ne": 6}}), Effect::Weaker),
+    ] {
+        let (a, b) = (edited("/checks/c/expect", before.clone()), edited("/checks/c/expect", after.clone()));
+        let effects: BTreeSet<Effect> = diff_json(&a, &b).changes.iter().map(|c| c.effect).collect();
+        assert_eq!(effects, BTreeSet::from([effect]), "{before} → {after}");
+    }
+}
+
+#[test]
+fn places_and_digests_are_no_changes() {
+    assert!(diff_json(&policy(), &edited("/controls/A/declared_at", json!({"line": 2}))).is_empty());
+    assert!(diff_json(&policy(), &policy()).is_empty());
+}
+
+#[test]
+fn to_claim_more_is_not_to_protect_more() {
+    let control = |coverage: &str, checks: &[&str]| json!({ "A": { "coverage": coverage, "checks": checks } });
+    for (before, after, effects) in [
+        (control("partial", &["c"]), control("automated", &["c"]), vec![("coverage", Effect::Unclear)]),
+        (control("automated", &["c"]), control("partial", &["c"]), vec![("coverage", Effect::Unclear)]),
+        (
+            control("partial", &["c"]),
+            control("automated", &["c", "d"]),
+            vec![("checks", Effect::Stronger), ("coverage", Effect::Stronger)],
+        ),
+        (
+            control("automated", &["c", "d"]),
+            control("partial", &["c"]),
+            vec![("checks", Effect::Weaker), ("coverage", Effect::Weaker)],
+        ),
+        (control("partial", &["c"]), control("procedural", &["c"]), vec![("coverage", Effect::Weaker)]),
+        (control("procedural", &["c"]), control("inherited", &["c"]), vec![("coverage", Effect::Unclear)]),
+        // A check that was exchanged for another does not count any more.
+        (control("partial", &["c"]), control("partial", &["d"]), vec![("checks", Effect::Weaker)]),
+    ] {
+        let found: Vec<(String, Effect)> = diff_section("controls", &before, &after)
+            .into_iter()
+            .map(|change| (change.path.last().unwrap().clone(), change.effect))
+            .collect();
+        let wanted: Vec<(String, Effect)> = effects.into_iter().map(|(name, effect)| (name.to_owned(), effect)).collect();
+        assert_eq!(found, wanted, "{before} → {after}");
+    }
+}
+
+#[test]
+fn a_new_rule_beside_another_may_take_its_place() {
+    let rule = |check: &str| json!({ "when": { "check": check } });
+    let before = json!({ "a": rule("c") });
+    let after = json!({ "a": rule("c"), "b": rule("c"), "d": rule("e") });
+    let changes = diff_section("rules", &before, &after);
+    assert_eq!((changes[0].effect, changes[1].effect), (Effect::Unclear, Effect::Stronger), "{changes:?}");
+    assert_eq!(changes[0].why.as_deref(), Some("another rule answers c already: priority decides which runs first"));
+    assert!(diff_section("rules", &after, &before).iter().all(|change| change.effect == Effect::Weaker));
+}
+
+#[test]
+fn settings_have_their_directions() {
+    let settings = json!({
+        "title": "A", "tier": "essential", "approvers": ["a"],
+        "planner": {"enabled": false, "review": "before"},
+        "contacts": {"k": {"person": "K", "answers_within": "15m"}, "l": {"person": "L", "answers_within": "15m"}},
+        "escalation": {"l2_failures": 2, "no_answer": "30m", "acknowledge": "15m", "updates": {"high": "4h"}, "report": "72h",
+            "route": {"high": ["k"], "low": []}, "contacts": ["K"]},
+        "notify": {"n": {"severities": ["high"], "events": ["escalated"]}},
+        "retention": {"logs": "1y", "online": "30d", "reports": null}, "maintenance": {"windows": []},
+        "circuit_breaker": {"fires": 5, "within": "1h"}, "probation": {"window": "5m", "checks": null},
+    });
+    for (pointer, value, effect) in [
+        ("/title", json!("B"), Effect::Same),
+        ("/tier", json!("enterprise"), Effect::Unclear),
+        ("/approvers", json!(["a", "b"]), Effect::Unclear),
+        ("/planner/enabled", json!(true), Effect::Unclear),
+        ("/planner/review", json!("after"), Effect::Weaker),
+        ("/contacts/k/answers_within", json!("1h"), Effect::Weaker),
+        ("/contacts/k/person", json!("M"), Effect::Unclear),
+        ("/escalation/l2_failures", json!(1), Effect::Stronger),
+        ("/escalation/no_answer", json!("1h"), Effect::Weaker),
+        ("/escalation/acknowledge", json!("5m"), Effect::Stronger),
+        ("/escalation/updates/high", json!("8h"), Effect::Weaker),
+        ("/escalation/report", json!("80h"), Effect::Weaker),
+        ("/escalation/route/high", json!(["k", "l"]), Effect::Stronger),
+        ("/escalation/route/high", json!(["l"]), Effect::Weaker),
+        ("/escalation/route/high", json!([]), Effect::Stronger),
+        ("/escalation/route/low", json!(["l"]), Effect::Weaker),
+        ("/notify/n/severities", json!(["high", "low"]), Effect::Stronger),
+        ("/notify/n/events", json!([]), Effect::Weaker),
+        ("/retention/logs", json!("2y"), Effect::Stronger),
+        ("/retention/online", json!(null), Effect::Weaker),
+        ("/retention/reports", json!("1y"), Effect::Stronger),
+        ("/maintenance/windows", json!([{"days": ["sun"]}]), Effect::Unclear),
+        ("/circuit_breaker/fires", json!(1), Effect::Unclear),
+        ("/probation/window", json!("1m"), Effect::Weaker),
+    ] {
+        let mut after = settings.clone();
+        *after.pointer_mut(pointer).unwrap() = value.clone();
+        let changes = diff_section("settings", &settings, &after);
+        assert_eq!(changes.len(), 1, "{pointer}: {changes:?}");
+        assert_eq!(changes[0].effect, effect, "{pointer} = {value}");
+        assert_eq!(changes[0].why.is_some(), effect == Effect::Weaker, "{pointer}");
+    }
+    // What tickets say follows from the contacts, and is told once.
+    let mut after = settings.clone();
+    after["contacts"]["k"]["person"] = json!("M");
+    after["escalation"]["contacts"] = json!(["M"]);
+    assert_eq!(diff_section("settings", &settings, &after).len(), 1);
+    after["contacts"] = settings["contacts"].clone();
+    assert_eq!(diff_section("settings", &settings, &after)[0].path, ["settings", "escalation", "contacts"]);
+}
+
+#[test]
+fn exceptions_are_told_as_a_calendar() {
+    let now = "2026-11-23T00:00:00Z".parse().unwrap();
+    let soon = "30d".parse().unwrap();
+    let one = |expires: &str| json!({ "check": "c", "expires": expires, "approved_by": "R", "reason": "because" });
+    let events = |a: &Json, b: &Json| -> Vec<(Event, Effect)> {
+        exceptions(a, b, now, &soon).into_iter().map(|change| (change.event, change.effect)).collect()
+    };
+    let (none, march, june) = (json!({}), json!({"e": one("2027-03-01T00:00:00Z")}), json!({"e": one("2027-06-01T00:00:00Z")}));
+    let (past, december) = (json!({"e": one("2026-11-22T00:00:00Z")}), json!({"e": one("2026-12-10T12:00:00Z")}));
+    let mut other = march.clone();
+    other["e"]["check"] = json!("d");
+    let mut reworded = march.clone();
+    reworded["e"]["approved_by"] = json!("S");
+    let mut moved = march.clone();
+    moved["e"]["declared_at"] = json!({"file": "x", "line": 3});
+    for (before, after, wanted) in [
+        (&none, &march, vec![(Event::Opened, Effect::Weaker)]),
+        (&march, &june, vec![(Event::Extended { days: 92 }, Effect::Weaker)]),
+        (&june, &march, vec![(Event::Shortened { days: 92 }, Effect::Stronger)]),
+        (&past, &march, vec![(Event::Reopened, Effect::Weaker)]),
+        (&march, &none, vec![(Event::Closed, Effect::Stronger)]),
+        (&past, &none, vec![(Event::Removed, Effect::Same)]),
+        (&march, &other, vec![(Event::Redirected { from: "c".to_owned() }, Effect::Weaker)]),
+        (&march, &reworded, vec![(Event::Changed { fields: vec!["approved_by".to_owned()] }, Effect::Unclear)]),
+        (&december, &december, vec![(Event::Ending { days: 18 }, Effect::Same)]),
+        (&march, &march, vec![]),
+        (&march, &moved, vec![]),
+        (&past, &past, vec![]),
+        (&json!(null), &json!({"e": 5}), vec![(Event::Opened, Effect::Weaker)]),
+        (&json!({"e": 5}), &json!({"e": 6}), vec![]),
+    ] {
+        assert_eq!(events(before, after), wanted, "{before} → {after}");
+    }
+}

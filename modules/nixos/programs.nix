@@ -1,0 +1,113 @@
+# The programs that runbooks may name (`writ.program`): the file programs.json of the system, which a release's closure
+# document takes over. All are of the system, so that what runs is what was signed.
+{ config, lib, pkgs, ... }:
+let
+  cfg = config.services.writ.appliance;
+  inherit (lib) mkOption types;
+
+  # The packet filter as NixOS loads it, in one transaction, so that nothing is ever open in between.
+  filter = config.networking.nftables;
+  table = t: ''
+    table ${t.family} ${t.name} {
+    ${t.content}
+    }
+  '';
+  ruleset = "flush ruleset\n"
+    + lib.concatMapStrings table (builtins.filter (t: t.enable) (builtins.attrValues filter.tables))
+    + (if filter.rulesetFile != null then "include \"${filter.rulesetFile}\"\n" else filter.ruleset);
+
+  named = builtins.mapAttrs (name: text: "${pkgs.writeShellScript name ("set -euo pipefail\n" + text)}") cfg.scripts;
+  all = { writ-enforce = "${cfg.package}/bin/writ-enforce"; }
+    // (if filter.enable then { "ruleset.nft" = "${pkgs.writeText "ruleset.nft" ruleset}"; } else { })
+    // named // builtins.mapAttrs (_: path: "${path}") cfg.programs;
+  # Of the system itself, whose path nobody knows before it is built.
+  listed = pkgs.writeText "programs.json" (builtins.toJSON (all // { activate = "@out@/activate"; }));
+
+  wanted = if cfg.policy == null then [ ] else cfg.policy.programs;
+  missing = builtins.filter (symbol: !(all ? ${symbol}) && symbol != "activate") wanted;
+in
+{
+  options.services.writ.appliance = {
+    programs = mkOption {
+      type = types.attrsOf (types.either types.path types.package);
+      default = { };
+      example = lib.literalExpression ''{ renew-certificate = pkgs.writeShellScript "renew" "…"; }'';
+      description = "Programs and files of this system that runbooks name, by symbol.";
+    };
+    scripts = mkOption {
+      type = types.attrsOf types.lines;
+      default = { };
+      internal = true;
+      description = "The modules' own programs, as Bash.";
+    };
+    ruleset = mkOption {
+      type = types.nullOr types.lines;
+      default = null;
+      description = ''
+        The whole packet filter, written as `nft -s list ruleset` prints it, so that a check can expect its digest. It takes
+        the place of NixOS' own firewall.
+      '';
+    };
+  };
+
+  config = lib.mkIf cfg.enable {
+    assertions = [
+      {
+        assertion = missing == [ ];
+        message = "The policy's runbooks name programs that this system lacks: ${builtins.concatStringsSep ", " missing}. "
+          + "Define services.writ.appliance.programs.<symbol>, or take them off `programs` in policy.nix.";
+      }
+      {
+        assertion = builtins.elem "ruleset.nft" wanted -> filter.enable;
+        message = "The policy's runbooks load ruleset.nft: networking.nftables.enable must be true.";
+      }
+    ];
+
+    system.systemBuilderCommands = ''
+      substitute ${listed} $out/programs.json --subst-var out
+    '';
+
+    networking = lib.mkIf (cfg.ruleset != null) {
+      firewall.enable = false;
+      nftables = { enable = true; flushRuleset = true; inherit (cfg) ruleset; };
+    };
+
+    services.writ.appliance.scripts = {
+      # Past their end in shadow(5): the password is locked, sessions end, and groups that give rights are left.
+      disable-expired-accounts = ''
+        today=$(( $(date +%s) / 86400 ))
+        while IFS=: read -r name _ _ _ _ _ _ expires _; do
+          case $expires in ""|*[!0-9]*) continue ;; esac
+          [ "$expires" -lt "$today" ] || continue
+          [ "$name" != root ] || continue
+          usermod --lock -- "$name"
+          loginctl terminate-user "$name" 2>/dev/null || true
+          for group in wheel systemd-journal; do
+            gpasswd --delete "$name" "$group" >/dev/null 2>&1 || true
+          done
+          echo "disabled $name"
+        done < /etc/shadow
+      '';
+
+      # A working day is 12 hours at most, and whoever is at work logs in again.
+      end-old-sessions = ''
+        now=$(date +%s)
+        loginctl list-sessions --no-legend | while read -r session _; do
+          began=$(loginctl show-session "$session" --property=Timestamp --value)
+          class=$(loginctl show-session "$session" --property=Class --value)
+          [ "$class" = user ] && [ -n "$began" ] || continue
+          if [ $(( now - $(date --date="$began" +%s) )) -gt 43200 ]; then
+            loginctl terminate-session "$session"
+            echo "ended session $session"
+          fi
+        done
+      '';
+
+      unload-usb-storage = ''
+        for module in uas usb_storage; do
+          if grep -q "^$module " /proc/modules; then modprobe --remove "$module"; fi
+        done
+      '';
+    };
+  };
+}

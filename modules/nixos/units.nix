@@ -1,0 +1,95 @@
+# The two daemons of an appliance. No unit file is named writ-switch-*: the enforcer starts the switch as a transient unit
+# of its own, from the store path that runs, and replacing the enforcer does not end it.
+{ config, lib, pkgs, ... }:
+let
+  cfg = config.services.writ.appliance;
+  # Where first boot has written what is otherwise in /etc/writ.
+  exe = name: file: "${cfg.package}/bin/${name}" + lib.optionalString cfg.provisioned " --config /var/lib/writ/${file}";
+  unit = file: { StartLimitIntervalSec = 0; RequiresMountsFor = "/var/lib/writ"; }
+    // lib.optionalAttrs cfg.provisioned { ConditionPathExists = "/var/lib/writ/${file}"; };
+in
+{
+  config = lib.mkIf cfg.enable {
+    systemd.services.writ-enforce = {
+      description = "Enforce the signed policy of this appliance";
+      documentation = [ "https://github.com/writ-project/writ/blob/main/docs/appliance.md" ];
+      wantedBy = [ "multi-user.target" ];
+      after = [ "dbus.service" "systemd-tmpfiles-setup.service" "nftables.service" ];
+      # Replaced by a switch that probation watches: never stopped for longer than it takes to start again.
+      stopIfChanged = false;
+      unitConfig = unit "enforce.toml";
+      # What it heals belongs to the whole machine, so it sees all of it as it is: no namespace of its own for mounts,
+      # network, users or devices. Programs that runbooks run inherit the rest.
+      serviceConfig = {
+        Type = "notify";
+        ExecStart = exe "writ-enforce" "enforce.toml";
+        ExecReload = "${pkgs.coreutils}/bin/kill -HUP $MAINPID";
+        Restart = "always";
+        RestartSec = "2s";
+        # Long enough for a look at everything; a step of a runbook asks for more.
+        WatchdogSec = "2min";
+        OOMScoreAdjust = -500;
+        # The courier reads the outbox by its group.
+        UMask = "0027";
+        RestrictAddressFamilies = [ "AF_UNIX" "AF_NETLINK" ];
+        IPAddressDeny = "any";
+        NoNewPrivileges = true;
+        LockPersonality = true;
+        SystemCallArchitectures = "native";
+        # chronyd sets the clock, at the enforcer's word (`time.step`).
+        CapabilityBoundingSet = "~CAP_SYS_TIME CAP_WAKE_ALARM CAP_SYS_PACCT CAP_LEASE CAP_SYS_BOOT";
+        SystemCallFilter = [ "~@clock @cpu-emulation @obsolete @reboot @swap" ];
+        SystemCallErrorNumber = "EPERM";
+      };
+    };
+
+    systemd.services.writ-sync = lib.mkIf (cfg.depot != null || cfg.provisioned) {
+      description = "Carry releases from the depot, and evidence to it";
+      documentation = [ "https://github.com/writ-project/writ/blob/main/docs/appliance.md" ];
+      wantedBy = [ "multi-user.target" ];
+      wants = [ "network-online.target" ];
+      after = [ "network-online.target" "systemd-tmpfiles-setup.service" ];
+      unitConfig = unit "sync.toml";
+      serviceConfig = {
+        Type = "notify";
+        ExecStart = exe "writ-sync" "sync.toml";
+        Restart = "always";
+        RestartSec = "5s";
+        User = "writ-sync";
+        Group = "writ-sync";
+        UMask = "0077";
+        StateDirectory = "writ/sync";
+        StateDirectoryMode = "0700";
+        ReadWritePaths = [ "/var/lib/writ/spool/inbox" ];
+        ProtectSystem = "strict";
+        ProtectHome = true;
+        PrivateTmp = true;
+        PrivateDevices = true;
+        PrivateUsers = true;
+        ProtectClock = true;
+        ProtectControlGroups = true;
+        ProtectHostname = true;
+        ProtectKernelLogs = true;
+        ProtectKernelModules = true;
+        ProtectKernelTunables = true;
+        ProtectProc = "invisible";
+        ProcSubset = "pid";
+        NoNewPrivileges = true;
+        CapabilityBoundingSet = "";
+        RestrictAddressFamilies = [ "AF_UNIX" "AF_INET" "AF_INET6" ];
+        RestrictNamespaces = true;
+        RestrictRealtime = true;
+        RestrictSUIDSGID = true;
+        LockPersonality = true;
+        MemoryDenyWriteExecute = true;
+        RemoveIPC = true;
+        KeyringMode = "private";
+        SystemCallArchitectures = "native";
+        SystemCallFilter = [ "@system-service" "~@privileged @resources" ];
+        SystemCallErrorNumber = "EPERM";
+        MemoryMax = "512M";
+        TasksMax = 64;
+      };
+    };
+  };
+}

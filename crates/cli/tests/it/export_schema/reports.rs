@@ -19,7 +19,7 @@ fn is_free(what: &str) -> bool {
     match names.split_last() {
         None => false,
         Some((last, above)) => {
-            above.iter().any(|name| any(name))
+            above.iter().any(any)
                 || (any(last) || by_name(Some(last))) && change != "removed"
                 || by_name(above.last()) && change == "removed"
         }

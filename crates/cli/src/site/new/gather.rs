@@ -76,7 +76,7 @@ pub fn site(given: &Arguments, root: &Path, known: &Known) -> Outcome<Site> {
 /// the words of `writ check`.
 pub fn site_name(name: &str, root: &Path) -> Result<(), String> {
     if name.parse::<SiteId>().is_err() {
-        return Err(unfit("site", name));
+        return Err(unfit("a site", name));
     }
     if root.join("hosts").join(name).symlink_metadata().is_ok() {
         return Err(format!("there is a `hosts/{name}` already"));
@@ -88,7 +88,7 @@ pub fn site_name(name: &str, root: &Path) -> Result<(), String> {
 pub fn appliance_names(names: &[String]) -> Result<(), String> {
     for (i, name) in names.iter().enumerate() {
         if name.parse::<ApplianceId>().is_err() {
-            return Err(unfit("appliance", name));
+            return Err(unfit("an appliance", name));
         }
         if names[..i].contains(name) {
             return Err(format!("the appliance `{name}` is named twice"));
@@ -98,5 +98,5 @@ pub fn appliance_names(names: &[String]) -> Result<(), String> {
 }
 
 fn unfit(what: &str, name: &str) -> String {
-    format!("the {what} name {name:?} does not fit; expected 3 to 40 of a-z, 0-9 and \"-\"")
+    format!("a folder called {name:?} cannot be {what}; expected 3 to 40 of a-z, 0-9 and \"-\"")
 }

@@ -19,8 +19,8 @@ fn is_free(what: &str) -> bool {
     match names.split_last() {
         None => false,
         Some((last, above)) => {
-            above.iter().any(|name| any(&name))
-                || (any(&last) || by_name(Some(last))) && change != "removed"
+            above.iter().any(any)
+                || (any(last) || by_name(Some(last))) && change != "removed"
                 || by_name(above.last()) && change == "removed"
         }
     }

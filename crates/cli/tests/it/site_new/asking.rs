@@ -122,9 +122,9 @@ fn wrong_answers_are_told_in_the_words_of_the_check() {
         (
             "Name of the site",
             "Riverside",
-            "the site name \"Riverside\" does not fit; expected 3 to 40 of a-z, 0-9 and \"-\"",
+            "a folder called \"Riverside\" cannot be a site; expected 3 to 40 of a-z, 0-9 and \"-\"",
         ),
-        ("Name of the site", "", "the site name \"\" does not fit"),
+        ("Name of the site", "", "a folder called \"\" cannot be a site"),
         ("Its name for people", "", "\"\" does not fit here; expected a string that is not empty"),
         ("Time zone", "America/NewYork", "there is no time zone `America/NewYork`"),
         ("Time zone", "Denver time", "expected a time zone such as \"America/New_York\""),

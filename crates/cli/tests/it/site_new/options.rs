@@ -141,11 +141,11 @@ fn names_are_judged_as_the_check_judges_them() {
     let told = world.check();
     let of = |what: &str| {
         let findings = told["findings"].as_array().unwrap();
-        let found = findings.iter().find(|f| f["message"].as_str().unwrap().starts_with(&format!("the {what} name")));
+        let found = findings.iter().find(|f| f["message"].as_str().unwrap().ends_with(&format!("cannot be {what}")));
         let finding = found.unwrap_or_else(|| panic!("{told}"));
         format!("{}; expected {}", finding["message"].as_str().unwrap(), finding["expected"].as_str().unwrap())
     };
-    let (site, appliance) = (of("site"), of("appliance"));
+    let (site, appliance) = (of("a site"), of("an appliance"));
     fs::remove_dir_all(hosts.join("Clinic_1")).unwrap();
     fs::remove_dir_all(hosts.join("riverside-clinic/Front")).unwrap();
 
@@ -156,7 +156,7 @@ fn names_are_judged_as_the_check_judges_them() {
     for name in ["ab", "..", "../../escaped", "a/b", "", long.as_str(), "clinic 1", "clínic"] {
         let ran = world.new_site(name, &[]);
         assert_eq!(ran.code, Some(1), "{name}: {}", ran.stderr);
-        assert!(ran.stderr.contains("the site name"), "{name}: {}", ran.stderr);
+        assert!(ran.stderr.contains("cannot be a site"), "{name}: {}", ran.stderr);
         let ran = world.new_site("clinic-1", &[("--appliance", name)]);
         assert_eq!(ran.code, Some(1), "{name}: {}", ran.stderr);
     }

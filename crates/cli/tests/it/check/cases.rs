@@ -273,7 +273,8 @@ fn page(cases: &[Case]) -> String {
          Every kind of mistake that `writ check` finds, with an example of what it prints. Written from\n\
          `crates/policy/src/validate/codes.rs` and `checks/mistakes/`, and held equal to them by a test.\n\n\
          `writ check --format json`, `sarif` and `github` print the same for programs; the code is what they filter by, and \
-         keeps its\nmeaning. A warning does not stand in the way of a release, unless `--deny-warnings` says so.\n",
+         keeps its\nmeaning; `writ explain CODE` explains one. A warning does not stand in the way of a release, unless \
+         `--deny-warnings` says so.\n",
     );
     for code in CODES {
         let level = if code.level == Level::Error { "error" } else { "warning" };

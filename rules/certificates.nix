@@ -1,7 +1,7 @@
 # TLS certificates and ciphers. The runbook runs the program "renew-certificate" of the appliance's closure.
 { writ, ... }: {
   rules."L1-TLS-001" = writ.rule {
-    title = "The TLS certificate has expired or is gone";
+    title = "The TLS certificate ends within a week, or is gone";
     when = { check = "transmission.certificate"; };
     run = "RB-TLS-001";
     priority = 100;

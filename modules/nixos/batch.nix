@@ -78,7 +78,7 @@ in
       paths = option (types.listOf types.str) [ "/var/lib" ] "What is backed up.";
       calendar = option types.str "*-*-* 01:00:00" "When (systemd.time(7)).";
       databaseDump = option (types.nullOr types.str) null "A command that writes the database to its standard output.";
-      databaseCalendar = option types.str "*-*-* 00/4:30:00" "When the database is backed up.";
+      databaseCalendar = option types.str "*-*-* *:00/30:00" "When the database is backed up: the recovery point is an hour.";
       offsite = option (types.nullOr types.str) null "A second repository elsewhere, with the same password.";
     };
     scan = {
@@ -110,7 +110,12 @@ in
     (mkIf (backup.repository != null) {
       systemd.services = {
         writ-backup = backupJob "Back up" {
-          ExecStart = "${restic} backup --tag user --exclude-caches ${words backup.paths}";
+          # A snapshot of each kind: checks look at each by its tag.
+          ExecStart = [
+            "${restic} backup --tag user --exclude-caches ${words backup.paths}"
+            "${restic} backup --tag system /etc /var/lib/writ /var/lib/nixos"
+            "${restic} backup --tag logs /var/log/journal"
+          ];
         };
         writ-backup-check = backupJob "Check the backup's repository" { ExecStart = "${restic} check --read-data-subset=5%%"; };
         "writ-restore-test@" = backupJob "Try a restore of %i" {
@@ -158,9 +163,6 @@ in
         clamonacc.enable = lib.mkDefault true;
       };
       systemd.services = {
-        writ-signatures = job "Update the signatures of malware" (reading // {
-          ExecStart = "${config.systemd.package}/bin/systemctl start clamav-freshclam.service";
-        });
         # One finding is a result and no failure of the scan.
         writ-scan-quick = job "Scan quickly for malware" (reading // {
           ExecStart = "${pkgs.clamav}/bin/clamdscan --fdpass --multiscan --infected ${words cfg.scan.quickPaths}";

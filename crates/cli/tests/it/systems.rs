@@ -111,7 +111,8 @@ fn with_other_contents(desk: &Desk) -> (String, Value) {
 fn with_forgotten_system(marker: &str) -> (Desk, String) {
     let desk = with_system();
     let system = format!("hosts/{SITE}/front-desk/system.nix");
-    desk.edit(&system, "CN = ${hostName}", &format!("CN = ${{hostName}}\n    OU = {marker} {}", std::process::id()));
+    let described = "Description=Connector to the electronic health record";
+    desk.edit(&system, described, &format!("{described} ({marker} {})", std::process::id()));
     desk.draft("draft");
     let release: Value =
         serde_json::from_slice(&desk.read(&format!("draft/releases/{SITE}/1-1/release.json"))).unwrap();

@@ -32,7 +32,7 @@ in
     };
   boot.tmp.useTmpfs = true;
   # NixOS defines these plainly, which a fragment of a check does not outweigh.
-  boot.specialFileSystems."/dev/shm".options = [ "noexec" ];
+  boot.specialFileSystems."/dev/shm".options = [ "nodev" "nosuid" "noexec" ];
   # A new key with every start: what was swapped out before is gone.
   swapDevices = [ { device = "/dev/disk/by-partlabel/swap"; randomEncryption.enable = true; } ];
 

@@ -28,6 +28,10 @@ const LIMIT: u64 = 256 << 20;
 const MOST_RUNS: usize = 40;
 /// The most files that are named for one system.
 const MOST_FILES: usize = 5;
+/// The most files that are compared to name those.
+const MOST_LISTED: usize = 2_000;
+/// The deepest folders that are looked into for them.
+const DEEPEST: usize = 8;
 /// The folders that are copied from a working tree.
 const FOLDERS: [&str; 5] = ["baselines", "rules", "hosts", "modules", "flake.lock"];
 
@@ -63,12 +67,7 @@ type Path_ = Result<Option<String>, String>;
 type Paths = BTreeMap<Name, Path_>;
 
 /// What becomes of the systems of some appliances, which are on both sides.
-pub fn compare(
-    from: &Side,
-    to: &Side,
-    names: &BTreeSet<Name>,
-    changed: Option<&[String]>,
-) -> Outcome<BTreeMap<Name, Closure>> {
+pub fn compare(from: &Side, to: &Side, names: &BTreeSet<Name>) -> Outcome<BTreeMap<Name, Closure>> {
     let stand_ins = stand_ins(from, to, names);
     let (before, after) = thread::scope(|scope| {
         let first = scope.spawn(|| paths(from, names, &stand_ins));
@@ -77,7 +76,8 @@ pub fn compare(
     });
     let (before, after) = (before?, after?);
     let none = Ok(None);
-    let fate = |name: &Name| {
+    let mut files = Files { from: &from.tree.root, to: &to.tree.root, shared: None };
+    let mut fate = |name: &Name| {
         let (was, is) = (before.get(name).unwrap_or(&none), after.get(name).unwrap_or(&none));
         match (was, is) {
             (Err(why), _) => Closure::Unknown { why: format!("before: {why}") },
@@ -85,21 +85,56 @@ pub fn compare(
             (Ok(None), Ok(None)) => Closure::NotManaged,
             (Ok(Some(was)), Ok(Some(is))) if was == is => Closure::Same { path: is.clone() },
             (Ok(was), Ok(is)) => {
-                Closure::Changed { before: was.clone(), after: is.clone(), files: explaining(name, changed) }
+                Closure::Changed { before: was.clone(), after: is.clone(), files: files.explaining(name) }
             }
         }
     };
     Ok(names.iter().map(|name| (name.clone(), fate(name))).collect())
 }
 
-/// The changed files that a system may be made of.
-fn explaining((site, appliance): &Name, changed: Option<&[String]>) -> Vec<String> {
-    let (own, shared) = (format!("hosts/{site}/{appliance}/"), format!("hosts/{site}/"));
-    let of_site = |file: &str| file.strip_prefix(&shared).is_some_and(|rest| !rest.contains('/'));
-    let concerns = |file: &&String| {
-        file.starts_with(&own) || of_site(file) || file.starts_with("modules/") || *file == "flake.lock"
-    };
-    changed.into_iter().flatten().filter(concerns).take(MOST_FILES).cloned().collect()
+/// The files that differ between two trees.
+struct Files<'a> {
+    from: &'a Path,
+    to: &'a Path,
+    /// Those that every system may be made of, once they have been looked for.
+    shared: Option<Vec<String>>,
+}
+
+impl Files<'_> {
+    /// Those that a system may be made of.
+    fn explaining(&mut self, (site, appliance): &Name) -> Vec<String> {
+        let mut found = self.differing(&format!("hosts/{site}/{appliance}"), DEEPEST);
+        found.extend(self.differing(&format!("hosts/{site}"), 0));
+        if self.shared.is_none() {
+            self.shared = Some(self.differing("modules", DEEPEST));
+        }
+        found.extend(self.shared.iter().flatten().cloned());
+        found.truncate(MOST_FILES);
+        found
+    }
+
+    /// Those below a folder of both trees, down to a depth, in order.
+    fn differing(&self, folder: &str, depth: usize) -> Vec<String> {
+        let mut names = BTreeSet::new();
+        for root in [self.from, self.to] {
+            listed(&root.join(folder), folder, depth, &mut names);
+        }
+        let content = |root: &Path, name: &str| fs::read(root.join(name)).ok();
+        names.into_iter().filter(|name| content(self.from, name) != content(self.to, name)).collect()
+    }
+}
+
+fn listed(path: &Path, name: &str, depth: usize, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+        let Ok(kind) = entry.file_type() else { continue };
+        let name = format!("{name}/{}", entry.file_name().to_string_lossy());
+        // Links are not followed: what they lead to is not part of the tree.
+        if kind.is_dir() && depth > 0 {
+            listed(&entry.path(), &name, depth - 1, found);
+        } else if kind.is_file() && found.len() < MOST_LISTED {
+            found.insert(name);
+        }
+    }
 }
 
 fn has_system(tree: &Tree, (site, appliance): &Name) -> bool {
@@ -152,12 +187,8 @@ fn paths(side: &Side, names: &BTreeSet<Name>, stand_ins: &BTreeSet<String>) -> O
             }
         }
     }
-    for name in managed {
-        let said = paths.entry(name).or_insert(Ok(None));
-        if *said == Ok(None) {
-            *said = Err("its system.nix evaluates to null".to_owned());
-        }
-    }
+    // Those without a system.nix are null too, and nobody says why.
+    paths.retain(|name, _| managed.contains(name));
     Ok(paths)
 }
 
@@ -175,9 +206,8 @@ fn fill_by_appliance(
     paths: &mut Paths,
 ) -> Outcome<()> {
     for (site, appliance) in names {
-        let attribute = format!("systems.\"{site}\".\"{appliance}\"");
         let said = match next_run(runs) {
-            true => one(tree, site, &attribute)?,
+            true => one(tree, site, appliance)?,
             false => Err(why.to_owned()),
         };
         paths.insert((site.clone(), appliance.clone()), said);
@@ -187,36 +217,50 @@ fn fill_by_appliance(
 
 /// The systems of some sites, or what Nix says against one of them.
 fn systems(tree: &Tree, sites: &BTreeSet<String>, attribute: &str) -> Outcome<Result<Paths, String>> {
-    let json = match evaluated(tree, sites, attribute)? {
-        Ok(json) => json,
+    let (json, notes) = match evaluated(tree, sites, attribute)? {
+        Ok(said) => said,
         Err(why) => return Ok(Err(why)),
     };
     let said: BTreeMap<String, BTreeMap<String, Option<String>>> =
         serde_json::from_slice(&json).map_err(|e| misfit(&e))?;
     let named = |(site, of): (String, BTreeMap<String, Option<String>>)| {
-        of.into_iter().map(move |(name, path)| ((site.clone(), name), Ok(path))).collect::<Vec<_>>()
+        let told = of.into_iter().map(|(name, path)| {
+            let path = path.map_or_else(|| Err(why_null(&notes, &site, &name)), |path| Ok(Some(path)));
+            ((site.clone(), name), path)
+        });
+        told.collect::<Vec<_>>()
     };
     Ok(Ok(said.into_iter().flat_map(named).collect()))
 }
 
-fn one(tree: &Tree, site: &str, attribute: &str) -> Outcome<Path_> {
-    let json = match evaluated(tree, &BTreeSet::from([site.to_owned()]), attribute)? {
-        Ok(json) => json,
+fn one(tree: &Tree, site: &str, appliance: &str) -> Outcome<Path_> {
+    let attribute = &format!("systems.\"{site}\".\"{appliance}\"");
+    let (json, notes) = match evaluated(tree, &BTreeSet::from([site.to_owned()]), attribute)? {
+        Ok(said) => said,
         Err(why) => return Ok(Err(why)),
     };
-    serde_json::from_slice(&json).map(Ok).map_err(|e| misfit(&e))
+    let path: Option<String> = serde_json::from_slice(&json).map_err(|e| misfit(&e))?;
+    Ok(path.map_or_else(|| Err(why_null(&notes, site, appliance)), |path| Ok(Some(path))))
+}
+
+/// Why a system that is described evaluates to null, as the library says it beside the result.
+fn why_null(notes: &str, site: &str, appliance: &str) -> String {
+    let start = format!("trace: {site}/{appliance}: ");
+    let told = notes.lines().find_map(|line| line.strip_prefix(&start));
+    told.unwrap_or("its system.nix evaluates to null").to_owned()
 }
 
 fn misfit(error: &serde_json::Error) -> Failure {
     Failure::could_not("a system of this tree is no system").caused_by(error)
 }
 
-fn evaluated(tree: &Tree, sites: &BTreeSet<String>, attribute: &str) -> Outcome<Result<Vec<u8>, String>> {
+/// What Nix printed, and what it said beside that; or why it failed.
+fn evaluated(tree: &Tree, sites: &BTreeSet<String>, attribute: &str) -> Outcome<Result<(Vec<u8>, String), String>> {
     let sites = serde_json::json!(sites).to_string();
     let output = process::run(tree.evaluation(attribute, &[("sites", &sites)]), TIME, LIMIT)
         .map_err(|e| Failure::could_not("Nix could not evaluate the systems").caused_by(&e))?;
     if output.status.success() {
-        return Ok(Ok(output.stdout));
+        return Ok(Ok((output.stdout, output.stderr)));
     }
     let error = NixError::read(&output.stderr, tree, &output.status.to_string());
     Ok(Err(error.message.lines().next().unwrap_or_default().to_owned()))

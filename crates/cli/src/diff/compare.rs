@@ -359,3 +359,53 @@ impl Shared {
         groups
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn items() -> impl Strategy<Value = Json> {
+        let item = ("[5-7]", "[cd]", any::<bool>()).prop_map(|(minutes, check, high)| {
+            json!({
+                "every": format!("{minutes}m"), "checks": [check], "when": { "check": check },
+                "severity": if high { "high" } else { "low" },
+            })
+        });
+        prop::collection::btree_map("[a-e]", item, 0..4).prop_map(|items| json!(items))
+    }
+
+    fn layers() -> impl Strategy<Value = (Json, Json, Vec<String>)> {
+        (items(), items(), prop::collection::vec("[a-f]", 0..3))
+    }
+
+    fn layer(texts: &mut Texts<'_>, (base, set, drop): &(Json, Json, Vec<String>)) -> Option<Layer> {
+        let mut id = |value: &Json| texts.id(Cow::Owned(value.to_string()));
+        let base = id(base);
+        let set = set.as_object().is_some_and(|set| !set.is_empty()).then(|| id(set));
+        let drop = (!drop.is_empty()).then(|| id(&json!(drop)));
+        Some(Layer { base, set, drop })
+    }
+
+    proptest! {
+        /// What is shared is compared once for all; that it is shared changes nothing of what is found.
+        #[test]
+        fn shared_sections_are_compared_as_whole_ones(a in layers(), b in layers()) {
+            let mut texts = Texts::default();
+            let (was, is) = (layer(&mut texts, &a), layer(&mut texts, &b));
+            let mut differ = Differ { texts: &texts, values: HashMap::new(), sections: HashMap::new() };
+            for index in (0..SECTIONS.len()).filter(|i| ["controls", "checks", "rules", "duties"].contains(&SECTIONS[*i])) {
+                let (before, after) = (differ.whole(was), differ.whole(is));
+                let whole = compared(index, &before, &after);
+                let mut found = differ.section(index, was, is).to_vec();
+                found.sort_by(|x, y| x.change.path.cmp(&y.change.path));
+                prop_assert_eq!(&found, &whole, "{}", SECTIONS[index]);
+                prop_assert_eq!(found.is_empty(), before == after);
+            }
+        }
+    }
+}

@@ -87,7 +87,7 @@ impl Arguments {
     pub fn run(self) -> Outcome {
         let repository = Repository::find(&self.path)?;
         let (from, to) = sides(&repository, &self.from, self.to.as_deref())?;
-        let report = self.compared(&repository, &from, &to)?;
+        let report = self.compared(&from, &to)?;
         match self.format {
             Format::Human => human::print(&report),
             Format::Markdown => markdown::print(&report),
@@ -99,7 +99,7 @@ impl Arguments {
         Ok(if denied { Answer::No } else { Answer::Yes })
     }
 
-    fn compared(&self, repository: &Repository, from: &Side, to: &Side) -> Outcome<Report> {
+    fn compared(&self, from: &Side, to: &Side) -> Outcome<Report> {
         let site = self.site.as_deref();
         let (before, after) = evaluated(from, to, site)?;
         let mut texts = Texts::default();
@@ -113,8 +113,7 @@ impl Arguments {
             .filter(|(_, fate)| matches!(fate.status, Status::Changed | Status::Unchanged))
             .map(|(name, _)| name.clone())
             .collect();
-        let files = repository.changed_files(from, to);
-        let closures = closure::compare(from, to, &both, files.as_deref())?;
+        let closures = closure::compare(from, to, &both)?;
         let figures = figures::compare(&before, &after, &compared.groups);
         let revision =
             |side: &Side| Revision { name: side.name(), revision: side.revision.clone(), commit: side.commit.clone() };

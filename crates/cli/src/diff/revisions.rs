@@ -124,19 +124,6 @@ impl Repository {
         Ok(Side { revision: None, commit: None, tree, _folder: None })
     }
 
-    /// The files that differ between two sides, relative to the tree; none where git does not say.
-    pub fn changed_files(&self, from: &Side, to: &Side) -> Option<Vec<String>> {
-        let from = from.commit.as_deref()?;
-        let mut question =
-            vec!["diff", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "--relative", "-z"];
-        question.push(from);
-        question.extend(to.commit.as_deref());
-        question.push("--");
-        let output = self.ask(&question).ok().filter(|output| output.status.success())?;
-        let listed = String::from_utf8_lossy(&output.stdout).into_owned();
-        Some(listed.split('\0').filter(|file| !file.is_empty()).map(str::to_owned).collect())
-    }
-
     fn commit(&self, revision: &str) -> Outcome<String> {
         let name = format!("{revision}^{{commit}}");
         let question = ["rev-parse", "--verify", "--quiet", "--end-of-options", &name];
@@ -206,6 +193,8 @@ impl Repository {
         let mut command = Command::new("git");
         command.args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-replace-objects"]);
         command.args(arguments).current_dir(&self.folder).env("LC_ALL", "C").env("GIT_OPTIONAL_LOCKS", "0");
+        // What a partial clone lacks is an error, not a reason to use the network.
+        command.env("GIT_NO_LAZY_FETCH", "1");
         command
             .env_remove("GIT_DIR")
             .env_remove("GIT_WORK_TREE")

@@ -116,10 +116,13 @@ fn judged(before: Option<&Json>, after: Option<&Json>, now: Time, soon: &Span) -
                 let days = days(is.millis_since(was));
                 return Some((if again { Event::Reopened } else { Event::Extended { days } }, Effect::Weaker));
             }
-            if is < was {
-                return Some((Event::Shortened { days: days(was.millis_since(is)) }, Effect::Stronger));
-            }
             let fields = differing(a, b);
+            if is < was {
+                // To end earlier does not make up for another approver.
+                let alone = fields.len() == 1;
+                let effect = if alone { Effect::Stronger } else { Effect::Unclear };
+                return Some((Event::Shortened { days: days(was.millis_since(is)) }, effect));
+            }
             if !fields.is_empty() {
                 return Some((Event::Changed { fields }, Effect::Unclear));
             }

@@ -120,7 +120,8 @@ fn to_claim_more_is_not_to_protect_more() {
             .into_iter()
             .map(|change| (change.path.last().unwrap().clone(), change.effect))
             .collect();
-        let wanted: Vec<(String, Effect)> = effects.into_iter().map(|(name, effect)| (name.to_owned(), effect)).collect();
+        let wanted: Vec<(String, Effect)> =
+            effects.into_iter().map(|(name, effect)| (name.to_owned(), effect)).collect();
         assert_eq!(found, wanted, "{before} → {after}");
     }
 }
@@ -198,18 +199,21 @@ fn exceptions_are_told_as_a_calendar() {
     let events = |a: &Json, b: &Json| -> Vec<(Event, Effect)> {
         exceptions(a, b, now, &soon).into_iter().map(|change| (change.event, change.effect)).collect()
     };
-    let (none, march, june) = (json!({}), json!({"e": one("2027-03-01T00:00:00Z")}), json!({"e": one("2027-06-01T00:00:00Z")}));
+    let (none, march, june) =
+        (json!({}), json!({"e": one("2027-03-01T00:00:00Z")}), json!({"e": one("2027-06-01T00:00:00Z")}));
     let (past, december) = (json!({"e": one("2026-11-22T00:00:00Z")}), json!({"e": one("2026-12-10T12:00:00Z")}));
     let mut other = march.clone();
     other["e"]["check"] = json!("d");
     let mut reworded = march.clone();
     reworded["e"]["approved_by"] = json!("S");
+    let sooner = reworded.clone();
     let mut moved = march.clone();
     moved["e"]["declared_at"] = json!({"file": "x", "line": 3});
     for (before, after, wanted) in [
         (&none, &march, vec![(Event::Opened, Effect::Weaker)]),
         (&march, &june, vec![(Event::Extended { days: 92 }, Effect::Weaker)]),
         (&june, &march, vec![(Event::Shortened { days: 92 }, Effect::Stronger)]),
+        (&june, &sooner, vec![(Event::Shortened { days: 92 }, Effect::Unclear)]),
         (&past, &march, vec![(Event::Reopened, Effect::Weaker)]),
         (&march, &none, vec![(Event::Closed, Effect::Stronger)]),
         (&past, &none, vec![(Event::Removed, Effect::Same)]),

@@ -116,7 +116,11 @@ fn one_site_and_one_appliance_can_be_asked_for() {
     for more in [&["--appliance", "front-desk"][..], &["--site", "clinic-001"], &[]] {
         let json = asked(more);
         assert_eq!(json["groups"][0]["appliances"], json!(["clinic-001/front-desk"]), "{json}");
-        assert_eq!(json["groups"][0]["changes"][0]["witness"], json!({ "available_percent": 5 }));
+        let change = &json["groups"][0]["changes"][0];
+        assert_eq!(change["witness"], json!({ "available_percent": 5 }));
+        // An override is what made it: its place and its reason are told.
+        assert_eq!(change["reason"], "A small disk.");
+        assert!(change["at"].as_str().unwrap().starts_with("hosts/clinic-001/front-desk/policy.nix:"), "{change}");
     }
     assert_eq!(asked(&["--appliance", "ward"])["groups"], json!([]));
     for (more, near) in [(["--appliance", "front-dest"], "`front-desk`"), (["--site", "clinic-01"], "`clinic-001`")] {

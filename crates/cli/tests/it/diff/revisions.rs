@@ -127,6 +127,15 @@ fn attributes_filters_and_links_of_a_repository_have_no_say() {
     let ran = repo.diff(&["--from", "start", "--to", "HEAD", "--deny-weaker"]);
     assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
     assert!(ran.stdout.contains("exception EX-HIDDEN opened"), "{}", ran.stdout);
+    // The working tree is read as it stands, without asking git what it is.
+    repo.git(&["config", "filter.run.clean", &format!("touch {}", mark.display())]);
+    repo.edit("hosts/clinic-001/front-desk/system.nix", "Welcome", "Come in");
+    let ran = repo.diff(&["--from", "start"]);
+    assert!(
+        ran.stdout.contains("EX-HIDDEN") && ran.stdout.contains("(hosts/clinic-001/front-desk/system.nix"),
+        "{}",
+        ran.stdout
+    );
     assert!(!mark.exists(), "a program of the repository's configuration ran");
 }
 
@@ -147,7 +156,9 @@ const WITH_EXCEPTION: &str = r#"writ.appliance {
 #[test]
 fn a_system_that_needs_more_than_the_tree_is_unknown_and_the_rest_is_compared() {
     let repo = Repo::new();
-    repo.write("hosts/clinic-001/back-office/system.nix", "{ ... }: (import <nixpkgs> { }).hello\n");
+    repo.write("hosts/clinic-001/back-office/system.nix", "{ minimalSystem, ... }: (import <nixpkgs> { }).hello\n");
+    repo.write("hosts/clinic-001/ward/policy.nix", "{ writ, ... }: writ.appliance { }\n");
+    repo.write("hosts/clinic-001/ward/system.nix", "{ services.openssh.enable = true; }\n");
     repo.commit("nixpkgs");
     repo.edit("hosts/clinic-001/front-desk/system.nix", "Welcome", "Come in");
     repo.commit("both");
@@ -156,6 +167,7 @@ fn a_system_that_needs_more_than_the_tree_is_unknown_and_the_rest_is_compared() 
     assert_eq!(of("front-desk")["is"], "changed", "{json}");
     assert_eq!(of("back-office")["is"], "unknown", "{json}");
     assert!(of("back-office")["why"].as_str().unwrap().contains("nixpkgs"), "{json}");
+    assert!(of("ward")["why"].as_str().unwrap().contains("NixOS configuration"), "{json}");
     let removed = repo.json(0, &["--from", "both", "--to", "start"]);
     assert_eq!(removed["sites"]["clinic-001"]["appliances"]["back-office"]["closure"]["is"], "unknown");
 }

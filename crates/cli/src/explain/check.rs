@@ -10,7 +10,7 @@ use super::merging::merging;
 use super::page::Page;
 use super::predicate::{FigureRef, Place, Told, figures, named, told};
 use super::subject::{Declared, Subject};
-use super::{Asked, Details, Explanation, Kind};
+use super::{Asked, Details, Explanation, Kind, lifting};
 use crate::library::sites::{Name, Policy, each};
 use crate::library::words;
 
@@ -92,15 +92,14 @@ pub fn explain(asked: &Asked<'_>, id: &str) -> Option<Explanation> {
         looks: looking(asked, &place, check),
         expect: told(asked, &place, &["expect"], &check.expect),
         prefer: check.prefer.as_ref().map(|prefer| told(asked, &place, &["prefer"], prefer)),
-        healing: healing(asked, id, Some(check)),
+        healing: healing(asked, id),
     };
-    let controls: Vec<&str> = details.controls.iter().map(|c| c.id.as_str()).collect();
-    let exceptions = asked
-        .exceptions(|e| e.check.as_deref() == Some(id) || e.control.as_deref().is_some_and(|c| controls.contains(&c)));
+    let (exceptions, touching) = asked.exceptions(|policy, e| lifting::of_check(policy, id, e, asked.now));
     Some(Explanation {
         applies: Some(subject.applies(asked, |_| subject.without_baseline())),
         merging,
         exceptions,
+        touching,
         last: asked.last([id]),
         ..asked.explanation(Kind::Check, id, &check.title, &subject, Details::Check(details))
     })

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use writ_policy::control::{Control, Coverage, Requirement};
 use writ_policy::duty::Duty;
 
+use super::healing::healing;
 use super::merging::merging;
 use super::page::Page;
 use super::subject::{Declared, Subject};
-use super::{Asked, Details, Explanation, Kind};
+use super::{Asked, Details, Explanation, Kind, lifting};
 use crate::library::sites::Policy;
 use crate::library::words;
 
@@ -86,13 +87,12 @@ pub fn explain(asked: &Asked<'_>, id: &str) -> Option<Explanation> {
         procedure: control.procedure.clone(),
         not_assessed: control.not_assessed.clone(),
     };
-    let lifts = |e: &writ_policy::exception::Exception| {
-        e.control.as_deref() == Some(id) || e.check.as_ref().is_some_and(|check| control.checks.contains(check))
-    };
+    let (exceptions, touching) = asked.exceptions(|policy, e| lifting::of_control(policy, id, e));
     Some(Explanation {
         applies: Some(subject.applies(asked, |_| subject.without_baseline())),
         merging: merging(asked, "controls", &subject),
-        exceptions: asked.exceptions(lifts),
+        exceptions,
+        touching,
         last: asked.last(control.checks.iter().map(String::as_str)),
         ..asked.explanation(Kind::Control, id, &control.title, &subject, Details::Control(details))
     })
@@ -106,8 +106,16 @@ fn supporting(asked: &Asked<'_>, id: &str) -> Supporting {
         id: id.to_owned(),
         title: check.map(|check| check.title.clone()).unwrap_or_default(),
         observed: check.is_some_and(|check| sees(&check.probe.name)),
-        rules: super::healing::healing(asked, id, check).rules.into_iter().map(|rule| rule.id).collect(),
+        rules: answered_by(asked, id),
     }
+}
+
+/// The rules that answer a check, each once although appliances may have it otherwise.
+fn answered_by(asked: &Asked<'_>, check: &str) -> Vec<String> {
+    let mut ids: Vec<String> = healing(asked, check).rules.into_iter().map(|rule| rule.id).collect();
+    let mut known = std::collections::BTreeSet::new();
+    ids.retain(|id| known.insert(id.clone()));
+    ids
 }
 
 fn done(asked: &Asked<'_>, id: &str) -> Done {

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
-use writ_policy::check::Check;
 use writ_policy::predicate::Predicate;
 use writ_policy::rule::{Rule, Tier};
 use writ_policy::runbook::Runbook;
 use writ_policy::validate::validate;
 
 use super::Asked;
+use super::escalation::{self, Escalation, escalations};
 use super::page::Page;
 use super::predicate::{Place, Told, told};
+use super::subject::same;
 use crate::library::sites::{Name, Policy, each};
 use crate::library::words::{self, times};
 
@@ -73,6 +74,8 @@ pub struct Answer {
     pub why: Option<String>,
     /// Why it never runs where it is in force, if another always answers first.
     pub shadowed: Option<String>,
+    /// Whether it is in force elsewhere with other values.
+    pub variant: bool,
     /// The appliances in question where it answers.
     pub appliances: Vec<Name>,
 }
@@ -82,10 +85,8 @@ pub struct Answer {
 pub struct Healing {
     /// In order of trial.
     pub rules: Vec<Answer>,
-    /// After how many failed attempts people are called; none where no policy in question has the check.
-    pub attempts_allowed: Option<u32>,
-    /// Within what time an incident is to be resolved.
-    pub resolved_within: Option<String>,
+    /// When people have it, by appliances; empty where no policy in question has the check.
+    pub people: Vec<Escalation>,
 }
 
 /// The runbook of this id, as a policy in question or else the tree has it.
@@ -123,30 +124,25 @@ fn call(step: &str, parameters: &Map<String, Json>) -> String {
 }
 
 /// Everything that answers a check, in order of trial.
-pub fn healing(asked: &Asked<'_>, id: &str, check: Option<&Check>) -> Healing {
+pub fn healing(asked: &Asked<'_>, id: &str) -> Healing {
     let mut rules: Vec<Answer> = Vec::new();
     for (family, rule_id, rule) in asked.library.catalogue.rules().filter(|(_, _, rule)| rule.when.check == id) {
-        rules.push(answer(asked, rule_id, Some(family), rule));
+        let in_force = answers(asked, rule_id, Some(family));
+        let idle = || vec![answer(asked, rule_id, Some(family), rule, Vec::new())];
+        rules.extend(if in_force.is_empty() { idle() } else { in_force });
     }
     for (_, policy) in asked.policies() {
-        for (rule_id, rule) in policy.rules.iter().filter(|(_, rule)| rule.when.check == id) {
+        for (rule_id, _) in policy.rules.iter().filter(|(_, rule)| rule.when.check == id) {
             if !rules.iter().any(|known| known.id == *rule_id) {
-                rules.push(answer(asked, rule_id, None, rule));
+                rules.extend(answers(asked, rule_id, None));
             }
         }
     }
     rules.sort_by(|a, b| b.priority.cmp(&a.priority).then_with(|| a.id.cmp(&b.id)));
-    let holder = asked.policies().find_map(|(_, policy)| Some((policy, policy.checks.get(id)?)));
-    let severity = holder.map(|(_, check)| check.severity).or(check.map(|check| check.severity));
-    if let Some((policy, _)) = holder {
+    if let Some((_, policy)) = asked.policies().find(|(_, policy)| policy.checks.contains_key(id)) {
         shade(asked, policy, &mut rules);
     }
-    let settings = holder.map(|(policy, _)| &policy.settings).zip(severity);
-    Healing {
-        rules,
-        attempts_allowed: settings.and_then(|(s, severity)| s.escalation.l1_failures.get(&severity).copied()),
-        resolved_within: settings.and_then(|(s, severity)| Some(s.sla.get(&severity)?.to_string())),
-    }
+    Healing { rules, people: escalations(asked, id) }
 }
 
 /// Says of rules that never run why, as `writ check` finds it.
@@ -168,10 +164,22 @@ fn shade(asked: &Asked<'_>, policy: &Policy, rules: &mut [Answer]) {
     }
 }
 
-/// A rule as it is in force somewhere, or else as it is declared.
-fn answer(asked: &Asked<'_>, id: &str, family: Option<&str>, declared: &Rule) -> Answer {
-    let here = || asked.policies().filter_map(|(name, policy)| Some((name, policy.rules.get(id)?)));
-    let rule = here().next().map_or(declared, |(_, rule)| rule.as_ref());
+/// A rule as it is in force, once for each way in which appliances have it.
+fn answers(asked: &Asked<'_>, id: &str, family: Option<&str>) -> Vec<Answer> {
+    let mut variants: Vec<(&Rule, Vec<Name>)> = Vec::new();
+    for (name, policy) in asked.policies() {
+        let Some(rule) = policy.rules.get(id) else { continue };
+        match variants.iter_mut().find(|(known, _)| same(*known, rule.as_ref())) {
+            Some((_, names)) => names.push(name.clone()),
+            None => variants.push((rule, vec![name.clone()])),
+        }
+    }
+    let variant = variants.len() > 1;
+    let one = |(rule, names): (&Rule, Vec<Name>)| Answer { variant, ..answer(asked, id, family, rule, names) };
+    variants.into_iter().map(one).collect()
+}
+
+fn answer(asked: &Asked<'_>, id: &str, family: Option<&str>, rule: &Rule, appliances: Vec<Name>) -> Answer {
     let place = Place { section: "rules", id, files: vec![rule.declared_at.file.clone()] };
     let narrowed = |observation: &Predicate| told(asked, &place, &["when", "observation"], observation);
     Answer {
@@ -186,7 +194,8 @@ fn answer(asked: &Asked<'_>, id: &str, family: Option<&str>, declared: &Rule) ->
         to: rule.escalate.as_ref().map(|escalate| tier(escalate.to)),
         why: rule.escalate.as_ref().map(|escalate| escalate.why.clone()),
         shadowed: None,
-        appliances: here().map(|(name, _)| name.clone()).collect(),
+        variant: false,
+        appliances,
     }
 }
 
@@ -245,15 +254,24 @@ impl Answer {
             (None, Some(to), Some(why)) => page.text(indent, &format!("calls {}: {why}", people(to))),
             _ => page.text(indent, "runs a runbook that nobody declares"),
         }
-        if self.appliances.len() < everywhere.len() {
-            let family = self.family.as_ref().map(|family| format!("family {family}")).unwrap_or_default();
-            if self.appliances.is_empty() {
-                page.dim(indent, &format!("not in force anywhere in question ({family} is not chosen)"));
-            } else {
-                page.dim(indent, &format!("only where {family} is chosen:"));
-                page.names(indent + 2, &self.appliances);
-            }
+        self.print_where(page, indent, everywhere);
+    }
+
+    fn print_where(&self, page: &mut Page, indent: usize, everywhere: &[Name]) {
+        if self.appliances.len() >= everywhere.len() {
+            return;
         }
+        match (self.appliances.is_empty(), &self.family) {
+            (true, Some(family)) => {
+                page.dim(indent, &format!("not in force anywhere in question (family {family} is not chosen)"));
+            }
+            (true, None) => page.dim(indent, "not in force anywhere in question"),
+            (false, Some(family)) if !self.variant => {
+                page.dim(indent, &format!("only where family {family} is chosen:"))
+            }
+            (false, _) => page.dim(indent, "only on:"),
+        }
+        page.names(indent + 2, &self.appliances);
     }
 }
 
@@ -265,19 +283,12 @@ impl Healing {
     /// Prints it; `everywhere` are the appliances that have the check.
     pub fn print(&self, page: &mut Page, everywhere: &[Name]) {
         page.section("When it fails");
-        if self.rules.is_empty() {
+        if self.rules.is_empty() && self.people.is_empty() {
             page.text(2, "No rule answers it: people have it at once.");
         }
         for (i, rule) in self.rules.iter().enumerate() {
             rule.print(page, Some(i + 1), everywhere);
         }
-        let within = self.resolved_within.as_ref().map(|within| format!("to be resolved within {within}"));
-        match (self.attempts_allowed.filter(|_| !self.rules.is_empty()), within) {
-            (Some(n), Some(within)) => {
-                page.text(2, &format!("After {} people are called; {within}.", times(n.into(), "failed attempt")));
-            }
-            (None, Some(within)) => page.text(2, &format!("An incident is {within}.")),
-            _ => {}
-        }
+        escalation::print(&self.people, page);
     }
 }

@@ -8,7 +8,7 @@ use writ_policy::validate::path_text;
 
 use super::Asked;
 use super::page::Page;
-use super::subject::Subject;
+use super::subject::{Subject, Variant, same, unordered};
 use crate::library::sites::Name;
 use crate::library::words;
 
@@ -46,7 +46,7 @@ pub struct Override {
     pub by: String,
 }
 
-/// What some appliances have otherwise than most.
+/// What some appliances have otherwise than it is explained.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Differs {
     /// The appliances.
@@ -60,7 +60,7 @@ pub struct Differs {
 pub struct Difference {
     /// Keys below the item.
     pub path: Vec<String>,
-    /// As most have it; null when it is not there.
+    /// As it is explained: as declared, or as most have it; null when it is not there.
     pub most: Json,
     /// As these have it; null when it is not there.
     pub here: Json,
@@ -121,14 +121,13 @@ fn place(at: &Position) -> String {
     format!("{}:{}", at.file, at.line)
 }
 
-/// What the lesser variants of an item have otherwise than the first.
-fn differs<T: Serialize>(subject: &Subject<T>) -> Vec<Differs> {
-    let Some((most, rest)) = subject.variants.split_first() else { return Vec::new() };
-    let json = |item: &T| serde_json::to_value(item).unwrap_or_default();
-    let most = json(&most.item);
-    let one = |variant: &super::subject::Variant<T>| Differs {
+/// What the variants of an item have otherwise than what is explained.
+fn differs<T: Clone + PartialEq + Serialize>(subject: &Subject<T>) -> Vec<Differs> {
+    let Some(base) = subject.main().filter(|_| subject.variants.len() > 1) else { return Vec::new() };
+    let json = unordered(base);
+    let one = |variant: &Variant<T>| Differs {
         appliances: variant.at.clone(),
-        changes: diff_json(&most, &json(&variant.item))
+        changes: diff_json(&json, &unordered(&variant.item))
             .changes
             .into_iter()
             .filter(|change| change.path.first().is_none_or(|key| key != "declared_at"))
@@ -139,7 +138,7 @@ fn differs<T: Serialize>(subject: &Subject<T>) -> Vec<Differs> {
             })
             .collect(),
     };
-    rest.iter().map(one).collect()
+    subject.variants.iter().filter(|variant| !same(&variant.item, base)).map(one).collect()
 }
 
 /// A change of one value in words.

@@ -4,10 +4,12 @@ mod check;
 mod code;
 mod control;
 mod duty;
+mod escalation;
 mod exception;
 mod figure;
 mod find;
 mod healing;
+mod lifting;
 mod looking;
 mod merging;
 mod page;
@@ -28,6 +30,7 @@ use writ_policy::exception::Exception;
 use writ_trust::time::Time;
 
 use self::exception::Lifting;
+use self::lifting::Effect;
 use self::merging::Merging;
 use self::page::Page;
 use self::state::{Last, State};
@@ -56,8 +59,8 @@ Examples:
 
 It reads the working tree. It needs Nix (nix-instantiate) and no network.
 `--format json` prints {schema, kind, id, title, declared: [{by, file, line, source}],
-applies: {to, not}, merging: {merged, overrides, differs}, exceptions, last} and an object named
-by the kind; fields may be added.
+applies: {to, not}, merging: {merged, overrides, differs}, exceptions, touching, last} and an object
+named by the kind; fields may be added.
 
 Exit codes: 0 explained; 2 nothing is called so, or several things are, or it could not run.")]
 pub struct Arguments {
@@ -225,6 +228,7 @@ pub struct Explanation {
     applies: Option<Applies>,
     merging: Merging,
     exceptions: Vec<Lifting>,
+    touching: Vec<Lifting>,
     last: Vec<Last>,
 }
 
@@ -245,7 +249,12 @@ impl Arguments {
         warn_of_mistakes(&library);
         let scope = scope(&library, appliance.as_deref())?;
         let asked = Asked { library: &library, scope, now: self.now.unwrap_or_else(crate::clock::now), state };
-        let (kind, id) = find::find(&asked, &self.id)?;
+        let found = find::find(&asked, &self.id);
+        let (kind, id) = match found {
+            Ok(found) => found,
+            Err(failure) if site.is_none() && appliance.is_none() => return Err(failure),
+            Err(failure) => return Err(self.elsewhere(&asked, failure)?),
+        };
         let explained = asked.explain(kind, &id);
         let explained =
             explained.ok_or_else(|| Failure::could_not(format!("{} {id} cannot be explained", kind.as_str())))?;
@@ -258,6 +267,16 @@ impl Arguments {
             }
         }
         Ok(Answer::Yes)
+    }
+}
+
+impl Arguments {
+    /// Why a name leads nowhere within the site or the appliance that was named, where others have it.
+    fn elsewhere(&self, asked: &Asked<'_>, failure: Failure) -> Outcome<Failure> {
+        let library = Library::open(Tree::find(&self.tree)?, None)?;
+        let scope = scope(&library, None)?;
+        let all = Asked { library: &library, scope, now: asked.now, state: None };
+        Ok(find::elsewhere(asked, &all, &self.id).unwrap_or(failure))
     }
 }
 
@@ -325,11 +344,17 @@ impl<'a> Asked<'a> {
         self.policies().find_map(|(_, policy)| policy.duties.get(id).map(AsRef::as_ref)).or_else(declared)
     }
 
-    /// The exceptions in question that lift something.
-    fn exceptions(&self, lifts: impl Fn(&Exception) -> bool) -> Vec<Lifting> {
-        let mut found: Vec<Lifting> = Vec::new();
+    /// The exceptions in question that lift something, and those that are about it and do not: one exception may do either
+    /// on different appliances.
+    fn exceptions(&self, effect: impl Fn(&Policy, &Exception) -> Option<Effect>) -> (Vec<Lifting>, Vec<Lifting>) {
+        let (mut lifting, mut touching): (Vec<Lifting>, Vec<Lifting>) = Default::default();
         for (name, policy) in self.policies() {
-            for (id, exception) in policy.exceptions.iter().filter(|(_, exception)| lifts(exception)) {
+            for (id, exception) in &policy.exceptions {
+                let found = match effect(policy, exception) {
+                    Some(Effect::Lifts) => &mut lifting,
+                    Some(Effect::Touches) => &mut touching,
+                    None => continue,
+                };
                 let at = exception.declared_at.to_string();
                 match found.iter_mut().find(|known| known.id == *id && known.at == at) {
                     Some(known) => known.appliances.push(name.clone()),
@@ -337,7 +362,7 @@ impl<'a> Asked<'a> {
                 }
             }
         }
-        found
+        (lifting, touching)
     }
 
     /// The last outcome of checks, where a state folder was given.
@@ -380,6 +405,7 @@ impl Explanation {
             applies: None,
             merging: Merging::default(),
             exceptions: Vec::new(),
+            touching: Vec::new(),
             last: Vec::new(),
         }
     }
@@ -400,9 +426,13 @@ impl Explanation {
             print_applies(page, applies);
         }
         self.merging.print(page);
-        if !self.exceptions.is_empty() {
-            page.section("Lifted by exceptions");
-            self.exceptions.iter().for_each(|one| one.print(page, now));
+        for (heading, exceptions) in
+            [("Lifted by exceptions", &self.exceptions), ("Touched by exceptions that do not lift it", &self.touching)]
+        {
+            if !exceptions.is_empty() {
+                page.section(heading);
+                exceptions.iter().for_each(|one| one.print(page, now));
+            }
         }
         self.last.iter().for_each(|last| last.print(page));
         for declaration in &self.declared {

@@ -7,7 +7,7 @@ use super::healing::{Healing, healing};
 use super::merging::merging;
 use super::page::Page;
 use super::subject::{Declared, Subject};
-use super::{Asked, Details, Explanation, Kind};
+use super::{Asked, Details, Explanation, Kind, lifting};
 use crate::library::sites::{Name, Policy};
 
 /// A rule.
@@ -44,7 +44,7 @@ pub fn explain(asked: &Asked<'_>, id: &str) -> Option<Explanation> {
     let rule = subject.main()?;
     let check = rule.when.check.as_str();
     let family = subject.declared.iter().find_map(|d| d.family.clone());
-    let healing = healing(asked, check, asked.check(check));
+    let healing = healing(asked, check);
     let details = Explained {
         check: check.to_owned(),
         check_title: asked.check(check).map(|check| check.title.clone()),
@@ -58,10 +58,12 @@ pub fn explain(asked: &Asked<'_>, id: &str) -> Option<Explanation> {
         (Some(family), true) => format!("neither it nor its site chooses the rule family {family}"),
         (None, true) => subject.without_baseline(),
     };
+    let (exceptions, touching) = asked.exceptions(|policy, e| lifting::of_check(policy, check, e, asked.now));
     Some(Explanation {
         applies: Some(subject.applies(asked, why)),
         merging: merging(asked, "rules", &subject),
-        exceptions: asked.exceptions(|e| e.check.as_deref() == Some(check)),
+        exceptions,
+        touching,
         last: asked.last([check]),
         ..asked.explanation(Kind::Rule, id, &rule.title, &subject, Details::Rule(details))
     })
@@ -80,14 +82,16 @@ impl Explained {
         page.section("Answers");
         let title = self.check_title.as_deref().unwrap_or("a check that nobody declares");
         page.rows(2, &[(self.check.clone(), title.to_owned())]);
-        let Some(answer) = self.healing.rules.get(self.place.saturating_sub(1)) else { return };
+        let Some(this) = self.healing.rules.get(self.place.saturating_sub(1)).map(|answer| &answer.id) else { return };
         page.section("What it does");
-        answer.print(page, None, everywhere);
+        for answer in self.healing.rules.iter().filter(|answer| answer.id == *this) {
+            answer.print(page, None, everywhere);
+        }
         if self.healing.rules.len() > 1 {
             page.section("In order of trial");
             for (i, rule) in self.healing.rules.iter().enumerate() {
-                let this = if i + 1 == self.place { " ◀" } else { "" };
-                let said = format!("{} {}, priority {}{this}", rule.id, rule.title, rule.priority);
+                let mark = if rule.id == *this { " ◀" } else { "" };
+                let said = format!("{} {}, priority {}{mark}", rule.id, rule.title, rule.priority);
                 page.labelled(2, &format!("{}.", i + 1), 2, &said);
             }
         }

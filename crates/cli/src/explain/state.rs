@@ -66,7 +66,7 @@ pub struct Last {
     pub told_at: Time,
     /// What the check came to; null when it has not run.
     pub outcome: Option<CheckOutcome>,
-    /// The last run that is on record.
+    /// The last run that is on record, if it came to the same.
     pub ran_at: Option<Time>,
     /// Why it did not pass then.
     pub reasons: Vec<String>,
@@ -101,12 +101,15 @@ impl State {
     /// The last outcome of a check.
     pub fn last(&self, check: &str) -> Last {
         let seen = self.book.as_ref().and_then(|book| book.last(check)).filter(|seen| seen.at.is_some());
+        let outcome = self.status.outcomes.get(check).copied().or(seen.map(|seen| seen.outcome));
+        // The book is kept less often: what an earlier run saw says nothing of another outcome.
+        let seen = seen.filter(|seen| Some(seen.outcome) == outcome);
         Last {
             check: check.to_owned(),
             appliance: format!("{}/{}", self.site, self.appliance),
             release: self.status.release.clone(),
             told_at: self.status.at,
-            outcome: self.status.outcomes.get(check).copied().or(seen.map(|seen| seen.outcome)),
+            outcome,
             ran_at: seen.and_then(|seen| seen.at),
             reasons: seen.map(|seen| seen.reasons.clone()).unwrap_or_default(),
             seen: seen.map(|seen| seen.observation.clone()).filter(|seen| seen.iter().next().is_some()),
@@ -118,7 +121,7 @@ impl State {
 impl Last {
     /// Prints it.
     pub fn print(&self, page: &mut Page) {
-        page.section(&format!("Last outcome on {}", self.appliance));
+        page.section(&format!("Last outcome of {} on {}", self.check, self.appliance));
         let ran = self.ran_at.map(|at| format!(", run at {}", writ_audit::words::when(at))).unwrap_or_default();
         let (style, word) = match self.outcome {
             None => (screen::DIM, "has not run"),

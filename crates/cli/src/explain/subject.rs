@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::Value as Json;
 use writ_policy::declared::DeclaredAt;
 
 use super::Asked;
@@ -41,6 +42,8 @@ pub struct Subject<T> {
     pub declared: Vec<Declared<T>>,
     /// What it is in force, what most appliances have first.
     pub variants: Vec<Variant<T>>,
+    /// What the variants are measured by, where there are several: its only declaration, or else what most have.
+    pub base: Option<T>,
 }
 
 /// Where an item applies.
@@ -61,7 +64,7 @@ pub struct Not {
     pub appliances: Vec<Name>,
 }
 
-impl<T: Clone + PartialEq> Subject<T> {
+impl<T: Clone + PartialEq + Serialize> Subject<T> {
     /// Gathers what the policies in scope say of an item, beside what is declared of it.
     pub fn gather(
         asked: &Asked<'_>,
@@ -70,10 +73,11 @@ impl<T: Clone + PartialEq> Subject<T> {
         section: fn(&Policy) -> &Items<T>,
         declared_at: fn(&T) -> &DeclaredAt,
     ) -> Self {
+        let only = if let [only] = &declared[..] { Some(only.item.clone()) } else { None };
         let mut variants: Vec<Variant<T>> = Vec::new();
         for (name, policy) in asked.policies() {
             let Some(item) = section(policy).get(id) else { continue };
-            match variants.iter_mut().find(|variant| variant.item == **item) {
+            match variants.iter_mut().find(|variant| same(&variant.item, item.as_ref())) {
                 Some(variant) => variant.at.push(name.clone()),
                 None => variants.push(Variant { item: T::clone(item), at: vec![name.clone()] }),
             }
@@ -96,12 +100,17 @@ impl<T: Clone + PartialEq> Subject<T> {
             let own = declared_at(&first.item);
             declared.sort_by_key(|known| known.at != *own);
         }
-        Self { id: id.to_owned(), declared, variants }
+        let base = match &variants[..] {
+            [] => declared.first().map(|d| d.item.clone()),
+            [one] => Some(one.item.clone()),
+            [most, ..] => Some(only.unwrap_or_else(|| most.item.clone())),
+        };
+        Self { id: id.to_owned(), declared, variants, base }
     }
 
-    /// What is explained: as most appliances have it, or else as it is declared.
+    /// What is explained: as all in question have it, or as it is declared.
     pub fn main(&self) -> Option<&T> {
-        self.variants.first().map(|v| &v.item).or_else(|| self.declared.first().map(|d| &d.item))
+        self.base.as_ref()
     }
 
     /// Where it applies, with a reason for every appliance that it does not apply to.
@@ -131,6 +140,31 @@ impl<T: Clone + PartialEq> Subject<T> {
             ([one], _) => format!("its site does not use the baseline {one}"),
             (several, _) => format!("its site uses none of the baselines {}", several.join(", ")),
         }
+    }
+}
+
+/// Whether two items say the same: the order of a list says nothing, but that of steps.
+pub fn same<T: PartialEq + Serialize>(one: &T, other: &T) -> bool {
+    one == other || unordered(one) == unordered(other)
+}
+
+/// An item as JSON, with lists of texts in one order, wherever they are not of steps.
+pub fn unordered<T: Serialize>(item: &T) -> Json {
+    let mut json = serde_json::to_value(item).unwrap_or_default();
+    sort(&mut json);
+    json
+}
+
+fn sort(json: &mut Json) {
+    match json {
+        Json::Object(members) => {
+            members.iter_mut().filter(|(key, _)| *key != "steps").for_each(|(_, value)| sort(value))
+        }
+        Json::Array(entries) if entries.iter().all(Json::is_string) => {
+            entries.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+        }
+        Json::Array(entries) => entries.iter_mut().for_each(sort),
+        _ => {}
     }
 }
 

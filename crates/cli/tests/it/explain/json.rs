@@ -37,7 +37,8 @@ fn every_kind_has_the_same_keys_and_one_of_its_own() {
         ("code:nix-error", "code", "documents_only help level"),
     ] {
         let said = json(&tree, &[id]);
-        let common = ["applies", "declared", "exceptions", "id", "kind", "last", "merging", "schema", "title"];
+        let common =
+            ["applies", "declared", "exceptions", "id", "kind", "last", "merging", "schema", "title", "touching"];
         let expected: BTreeSet<&str> = common.into_iter().chain([kind]).collect();
         assert_eq!(keys(&said).into_iter().collect::<BTreeSet<_>>(), expected, "{id}");
         assert_eq!((&said["schema"], &said["kind"]), (&"writ.explain.v1".into(), &kind.into()));

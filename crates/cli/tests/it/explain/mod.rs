@@ -5,6 +5,7 @@
 mod json;
 mod names;
 mod pages;
+mod sites;
 mod state;
 
 use std::fs;

@@ -8,7 +8,10 @@ fn what_nothing_is_called_is_no_answer_and_says_what_is_near() {
     for (id, said, next) in [
         ("disk.rot", "nothing here is called `disk.rot`", "did you mean `disk.root`?"),
         ("L1-FILE", "nothing here is called `L1-FILE`", "there is: L1-FILE-001, L1-FILE-002"),
-        ("check:training", "no check is called `training`", "name a check, control, rule"),
+        ("check:training", "no check is called `training`", "it is the name of a duty: writ explain 'duty:training'"),
+        ("check:A.1", "no check is called `A.1`", "it is the name of a control: writ explain 'control:A.1'"),
+        ("Disk.Root", "nothing here is called `Disk.Root`", "did you mean `disk.root`?"),
+        ("l1-FILE", "nothing here is called `l1-FILE`", "there is: L1-FILE-001, L1-FILE-002"),
         ("probe:mont", "no probe is called `mont`", "did you mean `probe:mount`?"),
         ("zzzzzz", "nothing here is called `zzzzzz`", "name a check, control, rule"),
         ("", "nothing here is called ``", "name a check, control, rule"),
@@ -47,6 +50,22 @@ fn sites_and_appliances_are_known() {
         assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{arguments:?}");
         assert!(output.stderr.contains(said), "{arguments:?}: {}", output.stderr);
     }
+}
+
+#[test]
+fn what_only_others_have_says_who() {
+    let tree = tree();
+    for (arguments, who) in [
+        (&["unit.sshd", "--site", "clinic-002"][..], "it is found on clinic-001/front-desk"),
+        (&["check:unit.sshd", "--appliance", "back-office"], "it is found on clinic-001/front-desk"),
+        (&["EX-001", "--site", "clinic-002"], "it is found on clinic-001/back-office, clinic-001/front-desk"),
+    ] {
+        let output = explain(&tree, arguments);
+        assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{arguments:?}");
+        assert!(output.stderr.contains(who) && output.stderr.contains("there"), "{arguments:?}: {}", output.stderr);
+    }
+    let nowhere = explain(&tree, &["unit.sshdd", "--site", "clinic-001"]).stderr;
+    assert!(nowhere.contains("did you mean `unit.sshd`?"), "{nowhere}");
 }
 
 #[test]

@@ -57,7 +57,23 @@ fn an_outcome_without_what_was_seen_is_still_told() {
     let output = explain(&tree, &["store.whole", "--state", state.path().to_str().unwrap()]);
     assert_eq!(output.code, 0, "{}", output.stderr);
     let text = output.stdout;
-    assert!(text.contains("Last outcome on clinic-001/back-office\n  not-assessable\n"), "{text}");
+    assert!(text.contains("Last outcome of store.whole on clinic-001/back-office\n  not-assessable\n"), "{text}");
+}
+
+/// `posture.json` is written less often than `status.json`.
+#[test]
+fn what_an_earlier_run_saw_does_not_explain_another_outcome() {
+    let (tree, state) = (tree(), state());
+    let mut status: Json = serde_json::from_slice(&fs::read(state.path().join("status.json")).unwrap()).unwrap();
+    status["outcomes"]["file.motd"] = "pass".into();
+    put(state.path(), "status.json", &status);
+    let text = explain(&tree, &["file.motd", "--state", state.path().to_str().unwrap()]).stdout;
+    assert!(text.contains("Last outcome of file.motd on clinic-001/back-office\n  pass\n"), "{text}");
+    assert!(!text.contains("0666"), "{text}");
+    status["outcomes"].as_object_mut().unwrap().remove("file.motd");
+    put(state.path(), "status.json", &status);
+    let text = explain(&tree, &["file.motd", "--state", state.path().to_str().unwrap()]).stdout;
+    assert!(text.contains("\n  fail, run at 2026-11-23 08:00:00 UTC\n") && text.contains("0666"), "{text}");
 }
 
 #[test]

@@ -132,17 +132,21 @@ fn route(contacts: &[(String, &Contact)]) -> Vec<(&'static str, Vec<String>)> {
     vec![("critical", all), ("high", high), ("medium", first.clone()), ("low", first)]
 }
 
-fn contact_fields(contact: &Contact) -> Fields {
-    let answers = match contact.role.as_str() {
+/// How soon a person answers, where nobody said it: what is usual for the role.
+pub fn answers_within(contact: &Contact) -> &'static str {
+    match contact.role.as_str() {
         "primary" | "secondary" => "15m",
         "manager" | "after-hours" => "30m",
         "security" => "1h",
         _ => "4h",
-    };
+    }
+}
+
+fn contact_fields(contact: &Contact) -> Fields {
     let mut fields = vec![("person", string(&contact.person)), ("role", string(&contact.role))];
     fields.extend(contact.email.as_ref().map(|email| ("email", string(email))));
     fields.extend(contact.phone.as_ref().map(|phone| ("phone", string(phone))));
-    fields.push(("answers_within", string(answers)));
+    fields.push(("answers_within", string(answers_within(contact))));
     fields
 }
 

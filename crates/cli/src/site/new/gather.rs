@@ -6,7 +6,7 @@ use std::path::Path;
 use writ_trust::ids::{ApplianceId, SiteId};
 
 use super::Arguments;
-use super::description::{Baseline, Site};
+use super::description::{Baseline, Channel, Site, To};
 use crate::check::checked::Known;
 use crate::failure::{Failure, Outcome};
 
@@ -53,6 +53,7 @@ pub fn site(given: &Arguments, root: &Path, known: &Known) -> Outcome<Site> {
     let name = given.name.clone().unwrap_or_default();
     site_name(&name, root).map_err(refused)?;
     appliance_names(&given.appliance).map_err(refused)?;
+    channel_names(&given.notify).map_err(refused)?;
     let or = |given: &[String], otherwise: Vec<String>| if given.is_empty() { otherwise } else { given.to_vec() };
     Ok(Site {
         name,
@@ -66,7 +67,7 @@ pub fn site(given: &Arguments, root: &Path, known: &Known) -> Outcome<Site> {
         notify: given.notify.clone(),
         windows: given.window.clone(),
         review: given.review.clone().unwrap_or_else(|| REVIEW.to_owned()),
-        secrets: or(&given.secret, SECRETS.map(str::to_owned).to_vec()),
+        secrets: secrets(&given.secret, &given.notify),
         appliances: given.appliance.clone(),
         programs: given.program.clone(),
     })
@@ -95,6 +96,31 @@ pub fn appliance_names(names: &[String]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// What is wrong with the names of its channels: Nix says of two that are the same only that it cannot read the file.
+pub fn channel_names(channels: &[Channel]) -> Result<(), String> {
+    for (i, channel) in channels.iter().enumerate() {
+        if channels[..i].iter().any(|other| other.name == channel.name) {
+            return Err(format!("the notification `{}` is named twice", channel.name));
+        }
+    }
+    Ok(())
+}
+
+/// The secrets that a site keeps: what the baselines need, what was named, and what its channels need.
+pub fn secrets(named: &[String], channels: &[Channel]) -> Vec<String> {
+    let of_channels = channels.iter().filter_map(|channel| match &channel.to {
+        To::Secret(name) => Some(name.clone()),
+        To::Address(_) => None,
+    });
+    let mut all: Vec<String> = Vec::new();
+    for name in SECRETS.map(str::to_owned).into_iter().chain(named.iter().cloned()).chain(of_channels) {
+        if !all.contains(&name) {
+            all.push(name);
+        }
+    }
+    all
 }
 
 fn unfit(what: &str, name: &str) -> String {

@@ -76,7 +76,7 @@ pub struct Arguments {
     /// Where news goes, as NAME=email:ADDRESS, NAME=pagerduty:SECRET or NAME=webhook:SECRET
     #[arg(long, value_name = "CHANNEL")]
     notify: Vec<Channel>,
-    /// The name of a secret that is kept for the site, instead of `backup`
+    /// The name of a further secret that is kept for the site; `backup` and those of --notify are anyway
     #[arg(long, value_name = "NAME")]
     secret: Vec<String>,
     /// When people look at what a planner chose: before, after or never [default: before]
@@ -195,6 +195,14 @@ fn show(site: &Site) {
     }
 }
 
+/// The commitments that nobody typed.
+fn announce(site: &Site) {
+    let promises = site.contacts.iter().map(|c| format!("{} ({}) {}", c.person, c.role, files::answers_within(c)));
+    let promises = promises.collect::<Vec<_>>().join(", ");
+    screen::line(&format!("It says how soon people answer, by their roles: {promises}; if that is not so, change"));
+    screen::line(&format!("answers_within in hosts/{}/site.nix.", site.name));
+}
+
 fn told(site: &Site, checked: &Checked, root: &Path, began: bool) {
     for (path, _) in files::files(site) {
         screen::line(&path);
@@ -206,6 +214,7 @@ fn told(site: &Site, checked: &Checked, root: &Path, began: bool) {
         screen::count(checks, "check"),
         screen::paint(screen::GREEN, "no findings")
     ));
+    announce(site);
     let added = if began { "--all".to_owned() } else { format!("hosts/{}", site.name) };
     let appliance = site.appliances.first().map_or("", String::as_str);
     screen::line(&format!(

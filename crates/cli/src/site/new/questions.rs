@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::str::FromStr;
 
-use super::description::{Baseline, Contact, Site};
+use super::description::{Baseline, Channel, Contact, Site};
 use super::trial::Trial;
 use super::{Arguments, ask, gather};
 use crate::check::checked::Known;
@@ -99,13 +99,7 @@ impl Asked<'_> {
 
     /// As [`Self::judge`], of what an option said: nobody is asked again.
     fn given(&mut self, change: impl FnOnce(&mut Site)) -> Outcome<()> {
-        let failure = |wrong: ask::Wrong| {
-            wrong
-                .into_iter()
-                .fold(Failure::refused("an option does not fit"), Failure::because)
-                .next("correct it; nothing was written")
-        };
-        self.judge(change)?.map_err(failure)
+        self.judge(change)?.map_err(unfit)
     }
 
     fn one(
@@ -226,8 +220,22 @@ impl Asked<'_> {
         self.words("Rule families that heal there", &given.rule_family, &gather::families(known), |site, words| {
             site.rule_families = words;
         })?;
-        let secrets = gather::SECRETS.map(str::to_owned);
-        self.words("Names of secrets that are kept for it", &given.secret, &secrets, |site, words| site.secrets = words)
+        self.words("Names of further secrets that are kept for it", &given.secret, &[], |site, words| {
+            site.secrets = gather::secrets(&words, &site.notify);
+        })
+    }
+
+    /// Changes where news goes; what a channel needs is kept from then on.
+    fn channels(&mut self, change: impl FnOnce(&mut Vec<Channel>)) -> Outcome<Result<(), ask::Wrong>> {
+        let mut channels = self.site.notify.clone();
+        change(&mut channels);
+        if let Err(wrong) = gather::channel_names(&channels) {
+            return Ok(Err(vec![wrong]));
+        }
+        self.judge(|site| {
+            site.secrets = gather::secrets(&site.secrets, &channels);
+            site.notify = channels;
+        })
     }
 
     fn outbound(&mut self, given: &Arguments) -> Outcome<()> {
@@ -239,9 +247,12 @@ impl Asked<'_> {
         }
         if given.notify.is_empty() {
             let question = "Where news goes, such as \"desk=email:desk@msp.example\"";
-            self.entries(question, false, |site, channel, _| site.notify.push(channel))?;
+            ask::several(question, false, |answer| match answer.parse() {
+                Ok(channel) => self.channels(|channels: &mut Vec<Channel>| channels.push(channel)),
+                Err(form) => Ok(Err(vec![str::to_owned(form)])),
+            })?;
         } else {
-            self.given(|site| site.notify.clone_from(&given.notify))?;
+            self.channels(|channels| channels.clone_from(&given.notify))?.map_err(unfit)?;
         }
         let review = |site: &mut Site, answer: &str| answer.clone_into(&mut site.review);
         self.one(
@@ -251,6 +262,12 @@ impl Asked<'_> {
             review,
         )
     }
+}
+
+/// That an option does not fit, and why.
+fn unfit(wrong: ask::Wrong) -> Failure {
+    let failure = Failure::refused("an option does not fit");
+    wrong.into_iter().fold(failure, Failure::because).next("correct it; nothing was written")
 }
 
 /// The words of an answer; `none` is none.

@@ -73,7 +73,7 @@ impl Terminal {
     }
 }
 
-const QUESTIONS: [(&str, &str); 18] = [
+const QUESTIONS: [(&str, &str); 19] = [
     ("Name of the site", "riverside-clinic"),
     ("Its name for people", "Riverside \"${Clinic}\""),
     ("Time zone", "America/Denver"),
@@ -86,10 +86,11 @@ const QUESTIONS: [(&str, &str); 18] = [
     ("Tier", "essential"),
     ("Programs", "activate"),
     ("Rule families", ""),
-    ("Names of secrets", ""),
+    ("Names of further secrets", ""),
     ("When a system may be switched", "sun 02:00-06:00"),
     ("When a system may be switched", ""),
     ("Where news goes", "desk=email:desk@msp.example"),
+    ("Where news goes", "pager=pagerduty:pager-key"),
     ("Where news goes", ""),
     ("When people look at a plan", ""),
 ];
@@ -141,7 +142,7 @@ fn wrong_answers_are_told_in_the_words_of_the_check() {
         ("Tier", "essental", "did you mean `essential`?"),
         ("Programs", "/bin/sh", "expected a name of letters, digits, \".\", \"_\" and \"-\""),
         ("Rule families", "files fiels", "there is no rule family \"fiels\""),
-        ("Names of secrets", "none", "this site keeps no secret `backup`"),
+        ("Names of further secrets", "a/b", "expected a name"),
         ("When a system may be switched", "sun 06:00", "a window is DAYS FROM-TO"),
         ("When a system may be switched", "sun 06:00-06:00", "this window is empty"),
         (
@@ -236,7 +237,7 @@ fn the_end_of_the_input_writes_nothing() {
 fn ctrl_c_at_any_question_leaves_nothing() {
     let world = World::new();
     let before = world.paths();
-    for stop in [0, 1, 4, 8, 17] {
+    for stop in [0, 1, 4, 8, 18] {
         let mut terminal = Terminal::open(&world, "");
         for (question, answer) in &QUESTIONS[..stop] {
             terminal.answer(question, answer);

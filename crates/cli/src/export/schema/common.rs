@@ -22,17 +22,51 @@ pub fn text() -> Json {
     json!({ "type": "string", "pattern": "\\S" })
 }
 
-/// A duration.
+/// A duration: a number that keeps within the most that a [`writ_trust::time::Span`] may be, and its unit.
 pub fn span() -> Json {
-    json!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d|w|y)$" })
+    let units = [
+        ("ms", 31_536_000_000_000),
+        ("s", 31_536_000_000),
+        ("m", 525_600_000),
+        ("h", 8_760_000),
+        ("d", 365_000),
+        ("w", 52_142),
+        ("y", 1_000),
+    ];
+    let units = units.map(|(unit, most)| format!("({}){unit}", at_most(most)));
+    json!({ "type": "string", "pattern": format!("^0*({})$", units.join("|")) })
 }
+
+/// A pattern of the numbers up to one, without leading zeros but for 0 itself.
+fn at_most(most: u64) -> String {
+    let digits = most.to_string();
+    let length = digits.len();
+    let mut ways = vec![digits.clone()];
+    if length > 1 {
+        ways.push(format!("[0-9]{{1,{}}}", length - 1));
+    }
+    // Of as many digits: like the greatest up to one digit that is less.
+    for (i, digit) in digits.bytes().enumerate() {
+        let least = if i == 0 { b'1' } else { b'0' };
+        if digit > least {
+            let (first, last) = (char::from(least), char::from(digit - 1));
+            let rest = length - i - 1;
+            ways.push(format!("{}[{first}-{last}][0-9]{{{rest}}}", &digits[..i]));
+        }
+    }
+    ways.join("|")
+}
+
+/// Days that there are, from 1970 on, in years of the Gregorian calendar; the hand-written schemas have the same.
+const TIME: &str = concat!(
+    "^((19[7-9][0-9]|[2-9][0-9]{3})-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)",
+    "|02-(0[1-9]|1[0-9]|2[0-8]))|(19(7[26]|8[048]|9[26])|[2-9][0-9](0[48]|[2468][048]|[13579][26])|([2468][048]|[3579][26])00)-02-29)",
+    "T([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\\.[0-9]{1,9})?Z$",
+);
 
 /// An instant.
 pub fn time() -> Json {
-    json!({
-        "type": "string",
-        "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,9})?Z$",
-    })
+    json!({ "type": "string", "pattern": TIME })
 }
 
 /// A digest.

@@ -8,6 +8,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("doctor-v1", include_str!("../../../../../checks/schemas/doctor-v1.json")),
     ("evidence-bundle-v1", include_str!("../../../../../checks/schemas/evidence-bundle-v1.json")),
     ("log-entry-v1", include_str!("../../../../../checks/schemas/log-entry-v1.json")),
+    ("log-restart-v1", include_str!("../../../../../checks/schemas/log-restart-v1.json")),
     ("posture-v1", include_str!("../../../../../checks/schemas/posture-v1.json")),
     ("receipt-v1", include_str!("../../../../../checks/schemas/receipt-v1.json")),
     ("release-v1", include_str!("../../../../../checks/schemas/release-v1.json")),

@@ -1,4 +1,4 @@
-//! `writ export schema`: a JSON Schema (draft 2020-12) of every document that others read or write.
+//! `writ export schema`: a JSON Schema (draft 2020-12) of every document that is signed or obeyed, and of three reports.
 //!
 //! Those of policies and observations are made from the tables that this version judges by. The others stand in
 //! checks/schemas, and tests hold them to the documents and to the parsers.
@@ -15,13 +15,13 @@ use serde_json::Value as Json;
 use crate::failure::{Answer, Failure, Outcome};
 use crate::{files, screen};
 
-/// Write a JSON Schema (draft 2020-12) of every document: policy, evidence, release, trust root, reports
+/// Write JSON Schemas (draft 2020-12): policy, evidence, release, trust root, log, and three reports
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 It writes DIR/<name>.json: policy-v2, evidence-bundle-v1, posture-v1, release-v1, trust-v1, closure-v1,
-log-entry-v1, receipt-v1, check-report-v1 and the other reports, and observation-<probe>-v1 for each
-probe. Every file stands alone, and the same version writes the same bytes. It needs no tree and no
-network.
+log-entry-v1, log-restart-v1, receipt-v1, the reports check-report-v1, diff-v1 and doctor-v1, and
+observation-<probe>-v1 for each probe. What other commands print as JSON is described in their --help.
+Every file stands alone, and the same version writes the same bytes. It needs no tree and no network.
 
 Examples:
   $ writ export schema --out schemas

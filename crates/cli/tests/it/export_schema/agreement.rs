@@ -19,6 +19,7 @@ use writ_trust::digest::Digest;
 use writ_trust::json;
 use writ_trust::log::entry::LogEntry;
 use writ_trust::log::receipt::Receipt;
+use writ_trust::log::restart::LogRestart;
 use writ_trust::release::{Release, ReleaseError};
 use writ_trust::root::{RootError, TrustRoot};
 
@@ -110,6 +111,13 @@ fn receipt(document: &Value) -> Parsed {
     }
 }
 
+fn restart(document: &Value) -> Parsed {
+    match json::parse::<LogRestart>(&bytes(document), MAX_BUNDLE) {
+        Ok(restart) => accepted(restart.canonical()),
+        Err(e) => Parsed::Shape(e.to_string()),
+    }
+}
+
 /// The codes of findings that are about the shape of a document.
 const SHAPE: [&str; 11] = [
     "missing-field",
@@ -130,7 +138,7 @@ fn policy(document: &Value) -> Parsed {
     let mut document = document.clone();
     // Or every change of a rule would be refused for its digest alone.
     if let Some(members) = document.as_object_mut()
-        && members.get("rules_version").is_some_and(|digest| digest.as_str().is_some_and(|d| d.starts_with("sha256:")))
+        && members.get("rules_version").and_then(Value::as_str).is_some_and(|d| d.parse::<Digest>().is_ok())
     {
         let hashed = serde_json::json!({ "rules": members.get("rules"), "runbooks": members.get("runbooks") });
         members.insert("rules_version".to_owned(), Digest::of(&json::canonical(&hashed)).to_string().into());
@@ -338,6 +346,17 @@ fn the_schemas_of_the_log_agree_with_their_parsers() {
     let document: Value = serde_json::from_slice(&made.canonical()).unwrap();
     let refused = agree("receipt-v1", receipt, &document);
     assert!(refused >= 40, "only {refused} are refused");
+}
+
+#[test]
+fn the_schema_of_log_restarts_agrees_with_their_parser() {
+    let document = serde_json::json!({
+        "schema": "writ.log-restart.v1", "site": "clinic-001", "origin": "log.example/new", "reason": "The disk was lost.",
+        "previous": { "origin": "log.example/old", "size": 7, "root": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" },
+        "issued_at": "2026-11-23T12:00:00Z",
+    });
+    let refused = agree("log-restart-v1", restart, &document);
+    assert!(refused >= 60, "only {refused} are refused");
 }
 
 /// One item of each section, so that there are not a hundred of each to change.

@@ -1,5 +1,6 @@
 //! What the command writes.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
@@ -11,10 +12,15 @@ use super::judge::{export, judged, judged_by_many, repository, schemas};
 fn every_schema_is_one_and_says_what_it_is() {
     let schemas = schemas();
     let registry = writ_agent::probes::registry();
-    for name in ["check-report", "closure", "evidence-bundle", "log-entry", "posture", "receipt", "release", "trust"] {
-        assert!(schemas.contains_key(&format!("{name}-v1")), "{name}");
-    }
-    assert!(schemas.contains_key("policy-v2"));
+    // The help names every one, and none that is not written.
+    let help = Command::new(env!("CARGO_BIN_EXE_writ")).args(["export", "schema", "--help"]).output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let version = |word: &&str| word.rsplit_once("-v").is_some_and(|(_, n)| n.parse::<u32>().is_ok());
+    let words = help.split(|c: char| !(c.is_ascii_alphanumeric() || "-<>/.".contains(c))).filter(version);
+    let named: BTreeSet<&str> = words.filter(|word| !word.contains(['<', '/'])).collect();
+    let written: BTreeSet<&str> =
+        schemas.keys().map(String::as_str).filter(|name| !name.starts_with("observation-")).collect();
+    assert_eq!(named, written);
     for probe in registry.probes.keys() {
         assert!(schemas.contains_key(&format!("observation-{probe}-v1")), "{probe}");
     }

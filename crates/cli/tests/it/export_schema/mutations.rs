@@ -1,4 +1,5 @@
-//! Every small change of a document: a member or entry less, a member more, a value of another type.
+//! Every small change of a document: a member or entry less, a member more, a value of another type, and texts that look
+//! like what was there and are not.
 
 use serde_json::{Value, json};
 
@@ -12,6 +13,57 @@ pub struct Mutation {
 
 /// What no member of a document is all of.
 const OTHERS: [&str; 11] = ["null", "true", "1", "-1", "1.5", "\"x\"", "\"\"", "[]", "{}", "[1]", "{\"unexpected\":1}"];
+
+/// What looks like an instant, a duration or a digest and is none, or only just is one.
+const INSTANTS: [&str; 11] = [
+    "2026-99-99T99:99:99Z",
+    "2026-13-01T00:00:00Z",
+    "2026-02-29T00:00:00Z",
+    "2028-02-29T00:00:00Z",
+    "2026-04-31T00:00:00Z",
+    "2026-11-23T24:00:00Z",
+    "2026-11-23T12:60:00Z",
+    "1969-12-31T23:59:59Z",
+    "2026-11-23T12:00:00+00:00",
+    "2026-11-23 12:00:00Z",
+    "2026-11-23T12:00:00.1234567890Z",
+];
+const DURATIONS: [&str; 14] = [
+    "99999999999999999999d",
+    "1001y",
+    "1000y",
+    "52143w",
+    "365001d",
+    "365000d",
+    "8760001h",
+    "525600001m",
+    "31536000001s",
+    "31536000000001ms",
+    "0007h",
+    "1.5h",
+    "-1h",
+    "1H",
+];
+const DIGESTS: [&str; 3] = [
+    "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85",
+    "sha256:E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855",
+    "sha512:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+];
+
+/// Texts that are nearly of the kind of a value.
+fn near(value: &Value) -> &'static [&'static str] {
+    let Some(text) = value.as_str() else { return &[] };
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    if text.ends_with('Z') && text.as_bytes().get(10) == Some(&b'T') {
+        &INSTANTS
+    } else if text.starts_with("sha256:") {
+        &DIGESTS
+    } else if unit.len() < text.len() && ["ms", "s", "m", "h", "d", "w", "y"].contains(&unit) {
+        &DURATIONS
+    } else {
+        &[]
+    }
+}
 
 /// All changes of the part of a document that a JSON pointer leads to.
 pub fn below(document: &Value, part: &str) -> Vec<Mutation> {
@@ -38,7 +90,8 @@ pub fn below(document: &Value, part: &str) -> Vec<Mutation> {
             let document = changed(document, &pointer, |value| remove(value, &key));
             mutations.push(Mutation { what: format!("{pointer}/{key} removed"), member_removed, document });
         }
-        for other in OTHERS.map(|other| serde_json::from_str::<Value>(other).unwrap()) {
+        let others = OTHERS.map(|other| serde_json::from_str::<Value>(other).unwrap());
+        for other in others.into_iter().chain(near(value).iter().map(|text| Value::from(*text))) {
             if &other != value {
                 let what = format!("{pointer} is {other}");
                 let document = changed(document, &pointer, |value| *value = other);

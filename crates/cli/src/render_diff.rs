@@ -73,7 +73,9 @@ pub fn what(change: &Change) -> String {
 /// A predicate, or what it says of one field, in words; none of any other value.
 fn worded(path: &[String], value: &Json) -> Option<String> {
     let rest = match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["checks", _, "expect" | "prefer", ref rest @ ..] | ["rules", _, "when", "observation", ref rest @ ..] => rest.to_vec(),
+        ["checks", _, "expect" | "prefer", ref rest @ ..] | ["rules", _, "when", "observation", ref rest @ ..] => {
+            rest.to_vec()
+        }
         _ => return None,
     };
     let whole = match rest[..] {

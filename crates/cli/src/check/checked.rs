@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
+use super::examine::{Asked, examine};
+use super::output;
 use super::process;
 use super::render::render;
 use super::source::Sources;
 use super::tree::Tree;
-use super::examine::{Asked, examine};
-use super::output;
 use crate::failure::{Failure, Outcome};
 
 /// The longest time that listing the names of a tree may take.

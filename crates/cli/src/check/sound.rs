@@ -36,7 +36,8 @@ pub fn sound(tree: &Tree, site: Option<&str>, name: &str) -> Outcome<Vec<Delta>>
     if mistakes.is_empty() {
         return Ok(evaluated.parts);
     }
-    let appliances = evaluated.parts.iter().flat_map(|part| part.sites.values()).map(|said| said.appliances.len()).sum();
+    let appliances =
+        evaluated.parts.iter().flat_map(|part| part.sites.values()).map(|said| said.appliances.len()).sum();
     for mistake in mistakes.iter().take(MOST_SHOWN) {
         screen::aside(&render(mistake, &sources, appliances));
     }

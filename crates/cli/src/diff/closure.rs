@@ -63,7 +63,12 @@ type Path_ = Result<Option<String>, String>;
 type Paths = BTreeMap<Name, Path_>;
 
 /// What becomes of the systems of some appliances, which are on both sides.
-pub fn compare(from: &Side, to: &Side, names: &BTreeSet<Name>, changed: Option<&[String]>) -> Outcome<BTreeMap<Name, Closure>> {
+pub fn compare(
+    from: &Side,
+    to: &Side,
+    names: &BTreeSet<Name>,
+    changed: Option<&[String]>,
+) -> Outcome<BTreeMap<Name, Closure>> {
     let stand_ins = stand_ins(from, to, names);
     let (before, after) = thread::scope(|scope| {
         let first = scope.spawn(|| paths(from, names, &stand_ins));
@@ -138,7 +143,8 @@ fn paths(side: &Side, names: &BTreeSet<Name>, stand_ins: &BTreeSet<String>) -> O
         Err(why) => {
             for site in sites {
                 let of_site: BTreeSet<Name> = managed.iter().filter(|(s, _)| *s == site).cloned().collect();
-                let said = next_run(&mut runs).then(|| systems(&tree, &BTreeSet::from([site]), "systems")).transpose()?;
+                let said =
+                    next_run(&mut runs).then(|| systems(&tree, &BTreeSet::from([site]), "systems")).transpose()?;
                 match said {
                     Some(Ok(said)) => paths.extend(said),
                     _ => fill_by_appliance(&tree, &of_site, &why, &mut runs, &mut paths)?,
@@ -161,7 +167,13 @@ fn next_run(left: &mut usize) -> bool {
     one.is_some()
 }
 
-fn fill_by_appliance(tree: &Tree, names: &BTreeSet<Name>, why: &str, runs: &mut usize, paths: &mut Paths) -> Outcome<()> {
+fn fill_by_appliance(
+    tree: &Tree,
+    names: &BTreeSet<Name>,
+    why: &str,
+    runs: &mut usize,
+    paths: &mut Paths,
+) -> Outcome<()> {
     for (site, appliance) in names {
         let attribute = format!("systems.\"{site}\".\"{appliance}\"");
         let said = match next_run(runs) {
@@ -179,7 +191,8 @@ fn systems(tree: &Tree, sites: &BTreeSet<String>, attribute: &str) -> Outcome<Re
         Ok(json) => json,
         Err(why) => return Ok(Err(why)),
     };
-    let said: BTreeMap<String, BTreeMap<String, Option<String>>> = serde_json::from_slice(&json).map_err(|e| misfit(&e))?;
+    let said: BTreeMap<String, BTreeMap<String, Option<String>>> =
+        serde_json::from_slice(&json).map_err(|e| misfit(&e))?;
     let named = |(site, of): (String, BTreeMap<String, Option<String>>)| {
         of.into_iter().map(move |(name, path)| ((site.clone(), name), Ok(path))).collect::<Vec<_>>()
     };

@@ -125,7 +125,8 @@ pub fn compare(before: &Gathered<'_>, after: &Gathered<'_>, texts: &Texts<'_>, n
             fate.status = Status::Changed;
         }
     }
-    let exceptions = exceptions.into_iter().map(|(change, of)| ExceptionOf { change, appliances: of.into_iter().collect() });
+    let exceptions =
+        exceptions.into_iter().map(|(change, of)| ExceptionOf { change, appliances: of.into_iter().collect() });
     let mut exceptions: Vec<ExceptionOf> = exceptions.collect();
     exceptions.sort_by_key(|one| one.change.effect);
     Compared { appliances: fates, groups, exceptions }
@@ -238,7 +239,13 @@ impl Differ<'_> {
         section
     }
 
-    fn exceptions(&mut self, was: Option<Sections>, is: Option<Sections>, now: Time, soon: &Span) -> Vec<ExceptionChange> {
+    fn exceptions(
+        &mut self,
+        was: Option<Sections>,
+        is: Option<Sections>,
+        now: Time,
+        soon: &Span,
+    ) -> Vec<ExceptionChange> {
         let index = SECTIONS.iter().position(|name| *name == "exceptions").unwrap_or_default();
         // What is gone with its appliance is told as such.
         let Some(is) = is else { return Vec::new() };

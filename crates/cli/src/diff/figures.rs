@@ -33,7 +33,13 @@ pub fn compare(before: &Gathered<'_>, after: &Gathered<'_>, groups: &[Group]) ->
         for id in ids.into_iter().filter(|id| was.get(*id) != is.get(*id)) {
             let (a, b) = (was.get(id), is.get(id));
             let moved = moved(a, b, groups);
-            found.push(FigureChange { baseline: baseline.clone(), id: id.clone(), before: a.cloned(), after: b.cloned(), moved });
+            found.push(FigureChange {
+                baseline: baseline.clone(),
+                id: id.clone(),
+                before: a.cloned(),
+                after: b.cloned(),
+                moved,
+            });
         }
     }
     found

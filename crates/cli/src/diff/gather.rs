@@ -8,18 +8,8 @@ use writ_policy::delta::{Appliance as Said, Base, Delta, Override, Own, Site};
 use writ_policy::policy::upgrade;
 
 /// The sections of a policy that are compared.
-pub const SECTIONS: [&str; 10] = [
-    "baselines",
-    "controls",
-    "checks",
-    "rules",
-    "runbooks",
-    "duties",
-    "exceptions",
-    "programs",
-    "secrets",
-    "settings",
-];
+pub const SECTIONS: [&str; 10] =
+    ["baselines", "controls", "checks", "rules", "runbooks", "duties", "exceptions", "programs", "secrets", "settings"];
 
 /// A text of some [`Texts`].
 pub type TextId = usize;

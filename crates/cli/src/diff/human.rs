@@ -51,7 +51,8 @@ fn verdict(report: &Report) -> Vec<String> {
     let mut lines = vec![screen::paint(screen::RED, &format!("Protection weakens in {}", report.whose(&of)))];
     for one in weaknesses.iter().take(MOST_FIRST) {
         lines.push(format!("  {}", one.what));
-        let place = if one.appliances == of { String::new() } else { format!(", in {}", report.whose(&one.appliances)) };
+        let place =
+            if one.appliances == of { String::new() } else { format!(", in {}", report.whose(&one.appliances)) };
         lines.push(format!("  {}{place}", one.why));
     }
     if let Some(more) = weaknesses.len().checked_sub(MOST_FIRST).filter(|more| *more > 0) {
@@ -120,7 +121,8 @@ fn appliances(report: &Report) -> Vec<String> {
         }
     }
     for (one, fate) in &report.compared.appliances {
-        lines.extend(facts(fate).into_iter().map(|fact| format!("  {} {}: {fact}", effect(Effect::Unclear), name(one))));
+        lines
+            .extend(facts(fate).into_iter().map(|fact| format!("  {} {}: {fact}", effect(Effect::Unclear), name(one))));
     }
     lines
 }
@@ -132,7 +134,8 @@ pub fn facts(fate: &Fate) -> Vec<String> {
         (_, None) => "its public key is gone".to_owned(),
         _ => "its public key is another one: evidence by the old one is refused from then on".to_owned(),
     });
-    let machine = fate.system_type.as_ref().map(|(was, is)| format!("its machine is {} now, not {}", safe(is), safe(was)));
+    let machine =
+        fate.system_type.as_ref().map(|(was, is)| format!("its machine is {} now, not {}", safe(is), safe(was)));
     key.into_iter().chain(machine).collect()
 }
 
@@ -140,7 +143,11 @@ fn systems(report: &Report) -> Vec<String> {
     let line = |(name, closure): (&Name, &Closure)| {
         let name = safe(&format!("{}/{}", name.0, name.1));
         system(closure).map(|(changes, text)| {
-            let word = if changes { screen::paint(screen::YELLOW, "changes ") } else { screen::paint(screen::DIM, "unknown ") };
+            let word = if changes {
+                screen::paint(screen::YELLOW, "changes ")
+            } else {
+                screen::paint(screen::DIM, "unknown ")
+            };
             format!("  {word} {name}: {text}")
         })
     };

@@ -94,8 +94,8 @@ impl Arguments {
             Format::Json => json::print(&report),
         }
         let totals = report.totals();
-        let denied = (totals.weaker > 0 && (self.deny_weaker || self.deny_unclear))
-            || (totals.unclear > 0 && self.deny_unclear);
+        let denied =
+            (totals.weaker > 0 && (self.deny_weaker || self.deny_unclear)) || (totals.unclear > 0 && self.deny_unclear);
         Ok(if denied { Answer::No } else { Answer::Yes })
     }
 
@@ -116,11 +116,8 @@ impl Arguments {
         let files = repository.changed_files(from, to);
         let closures = closure::compare(from, to, &both, files.as_deref())?;
         let figures = figures::compare(&before, &after, &compared.groups);
-        let revision = |side: &Side| Revision {
-            name: side.name(),
-            revision: side.revision.clone(),
-            commit: side.commit.clone(),
-        };
+        let revision =
+            |side: &Side| Revision { name: side.name(), revision: side.revision.clone(), commit: side.commit.clone() };
         Ok(Report { from: revision(from), to: revision(to), compared, closures, figures })
     }
 

@@ -84,7 +84,12 @@ impl Report {
                     _ => 4,
                 };
                 let why = safe(change.why.as_deref().unwrap_or_default());
-                all.push(Weakness { what: format!("{}: {}", path(change), what(change)), why, appliances: group.appliances.clone(), rank });
+                all.push(Weakness {
+                    what: format!("{}: {}", path(change), what(change)),
+                    why,
+                    appliances: group.appliances.clone(),
+                    rank,
+                });
             }
         }
         for one in self.compared.exceptions.iter().filter(|one| one.change.effect == Effect::Weaker) {
@@ -111,7 +116,8 @@ impl Report {
         };
         let weaknesses = self.weaknesses();
         let weaker: BTreeSet<&Name> = weaknesses.iter().flat_map(|one| &one.appliances).collect();
-        let keys = self.compared.appliances.values().filter(|fate| fate.key.as_ref().is_some_and(|key| key.before.is_some()));
+        let keys =
+            self.compared.appliances.values().filter(|fate| fate.key.as_ref().is_some_and(|key| key.before.is_some()));
         let machines = self.compared.appliances.values().filter(|fate| fate.system_type.is_some());
         Totals {
             appliances: self.compared.appliances.len(),
@@ -127,7 +133,12 @@ impl Report {
 
     /// The appliances of a status.
     pub fn with_status(&self, status: Status) -> Vec<Name> {
-        self.compared.appliances.iter().filter(|(_, fate)| fate.status == status).map(|(name, _)| name.clone()).collect()
+        self.compared
+            .appliances
+            .iter()
+            .filter(|(_, fate)| fate.status == status)
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 
     /// Whether nothing at all differs.
@@ -135,7 +146,10 @@ impl Report {
         let same = |status: &Status| *status == Status::Unchanged;
         self.compared.appliances.values().all(|fate| same(&fate.status))
             && self.figures.is_empty()
-            && self.closures.values().all(|closure| !matches!(closure, Closure::Changed { .. } | Closure::Unknown { .. }))
+            && self
+                .closures
+                .values()
+                .all(|closure| !matches!(closure, Closure::Changed { .. } | Closure::Unknown { .. }))
     }
 
     /// Whose something is, in a few words: `all 6 appliances`, `all 2 appliances of clinic-001`, or names.
@@ -155,7 +169,11 @@ impl Report {
             n => format!("{} and {} more", of[..MOST_NAMED - 1].join(", "), n - MOST_NAMED + 1),
         };
         if whole {
-            return format!("all {} appliances of {}", names.len(), listed(sites.into_iter().map(|s| safe(s)).collect()));
+            return format!(
+                "all {} appliances of {}",
+                names.len(),
+                listed(sites.into_iter().map(|s| safe(s)).collect())
+            );
         }
         listed(names.iter().map(text).collect())
     }

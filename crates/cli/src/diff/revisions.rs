@@ -127,7 +127,8 @@ impl Repository {
     /// The files that differ between two sides, relative to the tree; none where git does not say.
     pub fn changed_files(&self, from: &Side, to: &Side) -> Option<Vec<String>> {
         let from = from.commit.as_deref()?;
-        let mut question = vec!["diff", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "--relative", "-z"];
+        let mut question =
+            vec!["diff", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "--relative", "-z"];
         question.push(from);
         question.extend(to.commit.as_deref());
         question.push("--");
@@ -149,7 +150,9 @@ impl Repository {
         let names = names.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
         Err(match nearest(revision, names.lines()) {
             Some(near) => failure.next(format!("did you mean `{}`?", one_line(near))),
-            None => failure.next("name a branch, a tag or a commit; in CI, a shallow clone has only the newest: fetch more"),
+            None => {
+                failure.next("name a branch, a tag or a commit; in CI, a shallow clone has only the newest: fetch more")
+            }
         })
     }
 
@@ -203,7 +206,11 @@ impl Repository {
         let mut command = Command::new("git");
         command.args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-replace-objects"]);
         command.args(arguments).current_dir(&self.folder).env("LC_ALL", "C").env("GIT_OPTIONAL_LOCKS", "0");
-        command.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").env_remove("GIT_INDEX_FILE").env_remove("GIT_EXTERNAL_DIFF");
+        command
+            .env_remove("GIT_DIR")
+            .env_remove("GIT_WORK_TREE")
+            .env_remove("GIT_INDEX_FILE")
+            .env_remove("GIT_EXTERNAL_DIFF");
         command
     }
 }

@@ -181,7 +181,9 @@ fn covered(changes: &mut [Change]) {
 
 /// The lines for tickets are made of the contacts: where those are there, their change is told once.
 fn computed(changes: &mut Vec<Change>, start: usize) {
-    let at = |change: &Change, keys: &[&str]| change.path.iter().map(String::as_str).take(keys.len()).eq(keys.iter().copied());
+    let at = |change: &Change, keys: &[&str]| {
+        change.path.iter().map(String::as_str).take(keys.len()).eq(keys.iter().copied())
+    };
     if changes[start..].iter().any(|c| at(c, &["settings", "contacts"])) {
         let mut index = 0;
         changes.retain(|change| {

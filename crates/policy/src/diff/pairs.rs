@@ -38,11 +38,21 @@ fn each_pair_is_judged_and_proved() {
         (json!({"age": {"le": 26}}), json!({"age": {"le": 26, "ge": 0}}), Stronger, ""),
         (json!({"age_seconds": {"le": 26}}), json!({"age_seconds": {"le": 26, "ge": 0}}), Same, ""),
         (json!({"age_seconds": {"le": 26, "ge": 0}}), json!({"age_seconds": {"le": 26}}), Same, ""),
-        (json!({"available_percent": {"ge": 15}}), json!({"available_percent": {"ge": 10}}), Weaker, "available_percent = 10"),
+        (
+            json!({"available_percent": {"ge": 15}}),
+            json!({"available_percent": {"ge": 10}}),
+            Weaker,
+            "available_percent = 10",
+        ),
         (json!({"available_percent": {"ge": 0}}), json!({"available_percent": {"exists": true}}), Same, ""),
         (json!({"available_percent": {"le": 100}}), json!({"available_percent": {"ge": 0}}), Same, ""),
         (json!({"used_percent": {"le": 80}}), json!({"used_percent": {"le": 300}}), Weaker, "used_percent = 300"),
-        (json!({"valid_for_seconds": {"ge": 0}}), json!({"valid_for_seconds": {"exists": true}}), Weaker, "valid_for_seconds = -1"),
+        (
+            json!({"valid_for_seconds": {"ge": 0}}),
+            json!({"valid_for_seconds": {"exists": true}}),
+            Weaker,
+            "valid_for_seconds = -1",
+        ),
         (json!({"n": {"eq": 5}}), json!({"n": {"ge": 5}}), Weaker, "n = 6"),
         (json!({"n": {"ge": 5}}), json!({"n": {"eq": 5}}), Stronger, ""),
         (json!({"n": {"eq": 5}}), json!({"n": {"eq": 6}}), Weaker, "n = 6"),
@@ -58,9 +68,24 @@ fn each_pair_is_judged_and_proved() {
         (json!({"n": {"ge": 5}}), json!({"not": {"n": {"lt": 5}}}), Same, ""),
         (json!({"n": {"ge": 5}}), json!({"not": {"n": {"gt": 5}}}), Weaker, "n = 4"),
         (json!({"n": {"ge": 5}}), json!({"any": [{"n": {"ge": 5}}, {"m": {"eq": 1}}]}), Weaker, "m = 1 and n = 4"),
-        (json!({"all": [{"n": {"ge": 5}}, {"m": {"ge": 5}}]}), json!({"any": [{"n": {"ge": 5}}, {"m": {"ge": 5}}]}), Weaker, "m = 5 and n = 4"),
-        (json!({"any": [{"a": {"eq": 1}}, {"b": {"eq": 1}}]}), json!({"any": [{"b": {"eq": 1}}, {"a": {"eq": 1}}]}), Same, ""),
-        (json!({"all": [{"a": {"eq": 1}}, {"b": {"eq": 1}}]}), json!({"all": [{"b": {"eq": 1}}, {"a": {"eq": 1}}]}), Same, ""),
+        (
+            json!({"all": [{"n": {"ge": 5}}, {"m": {"ge": 5}}]}),
+            json!({"any": [{"n": {"ge": 5}}, {"m": {"ge": 5}}]}),
+            Weaker,
+            "m = 5 and n = 4",
+        ),
+        (
+            json!({"any": [{"a": {"eq": 1}}, {"b": {"eq": 1}}]}),
+            json!({"any": [{"b": {"eq": 1}}, {"a": {"eq": 1}}]}),
+            Same,
+            "",
+        ),
+        (
+            json!({"all": [{"a": {"eq": 1}}, {"b": {"eq": 1}}]}),
+            json!({"all": [{"b": {"eq": 1}}, {"a": {"eq": 1}}]}),
+            Same,
+            "",
+        ),
         (json!({"any": [{"a": {"eq": 1}}, {"a": {"eq": 2}}]}), json!({"any": [{"a": {"eq": 2}}]}), Stronger, ""),
         (json!({"b": {"eq": true}}), json!({"b": {"ne": false}}), Same, ""),
         (json!({"b": {"eq": true}}), json!({"b": {"eq": false}}), Weaker, "b = false"),
@@ -120,7 +145,10 @@ fn rules_and_preferences_have_their_own_direction() {
 
     let prefer = |prefer: Json| json!({ "c": { "prefer": prefer } });
     let gone = diff_section("checks", &prefer(json!({"n": {"ge": 20}})), &prefer(json!(null))).remove(0);
-    assert_eq!((gone.effect, gone.why.unwrap().as_str()), (Effect::Weaker, "does not warn of n = 19 any more (a warning only)"));
+    assert_eq!(
+        (gone.effect, gone.why.unwrap().as_str()),
+        (Effect::Weaker, "does not warn of n = 19 any more (a warning only)")
+    );
     let new = diff_section("checks", &prefer(json!(null)), &prefer(json!({"n": {"ge": 20}}))).remove(0);
     assert_eq!(new.effect, Effect::Stronger);
 }
@@ -131,8 +159,12 @@ fn predicates_of_any_size_are_judged_soon() {
         let fields: serde_json::Map<String, Json> = (0..n).map(|i| (format!("f{i}"), json!({"ge": from}))).collect();
         json!({ "not": { "any": [fields.clone(), { "all": [fields, { "any": [] }] }] } })
     };
-    let deep = |n: i64| (0..n).fold(json!({"n": {"le": n}}), |p, i| json!({"any": [p, {"all": [{"m": {"ne": i}}, {"n": {"ne": i}}]}]}));
-    let broad = |n: i64| -> Json { json!({ "all": (0..n).map(|i| json!({"any": [{"a": {"eq": i}}, {"b": {"eq": i}}, {"c": {"ne": i}}]})).collect::<Vec<_>>() }) };
+    let deep = |n: i64| {
+        (0..n).fold(json!({"n": {"le": n}}), |p, i| json!({"any": [p, {"all": [{"m": {"ne": i}}, {"n": {"ne": i}}]}]}))
+    };
+    let broad = |n: i64| -> Json {
+        json!({ "all": (0..n).map(|i| json!({"any": [{"a": {"eq": i}}, {"b": {"eq": i}}, {"c": {"ne": i}}]})).collect::<Vec<_>>() })
+    };
     for (before, after) in [(wide(1_000, 1), wide(1_000, 2)), (deep(20), deep(19)), (broad(100), broad(101))] {
         // Whatever the answer is, it comes: the bounds on steps hold, or this test never ends.
         assert!(!changes(&before, &after).is_empty());
@@ -160,7 +192,8 @@ fn any_predicate() -> impl Strategy<Value = Json> {
 fn world() -> Vec<Observation> {
     let numbers: Vec<Option<i64>> = [None].into_iter().chain((-4..=3).map(Some)).collect();
     let texts = [None, Some("x"), Some("y"), Some("z")];
-    let lists: [Option<&[&str]>; 6] = [None, Some(&[]), Some(&["x"]), Some(&["y"]), Some(&["x", "y"]), Some(&["x", "y", "z"])];
+    let lists: [Option<&[&str]>; 6] =
+        [None, Some(&[]), Some(&["x"]), Some(&["y"]), Some(&["x", "y"]), Some(&["x", "y", "z"])];
     let mut all = Vec::new();
     for a in &numbers {
         for b in &numbers {

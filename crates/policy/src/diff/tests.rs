@@ -120,7 +120,8 @@ fn to_claim_more_is_not_to_protect_more() {
             .into_iter()
             .map(|change| (change.path.last().unwrap().clone(), change.effect))
             .collect();
-        let wanted: Vec<(String, Effect)> = effects.into_iter().map(|(name, effect)| (name.to_owned(), effect)).collect();
+        let wanted: Vec<(String, Effect)> =
+            effects.into_iter().map(|(name, effect)| (name.to_owned(), effect)).collect();
         assert_eq!(found, wanted, "{before} → {after}");
     }
 }
@@ -198,7 +199,8 @@ fn exceptions_are_told_as_a_calendar() {
     let events = |a: &Json, b: &Json| -> Vec<(Event, Effect)> {
         exceptions(a, b, now, &soon).into_iter().map(|change| (change.event, change.effect)).collect()
     };
-    let (none, march, june) = (json!({}), json!({"e": one("2027-03-01T00:00:00Z")}), json!({"e": one("2027-06-01T00:00:00Z")}));
+    let (none, march, june) =
+        (json!({}), json!({"e": one("2027-03-01T00:00:00Z")}), json!({"e": one("2027-06-01T00:00:00Z")}));
     let (past, december) = (json!({"e": one("2026-11-22T00:00:00Z")}), json!({"e": one("2026-12-10T12:00:00Z")}));
     let mut other = march.clone();
     other["e"]["check"] = json!("d");

@@ -14,7 +14,8 @@ pub const FOLDER: &str = "modules/policy";
 
 /// The digest of its files, in the order of their paths in a tree.
 fn known() -> Digest {
-    let files: BTreeMap<_, _> = LIBRARY.iter().filter(|(name, _)| Path::new(name).starts_with(FOLDER)).copied().collect();
+    let files: BTreeMap<_, _> =
+        LIBRARY.iter().filter(|(name, _)| Path::new(name).starts_with(FOLDER)).copied().collect();
     digest(files.into_iter().map(|(name, text)| (name, text.as_bytes())))
 }
 

@@ -47,7 +47,12 @@ fn spans(line: &str) -> (String, Vec<String>) {
 fn assert_inert(markdown: &str) {
     for line in markdown.lines() {
         let (outside, _) = spans(line);
-        let ours = outside.replace("<details><summary>", "").replace("<code>", "").replace("</code>", "").replace("</summary>", "").replace("</details>", "");
+        let ours = outside
+            .replace("<details><summary>", "")
+            .replace("<code>", "")
+            .replace("</code>", "")
+            .replace("</summary>", "")
+            .replace("</details>", "");
         for sign in ['<', '>', '|', '@', '[', ']', '!', '\u{1b}', '\u{202e}', '#', '\\'] {
             let allowed = sign == '\\' && !ours.contains("\\\\");
             assert!(allowed || !ours.contains(sign), "{sign:?} in {ours:?} of {line:?}");
@@ -61,17 +66,17 @@ fn texts_of_a_policy_stay_text() {
     let repo = Repo::new();
     let evil = "a | b\n\n# Heading\n</details><script>alert(1)</script> @everyone ![x](http://evil.example/x.png) ``` `` ` \u{1b}[31m \u{202e}";
     retitled(&repo, evil);
-    repo.edit(
-        "hosts/clinic-001/site.nix",
-        "reason = \"The new disk is ordered.\"",
-        &format!("reason = {}", nix(evil)),
-    );
+    repo.edit("hosts/clinic-001/site.nix", "reason = \"The new disk is ordered.\"", &format!("reason = {}", nix(evil)));
     repo.edit("hosts/clinic-001/site.nix", "exceptions.\"EX-001\"", &format!("exceptions.{}", nix("EX`|<b>\n@x")));
     repo.edit("baselines/small/files.nix", "[ \"file\" \"symlink\" ]", &format!("[ \"file\" {} ]", nix(evil)));
     for format in ["human", "markdown", "json"] {
         let ran = repo.diff(&["--from", "start", "--format", format]);
         assert_eq!(ran.code, 0, "{}", ran.stderr);
-        assert!(!ran.stdout.contains('\u{1b}') && !ran.stdout.contains('\u{202e}') || format == "json", "{}", ran.stdout);
+        assert!(
+            !ran.stdout.contains('\u{1b}') && !ran.stdout.contains('\u{202e}') || format == "json",
+            "{}",
+            ran.stdout
+        );
         match format {
             "markdown" => assert_inert(&ran.stdout),
             "json" => drop(serde_json::from_str::<serde_json::Value>(&ran.stdout).unwrap()),
@@ -86,8 +91,16 @@ fn secrets_are_not_shown_to_those_who_read_a_comment() {
     let key = "AKIAIOSFODNN7EXAMPLE";
     repo.edit("baselines/small/files.nix", "mode.eq = \"0644\"", &format!("mode.eq = \"{key}\""));
     // Where the name of a secret belongs, any text is one; and the lines of a key do not look like one.
-    repo.edit("baselines/small/disks.nix", "probe.disk.path = \"/\";", "probe.restic = { repository = \"/r\"; password = \"correct horse\"; };");
-    repo.edit("baselines/small/files.nix", "path = \"/etc/motd\"", &format!("path = {}", nix("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg\n")));
+    repo.edit(
+        "baselines/small/disks.nix",
+        "probe.disk.path = \"/\";",
+        "probe.restic = { repository = \"/r\"; password = \"correct horse\"; };",
+    );
+    repo.edit(
+        "baselines/small/files.nix",
+        "path = \"/etc/motd\"",
+        &format!("path = {}", nix("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg\n")),
+    );
     retitled(&repo, &format!("https://user:hunter2hunter2@host.example and {key}"));
     for format in ["human", "markdown", "json"] {
         let ran = repo.diff(&["--from", "start", "--format", format]);
@@ -114,7 +127,11 @@ fn a_comment_fits_whatever_it_tells() {
     let ran = repo.diff(&["--from", "start", "--format", "markdown"]);
     assert!(ran.stdout.len() < 65_000, "{}", ran.stdout.len());
     assert!(ran.stdout.starts_with("**Protection weakens in `all 2 appliances`: "), "{}", ran.stdout);
-    assert!(ran.stdout.contains("<details><summary>In <code>all 2 appliances</code> (900)</summary>"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("<details><summary>In <code>all 2 appliances</code> (900)</summary>"),
+        "{}",
+        ran.stdout
+    );
     // What weakens is never what is left out.
     let weaker = ran.stdout.find("- 🔴 weaker `checks.\"file.backup\"").unwrap();
     assert!(weaker < ran.stdout.find("- 🟢").unwrap(), "{}", ran.stdout);

@@ -14,7 +14,11 @@ fn history() -> Repo {
     repo.edit("baselines/small/figures.nix", "\"26h\"", "\"50h\"");
     repo.commit("figure");
     // The same said otherwise, and a title.
-    repo.edit("baselines/small/files.nix", "{ mode.eq = \"0640\"; owner.eq = \"root\"; }\n        { exists.eq = false; }", "{ exists.eq = false; }\n        { owner.eq = \"root\"; mode.eq = \"0640\"; }");
+    repo.edit(
+        "baselines/small/files.nix",
+        "{ mode.eq = \"0640\"; owner.eq = \"root\"; }\n        { exists.eq = false; }",
+        "{ exists.eq = false; }\n        { owner.eq = \"root\"; mode.eq = \"0640\"; }",
+    );
     repo.edit("baselines/small/files.nix", "[ \"file\" \"symlink\" ]", "[ \"symlink\" \"file\" ]");
     repo.edit("baselines/small/files.nix", "title = \"Password hashes\"", "title = \"Hashes of passwords\"");
     repo.commit("reworded");
@@ -65,7 +69,10 @@ fn each_kind_of_change_is_told_in_its_own_words() {
 fn json_says_all_of_it() {
     let repo = history();
     let json = repo.json(1, &["--from", "start", "--to", "pattern", "--deny-weaker"]);
-    assert_eq!((&json["schema"], &json["from"]["rev"], &json["to"]["rev"]), (&json!("writ.diff.v1"), &json!("start"), &json!("pattern")));
+    assert_eq!(
+        (&json["schema"], &json["from"]["rev"], &json["to"]["rev"]),
+        (&json!("writ.diff.v1"), &json!("start"), &json!("pattern"))
+    );
     assert_eq!(json["from"]["commit"].as_str().unwrap().len(), 40);
     let changes: Vec<&serde_json::Value> =
         json["groups"].as_array().unwrap().iter().flat_map(|group| group["changes"].as_array().unwrap()).collect();
@@ -76,13 +83,19 @@ fn json_says_all_of_it() {
     assert_eq!(age["why"], "passes with age_seconds = 180000 as well");
     assert_eq!(age["section"], "checks");
     assert!(age["at"].as_str().unwrap().starts_with("baselines/small/files.nix:"), "{age}");
-    assert_eq!(json["figures"], json!([{
-        "baseline": "small", "id": "backup.age-most", "before": "26h", "after": "50h",
-        "moved": ["checks.\"file.backup\".expect.age_seconds.le"],
-    }]));
+    assert_eq!(
+        json["figures"],
+        json!([{
+            "baseline": "small", "id": "backup.age-most", "before": "26h", "after": "50h",
+            "moved": ["checks.\"file.backup\".expect.age_seconds.le"],
+        }])
+    );
     let exceptions = json["exceptions"].as_array().unwrap();
     let extended = exceptions.iter().find(|one| one["event"] == "extended").unwrap();
-    assert_eq!((&extended["id"], &extended["days"], &extended["lifts"]), (&json!("EX-001"), &json!(92), &json!("disk.root")));
+    assert_eq!(
+        (&extended["id"], &extended["days"], &extended["lifts"]),
+        (&json!("EX-001"), &json!(92), &json!("disk.root"))
+    );
     let site = &json["sites"]["clinic-001"]["appliances"];
     assert_eq!((&site["ward"]["status"], &site["front-desk"]["status"]), (&json!("added"), &json!("changed")));
     let closure = &site["front-desk"]["closure"];
@@ -127,9 +140,14 @@ fn a_key_that_is_replaced_is_no_small_thing() {
     let repo = Repo::new();
     let key = |name: &str| {
         let mut new = std::process::Command::new(env!("CARGO_BIN_EXE_writ"));
-        new.args(["keys", "new", "--name", name, "--role", "appliance", "--no-passphrase", "--out"]).arg(repo.path().join(".keys"));
+        new.args(["keys", "new", "--name", name, "--role", "appliance", "--no-passphrase", "--out"])
+            .arg(repo.path().join(".keys"));
         assert!(new.output().unwrap().status.success());
-        std::fs::copy(repo.path().join(format!(".keys/{name}.pub")), repo.path().join("hosts/clinic-001/front-desk/key.pub")).unwrap();
+        std::fs::copy(
+            repo.path().join(format!(".keys/{name}.pub")),
+            repo.path().join("hosts/clinic-001/front-desk/key.pub"),
+        )
+        .unwrap();
         std::fs::remove_dir_all(repo.path().join(".keys")).unwrap();
     };
     key("first");

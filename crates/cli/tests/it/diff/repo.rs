@@ -34,8 +34,16 @@ impl Repo {
         }
         repo.tree.edit("baselines/small/default.nix", "[ ./files.nix", "[ ./figures.nix ./files.nix");
         repo.write("baselines/small/figures.nix", FIGURES);
-        repo.tree.edit("baselines/small/files.nix", "{ writ, ... }: {", "{ writ, ... }:\nlet f = writ.valuesOf ./figures.nix; in {");
-        repo.tree.edit("baselines/small/files.nix", "\"file.motd\" \"file.shadow\"", "\"file.backup\" \"file.motd\" \"file.shadow\"");
+        repo.tree.edit(
+            "baselines/small/files.nix",
+            "{ writ, ... }: {",
+            "{ writ, ... }:\nlet f = writ.valuesOf ./figures.nix; in {",
+        );
+        repo.tree.edit(
+            "baselines/small/files.nix",
+            "\"file.motd\" \"file.shadow\"",
+            "\"file.backup\" \"file.motd\" \"file.shadow\"",
+        );
         repo.tree.edit("baselines/small/files.nix", "  checks.\"file.motd\"", BACKUP);
         repo.write("hosts/clinic-001/front-desk/system.nix", SYSTEM);
         repo.git(&["init", "--quiet", "--initial-branch=main"]);

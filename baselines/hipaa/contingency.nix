@@ -97,7 +97,10 @@ in
     severity = "medium";
     maps = { soc2 = [ "A1.2" "CC3.2" ]; nist-800-53 = [ "CP-2(8)" "RA-9" ]; };
     duties = [ "contingency.criticality" ];
-    procedure = "Once a year applications and data are ranked and given times to be back and to lose: EHR and billing ${times f."backup.critical.rto" f."backup.critical.rpo"}, e-mail and shares ${times f."backup.important.rto" f."backup.important.rpo"}, workstations ${times f."backup.standard.rto" f."backup.standard.rpo"}.";
+    procedure = "Once a year applications and data are ranked and given times to be back, and to lose: "
+      + "EHR and billing ${times f."backup.critical.rto" f."backup.critical.rpo"}, "
+      + "e-mail and shares ${times f."backup.important.rto" f."backup.important.rpo"}, "
+      + "workstations ${times f."backup.standard.rto" f."backup.standard.rpo"}.";
   };
 
   checks."capacity.disk" = writ.check {

@@ -11,7 +11,9 @@ in
     severity = "medium";
     maps = { soc2 = [ "CC5.3" ]; nist-800-53 = [ "PL-1" "PM-1" ]; sop = [ "SOP-012" "SOP-014" ]; };
     duties = [ "documents.policies" "documents.checklists" ];
-    procedure = "Policies and procedures are in this repository; nothing changes but by a reviewed pull request. What is standard is ${toString f."change.standard"}; what cannot wait: ${toString f."change.emergency"}; all else: ${toString f."change.normal"}.";
+    procedure = "Policies and procedures are in this repository; nothing changes but by a reviewed pull request. "
+      + "What is standard is ${toString f."change.standard"}; what cannot wait: ${toString f."change.emergency"}; "
+      + "all else: ${toString f."change.normal"}.";
   };
 
   controls."164.316(b)(1)" = writ.control {

@@ -87,21 +87,24 @@ in
     source = [ "CK-11" "AV-13" "AV-14" ];
   };
   duties."review.learning" = writ.duty {
-    title = "Approve or reject what was learned and is ${toString f."learning.status"}: seen ${toString f."learning.occurrences_least"} times or more, successful in ${toString f."learning.success_least_percent"} % or more";
+    title = "Approve or reject what was learned and is ${toString f."learning.status"}: "
+      + "seen ${toString f."learning.occurrences_least"} times or more, successful in ${toString f."learning.success_least_percent"} % or more";
     cadence.every = "7d";
     by = "security official";
     attach = "List of candidates with the decision on each";
     source = [ "LL-15" "LL-27" "LL-28" ];
   };
   duties."review.learning-ratios" = writ.duty {
-    title = "Compare the tiers' shares of incidents with ${toString f."tier.l1.share_least_percent"} % at least, ${toString f."tier.l2.share_most_percent"} % and ${toString f."tier.l3.share_most_percent"} % at most; look again at what was rejected; renew runbooks";
+    title = "Compare the tiers' shares of incidents with "
+      + "${toString f."tier.l1.share_least_percent"} % at least, ${toString f."tier.l2.share_most_percent"} % and ${toString f."tier.l3.share_most_percent"} % at most; look again at what was rejected; renew runbooks";
     cadence.every = "31d";
     by = "security official";
     attach = "The shares, the rejected patterns that were looked at, the pull requests";
     source = [ "LL-30" "LL-31" "LL-32" ];
   };
   duties."review.learning-audit" = writ.duty {
-    title = "Audit the learning loop, reckon what it saved (an incident of the first tier costs ${toString f."tier.l1.cost_microdollars"}, of the second ${toString f."tier.l2.cost_microdollars"} millionths of a dollar), clear out its patterns";
+    title = "Audit the learning loop, reckon what it saved "
+      + "(an incident of the first tier costs ${toString f."tier.l1.cost_microdollars"}, of the second ${toString f."tier.l2.cost_microdollars"} millionths of a dollar), clear out its patterns";
     cadence.every = "92d";
     by = "security official";
     attach = "Audit note, the reckoning, the pull request that removed patterns";

@@ -46,7 +46,10 @@ in
       channel.enable = on;
     };
     nixpkgs.hostPlatform = option types.raw null;
+    programs.bash.shellInit = option types.lines "";
     security = {
+      audit.rules = option (types.listOf types.str) [ ];
+      auditd.settings = free;
       audit.enable = option types.raw false;
       audit.backlogLimit = option types.int 1024;
       auditd.enable = off;
@@ -61,7 +64,9 @@ in
         daemon.settings = free;
         updater.enable = off;
       };
+      journald.extraConfig = option types.lines "";
       journald.storage = option types.str "persistent";
+      logind.settings.Login = free;
       openssh.banner = option (types.nullOr types.lines) null;
       openssh.enable = off;
       openssh.settings = free;

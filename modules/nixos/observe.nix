@@ -50,14 +50,15 @@ let
       value = field: builtins.elemAt sshFields.${field} 1 settings.${builtins.head sshFields.${field}};
     in
     builtins.listToAttrs (map (field: { name = field; value = value field; }) (builtins.filter isSet (builtins.attrNames sshFields)))
-    // { banner = if ssh.banner or null == null then "none" else "/etc/ssh/banner"; };
+    # What `settings` says is written before what `banner` says, and sshd takes the first.
+    // { banner = settings.Banner or (if ssh.banner or null == null then "none" else "/etc/ssh/banner"); };
 
   modprobe = builtins.concatStringsSep "\n" (map
     (name: let file = config.environment.etc.${name}; in if builtins.substring 0 11 name == "modprobe.d/" then file.text or "" else "")
     (builtins.attrNames config.environment.etc)) + "\n" + config.boot.extraModprobeConfig or "";
   # The kernel takes both spellings.
   blocked = name: builtins.any
-    (spelling: builtins.replaceStrings [ "install ${spelling} /bin/false" ] [ "" ] modprobe != modprobe)
+    (spelling: builtins.any (command: builtins.replaceStrings [ "install ${spelling} ${command}" ] [ "" ] modprobe != modprobe) [ "/bin/sh -c 'exit 1'" "/bin/false" ])
     [ name (builtins.replaceStrings [ "-" ] [ "_" ] name) ];
 in
 {

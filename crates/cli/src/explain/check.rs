@@ -106,12 +106,13 @@ pub fn explain(asked: &Asked<'_>, id: &str) -> Option<Explanation> {
     })
 }
 
-/// The controls that name a check, in force or declared.
+/// The controls that name a check: those in force where it is in question, or else all that are declared.
 fn supported(asked: &Asked<'_>, check: &str) -> Vec<Supported> {
     let mut found: Vec<Supported> = Vec::new();
     let in_force = asked.policies().flat_map(|(_, policy)| each(&policy.controls));
-    let declared = asked.library.catalogue.baselines.values().flat_map(|baseline| &baseline.controls);
-    for (id, control) in in_force.chain(declared) {
+    let used = asked.policies().any(|(_, policy)| policy.checks.contains_key(check));
+    let baselines = asked.library.catalogue.baselines.values().filter(|_| !used);
+    for (id, control) in in_force.chain(baselines.flat_map(|baseline| &baseline.controls)) {
         if control.checks.iter().any(|name| name == check) && !found.iter().any(|known| known.id == *id) {
             found.push(supports(id, control));
         }

@@ -4,6 +4,8 @@
 pub const FILES: &[(&str, &str)] = &[
     ("check-report-v1", include_str!("../../../../../checks/schemas/check-report-v1.json")),
     ("closure-v1", include_str!("../../../../../checks/schemas/closure-v1.json")),
+    ("diff-v1", include_str!("../../../../../checks/schemas/diff-v1.json")),
+    ("doctor-v1", include_str!("../../../../../checks/schemas/doctor-v1.json")),
     ("evidence-bundle-v1", include_str!("../../../../../checks/schemas/evidence-bundle-v1.json")),
     ("log-entry-v1", include_str!("../../../../../checks/schemas/log-entry-v1.json")),
     ("posture-v1", include_str!("../../../../../checks/schemas/posture-v1.json")),

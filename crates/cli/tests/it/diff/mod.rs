@@ -1,7 +1,7 @@
 //! `writ diff` in real repositories: what it says of each kind of change, to the letter.
 
 mod hostile;
-mod repo;
+pub mod repo;
 mod revisions;
 
 use serde_json::json;

@@ -3,7 +3,7 @@
 mod figures;
 mod healing;
 mod hostile;
-mod house;
+pub mod house;
 mod running;
 mod syncing;
 

@@ -44,6 +44,7 @@ fn one_appliance_is_explained_as_it_is_there() {
         elsewhere.contains("available_percent is at least 15 %") && !elsewhere.contains("How it came"),
         "{elsewhere}"
     );
+    assert!(elsewhere.contains("A.2") && !elsewhere.contains("S.1"), "{elsewhere}");
     assert!(!elsewhere.contains("EX-001") && elsewhere.contains("severity medium (from its controls)"), "{elsewhere}");
 }
 

@@ -33,13 +33,17 @@ let
     in
     {
       broken = map (a: a.message) (builtins.filter (a: !a.assertion) config.assertions);
-      etc = builtins.mapAttrs (_: file: file.text or "source: ${toString file.source}") (clean config.environment.etc);
+      # Those of NixOS itself are not ours to show.
+      etc = builtins.mapAttrs (_: file: file.text or "source: ${toString file.source}")
+        (builtins.removeAttrs (clean config.environment.etc) [ "modprobe.d/nixos.conf" ]);
       units = builtins.listToAttrs (map (name: { name = "${name}.service"; value = unit services.${name}; })
         (builtins.filter (name: services.${name} ? serviceConfig) (builtins.attrNames services)));
       scripts = builtins.mapAttrs (_: s: s.script or "") services;
       timers = builtins.attrNames (clean config.systemd.timers);
       programs = config.services.writ.appliance.scripts or { };
+      unlock = config.services.writ.appliance.backup.unlockScript or "";
       nix = clean config.nix.settings;
+      clamav = clean config.services.clamav.daemon.settings;
       tmpfiles = config.systemd.tmpfiles.rules;
       builder = config.system.systemBuilderCommands;
       expectations =
@@ -50,6 +54,10 @@ let
         sshd = clean config.services.openssh.settings;
         audit = config.security.audit.enable;
         sysctl = clean config.boot.kernel.sysctl;
+        shm = config.boot.specialFileSystems."/dev/shm".options;
+        bash = config.programs.bash.shellInit;
+        sudo = config.security.sudo.extraConfig;
+        fileSystems = clean config.fileSystems;
       };
     };
 
@@ -91,10 +99,16 @@ in
           backup = {
             repository = "rest:https://backup.example/100%";
             databaseDump = "pg_dumpall";
+            databaseUser = "postgres";
+            environmentFile = "/var/lib/writ/secrets/backup.env";
             offsite = "s3:https://elsewhere.example";
             paths = [ "/srv/a b" ];
           };
-          logForward.url = "https://logs.example:19532";
+          logForward = {
+            url = "https://logs.example:19532";
+            certificate = "/etc/log.pem";
+            key = "/var/lib/writ/secrets/log.key";
+          };
           metrics.directory = "/var/lib/node-exporter";
           programs.renew-certificate = "/nix/store/00000000000000000000000000000000-renew";
         };
@@ -166,6 +180,7 @@ in
 
   # What must be refused, each with an assertion that says why.
   refused = {
+    bare-file-systems = (appliance "northfield-surgery" "theatre" { fileSystems."/" = { device = "/dev/x"; }; }).asked.fileSystems;
     bare = (appliance "northfield-surgery" "theatre" { }).broken;
     # Sets by itself what checks ask differently for.
     weaker = (appliance "northfield-surgery" "theatre" {
@@ -196,6 +211,19 @@ in
             name = "desk";
             tools = null;
             metrics.directory = "/var/lib/node-exporter";
+          };
+        }
+      ];
+    }).broken;
+    half-certificate = (machine {
+      modules = [
+        ../../modules/nixos
+        {
+          services.writ.appliance = {
+            enable = true;
+            site = "small";
+            name = "desk";
+            logForward = { url = "https://logs.example"; key = "/k"; };
           };
         }
       ];

@@ -10,7 +10,10 @@ let
   differ = what: expected: actual:
     if expected == actual then [ ] else [ "${what}: expected ${builtins.toJSON expected}, got ${builtins.toJSON actual}" ];
   holds = what: test: if test then [ ] else [ what ];
-  has = text: part: builtins.length (builtins.split (builtins.replaceStrings [ "(" ")" "[" "." "+" "*" ] [ "[(]" "[)]" "[[]" "[.]" "[+]" "[*]" ] part) text) > 1;
+  quoted = builtins.replaceStrings [ "(" ")" "[" "." "+" "*" "$" ] [ "[(]" "[)]" "[[]" "[.]" "[+]" "[*]" "[$]" ];
+  has = text: part: count part text > 0;
+  # Where `part` stands in a text.
+  count = part: text: builtins.length (builtins.filter builtins.isList (builtins.split (quoted part) text));
   # Each of these parts is said by one of the messages, and there are no more messages.
   says = what: parts: messages:
     differ "${what}: messages" (builtins.length parts) (builtins.length messages)
@@ -29,7 +32,7 @@ builtins.concatMap
 
 ++ says "refused.bare"
   [
-    "backup-list, backup-unlock, check-backup-logs"
+    "programs that this system lacks: check-backup-logs"
     "boot.initrd.luks.devices opens none"
     "services.openssh.enable is false"
   ]
@@ -124,6 +127,39 @@ builtins.concatMap
   }
   made.theatre.nix
 
+# What talks to the repository is a unit: a program of a runbook has the enforcer's limits, and no network.
+++ differ "programs of the backup" [ ] (builtins.filter (lib.hasPrefix "backup-") (builtins.attrNames made.full.programs))
+++ lines "writ-backup-unlock.service" made.full.units."writ-backup-unlock.service"
+  [ "LoadCredential=password:/var/lib/writ/secrets/backup" "EnvironmentFile=/var/lib/writ/secrets/backup.env" ]
+  [ "RestrictAddressFamilies" "IPAddressDeny" ]
+# What is restored elsewhere cannot speak as this machine.
+++ builtins.concatMap
+  (path: differ "backups without ${path}" 2 (count "--exclude=/var/lib/writ/${path}\"" made.full.units."writ-backup.service"))
+  [ "appliance.key" "secrets" "pause-code" "enforce" "spool" "sync" "quarantine" "restore-test" ]
+++ lines "writ-restore-test@.service" made.full.units."writ-restore-test@.service"
+  [ "ExecStopPost=/usr/bin/rm -rf /var/lib/writ/restore-test/%i" ]
+  [ ]
+++ holds "a restore test takes whatever snapshot is newest"
+  (has made.full.units."writ-restore-test@.service" "restore latest --host \"nixos\" --tag user")
+++ holds "the database is dumped by root"
+  (has made.full.units."writ-backup-database.service" "setpriv --reuid=\"postgres\" --regid=\"postgres\" --init-groups -- pg_dumpall")
+# nix(1) mounts the store anew where it is the daemon itself.
+++ builtins.concatMap
+  (unit: lines unit made.folder.units.${unit} [ "Environment=\"NIX_REMOTE=daemon\"" ] [ ])
+  [ "writ-store-verify.service" "writ-store-repair.service" ]
+# Scans see what people see, and what was put away is not found again.
+++ builtins.concatMap (unit: lines unit made.full.units.${unit} [ "PrivateTmp=false" ] [ ]) [ "writ-scan-quick.service" "writ-scan-full.service" ]
+++ differ "the scanner's exclusions" [ "^/var/lib/writ/quarantine(/|$)" ] made.full.clamav.ExcludePath
+++ builtins.concatMap (path: holds "${path} is not looked at" (has made.full.programs.quarantine-detections path)) [ "/tmp" "/var" "/home" ]
+# Journals leave over https: with a certificate of this machine's, or with none, and never to whoever answers.
+++ builtins.concatMap
+  (part: holds "writ-log-forward lacks ${part}" (has made.theatre.units."writ-log-forward.service" part))
+  [ "--key=- --cert=-" "--trust=\"/etc/ssl/certs/ca-certificates.crt\"" ]
+++ lines "writ-log-forward.service, with a certificate" made.full.units."writ-log-forward.service"
+  [ "LoadCredential=key:/var/lib/writ/secrets/log.key" "LoadCredential=certificate:/etc/log.pem" ]
+  [ "--key=-" ]
+++ says "refused.half-certificate" [ "needs both certificate and key" ] made.refused.half-certificate
+
 # Figures, where somebody collects them.
 ++ holds "no figures" (has made.full.scripts.writ-metrics "writ doctor --format openmetrics" && builtins.elem "writ-metrics" made.full.timers)
 ++ holds "figures that nobody asked for" (!(builtins.elem "writ-metrics" made.theatre.timers))
@@ -132,6 +168,17 @@ builtins.concatMap
 ++ differ "asked: a sysctl" 1 made.theatre.asked.sysctl."kernel.kptr_restrict"
 ++ differ "asked: sshd" 4 made.theatre.asked.sshd.MaxAuthTries
 ++ differ "asked: audit" "lock" made.theatre.asked.audit
+# NixOS' own definitions of what joins stay, and what checks ask for comes beside them.
+++ differ "asked: /dev/shm" [ "nosuid" "nodev" "strictatime" "mode=1777" "size=50%" "nosuid" "nodev" "noexec" ]
+  made.theatre.asked.shm
+++ builtins.concatMap
+  (part: holds "asked: bash lacks ${part}" (has made.theatre.asked.bash part))
+  [ "set-environment" "readonly TMOUT" ]
+++ builtins.concatMap
+  (part: holds "asked: sudo lacks ${part}" (has made.theatre.asked.sudo part))
+  [ "TERMINFO_DIRS" "timestamp_timeout" ]
+++ differ "asked: /boot" [ "fmask=0077" "dmask=0077" "nodev" "nosuid" "noexec" ] made.theatre.asked.fileSystems."/boot".options
+++ holds "a check made a file system that nobody declared" (!(made.refused.bare-file-systems ? "/boot"))
 
 # Both systems of the strict site meet what their checks expect, as far as a configuration says; a weaker one is found out.
 ++ builtins.concatMap (name: differ "${name}: expectations" [ ] made.${name}.expectations.broken) [ "theatre" "ward" ]

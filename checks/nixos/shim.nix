@@ -83,6 +83,12 @@ in
     users = { groups = free; mutableUsers = on; users = free; };
   };
 
-  # As NixOS' own module has it.
-  config.boot.kernelParams = lib.mkIf (config.security.audit.enable != false) [ "audit=1" ];
+  # As NixOS' own modules have it, plainly: what checks ask for must come beside it.
+  config = {
+    boot.kernelParams = lib.mkIf (config.security.audit.enable != false) [ "audit=1" ];
+    boot.specialFileSystems."/dev/shm".options = [ "nosuid" "nodev" "strictatime" "mode=1777" "size=50%" ];
+    environment.etc."modprobe.d/nixos.conf" = { text = null; source = "/nix/store/modprobe"; };
+    programs.bash.shellInit = "[ -n \"$__NIXOS_SET_ENVIRONMENT_DONE\" ] || . /nix/store/set-environment\n";
+    security.sudo.extraConfig = "Defaults:root,%wheel env_keep+=TERMINFO_DIRS\n";
+  };
 }

@@ -43,6 +43,8 @@ rec {
       raw = type "anything" (_: true);
       # Merged as deep as it goes.
       anything = raw // { free = true; };
+      # A module that adds to each value of an option which is declared elsewhere.
+      submodule = module: raw // { adds = module; };
       nullOr = t: t // { name = "null or ${t.name}"; check = v: v == null || t.check v; };
       either = a: b: type "${a.name} or ${b.name}" (v: a.check v || b.check v);
       oneOf = list: builtins.foldl' either (head list) (tail list);
@@ -80,6 +82,8 @@ rec {
   declare = a: b: a // mapAttrs
     (name: new:
       if !(a ? ${name}) then new
+      else if new ? type.of.adds then a.${name} // { adds = a.${name}.adds or [ ] ++ [ new.type.of.adds ]; }
+      else if a.${name} ? type.of.adds then new // { adds = new.adds or [ ] ++ [ a.${name}.type.of.adds ]; }
       else if a.${name}._type or null == "option" || new._type or null == "option" then throw "option ${name} is declared twice"
       else declare a.${name} new)
     b;
@@ -139,9 +143,12 @@ rec {
       name = builtins.concatStringsSep "." path;
       merged =
         if option.type.of.free or false
-        then if filter holds stripped == [ ] then absent else value path null stripped
+        then if filter holds stripped == [ ] then absent else value path null (stripped ++ added)
         else if option.type ? of then keyed
         else leaf name option.type stripped;
+      added = builtins.concatMap
+        (key: map (module: { conditions = [ ]; priority = 100; content.${key} = (module { name = key; }).config; }) (option.adds or [ ]))
+        (attrNames (builtins.foldl' (set: d: set // d.content) { } (filter holds stripped)));
       # Each key of an attrsOf is merged by itself.
       keyed =
         let

@@ -23,16 +23,16 @@ in
       "/nix" = on "nix" [ "nodev" "nosuid" ];
       "/home" = on "home" [ "nodev" "nosuid" ];
       "/var" = on "var" [ "nodev" "nosuid" ];
+      # What makes this machine the one it is. Passwords are set before other file systems are there.
+      "/var/lib/writ" = on "writ" [ "nodev" "nosuid" "noexec" ] // { neededForBoot = true; };
       "/var/log" = on "log" [ "nodev" "nosuid" "noexec" ];
       "/boot" = {
         device = "/dev/disk/by-partlabel/boot";
         fsType = "vfat";
-        options = [ "fmask=0077" "dmask=0077" "nodev" "nosuid" "noexec" ];
+        options = [ "fmask=0077" "dmask=0077" ];
       };
     };
   boot.tmp.useTmpfs = true;
-  # NixOS defines these plainly, which a fragment of a check does not outweigh.
-  boot.specialFileSystems."/dev/shm".options = [ "nodev" "nosuid" "noexec" ];
   # A new key with every start: what was swapped out before is gone.
   swapDevices = [ { device = "/dev/disk/by-partlabel/swap"; randomEncryption.enable = true; } ];
 

@@ -71,6 +71,7 @@ in
         in [
           "d ${state} 0755 root root -"
           "d ${state}/enforce 0700 root root -"
+          "d ${state}/secrets 0700 root root -"
           "d ${spool} 0755 root root -"
           "d ${spool}/outbox 2750 root ${group} -"
           "d ${spool}/presence 2750 root ${group} -"

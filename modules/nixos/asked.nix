@@ -5,8 +5,25 @@ fragments:
 let
   cfg = config.services.writ.appliance;
   inherit (import ./fragments.nix fragments) leaves conflicts;
+
+  isMountOption = leaf: builtins.length leaf.path == 3 && builtins.head leaf.path == "fileSystems";
+  # Options that join what is defined, as NixOS itself does: a weaker definition would not be joined, but lost.
+  joins = value: builtins.isList value || (builtins.isString value && builtins.match ".*\n" value != null);
+  # Otherwise stronger than mkDefault, because NixOS itself sets some sysctls with that, and two definitions of one strength
+  # are an error there even when they agree. A plain definition in the system goes before.
+  asked = leaf: lib.mkIf (!(builtins.elem leaf.name cfg.decidedHere))
+    (if joins leaf.value then leaf.value else lib.mkOverride 900 leaf.value);
 in
 {
+  # Of file systems that the system declares: naming one here would make one, without a device.
+  options.fileSystems = lib.mkOption {
+    type = lib.types.attrsOf (lib.types.submodule ({ name, ... }: {
+      config = lib.mkIf cfg.enable (lib.mkMerge (map
+        (leaf: { ${builtins.elemAt leaf.path 2} = asked leaf; })
+        (builtins.filter (leaf: isMountOption leaf && builtins.elemAt leaf.path 1 == name) leaves)));
+    }));
+  };
+
   config = lib.mkIf cfg.enable (lib.mkMerge ([
     {
       assertions = map
@@ -19,7 +36,5 @@ in
         conflicts;
     }
   ]
-  # Stronger than mkDefault, because NixOS itself sets some sysctls with that, and two definitions of one strength are an
-  # error there even when they agree. A plain definition in the system goes before.
-  ++ map (leaf: lib.setAttrByPath leaf.path (lib.mkOverride 900 leaf.value)) leaves));
+  ++ map (leaf: lib.setAttrByPath leaf.path (asked leaf)) (builtins.filter (leaf: !(isMountOption leaf)) leaves)));
 }

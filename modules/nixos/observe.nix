@@ -53,8 +53,10 @@ let
     # What `settings` says is written before what `banner` says, and sshd takes the first.
     // { banner = settings.Banner or (if ssh.banner or null == null then "none" else "/etc/ssh/banner"); };
 
+  # Of a file that is linked to, NixOS' `text` is null.
+  textOf = file: let known = file.text or null; in if known == null then "" else known;
   modprobe = builtins.concatStringsSep "\n" (map
-    (name: let file = config.environment.etc.${name}; in if builtins.substring 0 11 name == "modprobe.d/" then file.text or "" else "")
+    (name: if builtins.substring 0 11 name == "modprobe.d/" then textOf config.environment.etc.${name} else "")
     (builtins.attrNames config.environment.etc)) + "\n" + config.boot.extraModprobeConfig or "";
   # The kernel takes both spellings.
   blocked = name: builtins.any
@@ -96,5 +98,7 @@ in
       else { inherit (settings) sandbox; }
     );
 
-  journald = { }: let storage = config.services.journald.storage; in { inherit storage; persistent = storage == "persistent"; };
+  journald = { }:
+    let storage = config.services.journald.storage or null;
+    in if storage == null then null else { inherit storage; persistent = storage == "persistent"; };
 }

@@ -17,7 +17,10 @@ in
       type = types.listOf types.str;
       default = [ ];
       example = [ "services.openssh.settings.Macs" ];
-      description = "Options that this system sets by itself, although two checks ask for different values.";
+      description = ''
+        Options that this system sets by itself, whatever checks ask for: where two ask for different values, or where what
+        they ask for would be joined to what the system says.
+      '';
     };
   };
 }

@@ -1,5 +1,6 @@
-# Runbooks for backups. What is long is a unit's work; programs are of the appliance's closure. A program that exits with
-# an error ends its runbook: "check-backup-logs" and "backup-list" report, and exit with 0 whatever they found.
+# Runbooks for backups. What is long, or talks to the repository, is a unit's work: programs of the appliance's closure have
+# the enforcer's limits, and no network. A program that exits with an error ends its runbook: "check-backup-logs" reports,
+# and exits with 0 whatever it found.
 { writ, ... }: {
   runbooks."RB-BACKUP-001" = writ.runbook {
     title = "Back up again";
@@ -11,9 +12,9 @@
         parameters = { program = writ.program "check-backup-logs"; };
         timeout = "1m";
       }
-      { id = "unlock"; step = "exec"; parameters = { program = writ.program "backup-unlock"; }; timeout = "1m"; }
+      { id = "unlock"; step = "systemd.start"; parameters = { unit = "writ-backup-unlock.service"; }; timeout = "1m"; }
       { id = "run"; step = "systemd.start"; parameters = { unit = "writ-backup.service"; }; timeout = "1h"; }
-      { id = "list"; step = "exec"; parameters = { program = writ.program "backup-list"; }; timeout = "1m"; }
+      { id = "list"; step = "systemd.start"; parameters = { unit = "writ-backup-list.service"; }; timeout = "1m"; }
     ];
     verify = [ "backup.recent" "backup.job" ];
   };
@@ -31,7 +32,7 @@
     title = "Unlock and check the repository";
     version = "1.0";
     steps = [
-      { id = "unlock"; step = "exec"; parameters = { program = writ.program "backup-unlock"; }; timeout = "1m"; }
+      { id = "unlock"; step = "systemd.start"; parameters = { unit = "writ-backup-unlock.service"; }; timeout = "1m"; }
       { id = "check"; step = "systemd.start"; parameters = { unit = "writ-backup-check.service"; }; timeout = "50m"; }
     ];
     verify = [ "backup.integrity" ];

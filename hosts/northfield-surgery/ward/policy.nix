@@ -5,8 +5,6 @@ writ.appliance {
   # What modules/nixos provides to runbooks.
   programs = [
     "activate"
-    "backup-list"
-    "backup-unlock"
     "check-backup-logs"
     "disable-expired-accounts"
     "end-old-sessions"

@@ -22,6 +22,11 @@ in
       default = false;
       description = "Whether ${state} must be a file system of its own: where all else is gone after a restart.";
     };
+    daemons = lib.mkOption {
+      type = lib.types.listOf lib.types.str;
+      default = [ "writ-enforce.service" "writ-sync.service" ];
+      description = "What waits for the identity, and is started when it is there.";
+    };
     label = lib.mkOption { type = lib.types.str; default = "WRIT"; description = "The label of the stick's file system."; };
   };
 
@@ -29,10 +34,9 @@ in
     systemd.services.writ-first-boot = {
       description = "Give this appliance its identity";
       wantedBy = [ "multi-user.target" ];
-      before = [ "writ-enforce.service" "writ-sync.service" ];
-      requiredBy = [ "writ-enforce.service" "writ-sync.service" ];
-      wants = [ "systemd-udev-settle.service" ];
-      after = [ "systemd-udev-settle.service" "systemd-tmpfiles-setup.service" ];
+      before = cfg.daemons;
+      requiredBy = cfg.daemons;
+      after = [ "systemd-tmpfiles-setup.service" "var-lib-writ.mount" ];
       unitConfig.ConditionPathExists = "!${state}/appliance.key";
       path = [ cfg.package pkgs.coreutils pkgs.gnused pkgs.gnugrep pkgs.util-linux config.systemd.package ];
       serviceConfig = {
@@ -58,12 +62,14 @@ in
               return 1
             fi
           ''}
+          # That of an earlier start: its disk was opened after this began.
+          [ ! -e ${state}/appliance.key ] || return 0
           if ! [ -b "$device" ]; then
             echo "first boot: put in the stick that is labelled ${cfg.label}"
             return 1
           fi
           systemd-tmpfiles --create --prefix=${state} || return 1
-          mount -o nosuid,nodev,noexec "$device" "$at" || return 1
+          mount -t vfat -o nosuid,nodev,noexec,nosymfollow "$device" "$at" || return 1
           local result=0
           ${pkgs.runtimeShell} ${./first-boot.sh} "$at" ${state} || result=$?
           umount "$at"
@@ -77,9 +83,11 @@ in
           said=$answer
           sleep 5
         done
-        echo "$answer"
-        # They may have given up meanwhile.
-        systemctl --no-block start writ-enforce.service writ-sync.service
+        [ -z "$answer" ] || echo "$answer"
+        ${lib.optionalString (cfg.daemons != [ ]) ''
+          # They may have given up meanwhile.
+          systemctl --no-block start ${toString cfg.daemons}
+        ''}
       '';
     };
   };

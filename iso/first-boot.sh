@@ -16,41 +16,52 @@ umask 077
 [ $# -eq 2 ] || { echo "usage: first-boot.sh STICK STATE" >&2; exit 2; }
 stick=$1/writ state=$2
 fail() { echo "first boot: $*" >&2; exit 1; }
+# What a stick says goes to a console that obeys control characters.
+plain() { LC_ALL=C tr -cd '[:print:]\n' | tr '\n' ' ' | cut -c 1-200; }
 
 if [ -e "$state/appliance.key" ]; then
   echo "first boot: $state/appliance.key is there: this machine has its identity"
   exit 0
 fi
-[ -f "$stick/site.toml" ] || fail "there is no writ/site.toml on the stick"
-[ -f "$stick/trust.json" ] || fail "there is no writ/trust.json on the stick"
-[ "$(stat -c %s "$stick/site.toml")" -le 65536 ] || fail "writ/site.toml is larger than 64 KiB"
-[ "$(stat -c %s "$stick/trust.json")" -le 4194304 ] || fail "writ/trust.json is larger than 4 MiB"
+# Complete before any of it counts: the key, last, is what says that the identity is there.
+mkdir -p "$state"
+work=$(mktemp -d "$state/.first-boot.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+
+# What is judged is a copy: the stick may change between two looks. A link would name a file of this machine.
+take() { # name most description
+  [ ! -L "$stick/$1" ] || fail "writ/$1 on the stick is a link"
+  [ -f "$stick/$1" ] || fail "there is no writ/$1 on the stick"
+  head -c "$(($2 + 1))" -- "$stick/$1" > "$work/$1"
+  [ "$(stat -c %s "$work/$1")" -le "$2" ] || fail "writ/$1 is larger than $3"
+}
+[ ! -L "$stick" ] || fail "writ on the stick is a link"
+take site.toml 65536 "64 KiB"
+take trust.json 4194304 "4 MiB"
 
 # The value of a key, where its line is plain; what is not understood is refused, never skipped.
 value() { # key pattern description
   local lines
-  lines=$(sed -n "s/^[[:space:]]*$1[[:space:]]*=[[:space:]]*\"\([^\"\\]*\)\"[[:space:]]*\(#.*\)\{0,1\}\r\{0,1\}$/\1/p" "$stick/site.toml")
+  lines=$(sed -n "s/^[[:space:]]*$1[[:space:]]*=[[:space:]]*\"\([^\"\\]*\)\"[[:space:]]*\(#.*\)\{0,1\}\r\{0,1\}$/\1/p" "$work/site.toml")
   [ -n "$lines" ] || fail "writ/site.toml lacks $1 = \"…\": $3"
   [ "$(printf '%s\n' "$lines" | wc -l)" -eq 1 ] || fail "writ/site.toml has $1 several times"
-  printf '%s\n' "$lines" | grep -Eqx -- "$2" || fail "writ/site.toml: $1 is \"$lines\": expected $3"
+  printf '%s\n' "$lines" | grep -Eqx -- "$2" ||
+    fail "writ/site.toml: $1 is \"$(printf '%s' "$lines" | plain)\": expected $3"
   printf '%s\n' "$lines"
 }
 name='[a-z0-9]([a-z0-9-]{1,38})[a-z0-9]'
 site=$(value site "$name" "3 to 40 of a-z, 0-9 and \"-\"")
 appliance=$(value appliance "$name" "3 to 40 of a-z, 0-9 and \"-\"")
 depot=$(value depot 'https://[A-Za-z0-9.:-]+|https://\[[0-9a-f:]+\](:[0-9]+)?' "https://host or https://host:port")
-unknown=$(grep -Ev '^[[:space:]]*(#.*)?$|^[[:space:]]*(site|appliance|depot)[[:space:]]*=' "$stick/site.toml" | head -n 1 || true)
-[ -z "$unknown" ] || fail "writ/site.toml has a line that is not understood: $unknown"
+unknown=$(grep -aEv '^[[:space:]]*(#.*)?$|^[[:space:]]*(site|appliance|depot)[[:space:]]*=' "$work/site.toml" | head -n 1 || true)
+[ -z "$unknown" ] || fail "writ/site.toml has a line that is not understood: $(printf '%s' "$unknown" | plain)"
+writ trust show "$work/trust.json" > /dev/null 2> "$work/why" ||
+  fail "writ/trust.json is no trust root: $(plain < "$work/why")"
 
-# Complete before any of it counts: the key, last, is what says that the identity is there.
-mkdir -p "$state"
-work=$(mktemp -d "$state/.first-boot.XXXXXX")
-trap 'rm -rf "$work"' EXIT
 writ keys new --name "$appliance" --out "$work" --role appliance --no-passphrase --json > "$work/made.json"
 fingerprint=$(sed -n 's/.*"fingerprint"[[:space:]]*:[[:space:]]*"\([^"]*\)".*/\1/p' "$work/made.json" | head -n 1)
 [ -n "$fingerprint" ] || fail "writ keys new said no fingerprint"
 
-install -m 0644 "$stick/trust.json" "$work/trust.json"
 cat > "$work/enforce.toml" <<END
 site = "$site"
 appliance = "$appliance"
@@ -70,12 +81,18 @@ appliance    $appliance
 fingerprint  $fingerprint
 END
 # The courier reads its settings as an ordinary user.
-chmod 0644 "$work/enforce.toml" "$work/sync.toml"
+chmod 0644 "$work/enforce.toml" "$work/sync.toml" "$work/trust.json"
 
-# To the stick first: an identity of which nobody could learn would be none.
-cp "$work/$appliance.pub" "$stick/$appliance.pub"
-cp "$work/claim.txt" "$stick/claim.txt"
-sync "$stick/$appliance.pub" "$stick/claim.txt"
+# To the stick first: an identity of which nobody could learn would be none. A rename takes the place of a link that was
+# laid there, and writes nowhere else.
+give() {
+  local new
+  new=$(mktemp "$stick/new-XXXXXX")
+  cat "$work/$1" > "$new" && sync "$new" && mv -T "$new" "$stick/$1" || { rm -f "$new"; fail "cannot write writ/$1 onto the stick"; }
+}
+give "$appliance.pub"
+give claim.txt
+sync "$stick"
 for file in trust.json enforce.toml sync.toml; do mv "$work/$file" "$state/$file"; done
 sync "$state"
 mv "$work/$appliance.key" "$state/appliance.key"

@@ -1,5 +1,6 @@
-# The installation image: one ISO for every appliance. It boots, takes the machine's identity from a stick, and brings
-# evidence and releases to and from the depot; the machine's own system is then installed with nixos-install.
+# The installation image: one ISO for every appliance. It boots, gives the machine its identity with a stick, and installs the
+# machine's own system. No daemon runs: the enforcer would switch the image itself as soon as a release names this machine,
+# and the courier does nothing without it.
 { nixpkgs, system }:
 (nixpkgs.lib.nixosSystem {
   modules = [
@@ -19,27 +20,23 @@
       # The same inputs, the same bytes.
       isoImage.squashfsCompression = "zstd -Xcompression-level 19";
 
-      # The identity lives on the machine's own disk, never on the image: `mkfs.ext4 -L writ-state /dev/…` and
-      # `mount /var/lib/writ`, once.
-      fileSystems."/var/lib/writ" = {
-        device = "/dev/disk/by-label/writ-state";
-        fsType = "ext4";
-        options = [ "nodev" "nosuid" "noexec" "nofail" "x-systemd.device-timeout=30s" ];
-      };
-
       services.writ.appliance = { enable = true; provisioned = true; };
-      services.writ.firstBoot = { enable = true; needsMount = true; };
+      # The identity lives on the machine's own disk, never on the image.
+      services.writ.firstBoot = { enable = true; needsMount = true; daemons = [ ]; };
+      systemd.services.writ-enforce.enable = false;
+      systemd.services.writ-sync.enable = false;
 
       # People stand before it: no way in over the network, a console without password to install from.
       services.openssh.enable = false;
       users.users.root.initialHashedPassword = "";
       services.getty.autologinUser = "root";
       services.getty.helpLine = lib.mkForce ''
-        Once, on the disk of this machine: `mkfs.ext4 -L writ-state /dev/…` and `mount /var/lib/writ`.
+        The machine's disk, once: docs/nixos.md says how. Then, after every start of this image:
+          cryptsetup open /dev/disk/by-partlabel/system system
+          mount -o subvol=writ,nodev,nosuid,noexec /dev/mapper/system /var/lib/writ
         The stick labelled WRIT gives this machine its identity: `journalctl -b -u writ-first-boot`.
-        Install the machine's own system: `nixos-install --system <path> --no-root-passwd`.
       '';
-      environment.systemPackages = [ pkgs.cryptsetup pkgs.parted ];
+      environment.systemPackages = [ pkgs.btrfs-progs pkgs.cryptsetup pkgs.dosfstools pkgs.parted pkgs.xfsprogs ];
     })
   ];
 }).config.system.build.isoImage

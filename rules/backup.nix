@@ -1,5 +1,5 @@
-# Backups: tried again, unlocked, tested, copied. Programs of the closure: "check-backup-logs", "backup-unlock",
-# "backup-list"; the units that do the work are of the appliance's system.
+# Backups: tried again, unlocked, tested, copied. "check-backup-logs" is a program of the closure; the units that do the work
+# are of the appliance's system.
 { writ, ... }:
 let
   f = writ.valuesOf ../baselines/hipaa/figures.nix;

@@ -149,7 +149,18 @@ in
     modules = [
       ../../modules/nixos/appliance.nix
       ../../iso/first-boot.nix
-      { services.writ.appliance = { enable = true; provisioned = true; }; services.writ.firstBoot = { enable = true; needsMount = true; }; }
+      {
+        services.writ.appliance = { enable = true; provisioned = true; };
+        services.writ.firstBoot = { enable = true; needsMount = true; daemons = [ ]; };
+      }
+    ];
+  };
+  # A machine that gets its identity in the same way, and goes on with it.
+  provisioned = machine {
+    modules = [
+      ../../modules/nixos/appliance.nix
+      ../../iso/first-boot.nix
+      { services.writ.appliance = { enable = true; provisioned = true; }; services.writ.firstBoot.enable = true; }
     ];
   };
   # A machine that enables nothing is left alone.

@@ -28,7 +28,7 @@ let
 in
 builtins.concatMap
   (name: differ "${name}: assertions that do not hold" [ ] made.${name}.broken)
-  [ "theatre" "ward" "full" "small" "image" "folder" "neither" "depot" "public-depot" ]
+  [ "theatre" "ward" "full" "small" "image" "provisioned" "folder" "neither" "depot" "public-depot" ]
 
 ++ says "refused.bare"
   [
@@ -111,8 +111,14 @@ builtins.concatMap
 ++ holds "first boot does not look for the image's disk"
   (has made.image.scripts.writ-first-boot "mountpoint --quiet /var/lib/writ")
 ++ lines "first boot" made.image.units."writ-first-boot.service"
-  [ "ConditionPathExists=!/var/lib/writ/appliance.key" "Before=writ-enforce.service writ-sync.service" ]
+  [ "ConditionPathExists=!/var/lib/writ/appliance.key" "After=systemd-tmpfiles-setup.service var-lib-writ.mount" ]
+  [ "writ-enforce" "writ-sync" "udev-settle" ]
+++ lines "first boot of a machine that goes on" made.provisioned.units."writ-first-boot.service"
+  [ "Before=writ-enforce.service writ-sync.service" ]
   [ ]
+++ holds "first boot follows links of a stick" (has made.image.scripts.writ-first-boot "-t vfat -o nosuid,nodev,noexec,nosymfollow")
+++ holds "first boot starts nothing" (has made.provisioned.scripts.writ-first-boot "start writ-enforce.service writ-sync.service\n")
+++ holds "the image starts daemons" (!(has made.image.scripts.writ-first-boot "systemctl"))
 ++ differ "units named writ-switch" [ ] (builtins.filter (lib.hasPrefix "writ-switch") (builtins.attrNames made.theatre.units))
 ++ holds "the outbox is not the courier's to read" (builtins.elem "d /var/lib/writ/spool/outbox 2750 root writ-sync -" made.theatre.tmpfiles)
 ++ holds "the outbox of a machine without courier is somebody's" (builtins.elem "d /var/lib/writ/spool/outbox 2750 root root -" made.folder.tmpfiles)

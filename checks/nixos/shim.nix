@@ -15,7 +15,7 @@ in
     boot.initrd.luks.devices = free;
     boot.kernelModules = option (types.listOf types.str) [ ];
     boot.kernelParams = option (types.listOf types.str) [ ];
-    boot.loader.systemd-boot.enable = off;
+    boot.loader.systemd-boot = { enable = off; configurationLimit = option (types.nullOr types.int) null; };
     boot.loader.efi.canTouchEfiVariables = off;
     boot.specialFileSystems = free;
     boot.tmp.useTmpfs = off;

@@ -85,8 +85,11 @@ in
         trusted-public-keys = lib.mkForce cfg.cacheKeys;
         require-sigs = lib.mkForce true;
       };
-      # What is kept for going back is kept by links of the enforcer; collecting is for whoever has looked.
+      # What is kept for going back is kept by links of the enforcer. Collecting deletes what a damaged path would be
+      # repaired from, so it is for whoever has looked.
       nix.gc.automatic = lib.mkDefault false;
+      # Each has a kernel on the boot partition, which is small.
+      boot.loader.systemd-boot.configurationLimit = lib.mkDefault 5;
       # Systems come as releases, and with them the only channel.
       nix.channel.enable = lib.mkDefault false;
       system.autoUpgrade.enable = lib.mkForce false;

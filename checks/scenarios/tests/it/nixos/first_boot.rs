@@ -1,9 +1,10 @@
 //! First boot gives a machine its identity once, says so in public, and takes nothing that it does not understand.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::LazyLock;
 
 use writ_agent::config::Config;
 use writ_agent::sync::config::Config as SyncConfig;
@@ -14,7 +15,26 @@ const GOOD: &str = "# for the front desk\nsite = \"clinic-001\"\nappliance = \"f
 fn stick(dir: &Path, site: &str) {
     fs::create_dir_all(dir.join("stick/writ")).unwrap();
     fs::write(dir.join("stick/writ/site.toml"), site).unwrap();
-    fs::write(dir.join("stick/writ/trust.json"), "{}\n").unwrap();
+    fs::write(dir.join("stick/writ/trust.json"), root()).unwrap();
+}
+
+/// A trust root, made once by `writ`.
+fn root() -> &'static [u8] {
+    static ROOT: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let writ = |arguments: &[&str]| {
+            let mut command = Command::new(binaries::folder().unwrap().join("writ"));
+            run::checked(command.current_dir(dir.path()).args(arguments)).unwrap()
+        };
+        fs::write(dir.path().join("passphrase"), "a passphrase for a test that is over in a minute\n").unwrap();
+        fs::set_permissions(dir.path().join("passphrase"), fs::Permissions::from_mode(0o600)).unwrap();
+        let bob = ["--name", "bob", "--role", "trust", "--role", "release", "--passphrase-file", "passphrase"];
+        writ(&[&["keys", "new", "--out", ".", "--kdf", "interactive"][..], &bob].concat());
+        let grants = ["--threshold", "trust=1", "--threshold", "release=1", "--key", "bob.pub:trust,release"];
+        writ(&[&["trust", "init", "--expires", "1y", "--out", "1.json"][..], &grants].concat());
+        fs::read(dir.path().join("1.json")).unwrap()
+    });
+    &ROOT
 }
 
 fn first_boot(dir: &Path) -> Output {
@@ -89,4 +109,65 @@ fn what_is_not_understood_is_refused_and_leaves_no_identity() {
     stick(dir.path(), GOOD);
     fs::remove_file(dir.path().join("stick/writ/trust.json")).unwrap();
     assert_eq!(first_boot(dir.path()).status.code(), Some(1));
+}
+
+#[test]
+fn what_is_no_trust_root_is_refused() {
+    for trust in ["{}\n", "", "{\"schema\":\"writ.trust.v1\"}\n"] {
+        let dir = tempfile::tempdir().unwrap();
+        stick(dir.path(), GOOD);
+        fs::write(dir.path().join("stick/writ/trust.json"), trust).unwrap();
+        let output = first_boot(dir.path());
+        assert_eq!(output.status.code(), Some(1), "{trust:?}: {}", run::both(&output));
+        assert!(run::both(&output).contains("is no trust root"), "{trust:?}: {}", run::both(&output));
+        assert_eq!(fs::read_dir(dir.path().join("state")).unwrap().count(), 0, "{trust:?}: something was left");
+    }
+}
+
+/// A stick is somebody else's: a link on it must neither read nor write a file of this machine.
+#[test]
+fn links_on_a_stick_reach_nothing() {
+    for name in ["site.toml", "trust.json"] {
+        let dir = tempfile::tempdir().unwrap();
+        stick(dir.path(), GOOD);
+        let file = dir.path().join("stick/writ").join(name);
+        fs::rename(&file, dir.path().join(name)).unwrap();
+        symlink(dir.path().join(name), &file).unwrap();
+        let output = first_boot(dir.path());
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        assert!(run::both(&output).contains("is a link"), "{name}: {}", run::both(&output));
+    }
+    let dir = tempfile::tempdir().unwrap();
+    stick(dir.path(), GOOD);
+    fs::rename(dir.path().join("stick/writ"), dir.path().join("elsewhere")).unwrap();
+    symlink(dir.path().join("elsewhere"), dir.path().join("stick/writ")).unwrap();
+    assert!(run::both(&first_boot(dir.path())).contains("is a link"));
+
+    let dir = tempfile::tempdir().unwrap();
+    stick(dir.path(), GOOD);
+    let shadow = dir.path().join("shadow");
+    fs::write(&shadow, "root:!:\n").unwrap();
+    for name in ["claim.txt", "front-desk.pub"] {
+        symlink(&shadow, dir.path().join("stick/writ").join(name)).unwrap();
+    }
+    let output = first_boot(dir.path());
+    assert!(output.status.success(), "{}", run::both(&output));
+    assert_eq!(fs::read_to_string(&shadow).unwrap(), "root:!:\n", "a link on the stick was written through");
+    assert!(fs::symlink_metadata(dir.path().join("stick/writ/claim.txt")).unwrap().is_file());
+}
+
+#[test]
+fn what_a_stick_says_controls_no_terminal() {
+    for site in [
+        GOOD.replace("clinic-001", "clinic\u{1b}[2J"),
+        format!("{GOOD}\u{1b}]0;owned\u{7} = 1\n"),
+        GOOD.replace("clinic-001", "clinic\u{9b}2J"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        stick(dir.path(), &site);
+        let output = first_boot(dir.path());
+        assert_eq!(output.status.code(), Some(1), "{site:?}");
+        let said = run::both(&output);
+        assert!(!said.chars().any(|c| c.is_control() && c != '\n'), "{said:?}");
+    }
 }

@@ -21,6 +21,7 @@ let
     util-linux = "/usr";
     runtimeShell = "/bin/sh";
     nftables = "/nix/store/nftables";
+    openssh = "/usr";
     restic = "/nix/store/restic";
     clamav = "/nix/store/clamav";
     socat = "/nix/store/socat";
@@ -34,6 +35,7 @@ let
     {
       broken = map (a: a.message) (builtins.filter (a: !a.assertion) config.assertions);
       # Those of NixOS itself are not ours to show.
+      warned = config.warnings;
       etc = builtins.mapAttrs (_: file: file.text or "source: ${toString file.source}")
         (builtins.removeAttrs (clean config.environment.etc) [ "modprobe.d/nixos.conf" ]);
       units = builtins.listToAttrs (map (name: { name = "${name}.service"; value = unit services.${name}; })
@@ -76,6 +78,9 @@ let
   system = site: name: appliance site name (root + "/hosts/${site}/${name}/system.nix");
 in
 {
+  # What the baselines of that site ask for, and when its timers run.
+  figures = builtins.mapAttrs (_: baseline: builtins.mapAttrs (_: figure: figure.value) baseline.figures) evaluated.report.baselines;
+  schedule = import ../../modules/nixos/schedule.nix;
   theatre = system "northfield-surgery" "theatre";
   ward = system "northfield-surgery" "ward";
   # Everything that can be set is.
@@ -183,7 +188,7 @@ in
           openFirewall = true;
           dataDir = "/srv/depot";
           tls = { certificate = "/var/lib/acme/depot/fullchain.pem"; key = "/var/lib/acme/depot/key.pem"; };
-          extraArguments = [ "--batches" "240" ];
+          extraArguments = [ "--batches" "240" "--name" "50% of $HOME" ];
         };
       }
     ];
@@ -224,6 +229,16 @@ in
             metrics.directory = "/var/lib/node-exporter";
           };
         }
+      ];
+    }).broken;
+    other-repository = (appliance "northfield-surgery" "theatre" {
+      imports = [ (root + "/hosts/northfield-surgery/theatre/system.nix") ];
+      services.writ.appliance.backup.offsite = lib.mkForce null;
+    }).broken;
+    provisioned-depot = (machine {
+      modules = [
+        ../../modules/nixos/appliance.nix
+        { services.writ.appliance = { enable = true; provisioned = true; depot = "https://d.example"; pauseCode = true; }; }
       ];
     }).broken;
     half-certificate = (machine {

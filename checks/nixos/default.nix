@@ -10,7 +10,7 @@ let
   differ = what: expected: actual:
     if expected == actual then [ ] else [ "${what}: expected ${builtins.toJSON expected}, got ${builtins.toJSON actual}" ];
   holds = what: test: if test then [ ] else [ what ];
-  quoted = builtins.replaceStrings [ "(" ")" "[" "." "+" "*" "$" ] [ "[(]" "[)]" "[[]" "[.]" "[+]" "[*]" "[$]" ];
+  quoted = builtins.replaceStrings [ "(" ")" "[" "{" "}" "." "+" "*" "$" ] [ "[(]" "[)]" "[[]" "[{]" "[}]" "[.]" "[+]" "[*]" "[$]" ];
   has = text: part: count part text > 0;
   # Where `part` stands in a text.
   count = part: text: builtins.length (builtins.filter builtins.isList (builtins.split (quoted part) text));
@@ -100,6 +100,7 @@ builtins.concatMap
   [
     "CapabilityBoundingSet=CAP_NET_BIND_SERVICE"
     "ReadWritePaths=/srv/depot"
+    "\"--batches\" \"240\" \"--name\" \"50%% of $$HOME\""
     "LoadCredential=tls-key:/var/lib/acme/depot/key.pem"
   ]
   [ "StateDirectory" ]
@@ -142,6 +143,20 @@ builtins.concatMap
 ++ builtins.concatMap
   (path: differ "backups without ${path}" 2 (count "--exclude=/var/lib/writ/${path}\"" made.full.units."writ-backup.service"))
   [ "appliance.key" "secrets" "pause-code" "enforce" "spool" "sync" "quarantine" "restore-test" ]
+# What is deleted is no younger than the figures, and sessions end when they say.
+++ builtins.concatMap
+  (kind: holds "snapshots of ${kind.tag} are not kept for ${kind.keep}"
+    (has made.full.units."writ-backup-forget.service" "--tag ${kind.tag} --keep-within ${kind.keep}"))
+  (let keep = kind: made.figures.hipaa."backup.${kind}.keep"; in [
+    { tag = "user"; keep = keep "user-data"; }
+    { tag = "system"; keep = keep "system-state"; }
+    { tag = "logs"; keep = keep "logs"; }
+    { tag = "database"; keep = keep "database"; }
+  ])
+++ differ "the longest session, as text" "8h" made.figures.hipaa."session.longest"
+++ builtins.concatMap
+  (name: holds "${name}: old sessions do not end after 8 h" (has made.${name}.programs.end-old-sessions "-gt 28800 ]"))
+  [ "theatre" "full" ]
 ++ lines "writ-restore-test@.service" made.full.units."writ-restore-test@.service"
   [ "ExecStopPost=/usr/bin/rm -rf /var/lib/writ/restore-test/%i" ]
   [ ]
@@ -164,6 +179,9 @@ builtins.concatMap
 ++ lines "writ-log-forward.service, with a certificate" made.full.units."writ-log-forward.service"
   [ "LoadCredential=key:/var/lib/writ/secrets/log.key" "LoadCredential=certificate:/etc/log.pem" ]
   [ "--key=-" ]
+++ says "refused.other-repository" [ "(backup.logs, backup.offsite, backup.offsite-database)" ] made.refused.other-repository
+++ says "refused.provisioned-depot" [ "{depot,pauseCode} would have no effect" ] made.refused.provisioned-depot
+++ says "theatre: warnings" [ "lacks, and would fail: wireguard-wg-msp.service, writ-backup-database.service." ] made.theatre.warned
 ++ says "refused.half-certificate" [ "needs both certificate and key" ] made.refused.half-certificate
 
 # Figures, where somebody collects them.

@@ -47,6 +47,7 @@ in
     };
     nixpkgs.hostPlatform = option types.raw null;
     programs.bash.shellInit = option types.lines "";
+    programs.ssh.extraConfig = option types.lines "";
     security = {
       audit.rules = option (types.listOf types.str) [ ];
       auditd.settings = free;
@@ -85,6 +86,17 @@ in
 
   # As NixOS' own modules have it, plainly: what checks ask for must come beside it.
   config = {
+    systemd.services =
+      let unit = enable: lib.mkIf enable { wantedBy = [ "multi-user.target" ]; };
+      in {
+        audit-rules-nixos = unit (config.security.audit.enable != false);
+        auditd = unit config.security.auditd.enable;
+        chronyd = unit config.services.chrony.enable;
+        clamav-clamonacc = unit config.services.clamav.clamonacc.enable;
+        clamav-daemon = unit config.services.clamav.daemon.enable;
+        clamav-freshclam = unit config.services.clamav.updater.enable;
+        sshd = unit config.services.openssh.enable;
+      };
     boot.kernelParams = lib.mkIf (config.security.audit.enable != false) [ "audit=1" ];
     boot.specialFileSystems."/dev/shm".options = [ "nosuid" "nodev" "strictatime" "mode=1777" "size=50%" ];
     environment.etc."modprobe.d/nixos.conf" = { text = null; source = "/nix/store/modprobe"; };

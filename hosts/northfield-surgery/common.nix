@@ -37,6 +37,13 @@ in
   swapDevices = [ { device = "/dev/disk/by-partlabel/swap"; randomEncryption.enable = true; } ];
 
   services.openssh.enable = true;
+  programs.ssh.extraConfig = ''
+    Host offsite
+      HostName backup.northfield.example
+      User northfield
+      IdentityFile /var/lib/writ/secrets/offsite
+  '';
+  systemd.tmpfiles.rules = [ "d /var/backup/writ 0700 root root -" ];
   users.users.operator = {
     isNormalUser = true;
     extraGroups = [ "wheel" ];
@@ -53,9 +60,10 @@ in
     pauseCode = true;
     logForward.url = "https://logs.northfield.example:19532";
     backup = {
-      repository = "rest:https://backup.northfield.example/";
+      # Where the checks of the baseline look.
+      repository = "/var/backup/writ";
       paths = lib.mkDefault [ "/var/lib" ];
-      offsite = "s3:https://elsewhere.example/northfield";
+      offsite = "sftp:offsite:writ";
     };
   };
 }

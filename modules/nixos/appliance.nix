@@ -85,8 +85,8 @@ in
         trusted-public-keys = lib.mkForce cfg.cacheKeys;
         require-sigs = lib.mkForce true;
       };
-      # What is kept for going back is kept by links of the enforcer. Collecting deletes what a damaged path would be
-      # repaired from, so it is for whoever has looked.
+      # While a switch is open, links of the enforcer keep the system before; afterwards it is a generation of the profile,
+      # and `nix-collect-garbage --delete-older-than` would take it. So that is for whoever has looked.
       nix.gc.automatic = lib.mkDefault false;
       # Each has a kernel on the boot partition, which is small.
       boot.loader.systemd-boot.configurationLimit = lib.mkDefault 5;

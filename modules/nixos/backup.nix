@@ -26,6 +26,8 @@ let
         ProtectSystem = "full";
       } // (if backup.environmentFile == null then { } else { EnvironmentFile = backup.environmentFile; }) // service)
     // {
+      # For repositories behind SSH.
+      path = [ pkgs.openssh ];
       environment = {
         RESTIC_REPOSITORY = builtins.replaceStrings [ "%" ] [ "%%" ] backup.repository;
         RESTIC_PASSWORD_FILE = "%d/password";

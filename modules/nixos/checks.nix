@@ -6,6 +6,27 @@ let
   checks = if cfg.policy == null then { } else cfg.policy.checks;
   uses = probe: builtins.filter (id: checks.${id}.probe ? ${probe} && checks.${id}.target == "self") (builtins.attrNames checks);
   encrypted = uses "luks";
+
+  # Units that steps of runbooks name, and this system has not. systemd's own are not NixOS' to define.
+  inherit (config.systemd) services slices timers;
+  steps = builtins.concatMap (runbook: runbook.steps) (builtins.attrValues (if cfg.policy == null then { } else cfg.policy.runbooks));
+  units = builtins.attrNames (builtins.listToAttrs
+    (map (step: { name = step.parameters.unit; value = null; }) (builtins.filter (step: step.parameters ? unit) steps)));
+  # A template's instances are the template.
+  defines = set: name: set ? ${name} || set ? "${builtins.head (builtins.split "@" name)}@";
+  split = builtins.match "(.*)[.](service|slice|timer)";
+  exists = unit:
+    let parts = split unit; name = builtins.head parts;
+    in parts == null || lib.hasPrefix "systemd-" unit
+      || defines { service = services; slice = slices; timer = timers; }.${builtins.elemAt parts 1} name;
+  absent = builtins.filter (unit: !(exists unit)) units;
+
+  # Repositories that checks look into.
+  kept = [ cfg.backup.repository cfg.backup.offsite ];
+  elsewhere = builtins.filter (id: !(builtins.elem checks.${id}.probe.restic.repository kept)) (uses "restic");
+  # Of a machine that first boot tells who it is.
+  ignored = builtins.filter (name: !(builtins.elem cfg.${name} [ null false { } ]))
+    [ "allowHttp" "caFile" "depot" "pauseCode" "settings" "syncSettings" "trustRoot" ];
   named = ids:
     let count = builtins.length ids;
     in if count <= 3 then builtins.concatStringsSep ", " ids
@@ -39,8 +60,20 @@ in
         message = "The policy judges the SSH server (${named (uses "sshd")}), and services.openssh.enable is false: "
           + "those checks would not apply, which is no success. Enable it, or leave the checks out by an exception.";
       }
+      {
+        assertion = cfg.backup.repository == null || elsewhere == [ ];
+        message = "The policy looks for backups in other repositories than services.writ.appliance.backup.{repository,offsite} "
+          + "(${named elsewhere}): nothing would ever be found there. Set those options, or override the repository of the checks.";
+      }
+      {
+        assertion = !cfg.provisioned || ignored == [ ];
+        message = "services.writ.appliance.provisioned: first boot writes the daemons' settings, and "
+          + "services.writ.appliance.{${builtins.concatStringsSep "," ignored}} would have no effect.";
+      }
     ];
-    warnings = lib.optional (uses "log_forwarding" != [ ] && cfg.logForward.url == null)
+    warnings = lib.optional (absent != [ ])
+      ("Runbooks of the policy name units that this system lacks, and would fail: ${builtins.concatStringsSep ", " absent}.")
+    ++ lib.optional (uses "log_forwarding" != [ ] && cfg.logForward.url == null)
       ("The policy wants logs to leave this machine (${named (uses "log_forwarding")}): "
         + "set services.writ.appliance.logForward.url, or define writ-log-forward.service.");
   };

@@ -3,6 +3,7 @@
 let
   cfg = config.services.writ.depot;
   inherit (lib) mkIf mkOption types;
+  inherit (import ./unit-words.nix) words;
   option = type: default: description: mkOption { inherit type default description; };
 
   loopback = builtins.match "(127[.][0-9.]+|[[]::1]):[0-9]+" cfg.listen != null;
@@ -14,11 +15,11 @@ let
     "--trust" "${cfg.trustRoot}"
     "--data" cfg.dataDir
     "--listen" cfg.listen
-    "--log-key" "%d/log-key"
   ]
-  ++ lib.optionals tls [ "--tls-cert" "%d/tls-cert" "--tls-key" "%d/tls-key" ]
   ++ lib.optional cfg.allowHttp "--allow-http"
   ++ cfg.extraArguments;
+  # %d is the folder of credentials, and the one thing that systemd is to replace.
+  credentials = "--log-key %d/log-key" + lib.optionalString tls " --tls-cert %d/tls-cert --tls-key %d/tls-key";
 in
 {
   options.services.writ.depot = {
@@ -75,7 +76,7 @@ in
       unitConfig = { StartLimitIntervalSec = 0; RequiresMountsFor = cfg.dataDir; };
       serviceConfig = {
         Type = "notify";
-        ExecStart = "${cfg.package}/bin/writ-depot serve ${builtins.concatStringsSep " " arguments}";
+        ExecStart = "${cfg.package}/bin/writ-depot serve ${credentials} ${words arguments}";
         Restart = "always";
         RestartSec = "2s";
         # Those who ask before are answered, for 20 s at most.

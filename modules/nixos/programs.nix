@@ -14,7 +14,8 @@ let
   '';
   ruleset = "flush ruleset\n"
     + lib.concatMapStrings table (builtins.filter (t: t.enable) (builtins.attrValues filter.tables))
-    + (if filter.rulesetFile != null then "include \"${filter.rulesetFile}\"\n" else filter.ruleset);
+    + filter.ruleset + "\n"
+    + lib.optionalString (filter.rulesetFile != null) "include \"${filter.rulesetFile}\"\n";
 
   named = builtins.mapAttrs (name: text: "${pkgs.writeShellScript name ("set -euo pipefail\n" + text)}") cfg.scripts;
   all = { writ-enforce = "${cfg.package}/bin/writ-enforce"; }
@@ -22,6 +23,9 @@ let
     // named // builtins.mapAttrs (_: path: "${path}") cfg.programs;
   # Of the system itself, whose path nobody knows before it is built.
   listed = pkgs.writeText "programs.json" (builtins.toJSON (all // { activate = "@out@/activate"; }));
+
+  # 164.312(a)(2)(iii): as the policy says, or as the baseline does.
+  longest = cfg.policy.checks."logoff.longest".expect.oldest_age_seconds.le or 28800;
 
   wanted = if cfg.policy == null then [ ] else cfg.policy.programs;
   missing = builtins.filter (symbol: !(all ? ${symbol}) && symbol != "activate") wanted;
@@ -89,15 +93,16 @@ in
         done < /etc/shadow
       '';
 
-      # A working day is 12 hours at most, and whoever is at work logs in again.
+      # Whoever is at work logs in again. A session may end while it is looked at.
       end-old-sessions = ''
-        now=$(date +%s)
+        read -r up _ < /proc/uptime
         loginctl list-sessions --no-legend | while read -r session _; do
-          began=$(loginctl show-session "$session" --property=Timestamp --value)
-          class=$(loginctl show-session "$session" --property=Class --value)
-          [ "$class" = user ] && [ -n "$began" ] || continue
-          if [ $(( now - $(date --date="$began" +%s) )) -gt 43200 ]; then
-            loginctl terminate-session "$session"
+          class=$(loginctl show-session "$session" --property=Class --value) || continue
+          began=$(loginctl show-session "$session" --property=TimestampMonotonic --value) || continue
+          case $class in user|user-*) ;; *) continue ;; esac
+          case $began in ""|0|*[!0-9]*) continue ;; esac
+          if [ $(( ''${up%%.*} - began / 1000000 )) -gt ${toString longest} ]; then
+            loginctl terminate-session "$session" || continue
             echo "ended session $session"
           fi
         done

@@ -120,6 +120,9 @@ mod tests {
         assert!(has("--wait") && has("--property=RuntimeMaxSec=90s") && has("--unit=writ-generation-restore.service"));
         assert!(!has("--scope") && !has("--pipe"), "it would share what ends with the daemon: {words:?}");
         assert_eq!(words[words.len() - 2..], ["/nix/store/x/bin/switch-to-configuration", "switch"]);
-        assert!(apart(Path::new("/x"), Duration::ZERO).iter().any(|w| w == "--property=RuntimeMaxSec=1s"), "0 has no limit");
+        assert!(
+            apart(Path::new("/x"), Duration::ZERO).iter().any(|w| w == "--property=RuntimeMaxSec=1s"),
+            "0 has no limit"
+        );
     }
 }

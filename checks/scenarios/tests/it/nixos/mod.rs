@@ -4,6 +4,8 @@
 mod configurations;
 mod first_boot;
 mod judge;
+mod programs;
+mod schedule;
 mod scripts;
 mod units;
 

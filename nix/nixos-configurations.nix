@@ -1,7 +1,7 @@
 # "<site>-<appliance>" for every appliance of a tree whose system.nix is a NixOS module. `root` is the tree.
 { nixpkgs, evaluated, root }:
 let
-  appliance = import ./appliance.nix { inherit nixpkgs evaluated; };
+  appliance = import ./appliance.nix { inherit nixpkgs evaluated root; };
   file = site: name: root + "/hosts/${site}/${name}/system.nix";
   isModule = site: name:
     evaluated.appliances.${site}.${name}.policy != null

@@ -236,6 +236,11 @@ builtins.concatMap
     (toplevel ./elsewhere)
 )
 
+# In a tree that copied the modules, the daemons are built from the Writ of its flake.lock.
+++ differ "the package beside the modules" true (builtins.pathExists (import ../../modules/nixos/package.nix { tree = root; }))
+++ holds "a package of a tree without Writ" (fails (import ../../modules/nixos/package.nix { tree = ./elsewhere; }))
+++ differ "a source of no node" null (import ../../modules/nixos/locked.nix ./elsewhere/flake.lock "writ")
+
 # Fragments: lists, derivations and empty sets are values; a dot within a name is none between names.
 ++ differ "leaves" [ "a.\"b.c\"" "a.d" "a.e" ]
   (map (l: l.name) (fragments { one = { a."b.c" = [ 1 ]; a.d = { type = "derivation"; name = "x"; }; a.e = { }; }; }).leaves)

@@ -34,7 +34,7 @@ in
 
   options.services.writ.appliance = {
     enable = option types.bool false "Whether this machine enforces a signed policy.";
-    package = option types.package (pkgs.callPackage ../../nix/package.nix { crate = "writ-agent"; })
+    package = option types.package (pkgs.callPackage (import ./package.nix { }) { crate = "writ-agent"; })
       "The package with writ-enforce, writ-switch and writ-sync.";
     provisioned = option types.bool false
       "Whether first boot lays site, name, depot and trust root into ${state}: for images that are the same for every appliance.";

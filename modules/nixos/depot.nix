@@ -24,7 +24,7 @@ in
 {
   options.services.writ.depot = {
     enable = option types.bool false "Whether this machine runs a depot.";
-    package = option types.package (pkgs.callPackage ../../nix/package.nix { crate = "writ-depot"; })
+    package = option types.package (pkgs.callPackage (import ./package.nix { }) { crate = "writ-depot"; })
       "The package with writ-depot.";
     trustRoot = mkOption {
       type = types.path;

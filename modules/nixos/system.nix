@@ -1,24 +1,15 @@
 # The NixOS system of one appliance, with or without flakes.
 #
-#   configuration   { modules, specialArgs } for nixpkgs' lib.nixosSystem
+#   configuration   { modules, specialArgs } for nixpkgs' module system
+#   evaluated       the NixOS that they come to: { config, pkgs, … }
 #   toplevel        the system, or null, with the reason on standard error, where there is no nixpkgs to build it with
 #
-# Both take { site, name, appliance, file }: `appliance` as modules/policy composes it, `file` its system.nix.
+# All take { site, name, appliance, file }: `appliance` as modules/policy composes it, `file` its system.nix.
 { root, nixpkgs ? null }:
 let
-  locked = (builtins.fromJSON (builtins.readFile (root + "/flake.lock"))).nodes.nixpkgs.locked;
-  # Where any store has a source of this hash: naming the place fetches nothing.
-  stored = builtins.unsafeDiscardStringContext (derivation {
-    name = "source";
-    system = "none";
-    builder = "none";
-    outputHashMode = "recursive";
-    outputHash = locked.narHash;
-  }).outPath;
-  source =
-    if nixpkgs != null then nixpkgs
-    else if builtins.pathExists stored then stored
-    else null;
+  lock = root + "/flake.lock";
+  source = if nixpkgs != null then nixpkgs else import ./locked.nix lock "nixpkgs";
+  revision = (builtins.fromJSON (builtins.readFile lock)).nodes.nixpkgs.locked.rev;
 
   configuration = { site, name, appliance, file }: {
     # `policy` is settled before any option is: a module may build its imports on it.
@@ -38,19 +29,21 @@ let
       })
     ];
   };
+
+  # Never by nixpkgs.lib.nixosSystem, which adds where nixpkgs came from: the flake and `writ release draft` would build two
+  # systems from one configuration.
+  evaluated = given:
+    let made = configuration given;
+    in import (source + "/nixos/lib/eval-config.nix") { system = null; inherit (made) modules specialArgs; };
 in
 {
-  inherit configuration;
+  inherit configuration evaluated;
 
   toplevel = given:
     if source == null then
       builtins.trace
-        ("${given.site}/${given.name}: its system is a NixOS configuration, and this store has no nixpkgs ${locked.rev}: "
+        ("${given.site}/${given.name}: its system is a NixOS configuration, and this store has no nixpkgs ${revision}: "
           + "run `nix flake archive`")
         null
-    else
-      let
-        made = configuration given;
-        evaluated = import (source + "/nixos/lib/eval-config.nix") { system = null; inherit (made) modules specialArgs; };
-      in evaluated.config.system.build.toplevel;
+    else (evaluated given).config.system.build.toplevel;
 }

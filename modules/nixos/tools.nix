@@ -10,7 +10,7 @@ in
   options.services.writ.appliance = {
     tools = mkOption {
       type = types.nullOr types.package;
-      default = pkgs.callPackage ../../nix/package.nix { crate = "writ-cli"; };
+      default = pkgs.callPackage (import ./package.nix { }) { crate = "writ-cli"; };
       description = "The package with writ, for `writ doctor`; null: it is not on the appliance.";
     };
     metrics.directory = mkOption {

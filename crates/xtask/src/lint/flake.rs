@@ -106,7 +106,7 @@ fn expected(copy: &Path) -> Vec<(&'static str, Value)> {
                 "templates"
             ]),
         ),
-        ("lib", json!(["appliance", "configurations", "evaluate", "expectations", "figures", "judge"])),
+        ("lib", json!(["appliance", "checks", "configurations", "evaluate", "expectations", "figures", "judge"])),
         ("nixosModules", json!(["appliance", "default", "depot"])),
         ("nixosConfigurations", json!(["northfield-surgery-theatre", "northfield-surgery-ward"])),
         ("configurations", json!(["northfield-surgery-theatre", "northfield-surgery-ward"])),

@@ -18,6 +18,10 @@
   nix.settings.sandbox = lib.mkForce false;
   virtualisation.writableStore = true;
   virtualisation.memorySize = 2048;
+  # Systems, their caches and what they are imported to.
+  virtualisation.diskSize = 8192;
+  # The kernel is given to the machine: a switch must not look for a disk to install a boot loader on.
+  boot.loader.grub.enable = false;
 
   # What the policy of checks/vm/tree looks at.
   systemd.services.records = {

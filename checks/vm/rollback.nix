@@ -28,15 +28,15 @@ in
       with subtest("a good system is switched to and stays"):
           machine.succeed(f"{DESK} release /srv/desk ${system "good"} >&2")
           machine.succeed("systemctl start writ-enforce.service")
-          machine.wait_until_succeeds("writ-switch status | grep 'over: committed'", timeout=180)
+          machine.wait_until_succeeds("writ-switch status | grep 'over: committed'", timeout=540)
           machine.succeed("grep good /etc/generation")
 
       with subtest("a bad one is tried, and gone back on"):
           machine.succeed(f"{DESK} release /srv/desk ${system "bad"} >&2")
-          machine.wait_until_succeeds("writ-switch status --json | jq -e '.request.serial == 2'", timeout=60)
-          machine.wait_until_succeeds("writ-switch status | grep 'over: rolled'", timeout=300)
+          machine.wait_until_succeeds("writ-switch status --json | jq -e '.request.serial == 2'", timeout=180)
+          machine.wait_until_succeeds("writ-switch status | grep 'over: rolled'", timeout=900)
           machine.succeed("grep good /etc/generation")
-          machine.wait_until_succeeds("systemctl is-active records.service", timeout=60)
+          machine.wait_until_succeeds("systemctl is-active records.service", timeout=180)
           outcomes = [b["switch"]["outcome"] for b in bundles(machine, "switch")]
           assert outcomes[0] == "committed" and outcomes[-1] != "committed", outcomes
 

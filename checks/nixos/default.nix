@@ -12,7 +12,8 @@ let
   holds = what: test: if test then [ ] else [ what ];
   quoted = builtins.replaceStrings [ "(" ")" "[" "{" "}" "." "+" "*" "$" ] [ "[(]" "[)]" "[[]" "[{]" "[}]" "[.]" "[+]" "[*]" "[$]" ];
   has = text: part: count part text > 0;
-  # Where `part` stands in a text.
+  sorted = builtins.sort builtins.lessThan;
+  # How often `part` is in a text.
   count = part: text: builtins.length (builtins.filter builtins.isList (builtins.split (quoted part) text));
   # Each of these parts is said by one of the messages, and there are no more messages.
   says = what: parts: messages:
@@ -193,15 +194,16 @@ builtins.concatMap
 ++ differ "asked: sshd" 4 made.theatre.asked.sshd.MaxAuthTries
 ++ differ "asked: audit" "lock" made.theatre.asked.audit
 # NixOS' own definitions of what joins stay, and what checks ask for comes beside them.
-++ differ "asked: /dev/shm" [ "nosuid" "nodev" "strictatime" "mode=1777" "size=50%" "nosuid" "nodev" "noexec" ]
-  made.theatre.asked.shm
+++ differ "asked: /dev/shm" (sorted [ "nosuid" "nodev" "strictatime" "mode=1777" "size=50%" "nosuid" "nodev" "noexec" ])
+  (sorted made.theatre.asked.shm)
 ++ builtins.concatMap
   (part: holds "asked: bash lacks ${part}" (has made.theatre.asked.bash part))
   [ "set-environment" "readonly TMOUT" ]
 ++ builtins.concatMap
   (part: holds "asked: sudo lacks ${part}" (has made.theatre.asked.sudo part))
   [ "TERMINFO_DIRS" "timestamp_timeout" ]
-++ differ "asked: /boot" [ "fmask=0077" "dmask=0077" "nodev" "nosuid" "noexec" ] made.theatre.asked.fileSystems."/boot".options
+++ differ "asked: /boot" (sorted [ "fmask=0077" "dmask=0077" "nodev" "nosuid" "noexec" ])
+  (sorted made.theatre.asked.fileSystems."/boot".options)
 ++ holds "a check made a file system that nobody declared" (!(made.refused.bare-file-systems ? "/boot"))
 
 # Both systems of the strict site meet what their checks expect, as far as a configuration says; a weaker one is found out.

@@ -23,7 +23,7 @@ in
     boot.kernel.sysctl = free;
     environment.etc = free;
     environment.systemPackages = option (types.listOf types.raw) [ ];
-    fileSystems = free;
+    fileSystems = option (types.attrsOf (types.submodule { freeformType = types.attrsOf types.anything; })) { };
     swapDevices = option (types.listOf types.raw) [ ];
     system.stateVersion = option types.str "26.05";
     networking = {

@@ -43,8 +43,8 @@ rec {
       raw = type "anything" (_: true);
       # Merged as deep as it goes.
       anything = raw // { free = true; };
-      # A module that adds to each value of an option which is declared elsewhere.
-      submodule = module: raw // { adds = module; };
+      # A function adds to each value of an option which is declared elsewhere, by a set that says nothing of its own.
+      submodule = module: if isFunction module then raw // { adds = module; } else anything;
       nullOr = t: t // { name = "null or ${t.name}"; check = v: v == null || t.check v; };
       either = a: b: type "${a.name} or ${b.name}" (v: a.check v || b.check v);
       oneOf = list: builtins.foldl' either (head list) (tail list);

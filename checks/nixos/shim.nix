@@ -5,6 +5,13 @@ let
   inherit (lib) types;
   option = type: default: lib.mkOption { inherit type default; };
   free = option (types.attrsOf types.anything) { };
+  # Options of a mount are joined.
+  mounts = option
+    (types.attrsOf (types.submodule {
+      freeformType = types.attrsOf types.anything;
+      options.options = option (types.listOf types.str) [ ];
+    }))
+    { };
   off = option types.bool false;
   on = option types.bool true;
 in
@@ -17,13 +24,13 @@ in
     boot.kernelParams = option (types.listOf types.str) [ ];
     boot.loader.systemd-boot = { enable = off; configurationLimit = option (types.nullOr types.int) null; };
     boot.loader.efi.canTouchEfiVariables = off;
-    boot.specialFileSystems = free;
+    boot.specialFileSystems = mounts;
     boot.tmp.useTmpfs = off;
     boot.extraModprobeConfig = option types.lines "";
     boot.kernel.sysctl = free;
     environment.etc = free;
     environment.systemPackages = option (types.listOf types.raw) [ ];
-    fileSystems = option (types.attrsOf (types.submodule { freeformType = types.attrsOf types.anything; })) { };
+    fileSystems = mounts;
     swapDevices = option (types.listOf types.raw) [ ];
     system.stateVersion = option types.str "26.05";
     networking = {

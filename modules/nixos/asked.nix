@@ -18,9 +18,10 @@ in
   # Of file systems that the system declares: naming one here would make one, without a device.
   options.fileSystems = lib.mkOption {
     type = lib.types.attrsOf (lib.types.submodule ({ name, ... }: {
+      # `name` is an argument that is settled with the values: it decides what is set, never which options are looked at.
       config = lib.mkIf cfg.enable (lib.mkMerge (map
-        (leaf: { ${builtins.elemAt leaf.path 2} = asked leaf; })
-        (builtins.filter (leaf: isMountOption leaf && builtins.elemAt leaf.path 1 == name) leaves)));
+        (leaf: { ${builtins.elemAt leaf.path 2} = lib.mkIf (builtins.elemAt leaf.path 1 == name) (asked leaf); })
+        (builtins.filter isMountOption leaves)));
     }));
   };
 

@@ -8,6 +8,9 @@ use super::courier::Courier;
 use super::enforcer::Enforcer;
 use super::offer::Offer;
 
+/// How far ahead a time may be that was written in the past, in milliseconds: 10 minutes.
+const MOST_AHEAD: i64 = 600_000;
+
 /// The appliance.
 pub struct Appliance {
     /// When it was looked at.
@@ -26,6 +29,11 @@ impl Appliance {
     /// How long ago something was, for people.
     pub fn ago(&self, then: Time) -> String {
         format!("{} ago", lasting(self.now.millis_since(then)))
+    }
+
+    /// Whether a time that should be past lies further ahead than clocks differ: nothing can be said by it.
+    pub fn is_to_come(&self, then: Time) -> bool {
+        then.millis_since(self.now) > MOST_AHEAD
     }
 
     /// How long until something is, for people.

@@ -141,9 +141,10 @@ fn number(n: u64) -> Value {
     Value::Number(i64::try_from(n).unwrap_or(i64::MAX))
 }
 
-/// Seconds since then; what lies ahead is now, for a clock may have been set back.
+/// Seconds since then; what lies a little ahead is now, for a clock may have been set back. What lies far ahead would be now
+/// for ever: it never was.
 fn since(seen: &Appliance, then: Option<Time>) -> Value {
-    then.map_or(Value::Never, |then| Value::Number((seen.now.millis_since(then) / 1000).max(0)))
+    then.filter(|then| !seen.is_to_come(*then)).map_or(Value::Never, |then| Value::Number((seen.now.millis_since(then) / 1000).max(0)))
 }
 
 fn until(seen: &Appliance, then: Time) -> Value {

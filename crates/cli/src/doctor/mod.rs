@@ -15,6 +15,7 @@ mod report;
 mod running;
 mod syncing;
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use writ_agent::config::{Config, DEFAULT_PATH};
@@ -120,14 +121,14 @@ impl Arguments {
         let courier = self.courier_config()?.map(Courier::read);
         let enforcer = Enforcer::read(&config)?;
         let now = clock::now();
-        let offer = enforcer.state.as_ref().and_then(|state| Offer::look(&config, state, now));
+        let offer = enforcer.state.as_ref().and_then(|state| Offer::look(&config, state, enforcer.running_is_lost(), now));
         Ok(Appliance { now, config, enforcer, courier, offer })
     }
 
     fn courier_config(&self) -> Outcome<Option<sync::Config>> {
         let beside = self.config.with_file_name(SYNC_CONFIG);
         let path = self.sync_config.as_ref().unwrap_or(&beside);
-        if self.sync_config.is_none() && !path.exists() {
+        if self.sync_config.is_none() && std::fs::symlink_metadata(path).is_err_and(|e| e.kind() == ErrorKind::NotFound) {
             return Ok(None);
         }
         sync::Config::read(path).map(Some).map_err(|e| {

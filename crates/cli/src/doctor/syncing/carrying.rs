@@ -126,6 +126,11 @@ fn overdue(seen: &Appliance, courier: &Courier, status: &Status) -> Option<Findi
     }
     let every = courier.config.checkin.millis();
     let from = job.done_at.or(status.at)?;
+    if seen.is_to_come(from) {
+        let what = format!("by its own word it checked in {} from now: nobody knows when it did", seen.left(from));
+        let next = "set the clock right (`chronyc tracking`, `timedatectl`) and restart writ-sync";
+        return Some(wrong("check-in-overdue", "writ-sync", what, next));
+    }
     let late = seen.now.millis_since(from);
     (late > MISSED * every + 60_000).then(|| {
         let what = format!(

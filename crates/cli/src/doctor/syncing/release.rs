@@ -79,8 +79,23 @@ fn obeyed(seen: &Appliance) -> Vec<Finding> {
             "they are taken again from the folder of releases; see that it is there",
         )];
     }
+    if enforcer.policy().is_none() {
+        return vec![unenforced(&subject, reference.policy.filter(|policy| *policy != point))];
+    }
     let enforced = reference.policy.filter(|policy| *policy != point);
     enforced.map(|policy| older(&subject, policy)).into_iter().collect()
+}
+
+/// It is obeyed, and nothing of it is a policy that this version can read, nor is there one from before.
+fn unenforced(subject: &str, before: Option<Point>) -> Finding {
+    let before = before.map_or_else(
+        || "there is none from before".to_owned(),
+        |policy| format!("that of release {policy} cannot be read back"),
+    );
+    let what = format!(
+        "its policy is of a kind that this version cannot read, and {before}: no policy is enforced, nothing is looked at"
+    );
+    wrong("no-policy", subject, what, rules::advice("policy-schema"))
 }
 
 fn older(subject: &str, policy: Point) -> Finding {

@@ -6,6 +6,7 @@ mod hostile;
 pub mod house;
 mod running;
 mod syncing;
+mod unknown;
 
 use writ_agent::sync::schedule::{Ending, Job};
 

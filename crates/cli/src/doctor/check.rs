@@ -135,12 +135,19 @@ fn differs(case: &Case, looked: &Looked) -> Option<Finding> {
     if case.is_announced() || !bad(&looked.outcome) || case.outcome().as_ref().is_some_and(bad) {
         return None;
     }
-    let last = case.outcome().map_or("it has not run yet".to_owned(), |o| format!("its last run came to {}", o.as_str()));
+    let last =
+        case.outcome().map_or("it has not run yet".to_owned(), |o| format!("its last run came to {}", o.as_str()));
     let reasons: Vec<String> = looked.reasons.iter().take(MOST_REASONS).map(one_line).collect();
     let what = format!("a look just now came to {} ({}), and {last}", looked.outcome.as_str(), reasons.join("; "));
     if let Some(exception) = scan::exception(case.policy, case.id, case.seen.now) {
         let what = format!("{what}; exception {exception} is in force");
-        return Some(Finding::note(Question::Healing, "look-differs", case.id, what, "nothing: an exception is in force"));
+        return Some(Finding::note(
+            Question::Healing,
+            "look-differs",
+            case.id,
+            what,
+            "nothing: an exception is in force",
+        ));
     }
     let next = format!(
         "its next run is within {} while writ-enforce runs; `systemctl kill --signal=SIGUSR1 writ-enforce` has every check run now",

@@ -19,6 +19,8 @@ use writ_trust::time::Time;
 use super::process;
 use crate::failure::{Failure, Outcome as Answer};
 
+/// The program.
+const PROGRAM: &str = "writ-enforce";
 /// The largest status that is read, in bytes: every check has a line in it, and every refusal.
 const MAX_STATUS: usize = 16 * 1024 * 1024;
 /// The largest posture book, in bytes.
@@ -75,6 +77,8 @@ pub struct Open {
 pub struct Outbox {
     /// The room that everything takes, in bytes; unknown until it was gone through once.
     pub bytes: Option<u64>,
+    /// Of that, what was not found delivered, in bytes.
+    pub undelivered: Option<u64>,
     /// How much it may hold, in bytes.
     pub budget: Option<u64>,
     /// Above the budget, in bytes, with nothing left that may be removed.
@@ -115,7 +119,7 @@ impl Enforcer {
             },
         };
         Ok(Self {
-            runs: process::is_held(&config.state_dir.join("lock")),
+            runs: process::is_held(&config.state_dir.join("lock"), PROGRAM),
             book: parsed(config, posture::FILE, MAX_BOOK).filter(|book: &Book| book.schema == posture::SCHEMA),
             journal: switch::read_journal(&config.state_dir).map_err(|e| e.to_string()),
             status,

@@ -50,8 +50,8 @@ pub struct Offer {
     pub floor: Option<Point>,
     /// The newest trust root: version, end, whether it has ended.
     pub root: Option<(u64, Time, bool)>,
-    /// Where the trust root names a log: how fresh its word is, and when it was last heard.
-    pub log: Option<(Freshness, Option<Time>)>,
+    /// Where the trust root names a log: how fresh its word is, and when it was last heard, or since when it is named.
+    pub log: Option<(Freshness, Time)>,
     /// How far this machine's clock is behind the newest signed time, in milliseconds.
     pub clock_behind: i64,
 }
@@ -82,7 +82,7 @@ impl Offer {
             let of_kept = kept.as_ref().and_then(|kept| kept.fresh_at);
             let heard = last_word(state.log_heard_at, of_kept, instant).or(of_kept);
             let since = state.log_since.map_or(instant, |since| since.min(instant));
-            self.log = Some((Freshness::of(heard, since, instant), heard));
+            self.log = Some((Freshness::of(heard, since, instant), heard.unwrap_or(since)));
         }
         match offered::head(acceptor.folder(), &chain, &config.site, kept.as_ref(), now) {
             Head::Nothing | Head::Newer(_) => {}

@@ -119,10 +119,14 @@ impl Report {
         let wrong = found.iter().filter(|finding| finding.is_wrong()).count();
         let summary = match (question, wrong) {
             (question, 0) if self.unknown.contains(&question) => match question {
-                Question::Syncing => "unknown: the enforcer has left nothing by which releases could be judged".to_owned(),
+                Question::Syncing => {
+                    "unknown: the enforcer has left nothing by which releases could be judged".to_owned()
+                }
                 _ => "unknown: there is no policy here that can be read, so there are no checks to tell of".to_owned(),
             },
-            (question, n) if self.unknown.contains(&question) => format!("{}; the rest is unknown", of(n as u64, "cause")),
+            (question, n) if self.unknown.contains(&question) => {
+                format!("{}; the rest is unknown", of(n as u64, "cause"))
+            }
             (Question::Running, 0) => self.running(),
             (Question::Syncing, 0) => "nothing is in the way".to_owned(),
             (Question::Healing, 0) => self.checks(),

@@ -29,9 +29,8 @@ pub fn findings(seen: &Appliance) -> Vec<Finding> {
     }
     for refused in &offer.refused {
         let what = format!("refused: {}", refused.message);
-        let code = if refused.rule == "not-before" { "release-not-before" } else { "refused" };
         let make = if refused.rule == "not-before" { note } else { wrong };
-        found.push(make(code, &refused.what, what, rules::advice(&refused.rule)));
+        found.push(make(refusal(&refused.rule), &refused.what, what, rules::advice(&refused.rule)));
     }
     for waiting in &offer.waiting {
         let next = match seen.courier {
@@ -53,6 +52,15 @@ pub fn findings(seen: &Appliance) -> Vec<Finding> {
     found.extend(ends(seen));
     found.extend(log(seen));
     found
+}
+
+/// The name of a refusal: one that only needs time, one that is an alarm, and all others.
+fn refusal(rule: &str) -> &'static str {
+    match rule {
+        "not-before" => "release-not-before",
+        "log-consistency" => "log-consistency",
+        _ => "refused",
+    }
 }
 
 fn obeyed(seen: &Appliance) -> Vec<Finding> {

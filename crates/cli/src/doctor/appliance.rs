@@ -46,3 +46,8 @@ impl Appliance {
 pub fn lasting(millis: i64) -> String {
     words::lasting(u64::try_from(millis / 1000).unwrap_or(0))
 }
+
+/// How often something was done, for people.
+pub fn times(n: u64) -> String {
+    if n == 1 { "once".to_owned() } else { format!("{n} times") }
+}

@@ -14,7 +14,7 @@ use writ_policy::rule::Rule;
 use writ_trust::text::one_line;
 use writ_trust::time::Time;
 
-use super::appliance::Appliance;
+use super::appliance::{Appliance, times};
 use super::finding::{Finding, Question};
 
 /// The last reasons that are told in one line.
@@ -304,8 +304,4 @@ impl Case<'_> {
     pub fn due(&self, incident: &Incident) -> Option<Time> {
         self.policy.settings.sla.get(&incident.severity).map(|span| incident.detected_at.plus(span))
     }
-}
-
-fn times(n: u64) -> String {
-    if n == 1 { "once".to_owned() } else { format!("{n} times") }
 }

@@ -1,6 +1,6 @@
 //! Between the depot and the inbox: what the courier says of its jobs.
 
-use super::super::appliance::{Appliance, lasting};
+use super::super::appliance::{Appliance, lasting, times};
 use super::super::courier::{Courier, Job, Status, said};
 use super::super::finding::Finding;
 use super::{note, rules, wrong};
@@ -112,10 +112,6 @@ fn failing(seen: &Appliance, courier: &Courier, job: &Job, code: &'static str, w
         _ => "the depot answers, and not as it should: tell whoever keeps it what it said",
     };
     Some(wrong(code, depot, what, next))
-}
-
-fn times(failures: u64) -> String {
-    if failures == 1 { "once".to_owned() } else { format!("{failures} times") }
 }
 
 /// Nothing is wrong by its own word, and yet it does not check in: it hangs, or its clock was set.

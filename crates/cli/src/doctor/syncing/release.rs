@@ -154,3 +154,16 @@ fn log(seen: &Appliance) -> Option<Finding> {
         _ => Some(wrong("log-stale", "log", freshness.to_string(), rules::advice("log-freshness"))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_histories_of_a_log_are_no_mere_refusal() {
+        assert_eq!(
+            ["log-consistency", "not-before", "size"].map(refusal),
+            ["log-consistency", "release-not-before", "refused"]
+        );
+    }
+}

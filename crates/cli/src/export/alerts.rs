@@ -6,11 +6,11 @@ mod yaml;
 
 use std::path::{Path, PathBuf};
 
-use writ_nix::evaluate::{EvaluateError, Request, Tree};
-
 use self::figures::{Chosen, Figures};
 use self::table::{ALERTS, Alert, Exported};
-use crate::failure::{Answer, Failure, Outcome};
+use crate::check::tree::Tree;
+use crate::failure::{Answer, Outcome};
+use crate::library::Library;
 use crate::{files, screen};
 
 /// The file that --out makes.
@@ -50,7 +50,8 @@ pub struct Arguments {
 impl Arguments {
     /// Runs the command.
     pub fn run(self) -> Outcome {
-        let figures = Figures::choose(&evaluated(&crate::check::tree::Tree::find(&self.path)?.root)?, &self.baseline)?;
+        let library = Library::declared(Tree::find(&self.path)?)?;
+        let figures = Figures::choose(&library.catalogue.baselines, &self.baseline)?;
         let wanted = |alert: &&Alert| !self.exported_only || alert.metric.exported != Exported::NotYet;
         let mut told = Vec::new();
         let mut left_out = Vec::new();
@@ -80,14 +81,6 @@ fn write(folder: Option<&Path>, text: &str) -> Outcome<()> {
     files::replace(&path, text.as_bytes(), 0o644, "the rules")?;
     screen::line(&path.display().to_string());
     Ok(())
-}
-
-/// The report of a tree without its sites: the baselines alone.
-fn evaluated(root: &Path) -> Outcome<Vec<u8>> {
-    let failed = |e: EvaluateError| Failure::could_not("the baselines cannot be evaluated").caused_by(&e);
-    let next = "name the folder that holds baselines/, rules/, hosts/ and modules/; `writ check` tells of mistakes";
-    let tree = Tree::open(root).map_err(|e| failed(e).next(next))?;
-    tree.report_json(&Request { sites: Some(Vec::new()), ..Request::default() }).map_err(|e| failed(e).next(next))
 }
 
 /// A rule and the figure that it stands on.

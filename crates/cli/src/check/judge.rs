@@ -134,13 +134,13 @@ struct Group<'a> {
 }
 
 impl Judged {
-    /// Its sections under an overlay.
+    /// Those of its sections that an overlay changes.
     fn under(&self, overlay: &Overlay) -> Map<String, Json> {
-        let changed = |(name, section): (&String, &Json)| match section {
-            Json::Object(items) if !overlay.leaves(name) => (name.clone(), Json::Object(overlay.over(name, items))),
-            same => (name.clone(), same.clone()),
+        let changed = |(name, section): (&String, &Json)| {
+            let items = section.as_object().filter(|_| !overlay.leaves(name))?;
+            Some((name.clone(), Json::Object(overlay.over(name, items))))
         };
-        self.sections.iter().map(changed).collect()
+        self.sections.iter().filter_map(changed).collect()
     }
 
     /// What is wrong with a `rules_version` beside its rules and runbooks.
@@ -148,9 +148,26 @@ impl Judged {
         if let Some(known) = locked(&self.versions).get(text) {
             return Ok(known.clone());
         }
-        let finding = rules_version(&self.sections, text)?;
+        let finding = rules_version(&Sections::of(&self.sections), text)?;
         locked(&self.versions).insert(text.to_owned(), finding.clone());
         Ok(finding)
+    }
+}
+
+/// The sections of a base, and what stands in their place.
+struct Sections<'a> {
+    changed: Map<String, Json>,
+    base: &'a Map<String, Json>,
+}
+
+impl<'a> Sections<'a> {
+    /// Those of a base as they are.
+    fn of(base: &'a Map<String, Json>) -> Self {
+        Self { changed: Map::new(), base }
+    }
+
+    fn get(&self, name: &str) -> Option<&Json> {
+        self.changed.get(name).or_else(|| self.base.get(name))
     }
 }
 
@@ -205,7 +222,7 @@ impl<'a> Judge<'a> {
         }
         let sections = base.sections()?;
         let judged = Arc::new(Judged {
-            findings: self.common(&sections, left_out),
+            findings: self.common(&Sections::of(&sections), left_out),
             checks: Arc::new(checks(items(&sections, "checks"), self.registry)),
             sections,
             versions: Mutex::default(),
@@ -214,10 +231,11 @@ impl<'a> Judge<'a> {
         Ok(judged)
     }
 
-    fn common(&self, sections: &Map<String, Json>, left_out: &LeftOut) -> Vec<(Finding, Option<String>)> {
+    fn common(&self, sections: &Sections<'_>, left_out: &LeftOut) -> Vec<(Finding, Option<String>)> {
         let nothing = Map::new();
         let findings = validate_scope(&self.context(sections, &nothing, left_out), Scope::Common);
-        let texts: Vec<Option<String>> = findings.iter().map(|finding| text(sections, finding)).collect();
+        let texts: Vec<Option<String>> =
+            findings.iter().map(|finding| text(|name| sections.get(name), finding)).collect();
         findings.into_iter().zip(texts).collect()
     }
 
@@ -226,15 +244,14 @@ impl<'a> Judge<'a> {
         let Group { key, owners } = group;
         let overlay = overlay(&key.set, &key.drop)?;
         let changed = COMMON_SECTIONS.iter().any(|section| !overlay.leaves(section));
-        let composed = changed.then(|| base.under(&overlay));
-        let sections = composed.as_ref().unwrap_or(&base.sections);
-        let mut findings = match &composed {
-            Some(sections) => self.common(sections, left_out),
-            None => base.findings.clone(),
+        let sections = Sections { changed: base.under(&overlay), base: &base.sections };
+        let mut findings = match changed {
+            true => self.common(&sections, left_out),
+            false => base.findings.clone(),
         };
         let version = match overlay.leaves("rules") && overlay.leaves("runbooks") {
             true => base.version(key.rules_version)?,
-            false => rules_version(sections, key.rules_version)?,
+            false => rules_version(&sections, key.rules_version)?,
         };
         findings.extend(version.map(|finding| (finding, None)));
         let everyone: Vec<usize> = owners.values().flatten().copied().collect();
@@ -243,7 +260,7 @@ impl<'a> Judge<'a> {
         let (of_base, of_own) = self.checks(base, &overlay);
         for (texts, of) in owners {
             let own = own_sections(&texts)?;
-            self.own(sections, &own, left_out, &of, &mut found.findings);
+            self.own(&sections, &own, left_out, &of, &mut found.findings);
             let holds = holds(items(&own, "exceptions"), self.now);
             for i in of {
                 let Some(subject) = found.subjects.get_mut(i) else { continue };
@@ -258,7 +275,7 @@ impl<'a> Judge<'a> {
     /// What is wrong with what some appliances have for themselves.
     fn own(
         &self,
-        sections: &Map<String, Json>,
+        sections: &Sections<'_>,
         own: &Map<String, Json>,
         left_out: &LeftOut,
         of: &[usize],
@@ -270,7 +287,7 @@ impl<'a> Judge<'a> {
             findings.extend(validate_scope(&context, Scope::Soon));
         }
         found.extend(findings.into_iter().map(|finding| Shared {
-            text: text(own, &finding).or_else(|| text(sections, &finding)),
+            text: text(|name| own.get(name).or_else(|| sections.get(name)), &finding),
             finding,
             of: of.to_vec(),
         }));
@@ -287,11 +304,12 @@ impl<'a> Judge<'a> {
 
     fn context<'c>(
         &'c self,
-        common: &'c Map<String, Json>,
+        sections: &'c Sections<'_>,
         own: &'c Map<String, Json>,
         left_out: &'c LeftOut,
     ) -> Context<'c> {
-        Context { common, own, registry: self.registry, now: self.now, left_out }
+        let (common, base) = (&sections.changed, Some(sections.base));
+        Context { common, base, own, registry: self.registry, now: self.now, left_out }
     }
 }
 
@@ -369,10 +387,10 @@ fn own_sections([exceptions, set, drop, settings, programs, secrets]: &OwnKey<'_
 }
 
 /// The finding that `rules_version` is not the digest of what it should be.
-fn rules_version(sections: &Map<String, Json>, text: &str) -> Result<Option<Finding>> {
+fn rules_version(sections: &Sections<'_>, text: &str) -> Result<Option<Finding>> {
     let mut stated: Map<String, Json> = ["rules", "runbooks"]
         .iter()
-        .filter_map(|name| Some(((*name).to_owned(), sections.get(*name)?.clone())))
+        .filter_map(|name| Some(((*name).to_owned(), sections.get(name)?.clone())))
         .collect();
     stated.insert("rules_version".to_owned(), serde_json::from_str(text)?);
     Ok(shape::rules_version(&stated))
@@ -389,9 +407,9 @@ fn checks(section: Option<&Map<String, Json>>, registry: &Registry) -> Checks {
 }
 
 /// The string that stands at a finding's path.
-fn text(policy: &Map<String, Json>, finding: &Finding) -> Option<String> {
+fn text<'j>(section: impl Fn(&str) -> Option<&'j Json>, finding: &Finding) -> Option<String> {
     let (first, rest) = finding.path.split_first()?;
-    let value = rest.iter().try_fold(policy.get(first)?, |value, key| match value {
+    let value = rest.iter().try_fold(section(first)?, |value, key| match value {
         Json::Array(entries) => entries.get(key.parse::<usize>().ok()?),
         _ => value.get(key),
     })?;

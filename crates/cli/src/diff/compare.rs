@@ -102,6 +102,9 @@ pub fn compare(before: &Gathered<'_>, after: &Gathered<'_>, texts: &Texts<'_>, n
         pairs.entry((was.map(|w| w.sections), is.map(|i| i.sections))).or_default().push(name.clone());
     }
     let (mut shared, mut exceptions) = (Shared::default(), BTreeMap::<ExceptionChange, BTreeSet<Name>>::new());
+    // In order of names: what is told of a change that several have is then the same in every run.
+    let mut pairs: Vec<_> = pairs.into_iter().collect();
+    pairs.sort_by(|(_, x), (_, y)| x.cmp(y));
     for ((was, is), names) in pairs {
         if let (Some(was), Some(is)) = (was, is) {
             for changes in differ.changes(&was, &is) {
@@ -118,7 +121,7 @@ pub fn compare(before: &Gathered<'_>, after: &Gathered<'_>, texts: &Texts<'_>, n
     let changed: BTreeSet<&Name> = groups
         .iter()
         .flat_map(|group| &group.appliances)
-        .chain(exceptions.iter().filter(|(change, _)| !is_news(change)).flat_map(|(_, of)| of))
+        .chain(exceptions.iter().filter(|(change, _)| !only_ends(change)).flat_map(|(_, of)| of))
         .collect();
     for (name, fate) in &mut fates {
         if fate.status == Status::Unchanged && changed.contains(name) {
@@ -133,7 +136,7 @@ pub fn compare(before: &Gathered<'_>, after: &Gathered<'_>, texts: &Texts<'_>, n
 }
 
 /// Whether an exception is told although nothing about it changed.
-pub fn is_news(change: &ExceptionChange) -> bool {
+pub fn only_ends(change: &ExceptionChange) -> bool {
     matches!(change.event, Event::Ending { .. })
 }
 

@@ -83,7 +83,7 @@ fn grouped(report: &Report, group: &Group) -> Vec<String> {
 
 fn exception(report: &Report, one: &ExceptionOf) -> Vec<String> {
     let change = &one.change;
-    let word = if super::compare::is_news(change) {
+    let word = if super::compare::only_ends(change) {
         screen::paint(screen::YELLOW, "soon    ")
     } else if change.effect == Effect::Same {
         screen::paint(screen::DIM, "ended   ")

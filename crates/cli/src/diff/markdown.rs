@@ -182,7 +182,7 @@ fn change(located: &Located) -> String {
 }
 
 fn exception(report: &Report, one: &ExceptionOf) -> String {
-    let sign = if super::compare::is_news(&one.change) { "⏳ ends soon" } else { word(one.change.effect) };
+    let sign = if super::compare::only_ends(&one.change) { "⏳ ends soon" } else { word(one.change.effect) };
     let place = code(&report.whose(&one.appliances));
     format!("- {sign} {} — {}, in {place}", code(&told(&one.change)), code(&lifting(&one.change)))
 }

@@ -109,7 +109,7 @@ impl Report {
     /// How many changes there are of each kind.
     pub fn totals(&self) -> Totals {
         let changes = || self.compared.groups.iter().flat_map(|group| &group.changes);
-        let exceptions = || self.compared.exceptions.iter().filter(|one| !super::compare::is_news(&one.change));
+        let exceptions = || self.compared.exceptions.iter().filter(|one| !super::compare::only_ends(&one.change));
         let of = |effect: Effect| {
             changes().filter(|located| located.change.effect == effect).count()
                 + exceptions().filter(|one| one.change.effect == effect).count()

@@ -41,6 +41,8 @@ impl LeftOut {
 pub struct Context<'a> {
     /// Controls, checks, rules, runbooks and duties: what appliances often share.
     pub common: &'a Map<String, Json>,
+    /// Sections that count where `common` has none of that name.
+    pub base: Option<&'a Map<String, Json>>,
     /// Exceptions, programs, secrets and settings: what belongs to one appliance. A whole document serves as both.
     pub own: &'a Map<String, Json>,
     /// Every probe and step.
@@ -84,7 +86,10 @@ impl<'a> Context<'a> {
 
     /// A section as it stands there, whatever it is.
     pub fn whole(&self, section: &str) -> Option<&'a Json> {
-        if COMMON_SECTIONS.contains(&section) { self.common.get(section) } else { self.own.get(section) }
+        if !COMMON_SECTIONS.contains(&section) {
+            return self.own.get(section);
+        }
+        self.common.get(section).or_else(|| self.base?.get(section))
     }
 
     /// A finding when `section` has no item `id`.

@@ -96,7 +96,7 @@ pub fn validate(policy: &Json, registry: &Registry, now: Time) -> Vec<Finding> {
         return vec![Finding::error("wrong-type", Vec::new(), "a policy is an object")];
     };
     let left_out = LeftOut::default();
-    let context = Context { common: object, own: object, registry, now, left_out: &left_out };
+    let context = Context { common: object, base: None, own: object, registry, now, left_out: &left_out };
     let mut findings = shape::document(object);
     for scope in [Scope::Common, Scope::Own] {
         findings.extend(validate_scope(&context, scope));
@@ -104,7 +104,7 @@ pub fn validate(policy: &Json, registry: &Registry, now: Time) -> Vec<Finding> {
     findings
 }
 
-/// The findings of the rules of one scope. For [`Scope::Common`] only `context.common` is read.
+/// The findings of the rules of one scope. For [`Scope::Common`] only `context.common` and `base` are read.
 pub fn validate_scope(context: &Context<'_>, scope: Scope) -> Vec<Finding> {
     let mut findings = Vec::new();
     for rule in RULES.iter().filter(|rule| rule.scope == scope) {

@@ -34,12 +34,7 @@ in
     systemd.services.writ-metrics = mkIf (cfg.metrics.directory != null) {
       description = "Write the figures of this appliance";
       # In one rename: whoever collects them never sees half.
-      script = ''
-        cd ${lib.escapeShellArg cfg.metrics.directory}
-        ${toString cfg.tools}/bin/writ doctor${at} --format openmetrics > .writ.prom.new
-        chmod 0644 .writ.prom.new
-        mv -f .writ.prom.new writ.prom
-      '';
+      script = "${toString cfg.tools}/bin/writ doctor${at} --format openmetrics --out ${lib.escapeShellArg "${cfg.metrics.directory}/writ.prom"}";
       serviceConfig = {
         Type = "oneshot";
         ReadWritePaths = [ cfg.metrics.directory ];

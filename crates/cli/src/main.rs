@@ -100,7 +100,12 @@ fn main() -> ExitCode {
         Command::Export(command) => command.run(),
         Command::Completions(arguments) => arguments.run(),
     };
-    match outcome {
+    let whole = screen::unwritten().map_or(Ok(()), |why| {
+        Err(failure::Failure::could_not("the result could not be written to standard output")
+            .because(why)
+            .next("make room, or write it elsewhere: what is there is not whole"))
+    });
+    match outcome.and_then(|answer| whole.map(|()| answer)) {
         Ok(answer) => answer.into(),
         Err(failure) => {
             failure.print();

@@ -1,6 +1,7 @@
 //! What people see: colour only on a terminal, results on standard output, everything else on standard error.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
+use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -21,16 +22,32 @@ pub fn paint(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// A line of the result, on standard output. A closed pipe (`| head`) is no failure.
+/// Why a part of the result did not reach standard output.
+static UNWRITTEN: OnceLock<String> = OnceLock::new();
+
+/// A line of the result, on standard output. A closed pipe (`| head`) is no failure; anything else that keeps a line from
+/// being written is remembered, see [`unwritten`].
 pub fn line(text: &str) {
-    let _ = writeln!(anstream::stdout(), "{text}");
+    match writeln!(anstream::stdout(), "{text}") {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
+            UNWRITTEN.get_or_init(|| e.to_string());
+        }
+        _ => {}
+    }
+}
+
+/// Why the result is not whole; none when it is, as far as anybody reads it.
+pub fn unwritten() -> Option<&'static str> {
+    UNWRITTEN.get().map(String::as_str)
 }
 
 /// A result for programs: pretty JSON on standard output.
 pub fn json(result: &impl Serialize) {
     match serde_json::to_string_pretty(result) {
         Ok(text) => line(&text),
-        Err(e) => error("error", &format!("this result cannot be written as JSON: {e}")),
+        Err(e) => {
+            UNWRITTEN.get_or_init(|| format!("this result cannot be written as JSON: {e}"));
+        }
     }
 }
 

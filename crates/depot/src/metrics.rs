@@ -9,6 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use writ_wire::receipts::Reason;
 
 /// Requests by endpoint and status.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -46,6 +47,10 @@ impl Default for Metrics {
         let requests = Family::<Answered, Counter<u64, AtomicU64>>::default();
         registry.register("requests", "Requests answered, by endpoint and status", requests.clone());
         let bundles = Family::<Outcome, Counter<u64, AtomicU64>>::default();
+        // From the start, so that the first of a kind is an increase.
+        for outcome in ["new", "known"].into_iter().chain(Reason::ALL.iter().map(|reason| reason.name())) {
+            drop(bundles.get_or_create(&Outcome { outcome }));
+        }
         registry.register("bundles", "Evidence bundles, by what came of them", bundles.clone());
         let commits = Histogram::new(exponential_buckets(0.0005, 2.0, 14));
         let help = "Time from taking a group of jobs until it is stored and answered";
@@ -88,5 +93,19 @@ impl Metrics {
         // Writing to a string does not fail.
         let _ = text::encode(&mut text, &self.registry);
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_outcome_is_there_before_it_happens() {
+        let text = Metrics::default().text();
+        for outcome in ["new", "known"].into_iter().chain(Reason::ALL.iter().map(|reason| reason.name())) {
+            let line = format!("writ_depot_bundles_total{{outcome=\"{outcome}\"}} 0\n");
+            assert!(text.contains(&line), "{outcome}: {text}");
+        }
     }
 }

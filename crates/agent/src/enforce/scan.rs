@@ -45,6 +45,15 @@ fn judged(check: &Check, probed: Probed, at: Time, salt: &Salt) -> Scan {
     Scan { run: Run { at, outcome: judgement.outcome, reasons, seen }, judgement }
 }
 
+/// Looks with a check's probe, at the machine that the check is about.
+pub fn look(check: &Check, context: &mut probes::ProbeContext) -> Probed {
+    if check.target == "self" {
+        probes::run(&check.probe, context)
+    } else {
+        Probed::Failed(format!("{} is another machine, which this version does not look at", check.target))
+    }
+}
+
 /// The exception that lifts a check at an instant: one that names it, or one for every control that it supports.
 pub fn exception(policy: &Policy, check: &str, now: Time) -> Option<String> {
     if let Some((id, _)) = policy.exception_for_check(check, now) {
@@ -83,11 +92,7 @@ impl Engine {
         self.counters.scans += 1;
         self.context.now = now();
         self.context.monotonic = Instant::now();
-        let probed = if check.target == "self" {
-            probes::run(&check.probe, &mut self.context)
-        } else {
-            Probed::Failed(format!("{} is another machine, which this version does not look at", check.target))
-        };
+        let probed = look(check, &mut self.context);
         Some(judged(check, probed, self.context.now, &self.salt))
     }
 

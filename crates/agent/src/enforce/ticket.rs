@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use writ_evidence::id::IncidentId;
 use writ_policy::declared::Severity;
+use writ_policy::settings::Escalation;
 use writ_trust::time::Time;
 
 use super::engine::Engine;
@@ -36,8 +37,23 @@ struct Ticket<'a> {
     l2: &'static str,
     attempts: u64,
     last_rule: Option<&'a str>,
-    contacts: &'a [String],
+    contacts: Vec<&'a str>,
     controls: Vec<&'a str>,
+}
+
+/// Whom an incident of this severity reaches, one line each in the order in which they are called: those of the site's
+/// route, or else everybody.
+pub fn contacts(escalation: &Escalation, severity: Severity) -> Vec<&str> {
+    let all = || escalation.contacts.iter().map(String::as_str);
+    let route = escalation.route.get(&severity).map(Vec::as_slice).unwrap_or_default();
+    if route.is_empty() {
+        return all().collect();
+    }
+    // A contact's line is `role name: person, …`; a name that has none is all that is known.
+    let is_of = |line: &&str, name: &str| {
+        line.split_once(": ").and_then(|(head, _)| head.split_once(' ')).is_some_and(|(_, named)| named == name)
+    };
+    route.iter().map(|name| all().find(|line| is_of(line, name)).unwrap_or(name)).collect()
 }
 
 impl Engine {
@@ -72,7 +88,7 @@ impl Engine {
             l2: NO_L2,
             attempts: incident.attempts,
             last_rule: incident.rule.as_deref(),
-            contacts: &policy.settings.escalation.contacts,
+            contacts: contacts(&policy.settings.escalation, incident.severity),
             controls: policy.controls_of(&incident.check),
         };
         let ticket = serde_json::to_value(&ticket).unwrap_or_default();

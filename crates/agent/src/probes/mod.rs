@@ -67,6 +67,11 @@ pub struct Probe {
     pub watch: fn(&Parameters, &ProbeContext) -> Vec<Watch>,
 }
 
+/// Whether what a probe sees rests on its earlier looks too, so that a single one says nothing.
+pub fn looks_back(name: &str) -> bool {
+    name == cpu::PROBE.schema.name
+}
+
 /// What tells that an observation may have changed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Watch {

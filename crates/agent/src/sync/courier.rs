@@ -100,7 +100,7 @@ impl Courier {
         // The first pull judges it anew; what was downloaded for it is still there.
         let pending = state.join(PENDING);
         writ_durable::remove(&pending).map_err(Trouble::at(&pending))?;
-        let status = Status::new(client.depot());
+        let status = Status::after(client.depot(), state);
         let (tiles, begun) = (Default::default(), Instant::now());
         let (etag, refill, refused) = (None, read_refill(&state.join(REFILL)), Refused::new());
         let (settled_on, void) = Default::default();

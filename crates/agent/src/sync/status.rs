@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 use writ_trust::json;
 use writ_trust::time::Time;
@@ -14,6 +14,21 @@ use super::trouble::Trouble;
 
 /// Its file.
 pub const FILE: &str = "status.json";
+
+/// The largest status that is read back, in bytes.
+const MAX_STATUS: usize = 64 * 1024;
+
+/// What is read back of an earlier status.
+#[derive(Deserialize)]
+struct Before {
+    jobs: BTreeMap<String, JobBefore>,
+}
+
+/// When a job last came to a good end.
+#[derive(Deserialize)]
+struct JobBefore {
+    done_at: Option<Time>,
+}
 
 /// How one job is.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -76,6 +91,20 @@ impl Status {
         Self { depot: depot.to_owned(), pid: std::process::id(), jobs, changed: true, ..Self::default() }
     }
 
+    /// The same, and when each job last came to a good end before this start.
+    pub fn after(depot: &str, state_dir: &Path) -> Self {
+        let mut status = Self::new(depot);
+        let before = writ_durable::read_bounded(&state_dir.join(FILE), MAX_STATUS).ok();
+        // What cannot be read says nothing of what was.
+        let before: Option<Before> = before.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        for (job, before) in before.into_iter().flat_map(|before| before.jobs) {
+            if let Some(job) = status.jobs.get_mut(job.as_str()) {
+                job.done_at = before.done_at;
+            }
+        }
+        status
+    }
+
     /// Something is worth writing down.
     pub fn changed(&mut self) {
         self.changed = true;
@@ -112,6 +141,29 @@ impl Status {
         let path = state_dir.join(FILE);
         if let Err(e) = writ_durable::replace(&path, &json::canonical(self), 0o644) {
             warn!("{}: {e}", path.display());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_does_not_forget_when_things_last_worked() {
+        let dir = tempfile::tempdir().unwrap();
+        let at: Time = "2026-11-27T05:00:00Z".parse().unwrap();
+        let done = |status: &Status| status.jobs[Job::CheckIn.name()].done_at;
+        let mut status = Status::after("https://depot.example", dir.path());
+        assert_eq!(done(&status), None);
+        status.ended(Job::CheckIn, &Ok(Ending::Done), at);
+        status.ended(Job::Sync, &Err(Trouble::Waiting("w".into())), at);
+        status.write(dir.path(), at);
+        let status = Status::after("https://depot.example", dir.path());
+        assert_eq!((done(&status), status.jobs[Job::Sync.name()].failures), (Some(at), 0));
+        for damaged in ["", "[]", "{\"jobs\":{\"check-in\":{\"done_at\":7}}}"] {
+            std::fs::write(dir.path().join(FILE), damaged).unwrap();
+            assert_eq!(done(&Status::after("https://depot.example", dir.path())), None, "{damaged}");
         }
     }
 }

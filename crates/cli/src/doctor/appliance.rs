@@ -8,6 +8,9 @@ use super::courier::Courier;
 use super::enforcer::Enforcer;
 use super::offer::Offer;
 
+/// How far ahead a time may be that was written in the past, in milliseconds: 10 minutes.
+const MOST_AHEAD: i64 = 600_000;
+
 /// The appliance.
 pub struct Appliance {
     /// When it was looked at.
@@ -28,6 +31,11 @@ impl Appliance {
         format!("{} ago", lasting(self.now.millis_since(then)))
     }
 
+    /// Whether a time that should be past lies further ahead than clocks differ: nothing can be said by it.
+    pub fn is_to_come(&self, then: Time) -> bool {
+        then.millis_since(self.now) > MOST_AHEAD
+    }
+
     /// How long until something is, for people.
     pub fn left(&self, then: Time) -> String {
         lasting(then.millis_since(self.now))
@@ -37,4 +45,9 @@ impl Appliance {
 /// A length of time for people, in milliseconds; what lies on the other side of now is none.
 pub fn lasting(millis: i64) -> String {
     words::lasting(u64::try_from(millis / 1000).unwrap_or(0))
+}
+
+/// How often something was done, for people.
+pub fn times(n: u64) -> String {
+    if n == 1 { "once".to_owned() } else { format!("{n} times") }
 }

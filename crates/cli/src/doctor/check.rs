@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 use writ_agent::enforce::incident::Phase;
+use writ_agent::enforce::scan;
 use writ_agent::probes::{self, ProbeContext};
 use writ_evidence::id::IncidentId;
 use writ_policy::declared::Severity;
@@ -16,7 +17,7 @@ use writ_trust::time::Time;
 
 use super::appliance::Appliance;
 use super::finding::{Finding, Question};
-use super::healing::Case;
+use super::healing::{Case, MOST_REASONS};
 use super::{applicable, healing};
 use crate::failure::{Failure, Outcome as Answer};
 
@@ -118,13 +119,41 @@ pub fn account(seen: &Appliance, id: &str, look: bool) -> Answer<(Account, Vec<F
         });
     };
     let case = Case { seen, policy, state, id, check };
-    let looked = look.then(|| look_now(seen, &case));
+    let looked = if look { Some(look_now(seen, &case)?) } else { None };
     let found = match case.is_announced() {
         true => Some(unobserved(&case)),
         false => case.trouble().or_else(|| applicable::one(&case)),
     };
-    let found = found.unwrap_or_else(|| holds(&case));
-    Ok((of(&case, looked), vec![found]))
+    let mut found: Vec<Finding> = found.or_else(|| holds(&case)).into_iter().collect();
+    found.extend(looked.as_ref().and_then(|looked| differs(&case, looked)));
+    Ok((of(&case, looked), found))
+}
+
+/// What a look just now shows as wrong, and the enforcer does not know of yet.
+fn differs(case: &Case, looked: &Looked) -> Option<Finding> {
+    let bad = |outcome: &Outcome| matches!(outcome, Outcome::Fail | Outcome::NotAssessable);
+    if case.is_announced() || !bad(&looked.outcome) || case.outcome().as_ref().is_some_and(bad) {
+        return None;
+    }
+    let last =
+        case.outcome().map_or("it has not run yet".to_owned(), |o| format!("its last run came to {}", o.as_str()));
+    let reasons: Vec<String> = looked.reasons.iter().take(MOST_REASONS).map(one_line).collect();
+    let what = format!("a look just now came to {} ({}), and {last}", looked.outcome.as_str(), reasons.join("; "));
+    if let Some(exception) = scan::exception(case.policy, case.id, case.seen.now) {
+        let what = format!("{what}; exception {exception} is in force");
+        return Some(Finding::note(
+            Question::Healing,
+            "look-differs",
+            case.id,
+            what,
+            "nothing: an exception is in force",
+        ));
+    }
+    let next = format!(
+        "its next run is within {} while writ-enforce runs; `systemctl kill --signal=SIGUSR1 writ-enforce` has every check run now",
+        case.check.every
+    );
+    Some(Finding::wrong(Question::Healing, "look-differs", case.id, what, next))
 }
 
 fn unobserved(case: &Case) -> Finding {
@@ -133,21 +162,26 @@ fn unobserved(case: &Case) -> Finding {
     Finding::note(Question::Healing, "not-observed", case.id, what, next)
 }
 
-fn holds(case: &Case) -> Finding {
-    let what = match case.outcome() {
-        Some(Outcome::Warn) => format!("it holds, with a warning: {}", case.reasons()),
-        Some(outcome) => format!("its last outcome is {}: there is nothing to heal", outcome.as_str()),
-        None => "it has not run yet".to_owned(),
+fn holds(case: &Case) -> Option<Finding> {
+    let what = match case.outcome()? {
+        Outcome::Warn => format!("it holds, with a warning: {}", case.reasons()),
+        outcome => format!("its last outcome is {}: there is nothing to heal", outcome.as_str()),
     };
-    Finding::note(Question::Healing, "holds", case.id, what, "")
+    Some(Finding::note(Question::Healing, "holds", case.id, what, ""))
 }
 
-/// Looks with the check's own probe. That changes nothing, and the enforcer does not hear of it.
-fn look_now(seen: &Appliance, case: &Case) -> Looked {
+/// Looks as the enforcer does. That changes nothing, and the enforcer does not hear of it.
+fn look_now(seen: &Appliance, case: &Case) -> Answer<Looked> {
+    let probe = &case.check.probe.name;
+    if probes::looks_back(probe) {
+        return Err(Failure::could_not(format!("a single look says nothing of `{}`", one_line(case.id)))
+            .because(format!("its probe {probe} measures over a window, from looks that only writ-enforce has made"))
+            .next("leave --look out: what the enforcer last saw is shown"));
+    }
     let expected = seen.enforcer.running.as_ref().and_then(|r| r.generation.toplevel()).map(str::to_owned);
     let mut context = ProbeContext::new(seen.now, Instant::now(), seen.config.profile.clone(), expected);
-    let judged = judge(case.check, probes::run(&case.check.probe, &mut context));
-    Looked { outcome: judged.outcome, reasons: judged.reasons, observation: judged.observation }
+    let judged = judge(case.check, scan::look(case.check, &mut context));
+    Ok(Looked { outcome: judged.outcome, reasons: judged.reasons, observation: judged.observation })
 }
 
 fn of(case: &Case, looked: Option<Looked>) -> Account {
@@ -179,7 +213,7 @@ fn of(case: &Case, looked: Option<Looked>) -> Account {
         ran_at: last.map_or(incident.map(|incident| incident.detected_at), |last| last.at),
         reasons: reasons.cloned().unwrap_or_default(),
         observation: case.observation(),
-        exception: writ_agent::enforce::scan::exception(policy, id, seen.now),
+        exception: scan::exception(policy, id, seen.now),
         controls: policy.controls_of(id).into_iter().map(str::to_owned).collect(),
         rules: rules.into_iter().map(answering).collect(),
         incident: incident.map(|incident| Open {

@@ -8,7 +8,7 @@ use writ_agent::config::Config;
 use writ_agent::enforce::incident::Phase;
 use writ_agent::enforce::posture::{self, Book};
 use writ_agent::enforce::running::Running;
-use writ_agent::enforce::state::{State, StateError};
+use writ_agent::enforce::state::{self, State, StateError};
 use writ_agent::switch::{self, Journal};
 use writ_evidence::id::IncidentId;
 use writ_policy::outcome::Outcome;
@@ -19,6 +19,8 @@ use writ_trust::time::Time;
 use super::process;
 use crate::failure::{Failure, Outcome as Answer};
 
+/// The program.
+const PROGRAM: &str = "writ-enforce";
 /// The largest status that is read, in bytes: every check has a line in it, and every refusal.
 const MAX_STATUS: usize = 16 * 1024 * 1024;
 /// The largest posture book, in bytes.
@@ -75,6 +77,8 @@ pub struct Open {
 pub struct Outbox {
     /// The room that everything takes, in bytes; unknown until it was gone through once.
     pub bytes: Option<u64>,
+    /// Of that, what was not found delivered, in bytes.
+    pub undelivered: Option<u64>,
     /// How much it may hold, in bytes.
     pub budget: Option<u64>,
     /// Above the budget, in bytes, with nothing left that may be removed.
@@ -94,7 +98,10 @@ impl Enforcer {
     pub fn read(config: &Config) -> Answer<Self> {
         let status = parsed(config, "status.json", MAX_STATUS);
         let (state, damage) = match State::load(&config.state_dir) {
-            Ok(state) => (state.map(|state| brought_up(state, status.as_ref())), None),
+            Ok(state) => {
+                let newer = newer(config);
+                (state.map(|state| brought_up(state, status.as_ref(), newer)), None)
+            }
             Err(StateError::Unreadable { path, source }) if source.kind() == ErrorKind::PermissionDenied => {
                 return Err(Failure::could_not("cannot read what the enforcer knows")
                     .at(path.display())
@@ -112,7 +119,7 @@ impl Enforcer {
             },
         };
         Ok(Self {
-            runs: process::is_held(&config.state_dir.join("lock")),
+            runs: process::is_held(&config.state_dir.join("lock"), PROGRAM),
             book: parsed(config, posture::FILE, MAX_BOOK).filter(|book: &Book| book.schema == posture::SCHEMA),
             journal: switch::read_journal(&config.state_dir).map_err(|e| e.to_string()),
             status,
@@ -128,6 +135,11 @@ impl Enforcer {
         Some(&self.running.as_ref()?.policy.as_ref()?.1)
     }
 
+    /// Whether the documents of what is obeyed could not be read back.
+    pub fn running_is_lost(&self) -> bool {
+        self.running.is_none() && self.state.as_ref().is_some_and(|state| state.running.is_some())
+    }
+
     /// Whether a generation is on trial: nothing is healed.
     pub fn on_trial(&self) -> bool {
         matches!(&self.journal, Ok(Some(journal)) if journal.suspends_healing())
@@ -135,11 +147,15 @@ impl Enforcer {
 }
 
 /// Brings the state up to what the status says that came after it: the end of an attempt that did not help, and first
-/// outcomes, are written with the next change only.
-fn brought_up(mut state: State, status: Option<&Status>) -> State {
+/// outcomes, are written with the next change only. Where the disk took no evidence, later outcomes too are in the status
+/// alone.
+fn brought_up(mut state: State, status: Option<&Status>, newer: bool) -> State {
     let Some((at, status)) = status.and_then(|status| Some((status.at?, status))) else { return state };
     for (check, outcome) in &status.outcomes {
-        state.outcomes.entry(check.clone()).or_insert(*outcome);
+        let known = state.outcomes.entry(check.clone()).or_insert(*outcome);
+        if newer {
+            *known = *outcome;
+        }
     }
     for incident in state.incidents.values_mut() {
         let Phase::Attempting { rule, since } = &incident.phase else { continue };
@@ -150,6 +166,12 @@ fn brought_up(mut state: State, status: Option<&Status>) -> State {
         }
     }
     state
+}
+
+/// Whether the status was written after the state, or with it.
+fn newer(config: &Config) -> bool {
+    let written = |name: &str| std::fs::metadata(config.state_dir.join(name)).and_then(|data| data.modified()).ok();
+    written("status.json").zip(written(state::FILE)).is_some_and(|(status, state)| status >= state)
 }
 
 /// Who this appliance is; the key is the one that its evidence is signed with.

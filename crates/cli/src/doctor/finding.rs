@@ -20,6 +20,16 @@ impl Question {
     /// Every question, in the order in which they are answered.
     pub const ALL: [Self; 4] = [Self::Running, Self::Syncing, Self::Healing, Self::Applicable];
 
+    /// Its name for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Syncing => "syncing",
+            Self::Healing => "healing",
+            Self::Applicable => "applicable",
+        }
+    }
+
     /// The heading over its findings.
     pub fn heading(self) -> &'static str {
         match self {

@@ -3,6 +3,7 @@
 use writ_agent::enforce::incident::{Incident, NO_L2, Phase};
 use writ_agent::enforce::scan::{exception, matching};
 use writ_agent::enforce::state::{State, incident_key};
+use writ_agent::enforce::ticket::contacts;
 use writ_audit::words::{of, when};
 use writ_evidence::posture::Seen;
 use writ_policy::check::Check;
@@ -13,11 +14,11 @@ use writ_policy::rule::Rule;
 use writ_trust::text::one_line;
 use writ_trust::time::Time;
 
-use super::appliance::Appliance;
+use super::appliance::{Appliance, times};
 use super::finding::{Finding, Question};
 
 /// The last reasons that are told in one line.
-const MOST_REASONS: usize = 3;
+pub const MOST_REASONS: usize = 3;
 
 fn wrong(code: &'static str, check: &str, what: impl Into<String>, next: impl Into<String>) -> Finding {
     Finding::wrong(Question::Healing, code, check, what, next)
@@ -146,11 +147,15 @@ impl Case<'_> {
         match self.outcome() {
             Some(Outcome::Fail) => Some(self.failing()),
             Some(Outcome::NotAssessable) => Some(self.unjudged()),
-            None if self.seen.enforcer.runs => {
-                let what = "it has not run since the policy came";
-                Some(note("not-run-yet", self.id, what, "wait: every check runs once after a policy comes"))
+            None => {
+                let what = "it has not run since the policy came: nobody knows whether it holds";
+                let next = match self.seen.enforcer.runs {
+                    true => "wait: every check runs once after a policy comes",
+                    false => "start writ-enforce: every check runs once then",
+                };
+                Some(note("not-run-yet", self.id, what, next))
             }
-            _ => None,
+            Some(Outcome::Pass | Outcome::Warn | Outcome::NotApplicable) => None,
         }
     }
 
@@ -262,15 +267,17 @@ impl Case<'_> {
         let due = self.due(incident);
         let late = if due.is_some_and(|due| due <= self.seen.now) { "it is overdue: " } else { "" };
         let by = due.map_or_else(String::new, |due| format!(" by {}", when(due)));
-        let whom = match self.policy.settings.escalation.contacts.first() {
-            Some(first) => format!("; first contact: {}", one_line(first)),
-            None => String::new(),
-        };
+        let whom = self.first_contact(incident).map_or_else(String::new, |first| format!("; first contact: {first}"));
         let next = format!(
             "{late}repair it{by}; the ticket is {}{whom}. It closes by itself when the check holds",
             ticket.display()
         );
         wrong(self.why_people(incident), self.id, what, next)
+    }
+
+    /// Whom to call first: the site's route for this severity, or else its contacts in their order.
+    fn first_contact(&self, incident: &Incident) -> Option<String> {
+        contacts(&self.policy.settings.escalation, incident.severity).first().map(one_line)
     }
 
     /// The name of the reason for which people have it.
@@ -297,8 +304,4 @@ impl Case<'_> {
     pub fn due(&self, incident: &Incident) -> Option<Time> {
         self.policy.settings.sla.get(&incident.severity).map(|span| incident.detected_at.plus(span))
     }
-}
-
-fn times(n: u64) -> String {
-    if n == 1 { "once".to_owned() } else { format!("{n} times") }
 }

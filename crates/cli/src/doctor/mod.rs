@@ -15,7 +15,8 @@ mod report;
 mod running;
 mod syncing;
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use writ_agent::config::{Config, DEFAULT_PATH};
 use writ_agent::sync::config as sync;
@@ -29,10 +30,12 @@ use self::enforcer::Enforcer;
 use self::offer::Offer;
 use self::report::Report;
 use crate::failure::{Answer, Failure, Outcome};
-use crate::{clock, screen};
+use crate::{clock, files, screen};
 
 /// The courier's configuration, beside the enforcer's.
 const SYNC_CONFIG: &str = "sync.toml";
+/// The enforcer's configuration on an appliance that was provisioned from a stick.
+const PROVISIONED: &str = "/var/lib/writ/enforce.toml";
 
 /// On an appliance: why is this not running, syncing, healing or applicable, and what to do next
 ///
@@ -49,7 +52,7 @@ Examples:
   writ doctor access.ssh                         one check
   writ doctor access.ssh --look                  the same, and look now
   writ doctor --format json | jq '.findings[] | select(.weight == \"wrong\")'
-  writ doctor --format openmetrics               for node_exporter's textfile collector, see docs/metrics.md
+  writ doctor --format openmetrics --out FILE    for node_exporter's textfile collector, see docs/metrics.md
 
 Exit codes: 0 nothing is wrong, or the figures were printed; 1 something is wrong; 2 could not read what it needs.")]
 pub struct Arguments {
@@ -58,15 +61,18 @@ pub struct Arguments {
     /// Look with the check's own probe now, and show that too
     #[arg(long, requires = "check")]
     look: bool,
-    /// The enforcer's configuration
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH)]
-    config: PathBuf,
+    /// The enforcer's configuration [default: /etc/writ/enforce.toml, or else /var/lib/writ/enforce.toml, where a stick puts it]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// The courier's configuration [default: sync.toml beside the other, if it is there]
     #[arg(long, value_name = "FILE")]
     sync_config: Option<PathBuf>,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
+    /// Put the JSON or the figures into this file, in one rename, instead of printing them
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
 /// How it is printed.
@@ -86,6 +92,11 @@ impl Arguments {
         if self.check.is_some() && self.format == Format::Openmetrics {
             return Err(Failure::could_not("figures are of the whole appliance").next("leave CHECK out"));
         }
+        if self.out.is_some() && self.format == Format::Human {
+            return Err(
+                Failure::could_not("--out is for what programs read").next("add --format json or --format openmetrics")
+            );
+        }
         let seen = self.gather()?;
         let mut findings = running::findings(&seen);
         let mut account = None;
@@ -104,30 +115,56 @@ impl Arguments {
         let report = Report::new(&seen, findings, account);
         match self.format {
             Format::Human => report.print(),
-            Format::Json => screen::json(&report),
-            Format::Openmetrics => screen::line(metrics::text(&seen).trim_end()),
+            Format::Json if self.out.is_none() => screen::json(&report),
+            Format::Json => self.put(&serde_json::to_string_pretty(&report).map_err(Failure::could_not)?)?,
+            Format::Openmetrics => self.put(metrics::text(&seen, &report.findings).trim_end())?,
         }
         // Figures are judged by whoever collects them; a timer that writes them has done its work.
         Ok(if report.well || self.format == Format::Openmetrics { Answer::Yes } else { Answer::No })
     }
 
+    fn put(&self, text: &str) -> Outcome<()> {
+        match &self.out {
+            Some(path) => files::replace(path, format!("{text}\n").as_bytes(), 0o644, "what doctor found"),
+            None => {
+                screen::line(text);
+                Ok(())
+            }
+        }
+    }
+
+    /// The enforcer's configuration, wherever it is.
+    fn settings(&self) -> PathBuf {
+        let Some(named) = &self.config else {
+            let found = first_there(&[Path::new(DEFAULT_PATH), Path::new(PROVISIONED)]);
+            if found == Path::new(PROVISIONED) {
+                screen::aside(&format!("there is no {DEFAULT_PATH}: this is what {PROVISIONED} says"));
+            }
+            return found.to_owned();
+        };
+        named.clone()
+    }
+
     fn gather(&self) -> Outcome<Appliance> {
-        let config = Config::read(&self.config).map_err(|e| {
+        let settings = self.settings();
+        let config = Config::read(&settings).map_err(|e| {
             Failure::could_not("cannot read the enforcer's configuration")
                 .because(e)
                 .next("run this on an appliance, as root; docs/appliance.md has the file")
         })?;
-        let courier = self.courier_config()?.map(Courier::read);
+        let courier = self.courier_config(&settings)?.map(Courier::read);
         let enforcer = Enforcer::read(&config)?;
         let now = clock::now();
-        let offer = enforcer.state.as_ref().and_then(|state| Offer::look(&config, state, now));
+        let offer =
+            enforcer.state.as_ref().and_then(|state| Offer::look(&config, state, enforcer.running_is_lost(), now));
         Ok(Appliance { now, config, enforcer, courier, offer })
     }
 
-    fn courier_config(&self) -> Outcome<Option<sync::Config>> {
-        let beside = self.config.with_file_name(SYNC_CONFIG);
+    fn courier_config(&self, settings: &Path) -> Outcome<Option<sync::Config>> {
+        let beside = settings.with_file_name(SYNC_CONFIG);
         let path = self.sync_config.as_ref().unwrap_or(&beside);
-        if self.sync_config.is_none() && !path.exists() {
+        if self.sync_config.is_none() && std::fs::symlink_metadata(path).is_err_and(|e| e.kind() == ErrorKind::NotFound)
+        {
             return Ok(None);
         }
         sync::Config::read(path).map(Some).map_err(|e| {
@@ -135,5 +172,29 @@ impl Arguments {
                 .because(e)
                 .next("name another with --sync-config; docs/appliance.md has the file")
         })
+    }
+}
+
+/// The first of these that is there, or else the first.
+fn first_there<'a>(paths: &[&'a Path]) -> &'a Path {
+    let is_there = |path: &&&Path| std::fs::symlink_metadata(path).is_ok();
+    paths.iter().find(is_there).or(paths.first()).copied().unwrap_or(Path::new(DEFAULT_PATH))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_where_they_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let (etc, provisioned) = (dir.path().join("etc.toml"), dir.path().join("var.toml"));
+        let of = || first_there(&[&etc, &provisioned]).to_owned();
+        assert_eq!(of(), etc, "the usual place is what an error names");
+        std::fs::write(&provisioned, "").unwrap();
+        assert_eq!(of(), provisioned);
+        // What may not be read, or leads nowhere, is there.
+        std::os::unix::fs::symlink("/nonexistent", &etc).unwrap();
+        assert_eq!(of(), etc);
     }
 }

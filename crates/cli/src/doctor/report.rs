@@ -4,13 +4,14 @@ use serde::Serialize;
 use writ_audit::words::{of, when};
 use writ_policy::outcome::Outcome;
 use writ_trust::ids::{ApplianceId, SiteId};
-use writ_trust::text::one_line;
+use writ_trust::text::{escaped, one_line};
 use writ_trust::time::Time;
 
 use super::appliance::Appliance;
 use super::check::Account;
 use super::finding::{Finding, Question};
 use super::healing::Case;
+use super::running;
 use crate::screen::{self, BOLD, DIM, GREEN, RED, YELLOW, paint};
 
 /// The answer.
@@ -32,6 +33,12 @@ pub struct Report {
     pub enforcer_runs: bool,
     /// Whether the courier runs; null where there is none.
     pub courier_runs: Option<bool>,
+    /// When the enforcer last wrote down what is said of checks; null when it never did.
+    pub as_of: Option<Time>,
+    /// Whether that is old: the enforcer does not run, or says nothing any more.
+    pub stale: bool,
+    /// The questions of which nothing is known, so that the absence of findings says nothing.
+    pub unknown: Vec<Question>,
     /// The checks, counted.
     pub checks: Counts,
     /// What was found, question by question.
@@ -53,8 +60,10 @@ pub struct Counts {
     pub fail: u64,
     /// They do not apply to this machine.
     pub not_applicable: u64,
-    /// Nobody knows, or they have not run yet; those not observed are not among them.
+    /// Nobody knows; those not observed are not among them.
     pub not_assessable: u64,
+    /// They have not run since the policy came.
+    pub not_run_yet: u64,
     /// This version has no way to look.
     pub not_observed: u64,
 }
@@ -72,6 +81,9 @@ impl Report {
             release: running.map(|running| running.release.to_string()),
             enforcer_runs: seen.enforcer.runs,
             courier_runs: seen.courier.as_ref().map(|courier| courier.runs),
+            as_of: seen.enforcer.status.as_ref().and_then(|status| status.at),
+            stale: !seen.enforcer.runs || running::is_silent(seen),
+            unknown: unknown(seen),
             checks: count(seen),
             findings,
             check,
@@ -80,7 +92,11 @@ impl Report {
 
     /// Prints it for people.
     pub fn print(&self) {
-        let release = self.release.as_deref().map_or_else(|| "no release".to_owned(), |r| format!("release {r}"));
+        let release = match &self.release {
+            Some(release) => format!("release {release}"),
+            None if self.unknown.contains(&Question::Syncing) => "release unknown".to_owned(),
+            None => "no release".to_owned(),
+        };
         screen::line(&format!("{}/{}, {release}, {}", self.site, self.appliance, when(self.at)));
         if let Some(check) = &self.check {
             check.print();
@@ -102,20 +118,38 @@ impl Report {
     fn answer(&self, question: Question, found: &[&Finding]) {
         let wrong = found.iter().filter(|finding| finding.is_wrong()).count();
         let summary = match (question, wrong) {
+            (question, 0) if self.unknown.contains(&question) => match question {
+                Question::Syncing => {
+                    "unknown: the enforcer has left nothing by which releases could be judged".to_owned()
+                }
+                _ => "unknown: there is no policy here that can be read, so there are no checks to tell of".to_owned(),
+            },
+            (question, n) if self.unknown.contains(&question) => {
+                format!("{}; the rest is unknown", of(n as u64, "cause"))
+            }
             (Question::Running, 0) => self.running(),
             (Question::Syncing, 0) => "nothing is in the way".to_owned(),
-            (Question::Healing, 0) => self.checks.words(),
+            (Question::Healing, 0) => self.checks(),
             (Question::Applicable, _) => match self.checks.not_applicable {
                 0 => "every check applies".to_owned(),
                 n => format!("{} not apply", if n == 1 { "1 check does".to_owned() } else { format!("{n} checks do") }),
             },
-            (Question::Healing, n) => format!("{}; {}", of(n as u64, "cause"), self.checks.words()),
+            (Question::Healing, n) => format!("{}; {}", of(n as u64, "cause"), self.checks()),
             (_, n) => of(n as u64, "cause"),
         };
         screen::line("");
         screen::line(&format!("{} {summary}", paint(BOLD, &format!("{}:", question.heading()))));
         for finding in found {
             finding.print();
+        }
+    }
+
+    /// The counts of checks, with their age where nobody renews them.
+    fn checks(&self) -> String {
+        match (self.stale, self.as_of) {
+            (false, _) => self.checks.words(),
+            (true, Some(at)) => format!("as of {}: {}", when(at), self.checks.words()),
+            (true, None) => format!("as of a time that is not known: {}", self.checks.words()),
         }
     }
 
@@ -131,18 +165,21 @@ impl Finding {
     fn print(&self) {
         let mark = if self.is_wrong() { paint(RED, "✗") } else { paint(YELLOW, "·") };
         let code = paint(DIM, &format!("[{}]", self.code));
-        screen::line(&format!("  {mark} {}: {} {code}", paint(BOLD, &self.subject), self.what));
+        screen::line(&format!("  {mark} {}: {} {code}", paint(BOLD, &escaped(&self.subject)), escaped(&self.what)));
         if !self.next.is_empty() {
-            screen::line(&format!("    {} {}", paint(DIM, "next:"), self.next));
+            screen::line(&format!("    {} {}", paint(DIM, "next:"), escaped(&self.next)));
         }
     }
 }
 
 impl Account {
     fn print(&self) {
-        let row = |label: &str, text: &str| screen::line(&format!("  {} {text}", paint(DIM, &format!("{label:<9}"))));
+        // What a policy says comes from people, and what was seen from anybody.
+        let row = |label: &str, text: &str| {
+            screen::line(&format!("  {} {}", paint(DIM, &format!("{label:<9}")), escaped(text)));
+        };
         screen::line("");
-        screen::line(&format!("{}: {}", paint(BOLD, &self.id), self.title));
+        screen::line(&format!("{}: {}", paint(BOLD, &escaped(&self.id)), escaped(&self.title)));
         row("severity", self.severity.as_str());
         row("expects", &self.expects);
         if let Some(prefers) = &self.prefers {
@@ -196,6 +233,7 @@ impl Counts {
         let parts = [
             (self.fail, "fail"),
             (self.not_assessable, "cannot be judged"),
+            (self.not_run_yet, "have not run yet"),
             (self.warn, "hold with a warning"),
             (self.pass, "hold"),
             (self.not_observed, "are not observed"),
@@ -206,6 +244,19 @@ impl Counts {
             false => format!("of {}, {}", of(self.all, "check"), told.join(", ")),
         }
     }
+}
+
+/// The questions of which nothing is known: without a state nobody knows the key by which releases are judged, and without
+/// a policy there is no check.
+fn unknown(seen: &Appliance) -> Vec<Question> {
+    let no_offer = seen.offer.as_ref().is_none_or(|offer| offer.root.is_none());
+    let no_policy = seen.enforcer.policy().is_none() || seen.enforcer.state.is_none();
+    let is_unknown = |question: &Question| match question {
+        Question::Running => false,
+        Question::Syncing => no_offer,
+        Question::Healing | Question::Applicable => no_policy,
+    };
+    Question::ALL.into_iter().filter(is_unknown).collect()
 }
 
 fn count(seen: &Appliance) -> Counts {
@@ -220,7 +271,8 @@ fn count(seen: &Appliance) -> Counts {
             Some(Outcome::Warn) => &mut counts.warn,
             Some(Outcome::Fail) => &mut counts.fail,
             Some(Outcome::NotApplicable) => &mut counts.not_applicable,
-            Some(Outcome::NotAssessable) | None => &mut counts.not_assessable,
+            Some(Outcome::NotAssessable) => &mut counts.not_assessable,
+            None => &mut counts.not_run_yet,
         } += 1;
     }
     counts

@@ -54,9 +54,7 @@ fn enforcer(seen: &Appliance) -> Option<Finding> {
             format!("it does not run ({last}): nothing is looked at, nothing is repaired, no release is taken up");
         return Some(wrong("enforcer-not-running", "writ-enforce", what, start));
     }
-    let silent =
-        at.is_none_or(|at| seen.now.millis_since(at) > MISSED * STATUS_EVERY.max(seen.config.heartbeat.millis()));
-    if !silent {
+    if !is_silent(seen) {
         return None;
     }
     if let Some((rule, since)) = attempting(seen) {
@@ -68,6 +66,13 @@ fn enforcer(seen: &Appliance) -> Option<Finding> {
     let next =
         "`systemctl restart writ-enforce`, after `journalctl -u writ-enforce -n 50` was kept for whoever looks into it";
     Some(wrong("enforcer-silent", "writ-enforce", what, next))
+}
+
+/// Whether the enforcer has said nothing for longer than it should.
+pub fn is_silent(seen: &Appliance) -> bool {
+    let at = seen.enforcer.status.as_ref().and_then(|status| status.at);
+    let longest = MISSED * STATUS_EVERY.max(seen.config.heartbeat.millis());
+    at.is_none_or(|at| seen.now.millis_since(at) > longest || seen.is_to_come(at))
 }
 
 fn attempting(seen: &Appliance) -> Option<(&str, writ_trust::time::Time)> {

@@ -6,11 +6,11 @@ mod yaml;
 
 use std::path::{Path, PathBuf};
 
-use writ_nix::evaluate::{EvaluateError, Request, Tree};
-
 use self::figures::{Chosen, Figures};
 use self::table::{ALERTS, Alert, Exported};
-use crate::failure::{Answer, Failure, Outcome};
+use crate::check::tree::Tree;
+use crate::failure::{Answer, Outcome};
+use crate::library::Library;
 use crate::{files, screen};
 
 /// The file that --out makes.
@@ -27,14 +27,15 @@ const FILE: &str = "writ.rules.yml";
 #[command(after_help = "\
 Examples:
   writ export alerts > /etc/prometheus/rules/writ.rules.yml
+  writ export alerts hosts/riverside-clinic
   writ export alerts --baseline hipaa --exported-only --out /etc/prometheus/rules
   writ export alerts | promtool check rules /dev/stdin
 
 Exit codes: 0 done; 1 the tree has mistakes, or no such baseline; 2 could not run.")]
 pub struct Arguments {
-    /// The tree of policy
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    tree: PathBuf,
+    /// The folder with baselines/, rules/, hosts/ and modules/, or one below it
+    #[arg(default_value = ".")]
+    path: PathBuf,
     /// The baselines whose figures count [default: all of the tree]
     #[arg(long, value_name = "NAME")]
     baseline: Vec<String>,
@@ -49,7 +50,8 @@ pub struct Arguments {
 impl Arguments {
     /// Runs the command.
     pub fn run(self) -> Outcome {
-        let figures = Figures::choose(&evaluated(&self.tree)?, &self.baseline)?;
+        let library = Library::declared(Tree::find(&self.path)?)?;
+        let figures = Figures::choose(&library.catalogue.baselines, &self.baseline)?;
         let wanted = |alert: &&Alert| !self.exported_only || alert.metric.exported != Exported::NotYet;
         let mut told = Vec::new();
         let mut left_out = Vec::new();
@@ -79,14 +81,6 @@ fn write(folder: Option<&Path>, text: &str) -> Outcome<()> {
     files::replace(&path, text.as_bytes(), 0o644, "the rules")?;
     screen::line(&path.display().to_string());
     Ok(())
-}
-
-/// The report of a tree without its sites: the baselines alone.
-fn evaluated(root: &Path) -> Outcome<Vec<u8>> {
-    let failed = |e: EvaluateError| Failure::could_not("the baselines cannot be evaluated").caused_by(&e);
-    let next = "name the folder that holds baselines/, rules/, hosts/ and modules/ with --tree; `writ check` tells of mistakes";
-    let tree = Tree::open(root).map_err(|e| failed(e).next(next))?;
-    tree.report_json(&Request { sites: Some(Vec::new()), ..Request::default() }).map_err(|e| failed(e).next(next))
 }
 
 /// A rule and the figure that it stands on.

@@ -100,7 +100,7 @@ fn what_cannot_be_understood_ends_with_2() {
         &["trust", "show", "/nonexistent"],
         &["verify", "--no-such-option"],
         &["doctor", "--config", "/nonexistent"],
-        &["export", "alerts", "--tree", "/nonexistent"],
+        &["export", "alerts", "/nonexistent"],
     ] {
         let asked = ran(program("writ").args(arguments));
         assert_eq!(asked.code, Some(2), "writ {arguments:?}: {}{}", asked.stdout, asked.stderr);

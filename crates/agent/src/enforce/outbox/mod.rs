@@ -52,6 +52,8 @@ pub struct Keeper {
     found: Option<(usize, u64)>,
     /// Above the budget after the last round, in bytes.
     over: u64,
+    /// Not found delivered in the last round, in bytes.
+    undelivered: Option<u64>,
     /// Delivered bundles removed since the start.
     removed: u64,
     /// Bundles thinned since the start.
@@ -278,13 +280,13 @@ impl Engine {
     /// Every bundle is a range of its own: of those that reached a depot without a receipt coming back, an audit misses only
     /// the rest, and can follow the chain across that too.
     fn thin(&mut self, decision: Decision) {
-        let Decision { deliver, thin, left, over, more } = decision;
+        let Decision { deliver, thin, left, over, undelivered, more } = decision;
         if !deliver.is_empty() {
             info!(bundles = deliver.len(), "delivered bundles removed from the outbox");
         }
         let (bundles, held) = self.keeper.found.unwrap_or_default();
         self.keeper.found = Some((bundles.saturating_sub(deliver.len() + thin.len()), left));
-        self.keeper.over = over;
+        (self.keeper.over, self.keeper.undelivered) = (over, Some(undelivered));
         self.rest();
         if over > 0 && !more {
             let (budget, over) = (self.outbox_budget(), over.div_ceil(1 << 20));
@@ -335,10 +337,10 @@ impl Engine {
 
     /// The status file's account of the outbox.
     pub(super) fn outbox_status(&self) -> serde_json::Value {
-        let Keeper { found, over, removed, thinned, .. } = &self.keeper;
+        let Keeper { found, over, undelivered, removed, thinned, .. } = &self.keeper;
         json!({
             "bundles": found.map(|(bundles, _)| bundles), "bytes": found.map(|(_, bytes)| bytes),
-            "budget": self.outbox_budget().bytes(), "over_budget": over, "removed": removed, "thinned": thinned,
+            "undelivered": undelivered, "budget": self.outbox_budget().bytes(), "over_budget": over, "removed": removed, "thinned": thinned,
         })
     }
 }

@@ -77,6 +77,8 @@ pub struct Decision {
     pub left: u64,
     /// How much of it is above the budget.
     pub over: u64,
+    /// How much of it was not found delivered.
+    pub undelivered: u64,
     /// More may be thinned at once.
     pub more: bool,
 }
@@ -202,8 +204,17 @@ impl Round {
 
     fn decided(&mut self) -> Act {
         let mut decision = std::mem::take(&mut self.decision);
+        let waits = |(item, standing): &(&Item, &Standing)| match standing {
+            Standing::Unasked => !item.proven,
+            Standing::Waiting => true,
+            Standing::Delivered | Standing::Gone => false,
+        };
+        let waiting = self.items.iter().zip(&self.standing).filter(waits).map(|(item, _)| item.bytes);
+        decision.undelivered = waiting.sum();
         if decision.thin.len() < LEAST_THINNED {
-            self.left += decision.thin.drain(..).map(|(item, _)| item.bytes).sum::<u64>();
+            let kept: u64 = decision.thin.drain(..).map(|(item, _)| item.bytes).sum();
+            self.left += kept;
+            decision.undelivered += kept;
         }
         decision.left = self.left;
         decision.over = self.left.saturating_sub(self.limits.budget);
@@ -281,7 +292,9 @@ mod tests {
         let decision = run(50, limits(3, 1000, 50), |n| n != 7, |_| true);
         assert_eq!(numbers(&decision.deliver), (1..20).filter(|n| *n != 7).collect::<Vec<_>>());
         assert_eq!((decision.thin.len(), decision.over), (0, 0));
-        let nothing = Decision { left: 50 * EACH, ..Decision::default() };
+        assert_eq!(decision.undelivered, 2 * EACH, "one, and the newest, which nobody asks about");
+        // Every third was found delivered before.
+        let nothing = Decision { left: 50 * EACH, undelivered: 40 * EACH, ..Decision::default() };
         assert_eq!(run(50, limits(3, 1000, 50), |_| false, |_| true), nothing, "nothing else does");
     }
 
@@ -340,7 +353,10 @@ mod tests {
     #[test]
     fn what_cannot_be_thinned_is_told_and_too_little_is_not_worth_it() {
         let decision = run(100, limits(1, 80, 100), |_| false, |n| n < 8);
-        assert_eq!(decision, Decision { left: 100 * EACH, over: 20 * EACH, ..Decision::default() });
+        assert_eq!(
+            decision,
+            Decision { left: 100 * EACH, over: 20 * EACH, undelivered: 100 * EACH, ..Decision::default() }
+        );
     }
 
     #[test]
@@ -371,6 +387,7 @@ mod tests {
             prop_assert!(!all.contains(&count), "the newest stays");
             let left = (count - all.len() as u64) * EACH;
             prop_assert_eq!((decision.left, decision.over), (left, left.saturating_sub(limits.budget)));
+            prop_assert!(decision.undelivered <= decision.left);
             let fits = count <= most;
             if fits {
                 prop_assert!(thinned.is_empty());

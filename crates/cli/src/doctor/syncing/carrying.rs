@@ -1,6 +1,6 @@
 //! Between the depot and the inbox: what the courier says of its jobs.
 
-use super::super::appliance::{Appliance, lasting};
+use super::super::appliance::{Appliance, lasting, times};
 use super::super::courier::{Courier, Job, Status, said};
 use super::super::finding::Finding;
 use super::{note, rules, wrong};
@@ -114,10 +114,6 @@ fn failing(seen: &Appliance, courier: &Courier, job: &Job, code: &'static str, w
     Some(wrong(code, depot, what, next))
 }
 
-fn times(failures: u64) -> String {
-    if failures == 1 { "once".to_owned() } else { format!("{failures} times") }
-}
-
 /// Nothing is wrong by its own word, and yet it does not check in: it hangs, or its clock was set.
 fn overdue(seen: &Appliance, courier: &Courier, status: &Status) -> Option<Finding> {
     let job = status.jobs.get("check-in")?;
@@ -126,6 +122,11 @@ fn overdue(seen: &Appliance, courier: &Courier, status: &Status) -> Option<Findi
     }
     let every = courier.config.checkin.millis();
     let from = job.done_at.or(status.at)?;
+    if seen.is_to_come(from) {
+        let what = format!("by its own word it checked in {} from now: nobody knows when it did", seen.left(from));
+        let next = "set the clock right (`chronyc tracking`, `timedatectl`) and restart writ-sync";
+        return Some(wrong("check-in-overdue", "writ-sync", what, next));
+    }
     let late = seen.now.millis_since(from);
     (late > MISSED * every + 60_000).then(|| {
         let what = format!(

@@ -29,9 +29,8 @@ pub fn findings(seen: &Appliance) -> Vec<Finding> {
     }
     for refused in &offer.refused {
         let what = format!("refused: {}", refused.message);
-        let code = if refused.rule == "not-before" { "release-not-before" } else { "refused" };
         let make = if refused.rule == "not-before" { note } else { wrong };
-        found.push(make(code, &refused.what, what, rules::advice(&refused.rule)));
+        found.push(make(refusal(&refused.rule), &refused.what, what, rules::advice(&refused.rule)));
     }
     for waiting in &offer.waiting {
         let next = match seen.courier {
@@ -53,6 +52,15 @@ pub fn findings(seen: &Appliance) -> Vec<Finding> {
     found.extend(ends(seen));
     found.extend(log(seen));
     found
+}
+
+/// The name of a refusal: one that only needs time, one that is an alarm, and all others.
+fn refusal(rule: &str) -> &'static str {
+    match rule {
+        "not-before" => "release-not-before",
+        "log-consistency" => "log-consistency",
+        _ => "refused",
+    }
 }
 
 fn obeyed(seen: &Appliance) -> Vec<Finding> {
@@ -79,8 +87,23 @@ fn obeyed(seen: &Appliance) -> Vec<Finding> {
             "they are taken again from the folder of releases; see that it is there",
         )];
     }
+    if enforcer.policy().is_none() {
+        return vec![unenforced(&subject, reference.policy.filter(|policy| *policy != point))];
+    }
     let enforced = reference.policy.filter(|policy| *policy != point);
     enforced.map(|policy| older(&subject, policy)).into_iter().collect()
+}
+
+/// It is obeyed, and nothing of it is a policy that this version can read, nor is there one from before.
+fn unenforced(subject: &str, before: Option<Point>) -> Finding {
+    let before = before.map_or_else(
+        || "there is none from before".to_owned(),
+        |policy| format!("that of release {policy} cannot be read back"),
+    );
+    let what = format!(
+        "its policy is of a kind that this version cannot read, and {before}: no policy is enforced, nothing is looked at"
+    );
+    wrong("no-policy", subject, what, rules::advice("policy-schema"))
 }
 
 fn older(subject: &str, policy: Point) -> Finding {
@@ -129,5 +152,18 @@ fn log(seen: &Appliance) -> Option<Finding> {
             Some(note("log-not-heard-yet", "log", freshness.to_string(), "wait: it has a day to say so first"))
         }
         _ => Some(wrong("log-stale", "log", freshness.to_string(), rules::advice("log-freshness"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_histories_of_a_log_are_no_mere_refusal() {
+        assert_eq!(
+            ["log-consistency", "not-before", "size"].map(refusal),
+            ["log-consistency", "release-not-before", "refused"]
+        );
     }
 }

@@ -2,38 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde_json::Value;
 use writ_policy::nearest::nearest;
 use writ_trust::time::Span;
 
 use super::table::{Figure, Strict};
 use crate::failure::{Failure, Outcome};
-
-/// What of the report is read.
-#[derive(Deserialize)]
-struct Report {
-    baselines: BTreeMap<String, Baseline>,
-    findings: Vec<Finding>,
-}
-
-#[derive(Deserialize)]
-struct Baseline {
-    version: String,
-    figures: BTreeMap<String, Declared>,
-}
-
-/// A figure as it is declared.
-#[derive(Deserialize)]
-struct Declared {
-    value: Value,
-}
-
-#[derive(Deserialize)]
-struct Finding {
-    severity: String,
-    message: String,
-}
+use crate::library::catalogue::Baseline;
 
 /// The figures.
 pub struct Figures {
@@ -55,30 +30,22 @@ pub struct Chosen<'a> {
 }
 
 impl Figures {
-    /// The figures of these baselines, or of all; from the report of a tree.
-    pub fn choose(report: &[u8], names: &[String]) -> Outcome<Self> {
-        let report: Report = serde_json::from_slice(report)
-            .map_err(|e| Failure::could_not("the tree's report is not as expected").because(e))?;
-        if let Some(mistake) = report.findings.iter().find(|finding| finding.severity == "error") {
-            return Err(Failure::refused("the tree has mistakes")
-                .because(&mistake.message)
-                .next("`writ check` shows all of them with their places"));
-        }
-        if let Some(unknown) = names.iter().find(|name| !report.baselines.contains_key(*name)) {
-            let near = nearest(unknown, report.baselines.keys().map(String::as_str));
-            let known: Vec<&str> = report.baselines.keys().map(String::as_str).collect();
+    /// The figures of these baselines, or of all that are declared.
+    pub fn choose(declared: &BTreeMap<String, Baseline>, names: &[String]) -> Outcome<Self> {
+        if let Some(unknown) = names.iter().find(|name| !declared.contains_key(*name)) {
+            let near = nearest(unknown, declared.keys().map(String::as_str));
+            let known: Vec<&str> = declared.keys().map(String::as_str).collect();
             let next =
                 near.map_or_else(|| format!("there are: {}", known.join(", ")), |n| format!("did you mean `{n}`?"));
             return Err(
                 Failure::refused(format!("there is no baseline `{}`", writ_trust::text::one_line(unknown))).next(next)
             );
         }
-        let chosen = |name: &String| names.is_empty() || names.contains(name);
-        let baselines = report.baselines.into_iter().filter(|(name, _)| chosen(name));
-        let values = |figures: BTreeMap<String, Declared>| figures.into_iter().map(|(id, f)| (id, f.value)).collect();
-        Ok(Self {
-            baselines: baselines.map(|(name, b)| (format!("{name} {}", b.version), values(b.figures))).collect(),
-        })
+        let chosen = declared.iter().filter(|(name, _)| names.is_empty() || names.contains(*name));
+        let values = |baseline: &Baseline| {
+            baseline.figures.iter().map(|(id, figure)| (id.clone(), figure.value.clone())).collect()
+        };
+        Ok(Self { baselines: chosen.map(|(name, b)| (format!("{name} {}", b.version), values(b))).collect() })
     }
 
     /// The baselines, with their versions.
@@ -118,30 +85,41 @@ impl Chosen<'_> {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use writ_policy::declared::DeclaredAt;
 
     use super::*;
+    use crate::library::catalogue::Figure;
 
-    fn of(report: &Value, names: &[&str]) -> Outcome<Figures> {
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        Figures::choose(report.to_string().as_bytes(), &names)
+    fn baseline(figures: &[(&str, Value)]) -> Baseline {
+        let figure = |(id, value): &(&str, Value)| {
+            let declared_at = DeclaredAt { file: "baselines/t.nix".into(), line: 1 };
+            let (unit, about) = ("span".into(), "a".into());
+            ((*id).to_owned(), Figure { value: value.clone(), unit, about, source: vec![], ours: true, declared_at })
+        };
+        Baseline {
+            title: "t".into(),
+            version: "1".into(),
+            controls: BTreeMap::new(),
+            checks: BTreeMap::new(),
+            duties: BTreeMap::new(),
+            figures: figures.iter().map(figure).collect(),
+        }
     }
 
     #[test]
     fn the_stricter_of_two_counts() {
-        let baseline = |figures: Value| json!({ "version": "1", "title": "t", "figures": figures });
-        let report = json!({ "findings": [], "baselines": {
-            "a": baseline(json!({ "x": { "value": "2m" }, "y": { "value": 70 }, "z": { "value": "text" } })),
-            "b": baseline(json!({ "x": { "value": "90s", "unit": "span" }, "y": { "value": 80 } })),
-        } });
-        let figure = |id, strict| Figure { id, strict };
-        let both = of(&report, &[]).unwrap();
+        let declared = BTreeMap::from([
+            ("a".to_owned(), baseline(&[("x", json!("2m")), ("y", json!(70)), ("z", json!("text"))])),
+            ("b".to_owned(), baseline(&[("x", json!("90s")), ("y", json!(80))])),
+        ]);
+        let figure = |id, strict| super::super::table::Figure { id, strict };
+        let both = Figures::choose(&declared, &[]).unwrap();
         let chosen = |figures: &Figures, id, strict| figures.of(figure(id, strict)).map(|c| (c.number, c.words()));
         assert_eq!(chosen(&both, "x", Strict::Smaller), Some((90, "x = 90s (b 1)".into())));
         assert_eq!(chosen(&both, "y", Strict::Larger), Some((80, "y = 80 (b 1)".into())));
         assert_eq!(chosen(&both, "z", Strict::Larger), None);
-        assert_eq!(chosen(&of(&report, &["a"]).unwrap(), "x", Strict::Smaller), Some((120, "x = 2m (a 1)".into())));
-        assert!(of(&report, &["c"]).is_err());
-        let mistaken = json!({ "findings": [{ "severity": "error", "message": "m" }], "baselines": {} });
-        assert!(of(&mistaken, &[]).is_err());
+        let one = Figures::choose(&declared, &["a".to_owned()]).unwrap();
+        assert_eq!(chosen(&one, "x", Strict::Smaller), Some((120, "x = 2m (a 1)".into())));
+        assert!(Figures::choose(&declared, &["c".to_owned()]).is_err());
     }
 }

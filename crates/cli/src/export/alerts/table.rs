@@ -18,6 +18,8 @@ pub struct Metric {
     pub name: &'static str,
     /// Who exports it.
     pub exported: Exported,
+    /// The metric that is 1 where this one must be there; without one, somebody must export it.
+    pub due_where: Option<&'static str>,
 }
 
 /// Which of two values of a figure is the stricter one.
@@ -60,15 +62,20 @@ pub struct Alert {
 }
 
 const fn doctor(name: &'static str) -> Metric {
-    Metric { name, exported: Exported::Doctor }
+    Metric { name, exported: Exported::Doctor, due_where: None }
+}
+
+/// A metric that only an appliance with a courier has.
+const fn of_courier(name: &'static str) -> Metric {
+    Metric { due_where: Some("writ_courier_configured"), ..doctor(name) }
 }
 
 const fn depot(name: &'static str) -> Metric {
-    Metric { name, exported: Exported::Depot }
+    Metric { name, exported: Exported::Depot, due_where: None }
 }
 
 const fn not_yet(name: &'static str) -> Metric {
-    Metric { name, exported: Exported::NotYet }
+    Metric { name, exported: Exported::NotYet, due_where: None }
 }
 
 const fn at_most(id: &'static str) -> Option<Figure> {
@@ -80,13 +87,14 @@ const fn at_least(id: &'static str) -> Option<Figure> {
 }
 
 const OUTCOME: Metric = doctor("writ_check_outcome");
+const FINDINGS: Metric = doctor("writ_doctor_findings");
 const ON_THE_APPLIANCE: &str = "on the appliance: writ doctor";
 
 /// Every rule.
 pub const ALERTS: &[Alert] = &[
     Alert {
         name: "WritCheckFailing",
-        expression: "writ_check_outcome{outcome=\"fail\",severity!=\"critical\"} == 1",
+        expression: "writ_check_outcome{outcome=\"fail\",severity!=\"critical\",excepted!=\"true\"} == 1",
         // The time that a repair and the scan after it may take.
         wait: "5m",
         severity: None,
@@ -97,7 +105,7 @@ pub const ALERTS: &[Alert] = &[
     },
     Alert {
         name: "WritCheckFailingCritical",
-        expression: "writ_check_outcome{outcome=\"fail\",severity=\"critical\"} == 1",
+        expression: "writ_check_outcome{outcome=\"fail\",severity=\"critical\",excepted!=\"true\"} == 1",
         wait: "0m",
         severity: Some("critical"),
         figure: None,
@@ -107,7 +115,7 @@ pub const ALERTS: &[Alert] = &[
     },
     Alert {
         name: "WritCheckWarning",
-        expression: "writ_check_outcome{outcome=\"warn\"} == 1",
+        expression: "writ_check_outcome{outcome=\"warn\",excepted!=\"true\"} == 1",
         wait: "5m",
         severity: Some("warning"),
         figure: None,
@@ -117,13 +125,47 @@ pub const ALERTS: &[Alert] = &[
     },
     Alert {
         name: "WritCheckNotSeen",
-        expression: "writ_check_outcome{outcome=\"not-assessable\",announced=\"false\"} == 1",
+        // While the enforcer does not run, that is one cause, and WritEnforcerDown tells of it.
+        expression: "writ_check_outcome{outcome=\"not-assessable\",announced=\"false\",excepted!=\"true\"} == 1 \
+                     unless ignoring(check,severity,outcome,announced,excepted) (writ_enforcer_up == 0)",
         wait: "1h",
         severity: Some("warning"),
         figure: None,
         metric: OUTCOME,
         summary: "nobody knows whether check {{ $labels.check }} holds",
         next: "on the appliance: writ doctor {{ $labels.check }}",
+    },
+    Alert {
+        name: "WritChecksUnknown",
+        expression: "writ_doctor_at_seconds unless ignoring(check,severity,outcome,announced,excepted) writ_check_outcome",
+        wait: "15m",
+        severity: Some("critical"),
+        figure: None,
+        metric: OUTCOME,
+        summary: "nothing is known of any check on this appliance: it has no policy that it could read",
+        next: ON_THE_APPLIANCE,
+    },
+    Alert {
+        name: "WritDoctorWrong",
+        // Checks that fail have rules of their own; a rule that is stopped has none, and its check may hold meanwhile.
+        expression: "writ_doctor_findings{question!=\"healing\"} > 0 or writ_doctor_findings{code=\"breaker\"} > 0",
+        wait: "15m",
+        severity: Some("warning"),
+        figure: None,
+        metric: FINDINGS,
+        summary: "writ doctor finds {{ $labels.code }}",
+        next: ON_THE_APPLIANCE,
+    },
+    Alert {
+        name: "WritDoctorWrongCritical",
+        expression: "writ_doctor_findings{code=~\"no-policy|state-damaged|documents-lost|cannot-accept|log-consistency\
+                     |rollback-failed|journal-damaged|disk-trouble\"} > 0",
+        wait: "2m",
+        severity: Some("critical"),
+        figure: None,
+        metric: FINDINGS,
+        summary: "writ doctor finds {{ $labels.code }}: it needs people now",
+        next: ON_THE_APPLIANCE,
     },
     Alert {
         name: "WritEnforcerDown",
@@ -149,11 +191,22 @@ pub const ALERTS: &[Alert] = &[
         name: "WritFiguresOld",
         expression: "time() - writ_doctor_at_seconds > {figure}",
         wait: "0m",
-        severity: Some("warning"),
+        // Nothing else that is exported can be believed any more.
+        severity: Some("critical"),
         figure: at_most("checkin.critical"),
         metric: doctor("writ_doctor_at_seconds"),
         summary: "the figures of this appliance were made {{ $value | humanizeDuration }} ago: what they say is over",
         next: "see the timer that writes them (docs/metrics.md)",
+    },
+    Alert {
+        name: "WritFiguresGone",
+        expression: "last_over_time(writ_doctor_at_seconds[1d]) unless writ_doctor_at_seconds",
+        wait: "10m",
+        severity: Some("critical"),
+        figure: None,
+        metric: doctor("writ_doctor_at_seconds"),
+        summary: "the figures of this appliance do not come any more",
+        next: "see that the machine and its node_exporter run, and the timer that writes the figures (docs/metrics.md)",
     },
     Alert {
         name: "WritCheckInMissed",
@@ -161,7 +214,7 @@ pub const ALERTS: &[Alert] = &[
         wait: "0m",
         severity: Some("warning"),
         figure: at_most("checkin.warning"),
-        metric: doctor("writ_checkin_age_seconds"),
+        metric: of_courier("writ_checkin_age_seconds"),
         summary: "the appliance missed a check-in",
         next: ON_THE_APPLIANCE,
     },
@@ -171,7 +224,7 @@ pub const ALERTS: &[Alert] = &[
         wait: "0m",
         severity: Some("critical"),
         figure: at_most("checkin.critical"),
-        metric: doctor("writ_checkin_age_seconds"),
+        metric: of_courier("writ_checkin_age_seconds"),
         summary: "the appliance has not checked in for {{ $value | humanizeDuration }}",
         next: ON_THE_APPLIANCE,
     },
@@ -181,7 +234,7 @@ pub const ALERTS: &[Alert] = &[
         wait: "0m",
         severity: Some("warning"),
         figure: at_most("sync.failures_most"),
-        metric: doctor("writ_sync_failures"),
+        metric: of_courier("writ_sync_failures"),
         summary: "the courier failed {{ $value }} times in a row",
         next: ON_THE_APPLIANCE,
     },
@@ -191,28 +244,28 @@ pub const ALERTS: &[Alert] = &[
         wait: "1h",
         severity: Some("warning"),
         figure: None,
-        metric: doctor("writ_evidence_waiting"),
+        metric: of_courier("writ_evidence_waiting"),
         summary: "there has been evidence that is not delivered for an hour",
         next: ON_THE_APPLIANCE,
     },
     Alert {
         name: "WritEvidenceNearlyFull",
-        expression: "100 * writ_outbox_bytes / writ_outbox_budget_bytes > {figure}",
+        expression: "100 * writ_outbox_undelivered_bytes / writ_outbox_budget_bytes > {figure}",
         wait: "15m",
         severity: Some("warning"),
         figure: at_most("evidence.warning.above_percent"),
-        metric: doctor("writ_outbox_bytes"),
-        summary: "{{ $value | humanize }} % of the room for evidence is in use",
+        metric: doctor("writ_outbox_undelivered_bytes"),
+        summary: "{{ $value | humanize }} % of the room for evidence is taken by what is not delivered",
         next: "see why nothing is delivered (writ doctor), or give it more room (outbox_budget)",
     },
     Alert {
         name: "WritEvidenceFull",
-        expression: "100 * writ_outbox_bytes / writ_outbox_budget_bytes > {figure}",
+        expression: "100 * writ_outbox_undelivered_bytes / writ_outbox_budget_bytes > {figure}",
         wait: "5m",
         severity: Some("critical"),
         figure: at_most("evidence.critical.above_percent"),
         metric: doctor("writ_outbox_budget_bytes"),
-        summary: "{{ $value | humanize }} % of the room for evidence is in use: posture will be thinned",
+        summary: "{{ $value | humanize }} % of the room for evidence is taken by what is not delivered: posture will be thinned",
         next: "see why nothing is delivered (writ doctor), or give it more room (outbox_budget)",
     },
     Alert {
@@ -226,14 +279,24 @@ pub const ALERTS: &[Alert] = &[
         next: "on the appliance: writ doctor; the tickets say whom to call",
     },
     Alert {
-        name: "WritEscalationUnanswered",
-        expression: "writ_incident_escalated_age_seconds > {figure}",
+        name: "WritEscalationUnresolved",
+        expression: "writ_incident_escalated_age_seconds{severity=~\"medium|low\"} > {figure}",
+        wait: "0m",
+        severity: Some("warning"),
+        figure: at_most("escalation.no_answer"),
+        metric: doctor("writ_incident_escalated_age_seconds"),
+        summary: "people have had an incident for {{ $value | humanizeDuration }}, and it is not resolved",
+        next: "on the appliance: writ doctor; the tickets say whom to call next",
+    },
+    Alert {
+        name: "WritEscalationUnresolvedCritical",
+        expression: "writ_incident_escalated_age_seconds{severity=~\"critical|high\"} > {figure}",
         wait: "0m",
         severity: Some("critical"),
         figure: at_most("escalation.no_answer"),
         metric: doctor("writ_incident_escalated_age_seconds"),
-        summary: "an incident waits for people since {{ $value | humanizeDuration }}",
-        next: "call the next contact; on the appliance: writ doctor",
+        summary: "people have had an incident for {{ $value | humanizeDuration }}, and it is not resolved",
+        next: "on the appliance: writ doctor; the tickets say whom to call next",
     },
     Alert {
         name: "WritReleaseEnding",
@@ -261,13 +324,15 @@ pub const ALERTS: &[Alert] = &[
         wait: "0m",
         severity: Some("warning"),
         figure: at_most("log.fresh"),
-        metric: doctor("writ_log_checkpoint_age_seconds"),
+        metric: Metric { due_where: Some("writ_log_named"), ..doctor("writ_log_checkpoint_age_seconds") },
         summary: "the site's log was not heard of for {{ $value | humanizeDuration }}: news may be withheld",
         next: ON_THE_APPLIANCE,
     },
     Alert {
         name: "WritDepotRefuses",
-        expression: "sum by (outcome) (increase(writ_depot_bundles_total{outcome!~\"new|known\"}[1h])) > 0",
+        // The first of a kind is an increase where the depot counts it from 0; where it does not, its counter is new.
+        expression: "sum without (job) (increase(writ_depot_bundles_total{outcome!~\"new|known\"}[1h])) > 0 or sum without (job) \
+                     (writ_depot_bundles_total{outcome!~\"new|known\"} unless writ_depot_bundles_total offset 1h) > 0",
         wait: "0m",
         severity: Some("warning"),
         figure: None,
@@ -388,9 +453,10 @@ mod tests {
 
     #[test]
     fn every_metric_of_doctor_is_watched() {
-        // Open incidents are counted for people who look; each is an alert by its check.
-        let watched: BTreeSet<&str> =
-            ALERTS.iter().map(|alert| alert.metric.name).chain(["writ_incidents_open"]).collect();
+        // Open incidents and the whole outbox are counted for people who look: each incident is an alert by its check, and
+        // what was delivered makes room by itself. Two say where others must be.
+        let others = ["writ_incidents_open", "writ_outbox_bytes", "writ_courier_configured", "writ_log_named"];
+        let watched: BTreeSet<&str> = ALERTS.iter().map(|alert| alert.metric.name).chain(others).collect();
         let without: Vec<_> = METRICS.iter().filter(|(name, _)| !watched.contains(name)).collect();
         assert!(without.is_empty(), "{without:?}");
     }

@@ -56,7 +56,10 @@ fn one((alert, figure): &Told) -> String {
 fn absent(told: &[Told]) -> String {
     let metrics: BTreeMap<&str, Metric> = told.iter().map(|(alert, _)| (alert.metric.name, alert.metric)).collect();
     let mut text = String::from("  - name: writ-not-measured\n    rules:\n");
-    for Metric { name, exported } in metrics.into_values() {
+    for Metric { name, exported, due_where } in metrics.into_values() {
+        // Machine by machine where it is known who must have it.
+        let expression =
+            due_where.map_or_else(|| format!("absent({name})"), |due| format!("({due} == 1) unless {name}"));
         let next = match exported {
             Exported::Doctor => "have `writ doctor --format openmetrics` written for node_exporter (docs/metrics.md)",
             Exported::Depot => "have /metrics of writ-depot scraped (docs/metrics.md)",
@@ -64,7 +67,7 @@ fn absent(told: &[Told]) -> String {
         };
         text += &item(&[
             "alert: WritNotMeasured".to_owned(),
-            format!("expr: absent({name})"),
+            format!("expr: {expression}"),
             "for: 1h".to_owned(),
             format!("labels: {{ severity: warning, metric: {name} }}"),
             "annotations:".to_owned(),

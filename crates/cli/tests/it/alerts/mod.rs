@@ -1,5 +1,7 @@
 //! `writ export alerts`, judged by Prometheus' own tool.
 
+mod each;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -20,7 +22,7 @@ fn text(bytes: &[u8]) -> String {
 /// The rules of this repository.
 fn rules(more: &[&str]) -> String {
     let root = repository();
-    let made = writ(&[&["--tree", root.to_str().unwrap()], more].concat());
+    let made = writ(&[&[root.to_str().unwrap()], more].concat());
     assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
     text(&made.stdout)
 }
@@ -66,22 +68,26 @@ fn thresholds_are_figures_of_the_baselines() {
         "expr: \"writ_checkin_age_seconds > 120\"",
         "figure: \"checkin.warning = 2m (hipaa ",
         "expr: \"writ_key_age_seconds > 28512000\"",
-        "expr: \"100 * writ_outbox_bytes / writ_outbox_budget_bytes > 80\"",
+        "expr: \"100 * writ_outbox_undelivered_bytes / writ_outbox_budget_bytes > 80\"",
         "expr: absent(writ_mttr_seconds)",
     ] {
         assert!(rules.contains(words), "{words}: {rules}");
     }
     let exported = self::rules(&["--exported-only"]);
     assert!(
-        !exported.contains("writ_mttr_seconds") && exported.contains("absent(writ_checkin_age_seconds)"),
+        !exported.contains("writ_mttr_seconds")
+            && exported.contains("(writ_courier_configured == 1) unless writ_checkin_age_seconds"),
         "{exported}"
     );
+    // From any folder of the tree, as other commands are.
+    let below = repository().join("hosts");
+    assert_eq!(text(&writ(&[below.to_str().unwrap()]).stdout).trim_end(), rules.trim_end());
 }
 
 #[test]
 fn a_baseline_without_the_figure_leaves_the_rule_out_and_says_so() {
     let root = repository();
-    let tree = ["--tree", root.to_str().unwrap()];
+    let tree = [root.to_str().unwrap()];
     let made = writ(&[&tree[..], &["--baseline", "hardening"]].concat());
     let (stdout, stderr) = (text(&made.stdout), text(&made.stderr));
     assert_eq!(made.status.code(), Some(0), "{stderr}");
@@ -92,7 +98,7 @@ fn a_baseline_without_the_figure_leaves_the_rule_out_and_says_so() {
     let unknown = writ(&[&tree[..], &["--baseline", "hippa"]].concat());
     assert_eq!(unknown.status.code(), Some(1), "{}", text(&unknown.stderr));
     assert!(text(&unknown.stderr).contains("did you mean `hipaa`?"), "{}", text(&unknown.stderr));
-    assert_eq!(writ(&["--tree", "/nonexistent"]).status.code(), Some(2));
+    assert_eq!(writ(&["/nonexistent"]).status.code(), Some(2));
 }
 
 #[test]

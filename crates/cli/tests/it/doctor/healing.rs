@@ -37,6 +37,19 @@ fn no_rule_answers() {
 }
 
 #[test]
+fn the_route_of_a_severity_says_whom_to_call() {
+    let (house, _enforcer) = broken(|_, policy| {
+        let escalation = &mut policy["settings"]["escalation"];
+        escalation["contacts"] = json!(["primary on-call: Kim Lee", "security safety: Robin Fox, +1 555 0101"]);
+        escalation["route"]["high"] = json!(["safety", "office"]);
+    });
+    words(&house.says(1, "no-rule"), &["first contact: security safety: Robin Fox, +1 555 0101"]);
+    let ticket = std::fs::read_dir(house.path("state/tickets")).unwrap().next().unwrap().unwrap().path();
+    let ticket: Value = serde_json::from_slice(&std::fs::read(ticket).unwrap()).unwrap();
+    assert_eq!(ticket["contacts"], json!(["security safety: Robin Fox, +1 555 0101", "office"]));
+}
+
+#[test]
 fn a_rule_leaves_it_to_people() {
     let (house, _enforcer) = broken(|house, policy| {
         house.add_rule(policy, true, 1);

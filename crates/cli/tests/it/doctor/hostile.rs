@@ -42,6 +42,19 @@ fn whatever_a_courier_writes_doctor_answers() {
 }
 
 #[test]
+fn what_a_policy_says_commands_no_terminal() {
+    let house = House::new();
+    let mut policy = house.policy();
+    let painted = "\u{1b}[2J\u{1b}[32mnothing is wrong\nnothing is wrong\u{202e}";
+    policy["checks"]["file.motd"]["title"] = painted.into();
+    let _enforcer = house.enforcing(&policy);
+    let said = house.doctor(&["file.motd"]);
+    assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+    assert!(said.stdout.contains("[2J") && !said.stdout.contains(['\u{1b}', '\u{202e}']), "{:?}", said.stdout);
+    assert!(!said.stdout.contains("\nnothing is wrong\\u"), "{:?}", said.stdout);
+}
+
+#[test]
 fn whatever_lies_in_the_inbox_doctor_answers() {
     let house = House::new();
     let _enforcer = house.enforcing(&house.policy());

@@ -6,6 +6,7 @@ mod hostile;
 pub mod house;
 mod running;
 mod syncing;
+mod unknown;
 
 use writ_agent::sync::schedule::{Ending, Job};
 
@@ -91,12 +92,19 @@ fn the_page_names_every_cause() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = std::fs::read_to_string(root.join("../../docs/appliance.md")).unwrap();
     // Where the name is not written where the finding is made.
-    let mut codes: Vec<String> =
-        ["refused", "release-not-before", "check-in-fails", "pull-fails", "download-fails", "delivery-fails"]
-            .into_iter()
-            .chain(["breaker", "no-rule", "left-to-people", "attempts-used", "with-people"])
-            .map(str::to_owned)
-            .collect();
+    let mut codes: Vec<String> = [
+        "refused",
+        "release-not-before",
+        "log-consistency",
+        "check-in-fails",
+        "pull-fails",
+        "download-fails",
+        "delivery-fails",
+    ]
+    .into_iter()
+    .chain(["breaker", "no-rule", "left-to-people", "attempts-used", "with-people"])
+    .map(str::to_owned)
+    .collect();
     let mut folders = vec![root.join("src/doctor")];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {

@@ -1,0 +1,266 @@
+//! Every rule fires where it should and is silent where it should not, as Prometheus itself evaluates it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+
+use super::{judged, promtool, rules};
+
+/// Series of one machine: name, labels, values in promtool's notation, one each minute.
+type Series = &'static [(&'static str, &'static str, &'static str)];
+
+/// A rule with the minute at which it is asked, a machine where it fires and one where it does not.
+struct Case(&'static str, u32, Series, Series);
+
+const FAILS: &str = "check=\"a\",outcome=\"fail\",announced=\"false\"";
+const LONG: u32 = 25 * 60;
+
+const CASES: &[Case] = &[
+    Case(
+        "WritCheckFailing",
+        20,
+        &[("writ_check_outcome", "severity=\"high\",excepted=\"false\",check=\"a\",outcome=\"fail\"", "1x60")],
+        // An exception is in force: the check fails, and nobody is to be called.
+        &[("writ_check_outcome", "severity=\"high\",excepted=\"true\",check=\"a\",outcome=\"fail\"", "1x60")],
+    ),
+    Case(
+        "WritCheckFailingCritical",
+        20,
+        &[("writ_check_outcome", "severity=\"critical\",excepted=\"false\",check=\"a\",outcome=\"fail\"", "1x60")],
+        &[("writ_check_outcome", "severity=\"critical\",excepted=\"true\",check=\"a\",outcome=\"fail\"", "1x60")],
+    ),
+    Case(
+        "WritCheckWarning",
+        20,
+        &[("writ_check_outcome", "severity=\"high\",excepted=\"false\",check=\"a\",outcome=\"warn\"", "1x60")],
+        &[("writ_check_outcome", "severity=\"high\",excepted=\"true\",check=\"a\",outcome=\"warn\"", "1x60")],
+    ),
+    Case(
+        "WritCheckNotSeen",
+        90,
+        &[
+            (
+                "writ_check_outcome",
+                "outcome=\"not-assessable\",announced=\"false\",excepted=\"false\",check=\"a\"",
+                "1x99",
+            ),
+            ("writ_enforcer_up", "", "1x99"),
+        ],
+        // Nothing is seen because nobody looks: one alert of its own.
+        &[
+            (
+                "writ_check_outcome",
+                "outcome=\"not-assessable\",announced=\"false\",excepted=\"false\",check=\"a\"",
+                "1x99",
+            ),
+            ("writ_enforcer_up", "", "0x99"),
+        ],
+    ),
+    Case(
+        "WritChecksUnknown",
+        40,
+        &[("writ_doctor_at_seconds", "", "0+60x60")],
+        &[("writ_doctor_at_seconds", "", "0+60x60"), ("writ_check_outcome", FAILS, "1x60")],
+    ),
+    Case(
+        "WritDoctorWrong",
+        40,
+        &[("writ_doctor_findings", "question=\"syncing\",code=\"refused\"", "1x60")],
+        // A check that fails is told of by its own rule.
+        &[
+            ("writ_doctor_findings", "question=\"healing\",code=\"paused\"", "1x60"),
+            ("writ_doctor_findings", "question=\"syncing\",code=\"none\"", "0x60"),
+        ],
+    ),
+    Case(
+        "WritDoctorWrongCritical",
+        40,
+        &[("writ_doctor_findings", "question=\"syncing\",code=\"no-policy\"", "1x60")],
+        &[("writ_doctor_findings", "question=\"syncing\",code=\"refused\"", "1x60")],
+    ),
+    Case("WritEnforcerDown", 20, &[("writ_enforcer_up", "", "0x60")], &[("writ_enforcer_up", "", "1x60")]),
+    Case(
+        "WritEnforcerSilent",
+        20,
+        &[("writ_enforcer_status_age_seconds", "", "Inf+0x60")],
+        &[("writ_enforcer_status_age_seconds", "", "30x60")],
+    ),
+    Case("WritFiguresOld", 20, &[("writ_doctor_at_seconds", "", "0x60")], &[("writ_doctor_at_seconds", "", "0+60x60")]),
+    Case(
+        "WritFiguresGone",
+        45,
+        &[("writ_doctor_at_seconds", "", "0+60x10")],
+        &[("writ_doctor_at_seconds", "", "0+60x60")],
+    ),
+    Case(
+        "WritCheckInMissed",
+        20,
+        &[("writ_checkin_age_seconds", "", "180x60")],
+        &[("writ_checkin_age_seconds", "", "60x60")],
+    ),
+    Case(
+        "WritSilent",
+        20,
+        &[("writ_checkin_age_seconds", "", "Inf+0x60")],
+        &[("writ_checkin_age_seconds", "", "180x60")],
+    ),
+    Case("WritSyncFailing", 20, &[("writ_sync_failures", "", "9x60")], &[("writ_sync_failures", "", "1x60")]),
+    Case("WritEvidenceLate", 90, &[("writ_evidence_waiting", "", "3x99")], &[("writ_evidence_waiting", "", "0x99")]),
+    Case(
+        "WritEvidenceNearlyFull",
+        40,
+        &[("writ_outbox_undelivered_bytes", "", "90x60"), ("writ_outbox_budget_bytes", "", "100x60")],
+        // A full outbox of which all was delivered makes room by itself.
+        &[
+            ("writ_outbox_bytes", "", "100x60"),
+            ("writ_outbox_undelivered_bytes", "", "1x60"),
+            ("writ_outbox_budget_bytes", "", "100x60"),
+        ],
+    ),
+    Case(
+        "WritEvidenceFull",
+        40,
+        &[("writ_outbox_undelivered_bytes", "", "99x60"), ("writ_outbox_budget_bytes", "", "100x60")],
+        &[
+            ("writ_outbox_bytes", "", "100x60"),
+            ("writ_outbox_undelivered_bytes", "", "1x60"),
+            ("writ_outbox_budget_bytes", "", "100x60"),
+        ],
+    ),
+    Case(
+        "WritIncidentOverdue",
+        20,
+        &[("writ_incidents_overdue", "", "1x60")],
+        &[("writ_incidents_overdue", "", "0x60")],
+    ),
+    Case(
+        "WritEscalationUnresolved",
+        20,
+        &[("writ_incident_escalated_age_seconds", "severity=\"low\"", "9999x60")],
+        &[("writ_incident_escalated_age_seconds", "severity=\"critical\"", "9999x60")],
+    ),
+    Case(
+        "WritEscalationUnresolvedCritical",
+        20,
+        &[("writ_incident_escalated_age_seconds", "severity=\"high\"", "9999x60")],
+        &[("writ_incident_escalated_age_seconds", "severity=\"low\"", "9999x60")],
+    ),
+    Case(
+        "WritReleaseEnding",
+        90,
+        &[("writ_release_expires_seconds", "", "-60x99")],
+        &[("writ_release_expires_seconds", "", "99999999x99")],
+    ),
+    Case(
+        "WritTrustRootEnding",
+        90,
+        &[("writ_root_expires_seconds", "", "60x99")],
+        &[("writ_root_expires_seconds", "", "99999999x99")],
+    ),
+    Case(
+        "WritLogStale",
+        20,
+        &[("writ_log_checkpoint_age_seconds", "", "99999x60")],
+        &[("writ_log_checkpoint_age_seconds", "", "60x60")],
+    ),
+    Case(
+        "WritDepotRefuses",
+        90,
+        // The very first of its kind.
+        &[("writ_depot_bundles_total", "outcome=\"conflict\",job=\"depot\"", "_x70 1x60")],
+        &[
+            ("writ_depot_bundles_total", "outcome=\"conflict\",job=\"depot\"", "0x130"),
+            ("writ_depot_bundles_total", "outcome=\"new\",job=\"depot\"", "0+1x130"),
+        ],
+    ),
+    Case(
+        "WritDepotCannotStore",
+        30,
+        &[("writ_depot_commit_failures_total", "", "0x20 1x60")],
+        &[("writ_depot_commit_failures_total", "", "1x80")],
+    ),
+    Case("WritKeyOld", 90, &[("writ_key_age_seconds", "", "99999999x99")], &[("writ_key_age_seconds", "", "60x99")]),
+    Case("WritIngestionLate", 20, &[("writ_log_lag_seconds", "", "700x60")], &[("writ_log_lag_seconds", "", "60x60")]),
+    Case(
+        "WritIngestionStopped",
+        20,
+        &[("writ_log_lag_seconds", "", "9999x60")],
+        &[("writ_log_lag_seconds", "", "700x60")],
+    ),
+    Case(
+        "WritL1ShareLow",
+        LONG,
+        &[("writ_l1_resolution_percent", "", "5x1600")],
+        &[("writ_l1_resolution_percent", "", "100x1600")],
+    ),
+    Case(
+        "WritCandidatesPending",
+        LONG,
+        &[("writ_learning_candidates_pending", "", "999x1600")],
+        &[("writ_learning_candidates_pending", "", "0x1600")],
+    ),
+    Case(
+        "WritPatternWeak",
+        LONG,
+        &[("writ_learning_pattern_success_percent", "", "5x1600")],
+        &[("writ_learning_pattern_success_percent", "", "100x1600")],
+    ),
+    Case("WritSlaMissed", LONG, &[("writ_sla_met_percent", "", "5x1600")], &[("writ_sla_met_percent", "", "100x1600")]),
+    Case("WritMttrHigh", LONG, &[("writ_mttr_seconds", "", "99999x1600")], &[("writ_mttr_seconds", "", "60x1600")]),
+];
+
+/// Metrics that only some machines have: where they must be and are not, and where they need not be.
+const MEASURED: [Case; 2] = [
+    Case(
+        "writ_checkin_age_seconds",
+        90,
+        &[("writ_courier_configured", "", "1x99")],
+        &[("writ_courier_configured", "", "0x99")],
+    ),
+    Case("writ_log_checkpoint_age_seconds", 90, &[("writ_log_named", "", "1x99")], &[("writ_log_named", "", "0x99")]),
+];
+
+fn put(text: &mut String, instance: &str, series: Series) {
+    for (name, labels, values) in series {
+        let comma = if labels.is_empty() { "" } else { "," };
+        writeln!(text, "      - {{ series: '{name}{{{labels}{comma}instance=\"{instance}\"}}', values: '{values}' }}")
+            .unwrap();
+    }
+}
+
+/// Two questions to Prometheus about one rule: how many machines fire, and whether the quiet one even waits.
+fn test(text: &mut String, alert: &str, more: &str, Case(_, at, fires, silent): &Case) {
+    writeln!(text, "  - name: {alert}{}\n    interval: 1m\n    input_series:", more.replace(['"', ','], " ")).unwrap();
+    put(text, "fires", fires);
+    put(text, "silent", silent);
+    let ask = |instance: &str, state: &str| {
+        format!("count(ALERTS{{alertname=\"{alert}\",instance=\"{instance}\",alertstate{state}{more}}})")
+    };
+    writeln!(text, "    promql_expr_test:").unwrap();
+    let some = "[ { labels: '{}', value: 1 } ]";
+    for (question, answer) in [(ask("fires", "=\"firing\""), some), (ask("silent", "=~\".+\""), "[]")] {
+        writeln!(text, "      - {{ expr: '{question}', eval_time: {at}m, exp_samples: {answer} }}").unwrap();
+    }
+}
+
+#[test]
+fn every_rule_has_a_machine_where_it_fires_and_one_where_it_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let rules = rules(&[]);
+    let mut cases: BTreeMap<&str, &Case> = CASES.iter().map(|case| (case.0, case)).collect();
+    assert_eq!(cases.len(), CASES.len());
+    let mut text = String::from("rule_files: [ writ.rules.yml ]\nevaluation_interval: 5m\ntests:\n");
+    for alert in rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
+        if alert != "WritNotMeasured" {
+            let case = cases.remove(alert).unwrap_or_else(|| panic!("{alert} has no case"));
+            test(&mut text, alert, "", case);
+        }
+    }
+    assert!(cases.is_empty(), "{:?}", cases.keys());
+    for case in &MEASURED {
+        test(&mut text, "WritNotMeasured", &format!(",metric=\"{}\"", case.0), case);
+    }
+    fs::write(dir.path().join("writ.rules.yml"), rules).unwrap();
+    fs::write(dir.path().join("each.yml"), text).unwrap();
+    judged(promtool().args(["test", "rules", "each.yml"]).current_dir(dir.path()));
+}

@@ -1,5 +1,6 @@
 //! What changed, appliance by appliance, and which appliances share it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::LazyLock;
@@ -10,7 +11,8 @@ use writ_policy::diff::{self, Change, Effect, Event, ExceptionChange};
 use writ_policy::schema::Kind;
 use writ_trust::time::{Span, Time};
 
-use super::gather::{Appliance, Gathered, Layer, SECTIONS, Sections, TextId, Texts};
+use super::gather::{Appliance, Gathered, Layer, SECTIONS, Sections, TextId, Texts, unreadable};
+use crate::failure::Outcome;
 
 /// An appliance by site and name.
 pub type Name = (String, String);
@@ -87,12 +89,12 @@ pub struct Compared {
 /// Exceptions that end within this are told.
 const SOON_DAYS: &str = "30d";
 
-/// Compares two sides as of an instant.
-pub fn compare(before: &Gathered<'_>, after: &Gathered<'_>, texts: &Texts<'_>, now: Time) -> Compared {
+/// Compares two sides as of an instant. An error where a value cannot be read.
+pub fn compare(before: &Gathered<'_>, after: &Gathered<'_>, texts: &Texts<'_>, now: Time) -> Outcome<Compared> {
     let (a, b) = (named(before), named(after));
     let names: BTreeSet<&Name> = a.keys().chain(b.keys()).collect();
     let soon: Span = SOON_DAYS.parse().expect("a span");
-    let mut differ = Differ { texts, values: HashMap::new(), sections: HashMap::new() };
+    let mut differ = Differ { texts, values: HashMap::new(), sections: HashMap::new(), broken: None };
     let mut fates = BTreeMap::new();
     // Appliances with the same pair of policies have the same changes: each pair is compared once.
     let mut pairs: HashMap<(Option<Sections>, Option<Sections>), Vec<Name>> = HashMap::new();
@@ -107,15 +109,21 @@ pub fn compare(before: &Gathered<'_>, after: &Gathered<'_>, texts: &Texts<'_>, n
     pairs.sort_by(|(_, x), (_, y)| x.cmp(y));
     for ((was, is), names) in pairs {
         if let (Some(was), Some(is)) = (was, is) {
+            let settings = differ.section_of(&is, "settings");
             for changes in differ.changes(&was, &is) {
                 for located in changes.iter() {
-                    shared.add(located, &names, |name| overridden(located, a.get(name).copied(), b.get(name).copied()));
+                    let located = heard(located, &settings);
+                    shared
+                        .add(&located, &names, |name| overridden(&located, a.get(name).copied(), b.get(name).copied()));
                 }
             }
         }
         for change in differ.exceptions(was, is, now, &soon) {
             exceptions.entry(change).or_default().extend(names.iter().cloned());
         }
+    }
+    if let Some(error) = &differ.broken {
+        return Err(unreadable(error));
     }
     let groups = shared.groups();
     let changed: BTreeSet<&Name> = groups
@@ -132,7 +140,7 @@ pub fn compare(before: &Gathered<'_>, after: &Gathered<'_>, texts: &Texts<'_>, n
         exceptions.into_iter().map(|(change, of)| ExceptionOf { change, appliances: of.into_iter().collect() });
     let mut exceptions: Vec<ExceptionOf> = exceptions.collect();
     exceptions.sort_by_key(|one| one.change.effect);
-    Compared { appliances: fates, groups, exceptions }
+    Ok(Compared { appliances: fates, groups, exceptions })
 }
 
 /// Whether an exception is told although nothing about it changed.
@@ -168,6 +176,8 @@ struct Differ<'a> {
     texts: &'a Texts<'a>,
     values: HashMap<TextId, Rc<Json>>,
     sections: HashMap<Pair, Rc<Vec<Located>>>,
+    /// Why a value could not be read, of the first one.
+    broken: Option<serde_json::Error>,
 }
 
 impl Differ<'_> {
@@ -175,6 +185,11 @@ impl Differ<'_> {
         // Exceptions are told as a calendar.
         let compared = (0..SECTIONS.len()).filter(|i| SECTIONS[*i] != "exceptions" && was[*i] != is[*i]);
         compared.map(|i| self.section(i, was[i], is[i])).collect()
+    }
+
+    fn section_of(&mut self, sections: &Sections, name: &str) -> Rc<Json> {
+        let layer = SECTIONS.iter().position(|one| *one == name).and_then(|index| sections[index]);
+        self.whole(layer)
     }
 
     fn section(&mut self, index: usize, was: Option<Layer>, is: Option<Layer>) -> Rc<Vec<Located>> {
@@ -262,7 +277,15 @@ impl Differ<'_> {
     }
 
     fn value(&mut self, id: TextId) -> Rc<Json> {
-        Rc::clone(self.values.entry(id).or_insert_with(|| Rc::new(self.texts.value(id))))
+        if let Some(known) = self.values.get(&id) {
+            return Rc::clone(known);
+        }
+        let value = Rc::new(self.texts.value(id).unwrap_or_else(|error| {
+            self.broken.get_or_insert(error);
+            Json::Null
+        }));
+        self.values.insert(id, Rc::clone(&value));
+        value
     }
 }
 
@@ -311,6 +334,16 @@ fn star(value: &mut Json, is_named: bool) {
     }
 }
 
+/// A change, where a channel of the appliance's own settings does not tell of it, as one that somebody should look at.
+fn heard<'a>(located: &'a Located, settings: &Json) -> Cow<'a, Located> {
+    let mut one = [located.change.clone()];
+    if located.change.effect == Effect::Stronger && located.change.path.last().is_some_and(|key| key == "severity") {
+        diff::untold(settings, &mut one);
+    }
+    let [change] = one;
+    if change == located.change { Cow::Borrowed(located) } else { Cow::Owned(Located { change, ..located.clone() }) }
+}
+
 /// A change where an override is what made it, after or else before: that is its place, and its reason is the change's.
 fn overridden(located: &Located, was: Option<&Appliance<'_>>, is: Option<&Appliance<'_>>) -> Located {
     let path = &located.change.path;
@@ -331,16 +364,21 @@ fn overridden(located: &Located, was: Option<&Appliance<'_>>, is: Option<&Applia
 /// Which appliances have which change.
 #[derive(Default)]
 struct Shared {
-    by_change: BTreeMap<String, (Located, BTreeSet<Name>)>,
+    by_change: BTreeMap<(String, String), (Located, BTreeSet<Name>)>,
 }
 
 impl Shared {
     fn add(&mut self, located: &Located, names: &[Name], told: impl Fn(&Name) -> Located) {
-        let Some(first) = names.first() else { return };
         let change = &located.change;
-        let key = serde_json::json!([change.path, change.before, change.after]).to_string();
-        let (_, of) = self.by_change.entry(key).or_insert_with(|| (told(first), BTreeSet::new()));
-        of.extend(names.iter().cloned());
+        let key = serde_json::json!([change.path, change.before, change.after, change.effect, change.why]).to_string();
+        for name in names {
+            let told = told(name);
+            // What an override made is told with its reason: with another one it is another change.
+            let made = (told != *located).then(|| serde_json::json!([told.at, told.reason]).to_string());
+            let key = (key.clone(), made.unwrap_or_default());
+            let (_, of) = self.by_change.entry(key).or_insert_with(|| (told, BTreeSet::new()));
+            of.insert(name.clone());
+        }
     }
 
     fn groups(self) -> Vec<Group> {
@@ -365,8 +403,6 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
-
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -394,13 +430,90 @@ mod tests {
         Some(Layer { base, set, drop })
     }
 
+    fn side<'a>(texts: &mut Texts<'a>, settings: Json, check: &Json, overrides: Vec<&'a Override>) -> Appliance<'a> {
+        let sections = SECTIONS.map(|name| {
+            let value = match name {
+                "settings" => settings.clone(),
+                "checks" => json!({ "c": check }),
+                _ => json!({}),
+            };
+            layer(texts, &(value, json!({}), Vec::new()))
+        });
+        Appliance { sections, public_key: None, system_type: None, overrides }
+    }
+
+    fn gathered<'a>(appliances: Vec<(&str, Appliance<'a>)>) -> Gathered<'a> {
+        let appliances = appliances.into_iter().map(|(name, one)| (name.to_owned(), one)).collect();
+        Gathered { sites: BTreeMap::from([("s".to_owned(), appliances)]), ..Gathered::default() }
+    }
+
+    fn now() -> Time {
+        "2026-11-23T00:00:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn what_is_nested_too_deeply_is_an_error_and_no_null() {
+        let deep = |inner: &str| format!("{}{inner}{}", "[".repeat(200), "]".repeat(200));
+        let mut texts = Texts::default();
+        let mut one = |inner: &str| {
+            let mut one = side(&mut texts, json!({}), &json!({}), Vec::new());
+            let base = texts.id(Cow::Owned(deep(inner)));
+            one.sections[2] = Some(Layer { base, set: None, drop: None });
+            gathered(vec![("a", one)])
+        };
+        let (before, after) = (one("1"), one("2"));
+        assert!(compare(&before, &after, &texts, now()).is_err());
+    }
+
+    #[test]
+    fn what_means_another_thing_elsewhere_is_told_there() {
+        let mut texts = Texts::default();
+        let check = |severity: &str| json!({ "severity": severity });
+        let told = |severities: Json| json!({ "notify": { "desk": { "severities": severities } } });
+        let mut both = |severity: &str| {
+            let all = side(&mut texts, told(json!(["low", "high"])), &check(severity), Vec::new());
+            let low = side(&mut texts, told(json!(["low"])), &check(severity), Vec::new());
+            gathered(vec![("all", all), ("low", low)])
+        };
+        let (before, after) = (both("low"), both("high"));
+        let compared = compare(&before, &after, &texts, now()).unwrap();
+        let found: Vec<(Effect, String)> = compared
+            .groups
+            .iter()
+            .map(|group| (group.changes[0].change.effect, group.appliances[0].1.clone()))
+            .collect();
+        assert_eq!(found, [(Effect::Unclear, "low".to_owned()), (Effect::Stronger, "all".to_owned())]);
+    }
+
+    #[test]
+    fn an_override_with_another_reason_is_another_change() {
+        let made = |reason: &str| -> Override {
+            serde_json::from_value(json!({ "path": ["checks", "c", "severity"], "reason": reason })).unwrap()
+        };
+        let (x, y) = (made("X"), made("Y"));
+        let mut texts = Texts::default();
+        let check = |severity: &str| json!({ "severity": severity });
+        let mut of = |severity: &str, by: [Vec<&'static Override>; 2]| {
+            let [a, b] = by.map(|by| side(&mut texts, json!({}), &check(severity), by));
+            gathered(vec![("a", a), ("b", b)])
+        };
+        let (x, y): (&'static Override, &'static Override) = (Box::leak(Box::new(x)), Box::leak(Box::new(y)));
+        let before = of("high", [Vec::new(), Vec::new()]);
+        let after = of("low", [vec![x], vec![y]]);
+        let compared = compare(&before, &after, &texts, now()).unwrap();
+        let reasons: Vec<Option<String>> =
+            compared.groups.iter().flat_map(|group| &group.changes).map(|one| one.reason.clone()).collect();
+        assert_eq!(reasons, [Some("X".to_owned()), Some("Y".to_owned())]);
+    }
+
     proptest! {
         /// What is shared is compared once for all; that it is shared changes nothing of what is found.
         #[test]
         fn shared_sections_are_compared_as_whole_ones(a in layers(), b in layers()) {
             let mut texts = Texts::default();
             let (was, is) = (layer(&mut texts, &a), layer(&mut texts, &b));
-            let mut differ = Differ { texts: &texts, values: HashMap::new(), sections: HashMap::new() };
+            let mut differ =
+                Differ { texts: &texts, values: HashMap::new(), sections: HashMap::new(), broken: None };
             for index in (0..SECTIONS.len()).filter(|i| ["controls", "checks", "rules", "duties"].contains(&SECTIONS[*i])) {
                 let (before, after) = (differ.whole(was), differ.whole(is));
                 let whole = compared(index, &before, &after);

@@ -38,7 +38,7 @@ fn verdict(report: &Report) -> Vec<String> {
     let totals = report.totals();
     let weaknesses = report.weaknesses();
     if weaknesses.is_empty() {
-        let text = match totals.unclear {
+        let text = match totals.undecided() {
             _ if report.is_empty() => return vec![screen::paint(screen::GREEN, "Nothing changes")],
             0 => return vec![screen::paint(screen::GREEN, "Protection does not weaken")],
             n => format!("Nothing is known to weaken; {} cannot be decided", screen::count(n, "change")),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use writ_policy::diff::{Effect, Event, ExceptionChange};
+use writ_policy::diff::{Change, Effect, Event, ExceptionChange};
 
 use super::closure::Closure;
 use super::compare::{Compared, Name, Status};
@@ -58,6 +58,13 @@ pub struct Totals {
     pub systems_unknown: usize,
 }
 
+impl Totals {
+    /// Everything of which it is not known whether protection weakens.
+    pub fn undecided(&self) -> usize {
+        self.unclear + self.systems_unknown
+    }
+}
+
 /// Something that weakens, in words.
 pub struct Weakness {
     /// What.
@@ -70,31 +77,24 @@ pub struct Weakness {
 }
 
 impl Report {
-    /// What weakens, what can be proved first.
+    /// What weakens, gravest first.
     pub fn weaknesses(&self) -> Vec<Weakness> {
         let mut all = Vec::new();
         for group in &self.compared.groups {
             for located in group.changes.iter().filter(|located| located.change.effect == Effect::Weaker) {
                 let change = &located.change;
-                let section = change.path.first().map(String::as_str);
-                let warns = change.path.get(2).is_some_and(|key| key == "prefer");
-                let rank = match (&change.witness, section) {
-                    (Some(_), Some("checks")) if !warns => 0,
-                    (_, Some("checks" | "controls" | "baselines")) if !warns => 2,
-                    _ => 4,
-                };
                 let why = safe(change.why.as_deref().unwrap_or_default());
                 all.push(Weakness {
                     what: format!("{}: {}", path(change), what(change)),
                     why,
                     appliances: group.appliances.clone(),
-                    rank,
+                    rank: rank(change),
                 });
             }
         }
         for one in self.compared.exceptions.iter().filter(|one| one.change.effect == Effect::Weaker) {
             let (what, why) = (told(&one.change), lifting(&one.change));
-            all.push(Weakness { what, why, appliances: one.appliances.clone(), rank: 1 });
+            all.push(Weakness { what, why, appliances: one.appliances.clone(), rank: 2 });
         }
         let removed: Vec<Name> = self.with_status(Status::Removed);
         if !removed.is_empty() {
@@ -119,11 +119,13 @@ impl Report {
         let keys =
             self.compared.appliances.values().filter(|fate| fate.key.as_ref().is_some_and(|key| key.before.is_some()));
         let machines = self.compared.appliances.values().filter(|fate| fate.system_type.is_some());
+        // A system that nobody keeps any more may be in safe hands, or in none.
+        let unmanaged = self.closures.values().filter(|c| matches!(c, Closure::Changed { after: None, .. }));
         Totals {
             appliances: self.compared.appliances.len(),
             weaker_appliances: weaker.len(),
             weaker: weaknesses.len(),
-            unclear: of(Effect::Unclear) + keys.count() + machines.count(),
+            unclear: of(Effect::Unclear) + keys.count() + machines.count() + unmanaged.count(),
             stronger: of(Effect::Stronger),
             reworded: of(Effect::Same),
             systems: self.closures.values().filter(|c| matches!(c, Closure::Changed { .. })).count(),
@@ -176,6 +178,19 @@ impl Report {
             );
         }
         listed(names.iter().map(text).collect())
+    }
+}
+
+/// How early a change that weakens is told: what is not looked at any more, then what passes, then what is claimed, how
+/// much it counts and how often it is looked at.
+fn rank(change: &Change) -> u8 {
+    match change.path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["checks" | "controls" | "baselines", _] => 0,
+        ["checks", _, "expect", ..] => 1,
+        ["controls", _, "checks" | "coverage" | "duties"] => 4,
+        ["checks" | "controls", _, "severity"] => 5,
+        ["checks", _, "every"] => 6,
+        _ => 7,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The whole result: what changed, and what that comes to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use writ_policy::diff::{Change, Effect, Event, ExceptionChange};
 
@@ -77,8 +77,27 @@ pub struct Weakness {
 }
 
 impl Report {
-    /// What weakens, gravest first.
+    /// What weakens, gravest first. What is lost in the same words at several appliances, of lists that were not the
+    /// same, is told once.
     pub fn weaknesses(&self) -> Vec<Weakness> {
+        let mut merged: Vec<Weakness> = Vec::new();
+        let mut places: HashMap<(String, String), usize> = HashMap::new();
+        for one in self.each_weakness() {
+            let place = *places.entry((one.what.clone(), one.why.clone())).or_insert(merged.len());
+            match merged.get_mut(place) {
+                Some(known) => known.appliances.extend(one.appliances),
+                None => merged.push(one),
+            }
+        }
+        for one in &mut merged {
+            one.appliances.sort();
+            one.appliances.dedup();
+        }
+        merged.sort_by(|a, b| (a.rank, b.appliances.len()).cmp(&(b.rank, a.appliances.len())));
+        merged
+    }
+
+    fn each_weakness(&self) -> Vec<Weakness> {
         let mut all = Vec::new();
         for group in &self.compared.groups {
             for located in group.changes.iter().filter(|located| located.change.effect == Effect::Weaker) {
@@ -102,7 +121,6 @@ impl Report {
             let why = "no release is accepted there any more".to_owned();
             all.push(Weakness { what, why, appliances: removed, rank: 3 });
         }
-        all.sort_by(|a, b| (a.rank, b.appliances.len()).cmp(&(b.rank, a.appliances.len())));
         all
     }
 
@@ -114,7 +132,7 @@ impl Report {
             changes().filter(|located| located.change.effect == effect).count()
                 + exceptions().filter(|one| one.change.effect == effect).count()
         };
-        let weaknesses = self.weaknesses();
+        let weaknesses = self.each_weakness();
         let weaker: BTreeSet<&Name> = weaknesses.iter().flat_map(|one| &one.appliances).collect();
         let keys =
             self.compared.appliances.values().filter(|fate| fate.key.as_ref().is_some_and(|key| key.before.is_some()));
@@ -219,4 +237,60 @@ pub fn lifting(change: &ExceptionChange) -> String {
         _ => "it lifts",
     };
     format!("{lifts} {}, approved by {}", safe(&change.lifts), safe(&change.approved_by))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::compare::{Fate, Group, Located};
+    use super::*;
+
+    fn weaker(path: &[&str], before: serde_json::Value, after: Option<serde_json::Value>) -> Located {
+        let path = path.iter().map(|key| (*key).to_owned()).collect();
+        let change = Change { path, before: Some(before), after, effect: Effect::Weaker, why: None, witness: None };
+        Located { change, at: None, reason: None }
+    }
+
+    #[test]
+    fn the_gravest_is_told_first_and_the_same_loss_once() {
+        let name = |name: &str| ("s".to_owned(), name.to_owned());
+        let checks = ["controls", "A", "checks"];
+        let groups = vec![
+            Group {
+                appliances: vec![name("a")],
+                changes: vec![
+                    weaker(&["checks", "c", "every"], json!("5m"), Some(json!("1h"))),
+                    weaker(&checks, json!(["x", "y"]), Some(json!(["y"]))),
+                    weaker(&["checks", "c", "expect", "n", "ge"], json!(5), Some(json!(4))),
+                ],
+            },
+            Group {
+                appliances: vec![name("b")],
+                changes: vec![
+                    weaker(&checks, json!(["x", "z"]), Some(json!(["z"]))),
+                    weaker(&["checks", "d"], json!({}), None),
+                ],
+            },
+        ];
+        let fate = || Fate { status: Status::Changed, key: None, system_type: None };
+        let appliances = [(name("a"), fate()), (name("b"), fate())].into();
+        let revision = || Revision { name: "x".to_owned(), revision: None, commit: None };
+        let compared = Compared { appliances, groups, exceptions: Vec::new() };
+        let closures = BTreeMap::new();
+        let report = Report { from: revision(), to: revision(), compared, closures, figures: Vec::new() };
+        let told: Vec<(String, usize)> =
+            report.weaknesses().into_iter().map(|one| (one.what, one.appliances.len())).collect();
+        let told: Vec<(&str, usize)> = told.iter().map(|(what, of)| (what.as_str(), *of)).collect();
+        assert_eq!(
+            told,
+            [
+                ("checks.d: removed", 1),
+                ("checks.c.expect.n.ge: 5 → 4", 1),
+                ("controls.A.checks: -\"x\"", 2),
+                ("checks.c.every: \"5m\" → \"1h\"", 1),
+            ]
+        );
+        assert_eq!((report.totals().weaker, report.totals().weaker_appliances), (5, 2));
+    }
 }

@@ -191,6 +191,7 @@ fn each(path: &mut Vec<String>, before: &Map<String, Json>, after: &Map<String, 
     match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["controls", _] => covered(added),
         ["checks", _] => warned(added, before, after),
+        ["rules", _] => tried(added),
         ["settings"] => computed(changes, start),
         _ => {}
     }
@@ -227,6 +228,27 @@ fn covered(changes: &mut [Change]) {
             change.why = Some("it claims more, and nothing more is looked at".to_owned());
         }
         _ => {}
+    }
+}
+
+/// A rule that only calls people where it tried a runbook first heals nothing; the other way round, people wait for it.
+fn tried(changes: &mut [Change]) {
+    let there = |value: &Option<Json>| value.as_ref().is_some_and(|value| !value.is_null());
+    let Some(run) = changes.iter_mut().find(|change| change.path.last().is_some_and(|key| key == "run")) else {
+        return;
+    };
+    match (there(&run.before), there(&run.after)) {
+        (true, false) => {
+            (run.effect, run.why) = (Effect::Weaker, Some("nothing is tried any more: people are called".to_owned()));
+        }
+        (false, true) => run.why = Some("it is tried before people are called".to_owned()),
+        _ => return,
+    }
+    let run_is_weaker = run.effect == Effect::Weaker;
+    // That people are called instead is what the same change means.
+    let called = changes.iter_mut().find(|change| change.path.last().is_some_and(|key| key == "escalate"));
+    if let Some(called) = called.filter(|called| run_is_weaker && !there(&called.before)) {
+        called.effect = Effect::Same;
     }
 }
 

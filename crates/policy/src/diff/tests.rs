@@ -121,6 +121,15 @@ fn a_severity_that_a_channel_does_not_tell_is_not_stronger() {
 }
 
 #[test]
+fn to_call_people_instead_of_healing_is_weaker_once() {
+    let rule = |run: Json, escalate: Json| json!({ "r": { "when": {"check": "c"}, "run": run, "escalate": escalate } });
+    let (heals, calls) = (rule(json!("b"), json!(null)), rule(json!(null), json!({"severity": "high"})));
+    let effects = |a: &Json, b: &Json| diff_section("rules", a, b).iter().map(|c| c.effect).collect::<Vec<_>>();
+    assert_eq!(effects(&heals, &calls), [Effect::Same, Effect::Weaker]);
+    assert_eq!(effects(&calls, &heals), [Effect::Unclear, Effect::Unclear]);
+}
+
+#[test]
 fn an_item_may_have_the_name_of_a_field() {
     for name in ["schema", "site", "appliance", "declared_at", "rules_version"] {
         for parent in ["/checks", "/controls", "/rules", "/settings/contacts", "/settings/notify"] {

@@ -271,3 +271,14 @@ fn a_system_that_cannot_be_named_or_is_gone_is_undecided() {
     let json = repo.json(1, &["--from", "start", "--to", "gone", "--deny-unclear"]);
     assert_eq!(json["unclear"], 1, "{json}");
 }
+
+#[test]
+fn a_repository_of_somebody_else_is_named_with_what_to_do() {
+    let repo = Repo::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_writ"));
+    command.args(["diff", "--from", "HEAD"]).current_dir(repo.path()).env("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1");
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("git config --global --add safe.directory"), "{said}");
+}

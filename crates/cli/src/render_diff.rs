@@ -60,11 +60,14 @@ pub fn path(change: &Change) -> String {
 /// What a change is: what was added or removed, or the value before and after.
 pub fn what(change: &Change) -> String {
     match (&change.before, &change.after) {
-        (None, Some(after)) => format!("added{}", detail(after)),
-        (Some(before), None) => format!("removed{}", detail(before)),
+        (None, Some(after)) => format!("added{}", detail(&change.path, after)),
+        (Some(before), None) => format!("removed{}", detail(&change.path, before)),
         (Some(before), Some(after)) => match (worded(&change.path, before), worded(&change.path, after)) {
-            (Some(before), Some(after)) => between(&before, &after, LONGEST_PREDICATE),
-            _ => differing(before, after),
+            (None, None) => differing(before, after),
+            (words, now) => {
+                let words = words.unwrap_or_else(|| text(before));
+                between(&words, &now.unwrap_or_else(|| text(after)), LONGEST_PREDICATE)
+            }
         },
         (None, None) => String::new(),
     }
@@ -112,8 +115,11 @@ pub fn safe(text: &str) -> String {
     writ_trust::text::escaped(redacted(text))
 }
 
-/// What an added or removed value is, in brief: its title, or itself when it is small.
-fn detail(value: &Json) -> String {
+/// What an added or removed value is, in brief: its title, or itself when it is small or a predicate.
+fn detail(path: &[String], value: &Json) -> String {
+    if let Some(words) = worded(path, value) {
+        return format!(" ({})", shortened_to(&words, 0, LONGEST_PREDICATE));
+    }
     match value {
         Json::Object(item) => item
             .get("title")
@@ -162,6 +168,7 @@ fn text(value: &Json) -> String {
     let mut value = value.clone();
     conceal(&mut value);
     let text = match &value {
+        Json::Null => "none".to_owned(),
         Json::Array(entries) => format!("[ {} ]", entries.iter().map(Json::to_string).collect::<Vec<_>>().join(" ")),
         other => other.to_string(),
     };
@@ -213,6 +220,21 @@ mod tests {
         );
         assert_eq!(summary(&diff), "3 weaker, 1 stronger, 1 otherwise changed");
         assert_eq!(summary(&Diff::default()), "unchanged");
+    }
+
+    #[test]
+    fn clauses_that_come_and_go_are_shown() {
+        let check = |expect: Json, prefer: Json| json!({"checks": {"c": {"expect": expect, "prefer": prefer}}});
+        let before = check(json!({"a": {"eq": 1}}), json!(null));
+        let after = check(json!({"a": {"eq": 1}, "b": {"ge": 2}}), json!({"n": {"ge": 20}}));
+        let plain = |diff: &Diff| -> Vec<String> {
+            lines(diff).iter().map(|line| anstream::adapter::strip_str(line).to_string()).collect()
+        };
+        assert_eq!(
+            plain(&diff_json(&before, &after)),
+            ["  stronger checks.c.expect.b: added (b ge 2)", "  stronger checks.c.prefer: none → n ge 20"]
+        );
+        assert!(plain(&diff_json(&after, &before))[0].starts_with("  weaker   checks.c.expect.b: removed (b ge 2)"));
     }
 
     #[test]

@@ -32,6 +32,20 @@ impl Tree {
                 .because(format!("neither it nor a folder above it holds {ENTRY}"))
                 .next("name the folder that holds baselines/, rules/, hosts/ and modules/")
         })?;
+        Self::of(root)
+    }
+
+    /// The tree whose root is `path`, and no folder above it.
+    pub fn at(path: &Path) -> Outcome<Self> {
+        let no_tree = || Failure::could_not(format!("{} is no tree of policy", path.display()));
+        let root = path.canonicalize().map_err(|e| no_tree().caused_by(&e))?;
+        if !root.join(ENTRY).is_file() {
+            return Err(no_tree().because(format!("it does not hold {ENTRY}")));
+        }
+        Self::of(&root)
+    }
+
+    fn of(root: &Path) -> Outcome<Self> {
         if root.to_str().is_none() {
             return Err(Failure::could_not("the name of this folder is not UTF-8").at(root.display()));
         }

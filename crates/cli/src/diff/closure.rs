@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io;
-use std::path::Path;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use serde::Serialize;
 use tempfile::TempDir;
 
 use super::compare::Name;
+use super::lay;
 use super::revisions::Side;
 use crate::check::nix_error::NixError;
 use crate::check::process;
@@ -33,7 +34,7 @@ const MOST_LISTED: usize = 2_000;
 /// The deepest folders that are looked into for them.
 const DEEPEST: usize = 8;
 /// The folders that are copied from a working tree.
-const FOLDERS: [&str; 5] = ["baselines", "rules", "hosts", "modules", "flake.lock"];
+const FOLDERS: [&str; 4] = ["baselines", "rules", "hosts", "modules"];
 
 /// What becomes of a system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -149,7 +150,7 @@ fn stand_ins(from: &Side, to: &Side, names: &BTreeSet<Name>) -> BTreeSet<String>
     sites.into_iter().filter(|site| !keeps(from, site) && !keeps(to, site)).cloned().collect()
 }
 
-fn busybox(root: &Path, site: &str) -> std::path::PathBuf {
+fn busybox(root: &Path, site: &str) -> PathBuf {
     root.join("hosts").join(site).join("busybox/bin/busybox")
 }
 
@@ -160,14 +161,13 @@ fn paths(side: &Side, names: &BTreeSet<Name>, stand_ins: &BTreeSet<String>) -> O
     }
     let failed = |e: io::Error| Failure::could_not("the systems cannot be looked at").at(side.name()).caused_by(&e);
     // Nothing is ever written into a working tree.
-    let copy = if side.commit.is_none() { Some(copied(&side.tree.root).map_err(failed)?) } else { None };
+    let copy = if side.commit.is_none() { Some(copied(&side.tree.root, stand_ins).map_err(failed)?) } else { None };
     let root = copy.as_ref().map_or(side.tree.root.clone(), |folder| folder.path().join("tree"));
     for site in stand_ins {
-        let file = busybox(&root, site);
-        file.parent().map_or(Ok(()), fs::create_dir_all).map_err(failed)?;
-        fs::write(&file, "a program to build with\n").map_err(failed)?;
+        let mut file = lay::created(&root, &busybox(Path::new(""), site), 0o644).map_err(failed)?;
+        file.write_all(b"a program to build with\n").map_err(failed)?;
     }
-    let tree = Tree::find(&root)?;
+    let tree = Tree::at(&root)?;
     let mut paths = Paths::new();
     let mut runs = MOST_RUNS;
     let sites: BTreeSet<String> = managed.iter().map(|(site, _)| site.clone()).collect();
@@ -266,18 +266,28 @@ fn evaluated(tree: &Tree, sites: &BTreeSet<String>, attribute: &str) -> Outcome<
     Ok(Err(error.message.lines().next().unwrap_or_default().to_owned()))
 }
 
-/// The policy files of a working tree, without the programs that it keeps for itself.
-fn copied(root: &Path) -> io::Result<TempDir> {
+/// The policy files of a working tree, and the other files at its root; without the programs that some sites keep for
+/// themselves.
+fn copied(root: &Path, without: &BTreeSet<String>) -> io::Result<TempDir> {
     let folder = tempfile::Builder::new().prefix("writ-diff-").tempdir()?;
     let target = folder.path().join("tree");
     fs::create_dir(&target)?;
-    for name in FOLDERS.iter().filter(|name| root.join(name).exists()) {
-        copy(&root.join(name), &target.join(name), 0)?;
+    let left_out: BTreeSet<PathBuf> =
+        without.iter().map(|site| root.join("hosts").join(site).join("busybox")).collect();
+    for entry in fs::read_dir(root)? {
+        let entry = entry?;
+        let is_policy = FOLDERS.iter().any(|name| entry.file_name() == *name);
+        if is_policy || entry.file_type()?.is_file() {
+            copy(&entry.path(), &target.join(entry.file_name()), &left_out)?;
+        }
     }
     Ok(folder)
 }
 
-fn copy(from: &Path, to: &Path, depth: usize) -> io::Result<()> {
+fn copy(from: &Path, to: &Path, left_out: &BTreeSet<PathBuf>) -> io::Result<()> {
+    if left_out.contains(from) {
+        return Ok(());
+    }
     let kind = fs::symlink_metadata(from)?.file_type();
     if kind.is_symlink() {
         return std::os::unix::fs::symlink(fs::read_link(from)?, to);
@@ -288,11 +298,7 @@ fn copy(from: &Path, to: &Path, depth: usize) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
-        // hosts/<site>/busybox
-        if depth == 2 && entry.file_name() == "busybox" {
-            continue;
-        }
-        copy(&entry.path(), &to.join(entry.file_name()), depth + 1)?;
+        copy(&entry.path(), &to.join(entry.file_name()), left_out)?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What changed, appliance by appliance, and which appliances share it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::LazyLock;
@@ -10,7 +11,8 @@ use writ_policy::diff::{self, Change, Effect, Event, ExceptionChange};
 use writ_policy::schema::Kind;
 use writ_trust::time::{Span, Time};
 
-use super::gather::{Appliance, Gathered, Layer, SECTIONS, Sections, TextId, Texts};
+use super::gather::{Appliance, Gathered, Layer, SECTIONS, Sections, TextId, Texts, unreadable};
+use crate::failure::Outcome;
 
 /// An appliance by site and name.
 pub type Name = (String, String);
@@ -87,12 +89,12 @@ pub struct Compared {
 /// Exceptions that end within this are told.
 const SOON_DAYS: &str = "30d";
 
-/// Compares two sides as of an instant.
-pub fn compare(before: &Gathered<'_>, after: &Gathered<'_>, texts: &Texts<'_>, now: Time) -> Compared {
+/// Compares two sides as of an instant. An error where a value cannot be read.
+pub fn compare(before: &Gathered<'_>, after: &Gathered<'_>, texts: &Texts<'_>, now: Time) -> Outcome<Compared> {
     let (a, b) = (named(before), named(after));
     let names: BTreeSet<&Name> = a.keys().chain(b.keys()).collect();
     let soon: Span = SOON_DAYS.parse().expect("a span");
-    let mut differ = Differ { texts, values: HashMap::new(), sections: HashMap::new() };
+    let mut differ = Differ { texts, values: HashMap::new(), sections: HashMap::new(), broken: None };
     let mut fates = BTreeMap::new();
     // Appliances with the same pair of policies have the same changes: each pair is compared once.
     let mut pairs: HashMap<(Option<Sections>, Option<Sections>), Vec<Name>> = HashMap::new();
@@ -107,15 +109,21 @@ pub fn compare(before: &Gathered<'_>, after: &Gathered<'_>, texts: &Texts<'_>, n
     pairs.sort_by(|(_, x), (_, y)| x.cmp(y));
     for ((was, is), names) in pairs {
         if let (Some(was), Some(is)) = (was, is) {
+            let settings = differ.section_of(&is, "settings");
             for changes in differ.changes(&was, &is) {
                 for located in changes.iter() {
-                    shared.add(located, &names, |name| overridden(located, a.get(name).copied(), b.get(name).copied()));
+                    let located = heard(located, &settings);
+                    shared
+                        .add(&located, &names, |name| overridden(&located, a.get(name).copied(), b.get(name).copied()));
                 }
             }
         }
         for change in differ.exceptions(was, is, now, &soon) {
             exceptions.entry(change).or_default().extend(names.iter().cloned());
         }
+    }
+    if let Some(error) = &differ.broken {
+        return Err(unreadable(error));
     }
     let groups = shared.groups();
     let changed: BTreeSet<&Name> = groups
@@ -132,7 +140,7 @@ pub fn compare(before: &Gathered<'_>, after: &Gathered<'_>, texts: &Texts<'_>, n
         exceptions.into_iter().map(|(change, of)| ExceptionOf { change, appliances: of.into_iter().collect() });
     let mut exceptions: Vec<ExceptionOf> = exceptions.collect();
     exceptions.sort_by_key(|one| one.change.effect);
-    Compared { appliances: fates, groups, exceptions }
+    Ok(Compared { appliances: fates, groups, exceptions })
 }
 
 /// Whether an exception is told although nothing about it changed.
@@ -168,6 +176,8 @@ struct Differ<'a> {
     texts: &'a Texts<'a>,
     values: HashMap<TextId, Rc<Json>>,
     sections: HashMap<Pair, Rc<Vec<Located>>>,
+    /// Why a value could not be read, of the first one.
+    broken: Option<serde_json::Error>,
 }
 
 impl Differ<'_> {
@@ -175,6 +185,11 @@ impl Differ<'_> {
         // Exceptions are told as a calendar.
         let compared = (0..SECTIONS.len()).filter(|i| SECTIONS[*i] != "exceptions" && was[*i] != is[*i]);
         compared.map(|i| self.section(i, was[i], is[i])).collect()
+    }
+
+    fn section_of(&mut self, sections: &Sections, name: &str) -> Rc<Json> {
+        let layer = SECTIONS.iter().position(|one| *one == name).and_then(|index| sections[index]);
+        self.whole(layer)
     }
 
     fn section(&mut self, index: usize, was: Option<Layer>, is: Option<Layer>) -> Rc<Vec<Located>> {
@@ -262,7 +277,15 @@ impl Differ<'_> {
     }
 
     fn value(&mut self, id: TextId) -> Rc<Json> {
-        Rc::clone(self.values.entry(id).or_insert_with(|| Rc::new(self.texts.value(id))))
+        if let Some(known) = self.values.get(&id) {
+            return Rc::clone(known);
+        }
+        let value = Rc::new(self.texts.value(id).unwrap_or_else(|error| {
+            self.broken.get_or_insert(error);
+            Json::Null
+        }));
+        self.values.insert(id, Rc::clone(&value));
+        value
     }
 }
 
@@ -311,6 +334,16 @@ fn star(value: &mut Json, is_named: bool) {
     }
 }
 
+/// A change, where a channel of the appliance's own settings does not tell of it, as one that somebody should look at.
+fn heard<'a>(located: &'a Located, settings: &Json) -> Cow<'a, Located> {
+    let mut one = [located.change.clone()];
+    if located.change.effect == Effect::Stronger && located.change.path.last().is_some_and(|key| key == "severity") {
+        diff::untold(settings, &mut one);
+    }
+    let [change] = one;
+    if change == located.change { Cow::Borrowed(located) } else { Cow::Owned(Located { change, ..located.clone() }) }
+}
+
 /// A change where an override is what made it, after or else before: that is its place, and its reason is the change's.
 fn overridden(located: &Located, was: Option<&Appliance<'_>>, is: Option<&Appliance<'_>>) -> Located {
     let path = &located.change.path;
@@ -331,16 +364,21 @@ fn overridden(located: &Located, was: Option<&Appliance<'_>>, is: Option<&Applia
 /// Which appliances have which change.
 #[derive(Default)]
 struct Shared {
-    by_change: BTreeMap<String, (Located, BTreeSet<Name>)>,
+    by_change: BTreeMap<(String, String), (Located, BTreeSet<Name>)>,
 }
 
 impl Shared {
     fn add(&mut self, located: &Located, names: &[Name], told: impl Fn(&Name) -> Located) {
-        let Some(first) = names.first() else { return };
         let change = &located.change;
-        let key = serde_json::json!([change.path, change.before, change.after]).to_string();
-        let (_, of) = self.by_change.entry(key).or_insert_with(|| (told(first), BTreeSet::new()));
-        of.extend(names.iter().cloned());
+        let key = serde_json::json!([change.path, change.before, change.after, change.effect, change.why]).to_string();
+        for name in names {
+            let told = told(name);
+            // What an override made is told with its reason: with another one it is another change.
+            let made = (told != *located).then(|| serde_json::json!([told.at, told.reason]).to_string());
+            let key = (key.clone(), made.unwrap_or_default());
+            let (_, of) = self.by_change.entry(key).or_insert_with(|| (told, BTreeSet::new()));
+            of.insert(name.clone());
+        }
     }
 
     fn groups(self) -> Vec<Group> {
@@ -364,51 +402,4 @@ impl Shared {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::borrow::Cow;
-
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    use super::*;
-
-    fn items() -> impl Strategy<Value = Json> {
-        let item = ("[5-7]", "[cd]", any::<bool>()).prop_map(|(minutes, check, high)| {
-            json!({
-                "every": format!("{minutes}m"), "checks": [check], "when": { "check": check },
-                "severity": if high { "high" } else { "low" },
-            })
-        });
-        prop::collection::btree_map("[a-e]", item, 0..4).prop_map(|items| json!(items))
-    }
-
-    fn layers() -> impl Strategy<Value = (Json, Json, Vec<String>)> {
-        (items(), items(), prop::collection::vec("[a-f]", 0..3))
-    }
-
-    fn layer(texts: &mut Texts<'_>, (base, set, drop): &(Json, Json, Vec<String>)) -> Option<Layer> {
-        let mut id = |value: &Json| texts.id(Cow::Owned(value.to_string()));
-        let base = id(base);
-        let set = set.as_object().is_some_and(|set| !set.is_empty()).then(|| id(set));
-        let drop = (!drop.is_empty()).then(|| id(&json!(drop)));
-        Some(Layer { base, set, drop })
-    }
-
-    proptest! {
-        /// What is shared is compared once for all; that it is shared changes nothing of what is found.
-        #[test]
-        fn shared_sections_are_compared_as_whole_ones(a in layers(), b in layers()) {
-            let mut texts = Texts::default();
-            let (was, is) = (layer(&mut texts, &a), layer(&mut texts, &b));
-            let mut differ = Differ { texts: &texts, values: HashMap::new(), sections: HashMap::new() };
-            for index in (0..SECTIONS.len()).filter(|i| ["controls", "checks", "rules", "duties"].contains(&SECTIONS[*i])) {
-                let (before, after) = (differ.whole(was), differ.whole(is));
-                let whole = compared(index, &before, &after);
-                let mut found = differ.section(index, was, is).to_vec();
-                found.sort_by(|x, y| x.change.path.cmp(&y.change.path));
-                prop_assert_eq!(&found, &whole, "{}", SECTIONS[index]);
-                prop_assert_eq!(found.is_empty(), before == after);
-            }
-        }
-    }
-}
+mod tests;

@@ -7,6 +7,8 @@ use serde_json::Value as Json;
 use writ_policy::delta::{Appliance as Said, Base, Delta, Override, Own, Site};
 use writ_policy::policy::upgrade;
 
+use crate::failure::{Failure, Outcome};
+
 /// The sections of a policy that are compared.
 pub const SECTIONS: [&str; 10] =
     ["baselines", "controls", "checks", "rules", "runbooks", "duties", "exceptions", "programs", "secrets", "settings"];
@@ -36,9 +38,9 @@ impl<'a> Texts<'a> {
         self.id(Cow::Borrowed(text))
     }
 
-    /// A text by its number, as a value; null where it is none.
-    pub fn value(&self, id: TextId) -> Json {
-        self.all.get(id).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    /// A text by its number, as a value. An error where it is none that can be read: what is nested too deeply.
+    pub fn value(&self, id: TextId) -> serde_json::Result<Json> {
+        self.all.get(id).map_or(Ok(Json::Null), |text| serde_json::from_str(text))
     }
 }
 
@@ -89,8 +91,15 @@ pub struct Gathered<'a> {
     pub figures: BTreeMap<String, BTreeMap<String, Json>>,
 }
 
+/// What cannot be read is not compared: nothing would be left to differ.
+pub fn unreadable(error: &serde_json::Error) -> Failure {
+    Failure::could_not("a value of a policy cannot be read, and so not be compared")
+        .caused_by(error)
+        .next("values may be nested 100 levels deep")
+}
+
 /// Reads what evaluation said, of some sites at a time.
-pub fn read<'a>(parts: &'a [Delta], texts: &mut Texts<'a>) -> Gathered<'a> {
+pub fn read<'a>(parts: &'a [Delta], texts: &mut Texts<'a>) -> Outcome<Gathered<'a>> {
     let mut gathered = Gathered::default();
     // Every part says the same of what is no site's.
     for (name, baseline) in parts.first().into_iter().flat_map(|part| &part.baselines) {
@@ -101,34 +110,40 @@ pub fn read<'a>(parts: &'a [Delta], texts: &mut Texts<'a>) -> Gathered<'a> {
     }
     for part in parts {
         for (site, said) in &part.sites {
-            let appliances = said.appliances.iter().filter_map(|(name, own)| {
+            let mut appliances = BTreeMap::new();
+            for (name, own) in &said.appliances {
+                let Some(sections) = sections(part, said, own, texts)? else { continue };
                 let appliance = Appliance {
-                    sections: sections(part, said, own, texts)?,
+                    sections,
                     public_key: own.public_key.as_deref(),
                     system_type: own.system_type.as_deref(),
                     overrides: part.overrides(site, name).collect(),
                 };
-                Some((name.clone(), appliance))
-            });
-            let appliances = appliances.collect();
+                appliances.insert(name.clone(), appliance);
+            }
             gathered.sites.insert(site.clone(), appliances);
         }
     }
-    gathered
+    Ok(gathered)
 }
 
-fn sections<'a>(part: &'a Delta, site: &'a Site, appliance: &'a Said, texts: &mut Texts<'a>) -> Option<Sections> {
+fn sections<'a>(
+    part: &'a Delta,
+    site: &'a Site,
+    appliance: &'a Said,
+    texts: &mut Texts<'a>,
+) -> Outcome<Option<Sections>> {
     let base = appliance.base.as_ref().and_then(|key| part.bases.get(key));
     if let (Some(base), Some(own)) = (base, &appliance.policy) {
-        return Some(SECTIONS.map(|name| layer(name, base, site, own, texts)));
+        return Ok(Some(SECTIONS.map(|name| layer(name, base, site, own, texts))));
     }
     // The policy document of an older schema: in the newest one, or all that it could not say would be a change.
-    let whole = serde_json::from_str(appliance.whole.as_ref()?.get()).ok()?;
-    let newer = upgrade(whole);
-    Some(SECTIONS.map(|name| {
+    let Some(whole) = &appliance.whole else { return Ok(None) };
+    let newer = upgrade(serde_json::from_str(whole.get()).map_err(|e| unreadable(&e))?);
+    Ok(Some(SECTIONS.map(|name| {
         let text = newer.get(name)?.to_string();
         Some(Layer::plain(texts.id(Cow::Owned(text))))
-    }))
+    })))
 }
 
 fn layer<'a>(name: &str, base: &'a Base, site: &'a Site, own: &'a Own, texts: &mut Texts<'a>) -> Option<Layer> {

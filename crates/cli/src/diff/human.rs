@@ -11,6 +11,9 @@ use crate::screen;
 /// The most weaknesses that the verdict names; all of them are in the lists.
 const MOST_FIRST: usize = 3;
 
+/// From so many changes on, they are counted above the list.
+const COUNTED: usize = 6;
+
 /// Prints it.
 pub fn print(report: &Report) {
     for line in lines(report) {
@@ -38,7 +41,7 @@ fn verdict(report: &Report) -> Vec<String> {
     let totals = report.totals();
     let weaknesses = report.weaknesses();
     if weaknesses.is_empty() {
-        let text = match totals.unclear {
+        let text = match totals.undecided() {
             _ if report.is_empty() => return vec![screen::paint(screen::GREEN, "Nothing changes")],
             0 => return vec![screen::paint(screen::GREEN, "Protection does not weaken")],
             n => format!("Nothing is known to weaken; {} cannot be decided", screen::count(n, "change")),
@@ -70,7 +73,11 @@ fn section(title: &str, inner: impl IntoIterator<Item = String>) -> Vec<String> 
 }
 
 fn grouped(report: &Report, group: &Group) -> Vec<String> {
-    let mut lines = vec![String::new(), screen::paint(screen::BOLD, &report.whose(&group.appliances))];
+    let mut heading = screen::paint(screen::BOLD, &report.whose(&group.appliances));
+    if group.changes.len() >= COUNTED {
+        heading.push_str(&screen::paint(screen::DIM, &format!("  {}", group_counts(group))));
+    }
+    let mut lines = vec![String::new(), heading];
     for located in &group.changes {
         let at = located.at.as_deref().map(|at| screen::paint(screen::DIM, &format!("  {}", safe(at))));
         let change = &located.change;
@@ -170,6 +177,19 @@ pub fn system(closure: &Closure) -> Option<(bool, String)> {
             Some((true, format!("{} → {} ({files})", base(before), base(after))))
         }
     }
+}
+
+/// How many changes of a group there are of each kind.
+pub fn group_counts(group: &Group) -> String {
+    let count = |effect: Effect| group.changes.iter().filter(|located| located.change.effect == effect).count();
+    let kinds = [
+        (Effect::Weaker, "weaker"),
+        (Effect::Unclear, "undecided"),
+        (Effect::Stronger, "stronger"),
+        (Effect::Same, "reworded"),
+    ];
+    let said = kinds.iter().map(|(effect, word)| (count(*effect), word)).filter(|(n, _)| *n > 0);
+    said.map(|(n, word)| format!("{n} {word}")).collect::<Vec<_>>().join(", ")
 }
 
 /// The counts in a line.

@@ -2,6 +2,8 @@
 //!
 //! Whatever comes from a policy stands in code spans, where Markdown, HTML, mentions and links mean nothing.
 
+use std::borrow::Cow;
+
 use writ_policy::diff::Effect;
 
 use super::compare::{ExceptionOf, Group, Located, Name, Status};
@@ -12,6 +14,10 @@ use crate::screen;
 
 /// The most bytes of a comment: GitHub refuses more than 65,536 characters.
 const MOST_BYTES: usize = 60_000;
+/// Room for the line that says what was left out, in bytes.
+const LAST_LINE: usize = 200;
+/// The longest text of a code span or a title, in characters: whatever a policy says, its first line fits.
+const LONGEST: usize = 500;
 /// From this many lines on, a list is folded.
 const FOLDED: usize = 6;
 /// The most weaknesses that stand above the lists.
@@ -99,7 +105,7 @@ fn verdict(report: &Report, quoted: &dyn Fn(&str) -> String) -> String {
     let totals = report.totals();
     let weaknesses = report.weaknesses();
     let Some(first) = weaknesses.first() else {
-        return match totals.unclear {
+        return match totals.undecided() {
             _ if report.is_empty() => "Nothing changes.".to_owned(),
             0 => "Protection does not weaken.".to_owned(),
             n => format!("Nothing is known to weaken; {} cannot be decided.", screen::count(n, "change")),
@@ -147,7 +153,7 @@ fn section(text: &mut String, title: &Title, lines: &[String]) -> usize {
         format!("\n{}\n\n", title.markdown())
     };
     let end = if folded { "\n</details>\n" } else { "" };
-    let room = MOST_BYTES.saturating_sub(text.len() + heading.len() + end.len());
+    let room = (MOST_BYTES - LAST_LINE).saturating_sub(text.len() + heading.len() + end.len());
     let mut used = 0;
     let fits = lines.iter().take_while(|line| {
         used += line.len() + 1;
@@ -225,11 +231,19 @@ fn systems(report: &Report) -> Vec<String> {
     lines.collect()
 }
 
+fn shortened(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
 /// Text as a code span, which ends only where we end it: the fence is longer than any within.
 fn code(text: &str) -> String {
     if text.is_empty() {
         return "``(nothing)``".to_owned();
     }
+    let text = &shortened(text);
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
     let fence = "`".repeat(longest + 1);
     let touches = text.starts_with('`') || text.ends_with('`');
@@ -253,7 +267,7 @@ fn plain(text: &str) -> String {
 /// Text within an HTML element.
 fn html(text: &str) -> String {
     let mut out = String::new();
-    for c in text.chars() {
+    for c in shortened(text).chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),

@@ -6,6 +6,7 @@ mod figures;
 mod gather;
 mod human;
 mod json;
+mod lay;
 mod markdown;
 mod report;
 mod revisions;
@@ -63,7 +64,7 @@ pub struct Arguments {
     /// Exit with 1 when protection weakens
     #[arg(long)]
     deny_weaker: bool,
-    /// Exit with 1 when protection weakens, or when that cannot be decided
+    /// Exit with 1 when protection weakens, or when that cannot be decided, as of a system that Nix cannot name
     #[arg(long)]
     deny_unclear: bool,
     /// Judge exceptions as of this instant, such as 2026-09-01T00:00:00Z, instead of now
@@ -94,8 +95,8 @@ impl Arguments {
             Format::Json => json::print(&report),
         }
         let totals = report.totals();
-        let denied =
-            (totals.weaker > 0 && (self.deny_weaker || self.deny_unclear)) || (totals.unclear > 0 && self.deny_unclear);
+        let denied = (totals.weaker > 0 && (self.deny_weaker || self.deny_unclear))
+            || (totals.undecided() > 0 && self.deny_unclear);
         Ok(if denied { Answer::No } else { Answer::Yes })
     }
 
@@ -103,10 +104,10 @@ impl Arguments {
         let site = self.site.as_deref();
         let (before, after) = evaluated(from, to, site)?;
         let mut texts = Texts::default();
-        let mut before = gather::read(&before, &mut texts);
-        let mut after = gather::read(&after, &mut texts);
+        let mut before = gather::read(&before, &mut texts)?;
+        let mut after = gather::read(&after, &mut texts)?;
         self.select(&mut before, &mut after)?;
-        let compared = compare::compare(&before, &after, &texts, self.now.unwrap_or_else(crate::clock::now));
+        let compared = compare::compare(&before, &after, &texts, self.now.unwrap_or_else(crate::clock::now))?;
         let both: BTreeSet<compare::Name> = compared
             .appliances
             .iter()

@@ -1,8 +1,8 @@
 //! The whole result: what changed, and what that comes to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use writ_policy::diff::{Effect, Event, ExceptionChange};
+use writ_policy::diff::{Change, Effect, Event, ExceptionChange};
 
 use super::closure::Closure;
 use super::compare::{Compared, Name, Status};
@@ -58,6 +58,13 @@ pub struct Totals {
     pub systems_unknown: usize,
 }
 
+impl Totals {
+    /// Everything of which it is not known whether protection weakens.
+    pub fn undecided(&self) -> usize {
+        self.unclear + self.systems_unknown
+    }
+}
+
 /// Something that weakens, in words.
 pub struct Weakness {
     /// What.
@@ -70,31 +77,43 @@ pub struct Weakness {
 }
 
 impl Report {
-    /// What weakens, what can be proved first.
+    /// What weakens, gravest first. What is lost in the same words at several appliances, of lists that were not the
+    /// same, is told once.
     pub fn weaknesses(&self) -> Vec<Weakness> {
+        let mut merged: Vec<Weakness> = Vec::new();
+        let mut places: HashMap<(String, String), usize> = HashMap::new();
+        for one in self.each_weakness() {
+            let place = *places.entry((one.what.clone(), one.why.clone())).or_insert(merged.len());
+            match merged.get_mut(place) {
+                Some(known) => known.appliances.extend(one.appliances),
+                None => merged.push(one),
+            }
+        }
+        for one in &mut merged {
+            one.appliances.sort();
+            one.appliances.dedup();
+        }
+        merged.sort_by(|a, b| (a.rank, b.appliances.len()).cmp(&(b.rank, a.appliances.len())));
+        merged
+    }
+
+    fn each_weakness(&self) -> Vec<Weakness> {
         let mut all = Vec::new();
         for group in &self.compared.groups {
             for located in group.changes.iter().filter(|located| located.change.effect == Effect::Weaker) {
                 let change = &located.change;
-                let section = change.path.first().map(String::as_str);
-                let warns = change.path.get(2).is_some_and(|key| key == "prefer");
-                let rank = match (&change.witness, section) {
-                    (Some(_), Some("checks")) if !warns => 0,
-                    (_, Some("checks" | "controls" | "baselines")) if !warns => 2,
-                    _ => 4,
-                };
                 let why = safe(change.why.as_deref().unwrap_or_default());
                 all.push(Weakness {
                     what: format!("{}: {}", path(change), what(change)),
                     why,
                     appliances: group.appliances.clone(),
-                    rank,
+                    rank: rank(change),
                 });
             }
         }
         for one in self.compared.exceptions.iter().filter(|one| one.change.effect == Effect::Weaker) {
             let (what, why) = (told(&one.change), lifting(&one.change));
-            all.push(Weakness { what, why, appliances: one.appliances.clone(), rank: 1 });
+            all.push(Weakness { what, why, appliances: one.appliances.clone(), rank: 2 });
         }
         let removed: Vec<Name> = self.with_status(Status::Removed);
         if !removed.is_empty() {
@@ -102,7 +121,6 @@ impl Report {
             let why = "no release is accepted there any more".to_owned();
             all.push(Weakness { what, why, appliances: removed, rank: 3 });
         }
-        all.sort_by(|a, b| (a.rank, b.appliances.len()).cmp(&(b.rank, a.appliances.len())));
         all
     }
 
@@ -114,16 +132,18 @@ impl Report {
             changes().filter(|located| located.change.effect == effect).count()
                 + exceptions().filter(|one| one.change.effect == effect).count()
         };
-        let weaknesses = self.weaknesses();
+        let weaknesses = self.each_weakness();
         let weaker: BTreeSet<&Name> = weaknesses.iter().flat_map(|one| &one.appliances).collect();
         let keys =
             self.compared.appliances.values().filter(|fate| fate.key.as_ref().is_some_and(|key| key.before.is_some()));
         let machines = self.compared.appliances.values().filter(|fate| fate.system_type.is_some());
+        // A system that nobody keeps any more may be in safe hands, or in none.
+        let unmanaged = self.closures.values().filter(|c| matches!(c, Closure::Changed { after: None, .. }));
         Totals {
             appliances: self.compared.appliances.len(),
             weaker_appliances: weaker.len(),
             weaker: weaknesses.len(),
-            unclear: of(Effect::Unclear) + keys.count() + machines.count(),
+            unclear: of(Effect::Unclear) + keys.count() + machines.count() + unmanaged.count(),
             stronger: of(Effect::Stronger),
             reworded: of(Effect::Same),
             systems: self.closures.values().filter(|c| matches!(c, Closure::Changed { .. })).count(),
@@ -179,6 +199,19 @@ impl Report {
     }
 }
 
+/// How early a change that weakens is told: what is not looked at any more, then what passes, then what is claimed, how
+/// much it counts and how often it is looked at.
+fn rank(change: &Change) -> u8 {
+    match change.path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["checks" | "controls" | "baselines", _] => 0,
+        ["checks", _, "expect", ..] => 1,
+        ["controls", _, "checks" | "coverage" | "duties"] => 4,
+        ["checks" | "controls", _, "severity"] => 5,
+        ["checks", _, "every"] => 6,
+        _ => 7,
+    }
+}
+
 /// What happened to an exception, in words.
 pub fn told(change: &ExceptionChange) -> String {
     let id = safe(&change.id);
@@ -204,4 +237,60 @@ pub fn lifting(change: &ExceptionChange) -> String {
         _ => "it lifts",
     };
     format!("{lifts} {}, approved by {}", safe(&change.lifts), safe(&change.approved_by))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::compare::{Fate, Group, Located};
+    use super::*;
+
+    fn weaker(path: &[&str], before: serde_json::Value, after: Option<serde_json::Value>) -> Located {
+        let path = path.iter().map(|key| (*key).to_owned()).collect();
+        let change = Change { path, before: Some(before), after, effect: Effect::Weaker, why: None, witness: None };
+        Located { change, at: None, reason: None }
+    }
+
+    #[test]
+    fn the_gravest_is_told_first_and_the_same_loss_once() {
+        let name = |name: &str| ("s".to_owned(), name.to_owned());
+        let checks = ["controls", "A", "checks"];
+        let groups = vec![
+            Group {
+                appliances: vec![name("a")],
+                changes: vec![
+                    weaker(&["checks", "c", "every"], json!("5m"), Some(json!("1h"))),
+                    weaker(&checks, json!(["x", "y"]), Some(json!(["y"]))),
+                    weaker(&["checks", "c", "expect", "n", "ge"], json!(5), Some(json!(4))),
+                ],
+            },
+            Group {
+                appliances: vec![name("b")],
+                changes: vec![
+                    weaker(&checks, json!(["x", "z"]), Some(json!(["z"]))),
+                    weaker(&["checks", "d"], json!({}), None),
+                ],
+            },
+        ];
+        let fate = || Fate { status: Status::Changed, key: None, system_type: None };
+        let appliances = [(name("a"), fate()), (name("b"), fate())].into();
+        let revision = || Revision { name: "x".to_owned(), revision: None, commit: None };
+        let compared = Compared { appliances, groups, exceptions: Vec::new() };
+        let closures = BTreeMap::new();
+        let report = Report { from: revision(), to: revision(), compared, closures, figures: Vec::new() };
+        let told: Vec<(String, usize)> =
+            report.weaknesses().into_iter().map(|one| (one.what, one.appliances.len())).collect();
+        let told: Vec<(&str, usize)> = told.iter().map(|(what, of)| (what.as_str(), *of)).collect();
+        assert_eq!(
+            told,
+            [
+                ("checks.d: removed", 1),
+                ("checks.c.expect.n.ge: 5 → 4", 1),
+                ("controls.A.checks: -\"x\"", 2),
+                ("checks.c.every: \"5m\" → \"1h\"", 1),
+            ]
+        );
+        assert_eq!((report.totals().weaker, report.totals().weaker_appliances), (5, 2));
+    }
 }

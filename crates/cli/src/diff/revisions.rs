@@ -3,11 +3,9 @@
 //! Files are read from git's objects, not checked out: no filter, hook or attribute of a repository has a say, and a
 //! repository without a working tree will do.
 
-use std::collections::HashSet;
 use std::fs;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Component, Path, PathBuf};
+use std::io::{self, BufReader, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -16,6 +14,7 @@ use tempfile::TempDir;
 use writ_policy::nearest::nearest;
 use writ_trust::text::one_line;
 
+use super::lay::{Entry, sound, written};
 use crate::check::process;
 use crate::check::tree::Tree;
 use crate::failure::{Failure, Outcome};
@@ -24,12 +23,6 @@ use crate::failure::{Failure, Outcome};
 const TIME: Duration = Duration::from_secs(120);
 /// The most bytes of one answer.
 const LIMIT: u64 = 256 << 20;
-/// The largest file that is laid out, in bytes.
-const LARGEST: u64 = 32 << 20;
-/// The most bytes that are laid out.
-const MOST_BYTES: u64 = 2 << 30;
-/// The folders that hold policy; of the rest of a repository, only Nix files can matter.
-const FOLDERS: [&str; 4] = ["baselines", "rules", "hosts", "modules"];
 
 /// Where the two revisions come from.
 pub struct Repository {
@@ -80,10 +73,14 @@ impl Repository {
         let mut this = Self { folder, prefix: String::new() };
         let asked = this.ask(&["rev-parse", "--show-prefix"]);
         let no_repository = |why: &str| {
-            Failure::could_not("git knows no repository here")
+            let failure = Failure::could_not("git knows no repository here")
                 .at(this.folder.display())
-                .because(why.lines().next().unwrap_or_default())
-                .next("run it within a clone of the repository that holds the policy")
+                .because(one_line(why.lines().next().unwrap_or_default()));
+            if why.contains("dubious ownership") {
+                let folder = this.folder.display();
+                return failure.next(format!("if you trust it: git config --global --add safe.directory '{folder}'"));
+            }
+            failure.next("run it within a clone of the repository that holds the policy")
         };
         match asked {
             Ok(output) if output.status.success() => {
@@ -103,7 +100,8 @@ impl Repository {
         fs::create_dir(&root).map_err(|e| no_copy(revision, &e))?;
         let files = self.files(&commit)?;
         self.lay(&files, &root).map_err(|e| no_copy(revision, &e))?;
-        let tree = Tree::find(&root).map_err(|_| {
+        // Not a folder above it: where temporary files are kept within a tree, that is another one.
+        let tree = Tree::at(&root).map_err(|_| {
             Failure::could_not(format!("{} holds no policy", one_line(revision)))
                 .because(format!("{}modules/policy/evaluate.nix is not in commit {}", self.prefix, short(&commit)))
                 .next("name a revision since which the policy is there")
@@ -126,8 +124,13 @@ impl Repository {
 
     fn commit(&self, revision: &str) -> Outcome<String> {
         let name = format!("{revision}^{{commit}}");
-        let question = ["rev-parse", "--verify", "--quiet", "--end-of-options", &name];
-        let found = self.ask(&question).ok().filter(|output| output.status.success());
+        let found = self.ask(&["rev-parse", "--verify", "--end-of-options", &name]).ok();
+        let found = found.filter(|output| output.status.success());
+        if found.as_ref().is_some_and(|output| output.stderr.contains("is ambiguous")) {
+            return Err(Failure::could_not(format!("`{}` names more than one revision", one_line(revision)))
+                .because("a branch, a tag or a commit may be meant")
+                .next("name it in full, such as refs/heads/main, refs/tags/v1 or refs/remotes/origin/main"));
+        }
         let commit = found.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
         if let Some(commit) = commit.filter(|c| !c.is_empty() && c.chars().all(|c| c.is_ascii_hexdigit())) {
             return Ok(commit);
@@ -143,7 +146,7 @@ impl Repository {
         })
     }
 
-    /// Every file of a commit's tree that can matter: its mode, its object and its path.
+    /// Every file of a commit's tree: any of them may be read by a Nix expression.
     fn files(&self, commit: &str) -> Outcome<Vec<Entry>> {
         let tree = format!("{commit}:{}", self.prefix.trim_end_matches('/'));
         let failed = |why: &str| {
@@ -157,7 +160,8 @@ impl Repository {
         let entries = output.stdout.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()).map(Entry::read);
         let entries: Option<Vec<Entry>> = entries.collect();
         let entries = entries.ok_or_else(|| failed("its listing is not of the known form"))?;
-        Ok(entries.into_iter().filter(Entry::matters).collect())
+        sound(&entries).map_err(|why| failed(&why))?;
+        Ok(entries)
     }
 
     /// Writes files below `root`, links last: nothing is ever written through one.
@@ -192,9 +196,11 @@ impl Repository {
     fn git(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("git");
         command.args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-replace-objects"]);
+        command.args(["-c", "core.warnAmbiguousRefs=true", "-c", "protocol.allow=never"]);
         command.args(arguments).current_dir(&self.folder).env("LC_ALL", "C").env("GIT_OPTIONAL_LOCKS", "0");
         // What a partial clone lacks is an error, not a reason to use the network.
-        command.env("GIT_NO_LAZY_FETCH", "1");
+        // Git before 2.44 does not know the first of these; the second allows no way to fetch, whatever is configured.
+        command.env("GIT_NO_LAZY_FETCH", "1").env("GIT_ALLOW_PROTOCOL", "");
         command
             .env_remove("GIT_DIR")
             .env_remove("GIT_WORK_TREE")
@@ -206,74 +212,4 @@ impl Repository {
 
 fn no_copy(revision: &str, error: &io::Error) -> Failure {
     Failure::could_not(format!("the files of {} cannot be laid out", one_line(revision))).caused_by(error)
-}
-
-/// One entry of a listing.
-struct Entry {
-    is_link: bool,
-    object: String,
-    path: PathBuf,
-}
-
-impl Entry {
-    /// From `mode SP type SP object TAB path`.
-    fn read(line: &[u8]) -> Option<Self> {
-        let tab = line.iter().position(|byte| *byte == b'\t')?;
-        let (facts, path) = (std::str::from_utf8(&line[..tab]).ok()?, &line[tab + 1..]);
-        let mut facts = facts.split(' ');
-        let (mode, _, object) = (facts.next()?, facts.next()?, facts.next()?);
-        let is_hex = object.chars().all(|c| c.is_ascii_hexdigit());
-        let path = PathBuf::from(std::ffi::OsStr::from_bytes(path));
-        is_hex.then(|| Self {
-            is_link: mode == "120000",
-            // A submodule's commit is not in this repository.
-            object: if mode == "160000" { String::new() } else { object.to_owned() },
-            path,
-        })
-    }
-
-    fn matters(&self) -> bool {
-        let first = self.path.components().next().map(|part| part.as_os_str().to_owned());
-        let in_policy = FOLDERS.iter().any(|folder| first.as_deref() == Some(std::ffi::OsStr::new(folder)));
-        let is_nix = self.path.extension().is_some_and(|extension| extension == "nix");
-        let plain = self.path.components().all(|part| matches!(part, Component::Normal(_)));
-        !self.object.is_empty() && plain && (in_policy || is_nix || self.path == Path::new("flake.lock"))
-    }
-}
-
-fn written(entries: &[Entry], mut objects: impl io::BufRead, root: &Path) -> io::Result<()> {
-    let (mut links, mut folders, mut total) = (Vec::new(), HashSet::new(), 0);
-    for entry in entries {
-        let mut line = String::new();
-        objects.by_ref().take(200).read_line(&mut line)?;
-        let size = line.trim_end().rsplit(' ').next().and_then(|size| size.parse::<u64>().ok());
-        let size = size.filter(|_| line.contains(" blob ")).ok_or_else(|| {
-            io::Error::other(format!("{}: git has no such file (a partial clone?)", entry.path.display()))
-        })?;
-        total += size;
-        if size > LARGEST || total > MOST_BYTES {
-            return Err(io::Error::other(format!("{} is too large", entry.path.display())));
-        }
-        let mut content = Vec::new();
-        objects.by_ref().take(size + 1).read_to_end(&mut content)?;
-        if content.pop() != Some(b'\n') || content.len() as u64 != size {
-            return Err(io::Error::other(format!("{}: git gave less than it said", entry.path.display())));
-        }
-        if entry.is_link {
-            links.push((content, &entry.path));
-            continue;
-        }
-        let target = root.join(&entry.path);
-        if let Some(parent) = target.parent().filter(|parent| !folders.contains(*parent)) {
-            fs::create_dir_all(parent)?;
-            folders.insert(parent.to_owned());
-        }
-        fs::write(target, content)?;
-    }
-    for (content, path) in links {
-        let target = root.join(path);
-        target.parent().map_or(Ok(()), fs::create_dir_all)?;
-        std::os::unix::fs::symlink(std::ffi::OsStr::from_bytes(&content), target)?;
-    }
-    Ok(())
 }

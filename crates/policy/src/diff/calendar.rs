@@ -69,7 +69,8 @@ pub struct ExceptionChange {
 
 /// What happened to the exceptions of a policy, by id, as of an instant; and those that end within `soon` of it.
 ///
-/// Both are `exceptions` sections of policy documents; what is no exception is left out, since validation tells it.
+/// Both are `exceptions` sections of policy documents. One whose end is no instant is told as changed, and as weaker when
+/// it is so now.
 pub fn exceptions(before: &Json, after: &Json, now: Time, soon: &Span) -> Vec<ExceptionChange> {
     let none = Map::new();
     let (a, b) = (before.as_object().unwrap_or(&none), after.as_object().unwrap_or(&none));
@@ -107,10 +108,16 @@ fn judged(before: Option<&Json>, after: Option<&Json>, now: Time, soon: &Span) -
         (Some(a), None) if ends(a).is_some_and(|end| end <= now) => Some((Event::Removed, Effect::Same)),
         (Some(_), None) => Some((Event::Closed, Effect::Stronger)),
         (Some(a), Some(b)) => {
-            let (was, is) = (ends(a)?, ends(b)?);
             if lifts(a) != lifts(b) {
                 return Some((Event::Redirected { from: lifts(a) }, Effect::Weaker));
             }
+            let (was, is) = match (ends(a), ends(b)) {
+                (Some(was), Some(is)) => (was, is),
+                _ if a == b => return None,
+                // Nobody can say when it ends, so that it may never.
+                (_, None) => return Some((Event::Changed { fields: differing(a, b) }, Effect::Weaker)),
+                (None, _) => return Some((Event::Changed { fields: differing(a, b) }, Effect::Unclear)),
+            };
             if is > was {
                 let again = was <= now && now < is;
                 let days = days(is.millis_since(was));

@@ -19,8 +19,12 @@ pub fn of(path: &[&str], before: Option<&Json>, after: Option<&Json>) -> (Effect
         Scale::Absence => by_order(present(before).cmp(&present(after)), Effect::Unclear),
         Scale::Subject => Effect::Weaker,
         Scale::Words => Effect::Same,
-        Scale::Entries => entries(before, after, false),
-        Scale::EntriesOrAll => entries(before, after, true),
+        Scale::Entries => entries(before, after),
+        Scale::Route => route(before, after),
+        Scale::LessOrEither | Scale::MoreOrEither => match compared(*scale, before, after) {
+            Some(Ordering::Less) => Effect::Weaker,
+            _ => Effect::Unclear,
+        },
         _ => compared(*scale, before, after).map_or(Effect::Unclear, |order| by_order(order, Effect::Same)),
     };
     let why = (effect == Effect::Weaker).then(|| (*meaning).to_owned());
@@ -54,8 +58,8 @@ fn compared(scale: Scale, before: Option<&Json>, after: Option<&Json>) -> Option
         Scale::ShorterSpan => both(before, after, span).map(Ordering::reverse),
         Scale::LongerSpan => both(before, after, span),
         Scale::EarlierTime => both(before, after, |v| v.as_str()?.parse::<Time>().ok()).map(Ordering::reverse),
-        Scale::Less => both(before, after, Json::as_i64).map(Ordering::reverse),
-        Scale::More => both(before, after, Json::as_i64),
+        Scale::Less | Scale::LessOrEither => both(before, after, Json::as_i64).map(Ordering::reverse),
+        Scale::More | Scale::MoreOrEither => both(before, after, Json::as_i64),
         Scale::Severity => both(before, after, |v| serde_json::from_value::<Severity>(v.clone()).ok()),
         Scale::Coverage => both(before, after, by_machine).filter(|order| *order != Ordering::Equal),
         Scale::Review => both(before, after, |v| ["never", "after", "before"].iter().position(|name| v == name)),
@@ -69,16 +73,27 @@ fn by_machine(coverage: &Json) -> Option<bool> {
     Some(matches!(coverage, Coverage::Automated | Coverage::Partial))
 }
 
-fn entries(before: Option<&Json>, after: Option<&Json>, empty_is_all: bool) -> Effect {
-    let read = |value: Option<&Json>| -> Option<BTreeSet<String>> {
-        let entries: BTreeSet<String> =
-            value?.as_array()?.iter().map(|entry| entry.as_str().map(str::to_owned)).collect::<Option<_>>()?;
-        Some(entries).filter(|entries| !(empty_is_all && entries.is_empty()))
-    };
+fn texts(value: Option<&Json>) -> Option<Vec<&str>> {
+    value?.as_array()?.iter().map(Json::as_str).collect()
+}
+
+fn entries(before: Option<&Json>, after: Option<&Json>) -> Effect {
+    let read = |value| texts(value).map(|texts| texts.into_iter().collect::<BTreeSet<_>>());
     match (read(before), read(after)) {
         (Some(a), Some(b)) if b.is_superset(&a) => by_order(b.len().cmp(&a.len()), Effect::Same),
         (Some(_), Some(_)) | (None, Some(_)) => Effect::Weaker,
         (Some(_), None) => Effect::Stronger,
         (None, None) => Effect::Unclear,
+    }
+}
+
+/// Who is called, one after the other; an empty list means all there are, in an order of their own.
+fn route(before: Option<&Json>, after: Option<&Json>) -> Effect {
+    let all = |value| texts(value).filter(|texts| !texts.is_empty());
+    match (all(before), all(after)) {
+        (Some(a), Some(b)) if b.starts_with(&a) => by_order(b.len().cmp(&a.len()), Effect::Same),
+        (Some(a), Some(b)) if a.iter().any(|entry| !b.contains(entry)) => Effect::Weaker,
+        (None, Some(_)) => Effect::Weaker,
+        _ => Effect::Unclear,
     }
 }

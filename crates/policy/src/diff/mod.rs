@@ -69,8 +69,15 @@ impl Diff {
     }
 }
 
-/// Fields that name or place a thing, and protect nothing.
-const IGNORED: [&str; 5] = ["schema", "site", "appliance", "declared_at", "rules_version"];
+/// Whether a key of what a path leads to names or places a thing, and protects nothing: fields of the document, and where
+/// an item is declared. Anywhere else, a key of that name is the id of something.
+fn is_place(path: &[String], key: &str) -> bool {
+    match path {
+        [] => ["schema", "site", "appliance", "rules_version"].contains(&key),
+        [section, _] => section != "settings" && key == "declared_at",
+        _ => false,
+    }
+}
 
 /// What differs between two policies of one appliance.
 pub fn diff(before: &Policy, after: &Policy) -> Diff {
@@ -83,7 +90,9 @@ pub fn diff(before: &Policy, after: &Policy) -> Diff {
 pub fn diff_json(before: &Json, after: &Json) -> Diff {
     let mut changes = Vec::new();
     compare(&mut Vec::new(), before, after, &mut changes);
-    crossed(before.get("rules"), &mut changes);
+    let rules = |policy: &'_ Json| policy.get("rules").cloned().unwrap_or_default();
+    crossed(&rules(before), &rules(after), &mut changes);
+    untold(&after["settings"], &mut changes);
     Diff { changes }
 }
 
@@ -93,21 +102,55 @@ pub fn diff_section(name: &str, before: &Json, after: &Json) -> Vec<Change> {
     let mut changes = Vec::new();
     compare(&mut vec![name.to_owned()], before, after, &mut changes);
     if name == "rules" {
-        crossed(Some(before), &mut changes);
+        crossed(before, after, &mut changes);
     }
     changes
 }
 
-/// A new rule for a check that another one answers may take that one's place: priority decides, not protection.
-fn crossed(rules_before: Option<&Json>, changes: &mut [Change]) {
+/// A rule that is new, or answers more, may take the place of another for the same check: priority decides, not
+/// protection. And a runbook that is tried where people were called at once keeps them waiting.
+fn crossed(before: &Json, after: &Json, changes: &mut [Change]) {
     let check_of = |rule: &Json| rule.pointer("/when/check").and_then(Json::as_str).map(str::to_owned);
-    let answered: BTreeSet<String> =
-        rules_before.and_then(Json::as_object).into_iter().flatten().filter_map(|(_, rule)| check_of(rule)).collect();
-    for change in changes.iter_mut().filter(|c| c.path.len() == 2 && c.path[0] == "rules" && c.before.is_none()) {
-        let check = change.after.as_ref().and_then(check_of);
-        if let Some(check) = check.filter(|check| answered.contains(check)) {
-            change.effect = Effect::Unclear;
-            change.why = Some(format!("another rule answers {check} already: priority decides which runs first"));
+    let rules = || [before, after].into_iter().filter_map(Json::as_object).flatten();
+    let others = |id: &str, check: &str| {
+        rules().any(|(other, rule)| other != id && check_of(rule).is_some_and(|answers| answers == check))
+    };
+    let answered = |check: &str| {
+        before.as_object().into_iter().flatten().any(|(_, rule)| check_of(rule).is_some_and(|answers| answers == check))
+    };
+    for change in
+        changes.iter_mut().filter(|c| c.effect == Effect::Stronger && c.path.len() >= 2 && c.path[0] == "rules")
+    {
+        let is_new = change.path.len() == 2 && change.before.is_none();
+        let narrows = change.path.get(2..4).is_some_and(|keys| keys[0] == "when" && keys[1] == "observation");
+        let Some(rule) = after.get(&change.path[1]).filter(|_| is_new || narrows) else { continue };
+        let Some(check) = check_of(rule) else { continue };
+        let why = if (is_new && answered(&check)) || (narrows && others(&change.path[1], &check)) {
+            format!("another rule answers {check} already: priority decides which runs first")
+        } else if is_new && rule.get("run").is_some_and(|run| !run.is_null()) {
+            format!("it is tried for {check} before people are called")
+        } else {
+            continue;
+        };
+        (change.effect, change.why) = (Effect::Unclear, Some(why));
+    }
+}
+
+/// A severity that is raised out of what a channel tells is not told there any more: `settings` are those after.
+pub fn untold(settings: &Json, changes: &mut [Change]) {
+    let channels = settings.get("notify").and_then(Json::as_object);
+    for change in changes.iter_mut().filter(|change| change.effect == Effect::Stronger) {
+        let [section, _, key] = change.path.as_slice() else { continue };
+        let (Some(was), Some(is)) = (&change.before, &change.after) else { continue };
+        if !matches!(section.as_str(), "checks" | "controls") || key != "severity" {
+            continue;
+        }
+        let silent = channels.into_iter().flatten().find(|(_, channel)| {
+            let told = channel.get("severities").and_then(Json::as_array);
+            told.is_some_and(|told| told.contains(was) && !told.contains(is))
+        });
+        if let Some((name, _)) = silent {
+            (change.effect, change.why) = (Effect::Unclear, Some(format!("{name} is not told of this severity")));
         }
     }
 }
@@ -133,7 +176,10 @@ fn compare(path: &mut Vec<String>, before: &Json, after: &Json, changes: &mut Ve
 fn each(path: &mut Vec<String>, before: &Map<String, Json>, after: &Map<String, Json>, changes: &mut Vec<Change>) {
     let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let start = changes.len();
-    for key in keys.into_iter().filter(|key| !IGNORED.contains(&key.as_str())) {
+    for key in keys {
+        if is_place(path, key) {
+            continue;
+        }
         path.push(key.clone());
         match (before.get(key), after.get(key)) {
             (Some(a), Some(b)) => compare(path, a, b, changes),
@@ -144,6 +190,8 @@ fn each(path: &mut Vec<String>, before: &Map<String, Json>, after: &Map<String, 
     let added = &mut changes[start..];
     match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["controls", _] => covered(added),
+        ["checks", _] => warned(added, before, after),
+        ["rules", _] => tried(added),
         ["settings"] => computed(changes, start),
         _ => {}
     }
@@ -164,6 +212,10 @@ fn covered(changes: &mut [Change]) {
     let checks = changes.iter().find(|c| last(c, "checks")).map(|c| c.effect);
     let Some(change) = changes.iter_mut().find(|c| last(c, "coverage")) else { return };
     let claims_all = |value: &Option<Json>| value.as_ref().is_some_and(|value| value == "automated");
+    if change.effect == Effect::Stronger && checks != Some(Effect::Stronger) {
+        change.effect = Effect::Unclear;
+        change.why = Some("it claims more, and nothing more is looked at".to_owned());
+    }
     if change.effect != Effect::Unclear {
         return;
     }
@@ -176,6 +228,37 @@ fn covered(changes: &mut [Change]) {
             change.why = Some("it claims more, and nothing more is looked at".to_owned());
         }
         _ => {}
+    }
+}
+
+/// A rule that only calls people where it tried a runbook first heals nothing; the other way round, people wait for it.
+fn tried(changes: &mut [Change]) {
+    let there = |value: &Option<Json>| value.as_ref().is_some_and(|value| !value.is_null());
+    let Some(run) = changes.iter_mut().find(|change| change.path.last().is_some_and(|key| key == "run")) else {
+        return;
+    };
+    match (there(&run.before), there(&run.after)) {
+        (true, false) => {
+            (run.effect, run.why) = (Effect::Weaker, Some("nothing is tried any more: people are called".to_owned()));
+        }
+        (false, true) => run.why = Some("it is tried before people are called".to_owned()),
+        _ => {}
+    }
+}
+
+/// What a check warned of, and fails of now, is no loss.
+fn warned(changes: &mut [Change], before: &Map<String, Json>, after: &Map<String, Json>) {
+    let is_prefer = |change: &Change| change.path.get(2).is_some_and(|key| key == "prefer");
+    if !changes.iter().any(|change| is_prefer(change) && change.effect == Effect::Weaker) {
+        return;
+    }
+    let of = |check: &Map<String, Json>, name| check.get(name).cloned().unwrap_or_default();
+    let (was, is) = ([of(before, "expect"), of(before, "prefer")], [of(after, "expect"), of(after, "prefer")]);
+    let joint = predicate::preferred((&was[0], &was[1]), (&is[0], &is[1]));
+    if let Some(effect @ (Effect::Stronger | Effect::Same)) = joint {
+        for change in changes.iter_mut().filter(|change| is_prefer(change) && change.effect == Effect::Weaker) {
+            (change.effect, change.why, change.witness) = (effect, None, None);
+        }
     }
 }
 

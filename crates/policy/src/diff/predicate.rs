@@ -46,6 +46,20 @@ pub fn compare(path: &[String], before: &Json, after: &Json, changes: &mut Vec<C
         if x == y {
             continue;
         }
+        if role != Role::Answer && is_another_content(field, x, y) {
+            let path = [path, &[field.clone(), "eq".to_owned()]].concat();
+            let value = |ops: Option<&Json>| ops.and_then(|ops| ops.get("eq")).cloned();
+            let why = Some("another content is expected".to_owned());
+            changes.push(Change {
+                path,
+                before: value(x),
+                after: value(y),
+                effect: Effect::Unclear,
+                why,
+                witness: None,
+            });
+            continue;
+        }
         let alone = |ops: Option<&Json>| {
             ops.map_or_else(|| Json::Object(Map::new()), |ops| serde_json::json!({ field.as_str(): ops }))
         };
@@ -61,6 +75,13 @@ pub fn compare(path: &[String], before: &Json, after: &Json, changes: &mut Vec<C
         };
         changes.push(change);
     }
+}
+
+/// Whether one digest takes the place of another, as with every new version of a file: neither is more than the other.
+fn is_another_content(field: &str, x: Option<&Json>, y: Option<&Json>) -> bool {
+    let named = field == "sha256" || field.ends_with("_sha256");
+    let digest = |ops: Option<&Json>| ops.and_then(|ops| ops.get("eq")).is_some_and(Json::is_string);
+    named && single_operator(x, y) == Some("eq") && digest(x) && digest(y)
 }
 
 /// The operator, when both sides have only that one.
@@ -81,30 +102,45 @@ fn judged(role: Role, path: Vec<String>, shown: (Option<&Json>, Option<&Json>), 
     Change { path, before, after, effect, why, witness }
 }
 
-/// Weaker: something is accepted by `now` that `then` did not accept. A change that also refuses more is weaker too, or
-/// else a second, harmless edit would hide the first.
+/// Weaker: something is accepted by `now` that `then` did not accept; or it failed, and is not judged any more, since only
+/// a failure is healed. A change that also refuses more is weaker too, or else a second, harmless edit would hide the
+/// first.
 fn decided(role: Role, then: &Predicate, now: &Predicate) -> (Effect, Option<String>, Option<Witness>) {
     let (then, now) = (&normal(then), &normal(now));
-    let (still, no_more) = (then == now || implies(then, now), then == now || implies(now, then));
-    if still && no_more {
-        return (Effect::Same, None, None);
-    }
-    if no_more {
-        return (Effect::Stronger, None, None);
-    }
-    if let Some(witness) = witness::find(now, then) {
-        let lost = if still { None } else { witness::find(then, now) };
-        let why = said(role, &witness, lost.as_ref());
+    let includes = |a: &Predicate, b: &Predicate| a == b || implies(a, b);
+    let (still, no_more) = (includes(then, now), includes(now, then));
+    let lost = |accepted: bool| if accepted { None } else { witness::find(then, now) };
+    if let Some(witness) = (!no_more).then(|| witness::find(now, then)).flatten() {
+        let why = said(role, &witness, lost(still).as_ref());
         return (Effect::Weaker, Some(why), Some(witness));
     }
-    if still {
-        let why = match role {
-            Role::Answer => "it answers a part of what it answered before",
-            _ => "all that passed before passes, and more may",
-        };
-        return (Effect::Weaker, Some(why.to_owned()), None);
+    let failing = |predicate: &Predicate| normal(&Predicate::Not(Box::new(predicate.clone())));
+    let (failed, fails) = (&failing(then), &failing(now));
+    let still_fails = role != Role::Expect || includes(failed, fails);
+    if let Some(witness) = (!still_fails).then(|| witness::find(failed, fails)).flatten() {
+        let why = format!("does not fail any more with {witness}: nothing heals what cannot be judged");
+        return (Effect::Weaker, Some(why), Some(witness));
     }
-    (Effect::Unclear, Some("neither includes the other, as far as can be decided".to_owned()), None)
+    if no_more && still_fails {
+        let refuses_more = lost(still).is_some() || role == Role::Expect && witness::find(fails, failed).is_some();
+        return (if refuses_more { Effect::Stronger } else { Effect::Same }, None, None);
+    }
+    let why = match (still, role) {
+        (true, Role::Answer) => "all that it answers was answered before; whether all that was still is, is not known",
+        (true, _) if !no_more => "all that passed before passes; whether more does is not known",
+        (_, _) if no_more => "nothing more passes; whether all that failed still fails is not known",
+        _ => "neither includes the other, as far as can be decided",
+    };
+    (Effect::Unclear, Some(why.to_owned()), None)
+}
+
+/// Whether a check warns of as much as before, or fails where it warned: what both of its predicates come to.
+pub fn preferred(before: (&Json, &Json), after: (&Json, &Json)) -> Option<Effect> {
+    let both = |(expect, prefer): (&Json, &Json)| {
+        let parts = [expect, prefer].into_iter().filter(|value| !value.is_null()).map(Predicate::from_json);
+        parts.collect::<Result<Vec<_>, _>>().ok().map(Predicate::All)
+    };
+    Some(decided(Role::Prefer, &both(before)?, &both(after)?).0)
 }
 
 fn said(role: Role, witness: &Witness, lost: Option<&Witness>) -> String {

@@ -17,14 +17,18 @@ pub enum Scale {
     Less,
     /// Greater numbers protect more.
     More,
+    /// Greater numbers protect less, and smaller ones have two sides: fewer attempts, and people are called sooner.
+    LessOrEither,
+    /// Smaller numbers protect less, and greater ones have two sides: more attempts, and people are called later.
+    MoreOrEither,
     /// Worse severities protect more: they are answered sooner.
     Severity,
     /// What machines show protects more than what people promise.
     Coverage,
     /// Entries protect: losing one weakens, whatever else is gained. Null means all there are.
     Entries,
-    /// The same, where an empty list means all there are.
-    EntriesOrAll,
+    /// The same in order, where an empty list means all there are.
+    Route,
     /// Who looks at what a planner chose: before, after, never.
     Review,
     /// What an exception lifts: to lift something else is to lift what counted.
@@ -59,7 +63,7 @@ pub const SCALES: &[Row] = &[
     (&["rules", "*"], Scale::Presence, "this rule answers nothing any more"),
     (&["rules", "*", "title"], Scale::Words, ""),
     (&["rules", "*", "controls"], Scale::Words, ""),
-    (&["rules", "*", "attempts"], Scale::More, "it is tried fewer times"),
+    (&["rules", "*", "attempts"], Scale::MoreOrEither, "it is tried fewer times"),
     (&["rules", "*", "cooldown"], Scale::ShorterSpan, "it rests longer before it is tried again"),
     (&["rules", "*", "when", "observation"], Scale::Predicate, ""),
     (&["runbooks", "*", "title"], Scale::Words, ""),
@@ -80,13 +84,17 @@ pub const SCALES: &[Row] = &[
     (&["settings", "notify", "*"], Scale::Presence, "nothing is told there any more"),
     (&["settings", "notify", "*", "severities"], Scale::Entries, "some incidents are not told any more"),
     (&["settings", "notify", "*", "events"], Scale::Entries, "some events are not told any more"),
-    (&["settings", "escalation", "l1_failures", "*"], Scale::Less, "people hear of it after more failed attempts"),
+    (
+        &["settings", "escalation", "l1_failures", "*"],
+        Scale::LessOrEither,
+        "people hear of it after more failed attempts",
+    ),
     (&["settings", "escalation", "l2_failures"], Scale::Less, "people hear of it after more failed attempts"),
     (&["settings", "escalation", "no_answer"], Scale::ShorterSpan, "the next contact is called later"),
     (&["settings", "escalation", "acknowledge"], Scale::ShorterSpan, "somebody may confirm it later"),
     (&["settings", "escalation", "updates", "*"], Scale::ShorterSpan, "people are told less often"),
     (&["settings", "escalation", "report"], Scale::ShorterSpan, "the report is due later"),
-    (&["settings", "escalation", "route", "*"], Scale::EntriesOrAll, "somebody is not called any more"),
+    (&["settings", "escalation", "route", "*"], Scale::Route, "somebody is not called any more"),
     (&["settings", "planner", "review"], Scale::Review, "people look at plans later, or not at all"),
     (&["settings", "posture", "*"], Scale::ShorterSpan, "outcomes become evidence less often"),
     (&["settings", "retention", "*"], Scale::LongerSpan, "it is kept for less long"),

@@ -36,7 +36,6 @@ fn each_change_has_its_effect_and_its_opposite() {
     for (pointer, value, path) in [
         ("/checks/c", json!("gone"), "checks.c"),
         ("/controls/A", json!("gone"), "controls.A"),
-        ("/rules/r", json!("gone"), "rules.r"),
         ("/exceptions/f", json!({"check": "c"}), "exceptions.f"),
         ("/exceptions/e/expires", json!("2028-01-01T00:00:00Z"), "exceptions.e.expires"),
         ("/checks/c/every", json!("1h"), "checks.c.every"),
@@ -44,10 +43,8 @@ fn each_change_has_its_effect_and_its_opposite() {
         ("/checks/c/expect/age/le", json!(30), "checks.c.expect.age.le"),
         ("/checks/c/expect/mode", json!("gone"), "checks.c.expect.mode"),
         ("/controls/A/checks", json!([]), "controls.A.checks"),
-        ("/controls/A/coverage", json!("procedural"), "controls.A.coverage"),
         ("/settings/sla/high", json!("4h"), "settings.sla.high"),
         ("/settings/retention/evidence", json!("1y"), "settings.retention.evidence"),
-        ("/settings/escalation/l1_failures/high", json!(9), "settings.escalation.l1_failures.high"),
         ("/settings/probation/checks", json!(["c"]), "settings.probation.checks"),
         ("/settings/evidence_budget_mb", json!(1), "settings.evidence_budget_mb"),
     ] {
@@ -86,6 +83,67 @@ fn predicates_are_compared_by_what_they_allow() {
         let (a, b) = (edited("/checks/c/expect", before.clone()), edited("/checks/c/expect", after.clone()));
         let effects: BTreeSet<Effect> = diff_json(&a, &b).changes.iter().map(|c| c.effect).collect();
         assert_eq!(effects, BTreeSet::from([effect]), "{before} → {after}");
+    }
+}
+
+#[test]
+fn what_has_two_sides_is_unclear_on_one() {
+    for (pointer, value) in [
+        ("/rules/r", json!("gone")),
+        ("/rules/r/attempts", json!(2)),
+        ("/controls/A/coverage", json!("procedural")),
+        ("/settings/escalation/l1_failures/high", json!(9)),
+    ] {
+        let (before, after) = (policy(), edited(pointer, value));
+        let effects = |a: &Json, b: &Json| diff_json(a, b).changes.iter().map(|c| c.effect).collect::<Vec<_>>();
+        assert_eq!(effects(&before, &after), [Effect::Weaker], "{pointer}");
+        assert_eq!(effects(&after, &before), [Effect::Unclear], "{pointer}, back");
+    }
+}
+
+#[test]
+fn a_severity_that_a_channel_does_not_tell_is_not_stronger() {
+    let with = |severity: &str, told: Json| {
+        let mut policy = edited("/checks/c/severity", json!(severity));
+        policy["settings"]["notify"] = json!({"desk": {"severities": told}});
+        policy
+    };
+    for (told, effect) in [
+        (json!(["low"]), Effect::Unclear),
+        (json!(["low", "high"]), Effect::Stronger),
+        (json!([]), Effect::Stronger),
+        (json!(null), Effect::Stronger),
+    ] {
+        let diff = diff_json(&with("low", told.clone()), &with("high", told.clone()));
+        assert_eq!(diff.changes.len(), 1);
+        assert_eq!(diff.changes[0].effect, effect, "{told}");
+    }
+}
+
+#[test]
+fn to_call_people_instead_of_healing_is_weaker_once() {
+    let rule = |run: Json, escalate: Json| json!({ "r": { "when": {"check": "c"}, "run": run, "escalate": escalate } });
+    let (heals, calls) = (rule(json!("b"), json!(null)), rule(json!(null), json!({"severity": "high"})));
+    let effects = |a: &Json, b: &Json| diff_section("rules", a, b).iter().map(|c| c.effect).collect::<Vec<_>>();
+    assert_eq!(effects(&heals, &calls), [Effect::Unclear, Effect::Weaker]);
+    assert_eq!(effects(&calls, &heals), [Effect::Unclear, Effect::Unclear]);
+}
+
+#[test]
+fn an_item_may_have_the_name_of_a_field() {
+    for name in ["schema", "site", "appliance", "declared_at", "rules_version"] {
+        for parent in ["/checks", "/controls", "/rules", "/settings/contacts", "/settings/notify"] {
+            let mut before = policy();
+            before["settings"]["contacts"] = json!({});
+            before["settings"]["notify"] = json!({});
+            let mut after = before.clone();
+            after.pointer_mut(parent).unwrap()[name] = json!({"title": "New"});
+            assert_eq!(diff_json(&before, &after).changes.len(), 1, "{parent}/{name}");
+            assert_eq!(diff_json(&after, &before).changes[0].effect, Effect::Weaker, "{parent}/{name}");
+        }
+        let mut after = policy();
+        after["checks"]["c"]["expect"][name] = json!({"eq": 1});
+        assert_eq!(diff_json(&after, &policy()).changes[0].effect, Effect::Weaker, "a field {name}");
     }
 }
 
@@ -134,6 +192,11 @@ fn a_new_rule_beside_another_may_take_its_place() {
     let changes = diff_section("rules", &before, &after);
     assert_eq!((changes[0].effect, changes[1].effect), (Effect::Unclear, Effect::Stronger), "{changes:?}");
     assert_eq!(changes[0].why.as_deref(), Some("another rule answers c already: priority decides which runs first"));
+    // One that answers more may take the place of the other, too.
+    let narrow = json!({ "a": rule("c"), "b": {"when": {"check": "c", "observation": {"n": {"le": 4}}}} });
+    let wide = json!({ "a": rule("c"), "b": {"when": {"check": "c", "observation": {"n": {"le": 5}}}} });
+    assert_eq!(diff_section("rules", &narrow, &wide)[0].effect, Effect::Unclear);
+    assert_eq!(diff_section("rules", &wide, &narrow)[0].effect, Effect::Weaker);
     assert!(diff_section("rules", &after, &before).iter().all(|change| change.effect == Effect::Weaker));
 }
 
@@ -164,7 +227,8 @@ fn settings_have_their_directions() {
         ("/escalation/report", json!("80h"), Effect::Weaker),
         ("/escalation/route/high", json!(["k", "l"]), Effect::Stronger),
         ("/escalation/route/high", json!(["l"]), Effect::Weaker),
-        ("/escalation/route/high", json!([]), Effect::Stronger),
+        ("/escalation/route/high", json!(["l", "k"]), Effect::Unclear),
+        ("/escalation/route/high", json!([]), Effect::Unclear),
         ("/escalation/route/low", json!(["l"]), Effect::Weaker),
         ("/notify/n/severities", json!(["high", "low"]), Effect::Stronger),
         ("/notify/n/events", json!([]), Effect::Weaker),
@@ -207,6 +271,9 @@ fn exceptions_are_told_as_a_calendar() {
     let mut reworded = march.clone();
     reworded["e"]["approved_by"] = json!("S");
     let sooner = reworded.clone();
+    let never = json!({"e": one("9999-99-99T00:00:00Z")});
+    let mut elsewhere = never.clone();
+    elsewhere["e"]["check"] = json!("d");
     let mut moved = march.clone();
     moved["e"]["declared_at"] = json!({"file": "x", "line": 3});
     for (before, after, wanted) in [
@@ -224,7 +291,11 @@ fn exceptions_are_told_as_a_calendar() {
         (&march, &moved, vec![]),
         (&past, &past, vec![]),
         (&json!(null), &json!({"e": 5}), vec![(Event::Opened, Effect::Weaker)]),
-        (&json!({"e": 5}), &json!({"e": 6}), vec![]),
+        (&json!({"e": 5}), &json!({"e": 6}), vec![(Event::Changed { fields: vec![] }, Effect::Weaker)]),
+        (&march, &never, vec![(Event::Changed { fields: vec!["expires".to_owned()] }, Effect::Weaker)]),
+        (&never, &march, vec![(Event::Changed { fields: vec!["expires".to_owned()] }, Effect::Unclear)]),
+        (&never, &elsewhere, vec![(Event::Redirected { from: "c".to_owned() }, Effect::Weaker)]),
+        (&never, &never, vec![]),
     ] {
         assert_eq!(events(before, after), wanted, "{before} → {after}");
     }

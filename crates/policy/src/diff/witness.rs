@@ -24,6 +24,8 @@ const MOST_VALUES: usize = 96;
 const MOST_STEPS: u32 = 200_000;
 /// The most fields that are put into words.
 const MOST_SHOWN: usize = 4;
+/// The longest name or value that is put into words whole, in characters.
+const LONGEST_SHOWN: usize = 60;
 
 /// What a probe could see: fields with their values, none for one that it does not see.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,8 +57,8 @@ impl fmt::Display for Witness {
         for (i, (name, value)) in self.fields().take(MOST_SHOWN).enumerate() {
             f.write_str(if i == 0 { "" } else { " and " })?;
             match value {
-                Some(value) => write!(f, "{name} = {value}")?,
-                None => write!(f, "{name} not seen")?,
+                Some(value) => write!(f, "{} = {}", shortened(name), shortened(&value.to_string()))?,
+                None => write!(f, "{} not seen", shortened(name))?,
             }
         }
         match self.0.len().saturating_sub(MOST_SHOWN) {
@@ -64,6 +66,13 @@ impl fmt::Display for Witness {
             0 => Ok(()),
             more => write!(f, " and {more} more fields"),
         }
+    }
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

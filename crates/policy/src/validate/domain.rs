@@ -120,10 +120,68 @@ fn implies_within(a: &Predicate, b: &Predicate, steps: &mut u32) -> bool {
         (_, Predicate::Any(parts)) if parts.iter().any(|part| implies_within(a, part, steps)) => return true,
         (Predicate::All(parts), _) if parts.iter().any(|part| implies_within(part, b, steps)) => return true,
         (Predicate::Clause(a), Predicate::Clause(b)) if clause_implies(a, b) => return true,
+        _ if a == b => return true,
         _ => {}
     }
-    let fields: BTreeSet<String> = b.clauses().into_iter().map(|c| c.field.clone()).collect();
-    fields.is_subset(&always_seen(a)) && disjoint(a, &Predicate::Not(Box::new(b.clone())))
+    if let (Some(a), Some(b)) = (refuted(a), refuted(b)) {
+        // Where the first is judged so is the second, and it cannot hold, or the first would.
+        if kinds(&a) & !kinds(&b) == 0 && clause_implies(&b, &a) {
+            return true;
+        }
+    }
+    is_judged(b, a) && disjoint(a, &Predicate::Not(Box::new(b.clone())))
+}
+
+/// The clause that is false, not unknown, exactly when this predicate is true; none where there is no such clause.
+fn refuted(predicate: &Predicate) -> Option<Clause> {
+    match predicate {
+        Predicate::Clause(clause) => negated(clause),
+        Predicate::Not(part) => match part.as_ref() {
+            Predicate::Clause(clause) => Some(clause.clone()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// What a field may be, as bits: not seen, and each kind of value.
+mod kind {
+    pub const UNSEEN: u8 = 1;
+    pub const BOOL: u8 = 2;
+    pub const INT: u8 = 4;
+    pub const TEXT: u8 = 8;
+    pub const LIST: u8 = 16;
+    pub const ALL: u8 = 31;
+}
+
+/// Of what a clause says yes or no; of anything else it is unknown.
+fn kinds(clause: &Clause) -> u8 {
+    match (clause.op, &clause.operand) {
+        (Op::Exists, _) => kind::ALL,
+        (Op::Eq | Op::Ne, Value::Bool(_)) => kind::BOOL,
+        (Op::Eq | Op::Ne, Value::Int(_)) | (Op::Lt | Op::Le | Op::Gt | Op::Ge, _) => kind::INT,
+        (Op::Eq | Op::Ne, Value::Text(_)) | (Op::In | Op::NotIn | Op::Matches, _) => kind::TEXT,
+        (Op::Eq | Op::Ne, Value::List(_)) | (Op::SubsetOf | Op::SupersetOf, _) => kind::LIST,
+        (Op::Contains, _) => kind::TEXT | kind::LIST,
+    }
+}
+
+/// Whether every clause of `b` is true or false, not unknown, whenever `a` is true: its field was seen, and as a value of
+/// a kind that the clause is about. "No" may be wrong, "yes" never is.
+fn is_judged(b: &Predicate, a: &Predicate) -> bool {
+    let Some(branches) = branches(a, true) else { return false };
+    let holds_for = |clause: &Clause| match (clause.op, &clause.operand) {
+        (Op::Exists, Value::Bool(false)) => kind::UNSEEN,
+        (Op::Exists, _) => kind::ALL & !kind::UNSEEN,
+        _ => kinds(clause),
+    };
+    let clauses = b.clauses();
+    branches.iter().all(|branch| {
+        clauses.iter().all(|clause| {
+            let own = branch.iter().filter(|one| one.field == clause.field);
+            own.fold(kind::ALL, |left, one| left & holds_for(one)) & !kinds(clause) == 0
+        })
+    })
 }
 
 /// As [`implies`], knowing what [`natural_range`] knows of the integers that `a` looks at.
@@ -148,10 +206,11 @@ pub fn implies_naturally(a: &Predicate, b: &Predicate) -> bool {
     }
 }
 
-/// The integers that a field can be, by the unit in its name: a percentage, a size, a number and an age are never
-/// negative. Durations are left alone, since time that is left may be.
+/// The integers that a field can be, by the unit in its name: a percentage, a size and a number are never negative.
+/// Durations and ages are left alone: time that is left may be negative, and so is the age of what a clock that is ahead
+/// has written.
 pub fn natural_range(field: &str) -> (i64, i64) {
-    const COUNTED: [&str; 5] = ["_percent", "_count", "_bytes", "_bits", "age_seconds"];
+    const COUNTED: [&str; 4] = ["_percent", "_count", "_bytes", "_bits"];
     let least = if COUNTED.iter().any(|unit| field.ends_with(unit)) { 0 } else { i64::MIN };
     // What is used may be more than all there is, where a budget is meant; what is left may not.
     (least, if field.ends_with("available_percent") { 100 } else { i64::MAX })
@@ -292,7 +351,7 @@ mod tests {
     }
 
     fn any_predicate() -> impl Strategy<Value = Predicate> {
-        let number = ("[ab]", prop::sample::select(vec!["eq", "ne", "lt", "le", "gt", "ge"]), -3i64..3)
+        let number = ("[abt]", prop::sample::select(vec!["eq", "ne", "lt", "le", "gt", "ge"]), -3i64..3)
             .prop_map(|(f, op, n)| predicate(json!({f: {op: n}})));
         let text = (prop::sample::select(vec!["in", "not_in"]), prop::collection::vec("[xy]", 0..3))
             .prop_map(|(op, list)| predicate(json!({"t": {op: list}})));
@@ -304,6 +363,28 @@ mod tests {
                 inner.prop_map(|p| Predicate::Not(Box::new(p))),
             ]
         })
+    }
+
+    #[test]
+    fn what_is_not_judged_is_not_implied() {
+        for (a, b) in [
+            (json!({"n": {"eq": "0777"}}), json!({"n": {"ge": 5}})),
+            (
+                json!({"all": [{"any": [{"n": {"exists": true}}, {"n": {"ge": 9}}]}, {}]}),
+                json!({"any": [{"n": {"ge": 5}}, {"n": {"lt": 5}}]}),
+            ),
+            (json!({"not": {"l": {"contains": "x"}}}), json!({"not": {"l": {"superset_of": ["x"]}}})),
+            (json!({"n": {"exists": false}}), json!({"n": {"lt": 5}})),
+        ] {
+            assert!(!implies(&predicate(a.clone()), &predicate(b.clone())), "{a} {b}");
+        }
+        for (a, b) in [
+            (json!({"not": {"l": {"subset_of": ["x", "y"]}}}), json!({"not": {"l": {"subset_of": ["x"]}}})),
+            (json!({"not": {"s": {"matches": "[xy]"}}}), json!({"s": {"not_in": ["x", "y"]}})),
+            (json!({"not": {"s": {"matches": "[xy]"}}}), json!({"not": {"s": {"matches": "[xy]"}}})),
+        ] {
+            assert!(implies(&predicate(a.clone()), &predicate(b.clone())), "{a} {b}");
+        }
     }
 
     proptest! {

@@ -140,6 +140,24 @@ fn a_comment_fits_whatever_it_tells() {
     assert_inert(&ran.stdout);
 }
 
+#[test]
+fn a_comment_fits_whatever_its_first_line_tells() {
+    let repo = Repo::new();
+    let long = "`@`".repeat(24_000);
+    repo.edit(
+        "baselines/small/files.nix",
+        "[ \"file\" \"symlink\" ]",
+        &format!("[ \"file\" \"symlink\" {} ]", nix(&long)),
+    );
+    repo.edit("hosts/clinic-001/site.nix", "expires = \"2027-03-01T00:00:00Z\"", "expires = \"2027-06-01T00:00:00Z\"");
+    repo.edit("hosts/clinic-001/site.nix", "approved_by = \"", &format!("approved_by = \"{}", "x".repeat(70_000)));
+    let ran = repo.diff(&["--from", "start", "--format", "markdown"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.len() <= 60_000, "{}", ran.stdout.len());
+    assert!(ran.stdout.starts_with("**Protection weakens in "), "{}", ran.stdout);
+    assert_inert(&ran.stdout);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 

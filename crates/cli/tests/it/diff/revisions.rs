@@ -171,3 +171,114 @@ fn a_system_that_needs_more_than_the_tree_is_unknown_and_the_rest_is_compared() 
     let removed = repo.json(0, &["--from", "both", "--to", "start"]);
     assert_eq!(removed["sites"]["clinic-001"]["appliances"]["back-office"]["closure"]["is"], "unknown");
 }
+
+#[test]
+fn a_file_that_nix_reads_counts_wherever_it_is() {
+    let repo = Repo::new();
+    repo.write("data/age", "26h");
+    repo.edit("baselines/small/figures.nix", "\"26h\"", "(builtins.readFile ../../data/age)");
+    repo.commit("read");
+    repo.write("data/age", "50h");
+    repo.commit("older");
+    for to in [&["--to", "older"][..], &[]] {
+        let ran = repo.diff(&[&["--from", "read", "--deny-weaker"][..], to].concat());
+        assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
+        assert!(ran.stdout.contains("expect.age_seconds.le: 93600 → 180000"), "{}", ran.stdout);
+    }
+    // What is in another repository is not there to be read.
+    let head = Command::new("git").args(["rev-parse", "HEAD"]).current_dir(repo.path()).output().unwrap().stdout;
+    let head = String::from_utf8(head).unwrap();
+    repo.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{},shared", head.trim())]);
+    repo.git(&["commit", "--quiet", "--message", "submodule"]);
+    let ran = repo.diff(&["--from", "read", "--to", "HEAD"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
+    assert!(ran.stderr.contains("shared is a submodule"), "{}", ran.stderr);
+}
+
+#[test]
+fn temporary_files_within_the_tree_are_no_tree() {
+    let repo = Repo::new();
+    repo.git(&["checkout", "--quiet", "--orphan", "empty"]);
+    repo.git(&["rm", "-r", "--quiet", "--force", "--cached", "."]);
+    repo.git(&["commit", "--quiet", "--allow-empty", "--message", "nothing"]);
+    fs::create_dir(repo.path().join("tmp")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_writ"));
+    command.args(["diff", "--from", "HEAD"]).current_dir(repo.path()).env("TMPDIR", repo.path().join("tmp"));
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("HEAD holds no policy"), "{said}");
+}
+
+#[test]
+fn a_name_of_two_revisions_is_refused() {
+    let repo = Repo::new();
+    repo.git(&["branch", "both"]);
+    repo.git(&["config", "core.warnAmbiguousRefs", "false"]);
+    repo.edit("baselines/small/figures.nix", "\"26h\"", "\"50h\"");
+    repo.commit("both");
+    let ran = repo.diff(&["--from", "both"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
+    assert!(ran.stderr.contains("`both` names more than one revision"), "{}", ran.stderr);
+    for (name, code) in [("refs/heads/both", 1), ("refs/tags/both", 0)] {
+        assert_eq!(repo.diff(&["--from", name, "--deny-weaker"]).code, code, "{name}");
+    }
+    // A branch whose name could be a commit's.
+    let head = Command::new("git").args(["rev-parse", "HEAD"]).current_dir(repo.path()).output().unwrap().stdout;
+    let short = String::from_utf8(head).unwrap()[..8].to_owned();
+    repo.git(&["branch", &short, "start"]);
+    assert_eq!(repo.diff(&["--from", &short]).code, 2);
+}
+
+#[test]
+fn a_busybox_of_the_working_tree_changes_no_system() {
+    let repo = Repo::new();
+    let folder = repo.path().join("hosts/clinic-001/busybox/bin");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("busybox"), "another program").unwrap();
+    fs::set_permissions(folder.join("busybox"), std::os::unix::fs::PermissionsExt::from_mode(0o555)).unwrap();
+    fs::write(repo.path().join(".git/info/exclude"), "busybox/\n").unwrap();
+    let json = repo.json(0, &["--from", "HEAD", "--deny-unclear"]);
+    assert_eq!(json["sites"]["clinic-001"]["appliances"]["front-desk"]["closure"]["is"], "same", "{json}");
+}
+
+#[test]
+fn nothing_is_written_through_a_link_of_a_commit() {
+    let repo = Repo::new();
+    let outside = tempfile::tempdir().unwrap();
+    fs::create_dir(outside.path().join("bin")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), repo.path().join("hosts/clinic-001/busybox")).unwrap();
+    repo.commit("link");
+    for from in ["start", "link"] {
+        let ran = repo.diff(&["--from", from, "--to", "link"]);
+        assert_eq!(ran.code, 2, "{}", ran.stdout);
+        assert!(ran.stderr.contains("is no folder"), "{}", ran.stderr);
+    }
+    assert_eq!(fs::read_dir(outside.path().join("bin")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_system_that_cannot_be_named_or_is_gone_is_undecided() {
+    let repo = Repo::new();
+    repo.write("hosts/clinic-001/front-desk/system.nix", "{ ... }: (import <nixpkgs> { }).hello\n");
+    repo.commit("nixpkgs");
+    let ran = repo.diff(&["--from", "start", "--to", "nixpkgs", "--deny-unclear"]);
+    assert_eq!(ran.code, 1, "{}", ran.stdout);
+    assert!(ran.stdout.contains("1 change cannot be decided"), "{}", ran.stdout);
+    assert_eq!(repo.diff(&["--from", "start", "--to", "nixpkgs", "--deny-weaker"]).code, 0);
+    fs::remove_file(repo.path().join("hosts/clinic-001/front-desk/system.nix")).unwrap();
+    repo.commit("gone");
+    let json = repo.json(1, &["--from", "start", "--to", "gone", "--deny-unclear"]);
+    assert_eq!(json["unclear"], 1, "{json}");
+}
+
+#[test]
+fn a_repository_of_somebody_else_is_named_with_what_to_do() {
+    let repo = Repo::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_writ"));
+    command.args(["diff", "--from", "HEAD"]).current_dir(repo.path()).env("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1");
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("git config --global --add safe.directory"), "{said}");
+}

@@ -89,7 +89,7 @@ differences "tree" (import ./expected.nix).tree (map line report.findings)
 ++ equal "inside any" [ "unknown-operator expect.any.0.mode.is" ] (codes (writ.check (good // { expect.any = [ { mode.is = 1; } ]; })))
 ++ equal "a function as a value" [ "wrong-type expect.mode.eq" ] (codes (writ.check (good // { expect.mode.eq = x: x; })))
 ++ equal "an empty predicate" [ "wrong-type expect" ] (codes (writ.check (good // { expect = { }; })))
-++ equal "a wrong secret" [ "wrong-type probe.file.path" ] (codes (writ.check (good // { probe.file.path = writ.secret 5; })))
+++ equal "a wrong secret" [ "secret-in-clear probe.file.path" ] (codes (writ.check (good // { probe.file.path = writ.secret 5; })))
 ++ equal "a partial control" [ "control-not_assessed not_assessed" ]
   (codes (writ.control { title = "T"; coverage = "partial"; checks = [ "x" ]; }))
 ++ equal "a procedural control" [ "control-procedure procedure" ] (codes (writ.control { title = "T"; coverage = "procedural"; duties = [ "d" ]; }))
@@ -114,10 +114,10 @@ differences "tree" (import ./expected.nix).tree (map line report.findings)
 ++ equal "a site" [ ] (codes (writ.site site))
 ++ equal "contacts, notifications and windows" [
   "missing-field contacts.a"
+  "secret-in-clear notify.clear.secret"
   "unknown-name contacts.a.role"
   "unknown-name planner.review"
   "wrong-type maintenance.windows.0.to"
-  "wrong-type notify.clear.secret"
   "wrong-value notify.none"
 ] (sorted (codes (writ.site (site // {
   contacts.a = { person = "P"; role = "boss"; };

@@ -5,7 +5,7 @@ let
   inherit (lib) finding setOf quoted;
 
   # What is wrong with the names of families.
-  familyFindings = read: if read.value == null then [ ] else map
+  familyFindings = name: read: if read.value == null then [ ] else map
     (f: finding {
       code = "unknown-name";
       message = "there is no rule family \"${f}\"";
@@ -15,7 +15,7 @@ let
       at = read.placeOf "rule_families";
       path = [ "rule_families" ];
     })
-    (builtins.filter (f: !(tree.families ? ${f}) && !tree.partial) read.value.rule_families);
+    (builtins.filter (f: !(tree.families ? ${f}) && !(tree.partialAt name)) read.value.rule_families);
 
   # A named baseline that is not there, or is there in another version.
   baselineFindings = wanted: builtins.concatMap
@@ -52,7 +52,7 @@ let
   baseOf = families: base (request families);
 
   # A baseline or file is missing, and that was said: what it would have declared is no second mistake.
-  lenient = tree.partial || builtins.length known < builtins.length (builtins.attrNames wanted);
+  lenient = tree.partialAt name || builtins.length known < builtins.length (builtins.attrNames wanted);
   mayBeMissing = kind: id: lenient || builtins.elem id tree.broken.${kind};
 
   missingSettings = builtins.filter (field: joined.settings.${field} or null == null) [ "sla" "escalation" "retention" ];
@@ -82,7 +82,9 @@ let
       inherit rules;
       runbooks = builtins.intersectAttrs (lib.runbooksOf rules) tree.runbooks;
       settings = builtins.intersectAttrs settings.operational config // {
-        inherit (config) title time_zone approvers notify;
+        inherit (config) time_zone approvers notify;
+        # A title that is missing or wrong was reported: it is no second mistake of whatever overrides a setting.
+        title = if config.title == "" then name else config.title;
         inherit (joined.settings) sla retention;
         contacts = settings.namedContacts joined.settings.sla config.contacts;
         escalation = joined.settings.escalation // { inherit (config.escalation) route; };
@@ -96,7 +98,8 @@ let
 
   composed = builtins.mapAttrs
     (composeAppliance {
-      inherit name composable lenient mayBeMissing overridden exceptions baseOf familyFindings;
+      inherit name composable lenient mayBeMissing overridden exceptions baseOf;
+      familyFindings = familyFindings name;
       changed = touched.changedBy overridden.applied;
       overrideLeaves = overrides.soundLeaves { tree = siteOverrides; at = read.placeOf "overrides"; };
       secrets = kept;
@@ -113,8 +116,8 @@ let
     broken.exceptions = exceptions.broken;
     overrides = if composable then overridden.applied else [ ];
     findings = lib.nameFinding "a site" name ++ read.findings
-      ++ (if tree.partial then [ ] else baselineFindings wanted)
-      ++ familyFindings read ++ settingsFindings
+      ++ (if tree.partialAt name then [ ] else baselineFindings wanted)
+      ++ familyFindings name read ++ settingsFindings
       ++ merge.unsettled (overrides.paths siteOverrides) joined.conflicts
       ++ exceptions.findings
       ++ (if composable then overridden.findings else [ ]);

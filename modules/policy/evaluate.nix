@@ -40,8 +40,8 @@
 #   2. If it names none, halve `files`: `-A forced --argstr only '[…]'` fails for a set that holds a broken file.
 #   3. Report Nix's message for that file, add the file to `exclude`, and run `-A report` again, until it succeeds.
 # A run failed if its exit status says so: Nix prints the JSON up to the error. With `exclude` the report says
-# `partial = true`: references to names that nobody knows are then no findings, because the excluded file may declare
-# them. A file that fails again after it was excluded is imported by another one: use 2.
+# `partial = true` where the file belongs to all sites: references to names that nobody knows are then no findings,
+# because the excluded file may declare them. Of a file of one site the same holds there. A file that fails again after it was excluded is imported by another one: use 2.
 { root, exclude ? "[]", only ? "[]", sites ? "null", nixpkgs ? null }:
 let
   lib = import ./lib.nix { inherit root; };

@@ -135,7 +135,11 @@ let
       (leaf: map
         (other: finding {
           code = "conflicting-overrides";
-          message = "this override says ${lib.describe leaf.item.value.value}, the site's says ${lib.describe other.item.value.value}";
+          # What stands in the place of a secret's name may be the secret.
+          message =
+            if builtins.elem "secret" (leaf.path ++ other.path) || builtins.elem "notify" (leaf.path ++ other.path)
+            then "this override and the site's say different things"
+            else "this override says ${lib.describe leaf.item.value.value}, the site's says ${lib.describe other.item.value.value}";
           expected = "one of the two";
           inherit (leaf) at;
           path = [ "overrides" ] ++ leaf.path;

@@ -15,7 +15,7 @@ record {
     approvers = { type = types.nonEmptyListOf types.text; fallback = [ ]; about = "who may approve exceptions"; };
     contacts = { type = settings.contacts; fallback = { }; about = "whom an escalation reaches"; };
     # Names of the secrets that are kept for this site: what `writ.secret` may name.
-    secrets = { type = types.listOf types.symbol; default = [ ]; fallback = [ ]; };
+    secrets = { type = types.listOf types.secretSymbol; default = [ ]; fallback = [ ]; };
     exceptions = { type = types.anything; default = { }; };
     overrides = { type = types.anything; default = { }; };
   } // settings.operational // settings.outbound;

@@ -6,11 +6,11 @@ let
   excluded = lib.setOf exclude;
   isExcluded = file: excluded ? ${file};
   exists = file: builtins.pathExists (root + "/${file}");
-  subfolders = folder:
-    if !exists folder then [ ]
-    else
-      let entries = builtins.readDir (root + "/${folder}");
-      in builtins.filter (name: entries.${name} == "directory") (builtins.attrNames entries);
+  # What stands in a folder, by name: "regular", "directory", "symlink" or "unknown".
+  entriesOf = folder: if exists folder then builtins.readDir (root + "/${folder}") else { };
+  ofKind = kind: entries: builtins.filter (name: entries.${name} == kind) (builtins.attrNames entries);
+  # Whether a file stands there that is no link: what a link leads to may lie anywhere.
+  holds = name: entries: entries ? ${name} && entries.${name} != "symlink";
 
   load = file:
     let content = import (root + "/${file}");
@@ -171,19 +171,39 @@ let
   allRules = collect.index (builtins.concatMap (m: m.items) (builtins.attrValues familyModules));
   allRunbooks = collect.index (builtins.concatMap (m: m.items) runbookModules);
 
-  siteFolders = subfolders "hosts";
+  hostEntries = entriesOf "hosts";
+  siteFolders = ofKind "directory" hostEntries;
+  siteEntries = builtins.listToAttrs (map (name: { inherit name; value = entriesOf "hosts/${name}"; }) siteFolders);
   sitesByName = builtins.listToAttrs (map
     (name: {
       inherit name;
-      value = {
-        file = "hosts/${name}/site.nix";
-        appliances = builtins.filter (a: exists "hosts/${name}/${a}/policy.nix") (subfolders "hosts/${name}");
-        strays = builtins.filter
-          (a: !exists "hosts/${name}/${a}/policy.nix" && (exists "hosts/${name}/${a}/system.nix" || exists "hosts/${name}/${a}/key.pub"))
-          (subfolders "hosts/${name}");
-      };
+      value =
+        let
+          folders = ofKind "directory" siteEntries.${name};
+          inside = builtins.listToAttrs (map (a: { name = a; value = entriesOf "hosts/${name}/${a}"; }) folders);
+          isAppliance = a: holds "policy.nix" inside.${a};
+          # A folder of plain files that are no Nix, such as documents, is nobody's mistake.
+          isStray = a: !(isAppliance a) && !(inside.${a} ? "policy.nix")
+            && builtins.any (entry: isNixFile entry || entry == "key.pub" || inside.${a}.${entry} != "regular") (builtins.attrNames inside.${a});
+        in
+        {
+          file = "hosts/${name}/site.nix";
+          appliances = builtins.filter isAppliance folders;
+          strays = builtins.filter isStray folders;
+          links = map (entry: "hosts/${name}/${entry}") (ofKind "symlink" siteEntries.${name})
+            ++ builtins.concatMap
+            (a: map (file: "hosts/${name}/${a}/${file}")
+              (builtins.filter (file: inside.${a} ? ${file} && inside.${a}.${file} == "symlink") [ "policy.nix" "key.pub" ]))
+            folders;
+        };
     })
-    (builtins.filter (name: exists "hosts/${name}/site.nix") siteFolders));
+    (builtins.filter (name: holds "site.nix" siteEntries.${name}) siteFolders));
+  # Links where sites, appliances and their files are looked for: what they lead to is not read.
+  links = map (name: "hosts/${name}") (ofKind "symlink" hostEntries)
+    ++ map (name: "hosts/${name}/site.nix")
+    (builtins.filter (name: siteEntries.${name} ? "site.nix" && !(sitesByName ? ${name})) siteFolders)
+    ++ builtins.concatMap (site: site.links) (builtins.attrValues sitesByName);
+  excludedBelow = folder: builtins.any (file: builtins.substring 0 (builtins.stringLength folder + 1) file == "${folder}/") exclude;
 in
 rec {
   inherit root exists single isExcluded placeOf familyFiles;
@@ -191,7 +211,9 @@ rec {
   families = builtins.mapAttrs (_: m: (collect.index m.items).items) familyModules;
   runbooks = allRunbooks.items;
   sites = sitesByName;
-  partial = exclude != [ ];
+  # Whether what an excluded file declares is missing everywhere, or at one site.
+  partial = excludedBelow "baselines" || excludedBelow "rules";
+  partialAt = site: partial || excludedBelow "hosts/${site}";
 
   broken = builtins.listToAttrs (map
     (kind: { name = kind; value = builtins.concatMap (b: b.broken.${kind}) (builtins.attrValues baselines); })
@@ -214,7 +236,27 @@ rec {
       at = null;
       path = [ "hosts" name ];
     })
-    (builtins.filter (name: !(sitesByName ? ${name})) siteFolders)
+    (builtins.filter (name: !(siteEntries.${name} ? "site.nix")) siteFolders)
+    ++ map
+    (file: finding {
+      code = "symbolic-link";
+      message = "${file} is a symbolic link, so nothing in it counts";
+      expected = "a plain file or folder";
+      path = builtins.filter builtins.isString (builtins.split "/" file);
+    })
+    links
+    ++ map
+    (name: finding {
+      code = "empty-site";
+      severity = "warning";
+      message = "the site ${name} has no appliances";
+      expected = "hosts/${name}/APPLIANCE/policy.nix";
+      at = placeOf sitesByName.${name}.file;
+      path = [ "hosts" name ];
+    })
+    (builtins.filter
+      (name: let site = sitesByName.${name}; in site.appliances == [ ] && site.strays == [ ] && site.links == [ ])
+      (builtins.attrNames sitesByName))
     ++ builtins.concatMap
     (site: map
       (name: finding {

@@ -149,24 +149,33 @@ rec {
   # The value of a probe or step parameter: plain data, a secret by name, or a program by symbol.
   parameter = context: value:
     if tag value == "secret" || tag value == "program" then
-      let inner = symbol context value.name;
+      let inner = (if tag value == "secret" then secretSymbol else symbol) context value.name;
       in if inner.ok then good { ${value._writ} = value.name; } else inner
     else if isReference value then good value
     else scalarOrList context value;
+  namePattern = "[A-Za-z0-9._-]{1,80}";
   symbol = plain {
     expected = "a name of letters, digits, \".\", \"_\" and \"-\"";
-    test = matches "[A-Za-z0-9._-]{1,80}";
+    test = matches namePattern;
   };
+  # The name of a secret. What is no name may be the secret itself, so no finding repeats it.
+  secretSymbol = context: value: if isScalar value && !matches namePattern value then inClear context else symbol context value;
+  inClear = context: bad (context // {
+    code = "secret-in-clear";
+    message = "this stands in the clear";
+    expected = "writ.secret \"name\", the name of letters, digits, \".\", \"_\" and \"-\"";
+  });
   # A secret by name, kept as that name alone. Plain text is refused: it may be the secret itself.
   secretName = context: value:
-    if tag value == "secret" then symbol context value.name
+    if tag value == "secret" then secretSymbol context value.name
     else if isReference value && value ? secret then symbol context value.secret
+    else if isScalar value then inClear context
     else plain { expected = "writ.secret \"name\""; test = _: false; } context value;
   # The same after it was kept: settings are checked again when one of them is overridden.
-  keptSecret = context: value: if builtins.isString value then symbol context value else secretName context value;
+  keptSecret = context: value: if builtins.isString value then secretSymbol context value else secretName context value;
   # A reference that went through `parameter` before: overridden items are checked again.
   isReference = value: builtins.isAttrs value && builtins.elem (builtins.attrNames value) [ [ "secret" ] [ "program" ] ]
-    && builtins.all (matches "[A-Za-z0-9._-]{1,80}") (builtins.attrValues value);
+    && builtins.all (matches namePattern) (builtins.attrValues value);
 
   # Exactly one probe with its parameters: probe.file = { path = "/etc/motd"; }
   probe = { at, path }: value:

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::examine::{Asked, examine};
 use super::output;
 use super::process;
-use super::render::render;
+use super::render::{Hidden, render};
 use super::source::Sources;
 use super::tree::Tree;
 use crate::failure::{Failure, Outcome};
@@ -53,7 +53,8 @@ impl Checked {
     /// The mistakes as `writ check` prints them.
     pub fn mistakes(&self) -> Vec<String> {
         let appliances = self.result.sites.iter().map(|site| site.appliances.len()).sum();
-        self.result.mistakes.iter().map(|mistake| render(mistake, &self.sources, appliances)).collect()
+        let hidden = Hidden::of(&self.result.mistakes, &self.sources);
+        self.result.mistakes.iter().map(|mistake| render(mistake, &hidden, &self.sources, appliances)).collect()
     }
 
     /// The mistakes in a line each, without their places, as `writ check` words them.

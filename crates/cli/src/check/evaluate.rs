@@ -23,6 +23,8 @@ const LIMIT: u64 = 1 << 30;
 const MOST_EXCLUDED: usize = 50;
 /// Up to this many sites are evaluated by one process; more are shared out.
 const FEW: usize = 50;
+/// The most processes at once: each holds an evaluation.
+const MOST_PROCESSES: usize = 8;
 /// The most sites of one evaluation: what it takes of memory is bounded by that.
 const MOST: usize = 125;
 
@@ -97,7 +99,7 @@ fn shares(tree: &Tree, sites: Sites<'_>) -> Vec<String> {
 }
 
 fn processors() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
+    thread::available_parallelism().map_or(1, usize::from).min(MOST_PROCESSES)
 }
 
 fn json<T: serde::Serialize>(names: impl IntoIterator<Item = T>) -> String {

@@ -1,6 +1,6 @@
 //! From a tree to everything that is wrong with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::{ptr, thread};
 
@@ -136,6 +136,7 @@ fn run(asked: &Asked<'_>, sites: Sites<'_>, names: &[String]) -> Outcome<Run> {
         (files.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), evaluated)
     });
     let mut evaluated = evaluated?;
+    all_there(&evaluated.parts, names)?;
     let mut told: Vec<Mistake> = evaluated.errors.iter().map(|error| told::error(error, asked.sources)).collect();
     let mut fresh: Vec<SiteResult> = evaluated.parts.iter().flat_map(|part| located(part, asked.sources)).collect();
     let reads = evaluated.parts.first_mut().and_then(|part| {
@@ -151,6 +152,20 @@ fn run(asked: &Asked<'_>, sites: Sites<'_>, names: &[String]) -> Outcome<Run> {
     }
     let whole = evaluated.errors.is_empty() && evaluated.excluded.is_empty();
     Ok(Run { told, clear, fresh, whole, reads })
+}
+
+/// Refuses an evaluation of other sites than those that were asked for: nobody would look at those that are missing.
+fn all_there(parts: &[Judged], names: &[String]) -> Outcome<()> {
+    let evaluated: BTreeSet<&str> = parts.iter().flat_map(|part| part.delta.sites.keys().map(String::as_str)).collect();
+    let asked: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    // Too many files were left out: that is told, and nothing else is.
+    if parts.is_empty() || evaluated == asked {
+        return Ok(());
+    }
+    let differ: Vec<&str> = evaluated.symmetric_difference(&asked).copied().take(5).collect();
+    Err(Failure::could_not("the sites that Nix evaluates are not those of the tree")
+        .because(format!("they differ in {}", differ.join(", ")))
+        .next("run it again if the tree was being changed; a site is a folder of hosts/ with a site.nix"))
 }
 
 fn misfit(error: &serde_json::Error) -> Failure {
@@ -185,17 +200,33 @@ fn forget(delta: &mut Delta) {
 /// The names that are no mistakes: items that could not be used, and whatever a file that did not evaluate declares.
 fn left_outs(delta: &Delta, excluded: &BTreeSet<String>, sources: &Sources) -> LeftOuts {
     let mut names: BTreeSet<String> = delta.broken.values().flatten().cloned().collect();
-    for file in excluded.iter().map(String::as_str).chain(unread(&delta.findings)) {
-        names.extend(sources.get(file).iter().flat_map(|source| locate::names(source).collect::<Vec<_>>()));
+    let (own, shared): (Vec<&String>, Vec<&String>) = excluded.iter().partition(|file| site_of(file).is_some());
+    for file in shared.iter().map(|file| file.as_str()).chain(unread(&delta.findings)) {
+        names.extend(declared(file, sources));
     }
     // A list of files takes everything below it along.
-    let everything = excluded.iter().any(|file| file.ends_with("/default.nix"));
-    let mut left_outs =
-        LeftOuts::new(LeftOut { names, runbooks: delta.known.runbooks.iter().cloned().collect(), everything });
+    let everything = shared.iter().any(|file| file.ends_with("/default.nix"));
+    // What an item that could not be used refers to is not known, nor what refers to one that is not there.
+    let referring = !shared.is_empty()
+        || ["controls", "rules"].iter().any(|section| delta.broken.get(*section).is_some_and(|b| !b.is_empty()));
+    let runbooks = delta.known.runbooks.iter().cloned().collect();
+    let mut left_outs = LeftOuts::new(LeftOut { names, runbooks, everything, referring });
     for (site, said) in &delta.sites {
-        left_outs.add(site, of_site(said, sources));
+        let excluded = own.iter().filter(|file| site_of(file) == Some(site));
+        let excluded = excluded.flat_map(|file| declared(file, sources));
+        left_outs.add(site, of_site(said, sources).into_iter().chain(excluded));
     }
     left_outs
+}
+
+/// The site that a file belongs to.
+fn site_of(file: &str) -> Option<&str> {
+    file.strip_prefix("hosts/")?.split_once('/').map(|(site, _)| site)
+}
+
+/// The names that a file may declare.
+fn declared(file: &str, sources: &Sources) -> Vec<String> {
+    sources.get(file).map(|source| locate::names(&source).collect()).unwrap_or_default()
 }
 
 /// The names that are no mistakes at one site.
@@ -204,7 +235,7 @@ fn of_site(said: &Said, sources: &Sources) -> Vec<String> {
     let mut names: Vec<String> = broken.flatten().cloned().collect();
     let appliances = said.appliances.values().flat_map(|appliance| unread(&appliance.findings));
     for file in unread(&said.findings).chain(appliances) {
-        names.extend(sources.get(file).iter().flat_map(|source| locate::names(source).collect::<Vec<_>>()));
+        names.extend(declared(file, sources));
     }
     names
 }
@@ -223,7 +254,7 @@ fn located(part: &Judged, sources: &Sources) -> Vec<SiteResult> {
     for subject in &found.subjects {
         subjects.entry(&subject.site).or_default().push(subject);
     }
-    let mut seen = Vec::new();
+    let mut seen = HashSet::new();
     let result = |(name, said): (&String, &Said)| {
         let judged = subjects.remove(name.as_str()).unwrap_or_default();
         SiteResult {
@@ -262,7 +293,7 @@ fn keys_of(said: &Said) -> Vec<(String, String)> {
 }
 
 /// The checks of some appliances: those of their bases without what they have otherwise, and that.
-fn checks_of(subjects: &[&Subject], seen: &mut Vec<Arc<Checks>>) -> Arc<Checks> {
+fn checks_of(subjects: &[&Subject], seen: &mut HashSet<Arc<Checks>>) -> Arc<Checks> {
     let mut all = Checks::new();
     let mut taken: Vec<*const Checks> = Vec::new();
     for subject in subjects {
@@ -277,11 +308,11 @@ fn checks_of(subjects: &[&Subject], seen: &mut Vec<Arc<Checks>>) -> Arc<Checks> 
         all.extend(subject.own_checks.iter().cloned());
     }
     // Sites of one kind have the same: one set for all of them.
-    if let Some(known) = seen.iter().find(|known| ***known == all) {
+    if let Some(known) = seen.get(&all) {
         return Arc::clone(known);
     }
     let all = Arc::new(all);
-    seen.push(Arc::clone(&all));
+    seen.insert(Arc::clone(&all));
     all
 }
 

@@ -50,9 +50,9 @@ fn plain(mistake: &Mistake, level: &str, prefix: &str) -> String {
     data(&format!("{level}[{}]: {place}{}", mistake.code, mistake.message))
 }
 
-/// The text of a command.
+/// The text of a command. `##[` begins a command of the older form, wherever it stands on a line.
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    text.replace("##[", "# #[").replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 /// A property of a command, which also ends at a colon and a comma.
@@ -89,6 +89,15 @@ mod tests {
             ["::error file=policy/a%2Cb%3Ac.nix,line=7,col=3,endColumn=5,title=wrong-type::\
                 50%25 of%0Ait%0Aexpected a, b: c"]
         );
+    }
+
+    #[test]
+    fn nothing_begins_an_older_command() {
+        let hostile = |line, level| Mistake { message: "##[error]x ###[add-path]y".into(), ..mistake(line, level) };
+        let many: Vec<Mistake> = (1..=12).map(|line| hostile(line, Level::Error)).collect();
+        let lines = lines(&many, "##[group]/");
+        assert_eq!(lines.len(), 13);
+        assert!(lines.iter().all(|line| !line.contains("##[")), "{lines:?}");
     }
 
     #[test]

@@ -105,7 +105,7 @@ impl Mistake {
 
     /// The same mistake, seen from another appliance.
     fn is_same(&self, other: &Self) -> bool {
-        self.place == other.place && self.code == other.code && self.message == other.message
+        self.place == other.place && self.code == other.code && self.message == other.message && self.path == other.path
     }
 
     /// Whether this, found by validation, says again what Nix's constructors said of the same value.
@@ -142,14 +142,21 @@ pub fn merge(told: Vec<Mistake>, found: Vec<Mistake>) -> Vec<Mistake> {
     let again =
         |mistake: &Mistake| by_file.get(mistake.file()).is_some_and(|told| told.iter().any(|t| mistake.repeats(t)));
     let fresh: Vec<Mistake> = found.into_iter().filter(|m| !again(m) && !follows(m, &told)).collect();
-    let mut all: Vec<Mistake> = told.into_iter().chain(fresh).map(Mistake::redacted).map(Mistake::shortened).collect();
+    // What is known by its shape is told with its name; that it stands in the place of a secret says less.
+    let secret = |m: &Mistake| (m.code == SECRET && m.place.is_some()).then(|| (m.file().to_owned(), m.line()));
+    let named: BTreeSet<_> = fresh.iter().filter_map(secret).collect();
+    let told = told.into_iter().filter(|m| secret(m).is_none_or(|at| !named.contains(&at)));
+    let mut all: Vec<Mistake> = told.chain(fresh).map(Mistake::redacted).map(Mistake::shortened).collect();
     // A misspelt field is one mistake, not also a missing one.
-    let misspelt: BTreeSet<Vec<String>> = all
+    let misspelt: BTreeSet<(String, Vec<String>)> = all
         .iter()
         .filter(|m| m.code == "unknown-field")
-        .filter_map(|m| Some([&m.path[..m.path.len().checked_sub(1)?], &[m.nearest.clone()?]].concat()))
+        .filter_map(|m| {
+            let meant = [&m.path[..m.path.len().checked_sub(1)?], &[m.nearest.clone()?]].concat();
+            Some((m.file().to_owned(), meant))
+        })
         .collect();
-    all.retain(|m| m.code != "missing-field" || !misspelt.contains(&m.path));
+    all.retain(|m| m.code != "missing-field" || !misspelt.contains(&(m.file().to_owned(), m.path.clone())));
     all.sort_by_cached_key(Mistake::order);
     let mut merged: Vec<Mistake> = Vec::with_capacity(all.len());
     for mistake in all {

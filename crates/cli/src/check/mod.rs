@@ -122,7 +122,7 @@ impl Arguments {
         match self.format {
             Format::Human => result.print(&sources),
             Format::Json => result.print_json(),
-            Format::Sarif => result.print_sarif(&tree.prefix()),
+            Format::Sarif => result.print_sarif(&tree.root, &tree.prefix()),
             Format::Github => result.print_github(&tree.prefix()),
         }
         let (errors, warnings) = result.counts();

@@ -49,7 +49,9 @@ impl NixError {
             .map(|l| l.trim_start_matches("error:").trim())
             .chain(more.copied())
             .collect::<Vec<_>>()
-            .join(" ");
+            .join(" ")
+            // The same tree gives the same message wherever it lies.
+            .replace(root, "");
         let suggestion = after.iter().find_map(|l| l.strip_prefix("Did you mean ")).map(|l| l.trim_end_matches('?'));
         Self { message, suggestion: suggestion.map(str::to_owned), trace }
     }
@@ -109,6 +111,13 @@ mod tests {
         let newer = NixError::parse(NEWER, "/t/", "exit status: 1", own);
         assert_eq!(newer.message, "undefined variable 'x'");
         assert_eq!(newer.trace, [at("a.nix", 67, 30), at("a.nix", 2, 3), at("b.nix", 1, 2)]);
+    }
+
+    #[test]
+    fn a_message_does_not_say_where_the_tree_lies() {
+        let text = "error: getting status of '/home/a/tree/docs/x.nix': No such file or directory\n";
+        let error = NixError::parse(text, "/home/a/tree/", "exit status: 1", |_| true);
+        assert_eq!(error.message, "getting status of 'docs/x.nix': No such file or directory");
     }
 
     #[test]

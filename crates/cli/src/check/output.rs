@@ -1,5 +1,6 @@
 //! The result of `writ check` for people and for programs.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -8,7 +9,7 @@ use writ_trust::text::escaped;
 
 use super::github;
 use super::mistake::{Mistake, Place};
-use super::render::render;
+use super::render::{Hidden, render};
 use super::sarif;
 use super::source::Sources;
 use crate::screen;
@@ -69,8 +70,9 @@ impl Result {
 
     /// Prints it for people.
     pub fn print(&self, sources: &Sources) {
+        let hidden = Hidden::of(&self.mistakes, sources);
         for mistake in &self.mistakes {
-            screen::line(&render(mistake, sources, self.appliances()));
+            screen::line(&render(mistake, &hidden, sources, self.appliances()));
             screen::line("");
         }
         screen::line(&self.summary());
@@ -100,8 +102,8 @@ impl Result {
     }
 
     /// Prints it for code scanning services; `prefix` leads from the repository's root to the tree.
-    pub fn print_sarif(&self, prefix: &str) {
-        screen::json(&sarif::document(&self.mistakes, prefix));
+    pub fn print_sarif(&self, root: &Path, prefix: &str) {
+        screen::json(&sarif::document(&self.mistakes, root, prefix));
     }
 
     /// Prints it for GitHub Actions.

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Renderer, Snippet};
+use rowan::ast::AstNode as _;
 use writ_policy::validate::{Level as Severity, redacted};
 use writ_trust::text::escaped;
 
@@ -12,8 +13,36 @@ use super::source::Sources;
 /// The most appliances that are named.
 const MOST_NAMED: usize = 3;
 
+/// What stands in the clear in the sources: no snippet shows it, whichever mistake it is of.
+#[derive(Debug, Default)]
+pub struct Hidden(Vec<(String, Range<usize>)>);
+
+impl Hidden {
+    /// What the mistakes say of it: from each place to the end of its line, or of the string that it is in.
+    pub fn of(mistakes: &[Mistake], sources: &Sources) -> Self {
+        let places =
+            mistakes.iter().filter(|mistake| mistake.code == SECRET).filter_map(|mistake| mistake.place.as_ref());
+        let hidden = places.filter_map(|place| {
+            let source = sources.get(&place.file)?;
+            let line = source.line(place.line).end;
+            let token = source.syntax.token_at_offset(u32::try_from(place.start).ok()?.into()).right_biased();
+            let string = token.and_then(|token| token.parent_ancestors().find_map(rnix::ast::Str::cast));
+            let end = string.map_or(line, |string| usize::from(string.syntax().text_range().end()));
+            Some((place.file.clone(), place.start..end.max(line)))
+        });
+        Self(hidden.collect())
+    }
+
+    /// The first byte of a line that must not be shown.
+    fn first(&self, file: &str, line: &Range<usize>) -> Option<usize> {
+        let in_line = |at: &Range<usize>| at.start < line.end && line.start < at.end;
+        let hidden = self.0.iter().filter(|(name, at)| name == file && in_line(at));
+        hidden.map(|(_, at)| at.start.max(line.start)).min()
+    }
+}
+
 /// One mistake, without a line end; with colour, which the caller strips where there is no terminal.
-pub fn render(mistake: &Mistake, sources: &Sources, all_appliances: usize) -> String {
+pub fn render(mistake: &Mistake, hidden: &Hidden, sources: &Sources, all_appliances: usize) -> String {
     let level = match mistake.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -22,10 +51,10 @@ pub fn render(mistake: &Mistake, sources: &Sources, all_appliances: usize) -> St
     let label = mistake.expected.as_deref().map(|expected| format!("expected {expected}"));
     let mut group = Group::with_title(title);
     if let Some(place) = &mistake.place {
-        group = group.element(snippet(place, label.as_deref(), Primary(mistake.code == SECRET), sources));
+        group = group.element(snippet(place, label.as_deref(), AnnotationKind::Primary, hidden, sources));
     }
     for (place, said) in &mistake.related {
-        group = group.element(snippet(place, Some(said), Context, sources));
+        group = group.element(snippet(place, Some(said), AnnotationKind::Context, hidden, sources));
     }
     for element in messages(mistake, all_appliances) {
         group = group.element(element);
@@ -62,23 +91,16 @@ fn whose(mistake: &Mistake, all: usize) -> String {
     }
 }
 
-/// What a snippet is of.
-enum Shows {
-    /// The place of the mistake; whether its value must not be shown.
-    Primary(bool),
-    /// Another place.
-    Context,
-}
-use Shows::{Context, Primary};
-
 /// The line as it is shown, and the part of it that the caret points at. What looks like a key is starred, which keeps
 /// columns; what is known to be a secret is not shown, nor what follows it on the line.
-fn shown(text: &str, span: Range<usize>, secret: bool) -> (String, Range<usize>) {
-    if !secret {
+fn shown(text: &str, span: Range<usize>, secret: Option<usize>) -> (String, Range<usize>) {
+    let Some(secret) = secret.filter(|at| text.is_char_boundary(*at)) else {
         return (obeyed_by_none(&redacted(text)), span);
-    }
-    let before = obeyed_by_none(&redacted(&text[..span.start]));
-    (format!("{before}…"), span.start..span.start + '…'.len_utf8())
+    };
+    let before = obeyed_by_none(&redacted(&text[..secret]));
+    let end = secret + '…'.len_utf8();
+    let span = if span.start < secret { span.start..span.end.min(secret) } else { secret..end };
+    (format!("{before}…"), span)
 }
 
 /// A source line without what a terminal would obey, each such character replaced by one of as many bytes. The renderer
@@ -96,21 +118,19 @@ fn obeyed_by_none(text: &str) -> String {
 fn snippet<'a>(
     place: &'a Place,
     label: Option<&'a str>,
-    shows: Shows,
+    kind: AnnotationKind,
+    hidden: &Hidden,
     sources: &Sources,
 ) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
     let source = sources.get(&place.file);
     let lines = source.as_deref().map(|source| {
         let range = source.line(place.line);
-        (source.text.get(range.clone()).unwrap_or_default().to_owned(), range.start)
+        let secret = hidden.first(&place.file, &range).map(|at| at - range.start);
+        (source.text.get(range.clone()).unwrap_or_default().to_owned(), range.start, secret)
     });
-    let (text, start) = lines.unwrap_or_default();
+    let (text, start, secret) = lines.unwrap_or_default();
     let from = place.start.saturating_sub(start).min(text.len());
     let to = (from + place.length).min(text.len());
-    let (kind, secret) = match shows {
-        Primary(secret) => (AnnotationKind::Primary, secret),
-        Context => (AnnotationKind::Context, false),
-    };
     let (text, span) = shown(&text, from..to, secret);
     Snippet::source(text)
         .line_start(place.line as usize)

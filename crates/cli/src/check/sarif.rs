@@ -4,6 +4,8 @@
 //! It holds no times and no path of this machine: the same tree gives the same bytes.
 
 use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use writ_policy::validate::Level;
@@ -11,15 +13,18 @@ use writ_policy::validate::codes::{CODES, Code};
 use writ_trust::digest::Digest;
 
 use super::mistake::{Mistake, Place};
+use super::tree::ENTRY;
 
 /// The schema that the document names.
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json";
+/// The folders that keys without a place may lead through.
+const FOLDERS: [&str; 4] = ["baselines", "rules", "hosts", "modules"];
 /// What paths are relative to.
 const BASE: &str = "SRCROOT";
 
-/// One run with all mistakes in their order; `prefix` leads from the repository's root to the tree, and ends in `/`
+/// One run with all mistakes in their order. `root` is the tree; `prefix` leads from the repository's root to the tree, and ends in `/`
 /// unless it is empty.
-pub fn document(mistakes: &[Mistake], prefix: &str) -> Value {
+pub fn document(mistakes: &[Mistake], root: &Path, prefix: &str) -> Value {
     json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -33,7 +38,7 @@ pub fn document(mistakes: &[Mistake], prefix: &str) -> Value {
             "columnKind": "unicodeCodePoints",
             "originalUriBaseIds": { BASE: { "description": { "text": "The root of the repository." } } },
             "invocations": [{ "executionSuccessful": true }],
-            "results": mistakes.iter().map(|mistake| result(mistake, prefix)).collect::<Vec<_>>(),
+            "results": mistakes.iter().map(|mistake| result(mistake, root, prefix)).collect::<Vec<_>>(),
         }],
     })
 }
@@ -54,7 +59,7 @@ fn level(level: Level) -> &'static str {
     }
 }
 
-fn result(mistake: &Mistake, prefix: &str) -> Value {
+fn result(mistake: &Mistake, root: &Path, prefix: &str) -> Value {
     let mut result = json!({
         "ruleId": mistake.code,
         "level": level(mistake.severity),
@@ -65,9 +70,14 @@ fn result(mistake: &Mistake, prefix: &str) -> Value {
     if let Some(index) = CODES.iter().position(|code| code.name == mistake.code) {
         result["ruleIndex"] = index.into();
     }
-    if let Some(place) = &mistake.place {
-        result["locations"] = json!([{ "physicalLocation": location(place, prefix) }]);
-    }
+    let physical = match &mistake.place {
+        Some(place) => location(place, prefix),
+        None => json!({
+            "artifactLocation": artifact(&nearest_file(root, &mistake.path), prefix),
+            "region": { "startLine": 1 },
+        }),
+    };
+    result["locations"] = json!([{ "physicalLocation": physical }]);
     if !mistake.related.is_empty() {
         let related = mistake.related.iter().enumerate().map(|(id, (place, label))| {
             json!({ "id": id, "physicalLocation": location(place, prefix), "message": { "text": label } })
@@ -78,13 +88,37 @@ fn result(mistake: &Mistake, prefix: &str) -> Value {
 }
 
 fn location(place: &Place, prefix: &str) -> Value {
-    let uri = percent_encoded(&format!("{prefix}{}", place.file));
     let mut region = json!({ "startLine": place.line });
     if place.width > 0 {
         region["startColumn"] = place.column.into();
         region["endColumn"] = (place.column + place.width).into();
     }
-    json!({ "artifactLocation": { "uri": uri, "uriBaseId": BASE }, "region": region })
+    json!({ "artifactLocation": artifact(&place.file, prefix), "region": region })
+}
+
+fn artifact(file: &str, prefix: &str) -> Value {
+    json!({ "uri": percent_encoded(&format!("{prefix}{file}")), "uriBaseId": BASE })
+}
+
+/// The file to name for a mistake without a place: GitHub refuses a document in which one result has no location. It is
+/// what the keys lead to, as those of a folder of `hosts/` do, or a file near it, or else the entry of the library.
+fn nearest_file(root: &Path, keys: &[String]) -> String {
+    let plain = keys.iter().take_while(|key| !key.is_empty() && *key != "." && *key != ".." && !key.contains('/'));
+    let keys: Vec<&str> = plain.map(String::as_str).collect();
+    let is_folder = keys.first().is_some_and(|first| FOLDERS.contains(first));
+    let found = (1..=keys.len()).rev().filter(|_| is_folder).find_map(|n| {
+        let name = keys[..n].join("/");
+        let kind = fs::symlink_metadata(root.join(&name)).ok()?;
+        if kind.is_file() { Some(name) } else { first_file(root, &name).filter(|_| kind.is_dir()) }
+    });
+    found.unwrap_or_else(|| ENTRY.to_owned())
+}
+
+/// The first plain file in a folder, by name.
+fn first_file(root: &Path, folder: &str) -> Option<String> {
+    let entries = fs::read_dir(root.join(folder)).ok()?.filter_map(Result::ok);
+    let plain = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
+    Some(format!("{folder}/{}", plain.filter_map(|entry| entry.file_name().into_string().ok()).min()?))
 }
 
 /// What stays the same when lines are added above: the kind, the file, and the keys that lead there.

@@ -7,7 +7,7 @@ use writ_policy::validate::Level;
 
 use super::evaluate::{Sites, evaluate};
 use super::mistake::{self, Mistake};
-use super::render::render;
+use super::render::{Hidden, render};
 use super::source::Sources;
 use super::told;
 use super::tree::Tree;
@@ -38,8 +38,9 @@ pub fn sound(tree: &Tree, site: Option<&str>, name: &str) -> Outcome<Vec<Delta>>
     }
     let appliances =
         evaluated.parts.iter().flat_map(|part| part.sites.values()).map(|said| said.appliances.len()).sum();
+    let hidden = Hidden::of(&mistakes, &sources);
     for mistake in mistakes.iter().take(MOST_SHOWN) {
-        screen::aside(&render(mistake, &sources, appliances));
+        screen::aside(&render(mistake, &hidden, &sources, appliances));
     }
     Err(Failure::could_not(format!("{name} has {}", screen::count(mistakes.len(), "mistake")))
         .because("half a policy would hide what it lacks")

@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::failure::{Failure, Outcome};
 
 /// The entry of the policy library within a tree.
-const ENTRY: &str = "modules/policy/evaluate.nix";
+pub const ENTRY: &str = "modules/policy/evaluate.nix";
 
 /// A tree of `baselines/`, `rules/`, `hosts/` and `modules/policy/`.
 #[derive(Debug, Clone)]
@@ -60,14 +60,17 @@ impl Tree {
         if below.as_os_str().is_empty() { String::new() } else { format!("{}/", below.display()) }
     }
 
-    /// The names of its sites: the folders of `hosts/` with a `site.nix`.
+    /// The names of its sites: the folders of `hosts/` with a `site.nix`. Links are not followed, nor does the library.
     pub fn sites(&self) -> Vec<String> {
         let mut names: Vec<String> = std::fs::read_dir(self.root.join("hosts"))
             .into_iter()
             .flatten()
             .filter_map(|entry| {
                 let entry = entry.ok()?;
-                entry.path().join("site.nix").exists().then(|| entry.file_name().into_string().ok())?
+                let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+                let file = std::fs::symlink_metadata(entry.path().join("site.nix"));
+                let is_site = is_folder && file.is_ok_and(|file| !file.is_symlink());
+                is_site.then(|| entry.file_name().into_string().ok())?
             })
             .collect();
         names.sort();

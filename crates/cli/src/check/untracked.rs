@@ -40,7 +40,8 @@ pub fn mistake(root: &Path) -> Option<Mistake> {
         expected: None,
         nearest: None,
         help: Some(format!("git add {named}{more}")),
-        path: Vec::new(),
+        // For those who must name a file.
+        path: files.first().map(|file| file.split('/').map(str::to_owned).collect()).unwrap_or_default(),
         place: None,
         related: Vec::new(),
         appliances: BTreeSet::new(),

@@ -105,6 +105,11 @@ pub const CODES: &[Code] = &[
         "Say how often (`cadence.every`), or upon which event (`cadence.on`).",
     ),
     warning(
+        "empty-site",
+        "A site without appliances",
+        "A folder below the site's is an appliance when it holds a policy.nix. Without one nobody obeys what the site says.",
+    ),
+    warning(
         "exception-ends-soon",
         "An exception ends within 30 days",
         "What it lifts will count again. Repair the cause, or have another exception approved. Asked for by `--soon` \
@@ -242,6 +247,12 @@ pub const CODES: &[Code] = &[
         "A rule never runs, because another always answers first",
         "A rule of higher priority matches whatever this one matches and uses up all attempts. Narrow it, give it fewer \
          attempts, or remove this one.",
+    ),
+    error(
+        "symbolic-link",
+        "A symbolic link where policy is read from",
+        "A link may lead out of the tree, or count one appliance twice, so what it leads to is not read. Put the file or \
+         folder itself there.",
     ),
     error(
         "text-field",

@@ -23,15 +23,13 @@ pub struct LeftOut {
     pub runbooks: BTreeSet<String>,
     /// Whole parts are missing, so that nothing can be said about any unknown name.
     pub everything: bool,
+    /// Items that all appliances may have are left out, and with them what they refer to: nothing can be called unused.
+    pub referring: bool,
 }
 
 impl LeftOut {
-    /// Whether nothing is left out.
-    pub fn is_empty(&self) -> bool {
-        self.names.is_empty() && !self.everything
-    }
-
-    fn covers(&self, name: &str) -> bool {
+    /// Whether a name may have been declared, or referred to, by what is left out.
+    pub fn covers(&self, name: &str) -> bool {
         self.everything || self.names.contains(name)
     }
 }

@@ -30,6 +30,14 @@ pub fn judge(item: Item<'_>, call: &Call<'_>, given: &Json, findings: &mut Vec<F
         match call.schema.iter().find(|p| p.name == name) {
             None => {
                 let finding = unknown(call, name, at(name));
+                let meant_secret =
+                    call.schema.iter().any(|p| p.kind == Kind::Secret && finding.nearest.as_deref() == Some(p.name));
+                if let (true, Json::String(text)) = (meant_secret, value)
+                    && gives_away(text).is_none()
+                {
+                    let what = format!("`{name}` of {} `{}`", call.what, call.name);
+                    findings.push(item.place(in_clear(at(name), &what)));
+                }
                 meant.extend(finding.nearest.clone());
                 findings.push(item.place(finding));
             }

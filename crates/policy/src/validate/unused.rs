@@ -17,7 +17,7 @@ fn meant<'a>(context: &Context<'a>, section: &'static str, named: impl Iterator<
 
 /// Looks for checks that support no control and runbooks that no rule runs.
 pub fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    if !context.left_out.is_empty() {
+    if context.left_out.referring || context.left_out.everything {
         return;
     }
     let named = context.items("controls").flat_map(|control| control.strings("checks")).map(|(_, id)| id);
@@ -33,7 +33,7 @@ pub fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
         ),
         ("runbooks", &run, "unused-runbook", "no rule runs this runbook", "a rule that names it in `run`"),
     ] {
-        for item in context.items(section).filter(|item| !used.contains(item.id)) {
+        for item in context.items(section).filter(|item| !used.contains(item.id) && !context.left_out.covers(item.id)) {
             findings
                 .push(item.place(Finding::error(code, item.path(&[]), message).warning().at_key().expected(expected)));
         }

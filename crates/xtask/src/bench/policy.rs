@@ -93,7 +93,7 @@ fn lay(root: &Path, sites: usize) -> Result<()> {
         let folder = hosts.join(format!("clinic-{n:04}"));
         copy(&hosts.join(SITE), &folder)?;
         fs::create_dir_all(folder.join("lab"))?;
-        fs::write(folder.join("lab/policy.nix"), LAB)?;
+        fs::write(folder.join("lab/policy.nix"), LAB.replace("lab.results", &format!("lab.results-{n}")))?;
         let more = [(3, OVERRIDE), (5, EXCEPTION)].map(|(every, text)| if n % every == 0 { text } else { "" }).concat();
         let text = site
             .replacen("title = \"", &format!("{more}title = \"Practice {n}, "), 1)

@@ -3,10 +3,10 @@
 //! Nothing but plain folders and files counts: with a symbolic link, a device or a name that is not UTF-8 in it, a folder
 //! has no digest, and nothing is kept of what depends on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
 use std::io::Read as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use rustix::fs::OFlags;
@@ -24,6 +24,8 @@ const DEEPEST: usize = 16;
 pub struct Content {
     /// Path, and bytes.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// Those that may be run: Nix's digest of a file says so, too.
+    pub programs: BTreeSet<String>,
 }
 
 impl Content {
@@ -52,8 +54,11 @@ impl Content {
             if kind.is_dir() {
                 self.add(&entry.path(), &name, size, depth + 1)?;
             } else {
-                let bytes = kind.is_file().then(|| plain(&entry.path(), LARGEST - *size)).flatten()?;
+                let (bytes, runs) = kind.is_file().then(|| plain(&entry.path(), LARGEST - *size)).flatten()?;
                 *size += bytes.len();
+                if runs {
+                    self.programs.insert(name.clone());
+                }
                 self.files.insert(name, bytes);
             }
             if self.files.len() > MOST_FILES {
@@ -65,7 +70,8 @@ impl Content {
 
     /// The digest of all names and bytes.
     pub fn digest(&self) -> Digest {
-        digest(self.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())))
+        let files = self.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+        digest(files.chain(self.programs.iter().map(|name| (name.as_str(), &b"runs"[..]))))
     }
 }
 
@@ -82,20 +88,20 @@ pub fn digest<'f>(files: impl Iterator<Item = (&'f str, &'f [u8])>) -> Digest {
     Digest::of(&all)
 }
 
-/// A plain file of at most `limit` bytes.
-fn plain(path: &Path, limit: usize) -> Option<Vec<u8>> {
+/// A plain file of at most `limit` bytes, and whether it may be run.
+fn plain(path: &Path, limit: usize) -> Option<(Vec<u8>, bool)> {
     // Something else may stand there by now: it is neither followed nor waited for.
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().try_into().ok()?;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
     let metadata = file.metadata().ok().filter(fs::Metadata::is_file)?;
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).ok()?.min(limit) + 1);
     file.take(limit as u64 + 1).read_to_end(&mut bytes).ok()?;
-    (bytes.len() <= limit).then_some(bytes)
+    (bytes.len() <= limit).then_some((bytes, metadata.mode() & 0o111 != 0))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     use super::*;
 
@@ -115,6 +121,8 @@ mod tests {
         changed("a file");
         fs::write(root.path().join("a/b/x"), "2").unwrap();
         changed("its bytes");
+        fs::set_permissions(root.path().join("a/b/x"), fs::Permissions::from_mode(0o744)).unwrap();
+        changed("that it may be run");
         fs::rename(root.path().join("a/b/x"), root.path().join("a/b/y")).unwrap();
         changed("its name");
         fs::create_dir(root.path().join("a/b/c")).unwrap();

@@ -28,8 +28,9 @@ pub fn only_on(content: &[&Content], within: &[&str], roots: impl IntoIterator<I
         }
         let text = files.bytes(&file).and_then(|bytes| std::str::from_utf8(bytes).ok());
         let Some(known) = text.and_then(|text| reach(text, &file)) else { return false };
-        // A path and something else may come to a path that stands nowhere.
-        if known.holds_paths && known.adds {
+        // A path may become one that stands nowhere, in any file that gets it: only the lists of baselines and rules hold
+        // some, and those do nothing with them.
+        if known.holds_paths && (known.adds || known.imports || !is_list(&file)) {
             return false;
         }
         if known.holds_paths {
@@ -45,8 +46,6 @@ pub fn only_on(content: &[&Content], within: &[&str], roots: impl IntoIterator<I
             if !fine || !files.covers(&link.to) {
                 return false;
             }
-            // The library evaluates paths that it is given; it does not read others.
-            let evaluated = evaluated.filter(|file| link.how != How::Hold || file.ends_with(".nix"));
             if link.how == How::Import {
                 imported.extend(evaluated.clone());
             }
@@ -55,6 +54,11 @@ pub fn only_on(content: &[&Content], within: &[&str], roots: impl IntoIterator<I
     }
     // Whoever imports a file gets the paths that it holds.
     imported.is_disjoint(&holders)
+}
+
+/// Whether a file is one that lists others, for the library.
+fn is_list(file: &str) -> bool {
+    SHARED.iter().any(|folder| file.strip_prefix(folder).is_some_and(|rest| rest.ends_with("/default.nix")))
 }
 
 struct Files<'a> {
@@ -125,7 +129,16 @@ mod tests {
             ("baselines/t/default.nix", "{ a = 1 + 2; }"),
             ("hosts/a/b/system.nix", "import <nixpkgs>"),
         ]));
-        assert!(known(&[("hosts/a/site.nix", "{ a = ./gone.nix; }")]));
+        let list =
+            "{ writ, ... }: let f = writ.valuesOf ./f.nix; in writ.baseline { files = [ ./f.nix ]; a = f.\"b\"; }";
+        let tree = |list| {
+            known(&[
+                ("hosts/a/site.nix", "import ../../baselines/t"),
+                ("baselines/t/default.nix", list),
+                ("baselines/t/f.nix", "{ }"),
+            ])
+        };
+        assert!(!tree(list), "whoever imports a list gets its paths");
     }
 
     #[test]
@@ -141,16 +154,48 @@ mod tests {
             "import ./evil.nix",
             "{ a = import ./holds.nix; }",
             "{ a = ./evil.nix; }",
+            "{ a = ./x.nix; }",
+            "{ a = ./data; }",
+            "{ a = \"${(import ./adds.nix) ./data}\"; }",
+            "let p = [ ./data ]; in map (import ./adds.nix) p",
+            "import ./list.nix",
         ] {
             let given = [
                 (policy, text),
                 ("hosts/a/b/evil.nix", "import x"),
                 ("hosts/a/b/holds.nix", "{ x = ./x.nix; }"),
                 ("hosts/a/b/x.nix", "1"),
+                ("hosts/a/b/data", "import x"),
+                ("hosts/a/b/adds.nix", "{ p }: p + \"/../../../docs\""),
+                ("hosts/a/b/list.nix", "[ ./data ]"),
                 ("hosts/other/x.nix", "1"),
                 ("docs/x.nix", "1"),
             ];
             assert!(!known(&given), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_lists_of_baselines_hold_paths_and_do_nothing_with_them() {
+        let shared = |list: &str| {
+            let content = content(&[
+                ("baselines/default.nix", "{ t = ./t; }"),
+                ("baselines/t/default.nix", list),
+                ("baselines/t/f.nix", "{ }"),
+                ("baselines/t/data", "import x"),
+            ]);
+            only_on(&[&content], &SHARED, ["baselines/default.nix", "baselines/t/default.nix"].map(str::to_owned))
+        };
+        assert!(shared(
+            "{ writ, ... }: let f = writ.valuesOf ./f.nix; in writ.baseline { files = [ ./f.nix ]; a = f.\"b\"; }"
+        ));
+        for list in [
+            "{ writ, ... }: writ.baseline { files = [ ./data ]; }",
+            "{ writ, ... }: writ.baseline { files = map (import ./f.nix) [ ./f.nix ]; }",
+            "{ writ, ... }: writ.baseline { files = [ ./f.nix ]; title = \"${x}\"; }",
+            "{ writ, ... }: writ.baseline { files = [ (f ./f.nix) ]; }",
+        ] {
+            assert!(!shared(list), "{list}");
         }
     }
 

@@ -4,6 +4,7 @@
 //! What is damaged, from another version, or too large is as if it were not there. Written whole and renamed; not
 //! synced, because a power cut costs nothing but time.
 
+use std::collections::HashMap;
 use std::fs::{self, DirBuilder};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
@@ -115,9 +116,13 @@ pub fn write(file: &Path, common: Digest, entries: &[Entry]) -> std::io::Result<
 
 fn printed(common: Digest, entries: &[Entry]) -> serde_json::Result<Vec<u8>> {
     let mut checks: Vec<&Arc<Checks>> = Vec::new();
+    let mut numbers: HashMap<&Checks, usize> = HashMap::new();
+    // Most are the very same set: to compare those by content would cost as much as to write them.
+    let mut seen: HashMap<*const Checks, usize> = HashMap::new();
     let mut lines = Vec::with_capacity(entries.len());
     for Entry { content, result } in entries {
-        let known = checks.iter().position(|known| *known == &result.checks);
+        let pointer = Arc::as_ptr(&result.checks);
+        let known = seen.get(&pointer).or_else(|| numbers.get(&*result.checks)).copied();
         let at = known.unwrap_or(checks.len());
         let appliances = result.site.appliances.iter().map(|a| (a.appliance.clone(), a.composed)).collect();
         let line = serde_json::to_string(&Line {
@@ -136,7 +141,11 @@ fn printed(common: Digest, entries: &[Entry]) -> serde_json::Result<Vec<u8>> {
             continue;
         }
         lines.push(line);
-        checks.extend(known.is_none().then_some(&result.checks));
+        if known.is_none() {
+            checks.push(&result.checks);
+            numbers.insert(&result.checks, at);
+        }
+        seen.insert(pointer, at);
     }
     let checks = checks.into_iter().map(|checks| (**checks).clone()).collect();
     let mut text = serde_json::to_string(&Head { common, checks })?;

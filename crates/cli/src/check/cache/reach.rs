@@ -6,6 +6,8 @@
 //! take a file for simpler than it is.
 
 use rnix::SyntaxKind::{self, *};
+use rnix::ast::{Attr, Expr, Ident, Param, Select};
+use rowan::ast::AstNode as _;
 
 /// What can be told of a file.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -14,8 +16,10 @@ pub struct Reach {
     pub links: Vec<Link>,
     /// It holds a path as a value, which may end up anywhere in it.
     pub holds_paths: bool,
-    /// It adds values, of which one may be a path.
+    /// It adds values or puts them into texts, and one may be a path.
     pub adds: bool,
+    /// It imports something, which may be a function that gets a path.
+    pub imports: bool,
 }
 
 /// A path that stands in a file.
@@ -39,7 +43,7 @@ pub enum How {
 }
 
 /// Functions of `builtins` that read nothing and make no paths.
-const PURE: [&str; 68] = [
+const PURE: [&str; 67] = [
     "add",
     "all",
     "any",
@@ -65,7 +69,6 @@ const PURE: [&str; 68] = [
     "fromJSON",
     "functionArgs",
     "genList",
-    "getAttr",
     "groupBy",
     "hasAttr",
     "hashString",
@@ -132,7 +135,10 @@ pub fn reach(text: &str, file: &str) -> Option<Reach> {
         return None;
     }
     let parsed = rnix::Root::parse(text);
-    if !parsed.errors().is_empty() {
+    if !parsed.errors().is_empty() || !keeps_library(&parsed.tree().expr()?) {
+        return None;
+    }
+    if !parsed.syntax().descendants().filter_map(rnix::ast::Ident::cast).all(|ident| names_library_plainly(&ident)) {
         return None;
     }
     let raw: Vec<Token<'_>> = parsed
@@ -163,10 +169,15 @@ type Token<'a> = (SyntaxKind, &'a str);
 fn one(tokens: &[Token<'_>], at: usize, file: &str, reach: &mut Reach) -> Option<()> {
     let (kind, text) = tokens[at];
     match kind {
-        TOKEN_ADD => reach.adds = true,
+        TOKEN_ADD | TOKEN_INTERPOL_START => reach.adds = true,
+        // All arguments at once: the library among them.
+        TOKEN_AT => return None,
         TOKEN_PATH_REL => {
             let how = [How::Import, How::Read].into_iter().find(|how| callee(tokens, at, *how).is_some());
             let how = how.unwrap_or(How::Hold);
+            if how == How::Hold && !stands_alone(tokens, at) {
+                return None;
+            }
             reach.holds_paths |= how == How::Hold;
             reach.links.push(Link { how, to: resolved(file, text)? });
         }
@@ -176,6 +187,7 @@ fn one(tokens: &[Token<'_>], at: usize, file: &str, reach: &mut Reach) -> Option
         TOKEN_IDENT if text == "import" || text == "valuesOf" => {
             callee(tokens, at + 1, How::Import)
                 .filter(|_| tokens.get(at + 1).is_some_and(|t| t.0 == TOKEN_PATH_REL))?;
+            reach.imports |= text == "import";
         }
         TOKEN_IDENT if text == "builtins" => {
             let [dot, name] = tokens.get(at + 1..at + 3)? else { return None };
@@ -187,6 +199,63 @@ fn one(tokens: &[Token<'_>], at: usize, file: &str, reach: &mut Reach) -> Option
         _ => {}
     }
     Some(())
+}
+
+/// Whether a file that the library calls gets it by name alone: what it evaluates to is data, or a function of named
+/// arguments.
+fn keeps_library(root: &Expr) -> bool {
+    match root {
+        Expr::Paren(inner) => inner.expr().is_some_and(|expr| keeps_library(&expr)),
+        Expr::LetIn(inner) => inner.body().is_some_and(|expr| keeps_library(&expr)),
+        Expr::With(inner) => inner.body().is_some_and(|expr| keeps_library(&expr)),
+        Expr::Lambda(function) => matches!(function.param(), Some(Param::Pattern(_))),
+        Expr::AttrSet(_) | Expr::List(_) | Expr::Str(_) | Expr::Literal(_) | Expr::BinOp(_) | Expr::UnaryOp(_) => true,
+        // An import gives what that file does, which is looked at by itself.
+        Expr::Apply(call) => match call.lambda() {
+            Some(Expr::Ident(name)) => name.syntax().text() == "import",
+            Some(function) => is_known(&function),
+            None => false,
+        },
+        _ => false,
+    }
+}
+
+/// Whether a function is one of the library or of Nix, perhaps with some of its arguments.
+fn is_known(function: &Expr) -> bool {
+    match function {
+        Expr::Apply(call) => call.lambda().is_some_and(|function| is_known(&function)),
+        Expr::Select(select) => {
+            select.expr().is_some_and(|of| ["writ", "builtins"].iter().any(|n| of.syntax().text() == *n))
+        }
+        _ => false,
+    }
+}
+
+/// Whether the name of the library stands where nothing but one of its functions is meant, by name: `writ.check`, the
+/// argument `{ writ, ... }:`.
+fn names_library_plainly(ident: &Ident) -> bool {
+    if ident.syntax().text() != "writ" {
+        return true;
+    }
+    let Some(parent) = ident.syntax().parent() else { return false };
+    match parent.kind() {
+        NODE_PAT_ENTRY => parent.first_child().as_ref() == Some(ident.syntax()),
+        // A key of a set, as in `probe.writ = …`.
+        NODE_ATTRPATH => parent.parent().is_some_and(|of| of.kind() == NODE_ATTRPATH_VALUE),
+        NODE_SELECT => {
+            let path = Select::cast(parent).filter(|s| s.expr().is_some_and(|of| of.syntax() == ident.syntax()));
+            path.and_then(|s| s.attrpath()?.attrs().next()).is_some_and(|first| matches!(first, Attr::Ident(_)))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a path is a whole value or an entry of a list, so that no function of the file gets it at once.
+fn stands_alone(tokens: &[Token<'_>], at: usize) -> bool {
+    let before = at.checked_sub(1).map(|i| tokens[i].0);
+    let after = tokens.get(at + 1).map(|token| token.0);
+    matches!(before, Some(TOKEN_ASSIGN | TOKEN_L_BRACK | TOKEN_PATH_REL))
+        && matches!(after, Some(TOKEN_SEMICOLON | TOKEN_R_BRACK | TOKEN_PATH_REL))
 }
 
 /// Where the function begins whose one argument is the path at `at`; none where there is no such function, or where it
@@ -247,9 +316,9 @@ mod tests {
     fn paths_that_stand_there_are_told() {
         let import = |to: &str| Some(vec![(How::Import, to.to_owned())]);
         assert_eq!(links("import ./x.nix"), import("hosts/a/b/x.nix"));
-        assert_eq!(links("let x = import ../../../baselines/t.nix { }; in x"), import("baselines/t.nix"));
+        assert_eq!(links("let x = import ../../../baselines/t.nix { }; in [ x ]"), import("baselines/t.nix"));
         assert_eq!(links("{ writ, ... }: (writ.valuesOf ./f.nix).a"), import("hosts/a/b/f.nix"));
-        assert_eq!(links("with import ./x.nix; y"), import("hosts/a/b/x.nix"));
+        assert_eq!(links("with import ./x.nix; [ y ]"), import("hosts/a/b/x.nix"));
         assert_eq!(links("{ a = builtins.readFile ./x; }"), Some(vec![(How::Read, "hosts/a/b/x".to_owned())]));
         assert_eq!(links("{ a = \"${builtins.readFile ./x}\"; }"), Some(vec![(How::Read, "hosts/a/b/x".to_owned())]));
         assert_eq!(links("[ ./x ./y ]").unwrap().len(), 2);
@@ -265,7 +334,7 @@ mod tests {
         for text in [
             "{ writ, ... }: writ.appliance { checks.x = writ.check { expect.a.le = 3 * 4 / 2; }; }",
             "builtins.concatStringsSep \",\" (builtins.map toString [ 1 2 ])",
-            "{ ... }@all: let f = x: x // { inherit (all) a; }; in map f [ ]",
+            "{ all, ... }: let f = x: x // { inherit (all) a; }; in map f [ all.\"b\" all.${c} ]",
         ] {
             assert_eq!(links(text), Some(vec![]), "{text}");
         }
@@ -307,6 +376,22 @@ mod tests {
             "let v = writ.valuesOf; in v x",
             "f writ.valuesOf ./x",
             "inherit (writ) valuesOf;",
+            "{ inherit (writ) valuesOf; }",
+            "{ writ, ... }: writ.\"valuesOf\" x",
+            "{ writ, ... }: writ.${\"values\" + \"Of\"} x",
+            "{ writ, ... }: builtins.getAttr \"valuesOf\" writ",
+            "{ writ, ... }: builtins.attrValues writ",
+            "{ writ, ... }: with writ; check",
+            "{ writ, ... }: let w = writ; in w",
+            "{ w ? writ, ... }: w",
+            "{ writ, ... }@all: all.\"writ\".\"valuesOf\" x",
+            "all: all.\"writ\"",
+            "let f = all: all.\"writ\"; in f",
+            "(x: y: y.\"writ\") 1",
+            "{ ... }: \"${(import ./f.nix) ./front-desk}\"",
+            "f ./x",
+            "(./x)",
+            "{ a = f ./x; }",
             "# hidden\rimport x",
             "{ a = \u{0}; }",
         ] {

@@ -52,6 +52,22 @@ pub fn of_sarif(document: &Value) -> Vec<Place> {
     results.iter().map(place).collect()
 }
 
+/// Whether every result has one location, in a file of the tree: GitHub refuses a document in which one has none.
+pub fn each_has_one_place(document: &Value, root: &Path) -> Result<(), String> {
+    for result in document["runs"][0]["results"].as_array().unwrap() {
+        let places = result["locations"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let [place] = places else { return Err(format!("{} locations: {result}", places.len())) };
+        let at = &place["physicalLocation"];
+        let file = at["artifactLocation"]["uri"].as_str().unwrap_or_default();
+        let there = fs::symlink_metadata(root.join(file)).is_ok_and(|m| m.is_file());
+        // A file that is missing is named where it is listed.
+        if !there || at["region"]["startLine"].as_u64().is_none_or(|line| line == 0) {
+            return Err(format!("no place in the tree: {result}"));
+        }
+    }
+    Ok(())
+}
+
 /// The places of GitHub's annotations; they come by level, and are put in the order of places again.
 pub fn of_github(text: &str) -> Vec<Place> {
     let command = |line: &str| {

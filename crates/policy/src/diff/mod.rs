@@ -242,13 +242,7 @@ fn tried(changes: &mut [Change]) {
             (run.effect, run.why) = (Effect::Weaker, Some("nothing is tried any more: people are called".to_owned()));
         }
         (false, true) => run.why = Some("it is tried before people are called".to_owned()),
-        _ => return,
-    }
-    let run_is_weaker = run.effect == Effect::Weaker;
-    // That people are called instead is what the same change means.
-    let called = changes.iter_mut().find(|change| change.path.last().is_some_and(|key| key == "escalate"));
-    if let Some(called) = called.filter(|called| run_is_weaker && !there(&called.before)) {
-        called.effect = Effect::Same;
+        _ => {}
     }
 }
 

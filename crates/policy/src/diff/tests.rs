@@ -125,7 +125,7 @@ fn to_call_people_instead_of_healing_is_weaker_once() {
     let rule = |run: Json, escalate: Json| json!({ "r": { "when": {"check": "c"}, "run": run, "escalate": escalate } });
     let (heals, calls) = (rule(json!("b"), json!(null)), rule(json!(null), json!({"severity": "high"})));
     let effects = |a: &Json, b: &Json| diff_section("rules", a, b).iter().map(|c| c.effect).collect::<Vec<_>>();
-    assert_eq!(effects(&heals, &calls), [Effect::Same, Effect::Weaker]);
+    assert_eq!(effects(&heals, &calls), [Effect::Unclear, Effect::Weaker]);
     assert_eq!(effects(&calls, &heals), [Effect::Unclear, Effect::Unclear]);
 }
 

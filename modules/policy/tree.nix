@@ -182,9 +182,9 @@ let
           folders = ofKind "directory" siteEntries.${name};
           inside = builtins.listToAttrs (map (a: { name = a; value = entriesOf "hosts/${name}/${a}"; }) folders);
           isAppliance = a: holds "policy.nix" inside.${a};
-          # A folder of plain files that are no Nix, such as documents, is nobody's mistake.
+          # A folder without Nix and keys, such as one of documents or programs, is nobody's mistake.
           isStray = a: !(isAppliance a) && !(inside.${a} ? "policy.nix")
-            && builtins.any (entry: isNixFile entry || entry == "key.pub" || inside.${a}.${entry} != "regular") (builtins.attrNames inside.${a});
+            && builtins.any (entry: isNixFile entry || entry == "key.pub") (builtins.attrNames inside.${a});
         in
         {
           file = "hosts/${name}/site.nix";

@@ -120,7 +120,7 @@ fn attributes_filters_and_links_of_a_repository_have_no_say() {
     // An exception that `git archive` would leave out, in a file that a filter would change.
     repo.write(".gitattributes", "hosts/clinic-001/back-office/** export-ignore\n*.nix filter=run export-subst\n");
     repo.edit("hosts/clinic-001/back-office/policy.nix", "writ.appliance { }", WITH_EXCEPTION);
-    std::os::unix::fs::symlink("/etc/passwd", repo.path().join("hosts/clinic-001/outside.nix")).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", repo.path().join("hosts/clinic-001/back-office/outside.nix")).unwrap();
     repo.git(&["-c", "core.fsmonitor=false", "-c", "filter.run.clean=cat", "add", "--all"]);
     repo.git(&["-c", "core.fsmonitor=false", "-c", "filter.run.clean=cat", "commit", "--quiet", "--message", "hidden"]);
     let _ = fs::remove_file(&mark);
@@ -246,15 +246,15 @@ fn a_busybox_of_the_working_tree_changes_no_system() {
 fn nothing_is_written_through_a_link_of_a_commit() {
     let repo = Repo::new();
     let outside = tempfile::tempdir().unwrap();
-    fs::create_dir(outside.path().join("bin")).unwrap();
-    std::os::unix::fs::symlink(outside.path(), repo.path().join("hosts/clinic-001/busybox")).unwrap();
+    fs::create_dir(repo.path().join("hosts/clinic-001/busybox")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), repo.path().join("hosts/clinic-001/busybox/bin")).unwrap();
     repo.commit("link");
     for from in ["start", "link"] {
         let ran = repo.diff(&["--from", from, "--to", "link"]);
         assert_eq!(ran.code, 2, "{}", ran.stdout);
         assert!(ran.stderr.contains("is no folder"), "{}", ran.stderr);
     }
-    assert_eq!(fs::read_dir(outside.path().join("bin")).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
 }
 
 #[test]

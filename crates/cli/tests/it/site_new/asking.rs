@@ -142,7 +142,7 @@ fn wrong_answers_are_told_in_the_words_of_the_check() {
         ("Tier", "essental", "did you mean `essential`?"),
         ("Programs", "/bin/sh", "expected a name of letters, digits, \".\", \"_\" and \"-\""),
         ("Rule families", "files fiels", "there is no rule family \"fiels\""),
-        ("Names of further secrets", "a/b", "expected a name"),
+        ("Names of further secrets", "a/b", "the name of letters, digits"),
         ("When a system may be switched", "sun 06:00", "a window is DAYS FROM-TO"),
         ("When a system may be switched", "sun 06:00-06:00", "this window is empty"),
         (

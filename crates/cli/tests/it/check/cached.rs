@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::generated::{Chance, appliance, lay, site};
 use super::tree::{Tree, run_in};
 
-const EDITS: usize = 30;
+const EDITS: usize = 12;
 
 /// A tree, and the folder in which results are kept.
 struct Kept {

@@ -61,7 +61,7 @@ fn text() -> impl Strategy<Value = String> {
 
 proptest! {
     // Each case runs Nix four times.
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_typed_comes_back(title in text(), approvers in prop::collection::vec(text(), 1..4), person in text()) {

@@ -57,7 +57,7 @@ impl NixError {
     }
 }
 
-/// `at /root/file.nix:3:5:` → its place.
+/// `at /the/tree/file.nix:3:5:` → its place.
 fn position(line: &str, root: &str) -> Option<Position> {
     let rest = line.strip_prefix("at ")?.trim_matches(|c| matches!(c, '«' | '»')).strip_prefix(root)?;
     let mut parts = rest.trim_end_matches(':').rsplitn(3, ':');

@@ -28,7 +28,7 @@ pub enum Verdict {
     Failed,
     /// It was to be looked at, and nothing shows that it was.
     NoEvidence,
-    /// It was looked at, but could not be decided.
+    /// It could not be decided: what was asked for could not be seen, or this version cannot look at it yet.
     NotAssessable,
     /// It does not hold, and somebody with the right to do so accepted that for a while.
     Excepted,

@@ -158,8 +158,11 @@ impl Report<'_> {
         self.c.controls.iter().filter(|c| verdicts.contains(&c.verdict)).collect()
     }
 
+    /// The worst first: one that failed does not stand among many that nobody could decide.
     fn attention(&self) -> Vec<&ControlFinding> {
-        self.with_verdict(&[Verdict::Failed, Verdict::NoEvidence, Verdict::NotAssessable])
+        let mut findings = self.with_verdict(&[Verdict::Failed, Verdict::NoEvidence, Verdict::NotAssessable]);
+        findings.sort_by_key(|finding| finding.verdict);
+        findings
     }
 
     fn procedural(&self) -> Vec<&ControlFinding> {

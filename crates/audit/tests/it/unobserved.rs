@@ -54,3 +54,24 @@ fn every_report_says_why() {
         assert!(report.contains("not observed: this version has the schema of probe"), "{report}");
     }
 }
+
+#[test]
+fn what_failed_stands_above_what_nobody_could_decide() {
+    let mut world = World::empty();
+    world.release(1, &policy_json(|_| {}), |_| {});
+    world.started(morning());
+    let until = morning().plus_millis(HOUR);
+    world.vector(morning(), until, |check, entry| match check {
+        "file.audit" => (entry.outcome, entry.reasons) = (Outcome::NotAssessable, vec![NOT_OBSERVED.to_owned()]),
+        "file.tls" => (entry.outcome, entry.failed) = (Outcome::Fail, 12),
+        _ => {}
+    });
+    let c = compare(&world.archive(), &site(), None, until).unwrap();
+    let page = html::render(&c).unwrap();
+    let list = page.split("What needs attention").nth(1).unwrap().split("</ul>").next().unwrap();
+    let verdicts: Vec<&str> = list.split("pill ").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(verdicts, ["failed", "not-assessable"], "{list}");
+    // By their names alone they would stand the other way round.
+    let order: Vec<usize> = ["164.312(e)(1)", "164.312(b)"].iter().filter_map(|id| list.find(id)).collect();
+    assert!(order.len() == 2 && order[0] < order[1], "{list}");
+}

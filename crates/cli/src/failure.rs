@@ -77,6 +77,26 @@ impl Failure {
         self
     }
 
+    /// What to do next where a name leads nowhere: this one was meant.
+    #[must_use]
+    pub fn did_you_mean(self, name: impl Display) -> Self {
+        self.next(format!("did you mean `{name}`?"))
+    }
+
+    /// The same with the known name that is nearest to the given one, or other advice where none is near.
+    #[must_use]
+    pub fn nearest<'a>(
+        self,
+        given: &str,
+        known: impl IntoIterator<Item = &'a str>,
+        otherwise: impl FnOnce() -> String,
+    ) -> Self {
+        match writ_policy::nearest::nearest(given, known) {
+            Some(near) => self.did_you_mean(near),
+            None => self.next(otherwise()),
+        }
+    }
+
     /// Prints the failure on standard error.
     pub fn print(&self) {
         screen::error("error", &self.what);

@@ -1,5 +1,6 @@
 //! `writ`: check and compare policy, keep keys, release, verify, audit, watch.
 
+mod appliance_state;
 mod audit;
 mod check;
 mod clock;

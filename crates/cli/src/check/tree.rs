@@ -27,7 +27,7 @@ impl Tree {
                 .caused_by(&e)
                 .next("name the folder that holds baselines/, rules/, hosts/ and modules/")
         })?;
-        let root = start.ancestors().find(|folder| folder.join(ENTRY).is_file()).ok_or_else(|| {
+        let root = root_above(&start).ok_or_else(|| {
             Failure::could_not(format!("{} is no tree of policy", path.display()))
                 .because(format!("neither it nor a folder above it holds {ENTRY}"))
                 .next("name the folder that holds baselines/, rules/, hosts/ and modules/")
@@ -112,6 +112,11 @@ impl Tree {
         command.args(["-A", attribute]);
         command
     }
+}
+
+/// The root of the tree that a folder is in; none where it is in no tree.
+pub fn root_above(folder: &Path) -> Option<&Path> {
+    folder.ancestors().find(|folder| folder.join(ENTRY).is_file())
 }
 
 /// An absolute path as a Nix expression, whatever characters it holds.

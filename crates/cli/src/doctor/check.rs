@@ -8,7 +8,6 @@ use writ_agent::enforce::scan;
 use writ_agent::probes::{self, ProbeContext};
 use writ_evidence::id::IncidentId;
 use writ_policy::declared::Severity;
-use writ_policy::nearest::nearest;
 use writ_policy::observation::Observation;
 use writ_policy::outcome::{Outcome, judge};
 use writ_policy::rule::Rule;
@@ -111,12 +110,12 @@ pub fn account(seen: &Appliance, id: &str, look: bool) -> Answer<(Account, Vec<F
             .next("`writ doctor` without a check says why"));
     };
     let Some((id, check)) = policy.checks.get_key_value(id) else {
-        let near = nearest(id, policy.checks.keys().map(String::as_str));
         let failure = Failure::could_not(format!("the policy of this appliance has no check `{}`", one_line(id)));
-        return Err(match near {
-            Some(near) => failure.next(format!("did you mean `{near}`?")),
-            None => failure.next("`writ doctor --format json` lists those that fail; a check of a baseline or rule family that the site does not use is not here"),
-        });
+        return Err(failure.nearest(id, policy.checks.keys().map(String::as_str), || {
+            "`writ doctor --format json` lists those that fail; a check of a baseline or rule family that the site does \
+             not use is not here"
+                .to_owned()
+        }));
     };
     let case = Case { seen, policy, state, id, check };
     let looked = if look { Some(look_now(seen, &case)?) } else { None };

@@ -1,30 +1,22 @@
 //! What the enforcer left on the disk: its state, its status, what it obeys, the journal of its switch.
 
-use std::collections::BTreeMap;
 use std::io::ErrorKind;
 
-use serde::Deserialize;
 use writ_agent::config::Config;
 use writ_agent::enforce::incident::Phase;
-use writ_agent::enforce::posture::{self, Book};
+use writ_agent::enforce::posture::Book;
 use writ_agent::enforce::running::Running;
 use writ_agent::enforce::state::{self, State, StateError};
 use writ_agent::switch::{self, Journal};
-use writ_evidence::id::IncidentId;
-use writ_policy::outcome::Outcome;
 use writ_policy::policy::Policy;
 use writ_trust::acceptance::Identity;
-use writ_trust::time::Time;
 
 use super::process;
+use crate::appliance_state::{self, Incident, STATUS, Status};
 use crate::failure::{Failure, Outcome as Answer};
 
 /// The program.
 const PROGRAM: &str = "writ-enforce";
-/// The largest status that is read, in bytes: every check has a line in it, and every refusal.
-const MAX_STATUS: usize = 16 * 1024 * 1024;
-/// The largest posture book, in bytes.
-const MAX_BOOK: usize = 16 * 1024 * 1024;
 
 /// The enforcer.
 pub struct Enforcer {
@@ -46,57 +38,10 @@ pub struct Enforcer {
     pub journal: Result<Option<Journal>, String>,
 }
 
-/// `status.json`, as far as it says what `state.json` does not.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Status {
-    /// When it was written.
-    pub at: Option<Time>,
-    /// The last outcome of each check.
-    pub outcomes: BTreeMap<String, Outcome>,
-    /// The incidents that are open.
-    pub open_incidents: Vec<Open>,
-    /// Why nothing can be written.
-    pub disk_trouble: Option<String>,
-    /// The outbox.
-    pub outbox: Outbox,
-    /// Evidence that is not in the outbox yet.
-    pub evidence: Evidence,
-}
-
-/// An open incident.
-#[derive(Debug, Deserialize)]
-pub struct Open {
-    incident_id: IncidentId,
-    phase: Phase,
-}
-
-/// The outbox, as the enforcer last found it.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Outbox {
-    /// The room that everything takes, in bytes; unknown until it was gone through once.
-    pub bytes: Option<u64>,
-    /// Of that, what was not found delivered, in bytes.
-    pub undelivered: Option<u64>,
-    /// How much it may hold, in bytes.
-    pub budget: Option<u64>,
-    /// Above the budget, in bytes, with nothing left that may be removed.
-    pub over_budget: u64,
-}
-
-/// Evidence on its way to the disk.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Evidence {
-    /// Bundles that are not in the outbox yet.
-    pub waiting: u64,
-}
-
 impl Enforcer {
     /// Reads all of it. What is not there or is damaged is a finding of others; what may not be read is a failure.
     pub fn read(config: &Config) -> Answer<Self> {
-        let status = parsed(config, "status.json", MAX_STATUS);
+        let status = appliance_state::status(&config.state_dir).ok();
         let (state, damage) = match State::load(&config.state_dir) {
             Ok(state) => {
                 let newer = newer(config);
@@ -120,7 +65,7 @@ impl Enforcer {
         };
         Ok(Self {
             runs: process::is_held(&config.state_dir.join("lock"), PROGRAM),
-            book: parsed(config, posture::FILE, MAX_BOOK).filter(|book: &Book| book.schema == posture::SCHEMA),
+            book: appliance_state::book(&config.state_dir),
             journal: switch::read_journal(&config.state_dir).map_err(|e| e.to_string()),
             status,
             state,
@@ -150,7 +95,7 @@ impl Enforcer {
 /// outcomes, are written with the next change only. Where the disk took no evidence, later outcomes too are in the status
 /// alone.
 fn brought_up(mut state: State, status: Option<&Status>, newer: bool) -> State {
-    let Some((at, status)) = status.and_then(|status| Some((status.at?, status))) else { return state };
+    let Some(status) = status else { return state };
     for (check, outcome) in &status.outcomes {
         let known = state.outcomes.entry(check.clone()).or_insert(*outcome);
         if newer {
@@ -159,8 +104,8 @@ fn brought_up(mut state: State, status: Option<&Status>, newer: bool) -> State {
     }
     for incident in state.incidents.values_mut() {
         let Phase::Attempting { rule, since } = &incident.phase else { continue };
-        let later = status.open_incidents.iter().find(|open| open.incident_id == incident.id && *since <= at);
-        if let Some(Open { phase: phase @ Phase::Waiting(_), .. }) = later {
+        let later = status.open_incidents.iter().find(|open| open.incident_id == incident.id && *since <= status.at);
+        if let Some(Incident { phase: phase @ Phase::Waiting(_), .. }) = later {
             *incident.failures.entry(rule.clone()).or_default() += 1;
             incident.phase = phase.clone();
         }
@@ -171,16 +116,11 @@ fn brought_up(mut state: State, status: Option<&Status>, newer: bool) -> State {
 /// Whether the status was written after the state, or with it.
 fn newer(config: &Config) -> bool {
     let written = |name: &str| std::fs::metadata(config.state_dir.join(name)).and_then(|data| data.modified()).ok();
-    written("status.json").zip(written(state::FILE)).is_some_and(|(status, state)| status >= state)
+    written(STATUS).zip(written(state::FILE)).is_some_and(|(status, state)| status >= state)
 }
 
 /// Who this appliance is; the key is the one that its evidence is signed with.
 pub fn identity(config: &Config, state: &State) -> Option<Identity> {
     let public_key = state.public_key.clone()?;
     Some(Identity { site: config.site.clone(), appliance: config.appliance.clone(), public_key })
-}
-
-fn parsed<T: serde::de::DeserializeOwned>(config: &Config, name: &str, limit: usize) -> Option<T> {
-    let bytes = writ_durable::read_bounded(&config.state_dir.join(name), limit).ok()?;
-    serde_json::from_slice(&bytes).ok()
 }

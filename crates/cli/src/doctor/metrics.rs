@@ -85,7 +85,7 @@ fn samples(seen: &Appliance, findings: &[Finding]) -> Samples {
     put("writ_courier_configured", Value::Number(seen.courier.is_some().into()));
     put("writ_enforcer_up", Value::Number(seen.enforcer.runs.into()));
     let status = seen.enforcer.status.as_ref();
-    put("writ_enforcer_status_age_seconds", since(seen, status.and_then(|status| status.at)));
+    put("writ_enforcer_status_age_seconds", since(seen, status.map(|status| status.at)));
     if let Some(courier) = &seen.courier {
         put("writ_checkin_age_seconds", since(seen, courier.checked_in()));
         let failures = i64::try_from(courier.failures()).unwrap_or(i64::MAX);

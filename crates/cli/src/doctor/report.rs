@@ -81,7 +81,7 @@ impl Report {
             release: running.map(|running| running.release.to_string()),
             enforcer_runs: seen.enforcer.runs,
             courier_runs: seen.courier.as_ref().map(|courier| courier.runs),
-            as_of: seen.enforcer.status.as_ref().and_then(|status| status.at),
+            as_of: seen.enforcer.status.as_ref().map(|status| status.at),
             stale: !seen.enforcer.runs || running::is_silent(seen),
             unknown: unknown(seen),
             checks: count(seen),

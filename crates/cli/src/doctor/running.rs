@@ -46,7 +46,7 @@ fn enforcer(seen: &Appliance) -> Option<Finding> {
         let next = format!("{start}; if it ran elsewhere, name its configuration with --config");
         return Some(wrong("enforcer-never-started", "writ-enforce", what, next));
     }
-    let at = enforcer.status.as_ref().and_then(|status| status.at);
+    let at = enforcer.status.as_ref().map(|status| status.at);
     let last =
         at.map_or_else(|| "nothing is known of when it did".to_owned(), |at| format!("it last did {}", seen.ago(at)));
     if !enforcer.runs {
@@ -70,7 +70,7 @@ fn enforcer(seen: &Appliance) -> Option<Finding> {
 
 /// Whether the enforcer has said nothing for longer than it should.
 pub fn is_silent(seen: &Appliance) -> bool {
-    let at = seen.enforcer.status.as_ref().and_then(|status| status.at);
+    let at = seen.enforcer.status.as_ref().map(|status| status.at);
     let longest = MISSED * STATUS_EVERY.max(seen.config.heartbeat.millis());
     at.is_none_or(|at| seen.now.millis_since(at) > longest || seen.is_to_come(at))
 }

@@ -130,30 +130,11 @@ fn done(asked: &Asked<'_>, id: &str) -> Done {
     }
 }
 
-/// How far machines can show a control.
-pub fn coverage(coverage: Coverage) -> &'static str {
-    match coverage {
-        Coverage::Automated => "automated: its checks show all of it",
-        Coverage::Partial => "partial: its checks show a part of it",
-        Coverage::Procedural => "procedural: people do it",
-        Coverage::Inherited => "inherited: somebody else provides it",
-    }
-}
-
-/// How a rule book puts a demand.
-pub fn requirement(requirement: Requirement) -> &'static str {
-    match requirement {
-        Requirement::Standard => "standard",
-        Requirement::Required => "required",
-        Requirement::Addressable => "addressable",
-    }
-}
-
 impl Explained {
     /// In a few words, for the head of the page.
     pub fn summary(&self) -> String {
-        let graded = self.requirement.map(|r| format!("{} · ", requirement(r))).unwrap_or_default();
-        format!("{graded}severity {} · {}", self.severity, coverage(self.coverage))
+        let graded = self.requirement.map(|r| format!("{} · ", words::requirement(r))).unwrap_or_default();
+        format!("{graded}severity {} · {}", self.severity, words::coverage(self.coverage))
     }
 
     /// Prints it.

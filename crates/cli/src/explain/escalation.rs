@@ -7,7 +7,6 @@ use writ_policy::declared::Severity;
 use super::Asked;
 use super::page::Page;
 use crate::library::sites::{Name, Policy};
-use crate::library::words::times;
 
 /// The failed attempts that are allowed where the settings name none for a severity: as the enforcer has it.
 const ALLOWED: u32 = 3;
@@ -70,7 +69,7 @@ fn of(policy: &Policy, id: &str, check: &Check) -> Escalation {
 impl Escalation {
     fn sentence(&self) -> String {
         let most = if self.at_most { "at most " } else { "" };
-        let attempts = format!("{most}{}", times(self.after_attempts.into(), "failed attempt"));
+        let attempts = format!("{most}{}", writ_audit::words::of(self.after_attempts.into(), "failed attempt"));
         let when = match (self.after_attempts, self.rules, self.told_at_once) {
             (0, 0, _) => "No rule in force answers it: people have it at once".to_owned(),
             (0, _, _) => "Nothing is tried: people have it at once".to_owned(),

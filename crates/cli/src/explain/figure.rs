@@ -78,12 +78,11 @@ impl Explained {
         for stated in &self.stated {
             page.section(&format!("In the baseline {}", stated.baseline));
             page.text(2, &format!("{}, unit {}: {}", words::plain(&stated.value), stated.unit, stated.about));
-            let asks = stated.source.join(", ");
-            match (stated.ours, asks.is_empty()) {
-                (true, true) => page.text(2, "Our own choice: no source gives it."),
-                (true, false) => page.text(2, &format!("Our own choice: {asks} asks for one and gives none.")),
-                (false, true) => {}
-                (false, false) => page.text(2, &format!("from {asks}")),
+            let from = words::basis(stated.ours, &stated.source);
+            if stated.ours {
+                page.text(2, &format!("{}.", words::capitalised(&from)));
+            } else if !from.is_empty() {
+                page.text(2, &format!("from {from}"));
             }
             if stated.uses.is_empty() {
                 page.text(2, "Nothing is made of it in the files of this tree.");

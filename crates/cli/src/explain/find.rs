@@ -148,7 +148,7 @@ fn unknown(names: &BTreeMap<&str, Vec<Kind>>, wanted: Option<Kind>, id: &str) ->
     let more = |all: &[&str]| if all.len() > MOST_NAMED { " …" } else { "" };
     let listed = |all: &[&str]| all.iter().take(MOST_NAMED).map(|name| prefix(name)).collect::<Vec<_>>().join(", ");
     if let Some(same) = known().find(|name| name.eq_ignore_ascii_case(id)) {
-        return failure.next(format!("did you mean `{}`?", prefix(same)));
+        return failure.did_you_mean(prefix(same));
     }
     let begins = |name: &str| name.to_lowercase().starts_with(&id.to_lowercase());
     let below: Vec<&str> = holding.iter().filter(|name| begins(name)).copied().collect();
@@ -157,7 +157,7 @@ fn unknown(names: &BTreeMap<&str, Vec<Kind>>, wanted: Option<Kind>, id: &str) ->
     }
     let near = nearest(id, known().filter(|name| !holding.contains(name)));
     if let Some(near) = near {
-        return failure.next(format!("did you mean `{}`?", prefix(near)));
+        return failure.did_you_mean(prefix(near));
     }
     if holding.is_empty() {
         return failure.next("name a check, control, rule, runbook, duty, figure, exception, probe, step or code");

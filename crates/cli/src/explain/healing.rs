@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
+use writ_audit::words::of;
 use writ_policy::predicate::Predicate;
 use writ_policy::rule::{Rule, Tier};
 use writ_policy::runbook::Runbook;
@@ -15,7 +16,7 @@ use super::page::Page;
 use super::predicate::{Place, Told, told};
 use super::subject::same;
 use crate::library::sites::{Name, Policy, each};
-use crate::library::words::{self, times};
+use crate::library::words;
 
 /// One step of a runbook.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -231,7 +232,7 @@ impl Answer {
             None => {
                 let rest = if self.attempts > 1 { ", " } else { ", then " };
                 let cooldown = format!("{rest}{} of rest after each in vain", self.cooldown);
-                format!("priority {}, {}{cooldown}", self.priority, times(self.attempts.into(), "attempt"))
+                format!("priority {}, {}{cooldown}", self.priority, of(self.attempts.into(), "attempt"))
             }
         };
         let indent = if place.is_some() { 5 } else { 2 };

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 use writ_policy::check::Check;
-use writ_policy::schema::{FieldSchema, ProbeSchema};
+use writ_policy::schema::{Class, FieldSchema, ProbeSchema};
 
 use super::Asked;
 use super::page::Page;
@@ -34,10 +34,15 @@ pub struct Field {
     pub kind: String,
     /// The unit that its name tells.
     pub unit: Option<&'static str>,
-    /// `plain`, `identifier` or `text`.
-    pub class: &'static str,
+    /// What may happen to it; in JSON `plain`, `identifier` or `text`.
+    #[serde(serialize_with = "by_name")]
+    pub class: Class,
     /// What it means.
     pub about: String,
+}
+
+fn by_name<S: Serializer>(class: &Class, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(words::class_name(*class))
 }
 
 impl Field {
@@ -47,19 +52,14 @@ impl Field {
             name: schema.name.to_owned(),
             kind: words::kind_of(schema),
             unit: words::unit(schema.name),
-            class: words::class_name(schema.class),
+            class: schema.class,
             about: schema.about.to_owned(),
         }
     }
 
     /// What there is to say of it, in one text.
     pub fn words(&self) -> String {
-        let class = match self.class {
-            "identifier" => "; leaves the appliance only as a keyed hash",
-            "text" => "; free text, scrubbed before it is kept: no predicate may use it",
-            _ => "",
-        };
-        format!("{}: {}{class}", self.kind, self.about)
+        format!("{}: {}{}", self.kind, self.about, words::class_note(self.class))
     }
 }
 

@@ -302,10 +302,7 @@ fn scope<'a>(library: &'a Library, appliance: Option<&str>) -> Outcome<Vec<(Name
         1 => Ok(chosen),
         0 => {
             let failure = Failure::could_not(format!("there is no appliance `{}`", writ_trust::text::one_line(wanted)));
-            Err(match writ_policy::nearest::nearest(wanted, names()) {
-                Some(near) => failure.next(format!("did you mean `{near}`?")),
-                None => failure.next(format!("there are: {}", names().collect::<Vec<_>>().join(", "))),
-            })
+            Err(failure.nearest(wanted, names(), || format!("there are: {}", names().collect::<Vec<_>>().join(", "))))
         }
         n => {
             Err(Failure::could_not(format!("{n} sites have an appliance `{wanted}`"))

@@ -6,6 +6,7 @@ use writ_policy::schema::ParameterSchema;
 use super::looking::Field;
 use super::page::Page;
 use super::{Asked, Details, Explanation, Kind};
+use crate::library::catalogue;
 use crate::library::sites::each;
 
 /// A parameter that may or must be given.
@@ -77,9 +78,7 @@ pub fn explain_step(asked: &Asked<'_>, id: &str) -> Option<Explanation> {
     let schema = asked.library.registry.steps.get(id)?;
     let in_force = asked.policies().flat_map(|(_, policy)| each(&policy.runbooks));
     let all = asked.library.catalogue.runbooks.iter().chain(in_force);
-    let has = |step: &str| step == id;
-    let with = all
-        .filter(|(_, r)| r.steps.iter().any(|s| has(&s.step) || s.undo.as_ref().is_some_and(|undo| has(&undo.step))));
+    let with = all.filter(|(_, runbook)| catalogue::takes_step(runbook, id));
     let mut runbooks: Vec<String> = with.map(|(id, _)| id.clone()).collect();
     runbooks.sort();
     runbooks.dedup();

@@ -71,11 +71,7 @@ pub fn explain(asked: &Asked<'_>, id: &str) -> Option<Explanation> {
 impl Explained {
     /// In a few words, for the head of the page.
     pub fn summary(&self) -> String {
-        format!(
-            "version {} · {}",
-            self.steps.version,
-            crate::library::words::times(self.steps.steps.len() as u64, "step")
-        )
+        format!("version {} · {}", self.steps.version, writ_audit::words::of(self.steps.steps.len() as u64, "step"))
     }
 
     /// Prints it.

@@ -1,47 +1,19 @@
 //! The last outcome of a check, from the state folder of an appliance: `status.json` and `posture.json`.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-use writ_agent::enforce::hostile;
-use writ_agent::enforce::posture::{self, Book};
+use serde::Serialize;
+use writ_agent::enforce::posture::Book;
 use writ_policy::observation::Observation;
 use writ_policy::outcome::Outcome as CheckOutcome;
-use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::text::escaped;
 use writ_trust::time::Time;
 
 use super::page::Page;
+use crate::appliance_state::{self, Incident, STATUS, STATUS_SCHEMA, Status};
 use crate::failure::{Failure, Outcome};
 use crate::library::words;
 use crate::screen;
-
-/// The most bytes of each file.
-const LARGEST: usize = 16 << 20;
-
-#[derive(Deserialize)]
-struct Status {
-    schema: String,
-    at: Time,
-    site: SiteId,
-    appliance: ApplianceId,
-    release: Option<String>,
-    outcomes: BTreeMap<String, CheckOutcome>,
-    open_incidents: Vec<Incident>,
-}
-
-/// An incident that is open.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Incident {
-    /// Its id.
-    pub incident_id: String,
-    check: String,
-    /// Since when.
-    pub detected_at: Time,
-    /// How often something was tried.
-    pub attempts: u64,
-}
 
 /// What an appliance knows of itself.
 pub struct State {
@@ -79,22 +51,18 @@ pub struct Last {
 impl State {
     /// Reads a state folder. What is in it is bounded and nothing of it is followed.
     pub fn read(folder: &Path) -> Outcome<Self> {
-        let file = folder.join("status.json");
-        let failed = |why: &(dyn std::error::Error + 'static)| {
-            let what = "this is no state folder of an appliance";
-            let failure = Failure::could_not(what).at(file.display()).caused_by(why);
-            failure.next("name the `state_dir` of its enforcer, such as /var/lib/writ/enforce, or a copy of it")
-        };
-        let bytes = hostile::read(&file, LARGEST).map_err(|e| failed(&e))?;
-        let status: Status = serde_json::from_slice(&bytes).map_err(|e| failed(&e))?;
-        if status.schema != "writ.enforcer-status.v1" {
-            let found = format!("it is {}, not writ.enforcer-status.v1", escaped(&status.schema));
+        let file = folder.join(STATUS);
+        let status = appliance_state::status(folder).map_err(|e| {
+            let failure = Failure::could_not("this is no state folder of an appliance").at(file.display());
+            let next = "name the `state_dir` of its enforcer, such as /var/lib/writ/enforce, or a copy of it";
+            failure.caused_by(&e).next(next)
+        })?;
+        if status.schema != STATUS_SCHEMA {
+            let found = format!("it is {}, not {STATUS_SCHEMA}", escaped(&status.schema));
             return Err(Failure::could_not("this status is of another version").at(file.display()).because(found));
         }
         // What was seen is kept only now and then: without it the outcome is still known.
-        let book = hostile::read(&folder.join(posture::FILE), LARGEST).ok();
-        let book = book.and_then(|bytes| serde_json::from_slice::<Book>(&bytes).ok());
-        let book = book.filter(|book| book.schema == posture::SCHEMA);
+        let book = appliance_state::book(folder);
         Ok(Self { site: status.site.to_string(), appliance: status.appliance.to_string(), status, book })
     }
 
@@ -140,7 +108,7 @@ impl Last {
         }
         if let Some(incident) = &self.incident {
             let since = writ_audit::words::when(incident.detected_at);
-            let tried = words::times(incident.attempts, "attempt");
+            let tried = writ_audit::words::of(incident.attempts, "attempt");
             page.text(2, &format!("incident {} is open since {since}, {tried}", incident.incident_id));
         }
         let release = self.release.as_ref().map(|r| format!(" under release {r}")).unwrap_or_default();

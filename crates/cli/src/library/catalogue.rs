@@ -1,6 +1,6 @@
 //! What baselines and rules declare, used by a site or not: the shape of `catalogue` of `modules/policy/evaluate.nix`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -129,6 +129,11 @@ impl Catalogue {
     }
 }
 
+/// Whether a runbook has a step of this type, also to take another one back.
+pub fn takes_step(runbook: &Runbook, step: &str) -> bool {
+    runbook.steps.iter().any(|one| one.step == step || one.undo.as_ref().is_some_and(|undo| undo.step == step))
+}
+
 fn items<T: DeserializeOwned>(
     section: &str,
     raw: BTreeMap<String, Json>,
@@ -146,18 +151,18 @@ fn items<T: DeserializeOwned>(
 
 fn baseline(raw: RawBaseline, bad: &mut Vec<String>) -> Baseline {
     let controls: BTreeMap<String, Control> = items("controls", raw.controls, bad);
-    let mut left = BTreeMap::new();
+    let mut left = BTreeSet::new();
     let mut declared = raw.checks;
     for (id, check) in &mut declared {
         if check.get("severity").is_some_and(Json::is_null) {
             let severity = severity_of(id, &controls);
             check["severity"] = severity.as_str().into();
-            left.insert(id.clone(), ());
+            left.insert(id.clone());
         }
     }
     let checks = items("checks", declared, bad)
         .into_iter()
-        .map(|(id, check)| (id.clone(), DeclaredCheck { check, of_controls: left.contains_key(&id) }))
+        .map(|(id, check)| (id.clone(), DeclaredCheck { check, of_controls: left.contains(&id) }))
         .collect();
     Baseline {
         title: raw.title.unwrap_or_default(),

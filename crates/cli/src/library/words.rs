@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 use writ_audit::words::{lasting, lasting_millis, thousands};
+use writ_policy::control::{Coverage, Requirement};
 use writ_policy::observation::Value;
 use writ_policy::predicate::{Clause, Op, Predicate};
 use writ_policy::schema::{Class, FieldSchema, Kind};
@@ -153,6 +154,50 @@ pub fn class_name(class: Class) -> &'static str {
     }
 }
 
+/// What a class means for whoever reads a field's description, to be put behind it; nothing for a plain one.
+pub fn class_note(class: Class) -> &'static str {
+    match class {
+        Class::Plain => "",
+        Class::Identifier => "; leaves the appliance only as a keyed hash",
+        Class::Text => "; free text, scrubbed before it is kept: no predicate may use it",
+    }
+}
+
+/// How far machines can show a control.
+pub fn coverage(coverage: Coverage) -> &'static str {
+    match coverage {
+        Coverage::Automated => "automated: its checks show all of it",
+        Coverage::Partial => "partial: its checks show a part of it",
+        Coverage::Procedural => "procedural: people do it",
+        Coverage::Inherited => "inherited: somebody else provides it",
+    }
+}
+
+/// How a rule book puts a demand.
+pub fn requirement(requirement: Requirement) -> &'static str {
+    match requirement {
+        Requirement::Standard => "standard",
+        Requirement::Required => "required",
+        Requirement::Addressable => "addressable",
+    }
+}
+
+/// Where a figure comes from: its sources, or that it is our own; empty where nothing is said.
+pub fn basis(ours: bool, source: &[String]) -> String {
+    let asks = source.join(", ");
+    match (ours, source.is_empty()) {
+        (true, true) => "our own choice: no source gives it".to_owned(),
+        (true, false) => format!("our own choice: {asks} asks for one and gives none"),
+        (false, _) => asks,
+    }
+}
+
+/// A text that begins a sentence.
+pub fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// A parameter as Nix writes it, a secret and a program by name.
 pub fn parameter(value: &Json) -> String {
     match value {
@@ -195,11 +240,6 @@ fn joined<'a>(all: impl Iterator<Item = (&'a str, String)>) -> String {
     let called =
         |framework: &str| if framework == "catalogue" { framework.to_owned() } else { framework.to_uppercase() };
     all.map(|(framework, ids)| format!("{} {ids}", called(framework)).trim().to_owned()).collect::<Vec<_>>().join(" · ")
-}
-
-/// `1 attempt`, `3 attempts`.
-pub fn times(n: u64, what: &str) -> String {
-    writ_audit::words::of(n, what)
 }
 
 #[cfg(test)]

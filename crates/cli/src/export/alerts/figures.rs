@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use writ_policy::nearest::nearest;
 use writ_trust::time::Span;
 
 use super::table::{Figure, Strict};
@@ -33,13 +32,10 @@ impl Figures {
     /// The figures of these baselines, or of all that are declared.
     pub fn choose(declared: &BTreeMap<String, Baseline>, names: &[String]) -> Outcome<Self> {
         if let Some(unknown) = names.iter().find(|name| !declared.contains_key(*name)) {
-            let near = nearest(unknown, declared.keys().map(String::as_str));
-            let known: Vec<&str> = declared.keys().map(String::as_str).collect();
-            let next =
-                near.map_or_else(|| format!("there are: {}", known.join(", ")), |n| format!("did you mean `{n}`?"));
-            return Err(
-                Failure::refused(format!("there is no baseline `{}`", writ_trust::text::one_line(unknown))).next(next)
-            );
+            let known = || declared.keys().map(String::as_str);
+            let failure = Failure::refused(format!("there is no baseline `{}`", writ_trust::text::one_line(unknown)));
+            let all = || format!("there are: {}", known().collect::<Vec<_>>().join(", "));
+            return Err(failure.nearest(unknown, known(), all));
         }
         let chosen = declared.iter().filter(|(name, _)| names.is_empty() || names.contains(*name));
         let values = |baseline: &Baseline| {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use writ_policy::control::{Control, Coverage, Requirement};
+use writ_policy::control::Control;
 
 use super::markdown::{Target, text};
 use super::reference::{Reference, declared};
@@ -37,18 +37,8 @@ fn family(file: &str) -> &str {
 fn one(reference: &Reference<'_>, baseline: &Baseline, id: &str, control: &Control) -> String {
     let links = &reference.links;
     let mut out = format!("\n{}\n", links.heading(4, Target::Control, id, &control.title));
-    let graded = match control.requirement {
-        Some(Requirement::Standard) => "standard; ",
-        Some(Requirement::Required) => "required; ",
-        Some(Requirement::Addressable) => "addressable; ",
-        None => "",
-    };
-    let coverage = match control.coverage {
-        Coverage::Automated => "automated: its checks show all of it",
-        Coverage::Partial => "partial: its checks show a part of it",
-        Coverage::Procedural => "procedural: people do it",
-        Coverage::Inherited => "inherited: somebody else provides it",
-    };
+    let graded = control.requirement.map(|r| format!("{}; ", words::requirement(r))).unwrap_or_default();
+    let coverage = words::coverage(control.coverage);
     out += &format!("- {graded}severity {}; {coverage}\n", control.severity);
     if !control.maps.is_empty() {
         out += &format!("- Also known as {}\n", text(&words::maps(&control.maps)));

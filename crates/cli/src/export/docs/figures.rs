@@ -25,12 +25,7 @@ pub fn page(reference: &Reference<'_>) -> String {
         out += "| Figure | Value | Unit | What it is | Comes from | Makes |\n|---|---|---|---|---|---|\n";
         for (id, figure) in &baseline.figures {
             let key = format!("{name}/{id}");
-            let from = figure.source.join(", ");
-            let from = match (figure.ours, from.is_empty()) {
-                (true, true) => "our own choice".to_owned(),
-                (true, false) => format!("our own choice; {from} gives none"),
-                (false, _) => from,
-            };
+            let from = words::basis(figure.ours, &figure.source);
             let at = (figure.declared_at.file.clone(), id.clone());
             let makes: BTreeSet<String> = uses.get(&at).into_iter().flatten().map(|one| made(reference, one)).collect();
             out += &format!(

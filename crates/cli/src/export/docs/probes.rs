@@ -1,10 +1,10 @@
 //! `probes.md` and `steps.md`: what checks look with and what runbooks are made from, as this version of writ has them.
 
-use writ_policy::schema::{Class, FieldSchema, ParameterSchema};
+use writ_policy::schema::{FieldSchema, ParameterSchema};
 
 use super::markdown::{Target, code, text};
 use super::reference::Reference;
-use crate::library::words;
+use crate::library::{catalogue, words};
 
 /// The page of probes.
 pub fn page(reference: &Reference<'_>) -> String {
@@ -38,10 +38,8 @@ pub fn steps(reference: &Reference<'_>) -> String {
     for (name, schema) in &reference.library.registry.steps {
         out += &format!("\n{}\n", reference.links.heading(2, Target::Step, name, schema.about));
         out += &takes(schema.parameters);
-        let runbooks = reference.library.catalogue.runbooks.iter().filter(|(_, runbook)| {
-            let is = |step: &str| step == *name;
-            runbook.steps.iter().any(|s| is(&s.step) || s.undo.as_ref().is_some_and(|undo| is(&undo.step)))
-        });
+        let all = reference.library.catalogue.runbooks.iter();
+        let runbooks = all.filter(|(_, runbook)| catalogue::takes_step(runbook, name));
         let runbooks = reference.links.links(Target::Runbook, runbooks.map(|(id, _)| id.as_str()));
         out += &format!("Runbooks that take it: {runbooks}\n");
     }
@@ -61,10 +59,6 @@ fn takes(parameters: &[ParameterSchema]) -> String {
 }
 
 fn field(schema: &FieldSchema) -> String {
-    let class = match schema.class {
-        Class::Plain => "",
-        Class::Identifier => "; leaves the appliance only as a keyed hash",
-        Class::Text => "; free text, scrubbed before it is kept: no predicate may use it",
-    };
+    let class = words::class_note(schema.class);
     format!("| {} | {} | {}{class} |\n", code(schema.name), text(&words::kind_of(schema)), text(schema.about))
 }

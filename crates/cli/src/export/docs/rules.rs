@@ -38,7 +38,7 @@ fn one(reference: &Reference<'_>, id: &str, rule: &Rule) -> String {
     }
     match (&rule.run, &rule.escalate) {
         (Some(run), _) => {
-            let tried = words::times(rule.attempts.into(), "attempt");
+            let tried = writ_audit::words::of(rule.attempts.into(), "attempt");
             out += &format!(
                 "- Runs {}, {tried}, {} of rest after each in vain\n",
                 links.link(Target::Runbook, run),

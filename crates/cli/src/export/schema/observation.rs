@@ -4,6 +4,7 @@ use serde_json::{Map, Value as Json, json};
 use writ_policy::schema::{Class, FieldSchema, Kind, ProbeSchema};
 
 use super::common::{DRAFT, id, integer};
+use crate::library::words;
 
 /// The name of a probe's schema.
 pub fn name(probe: &str) -> String {
@@ -14,7 +15,7 @@ pub fn name(probe: &str) -> String {
 pub fn schema(probe: &ProbeSchema, unobserved: bool) -> Json {
     let fields: Map<String, Json> = probe.observation.iter().map(|f| (f.name.to_owned(), field(f))).collect();
     let unseen = if unobserved { " This version cannot look yet." } else { "" };
-    let description = format!("{}.{unseen} A field that could not be seen is absent.", capitalised(probe.about));
+    let description = format!("{}.{unseen} A field that could not be seen is absent.", words::capitalised(probe.about));
     json!({
         "$schema": DRAFT,
         "$id": id(&name(probe.name)),
@@ -49,9 +50,4 @@ fn kind(kind: Kind) -> Json {
         // Fields are of the four types above and this one; the others are for parameters.
         Kind::Text | Kind::Span | Kind::Program | Kind::Secret => json!({ "type": "string" }),
     }
-}
-
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -1,9 +1,7 @@
 //! The policy library, the baselines and the rules of this version, for a tree that begins.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-/// The file by which a tree is known.
-const ENTRY: &str = "modules/policy/evaluate.nix";
 /// The folders of a tree that a site is judged with.
 pub const FOLDERS: [&str; 3] = ["modules/policy", "baselines", "rules"];
 
@@ -14,9 +12,4 @@ pub enum Library {
     Tree(PathBuf),
     /// This program: the tree begins with the site.
     Embedded,
-}
-
-/// The root of the tree that a folder is in.
-pub fn tree_above(folder: &Path) -> Option<PathBuf> {
-    folder.ancestors().find(|folder| folder.join(ENTRY).is_file()).map(Path::to_owned)
 }

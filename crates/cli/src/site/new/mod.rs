@@ -19,6 +19,7 @@ use self::interrupt::Interrupt;
 use self::library::Library;
 use self::trial::Trial;
 use crate::check::checked::Checked;
+use crate::check::tree;
 use crate::failure::{Answer, Failure, Outcome};
 use crate::screen;
 
@@ -159,13 +160,13 @@ impl Arguments {
             .tree
             .canonicalize()
             .map_err(|e| Failure::could_not("this folder cannot be read").at(self.tree.display()).because(e))?;
-        if let Some(root) = library::tree_above(&folder) {
-            return Ok((root.clone(), Library::Tree(root)));
+        if let Some(root) = tree::root_above(&folder) {
+            return Ok((root.to_owned(), Library::Tree(root.to_owned())));
         }
         if !self.init {
             let none = Failure::could_not("there is no tree of policy here")
                 .at(folder.display())
-                .because("neither this folder nor one above it holds modules/policy/evaluate.nix")
+                .because(format!("neither this folder nor one above it holds {}", tree::ENTRY))
                 .next("name one with --tree DIR, or begin one here with --init");
             place::is_free(&folder)?;
             let question = format!("There is no tree of policy in {}. Begin one?", folder.display());

@@ -1,5 +1,6 @@
 //! Putting a new site in its place: all of it, or nothing.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,12 +12,11 @@ use super::trial::lay;
 use crate::embedded::{LIBRARY, TEMPLATE};
 use crate::failure::{Failure, Outcome};
 
-/// What a tree that begins must not find in its folder.
-const MUST_BE_FREE: [&str; 4] = ["baselines", "rules", "modules", "hosts"];
-
-/// Whether a tree can begin in a folder.
+/// Whether a tree can begin in a folder: nothing is there that it brings, nor sites.
 pub fn is_free(root: &Path) -> Outcome<()> {
-    match MUST_BE_FREE.iter().find(|name| root.join(name).symlink_metadata().is_ok()) {
+    let brought = LIBRARY.iter().filter_map(|(path, _)| path.split('/').next());
+    let names: BTreeSet<&str> = brought.chain(["hosts"]).collect();
+    match names.iter().find(|name| root.join(name).symlink_metadata().is_ok()) {
         None => Ok(()),
         Some(name) => Err(Failure::refused(format!("a tree of policy cannot begin here: there is a `{name}` already"))
             .at(root.display())

@@ -220,26 +220,39 @@ const MEASURED: [Case; 2] = [
     Case("writ_log_checkpoint_age_seconds", 90, &[("writ_log_named", "", "1x99")], &[("writ_log_named", "", "0x99")]),
 ];
 
-fn put(text: &mut String, instance: &str, series: Series) {
-    for (name, labels, values) in series {
-        let comma = if labels.is_empty() { "" } else { "," };
-        writeln!(text, "      - {{ series: '{name}{{{labels}{comma}instance=\"{instance}\"}}', values: '{values}' }}")
-            .unwrap();
-    }
+/// What promtool is given: the series of every machine, and the questions about them.
+#[derive(Default)]
+struct Asked {
+    series: String,
+    questions: String,
 }
 
-/// Two questions to Prometheus about one rule: how many machines fire, and whether the quiet one even waits.
-fn test(text: &mut String, alert: &str, more: &str, Case(_, at, fires, silent): &Case) {
-    writeln!(text, "  - name: {alert}{}\n    interval: 1m\n    input_series:", more.replace(['"', ','], " ")).unwrap();
-    put(text, "fires", fires);
-    put(text, "silent", silent);
-    let ask = |instance: &str, state: &str| {
-        format!("count(ALERTS{{alertname=\"{alert}\",instance=\"{instance}\",alertstate{state}{more}}})")
-    };
-    writeln!(text, "    promql_expr_test:").unwrap();
-    let some = "[ { labels: '{}', value: 1 } ]";
-    for (question, answer) in [(ask("fires", "=\"firing\""), some), (ask("silent", "=~\".+\""), "[]")] {
-        writeln!(text, "      - {{ expr: '{question}', eval_time: {at}m, exp_samples: {answer} }}").unwrap();
+impl Asked {
+    fn put(&mut self, instance: &str, series: Series) {
+        for (name, labels, values) in series {
+            let comma = if labels.is_empty() { "" } else { "," };
+            writeln!(
+                self.series,
+                "      - {{ series: '{name}{{{labels}{comma}instance=\"{instance}\"}}', values: '{values}' }}"
+            )
+            .unwrap();
+        }
+    }
+
+    /// Two questions about one rule: how many machines fire, and whether the quiet one even waits. Machines are called by
+    /// their case, so that all of them stand in one world: each more would evaluate every rule again.
+    fn case(&mut self, alert: &str, more: &str, Case(case, at, fires, silent): &Case) {
+        let (loud, quiet) = (format!("{case} fires"), format!("{case} is silent"));
+        self.put(&loud, fires);
+        self.put(&quiet, silent);
+        let ask = |instance: &str, state: &str| {
+            format!("count(ALERTS{{alertname=\"{alert}\",instance=\"{instance}\",alertstate{state}{more}}})")
+        };
+        let some = "[ { labels: '{}', value: 1 } ]";
+        for (question, answer) in [(ask(&loud, "=\"firing\""), some), (ask(&quiet, "=~\".+\""), "[]")] {
+            writeln!(self.questions, "      - {{ expr: '{question}', eval_time: {at}m, exp_samples: {answer} }}")
+                .unwrap();
+        }
     }
 }
 
@@ -249,17 +262,22 @@ fn every_rule_has_a_machine_where_it_fires_and_one_where_it_does_not() {
     let rules = rules(&[]);
     let mut cases: BTreeMap<&str, &Case> = CASES.iter().map(|case| (case.0, case)).collect();
     assert_eq!(cases.len(), CASES.len());
-    let mut text = String::from("rule_files: [ writ.rules.yml ]\nevaluation_interval: 5m\ntests:\n");
+    let mut asked = Asked::default();
     for alert in rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
         if alert != "WritNotMeasured" {
             let case = cases.remove(alert).unwrap_or_else(|| panic!("{alert} has no case"));
-            test(&mut text, alert, "", case);
+            asked.case(alert, "", case);
         }
     }
     assert!(cases.is_empty(), "{:?}", cases.keys());
     for case in &MEASURED {
-        test(&mut text, "WritNotMeasured", &format!(",metric=\"{}\"", case.0), case);
+        asked.case("WritNotMeasured", &format!(",metric=\"{}\"", case.0), case);
     }
+    let Asked { series, questions } = asked;
+    let text = format!(
+        "rule_files: [ writ.rules.yml ]\nevaluation_interval: 5m\ntests:\n  - interval: 1m\n    input_series:\n{series}\
+         \x20   promql_expr_test:\n{questions}"
+    );
     fs::write(dir.path().join("writ.rules.yml"), rules).unwrap();
     fs::write(dir.path().join("each.yml"), text).unwrap();
     judged(promtool().args(["test", "rules", "each.yml"]).current_dir(dir.path()));

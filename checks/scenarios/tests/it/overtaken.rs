@@ -1,5 +1,7 @@
 //! Releases that come faster than they can be switched to.
 
+use std::process::Command;
+
 use writ_evidence::Kind;
 use writ_trust::floor::Floor;
 use writ_trust::json::canonical;
@@ -28,4 +30,34 @@ fn a_release_accepted_during_a_switch_has_its_turn() {
     let chain = house.chain();
     let switches: Vec<u64> = chain.of(Kind::Switch).map(|b| b.switch.as_ref().unwrap().to.serial.get()).collect();
     assert_eq!(switches, [5, 6]);
+}
+
+/// The switch may end between any two looks of the enforcer at its journal: it is told once, and what broke meanwhile heals.
+#[test]
+fn a_switch_that_ends_between_two_looks_is_told_once_and_healing_goes_on() {
+    let house = House::new();
+    house.furnish(1);
+    let mut policy = house.policy();
+    policy["settings"]["probation"]["window"] = serde_json::json!("1s");
+    let policy = canonical(&policy);
+    house.publish(&house.release_of(5, &policy, Some(house.system(System { name: "five", ..System::default() }))));
+    let enforcer = house.enforcer();
+    let mut slow = Command::new("strace");
+    slow.args(["-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=openat", "-e", "inject=openat:delay_enter=400000"]);
+    slow.arg("-P").arg(house.path("state/switch.json")).arg(enforcer.get_program()).args(enforcer.get_args());
+    let daemon = house.spawn(slow);
+    // Something comes in all the time, so that the enforcer looks at what it may advance to as well.
+    let come_in = || std::fs::write(house.place("1-5").join("restless"), "").unwrap();
+    let committed = || {
+        come_in();
+        house.journal().is_some_and(|j| j.is_committed())
+    };
+    house.wait_for("the end of the trial", committed);
+    assert!(house.obeys().is_none(), "the enforcer knew it at once: this shows nothing");
+    house.break_file(0);
+    house.wait_for("healing", || house.is_whole(0));
+    house.wait_for("release 1-5 to be obeyed", || house.obeys().as_deref() == Some("1-5"));
+    assert!(daemon.stop().success());
+    let switches = house.chain().of(Kind::Switch).count();
+    assert_eq!(switches, 1);
 }

@@ -18,7 +18,6 @@ use super::running::Running;
 use super::sitelog::offered::{self, Head};
 use super::state::{Point, ToldSwitch};
 use crate::crash_point;
-use crate::switch;
 
 impl Engine {
     /// Reads the folder of releases, and does what is due: accept, start a switch, take up what a switch came to.
@@ -153,18 +152,15 @@ impl Engine {
 
     /// Goes from what is accepted to what is obeyed.
     fn advance(&mut self, chain: &TrustChain, floor: &Floor) {
-        self.follow_switch();
+        let Ok(followed) = self.follow_switch() else { return };
         let Some(accepted) = floor.release else { return };
         let point = Point { epoch: accepted.epoch, serial: accepted.serial };
-        self.supersede_switch(point);
+        let Ok(ended) = self.supersede_switch(point) else { return };
+        let journal = ended.or(followed);
         if self.state.running.is_some_and(|running| running.release == point) {
             self.take_up_own(point, accepted.digest);
             return;
         }
-        let journal = match switch::read_journal(&self.config.state_dir) {
-            Ok(journal) => journal,
-            Err(e) => return self.say_once(format!("the journal of the switch cannot be read: {e}")),
-        };
         if journal.as_ref().is_some_and(|j| j.is_set_aside(point.epoch, point.serial) || !j.is_over()) {
             return;
         }

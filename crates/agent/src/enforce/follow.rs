@@ -25,6 +25,9 @@ use crate::switch::{self, Resumed};
 /// How often a switch that nobody drives is looked for.
 const RESUME_EVERY: Duration = Duration::from_secs(5);
 
+/// The journal of the switch cannot be read, and that was said.
+pub(super) struct Unreadable;
+
 /// A switch that waits for what its import lacked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
@@ -39,7 +42,7 @@ impl Engine {
     pub fn poll_switch(&mut self) -> bool {
         let before = self.state.running;
         self.resume_switch();
-        self.follow_switch();
+        let _ = self.follow_switch();
         before != self.state.running
     }
 
@@ -115,23 +118,30 @@ impl Engine {
         }
     }
 
-    /// Reads the journal of the switch: holds healing back while a generation is on trial, and takes up the end.
-    pub(super) fn follow_switch(&mut self) {
-        let journal = match switch::read_journal(&self.config.state_dir) {
-            Ok(Some(journal)) => journal,
-            Ok(None) => return,
-            Err(e) => return self.say_once(format!("the journal of the switch cannot be read: {e}")),
-        };
+    /// Reads the journal of the switch: holds healing back while a generation is on trial, and takes up the end. Returns
+    /// what it read, for who decides by it: read again, it may say more than was taken up.
+    ///
+    /// # Errors
+    /// When there is a journal that cannot be read, which was said.
+    pub(super) fn follow_switch(&mut self) -> Result<Option<Journal>, Unreadable> {
+        let journal = switch::read_journal(&self.config.state_dir).map_err(|e| {
+            self.say_once(format!("the journal of the switch cannot be read: {e}"));
+            Unreadable
+        })?;
+        let Some(journal) = journal else { return Ok(None) };
         self.switch_under_way = !journal.is_over();
         let on_trial = journal.suspends_healing();
         if on_trial != self.on_trial {
             info!(on_trial, release = %journal_point(&journal), "a generation is on trial: healing rests until it is decided");
             self.on_trial = on_trial;
+            // What failed meanwhile was not healed.
+            self.rescan_wanted |= !on_trial;
         }
         self.take_up_waiting(&journal);
         if journal.is_over() && !journal.acknowledged {
             self.finish_switch(&journal);
         }
+        Ok(Some(journal))
     }
 
     /// Says, once for each release, that its switch waits and for what.
@@ -159,14 +169,20 @@ impl Engine {
         self.switch_waits = Some(waiting);
     }
 
-    /// Lets a newer release take the place of one whose switch waits.
-    pub(super) fn supersede_switch(&mut self, newest: Point) {
-        let Some(waiting) = self.switch_waits.as_ref().filter(|waiting| waiting.release < newest) else { return };
-        let release = waiting.release;
+    /// Lets a newer release take the place of one whose switch waits; returns the journal of a switch that it ended.
+    ///
+    /// # Errors
+    /// As of [`Self::follow_switch`].
+    pub(super) fn supersede_switch(&mut self, newest: Point) -> Result<Option<Journal>, Unreadable> {
+        let waiting = self.switch_waits.as_ref().map(|waiting| waiting.release);
+        let Some(release) = waiting.filter(|release| *release < newest) else { return Ok(None) };
         match switch::supersede(&self.config.state_dir, &newest.to_string()) {
             Ok(true) => self.follow_switch(),
-            Ok(false) => {}
-            Err(e) => self.say_once(format!("the switch to release {release} cannot be ended: {e}")),
+            Ok(false) => Ok(None),
+            Err(e) => {
+                self.say_once(format!("the switch to release {release} cannot be ended: {e}"));
+                Ok(None)
+            }
         }
     }
 

@@ -87,6 +87,11 @@ impl Depot {
         if status.success() { Ok(()) } else { bail!("writ-depot ended with {status}:\n{}", self.said()) }
     }
 
+    /// Waits until it has ended by itself; an error when it goes on.
+    pub fn ended(mut self) -> Result<()> {
+        run::wait("the depot to end", PATIENCE, || Ok(self.child.try_wait()?)).map(drop)
+    }
+
     /// Kills it, as a power cut would.
     pub fn kill(mut self) -> Result<()> {
         self.child.kill()?;

@@ -51,7 +51,7 @@ pub const DAY: i64 = 86_400_000;
 
 /// The suite writes the Nix store, mounts and boots: it fails without root, it never passes by skipping.
 pub fn needs_root() {
-    assert!(writ_scenarios::container::is_root(), "the scenario suite needs root: run it as root on a Debian machine");
+    assert!(writ_scenarios::run::is_root(), "the scenario suite needs root: run it as root on a Debian machine");
 }
 
 /// A folder with everything that one appliance is.

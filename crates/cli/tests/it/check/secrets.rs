@@ -56,23 +56,19 @@ fn nix_files(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
 }
 
 /// What is wrong with how a planted key is told; whether it was told as a key.
-fn told(position: &Position, formats: &[&str], secret: &str) -> Result<bool, String> {
+fn told(position: &Position, format: &str, secret: &str) -> Result<bool, String> {
     let tree = Tree::of_cases();
     let mut text = tree.read(&position.file);
     text.replace_range(position.at.clone(), secret);
     tree.write(&position.file, &text);
-    let mut found = false;
-    for format in formats {
-        let output = run(&tree, &["--format", format]);
-        if output.code != 1 {
-            return Err(format!("{} {:?}: exit code {}", position.file, position.of, output.code));
-        }
-        if output.stdout.contains(secret) || output.stderr.contains(secret) {
-            return Err(format!("{} {:?}: {format} prints it", position.file, position.of));
-        }
-        found |= output.stdout.contains("secret-in-clear");
+    let output = run(&tree, &["--format", format]);
+    if output.code != 1 {
+        return Err(format!("{} {:?}: exit code {}", position.file, position.of, output.code));
     }
-    Ok(found)
+    if output.stdout.contains(secret) || output.stderr.contains(secret) {
+        return Err(format!("{} {:?}: {format} prints it", position.file, position.of));
+    }
+    Ok(output.stdout.contains("secret-in-clear"))
 }
 
 #[test]
@@ -81,8 +77,8 @@ fn a_key_is_found_wherever_it_is_pasted_and_never_printed() {
     let positions = positions(&Tree::of_cases());
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let judge = |(i, position): (usize, &Position)| {
-        // For people each time, for programs in turn: those say the same in other forms.
-        told(position, &[FORMATS[0], FORMATS[1 + i % 3]], &secret)
+        // In turn: all formats say the same findings in other forms.
+        told(position, FORMATS[i % FORMATS.len()], &secret)
             .map(|found| (found, format!("{} {:?}", position.file, position.of)))
     };
     let indexed: Vec<(usize, &Position)> = positions.iter().enumerate().collect();

@@ -17,6 +17,8 @@ rustPlatform.buildRustPackage {
       ../Cargo.lock
       ../crates
       ../checks/scenarios
+      ../checks/tools
+      ../checks/workbench
     ] ++ lib.optionals (crate == "writ-cli") [
       ../modules
       ../baselines

@@ -20,7 +20,7 @@ pub struct Container {
 
 /// Whether containers can be had here, or why not.
 pub fn available() -> Result<()> {
-    if !is_root() {
+    if !run::is_root() {
         bail!("not root");
     }
     for tool in ["systemd-nspawn", "nsenter", "busybox"] {
@@ -32,12 +32,6 @@ pub fn available() -> Result<()> {
         bail!("this machine's /usr holds no systemd to boot");
     }
     Ok(())
-}
-
-/// Whether this process runs as root.
-pub fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt;
-    fs::metadata("/proc/self").is_ok_and(|m| m.uid() == 0)
 }
 
 /// A folder of this machine shown inside the container.

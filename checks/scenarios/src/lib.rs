@@ -5,12 +5,11 @@ pub mod appliance;
 pub mod binaries;
 pub mod container;
 pub mod depot;
-pub mod flake;
 pub mod network;
 pub mod outbox;
 pub mod processes;
 pub mod proxy;
-pub mod run;
 pub mod workshop;
 
+pub use writ_tools::{flake, run};
 pub use writ_trust::time::Time;

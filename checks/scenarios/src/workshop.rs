@@ -7,10 +7,10 @@ use std::process::{Command, Output};
 
 use anyhow::{Context, Result, bail};
 
+pub use writ_tools::flake::SITE;
+
 use crate::{binaries, flake, run};
 
-/// The site of the story.
-pub const SITE: &str = "clinic-001";
 /// Who signs releases, two of two; the first also signs trust roots.
 pub const SIGNERS: [&str; 2] = ["alice", "bob"];
 const PASSPHRASE: &str = "a passphrase for a demonstration";

@@ -7,10 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use writ_scenarios::run;
-
-use crate::phase::{cargo, phase, root, show, tracked_files};
-use crate::setup;
+use writ_tools::phase::{cargo, phase, root, show, tracked_files};
+use writ_tools::{run, setup};
 
 /// Formatting, clippy, documentation, every .nix file, links and house rules.
 pub fn run() -> Result<()> {

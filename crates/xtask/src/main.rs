@@ -1,12 +1,8 @@
 //! The project's own tasks: `cargo xtask demo | test | bench | lint`.
 
-mod bench;
-mod demo;
 mod lint;
-mod peers;
-mod phase;
-mod setup;
 mod test;
+mod workbench;
 
 use std::process::ExitCode;
 
@@ -23,20 +19,22 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Task {
     /// One clinic on one machine: from Nix to a healed appliance and an audit report, in about a minute.
-    Demo(demo::Arguments),
+    #[command(disable_help_flag = true)]
+    Demo(workbench::Arguments),
     /// Everything that must pass: lint, unit, property and end-to-end tests. Ends with the counts.
     Test(test::Arguments),
     /// Prints figures, each as a ratio beside a peer measured in the same run.
-    Bench(bench::Arguments),
+    #[command(disable_help_flag = true)]
+    Bench(workbench::Arguments),
     /// Formatting, clippy, every .nix file, documentation, links. Part of `test`.
     Lint,
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
-        Task::Demo(arguments) => demo::run(&arguments),
+        Task::Demo(arguments) => workbench::run("demo", "dev", &arguments),
         Task::Test(arguments) => test::run(&arguments),
-        Task::Bench(arguments) => bench::run(&arguments),
+        Task::Bench(arguments) => workbench::run("bench", "release", &arguments),
         Task::Lint => lint::run(),
     };
     match result {

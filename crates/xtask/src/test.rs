@@ -5,8 +5,10 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::phase::{cargo, phase, show};
-use crate::{lint, peers, setup};
+use writ_tools::phase::{cargo, phase, root, show};
+use writ_tools::{peers, run, setup};
+
+use crate::lint;
 
 /// Runs everything that must pass.
 #[derive(clap::Args)]
@@ -38,10 +40,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         Ok((peers::unpack("openssh", &["openssh-server"])?, peers::unpack("prometheus", &["prometheus"])?))
     })?;
     phase("lint", lint::run)?;
-    phase("build", || show(cargo().args(["build", "--workspace", "--quiet", "--bins"])))?;
+    // With the binaries, which the tests find beside themselves. By the call that runs them: another choice of packages or
+    // targets is another choice of features, for which everything would be compiled once more.
+    phase("build", || show(cargo().args(["test", "--workspace", "--quiet", "--no-run"])))?;
     let mut counts = Counts::default();
     phase("tests", || {
-        let mut command = cargo();
+        let (_folder, mut command) = scratch()?;
         command.args(["test", "--workspace", "--no-fail-fast", "--quiet"]);
         command.env("WRIT_TEST_SSHD", sshd.join("usr/sbin/sshd"));
         command.env("WRIT_TEST_SSHD_LIBRARIES", peers::libraries(&sshd));
@@ -56,8 +60,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if arguments.all {
         for seed in MORE_SEEDS {
             phase(&format!("random kills, from seed {seed}"), || {
-                let mut command = cargo();
-                command.args(["test", "--package", "writ-scenarios", "--quiet", "--test", "it", "crashes::seeds"]);
+                let (_folder, mut command) = scratch()?;
+                command.args(["test", "--workspace", "--quiet", "--test", "it", "crashes::seeds"]);
                 tests(command.env("WRIT_SEED", seed.to_string()), &mut counts)
             })?;
         }
@@ -69,6 +73,24 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     Ok(())
 }
+
+/// A folder for the files of the tests, which make and remove some hundred thousand. As root it is in memory, for as long
+/// as the command runs: none of the tests asks a disk to keep anything, and those that fill one make it.
+fn scratch() -> Result<(tempfile::TempDir, Command)> {
+    let folder = tempfile::Builder::new().prefix("writ-tests-").tempdir()?;
+    let mut command = cargo();
+    if run::is_root() {
+        let program = command.get_program().to_owned();
+        command = Command::new("unshare");
+        // In a mount namespace of its own: however it ends, nothing stays mounted.
+        command.current_dir(root()).args(["--mount", "sh", "-c", IN_MEMORY]).arg(folder.path()).arg(program);
+    }
+    command.env("TMPDIR", folder.path());
+    Ok((folder, command))
+}
+
+/// Several times what the tests of one run hold at once, of which only what is used takes memory.
+const IN_MEMORY: &str = r#"mount -t tmpfs -o size=8g,mode=0755 writ-tests "$0" && exec "$@""#;
 
 fn tests(command: &mut Command, counts: &mut Counts) -> Result<()> {
     let mut child = command.stdout(Stdio::piped()).spawn().context("cannot run cargo test")?;

@@ -6,10 +6,9 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
-use writ_scenarios::workshop::SITE;
-use writ_scenarios::{flake, run};
-
-use crate::phase::root;
+use writ_tools::flake::{self, SITE};
+use writ_tools::phase::root;
+use writ_tools::run;
 
 const CONFIG: &str =
     "experimental-features = nix-command flakes\nsubstituters =\nflake-registry =\nbuild-users-group =\n";

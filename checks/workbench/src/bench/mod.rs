@@ -11,12 +11,8 @@ mod policy;
 mod process;
 mod scan;
 
-use std::os::unix::process::CommandExt as _;
-
-use anyhow::{Context, Result};
-
-use crate::phase::{cargo, root, show};
-use crate::setup;
+use anyhow::Result;
+use writ_tools::setup;
 
 /// Figures of this machine, in one run: healing, scanning beside cf-agent and monit, memory, policy evaluation; check-ins,
 /// evidence and the binary cache of a depot, beside the machine's limits and nginx.
@@ -87,20 +83,7 @@ Definitions
 
 /// Prints all figures; a missed target is printed as missed and is no error.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    // The products of the release profile are measured, whatever profile this task was built in.
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
-    let release = target.join("release");
-    if cfg!(debug_assertions) {
-        setup::ensure(setup::ALL)?;
-        let products = ["-p", "writ-cli", "-p", "writ-agent", "-p", "writ-depot", "-p", "xtask"];
-        show(cargo().args(["build", "--quiet", "--release", "--bins"]).args(products))?;
-        // So is the load on them: a client with overflow checks would take from the server what it needs, and the
-        // machine's limits would be too low.
-        let error = std::process::Command::new(release.join("xtask")).args(std::env::args_os().skip(1)).exec();
-        return Err(error).context("cannot run the task as built for release");
-    }
-    // SAFETY: no other thread runs yet.
-    unsafe { std::env::set_var("WRIT_BINARIES", &release) };
+    setup::ensure(setup::ALL)?;
     println!("{DEFINITIONS}");
     if Family::OF_DEPOT.into_iter().any(|family| arguments.wants(family)) {
         println!("{}", depot::DEFINITIONS);

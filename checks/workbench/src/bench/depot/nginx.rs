@@ -7,10 +7,10 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use writ_scenarios::container::is_root;
 use writ_scenarios::run;
+use writ_scenarios::run::is_root;
 
-use crate::peers;
+use writ_tools::peers;
 
 /// A running nginx; stopped when dropped.
 pub struct Nginx {

@@ -3,14 +3,14 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use writ_trust::time::Time;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::run;
-use crate::workshop::SITE;
 
+/// The site of the story.
+pub const SITE: &str = "clinic-001";
 /// The parts of the repository that are policy.
 const PARTS: [&str; 5] = ["flake.nix", "flake.lock", "modules", "baselines", "rules"];
 /// The files of the example site whose exceptions run out.
@@ -44,12 +44,11 @@ pub fn lay(to: &Path) -> Result<()> {
 fn renew_exception(file: &Path) -> Result<()> {
     let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let expires = text.split("expires = \"").nth(1).and_then(|rest| rest.split('"').next()).context("no exception")?;
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).context("a clock before 1970")?;
-    let now = Time::from_unix_millis(i64::try_from(since.as_millis())?);
-    if expires.parse::<Time>()? > now {
+    let now = Timestamp::now();
+    if expires.parse::<Timestamp>()? > now {
         return Ok(());
     }
-    let renewed = now.plus_millis(90 * 86_400_000).to_string();
+    let renewed = now.checked_add(SignedDuration::from_hours(90 * 24))?.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     Ok(fs::write(file, text.replace(expires, &renewed))?)
 }
 

@@ -25,7 +25,7 @@ use writ_wire::publication::{Publication, State};
 use writ_wire::{MAX_ENVELOPE, Signed, paths};
 
 use super::appliance::{Appliance, key};
-use crate::phase::root;
+use writ_tools::phase::root;
 
 const DAY: i64 = 86_400_000;
 /// What stands for every appliance's policy: the depot stores it and does not look into it.

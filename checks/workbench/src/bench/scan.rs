@@ -12,7 +12,7 @@ use writ_scenarios::run;
 use super::clinic::{Clinic, FILES};
 use super::process::{Cost, cost, cpu_ms, pss_mb};
 use super::{figure, percentile};
-use crate::peers;
+use writ_tools::peers;
 
 const RUNS: usize = 15;
 

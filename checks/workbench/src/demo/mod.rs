@@ -17,9 +17,8 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use writ_scenarios::container;
 use writ_scenarios::workshop::Workshop;
+use writ_tools::setup;
 
-use crate::phase::{cargo, show};
-use crate::setup;
 use screen::{say, title};
 use stage::Stage;
 use timeline::Timeline;
@@ -35,7 +34,6 @@ pub struct Arguments {
 /// Runs the story to its end; an error means that something did not do what it promises.
 pub fn run(arguments: &Arguments) -> Result<()> {
     setup::ensure(if setup::can_install() { setup::ALL } else { setup::PROCESSES })?;
-    show(cargo().args(["build", "--quiet", "--bins", "-p", "writ-cli", "-p", "writ-agent", "-p", "writ-depot"]))?;
     let start = Instant::now();
     let scratch = tempfile::Builder::new().prefix("writ-demo-").tempdir()?;
     let kept = match &arguments.keep {

@@ -29,9 +29,9 @@ pub fn cargo() -> Command {
 
 /// Runs a command with its output shown; an exit code other than 0 is an error.
 pub fn show(command: &mut Command) -> Result<()> {
-    let status = command.status().with_context(|| format!("cannot run {}", writ_scenarios::run::line(command)))?;
+    let status = command.status().with_context(|| format!("cannot run {}", crate::run::line(command)))?;
     if !status.success() {
-        bail!("`{}` ended with {status}", writ_scenarios::run::line(command));
+        bail!("`{}` ended with {status}", crate::run::line(command));
     }
     Ok(())
 }
@@ -40,6 +40,6 @@ pub fn show(command: &mut Command) -> Result<()> {
 pub fn tracked_files() -> Result<Vec<PathBuf>> {
     let mut command = Command::new("git");
     command.current_dir(root()).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-    let listed = writ_scenarios::run::checked(&mut command)?;
+    let listed = crate::run::checked(&mut command)?;
     Ok(listed.split('\0').filter(|name| !name.is_empty() && root().join(name).is_file()).map(PathBuf::from).collect())
 }

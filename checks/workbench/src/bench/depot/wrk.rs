@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use writ_scenarios::run;
 
-use crate::peers;
+use writ_tools::peers;
 
 /// Its threads.
 const THREADS: usize = 2;

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use writ_scenarios::run;
 
 use crate::phase::root;
+use crate::run;
 
 /// Unpacks Debian packages, with what they need that this machine lacks, into one folder under `target/`; returns it.
 pub fn unpack(name: &str, packages: &[&str]) -> Result<PathBuf> {

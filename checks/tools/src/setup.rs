@@ -3,10 +3,9 @@
 use std::process::Command;
 
 use anyhow::{Result, bail};
-use writ_scenarios::container::is_root;
-use writ_scenarios::run::find_tool;
 
 use crate::phase::show;
+use crate::run::{find_tool, is_root};
 
 /// Tool and Debian package.
 type Need = (&'static str, &'static str);

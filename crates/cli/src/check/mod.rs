@@ -10,6 +10,7 @@ pub mod evaluate;
 mod examine;
 mod found;
 mod github;
+mod hint;
 mod judge;
 mod keys;
 mod locate;

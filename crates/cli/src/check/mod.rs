@@ -33,6 +33,7 @@ use std::time::Instant;
 
 use writ_trust::time::Time;
 
+use self::evaluate::Sharing;
 use self::examine::{Asked, examine};
 use self::source::Sources;
 use self::tree::Tree;
@@ -117,6 +118,7 @@ impl Arguments {
             now,
             soon: self.soon,
             cache: !self.no_cache,
+            sharing: Sharing::default(),
         };
         let mut result = examine(&asked)?;
         result.took = started.elapsed();

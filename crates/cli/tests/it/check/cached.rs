@@ -1,9 +1,10 @@
 //! What is kept of earlier runs changes nothing but the time: whatever is edited, a run that may take results from earlier
 //! ones says exactly what one says that may not.
 
-use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+use std::{env, fs};
 
 use serde_json::Value;
 
@@ -15,13 +16,44 @@ const EDITS: usize = 12;
 /// A tree, and the folder in which results are kept.
 struct Kept {
     folder: tempfile::TempDir,
+    /// The PATH, where it is another one.
+    path: Option<PathBuf>,
 }
 
 impl Kept {
     fn new(seed: u64, sites: usize) -> Self {
-        let kept = Self { folder: tempfile::tempdir().unwrap() };
+        let kept = Self { folder: tempfile::tempdir().unwrap(), path: None };
         lay(&mut Chance(seed), &kept.root(), sites);
         kept
+    }
+
+    /// The same, with a Nix that notes what it is asked for.
+    fn noted(seed: u64, sites: usize) -> Self {
+        let mut kept = Self::new(seed, sites);
+        let path = env::var_os("PATH").unwrap();
+        let nix = env::split_paths(&path).map(|folder| folder.join("nix-instantiate")).find(|file| file.is_file());
+        let folder = kept.folder.path().join("bin");
+        let (notes, nix) = (kept.notes("all"), nix.unwrap());
+        let text = format!("#!/bin/sh\necho \"$@\" >>{}\nexec {} \"$@\"\n", notes.display(), nix.display());
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("nix-instantiate"), text).unwrap();
+        fs::set_permissions(folder.join("nix-instantiate"), fs::Permissions::from_mode(0o755)).unwrap();
+        kept.path = Some(env::join_paths([folder].into_iter().chain(env::split_paths(&path))).unwrap().into());
+        kept
+    }
+
+    /// The evaluations of what was compared last, first those of the run that may take results: the sites as JSON.
+    fn evaluations(&self) -> [Vec<String>; 2] {
+        let sites = |line: &str| Some(line.split_once(" sites ")?.1.split_once(" -A ")?.0.to_owned());
+        ["with", "all"].map(|name| {
+            let notes = fs::read_to_string(self.notes(name)).unwrap();
+            fs::remove_file(self.notes(name)).unwrap();
+            notes.lines().filter_map(sites).collect()
+        })
+    }
+
+    fn notes(&self, name: &str) -> PathBuf {
+        self.folder.path().join(format!("notes-{name}"))
     }
 
     fn root(&self) -> PathBuf {
@@ -41,13 +73,16 @@ impl Kept {
     }
 
     fn document(&self, arguments: &[&str]) -> Value {
-        let output = run_in(&self.root(), &[&["--format", "json"], arguments].concat(), None);
+        let output = run_in(&self.root(), &[&["--format", "json"], arguments].concat(), self.path.as_deref());
         serde_json::from_str(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}{}", output.stdout, output.stderr))
     }
 
     /// Compares a run with and one without what is kept; returns of how many sites the result was known.
     fn compare(&self, what: &str, arguments: &[&str]) -> u64 {
         let mut with = self.document(arguments);
+        if self.path.is_some() {
+            fs::rename(self.notes("all"), self.notes("with")).unwrap();
+        }
         let mut without = self.document(&[arguments, &["--no-cache"]].concat());
         let known = with["summary"]["cached"].as_u64().unwrap();
         assert_eq!(without["summary"]["cached"], 0);
@@ -100,6 +135,47 @@ fn after_any_edit_both_say_the_same() {
         }
     }
     assert!(hits > EDITS as u64 * 2, "only {hits} results were known");
+}
+
+/// What does not evaluate is left out of its site alone, however much is known of the others.
+#[test]
+fn an_error_of_nix_costs_no_more_than_without_what_is_kept() {
+    let kept = Kept::noted(8, 3);
+    let policy = |site: usize| format!("hosts/site-00{site}/left/policy.nix");
+    // Of how many sites the result was known, the evaluations of a run, and how many a run without has.
+    let compare = |what: &str| {
+        let known = kept.compare(what, &["--now", "2026-10-01T00:00:00Z"]);
+        let [with, without] = kept.evaluations();
+        (known, with, without.len())
+    };
+    let all = || "null".to_owned();
+    assert_eq!(compare("at first"), (0, vec![all()], 1));
+    let whole = [1, 2].map(|site| fs::read_to_string(kept.root().join(policy(site))).unwrap());
+    for site in [1, 2] {
+        kept.write(&policy(site), "{ writ, ... }: writ.appliance { programs = [ ; }\n");
+    }
+    let broken = "[\"site-001\",\"site-002\"]".to_owned();
+    assert_eq!(compare("two errors"), (1, vec![broken; 3], 3));
+    // With an error, what came of the other sites is kept all the same.
+    fs::remove_file(kept.file()).unwrap();
+    kept.write(&policy(1), &whole[0]);
+    assert_eq!(compare("nothing known"), (0, vec![all(); 2], 2));
+    kept.write(&policy(2), &whole[1]);
+    assert_eq!(compare("no error"), (2, vec!["[\"site-002\"]".to_owned()], 1));
+    // What all sites share is evaluated for all of them.
+    kept.edit("rules/f1.nix", "title = ", "title ");
+    assert_eq!(compare("an error in the rules"), (0, vec![all(); 2], 2));
+}
+
+#[test]
+fn what_is_of_use_is_not_what_is_removed_first() {
+    let kept = Kept::new(9, 1);
+    let now = ["--now", "2026-10-01T00:00:00Z"];
+    kept.document(&now);
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+    fs::File::open(kept.file()).unwrap().set_modified(long_ago).unwrap();
+    assert_eq!(kept.document(&now)["summary"]["cached"], 1);
+    assert!(fs::metadata(kept.file()).unwrap().modified().unwrap() > long_ago);
 }
 
 #[test]

@@ -44,15 +44,17 @@ let
       broken = law: other: if comparable other == comparable whole then [ ] else [ { inherit case law whole other; } ];
       grouped = parts: said (merge.baselines parts);
       pair = list: merge.baselines (of list) // { at = null; };
-      # Groups are told apart by less than their parts: only the values count, and whether anybody disagrees.
-      asGroup = law: other:
-        if whole.conflicts == [ ] && other.conflicts == [ ] && other.items == whole.items then [ ]
-        else if whole.conflicts != [ ] then [ ]
-        else [ { inherit case law whole other; } ];
+      # Groups are told apart by less than their parts: only the values count, and where anybody disagrees, be it
+      # within the group.
+      asGroup = law: inner: other:
+        let conflicts = lib.unique (other.conflicts ++ (said inner).conflicts);
+        in
+        if conflicts == whole.conflicts && (conflicts != [ ] || other.items == whole.items) then [ ]
+        else [ { inherit case law whole other; within = (said inner).conflicts; } ];
     in
     builtins.concatMap (order: broken "order ${builtins.toJSON order}" (said (merge.baselines (of order)))) orders
-    ++ asGroup "(a b) c" (grouped [ (pair [ 0 1 ]) (builtins.elemAt b 2) ])
-    ++ asGroup "a (b c)" (grouped [ (builtins.elemAt b 0) (pair [ 1 2 ]) ]);
+    ++ asGroup "(a b) c" (pair [ 0 1 ]) (grouped [ (pair [ 0 1 ]) (builtins.elemAt b 2) ])
+    ++ asGroup "a (b c)" (pair [ 1 2 ]) (grouped [ (builtins.elemAt b 0) (pair [ 1 2 ]) ]);
 
   check = expect: {
     title = "T";

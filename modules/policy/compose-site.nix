@@ -52,7 +52,8 @@ let
   baseOf = families: base (request families);
 
   # A baseline or file is missing, and that was said: what it would have declared is no second mistake.
-  lenient = tree.partialAt name || builtins.length known < builtins.length (builtins.attrNames wanted);
+  lenient = tree.partialAt name || builtins.length known < builtins.length (builtins.attrNames wanted)
+    || builtins.any (f: f.path != [ ] && builtins.head f.path == "baselines") read.findings;
   mayBeMissing = kind: id: lenient || builtins.elem id tree.broken.${kind};
 
   missingSettings = builtins.filter (field: joined.settings.${field} or null == null) [ "sla" "escalation" "retention" ];

@@ -37,6 +37,9 @@ let
     else if builtins.isAttrs value && value ? ${builtins.head path} then lookup value.${builtins.head path} (builtins.tail path)
     else null;
 
+  # Whether one of two paths leads through the other.
+  common = a: b: let n = builtins.length a; in if n <= builtins.length b then lib.sublist 0 n b == a else lib.sublist 0 (builtins.length b) a == b;
+
   problem = leaf: attributes: [ (finding ({ inherit (leaf) at; path = [ "overrides" ] ++ leaf.path; } // attributes)) ];
 
   # One leaf applied to `state` = { controls, checks, rules, runbooks, duties, settings, findings, applied }.
@@ -106,8 +109,10 @@ let
     }
     else if isSettings then
       let result = settings.whole { inherit (leaf) at; path = [ "overrides" "settings" ]; } changed;
-      in if result.ok then done { settings = result.value; }
-      else state // { findings = state.findings ++ map (f: f // { inherit (leaf) at; }) result.findings; }
+          # What else is wrong with the settings was said where it stands.
+          its = builtins.filter (f: common address (builtins.tail (builtins.tail f.path))) result.findings;
+      in if result.ok || (its == [ ] && result.value != null) then done { settings = result.value; }
+      else state // { findings = state.findings ++ map (f: f // { inherit (leaf) at; }) (if its == [ ] then result.findings else its); }
     else
       let result = constructors.${kind} changed;
       in if result.findings == [ ] then done {
@@ -122,7 +127,6 @@ let
   # reason, one would be ignored in silence. Where one address leads through the other's value, that value decides.
   contradictions = site: own:
     let
-      common = a: b: let n = builtins.length a; in if n <= builtins.length b then lib.sublist 0 n b == a else lib.sublist 0 (builtins.length b) a == b;
       beyond = short: long: lib.sublist (builtins.length short) (builtins.length long - builtins.length short) long;
       differ = a: b:
         if builtins.length a.path <= builtins.length b.path

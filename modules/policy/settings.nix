@@ -57,9 +57,13 @@ let
         context
         value;
     in
-    if result.ok && (result.value.address == null) == (result.value.secret == null) then result // {
+    if result.value == null || (result.value.address == null) != (result.value.secret == null) then result
+    # Where the only one that stands there was refused, that was said, and what is left of the channel means nothing.
+    else if !result.ok && result.value.address == null && (value ? address || value ? secret) then result // { value = null; }
+    else {
       ok = false;
-      findings = [
+      value = null;
+      findings = result.findings ++ [
         (lib.finding {
           inherit (context) at path;
           code = "wrong-value";
@@ -67,7 +71,7 @@ let
           expected = "address = \"…\"; or secret = writ.secret \"…\";";
         })
       ];
-    } else result;
+    };
 
   days = [ "mon" "tue" "wed" "thu" "fri" "sat" "sun" ];
   window = struct {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
+use super::evaluate::Sharing;
 use super::examine::{Asked, examine};
 use super::output;
 use super::process;
@@ -39,6 +40,7 @@ impl Checked {
             now: crate::clock::now(),
             soon: false,
             cache: false,
+            sharing: Sharing::default(),
         };
         let mut result = examine(&asked)?;
         result.took = started.elapsed();

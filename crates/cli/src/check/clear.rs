@@ -71,7 +71,7 @@ pub fn in_files(root: &Path, files: &[PathBuf], sources: &Sources) -> Vec<InClea
 }
 
 /// Every Nix file below a folder, in order of name. Links are not followed.
-fn nix_files(folder: &Path, files: &mut Vec<PathBuf>, depth: usize) {
+pub fn nix_files(folder: &Path, files: &mut Vec<PathBuf>, depth: usize) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     let mut entries: Vec<_> = entries.filter_map(Result::ok).collect();
     entries.sort_by_key(fs::DirEntry::file_name);

@@ -1,7 +1,8 @@
 //! Evaluating a tree although some of its files may not evaluate at all.
 //!
 //! Nix ends a run at its first own error (a syntax error, an undefined variable). That error becomes a finding, its file
-//! is left out, and the rest is evaluated again, a bounded number of times, so that one typing mistake hides no other.
+//! is left out, and the rest is evaluated again, a bounded number of times, so that one typing mistake hides no other. A
+//! file of one site costs only those an evaluation that share a process with that site.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,7 +13,7 @@ use writ_policy::delta::{Delta, lacks_delta};
 
 use super::nix_error::NixError;
 use super::process;
-use super::tree::Tree;
+use super::tree::{Tree, site_of};
 use crate::failure::{Failure, Outcome};
 
 /// The longest time that one evaluation may take.
@@ -21,17 +22,14 @@ const TIME: Duration = Duration::from_secs(300);
 const LIMIT: u64 = 1 << 30;
 /// The most files that are left out before giving up.
 const MOST_EXCLUDED: usize = 50;
-/// Up to this many sites are evaluated by one process; more are shared out.
-const FEW: usize = 50;
 /// The most processes at once: each holds an evaluation.
 const MOST_PROCESSES: usize = 8;
-/// The most sites of one evaluation: what it takes of memory is bounded by that.
-const MOST: usize = 125;
 
 /// What evaluation gave.
 #[derive(Debug)]
 pub struct Evaluated<R> {
-    /// What was made of each evaluation, in order of the sites. Everything but the sites is in each.
+    /// What was made of each evaluation, in order of the sites. Everything but the sites is in each. None where too many
+    /// files had to be left out.
     pub parts: Vec<R>,
     /// Nix's own errors, each of which ended one file.
     pub errors: Vec<NixError>,
@@ -48,28 +46,65 @@ pub enum Sites<'a> {
     These(&'a [String]),
 }
 
+/// How many sites one process evaluates. What comes of them is the same however they are shared out.
+#[derive(Debug, Clone, Copy)]
+pub struct Sharing {
+    /// Up to this many are not shared out.
+    pub few: usize,
+    /// The most of one evaluation: what it takes of memory is bounded by that.
+    pub most: usize,
+}
+
+impl Default for Sharing {
+    fn default() -> Self {
+        Self { few: 50, most: 125 }
+    }
+}
+
+/// Sites that are evaluated together.
+struct Share {
+    names: BTreeSet<String>,
+    /// A JSON list of them; `null` means all.
+    argument: String,
+}
+
+impl Share {
+    /// Whether a file belongs to one of these sites: nobody else's policy comes of it.
+    fn has(&self, file: &str) -> bool {
+        site_of(file).is_some_and(|site| self.names.contains(site))
+    }
+}
+
+/// What came of a share: none where a file that is not of its sites was left out, or too many.
+struct Done<R> {
+    made: Option<R>,
+    /// The files that were left out, and why.
+    left_out: Vec<(String, NixError)>,
+}
+
+/// What is made of an evaluation; it gets the files that were left out, too.
+type Work<'w, R> = dyn Fn(Delta, &BTreeSet<String>) -> Outcome<R> + Sync + 'w;
+
 /// Evaluates sites of a tree and makes something of each evaluation while others go on: at no time is more in memory than
-/// a hundred sites for each processor. `work` gets the files that were left out, too.
-pub fn evaluate<R: Send>(
+/// a hundred sites for each processor.
+pub fn evaluate<R: Send>(tree: &Tree, sites: Sites<'_>, work: &Work<'_, R>) -> Outcome<Evaluated<R>> {
+    evaluate_shared(tree, sites, Sharing::default(), work)
+}
+
+/// The same, with the sites shared out as one likes.
+pub fn evaluate_shared<R: Send>(
     tree: &Tree,
     sites: Sites<'_>,
-    work: &(dyn Fn(Delta, &BTreeSet<String>) -> Outcome<R> + Sync),
+    sharing: Sharing,
+    work: &Work<'_, R>,
 ) -> Outcome<Evaluated<R>> {
-    let shares = shares(tree, sites);
+    let shares = shares(tree, sites, sharing);
     let mut result = Evaluated { parts: Vec::new(), errors: Vec::new(), excluded: BTreeSet::new() };
     loop {
-        match once(tree, &shares, &result.excluded, work)? {
-            Ok(parts) => {
-                result.parts = parts;
-                return Ok(result);
-            }
-            Err(error) => {
-                let error = *error;
-                let Some(file) = culprit(tree, &error, &result.excluded)? else {
-                    return Err(Failure::could_not("Nix cannot evaluate this tree")
-                        .because(&error.message)
-                        .next("no policy file is to blame by itself; `nix-instantiate --parse FILE` may tell more"));
-                };
+        let mut parts = Vec::with_capacity(shares.len());
+        for done in once(tree, &shares, &result.excluded, work)? {
+            parts.extend(done.made);
+            for (file, error) in done.left_out {
                 result.excluded.insert(file);
                 if !result.errors.contains(&error) {
                     result.errors.push(error);
@@ -77,13 +112,18 @@ pub fn evaluate<R: Send>(
             }
         }
         if result.excluded.len() > MOST_EXCLUDED {
+            // However many shares there are, as many errors are told as one would have met.
+            result.errors.truncate(MOST_EXCLUDED + 1);
+            return Ok(result);
+        }
+        if parts.len() == shares.len() {
+            result.parts = parts;
             return Ok(result);
         }
     }
 }
 
-/// The sites of each evaluation, as JSON lists; `null` means all.
-fn shares(tree: &Tree, sites: Sites<'_>) -> Vec<String> {
+fn shares(tree: &Tree, sites: Sites<'_>, sharing: Sharing) -> Vec<Share> {
     let listed;
     let (names, all) = match sites {
         Sites::These(names) => (names, false),
@@ -92,10 +132,12 @@ fn shares(tree: &Tree, sites: Sites<'_>) -> Vec<String> {
             (listed.as_slice(), true)
         }
     };
-    if names.len() <= FEW {
-        return vec![if all { "null".to_owned() } else { json(names) }];
+    let share = |names: &[String]| Share { names: names.iter().cloned().collect(), argument: json(names) };
+    if names.len() > sharing.few {
+        return names.chunks(names.len().div_ceil(processors()).min(sharing.most)).map(share).collect();
     }
-    names.chunks(names.len().div_ceil(processors()).min(MOST)).map(json).collect()
+    let one = share(names);
+    vec![if all { Share { argument: "null".to_owned(), ..one } } else { one }]
 }
 
 fn processors() -> usize {
@@ -106,40 +148,63 @@ fn json<T: serde::Serialize>(names: impl IntoIterator<Item = T>) -> String {
     serde_json::Value::from_iter(names.into_iter().filter_map(|name| serde_json::to_value(name).ok())).to_string()
 }
 
-/// One round: what was made of every share, or the first error.
+/// One round: what came of the shares, up to the first of which nothing was made. That one has to do with all of them.
 fn once<R: Send>(
     tree: &Tree,
-    shares: &[String],
+    shares: &[Share],
     excluded: &BTreeSet<String>,
-    work: &(dyn Fn(Delta, &BTreeSet<String>) -> Outcome<R> + Sync),
-) -> Outcome<Result<Vec<R>, Box<NixError>>> {
-    let exclude = json(excluded.iter());
+    work: &Work<'_, R>,
+) -> Outcome<Vec<Done<R>>> {
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let share = |sites: &str| -> Outcome<Result<R, Box<NixError>>> {
-        match delta(tree, &[("exclude", &exclude), ("sites", sites)])? {
-            Ok(delta) => work(delta, excluded).map(Ok),
-            Err(error) => Ok(Err(error)),
-        }
-    };
-    // Shares are taken in order, and whoever has one ends it: so the first error is the same in every run.
+    // Shares are taken in order, and whoever has one ends it: so what comes of a round is the same in every run.
     let worker = || {
-        let mut done = Vec::new();
+        let mut all = Vec::new();
         while !failed.load(Ordering::Relaxed) {
             let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(sites) = shares.get(at) else { break };
-            let result = share(sites);
-            failed.fetch_or(!matches!(result, Ok(Ok(_))), Ordering::Relaxed);
-            done.push((at, result));
+            let Some(share) = shares.get(at) else { break };
+            let done = alone(tree, share, excluded.clone(), work);
+            failed.fetch_or(!matches!(done, Ok(Done { made: Some(_), .. })), Ordering::Relaxed);
+            all.push((at, done));
         }
-        done
+        all
     };
-    let mut results: Vec<_> = thread::scope(|scope| {
+    let mut all: Vec<(usize, Outcome<Done<R>>)> = thread::scope(|scope| {
         let threads: Vec<_> = (0..processors().min(shares.len())).map(|_| scope.spawn(worker)).collect();
         let joined = threads.into_iter().map(|thread| thread.join());
         joined.flat_map(|done| done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     });
-    results.sort_by_key(|(at, _)| *at);
-    results.into_iter().map(|(_, result)| result).collect()
+    all.sort_by_key(|(at, _)| *at);
+    let mut round = Vec::with_capacity(all.len());
+    for (_, done) in all {
+        round.push(done?);
+        if round.last().is_some_and(|done: &Done<R>| done.made.is_none()) {
+            break;
+        }
+    }
+    Ok(round)
+}
+
+/// One share, again and again while files of its own sites do not evaluate.
+fn alone<R>(tree: &Tree, share: &Share, mut excluded: BTreeSet<String>, work: &Work<'_, R>) -> Outcome<Done<R>> {
+    let mut left_out = Vec::new();
+    loop {
+        let exclude = json(excluded.iter());
+        let error = match delta(tree, &[("exclude", &exclude), ("sites", &share.argument)])? {
+            Ok(delta) => return Ok(Done { made: Some(work(delta, &excluded)?), left_out }),
+            Err(error) => *error,
+        };
+        let Some(file) = culprit(tree, share, &error, &excluded)? else {
+            return Err(Failure::could_not("Nix cannot evaluate this tree")
+                .because(&error.message)
+                .next("no policy file is to blame by itself; `nix-instantiate --parse FILE` may tell more"));
+        };
+        let goes_on = share.has(&file) && excluded.len() < MOST_EXCLUDED;
+        excluded.insert(file.clone());
+        left_out.push((file, error));
+        if !goes_on {
+            return Ok(Done { made: None, left_out });
+        }
+    }
 }
 
 /// One evaluation of some sites.
@@ -171,7 +236,7 @@ pub fn run(tree: &Tree, attribute: &str, arguments: &[(&str, &str)]) -> Outcome<
 
 /// The file to leave out because of an error: the nearest policy file that its trace names and that is still there, or
 /// else the first one that does not evaluate by itself.
-fn culprit(tree: &Tree, error: &NixError, excluded: &BTreeSet<String>) -> Outcome<Option<String>> {
+fn culprit(tree: &Tree, share: &Share, error: &NixError, excluded: &BTreeSet<String>) -> Outcome<Option<String>> {
     if let Some(at) = error.trace.iter().find(|at| !excluded.contains(&at.file)) {
         return Ok(Some(at.file.clone()));
     }
@@ -179,6 +244,8 @@ fn culprit(tree: &Tree, error: &NixError, excluded: &BTreeSet<String>) -> Outcom
     let Ok(listed) = run(tree, "files", &[("exclude", &exclude)])? else { return Ok(None) };
     let files: Vec<String> = serde_json::from_slice(&listed).unwrap_or_default();
     let mut suspects: Vec<String> = files.into_iter().filter(|file| !excluded.contains(file)).collect();
+    // A file of a site that was not asked for is the least likely one.
+    suspects.sort_by_key(|file| site_of(file).is_some() && !share.has(file));
     let fails = |files: &[String]| -> Outcome<bool> {
         Ok(run(tree, "forced", &[("exclude", &exclude), ("only", &json(files))])?.is_err())
     };

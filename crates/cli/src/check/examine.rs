@@ -10,12 +10,12 @@ use writ_trust::time::Time;
 
 use super::cache::Cache;
 use super::clear::{self, InClear};
-use super::evaluate::{Sites, evaluate};
+use super::evaluate::{Sharing, Sites, evaluate_shared};
 use super::judge::{Checks, Found, Holds, Judge, LeftOuts, Subject};
 use super::mistake::Mistake;
 use super::output::{self, Appliance, Site};
 use super::source::Sources;
-use super::tree::Tree;
+use super::tree::{Tree, site_of};
 use super::{found, keys, locate, mistake, told, untracked};
 use crate::failure::{Failure, Outcome};
 
@@ -33,6 +33,8 @@ pub struct Asked<'a> {
     pub soon: bool,
     /// Whether results of earlier runs may be taken, and those of this one kept.
     pub cache: bool,
+    /// How many sites one process evaluates.
+    pub sharing: Sharing,
 }
 
 /// What came of one site.
@@ -66,10 +68,24 @@ struct Run {
     /// Keys and passwords in baselines and rules.
     clear: Vec<InClear>,
     fresh: Vec<SiteResult>,
-    /// Whether every file could be evaluated.
-    whole: bool,
+    /// The files that could not be evaluated.
+    excluded: BTreeSet<String>,
+    /// Whether there were too many of them to say anything else.
+    gave_up: bool,
     /// The files that the lists of baselines and rules name.
     reads: Option<Vec<String>>,
+}
+
+impl Run {
+    /// Whether what had to be left out was of these sites: a file of one excuses no mistake of another.
+    fn lacks_only(&self, sites: &[String]) -> bool {
+        self.excluded.iter().all(|file| site_of(file).is_some_and(|site| sites.iter().any(|name| name == site)))
+    }
+
+    /// Whether what came of a site is all that there is to say of it.
+    fn is_whole(&self, result: &SiteResult) -> bool {
+        !self.excluded.iter().any(|file| site_of(file) == Some(&result.site.site))
+    }
 }
 
 /// Evaluates and judges a tree.
@@ -95,24 +111,28 @@ fn look(asked: &Asked<'_>) -> Outcome<(Run, Vec<SiteResult>)> {
     let known = cache.as_mut().map(|cache| cache.hits(&sites, asked.now)).unwrap_or_default();
     if known.is_empty() {
         let run = run(asked, everything(), &sites)?;
-        keep(cache, &run);
+        keep(cache, &run, &sites);
         return Ok((run, known));
     }
     let names: BTreeSet<&str> = known.iter().map(|result| result.site.site.as_str()).collect();
     let left: Vec<String> = sites.iter().filter(|site| !names.contains(site.as_str())).cloned().collect();
-    let run_left = run(asked, Sites::These(&left), &left)?;
-    if !run_left.whole {
+    let mut run_left = run(asked, Sites::These(&left), &left)?;
+    if !run_left.lacks_only(&left) {
         // What is left out of one file excuses mistakes of others, so nothing that was known counts.
         return Ok((run(asked, everything(), &sites)?, Vec::new()));
     }
-    keep(cache, &run_left);
+    if run_left.gave_up {
+        run_left.clear.extend(known.into_iter().flat_map(|result| result.clear));
+        return Ok((run_left, Vec::new()));
+    }
+    keep(cache, &run_left, &left);
     Ok((run_left, known))
 }
 
 /// Keeps what came of sites for the next run.
-fn keep(cache: Option<Cache<'_>>, run: &Run) {
-    if let Some(cache) = cache.filter(|_| run.whole) {
-        cache.keep(&run.fresh, run.reads.as_deref());
+fn keep(cache: Option<Cache<'_>>, run: &Run, sites: &[String]) {
+    if let Some(cache) = cache.filter(|_| run.lacks_only(sites)) {
+        cache.keep(run.fresh.iter().filter(|result| run.is_whole(result)).collect(), run.reads.as_deref());
     }
 }
 
@@ -132,7 +152,7 @@ fn run(asked: &Asked<'_>, sites: Sites<'_>, names: &[String]) -> Outcome<Run> {
     folders.extend(names.iter().map(|site| format!("hosts/{site}")));
     let (files, evaluated) = thread::scope(|scope| {
         let files = scope.spawn(|| clear::suspicious(&root, &folders));
-        let evaluated = evaluate(asked.tree, sites, &work);
+        let evaluated = evaluate_shared(asked.tree, sites, asked.sharing, &work);
         (files.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), evaluated)
     });
     let mut evaluated = evaluated?;
@@ -150,8 +170,7 @@ fn run(asked: &Asked<'_>, sites: Sites<'_>, names: &[String]) -> Outcome<Run> {
             |one: &mut InClear| one.mistake.place.as_ref().is_some_and(|place| place.file.starts_with(&prefix));
         site.clear = clear.extract_if(.., is_its).collect();
     }
-    let whole = evaluated.errors.is_empty() && evaluated.excluded.is_empty();
-    Ok(Run { told, clear, fresh, whole, reads })
+    Ok(Run { told, clear, fresh, gave_up: evaluated.parts.is_empty(), excluded: evaluated.excluded, reads })
 }
 
 /// Refuses an evaluation of other sites than those that were asked for: nobody would look at those that are missing.
@@ -217,11 +236,6 @@ fn left_outs(delta: &Delta, excluded: &BTreeSet<String>, sources: &Sources) -> L
         left_outs.add(site, of_site(said, sources).into_iter().chain(excluded));
     }
     left_outs
-}
-
-/// The site that a file belongs to.
-fn site_of(file: &str) -> Option<&str> {
-    file.strip_prefix("hosts/")?.split_once('/').map(|(site, _)| site)
 }
 
 /// The names that a file may declare.
@@ -350,4 +364,74 @@ fn all(
     }
     let mistakes = mistake::merge(told, clear::joined(found, clear));
     output::Result { mistakes, sites, checks, unobserved, cached: 0, took: Default::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    const SITES: [&str; 5] = ["clinic-001", "clinic-002", "clinic-003", "clinic-004", "clinic-005"];
+
+    fn copy(from: &Path, to: &Path) {
+        fs::create_dir_all(to).unwrap();
+        for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+            let target = to.join(entry.file_name());
+            if entry.file_type().unwrap().is_dir() {
+                copy(&entry.path(), &target);
+            } else {
+                fs::copy(entry.path(), target).unwrap();
+            }
+        }
+    }
+
+    /// The tree of the cases, with its site five times.
+    fn tree(root: &Path) -> Tree {
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        copy(&repository.join("checks/mistakes/tree"), root);
+        copy(&repository.join("modules/policy"), &root.join("modules/policy"));
+        for site in &SITES[1..] {
+            copy(&root.join("hosts").join(SITES[0]), &root.join("hosts").join(site));
+        }
+        Tree::at(root).unwrap()
+    }
+
+    fn edit(tree: &Tree, file: &str, from: &str, to: &str) {
+        let text = fs::read_to_string(tree.root.join(file)).unwrap();
+        assert!(text.contains(from), "{file} has no {from:?}");
+        fs::write(tree.root.join(file), text.replacen(from, to, 1)).unwrap();
+    }
+
+    /// What is said of a tree, and the codes of its mistakes.
+    fn said(tree: &Tree, sharing: Sharing) -> (String, Vec<String>) {
+        let sources = Sources::new(tree.root.clone());
+        let now = "2026-11-23T00:00:00Z".parse().unwrap();
+        let asked = Asked { tree, sources: &sources, site: None, now, soon: false, cache: false, sharing };
+        let result = examine(&asked).unwrap();
+        let codes = result.mistakes.iter().map(|mistake| mistake.code.clone()).collect();
+        (format!("{:#?} {:#?} {} {}", result.mistakes, result.sites, result.checks, result.unobserved), codes)
+    }
+
+    #[test]
+    fn sites_that_are_shared_out_come_to_what_one_process_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = tree(folder.path());
+        let both = || {
+            let one = said(&tree, Sharing { few: SITES.len(), most: SITES.len() });
+            // Three evaluations, whatever the processors.
+            assert_eq!(said(&tree, Sharing { few: 1, most: 2 }), one);
+            one.1
+        };
+        assert_eq!(both(), [""; 0]);
+        edit(&tree, "hosts/clinic-001/front-desk/policy.nix", "writ.check", "writ.chekc");
+        edit(&tree, "hosts/clinic-002/site.nix", "\"Dr. Ruth Alvarez\";", "\"Dr. Ruth Alvares\";");
+        edit(&tree, "hosts/clinic-003/back-office/policy.nix", "{ }", "{ ");
+        edit(&tree, "hosts/clinic-004/site.nix", "contacts = {", "contacts = {{");
+        edit(&tree, "baselines/small/files.nix", "mode.eq", "mode.equals");
+        assert_eq!(both(), ["unknown-operator", "nix-error", "unknown-approver", "nix-error", "nix-error"]);
+        edit(&tree, "rules/files.nix", "priority = 100", "priority = low");
+        assert_eq!(both().iter().filter(|code| *code == "nix-error").count(), 4);
+    }
 }

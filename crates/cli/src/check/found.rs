@@ -78,6 +78,9 @@ struct Origin {
 
 impl Origin {
     fn of(finding: &Finding, delta: &Delta, subject: &Subject) -> Self {
+        if let Some(added) = Self::added(finding, delta, subject) {
+            return added;
+        }
         let overrides = delta.overrides(&subject.site, &subject.appliance);
         let overridden = overrides.filter(|o| !o.path.is_empty() && finding.path.starts_with(&o.path)).last();
         if let Some((changed, at)) = overridden.and_then(|o| Some((o, o.declared_at.as_ref()?))) {
@@ -97,6 +100,21 @@ impl Origin {
                 Self { file, line: 0, column: None, path }
             }
         }
+    }
+
+    /// Where an override wrote the very keys that the finding is about: nothing stood there before.
+    fn added(finding: &Finding, delta: &Delta, subject: &Subject) -> Option<Self> {
+        let below = |path: &[String]| match finding.part {
+            Part::Key => path.starts_with(&finding.path),
+            Part::Value => path.len() > finding.path.len() && path.starts_with(&finding.path),
+        };
+        // An item as a whole is no override's.
+        let is_inside = finding.path.len() > 2;
+        let overrides = delta.overrides(&subject.site, &subject.appliance);
+        let one = overrides.filter(|o| is_inside && o.replaced.is_null() && below(&o.path)).last()?;
+        let at = one.declared_at.as_ref()?;
+        let path = std::iter::once("overrides".to_owned()).chain(finding.path.iter().cloned()).collect();
+        Some(Self { file: at.file.clone(), line: at.line, column: Some(at.column), path })
     }
 
     fn place(&self, part: Part, text: Option<&str>, sources: &Sources) -> Option<Place> {

@@ -367,10 +367,10 @@ fn own_key<'a>(site: &'a Site, own: &'a Own) -> OwnKey<'a> {
 }
 
 fn overlay(set: &Texts<'_>, drop: &Texts<'_>) -> Result<Overlay> {
-    fn parsed<T: serde::de::DeserializeOwned>(texts: &Texts<'_>) -> Result<BTreeMap<String, T>> {
-        texts.iter().map(|(section, text)| Ok(((*section).to_owned(), serde_json::from_str(text)?))).collect()
+    fn each<'t>(of: &Texts<'t>) -> impl Iterator<Item = (&'t str, &'t str)> {
+        of.iter().map(|(section, text)| (*section, *text))
     }
-    Ok(Overlay { set: parsed(set)?, drop: parsed(drop)? })
+    Overlay::parse(each(set), each(drop))
 }
 
 fn own_sections([exceptions, set, drop, settings, programs, secrets]: &OwnKey<'_>) -> Result<Map<String, Json>> {

@@ -80,6 +80,22 @@ pub fn bound_names(source: &Source) -> BTreeSet<String> {
     names
 }
 
+/// The constructor that makes what a file holds, such as `writ.site`: where a field is missing in the whole.
+pub fn constructor(source: &Source) -> Option<Range<usize>> {
+    let mut expr = source.root();
+    loop {
+        expr = match expr? {
+            Expr::Apply(call) => return Some(first_line(source, range(call.lambda()?.syntax()))),
+            Expr::Lambda(inner) => inner.body(),
+            Expr::LetIn(inner) => inner.body(),
+            Expr::With(inner) => inner.body(),
+            Expr::Assert(inner) => inner.body(),
+            Expr::Paren(inner) => inner.expr(),
+            _ => return None,
+        };
+    }
+}
+
 fn range(node: &rnix::SyntaxNode) -> Range<usize> {
     node.text_range().into()
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
-use writ_policy::validate::{Level, redacted};
+use writ_policy::validate::{Level, path_text, redacted};
 use writ_trust::text::escaped;
 
 /// The code of the mistake whose value is never shown.
@@ -19,7 +19,8 @@ pub struct Place {
     pub line: u32,
     /// From 1, in characters.
     pub column: u32,
-    /// First byte and length of what is meant, within one line; the length is 0 when the file could not be read.
+    /// First byte and length of what is meant, within one line; the length is 0 when the file could not be read, and where
+    /// something is missing behind a token.
     pub start: usize,
     /// See `start`.
     pub length: usize,
@@ -126,11 +127,19 @@ const LISTED: [(&str, &str); 4] = [
     ("unknown-secret", "secrets"),
 ];
 
-/// Whether a mistake only follows from what a constructor said of the list of names that it goes by.
+/// Whether a mistake only follows from what a constructor said: of the list of names that it goes by, or of the controls
+/// that a check names.
 fn follows(mistake: &Mistake, told: &[Mistake]) -> bool {
     let list = LISTED.iter().find(|(code, _)| mistake.code == *code).map(|(_, list)| *list);
-    let is_list = |t: &&Mistake| t.severity == Level::Error && t.path.first().map(String::as_str) == list;
-    list.is_some() && told.iter().filter(is_list).any(|t| !t.appliances.is_disjoint(&mistake.appliances))
+    let is_unused = mistake.code == "unused-check";
+    let its_controls = || mistake.path.iter().map(String::as_str).chain(["controls"]);
+    let is_cause = |t: &&Mistake| {
+        let is_list = list.is_some() && t.path.first().map(String::as_str) == list;
+        let path = t.path.iter().map(String::as_str);
+        t.severity == Level::Error && (is_list || (is_unused && path.take(mistake.path.len() + 1).eq(its_controls())))
+    };
+    (list.is_some() || is_unused)
+        && told.iter().filter(is_cause).any(|t| !t.appliances.is_disjoint(&mistake.appliances))
 }
 
 /// The mistakes of Nix's constructors and of validation in order of place, each once.
@@ -165,5 +174,20 @@ pub fn merge(told: Vec<Mistake>, found: Vec<Mistake>) -> Vec<Mistake> {
             None => merged.push(mistake),
         }
     }
+    name_twins(&mut merged);
     merged
+}
+
+/// Of mistakes that read alike, because one line makes several items, each says which item it is of.
+fn name_twins(mistakes: &mut [Mistake]) {
+    let alike = |a: &Mistake, b: &Mistake| a.place.is_some() && a.place == b.place && a.sentence() == b.sentence();
+    let twins: Vec<bool> = (0..mistakes.len())
+        .map(|at| {
+            let is_twin = |other: usize| mistakes.get(other).is_some_and(|other| alike(&mistakes[at], other));
+            is_twin(at + 1) || at.checked_sub(1).is_some_and(is_twin)
+        })
+        .collect();
+    for (mistake, _) in mistakes.iter_mut().zip(twins).filter(|(mistake, is_twin)| *is_twin && mistake.help.is_none()) {
+        mistake.help = Some(format!("this is of {}", path_text(&mistake.path)));
+    }
 }

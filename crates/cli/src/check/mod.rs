@@ -10,6 +10,7 @@ pub mod evaluate;
 mod examine;
 mod found;
 mod github;
+mod hint;
 mod judge;
 mod keys;
 mod locate;
@@ -32,6 +33,7 @@ use std::time::Instant;
 
 use writ_trust::time::Time;
 
+use self::evaluate::Sharing;
 use self::examine::{Asked, examine};
 use self::source::Sources;
 use self::tree::Tree;
@@ -116,6 +118,7 @@ impl Arguments {
             now,
             soon: self.soon,
             cache: !self.no_cache,
+            sharing: Sharing::default(),
         };
         let mut result = examine(&asked)?;
         result.took = started.elapsed();

@@ -42,6 +42,10 @@ impl NixError {
         };
         let mut trace = positions(after);
         trace.extend(positions(before).into_iter().rev());
+        // The caller is none of the tree's files: the function itself is to blame.
+        if trace.is_empty() {
+            trace.extend(after.first().and_then(|line| called(line, root)).filter(|at| wanted(&at.file)));
+        }
         let more = after.iter().skip(1).take_while(|l| !l.is_empty() && !l.starts_with("at ") && !l.starts_with('…'));
         let message = after
             .iter()
@@ -55,6 +59,12 @@ impl NixError {
         let suggestion = after.iter().find_map(|l| l.strip_prefix("Did you mean ")).map(|l| l.trim_end_matches('?'));
         Self { message, suggestion: suggestion.map(str::to_owned), trace }
     }
+}
+
+/// `error: anonymous function at /the/tree/file.nix:3:5 called …` → its place.
+fn called(line: &str, root: &str) -> Option<Position> {
+    let (_, rest) = line.split_once(" function at ")?;
+    position(&format!("at {}", rest.split_once(" called ")?.0), root)
 }
 
 /// `at /the/tree/file.nix:3:5:` → its place.
@@ -111,6 +121,14 @@ mod tests {
         let newer = NixError::parse(NEWER, "/t/", "exit status: 1", own);
         assert_eq!(newer.message, "undefined variable 'x'");
         assert_eq!(newer.trace, [at("a.nix", 67, 30), at("a.nix", 2, 3), at("b.nix", 1, 2)]);
+    }
+
+    #[test]
+    fn a_function_that_is_called_wrongly_is_named_in_the_message() {
+        let text = "error: anonymous function at /t/a b.nix:2:1 called without required argument 'pkgs'\n";
+        let error = NixError::parse(text, "/t/", "exit status: 1", |_| true);
+        assert_eq!(error.trace, [at("a b.nix", 2, 1)]);
+        assert!(NixError::parse(text, "/t/", "exit status: 1", |_| false).trace.is_empty());
     }
 
     #[test]

@@ -83,9 +83,12 @@ impl Result {
         let (errors, warnings) = self.counts();
         let result = match (errors, warnings) {
             (0, 0) => screen::paint(screen::GREEN, "no findings"),
-            (0, w) => screen::paint(screen::YELLOW, &count(w, "warning")),
-            (e, 0) => screen::paint(screen::RED, &count(e, "error")),
-            (e, w) => screen::paint(screen::RED, &format!("{} and {}", count(e, "error"), count(w, "warning"))),
+            (0, w) => screen::paint(screen::YELLOW, &screen::count(w, "warning")),
+            (e, 0) => screen::paint(screen::RED, &screen::count(e, "error")),
+            (e, w) => screen::paint(
+                screen::RED,
+                &format!("{} and {}", screen::count(e, "error"), screen::count(w, "warning")),
+            ),
         };
         // No warning: a policy may ask for more than this version can see, and what comes of it is said wherever it counts.
         let unobserved = match self.unobserved {
@@ -94,9 +97,9 @@ impl Result {
         };
         format!(
             "{}, {}, {}{unobserved}: {result} in {:.2} s",
-            count(self.sites.len(), "site"),
-            count(self.appliances(), "appliance"),
-            count(self.checks, "check"),
+            screen::count(self.sites.len(), "site"),
+            screen::count(self.appliances(), "appliance"),
+            screen::count(self.checks, "check"),
             self.took.as_secs_f64(),
         )
     }
@@ -131,10 +134,6 @@ impl Result {
             },
         });
     }
-}
-
-fn count(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 #[derive(Serialize)]

@@ -6,7 +6,8 @@ use writ_policy::delta::{NixFinding, NixRelated, Position, Site};
 use writ_policy::nearest::nearest;
 use writ_policy::validate::{Level, Part};
 
-use super::locate::{Wanted, bound_names, locate, locate_exactly};
+use super::hint::{NOTHING, hint};
+use super::locate::{Wanted, bound_names, constructor, locate, locate_exactly};
 use super::mistake::{Mistake, Place};
 use super::nix_error::NixError;
 use super::source::Sources;
@@ -81,6 +82,9 @@ fn place(finding: &NixFinding, at: &Position, sources: &Sources) -> Option<Place
     if !at.file.ends_with(".nix") {
         return Some(placed(&at.file, &source, source.line(at.line)));
     }
+    if finding.code == "missing-field" && finding.path.is_empty() {
+        return constructor(&source).map(|range| placed(&at.file, &source, range));
+    }
     let text = finding.given.as_deref();
     // What was given may be a name on the way, as in an override's address.
     let named = text.and_then(|text| finding.path.iter().rposition(|key| key == text));
@@ -109,17 +113,21 @@ pub fn placed(file: &str, source: &super::source::Source, range: std::ops::Range
 
 /// An error of Nix itself, which ended one file.
 pub fn error(error: &NixError, sources: &Sources) -> Mistake {
-    let place = error.trace.first().and_then(|at| {
+    let located = error.trace.first().and_then(|at| {
         let source = sources.get(&at.file)?;
-        Some(placed(&at.file, &source, culprit(error, at, &source)))
+        let (range, help) = hint(error, at, &source);
+        let place = placed(&at.file, &source, range);
+        // Of what is missing behind a token, one column is shown.
+        Some((Place { width: place.width.max(1), ..place }, help))
     });
+    let (place, help) = located.map_or((None, NOTHING), |(place, help)| (Some(place), help));
     Mistake {
         code: "nix-error".to_owned(),
         severity: Level::Error,
         message: error.message.clone(),
         expected: None,
         nearest: error.suggestion.clone().or_else(|| meant(error, sources)),
-        help: Some(help(error).to_owned()),
+        help: Some(help.to_owned()),
         path: Vec::new(),
         place,
         related: Vec::new(),
@@ -133,24 +141,4 @@ fn meant(error: &NixError, sources: &Sources) -> Option<String> {
     let source = sources.get(&error.trace.first()?.file)?;
     let names = bound_names(&source);
     nearest(name, names.iter().map(String::as_str)).map(str::to_owned)
-}
-
-fn help(error: &NixError) -> &'static str {
-    if error.message.contains("unexpected IN") {
-        return "`in` is a word of the Nix language: as the name of an operator it is written \"in\"";
-    }
-    "the rest of this file could not be looked at"
-}
-
-/// The bytes that an error is about: the name it quotes, if that stands on the line, or else the token at its place.
-fn culprit(error: &NixError, at: &Position, source: &super::source::Source) -> std::ops::Range<usize> {
-    let start = source.offset(at.line, at.column);
-    let rest = &source.text[start..source.line(at.line).end.max(start)];
-    let quoted = error.message.split('\'').nth(1).filter(|name| name.len() > 1);
-    match quoted.and_then(|name| Some((rest.find(name)?, name.len()))) {
-        Some((offset, length)) => start + offset..start + offset + length,
-        None => {
-            locate(source, &Wanted { line: at.line, column: Some(at.column), path: &[], part: Part::Key, text: None })
-        }
-    }
 }

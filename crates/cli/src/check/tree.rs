@@ -114,6 +114,11 @@ impl Tree {
     }
 }
 
+/// The site that a file of a tree belongs to, by its path relative to the root.
+pub fn site_of(file: &str) -> Option<&str> {
+    file.strip_prefix("hosts/")?.split_once('/').map(|(site, _)| site)
+}
+
 /// The root of the tree that a folder is in; none where it is in no tree.
 pub fn root_above(folder: &Path) -> Option<&Path> {
     folder.ancestors().find(|folder| folder.join(ENTRY).is_file())

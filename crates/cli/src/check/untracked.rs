@@ -1,14 +1,18 @@
 //! Policy files that git does not track: they count here, but a flake does not see them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use writ_policy::validate::Level;
 
+use super::cache::reach::{How, reach};
+use super::clear::nix_files;
 use super::mistake::Mistake;
 use super::process;
+use super::source::LARGEST;
 
 /// The folders of a tree that policy is read from.
 const FOLDERS: [&str; 4] = ["baselines", "rules", "hosts", "modules"];
@@ -17,33 +21,75 @@ const MOST_NAMED: usize = 5;
 
 /// One warning that names them. Where there is no git, or no repository, there is nothing to say.
 pub fn mistake(root: &Path) -> Option<Mistake> {
-    let mut command = Command::new("git");
-    // No program that a repository's configuration names may run.
-    command.args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"]);
-    command.args(["ls-files", "--others", "--exclude-standard", "-z", "--"]);
-    command.args(FOLDERS.map(|folder| format!(":(glob){folder}/**/*.nix"))).current_dir(root);
-    command.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").env_remove("GIT_INDEX_FILE");
-    let output = process::run(command, Duration::from_secs(20), 1 << 20).ok().filter(|o| o.status.success())?;
-    let listed = String::from_utf8_lossy(&output.stdout).into_owned();
-    let files: Vec<&str> = listed.split('\0').filter(|file| !file.is_empty()).collect();
+    // Those that are ignored, too: a flake sees as little of them.
+    let listed = git(root, &["ls-files", "--others", "-z", "--"], &FOLDERS)?;
+    let files = policy_files(root, listed.split('\0').filter(|file| !file.is_empty()));
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
     let message = match files.as_slice() {
         [] => return None,
         [file] => format!("git does not track {file}, so a flake does not see it"),
         _ => format!("git does not track {} policy files, so a flake does not see them", files.len()),
     };
     let more = if files.len() > MOST_NAMED { " …" } else { "" };
-    let named = files.iter().take(MOST_NAMED).copied().collect::<Vec<_>>().join(" ");
+    let named: Vec<&str> = files.iter().take(MOST_NAMED).copied().collect();
+    let force = if git(root, &["check-ignore", "--"], &named).is_some() { "-f " } else { "" };
     Some(Mistake {
         code: "untracked-file".to_owned(),
         severity: Level::Warning,
         message,
         expected: None,
         nearest: None,
-        help: Some(format!("git add {named}{more}")),
+        help: Some(format!("git add {force}{}{more}", named.join(" "))),
         // For those who must name a file.
         path: files.first().map(|file| file.split('/').map(str::to_owned).collect()).unwrap_or_default(),
         place: None,
         related: Vec::new(),
         appliances: BTreeSet::new(),
     })
+}
+
+/// What a git command says of paths; none where it fails.
+fn git(root: &Path, arguments: &[&str], paths: &[&str]) -> Option<String> {
+    let mut command = Command::new("git");
+    // No program that a repository's configuration names may run.
+    command.args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"]);
+    command.args(arguments).args(paths).current_dir(root);
+    command.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").env_remove("GIT_INDEX_FILE");
+    let output = process::run(command, Duration::from_secs(20), 16 << 20).ok().filter(|o| o.status.success())?;
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Those of the files that policy comes from: Nix files, keys of appliances, and what a Nix file beside them reads.
+fn policy_files<'a>(root: &Path, files: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
+    let mut read_in: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut is_policy = |file: &str| {
+        let folder = folder(file);
+        file.ends_with(".nix")
+            || is_key(file)
+            || read_in.entry(folder).or_insert_with_key(|f| read(root, f)).contains(file)
+    };
+    files.filter(|file| is_policy(file)).map(str::to_owned).collect()
+}
+
+/// Whether a file is the key of an appliance.
+fn is_key(file: &str) -> bool {
+    matches!(file.split('/').collect::<Vec<_>>().as_slice(), ["hosts", _, _, "key.pub"])
+}
+
+/// The folder in which whoever reads a file is looked for: that of its site, or else that of all that is of its kind.
+fn folder(file: &str) -> String {
+    let depth = if file.starts_with("hosts/") { 2 } else { 1 };
+    file.split('/').take(depth).collect::<Vec<_>>().join("/")
+}
+
+/// The files that the Nix files below a folder read, as far as these show it.
+fn read(root: &Path, folder: &str) -> BTreeSet<String> {
+    let mut files = Vec::new();
+    nix_files(&root.join(folder), &mut files, 0);
+    let read = files.iter().filter_map(|file| {
+        let small = fs::metadata(file).is_ok_and(|m| m.len() <= LARGEST);
+        let text = small.then(|| fs::read_to_string(file).ok()).flatten().filter(|text| text.contains("readFile"))?;
+        Some(reach(&text, file.strip_prefix(root).ok()?.to_str()?)?.links)
+    });
+    read.flatten().filter(|link| link.how == How::Read).map(|link| link.to).collect()
 }

@@ -166,6 +166,27 @@ fn untracked_files_are_warnings() {
 }
 
 #[test]
+fn ignored_files_keys_and_what_is_read_are_untracked_too() {
+    let key = "hosts/clinic-001/front-desk/key.pub";
+    let words = "baselines/small/words.txt";
+    let tree = Tree::new();
+    tree.write(".gitignore", "files.nix\n");
+    tree.write(key, &format!("untrusted comment: key\nRW{}\n", "A".repeat(54)));
+    tree.write(words, "Room to work");
+    tree.edit("baselines/small/disks.nix", "\"Room to work\"", "builtins.readFile ./words.txt");
+    tree.git(&["init", "-q"]);
+    tree.git(&["add", "-f", "."]);
+    tree.write("hosts/clinic-001/notes.txt", "Nothing reads this.");
+    let told = || run(&tree, &[]).stdout;
+    assert!(told().contains("no findings"), "{}", told());
+    tree.git(&["rm", "-q", "--cached", key, words]);
+    let named = format!("git add {words} {key}\n");
+    assert!(told().contains("git does not track 2 policy files") && told().contains(&named), "{}", told());
+    tree.git(&["rm", "-q", "--cached", "rules/files.nix"]);
+    assert!(told().contains("git add -f baselines/") && told().contains("rules/files.nix"), "{}", told());
+}
+
+#[test]
 fn an_exception_that_ends_soon_is_told_to_those_who_ask() {
     let tree = Tree::new();
     tree.edit("hosts/clinic-001/site.nix", "2027-03-01", "2026-12-23");

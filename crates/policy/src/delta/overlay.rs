@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
-use serde_json::{Map, Value as Json};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Result, Value as Json};
 
 /// The sections that are said this way, each an object of items by id.
 pub const SECTIONS: [&str; 6] = ["controls", "checks", "rules", "runbooks", "duties", "exceptions"];
@@ -21,6 +22,19 @@ pub struct Overlay {
 }
 
 impl Overlay {
+    /// What is set and dropped, from the sections' names and their JSON: objects of items by id, and lists of ids.
+    pub fn parse<'t>(
+        set: impl IntoIterator<Item = (&'t str, &'t str)>,
+        drop: impl IntoIterator<Item = (&'t str, &'t str)>,
+    ) -> Result<Self> {
+        fn parsed<'t, T: DeserializeOwned>(
+            of: impl IntoIterator<Item = (&'t str, &'t str)>,
+        ) -> Result<BTreeMap<String, T>> {
+            of.into_iter().map(|(section, text)| Ok((section.to_owned(), serde_json::from_str(text)?))).collect()
+        }
+        Ok(Self { set: parsed(set)?, drop: parsed(drop)? })
+    }
+
     /// A section as it stands in the policy. An id that is both dropped and set is set.
     pub fn over(&self, section: &str, base: &Map<String, Json>) -> Map<String, Json> {
         let mut items = base.clone();
@@ -47,11 +61,8 @@ mod tests {
 
     #[test]
     fn items_are_dropped_replaced_and_added() {
-        let overlay: Overlay = serde_json::from_value(json!({
-            "set": { "checks": { "b": 20, "d": 4 } },
-            "drop": { "checks": ["a", "gone"], "rules": [] },
-        }))
-        .unwrap();
+        let set = [("checks", r#"{ "b": 20, "d": 4 }"#)];
+        let overlay = Overlay::parse(set, [("checks", r#"["a", "gone"]"#), ("rules", "[]")]).unwrap();
         let base = json!({ "a": 1, "b": 2, "c": 3 });
         let base = base.as_object().unwrap();
         assert_eq!(Json::Object(overlay.over("checks", base)), json!({ "b": 20, "c": 3, "d": 4 }));
@@ -61,8 +72,13 @@ mod tests {
 
     #[test]
     fn what_is_dropped_and_set_is_set() {
-        let overlay: Overlay =
-            serde_json::from_value(json!({ "set": { "checks": { "a": 2 } }, "drop": { "checks": ["a"] } })).unwrap();
+        let overlay = Overlay::parse([("checks", r#"{ "a": 2 }"#)], [("checks", r#"["a"]"#)]).unwrap();
         assert_eq!(Json::Object(overlay.over("checks", json!({ "a": 1 }).as_object().unwrap())), json!({ "a": 2 }));
+    }
+    #[test]
+    fn what_is_of_another_form_is_an_error() {
+        assert!(Overlay::parse([("checks", "[]")], []).is_err());
+        assert!(Overlay::parse([], [("checks", "{}")]).is_err());
+        assert!(Overlay::parse([("checks", "{")], []).is_err());
     }
 }

@@ -37,10 +37,10 @@ impl Base {
 impl Own {
     /// What it changes about its base and its site's exceptions, parsed.
     pub fn overlay(&self) -> Result<Overlay> {
-        fn parsed<T: serde::de::DeserializeOwned>(of: &BTreeMap<String, Box<RawValue>>) -> Result<BTreeMap<String, T>> {
-            of.iter().map(|(section, text)| Ok((section.clone(), serde_json::from_str(text.get())?))).collect()
+        fn texts(of: &BTreeMap<String, Box<RawValue>>) -> impl Iterator<Item = (&str, &str)> {
+            of.iter().map(|(section, text)| (section.as_str(), text.get()))
         }
-        Ok(Overlay { set: parsed(&self.set)?, drop: parsed(&self.drop)? })
+        Overlay::parse(texts(&self.set), texts(&self.drop))
     }
 }
 

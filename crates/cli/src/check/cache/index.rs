@@ -107,8 +107,12 @@ pub fn write(file: &Path, common: Digest, entries: &[Entry]) -> std::io::Result<
     if !is_ours(folder) {
         return Err(std::io::ErrorKind::PermissionDenied.into());
     }
+    let bytes = printed(common, entries)?;
+    if bytes.len() > LARGEST {
+        return Err(std::io::ErrorKind::FileTooLarge.into());
+    }
     let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
-    temporary.write_all(&printed(common, entries)?)?;
+    temporary.write_all(&bytes)?;
     temporary.persist(file)?;
     prune(folder);
     Ok(())
@@ -158,13 +162,19 @@ fn printed(common: Digest, entries: &[Entry]) -> serde_json::Result<Vec<u8>> {
     Ok(text.into_bytes())
 }
 
+/// Says that a file is of use: those that were not for longest are removed first.
+pub fn touch(file: &Path) {
+    // It costs nothing but time when this fails.
+    let _ = fs::File::open(file).and_then(|file| file.set_modified(crate::clock::of_files()));
+}
+
 /// Whether a file or folder belongs to the user, and nobody else may write to it. A link is neither.
 fn is_ours(path: &Path) -> bool {
     fs::symlink_metadata(path)
         .is_ok_and(|m| !m.is_symlink() && m.uid() == rustix::process::geteuid().as_raw() && m.mode() & 0o022 == 0)
 }
 
-/// Removes what is kept of the trees that were looked at least recently, beyond a number.
+/// Removes what is kept of the trees that were not looked at for longest, beyond a number.
 fn prune(folder: &Path) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut files: Vec<(SystemTime, PathBuf)> =

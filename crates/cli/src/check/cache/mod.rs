@@ -3,14 +3,14 @@
 //! A site's result is taken from an earlier run only where everything that it depends on is the same, by content: this
 //! program and Nix, the policy library (exactly the one that this version is built with), baselines and rules, and every
 //! file in the folder of the site; and where the calendar says the same of its exceptions. It is kept only where that is
-//! known to be all (see `reach`), where no file had to be left out, and where all of it is the same after the run as it
-//! was before. Whatever is in doubt is a miss: then the site is looked at.
+//! known to be all (see `reach`), where none of these files had to be left out, and where all of it is the same after the
+//! run as it was before. Whatever is in doubt is a miss: then the site is looked at.
 
 mod content;
 mod depends;
 mod index;
 mod library;
-mod reach;
+pub mod reach;
 
 use std::collections::{BTreeMap, HashMap};
 use std::os::unix::fs::MetadataExt as _;
@@ -66,14 +66,17 @@ impl<'a> Cache<'a> {
 
     /// Keeps results of this run. `reads` are the files that the lists of baselines and rules name. A failure to write is
     /// none of the run.
-    pub fn keep(mut self, fresh: &[SiteResult], reads: Option<&[String]>) {
+    pub fn keep(mut self, fresh: Vec<&SiteResult>, reads: Option<&[String]>) {
         let sites = self.tree.sites();
         let count = self.entries.len();
         self.entries.retain(|site, _| sites.binary_search(site).is_ok());
         let gone = self.entries.len() < count;
         let fresh: Vec<&SiteResult> =
-            fresh.iter().filter(|result| self.before.contains_key(&result.site.site)).collect();
+            fresh.into_iter().filter(|result| self.before.contains_key(&result.site.site)).collect();
         if fresh.is_empty() && !gone {
+            if count > 0 {
+                index::touch(&self.file);
+            }
             return;
         }
         let Some(shared) = self.shared(reads) else { return };
@@ -120,8 +123,15 @@ impl<'a> Cache<'a> {
 /// The folder in which results are kept.
 fn folder() -> Option<PathBuf> {
     let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+    let cache =
+        absolute("XDG_CACHE_HOME").or_else(|| cache_of(&absolute("HOME")?, rustix::process::geteuid().as_raw()))?;
     Some(cache.join("writ/check"))
+}
+
+/// The cache of a user whose home this is. In somebody else's, as with `sudo`, what is written would stand in the way of
+/// who lives there.
+fn cache_of(home: &Path, user: u32) -> Option<PathBuf> {
+    (fs::metadata(home).ok()?.uid() == user).then(|| home.join(".cache"))
 }
 
 /// The digest of what all sites of a tree depend on; none where that cannot be told.
@@ -183,4 +193,18 @@ fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> 
             .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
             .collect()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_kept_in_the_home_of_somebody_else() {
+        let home = tempfile::tempdir().unwrap();
+        let user = rustix::process::geteuid().as_raw();
+        assert_eq!(cache_of(home.path(), user), Some(home.path().join(".cache")));
+        assert_eq!(cache_of(home.path(), user ^ 1), None);
+        assert_eq!(cache_of(&home.path().join("gone"), user), None);
+    }
 }

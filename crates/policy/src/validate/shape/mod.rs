@@ -145,6 +145,9 @@ fn judge(value: &Json, is: &Type, path: &[String], findings: &mut Vec<Finding>) 
             test(fits, &format!("an integer from {least} to {}", u32::MAX));
         }
         Type::Span => test(parses::<Span>(value), "a duration such as \"30s\", \"5m\", \"26h\" or \"90d\""),
+        Type::Time if value.as_str().is_some_and(has_the_form_of_a_time) => {
+            test(parses::<Time>(value), "a date and a time that exist");
+        }
         Type::Time => test(parses::<Time>(value), "a UTC time such as \"2026-09-01T00:00:00Z\""),
         Type::Digest => test(parses::<Digest>(value), "\"sha256:\" and 64 lower-case hex digits"),
         Type::Bool => test(value.is_boolean(), "true or false"),
@@ -163,6 +166,13 @@ fn judge(value: &Json, is: &Type, path: &[String], findings: &mut Vec<Finding>) 
         Type::Parameters | Type::Object => test(value.is_object(), "an attribute set"),
         Type::Struct(fields) => structure(value, fields, path, findings),
     }
+}
+
+/// Whether this is written as a UTC time is, whether or not there is one.
+fn has_the_form_of_a_time(text: &str) -> bool {
+    const FORM: &[u8] = b"0000-00-00T00:00:00Z";
+    let fits = |(byte, form): (u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == *form };
+    text.len() == FORM.len() && text.bytes().zip(FORM).all(fits)
 }
 
 /// Whether this is `HH:MM`, from 00:00 to 23:59.

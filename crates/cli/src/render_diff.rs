@@ -13,6 +13,8 @@ use crate::screen;
 const LONGEST: usize = 60;
 /// The longest predicate that is shown whole, in characters.
 const LONGEST_PREDICATE: usize = 120;
+/// The most entries of a list that are shown as those that it loses and gains.
+const MOST_ENTRIES: usize = 8;
 
 /// The changes of one appliance's policy as lines, each indented by two spaces; none when nothing changed.
 pub fn lines(diff: &Diff) -> Vec<String> {
@@ -46,7 +48,7 @@ pub fn effect(effect: Effect) -> String {
     let (style, word) = match effect {
         Effect::Weaker => (screen::RED, "weaker"),
         Effect::Stronger => (screen::GREEN, "stronger"),
-        Effect::Unclear => (screen::YELLOW, "changed"),
+        Effect::Unclear => (screen::YELLOW, "unclear"),
         Effect::Same => (screen::DIM, "reworded"),
     };
     screen::paint(style, &format!("{word:<8}"))
@@ -130,19 +132,20 @@ fn detail(path: &[String], value: &Json) -> String {
     }
 }
 
+/// The entries that a list loses and gains, where it is told by these: they are few, and do not look alike.
+pub fn entries(before: &Json, after: &Json) -> Option<String> {
+    let (Json::Array(a), Json::Array(b)) = (before, after) else { return None };
+    let entries = |from: &[Json], other: &[Json], sign: &str| -> Vec<String> {
+        from.iter().filter(|entry| !other.contains(entry)).map(|entry| format!("{sign}{}", shown(entry))).collect()
+    };
+    let (gone, new) = (entries(a, b, "-"), entries(b, a, "+"));
+    let look_alike = gone.iter().any(|entry| new.iter().any(|other| other[1..] == entry[1..]));
+    let changed = [gone, new].concat();
+    (!changed.is_empty() && changed.len() <= MOST_ENTRIES && !look_alike).then(|| changed.join(" "))
+}
+
 fn differing(before: &Json, after: &Json) -> String {
-    if let (Json::Array(a), Json::Array(b)) = (before, after) {
-        let entries = |from: &[Json], other: &[Json], sign: &str| -> Vec<String> {
-            from.iter().filter(|entry| !other.contains(entry)).map(|entry| format!("{sign}{}", shown(entry))).collect()
-        };
-        let (gone, new) = (entries(a, b, "-"), entries(b, a, "+"));
-        let look_alike = gone.iter().any(|entry| new.iter().any(|other| other[1..] == entry[1..]));
-        let changed = [gone, new].concat();
-        if !changed.is_empty() && changed.len() <= 8 && !look_alike {
-            return changed.join(" ");
-        }
-    }
-    between(&text(before), &text(after), LONGEST)
+    entries(before, after).unwrap_or_else(|| between(&text(before), &text(after), LONGEST))
 }
 
 /// Two texts that differ, each of at most `longest` characters.

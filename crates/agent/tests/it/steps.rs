@@ -62,7 +62,7 @@ pub fn refused(step: &str, parameters: Json, because: &str) {
     assert!(error.contains(because) && !error.contains('\n'), "{step} {parameters}: {error}");
 }
 
-fn script(path: &Path, text: &str) {
+pub fn script(path: &Path, text: &str) {
     fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }

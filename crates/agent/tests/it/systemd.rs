@@ -12,16 +12,22 @@ use serde_json::json;
 use writ_agent::command;
 use writ_agent::dbus::{self, UnitEvent};
 use writ_agent::probes;
+use writ_agent::steps::StepReport;
 use writ_policy::observation::Observation;
 use writ_policy::outcome::Probed;
 
 use crate::probes::{call, context, int, seen};
-use crate::steps::{World, done, refused};
+use crate::steps::{World, done, refused, script};
 
-const UNITS: [(&str, &str); 4] = [
+const UNITS: [(&str, &str); 5] = [
     ("sleeper.service", "[Service]\nExecStart=/usr/bin/sleep infinity\n"),
     ("broken.service", "[Service]\nType=oneshot\nExecStart=/usr/bin/false\n"),
     ("slow.service", "[Service]\nType=oneshot\nExecStart=/usr/bin/sleep infinity\n"),
+    (
+        "healer.service",
+        "[Service]\nExecStart=/it --exact systemd::inside_a_container_a_healer --ignored --nocapture\n\
+         StandardOutput=append:/healer\nStandardError=append:/healer\n",
+    ),
     (
         "inner.service",
         "[Unit]\nAfter=dbus.socket systemd-journald.service\nSuccessAction=exit-force\nFailureAction=exit-force\n\
@@ -29,6 +35,12 @@ const UNITS: [(&str, &str); 4] = [
          StandardOutput=file:/said\nStandardError=file:/complained\n",
     ),
 ];
+
+/// An activation that restarts the unit that asked for it, as one does whose unit the release changes; then it has more to
+/// do.
+const SWITCH: &str = "test \"$1\" = switch || exit 1\n\
+    /usr/bin/systemctl restart healer.service || exit 1\n\
+    echo activated > /activated\n";
 
 fn container(root: &Path) {
     for folder in
@@ -46,6 +58,10 @@ fn container(root: &Path) {
     let units = root.join("etc/systemd/system");
     for (name, text) in UNITS {
         fs::write(units.join(name), text).unwrap();
+    }
+    for (system, text) in [("system", SWITCH), ("failing", "exit 7")] {
+        fs::create_dir_all(root.join(system).join("bin")).unwrap();
+        script(&root.join(system).join("bin/switch-to-configuration"), text);
     }
     symlink("../inner.service", units.join("multi-user.target.wants/inner.service")).unwrap();
     symlink("/usr/lib/systemd/system/multi-user.target", units.join("default.target")).unwrap();
@@ -103,8 +119,42 @@ fn inside_a_container() {
     assert!(report.error.unwrap().contains("had not ended within 300 ms"));
     done("systemd.stop", json!({ "unit": "slow" }));
 
+    an_activation_outlives_the_unit_that_asked_for_it();
     one_connection_survives_a_restart_of_the_bus(&events);
     journal();
+}
+
+/// What the unit `healer` runs: once, it restores the generation, and nothing of it may come after that.
+#[test]
+#[ignore = "run by inside_a_container as a unit of its own"]
+fn inside_a_container_a_healer() {
+    if fs::create_dir("/healed").is_ok() {
+        panic!("it outlived the restart: {:?}", restored("/system"));
+    }
+}
+
+fn restored(system: &str) -> StepReport {
+    let world = World { profile: system.into(), expected: Some(system.to_owned()), ..World::default() };
+    world.run("generation.restore", &json!({}))
+}
+
+/// The activation ends the daemon that waits for it, and does not end with it.
+fn an_activation_outlives_the_unit_that_asked_for_it() {
+    let pipe = Path::new("/activated");
+    rustix::fs::mkfifoat(rustix::fs::CWD, pipe, rustix::fs::Mode::RWXU).unwrap();
+    let (sender, activated) = mpsc::channel();
+    std::thread::spawn(move || sender.send(fs::read_to_string(pipe)));
+    done("systemd.start", json!({ "unit": "healer" }));
+    let said = activated.recv_timeout(Duration::from_secs(60));
+    let log = fs::read_to_string("/healer").unwrap_or_default();
+    assert_eq!(said.map(Result::unwrap).as_deref(), Ok("activated\n"), "{log}");
+    assert!(!log.contains("outlived"), "{log}");
+    // One who is not restarted hears how it ended.
+    let report = restored("/failing");
+    assert!(
+        report.exit_code == Some(7) && report.stdout.contains("journalctl -u writ-generation-restore.service"),
+        "{report:?}"
+    );
 }
 
 fn watched_units() -> mpsc::Receiver<UnitEvent> {

@@ -187,7 +187,8 @@ fn all_there(parts: &[Judged], names: &[String]) -> Outcome<()> {
         .next("run it again if the tree was being changed; a site is a folder of hosts/ with a site.nix"))
 }
 
-fn misfit(error: &serde_json::Error) -> Failure {
+/// The failure to read what an evaluation printed.
+pub(super) fn misfit(error: &serde_json::Error) -> Failure {
     Failure::could_not("what modules/policy evaluates to is not what this version of writ reads").caused_by(error)
 }
 
@@ -217,7 +218,7 @@ fn forget(delta: &mut Delta) {
 }
 
 /// The names that are no mistakes: items that could not be used, and whatever a file that did not evaluate declares.
-fn left_outs(delta: &Delta, excluded: &BTreeSet<String>, sources: &Sources) -> LeftOuts {
+pub(super) fn left_outs(delta: &Delta, excluded: &BTreeSet<String>, sources: &Sources) -> LeftOuts {
     let mut names: BTreeSet<String> = delta.broken.values().flatten().cloned().collect();
     let (own, shared): (Vec<&String>, Vec<&String>) = excluded.iter().partition(|file| site_of(file).is_some());
     for file in shared.iter().map(|file| file.as_str()).chain(unread(&delta.findings)) {
@@ -301,7 +302,8 @@ fn redacted(mistakes: Vec<Mistake>) -> Vec<Mistake> {
     mistakes.into_iter().map(Mistake::redacted).collect()
 }
 
-fn keys_of(said: &Said) -> Vec<(String, String)> {
+/// The public keys of a site's appliances, by their names.
+pub(super) fn keys_of(said: &Said) -> Vec<(String, String)> {
     let keys = said.appliances.iter().filter_map(|(name, its)| Some((name.clone(), its.public_key.clone()?)));
     keys.collect()
 }

@@ -187,11 +187,23 @@ impl<'a> Judge<'a> {
 
     /// Judges every policy of an evaluation; `left_out` has the names that are no mistakes of a site.
     pub fn policies(&self, delta: &Delta, left_out: &LeftOuts) -> Result<Found> {
+        self.policies_of(delta, left_out, &|_, _| true)
+    }
+
+    /// Judges the policies of the appliances that `wanted` names by site and appliance, and of all others what they share
+    /// as it is.
+    pub fn policies_of(&self, delta: &Delta, left_out: &LeftOuts, wanted: &Wanted<'_>) -> Result<Found> {
         let mut found = Found::default();
+        let mut sharing: BTreeMap<&str, Vec<(usize, &Own)>> = BTreeMap::new();
         let mut groups: HashMap<CommonKey<'_>, Owners<'_>> = HashMap::new();
         for (site, said) in &delta.sites {
             for (appliance, its) in &said.appliances {
                 let (Some(base), Some(own)) = (&its.base, &its.policy) else { continue };
+                if !wanted(site, appliance) {
+                    sharing.entry(base).or_default().push((found.subjects.len(), own));
+                    found.subjects.push(Subject::new(site, appliance));
+                    continue;
+                }
                 let key = common_key(base, own, left_out.of(site));
                 groups.entry(key).or_default().entry(own_key(said, own)).or_default().push(found.subjects.len());
                 found.subjects.push(Subject::new(site, appliance));
@@ -207,6 +219,10 @@ impl<'a> Judge<'a> {
             };
             bases.insert((key.base, key.left_out), Arc::clone(&base));
             self.group(Group { key, owners }, &base, names, &mut found)?;
+        }
+        for (key, of) in sharing {
+            let base = self.base(delta.bases.get(key).ok_or_else(|| no_base(key))?, left_out.get(0))?;
+            found.findings.extend(base.findings.iter().filter_map(|(finding, text)| of_those(finding, text, &of)));
         }
         Ok(found)
     }
@@ -312,6 +328,34 @@ impl<'a> Judge<'a> {
         Context { common, base, own, registry: self.registry, now: self.now, left_out }
     }
 }
+
+/// A finding of a base as one of those who have the section that it is in as it is; none where nobody has.
+fn of_those(finding: &Finding, text: &Option<String>, of: &[(usize, &Own)]) -> Option<Shared> {
+    let section = finding.path.first()?;
+    let leaves = |own: &Own| !own.set.contains_key(section) && !own.drop.contains_key(section);
+    let of: Vec<usize> = of.iter().filter(|(_, own)| leaves(own)).map(|(subject, _)| *subject).collect();
+    let shared = || Shared { finding: finding.clone(), text: text.clone(), of: of.clone() };
+    (!of.is_empty()).then(shared)
+}
+
+/// What an appliance and its site say for themselves, as text: what its policy has beside what it shares with others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnTexts<'a> {
+    set: Texts<'a>,
+    drop: Texts<'a>,
+    own: OwnKey<'a>,
+}
+
+/// What an appliance says for itself; none of one without a policy.
+pub fn own<'a>(delta: &'a Delta, site: &str, appliance: &str) -> Option<OwnTexts<'a>> {
+    let said = delta.sites.get(site)?;
+    let policy = said.appliances.get(appliance)?.policy.as_ref()?;
+    let key = common_key("", policy, 0);
+    Some(OwnTexts { set: key.set, drop: key.drop, own: own_key(said, policy) })
+}
+
+/// Whether an appliance is meant, by its site and its name.
+pub type Wanted<'a> = dyn Fn(&str, &str) -> bool + 'a;
 
 /// The names that are no mistakes, by site.
 pub struct LeftOuts {

@@ -26,7 +26,7 @@ mod told;
 pub mod tree;
 mod untracked;
 
-pub(crate) use self::sound::sound;
+pub(crate) use self::sound::{Unsound, Whole};
 
 use std::path::PathBuf;
 use std::time::Instant;

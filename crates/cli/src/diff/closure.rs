@@ -11,7 +11,6 @@ use std::thread;
 use std::time::Duration;
 
 use serde::Serialize;
-use tempfile::TempDir;
 
 use super::compare::Name;
 use super::lay;
@@ -33,8 +32,6 @@ const MOST_FILES: usize = 5;
 const MOST_LISTED: usize = 2_000;
 /// The deepest folders that are looked into for them.
 const DEEPEST: usize = 8;
-/// The folders that are copied from a working tree.
-const FOLDERS: [&str; 4] = ["baselines", "rules", "hosts", "modules"];
 
 /// What becomes of a system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -144,8 +141,7 @@ fn has_system(tree: &Tree, (site, appliance): &Name) -> bool {
 
 /// The sites that neither side keeps a busybox of, although a system may be made with one.
 fn stand_ins(from: &Side, to: &Side, names: &BTreeSet<Name>) -> BTreeSet<String> {
-    // A working tree may have one that git does not know: what counts is the commit.
-    let keeps = |side: &Side, site: &str| side.commit.is_some() && busybox(&side.tree.root, site).exists();
+    let keeps = |side: &Side, site: &str| busybox(&side.tree.root, site).exists();
     let sites: BTreeSet<&String> = names.iter().map(|(site, _)| site).collect();
     sites.into_iter().filter(|site| !keeps(from, site) && !keeps(to, site)).cloned().collect()
 }
@@ -154,35 +150,38 @@ fn busybox(root: &Path, site: &str) -> PathBuf {
     root.join("hosts").join(site).join("busybox/bin/busybox")
 }
 
+/// Whether a path in a tree belongs to the busybox of a site.
+pub fn is_busybox(path: &Path) -> bool {
+    let parts: Vec<_> = path.iter().collect();
+    parts.len() > 3 && parts[0] == "hosts" && parts[2] == "busybox"
+}
+
 fn paths(side: &Side, names: &BTreeSet<Name>, stand_ins: &BTreeSet<String>) -> Outcome<Paths> {
     let managed: BTreeSet<Name> = names.iter().filter(|name| has_system(&side.tree, name)).cloned().collect();
     if managed.is_empty() {
         return Ok(Paths::new());
     }
     let failed = |e: io::Error| Failure::could_not("the systems cannot be looked at").at(side.name()).caused_by(&e);
-    // Nothing is ever written into a working tree.
-    let copy = if side.commit.is_none() { Some(copied(&side.tree.root, stand_ins).map_err(failed)?) } else { None };
-    let root = copy.as_ref().map_or(side.tree.root.clone(), |folder| folder.path().join("tree"));
+    let tree = &side.tree;
     for site in stand_ins {
-        let mut file = lay::created(&root, &busybox(Path::new(""), site), 0o644).map_err(failed)?;
+        let mut file = lay::created(&tree.root, &busybox(Path::new(""), site), 0o644).map_err(failed)?;
         file.write_all(b"a program to build with\n").map_err(failed)?;
     }
-    let tree = Tree::at(&root)?;
     let mut paths = Paths::new();
     let mut runs = MOST_RUNS;
     let sites: BTreeSet<String> = managed.iter().map(|(site, _)| site.clone()).collect();
-    match systems(&tree, &sites, "systems")? {
+    match systems(tree, &sites, "systems")? {
         Ok(said) => paths = said,
-        Err(why) if sites.len() == 1 => fill_by_appliance(&tree, &managed, &why, &mut runs, &mut paths)?,
+        Err(why) if sites.len() == 1 => fill_by_appliance(tree, &managed, &why, &mut runs, &mut paths)?,
         // One system that does not evaluate ends the evaluation of all: the others are asked by themselves.
         Err(why) => {
             for site in sites {
                 let of_site: BTreeSet<Name> = managed.iter().filter(|(s, _)| *s == site).cloned().collect();
                 let said =
-                    next_run(&mut runs).then(|| systems(&tree, &BTreeSet::from([site]), "systems")).transpose()?;
+                    next_run(&mut runs).then(|| systems(tree, &BTreeSet::from([site]), "systems")).transpose()?;
                 match said {
                     Some(Ok(said)) => paths.extend(said),
-                    _ => fill_by_appliance(&tree, &of_site, &why, &mut runs, &mut paths)?,
+                    _ => fill_by_appliance(tree, &of_site, &why, &mut runs, &mut paths)?,
                 }
             }
         }
@@ -264,41 +263,4 @@ fn evaluated(tree: &Tree, sites: &BTreeSet<String>, attribute: &str) -> Outcome<
     }
     let error = NixError::read(&output.stderr, tree, &output.status.to_string());
     Ok(Err(error.message.lines().next().unwrap_or_default().to_owned()))
-}
-
-/// The policy files of a working tree, and the other files at its root; without the programs that some sites keep for
-/// themselves.
-fn copied(root: &Path, without: &BTreeSet<String>) -> io::Result<TempDir> {
-    let folder = tempfile::Builder::new().prefix("writ-diff-").tempdir()?;
-    let target = folder.path().join("tree");
-    fs::create_dir(&target)?;
-    let left_out: BTreeSet<PathBuf> =
-        without.iter().map(|site| root.join("hosts").join(site).join("busybox")).collect();
-    for entry in fs::read_dir(root)? {
-        let entry = entry?;
-        let is_policy = FOLDERS.iter().any(|name| entry.file_name() == *name);
-        if is_policy || entry.file_type()?.is_file() {
-            copy(&entry.path(), &target.join(entry.file_name()), &left_out)?;
-        }
-    }
-    Ok(folder)
-}
-
-fn copy(from: &Path, to: &Path, left_out: &BTreeSet<PathBuf>) -> io::Result<()> {
-    if left_out.contains(from) {
-        return Ok(());
-    }
-    let kind = fs::symlink_metadata(from)?.file_type();
-    if kind.is_symlink() {
-        return std::os::unix::fs::symlink(fs::read_link(from)?, to);
-    }
-    if !kind.is_dir() {
-        return if kind.is_file() { fs::copy(from, to).map(drop) } else { Ok(()) };
-    }
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        copy(&entry.path(), &to.join(entry.file_name()), left_out)?;
-    }
-    Ok(())
 }

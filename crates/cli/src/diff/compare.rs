@@ -13,6 +13,7 @@ use writ_trust::time::{Span, Time};
 
 use super::gather::{Appliance, Gathered, Layer, SECTIONS, Sections, TextId, Texts, unreadable};
 use crate::failure::Outcome;
+use crate::render_diff::entries;
 
 /// An appliance by site and name.
 pub type Name = (String, String);
@@ -40,6 +41,19 @@ pub struct Located {
     pub at: Option<String>,
     /// The reason of the override that made it, where one did.
     pub reason: Option<String>,
+    /// Of a list: the other lists, of others of these appliances, that lose and gain the same.
+    pub others: Vec<Lists>,
+}
+
+/// A list of some appliances, before and after.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Lists {
+    /// The appliances, in order, as `site/appliance`.
+    pub appliances: Vec<String>,
+    /// What stood there.
+    pub before: Json,
+    /// What stands there now.
+    pub after: Json,
 }
 
 /// Changes that the same appliances have.
@@ -300,7 +314,7 @@ fn located(change: Change, before: &Json, after: &Json) -> Located {
         Some(format!("{}:{}", at.get("file")?.as_str()?, at.get("line")?.as_u64()?))
     };
     let at = item(after).or_else(|| item(before));
-    Located { at, reason: None, change: without_secrets(change) }
+    Located { at, reason: None, change: without_secrets(change), others: Vec::new() }
 }
 
 /// A change without what stands where the name of a secret should: `writ check` finds that, and nobody is to read it.
@@ -364,27 +378,38 @@ fn overridden(located: &Located, was: Option<&Appliance<'_>>, is: Option<&Applia
 /// Which appliances have which change.
 #[derive(Default)]
 struct Shared {
-    by_change: BTreeMap<(String, String), (Located, BTreeSet<Name>)>,
+    by_change: BTreeMap<(String, String), Held>,
+}
+
+/// A change, and whose it is: by the values before and after, which of lists may differ.
+struct Held {
+    located: Located,
+    by_values: BTreeMap<String, (Change, BTreeSet<Name>)>,
 }
 
 impl Shared {
     fn add(&mut self, located: &Located, names: &[Name], told: impl Fn(&Name) -> Located) {
         let change = &located.change;
-        let key = serde_json::json!([change.path, change.before, change.after, change.effect, change.why]).to_string();
+        let values = serde_json::json!([change.before, change.after]);
+        let what = alike(change).unwrap_or_else(|| values.clone());
+        let key = serde_json::json!([change.path, what, change.effect, change.why, change.witness]).to_string();
+        let values = values.to_string();
         for name in names {
             let told = told(name);
             // What an override made is told with its reason: with another one it is another change.
             let made = (told != *located).then(|| serde_json::json!([told.at, told.reason]).to_string());
             let key = (key.clone(), made.unwrap_or_default());
-            let (_, of) = self.by_change.entry(key).or_insert_with(|| (told, BTreeSet::new()));
-            of.insert(name.clone());
+            let held = self.by_change.entry(key).or_insert_with(|| Held { located: told, by_values: BTreeMap::new() });
+            let of = held.by_values.entry(values.clone()).or_insert_with(|| (change.clone(), BTreeSet::new()));
+            of.1.insert(name.clone());
         }
     }
 
     fn groups(self) -> Vec<Group> {
         let mut by_names: BTreeMap<Vec<Name>, Vec<Located>> = BTreeMap::new();
-        for (located, names) in self.by_change.into_values() {
-            by_names.entry(names.into_iter().collect()).or_default().push(located);
+        for held in self.by_change.into_values() {
+            let (names, located) = held.told();
+            by_names.entry(names).or_default().push(located);
         }
         let mut groups: Vec<Group> = by_names
             .into_iter()
@@ -399,6 +424,36 @@ impl Shared {
         });
         groups
     }
+}
+
+impl Held {
+    /// Whose it is, and the change with the values of the first of these.
+    fn told(self) -> (Vec<Name>, Located) {
+        let Self { mut located, by_values } = self;
+        let mut values: Vec<(Change, BTreeSet<Name>)> = by_values.into_values().collect();
+        values.sort_by(|(_, a), (_, b)| a.first().cmp(&b.first()));
+        let names: BTreeSet<Name> = values.iter().flat_map(|(_, names)| names).cloned().collect();
+        let mut values = values.into_iter();
+        located.change = values.next().map_or(located.change, |(change, _)| change);
+        let lists = |(change, names): (Change, BTreeSet<Name>)| Lists {
+            appliances: names.iter().map(|(site, appliance)| format!("{site}/{appliance}")).collect(),
+            before: change.before.unwrap_or_default(),
+            after: change.after.unwrap_or_default(),
+        };
+        located.others = values.map(lists).collect();
+        (names.into_iter().collect(), located)
+    }
+}
+
+/// What lists have in common that change alike: the entries that they lose and gain, where these are what is told.
+fn alike(change: &Change) -> Option<Json> {
+    let (before, after) = (change.before.as_ref()?, change.after.as_ref()?);
+    entries(before, after)?;
+    let less = |from: &Json, other: &Json| -> Vec<Json> {
+        let other = other.as_array().map(Vec::as_slice).unwrap_or_default();
+        from.as_array().into_iter().flatten().filter(|entry| !other.contains(entry)).cloned().collect()
+    };
+    Some(serde_json::json!({ "lost": less(before, after), "gained": less(after, before) }))
 }
 
 #[cfg(test)]

@@ -3,16 +3,13 @@
 use writ_policy::diff::Effect;
 
 use super::closure::Closure;
-use super::compare::{ExceptionOf, Fate, Group, Name, Status};
-use super::report::{Report, lifting, told};
+use super::compare::{ExceptionOf, Group, Name, Status};
+use super::report::{Counts, MANY, Report, Standing, Turn, facts, first_of, lifting, told};
 use crate::render_diff::{effect, path, safe, what};
 use crate::screen;
 
 /// The most weaknesses that the verdict names; all of them are in the lists.
 const MOST_FIRST: usize = 3;
-
-/// From so many changes on, they are counted above the list.
-const COUNTED: usize = 6;
 
 /// Prints it.
 pub fn print(report: &Report) {
@@ -21,13 +18,15 @@ pub fn print(report: &Report) {
     }
 }
 
-fn lines(report: &Report) -> Vec<String> {
+/// The lines, with colours.
+pub fn lines(report: &Report) -> Vec<String> {
     let mut lines = verdict(report);
     lines.push(screen::paint(screen::DIM, &format!("{} → {}", report.from.name, report.to.name)));
     for group in &report.compared.groups {
         lines.extend(grouped(report, group));
     }
-    lines.extend(section("exceptions", report.compared.exceptions.iter().flat_map(|one| exception(report, one))));
+    let exceptions = report.compared.exceptions.iter().map(|one| exception(report, one)).collect();
+    lines.extend(section("exceptions", exceptions));
     lines.extend(section("figures", figures(report)));
     lines.extend(section("appliances", appliances(report)));
     lines.extend(section("systems", systems(report)));
@@ -58,25 +57,30 @@ fn verdict(report: &Report) -> Vec<String> {
             if one.appliances == of { String::new() } else { format!(", in {}", report.whose(&one.appliances)) };
         lines.push(format!("  {}{place}", one.why));
     }
-    if let Some(more) = weaknesses.len().checked_sub(MOST_FIRST).filter(|more| *more > 0) {
+    let told: usize = weaknesses.iter().take(MOST_FIRST).map(|one| one.changes).sum();
+    if let Some(more) = totals.of.weaker.checked_sub(told).filter(|more| *more > 0) {
         lines.push(format!("  and {}", screen::count(more, "more change")));
     }
     lines
 }
 
-fn section(title: &str, inner: impl IntoIterator<Item = String>) -> Vec<String> {
-    let inner: Vec<String> = inner.into_iter().collect();
-    if inner.is_empty() {
-        return inner;
+/// A list under its title, of entries of some lines each.
+fn section(title: &str, entries: Vec<Vec<String>>) -> Vec<String> {
+    if entries.is_empty() {
+        return Vec::new();
     }
-    [vec![String::new(), screen::paint(screen::BOLD, title)], inner].concat()
+    let counts = (entries.len() >= MANY).then(|| entries.len().to_string());
+    [vec![String::new(), heading(title, counts)], entries.concat()].concat()
+}
+
+fn heading(title: &str, counts: Option<String>) -> String {
+    let counts = counts.map(|counts| screen::paint(screen::DIM, &format!(" ({counts})")));
+    format!("{}{}", screen::paint(screen::BOLD, title), counts.unwrap_or_default())
 }
 
 fn grouped(report: &Report, group: &Group) -> Vec<String> {
-    let mut heading = screen::paint(screen::BOLD, &report.whose(&group.appliances));
-    if group.changes.len() >= COUNTED {
-        heading.push_str(&screen::paint(screen::DIM, &format!("  {}", group_counts(group))));
-    }
+    let counts = (group.changes.len() >= MANY).then(|| Counts::of_group(group).words());
+    let heading = heading(&report.whose(&group.appliances), counts);
     let mut lines = vec![String::new(), heading];
     for located in &group.changes {
         let at = located.at.as_deref().map(|at| screen::paint(screen::DIM, &format!("  {}", safe(at))));
@@ -90,12 +94,10 @@ fn grouped(report: &Report, group: &Group) -> Vec<String> {
 
 fn exception(report: &Report, one: &ExceptionOf) -> Vec<String> {
     let change = &one.change;
-    let word = if super::compare::only_ends(change) {
-        screen::paint(screen::YELLOW, "soon    ")
-    } else if change.effect == Effect::Same {
-        screen::paint(screen::DIM, "ended   ")
-    } else {
-        effect(change.effect)
+    let word = match Standing::of(change) {
+        Standing::EndsSoon => screen::paint(screen::YELLOW, "soon    "),
+        Standing::Ended => screen::paint(screen::DIM, "ended   "),
+        Standing::Changed(of) => effect(of),
     };
     vec![
         format!("  {word} {}", told(change)),
@@ -103,107 +105,81 @@ fn exception(report: &Report, one: &ExceptionOf) -> Vec<String> {
     ]
 }
 
-fn figures(report: &Report) -> Vec<String> {
+fn figures(report: &Report) -> Vec<Vec<String>> {
     let text = |value: &Option<serde_json::Value>| value.as_ref().map_or("none".to_owned(), |v| safe(&v.to_string()));
     let lines = report.figures.iter().map(|figure| {
         let name = safe(&format!("{} {}", figure.baseline, figure.id));
         let moved = match figure.moved.as_slice() {
             [] => String::new(),
-            paths => format!(", and with it {}", paths.iter().map(|path| safe(path)).collect::<Vec<_>>().join(", ")),
+            paths => format!(", and with it {}", first_of(paths.iter().map(|path| safe(path)).collect())),
         };
-        format!("  {name}: {} → {}{moved}", text(&figure.before), text(&figure.after))
+        vec![format!("  {name}: {} → {}{moved}", text(&figure.before), text(&figure.after))]
     });
     lines.collect()
 }
 
-fn appliances(report: &Report) -> Vec<String> {
+fn appliances(report: &Report) -> Vec<Vec<String>> {
     let name = |(site, appliance): &Name| safe(&format!("{site}/{appliance}"));
+    let added = || screen::paint(screen::GREEN, "added   ");
+    let removed = screen::paint(screen::RED, "removed ");
     let mut lines = Vec::new();
-    for (status, style, word, meaning) in [
-        (Status::Removed, screen::RED, "removed ", ": it will accept nothing any more"),
-        (Status::Added, screen::GREEN, "added   ", ""),
-    ] {
-        for one in report.with_status(status) {
-            lines.push(format!("  {} {}{meaning}", screen::paint(style, word), name(&one)));
-        }
+    for one in report.with_status(Status::Removed) {
+        lines.push(format!("  {removed} {}: it will accept nothing any more", name(&one)));
+    }
+    for one in report.with_status(Status::Added) {
+        lines.push(format!("  {} {}", added(), name(&one)));
     }
     for (one, fate) in &report.compared.appliances {
-        lines
-            .extend(facts(fate).into_iter().map(|fact| format!("  {} {}: {fact}", effect(Effect::Unclear), name(one))));
+        let word = |of: Option<Effect>| of.map_or_else(added, effect);
+        lines.extend(facts(fate).into_iter().map(|(of, fact)| format!("  {} {}: {fact}", word(of), name(one))));
     }
-    lines
+    lines.into_iter().map(|line| vec![line]).collect()
 }
 
-/// What changed about an appliance beside its policy and its system.
-pub fn facts(fate: &Fate) -> Vec<String> {
-    let key = fate.key.as_ref().map(|key| match (&key.before, &key.after) {
-        (None, _) => "it has a public key now".to_owned(),
-        (_, None) => "its public key is gone".to_owned(),
-        _ => "its public key is another one: evidence by the old one is refused from then on".to_owned(),
-    });
-    let machine =
-        fate.system_type.as_ref().map(|(was, is)| format!("its machine is {} now, not {}", safe(is), safe(was)));
-    key.into_iter().chain(machine).collect()
-}
-
-fn systems(report: &Report) -> Vec<String> {
+fn systems(report: &Report) -> Vec<Vec<String>> {
     let line = |(name, closure): (&Name, &Closure)| {
         let name = safe(&format!("{}/{}", name.0, name.1));
-        system(closure).map(|(changes, text)| {
-            let word = if changes {
-                screen::paint(screen::YELLOW, "changes ")
-            } else {
-                screen::paint(screen::DIM, "unknown ")
+        system(closure).map(|(turn, text)| {
+            let word = match turn {
+                Turn::Changes => screen::paint(screen::YELLOW, "changes "),
+                Turn::Ends => effect(Effect::Unclear),
+                Turn::Unknown => screen::paint(screen::DIM, "unknown "),
             };
-            format!("  {word} {name}: {text}")
+            vec![format!("  {word} {name}: {text}")]
         })
     };
     report.closures.iter().filter_map(line).collect()
 }
 
-/// What becomes of a system, in words, and whether it changes; none where nothing does.
-pub fn system(closure: &Closure) -> Option<(bool, String)> {
+/// What becomes of a system, also in words; none where nothing does.
+pub fn system(closure: &Closure) -> Option<(Turn, String)> {
     let base = |path: &Option<String>| {
         path.as_deref().map_or("none".to_owned(), |p| safe(p.strip_prefix("/nix/store/").unwrap_or(p)))
     };
-    match closure {
-        Closure::NotManaged | Closure::Same { .. } => None,
-        Closure::Unknown { why } => Some((false, safe(why))),
+    let text = match closure {
+        Closure::NotManaged | Closure::Same { .. } => String::new(),
+        Closure::Unknown { why } => safe(why),
         Closure::Changed { before, after, files } => {
             let files = match files.as_slice() {
                 [] => "through its policy".to_owned(),
                 files => safe(&files.join(", ")),
             };
-            Some((true, format!("{} → {} ({files})", base(before), base(after))))
+            format!("{} → {} ({files})", base(before), base(after))
         }
-    }
-}
-
-/// How many changes of a group there are of each kind.
-pub fn group_counts(group: &Group) -> String {
-    let count = |effect: Effect| group.changes.iter().filter(|located| located.change.effect == effect).count();
-    let kinds = [
-        (Effect::Weaker, "weaker"),
-        (Effect::Unclear, "undecided"),
-        (Effect::Stronger, "stronger"),
-        (Effect::Same, "reworded"),
-    ];
-    let said = kinds.iter().map(|(effect, word)| (count(*effect), word)).filter(|(n, _)| *n > 0);
-    said.map(|(n, word)| format!("{n} {word}")).collect::<Vec<_>>().join(", ")
+    };
+    Turn::of(closure).map(|turn| (turn, text))
 }
 
 /// The counts in a line.
 pub fn counts(report: &Report) -> String {
     let totals = report.totals();
     let parts = [
-        (totals.weaker, "weaker"),
-        (totals.unclear, "undecided"),
-        (totals.stronger, "stronger"),
-        (totals.reworded, "reworded"),
         (totals.systems, if totals.systems == 1 { "system changes" } else { "systems change" }),
         (totals.systems_unknown, if totals.systems_unknown == 1 { "system unknown" } else { "systems unknown" }),
     ];
-    let said: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    let systems = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
+    let changes = Some(totals.of.words()).filter(|words| !words.is_empty());
+    let said: Vec<String> = changes.into_iter().chain(systems).collect();
     let said = if said.is_empty() { "no change".to_owned() } else { said.join(", ") };
     format!("{}: {said}", screen::count(totals.appliances, "appliance"))
 }

@@ -7,22 +7,26 @@ use serde_json::Value as Json;
 use writ_policy::diff::{Change, Effect, ExceptionChange, Witness};
 
 use super::closure::Closure;
-use super::compare::{Group, KeyChange, Located, Name, Status};
+use super::compare::{Group, KeyChange, Lists, Located, Name, Status};
 use super::figures::FigureChange;
 use super::markdown;
-use super::report::{Report, Revision, Totals};
+use super::report::{Counts, Report, Revision, Totals};
 use crate::render_diff::conceal;
 use crate::screen;
 
 /// Prints it.
 pub fn print(report: &Report) {
-    match serde_json::to_value(document(report)) {
-        Ok(mut document) => {
-            conceal(&mut document);
-            screen::json(&document);
-        }
+    match value(report) {
+        Ok(document) => screen::json(&document),
         Err(e) => screen::error("error", &format!("this result cannot be written as JSON: {e}")),
     }
+}
+
+/// The document.
+pub fn value(report: &Report) -> serde_json::Result<Json> {
+    let mut document = serde_json::to_value(document(report))?;
+    conceal(&mut document);
+    Ok(document)
 }
 
 #[derive(Serialize)]
@@ -32,7 +36,7 @@ struct Document<'a> {
     to: JsonRevision<'a>,
     /// Whether anything weakens.
     weaker: bool,
-    /// How many changes cannot be decided.
+    /// How many changes cannot be decided, systems that Nix cannot name among them.
     unclear: usize,
     /// The verdict in one line, without markup.
     headline: String,
@@ -72,6 +76,7 @@ struct JsonKey<'a> {
 #[derive(Serialize)]
 struct JsonGroup<'a> {
     appliances: Vec<String>,
+    counts: Counts,
     changes: Vec<JsonChange<'a>>,
 }
 
@@ -87,6 +92,7 @@ struct JsonChange<'a> {
     witness: Option<&'a Witness>,
     at: Option<&'a str>,
     reason: Option<&'a str>,
+    others: &'a [Lists],
 }
 
 #[derive(Serialize)]
@@ -118,8 +124,8 @@ fn document(report: &Report) -> Document<'_> {
         schema: "writ.diff.v1",
         from: JsonRevision::of(&report.from),
         to: JsonRevision::of(&report.to),
-        weaker: totals.weaker > 0,
-        unclear: totals.unclear,
+        weaker: totals.of.weaker > 0,
+        unclear: totals.undecided(),
         headline: markdown::plain_verdict(report),
         sites,
         groups: report.compared.groups.iter().map(JsonGroup::of).collect(),
@@ -152,7 +158,12 @@ impl<'a> JsonKey<'a> {
 
 impl<'a> JsonGroup<'a> {
     fn of(group: &'a Group) -> Self {
-        Self { appliances: texts(&group.appliances), changes: group.changes.iter().map(JsonChange::of).collect() }
+        let counts = Counts::of_group(group);
+        Self {
+            appliances: texts(&group.appliances),
+            counts,
+            changes: group.changes.iter().map(JsonChange::of).collect(),
+        }
     }
 }
 
@@ -170,6 +181,7 @@ impl<'a> JsonChange<'a> {
             witness: witness.as_ref(),
             at: located.at.as_deref(),
             reason: located.reason.as_deref(),
+            others: &located.others,
         }
     }
 }

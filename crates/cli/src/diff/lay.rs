@@ -9,7 +9,7 @@ use std::os::unix::fs::{OpenOptionsExt as _, symlink};
 use std::path::{Component, Path, PathBuf};
 
 /// The most bytes that are laid out.
-const MOST_BYTES: u64 = 2 << 30;
+pub const MOST_BYTES: u64 = 2 << 30;
 /// The longest target of a link, in bytes: the kernel knows no longer one.
 const LONGEST_LINK: u64 = 4096;
 
@@ -119,8 +119,8 @@ pub fn created(root: &Path, path: &Path, mode: u32) -> io::Result<fs::File> {
     OpenOptions::new().write(true).create_new(true).mode(mode).open(root.join(path))
 }
 
-/// Makes the folders that a path below `root` needs.
-fn folder_of(root: &Path, path: &Path) -> io::Result<()> {
+/// Makes the folders that a path below `root` needs; an error where a file or a link is in the way.
+pub fn folder_of(root: &Path, path: &Path) -> io::Result<()> {
     let mut folder = root.to_owned();
     for part in path.parent().into_iter().flat_map(Path::components) {
         folder.push(part);
@@ -136,6 +136,8 @@ fn folder_of(root: &Path, path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     fn entries(lines: &[&str]) -> Vec<Entry> {
@@ -172,6 +174,9 @@ mod tests {
         let two = entries(&["100644 blob aa\ta/b", "100755 blob bb\ta/c"]);
         written(&two, &b"aa blob 1\nx\nbb blob 2\nyz\n"[..], &root).unwrap();
         assert_eq!(fs::read(root.join("a/c")).unwrap(), b"yz");
+        // What may be run may be run here, too: a digest of a file says so.
+        let runs = |name: &str| fs::metadata(root.join(name)).unwrap().permissions().mode() & 0o111 != 0;
+        assert_eq!((runs("a/b"), runs("a/c")), (false, true));
         // Git says more than it gives.
         assert!(written(&entries(&["100644 blob aa\td"]), &b"aa blob 9\nx\n"[..], &root).is_err());
     }

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use writ_policy::diff::Effect;
 
 use super::compare::{ExceptionOf, Group, Located, Name, Status};
-use super::human::{counts, facts, system};
-use super::report::{Report, lifting, told};
+use super::human::{counts, system};
+use super::report::{Counts, MANY, Report, Standing, Turn, facts, first_of, lifting, told};
 use crate::render_diff::{path, safe, what};
 use crate::screen;
 
@@ -18,8 +18,6 @@ const MOST_BYTES: usize = 60_000;
 const LAST_LINE: usize = 200;
 /// The longest text of a code span or a title, in characters: whatever a policy says, its first line fits.
 const LONGEST: usize = 500;
-/// From this many lines on, a list is folded.
-const FOLDED: usize = 6;
 /// The most weaknesses that stand above the lists.
 const MOST_FIRST: usize = 5;
 
@@ -33,7 +31,8 @@ pub fn plain_verdict(report: &Report) -> String {
     verdict(report, &|text| text.to_owned())
 }
 
-fn render(report: &Report) -> String {
+/// The comment.
+pub fn render(report: &Report) -> String {
     let head = head(report);
     let (whole, left_out) = filled(head.clone(), sections(report, &|_| true));
     if left_out == 0 {
@@ -56,7 +55,8 @@ fn head(report: &Report) -> String {
         let place = report.whose(&one.appliances);
         text.push_str(&format!("- {}: {}, in {}\n", code(&one.what), code(&one.why), code(&place)));
     }
-    if let Some(more) = weaknesses.len().checked_sub(MOST_FIRST).filter(|more| *more > 0) {
+    let told: usize = weaknesses.iter().take(MOST_FIRST).map(|one| one.changes).sum();
+    if let Some(more) = report.totals().of.weaker.checked_sub(told).filter(|more| *more > 0) {
         text.push_str(&format!("- and {more} more below\n"));
     }
     if weaknesses.len() > 1 {
@@ -68,15 +68,12 @@ fn head(report: &Report) -> String {
 
 /// The lists, of what has an effect that is wanted. What has none goes with what does not weaken.
 fn sections(report: &Report, wanted: &dyn Fn(Effect) -> bool) -> Vec<(Title, Vec<String>)> {
-    let of_group = |group: &Group| -> Vec<String> {
-        group.changes.iter().filter(|located| wanted(located.change.effect)).map(change).collect()
+    let of_group = |group: &Group| -> (Title, Vec<String>) {
+        let listed = || group.changes.iter().filter(|located| wanted(located.change.effect));
+        let counts = Counts::of(listed().map(|located| located.change.effect));
+        (Title::In(report.whose(&group.appliances), counts), listed().map(change).collect())
     };
-    let mut sections: Vec<(Title, Vec<String>)> = report
-        .compared
-        .groups
-        .iter()
-        .map(|group| (Title::In(report.whose(&group.appliances)), of_group(group)))
-        .collect();
+    let mut sections: Vec<(Title, Vec<String>)> = report.compared.groups.iter().map(of_group).collect();
     let exceptions = report.compared.exceptions.iter().filter(|one| wanted(one.change.effect));
     sections.push((Title::Of("Exceptions"), exceptions.map(|one| exception(report, one)).collect()));
     let removed = if wanted(Effect::Weaker) { removed(report) } else { Vec::new() };
@@ -112,7 +109,7 @@ fn verdict(report: &Report, quoted: &dyn Fn(&str) -> String) -> String {
         };
     };
     let place = quoted(&report.whose(&first.appliances));
-    let more = match weaknesses.len() - 1 {
+    let more = match totals.of.weaker.saturating_sub(first.changes) {
         0 => String::new(),
         1 => " One more change weakens it.".to_owned(),
         more => format!(" {more} more changes weaken it."),
@@ -122,8 +119,8 @@ fn verdict(report: &Report, quoted: &dyn Fn(&str) -> String) -> String {
 
 /// What stands above a list.
 enum Title {
-    /// Appliances that share changes.
-    In(String),
+    /// Appliances that share changes, and how many of each kind.
+    In(String, Counts),
     /// A word of ours.
     Of(&'static str),
 }
@@ -131,24 +128,25 @@ enum Title {
 impl Title {
     fn markdown(&self) -> String {
         match self {
-            Self::In(names) => format!("**In {}**", code(names)),
+            Self::In(names, _) => format!("**In {}**", code(names)),
             Self::Of(word) => format!("**{word}**"),
         }
     }
 
-    fn html(&self) -> String {
+    /// With the counts of a list of so many lines.
+    fn html(&self, lines: usize) -> String {
         match self {
-            Self::In(names) => format!("In <code>{}</code>", html(names)),
-            Self::Of(word) => (*word).to_owned(),
+            Self::In(names, counts) => format!("In <code>{}</code> ({})", html(names), counts.words()),
+            Self::Of(word) => format!("{word} ({lines})"),
         }
     }
 }
 
 /// Adds a section as far as it fits; gives how many of its lines did not.
 fn section(text: &mut String, title: &Title, lines: &[String]) -> usize {
-    let folded = lines.len() >= FOLDED;
+    let folded = lines.len() >= MANY;
     let heading = if folded {
-        format!("\n<details><summary>{} ({})</summary>\n\n", title.html(), lines.len())
+        format!("\n<details><summary>{}</summary>\n\n", title.html(lines.len()))
     } else {
         format!("\n{}\n\n", title.markdown())
     };
@@ -171,7 +169,7 @@ fn section(text: &mut String, title: &Title, lines: &[String]) -> usize {
 fn word(effect: Effect) -> &'static str {
     match effect {
         Effect::Weaker => "🔴 weaker",
-        Effect::Unclear => "🟡 undecided",
+        Effect::Unclear => "🟡 unclear",
         Effect::Stronger => "🟢 stronger",
         Effect::Same => "⚪ reworded",
     }
@@ -188,7 +186,11 @@ fn change(located: &Located) -> String {
 }
 
 fn exception(report: &Report, one: &ExceptionOf) -> String {
-    let sign = if super::compare::only_ends(&one.change) { "⏳ ends soon" } else { word(one.change.effect) };
+    let sign = match Standing::of(&one.change) {
+        Standing::EndsSoon => "⏳ ends soon",
+        Standing::Ended => "⚪ ended",
+        Standing::Changed(effect) => word(effect),
+    };
     let place = code(&report.whose(&one.appliances));
     format!("- {sign} {} — {}, in {place}", code(&told(&one.change)), code(&lifting(&one.change)))
 }
@@ -197,8 +199,10 @@ fn figures(report: &Report) -> Vec<String> {
     let text = |value: &Option<serde_json::Value>| value.as_ref().map_or("none".to_owned(), |v| safe(&v.to_string()));
     let lines = report.figures.iter().map(|figure| {
         let values = format!("{} {}: {} → {}", figure.baseline, figure.id, text(&figure.before), text(&figure.after));
-        let moved: Vec<String> = figure.moved.iter().take(FOLDED).map(|path| code(&safe(path))).collect();
-        let moved = if moved.is_empty() { String::new() } else { format!(", and with it {}", moved.join(", ")) };
+        let moved = match figure.moved.as_slice() {
+            [] => String::new(),
+            paths => format!(", and with it {}", first_of(paths.iter().map(|path| code(&safe(path))).collect())),
+        };
         format!("- {}{moved}", code(&safe(&values)))
     });
     lines.collect()
@@ -210,23 +214,28 @@ fn name_of((site, appliance): &Name) -> String {
 
 fn removed(report: &Report) -> Vec<String> {
     let removed = report.with_status(Status::Removed);
-    removed.iter().map(|one| format!("- 🔴 {} removed: it will accept nothing any more", name_of(one))).collect()
+    removed.iter().map(|one| format!("- 🔴 removed {}: it will accept nothing any more", name_of(one))).collect()
 }
 
 fn appliances(report: &Report) -> Vec<String> {
     let added = report.with_status(Status::Added);
-    let added = added.iter().map(|one| format!("- {} added", name_of(one)));
+    let added = added.iter().map(|one| format!("- added {}", name_of(one)));
     let changed = report.compared.appliances.iter().flat_map(|(one, fate)| {
-        facts(fate).into_iter().map(move |fact| format!("- 🟡 {}: {}", name_of(one), code(&fact)))
+        let sign = |effect: Option<Effect>| effect.map_or("added", word);
+        facts(fate).into_iter().map(move |(of, fact)| format!("- {} {}: {}", sign(of), name_of(one), code(&fact)))
     });
     added.chain(changed).collect()
 }
 
 fn systems(report: &Report) -> Vec<String> {
-    let lines = report.closures.iter().filter_map(|((site, appliance), closure)| {
-        let (changes, text) = system(closure)?;
-        let word = if changes { "changes" } else { "cannot be compared" };
-        Some(format!("- {} {word}: {}", code(&safe(&format!("{site}/{appliance}"))), code(&text)))
+    let lines = report.closures.iter().filter_map(|(name, closure)| {
+        let (turn, text) = system(closure)?;
+        let sign = match turn {
+            Turn::Changes => "changes",
+            Turn::Ends => word(Effect::Unclear),
+            Turn::Unknown => "🟡 unknown",
+        };
+        Some(format!("- {sign} {}: {}", name_of(name), code(&text)))
     });
     lines.collect()
 }
@@ -279,4 +288,48 @@ fn html(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+#[path = "../../tests/it/diff/inert.rs"]
+mod inert;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+    use writ_policy::diff::Change;
+
+    use super::inert::assert_inert;
+    use super::*;
+
+    fn text() -> impl Strategy<Value = String> {
+        "[ -~\u{a0}-\u{2ff}\u{2028}\u{202e}\u{1b}\n\r`|<@\\\\]{0,40}"
+    }
+
+    proptest! {
+        /// Whatever a policy says, a comment holds it in code spans, one line for each change.
+        #[test]
+        fn any_text_is_inert(texts in proptest::collection::vec(text(), 6), effect in 0..4usize) {
+            let effect = [Effect::Weaker, Effect::Unclear, Effect::Stronger, Effect::Same][effect];
+            let one = |i: usize| texts[i].clone();
+            let located = Located {
+                change: Change {
+                    path: vec!["checks".to_owned(), one(0), "title".to_owned()],
+                    before: Some(json!(one(1))),
+                    after: Some(json!([one(2)])),
+                    effect,
+                    why: Some(one(3)),
+                    witness: None,
+                },
+                at: Some(one(4)),
+                reason: Some(one(5)),
+                others: Vec::new(),
+            };
+            let line = change(&located);
+            prop_assert!(!line.contains('\n'), "{line:?}");
+            assert_inert(&line);
+            assert_inert(&Title::In(safe(&one(0)), Counts::default()).markdown());
+        }
+    }
 }

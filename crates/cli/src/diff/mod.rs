@@ -10,19 +10,21 @@ mod lay;
 mod markdown;
 mod report;
 mod revisions;
+mod working;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::thread;
 
-use writ_policy::delta::Delta;
 use writ_trust::time::Time;
 
 use self::compare::Status;
 use self::gather::{Gathered, Texts};
 use self::report::{Report, Revision};
 use self::revisions::{Repository, Side};
+use crate::check::{Unsound, Whole};
 use crate::failure::{Answer, Failure, Outcome};
+use crate::screen;
 
 /// Compare the policy of two revisions: what changes for whom, and whether protection weakens
 #[derive(Debug, clap::Args)]
@@ -35,13 +37,22 @@ Examples:
   …
   $ writ diff --from \"$(git merge-base origin/main HEAD)\" --to HEAD --format markdown --deny-weaker
 
-Weaker is decided from what predicates accept, not from how they are written, and is shown with an
-observation that passes now and did not before. A change that also gains something is weaker all the same.
-It needs git and Nix, and no network; it evaluates both revisions and changes neither.
-`--format json` prints {schema, from, to, weaker, unclear, headline, sites, groups: [{appliances, changes: [{path,
-section, id, before, after, effect, why, witness, at, reason}]}], exceptions, figures, totals}; fields may be added.
+Each change is one of these:
+  weaker    something was shown, healed or kept, and is so no longer, or later, or less; whatever else is gained
+  unclear   cannot be decided: somebody should look
+  stronger  something more is shown, healed or kept, and nothing is lost
+  reworded  another way to say the same
+Predicates are compared by what they accept, not by how they are written. What weakens is shown with an observation
+that passes now and did not before. docs/changes.md has the rules, and a workflow for pull requests.
 
-Exit codes: 0 compared, and nothing that is denied; 1 something that is denied; 2 could not compare.")]
+A side with mistakes that `writ check` finds is not compared, other than an exception that has ended. Without --to, the
+second side is what a commit of the whole working tree would be: new files count, and what git ignores does not.
+It needs git and Nix, and no network; it evaluates both sides and changes neither.
+
+`--format json` prints {schema, from, to, weaker, unclear, headline, sites, groups: [{appliances, counts, changes: [{path,
+section, id, before, after, effect, why, witness, at, reason, others}]}], exceptions, figures, totals}; fields may be added.
+
+Exit codes: 0 compared, whatever was found unless it is denied; 1 something that --deny-… denies; 2 could not compare.")]
 pub struct Arguments {
     /// The folder with the policy, or one below it; a repository without a working tree needs --to
     #[arg(default_value = ".")]
@@ -49,7 +60,7 @@ pub struct Arguments {
     /// The revision before: a branch, a tag or a commit
     #[arg(long, value_name = "REV")]
     from: String,
-    /// The revision after, instead of the working tree with its uncommitted edits
+    /// The revision after; without it, the working tree with its uncommitted edits and new files
     #[arg(long, value_name = "REV")]
     to: Option<String>,
     /// Only this site
@@ -95,7 +106,7 @@ impl Arguments {
             Format::Json => json::print(&report),
         }
         let totals = report.totals();
-        let denied = (totals.weaker > 0 && (self.deny_weaker || self.deny_unclear))
+        let denied = (totals.of.weaker > 0 && (self.deny_weaker || self.deny_unclear))
             || (totals.undecided() > 0 && self.deny_unclear);
         Ok(if denied { Answer::No } else { Answer::Yes })
     }
@@ -104,8 +115,8 @@ impl Arguments {
         let site = self.site.as_deref();
         let (before, after) = evaluated(from, to, site)?;
         let mut texts = Texts::default();
-        let mut before = gather::read(&before, &mut texts)?;
-        let mut after = gather::read(&after, &mut texts)?;
+        let mut before = gather::read(before.parts(), &mut texts)?;
+        let mut after = gather::read(after.parts(), &mut texts)?;
         self.select(&mut before, &mut after)?;
         let compared = compare::compare(&before, &after, &texts, self.now.unwrap_or_else(crate::clock::now))?;
         let both: BTreeSet<compare::Name> = compared
@@ -154,34 +165,57 @@ fn missing(kind: &str, name: &str, known: &BTreeSet<String>) -> Failure {
 
 /// Both sides, each laid out by a thread of its own.
 fn sides(repository: &Repository, from: &str, to: Option<&str>) -> Outcome<(Side, Side)> {
-    thread::scope(|scope| {
-        let first = scope.spawn(|| repository.side(from));
-        let second = match to {
-            Some(to) => repository.side(to),
-            None => repository.working_tree(),
-        };
-        let first = first.join().unwrap_or_else(|_| Err(Failure::could_not("a thread of writ ended")));
-        Ok((first?, second?))
-    })
+    let second = || to.map_or_else(|| repository.working_tree(), |to| repository.side(to));
+    let (first, second) = at_once(|| repository.side(from), second);
+    Ok((first?, second?))
 }
 
-/// From so many sites on, one side is evaluated after the other: each takes all processors, and memory.
+/// From so many sites on, one side is evaluated after the other: each takes all processors, and memory. And of these,
+/// what did not change is not validated.
 const MANY_SITES: usize = 50;
 
-/// What both trees evaluate to. A tree with mistakes is not compared: half a policy would hide what it lacks.
-fn evaluated(from: &Side, to: &Side, site: Option<&str>) -> Outcome<(Vec<Delta>, Vec<Delta>)> {
+/// What both trees evaluate to. A tree with mistakes is not compared: what they leave out nobody would miss.
+fn evaluated(from: &Side, to: &Side, site: Option<&str>) -> Outcome<(Whole, Whole)> {
     let known: BTreeSet<String> = [from, to].iter().flat_map(|side| side.tree.sites()).collect();
     if let Some(site) = site.filter(|site| !known.contains(*site)) {
         return Err(missing("site", site, &known));
     }
-    let of = |side: &Side| crate::check::sound(&side.tree, site, &side.name());
-    if site.is_none() && known.len() > MANY_SITES {
-        return Ok((of(from)?, of(to)?));
+    let many = site.is_none() && known.len() > MANY_SITES;
+    let of = |side: &Side| Whole::of(&side.tree, site);
+    let (before, after) = if many { (of(from), of(to)) } else { at_once(|| of(from), || of(to)) };
+    let (before, after) = (before?, after?);
+    let other = |whole| many.then_some(whole);
+    let (first, second) =
+        at_once(|| before.mistakes(&from.tree, other(&after)), || after.mistakes(&to.tree, other(&before)));
+    match (first?, second?) {
+        (None, None) => Ok((before, after)),
+        mistakes => Err(mistaken([(from, mistakes.0), (to, mistakes.1)])),
     }
-    let (before, after) = thread::scope(|scope| {
-        let first = scope.spawn(|| of(from));
-        let second = of(to);
+}
+
+/// Two things by a thread each.
+fn at_once<R: Send>(
+    first: impl FnOnce() -> Outcome<R> + Send,
+    second: impl FnOnce() -> Outcome<R>,
+) -> (Outcome<R>, Outcome<R>) {
+    thread::scope(|scope| {
+        let first = scope.spawn(first);
+        let second = second();
         (first.join().unwrap_or_else(|_| Err(Failure::could_not("a thread of writ ended"))), second)
-    });
-    Ok((before?, after?))
+    })
+}
+
+/// Shows the mistakes of each side that has some.
+fn mistaken(sides: [(&Side, Option<Unsound>); 2]) -> Failure {
+    let mut told = Vec::new();
+    for (side, unsound) in sides {
+        let Some(unsound) = unsound else { continue };
+        let name = side.name();
+        screen::aside(&format!("in {name}:"));
+        unsound.shown.iter().for_each(|mistake| screen::aside(mistake));
+        told.push(format!("{name} has {}", screen::count(unsound.count, "mistake")));
+    }
+    Failure::could_not(told.join(", and "))
+        .because("a policy with mistakes says less than it seems to, and nobody would miss the rest")
+        .next("mend them, which writ check shows all of in a working tree, or name a revision without")
 }

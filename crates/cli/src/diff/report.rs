@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use writ_policy::diff::{Change, Effect, Event, ExceptionChange};
 
 use super::closure::Closure;
-use super::compare::{Compared, Name, Status};
+use super::compare::{Compared, Fate, Group, Name, Status};
 use super::figures::FigureChange;
 use crate::render_diff::{path, safe, what};
 use crate::screen::count;
 
 /// The most appliances that are named one by one.
 const MOST_NAMED: usize = 3;
+/// From so many entries on, a list is counted in its heading.
+pub const MANY: usize = 6;
 
 /// A revision as people and programs are told of it.
 pub struct Revision {
@@ -44,14 +46,9 @@ pub struct Totals {
     pub appliances: usize,
     /// Appliances where protection weakens.
     pub weaker_appliances: usize,
-    /// Changes that weaken.
-    pub weaker: usize,
-    /// Changes that cannot be decided.
-    pub unclear: usize,
-    /// Changes that strengthen.
-    pub stronger: usize,
-    /// Changes of words only.
-    pub reworded: usize,
+    /// Of each effect; every line of the lists that says one counts once.
+    #[serde(flatten)]
+    pub of: Counts,
     /// Systems that change.
     pub systems: usize,
     /// Systems that could not be compared.
@@ -61,7 +58,53 @@ pub struct Totals {
 impl Totals {
     /// Everything of which it is not known whether protection weakens.
     pub fn undecided(&self) -> usize {
-        self.unclear + self.systems_unknown
+        self.of.unclear + self.systems_unknown
+    }
+}
+
+/// How many changes there are of each effect.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    /// Changes that weaken.
+    pub weaker: usize,
+    /// Changes that cannot be decided.
+    pub unclear: usize,
+    /// Changes that strengthen.
+    pub stronger: usize,
+    /// Changes of words only.
+    pub reworded: usize,
+}
+
+impl Counts {
+    /// Counts effects.
+    pub fn of(effects: impl IntoIterator<Item = Effect>) -> Self {
+        let mut counts = Self::default();
+        for effect in effects {
+            *match effect {
+                Effect::Weaker => &mut counts.weaker,
+                Effect::Unclear => &mut counts.unclear,
+                Effect::Stronger => &mut counts.stronger,
+                Effect::Same => &mut counts.reworded,
+            } += 1;
+        }
+        counts
+    }
+
+    /// Those of a group's changes.
+    pub fn of_group(group: &Group) -> Self {
+        Self::of(group.changes.iter().map(|located| located.change.effect))
+    }
+
+    /// `2 weaker, 1 stronger`; empty where there is nothing.
+    pub fn words(&self) -> String {
+        let kinds = [
+            (self.weaker, "weaker"),
+            (self.unclear, "unclear"),
+            (self.stronger, "stronger"),
+            (self.reworded, "reworded"),
+        ];
+        let said: Vec<String> = kinds.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+        said.join(", ")
     }
 }
 
@@ -73,19 +116,24 @@ pub struct Weakness {
     pub why: String,
     /// Where.
     pub appliances: Vec<Name>,
+    /// How many changes these words tell.
+    pub changes: usize,
     rank: u8,
 }
 
 impl Report {
-    /// What weakens, gravest first. What is lost in the same words at several appliances, of lists that were not the
-    /// same, is told once.
+    /// What weakens, gravest first. What is told in the same words of several appliances, as of overrides with reasons of
+    /// their own, is told once.
     pub fn weaknesses(&self) -> Vec<Weakness> {
         let mut merged: Vec<Weakness> = Vec::new();
         let mut places: HashMap<(String, String), usize> = HashMap::new();
         for one in self.each_weakness() {
             let place = *places.entry((one.what.clone(), one.why.clone())).or_insert(merged.len());
             match merged.get_mut(place) {
-                Some(known) => known.appliances.extend(one.appliances),
+                Some(known) => {
+                    known.appliances.extend(one.appliances);
+                    known.changes += one.changes;
+                }
                 None => merged.push(one),
             }
         }
@@ -107,48 +155,52 @@ impl Report {
                     what: format!("{}: {}", path(change), what(change)),
                     why,
                     appliances: group.appliances.clone(),
+                    changes: 1,
                     rank: rank(change),
                 });
             }
         }
         for one in self.compared.exceptions.iter().filter(|one| one.change.effect == Effect::Weaker) {
             let (what, why) = (told(&one.change), lifting(&one.change));
-            all.push(Weakness { what, why, appliances: one.appliances.clone(), rank: 2 });
+            all.push(Weakness { what, why, appliances: one.appliances.clone(), changes: 1, rank: 2 });
         }
         let removed: Vec<Name> = self.with_status(Status::Removed);
         if !removed.is_empty() {
             let what = format!("{} removed", count(removed.len(), "appliance"));
             let why = "no release is accepted there any more".to_owned();
-            all.push(Weakness { what, why, appliances: removed, rank: 3 });
+            all.push(Weakness { what, why, changes: removed.len(), appliances: removed, rank: 3 });
         }
         all
     }
 
     /// How many changes there are of each kind.
     pub fn totals(&self) -> Totals {
-        let changes = || self.compared.groups.iter().flat_map(|group| &group.changes);
-        let exceptions = || self.compared.exceptions.iter().filter(|one| !super::compare::only_ends(&one.change));
-        let of = |effect: Effect| {
-            changes().filter(|located| located.change.effect == effect).count()
-                + exceptions().filter(|one| one.change.effect == effect).count()
-        };
         let weaknesses = self.each_weakness();
         let weaker: BTreeSet<&Name> = weaknesses.iter().flat_map(|one| &one.appliances).collect();
-        let keys =
-            self.compared.appliances.values().filter(|fate| fate.key.as_ref().is_some_and(|key| key.before.is_some()));
-        let machines = self.compared.appliances.values().filter(|fate| fate.system_type.is_some());
-        // A system that nobody keeps any more may be in safe hands, or in none.
-        let unmanaged = self.closures.values().filter(|c| matches!(c, Closure::Changed { after: None, .. }));
         Totals {
             appliances: self.compared.appliances.len(),
             weaker_appliances: weaker.len(),
-            weaker: weaknesses.len(),
-            unclear: of(Effect::Unclear) + keys.count() + machines.count() + unmanaged.count(),
-            stronger: of(Effect::Stronger),
-            reworded: of(Effect::Same),
+            of: Counts::of(self.effects()),
             systems: self.closures.values().filter(|c| matches!(c, Closure::Changed { .. })).count(),
             systems_unknown: self.closures.values().filter(|c| matches!(c, Closure::Unknown { .. })).count(),
         }
+    }
+
+    /// The effect of each entry of the lists that has one.
+    fn effects(&self) -> impl Iterator<Item = Effect> {
+        let changes = self.compared.groups.iter().flat_map(|group| &group.changes).map(|located| located.change.effect);
+        let exceptions = self.compared.exceptions.iter().filter_map(|one| match Standing::of(&one.change) {
+            Standing::Changed(effect) => Some(effect),
+            Standing::EndsSoon | Standing::Ended => None,
+        });
+        let fates = self.compared.appliances.values();
+        let removed = fates.clone().filter(|fate| fate.status == Status::Removed).map(|_| Effect::Weaker);
+        let facts = fates.flat_map(facts).filter_map(|(effect, _)| effect);
+        let systems = self.closures.values().filter_map(|closure| match Turn::of(closure)? {
+            Turn::Ends => Some(Effect::Unclear),
+            Turn::Changes | Turn::Unknown => None,
+        });
+        changes.chain(exceptions).chain(removed).chain(facts).chain(systems)
     }
 
     /// The appliances of a status.
@@ -212,6 +264,75 @@ fn rank(change: &Change) -> u8 {
     }
 }
 
+/// How an exception stands.
+pub enum Standing {
+    /// Nothing about it changed, and it ends soon.
+    EndsSoon,
+    /// It had ended, and is taken away.
+    Ended,
+    /// It changed.
+    Changed(Effect),
+}
+
+impl Standing {
+    /// From what happened to it.
+    pub fn of(change: &ExceptionChange) -> Self {
+        match change.event {
+            Event::Ending { .. } => Self::EndsSoon,
+            Event::Removed => Self::Ended,
+            _ => Self::Changed(change.effect),
+        }
+    }
+}
+
+/// What becomes of a system that is not as before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// It is another one, or there is one now.
+    Changes,
+    /// Nobody keeps it any more: it may be in safe hands, or in none.
+    Ends,
+    /// Nobody can say.
+    Unknown,
+}
+
+impl Turn {
+    /// None of one that is as before.
+    pub fn of(closure: &Closure) -> Option<Self> {
+        match closure {
+            Closure::NotManaged | Closure::Same { .. } => None,
+            Closure::Changed { after: None, .. } => Some(Self::Ends),
+            Closure::Changed { .. } => Some(Self::Changes),
+            Closure::Unknown { .. } => Some(Self::Unknown),
+        }
+    }
+}
+
+/// What changed about an appliance beside its policy and its system, and the effect of that where it has one.
+pub fn facts(fate: &Fate) -> Vec<(Option<Effect>, String)> {
+    let key = fate.key.as_ref().map(|key| match (&key.before, &key.after) {
+        (None, _) => (None, "it has a public key now".to_owned()),
+        (_, None) => (Some(Effect::Unclear), "its public key is gone".to_owned()),
+        _ => {
+            let text = "its public key is another one: evidence by the old one is refused from then on";
+            (Some(Effect::Unclear), text.to_owned())
+        }
+    });
+    let machine = fate
+        .system_type
+        .as_ref()
+        .map(|(was, is)| (Some(Effect::Unclear), format!("its machine is {} now, not {}", safe(is), safe(was))));
+    key.into_iter().chain(machine).collect()
+}
+
+/// The first of some texts, and how many more there are.
+pub fn first_of(texts: Vec<String>) -> String {
+    match texts.len().checked_sub(MANY).filter(|more| *more > 0) {
+        Some(more) => format!("{} and {more} more", texts[..MANY].join(", ")),
+        None => texts.join(", "),
+    }
+}
+
 /// What happened to an exception, in words.
 pub fn told(change: &ExceptionChange) -> String {
     let id = safe(&change.id);
@@ -240,57 +361,4 @@ pub fn lifting(change: &ExceptionChange) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::super::compare::{Fate, Group, Located};
-    use super::*;
-
-    fn weaker(path: &[&str], before: serde_json::Value, after: Option<serde_json::Value>) -> Located {
-        let path = path.iter().map(|key| (*key).to_owned()).collect();
-        let change = Change { path, before: Some(before), after, effect: Effect::Weaker, why: None, witness: None };
-        Located { change, at: None, reason: None }
-    }
-
-    #[test]
-    fn the_gravest_is_told_first_and_the_same_loss_once() {
-        let name = |name: &str| ("s".to_owned(), name.to_owned());
-        let checks = ["controls", "A", "checks"];
-        let groups = vec![
-            Group {
-                appliances: vec![name("a")],
-                changes: vec![
-                    weaker(&["checks", "c", "every"], json!("5m"), Some(json!("1h"))),
-                    weaker(&checks, json!(["x", "y"]), Some(json!(["y"]))),
-                    weaker(&["checks", "c", "expect", "n", "ge"], json!(5), Some(json!(4))),
-                ],
-            },
-            Group {
-                appliances: vec![name("b")],
-                changes: vec![
-                    weaker(&checks, json!(["x", "z"]), Some(json!(["z"]))),
-                    weaker(&["checks", "d"], json!({}), None),
-                ],
-            },
-        ];
-        let fate = || Fate { status: Status::Changed, key: None, system_type: None };
-        let appliances = [(name("a"), fate()), (name("b"), fate())].into();
-        let revision = || Revision { name: "x".to_owned(), revision: None, commit: None };
-        let compared = Compared { appliances, groups, exceptions: Vec::new() };
-        let closures = BTreeMap::new();
-        let report = Report { from: revision(), to: revision(), compared, closures, figures: Vec::new() };
-        let told: Vec<(String, usize)> =
-            report.weaknesses().into_iter().map(|one| (one.what, one.appliances.len())).collect();
-        let told: Vec<(&str, usize)> = told.iter().map(|(what, of)| (what.as_str(), *of)).collect();
-        assert_eq!(
-            told,
-            [
-                ("checks.d: removed", 1),
-                ("checks.c.expect.n.ge: 5 → 4", 1),
-                ("controls.A.checks: -\"x\"", 2),
-                ("checks.c.every: \"5m\" → \"1h\"", 1),
-            ]
-        );
-        assert_eq!((report.totals().weaker, report.totals().weaker_appliances), (5, 2));
-    }
-}
+mod tests;

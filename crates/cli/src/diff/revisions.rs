@@ -1,4 +1,4 @@
-//! The two trees that are compared: one commit's files laid into a folder of their own, or the working tree as it stands.
+//! The two trees that are compared: the files of a commit, or of the working tree, laid into a folder of their own.
 //!
 //! Files are read from git's objects, not checked out: no filter, hook or attribute of a repository has a say, and a
 //! repository without a working tree will do.
@@ -14,9 +14,11 @@ use tempfile::TempDir;
 use writ_policy::nearest::nearest;
 use writ_trust::text::one_line;
 
+use super::closure;
 use super::lay::{Entry, sound, written};
+use super::working::{self, Listed};
 use crate::check::process;
-use crate::check::tree::Tree;
+use crate::check::tree::{ENTRY, Tree};
 use crate::failure::{Failure, Outcome};
 
 /// The longest time that git may take to answer one question.
@@ -40,7 +42,7 @@ pub struct Side {
     pub commit: Option<String>,
     /// The tree, to be evaluated.
     pub tree: Tree,
-    _folder: Option<TempDir>,
+    _folder: TempDir,
 }
 
 impl Side {
@@ -106,12 +108,12 @@ impl Repository {
                 .because(format!("{}modules/policy/evaluate.nix is not in commit {}", self.prefix, short(&commit)))
                 .next("name a revision since which the policy is there")
         })?;
-        Ok(Side { revision: Some(revision.to_owned()), commit: Some(commit), tree, _folder: Some(folder) })
+        Ok(Side { revision: Some(revision.to_owned()), commit: Some(commit), tree, _folder: folder })
     }
 
-    /// The working tree, with edits that no commit has.
+    /// The working tree, with edits and files that no commit has.
     pub fn working_tree(&self) -> Outcome<Side> {
-        let tree = Tree::find(&self.folder).map_err(|failure| {
+        let found = Tree::find(&self.folder).map_err(|failure| {
             if self.ask(&["rev-parse", "--is-bare-repository"]).is_ok_and(|o| o.stdout.starts_with(b"true")) {
                 return Failure::could_not("this repository has no working tree to compare with")
                     .at(self.folder.display())
@@ -119,7 +121,35 @@ impl Repository {
             }
             failure
         })?;
-        Ok(Side { revision: None, commit: None, tree, _folder: None })
+        let no_copy = |e: io::Error| no_copy("the working tree", &e);
+        let folder = tempfile::Builder::new().prefix("writ-diff-").tempdir().map_err(no_copy)?;
+        let root = folder.path().join("tree");
+        fs::create_dir(&root).map_err(no_copy)?;
+        working::copied(&self.working_files()?, &found.root, &root).map_err(no_copy)?;
+        let tree = Tree::at(&root).map_err(|_| {
+            Failure::could_not("a commit of this working tree would hold no policy")
+                .because(format!("git ignores {ENTRY}, or a link leads to it"))
+        })?;
+        Ok(Side { revision: None, commit: None, tree, _folder: folder })
+    }
+
+    /// The files of the working tree. A busybox that nobody has added to git is none of them: systems are made with it
+    /// where there is one, and a commit has none.
+    fn working_files(&self) -> Outcome<Listed> {
+        let failed = |why: &str| {
+            Failure::could_not("git does not say what is in the working tree")
+                .at(self.folder.display())
+                .because(one_line(why))
+        };
+        let ask = |arguments: &[&str]| {
+            let output = self.ask(arguments).map_err(|e| failed("git could not be asked").caused_by(&e))?;
+            if output.status.success() { Ok(output.stdout) } else { Err(failed(&output.stderr)) }
+        };
+        let tracked = ask(&["ls-files", "-z", "--cached", "--stage"])?;
+        let others = ask(&["ls-files", "-z", "--others", "--exclude-standard"])?;
+        let mut files = working::listed(&tracked, &others).map_err(|why| failed(&why))?;
+        files.retain(|path, is_tracked| *is_tracked || !closure::is_busybox(path));
+        Ok(files)
     }
 
     fn commit(&self, revision: &str) -> Outcome<String> {

@@ -59,6 +59,27 @@ fn unhurried() -> World {
 }
 
 #[test]
+fn a_restart_does_not_forget_when_things_last_worked() {
+    let world = World::new();
+    world.publish_serial(1);
+    world.carry();
+    let done_at = || {
+        let status = world.status();
+        let jobs = status["jobs"].as_object().unwrap();
+        jobs.iter().map(|(job, of)| (job.clone(), of["done_at"].clone())).collect::<Vec<_>>()
+    };
+    let before = done_at();
+    assert!(before.iter().any(|(_, at)| at.is_string()), "{before:?}");
+    // The depot is gone when the next courier starts, so nothing comes to a good end.
+    world.depot().lies(|_, answer| *answer = Answer::status(503));
+    world.courier().write_status();
+    assert_eq!(done_at(), before);
+    assert!(!world.once().troubles.is_empty());
+    let sync = |jobs: Vec<(String, serde_json::Value)>| jobs.into_iter().find(|(job, _)| job == "sync");
+    assert_eq!(sync(done_at()), sync(before));
+}
+
+#[test]
 fn evidence_is_sent_when_it_comes() {
     let world = unhurried();
     let running = Running::start(&world);

@@ -100,6 +100,46 @@ fn an_override_with_another_reason_is_another_change() {
     assert_eq!(reasons, [Some("X".to_owned()), Some("Y".to_owned())]);
 }
 
+#[test]
+fn what_stands_in_the_place_of_a_secrets_name_is_not_told() {
+    let mut texts = Texts::default();
+    let mut with = |password: &str| {
+        let probe = json!({ "probe": { "restic": { "repository": "/r", "password": password } } });
+        gathered(vec![("a", side(&mut texts, json!({}), &probe, Vec::new()))])
+    };
+    let (before, after) = (with("correct horse"), with("battery staple"));
+    let compared = compare(&before, &after, &texts, now()).unwrap();
+    let change = &compared.groups[0].changes[0].change;
+    assert_eq!((&change.before, &change.after), (&Some(json!("****")), &Some(json!("****"))));
+}
+
+#[test]
+fn lists_that_change_alike_are_one_change_with_the_values_of_each() {
+    let mut texts = Texts::default();
+    let mut both = |lists: [&[&str]; 3]| {
+        let mut of = |list: &[&str]| {
+            let mut one = side(&mut texts, json!({}), &json!({}), Vec::new());
+            let controls = texts.id(Cow::Owned(json!({ "A": { "checks": list } }).to_string()));
+            one.sections[1] = Some(Layer { base: controls, set: None, drop: None });
+            one
+        };
+        gathered(vec![("a", of(lists[0])), ("b", of(lists[1])), ("c", of(lists[2]))])
+    };
+    let before = both([&["x", "y"], &["x", "z"], &["x", "y"]]);
+    let after = both([&["y"], &["z"], &["y", "w"]]);
+    let compared = compare(&before, &after, &texts, now()).unwrap();
+    let [lost, swapped] = compared.groups.as_slice() else { panic!("{} groups", compared.groups.len()) };
+    let names = |group: &Group| group.appliances.iter().map(|(_, name)| name.clone()).collect::<Vec<_>>();
+    assert_eq!((names(lost), names(swapped)), (vec!["a".to_owned(), "b".to_owned()], vec!["c".to_owned()]));
+    let [one] = lost.changes.as_slice() else { panic!("{} changes", lost.changes.len()) };
+    assert_eq!((&one.change.before, &one.change.after), (&Some(json!(["x", "y"])), &Some(json!(["y"]))));
+    let other = Lists { appliances: vec!["s/b".to_owned()], before: json!(["x", "z"]), after: json!(["z"]) };
+    assert_eq!(one.others, [other]);
+    // What is told of it is true of both.
+    assert_eq!(crate::render_diff::what(&one.change), "-\"x\"");
+    assert_eq!(crate::render_diff::what(&swapped.changes[0].change), "-\"x\" +\"w\"");
+}
+
 proptest! {
     /// What is shared is compared once for all; that it is shared changes nothing of what is found.
     #[test]

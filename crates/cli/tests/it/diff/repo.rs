@@ -42,9 +42,9 @@ impl Repo {
         repo.tree.edit(
             "baselines/small/files.nix",
             "\"file.motd\" \"file.shadow\"",
-            "\"file.backup\" \"file.motd\" \"file.shadow\"",
+            "\"malware.scan\" \"file.motd\" \"file.shadow\"",
         );
-        repo.tree.edit("baselines/small/files.nix", "  checks.\"file.motd\"", BACKUP);
+        repo.tree.edit("baselines/small/files.nix", "  checks.\"file.motd\"", SCAN);
         repo.write("hosts/clinic-001/front-desk/system.nix", SYSTEM);
         repo.git(&["init", "--quiet", "--initial-branch=main"]);
         repo.commit("start");
@@ -134,19 +134,19 @@ fn without_digests(text: &str) -> String {
 }
 
 const FIGURES: &str = r#"{ writ, ... }: {
-  figures."backup.age-most" = writ.figure {
+  figures."scan.age-most" = writ.figure {
     value = "26h";
     unit = "span";
-    about = "A backup is at most this old";
+    about = "The last scan is at most this old";
     source = [ "B-1" ];
   };
 }
 "#;
 
-const BACKUP: &str = r#"  checks."file.backup" = writ.check {
-    title = "The newest backup";
-    probe.file = { path = "/var/backup/newest"; };
-    expect.age_seconds.le = writ.inSeconds f."backup.age-most";
+const SCAN: &str = r#"  checks."malware.scan" = writ.check {
+    title = "A scan ran lately";
+    probe.clamav = { };
+    expect.quick_scan_age_seconds.le = writ.inSeconds f."scan.age-most";
     every = "5m";
   };
 

@@ -13,7 +13,11 @@ fn uncommitted_edits_are_compared_and_left_alone() {
     let ran = repo.diff(&["--from", "HEAD", "--deny-unclear"]);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
     assert!(ran.stdout.contains("→ the working tree"), "{}", ran.stdout);
-    assert!(ran.stdout.contains("checks.\"file.backup\".expect.age_seconds.le: 93600 → 72000"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("checks.\"malware.scan\".expect.quick_scan_age_seconds.le: 93600 → 72000"),
+        "{}",
+        ran.stdout
+    );
     // The system of a working tree is named from a copy.
     let json = repo.json(0, &["--from", "HEAD"]);
     assert_eq!(json["sites"]["clinic-001"]["appliances"]["front-desk"]["closure"]["is"], "same", "{json}");
@@ -57,7 +61,7 @@ fn a_policy_below_the_root_of_its_repository_is_found() {
     repo.commit("figure");
     let ran = diff_in(&inner.join("hosts"), &["--from", "start", "--to", "figure"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(ran.stdout.contains("passes with age_seconds = 180000 as well"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("passes with quick_scan_age_seconds = 180000 as well"), "{}", ran.stdout);
     // Files are named as the tree has them.
     assert!(ran.stdout.contains("  baselines/small/files.nix:"), "{}", ran.stdout);
 }
@@ -95,10 +99,13 @@ fn a_revision_without_policy_or_with_mistakes_is_not_compared() {
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("nothing") && ran.stderr.contains("holds no policy"), "{}", ran.stderr);
 
-    // A mistake of shape, and one of Nix itself: the half that is left is not compared.
+    // A mistake of shape, one of Nix itself, and some that only validation finds: a field that the probe does not observe, a
+    // check that is not there.
     for (from, to, said) in [
         ("every = \"5m\"", "evry = \"5m\"", "baselines/small/files.nix:"),
         ("{ writ, ... }:\nlet", "{ writ, ... }:\nlte", "syntax error"),
+        ("expect.mode.eq = \"0644\"", "expect.mood.eq = \"0644\"", "observes no `mood`"),
+        ("\"malware.scan\" \"file.motd\"", "\"malware.scan\" \"file.mood\"", "did you mean `file.motd`?"),
     ] {
         repo.edit("baselines/small/files.nix", from, to);
         let ran = repo.diff(&["--from", "start"]);
@@ -106,6 +113,54 @@ fn a_revision_without_policy_or_with_mistakes_is_not_compared() {
         assert!(ran.stderr.contains(said) && ran.stderr.contains("the working tree has 1 mistake"), "{}", ran.stderr);
         repo.edit("baselines/small/files.nix", to, from);
     }
+    // It is the same for the other side, and for keys; a site that was not asked for may have any.
+    repo.write("hosts/other/site.nix", &fs::read_to_string(repo.path().join("hosts/clinic-001/site.nix")).unwrap());
+    repo.write("hosts/other/desk/policy.nix", "{ writ, ... }: writ.appliance { }\n");
+    for key in ["hosts/clinic-001/front-desk/key.pub", "hosts/other/desk/key.pub"] {
+        repo.write(key, "untrusted comment: a key\nRWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3\n");
+    }
+    repo.commit("twice");
+    let ran = repo.diff(&["--from", "twice", "--to", "start"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
+    assert!(ran.stderr.contains("same public key") && ran.stderr.contains("twice ("), "{}", ran.stderr);
+    assert_eq!(repo.diff(&["--from", "twice", "--to", "start", "--site", "clinic-001"]).code, 0);
+}
+
+#[test]
+fn of_many_sites_what_is_shared_and_what_changed_is_validated() {
+    let repo = Repo::new();
+    let site = fs::read_to_string(repo.path().join("hosts/clinic-001/site.nix")).unwrap();
+    for i in 0..50 {
+        // Each has a mistake of its own: only validation knows who may approve.
+        repo.write(&format!("hosts/site-{i}/site.nix"), &site.replace("approved_by = \"Dr.", "approved_by = \"Mr."));
+        repo.write(&format!("hosts/site-{i}/desk/policy.nix"), "{ writ, ... }: writ.appliance { }\n");
+    }
+    repo.commit("many");
+    repo.edit("baselines/small/figures.nix", "\"26h\"", "\"50h\"");
+    let ran = repo.diff(&["--from", "many"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.starts_with("Protection weakens in all 52 appliances"), "{}", ran.stdout);
+    repo.edit("hosts/site-7/site.nix", "A clinic", "Another clinic");
+    let ran = repo.diff(&["--from", "many"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
+    assert!(ran.stderr.contains(") has 1 mistake, and the working tree has 1 mistake"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("hosts/site-7/site.nix:") && !ran.stderr.contains("site-8"), "{}", ran.stderr);
+    repo.edit("hosts/site-7/site.nix", "Another clinic", "A clinic");
+    repo.edit("baselines/small/files.nix", "mode.eq = \"0644\"", "mood.eq = \"0644\"");
+    let ran = repo.diff(&["--from", "many"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
+    assert!(ran.stderr.contains("observes no `mood`") && !ran.stderr.contains("hosts/"), "{}", ran.stderr);
+}
+
+#[test]
+fn an_exception_that_has_ended_is_no_mistake() {
+    let repo = Repo::new();
+    repo.edit("hosts/clinic-001/site.nix", "expires = \"2027-03-01T00:00:00Z\"", "expires = \"2026-09-02T00:00:00Z\"");
+    repo.commit("ended");
+    repo.edit("baselines/small/figures.nix", "\"26h\"", "\"50h\"");
+    let ran = repo.diff(&["--from", "ended", "--deny-weaker"]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(!ran.stdout.contains("EX-001"), "{}", ran.stdout);
 }
 
 #[test]
@@ -177,22 +232,63 @@ fn a_file_that_nix_reads_counts_wherever_it_is() {
     let repo = Repo::new();
     repo.write("data/age", "26h");
     repo.edit("baselines/small/figures.nix", "\"26h\"", "(builtins.readFile ../../data/age)");
+    repo.edit("hosts/clinic-001/front-desk/system.nix", "\"Welcome\\n\"", "builtins.readFile ../../../data/motd");
+    repo.write("data/motd", "Welcome");
+    repo.write(".gitignore", "ignored\n");
     repo.commit("read");
+    let system = |json: &serde_json::Value| {
+        json["sites"]["clinic-001"]["appliances"]["front-desk"]["closure"]["is"].as_str().unwrap().to_owned()
+    };
+    // The same files on both sides come to the same, of a commit and of the working tree.
+    let same = repo.json(0, &["--from", "read", "--deny-unclear"]);
+    assert_eq!((system(&same).as_str(), &same["groups"]), ("same", &serde_json::json!([])), "{same}");
     repo.write("data/age", "50h");
+    repo.write("data/motd", "Come in");
     repo.commit("older");
     for to in [&["--to", "older"][..], &[]] {
-        let ran = repo.diff(&[&["--from", "read", "--deny-weaker"][..], to].concat());
-        assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
-        assert!(ran.stdout.contains("expect.age_seconds.le: 93600 → 180000"), "{}", ran.stdout);
+        let json = repo.json(1, &[&["--from", "read", "--deny-weaker"][..], to].concat());
+        assert_eq!(json["groups"][0]["changes"][0]["after"], 180_000, "{json}");
+        assert_eq!(system(&json), "changed", "{json}");
     }
+    // Of the working tree, new files count, and what git ignores does not, wherever they are.
+    repo.write("data/ignored", "9h");
+    repo.write("data/new", "9h");
+    repo.edit("baselines/small/figures.nix", "data/age", "data/ignored");
+    let ran = repo.diff(&["--from", "read"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
+    assert!(ran.stderr.contains("data/ignored"), "{}", ran.stderr);
+    repo.edit("baselines/small/figures.nix", "data/ignored", "data/new");
+    let ran = repo.diff(&["--from", "read"]);
+    assert!(ran.stdout.contains("expect.quick_scan_age_seconds.le: 93600 → 32400"), "{}{}", ran.stdout, ran.stderr);
     // What is in another repository is not there to be read.
     let head = Command::new("git").args(["rev-parse", "HEAD"]).current_dir(repo.path()).output().unwrap().stdout;
     let head = String::from_utf8(head).unwrap();
     repo.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{},shared", head.trim())]);
     repo.git(&["commit", "--quiet", "--message", "submodule"]);
-    let ran = repo.diff(&["--from", "read", "--to", "HEAD"]);
-    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
-    assert!(ran.stderr.contains("shared is a submodule"), "{}", ran.stderr);
+    for to in [&["--to", "HEAD"][..], &[]] {
+        let ran = repo.diff(&[&["--from", "read"][..], to].concat());
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
+        assert!(ran.stderr.contains("shared is a submodule"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn that_a_file_may_be_run_counts() {
+    let repo = Repo::new();
+    repo.edit("hosts/clinic-001/front-desk/system.nix", "files.", "programs.tool = \"${./tool.sh}\";\n  files.");
+    repo.write("hosts/clinic-001/front-desk/tool.sh", "exit\n");
+    repo.commit("text");
+    let tool = repo.path().join("hosts/clinic-001/front-desk/tool.sh");
+    fs::set_permissions(&tool, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let closure = |more: &[&str]| {
+        let json = repo.json(0, more);
+        json["sites"]["clinic-001"]["appliances"]["front-desk"]["closure"].clone()
+    };
+    // Of the working tree, and of a commit; both come to the same.
+    let edited = closure(&["--from", "text"]);
+    assert_eq!(edited["is"], "changed", "{edited}");
+    repo.commit("program");
+    assert_eq!(closure(&["--from", "program"]), serde_json::json!({ "is": "same", "path": edited["after"] }));
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub struct Arguments {
     /// Also write the report as one self-contained HTML file
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Print the result as JSON
+    /// Print the result as JSON: comparison-v1 of `writ export schema`
     #[arg(long)]
     json: bool,
 }

@@ -32,7 +32,7 @@ pub struct Arguments {
     /// Only this site
     #[arg(long)]
     site: Option<SiteId>,
-    /// Print the result as JSON
+    /// Print the result as JSON: verification-v1 of `writ export schema`
     #[arg(long)]
     json: bool,
 }

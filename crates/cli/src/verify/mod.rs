@@ -44,7 +44,7 @@ pub struct Arguments {
     /// Judge as of this time (RFC 3339) instead of now
     #[arg(long, value_name = "TIME")]
     at: Option<Time>,
-    /// Print the result as JSON
+    /// Print the result as JSON: verify-v1 of `writ export schema`
     #[arg(long)]
     json: bool,
 }

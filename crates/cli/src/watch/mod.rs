@@ -71,7 +71,7 @@ pub struct Arguments {
     /// Go on, and look again after each SPAN
     #[arg(long, value_name = "SPAN")]
     every: Option<Span>,
-    /// Print each result as JSON
+    /// Print each result as JSON: watch-v1 of `writ export schema`
     #[arg(long)]
     json: bool,
 }

@@ -25,7 +25,7 @@ use writ_wire::heartbeats::{Heartbeats, HeartbeatsSchema};
 use writ_wire::receipts::Receipts;
 use writ_wire::{Blob, Signed, paths};
 
-use crate::desk::{Desk, SITE};
+use crate::desk::{Desk, Pattern, SITE};
 
 pub const ORIGIN: &str = "log.example.org/clinic-001";
 pub const SECOND: &str = "log.example.org/clinic-001/2";
@@ -35,6 +35,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 impl Desk {
     /// As [`Desk::ready`] for one signer, with a log and a key to read with.
     pub fn logged() -> Self {
+        static LOGGED: Pattern = Pattern::new();
+        LOGGED.copy(Self::furnished_with_log)
+    }
+
+    fn furnished_with_log() -> Self {
         let desk = Self::empty();
         desk.key("alice");
         for (name, role) in [("cache-1", "cache"), ("depot-log", "log"), ("reader", "read")] {

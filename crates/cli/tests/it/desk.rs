@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex, Weak};
 
 use tempfile::TempDir;
 
@@ -14,18 +15,55 @@ pub const SITE: &str = "clinic-001";
 
 pub struct Desk {
     directory: TempDir,
+    /// The desk that this one is a copy of; it goes with the last of its copies.
+    _pattern: Option<Arc<Desk>>,
+}
+
+/// A desk that is furnished once for all tests that run at the time; each works at a copy of its own.
+pub struct Pattern(Mutex<Weak<Desk>>);
+
+impl Pattern {
+    pub const fn new() -> Self {
+        Self(Mutex::new(Weak::new()))
+    }
+
+    pub fn copy(&self, furnish: impl FnOnce() -> Desk) -> Desk {
+        let pattern = {
+            let mut known = self.0.lock().unwrap();
+            known.upgrade().unwrap_or_else(|| {
+                let furnished = Arc::new(furnish());
+                *known = Arc::downgrade(&furnished);
+                furnished
+            })
+        };
+        let directory = tempfile::tempdir().unwrap();
+        let copied = Command::new("cp").arg("-a").arg(pattern.path(".")).arg(directory.path()).status().unwrap();
+        assert!(copied.success());
+        Desk { directory, _pattern: Some(pattern) }
+    }
 }
 
 impl Desk {
     /// An empty desk with a passphrase file.
     pub fn empty() -> Self {
-        let desk = Self { directory: tempfile::tempdir().unwrap() };
+        let desk = Self { directory: tempfile::tempdir().unwrap(), _pattern: None };
         desk.put("pass", format!("{PASSPHRASE}\n"));
         desk
     }
 
     /// Keys of alice, bob and carol; a signed root that takes `needed` of them for releases; a checkout; no release yet.
+    /// The keys are those of every such desk.
     pub fn ready(needed: u32) -> Self {
+        static ONE: Pattern = Pattern::new();
+        static SEVERAL: Pattern = Pattern::new();
+        match needed {
+            1 => ONE.copy(|| Self::furnished(1)),
+            2 => SEVERAL.copy(|| Self::furnished(2)),
+            needed => Self::furnished(needed),
+        }
+    }
+
+    fn furnished(needed: u32) -> Self {
         let desk = Self::empty();
         for name in ["alice", "bob", "carol"] {
             desk.key(name);
@@ -56,9 +94,19 @@ impl Desk {
         desk
     }
 
-    /// A desk with release 1-1, signed by alice alone and published.
+    /// A desk with release 1-1, signed by alice alone and published. The keys are those of every such desk.
     pub fn published() -> Self {
-        let desk = Self::ready(1);
+        static PUBLISHED: Pattern = Pattern::new();
+        PUBLISHED.copy(|| {
+            let desk = Self::ready(1);
+            desk.release("draft-1");
+            desk
+        })
+    }
+
+    /// The same with keys of its own.
+    pub fn of_others() -> Self {
+        let desk = Self::furnished(1);
         desk.release("draft-1");
         desk
     }
@@ -68,18 +116,40 @@ impl Desk {
         self.ok(&["keys", "new", "--name", name, "--out", "keys", "--kdf", "weak", "--passphrase-file", "pass"]);
     }
 
-    /// The repository's own policies with keys for their appliances, committed.
+    /// A small site with keys for its appliances, committed.
     pub fn checkout(&self, name: &str) {
-        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        for folder in ["baselines", "rules", "hosts/clinic-001", "modules"] {
-            copy(&repository.join(folder), &self.path(name).join(folder));
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        copy(&here.join("tests/trees/clinic"), &self.path(name));
+        copy(&here.join("../../modules/policy"), &self.path(name).join("modules/policy"));
+        self.admit(name);
+    }
+
+    /// The site of the repository, whose front desk has a system, instead of the small one. The checkout tracks the one
+    /// static program that the system is built with.
+    pub fn with_system(self) -> Self {
+        let (repository, flake) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."), self.path("flake"));
+        fs::remove_dir_all(&flake).unwrap();
+        for folder in ["baselines", "rules", "hosts/clinic-001", "modules/policy", "modules/minimal-system"] {
+            copy(&repository.join(folder), &flake.join(folder));
         }
+        let programs = flake.join(format!("hosts/{SITE}/busybox/bin"));
+        fs::create_dir_all(&programs).unwrap();
+        fs::copy("/bin/busybox", programs.join("busybox")).expect("busybox-static is installed");
+        self.admit("flake");
+        self
+    }
+
+    /// Gives every appliance of a checkout its key, made if there is none, and commits all of it.
+    fn admit(&self, name: &str) {
         for appliance in fs::read_dir(self.path(name).join("hosts").join(SITE)).unwrap() {
             let appliance = appliance.unwrap().path();
             if appliance.join("policy.nix").exists() {
                 let key = appliance.file_name().unwrap().to_str().unwrap();
-                self.ok(&["keys", "new", "--name", key, "--out", "keys", "--role", "appliance", "--no-passphrase"]);
-                fs::copy(self.path(&format!("keys/{key}.pub")), appliance.join("key.pub")).unwrap();
+                let public = self.path(&format!("keys/{key}.pub"));
+                if !public.exists() {
+                    self.ok(&["keys", "new", "--name", key, "--out", "keys", "--role", "appliance", "--no-passphrase"]);
+                }
+                fs::copy(public, appliance.join("key.pub")).unwrap();
             }
         }
         self.git(name, &["init", "--quiet"]);

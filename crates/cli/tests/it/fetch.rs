@@ -8,6 +8,7 @@ use writ_wire::evidence_page::EvidencePage;
 
 use crate::depot::{Appliance, Depot, Line, ORIGIN, SECOND, now};
 use crate::desk::{Desk, SITE};
+use crate::export_schema::reports::held;
 
 /// A depot with a release and some evidence of one appliance.
 pub fn with_evidence(count: usize) -> (Desk, Depot, Appliance) {
@@ -55,6 +56,8 @@ fn a_folder_is_fetched_verified_and_brought_up_to_date() {
     let (problems, report) = verified(&desk, 0);
     assert_eq!(report["logs"][0]["state"], "verified", "{problems}");
     assert_eq!((&report["bundles"], &report["logs"][0]["unlogged"]), (&3.into(), &0.into()));
+    held("fetched-v1", &[&said], 15);
+    held("verification-v1", &[&report], 100);
     let names = desk.names("audit");
     // Nothing new: nothing changes but perhaps the time in the checkpoint.
     assert!(desk.ok(&arguments(&depot.url)).contains("0 of them new"));
@@ -116,8 +119,12 @@ fn releases_and_documents_are_those_that_are_named() {
     line.lie(|target, code, body| {
         if target.starts_with("/documents/") || target.ends_with("/1-1") { (404, Vec::new()) } else { (code, body) }
     });
-    let (_, said) = desk.expect(&arguments(&line.url), 1);
-    assert!(said.contains("1-1/release.json: entry 1 of log 1 names it"), "{said}");
+    let (report, _) = desk.expect(&[&arguments(&line.url)[..], &["--json"]].concat(), 1);
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let withheld = &report["withheld"][0];
+    assert!(withheld["path"].as_str().unwrap().ends_with("1-1/release.json"), "{report}");
+    assert!(withheld["why"].as_str().unwrap().starts_with("entry 1 of log 1 names it"), "{report}");
+    held("fetched-v1", &[&report], 15);
     line.lie(
         |target, code, body| {
             if target.starts_with("/documents/") { (code, b"{}".to_vec()) } else { (code, body) }

@@ -20,12 +20,7 @@ use crate::desk::{Desk, SITE};
 
 /// A desk whose front-desk has a system.
 fn with_system() -> Desk {
-    let desk = Desk::logged();
-    let folder = desk.path(&format!("flake/hosts/{SITE}/busybox/bin"));
-    fs::create_dir_all(&folder).unwrap();
-    fs::copy("/bin/busybox", folder.join("busybox")).expect("busybox-static is installed");
-    desk.commit("flake");
-    desk
+    Desk::logged().with_system()
 }
 
 #[test]

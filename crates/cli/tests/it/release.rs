@@ -78,9 +78,9 @@ fn sources_with_mistakes_are_not_drafted() {
     refused("same public key");
     put(kept);
     // What only the schemas of the probes tell.
-    desk.edit(&format!("hosts/{SITE}/back-office/policy.nix"), "kind.eq", "kinds.eq");
-    refused("back-office/policy.nix");
-    desk.edit(&format!("hosts/{SITE}/back-office/policy.nix"), "kinds.eq", "kind.eq");
+    desk.edit(&format!("hosts/{SITE}/front-desk/policy.nix"), "active_state.eq", "active_states.eq");
+    refused("front-desk/policy.nix");
+    desk.edit(&format!("hosts/{SITE}/front-desk/policy.nix"), "active_states.eq", "active_state.eq");
     desk.edit(&format!("hosts/{SITE}/site.nix"), "title =", "titel =");
     refused("site.nix");
     desk.edit(&format!("hosts/{SITE}/site.nix"), "titel =", "title");

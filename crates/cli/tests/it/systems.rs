@@ -7,14 +7,9 @@ use serde_json::Value;
 
 use crate::desk::{Desk, SITE};
 
-/// A desk whose front-desk has a system: the checkout tracks the one static program it is built with.
+/// A desk whose front-desk has a system.
 fn with_system() -> Desk {
-    let desk = Desk::ready(1);
-    let folder = desk.path(&format!("flake/hosts/{SITE}/busybox/bin"));
-    fs::create_dir_all(&folder).unwrap();
-    fs::copy("/bin/busybox", folder.join("busybox")).expect("busybox-static is installed");
-    desk.commit("flake");
-    desk
+    Desk::ready(1).with_system()
 }
 
 #[test]

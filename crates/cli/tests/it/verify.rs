@@ -117,8 +117,7 @@ fn an_unreadable_release_is_a_finding_among_others() {
 
 #[test]
 fn only_the_given_root_is_trusted() {
-    let desk = Desk::published();
-    let other = Desk::published();
+    let (desk, other) = (Desk::published(), Desk::of_others());
     fs::copy(other.path("first-root.json"), desk.path("other-root.json")).unwrap();
     let said = desk.refused(&["verify", "releases", "--trust", "other-root.json"]);
     assert!(said.contains("1.json") && said.contains("does not continue"), "{said}");

@@ -13,6 +13,7 @@ use writ_wire::releases::Releases;
 
 use crate::depot::{Appliance, Depot, Line, ORIGIN, SECOND, now, wait};
 use crate::desk::{Desk, SITE};
+use crate::export_schema::reports::held;
 
 const MINUTE: i64 = 60_000;
 
@@ -72,13 +73,15 @@ fn all_is_well_and_said() {
     let shown = desk.ok(&arguments(&depot.url, &[]));
     assert!(shown.contains("all is well") && shown.contains("front-desk") && shown.contains(ORIGIN), "{shown}");
     assert_eq!(finds(&desk, &depot.url, &[])["log"]["number"], 1);
+    held("watch-v1", &[&report], 40);
 }
 
 #[test]
 fn silence_is_noticed() {
     let desk = one_appliance();
     let depot = Depot::start(&desk, "depot");
-    assert!(look(&desk, &depot.url, &[]).0.contains("release-missing release"));
+    let (named, nothing) = look(&desk, &depot.url, &[]);
+    assert!(named.contains("release-missing release"));
     desk.release_to("draft-1", &depot.url);
     finds(&desk, &depot.url, &["never-heard front-desk"]);
     let appliance = Appliance::new(&desk, &depot.url);
@@ -88,6 +91,7 @@ fn silence_is_noticed() {
     assert!(look(&desk, &depot.url, &["--max-age", "1h"]).0.is_empty());
     appliance.beat(now(), None);
     finds(&desk, &depot.url, &[]);
+    held("watch-v1", &[&nothing, &report], 60);
 }
 
 #[test]

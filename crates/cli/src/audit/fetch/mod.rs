@@ -57,7 +57,7 @@ pub struct Arguments {
     /// The most that is fetched in one run, in GiB
     #[arg(long, value_name = "GIB", default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     max_gib: u64,
-    /// Print the result as JSON
+    /// Print the result as JSON: fetched-v1 of `writ export schema`
     #[arg(long)]
     json: bool,
 }

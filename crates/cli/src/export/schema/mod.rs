@@ -1,4 +1,5 @@
-//! `writ export schema`: a JSON Schema (draft 2020-12) of every document that is signed or obeyed, and of three reports.
+//! `writ export schema`: a JSON Schema (draft 2020-12) of every document that is signed or obeyed, and of the reports
+//! that say which schema they have.
 //!
 //! Those of policies and observations are made from the tables that this version judges by. The others stand in
 //! checks/schemas, and tests hold them to the documents and to the parsers.
@@ -15,12 +16,14 @@ use serde_json::Value as Json;
 use crate::failure::{Answer, Failure, Outcome};
 use crate::{files, screen};
 
-/// Write JSON Schemas (draft 2020-12): policy, evidence, release, trust root, log, and three reports
+/// Write JSON Schemas (draft 2020-12): policy, evidence, release, trust root, log, and reports
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 It writes DIR/<name>.json: policy-v2, evidence-bundle-v1, posture-v1, release-v1, trust-v1, closure-v1,
-log-entry-v1, log-restart-v1, receipt-v1, the reports check-report-v1, diff-v1 and doctor-v1, and
-observation-<probe>-v1 for each probe. What other commands print as JSON is described in their --help.
+log-entry-v1, log-restart-v1, receipt-v1; observation-<probe>-v1 for each probe; and of reports
+check-report-v1, diff-v1, doctor-v1, explain-v1, verify-v1, watch-v1, and of `writ audit`
+verification-v1 (verify), comparison-v1 (compare) and fetched-v1 (fetch). `writ audit show --json`
+prints an evidence-bundle-v1. What else is printed as JSON has no schema.
 Every file stands alone, and the same version writes the same bytes. It needs no tree and no network.
 
 Examples:

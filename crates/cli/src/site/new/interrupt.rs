@@ -10,7 +10,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tempfile::TempDir;
 
-/// How often a folder is removed again that is being written to meanwhile.
+/// How often a folder is removed again that the command itself is removing meanwhile.
 const MOST_TRIES: usize = 10;
 
 /// The temporary folders of this command: removed with it, and before a signal ends it.
@@ -35,15 +35,26 @@ impl Interrupt {
         Ok(Self { folders })
     }
 
-    /// A temporary folder.
-    pub fn folder(&self, within: &Path, prefix: &str) -> io::Result<TempDir> {
+    /// A temporary folder, filled: a signal waits for that, or what is written after it would stay behind.
+    pub fn folder(
+        &self,
+        within: &Path,
+        prefix: &str,
+        fill: impl FnOnce(&Path) -> io::Result<()>,
+    ) -> io::Result<TempDir> {
         let mut folders = lock(&self.folders);
         let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(within)?;
         folders.push(folder.path().to_owned());
+        fill(folder.path())?;
         Ok(folder)
     }
 
-    /// Does something that a signal does not divide.
+    /// Returns unless a signal is being obeyed: that ends the command.
+    pub fn settle(&self) {
+        drop(lock(&self.folders));
+    }
+
+    /// Does something that a signal does not divide. Nothing else may write into the folders.
     pub fn undivided<T>(&self, act: impl FnOnce() -> T) -> T {
         let _held = lock(&self.folders);
         act()

@@ -104,10 +104,17 @@ impl Arguments {
         let (root, library) = self.place(asks)?;
         let interrupt =
             Interrupt::watch().map_err(|e| Failure::could_not("signals cannot be waited for").because(e))?;
-        let trial = Trial::of(&library, &interrupt)?;
+        let done = self.make(asks, &root, &library, &interrupt);
+        // Where a signal has come, this is what came of it, and not to be told.
+        interrupt.settle();
+        done
+    }
+
+    /// Asks for the site or takes it as given, tries it, and puts it in its place.
+    fn make(self, asks: bool, root: &Path, library: &Library, interrupt: &Interrupt) -> Outcome {
+        let trial = Trial::of(library, interrupt)?;
         let known = trial.known()?;
-        let site =
-            if asks { questions::ask(&self, &root, &trial, &known)? } else { gather::site(&self, &root, &known)? };
+        let site = if asks { questions::ask(&self, root, &trial, &known)? } else { gather::site(&self, root, &known)? };
         let checked = trial.check(&site)?;
         if !checked.is_clean() {
             return Err(refused(&site, &checked));
@@ -116,15 +123,15 @@ impl Arguments {
             show(&site);
             return Ok(Answer::Yes);
         }
-        match &library {
-            Library::Tree(root) => place::add(root, &site, &interrupt)?,
+        match library {
+            Library::Tree(root) => place::add(root, &site, interrupt)?,
             Library::Embedded => {
-                for kept in place::begin(&root, &site, &interrupt)? {
+                for kept in place::begin(root, &site, interrupt)? {
                     screen::warning(&format!("{kept} was here already and stays as it is"));
                 }
             }
         }
-        told(&site, &checked, &root, library == Library::Embedded);
+        told(&site, &checked, root, *library == Library::Embedded);
         Ok(Answer::Yes)
     }
 

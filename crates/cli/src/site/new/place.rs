@@ -27,8 +27,7 @@ pub fn is_free(root: &Path) -> Outcome<()> {
 /// Adds the site to a tree.
 pub fn add(root: &Path, site: &Site, interrupt: &Interrupt) -> Outcome<()> {
     let failed = |e: io::Error| failure(root, e);
-    let stage = interrupt.folder(root, ".writ-site-").map_err(failed)?;
-    lay(stage.path(), files::files(site)).map_err(failed)?;
+    let stage = interrupt.folder(root, ".writ-site-", |stage| lay(stage, files::files(site))).map_err(failed)?;
     interrupt.undivided(|| {
         let hosts = root.join("hosts");
         let fresh = !hosts.exists();
@@ -49,11 +48,13 @@ pub fn add(root: &Path, site: &Site, interrupt: &Interrupt) -> Outcome<()> {
 /// template that were there already and stay as they are.
 pub fn begin(root: &Path, site: &Site, interrupt: &Interrupt) -> Outcome<Vec<&'static str>> {
     let failed = |e: io::Error| failure(root, e);
-    let stage = interrupt.folder(root, ".writ-site-").map_err(failed)?;
     let (kept, wanted): (Vec<_>, Vec<_>) =
         TEMPLATE.iter().copied().partition(|(name, _)| root.join(name).symlink_metadata().is_ok());
-    lay(stage.path(), LIBRARY.iter().copied().chain(wanted)).map_err(failed)?;
-    lay(stage.path(), files::files(site)).map_err(failed)?;
+    let stage = interrupt.folder(root, ".writ-site-", |stage| {
+        lay(stage, LIBRARY.iter().copied().chain(wanted))?;
+        lay(stage, files::files(site))
+    });
+    let stage = stage.map_err(failed)?;
     interrupt.undivided(|| {
         let mut placed: Vec<PathBuf> = Vec::new();
         let mut all = || {

@@ -12,12 +12,12 @@ use crate::failure::{Failure, Outcome};
 
 /// The site so far, and what judges it.
 struct Asked<'a> {
-    trial: &'a Trial,
+    trial: &'a Trial<'a>,
     site: Site,
 }
 
 /// Asks for whatever was not given.
-pub fn ask(given: &Arguments, root: &Path, trial: &Trial, known: &Known) -> Outcome<Site> {
+pub fn ask(given: &Arguments, root: &Path, trial: &Trial<'_>, known: &Known) -> Outcome<Site> {
     let mut asked = Asked { trial, site: placeholder(known) };
     sound(&asked)?;
     match &given.name {

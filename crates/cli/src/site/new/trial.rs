@@ -15,26 +15,20 @@ use crate::embedded::LIBRARY;
 use crate::failure::{Failure, Outcome};
 
 /// The copy, removed with this value.
-pub struct Trial {
+pub struct Trial<'a> {
     folder: TempDir,
+    interrupt: &'a Interrupt,
 }
 
-impl Trial {
+impl<'a> Trial<'a> {
     /// Copies what a site is judged with.
-    pub fn of(library: &Library, interrupt: &Interrupt) -> Outcome<Self> {
-        let copied = interrupt.folder(&std::env::temp_dir(), "writ-site-").and_then(|folder| {
-            match library {
-                Library::Tree(root) => {
-                    for name in FOLDERS {
-                        copy(&root.join(name), &folder.path().join(name))?;
-                    }
-                }
-                Library::Embedded => lay(folder.path(), LIBRARY.iter().copied())?,
-            }
-            Ok(folder)
+    pub fn of(library: &Library, interrupt: &'a Interrupt) -> Outcome<Self> {
+        let copied = interrupt.folder(&std::env::temp_dir(), "writ-site-", |folder| match library {
+            Library::Tree(root) => FOLDERS.iter().try_for_each(|name| copy(&root.join(name), &folder.join(name))),
+            Library::Embedded => lay(folder, LIBRARY.iter().copied()),
         });
         match copied {
-            Ok(folder) => Ok(Self { folder }),
+            Ok(folder) => Ok(Self { folder, interrupt }),
             Err(e) => Err(Failure::could_not("this tree cannot be copied to try the site in").because(e)),
         }
     }
@@ -47,8 +41,10 @@ impl Trial {
     /// What `writ check` says of the tree with this site.
     pub fn check(&self, site: &Site) -> Outcome<Checked> {
         let hosts = self.folder.path().join("hosts");
-        let fresh = if hosts.exists() { fs::remove_dir_all(&hosts) } else { Ok(()) };
-        let laid = fresh.and_then(|()| lay(self.folder.path(), files::files(site)));
+        let laid = self.interrupt.undivided(|| {
+            let fresh = if hosts.exists() { fs::remove_dir_all(&hosts) } else { Ok(()) };
+            fresh.and_then(|()| lay(self.folder.path(), files::files(site)))
+        });
         laid.map_err(|e| Failure::could_not("the site cannot be tried").because(e))?;
         Checked::site(self.folder.path(), &site.name)
     }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 
-use super::{judged, promtool, rules};
+use super::{judged, promtool, rules_of_repository};
 
-/// Series of one machine: name, labels, values in promtool's notation, one each minute.
+/// Series of one machine: name, labels, values in promtool's notation, one each minute; of a case that is [`LONG`], one each
+/// half hour.
 type Series = &'static [(&'static str, &'static str, &'static str)];
 
 /// A rule with the minute at which it is asked, a machine where it fires and one where it does not.
@@ -190,23 +192,23 @@ const CASES: &[Case] = &[
     Case(
         "WritL1ShareLow",
         LONG,
-        &[("writ_l1_resolution_percent", "", "5x1600")],
-        &[("writ_l1_resolution_percent", "", "100x1600")],
+        &[("writ_l1_resolution_percent", "", "5x60")],
+        &[("writ_l1_resolution_percent", "", "100x60")],
     ),
     Case(
         "WritCandidatesPending",
         LONG,
-        &[("writ_learning_candidates_pending", "", "999x1600")],
-        &[("writ_learning_candidates_pending", "", "0x1600")],
+        &[("writ_learning_candidates_pending", "", "999x60")],
+        &[("writ_learning_candidates_pending", "", "0x60")],
     ),
     Case(
         "WritPatternWeak",
         LONG,
-        &[("writ_learning_pattern_success_percent", "", "5x1600")],
-        &[("writ_learning_pattern_success_percent", "", "100x1600")],
+        &[("writ_learning_pattern_success_percent", "", "5x60")],
+        &[("writ_learning_pattern_success_percent", "", "100x60")],
     ),
-    Case("WritSlaMissed", LONG, &[("writ_sla_met_percent", "", "5x1600")], &[("writ_sla_met_percent", "", "100x1600")]),
-    Case("WritMttrHigh", LONG, &[("writ_mttr_seconds", "", "99999x1600")], &[("writ_mttr_seconds", "", "60x1600")]),
+    Case("WritSlaMissed", LONG, &[("writ_sla_met_percent", "", "5x60")], &[("writ_sla_met_percent", "", "100x60")]),
+    Case("WritMttrHigh", LONG, &[("writ_mttr_seconds", "", "99999x60")], &[("writ_mttr_seconds", "", "60x60")]),
 ];
 
 /// Metrics that only some machines have: where they must be and are not, and where they need not be.
@@ -256,29 +258,37 @@ impl Asked {
     }
 }
 
+/// The cases of one world, asked in a folder with the rules: a sample each `sampled`, all rules evaluated each `evaluated`.
+fn judge(folder: &Path, name: &str, asked: Asked, sampled: &str, evaluated: &str) {
+    let Asked { series, questions } = asked;
+    let text = format!(
+        "rule_files: [ writ.rules.yml ]\nevaluation_interval: {evaluated}\ntests:\n  - interval: {sampled}\n    \
+         input_series:\n{series}    promql_expr_test:\n{questions}"
+    );
+    fs::write(folder.join(name), text).unwrap();
+    judged(promtool().args(["test", "rules", name]).current_dir(folder));
+}
+
 #[test]
 fn every_rule_has_a_machine_where_it_fires_and_one_where_it_does_not() {
     let dir = tempfile::tempdir().unwrap();
-    let rules = rules(&[]);
+    let rules = rules_of_repository();
     let mut cases: BTreeMap<&str, &Case> = CASES.iter().map(|case| (case.0, case)).collect();
     assert_eq!(cases.len(), CASES.len());
-    let mut asked = Asked::default();
+    // What takes a day needs no look each minute.
+    let (mut asked, mut long) = (Asked::default(), Asked::default());
     for alert in rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
         if alert != "WritNotMeasured" {
             let case = cases.remove(alert).unwrap_or_else(|| panic!("{alert} has no case"));
-            asked.case(alert, "", case);
+            let world = if case.1 == LONG { &mut long } else { &mut asked };
+            world.case(alert, "", case);
         }
     }
     assert!(cases.is_empty(), "{:?}", cases.keys());
     for case in &MEASURED {
         asked.case("WritNotMeasured", &format!(",metric=\"{}\"", case.0), case);
     }
-    let Asked { series, questions } = asked;
-    let text = format!(
-        "rule_files: [ writ.rules.yml ]\nevaluation_interval: 5m\ntests:\n  - interval: 1m\n    input_series:\n{series}\
-         \x20   promql_expr_test:\n{questions}"
-    );
     fs::write(dir.path().join("writ.rules.yml"), rules).unwrap();
-    fs::write(dir.path().join("each.yml"), text).unwrap();
-    judged(promtool().args(["test", "rules", "each.yml"]).current_dir(dir.path()));
+    judge(dir.path(), "each.yml", asked, "1m", "5m");
+    judge(dir.path(), "long.yml", long, "30m", "30m");
 }

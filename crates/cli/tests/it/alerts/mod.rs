@@ -5,6 +5,7 @@ mod each;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
 
 fn writ(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writ"));
@@ -19,7 +20,13 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// The rules of this repository.
+/// The rules of this repository, made once.
+fn rules_of_repository() -> &'static str {
+    static RULES: LazyLock<String> = LazyLock::new(|| rules(&[]));
+    &RULES
+}
+
+/// The rules of this repository with further arguments.
 fn rules(more: &[&str]) -> String {
     let root = repository();
     let made = writ(&[&[root.to_str().unwrap()], more].concat());
@@ -45,11 +52,11 @@ fn judged(command: &mut Command) {
 #[test]
 fn prometheus_reads_them_and_they_fire_where_they_should() {
     let dir = tempfile::tempdir().unwrap();
-    let rules = rules(&[]);
+    let rules = rules_of_repository();
     let of = rules.lines().find_map(|line| line.strip_prefix("# Figures of: ")).unwrap();
     let hipaa = of.split(", ").find(|baseline| baseline.starts_with("hipaa ")).unwrap();
     let cases = include_str!("cases.yml").replace("@hipaa@", hipaa);
-    fs::write(dir.path().join("writ.rules.yml"), &rules).unwrap();
+    fs::write(dir.path().join("writ.rules.yml"), rules).unwrap();
     judged(promtool().args(["check", "rules"]).arg(dir.path().join("writ.rules.yml")));
     fs::write(dir.path().join("cases.yml"), &cases).unwrap();
     judged(promtool().args(["test", "rules", "cases.yml"]).current_dir(dir.path()));
@@ -62,8 +69,7 @@ fn prometheus_reads_them_and_they_fire_where_they_should() {
 
 #[test]
 fn thresholds_are_figures_of_the_baselines() {
-    let rules = rules(&[]);
-    assert_eq!(rules, self::rules(&[]), "the same tree, the same bytes");
+    let rules = rules_of_repository();
     for words in [
         "expr: \"writ_checkin_age_seconds > 120\"",
         "figure: \"checkin.warning = 2m (hipaa ",
@@ -79,9 +85,9 @@ fn thresholds_are_figures_of_the_baselines() {
             && exported.contains("(writ_courier_configured == 1) unless writ_checkin_age_seconds"),
         "{exported}"
     );
-    // From any folder of the tree, as other commands are.
+    // From any folder of the tree, as other commands are; the same tree gives the same bytes.
     let below = repository().join("hosts");
-    assert_eq!(text(&writ(&[below.to_str().unwrap()]).stdout).trim_end(), rules.trim_end());
+    assert_eq!(text(&writ(&[below.to_str().unwrap()]).stdout), rules);
 }
 
 #[test]
@@ -107,7 +113,7 @@ fn out_names_a_folder() {
     let to = dir.path().join("rules");
     let said = rules(&["--out", to.to_str().unwrap()]);
     assert!(said.contains("writ.rules.yml"), "{said}");
-    assert_eq!(fs::read_to_string(to.join("writ.rules.yml")).unwrap().trim_end(), rules(&[]).trim_end());
+    assert_eq!(fs::read_to_string(to.join("writ.rules.yml")).unwrap().trim_end(), rules_of_repository().trim_end());
 }
 
 /// What promtool says of figures on its standard input.

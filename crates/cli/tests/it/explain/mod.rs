@@ -6,7 +6,7 @@ mod json;
 mod names;
 mod pages;
 mod sites;
-mod state;
+pub mod state;
 
 use std::fs;
 use std::path::Path;
@@ -87,7 +87,7 @@ in
 }
 
 /// Runs `writ explain` on a tree, eighty columns wide.
-fn explain(tree: &Tree, arguments: &[&str]) -> Output {
+pub fn explain(tree: &Tree, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writ"));
     command.arg("explain").args(arguments).arg("--tree").arg(tree.path()).env("COLUMNS", "80");
     if !arguments.contains(&"--now") {

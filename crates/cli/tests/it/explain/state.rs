@@ -12,7 +12,7 @@ fn put(folder: &Path, file: &str, value: &Json) {
 }
 
 /// A folder as an enforcer leaves it, of the appliance where the exception of the site counts.
-fn state() -> tempfile::TempDir {
+pub fn state() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let status = json!({
         "schema": "writ.enforcer-status.v1", "at": "2026-11-23T08:00:05Z", "site": "clinic-001", "appliance": "back-office",

@@ -7,6 +7,7 @@
 //! A schema may accept what a parser refuses for what it says (digests that do not fit, keys that are listed twice).
 
 use std::fs;
+use std::sync::LazyLock;
 
 use serde_json::Value;
 use writ_evidence::bundle::{Bundle, MAX_BUNDLE};
@@ -14,6 +15,7 @@ use writ_evidence::posture::Posture;
 use writ_evidence::validate::ValidationError;
 use writ_policy::closure::{Closure, ClosureError};
 use writ_policy::policy::{Policy, PolicyError};
+use writ_policy::schema::Registry;
 use writ_policy::validate::{Level, validate};
 use writ_trust::digest::Digest;
 use writ_trust::json;
@@ -23,8 +25,8 @@ use writ_trust::log::restart::LogRestart;
 use writ_trust::release::{Release, ReleaseError};
 use writ_trust::root::{RootError, TrustRoot};
 
-use super::judge::{judged, repository};
-use super::mutations;
+use super::judge::{judged_by_many, repository};
+use super::mutations::{self, Mutation};
 
 /// What a parser says.
 #[derive(Debug, PartialEq)]
@@ -133,6 +135,8 @@ const SHAPE: [&str; 11] = [
     "wrong-type",
 ];
 
+static REGISTRY: LazyLock<Registry> = LazyLock::new(writ_agent::probes::registry);
+
 /// Policies have two readers: appliances, and `writ check`, which refuses more.
 fn policy(document: &Value) -> Parsed {
     let mut document = document.clone();
@@ -149,7 +153,7 @@ fn policy(document: &Value) -> Parsed {
         Err(e) => return Parsed::Shape(e.to_string()),
     };
     let now = "2026-11-23T12:00:00Z".parse().unwrap();
-    let found = validate(&document, &writ_agent::probes::registry(), now);
+    let found = validate(&document, &REGISTRY, now);
     let shape = found.iter().find(|f| f.severity == Level::Error && SHAPE.contains(&f.code.as_ref()));
     match shape {
         Some(finding) => Parsed::Shape(format!("{}: {:?}", finding.code, finding.path)),
@@ -174,34 +178,64 @@ fn is_but_for_nulls(document: &Value, read: &Value) -> bool {
     }
 }
 
-/// Holds a schema to a parser on all small changes of a document; returns how many both refuse.
-fn agree(schema: &str, parse: Parser, document: &Value) -> usize {
-    agree_below(schema, parse, document, "")
+/// A part of a document whose small changes a schema and a parser must judge alike.
+struct Case {
+    schema: &'static str,
+    parse: Parser,
+    document: Value,
+    /// A JSON pointer; empty for the whole document.
+    part: String,
+    /// How many changes both must refuse, at least.
+    least: usize,
 }
 
-/// As [`agree`], on all small changes of one part.
-fn agree_below(schema: &str, parse: Parser, document: &Value, part: &str) -> usize {
-    assert!(matches!(parse(document), Parsed::Accepted(_)), "{schema}: {:?}", parse(document));
-    let mutations = mutations::below(document, part);
-    let mut documents = vec![document.clone()];
-    documents.extend(mutations.iter().map(|mutation| mutation.document.clone()));
-    let verdicts = judged(schema, &documents);
-    assert!(verdicts[0], "{schema}: the document itself is refused");
-    let (mut refused, mut wrong) = (0, Vec::new());
-    for (mutation, valid) in mutations.iter().zip(&verdicts[1..]) {
-        match (parse(&mutation.document), valid) {
-            (Parsed::Accepted(_), true) | (Parsed::Meaning(_), true) => {}
-            (Parsed::Shape(_) | Parsed::Meaning(_), false) => refused += 1,
-            (Parsed::Accepted(read), false) => {
-                if !is_but_for_nulls(&mutation.document, &read) {
-                    wrong.push(format!("{}: refused by the schema alone", mutation.what));
+impl Case {
+    fn whole(schema: &'static str, parse: Parser, document: Value, least: usize) -> Self {
+        Self { schema, parse, document, part: String::new(), least }
+    }
+
+    /// What is wrong, given the changes and what the schema says of each.
+    fn judge(&self, mutations: &[Mutation], verdicts: &[bool]) -> Vec<String> {
+        let (mut refused, mut wrong) = (0, Vec::new());
+        for (mutation, valid) in mutations.iter().zip(verdicts) {
+            match ((self.parse)(&mutation.document), valid) {
+                (Parsed::Accepted(_), true) | (Parsed::Meaning(_), true) => {}
+                (Parsed::Shape(_) | Parsed::Meaning(_), false) => refused += 1,
+                (Parsed::Accepted(read), false) => {
+                    if !is_but_for_nulls(&mutation.document, &read) {
+                        wrong.push(format!("{}: refused by the schema alone", mutation.what()));
+                    }
+                }
+                (Parsed::Shape(why), true) => {
+                    wrong.push(format!("{}: refused by the parser alone: {why}", mutation.what()));
                 }
             }
-            (Parsed::Shape(why), true) => wrong.push(format!("{}: refused by the parser alone: {why}", mutation.what)),
         }
+        if refused < self.least {
+            wrong.push(format!("only {refused} of {} are refused", mutations.len()));
+        }
+        wrong.into_iter().map(|wrong| format!("{} {}: {wrong}", self.schema, self.part)).collect()
     }
-    assert!(wrong.is_empty(), "{schema}, {} of {}:\n{}", wrong.len(), mutations.len(), wrong.join("\n"));
-    refused
+}
+
+/// Holds schemas to parsers on all small changes of parts of documents.
+fn agree(cases: &[Case]) {
+    let changed: Vec<Vec<Mutation>> = cases.iter().map(|case| mutations::below(&case.document, &case.part)).collect();
+    let documents = cases.iter().zip(&changed).flat_map(|(case, mutations)| {
+        let mutated = mutations.iter().map(|mutation| &mutation.document);
+        std::iter::once(&case.document).chain(mutated).map(|document| (case.schema, document))
+    });
+    let verdicts = judged_by_many(documents);
+    let mut verdicts = verdicts.as_slice();
+    let mut wrong = Vec::new();
+    for (case, mutations) in cases.iter().zip(&changed) {
+        let (of_case, rest) = verdicts.split_at(1 + mutations.len());
+        verdicts = rest;
+        let parsed = (case.parse)(&case.document);
+        assert!(matches!(parsed, Parsed::Accepted(_)) && of_case[0], "{} {}: {parsed:?}", case.schema, case.part);
+        wrong.extend(case.judge(mutations, &of_case[1..]));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 fn golden(name: &str) -> Value {
@@ -225,33 +259,35 @@ fn reader(name: &str) -> Option<(&'static str, Parser)> {
 fn every_golden_file_is_valid() {
     let files = fs::read_dir(repository().join("checks/golden")).unwrap();
     let names = files.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut judged_files = 0;
+    let mut files = Vec::new();
     for name in names.filter(|name| name.ends_with(".json")) {
         if let Some((schema, parse)) = reader(&name) {
             let document = golden(&name);
             assert!(matches!(parse(&document), Parsed::Accepted(_)), "{name}: {:?}", parse(&document));
-            assert_eq!(judged(schema, &[document]), [true], "{name}");
-            judged_files += 1;
+            files.push((schema, document));
         }
     }
-    assert!(judged_files >= 14, "{judged_files}");
+    assert!(files.len() >= 14, "{}", files.len());
+    let verdicts = judged_by_many(files.iter().map(|(schema, document)| (*schema, document)));
+    assert_eq!(verdicts, vec![true; files.len()]);
 }
 
 #[test]
 fn the_schemas_of_orders_agree_with_their_parsers() {
-    for (name, least) in [("trust.json", 300), ("release.json", 200), ("closure.json", 50)] {
+    let cases = [("trust.json", 300), ("release.json", 200), ("closure.json", 50)].map(|(name, least)| {
         let (schema, parse) = reader(name).unwrap();
-        let refused = agree(schema, parse, &golden(name));
-        assert!(refused >= least, "{name}: only {refused} are refused");
-    }
+        Case::whole(schema, parse, golden(name), least)
+    });
+    agree(&cases);
 }
 
 #[test]
 fn the_schemas_of_evidence_agree_with_their_parsers() {
-    for kind in ["incident-closed", "started"] {
-        let refused = agree("evidence-bundle-v1", bundle, &golden(&format!("bundle-{kind}.json")));
-        assert!(refused >= 600, "{kind}: only {refused} are refused");
-    }
+    let file = |name: &str| golden(&format!("bundle-{name}.json"));
+    let mut cases: Vec<Case> = ["incident-closed", "started"]
+        .map(|kind| Case::whole("evidence-bundle-v1", bundle, file(kind), 600))
+        .into_iter()
+        .collect();
     // What they have in common was changed above.
     for (kind, part) in [
         ("incident-opened", "incident"),
@@ -262,19 +298,19 @@ fn the_schemas_of_evidence_agree_with_their_parsers() {
         ("switch", "switch"),
         ("posture-change", "posture"),
     ] {
-        let document = golden(&format!("bundle-{kind}.json"));
-        let refused = agree_below("evidence-bundle-v1", bundle, &document, &format!("/{part}"));
-        assert!(refused >= 20, "{kind}: only {refused} are refused");
+        cases.push(Case { part: format!("/{part}"), ..Case::whole("evidence-bundle-v1", bundle, file(kind), 20) });
     }
     for part in ["change", "snapshot", "vector"] {
-        let refused = agree("posture-v1", posture, &golden(&format!("bundle-posture-{part}.json"))["posture"]);
-        assert!(refused >= 40, "{part}: only {refused} are refused");
+        let document = file(&format!("posture-{part}"))["posture"].take();
+        cases.push(Case::whole("posture-v1", posture, document, 40));
     }
+    agree(&cases);
 }
 
 /// Each kind of bundle that no golden file is of.
 #[test]
 fn the_other_kinds_of_evidence_have_schemas_too() {
+    let mut cases = Vec::new();
     let (from, until, digest) = ("2026-11-23T12:00:00Z", "2026-11-23T13:00:00Z", Digest::of(b"").to_string());
     for (kind, field, part) in [
         (
@@ -315,10 +351,10 @@ fn the_other_kinds_of_evidence_have_schemas_too() {
         document["started"] = Value::Null;
         document[field] = part;
         for part in [format!("/{field}"), "/kind".to_owned()] {
-            let refused = agree_below("evidence-bundle-v1", bundle, &document, &part);
-            assert!(refused >= 11, "{kind}: only {refused} are refused");
+            cases.push(Case { part, ..Case::whole("evidence-bundle-v1", bundle, document.clone(), 11) });
         }
     }
+    agree(&cases);
 }
 
 #[test]
@@ -327,6 +363,7 @@ fn the_schemas_of_the_log_agree_with_their_parsers() {
     let key = golden("release.json")["generations"]["front-desk"]["public_key"].clone();
     let (time, previous) = ("2026-11-23T12:00:00Z", Value::Null);
     let common = |kind: &str| serde_json::json!({"type": kind, "schema": "writ.log-entry.v1", "site": "clinic-001", "digest": digest, "time": time});
+    let mut cases = Vec::new();
     for (kind, own) in [
         ("release", serde_json::json!({"epoch": 1, "serial": 5, "previous": previous})),
         (
@@ -338,14 +375,13 @@ fn the_schemas_of_the_log_agree_with_their_parsers() {
     ] {
         let mut document = common(kind);
         document.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
-        let refused = agree("log-entry-v1", entry, &document);
-        assert!(refused >= 40, "{kind}: only {refused} are refused");
+        cases.push(Case::whole("log-entry-v1", entry, document, 40));
     }
     let made =
         Receipt { entry: b"{}".to_vec(), index: 3, proof: vec![[7; 32], [8; 32]], checkpoint: "origin\n".into() };
     let document: Value = serde_json::from_slice(&made.canonical()).unwrap();
-    let refused = agree("receipt-v1", receipt, &document);
-    assert!(refused >= 40, "only {refused} are refused");
+    cases.push(Case::whole("receipt-v1", receipt, document, 40));
+    agree(&cases);
 }
 
 #[test]
@@ -355,8 +391,7 @@ fn the_schema_of_log_restarts_agrees_with_their_parser() {
         "previous": { "origin": "log.example/old", "size": 7, "root": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" },
         "issued_at": "2026-11-23T12:00:00Z",
     });
-    let refused = agree("log-restart-v1", restart, &document);
-    assert!(refused >= 60, "only {refused} are refused");
+    agree(&[Case::whole("log-restart-v1", restart, document, 60)]);
 }
 
 /// One item of each section, so that there are not a hundred of each to change.
@@ -371,6 +406,5 @@ fn the_schema_of_policies_agrees_with_both_of_their_readers() {
         items.clear();
         items.extend(kept);
     }
-    let refused = agree("policy-v2", policy, &document);
-    assert!(refused >= 1000, "only {refused} are refused");
+    agree(&[Case::whole("policy-v2", policy, document, 1000)]);
 }

@@ -1,8 +1,9 @@
 //! `writ export schema`, held to the documents and to the parsers by a JSON Schema implementation that is not ours.
 
 mod agreement;
+mod audited;
 mod exported;
 mod judge;
 mod mutations;
 mod observations;
-mod reports;
+pub mod reports;

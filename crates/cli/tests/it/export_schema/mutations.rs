@@ -5,10 +5,20 @@ use serde_json::{Value, json};
 
 /// What was done, and the document that it gave.
 pub struct Mutation {
-    pub what: String,
+    /// A JSON pointer to what was changed.
+    pub pointer: String,
+    /// What became of it.
+    pub change: String,
     /// Whether a member of an object was removed.
     pub member_removed: bool,
     pub document: Value,
+}
+
+impl Mutation {
+    /// In words.
+    pub fn what(&self) -> String {
+        format!("{} {}", self.pointer, self.change)
+    }
 }
 
 /// What no member of a document is all of.
@@ -80,7 +90,8 @@ pub fn below(document: &Value, part: &str) -> Vec<Mutation> {
         if value.is_object() {
             let added = changed(document, &pointer, |v| v["unexpected"] = json!(1));
             mutations.push(Mutation {
-                what: format!("{pointer}/unexpected added"),
+                pointer: format!("{pointer}/unexpected"),
+                change: "added".to_owned(),
                 member_removed: false,
                 document: added,
             });
@@ -88,14 +99,15 @@ pub fn below(document: &Value, part: &str) -> Vec<Mutation> {
         let member_removed = value.is_object();
         for key in inner {
             let document = changed(document, &pointer, |value| remove(value, &key));
-            mutations.push(Mutation { what: format!("{pointer}/{key} removed"), member_removed, document });
+            let pointer = format!("{pointer}/{key}");
+            mutations.push(Mutation { pointer, change: "removed".to_owned(), member_removed, document });
         }
         let others = OTHERS.map(|other| serde_json::from_str::<Value>(other).unwrap());
         for other in others.into_iter().chain(near(value).iter().map(|text| Value::from(*text))) {
             if &other != value {
-                let what = format!("{pointer} is {other}");
+                let change = format!("is {other}");
                 let document = changed(document, &pointer, |value| *value = other);
-                mutations.push(Mutation { what, member_removed: false, document });
+                mutations.push(Mutation { pointer: pointer.clone(), change, member_removed: false, document });
             }
         }
     }

@@ -1,44 +1,123 @@
 //! What commands print for programs is what the schemas of reports say.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use serde_json::Value;
 
-use super::judge::{judged, repository};
-use super::mutations;
+use super::judge::{judged, judged_by_many, repository};
+use super::mutations::{self, Mutation};
 use crate::diff::repo::Repo;
 use crate::doctor::house::{House, run};
+use crate::explain;
 use crate::site_new::world::World;
 
-/// Whether a change is of a part that may be anything: a value of a policy or an observation, or members by name.
-fn is_free(what: &str) -> bool {
-    let (pointer, change) = what.split_once(' ').unwrap();
-    let names: Vec<&str> = pointer.split('/').skip(1).collect();
-    let any = |name: &&str| ["before", "after", "witness", "observation"].contains(name);
-    let by_name = |name: Option<&&str>| name.is_some_and(|name| ["sites", "appliances"].contains(name));
-    match names.split_last() {
-        None => false,
-        Some((last, above)) => {
-            above.iter().any(any)
-                || (any(last) || by_name(Some(last))) && change != "removed"
-                || by_name(above.last()) && change == "removed"
-        }
+/// What of a member is for the data to say, and not for a schema.
+#[derive(Clone, Copy)]
+pub enum Free {
+    /// All of it.
+    Any,
+    /// What is in it; it is an object.
+    Inner,
+    /// Which members it has; what they are is described.
+    Names,
+}
+
+use Free::{Any, Inner, Names};
+
+/// The members of each report that have such a part, by the end of their path without places in lists.
+const FREE: [(&str, &[(&str, Free)]); 9] = [
+    ("check-report-v1", &[]),
+    (
+        "comparison-v1",
+        &[("baselines", Names), ("maps", Names), ("numbers", Names), ("healed_by", Names), ("values", Names)],
+    ),
+    ("diff-v1", &[("before", Any), ("after", Any), ("witness", Names), ("sites", Names), ("appliances", Names)]),
+    ("doctor-v1", &[("observation", Names)]),
+    (
+        "explain-v1",
+        &[
+            ("predicate", Inner),
+            ("steps/parameters", Inner),
+            ("value", Any),
+            ("maps", Names),
+            ("kept", Any),
+            ("dropped", Any),
+            ("before", Any),
+            ("after", Any),
+            ("most", Any),
+            ("here", Any),
+            ("seen", Names),
+        ],
+    ),
+    ("fetched-v1", &[]),
+    ("verification-v1", &[]),
+    ("verify-v1", &[]),
+    ("watch-v1", &[]),
+];
+
+fn is_free(mutation: &Mutation, free: &[(&str, Free)]) -> bool {
+    let names: Vec<&str> = mutation.pointer.split('/').filter(|name| name.parse::<usize>().is_err()).collect();
+    (0..names.len()).any(|end| {
+        let path = names[..=end].join("/");
+        let below = names.len() - 1 - end;
+        free.iter().filter(|(member, _)| path.ends_with(&format!("/{member}"))).any(|(_, free)| match (free, below) {
+            (Any, 0) => mutation.change != "removed",
+            (Inner | Names, 0) => mutation.change == "is {}",
+            (Any | Inner, _) => true,
+            (Names, 1) => mutation.change == "removed",
+            (Names, _) => false,
+        })
+    })
+}
+
+/// What a value is made of: lists that differ only in how often something is in them are the same.
+fn shape(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(_) => "bool".to_owned(),
+        Value::Number(_) => "number".to_owned(),
+        Value::String(_) => "text".to_owned(),
+        Value::Array(entries) => format!("{:?}", entries.iter().map(shape).collect::<BTreeSet<_>>()),
+        Value::Object(members) => format!("{:?}", members.iter().map(|(k, v)| (k, shape(v))).collect::<Vec<_>>()),
     }
 }
 
-/// The report is valid, and nothing is that lacks a member or has one of another type. Members may be added.
-fn held(schema: &str, report: &Value, least: usize) {
-    let mutations: Vec<_> = mutations::below(report, "")
-        .into_iter()
-        .filter(|m| m.member_removed || m.what.ends_with(" is 1.5") || m.what.ends_with(" is {}"))
-        .filter(|m| !is_free(&m.what))
+/// A report with one object of each shape in every list: changes of the others would be the same changes.
+fn thinned(value: &Value) -> Value {
+    match value {
+        Value::Array(entries) => {
+            let mut seen = BTreeSet::new();
+            entries.iter().filter(|entry| !entry.is_object() || seen.insert(shape(entry))).map(thinned).collect()
+        }
+        Value::Object(members) => members.iter().map(|(key, value)| (key.clone(), thinned(value))).collect(),
+        other => other.clone(),
+    }
+}
+
+/// Reports are valid, and nothing is that lacks a member or has one of another type. Members may be added.
+#[track_caller]
+pub fn held(schema: &str, reports: &[&Value], least: usize) {
+    let (_, free) = FREE.iter().find(|(name, _)| *name == schema).unwrap();
+    let few: Vec<Value> = reports.iter().map(|report| thinned(report)).collect();
+    let mutations: Vec<Mutation> = few
+        .iter()
+        .flat_map(|report| mutations::below(report, ""))
+        .filter(|m| m.member_removed || m.change == "is 1.5" || m.change == "is {}")
+        .filter(|m| !is_free(m, free))
         .collect();
-    let mut documents = vec![report.clone()];
-    documents.extend(mutations.iter().map(|mutation| mutation.document.clone()));
-    let verdicts = judged(schema, &documents);
-    assert!(verdicts[0], "{schema}: {report}");
-    let passed: Vec<&str> =
-        mutations.iter().zip(&verdicts[1..]).filter(|(_, valid)| **valid).map(|(m, _)| m.what.as_str()).collect();
+    let good = reports.iter().copied().chain(&few);
+    let documents = good.clone().chain(mutations.iter().map(|mutation| &mutation.document));
+    let verdicts = judged_by_many(documents.map(|document| (schema, document)));
+    for (report, valid) in good.zip(&verdicts) {
+        assert!(valid, "{schema}: {report}");
+    }
+    let passed: Vec<String> = mutations
+        .iter()
+        .zip(&verdicts[2 * reports.len()..])
+        .filter(|(_, valid)| **valid)
+        .map(|(m, _)| m.what())
+        .collect();
     assert!(passed.is_empty(), "{schema}: {passed:?}");
     assert!(mutations.len() >= least, "only {} changes", mutations.len());
 }
@@ -48,7 +127,7 @@ fn the_report_of_writ_check_is_valid() {
     let world = World::new();
     assert_eq!(world.new_site("riverside-clinic", &[]).code, Some(0));
     let clean = world.check();
-    held("check-report-v1", &clean, 40);
+    held("check-report-v1", &[&clean], 40);
     // Mistakes with and without places, related places, nearest names and help.
     let rule = world.tree().join("rules/files.nix");
     let text = std::fs::read_to_string(&rule).unwrap();
@@ -60,7 +139,7 @@ fn the_report_of_writ_check_is_valid() {
     std::fs::create_dir(world.tree().join("hosts/empty-site")).unwrap();
     let found = world.check();
     assert!(found["findings"].as_array().unwrap().len() >= 4, "{found}");
-    held("check-report-v1", &found, 100);
+    held("check-report-v1", &[&found], 100);
 }
 
 #[test]
@@ -86,7 +165,7 @@ fn the_report_of_writ_diff_is_valid() {
     for part in ["groups", "exceptions", "figures"] {
         assert!(!forward[part].as_array().unwrap().is_empty(), "{part}: {forward}");
     }
-    held("diff-v1", &forward, 200);
+    held("diff-v1", &[&forward], 200);
     // Back again an appliance is gone and an exception is shorter; and nothing at all.
     let back = repo.json(0, &["--from", "changed", "--to", "start"]);
     let nothing = repo.json(0, &["--from", "changed", "--to", "changed"]);
@@ -97,7 +176,7 @@ fn the_report_of_writ_diff_is_valid() {
 fn the_report_of_writ_doctor_is_valid() {
     let house = House::new();
     // Nobody has run.
-    held("doctor-v1", &house.doctor(&["--format", "json"]).json(), 20);
+    held("doctor-v1", &[&house.doctor(&["--format", "json"]).json()], 20);
     let mut policy = house.policy();
     house.add_rule(&mut policy, false, 1);
     let mut enforcer = house.enforcing(&policy);
@@ -109,6 +188,42 @@ fn the_report_of_writ_doctor_is_valid() {
     // With a rule that runs a runbook, and an incident that is open.
     let account = house.doctor(&["file.motd", "--format", "json"]).json();
     assert!(account["check"]["incident"].is_object() && account["check"]["rules"][0].is_object(), "{account}");
-    held("doctor-v1", &account, 150);
+    held("doctor-v1", &[&account], 150);
     assert_eq!(judged("doctor-v1", &[well, broken]), [true, true]);
+}
+
+/// Everything that can be explained, with and without a state folder, where sites are at one and where they differ.
+#[test]
+fn the_explanations_of_writ_explain_are_valid() {
+    let (tree, state) = (explain::tree(), explain::state::state());
+    let with_state = ["file.motd", "--state", state.path().to_str().unwrap()];
+    let asked: [&[&str]; 14] = [
+        &["disk.root"],
+        &with_state,
+        &["unit.sshd"],
+        &["store.whole"],
+        &["A.1"],
+        &["S.1"],
+        &["L1-FILE-001"],
+        &["RB-FILE-001"],
+        &["training"],
+        &["room.least"],
+        &["EX-001"],
+        &["probe:disk"],
+        &["step:exec"],
+        &["code:nix-error"],
+    ];
+    let reports: Vec<Value> = asked
+        .iter()
+        .map(|arguments| {
+            let output = explain::explain(&tree, &[*arguments, &["--format", "json"]].concat());
+            assert_eq!(output.code, 0, "{arguments:?}: {}", output.stderr);
+            serde_json::from_str(&output.stdout).unwrap()
+        })
+        .collect();
+    held("explain-v1", &reports.iter().collect::<Vec<_>>(), 1000);
+    // What only one kind has is not found in another.
+    let mut other = reports[0].clone();
+    other["kind"] = "control".into();
+    assert_eq!(judged("explain-v1", &[other]), [false]);
 }

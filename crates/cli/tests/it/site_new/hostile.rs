@@ -69,7 +69,7 @@ proptest! {
         let person = person.replace([',', '@', '='], "");
         prop_assume!(!person.trim().is_empty() && person.trim() == person);
         prop_assume!(person.chars().any(|c| c.is_alphabetic()));
-        let world = World::new();
+        let world = World::small();
         let contact = format!("primary={person},sam@msp.example");
         let title_option = format!("--title={title}");
         let approver_options: Vec<String> = approvers.iter().map(|a| format!("--approver={a}")).collect();
@@ -90,7 +90,7 @@ proptest! {
 /// A password does not get into a policy by way of a title either.
 #[test]
 fn a_secret_in_the_clear_is_refused_and_not_shown() {
-    let world = World::new();
+    let world = World::small();
     let before = world.paths();
     let key = "AKIAIOSFODNN7EXAMPLE";
     let ran = world.new_site("riverside-clinic", &[("--title", key)]);

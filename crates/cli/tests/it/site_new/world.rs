@@ -42,6 +42,19 @@ impl World {
         Self { directory }
     }
 
+    /// A tree with one family of rules and one small baseline, known by the names of this repository's, and no site: for what
+    /// does not depend on what they say.
+    pub fn small() -> Self {
+        let world = Self::empty();
+        copy(&repository().join("modules/policy"), &world.tree().join("modules/policy"));
+        for name in ["baselines", "rules"] {
+            copy(&repository().join("crates/cli/tests/trees/clinic").join(name), &world.tree().join(name));
+        }
+        let baselines = "{ hardening = ./small; hipaa = ./small; }\n";
+        fs::write(world.tree().join("baselines/default.nix"), baselines).unwrap();
+        world
+    }
+
     /// The library, baselines and rules of this repository, and no site.
     pub fn new() -> Self {
         let world = Self::empty();
@@ -75,11 +88,16 @@ impl World {
         ran
     }
 
-    /// `writ site new` with all that is needed, some of it changed or added.
-    pub fn new_site(&self, name: &str, changes: &[(&str, &str)]) -> Ran {
+    /// What is typed for a site with all that is needed, some of it changed or added.
+    pub fn arguments<'a>(&self, name: &'a str, changes: &[(&'a str, &'a str)]) -> Vec<&'a str> {
         let kept = NEEDED.iter().filter(|(option, _)| changes.iter().all(|(changed, _)| changed != option));
         let options = kept.chain(changes).flat_map(|(option, value)| [*option, *value]);
-        self.run(&["site", "new", name].into_iter().chain(options).collect::<Vec<_>>())
+        ["site", "new", name].into_iter().chain(options).collect()
+    }
+
+    /// `writ site new` with all that is needed, some of it changed or added.
+    pub fn new_site(&self, name: &str, changes: &[(&str, &str)]) -> Ran {
+        self.run(&self.arguments(name, changes))
     }
 
     /// What `writ check` says of the tree.

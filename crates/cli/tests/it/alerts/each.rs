@@ -259,7 +259,7 @@ impl Asked {
 #[test]
 fn every_rule_has_a_machine_where_it_fires_and_one_where_it_does_not() {
     let dir = tempfile::tempdir().unwrap();
-    let rules = rules(&[]);
+    let rules = rules(&["--all"]);
     let mut cases: BTreeMap<&str, &Case> = CASES.iter().map(|case| (case.0, case)).collect();
     assert_eq!(cases.len(), CASES.len());
     let mut asked = Asked::default();

@@ -145,7 +145,10 @@ impl Arguments {
         let Some(found) = first_there(&[Path::new(DEFAULT_PATH), Path::new(PROVISIONED)]) else {
             return Err(Failure::could_not("there is no configuration of an enforcer here")
                 .because(format!("neither {DEFAULT_PATH} nor {PROVISIONED} is there"))
-                .next(concat!("run this on an appliance, as root, or name the file with --config: ", page!("appliance.md"))));
+                .next(concat!(
+                    "run this on an appliance, as root, or name the file with --config: ",
+                    page!("appliance.md")
+                )));
         };
         if found == Path::new(PROVISIONED) {
             screen::aside(&format!("there is no {DEFAULT_PATH}: this is what {PROVISIONED} says"));

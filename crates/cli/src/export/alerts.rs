@@ -18,10 +18,11 @@ const FILE: &str = "writ.rules.yml";
 
 /// Rules for Prometheus, with the thresholds of the chosen baselines
 ///
-/// The rules stand on the metrics that `writ doctor` and `writ-depot` export. Each threshold is a figure of a baseline and is
-/// named beside the rule; of two baselines that have one, the stricter counts, and a rule whose figure no baseline has is left
-/// out with a warning. For every metric there is one more rule, WritNotMeasured: a metric that nobody exports is no silence.
-/// Rules on metrics that no version exports yet are left out, because theirs would fire for ever; --all writes them too.
+/// The rules stand on the metrics that `writ doctor` and `writ-depot` export. Each threshold is a figure of a baseline
+/// and is named beside the rule; of two baselines that have one, the stricter counts, and a rule whose figure no
+/// baseline has is left out with a warning. For every metric there is one more rule, WritNotMeasured: a metric that
+/// nobody exports is no silence. Rules on metrics that no version exports yet are left out, because theirs would fire
+/// for ever; --all writes them too.
 ///
 /// The same tree gives the same bytes.
 #[derive(Debug, clap::Args)]

@@ -61,7 +61,6 @@ impl Chosen {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test that cannot go on should stop here")]
 mod tests {
     use super::*;
 

@@ -83,7 +83,9 @@ fn a_tree_can_be_begun_and_brought_up_to_date_as_the_page_says() {
 
     let mine: Vec<Block<'_>> = blocks(&page).into_iter().filter(|b| b.chapter.starts_with("5.")).collect();
     let mine: Vec<&Block<'_>> = mine.iter().filter(|b| !b.file.starts_with("hosts/")).collect();
-    assert!(mine.iter().any(|b| b.file == "baselines/default.nix") && mine.iter().any(|b| b.file == "rules/default.nix"));
+    assert!(
+        mine.iter().any(|b| b.file == "baselines/default.nix") && mine.iter().any(|b| b.file == "rules/default.nix")
+    );
     for block in &mine {
         fs::create_dir_all(tree.join(block.file).parent().unwrap()).unwrap();
         fs::write(tree.join(block.file), block.text).unwrap();
@@ -107,7 +109,8 @@ fn a_tree_can_be_begun_and_brought_up_to_date_as_the_page_says() {
         assert_eq!(fs::read_to_string(tree.join(block.file)).unwrap(), block.text, "{}", block.file);
     }
     assert_eq!(fs::read_to_string(tree.join("rules/learned/rejected.nix")).unwrap(), "# Ours.\n[ ]\n");
-    let known = Command::new(env!("CARGO_BIN_EXE_writ")).args(["explain", "IMG-1"]).current_dir(&tree).output().unwrap();
+    let known =
+        Command::new(env!("CARGO_BIN_EXE_writ")).args(["explain", "IMG-1"]).current_dir(&tree).output().unwrap();
     assert!(known.status.success(), "{}", String::from_utf8_lossy(&known.stderr));
     assert!(tree.join("rules/newer.nix").is_file());
 }

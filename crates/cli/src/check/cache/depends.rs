@@ -189,7 +189,11 @@ mod tests {
                 ("baselines/t/f.nix", "{ }"),
                 ("baselines/t/data", "import x"),
             ]);
-            only_on(&[&content], &SHARED, ["baselines/default.nix", "baselines/library.nix", "baselines/t/default.nix"].map(str::to_owned))
+            only_on(
+                &[&content],
+                &SHARED,
+                ["baselines/default.nix", "baselines/library.nix", "baselines/t/default.nix"].map(str::to_owned),
+            )
         };
         assert!(shared(
             "{ writ, ... }: let f = writ.valuesOf ./f.nix; in writ.baseline { files = [ ./f.nix ]; a = f.\"b\"; }"

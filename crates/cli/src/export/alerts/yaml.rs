@@ -24,7 +24,9 @@ pub fn rules<'a>(
     }
     if !unexported.is_empty() {
         let names = unexported.iter().map(|alert| alert.name).collect::<Vec<_>>().join(", ");
-        text += &format!("# No version exports yet what these stand on, so they are left out (--all writes them): {names}\n");
+        text += &format!(
+            "# No version exports yet what these stand on, so they are left out (--all writes them): {names}\n"
+        );
     }
     text += "groups:\n";
     for (group, exported) in [

@@ -28,7 +28,8 @@ pub fn page(reference: &Reference<'_>) -> String {
 /// Who chooses a family, as the end of a sentence.
 fn chosen(reference: &Reference<'_>, family: &str) -> String {
     let Some(counted) = reference.choices.counted(family) else { return String::new() };
-    let named = reference.choices.named(family).map(|names| format!(": {}", text(&names.join(", ")))).unwrap_or_default();
+    let named =
+        reference.choices.named(family).map(|names| format!(": {}", text(&names.join(", ")))).unwrap_or_default();
     format!(", {counted}{named}")
 }
 

@@ -200,8 +200,7 @@ impl Asked<'_> {
         if !given.contact.is_empty() {
             return self.given(|site| site.contacts.clone_from(&given.contact));
         }
-        let question =
-            "Whom to call, one at a time, as ROLE=PERSON,EMAIL,PHONE, such as \"primary=Sam Reed,sam@msp.example,+1 555 0150\"";
+        let question = "Whom to call, one at a time, as ROLE=PERSON,EMAIL,PHONE, such as \"primary=Sam Reed,sam@msp.example,+1 555 0150\"";
         self.entries(question, true, |site, contact, first| {
             if first {
                 site.contacts.clear();
@@ -216,13 +215,28 @@ impl Asked<'_> {
         };
         self.one("Tier: essential, professional or enterprise", given.tier.as_deref(), Some("none"), tier)?;
         let programs = |site: &mut Site, words: Vec<String>| site.programs = words;
-        self.words("Programs that its systems provide to runbooks, separated by spaces", &given.program, &[], programs)?;
-        self.words("Rule families that heal there, separated by spaces", &given.rule_family, &gather::families(known), |site, words| {
-            site.rule_families = words;
-        })?;
-        self.words("Names of further secrets that are kept for it, separated by spaces", &given.secret, &[], |site, words| {
-            site.secrets = gather::secrets(&words, &site.notify);
-        })
+        self.words(
+            "Programs that its systems provide to runbooks, separated by spaces",
+            &given.program,
+            &[],
+            programs,
+        )?;
+        self.words(
+            "Rule families that heal there, separated by spaces",
+            &given.rule_family,
+            &gather::families(known),
+            |site, words| {
+                site.rule_families = words;
+            },
+        )?;
+        self.words(
+            "Names of further secrets that are kept for it, separated by spaces",
+            &given.secret,
+            &[],
+            |site, words| {
+                site.secrets = gather::secrets(&words, &site.notify);
+            },
+        )
     }
 
     /// Changes where news goes; what a channel needs is kept from then on.
@@ -240,7 +254,8 @@ impl Asked<'_> {
 
     fn outbound(&mut self, given: &Arguments) -> Outcome<()> {
         if given.window.is_empty() {
-            let question = "When a system may be switched and rebooted, one window at a time, such as \"sun 02:00-06:00\"";
+            let question =
+                "When a system may be switched and rebooted, one window at a time, such as \"sun 02:00-06:00\"";
             self.entries(question, false, |site, window, _| site.windows.push(window))?;
         } else {
             self.given(|site| site.windows.clone_from(&given.window))?;

@@ -1,5 +1,4 @@
-# The baselines that sites can name. Each folder holds one, with its version.
+# Baselines of our own, by name, such as `practice = ./practice;`. Those of Writ stand in library.nix, which a newer
+# version of Writ replaces; this file stays as it is.
 {
-  hipaa = ./hipaa;
-  hardening = ./hardening;
 }

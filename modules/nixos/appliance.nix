@@ -50,7 +50,7 @@ in
     allowHttp = option types.bool false "Whether the depot may be reached by plain HTTP, where the line itself is protected.";
     pauseCode = option types.bool false "Whether `writ-enforce pause` is allowed, with the code in ${state}/pause-code.";
     settings = option (types.attrsOf (types.oneOf [ types.str types.int types.bool ])) { }
-      "More of enforce.toml, such as keep_delivered; see docs/appliance.md.";
+      "More of enforce.toml, such as keep_delivered: https://github.com/writ-project/writ/blob/main/docs/appliance.md";
     syncSettings = option (types.attrsOf (types.oneOf [ types.str types.int types.bool ])) { }
       "More of sync.toml, such as checkin.";
   };

@@ -43,7 +43,7 @@ in
     tls.key = option (types.nullOr types.str) null "The certificate's private key (PEM).";
     allowHttp = option types.bool false "Plain HTTP beyond loopback: for a proxy in front that ends TLS.";
     openFirewall = option types.bool false "Whether NixOS' firewall lets connections to the depot's port in.";
-    extraArguments = option (types.listOf types.str) [ ] "More of `writ-depot serve`, such as --batches 240; see docs/depot.md.";
+    extraArguments = option (types.listOf types.str) [ ] "More of `writ-depot serve`, such as --batches 240: https://github.com/writ-project/writ/blob/main/docs/depot.md";
   };
 
   config = mkIf cfg.enable {

@@ -21,4 +21,9 @@ record {
     overrides = { type = types.anything; default = { }; };
     system = { type = types.anything; default = { }; };
   };
+  elsewhere = {
+    controls = "a baseline, which is where controls stand; a check here names those that it supports: controls = [ \"…\" ];";
+    baselines = "baselines in site.nix: all appliances of a site obey the same";
+    secrets = "secrets in site.nix, which names those of all its appliances";
+  };
 }

@@ -21,6 +21,7 @@
 #              Settings are the site's where `settings` is null. Where there is no policy, `base` and `policy` are null.
 #              `reads` are the files that the lists of baselines and rules name.
 #   catalogue  what baselines and rules declare, used by a site or not: see catalogue.nix
+#   choices    { <site> = { site = [ <family> ]; appliances.<appliance> = [ <family> ]; } }: the rule families they name
 #   policies   policies.<site>.<appliance>: the policy documents alone
 #   systems    systems.<site>.<appliance>: a derivation, or null; to build one: nix-build … -A systems.<site>.<appliance>
 #   appliances appliances.<site>.<appliance>: what a system is made from: { policy, fragments, system, system_type, … }
@@ -83,6 +84,8 @@ in
   forced = map tree.force (builtins.fromJSON only);
 
   catalogue = import ./catalogue.nix { inherit tree; };
+
+  choices = import ./choices.nix { inherit tree; };
 
   policies = builtins.mapAttrs (_: site: builtins.mapAttrs (_: a: a.policy) site.appliances) composed;
 

@@ -8,6 +8,7 @@
 , fields              # name -> { type; default, when optional; fallback, when wrong; about, for messages }
 , essential ? [ ]     # fields without which the item means nothing
 , also ? (_: [ ])     # further findings about the value, across fields: { argument, value, bad } -> [ finding ]
+, elsewhere ? { }     # fields that people look for here, and where they belong: name -> text
 , finish ? (given: given.value)     # defaults that depend on other fields: { argument, value } -> value
 }:
 argument:
@@ -25,7 +26,7 @@ if !builtins.isAttrs argument || lib.tag argument != null then {
   ];
 } else
   let
-    checked = types.checkFields { at = null; path = [ ]; inherit fields; } argument;
+    checked = types.checkFields { at = null; path = [ ]; inherit fields elsewhere; } argument;
     broken = builtins.filter (name: checked.value.${name} == null) essential;
   in {
     _writ = kind;

@@ -19,4 +19,11 @@ record {
     exceptions = { type = types.anything; default = { }; };
     overrides = { type = types.anything; default = { }; };
   } // settings.operational // settings.outbound;
+  elsewhere = {
+    controls = "a baseline, which is where controls stand";
+    checks = "checks in policy.nix of one appliance, or in a baseline where all of a site are meant";
+    rules = "rules in policy.nix of one appliance, or in a family of rules/, which rule_families names here";
+    runbooks = "runbooks in policy.nix of one appliance, or in rules/runbooks/";
+    programs = "programs in policy.nix of each appliance: they are what its system provides";
+  };
 }

@@ -1,5 +1,5 @@
 # Reading the tree: which files there are, and what each says by itself. Nothing here depends on another file's content,
-# except that a list (baselines/default.nix and the like) names the files below it.
+# except that a list (baselines/default.nix, baselines/library.nix and the like) names the files below it.
 { root, lib, writ, collect, exclude }:
 let
   inherit (lib) finding;
@@ -101,9 +101,12 @@ let
           (name: isNixFile name && name != "default.nix" && !(known ? "${folder}/${name}"))
           (builtins.attrNames (builtins.readDir (root + "/${folder}"))));
 
-  # baselines/default.nix: { hipaa = ./hipaa; … }
-  listFile = file: fallback: if isExcluded file || !exists file then fallback else load file;
-  baselineList = listFile "baselines/default.nix" { };
+  # The two lists of a folder: library.nix comes with Writ, and what a tree has of its own stands in default.nix, which
+  # goes before. So a newer version of Writ never overwrites what somebody else wrote.
+  listsOf = folder: builtins.filter (file: !(isExcluded file) && exists file) [ "${folder}/library.nix" "${folder}/default.nix" ];
+
+  # { hipaa = ./hipaa; … }
+  baselineList = builtins.foldl' (all: file: all // load file) { } (listsOf "baselines");
 
   baseline = name:
     let
@@ -150,24 +153,29 @@ let
         ++ (if head.value == null then [ ] else unlisted folder (files ++ data));
     };
 
-  # rules/default.nix: { families = { files = ./files.nix; … }; runbooks = [ ./runbooks/files.nix … ]; }
-  ruleList = { families = { }; runbooks = [ ]; } // listFile "rules/default.nix" { };
-  familyFiles = builtins.mapAttrs (_: fileOf) ruleList.families;
-  runbookFiles = map fileOf ruleList.runbooks;
+  # { families = { files = ./files.nix; … }; runbooks = [ ./runbooks/files.nix … ]; }
+  ruleLists = map (file: { families = { }; runbooks = [ ]; } // load file) (listsOf "rules");
+  familyList = builtins.foldl' (all: list: all // list.families) { } ruleLists;
+  familyFiles = builtins.mapAttrs (_: fileOf) familyList;
+  runbookFiles = builtins.concatMap (list: map fileOf list.runbooks) ruleLists;
+  # Also those that a family of the same name in default.nix replaces.
+  listedRules = builtins.concatMap (list: map fileOf (builtins.attrValues list.families)) ruleLists;
   familyModules = builtins.mapAttrs
     (name: module {
       allowed = [ "rules" ];
-      list = { at = lib.positionOf name ruleList.families; path = [ "families" name ]; };
+      list = { at = lib.positionOf name familyList; path = [ "families" name ]; };
       from = "rules";
     })
     familyFiles;
-  runbookModules = map
-    (module {
-      allowed = [ "runbooks" ];
-      list = { at = lib.positionOf "runbooks" ruleList; path = [ "runbooks" ]; };
-      from = "rules";
-    })
-    runbookFiles;
+  runbookModules = builtins.concatMap
+    (list: map
+      (module {
+        allowed = [ "runbooks" ];
+        list = { at = lib.positionOf "runbooks" list; path = [ "runbooks" ]; };
+        from = "rules";
+      })
+      (map fileOf list.runbooks))
+    ruleLists;
   allRules = collect.index (builtins.concatMap (m: m.items) (builtins.attrValues familyModules));
   allRunbooks = collect.index (builtins.concatMap (m: m.items) runbookModules);
 
@@ -226,8 +234,8 @@ rec {
   findings = builtins.concatMap (b: b.findings) (builtins.attrValues baselines)
     ++ builtins.concatMap (m: m.findings) (builtins.attrValues familyModules ++ runbookModules)
     ++ allRules.findings ++ allRunbooks.findings
-    ++ (if isExcluded "rules/default.nix" then [ ]
-        else unlisted "rules" (builtins.attrValues familyFiles) ++ unlisted "rules/runbooks" runbookFiles)
+    ++ (if isExcluded "rules/default.nix" || isExcluded "rules/library.nix" then [ ]
+        else unlisted "rules" ([ "rules/library.nix" ] ++ listedRules) ++ unlisted "rules/runbooks" runbookFiles)
     ++ map
     (name: finding {
       code = "missing-file";

@@ -103,8 +103,9 @@ rec {
         value = if builtins.any (name: inner.value.${name} == null) essential then null else inner.value;
       };
 
-  # The common part of struct and record: field by field, then the names nobody knows.
-  checkFields = { at, path, fields }: value:
+  # The common part of struct and record: field by field, then the names nobody knows; those in `elsewhere` with the place
+  # where they belong.
+  checkFields = { at, path, fields, elsewhere ? { } }: value:
     let
       results = builtins.mapAttrs
         (name: field:
@@ -134,8 +135,8 @@ rec {
           at = positionOf name value;
           path = path ++ [ name ];
           given = name;
-          known = builtins.attrNames fields;
-          expected = "one of ${quoted (builtins.attrNames fields)}";
+          known = if elsewhere ? ${name} then [ ] else builtins.attrNames fields;
+          expected = elsewhere.${name} or "one of ${quoted (builtins.attrNames fields)}";
         })
         unknown;
     };

@@ -17,6 +17,7 @@ mod keys;
 mod layout;
 mod library;
 mod log;
+mod pages;
 mod passphrase;
 mod random;
 mod release;

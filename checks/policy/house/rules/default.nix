@@ -1,5 +1,4 @@
-# One family.
+# One family of our own.
 {
   families.one = ./one.nix;
-  runbooks = [ ./runbooks/one.nix ];
 }

@@ -55,7 +55,8 @@ Example:
   1 site, 2 appliances, 18 checks: 1 error in 0.12 s
 
 It reads the working tree, so uncommitted edits count. It needs Nix (nix-instantiate) and no network.
-A kind of mistake keeps its code: `writ explain unknown-operator` explains it, docs/mistakes.md all of them.
+A kind of mistake keeps its code: `writ explain unknown-operator` explains it. All of them, with examples:
+https://github.com/writ-project/writ/blob/main/docs/mistakes.md
 
 What came of a site is kept in ~/.cache/writ/check, or below XDG_CACHE_HOME, and taken from there while nothing that
 it depends on has changed.

@@ -30,6 +30,7 @@ use self::enforcer::Enforcer;
 use self::offer::Offer;
 use self::report::Report;
 use crate::failure::{Answer, Failure, Outcome};
+use crate::pages::page;
 use crate::{clock, files, screen};
 
 /// The courier's configuration, beside the enforcer's.
@@ -52,9 +53,12 @@ Examples:
   writ doctor access.ssh                         one check
   writ doctor access.ssh --look                  the same, and look now
   writ doctor --format json | jq '.findings[] | select(.weight == \"wrong\")'
-  writ doctor --format openmetrics --out FILE    for node_exporter's textfile collector, see docs/metrics.md
+  writ doctor --format openmetrics --out FILE    for node_exporter's textfile collector
 
-Exit codes: 0 nothing is wrong, or the figures were printed; 1 something is wrong; 2 could not read what it needs.")]
+The metrics: https://github.com/writ-project/writ/blob/main/docs/metrics.md
+
+Exit codes: 0 nothing is wrong, or the figures were printed; 1 something is wrong; 2 could not read what it needs:
+then the reason is on standard error, and nothing is on standard output in any format.")]
 pub struct Arguments {
     /// The check to be accounted for; all questions without one
     check: Option<String>,
@@ -134,23 +138,30 @@ impl Arguments {
     }
 
     /// The enforcer's configuration, wherever it is.
-    fn settings(&self) -> PathBuf {
-        let Some(named) = &self.config else {
-            let found = first_there(&[Path::new(DEFAULT_PATH), Path::new(PROVISIONED)]);
-            if found == Path::new(PROVISIONED) {
-                screen::aside(&format!("there is no {DEFAULT_PATH}: this is what {PROVISIONED} says"));
-            }
-            return found.to_owned();
+    fn settings(&self) -> Outcome<PathBuf> {
+        if let Some(named) = &self.config {
+            return Ok(named.clone());
+        }
+        let Some(found) = first_there(&[Path::new(DEFAULT_PATH), Path::new(PROVISIONED)]) else {
+            return Err(Failure::could_not("there is no configuration of an enforcer here")
+                .because(format!("neither {DEFAULT_PATH} nor {PROVISIONED} is there"))
+                .next(concat!(
+                    "run this on an appliance, as root, or name the file with --config: ",
+                    page!("appliance.md")
+                )));
         };
-        named.clone()
+        if found == Path::new(PROVISIONED) {
+            screen::aside(&format!("there is no {DEFAULT_PATH}: this is what {PROVISIONED} says"));
+        }
+        Ok(found.to_owned())
     }
 
     fn gather(&self) -> Outcome<Appliance> {
-        let settings = self.settings();
+        let settings = self.settings()?;
         let config = Config::read(&settings).map_err(|e| {
             Failure::could_not("cannot read the enforcer's configuration")
                 .because(e)
-                .next("run this on an appliance, as root; docs/appliance.md has the file")
+                .next(concat!("run this on an appliance, as root; what the file says: ", page!("appliance.md")))
         })?;
         let courier = self.courier_config(&settings)?.map(Courier::read);
         let enforcer = Enforcer::read(&config)?;
@@ -170,15 +181,14 @@ impl Arguments {
         sync::Config::read(path).map(Some).map_err(|e| {
             Failure::could_not("cannot read the courier's configuration")
                 .because(e)
-                .next("name another with --sync-config; docs/appliance.md has the file")
+                .next(concat!("name another with --sync-config; what the file says: ", page!("appliance.md")))
         })
     }
 }
 
-/// The first of these that is there, or else the first.
-fn first_there<'a>(paths: &[&'a Path]) -> &'a Path {
-    let is_there = |path: &&&Path| std::fs::symlink_metadata(path).is_ok();
-    paths.iter().find(is_there).or(paths.first()).copied().unwrap_or(Path::new(DEFAULT_PATH))
+/// The first of these that is there.
+fn first_there<'a>(paths: &[&'a Path]) -> Option<&'a Path> {
+    paths.iter().copied().find(|path| std::fs::symlink_metadata(path).is_ok())
 }
 
 #[cfg(test)]
@@ -189,12 +199,12 @@ mod tests {
     fn settings_are_where_they_are() {
         let dir = tempfile::tempdir().unwrap();
         let (etc, provisioned) = (dir.path().join("etc.toml"), dir.path().join("var.toml"));
-        let of = || first_there(&[&etc, &provisioned]).to_owned();
-        assert_eq!(of(), etc, "the usual place is what an error names");
+        let of = || first_there(&[&etc, &provisioned]).map(Path::to_owned);
+        assert_eq!(of(), None);
         std::fs::write(&provisioned, "").unwrap();
-        assert_eq!(of(), provisioned);
+        assert_eq!(of(), Some(provisioned.clone()));
         // What may not be read, or leads nowhere, is there.
         std::os::unix::fs::symlink("/nonexistent", &etc).unwrap();
-        assert_eq!(of(), etc);
+        assert_eq!(of(), Some(etc.clone()));
     }
 }

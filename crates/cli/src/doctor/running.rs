@@ -8,6 +8,7 @@ use super::appliance::Appliance;
 use super::courier::{Silence, said};
 use super::finding::{Finding, Question};
 use super::syncing::advice;
+use crate::pages::page;
 
 /// How often the enforcer writes its status at least, in milliseconds.
 const STATUS_EVERY: i64 = 30_000;
@@ -110,10 +111,12 @@ fn courier(seen: &Appliance) -> Option<Finding> {
             let next = match seen.enforcer.runs {
                 true if key => advice(COURIER_KEY),
                 false => "start writ-enforce: it gives its word within a minute",
-                true => {
-                    "see that writ-sync may write inbox/ and read presence/ of the spool (docs/appliance.md, \"The spool\"), and \
-                     that both configurations name the same spool; the enforcer gives its word within a minute"
-                }
+                true => concat!(
+                    "see that writ-sync may write inbox/ and read presence/ of the spool (",
+                    page!("appliance.md"),
+                    "#the-spool), and that both configurations name the same spool; the enforcer gives its word within a \
+                     minute",
+                ),
             };
             Some(wrong("courier-not-vouched", "writ-sync", what, next))
         }

@@ -18,9 +18,11 @@ const FILE: &str = "writ.rules.yml";
 
 /// Rules for Prometheus, with the thresholds of the chosen baselines
 ///
-/// The rules stand on the metrics that `writ doctor` and `writ-depot` export; docs/metrics.md lists them. Each threshold is a figure of a baseline and is named beside the rule; of two baselines that have one, the stricter counts, and a
-/// rule whose figure no baseline has is left out with a warning. For every metric there is one more rule, WritNotMeasured: a
-/// metric that nobody exports is no silence. Some metrics no version exports yet; --exported-only leaves their rules out.
+/// The rules stand on the metrics that `writ doctor` and `writ-depot` export. Each threshold is a figure of a baseline
+/// and is named beside the rule; of two baselines that have one, the stricter counts, and a rule whose figure no
+/// baseline has is left out with a warning. For every metric there is one more rule, WritNotMeasured: a metric that
+/// nobody exports is no silence. Rules on metrics that no version exports yet are left out, because theirs would fire
+/// for ever; --all writes them too.
 ///
 /// The same tree gives the same bytes.
 #[derive(Debug, clap::Args)]
@@ -28,8 +30,10 @@ const FILE: &str = "writ.rules.yml";
 Examples:
   writ export alerts > /etc/prometheus/rules/writ.rules.yml
   writ export alerts hosts/riverside-clinic
-  writ export alerts --baseline hipaa --exported-only --out /etc/prometheus/rules
+  writ export alerts --baseline hipaa --out /etc/prometheus/rules
   writ export alerts | promtool check rules /dev/stdin
+
+The metrics and the rules: https://github.com/writ-project/writ/blob/main/docs/metrics.md
 
 Exit codes: 0 done; 1 the tree has mistakes, or no such baseline; 2 could not run.")]
 pub struct Arguments {
@@ -39,9 +43,9 @@ pub struct Arguments {
     /// The baselines whose figures count [default: all of the tree]
     #[arg(long, value_name = "NAME")]
     baseline: Vec<String>,
-    /// Leave out what stands on metrics that no version exports yet
+    /// Also the rules on metrics that no version exports yet
     #[arg(long)]
-    exported_only: bool,
+    all: bool,
     /// Write the file writ.rules.yml into this folder, instead of to standard output
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -52,10 +56,11 @@ impl Arguments {
     pub fn run(self) -> Outcome {
         let library = Library::declared(Tree::find(&self.path)?)?;
         let figures = Figures::choose(&library.catalogue.baselines, &self.baseline)?;
-        let wanted = |alert: &&Alert| !self.exported_only || alert.metric.exported != Exported::NotYet;
+        let wanted = |alert: &&Alert| self.all || alert.metric.exported != Exported::NotYet;
         let mut told = Vec::new();
         let mut left_out = Vec::new();
-        for alert in ALERTS.iter().filter(wanted) {
+        let (wanted, unexported): (Vec<&Alert>, Vec<&Alert>) = ALERTS.iter().partition(wanted);
+        for alert in wanted {
             match alert.figure.map(|figure| (figure, figures.of(figure))) {
                 None => told.push((alert, None)),
                 Some((_, Some(chosen))) => told.push((alert, Some(chosen))),
@@ -65,7 +70,7 @@ impl Arguments {
         for (alert, figure) in &left_out {
             screen::warning(&format!("{alert} is left out: none of these baselines has the figure `{figure}`"));
         }
-        let text = yaml::rules(figures.names(), &told, &left_out);
+        let text = yaml::rules(figures.names(), &told, &left_out, &unexported);
         write(self.out.as_deref(), &text)?;
         Ok(Answer::Yes)
     }

@@ -1,6 +1,7 @@
 //! A tree of policy as people ask about it: everything that is declared, what each site makes of it, and the source.
 
 pub mod catalogue;
+pub mod choices;
 pub mod figures;
 pub mod origin;
 pub mod sites;
@@ -14,6 +15,7 @@ use writ_policy::declared::DeclaredAt;
 use writ_policy::schema::Registry;
 
 use self::catalogue::{Catalogue, Figure};
+use self::choices::Choices;
 use self::figures::Use;
 use self::origin::Origin;
 use self::sites::Sites;
@@ -79,6 +81,12 @@ impl Library {
         }
     }
 
+    /// Which rule families the sites choose. A file of a site that Nix cannot read is a refusal: its choice would be missing.
+    pub fn choices(&self) -> Outcome<Choices> {
+        let bytes = attribute(&self.tree, "choices", &[])?;
+        serde_json::from_slice(&bytes).map_err(|e| misfit(&e))
+    }
+
     /// Where something is declared, with its lines.
     pub fn origin(&self, at: &DeclaredAt) -> Origin {
         origin::origin(&self.sources, at)
@@ -127,15 +135,18 @@ fn broken(error: &NixError) -> Failure {
 
 fn catalogue(tree: &Tree, excluded: &BTreeSet<String>) -> Outcome<Catalogue> {
     let exclude = serde_json::Value::from_iter(excluded.iter().map(String::as_str)).to_string();
-    let evaluated = evaluate::run(tree, "catalogue", &[("exclude", &exclude)])?;
-    let bytes = evaluated.map_err(|error| {
-        if error.message.contains("attribute 'catalogue' in selection path") {
+    Catalogue::read(&attribute(tree, "catalogue", &[("exclude", &exclude)])?).map_err(|e| misfit(&e))
+}
+
+/// What one attribute of the policy library evaluates to.
+fn attribute(tree: &Tree, name: &str, arguments: &[(&str, &str)]) -> Outcome<Vec<u8>> {
+    evaluate::run(tree, name, arguments)?.map_err(|error| {
+        if error.message.contains(&format!("attribute '{name}' in selection path")) {
             let failure = Failure::could_not("the policy library of this tree is older than this command");
             return failure
-                .because("its modules/policy has no `catalogue`")
-                .next("update modules/policy, or use its own writ");
+                .because(format!("its modules/policy has no `{name}`"))
+                .next("take over the library of this version, or use the writ that it came with");
         }
         broken(&error)
-    })?;
-    Catalogue::read(&bytes).map_err(|e| misfit(&e))
+    })
 }

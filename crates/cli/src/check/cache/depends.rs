@@ -56,9 +56,13 @@ pub fn only_on(content: &[&Content], within: &[&str], roots: impl IntoIterator<I
     imported.is_disjoint(&holders)
 }
 
+/// The lists of a shared folder: what comes with Writ, and what a tree has of its own.
+pub const LISTS: [&str; 2] = ["library.nix", "default.nix"];
+
 /// Whether a file is one that lists others, for the library.
 fn is_list(file: &str) -> bool {
-    SHARED.iter().any(|folder| file.strip_prefix(folder).is_some_and(|rest| rest.ends_with("/default.nix")))
+    let within = |folder| file.strip_prefix(folder).and_then(|rest: &str| rest.strip_prefix('/'));
+    SHARED.iter().filter_map(within).any(|rest| LISTS.contains(&rest) || rest.ends_with("/default.nix"))
 }
 
 struct Files<'a> {
@@ -179,12 +183,17 @@ mod tests {
     fn the_lists_of_baselines_hold_paths_and_do_nothing_with_them() {
         let shared = |list: &str| {
             let content = content(&[
-                ("baselines/default.nix", "{ t = ./t; }"),
+                ("baselines/default.nix", "{ }"),
+                ("baselines/library.nix", "{ t = ./t; }"),
                 ("baselines/t/default.nix", list),
                 ("baselines/t/f.nix", "{ }"),
                 ("baselines/t/data", "import x"),
             ]);
-            only_on(&[&content], &SHARED, ["baselines/default.nix", "baselines/t/default.nix"].map(str::to_owned))
+            only_on(
+                &[&content],
+                &SHARED,
+                ["baselines/default.nix", "baselines/library.nix", "baselines/t/default.nix"].map(str::to_owned),
+            )
         };
         assert!(shared(
             "{ writ, ... }: let f = writ.valuesOf ./f.nix; in writ.baseline { files = [ ./f.nix ]; a = f.\"b\"; }"

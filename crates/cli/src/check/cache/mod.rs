@@ -101,7 +101,7 @@ impl<'a> Cache<'a> {
             .filter(|folder| exists(&self.tree.root.join(folder)))
             .map(|folder| Content::read(&self.tree.root, folder))
             .collect::<Option<_>>()?;
-        let lists = depends::SHARED.iter().map(|folder| format!("{folder}/default.nix"));
+        let lists = depends::SHARED.iter().flat_map(|folder| depends::LISTS.map(|list| format!("{folder}/{list}")));
         let roots = lists.chain(reads?.iter().cloned());
         let content: Vec<&Content> = shared.iter().collect();
         (self.shared_known || depends::only_on(&content, &depends::SHARED, roots)).then_some(shared)

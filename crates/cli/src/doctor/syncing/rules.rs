@@ -1,6 +1,8 @@
 //! What to do about a document that is refused, rule by rule. Whoever carries documents can break them; only people with keys
 //! can make others.
 
+use crate::pages::page;
+
 /// What to do when one of these rules refuses something; the rules are those of acceptance, of the enforcer and of the courier.
 const ADVICE: &[(&[&str], &str)] = &[
     (
@@ -91,8 +93,11 @@ const ADVICE: &[(&[&str], &str)] = &[
     ),
     (
         &["log-consistency"],
-        "ALARM: two histories of the site's log exist. Keep the evidence (`writ audit fetch`), tell the security contact, and see \
-             docs/audit.md",
+        concat!(
+            "ALARM: two histories of the site's log exist. Keep the evidence (`writ audit fetch`), tell the security \
+             contact, and see ",
+            page!("audit.md"),
+        ),
     ),
     (
         &["log-restart"],

@@ -1,5 +1,7 @@
 //! The rules, in the order in which they are written. Adding one is a line here, and a metric that docs/metrics.md lists.
 
+use crate::pages::page;
+
 /// Who exports a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exported {
@@ -196,7 +198,7 @@ pub const ALERTS: &[Alert] = &[
         figure: at_most("checkin.critical"),
         metric: doctor("writ_doctor_at_seconds"),
         summary: "the figures of this appliance were made {{ $value | humanizeDuration }} ago: what they say is over",
-        next: "see the timer that writes them (docs/metrics.md)",
+        next: concat!("see the timer that writes them: ", page!("metrics.md")),
     },
     Alert {
         name: "WritFiguresGone",
@@ -206,7 +208,10 @@ pub const ALERTS: &[Alert] = &[
         figure: None,
         metric: doctor("writ_doctor_at_seconds"),
         summary: "the figures of this appliance do not come any more",
-        next: "see that the machine and its node_exporter run, and the timer that writes the figures (docs/metrics.md)",
+        next: concat!(
+            "see that the machine and its node_exporter run, and the timer that writes the figures: ",
+            page!("metrics.md")
+        ),
     },
     Alert {
         name: "WritCheckInMissed",

@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::Told;
-use super::table::{Exported, Metric};
+use super::table::{Alert, Exported, Metric};
+use crate::pages::page;
 
 /// The file: rules in groups by who exports what they stand on, and one for each metric that is not there.
 pub fn rules<'a>(
     baselines: impl Iterator<Item = &'a str>,
     told: &[Told<'_>],
     left_out: &[(&'static str, &'static str)],
+    unexported: &[&Alert],
 ) -> String {
     let mut text = String::from(
         "# Rules for Prometheus, made by `writ export alerts`: change the figures of the baselines, not this file.\n",
@@ -19,6 +21,12 @@ pub fn rules<'a>(
     text += &format!("# Figures of: {}\n", baselines.collect::<Vec<_>>().join(", "));
     for (alert, figure) in left_out {
         text += &format!("# {alert} is left out: none of these baselines has the figure {figure}\n");
+    }
+    if !unexported.is_empty() {
+        let names = unexported.iter().map(|alert| alert.name).collect::<Vec<_>>().join(", ");
+        text += &format!(
+            "# No version exports yet what these stand on, so they are left out (--all writes them): {names}\n"
+        );
     }
     text += "groups:\n";
     for (group, exported) in [
@@ -61,9 +69,11 @@ fn absent(told: &[Told]) -> String {
         let expression =
             due_where.map_or_else(|| format!("absent({name})"), |due| format!("({due} == 1) unless {name}"));
         let next = match exported {
-            Exported::Doctor => "have `writ doctor --format openmetrics` written for node_exporter (docs/metrics.md)",
-            Exported::Depot => "have /metrics of writ-depot scraped (docs/metrics.md)",
-            Exported::NotYet => "no version exports it yet; `writ export alerts --exported-only` leaves its rules out",
+            Exported::Doctor => {
+                concat!("have `writ doctor --format openmetrics` written for node_exporter: ", page!("metrics.md"))
+            }
+            Exported::Depot => concat!("have /metrics of writ-depot scraped: ", page!("metrics.md")),
+            Exported::NotYet => "no version exports it yet; `writ export alerts` without --all leaves its rules out",
         };
         text += &item(&[
             "alert: WritNotMeasured".to_owned(),

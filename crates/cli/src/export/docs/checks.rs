@@ -74,15 +74,16 @@ fn answers(reference: &Reference<'_>, id: &str) -> String {
     if answers.is_empty() {
         return "- When it fails: no rule answers it, so people have it at once\n".to_owned();
     }
-    let mut out = "- When it fails, in order of trial\n".to_owned();
-    for (n, (rule, said)) in answers.iter().enumerate() {
+    let mut out = "- When it fails, in order of trial, where the rule's family is chosen\n".to_owned();
+    for (n, (family, rule, said)) in answers.iter().enumerate() {
         let what = match (&said.run, &said.escalate) {
             (Some(run), _) => format!(": runs {}", reference.links.link(Target::Runbook, run)),
             (None, Some(escalate)) => format!(": calls people, because {}", text(&escalate.why)),
             (None, None) => String::new(),
         };
         let link = reference.links.link(Target::Rule, rule);
-        out += &format!("  {}. {link} {}{what}\n", n + 1, text(&said.title));
+        let counted = reference.choices.counted(family).map(|counted| format!(", {counted}")).unwrap_or_default();
+        out += &format!("  {}. {link} {}{what} (family {}{counted})\n", n + 1, text(&said.title), code(family));
     }
     out
 }

@@ -25,6 +25,9 @@ use crate::{files, screen};
 ///
 /// Markdown files that link to one another and to nothing else, with an anchor for everything that depends only on its
 /// kind and id: `checks.md#check-backup-recent`. The same tree gives the same bytes.
+///
+/// It says what baselines and rules declare, and which sites choose each rule family. What sites and appliances add or
+/// change is not in it: `writ explain` has that.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -51,7 +54,8 @@ impl Arguments {
     pub fn run(self) -> Outcome {
         let tree = Tree::find(&self.path)?;
         let library = Library::declared(tree)?;
-        let pages = pages(&Reference::new(&library));
+        let choices = library.choices()?;
+        let pages = pages(&Reference::new(&library, choices));
         ours(&self.out)?;
         files::make_directory(&self.out)?;
         for (name, page) in &pages {
@@ -95,7 +99,9 @@ fn pages(reference: &Reference<'_>) -> Vec<(&'static str, String)> {
 
 fn index(reference: &Reference<'_>) -> String {
     let (catalogue, registry) = (&reference.library.catalogue, &reference.library.registry);
-    let mut out = "# Reference\n\nWhat the baselines and rules of this tree declare.\n\n".to_owned();
+    let mut out = "# Reference\n\nWhat the baselines and rules of this tree declare, and which sites choose each rule family. What sites \
+                   and appliances add or change (checks, rules, overrides and exceptions in `hosts/`) is not in it.\n\n"
+        .to_owned();
     out += "| Baseline | Version | Controls | Checks | Not observed by this version | Duties | Figures |\n";
     out += "|---|---|---|---|---|---|---|\n";
     for (name, baseline) in &catalogue.baselines {
@@ -129,5 +135,5 @@ fn index(reference: &Reference<'_>) -> String {
     for (target, name, count, about) in lines {
         out += &format!("- [{name}]({}) ({count}): {about}\n", target.file());
     }
-    out + "\n`writ explain ID` says of one of them where it applies, and why.\n"
+    out + "\n`writ explain ID` says of one of them where it applies, and why, with what sites and appliances change.\n"
 }

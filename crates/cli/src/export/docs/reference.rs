@@ -9,6 +9,7 @@ use writ_policy::rule::Rule;
 use writ_policy::validate::codes::CODES;
 
 use super::markdown::{Links, Target, code, text};
+use crate::library::choices::Choices;
 use crate::library::figures::{self, Use};
 use crate::library::{Library, words};
 
@@ -18,11 +19,13 @@ pub struct Reference<'a> {
     pub library: &'a Library,
     /// Where everything is told of.
     pub links: Links,
+    /// Which rule families the sites choose.
+    pub choices: Choices,
 }
 
 impl<'a> Reference<'a> {
     /// The reference of a tree.
-    pub fn new(library: &'a Library) -> Self {
+    pub fn new(library: &'a Library, choices: Choices) -> Self {
         let catalogue = &library.catalogue;
         let mut all: Vec<(Target, String)> = Vec::new();
         for (name, baseline) in &catalogue.baselines {
@@ -36,7 +39,7 @@ impl<'a> Reference<'a> {
         all.extend(library.registry.probes.keys().map(|id| (Target::Probe, (*id).to_owned())));
         all.extend(library.registry.steps.keys().map(|id| (Target::Step, (*id).to_owned())));
         all.extend(CODES.iter().map(|code| (Target::Code, code.name.to_owned())));
-        Self { library, links: Links::new(all) }
+        Self { library, links: Links::new(all), choices }
     }
 
     /// Every check with the baselines that declare it.
@@ -50,11 +53,11 @@ impl<'a> Reference<'a> {
         all
     }
 
-    /// The rules that answer a check, in order of trial.
-    pub fn answers(&self, check: &str) -> Vec<(&'a str, &'a Rule)> {
+    /// The rules that answer a check, each with its family, in order of trial.
+    pub fn answers(&self, check: &str) -> Vec<(&'a str, &'a str, &'a Rule)> {
         let all = self.library.catalogue.rules().filter(|(_, _, rule)| rule.when.check == check);
-        let mut answers: Vec<(&str, &Rule)> = all.map(|(_, id, rule)| (id, rule)).collect();
-        answers.sort_by_key(|(id, rule)| (std::cmp::Reverse(rule.priority), *id));
+        let mut answers: Vec<(&str, &str, &Rule)> = all.collect();
+        answers.sort_by_key(|(_, id, rule)| (std::cmp::Reverse(rule.priority), *id));
         answers
     }
 

@@ -14,7 +14,7 @@ pub fn page(reference: &Reference<'_>) -> String {
                    the highest priority is tried first.\n"
             .to_owned();
     for (name, family) in &reference.library.catalogue.families {
-        out += &format!("\n## {}\n\nThe family of {}.\n", text(name), code(&family.file));
+        out += &format!("\n## {}\n\nThe family of {}{}.\n", text(name), code(&family.file), chosen(reference, name));
         if family.rules.is_empty() {
             out += "\nIt has no rule yet.\n";
         }
@@ -23,6 +23,14 @@ pub fn page(reference: &Reference<'_>) -> String {
         }
     }
     out
+}
+
+/// Who chooses a family, as the end of a sentence.
+fn chosen(reference: &Reference<'_>, family: &str) -> String {
+    let Some(counted) = reference.choices.counted(family) else { return String::new() };
+    let named =
+        reference.choices.named(family).map(|names| format!(": {}", text(&names.join(", ")))).unwrap_or_default();
+    format!(", {counted}{named}")
 }
 
 fn one(reference: &Reference<'_>, id: &str, rule: &Rule) -> String {

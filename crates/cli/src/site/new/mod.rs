@@ -37,7 +37,7 @@ Examples:
       --contact \"primary=Sam Reed,sam@msp.example,+1 555 0150\" \\
       --contact \"clinic=Ana Ruiz, office manager,office@riverside.example\" \\
       --baseline hipaa --window \"sun 02:00-06:00\" --notify \"desk=email:desk@msp.example\"
-  $ cd an-empty-folder && git init && writ site new riverside-clinic --init
+  $ cd an-empty-folder && git init -b main && writ site new riverside-clinic --init
 
 Exit codes: 0 written (or shown, with --dry-run); 1 refused, nothing was written; 2 could not run.")]
 pub struct Arguments {
@@ -65,13 +65,15 @@ pub struct Arguments {
     /// The service that it bought: essential, professional or enterprise
     #[arg(long)]
     tier: Option<String>,
-    /// A program that the systems of its appliances provide to runbooks, by its symbol
+    /// A program that the systems of its appliances provide to runbooks, by its symbol; several are given one by one
     #[arg(long, value_name = "SYMBOL")]
     program: Vec<String>,
-    /// A rule family that heals there, instead of those that need no programs of the appliance
+    /// A rule family that heals there; several are given one by one. Without it, all that need no programs of
+    /// the appliance, except learned
     #[arg(long, value_name = "FAMILY")]
     rule_family: Vec<String>,
-    /// When a system may be switched and rebooted, as DAYS FROM-TO [ALLOWS]
+    /// When a system may be switched and rebooted, as DAYS FROM-TO [ALLOWS], such as "sat,sun 22:00-02:00 switch,reboot";
+    /// several are given one by one
     #[arg(long, value_name = "WINDOW")]
     window: Vec<Window>,
     /// Where news goes, as NAME=email:ADDRESS, NAME=pagerduty:SECRET or NAME=webhook:SECRET
@@ -80,7 +82,8 @@ pub struct Arguments {
     /// The name of a further secret that is kept for the site; `backup` and those of --notify are anyway
     #[arg(long, value_name = "NAME")]
     secret: Vec<String>,
-    /// When people look at what a planner chose: before, after or never [default: before]
+    /// When people look at what a planner chose: before, after or never [default: before]. No version has a
+    /// planner yet
     #[arg(long)]
     review: Option<String>,
     /// The folder with baselines/, rules/, hosts/ and modules/, or one below it

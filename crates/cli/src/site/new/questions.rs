@@ -155,7 +155,7 @@ impl Asked<'_> {
         };
         let named: Vec<String> = given.baseline.iter().map(ToString::to_string).collect();
         let all: Vec<&str> = known.baselines.keys().map(String::as_str).collect();
-        let question = format!("Baselines, of {}", all.join(" "));
+        let question = format!("Baselines, of {}, separated by spaces", all.join(" "));
         let default = [first_baseline(known).name];
         self.words(&question, &named, &default, |site, words| {
             site.baselines = gather::baselines(&parsed(words), known);
@@ -167,7 +167,7 @@ impl Asked<'_> {
             gather::appliance_names(&given.appliance).map_err(Failure::refused)?;
             return self.given(|site| site.appliances.clone_from(&given.appliance));
         }
-        ask::one("Appliances, by the names of their folders", Some("front-desk"), |answer| {
+        ask::one("Appliances, by the names of their folders, separated by spaces", Some("front-desk"), |answer| {
             let names = words(answer);
             match gather::appliance_names(&names) {
                 Ok(()) if names.is_empty() => {
@@ -184,7 +184,7 @@ impl Asked<'_> {
             return self.given(|site| site.approvers.clone_from(&given.approver));
         }
         let mut first = true;
-        ask::several("Who may accept a risk, such as \"Dr. Ellen Ortiz, owner\"", true, |answer| {
+        ask::several("Who may accept a risk, one at a time, such as \"Dr. Ellen Ortiz, owner\"", true, |answer| {
             let judged = self.judge(|site| {
                 if first {
                     site.approvers.clear();
@@ -200,8 +200,7 @@ impl Asked<'_> {
         if !given.contact.is_empty() {
             return self.given(|site| site.contacts.clone_from(&given.contact));
         }
-        let question =
-            "Whom to call, as ROLE=PERSON,EMAIL,PHONE, such as \"primary=Sam Reed,sam@msp.example,+1 555 0150\"";
+        let question = "Whom to call, one at a time, as ROLE=PERSON,EMAIL,PHONE, such as \"primary=Sam Reed,sam@msp.example,+1 555 0150\"";
         self.entries(question, true, |site, contact, first| {
             if first {
                 site.contacts.clear();
@@ -216,13 +215,28 @@ impl Asked<'_> {
         };
         self.one("Tier: essential, professional or enterprise", given.tier.as_deref(), Some("none"), tier)?;
         let programs = |site: &mut Site, words: Vec<String>| site.programs = words;
-        self.words("Programs that its systems provide to runbooks", &given.program, &[], programs)?;
-        self.words("Rule families that heal there", &given.rule_family, &gather::families(known), |site, words| {
-            site.rule_families = words;
-        })?;
-        self.words("Names of further secrets that are kept for it", &given.secret, &[], |site, words| {
-            site.secrets = gather::secrets(&words, &site.notify);
-        })
+        self.words(
+            "Programs that its systems provide to runbooks, separated by spaces",
+            &given.program,
+            &[],
+            programs,
+        )?;
+        self.words(
+            "Rule families that heal there, separated by spaces",
+            &given.rule_family,
+            &gather::families(known),
+            |site, words| {
+                site.rule_families = words;
+            },
+        )?;
+        self.words(
+            "Names of further secrets that are kept for it, separated by spaces",
+            &given.secret,
+            &[],
+            |site, words| {
+                site.secrets = gather::secrets(&words, &site.notify);
+            },
+        )
     }
 
     /// Changes where news goes; what a channel needs is kept from then on.
@@ -240,13 +254,14 @@ impl Asked<'_> {
 
     fn outbound(&mut self, given: &Arguments) -> Outcome<()> {
         if given.window.is_empty() {
-            let question = "When a system may be switched and rebooted, such as \"sun 02:00-06:00\"";
+            let question =
+                "When a system may be switched and rebooted, one window at a time, such as \"sun 02:00-06:00\"";
             self.entries(question, false, |site, window, _| site.windows.push(window))?;
         } else {
             self.given(|site| site.windows.clone_from(&given.window))?;
         }
         if given.notify.is_empty() {
-            let question = "Where news goes, such as \"desk=email:desk@msp.example\"";
+            let question = "Where news goes, one at a time, such as \"desk=email:desk@msp.example\"";
             ask::several(question, false, |answer| match answer.parse() {
                 Ok(channel) => self.channels(|channels: &mut Vec<Channel>| channels.push(channel)),
                 Err(form) => Ok(Err(vec![str::to_owned(form)])),
@@ -254,13 +269,10 @@ impl Asked<'_> {
         } else {
             self.channels(|channels| channels.clone_from(&given.notify))?.map_err(unfit)?;
         }
-        let review = |site: &mut Site, answer: &str| answer.clone_into(&mut site.review);
-        self.one(
-            "When people look at a plan: before, after or never",
-            given.review.as_deref(),
-            Some(gather::REVIEW),
-            review,
-        )
+        match &given.review {
+            Some(review) => self.given(|site| site.review.clone_from(review)),
+            None => Ok(()),
+        }
     }
 }
 

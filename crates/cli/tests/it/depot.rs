@@ -33,13 +33,14 @@ pub const SECOND: &str = "log.example.org/clinic-001/2";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Desk {
-    /// As [`Desk::ready`] for one signer, with a log and a key to read with.
+    /// As [`Desk::ready`] for one signer, with a log and a key to read with. The keys are those of every such desk.
     pub fn logged() -> Self {
         static LOGGED: Pattern = Pattern::new();
-        LOGGED.copy(Self::furnished_with_log)
+        LOGGED.copy(Self::logged_of_others)
     }
 
-    fn furnished_with_log() -> Self {
+    /// The same with keys of its own.
+    pub fn logged_of_others() -> Self {
         let desk = Self::empty();
         desk.key("alice");
         for (name, role) in [("cache-1", "cache"), ("depot-log", "log"), ("reader", "read")] {

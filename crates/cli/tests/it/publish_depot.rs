@@ -136,7 +136,7 @@ fn new_trust_roots_go_up_first_and_strange_ones_stop_everything() {
     let said = desk.release_to("draft-2", &depot.url);
     assert!(said.contains("published trust root 2") && said.contains("1-2"), "{said}");
     // A depot of another house.
-    let other = Desk::logged();
+    let other = Desk::logged_of_others();
     other.draft("draft");
     other.sign("draft", "alice");
     let said = other.refused(&other.publish_to("draft", &depot.url));

@@ -113,7 +113,7 @@ fn a_baseline_without_the_figure_leaves_the_rule_out_and_says_so() {
 fn out_names_a_folder() {
     let dir = tempfile::tempdir().unwrap();
     let to = dir.path().join("rules");
-    let said = rules(&["--out", to.to_str().unwrap()]);
+    let said = rules(&["--all", "--out", to.to_str().unwrap()]);
     assert!(said.contains("writ.rules.yml"), "{said}");
     assert_eq!(fs::read_to_string(to.join("writ.rules.yml")).unwrap().trim_end(), rules_of_repository().trim_end());
 }

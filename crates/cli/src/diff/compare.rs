@@ -41,6 +41,8 @@ pub struct Located {
     pub at: Option<String>,
     /// The reason of the override that made it, where one did.
     pub reason: Option<String>,
+    /// Whether it is made by that override's being removed.
+    pub override_removed: bool,
     /// Of a list: the other lists, of others of these appliances, that lose and gain the same.
     pub others: Vec<Lists>,
 }
@@ -314,7 +316,7 @@ fn located(change: Change, before: &Json, after: &Json) -> Located {
         Some(format!("{}:{}", at.get("file")?.as_str()?, at.get("line")?.as_u64()?))
     };
     let at = item(after).or_else(|| item(before));
-    Located { at, reason: None, change: without_secrets(change), others: Vec::new() }
+    Located { at, reason: None, override_removed: false, change: without_secrets(change), others: Vec::new() }
 }
 
 /// A change without what stands where the name of a secret should: `writ check` finds that, and nobody is to read it.
@@ -358,7 +360,7 @@ fn heard<'a>(located: &'a Located, settings: &Json) -> Cow<'a, Located> {
     if change == located.change { Cow::Borrowed(located) } else { Cow::Owned(Located { change, ..located.clone() }) }
 }
 
-/// A change where an override is what made it, after or else before: that is its place, and its reason is the change's.
+/// A change that an override makes, with its place and reason; or that the removal of one makes, with the reason it had.
 fn overridden(located: &Located, was: Option<&Appliance<'_>>, is: Option<&Appliance<'_>>) -> Located {
     let path = &located.change.path;
     let made = |one: &&&Override| !one.path.is_empty() && (path.starts_with(&one.path) || one.path.starts_with(path));
@@ -368,9 +370,13 @@ fn overridden(located: &Located, was: Option<&Appliance<'_>>, is: Option<&Applia
         Some((at, one.reason.clone()))
     };
     let mut located = located.clone();
-    if let Some((at, reason)) = find(is).or_else(|| find(was)) {
+    if let Some((at, reason)) = find(is) {
         located.at = at.or(located.at);
         located.reason = Some(reason).filter(|reason| !reason.is_empty());
+    } else if let Some((_, reason)) = find(was) {
+        // Where it stood, something else stands now.
+        located.reason = Some(reason).filter(|reason| !reason.is_empty());
+        located.override_removed = true;
     }
     located
 }
@@ -397,7 +403,8 @@ impl Shared {
         for name in names {
             let told = told(name);
             // What an override made is told with its reason: with another one it is another change.
-            let made = (told != *located).then(|| serde_json::json!([told.at, told.reason]).to_string());
+            let made = (told != *located)
+                .then(|| serde_json::json!([told.at, told.reason, told.override_removed]).to_string());
             let key = (key.clone(), made.unwrap_or_default());
             let held = self.by_change.entry(key).or_insert_with(|| Held { located: told, by_values: BTreeMap::new() });
             let of = held.by_values.entry(values.clone()).or_insert_with(|| (change.clone(), BTreeSet::new()));

@@ -87,7 +87,11 @@ fn grouped(report: &Report, group: &Group) -> Vec<String> {
         let change = &located.change;
         lines.push(format!("  {} {}: {}{}", effect(change.effect), path(change), what(change), at.unwrap_or_default()));
         lines.extend(change.why.as_deref().map(|why| format!("           {}", safe(why))));
-        lines.extend(located.reason.as_deref().map(|reason| format!("           its override says: {}", safe(reason))));
+        let of_override = located.reason.as_deref().map(|reason| match located.override_removed {
+            true => format!("           its override is gone, which said: {}", safe(reason)),
+            false => format!("           its override says: {}", safe(reason)),
+        });
+        lines.extend(of_override);
     }
     lines
 }
@@ -181,5 +185,5 @@ pub fn counts(report: &Report) -> String {
     let changes = Some(totals.of.words()).filter(|words| !words.is_empty());
     let said: Vec<String> = changes.into_iter().chain(systems).collect();
     let said = if said.is_empty() { "no change".to_owned() } else { said.join(", ") };
-    format!("{}: {said}", screen::count(totals.appliances, "appliance"))
+    format!("{} compared: {said}", screen::count(totals.appliances, "appliance"))
 }

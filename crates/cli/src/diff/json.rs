@@ -92,6 +92,7 @@ struct JsonChange<'a> {
     witness: Option<&'a Witness>,
     at: Option<&'a str>,
     reason: Option<&'a str>,
+    override_removed: bool,
     others: &'a [Lists],
 }
 
@@ -181,6 +182,7 @@ impl<'a> JsonChange<'a> {
             witness: witness.as_ref(),
             at: located.at.as_deref(),
             reason: located.reason.as_deref(),
+            override_removed: located.override_removed,
             others: &located.others,
         }
     }

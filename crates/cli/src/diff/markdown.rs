@@ -52,8 +52,8 @@ fn head(report: &Report) -> String {
     let mut text = format!("**{}**\n\n", verdict(report, &code));
     let weaknesses = report.weaknesses();
     for one in weaknesses.iter().skip(1).take(MOST_FIRST - 1) {
-        let place = report.whose(&one.appliances);
-        text.push_str(&format!("- {}: {}, in {}\n", code(&one.what), code(&one.why), code(&place)));
+        let place = place(report, &one.appliances, &code);
+        text.push_str(&format!("- {}: {}, in {place}\n", code(&one.what), code(&one.why)));
     }
     let told: usize = weaknesses.iter().take(MOST_FIRST).map(|one| one.changes).sum();
     if let Some(more) = report.totals().of.weaker.checked_sub(told).filter(|more| *more > 0) {
@@ -71,7 +71,8 @@ fn sections(report: &Report, wanted: &dyn Fn(Effect) -> bool) -> Vec<(Title, Vec
     let of_group = |group: &Group| -> (Title, Vec<String>) {
         let listed = || group.changes.iter().filter(|located| wanted(located.change.effect));
         let counts = Counts::of(listed().map(|located| located.change.effect));
-        (Title::In(report.whose(&group.appliances), counts), listed().map(change).collect())
+        let title = if report.is_everywhere(&group.appliances) { Title::Everywhere } else { Title::In };
+        (title(report.whose(&group.appliances), counts), listed().map(change).collect())
     };
     let mut sections: Vec<(Title, Vec<String>)> = report.compared.groups.iter().map(of_group).collect();
     let exceptions = report.compared.exceptions.iter().filter(|one| wanted(one.change.effect));
@@ -108,7 +109,7 @@ fn verdict(report: &Report, quoted: &dyn Fn(&str) -> String) -> String {
             n => format!("Nothing is known to weaken; {} cannot be decided.", screen::count(n, "change")),
         };
     };
-    let place = quoted(&report.whose(&first.appliances));
+    let place = place(report, &first.appliances, quoted);
     let more = match totals.of.weaker.saturating_sub(first.changes) {
         0 => String::new(),
         1 => " One more change weakens it.".to_owned(),
@@ -117,10 +118,18 @@ fn verdict(report: &Report, quoted: &dyn Fn(&str) -> String) -> String {
     format!("Protection weakens in {place}: {}, {}.{more}", quoted(&first.what), quoted(&first.why))
 }
 
+/// Where something is: names are quoted, our own words are not.
+fn place(report: &Report, names: &[Name], quoted: &dyn Fn(&str) -> String) -> String {
+    let text = report.whose(names);
+    if report.is_everywhere(names) { text } else { quoted(&text) }
+}
+
 /// What stands above a list.
 enum Title {
     /// Appliances that share changes, and how many of each kind.
     In(String, Counts),
+    /// All appliances in a word of ours, and how many changes of each kind.
+    Everywhere(String, Counts),
     /// A word of ours.
     Of(&'static str),
 }
@@ -129,6 +138,7 @@ impl Title {
     fn markdown(&self) -> String {
         match self {
             Self::In(names, _) => format!("**In {}**", code(names)),
+            Self::Everywhere(word, _) => format!("**In {word}**"),
             Self::Of(word) => format!("**{word}**"),
         }
     }
@@ -137,6 +147,7 @@ impl Title {
     fn html(&self, lines: usize) -> String {
         match self {
             Self::In(names, counts) => format!("In <code>{}</code> ({})", html(names), counts.words()),
+            Self::Everywhere(word, counts) => format!("In {word} ({})", counts.words()),
             Self::Of(word) => format!("{word} ({lines})"),
         }
     }
@@ -179,7 +190,8 @@ fn change(located: &Located) -> String {
     let one = &located.change;
     let why = one.why.as_deref().map(|why| format!(" — {}", code(&safe(why))));
     let at = located.at.as_deref().map(|at| format!(" ({})", code(&safe(at))));
-    let reason = located.reason.as_deref().map(|reason| format!(", its override says {}", code(&safe(reason))));
+    let said = if located.override_removed { "is gone, which said" } else { "says" };
+    let reason = located.reason.as_deref().map(|reason| format!(", its override {said} {}", code(&safe(reason))));
     let text = code(&format!("{}: {}", path(one), what(one)));
     let (why, reason, at) = (why.unwrap_or_default(), reason.unwrap_or_default(), at.unwrap_or_default());
     format!("- {} {text}{why}{reason}{at}", word(one.effect))
@@ -191,7 +203,7 @@ fn exception(report: &Report, one: &ExceptionOf) -> String {
         Standing::Ended => "⚪ ended",
         Standing::Changed(effect) => word(effect),
     };
-    let place = code(&report.whose(&one.appliances));
+    let place = place(report, &one.appliances, &code);
     format!("- {sign} {} — {}, in {place}", code(&told(&one.change)), code(&lifting(&one.change)))
 }
 
@@ -324,6 +336,7 @@ mod tests {
                 },
                 at: Some(one(4)),
                 reason: Some(one(5)),
+                override_removed: effect == Effect::Weaker,
                 others: Vec::new(),
             };
             let line = change(&located);

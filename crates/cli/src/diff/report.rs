@@ -224,6 +224,11 @@ impl Report {
                 .all(|closure| !matches!(closure, Closure::Changed { .. } | Closure::Unknown { .. }))
     }
 
+    /// Whether these are all appliances, and more than one: then no name is told.
+    pub fn is_everywhere(&self, names: &[Name]) -> bool {
+        names.len() > 1 && names.len() == self.compared.appliances.len()
+    }
+
     /// Whose something is, in a few words: `all 6 appliances`, `all 2 appliances of clinic-001`, or names.
     pub fn whose(&self, names: &[Name]) -> String {
         let all = &self.compared.appliances;
@@ -231,8 +236,8 @@ impl Report {
         if let [one] = names {
             return text(one);
         }
-        if names.len() == all.len() {
-            return format!("all {} appliances", all.len());
+        if self.is_everywhere(names) {
+            return if all.len() == 2 { "both appliances".to_owned() } else { format!("all {} appliances", all.len()) };
         }
         let sites: BTreeSet<&String> = names.iter().map(|(site, _)| site).collect();
         let whole = names.len() == all.keys().filter(|(site, _)| sites.contains(site)).count();

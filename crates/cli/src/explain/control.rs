@@ -110,9 +110,10 @@ fn supporting(asked: &Asked<'_>, id: &str) -> Supporting {
     }
 }
 
-/// The rules that answer a check, each once although appliances may have it otherwise.
+/// The rules in force that answer a check, each once although appliances may have it otherwise.
 fn answered_by(asked: &Asked<'_>, check: &str) -> Vec<String> {
-    let mut ids: Vec<String> = healing(asked, check).rules.into_iter().map(|rule| rule.id).collect();
+    let in_force = healing(asked, check).rules.into_iter().filter(|rule| !rule.appliances.is_empty());
+    let mut ids: Vec<String> = in_force.map(|rule| rule.id).collect();
     let mut known = std::collections::BTreeSet::new();
     ids.retain(|id| known.insert(id.clone()));
     ids
@@ -147,7 +148,7 @@ impl Explained {
             page.section("Shown by");
             let blind = |c: &Supporting| if c.observed { "" } else { " (not observed by this version)" };
             let heals = |c: &Supporting| match &c.rules[..] {
-                [] => "; no rule answers it".to_owned(),
+                [] => "; no rule in force answers it".to_owned(),
                 rules => format!("; answered by {}", rules.join(", ")),
             };
             let rows = self.checks.iter().map(|c| (c.id.clone(), format!("{}{}{}", c.title, blind(c), heals(c))));

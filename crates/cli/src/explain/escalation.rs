@@ -24,8 +24,8 @@ pub struct Escalation {
     pub after_attempts: u32,
     /// Whether fewer may be made, because rules answer only some failures.
     pub at_most: bool,
-    /// Within what time an incident is to be resolved.
-    pub resolved_within: Option<String>,
+    /// Within what time an incident is to be answered.
+    pub answered_within: Option<String>,
     /// The appliances.
     pub appliances: Vec<Name>,
 }
@@ -61,7 +61,7 @@ fn of(policy: &Policy, id: &str, check: &Check) -> Escalation {
         told_at_once: check.severity == Severity::Critical || after == 0,
         after_attempts: after,
         at_most: after > 0 && tried.iter().any(|rule| rule.when.observation.is_some()),
-        resolved_within: settings.sla.get(&check.severity).map(ToString::to_string),
+        answered_within: settings.sla.get(&check.severity).map(ToString::to_string),
         appliances: Vec::new(),
     }
 }
@@ -78,7 +78,7 @@ impl Escalation {
             }
             (_, _, false) => format!("After {attempts} people are called"),
         };
-        let within = self.resolved_within.as_ref().map(|within| format!("; to be resolved within {within}"));
+        let within = self.answered_within.as_ref().map(|within| format!("; to be answered within {within}"));
         format!("{when}{}.", within.unwrap_or_default())
     }
 }

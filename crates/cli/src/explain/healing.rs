@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
-use writ_audit::words::of;
 use writ_policy::predicate::Predicate;
 use writ_policy::rule::{Rule, Tier};
 use writ_policy::runbook::Runbook;
@@ -229,11 +228,7 @@ impl Answer {
     pub fn print(&self, page: &mut Page, place: Option<usize>, everywhere: &[Name]) {
         let how = match self.to {
             Some(_) => format!("priority {}", self.priority),
-            None => {
-                let rest = if self.attempts > 1 { ", " } else { ", then " };
-                let cooldown = format!("{rest}{} of rest after each in vain", self.cooldown);
-                format!("priority {}, {}{cooldown}", self.priority, of(self.attempts.into(), "attempt"))
-            }
+            None => format!("priority {}, {}", self.priority, words::attempts(self.attempts, &self.cooldown)),
         };
         let indent = if place.is_some() { 5 } else { 2 };
         if let Some(n) = place {

@@ -242,6 +242,14 @@ fn joined<'a>(all: impl Iterator<Item = (&'a str, String)>) -> String {
     all.map(|(framework, ids)| format!("{} {ids}", called(framework)).trim().to_owned()).collect::<Vec<_>>().join(" · ")
 }
 
+/// How often a rule tries, and how long it rests in between: `3 attempts, 1h of rest after each in vain`.
+pub fn attempts(attempts: u32, cooldown: &str) -> String {
+    match attempts {
+        1 => format!("1 attempt, then {cooldown} of rest"),
+        several => format!("{several} attempts, {cooldown} of rest after each in vain"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

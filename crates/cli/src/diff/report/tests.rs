@@ -9,7 +9,7 @@ use super::*;
 fn changed(effect: Effect, path: &[&str], before: Value, after: Option<Value>) -> Located {
     let path = path.iter().map(|key| (*key).to_owned()).collect();
     let change = Change { path, before: Some(before), after, effect, why: None, witness: None };
-    Located { change, at: None, reason: None, others: Vec::new() }
+    Located { change, at: None, reason: None, override_removed: false, others: Vec::new() }
 }
 
 fn weaker(path: &[&str], before: Value, after: Option<Value>) -> Located {

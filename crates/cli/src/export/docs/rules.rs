@@ -46,12 +46,8 @@ fn one(reference: &Reference<'_>, id: &str, rule: &Rule) -> String {
     }
     match (&rule.run, &rule.escalate) {
         (Some(run), _) => {
-            let tried = writ_audit::words::of(rule.attempts.into(), "attempt");
-            out += &format!(
-                "- Runs {}, {tried}, {} of rest after each in vain\n",
-                links.link(Target::Runbook, run),
-                rule.cooldown
-            );
+            let tried = words::attempts(rule.attempts, &rule.cooldown.to_string());
+            out += &format!("- Runs {}, {tried}\n", links.link(Target::Runbook, run));
         }
         (None, Some(escalate)) => {
             let to = if escalate.to == Tier::L2 { "the second tier (L2)" } else { "people (L3)" };

@@ -108,16 +108,16 @@ fn when_people_are_called_is_what_the_rules_and_the_severity_say() {
     // Critical where the strict baseline is, medium elsewhere; a rule on one appliance only.
     let disk = text(&["disk.root"]);
     for part in [
-        "No rule in force answers it: people have it at once; to be resolved within 15m. clinic-001 back-office",
-        "It is critical: people are told at once, and after 1 failed attempt it is theirs; to be resolved within 15m. \
+        "No rule in force answers it: people have it at once; to be answered within 15m. clinic-001 back-office",
+        "It is critical: people are told at once, and after 1 failed attempt it is theirs; to be answered within 15m. \
          clinic-001 front-desk",
-        "No rule in force answers it: people have it at once; to be resolved within 4h. clinic-002 kiosk",
+        "No rule in force answers it: people have it at once; to be answered within 4h. clinic-002 kiosk",
     ] {
         assert!(disk.contains(part), "{part:?}: {disk}");
     }
     // Rules that answer only some failures.
     let shadow = text(&["file.shadow", "--site", "clinic-001"]);
-    assert!(shadow.contains("After at most 2 failed attempts people are called; to be resolved within"), "{shadow}");
+    assert!(shadow.contains("After at most 2 failed attempts people are called; to be answered within"), "{shadow}");
     tree.edit("rules/files.nix", "run = \"RB-FILE-001\";", "escalate = { to = \"L3\"; why = \"The banner is law\"; };");
     let motd = text(&["file.motd", "--site", "clinic-001"]);
     assert!(motd.contains("Nothing is tried: people have it at once"), "{motd}");

@@ -100,6 +100,23 @@ fn near(value: &Value) -> &'static [&'static str] {
     }
 }
 
+/// How many parts of a document differ in where they are, without places in lists, or in what they are made of.
+pub fn parts(document: &Value) -> usize {
+    fn walk(path: &str, value: &Value, found: &mut BTreeSet<(String, String)>) {
+        found.insert((path.to_owned(), shape(value)));
+        match value {
+            Value::Object(members) => {
+                members.iter().for_each(|(key, value)| walk(&format!("{path}/{key}"), value, found))
+            }
+            Value::Array(entries) => entries.iter().for_each(|entry| walk(path, entry, found)),
+            _ => {}
+        }
+    }
+    let mut found = BTreeSet::new();
+    walk("", document, &mut found);
+    found.len()
+}
+
 /// All changes of the part of a document that a JSON pointer leads to, one of each [kind](Mutation::kind).
 pub fn below(document: &Value, part: &str) -> Vec<Mutation> {
     let mut all = Changes { document, seen: BTreeSet::new(), mutations: Vec::new() };

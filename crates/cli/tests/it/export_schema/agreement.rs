@@ -274,7 +274,7 @@ fn every_golden_file_is_valid() {
 
 #[test]
 fn the_schemas_of_orders_agree_with_their_parsers() {
-    let cases = [("trust.json", 300), ("release.json", 200), ("closure.json", 50)].map(|(name, least)| {
+    let cases = [("trust.json", 120), ("release.json", 120), ("closure.json", 35)].map(|(name, least)| {
         let (schema, parse) = reader(name).unwrap();
         Case::whole(schema, parse, golden(name), least)
     });
@@ -285,7 +285,7 @@ fn the_schemas_of_orders_agree_with_their_parsers() {
 fn the_schemas_of_evidence_agree_with_their_parsers() {
     let file = |name: &str| golden(&format!("bundle-{name}.json"));
     let mut cases: Vec<Case> = ["incident-closed", "started"]
-        .map(|kind| Case::whole("evidence-bundle-v1", bundle, file(kind), 600))
+        .map(|kind| Case::whole("evidence-bundle-v1", bundle, file(kind), 400))
         .into_iter()
         .collect();
     // What they have in common was changed above.
@@ -298,11 +298,11 @@ fn the_schemas_of_evidence_agree_with_their_parsers() {
         ("switch", "switch"),
         ("posture-change", "posture"),
     ] {
-        cases.push(Case { part: format!("/{part}"), ..Case::whole("evidence-bundle-v1", bundle, file(kind), 20) });
+        cases.push(Case { part: format!("/{part}"), ..Case::whole("evidence-bundle-v1", bundle, file(kind), 14) });
     }
     for part in ["change", "snapshot", "vector"] {
         let document = file(&format!("posture-{part}"))["posture"].take();
-        cases.push(Case::whole("posture-v1", posture, document, 40));
+        cases.push(Case::whole("posture-v1", posture, document, 28));
     }
     agree(&cases);
 }
@@ -351,7 +351,7 @@ fn the_other_kinds_of_evidence_have_schemas_too() {
         document["started"] = Value::Null;
         document[field] = part;
         for part in [format!("/{field}"), "/kind".to_owned()] {
-            cases.push(Case { part, ..Case::whole("evidence-bundle-v1", bundle, document.clone(), 11) });
+            cases.push(Case { part, ..Case::whole("evidence-bundle-v1", bundle, document.clone(), 8) });
         }
     }
     agree(&cases);
@@ -375,12 +375,12 @@ fn the_schemas_of_the_log_agree_with_their_parsers() {
     ] {
         let mut document = common(kind);
         document.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
-        cases.push(Case::whole("log-entry-v1", entry, document, 40));
+        cases.push(Case::whole("log-entry-v1", entry, document, 28));
     }
     let made =
         Receipt { entry: b"{}".to_vec(), index: 3, proof: vec![[7; 32], [8; 32]], checkpoint: "origin\n".into() };
     let document: Value = serde_json::from_slice(&made.canonical()).unwrap();
-    cases.push(Case::whole("receipt-v1", receipt, document, 40));
+    cases.push(Case::whole("receipt-v1", receipt, document, 28));
     agree(&cases);
 }
 
@@ -391,20 +391,20 @@ fn the_schema_of_log_restarts_agrees_with_their_parser() {
         "previous": { "origin": "log.example/old", "size": 7, "root": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" },
         "issued_at": "2026-11-23T12:00:00Z",
     });
-    agree(&[Case::whole("log-restart-v1", restart, document, 60)]);
+    agree(&[Case::whole("log-restart-v1", restart, document, 42)]);
 }
 
-/// One item of each section, so that there are not a hundred of each to change.
+/// One item of each section, so that there are not a hundred of each to change: the one that says the most.
 #[test]
 fn the_schema_of_policies_agrees_with_both_of_their_readers() {
     let mut document = golden("policy.json");
     for section in ["controls", "checks", "rules", "runbooks", "duties", "exceptions"] {
         let items = document[section].as_object_mut().unwrap();
-        // The richest one: what is null in it is not changed in what it would hold.
-        let fullest = items.iter().max_by_key(|(_, item)| item.to_string().matches(':').count());
+        // What is null in it is not changed in what it would hold.
+        let fullest = items.iter().max_by_key(|(_, item)| mutations::parts(item));
         let kept: Option<(String, Value)> = fullest.map(|(id, item)| (id.clone(), item.clone()));
         items.clear();
         items.extend(kept);
     }
-    agree(&[Case::whole("policy-v2", policy, document, 1000)]);
+    agree(&[Case::whole("policy-v2", policy, document, 700)]);
 }

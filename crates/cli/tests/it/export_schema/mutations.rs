@@ -1,6 +1,8 @@
 //! Every small change of a document: a member or entry less, a member more, a value of another type, and texts that look
 //! like what was there and are not.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 /// What was done, and the document that it gave.
@@ -11,6 +13,8 @@ pub struct Mutation {
     pub change: String,
     /// Whether a member of an object was removed.
     pub member_removed: bool,
+    /// The [`shape`] of what was replaced, or of what it was taken from or put into.
+    was: String,
     pub document: Value,
 }
 
@@ -19,10 +23,31 @@ impl Mutation {
     pub fn what(&self) -> String {
         format!("{} {}", self.pointer, self.change)
     }
+
+    /// Where it is without places in lists, what it does, and to what: changes that have this in common test the same.
+    pub fn kind(&self) -> (String, String, String) {
+        let names: Vec<&str> = self.pointer.split('/').filter(|name| name.parse::<usize>().is_err()).collect();
+        (names.join("/"), self.change.clone(), self.was.clone())
+    }
+}
+
+/// What a value is made of: lists that differ only in how often something is in them are the same.
+fn shape(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(_) => "bool".to_owned(),
+        Value::Number(_) => "number".to_owned(),
+        Value::String(_) => "text".to_owned(),
+        Value::Array(entries) => format!("{:?}", entries.iter().map(shape).collect::<BTreeSet<_>>()),
+        Value::Object(members) => format!("{:?}", members.iter().map(|(k, v)| (k, shape(v))).collect::<Vec<_>>()),
+    }
 }
 
 /// What no member of a document is all of.
-const OTHERS: [&str; 11] = ["null", "true", "1", "-1", "1.5", "\"x\"", "\"\"", "[]", "{}", "[1]", "{\"unexpected\":1}"];
+const OTHERS: [&str; 8] = ["null", "true", "1", "1.5", "\"x\"", "\"\"", "[]", "{}"];
+/// Further ones of numbers, and of lists and objects: where none may be, none of these is let in that those above are not.
+const NUMBERS: [&str; 1] = ["-1"];
+const CONTAINERS: [&str; 2] = ["[1]", "{\"unexpected\":1}"];
 
 /// What looks like an instant, a duration or a digest and is none, or only just is one.
 const INSTANTS: [&str; 11] = [
@@ -75,49 +100,76 @@ fn near(value: &Value) -> &'static [&'static str] {
     }
 }
 
-/// All changes of the part of a document that a JSON pointer leads to.
+/// How many parts of a document differ in where they are, without places in lists, or in what they are made of.
+pub fn parts(document: &Value) -> usize {
+    fn walk(path: &str, value: &Value, found: &mut BTreeSet<(String, String)>) {
+        found.insert((path.to_owned(), shape(value)));
+        match value {
+            Value::Object(members) => {
+                members.iter().for_each(|(key, value)| walk(&format!("{path}/{key}"), value, found))
+            }
+            Value::Array(entries) => entries.iter().for_each(|entry| walk(path, entry, found)),
+            _ => {}
+        }
+    }
+    let mut found = BTreeSet::new();
+    walk("", document, &mut found);
+    found.len()
+}
+
+/// All changes of the part of a document that a JSON pointer leads to, one of each [kind](Mutation::kind).
 pub fn below(document: &Value, part: &str) -> Vec<Mutation> {
-    let mut mutations = Vec::new();
+    let mut all = Changes { document, seen: BTreeSet::new(), mutations: Vec::new() };
     let mut pointers = vec![part.to_owned()];
     while let Some(pointer) = pointers.pop() {
         let value = document.pointer(&pointer).unwrap();
+        let was = shape(value);
         let inner: Vec<String> = match value {
             Value::Object(members) => members.keys().map(|key| key.replace('~', "~0").replace('/', "~1")).collect(),
             Value::Array(entries) => (0..entries.len()).map(|i| i.to_string()).collect(),
             _ => Vec::new(),
         };
-        pointers.extend(inner.iter().map(|key| format!("{pointer}/{key}")));
+        pointers.extend(inner.iter().rev().map(|key| format!("{pointer}/{key}")));
         if value.is_object() {
-            let added = changed(document, &pointer, |v| v["unexpected"] = json!(1));
-            mutations.push(Mutation {
-                pointer: format!("{pointer}/unexpected"),
-                change: "added".to_owned(),
-                member_removed: false,
-                document: added,
-            });
+            all.add((&pointer, "/unexpected"), "added".to_owned(), &was, |value| value["unexpected"] = json!(1));
         }
-        let member_removed = value.is_object();
         for key in inner {
-            let document = changed(document, &pointer, |value| remove(value, &key));
-            let pointer = format!("{pointer}/{key}");
-            mutations.push(Mutation { pointer, change: "removed".to_owned(), member_removed, document });
+            all.add((&pointer, &format!("/{key}")), "removed".to_owned(), &was, |value| remove(value, &key));
         }
-        let others = OTHERS.map(|other| serde_json::from_str::<Value>(other).unwrap());
-        for other in others.into_iter().chain(near(value).iter().map(|text| Value::from(*text))) {
+        let others = OTHERS.iter().chain(if value.is_number() { &NUMBERS[..] } else { &[] });
+        let others = others.chain(if value.is_array() || value.is_object() { &CONTAINERS[..] } else { &[] });
+        let others = others.map(|other| serde_json::from_str::<Value>(other).unwrap());
+        for other in others.chain(near(value).iter().map(|text| Value::from(*text))) {
             if &other != value {
-                let change = format!("is {other}");
-                let document = changed(document, &pointer, |value| *value = other);
-                mutations.push(Mutation { pointer: pointer.clone(), change, member_removed: false, document });
+                all.add((&pointer, ""), format!("is {other}"), &was, |value| *value = other);
             }
         }
     }
-    mutations
+    all.mutations
 }
 
-fn changed(document: &Value, pointer: &str, change: impl FnOnce(&mut Value)) -> Value {
-    let mut document = document.clone();
-    change(document.pointer_mut(pointer).unwrap());
-    document
+struct Changes<'a> {
+    document: &'a Value,
+    seen: BTreeSet<(String, String, String)>,
+    mutations: Vec<Mutation>,
+}
+
+impl Changes<'_> {
+    /// Changes the value at a pointer; what is said to be changed is at both together.
+    fn add(&mut self, (at, below): (&str, &str), change: String, was: &str, act: impl FnOnce(&mut Value)) {
+        let mut mutation = Mutation {
+            pointer: format!("{at}{below}"),
+            member_removed: change == "removed" && self.document.pointer(at).unwrap().is_object(),
+            change,
+            was: was.to_owned(),
+            document: Value::Null,
+        };
+        if self.seen.insert(mutation.kind()) {
+            mutation.document = self.document.clone();
+            act(mutation.document.pointer_mut(at).unwrap());
+            self.mutations.push(mutation);
+        }
+    }
 }
 
 fn remove(value: &mut Value, key: &str) {

@@ -8,6 +8,7 @@ use writ_trust::time::Time;
 
 use crate::schema::Registry;
 
+mod addresses;
 mod bounds;
 pub mod codes;
 mod completeness;
@@ -38,6 +39,7 @@ mod walk;
 mod windows;
 
 pub use context::{Context, LeftOut};
+pub(crate) use addresses::is_reachable;
 pub(crate) use domain::{implies_naturally, natural_range, negated};
 pub use finding::{Finding, Level, Part, Related};
 pub use secrets::{gives_away, in_clear, redacted, secrets_in};
@@ -85,6 +87,7 @@ const RULES: &[Rule] = &[
     Rule { scope: Scope::Own, find: shadowed::find },
     Rule { scope: Scope::Own, find: unobserved::own },
     Rule { scope: Scope::Own, find: contacts::find },
+    Rule { scope: Scope::Own, find: addresses::find },
     Rule { scope: Scope::Own, find: windows::find },
     Rule { scope: Scope::Own, find: numbers::own },
     Rule { scope: Scope::Soon, find: exceptions::soon },

@@ -47,8 +47,12 @@ pub fn ask(given: &Arguments, root: &Path, trial: &Trial, known: &Known) -> Outc
 
 /// A site that nobody has described yet, and that has no mistake.
 fn placeholder(known: &Known) -> Site {
-    let nobody: Contact =
-        Contact { role: "primary".to_owned(), person: "nobody yet".to_owned(), email: None, phone: None };
+    let nobody = Contact {
+        role: "primary".to_owned(),
+        person: "nobody yet".to_owned(),
+        email: Some("nobody@new-site.invalid".to_owned()),
+        phone: None,
+    };
     Site {
         name: "new-site".to_owned(),
         title: "A new site".to_owned(),
@@ -217,7 +221,8 @@ impl Asked<'_> {
         self.one("Tier: essential, professional or enterprise", given.tier.as_deref(), Some("none"), tier)?;
         let programs = |site: &mut Site, words: Vec<String>| site.programs = words;
         self.words("Programs that its systems provide to runbooks", &given.program, &[], programs)?;
-        self.words("Rule families that heal there", &given.rule_family, &gather::families(known), |site, words| {
+        let families = gather::families(known, &self.site.baselines);
+        self.words("Rule families that heal there", &given.rule_family, &families, |site, words| {
             site.rule_families = words;
         })?;
         self.words("Names of further secrets that are kept for it", &given.secret, &[], |site, words| {

@@ -170,7 +170,7 @@ pub fn site(chance: &mut Chance) -> String {
     }
     text += &overrides(chance, 3);
     format!(
-        "{{ writ, ... }}: writ.site {{ title = \"S {}\"; time_zone = \"Etc/UTC\"; approvers = [ \"A\" ]; contacts = [ \"C\" ];\n{text}}}\n",
+        "{{ writ, ... }}: writ.site {{ title = \"S {}\"; time_zone = \"Etc/UTC\"; approvers = [ \"A\" ]; contacts = [ \"c@example\" ];\n{text}}}\n",
         chance.below(1000),
     )
 }
@@ -178,7 +178,8 @@ pub fn site(chance: &mut Chance) -> String {
 fn baseline(chance: &mut Chance, checks: &[&str], settings: &str) -> (String, String) {
     let mut items = String::new();
     for id in checks {
-        items += &check(chance, id, &[]);
+        let controls = if chance.once_in(3) { chance.some(&CONTROLS) } else { Vec::new() };
+        items += &check(chance, id, &controls);
     }
     for id in chance.at_least_one(&CONTROLS) {
         let (severity, of) = (chance.one(&SEVERITIES), list(&chance.at_least_one(checks)));

@@ -100,7 +100,8 @@ impl Differing {
     }
 
     fn help(&self) -> String {
-        let found = self.found.map(|found| format!("{} is of {found}, the approval of {}: ", self.document, self.stated));
+        let found =
+            self.found.map(|found| format!("{} is of {found}, the approval of {}: ", self.document, self.stated));
         let found = found.unwrap_or_default();
         format!("{found}put back what was signed, or have what lies there approved by name, and at a new time")
     }

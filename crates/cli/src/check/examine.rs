@@ -94,7 +94,8 @@ pub fn examine(asked: &Asked<'_>) -> Outcome<output::Result> {
     if asked.site.is_none() && run.whole {
         let chosen: Option<Vec<_>> = results.iter().map(|result| result.families.as_deref()).collect();
         let chosen = chosen.map(|all| all.into_iter().flatten().map(String::as_str).collect::<BTreeSet<&str>>());
-        run.told.extend(chosen.map(|chosen| families::mistakes(&run.families, &chosen, asked.sources)).unwrap_or_default());
+        run.told
+            .extend(chosen.map(|chosen| families::mistakes(&run.families, &chosen, asked.sources)).unwrap_or_default());
     }
     Ok(output::Result { cached, ..all(run.told, run.clear, results, asked.sources) })
 }

@@ -13,9 +13,9 @@ use writ_trust::minisign::PublicKey;
 use writ_trust::release::{SchemaName, SystemType};
 
 use super::source::Snapshot;
-use crate::{check, clock};
 use crate::failure::{Failure, Outcome};
 use crate::screen;
+use crate::{check, clock};
 
 /// How many mistakes are shown before the advice to run `writ check`.
 const SHOWN: usize = 10;

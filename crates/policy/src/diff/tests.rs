@@ -269,9 +269,8 @@ fn settings_have_their_directions() {
 
 #[test]
 fn a_contact_that_nothing_can_reach_is_nobody() {
-    let of = |email: Option<&str>, phone: Option<&str>| {
-        json!({"contacts": {"k": {"person": "K", "role": "primary", "email": email, "phone": phone}}})
-    };
+    let contact = |email: Option<&str>, phone: Option<&str>| json!({"person": "K", "role": "primary", "email": email, "phone": phone});
+    let of = |email, phone| json!({"contacts": {"k": contact(email, phone)}});
     let both = of(Some("k@x"), Some("112"));
     for (before, after, wanted) in [
         (&both, of(None, Some("112")), (Effect::Weaker, "one way less")),

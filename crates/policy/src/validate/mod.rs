@@ -38,8 +38,8 @@ mod unused;
 mod walk;
 mod windows;
 
-pub use context::{Context, LeftOut};
 pub(crate) use addresses::is_reachable;
+pub use context::{Context, LeftOut};
 pub(crate) use domain::{implies_naturally, natural_range, negated};
 pub use finding::{Finding, Level, Part, Related};
 pub use secrets::{gives_away, in_clear, redacted, secrets_in};

@@ -121,7 +121,11 @@ fn cases() -> Vec<Case> {
         ("/settings/time_zone", some(json!("America/NewYork")), "unknown-time-zone settings.time_zone"),
         ("/settings/contacts/on-call/phone", some(json!(null)), "contact-unreachable settings.contacts.\"on-call\""),
         ("/settings/contacts/on-call/phone", some(json!("Sam")), "wrong-address settings.contacts.\"on-call\".phone"),
-        ("/settings/contacts/on-call/email", some(json!("sam at msp")), "wrong-address settings.contacts.\"on-call\".email"),
+        (
+            "/settings/contacts/on-call/email",
+            some(json!("sam at msp")),
+            "wrong-address settings.contacts.\"on-call\".email",
+        ),
         (
             "/settings/notify/pager",
             some(json!({"kind": "pagerduty", "address": "desk@x", "secret": null, "severities": ["low"],

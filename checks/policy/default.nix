@@ -67,7 +67,12 @@ differences "tree" (import ./expected.nix).tree (map line report.findings)
 ++ equal "an override settles" "0600" policy.checks.age.expect.mode.eq
 ++ equal "and is recorded" [ [ "0600" "the narrower of the two" 9 ] ]
   (map (o: [ o.value o.reason o.declared_at.line ]) settled.overrides)
-++ equal "controls join" [ "age" "mode" "own" ] policy.controls."A.1".checks
+++ equal "controls join" [ "age" "mode" "own" "size" ] policy.controls."A.1".checks
+++ equal "also with what a check of a baseline names" [ [ "size" ] "high" ] [ policy.controls."A.2".checks policy.checks.size.severity ]
+++ equal "a site whose baselines lack that check has the control without it" [ "age" ]
+  report.sites.unknown.appliances.desk.policy.controls."A.1".checks
+++ equal "and so does the catalogue, of all baselines" [ [ "age" "size" ] [ "age" "mode" "size" ] ]
+  (map (b: (evaluate { }).catalogue.baselines.${b}.controls."A.1".checks) [ "alpha" "beta" ])
 ++ equal "severity comes from the controls" "high" policy.checks.own.severity
 ++ equal "declared_at" { file = "hosts/settled/desk/policy.nix"; line = 3; } policy.checks.own.declared_at
 ++ equal "a secret is a name" { secret = "s"; } (builtins.head policy.runbooks."RB-ONE-001".steps).parameters.password

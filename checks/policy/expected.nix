@@ -11,6 +11,7 @@
     "missing-field baselines/alpha/two.nix:7 checks.typo"
     "unknown-field baselines/alpha/two.nix:10 checks.typo.expcet"
     "duplicate-id baselines/alpha/two.nix:25 checks.age"
+    "unknown-name baselines/beta/one.nix:22 checks.size.controls"
     "wrong-type rules/one.nix:19 rules.L1-ONE-003.controls"
     "missing-field rules/runbooks/one.nix:12 runbooks.RB-ONE-002.steps.0"
   ];

@@ -11,6 +11,7 @@
 let
   lib = import ../../modules/policy/lib.nix { root = ./.; };
   merge = import ../../modules/policy/merge.nix { inherit lib; };
+  attach = import ../../modules/policy/attach.nix { inherit lib; };
   given = builtins.fromJSON (builtins.readFile cases);
   sort = builtins.sort builtins.lessThan;
 
@@ -32,17 +33,20 @@ let
     conflicts = lib.unique (map (c: builtins.toJSON c.path) merged.conflicts);
   };
 
+  # Checks join the controls that they name themselves: those of one baseline, or of a merge.
+  attached = b: b // { inherit (attach b.controls b.checks) controls; };
+  merged = list: said (attached (merge.baselines list));
+
   orders = [ [ 0 1 2 ] [ 0 2 1 ] [ 1 0 2 ] [ 1 2 0 ] [ 2 0 1 ] [ 2 1 0 ] ];
 
   laws = case: triple:
     let
       b = builtins.genList (i: baseline "${toString i}.nix" (builtins.elemAt triple i)) 3;
       of = map (builtins.elemAt b);
-      whole = said (merge.baselines b);
+      whole = merged b;
       # Where baselines disagree, the value that stands there means nothing: an override must settle it.
       comparable = one: if whole.conflicts == [ ] then one else builtins.removeAttrs one [ "items" "notes" ];
       broken = law: other: if comparable other == comparable whole then [ ] else [ { inherit case law whole other; } ];
-      grouped = parts: said (merge.baselines parts);
       pair = list: merge.baselines (of list) // { at = null; };
       # Groups are told apart by less than their parts: only the values count, and where anybody disagrees, be it
       # within the group.
@@ -52,9 +56,10 @@ let
         if conflicts == whole.conflicts && (conflicts != [ ] || other.items == whole.items) then [ ]
         else [ { inherit case law whole other; within = (said inner).conflicts; } ];
     in
-    builtins.concatMap (order: broken "order ${builtins.toJSON order}" (said (merge.baselines (of order)))) orders
-    ++ asGroup "(a b) c" (pair [ 0 1 ]) (grouped [ (pair [ 0 1 ]) (builtins.elemAt b 2) ])
-    ++ asGroup "a (b c)" (pair [ 1 2 ]) (grouped [ (builtins.elemAt b 0) (pair [ 1 2 ]) ]);
+    builtins.concatMap (order: broken "order ${builtins.toJSON order}" (merged (of order))) orders
+    ++ asGroup "(a b) c" (pair [ 0 1 ]) (merged [ (pair [ 0 1 ]) (builtins.elemAt b 2) ])
+    ++ asGroup "a (b c)" (pair [ 1 2 ]) (merged [ (builtins.elemAt b 0) (pair [ 1 2 ]) ])
+    ++ asGroup "joined before and after" { conflicts = [ ]; } (merged (map attached b));
 
   check = expect: {
     title = "T";

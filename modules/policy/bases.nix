@@ -1,6 +1,6 @@
 # What appliances of the same baselines and rule families have in common, composed once for each such combination: a
 # thousand sites have a handful of them.
-{ lib, tree, merge, sections }:
+{ lib, tree, merge, attach, sections }:
 let
   inherit (lib) setOf;
 
@@ -22,7 +22,12 @@ in
 # families, of which the later ones win.
 requests:
 let
-  merged = once (known: merge.baselines (map (b: tree.baselines.${b}) known)) (map (r: r.known) requests);
+  # What a check says itself of the controls that it supports counts once all baselines are one: it may be another's.
+  merged = once
+    (known:
+      let joined = merge.baselines (map (b: tree.baselines.${b}) known);
+      in joined // { inherit (attach joined.controls joined.checks) controls; })
+    (map (r: r.known) requests);
 
   base = once
     ({ known, families }@request:

@@ -1,37 +1,8 @@
 # What one appliance must obey: its site's composition, its own additions, then its overrides. Returns the appliance's
 # part of the report; its part of the delta, and the base of that; and under `system` and `fragments` what its system.nix
 # gets beside the policy.
-{ lib, tree, collect, settings, sections, touched, overrides, publicKey }:
+{ lib, tree, collect, settings, sections, touched, overrides, attach, publicKey }:
 let
-  inherit (lib) finding;
-
-  # Checks that name controls themselves are added to those controls' lists.
-  attach = lenient: controls: checks:
-    let
-      uses = builtins.concatMap
-        (id: map (control: { inherit control id; inherit (checks.${id}) at; }) checks.${id}.value.controls)
-        (builtins.attrNames checks);
-      byControl = builtins.groupBy (use: use.control) uses;
-      extended = id: added: controls.${id} // {
-        value = controls.${id}.value // { checks = lib.unique (controls.${id}.value.checks ++ map (use: use.id) added); };
-      };
-    in
-    {
-      controls = controls // builtins.mapAttrs extended (builtins.intersectAttrs controls byControl);
-      to = builtins.attrNames byControl;
-      findings = map
-        (use: finding {
-          code = "unknown-name";
-          message = "no baseline of this site has the control \"${use.control}\"";
-          given = use.control;
-          known = builtins.attrNames controls;
-          expected = "the id of a control";
-          inherit (use) at;
-          path = [ "checks" use.id "controls" ];
-        })
-        (builtins.filter (use: !lenient && !(controls ? ${use.control})) uses);
-    };
-
   # Own items beside inherited ones; an id that both have is a mistake, and the inherited one stays.
   add = inherited: own: {
     items = own.items // inherited;
@@ -52,7 +23,11 @@ let
     [ "checks" "rules" "runbooks" "duties" "figures" "exceptions" ]);
 
   checks = add site.overridden.checks own.checks;
-  attached = attach site.lenient site.overridden.controls own.checks.items;
+  attached = attach site.overridden.controls own.checks.items;
+  unattached = if site.lenient then [ ] else attached.unknown {
+    known = builtins.attrNames site.overridden.controls;
+    message = "no baseline of this site has the control";
+  };
 
   base = site.baseOf (if present then read.value.rule_families else [ ]);
   # The site's overrides count for the rules of its own families.
@@ -113,7 +88,7 @@ in
   overrides = if usable then final.applied else [ ];
   findings = lib.nameFinding "an appliance" name ++ read.findings ++ site.familyFindings read ++ key.findings
     ++ (if usable then
-      checks.findings ++ attached.findings ++ chosen.findings ++ runbooks.findings ++ duties.findings ++ exceptions.findings
+      checks.findings ++ unattached ++ chosen.findings ++ runbooks.findings ++ duties.findings ++ exceptions.findings
       ++ own.figures.findings ++ final.findings
     else builtins.concatMap (section: section.findings) (builtins.attrValues own));
   system = if present then read.value.system else { };

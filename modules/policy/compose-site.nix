@@ -5,7 +5,7 @@ let
   inherit (lib) finding setOf quoted;
 
   # What is wrong with the names of families.
-  familyFindings = name: read: if read.value == null then [ ] else map
+  misnamed = name: read: if read.value == null then [ ] else map
     (f: finding {
       code = "unknown-name";
       message = "there is no rule family \"${f}\"";
@@ -97,10 +97,36 @@ let
     if appliance.value != null && builtins.isAttrs appliance.value.checks then builtins.attrNames appliance.value.checks else [ ];
   ownChecks = setOf (builtins.concatMap checkIds (builtins.attrValues appliances));
 
+  # Of some families, those of which no rule applies to anything here: their checks are in baselines that are not.
+  without = check: builtins.filter (b: tree.baselines.${b}.checks ? ${check}) (builtins.attrNames tree.baselines);
+  isEmpty = family:
+    let
+      checks = map (rule: rule.value.when.check) (builtins.attrValues (tree.families.${family} or { }));
+      absent = check: !(joined.checks ? ${check}) && !(ownChecks ? ${check}) && without check != [ ];
+    in
+    !lenient && checks != [ ] && builtins.all absent checks;
+  emptyFamilies = read: map
+    (family: finding {
+      code = "empty-family";
+      severity = "warning";
+      message = "no rule of the family \"${family}\" applies here: this site has none of the checks that its rules answer";
+      expected =
+        let
+          checks = map (rule: rule.value.when.check) (builtins.attrValues tree.families.${family});
+          named = b: "baselines.${b} = \"${toString tree.baselines.${b}.version}\";";
+        in "also ${builtins.concatStringsSep " or " (map named (lib.unique (builtins.concatMap without checks)))}";
+      given = family;
+      at = read.placeOf "rule_families";
+      path = [ "rule_families" ];
+    })
+    (builtins.filter isEmpty read.value.rule_families);
+  familyFindings = read: misnamed name read ++ (if read.value == null then [ ] else emptyFamilies read);
+  familiesOf = read: if read.value == null then [ ] else read.value.rule_families;
+
   composed = builtins.mapAttrs
     (composeAppliance {
       inherit name composable lenient mayBeMissing overridden exceptions baseOf;
-      familyFindings = familyFindings name;
+      inherit familyFindings;
       changed = touched.changedBy overridden.applied;
       overrideLeaves = overrides.soundLeaves { tree = siteOverrides; at = read.placeOf "overrides"; };
       secrets = kept;
@@ -115,10 +141,11 @@ let
     inherit (source) file;
     excluded = tree.isExcluded source.file;
     broken.exceptions = exceptions.broken;
+    families = lib.unique (builtins.concatMap familiesOf ([ read ] ++ builtins.attrValues appliances));
     overrides = if composable then overridden.applied else [ ];
     findings = lib.nameFinding "a site" name ++ read.findings
       ++ (if tree.partialAt name then [ ] else baselineFindings wanted)
-      ++ familyFindings name read ++ settingsFindings
+      ++ familyFindings read ++ settingsFindings
       ++ merge.unsettled (overrides.paths siteOverrides) joined.conflicts
       ++ exceptions.findings
       ++ (if composable then overridden.findings else [ ]);

@@ -4,8 +4,11 @@
 let
   sections = import ./sections.nix { inherit lib; };
   touched = import ./touched.nix { inherit lib; };
-  composeBases = import ./bases.nix { inherit lib tree merge sections; };
-  composeAppliance = import ./compose-appliance.nix { inherit lib tree collect settings sections touched overrides publicKey; };
+  attach = import ./attach.nix { inherit lib; };
+  composeBases = import ./bases.nix { inherit lib tree merge attach sections; };
+  composeAppliance = import ./compose-appliance.nix {
+    inherit lib tree collect settings sections touched overrides attach publicKey;
+  };
   composeSite = import ./compose-site.nix {
     inherit lib tree collect merge settings sections touched overrides composeAppliance;
   };

@@ -3,7 +3,7 @@
 #   nix-instantiate --eval --strict --json modules/policy/evaluate.nix --arg root ./. -A report
 #
 # Attributes
-#   report     { sites.<site> = { title, file, excluded, findings, merged, overrides, broken,
+#   report     { sites.<site> = { title, file, excluded, findings, merged, overrides, families, broken,
 #                  appliances.<appliance> = { policy, public_key, system_type, excluded, findings, overrides, figures, broken } };
 #                baselines.<baseline> = { version, title, figures }, findings, known, broken, partial }
 #              `policy` is the policy document, or null when the findings left nothing to compose. `findings` are data
@@ -12,7 +12,7 @@
 #              names for "did you mean". `overrides` and `merged` say what differs from the baselines, and why.
 #   delta      the same, but what policies share stands there once, for many sites (checks/policy/delta.nix):
 #              { bases.<key> = { schema, baselines, controls, checks, rules, runbooks, duties, rules_version, merged },
-#                sites.<site> = { title, file, excluded, findings, overrides, broken, settings, secrets, exceptions,
+#                sites.<site> = { title, file, excluded, findings, overrides, families, broken, settings, secrets, exceptions,
 #                  appliances.<appliance> = { public_key, system_type, excluded, findings, overrides, figures, broken,
 #                    base = <key>, policy = { set, drop, settings, programs, rules_version } } },
 #                baselines, findings, known, broken, partial, reads }
@@ -74,6 +74,12 @@ let
       rules = builtins.concatMap builtins.attrNames (builtins.attrValues tree.families);
       runbooks = builtins.attrNames tree.runbooks;
       families = builtins.attrNames tree.families;
+      # By family, the baselines that have a check which one of its rules answers.
+      answers = builtins.mapAttrs
+        (_: rules:
+          let checks = map (rule: rule.value.when.check) (builtins.attrValues rules);
+          in builtins.filter (b: builtins.any (check: tree.baselines.${b}.checks ? ${check}) checks) (builtins.attrNames tree.baselines))
+        tree.families;
       baselines = builtins.mapAttrs (_: b: b.version) tree.baselines;
     };
   };
@@ -83,7 +89,7 @@ in
   inherit (tree) files;
   forced = map tree.force (builtins.fromJSON only);
 
-  catalogue = import ./catalogue.nix { inherit tree; };
+  catalogue = import ./catalogue.nix { inherit lib tree; };
 
   choices = import ./choices.nix { inherit tree; };
 

@@ -39,6 +39,23 @@ let
 
   # Whether one of two paths leads through the other.
   common = a: b: let n = builtins.length a; in if n <= builtins.length b then lib.sublist 0 n b == a else lib.sublist 0 (builtins.length b) a == b;
+  operators = import ./operators.nix;
+  # What stands where an override names an operator that its field does not have; null anywhere else.
+  besides = subject: address:
+    let
+      operator = builtins.elemAt address (builtins.length address - 1);
+      field = lookup subject (lib.sublist 0 (builtins.length address - 1) address);
+      names = builtins.attrNames field;
+    in
+    if !(builtins.elem operator operators) || !builtins.isAttrs field || names == [ ] || field ? ${operator}
+      || !builtins.all (name: builtins.elem name operators) names
+    then null else field;
+  # The operators of a field as they are written.
+  written = field: builtins.concatStringsSep " and " (map
+    (name:
+      let text = builtins.toJSON field.${name};
+      in "${name} = ${if builtins.stringLength text <= 60 then text else "…"}")
+    (builtins.attrNames field));
 
   problem = leaf: attributes: [ (finding ({ inherit (leaf) at; path = [ "overrides" ] ++ leaf.path; } // attributes)) ];
 
@@ -102,10 +119,30 @@ let
       known = builtins.attrNames subject;
       expected = "one of ${quoted (builtins.attrNames subject)}";
     }
+    # They were attached before: nothing would come of it.
+    else if kind == "checks" && field == "controls" then refuse {
+      code = "unknown-field";
+      message = "which controls a check supports is not overridden at the check";
+      expected = "overrides.controls.\"…\".checks, the checks of a control";
+    }
     else if !(reachable subject address) then refuse {
       code = "override-path";
       message = "this path leads through a value that has no keys";
       expected = "a path that ends at the value, such as overrides.${lib.showPath (builtins.genList (builtins.elemAt leaf.path) (if isSettings then 2 else 3))}";
+    }
+    else if builtins.elem kind [ "checks" "rules" ] && besides subject address != null then refuse {
+      code = "nothing-to-override";
+      message = "nothing to override here: the ${if kind == "checks" then "check" else "rule"} has ${written (besides subject address)}";
+      given = builtins.elemAt address (builtins.length address - 1);
+      known = builtins.attrNames (besides subject address);
+      expected = "one of its operators, or ${builtins.elemAt address (builtins.length address - 2)} = writ.override { value = { … }; reason = \"…\"; }";
+      related = [
+        {
+          inherit (state.${kind}.${id}) at;
+          path = [ kind id ] ++ lib.sublist 0 (builtins.length address - 1) address;
+          label = "what it has";
+        }
+      ];
     }
     else if isSettings then
       let result = settings.whole { inherit (leaf) at; path = [ "overrides" "settings" ]; } changed;

@@ -5,7 +5,7 @@ let
   inherit (lib) finding positionOf quoted;
   inherit (types) plain bad gather listOf scalarOrList;
 
-  operators = [ "eq" "ne" "lt" "le" "gt" "ge" "in" "not_in" "contains" "matches" "exists" "subset_of" "superset_of" ];
+  operators = import ./operators.nix;
   notThis = expected: plain { inherit expected; test = _: false; };
 
   operation = field: { at, path }: value:

@@ -35,6 +35,7 @@ let
     let length = builtins.stringLength folder + 1;
     in if builtins.substring 0 length file == "${folder}/" then "./${builtins.substring length (-1) file}" else file;
 
+  attach = import ./attach.nix { inherit lib; };
   placeOf = file: { inherit file; line = 1; column = 1; };
 
   # A module file as { items, findings }.
@@ -153,6 +154,17 @@ let
         ++ (if head.value == null then [ ] else unlisted folder (files ++ data));
     };
 
+  baselines = builtins.mapAttrs (name: _: baseline name) baselineList;
+  # Whether what an excluded file declares is missing everywhere.
+  partial = excludedBelow "baselines" || excludedBelow "rules";
+  brokenOf = kind: builtins.concatMap (b: b.broken.${kind}) (builtins.attrValues baselines);
+  # A check may support a control of another baseline, which a site need not have; one that none of them has is misspelt.
+  unattached = if partial then [ ] else
+    let known = lib.unique (builtins.concatMap (b: builtins.attrNames b.controls) (builtins.attrValues baselines) ++ brokenOf "controls");
+    in builtins.concatMap
+      (b: (attach { } b.checks).unknown { inherit known; message = "no baseline has the control"; })
+      (builtins.attrValues baselines);
+
   # { families = { files = ./files.nix; … }; runbooks = [ ./runbooks/files.nix … ]; }
   ruleLists = map (file: { families = { }; runbooks = [ ]; } // load file) (listsOf "rules");
   familyList = builtins.foldl' (all: list: all // list.families) { } ruleLists;
@@ -214,17 +226,15 @@ let
   excludedBelow = folder: builtins.any (file: builtins.substring 0 (builtins.stringLength folder + 1) file == "${folder}/") exclude;
 in
 rec {
-  inherit root exists single isExcluded placeOf familyFiles;
-  baselines = builtins.mapAttrs (name: _: baseline name) baselineList;
+  inherit root exists single isExcluded placeOf familyFiles baselines partial;
   families = builtins.mapAttrs (_: m: (collect.index m.items).items) familyModules;
   runbooks = allRunbooks.items;
   sites = sitesByName;
-  # Whether what an excluded file declares is missing everywhere, or at one site.
-  partial = excludedBelow "baselines" || excludedBelow "rules";
+  # Whether what an excluded file declares is missing at one site.
   partialAt = site: partial || excludedBelow "hosts/${site}";
 
   broken = builtins.listToAttrs (map
-    (kind: { name = kind; value = builtins.concatMap (b: b.broken.${kind}) (builtins.attrValues baselines); })
+    (kind: { name = kind; value = brokenOf kind; })
     [ "controls" "checks" "duties" "figures" ]) // {
     rules = allRules.broken;
     runbooks = allRunbooks.broken;
@@ -232,6 +242,7 @@ rec {
 
   # The findings that belong to no site.
   findings = builtins.concatMap (b: b.findings) (builtins.attrValues baselines)
+    ++ unattached
     ++ builtins.concatMap (m: m.findings) (builtins.attrValues familyModules ++ runbookModules)
     ++ allRules.findings ++ allRunbooks.findings
     ++ (if isExcluded "rules/default.nix" || isExcluded "rules/library.nix" then [ ]

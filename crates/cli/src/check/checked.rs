@@ -87,6 +87,9 @@ pub struct Known {
     pub baselines: BTreeMap<String, Option<String>>,
     /// Rule families, sorted.
     pub families: Vec<String>,
+    /// By family, the baselines that have a check which one of its rules answers.
+    #[serde(default)]
+    pub answers: BTreeMap<String, Vec<String>>,
 }
 
 /// The names that the baselines and rules of a tree declare, without looking at any site.

@@ -8,6 +8,7 @@ use writ_policy::delta::{Delta, NixFinding, Site as Said};
 use writ_policy::validate::LeftOut;
 use writ_trust::time::Time;
 
+use super::approvals::{self, BySite};
 use super::cache::Cache;
 use super::clear::{self, InClear};
 use super::evaluate::{Sharing, Sites, evaluate_shared};
@@ -16,7 +17,7 @@ use super::mistake::Mistake;
 use super::output::{self, Appliance, Site};
 use super::source::Sources;
 use super::tree::{Tree, site_of};
-use super::{found, keys, locate, mistake, told, untracked};
+use super::{families, found, keys, locate, mistake, told, untracked};
 use crate::failure::{Failure, Outcome};
 
 /// What to look at, and when.
@@ -44,6 +45,8 @@ pub struct SiteResult {
     pub site: Site,
     /// The public keys of its appliances, by their names.
     pub keys: Vec<(String, String)>,
+    /// The rule families that it chooses, where the tree says.
+    pub families: Option<Vec<String>>,
     /// What Nix's constructors found.
     pub told: Vec<Mistake>,
     /// What validation found.
@@ -60,6 +63,7 @@ pub struct SiteResult {
 struct Judged {
     delta: Delta,
     found: Found,
+    approvals: BySite,
 }
 
 /// What came of the sites that were not known from an earlier run, and of the tree apart from its sites.
@@ -74,6 +78,8 @@ struct Run {
     gave_up: bool,
     /// The files that the lists of baselines and rules name.
     reads: Option<Vec<String>>,
+    /// Every rule family.
+    families: Vec<String>,
 }
 
 impl Run {
@@ -99,7 +105,14 @@ pub fn examine(asked: &Asked<'_>) -> Outcome<output::Result> {
     let (mut run, known) = looked?;
     run.told.extend(untracked);
     let cached = known.len();
-    let results = known.into_iter().chain(run.fresh).collect();
+    let results: Vec<SiteResult> = known.into_iter().chain(run.fresh).collect();
+    // What other sites choose is not known where one is asked for, nor what a file that was left out does.
+    if asked.site.is_none() && !run.gave_up && run.excluded.is_empty() {
+        let chosen: Option<Vec<_>> = results.iter().map(|result| result.families.as_deref()).collect();
+        let chosen = chosen.map(|all| all.into_iter().flatten().map(String::as_str).collect::<BTreeSet<&str>>());
+        run.told
+            .extend(chosen.map(|chosen| families::mistakes(&run.families, &chosen, asked.sources)).unwrap_or_default());
+    }
     Ok(output::Result { cached, ..all(run.told, run.clear, results, asked.sources) })
 }
 
@@ -145,8 +158,9 @@ fn run(asked: &Asked<'_>, sites: Sites<'_>, names: &[String]) -> Outcome<Run> {
         readable(&delta)?;
         let left_outs = left_outs(&delta, excluded, &Sources::new(root.clone()));
         let found = judge.policies(&delta, &left_outs).map_err(|e| misfit(&e))?;
+        let approvals = approvals::of_sites(&root, &delta);
         forget(&mut delta);
-        Ok(Judged { delta, found })
+        Ok(Judged { delta, found, approvals })
     };
     let mut folders = vec!["baselines".to_owned(), "rules".to_owned()];
     folders.extend(names.iter().map(|site| format!("hosts/{site}")));
@@ -159,10 +173,12 @@ fn run(asked: &Asked<'_>, sites: Sites<'_>, names: &[String]) -> Outcome<Run> {
     all_there(&evaluated.parts, names)?;
     let mut told: Vec<Mistake> = evaluated.errors.iter().map(|error| told::error(error, asked.sources)).collect();
     let mut fresh: Vec<SiteResult> = evaluated.parts.iter().flat_map(|part| located(part, asked.sources)).collect();
-    let reads = evaluated.parts.first_mut().and_then(|part| {
+    let (mut reads, mut families) = (None, Vec::new());
+    if let Some(part) = evaluated.parts.first_mut() {
         told.extend(redacted(told::of_tree(&part.delta.findings, asked.sources)));
-        part.delta.reads.take()
-    });
+        reads = part.delta.reads.take();
+        families = std::mem::take(&mut part.delta.known.families);
+    }
     let mut clear = clear::in_files(&root, &files, asked.sources);
     for site in &mut fresh {
         let prefix = format!("hosts/{}/", site.site.site);
@@ -170,7 +186,7 @@ fn run(asked: &Asked<'_>, sites: Sites<'_>, names: &[String]) -> Outcome<Run> {
             |one: &mut InClear| one.mistake.place.as_ref().is_some_and(|place| place.file.starts_with(&prefix));
         site.clear = clear.extract_if(.., is_its).collect();
     }
-    Ok(Run { told, clear, fresh, gave_up: evaluated.parts.is_empty(), excluded: evaluated.excluded, reads })
+    Ok(Run { told, clear, fresh, gave_up: evaluated.parts.is_empty(), excluded: evaluated.excluded, reads, families })
 }
 
 /// Refuses an evaluation of other sites than those that were asked for: nobody would look at those that are missing.
@@ -263,8 +279,12 @@ fn unread(findings: &[NixFinding]) -> impl Iterator<Item = &str> {
 
 /// What came of each site of one evaluation.
 fn located(part: &Judged, sources: &Sources) -> Vec<SiteResult> {
-    let Judged { delta, found } = part;
+    let Judged { delta, found, approvals } = part;
     let mut mistakes = found::by_site(found, delta, sources);
+    for (site, differing) in approvals {
+        let of_site = differing.iter().map(|(one, appliances)| one.mistake(appliances.clone(), sources));
+        mistakes.entry(site.clone()).or_default().extend(of_site);
+    }
     let mut subjects: BTreeMap<&str, Vec<&Subject>> = BTreeMap::new();
     for subject in &found.subjects {
         subjects.entry(&subject.site).or_default().push(subject);
@@ -288,6 +308,7 @@ fn located(part: &Judged, sources: &Sources) -> Vec<SiteResult> {
             }
             .redacted(),
             keys: keys_of(said),
+            families: said.families.clone(),
             told: redacted(told::of_site(name, said, sources)),
             found: redacted(mistakes.remove(name).unwrap_or_default()),
             checks: checks_of(&judged, &mut seen),

@@ -3,11 +3,13 @@
 //! Nix evaluates the tree and its constructors find mistakes of shape; validation finds what only the schemas of probes,
 //! the references between files and the calendar tell. Both are merged, each mistake once, with its place in the source.
 
+mod approvals;
 mod cache;
 pub mod checked;
 mod clear;
 pub mod evaluate;
 mod examine;
+mod families;
 mod found;
 mod github;
 mod hint;
@@ -26,6 +28,7 @@ mod told;
 pub mod tree;
 mod untracked;
 
+pub(crate) use self::approvals::differing;
 pub(crate) use self::sound::{Unsound, Whole};
 
 use std::path::PathBuf;

@@ -88,8 +88,8 @@ fn place(finding: &NixFinding, at: &Position, sources: &Sources) -> Option<Place
     let text = finding.given.as_deref();
     // What was given may be a name on the way, as in an override's address.
     let named = text.and_then(|text| finding.path.iter().rposition(|key| key == text));
-    let about_key =
-        named.is_some() || ABOUT_KEYS.contains(&finding.code.as_str()) || finding.severity == Level::Warning;
+    let is_about_all = finding.severity == Level::Warning && text.is_none();
+    let about_key = named.is_some() || ABOUT_KEYS.contains(&finding.code.as_str()) || is_about_all;
     let part = if about_key { Part::Key } else { Part::Value };
     let path = &finding.path[..named.map_or(finding.path.len(), |at| at + 1)];
     // An entry of a list that the path ends at: only its text tells which.

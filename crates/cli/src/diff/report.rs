@@ -362,7 +362,15 @@ pub fn lifting(change: &ExceptionChange) -> String {
         Event::Closed | Event::Removed => "it lifted",
         _ => "it lifts",
     };
-    format!("{lifts} {}, approved by {}", safe(&change.lifts), safe(&change.approved_by))
+    let (what, by) = (safe(&change.lifts), safe(&change.approved_by));
+    // What did not change with it was not approved with it.
+    let changed = !matches!(change.event, Event::Ending { .. } | Event::Closed | Event::Removed);
+    if !(changed && change.approval_unchanged) {
+        return format!("{lifts} {what}, approved by {by}");
+    }
+    let day = safe(change.approved_at.get(..10).unwrap_or(&change.approved_at));
+    let digest = change.approval.get(..15).unwrap_or(&change.approval);
+    format!("{lifts} {what}, with the approval of {day} by {by} ({}…), unchanged", safe(digest))
 }
 
 #[cfg(test)]

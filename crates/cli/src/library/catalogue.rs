@@ -15,7 +15,8 @@ use writ_policy::runbook::Runbook;
 /// A check as its baseline declares it.
 #[derive(Debug, Clone)]
 pub struct DeclaredCheck {
-    /// The check; where it leaves its severity to its controls, with the worst of this baseline's.
+    /// The check; where it leaves its severity to its controls, with the worst of this baseline's, or else of all that
+    /// name it.
     pub check: Check,
     /// Whether it leaves its severity to its controls.
     pub of_controls: bool,
@@ -111,7 +112,13 @@ impl Catalogue {
     pub fn read(bytes: &[u8]) -> Result<Self, serde_json::Error> {
         let raw: Raw = serde_json::from_slice(bytes)?;
         let mut bad = Vec::new();
-        let baselines = raw.baselines.into_iter().map(|(name, b)| (name, baseline(b, &mut bad))).collect();
+        let mut controls: BTreeMap<String, BTreeMap<String, Control>> = BTreeMap::new();
+        let mut rest = raw.baselines;
+        for (name, raw) in &mut rest {
+            controls.insert(name.clone(), items("controls", std::mem::take(&mut raw.controls), &mut bad));
+        }
+        let of = |(name, raw): (String, RawBaseline)| (name.clone(), baseline(&name, raw, &controls, &mut bad));
+        let baselines = rest.into_iter().map(of).collect();
         let families = raw
             .families
             .into_iter()
@@ -149,14 +156,21 @@ fn items<T: DeserializeOwned>(
     raw.into_iter().filter_map(&mut read).collect()
 }
 
-fn baseline(raw: RawBaseline, bad: &mut Vec<String>) -> Baseline {
-    let controls: BTreeMap<String, Control> = items("controls", raw.controls, bad);
+/// One baseline; `all` are the controls of each.
+fn baseline(
+    name: &str,
+    raw: RawBaseline,
+    all: &BTreeMap<String, BTreeMap<String, Control>>,
+    bad: &mut Vec<String>,
+) -> Baseline {
+    let controls = all.get(name).cloned().unwrap_or_default();
     let mut left = BTreeSet::new();
     let mut declared = raw.checks;
     for (id, check) in &mut declared {
         if check.get("severity").is_some_and(Json::is_null) {
-            let severity = severity_of(id, &controls);
-            check["severity"] = severity.as_str().into();
+            let own = severity_of(id, controls.values());
+            let severity = own.or_else(|| severity_of(id, all.values().flat_map(BTreeMap::values)));
+            check["severity"] = severity.unwrap_or(Severity::Medium).as_str().into();
             left.insert(id.clone());
         }
     }
@@ -174,8 +188,7 @@ fn baseline(raw: RawBaseline, bad: &mut Vec<String>) -> Baseline {
     }
 }
 
-/// The worst severity of the controls that name a check; medium where none does, as composition has it.
-fn severity_of(check: &str, controls: &BTreeMap<String, Control>) -> Severity {
-    let naming = controls.values().filter(|control| control.checks.iter().any(|id| id == check));
-    naming.map(|control| control.severity).max().unwrap_or(Severity::Medium)
+/// The worst severity of those controls that name a check.
+fn severity_of<'c>(check: &str, controls: impl Iterator<Item = &'c Control>) -> Option<Severity> {
+    controls.filter(|control| control.checks.iter().any(|id| id == check)).map(|control| control.severity).max()
 }

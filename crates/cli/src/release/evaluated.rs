@@ -1,6 +1,7 @@
 //! What a snapshot of the sources comes to: the policy and system of every appliance of some sites, judged fit or not.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::Value;
 use writ_nix::evaluate::{ApplianceReport, Report, Request};
@@ -12,9 +13,9 @@ use writ_trust::minisign::PublicKey;
 use writ_trust::release::{SchemaName, SystemType};
 
 use super::source::Snapshot;
-use crate::clock;
 use crate::failure::{Failure, Outcome};
 use crate::screen;
+use crate::{check, clock};
 
 /// How many mistakes are shown before the advice to run `writ check`.
 const SHOWN: usize = 10;
@@ -66,7 +67,7 @@ pub fn evaluate(snapshot: &Snapshot, sites: &[SiteId]) -> Outcome<BTreeMap<SiteI
             if toplevel.is_none() && snapshot.tree.root().join(format!("hosts/{site}/{name}/system.nix")).exists() {
                 screen::warning(&format!("hosts/{site}/{name}/system.nix describes a system, but evaluates to null"));
             }
-            appliances.insert(name.clone(), fit(site, name, appliance, toplevel)?);
+            appliances.insert(name.clone(), fit(snapshot.tree.root(), site, name, appliance, toplevel)?);
         }
         if appliances.is_empty() {
             return Err(Failure::refused(format!("site {site} has no appliance")).at(format!("hosts/{site}")));
@@ -102,11 +103,20 @@ fn refuse(errors: &[String]) -> Outcome<()> {
     Err(failure.next("writ check shows every mistake with its place; nothing was written"))
 }
 
-fn fit(site: &SiteId, name: &ApplianceId, report: &ApplianceReport, toplevel: Option<String>) -> Outcome<Appliance> {
+fn fit(
+    root: &Path,
+    site: &SiteId,
+    name: &ApplianceId,
+    report: &ApplianceReport,
+    toplevel: Option<String>,
+) -> Outcome<Appliance> {
     let place = format!("hosts/{site}/{name}");
     if report.policy.is_null() {
         return Err(Failure::refused("this appliance has no policy").at(place).next("writ check says why"));
     }
+    let exceptions = report.policy.get("exceptions").and_then(Value::as_object);
+    let approvals = exceptions.map(|section| check::differing(root, section)).unwrap_or_default();
+    let approvals = approvals.iter().map(|one| format!("{}: {}", one.declared_at(), one.message()));
     let mistakes: Vec<String> = validate::validate(&report.policy, &writ_agent::probes::registry(), clock::now())
         .into_iter()
         .filter(|finding| finding.severity == Level::Error)
@@ -114,6 +124,7 @@ fn fit(site: &SiteId, name: &ApplianceId, report: &ApplianceReport, toplevel: Op
             Some(at) => format!("{at}: {}", finding.message),
             None => format!("{}: {}", validate::path_text(&finding.path), finding.message),
         })
+        .chain(approvals)
         .collect();
     refuse(&mistakes)?;
     let policy = json::canonical(&report.policy);

@@ -79,6 +79,7 @@ fn site(said: SiteReport, bases: &mut BTreeMap<String, Base>) -> Result<Site> {
         file: said.file,
         findings: said.findings,
         overrides: said.overrides,
+        families: None,
         broken: said.broken,
         settings: None,
         secrets: to_raw_value(&json!([]))?,

@@ -166,6 +166,9 @@ pub struct Site {
     pub findings: Vec<NixFinding>,
     /// Values that it changed for all its appliances.
     pub overrides: Vec<Override>,
+    /// The rule families that it or one of its appliances chooses; none where the tree does not say.
+    #[serde(default)]
+    pub families: Option<Vec<String>>,
     /// Items left out because of a finding.
     pub broken: Broken,
     /// The settings of its appliances, unless they have their own; none where nothing could be composed.
@@ -192,6 +195,9 @@ pub struct Known {
     /// All runbooks, whether or not a rule runs them.
     #[serde(default)]
     pub runbooks: Vec<String>,
+    /// All rule families.
+    #[serde(default)]
+    pub families: Vec<String>,
 }
 
 /// A whole tree, or the sites of it that were asked for.

@@ -63,6 +63,12 @@ pub struct ExceptionChange {
     pub expires: String,
     /// Who approved it.
     pub approved_by: String,
+    /// When, as it is written.
+    pub approved_at: String,
+    /// The digest of the document that they signed.
+    pub approval: String,
+    /// Whether that document is the one of before: then nobody approved what changed.
+    pub approval_unchanged: bool,
     /// Why it is needed.
     pub reason: String,
 }
@@ -79,6 +85,7 @@ pub fn exceptions(before: &Json, after: &Json, now: Time, soon: &Span) -> Vec<Ex
         .filter_map(|id| {
             let (event, effect) = judged(a.get(id), b.get(id), now, soon)?;
             let one = b.get(id).or_else(|| a.get(id))?;
+            let same = |field| a.get(id).zip(b.get(id)).is_some_and(|(a, b)| text(a, field) == text(b, field));
             Some(ExceptionChange {
                 id: id.clone(),
                 event,
@@ -86,6 +93,9 @@ pub fn exceptions(before: &Json, after: &Json, now: Time, soon: &Span) -> Vec<Ex
                 lifts: lifts(one),
                 expires: text(one, "expires"),
                 approved_by: text(one, "approved_by"),
+                approved_at: text(one, "approved_at"),
+                approval: text(one, "approval"),
+                approval_unchanged: same("approval"),
                 reason: text(one, "reason"),
             })
         })

@@ -5,6 +5,7 @@
 mod calendar;
 mod effect;
 mod normal;
+mod people;
 mod predicate;
 mod samples;
 mod scales;
@@ -44,7 +45,7 @@ pub struct Change {
     pub after: Option<Json>,
     /// What it does to protection.
     pub effect: Effect,
-    /// What that means, in a few words: for everything that is weaker, and for some that is unclear.
+    /// What that means, in a few words: for everything that is weaker, and where the values do not show it.
     pub why: Option<String>,
     /// For a predicate: what makes the difference, as a probe could see it. It proves the effect.
     pub witness: Option<Witness>,
@@ -192,7 +193,10 @@ fn each(path: &mut Vec<String>, before: &Map<String, Json>, after: &Map<String, 
         ["controls", _] => covered(added),
         ["checks", _] => warned(added, before, after),
         ["rules", _] => tried(added),
-        ["settings"] => computed(changes, start),
+        ["settings"] => {
+            people::reached(&mut changes[start..], before, after);
+            computed(changes, start);
+        }
         _ => {}
     }
 }

@@ -228,8 +228,10 @@ fn settings_have_their_directions() {
         ("/escalation/route/high", json!(["k", "l"]), Effect::Stronger),
         ("/escalation/route/high", json!(["l"]), Effect::Weaker),
         ("/escalation/route/high", json!(["l", "k"]), Effect::Unclear),
-        ("/escalation/route/high", json!([]), Effect::Unclear),
+        // An empty route is everybody: those who were called are so still, and others after them.
+        ("/escalation/route/high", json!([]), Effect::Stronger),
         ("/escalation/route/low", json!(["l"]), Effect::Weaker),
+        ("/escalation/route/low", json!(["k", "l"]), Effect::Same),
         ("/notify/n/severities", json!(["high", "low"]), Effect::Stronger),
         ("/notify/n/events", json!([]), Effect::Weaker),
         ("/retention/logs", json!("2y"), Effect::Stronger),
@@ -244,8 +246,18 @@ fn settings_have_their_directions() {
         let changes = diff_section("settings", &settings, &after);
         assert_eq!(changes.len(), 1, "{pointer}: {changes:?}");
         assert_eq!(changes[0].effect, effect, "{pointer} = {value}");
-        assert_eq!(changes[0].why.is_some(), effect == Effect::Weaker, "{pointer}");
+        let empty = |value: &Option<Json>| *value == Some(json!([]));
+        let everybody = pointer.contains("/route/") && (empty(&changes[0].before) || empty(&changes[0].after));
+        assert_eq!(changes[0].why.is_some(), everybody || effect == Effect::Weaker, "{pointer}");
     }
+    // Another first one: sooner or later than before, nobody knows.
+    let mut after = settings.clone();
+    after["contacts"]["l"]["role"] = json!("primary");
+    after["escalation"]["route"]["high"] = json!([]);
+    let changes = diff_section("settings", &settings, &after);
+    let route = changes.iter().find(|change| change.path.ends_with(&["high".to_owned()])).unwrap();
+    assert_eq!(route.effect, Effect::Unclear);
+    assert!(route.why.as_ref().unwrap().contains("everybody"), "{route:?}");
     // What tickets say follows from the contacts, and is told once.
     let mut after = settings.clone();
     after["contacts"]["k"]["person"] = json!("M");
@@ -253,6 +265,43 @@ fn settings_have_their_directions() {
     assert_eq!(diff_section("settings", &settings, &after).len(), 1);
     after["contacts"] = settings["contacts"].clone();
     assert_eq!(diff_section("settings", &settings, &after)[0].path, ["settings", "escalation", "contacts"]);
+}
+
+#[test]
+fn a_contact_that_nothing_can_reach_is_nobody() {
+    let contact = |email: Option<&str>, phone: Option<&str>| json!({"person": "K", "role": "primary", "email": email, "phone": phone});
+    let of = |email, phone| json!({"contacts": {"k": contact(email, phone)}});
+    let both = of(Some("k@x"), Some("112"));
+    for (before, after, wanted) in [
+        (&both, of(None, Some("112")), (Effect::Weaker, "one way less")),
+        (&both, of(None, None), (Effect::Weaker, "nobody can reach")),
+        (&of(Some("k@x"), None), of(None, None), (Effect::Weaker, "nobody can reach")),
+        (&both, of(Some("l@x"), Some("112")), (Effect::Unclear, "leads elsewhere")),
+        (&of(None, None), both.clone(), (Effect::Stronger, "")),
+        (&json!({"contacts": {}}), both.clone(), (Effect::Stronger, "")),
+        (&json!({"contacts": {}}), of(None, None), (Effect::Unclear, "how to reach")),
+    ] {
+        let changes = diff_section("settings", before, &after);
+        assert!(!changes.is_empty());
+        for change in changes {
+            assert_eq!(change.effect, wanted.0, "{change:?}");
+            assert!(change.why.clone().unwrap_or_default().contains(wanted.1), "{change:?}");
+        }
+    }
+}
+
+#[test]
+fn an_exception_is_told_apart_from_its_approval() {
+    let (now, soon) = ("2026-11-23T00:00:00Z".parse().unwrap(), "30d".parse().unwrap());
+    let one = |expires: &str, approval: &str| json!({"e": {"check": "c", "expires": expires, "approval": approval}});
+    let before = one("2027-03-01T00:00:00Z", "sha256:a");
+    let unchanged = |after: &Json| {
+        let changes = exceptions(&before, after, now, &soon);
+        (changes[0].event.clone(), changes[0].approval_unchanged)
+    };
+    assert_eq!(unchanged(&one("2027-06-01T00:00:00Z", "sha256:a")), (Event::Extended { days: 92 }, true));
+    assert_eq!(unchanged(&one("2027-06-01T00:00:00Z", "sha256:b")), (Event::Extended { days: 92 }, false));
+    assert!(!exceptions(&json!({}), &before, now, &soon)[0].approval_unchanged);
 }
 
 #[test]

@@ -40,6 +40,12 @@ const fn in_documents(name: &'static str, title: &'static str, help: &'static st
 /// All of them, in order of name.
 pub const CODES: &[Code] = &[
     error(
+        "approval-differs",
+        "What was approved is not what lies there",
+        "An exception names the document of its approval by digest, and another one lies beside it: it was changed after it \
+         was approved, or the digest is of something else. Whoever accepted the risk accepted what they signed.",
+    ),
+    error(
         "baselines-disagree",
         "Two baselines demand what cannot both hold",
         "Where one demand is the stricter, merging takes it; here neither is. Decide with an override at the site, which \
@@ -56,6 +62,11 @@ pub const CODES: &[Code] = &[
         "A site's override and an appliance's disagree",
         "Each has its reason, and one of them would be ignored in silence. Keep one, or narrow the site's to the \
          appliances that need it.",
+    ),
+    warning(
+        "contact-unreachable",
+        "A contact whom nothing can reach",
+        "An escalation names this person, and nobody knows how to call or write to them. Say `phone`, `email` or both.",
     ),
     error(
         "control-checks",
@@ -103,6 +114,12 @@ pub const CODES: &[Code] = &[
         "duty-cadence",
         "A duty is never due",
         "Say how often (`cadence.every`), or upon which event (`cadence.on`).",
+    ),
+    warning(
+        "empty-family",
+        "A rule family of which no rule applies",
+        "All of its rules answer checks that neither the site's baselines nor its appliances have, so nothing of it heals \
+         anything here. Name the baseline that has those checks, or leave the family out.",
     ),
     warning(
         "empty-site",
@@ -176,6 +193,12 @@ pub const CODES: &[Code] = &[
         "not-an-override",
         "A bare value where an override belongs",
         "Whoever changes a value of a baseline says why: writ.override { value = …; reason = \"…\"; }.",
+    ),
+    error(
+        "nothing-to-override",
+        "An override of what is not there",
+        "It would add an operator beside those that the check has, and change none of them. Name one of them, or override \
+         the field as a whole.",
     ),
     error(
         "operator-not-applicable",
@@ -350,11 +373,22 @@ pub const CODES: &[Code] = &[
         "A check that supports no control",
         "It runs, and shows nothing of any requirement. Name it in a control, or remove it.",
     ),
+    warning(
+        "unused-family",
+        "A rule family that no site chooses",
+        "It heals nothing anywhere. Name it in the `rule_families` of a site or appliance, or remove it.",
+    ),
     warning("unused-runbook", "A runbook that no rule runs", "It is never run. Name it in a rule, or remove it."),
     error(
         "verify-unobserved",
         "A runbook is judged by what cannot be observed yet",
         "No incident would ever be closed by it. Verify by checks whose probes can look.",
+    ),
+    error(
+        "wrong-address",
+        "An address that leads to nobody",
+        "An e-mail address has one \"@\" and no spaces, a telephone number has digits, a webhook begins with https://, and \
+         PagerDuty is told by a routing key, which is a secret.",
     ),
     error(
         "wrong-constructor",

@@ -8,6 +8,7 @@ use writ_trust::time::Time;
 
 use crate::schema::Registry;
 
+mod addresses;
 mod bounds;
 pub mod codes;
 mod completeness;
@@ -37,6 +38,7 @@ mod unused;
 mod walk;
 mod windows;
 
+pub(crate) use addresses::is_reachable;
 pub use context::{Context, LeftOut};
 pub(crate) use domain::{implies_naturally, natural_range, negated};
 pub use finding::{Finding, Level, Part, Related};
@@ -85,6 +87,7 @@ const RULES: &[Rule] = &[
     Rule { scope: Scope::Own, find: shadowed::find },
     Rule { scope: Scope::Own, find: unobserved::own },
     Rule { scope: Scope::Own, find: contacts::find },
+    Rule { scope: Scope::Own, find: addresses::find },
     Rule { scope: Scope::Own, find: windows::find },
     Rule { scope: Scope::Own, find: numbers::own },
     Rule { scope: Scope::Soon, find: exceptions::soon },

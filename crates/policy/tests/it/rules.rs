@@ -119,6 +119,19 @@ fn cases() -> Vec<Case> {
             "unknown-contact settings.escalation.route.high.0",
         ),
         ("/settings/time_zone", some(json!("America/NewYork")), "unknown-time-zone settings.time_zone"),
+        ("/settings/contacts/on-call/phone", some(json!(null)), "contact-unreachable settings.contacts.\"on-call\""),
+        ("/settings/contacts/on-call/phone", some(json!("Sam")), "wrong-address settings.contacts.\"on-call\".phone"),
+        (
+            "/settings/contacts/on-call/email",
+            some(json!("sam at msp")),
+            "wrong-address settings.contacts.\"on-call\".email",
+        ),
+        (
+            "/settings/notify/pager",
+            some(json!({"kind": "pagerduty", "address": "desk@x", "secret": null, "severities": ["low"],
+                "events": ["escalated"]})),
+            "wrong-address settings.notify.pager.address",
+        ),
         ("/settings/maintenance/windows/0/to", some(json!("22:00")), "wrong-window settings.maintenance.windows.0.to"),
         (
             "/rules/R2/when/observation",

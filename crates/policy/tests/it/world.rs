@@ -106,7 +106,7 @@ pub fn policy() -> Value {
         "programs": ["p"], "secrets": ["x"],
         "settings": {
             "title": "t", "time_zone": "Etc/UTC", "tier": "essential", "approvers": ["Ruth"],
-            "contacts": { "on-call": { "person": "Kim", "role": "primary", "email": null, "phone": "1",
+            "contacts": { "on-call": { "person": "Kim", "role": "primary", "email": null, "phone": "112",
                 "answers_within": "15m" } },
             "notify": { "pager": { "kind": "pagerduty", "address": null, "secret": "x", "severities": ["critical"],
                 "events": ["escalated"] } },

@@ -1,4 +1,4 @@
-# Overlaps with alpha: stricter above, laxer below, another mode.
+# Overlaps with alpha: stricter above, laxer below, another mode. One check says itself what it supports.
 { writ, ... }: {
   controls."A.1" = writ.control {
     title = "First";
@@ -18,5 +18,11 @@
     title = "Mode";
     probe.file = { path = "/c"; };
     expect.mode.eq = "0600";
+  };
+  checks."size" = writ.check {
+    title = "Size";
+    probe.file = { path = "/c"; };
+    expect.size_bytes.gt = 0;
+    controls = [ "A.1" "A.2" "A.9" ];
   };
 }

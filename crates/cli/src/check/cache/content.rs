@@ -89,7 +89,7 @@ pub fn digest<'f>(files: impl Iterator<Item = (&'f str, &'f [u8])>) -> Digest {
 }
 
 /// A plain file of at most `limit` bytes, and whether it may be run.
-fn plain(path: &Path, limit: usize) -> Option<(Vec<u8>, bool)> {
+pub fn plain(path: &Path, limit: usize) -> Option<(Vec<u8>, bool)> {
     // Something else may stand there by now: it is neither followed nor waited for.
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().try_into().ok()?;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;

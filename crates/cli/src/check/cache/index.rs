@@ -54,6 +54,7 @@ struct Line {
     title: Option<String>,
     appliances: Vec<(String, bool)>,
     keys: Vec<(String, String)>,
+    families: Option<Vec<String>>,
     told: Vec<Mistake>,
     found: Vec<Mistake>,
     clear: Vec<InClear>,
@@ -91,6 +92,7 @@ fn entry(line: Line, checks: &[Arc<Checks>]) -> Option<Entry> {
     let result = SiteResult {
         site: Site { site: line.site, title: line.title, appliances: appliances.collect() },
         keys: line.keys,
+        families: line.families,
         told: line.told,
         found: line.found,
         clear: line.clear,
@@ -135,6 +137,7 @@ fn printed(common: Digest, entries: &[Entry]) -> serde_json::Result<Vec<u8>> {
             title: result.site.title.clone(),
             appliances,
             keys: result.keys.clone(),
+            families: result.families.clone(),
             told: result.told.clone(),
             found: result.found.clone(),
             clear: result.clear.clone(),

@@ -21,6 +21,7 @@ use writ_trust::digest::Digest;
 use writ_trust::time::Time;
 
 use self::content::Content;
+pub use self::content::plain;
 use self::index::Entry;
 use super::examine::SiteResult;
 use super::tree::Tree;

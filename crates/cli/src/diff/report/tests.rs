@@ -71,7 +71,19 @@ fn exception(id: &str, event: Event, effect: Effect) -> ExceptionOf {
     let text = |text: &str| text.to_owned();
     let (id, lifts, expires) = (text(id), text("c"), text("2027-03-01T00:00:00Z"));
     let (approved_by, reason) = (text("R"), text("Why."));
-    let change = ExceptionChange { id, event, effect, lifts, expires, approved_by, reason };
+    let (approved_at, approval, approval_unchanged) = (text("2026-11-01T00:00:00Z"), text("sha256:a"), false);
+    let change = ExceptionChange {
+        id,
+        event,
+        effect,
+        lifts,
+        expires,
+        approved_by,
+        approved_at,
+        approval,
+        approval_unchanged,
+        reason,
+    };
     ExceptionOf { change, appliances: vec![name("a")] }
 }
 

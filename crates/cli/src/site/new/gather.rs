@@ -31,9 +31,15 @@ pub const SECRETS: [&str; 1] = ["backup"];
 /// When people look at a plan, unless the site says otherwise. No version has a planner, so nobody is asked.
 pub const REVIEW: &str = "before";
 
-/// The families that a site has unless it says otherwise.
-pub fn families(known: &Known) -> Vec<String> {
-    known.families.iter().filter(|family| WITHOUT_PROGRAMS.contains(&family.as_str())).cloned().collect()
+/// The families that a site of these baselines has unless it says otherwise: of those without programs, the ones that
+/// have something to answer.
+pub fn families(known: &Known, baselines: &BTreeMap<String, String>) -> Vec<String> {
+    let applies = |family: &str| {
+        let answers = known.answers.get(family).filter(|answers| !answers.is_empty());
+        answers.is_none_or(|answers| answers.iter().any(|baseline| baselines.contains_key(baseline)))
+    };
+    let fits = |family: &&String| WITHOUT_PROGRAMS.contains(&family.as_str()) && applies(family);
+    known.families.iter().filter(fits).cloned().collect()
 }
 
 /// Baselines with their versions: the tree's, unless another is named. An unknown one stays, for `writ check` to report.
@@ -55,13 +61,14 @@ pub fn site(given: &Arguments, root: &Path, known: &Known) -> Outcome<Site> {
     appliance_names(&given.appliance).map_err(refused)?;
     channel_names(&given.notify).map_err(refused)?;
     let or = |given: &[String], otherwise: Vec<String>| if given.is_empty() { otherwise } else { given.to_vec() };
+    let baselines = baselines(&given.baseline, known);
     Ok(Site {
         name,
         title: given.title.clone().unwrap_or_default(),
         time_zone: given.time_zone.clone().unwrap_or_default(),
         tier: given.tier.clone(),
-        baselines: baselines(&given.baseline, known),
-        rule_families: or(&given.rule_family, families(known)),
+        rule_families: or(&given.rule_family, families(known, &baselines)),
+        baselines,
         approvers: given.approver.clone(),
         contacts: given.contact.clone(),
         notify: given.notify.clone(),

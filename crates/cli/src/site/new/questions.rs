@@ -47,8 +47,12 @@ pub fn ask(given: &Arguments, root: &Path, trial: &Trial<'_>, known: &Known) -> 
 
 /// A site that nobody has described yet, and that has no mistake.
 fn placeholder(known: &Known) -> Site {
-    let nobody: Contact =
-        Contact { role: "primary".to_owned(), person: "nobody yet".to_owned(), email: None, phone: None };
+    let nobody = Contact {
+        role: "primary".to_owned(),
+        person: "nobody yet".to_owned(),
+        email: Some("nobody@new-site.invalid".to_owned()),
+        phone: None,
+    };
     Site {
         name: "new-site".to_owned(),
         title: "A new site".to_owned(),
@@ -221,10 +225,11 @@ impl Asked<'_> {
             &[],
             programs,
         )?;
+        let families = gather::families(known, &self.site.baselines);
         self.words(
             "Rule families that heal there, separated by spaces",
             &given.rule_family,
-            &gather::families(known),
+            &families,
             |site, words| {
                 site.rule_families = words;
             },

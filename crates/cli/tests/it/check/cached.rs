@@ -247,7 +247,7 @@ fn exceptions_are_judged_by_the_day() {
     kept.write(
         "hosts/site-000/site.nix",
         &format!(
-            "{{ writ, ... }}: writ.site {{ title = \"S\"; time_zone = \"Etc/UTC\"; approvers = [ \"A\" ]; contacts = [ \"C\" ];
+            "{{ writ, ... }}: writ.site {{ title = \"S\"; time_zone = \"Etc/UTC\"; approvers = [ \"A\" ]; contacts = [ \"c@example\" ];
                baselines.a = \"1\"; baselines.b = \"1\"; {} {} }}",
             exception("EX-1", "03-01", "06-01"),
             exception("EX-2", "05-01", "07-01"),

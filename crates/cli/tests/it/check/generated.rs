@@ -170,15 +170,16 @@ pub fn site(chance: &mut Chance) -> String {
     }
     text += &overrides(chance, 3);
     format!(
-        "{{ writ, ... }}: writ.site {{ title = \"S {}\"; time_zone = \"Etc/UTC\"; approvers = [ \"A\" ]; contacts = [ \"C\" ];\n{text}}}\n",
+        "{{ writ, ... }}: writ.site {{ title = \"S {}\"; time_zone = \"Etc/UTC\"; approvers = [ \"A\" ]; contacts = [ \"c@example\" ];\n{text}}}\n",
         chance.below(1000),
     )
 }
 
 fn baseline(chance: &mut Chance, checks: &[&str], settings: &str) -> (String, String) {
     let mut items = String::new();
-    for id in checks {
-        items += &check(chance, id, &[]);
+    // Every other check names controls itself: of this baseline, of the other, or of neither.
+    for (id, controls) in checks.iter().zip([&CONTROLS[..0], &CONTROLS[1..3]].into_iter().cycle()) {
+        items += &check(chance, id, controls);
     }
     for id in chance.at_least_one(&CONTROLS) {
         let (severity, of) = (chance.one(&SEVERITIES), list(&chance.at_least_one(checks)));

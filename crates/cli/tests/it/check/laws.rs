@@ -49,9 +49,12 @@ fn span() -> impl Strategy<Value = &'static str> {
 
 fn check() -> impl Strategy<Value = Value> {
     let own = (predicate(), prop::option::of(predicate()), span(), prop::option::of(severity()));
-    (own, prop::sample::subsequence(vec!["x:1", "x:2"], 0..=2)).prop_map(|((expect, prefer, every, severity), cites)| {
+    let cites = prop::sample::subsequence(vec!["x:1", "x:2"], 0..=2);
+    let controls = prop::sample::subsequence(vec!["A1", "A2", "A3"], 0..=3);
+    (own, cites, controls).prop_map(|((expect, prefer, every, severity), cites, controls)| {
         json!({ "title": "t", "probe": { "file": { "path": "/x" } }, "expect": expect, "prefer": prefer, "every": every,
-            "target": "self", "severity": severity, "cites": cites, "controls": [], "nixos": {}, "declared_at": null })
+            "target": "self", "severity": severity, "cites": cites, "controls": controls, "nixos": {},
+            "declared_at": null })
     })
 }
 

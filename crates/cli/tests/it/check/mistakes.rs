@@ -64,7 +64,7 @@ const CASES: &[Case] = &[
         &[(FILES, "mode.eq = \"0640\"; owner", "mode.eq = \"0640\"; mode.ne = «\"0640\"»; owner")],
     ),
     // Values found through names bound in the file, and in overrides.
-    (&["wrong-operand"], &[(DISKS, "ge = 15", "lt = «\"15\"»")]),
+    (&["wrong-operand"], &[(DISKS, "ge = 15", "ge = 15; available_percent.lt = «\"15\"»")]),
     (&["wrong-operand"], &[(DESK, "value = 10", "value = «\"10\"»")]),
     (
         &["unknown-name"],

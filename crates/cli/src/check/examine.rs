@@ -16,7 +16,7 @@ use super::mistake::Mistake;
 use super::output::{self, Appliance, Site};
 use super::source::Sources;
 use super::tree::Tree;
-use super::{found, keys, locate, mistake, told, untracked};
+use super::{found, keys, locate, mistake, secret_keys, told, untracked};
 use crate::failure::{Failure, Outcome};
 
 /// What to look at, and when.
@@ -75,15 +75,17 @@ struct Run {
 /// Evaluates and judges a tree.
 pub fn examine(asked: &Asked<'_>) -> Outcome<output::Result> {
     let root = &asked.tree.root;
-    let (untracked, looked) = thread::scope(|scope| {
-        let untracked = scope.spawn(|| untracked::mistake(root));
+    let ((untracked, held), looked) = thread::scope(|scope| {
+        let of_git = scope.spawn(|| (untracked::mistake(root), secret_keys::held(root)));
         let looked = look(asked);
-        (untracked.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), looked)
+        (of_git.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), looked)
     });
     let (mut run, known) = looked?;
     run.told.extend(untracked);
+    run.told.extend(secret_keys::mistakes(&held, asked.sources));
     let cached = known.len();
-    let results = known.into_iter().chain(run.fresh).collect();
+    let mut results: Vec<SiteResult> = known.into_iter().chain(run.fresh).collect();
+    results.iter_mut().for_each(|result| secret_keys::named(root, &mut result.told, asked.sources));
     Ok(output::Result { cached, ..all(run.told, run.clear, results, asked.sources) })
 }
 

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use writ_policy::validate::Level;
 
 use super::mistake::Mistake;
-use super::process;
+use super::{git, process};
 
 /// The folders of a tree that policy is read from.
 const FOLDERS: [&str; 4] = ["baselines", "rules", "hosts", "modules"];
@@ -17,12 +16,9 @@ const MOST_NAMED: usize = 5;
 
 /// One warning that names them. Where there is no git, or no repository, there is nothing to say.
 pub fn mistake(root: &Path) -> Option<Mistake> {
-    let mut command = Command::new("git");
-    // No program that a repository's configuration names may run.
-    command.args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"]);
+    let mut command = git::command(root);
     command.args(["ls-files", "--others", "--exclude-standard", "-z", "--"]);
-    command.args(FOLDERS.map(|folder| format!(":(glob){folder}/**/*.nix"))).current_dir(root);
-    command.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").env_remove("GIT_INDEX_FILE");
+    command.args(FOLDERS.map(|folder| format!(":(glob){folder}/**/*.nix")));
     let output = process::run(command, Duration::from_secs(20), 1 << 20).ok().filter(|o| o.status.success())?;
     let listed = String::from_utf8_lossy(&output.stdout).into_owned();
     let files: Vec<&str> = listed.split('\0').filter(|file| !file.is_empty()).collect();

@@ -34,6 +34,7 @@ mod steps;
 mod units;
 mod unobserved;
 mod unused;
+mod values;
 mod walk;
 mod windows;
 

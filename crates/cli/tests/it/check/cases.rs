@@ -25,6 +25,8 @@ enum Action {
     Link(String, String),
     /// A file that git does not track, while it tracks the rest.
     Untrack(String),
+    /// git tracks the tree as it is.
+    Track,
 }
 
 /// One case.
@@ -81,6 +83,7 @@ impl Case {
                     actions.push(Action::Link(name.to_owned(), to.to_owned()));
                 }
                 ("untrack", of) => actions.push(Action::Untrack(of.to_owned())),
+                ("track", "") => actions.push(Action::Track),
                 ("flags", given) => flags.extend(given.split(' ').map(str::to_owned)),
                 _ => panic!("{}: {line:?} is no line of a case", file.display()),
             }
@@ -111,6 +114,10 @@ impl Case {
                     tree.git(&["init", "-q"]);
                     tree.git(&["add", "."]);
                     tree.git(&["rm", "-q", "--cached", file]);
+                }
+                Action::Track => {
+                    tree.git(&["init", "-q"]);
+                    tree.git(&["add", "."]);
                 }
             }
         }
@@ -242,9 +249,12 @@ fn every_code_has_a_case_and_numbers_are_in_order() {
     let shown: BTreeSet<&str> = cases.iter().map(|case| case.code().name).collect();
     let known: BTreeSet<&str> = CODES.iter().filter(|code| !code.documents_only).map(|code| code.name).collect();
     assert_eq!(shown, known);
-    for (at, case) in cases.iter().enumerate() {
+    let number = |case: &Case| {
         let name = case.file.file_name().unwrap().to_str().unwrap();
-        assert!(name.starts_with(&format!("{:02}-", at + 1)), "{name} is case {}", at + 1);
+        name.split_once('-').unwrap().0.parse::<u32>().unwrap()
+    };
+    for pair in cases.windows(2) {
+        assert!(number(&pair[0]) < number(&pair[1]), "two cases have the number {}", number(&pair[1]));
     }
 }
 

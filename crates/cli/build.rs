@@ -25,13 +25,14 @@ fn main() -> io::Result<()> {
     fs::write(out.join("library.rs"), text)
 }
 
-/// All files below a folder, sorted; what begins with a dot is an editor's or git's.
+/// All files below a folder, sorted; what begins with a dot is an editor's or git's, but for what git is told to ignore.
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     println!("cargo::rerun-if-changed={}", folder.display());
     let mut entries = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
     entries.sort();
     for path in entries {
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let hidden =
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.') && name != ".gitignore");
         if path.is_dir() && !hidden {
             walk(&path, files)?;
         } else if !hidden {

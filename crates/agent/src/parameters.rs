@@ -134,7 +134,10 @@ fn fits(value: &Value, kind: Kind) -> bool {
     }
 }
 
-/// A path that means the same wherever it is read from: absolute, without `..`, without NUL.
+/// A path that means the same wherever it is read from: absolute, without `..`, without NUL; as [`Form::AbsolutePath`], and no
+/// longer than the kernel takes.
+///
+/// [`Form::AbsolutePath`]: writ_policy::values::Form::AbsolutePath
 fn plain_path<'a>(name: &str, text: &'a str) -> Result<&'a Path, String> {
     let path = Path::new(text);
     let problem = if !text.starts_with('/') {
@@ -152,4 +155,20 @@ fn plain_path<'a>(name: &str, text: &'a str) -> Result<&'a Path, String> {
         "parameter {name}: the path {:?} {problem}; expected an absolute path such as \"/etc/motd\"",
         one_line(text)
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use writ_policy::values::Form;
+
+    use super::*;
+
+    proptest! {
+        /// What `writ check` takes for a path is one here, and nothing else is.
+        #[test]
+        fn a_path_is_what_the_form_says(text in "(/?(\\.{0,3}|[a-z.]{0,3}|\n|ß|\\x00)){0,5}") {
+            prop_assert_eq!(Form::AbsolutePath.allows(&text), plain_path("path", &text).is_ok());
+        }
+    }
 }

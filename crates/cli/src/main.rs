@@ -44,12 +44,12 @@ From a policy to an appliance:
   writ check                                                   every mistake, with its place
   writ explain backup.recent                                   what it is, where it applies, what heals it
   writ diff --from main                                        what a change means, and whether protection weakens
-  writ keys new --name alice --out keys --role trust --role release
-  writ trust init --out releases/trust/1.json --key keys/alice.pub:trust,release \\
+  writ keys new --name alice --out ../keys --role trust --role release
+  writ trust init --out releases/trust/1.json --key ../keys/alice.pub:trust,release \\
       --threshold trust=1 --threshold release=1
-  writ trust sign releases/trust/1.json --key keys/alice.key
+  writ trust sign releases/trust/1.json --key ../keys/alice.key
   writ release draft --flake . --previous releases --to draft
-  writ release sign draft --key keys/alice.key --flake . --previous releases
+  writ release sign draft --key ../keys/alice.key --flake . --previous releases
   writ release publish draft --to releases
   writ verify releases --trust first-root.json
 

@@ -70,11 +70,12 @@ fn convert(value: &Value, class: Class, salt: &Salt) -> Value {
 mod tests {
     use writ_policy::outcome::Outcome;
     use writ_policy::schema::{FieldSchema, Kind};
+    use writ_policy::values::Values;
 
     use super::*;
 
     const fn field(name: &'static str, kind: Kind, class: Class) -> FieldSchema {
-        FieldSchema { name, kind, class, about: "" }
+        FieldSchema { name, kind, class, values: Values::Any, about: "" }
     }
 
     const FIELDS: &[FieldSchema] = &[

@@ -23,3 +23,4 @@ pub mod schema;
 pub mod settings;
 mod time_zones;
 pub mod validate;
+pub mod values;

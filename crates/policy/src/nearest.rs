@@ -40,6 +40,11 @@ const SYNONYMS: &[(&str, &str)] = &[
     ("hash", "sha256"),
     ("until", "expires"),
     ("mappings", "maps"),
+    ("folder", "directory"),
+    ("link", "symlink"),
+    ("running", "active"),
+    ("started", "active"),
+    ("stopped", "inactive"),
 ];
 
 /// The name of `known` nearest to `given`, or none when nothing is near enough to be what was meant.

@@ -2,6 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::observation::{Observation, Value};
+use crate::validate::natural_range;
+use crate::values::{Form, Values};
+
 /// The type of a parameter or an observation field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -56,8 +60,26 @@ pub struct ParameterSchema {
     pub kind: Kind,
     /// Whether it must be given.
     pub required: bool,
+    /// Which values of that type it takes.
+    pub values: Values,
     /// What it means, in one line.
     pub about: &'static str,
+}
+
+impl ParameterSchema {
+    /// It takes these alone.
+    #[must_use]
+    pub const fn one_of(mut self, values: &'static [&'static str]) -> Self {
+        self.values = Values::Closed(values);
+        self
+    }
+
+    /// It takes text of this form.
+    #[must_use]
+    pub const fn form(mut self, form: Form) -> Self {
+        self.values = Values::Form(form);
+        self
+    }
 }
 
 /// One field of an observation.
@@ -69,8 +91,53 @@ pub struct FieldSchema {
     pub kind: Kind,
     /// What may happen to its value.
     pub class: Class,
+    /// Which values of that type it can have.
+    pub values: Values,
     /// What it means, in one line.
     pub about: &'static str,
+}
+
+impl FieldSchema {
+    /// The probe shows these alone.
+    #[must_use]
+    pub const fn one_of(mut self, values: &'static [&'static str]) -> Self {
+        self.values = Values::Closed(values);
+        self
+    }
+
+    /// It shows these, as the program that they are from writes them up to a version, for instance `systemd 258`.
+    #[must_use]
+    pub const fn known(mut self, values: &'static [&'static str], version: &'static str) -> Self {
+        self.values = Values::Known(values, version);
+        self
+    }
+
+    /// It shows text of this form; of a list, such entries.
+    #[must_use]
+    pub const fn form(mut self, form: Form) -> Self {
+        self.values = Values::Form(form);
+        self
+    }
+
+    /// It shows integers from `least` to `most`.
+    #[must_use]
+    pub const fn between(mut self, least: i64, most: i64) -> Self {
+        self.values = Values::Between(least, most);
+        self
+    }
+
+    /// Which values it can have: what it declares, and what the unit in its name says of integers.
+    pub fn possible(&self) -> Values {
+        if self.kind != Kind::Int {
+            return self.values;
+        }
+        let (least, most) = natural_range(self.name);
+        match self.values {
+            Values::Between(from, to) => Values::Between(from.max(least), to.min(most)),
+            _ if (least, most) == (i64::MIN, i64::MAX) => Values::Any,
+            _ => Values::Between(least, most),
+        }
+    }
 }
 
 /// What a probe takes and shows.
@@ -90,6 +157,21 @@ impl ProbeSchema {
     /// The field of this name.
     pub fn field(&self, name: &str) -> Option<&'static FieldSchema> {
         self.observation.iter().find(|f| f.name == name)
+    }
+
+    /// What an observation holds that this schema does not promise: fields that it has not, of another type, or with a
+    /// value that they cannot have. A probe of a later version, or a later version of the program that it asks, may.
+    pub fn unpromised<'o>(&self, seen: &'o Observation) -> Vec<(&'o str, &'o Value)> {
+        let promised = |name: &str, value: &Value| {
+            let kind = match value {
+                Value::Bool(_) => Kind::Bool,
+                Value::Int(_) => Kind::Int,
+                Value::Text(_) => Kind::Text,
+                Value::List(_) => Kind::List,
+            };
+            self.field(name).is_some_and(|field| field.kind == kind && field.possible().allow(value))
+        };
+        seen.iter().filter(|(name, value)| !promised(name, value)).collect()
     }
 }
 

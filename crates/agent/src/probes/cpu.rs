@@ -23,9 +23,10 @@ const SCHEMA: ProbeSchema = ProbeSchema {
     about: "how busy the processors were over a sustained window",
     parameters: &[optional("window", Kind::Span, "how far to look back, 1s to 24h; default \"5m\"")],
     observation: &[
-        field("used_percent", Kind::Int, "mean over the window, rounded down; absent until the window is full"),
-        field("samples", Kind::Int, "samples the mean rests on"),
-        field("window_seconds", Kind::Int, "time from the first of them to the last"),
+        field("used_percent", Kind::Int, "mean over the window, rounded down; absent until the window is full")
+            .between(0, 100),
+        field("samples", Kind::Int, "samples the mean rests on").between(0, i64::MAX),
+        field("window_seconds", Kind::Int, "time from the first of them to the last").between(0, i64::MAX),
     ],
 };
 
@@ -188,6 +189,7 @@ mod tests {
                 total += u64::from(b) + u64::from(idle);
                 let now = Sample { at: start + Duration::from_millis(millis), busy, total };
                 let seen = history.observe(now, Duration::from_secs(window));
+                prop_assert!(SCHEMA.unpromised(&seen).is_empty());
                 if let Some(writ_policy::observation::Value::Int(used)) = seen.get("used_percent") {
                     prop_assert!((0..=100).contains(used));
                 }

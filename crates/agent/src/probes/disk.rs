@@ -2,6 +2,7 @@
 
 use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
+use writ_policy::values::Form;
 
 use super::{Parameters, Probe, ProbeContext, Unseen, field, integer, percent, required, unannounced};
 
@@ -10,12 +11,13 @@ pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch: unannounced 
 const SCHEMA: ProbeSchema = ProbeSchema {
     name: "disk",
     about: "room on the file system that holds a path",
-    parameters: &[required("path", Kind::Text, "any path on the file system")],
+    parameters: &[required("path", Kind::Text, "any path on the file system").form(Form::AbsolutePath)],
     observation: &[
         field("total_bytes", Kind::Int, "size of the file system"),
         field("available_bytes", Kind::Int, "room for users other than root"),
-        field("available_percent", Kind::Int, "that room in percent of the size, rounded down"),
-        field("inodes_available_percent", Kind::Int, "files that can still be made; absent where there is no limit"),
+        field("available_percent", Kind::Int, "that room in percent of the size, rounded down").between(0, 100),
+        field("inodes_available_percent", Kind::Int, "files that can still be made; absent where there is no limit")
+            .between(0, 100),
     ],
 };
 

@@ -10,6 +10,7 @@ use rustix::fs::{CWD, Mode, OFlags};
 use sha2::{Digest as _, Sha256};
 use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
+use writ_policy::values::Form;
 use writ_trust::digest::Digest;
 
 use super::{Parameters, Probe, ProbeContext, Unseen, Watch, field, optional, required};
@@ -24,17 +25,17 @@ const SCHEMA: ProbeSchema = ProbeSchema {
     name: "file",
     about: "kind, mode, owner, size and digest of one file",
     parameters: &[
-        required("path", Kind::Text, "the file, as an absolute path"),
+        required("path", Kind::Text, "the file").form(Form::AbsolutePath),
         optional("follow", Kind::Bool, "look at what a symbolic link leads to instead of at the link; default false"),
     ],
     observation: &[
         field("exists", Kind::Bool, "whether anything stands there"),
-        field("kind", Kind::Text, "file, directory, symlink or other"),
-        field("mode", Kind::Text, "permission bits as four octal digits, as in \"0644\""),
+        field("kind", Kind::Text, "what stands there").one_of(&["file", "directory", "symlink", "other"]),
+        field("mode", Kind::Text, "permission bits").form(Form::Mode),
         field("owner", Kind::Text, "user name, or number when it has no name"),
         field("group", Kind::Text, "group name, or number when it has no name"),
         field("size_bytes", Kind::Int, "size in bytes"),
-        field("sha256", Kind::Text, "digest of the content, \"sha256:…\"; files of at most 16 MiB"),
+        field("sha256", Kind::Text, "digest of the content; files of at most 16 MiB").form(Form::Sha256),
         field("link_target", Kind::Text, "what a symbolic link says"),
     ],
 };

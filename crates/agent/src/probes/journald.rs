@@ -17,6 +17,9 @@ const MAX_FILE: usize = 256 * 1024;
 /// The most drop-ins that are read from one directory.
 const MAX_DROP_INS: usize = 1000;
 
+/// What `Storage=` can be; a value that is none of these changes nothing.
+const STORAGES: [&str; 4] = ["auto", "persistent", "volatile", "none"];
+
 /// Directories of configuration, the one that wins first.
 const DIRECTORIES: [&str; 4] = ["etc/systemd", "run/systemd", "usr/local/lib/systemd", "usr/lib/systemd"];
 
@@ -27,9 +30,9 @@ const SCHEMA: ProbeSchema = ProbeSchema {
     about: "how long and where the system journal is kept",
     parameters: &[],
     observation: &[
-        field("storage", Kind::Text, "auto, persistent, volatile or none"),
+        field("storage", Kind::Text, "where it is kept").one_of(&STORAGES),
         field("persistent", Kind::Bool, "whether it outlives a reboot; auto does when /var/log/journal exists"),
-        field("max_retention_seconds", Kind::Int, "age at which entries are deleted; 0 is never"),
+        field("max_retention_seconds", Kind::Int, "age at which entries are deleted; 0 is never").between(0, i64::MAX),
         field(
             "system_max_use_bytes",
             Kind::Int,
@@ -159,7 +162,7 @@ fn assign<T>(slot: &mut Option<T>, value: &str, parse: fn(&str) -> Option<T>) {
 }
 
 fn storage(value: &str) -> Option<String> {
-    matches!(value, "auto" | "persistent" | "volatile" | "none").then(|| value.to_owned())
+    STORAGES.contains(&value).then(|| value.to_owned())
 }
 
 fn boolean(value: &str) -> Option<bool> {
@@ -335,6 +338,14 @@ mod tests {
             Settings::default().merge(&bytes);
             let _ = (seconds(&value), size(&value));
             Settings::default().merge(format!("[Journal]\nSystemMaxUse={value}\nMaxRetentionSec={value}\n").as_bytes());
+        }
+
+        #[test]
+        fn what_is_seen_is_what_the_schema_promises(storage in "(auto|none|volatile|Persistent|[a-z]{0,9})", value in "[0-9KMa-z ]{0,12}") {
+            let dir = tempfile::tempdir().unwrap();
+            let text = format!("[Journal]\nStorage={storage}\nSystemMaxUse={value}\nMaxRetentionSec={value}\nSeal={value}\n");
+            write(dir.path(), "etc/systemd/journald.conf", &text);
+            prop_assert!(SCHEMA.unpromised(&observe(dir.path()).unwrap()).is_empty());
         }
     }
 }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
+use writ_policy::values::Form;
 
 use super::{Parameters, Probe, ProbeContext, Unseen, field, read_proc, required, unannounced};
 
@@ -13,10 +14,10 @@ pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch: unannounced 
 const SCHEMA: ProbeSchema = ProbeSchema {
     name: "listening_ports",
     about: "where programs wait for traffic, in the network namespace of the agent",
-    parameters: &[required("protocol", Kind::Text, "\"tcp\" or \"udp\"")],
+    parameters: &[required("protocol", Kind::Text, "which ports").one_of(&["tcp", "udp"])],
     observation: &[
-        field("ports", Kind::List, "addresses with ports, as in \"0.0.0.0:22\" and \"[::]:22\""),
-        field("port_numbers", Kind::List, "the ports alone, each once, in order of number"),
+        field("ports", Kind::List, "addresses with ports").form(Form::Socket),
+        field("port_numbers", Kind::List, "the ports alone, each once, in order of number").form(Form::Port),
         field("count", Kind::Int, "how many different addresses with ports"),
     ],
 };
@@ -129,6 +130,14 @@ mod tests {
         fn no_bytes_panic(bytes in any::<Vec<u8>>(), local in "[0-9A-Fa-f:ß+-]{0,40}") {
             listening(&bytes, TCP_LISTEN);
             listening(format!("0: {local} x 0A").as_bytes(), TCP_LISTEN);
+        }
+
+        #[test]
+        fn what_is_seen_is_what_the_schema_promises(addresses in proptest::collection::vec("([0-9A-F]{8}|[0-9A-F]{32}|0{16}FFFF0000[0-9A-F]{8}):[0-9A-F]{4}", 0..4)) {
+            let table: String = addresses.iter().map(|local| format!("0: {local} x 0A\n")).collect();
+            let sockets = listening(table.as_bytes(), TCP_LISTEN);
+            prop_assert!(addresses.is_empty() || !sockets.is_empty());
+            prop_assert!(SCHEMA.unpromised(&observe(&sockets)).is_empty());
         }
     }
 }

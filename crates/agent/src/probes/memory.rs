@@ -15,8 +15,8 @@ const SCHEMA: ProbeSchema = ProbeSchema {
     observation: &[
         field("total_bytes", Kind::Int, "usable memory"),
         field("available_bytes", Kind::Int, "memory that programs can get without swapping"),
-        field("used_percent", Kind::Int, "what is not available, in percent, rounded up"),
-        field("swap_used_percent", Kind::Int, "swap in use, in percent, rounded up; 0 without swap"),
+        field("used_percent", Kind::Int, "what is not available, in percent, rounded up").between(0, 100),
+        field("swap_used_percent", Kind::Int, "swap in use, in percent, rounded up; 0 without swap").between(0, 100),
     ],
 };
 
@@ -82,6 +82,15 @@ mod tests {
         fn no_bytes_panic(bytes in any::<Vec<u8>>(), total in ".{0,12}", available in ".{0,24}") {
             let _ = observe(&bytes);
             let _ = observe(captured(&total, &available).as_bytes());
+        }
+
+        #[test]
+        fn what_is_seen_is_what_the_schema_promises(total in 1_u64.., available in any::<u64>()) {
+            // More than 2^54 kB cannot be told in bytes.
+            let available = format!("MemAvailable: {} kB\n", available >> 10);
+            if let Ok(seen) = observe(captured(&(total >> 10).to_string(), &available).as_bytes()) {
+                prop_assert!(SCHEMA.unpromised(&seen).is_empty());
+            }
         }
     }
 }

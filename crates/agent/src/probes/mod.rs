@@ -28,6 +28,7 @@ use writ_policy::check::ProbeCall;
 use writ_policy::observation::Observation;
 use writ_policy::outcome::Probed;
 use writ_policy::schema::{Class, FieldSchema, Kind, ParameterSchema, ProbeSchema, Registry};
+use writ_policy::values::Values;
 use writ_trust::json::MAX_INTEGER;
 use writ_trust::text::one_line;
 
@@ -175,27 +176,27 @@ pub fn watch(call: &ProbeCall, context: &ProbeContext) -> Vec<Watch> {
 
 /// A parameter that must be given.
 pub(crate) const fn required(name: &'static str, kind: Kind, about: &'static str) -> ParameterSchema {
-    ParameterSchema { name, kind, required: true, about }
+    ParameterSchema { name, kind, required: true, values: Values::Any, about }
 }
 
 /// A parameter that may be left out.
 pub(crate) const fn optional(name: &'static str, kind: Kind, about: &'static str) -> ParameterSchema {
-    ParameterSchema { name, kind, required: false, about }
+    ParameterSchema { name, kind, required: false, values: Values::Any, about }
 }
 
 /// An observation field that may leave the appliance as it is.
 pub(crate) const fn field(name: &'static str, kind: Kind, about: &'static str) -> FieldSchema {
-    FieldSchema { name, kind, class: Class::Plain, about }
+    FieldSchema { name, kind, class: Class::Plain, values: Values::Any, about }
 }
 
 /// An observation field that names a person or a machine.
 pub(crate) const fn identifier(name: &'static str, kind: Kind, about: &'static str) -> FieldSchema {
-    FieldSchema { name, kind, class: Class::Identifier, about }
+    FieldSchema { name, kind, class: Class::Identifier, values: Values::Any, about }
 }
 
 /// An observation field of free text: scrubbed before it is kept, and no predicate may use it.
 pub(crate) const fn text(name: &'static str, kind: Kind, about: &'static str) -> FieldSchema {
-    FieldSchema { name, kind, class: Class::Text, about }
+    FieldSchema { name, kind, class: Class::Text, values: Values::Any, about }
 }
 
 /// A count or a size as documents hold it: at most 2^53.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
+use writ_policy::values::Form;
 use writ_trust::digest::Digest;
 use writ_trust::text::one_line;
 
@@ -14,6 +15,8 @@ use crate::command;
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// The longest listing that is taken.
 const MAX_LISTING: usize = 8 * 1024 * 1024;
+/// The families of tables that nft knows (nft(8)).
+const FAMILIES: [&str; 6] = ["ip", "ip6", "inet", "arp", "bridge", "netdev"];
 
 pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch: unannounced };
 
@@ -21,14 +24,15 @@ const SCHEMA: ProbeSchema = ProbeSchema {
     name: "nftables",
     about: "the packet filter in force, in the network namespace of the agent",
     parameters: &[
-        optional("family", Kind::Text, "ip, ip6, inet, arp, bridge or netdev; default: the whole ruleset"),
+        optional("family", Kind::Text, "one family of tables; default: the whole ruleset").one_of(&FAMILIES),
         optional("table", Kind::Text, "one table of that family"),
     ],
     observation: &[
         field("present", Kind::Bool, "whether any table is there"),
-        field("ruleset_sha256", Kind::Text, "digest of what `nft -s list ruleset` (or table) prints, \"sha256:…\""),
-        field("chains", Kind::Int, "how many chains"),
-        field("rules", Kind::Int, "how many rules"),
+        field("ruleset_sha256", Kind::Text, "digest of what `nft -s list ruleset` (or table) prints")
+            .form(Form::Sha256),
+        field("chains", Kind::Int, "how many chains").between(0, i64::MAX),
+        field("rules", Kind::Int, "how many rules").between(0, i64::MAX),
     ],
 };
 
@@ -53,7 +57,6 @@ fn run(parameters: &Parameters, _: &mut ProbeContext) -> Result<Observation, Uns
 
 /// nft joins its arguments and parses them as its language, so only words that cannot be more than a name pass.
 fn listing_arguments<'a>(parameters: &Parameters<'a>) -> Result<Vec<&'a str>, Unseen> {
-    const FAMILIES: [&str; 6] = ["ip", "ip6", "inet", "arp", "bridge", "netdev"];
     let family = parameters.optional_text("family")?;
     let table = parameters.optional_text("table")?;
     if family.is_some_and(|family| !FAMILIES.contains(&family)) {
@@ -176,7 +179,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_panic(bytes in any::<Vec<u8>>(), listing in "(chain [a-z]? ?\\{\n|type hook \n|\\}\n|[a-z]\n){0,20}") {
-            observe(&bytes);
+            prop_assert!(SCHEMA.unpromised(&observe(&bytes)).is_empty());
+            prop_assert!(SCHEMA.unpromised(&observe(listing.as_bytes())).is_empty());
             let (chains, rules) = count(&listing);
             prop_assert!(chains >= 0 && rules >= 0);
         }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
+use writ_policy::values::Form;
 
 use super::{Parameters, Probe, ProbeContext, Unseen, Watch, field, optional};
 
@@ -14,7 +15,7 @@ pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch };
 const SCHEMA: ProbeSchema = ProbeSchema {
     name: "nix_generation",
     about: "whether the system profile is the system that the accepted release names",
-    parameters: &[optional("profile", Kind::Text, "the profile; default: the agent's own")],
+    parameters: &[optional("profile", Kind::Text, "the profile; default: the agent's own").form(Form::AbsolutePath)],
     observation: &[
         field("profile_path", Kind::Text, "where the profile leads; empty when it leads nowhere"),
         field("expected_path", Kind::Text, "the system that the accepted release names"),

@@ -6,6 +6,7 @@ use std::path::Path;
 use procfs::process::Process;
 use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
+use writ_policy::values::Form;
 
 use super::{Parameters, Probe, ProbeContext, Unseen, field, identifier, integer, read_proc, required, unannounced};
 use crate::accounts::Names;
@@ -19,7 +20,8 @@ const SCHEMA: ProbeSchema = ProbeSchema {
         "name",
         Kind::Text,
         "file name of the program, the process's own name, or that of its first argument",
-    )],
+    )
+    .form(Form::FileName)],
     observation: &[
         field("count", Kind::Int, "how many run"),
         field("oldest_age_seconds", Kind::Int, "how long the oldest has run; absent when none does"),

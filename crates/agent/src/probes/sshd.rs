@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use writ_policy::observation::Observation;
 use writ_policy::schema::{FieldSchema, Kind, ProbeSchema};
+use writ_policy::values::Form;
 use writ_trust::text::one_line;
 
 use super::{Parameters, Probe, ProbeContext, Unseen, Watch, field, identifier, optional};
@@ -15,39 +16,67 @@ const TIME_LIMIT: Duration = Duration::from_secs(10);
 const MAX_OUTPUT: usize = 256 * 1024;
 const CONFIG: &str = "/etc/ssh/sshd_config";
 
+/// Up to which version the values below are those that `sshd -T` prints (multistate_* of servconf.c, log_levels of log.c).
+const OPENSSH: &str = "OpenSSH 10";
+const YES_NO: &[&str] = &["yes", "no"];
+
 pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch };
 
 const SCHEMA: ProbeSchema = ProbeSchema {
     name: "sshd",
     about: "the SSH server's configuration in effect, without what Match blocks change; yes and no are strings",
     parameters: &[
-        optional("binary", Kind::Text, "the server; default: the first sshd in the system's path"),
-        optional("config", Kind::Text, "its configuration; default \"/etc/ssh/sshd_config\""),
+        optional("binary", Kind::Text, "the server; default: the first sshd in the system's path")
+            .form(Form::AbsolutePath),
+        optional("config", Kind::Text, "its configuration; default \"/etc/ssh/sshd_config\"").form(Form::AbsolutePath),
     ],
     observation: &[
-        field("permit_root_login", Kind::Text, "yes, no, without-password or forced-commands-only"),
-        field("password_authentication", Kind::Text, "yes or no"),
-        field("kbd_interactive_authentication", Kind::Text, "yes or no"),
-        field("pubkey_authentication", Kind::Text, "yes or no"),
-        field("hostbased_authentication", Kind::Text, "yes or no"),
-        field("permit_empty_passwords", Kind::Text, "yes or no"),
+        field(
+            "permit_root_login",
+            Kind::Text,
+            "whether and how root may log in; older and newer versions call one of these by two names",
+        )
+        .known(&["yes", "no", "prohibit-password", "without-password", "forced-commands-only"], OPENSSH),
+        field("password_authentication", Kind::Text, "whether a password suffices").known(YES_NO, OPENSSH),
+        field(
+            "kbd_interactive_authentication",
+            Kind::Text,
+            "whether the server may ask questions, which PAM does for passwords",
+        )
+        .known(YES_NO, OPENSSH),
+        field("pubkey_authentication", Kind::Text, "whether a key suffices").known(YES_NO, OPENSSH),
+        field("hostbased_authentication", Kind::Text, "whether the key of a user's machine suffices")
+            .known(YES_NO, OPENSSH),
+        field("permit_empty_passwords", Kind::Text, "whether an empty password is taken").known(YES_NO, OPENSSH),
         field("permit_user_environment", Kind::Text, "yes, no or a pattern"),
-        field("ignore_rhosts", Kind::Text, "yes, no or shosts-only"),
-        field("strict_modes", Kind::Text, "yes or no"),
-        field("use_pam", Kind::Text, "yes or no"),
-        field("x11_forwarding", Kind::Text, "yes or no"),
-        field("allow_tcp_forwarding", Kind::Text, "yes, no, local or remote"),
-        field("allow_agent_forwarding", Kind::Text, "yes or no"),
-        field("gateway_ports", Kind::Text, "yes, no or clientspecified"),
-        field("permit_tunnel", Kind::Text, "yes, no, point-to-point or ethernet"),
-        field("log_level", Kind::Text, "for instance INFO or VERBOSE"),
+        field("ignore_rhosts", Kind::Text, "whether .rhosts and .shosts are ignored")
+            .known(&["yes", "no", "shosts-only"], OPENSSH),
+        field("strict_modes", Kind::Text, "whether files that others can write are refused").known(YES_NO, OPENSSH),
+        field("use_pam", Kind::Text, "whether PAM is asked").known(YES_NO, OPENSSH),
+        field("x11_forwarding", Kind::Text, "whether X11 may be forwarded").known(YES_NO, OPENSSH),
+        field("allow_tcp_forwarding", Kind::Text, "which ports of TCP may be forwarded")
+            .known(&["yes", "no", "local", "remote"], OPENSSH),
+        field("allow_agent_forwarding", Kind::Text, "whether a user's key agent may be forwarded")
+            .known(YES_NO, OPENSSH),
+        field(
+            "gateway_ports",
+            Kind::Text,
+            "who may connect to forwarded ports: others (yes) or this machine alone (no)",
+        )
+        .known(&["yes", "no", "clientspecified"], OPENSSH),
+        field("permit_tunnel", Kind::Text, "which tunnels may be built")
+            .known(&["yes", "no", "point-to-point", "ethernet"], OPENSSH),
+        field("log_level", Kind::Text, "how much it writes to the log").known(
+            &["SILENT", "QUIET", "FATAL", "ERROR", "INFO", "VERBOSE", "DEBUG", "DEBUG1", "DEBUG2", "DEBUG3"],
+            OPENSSH,
+        ),
         field("banner", Kind::Text, "file shown before a login, or none"),
         field("max_auth_tries", Kind::Int, "attempts per connection"),
         field("max_sessions", Kind::Int, "sessions per connection"),
         field("login_grace_time_seconds", Kind::Int, "time to log in; 0 is without limit"),
         field("client_alive_interval_seconds", Kind::Int, "silence after which a client is asked; 0 is never"),
         field("client_alive_count_max", Kind::Int, "unanswered questions after which it is cut off"),
-        field("ports", Kind::List, "ports it listens on"),
+        field("ports", Kind::List, "ports it listens on").form(Form::Port),
         field("listen_addresses", Kind::List, "addresses with ports it listens on"),
         field("ciphers", Kind::List, "ciphers it accepts"),
         field("macs", Kind::List, "message authentication codes it accepts"),
@@ -112,7 +141,8 @@ fn observe(output: &[u8]) -> Observation {
             }
             Kind::List => {
                 let items: Vec<String> = values.flat_map(|v| v.split([',', ' '])).map(str::to_owned).collect();
-                if !items.is_empty() {
+                // A port is a number, whatever is printed.
+                if !items.is_empty() && items.iter().all(|item| field.values.allows_text(item)) {
                     seen.set(field.name, items);
                 }
             }
@@ -150,6 +180,7 @@ subsystem sftp /usr/lib/openssh/sftp-server\nversionaddendum none\n";
     #[test]
     fn settings_become_typed_fields() {
         let seen = observe(CAPTURED);
+        assert_eq!(SCHEMA.unpromised(&seen), []);
         let text = |name: &str| seen.get(name).unwrap().to_string();
         assert_eq!(text("permit_root_login"), "\"without-password\"");
         assert_eq!(text("max_auth_tries"), "6");
@@ -180,8 +211,8 @@ subsystem sftp /usr/lib/openssh/sftp-server\nversionaddendum none\n";
     proptest! {
         #[test]
         fn no_bytes_panic(bytes in any::<Vec<u8>>(), line in "(port|ciphers|maxauthtries|banner)[ ,0-9a-z\n]{0,30}") {
-            observe(&bytes);
-            observe(line.as_bytes());
+            prop_assert!(SCHEMA.unpromised(&observe(&bytes)).is_empty());
+            prop_assert!(SCHEMA.unpromised(&observe(line.as_bytes())).is_empty());
         }
     }
 }

@@ -97,7 +97,7 @@ mod tests {
                 prop_assert!(path.starts_with("/proc/sys"));
                 prop_assert!(!path.components().any(|c| c == std::path::Component::ParentDir));
             }
-            observe(&bytes);
+            prop_assert!(SCHEMA.unpromised(&observe(&bytes)).is_empty());
         }
     }
 }

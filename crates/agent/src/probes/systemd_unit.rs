@@ -8,17 +8,42 @@ use crate::dbus::{self, BusError};
 
 pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch };
 
+/// Up to which version the states below are all that there are (unit-def.c and install.c; `systemctl --state=help`). The
+/// states within a state differ from one type of unit to the next, and nearly every version adds some.
+pub(super) const SYSTEMD: &str = "systemd 258";
+pub(super) const LOAD_STATES: &[&str] = &["loaded", "not-found", "masked", "bad-setting", "error", "merged", "stub"];
+pub(super) const ACTIVE_STATES: &[&str] =
+    &["active", "reloading", "inactive", "failed", "activating", "deactivating", "maintenance", "refreshing"];
+const FILE_STATES: &[&str] = &[
+    "enabled",
+    "enabled-runtime",
+    "linked",
+    "linked-runtime",
+    "alias",
+    "masked",
+    "masked-runtime",
+    "static",
+    "disabled",
+    "indirect",
+    "generated",
+    "transient",
+    "bad",
+    "",
+];
+
 const SCHEMA: ProbeSchema = ProbeSchema {
     name: "systemd_unit",
     about: "the state of one systemd unit",
     parameters: &[required("unit", Kind::Text, "the unit's name; \".service\" is added where no type is given")],
     observation: &[
-        field("load_state", Kind::Text, "loaded, not-found, masked, bad-setting or error"),
-        field("active_state", Kind::Text, "active, reloading, inactive, failed, activating or deactivating"),
+        field("load_state", Kind::Text, "whether its configuration could be read").known(LOAD_STATES, SYSTEMD),
+        field("active_state", Kind::Text, "whether it is started").known(ACTIVE_STATES, SYSTEMD),
         field("sub_state", Kind::Text, "the state within that, for instance running, exited or dead"),
-        field("enabled", Kind::Text, "enabled, disabled, static, masked …; empty when the unit has no file"),
-        field("main_pid", Kind::Int, "main process of a service; 0 when none runs"),
-        field("restarts", Kind::Int, "how often systemd has restarted the service since it was last started by hand"),
+        field("enabled", Kind::Text, "what its file says of starting it; empty when the unit has no file")
+            .known(FILE_STATES, SYSTEMD),
+        field("main_pid", Kind::Int, "main process of a service; 0 when none runs").between(0, i64::MAX),
+        field("restarts", Kind::Int, "how often systemd has restarted the service since it was last started by hand")
+            .between(0, i64::MAX),
     ],
 };
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
+use writ_policy::values::Form;
 use writ_trust::time::Time;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
@@ -24,12 +25,13 @@ const SCHEMA: ProbeSchema = ProbeSchema {
         "path",
         Kind::Text,
         "PEM or DER; of several certificates the first, which is the server's own",
-    )],
+    )
+    .form(Form::AbsolutePath)],
     observation: &[
         field("exists", Kind::Bool, "whether the file is there"),
         field("valid_for_seconds", Kind::Int, "time until it expires; negative when it has expired"),
         field("valid_since_seconds", Kind::Int, "time since it became valid; negative when it is not yet valid"),
-        field("not_after", Kind::Text, "when it expires"),
+        field("not_after", Kind::Text, "when it expires").form(Form::Instant),
         identifier("subject", Kind::Text, "whose it is"),
         identifier("issuer", Kind::Text, "who issued it"),
         field("self_signed", Kind::Bool, "whether issuer and subject are the same"),
@@ -150,7 +152,10 @@ mod tests {
             let mut der = first_pem(PEM.as_bytes()).unwrap().unwrap();
             let at = at % der.len();
             der[at] = with;
-            let _ = observe(&der, now());
+            // A byte of a date, too: whatever it becomes is an instant.
+            if let Ok(seen) = observe(&der, now()) {
+                prop_assert!(SCHEMA.unpromised(&seen).is_empty());
+            }
             let mut pem = PEM.as_bytes().to_vec();
             pem[at] = with;
             let _ = observe(&pem, now());

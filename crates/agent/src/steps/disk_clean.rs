@@ -12,6 +12,7 @@ use std::time::Instant;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use writ_policy::schema::{Kind, StepSchema};
+use writ_policy::values::Form;
 
 use super::{Done, Parameters, Step, StepContext, StepError};
 use crate::probes::required;
@@ -32,7 +33,7 @@ const SCHEMA: StepSchema = StepSchema {
     name: "disk.clean",
     about: "deletes regular files beneath a directory that were last changed before a time",
     parameters: &[
-        required("path", Kind::Text, "the directory, as in \"/var/tmp\""),
+        required("path", Kind::Text, "the directory, as in \"/var/tmp\"").form(Form::AbsolutePath),
         required("older_than", Kind::Span, "how old a file must be, at least \"1m\""),
     ],
 };

@@ -13,6 +13,7 @@ use std::path::{Component, Path};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 use writ_policy::schema::{Kind, StepSchema};
+use writ_policy::values::Form;
 use writ_trust::digest::Digest;
 
 use super::{Done, Parameters, Step, StepContext, StepError};
@@ -28,8 +29,8 @@ const SCHEMA: StepSchema = StepSchema {
     name: "file.restore",
     about: "puts a file's content, mode and owner back; what is not given stays as it is; with content, missing directories are made",
     parameters: &[
-        required("path", Kind::Text, "the file, as an absolute path without symbolic links"),
-        optional("mode", Kind::Text, "permission bits in octal, as in \"0644\"; a new file gets 0644"),
+        required("path", Kind::Text, "the file; no part of its path is a symbolic link").form(Form::AbsolutePath),
+        optional("mode", Kind::Text, "permission bits; a new file gets 0644").form(Form::ModeGiven),
         optional("owner", Kind::Text, "user name or number; a new file gets root"),
         optional("group", Kind::Text, "group name or number; a new file gets root"),
         optional("content", Kind::Text, "the whole content"),

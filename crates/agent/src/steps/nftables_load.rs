@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 
 use writ_policy::schema::{Kind, StepSchema};
+use writ_policy::values::Form;
 
 use super::{Done, Parameters, Step, StepContext, StepError};
 use crate::probes::optional;
@@ -13,7 +14,7 @@ const SCHEMA: StepSchema = StepSchema {
     name: "nftables.load",
     about: "loads a ruleset, all of it or none; begin it with `flush ruleset`, or its rules are added to those present",
     parameters: &[
-        optional("file", Kind::Text, "the ruleset, as an absolute path"),
+        optional("file", Kind::Text, "the ruleset").form(Form::AbsolutePath),
         optional("source", Kind::Program, "the ruleset within the closure; instead of file"),
     ],
 };

@@ -16,6 +16,7 @@ use writ_policy::check::ProbeCall;
 use writ_policy::observation::{Observation, Value};
 use writ_policy::outcome::Probed;
 use writ_policy::schema::Kind;
+use writ_policy::values::Values;
 use writ_trust::digest::Digest;
 use writ_trust::time::Time;
 
@@ -29,7 +30,7 @@ pub fn context() -> ProbeContext {
     ProbeContext::new(now, Instant::now(), PathBuf::from("/nowhere/profile"), None)
 }
 
-/// What a probe sees; every field must be one that its schema promises, of the type it promises.
+/// What a probe sees; every field must be one that its schema promises, with a value that it promises.
 pub fn seen(name: &str, parameters: Json) -> Observation {
     let probed = probes::run(&call(name, parameters), &mut context());
     let Probed::Seen(observation) = probed else { panic!("{name}: {probed:?}") };
@@ -39,15 +40,7 @@ pub fn seen(name: &str, parameters: Json) -> Observation {
 
 fn check_schema(probe: &str, observation: &Observation) {
     let schema = probes::schema_of(probe).unwrap();
-    for (name, value) in observation.iter() {
-        let kind = match value {
-            Value::Bool(_) => Kind::Bool,
-            Value::Int(_) => Kind::Int,
-            Value::Text(_) => Kind::Text,
-            Value::List(_) => Kind::List,
-        };
-        assert_eq!(schema.field(name).map(|field| field.kind), Some(kind), "{probe}: {name}");
-    }
+    assert_eq!(schema.unpromised(observation), [], "{probe}");
 }
 
 pub fn int(observation: &Observation, field: &str) -> i64 {
@@ -80,6 +73,29 @@ fn every_name_is_there_once_and_every_field_is_documented() {
         for (name, about) in fields.chain(schema.parameters.iter().map(|p| (p.name, p.about))) {
             assert!(!about.is_empty() && !about.ends_with('.'), "{}.{name}: {about:?}", schema.name);
         }
+    }
+}
+
+#[test]
+fn what_values_there_can_be_fits_the_type_and_is_told_once() {
+    let registry = probes::registry();
+    let probes = registry.probes.values();
+    let fields =
+        probes.clone().flat_map(|probe| probe.observation.iter().map(|f| (probe.name, f.name, f.kind, f.values)));
+    let takes = probes.map(|probe| (probe.name, probe.parameters));
+    let takes = takes.chain(registry.steps.values().map(|step| (step.name, step.parameters)));
+    let parameters = takes.flat_map(|(of, all)| all.iter().map(move |p| (of, p.name, p.kind, p.values)));
+    for (of, name, kind, values) in fields.chain(parameters) {
+        let fits = match values {
+            Values::Any => true,
+            Values::Between(least, most) => kind == Kind::Int && least < most,
+            Values::Form(_) => matches!(kind, Kind::Text | Kind::List),
+            Values::Closed(all) | Values::Known(all, _) => {
+                let distinct: std::collections::BTreeSet<_> = all.iter().collect();
+                matches!(kind, Kind::Text | Kind::List) && all.len() >= 2 && distinct.len() == all.len()
+            }
+        };
+        assert!(fits, "{of}.{name}: {values:?}");
     }
 }
 

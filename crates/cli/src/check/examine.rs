@@ -17,7 +17,7 @@ use super::mistake::Mistake;
 use super::output::{self, Appliance, Site};
 use super::source::Sources;
 use super::tree::{Tree, site_of};
-use super::{families, found, keys, locate, mistake, told, untracked};
+use super::{families, found, keys, locate, mistake, secret_keys, told, untracked};
 use crate::failure::{Failure, Outcome};
 
 /// What to look at, and when.
@@ -97,15 +97,17 @@ impl Run {
 /// Evaluates and judges a tree.
 pub fn examine(asked: &Asked<'_>) -> Outcome<output::Result> {
     let root = &asked.tree.root;
-    let (untracked, looked) = thread::scope(|scope| {
-        let untracked = scope.spawn(|| untracked::mistake(root));
+    let ((untracked, held), looked) = thread::scope(|scope| {
+        let of_git = scope.spawn(|| (untracked::mistake(root), secret_keys::held(root)));
         let looked = look(asked);
-        (untracked.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), looked)
+        (of_git.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), looked)
     });
     let (mut run, known) = looked?;
     run.told.extend(untracked);
+    run.told.extend(secret_keys::mistakes(&held, asked.sources));
     let cached = known.len();
-    let results: Vec<SiteResult> = known.into_iter().chain(run.fresh).collect();
+    let mut results: Vec<SiteResult> = known.into_iter().chain(run.fresh).collect();
+    results.iter_mut().for_each(|result| secret_keys::named(root, &mut result.told, asked.sources));
     // What other sites choose is not known where one is asked for, nor what a file that was left out does.
     if asked.site.is_none() && !run.gave_up && run.excluded.is_empty() {
         let chosen: Option<Vec<_>> = results.iter().map(|result| result.families.as_deref()).collect();

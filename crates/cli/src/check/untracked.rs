@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use writ_policy::validate::Level;
@@ -11,18 +10,18 @@ use writ_policy::validate::Level;
 use super::cache::reach::{How, reach};
 use super::clear::nix_files;
 use super::mistake::Mistake;
-use super::process;
 use super::source::LARGEST;
+use super::{git, process};
 
 /// The folders of a tree that policy is read from.
 const FOLDERS: [&str; 4] = ["baselines", "rules", "hosts", "modules"];
-/// The most files that are named.
+/// The most files that are named; of more it is their folders.
 const MOST_NAMED: usize = 5;
 
 /// One warning that names them. Where there is no git, or no repository, there is nothing to say.
 pub fn mistake(root: &Path) -> Option<Mistake> {
     // Those that are ignored, too: a flake sees as little of them.
-    let listed = git(root, &["ls-files", "--others", "-z", "--"], &FOLDERS)?;
+    let listed = ask(root, &["ls-files", "--others", "-z", "--"], &FOLDERS)?;
     let files = policy_files(root, listed.split('\0').filter(|file| !file.is_empty()));
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
     let message = match files.as_slice() {
@@ -30,16 +29,16 @@ pub fn mistake(root: &Path) -> Option<Mistake> {
         [file] => format!("git does not track {file}, so a flake does not see it"),
         _ => format!("git does not track {} policy files, so a flake does not see them", files.len()),
     };
-    let more = if files.len() > MOST_NAMED { " …" } else { "" };
-    let named: Vec<&str> = files.iter().take(MOST_NAMED).copied().collect();
-    let force = if git(root, &["check-ignore", "--"], &named).is_some() { "-f " } else { "" };
+    let force = if ask(root, &["check-ignore", "--"], &files[..files.len().min(100)]).is_some() { "-f " } else { "" };
+    // A command to be pasted as it is.
+    let named = if files.len() > MOST_NAMED { FOLDERS.join(" ") } else { files.join(" ") };
     Some(Mistake {
         code: "untracked-file".to_owned(),
         severity: Level::Warning,
         message,
         expected: None,
         nearest: None,
-        help: Some(format!("git add {force}{}{more}", named.join(" "))),
+        help: Some(format!("git add {force}{named}")),
         // For those who must name a file.
         path: files.first().map(|file| file.split('/').map(str::to_owned).collect()).unwrap_or_default(),
         place: None,
@@ -49,12 +48,9 @@ pub fn mistake(root: &Path) -> Option<Mistake> {
 }
 
 /// What a git command says of paths; none where it fails.
-fn git(root: &Path, arguments: &[&str], paths: &[&str]) -> Option<String> {
-    let mut command = Command::new("git");
-    // No program that a repository's configuration names may run.
-    command.args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"]);
-    command.args(arguments).args(paths).current_dir(root);
-    command.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").env_remove("GIT_INDEX_FILE");
+fn ask(root: &Path, arguments: &[&str], paths: &[&str]) -> Option<String> {
+    let mut command = git::command(root);
+    command.args(arguments).args(paths);
     let output = process::run(command, Duration::from_secs(20), 16 << 20).ok().filter(|o| o.status.success())?;
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }

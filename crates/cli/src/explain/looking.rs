@@ -34,6 +34,8 @@ pub struct Field {
     pub kind: String,
     /// The unit that its name tells.
     pub unit: Option<&'static str>,
+    /// Which values of that type it can have, in words; none where all can be.
+    pub values: Option<String>,
     /// What may happen to it; in JSON `plain`, `identifier` or `text`.
     #[serde(serialize_with = "by_name")]
     pub class: Class,
@@ -52,6 +54,7 @@ impl Field {
             name: schema.name.to_owned(),
             kind: words::kind_of(schema),
             unit: words::unit(schema.name),
+            values: schema.values.words(),
             class: schema.class,
             about: schema.about.to_owned(),
         }
@@ -59,7 +62,8 @@ impl Field {
 
     /// What there is to say of it, in one text.
     pub fn words(&self) -> String {
-        format!("{}: {}{}", self.kind, self.about, words::class_note(self.class))
+        let values = self.values.as_ref().map(|values| format!(", {values}")).unwrap_or_default();
+        format!("{}{values}: {}{}", self.kind, self.about, words::class_note(self.class))
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Takes {
     pub name: String,
     /// Its type, in words.
     pub kind: &'static str,
+    /// Which values of that type it takes, in words; none where it takes all.
+    pub values: Option<String>,
     /// Whether it must be given.
     pub required: bool,
     /// What it means.
@@ -48,6 +50,7 @@ fn takes(parameters: &[ParameterSchema]) -> Vec<Takes> {
     let one = |p: &ParameterSchema| Takes {
         name: p.name.to_owned(),
         kind: p.kind.as_str(),
+        values: p.values.words(),
         required: p.required,
         about: p.about.to_owned(),
     };
@@ -92,7 +95,9 @@ fn print_takes(page: &mut Page, parameters: &[Takes]) {
         page.text(2, "nothing");
     }
     let needed = |p: &Takes| if p.required { "" } else { "optional, " };
-    let rows = parameters.iter().map(|p| (p.name.clone(), format!("{}{}: {}", needed(p), p.kind, p.about)));
+    let values = |p: &Takes| p.values.as_ref().map(|values| format!(", {values}")).unwrap_or_default();
+    let row = |p: &Takes| format!("{}{}{}: {}", needed(p), p.kind, values(p), p.about);
+    let rows = parameters.iter().map(|p| (p.name.clone(), row(p)));
     page.rows(2, &rows.collect::<Vec<_>>());
 }
 

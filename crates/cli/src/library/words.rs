@@ -8,6 +8,7 @@ use writ_policy::control::{Coverage, Requirement};
 use writ_policy::observation::Value;
 use writ_policy::predicate::{Clause, Op, Predicate};
 use writ_policy::schema::{Class, FieldSchema, Kind};
+use writ_policy::values::Values;
 use writ_trust::text::escaped;
 
 /// One line of a predicate in words.
@@ -143,6 +144,11 @@ pub fn kind_of(field: &FieldSchema) -> String {
         (Kind::Int, Some("count")) | (_, None) => field.kind.as_str().to_owned(),
         (_, Some(unit)) => format!("{}, in {}", field.kind.as_str(), unit),
     }
+}
+
+/// Which values of its type a field or a parameter can have, to be put behind the type; nothing where all can be.
+pub fn values_note(values: Values) -> String {
+    values.words().map(|words| format!(", {words}")).unwrap_or_default()
 }
 
 /// The name of a class in JSON.

@@ -163,6 +163,12 @@ pub const CODES: &[Code] = &[
         "The check would always fail, or one of its alternatives would never count. Look at the operators of the field.",
     ),
     error(
+        "impossible-value",
+        "A value that the probe never shows",
+        "The comparison is decided before anything looks: the check always fails, or a part of it counts for nothing. \
+         `writ explain probe:NAME` has the values of each field.",
+    ),
+    error(
         "missing-field",
         "A field is missing",
         "Everything that a reader of the policy or of its evidence needs has to be said.",

@@ -35,6 +35,7 @@ mod steps;
 mod units;
 mod unobserved;
 mod unused;
+mod values;
 mod walk;
 mod windows;
 

@@ -41,7 +41,9 @@ pub fn judge(item: Item<'_>, call: &Call<'_>, given: &Json, findings: &mut Vec<F
                 meant.extend(finding.nearest.clone());
                 findings.push(item.place(finding));
             }
-            Some(parameter) if fits(parameter.kind, value) => {}
+            Some(parameter) if fits(parameter.kind, value) => {
+                findings.extend(refused(call, parameter, value, at(name)).map(|finding| item.place(finding)));
+            }
             Some(parameter) if parameter.kind == Kind::Secret && value.is_string() => {
                 // What looks like a key is found wherever it stands.
                 if gives_away(value.as_str().unwrap_or_default()).is_none() {
@@ -79,6 +81,22 @@ pub fn judge(item: Item<'_>, call: &Call<'_>, given: &Json, findings: &mut Vec<F
             ),
         );
     }
+}
+
+/// A text of the right type that the probe or step does not take all the same. What a secret stands for shows only on
+/// the appliance.
+fn refused(call: &Call<'_>, parameter: &ParameterSchema, value: &Json, path: Vec<String>) -> Option<Finding> {
+    let text = value.as_str().filter(|text| parameter.kind == Kind::Text && !parameter.values.allows_text(text))?;
+    // What looks like a key is found wherever it stands, and never repeated.
+    if gives_away(text).is_some() {
+        return None;
+    }
+    let message = format!("{} is no value for `{}` of {} `{}`", describe(value), parameter.name, call.what, call.name);
+    let mut finding =
+        Finding::error("wrong-parameter", path, message).help(format!("`{}`: {}", parameter.name, parameter.about));
+    finding.expected = parameter.values.words();
+    finding.nearest = parameter.values.nearest(text);
+    Some(finding)
 }
 
 fn unknown(call: &Call<'_>, name: &str, path: Vec<String>) -> Finding {

@@ -7,6 +7,7 @@ use super::context::Context;
 use super::finding::{Finding, listed, one_of};
 use super::shape::describe;
 use super::units::in_unit_of;
+use super::values::impossible;
 use super::walk::{Node, predicates, walk};
 use crate::predicate::{Op, Predicate};
 use crate::schema::{Class, FieldSchema, Kind, ProbeSchema};
@@ -81,13 +82,18 @@ fn clause(
         return;
     }
     if let Some(op) = op {
-        findings.extend(operation(probe, field, op, operand, path));
+        match operation(probe, field, op, operand, path) {
+            Some(finding) => findings.push(finding),
+            None => findings.extend(impossible(probe, field, op, operand, path)),
+        }
     }
 }
 
 /// Whether a clause makes sense for what the probe observes: one that does not is reported as such, and for nothing else.
 pub fn is_sound(probe: &ProbeSchema, name: &str, op: Op, operand: &Json) -> bool {
-    probe.field(name).is_some_and(|field| operation(probe, field, op, operand, &[]).is_none())
+    probe.field(name).is_some_and(|field| {
+        operation(probe, field, op, operand, &[]).is_none() && impossible(probe, field, op, operand, &[]).is_empty()
+    })
 }
 
 /// The operators that give an answer for a kind of field.

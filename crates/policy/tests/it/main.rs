@@ -5,4 +5,5 @@ mod judged;
 mod older;
 mod properties;
 mod rules;
+mod values;
 mod world;

@@ -3,15 +3,16 @@
 use serde_json::{Value, json};
 use writ_policy::schema::{Class, FieldSchema, Kind, ParameterSchema, ProbeSchema, Registry, StepSchema};
 use writ_policy::validate::{Finding, path_text, validate};
+use writ_policy::values::Values;
 use writ_trust::digest::Digest;
 use writ_trust::time::Time;
 
 const fn parameter(name: &'static str, kind: Kind, required: bool) -> ParameterSchema {
-    ParameterSchema { name, kind, required, about: "" }
+    ParameterSchema { name, kind, required, values: Values::Any, about: "" }
 }
 
 const fn seen(name: &'static str, kind: Kind, class: Class) -> FieldSchema {
-    FieldSchema { name, kind, class, about: "" }
+    FieldSchema { name, kind, class, values: Values::Any, about: "" }
 }
 
 const FILE: ProbeSchema = ProbeSchema {

@@ -10,7 +10,7 @@ pub(super) const SCHEMA: ProbeSchema = ProbeSchema {
     about: "the kernel's audit system and its daemon",
     parameters: &[],
     observation: &[
-        field("enabled", Kind::Int, "0 off, 1 on, 2 on and locked until the next boot"),
+        field("enabled", Kind::Int, "0 off, 1 on, 2 on and locked until the next boot").between(0, 2),
         field("daemon_active", Kind::Bool, "whether auditd takes what the kernel records"),
         field("rule_count", Kind::Int, "how many rules are loaded"),
         field("keys", Kind::List, "keys of the loaded rules, each once, sorted"),
@@ -21,7 +21,8 @@ pub(super) const SCHEMA: ProbeSchema = ProbeSchema {
             "failure_mode",
             Kind::Int,
             "what the kernel does when it cannot record: 0 nothing, 1 a message, 2 a panic",
-        ),
+        )
+        .between(0, 2),
         field(
             "space_left_action",
             Kind::Text,

@@ -2,13 +2,16 @@
 //! the records of the scan services, the quarantine folder.
 
 use writ_policy::schema::{Kind, ProbeSchema};
+use writ_policy::values::Form;
 
 use super::{field, optional, text};
 
 pub(super) const SCHEMA: ProbeSchema = ProbeSchema {
     name: "clamav",
     about: "the malware scanner, its signatures, scans and detections",
-    parameters: &[optional("database", Kind::Text, "folder of signatures; default \"/var/lib/clamav\"")],
+    parameters: &[
+        optional("database", Kind::Text, "folder of signatures; default \"/var/lib/clamav\"").form(Form::AbsolutePath)
+    ],
     observation: &[
         field("daemon_active", Kind::Bool, "whether clamd answers"),
         field("on_access_active", Kind::Bool, "whether files are scanned when they are opened"),

@@ -2,13 +2,15 @@
 //! are looked at.
 
 use writ_policy::schema::{Kind, ProbeSchema};
+use writ_policy::values::Form;
 
 use super::{field, optional};
 
 pub(super) const SCHEMA: ProbeSchema = ProbeSchema {
     name: "disk_health",
     about: "what the disks say of themselves",
-    parameters: &[optional("device", Kind::Text, "one disk, for instance \"/dev/sda\"; default: all disks")],
+    parameters: &[optional("device", Kind::Text, "one disk, for instance \"/dev/sda\"; default: all disks")
+        .form(Form::AbsolutePath)],
     observation: &[
         field("passed", Kind::Bool, "whether every disk calls itself healthy"),
         field("device_count", Kind::Int, "how many disks were asked"),

@@ -2,6 +2,7 @@
 //! records with its minisign signature, read in slices.
 
 use writ_policy::schema::{Kind, ProbeSchema};
+use writ_policy::values::Form;
 
 use super::{field, optional, required};
 
@@ -9,7 +10,7 @@ pub(super) const SCHEMA: ProbeSchema = ProbeSchema {
     name: "manifest",
     about: "whether stored files are what a signed manifest says",
     parameters: &[
-        required("path", Kind::Text, "the manifest"),
+        required("path", Kind::Text, "the manifest").form(Form::AbsolutePath),
         optional("public_key", Kind::Text, "the minisign public key; default: the appliance's own"),
     ],
     observation: &[

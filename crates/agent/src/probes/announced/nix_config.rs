@@ -15,7 +15,8 @@ pub(super) const SCHEMA: ProbeSchema = ProbeSchema {
         field("substituters", Kind::List, "where it takes built paths from"),
         field("trusted_public_keys", Kind::List, "whose signatures it takes"),
         field("require_signatures", Kind::Bool, "whether a path from elsewhere needs one"),
-        field("sandbox", Kind::Text, "true, false or relaxed"),
+        field("sandbox", Kind::Text, "whether builds see only what they name")
+            .known(&["true", "false", "relaxed"], "Nix 2.31"),
         field("experimental_features", Kind::List, "features switched on, sorted"),
     ],
 };

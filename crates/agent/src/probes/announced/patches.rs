@@ -2,6 +2,7 @@
 //! against advisory data that comes with the release.
 
 use writ_policy::schema::{Kind, ProbeSchema};
+use writ_policy::values::Form;
 
 use super::{field, optional};
 
@@ -12,7 +13,8 @@ pub(super) const SCHEMA: ProbeSchema = ProbeSchema {
         "advisories",
         Kind::Text,
         "folder of advisory data in the closure; default: the release's own",
-    )],
+    )
+    .form(Form::AbsolutePath)],
     observation: &[
         field("advisories_age_seconds", Kind::Int, "age of the advisory data"),
         field("system_age_seconds", Kind::Int, "age of the package set that the system was built from"),

@@ -2,6 +2,7 @@
 //! role; not applicable without a server.
 
 use writ_policy::schema::{Kind, ProbeSchema};
+use writ_policy::values::Form;
 
 use super::{field, optional};
 
@@ -9,7 +10,7 @@ pub(super) const SCHEMA: ProbeSchema = ProbeSchema {
     name: "postgresql",
     about: "a PostgreSQL server on this machine",
     parameters: &[
-        optional("socket", Kind::Text, "folder of its socket; default \"/run/postgresql\""),
+        optional("socket", Kind::Text, "folder of its socket; default \"/run/postgresql\"").form(Form::AbsolutePath),
         optional("database", Kind::Text, "the database to ask; default \"postgres\""),
     ],
     observation: &[

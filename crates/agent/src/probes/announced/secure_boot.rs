@@ -12,7 +12,8 @@ pub(super) const SCHEMA: ProbeSchema = ProbeSchema {
     observation: &[
         field("enabled", Kind::Bool, "whether the firmware boots only what is signed"),
         field("setup_mode", Kind::Bool, "whether anybody could still enrol keys"),
-        field("lockdown", Kind::Text, "none, integrity or confidentiality"),
+        field("lockdown", Kind::Text, "what the kernel keeps root from")
+            .known(&["none", "integrity", "confidentiality"], "Linux 6.17"),
         field("editor", Kind::Bool, "whether the kernel's command line can be edited at boot"),
         field("tpm", Kind::Bool, "whether there is a TPM 2.0"),
     ],

@@ -3,6 +3,7 @@
 
 use writ_policy::schema::{Kind, ProbeSchema};
 
+use super::super::systemd_unit::{ACTIVE_STATES, LOAD_STATES, SYSTEMD};
 use super::{field, required};
 
 pub(super) const SCHEMA: ProbeSchema = ProbeSchema {
@@ -10,8 +11,8 @@ pub(super) const SCHEMA: ProbeSchema = ProbeSchema {
     about: "a job that a timer starts",
     parameters: &[required("unit", Kind::Text, "the timer, for instance \"writ-backup.timer\"")],
     observation: &[
-        field("load_state", Kind::Text, "loaded, not-found, masked, bad-setting or error"),
-        field("active_state", Kind::Text, "active, reloading, inactive, failed, activating or deactivating"),
+        field("load_state", Kind::Text, "whether its configuration could be read").known(LOAD_STATES, SYSTEMD),
+        field("active_state", Kind::Text, "whether it is started").known(ACTIVE_STATES, SYSTEMD),
         field("service", Kind::Text, "the unit that it starts"),
         field("last_trigger_age_seconds", Kind::Int, "time since it last started it; absent before the first time"),
         field("next_trigger_in_seconds", Kind::Int, "time until it starts it next; absent when it never will"),

@@ -52,7 +52,8 @@ fn takes(parameters: &[ParameterSchema]) -> String {
     }
     let row = |p: &ParameterSchema| {
         let needed = if p.required { "required" } else { "optional" };
-        format!("| {} | {} | {needed} | {} |\n", code(p.name), text(p.kind.as_str()), text(p.about))
+        let kind = format!("{}{}", p.kind.as_str(), words::values_note(p.values));
+        format!("| {} | {} | {needed} | {} |\n", code(p.name), text(&kind), text(p.about))
     };
     let rows: String = parameters.iter().map(row).collect();
     format!("It takes:\n\n| Parameter | Type | | What it is |\n|---|---|---|---|\n{rows}\n")
@@ -60,5 +61,6 @@ fn takes(parameters: &[ParameterSchema]) -> String {
 
 fn field(schema: &FieldSchema) -> String {
     let class = words::class_note(schema.class);
-    format!("| {} | {} | {}{class} |\n", code(schema.name), text(&words::kind_of(schema)), text(schema.about))
+    let kind = format!("{}{}", words::kind_of(schema), words::values_note(schema.values));
+    format!("| {} | {} | {}{class} |\n", code(schema.name), text(&kind), text(schema.about))
 }

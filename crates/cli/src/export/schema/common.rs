@@ -1,6 +1,7 @@
 //! What several generated schemas have in common.
 
 use serde_json::{Value as Json, json};
+use writ_policy::values::Values;
 
 /// The draft that all are written in.
 pub const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -77,6 +78,27 @@ pub fn digest() -> Json {
 /// The name of a site or an appliance.
 pub fn name() -> Json {
     json!({ "type": "string", "pattern": "^[a-z0-9-]{3,40}$" })
+}
+
+/// Text with which of its values there can be. Those of another program's version are told and not demanded: a newer one
+/// may have more.
+pub fn text_among(values: Values) -> Json {
+    match values {
+        Values::Any | Values::Between(..) => json!({ "type": "string" }),
+        Values::Closed(values) => json!({ "type": "string", "enum": values }),
+        Values::Known(values, _) => json!({ "type": "string", "examples": values }),
+        Values::Form(form) => json!({ "type": "string", "pattern": format!("^(?:{})$", form.pattern()) }),
+    }
+}
+
+/// An integer with which of them there can be.
+pub fn integer_among(values: Values) -> Json {
+    match values {
+        Values::Between(least, most) => {
+            json!({ "type": "integer", "minimum": least.max(-LARGEST), "maximum": most.min(LARGEST) })
+        }
+        _ => integer(),
+    }
 }
 
 /// An object with exactly these members.

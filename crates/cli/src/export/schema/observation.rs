@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 use writ_policy::schema::{Class, FieldSchema, Kind, ProbeSchema};
 
-use super::common::{DRAFT, id, integer};
+use super::common::{DRAFT, id, integer_among, text_among};
 use crate::library::words;
 
 /// The name of a probe's schema.
@@ -29,7 +29,7 @@ pub fn schema(probe: &ProbeSchema, unobserved: bool) -> Json {
 
 /// A field. One that names a person or a machine leaves the appliance as a keyed hash, whatever its type was.
 fn field(field: &FieldSchema) -> Json {
-    let mut schema = kind(field.kind);
+    let mut schema = kind(field);
     let note = match field.class {
         Class::Plain => "",
         Class::Identifier => "; in evidence a keyed hash",
@@ -38,16 +38,17 @@ fn field(field: &FieldSchema) -> Json {
     if field.class == Class::Identifier && field.kind == Kind::Int {
         schema = json!({ "anyOf": [schema, { "type": "string" }] });
     }
-    schema["description"] = Json::String(format!("{}{note}", field.about));
+    let values = field.possible().words().map(|values| format!("; {values}")).unwrap_or_default();
+    schema["description"] = Json::String(format!("{}{values}{note}", field.about));
     schema
 }
 
-fn kind(kind: Kind) -> Json {
-    match kind {
+fn kind(field: &FieldSchema) -> Json {
+    match field.kind {
         Kind::Bool => json!({ "type": "boolean" }),
-        Kind::Int => integer(),
-        Kind::List => json!({ "type": "array", "items": { "type": "string" } }),
+        Kind::Int => integer_among(field.possible()),
+        Kind::List => json!({ "type": "array", "items": text_among(field.possible()) }),
         // Fields are of the four types above and this one; the others are for parameters.
-        Kind::Text | Kind::Span | Kind::Program | Kind::Secret => json!({ "type": "string" }),
+        Kind::Text | Kind::Span | Kind::Program | Kind::Secret => text_among(field.possible()),
     }
 }

@@ -139,18 +139,23 @@ fn described(about: &str, mut schema: Json) -> Json {
 
 fn parameters(parameters: &[ParameterSchema]) -> Json {
     let members: Map<String, Json> =
-        parameters.iter().map(|p| (p.name.to_owned(), described(p.about, parameter(p.kind)))).collect();
+        parameters.iter().map(|p| (p.name.to_owned(), described(&about(p), parameter(p)))).collect();
     let required: Vec<&str> = parameters.iter().filter(|p| p.required).map(|p| p.name).collect();
     json!({ "type": "object", "properties": members, "required": required, "additionalProperties": false })
 }
 
+fn about(parameter: &ParameterSchema) -> String {
+    let values = parameter.values.words().map(|values| format!("; {values}")).unwrap_or_default();
+    format!("{}{values}", parameter.about)
+}
+
 /// A value of a parameter; a secret may stand for any text.
-fn parameter(kind: Kind) -> Json {
+fn parameter(parameter: &ParameterSchema) -> Json {
     let reference = |name: &str| object([(name.to_owned(), json!({ "type": "string" }))]);
-    match kind {
+    match parameter.kind {
         Kind::Bool => json!({ "type": "boolean" }),
         Kind::Int => common::integer(),
-        Kind::Text => json!({ "anyOf": [{ "type": "string" }, reference("secret")] }),
+        Kind::Text => json!({ "anyOf": [common::text_among(parameter.values), reference("secret")] }),
         Kind::List => list(&json!({ "type": "string" })),
         Kind::Span => common::span(),
         Kind::Program => reference("program"),

@@ -25,6 +25,8 @@ enum Action {
     Link(String, String),
     /// A file that git does not track, while it tracks the rest.
     Untrack(String),
+    /// git tracks the tree as it is.
+    Track,
 }
 
 /// One case.
@@ -81,6 +83,7 @@ impl Case {
                     actions.push(Action::Link(name.to_owned(), to.to_owned()));
                 }
                 ("untrack", of) => actions.push(Action::Untrack(of.to_owned())),
+                ("track", "") => actions.push(Action::Track),
                 ("flags", given) => flags.extend(given.split(' ').map(str::to_owned)),
                 _ => panic!("{}: {line:?} is no line of a case", file.display()),
             }
@@ -118,6 +121,10 @@ impl Case {
                     tree.git(&["init", "-q"]);
                     tree.git(&["add", "."]);
                     tree.git(&["rm", "-q", "--cached", file]);
+                }
+                Action::Track => {
+                    tree.git(&["init", "-q"]);
+                    tree.git(&["add", "."]);
                 }
             }
         }

@@ -7,18 +7,50 @@ use serde_json::{Value, json};
 use writ_agent::probes::{self, ProbeContext};
 use writ_policy::check::ProbeCall;
 use writ_policy::outcome::Probed;
-use writ_policy::schema::{Class, Kind};
+use writ_policy::schema::{Class, FieldSchema, Kind};
+use writ_policy::values::{Form, Values};
 
 use super::judge::{judged, judged_by_many};
 
-/// A value of a kind, and one that is none.
-fn values(kind: Kind) -> (Value, Value) {
-    match kind {
+/// A value of a field, and one of another type.
+fn values(field: &FieldSchema) -> (Value, Value) {
+    let text = match field.possible() {
+        Values::Any | Values::Between(..) => "a",
+        Values::Closed(values) | Values::Known(values, _) => values[0],
+        Values::Form(form) => example(form),
+    };
+    match field.kind {
         Kind::Bool => (json!(true), json!("true")),
-        Kind::Int => (json!(3), json!([3])),
-        Kind::List => (json!(["a"]), json!("a")),
-        _ => (json!("a"), json!(["a"])),
+        Kind::Int => (json!(2), json!([2])),
+        Kind::List => (json!([text]), json!(text)),
+        _ => (json!(text), json!([text])),
     }
+}
+
+fn example(form: Form) -> &'static str {
+    match form {
+        Form::Mode | Form::ModeGiven => "0644",
+        Form::Sha256 => "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        Form::Instant => "2026-11-23T14:40:56Z",
+        Form::Port => "22",
+        Form::Socket => "[::]:22",
+        Form::AbsolutePath => "/etc/motd",
+        Form::FileName => "sshd",
+    }
+}
+
+/// A value of the field's type that it cannot have, or that a newer version of the program it is from may have.
+fn beyond(field: &FieldSchema) -> Option<(Value, bool)> {
+    let (text, fits) = match field.possible() {
+        Values::Any => return None,
+        Values::Between(least, most) if field.kind == Kind::Int => {
+            return Some((json!(if least > i64::MIN { least - 1 } else { most + 1 }), false));
+        }
+        Values::Between(..) => return None,
+        Values::Closed(_) | Values::Form(_) => ("never/such\u{0}", false),
+        Values::Known(..) => ("newer", true),
+    };
+    Some((if field.kind == Kind::List { json!([text]) } else { json!(text) }, fits))
 }
 
 #[test]
@@ -30,13 +62,17 @@ fn fields_of_each_type_fit_and_others_do_not() {
         case(json!({ "unexpected": 1 }), false);
         let mut all = json!({});
         for field in probe.observation {
-            let (good, bad) = values(field.kind);
+            let (good, bad) = values(field);
+            if let Some((value, fits)) = beyond(field) {
+                case(json!({ field.name: value }), fits);
+            }
             all[field.name] = good.clone();
             case(json!({ field.name: good }), true);
             case(json!({ field.name: bad }), false);
             case(json!({ field.name: null }), false);
             // A number that names somebody leaves the appliance as a hash.
-            let hashed = field.kind == Kind::Text || field.class == Class::Identifier && field.kind == Kind::Int;
+            let any = matches!(field.possible(), Values::Any | Values::Known(..));
+            let hashed = field.kind == Kind::Text && any || field.class == Class::Identifier && field.kind == Kind::Int;
             case(json!({ field.name: "hmac:0123" }), hashed);
         }
         case(all, true);

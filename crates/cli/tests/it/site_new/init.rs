@@ -25,9 +25,18 @@ fn a_tree_begins_with_its_first_site() {
     for file in ["modules/policy/evaluate.nix", "modules/minimal-system/default.nix", "baselines/hipaa/default.nix"] {
         assert_eq!(world.read(file), fs::read_to_string(repository().join(file)).unwrap(), "{file}");
     }
-    for file in ["flake.nix", "README.md"] {
+    for file in ["flake.nix", "README.md", ".gitignore"] {
         assert_eq!(world.read(file), fs::read_to_string(repository().join("templates/site").join(file)).unwrap());
     }
+
+    // A key that lies in the tree all the same does not become part of it.
+    fs::create_dir(world.tree().join("keys")).unwrap();
+    for name in ["front.key", "cache.nix-key"] {
+        fs::write(world.tree().join("keys").join(name), "secret").unwrap();
+    }
+    world.git(&["add", "--all"]);
+    let listed = Command::new("git").args(["ls-files", "keys"]).current_dir(world.tree()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&listed.stdout), "");
 
     // The second one needs no --init, and one does no harm.
     assert_eq!(world.new_site("second-clinic", &[]).code, Some(0));

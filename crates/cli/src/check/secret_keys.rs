@@ -1,0 +1,156 @@
+//! Secret keys among the files that git tracks, or that a flake would see: whoever reads those has them.
+//!
+//! A key is a line of its own that really is one: of minisign by what it decodes into, of a binary cache of Nix by its
+//! two halves, so that a signature, which looks the same, is none. Nothing of it is kept.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use writ_nix::cache_key::CacheKey;
+use writ_policy::validate::Level;
+use zeroize::Zeroizing;
+
+use super::mistake::{Mistake, SECRET};
+use super::source::Sources;
+use super::told::placed;
+use super::{git, process};
+
+/// The largest file that is looked into, in bytes: a key file has some hundred.
+const LARGEST: u64 = 16 * 1024;
+/// The deepest folder, and the most files, that are looked into without git.
+const DEEPEST: usize = 8;
+const MOST_FILES: usize = 20_000;
+/// What git looks for: the first bytes of minisign's secret keys, and 64 bytes behind a name.
+const PATTERNS: [&str; 2] = ["RW(RTY0Iy|QAAEIy)", ":[A-Za-z0-9+/]{86}=="];
+
+/// A secret key that a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Key {
+    /// Of minisign, as it is or locked with a passphrase.
+    Minisign { locked: bool },
+    /// Of a binary cache of Nix.
+    Cache,
+}
+
+/// A file that holds a secret key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The way from the root of the tree; above it, with `..`.
+    file: String,
+    /// From 1.
+    line: u32,
+    key: Key,
+    /// Whether git has it; else a flake would see it.
+    tracked: bool,
+}
+
+/// Every file with a secret key that git tracks in the tree's repository; without a repository, that a flake would see.
+pub fn held(root: &Path) -> Vec<Held> {
+    let tracked = root.ancestors().any(|folder| folder.join(".git").exists());
+    let files = if tracked {
+        candidates(root)
+    } else if root.join("flake.nix").is_file() {
+        let mut files = Vec::new();
+        walk(root, &mut files, 0);
+        files.iter().filter_map(|file| Some(file.strip_prefix(root).ok()?.to_str()?.to_owned())).collect()
+    } else {
+        Vec::new()
+    };
+    files.into_iter().filter_map(|file| in_file(root, file, tracked)).collect()
+}
+
+/// The files in which git finds what may be a key.
+fn candidates(root: &Path) -> Vec<String> {
+    let mut command = git::command(root);
+    command.args(["grep", "--files-with-matches", "--null", "--text", "--extended-regexp"]);
+    command.args(PATTERNS.iter().flat_map(|pattern| ["-e", pattern])).args(["--", ":/"]).env("LC_ALL", "C");
+    let output = process::run(command, Duration::from_secs(20), 1 << 20).ok().filter(|o| o.status.success());
+    let listed = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    listed.split('\0').filter(|file| !file.is_empty()).map(str::to_owned).collect()
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>, depth: usize) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    let mut entries: Vec<_> = entries.filter_map(Result::ok).collect();
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() && depth < DEEPEST => walk(&entry.path(), files, depth + 1),
+            Ok(kind) if kind.is_file() && files.len() < MOST_FILES => files.push(entry.path()),
+            _ => {}
+        }
+    }
+}
+
+fn in_file(root: &Path, file: String, tracked: bool) -> Option<Held> {
+    let path = root.join(&file);
+    let small = fs::symlink_metadata(&path).is_ok_and(|m| m.is_file() && m.len() <= LARGEST);
+    let text = Zeroizing::new(small.then(|| fs::read(&path).ok())??);
+    let text = String::from_utf8_lossy(&text);
+    let lines = text.lines().enumerate().take(1000);
+    let (at, key) = lines.filter_map(|(at, line)| Some((at, key(line.trim())?))).next()?;
+    Some(Held { file, line: u32::try_from(at).ok()?.saturating_add(1), key, tracked })
+}
+
+/// The key that a line is.
+fn key(line: &str) -> Option<Key> {
+    if line.contains(':') {
+        return CacheKey::parse(line).is_ok().then_some(Key::Cache);
+    }
+    if line.len() != 212 || !line.starts_with("RW") {
+        return None;
+    }
+    let bytes = Zeroizing::new(STANDARD.decode(line).ok()?);
+    // Ed25519; scrypt or no lock; BLAKE2b (minisign(1)).
+    match bytes.get(2..6)? {
+        b"ScB2" => Some(Key::Minisign { locked: true }),
+        b"\0\0B2" => Some(Key::Minisign { locked: false }),
+        _ => None,
+    }
+}
+
+/// The mistakes that they are.
+pub fn mistakes(held: &[Held], sources: &Sources) -> Vec<Mistake> {
+    held.iter().map(|held| mistake(held, sources)).collect()
+}
+
+/// Says what a key file holds that Nix can only say is no public key.
+pub fn named(root: &Path, told: &mut [Mistake], sources: &Sources) {
+    for wrong in told.iter_mut().filter(|mistake| mistake.code == "wrong-key") {
+        let file = wrong.place.as_ref().map(|place| place.file.clone());
+        if let Some(held) = file.and_then(|file| in_file(root, file, true)) {
+            *wrong = Mistake { appliances: std::mem::take(&mut wrong.appliances), ..mistake(&held, sources) };
+        }
+    }
+}
+
+fn mistake(held: &Held, sources: &Sources) -> Mistake {
+    let Held { file, line, key, tracked } = held;
+    let of = if *key == Key::Cache { "secret key of a binary cache" } else { "secret key" };
+    let who = if *tracked { "whoever reads the repository or its history" } else { "whoever reads this tree" };
+    let has = match key {
+        Key::Minisign { locked: true } => format!("{who} needs only its passphrase"),
+        _ => format!("{who} has it"),
+    };
+    let public = file.ends_with(".pub");
+    let is = if public { format!("holds a {of}, not the public one") } else { format!("is a {of}") };
+    let instead = if public { ", and put its public key (NAME.pub) here" } else { "" };
+    let source = sources.get(file).filter(|_| !file.starts_with("../"));
+    Mistake {
+        code: SECRET.to_owned(),
+        severity: Level::Error,
+        message: format!("{file} {is}: {has}"),
+        expected: Some("no secret key in the tree".to_owned()),
+        nearest: None,
+        help: Some(format!(
+            "make a new one outside of the tree (writ keys new … --out ../keys){instead}; revoke this one where it counts"
+        )),
+        path: file.split('/').map(str::to_owned).collect(),
+        place: source.map(|source| placed(file, &source, source.line(*line))),
+        related: Vec::new(),
+        appliances: Default::default(),
+    }
+}

@@ -67,6 +67,11 @@ pub struct ParameterSchema {
 }
 
 impl ParameterSchema {
+    /// What it means, and which values it takes.
+    pub fn told(&self) -> String {
+        told(self.about, self.values)
+    }
+
     /// It takes these alone.
     #[must_use]
     pub const fn one_of(mut self, values: &'static [&'static str]) -> Self {
@@ -126,6 +131,11 @@ impl FieldSchema {
         self
     }
 
+    /// What it means, and which values it can have.
+    pub fn told(&self) -> String {
+        told(self.about, self.values)
+    }
+
     /// Which values it can have: what it declares, and what the unit in its name says of integers.
     pub fn possible(&self) -> Values {
         if self.kind != Kind::Int {
@@ -138,6 +148,10 @@ impl FieldSchema {
             _ => Values::Between(least, most),
         }
     }
+}
+
+fn told(about: &str, values: Values) -> String {
+    values.words().map_or_else(|| about.to_owned(), |words| format!("{about}; {words}"))
 }
 
 /// What a probe takes and shows.

@@ -341,9 +341,13 @@ mod tests {
         }
 
         #[test]
-        fn what_is_seen_is_what_the_schema_promises(storage in "(auto|none|volatile|Persistent|[a-z]{0,9})", value in "[0-9KMa-z ]{0,12}") {
+        fn what_is_seen_is_what_the_schema_promises(
+            storage in "(auto|none|volatile|Persistent|[a-z]{0,9})",
+            value in "[0-9KMa-z ]{0,12}",
+        ) {
             let dir = tempfile::tempdir().unwrap();
-            let text = format!("[Journal]\nStorage={storage}\nSystemMaxUse={value}\nMaxRetentionSec={value}\nSeal={value}\n");
+            let sizes = format!("SystemMaxUse={value}\nMaxRetentionSec={value}\nSeal={value}\n");
+            let text = format!("[Journal]\nStorage={storage}\n{sizes}");
             write(dir.path(), "etc/systemd/journald.conf", &text);
             prop_assert!(SCHEMA.unpromised(&observe(dir.path()).unwrap()).is_empty());
         }

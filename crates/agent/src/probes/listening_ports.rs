@@ -125,6 +125,9 @@ mod tests {
         }
     }
 
+    /// Local addresses of IPv4, of IPv6, and of IPv4 within IPv6.
+    const LOCAL: &str = "([0-9A-F]{8}|[0-9A-F]{32}|0{16}FFFF0000[0-9A-F]{8}):[0-9A-F]{4}";
+
     proptest! {
         #[test]
         fn no_bytes_panic(bytes in any::<Vec<u8>>(), local in "[0-9A-Fa-f:ß+-]{0,40}") {
@@ -133,7 +136,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_seen_is_what_the_schema_promises(addresses in proptest::collection::vec("([0-9A-F]{8}|[0-9A-F]{32}|0{16}FFFF0000[0-9A-F]{8}):[0-9A-F]{4}", 0..4)) {
+        fn what_is_seen_is_what_the_schema_promises(addresses in proptest::collection::vec(LOCAL, 0..4)) {
             let table: String = addresses.iter().map(|local| format!("0: {local} x 0A\n")).collect();
             let sockets = listening(table.as_bytes(), TCP_LISTEN);
             prop_assert!(addresses.is_empty() || !sockets.is_empty());

@@ -59,7 +59,7 @@ pub fn judge(item: Item<'_>, call: &Call<'_>, given: &Json, findings: &mut Vec<F
                         format!("{} is no value for `{name}` of {} `{}`", describe(value), call.what, call.name),
                     )
                     .expected(parameter.kind.as_str())
-                    .help(format!("`{name}`: {}", parameter.about)),
+                    .help(format!("`{name}`: {}", parameter.told())),
                 ),
             ),
         }
@@ -77,7 +77,7 @@ pub fn judge(item: Item<'_>, call: &Call<'_>, given: &Json, findings: &mut Vec<F
                 )
                 .at_key()
                 .expected(format!("{} = {}", parameter.name, parameter.kind.as_str()))
-                .help(format!("`{}`: {}", parameter.name, parameter.about)),
+                .help(format!("`{}`: {}", parameter.name, parameter.told())),
             ),
         );
     }

@@ -134,7 +134,7 @@ fn operation(probe: &ProbeSchema, field: &FieldSchema, op: Op, operand: &Json, p
         _ => operand.is_string(),
     };
     if !fits {
-        let about = format!("`{}` of probe `{}`: {}", field.name, probe.name, field.about);
+        let about = format!("`{}` of probe `{}`: {}", field.name, probe.name, field.told());
         return Some(
             Finding::error(
                 "wrong-operand",

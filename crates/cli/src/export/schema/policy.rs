@@ -139,14 +139,9 @@ fn described(about: &str, mut schema: Json) -> Json {
 
 fn parameters(parameters: &[ParameterSchema]) -> Json {
     let members: Map<String, Json> =
-        parameters.iter().map(|p| (p.name.to_owned(), described(&about(p), parameter(p)))).collect();
+        parameters.iter().map(|p| (p.name.to_owned(), described(&p.told(), parameter(p)))).collect();
     let required: Vec<&str> = parameters.iter().filter(|p| p.required).map(|p| p.name).collect();
     json!({ "type": "object", "properties": members, "required": required, "additionalProperties": false })
-}
-
-fn about(parameter: &ParameterSchema) -> String {
-    let values = parameter.values.words().map(|values| format!("; {values}")).unwrap_or_default();
-    format!("{}{values}", parameter.about)
 }
 
 /// A value of a parameter; a secret may stand for any text.

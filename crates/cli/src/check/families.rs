@@ -5,18 +5,20 @@ use std::collections::BTreeSet;
 
 use writ_policy::validate::{Level, Part};
 
-use super::locate::{Wanted, locate};
+use super::locate::{Wanted, bound_names, locate};
 use super::mistake::Mistake;
 use super::source::Sources;
 use super::told::placed;
 use crate::embedded::LIBRARY;
 
-/// The list of families.
+/// The list of families of those whose tree it is.
 const LIST: &str = "rules/default.nix";
 
 /// One warning for each family of `known` that is neither `chosen` nor the library's.
 pub fn mistakes(known: &[String], chosen: &BTreeSet<&str>, sources: &Sources) -> Vec<Mistake> {
-    let left = known.iter().filter(|name| !chosen.contains(name.as_str()) && !is_shipped(name));
+    let own = sources.get(LIST).map(|source| bound_names(&source)).unwrap_or_default();
+    let is_own = |name: &String| own.contains(name) && !is_shipped(name);
+    let left = known.iter().filter(|name| is_own(name) && !chosen.contains(name.as_str()));
     left.map(|name| mistake(name, sources)).collect()
 }
 

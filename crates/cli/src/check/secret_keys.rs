@@ -62,6 +62,11 @@ pub fn held(root: &Path) -> Vec<Held> {
     files.into_iter().filter_map(|file| in_file(root, file, tracked)).collect()
 }
 
+/// Whether a file below the root holds a secret key.
+pub fn holds_one(root: &Path, file: &str) -> bool {
+    in_file(root, file.to_owned(), false).is_some()
+}
+
 /// The files in which git finds what may be a key.
 fn candidates(root: &Path) -> Vec<String> {
     let mut command = git::command(root);

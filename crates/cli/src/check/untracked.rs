@@ -11,7 +11,7 @@ use super::cache::reach::{How, reach};
 use super::clear::nix_files;
 use super::mistake::Mistake;
 use super::source::LARGEST;
-use super::{git, process};
+use super::{git, process, secret_keys};
 
 /// The folders of a tree that policy is read from.
 const FOLDERS: [&str; 4] = ["baselines", "rules", "hosts", "modules"];
@@ -23,7 +23,8 @@ pub fn mistake(root: &Path) -> Option<Mistake> {
     // Those that are ignored, too: a flake sees as little of them.
     let listed = ask(root, &["ls-files", "--others", "-z", "--"], &FOLDERS)?;
     let files = policy_files(root, listed.split('\0').filter(|file| !file.is_empty()));
-    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    // Nobody should add a secret key.
+    let files: Vec<&str> = files.iter().map(String::as_str).filter(|file| !secret_keys::holds_one(root, file)).collect();
     let message = match files.as_slice() {
         [] => return None,
         [file] => format!("git does not track {file}, so a flake does not see it"),

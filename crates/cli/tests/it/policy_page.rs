@@ -104,7 +104,7 @@ fn a_tree_can_be_begun_and_brought_up_to_date_as_the_page_says() {
     let address = "https://github.com/writ-project/writ";
     assert!(typed[2].contains(address), "{}", typed[2]);
     let printed = shell(&tree, &typed[2].replacen(address, &newer.display().to_string(), 1));
-    assert!(printed.starts_with("2 sites, 3 appliances, ") && printed.contains(": no findings"), "{printed}");
+    assert!(printed.contains("2 sites, 3 appliances, ") && printed.contains(": 1 warning in"), "{printed}");
     for block in mine {
         assert_eq!(fs::read_to_string(tree.join(block.file)).unwrap(), block.text, "{}", block.file);
     }

@@ -17,6 +17,9 @@ fn retitled(repo: &Repo, title: &str) {
     repo.write(file, &format!("{}{}{}", &text[..start], nix(title), &text[end..]));
 }
 
+/// A predicate of any text.
+const OWNER: &str = "owner.eq = \"root\"";
+
 #[test]
 fn texts_of_a_policy_stay_text() {
     let repo = Repo::new();
@@ -24,7 +27,7 @@ fn texts_of_a_policy_stay_text() {
     retitled(&repo, evil);
     repo.edit("hosts/clinic-001/site.nix", "reason = \"The new disk is ordered.\"", &format!("reason = {}", nix(evil)));
     repo.edit("hosts/clinic-001/site.nix", "exceptions.\"EX-001\"", &format!("exceptions.{}", nix("EX`|<b>\n@x")));
-    repo.edit("baselines/small/files.nix", "[ \"file\" \"symlink\" ]", &format!("[ \"file\" {} ]", nix(evil)));
+    repo.edit("baselines/small/files.nix", OWNER, &format!("owner.\"in\" = [ \"root\" {} ]", nix(evil)));
     for format in ["human", "markdown", "json"] {
         let ran = repo.diff(&["--from", "start", "--format", format]);
         assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -97,8 +100,8 @@ fn a_comment_fits_whatever_its_first_line_tells() {
     let long = "`@`".repeat(24_000);
     repo.edit(
         "baselines/small/files.nix",
-        "[ \"file\" \"symlink\" ]",
-        &format!("[ \"file\" \"symlink\" {} ]", nix(&long)),
+        OWNER,
+        &format!("owner.\"in\" = [ \"root\" {} ]", nix(&long)),
     );
     repo.edit("hosts/clinic-001/site.nix", "expires = \"2027-03-01T00:00:00Z\"", "expires = \"2027-06-01T00:00:00Z\"");
     for field in ["approved_by = \"", "approvers = [ \""] {

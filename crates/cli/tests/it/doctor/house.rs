@@ -5,10 +5,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use writ_agent::config::Config;
-use writ_agent::enforce::engine::{Engine, now};
+use writ_agent::enforce::engine::{Engine, EngineError, now};
 use writ_agent::sync::schedule::{Ending, Job};
 use writ_agent::sync::status::Status;
 use writ_agent::sync::trouble::Trouble;
@@ -144,7 +145,15 @@ impl House {
 
     /// The enforcer comes up on what there is. It holds its lock until it is dropped.
     pub fn enforcer(&self) -> Engine {
-        let mut engine = Engine::open(Config::read(&self.path("etc/enforce.toml")).unwrap()).unwrap();
+        let mut tries = 0;
+        let mut engine = loop {
+            tries += 1;
+            match Engine::open(Config::read(&self.path("etc/enforce.toml")).unwrap()) {
+                // A process that another test starts shares the lock of an enforcer that ended, until it runs its program.
+                Err(EngineError::Locked { .. }) if tries < 500 => std::thread::sleep(Duration::from_millis(10)),
+                opened => break opened.unwrap(),
+            }
+        };
         engine.start(false);
         engine
     }

@@ -370,7 +370,7 @@ pub fn lifting(change: &ExceptionChange) -> String {
     }
     let day = safe(change.approved_at.get(..10).unwrap_or(&change.approved_at));
     let digest = change.approval.get(..15).unwrap_or(&change.approval);
-    format!("{lifts} {what}, with the approval of {day} by {by} ({}…), unchanged", safe(digest))
+    format!("{lifts} {what}, approved by {by} on {day}, by the same document as before ({}…)", safe(digest))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use writ_policy::validate::{Level, Part};
 
-use super::locate::{Wanted, bound_names, locate};
+use super::locate::{Wanted, locate_exactly};
 use super::mistake::Mistake;
 use super::source::Sources;
 use super::told::placed;
@@ -16,10 +16,8 @@ const LIST: &str = "rules/default.nix";
 
 /// One warning for each family of `known` that is neither `chosen` nor the library's.
 pub fn mistakes(known: &[String], chosen: &BTreeSet<&str>, sources: &Sources) -> Vec<Mistake> {
-    let own = sources.get(LIST).map(|source| bound_names(&source)).unwrap_or_default();
-    let is_own = |name: &String| own.contains(name) && !is_shipped(name);
-    let left = known.iter().filter(|name| is_own(name) && !chosen.contains(name.as_str()));
-    left.map(|name| mistake(name, sources)).collect()
+    let left = known.iter().filter(|name| !chosen.contains(name.as_str()) && !is_shipped(name));
+    left.filter_map(|name| mistake(name, sources)).collect()
 }
 
 fn is_shipped(family: &str) -> bool {
@@ -27,13 +25,13 @@ fn is_shipped(family: &str) -> bool {
     LIBRARY.iter().any(|(path, _)| files.iter().any(|file| file == path))
 }
 
-fn mistake(family: &str, sources: &Sources) -> Mistake {
+/// What is wrong with a family, if the list of one's own names it.
+fn mistake(family: &str, sources: &Sources) -> Option<Mistake> {
     let path = ["families", family].map(str::to_owned).to_vec();
-    let place = sources.get(LIST).map(|source| {
-        let wanted = Wanted { line: 1, column: None, path: &path, part: Part::Key, text: None };
-        placed(LIST, &source, locate(&source, &wanted))
-    });
-    Mistake {
+    let source = sources.get(LIST)?;
+    let wanted = Wanted { line: 1, column: None, path: &path, part: Part::Key, text: None };
+    let place = Some(placed(LIST, &source, locate_exactly(&source, &wanted)?));
+    Some(Mistake {
         code: "unused-family".to_owned(),
         severity: Level::Warning,
         message: format!("no site chooses the rule family `{family}`, so it heals nothing"),
@@ -44,5 +42,5 @@ fn mistake(family: &str, sources: &Sources) -> Mistake {
         place,
         related: Vec::new(),
         appliances: BTreeSet::new(),
-    }
+    })
 }

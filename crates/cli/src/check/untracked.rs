@@ -24,7 +24,8 @@ pub fn mistake(root: &Path) -> Option<Mistake> {
     let listed = ask(root, &["ls-files", "--others", "-z", "--"], &FOLDERS)?;
     let files = policy_files(root, listed.split('\0').filter(|file| !file.is_empty()));
     // Nobody should add a secret key.
-    let files: Vec<&str> = files.iter().map(String::as_str).filter(|file| !secret_keys::holds_one(root, file)).collect();
+    let files: Vec<&str> =
+        files.iter().map(String::as_str).filter(|file| !secret_keys::holds_one(root, file)).collect();
     let message = match files.as_slice() {
         [] => return None,
         [file] => format!("git does not track {file}, so a flake does not see it"),

@@ -98,11 +98,7 @@ fn a_comment_fits_whatever_it_tells() {
 fn a_comment_fits_whatever_its_first_line_tells() {
     let repo = Repo::new();
     let long = "`@`".repeat(24_000);
-    repo.edit(
-        "baselines/small/files.nix",
-        OWNER,
-        &format!("owner.\"in\" = [ \"root\" {} ]", nix(&long)),
-    );
+    repo.edit("baselines/small/files.nix", OWNER, &format!("owner.\"in\" = [ \"root\" {} ]", nix(&long)));
     repo.edit("hosts/clinic-001/site.nix", "expires = \"2027-03-01T00:00:00Z\"", "expires = \"2027-06-01T00:00:00Z\"");
     for field in ["approved_by = \"", "approvers = [ \""] {
         repo.edit("hosts/clinic-001/site.nix", field, &format!("{field}{}", "x".repeat(70_000)));

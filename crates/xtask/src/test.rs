@@ -20,7 +20,7 @@ pub struct Arguments {
 }
 
 /// Tests that others run inside a container or a namespace, and that cargo therefore counts as ignored.
-const INNER_HALVES: u64 = 2;
+const INNER_HALVES: u64 = 3;
 /// How many property cases `--all` tries, instead of proptest's 256.
 const MANY_CASES: &str = "4096";
 /// The first seeds of the random kills that `--all` adds.
@@ -86,6 +86,11 @@ fn scratch() -> Result<(tempfile::TempDir, Command)> {
         command.current_dir(root()).args(["--mount", "sh", "-c", IN_MEMORY]).arg(folder.path()).arg(program);
     }
     command.env("TMPDIR", folder.path());
+    // Much of the time, a test waits for a process, a boot or a timer.
+    if std::env::var_os("RUST_TEST_THREADS").is_none() {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        command.env("RUST_TEST_THREADS", (2 * processors).to_string());
+    }
     Ok((folder, command))
 }
 

@@ -43,14 +43,16 @@ Each change is one of these:
   stronger  something more is shown, healed or kept, and nothing is lost
   reworded  another way to say the same
 Predicates are compared by what they accept, not by how they are written. What weakens is shown with an observation
-that passes now and did not before. docs/changes.md has the rules, and a workflow for pull requests.
+that passes now and did not before. The rules, and a workflow for pull requests:
+https://github.com/writ-project/writ/blob/main/docs/changes.md
 
 A side with mistakes that `writ check` finds is not compared, other than an exception that has ended. Without --to, the
 second side is what a commit of the whole working tree would be: new files count, and what git ignores does not.
 It needs git and Nix, and no network; it evaluates both sides and changes neither.
 
 `--format json` prints {schema, from, to, weaker, unclear, headline, sites, groups: [{appliances, counts, changes: [{path,
-section, id, before, after, effect, why, witness, at, reason, others}]}], exceptions, figures, totals}; fields may be added.
+section, id, before, after, effect, why, witness, at, reason, override_removed, others}]}], exceptions, figures,
+totals}; fields may be added.
 
 Exit codes: 0 compared, whatever was found unless it is denied; 1 something that --deny-… denies; 2 could not compare.")]
 pub struct Arguments {

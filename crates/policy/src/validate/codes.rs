@@ -307,7 +307,7 @@ pub const CODES: &[Code] = &[
         "unknown-field",
         "A field that does not exist",
         "It would count for nothing. It is misspelt, or belongs elsewhere. Controls, and checks that all appliances of a site \
-         have, stand in a baseline: https://github.com/writ-project/writ/blob/main/docs/policy.md#5-a-baseline-of-your-own",
+         have, stand in a baseline (https://github.com/writ-project/writ/blob/main/docs/policy.md#5-a-baseline-of-your-own).",
     ),
     error(
         "unknown-name",

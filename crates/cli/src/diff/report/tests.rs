@@ -166,7 +166,8 @@ fn every_form_counts_what_it_lists() {
     // A system that Nix cannot name is one more of which nobody knows.
     assert_eq!((&document["weaker"], &document["unclear"]), (&json!(true), &json!(counts.unclear + 1)));
     assert_eq!(document["sites"]["s"]["appliances"].as_object().unwrap().len(), 7);
-    let last = "7 appliances: 10 weaker, 6 unclear, 5 stronger, 4 reworded, 2 systems change, 1 system unknown";
+    let last =
+        "7 appliances compared: 10 weaker, 6 unclear, 5 stronger, 4 reworded, 2 systems change, 1 system unknown";
     assert_eq!(human.last().unwrap(), last);
     assert!(comment.contains(last), "{comment}");
 }

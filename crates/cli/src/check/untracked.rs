@@ -15,7 +15,7 @@ use super::{git, process, secret_keys};
 
 /// The folders of a tree that policy is read from.
 const FOLDERS: [&str; 4] = ["baselines", "rules", "hosts", "modules"];
-/// The most files that are named; of more it is their folders.
+/// The most files that are named; of more it is their kinds.
 const MOST_NAMED: usize = 5;
 
 /// One warning that names them. Where there is no git, or no repository, there is nothing to say.
@@ -33,7 +33,7 @@ pub fn mistake(root: &Path) -> Option<Mistake> {
     };
     let force = if ask(root, &["check-ignore", "--"], &files[..files.len().min(100)]).is_some() { "-f " } else { "" };
     // A command to be pasted as it is.
-    let named = if files.len() > MOST_NAMED { FOLDERS.join(" ") } else { files.join(" ") };
+    let named = if files.len() > MOST_NAMED { kinds(&files) } else { files.join(" ") };
     Some(Mistake {
         code: "untracked-file".to_owned(),
         severity: Level::Warning,
@@ -47,6 +47,17 @@ pub fn mistake(root: &Path) -> Option<Mistake> {
         related: Vec::new(),
         appliances: BTreeSet::new(),
     })
+}
+
+/// Patterns that git takes for many files. Whole folders would add what should not be there, such as secret keys, which
+/// are ignored for that.
+fn kinds(files: &[&str]) -> String {
+    let kind = |file: &&str| match file {
+        nix if nix.ends_with(".nix") => "'*.nix'".to_owned(),
+        key if is_key(key) => "'*/key.pub'".to_owned(),
+        other => other.to_string(),
+    };
+    files.iter().map(kind).collect::<BTreeSet<_>>().into_iter().take(MOST_NAMED).collect::<Vec<_>>().join(" ")
 }
 
 /// What a git command says of paths; none where it fails.

@@ -32,15 +32,15 @@ use crate::screen;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  writ keys new --name alice --out keys --role trust --role release
-  writ keys new --name front-desk --out keys --role appliance --no-passphrase
-  writ keys new --name cache-1 --out keys --role cache
-  writ keys new --name depot-log --out keys --role log
-  writ keys new --name watch --out keys --role read --no-passphrase
-  openssl rand -base64 32 > pass && writ keys new --name ci --out keys --passphrase-file pass
+  writ keys new --name alice --out ../keys --role trust --role release
+  writ keys new --name front-desk --out ../keys --role appliance --no-passphrase
+  writ keys new --name cache-1 --out ../keys --role cache
+  writ keys new --name depot-log --out ../keys --role log
+  writ keys new --name watch --out ../keys --role read --no-passphrase
+  openssl rand -base64 32 > pass && writ keys new --name ci --out ../keys --passphrase-file pass
 
 Verify anything that such a key signed without Writ:
-  minisign -Vm release.json -x release.json.KEYID.minisig -p keys/alice.pub")]
+  minisign -Vm release.json -x release.json.KEYID.minisig -p ../keys/alice.pub")]
 pub struct Arguments {
     /// What to call it: the files are NAME.key and NAME.pub
     #[arg(long)]

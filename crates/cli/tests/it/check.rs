@@ -185,6 +185,13 @@ fn ignored_files_keys_and_what_is_read_are_untracked_too() {
     assert!(told().contains("git does not track 2 policy files") && told().contains(&named), "{}", told());
     tree.git(&["rm", "-q", "--cached", "rules/files.nix"]);
     assert!(told().contains("git add -f baselines/") && told().contains("rules/files.nix"), "{}", told());
+    // Of many, the command adds policy alone, and an ignored secret key never.
+    tree.write(".gitignore", "*.nix\n*.key\n");
+    tree.write("hosts/clinic-001/front-desk/front-desk.key", "not for anybody");
+    tree.git(&["rm", "-q", "-r", "-f", "--cached", "."]);
+    assert!(told().contains("git add -f '*.nix' '*/key.pub' baselines/small/words.txt\n"), "{}", told());
+    tree.git(&["add", "-f", "*.nix", "*/key.pub", words]);
+    assert!(told().contains("no findings"), "{}", told());
 }
 
 #[test]

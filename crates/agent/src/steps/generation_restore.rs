@@ -71,7 +71,8 @@ fn apart(activation: &Path, timeout: Duration) -> Vec<OsString> {
         "--wait".into(),
         "--collect".into(),
         "--no-ask-password".into(),
-        "--service-type=exec".into(),
+        // With `exec`, the start of a program that ends at once may count as failed, and its exit code is lost.
+        "--service-type=simple".into(),
         format!("--unit={UNIT}.service").into(),
         "--description=Writ: activate the system of the accepted release".into(),
         format!("--property=RuntimeMaxSec={}s", timeout.as_secs().max(1)).into(),

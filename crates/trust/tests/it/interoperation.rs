@@ -101,7 +101,8 @@ fn we_sign_with_keys_that_minisign_made() {
     for (file, key) in [("locked.pub", locked.unlock(b"horse battery").unwrap()), ("open.pub", open.open().unwrap())] {
         let public = PublicKey::parse(&read(file)).unwrap();
         assert_eq!(public, key.public_key());
-        assert!(read(file).contains(&public.key_id().to_string()));
+        // It writes the key id without leading zeros.
+        assert!(read(file).contains(public.key_id().to_string().trim_start_matches('0')));
         fs::write(folder.path().join("f.minisig"), key.sign(DOCUMENT, "t", "u").unwrap().to_string()).unwrap();
         let (good, text) = run("minisign", folder.path(), &["-V", "-m", "f", "-p", file], "");
         assert!(good, "{file}: {text}");

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde_json::Value as Json;
-use writ_policy::diff::{Change, Diff, Effect};
+use writ_policy::diff::{Change, Diff, Effect, Words};
 use writ_policy::predicate::Predicate;
 use writ_policy::validate::{gives_away, path_text, redacted};
 
@@ -40,7 +40,7 @@ pub fn summary(diff: &Diff) -> String {
 
 fn line(change: &Change) -> String {
     let why = change.why.as_deref().map(|why| screen::paint(screen::DIM, &format!(" ({})", safe(why))));
-    format!("  {} {}: {}{}", effect(change.effect), path(change), what(change), why.unwrap_or_default())
+    format!("  {} {}{}", effect(change.effect), told(change), why.unwrap_or_default())
 }
 
 /// The word for an effect, in its colour, eight columns wide.
@@ -54,25 +54,64 @@ pub fn effect(effect: Effect) -> String {
     screen::paint(style, &format!("{word:<8}"))
 }
 
-/// Where a change is, as Nix writes it.
-pub fn path(change: &Change) -> String {
-    safe(&path_text(&change.path))
+/// A change in a sentence: where it is, as Nix writes that, and what it is.
+pub fn told(change: &Change) -> Words {
+    let (path, what) = (safe(&path_text(&change.path)), what(change));
+    // A value belongs to its path.
+    let value = what.is_quote().then(|| Words::default().quote(format!("{path}: {what}")));
+    value.unwrap_or_else(|| Words::default().quote(path).ours(": ").then(&what))
 }
 
 /// What a change is: what was added or removed, or the value before and after.
-pub fn what(change: &Change) -> String {
-    match (&change.before, &change.after) {
-        (None, Some(after)) => format!("added{}", detail(&change.path, after)),
-        (Some(before), None) => format!("removed{}", detail(&change.path, before)),
-        (Some(before), Some(after)) => match (worded(&change.path, before), worded(&change.path, after)) {
-            (None, None) => differing(before, after),
-            (words, now) => {
-                let words = words.unwrap_or_else(|| text(before));
-                between(&words, &now.unwrap_or_else(|| text(after)), LONGEST_PREDICATE)
-            }
-        },
-        (None, None) => String::new(),
+pub fn what(change: &Change) -> Words {
+    let with = |word: &str, value: &Json| match detail(&change.path, value) {
+        Some(detail) => Words::from(word).ours(" (").quote(detail).ours(")"),
+        None => Words::from(word),
+    };
+    if let Some([was, is]) = &change.entries {
+        return listed(was, is);
     }
+    match (&change.before, &change.after) {
+        (None, Some(after)) => with("added", after),
+        (Some(before), None) => with("removed", before),
+        (Some(before), Some(after)) => {
+            Words::default().quote(match (worded(&change.path, before), worded(&change.path, after)) {
+                (None, None) => differing(before, after),
+                (words, now) => {
+                    let words = words.unwrap_or_else(|| text(before));
+                    between(&words, &now.unwrap_or_else(|| text(after)), LONGEST_PREDICATE)
+                }
+            })
+        }
+        (None, None) => Words::default(),
+    }
+}
+
+/// What a list loses and gains, whose entries are said in words.
+fn listed(was: &[String], is: &[String]) -> Words {
+    let less = |from: &[String], other: &[String]| -> Vec<String> {
+        let less = from.iter().filter(|entry| !other.contains(entry));
+        less.map(|entry| shortened_to(&safe(entry), 0, LONGEST_PREDICATE)).collect()
+    };
+    let (gone, new) = (less(was, is), less(is, was));
+    let signed = |sign: &str, entries: &[String]| -> Vec<String> {
+        entries.iter().map(|entry| format!("{sign}{entry}")).collect()
+    };
+    match (gone.as_slice(), new.as_slice()) {
+        ([], []) => Words::from("in another order, or more than once"),
+        ([gone], [new]) => Words::default().quote(format!("{gone} → {new}")),
+        _ if gone.len() + new.len() <= MOST_ENTRIES => {
+            let all = [signed("-", &gone), signed("+", &new)].concat();
+            Words::default().quote(all.join(", "))
+        }
+        _ => Words::from(format!("{} go, {} come", gone.len(), new.len()).as_str()),
+    }
+}
+
+/// Two values of a field that is a text, before and after.
+pub fn values(before: Option<&str>, after: Option<&str>) -> String {
+    let json = |value: Option<&str>| value.map_or(Json::Null, Json::from);
+    between(&text(&json(before)), &text(&json(after)), LONGEST_PREDICATE)
 }
 
 /// A predicate, or what it says of one field, in words; none of any other value.
@@ -117,18 +156,22 @@ pub fn safe(text: &str) -> String {
     writ_trust::text::escaped(redacted(text))
 }
 
+/// The same of a sentence: what it quotes is text of a policy.
+pub fn safe_words(words: &Words) -> Words {
+    words.pieces().into_iter().fold(Words::default(), |safely, (piece, quoted)| match quoted {
+        true => safely.quote(safe(piece)),
+        false => safely.ours(piece),
+    })
+}
+
 /// What an added or removed value is, in brief: its title, or itself when it is small or a predicate.
-fn detail(path: &[String], value: &Json) -> String {
+fn detail(path: &[String], value: &Json) -> Option<String> {
     if let Some(words) = worded(path, value) {
-        return format!(" ({})", shortened_to(&words, 0, LONGEST_PREDICATE));
+        return Some(shortened_to(&words, 0, LONGEST_PREDICATE));
     }
     match value {
-        Json::Object(item) => item
-            .get("title")
-            .and_then(Json::as_str)
-            .map(|t| format!(" ({})", shortened(&safe(t), 0)))
-            .unwrap_or_default(),
-        other => format!(" ({})", shown(other)),
+        Json::Object(item) => item.get("title").and_then(Json::as_str).map(|title| shortened(&safe(title), 0)),
+        other => Some(shown(other)),
     }
 }
 

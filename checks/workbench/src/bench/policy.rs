@@ -72,7 +72,7 @@ fn figures(sites: usize) -> Result<f64> {
     run::checked(&mut check(&[]))?;
     if most {
         let seconds = diff(&desk, &root)?;
-        figure(&name("writ diff of two commits"), &format!("{seconds:.2} s"), Some(("under 10 s", seconds < 10.0)));
+        figure(&name("writ diff of two commits"), &format!("{seconds:.2} s"), None);
     }
     Ok(cold)
 }
@@ -87,7 +87,7 @@ fn diff(desk: &Workshop, root: &Path) -> Result<f64> {
     edited("hosts/clinic-0001/lab/policy.nix", "0750", "0755")?;
     edited("baselines/hipaa/audit.nix", "every = \"1m\"", "every = \"4m\"")?;
     desk.commit("Less, and less often")?;
-    let mut command = desk.writ(["diff", "--from", "HEAD~1", "--to", "HEAD", "--json"]);
+    let mut command = desk.writ(["diff", "--from", "HEAD~1", "--to", "HEAD", "--format", "json"]);
     command.current_dir(root);
     let told = run::checked(&mut command)?;
     anyhow::ensure!(told.contains("lab.results-1") && told.contains("clinic-0999"), "the diff lacks what was edited");
@@ -112,7 +112,7 @@ fn lay(root: &Path, sites: usize) -> Result<()> {
     let hosts = root.join("hosts");
     fs::remove_dir_all(hosts.join(SITE).join("busybox"))?;
     let site = fs::read_to_string(hosts.join(SITE).join("site.nix"))?;
-    let now = Time::from_unix_millis(i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?);
+    let now = Time::from_unix_millis(i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())? * 1000);
     let day = |days: i64| now.plus_millis(days * 86_400_000).to_string();
     let exception = EXCEPTION.replace("@approved@", &day(-30)).replace("@expires@", &day(60));
     for n in 0..sites {

@@ -201,14 +201,21 @@ fn one(tokens: &[Token<'_>], at: usize, file: &str, reach: &mut Reach) -> Option
     Some(())
 }
 
-/// Whether a file that the library calls gets it by name alone: what it evaluates to is data, or a function of named
-/// arguments.
+/// Whether a file that the library calls gets it by name alone, or does nothing with it: what it evaluates to is data, or a
+/// function of named arguments, or of one that it leaves alone, as in `_: { }`.
 fn keeps_library(root: &Expr) -> bool {
     match root {
         Expr::Paren(inner) => inner.expr().is_some_and(|expr| keeps_library(&expr)),
         Expr::LetIn(inner) => inner.body().is_some_and(|expr| keeps_library(&expr)),
         Expr::With(inner) => inner.body().is_some_and(|expr| keeps_library(&expr)),
-        Expr::Lambda(function) => matches!(function.param(), Some(Param::Pattern(_))),
+        Expr::Lambda(function) => match (function.param(), function.body()) {
+            (Some(Param::Pattern(_)), _) => true,
+            (Some(Param::IdentParam(name)), Some(body)) => {
+                let mut used = body.syntax().descendants().filter_map(Ident::cast);
+                !used.any(|ident| ident.syntax().text() == name.syntax().text())
+            }
+            _ => false,
+        },
         Expr::AttrSet(_) | Expr::List(_) | Expr::Str(_) | Expr::Literal(_) | Expr::BinOp(_) | Expr::UnaryOp(_) => true,
         // An import gives what that file does, which is looked at by itself.
         Expr::Apply(call) => match call.lambda() {
@@ -335,6 +342,8 @@ mod tests {
             "{ writ, ... }: writ.appliance { checks.x = writ.check { expect.a.le = 3 * 4 / 2; }; }",
             "builtins.concatStringsSep \",\" (builtins.map toString [ 1 2 ])",
             "{ all, ... }: let f = x: x // { inherit (all) a; }; in map f [ all.\"b\" all.${c} ]",
+            "_: { a = 1; }",
+            "unused: let f = x: x; in { a = f 1; }",
         ] {
             assert_eq!(links(text), Some(vec![]), "{text}");
         }
@@ -386,6 +395,9 @@ mod tests {
             "{ w ? writ, ... }: w",
             "{ writ, ... }@all: all.\"writ\".\"valuesOf\" x",
             "all: all.\"writ\"",
+            "_: _.\"writ\".\"valuesOf\" x",
+            "_: let inherit (_) writ; in writ.\"valuesOf\" x",
+            "_: { inherit _; }",
             "let f = all: all.\"writ\"; in f",
             "(x: y: y.\"writ\") 1",
             "{ ... }: \"${(import ./f.nix) ./front-desk}\"",

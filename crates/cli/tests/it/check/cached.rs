@@ -395,3 +395,19 @@ fn a_secret_is_kept_nowhere() {
     let text = fs::read_to_string(file).unwrap();
     assert!(text.contains("secret-in-clear") && !text.contains("bcd"), "{text}");
 }
+
+/// All that is written in what comes with Writ is known to read nothing else; otherwise nobody's results would be kept.
+#[test]
+fn results_of_this_repository_are_kept() {
+    let tree = Tree::of_this_repository();
+    let cached = || {
+        let output = run_in(tree.path(), &["--format", "json"], None);
+        let document: Value = serde_json::from_str(&output.stdout).unwrap();
+        document["summary"]["cached"].as_u64().unwrap()
+    };
+    let sites = fs::read_dir(tree.path().join("hosts")).unwrap().filter(|entry| {
+        let path = entry.as_ref().unwrap().path();
+        path.join("site.nix").is_file()
+    });
+    assert_eq!((cached(), cached()), (0, sites.count() as u64));
+}

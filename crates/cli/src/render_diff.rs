@@ -7,6 +7,7 @@ use writ_policy::diff::{Change, Diff, Effect, Words};
 use writ_policy::predicate::Predicate;
 use writ_policy::validate::{gives_away, path_text, redacted};
 
+use crate::library::words;
 use crate::screen;
 
 /// The longest value that is shown whole, in characters.
@@ -71,6 +72,11 @@ pub fn what(change: &Change) -> Words {
     if let Some([was, is]) = &change.entries {
         return listed(was, is);
     }
+    if let ["runbooks", _, "steps"] = change.path.iter().map(String::as_str).collect::<Vec<_>>()[..]
+        && let (Some(was), Some(is)) = (steps(&change.before), steps(&change.after))
+    {
+        return listed(&was, &is);
+    }
     match (&change.before, &change.after) {
         (None, Some(after)) => with("added", after),
         (Some(before), None) => with("removed", before),
@@ -87,19 +93,36 @@ pub fn what(change: &Change) -> Words {
     }
 }
 
+/// The steps of a runbook in words; none where one of them is no step.
+fn steps(value: &Option<Json>) -> Option<Vec<String>> {
+    let call = |name: &Json, parameters: &Json| -> Option<String> {
+        let given = parameters.as_object().into_iter().flatten();
+        let given: Vec<String> = given.map(|(name, value)| format!(" {name}={}", words::parameter(value))).collect();
+        Some(format!("{}{}", name.as_str()?, given.concat()))
+    };
+    let one = |step: &Json| -> Option<String> {
+        let (id, timeout) = (step["id"].as_str()?, step["timeout"].as_str()?);
+        let undo = match &step["undo"] {
+            Json::Null => String::new(),
+            undo => format!(", undone by {}", call(&undo["step"], &undo["parameters"])?),
+        };
+        Some(format!("{id}: {}, at most {timeout}{undo}", call(&step["step"], &step["parameters"])?))
+    };
+    value.as_ref()?.as_array()?.iter().map(one).collect()
+}
+
 /// What a list loses and gains, whose entries are said in words.
 fn listed(was: &[String], is: &[String]) -> Words {
     let less = |from: &[String], other: &[String]| -> Vec<String> {
-        let less = from.iter().filter(|entry| !other.contains(entry));
-        less.map(|entry| shortened_to(&safe(entry), 0, LONGEST_PREDICATE)).collect()
+        from.iter().filter(|entry| !other.contains(entry)).map(|entry| safe(entry)).collect()
+    };
+    let signed = |sign: &str, entries: &[String]| -> Vec<String> {
+        entries.iter().map(|entry| format!("{sign}{}", shortened_to(entry, 0, LONGEST_PREDICATE))).collect()
     };
     let (gone, new) = (less(was, is), less(is, was));
-    let signed = |sign: &str, entries: &[String]| -> Vec<String> {
-        entries.iter().map(|entry| format!("{sign}{entry}")).collect()
-    };
     match (gone.as_slice(), new.as_slice()) {
-        ([], []) => Words::from("in another order, or more than once"),
-        ([gone], [new]) => Words::default().quote(format!("{gone} → {new}")),
+        ([], []) => Words::from("in another order, or another number of times"),
+        ([gone], [new]) => Words::default().quote(between(gone, new, LONGEST_PREDICATE)),
         _ if gone.len() + new.len() <= MOST_ENTRIES => {
             let all = [signed("-", &gone), signed("+", &new)].concat();
             Words::default().quote(all.join(", "))
@@ -188,7 +211,10 @@ pub fn entries(before: &Json, after: &Json) -> Option<String> {
 }
 
 fn differing(before: &Json, after: &Json) -> String {
-    entries(before, after).unwrap_or_else(|| between(&text(before), &text(after), LONGEST))
+    // Of nothing, and of what becomes nothing, the whole is told: an empty list may mean everything.
+    let is_empty = |value: &Json| value.as_array().is_some_and(Vec::is_empty);
+    let listed = entries(before, after).filter(|_| !is_empty(before) && !is_empty(after));
+    listed.unwrap_or_else(|| between(&text(before), &text(after), LONGEST))
 }
 
 /// Two texts that differ, each of at most `longest` characters.
@@ -215,6 +241,7 @@ fn text(value: &Json) -> String {
     conceal(&mut value);
     let text = match &value {
         Json::Null => "none".to_owned(),
+        Json::Array(entries) if entries.is_empty() => "[ ]".to_owned(),
         Json::Array(entries) => format!("[ {} ]", entries.iter().map(Json::to_string).collect::<Vec<_>>().join(" ")),
         other => other.to_string(),
     };
@@ -281,6 +308,46 @@ mod tests {
             ["  stronger checks.c.expect.b: added (b ge 2)", "  stronger checks.c.prefer: none → n ge 20"]
         );
         assert!(plain(&diff_json(&after, &before))[0].starts_with("  weaker   checks.c.expect.b: removed (b ge 2)"));
+    }
+
+    #[test]
+    fn steps_are_told_as_they_are_called() {
+        let step = |timeout: &str| {
+            let parameters = json!({ "path": "/etc/motd", "mode": "0644" });
+            json!({ "id": "restore", "step": "file.restore", "parameters": parameters, "timeout": timeout, "undo": null })
+        };
+        let exec = json!({ "id": "look", "step": "exec", "parameters": { "program": { "program": "p" } }, "timeout": "1m",
+            "undo": { "step": "systemd.start", "parameters": { "unit": "x.service" } } });
+        let told = |before: Json, after: Json| {
+            let of = |steps: Json| json!({ "runbooks": { "R": { "steps": steps } }, "rules": { "r": { "run": "R" } } });
+            told(&diff_json(&of(before), &of(after)).changes[0]).to_string()
+        };
+        let call = "file.restore mode=\"0644\" path=\"/etc/motd\"";
+        assert_eq!(
+            told(json!([step("10s")]), json!([step("20s")])),
+            format!("runbooks.R.steps: restore: {call}, at most 10s → restore: {call}, at most 20s")
+        );
+        assert_eq!(
+            told(json!([step("10s")]), json!([step("10s"), exec])),
+            "runbooks.R.steps: +look: exec program=writ.program \"p\", at most 1m, undone by systemd.start unit=\"x.service\""
+        );
+        assert_eq!(
+            told(json!([step("10s"), exec]), json!([exec, step("10s")])),
+            "runbooks.R.steps: in another order, or another number of times"
+        );
+        // What is no step is told as it stands.
+        assert!(told(json!([step("10s")]), json!(["restore"])).starts_with("runbooks.R.steps: -{"));
+    }
+
+    #[test]
+    fn a_list_that_becomes_empty_is_told_whole() {
+        for (before, after, told) in [
+            (json!(["a", "b"]), json!([]), "[ \"a\" \"b\" ] → [ ]"),
+            (json!([]), json!(["a"]), "[ ] → [ \"a\" ]"),
+            (json!(["a", "b"]), json!(["b"]), "-\"a\""),
+        ] {
+            assert_eq!(differing(&before, &after), told);
+        }
     }
 
     #[test]

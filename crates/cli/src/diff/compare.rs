@@ -216,7 +216,11 @@ impl Differ<'_> {
             return Vec::new();
         }
         let settings = self.section_of(is, "settings");
-        let rules = (self.section_of(was, "rules"), self.section_of(is, "rules"));
+        let of_runbooks = |located: &Located| located.change.path.first().is_some_and(|section| section == "runbooks");
+        let rules = match changes.iter().flat_map(|changes| changes.iter()).any(of_runbooks) {
+            true => (self.section_of(was, "rules"), self.section_of(is, "rules")),
+            false => (Rc::new(Json::Null), Rc::new(Json::Null)),
+        };
         let told = changes.iter().flat_map(|changes| changes.iter()).filter_map(|located| {
             let change = diff::beside_rules(located.change.clone(), &rules.0, &rules.1)?;
             Some(Located { change: heard(change, &settings), ..located.clone() })

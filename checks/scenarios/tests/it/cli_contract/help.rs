@@ -123,16 +123,20 @@ const SECRETS: [&str; 6] = ["--key", "--read-key", "--cache-key", "--log-key", "
 
 /// Where a line of an example writes or reads a secret, as it is written there.
 fn secrets(line: &str) -> Vec<&str> {
-    let words: Vec<&str> = line.split_whitespace().map(|word| word.trim_matches(['`', '\'', '"', ';', ')'])).collect();
+    let words: Vec<&str> = line.split_whitespace().collect();
     let makes_keys = line.contains("keys new");
+    // An option that prose names stands in backticks, or before a bracket.
+    let is_given = |pair: &&[&str]| pair[1].starts_with(|c: char| c.is_ascii_alphanumeric() || "./~<".contains(c));
     let given = words.windows(2).filter(|pair| SECRETS.contains(&pair[0]) || (makes_keys && pair[0] == "--out"));
+    let given = given.filter(is_given).map(|pair| pair[1]);
     // Anywhere else, a path to a file of that name.
-    let paths =
-        words.iter().filter(|word| word.contains('/') && (word.ends_with(".key") || word.ends_with(".nix-key")));
+    let paths = words.iter().map(|word| word.trim_matches(['`', '\'', '"', ';', ')', '(']));
+    let paths = paths.filter(|word| word.contains('/') && (word.ends_with(".key") || word.ends_with(".nix-key")));
     let is_public = |name: &&str| name.ends_with(".pub") || name.contains(".pub:");
     // `FILE`, `<FILE>` and `NAME.key` stand for whatever it is.
     let stands_for_any = |name: &&str| name.trim_start_matches('<').starts_with(|c: char| c.is_ascii_uppercase());
-    given.map(|pair| pair[1]).chain(paths.copied()).filter(|name| !is_public(name) && !stands_for_any(name)).collect()
+    let named = given.chain(paths).map(|name| name.trim_end_matches(['`', ';', ')']));
+    named.filter(|name| !is_public(name) && !stands_for_any(name)).collect()
 }
 
 /// What git has once had, whoever reads the repository has: no example leads a secret into the tree.

@@ -116,7 +116,7 @@ const UNDECIDED: &[(&[&str], &str)] = &[
     (&["rules", "*", "run"], "another runbook is tried"),
     (&["rules", "*", "escalate"], "somebody else is called, or told something else"),
     (&["runbooks", "*", "version"], "its authors call it another one"),
-    (&["runbooks"], "whether what it does helps, only its steps tell"),
+    (&["runbooks"], "it does something else: read its steps"),
     (&["duties"], "it is asked for otherwise"),
     (&["programs"], "runbooks find other programs"),
     (&["secrets"], "other secrets may be named"),

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use serde_json::Value as Json;
-use writ_policy::diff::{Change, Diff, Effect};
+use writ_policy::diff::{Change, Diff, Effect, Words};
 use writ_policy::predicate::Predicate;
 use writ_policy::validate::{gives_away, path_text, redacted};
 
+use crate::library::words;
 use crate::screen;
 
 /// The longest value that is shown whole, in characters.
@@ -40,7 +41,7 @@ pub fn summary(diff: &Diff) -> String {
 
 fn line(change: &Change) -> String {
     let why = change.why.as_deref().map(|why| screen::paint(screen::DIM, &format!(" ({})", safe(why))));
-    format!("  {} {}: {}{}", effect(change.effect), path(change), what(change), why.unwrap_or_default())
+    format!("  {} {}{}", effect(change.effect), told(change), why.unwrap_or_default())
 }
 
 /// The word for an effect, in its colour, eight columns wide.
@@ -54,25 +55,86 @@ pub fn effect(effect: Effect) -> String {
     screen::paint(style, &format!("{word:<8}"))
 }
 
-/// Where a change is, as Nix writes it.
-pub fn path(change: &Change) -> String {
-    safe(&path_text(&change.path))
+/// A change in a sentence: where it is, as Nix writes that, and what it is.
+pub fn told(change: &Change) -> Words {
+    let (path, what) = (safe(&path_text(&change.path)), what(change));
+    // A value belongs to its path.
+    let value = what.is_quote().then(|| Words::default().quote(format!("{path}: {what}")));
+    value.unwrap_or_else(|| Words::default().quote(path).ours(": ").then(&what))
 }
 
 /// What a change is: what was added or removed, or the value before and after.
-pub fn what(change: &Change) -> String {
-    match (&change.before, &change.after) {
-        (None, Some(after)) => format!("added{}", detail(&change.path, after)),
-        (Some(before), None) => format!("removed{}", detail(&change.path, before)),
-        (Some(before), Some(after)) => match (worded(&change.path, before), worded(&change.path, after)) {
-            (None, None) => differing(before, after),
-            (words, now) => {
-                let words = words.unwrap_or_else(|| text(before));
-                between(&words, &now.unwrap_or_else(|| text(after)), LONGEST_PREDICATE)
-            }
-        },
-        (None, None) => String::new(),
+pub fn what(change: &Change) -> Words {
+    let with = |word: &str, value: &Json| match detail(&change.path, value) {
+        Some(detail) => Words::from(word).ours(" (").quote(detail).ours(")"),
+        None => Words::from(word),
+    };
+    if let Some([was, is]) = &change.entries {
+        return listed(was, is);
     }
+    if let ["runbooks", _, "steps"] = change.path.iter().map(String::as_str).collect::<Vec<_>>()[..]
+        && let (Some(was), Some(is)) = (steps(&change.before), steps(&change.after))
+    {
+        return listed(&was, &is);
+    }
+    match (&change.before, &change.after) {
+        (None, Some(after)) => with("added", after),
+        (Some(before), None) => with("removed", before),
+        (Some(before), Some(after)) => {
+            Words::default().quote(match (worded(&change.path, before), worded(&change.path, after)) {
+                (None, None) => differing(before, after),
+                (words, now) => {
+                    let words = words.unwrap_or_else(|| text(before));
+                    between(&words, &now.unwrap_or_else(|| text(after)), LONGEST_PREDICATE)
+                }
+            })
+        }
+        (None, None) => Words::default(),
+    }
+}
+
+/// The steps of a runbook in words; none where one of them is no step.
+fn steps(value: &Option<Json>) -> Option<Vec<String>> {
+    let call = |name: &Json, parameters: &Json| -> Option<String> {
+        let given = parameters.as_object().into_iter().flatten();
+        let given: Vec<String> = given.map(|(name, value)| format!(" {name}={}", words::parameter(value))).collect();
+        Some(format!("{}{}", name.as_str()?, given.concat()))
+    };
+    let one = |step: &Json| -> Option<String> {
+        let (id, timeout) = (step["id"].as_str()?, step["timeout"].as_str()?);
+        let undo = match &step["undo"] {
+            Json::Null => String::new(),
+            undo => format!(", undone by {}", call(&undo["step"], &undo["parameters"])?),
+        };
+        Some(format!("{id}: {}, at most {timeout}{undo}", call(&step["step"], &step["parameters"])?))
+    };
+    value.as_ref()?.as_array()?.iter().map(one).collect()
+}
+
+/// What a list loses and gains, whose entries are said in words.
+fn listed(was: &[String], is: &[String]) -> Words {
+    let less = |from: &[String], other: &[String]| -> Vec<String> {
+        from.iter().filter(|entry| !other.contains(entry)).map(|entry| safe(entry)).collect()
+    };
+    let signed = |sign: &str, entries: &[String]| -> Vec<String> {
+        entries.iter().map(|entry| format!("{sign}{}", shortened_to(entry, 0, LONGEST_PREDICATE))).collect()
+    };
+    let (gone, new) = (less(was, is), less(is, was));
+    match (gone.as_slice(), new.as_slice()) {
+        ([], []) => Words::from("in another order, or another number of times"),
+        ([gone], [new]) => Words::default().quote(between(gone, new, LONGEST_PREDICATE)),
+        _ if gone.len() + new.len() <= MOST_ENTRIES => {
+            let all = [signed("-", &gone), signed("+", &new)].concat();
+            Words::default().quote(all.join(", "))
+        }
+        _ => Words::from(format!("{} go, {} come", gone.len(), new.len()).as_str()),
+    }
+}
+
+/// Two values of a field that is a text, before and after.
+pub fn values(before: Option<&str>, after: Option<&str>) -> String {
+    let json = |value: Option<&str>| value.map_or(Json::Null, Json::from);
+    between(&text(&json(before)), &text(&json(after)), LONGEST_PREDICATE)
 }
 
 /// A predicate, or what it says of one field, in words; none of any other value.
@@ -117,18 +179,22 @@ pub fn safe(text: &str) -> String {
     writ_trust::text::escaped(redacted(text))
 }
 
+/// The same of a sentence: what it quotes is text of a policy.
+pub fn safe_words(words: &Words) -> Words {
+    words.pieces().into_iter().fold(Words::default(), |safely, (piece, quoted)| match quoted {
+        true => safely.quote(safe(piece)),
+        false => safely.ours(piece),
+    })
+}
+
 /// What an added or removed value is, in brief: its title, or itself when it is small or a predicate.
-fn detail(path: &[String], value: &Json) -> String {
+fn detail(path: &[String], value: &Json) -> Option<String> {
     if let Some(words) = worded(path, value) {
-        return format!(" ({})", shortened_to(&words, 0, LONGEST_PREDICATE));
+        return Some(shortened_to(&words, 0, LONGEST_PREDICATE));
     }
     match value {
-        Json::Object(item) => item
-            .get("title")
-            .and_then(Json::as_str)
-            .map(|t| format!(" ({})", shortened(&safe(t), 0)))
-            .unwrap_or_default(),
-        other => format!(" ({})", shown(other)),
+        Json::Object(item) => item.get("title").and_then(Json::as_str).map(|title| shortened(&safe(title), 0)),
+        other => Some(shown(other)),
     }
 }
 
@@ -145,7 +211,10 @@ pub fn entries(before: &Json, after: &Json) -> Option<String> {
 }
 
 fn differing(before: &Json, after: &Json) -> String {
-    entries(before, after).unwrap_or_else(|| between(&text(before), &text(after), LONGEST))
+    // Of nothing, and of what becomes nothing, the whole is told: an empty list may mean everything.
+    let is_empty = |value: &Json| value.as_array().is_some_and(Vec::is_empty);
+    let listed = entries(before, after).filter(|_| !is_empty(before) && !is_empty(after));
+    listed.unwrap_or_else(|| between(&text(before), &text(after), LONGEST))
 }
 
 /// Two texts that differ, each of at most `longest` characters.
@@ -172,6 +241,7 @@ fn text(value: &Json) -> String {
     conceal(&mut value);
     let text = match &value {
         Json::Null => "none".to_owned(),
+        Json::Array(entries) if entries.is_empty() => "[ ]".to_owned(),
         Json::Array(entries) => format!("[ {} ]", entries.iter().map(Json::to_string).collect::<Vec<_>>().join(" ")),
         other => other.to_string(),
     };
@@ -238,6 +308,46 @@ mod tests {
             ["  stronger checks.c.expect.b: added (b ge 2)", "  stronger checks.c.prefer: none → n ge 20"]
         );
         assert!(plain(&diff_json(&after, &before))[0].starts_with("  weaker   checks.c.expect.b: removed (b ge 2)"));
+    }
+
+    #[test]
+    fn steps_are_told_as_they_are_called() {
+        let step = |timeout: &str| {
+            let parameters = json!({ "path": "/etc/motd", "mode": "0644" });
+            json!({ "id": "restore", "step": "file.restore", "parameters": parameters, "timeout": timeout, "undo": null })
+        };
+        let exec = json!({ "id": "look", "step": "exec", "parameters": { "program": { "program": "p" } }, "timeout": "1m",
+            "undo": { "step": "systemd.start", "parameters": { "unit": "x.service" } } });
+        let told = |before: Json, after: Json| {
+            let of = |steps: Json| json!({ "runbooks": { "R": { "steps": steps } }, "rules": { "r": { "run": "R" } } });
+            told(&diff_json(&of(before), &of(after)).changes[0]).to_string()
+        };
+        let call = "file.restore mode=\"0644\" path=\"/etc/motd\"";
+        assert_eq!(
+            told(json!([step("10s")]), json!([step("20s")])),
+            format!("runbooks.R.steps: restore: {call}, at most 10s → restore: {call}, at most 20s")
+        );
+        assert_eq!(
+            told(json!([step("10s")]), json!([step("10s"), exec])),
+            "runbooks.R.steps: +look: exec program=writ.program \"p\", at most 1m, undone by systemd.start unit=\"x.service\""
+        );
+        assert_eq!(
+            told(json!([step("10s"), exec]), json!([exec, step("10s")])),
+            "runbooks.R.steps: in another order, or another number of times"
+        );
+        // What is no step is told as it stands.
+        assert!(told(json!([step("10s")]), json!(["restore"])).starts_with("runbooks.R.steps: -{"));
+    }
+
+    #[test]
+    fn a_list_that_becomes_empty_is_told_whole() {
+        for (before, after, told) in [
+            (json!(["a", "b"]), json!([]), "[ \"a\" \"b\" ] → [ ]"),
+            (json!([]), json!(["a"]), "[ ] → [ \"a\" ]"),
+            (json!(["a", "b"]), json!(["b"]), "-\"a\""),
+        ] {
+            assert_eq!(differing(&before, &after), told);
+        }
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub enum Command {
 const SERVE_HELP: &str = "\
 A first start, on one machine:
 
-  writ-depot serve --trust trust.json --data /var/lib/writ/depot --listen 127.0.0.1:8080 --log-key log.key
+  writ-depot serve --trust trust.json --data /var/lib/writ/depot --listen 127.0.0.1:8080 --log-key /etc/writ/log.key
 
   trust.json   the first trust root. It must give the key in log.key the role `log`, and name an origin for each
                site's log (`log_origins`). The depot trusts it because you gave it; later roots are published to it.

@@ -16,7 +16,7 @@ mod github;
 mod hint;
 mod judge;
 mod keys;
-mod locate;
+pub mod locate;
 mod mistake;
 pub mod nix_error;
 mod output;

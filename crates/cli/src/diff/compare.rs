@@ -1,6 +1,5 @@
 //! What changed, appliance by appliance, and which appliances share it.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::LazyLock;
@@ -12,8 +11,9 @@ use writ_policy::schema::Kind;
 use writ_trust::time::{Span, Time};
 
 use super::gather::{Appliance, Gathered, Layer, SECTIONS, Sections, TextId, Texts, unreadable};
+use super::places::Places;
+use super::shared::Shared;
 use crate::failure::Outcome;
-use crate::render_diff::entries;
 
 /// An appliance by site and name.
 pub type Name = (String, String);
@@ -106,7 +106,13 @@ pub struct Compared {
 const SOON_DAYS: &str = "30d";
 
 /// Compares two sides as of an instant. An error where a value cannot be read.
-pub fn compare(before: &Gathered<'_>, after: &Gathered<'_>, texts: &Texts<'_>, now: Time) -> Outcome<Compared> {
+pub fn compare(
+    before: &Gathered<'_>,
+    after: &Gathered<'_>,
+    texts: &Texts<'_>,
+    places: &Places,
+    now: Time,
+) -> Outcome<Compared> {
     let (a, b) = (named(before), named(after));
     let names: BTreeSet<&Name> = a.keys().chain(b.keys()).collect();
     let soon: Span = SOON_DAYS.parse().expect("a span");
@@ -125,13 +131,13 @@ pub fn compare(before: &Gathered<'_>, after: &Gathered<'_>, texts: &Texts<'_>, n
     pairs.sort_by(|(_, x), (_, y)| x.cmp(y));
     for ((was, is), names) in pairs {
         if let (Some(was), Some(is)) = (was, is) {
-            let settings = differ.section_of(&is, "settings");
-            for changes in differ.changes(&was, &is) {
-                for located in changes.iter() {
-                    let located = heard(located, &settings);
-                    shared
-                        .add(&located, &names, |name| overridden(&located, a.get(name).copied(), b.get(name).copied()));
-                }
+            let baselines = differ.section_of(&is, "baselines");
+            for located in differ.told(&was, &is) {
+                shared.add(&located.change, &names, |name| {
+                    let at = places.of_setting(&name.0, &baselines, &located.change.path);
+                    let located = Located { at: at.or_else(|| located.at.clone()), ..located.clone() };
+                    overridden(located, a.get(name).copied(), b.get(name).copied())
+                });
             }
         }
         for change in differ.exceptions(was, is, now, &soon) {
@@ -201,6 +207,25 @@ impl Differ<'_> {
         // Exceptions are told as a calendar.
         let compared = (0..SECTIONS.len()).filter(|i| SECTIONS[*i] != "exceptions" && was[*i] != is[*i]);
         compared.map(|i| self.section(i, was[i], is[i])).collect()
+    }
+
+    /// What changes, beside what else is in the policy: rules that run a runbook, and channels that tell of a severity.
+    fn told(&mut self, was: &Sections, is: &Sections) -> Vec<Located> {
+        let changes = self.changes(was, is);
+        if changes.is_empty() {
+            return Vec::new();
+        }
+        let settings = self.section_of(is, "settings");
+        let of_runbooks = |located: &Located| located.change.path.first().is_some_and(|section| section == "runbooks");
+        let rules = match changes.iter().flat_map(|changes| changes.iter()).any(of_runbooks) {
+            true => (self.section_of(was, "rules"), self.section_of(is, "rules")),
+            false => (Rc::new(Json::Null), Rc::new(Json::Null)),
+        };
+        let told = changes.iter().flat_map(|changes| changes.iter()).filter_map(|located| {
+            let change = diff::beside_rules(located.change.clone(), &rules.0, &rules.1)?;
+            Some(Located { change: heard(change, &settings), ..located.clone() })
+        });
+        told.collect()
     }
 
     fn section_of(&mut self, sections: &Sections, name: &str) -> Rc<Json> {
@@ -351,116 +376,34 @@ fn star(value: &mut Json, is_named: bool) {
 }
 
 /// A change, where a channel of the appliance's own settings does not tell of it, as one that somebody should look at.
-fn heard<'a>(located: &'a Located, settings: &Json) -> Cow<'a, Located> {
-    let mut one = [located.change.clone()];
-    if located.change.effect == Effect::Stronger && located.change.path.last().is_some_and(|key| key == "severity") {
-        diff::untold(settings, &mut one);
+fn heard(change: Change, settings: &Json) -> Change {
+    if change.effect != Effect::Stronger || change.path.last().is_none_or(|key| key != "severity") {
+        return change;
     }
+    let mut one = [change];
+    diff::untold(settings, &mut one);
     let [change] = one;
-    if change == located.change { Cow::Borrowed(located) } else { Cow::Owned(Located { change, ..located.clone() }) }
+    change
 }
 
 /// A change that an override makes, with its place and reason; or that the removal of one makes, with the reason it had.
-fn overridden(located: &Located, was: Option<&Appliance<'_>>, is: Option<&Appliance<'_>>) -> Located {
+/// Also whether there is such an override.
+fn overridden(located: Located, was: Option<&Appliance<'_>>, is: Option<&Appliance<'_>>) -> (Located, bool) {
     let path = &located.change.path;
     let made = |one: &&&Override| !one.path.is_empty() && (path.starts_with(&one.path) || one.path.starts_with(path));
     let find = |side: Option<&Appliance<'_>>| {
         let one = side.and_then(|appliance| appliance.overrides.iter().rev().find(made).copied())?;
         let at = one.declared_at.as_ref().map(|at| format!("{}:{}", at.file, at.line));
-        Some((at, one.reason.clone()))
+        Some((at, Some(one.reason.clone()).filter(|reason| !reason.is_empty())))
     };
-    let mut located = located.clone();
     if let Some((at, reason)) = find(is) {
-        located.at = at.or(located.at);
-        located.reason = Some(reason).filter(|reason| !reason.is_empty());
-    } else if let Some((_, reason)) = find(was) {
+        return (Located { at: at.or(located.at), reason, ..located }, true);
+    }
+    match find(was) {
         // Where it stood, something else stands now.
-        located.reason = Some(reason).filter(|reason| !reason.is_empty());
-        located.override_removed = true;
+        Some((_, reason)) => (Located { reason, override_removed: true, ..located }, true),
+        None => (located, false),
     }
-    located
-}
-
-/// Which appliances have which change.
-#[derive(Default)]
-struct Shared {
-    by_change: BTreeMap<(String, String), Held>,
-}
-
-/// A change, and whose it is: by the values before and after, which of lists may differ.
-struct Held {
-    located: Located,
-    by_values: BTreeMap<String, (Change, BTreeSet<Name>)>,
-}
-
-impl Shared {
-    fn add(&mut self, located: &Located, names: &[Name], told: impl Fn(&Name) -> Located) {
-        let change = &located.change;
-        let values = serde_json::json!([change.before, change.after]);
-        let what = alike(change).unwrap_or_else(|| values.clone());
-        let key = serde_json::json!([change.path, what, change.effect, change.why, change.witness]).to_string();
-        let values = values.to_string();
-        for name in names {
-            let told = told(name);
-            // What an override made is told with its reason: with another one it is another change.
-            let made = (told != *located)
-                .then(|| serde_json::json!([told.at, told.reason, told.override_removed]).to_string());
-            let key = (key.clone(), made.unwrap_or_default());
-            let held = self.by_change.entry(key).or_insert_with(|| Held { located: told, by_values: BTreeMap::new() });
-            let of = held.by_values.entry(values.clone()).or_insert_with(|| (change.clone(), BTreeSet::new()));
-            of.1.insert(name.clone());
-        }
-    }
-
-    fn groups(self) -> Vec<Group> {
-        let mut by_names: BTreeMap<Vec<Name>, Vec<Located>> = BTreeMap::new();
-        for held in self.by_change.into_values() {
-            let (names, located) = held.told();
-            by_names.entry(names).or_default().push(located);
-        }
-        let mut groups: Vec<Group> = by_names
-            .into_iter()
-            .map(|(appliances, mut changes)| {
-                changes.sort_by(|a, b| (a.change.effect, &a.change.path).cmp(&(b.change.effect, &b.change.path)));
-                Group { appliances, changes }
-            })
-            .collect();
-        groups.sort_by_key(|group| {
-            let worst = group.changes.first().map(|located| located.change.effect);
-            (worst, std::cmp::Reverse(group.appliances.len()))
-        });
-        groups
-    }
-}
-
-impl Held {
-    /// Whose it is, and the change with the values of the first of these.
-    fn told(self) -> (Vec<Name>, Located) {
-        let Self { mut located, by_values } = self;
-        let mut values: Vec<(Change, BTreeSet<Name>)> = by_values.into_values().collect();
-        values.sort_by(|(_, a), (_, b)| a.first().cmp(&b.first()));
-        let names: BTreeSet<Name> = values.iter().flat_map(|(_, names)| names).cloned().collect();
-        let mut values = values.into_iter();
-        located.change = values.next().map_or(located.change, |(change, _)| change);
-        let lists = |(change, names): (Change, BTreeSet<Name>)| Lists {
-            appliances: names.iter().map(|(site, appliance)| format!("{site}/{appliance}")).collect(),
-            before: change.before.unwrap_or_default(),
-            after: change.after.unwrap_or_default(),
-        };
-        located.others = values.map(lists).collect();
-        (names.into_iter().collect(), located)
-    }
-}
-
-/// What lists have in common that change alike: the entries that they lose and gain, where these are what is told.
-fn alike(change: &Change) -> Option<Json> {
-    let (before, after) = (change.before.as_ref()?, change.after.as_ref()?);
-    entries(before, after)?;
-    let less = |from: &Json, other: &Json| -> Vec<Json> {
-        let other = other.as_array().map(Vec::as_slice).unwrap_or_default();
-        from.as_array().into_iter().flatten().filter(|entry| !other.contains(entry)).cloned().collect()
-    };
-    Some(serde_json::json!({ "lost": less(before, after), "gained": less(after, before) }))
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! The result as lines for people.
 
-use writ_policy::diff::Effect;
+use writ_policy::diff::{Effect, Words};
 
 use super::closure::Closure;
 use super::compare::{ExceptionOf, Group, Name, Status};
-use super::report::{Counts, MANY, Report, Standing, Turn, facts, first_of, lifting, told};
-use crate::render_diff::{effect, path, safe, what};
+use super::report::{Counts, MANY, Report, Standing, Turn, facts, fields, first_of, lifting, told};
+use crate::render_diff::{self, effect, safe};
 use crate::screen;
 
 /// The most weaknesses that the verdict names; all of them are in the lists.
@@ -85,7 +85,8 @@ fn grouped(report: &Report, group: &Group) -> Vec<String> {
     for located in &group.changes {
         let at = located.at.as_deref().map(|at| screen::paint(screen::DIM, &format!("  {}", safe(at))));
         let change = &located.change;
-        lines.push(format!("  {} {}: {}{}", effect(change.effect), path(change), what(change), at.unwrap_or_default()));
+        let told = render_diff::told(change);
+        lines.push(format!("  {} {told}{}", effect(change.effect), at.unwrap_or_default()));
         lines.extend(change.why.as_deref().map(|why| format!("           {}", safe(why))));
         let of_override = located.reason.as_deref().map(|reason| match located.override_removed {
             true => format!("           its override is gone, which said: {}", safe(reason)),
@@ -103,10 +104,11 @@ fn exception(report: &Report, one: &ExceptionOf) -> Vec<String> {
         Standing::Ended => screen::paint(screen::DIM, "ended   "),
         Standing::Changed(of) => effect(of),
     };
-    vec![
-        format!("  {word} {}", told(change)),
-        format!("           {}, in {}", lifting(change), report.whose(&one.appliances)),
-    ]
+    let at = change.at.as_deref().map(|at| screen::paint(screen::DIM, &format!("  {}", safe(at))));
+    let mut lines = vec![format!("  {word} {}{}", told(change), at.unwrap_or_default())];
+    lines.extend(fields(change).into_iter().map(|field| format!("           {field}")));
+    lines.push(format!("           {}, in {}", lifting(change), report.whose(&one.appliances)));
+    lines
 }
 
 fn figures(report: &Report) -> Vec<Vec<String>> {
@@ -156,19 +158,19 @@ fn systems(report: &Report) -> Vec<Vec<String>> {
 }
 
 /// What becomes of a system, also in words; none where nothing does.
-pub fn system(closure: &Closure) -> Option<(Turn, String)> {
+pub fn system(closure: &Closure) -> Option<(Turn, Words)> {
     let base = |path: &Option<String>| {
         path.as_deref().map_or("none".to_owned(), |p| safe(p.strip_prefix("/nix/store/").unwrap_or(p)))
     };
     let text = match closure {
-        Closure::NotManaged | Closure::Same { .. } => String::new(),
-        Closure::Unknown { why } => safe(why),
+        Closure::NotManaged | Closure::Same { .. } => Words::default(),
+        Closure::Unknown { why } => Words::default().quote(safe(why)),
         Closure::Changed { before, after, files } => {
-            let files = match files.as_slice() {
-                [] => "through its policy".to_owned(),
-                files => safe(&files.join(", ")),
-            };
-            format!("{} → {} ({files})", base(before), base(after))
+            let words = Words::default().quote(format!("{} → {}", base(before), base(after))).ours(" (");
+            match files.as_slice() {
+                [] => words.ours("through its policy)"),
+                files => words.quote(safe(&files.join(", "))).ours(")"),
+            }
         }
     };
     Turn::of(closure).map(|turn| (turn, text))

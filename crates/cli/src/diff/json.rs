@@ -10,8 +10,8 @@ use super::closure::Closure;
 use super::compare::{Group, KeyChange, Lists, Located, Name, Status};
 use super::figures::FigureChange;
 use super::markdown;
-use super::report::{Counts, Report, Revision, Totals};
-use crate::render_diff::conceal;
+use super::report::{Counts, Report, Revision, Totals, told};
+use crate::render_diff::{self, conceal};
 use crate::screen;
 
 /// Prints it.
@@ -82,6 +82,8 @@ struct JsonGroup<'a> {
 
 #[derive(Serialize)]
 struct JsonChange<'a> {
+    /// The change in words, as the other forms say it.
+    text: String,
     path: &'a [String],
     section: Option<&'a str>,
     id: Option<&'a str>,
@@ -98,6 +100,8 @@ struct JsonChange<'a> {
 
 #[derive(Serialize)]
 struct JsonException<'a> {
+    /// What happened in words, as the other forms say it.
+    text: String,
     #[serde(flatten)]
     change: &'a ExceptionChange,
     appliances: Vec<String>,
@@ -134,7 +138,11 @@ fn document(report: &Report) -> Document<'_> {
             .compared
             .exceptions
             .iter()
-            .map(|one| JsonException { change: &one.change, appliances: texts(&one.appliances) })
+            .map(|one| JsonException {
+                text: told(&one.change).to_string(),
+                change: &one.change,
+                appliances: texts(&one.appliances),
+            })
             .collect(),
         figures: &report.figures,
         totals,
@@ -170,8 +178,9 @@ impl<'a> JsonGroup<'a> {
 
 impl<'a> JsonChange<'a> {
     fn of(located: &'a Located) -> Self {
-        let Change { path, before, after, effect, why, witness } = &located.change;
+        let Change { path, before, after, effect, why, entries: _, witness } = &located.change;
         Self {
+            text: render_diff::told(&located.change).to_string(),
             section: path.first().map(String::as_str),
             id: path.get(1).map(String::as_str),
             path,

@@ -4,12 +4,12 @@
 
 use std::borrow::Cow;
 
-use writ_policy::diff::Effect;
+use writ_policy::diff::{Effect, Words};
 
 use super::compare::{ExceptionOf, Group, Located, Name, Status};
 use super::human::{counts, system};
-use super::report::{Counts, MANY, Report, Standing, Turn, facts, first_of, lifting, told};
-use crate::render_diff::{path, safe, what};
+use super::report::{Counts, MANY, Report, Standing, Turn, facts, fields, first_of, lifting, told};
+use crate::render_diff::{self, safe, safe_words};
 use crate::screen;
 
 /// The most bytes of a comment: GitHub refuses more than 65,536 characters.
@@ -28,7 +28,7 @@ pub fn print(report: &Report) {
 
 /// The verdict in one line, without markup.
 pub fn plain_verdict(report: &Report) -> String {
-    verdict(report, &|text| text.to_owned())
+    verdict(report, &|words| words.to_string())
 }
 
 /// The comment.
@@ -49,11 +49,11 @@ pub fn render(report: &Report) -> String {
 
 /// The verdict, what else weakens, and the counts.
 fn head(report: &Report) -> String {
-    let mut text = format!("**{}**\n\n", verdict(report, &code));
+    let mut text = format!("**{}**\n\n", verdict(report, &markup));
     let weaknesses = report.weaknesses();
     for one in weaknesses.iter().skip(1).take(MOST_FIRST - 1) {
-        let place = place(report, &one.appliances, &code);
-        text.push_str(&format!("- {}: {}, in {place}\n", code(&one.what), code(&one.why)));
+        let place = markup(&report.whose(&one.appliances));
+        text.push_str(&format!("- {} — {}, in {place}\n", markup(&one.what), markup(&one.why)));
     }
     let told: usize = weaknesses.iter().take(MOST_FIRST).map(|one| one.changes).sum();
     if let Some(more) = report.totals().of.weaker.checked_sub(told).filter(|more| *more > 0) {
@@ -71,8 +71,7 @@ fn sections(report: &Report, wanted: &dyn Fn(Effect) -> bool) -> Vec<(Title, Vec
     let of_group = |group: &Group| -> (Title, Vec<String>) {
         let listed = || group.changes.iter().filter(|located| wanted(located.change.effect));
         let counts = Counts::of(listed().map(|located| located.change.effect));
-        let title = if report.is_everywhere(&group.appliances) { Title::Everywhere } else { Title::In };
-        (title(report.whose(&group.appliances), counts), listed().map(change).collect())
+        (Title::In(report.whose(&group.appliances), counts), listed().map(change).collect())
     };
     let mut sections: Vec<(Title, Vec<String>)> = report.compared.groups.iter().map(of_group).collect();
     let exceptions = report.compared.exceptions.iter().filter(|one| wanted(one.change.effect));
@@ -99,7 +98,7 @@ fn filled(mut text: String, sections: Vec<(Title, Vec<String>)>) -> (String, usi
 }
 
 /// Whether protection weakens, where and by what: the first line.
-fn verdict(report: &Report, quoted: &dyn Fn(&str) -> String) -> String {
+fn verdict(report: &Report, shown: &dyn Fn(&Words) -> String) -> String {
     let totals = report.totals();
     let weaknesses = report.weaknesses();
     let Some(first) = weaknesses.first() else {
@@ -109,27 +108,19 @@ fn verdict(report: &Report, quoted: &dyn Fn(&str) -> String) -> String {
             n => format!("Nothing is known to weaken; {} cannot be decided.", screen::count(n, "change")),
         };
     };
-    let place = place(report, &first.appliances, quoted);
+    let place = shown(&report.whose(&first.appliances));
     let more = match totals.of.weaker.saturating_sub(first.changes) {
         0 => String::new(),
         1 => " One more change weakens it.".to_owned(),
         more => format!(" {more} more changes weaken it."),
     };
-    format!("Protection weakens in {place}: {}, {}.{more}", quoted(&first.what), quoted(&first.why))
-}
-
-/// Where something is: names are quoted, our own words are not.
-fn place(report: &Report, names: &[Name], quoted: &dyn Fn(&str) -> String) -> String {
-    let text = report.whose(names);
-    if report.is_everywhere(names) { text } else { quoted(&text) }
+    format!("Protection weakens in {place}: {}; {}.{more}", shown(&first.what), shown(&first.why))
 }
 
 /// What stands above a list.
 enum Title {
     /// Appliances that share changes, and how many of each kind.
-    In(String, Counts),
-    /// All appliances in a word of ours, and how many changes of each kind.
-    Everywhere(String, Counts),
+    In(Words, Counts),
     /// A word of ours.
     Of(&'static str),
 }
@@ -137,8 +128,7 @@ enum Title {
 impl Title {
     fn markdown(&self) -> String {
         match self {
-            Self::In(names, _) => format!("**In {}**", code(names)),
-            Self::Everywhere(word, _) => format!("**In {word}**"),
+            Self::In(names, _) => format!("**In {}**", markup(names)),
             Self::Of(word) => format!("**{word}**"),
         }
     }
@@ -146,8 +136,13 @@ impl Title {
     /// With the counts of a list of so many lines.
     fn html(&self, lines: usize) -> String {
         match self {
-            Self::In(names, counts) => format!("In <code>{}</code> ({})", html(names), counts.words()),
-            Self::Everywhere(word, counts) => format!("In {word} ({})", counts.words()),
+            Self::In(names, counts) => {
+                let piece = |(text, quoted): (&str, bool)| match quoted {
+                    true => format!("<code>{}</code>", html(text)),
+                    false => text.to_owned(),
+                };
+                format!("In {} ({})", names.pieces().into_iter().map(piece).collect::<String>(), counts.words())
+            }
             Self::Of(word) => format!("{word} ({lines})"),
         }
     }
@@ -188,11 +183,11 @@ fn word(effect: Effect) -> &'static str {
 
 fn change(located: &Located) -> String {
     let one = &located.change;
-    let why = one.why.as_deref().map(|why| format!(" — {}", code(&safe(why))));
+    let why = one.why.as_ref().map(|why| format!(" — {}", markup(&safe_words(why))));
     let at = located.at.as_deref().map(|at| format!(" ({})", code(&safe(at))));
     let said = if located.override_removed { "is gone, which said" } else { "says" };
     let reason = located.reason.as_deref().map(|reason| format!(", its override {said} {}", code(&safe(reason))));
-    let text = code(&format!("{}: {}", path(one), what(one)));
+    let text = markup(&render_diff::told(one));
     let (why, reason, at) = (why.unwrap_or_default(), reason.unwrap_or_default(), at.unwrap_or_default());
     format!("- {} {text}{why}{reason}{at}", word(one.effect))
 }
@@ -203,8 +198,11 @@ fn exception(report: &Report, one: &ExceptionOf) -> String {
         Standing::Ended => "⚪ ended",
         Standing::Changed(effect) => word(effect),
     };
-    let place = place(report, &one.appliances, &code);
-    format!("- {sign} {} — {}, in {place}", code(&told(&one.change)), code(&lifting(&one.change)))
+    let place = markup(&report.whose(&one.appliances));
+    let fields: String = fields(&one.change).iter().map(|field| format!(", {}", markup(field))).collect();
+    let at = one.change.at.as_deref().map(|at| format!(" ({})", code(&safe(at)))).unwrap_or_default();
+    let (told, lifting) = (markup(&told(&one.change)), markup(&lifting(&one.change)));
+    format!("- {sign} {told}{fields} — {lifting}, in {place}{at}")
 }
 
 fn figures(report: &Report) -> Vec<String> {
@@ -234,7 +232,7 @@ fn appliances(report: &Report) -> Vec<String> {
     let added = added.iter().map(|one| format!("- added {}", name_of(one)));
     let changed = report.compared.appliances.iter().flat_map(|(one, fate)| {
         let sign = |effect: Option<Effect>| effect.map_or("added", word);
-        facts(fate).into_iter().map(move |(of, fact)| format!("- {} {}: {}", sign(of), name_of(one), code(&fact)))
+        facts(fate).into_iter().map(move |(of, fact)| format!("- {} {}: {}", sign(of), name_of(one), markup(&fact)))
     });
     added.chain(changed).collect()
 }
@@ -247,7 +245,7 @@ fn systems(report: &Report) -> Vec<String> {
             Turn::Ends => word(Effect::Unclear),
             Turn::Unknown => "🟡 unknown",
         };
-        Some(format!("- {sign} {}: {}", name_of(name), code(&text)))
+        Some(format!("- {sign} {}: {}", name_of(name), markup(&text)))
     });
     lines.collect()
 }
@@ -257,6 +255,11 @@ fn shortened(text: &str) -> Cow<'_, str> {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
         None => Cow::Borrowed(text),
     }
+}
+
+/// A sentence whose quotes are code spans.
+fn markup(words: &Words) -> String {
+    words.pieces().into_iter().map(|(text, quoted)| if quoted { code(text) } else { text.to_owned() }).collect()
 }
 
 /// Text as a code span, which ends only where we end it: the fence is longer than any within.
@@ -331,7 +334,8 @@ mod tests {
                     before: Some(json!(one(1))),
                     after: Some(json!([one(2)])),
                     effect,
-                    why: Some(one(3)),
+                    why: Some(Words::from("passes with ").quote(one(3))),
+                    entries: None,
                     witness: None,
                 },
                 at: Some(one(4)),
@@ -342,7 +346,7 @@ mod tests {
             let line = change(&located);
             prop_assert!(!line.contains('\n'), "{line:?}");
             assert_inert(&line);
-            assert_inert(&Title::In(safe(&one(0)), Counts::default()).markdown());
+            assert_inert(&Title::In(Words::default().quote(safe(&one(0))), Counts::default()).markdown());
         }
     }
 }

@@ -8,8 +8,10 @@ mod human;
 mod json;
 mod lay;
 mod markdown;
+mod places;
 mod report;
 mod revisions;
+mod shared;
 mod working;
 
 use std::collections::BTreeSet;
@@ -20,6 +22,7 @@ use writ_trust::time::Time;
 
 use self::compare::Status;
 use self::gather::{Gathered, Texts};
+use self::places::Places;
 use self::report::{Report, Revision};
 use self::revisions::{Repository, Side};
 use crate::check::{Unsound, Whole};
@@ -31,7 +34,7 @@ use crate::screen;
 #[command(after_help = "\
 Examples:
   $ writ diff --from main
-  Protection weakens in all 2 appliances of clinic-001
+  Protection weakens in both appliances of clinic-001
     checks.\"backup.recent\".expect.age_seconds.le: 93600 → 180000
     passes with age_seconds = 180000 as well
   …
@@ -50,8 +53,8 @@ A side with mistakes that `writ check` finds is not compared, other than an exce
 second side is what a commit of the whole working tree would be: new files count, and what git ignores does not.
 It needs git and Nix, and no network; it evaluates both sides and changes neither.
 
-`--format json` prints {schema, from, to, weaker, unclear, headline, sites, groups: [{appliances, counts, changes: [{path,
-section, id, before, after, effect, why, witness, at, reason, override_removed, others}]}], exceptions, figures,
+`--format json` prints {schema, from, to, weaker, unclear, headline, sites, groups: [{appliances, counts, changes: [{text,
+path, section, id, before, after, effect, why, witness, at, reason, override_removed, others}]}], exceptions, figures,
 totals}; fields may be added.
 
 Exit codes: 0 compared, whatever was found unless it is denied; 1 something that --deny-… denies; 2 could not compare.")]
@@ -120,7 +123,9 @@ impl Arguments {
         let mut before = gather::read(before.parts(), &mut texts)?;
         let mut after = gather::read(after.parts(), &mut texts)?;
         self.select(&mut before, &mut after)?;
-        let compared = compare::compare(&before, &after, &texts, self.now.unwrap_or_else(crate::clock::now))?;
+        let places = Places::of(&from.tree.root, &to.tree.root);
+        let now = self.now.unwrap_or_else(crate::clock::now);
+        let compared = compare::compare(&before, &after, &texts, &places, now)?;
         let both: BTreeSet<compare::Name> = compared
             .appliances
             .iter()

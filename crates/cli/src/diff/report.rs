@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use writ_policy::diff::{Change, Effect, Event, ExceptionChange};
+use writ_policy::diff::{Change, Effect, Event, ExceptionChange, Words};
 
 use super::closure::Closure;
 use super::compare::{Compared, Fate, Group, Name, Status};
 use super::figures::FigureChange;
-use crate::render_diff::{path, safe, what};
+use crate::render_diff::{self, safe, safe_words};
 use crate::screen::count;
 
 /// The most appliances that are named one by one.
@@ -111,9 +111,9 @@ impl Counts {
 /// Something that weakens, in words.
 pub struct Weakness {
     /// What.
-    pub what: String,
+    pub what: Words,
     /// What that means.
-    pub why: String,
+    pub why: Words,
     /// Where.
     pub appliances: Vec<Name>,
     /// How many changes these words tell.
@@ -126,7 +126,7 @@ impl Report {
     /// their own, is told once.
     pub fn weaknesses(&self) -> Vec<Weakness> {
         let mut merged: Vec<Weakness> = Vec::new();
-        let mut places: HashMap<(String, String), usize> = HashMap::new();
+        let mut places: HashMap<(Words, Words), usize> = HashMap::new();
         for one in self.each_weakness() {
             let place = *places.entry((one.what.clone(), one.why.clone())).or_insert(merged.len());
             match merged.get_mut(place) {
@@ -150,10 +150,9 @@ impl Report {
         for group in &self.compared.groups {
             for located in group.changes.iter().filter(|located| located.change.effect == Effect::Weaker) {
                 let change = &located.change;
-                let why = safe(change.why.as_deref().unwrap_or_default());
                 all.push(Weakness {
-                    what: format!("{}: {}", path(change), what(change)),
-                    why,
+                    what: render_diff::told(change),
+                    why: change.why.as_ref().map(safe_words).unwrap_or_default(),
                     appliances: group.appliances.clone(),
                     changes: 1,
                     rank: rank(change),
@@ -166,8 +165,8 @@ impl Report {
         }
         let removed: Vec<Name> = self.with_status(Status::Removed);
         if !removed.is_empty() {
-            let what = format!("{} removed", count(removed.len(), "appliance"));
-            let why = "no release is accepted there any more".to_owned();
+            let what = Words::from(format!("{} removed", count(removed.len(), "appliance")).as_str());
+            let why = "no release is accepted there any more".into();
             all.push(Weakness { what, why, changes: removed.len(), appliances: removed, rank: 3 });
         }
         all
@@ -230,29 +229,35 @@ impl Report {
     }
 
     /// Whose something is, in a few words: `all 6 appliances`, `all 2 appliances of clinic-001`, or names.
-    pub fn whose(&self, names: &[Name]) -> String {
+    pub fn whose(&self, names: &[Name]) -> Words {
         let all = &self.compared.appliances;
-        let text = |(site, appliance): &Name| safe(&format!("{site}/{appliance}"));
-        if let [one] = names {
-            return text(one);
-        }
         if self.is_everywhere(names) {
-            return if all.len() == 2 { "both appliances".to_owned() } else { format!("all {} appliances", all.len()) };
+            let many = format!("all {} appliances", all.len());
+            return Words::from(if all.len() == 2 { "both appliances" } else { &many });
         }
         let sites: BTreeSet<&String> = names.iter().map(|(site, _)| site).collect();
-        let whole = names.len() == all.keys().filter(|(site, _)| sites.contains(site)).count();
-        let listed = |of: Vec<String>| match of.len() {
-            n if n <= MOST_NAMED => of.join(", "),
-            n => format!("{} and {} more", of[..MOST_NAMED - 1].join(", "), n - MOST_NAMED + 1),
-        };
+        let whole = names.len() > 1 && names.len() == all.keys().filter(|(site, _)| sites.contains(site)).count();
         if whole {
-            return format!(
-                "all {} appliances of {}",
-                names.len(),
-                listed(sites.into_iter().map(|s| safe(s)).collect())
-            );
+            let many = if names.len() == 2 { "both".to_owned() } else { format!("all {}", names.len()) };
+            let sites: Vec<String> = sites.into_iter().map(|site| safe(site)).collect();
+            return Words::default().ours(&many).ours(" appliances of ").then(&some_of(&sites));
         }
-        listed(names.iter().map(text).collect())
+        let names: Vec<String> = names.iter().map(|(site, one)| safe(&format!("{site}/{one}"))).collect();
+        some_of(&names)
+    }
+}
+
+/// A few names, and how many more there are.
+fn some_of(names: &[String]) -> Words {
+    let shown = if names.len() <= MOST_NAMED { names.len() } else { MOST_NAMED - 1 };
+    let listed = names
+        .iter()
+        .take(shown)
+        .enumerate()
+        .fold(Words::default(), |words, (i, name)| words.ours(if i == 0 { "" } else { ", " }).quote(name));
+    match names.len() - shown {
+        0 => listed,
+        more => listed.ours(&format!(" and {more} more")),
     }
 }
 
@@ -314,19 +319,19 @@ impl Turn {
 }
 
 /// What changed about an appliance beside its policy and its system, and the effect of that where it has one.
-pub fn facts(fate: &Fate) -> Vec<(Option<Effect>, String)> {
+pub fn facts(fate: &Fate) -> Vec<(Option<Effect>, Words)> {
     let key = fate.key.as_ref().map(|key| match (&key.before, &key.after) {
-        (None, _) => (None, "it has a public key now".to_owned()),
-        (_, None) => (Some(Effect::Unclear), "its public key is gone".to_owned()),
+        (None, _) => (None, "it has a public key now".into()),
+        (_, None) => (Some(Effect::Unclear), "its public key is gone".into()),
         _ => {
             let text = "its public key is another one: evidence by the old one is refused from then on";
-            (Some(Effect::Unclear), text.to_owned())
+            (Some(Effect::Unclear), text.into())
         }
     });
-    let machine = fate
-        .system_type
-        .as_ref()
-        .map(|(was, is)| (Some(Effect::Unclear), format!("its machine is {} now, not {}", safe(is), safe(was))));
+    let machine = fate.system_type.as_ref().map(|(was, is)| {
+        let words = Words::from("its machine is ").quote(safe(is)).ours(" now, not ").quote(safe(was));
+        (Some(Effect::Unclear), words)
+    });
     key.into_iter().chain(machine).collect()
 }
 
@@ -339,38 +344,50 @@ pub fn first_of(texts: Vec<String>) -> String {
 }
 
 /// What happened to an exception, in words.
-pub fn told(change: &ExceptionChange) -> String {
-    let id = safe(&change.id);
-    let day = safe(change.expires.get(..10).unwrap_or(&change.expires));
+pub fn told(change: &ExceptionChange) -> Words {
+    let exception = || Words::from("exception ").quote(safe(&change.id));
+    let to_the_day = |words: Words| words.quote(safe(change.expires.get(..10).unwrap_or(&change.expires)));
     let days = |n: i64| count(usize::try_from(n).unwrap_or_default(), "day");
     match &change.event {
-        Event::Opened => format!("exception {id} opened, until {day}"),
-        Event::Reopened => format!("exception {id} had ended, and is open again until {day}"),
-        Event::Redirected { from } => format!("exception {id} lifts another thing than {}", safe(from)),
-        Event::Extended { days: n } => format!("exception {id} extended by {}, to {day}", days(*n)),
-        Event::Shortened { days: n } => format!("exception {id} shortened by {}, to {day}", days(*n)),
-        Event::Ending { days: n } => format!("exception {id} ends in {}, on {day}", days(*n)),
-        Event::Closed => format!("exception {id} closed, before its end on {day}"),
-        Event::Removed => format!("exception {id} removed; it had ended on {day}"),
-        Event::Changed { fields } => format!("exception {id} changed: {}", safe(&fields.join(", "))),
+        Event::Opened => to_the_day(exception().ours(" opened, until ")),
+        Event::Reopened => to_the_day(exception().ours(" had ended, and is open again until ")),
+        Event::Redirected { from } => exception().ours(" lifts another thing than ").quote(safe(from)),
+        Event::Extended { days: n } => to_the_day(exception().ours(&format!(" extended by {}, to ", days(*n)))),
+        Event::Shortened { days: n } => to_the_day(exception().ours(&format!(" shortened by {}, to ", days(*n)))),
+        Event::Ending { days: n } => to_the_day(exception().ours(&format!(" ends in {}, on ", days(*n)))),
+        Event::Closed => to_the_day(exception().ours(" closed, before its end on ")),
+        Event::Removed => to_the_day(exception().ours(" removed; it had ended on ")),
+        Event::Changed { fields } => exception().ours(" changed: ").quote(safe(&fields.join(", "))),
     }
 }
 
-/// What an exception does, and who answers for it.
-pub fn lifting(change: &ExceptionChange) -> String {
-    let lifts = match change.event {
-        Event::Closed | Event::Removed => "it lifted",
-        _ => "it lifts",
+/// The fields of an exception that differ, with what stands there, beside what happened to it.
+pub fn fields(change: &ExceptionChange) -> Vec<Words> {
+    let is_told = |field: &str| match change.event {
+        Event::Extended { .. } | Event::Shortened { .. } | Event::Reopened => field == "expires",
+        Event::Redirected { .. } => matches!(field, "check" | "control"),
+        _ => false,
     };
-    let (what, by) = (safe(&change.lifts), safe(&change.approved_by));
+    let others = change.changes.iter().filter(|one| !is_told(&one.field));
+    let line = |field: &str, values: String| Words::default().quote(format!("{}: {values}", safe(field)));
+    others.map(|one| line(&one.field, render_diff::values(one.before.as_deref(), one.after.as_deref()))).collect()
+}
+
+/// What an exception does, and who answers for it.
+pub fn lifting(change: &ExceptionChange) -> Words {
+    let lifts = match change.event {
+        Event::Closed | Event::Removed => "it lifted ",
+        _ => "it lifts ",
+    };
+    let words = Words::from(lifts).quote(safe(&change.lifts)).ours(", approved by ").quote(safe(&change.approved_by));
     // What did not change with it was not approved with it.
     let changed = !matches!(change.event, Event::Ending { .. } | Event::Closed | Event::Removed);
     if !(changed && change.approval_unchanged) {
-        return format!("{lifts} {what}, approved by {by}");
+        return words;
     }
     let day = safe(change.approved_at.get(..10).unwrap_or(&change.approved_at));
-    let digest = change.approval.get(..15).unwrap_or(&change.approval);
-    format!("{lifts} {what}, approved by {by} on {day}, by the same document as before ({}…)", safe(digest))
+    let digest = format!("{}…", safe(change.approval.get(..15).unwrap_or(&change.approval)));
+    words.ours(" on ").quote(day).ours(", by the same document as before (").quote(digest).ours(")")
 }
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ pub struct Escalation {
     pub at_most: bool,
     /// Within what time an incident is to be answered.
     pub answered_within: Option<String>,
+    /// Whether no route names anybody for this severity: then it is everybody, in order of role.
+    pub everybody: bool,
     /// The appliances.
     pub appliances: Vec<Name>,
 }
@@ -62,6 +64,7 @@ fn of(policy: &Policy, id: &str, check: &Check) -> Escalation {
         after_attempts: after,
         at_most: after > 0 && tried.iter().any(|rule| rule.when.observation.is_some()),
         answered_within: settings.sla.get(&check.severity).map(ToString::to_string),
+        everybody: settings.escalation.route.get(&check.severity).is_none_or(Vec::is_empty),
         appliances: Vec::new(),
     }
 }
@@ -79,7 +82,8 @@ impl Escalation {
             (_, _, false) => format!("After {attempts} people are called"),
         };
         let within = self.answered_within.as_ref().map(|within| format!("; to be answered within {within}"));
-        format!("{when}{}.", within.unwrap_or_default())
+        let whom = format!(" No route is set for {}: it is told to everybody, in order of role.", self.severity);
+        format!("{when}{}.{}", within.unwrap_or_default(), if self.everybody { whom.as_str() } else { "" })
     }
 }
 

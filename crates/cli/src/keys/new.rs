@@ -37,7 +37,7 @@ Examples:
   writ keys new --name cache-1 --out ../keys --role cache
   writ keys new --name depot-log --out ../keys --role log
   writ keys new --name watch --out ../keys --role read --no-passphrase
-  openssl rand -base64 32 > pass && writ keys new --name ci --out ../keys --passphrase-file pass
+  openssl rand -base64 32 > ../pass && writ keys new --name ci --out ../keys --passphrase-file ../pass
 
 Verify anything that such a key signed without Writ:
   minisign -Vm release.json -x release.json.KEYID.minisig -p ../keys/alice.pub")]

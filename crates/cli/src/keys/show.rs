@@ -23,9 +23,9 @@ const MAX_FILE: usize = 16 * 1024;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  writ keys show keys/alice.pub
-  writ keys show keys/alice.key
-  writ keys show --nix cache-1 keys/cache.pub      (for nix.conf's trusted-public-keys)
+  writ keys show ../keys/alice.pub
+  writ keys show ../keys/alice.key
+  writ keys show --nix cache-1 ../keys/cache.pub      (for nix.conf's trusted-public-keys)
   writ keys show release.json.6D5B2A8E11F0C3D4.minisig")]
 pub struct Arguments {
     /// NAME.pub, NAME.key or a .minisig file

@@ -20,10 +20,10 @@ use crate::failure::{Failure, Outcome};
 #[command(after_help = "\
 After a depot was restored from an old copy:
   writ trust next --from releases/trust --log-origin clinic-001=log.example.org/clinic-001/2
-  writ trust sign releases/trust/2.json --key keys/alice.key
+  writ trust sign releases/trust/2.json --key ../keys/alice.key
   writ log restart --site clinic-001 --trust releases/trust --checkpoint audit/log/clinic-001/1/checkpoint \\
       --origin log.example.org/clinic-001/2 --reason 'the disk failed; restored from 2026-11-20' --out restart.json
-  writ log sign restart.json --trust releases/trust --key keys/alice.key
+  writ log sign restart.json --trust releases/trust --key ../keys/alice.key
   writ log publish restart.json --trust releases/trust --depot https://depot.example.org")]
 pub enum Command {
     Restart(restart::Arguments),

@@ -25,7 +25,7 @@ use crate::trust::folder;
 Example:
   writ log restart --site clinic-001 --trust releases/trust --checkpoint audit/log/clinic-001/1/checkpoint \\
       --origin log.example.org/clinic-001/2 --reason 'the disk failed; restored from 2026-11-20' --out restart.json
-  writ log sign restart.json --trust releases/trust --key keys/alice.key")]
+  writ log sign restart.json --trust releases/trust --key ../keys/alice.key")]
 pub struct Arguments {
     /// The site whose log was lost
     #[arg(long)]

@@ -22,7 +22,7 @@ use crate::trust::folder;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
-  writ log sign restart.json --trust releases/trust --key keys/alice.key --passphrase-file pass")]
+  writ log sign restart.json --trust releases/trust --key ../keys/alice.key --passphrase-file ../pass")]
 pub struct Arguments {
     /// The restart that `writ log restart` wrote
     file: PathBuf,

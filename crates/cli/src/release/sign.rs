@@ -41,7 +41,7 @@ Example:
   git clone …/policies mine && cd mine && git checkout COMMIT
   writ release sign ../draft --key ~/keys/alice.key --flake . --previous ../releases
 Check a signature without Writ:
-  minisign -Vm draft/releases/clinic-001/1-7/release.json -x …/release.json.KEYID.minisig -p alice.pub")]
+  minisign -Vm draft/releases/clinic-001/1-7/release.json -x …/release.json.KEYID.minisig -p ../keys/alice.pub")]
 pub struct Arguments {
     /// The draft
     draft: PathBuf,

@@ -31,7 +31,7 @@ impl FromStr for KeyGrant {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (file, grant) =
-            text.rsplit_once(':').ok_or("expected FILE:ROLE,ROLE, as in keys/alice.pub:trust,release")?;
+            text.rsplit_once(':').ok_or("expected FILE:ROLE,ROLE, as in ../keys/alice.pub:trust,release")?;
         let (roles, sites) = grant.split_once('@').map_or((grant, None), |(r, s)| (r, Some(s)));
         if file.is_empty() {
             return Err("no public key file before the colon".to_owned());

@@ -25,12 +25,12 @@ use crate::screen;
 #[command(after_help = "\
 Example, two of three for releases:
   writ trust init --out releases/trust/1.json --expires 1y \\
-      --key keys/alice.pub:trust,release --key keys/bob.pub:trust,release \\
-      --key keys/carol.pub:release@clinic-001 --key keys/cache-1.pub:cache \\
-      --key keys/depot-log.pub:log --log-origin clinic-001=log.example.org/clinic-001 \\
+      --key ../keys/alice.pub:trust,release --key ../keys/bob.pub:trust,release \\
+      --key ../keys/carol.pub:release@clinic-001 --key ../keys/cache-1.pub:cache \\
+      --key ../keys/depot-log.pub:log --log-origin clinic-001=log.example.org/clinic-001 \\
       --threshold trust=2 --threshold release=2
-  writ trust sign releases/trust/1.json --key keys/alice.key
-  writ trust sign releases/trust/1.json --key keys/bob.key")]
+  writ trust sign releases/trust/1.json --key ../keys/alice.key
+  writ trust sign releases/trust/1.json --key ../keys/bob.key")]
 pub struct Arguments {
     /// A public key file and its roles, at all sites or at some; may be repeated
     #[arg(long = "key", value_name = "FILE:ROLES[@SITES]", required = true)]

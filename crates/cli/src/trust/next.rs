@@ -26,7 +26,7 @@ use crate::screen;
 #[command(after_help = "\
 Examples:
   writ trust next --from releases/trust --expires 1y --extend alice=1y --extend cache-1=1y    (yearly renewal)
-  writ trust next --from releases/trust --key keys/dora.pub:trust,release --revoke keys/bob.pub
+  writ trust next --from releases/trust --key ../keys/dora.pub:trust,release --revoke ../keys/bob.pub
   writ trust next --from releases/trust --raise-epoch                     (after a run-up serial)
   writ trust next --from releases/trust --log-origin clinic-001=log.example.org/clinic-001/2  (its log was lost)")]
 pub struct Arguments {

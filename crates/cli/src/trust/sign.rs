@@ -21,7 +21,7 @@ use crate::signatures;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
-  writ trust sign releases/trust/1.json --key keys/alice.key --passphrase-file pass")]
+  writ trust sign releases/trust/1.json --key ../keys/alice.key --passphrase-file ../pass")]
 pub struct Arguments {
     /// The root: DIR/trust/<version>.json
     file: PathBuf,

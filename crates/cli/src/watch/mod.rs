@@ -36,9 +36,9 @@ use crate::{clock, files, screen};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  writ watch --depot https://depot.example.org --site clinic-001 --read-key watch.key --trust first-root.json \\
+  writ watch --depot https://depot.example.org --site clinic-001 --read-key ../keys/watch.key --trust first-root.json \\
       --state /var/lib/writ-watch --notify-command 'mail -s \"clinic-001\" on-call@example.org'
-  writ watch --depot https://depot.example.org --site clinic-001 --read-key watch.key --trust first-root.json \\
+  writ watch --depot https://depot.example.org --site clinic-001 --read-key ../keys/watch.key --trust first-root.json \\
       --state watch --json | jq .findings
 
 Exit codes: 0 all is well; 1 there are findings; 2 could not run.")]

@@ -47,6 +47,17 @@ pub enum Event {
     },
 }
 
+/// A field of an exception that differs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct FieldChange {
+    /// Its name.
+    pub field: String,
+    /// What stood there; none when it is new.
+    pub before: Option<String>,
+    /// What stands there now; none when it is gone.
+    pub after: Option<String>,
+}
+
 /// One exception of one appliance.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct ExceptionChange {
@@ -71,6 +82,10 @@ pub struct ExceptionChange {
     pub approval_unchanged: bool,
     /// Why it is needed.
     pub reason: String,
+    /// Each field that differs, where it was there before and still is.
+    pub changes: Vec<FieldChange>,
+    /// `file:line` where it is declared, or was.
+    pub at: Option<String>,
 }
 
 /// What happened to the exceptions of a policy, by id, as of an instant; and those that end within `soon` of it.
@@ -97,6 +112,8 @@ pub fn exceptions(before: &Json, after: &Json, now: Time, soon: &Span) -> Vec<Ex
                 approval: text(one, "approval"),
                 approval_unchanged: same("approval"),
                 reason: text(one, "reason"),
+                changes: a.get(id).zip(b.get(id)).map(|(a, b)| changed(a, b)).unwrap_or_default(),
+                at: place(one),
             })
         })
         .collect()
@@ -153,6 +170,23 @@ fn judged(before: Option<&Json>, after: Option<&Json>, now: Time, soon: &Span) -
 fn days(millis: i64) -> i64 {
     const DAY: i64 = 24 * 3600 * 1000;
     millis.saturating_add(DAY - 1) / DAY
+}
+
+/// `file:line`
+fn place(exception: &Json) -> Option<String> {
+    let at = exception.get("declared_at")?;
+    Some(format!("{}:{}", at.get("file")?.as_str()?, at.get("line")?.as_u64()?))
+}
+
+/// The fields that differ, with what stands there. All of them are texts; of anything else its JSON is told.
+fn changed(a: &Json, b: &Json) -> Vec<FieldChange> {
+    let value = |exception: &Json, field: &str| match exception.get(field)? {
+        Json::Null => None,
+        Json::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    };
+    let one = |field: String| FieldChange { before: value(a, &field), after: value(b, &field), field };
+    differing(a, b).into_iter().map(one).collect()
 }
 
 /// The fields that differ, other than where it is declared.

@@ -6,14 +6,25 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 use writ_trust::time::{Span, Time};
 
-use super::Effect;
-use super::scales::{Scale, row};
+use super::scales::{Scale, row, undecided};
+use super::{Effect, Words};
 use crate::control::Coverage;
 use crate::declared::Severity;
 
-/// The effect when `before` became `after` (none means that it was not there), and why it weakens where it does.
-pub fn of(path: &[&str], before: Option<&Json>, after: Option<&Json>) -> (Effect, Option<String>) {
-    let Some((_, scale, meaning)) = row(path) else { return (Effect::Unclear, None) };
+/// The effect when `before` became `after` (none means that it was not there), and why it weakens or cannot be decided.
+pub fn of(path: &[&str], before: Option<&Json>, after: Option<&Json>) -> (Effect, Option<Words>) {
+    let (effect, meaning) = judged(path, before, after);
+    let why = match effect {
+        Effect::Weaker => Some(meaning),
+        Effect::Unclear => undecided(path),
+        Effect::Stronger | Effect::Same => None,
+    };
+    (effect, why.map(Words::from))
+}
+
+/// The effect, and what it means where it weakens.
+fn judged(path: &[&str], before: Option<&Json>, after: Option<&Json>) -> (Effect, &'static str) {
+    let Some((_, scale, meaning)) = row(path) else { return (Effect::Unclear, "") };
     let effect = match scale {
         Scale::Presence => by_order(present(after).cmp(&present(before)), Effect::Unclear),
         Scale::Absence => by_order(present(before).cmp(&present(after)), Effect::Unclear),
@@ -27,8 +38,7 @@ pub fn of(path: &[&str], before: Option<&Json>, after: Option<&Json>) -> (Effect
         },
         _ => compared(*scale, before, after).map_or(Effect::Unclear, |order| by_order(order, Effect::Same)),
     };
-    let why = (effect == Effect::Weaker).then(|| (*meaning).to_owned());
-    (effect, why)
+    (effect, meaning)
 }
 
 fn present(value: Option<&Json>) -> bool {

@@ -7,17 +7,22 @@ mod effect;
 mod normal;
 mod people;
 mod predicate;
+mod running;
 mod samples;
 mod scales;
+mod windows;
 mod witness;
+mod words;
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
-pub use self::calendar::{Event, ExceptionChange, exceptions};
+pub use self::calendar::{Event, ExceptionChange, FieldChange, exceptions};
+pub use self::running::beside_rules;
 pub use self::witness::Witness;
+pub use self::words::Words;
 use crate::policy::Policy;
 
 /// What a change does to protection, as far as that can be decided.
@@ -45,8 +50,11 @@ pub struct Change {
     pub after: Option<Json>,
     /// What it does to protection.
     pub effect: Effect,
-    /// What that means, in a few words: for everything that is weaker, and where the values do not show it.
-    pub why: Option<String>,
+    /// What that means, in a few words: of everything that is weaker or cannot be decided, and where the values do not
+    /// show it.
+    pub why: Option<Words>,
+    /// Of maintenance windows: those of each side in words, before and after.
+    pub entries: Option<[Vec<String>; 2]>,
     /// For a predicate: what makes the difference, as a probe could see it. It proves the effect.
     pub witness: Option<Witness>,
 }
@@ -92,9 +100,11 @@ pub fn diff_json(before: &Json, after: &Json) -> Diff {
     let mut changes = Vec::new();
     compare(&mut Vec::new(), before, after, &mut changes);
     let rules = |policy: &'_ Json| policy.get("rules").cloned().unwrap_or_default();
-    crossed(&rules(before), &rules(after), &mut changes);
+    let (was, is) = (rules(before), rules(after));
+    crossed(&was, &is, &mut changes);
+    running::unrun(&mut changes, &is);
     untold(&after["settings"], &mut changes);
-    Diff { changes }
+    Diff { changes: changes.into_iter().filter_map(|change| beside_rules(change, &was, &is)).collect() }
 }
 
 /// What differs between two values of one section of a policy, such as all of its `checks`. The sections of a policy are
@@ -104,6 +114,7 @@ pub fn diff_section(name: &str, before: &Json, after: &Json) -> Vec<Change> {
     compare(&mut vec![name.to_owned()], before, after, &mut changes);
     if name == "rules" {
         crossed(before, after, &mut changes);
+        running::unrun(&mut changes, after);
     }
     changes
 }
@@ -127,9 +138,9 @@ fn crossed(before: &Json, after: &Json, changes: &mut [Change]) {
         let Some(rule) = after.get(&change.path[1]).filter(|_| is_new || narrows) else { continue };
         let Some(check) = check_of(rule) else { continue };
         let why = if (is_new && answered(&check)) || (narrows && others(&change.path[1], &check)) {
-            format!("another rule answers {check} already: priority decides which runs first")
-        } else if is_new && rule.get("run").is_some_and(|run| !run.is_null()) {
-            format!("it is tried for {check} before people are called")
+            Words::from("another rule answers ").quote(check).ours(" already: priority decides which runs first")
+        } else if let Some(run) = rule.get("run").and_then(Json::as_str).filter(|_| is_new) {
+            Words::default().quote(run).ours(" is tried for ").quote(check).ours(" before people are called")
         } else {
             continue;
         };
@@ -151,7 +162,8 @@ pub fn untold(settings: &Json, changes: &mut [Change]) {
             told.is_some_and(|told| told.contains(was) && !told.contains(is))
         });
         if let Some((name, _)) = silent {
-            (change.effect, change.why) = (Effect::Unclear, Some(format!("{name} is not told of this severity")));
+            let why = Words::default().quote(name).ours(" is not told of this severity");
+            (change.effect, change.why) = (Effect::Unclear, Some(why));
         }
     }
 }
@@ -195,6 +207,7 @@ fn each(path: &mut Vec<String>, before: &Map<String, Json>, after: &Map<String, 
         ["rules", _] => tried(added),
         ["settings"] => {
             people::reached(&mut changes[start..], before, after);
+            windows::worded(&mut changes[start..], before, after);
             computed(changes, start);
         }
         _ => {}
@@ -207,7 +220,15 @@ fn change(path: &[String], before: Option<&Json>, after: Option<&Json>) -> Chang
         return predicate::appeared(path, before, after);
     }
     let (effect, why) = effect::of(&keys, before, after);
-    Change { path: path.to_vec(), before: before.cloned(), after: after.cloned(), effect, why, witness: None }
+    Change {
+        path: path.to_vec(),
+        before: before.cloned(),
+        after: after.cloned(),
+        effect,
+        why,
+        entries: None,
+        witness: None,
+    }
 }
 
 /// To claim that more of a control is shown is protection only where more is looked at.
@@ -218,18 +239,20 @@ fn covered(changes: &mut [Change]) {
     let claims_all = |value: &Option<Json>| value.as_ref().is_some_and(|value| value == "automated");
     if change.effect == Effect::Stronger && checks != Some(Effect::Stronger) {
         change.effect = Effect::Unclear;
-        change.why = Some("it claims more, and nothing more is looked at".to_owned());
+        change.why = Some("it claims more, and nothing more is looked at".into());
     }
     if change.effect != Effect::Unclear {
         return;
     }
     match checks {
-        Some(Effect::Stronger) if claims_all(&change.after) => change.effect = Effect::Stronger,
+        Some(Effect::Stronger) if claims_all(&change.after) => {
+            (change.effect, change.why) = (Effect::Stronger, None);
+        }
         Some(Effect::Weaker) if claims_all(&change.before) => {
-            (change.effect, change.why) = (Effect::Weaker, Some("fewer checks show it".to_owned()));
+            (change.effect, change.why) = (Effect::Weaker, Some("fewer checks show it".into()));
         }
         _ if claims_all(&change.after) => {
-            change.why = Some("it claims more, and nothing more is looked at".to_owned());
+            change.why = Some("it claims more, and nothing more is looked at".into());
         }
         _ => {}
     }
@@ -243,9 +266,9 @@ fn tried(changes: &mut [Change]) {
     };
     match (there(&run.before), there(&run.after)) {
         (true, false) => {
-            (run.effect, run.why) = (Effect::Weaker, Some("nothing is tried any more: people are called".to_owned()));
+            (run.effect, run.why) = (Effect::Weaker, Some("nothing is tried any more: people are called".into()));
         }
-        (false, true) => run.why = Some("it is tried before people are called".to_owned()),
+        (false, true) => run.why = Some("it is tried before people are called".into()),
         _ => {}
     }
 }

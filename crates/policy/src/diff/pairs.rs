@@ -172,10 +172,10 @@ fn what_is_not_known_is_not_called_weaker_or_stronger() {
         (json!({"s": {"matches": "(?i)x"}}), json!({"any": [{"s": {"matches": "(?i)x"}}, {"s": {"matches": "x|X"}}]}));
     let change = one(&a, &b);
     let why = "all that passed before passes; whether more does is not known";
-    assert_eq!((change.effect, change.why.unwrap().as_str()), (Unclear, why));
+    assert_eq!((change.effect, &*change.why.unwrap()), (Unclear, why));
     let digest = |c: &str| json!({"sha256": {"eq": c.repeat(64)}});
     let change = one(&digest("a"), &digest("b"));
-    assert_eq!((change.effect, change.why.unwrap().as_str()), (Unclear, "another content is expected"));
+    assert_eq!((change.effect, &*change.why.unwrap()), (Unclear, "another content is expected"));
     assert_eq!(one(&digest("a"), &json!({"sha256": {"exists": true}})).effect, Weaker);
 }
 
@@ -215,7 +215,7 @@ fn rules_and_preferences_have_their_own_direction() {
     let prefer = |prefer: Json| json!({ "c": { "prefer": prefer } });
     let gone = diff_section("checks", &prefer(json!({"n": {"ge": 20}})), &prefer(json!(null))).remove(0);
     assert_eq!(
-        (gone.effect, gone.why.unwrap().as_str()),
+        (gone.effect, &*gone.why.unwrap()),
         (Effect::Weaker, "does not warn of n = 19 any more (a warning only)")
     );
     let new = diff_section("checks", &prefer(json!(null)), &prefer(json!({"n": {"ge": 20}}))).remove(0);

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::effect;
-use super::{Change, Effect};
+use super::{Change, Effect, Words};
 use crate::validate::is_reachable;
 
 /// The roles of contacts in the order in which people are called where no route says otherwise.
@@ -20,7 +20,7 @@ pub(super) fn reached(changes: &mut [Change], before: &Map<String, Json>, after:
             }
             ["settings", "contacts", _] if change.before.is_none() => {
                 let reachable = change.after.as_ref().is_some_and(is_reachable);
-                (!reachable).then(|| (Effect::Unclear, Some("nothing says how to reach this person".to_owned())))
+                (!reachable).then(|| (Effect::Unclear, Some("nothing says how to reach this person".into())))
             }
             ["settings", "escalation", "route", _] => route(change, before, after),
             _ => None,
@@ -31,7 +31,7 @@ pub(super) fn reached(changes: &mut [Change], before: &Map<String, Json>, after:
     }
 }
 
-type Verdict = Option<(Effect, Option<String>)>;
+type Verdict = Option<(Effect, Option<Words>)>;
 
 /// One of the ways to reach somebody; `reachable`: whether there is one left.
 fn address(change: &Change, reachable: bool) -> Verdict {
@@ -43,7 +43,7 @@ fn address(change: &Change, reachable: bool) -> Verdict {
         (false, true) => return Some((Effect::Stronger, None)),
         (false, false) => return None,
     };
-    Some((effect, Some(why.to_owned())))
+    Some((effect, Some(why.into())))
 }
 
 /// A route that is empty before or after, with the people it means.
@@ -60,7 +60,8 @@ fn route(change: &Change, before: &Map<String, Json>, after: &Map<String, Json>)
     let keys: Vec<&str> = change.path.iter().map(String::as_str).collect();
     let (effect, why) = effect::of(&keys, Some(&was), Some(&is));
     // The two values do not show it.
-    Some((effect, why.or_else(|| Some("an empty route is everybody, in order of role".to_owned()))))
+    let everybody = || Words::from("an empty route is everybody, in order of role");
+    Some((effect, Some(why.filter(|_| effect == Effect::Weaker).unwrap_or_else(everybody))))
 }
 
 /// Every contact, in the order in which they are called; none where nobody is named.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json};
 
 use super::normal::normal;
 use super::witness::{self, Witness};
-use super::{Change, Effect};
+use super::{Change, Effect, Words};
 use crate::predicate::Predicate;
 use crate::validate::implies_naturally as implies;
 
@@ -49,13 +49,14 @@ pub fn compare(path: &[String], before: &Json, after: &Json, changes: &mut Vec<C
         if role != Role::Answer && is_another_content(field, x, y) {
             let path = [path, &[field.clone(), "eq".to_owned()]].concat();
             let value = |ops: Option<&Json>| ops.and_then(|ops| ops.get("eq")).cloned();
-            let why = Some("another content is expected".to_owned());
+            let why = Some("another content is expected".into());
             changes.push(Change {
                 path,
                 before: value(x),
                 after: value(y),
                 effect: Effect::Unclear,
                 why,
+                entries: None,
                 witness: None,
             });
             continue;
@@ -97,15 +98,15 @@ fn judged(role: Role, path: Vec<String>, shown: (Option<&Json>, Option<&Json>), 
     let (effect, why, witness) = match (Predicate::from_json(whole.0), Predicate::from_json(whole.1)) {
         (Ok(a), Ok(b)) if role == Role::Answer => decided(role, &b, &a),
         (Ok(a), Ok(b)) => decided(role, &a, &b),
-        _ => (Effect::Unclear, Some("one of the two is no predicate".to_owned()), None),
+        _ => (Effect::Unclear, Some("one of the two is no predicate".into()), None),
     };
-    Change { path, before, after, effect, why, witness }
+    Change { path, before, after, effect, why, entries: None, witness }
 }
 
 /// Weaker: something is accepted by `now` that `then` did not accept; or it failed, and is not judged any more, since only
 /// a failure is healed. A change that also refuses more is weaker too, or else a second, harmless edit would hide the
 /// first.
-fn decided(role: Role, then: &Predicate, now: &Predicate) -> (Effect, Option<String>, Option<Witness>) {
+fn decided(role: Role, then: &Predicate, now: &Predicate) -> (Effect, Option<Words>, Option<Witness>) {
     let (then, now) = (&normal(then), &normal(now));
     let includes = |a: &Predicate, b: &Predicate| a == b || implies(a, b);
     let (still, no_more) = (includes(then, now), includes(now, then));
@@ -118,7 +119,8 @@ fn decided(role: Role, then: &Predicate, now: &Predicate) -> (Effect, Option<Str
     let (failed, fails) = (&failing(then), &failing(now));
     let still_fails = role != Role::Expect || includes(failed, fails);
     if let Some(witness) = (!still_fails).then(|| witness::find(failed, fails)).flatten() {
-        let why = format!("does not fail any more with {witness}: nothing heals what cannot be judged");
+        let fails = Words::from("does not fail any more with ").quote(&witness);
+        let why = fails.ours(": nothing heals what cannot be judged");
         return (Effect::Weaker, Some(why), Some(witness));
     }
     if no_more && still_fails {
@@ -131,7 +133,7 @@ fn decided(role: Role, then: &Predicate, now: &Predicate) -> (Effect, Option<Str
         (_, _) if no_more => "nothing more passes; whether all that failed still fails is not known",
         _ => "neither includes the other, as far as can be decided",
     };
-    (Effect::Unclear, Some(why.to_owned()), None)
+    (Effect::Unclear, Some(why.into()), None)
 }
 
 /// Whether a check warns of as much as before, or fails where it warned: what both of its predicates come to.
@@ -143,13 +145,14 @@ pub fn preferred(before: (&Json, &Json), after: (&Json, &Json)) -> Option<Effect
     Some(decided(Role::Prefer, &both(before)?, &both(after)?).0)
 }
 
-fn said(role: Role, witness: &Witness, lost: Option<&Witness>) -> String {
+fn said(role: Role, witness: &Witness, lost: Option<&Witness>) -> Words {
+    let told = |before: &str| Words::from(before).quote(witness);
     match (role, lost) {
-        (Role::Answer, None) => format!("does not answer {witness} any more"),
-        (Role::Answer, Some(lost)) => format!("does not answer {witness} any more, but answers {lost}"),
-        (Role::Expect, None) => format!("passes with {witness} as well"),
-        (Role::Expect, Some(lost)) => format!("passes with {witness} as well, though no longer with {lost}"),
-        (Role::Prefer, _) => format!("does not warn of {witness} any more (a warning only)"),
+        (Role::Answer, None) => told("does not answer ").ours(" any more"),
+        (Role::Answer, Some(lost)) => told("does not answer ").ours(" any more, but answers ").quote(lost),
+        (Role::Expect, None) => told("passes with ").ours(" as well"),
+        (Role::Expect, Some(lost)) => told("passes with ").ours(" as well, though no longer with ").quote(lost),
+        (Role::Prefer, _) => told("does not warn of ").ours(" any more (a warning only)"),
     }
 }
 

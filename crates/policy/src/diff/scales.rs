@@ -103,6 +103,44 @@ pub const SCALES: &[Row] = &[
     (&["settings", "evidence_budget_mb"], Scale::More, "less evidence fits while nobody collects it"),
 ];
 
+/// Why a change below a path cannot be decided: what somebody should look at. The first that fits counts.
+const UNDECIDED: &[(&[&str], &str)] = &[
+    (&["baselines"], "another version of it may ask for anything"),
+    (&["controls", "*", "coverage"], "the claim is another one: what is looked at, its checks say"),
+    (&["controls"], "what is said of it changes, not what is looked at"),
+    (&["checks", "*", "probe"], "something else is looked at"),
+    (&["checks", "*", "target"], "it is looked at from elsewhere"),
+    (&["rules", "*", "priority"], "of several rules for one check, the higher priority runs first"),
+    (&["rules", "*", "attempts"], "it is tried more often, and people are called later"),
+    (&["rules", "*", "when"], "it answers something else"),
+    (&["rules", "*", "run"], "another runbook is tried"),
+    (&["rules", "*", "escalate"], "somebody else is called, or told something else"),
+    (&["runbooks", "*", "version"], "its authors call it another one"),
+    (&["runbooks"], "it does something else: read its steps"),
+    (&["duties"], "it is asked for otherwise"),
+    (&["programs"], "runbooks find other programs"),
+    (&["secrets"], "other secrets may be named"),
+    (&["settings", "approvers"], "others may accept risks"),
+    (&["settings", "time_zone"], "duties are due by another clock"),
+    (&["settings", "maintenance"], "what disturbs people may happen at other times"),
+    (&["settings", "contacts", "*", "person"], "somebody else answers"),
+    (&["settings", "contacts"], "people are called in another order"),
+    (&["settings", "escalation", "route"], "people are called in another order"),
+    (&["settings", "escalation", "l1_failures"], "people hear of it sooner, after fewer attempts"),
+    (&["settings", "notify"], "it is told elsewhere, or in another way"),
+    (&["settings", "circuit_breaker"], "a rule that keeps firing is stopped sooner or later than before"),
+    (&["settings", "planner"], "whether anything but rules chooses runbooks"),
+    (&["settings", "tier"], "how much evidence is at hand may change"),
+];
+
+/// Why a change of a path cannot be decided, where that is known.
+pub fn undecided(path: &[&str]) -> Option<&'static str> {
+    let fits = |pattern: &[&str]| {
+        pattern.len() <= path.len() && pattern.iter().zip(path).all(|(wanted, key)| *wanted == "*" || wanted == key)
+    };
+    UNDECIDED.iter().find(|(pattern, _)| fits(pattern)).map(|(_, why)| *why)
+}
+
 /// The row of a path.
 pub fn row(path: &[&str]) -> Option<&'static Row> {
     let fits = |pattern: &[&str]| {

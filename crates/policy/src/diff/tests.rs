@@ -248,7 +248,8 @@ fn settings_have_their_directions() {
         assert_eq!(changes[0].effect, effect, "{pointer} = {value}");
         let empty = |value: &Option<Json>| *value == Some(json!([]));
         let everybody = pointer.contains("/route/") && (empty(&changes[0].before) || empty(&changes[0].after));
-        assert_eq!(changes[0].why.is_some(), everybody || effect == Effect::Weaker, "{pointer}");
+        let told = everybody || matches!(effect, Effect::Weaker | Effect::Unclear);
+        assert_eq!(changes[0].why.is_some(), told, "{pointer}");
     }
     // Another first one: sooner or later than before, nobody knows.
     let mut after = settings.clone();

@@ -1,5 +1,10 @@
 //! The help of every command, found by asking.
 
+use std::fs;
+use std::path::PathBuf;
+
+use writ_scenarios::flake::repository;
+
 use crate::house::{program, ran};
 
 /// A command with its path of names, and what its help says.
@@ -111,4 +116,50 @@ fn what_cannot_be_understood_ends_with_2() {
             assert_eq!(ran(program(binary).args(arguments)).code, Some(2), "{binary} {arguments:?}");
         }
     }
+}
+
+/// Options that name a file with a secret in it.
+const SECRETS: [&str; 6] = ["--key", "--read-key", "--cache-key", "--log-key", "--tls-key", "--passphrase-file"];
+
+/// Where a line of an example writes or reads a secret, as it is written there.
+fn secrets(line: &str) -> Vec<&str> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let makes_keys = line.contains("keys new");
+    // An option that prose names stands in backticks, or before a bracket.
+    let is_given = |pair: &&[&str]| pair[1].starts_with(|c: char| c.is_ascii_alphanumeric() || "./~<".contains(c));
+    let given = words.windows(2).filter(|pair| SECRETS.contains(&pair[0]) || (makes_keys && pair[0] == "--out"));
+    let given = given.filter(is_given).map(|pair| pair[1]);
+    // Anywhere else, a path to a file of that name.
+    let paths = words.iter().map(|word| word.trim_matches(['`', '\'', '"', ';', ')', '(']));
+    let paths = paths.filter(|word| word.contains('/') && (word.ends_with(".key") || word.ends_with(".nix-key")));
+    let is_public = |name: &&str| name.ends_with(".pub") || name.contains(".pub:");
+    // `FILE`, `<FILE>` and `NAME.key` stand for whatever it is.
+    let stands_for_any = |name: &&str| name.trim_start_matches('<').starts_with(|c: char| c.is_ascii_uppercase());
+    let named = given.chain(paths).map(|name| name.trim_end_matches(['`', ';', ')']));
+    named.filter(|name| !is_public(name) && !stands_for_any(name)).collect()
+}
+
+/// What git has once had, whoever reads the repository has: no example leads a secret into the tree.
+#[test]
+fn no_example_has_a_secret_within_the_tree() {
+    let mut texts: Vec<(String, String)> = Vec::new();
+    for binary in ["writ", "writ-enforce", "writ-switch", "writ-sync", "writ-depot"] {
+        let named = |one: Help| (format!("{binary} {}", one.path.join(" ")), one.text);
+        texts.extend(all(binary).into_iter().map(named));
+    }
+    let docs = fs::read_dir(repository().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let pages: Vec<PathBuf> = docs.chain(["README.md", "SECURITY.md"].map(|name| repository().join(name))).collect();
+    texts.extend(pages.iter().map(|page| (page.display().to_string(), fs::read_to_string(page).unwrap())));
+    let mut looked = 0;
+    let mut within = Vec::new();
+    for (whose, text) in &texts {
+        for name in text.lines().flat_map(secrets) {
+            looked += 1;
+            if !["../", "/", "~/"].iter().any(|outside| name.starts_with(outside)) {
+                within.push(format!("{whose}: {name}"));
+            }
+        }
+    }
+    assert!(looked >= 40, "only {looked} were found");
+    assert!(within.is_empty(), "{within:#?}");
 }

@@ -35,7 +35,7 @@ use crate::{files, screen};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
-  writ audit fetch --depot https://depot.example.org --site clinic-001 --read-key auditor.key \\
+  writ audit fetch --depot https://depot.example.org --site clinic-001 --read-key ../keys/auditor.key \\
       --trust root-you-were-given.json --to audit
   writ audit verify audit --trust root-you-were-given.json
 

@@ -4,6 +4,13 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use std::borrow::Cow;
+
+/// No files: settings have no places.
+fn nowhere() -> Places {
+    let folder = std::path::Path::new("/nonexistent");
+    Places::of(folder, folder)
+}
 
 fn items() -> impl Strategy<Value = Json> {
     let item = ("[5-7]", "[cd]", any::<bool>()).prop_map(|(minutes, check, high)| {
@@ -59,7 +66,7 @@ fn what_is_nested_too_deeply_is_an_error_and_no_null() {
         gathered(vec![("a", one)])
     };
     let (before, after) = (one("1"), one("2"));
-    assert!(compare(&before, &after, &texts, now()).is_err());
+    assert!(compare(&before, &after, &texts, &nowhere(), now()).is_err());
 }
 
 #[test]
@@ -73,7 +80,7 @@ fn what_means_another_thing_elsewhere_is_told_there() {
         gathered(vec![("all", all), ("low", low)])
     };
     let (before, after) = (both("low"), both("high"));
-    let compared = compare(&before, &after, &texts, now()).unwrap();
+    let compared = compare(&before, &after, &texts, &nowhere(), now()).unwrap();
     let found: Vec<(Effect, String)> =
         compared.groups.iter().map(|group| (group.changes[0].change.effect, group.appliances[0].1.clone())).collect();
     assert_eq!(found, [(Effect::Unclear, "low".to_owned()), (Effect::Stronger, "all".to_owned())]);
@@ -94,7 +101,7 @@ fn an_override_with_another_reason_is_another_change() {
     let (x, y): (&'static Override, &'static Override) = (Box::leak(Box::new(x)), Box::leak(Box::new(y)));
     let before = of("high", [Vec::new(), Vec::new()]);
     let after = of("low", [vec![x], vec![y]]);
-    let compared = compare(&before, &after, &texts, now()).unwrap();
+    let compared = compare(&before, &after, &texts, &nowhere(), now()).unwrap();
     let reasons: Vec<Option<String>> =
         compared.groups.iter().flat_map(|group| &group.changes).map(|one| one.reason.clone()).collect();
     assert_eq!(reasons, [Some("X".to_owned()), Some("Y".to_owned())]);
@@ -108,7 +115,7 @@ fn what_stands_in_the_place_of_a_secrets_name_is_not_told() {
         gathered(vec![("a", side(&mut texts, json!({}), &probe, Vec::new()))])
     };
     let (before, after) = (with("correct horse"), with("battery staple"));
-    let compared = compare(&before, &after, &texts, now()).unwrap();
+    let compared = compare(&before, &after, &texts, &nowhere(), now()).unwrap();
     let change = &compared.groups[0].changes[0].change;
     assert_eq!((&change.before, &change.after), (&Some(json!("****")), &Some(json!("****"))));
 }
@@ -127,7 +134,7 @@ fn lists_that_change_alike_are_one_change_with_the_values_of_each() {
     };
     let before = both([&["x", "y"], &["x", "z"], &["x", "y"]]);
     let after = both([&["y"], &["z"], &["y", "w"]]);
-    let compared = compare(&before, &after, &texts, now()).unwrap();
+    let compared = compare(&before, &after, &texts, &nowhere(), now()).unwrap();
     let [lost, swapped] = compared.groups.as_slice() else { panic!("{} groups", compared.groups.len()) };
     let names = |group: &Group| group.appliances.iter().map(|(_, name)| name.clone()).collect::<Vec<_>>();
     assert_eq!((names(lost), names(swapped)), (vec!["a".to_owned(), "b".to_owned()], vec!["c".to_owned()]));

@@ -8,7 +8,7 @@ use super::*;
 
 fn changed(effect: Effect, path: &[&str], before: Value, after: Option<Value>) -> Located {
     let path = path.iter().map(|key| (*key).to_owned()).collect();
-    let change = Change { path, before: Some(before), after, effect, why: None, witness: None };
+    let change = Change { path, before: Some(before), after, effect, why: None, entries: None, witness: None };
     Located { change, at: None, reason: None, override_removed: false, others: Vec::new() }
 }
 
@@ -53,7 +53,7 @@ fn the_gravest_is_told_first_and_the_same_loss_once() {
     let of = |name: Name| (name, fate(Status::Changed));
     let report = report(vec![of(name("a")), of(name("b"))], groups);
     let told: Vec<(String, usize)> =
-        report.weaknesses().into_iter().map(|one| (one.what, one.appliances.len())).collect();
+        report.weaknesses().into_iter().map(|one| (one.what.to_string(), one.appliances.len())).collect();
     let told: Vec<(&str, usize)> = told.iter().map(|(what, of)| (what.as_str(), *of)).collect();
     assert_eq!(
         told,
@@ -83,6 +83,8 @@ fn exception(id: &str, event: Event, effect: Effect) -> ExceptionOf {
         approval,
         approval_unchanged,
         reason,
+        changes: Vec::new(),
+        at: Some("hosts/s/site.nix:7".to_owned()),
     };
     ExceptionOf { change, appliances: vec![name("a")] }
 }
@@ -179,10 +181,12 @@ fn every_form_heads_its_lists_with_the_same_counts() {
         human::lines(&report).iter().map(|line| anstream::adapter::strip_str(line).to_string()).collect();
     let comment = markdown::render(&report);
     let document = report_json::value(&report).unwrap();
-    for (place, title) in [(0, "s/a, s/b"), (1, "s/b")] {
+    for (place, title, marked) in
+        [(0, "s/a, s/b", "<code>s/a</code>, <code>s/b</code>"), (1, "s/b", "<code>s/b</code>")]
+    {
         let words = Counts::of_group(&report.compared.groups[place]).words();
         assert!(human.contains(&format!("{title} ({words})")), "{human:#?}");
-        let summary = format!("<summary>In <code>{title}</code> ({words})</summary>");
+        let summary = format!("<summary>In {marked} ({words})</summary>");
         assert!(comment.contains(&summary), "{summary}: {comment}");
         let counts: Counts = Counts::of_group(&report.compared.groups[place]);
         assert_eq!(document["groups"][place]["counts"], serde_json::to_value(counts).unwrap());
@@ -222,7 +226,7 @@ fn no_form_shows_what_looks_like_a_secret() {
     let (key, lines) = ("AKIAIOSFODNN7EXAMPLE", "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg\n");
     let url = format!("https://user:hunter2hunter2@host.example and {key}");
     let mut one = weaker(&["checks", "c", "title"], json!(key), Some(json!({ "a": [lines, url] })));
-    one.change.why = Some(url.clone());
+    one.change.why = Some(Words::default().quote(&url));
     one.reason = Some(url.clone());
     one.others = vec![Lists { appliances: vec!["s/b".to_owned()], before: json!([key]), after: json!([lines]) }];
     let mut report = report(vec![(name("a"), fate(Status::Changed))], Vec::new());

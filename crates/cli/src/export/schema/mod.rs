@@ -1,5 +1,5 @@
-//! `writ export schema`: a JSON Schema (draft 2020-12) of every document that is signed or obeyed, and of the reports
-//! that say which schema they have.
+//! `writ export schema`: a JSON Schema (draft 2020-12) of every document that is signed or obeyed, and of what `writ`
+//! prints as JSON.
 //!
 //! Those of policies and observations are made from the tables that this version judges by. The others stand in
 //! checks/schemas, and tests hold them to the documents and to the parsers.
@@ -16,14 +16,16 @@ use serde_json::Value as Json;
 use crate::failure::{Answer, Failure, Outcome};
 use crate::{files, screen};
 
-/// Write JSON Schemas (draft 2020-12): policy, evidence, release, trust root, log, and reports
+/// Write JSON Schemas (draft 2020-12): policy, evidence, release, trust root, log, and what is printed as JSON
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 It writes DIR/<name>.json: policy-v2, evidence-bundle-v1, posture-v1, release-v1, trust-v1, closure-v1,
-log-entry-v1, log-restart-v1, receipt-v1; observation-<probe>-v1 for each probe; and of reports
-check-report-v1, diff-v1, doctor-v1, explain-v1, verify-v1, watch-v1, and of `writ audit`
-verification-v1 (verify), comparison-v1 (compare) and fetched-v1 (fetch). `writ audit show --json`
-prints an evidence-bundle-v1. What else is printed as JSON has no schema.
+log-entry-v1, log-restart-v1, receipt-v1; observation-<probe>-v1 for each probe; and of what is
+printed as JSON: check-report-v1, diff-v1, doctor-v1, explain-v1, verify-v1 and watch-v1; of `writ audit`
+verification-v1 (verify), comparison-v1 (compare), fetched-v1 (fetch), collected-v1 (collect) and
+query-v1 (query), while show prints an evidence-bundle-v1; of `writ release` drafted-v1 (draft) and
+releases-v1 (show), of `writ trust show` roots-v1, of `writ keys` new-key-v1 (new) and key-v1 (show).
+What writ-enforce and writ-switch print has no schema.
 Every file stands alone, and the same version writes the same bytes. It needs no tree and no network.
 
 Examples:

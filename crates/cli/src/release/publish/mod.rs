@@ -45,10 +45,10 @@ use crate::trust::folder as roots;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  writ release publish draft --to releases --cache-key keys/cache-1.nix-key
-  writ release publish draft --to releases --cache-key keys/cache-1.nix-key \\
-      --depot https://depot.example.org --read-key keys/alice-read.key
-  writ release publish draft --depot https://depot.example.org --read-key keys/alice-read.key --trust releases/trust
+  writ release publish draft --to releases --cache-key ../keys/cache-1.nix-key
+  writ release publish draft --to releases --cache-key ../keys/cache-1.nix-key \\
+      --depot https://depot.example.org --read-key ../keys/alice-read.key
+  writ release publish draft --depot https://depot.example.org --read-key ../keys/alice-read.key --trust releases/trust
 
 Appliances read a folder over any file transport: writ-enforce --releases releases")]
 pub struct Arguments {

@@ -31,6 +31,17 @@ fn history() -> Repo {
     repo.commit("system");
     repo.edit("baselines/small/files.nix", "expect.mode.eq = \"0644\";", "expect.mode.matches = \"0[0-7]{3}\";");
     repo.commit("pattern");
+    let site = "hosts/clinic-001/site.nix";
+    repo.edit(site, "risk = \"The disk may fill up.\"", "risk = \"Nobody knows.\"");
+    repo.commit("risk");
+    let window =
+        "maintenance.windows = [ { days = [ \"sun\" ]; from = \"02:00\"; to = \"06:00\"; allows = [ \"switch\" ]; } ];";
+    repo.edit(site, "  probation =", &format!("  {window}\n  probation ="));
+    repo.commit("window");
+    repo.edit(site, "to = \"06:00\"", "to = \"04:00\"");
+    repo.commit("shorter");
+    repo.edit(site, "rule_families = [ \"files\" ]", "rule_families = [ ]");
+    repo.commit("family");
     repo
 }
 
@@ -48,6 +59,11 @@ fn each_kind_of_change_is_told_in_its_own_words() {
         ("pattern", "system", false, false),
         ("start", "pattern", true, true),
         ("start", "start", false, false),
+        ("pattern", "risk", false, true),
+        ("risk", "window", false, true),
+        ("window", "shorter", false, true),
+        ("shorter", "family", true, false),
+        ("family", "shorter", false, true),
     ] {
         let revisions = ["--from", from, "--to", to];
         let run = |more: &[&str]| repo.diff(&[&revisions[..], more].concat());
@@ -104,11 +120,45 @@ fn json_says_all_of_it() {
 }
 
 #[test]
+fn settings_and_exceptions_are_told_with_their_place_and_values() {
+    let repo = history();
+    let json = repo.json(0, &["--from", "pattern", "--to", "shorter"]);
+    let line = |wanted: &str| {
+        let site = std::fs::read_to_string(repo.path().join("hosts/clinic-001/site.nix")).unwrap();
+        1 + site.lines().position(|line| line.contains(wanted)).unwrap()
+    };
+    let windows = &json["groups"][0]["changes"][0];
+    assert_eq!(windows["at"], format!("hosts/clinic-001/site.nix:{}", line("maintenance.windows")));
+    assert_eq!(windows["text"], "settings.maintenance.windows: +Sundays 02:00–04:00 America/New_York (switch)");
+    assert_eq!((&windows["before"], &windows["after"][0]["to"]), (&json!([]), &json!("04:00")));
+    let exception = &json["exceptions"][0];
+    assert_eq!(
+        exception["changes"],
+        json!([{ "field": "risk", "before": "The disk may fill up.", "after": "Nobody knows." }])
+    );
+    assert_eq!(exception["text"], "exception EX-001 changed: risk");
+    assert_eq!(exception["at"], format!("hosts/clinic-001/site.nix:{}", line("exceptions.\"EX-001\"")));
+    // What is in no file of the site any more is told where it was.
+    let back = repo.json(0, &["--from", "shorter", "--to", "risk"]);
+    assert_eq!(back["groups"][0]["changes"][0]["at"], windows["at"]);
+}
+
+/// The runbooks of a family come and go with its rules: what happens is told of these.
+#[test]
+fn runbooks_that_no_rule_runs_any_more_are_told_with_their_rules() {
+    let repo = history();
+    let json = repo.json(1, &["--from", "shorter", "--to", "family", "--deny-weaker"]);
+    let changes = json["groups"][0]["changes"].as_array().unwrap();
+    assert!(!changes.is_empty() && changes.iter().all(|change| change["section"] == "rules"), "{changes:#?}");
+    assert_eq!((&json["totals"]["weaker"], &json["unclear"]), (&json!(changes.len()), &json!(0)), "{json:#}");
+}
+
+#[test]
 fn one_site_and_one_appliance_can_be_asked_for() {
     let repo = history();
     repo.edit("hosts/clinic-001/front-desk/policy.nix", "value = 10;", "value = 5;");
     repo.commit("override");
-    let asked = |more: &[&str]| repo.json(0, &[&["--from", "pattern", "--to", "override"][..], more].concat());
+    let asked = |more: &[&str]| repo.json(0, &[&["--from", "family", "--to", "override"][..], more].concat());
     for more in [&["--appliance", "front-desk"][..], &["--site", "clinic-001"], &[]] {
         let json = asked(more);
         assert_eq!(json["groups"][0]["appliances"], json!(["clinic-001/front-desk"]), "{json}");

@@ -108,10 +108,12 @@ fn when_people_are_called_is_what_the_rules_and_the_severity_say() {
     // Critical where the strict baseline is, medium elsewhere; a rule on one appliance only.
     let disk = text(&["disk.root"]);
     for part in [
-        "No rule in force answers it: people have it at once; to be answered within 15m. clinic-001 back-office",
-        "It is critical: people are told at once, and after 1 failed attempt it is theirs; to be answered within 15m. \
-         clinic-001 front-desk",
-        "No rule in force answers it: people have it at once; to be answered within 4h. clinic-002 kiosk",
+        "No rule in force answers it: people have it at once; to be answered within 15m. No route is set for critical: \
+         it is told to everybody, in order of role. clinic-001 back-office",
+        "It is critical: people are told at once, and after 1 failed attempt it is theirs; to be answered within 15m. No \
+         route is set for critical: it is told to everybody, in order of role. clinic-001 front-desk",
+        "No rule in force answers it: people have it at once; to be answered within 4h. No route is set for medium: it is \
+         told to everybody, in order of role. clinic-002 kiosk",
     ] {
         assert!(disk.contains(part), "{part:?}: {disk}");
     }
@@ -124,6 +126,15 @@ fn when_people_are_called_is_what_the_rules_and_the_severity_say() {
     let said = json(&tree, &["disk.root"]);
     let people = &said["check"]["healing"]["people"];
     assert_eq!((&people[1]["told_at_once"], &people[1]["after_attempts"]), (&true.into(), &1.into()), "{people}");
+    // Where a route names somebody it is not everybody; an empty one is everybody, as none is.
+    let of_kiosk = |route: &str| {
+        let site = tree.read("hosts/clinic-002/site.nix");
+        append(&tree, "hosts/clinic-002/site.nix", &format!("  escalation.route.medium = {route};\n}}\n"));
+        let said = json(&tree, &["disk.root", "--site", "clinic-002"]);
+        tree.write("hosts/clinic-002/site.nix", &site);
+        said["check"]["healing"]["people"][0]["everybody"].clone()
+    };
+    assert_eq!((of_kiosk("[ \"contact-1\" ]"), of_kiosk("[ ]")), (false.into(), true.into()));
 }
 
 #[test]

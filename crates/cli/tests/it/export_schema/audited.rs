@@ -48,13 +48,21 @@ fn what_is_printed_of_releases_and_evidence_is_valid() {
     let house = with_incidents();
     let trust = ["--trust", "etc/trust.json"];
     let verified = said(&house, 0, &[&["verify", "spool/inbox"], &trust[..]].concat());
-    said(&house, 0, &["audit", "collect", "--releases", "spool/inbox", "--outbox", "spool/outbox", "--to", "audit"]);
+    let gather = ["audit", "collect", "--releases", "spool/inbox", "--outbox", "spool/outbox", "--to", "audit"];
+    let gathered = said(&house, 0, &gather);
+    let found = said(&house, 0, &[&["audit", "query", "audit"], &trust[..]].concat());
+    let found_kinds: Vec<&Value> = found.as_array().unwrap().iter().map(|row| &row["kind"]).collect();
+    assert!(found_kinds.contains(&&json!("incident-closed")) && found_kinds.contains(&&json!("posture")), "{found}");
+    held("query-v1", &[&found, &json!([])], 40);
     let sound = said(&house, 0, &[&["audit", "verify", "audit"], &trust[..]].concat());
     let compared = said(&house, 0, &[&["audit", "compare", "audit"], &trust[..]].concat());
     let statuses: Vec<&str> =
         compared["incidents"].as_array().unwrap().iter().map(|i| i["status"].as_str().unwrap()).collect();
     assert!(statuses.contains(&"open") && statuses.contains(&"resolved"), "{compared}");
     fs::write(file(&house.path("audit/evidence"), ".json"), "{}").unwrap();
+    let refused = said(&house, 1, &gather);
+    assert!(!refused["refused"].as_array().unwrap().is_empty(), "{refused}");
+    held("collected-v1", &[&gathered, &refused], 10);
     fs::write(file(&house.path("spool/inbox/documents"), ".json"), "{}").unwrap();
     let altered = said(&house, 1, &[&["audit", "verify", "audit"], &trust[..]].concat());
     assert!(altered["problems"]["bad"].as_u64().unwrap() > 0, "{altered}");

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod audited;
+mod desk;
 mod exported;
 mod judge;
 mod mutations;

@@ -26,14 +26,16 @@ pub enum Free {
 use Free::{Any, Inner, Names};
 
 /// The members of each report that have such a part, by the end of their path without places in lists.
-const FREE: [(&str, &[(&str, Free)]); 9] = [
+const FREE: [(&str, &[(&str, Free)]); 16] = [
     ("check-report-v1", &[]),
+    ("collected-v1", &[]),
     (
         "comparison-v1",
         &[("baselines", Names), ("maps", Names), ("numbers", Names), ("healed_by", Names), ("values", Names)],
     ),
     ("diff-v1", &[("before", Any), ("after", Any), ("witness", Names), ("sites", Names), ("appliances", Names)]),
     ("doctor-v1", &[("observation", Names)]),
+    ("drafted-v1", &[]),
     (
         "explain-v1",
         &[
@@ -51,6 +53,12 @@ const FREE: [(&str, &[(&str, Free)]); 9] = [
         ],
     ),
     ("fetched-v1", &[]),
+    ("key-v1", &[]),
+    ("new-key-v1", &[]),
+    ("query-v1", &[]),
+    // What they hold is judged by its own schema.
+    ("releases-v1", &[("release", Inner)]),
+    ("roots-v1", &[("root", Inner)]),
     ("verification-v1", &[]),
     ("verify-v1", &[]),
     ("watch-v1", &[]),

@@ -86,6 +86,19 @@ differences "tree" (import ./expected.nix).tree (map line report.findings)
   (let r = (evaluate { exclude = ''["baselines/beta/default.nix"]''; }).report;
   in [ r.partial (builtins.filter (f: f.code == "unknown-name") r.sites.settled.findings) ])
 
+# What a file that is there does not mention, it does not declare: an unknown name stays a mistake.
+++ equal "a file that was left out excuses what it may declare" [ false true true false ]
+  (let
+    tree = import ../../modules/policy/unread.nix {
+      root = ./house;
+      inherit lib;
+      exclude = [ "baselines/alpha/one.nix" "rules/one.nix" ];
+      baselines = { };
+      families = { };
+      runbooks = [ ];
+    };
+  in [ (tree.mayDeclare "checks" "nowhere") (tree.mayDeclare "checks" "mode") (tree.mayDeclare "rules" "L1-ONE-001") (tree.mayDeclare "runbooks" "nowhere") ])
+
 # Constructors never throw, whatever they are given.
 ++ equal "a check from a string" [ "wrong-type " ] (codes (writ.check "x"))
 ++ equal "a good check" [ ] (codes (writ.check good))

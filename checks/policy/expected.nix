@@ -30,7 +30,7 @@
     "missing-field hosts/mistaken/site.nix:10 exceptions.EX-1"
     "exception-subject hosts/mistaken/site.nix:10 exceptions.EX-1"
     "unknown-name hosts/mistaken/site.nix:12 overrides.checks.agee.every"
-    "wrong-type hosts/mistaken/site.nix:14 overrides.checks.mode.every"
+    "wrong-type hosts/mistaken/site.nix:14 overrides.checks.mode.every.value"
     "unknown-field hosts/mistaken/site.nix:13 overrides.checks.mode.evry"
     "not-an-override hosts/mistaken/site.nix:15 overrides.checks.mode.title"
     "override-too-wide hosts/mistaken/site.nix:16 overrides.rules.L1-ONE-001"

@@ -16,8 +16,8 @@ in
     else controls // builtins.mapAttrs extended (builtins.intersectAttrs controls byControl);
   # The controls that are named, whether or not they are there.
   to = builtins.attrNames byControl;
-  # Names that `known` has not, as findings.
-  unknown = { known, message }: map
+  # Names that `known` has not, as findings; of those that are `excused`, another mistake tells.
+  unknown = { known, excused, message }: map
     (use: lib.finding {
       code = "unknown-name";
       message = "${message} \"${use.control}\"";
@@ -27,5 +27,5 @@ in
       inherit (use) at;
       path = [ "checks" use.id "controls" ];
     })
-    (builtins.filter (use: !(builtins.elem use.control known)) uses);
+    (builtins.filter (use: !(builtins.elem use.control known || excused use.control)) uses);
 }

@@ -20,6 +20,6 @@ in
       figures = values b.figures;
     })
     tree.baselines;
-  families = builtins.mapAttrs (name: rules: { file = tree.familyFiles.${name}; rules = values rules; }) tree.families;
+  families = builtins.mapAttrs (name: rules: { file = tree.familyFiles.${name} or "rules/default.nix"; rules = values rules; }) tree.families;
   runbooks = values tree.runbooks;
 }

@@ -12,6 +12,8 @@ let
     figures = "figure";
     exceptions = "exception";
   };
+  # The most dots of an id that is looked for where quotes may be missing.
+  mostDots = 4;
 in
 rec {
   # One section, such as `checks`, of a module, a site or an appliance.
@@ -32,38 +34,70 @@ rec {
           })
         ];
       }
-    ] else map
-      (id:
-        let
-          item = set.${id};
-          keyPlace = positionOf id set;
-          place = if keyPlace != null then keyPlace else item.position or null;
-          constructor = constructors.${name};
-        in
-        {
-          inherit id;
-          kind = name;
-          at = place;
-        } // (
-          if tag item == constructor then {
-            value = if item.value == null then null else item.value // { declared_at = lib.declaredAt place; };
-            findings = lib.within [ name id ] place item.findings;
-          } else {
-            value = null;
-            findings = [
-              (finding {
-                code = "wrong-constructor";
-                message =
-                  if tag item == "invalid" then item.message
-                  else "${name}.\"${id}\" is ${if tag item == null then lib.describe item else "made by writ.${tag item}"}";
-                expected = "writ.${constructor} { … }";
-                at = place;
-                path = [ name id ];
-              })
-            ];
-          }
-        ))
-      (builtins.attrNames set);
+    ] else builtins.concatMap (items name set) (builtins.attrNames set);
+
+  # The ids of a section.
+  idsOf = name: set: builtins.filter (id: id != null) (map (item: item.id) (section name null set));
+
+  # What stands at a key: one item, or those whose ids were written without the quotes that an id with a dot needs.
+  items = name: set: key:
+    let
+      constructor = constructors.${name};
+      meant = if tag set.${key} == null then unquoted constructor 0 key set.${key} else [ ];
+      at = positionOf key set;
+      withoutQuotes = id: {
+        inherit id at;
+        kind = name;
+        value = null;
+        findings = [
+          (finding {
+            code = "wrong-constructor";
+            message = "an id with a dot needs quotes: ${name}.\"${id}\"";
+            expected = "${name}.\"${id}\" = writ.${constructor} { … }";
+            inherit at;
+            path = [ name key ];
+          })
+        ];
+      };
+    in if meant == [ ] then [ (item name set key) ] else map withoutQuotes meant;
+
+  # The ids that were meant where Nix took an id with dots for sets in sets.
+  unquoted = constructor: depth: id: value:
+    if tag value == constructor then [ id ]
+    else if !builtins.isAttrs value || tag value != null || depth > mostDots then [ ]
+    else builtins.concatMap (key: unquoted constructor (depth + 1) "${id}.${key}" value.${key}) (builtins.attrNames value);
+
+  # One item of a section.
+  item = name: set: id:
+    let
+      given = set.${id};
+      keyPlace = positionOf id set;
+      place = if keyPlace != null then keyPlace else given.position or null;
+      constructor = constructors.${name};
+    in
+    {
+      inherit id;
+      kind = name;
+      at = place;
+    } // (
+      if tag given == constructor then {
+        value = if given.value == null then null else given.value // { declared_at = lib.declaredAt place; };
+        findings = lib.within [ name id ] place given.findings;
+      } else {
+        value = null;
+        findings = [
+          (finding {
+            code = "wrong-constructor";
+            message =
+              if tag given == "invalid" then given.message
+              else "${name}.\"${id}\" is ${if tag given == null then lib.describe given else "made by writ.${tag given}"}";
+            expected = "writ.${constructor} { … }";
+            at = place;
+            path = [ name id ];
+          })
+        ];
+      }
+    );
 
   # A module file: only the sections that `allowed` names.
   module = { allowed, content }:

@@ -24,8 +24,9 @@ let
 
   checks = add site.overridden.checks own.checks;
   attached = attach site.overridden.controls own.checks.items;
-  unattached = if site.lenient then [ ] else attached.unknown {
+  unattached = attached.unknown {
     known = builtins.attrNames site.overridden.controls;
+    excused = site.mayBeMissing "controls";
     message = "no baseline of this site has the control";
   };
 

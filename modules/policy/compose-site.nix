@@ -15,7 +15,7 @@ let
       at = read.placeOf "rule_families";
       path = [ "rule_families" ];
     })
-    (builtins.filter (f: !(tree.families ? ${f}) && !(tree.partialAt name)) read.value.rule_families);
+    (builtins.filter (f: !(tree.families ? ${f}) && !(tree.isListExcluded "rules")) read.value.rule_families);
 
   # A named baseline that is not there, or is there in another version.
   baselineFindings = wanted: builtins.concatMap
@@ -51,10 +51,11 @@ let
   joined = merged known;
   baseOf = families: base (request families);
 
-  # A baseline or file is missing, and that was said: what it would have declared is no second mistake.
-  lenient = tree.partialAt name || builtins.length known < builtins.length (builtins.attrNames wanted)
+  # A baseline is missing, and that was said: what it would have declared is no second mistake.
+  lenient = builtins.length known < builtins.length (builtins.attrNames wanted)
     || builtins.any (f: f.path != [ ] && builtins.head f.path == "baselines") read.findings;
-  mayBeMissing = kind: id: lenient || builtins.elem id tree.broken.${kind};
+  mayDeclare = tree.mayDeclareAt name known;
+  mayBeMissing = kind: id: lenient || builtins.elem id tree.broken.${kind} || mayDeclare kind id;
 
   missingSettings = builtins.filter (field: joined.settings.${field} or null == null) [ "sla" "escalation" "retention" ];
   composable = present && missingSettings == [ ];
@@ -93,8 +94,7 @@ let
     };
   };
 
-  checkIds = appliance:
-    if appliance.value != null && builtins.isAttrs appliance.value.checks then builtins.attrNames appliance.value.checks else [ ];
+  checkIds = appliance: if appliance.value == null then [ ] else collect.idsOf "checks" appliance.value.checks;
   ownChecks = setOf (builtins.concatMap checkIds (builtins.attrValues appliances));
 
   # Of some families, those of which no rule applies to anything here: their checks are in baselines that are not.
@@ -102,7 +102,7 @@ let
   isEmpty = family:
     let
       checks = map (rule: rule.value.when.check) (builtins.attrValues (tree.families.${family} or { }));
-      absent = check: !(joined.checks ? ${check}) && !(ownChecks ? ${check}) && without check != [ ];
+      absent = check: !(joined.checks ? ${check}) && !(ownChecks ? ${check}) && without check != [ ] && !(mayDeclare "checks" check);
     in
     !lenient && checks != [ ] && builtins.all absent checks;
   emptyFamilies = read: map
@@ -125,13 +125,13 @@ let
 
   composed = builtins.mapAttrs
     (composeAppliance {
-      inherit name composable lenient mayBeMissing overridden exceptions baseOf;
+      inherit name composable mayBeMissing overridden exceptions baseOf;
       inherit familyFindings;
       changed = touched.changedBy overridden.applied;
       overrideLeaves = overrides.soundLeaves { tree = siteOverrides; at = read.placeOf "overrides"; };
       secrets = kept;
       baselines = builtins.listToAttrs (map (b: { name = b; value = tree.baselines.${b}.version; }) known);
-      isElsewhere = check: lenient || joined.checks ? ${check} || ownChecks ? ${check} || builtins.elem check tree.broken.checks
+      isElsewhere = check: joined.checks ? ${check} || ownChecks ? ${check} || mayBeMissing "checks" check
         || builtins.any (b: b.checks ? ${check}) (builtins.attrValues tree.baselines);
     })
     appliances;
@@ -143,8 +143,8 @@ let
     broken.exceptions = exceptions.broken;
     families = lib.unique (builtins.concatMap familiesOf ([ read ] ++ builtins.attrValues appliances));
     overrides = if composable then overridden.applied else [ ];
-    findings = lib.nameFinding "a site" name ++ read.findings
-      ++ (if tree.partialAt name then [ ] else baselineFindings wanted)
+    findings = lib.nameFinding "a site" name ++ source.findings ++ read.findings
+      ++ (if tree.isListExcluded "baselines" then [ ] else baselineFindings wanted)
       ++ familyFindings read ++ settingsFindings
       ++ merge.unsettled (overrides.paths siteOverrides) joined.conflicts
       ++ exceptions.findings

@@ -39,6 +39,8 @@ let
 
   # Whether one of two paths leads through the other.
   common = a: b: let n = builtins.length a; in if n <= builtins.length b then lib.sublist 0 n b == a else lib.sublist 0 (builtins.length b) a == b;
+  # What is left of the longer one.
+  beyond = short: long: lib.sublist (builtins.length short) (builtins.length long - builtins.length short) long;
   operators = import ./operators.nix;
   # What stands where an override names an operator that its field does not have; null anywhere else.
   besides = subject: address:
@@ -57,6 +59,11 @@ let
       in "${name} = ${if builtins.stringLength text <= 60 then text else "…"}")
     (builtins.attrNames field));
 
+  # The ids that an override's keys may have been meant as: without quotes Nix takes the parts of an id for keys.
+  ids = path:
+    let parts = builtins.length path - 1;
+    in builtins.genList (n: builtins.concatStringsSep "." (lib.sublist 1 (parts - n) path)) (if parts < 1 then 0 else parts);
+
   problem = leaf: attributes: [ (finding ({ inherit (leaf) at; path = [ "overrides" ] ++ leaf.path; } // attributes)) ];
 
   # One leaf applied to `state` = { controls, checks, rules, runbooks, duties, settings, findings, applied }.
@@ -72,7 +79,13 @@ let
       refuse = attributes: state // { findings = state.findings ++ problem leaf attributes; };
       field = builtins.head address;
       changed = assign subject address override.value;
-      placed = prefixPath: map (f: f // { inherit (leaf) at; path = prefixPath ++ f.path; });
+      # What is wrong with the value that this override gives is found in the override; what it stands in, on the way to it.
+      placed = map (f: f // {
+        inherit (leaf) at;
+        path = if common leaf.path f.path && builtins.length f.path >= depth
+          then [ "overrides" ] ++ leaf.path ++ [ "value" ] ++ beyond leaf.path f.path
+          else [ "overrides" ] ++ f.path;
+      });
       done = rest: state // rest // {
         applied = state.applied ++ [
           {
@@ -104,7 +117,12 @@ let
       message = "an override changes one value, never a whole item";
       expected = "a longer path, such as overrides.checks.\"…\".expect.….le";
     }
-    else if !isSettings && !(state.${kind} ? ${id}) && mayBeMissing kind id then state
+    else if !isSettings && !(state.${kind} ? ${id}) && builtins.any (id: state.${kind} ? ${id}) (ids leaf.path) then refuse {
+      code = "unknown-name";
+      message = "an id with a dot needs quotes: ${kind}.\"${builtins.head (builtins.filter (id: state.${kind} ? ${id}) (ids leaf.path))}\"";
+      given = id;
+    }
+    else if !isSettings && !(state.${kind} ? ${id}) && builtins.any (mayBeMissing kind) (ids leaf.path) then state
     else if !isSettings && !(state.${kind} ? ${id}) then refuse {
       code = "unknown-name";
       message = "nothing here is called ${kind}.\"${id}\"";
@@ -130,6 +148,14 @@ let
       message = "this path leads through a value that has no keys";
       expected = "a path that ends at the value, such as overrides.${lib.showPath (builtins.genList (builtins.elemAt leaf.path) (if isSettings then 2 else 3))}";
     }
+    else if kind == "checks" && field == "probe" && builtins.length address > 1 && !(subject.probe ? ${builtins.elemAt address 1}) then refuse {
+      code = "nothing-to-override";
+      message = "nothing to override here: the check's probe is ${quoted (builtins.attrNames subject.probe)}";
+      given = builtins.elemAt address 1;
+      known = builtins.attrNames subject.probe;
+      expected = "one of its parameters, or probe = writ.override { value = { … }; reason = \"…\"; }";
+      related = [ { inherit (state.checks.${id}) at; path = [ kind id "probe" ]; label = "what it has"; } ];
+    }
     else if builtins.elem kind [ "checks" "rules" ] && besides subject address != null then refuse {
       code = "nothing-to-override";
       message = "nothing to override here: the ${if kind == "checks" then "check" else "rule"} has ${written (besides subject address)}";
@@ -145,11 +171,11 @@ let
       ];
     }
     else if isSettings then
-      let result = settings.whole { inherit (leaf) at; path = [ "overrides" "settings" ]; } changed;
+      let result = settings.whole { inherit (leaf) at; path = [ "settings" ]; } changed;
           # What else is wrong with the settings was said where it stands.
-          its = builtins.filter (f: common address (builtins.tail (builtins.tail f.path))) result.findings;
+          its = builtins.filter (f: common address (builtins.tail f.path)) result.findings;
       in if result.ok || (its == [ ] && result.value != null) then done { settings = result.value; }
-      else state // { findings = state.findings ++ map (f: f // { inherit (leaf) at; }) (if its == [ ] then result.findings else its); }
+      else state // { findings = state.findings ++ placed (if its == [ ] then result.findings else its); }
     else
       let result = constructors.${kind} changed;
       in if result.findings == [ ] then done {
@@ -159,12 +185,11 @@ let
           } // (if field == "severity" then { severityOfControls = false; } else { });
         };
       }
-      else state // { findings = state.findings ++ placed [ "overrides" kind id ] result.findings; };
+      else state // { findings = state.findings ++ placed (map (f: f // { path = [ kind id ] ++ f.path; }) result.findings); };
   # Leaves of an appliance that change what a leaf of its site changes too, and otherwise: of two people who each gave a
   # reason, one would be ignored in silence. Where one address leads through the other's value, that value decides.
   contradictions = site: own:
     let
-      beyond = short: long: lib.sublist (builtins.length short) (builtins.length long - builtins.length short) long;
       differ = a: b:
         if builtins.length a.path <= builtins.length b.path
         then lookup a.item.value.value (beyond a.path b.path) != b.item.value.value

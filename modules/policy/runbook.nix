@@ -1,6 +1,7 @@
 # writ.runbook { … }: typed steps, each with a time limit, and the checks that decide whether it worked.
 { types, record }:
 let
+  struct = types.structWith { besides = "; what the kind of step needs stands in parameters = { … }"; };
   action = {
     step = { type = types.text; about = "a kind of step, such as \"systemd.start\""; };
     parameters = { type = types.attrsOf types.parameter; default = { }; fallback = { }; };
@@ -14,9 +15,9 @@ record {
     title = { type = types.text; fallback = ""; about = "what it does, for people"; };
     version = { type = types.text; fallback = "0"; about = "a version such as \"1.0\""; };
     steps = {
-      type = types.nonEmptyListOf (types.struct (action // {
+      type = types.nonEmptyListOf (struct (action // {
         id = { type = types.text; about = "a short name of this step"; };
-        undo = { type = types.nullOr (types.struct action); default = null; };
+        undo = { type = types.nullOr (struct action); default = null; };
       }));
       about = "at least one step: { id, step, parameters, timeout }";
     };

@@ -8,9 +8,6 @@ let
   exists = file: builtins.pathExists (root + "/${file}");
   # What stands in a folder, by name: "regular", "directory", "symlink" or "unknown".
   entriesOf = folder: if exists folder then builtins.readDir (root + "/${folder}") else { };
-  ofKind = kind: entries: builtins.filter (name: entries.${name} == kind) (builtins.attrNames entries);
-  # Whether a file stands there that is no link: what a link leads to may lie anywhere.
-  holds = name: entries: entries ? ${name} && entries.${name} != "symlink";
 
   load = file:
     let content = import (root + "/${file}");
@@ -27,7 +24,6 @@ let
           else [ ])
         (builtins.attrNames entries);
 
-  # The path of a Nix path value, relative to the root; a folder stands for its default.nix.
   fileOf = path: lib.relative (toString path);
 
   # A file as a list in `folder` writes it.
@@ -36,14 +32,16 @@ let
     in if builtins.substring 0 length file == "${folder}/" then "./${builtins.substring length (-1) file}" else file;
 
   attach = import ./attach.nix { inherit lib; };
+  lists = import ./lists.nix { inherit lib load; isThere = file: !(isExcluded file) && exists file; };
   placeOf = file: { inherit file; line = 1; column = 1; };
 
-  # A module file as { items, findings }.
+  # A module file as { items, findings, missing }.
   # `list` is where it is named, a place and the keys that lead there, and `from` the folder that the list is in.
   module = { allowed, list, from }: file:
-    if isExcluded file then { items = [ ]; findings = [ ]; }
+    if isExcluded file then { items = [ ]; findings = [ ]; missing = false; }
     else if !exists file then {
       items = [ ];
+      missing = true;
       findings = [
         (finding {
           code = "missing-file";
@@ -55,7 +53,11 @@ let
     }
     else
       let read = collect.module { inherit allowed; content = load file; };
-      in read // { findings = lib.within [ ] (placeOf file) read.findings; };
+      in read // { findings = lib.within [ ] (placeOf file) read.findings; missing = false; };
+  # The same of an entry of a list.
+  listed = allowed: entry:
+    if entry.file == null then { inherit (entry) findings; items = [ ]; missing = true; }
+    else module { inherit allowed; list = entry; from = "rules"; } entry.file;
 
   # What a file that holds one constructed value says: { value, findings }.
   single = constructor: file:
@@ -86,7 +88,7 @@ let
   isNixFile = name: builtins.match ".*[.]nix" name != null;
 
   # Nix files in a folder that its list does not name would silently count for nothing.
-  unlisted = folder: listed:
+  unlisted = folder: list: listed:
     if !exists folder then [ ]
     else
       let known = lib.setOf listed;
@@ -96,24 +98,33 @@ let
           severity = "warning";
           message = "${folder}/${name} is in no list, so it has no effect";
           at = placeOf "${folder}/${name}";
-          expected = "an entry in ${folder}/default.nix";
+          expected = "an entry in ${list}";
         })
         (builtins.filter
           (name: isNixFile name && name != "default.nix" && !(known ? "${folder}/${name}"))
           (builtins.attrNames (builtins.readDir (root + "/${folder}"))));
 
-  # The two lists of a folder: library.nix comes with Writ, and what a tree has of its own stands in default.nix, which
-  # goes before. So a newer version of Writ never overwrites what somebody else wrote.
-  listsOf = folder: builtins.filter (file: !(isExcluded file) && exists file) [ "${folder}/library.nix" "${folder}/default.nix" ];
+  # The definition of a baseline, or what is wrong with the entry that leads to it.
+  definition = entry: folder: file:
+    let absent = findings: { value = null; placeOf = _: null; inherit (entry) at; inherit findings; };
+    in
+    if entry.file == null then absent entry.findings
+    else if isExcluded file || exists file then single "baseline" file
+    else absent [
+      (finding {
+        code = "missing-file";
+        message = "${folder} is listed, but ${if exists folder then "holds no default.nix" else "there is no such folder"}";
+        expected = "a folder whose default.nix is writ.baseline { … }";
+        given = written "baselines" folder;
+        inherit (entry) at path;
+      })
+    ];
 
-  # { hipaa = ./hipaa; … }
-  baselineList = builtins.foldl' (all: file: all // load file) { } (listsOf "baselines");
-
-  baseline = name:
+  baseline = name: entry:
     let
-      folder = fileOf baselineList.${name};
+      folder = if entry.file == null then "baselines/${name}" else entry.file;
       file = "${folder}/default.nix";
-      head = single "baseline" file;
+      head = definition entry folder file;
       files = if head.value == null then [ ] else map fileOf head.value.files;
       data = if head.value == null then [ ] else map fileOf head.value.data;
       modules = map
@@ -131,7 +142,7 @@ let
       figures = ofKind "figures";
     in
     {
-      inherit name files data;
+      inherit name files data modules;
       inherit (head) at;
       definition = file;
       usable = head.value != null;
@@ -151,87 +162,44 @@ let
       findings = head.findings
         ++ builtins.concatMap (m: m.findings) modules
         ++ controls.findings ++ checks.findings ++ duties.findings ++ figures.findings
-        ++ (if head.value == null then [ ] else unlisted folder (files ++ data));
+        ++ (if head.value == null then [ ] else unlisted folder "`files` or `data` of ${file}" (files ++ data));
     };
 
-  baselines = builtins.mapAttrs (name: _: baseline name) baselineList;
-  # Whether what an excluded file declares is missing everywhere.
-  partial = excludedBelow "baselines" || excludedBelow "rules";
+  baselines = builtins.mapAttrs baseline lists.baselines.entries;
   brokenOf = kind: builtins.concatMap (b: b.broken.${kind}) (builtins.attrValues baselines);
   # A check may support a control of another baseline, which a site need not have; one that none of them has is misspelt.
-  unattached = if partial then [ ] else
+  unattached =
     let known = lib.unique (builtins.concatMap (b: builtins.attrNames b.controls) (builtins.attrValues baselines) ++ brokenOf "controls");
     in builtins.concatMap
-      (b: (attach { } b.checks).unknown { inherit known; message = "no baseline has the control"; })
+      (b: (attach { } b.checks).unknown {
+        inherit known;
+        excused = unread.mayDeclare "controls";
+        message = "no baseline has the control";
+      })
       (builtins.attrValues baselines);
 
-  # { families = { files = ./files.nix; … }; runbooks = [ ./runbooks/files.nix … ]; }
-  ruleLists = map (file: { families = { }; runbooks = [ ]; } // load file) (listsOf "rules");
-  familyList = builtins.foldl' (all: list: all // list.families) { } ruleLists;
-  familyFiles = builtins.mapAttrs (_: fileOf) familyList;
-  runbookFiles = builtins.concatMap (list: map fileOf list.runbooks) ruleLists;
-  # Also those that a family of the same name in default.nix replaces.
-  listedRules = builtins.concatMap (list: map fileOf (builtins.attrValues list.families)) ruleLists;
-  familyModules = builtins.mapAttrs
-    (name: module {
-      allowed = [ "rules" ];
-      list = { at = lib.positionOf name familyList; path = [ "families" name ]; };
-      from = "rules";
-    })
-    familyFiles;
-  runbookModules = builtins.concatMap
-    (list: map
-      (module {
-        allowed = [ "runbooks" ];
-        list = { at = lib.positionOf "runbooks" list; path = [ "runbooks" ]; };
-        from = "rules";
-      })
-      (map fileOf list.runbooks))
-    ruleLists;
+  inherit (lists.rules) families runbooks;
+  familyModules = builtins.mapAttrs (_: listed [ "rules" ]) families;
+  runbookModules = map (listed [ "runbooks" ]) runbooks;
+  familyFiles = builtins.mapAttrs (_: entry: entry.file) (lib.filterAttrs (_: entry: entry.file != null) families);
+  runbookFiles = builtins.filter (file: file != null) (map (entry: entry.file) runbooks);
   allRules = collect.index (builtins.concatMap (m: m.items) (builtins.attrValues familyModules));
   allRunbooks = collect.index (builtins.concatMap (m: m.items) runbookModules);
 
-  hostEntries = entriesOf "hosts";
-  siteFolders = ofKind "directory" hostEntries;
-  siteEntries = builtins.listToAttrs (map (name: { inherit name; value = entriesOf "hosts/${name}"; }) siteFolders);
-  sitesByName = builtins.listToAttrs (map
-    (name: {
-      inherit name;
-      value =
-        let
-          folders = ofKind "directory" siteEntries.${name};
-          inside = builtins.listToAttrs (map (a: { name = a; value = entriesOf "hosts/${name}/${a}"; }) folders);
-          isAppliance = a: holds "policy.nix" inside.${a};
-          # A folder without Nix and keys, such as one of documents or programs, is nobody's mistake.
-          isStray = a: !(isAppliance a) && !(inside.${a} ? "policy.nix")
-            && builtins.any (entry: isNixFile entry || entry == "key.pub") (builtins.attrNames inside.${a});
-        in
-        {
-          file = "hosts/${name}/site.nix";
-          appliances = builtins.filter isAppliance folders;
-          strays = builtins.filter isStray folders;
-          links = map (entry: "hosts/${name}/${entry}") (ofKind "symlink" siteEntries.${name})
-            ++ builtins.concatMap
-            (a: map (file: "hosts/${name}/${a}/${file}")
-              (builtins.filter (file: inside.${a} ? ${file} && inside.${a}.${file} == "symlink") [ "policy.nix" "key.pub" ]))
-            folders;
-        };
-    })
-    (builtins.filter (name: holds "site.nix" siteEntries.${name}) siteFolders));
-  # Links where sites, appliances and their files are looked for: what they lead to is not read.
-  links = map (name: "hosts/${name}") (ofKind "symlink" hostEntries)
-    ++ map (name: "hosts/${name}/site.nix")
-    (builtins.filter (name: siteEntries.${name} ? "site.nix" && !(sitesByName ? ${name})) siteFolders)
-    ++ builtins.concatMap (site: site.links) (builtins.attrValues sitesByName);
-  excludedBelow = folder: builtins.any (file: builtins.substring 0 (builtins.stringLength folder + 1) file == "${folder}/") exclude;
+  unread = import ./unread.nix {
+    inherit root lib exclude baselines;
+    families = familyModules;
+    runbooks = runbookModules;
+  };
+
+  hosts = import ./hosts.nix { inherit lib root entriesOf isNixFile placeOf; };
 in
 rec {
-  inherit root exists single isExcluded placeOf familyFiles baselines partial;
+  inherit root exists single isExcluded placeOf familyFiles baselines;
+  inherit (unread) isListExcluded partial mayDeclareAt;
   families = builtins.mapAttrs (_: m: (collect.index m.items).items) familyModules;
   runbooks = allRunbooks.items;
-  sites = sitesByName;
-  # Whether what an excluded file declares is missing at one site.
-  partialAt = site: partial || excludedBelow "hosts/${site}";
+  inherit (hosts) sites;
 
   broken = builtins.listToAttrs (map
     (kind: { name = kind; value = brokenOf kind; })
@@ -241,51 +209,15 @@ rec {
   };
 
   # The findings that belong to no site.
-  findings = builtins.concatMap (b: b.findings) (builtins.attrValues baselines)
+  findings = lists.baselines.findings ++ lists.rules.findings
+    ++ builtins.concatMap (b: b.findings) (builtins.attrValues baselines)
     ++ unattached
     ++ builtins.concatMap (m: m.findings) (builtins.attrValues familyModules ++ runbookModules)
     ++ allRules.findings ++ allRunbooks.findings
-    ++ (if isExcluded "rules/default.nix" || isExcluded "rules/library.nix" then [ ]
-        else unlisted "rules" ([ "rules/library.nix" ] ++ listedRules) ++ unlisted "rules/runbooks" runbookFiles)
-    ++ map
-    (name: finding {
-      code = "missing-file";
-      message = "hosts/${name} has no site.nix, so nothing in it counts";
-      expected = "hosts/${name}/site.nix";
-      at = null;
-      path = [ "hosts" name ];
-    })
-    (builtins.filter (name: !(siteEntries.${name} ? "site.nix")) siteFolders)
-    ++ map
-    (file: finding {
-      code = "symbolic-link";
-      message = "${file} is a symbolic link, so nothing in it counts";
-      expected = "a plain file or folder";
-      path = builtins.filter builtins.isString (builtins.split "/" file);
-    })
-    links
-    ++ map
-    (name: finding {
-      code = "empty-site";
-      severity = "warning";
-      message = "the site ${name} has no appliances";
-      expected = "hosts/${name}/APPLIANCE/policy.nix";
-      at = placeOf sitesByName.${name}.file;
-      path = [ "hosts" name ];
-    })
-    (builtins.filter
-      (name: let site = sitesByName.${name}; in site.appliances == [ ] && site.strays == [ ] && site.links == [ ])
-      (builtins.attrNames sitesByName))
-    ++ builtins.concatMap
-    (site: map
-      (name: finding {
-        code = "missing-file";
-        message = "hosts/${site}/${name} has no policy.nix, so it is no appliance";
-        expected = "hosts/${site}/${name}/policy.nix";
-        path = [ "hosts" site name ];
-      })
-      sitesByName.${site}.strays)
-    (builtins.attrNames sitesByName);
+    ++ (if unread.isListExcluded "rules" || lists.rules.findings != [ ] then [ ]
+        else unlisted "rules" "`families` of rules/default.nix" ([ "rules/library.nix" ] ++ lists.rules.familyFiles)
+          ++ unlisted "rules/runbooks" "`runbooks` of rules/default.nix" runbookFiles)
+    ++ hosts.findings;
 
   # Every policy file by its path alone: nothing is evaluated, so this works whatever is broken.
   files =

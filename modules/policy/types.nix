@@ -91,11 +91,13 @@ rec {
       in gather results // { value = builtins.listToAttrs (usable results); };
 
   # A set with exactly these fields; see record.nix for the same with a tag and a place.
-  struct = fields: { at, path }: value:
+  struct = structWith { };
+  # `besides` says where a field belongs that is none of these.
+  structWith = { besides ? "" }: fields: { at, path }: value:
     if !builtins.isAttrs value then plain { expected = "an attribute set with ${quoted (builtins.attrNames fields)}"; test = _: false; } { inherit at path; } value
     else
       let
-        inner = checkFields { inherit at path fields; } value;
+        inner = checkFields { inherit at path fields besides; } value;
         essential = builtins.filter (name: !(fields.${name} ? default || fields.${name} ? fallback)) (builtins.attrNames fields);
       in {
         inherit (inner) findings;
@@ -105,7 +107,7 @@ rec {
 
   # The common part of struct and record: field by field, then the names nobody knows; those in `elsewhere` with the place
   # where they belong.
-  checkFields = { at, path, fields, elsewhere ? { } }: value:
+  checkFields = { at, path, fields, elsewhere ? { }, besides ? "" }: value:
     let
       results = builtins.mapAttrs
         (name: field:
@@ -136,7 +138,7 @@ rec {
           path = path ++ [ name ];
           given = name;
           known = if elsewhere ? ${name} then [ ] else builtins.attrNames fields;
-          expected = elsewhere.${name} or "one of ${quoted (builtins.attrNames fields)}";
+          expected = elsewhere.${name} or "one of ${quoted (builtins.attrNames fields)}${besides}";
         })
         unknown;
     };

@@ -97,6 +97,11 @@ impl Failure {
         }
     }
 
+    /// What to do next, if anything is known.
+    pub fn advice(&self) -> Option<&str> {
+        self.next.as_deref()
+    }
+
     /// Prints the failure on standard error.
     pub fn print(&self) {
         screen::error("error", &self.what);

@@ -1,6 +1,6 @@
 //! `writ check` for other commands: the mistakes of one site of a tree, and the names that a tree knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -72,6 +72,16 @@ impl Checked {
             sentence
         };
         self.result.mistakes.iter().map(sentence).collect()
+    }
+
+    /// The programs that the site's appliances lack, where that is all that is wrong.
+    pub fn lacks_programs(&self) -> Option<Vec<String>> {
+        let program = |mistake: &super::mistake::Mistake| {
+            let of_program = mistake.code == "unknown-program" && mistake.nearest.is_none();
+            of_program.then(|| mistake.message.split('`').nth(1).map(str::to_owned))?
+        };
+        let names: Option<BTreeSet<String>> = self.result.mistakes.iter().map(program).collect();
+        Some(names.filter(|names| !names.is_empty())?.into_iter().collect())
     }
 
     /// How many checks the site's appliances have, and how many of them this version cannot look at.

@@ -21,7 +21,7 @@ const TIME: Duration = Duration::from_secs(300);
 /// The most bytes that one evaluation may print.
 const LIMIT: u64 = 1 << 30;
 /// The most files that are left out before giving up.
-const MOST_EXCLUDED: usize = 50;
+pub const MOST_EXCLUDED: usize = 50;
 /// The most processes at once: each holds an evaluation.
 const MOST_PROCESSES: usize = 8;
 
@@ -194,9 +194,7 @@ fn alone<R>(tree: &Tree, share: &Share, mut excluded: BTreeSet<String>, work: &W
             Err(error) => *error,
         };
         let Some(file) = culprit(tree, share, &error, &excluded)? else {
-            return Err(Failure::could_not("Nix cannot evaluate this tree")
-                .because(&error.message)
-                .next("no policy file is to blame by itself; `nix-instantiate --parse FILE` may tell more"));
+            return Err(nobodys(&error));
         };
         let goes_on = share.has(&file) && excluded.len() < MOST_EXCLUDED;
         excluded.insert(file.clone());
@@ -204,6 +202,17 @@ fn alone<R>(tree: &Tree, share: &Share, mut excluded: BTreeSet<String>, work: &W
         if !goes_on {
             return Ok(Done { made: None, left_out });
         }
+    }
+}
+
+/// An error that no policy file causes by itself.
+fn nobodys(error: &NixError) -> Failure {
+    let failure = Failure::could_not("Nix cannot evaluate this tree").because(&error.message);
+    match &error.library {
+        Some(at) => failure.at(format!("{}:{}:{}", at.file, at.line, at.column)).next(
+            "no policy file is to blame by itself; if modules/policy was changed, take it from this version of writ",
+        ),
+        None => failure.next("no policy file is to blame by itself; `nix-instantiate --parse FILE` may tell more"),
     }
 }
 
@@ -239,6 +248,10 @@ pub fn run(tree: &Tree, attribute: &str, arguments: &[(&str, &str)]) -> Outcome<
 fn culprit(tree: &Tree, share: &Share, error: &NixError, excluded: &BTreeSet<String>) -> Outcome<Option<String>> {
     if let Some(at) = error.trace.iter().find(|at| !excluded.contains(&at.file)) {
         return Ok(Some(at.file.clone()));
+    }
+    // Each file by itself would seem to be at fault.
+    if error.is_of_library() {
+        return Ok(None);
     }
     let exclude = json(excluded.iter());
     let Ok(listed) = run(tree, "files", &[("exclude", &exclude)])? else { return Ok(None) };

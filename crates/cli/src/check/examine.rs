@@ -4,20 +4,20 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::{ptr, thread};
 
-use writ_policy::delta::{Delta, NixFinding, Site as Said};
-use writ_policy::validate::LeftOut;
+use writ_policy::delta::{Delta, Site as Said};
 use writ_trust::time::Time;
 
 use super::approvals::{self, BySite};
 use super::cache::Cache;
 use super::clear::{self, InClear};
-use super::evaluate::{Sharing, Sites, evaluate_shared};
-use super::judge::{Checks, Found, Holds, Judge, LeftOuts, Subject};
+use super::evaluate::{MOST_EXCLUDED, Sharing, Sites, evaluate_shared};
+use super::judge::{Checks, Found, Holds, Judge, Subject};
+use super::left_outs::left_outs;
 use super::mistake::Mistake;
 use super::output::{self, Appliance, Site};
 use super::source::Sources;
 use super::tree::{Tree, site_of};
-use super::{families, found, keys, locate, mistake, secret_keys, told, untracked};
+use super::{families, found, keys, mistake, secret_keys, told, unevaluated, untracked};
 use crate::failure::{Failure, Outcome};
 
 /// What to look at, and when.
@@ -97,19 +97,19 @@ impl Run {
 /// Evaluates and judges a tree.
 pub fn examine(asked: &Asked<'_>) -> Outcome<output::Result> {
     let root = &asked.tree.root;
-    let ((untracked, held), looked) = thread::scope(|scope| {
-        let of_git = scope.spawn(|| (untracked::mistake(root), secret_keys::held(root)));
+    let ((untracked, keys), looked) = thread::scope(|scope| {
+        let of_git = scope.spawn(|| (untracked::mistake(root), secret_keys::look(root)));
         let looked = look(asked);
         (of_git.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), looked)
     });
     let (mut run, known) = looked?;
     run.told.extend(untracked);
-    run.told.extend(secret_keys::mistakes(&held, asked.sources));
+    run.told.extend(secret_keys::mistakes(&keys, asked.sources));
     let cached = known.len();
     let mut results: Vec<SiteResult> = known.into_iter().chain(run.fresh).collect();
     results.iter_mut().for_each(|result| secret_keys::named(root, &mut result.told, asked.sources));
-    // What other sites choose is not known where one is asked for, nor what a file that was left out does.
-    if asked.site.is_none() && !run.gave_up && run.excluded.is_empty() {
+    // What other sites choose is not known where one is asked for, nor what a file of a site that was left out does.
+    if asked.site.is_none() && !run.gave_up && !run.excluded.iter().any(|file| site_of(file).is_some()) {
         let chosen: Option<Vec<_>> = results.iter().map(|result| result.families.as_deref()).collect();
         let chosen = chosen.map(|all| all.into_iter().flatten().map(String::as_str).collect::<BTreeSet<&str>>());
         run.told
@@ -175,6 +175,9 @@ fn run(asked: &Asked<'_>, sites: Sites<'_>, names: &[String]) -> Outcome<Run> {
     all_there(&evaluated.parts, names)?;
     let mut told: Vec<Mistake> = evaluated.errors.iter().map(|error| told::error(error, asked.sources)).collect();
     let mut fresh: Vec<SiteResult> = evaluated.parts.iter().flat_map(|part| located(part, asked.sources)).collect();
+    if evaluated.parts.is_empty() {
+        told.push(unevaluated::too_many(MOST_EXCLUDED));
+    }
     let (mut reads, mut families) = (None, Vec::new());
     if let Some(part) = evaluated.parts.first_mut() {
         told.extend(redacted(told::of_tree(&part.delta.findings, asked.sources)));
@@ -233,50 +236,6 @@ fn forget(delta: &mut Delta) {
         appliance.policy = None;
         appliance.whole = None;
     }
-}
-
-/// The names that are no mistakes: items that could not be used, and whatever a file that did not evaluate declares.
-pub(super) fn left_outs(delta: &Delta, excluded: &BTreeSet<String>, sources: &Sources) -> LeftOuts {
-    let mut names: BTreeSet<String> = delta.broken.values().flatten().cloned().collect();
-    let (own, shared): (Vec<&String>, Vec<&String>) = excluded.iter().partition(|file| site_of(file).is_some());
-    for file in shared.iter().map(|file| file.as_str()).chain(unread(&delta.findings)) {
-        names.extend(declared(file, sources));
-    }
-    // A list of files takes everything below it along.
-    let everything = shared.iter().any(|file| file.ends_with("/default.nix"));
-    // What an item that could not be used refers to is not known, nor what refers to one that is not there.
-    let referring = !shared.is_empty()
-        || ["controls", "rules"].iter().any(|section| delta.broken.get(*section).is_some_and(|b| !b.is_empty()));
-    let runbooks = delta.known.runbooks.iter().cloned().collect();
-    let mut left_outs = LeftOuts::new(LeftOut { names, runbooks, everything, referring });
-    for (site, said) in &delta.sites {
-        let excluded = own.iter().filter(|file| site_of(file) == Some(site));
-        let excluded = excluded.flat_map(|file| declared(file, sources));
-        left_outs.add(site, of_site(said, sources).into_iter().chain(excluded));
-    }
-    left_outs
-}
-
-/// The names that a file may declare.
-fn declared(file: &str, sources: &Sources) -> Vec<String> {
-    sources.get(file).map(|source| locate::names(&source).collect()).unwrap_or_default()
-}
-
-/// The names that are no mistakes at one site.
-fn of_site(said: &Said, sources: &Sources) -> Vec<String> {
-    let broken = said.broken.values().chain(said.appliances.values().flat_map(|appliance| appliance.broken.values()));
-    let mut names: Vec<String> = broken.flatten().cloned().collect();
-    let appliances = said.appliances.values().flat_map(|appliance| unread(&appliance.findings));
-    for file in unread(&said.findings).chain(appliances) {
-        names.extend(declared(file, sources));
-    }
-    names
-}
-
-/// The files in which the name of a section is misspelt: nothing in that section is read.
-fn unread(findings: &[NixFinding]) -> impl Iterator<Item = &str> {
-    let misspelt = findings.iter().filter(|finding| finding.code == "unknown-field" && finding.path.len() == 1);
-    misspelt.filter_map(|finding| Some(finding.at.as_ref()?.file.as_str()))
 }
 
 /// What came of each site of one evaluation.

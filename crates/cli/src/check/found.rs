@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use writ_policy::delta::Delta;
+use writ_policy::delta::{Delta, Override};
 use writ_policy::validate::{Finding, Part};
 
 use super::judge::{Found, Shared, Subject};
@@ -29,17 +29,29 @@ fn locate_shared(
     mistakes: &mut BTreeMap<String, Vec<Mistake>>,
 ) {
     let finding = &shared.finding;
-    let mut by_place: BTreeMap<(&str, Origin), BTreeSet<String>> = BTreeMap::new();
+    let mut by_place: BTreeMap<(&str, Origin, Option<Origin>), BTreeSet<String>> = BTreeMap::new();
     for subject in shared.of.iter().filter_map(|i| found.subjects.get(*i)) {
         let name = format!("{}/{}", subject.site, subject.appliance);
-        by_place.entry((&subject.site, Origin::of(finding, delta, subject))).or_default().insert(name);
+        let (stands, caused) = (Origin::of(finding, delta, subject), Origin::beside(finding, delta, subject));
+        by_place.entry((&subject.site, stands, caused)).or_default().insert(name);
     }
     let related = related(finding, sources);
     // Sites have most places in common.
     let mut places: HashMap<Origin, Option<Place>> = HashMap::new();
-    for ((site, origin), appliances) in by_place {
+    for ((site, stands, caused), appliances) in by_place {
         let text = shared.text.as_deref();
-        let place = places.entry(origin.clone()).or_insert_with(|| origin.place(finding.part, text, sources)).clone();
+        let mut place_of = |origin: &Origin, text: Option<&str>| {
+            places.entry(origin.clone()).or_insert_with(|| origin.place(finding.part, text, sources)).clone()
+        };
+        let (place, mut related) = (place_of(&stands, text), related.clone());
+        // Whoever wrote the override can mend it there; what it does not go together with was right before.
+        let place = match caused.and_then(|origin| place_of(&origin, None)) {
+            Some(caused) => {
+                related.extend(place.map(|place| (place, "what it does not go together with".to_owned())));
+                Some(caused)
+            }
+            None => place,
+        };
         mistakes.entry(site.to_owned()).or_default().push(Mistake {
             code: finding.code.to_string(),
             severity: finding.severity,
@@ -49,7 +61,7 @@ fn locate_shared(
             help: finding.help.clone(),
             path: finding.path.clone(),
             place,
-            related: related.clone(),
+            related,
             appliances,
         });
     }
@@ -83,11 +95,12 @@ impl Origin {
         }
         let overrides = delta.overrides(&subject.site, &subject.appliance);
         let overridden = overrides.filter(|o| !o.path.is_empty() && finding.path.starts_with(&o.path)).last();
-        if let Some((changed, at)) = overridden.and_then(|o| Some((o, o.declared_at.as_ref()?))) {
-            let (mut path, rest) = (changed.path.clone(), &finding.path[changed.path.len()..]);
-            path.push("value".to_owned());
-            path.extend(rest.iter().cloned());
-            return Self { file: at.file.clone(), line: at.line, column: Some(at.column), path };
+        let in_it = |o: &Override| match &finding.path[o.path.len()..] {
+            [] if finding.part == Part::Key => Self::key_of(o, &finding.path),
+            rest => Self::value_of(o, rest),
+        };
+        if let Some(place) = overridden.and_then(in_it) {
+            return place;
         }
         match &finding.declared_at {
             Some(at) => Self { file: at.file.clone(), line: at.line, column: None, path: finding.path.clone() },
@@ -102,6 +115,25 @@ impl Origin {
         }
     }
 
+    /// The override that changed another operator of the field whose operators contradict one another.
+    fn beside(finding: &Finding, delta: &Delta, subject: &Subject) -> Option<Self> {
+        let (_, field) = finding.path.split_last().filter(|_| finding.code == "impossible-predicate")?;
+        let is_cause = |path: &[String]| path.len() == finding.path.len() && path.starts_with(field);
+        let overrides = || delta.overrides(&subject.site, &subject.appliance);
+        if overrides().any(|o| !o.path.is_empty() && finding.path.starts_with(&o.path)) {
+            return None;
+        }
+        let one = overrides().filter(|o| is_cause(&o.path)).last()?;
+        Self::value_of(one, &[])
+    }
+
+    /// The value that an override gives, and on through some keys of it.
+    fn value_of(one: &Override, rest: &[String]) -> Option<Self> {
+        let at = one.declared_at.as_ref()?;
+        let path = one.path.iter().cloned().chain(["value".to_owned()]).chain(rest.iter().cloned()).collect();
+        Some(Self { file: at.file.clone(), line: at.line, column: Some(at.column), path })
+    }
+
     /// Where an override wrote the very keys that the finding is about: nothing stood there before.
     fn added(finding: &Finding, delta: &Delta, subject: &Subject) -> Option<Self> {
         let below = |path: &[String]| match finding.part {
@@ -112,8 +144,13 @@ impl Origin {
         let is_inside = finding.path.len() > 2;
         let overrides = delta.overrides(&subject.site, &subject.appliance);
         let one = overrides.filter(|o| is_inside && o.replaced.is_null() && below(&o.path)).last()?;
+        Self::key_of(one, &finding.path)
+    }
+
+    /// A key on the way to an override.
+    fn key_of(one: &Override, path: &[String]) -> Option<Self> {
         let at = one.declared_at.as_ref()?;
-        let path = std::iter::once("overrides".to_owned()).chain(finding.path.iter().cloned()).collect();
+        let path = std::iter::once("overrides".to_owned()).chain(path.iter().cloned()).collect();
         Some(Self { file: at.file.clone(), line: at.line, column: Some(at.column), path })
     }
 

@@ -41,6 +41,8 @@ fn help(error: &NixError, at: &Position, source: &Source, start: usize) -> &'sta
         comma(says("expecting ';'"), source, start)
     } else if says("unexpected IN") {
         "`in` is a word of the Nix language: as the name of an operator it is written \"in\""
+    } else if says("unexpected FLOAT") && says("'='") {
+        "an id with a dot needs quotes"
     } else if says("unexpected ':'") && says("'='") {
         "a name gets its value by `=`, not by `:`"
     } else if says("cannot coerce an integer to a string") {
@@ -48,7 +50,7 @@ fn help(error: &NixError, at: &Position, source: &Source, start: usize) -> &'sta
     } else if says("syntax error") && at.line == 1 && source.text.starts_with(BYTE_ORDER_MARK) {
         "this file begins with a byte order mark, which Nix does not know: save it as UTF-8 without one"
     } else if (says("called without required argument") || says("called with unexpected argument")) && is_root() {
-        "a policy file is given `writ` and nothing else: { writ, ... }:"
+        "a policy file is given `writ` and nothing else, as in `{ writ, ... }:`"
     } else {
         NOTHING
     }
@@ -125,7 +127,7 @@ mod tests {
     fn hinted(text: &str, message: &str, line: u32, column: u32) -> (Source, Range<usize>, &'static str) {
         let source = Source::new(text.to_owned());
         let at = Position { file: "a.nix".to_owned(), line, column };
-        let error = NixError { message: message.to_owned(), suggestion: None, trace: vec![at.clone()] };
+        let error = NixError { message: message.to_owned(), suggestion: None, trace: vec![at.clone()], library: None };
         let (range, help) = hint(&error, &at, &source);
         (source, range, help)
     }

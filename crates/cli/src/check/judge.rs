@@ -13,6 +13,8 @@ use writ_policy::validate::{COMMON_SECTIONS, Context, Finding, LeftOut, Scope, s
 use writ_trust::digest::Digest;
 use writ_trust::time::Time;
 
+use super::left_outs::LeftOuts;
+
 /// What policies are judged by.
 pub struct Judge<'a> {
     /// Every probe and step.
@@ -356,40 +358,6 @@ pub fn own<'a>(delta: &'a Delta, site: &str, appliance: &str) -> Option<OwnTexts
 
 /// Whether an appliance is meant, by its site and its name.
 pub type Wanted<'a> = dyn Fn(&str, &str) -> bool + 'a;
-
-/// The names that are no mistakes, by site.
-pub struct LeftOuts {
-    /// Of the tree, then of sites that have more.
-    all: Vec<LeftOut>,
-    by_site: HashMap<String, usize>,
-}
-
-impl LeftOuts {
-    /// Those of the tree, for every site.
-    pub fn new(tree: LeftOut) -> Self {
-        Self { all: vec![tree], by_site: HashMap::new() }
-    }
-
-    /// More names for one site.
-    pub fn add(&mut self, site: &str, names: impl IntoIterator<Item = String>) {
-        let mut names = names.into_iter().peekable();
-        if names.peek().is_none() {
-            return;
-        }
-        let mut own = self.get(0).clone();
-        own.names.extend(names);
-        self.by_site.insert(site.to_owned(), self.all.len());
-        self.all.push(own);
-    }
-
-    fn of(&self, site: &str) -> usize {
-        self.by_site.get(site).copied().unwrap_or_default()
-    }
-
-    fn get(&self, index: usize) -> &LeftOut {
-        &self.all[index]
-    }
-}
 
 fn no_base(key: &str) -> serde_json::Error {
     serde::de::Error::custom(format!("there is no base {key:?}"))

@@ -81,6 +81,18 @@ impl Mistake {
         text
     }
 
+    /// Its path; the last key as it was probably meant.
+    fn meant(&self) -> Vec<&str> {
+        let misspelt = self.nearest.as_deref().filter(|_| self.code == "unknown-field");
+        let keys = self.path.len() - usize::from(misspelt.is_some() && !self.path.is_empty());
+        self.path[..keys].iter().map(String::as_str).chain(misspelt).collect()
+    }
+
+    /// Whether some of these appliances have it, too: what belongs to the tree, all may have.
+    fn is_for(&self, appliances: &BTreeSet<String>) -> bool {
+        self.appliances.is_empty() || !self.appliances.is_disjoint(appliances)
+    }
+
     fn file(&self) -> &str {
         self.place.as_ref().map_or("", |place| place.file.as_str())
     }
@@ -127,19 +139,36 @@ const LISTED: [(&str, &str); 4] = [
     ("unknown-secret", "secrets"),
 ];
 
-/// Whether a mistake only follows from what a constructor said: of the list of names that it goes by, or of the controls
-/// that a check names.
+/// What validation says of an item because of one of its fields: where that is wrong itself, something else stands in its
+/// place.
+const OF_FIELDS: [(&str, &str); 5] = [
+    ("control-checks", "coverage"),
+    ("control-duties", "coverage"),
+    ("control-not-assessed", "coverage"),
+    ("control-procedure", "coverage"),
+    ("unused-check", "controls"),
+];
+
+/// Whether a mistake only follows from what a constructor said: of the list of names that it goes by, of the field of its
+/// item, or of a parameter that stands beside the others.
 fn follows(mistake: &Mistake, told: &[Mistake]) -> bool {
-    let list = LISTED.iter().find(|(code, _)| mistake.code == *code).map(|(_, list)| *list);
-    let is_unused = mistake.code == "unused-check";
-    let its_controls = || mistake.path.iter().map(String::as_str).chain(["controls"]);
+    let of = |table: &[(&str, &'static str)]| table.iter().find(|(code, _)| mistake.code == *code).map(|of| of.1);
+    let (list, field) = (of(&LISTED), of(&OF_FIELDS));
+    let is_parameter = mistake.code == "missing-parameter";
+    let its_field = || mistake.path.iter().take(2).map(String::as_str).chain(field);
     let is_cause = |t: &&Mistake| {
-        let is_list = list.is_some() && t.path.first().map(String::as_str) == list;
-        let path = t.path.iter().map(String::as_str);
-        t.severity == Level::Error && (is_list || (is_unused && path.take(mistake.path.len() + 1).eq(its_controls())))
+        let meant = t.meant();
+        let is_list = list.is_some() && meant.first().copied() == list;
+        let is_field = field.is_some() && meant.iter().take(3).copied().eq(its_field());
+        // Where a step is given what belongs into its parameters.
+        let is_beside = is_parameter && t.code == "unknown-field" && t.path.len() > 3 && {
+            let (name, step) = (t.path.last(), &t.path[..t.path.len() - 1]);
+            mistake.path.starts_with(step) && mistake.path.last() == name
+        };
+        t.severity == Level::Error && (is_list || is_field || is_beside)
     };
-    (list.is_some() || is_unused)
-        && told.iter().filter(is_cause).any(|t| !t.appliances.is_disjoint(&mistake.appliances))
+    (list.is_some() || field.is_some() || is_parameter)
+        && told.iter().filter(is_cause).any(|t| t.is_for(&mistake.appliances))
 }
 
 /// The mistakes of Nix's constructors and of validation in order of place, each once.
@@ -174,20 +203,38 @@ pub fn merge(told: Vec<Mistake>, found: Vec<Mistake>) -> Vec<Mistake> {
             None => merged.push(mistake),
         }
     }
-    name_twins(&mut merged);
-    merged
+    without_twins(merged)
 }
 
-/// Of mistakes that read alike, because one line makes several items, each says which item it is of.
-fn name_twins(mistakes: &mut [Mistake]) {
+/// The most items of one mistake that are named.
+const MOST_NAMED: usize = 3;
+
+/// Mistakes that read alike, because one line makes several items, as one that names the items.
+fn without_twins(mistakes: Vec<Mistake>) -> Vec<Mistake> {
     let alike = |a: &Mistake, b: &Mistake| a.place.is_some() && a.place == b.place && a.sentence() == b.sentence();
-    let twins: Vec<bool> = (0..mistakes.len())
-        .map(|at| {
-            let is_twin = |other: usize| mistakes.get(other).is_some_and(|other| alike(&mistakes[at], other));
-            is_twin(at + 1) || at.checked_sub(1).is_some_and(is_twin)
-        })
-        .collect();
-    for (mistake, _) in mistakes.iter_mut().zip(twins).filter(|(mistake, is_twin)| *is_twin && mistake.help.is_none()) {
-        mistake.help = Some(format!("this is of {}", path_text(&mistake.path)));
+    let mut kept: Vec<(Mistake, BTreeSet<String>)> = Vec::with_capacity(mistakes.len());
+    for mistake in mistakes {
+        let item = path_text(&mistake.path[..mistake.path.len().min(2)]);
+        match kept.last_mut().filter(|(last, _)| alike(last, &mistake)) {
+            Some((last, items)) => {
+                last.appliances.extend(mistake.appliances);
+                items.insert(item);
+            }
+            None => kept.push((mistake, BTreeSet::from([item]))),
+        }
     }
+    kept.into_iter().map(|(mistake, items)| if items.len() > 1 { of_items(mistake, &items) } else { mistake }).collect()
+}
+
+/// A mistake that says which items have it.
+fn of_items(mistake: Mistake, items: &BTreeSet<String>) -> Mistake {
+    let mut named: Vec<&str> = items.iter().take(MOST_NAMED).map(String::as_str).collect();
+    let more = format!("{} more", items.len().saturating_sub(MOST_NAMED));
+    if items.len() > MOST_NAMED {
+        named.push(&more);
+    }
+    let (last, first) = named.split_last().map_or(("", &[][..]), |(last, first)| (*last, first));
+    let of = format!("this is of {} items: {} and {last}", items.len(), first.join(", "));
+    let help = mistake.help.map_or_else(|| of.clone(), |help| format!("{help}; {of}"));
+    Mistake { help: Some(help), ..mistake }
 }

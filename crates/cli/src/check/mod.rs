@@ -16,6 +16,7 @@ mod github;
 mod hint;
 mod judge;
 mod keys;
+mod left_outs;
 pub mod locate;
 mod mistake;
 pub mod nix_error;
@@ -28,12 +29,13 @@ mod sound;
 pub mod source;
 mod told;
 pub mod tree;
+mod unevaluated;
 mod untracked;
 
 pub(crate) use self::approvals::differing;
 pub(crate) use self::sound::{Unsound, Whole};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use writ_trust::time::Time;
@@ -71,7 +73,8 @@ at: {file, line, column, length}, related, appliances}], sites, summary}; fields
 `--format sarif` is for code scanning services, `--format github` for annotations of GitHub Actions:
   $ writ check --format sarif > writ.sarif
 
-Exit codes: 0 nothing wrong (warnings are allowed unless denied); 1 findings; 2 could not run.")]
+Exit codes: 0 nothing wrong (warnings are allowed unless denied); 1 findings; 2 could not run: standard error says why,
+and so does a finding `not-evaluated` of the formats for programs.")]
 pub struct Arguments {
     /// The folder with baselines/, rules/, hosts/ and modules/, or one below it
     #[arg(default_value = ".")]
@@ -112,6 +115,17 @@ enum Format {
 impl Arguments {
     /// Runs the command.
     pub fn run(self) -> Outcome {
+        let answer = self.answer();
+        if let Err(failure) = &answer
+            && self.format != Format::Human
+        {
+            let failed = output::Result::of_failure(unevaluated::failed(failure));
+            self.print(&failed, &Sources::new(self.path.clone()), &self.path, "");
+        }
+        answer
+    }
+
+    fn answer(&self) -> Outcome {
         let started = Instant::now();
         let tree = Tree::find(&self.path)?;
         known_site(&tree, self.site.as_deref())?;
@@ -128,15 +142,20 @@ impl Arguments {
         };
         let mut result = examine(&asked)?;
         result.took = started.elapsed();
-        match self.format {
-            Format::Human => result.print(&sources),
-            Format::Json => result.print_json(),
-            Format::Sarif => result.print_sarif(&tree.root, &tree.prefix()),
-            Format::Github => result.print_github(&tree.prefix()),
-        }
+        self.print(&result, &sources, &tree.root, &tree.prefix());
         let (errors, warnings) = result.counts();
         let wrong = errors > 0 || (self.deny_warnings && warnings > 0);
         Ok(if wrong { Answer::No } else { Answer::Yes })
+    }
+
+    /// Prints a result of the tree `root`; `prefix` leads there from the repository's root.
+    fn print(&self, result: &output::Result, sources: &Sources, root: &Path, prefix: &str) {
+        match self.format {
+            Format::Human => result.print(sources),
+            Format::Json => result.print_json(),
+            Format::Sarif => result.print_sarif(root, prefix),
+            Format::Github => result.print_github(prefix),
+        }
     }
 }
 

@@ -13,6 +13,8 @@ pub struct NixError {
     pub suggestion: Option<String>,
     /// Places in policy files, the one nearest to the error first.
     pub trace: Vec<Position>,
+    /// The place in the library that is nearest to the error, if it names one.
+    pub library: Option<Position>,
 }
 
 impl PartialEq for NixError {
@@ -29,19 +31,27 @@ impl NixError {
         Self::parse(stderr, &root, status, |file| tree.is_policy(file))
     }
 
+    /// Whether the library itself is wrong, whatever a policy file says.
+    pub fn is_of_library(&self) -> bool {
+        let is_its = self.message.starts_with("syntax error") || self.message.starts_with("undefined variable");
+        is_its && self.trace.is_empty() && self.library.is_some()
+    }
+
     fn parse(stderr: &str, root: &str, status: &str, wanted: impl Fn(&str) -> bool) -> Self {
         let lines: Vec<&str> = stderr.lines().map(str::trim).collect();
         let start = lines.iter().rposition(|l| l.strip_prefix("error:").is_some_and(|rest| !rest.is_empty()));
         let Some(start) = start else {
             let said = lines.iter().rev().find(|l| !l.is_empty()).copied().unwrap_or("it said nothing");
-            return Self { message: format!("Nix ended ({status}): {said}"), suggestion: None, trace: Vec::new() };
+            let message = format!("Nix ended ({status}): {said}");
+            return Self { message, suggestion: None, trace: Vec::new(), library: None };
         };
         let (before, after) = lines.split_at(start);
-        let positions = |lines: &[&str]| -> Vec<Position> {
-            lines.iter().filter_map(|line| position(line, root)).filter(|at| wanted(&at.file)).collect()
+        let positions = || {
+            let places = after.iter().chain(before.iter().rev());
+            places.filter_map(|line| position(line, root))
         };
-        let mut trace = positions(after);
-        trace.extend(positions(before).into_iter().rev());
+        let library = positions().find(|at| at.file.starts_with("modules/"));
+        let mut trace: Vec<Position> = positions().filter(|at| wanted(&at.file)).collect();
         // The caller is none of the tree's files: the function itself is to blame.
         if trace.is_empty() {
             trace.extend(after.first().and_then(|line| called(line, root)).filter(|at| wanted(&at.file)));
@@ -57,7 +67,7 @@ impl NixError {
             // The same tree gives the same message wherever it lies.
             .replace(root, "");
         let suggestion = after.iter().find_map(|l| l.strip_prefix("Did you mean ")).map(|l| l.trim_end_matches('?'));
-        Self { message, suggestion: suggestion.map(str::to_owned), trace }
+        Self { message, suggestion: suggestion.map(str::to_owned), trace, library }
     }
 }
 
@@ -118,6 +128,7 @@ mod tests {
         assert_eq!(older.message, "attribute 'chek' missing");
         assert_eq!(older.suggestion.as_deref(), Some("check"));
         assert_eq!(older.trace, [at("a.nix", 67, 30), at("b.nix", 1, 2)]);
+        assert_eq!(older.library, Some(at("modules/policy/lib.nix", 57, 9)));
         let newer = NixError::parse(NEWER, "/t/", "exit status: 1", own);
         assert_eq!(newer.message, "undefined variable 'x'");
         assert_eq!(newer.trace, [at("a.nix", 67, 30), at("a.nix", 2, 3), at("b.nix", 1, 2)]);

@@ -58,6 +58,12 @@ pub struct Result {
 }
 
 impl Result {
+    /// Nothing but the mistake that nothing could be looked at.
+    pub fn of_failure(mistake: Mistake) -> Self {
+        let mistakes = vec![mistake.redacted()];
+        Self { mistakes, sites: Vec::new(), checks: 0, unobserved: 0, cached: 0, took: Duration::ZERO }
+    }
+
     /// How many errors and warnings there are.
     pub fn counts(&self) -> (usize, usize) {
         let errors = self.mistakes.iter().filter(|m| m.severity == Level::Error).count();

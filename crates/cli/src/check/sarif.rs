@@ -14,6 +14,7 @@ use writ_trust::digest::Digest;
 
 use super::mistake::{Mistake, Place};
 use super::tree::ENTRY;
+use super::unevaluated;
 
 /// The schema that the document names.
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json";
@@ -37,10 +38,21 @@ pub fn document(mistakes: &[Mistake], root: &Path, prefix: &str) -> Value {
             }},
             "columnKind": "unicodeCodePoints",
             "originalUriBaseIds": { BASE: { "description": { "text": "The root of the repository." } } },
-            "invocations": [{ "executionSuccessful": true }],
+            "invocations": [invocation(mistakes)],
             "results": mistakes.iter().map(|mistake| result(mistake, root, prefix)).collect::<Vec<_>>(),
         }],
     })
+}
+
+/// Whether everything was looked at: a service must not take what is not here for mended.
+fn invocation(mistakes: &[Mistake]) -> Value {
+    let said = mistakes.iter().filter(|mistake| mistake.code == unevaluated::CODE);
+    let said: Vec<Value> =
+        said.map(|mistake| json!({ "level": "error", "message": { "text": mistake.sentence() } })).collect();
+    if said.is_empty() {
+        return json!({ "executionSuccessful": true });
+    }
+    json!({ "executionSuccessful": false, "toolExecutionNotifications": said })
 }
 
 fn rule(code: &Code) -> Value {

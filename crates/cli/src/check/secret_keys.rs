@@ -37,7 +37,7 @@ enum Key {
 
 /// A file that holds a secret key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
+struct Held {
     /// The way from the root of the tree; above it, with `..`.
     file: String,
     /// From 1.
@@ -47,19 +47,29 @@ pub struct Held {
     tracked: bool,
 }
 
-/// Every file with a secret key that git tracks in the tree's repository; without a repository, that a flake would see.
-pub fn held(root: &Path) -> Vec<Held> {
+/// What came of looking for secret keys.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// The files that hold one.
+    held: Vec<Held>,
+    /// Why not everything was looked into.
+    unseen: Option<String>,
+}
+
+/// Looks into every file that git tracks in the tree's repository; without a repository, that a flake would see.
+pub fn look(root: &Path) -> Looked {
     let tracked = root.ancestors().any(|folder| folder.join(".git").exists());
-    let files = if tracked {
-        candidates(root)
+    let (files, unseen) = if tracked {
+        candidates(root).map_or_else(|why| (Vec::new(), Some(why)), |files| (files, None))
     } else if root.join("flake.nix").is_file() {
         let mut files = Vec::new();
-        walk(root, &mut files, 0);
-        files.iter().filter_map(|file| Some(file.strip_prefix(root).ok()?.to_str()?.to_owned())).collect()
+        let unseen = walk(root, &mut files, 0).err();
+        let named = |file: &PathBuf| Some(file.strip_prefix(root).ok()?.to_str()?.to_owned());
+        (files.iter().filter_map(named).collect(), unseen)
     } else {
-        Vec::new()
+        return Looked::default();
     };
-    files.into_iter().filter_map(|file| in_file(root, file, tracked)).collect()
+    Looked { held: files.into_iter().filter_map(|file| in_file(root, file, tracked)).collect(), unseen }
 }
 
 /// Whether a file below the root holds a secret key.
@@ -67,27 +77,46 @@ pub fn holds_one(root: &Path, file: &str) -> bool {
     in_file(root, file.to_owned(), false).is_some()
 }
 
-/// The files in which git finds what may be a key.
-fn candidates(root: &Path) -> Vec<String> {
+/// The files in which git finds what may be a key, or why it cannot say.
+fn candidates(root: &Path) -> Result<Vec<String>, String> {
     let mut command = git::command(root);
-    command.args(["grep", "--files-with-matches", "--null", "--text", "--extended-regexp"]);
+    // One thread takes no longer than several that wait for each other, and leaves the others to Nix.
+    command.args(["-c", "grep.threads=1", "grep", "--files-with-matches", "--null", "--text", "--extended-regexp"]);
     command.args(PATTERNS.iter().flat_map(|pattern| ["-e", pattern])).args(["--", ":/"]).env("LC_ALL", "C");
-    let output = process::run(command, Duration::from_secs(20), 1 << 20).ok().filter(|o| o.status.success());
-    let listed = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-    listed.split('\0').filter(|file| !file.is_empty()).map(str::to_owned).collect()
+    let output = process::run(command, Duration::from_secs(20), 1 << 20).map_err(|e| e.to_string())?;
+    // Without a match it ends with 1.
+    if !matches!(output.status.code(), Some(0 | 1)) {
+        return Err(said(&output, root));
+    }
+    let listed = String::from_utf8_lossy(&output.stdout);
+    Ok(listed.split('\0').filter(|file| !file.is_empty()).map(str::to_owned).collect())
 }
 
-fn walk(folder: &Path, files: &mut Vec<PathBuf>, depth: usize) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    let mut entries: Vec<_> = entries.filter_map(Result::ok).collect();
+/// What git says of its failure, without where the tree lies.
+fn said(output: &process::Output, root: &Path) -> String {
+    let mut lines = output.stderr.lines().map(str::trim).filter(|line| !line.is_empty());
+    let line =
+        lines.next().map_or_else(|| format!("git ended ({})", output.status), |line| format!("git says: {line}"));
+    let root = root.display().to_string();
+    line.replace(&format!("{root}/"), "").replace(&root, ".")
+}
+
+/// The files below a folder, or why they are not all of them.
+fn walk(folder: &Path, files: &mut Vec<PathBuf>, depth: usize) -> Result<(), String> {
+    let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let mut entries = entries.map_err(|e| format!("a folder cannot be read: {e}"))?;
     entries.sort_by_key(fs::DirEntry::file_name);
+    let mut whole = Ok(());
     for entry in entries {
         match entry.file_type() {
-            Ok(kind) if kind.is_dir() && depth < DEEPEST => walk(&entry.path(), files, depth + 1),
+            Ok(kind) if kind.is_dir() && depth < DEEPEST => whole = walk(&entry.path(), files, depth + 1).and(whole),
+            Ok(kind) if kind.is_dir() => whole = Err(format!("a folder is more than {DEEPEST} deep")),
             Ok(kind) if kind.is_file() && files.len() < MOST_FILES => files.push(entry.path()),
+            Ok(kind) if kind.is_file() => whole = Err(format!("there are more than {MOST_FILES} files")),
             _ => {}
         }
     }
+    whole
 }
 
 fn in_file(root: &Path, file: String, tracked: bool) -> Option<Held> {
@@ -117,9 +146,25 @@ fn key(line: &str) -> Option<Key> {
     }
 }
 
-/// The mistakes that they are.
-pub fn mistakes(held: &[Held], sources: &Sources) -> Vec<Mistake> {
-    held.iter().map(|held| mistake(held, sources)).collect()
+/// The mistakes that they are, and that not everything was looked into.
+pub fn mistakes(looked: &Looked, sources: &Sources) -> Vec<Mistake> {
+    let unseen = looked.unseen.as_deref().map(unseen);
+    looked.held.iter().map(|held| mistake(held, sources)).chain(unseen).collect()
+}
+
+fn unseen(why: &str) -> Mistake {
+    Mistake {
+        code: "search-failed".to_owned(),
+        severity: Level::Warning,
+        message: format!("not every file was searched for secret keys: {why}"),
+        expected: None,
+        nearest: None,
+        help: Some("until it was, nobody knows whether the repository has one".to_owned()),
+        path: Vec::new(),
+        place: None,
+        related: Vec::new(),
+        appliances: Default::default(),
+    }
 }
 
 /// Says what a key file holds that Nix can only say is no public key.

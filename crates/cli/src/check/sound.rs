@@ -6,8 +6,9 @@ use writ_policy::delta::Delta;
 use writ_policy::validate::{Finding, Level};
 
 use super::evaluate::{Evaluated, Sites, evaluate};
-use super::examine::{keys_of, left_outs, misfit};
+use super::examine::{keys_of, misfit};
 use super::judge::{Found, Judge, OwnTexts, own};
+use super::left_outs::left_outs;
 use super::mistake::{self, Mistake};
 use super::render::{Hidden, render};
 use super::source::Sources;

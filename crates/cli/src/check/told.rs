@@ -7,21 +7,26 @@ use writ_policy::nearest::nearest;
 use writ_policy::validate::{Level, Part};
 
 use super::hint::{NOTHING, hint};
+use super::left_outs::is_list;
 use super::locate::{Wanted, bound_names, constructor, locate, locate_exactly};
 use super::mistake::{Mistake, Place};
 use super::nix_error::NixError;
-use super::source::Sources;
+use super::source::{Source, Sources};
+use super::tree::site_of;
 
 /// The findings that belong to no site.
 pub fn of_tree(findings: &[NixFinding], sources: &Sources) -> Vec<Mistake> {
     findings.iter().map(|finding| mistake(finding, sources, BTreeSet::new())).collect()
 }
 
-/// The findings of a site and of its appliances. A site's own count for all its appliances.
+/// The findings of a site and of its appliances. A site's own count for all its appliances, except those about the folder
+/// of the site, of which nothing is in a policy.
 pub fn of_site(site: &str, said: &Site, sources: &Sources) -> Vec<Mistake> {
     let all: BTreeSet<String> = said.appliances.keys().map(|appliance| format!("{site}/{appliance}")).collect();
+    let is_of_folder = |finding: &NixFinding| finding.path.first().is_some_and(|first| first == "hosts");
+    let whose = |finding| if is_of_folder(finding) { BTreeSet::new() } else { all.clone() };
     let mut mistakes: Vec<Mistake> =
-        said.findings.iter().map(|finding| mistake(finding, sources, all.clone())).collect();
+        said.findings.iter().map(|finding| mistake(finding, sources, whose(finding))).collect();
     for (appliance, said) in &said.appliances {
         let one = BTreeSet::from([format!("{site}/{appliance}")]);
         mistakes.extend(said.findings.iter().map(|finding| mistake(finding, sources, one.clone())));
@@ -86,10 +91,12 @@ fn place(finding: &NixFinding, at: &Position, sources: &Sources) -> Option<Place
         return constructor(&source).map(|range| placed(&at.file, &source, range));
     }
     let text = finding.given.as_deref();
-    // What was given may be a name on the way, as in an override's address.
-    let named = text.and_then(|text| finding.path.iter().rposition(|key| key == text));
     let is_about_all = finding.severity == Level::Warning && text.is_none();
-    let about_key = named.is_some() || ABOUT_KEYS.contains(&finding.code.as_str()) || is_about_all;
+    let is_key = ABOUT_KEYS.contains(&finding.code.as_str()) || is_about_all;
+    // What was given may be a name on the way, as in an override's address; or the value, which may be spelt like one.
+    let named = text.and_then(|text| finding.path.iter().rposition(|key| key == text));
+    let named = named.filter(|_| is_key || !is_value(finding, at, &source));
+    let about_key = named.is_some() || is_key;
     let part = if about_key { Part::Key } else { Part::Value };
     let path = &finding.path[..named.map_or(finding.path.len(), |at| at + 1)];
     // An entry of a list that the path ends at: only its text tells which.
@@ -103,8 +110,16 @@ fn place(finding: &NixFinding, at: &Position, sources: &Sources) -> Option<Place
     Some(placed(&at.file, &source, range))
 }
 
+/// Whether what was given is the text that the path leads to.
+fn is_value(finding: &NixFinding, at: &Position, source: &Source) -> bool {
+    let (line, column, text) = (at.line, Some(at.column), finding.given.as_deref());
+    let wanted = Wanted { line, column, path: &finding.path, part: Part::Value, text };
+    let value = locate_exactly(source, &wanted).and_then(|range| source.text.get(range));
+    value.and_then(|value| value.strip_prefix('"')?.strip_suffix('"')) == text
+}
+
 /// A range of a source as a place.
-pub fn placed(file: &str, source: &super::source::Source, range: std::ops::Range<usize>) -> Place {
+pub fn placed(file: &str, source: &Source, range: std::ops::Range<usize>) -> Place {
     let (line, column) = source.position(range.start);
     let text = source.text.get(range.clone()).unwrap_or_default();
     let width = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
@@ -118,20 +133,36 @@ pub fn error(error: &NixError, sources: &Sources) -> Mistake {
         let (range, help) = hint(error, at, &source);
         let place = placed(&at.file, &source, range);
         // Of what is missing behind a token, one column is shown.
-        Some((Place { width: place.width.max(1), ..place }, help))
+        Some((Place { width: place.width.max(1), ..place }, format!("{help}; until it is right, {}", unseen(&at.file))))
     });
-    let (place, help) = located.map_or((None, NOTHING), |(place, help)| (Some(place), help));
+    let (place, help) = located.map_or((None, NOTHING.to_owned()), |(place, help)| (Some(place), help));
     Mistake {
         code: "nix-error".to_owned(),
         severity: Level::Error,
         message: error.message.clone(),
         expected: None,
         nearest: error.suggestion.clone().or_else(|| meant(error, sources)),
-        help: Some(help.to_owned()),
+        help: Some(help),
         path: Vec::new(),
         place,
         related: Vec::new(),
         appliances: BTreeSet::new(),
+    }
+}
+
+/// What is not looked for because a file cannot be read.
+fn unseen(file: &str) -> &'static str {
+    let is_of_site = site_of(file).is_some();
+    if is_of_site && file.ends_with("/site.nix") {
+        "no policy of this site can be looked at"
+    } else if is_of_site {
+        "the policy of this appliance cannot be looked at"
+    } else if is_list(file) {
+        "nothing that this file lists can be looked at, and no name is called unknown"
+    } else if file.starts_with("baselines/") {
+        "no name that stands in this file is called unknown elsewhere, and no check unused"
+    } else {
+        "no name that stands in this file is called unknown elsewhere"
     }
 }
 

@@ -30,7 +30,10 @@ impl Tree {
         let root = root_above(&start).ok_or_else(|| {
             Failure::could_not(format!("{} is no tree of policy", path.display()))
                 .because(format!("neither it nor a folder above it holds {ENTRY}"))
-                .next("name the folder that holds baselines/, rules/, hosts/ and modules/")
+                .next(
+                    "name the folder that holds baselines/, rules/, hosts/ and modules/, or begin one: \
+                     writ site new NAME --init",
+                )
         })?;
         Self::of(root)
     }

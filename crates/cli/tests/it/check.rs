@@ -226,6 +226,7 @@ fn what_cannot_run_exits_2_and_says_what_to_do() {
         (run(&tree, &["--site", "clinic-01"]), "did you mean `clinic-001`?"),
         (run(&tree, &["--now", "yesterday"]), "is not a time"),
         (tree::run_in(elsewhere.path(), &[], None), "is no tree of policy"),
+        (tree::run_in(elsewhere.path(), &[], None), "begin one: writ site new NAME --init"),
         (tree::run_in(&elsewhere.path().join("gone"), &[], None), "cannot be read"),
         (tree::run_in(tree.path(), &[], Some(elsewhere.path())), "install Nix"),
     ] {
@@ -235,6 +236,40 @@ fn what_cannot_run_exits_2_and_says_what_to_do() {
         }
         assert_eq!(output.code, 2, "{}", output.stderr);
         assert!(output.stderr.contains(said), "{}", output.stderr);
+    }
+}
+
+/// Whoever reads only findings must not take silence for success.
+#[test]
+fn every_format_says_that_nothing_could_be_looked_at() {
+    let broken = Tree::new();
+    broken.edit("modules/policy/lib.nix", "rec {", "rec {{");
+    let elsewhere = tempfile::tempdir().unwrap();
+    for (root, arguments, said) in [
+        (broken.path(), &[][..], "Nix cannot evaluate this tree (modules/policy/lib.nix:"),
+        (elsewhere.path(), &[], "is no tree of policy"),
+        (broken.path(), &["--site", "clinic-01"], "there is no site `clinic-01`"),
+    ] {
+        let in_format = |format| {
+            let output = tree::run_in(root, &[arguments, &["--format", format]].concat(), None);
+            assert_eq!(output.code, 2, "{}", output.stdout);
+            assert!(output.stderr.contains(said.split(" (").next().unwrap()), "{}", output.stderr);
+            output
+        };
+        assert_eq!(in_format("human").stdout, "");
+        let json = in_format("json").findings();
+        assert_eq!(json.len(), 1, "{json:#?}");
+        assert_eq!((&json[0]["code"], &json[0]["severity"]), (&"not-evaluated".into(), &"error".into()));
+        assert!(json[0]["message"].as_str().unwrap().contains(said), "{json:#?}");
+        assert!(json[0]["help"].as_str().is_some_and(|help| !help.is_empty()), "{json:#?}");
+        let sarif: serde_json::Value = serde_json::from_str(&in_format("sarif").stdout).unwrap();
+        let run = &sarif["runs"][0];
+        assert_eq!(run["results"][0]["ruleId"], "not-evaluated");
+        assert_eq!(run["invocations"][0]["executionSuccessful"], false);
+        assert!(run["invocations"][0]["toolExecutionNotifications"][0].to_string().contains(said), "{sarif:#}");
+        assert_eq!(formats::refused_by_the_schema(&[sarif]), Vec::<String>::new());
+        let github = in_format("github").stdout;
+        assert!(github.starts_with("::error title=not-evaluated::") && github.contains(said), "{github}");
     }
 }
 

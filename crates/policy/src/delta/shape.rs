@@ -184,6 +184,9 @@ pub struct Site {
 /// What is said of a baseline, whoever uses it.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Baseline {
+    /// The version that sites name; none of one that cannot be used.
+    #[serde(default)]
+    pub version: Option<String>,
     /// Its figures by id, each with its value and what it is about.
     #[serde(default)]
     pub figures: BTreeMap<String, Json>,

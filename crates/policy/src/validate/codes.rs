@@ -192,13 +192,20 @@ pub const CODES: &[Code] = &[
     error(
         "nix-error",
         "Nix cannot evaluate a file",
-        "A syntax error, an undefined variable, a function that Nix refuses. Only that file is left out, and the rest is \
-         checked; it may hold more mistakes.",
+        "A syntax error, an undefined variable, a function that Nix refuses. Only that file is left out, with what it lists, and \
+         the rest is checked; a note says what is not looked for until it can be read.",
     ),
     error(
         "not-an-override",
         "A bare value where an override belongs",
         "Whoever changes a value of a baseline says why: writ.override { value = …; reason = \"…\"; }.",
+    ),
+    error(
+        "not-evaluated",
+        "Nothing could be looked at",
+        "The tree cannot be found or evaluated as a whole, so that no finding means nothing. People read it on standard error, \
+         with what to do next; `--format json`, `sarif` and `github` have this code, and the command ends with 2. Also said where \
+         more files are wrong than are left out one by one.",
     ),
     error(
         "nothing-to-override",
@@ -264,6 +271,12 @@ pub const CODES: &[Code] = &[
         "runbook-without-verify",
         "A runbook does not say what decides whether it helped",
         "Exit codes inform, the re-scan decides: without a check in `verify` an incident could never be closed.",
+    ),
+    warning(
+        "search-failed",
+        "Nobody knows whether the repository has a secret key",
+        "git lists the files that may hold one, and it failed or took too long; or a tree without git has too many files. A key that \
+         lies there would go unnoticed. Mend what git says, and run it again.",
     ),
     error(
         "secret-in-clear",

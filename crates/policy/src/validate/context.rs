@@ -21,16 +21,19 @@ pub struct LeftOut {
     pub names: BTreeSet<String>,
     /// Runbooks of the tree, which a policy holds only where one of its rules runs them: none of them is misspelt.
     pub runbooks: BTreeSet<String>,
+    /// Sections of which whole files are not there, so that nothing can be said about an unknown name of theirs.
+    pub sections: BTreeSet<&'static str>,
     /// Whole parts are missing, so that nothing can be said about any unknown name.
     pub everything: bool,
-    /// Items that all appliances may have are left out, and with them what they refer to: nothing can be called unused.
-    pub referring: bool,
+    /// Sections of which some items are left out, and with them what those refer to: nothing that only they may refer to
+    /// can be called unused.
+    pub referring: BTreeSet<&'static str>,
 }
 
 impl LeftOut {
-    /// Whether a name may have been declared, or referred to, by what is left out.
-    pub fn covers(&self, name: &str) -> bool {
-        self.everything || self.names.contains(name)
+    /// Whether a name of a section may have been declared, or referred to, by what is left out.
+    pub fn covers(&self, section: &str, name: &str) -> bool {
+        self.everything || self.sections.contains(section) || self.names.contains(name)
     }
 }
 
@@ -102,7 +105,7 @@ impl<'a> Context<'a> {
         if self.section(section).is_some_and(|s| s.contains_key(id)) {
             return true;
         }
-        if !self.left_out.covers(id) {
+        if !self.left_out.covers(section, id) {
             let one = singular(section);
             let nothing = BTreeSet::new();
             let elsewhere = if section == "runbooks" { &self.left_out.runbooks } else { &nothing };

@@ -194,9 +194,19 @@ fn refused(site: &Site, checked: &Checked) -> Failure {
     for mistake in checked.mistakes() {
         let _ = writeln!(anstream::stderr(), "{mistake}\n");
     }
-    Failure::refused(format!("the site `{}` was not written", site.name))
-        .because("`writ check` would find what is shown above")
-        .next("correct what was given; a place in baselines/ or rules/ is a mistake of the tree itself")
+    let failure = Failure::refused(format!("the site `{}` was not written", site.name))
+        .because("`writ check` would find what is shown above");
+    match checked.lacks_programs() {
+        None => failure.next("correct what was given; a place in baselines/ or rules/ is a mistake of the tree itself"),
+        Some(programs) => {
+            let given: Vec<String> = programs.iter().map(|program| format!("--program {program}")).collect();
+            failure.next(format!(
+                "give {} if the system of the appliances provides {}, or leave the rule family out that needs it",
+                given.join(" "),
+                if given.len() == 1 { "it" } else { "them" },
+            ))
+        }
+    }
 }
 
 fn show(site: &Site) {

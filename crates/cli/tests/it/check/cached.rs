@@ -338,7 +338,7 @@ fn a_list_that_names_files_elsewhere_is_not_known() {
     kept.write("docs/rules.nix", "{ writ, ... }: { rules = { }; }\n");
     kept.write(
         "rules/default.nix",
-        &list.replacen("families.f0", &format!("families.other = \"{outside}\"; families.f0"), 1),
+        &list.replacen("families.f0", &format!("families.other = {outside}; families.f0"), 1),
     );
     kept.compare("at first", &[]);
     assert_eq!(kept.again("again", &[]), 0);

@@ -256,7 +256,9 @@ fn each_case_prints_exactly_what_it_should() {
 fn every_code_has_a_case_and_numbers_are_in_order() {
     let cases = cases();
     let shown: BTreeSet<&str> = cases.iter().map(|case| case.code().name).collect();
-    let known: BTreeSet<&str> = CODES.iter().filter(|code| !code.documents_only).map(|code| code.name).collect();
+    // Of that one nothing is printed here: `every_format_says_that_nothing_could_be_looked_at`.
+    let known = CODES.iter().filter(|code| !code.documents_only && code.name != "not-evaluated");
+    let known: BTreeSet<&str> = known.map(|code| code.name).collect();
     assert_eq!(shown, known);
     let number = |case: &Case| case.file.file_name()?.to_str()?.split_once('-')?.0.parse::<u32>().ok();
     let numbers: BTreeSet<u32> = cases.iter().filter_map(number).collect();

@@ -1,10 +1,11 @@
 //! Secret keys among the files that git tracks or that a flake would see: told by name, and never shown.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use super::tree::{Tree, run};
+use super::tree::{Tree, run, run_in};
 
 /// Real keys, made by `writ keys new`: what each is called, and its secret half.
 fn keys(folder: &Path) -> Vec<(&'static str, String)> {
@@ -74,6 +75,37 @@ fn a_key_of_the_repository_around_the_tree_is_told() {
     let told = messages(&tree);
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told[0].starts_with("../keys/cache-1.nix-key is a secret key of a binary cache"), "{told:?}");
+}
+
+/// Silence would be taken for an answer.
+#[test]
+fn where_git_fails_it_is_told_that_nobody_looked() {
+    let tree = Tree::of_cases();
+    tree.git(&["init", "-q"]);
+    tree.git(&["add", "."]);
+    let tools = tempfile::tempdir().unwrap();
+    let git = tools.path().join("git");
+    let path = std::env::join_paths(
+        [tools.path().to_owned()].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+    );
+    let path = path.unwrap();
+    for (script, why) in [
+        ("echo 'fatal: index file corrupt' >&2; exit 128", "git says: fatal: index file corrupt"),
+        ("echo \"fatal: detected dubious ownership in repository at '$PWD'\" >&2; exit 128", "in repository at '.'"),
+        ("exit 3", "git ended (exit status: 3)"),
+        ("kill -9 $$", "git ended (signal: 9"),
+        ("head -c 2000000 /dev/zero", "git wrote more than 1048576 bytes"),
+    ] {
+        fs::write(&git, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&git, fs::Permissions::from_mode(0o755)).unwrap();
+        let output = run_in(tree.path(), &["--format", "json"], Some(path.as_ref()));
+        let findings = output.findings();
+        assert_eq!(findings.len(), 1, "{script}: {findings:#?}");
+        assert_eq!((&findings[0]["code"], &findings[0]["severity"]), (&"search-failed".into(), &"warning".into()));
+        assert!(findings[0]["message"].as_str().unwrap().contains(why), "{findings:#?}");
+        let strict = run_in(tree.path(), &["--deny-warnings"], Some(path.as_ref()));
+        assert_eq!((output.code, strict.code), (0, 1));
+    }
 }
 
 #[test]

@@ -170,6 +170,11 @@ fn what_the_check_would_find_is_refused() {
         assert!(ran.stderr.contains("the site `riverside-clinic` was not written"), "{}", ran.stderr);
         assert!(ran.stdout.is_empty(), "{}", ran.stdout);
     }
+    // What is missing is an option that was not given, not a mistake of the tree, although it shows there.
+    let ran = world.new_site("riverside-clinic", &[("--rule-family", "certificates")]);
+    assert!(ran.stderr.contains("next: give --program renew-certificate if"), "{}", ran.stderr);
+    let ran = world.new_site("riverside-clinic", &[("--rule-family", "certificates"), ("--time-zone", "Here")]);
+    assert!(ran.stderr.contains("next: correct what was given"), "{}", ran.stderr);
     for (option, value) in [("--contact", "Sam Reed"), ("--window", "sunday"), ("--notify", "desk@msp.example")] {
         let ran = world.new_site("riverside-clinic", &[(option, value)]);
         assert_eq!(ran.code, Some(2), "{}", ran.stderr);

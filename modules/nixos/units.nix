@@ -26,8 +26,11 @@ in
         ExecReload = "${pkgs.coreutils}/bin/kill -HUP $MAINPID";
         Restart = "always";
         RestartSec = "2s";
-        # Long enough for a look at everything; a step of a runbook asks for more.
+        # Long enough for a look at everything; runbooks run beside it.
         WatchdogSec = "2min";
+        # The enforcer itself ends the programs of runbooks, and knows then that they did not fail.
+        KillMode = "mixed";
+        TimeoutStopSec = "30s";
         OOMScoreAdjust = -500;
         # The courier reads the outbox by its group.
         UMask = "0027";

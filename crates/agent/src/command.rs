@@ -16,6 +16,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
+use crate::cancel::Cancel;
+
 /// Where programs are looked for, and the children's `PATH`.
 pub const SEARCH_PATH: &str = "/run/current-system/sw/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -55,6 +57,16 @@ pub enum CommandError {
         /// The first bytes of its standard error.
         stderr: Vec<u8>,
     },
+    /// It was killed because it was told to end.
+    #[error("{program} was killed: it was told to end before it had finished")]
+    Cancelled {
+        /// The program.
+        program: String,
+        /// The first bytes of its standard output.
+        stdout: Vec<u8>,
+        /// The first bytes of its standard error.
+        stderr: Vec<u8>,
+    },
     /// It could not be watched.
     #[error("cannot follow {program}: {source}")]
     Follow {
@@ -81,6 +93,20 @@ fn is_executable(path: &Path) -> bool {
 /// # Errors
 /// See [`CommandError`]; a program that ends with a failure of its own is not an error here.
 pub fn run(program: &Path, args: &[&OsStr], timeout: Duration, limit: usize) -> Result<Output, CommandError> {
+    run_unless(None, program, args, timeout, limit)
+}
+
+/// The same, but ends the program and what is left of its group as soon as the word is said.
+///
+/// # Errors
+/// See [`CommandError`].
+pub fn run_unless(
+    cancel: Option<&Cancel>,
+    program: &Path,
+    args: &[&OsStr],
+    timeout: Duration,
+    limit: usize,
+) -> Result<Output, CommandError> {
     let deadline = Instant::now() + timeout;
     let name = || program.display().to_string();
     let mut child = Command::new(program)
@@ -95,7 +121,7 @@ pub fn run(program: &Path, args: &[&OsStr], timeout: Duration, limit: usize) -> 
         .process_group(0)
         .spawn()
         .map_err(|source| CommandError::Start { program: name(), source })?;
-    let followed = follow(&mut child, deadline, limit);
+    let followed = follow(&mut child, deadline, cancel, limit);
     kill_group(&child);
     let status = child.wait();
     match (followed, status) {
@@ -105,6 +131,9 @@ pub fn run(program: &Path, args: &[&OsStr], timeout: Duration, limit: usize) -> 
         (Ok((Ended::TimeUp, [out, err])), Ok(_)) => {
             Err(CommandError::TimedOut { program: name(), limit: timeout, stdout: out.kept, stderr: err.kept })
         }
+        (Ok((Ended::Cancelled, [out, err])), Ok(_)) => {
+            Err(CommandError::Cancelled { program: name(), stdout: out.kept, stderr: err.kept })
+        }
         (Err(source), _) | (_, Err(source)) => Err(CommandError::Follow { program: name(), source }),
     }
 }
@@ -112,6 +141,7 @@ pub fn run(program: &Path, args: &[&OsStr], timeout: Duration, limit: usize) -> 
 enum Ended {
     ByItself,
     TimeUp,
+    Cancelled,
 }
 
 /// One output of the child, read without blocking.
@@ -152,8 +182,13 @@ impl Stream {
     }
 }
 
-/// Reads both outputs until the child ends or the time is up.
-fn follow(child: &mut Child, deadline: Instant, limit: usize) -> io::Result<(Ended, [Stream; 2])> {
+/// Reads both outputs until the child ends, the time is up, or the word is said.
+fn follow(
+    child: &mut Child,
+    deadline: Instant,
+    cancel: Option<&Cancel>,
+    limit: usize,
+) -> io::Result<(Ended, [Stream; 2])> {
     let ended = rustix::process::pidfd_open(pid(child)?, PidfdFlags::empty())?;
     let out = Stream::new(child.stdout.take().map(OwnedFd::from), limit)?;
     let err = Stream::new(child.stderr.take().map(OwnedFd::from), limit)?;
@@ -163,7 +198,10 @@ fn follow(child: &mut Child, deadline: Instant, limit: usize) -> io::Result<(End
         if left.is_zero() {
             return Ok((Ended::TimeUp, streams));
         }
-        let child_ended = wait_for_any(&ended, &streams, left)?;
+        if cancel.is_some_and(Cancel::is_cancelled) {
+            return Ok((Ended::Cancelled, streams));
+        }
+        let child_ended = wait_for_any(&ended, &streams, cancel, left)?;
         for stream in &mut streams {
             stream.drain()?;
         }
@@ -173,9 +211,10 @@ fn follow(child: &mut Child, deadline: Instant, limit: usize) -> io::Result<(End
     }
 }
 
-/// Waits until the child ends, writes, or the time is up; returns whether it has ended.
-fn wait_for_any(ended: &OwnedFd, streams: &[Stream; 2], left: Duration) -> io::Result<bool> {
+/// Waits until the child ends, writes, the word is said or the time is up; returns whether it has ended.
+fn wait_for_any(ended: &OwnedFd, streams: &[Stream; 2], cancel: Option<&Cancel>, left: Duration) -> io::Result<bool> {
     let mut fds = vec![PollFd::new(ended, PollFlags::IN)];
+    fds.extend(cancel.map(|cancel| PollFd::from_borrowed_fd(cancel.as_fd(), PollFlags::IN)));
     fds.extend(
         streams
             .iter()
@@ -259,6 +298,28 @@ mod tests {
         let CommandError::TimedOut { stdout, .. } = &error else { panic!("{error}") };
         assert!(has_ended(&String::from_utf8_lossy(stdout)));
         assert!(began.elapsed() < LONG);
+    }
+
+    #[test]
+    fn the_word_to_end_kills_the_whole_group() {
+        let cancel = Cancel::new().unwrap();
+        let said = cancel.clone();
+        let dir = tempfile::tempdir().unwrap();
+        let runs = dir.path().join("runs");
+        let script = format!("(trap '' TERM HUP INT; exec sleep 1000) & echo $!; : >{}; wait", runs.display());
+        let told = std::thread::spawn(move || {
+            while !runs.exists() {
+                std::thread::yield_now();
+            }
+            said.cancel();
+        });
+        let arguments = [OsStr::new("-c"), OsStr::new(&script)];
+        let error = run_unless(Some(&cancel), Path::new("/bin/sh"), &arguments, LONG, 100).unwrap_err();
+        told.join().unwrap();
+        let CommandError::Cancelled { stdout, .. } = &error else { panic!("{error}") };
+        assert!(has_ended(&String::from_utf8_lossy(stdout)));
+        let error = run_unless(Some(&cancel), Path::new("/bin/sh"), &arguments, LONG, 100).unwrap_err();
+        assert!(matches!(error, CommandError::Cancelled { .. }), "what was said stays said: {error}");
     }
 
     #[test]

@@ -13,6 +13,8 @@ use zbus::blocking::{Connection, MessageIterator, connection::Builder};
 use zbus::zvariant::{OwnedObjectPath, OwnedValue};
 use zbus::{MatchRule, Message, message};
 
+use crate::cancel::Cancel;
+
 const SOCKET: &str = "/run/dbus/system_bus_socket";
 const SYSTEMD: &str = "org.freedesktop.systemd1";
 const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
@@ -22,6 +24,9 @@ const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 
 /// How long connecting, and one call, may take.
 const CALL_LIMIT: Duration = Duration::from_secs(5);
+
+/// How often who waits for a job listens for the word to end.
+const LISTEN_EVERY: Duration = Duration::from_millis(100);
 
 /// How long [`watch_units`] rests before it connects again.
 const RECONNECT: Duration = Duration::from_secs(2);
@@ -59,6 +64,12 @@ pub enum BusError {
         unit: String,
         /// How long it was waited for.
         limit: Duration,
+    },
+    /// Who waited for the job was told to end. systemd goes on with it.
+    #[error("{unit}: its job was no longer waited for: the step was told to end")]
+    Cancelled {
+        /// The unit.
+        unit: String,
     },
 }
 
@@ -236,8 +247,9 @@ pub enum Job {
 /// Runs a job on a unit and waits for its end.
 ///
 /// # Errors
-/// [`BusError::Job`] when it ended in another way than `done`, [`BusError::JobTimedOut`] when it did not end in time.
-pub fn run_job(job: Job, unit: &str, timeout: Duration) -> Result<(), BusError> {
+/// [`BusError::Job`] when it ended in another way than `done`, [`BusError::JobTimedOut`] when it did not end in time,
+/// [`BusError::Cancelled`] when the word to end was said first.
+pub fn run_job(job: Job, unit: &str, timeout: Duration, cancel: &Cancel) -> Result<(), BusError> {
     let deadline = Instant::now() + timeout;
     let unit = unit_name(unit)?;
     // A connection of its own: closing it ends the thread that reads the signals.
@@ -252,8 +264,10 @@ pub fn run_job(job: Job, unit: &str, timeout: Duration) -> Result<(), BusError> 
     let reply = connection.call_method(Some(SYSTEMD), MANAGER_PATH, Some(MANAGER), method, &(&unit, "replace"));
     let result = reply.map_err(BusError::from).and_then(|reply| {
         let path: OwnedObjectPath = reply.body().deserialize()?;
-        wait_for_job(&ended, &path, deadline)
-            .ok_or_else(|| BusError::JobTimedOut { unit: unit.clone(), limit: timeout })
+        wait_for_job(&ended, &path, deadline, cancel).ok_or_else(|| match cancel.is_cancelled() {
+            true => BusError::Cancelled { unit: unit.clone() },
+            false => BusError::JobTimedOut { unit: unit.clone(), limit: timeout },
+        })
     });
     let _ = connection.close();
     match result?.as_str() {
@@ -287,13 +301,22 @@ fn removed_jobs(connection: &Connection) -> Result<mpsc::Receiver<JobRemoved>, B
     Ok(receiver)
 }
 
-/// The result of one job; none when it did not end in time.
-fn wait_for_job(ended: &mpsc::Receiver<JobRemoved>, job: &OwnedObjectPath, deadline: Instant) -> Option<String> {
+/// The result of one job; none when it did not end in time, or the word to end was said.
+fn wait_for_job(
+    ended: &mpsc::Receiver<JobRemoved>,
+    job: &OwnedObjectPath,
+    deadline: Instant,
+    cancel: &Cancel,
+) -> Option<String> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let (_, path, _, result) = ended.recv_timeout(left).ok()?;
-        if path == *job {
-            return Some(result);
+        if left.is_zero() || cancel.is_cancelled() {
+            return None;
+        }
+        match ended.recv_timeout(left.min(LISTEN_EVERY)) {
+            Ok((_, path, _, result)) if path == *job => return Some(result),
+            Ok(_) | Err(mpsc::RecvTimeoutError::Timeout) => {}
+            Err(mpsc::RecvTimeoutError::Disconnected) => return None,
         }
     }
 }
@@ -425,7 +448,8 @@ mod tests {
     fn without_systemd_it_says_so() {
         if !booted_with_systemd() {
             assert!(matches!(Bus::default().unit_state("dbus.service"), Err(BusError::NoSystemd)));
-            assert!(matches!(run_job(Job::Start, "dbus", Duration::from_secs(1)), Err(BusError::NoSystemd)));
+            let job = run_job(Job::Start, "dbus", Duration::from_secs(1), &Cancel::new().unwrap());
+            assert!(matches!(job, Err(BusError::NoSystemd)));
             assert!(matches!(watch_units(|_| true), Err(BusError::NoSystemd)));
         }
     }

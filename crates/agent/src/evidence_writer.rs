@@ -106,6 +106,16 @@ impl Writer {
         self.judge(done, state.waiting())
     }
 
+    /// The second half of [`Writer::commit`], after [`Writer::commit_silently`].
+    pub fn lay_out(&mut self, state: &mut State) -> bool {
+        if self.trouble.is_some() {
+            // Tried again with all that waits, see [`Writer::wants_retry`].
+            return false;
+        }
+        let done = self.place(state);
+        self.judge(done, state.waiting())
+    }
+
     /// Fsyncs what was put into the outbox, and takes it out of the tail.
     pub fn settle(&mut self, state: &mut State) -> bool {
         match self.try_settle(state) {

@@ -6,6 +6,7 @@
 //! depot and the spool ([`sync`]), and nobody trusts it.
 
 pub mod accounts;
+pub mod cancel;
 pub mod command;
 pub mod config;
 pub mod dbus;

@@ -46,6 +46,28 @@ pub struct Status {
     /// Evidence that is not in the outbox yet.
     #[serde(default)]
     pub evidence: Evidence,
+    /// Runbooks that run or wait.
+    #[serde(default)]
+    pub runbooks: Runbooks,
+}
+
+/// Runbooks that run or wait for their turn, the first in line first.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Runbooks {
+    /// Those that run.
+    pub running: Vec<Asked>,
+    /// Those that wait until others have ended.
+    pub waiting: Vec<Asked>,
+}
+
+/// What a runbook runs for.
+#[derive(Debug, Deserialize)]
+pub struct Asked {
+    /// The check.
+    pub check: String,
+    /// The rule.
+    pub rule: String,
 }
 
 /// An incident that is open. `writ explain` prints it, without the phase.

@@ -3,8 +3,6 @@
 use tracing::{error, info};
 use writ_evidence::bundle::ReleaseRef;
 use writ_evidence::records::{GenerationRef, StateAt, Switch, SwitchOutcome, SwitchState};
-use writ_policy::observation::Observation;
-use writ_policy::outcome::Outcome;
 use writ_trust::digest::Digest;
 use writ_trust::floor::Floor;
 use writ_trust::root_chain::TrustChain;
@@ -12,7 +10,6 @@ use writ_trust::root_chain::TrustChain;
 use super::accept::{AcceptError, Before};
 use super::engine::{Engine, now};
 use super::generation::{self, Generation, GenerationError};
-use super::incident::{self, Event};
 use super::refused::Refused;
 use super::running::Running;
 use super::sitelog::offered::{self, Head};
@@ -24,13 +21,17 @@ impl Engine {
     /// True when something else is obeyed afterwards.
     pub fn poll_releases(&mut self) -> bool {
         let before = self.state.running;
-        match self.look_and_accept() {
+        let switch_waits = match self.look_and_accept() {
             Ok((chain, floor)) => {
                 self.say_expired(&chain, &floor);
-                self.advance(&chain, &floor);
+                self.advance(&chain, &floor)
             }
-            Err(e) => self.say_once(e.to_string()),
-        }
+            Err(e) => {
+                self.say_once(e.to_string());
+                false
+            }
+        };
+        self.let_switch_wait(switch_waits);
         self.resume_switch();
         self.vouch();
         before != self.state.running
@@ -150,29 +151,34 @@ impl Engine {
         self.refuse(&expired);
     }
 
-    /// Goes from what is accepted to what is obeyed.
-    fn advance(&mut self, chain: &TrustChain, floor: &Floor) {
-        let Ok(followed) = self.follow_switch() else { return };
-        let Some(accepted) = floor.release else { return };
+    /// Goes from what is accepted to what is obeyed. True when a switch has to wait for runbooks that are under way.
+    fn advance(&mut self, chain: &TrustChain, floor: &Floor) -> bool {
+        let Ok(followed) = self.follow_switch() else { return false };
+        let Some(accepted) = floor.release else { return false };
         let point = Point { epoch: accepted.epoch, serial: accepted.serial };
-        let Ok(ended) = self.supersede_switch(point) else { return };
+        let Ok(ended) = self.supersede_switch(point) else { return false };
         let journal = ended.or(followed);
         if self.state.running.is_some_and(|running| running.release == point) {
             self.take_up_own(point, accepted.digest);
-            return;
+            return false;
         }
         if journal.as_ref().is_some_and(|j| j.is_set_aside(point.epoch, point.serial) || !j.is_over()) {
-            return;
+            return false;
         }
         let generation = match self.load(point, accepted.digest) {
             Ok(generation) => generation,
-            Err(e) => return self.say_once(format!("accepted release {point} cannot be read back: {e}")),
+            Err(e) => {
+                self.say_once(format!("accepted release {point} cannot be read back: {e}"));
+                return false;
+            }
         };
         match generation.toplevel().map(str::to_owned) {
             None => self.adopt_at_once(generation, SwitchOutcome::AdoptedWithoutClosure),
             Some(toplevel) if self.runs(&toplevel) => self.adopt_at_once(generation, SwitchOutcome::Committed),
+            Some(_) if self.switch_has_to_wait() => return true,
             Some(toplevel) => self.start_switch(chain, &generation, toplevel),
         }
+        false
     }
 
     /// Reads back the generation of a release with this digest.
@@ -267,16 +273,7 @@ impl Engine {
         let open: Vec<(String, String)> =
             self.state.incidents.iter().map(|(key, incident)| (key.clone(), incident.check.clone())).collect();
         for (key, check) in open {
-            let at = now();
-            let event = if known.contains(&check) {
-                Event::PolicyChanged
-            } else {
-                let reasons = ["the policy no longer has this check".to_owned()];
-                Event::Gone(incident::verification(&check, at, Outcome::NotApplicable, &Observation::new(), &reasons))
-            };
-            let before = self.take_incident(&key);
-            let (state, acts) = incident::step(before, event, at, &incident::Circumstances::default());
-            self.record(&key, state, &acts);
+            self.policy_changed_for(&key, &check);
         }
         self.said.clear();
     }

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use super::agenda::Agenda;
 use super::engine::{Engine, now};
 use super::incident::Phase;
+use super::work::Workers;
 use crate::dbus::{self, UnitEvent};
 use crate::probes::{self, Watch};
 use crate::switch::journal;
@@ -68,6 +69,7 @@ pub fn run(mut engine: Engine) -> io::Result<()> {
     let units = Units::default();
     watch_units(&sender, &units);
     engine.notifier = Notifier::from_environment();
+    engine.attempts.workers = Some(Workers::new(sender));
     engine.start(false);
     engine.reconcile_tickets();
     writ_durable::create_directories(&engine.config.requests_dir())?;
@@ -183,6 +185,7 @@ impl Daemon {
             }
             Message::Changed(topic) => self.changed(topic),
             Message::Unit(unit) => self.unit_changed(unit.as_deref()),
+            Message::Ran => self.engine.take_finished(),
         }
         true
     }
@@ -215,6 +218,7 @@ impl Daemon {
     /// Does what is due; false when it is time to stop. What happens meanwhile goes before what is merely due.
     fn act(&mut self) -> bool {
         self.poll();
+        self.engine.take_finished();
         if std::mem::take(&mut self.engine.rescan_wanted) {
             self.agenda.all_at(Instant::now());
         }
@@ -252,10 +256,8 @@ impl Daemon {
 
     fn poll(&mut self) {
         let now = Instant::now();
-        let asked = self.polls.iter().any(|at| *at <= now);
-        if asked {
-            self.polls.retain(|at| *at > now);
-        }
+        let asked = std::mem::take(&mut self.engine.poll_wanted) || self.polls.iter().any(|at| *at <= now);
+        self.polls.retain(|at| *at > now);
         let poll_every = self.engine.config.poll_releases.duration();
         let mut changed = false;
         if asked || now.duration_since(self.last_poll) >= poll_every {
@@ -293,7 +295,7 @@ impl Daemon {
         let watchdog = self.engine.notifier.rhythm().map(|rhythm| now_instant + rhythm);
         let retry = self.engine.writer.trouble().map(|_| now_instant + SWITCH_EVERY);
         let again = (!self.engine.again.is_empty()).then_some(now_instant);
-        let asked = self.polls.iter().min().copied();
+        let asked = self.polls.iter().min().copied().or(self.engine.poll_wanted.then_some(now_instant));
         let due = if self.engine.status_is_old() { STATUS_EVERY } else { STATUS_AT_LEAST };
         let status = self.status_at.map(|at| at + due);
         let beat = self.engine.next_beat();

@@ -17,6 +17,7 @@ use writ_trust::minisign::SecretKey;
 use writ_trust::time::Time;
 
 use super::accept::Acceptor;
+use super::attempts::Attempts;
 use super::follow::Waiting;
 use super::generation;
 use super::outbox::Keeper;
@@ -84,10 +85,14 @@ pub struct Engine {
     pub(super) running: Option<Running>,
     pub(super) context: ProbeContext,
     pub(super) notifier: Notifier,
+    /// Runbooks that run or wait.
+    pub(super) attempts: Attempts,
     /// Checks to be run again soon, because something made their last run doubtful.
     pub(super) again: VecDeque<String>,
     /// Checks that failed while neither disk nor memory could hold one more bundle.
     pub(super) unrecorded: BTreeSet<String>,
+    /// The folder of releases is to be read now.
+    pub(super) poll_wanted: bool,
     /// Every check is to be run now.
     pub(super) rescan_wanted: bool,
     /// A snapshot is due once every check has run since then: what was seen before is of another generation.
@@ -216,8 +221,10 @@ impl Engine {
             running,
             context,
             notifier: Notifier::default(),
+            attempts: Attempts::default(),
             again: VecDeque::new(),
             unrecorded: BTreeSet::new(),
+            poll_wanted: false,
             rescan_wanted: false,
             fresh_since: None,
             tickets_behind: false,
@@ -265,6 +272,7 @@ impl Engine {
         let draft = self.teller().started(started);
         self.seal(draft);
         self.commit();
+        self.recall_trial();
         self.resume_attempts();
     }
 
@@ -324,6 +332,7 @@ impl Engine {
     /// Ends in an orderly way.
     pub fn stop(&mut self) {
         self.notifier.stopping();
+        self.stop_attempts();
         self.settle();
         self.state.stopped = true;
         self.commit();

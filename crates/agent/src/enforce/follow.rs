@@ -118,6 +118,15 @@ impl Engine {
         }
     }
 
+    /// Looks, before anything is healed, whether this start came amidst a trial. What came of a switch is taken up later.
+    pub(super) fn recall_trial(&mut self) {
+        let journal = switch::read_journal(&self.config.state_dir).ok().flatten();
+        if journal.is_some_and(|journal| journal.suspends_healing()) {
+            (self.switch_under_way, self.on_trial) = (true, true);
+            self.trial_changed();
+        }
+    }
+
     /// Reads the journal of the switch: holds healing back while a generation is on trial, and takes up the end. Returns
     /// what it read, for who decides by it: read again, it may say more than was taken up.
     ///
@@ -136,6 +145,7 @@ impl Engine {
             self.on_trial = on_trial;
             // What failed meanwhile was not healed.
             self.rescan_wanted |= !on_trial;
+            self.trial_changed();
         }
         self.take_up_waiting(&journal);
         if journal.is_over() && !journal.acknowledged {

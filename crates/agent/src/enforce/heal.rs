@@ -1,51 +1,132 @@
 //! Running a rule's runbook, and the re-scan that decides whether it helped.
 
-use std::time::Instant;
-
-use tracing::{info, warn};
-use writ_evidence::incident::{Action, ActionResult, RunbookRef, Verification};
-use writ_evidence::scrub::scrub;
+use tracing::info;
+use writ_evidence::incident::{RunbookRef, Verification};
 use writ_policy::observation::Observation;
 use writ_policy::outcome::Outcome;
-use writ_policy::runbook::{self, Runbook, Step};
-use writ_trust::digest::Digest;
-use writ_trust::json;
+use writ_policy::policy::Policy;
+use writ_policy::runbook::Runbook;
 
+use super::attempts::Room;
 use super::engine::{Engine, now};
-use super::incident::{self, Circumstances, Event, Phase, Work};
+use super::incident::{self, Act, Circumstances, Event, Hold, Phase, State as IncidentState, Work};
+use super::lanes::{self, Job};
 use super::posture::Run;
+use super::state::Point;
+use super::work::{self, Finished, Order};
 use crate::crash_point;
-use crate::steps::{self, StepContext, StepReport};
 
 /// What an attempt came to.
-pub(super) struct Tried {
+struct Tried {
     /// What the incident hears.
-    pub event: Event,
+    event: Event,
     /// The re-scan of the incident's own check.
-    pub run: Run,
+    run: Run,
     /// What it saw, for predicates of rules; empty when nothing.
-    pub seen: Observation,
+    seen: Observation,
     /// Other checks whose outcome differs from what was known.
-    pub doubtful: Vec<String>,
+    doubtful: Vec<String>,
+}
+
+fn runbook_of<'p>(policy: &'p Policy, rule: &str) -> Option<(&'p String, &'p Runbook)> {
+    let id = policy.rules.get(rule)?.run.as_ref()?;
+    Some((id, policy.runbooks.get(id)?))
 }
 
 impl Engine {
-    /// Runs a rule's runbook for a check, and re-scans.
-    pub(super) fn attempt(&mut self, check: &str, rule: &str) -> Tried {
+    /// Persists, then acts, until there is nothing left to do about this incident for now.
+    pub(super) fn carry_out(&mut self, key: &str, check: &str, state: IncidentState, acts: Vec<Act>) {
+        let (mut state, mut acts) = (state, acts);
+        while let Some(rule) = self.record(key, state, &acts) {
+            let Some(finished) = self.begin(self.job(key, check, &rule), true) else { return };
+            (state, acts) = self.after_attempt(finished);
+        }
+    }
+
+    /// Begins to run a rule's runbook, which has its place in the lanes. Gives its end when it has come to it at once.
+    fn begin(&mut self, job: Job, recorded: bool) -> Option<Finished> {
         self.counters.attempts += 1;
         crash_point!("attempt is durable, nothing done");
-        let runbook = self.policy().and_then(|p| Some((p.rules.get(rule)?.run.clone()?, p)));
-        let runbook = runbook.and_then(|(id, policy)| Some((id.clone(), policy.runbooks.get(&id)?.clone())));
-        let work = match &runbook {
-            Some((id, runbook)) => self.work(rule, id, runbook),
-            None => {
+        let order = match self.order(job, recorded) {
+            Ok(order) => order,
+            Err(finished) => {
+                let rule = &finished.job.rule;
                 self.say_once(format!("rule {rule} names a runbook that the policy does not have"));
-                Work::default()
+                return Some(*finished);
             }
         };
-        crash_point!("runbook done, not verified");
-        let verify = runbook.map(|(_, runbook)| runbook.verify).unwrap_or_default();
-        self.verify(check, &verify, work)
+        match &mut self.attempts.workers {
+            Some(workers) => {
+                let ended = workers.start(order).err().map(|finished| *finished);
+                // Done meanwhile: it may take an hour until there is more to tell.
+                self.writer.lay_out(&mut self.state);
+                ended
+            }
+            None => Some(work::here(&order)),
+        }
+    }
+
+    fn policy_point(&self) -> Option<Point> {
+        Some(self.running.as_ref()?.policy.as_ref()?.0)
+    }
+
+    fn order(&self, job: Job, recorded: bool) -> Result<Order, Box<Finished>> {
+        let policy = self.policy_point();
+        let known = self.running.as_ref().and_then(|running| {
+            let asked = &running.policy.as_ref()?.1;
+            Some((running, asked, runbook_of(asked, &job.rule)?))
+        });
+        let Some((running, asked, (id, runbook))) = known else {
+            return Err(Box::new(Finished { job, recorded, policy, verify: Vec::new(), work: Work::default() }));
+        };
+        let named = runbook.steps.iter().flat_map(|step| step.parameters.get("checks")?.as_array());
+        let named = named.flatten().filter_map(|id| id.as_str());
+        let checks = named.filter_map(|id| Some((id.to_owned(), asked.checks.get(id)?.clone()))).collect();
+        Ok(Order {
+            job,
+            recorded,
+            policy,
+            id: id.clone(),
+            runbook: runbook.clone(),
+            programs: running.programs.clone(),
+            profile: self.config.profile.clone(),
+            activation: self.config.activation.clone(),
+            expected_toplevel: running.generation.toplevel().map(str::to_owned),
+            checks,
+        })
+    }
+
+    /// Takes up a runbook that has come to its end.
+    pub(super) fn finish(&mut self, finished: Finished) {
+        let Job { key, check, .. } = finished.job.clone();
+        if !finished.recorded {
+            return self.finish_unrecorded(finished);
+        }
+        let begun_under = finished.policy;
+        let (state, acts) = self.after_attempt(finished);
+        self.carry_out(&key, &check, state, acts);
+        if begun_under != self.policy_point() {
+            // It was not told while the attempt ran.
+            self.policy_changed_for(&key, &check);
+            self.again.push_back(check);
+        }
+    }
+
+    /// What follows from an attempt, not yet durable.
+    fn after_attempt(&mut self, finished: Finished) -> (IncidentState, Vec<Act>) {
+        let Finished { job: Job { key, check, .. }, policy, verify, work, .. } = finished;
+        self.attempts.note(lanes::Event::Ended(key.clone()));
+        let tried = self.verify(&check, &verify, work);
+        let at = tried.run.at;
+        // A check that the policy no longer has cannot be healed, and what another policy asked for ends here.
+        let held = || Circumstances { hold: Some(Hold::Pause), ..Circumstances::default() };
+        let known = self.policy().filter(|_| policy == self.policy_point());
+        let known = known.and_then(|policy| Some((policy, policy.checks.get(&check)?)));
+        let allowed =
+            known.map_or_else(held, |(policy, known)| self.circumstances(policy, &check, known, at, &tried.seen));
+        self.state.outcomes.insert(check.clone(), tried.run.outcome);
+        self.again.extend(tried.doubtful);
+        self.next_step(&key, &check, tried.event, at, &allowed)
     }
 
     /// Re-scans what a runbook is to be judged by, and the check itself.
@@ -76,166 +157,79 @@ impl Engine {
         Tried { event, run, seen, doubtful }
     }
 
-    fn work(&mut self, rule: &str, id: &str, runbook: &Runbook) -> Work {
-        let mut actions: Vec<Action> = Vec::new();
-        let mut done: Vec<&Step> = Vec::new();
-        let mut begun = 0;
-        let mut failed = false;
-        for step in &runbook.steps {
-            let number = actions.len() as u64 + 1;
-            if failed {
-                actions.push(skipped(number, step));
-                continue;
-            }
-            begun += 1;
-            let action = runbook::Action {
-                step: step.step.clone(),
-                parameters: step.parameters.clone(),
-                timeout: step.timeout.clone(),
-            };
-            let taken = self.take_action(number, &step.id, &action, Digest::of(&json::canonical(step)), false);
-            failed = taken.result != ActionResult::Ok;
-            actions.push(taken);
-            if !failed {
-                done.push(step);
-            }
-            crash_point!("runbook step done");
-        }
-        if failed {
-            for step in done.into_iter().rev() {
-                if let Some(undo) = &step.undo {
-                    let number = actions.len() as u64 + 1;
-                    actions.push(self.take_action(number, &step.id, undo, Digest::of(&json::canonical(undo)), true));
-                }
-            }
-        }
-        info!(rule, runbook = id, steps = begun, failed, "runbook run");
-        let runbook = RunbookRef {
-            runbook_id: id.to_owned(),
-            runbook_version: runbook.version.clone(),
-            runbook_hash: runbook.digest(),
-            steps_total: runbook.steps.len() as u64,
-            steps_executed: begun,
-        };
-        Work { runbook: Some(runbook), actions, interrupted: false }
-    }
-
-    fn take_action(
-        &mut self,
-        number: u64,
-        id: &str,
-        action: &runbook::Action,
-        script_hash: Digest,
-        undo: bool,
-    ) -> Action {
-        let timestamp = now();
-        let began = Instant::now();
-        self.notifier.busy(action.timeout.duration());
-        let report = scrubbed(self.run_step(action));
-        self.notifier.idle();
-        if let Some(error) = &report.error {
-            warn!(step = id, undo, "step failed: {error}");
-        }
-        Action {
-            step: number,
-            action: format!("{id}: {}", action.step),
-            script_hash,
-            result: if report.ok { ActionResult::Ok } else { ActionResult::Failed },
-            exit_code: report.exit_code.map(i64::from),
-            timestamp,
-            duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-            undo,
-            stdout_excerpt: report.stdout,
-            stderr_excerpt: report.stderr,
-            error_message: report.error,
-        }
-    }
-
-    fn run_step(&self, action: &runbook::Action) -> StepReport {
-        let Some(running) = &self.running else { return StepReport::default() };
-        let context = StepContext {
-            programs: &running.programs,
-            profile: &self.config.profile,
-            expected_toplevel: running.generation.toplevel(),
-            activation: &self.config.activation,
-            timeout: action.timeout.duration(),
-            now: now(),
-        };
-        steps::run(&action.step, &action.parameters, &context)
-    }
-
-    /// Ends the attempts that a restart found unfinished: each counts, and the re-scan says whether it helped.
+    /// Ends the attempts that a restart found unfinished: each counts, and the re-scan says whether it helped. During a
+    /// trial they have to wait for its end.
     pub(super) fn resume_attempts(&mut self) {
-        let interrupted: Vec<(String, String, String)> = self
-            .state
-            .incidents
-            .iter()
-            .filter_map(|(key, incident)| match &incident.phase {
-                Phase::Attempting { rule, .. } => Some((key.clone(), incident.check.clone(), rule.clone())),
-                _ => None,
-            })
-            .collect();
-        for (key, check, rule) in interrupted {
-            let policy = self.policy();
-            let runbook = policy.and_then(|p| {
-                let id = p.rules.get(&rule)?.run.as_ref()?;
-                Some((id.clone(), p.runbooks.get(id)?.clone()))
-            });
-            let verify = runbook.as_ref().map(|(_, r)| r.verify.clone()).unwrap_or_default();
+        if self.on_trial {
+            return;
+        }
+        let attempting = self.state.incidents.iter().filter_map(|(key, incident)| match &incident.phase {
+            Phase::Attempting { rule, .. } if !self.attempts.is_running(key) => {
+                Some(self.job(key, &incident.check, rule))
+            }
+            _ => None,
+        });
+        for job in attempting.collect::<Vec<Job>>() {
+            let runbook = self.policy().and_then(|policy| runbook_of(policy, &job.rule));
+            let verify = runbook.map(|(_, runbook)| runbook.verify.clone()).unwrap_or_default();
             let runbook = runbook.map(|(id, runbook)| RunbookRef {
-                runbook_id: id,
+                runbook_id: id.clone(),
                 runbook_version: runbook.version.clone(),
                 runbook_hash: runbook.digest(),
                 steps_total: runbook.steps.len() as u64,
                 steps_executed: 0,
             });
-            info!(check, rule, "an attempt was interrupted: checked again");
-            let tried = self.verify(&check, &verify, Work { runbook, actions: Vec::new(), interrupted: true });
-            let (state, acts) = self.after_attempt(&key, &check, tried);
-            self.carry_out(&key, &check, state, acts);
+            info!(check = job.check, rule = job.rule, "an attempt was interrupted: checked again");
+            let work = Work { runbook, actions: Vec::new(), interrupted: true };
+            self.finish(Finished { job, recorded: true, policy: self.policy_point(), verify, work });
         }
     }
 
     /// Heals without a record, because neither disk nor memory can hold one more bundle: counted, and told later. The
     /// circuit breaker bounds it as it bounds everything.
-    pub(super) fn heal_unrecorded(&mut self, check: &str, allowed: &Circumstances) {
+    pub(super) fn heal_unrecorded(&mut self, key: &str, check: &str, allowed: &Circumstances) {
         self.say_once(
             "disk and memory are full: incidents are healed and only counted until evidence can be written".into(),
         );
         let Some(rule) = allowed.unrecorded().map(str::to_owned) else { return };
+        let job = self.job(key, check, &rule);
+        if !matches!(self.admit(job.clone()), Room::Now) {
+            return;
+        }
         let id = self.state.next_incident_id(now());
         self.state.incident_number = id.number;
         self.state.incident_date = Some(id.date);
         if let Some(limit) = self.policy().map(|p| p.settings.circuit_breaker.clone()) {
             self.state.breaker.fired(&rule, id, now(), &limit);
         }
-        self.attempt(check, &rule);
+        if let Some(finished) = self.begin(job, false) {
+            self.finish_unrecorded(finished);
+        }
+    }
+
+    fn finish_unrecorded(&mut self, finished: Finished) {
+        let Finished { job: Job { key, check, .. }, verify, work, .. } = finished;
+        self.attempts.note(lanes::Event::Ended(key));
+        self.verify(&check, &verify, work);
         self.state.unrecorded += 1;
+        // There was room again before it ended, and what was seen of the check meanwhile waited for it.
+        if !self.is_full() {
+            self.again.push_back(check);
+        }
     }
-}
 
-/// What a step printed is free text: it is scrubbed before it is logged or kept anywhere.
-fn scrubbed(report: StepReport) -> StepReport {
-    StepReport {
-        stdout: scrub(&report.stdout).into_owned(),
-        stderr: scrub(&report.stderr).into_owned(),
-        error: report.error.map(|error| scrub(&error).into_owned()),
-        ..report
-    }
-}
-
-fn skipped(number: u64, step: &Step) -> Action {
-    Action {
-        step: number,
-        action: format!("{}: {}", step.id, step.step),
-        script_hash: Digest::of(&json::canonical(step)),
-        result: ActionResult::Skipped,
-        exit_code: None,
-        timestamp: now(),
-        duration_ms: 0,
-        undo: false,
-        stdout_excerpt: String::new(),
-        stderr_excerpt: String::new(),
-        error_message: None,
+    /// Tells an incident that another policy is in force: whether its check is still asked for.
+    pub(super) fn policy_changed_for(&mut self, key: &str, check: &str) {
+        let at = now();
+        let known = self.policy().is_some_and(|policy| policy.checks.contains_key(check));
+        let event = if known {
+            Event::PolicyChanged
+        } else {
+            let reasons = ["the policy no longer has this check".to_owned()];
+            Event::Gone(incident::verification(check, at, Outcome::NotApplicable, &Observation::new(), &reasons))
+        };
+        let before = self.take_incident(key);
+        let (state, acts) = incident::step(before, event, at, &Circumstances::default());
+        self.record(key, state, &acts);
     }
 }

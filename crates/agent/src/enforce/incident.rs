@@ -58,7 +58,7 @@ pub struct Incident {
     pub phase: Phase,
     /// Runs of runbooks begun for it.
     pub attempts: u64,
-    /// Of those, how many a restart interrupted.
+    /// Of those, how many a restart or a trial interrupted.
     #[serde(default)]
     pub interrupted: u64,
     /// Of those, how many failed, by rule.
@@ -103,6 +103,8 @@ pub enum Hold {
     Switch,
     /// People suspended healing of the check.
     Pause,
+    /// Others run that the rule has to wait for.
+    InLine,
 }
 
 /// A rule that matches the failing check.
@@ -114,7 +116,7 @@ pub struct Candidate {
     pub attempts: u32,
     /// How long it rests after it failed, in milliseconds.
     pub cooldown_ms: i64,
-    /// Why the circuit breaker stopped it, if it did.
+    /// Why it may not run, and people have to look: the circuit breaker stopped it, or its turn never came.
     pub tripped: Option<String>,
     /// Why it hands the incident to people; none when it runs a runbook.
     pub escalate: Option<String>,
@@ -165,9 +167,9 @@ pub struct Failing {
 pub struct Work {
     /// The runbook; none when the policy no longer has it.
     pub runbook: Option<RunbookRef>,
-    /// Its steps, numbered from 1; none when it was interrupted, for then nobody knows.
+    /// Its steps, numbered from 1; none when a restart interrupted it, for then nobody knows.
     pub actions: Vec<Action>,
-    /// Whether a restart interrupted it.
+    /// Whether a restart or a trial interrupted it.
     pub interrupted: bool,
 }
 
@@ -178,7 +180,7 @@ pub enum Event {
     Fails(Failing),
     /// The check was run and holds.
     Holds(Verification, Observation),
-    /// A runbook has run, or was interrupted by a restart, and the re-scan was made.
+    /// A runbook has run, or was interrupted, and the re-scan was made.
     Tried {
         /// What it did.
         work: Work,
@@ -329,7 +331,7 @@ fn tried(
     }
     let rest = allowed.rules.iter().find(|c| c.rule == rule).map_or(0, |c| c.cooldown_ms);
     *incident.failures.entry(rule.clone()).or_default() += 1;
-    // An attempt that a restart interrupted counts, but was not made in vain: it may be made again at once.
+    // An attempt that was interrupted counts, but was not made in vain: it may be made again at once.
     if !interrupted {
         incident.rests.insert(rule, at.plus_millis(rest));
     }

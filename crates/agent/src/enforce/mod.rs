@@ -1,11 +1,13 @@
 //! The engine of `writ-enforce`: accept, scan, judge, heal, prove.
 //!
-//! Pure parts: [`incident`], [`breaker`], [`pause`], [`posture`], [`agenda`], [`tell`]. What reads the world: [`accept`],
-//! [`releases`], [`requests`]. The driver ([`engine`]) persists ([`state`]), fsyncs, then acts.
+//! Pure parts: [`incident`], [`lanes`], [`breaker`], [`pause`], [`posture`], [`agenda`], [`tell`]. What reads the world: [`accept`],
+//! [`releases`], [`requests`]. The driver ([`engine`]) persists ([`state`]), fsyncs, then acts. Runbooks run on threads of
+//! their own; all else, and every word of evidence, is the main thread's.
 
 pub mod accept;
 pub mod adopt;
 pub mod agenda;
+mod attempts;
 pub mod breaker;
 pub mod code;
 pub mod daemon;
@@ -15,6 +17,7 @@ pub mod generation;
 pub mod heal;
 pub mod hostile;
 pub mod incident;
+pub mod lanes;
 pub mod once;
 pub mod outbox;
 pub mod pause;
@@ -31,3 +34,4 @@ pub mod state;
 mod status;
 pub mod tell;
 pub mod ticket;
+mod work;

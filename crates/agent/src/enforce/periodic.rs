@@ -9,6 +9,7 @@ use writ_evidence::{BundleId, Draft};
 use writ_trust::time::Time;
 
 use super::engine::{Engine, now};
+use super::lanes;
 use super::state::SnapshotMark;
 use crate::crash_point;
 use crate::evidence_writer::MANY_WAITING;
@@ -19,6 +20,9 @@ const SAVE_BOOK_EVERY: Duration = Duration::from_secs(30);
 impl Engine {
     /// Does what is due by the clock.
     pub fn tick(&mut self) {
+        self.resume_attempts();
+        self.attempts.note(lanes::Event::Tick);
+        self.take_turns();
         self.end_pauses();
         self.tell_posture();
         if self.book_saved.elapsed() >= SAVE_BOOK_EVERY {

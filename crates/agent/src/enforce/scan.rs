@@ -17,7 +17,6 @@ use writ_trust::text::escaped;
 use writ_trust::time::Time;
 
 use super::engine::{Engine, now};
-use super::heal::Tried;
 use super::incident::{self, Act, Candidate, Circumstances, Event, Failing, Hold, State as IncidentState};
 use super::posture::Run;
 use super::state::{Standing, incident_key};
@@ -119,7 +118,7 @@ impl Engine {
         let target = check.target.clone();
         let allowed = self.circumstances(policy, id, check, scan.run.at, &scan.judgement.observation);
         let event = self.event(id, check, scan);
-        if self.on_trial {
+        if self.on_trial || self.attempts.is_busy(&key) {
             return;
         }
         let Some(event) = event else {
@@ -128,11 +127,10 @@ impl Engine {
         };
         if matches!(event, Event::Fails(_)) && !self.state.incidents.contains_key(&key) && self.is_full() {
             self.unrecorded.insert(id.to_owned());
-            self.heal_unrecorded(id, &allowed);
+            self.heal_unrecorded(&key, id, &allowed);
             return;
         }
-        let before = self.take_incident(&key);
-        let (state, acts) = incident::step(before, event, scan.run.at, &allowed);
+        let (state, acts) = self.next_step(&key, id, event, scan.run.at, &allowed);
         let told = acts.iter().any(|act| matches!(act, Act::Opened | Act::Closed(_)));
         if told {
             self.state.outcomes.insert(id.to_owned(), scan.run.outcome);
@@ -169,7 +167,14 @@ impl Engine {
         }
     }
 
-    fn circumstances(&self, policy: &Policy, id: &str, check: &Check, at: Time, seen: &Observation) -> Circumstances {
+    pub(super) fn circumstances(
+        &self,
+        policy: &Policy,
+        id: &str,
+        check: &Check,
+        at: Time,
+        seen: &Observation,
+    ) -> Circumstances {
         let hold = if self.on_trial {
             Some(Hold::Switch)
         } else if let Some(exception) = exception(policy, id, at) {
@@ -219,29 +224,6 @@ impl Engine {
         if self.seal_posture(draft) {
             self.commit();
         }
-    }
-
-    /// Persists, then acts, until there is nothing left to do about this incident for now.
-    pub(super) fn carry_out(&mut self, key: &str, check: &str, state: IncidentState, acts: Vec<Act>) {
-        let (mut state, mut acts) = (state, acts);
-        while let Some(rule) = self.record(key, state, &acts) {
-            let tried = self.attempt(check, &rule);
-            (state, acts) = self.after_attempt(key, check, tried);
-        }
-    }
-
-    /// What follows from an attempt, not yet durable.
-    pub(super) fn after_attempt(&mut self, key: &str, id: &str, tried: Tried) -> (IncidentState, Vec<Act>) {
-        let at = tried.run.at;
-        // A check that the policy no longer has cannot be healed; its incident is closed when the policy is taken up.
-        let unknown = || Circumstances { hold: Some(Hold::Pause), ..Circumstances::default() };
-        let known = self.policy().and_then(|policy| Some((policy, policy.checks.get(id)?)));
-        let allowed =
-            known.map_or_else(unknown, |(policy, check)| self.circumstances(policy, id, check, at, &tried.seen));
-        self.state.outcomes.insert(id.to_owned(), tried.run.outcome);
-        self.again.extend(tried.doubtful);
-        let before = self.take_incident(key);
-        incident::step(before, tried.event, at, &allowed)
     }
 
     /// Puts a step of an incident into the state with the bundles that tell of it, and makes it durable. Gives the rule

@@ -8,7 +8,7 @@ use super::sitelog::freshness::Freshness;
 use super::state::State;
 
 /// What the status file was last written about: when this changes, it is written anew soon.
-pub(super) type Mark = (u64, usize, u64, bool, usize, Option<bool>);
+pub(super) type Mark = (u64, usize, u64, bool, usize, Option<bool>, (usize, usize));
 
 impl Engine {
     /// Whether the status file no longer says what is so.
@@ -19,7 +19,15 @@ impl Engine {
     fn status_mark(&self) -> Mark {
         let State { chain, refused_total, outcomes, .. } = &self.state;
         let fresh = self.site_log.freshness.map(Freshness::is_fresh);
-        (chain.next_sequence, self.state.waiting(), *refused_total, self.on_trial, outcomes.len(), fresh)
+        (
+            chain.next_sequence,
+            self.state.waiting(),
+            *refused_total,
+            self.on_trial,
+            outcomes.len(),
+            fresh,
+            self.attempts.count(),
+        )
     }
 
     /// Writes `status.json`.
@@ -51,6 +59,7 @@ impl Engine {
             "switch": self.switch_status(),
             "outcomes": self.state.outcomes,
             "open_incidents": incidents,
+            "runbooks": self.attempts.status(),
             "pauses": self.state.pauses.active,
             "refused_total": self.state.refused_total,
             "refusals": self.state.refusals,

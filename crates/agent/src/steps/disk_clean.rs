@@ -14,7 +14,8 @@ use rustix::io::Errno;
 use writ_policy::schema::{Kind, StepSchema};
 use writ_policy::values::Form;
 
-use super::{Done, Parameters, Step, StepContext, StepError};
+use super::{Done, Parameters, Step, StepContext, StepError, Touch};
+use crate::cancel::Cancel;
 use crate::probes::required;
 
 /// The most entries that one run looks at.
@@ -27,7 +28,7 @@ const MAX_DEPTH: usize = 64;
 const FORBIDDEN: [&str; 12] =
     ["/nix", "/etc", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/boot", "/proc", "/sys", "/dev", "/run"];
 
-pub(super) const STEP: Step = Step { schema: SCHEMA, run };
+pub(super) const STEP: Step = Step { schema: SCHEMA, run, touches: Touch::path };
 
 const SCHEMA: StepSchema = StepSchema {
     name: "disk.clean",
@@ -51,6 +52,7 @@ fn run(parameters: &Parameters, context: &StepContext) -> Result<Done, StepError
         before: (context.now.unix_millis() - older_than.millis()).div_euclid(1000),
         device,
         deadline: Instant::now() + context.timeout,
+        cancel: context.cancel,
         seen: 0,
         removed: 0,
         freed_bytes: 0,
@@ -74,11 +76,12 @@ fn open(at: impl std::os::fd::AsFd, path: impl rustix::path::Arg) -> Result<Owne
     rustix::fs::openat(at, path, flags, Mode::empty())
 }
 
-struct Sweep {
+struct Sweep<'a> {
     /// Files last changed before this many seconds since 1970 go.
     before: i64,
     device: u64,
     deadline: Instant,
+    cancel: &'a Cancel,
     seen: u64,
     removed: u64,
     freed_bytes: u64,
@@ -86,7 +89,7 @@ struct Sweep {
     cut_short: Option<&'static str>,
 }
 
-impl Sweep {
+impl Sweep<'_> {
     fn directory(&mut self, directory: OwnedFd, depth: usize) -> io::Result<()> {
         for entry in Dir::read_from(&directory)? {
             let entry = entry?;
@@ -99,6 +102,8 @@ impl Sweep {
                 self.cut_short = Some("there are more than 200000 entries");
             } else if Instant::now() >= self.deadline {
                 self.cut_short = Some("the time was up");
+            } else if self.cancel.is_cancelled() {
+                self.cut_short = Some("it was told to end");
             }
             if self.cut_short.is_some() {
                 return Ok(());

@@ -4,11 +4,10 @@ use std::ffi::OsStr;
 
 use writ_policy::schema::{Kind, StepSchema};
 
-use super::{Done, EXCERPT, Parameters, Step, StepContext, StepError};
-use crate::command;
+use super::{Done, Parameters, Step, StepContext, StepError, Touch};
 use crate::probes::{optional, required};
 
-pub(super) const STEP: Step = Step { schema: SCHEMA, run };
+pub(super) const STEP: Step = Step { schema: SCHEMA, run, touches };
 
 const SCHEMA: StepSchema = StepSchema {
     name: "exec",
@@ -19,10 +18,15 @@ const SCHEMA: StepSchema = StepSchema {
     ],
 };
 
+fn touches(parameters: &Parameters) -> Vec<Touch> {
+    let symbol = parameters.optional_program("program").ok().flatten();
+    symbol.map(|symbol| Touch::Program(symbol.to_owned())).into_iter().collect()
+}
+
 fn run(parameters: &Parameters, context: &StepContext) -> Result<Done, StepError> {
     let symbol = parameters.optional_program("program")?;
     let program = context.program(symbol.ok_or_else(|| StepError::refused("parameter program is missing"))?)?;
     let arguments = parameters.optional_list("arguments")?.unwrap_or_default();
     let arguments: Vec<&OsStr> = arguments.into_iter().map(OsStr::new).collect();
-    Ok(command::run(program, &arguments, context.timeout, EXCERPT)?.into())
+    Ok(context.run_program(program, &arguments, context.timeout)?.into())
 }

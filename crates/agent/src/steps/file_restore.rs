@@ -16,14 +16,14 @@ use writ_policy::schema::{Kind, StepSchema};
 use writ_policy::values::Form;
 use writ_trust::digest::Digest;
 
-use super::{Done, Parameters, Step, StepContext, StepError};
+use super::{Done, Parameters, Step, StepContext, StepError, Touch};
 use crate::accounts::Names;
 use crate::probes::{optional, required};
 
 /// The largest file that can be restored.
 const MAX_CONTENT: usize = 16 * 1024 * 1024;
 
-pub(super) const STEP: Step = Step { schema: SCHEMA, run };
+pub(super) const STEP: Step = Step { schema: SCHEMA, run, touches: Touch::path };
 
 const SCHEMA: StepSchema = StepSchema {
     name: "file.restore",

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use writ_nix::profile::read_profile;
 use writ_policy::schema::StepSchema;
 
-use super::{Done, EXCERPT, Parameters, Step, StepContext, StepError};
+use super::{Done, Parameters, Step, StepContext, StepError, Touch};
 use crate::command::{self, Output};
 
 const CURRENT_SYSTEM: &str = "/run/current-system";
@@ -16,7 +16,7 @@ const BOOTED: &str = "/run/systemd/system";
 /// The transient unit that activates. One name: two activations at once would undo each other.
 const UNIT: &str = "writ-generation-restore";
 
-pub(super) const STEP: Step = Step { schema: SCHEMA, run };
+pub(super) const STEP: Step = Step { schema: SCHEMA, run, touches: |_| vec![Touch::System] };
 
 const SCHEMA: StepSchema = StepSchema {
     name: "generation.restore",
@@ -50,7 +50,7 @@ fn run(_: &Parameters, context: &StepContext) -> Result<Done, StepError> {
     let (output, seen) = if Path::new(BOOTED).is_dir() {
         (activate_apart(context, &activation, left())?, format!("its output: journalctl -u {UNIT}.service\n"))
     } else {
-        (command::run(&activation, &[OsStr::new("switch")], left(), EXCERPT)?, String::new())
+        (context.run_program(&activation, &[OsStr::new("switch")], left())?, String::new())
     };
     Ok(Done { said: format!("{said}\n{seen}"), output: Some(output) })
 }
@@ -61,7 +61,7 @@ fn activate_apart(context: &StepContext, activation: &Path, timeout: Duration) -
     let systemd_run = context.installed("systemd-run")?;
     let words = apart(activation, timeout);
     let words: Vec<&OsStr> = words.iter().map(OsString::as_os_str).collect();
-    Ok(command::run(&systemd_run, &words, timeout, EXCERPT)?)
+    Ok(context.run_program(&systemd_run, &words, timeout)?)
 }
 
 /// The arguments of systemd-run(1), which ends with the exit code of what it ran. The unit's own limit holds where the
@@ -95,7 +95,7 @@ fn set_profile(context: &StepContext, toplevel: &str, timeout: Duration) -> Resu
         OsStr::new(toplevel),
     ];
     let nix_env = context.installed("nix-env")?;
-    let output = command::run(&nix_env, &arguments, timeout, EXCERPT)?;
+    let output = context.run_program(&nix_env, &arguments, timeout)?;
     let folder = context.profile.parent().unwrap_or(Path::new("/"));
     writ_durable::sync_directory(folder).map_err(StepError::io(folder.display()))?;
     Ok(output)

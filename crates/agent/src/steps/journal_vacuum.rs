@@ -1,13 +1,17 @@
 //! `journal.vacuum`: deletes old journal files (journalctl(1), `--vacuum-time`).
 
 use std::ffi::OsStr;
+use std::path::Path;
 
 use writ_policy::schema::{Kind, StepSchema};
 
-use super::{Done, Parameters, Step, StepContext, StepError};
+use super::{Done, Parameters, Step, StepContext, StepError, Touch};
 use crate::probes::required;
 
-pub(super) const STEP: Step = Step { schema: SCHEMA, run };
+/// Where journald keeps what outlives a boot (systemd-journald.service(8)).
+const JOURNAL: &str = "/var/log/journal";
+
+pub(super) const STEP: Step = Step { schema: SCHEMA, run, touches: |_| vec![Touch::at(Path::new(JOURNAL))] };
 
 const SCHEMA: StepSchema = StepSchema {
     name: "journal.vacuum",

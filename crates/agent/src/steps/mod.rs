@@ -15,6 +15,7 @@ mod systemd_restart;
 mod systemd_start;
 mod systemd_stop;
 mod time_step;
+mod touch;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -22,10 +23,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use writ_policy::check::Check;
 use writ_policy::schema::StepSchema;
 use writ_trust::text::one_line;
 use writ_trust::time::Time;
 
+pub use self::touch::Touch;
+use crate::cancel::Cancel;
 use crate::command::{self, CommandError};
 use crate::dbus::BusError;
 pub use crate::parameters::Parameters;
@@ -56,6 +60,8 @@ pub struct Step {
     pub schema: StepSchema,
     /// Does it.
     pub run: fn(&Parameters, &StepContext) -> Result<Done, StepError>,
+    /// What it changes.
+    pub touches: fn(&Parameters) -> Vec<Touch>,
 }
 
 /// What steps know besides their parameters.
@@ -72,6 +78,10 @@ pub struct StepContext<'a> {
     pub timeout: Duration,
     /// The time it is now.
     pub now: Time,
+    /// Checks of the policy, by id: those at least that the step names.
+    pub checks: &'a BTreeMap<String, Check>,
+    /// Said when the step is to end before its time.
+    pub cancel: &'a Cancel,
 }
 
 impl StepContext<'_> {
@@ -91,7 +101,17 @@ impl StepContext<'_> {
 
     /// Runs a program of this machine to its end.
     fn run_installed(&self, name: &str, arguments: &[&OsStr]) -> Result<Done, StepError> {
-        Ok(command::run(&self.installed(name)?, arguments, self.timeout, EXCERPT)?.into())
+        Ok(self.run_program(&self.installed(name)?, arguments, self.timeout)?.into())
+    }
+
+    /// Runs a program to its end, or until the step is told to end.
+    fn run_program(
+        &self,
+        program: &Path,
+        arguments: &[&OsStr],
+        timeout: Duration,
+    ) -> Result<command::Output, CommandError> {
+        command::run_unless(Some(self.cancel), program, arguments, timeout, EXCERPT)
     }
 }
 
@@ -175,6 +195,13 @@ pub fn named(name: &str) -> Option<&'static Step> {
     STEPS.iter().find(|step| step.schema.name == name)
 }
 
+/// What a step changes; nothing where it would be refused.
+pub fn touches(step: &str, parameters: &Map<String, Value>) -> Vec<Touch> {
+    let Some(known) = named(step) else { return Vec::new() };
+    let checked = Parameters::checked(parameters, known.schema.parameters);
+    checked.map(|parameters| (known.touches)(&parameters)).unwrap_or_default()
+}
+
 /// Does one step. Whatever the policy asks, this returns within the timeout (and the moment it takes to kill).
 pub fn run(step: &str, parameters: &Map<String, Value>, context: &StepContext) -> StepReport {
     let Some(known) = named(step) else {
@@ -191,14 +218,15 @@ pub fn run(step: &str, parameters: &Map<String, Value>, context: &StepContext) -
 fn report(step: &str, done: Result<Done, StepError>) -> StepReport {
     let (said, output) = match done {
         Ok(Done { said, output }) => (said, output),
-        Err(StepError::Command(CommandError::TimedOut { program, limit, stdout, stderr })) => {
-            let (out, err) = (excerpt(&stdout), excerpt(&stderr));
-            let error = CommandError::TimedOut { program, limit, stdout, stderr };
+        Err(error) => {
+            let (out, err) = match &error {
+                StepError::Command(
+                    CommandError::TimedOut { stdout, stderr, .. } | CommandError::Cancelled { stdout, stderr, .. },
+                ) => (excerpt(stdout), excerpt(stderr)),
+                _ => Default::default(),
+            };
             let error = Some(one_line(format!("{step}: {error}")));
             return StepReport { stdout: out, stderr: err, error, ..StepReport::default() };
-        }
-        Err(error) => {
-            return StepReport { error: Some(one_line(format!("{step}: {error}"))), ..StepReport::default() };
         }
     };
     let Some(output) = output else {

@@ -5,10 +5,10 @@ use std::ffi::OsStr;
 use writ_policy::schema::{Kind, StepSchema};
 use writ_policy::values::Form;
 
-use super::{Done, Parameters, Step, StepContext, StepError};
+use super::{Done, Parameters, Step, StepContext, StepError, Touch};
 use crate::probes::optional;
 
-pub(super) const STEP: Step = Step { schema: SCHEMA, run };
+pub(super) const STEP: Step = Step { schema: SCHEMA, run, touches: |_| vec![Touch::Firewall] };
 
 const SCHEMA: StepSchema = StepSchema {
     name: "nftables.load",

@@ -5,10 +5,10 @@ use std::io::Write;
 
 use writ_policy::schema::{Kind, StepSchema};
 
-use super::{Done, Parameters, Step, StepContext, StepError};
+use super::{Done, Parameters, Step, StepContext, StepError, Touch};
 use crate::probes::{required, sysctl};
 
-pub(super) const STEP: Step = Step { schema: SCHEMA, run };
+pub(super) const STEP: Step = Step { schema: SCHEMA, run, touches };
 
 const SCHEMA: StepSchema = StepSchema {
     name: "sysctl.write",
@@ -18,6 +18,11 @@ const SCHEMA: StepSchema = StepSchema {
         required("value", Kind::Text, "its value, as in \"0\""),
     ],
 };
+
+fn touches(parameters: &Parameters) -> Vec<Touch> {
+    let path = parameters.text("key").ok().and_then(|key| sysctl::setting(key).ok());
+    path.map(Touch::Path).into_iter().collect()
+}
 
 fn run(parameters: &Parameters, _: &StepContext) -> Result<Done, StepError> {
     let key = parameters.text("key")?;

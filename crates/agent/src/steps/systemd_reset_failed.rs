@@ -2,11 +2,11 @@
 
 use writ_policy::schema::{Kind, StepSchema};
 
-use super::{Done, Parameters, Step, StepContext, StepError};
+use super::{Done, Parameters, Step, StepContext, StepError, Touch};
 use crate::dbus::Bus;
 use crate::probes::required;
 
-pub(super) const STEP: Step = Step { schema: SCHEMA, run };
+pub(super) const STEP: Step = Step { schema: SCHEMA, run, touches: Touch::unit };
 
 const SCHEMA: StepSchema = StepSchema {
     name: "systemd.reset_failed",

@@ -2,11 +2,11 @@
 
 use writ_policy::schema::{Kind, StepSchema};
 
-use super::{Done, Parameters, Step, StepContext, StepError};
+use super::{Done, Parameters, Step, StepContext, StepError, Touch};
 use crate::dbus::{Job, run_job};
 use crate::probes::required;
 
-pub(super) const STEP: Step = Step { schema: SCHEMA, run };
+pub(super) const STEP: Step = Step { schema: SCHEMA, run, touches: Touch::unit };
 
 const SCHEMA: StepSchema = StepSchema {
     name: "systemd.stop",
@@ -16,6 +16,6 @@ const SCHEMA: StepSchema = StepSchema {
 
 fn run(parameters: &Parameters, context: &StepContext) -> Result<Done, StepError> {
     let unit = parameters.text("unit")?;
-    run_job(Job::Stop, unit, context.timeout)?;
+    run_job(Job::Stop, unit, context.timeout, context.cancel)?;
     Ok(Done::saying(format!("stopped {unit}")))
 }

@@ -4,9 +4,9 @@ use std::ffi::OsStr;
 
 use writ_policy::schema::StepSchema;
 
-use super::{Done, Parameters, Step, StepContext, StepError};
+use super::{Done, Parameters, Step, StepContext, StepError, Touch};
 
-pub(super) const STEP: Step = Step { schema: SCHEMA, run };
+pub(super) const STEP: Step = Step { schema: SCHEMA, run, touches: |_| vec![Touch::Clock] };
 
 const SCHEMA: StepSchema =
     StepSchema { name: "time.step", about: "sets the clock at once to what chrony's sources say", parameters: &[] };

@@ -1,4 +1,4 @@
-//! What tells the enforcer at once that something may have changed: files (inotify), units (D-Bus), signals.
+//! What tells the enforcer at once that something may have changed: files (inotify), units (D-Bus), signals, runbooks.
 //!
 //! Each source is a thread that puts [`Message`]s into one channel. A message only says "look again": what is true is
 //! found by looking.
@@ -33,4 +33,6 @@ pub enum Message {
     Reload,
     /// Run every check now.
     Rescan,
+    /// A runbook has come to its end: what it came to lies in the queue of its workers.
+    Ran,
 }

@@ -48,26 +48,6 @@ impl Notifier {
     pub fn rhythm(&self) -> Option<Duration> {
         self.watchdog.map(|period| period / 3)
     }
-
-    /// The main loop will be busy for at most this long (a runbook step): the watchdog has to wait.
-    pub fn busy(&mut self, at_most: Duration) {
-        let Some(period) = self.watchdog else { return };
-        if at_most >= period / 2 {
-            let micros = u32::try_from((period + at_most).as_micros()).unwrap_or(u32::MAX);
-            say(&[NotifyState::WatchdogUsec(micros), NotifyState::Watchdog]);
-            self.told = None;
-        }
-    }
-
-    /// What was announced by [`Notifier::busy`] is over.
-    pub fn idle(&mut self) {
-        let Some(period) = self.watchdog else { return };
-        if self.told.is_none() {
-            let micros = u32::try_from(period.as_micros()).unwrap_or(u32::MAX);
-            say(&[NotifyState::WatchdogUsec(micros), NotifyState::Watchdog]);
-            self.told = Some(Instant::now());
-        }
-    }
 }
 
 fn say(states: &[NotifyState]) {

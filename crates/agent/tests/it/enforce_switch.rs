@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use writ_agent::switch::{Journal, read_journal};
-use writ_evidence::Kind;
 use writ_evidence::records::SwitchOutcome;
+use writ_evidence::{Bundle, Kind};
 use writ_nix::closure::closure_of;
 use writ_nix::tool::Nix;
 
@@ -40,7 +40,8 @@ fn configure(site: &Site, world: &World) {
 }
 
 fn publish(site: &Site, serial: u64, policy: &Value, toplevel: &str) {
-    let closure = closure_of(&Nix::default(), Path::new(toplevel)).unwrap();
+    let mut closure = closure_of(&Nix::default(), Path::new(toplevel)).unwrap();
+    closure.programs.insert("slow".into(), format!("{toplevel}/bin/switch-to-configuration"));
     let mut release = site.release(serial);
     release.closure = Some(serde_json::to_value(&closure).unwrap());
     release.policy_schema = if policy["schema"] == "writ.policy.v1" { "writ.policy.v1" } else { "writ.policy.v9" };
@@ -193,4 +194,99 @@ fn kills_of_enforcer_and_switch_tell_of_one_switch() {
     assert_eq!(world.profile_target().as_ref(), Some(if kept { &world.two } else { &world.one }));
     let running = site.bundles().last().unwrap().release.unwrap().serial.get();
     assert_eq!(running, if kept { 2 } else { 1 });
+}
+
+/// A machine that enforces a check whose runbook hangs as long as generation one runs, and does not help.
+fn slow_site(world: &World, timeout: &str) -> (Site, Value) {
+    let (site, mut policy) = site(world);
+    site.file_check(&mut policy, "slow");
+    policy["checks"]["file.slow"]["severity"] = json!("low");
+    policy["runbooks"]["RB-slow"]["steps"] = json!([{
+        "id": "run", "step": "exec", "timeout": timeout, "undo": null,
+        "parameters": { "program": { "program": "slow" }, "arguments": ["slow"] },
+    }]);
+    publish(&site, 2, &policy, &world.one);
+    world.write("wait-slow-one", "");
+    (site, policy)
+}
+
+fn said(world: &World) -> Vec<String> {
+    world.read("log").lines().map(str::to_owned).collect()
+}
+
+/// The bundle that closes the incident of a check.
+fn closed(site: &Site, check: &str) -> Bundle {
+    let of = |bundle: &Bundle| bundle.incident.as_ref().is_some_and(|incident| incident.check == check);
+    until("closed", || site.incidents().closed.into_values().find(of))
+}
+
+#[test]
+fn a_trial_cuts_off_a_long_runbook_and_nothing_begins_before_its_end() {
+    let world = World::new();
+    let (site, policy) = slow_site(&world, "1h");
+    let daemon = site.daemon();
+    until("it runs", || site.log().contains("watching checks=2").then_some(()));
+    chmod(&site.path("target/slow"), 0o600);
+    until("the runbook runs", || said(&world).contains(&"slow one".to_owned()).then_some(()));
+    publish(&site, 3, &policy, &world.two);
+    until("switched", || (switches(&site).len() == 3).then_some(()));
+    assert_eq!(switches(&site)[2], (3, SwitchOutcome::Committed));
+    let place = |line: &str| said(&world).iter().position(|said| said == line);
+    let again = until("it is tried again", || place("slow two"));
+    assert!(place("boot two").is_some_and(|decided| decided < again), "{:?}", said(&world));
+    chmod(&site.path("target/slow"), 0o644);
+    let closed = closed(&site, "file.slow");
+    let interrupted = closed.incident.unwrap().details.get("interrupted_attempts").cloned();
+    assert_eq!(interrupted, Some(writ_policy::observation::Value::Int(1)), "what was cut off is told");
+    assert_eq!(closed.actions_taken[0].error_message.as_ref().map(|e| e.contains("told to end")), Some(true));
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn a_switch_waits_for_a_short_runbook() {
+    let world = World::new();
+    let (site, policy) = slow_site(&world, "1m");
+    let daemon = site.daemon();
+    until("it runs", || site.log().contains("watching checks=2").then_some(()));
+    chmod(&site.path("target/slow"), 0o600);
+    until("the runbook runs", || said(&world).contains(&"slow one".to_owned()).then_some(()));
+    publish(&site, 3, &policy, &world.two);
+    until("the switch waits", || site.log().contains("a switch waits until").then_some(()));
+    chmod(&site.path("target/motd"), 0o600);
+    until("what begins now waits too", || site.incidents().opened.values().any(|c| c == "file.motd").then_some(()));
+    assert_eq!((mode(&site.path("target/motd")), read_journal(&site.path("state")).unwrap().is_none()), (0o600, true));
+    fs::remove_file(world.path("wait-slow-one")).unwrap();
+    until("switched", || (switches(&site).len() == 3).then_some(()));
+    until("and healed after that", || (mode(&site.path("target/motd")) == 0o644).then_some(()));
+    closed(&site, "file.motd");
+    chmod(&site.path("target/slow"), 0o644);
+    let slow = closed(&site, "file.slow");
+    assert_eq!(slow.incident.unwrap().details.get("interrupted_attempts"), None, "nothing was cut off");
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn an_enforcer_that_starts_amidst_a_trial_begins_nothing_before_its_end() {
+    let world = World::new();
+    let (site, policy) = slow_site(&world, "1h");
+    let daemon = site.daemon();
+    until("it runs", || site.log().contains("watching checks=2").then_some(()));
+    chmod(&site.path("target/slow"), 0o600);
+    until("the runbook runs", || said(&world).contains(&"slow one".to_owned()).then_some(()));
+    world.write("wait-test-two", "");
+    publish(&site, 3, &policy, &world.two);
+    until("the runbook is cut off", || site.log().contains("told to end").then_some(()));
+    daemon.kill();
+    let daemon = site.daemon();
+    until("it knows of the trial", || {
+        let status: Value = serde_json::from_slice(&fs::read(site.state("status.json")).ok()?).unwrap();
+        (status["pid"] == daemon.child.id() && status["on_trial"] == json!(true)).then_some(())
+    });
+    fs::remove_file(world.path("wait-test-two")).unwrap();
+    until("it is tried again", || said(&world).contains(&"slow two".to_owned()).then_some(()));
+    assert_eq!(said(&world), ["slow one", "test two", "boot two", "slow two"]);
+    chmod(&site.path("target/slow"), 0o644);
+    let interrupted = closed(&site, "file.slow").incident.unwrap().details.get("interrupted_attempts").cloned();
+    assert_eq!(interrupted, Some(writ_policy::observation::Value::Int(1)));
+    assert_eq!(daemon.stop(), Some(0));
 }

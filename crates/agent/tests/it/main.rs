@@ -5,6 +5,7 @@
 mod announced;
 mod courier;
 mod enforce_basic;
+mod enforce_beside;
 mod enforce_courier;
 mod enforce_crash;
 mod enforce_latency;

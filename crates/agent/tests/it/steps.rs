@@ -12,7 +12,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::{CWD, RenameFlags};
 use serde_json::{Value as Json, json};
+use writ_agent::cancel::Cancel;
 use writ_agent::steps::{self, STEPS, StepContext, StepReport};
+use writ_policy::check::Check;
 
 use crate::probes::{context as probe_context, int, seen};
 
@@ -22,12 +24,21 @@ pub struct World {
     pub profile: PathBuf,
     pub expected: Option<String>,
     pub timeout: Duration,
+    pub checks: BTreeMap<String, Check>,
+    pub cancel: Cancel,
 }
 
 impl Default for World {
     fn default() -> Self {
         let profile = PathBuf::from("/nowhere/profile");
-        Self { programs: BTreeMap::new(), profile, expected: None, timeout: Duration::from_secs(60) }
+        Self {
+            programs: BTreeMap::new(),
+            profile,
+            expected: None,
+            timeout: Duration::from_secs(60),
+            checks: BTreeMap::new(),
+            cancel: Cancel::new().unwrap(),
+        }
     }
 }
 
@@ -44,6 +55,8 @@ impl World {
             activation: Path::new("bin/switch-to-configuration"),
             timeout: self.timeout,
             now: probe_context().now,
+            checks: &self.checks,
+            cancel: &self.cancel,
         };
         steps::run(step, parameters.as_object().unwrap(), &context)
     }
@@ -418,4 +431,24 @@ fn another_file_system_is_not_cleaned(dir: &Path) {
     assert!(inside.exists());
     done("disk.clean", json!({ "path": mounted, "older_than": "7d" }));
     assert!(!inside.exists());
+}
+
+#[test]
+fn a_step_that_is_told_to_end_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let (program, runs) = (dir.path().join("slow"), dir.path().join("runs"));
+    script(&program, &format!(": >{}; echo begun; exec sleep 1000", runs.display()));
+    let world = World::with_program("slow", &program);
+    let cancel = world.cancel.clone();
+    let told = std::thread::spawn(move || {
+        while !runs.exists() {
+            std::thread::yield_now();
+        }
+        cancel.cancel();
+    });
+    let report =
+        World { timeout: Duration::from_secs(3600), ..world }.run("exec", &json!({ "program": { "program": "slow" } }));
+    told.join().unwrap();
+    let error = report.error.unwrap();
+    assert!(!report.ok && error.contains("told to end"), "{error}");
 }

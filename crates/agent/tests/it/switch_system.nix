@@ -21,6 +21,7 @@ derivation {
     #!$b sh
     echo "\$1 ${generation}" >> ${world}/log
     [ -e ${world}/hang-\$1-${generation} ] && $b sleep 1000
+    while [ -e ${world}/wait-\$1-${generation} ]; do $b sleep 0.05; done
     case "\$1" in
       test | switch)
         echo ${generation} > ${world}/running

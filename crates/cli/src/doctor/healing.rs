@@ -235,6 +235,14 @@ impl Case<'_> {
         )
     }
 
+    /// The rule that waits for its turn, and the checks for which runbooks run.
+    fn in_line(&self) -> Option<(&str, String)> {
+        let runbooks = &self.seen.enforcer.status.as_ref()?.runbooks;
+        let waits = runbooks.waiting.iter().find(|waits| waits.check == self.id)?;
+        let running: Vec<&str> = runbooks.running.iter().map(|asked| asked.check.as_str()).collect();
+        Some((&waits.rule, running.join(", ")))
+    }
+
     fn waiting(&self, fails: &str, incident: &Incident) -> Finding {
         let id = incident.id;
         match &incident.phase {
@@ -252,10 +260,16 @@ impl Case<'_> {
                 let next = format!("wait {}: it is tried again then, or handed to people", self.seen.left(*until));
                 wrong("rests", self.id, what, next)
             }
-            _ => {
-                let next = format!("wait: its next run is within {}", self.check.every);
-                wrong("next-run", self.id, format!("{fails}; incident {id} is worked on with its next run"), next)
-            }
+            _ => match self.in_line() {
+                Some((rule, others)) => {
+                    let what = format!("{fails}; rule {rule} waits for its turn (incident {id})");
+                    wrong("in-line", self.id, what, format!("wait: what runs has to end first: {others}"))
+                }
+                None => {
+                    let next = format!("wait: its next run is within {}", self.check.every);
+                    wrong("next-run", self.id, format!("{fails}; incident {id} is worked on with its next run"), next)
+                }
+            },
         }
     }
 

@@ -1,8 +1,6 @@
 //! Do the programs run?
 
-use writ_agent::enforce::incident::Phase;
 use writ_agent::enforce::state;
-use writ_audit::words::when;
 
 use super::appliance::Appliance;
 use super::courier::{Silence, said};
@@ -58,11 +56,6 @@ fn enforcer(seen: &Appliance) -> Option<Finding> {
     if !is_silent(seen) {
         return None;
     }
-    if let Some((rule, since)) = attempting(seen) {
-        let what = format!("it is busy: the runbook of rule {rule} runs since {} ({})", when(since), seen.ago(since));
-        let next = "wait: every step has a timeout, and nothing else is looked at meanwhile";
-        return Some(Finding::note(Question::Running, "enforcer-busy", "writ-enforce", what, next));
-    }
     let what = format!("it runs and says nothing: {last}, and at least every 30 s is right");
     let next =
         "`systemctl restart writ-enforce`, after `journalctl -u writ-enforce -n 50` was kept for whoever looks into it";
@@ -74,14 +67,6 @@ pub fn is_silent(seen: &Appliance) -> bool {
     let at = seen.enforcer.status.as_ref().map(|status| status.at);
     let longest = MISSED * STATUS_EVERY.max(seen.config.heartbeat.millis());
     at.is_none_or(|at| seen.now.millis_since(at) > longest || seen.is_to_come(at))
-}
-
-fn attempting(seen: &Appliance) -> Option<(&str, writ_trust::time::Time)> {
-    let incidents = seen.enforcer.state.as_ref()?.incidents.values();
-    incidents.into_iter().find_map(|incident| match &incident.phase {
-        Phase::Attempting { rule, since } => Some((rule.as_str(), *since)),
-        _ => None,
-    })
 }
 
 fn courier(seen: &Appliance) -> Option<Finding> {

@@ -196,6 +196,19 @@ fn holds_keep_hands_off() {
 }
 
 #[test]
+fn who_waits_in_line_is_told_of_and_has_not_been_tried() {
+    let in_line = Circumstances { hold: Some(Hold::InLine), ..allowed(vec![rule("L1-A", 3, 0)]) };
+    let (state, acts) = step(State::Quiet, failing(Severity::High), at(0), &in_line);
+    assert_eq!(acts, [Act::Opened]);
+    let (again, acts) = step(state.clone(), failing(Severity::High), at(1), &in_line);
+    assert_eq!((again, acts), (state.clone(), vec![]));
+    let State::Open(incident) = &state else { panic!("it is open") };
+    assert_eq!((incident.attempts, &incident.phase), (0, &Phase::Waiting(None)));
+    let (_, acts) = step(state, failing(Severity::High), at(2), &allowed(vec![rule("L1-A", 3, 0)]));
+    assert_eq!(acts, [Act::Attempt("L1-A".into())], "its turn has come");
+}
+
+#[test]
 fn a_new_policy_may_answer_what_the_old_one_could_not() {
     let (state, _) = step(State::Quiet, failing(Severity::High), at(0), &allowed(vec![]));
     let (state, _) = step(state, Event::PolicyChanged, at(1), &allowed(vec![]));
@@ -227,6 +240,7 @@ fn circumstances() -> impl Strategy<Value = Circumstances> {
         1 => Just(Some(Hold::Exception("EX-001".into()))),
         1 => Just(Some(Hold::Switch)),
         1 => Just(Some(Hold::Pause)),
+        1 => Just(Some(Hold::InLine)),
     ];
     let rarely = |why: &str| prop::option::weighted(0.1, Just(why.to_owned()));
     let candidate = ("[AB]", 0u32..4, 0i64..5, rarely("stopped"), rarely("by hand")).prop_map(

@@ -73,6 +73,22 @@ fn attempts_that_did_not_help() {
 }
 
 #[test]
+fn another_runbook_has_to_end_first() {
+    let (house, _enforcer) = broken(|house, policy| house.add_rule(policy, false, 3));
+    house.edit_state("state.json", |state| {
+        state["incidents"]["file.motd@self"]["phase"] = json!({ "waiting": null });
+    });
+    house.edit_state("status.json", |status| {
+        status["open_incidents"] = json!([]);
+        let asked = |check: &str, rule: &str| json!([{ "check": check, "rule": rule }]);
+        status["runbooks"] = json!({
+            "running": asked("backup.recent", "L1-BACKUP-001"), "waiting": asked("file.motd", "L1-FILE-001"),
+        });
+    });
+    words(&house.says(1, "in-line"), &["rule L1-FILE-001 waits for its turn", "has to end first: backup.recent"]);
+}
+
+#[test]
 fn the_breaker_has_tripped() {
     let house = House::new();
     let mut policy = house.policy();

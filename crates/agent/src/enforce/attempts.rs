@@ -1,0 +1,268 @@
+//! Giving attempts their turn: what asks the lanes, and what is done about their answers.
+//!
+//! An attempt that waits in line is none yet: its incident waits too, nothing of it is written down, and a restart or
+//! a trial forgets it without a trace. When its turn comes the check is looked at again, because what others did
+//! meanwhile may have helped.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tracing::{info, warn};
+use writ_trust::time::Time;
+
+use super::engine::Engine;
+use super::incident::{self, Act, Circumstances, Event, Hold, State as IncidentState};
+use super::lanes::{self, Job, Lane, Lanes};
+use super::work::{Finished, Workers};
+use crate::steps;
+use crate::switch;
+
+/// How long workers are given to end when the enforcer does: well within the 90 s that systemd gives a unit by default.
+const STOP_AT_MOST: Duration = Duration::from_secs(10);
+
+/// The attempts that run, and those that wait.
+#[derive(Debug, Default)]
+pub(super) struct Attempts {
+    lanes: Lanes,
+    /// Those who run runbooks; without them, for a single scan, they run on this thread.
+    pub workers: Option<Workers>,
+    turns: VecDeque<Turn>,
+    /// The turn that is being taken.
+    taken: Option<Turn>,
+    /// A switch is to start as soon as what is not long has ended.
+    switch_waits: bool,
+}
+
+/// What has become of who waited in line.
+#[derive(Debug)]
+enum Turn {
+    /// It has its place.
+    Place(Job),
+    /// It will get none, for this reason.
+    GivenUp(Job, String),
+}
+
+impl Turn {
+    fn job(&self) -> &Job {
+        match self {
+            Self::Place(job) | Self::GivenUp(job, _) => job,
+        }
+    }
+}
+
+impl From<lanes::Act> for Turn {
+    fn from(act: lanes::Act) -> Self {
+        match act {
+            lanes::Act::Start(job) => Self::Place(job),
+            lanes::Act::HandOver(job, why) => Self::GivenUp(job, why),
+        }
+    }
+}
+
+/// Whether an attempt may be made.
+pub(super) enum Room {
+    /// Now.
+    Now,
+    /// It waits in line.
+    Later,
+    /// No, for this reason.
+    Never(String),
+}
+
+impl Attempts {
+    fn step(&mut self, event: lanes::Event) -> Vec<lanes::Act> {
+        let (lanes, acts) = lanes::step(std::mem::take(&mut self.lanes), event, Instant::now());
+        self.lanes = lanes;
+        acts
+    }
+
+    /// Takes note of what happened; whose turn it is now is seen to by [`Engine::take_turns`].
+    pub fn note(&mut self, event: lanes::Event) {
+        let acts = self.step(event);
+        self.turns.extend(acts.into_iter().map(Turn::from));
+    }
+
+    /// Whether a runbook has a place for this check.
+    pub fn is_running(&self, key: &str) -> bool {
+        self.lanes.running().any(|job| job.key == key)
+    }
+
+    /// Whether a runbook runs for this check, whose end says what has become of it.
+    pub fn is_busy(&self, key: &str) -> bool {
+        self.is_running(key) && self.taken.as_ref().is_none_or(|turn| turn.job().key != key)
+    }
+
+    /// Whether a switch had better wait for what runs.
+    fn ends_soon(&self) -> bool {
+        self.lanes.running().any(|job| job.lane != Lane::Long)
+    }
+
+    /// The status file's account.
+    pub fn status(&self) -> serde_json::Value {
+        let account = |job: &Job| json!({ "check": job.check, "rule": job.rule });
+        let running: Vec<_> = self.lanes.running().map(account).collect();
+        let waiting: Vec<_> = self.lanes.waiting().map(account).collect();
+        json!({ "running": running, "waiting": waiting })
+    }
+
+    /// How many run and how many wait.
+    pub fn count(&self) -> (usize, usize) {
+        (self.lanes.running().count(), self.lanes.waiting().count())
+    }
+}
+
+impl Engine {
+    /// The next state of an incident. An attempt begins only where it has a place now: else the incident waits with it.
+    pub(super) fn next_step(
+        &mut self,
+        key: &str,
+        check: &str,
+        event: Event,
+        at: Time,
+        allowed: &Circumstances,
+    ) -> (IncidentState, Vec<Act>) {
+        let before = self.take_incident(key);
+        if !matches!(event, Event::Fails(_) | Event::Tried { .. }) {
+            return incident::step(before, event, at, allowed);
+        }
+        let (state, acts) = incident::step(before.clone(), event.clone(), at, allowed);
+        let attempt = acts.iter().find_map(|act| if let Act::Attempt(rule) = act { Some(rule) } else { None });
+        let Some(rule) = attempt else { return (state, acts) };
+        match self.admit(self.job(key, check, rule)) {
+            Room::Now => (state, acts),
+            Room::Later => {
+                let allowed = Circumstances { hold: Some(Hold::InLine), ..allowed.clone() };
+                incident::step(before, event, at, &allowed)
+            }
+            Room::Never(why) => {
+                let mut allowed = allowed.clone();
+                for candidate in allowed.rules.iter_mut().filter(|candidate| candidate.rule == *rule) {
+                    candidate.tripped = Some(why.clone());
+                }
+                incident::step(before, event, at, &allowed)
+            }
+        }
+    }
+
+    /// Whether a job may run now. If so it has its place, until [`lanes::Event::Ended`].
+    pub(super) fn admit(&mut self, job: Job) -> Room {
+        if self.trial_has_begun() {
+            return Room::Later;
+        }
+        match self.attempts.taken.take_if(|turn| turn.job().key == job.key) {
+            Some(Turn::GivenUp(_, why)) => return Room::Never(why),
+            Some(Turn::Place(held)) if held == job => return Room::Now,
+            // Another rule answers by now: it asks like everybody else.
+            Some(Turn::Place(held)) => self.attempts.note(lanes::Event::Ended(held.key)),
+            None => {}
+        }
+        let (key, mut room) = (job.key.clone(), Room::Later);
+        for act in self.attempts.step(lanes::Event::Asked(job)) {
+            match act {
+                lanes::Act::Start(job) if job.key == key => room = Room::Now,
+                lanes::Act::HandOver(job, why) if job.key == key => room = Room::Never(why),
+                other => self.attempts.turns.push_back(other.into()),
+            }
+        }
+        room
+    }
+
+    /// Whether a candidate may be running, whatever was heard of it. Nothing is taken up here: that is for
+    /// [`Engine::follow_switch`].
+    fn trial_has_begun(&self) -> bool {
+        let journal = || switch::read_journal(&self.config.state_dir).ok().flatten();
+        self.on_trial || self.switch_under_way && journal().is_some_and(|journal| journal.suspends_healing())
+    }
+
+    /// The job that a rule makes of a failing check.
+    pub(super) fn job(&self, key: &str, check: &str, rule: &str) -> Job {
+        let runbook = self.policy().and_then(|policy| policy.runbooks.get(policy.rules.get(rule)?.run.as_ref()?));
+        let (mut touches, mut at_most) = (Vec::new(), Duration::ZERO);
+        for step in runbook.iter().flat_map(|runbook| &runbook.steps) {
+            touches.extend(steps::touches(&step.step, &step.parameters));
+            at_most += step.timeout.duration();
+            if let Some(undo) = &step.undo {
+                touches.extend(steps::touches(&undo.step, &undo.parameters));
+                at_most += undo.timeout.duration();
+            }
+        }
+        let (key, check, rule) = (key.to_owned(), check.to_owned(), rule.to_owned());
+        Job { key, check, rule, lane: Lane::of(at_most), touches }
+    }
+
+    /// Takes up every runbook that has come to its end. During a trial they are left where they are: what they did is
+    /// judged by a look at what has become of it.
+    pub fn take_finished(&mut self) {
+        while let Some(finished) = self.next_finished() {
+            self.finish(finished);
+            self.take_turns();
+        }
+        if self.attempts.switch_waits && !self.attempts.ends_soon() {
+            self.poll_wanted = true;
+        }
+    }
+
+    fn next_finished(&self) -> Option<Finished> {
+        if self.on_trial { None } else { self.attempts.workers.as_ref()?.finished() }
+    }
+
+    /// Has everybody look again whose turn has come. Who does not need it any more gives the place back.
+    pub(super) fn take_turns(&mut self) {
+        while let Some(turn) = self.attempts.turns.pop_front() {
+            let Job { key, check, .. } = turn.job().clone();
+            self.attempts.taken = Some(turn);
+            self.check(&check);
+            if let Some(Turn::Place(_)) = self.attempts.taken.take() {
+                self.attempts.note(lanes::Event::Ended(key));
+            }
+        }
+    }
+
+    /// A generation is on trial from now on, or no more. While it is nothing begins, what runs is ended, and who waits
+    /// in line is forgotten: the end of the trial looks at everything again.
+    pub(super) fn trial_changed(&mut self) {
+        if self.on_trial {
+            self.attempts.note(lanes::Event::Dropped);
+            if let Some(workers) = &self.attempts.workers {
+                workers.cancel();
+            }
+        }
+        self.hold_lanes();
+        if self.on_trial {
+            for turn in std::mem::take(&mut self.attempts.turns) {
+                self.attempts.note(lanes::Event::Ended(turn.job().key.clone()));
+            }
+        }
+    }
+
+    /// Whether a switch has to wait, because its trial would cut off what runs. A long runbook it does not wait for: that
+    /// one is cut off.
+    pub(super) fn switch_has_to_wait(&self) -> bool {
+        self.attempts.ends_soon()
+    }
+
+    /// A switch waits for what runs, or does no more. While it waits nothing new begins.
+    pub(super) fn let_switch_wait(&mut self, waits: bool) {
+        if self.attempts.switch_waits != waits {
+            if waits {
+                info!("a switch waits until the runbooks under way have ended");
+            }
+            self.attempts.switch_waits = waits;
+            self.hold_lanes();
+        }
+    }
+
+    fn hold_lanes(&mut self) {
+        let held = self.on_trial || self.attempts.switch_waits;
+        self.attempts.note(lanes::Event::Held(held));
+    }
+
+    /// Ends what runs, because the enforcer ends. It stays an attempt that was interrupted, and the next start says so.
+    pub(super) fn stop_attempts(&mut self) {
+        let left = self.attempts.workers.as_mut().map_or(0, |workers| workers.stop(STOP_AT_MOST));
+        if left > 0 {
+            warn!(left, "runbooks did not end within {} s", STOP_AT_MOST.as_secs());
+        }
+    }
+}

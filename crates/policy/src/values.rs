@@ -45,11 +45,13 @@ pub enum Form {
     AbsolutePath,
     /// A name without `/`, as in `sshd`.
     FileName,
+    /// The id of a check, as in `ssh.config`: one that the policy has.
+    CheckId,
 }
 
 impl Form {
     /// Every form.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Mode,
         Self::ModeGiven,
         Self::Sha256,
@@ -58,6 +60,7 @@ impl Form {
         Self::Socket,
         Self::AbsolutePath,
         Self::FileName,
+        Self::CheckId,
     ];
 
     /// The regular expression that the whole text matches, in the syntax that Rust and JSON Schema share.
@@ -74,6 +77,7 @@ impl Form {
             // What follows a slash: nothing, ".", or what does not begin with two dots or has more behind them.
             Self::AbsolutePath => r"(/(\.?|\.?[^/.\x00][^/\x00]*|\.\.[^/\x00]+))+",
             Self::FileName => r"[^/\x00]+",
+            Self::CheckId => r"[^\x00]+",
         }
     }
 
@@ -88,6 +92,7 @@ impl Form {
             Self::Socket => "an address with a port, such as \"0.0.0.0:22\" or \"[::]:22\"",
             Self::AbsolutePath => "an absolute path without \"..\", such as \"/etc/motd\"",
             Self::FileName => "a name without \"/\", such as \"sshd\"",
+            Self::CheckId => "the id of a check, such as \"ssh.config\"",
         }
     }
 
@@ -103,7 +108,7 @@ impl Form {
             Self::Sha256 => format!("sha256:{}", text.trim_start_matches("sha256:").to_ascii_lowercase()),
             Self::AbsolutePath => format!("/{text}"),
             Self::FileName => text.rsplit('/').next()?.to_owned(),
-            Self::Instant | Self::Port | Self::Socket => return None,
+            Self::Instant | Self::Port | Self::Socket | Self::CheckId => return None,
         };
         (text.len() <= 200 && repaired != text && self.allows(&repaired)).then_some(repaired)
     }
@@ -216,6 +221,7 @@ mod tests {
             (Form::AbsolutePath, "", Some("/")),
             (Form::FileName, "/usr/bin/sshd", Some("sshd")),
             (Form::FileName, "", None),
+            (Form::CheckId, "", None),
         ] {
             assert!(!form.allows(text), "{form:?}: {text}");
             assert_eq!(form.repaired(text).as_deref(), meant, "{form:?}: {text}");

@@ -16,6 +16,7 @@ mod systemd_start;
 mod systemd_stop;
 mod time_step;
 mod touch;
+mod verify_wait;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -48,6 +49,7 @@ pub const STEPS: &[Step] = &[
     systemd_start::STEP,
     systemd_stop::STEP,
     time_step::STEP,
+    verify_wait::STEP,
 ];
 
 /// How much of an output a report keeps, in bytes.

@@ -433,6 +433,50 @@ fn another_file_system_is_not_cleaned(dir: &Path) {
     assert!(!inside.exists());
 }
 
+/// Checks that a file is there.
+fn presence(path: &Path) -> Check {
+    let check = json!({
+        "title": "t", "probe": { "file": { "path": path } }, "expect": { "exists": { "eq": true } }, "prefer": null,
+        "every": "1h", "target": "self", "severity": "low", "cites": [], "declared_at": { "file": "x.nix", "line": 1 },
+    });
+    serde_json::from_value(check).unwrap()
+}
+
+#[test]
+fn a_settle_time_ends_as_soon_as_the_checks_hold() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("late");
+    let world = World {
+        checks: BTreeMap::from([("late".into(), presence(&path)), ("there".into(), presence(dir.path()))]),
+        ..World::default()
+    };
+    let writer = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(120));
+        fs::write(path, "").unwrap();
+    });
+    let report = world.run("verify.wait", &json!({ "checks": ["late", "there"] }));
+    writer.join().unwrap();
+    assert!(report.ok && report.stdout.contains("all hold"), "{report:?}");
+}
+
+#[test]
+fn a_settle_time_that_is_over_is_no_failure_and_says_what_does_not_hold() {
+    let dir = tempfile::tempdir().unwrap();
+    let never = presence(&dir.path().join("never"));
+    let world = World {
+        checks: BTreeMap::from([("never".into(), never)]),
+        timeout: Duration::from_millis(130),
+        ..World::default()
+    };
+    let report = world.run("verify.wait", &json!({ "checks": ["never"] }));
+    assert!(report.ok && report.stdout.contains("do not hold: never"), "{report:?}");
+    world.cancel.cancel();
+    let long = World { timeout: Duration::from_secs(3600), ..world };
+    assert!(long.run("verify.wait", &json!({ "checks": ["never"] })).ok, "it does not outlast the word to end");
+    refused("verify.wait", json!({ "checks": ["elsewhere"] }), "no check");
+    refused("verify.wait", json!({}), "checks is missing");
+}
+
 #[test]
 fn a_step_that_is_told_to_end_ends() {
     let dir = tempfile::tempdir().unwrap();

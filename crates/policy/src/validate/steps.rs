@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
-use super::context::{Context, Item};
+use super::context::{Context, Item, strings};
 use super::finding::{Finding, one_of};
 use super::parameters::{self, Call};
+use crate::values::{Form, Values};
 
 /// Judges every step, and what would undo it, of every runbook.
 pub fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
@@ -51,5 +52,12 @@ fn judge(context: &Context<'_>, runbook: Item<'_>, keys: &[&str], step: &Json, f
         return;
     };
     let call = Call { what: "step", name, schema: schema.parameters, keys: with("parameters") };
-    parameters::judge(runbook, &call, step.get("parameters").unwrap_or(&Json::Null), findings);
+    let given = step.get("parameters").unwrap_or(&Json::Null);
+    parameters::judge(runbook, &call, given, findings);
+    for parameter in schema.parameters.iter().filter(|p| p.values == Values::Form(Form::CheckId)) {
+        for (at, check) in strings(given.get(parameter.name)) {
+            let keys: Vec<&str> = call.keys.iter().copied().chain([parameter.name, &at]).collect();
+            context.refer(runbook, &keys, check, "checks", findings);
+        }
+    }
 }

@@ -70,6 +70,11 @@ fn cases() -> Vec<Case> {
         ("/runbooks/B/steps", some(json!([])), "runbook-without-steps runbooks.B.steps"),
         ("/runbooks/B/steps/0/step", some(json!("file.retsore")), "unknown-step runbooks.B.steps.0.step"),
         ("/runbooks/B/steps/0/timeout", some(json!("2h")), "out-of-bounds runbooks.B.steps.0.timeout"),
+        (
+            "/runbooks/B/steps/0/parameters/checks",
+            some(json!(["motd", "mtod"])),
+            "dangling-reference runbooks.B.steps.0.parameters.checks.1",
+        ),
         ("/runbooks/B/steps/0/undo/step", some(json!("x")), "unknown-step runbooks.B.steps.0.undo.step"),
         (
             "/runbooks/B/steps/0/parameters/password",

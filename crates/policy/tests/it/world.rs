@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use writ_policy::schema::{Class, FieldSchema, Kind, ParameterSchema, ProbeSchema, Registry, StepSchema};
 use writ_policy::validate::{Finding, path_text, validate};
-use writ_policy::values::Values;
+use writ_policy::values::{Form, Values};
 use writ_trust::digest::Digest;
 use writ_trust::time::Time;
 
@@ -46,6 +46,7 @@ const RESTORE: StepSchema = StepSchema {
         parameter("after", Kind::Span, false),
         parameter("names", Kind::List, false),
         parameter("count", Kind::Int, false),
+        parameter("checks", Kind::List, false).form(Form::CheckId),
     ],
 };
 

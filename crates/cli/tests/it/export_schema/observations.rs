@@ -36,6 +36,7 @@ fn example(form: Form) -> &'static str {
         Form::Socket => "[::]:22",
         Form::AbsolutePath => "/etc/motd",
         Form::FileName => "sshd",
+        Form::CheckId => "ssh.config",
     }
 }
 

@@ -15,6 +15,8 @@ pub struct NixError {
     pub trace: Vec<Position>,
     /// The place in the library that is nearest to the error, if it names one.
     pub library: Option<Position>,
+    /// Whether nothing of the tree is nearer to the error than that.
+    pub is_nearest: bool,
 }
 
 impl PartialEq for NixError {
@@ -34,7 +36,7 @@ impl NixError {
     /// Whether the library itself is wrong, whatever a policy file says.
     pub fn is_of_library(&self) -> bool {
         let is_its = self.message.starts_with("syntax error") || self.message.starts_with("undefined variable");
-        is_its && self.trace.is_empty() && self.library.is_some()
+        is_its && self.trace.is_empty() && self.is_nearest
     }
 
     fn parse(stderr: &str, root: &str, status: &str, wanted: impl Fn(&str) -> bool) -> Self {
@@ -43,14 +45,16 @@ impl NixError {
         let Some(start) = start else {
             let said = lines.iter().rev().find(|l| !l.is_empty()).copied().unwrap_or("it said nothing");
             let message = format!("Nix ended ({status}): {said}");
-            return Self { message, suggestion: None, trace: Vec::new(), library: None };
+            return Self { message, suggestion: None, trace: Vec::new(), library: None, is_nearest: false };
         };
         let (before, after) = lines.split_at(start);
         let positions = || {
             let places = after.iter().chain(before.iter().rev());
             places.filter_map(|line| position(line, root))
         };
-        let library = positions().find(|at| at.file.starts_with("modules/"));
+        let is_its = |at: &Position| at.file.starts_with("modules/");
+        let library = positions().find(is_its);
+        let is_nearest = positions().next().is_some_and(|at| is_its(&at));
         let mut trace: Vec<Position> = positions().filter(|at| wanted(&at.file)).collect();
         // The caller is none of the tree's files: the function itself is to blame.
         if trace.is_empty() {
@@ -67,7 +71,7 @@ impl NixError {
             // The same tree gives the same message wherever it lies.
             .replace(root, "");
         let suggestion = after.iter().find_map(|l| l.strip_prefix("Did you mean ")).map(|l| l.trim_end_matches('?'));
-        Self { message, suggestion: suggestion.map(str::to_owned), trace, library }
+        Self { message, suggestion: suggestion.map(str::to_owned), trace, library, is_nearest }
     }
 }
 

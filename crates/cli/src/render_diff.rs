@@ -347,6 +347,10 @@ mod tests {
         };
         let told_undone = told(undone("10s"), undone("10m"));
         assert!(told_undone.contains("undone by systemd.start unit=\"x.service\", at most 10m"), "{told_undone}");
+        // Of what steps have no words for, the values are told.
+        let noted =
+            |note: &str| json!([{ "id": "a", "step": "exec", "parameters": {}, "timeout": "1m", "note": note }]);
+        assert!(told(noted("old"), noted("new")).contains("old"), "{}", told(noted("old"), noted("new")));
         // What is no step is told as it stands.
         assert!(told(json!([step("10s")]), json!(["restore"])).starts_with("runbooks.R.steps: -{"));
     }

@@ -127,13 +127,7 @@ mod tests {
     fn hinted(text: &str, message: &str, line: u32, column: u32) -> (Source, Range<usize>, &'static str) {
         let source = Source::new(text.to_owned());
         let at = Position { file: "a.nix".to_owned(), line, column };
-        let error = NixError {
-            message: message.to_owned(),
-            suggestion: None,
-            trace: vec![at.clone()],
-            library: None,
-            is_nearest: false,
-        };
+        let error = NixError { message: message.to_owned(), suggestion: None, trace: vec![at.clone()], library: None };
         let (range, help) = hint(&error, &at, &source);
         (source, range, help)
     }

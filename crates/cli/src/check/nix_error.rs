@@ -13,10 +13,8 @@ pub struct NixError {
     pub suggestion: Option<String>,
     /// Places in policy files, the one nearest to the error first.
     pub trace: Vec<Position>,
-    /// The place in the library that is nearest to the error, if it names one.
+    /// The place in the library, where nothing of the tree is nearer to the error.
     pub library: Option<Position>,
-    /// Whether nothing of the tree is nearer to the error than that.
-    pub is_nearest: bool,
 }
 
 impl PartialEq for NixError {
@@ -36,7 +34,7 @@ impl NixError {
     /// Whether the library itself is wrong, whatever a policy file says.
     pub fn is_of_library(&self) -> bool {
         let is_its = self.message.starts_with("syntax error") || self.message.starts_with("undefined variable");
-        is_its && self.trace.is_empty() && self.is_nearest
+        is_its && self.trace.is_empty() && self.library.is_some()
     }
 
     fn parse(stderr: &str, root: &str, status: &str, wanted: impl Fn(&str) -> bool) -> Self {
@@ -45,16 +43,14 @@ impl NixError {
         let Some(start) = start else {
             let said = lines.iter().rev().find(|l| !l.is_empty()).copied().unwrap_or("it said nothing");
             let message = format!("Nix ended ({status}): {said}");
-            return Self { message, suggestion: None, trace: Vec::new(), library: None, is_nearest: false };
+            return Self { message, suggestion: None, trace: Vec::new(), library: None };
         };
         let (before, after) = lines.split_at(start);
         let positions = || {
             let places = after.iter().chain(before.iter().rev());
             places.filter_map(|line| position(line, root))
         };
-        let is_its = |at: &Position| at.file.starts_with("modules/");
-        let library = positions().find(is_its);
-        let is_nearest = positions().next().is_some_and(|at| is_its(&at));
+        let library = positions().next().filter(|at| at.file.starts_with("modules/"));
         let mut trace: Vec<Position> = positions().filter(|at| wanted(&at.file)).collect();
         // The caller is none of the tree's files: the function itself is to blame.
         if trace.is_empty() {
@@ -71,7 +67,7 @@ impl NixError {
             // The same tree gives the same message wherever it lies.
             .replace(root, "");
         let suggestion = after.iter().find_map(|l| l.strip_prefix("Did you mean ")).map(|l| l.trim_end_matches('?'));
-        Self { message, suggestion: suggestion.map(str::to_owned), trace, library, is_nearest }
+        Self { message, suggestion: suggestion.map(str::to_owned), trace, library }
     }
 }
 
@@ -132,7 +128,7 @@ mod tests {
         assert_eq!(older.message, "attribute 'chek' missing");
         assert_eq!(older.suggestion.as_deref(), Some("check"));
         assert_eq!(older.trace, [at("a.nix", 67, 30), at("b.nix", 1, 2)]);
-        assert_eq!(older.library, Some(at("modules/policy/lib.nix", 57, 9)));
+        assert_eq!(older.library, None);
         let newer = NixError::parse(NEWER, "/t/", "exit status: 1", own);
         assert_eq!(newer.message, "undefined variable 'x'");
         assert_eq!(newer.trace, [at("a.nix", 67, 30), at("a.nix", 2, 3), at("b.nix", 1, 2)]);

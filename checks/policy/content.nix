@@ -8,7 +8,7 @@ let
   lib = import ../../modules/policy/lib.nix { inherit root; };
   writ = import ../../modules/policy/default.nix { inherit lib; };
   collect = import ../../modules/policy/collect.nix { inherit lib; };
-  tree = change (import ../../modules/policy/tree.nix { inherit root lib writ collect; exclude = [ ]; });
+  tree = change (import ../../modules/policy/tree.nix { inherit root lib writ collect; exclude = [ ]; unreadable = [ ]; });
   catalogue = import ./catalogue.nix;
 
   inherit (builtins) attrNames attrValues concatMap concatStringsSep elem filter isAttrs isInt isList isString length map match;

@@ -31,6 +31,7 @@
 # Arguments
 #   root       the tree, a path
 #   exclude    JSON list of files to treat as not there:      --argstr exclude '["baselines/hipaa/technical.nix"]'
+#   unreadable JSON list of those that are no text:           --argstr unreadable '["hosts/clinic-001/site.nix"]'
 #   only       JSON list of files for `forced`:               --argstr only '["hosts/clinic-001/site.nix"]'
 #   sites      JSON list of sites to evaluate, or null: all:  --argstr sites '["clinic-001"]'
 #   nixpkgs    a nixpkgs for systems that are NixOS configurations; null: that of flake.lock, where the store has it
@@ -41,16 +42,18 @@
 #   2. If it names none, halve `files`: `-A forced --argstr only '[…]'` fails for a set that holds a broken file.
 #   3. Report Nix's message for that file, add the file to `exclude`, and run `-A report` again, until it succeeds.
 # A run failed if its exit status says so: Nix prints the JSON up to the error. With `exclude` the report says
-# `partial = true` where the file belongs to all sites: references to names that nobody knows are then no findings,
-# because the excluded file may declare them. Of a file of one site the same holds there. A file that fails again after it was excluded is imported by another one: use 2.
-{ root, exclude ? "[]", only ? "[]", sites ? "null", nixpkgs ? null }:
+# `partial = true` where the file belongs to all sites: references to names that stand in its text are then no findings,
+# because it may declare them. Of a file of one site the same holds there. What is no text, such as a folder or what has a
+# NUL in it, may declare any: it is named in `unreadable`, too. A file that fails again after it was excluded is imported
+# by another one: use 2.
+{ root, exclude ? "[]", unreadable ? "[]", only ? "[]", sites ? "null", nixpkgs ? null }:
 let
   lib = import ./lib.nix { inherit root; };
   writ = import ./default.nix { inherit lib; };
   types = import ./types.nix { inherit lib; };
   settings = import ./settings.nix { inherit lib types; };
   collect = import ./collect.nix { inherit lib; };
-  tree = import ./tree.nix { inherit root lib writ collect; exclude = builtins.fromJSON exclude; };
+  tree = import ./tree.nix { inherit root lib writ collect; exclude = builtins.fromJSON exclude; unreadable = builtins.fromJSON unreadable; };
   merge = import ./merge.nix { inherit lib; };
   overrides = import ./overrides.nix { inherit lib writ settings; };
   publicKey = import ./key.nix { inherit root lib; };

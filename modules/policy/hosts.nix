@@ -1,6 +1,6 @@
 # Where sites and appliances lie: what stands in `hosts`, and what is wrong with it, told from names alone.
 #
-# Only `findings` and `names` look at every folder of hosts; the rest of a site is read where it is asked for.
+# Every folder of hosts is looked into for its site.nix; what lies deeper in a site is read where the site is asked for.
 { lib, root, entriesOf, isNixFile, placeOf }:
 let
   inherit (lib) finding;

@@ -21,10 +21,15 @@ let
     (builtins.filter isThere [ "${folder}/library.nix" "${folder}/default.nix" ]);
 
   # A folder stands for its default.nix.
-  entry = { at, path, example }: value: {
+  entry = { at, path, example }: value: let
+    isPath = builtins.isPath value;
+    led = lib.relative (toString value);
+    # One within is relative to the root.
+    leadsOut = builtins.substring 0 1 led == "/";
+  in {
     inherit at path;
-    file = if builtins.isPath value then lib.relative (toString value) else null;
-    findings = if builtins.isPath value then [ ] else [
+    file = if isPath && !leadsOut then led else null;
+    findings = if isPath then (if leadsOut then [ (wrong { message = "this path leads out of the tree"; expected = "a path such as ${example}"; inherit at path; }) ] else [ ]) else [
       (wrong { message = "${lib.describe value} does not fit here"; expected = "a path such as ${example}"; given = if builtins.isString value then value else null; inherit at path; })
     ];
   };

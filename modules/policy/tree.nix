@@ -1,6 +1,6 @@
 # Reading the tree: which files there are, and what each says by itself. Nothing here depends on another file's content,
 # except that a list (baselines/default.nix, baselines/library.nix and the like) names the files below it.
-{ root, lib, writ, collect, exclude }:
+{ root, lib, writ, collect, exclude, unreadable }:
 let
   inherit (lib) finding;
   excluded = lib.setOf exclude;
@@ -187,7 +187,7 @@ let
   allRunbooks = collect.index (builtins.concatMap (m: m.items) runbookModules);
 
   unread = import ./unread.nix {
-    inherit root lib exclude baselines;
+    inherit root lib exclude unreadable baselines;
     families = familyModules;
     runbooks = runbookModules;
   };

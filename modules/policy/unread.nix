@@ -1,14 +1,20 @@
 # What cannot be read, be it that Nix cannot evaluate it or that it is not there, may declare the very thing that others name:
-# then an unknown name is no second mistake. Of a file that is there, its text tells which names it may declare.
-{ root, lib, exclude, baselines, families, runbooks }:
+# then an unknown name is no second mistake. Of a file that is there, its text tells which names it may declare; one that is
+# no text may declare any.
+{ root, lib, exclude, unreadable, baselines, families, runbooks }:
 let
   isBelow = folder: file: builtins.substring 0 (builtins.stringLength folder + 1) file == "${folder}/";
   excludedBelow = folder: builtins.filter (isBelow folder) exclude;
   isListExcluded = folder: builtins.any (file: file == "${folder}/default.nix" || file == "${folder}/library.nix") exclude;
-  mentions = id: text: builtins.replaceStrings [ id ] [ "" ] text != text;
-  textsBelow = folder: map (file: builtins.readFile (root + "/${file}")) (excludedBelow folder);
-  baselineTexts = textsBelow "baselines";
-  ruleTexts = textsBelow "rules";
+  # Of each file below a folder, whether an id stands in it.
+  mentionsBelow = folder: map
+    (file:
+      if builtins.elem file unreadable then _: true
+      else let text = builtins.readFile (root + "/${file}"); in id: builtins.replaceStrings [ id ] [ "" ] text != text)
+    (excludedBelow folder);
+  any = mentions: id: builtins.any (mentioned: mentioned id) mentions;
+  inBaselines = mentionsBelow "baselines";
+  inRules = mentionsBelow "rules";
 
   anyMissing = builtins.any (module: module.missing);
   isIncomplete = baseline: !baseline.usable || anyMissing baseline.modules;
@@ -18,10 +24,10 @@ let
   };
   # `among`: the names of baselines that count.
   mayDeclare = among: kind: id:
-    if rules ? ${kind} then isListExcluded "rules" || rules.${kind} || builtins.any (mentions id) ruleTexts
+    if rules ? ${kind} then isListExcluded "rules" || rules.${kind} || any inRules id
     else isListExcluded "baselines"
       || builtins.any (name: baselines ? ${name} && isIncomplete baselines.${name}) among
-      || builtins.any (mentions id) baselineTexts;
+      || any inBaselines id;
 in
 {
   inherit isListExcluded;
@@ -31,6 +37,6 @@ in
   mayDeclare = mayDeclare (builtins.attrNames baselines);
   # The same at one site, which has these baselines: its own files count, too.
   mayDeclareAt = site: among:
-    let own = textsBelow "hosts/${site}";
-    in kind: id: mayDeclare among kind id || builtins.any (mentions id) own;
+    let own = mentionsBelow "hosts/${site}";
+    in kind: id: mayDeclare among kind id || any own id;
 }

@@ -75,7 +75,10 @@ pub fn what(change: &Change) -> Words {
     if let ["runbooks", _, "steps"] = change.path.iter().map(String::as_str).collect::<Vec<_>>()[..]
         && let (Some(was), Some(is)) = (steps(&change.before), steps(&change.after))
     {
-        return listed(&was, &is);
+        // What differs and has no words.
+        let json = |value: &Option<Json>| value.clone().unwrap_or_default();
+        let same = || Words::default().quote(differing(&json(&change.before), &json(&change.after)));
+        return if was == is { same() } else { listed(&was, &is) };
     }
     match (&change.before, &change.after) {
         (None, Some(after)) => with("added", after),
@@ -104,7 +107,10 @@ fn steps(value: &Option<Json>) -> Option<Vec<String>> {
         let (id, timeout) = (step["id"].as_str()?, step["timeout"].as_str()?);
         let undo = match &step["undo"] {
             Json::Null => String::new(),
-            undo => format!(", undone by {}", call(&undo["step"], &undo["parameters"])?),
+            undo => {
+                let most = undo["timeout"].as_str().map(|most| format!(", at most {most}")).unwrap_or_default();
+                format!(", undone by {}{most}", call(&undo["step"], &undo["parameters"])?)
+            }
         };
         Some(format!("{id}: {}, at most {timeout}{undo}", call(&step["step"], &step["parameters"])?))
     };
@@ -335,6 +341,16 @@ mod tests {
             told(json!([step("10s"), exec]), json!([exec, step("10s")])),
             "runbooks.R.steps: in another order, or another number of times"
         );
+        let undone = |most: &str| {
+            let undo = json!({ "step": "systemd.start", "parameters": { "unit": "x.service" }, "timeout": most });
+            json!([{ "id": "look", "step": "systemd.stop", "parameters": {}, "timeout": "1m", "undo": undo }])
+        };
+        let told_undone = told(undone("10s"), undone("10m"));
+        assert!(told_undone.contains("undone by systemd.start unit=\"x.service\", at most 10m"), "{told_undone}");
+        // Of what steps have no words for, the values are told.
+        let noted =
+            |note: &str| json!([{ "id": "a", "step": "exec", "parameters": {}, "timeout": "1m", "note": note }]);
+        assert!(told(noted("old"), noted("new")).contains("old"), "{}", told(noted("old"), noted("new")));
         // What is no step is told as it stands.
         assert!(told(json!([step("10s")]), json!(["restore"])).starts_with("runbooks.R.steps: -{"));
     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use writ_policy::delta::{Delta, lacks_delta};
 
+use super::cache::plain;
 use super::nix_error::NixError;
 use super::process;
 use super::tree::{Tree, site_of};
@@ -22,6 +23,8 @@ const TIME: Duration = Duration::from_secs(300);
 const LIMIT: u64 = 1 << 30;
 /// The most files that are left out before giving up.
 pub const MOST_EXCLUDED: usize = 50;
+/// The most bytes of a file that is searched for names.
+const LONGEST_TEXT: usize = 4 << 20;
 /// The most processes at once: each holds an evaluation.
 const MOST_PROCESSES: usize = 8;
 
@@ -184,12 +187,31 @@ fn once<R: Send>(
     Ok(round)
 }
 
+/// The arguments that leave files out. What is no text cannot be searched by Nix for the names in it.
+pub fn excluding(tree: &Tree, excluded: &BTreeSet<String>) -> Vec<(&'static str, String)> {
+    let is_text =
+        |file: &String| plain(&tree.root.join(file), LONGEST_TEXT).is_some_and(|(text, _)| !text.contains(&0));
+    let unreadable: Vec<&String> = excluded.iter().filter(|file| !is_text(file)).collect();
+    let mut arguments = vec![("exclude", json(excluded.iter()))];
+    // A library of before does not know this argument.
+    if !unreadable.is_empty() {
+        arguments.push(("unreadable", json(unreadable)));
+    }
+    arguments
+}
+
+/// The same, as a run takes them.
+pub fn borrowed<'a>(arguments: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
+    arguments.iter().map(|(name, value)| (*name, value.as_str())).collect()
+}
+
 /// One share, again and again while files of its own sites do not evaluate.
 fn alone<R>(tree: &Tree, share: &Share, mut excluded: BTreeSet<String>, work: &Work<'_, R>) -> Outcome<Done<R>> {
     let mut left_out = Vec::new();
     loop {
-        let exclude = json(excluded.iter());
-        let error = match delta(tree, &[("exclude", &exclude), ("sites", &share.argument)])? {
+        let mut arguments = excluding(tree, &excluded);
+        arguments.push(("sites", share.argument.clone()));
+        let error = match delta(tree, &borrowed(&arguments))? {
             Ok(delta) => return Ok(Done { made: Some(work(delta, &excluded)?), left_out }),
             Err(error) => *error,
         };
@@ -209,8 +231,12 @@ fn alone<R>(tree: &Tree, share: &Share, mut excluded: BTreeSet<String>, work: &W
 fn nobodys(error: &NixError) -> Failure {
     let failure = Failure::could_not("Nix cannot evaluate this tree").because(&error.message);
     match &error.library {
-        Some(at) => failure.at(format!("{}:{}:{}", at.file, at.line, at.column)).next(
+        Some(at) if error.is_of_library() => failure.at(format!("{}:{}:{}", at.file, at.line, at.column)).next(
             "no policy file is to blame by itself; if modules/policy was changed, take it from this version of writ",
+        ),
+        Some(_) => failure.next(
+            "no policy file is to blame by itself; see that each entry of baselines/default.nix, rules/default.nix and of \
+             `files` is a file, or a folder with a default.nix",
         ),
         None => failure.next("no policy file is to blame by itself; `nix-instantiate --parse FILE` may tell more"),
     }

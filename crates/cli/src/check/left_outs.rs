@@ -76,11 +76,17 @@ pub fn left_outs(delta: &Delta, excluded: &BTreeSet<String>, sources: &Sources) 
         let excluded = own.iter().filter(|file| site_of(file) == Some(site));
         let excluded = excluded.flat_map(|file| declared(file, sources));
         let lacks =
-            sources.get(&said.file).is_some_and(|source| unusable.iter().any(|name| source.text.contains(*name)));
+            sources.get(&said.file).is_some_and(|source| unusable.iter().any(|name| has_word(&source.text, name)));
         let sections = if lacks { &OF_BASELINES[..] } else { &[] };
         left_outs.add(site, of_site(said, sources).into_iter().chain(excluded), sections);
     }
     left_outs
+}
+
+/// Whether a name stands in a text, not as a part of a longer one.
+fn has_word(text: &str, name: &str) -> bool {
+    let divides = |c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '\''));
+    text.split(divides).any(|word| word == name)
 }
 
 /// Whether a file lists others.

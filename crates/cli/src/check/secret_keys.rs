@@ -79,11 +79,18 @@ pub fn holds_one(root: &Path, file: &str) -> bool {
 
 /// The files in which git finds what may be a key, or why it cannot say.
 fn candidates(root: &Path) -> Result<Vec<String>, String> {
-    let mut command = git::command(root);
-    // One thread takes no longer than several that wait for each other, and leaves the others to Nix.
-    command.args(["-c", "grep.threads=1", "grep", "--files-with-matches", "--null", "--text", "--extended-regexp"]);
-    command.args(PATTERNS.iter().flat_map(|pattern| ["-e", pattern])).args(["--", ":/"]).env("LC_ALL", "C");
-    let output = process::run(command, Duration::from_secs(20), 1 << 20).map_err(|e| e.to_string())?;
+    let search = |syntax: &str| {
+        let mut command = git::command(root);
+        // One thread takes no longer than several that wait for each other, and leaves the others to Nix.
+        command.args(["-c", "grep.threads=1", "grep", "--files-with-matches", "--null", "--text", syntax]);
+        command.args(PATTERNS.iter().flat_map(|pattern| ["-e", pattern])).args(["--", ":/"]).env("LC_ALL", "C");
+        process::run(command, Duration::from_secs(20), 1 << 20).map_err(|e| e.to_string())
+    };
+    // Takes half of the time, where git is built with it.
+    let mut output = search("--perl-regexp")?;
+    if output.status.code() == Some(128) {
+        output = search("--extended-regexp")?;
+    }
     // Without a match it ends with 1.
     if !matches!(output.status.code(), Some(0 | 1)) {
         return Err(said(&output, root));
@@ -97,8 +104,9 @@ fn said(output: &process::Output, root: &Path) -> String {
     let mut lines = output.stderr.lines().map(str::trim).filter(|line| !line.is_empty());
     let line =
         lines.next().map_or_else(|| format!("git ended ({})", output.status), |line| format!("git says: {line}"));
-    let root = root.display().to_string();
-    line.replace(&format!("{root}/"), "").replace(&root, ".")
+    // The repository may be that of a folder above.
+    let above = root.ancestors().filter(|folder| folder.parent().is_some()).map(|folder| folder.display().to_string());
+    above.fold(line, |line, folder| line.replace(&format!("{folder}/"), "").replace(&folder, "."))
 }
 
 /// The files below a folder, or why they are not all of them.

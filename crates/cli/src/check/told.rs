@@ -155,8 +155,10 @@ fn unseen(file: &str) -> &'static str {
     let is_of_site = site_of(file).is_some();
     if is_of_site && file.ends_with("/site.nix") {
         "no policy of this site can be looked at"
-    } else if is_of_site {
+    } else if is_of_site && file.ends_with("/policy.nix") {
         "the policy of this appliance cannot be looked at"
+    } else if is_of_site {
+        "no policy that this file is part of can be looked at"
     } else if is_list(file) {
         "nothing that this file lists can be looked at, and no name is called unknown"
     } else if file.starts_with("baselines/") {

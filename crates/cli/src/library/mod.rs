@@ -134,8 +134,8 @@ fn broken(error: &NixError) -> Failure {
 }
 
 fn catalogue(tree: &Tree, excluded: &BTreeSet<String>) -> Outcome<Catalogue> {
-    let exclude = serde_json::Value::from_iter(excluded.iter().map(String::as_str)).to_string();
-    Catalogue::read(&attribute(tree, "catalogue", &[("exclude", &exclude)])?).map_err(|e| misfit(&e))
+    let arguments = evaluate::excluding(tree, excluded);
+    Catalogue::read(&attribute(tree, "catalogue", &evaluate::borrowed(&arguments))?).map_err(|e| misfit(&e))
 }
 
 /// What one attribute of the policy library evaluates to.

@@ -8,6 +8,7 @@ mod generated;
 mod judged;
 mod laws;
 mod mistakes;
+mod no_text;
 mod secret_keys;
 mod secrets;
 mod shadowed;

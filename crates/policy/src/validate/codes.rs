@@ -204,8 +204,8 @@ pub const CODES: &[Code] = &[
         "not-evaluated",
         "Nothing could be looked at",
         "The tree cannot be found or evaluated as a whole, so that no finding means nothing. People read it on standard error, \
-         with what to do next; `--format json`, `sarif` and `github` have this code, and the command ends with 2. Also said where \
-         more files are wrong than are left out one by one.",
+         with what to do next; `--format json`, `sarif` and `github` have this code, and the command ends with 2. Also said, \
+         with 1, where more files are wrong than are left out one by one.",
     ),
     error(
         "nothing-to-override",

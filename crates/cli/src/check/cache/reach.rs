@@ -141,6 +141,13 @@ pub fn reach(text: &str, file: &str) -> Option<Reach> {
     if !parsed.syntax().descendants().filter_map(rnix::ast::Ident::cast).all(|ident| names_library_plainly(&ident)) {
         return None;
     }
+    // A name in quotes is one that no token tells: `inherit "import";`.
+    let quoted = |inherit: rnix::ast::Inherit| {
+        inherit.from().is_none() && !inherit.attrs().all(|attr| matches!(attr, Attr::Ident(_)))
+    };
+    if parsed.syntax().descendants().filter_map(rnix::ast::Inherit::cast).any(quoted) {
+        return None;
+    }
     let raw: Vec<Token<'_>> = parsed
         .syntax()
         .descendants_with_tokens()
@@ -398,6 +405,11 @@ mod tests {
             "_: _.\"writ\".\"valuesOf\" x",
             "_: let inherit (_) writ; in writ.\"valuesOf\" x",
             "_: { inherit _; }",
+            "_: let s = { inherit \"_\"; }; in s.\"_\".\"writ\".\"valuesOf\" x",
+            "let s = { inherit \"import\"; }; in s.\"import\" x",
+            "let s = { inherit \"builtins\"; }; in s.\"builtins\".\"readFile\" x",
+            "{ writ, ... }: let s = { inherit \"writ\"; }; in s.\"writ\".\"valuesOf\" x",
+            "let inherit ${\"import\"}; in 1",
             "let f = all: all.\"writ\"; in f",
             "(x: y: y.\"writ\") 1",
             "{ ... }: \"${(import ./f.nix) ./front-desk}\"",

@@ -108,6 +108,27 @@ fn where_git_fails_it_is_told_that_nobody_looked() {
     }
 }
 
+/// As one that was built without PCRE.
+#[test]
+fn a_git_that_knows_no_perl_expressions_finds_the_same() {
+    let tree = Tree::of_cases();
+    let outside = tempfile::tempdir().unwrap();
+    tree.write("lost.key", &keys(outside.path()).remove(0).1);
+    tree.git(&["init", "-q"]);
+    tree.git(&["add", "."]);
+    let tools = tempfile::tempdir().unwrap();
+    let path = std::env::var_os("PATH").unwrap();
+    let real = std::env::split_paths(&path).map(|folder| folder.join("git")).find(|file| file.is_file()).unwrap();
+    let git = tools.path().join("git");
+    let refuses = "case \"$*\" in *--perl-regexp*) echo 'fatal: no PCRE' >&2; exit 128;; esac";
+    fs::write(&git, format!("#!/bin/sh\n{refuses}\nexec {} \"$@\"\n", real.display())).unwrap();
+    fs::set_permissions(&git, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = std::env::join_paths([tools.path().to_owned()].into_iter().chain(std::env::split_paths(&path))).unwrap();
+    let findings = run_in(tree.path(), &["--format", "json"], Some(path.as_ref())).findings();
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    assert_eq!(findings[0]["at"]["file"], "lost.key");
+}
+
 #[test]
 fn what_only_looks_like_a_key_is_none() {
     let outside = tempfile::tempdir().unwrap();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
 
-use super::{Parameters, Probe, ProbeContext, Unseen, field, optional, percent, read_proc, unannounced};
+use super::{Pace, Parameters, Probe, ProbeContext, Unseen, field, optional, percent, read_proc, unannounced};
 
 const DEFAULT_WINDOW: Duration = Duration::from_secs(5 * 60);
 const WINDOWS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(24 * 3600);
@@ -16,7 +16,7 @@ const RESOLUTION: u32 = 120;
 /// How many different windows are kept.
 const MAX_WINDOWS: usize = 32;
 
-pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch: unannounced };
+pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch: unannounced, pace: Pace::Quick };
 
 const SCHEMA: ProbeSchema = ProbeSchema {
     name: "cpu",

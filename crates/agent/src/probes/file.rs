@@ -13,13 +13,13 @@ use writ_policy::schema::{Kind, ProbeSchema};
 use writ_policy::values::Form;
 use writ_trust::digest::Digest;
 
-use super::{Parameters, Probe, ProbeContext, Unseen, Watch, field, optional, required};
+use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, field, optional, required};
 use crate::accounts::Names;
 
 /// The largest file that is digested.
 const MAX_DIGESTED: u64 = 16 * 1024 * 1024;
 
-pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch };
+pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch, pace: Pace::Quick };
 
 const SCHEMA: ProbeSchema = ProbeSchema {
     name: "file",

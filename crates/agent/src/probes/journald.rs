@@ -9,7 +9,7 @@ use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
 use writ_trust::json::MAX_INTEGER;
 
-use super::{Parameters, Probe, ProbeContext, Unseen, Watch, field, integer};
+use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, field, integer};
 use crate::dbus::booted_with_systemd;
 
 /// The largest configuration file that is read.
@@ -23,7 +23,7 @@ const STORAGES: [&str; 4] = ["auto", "persistent", "volatile", "none"];
 /// Directories of configuration, the one that wins first.
 const DIRECTORIES: [&str; 4] = ["etc/systemd", "run/systemd", "usr/local/lib/systemd", "usr/lib/systemd"];
 
-pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch };
+pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch, pace: Pace::Quick };
 
 const SCHEMA: ProbeSchema = ProbeSchema {
     name: "journald",

@@ -3,9 +3,9 @@
 use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
 
-use super::{Parameters, Probe, ProbeContext, Unseen, field, read_proc, unannounced};
+use super::{Pace, Parameters, Probe, ProbeContext, Unseen, field, read_proc, unannounced};
 
-pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch: unannounced };
+pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch: unannounced, pace: Pace::Quick };
 
 const SCHEMA: ProbeSchema = ProbeSchema {
     name: "kernel_command_line",

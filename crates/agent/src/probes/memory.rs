@@ -4,9 +4,9 @@ use procfs::{FromBufRead, Meminfo};
 use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
 
-use super::{Parameters, Probe, ProbeContext, Unseen, field, integer, percent, read_proc, unannounced};
+use super::{Pace, Parameters, Probe, ProbeContext, Unseen, field, integer, percent, read_proc, unannounced};
 
-pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch: unannounced };
+pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch: unannounced, pace: Pace::Quick };
 
 const SCHEMA: ProbeSchema = ProbeSchema {
     name: "memory",

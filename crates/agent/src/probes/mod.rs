@@ -66,6 +66,17 @@ pub struct Probe {
     pub run: fn(&Parameters, &mut ProbeContext) -> Result<Observation, Unseen>,
     /// What tells at once that the next look may differ; empty when only looking again does.
     pub watch: fn(&Parameters, &ProbeContext) -> Vec<Watch>,
+    /// How long a look may take.
+    pub pace: Pace,
+}
+
+/// How long a look of a probe may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// A few milliseconds: it reads what the kernel, a file or D-Bus tells, and starts no program.
+    Quick,
+    /// Longer: it starts a program, or reads what grows with the machine (a journal, a file system).
+    Slow,
 }
 
 /// Whether what a probe sees rests on its earlier looks too, so that a single one says nothing.

@@ -8,9 +8,9 @@ use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
 use writ_policy::values::Form;
 
-use super::{Parameters, Probe, ProbeContext, Unseen, field, read_proc, required, unannounced};
+use super::{Pace, Parameters, Probe, ProbeContext, Unseen, field, read_proc, required, unannounced};
 
-pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch: unannounced };
+pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch: unannounced, pace: Pace::Quick };
 
 const SCHEMA: ProbeSchema = ProbeSchema {
     name: "mount",

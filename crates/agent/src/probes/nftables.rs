@@ -9,7 +9,7 @@ use writ_policy::values::Form;
 use writ_trust::digest::Digest;
 use writ_trust::text::one_line;
 
-use super::{Parameters, Probe, ProbeContext, Unseen, field, optional, unannounced};
+use super::{Pace, Parameters, Probe, ProbeContext, Unseen, field, optional, unannounced};
 use crate::command;
 
 const TIME_LIMIT: Duration = Duration::from_secs(10);
@@ -18,7 +18,7 @@ const MAX_LISTING: usize = 8 * 1024 * 1024;
 /// The families of tables that nft knows (nft(8)).
 const FAMILIES: [&str; 6] = ["ip", "ip6", "inet", "arp", "bridge", "netdev"];
 
-pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch: unannounced };
+pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch: unannounced, pace: Pace::Slow };
 
 const SCHEMA: ProbeSchema = ProbeSchema {
     name: "nftables",

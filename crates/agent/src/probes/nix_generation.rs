@@ -6,11 +6,11 @@ use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
 use writ_policy::values::Form;
 
-use super::{Parameters, Probe, ProbeContext, Unseen, Watch, field, optional};
+use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, field, optional};
 
 const CURRENT_SYSTEM: &str = "/run/current-system";
 
-pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch };
+pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch, pace: Pace::Quick };
 
 const SCHEMA: ProbeSchema = ProbeSchema {
     name: "nix_generation",

@@ -8,10 +8,12 @@ use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
 use writ_policy::values::Form;
 
-use super::{Parameters, Probe, ProbeContext, Unseen, field, identifier, integer, read_proc, required, unannounced};
+use super::{
+    Pace, Parameters, Probe, ProbeContext, Unseen, field, identifier, integer, read_proc, required, unannounced,
+};
 use crate::accounts::Names;
 
-pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch: unannounced };
+pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch: unannounced, pace: Pace::Quick };
 
 const SCHEMA: ProbeSchema = ProbeSchema {
     name: "process",

@@ -9,7 +9,7 @@ use writ_policy::schema::{FieldSchema, Kind, ProbeSchema};
 use writ_policy::values::Form;
 use writ_trust::text::one_line;
 
-use super::{Parameters, Probe, ProbeContext, Unseen, Watch, field, identifier, optional};
+use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, field, identifier, optional};
 use crate::command;
 
 const TIME_LIMIT: Duration = Duration::from_secs(10);
@@ -20,7 +20,7 @@ const CONFIG: &str = "/etc/ssh/sshd_config";
 const OPENSSH: &str = "OpenSSH 10";
 const YES_NO: &[&str] = &["yes", "no"];
 
-pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch };
+pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch, pace: Pace::Slow };
 
 const SCHEMA: ProbeSchema = ProbeSchema {
     name: "sshd",

@@ -7,12 +7,12 @@ use writ_policy::schema::{Kind, ProbeSchema};
 use writ_trust::json::MAX_INTEGER;
 use writ_trust::text::one_line;
 
-use super::{Parameters, Probe, ProbeContext, Unseen, field, required, unannounced};
+use super::{Pace, Parameters, Probe, ProbeContext, Unseen, field, required, unannounced};
 
 /// The longest setting that is read.
 const MAX_SETTING: usize = 64 * 1024;
 
-pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch: unannounced };
+pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch: unannounced, pace: Pace::Quick };
 
 const SCHEMA: ProbeSchema = ProbeSchema {
     name: "sysctl",

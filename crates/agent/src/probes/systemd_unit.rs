@@ -3,10 +3,10 @@
 use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
 
-use super::{Parameters, Probe, ProbeContext, Unseen, Watch, field, required};
+use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, field, required};
 use crate::dbus::{self, BusError};
 
-pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch };
+pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch, pace: Pace::Quick };
 
 /// Up to which version the states below are all that there are (unit-def.c and install.c; `systemctl --state=help`). The
 /// states within a state differ from one type of unit to the next, and nearly every version adds some.

@@ -11,12 +11,12 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 use x509_parser::time::ASN1Time;
 
-use super::{Parameters, Probe, ProbeContext, Unseen, Watch, field, identifier, required};
+use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, field, identifier, required};
 
 /// The largest file that is read.
 const MAX_FILE: usize = 1024 * 1024;
 
-pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch };
+pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch, pace: Pace::Quick };
 
 const SCHEMA: ProbeSchema = ProbeSchema {
     name: "tls_certificate",

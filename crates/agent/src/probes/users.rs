@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
 
-use super::{Parameters, Probe, ProbeContext, Unseen, Watch, field, identifier};
+use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, field, identifier};
 use crate::accounts::MAX_ACCOUNT_FILE;
 
 const PASSWD: &str = "/etc/passwd";
@@ -15,7 +15,7 @@ const SHADOW: &str = "/etc/shadow";
 /// A password without a limit: what shadow(5) tools write for "never".
 const NEVER: i64 = 99_999;
 
-pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch };
+pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch, pace: Pace::Quick };
 
 const SCHEMA: ProbeSchema = ProbeSchema {
     name: "users",

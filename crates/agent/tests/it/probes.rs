@@ -60,8 +60,7 @@ fn is_root() -> bool {
 #[test]
 fn every_name_is_there_once_and_every_field_is_documented() {
     let registry = probes::registry();
-    assert_eq!((PROBES.len(), ANNOUNCED.len()), (16, 29));
-    assert_eq!(registry.probes.len(), 45, "no name is in both lists");
+    assert_eq!(registry.probes.len(), PROBES.len() + ANNOUNCED.len(), "no name is in both lists");
     assert_eq!(registry.announced.len(), ANNOUNCED.len());
     for schema in registry.probes.values() {
         assert!(!schema.about.is_empty() && !schema.observation.is_empty(), "{}", schema.name);

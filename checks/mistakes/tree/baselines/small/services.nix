@@ -3,7 +3,7 @@
     title = "Malware is found, and data can be restored";
     coverage = "partial";
     severity = "high";
-    checks = [ "malware.scan" "backup.recent" ];
+    checks = [ "malware.scan" "backup.recent" "windows.protected" ];
     not_assessed = "Other machines.";
   };
 
@@ -19,5 +19,13 @@
     probe.restic = { repository = "/srv/backup"; password = writ.secret "backup"; };
     expect.age_seconds.le = writ.inSeconds "26h";
     every = "1h";
+  };
+
+  checks."windows.protected" = writ.check {
+    title = "The file server looks for malware";
+    target = "windows:files";
+    probe.windows_defender = { };
+    expect.real_time.eq = true;
+    every = "5m";
   };
 }

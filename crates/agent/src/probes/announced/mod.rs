@@ -31,6 +31,8 @@ mod ssh_host_keys;
 mod sudo;
 mod systemd_timer;
 mod tls_endpoint;
+mod windows_defender;
+mod windows_service;
 mod wireguard;
 mod writ;
 
@@ -67,6 +69,8 @@ pub const ANNOUNCED: &[ProbeSchema] = &[
     sudo::SCHEMA,
     systemd_timer::SCHEMA,
     tls_endpoint::SCHEMA,
+    windows_defender::SCHEMA,
+    windows_service::SCHEMA,
     wireguard::SCHEMA,
     writ::SCHEMA,
 ];

@@ -42,6 +42,17 @@ fn what_cannot_be_observed_yet_may_stand_there_and_decide_nothing() {
     assert_eq!(codes(&tree), ["unknown-secret"]);
     tree.edit("hosts/clinic-001/site.nix", "  probation =", "  secrets = [ \"backup\" ];\n  probation =");
     assert_eq!(codes(&tree), Vec::<String>::new());
+    tree.edit(
+        "baselines/small/disks.nix",
+        "restic = { repository = \"/b\"; password = writ.secret \"backup\"; }",
+        "windows_defender = { }",
+    );
+    tree.edit(
+        "baselines/small/disks.nix",
+        "expect.age_seconds.le = writ.inSeconds \"26h\"",
+        "expect.signature_age_seconds.le = 93600",
+    );
+    assert_eq!(codes(&tree), Vec::<String>::new());
     tree.edit("hosts/clinic-001/site.nix", "checks = [ \"file.motd\" ]", "checks = [ \"file.motd\" \"scan\" ]");
     tree.edit("rules/runbooks/files.nix", "verify = [ \"file.motd\" ]", "verify = [ \"file.motd\" \"scan\" ]");
     assert_eq!(codes(&tree), ["probation-unobserved", "verify-unobserved"]);

@@ -1,7 +1,8 @@
-//! Killed at every numbered point, and at thirty random moments: no incident is lost or told twice, the chain holds, and
+//! Killed at every numbered point, and at thirty random moments, and without power at every point: no incident is lost or told twice, the chain holds, and
 //! the floor never falls.
 
 mod points;
+mod power;
 mod seeds;
 mod units;
 

@@ -15,6 +15,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempDir;
+use writ_scenarios::lost_writes::Disk;
 use writ_scenarios::{Time, binaries, run};
 use writ_trust::minisign::{PublicKey, SecretKey};
 use writ_trust::root::TrustRoot;
@@ -56,6 +57,8 @@ pub fn needs_root() {
 
 /// A folder with everything that one appliance is.
 pub struct House {
+    /// Its disk, where it has one of its own.
+    disk: Option<Disk>,
     dir: TempDir,
     /// The site: a name of its own, because links for Nix's garbage collector are machine-wide.
     pub site: String,
@@ -73,11 +76,20 @@ pub struct Ran {
 impl House {
     /// A house with keys, a trust root, a configuration and nothing published.
     pub fn new() -> Self {
+        Self::on(|_| None)
+    }
+
+    /// The same on a disk whose power can be cut.
+    pub fn on_a_disk() -> Self {
+        Self::on(|folder| Some(Disk::mounted(folder).unwrap()))
+    }
+
+    fn on(disk: impl FnOnce(&Path) -> Option<Disk>) -> Self {
         needs_root();
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let dir = tempfile::Builder::new().prefix("writ-house-").tempdir().unwrap();
         let site = format!("clinic-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let house = Self { dir, site, root: releases::root() };
+        let house = Self { disk: disk(dir.path()), dir, site, root: releases::root() };
         for folder in ["etc", "releases/trust", "releases/documents", "releases/cache", "target"] {
             fs::create_dir_all(house.path(folder)).unwrap();
         }
@@ -96,6 +108,11 @@ impl House {
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         assert_eq!(house.obeys().as_deref(), Some("1-5"), "{}", ran.stderr);
         house
+    }
+
+    /// The disk whose power can be cut.
+    pub fn disk(&self) -> &Disk {
+        self.disk.as_ref().unwrap()
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -121,6 +121,27 @@ impl Container {
         self.run("systemctl", &["start", name]).map(drop).with_context(|| self.journal(name))
     }
 
+    /// The processes inside that run this program, as they are numbered here.
+    pub fn processes(&self, program: &str) -> Vec<u32> {
+        let space = |pid: u32| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+        let ours = space(self.leader);
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let runs = |pid: &u32| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let first = line.split(|byte| *byte == 0).next().unwrap_or_default();
+            first.rsplit(|byte| *byte == b'/').next() == Some(program.as_bytes())
+        };
+        pids.filter(|pid| runs(pid) && ours.is_some() && space(*pid) == ours).collect()
+    }
+
+    /// Ends everything inside at once, as a power cut does.
+    pub fn cut(mut self) -> Result<()> {
+        let leader = i32::try_from(self.leader).ok().and_then(rustix::process::Pid::from_raw);
+        rustix::process::kill_process(leader.context("it was never up")?, rustix::process::Signal::KILL)?;
+        run::wait("the container's end", Duration::from_secs(20), || Ok(self.nspawn.try_wait()?.map(drop)))
+    }
+
     /// The last lines that a unit wrote to the journal.
     pub fn journal(&self, unit: &str) -> String {
         self.run("journalctl", &["--no-pager", "-o", "cat", "-n", "60", "-u", unit]).unwrap_or_default()
@@ -129,6 +150,9 @@ impl Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
+        if matches!(self.nspawn.try_wait(), Ok(Some(_))) {
+            return;
+        }
         let _ = run::any(&mut self.command("systemctl", &["poweroff", "--force", "--force"]));
         let gone = run::wait("the container's end", Duration::from_secs(5), || Ok(self.nspawn.try_wait()?.map(drop)));
         if gone.is_err() {
@@ -156,16 +180,23 @@ fn lay_out(root: &Path, name: &str) -> Result<()> {
         fs::create_dir_all(root.join(dir)).with_context(|| format!("cannot make {} in {}", dir, root.display()))?;
     }
     for link in ["bin", "sbin", "lib", "lib64"] {
-        if !root.join(link).exists() {
+        if root.join(link).symlink_metadata().is_err() {
             symlink(format!("usr/{link}"), root.join(link))?;
         }
     }
+    // What is there was made by an earlier boot of this machine.
+    let keep = |file: &str, make: &dyn Fn(&Path) -> std::io::Result<()>| {
+        let path = root.join("etc").join(file);
+        if path.exists() { Ok(()) } else { make(&path) }
+    };
     for file in ["passwd", "group", "nsswitch.conf", "os-release"] {
-        fs::copy(Path::new("/etc").join(file), root.join("etc").join(file))?;
+        keep(file, &|path| fs::copy(Path::new("/etc").join(file), path).map(drop))?;
     }
-    fs::write(root.join("etc/shadow"), "root:*:20000:0:90:7:::\n")?;
-    fs::set_permissions(root.join("etc/shadow"), std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-    fs::write(root.join("etc/hostname"), format!("{name}\n"))?;
-    fs::write(root.join("etc/machine-id"), "")?;
+    keep("shadow", &|path| {
+        fs::write(path, "root:*:20000:0:90:7:::\n")?;
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+    })?;
+    keep("hostname", &|path| fs::write(path, format!("{name}\n")))?;
+    keep("machine-id", &|path| fs::write(path, ""))?;
     Ok(())
 }

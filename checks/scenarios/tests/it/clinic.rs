@@ -1,6 +1,7 @@
 //! A clinic as its people keep it: a flake, keys, a trust root and release 1, all made with `writ`. It takes seconds to
 //! make, so tests that only read it share one; the last of them clears it away.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, Weak};
 
 use tempfile::TempDir;
@@ -43,11 +44,16 @@ impl Clinic {
 
     /// Boots the front desk in a container called `name`, and waits until it has switched to release 1.
     pub fn front_desk(&self, name: &str) -> Appliance {
-        container::available().expect("the scenarios boot containers: root and systemd-nspawn are needed");
-        let appliance = Appliance::boot(&self.desk, "front-desk", &self.dir.path().join(name), Supply::Folder).unwrap();
+        let appliance = self.boot(&self.dir.path().join(name));
         appliance.start().unwrap();
         let switch = appliance.await_bundle(0, "the switch to release 1", |f| f.text(&["kind"]) == "switch").unwrap();
         assert_eq!(switch.text(&["switch", "outcome"]), "committed", "{}\n{}", switch.json, appliance.last_words());
         appliance
+    }
+
+    /// Boots the front desk on this root; nothing of ours is started.
+    pub fn boot(&self, root: &Path) -> Appliance {
+        container::available().expect("the scenarios boot containers: root and systemd-nspawn are needed");
+        Appliance::boot(&self.desk, "front-desk", root, Supply::Folder).unwrap()
     }
 }

@@ -51,6 +51,7 @@ pub fn perform(journal: &mut Journal, action: &Action) -> Result<Answer, Journal
         Action::ArmTimer => arm(journal).map(Some),
         Action::Activate(system) => activate_candidate(journal, system).map(Some),
         Action::Judge => judge(journal).map(Some),
+        Action::ActivateAgain(system) => Ok(failed(activate(journal, system, "test").map(drop))),
         Action::Keep(system) => Ok(failed(keep(journal, system))),
         Action::Restore(system) => Ok(failed(restore(journal, system))),
         Action::RemoveProfile => {

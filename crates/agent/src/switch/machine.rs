@@ -128,6 +128,9 @@ pub enum Action {
     Activate(String),
     /// Wait for the window and judge; answer with `Passed` or `Failed`.
     Judge,
+    /// Run the activation of this system, which passed its probation, once more: the machine may have started since, into
+    /// the system that the boot loader still named. Answer with `NotSettled` if it could not be run.
+    ActivateAgain(String),
     /// Make this system the profile and the boot default; answer with `NotSettled` if that fails.
     Keep(String),
     /// Run this system's activation and make it the profile again; answer with `NotSettled` if that fails.
@@ -201,7 +204,10 @@ impl Course {
 
     /// Carries out again what a state asks for: what was decided is done, however often it is interrupted.
     fn again(self) -> (Self, Vec<Action>) {
-        let actions = self.actions();
+        let mut actions = self.actions();
+        if self.state == State::Committed {
+            actions.insert(0, Action::ActivateAgain(self.candidate.clone()));
+        }
         (self, actions)
     }
 
@@ -289,6 +295,15 @@ mod tests {
         assert_eq!(actions[0], Action::Keep(CANDIDATE.into()));
         let (course, actions) = step(course, Event::Settled);
         assert!(course.settled && actions.is_empty());
+    }
+
+    #[test]
+    fn what_was_kept_is_made_to_run_again_by_who_takes_it_up() {
+        let way = [Event::Imported, Event::Armed, Event::Activated, Event::Passed];
+        let (course, _) = after(begun(Some(PREVIOUS)), &way);
+        let (course, actions) = step(course, Event::TakenUp);
+        assert_eq!(actions[..2], [Action::ActivateAgain(CANDIDATE.into()), Action::Keep(CANDIDATE.into())]);
+        assert_eq!(step(course, Event::NotSettled).0.state, State::RolledBack);
     }
 
     #[test]
@@ -406,7 +421,7 @@ mod tests {
                     match action {
                         Action::Restore(system) => prop_assert_eq!(Some(system), previous.as_ref()),
                         Action::RemoveProfile => prop_assert!(previous.is_none()),
-                        Action::Keep(system) => {
+                        Action::Keep(system) | Action::ActivateAgain(system) => {
                             prop_assert_eq!(system, CANDIDATE);
                             prop_assert_eq!(next.state, State::Committed);
                         }

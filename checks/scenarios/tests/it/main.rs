@@ -20,5 +20,6 @@ mod house;
 mod nft;
 mod nixos;
 mod overtaken;
+mod replaced;
 mod trace;
 mod unknown_policy;

@@ -87,6 +87,7 @@ pub fn run(mut engine: Engine) -> io::Result<()> {
         rescan_asked: false,
     };
     daemon.take_up_policy();
+    daemon.engine.stays();
     daemon.engine.notifier.ready();
     daemon.turn();
     daemon.engine.stop();

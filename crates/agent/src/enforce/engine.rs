@@ -32,6 +32,7 @@ use super::tell::Teller;
 use crate::config::Config;
 use crate::evidence_writer::{self, Writer};
 use crate::probes::ProbeContext;
+use crate::switch::enforcer;
 use crate::watch::notify::Notifier;
 
 /// The largest posture book, in bytes.
@@ -117,7 +118,7 @@ pub struct Engine {
     pub(super) status_of: Option<super::status::Mark>,
     /// Counters for the status file.
     pub(super) counters: Counters,
-    _lock: Option<std::fs::File>,
+    lock: Option<std::fs::File>,
 }
 
 /// What the status file counts since the start.
@@ -239,7 +240,7 @@ impl Engine {
             counters: Counters::default(),
             config,
             identity,
-            _lock: lock,
+            lock,
         };
         engine.recall_log();
         engine
@@ -329,6 +330,15 @@ impl Engine {
         lines
     }
 
+    /// Says that this enforcer is ready and stays: a candidate under which it does not is no good.
+    pub(super) fn stays(&mut self) {
+        if let Some(lock) = &mut self.lock
+            && let Err(e) = enforcer::announce(lock, true)
+        {
+            warn!("no switch will find out that it ended this enforcer: {e}");
+        }
+    }
+
     /// Ends in an orderly way.
     pub fn stop(&mut self) {
         self.notifier.stopping();
@@ -373,11 +383,15 @@ impl Engine {
 }
 
 fn lock(config: &Config) -> Result<std::fs::File, EngineError> {
-    let path = config.state_dir.join("lock");
+    let path = config.state_dir.join(enforcer::LOCK);
     let options = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-    let file = options.map_err(|source| EngineError::Folder { path: path.clone(), source })?;
+    let mut file = options.map_err(|source| EngineError::Folder { path: path.clone(), source })?;
     match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
+        Ok(()) => {
+            // Until it says that it stays, it only passes by.
+            let _ = enforcer::announce(&mut file, false);
+            Ok(file)
+        }
         Err(rustix::io::Errno::WOULDBLOCK) => Err(EngineError::Locked { path }),
         Err(e) => Err(EngineError::Folder { path, source: e.into() }),
     }

@@ -1,6 +1,5 @@
 //! Carrying out what the machine asks for.
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
@@ -12,12 +11,13 @@ use writ_nix::import::{ImportError, ImportRequest, Imported, import};
 use writ_nix::profile::{remove_profile, set_profile};
 use writ_nix::tool::Nix;
 use writ_policy::closure::Closure;
+use writ_policy::outcome::Outcome;
 use writ_trust::time::Time;
 
 use super::journal::{Activation, Journal};
 use super::machine::{Action, Event, State};
 use super::probation::{self, NewPolicy};
-use super::{JournalError, launch};
+use super::{JournalError, enforcer, launch};
 use crate::command::{self, CommandError};
 
 /// How much of an activation's output is kept, per stream, in bytes.
@@ -181,7 +181,11 @@ fn observe_before(journal: &mut Journal) -> Result<(), JournalError> {
     }
     let seen = new_policy(journal)
         .map(|policy| policy.observe(&journal.request.profile, journal.course.previous.as_deref(), now()));
-    journal.before = Some(seen.as_ref().map(probation::outcomes).unwrap_or_default());
+    let mut before = seen.as_ref().map(probation::outcomes).unwrap_or_default();
+    if enforcer::at_work(&journal.request.state_dir).is_some() {
+        before.insert(enforcer::AT_WORK.to_owned(), Outcome::Pass);
+    }
+    journal.before = Some(before);
     journal.reboot_required = reboot_required(journal.course.previous.as_deref(), &journal.course.candidate);
     journal.write()
 }
@@ -258,12 +262,21 @@ fn judge(journal: &mut Journal) -> Result<(Event, String), JournalError> {
         Ok(policy) => policy,
         Err(reason) => return Ok((Event::Failed, reason)),
     };
-    std::thread::sleep(policy.window(&journal.request.fallback_window).duration());
+    let window = policy.window(&journal.request.fallback_window).duration();
+    let (checks, was_at_work) = journal.held_before();
+    let still_at_work = if was_at_work {
+        enforcer::keeps_working(&journal.request.state_dir, window)
+    } else {
+        std::thread::sleep(window);
+        false
+    };
     let after = policy.observe(&journal.request.profile, journal.course.previous.as_deref(), now());
-    let empty = BTreeMap::new();
-    let before = journal.before.as_ref().unwrap_or(&empty);
     let own = || read_closure(journal).ok().and_then(|c| probation::ask_own_enforcer(&c, &journal.request.policy.path));
-    let verdict = probation::judge(&policy, before, &after, journal.activation.as_ref(), own);
+    let mut verdict = probation::judge(&policy, &checks, &after, journal.activation.as_ref(), own);
+    if was_at_work && !still_at_work {
+        verdict.passed = false;
+        verdict.reasons.push("the enforcer, which was at work before, does not keep running".to_owned());
+    }
     let (event, note) = match verdict.passed {
         true => (Event::Passed, format!("probation passed: {} of {0} checks hold", verdict.required.len())),
         false => (Event::Failed, format!("probation failed: {}", verdict.reasons.join("; "))),
@@ -304,8 +317,8 @@ fn restore(journal: &Journal, system: &str) -> Result<(), String> {
 }
 
 fn holds_again(journal: &Journal) -> bool {
-    let held: Vec<&String> =
-        journal.before.iter().flatten().filter(|(_, outcome)| outcome.holds()).map(|(id, _)| id).collect();
+    let (before, _) = journal.held_before();
+    let held: Vec<&String> = before.iter().filter(|(_, outcome)| outcome.holds()).map(|(id, _)| id).collect();
     let Ok(policy) = new_policy(journal) else { return false };
     let seen = policy.observe(&journal.request.profile, journal.course.previous.as_deref(), now());
     !held.is_empty() && held.iter().all(|id| seen.get(*id).is_some_and(|j| j.outcome.holds()))

@@ -11,6 +11,7 @@ use writ_trust::json::{self, JsonError, MAX_DOCUMENT};
 use writ_trust::numbers::{Epoch, Serial};
 use writ_trust::time::Time;
 
+use super::enforcer;
 use super::machine::{Course, LONGEST_REST, State};
 use super::request::SwitchRequest;
 
@@ -46,7 +47,8 @@ pub struct Journal {
     pub not_before: Option<Time>,
     /// Every arrow taken, in order.
     pub history: Vec<Step>,
-    /// What held before the candidate was activated, by check; null before that was looked at, empty where it cannot be.
+    /// What held before the candidate was activated, by check, and whether an enforcer was at work
+    /// ([`enforcer::AT_WORK`]); null before that was looked at, empty where it cannot be.
     pub before: Option<BTreeMap<String, Outcome>>,
     /// How the activation went; null before.
     pub activation: Option<Activation>,
@@ -188,6 +190,13 @@ pub enum JournalError {
 }
 
 impl Journal {
+    /// The outcomes of checks from before the activation, and whether an enforcer was at work then.
+    pub fn held_before(&self) -> (BTreeMap<String, Outcome>, bool) {
+        let mut checks = self.before.clone().unwrap_or_default();
+        let at_work = checks.remove(enforcer::AT_WORK).is_some_and(Outcome::holds);
+        (checks, at_work)
+    }
+
     /// The journal of a switch that begins, carrying on what an earlier one remembers.
     pub fn begin(request: SwitchRequest, previous: Option<String>, earlier: Option<&Self>, now: Time) -> Self {
         let course = Course::new(request.toplevel.clone(), previous);

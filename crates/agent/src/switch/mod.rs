@@ -8,6 +8,7 @@
 
 mod actions;
 pub mod driver;
+pub mod enforcer;
 mod hold;
 pub mod journal;
 mod launch;

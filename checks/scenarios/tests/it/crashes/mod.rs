@@ -1,6 +1,7 @@
 //! Killed at every numbered point, and at thirty random moments, and without power at every point: no incident is lost or told twice, the chain holds, and
 //! the floor never falls.
 
+mod lost_path;
 mod outage;
 mod points;
 mod power;

@@ -118,7 +118,7 @@ fn save(house: &House) {
     }
 }
 
-fn restore(house: &House) {
+pub(super) fn restore(house: &House) {
     for trace in &TRACES[..4] {
         let path = house.path(trace);
         let _ = fs::remove_dir_all(&path).or_else(|_| fs::remove_file(&path));

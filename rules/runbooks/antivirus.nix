@@ -2,21 +2,16 @@
 { writ, ... }: {
   runbooks."RB-AV-001" = writ.runbook {
     title = "Force an update of signatures";
-    version = "1.0";
+    version = "1.1";
     steps = [
-      {
-        id = "update";
-        step = "systemd.start";
-        parameters = { unit = "clamav-freshclam.service"; };
-        timeout = "10m";
-      }
+      { id = "update"; step = "signatures.update"; timeout = "10m"; }
     ];
     verify = [ "malware.signatures" ];
   };
 
   runbooks."RB-AV-002" = writ.runbook {
     title = "Start the scanner";
-    version = "1.0";
+    version = "1.1";
     steps = [
       {
         id = "reset";
@@ -31,15 +26,17 @@
         parameters = { unit = "clamav-clamonacc.service"; };
         timeout = "1m";
       }
+      # It reads all signatures before it answers.
+      { id = "settle"; step = "verify.wait"; parameters = { checks = [ "malware.scanner" ]; }; timeout = "2m"; }
     ];
     verify = [ "malware.scanner" ];
   };
 
   runbooks."RB-AV-003" = writ.runbook {
     title = "Scan quickly now";
-    version = "1.0";
+    version = "1.1";
     steps = [
-      { id = "scan"; step = "systemd.start"; parameters = { unit = "writ-scan-quick.service"; }; timeout = "15m"; }
+      { id = "scan"; step = "scan.run"; parameters = { scan = "quick"; }; timeout = "15m"; }
     ];
     verify = [ "malware.quick-scan" ];
   };

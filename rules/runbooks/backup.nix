@@ -1,10 +1,10 @@
 # Runbooks for backups. What is long, or talks to the repository, is a unit's work: programs of the appliance's closure have
-# the enforcer's limits, and no network. A program that exits with an error ends its runbook: "check-backup-logs" reports,
-# and exits with 0 whatever it found.
+# the enforcer's limits, and no network. The steps `backup.run` and `restore.test` run these units to their end. A program that
+# exits with an error ends its runbook: "check-backup-logs" reports, and exits with 0 whatever it found.
 { writ, ... }: {
   runbooks."RB-BACKUP-001" = writ.runbook {
     title = "Back up again";
-    version = "1.0";
+    version = "1.1";
     steps = [
       {
         id = "check_backup_logs";
@@ -13,7 +13,7 @@
         timeout = "1m";
       }
       { id = "unlock"; step = "systemd.start"; parameters = { unit = "writ-backup-unlock.service"; }; timeout = "1m"; }
-      { id = "run"; step = "systemd.start"; parameters = { unit = "writ-backup.service"; }; timeout = "1h"; }
+      { id = "run"; step = "backup.run"; timeout = "1h"; }
       { id = "list"; step = "systemd.start"; parameters = { unit = "writ-backup-list.service"; }; timeout = "1m"; }
     ];
     verify = [ "backup.recent" "backup.job" ];
@@ -21,42 +21,46 @@
 
   runbooks."RB-BACKUP-002" = writ.runbook {
     title = "Back up the database again";
-    version = "1.0";
+    version = "1.1";
     steps = [
-      { id = "run"; step = "systemd.start"; parameters = { unit = "writ-backup-database.service"; }; timeout = "30m"; }
+      { id = "run"; step = "backup.run"; parameters = { backup = "database"; }; timeout = "30m"; }
     ];
     verify = [ "backup.database" ];
   };
 
   runbooks."RB-BACKUP-003" = writ.runbook {
     title = "Unlock and check the repository";
-    version = "1.0";
+    version = "1.1";
+    # No backup begins meanwhile, and the timer does not stay off where the check fails.
     steps = [
+      {
+        id = "hold";
+        step = "systemd.stop";
+        parameters = { unit = "writ-backup.timer"; };
+        timeout = "10s";
+        undo = { step = "systemd.start"; parameters = { unit = "writ-backup.timer"; }; timeout = "10s"; };
+      }
       { id = "unlock"; step = "systemd.start"; parameters = { unit = "writ-backup-unlock.service"; }; timeout = "1m"; }
       { id = "check"; step = "systemd.start"; parameters = { unit = "writ-backup-check.service"; }; timeout = "50m"; }
+      { id = "resume"; step = "systemd.start"; parameters = { unit = "writ-backup.timer"; }; timeout = "10s"; }
     ];
     verify = [ "backup.integrity" ];
   };
 
   runbooks."RB-BACKUP-004" = writ.runbook {
     title = "Try a restore";
-    version = "1.0";
+    version = "1.1";
     steps = [
-      {
-        id = "restore";
-        step = "systemd.start";
-        parameters = { unit = "writ-restore-test@records.service"; };
-        timeout = "1h";
-      }
+      { id = "restore"; step = "restore.test"; parameters = { name = "records"; }; timeout = "1h"; }
     ];
     verify = [ "backup.restorable" ];
   };
 
   runbooks."RB-BACKUP-005" = writ.runbook {
     title = "Copy the backup elsewhere again";
-    version = "1.0";
+    version = "1.1";
     steps = [
-      { id = "copy"; step = "systemd.start"; parameters = { unit = "writ-backup-offsite.service"; }; timeout = "50m"; }
+      { id = "copy"; step = "backup.run"; parameters = { backup = "offsite"; }; timeout = "50m"; }
     ];
     verify = [ "backup.offsite" ];
   };

@@ -22,10 +22,11 @@
 
   runbooks."RB-EHR-002" = writ.runbook {
     title = "Start the connector";
-    version = "1.0";
+    version = "1.1";
     steps = [
       { id = "reset"; step = "systemd.reset_failed"; parameters = { unit = "ehr-connector.service"; }; timeout = "10s"; }
       { id = "start"; step = "systemd.start"; parameters = { unit = "ehr-connector.service"; }; timeout = "30s"; }
+      { id = "settle"; step = "verify.wait"; parameters = { checks = [ "ehr.connector-service" ]; }; timeout = "15s"; }
     ];
     verify = [ "ehr.connector-service" ];
   };

@@ -2,7 +2,7 @@
 { writ, ... }: {
   runbooks."RB-FWD-001" = writ.runbook {
     title = "Restart the forwarder";
-    version = "1.0";
+    version = "1.1";
     steps = [
       {
         id = "restart";
@@ -10,6 +10,7 @@
         parameters = { unit = "writ-log-forward.service"; };
         timeout = "30s";
       }
+      { id = "settle"; step = "verify.wait"; parameters = { checks = [ "audit.forwarding" ]; }; timeout = "15s"; }
     ];
     verify = [ "audit.forwarding" ];
   };

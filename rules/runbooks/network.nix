@@ -26,7 +26,7 @@
   # The unit is of NixOS' networking.wireguard; systemd-networkd has none of its own for a tunnel.
   runbooks."RB-NET-003" = writ.runbook {
     title = "Bring the tunnel up";
-    version = "1.0";
+    version = "1.1";
     steps = [
       {
         id = "restart";
@@ -34,6 +34,7 @@
         parameters = { unit = "wireguard-wg-msp.service"; };
         timeout = "30s";
       }
+      { id = "settle"; step = "verify.wait"; parameters = { checks = [ "transmission.tunnel" ]; }; timeout = "20s"; }
     ];
     verify = [ "transmission.tunnel" ];
   };

@@ -14,6 +14,9 @@ use crate::{binaries, flake, run};
 /// Who signs releases, two of two; the first also signs trust roots.
 pub const SIGNERS: [&str; 2] = ["alice", "bob"];
 const PASSPHRASE: &str = "a passphrase for a demonstration";
+/// The maintenance window of the example site.
+const WINDOW: &str =
+    r#"{ days = [ "sun" ]; from = "02:00"; to = "06:00"; allows = [ "switch" "reboot" "restore-test" ]; }"#;
 
 /// A desk: `flake/`, `keys/`, `releases/`, `drafts/` in one folder.
 pub struct Workshop {
@@ -34,6 +37,8 @@ impl Workshop {
         fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
         let desk = Self { dir: dir.canonicalize()?, bin: binaries::folder()?, logged: false };
         flake::lay(&desk.flake())?;
+        // What is played with it has no time to wait for a Sunday night.
+        desk.edit(&format!("hosts/{SITE}/site.nix"), WINDOW, "")?;
         for dir in [desk.keys(), desk.releases().join("trust")] {
             fs::create_dir_all(dir)?;
         }

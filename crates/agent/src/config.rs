@@ -146,6 +146,11 @@ impl Config {
         self.state_dir.join("requests")
     }
 
+    /// Where notices are laid out: beside the outbox.
+    pub fn notices_dir(&self) -> PathBuf {
+        self.outbox_dir.with_file_name("notices")
+    }
+
     /// Where tickets for people are put.
     pub fn tickets_dir(&self) -> PathBuf {
         self.state_dir.join("tickets")

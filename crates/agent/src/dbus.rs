@@ -119,6 +119,17 @@ pub struct UnitState {
     pub restarts: Option<u32>,
 }
 
+/// How far a service has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceEnd {
+    /// `active`, `inactive`, `failed`, `activating` …
+    pub active_state: String,
+    /// The state within that, for instance `exited`.
+    pub sub_state: String,
+    /// `success`, or how it ended otherwise: `exit-code`, `timeout`, `signal` …
+    pub result: String,
+}
+
 /// The system bus, opened at first use and again after it broke.
 #[derive(Default)]
 pub struct Bus {
@@ -149,6 +160,25 @@ impl Bus {
             unit_file_state: text("UnitFileState"),
             main_pid: number("MainPID"),
             restarts: number("NRestarts"),
+        })
+    }
+
+    /// Whether a service has ended, and how.
+    ///
+    /// # Errors
+    /// See [`BusError`].
+    pub fn service_end(&mut self, unit: &str) -> Result<ServiceEnd, BusError> {
+        let unit = unit_name(unit)?;
+        let path: OwnedObjectPath = self.manager("LoadUnit", &(&unit))?.body().deserialize()?;
+        let unit = self.properties(&path, "org.freedesktop.systemd1.Unit")?;
+        let service = self.properties(&path, "org.freedesktop.systemd1.Service")?;
+        let text = |of: &HashMap<String, OwnedValue>, name: &str| {
+            of.get(name).and_then(|v| v.downcast_ref::<&str>().ok()).unwrap_or("").to_owned()
+        };
+        Ok(ServiceEnd {
+            active_state: text(&unit, "ActiveState"),
+            sub_state: text(&unit, "SubState"),
+            result: text(&service, "Result"),
         })
     }
 

@@ -17,6 +17,7 @@ use writ_trust::json::MAX_SIGNATURE;
 use writ_trust::minisign::{PublicKey, SecretKey};
 use writ_trust::time::Time;
 
+use crate::clock::Clock;
 use crate::crash_point;
 use crate::enforce::state::{FILE, Pending, Standing, State};
 
@@ -36,6 +37,7 @@ pub struct Writer {
     key: SecretKey,
     state_path: PathBuf,
     outbox: PathBuf,
+    clock: Clock,
     trouble: Option<Trouble>,
 }
 
@@ -50,16 +52,17 @@ struct Trouble {
 
 impl Writer {
     /// A writer for these folders; makes them.
-    pub fn new(key: SecretKey, state_dir: &Path, outbox: &Path) -> io::Result<Self> {
+    pub fn new(key: SecretKey, state_dir: &Path, outbox: &Path, clock: Clock) -> io::Result<Self> {
         writ_durable::create_directories(state_dir)?;
         writ_durable::create_directories(outbox)?;
         let state_path = state_dir.join(FILE);
-        Ok(Self { key, state_path, outbox: outbox.to_owned(), trouble: None })
+        Ok(Self { key, state_path, outbox: outbox.to_owned(), clock, trouble: None })
     }
 
     /// A writer that is never asked to write: makes nothing.
     pub fn reading(key: SecretKey, state_dir: &Path, outbox: &Path) -> Self {
-        Self { key, state_path: state_dir.join(FILE), outbox: outbox.to_owned(), trouble: None }
+        let (state_path, outbox) = (state_dir.join(FILE), outbox.to_owned());
+        Self { key, state_path, outbox, clock: Clock::System, trouble: None }
     }
 
     /// The public half of the appliance's key.
@@ -129,7 +132,10 @@ impl Writer {
         match done {
             Ok(()) => {
                 if let Some(trouble) = self.trouble.take() {
-                    info!(after_s = trouble.since.elapsed().as_secs(), "the disk takes writes again; nothing was lost");
+                    info!(
+                        after_s = self.clock.since(trouble.since).as_secs(),
+                        "the disk takes writes again; nothing was lost"
+                    );
                 }
                 true
             }
@@ -196,10 +202,11 @@ impl Writer {
     }
 
     fn complain(&mut self, what: &'static str, e: &io::Error, waiting: usize) {
-        let now = Instant::now();
+        let now = self.clock.instant();
         let message = format!("{what} cannot be written: {e}");
         let since = self.trouble.as_ref().map_or(now, |t| t.since);
-        let quiet = self.trouble.as_ref().filter(|t| t.complained.elapsed() < COMPLAIN_EVERY).map(|t| t.complained);
+        let quiet =
+            self.trouble.as_ref().filter(|t| self.clock.since(t.complained) < COMPLAIN_EVERY).map(|t| t.complained);
         if quiet.is_none() {
             error!(waiting, "{message}; enforcement goes on from memory, evidence waits: free some space");
         }
@@ -208,7 +215,7 @@ impl Writer {
 
     /// Whether a failed write should be tried again by now.
     pub fn wants_retry(&self) -> bool {
-        self.trouble.as_ref().is_some_and(|t| t.tried.elapsed() >= RETRY_AFTER)
+        self.trouble.as_ref().is_some_and(|t| self.clock.since(t.tried) >= RETRY_AFTER)
     }
 
     /// What is wrong with the disk, if anything.

@@ -7,6 +7,7 @@
 
 pub mod accounts;
 pub mod cancel;
+pub mod clock;
 pub mod command;
 pub mod config;
 pub mod dbus;
@@ -19,5 +20,6 @@ pub mod steps;
 pub mod switch;
 pub mod sync;
 pub mod watch;
+pub mod zone;
 
 pub use writ_durable::crash_point;

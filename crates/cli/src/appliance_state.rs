@@ -49,6 +49,18 @@ pub struct Status {
     /// Runbooks that run or wait.
     #[serde(default)]
     pub runbooks: Runbooks,
+    /// A release that waits for a maintenance window.
+    #[serde(default)]
+    pub window: Option<Window>,
+}
+
+/// A release that waits for a maintenance window.
+#[derive(Debug, Deserialize)]
+pub struct Window {
+    /// The release, `epoch-serial`.
+    pub release: String,
+    /// When the window opens, in words.
+    pub opens: String,
 }
 
 /// Runbooks that run or wait for their turn, the first in line first.

@@ -21,6 +21,6 @@ pub mod rule;
 pub mod runbook;
 pub mod schema;
 pub mod settings;
-mod time_zones;
+pub mod time_zones;
 pub mod validate;
 pub mod values;

@@ -14,6 +14,7 @@ pub mod evidence_page;
 pub mod heartbeat;
 pub mod heartbeats;
 pub mod http;
+pub mod notice;
 pub mod paths;
 pub mod publication;
 pub mod receipts;

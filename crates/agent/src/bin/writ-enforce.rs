@@ -7,11 +7,14 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
+use writ_agent::clock::Clock;
 use writ_agent::config::{Config, DEFAULT_PATH};
+use writ_agent::enforce::acknowledge::Acknowledgement;
 use writ_agent::enforce::code::Stored;
-use writ_agent::enforce::engine::{Engine, now};
-use writ_agent::enforce::requests::Request;
+use writ_agent::enforce::engine::Engine;
+use writ_agent::enforce::requests::{Answer, Request};
 use writ_agent::enforce::{daemon, once};
+use writ_evidence::IncidentId;
 use writ_policy::policy::Policy;
 use writ_trust::json::MAX_DOCUMENT;
 use writ_trust::text::escaped;
@@ -76,6 +79,13 @@ Examples:
 
 Exit codes: 0 granted; 1 not granted; 2 could not ask.")]
     Pause(Pause),
+    /// Say that somebody has seen an incident that people have: nobody else is called for it.
+    #[command(after_help = "\
+Example:
+  writ-enforce ack INC-20261123-0007 --by 'Kim Lee'
+
+Exit codes: 0 taken down; 1 there is no such incident with people; 2 could not ask.")]
+    Ack(Ack),
     /// Make the file that `pause` is checked against (configuration: pause_code_file).
     #[command(after_help = "\
 Example:
@@ -115,6 +125,18 @@ struct Pause {
 }
 
 #[derive(Args)]
+struct Ack {
+    #[command(flatten)]
+    place: Place,
+    /// The incident, as its ticket names it.
+    #[arg(value_name = "INCIDENT")]
+    incident: IncidentId,
+    /// Who has seen it; evidence holds only a hash of it.
+    #[arg(long, default_value = "local operator")]
+    by: String,
+}
+
+#[derive(Args)]
 struct PauseCode {
     /// The file to write.
     #[arg(long, value_name = "FILE")]
@@ -143,6 +165,7 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> anyhow::Result<u8> {
     match arguments.command {
         Some(Command::Pause(pause)) => return ask_for_pause(&pause),
+        Some(Command::Ack(ack)) => return acknowledge(&ack),
         Some(Command::PauseCode(code)) => return make_code(&code),
         Some(Command::CheckPolicy { file }) => return check_policy(&file),
         None => {}
@@ -208,14 +231,23 @@ fn ask_for_pause(pause: &Pause) -> anyhow::Result<u8> {
     let stored = Stored::read(file)?;
     let code = stored.stretch(&read_code(pause.code_file.as_ref(), "Break-glass code: ")?)?;
     let (reason, by) = (pause.reason.clone(), pause.by.clone());
-    let request = Request::new(pause.checks.clone(), pause.length.clone(), reason, by, code, now());
-    let answer = request.ask(&config.requests_dir(), Duration::from_secs(10))?;
+    let request = Request::new(pause.checks.clone(), pause.length.clone(), reason, by, code, Clock::System.now());
+    Ok(tell(&request.ask(&config.requests_dir(), Duration::from_secs(10))?))
+}
+
+fn acknowledge(ack: &Ack) -> anyhow::Result<u8> {
+    let config = Config::read(&ack.place.config)?;
+    let asked = Acknowledgement::new(ack.incident.to_string(), ack.by.clone(), Clock::System.now());
+    Ok(tell(&asked.ask(&config.requests_dir(), Duration::from_secs(10))?))
+}
+
+fn tell(answer: &Answer) -> u8 {
     if answer.granted {
-        println!("{}", answer.message);
-        return Ok(HOLDS);
+        println!("{}", escaped(&answer.message));
+        return HOLDS;
     }
-    eprintln!("writ-enforce: not granted: {}", answer.message);
-    Ok(FAILS)
+    eprintln!("writ-enforce: not granted: {}", escaped(&answer.message));
+    FAILS
 }
 
 fn make_code(arguments: &PauseCode) -> anyhow::Result<u8> {

@@ -8,7 +8,7 @@ use writ_trust::floor::Floor;
 use writ_trust::root_chain::TrustChain;
 
 use super::accept::{AcceptError, Before};
-use super::engine::{Engine, now};
+use super::engine::Engine;
 use super::generation::{self, Generation, GenerationError};
 use super::refused::Refused;
 use super::running::Running;
@@ -47,11 +47,12 @@ impl Engine {
             let floor = self.acceptor.floor(&chain, running)?;
             self.know_log(&chain)?;
             let (kept, lost) = (self.site_log.kept.as_ref(), self.running_is_lost());
-            if let Head::Refused(head) = offered::head(self.acceptor.folder(), &chain, &self.identity.site, kept, now())
+            if let Head::Refused(head) =
+                offered::head(self.acceptor.folder(), &chain, &self.identity.site, kept, self.clock.now())
             {
                 would_refuse.push(head);
             }
-            Ok(self.acceptor.look(&chain, &Before { floor: &floor, kept, lost, now: now() }))
+            Ok(self.acceptor.look(&chain, &Before { floor: &floor, kept, lost, now: self.clock.now() }))
         });
         refused.append(&mut would_refuse);
         match looked {
@@ -77,7 +78,9 @@ impl Engine {
         };
         match generation.toplevel() {
             Some(toplevel) if !self.runs(toplevel) => {
-                format!("release {point} would be switched to: {toplevel}{policy}")
+                let window =
+                    self.window_of(generation).map(|(_, opens)| format!(", in the maintenance window: {opens}"));
+                format!("release {point} would be switched to{}: {toplevel}{policy}", window.unwrap_or_default())
             }
             _ => format!("release {point} would be adopted{policy}"),
         }
@@ -94,7 +97,7 @@ impl Engine {
         }
         self.look_at_head(&chain, &roots, &mut refused);
         let lost = self.running_is_lost() || self.waiting_is_lost(&floor);
-        let (kept, at) = (self.site_log.kept.as_ref(), now());
+        let (kept, at) = (self.site_log.kept.as_ref(), self.clock.now());
         let look = self.acceptor.look(&chain, &Before { floor: &floor, kept, lost, now: at });
         refused.extend(look.refused);
         let stored = look.accepted.map(|candidate| {
@@ -129,7 +132,7 @@ impl Engine {
 
     /// "When the running release has expired: keep enforcing, say so loudly."
     fn say_expired(&mut self, chain: &TrustChain, floor: &Floor) {
-        let instant = floor.instant(now());
+        let instant = floor.instant(self.clock.now());
         let Some(generation) = self.running.as_ref().map(|r| &r.generation) else { return };
         let mut expired = Vec::new();
         if instant >= generation.release.expires_at {
@@ -156,9 +159,11 @@ impl Engine {
         let Ok(followed) = self.follow_switch() else { return false };
         let Some(accepted) = floor.release else { return false };
         let point = Point { epoch: accepted.epoch, serial: accepted.serial };
+        self.window_wait.take_if(|wait| wait.release != point);
         let Ok(ended) = self.supersede_switch(point) else { return false };
         let journal = ended.or(followed);
         if self.state.running.is_some_and(|running| running.release == point) {
+            self.window_wait = None;
             self.take_up_own(point, accepted.digest);
             return false;
         }
@@ -175,6 +180,7 @@ impl Engine {
         match generation.toplevel().map(str::to_owned) {
             None => self.adopt_at_once(generation, SwitchOutcome::AdoptedWithoutClosure),
             Some(toplevel) if self.runs(&toplevel) => self.adopt_at_once(generation, SwitchOutcome::Committed),
+            Some(_) if self.waits_for_window(&generation) => {}
             Some(_) if self.switch_has_to_wait() => return true,
             Some(toplevel) => self.start_switch(chain, &generation, toplevel),
         }
@@ -216,7 +222,7 @@ impl Engine {
     }
 
     fn adopt_at_once(&mut self, generation: Generation, outcome: SwitchOutcome) {
-        let at = now();
+        let at = self.clock.now();
         let switch = Switch {
             from: self.generation_ref(),
             to: reference(&generation),
@@ -265,7 +271,8 @@ impl Engine {
 
     /// A new policy: incidents of checks that it no longer has are over, others may have a rule now.
     pub(super) fn policy_changed(&mut self) {
-        self.fresh_since = Some(now());
+        self.fresh_since = Some(self.clock.now());
+        self.take_up_settings();
         let Some(policy) = self.policy() else { return };
         let known: std::collections::BTreeSet<String> = policy.checks.keys().cloned().collect();
         self.book.keep_only(|check| known.contains(check));

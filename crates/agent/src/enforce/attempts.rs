@@ -5,7 +5,7 @@
 //! meanwhile may have helped.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use tracing::{info, warn};
@@ -15,6 +15,7 @@ use super::engine::Engine;
 use super::incident::{self, Act, Circumstances, Event, Hold, State as IncidentState};
 use super::lanes::{self, Job, Lane, Lanes};
 use super::work::{Finished, Workers};
+use crate::clock::Clock;
 use crate::steps;
 use crate::switch;
 
@@ -24,6 +25,7 @@ const STOP_AT_MOST: Duration = Duration::from_secs(10);
 /// The attempts that run, and those that wait.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
+    clock: Clock,
     lanes: Lanes,
     /// Those who run runbooks; without them, for a single scan, they run on this thread.
     pub workers: Option<Workers>,
@@ -71,8 +73,13 @@ pub(super) enum Room {
 }
 
 impl Attempts {
+    /// None yet, timed by this clock.
+    pub fn new(clock: Clock) -> Self {
+        Self { clock, ..Self::default() }
+    }
+
     fn step(&mut self, event: lanes::Event) -> Vec<lanes::Act> {
-        let (lanes, acts) = lanes::step(std::mem::take(&mut self.lanes), event, Instant::now());
+        let (lanes, acts) = lanes::step(std::mem::take(&mut self.lanes), event, self.clock.instant());
         self.lanes = lanes;
         acts
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::path::PathBuf;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use tracing::{error, info, warn};
 use writ_evidence::chain::ChainState;
@@ -29,11 +29,14 @@ use super::running::Running;
 use super::sitelog::SiteLog;
 use super::state::{self, State};
 use super::tell::Teller;
+use super::windows::WindowWait;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::evidence_writer::{self, Writer};
 use crate::probes::ProbeContext;
 use crate::switch::enforcer;
 use crate::watch::notify::Notifier;
+use crate::zone::Zone;
 
 /// The largest posture book, in bytes.
 const MAX_BOOK: usize = 16 * 1024 * 1024;
@@ -71,6 +74,7 @@ pub enum EngineError {
 /// The enforcer: all it knows, and the ways it acts on the world.
 pub struct Engine {
     pub(super) config: Config,
+    pub(super) clock: Clock,
     pub(super) identity: Identity,
     pub(super) salt: Salt,
     pub(super) hostname: String,
@@ -106,6 +110,10 @@ pub struct Engine {
     pub(super) switch_under_way: bool,
     /// A switch that waits for what its import lacked.
     pub(super) switch_waits: Option<Waiting>,
+    /// A release that waits for a maintenance window.
+    pub(super) window_wait: Option<WindowWait>,
+    /// The site's time zone.
+    pub(super) zone: Zone,
     /// When a switch that nobody drives was looked for.
     pub(super) resumed_at: Option<Instant>,
     /// What was already complained about, so that it is not said at every turn.
@@ -136,12 +144,6 @@ pub struct Counters {
     pub closed: u64,
 }
 
-/// The time it is.
-pub fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time::from_unix_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
-
 /// Reads the appliance's own key: without passphrase, readable by its owner only.
 pub fn read_key(path: &std::path::Path) -> Result<SecretKey, EngineError> {
     use std::os::unix::fs::MetadataExt;
@@ -159,8 +161,13 @@ pub fn read_key(path: &std::path::Path) -> Result<SecretKey, EngineError> {
 }
 
 impl Engine {
-    /// Comes up: takes the lock, reads what was known, continues the chain. Nothing is written yet.
+    /// Comes up by the machine's clock. See [`Engine::open_at`].
     pub fn open(config: Config) -> Result<Self, EngineError> {
+        Self::open_at(config, Clock::System)
+    }
+
+    /// Comes up: takes the lock, reads what was known, continues the chain. Nothing is written yet.
+    pub fn open_at(config: Config, clock: Clock) -> Result<Self, EngineError> {
         let key = read_key(&config.key)?;
         let folder = |source| EngineError::Folder { path: config.state_dir.clone(), source };
         writ_durable::create_directories(&config.state_dir).map_err(folder)?;
@@ -169,7 +176,7 @@ impl Engine {
             let _ = writ_durable::remove_leftovers(leftovers);
         }
         let state = load_state(&config, &key, true);
-        let writer = Writer::new(key, &config.state_dir, &config.outbox_dir)
+        let writer = Writer::new(key, &config.state_dir, &config.outbox_dir, clock.clone())
             .map_err(|source| EngineError::Folder { path: config.outbox_dir.clone(), source })?;
         // What is laid out there is of the moment: without it everything else goes on, and each attempt says so.
         let _ = writ_durable::create_directories(&config.presence_dir());
@@ -178,7 +185,7 @@ impl Engine {
             appliance: config.appliance.clone(),
             public_key: writer.public_key(),
         };
-        Ok(Self::assemble(config, identity, writer, state, Some(lock)))
+        Ok(Self::assemble(config, clock, identity, writer, state, Some(lock)))
     }
 
     /// Comes up to look only: no lock, nothing made, nothing written.
@@ -191,10 +198,17 @@ impl Engine {
             appliance: config.appliance.clone(),
             public_key: writer.public_key(),
         };
-        Ok(Self::assemble(config, identity, writer, state, None))
+        Ok(Self::assemble(config, Clock::System, identity, writer, state, None))
     }
 
-    fn assemble(config: Config, identity: Identity, writer: Writer, state: State, lock: Option<std::fs::File>) -> Self {
+    fn assemble(
+        config: Config,
+        clock: Clock,
+        identity: Identity,
+        writer: Writer,
+        state: State,
+        lock: Option<std::fs::File>,
+    ) -> Self {
         let folder = Folder::new(&config.releases);
         let acceptor = Acceptor::new(identity.clone(), &config.state_dir, &config.trust, folder);
         let running = state.running.as_ref().and_then(|at| match Running::load(&config.state_dir, &identity, at) {
@@ -205,8 +219,8 @@ impl Engine {
             }
         });
         let toplevel = running.as_ref().and_then(|r| r.generation.toplevel()).map(str::to_owned);
-        let context = ProbeContext::new(now(), Instant::now(), config.profile.clone(), toplevel);
-        let book = load_book(&config, &state);
+        let context = ProbeContext::new(clock.now(), clock.instant(), config.profile.clone(), toplevel);
+        let book = load_book(&config, &state, clock.now());
         let mut engine = Self {
             salt: salt(&identity),
             hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
@@ -218,11 +232,11 @@ impl Engine {
             writer,
             state,
             book,
-            book_saved: Instant::now(),
+            book_saved: clock.instant(),
             running,
             context,
             notifier: Notifier::default(),
-            attempts: Attempts::default(),
+            attempts: Attempts::new(clock.clone()),
             again: VecDeque::new(),
             unrecorded: BTreeSet::new(),
             poll_wanted: false,
@@ -232,6 +246,8 @@ impl Engine {
             on_trial: false,
             switch_under_way: false,
             switch_waits: None,
+            window_wait: None,
+            zone: Zone::default(),
             resumed_at: None,
             said: BTreeSet::new(),
             healed: VecDeque::new(),
@@ -239,10 +255,12 @@ impl Engine {
             status_of: None,
             counters: Counters::default(),
             config,
+            clock,
             identity,
             lock,
         };
         engine.recall_log();
+        engine.take_up_settings();
         engine
     }
 
@@ -374,7 +392,7 @@ impl Engine {
 
     /// Writes the posture book, so that a restart keeps its sums.
     pub(super) fn save_book(&mut self) {
-        self.book_saved = Instant::now();
+        self.book_saved = self.clock.instant();
         let bytes = serde_json::to_vec(&self.book).expect("a book has string keys");
         if let Err(e) = writ_durable::replace(&self.config.state_dir.join(posture::FILE), &bytes, 0o600) {
             self.say_once(format!("the posture book cannot be written: {e}"));
@@ -421,12 +439,12 @@ fn load_state(config: &Config, key: &SecretKey, repair: bool) -> State {
     state
 }
 
-fn load_book(config: &Config, state: &State) -> Book {
+fn load_book(config: &Config, state: &State, now: Time) -> Book {
     let bytes = writ_durable::read_bounded(&config.state_dir.join(posture::FILE), MAX_BOOK).ok();
     let book: Option<Book> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     match book.filter(|book| book.schema == posture::SCHEMA) {
         Some(book) => book.resumed(state.vector_to),
-        None => Book::new(state.vector_to.unwrap_or_else(now)),
+        None => Book::new(state.vector_to.unwrap_or(now)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Following the switch to another system: starting it, having it go on, taking up its end.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use tracing::{info, warn};
@@ -12,7 +12,7 @@ use writ_trust::digest::Digest;
 use writ_trust::root_chain::TrustChain;
 use writ_trust::time::Time;
 
-use super::engine::{Engine, now};
+use super::engine::Engine;
 use super::generation::{self, Generation};
 use super::refused::Refused;
 use super::state::{Point, ToldSwitch};
@@ -53,7 +53,7 @@ impl Engine {
 
     /// Whether a switch rests: nothing of it is activated, and it is not tried again for a while.
     pub fn switch_rests(&self) -> bool {
-        self.switch_waits.as_ref().is_some_and(|waiting| waiting.until.is_some_and(|until| until > now()))
+        self.switch_waits.as_ref().is_some_and(|waiting| waiting.until.is_some_and(|until| until > self.clock.now()))
     }
 
     /// The status file's account of a switch that waits; null when none does.
@@ -80,7 +80,7 @@ impl Engine {
             policy: document("policy.json", generation.entry.policy.digest),
             closure: document("closure.json", closure.digest),
             cache_dir: self.acceptor.folder().cache(),
-            cache_keys: chain.newest().nix_public_keys(&self.identity.site, now()),
+            cache_keys: chain.newest().nix_public_keys(&self.identity.site, self.clock.now()),
             state_dir: self.config.state_dir.clone(),
             profile: self.config.profile.clone(),
             activation: self.config.activation.clone(),
@@ -90,10 +90,10 @@ impl Engine {
             launch: self.config.switch_command.into(),
             switch_binary: None,
         };
-        match switch::start(&asked, now()) {
+        match switch::start(&asked, self.clock.now()) {
             Ok(()) => {
                 self.switch_under_way = true;
-                self.resumed_at = Some(Instant::now());
+                self.resumed_at = Some(self.clock.instant());
                 info!(release = %point, toplevel = %asked.toplevel, "switch started");
             }
             Err(e) => self.say_once(format!("the switch to release {point} cannot be started: {e}")),
@@ -107,10 +107,14 @@ impl Engine {
 
     /// Has a switch that nobody drives any more go on, but not at every turn: a driver needs a moment to come up.
     pub(super) fn resume_switch(&mut self) {
-        if self.resumed_at.is_some_and(|at| at.elapsed() < RESUME_EVERY) {
+        if self.resumed_at.is_some_and(|at| self.clock.since(at) < RESUME_EVERY) {
             return;
         }
-        self.resumed_at = Some(Instant::now());
+        self.resumed_at = Some(self.clock.instant());
+        let journal = switch::read_journal(&self.config.state_dir).ok().flatten();
+        if journal.is_some_and(|journal| self.import_waits_for_window(&journal)) {
+            return;
+        }
         match switch::resume(&self.config.state_dir) {
             Ok(Resumed::Launched) => info!("an interrupted switch goes on"),
             Ok(Resumed::Nothing | Resumed::Running | Resumed::Resting(_)) => {}
@@ -165,7 +169,7 @@ impl Engine {
         }
         let release = journal_point(journal);
         let (tries, reason) = (journal.course.waits, journal.last_note().to_owned());
-        let waiting = Waiting { release, tries, until: journal.rests_until(now()), reason };
+        let waiting = Waiting { release, tries, until: journal.rests_until(self.clock.now()), reason };
         let known = self.switch_waits.as_ref().is_some_and(|known| (known.release, known.tries) == (release, tries));
         if !known {
             let message = format!(
@@ -225,7 +229,7 @@ impl Engine {
         self.commit();
         // What was last seen is the trial of what is gone: look at everything again, and say what is so now.
         self.rescan_wanted = true;
-        self.fresh_since = Some(now());
+        self.fresh_since = Some(self.clock.now());
     }
 }
 

@@ -8,7 +8,7 @@ use writ_policy::policy::Policy;
 use writ_policy::runbook::Runbook;
 
 use super::attempts::Room;
-use super::engine::{Engine, now};
+use super::engine::Engine;
 use super::incident::{self, Act, Circumstances, Event, Hold, Phase, State as IncidentState, Work};
 use super::lanes::{self, Job};
 use super::posture::Run;
@@ -83,6 +83,8 @@ impl Engine {
         let named = named.flatten().filter_map(|id| id.as_str());
         let checks = named.filter_map(|id| Some((id.to_owned(), asked.checks.get(id)?.clone()))).collect();
         Ok(Order {
+            state_dir: self.config.state_dir.clone(),
+            clock: self.clock.clone(),
             job,
             recorded,
             policy,
@@ -134,13 +136,19 @@ impl Engine {
         let mut verification: Vec<Verification> = Vec::new();
         let mut doubtful = Vec::new();
         let unseen = |at| Run { at, outcome: Outcome::NotAssessable, reasons: vec![], seen: Observation::new() };
-        let mut own = (unseen(now()), Observation::new());
+        let mut own = (unseen(self.clock.now()), Observation::new());
         let others = verify.iter().map(String::as_str).filter(|id| *id != check);
         for id in others.chain([check]) {
             let Some(scan) = self.scan(id) else {
                 let reasons = ["the policy has no such check".to_owned()];
                 let seen = Observation::new();
-                verification.push(incident::verification(id, now(), Outcome::NotAssessable, &seen, &reasons));
+                verification.push(incident::verification(
+                    id,
+                    self.clock.now(),
+                    Outcome::NotAssessable,
+                    &seen,
+                    &reasons,
+                ));
                 continue;
             };
             let Run { at, outcome, reasons, seen } = &scan.run;
@@ -196,11 +204,11 @@ impl Engine {
         if !matches!(self.admit(job.clone()), Room::Now) {
             return;
         }
-        let id = self.state.next_incident_id(now());
+        let id = self.state.next_incident_id(self.clock.now());
         self.state.incident_number = id.number;
         self.state.incident_date = Some(id.date);
         if let Some(limit) = self.policy().map(|p| p.settings.circuit_breaker.clone()) {
-            self.state.breaker.fired(&rule, id, now(), &limit);
+            self.state.breaker.fired(&rule, id, self.clock.now(), &limit);
         }
         if let Some(finished) = self.begin(job, false) {
             self.finish_unrecorded(finished);
@@ -220,7 +228,7 @@ impl Engine {
 
     /// Tells an incident that another policy is in force: whether its check is still asked for.
     pub(super) fn policy_changed_for(&mut self, key: &str, check: &str) {
-        let at = now();
+        let at = self.clock.now();
         let known = self.policy().is_some_and(|policy| policy.checks.contains_key(check));
         let event = if known {
             Event::PolicyChanged

@@ -10,6 +10,9 @@
 //!                     ▼
 //!                 Escalated (L2 is not in this release; L3 ticket) ─ holds again ─▶ Quiet (healed by people)
 //! ```
+//!
+//! An incident of a check that flaps ([`super::flap`]) goes these ways too, but back to Quiet only when the check has held
+//! for a while.
 
 use std::collections::BTreeMap;
 
@@ -21,6 +24,9 @@ use writ_policy::declared::Severity;
 use writ_policy::observation::Observation;
 use writ_policy::outcome::Outcome;
 use writ_trust::time::Time;
+
+use super::escalation::People;
+use super::flap::Flap;
 
 /// What the record of every escalation says of the tier between rules and people.
 pub const NO_L2: &str = "L2: not in this release, so it goes to people (L3)";
@@ -75,6 +81,38 @@ pub struct Incident {
     pub actions: Vec<Action>,
     /// Every time it went up a tier.
     pub escalations: Vec<Escalation>,
+    /// How far it has come with people, once they have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<People>,
+    /// That its check flaps, and what has become of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flapping: Option<Flapping>,
+    /// Whether people had suspended healing of its check when it failed: then they are who changed something.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub intended: bool,
+}
+
+/// A check that fails and holds in turns, under one incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flapping {
+    /// How long it has to hold before the incident ends, in milliseconds.
+    pub steady_ms: i64,
+    /// How often it failed again.
+    #[serde(default)]
+    pub again: u64,
+    /// Since when it holds.
+    #[serde(default)]
+    pub holds_since: Option<Time>,
+    /// Whether a rule's runbook is why.
+    #[serde(default)]
+    pub by_rule: bool,
+}
+
+impl Flapping {
+    /// When it has held for long enough, if it holds until then.
+    pub fn ends(&self) -> Option<Time> {
+        Some(self.holds_since?.plus_millis(self.steady_ms))
+    }
 }
 
 /// What is being done about an incident.
@@ -120,6 +158,8 @@ pub struct Candidate {
     pub tripped: Option<String>,
     /// Why it hands the incident to people; none when it runs a runbook.
     pub escalate: Option<String>,
+    /// The maintenance window that its runbook has to wait for.
+    pub window: Option<String>,
 }
 
 /// What the signed policy and the moment allow.
@@ -131,6 +171,8 @@ pub struct Circumstances {
     pub rules: Vec<Candidate>,
     /// After how many failed attempts an incident of this severity is escalated.
     pub l1_failures: u32,
+    /// That the check flaps, if it fails now.
+    pub flap: Option<Flap>,
 }
 
 impl Circumstances {
@@ -141,7 +183,7 @@ impl Circumstances {
             return None;
         }
         let mut rules = self.rules.iter().take_while(|c| c.escalate.is_none());
-        rules.find(|c| c.tripped.is_none()).map(|c| c.rule.as_str())
+        rules.find(|c| c.tripped.is_none() && c.window.is_none()).map(|c| c.rule.as_str())
     }
 }
 
@@ -264,8 +306,15 @@ fn open(failing: Failing, at: Time, allowed: &Circumstances) -> (State, Vec<Act>
         runbook: None,
         actions: Vec::new(),
         escalations: Vec::new(),
+        people: None,
+        flapping: None,
+        intended: allowed.hold == Some(Hold::Pause),
     });
     let mut acts = vec![Act::Opened];
+    if let Some(flap) = &allowed.flap {
+        incident.flapping = Some(Flapping { steady_ms: flap.steady_ms, again: 0, holds_since: None, by_rule: false });
+        acts.push(tell(&mut incident, at, flap.reason()));
+    }
     if incident.severity == Severity::Critical {
         let reason = "critical: people are told at once, healing goes on meanwhile".to_owned();
         acts.push(tell(&mut incident, at, reason));
@@ -277,11 +326,16 @@ fn open(failing: Failing, at: Time, allowed: &Circumstances) -> (State, Vec<Act>
 fn proceed(mut incident: Box<Incident>, event: Event, at: Time, allowed: &Circumstances) -> (State, Vec<Act>) {
     let attempting = matches!(incident.phase, Phase::Attempting { .. });
     match event {
-        Event::Fails(_) if matches!(incident.phase, Phase::Waiting(_)) => {
-            let acts = decide(&mut incident, at, allowed).into_iter().collect();
-            (State::Open(incident), acts)
+        Event::Fails(_) if !attempting => {
+            failed_again(&mut incident);
+            let waits = matches!(incident.phase, Phase::Waiting(_));
+            let acts = if waits { decide(&mut incident, at, allowed) } else { None };
+            (State::Open(incident), acts.into_iter().collect())
         }
         Event::Holds(verification, after) if !attempting => {
+            if !is_steady(&mut incident, at, false) {
+                return (State::Open(incident), Vec::new());
+            }
             let (resolution, tier) = by_others(&incident);
             close(incident, at, resolution, tier, vec![verification], after)
         }
@@ -301,9 +355,39 @@ fn proceed(mut incident: Box<Incident>, event: Event, at: Time, allowed: &Circum
     }
 }
 
-/// Who resolved an incident whose check holds again although no runbook was seen to do it.
+/// Notes that a check which holds, as far as is known, fails again. What a rule did has not lasted: it has failed.
+fn failed_again(incident: &mut Incident) {
+    let Some(flapping) = incident.flapping.as_mut().filter(|flapping| flapping.holds_since.is_some()) else { return };
+    flapping.holds_since = None;
+    flapping.again += 1;
+    if std::mem::take(&mut flapping.by_rule)
+        && let Some(rule) = &incident.rule
+    {
+        *incident.failures.entry(rule.clone()).or_default() += 1;
+    }
+}
+
+/// Whether a check that holds now has held for long enough. Only one that flaps has to.
+fn is_steady(incident: &mut Incident, at: Time, by_rule: bool) -> bool {
+    let Some(flapping) = &mut incident.flapping else { return true };
+    match flapping.ends() {
+        Some(ends) => at >= ends,
+        None => {
+            flapping.holds_since = Some(at);
+            flapping.by_rule = by_rule;
+            if !matches!(incident.phase, Phase::Escalated) {
+                incident.phase = Phase::Waiting(None);
+            }
+            false
+        }
+    }
+}
+
+/// Who resolved an incident whose check holds again although no runbook was seen to do it just now.
 fn by_others(incident: &Incident) -> (ResolutionType, Option<Tier>) {
+    let by_rule = incident.flapping.as_ref().is_some_and(|flapping| flapping.by_rule);
     match (&incident.phase, incident.attempts) {
+        (Phase::Waiting(_), _) if by_rule => (ResolutionType::Auto, Some(Tier::L1)),
         (Phase::Escalated, _) => (ResolutionType::Manual, Some(Tier::L3)),
         (_, 0) => (ResolutionType::Manual, None),
         _ => (ResolutionType::Partial, Some(Tier::L1)),
@@ -327,6 +411,9 @@ fn tried(
     let interrupted = work.interrupted;
     incident.interrupted += u64::from(interrupted);
     if ResolutionStatus::of(&verification) == ResolutionStatus::Success {
+        if !is_steady(&mut incident, at, true) {
+            return (State::Open(incident), Vec::new());
+        }
         return close(incident, at, ResolutionType::Auto, Some(Tier::L1), verification, after);
     }
     let rest = allowed.rules.iter().find(|c| c.rule == rule).map_or(0, |c| c.cooldown_ms);
@@ -377,6 +464,10 @@ fn decide(incident: &mut Incident, at: Time, allowed: &Circumstances) -> Option<
     }
     if let Some(why) = &candidate.tripped {
         return Some(escalate(incident, at, why.clone()));
+    }
+    if candidate.window.is_some() {
+        incident.phase = Phase::Waiting(None);
+        return None;
     }
     if let Some(until) = incident.rests.get(&candidate.rule).filter(|until| **until > at) {
         incident.phase = Phase::Waiting(Some(*until));

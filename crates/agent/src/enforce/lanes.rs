@@ -9,11 +9,16 @@
 //!          └─ the line is full ─▶ HandOver
 //! ```
 //!
+//! Over all rules only so many runbooks run within an hour ([`Budget`]): a machine in which everything breaks, again and
+//! again, is for people.
+//!
 //! Who asked does not overtake those before them that change the same, so nobody waits for ever: the first in line waits
 //! only for what runs.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
+
+use writ_policy::settings::CircuitBreaker;
 
 use crate::steps::Touch;
 
@@ -21,6 +26,35 @@ use crate::steps::Touch;
 pub const LONGEST_LINE: usize = 256;
 /// The longest wait. Longer than the longest runbook that comes with Writ takes (63 minutes), with one like it before.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(3 * 3600);
+
+/// The time that a budget is for.
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// How many runbooks may run within an hour, over all rules. A restart forgets those before it; what a crash repeats, the
+/// circuit breaker bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// All of them.
+    pub runs: usize,
+    /// Those that run a program of the closure, of which nobody can say what it changes.
+    pub programs: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { runs: 120, programs: 30 }
+    }
+}
+
+impl Budget {
+    /// The budget where the policy's circuit breaker lets one rule alone answer more: what it allows one, it allows all.
+    pub fn of(limit: &CircuitBreaker) -> Self {
+        let an_hour = u64::from(limit.fires) * HOUR.as_secs() / limit.within.seconds().max(1).unsigned_abs();
+        let least = usize::try_from(an_hour).unwrap_or(usize::MAX);
+        let Self { runs, programs } = Self::default();
+        Self { runs: runs.max(least), programs: programs.max(least) }
+    }
+}
 
 /// Up to this a runbook is quick.
 const QUICK: Duration = Duration::from_secs(60);
@@ -73,6 +107,10 @@ pub struct Job {
 }
 
 impl Job {
+    fn runs_a_program(&self) -> bool {
+        self.touches.iter().any(|touch| matches!(touch, Touch::Program(_)))
+    }
+
     fn meets(&self, other: &Self) -> bool {
         self.key == other.key || self.touches.iter().any(|one| other.touches.iter().any(|other| one.meets(other)))
     }
@@ -84,6 +122,9 @@ pub struct Lanes {
     running: BTreeMap<String, Job>,
     waiting: VecDeque<(Job, Instant)>,
     held: bool,
+    budget: Budget,
+    /// What began within the last hour, and whether it ran a program.
+    began: VecDeque<(Instant, bool)>,
 }
 
 /// What happened.
@@ -97,6 +138,8 @@ pub enum Event {
     Held(bool),
     /// Those who wait are no longer wanted.
     Dropped,
+    /// So much may run within an hour from now on.
+    Allowed(Budget),
     /// Time has passed.
     Tick,
 }
@@ -120,9 +163,10 @@ pub fn step(mut lanes: Lanes, event: Event, now: Instant) -> (Lanes, Vec<Act>) {
         }
         Event::Held(held) => lanes.held = held,
         Event::Dropped => lanes.waiting.clear(),
+        Event::Allowed(budget) => lanes.budget = budget,
         Event::Tick => {}
     }
-    acts.extend(lanes.start());
+    acts.extend(lanes.start(now));
     acts.extend(lanes.give_up(now));
     (lanes, acts)
 }
@@ -155,7 +199,10 @@ impl Lanes {
     }
 
     /// Starts all that may, the first in line first.
-    fn start(&mut self) -> Vec<Act> {
+    fn start(&mut self, now: Instant) -> Vec<Act> {
+        while self.began.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) >= HOUR) {
+            self.began.pop_front();
+        }
         let mut acts = Vec::new();
         let mut at = 0;
         while let Some((job, _)) = self.waiting.get(at) {
@@ -164,6 +211,11 @@ impl Lanes {
                 continue;
             }
             let Some((job, _)) = self.waiting.remove(at) else { break };
+            if let Some(why) = self.over_budget(&job) {
+                acts.push(Act::HandOver(job, why));
+                continue;
+            }
+            self.began.push_back((now, job.runs_a_program()));
             self.running.insert(job.key.clone(), job.clone());
             acts.push(Act::Start(job));
         }
@@ -174,6 +226,21 @@ impl Lanes {
         let in_lane = self.running.values().filter(|other| other.lane == job.lane).count();
         let before = self.waiting.iter().take(at).map(|(other, _)| other);
         !self.held && in_lane < job.lane.places() && !self.running.values().chain(before).any(|other| job.meets(other))
+    }
+
+    fn over_budget(&self, job: &Job) -> Option<String> {
+        let Budget { runs, programs } = self.budget;
+        let rule = &job.rule;
+        let ran = self.began.iter().filter(|(_, program)| *program).count();
+        if job.runs_a_program() && ran >= programs {
+            return Some(format!(
+                "rule {rule} could not run: {programs} runbooks with programs ran within an hour, which is all that may"
+            ));
+        }
+        let over = self.began.len() >= runs;
+        over.then(|| {
+            format!("rule {rule} could not run: {runs} runbooks of all rules ran within an hour, which is all that may")
+        })
     }
 
     fn give_up(&mut self, now: Instant) -> Vec<Act> {

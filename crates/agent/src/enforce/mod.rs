@@ -5,13 +5,17 @@
 //! their own; all else, and every word of evidence, is the main thread's.
 
 pub mod accept;
+pub mod acknowledge;
 pub mod adopt;
 pub mod agenda;
 mod attempts;
 pub mod breaker;
 pub mod code;
 pub mod daemon;
+pub mod driver;
 pub mod engine;
+pub mod escalation;
+pub mod flap;
 mod follow;
 pub mod generation;
 pub mod heal;
@@ -21,6 +25,7 @@ pub mod lanes;
 pub mod once;
 pub mod outbox;
 pub mod pause;
+mod people;
 pub mod periodic;
 pub mod posture;
 pub mod presence;
@@ -34,4 +39,5 @@ pub mod state;
 mod status;
 pub mod tell;
 pub mod ticket;
+pub mod windows;
 mod work;

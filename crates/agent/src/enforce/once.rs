@@ -9,7 +9,7 @@ use writ_policy::declared::Severity;
 use writ_policy::outcome::Outcome;
 use writ_trust::text::{escaped, one_line};
 
-use super::engine::{Engine, now};
+use super::engine::Engine;
 use super::scan::{exception, matching};
 use super::state::incident_key;
 
@@ -231,7 +231,7 @@ fn report(engine: &Engine, took_ms: u64) -> Report {
             severity: check.severity,
             outcome: last.map_or(Outcome::NotAssessable, |seen| seen.outcome),
             reasons: last.map_or_else(|| vec!["it did not run".to_owned()], |seen| seen.reasons.clone()),
-            exception: engine.policy().and_then(|policy| exception(policy, id, now())),
+            exception: engine.policy().and_then(|policy| exception(policy, id, engine.clock.now())),
             healed: None,
             open,
             would_run: None,

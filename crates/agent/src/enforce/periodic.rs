@@ -8,7 +8,7 @@ use writ_evidence::records::PausePhase;
 use writ_evidence::{BundleId, Draft};
 use writ_trust::time::Time;
 
-use super::engine::{Engine, now};
+use super::engine::Engine;
 use super::lanes;
 use super::state::SnapshotMark;
 use crate::crash_point;
@@ -24,8 +24,11 @@ impl Engine {
         self.attempts.note(lanes::Event::Tick);
         self.take_turns();
         self.end_pauses();
+        self.watch_window();
+        self.see_to_people();
+        self.lay_notices();
         self.tell_posture();
-        if self.book_saved.elapsed() >= SAVE_BOOK_EVERY {
+        if self.clock.since(self.book_saved) >= SAVE_BOOK_EVERY {
             self.save_book();
         }
         self.retry_commit();
@@ -36,7 +39,7 @@ impl Engine {
     }
 
     fn end_pauses(&mut self) {
-        let over = self.state.pauses.expire(now());
+        let over = self.state.pauses.expire(self.clock.now());
         if over.is_empty() {
             return;
         }
@@ -44,6 +47,7 @@ impl Engine {
             info!(checks = ?pause.checks, "a pause is over: healing goes on");
             let draft = self.teller().paused(pause, PausePhase::Expired);
             self.seal(draft);
+            self.notice_pause(&pause.checks, "a pause is over: healing goes on".to_owned());
         }
         self.commit();
         let open: Vec<String> = self.state.incidents.values().map(|incident| incident.check.clone()).collect();
@@ -53,7 +57,7 @@ impl Engine {
     /// The vector and the snapshot, when they are due. A new policy has its first snapshot once every check has run.
     fn tell_posture(&mut self) {
         let Some((policy_of, policy)) = self.running.as_ref().and_then(|r| r.policy.as_ref()) else { return };
-        let at = now();
+        let at = self.clock.now();
         let policy_of = *policy_of;
         let checks: Vec<String> = policy.checks.keys().cloned().collect();
         let vector_due = at.millis_since(self.book.from) >= policy.settings.posture.vector.millis();
@@ -92,7 +96,7 @@ impl Engine {
     /// Seals a draft about checks, in as many bundles as it takes.
     fn seal_split(&mut self, checks: &[String], draft: &dyn Fn(&Self, &[String]) -> Draft) {
         let whole = draft(self, checks);
-        match self.writer.seal(&mut self.state, whole, now()) {
+        match self.writer.seal(&mut self.state, whole, self.clock.now()) {
             Err(SealError::TooLarge(_)) if checks.len() > 1 => {
                 let (first, second) = checks.split_at(checks.len() / 2);
                 self.seal_split(first, draft);
@@ -108,6 +112,9 @@ impl Engine {
         let settings = self.policy().map(|policy| &policy.settings.posture);
         let vector = settings.map(|posture| self.book.from.plus(&posture.vector));
         let snapshot = settings.zip(self.state.snapshot).map(|(posture, mark)| mark.at.plus(&posture.snapshot));
-        [vector, snapshot, self.state.pauses.next_end()].into_iter().flatten().min()
+        [vector, snapshot, self.state.pauses.next_end(), self.window_opens(), self.next_call()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }

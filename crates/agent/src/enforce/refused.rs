@@ -12,7 +12,7 @@ use writ_trust::text::{escaped, one_line};
 use writ_trust::time::Time;
 
 use super::accept::AcceptError;
-use super::engine::{Engine, now};
+use super::engine::Engine;
 
 /// How many refusals of each [`Source`] become evidence within [`WINDOW_MILLIS`]. Whoever writes into the folder of releases
 /// can make something new to refuse at every look, and what tells of it is kept for ever.
@@ -201,7 +201,7 @@ impl Engine {
     }
 
     fn tell_refusal(&mut self, refusal: &Refused, count: u64) -> Told {
-        let share = self.state.refusal_quotas.of(refusal.source).take(now());
+        let share = self.state.refusal_quotas.of(refusal.source).take(self.clock.now());
         let (draft, told) = match share {
             Share::Granted => (self.teller().refused(refusal, count), Told::Refusal),
             Share::FirstDenied => {

@@ -13,8 +13,9 @@ use writ_trust::json;
 use writ_trust::text::one_line;
 use writ_trust::time::{Span, Time};
 
+use super::acknowledge::Acknowledgement;
 use super::code::{Stored, Stretched};
-use super::engine::{Engine, now};
+use super::engine::Engine;
 use super::hostile;
 use super::pause::{LONGEST_MILLIS, Pause};
 use super::refused::Refused;
@@ -23,11 +24,11 @@ use crate::crash_point;
 /// The schema of a request.
 pub const SCHEMA: &str = "writ.pause-request.v1";
 /// The largest request or answer, in bytes.
-const MAX_REQUEST: usize = 64 * 1024;
+pub(super) const MAX_REQUEST: usize = 64 * 1024;
 /// How many requests are remembered as answered.
 const REMEMBERED: usize = 64;
 /// A request that is older than this when it is found is not carried out: the person has gone.
-const STALE_MILLIS: i64 = 10 * 60_000;
+pub(super) const STALE_MILLIS: i64 = 10 * 60_000;
 
 /// What a person asks for.
 #[derive(Clone, Serialize, Deserialize)]
@@ -41,6 +42,12 @@ pub struct Request {
     reason: String,
     by: String,
     code: Stretched,
+}
+
+/// What a request is.
+enum Asked {
+    Pause(Request),
+    Acknowledgement(Acknowledgement),
 }
 
 /// What the enforcer answers.
@@ -79,26 +86,31 @@ impl Request {
 
     /// Puts the request where the enforcer finds it, and waits for its answer.
     pub fn ask(&self, requests: &Path, wait: Duration) -> Result<Answer, RequestError> {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(RequestError::Random)?;
-        let folder = |source| RequestError::Folder { path: requests.to_owned(), source };
-        let request = requests.join(format!("{}.json", hex(&random)));
-        let answer = requests.join(format!("{}.answer", hex(&random)));
-        writ_durable::replace(&request, &json::canonical(self), 0o600).map_err(folder)?;
-        let deadline = Instant::now() + wait;
-        loop {
-            if let Ok(bytes) = writ_durable::read_bounded(&answer, MAX_REQUEST)
-                && let Ok(found) = json::parse::<Answer>(&bytes, MAX_REQUEST)
-            {
-                let _ = writ_durable::remove(&answer);
-                return Ok(found);
-            }
-            if Instant::now() >= deadline {
-                writ_durable::remove(&request).map_err(folder)?;
-                return Err(RequestError::NoAnswer(wait.as_secs()));
-            }
-            std::thread::sleep(Duration::from_millis(20));
+        ask(&json::canonical(self), requests, wait)
+    }
+}
+
+/// Puts a request where the enforcer finds it, and waits for its answer.
+pub(super) fn ask(bytes: &[u8], requests: &Path, wait: Duration) -> Result<Answer, RequestError> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(RequestError::Random)?;
+    let folder = |source| RequestError::Folder { path: requests.to_owned(), source };
+    let request = requests.join(format!("{}.json", hex(&random)));
+    let answer = requests.join(format!("{}.answer", hex(&random)));
+    writ_durable::replace(&request, bytes, 0o600).map_err(folder)?;
+    let deadline = Instant::now() + wait;
+    loop {
+        if let Ok(bytes) = writ_durable::read_bounded(&answer, MAX_REQUEST)
+            && let Ok(found) = json::parse::<Answer>(&bytes, MAX_REQUEST)
+        {
+            let _ = writ_durable::remove(&answer);
+            return Ok(found);
         }
+        if Instant::now() >= deadline {
+            writ_durable::remove(&request).map_err(folder)?;
+            return Err(RequestError::NoAnswer(wait.as_secs()));
+        }
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -118,11 +130,14 @@ impl Engine {
     }
 
     fn answer_request(&mut self, id: &str, path: &Path) {
-        let request = hostile::read(path, MAX_REQUEST)
-            .map_err(|e| e.to_string())
-            .and_then(|bytes| json::parse::<Request>(&bytes, MAX_REQUEST).map_err(one_line));
+        let bytes = hostile::read(path, MAX_REQUEST).map_err(|e| e.to_string());
+        let request = bytes.and_then(|bytes| match Acknowledgement::parse(&bytes) {
+            Some(acknowledgement) => Ok(Asked::Acknowledgement(acknowledgement)),
+            None => json::parse::<Request>(&bytes, MAX_REQUEST).map(Asked::Pause).map_err(one_line),
+        });
         let answer = match request {
-            Ok(request) => self.judge_request(request),
+            Ok(Asked::Pause(request)) => self.judge_request(request),
+            Ok(Asked::Acknowledgement(acknowledgement)) => self.judge_acknowledgement(&acknowledgement),
             Err(e) => self.decline("request-readable", format!("a request for a pause cannot be read: {e}")),
         };
         self.state.answered.push_back(id.to_owned());
@@ -137,7 +152,7 @@ impl Engine {
     }
 
     fn judge_request(&mut self, request: Request) -> Answer {
-        let at = now();
+        let at = self.clock.now();
         let Some(file) = self.config.pause_code_file.clone() else {
             return self.decline("break-glass-code", "no break-glass code is set up here (pause_code_file)".to_owned());
         };
@@ -196,6 +211,7 @@ impl Engine {
         let draft = self.teller().paused(&pause, PausePhase::Begun);
         self.seal(draft);
         let message = format!("healing of {} is suspended until {}", pause.checks.join(", "), pause.until);
+        self.notice_pause(&pause.checks, format!("until {}: {}", pause.until, pause.reason));
         self.state.pauses.active.push(pause);
         Answer { granted: true, message }
     }

@@ -1,7 +1,5 @@
 //! Running checks, and what follows from their outcomes.
 
-use std::time::Instant;
-
 use tracing::{debug, info, warn};
 use writ_evidence::identifier::Salt;
 use writ_evidence::incident::ResolutionType;
@@ -16,10 +14,11 @@ use writ_policy::schema::ProbeSchema;
 use writ_trust::text::escaped;
 use writ_trust::time::Time;
 
-use super::engine::{Engine, now};
+use super::engine::Engine;
 use super::incident::{self, Act, Candidate, Circumstances, Event, Failing, Hold, State as IncidentState};
 use super::posture::Run;
 use super::state::{Standing, incident_key};
+use super::windows::runbook_waits;
 use crate::evidence_writer::{MANY_WAITING, MOST_WAITING};
 use crate::probes;
 
@@ -89,8 +88,8 @@ impl Engine {
         let policy = &self.running.as_ref()?.policy.as_ref()?.1;
         let check = policy.checks.get(id)?;
         self.counters.scans += 1;
-        self.context.now = now();
-        self.context.monotonic = Instant::now();
+        self.context.now = self.clock.now();
+        self.context.monotonic = self.clock.instant();
         let probed = look(check, &mut self.context);
         Some(judged(check, probed, self.context.now, &self.salt))
     }
@@ -192,9 +191,11 @@ impl Engine {
             cooldown_ms: rule.cooldown.millis(),
             tripped: self.state.breaker.tripped(rule_id, incident, at, limit),
             escalate: rule.escalate.as_ref().map(|escalate| escaped(&escalate.why)),
+            window: runbook_waits(policy, rule_id, &self.zone, at),
         });
         let l1_failures = policy.settings.escalation.l1_failures.get(&check.severity).copied().unwrap_or(3);
-        Circumstances { hold, rules: rules.collect(), l1_failures }
+        let flap = if incident.is_none() { self.state.flaps.flap(id, at, limit) } else { None };
+        Circumstances { hold, rules: rules.collect(), l1_failures, flap }
     }
 
     /// Remembers an outcome, and tells of a change that no incident tells of.
@@ -240,13 +241,14 @@ impl Engine {
                 (Act::Opened, Some(incident)) => self.record_opened(incident),
                 (Act::Ticket(reason), Some(incident)) => {
                     warn!(incident = %incident.id, check = %incident.check, "ticket for people: {reason}");
+                    self.begin_with_people(incident);
                     let draft = self.teller().escalated(incident, reason);
                     self.seal(draft);
                 }
                 (Act::Attempt(rule), Some(incident)) => {
                     let limit = self.policy().map(|p| p.settings.circuit_breaker.clone());
                     if let Some(limit) = limit {
-                        self.state.breaker.fired(rule, incident.id, now(), &limit);
+                        self.state.breaker.fired(rule, incident.id, self.clock.now(), &limit);
                     }
                     attempt = Some(rule.clone());
                 }
@@ -282,8 +284,12 @@ impl Engine {
         self.state.incident_date = Some(incident.id.date);
         self.counters.opened += 1;
         warn!(incident = %incident.id, check = %incident.check, severity = %incident.severity, reasons = ?incident.reasons, "incident opened");
+        if let Some(limit) = self.policy().map(|policy| policy.settings.circuit_breaker.clone()) {
+            self.state.flaps.opened(&incident.check, incident.detected_at, &limit);
+        }
         let draft = self.policy().map(|policy| self.teller().opened(incident, policy));
         incident.opened_by = draft.and_then(|draft| self.seal(draft));
+        self.notice_opened(incident);
     }
 
     fn record_closed(&mut self, closing: &incident::Closing) {
@@ -300,12 +306,13 @@ impl Engine {
         if let Some(draft) = self.policy().map(|policy| self.teller().closed(closing, policy)) {
             self.seal(draft);
         }
+        self.notice_closed(incident, closing.resolution.as_str());
     }
 
     /// Seals a draft. A draft that cannot be sealed is a defect of ours: said loudly, and enforcement goes on.
     pub(super) fn seal(&mut self, draft: writ_evidence::Draft) -> Option<writ_evidence::BundleId> {
         let kind = draft.kind;
-        match self.writer.seal(&mut self.state, draft, now()) {
+        match self.writer.seal(&mut self.state, draft, self.clock.now()) {
             Ok(id) => Some(id),
             Err(e) => {
                 self.say_once(format!("evidence of kind {kind} could not be sealed: {e}"));

@@ -19,6 +19,7 @@ use writ_trust::numbers::{Epoch, Serial};
 use writ_trust::time::Time;
 
 use super::breaker::Breaker;
+use super::flap::Flaps;
 use super::incident::Incident;
 use super::outbox::Proven;
 use super::pause::Pauses;
@@ -64,6 +65,15 @@ pub struct State {
     /// Which incidents each rule answered lately.
     #[serde(default)]
     pub breaker: Breaker,
+    /// When incidents of each check opened lately.
+    #[serde(default, skip_serializing_if = "Flaps::is_empty")]
+    pub flaps: Flaps,
+    /// Notices that are not laid out yet, oldest first.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    pub notices: VecDeque<PendingNotice>,
+    /// How many notices there were so far.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub notice_number: u64,
     /// Healing that people suspended.
     #[serde(default)]
     pub pauses: Pauses,
@@ -135,6 +145,19 @@ pub struct Pending {
     /// How far it has come. One that is read back was committed.
     #[serde(skip)]
     pub standing: Standing,
+}
+
+/// A notice that is not laid out yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingNotice {
+    /// Its number.
+    pub number: u64,
+    /// Its exact bytes, which are UTF-8. What is signed is deterministic, so the same file comes of it again after a crash.
+    pub document: String,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// How far a sealed bundle has come.
@@ -272,6 +295,9 @@ impl State {
             incident_date: None,
             outcomes: BTreeMap::new(),
             breaker: Breaker::default(),
+            flaps: Flaps::default(),
+            notices: VecDeque::new(),
+            notice_number: 0,
             pauses: Pauses::default(),
             refusals: VecDeque::new(),
             refused_total: 0,

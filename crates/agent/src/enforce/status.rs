@@ -3,7 +3,7 @@
 use serde_json::json;
 use tracing::error;
 
-use super::engine::{Engine, now};
+use super::engine::Engine;
 use super::sitelog::freshness::Freshness;
 use super::state::State;
 
@@ -41,10 +41,11 @@ impl Engine {
                 json!({
                     "incident_id": incident.id, "check": incident.check, "severity": incident.severity,
                     "detected_at": incident.detected_at, "phase": incident.phase, "attempts": incident.attempts,
+                    "people": incident.people, "flapping": incident.flapping,
                 })
             })
             .collect();
-        let (running, at) = (self.running.as_ref(), now());
+        let (running, at) = (self.running.as_ref(), self.clock.now());
         let status = json!({
             "schema": "writ.enforcer-status.v1",
             "at": at,
@@ -57,10 +58,13 @@ impl Engine {
             "expired": running.is_some_and(|r| at >= r.generation.release.expires_at),
             "on_trial": self.on_trial,
             "switch": self.switch_status(),
+            "window": self.window_status(),
+            "time_zone": self.zone.called(),
             "outcomes": self.state.outcomes,
             "open_incidents": incidents,
             "runbooks": self.attempts.status(),
             "pauses": self.state.pauses.active,
+            "notices": { "number": self.state.notice_number, "waiting": self.state.notices.len() },
             "refused_total": self.state.refused_total,
             "refusals": self.state.refusals,
             "log": self.log_status(),

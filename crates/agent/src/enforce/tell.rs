@@ -64,7 +64,7 @@ impl Teller {
         draft.affected = self.affected(incident);
         let after = closing.after.iter().next().is_some().then(|| closing.after.clone());
         draft.drift = Some(Drift { before: Some(incident.before.clone()), after });
-        draft.change = Some(Change::Corrective);
+        draft.change = Some(if incident.intended { Change::Intended } else { Change::Corrective });
         draft.runbook.clone_from(&incident.runbook);
         draft.actions_taken.clone_from(&incident.actions);
         draft.verification.clone_from(&closing.verification);
@@ -82,6 +82,17 @@ impl Teller {
         }
         if !incident.escalations.is_empty() {
             details.insert("ticket".to_owned(), Value::Text(incident.id.to_string()));
+        }
+        if let Some(flapping) = &incident.flapping {
+            let again = i64::try_from(flapping.again).unwrap_or(i64::MAX);
+            details.insert("failed_again".to_owned(), Value::Int(again));
+        }
+        if let Some(people) = &incident.people {
+            details.insert("contacts_called".to_owned(), Value::Int(people.called.into()));
+            if let Some(acknowledged) = &people.acknowledged {
+                details.insert("acknowledged_at".to_owned(), Value::Text(acknowledged.at.to_string()));
+                details.insert("acknowledged_by".to_owned(), Value::Text(acknowledged.by.clone()));
+            }
         }
         IncidentPart {
             incident_id: incident.id,

@@ -38,6 +38,11 @@ struct Ticket<'a> {
     attempts: u64,
     last_rule: Option<&'a str>,
     contacts: Vec<&'a str>,
+    /// How many of them were called, the first before the second.
+    called: u32,
+    /// When the next is called, or those who were hear how it stands.
+    next_word_at: Option<Time>,
+    acknowledged_at: Option<Time>,
     controls: Vec<&'a str>,
 }
 
@@ -73,6 +78,11 @@ impl Engine {
 
     fn ticket(&self, incident: &Incident) -> io::Result<()> {
         let Some(policy) = self.policy() else { return Ok(()) };
+        let escalation = &policy.settings.escalation;
+        let contacts = contacts(escalation, incident.severity);
+        let people = incident.people.as_ref();
+        let most = u32::try_from(contacts.len()).unwrap_or(u32::MAX);
+        let next = people.and_then(|people| people.next(incident.severity, most, escalation));
         let ticket = Ticket {
             schema: SCHEMA,
             incident_id: incident.id,
@@ -88,7 +98,10 @@ impl Engine {
             l2: NO_L2,
             attempts: incident.attempts,
             last_rule: incident.rule.as_deref(),
-            contacts: contacts(&policy.settings.escalation, incident.severity),
+            contacts,
+            called: people.map_or(0, |people| people.called),
+            next_word_at: next.map(|(at, _)| at),
+            acknowledged_at: people.and_then(|people| people.acknowledged.as_ref()).map(|answer| answer.at),
             controls: policy.controls_of(&incident.check),
         };
         let ticket = serde_json::to_value(&ticket).unwrap_or_default();

@@ -18,13 +18,14 @@ use writ_policy::runbook::{self, Runbook, Step};
 use writ_trust::digest::Digest;
 use writ_trust::json;
 
-use super::engine::now;
 use super::incident::Work;
 use super::lanes::Job;
 use super::state::Point;
 use crate::cancel::Cancel;
+use crate::clock::Clock;
 use crate::crash_point;
 use crate::steps::{self, StepContext, StepReport};
+use crate::switch::trial::{self, Share};
 use crate::watch::Message;
 
 /// A worker's stack, in bytes; what is not used of it costs nothing.
@@ -33,6 +34,10 @@ const STACK: usize = 1024 * 1024;
 /// All that a worker has to know.
 #[derive(Debug)]
 pub(super) struct Order {
+    /// The enforcer's folder of state, where a switch says that it is under way.
+    pub state_dir: PathBuf,
+    /// By which it is timed.
+    pub clock: Clock,
     /// What has a place in the lanes until it is over.
     pub job: Job,
     /// Whether an incident tells of it. None does where neither disk nor memory can hold one more bundle.
@@ -185,9 +190,10 @@ fn carry_out(order: &Order, cancel: &Cancel) -> Work {
     let (mut begun, mut failed) = (0, false);
     for step in &order.runbook.steps {
         let number = actions.len() as u64 + 1;
-        if failed || cancel.is_cancelled() {
+        let share = if failed { None } else { may_run(order, cancel) };
+        if share.is_none() || cancel.is_cancelled() {
             failed = true;
-            actions.push(skipped(number, step));
+            actions.push(skipped(order, number, step));
             continue;
         }
         begun += 1;
@@ -205,17 +211,34 @@ fn carry_out(order: &Order, cancel: &Cancel) -> Work {
         }
         crash_point!("runbook step done");
     }
-    let interrupted = failed && cancel.is_cancelled();
-    if failed && !interrupted {
+    if failed && !cancel.is_cancelled() {
         for (step, undo) in done.into_iter().rev().filter_map(|step| Some((step, step.undo.as_ref()?))) {
+            let Some(_share) = may_run(order, cancel) else { break };
             let number = actions.len() as u64 + 1;
             let hash = Digest::of(&json::canonical(undo));
             actions.push(take(order, cancel, Numbered { number, id: &step.id, hash, undo: true }, undo));
         }
     }
+    let interrupted = failed && cancel.is_cancelled();
     info!(rule = order.job.rule, runbook = order.id, steps = begun, failed, interrupted, "runbook run");
     crash_point!("runbook done, not verified");
     Work { runbook: Some(reference(order, begun)), actions, interrupted }
+}
+
+/// The right to run a step, with the lock that says so to a switch. None when a generation is on trial, of which this thread
+/// was not told yet: then it is told so. On a disk that takes no lock steps are run without.
+fn may_run(order: &Order, cancel: &Cancel) -> Option<Option<Share>> {
+    match trial::share(&order.state_dir) {
+        Ok(Some(share)) => Some(Some(share)),
+        Ok(None) => {
+            cancel.cancel();
+            None
+        }
+        Err(e) => {
+            warn!(rule = order.job.rule, "{}: a switch cannot be told of this step: {e}", order.state_dir.display());
+            Some(None)
+        }
+    }
 }
 
 /// Which action it is.
@@ -227,12 +250,13 @@ struct Numbered<'a> {
 }
 
 fn take(order: &Order, cancel: &Cancel, which: Numbered<'_>, action: &runbook::Action) -> Action {
-    let (timestamp, began) = (now(), Instant::now());
+    let (timestamp, began) = (order.clock.now(), order.clock.instant());
     let context = StepContext {
         programs: &order.programs,
         profile: &order.profile,
         expected_toplevel: order.expected_toplevel.as_deref(),
         activation: &order.activation,
+        state_dir: &order.state_dir,
         timeout: action.timeout.duration(),
         now: timestamp,
         checks: &order.checks,
@@ -249,7 +273,7 @@ fn take(order: &Order, cancel: &Cancel, which: Numbered<'_>, action: &runbook::A
         result: if report.ok { ActionResult::Ok } else { ActionResult::Failed },
         exit_code: report.exit_code.map(i64::from),
         timestamp,
-        duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        duration_ms: u64::try_from(order.clock.since(began).as_millis()).unwrap_or(u64::MAX),
         undo: which.undo,
         stdout_excerpt: report.stdout,
         stderr_excerpt: report.stderr,
@@ -267,14 +291,14 @@ fn scrubbed(report: StepReport) -> StepReport {
     }
 }
 
-fn skipped(number: u64, step: &Step) -> Action {
+fn skipped(order: &Order, number: u64, step: &Step) -> Action {
     Action {
         step: number,
         action: format!("{}: {}", step.id, step.step),
         script_hash: Digest::of(&json::canonical(step)),
         result: ActionResult::Skipped,
         exit_code: None,
-        timestamp: now(),
+        timestamp: order.clock.now(),
         duration_ms: 0,
         undo: false,
         stdout_excerpt: String::new(),

@@ -3,12 +3,17 @@
 //! One file per step, all of the same shape: its `SCHEMA`, `run`, and `STEP` that joins them. A new one touches its own
 //! file and the list below. A step's success only says that it was carried out: the re-scan decides whether it helped.
 
+mod backup_run;
 mod disk_clean;
 mod exec;
 mod file_restore;
 mod generation_restore;
 mod journal_vacuum;
 mod nftables_load;
+mod restore_test;
+mod scan_run;
+mod signatures_update;
+mod switch;
 mod sysctl_write;
 mod systemd_reset_failed;
 mod systemd_restart;
@@ -16,7 +21,9 @@ mod systemd_start;
 mod systemd_stop;
 mod time_step;
 mod touch;
+mod unit_run;
 mod verify_wait;
+mod window;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -30,6 +37,7 @@ use writ_trust::text::one_line;
 use writ_trust::time::Time;
 
 pub use self::touch::Touch;
+pub use self::window::window;
 use crate::cancel::Cancel;
 use crate::command::{self, CommandError};
 use crate::dbus::BusError;
@@ -37,12 +45,17 @@ pub use crate::parameters::Parameters;
 
 /// Every step that this agent knows.
 pub const STEPS: &[Step] = &[
+    backup_run::STEP,
     disk_clean::STEP,
     exec::STEP,
     file_restore::STEP,
     generation_restore::STEP,
     journal_vacuum::STEP,
     nftables_load::STEP,
+    restore_test::STEP,
+    scan_run::STEP,
+    signatures_update::STEP,
+    switch::STEP,
     sysctl_write::STEP,
     systemd_reset_failed::STEP,
     systemd_restart::STEP,
@@ -80,6 +93,8 @@ pub struct StepContext<'a> {
     pub timeout: Duration,
     /// The time it is now.
     pub now: Time,
+    /// The enforcer's folder of state, where a switch says that it is under way.
+    pub state_dir: &'a Path,
     /// Checks of the policy, by id: those at least that the step names.
     pub checks: &'a BTreeMap<String, Check>,
     /// Said when the step is to end before its time.

@@ -17,13 +17,15 @@ use writ_trust::time::Time;
 use super::journal::{Activation, Journal};
 use super::machine::{Action, Event, State};
 use super::probation::{self, NewPolicy};
-use super::{JournalError, enforcer, launch};
+use super::{JournalError, enforcer, launch, trial};
 use crate::command::{self, CommandError};
 
 /// How much of an activation's output is kept, per stream, in bytes.
 const OUTPUT_KEPT: usize = 2048;
 /// How much of it is read.
 const OUTPUT_READ: usize = 256 * 1024;
+/// How long steps of runbooks have to end once a trial begins: the enforcer ends them when it sees the journal.
+const STEPS_END_WITHIN: Duration = Duration::from_secs(15);
 /// Added to what a switch may take at most before the rollback timer fires.
 const TIMER_SLACK: Duration = Duration::from_secs(120);
 
@@ -49,9 +51,15 @@ pub fn perform(journal: &mut Journal, action: &Action) -> Result<Answer, Journal
         Action::Import => Ok(Some(import_candidate(journal))),
         Action::ObserveBefore => observe_before(journal).map(|()| None),
         Action::ArmTimer => arm(journal).map(Some),
-        Action::Activate(system) => activate_candidate(journal, system).map(Some),
+        Action::Activate(system) => {
+            let_steps_end(&journal.request.state_dir);
+            activate_candidate(journal, system).map(Some)
+        }
         Action::Judge => judge(journal).map(Some),
-        Action::ActivateAgain(system) => Ok(failed(activate(journal, system, "test").map(drop))),
+        Action::ActivateAgain(system) => {
+            let_steps_end(&journal.request.state_dir);
+            Ok(failed(activate(journal, system, "test").map(drop)))
+        }
         Action::Keep(system) => Ok(failed(keep(journal, system))),
         Action::Restore(system) => Ok(failed(restore(journal, system))),
         Action::RemoveProfile => {
@@ -69,6 +77,18 @@ pub fn perform(journal: &mut Journal, action: &Action) -> Result<Answer, Journal
             Ok(None)
         }
         Action::Finish => Ok(Some((Event::Settled, String::new()))),
+    }
+}
+
+/// Waits until no step of a runbook runs: the journal says by now that none may begin. One that does not end does not hold
+/// up a release, which may be what mends it.
+fn let_steps_end(state_dir: &Path) {
+    match trial::wait_for_steps(state_dir, STEPS_END_WITHIN) {
+        Ok(true) => {}
+        Ok(false) => {
+            tracing::warn!("a step of a runbook runs on after {} s: activating beside it", STEPS_END_WITHIN.as_secs())
+        }
+        Err(e) => tracing::warn!("whether a step of a runbook runs cannot be told: {e}"),
     }
 }
 

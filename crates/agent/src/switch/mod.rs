@@ -15,6 +15,7 @@ mod launch;
 pub mod machine;
 mod probation;
 pub mod request;
+pub mod trial;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -139,13 +140,18 @@ fn may_follow(earlier: &Journal, request: &SwitchRequest) -> Result<(), SwitchEr
 
 /// Starts a driver for a switch that is not over and that nobody drives. Safe to call at any time.
 pub fn resume(state_dir: &Path) -> Result<Resumed, SwitchError> {
+    match Journal::read(state_dir)?.and_then(|journal| journal.rests_until(actions::now())) {
+        Some(until) => Ok(Resumed::Resting(until)),
+        None => resume_now(state_dir),
+    }
+}
+
+/// The same, whether it rests or not.
+pub fn resume_now(state_dir: &Path) -> Result<Resumed, SwitchError> {
     let journal = match Journal::read(state_dir)? {
         Some(journal) if !journal.is_over() => journal,
         _ => return Ok(Resumed::Nothing),
     };
-    if let Some(until) = journal.rests_until(actions::now()) {
-        return Ok(Resumed::Resting(until));
-    }
     match Hold::take(state_dir, Duration::ZERO) {
         Ok(hold) => drop(hold),
         Err(SwitchError::Running(_)) => return Ok(Resumed::Running),

@@ -222,6 +222,12 @@ fn people_can_pause_healing_by_the_code_and_only_by_it() {
     until("healed when it is over", || (site.incidents().closed.len() == 1).then_some(()));
     let phases: Vec<_> = site.of_kind(Kind::Pause).into_iter().map(|b| b.pause.unwrap().phase).collect();
     assert_eq!(phases, [PausePhase::Begun, PausePhase::Expired]);
+    let closed = site.incidents().closed.into_values().next().unwrap();
+    assert_eq!(
+        closed.change,
+        Some(writ_evidence::incident::Change::Intended),
+        "people changed it while they had a pause"
+    );
     assert_eq!(pause(&wrong, "file.motd", "1m").status.code(), Some(1));
     let delayed = pause(&right, "file.motd", "1m");
     assert_eq!(delayed.status.code(), Some(1), "even the right code waits after a wrong one");

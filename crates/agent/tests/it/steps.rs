@@ -53,6 +53,7 @@ impl World {
             profile: &self.profile,
             expected_toplevel: self.expected.as_deref(),
             activation: Path::new("bin/switch-to-configuration"),
+            state_dir: Path::new("/nowhere/state"),
             timeout: self.timeout,
             now: probe_context().now,
             checks: &self.checks,

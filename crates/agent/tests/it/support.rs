@@ -26,7 +26,7 @@ pub fn key(number: u8) -> SecretKey {
 }
 
 pub fn now() -> Time {
-    writ_agent::enforce::engine::now()
+    writ_agent::clock::now()
 }
 
 pub struct Site {

@@ -19,10 +19,23 @@ use writ_policy::outcome::Probed;
 use crate::probes::{call, context, int, seen};
 use crate::steps::{World, done, refused, script};
 
-const UNITS: [(&str, &str); 5] = [
+const UNITS: [(&str, &str); 11] = [
     ("sleeper.service", "[Service]\nExecStart=/usr/bin/sleep infinity\n"),
     ("broken.service", "[Service]\nType=oneshot\nExecStart=/usr/bin/false\n"),
     ("slow.service", "[Service]\nType=oneshot\nExecStart=/usr/bin/sleep infinity\n"),
+    ("writ-backup.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo backed up > /backed-up'\n"),
+    ("writ-backup-database.service", "[Service]\nType=oneshot\nExecStart=/usr/bin/false\n"),
+    (
+        "writ-scan-full.service",
+        "[Service]\nTimeoutStopSec=1s\nExecStart=/bin/sh -c 'read line < /scan; echo $line > /scanned'\n",
+    ),
+    ("writ-scan-quick.service", "[Service]\nTimeoutStopSec=1s\nExecStart=/bin/sh -c 'exit 3'\n"),
+    ("clamav-freshclam.service", "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/bin/true\n"),
+    (
+        "writ-restore-test@.service",
+        "[Service]\nType=oneshot\nTimeoutStopSec=1s\n\
+         ExecStart=/bin/sh -c 'echo %i > /restored; test %i = records || exec sleep infinity'\n",
+    ),
     (
         "healer.service",
         // In a container with version 1 of cgroups, systemd does not hear that the last process of a unit has ended, and
@@ -122,9 +135,39 @@ fn inside_a_container() {
     assert!(report.error.unwrap().contains("had not ended within 300 ms"));
     done("systemd.stop", json!({ "unit": "slow" }));
 
+    what_needs_more_than_the_enforcer_has_is_run_in_its_unit_to_its_end();
     an_activation_outlives_the_unit_that_asked_for_it();
     one_connection_survives_a_restart_of_the_bus(&events);
     journal();
+}
+
+fn what_needs_more_than_the_enforcer_has_is_run_in_its_unit_to_its_end() {
+    done("backup.run", json!({}));
+    assert_eq!(fs::read_to_string("/backed-up").unwrap(), "backed up\n");
+    refused("backup.run", json!({ "backup": "database" }), "the job ended with \"failed\"");
+    refused(
+        "backup.run",
+        json!({ "backup": "offsite" }),
+        "this machine has no writ-backup-offsite.service (not-found)",
+    );
+    done("signatures.update", json!({}));
+    assert_eq!(unit("clamav-freshclam").get("sub_state"), Some(&"exited".into()));
+
+    // A service that counts as started at once is waited for until it has ended.
+    rustix::fs::mkfifoat(rustix::fs::CWD, "/scan", rustix::fs::Mode::RWXU).unwrap();
+    let feeder = std::thread::spawn(|| fs::write("/scan", "all of it\n"));
+    done("scan.run", json!({ "scan": "full" }));
+    assert_eq!(fs::read_to_string("/scanned").unwrap(), "all of it\n");
+    feeder.join().unwrap().unwrap();
+    refused("scan.run", json!({ "scan": "quick" }), "writ-scan-quick.service ended with exit-code");
+
+    done("restore.test", json!({ "name": "records" }));
+    assert_eq!(fs::read_to_string("/restored").unwrap(), "records\n");
+    let impatient = World { timeout: Duration::from_millis(300), ..World::default() };
+    let report = impatient.run("restore.test", &json!({ "name": "hangs" }));
+    assert!(report.error.as_ref().unwrap().contains("had not ended within 300 ms"), "{report:?}");
+    assert_eq!(active_state("writ-restore-test@hangs"), "\"activating\"", "it is not cut off");
+    done("systemd.stop", json!({ "unit": "writ-restore-test@hangs" }));
 }
 
 /// What the unit `healer` runs: once, it restores the generation, and nothing of it may come after that.

@@ -4,6 +4,8 @@ use writ_agent::enforce::incident::{Incident, NO_L2, Phase};
 use writ_agent::enforce::scan::{exception, matching};
 use writ_agent::enforce::state::{State, incident_key};
 use writ_agent::enforce::ticket::contacts;
+use writ_agent::enforce::windows::runbook_waits;
+use writ_agent::zone::Zone;
 use writ_audit::words::{of, when};
 use writ_evidence::posture::Seen;
 use writ_policy::check::Check;
@@ -155,8 +157,33 @@ impl Case<'_> {
                 };
                 Some(note("not-run-yet", self.id, what, next))
             }
-            Some(Outcome::Pass | Outcome::Warn | Outcome::NotApplicable) => None,
+            Some(Outcome::Pass | Outcome::Warn) => self.flapping(),
+            Some(Outcome::NotApplicable) => None,
         }
+    }
+
+    /// It holds, and its incident stays open: it came and went too often.
+    fn flapping(&self) -> Option<Finding> {
+        let incident = self.incident()?;
+        let flapping = incident.flapping.as_ref()?;
+        let until = flapping.ends().map_or_else(|| "for a while".to_owned(), |ends| format!("until {}", when(ends)));
+        let what = format!(
+            "it holds now and has failed again and again; incident {} stays open until it has held {until}",
+            incident.id
+        );
+        Some(note(
+            "flapping",
+            self.id,
+            what,
+            "find what makes it come and go: bundles of its incidents say what was seen",
+        ))
+    }
+
+    /// The window for which the runbook of the first rule waits.
+    fn window(&self) -> Option<(&str, String)> {
+        let (id, _) = self.rules().into_iter().next()?;
+        let zone = Zone::of(&self.policy.settings.time_zone);
+        Some((id, runbook_waits(self.policy, id, &zone, self.seen.now)?))
     }
 
     fn unjudged(&self) -> Finding {
@@ -265,10 +292,18 @@ impl Case<'_> {
                     let what = format!("{fails}; rule {rule} waits for its turn (incident {id})");
                     wrong("in-line", self.id, what, format!("wait: what runs has to end first: {others}"))
                 }
-                None => {
-                    let next = format!("wait: its next run is within {}", self.check.every);
-                    wrong("next-run", self.id, format!("{fails}; incident {id} is worked on with its next run"), next)
-                }
+                None => match self.window() {
+                    Some((rule, opens)) => {
+                        let what =
+                            format!("{fails}; rule {rule} waits for a maintenance window: {opens} (incident {id})");
+                        wrong("window", self.id, what, "wait, or do by hand what its runbook would do")
+                    }
+                    None => {
+                        let next = format!("wait: its next run is within {}", self.check.every);
+                        let what = format!("{fails}; incident {id} is worked on with its next run");
+                        wrong("next-run", self.id, what, next)
+                    }
+                },
             },
         }
     }
@@ -281,6 +316,18 @@ impl Case<'_> {
         let due = self.due(incident);
         let late = if due.is_some_and(|due| due <= self.seen.now) { "it is overdue: " } else { "" };
         let by = due.map_or_else(String::new, |due| format!(" by {}", when(due)));
+        let seen = match incident.people.as_ref().map(|people| (people.called, &people.acknowledged)) {
+            Some((_, Some(acknowledged))) => format!("; acknowledged at {}", when(acknowledged.at)),
+            Some((called, None)) if called > 0 => {
+                format!(
+                    "; {} called, nobody has answered (`writ-enforce ack {}`)",
+                    of(called.into(), "contact"),
+                    incident.id
+                )
+            }
+            _ => String::new(),
+        };
+        let what = format!("{what}{seen}");
         let whom = self.first_contact(incident).map_or_else(String::new, |first| format!("; first contact: {first}"));
         let next = format!(
             "{late}repair it{by}; the ticket is {}{whom}. It closes by itself when the check holds",

@@ -8,7 +8,7 @@ use writ_trust::time::Span;
 use crate::declared::Severity;
 
 mod contact;
-mod maintenance;
+pub mod maintenance;
 mod notify;
 mod planner;
 

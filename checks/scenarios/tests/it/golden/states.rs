@@ -175,6 +175,9 @@ fn incident() -> Incident {
         runbook: None,
         actions: vec![],
         escalations: vec![],
+        people: None,
+        flapping: None,
+        intended: false,
     }
 }
 

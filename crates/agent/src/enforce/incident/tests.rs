@@ -34,7 +34,14 @@ fn holds() -> Event {
 }
 
 fn rule(name: &str, attempts: u32, cooldown_s: i64) -> Candidate {
-    Candidate { rule: name.into(), attempts, cooldown_ms: cooldown_s * 1000, tripped: None, escalate: None }
+    Candidate {
+        rule: name.into(),
+        attempts,
+        cooldown_ms: cooldown_s * 1000,
+        tripped: None,
+        escalate: None,
+        window: None,
+    }
 }
 
 fn to_people(name: &str, why: &str) -> Candidate {
@@ -42,7 +49,7 @@ fn to_people(name: &str, why: &str) -> Candidate {
 }
 
 fn allowed(rules: Vec<Candidate>) -> Circumstances {
-    Circumstances { hold: None, rules, l1_failures: 3 }
+    Circumstances { hold: None, rules, l1_failures: 3, flap: None }
 }
 
 fn reason_of(acts: &[Act]) -> &str {
@@ -243,14 +250,81 @@ fn circumstances() -> impl Strategy<Value = Circumstances> {
         1 => Just(Some(Hold::InLine)),
     ];
     let rarely = |why: &str| prop::option::weighted(0.1, Just(why.to_owned()));
-    let candidate = ("[AB]", 0u32..4, 0i64..5, rarely("stopped"), rarely("by hand")).prop_map(
-        |(rule, attempts, s, tripped, escalate)| Candidate { rule, attempts, cooldown_ms: s * 1000, tripped, escalate },
+    let candidate = ("[AB]", 0u32..4, 0i64..5, rarely("stopped"), rarely("by hand"), rarely("Sunday")).prop_map(
+        |(rule, attempts, s, tripped, escalate, window)| {
+            let cooldown_ms = s * 1000;
+            Candidate { rule, attempts, cooldown_ms, tripped, escalate, window }
+        },
     );
-    (hold, prop::collection::vec(candidate, 0..3), 0u32..4).prop_map(|(hold, rules, l1_failures)| Circumstances {
-        hold,
-        rules,
-        l1_failures,
-    })
+    let flap = prop::option::weighted(0.3, Just(flap()));
+    (hold, prop::collection::vec(candidate, 0..3), 0u32..4, flap)
+        .prop_map(|(hold, rules, l1_failures, flap)| Circumstances { hold, rules, l1_failures, flap })
+}
+
+fn flap() -> Flap {
+    Flap { incidents: 4, within: "1h".into(), steady_ms: 5_000 }
+}
+
+/// What is seen of a check that flaps is one incident: it is healed on until that has not lasted too often, and it ends
+/// when the check has held for a while.
+#[test]
+fn an_incident_of_a_check_that_flaps_stays_open_until_it_has_held_for_a_while() {
+    let flapping = || Circumstances { flap: Some(flap()), ..allowed(vec![rule("L1-A", 9, 0)]) };
+    let (mut state, acts) = step(State::Quiet, failing(Severity::Medium), at(0), &flapping());
+    assert!(matches!(&acts[..], [Act::Opened, Act::Ticket(why), Act::Attempt(_)] if why.contains("flaps")), "{acts:?}");
+    let allowed = allowed(vec![rule("L1-A", 9, 0)]);
+    for round in 1..=3 {
+        let acts;
+        (state, acts) = step(state, tried(Outcome::Pass), at(round * 10), &allowed);
+        assert_eq!(acts, [], "it holds, and nobody knows for how long");
+        let acts_held;
+        (state, acts_held) = step(state, holds(), at(round * 10 + 4), &allowed);
+        assert_eq!(acts_held, []);
+        let again;
+        (state, again) = step(state, failing(Severity::Medium), at(round * 10 + 5), &allowed);
+        match round {
+            3 => assert!(
+                matches!(&again[..], [Act::Ticket(why)] if why.starts_with("3 attempts of L1 failed")),
+                "{again:?}"
+            ),
+            _ => assert!(matches!(&again[..], [Act::Attempt(_)]), "{again:?}"),
+        }
+    }
+    let State::Open(incident) = &state else { panic!("closed without holding") };
+    assert_eq!((&incident.phase, incident.flapping.as_ref().unwrap().again), (&Phase::Escalated, 3));
+    let (state, acts) = step(state, holds(), at(100), &allowed);
+    assert_eq!(acts, []);
+    let (state, acts) = step(state, holds(), at(104), &allowed);
+    assert_eq!(acts, []);
+    let (state, acts) = step(state, holds(), at(105), &allowed);
+    assert!(matches!(&acts[..], [Act::Closed(closing)] if closing.resolution == ResolutionType::Manual), "{acts:?}");
+    assert_eq!(state, State::Quiet);
+    let (state, _) = step(State::Quiet, failing(Severity::Low), at(0), &flapping());
+    let (state, _) = step(state, tried(Outcome::Pass), at(1), &allowed);
+    let (_, acts) = step(state, holds(), at(6), &allowed);
+    assert!(matches!(&acts[..], [Act::Closed(closing)] if closing.resolution == ResolutionType::Auto), "{acts:?}");
+}
+
+#[test]
+fn what_people_change_while_they_have_healing_suspended_is_intended() {
+    for (hold, intended) in [(Some(Hold::Pause), true), (Some(Hold::InLine), false), (None, false)] {
+        let allowed = Circumstances { hold, ..allowed(vec![rule("L1-A", 3, 0)]) };
+        let (State::Open(incident), _) = step(State::Quiet, failing(Severity::Low), at(0), &allowed) else {
+            panic!("it opened")
+        };
+        assert_eq!(incident.intended, intended);
+    }
+}
+
+#[test]
+fn a_runbook_that_waits_for_a_window_is_not_tried_and_nothing_is_given_up() {
+    let waiting = Candidate { window: Some("Sunday 02:00 Etc/UTC".into()), ..rule("L1-A", 3, 0) };
+    let closed = allowed(vec![waiting]);
+    let (state, acts) = step(State::Quiet, failing(Severity::Low), at(0), &closed);
+    assert_eq!(acts, [Act::Opened]);
+    assert_eq!(closed.unrecorded(), None);
+    let (_, acts) = step(state, failing(Severity::Low), at(1), &allowed(vec![rule("L1-A", 3, 0)]));
+    assert_eq!(acts, [Act::Attempt("L1-A".into())]);
 }
 
 proptest! {
@@ -274,7 +348,7 @@ proptest! {
                     Act::Ticket(_) => prop_assert!(open),
                     Act::Attempt(rule) => {
                         prop_assert!(open && !attempting && allowed.hold.is_none());
-                        let runs = |c: &Candidate| c.tripped.is_none() && c.escalate.is_none();
+                        let runs = |c: &Candidate| c.tripped.is_none() && c.escalate.is_none() && c.window.is_none();
                         prop_assert!(allowed.rules.iter().any(|c| c.rule == *rule && runs(c)));
                         attempting = true;
                     }

@@ -98,6 +98,35 @@ fn who_waits_too_long_goes_to_people_and_so_does_who_finds_the_line_full() {
 }
 
 #[test]
+fn over_all_rules_only_so_many_run_within_an_hour_and_fewer_that_run_programs() {
+    let mut driver = Driver::new();
+    let run = |driver: &mut Driver, key: &str, program: bool| {
+        let mut job = job(key, Lane::Quick, &[]);
+        job.touches.extend(program.then(|| Touch::Program(key.to_owned())));
+        driver.step(Event::Asked(job));
+        driver.step(Event::Ended(key.to_owned()));
+    };
+    let Budget { runs, programs } = Budget::default();
+    for number in 0..=programs {
+        run(&mut driver, &format!("program-{number}"), true);
+    }
+    assert_eq!((driver.started.len(), &driver.handed_over[..]), (programs, &[format!("program-{programs}")][..]));
+    for number in programs..=runs {
+        run(&mut driver, &format!("file-{number}"), false);
+    }
+    assert_eq!((driver.started.len(), &driver.handed_over[1..]), (runs, &[format!("file-{runs}")][..]));
+    driver.now += HOUR;
+    run(&mut driver, "later", true);
+    assert_eq!(driver.started.last().map(String::as_str), Some("later"));
+    driver.step(Event::Allowed(Budget { runs: 1, programs: 1 }));
+    run(&mut driver, "less", false);
+    assert_eq!(driver.handed_over.last().map(String::as_str), Some("less"));
+    let limit = |fires, within: &str| Budget::of(&CircuitBreaker { fires, within: within.parse().unwrap() });
+    assert_eq!(limit(5, "1h"), Budget::default());
+    assert_eq!(limit(100, "30m"), Budget { runs: 200, programs: 200 }, "what one rule may, all may together");
+}
+
+#[test]
 fn while_it_is_held_nothing_starts_and_what_is_dropped_never_does() {
     let mut driver = Driver::new();
     driver.step(Event::Held(true));

@@ -18,7 +18,7 @@ use writ_trust::digest::Digest;
 use writ_trust::json::MAX_SIGNATURE;
 use writ_trust::time::Time;
 
-use super::engine::{Engine, now};
+use super::engine::Engine;
 use super::refused::Refused;
 use super::state::Standing;
 use crate::crash_point;
@@ -123,7 +123,7 @@ impl Asking {
 impl Engine {
     /// When the outbox is to be gone through next; a moment that has passed while it is being done.
     pub fn house_due(&self) -> Instant {
-        self.keeper.due.unwrap_or_else(Instant::now)
+        self.keeper.due.unwrap_or_else(|| self.clock.instant())
     }
 
     /// Goes on with it for a moment; false when there is nothing to do for now.
@@ -139,7 +139,7 @@ impl Engine {
 
     fn keep_house_a_little(&mut self) -> bool {
         match std::mem::take(&mut self.keeper.stage) {
-            Stage::Resting if self.house_due() > Instant::now() => return false,
+            Stage::Resting if self.house_due() > self.clock.instant() => return false,
             Stage::Resting => self.begin_round(),
             Stage::Listing(mut listing) => match listing.advance() {
                 true => self.keeper.stage = Stage::Listing(listing),
@@ -174,7 +174,7 @@ impl Engine {
 
     fn rest(&mut self) {
         self.keeper.stage = Stage::Resting;
-        self.keeper.due = Some(Instant::now() + EVERY);
+        self.keeper.due = Some(self.clock.instant() + EVERY);
     }
 
     fn begin_round(&mut self) {
@@ -214,7 +214,7 @@ impl Engine {
         let deliveries = Deliveries::new(self.acceptor.folder(), &self.identity, &chain, kept);
         // Receipts are dated by the log, so its last word says how old they are: a clock that is wrong, in whichever
         // direction, makes nothing older.
-        let instant = self.state.log_heard_at.map(|heard| heard.min(floor.instant(now())));
+        let instant = self.state.log_heard_at.map(|heard| heard.min(floor.instant(self.clock.now())));
         let newest = self.state.chain.next_sequence - 1;
         // Names of the tail begin with the sequence.
         let waiting = self.state.tail.iter().filter_map(|pending| pending.name.split('-').next()?.parse().ok()).min();

@@ -12,7 +12,7 @@ use writ_trust::text::one_line;
 use writ_trust::time::Time;
 use writ_wire::courier::{Delegation, LIFETIME_MILLIS};
 
-use crate::enforce::engine::{Engine, now};
+use crate::enforce::engine::Engine;
 use crate::enforce::hostile;
 use crate::enforce::refused::Refused;
 use crate::enforce::releases::{absent, unreadable};
@@ -62,7 +62,7 @@ impl Engine {
             Ok(None) => return,
             Err(refused) => return self.refuse(&[refused]),
         };
-        let (at, folder) = (now(), self.config.presence_dir());
+        let (at, folder) = (self.clock.now(), self.config.presence_dir());
         if self.presence.vouched.is_none() {
             let before = super::get(&folder, FILE).ok();
             let own = &self.identity.public_key;

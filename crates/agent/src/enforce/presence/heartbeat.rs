@@ -8,7 +8,7 @@ use writ_trust::time::Time;
 use writ_wire::heartbeat::{Heartbeat, HeartbeatSchema, LogPosition};
 use writ_wire::releases::ReleaseRef;
 
-use crate::enforce::engine::{Engine, now};
+use crate::enforce::engine::Engine;
 use crate::enforce::running::Running;
 
 /// Its file.
@@ -30,15 +30,15 @@ impl Engine {
     /// Lays out a heartbeat when one is due.
     pub fn beat_if_due(&mut self) {
         let due = self.presence.beat.due;
-        if due.is_none_or(|due| Instant::now() >= due) {
+        if due.is_none_or(|due| self.clock.instant() >= due) {
             self.beat();
         }
     }
 
     /// Lays out a heartbeat now.
     pub fn beat(&mut self) {
-        let at = now();
-        self.presence.beat.due = Some(Instant::now() + self.config.heartbeat.duration());
+        let at = self.clock.now();
+        self.presence.beat.due = Some(self.clock.instant() + self.config.heartbeat.duration());
         let folder = self.config.presence_dir();
         let laid = match self.heartbeat(at).sign(self.writer.key()) {
             Ok(signed) => super::put(&folder, FILE, &signed).map_err(|e| e.to_string()),

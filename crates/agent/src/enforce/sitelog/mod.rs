@@ -9,7 +9,7 @@ use writ_trust::numbers::TrustVersion;
 use writ_trust::root_chain::TrustChain;
 
 use super::accept::AcceptError;
-use super::engine::{Engine, now};
+use super::engine::Engine;
 use super::refused::Refused;
 use super::releases::Signed;
 use crate::crash_point;
@@ -90,7 +90,7 @@ impl Engine {
     /// Judges the head of the log that the folder shows; one that is newer and continues what was seen is kept.
     pub(super) fn look_at_head(&mut self, chain: &TrustChain, roots: &[(u64, Signed)], refused: &mut Vec<Refused>) {
         let kept = self.site_log.kept.as_ref();
-        match offered::head(self.acceptor.folder(), chain, &self.identity.site, kept, now()) {
+        match offered::head(self.acceptor.folder(), chain, &self.identity.site, kept, self.clock.now()) {
             Head::Nothing => {}
             Head::Waiting(what) => info!("{what}"),
             Head::Refused(refusal) => refused.push(refusal),
@@ -114,7 +114,7 @@ impl Engine {
             (self.site_log.freshness, self.state.log_since) = (None, None);
             return;
         }
-        let instant = floor.instant(now());
+        let instant = floor.instant(self.clock.now());
         // A clock that was set back since: the day begins anew.
         let since = self.state.log_since.map_or(instant, |since| since.min(instant));
         self.state.log_since = Some(since);

@@ -121,6 +121,10 @@ const ADVICE: &[(&[&str], &str)] = &[
         "courier.pub in the inbox is no key of a courier: stop writ-sync, remove it, and start writ-sync",
     ),
     (&["import-waits"], "see what it lacks: the cache, the disk, Nix; `writ-switch run` tries at once"),
+    (
+        &["maintenance-window"],
+        "wait; what must not wait is released again with a window that is open now, or with none",
+    ),
     (&["refusals-bounded"], "somebody fills the folder of releases with rubbish: find out who"),
     (
         &["nar", "narinfo"],

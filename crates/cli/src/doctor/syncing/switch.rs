@@ -62,6 +62,12 @@ fn not_begun(seen: &Appliance) -> Option<Finding> {
     if !seen.enforcer.runs || obeyed >= Some(floor) {
         return None;
     }
+    let window = seen.enforcer.status.as_ref().and_then(|status| status.window.as_ref());
+    if let Some(window) = window.filter(|window| window.release == floor.to_string()) {
+        let opens = one_line(&window.opens);
+        let what = format!("it brings another system, which is switched to in the next maintenance window: {opens}");
+        return Some(note("window-waits", &format!("release {floor}"), what, rules::advice("maintenance-window")));
+    }
     let what = "it is accepted and not obeyed yet, and no switch to it has begun";
     let next =
         format!("wait {}; if it stays so, `journalctl -u writ-enforce -n 50` says why", seen.config.poll_releases);

@@ -130,9 +130,11 @@ fn allowed(policy: &Policy, moment: &Moment) -> Circumstances {
         cooldown_ms: rule.cooldown.millis(),
         tripped: (stopped.as_deref() == Some(id)).then(|| "stopped".to_owned()),
         escalate: rule.escalate.as_ref().map(|escalate| escalate.why.clone()),
+        window: None,
     });
     let l1_failures = policy.settings.escalation.l1_failures.get(&Severity::High).copied().unwrap();
-    Circumstances { hold: moment.hold.then_some(Hold::Pause), rules: rules.collect(), l1_failures }
+    let hold = moment.hold.then_some(Hold::Pause);
+    Circumstances { hold, rules: rules.collect(), l1_failures, flap: None }
 }
 
 /// The rules that a history chooses.

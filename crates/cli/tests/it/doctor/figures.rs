@@ -1,7 +1,7 @@
 //! The same in figures.
 
 use serde_json::json;
-use writ_agent::enforce::engine::now;
+use writ_agent::clock::now;
 use writ_agent::sync::schedule::Job;
 use writ_agent::sync::trouble::Trouble;
 

@@ -1,7 +1,7 @@
 //! Is what fails repaired? And if not: why not.
 
 use serde_json::{Value, json};
-use writ_agent::enforce::engine::now;
+use writ_agent::clock::now;
 use writ_agent::enforce::pause::Pause;
 use writ_agent::enforce::state::State;
 

@@ -8,8 +8,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use writ_agent::clock::now;
 use writ_agent::config::Config;
-use writ_agent::enforce::engine::{Engine, EngineError, now};
+use writ_agent::enforce::engine::{Engine, EngineError};
 use writ_agent::sync::schedule::{Ending, Job};
 use writ_agent::sync::status::Status;
 use writ_agent::sync::trouble::Trouble;

@@ -3,8 +3,8 @@
 use std::fs;
 use std::io;
 
+use writ_agent::clock::now;
 use writ_agent::config::Config;
-use writ_agent::enforce::engine::now;
 use writ_agent::enforce::refused::Source;
 use writ_agent::enforce::state::State;
 use writ_agent::switch::journal::SetAside;

@@ -3,7 +3,7 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use writ_agent::enforce::engine::now;
+use writ_agent::clock::now;
 
 use super::all_done;
 use super::house::{House, check, run};

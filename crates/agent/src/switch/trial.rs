@@ -1,0 +1,149 @@
+//! No step of a runbook runs while a candidate is activated: a lock that every step shares, and that the switch has once
+//! for itself before it activates.
+//!
+//! The order makes it hold. A step takes its share and then reads the journal; the driver writes the journal, which says
+//! that a trial begins, and then waits for the lock. So a step either reads of the trial and does not begin, or the driver
+//! waits for its end. The enforcer, which sees the journal change, ends what runs, so that is no long wait. The lock ends with
+//! the process that holds it.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use super::journal::Journal;
+
+/// The lock's file in the state directory.
+const FILE: &str = "trial.lock";
+/// How often a lock that is waited for is tried.
+const RETRY: Duration = Duration::from_millis(10);
+
+/// The right to run one step, until dropped.
+#[derive(Debug)]
+pub struct Share {
+    _file: File,
+}
+
+fn open(state_dir: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options.open(state_dir.join(FILE))
+}
+
+/// Takes a share; none when a candidate may be running, or is about to.
+///
+/// # Errors
+/// When there is no lock to be had: the file cannot be made.
+pub fn share(state_dir: &Path) -> io::Result<Option<Share>> {
+    let on_trial = || Journal::read(state_dir).ok().flatten().is_some_and(|journal| journal.suspends_healing());
+    // Before the lock too: who asks again and again must not keep the driver from it.
+    if on_trial() {
+        return Ok(None);
+    }
+    let file = open(state_dir)?;
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => {}
+        Err(Errno::WOULDBLOCK) => return Ok(None),
+        Err(e) => return Err(e.into()),
+    }
+    Ok((!on_trial()).then_some(Share { _file: file }))
+}
+
+/// Waits until no step runs, at most this long. For the driver, after the journal says that the trial begins; false when
+/// one still runs.
+///
+/// # Errors
+/// When there is no lock to be had: the file cannot be made.
+pub fn wait_for_steps(state_dir: &Path, patience: Duration) -> io::Result<bool> {
+    let file = open(state_dir)?;
+    let deadline = Instant::now() + patience;
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(true),
+            Err(Errno::WOULDBLOCK | Errno::INTR) if Instant::now() < deadline => std::thread::sleep(RETRY),
+            Err(Errno::WOULDBLOCK) => return Ok(false),
+            Err(e) => return Err(e.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+    use writ_trust::digest::Digest;
+
+    use super::super::request::{Document, Launch, SwitchRequest};
+    use super::*;
+
+    fn request(state_dir: &Path) -> SwitchRequest {
+        let document = |name: &str| Document { path: state_dir.join(name), digest: Digest::of(b"") };
+        SwitchRequest {
+            site: "clinic-001".parse().unwrap(),
+            appliance: "front-desk".parse().unwrap(),
+            epoch: "1".parse().unwrap(),
+            serial: "2".parse().unwrap(),
+            release: Digest::of(b""),
+            toplevel: "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-system".to_owned(),
+            policy: document("policy.json"),
+            closure: document("closure.json"),
+            cache_dir: state_dir.join("cache"),
+            cache_keys: Vec::new(),
+            state_dir: state_dir.to_owned(),
+            profile: state_dir.join("profile"),
+            activation: "bin/switch-to-configuration".into(),
+            activation_timeout: "10m".parse().unwrap(),
+            fallback_window: "60s".parse().unwrap(),
+            gc_roots: state_dir.join("roots"),
+            launch: Launch::Process,
+            switch_binary: None,
+        }
+    }
+
+    #[test]
+    fn who_runs_a_step_is_waited_for_and_the_lock_is_given_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, other) = (share(dir.path()).unwrap().unwrap(), share(dir.path()).unwrap().unwrap());
+        assert!(!wait_for_steps(dir.path(), Duration::ZERO).unwrap());
+        drop(one);
+        assert!(!wait_for_steps(dir.path(), Duration::ZERO).unwrap(), "the other still runs");
+        drop(other);
+        assert!(wait_for_steps(dir.path(), Duration::ZERO).unwrap());
+        assert!(share(dir.path()).unwrap().is_some(), "it was for a moment only");
+        assert!(share(&dir.path().join("nowhere")).is_err());
+    }
+
+    /// Steps begin all the time, on several threads, while a driver journals that a trial begins and activates.
+    #[test]
+    fn no_step_runs_while_the_candidate_is_activated() {
+        let dir = tempfile::tempdir().unwrap();
+        let (activated, steps) = (AtomicBool::new(false), AtomicU32::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    while !activated.load(Ordering::SeqCst) {
+                        let Some(share) = share(dir.path()).unwrap() else { continue };
+                        steps.fetch_add(1, Ordering::SeqCst);
+                        std::thread::yield_now();
+                        assert!(!activated.load(Ordering::SeqCst), "a step runs while the candidate is activated");
+                        drop(share);
+                    }
+                    assert!(share(dir.path()).unwrap().is_none(), "nor does one begin after that");
+                });
+            }
+            while steps.load(Ordering::SeqCst) < 100 {
+                std::thread::yield_now();
+            }
+            let mut journal = Journal::begin(request(dir.path()), None, None, "2026-11-23T12:00:00Z".parse().unwrap());
+            journal.course.activated = true;
+            journal.write().unwrap();
+            let ended = wait_for_steps(dir.path(), Duration::from_secs(60)).unwrap();
+            activated.store(true, Ordering::SeqCst);
+            assert!(ended);
+        });
+    }
+}

@@ -95,7 +95,7 @@ rec {
   # From the site, with the values that hold where it says nothing.
   operational = {
     circuit_breaker = withDefault (struct { fires = { type = positive; }; within = { type = span; }; }) { fires = 5; within = "1h"; };
-    posture = withDefault (struct { vector = { type = span; }; snapshot = { type = span; }; }) { vector = "1h"; snapshot = "24h"; };
+    posture = withDefault (struct { vector = { type = span; }; snapshot = { type = span; }; }) { vector = "1h"; snapshot = "7d"; };
     # How long a new generation is watched before it is kept; null: by all its checks.
     probation = withDefault (struct { window = { type = span; }; checks = optional (nonEmptyListOf text); }) { window = "60s"; checks = null; };
     evidence_budget_mb = withDefault positive 512;

@@ -167,6 +167,22 @@ fn posture(posture: &Posture) -> Vec<String> {
                 vector.checks.len()
             )]
         }
+        Posture::Summary(summary) => {
+            let (steady, changed) = (summary.steady.runs.len(), summary.changed.len());
+            let runs: u64 = summary.steady.runs.iter().chain(summary.changed.values().map(|c| &c.runs.runs)).sum();
+            let all = steady + changed;
+            let mut told = vec![format!(
+                "From {} to {} {all} checks ran {runs} times; {steady} of them as bundle {} and those before it told.",
+                when(summary.from),
+                when(summary.to),
+                summary.after.sequence
+            )];
+            for (id, differing) in &summary.changed {
+                let seen = differing.seen.as_ref().map(|seen| format!("; {}", values(seen))).unwrap_or_default();
+                told.push(format!("{id} {}{seen}.", outcome(differing.runs.outcome)));
+            }
+            told
+        }
         Posture::Snapshot(snapshot) => {
             let mut told = vec![format!("What {} checks last saw:", snapshot.checks.len())];
             for (id, seen) in &snapshot.checks {

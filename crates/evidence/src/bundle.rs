@@ -1,4 +1,4 @@
-//! The evidence bundle (`writ.bundle.v1`): what every kind has in common, and where each kind keeps its own part.
+//! The evidence bundle (`writ.bundle.v1`, and `writ.bundle.v2` where it holds a summary of posture): what every kind has in common, and where each kind keeps its own part.
 //!
 //! A bundle is immutable: what comes later (a log's receipt, where copies are stored, further signatures) lives in a
 //! sidecar `.receipt.json`. Every field is always present; what a kind does not use is null or empty, and
@@ -24,6 +24,11 @@ use crate::records::{
 
 /// The schema tag of a bundle.
 pub const SCHEMA: &str = "writ.bundle.v1";
+/// The schema tag of a bundle with a summary of posture, which a reader of the first version cannot tell; otherwise the
+/// same.
+pub const SCHEMA_V2: &str = "writ.bundle.v2";
+/// Every schema tag of a bundle that this version reads.
+pub const SCHEMAS: &[&str] = &[SCHEMA, SCHEMA_V2];
 /// The value of `bundle_version`.
 pub const BUNDLE_VERSION: &str = "1.0";
 /// The largest bundle, in bytes (1 MiB).
@@ -154,11 +159,11 @@ pub enum Vantage {
     Network,
 }
 
-/// One signed statement of one appliance, `writ.bundle.v1`.
+/// One signed statement of one appliance, `writ.bundle.v1` or `writ.bundle.v2`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bundle {
-    /// [`SCHEMA`].
+    /// [`SCHEMA`] or [`SCHEMA_V2`]; see [`schema_of`].
     pub schema: String,
     /// `EB-YYYYMMDD-NNNN`; its number is `chain.sequence`.
     pub bundle_id: BundleId,
@@ -230,4 +235,9 @@ pub struct Bundle {
     pub plan: Option<PlanRecord>,
     /// For `attestation`.
     pub attestation: Option<Attestation>,
+}
+
+/// The schema of a bundle with this part: the oldest that has it, so that whatever can be is read by old readers too.
+pub fn schema_of(posture: Option<&Posture>) -> &'static str {
+    if matches!(posture, Some(Posture::Summary(_))) { SCHEMA_V2 } else { SCHEMA }
 }

@@ -8,7 +8,7 @@ use writ_trust::json;
 use writ_trust::minisign::{self, PublicKey, SecretKey, Signature, SignatureError};
 use writ_trust::time::Time;
 
-use crate::bundle::{BUNDLE_VERSION, Bundle, Kind, Link, MAX_BUNDLE, SCHEMA};
+use crate::bundle::{BUNDLE_VERSION, Bundle, Kind, Link, MAX_BUNDLE, SCHEMAS, schema_of};
 use crate::draft::Draft;
 use crate::id::{BundleId, Date};
 use crate::validate::ValidationError;
@@ -132,7 +132,7 @@ fn may_begin(kind: Kind) -> bool {
 
 fn assemble(draft: Draft, bundle_id: BundleId, state: &ChainState, public_key: PublicKey, now: Time) -> Bundle {
     Bundle {
-        schema: SCHEMA.to_owned(),
+        schema: schema_of(draft.posture.as_ref()).to_owned(),
         bundle_id,
         bundle_version: BUNDLE_VERSION.to_owned(),
         kind: draft.kind,
@@ -251,7 +251,7 @@ pub fn authenticate(bytes: &[u8], signature: &[u8], speaker: &Speaker<'_>) -> Re
         minisign::VerifyError::OtherKey { named, given } => VerifyError::OtherKey { expected: given, found: named },
         other => VerifyError::BadSignature(other),
     })?;
-    let bundle: Bundle = document::parse(bytes, SCHEMA).map_err(|error| match error {
+    let bundle: Bundle = document::parse_any(bytes, SCHEMAS).map_err(|error| match error {
         DocumentError::OtherSchema { .. } => VerifyError::OtherSchema(error),
         other => VerifyError::Malformed(other),
     })?;

@@ -115,6 +115,12 @@ impl Draft {
                     observation(&mut seen.observation);
                 }
             }
+            Some(Posture::Summary(summary)) => {
+                for differing in summary.changed.values_mut() {
+                    texts(&mut differing.runs.reasons);
+                    differing.seen.iter_mut().for_each(observation);
+                }
+            }
             None => {}
         }
         self.tidy_records();

@@ -2,8 +2,9 @@
 
 use serde_json::Value as Json;
 
-use crate::bundle::{BUNDLE_VERSION, Bundle, Kind, SCHEMA};
+use crate::bundle::{BUNDLE_VERSION, Bundle, Kind, schema_of};
 use crate::incident::{Execution, ResolutionStatus};
+use crate::posture::{Posture, Summary};
 
 /// The longest text, in bytes.
 pub const MAX_TEXT: usize = 8 * 1024;
@@ -15,9 +16,14 @@ pub const MAX_ITEMS: usize = 4096;
 /// Why a bundle is not one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ValidationError {
-    /// The schema tag is another one: a newer writer, or not a bundle.
-    #[error("schema is {0:?}, this version knows {SCHEMA:?}")]
-    Schema(String),
+    /// The schema tag is not that of what it holds: a newer writer, or not a bundle.
+    #[error("schema is {found:?}, what it holds is of {expected:?}")]
+    Schema {
+        /// The tag.
+        found: String,
+        /// That of what it holds.
+        expected: &'static str,
+    },
     /// The version is another one.
     #[error("bundle_version is {0:?}, this version knows {BUNDLE_VERSION:?}")]
     Version(String),
@@ -63,8 +69,9 @@ impl Bundle {
     /// Checks what the types cannot: schema and version, that its kind's parts are there and no other kind's, that
     /// numbers which follow from others do, and every length.
     pub fn validate(&self) -> Result<(), ValidationError> {
-        if self.schema != SCHEMA {
-            return Err(ValidationError::Schema(self.schema.chars().take(60).collect()));
+        let expected = schema_of(self.posture.as_ref());
+        if self.schema != expected {
+            return Err(ValidationError::Schema { found: self.schema.chars().take(60).collect(), expected });
         }
         if self.bundle_version != BUNDLE_VERSION {
             return Err(ValidationError::Version(self.bundle_version.chars().take(60).collect()));
@@ -72,6 +79,9 @@ impl Bundle {
         self.validate_parts()?;
         if matches!(self.kind, Kind::IncidentOpened | Kind::IncidentClosed) {
             self.validate_incident()?;
+        }
+        if let Some(Posture::Summary(summary)) = &self.posture {
+            self.validate_summary(summary)?;
         }
         if self.bundle_id.number != self.chain.sequence {
             let problem = format!("number {} is not the sequence {}", self.bundle_id.number, self.chain.sequence);
@@ -87,8 +97,8 @@ impl Bundle {
     /// Each part that belongs to certain kinds: its name, whether it is there, who must have it, who may.
     fn validate_parts(&self) -> Result<(), ValidationError> {
         use Kind::{
-            Attestation, Clock, IncidentClosed, IncidentOpened, Logs, Order, Pause, Plan, Posture, Refused,
-            RestoreTest, Started, Switch, Thinned,
+            Attestation, Clock, IncidentClosed, IncidentOpened, Logs, Order, Pause, Plan, Refused, RestoreTest,
+            Started, Switch, Thinned,
         };
         let rows: [(&'static str, bool, &[Kind], &[Kind]); 20] = [
             ("incident", self.incident.is_some(), &[IncidentOpened, IncidentClosed], &[]),
@@ -99,7 +109,7 @@ impl Bundle {
             ("drift", self.drift.is_some(), &[IncidentOpened, IncidentClosed], &[]),
             ("runbook", self.runbook.is_some(), &[], &[IncidentClosed]),
             ("actions_taken", !self.actions_taken.is_empty(), &[], &[IncidentClosed]),
-            ("posture", self.posture.is_some(), &[Posture], &[]),
+            ("posture", self.posture.is_some(), &[Kind::Posture], &[]),
             ("switch", self.switch.is_some(), &[Switch], &[]),
             ("pause", self.pause.is_some(), &[Pause], &[]),
             ("started", self.started.is_some(), &[Started], &[]),
@@ -120,6 +130,19 @@ impl Bundle {
             if present && !needed && !allowed_for.contains(&self.kind) {
                 return Err(Unexpected { kind: self.kind, field });
             }
+        }
+        Ok(())
+    }
+
+    fn validate_summary(&self, summary: &Summary) -> Result<(), ValidationError> {
+        let (after, own) = (summary.after.sequence, self.chain.sequence);
+        if after == 0 || after >= own {
+            let problem = format!("bundle {own} cannot build on bundle {after}");
+            return Err(Contradiction { field: "posture.summary.after", problem });
+        }
+        if summary.steady.runs.contains(&0) {
+            let problem = "what did not run is not steady".to_owned();
+            return Err(Contradiction { field: "posture.summary.steady.runs", problem });
         }
         Ok(())
     }

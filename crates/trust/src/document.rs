@@ -35,11 +35,21 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8], schema: &'static str) -> Result<
 
 /// As [`parse`], for documents that have a bound of their own, in bytes.
 pub fn parse_within<T: DeserializeOwned>(bytes: &[u8], schema: &'static str, limit: usize) -> Result<T, DocumentError> {
+    read(bytes, &[schema], limit)
+}
+
+/// As [`parse`], for documents of which some versions are read alike, oldest first.
+pub fn parse_any<T: DeserializeOwned>(bytes: &[u8], schemas: &[&'static str]) -> Result<T, DocumentError> {
+    read(bytes, schemas, MAX_DOCUMENT)
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8], schemas: &[&'static str], limit: usize) -> Result<T, DocumentError> {
     let strict = Strict::judge(bytes, limit)?;
+    let expected = schemas.last().copied().unwrap_or_default();
     match &strict.schema {
-        None => Err(DocumentError::NoSchema { expected: schema }),
-        Some(found) if found != schema => {
-            Err(DocumentError::OtherSchema { found: found.clone().into_owned(), expected: schema })
+        None => Err(DocumentError::NoSchema { expected }),
+        Some(found) if !schemas.contains(&found.as_ref()) => {
+            Err(DocumentError::OtherSchema { found: found.clone().into_owned(), expected })
         }
         Some(_) => Ok(strict.read()?),
     }

@@ -443,7 +443,7 @@ fn load_book(config: &Config, state: &State, now: Time) -> Book {
     let bytes = writ_durable::read_bounded(&config.state_dir.join(posture::FILE), MAX_BOOK).ok();
     let book: Option<Book> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     match book.filter(|book| book.schema == posture::SCHEMA) {
-        Some(book) => book.resumed(state.vector_to),
+        Some(book) => book.resumed(state.vector_to, state.posture_told),
         None => Book::new(state.vector_to.unwrap_or(now)),
     }
 }

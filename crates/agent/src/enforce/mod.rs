@@ -5,6 +5,7 @@
 //! their own; all else, and every word of evidence, is the main thread's.
 
 pub mod accept;
+mod account;
 pub mod acknowledge;
 pub mod adopt;
 pub mod agenda;

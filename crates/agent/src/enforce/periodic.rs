@@ -1,18 +1,13 @@
-//! What is done by the clock: posture vectors and snapshots, the end of pauses.
+//! What is done by the clock.
 
 use std::time::Duration;
 
 use tracing::info;
-use writ_evidence::chain::SealError;
 use writ_evidence::records::PausePhase;
-use writ_evidence::{BundleId, Draft};
 use writ_trust::time::Time;
 
 use super::engine::Engine;
 use super::lanes;
-use super::state::SnapshotMark;
-use crate::crash_point;
-use crate::evidence_writer::MANY_WAITING;
 
 /// How often the posture book is written at most.
 const SAVE_BOOK_EVERY: Duration = Duration::from_secs(30);
@@ -52,59 +47,6 @@ impl Engine {
         self.commit();
         let open: Vec<String> = self.state.incidents.values().map(|incident| incident.check.clone()).collect();
         self.again.extend(open);
-    }
-
-    /// The vector and the snapshot, when they are due. A new policy has its first snapshot once every check has run.
-    fn tell_posture(&mut self) {
-        let Some((policy_of, policy)) = self.running.as_ref().and_then(|r| r.policy.as_ref()) else { return };
-        let at = self.clock.now();
-        let policy_of = *policy_of;
-        let checks: Vec<String> = policy.checks.keys().cloned().collect();
-        let vector_due = at.millis_since(self.book.from) >= policy.settings.posture.vector.millis();
-        let fresh = |at: Option<Time>| at.is_some_and(|at| self.fresh_since.is_none_or(|since| at >= since));
-        let all_ran = checks.iter().all(|check| self.book.last(check).is_some_and(|seen| fresh(seen.at)));
-        let snapshot_due = all_ran
-            && (self.fresh_since.is_some()
-                || self.state.snapshot.is_none_or(|mark| {
-                    mark.policy != policy_of || at.millis_since(mark.at) >= policy.settings.posture.snapshot.millis()
-                }));
-        // A clock that was set back makes them due again when it has caught up; nothing is lost, the book sums on.
-        if !(vector_due || snapshot_due) || self.state.waiting() >= MANY_WAITING {
-            return;
-        }
-        if snapshot_due {
-            self.seal_split(&checks, &|engine, checks| {
-                engine.teller().snapshot(engine.book.snapshot(checks.iter().map(String::as_str)))
-            });
-            self.state.snapshot = Some(SnapshotMark { at, policy: policy_of });
-            self.fresh_since = None;
-        }
-        if vector_due {
-            self.seal_split(&checks, &|engine, checks| {
-                engine.teller().vector(engine.book.vector(checks.iter().map(String::as_str), at))
-            });
-            self.state.vector_to = Some(at);
-        }
-        self.commit();
-        crash_point!("posture told, book not turned");
-        if vector_due {
-            self.book.turn(at);
-        }
-        self.save_book();
-    }
-
-    /// Seals a draft about checks, in as many bundles as it takes.
-    fn seal_split(&mut self, checks: &[String], draft: &dyn Fn(&Self, &[String]) -> Draft) {
-        let whole = draft(self, checks);
-        match self.writer.seal(&mut self.state, whole, self.clock.now()) {
-            Err(SealError::TooLarge(_)) if checks.len() > 1 => {
-                let (first, second) = checks.split_at(checks.len() / 2);
-                self.seal_split(first, draft);
-                self.seal_split(second, draft);
-            }
-            Err(e) => self.say_once(format!("posture could not be sealed: {e}")),
-            Ok(BundleId { .. }) => {}
-        }
     }
 
     /// When something is due by the clock.

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use writ_evidence::posture::{Range, Seen, Snapshot, Vector, VectorEntry};
+use writ_evidence::posture::{Differing, Range, Seen, Snapshot, Steady, Summary, TellingRef, Vector, VectorEntry};
+use writ_policy::check::Check;
 use writ_policy::observation::{Observation, Value};
 use writ_policy::outcome::Outcome;
+use writ_trust::digest::Digest;
 use writ_trust::time::Time;
 
 /// The schema of [`Book`].
@@ -38,6 +40,9 @@ pub struct Book {
     pub from: Time,
     /// Check by check.
     pub checks: BTreeMap<String, Tally>,
+    /// What the last snapshot and the summaries since have told; none when nothing can be built on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
 }
 
 /// The runs of one check.
@@ -55,17 +60,18 @@ pub struct Tally {
 impl Book {
     /// An empty book that begins now.
     pub fn new(from: Time) -> Self {
-        Self { schema: SCHEMA.to_owned(), from, checks: BTreeMap::new() }
+        Self { schema: SCHEMA.to_owned(), from, checks: BTreeMap::new(), told: None }
     }
 
     /// A book read back after a restart. One that begins before `vector_to` was already told: of it only the last runs
-    /// count, so that the next gap is seen.
-    pub fn resumed(mut self, vector_to: Option<Time>) -> Self {
+    /// count, so that the next gap is seen. Nothing can be built on it unless it knows the bundle that told last.
+    pub fn resumed(mut self, vector_to: Option<Time>, told_last: Option<TellingRef>) -> Self {
         if let Some(told) = vector_to
             && self.from < told
         {
             self.turn(told);
         }
+        self.told = self.told.filter(|told| told_last == Some(told.last));
         self
     }
 
@@ -99,6 +105,30 @@ impl Book {
         Snapshot { checks: checks.map(|check| (check.to_owned(), seen(check))).collect() }
     }
 
+    /// The summary of all runs until now, where it has something to build on, and what was told with it.
+    pub fn summary(&self, checks: &BTreeMap<String, Check>, to: Time) -> Option<(Summary, Told)> {
+        let mut told = self.told.clone()?;
+        let (mut steady, mut changed) = (Vec::new(), BTreeMap::new());
+        for (id, check) in checks {
+            match (self.checks.get(id), told.checks.get(id)) {
+                (Some(tally), Some(known)) if tally.is_steady(known, check, self.from, to) => {
+                    steady.push((id.as_str(), tally.runs));
+                }
+                (tally, known) => {
+                    let runs = tally.map_or_else(never_ran, Tally::entry);
+                    let seen = tally.map(|tally| tally.last.observation.clone()).unwrap_or_default();
+                    let seen = known.is_none_or(|known| known.seen != apart_from_numbers(&seen)).then_some(seen);
+                    let now = Known::after(known, &runs, seen.as_ref());
+                    told.checks.insert(id.clone(), now);
+                    changed.insert(id.clone(), Differing { runs, seen });
+                }
+            }
+        }
+        told.checks.retain(|id, _| checks.contains_key(id));
+        let summary = Summary { from: self.from, to, after: told.last, steady: Steady::of(steady), changed };
+        Some((summary, told))
+    }
+
     /// Begins to sum up anew; the last runs stay, so that the gap to the next one is seen.
     pub fn turn(&mut self, from: Time) {
         self.from = from;
@@ -108,6 +138,67 @@ impl Book {
             tally.numbers.clear();
         }
     }
+}
+
+/// What evidence has told of the checks since the last snapshot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Told {
+    /// The sequence of the snapshot's first bundle.
+    pub first: u64,
+    /// The bundle that told last.
+    pub last: TellingRef,
+    /// Check by check.
+    pub checks: BTreeMap<String, Known>,
+}
+
+/// What evidence has told of one check.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Known {
+    outcome: Outcome,
+    reasons: Vec<String>,
+    /// Digest of what was seen, apart from numbers.
+    seen: Digest,
+    numbers: BTreeMap<String, Range>,
+}
+
+impl Told {
+    /// What a snapshot tells; it may stand in several bundles, one after the other.
+    pub fn by(snapshot: &Snapshot, first: u64, last: TellingRef) -> Self {
+        let checks = snapshot.checks.iter().map(|(id, seen)| (id.clone(), Known::by(seen))).collect();
+        Self { first, last, checks }
+    }
+}
+
+impl Known {
+    fn by(seen: &Seen) -> Self {
+        let numbers = seen.observation.iter().filter_map(|(field, value)| match value {
+            Value::Int(n) => Some((field.to_owned(), Range::of(*n))),
+            _ => None,
+        });
+        Self {
+            outcome: seen.outcome,
+            reasons: seen.reasons.clone(),
+            seen: apart_from_numbers(&seen.observation),
+            numbers: numbers.collect(),
+        }
+    }
+
+    /// What is known after a summary told of it once more. Ranges only grow, so that a number which goes up and down is
+    /// told of now and then, and not each time.
+    fn after(known: Option<&Self>, runs: &VectorEntry, seen: Option<&Observation>) -> Self {
+        let mut numbers = known.map(|known| known.numbers.clone()).unwrap_or_default();
+        for (field, range) in &runs.numbers {
+            numbers.entry(field.clone()).and_modify(|told| told.join(range)).or_insert(*range);
+        }
+        let before = known.map_or_else(|| apart_from_numbers(&Observation::new()), |known| known.seen);
+        let seen = seen.map_or(before, apart_from_numbers);
+        Self { outcome: runs.outcome, reasons: runs.reasons.clone(), seen, numbers }
+    }
+}
+
+fn apart_from_numbers(seen: &Observation) -> Digest {
+    let rest = seen.iter().filter(|(_, value)| !matches!(value, Value::Int(_)));
+    rest.fold(Observation::new(), |rest, (field, value)| rest.with(field, value.clone())).digest()
 }
 
 fn not_run() -> Vec<String> {
@@ -159,6 +250,29 @@ impl Tally {
         }
     }
 
+    /// Whether all runs since `from` were as is known ([`Steady`]). Between two runs, and from the last one until now, there
+    /// may be twice the time that the check asks for.
+    fn is_steady(&self, known: &Known, check: &Check, from: Time, to: Time) -> bool {
+        let (failed, not_assessed) = match known.outcome {
+            Outcome::Fail => (self.runs, 0),
+            Outcome::NotAssessable => (0, self.runs),
+            _ => (0, 0),
+        };
+        let longest = 2 * check.every.millis();
+        let waited = self.last.at.map_or(i64::MAX, |last| to.millis_since(last));
+        // What ran for the first time within this window has no gap that reaches back.
+        let began = self.first_at.map_or(i64::MAX, |first| first.millis_since(from));
+        let asked: Vec<_> = std::iter::once(&check.expect).chain(&check.prefer).flat_map(|p| p.clauses()).collect();
+        let mut numbers = self.numbers.iter().filter(|(field, _)| asked.iter().any(|clause| clause.field == **field));
+        self.runs > 0
+            && (self.failed, self.not_assessed) == (failed, not_assessed)
+            && self.last.outcome == known.outcome
+            && self.last.reasons == known.reasons
+            && self.longest_gap_ms.max(waited).max(began) <= longest
+            && apart_from_numbers(&self.last.observation) == known.seen
+            && numbers.all(|(field, range)| known.numbers.get(field).is_some_and(|told| told.about(range)))
+    }
+
     fn entry(&self) -> VectorEntry {
         let seen = self.last.observation.iter().next().is_some();
         VectorEntry {
@@ -177,52 +291,4 @@ impl Tally {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(seconds: i64) -> Time {
-        Time::from_unix_millis(1_795_444_856_000 + seconds * 1000)
-    }
-
-    fn run(seconds: i64, outcome: Outcome, percent: i64) -> Run {
-        let seen = Observation::new().with("available_percent", percent);
-        Run { at: at(seconds), outcome, reasons: vec![], seen }
-    }
-
-    #[test]
-    fn a_vector_sums_up_and_shows_silence() {
-        let mut book = Book::new(at(0));
-        for (s, percent) in [(0, 50), (60, 40), (3_000, 45)] {
-            book.take("disk", &run(s, Outcome::Pass, percent));
-        }
-        book.take("disk", &run(3_060, Outcome::Fail, 5));
-        let vector = book.vector(["disk", "never"].into_iter(), at(3_600));
-        let entry = &vector.checks["disk"];
-        assert_eq!((entry.runs, entry.failed, entry.longest_gap_seconds), (4, 1, 2_940));
-        assert_eq!(entry.numbers["available_percent"], Range { min: 5, max: 50, last: 5 });
-        assert_eq!((entry.first_at, entry.last_at), (Some(at(0)), Some(at(3_060))));
-        assert_eq!((vector.checks["never"].runs, vector.checks["never"].outcome), (0, Outcome::NotAssessable));
-
-        book.turn(at(3_600));
-        assert_eq!(book.vector(["disk"].into_iter(), at(3_600)).checks["disk"].last_at, None);
-        book.take("disk", &run(10_000, Outcome::Pass, 50));
-        let entry = &book.vector(["disk"].into_iter(), at(10_001)).checks["disk"];
-        assert_eq!((entry.runs, entry.longest_gap_seconds), (1, 6_940), "the gap reaches back over the vector before");
-    }
-
-    #[test]
-    fn a_restart_keeps_the_sums_and_never_shortens_a_gap() {
-        let mut book = Book::new(at(0));
-        book.take("disk", &run(10, Outcome::Pass, 50));
-        let bytes = serde_json::to_vec(&book).unwrap();
-        let read: Book = serde_json::from_slice(&bytes).unwrap();
-        let mut same = read.clone().resumed(Some(at(0)));
-        assert_eq!(same, book);
-        same.take("disk", &run(100, Outcome::Pass, 50));
-        assert_eq!(same.vector(["disk"].into_iter(), at(100)).checks["disk"].longest_gap_seconds, 90);
-        // The vector was told and committed, but the book could not be written any more.
-        let told = read.resumed(Some(at(60)));
-        assert_eq!(told.vector(["disk"].into_iter(), at(61)).checks["disk"].runs, 0);
-        assert_eq!(told.from, at(60));
-    }
-}
+mod tests;

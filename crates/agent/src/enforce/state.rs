@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use writ_evidence::chain::ChainState;
 use writ_evidence::id::{Date, IncidentId};
+use writ_evidence::posture::TellingRef;
 use writ_policy::outcome::Outcome;
 use writ_trust::digest::Digest;
 use writ_trust::json::{self, JsonError};
@@ -98,6 +99,9 @@ pub struct State {
     /// Since when a trust root names a log for the site.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_since: Option<Time>,
+    /// The bundle that last told of posture in a way that the next account can build on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub posture_told: Option<TellingRef>,
     /// Bundles that were found delivered and are still in the outbox.
     #[serde(default, skip_serializing_if = "Proven::is_empty")]
     pub proven: Proven,
@@ -311,6 +315,7 @@ impl State {
             running: None,
             told_switch: None,
             vector_to: None,
+            posture_told: None,
             snapshot: None,
             boot_id: String::new(),
             stopped: false,

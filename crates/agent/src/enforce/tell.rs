@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use writ_evidence::bundle::ReleaseRef;
 use writ_evidence::incident::{Affected, Change, Drift, Execution, Incident as IncidentPart, Outputs, Tier};
-use writ_evidence::posture::{OutcomeChange, Posture, Snapshot, Vector};
+use writ_evidence::posture::{OutcomeChange, Posture, Snapshot, Summary, Vector};
 use writ_evidence::records::{
     Pause as PausePart, PauseMeans, PausePhase, PlanRecord, Refused as RefusedPart, Started, Switch, Thinned,
 };
@@ -142,6 +142,13 @@ impl Teller {
     pub fn vector(&self, vector: Vector) -> Draft {
         let mut draft = self.draft(Kind::Posture);
         draft.posture = Some(Posture::Vector(vector));
+        draft
+    }
+
+    /// What differs from what was told.
+    pub fn summary(&self, summary: Summary) -> Draft {
+        let mut draft = self.draft(Kind::Posture);
+        draft.posture = Some(Posture::Summary(summary));
         draft
     }
 

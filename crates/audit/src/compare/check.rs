@@ -9,7 +9,7 @@ use writ_policy::outcome::Outcome;
 use writ_trust::time::Time;
 
 use super::model::{Arithmetic, Link, MAX_LINKS, Observed, Verdict};
-use super::timeline::{CheckTimeline, Point, Timeline};
+use super::timeline::{CheckTimeline, Gap, Point, Timeline};
 use crate::period::Period;
 use crate::words::lasting;
 
@@ -63,7 +63,10 @@ impl Facts {
         arithmetic.longest_failure_seconds = seconds(failing.iter().map(Period::millis).max().unwrap_or(0));
         let undecided = stretches(before, &points, question.asked, Outcome::NotAssessable);
         arithmetic.seconds_not_assessed = seconds(undecided.iter().map(Period::millis).sum());
-        let observed = told.seen.iter().rfind(|(at, ..)| within(*at)).map(|(at, values, link)| Observed {
+        // A check that is steady still sees, but for numbers, what it was told to have seen before.
+        let steady_until = points.iter().filter(|p| p.gap == Gap::Regular).map(|p| p.to).max();
+        let still = |at: Time| within(at) || steady_until.is_some_and(|until| at <= until);
+        let observed = told.seen.iter().rfind(|(at, ..)| still(*at)).map(|(at, values, link)| Observed {
             at: *at,
             values: values.clone(),
             link: timeline.links[*link].clone(),
@@ -122,19 +125,24 @@ fn count_runs(timeline: &Timeline, points: &[&Point], question: &Question<'_>) -
             None => {}
         }
     }
-    a.longest_gap_seconds = question.asked.iter().map(|asked| longest_gap(points, asked)).max().unwrap_or(0);
+    a.longest_gap_seconds =
+        question.asked.iter().map(|asked| longest_gap(points, asked, 2 * seconds(every))).max().unwrap_or(0);
     a
 }
 
-/// The longest time without a run in a stretch, its edges included.
-fn longest_gap(points: &[&Point], asked: &Period) -> u64 {
+/// The longest time without a run in a stretch, its edges included; `regular` is what may lie between two runs of a check
+/// that is steady.
+fn longest_gap(points: &[&Point], asked: &Period, regular: u64) -> u64 {
     let mut inside: Vec<&&Point> = points.iter().filter(|p| p.to >= asked.from && p.from < asked.to).collect();
     inside.sort_by_key(|p| p.from);
     let (mut last, mut gap) = (asked.from, 0);
     for point in inside {
         gap = gap.max(seconds(point.from.millis_since(last)));
         if point.from >= asked.from {
-            gap = gap.max(point.gap);
+            gap = gap.max(match point.gap {
+                Gap::Seconds(seconds) => seconds,
+                Gap::Regular => regular,
+            });
         }
         last = last.max(point.to);
     }

@@ -8,6 +8,7 @@ mod control;
 mod events;
 mod incidents;
 pub mod model;
+mod series;
 mod timeline;
 
 use std::collections::{BTreeMap, BTreeSet};

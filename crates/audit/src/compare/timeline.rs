@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use writ_evidence::bundle::{Kind, ReleaseRef};
 use writ_evidence::incident::Verification;
-use writ_evidence::posture::{Posture, Range};
+use writ_evidence::posture::{Posture, Range, Summary, VectorEntry};
 use writ_evidence::{Bundle, IncidentId};
 use writ_policy::observation::Observation;
 use writ_policy::outcome::Outcome;
+use writ_trust::digest::Digest;
 use writ_trust::time::Time;
 
 use super::model::Link;
+use super::series::Series;
 use crate::archive::Stored;
 
 /// One or several runs of a check.
@@ -26,14 +28,23 @@ pub struct Point {
     pub failed: u64,
     /// How many of them could not be assessed.
     pub not_assessed: u64,
-    /// The longest time between two of them, in seconds.
-    pub gap: u64,
+    /// The longest time between two of them.
+    pub gap: Gap,
     /// What the last of them came to.
     pub outcome: Outcome,
     /// Why, where that is said.
     pub reasons: Vec<String>,
     /// Which bundle tells it.
     pub link: usize,
+}
+
+/// The longest time between two runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gap {
+    /// So many seconds.
+    Seconds(u64),
+    /// At most twice the time that the check asks for; a summary says no more of steady checks.
+    Regular,
 }
 
 /// A bundle, and its position among the links.
@@ -67,12 +78,14 @@ pub struct Timeline {
     pub incidents: BTreeMap<IncidentId, (Option<Told>, Option<Told>)>,
     /// Switches and other events.
     pub events: Vec<Told>,
+    /// What the next summary builds on.
+    series: Option<Series>,
 }
 
 impl Timeline {
     /// Takes in a verified bundle.
     pub fn take(&mut self, stored: Stored<'_>) {
-        let Stored { path, bundle, .. } = stored;
+        let Stored { path, bundle, digest, .. } = stored;
         let link = self.links.len();
         self.links.push(Link { bundle_id: bundle.bundle_id, path: path.to_owned() });
         self.written.push(bundle.generated_at);
@@ -85,23 +98,21 @@ impl Timeline {
             Some(Posture::Vector(vector)) => {
                 self.windows.push((vector.from, vector.to));
                 for (check, entry) in &vector.checks {
-                    let (Some(from), Some(to)) = (entry.first_at, entry.last_at) else { continue };
-                    let timeline = self.checks.entry(check.clone()).or_default();
-                    timeline.numbers.push((to, entry.numbers.clone()));
-                    timeline.points.push(Point {
-                        from,
-                        to,
-                        runs: Some(entry.runs),
-                        failed: entry.failed,
-                        not_assessed: entry.not_assessed,
-                        gap: entry.longest_gap_seconds,
-                        outcome: entry.outcome,
-                        reasons: entry.reasons.clone(),
-                        link,
-                    });
+                    self.runs(check, entry, link);
+                }
+            }
+            Some(Posture::Summary(summary)) => {
+                self.windows.push((summary.from, summary.to));
+                self.steady(summary, &bundle, digest, link);
+                for (check, differing) in &summary.changed {
+                    self.runs(check, &differing.runs, link);
+                    if let (Some(seen), Some(at)) = (&differing.seen, differing.runs.last_at) {
+                        self.see(check, at, seen, link);
+                    }
                 }
             }
             Some(Posture::Snapshot(snapshot)) => {
+                self.series = Some(Series::continued(self.series.take(), snapshot, &bundle, digest));
                 for (check, seen) in &snapshot.checks {
                     let Some(at) = seen.at else { continue };
                     self.single(check, at, seen.outcome, &seen.reasons, link);
@@ -131,6 +142,44 @@ impl Timeline {
         if event {
             self.events.push((bundle, link));
         }
+    }
+
+    fn runs(&mut self, check: &str, entry: &VectorEntry, link: usize) {
+        let (Some(from), Some(to)) = (entry.first_at, entry.last_at) else { return };
+        let timeline = self.checks.entry(check.to_owned()).or_default();
+        timeline.numbers.push((to, entry.numbers.clone()));
+        timeline.points.push(Point {
+            from,
+            to,
+            runs: Some(entry.runs),
+            failed: entry.failed,
+            not_assessed: entry.not_assessed,
+            gap: Gap::Seconds(entry.longest_gap_seconds),
+            outcome: entry.outcome,
+            reasons: entry.reasons.clone(),
+            link,
+        });
+    }
+
+    /// The checks that a summary only counts. Without what it builds on nobody knows what they came to, and nothing is said
+    /// of them until the next snapshot.
+    fn steady(&mut self, summary: &Summary, bundle: &Bundle, digest: Digest, link: usize) {
+        let Some(series) = self.series.take().and_then(|series| series.with(summary, bundle, digest)) else { return };
+        for ((check, (outcome, reasons)), runs) in series.steady(summary).zip(&summary.steady.runs) {
+            let all = |sought: Outcome| if *outcome == sought { *runs } else { 0 };
+            self.checks.entry(check.clone()).or_default().points.push(Point {
+                from: summary.from,
+                to: summary.to,
+                runs: Some(*runs),
+                failed: all(Outcome::Fail),
+                not_assessed: all(Outcome::NotAssessable),
+                gap: Gap::Regular,
+                outcome: *outcome,
+                reasons: reasons.clone(),
+                link,
+            });
+        }
+        self.series = Some(series);
     }
 
     fn take_incident(&mut self, bundle: &Bundle, link: usize) {
@@ -164,7 +213,7 @@ impl Timeline {
             runs: None,
             failed: u64::from(outcome == Outcome::Fail),
             not_assessed: u64::from(outcome == Outcome::NotAssessable),
-            gap: 0,
+            gap: Gap::Seconds(0),
             outcome,
             reasons: reasons.to_vec(),
             link,

@@ -442,7 +442,7 @@ fn links_in_a_log_are_not_followed() {
 
 /// Puts something in the place of a bundle that the appliance's key signed in a schema that nobody here knows.
 fn in_another_schema(world: &World, sequence: usize) {
-    let bytes = br#"{"schema":"writ.bundle.v2"}"#;
+    let bytes = br#"{"schema":"writ.bundle.v3"}"#;
     fs::write(world.file(sequence), bytes).unwrap();
     fs::write(world.signature(sequence), device().sign(bytes, "x", "x").unwrap().to_string()).unwrap();
 }

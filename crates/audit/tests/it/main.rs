@@ -11,5 +11,6 @@ mod log_restarts;
 mod log_world;
 mod reading;
 mod reports;
+mod summaries;
 mod unobserved;
 mod world;

@@ -91,7 +91,7 @@ fn a_signed_lie_is_still_refused() {
     bundle.public_key = key(2).public_key();
     assert!(matches!(judge(&bundle), Err(VerifyError::ForeignKey)));
     let mut bundle = sealed.bundle.clone();
-    bundle.schema = "writ.bundle.v2".into();
+    bundle.schema = "writ.bundle.v3".into();
     assert!(matches!(judge(&bundle), Err(VerifyError::OtherSchema(_))));
     let mut bundle = sealed.bundle.clone();
     bundle.bundle_id.number = 9;

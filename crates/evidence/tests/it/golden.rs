@@ -7,7 +7,9 @@ use std::path::Path;
 
 use writ_evidence::chain::{ChainState, authenticate, seal};
 use writ_evidence::incident::{Change, Escalation, Tier, Verification};
-use writ_evidence::posture::{Posture, Range, Seen, Snapshot, Vector, VectorEntry};
+use writ_evidence::posture::{
+    Differing, Posture, Range, Seen, Snapshot, Steady, Summary, TellingRef, Vector, VectorEntry,
+};
 use writ_evidence::records::*;
 use writ_evidence::{Draft, Kind};
 use writ_policy::observation::Observation;
@@ -23,7 +25,7 @@ fn draft(kind: Kind, edit: impl FnOnce(&mut Draft)) -> Draft {
     draft
 }
 
-fn postures() -> [Draft; 2] {
+fn postures() -> [Draft; 3] {
     let entry = VectorEntry {
         outcome: Outcome::Warn,
         reasons: vec!["available_percent ge 15, seen 12".into()],
@@ -36,6 +38,7 @@ fn postures() -> [Draft; 2] {
         longest_gap_seconds: 61,
         numbers: BTreeMap::from([("available_percent".into(), Range { min: 11, max: 14, last: 12 })]),
     };
+    let differing = Differing { runs: entry.clone(), seen: Some(Observation::new().with("available_percent", 12)) };
     let checks = BTreeMap::from([("capacity.disk".to_owned(), entry)]);
     let vector = Vector { from: noon(), to: noon().plus_millis(3_600_000), checks };
     let seen = Seen {
@@ -45,7 +48,15 @@ fn postures() -> [Draft; 2] {
         observation: Observation::new(),
     };
     let snapshot = Snapshot { checks: BTreeMap::from([("audit.journal-service".to_owned(), seen)]) };
-    [Posture::Vector(vector), Posture::Snapshot(snapshot)].map(|p| draft(Kind::Posture, |d| d.posture = Some(p)))
+    let summary = Summary {
+        from: noon(),
+        to: noon().plus_millis(3_600_000),
+        after: TellingRef { sequence: 7, digest: Digest::of(b"seventh") },
+        steady: Steady::of([("audit.journal-service", 60), ("firewall.ruleset", 720)]),
+        changed: BTreeMap::from([("capacity.disk".to_owned(), differing)]),
+    };
+    [Posture::Vector(vector), Posture::Snapshot(snapshot), Posture::Summary(summary)]
+        .map(|p| draft(Kind::Posture, |d| d.posture = Some(p)))
 }
 
 fn switched() -> Draft {
@@ -125,7 +136,7 @@ fn escalated() -> Draft {
 
 #[test]
 fn bundles_are_golden() {
-    let [vector, snapshot] = postures();
+    let [vector, snapshot, summary] = postures();
     let all = [
         ("started", started()),
         ("incident-opened", opened()),
@@ -138,6 +149,7 @@ fn bundles_are_golden() {
         ("pause", paused()),
         ("refused", refused()),
         ("thinned", thinned()),
+        ("posture-summary", summary),
     ];
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let bless = std::env::var_os("WRIT_BLESS").is_some();

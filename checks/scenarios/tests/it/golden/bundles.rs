@@ -6,7 +6,9 @@ use writ_evidence::bundle::ReleaseRef;
 use writ_evidence::chain::{ChainState, Sealed, Speaker, authenticate};
 use writ_evidence::id::IncidentId;
 use writ_evidence::incident::*;
-use writ_evidence::posture::{OutcomeChange, Posture, Range, Seen, Snapshot, Vector, VectorEntry};
+use writ_evidence::posture::{
+    Differing, OutcomeChange, Posture, Range, Seen, Snapshot, Steady, Summary, TellingRef, Vector, VectorEntry,
+};
 use writ_evidence::records::*;
 use writ_evidence::{Bundle, Draft, Kind, seal};
 use writ_policy::declared::Severity;
@@ -35,6 +37,7 @@ pub fn chain() -> Vec<(&'static str, Sealed)> {
         ("posture-vector", vector()),
         ("pause", pause()),
         ("refused", refused()),
+        ("posture-summary", summary()),
     ];
     let mut state = ChainState::new();
     let mut sealed = Vec::new();
@@ -271,6 +274,23 @@ fn change() -> Draft {
         at: at(6),
         reasons: vec!["available_percent is 18, preferred ge 20".into()],
         observation: Observation::new().with("available_percent", 18),
+    }));
+    draft
+}
+
+fn summary() -> Draft {
+    let Some(Posture::Vector(vector)) = vector().posture else { unreachable!("a vector is a vector") };
+    let changed = vector.checks.into_iter().map(|(id, runs)| {
+        let seen = Some(Observation::new().with("mode", "0640").with("size_bytes", 220));
+        (id, Differing { runs, seen })
+    });
+    let mut draft = draft(Kind::Posture);
+    draft.posture = Some(Posture::Summary(Summary {
+        from: noon().plus_millis(3_600_000),
+        to: noon().plus_millis(7_200_000),
+        after: TellingRef { sequence: 2, digest: Digest::of(b"the snapshot") },
+        steady: Steady::of([("ehr.connector-service", 120), ("firewall.ruleset", 720)]),
+        changed: changed.collect(),
     }));
     draft
 }

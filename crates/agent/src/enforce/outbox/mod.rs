@@ -298,6 +298,11 @@ impl Engine {
         if thin.is_empty() {
             return;
         }
+        // What is built on must not be what is thinned.
+        if self.book.told.as_ref().is_some_and(|told| thin.iter().any(|(item, _)| item.sequence >= told.first)) {
+            self.book.told = None;
+            self.state.posture_told = None;
+        }
         let range = |(item, digest): &(Item, Digest)| ThinnedRange {
             first: item.sequence,
             last: item.sequence,

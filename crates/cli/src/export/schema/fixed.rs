@@ -10,6 +10,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("doctor-v1", include_str!("../../../../../checks/schemas/doctor-v1.json")),
     ("drafted-v1", include_str!("../../../../../checks/schemas/drafted-v1.json")),
     ("evidence-bundle-v1", include_str!("../../../../../checks/schemas/evidence-bundle-v1.json")),
+    ("evidence-bundle-v2", include_str!("../../../../../checks/schemas/evidence-bundle-v2.json")),
     ("explain-v1", include_str!("../../../../../checks/schemas/explain-v1.json")),
     ("fetched-v1", include_str!("../../../../../checks/schemas/fetched-v1.json")),
     ("key-v1", include_str!("../../../../../checks/schemas/key-v1.json")),

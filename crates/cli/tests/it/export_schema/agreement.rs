@@ -250,6 +250,7 @@ fn reader(name: &str) -> Option<(&'static str, Parser)> {
         "release.json" => Some(("release-v1", release)),
         "trust.json" => Some(("trust-v1", trust)),
         "floor.json" | "posture.json" | "state.json" | "switch.json" => None,
+        "bundle-posture-summary.json" => Some(("evidence-bundle-v2", bundle)),
         name if name.starts_with("bundle-") => Some(("evidence-bundle-v1", bundle)),
         name => panic!("{name} has no schema"),
     }
@@ -304,6 +305,8 @@ fn the_schemas_of_evidence_agree_with_their_parsers() {
         let document = file(&format!("posture-{part}"))["posture"].take();
         cases.push(Case::whole("posture-v1", posture, document, 28));
     }
+    let summary = file("posture-summary");
+    cases.push(Case { part: "/posture".into(), ..Case::whole("evidence-bundle-v2", bundle, summary, 28) });
     agree(&cases);
 }
 

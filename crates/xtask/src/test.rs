@@ -13,8 +13,8 @@ use crate::lint;
 /// Runs everything that must pass.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Also run the dear tiers: sixteen times the property cases, sixty kills among ten thousand bundles, and the random
-    /// kills from five more seeds.
+    /// Also run the dear tiers: sixteen times the property cases, sixty kills among ten thousand bundles, the random kills from
+    /// five more seeds, a machine without power at every point of a switch, and thirty simulated days without a network.
     #[arg(long)]
     all: bool,
 }
@@ -52,7 +52,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         command.env("WRIT_TEST_PROMTOOL", prometheus.join("usr/bin/promtool"));
         if arguments.all {
             command.env("PROPTEST_CASES", MANY_CASES);
-            // Sixty kills of depot and courier among ten thousand bundles, instead of twelve among hundreds.
+            // Sixty kills of depot and courier among ten thousand bundles, instead of twelve among hundreds; power cuts at
+            // every point of a switch, instead of two; thirty days without a network, instead of five.
             command.env("WRIT_ALL_KILLS", "1");
         }
         tests(&mut command, &mut counts)

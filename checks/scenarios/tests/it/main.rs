@@ -21,5 +21,6 @@ mod nft;
 mod nixos;
 mod overtaken;
 mod replaced;
+mod simulated;
 mod trace;
 mod unknown_policy;

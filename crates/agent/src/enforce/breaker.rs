@@ -45,6 +45,11 @@ impl Breaker {
         recent.get(least).map(|at| at.plus(&limit.within))
     }
 
+    /// Moves what was noted along with a clock that was set by so many milliseconds.
+    pub fn shift(&mut self, millis: i64) {
+        self.fired.values_mut().flatten().for_each(|(_, at)| *at = at.plus_millis(millis));
+    }
+
     /// Notes that a rule answers an incident, and forgets what is too old to matter.
     pub fn fired(&mut self, rule: &str, incident: IncidentId, now: Time, limit: &CircuitBreaker) {
         for list in self.fired.values_mut() {

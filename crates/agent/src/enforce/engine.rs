@@ -18,6 +18,7 @@ use writ_trust::time::Time;
 
 use super::accept::Acceptor;
 use super::attempts::Attempts;
+use super::clock_step::ClockWatch;
 use super::follow::Waiting;
 use super::generation;
 use super::outbox::Keeper;
@@ -124,6 +125,8 @@ pub struct Engine {
     pub(super) planned: BTreeMap<String, super::once::Answer>,
     /// What the status file was last written about.
     pub(super) status_of: Option<super::status::Mark>,
+    /// When the clocks were looked at.
+    pub(super) clock_watch: ClockWatch,
     /// Counters for the status file.
     pub(super) counters: Counters,
     lock: Option<std::fs::File>,
@@ -249,6 +252,7 @@ impl Engine {
             window_wait: None,
             zone: Zone::default(),
             resumed_at: None,
+            clock_watch: ClockWatch::default(),
             said: BTreeSet::new(),
             healed: VecDeque::new(),
             planned: BTreeMap::new(),

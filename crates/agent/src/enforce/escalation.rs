@@ -85,6 +85,14 @@ impl People {
         Some((at, Due::Call(self.called)))
     }
 
+    /// Moves what was planned along with a clock that was set by so many milliseconds.
+    pub fn shift(&mut self, millis: i64) {
+        self.from = self.from.plus_millis(millis);
+        for at in [&mut self.called_at, &mut self.updated_at].into_iter().flatten() {
+            *at = at.plus_millis(millis);
+        }
+    }
+
     /// What is due now; it is done from then on.
     pub fn take(&mut self, severity: Severity, contacts: u32, escalation: &Escalation, now: Time) -> Option<Due> {
         let (_, due) = self.next(severity, contacts, escalation).filter(|(at, _)| *at <= now)?;

@@ -59,6 +59,11 @@ impl Flaps {
         Some(Flap { incidents: before + 1, within: limit.within.to_string(), steady_ms })
     }
 
+    /// Moves what was noted along with a clock that was set by so many milliseconds.
+    pub fn shift(&mut self, millis: i64) {
+        self.opened.values_mut().flatten().for_each(|at| *at = at.plus_millis(millis));
+    }
+
     /// Notes that an incident of a check opened, and forgets what is too old to matter.
     pub fn opened(&mut self, check: &str, now: Time, limit: &CircuitBreaker) {
         for times in self.opened.values_mut() {

@@ -92,6 +92,24 @@ pub struct Incident {
     pub intended: bool,
 }
 
+impl Incident {
+    /// Moves what was planned for it along with a clock that was set by so many milliseconds. When it was detected and what
+    /// was done stays as it was written down.
+    pub fn shift(&mut self, millis: i64) {
+        let waits = match &mut self.phase {
+            Phase::Waiting(until) => until.as_mut(),
+            _ => None,
+        };
+        let holds = self.flapping.as_mut().and_then(|flapping| flapping.holds_since.as_mut());
+        for at in waits.into_iter().chain(holds).chain(self.rests.values_mut()) {
+            *at = at.plus_millis(millis);
+        }
+        if let Some(people) = &mut self.people {
+            people.shift(millis);
+        }
+    }
+}
+
 /// A check that fails and holds in turns, under one incident.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flapping {

@@ -11,6 +11,7 @@ pub mod adopt;
 pub mod agenda;
 mod attempts;
 pub mod breaker;
+mod clock_step;
 pub mod code;
 pub mod daemon;
 pub mod driver;

@@ -15,6 +15,7 @@ const SAVE_BOOK_EVERY: Duration = Duration::from_secs(30);
 impl Engine {
     /// Does what is due by the clock.
     pub fn tick(&mut self) {
+        self.watch_clock();
         self.resume_attempts();
         self.attempts.note(lanes::Event::Tick);
         self.take_turns();

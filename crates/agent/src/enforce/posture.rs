@@ -129,6 +129,16 @@ impl Book {
         Some((summary, told))
     }
 
+    /// Moves what was noted along with a clock that was set by so many milliseconds, so that gaps stay what they were.
+    pub fn shift(&mut self, millis: i64) {
+        self.from = self.from.plus_millis(millis);
+        for tally in self.checks.values_mut() {
+            for at in [&mut tally.first_at, &mut tally.last.at].into_iter().flatten() {
+                *at = at.plus_millis(millis);
+            }
+        }
+    }
+
     /// Begins to sum up anew; the last runs stay, so that the gap to the next one is seen.
     pub fn turn(&mut self, from: Time) {
         self.from = from;

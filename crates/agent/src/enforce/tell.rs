@@ -6,7 +6,7 @@ use writ_evidence::bundle::ReleaseRef;
 use writ_evidence::incident::{Affected, Change, Drift, Execution, Incident as IncidentPart, Outputs, Tier};
 use writ_evidence::posture::{OutcomeChange, Posture, Snapshot, Summary, Vector};
 use writ_evidence::records::{
-    Pause as PausePart, PauseMeans, PausePhase, PlanRecord, Refused as RefusedPart, Started, Switch, Thinned,
+    ClockStep, Pause as PausePart, PauseMeans, PausePhase, PlanRecord, Refused as RefusedPart, Started, Switch, Thinned,
 };
 use writ_evidence::{Draft, Kind};
 use writ_policy::observation::Value;
@@ -156,6 +156,13 @@ impl Teller {
     pub fn snapshot(&self, snapshot: Snapshot) -> Draft {
         let mut draft = self.draft(Kind::Posture);
         draft.posture = Some(Posture::Snapshot(snapshot));
+        draft
+    }
+
+    /// That the clock was set.
+    pub fn clock_step(&self, step: ClockStep) -> Draft {
+        let mut draft = self.draft(Kind::Clock);
+        draft.clock_step = Some(step);
         draft
     }
 

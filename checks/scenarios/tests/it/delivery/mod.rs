@@ -8,10 +8,10 @@
 //! stays what it is. So a file's modification time never jumps here.
 
 mod clocks;
-mod courier;
+pub mod courier;
 mod disk;
 mod kills;
 mod points;
 mod restored;
 mod torn;
-mod world;
+pub mod world;

@@ -14,6 +14,7 @@ use writ_evidence::bundle::ReleaseRef;
 use writ_evidence::chain::ChainState;
 use writ_evidence::records::{Refused, StartReason, Started};
 use writ_evidence::{Draft, Kind, seal};
+use writ_scenarios::Time;
 use writ_scenarios::depot::Depot;
 use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
@@ -23,6 +24,7 @@ use writ_trust::log::proof;
 use writ_trust::log::receipt::{Receipt, VerifiedReceipt};
 use writ_trust::log::tile::{EntryBundle, Tile, TileError, TileNodes, Tiles};
 use writ_trust::minisign::PublicKey;
+use writ_trust::release::Release;
 use writ_trust::role::Role;
 use writ_wire::courier::Delegation;
 use writ_wire::heartbeat::{Heartbeat, HeartbeatSchema};
@@ -68,12 +70,23 @@ fn free_port() -> u16 {
 
 impl World {
     pub fn new() -> Self {
+        Self::with(1, |_| (), false)
+    }
+
+    /// With so many files under watch, keys and a release that are so many days old, and nothing in the log yet. Every run is
+    /// accounted for each hour, or, `hurried`, every ten minutes.
+    pub fn aged(files: usize, days: i64, hurried: bool) -> Self {
+        Self::with(files, |at| *at = at.plus_millis(-days * DAY), hurried)
+    }
+
+    fn with(files: usize, age: impl Fn(&mut Time), hurried: bool) -> Self {
         let mut house = House::new();
         let site: SiteId = house.site.parse().unwrap();
         let origin = format!("log.example/{site}");
         house.root.keys.push(trust_key(LOG, "the depot", &[Role::Log]));
         house.root.keys.push(trust_key(READER, "an auditor", &[Role::Read]));
         house.root.log_origins.insert(site.clone(), vec![origin.clone()]);
+        house.root.keys.iter_mut().for_each(|key| age(&mut key.valid_from));
         fs::write(house.path("etc/trust.json"), house.root.canonical()).unwrap();
         house.put_root(&house.root, &[TRUST]);
         for (name, who) in [("log", LOG), ("trust", TRUST), ("reader", READER)] {
@@ -84,8 +97,13 @@ impl World {
         for folder in ["spool/outbox", "spool/presence"] {
             fs::create_dir_all(house.path(folder)).unwrap();
         }
-        house.furnish(1);
-        let release = house.release(1);
+        house.furnish(files);
+        if hurried {
+            fs::write(house.path("hurried"), "").unwrap();
+        }
+        let mut release = house.release(1);
+        age(&mut release.issued_at);
+        release.generations.values_mut().for_each(|generation| age(&mut generation.not_before));
         house.publish(&release);
         let digest = Digest::of(&release.canonical());
         let release = ReleaseRef { epoch: release.epoch, serial: release.serial, digest };
@@ -128,8 +146,9 @@ impl World {
 
     /// Gives the release and its policy to the depot.
     pub fn publish(&self) {
-        let (client, release) = (self.client(), self.house.release(1));
+        let client = self.client();
         let document = fs::read(self.house.place("1-1").join("release.json")).unwrap();
+        let release = Release::parse(&document).unwrap();
         let signatures = [ALICE, BOB].map(|who| Blob(sign(who, &document))).to_vec();
         let envelope = Signed { document: Blob(document), signatures }.canonical();
         client.put(&paths::publish_release(&self.site), &envelope, MAX_ENVELOPE as u64).unwrap();

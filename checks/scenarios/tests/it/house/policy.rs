@@ -35,8 +35,13 @@ impl House {
         with_rules_version(json!({
             "schema": "writ.policy.v1", "site": self.site, "appliance": "front-desk",
             "baselines": { "test": "1" }, "controls": { "164.312(c)(1)": control },
-            "checks": checks, "rules": rules, "runbooks": runbooks, "exceptions": {}, "settings": settings(),
+            "checks": checks, "rules": rules, "runbooks": runbooks, "exceptions": {}, "settings": settings(self.account_every()),
         }))
+    }
+
+    /// How often every run is accounted for.
+    fn account_every(&self) -> &'static str {
+        if self.path("hurried").exists() { "10m" } else { "1h" }
     }
 
     fn check(&self, probe: Value, expect: Value) -> Value {
@@ -70,13 +75,13 @@ fn runbook(check: &str, step: &str, parameters: Value) -> Value {
     json!({ "title": "Restore", "version": "1.0", "steps": steps, "verify": [check], "declared_at": declared() })
 }
 
-fn settings() -> Value {
+fn settings(account_every: &str) -> Value {
     json!({
         "title": "Test clinic", "time_zone": "UTC", "approvers": ["the owner"],
         "sla": { "critical": "15m", "high": "1h", "medium": "4h", "low": "24h" },
         "escalation": { "l1_failures": { "critical": 3, "high": 2, "medium": 3, "low": 3 }, "contacts": ["on-call@msp.example"] },
         "circuit_breaker": { "fires": 1000, "within": "1h" },
-        "posture": { "vector": "1h", "snapshot": "24h" }, "retention": { "evidence": "6y", "logs": "365d" },
+        "posture": { "vector": account_every, "snapshot": "24h" }, "retention": { "evidence": "6y", "logs": "365d" },
         "probation": { "window": "200ms", "checks": null }, "evidence_budget_mb": 512
     })
 }

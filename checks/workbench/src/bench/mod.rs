@@ -8,13 +8,14 @@ mod heal;
 mod load;
 mod memory;
 mod policy;
+mod posture;
 mod process;
 mod scan;
 
 use anyhow::Result;
 use writ_tools::setup;
 
-/// Figures of this machine, in one run: healing, scanning beside cf-agent and monit, memory, policy evaluation; check-ins,
+/// Figures of this machine, in one run: healing, scanning beside cf-agent and monit, memory, policy evaluation, what evidence takes; check-ins,
 /// evidence and the binary cache of a depot, beside the machine's limits and nginx.
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -45,6 +46,8 @@ enum Family {
     Memory,
     /// Evaluating policy.
     Policy,
+    /// What posture takes in six years.
+    Posture,
     /// Check-ins a second.
     CheckIns,
     /// Durable bundles a second.
@@ -89,11 +92,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         println!("{}", depot::DEFINITIONS);
     }
     facts::print()?;
-    let families: [(Family, &dyn Fn() -> Result<()>); 10] = [
+    let families: [(Family, &dyn Fn() -> Result<()>); 11] = [
         (Family::Heal, &|| heal::run(arguments.heals)),
         (Family::Scan, &|| scan::run(arguments.lynis)),
         (Family::Memory, &|| memory::run(arguments.scans)),
         (Family::Policy, &policy::run),
+        (Family::Posture, &posture::run),
         (Family::CheckIns, &|| depot::check_ins(&arguments.depot)),
         (Family::Evidence, &|| depot::evidence(&arguments.depot)),
         (Family::Corrupted, &|| depot::corrupted(&arguments.depot)),

@@ -7,11 +7,25 @@ let
   uses = probe: builtins.filter (id: checks.${id}.probe ? ${probe} && checks.${id}.target == "self") (builtins.attrNames checks);
   encrypted = uses "luks";
 
-  # Units that steps of runbooks name, and this system has not. systemd's own are not NixOS' to define.
+  # Units that steps of runbooks name or stand for, and this system has not. systemd's own are not NixOS' to define.
   inherit (config.systemd) services slices timers;
   steps = builtins.concatMap (runbook: runbook.steps) (builtins.attrValues (if cfg.policy == null then { } else cfg.policy.runbooks));
-  units = builtins.attrNames (builtins.listToAttrs
-    (map (step: { name = step.parameters.unit; value = null; }) (builtins.filter (step: step.parameters ? unit) steps)));
+  standsFor = {
+    "backup.run" = parameters: {
+      files = "writ-backup.service";
+      database = "writ-backup-database.service";
+      offsite = "writ-backup-offsite.service";
+    }.${parameters.backup or "files"};
+    "restore.test" = parameters: "writ-restore-test@${parameters.name}.service";
+    "scan.run" = parameters: "writ-scan-${parameters.scan}.service";
+    "signatures.update" = _: "clamav-freshclam.service";
+  };
+  unitsOf = step:
+    if step.parameters ? unit then [ step.parameters.unit ]
+    else if standsFor ? ${step.step} then [ (standsFor.${step.step} step.parameters) ]
+    else [ ];
+  units = builtins.attrNames
+    (builtins.listToAttrs (map (name: { inherit name; value = null; }) (builtins.concatMap unitsOf steps)));
   # A template's instances are the template.
   defines = set: name: set ? ${name} || set ? "${builtins.head (builtins.split "@" name)}@";
   split = builtins.match "(.*)[.](service|slice|timer)";

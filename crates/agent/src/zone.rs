@@ -38,7 +38,11 @@ impl Zone {
             let bytes = writ_durable::read_bounded(&folder.join(name), LARGEST).ok()?;
             TimeZone::tzif(name, &bytes).ok()
         };
-        let rules = if time_zones::exists(name) { folders.find_map(read) } else { None };
+        let rules = match name {
+            "UTC" | "Etc/UTC" => Some(TimeZone::UTC),
+            _ if time_zones::exists(name) => folders.find_map(read),
+            _ => None,
+        };
         Self { name: name.to_owned(), rules }
     }
 
@@ -128,6 +132,7 @@ mod tests {
         std::fs::create_dir(empty.path().join("America")).unwrap();
         std::fs::write(empty.path().join("America/New_York"), b"TZif2 and nothing more").unwrap();
         assert!(!Zone::from("America/New_York", std::iter::once(empty.path())).is_known());
+        assert!(Zone::from("Etc/UTC", std::iter::once(empty.path())).is_known(), "nobody has to be asked for that");
         for name in ["../../etc/passwd", "/etc/passwd", "posixrules", ""] {
             assert!(!Zone::of(name).is_known(), "{name}");
         }

@@ -288,6 +288,7 @@ impl Engine {
             recovered: self.unfinished(),
         };
         info!(why = why.as_str(), enforcing = ?self.running.as_ref().map(|r| r.generation.point().to_string()), "started");
+        self.recall_notices();
         self.state.boot_id = boot_id;
         self.state.stopped = false;
         self.state.unrecorded = 0;

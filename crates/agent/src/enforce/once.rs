@@ -12,6 +12,7 @@ use writ_trust::text::{escaped, one_line};
 use super::engine::Engine;
 use super::scan::{exception, matching};
 use super::state::incident_key;
+use super::windows::runbook_waits;
 
 /// How long `--once` waits for a switch that it started or found.
 const SWITCH_AT_MOST: Duration = Duration::from_secs(20 * 60);
@@ -73,6 +74,9 @@ pub struct Planned {
     pub runbook: String,
     /// The steps with their parameters, one line each.
     pub steps: Vec<String>,
+    /// The maintenance window that it would wait for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<String>,
 }
 
 /// What `--plan` found a rule would leave to people.
@@ -124,10 +128,15 @@ impl Report {
                 let _ = writeln!(out, "{:<14}  {:<width$}    would go to people: {why} (rule {rule})", "", "");
             }
             if let Some(planned) = &line.would_run {
+                let window = planned.window.as_ref().map(|opens| format!(", in the maintenance window: {opens}"));
                 let _ = writeln!(
                     out,
-                    "{:<14}  {:<width$}    would run {} of rule {}:",
-                    "", "", planned.runbook, planned.rule
+                    "{:<14}  {:<width$}    would run {} of rule {}{}:",
+                    "",
+                    "",
+                    planned.runbook,
+                    planned.rule,
+                    window.unwrap_or_default()
                 );
                 for step in &planned.steps {
                     let _ = writeln!(out, "{:<14}  {:<width$}      {step}", "", "");
@@ -215,7 +224,8 @@ fn planned(engine: &Engine, check: &str, scan: &super::scan::Scan) -> Option<Ans
         one_line(format!("{}: {} {parameters}, at most {}", step.id, step.step, step.timeout))
     };
     let steps = runbook.steps.iter().map(step).collect();
-    Some(Answer::Run(Planned { rule: id.to_owned(), runbook: run.clone(), steps }))
+    let window = runbook_waits(policy, id, &engine.zone, scan.run.at);
+    Some(Answer::Run(Planned { rule: id.to_owned(), runbook: run.clone(), steps, window }))
 }
 
 fn report(engine: &Engine, took_ms: u64) -> Report {

@@ -40,19 +40,29 @@ impl Engine {
     pub(super) fn begin_with_people(&self, incident: &mut Incident) {
         let at = self.clock.now();
         let end_of_day = || self.zone.next(at, BUSINESS_DAYS, END_OF_BUSINESS);
-        incident.people.get_or_insert_with(|| {
-            escalation::begin(incident.severity, at, (incident.severity == Severity::Low).then(end_of_day).flatten())
-        });
+        incident.people.get_or_insert_with(|| escalation::begin(incident.severity, at, end_of_day()));
+    }
+
+    /// No number is told twice, also where a version that knows of no notices wrote the state in between.
+    pub(super) fn recall_notices(&mut self) {
+        let numbers = hostile::names(&self.config.notices_dir());
+        let highest = numbers.iter().filter_map(|name| name.strip_suffix(".json")?.parse::<u64>().ok()).max();
+        self.state.notice_number = self.state.notice_number.max(highest.unwrap_or(0));
     }
 
     /// Calls whom it is time to call, and tells how it stands.
     pub(super) fn see_to_people(&mut self) {
         let now = self.clock.now();
+        let end_of_day = || self.zone.next(now, BUSINESS_DAYS, END_OF_BUSINESS);
         let mut told = Vec::new();
         let Some(policy) = self.running.as_ref().and_then(|running| Some(&running.policy.as_ref()?.1)) else { return };
         for incident in self.state.incidents.values_mut() {
             let route = contacts(&policy.settings.escalation, incident.severity);
             let most = u32::try_from(route.len()).unwrap_or(u32::MAX);
+            if incident.people.is_none() && !incident.escalations.is_empty() {
+                // It was handed over by a version that called nobody.
+                incident.people = Some(escalation::begin(incident.severity, now, end_of_day()));
+            }
             let Some(people) = &mut incident.people else { continue };
             while let Some(due) = people.take(incident.severity, most, &policy.settings.escalation, now) {
                 told.push((incident.id.to_string(), due));

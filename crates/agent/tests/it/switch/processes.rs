@@ -1,7 +1,12 @@
 //! Hosts without systemd: the driver and the timer as detached processes.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
+use writ_agent::cancel::Cancel;
+use writ_agent::steps::{self, StepContext, StepReport};
 use writ_agent::switch::journal::{ProcessId, Timer};
 use writ_agent::switch::{Resumed, State, resume, start};
 
@@ -87,4 +92,40 @@ fn a_switch_whose_driver_died_is_taken_up() {
     assert_eq!(resume(&world.state_dir()).unwrap(), Resumed::Launched);
     until("over", || world.journal().is_over());
     world.assert_on_two();
+}
+
+/// The step `switch` of a runbook.
+fn step(world: &World) -> StepReport {
+    let context = StepContext {
+        programs: &BTreeMap::new(),
+        profile: &world.profile(),
+        expected_toplevel: None,
+        activation: Path::new("bin/switch-to-configuration"),
+        state_dir: &world.state_dir(),
+        timeout: Duration::from_secs(120),
+        now: now(),
+        checks: &BTreeMap::new(),
+        cancel: &Cancel::new().unwrap(),
+    };
+    steps::run("switch", &serde_json::Map::new(), &context)
+}
+
+#[test]
+fn a_step_has_a_switch_that_rests_tried_now_and_leaves_the_rest_to_it() {
+    let world = World::new();
+    assert!(step(&world).stdout.contains("no release waits"));
+    let journal = world.ask(&world.policy());
+    let text = std::fs::read_to_string(&journal.request.closure.path).unwrap();
+    std::fs::write(&journal.request.closure.path, text.replace("busybox", "busybex")).unwrap();
+    world.run();
+    assert!(matches!(resume(&world.state_dir()).unwrap(), Resumed::Resting(_)));
+    let report = step(&world);
+    let why = report.error.unwrap();
+    assert!(why.contains("release 1-2 waits on: not imported") && world.journal().course.waits == 2, "{why}");
+    std::fs::write(&journal.request.closure.path, text).unwrap();
+    let report = step(&world);
+    assert!(report.ok && report.stdout.contains("the switch to release 1-2 goes on"), "{report:?}");
+    until("committed", || world.journal().is_committed());
+    world.assert_on_two();
+    assert!(step(&world).stdout.contains("no release waits"));
 }

@@ -107,6 +107,33 @@ fn the_breaker_has_tripped() {
     let account = house.doctor(&["file.motd", "--format", "json"]).json()["check"].clone();
     assert_eq!((&account["outcome"], &account["observation"]["mode"]), (&json!("fail"), &json!("0666")), "{account}");
     words(&found[1], &["1 incident or more within 1h", "stopped until", "keeps breaking"]);
+    // It holds again, and nobody knows for how long.
+    house.mend();
+    run(&mut enforcer, &policy);
+    words(&house.says(1, "flapping"), &["stays open until it has held until"]);
+}
+
+#[test]
+fn a_runbook_waits_for_its_window_and_people_may_say_that_they_have_seen_it() {
+    let (house, _enforcer) = broken(|house, policy| {
+        house.add_rule(policy, true, 3);
+        let step = json!({ "id": "test", "step": "restore.test", "parameters": { "name": "records" }, "timeout": "1h", "undo": null });
+        policy["runbooks"]["RB-FILE-001"]["steps"] = json!([step]);
+        let (from, to) = (now().plus_millis(7_200_000).to_string(), now().plus_millis(10_800_000).to_string());
+        let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+        policy["settings"]["time_zone"] = json!("Etc/UTC");
+        policy["settings"]["maintenance"]["windows"] =
+            json!([{ "days": days, "from": from[11..16], "to": to[11..16], "allows": ["restore-test"] }]);
+    });
+    words(&house.says(1, "window"), &["rule L1-FILE-001 waits for a maintenance window", "Etc/UTC"]);
+    let (house, mut enforcer) = broken(|_, _| {});
+    enforcer.tick();
+    enforcer.write_status();
+    words(&house.says(1, "no-rule"), &["1 contact called, nobody has answered (`writ-enforce ack INC-"]);
+    house.edit_state("state.json", |state| {
+        state["incidents"]["file.motd@self"]["people"]["acknowledged"] = json!({ "at": now(), "by": "hash" });
+    });
+    words(&house.says(1, "no-rule"), &["acknowledged at 20"]);
 }
 
 #[test]

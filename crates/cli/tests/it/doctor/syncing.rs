@@ -241,6 +241,11 @@ fn switches_that_wait_fail_or_are_under_way() {
     floor.release.as_mut().unwrap().serial = "8".parse().unwrap();
     fs::write(house.path("state/floor"), floor.canonical()).unwrap();
     words(&house.says(1, "release-not-begun"), &["release 1-8", "journalctl"]);
+    // Unless it is to come of it later.
+    house.edit_state("status.json", |status| {
+        status["window"] = serde_json::json!({ "release": "1-8", "until": null, "opens": "Sunday 02:00 Etc/UTC" });
+    });
+    words(&house.says(0, "window-waits"), &["release 1-8", "Sunday 02:00 Etc/UTC", "with a window that is open now"]);
 }
 
 #[test]

@@ -1,9 +1,10 @@
-//! Payment card numbers: the issuer's prefix, its length, and the check digit (ISO/IEC 7812-1).
+//! Numbers with the check digit of ISO/IEC 7812-1.
 
-/// Whether the digits of a text begin as payment cards do, are as many as that issuer uses, and carry the right check
-/// digit.
-pub fn is_card(text: &str) -> bool {
-    let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(10)).collect();
+use super::{digits, whole};
+
+/// A payment card: the issuer's prefix, as many digits as that issuer uses, and the check digit.
+pub fn card(text: &str) -> Option<usize> {
+    let digits = digits(text);
     let prefix = |n: usize| digits.iter().take(n).fold(0, |sum, d| sum * 10 + d);
     let issued = match digits.len() {
         13 => prefix(1) == 4,
@@ -17,7 +18,7 @@ pub fn is_card(text: &str) -> bool {
         17..=19 => matches!(prefix(2), 62 | 65) || prefix(4) == 6011,
         _ => false,
     };
-    issued && check_digit_is_right(&digits)
+    whole(text, issued && check_digit_is_right(&digits))
 }
 
 fn check_digit_is_right(digits: &[u32]) -> bool {
@@ -43,10 +44,10 @@ mod tests {
         for good in
             ["4111 1111 1111 1111", "378282246310005", "6011111111111117", "5555-5555-5555-4444", "30569309025904"]
         {
-            assert!(is_card(good), "{good}");
+            assert_eq!(card(good), Some(good.len()), "{good}");
         }
         for bad in ["4111111111111112", "1234567890123", "0000000000000000", "411111111111", "20261123144056001"] {
-            assert!(!is_card(bad), "{bad}");
+            assert_eq!(card(bad), None, "{bad}");
         }
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::container::{Bind, Container};
+use crate::furnish::furnish;
 use crate::outbox::{self, Found};
 use crate::run;
 use crate::workshop::{SITE, Workshop};
@@ -48,8 +49,8 @@ pub struct Appliance {
 }
 
 impl Appliance {
-    /// Boots the container and gives the appliance its identity: site, name, key, first trust root, and where releases come
-    /// from. Nothing of ours is started yet.
+    /// Boots the container, furnishes it, and gives the appliance its identity: site, name, key, first trust root, and where
+    /// releases come from. Nothing of ours is started yet.
     pub fn boot(desk: &Workshop, name: &str, root: &Path, supply: Supply) -> Result<Self> {
         let mut binds = vec![Bind { from: desk.bin.clone(), to: BINARIES, writable: false }];
         let (releases, namespace, courier) = match supply {
@@ -60,6 +61,7 @@ impl Appliance {
             Supply::Depot { namespace, .. } => (format!("{SPOOL}/inbox"), Some(namespace), true),
         };
         let container = Container::boot(name, root, &binds, namespace)?;
+        furnish(&container)?;
         let (etc, state) = (container.path("/etc/writ"), container.path(STATE));
         fs::create_dir_all(&etc)?;
         fs::create_dir_all(&state)?;

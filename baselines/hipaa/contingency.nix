@@ -188,7 +188,10 @@ in
   checks."backup.recent" = writ.check {
     title = "A backup ended within the last day, a run's time allowed";
     probe.restic = repository { };
-    expect.age_seconds.le = s "backup.user-data.every" + s "backup.grace";
+    expect = {
+      reachable.eq = true;
+      age_seconds.le = s "backup.user-data.every" + s "backup.grace";
+    };
     prefer.age_seconds.le = s "backup.user-data.every" + s "backup.preferred_grace";
     every = "5m";
     severity = "critical";

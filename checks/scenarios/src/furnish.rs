@@ -4,6 +4,7 @@
 //! One file per family of probes, listed below. It lays down what an administrator, a timer or an installed program would
 //! have left, in the form in which they leave it; what a container cannot have (a disk, firmware) is not made up.
 
+mod backups;
 mod kernel_modules;
 
 use std::fs;
@@ -16,7 +17,7 @@ use crate::container::Container;
 /// What furnishes for one family of probes.
 type Family = fn(&Container) -> Result<()>;
 
-const FAMILIES: &[(&str, Family)] = &[("kernel modules", kernel_modules::furnish)];
+const FAMILIES: &[(&str, Family)] = &[("backups", backups::furnish), ("kernel modules", kernel_modules::furnish)];
 
 /// Furnishes a container that is up and in which nothing of ours runs yet.
 pub fn furnish(container: &Container) -> Result<()> {

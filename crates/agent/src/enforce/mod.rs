@@ -27,6 +27,7 @@ pub mod presence;
 pub mod refused;
 pub mod releases;
 pub mod requests;
+mod restore_tests;
 pub mod running;
 pub mod scan;
 pub mod sitelog;

@@ -99,6 +99,7 @@ impl Engine {
     pub fn check(&mut self, id: &str) {
         if let Some(scan) = self.scan(id) {
             self.observe(id, &scan);
+            self.tell_restore_test(id);
         }
     }
 

@@ -17,6 +17,10 @@ pub struct ProbeContext {
     pub monotonic: Instant,
     /// The agent's system profile, normally `/nix/var/nix/profiles/system`.
     pub profile: PathBuf,
+    /// Where the files of this machine are: `/`, or a folder that stands for it in tests.
+    pub root: PathBuf,
+    /// The folder of the records that jobs leave (`writ.record.v1`).
+    pub records: PathBuf,
     /// The system that the accepted release names for this appliance; none when it names none.
     pub expected_toplevel: Option<String>,
     /// How busy the processors were at earlier looks.
@@ -27,6 +31,8 @@ pub struct ProbeContext {
 impl ProbeContext {
     /// A context that has seen nothing yet.
     pub fn new(now: Time, monotonic: Instant, profile: PathBuf, expected_toplevel: Option<String>) -> Self {
-        Self { now, monotonic, profile, expected_toplevel, cpu: CpuHistory::default(), bus: Bus::default() }
+        let (root, records) = (PathBuf::from("/"), PathBuf::from(crate::records::FOLDER));
+        let (cpu, bus) = (CpuHistory::default(), Bus::default());
+        Self { now, monotonic, profile, root, records, expected_toplevel, cpu, bus }
     }
 }

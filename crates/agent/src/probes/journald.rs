@@ -115,7 +115,7 @@ fn default_max_use(journal: &Path) -> Option<i64> {
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Settings {
+pub(super) struct Settings {
     storage: Option<String>,
     max_retention_seconds: Option<i64>,
     system_max_use_bytes: Option<i64>,
@@ -126,7 +126,7 @@ struct Settings {
 impl Settings {
     /// Takes over one file's settings. As journald does: the section is `[Journal]`, an empty value goes back to the
     /// default, a value that cannot be read changes nothing.
-    fn merge(&mut self, bytes: &[u8]) {
+    pub(super) fn merge(&mut self, bytes: &[u8]) {
         let text = String::from_utf8_lossy(bytes).replace("\\\n", " ");
         let mut in_section = false;
         for line in text.lines().map(str::trim) {

@@ -4,6 +4,8 @@
 //! touches its own file and the list below. Those of which there is only the schema yet are [`announced`].
 
 pub mod announced;
+mod backups;
+mod borg;
 pub mod context;
 mod cpu;
 mod disk;
@@ -15,7 +17,10 @@ mod memory;
 mod mount;
 mod nftables;
 mod nix_generation;
+mod parsers;
 mod process;
+mod restic;
+pub(crate) mod restore_test;
 mod sshd;
 pub(crate) mod sysctl;
 mod systemd_unit;
@@ -35,10 +40,12 @@ use writ_trust::text::one_line;
 pub use self::announced::{ANNOUNCED, NOT_OBSERVED};
 pub use self::context::ProbeContext;
 pub use self::cpu::CpuHistory;
+pub use self::parsers::{Parser, parsers};
 pub use crate::parameters::Parameters;
 
 /// Every probe that this agent can look with.
 pub const PROBES: &[Probe] = &[
+    borg::PROBE,
     cpu::PROBE,
     disk::PROBE,
     file::PROBE,
@@ -50,6 +57,8 @@ pub const PROBES: &[Probe] = &[
     nftables::PROBE,
     nix_generation::PROBE,
     process::PROBE,
+    restic::PROBE,
+    restore_test::PROBE,
     sshd::PROBE,
     sysctl::PROBE,
     systemd_unit::PROBE,

@@ -30,7 +30,7 @@ fn run(parameters: &Parameters, _: &mut ProbeContext) -> Result<Observation, Uns
 }
 
 /// What the last matching line says: a later mount covers an earlier one at the same place.
-fn observe(bytes: &[u8], path: &Path) -> Observation {
+pub(super) fn observe(bytes: &[u8], path: &Path) -> Observation {
     // Normalised, so that "/srv/" is "/srv".
     let path: std::path::PathBuf = path.components().collect();
     let mut mounts = bytes.split(|b| *b == b'\n').filter_map(Mount::parse);

@@ -23,8 +23,6 @@ mod pam;
 mod patches;
 mod postgresql;
 mod removable_media;
-mod restic;
-mod restore_test;
 mod secure_boot;
 mod sessions;
 mod ssh_host_keys;
@@ -61,8 +59,6 @@ pub const ANNOUNCED: &[ProbeSchema] = &[
     patches::SCHEMA,
     postgresql::SCHEMA,
     removable_media::SCHEMA,
-    restic::SCHEMA,
-    restore_test::SCHEMA,
     secure_boot::SCHEMA,
     sessions::SCHEMA,
     ssh_host_keys::SCHEMA,

@@ -69,6 +69,7 @@ impl Appliance {
         fs::copy(desk.keys().join(format!("{name}.key")), state.join("appliance.key"))?;
         fs::set_permissions(state.join("appliance.key"), fs::Permissions::from_mode(0o600))?;
         fs::write(etc.join("enforce.toml"), configuration(name, &releases, courier))?;
+        make_pause_code(desk, &etc)?;
         let appliance = Self { container, name: name.to_owned(), courier };
         if let Supply::Depot { url, .. } = supply {
             appliance.furnish_courier(url)?;
@@ -167,6 +168,16 @@ impl Appliance {
     }
 }
 
+/// Makes the break-glass code that a clinic keeps in a sealed envelope.
+fn make_pause_code(desk: &Workshop, etc: &Path) -> Result<()> {
+    let code = etc.join("code");
+    fs::write(&code, "open sesame\n")?;
+    let mut command = Command::new(desk.bin.join("writ-enforce"));
+    command.arg("pause-code").arg("--out").arg(etc.join("pause-code")).arg("--code-file").arg(&code);
+    run::checked(&mut command)?;
+    Ok(fs::remove_file(code)?)
+}
+
 /// The configuration of an appliance in a container.
 fn configuration(name: &str, releases: &str, courier: bool) -> String {
     let presence =
@@ -174,7 +185,7 @@ fn configuration(name: &str, releases: &str, courier: bool) -> String {
     format!(
         "site = \"{SITE}\"\nappliance = \"{name}\"\nreleases = \"{releases}\"\ntrust = \"/etc/writ/trust.json\"\n\
          key = \"{STATE}/appliance.key\"\nstate_dir = \"{STATE}/enforce\"\noutbox_dir = \"{SPOOL}/outbox\"\n\
-         poll_releases = \"1s\"\n{presence}"
+         poll_releases = \"1s\"\npause_code_file = \"/etc/writ/pause-code\"\n{presence}"
     )
 }
 

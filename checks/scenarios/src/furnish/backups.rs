@@ -1,12 +1,9 @@
 //! The records that the units of the backup leave: `writ-record restic`, `restic-check` and `restore-test`.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use anyhow::Result;
-use writ_trust::time::Time;
-use writ_wire::record::{Facts, Group, Record, RecordSchema, Repository, RestoreTest, Verified};
+use writ_wire::record::{Facts, Group, Record, Repository, RestoreTest, Verified};
 
-use super::lay;
+use super::{DAY, MINUTE, ago, keep};
 use crate::container::Container;
 
 /// The repositories that the baselines look into.
@@ -14,12 +11,7 @@ const REPOSITORIES: [&str; 2] = ["/var/backup/writ", "sftp:offsite:writ"];
 /// The tags of their snapshots.
 const TAGS: [&str; 4] = ["database", "logs", "system", "user"];
 
-const MINUTE: i64 = 60_000;
-const DAY: i64 = 24 * 60 * MINUTE;
-
 pub(super) fn furnish(container: &Container) -> Result<()> {
-    let now = Time::from_unix_millis(i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?);
-    let ago = |millis: i64| now.plus_millis(-millis);
     for address in REPOSITORIES {
         let name = Record::repository_name(address);
         let group = |tag: Option<&str>| Group {
@@ -40,10 +32,4 @@ pub(super) fn furnish(container: &Container) -> Result<()> {
     let tried =
         RestoreTest { backup_at: Some(ago(8 * DAY)), seed, sampled: 50, compared: 50, ..RestoreTest::default() };
     keep(container, "records", [ago(7 * DAY + 20 * MINUTE), ago(7 * DAY)], Facts::RestoreTest(tried))
-}
-
-fn keep(container: &Container, name: &str, [began_at, ended_at]: [Time; 2], facts: Facts) -> Result<()> {
-    let (schema, name, notes) = (RecordSchema::V1, name.to_owned(), Vec::new());
-    let record = Record { schema, name, began_at, ended_at, ok: true, facts, notes };
-    lay(container, &format!("/var/lib/writ/records/{}", record.file_name()), 0o600, record.canonical())
 }

@@ -14,6 +14,7 @@ use writ_agent::records::program::Program;
 use writ_agent::records::repository::Opening;
 use writ_agent::records::restic::Restic;
 use writ_agent::records::restore::{self, Plan};
+use writ_agent::records::sample::Below;
 use writ_agent::records::{self, FOLDER, Run, sample, scan, store};
 use writ_trust::time::Span;
 use writ_wire::record::Record;
@@ -67,8 +68,14 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Job {
     /// What a restic repository holds: age, number and size of its snapshots, locks that nobody holds any more.
+    #[command(after_help = "\
+Example:
+  writ-record restic --repository sftp:offsite:writ --password-file /var/lib/writ/secrets/backup --host front-desk")]
     Restic(Repository),
     /// Whether a restic repository is whole, by `restic check`.
+    #[command(after_help = "\
+Example, of a unit that has RESTIC_REPOSITORY and RESTIC_PASSWORD_FILE in its environment:
+  writ-record restic-check -- --retry-lock=15m --read-data-subset=5%")]
     ResticCheck {
         #[command(flatten)]
         repository: Repository,
@@ -77,8 +84,14 @@ enum Job {
         how: Vec<String>,
     },
     /// What a borg repository holds; --tag names the prefixes of its archives.
+    #[command(after_help = "\
+Example, of a repository with archives such as user-2026-11-27:
+  writ-record borg --repository /var/backup/borg --password-file /var/lib/writ/secrets/borg --tag user --tag system")]
     Borg(Repository),
     /// Whether a borg repository is whole, by `borg check`.
+    #[command(after_help = "\
+Example:
+  writ-record borg-check --repository /var/backup/borg --password-file /var/lib/writ/secrets/borg -- --verify-data")]
     BorgCheck {
         #[command(flatten)]
         repository: Repository,
@@ -87,6 +100,14 @@ enum Job {
         how: Vec<String>,
     },
     /// Restores files of the newest backup, chosen by chance, and compares them with what they are or were.
+    ///
+    /// Nothing of them is written to a disk: each is restored into a digest. One that has changed since the backup is judged by
+    /// the sample that lies in the backup, and by nothing where there is none.
+    #[command(after_help = "\
+Examples:
+  writ-record restore-test records --repository /var/backup/writ --password-file /var/lib/writ/secrets/backup \\
+      --tag user --sample-file /var/lib/writ/backup-sample.json
+  writ-record restore-test images --with borg --tag user --path /srv/images --sample 10 --largest 4096")]
     RestoreTest {
         /// The name of the test, as probe.restore_test names it.
         name: String,
@@ -109,6 +130,9 @@ enum Job {
         largest: u64,
     },
     /// Lays down what some files are; to run before a backup, which must hold the file that is written.
+    #[command(after_help = "\
+Example:
+  writ-record sample --out /var/lib/writ/backup-sample.json --exclude /var/lib/writ/secrets /var/lib /srv")]
     Sample {
         /// Where to.
         #[arg(long, value_name = "FILE")]
@@ -119,11 +143,17 @@ enum Job {
         /// No file that is larger, in MiB.
         #[arg(long, value_name = "MIB", default_value = "64")]
         largest: u64,
+        /// Nothing below this, for instance what the backup leaves out; may be given several times.
+        #[arg(long, value_name = "FOLDER")]
+        exclude: Vec<PathBuf>,
         /// Below which folders.
         #[arg(required = true)]
         folders: Vec<PathBuf>,
     },
-    /// Runs a scan for malware and repeats what it says.
+    /// Runs a scan for malware and repeats what it says; a finding is a result, and no failure.
+    #[command(after_help = "\
+Example:
+  writ-record scan full -- clamdscan --fdpass --infected /home /srv /var")]
     Scan {
         /// Which scan: quick or full.
         #[arg(value_parser = ["quick", "full"])]
@@ -133,6 +163,9 @@ enum Job {
         command: Vec<OsString>,
     },
     /// Verifies the Nix store: contents by nix-store(1), signatures by nix(1).
+    #[command(after_help = "\
+Example:
+  writ-record store-verify --nix /run/current-system/sw/bin")]
     StoreVerify {
         /// The folder of the two programs; by default the first in the system's path.
         #[arg(long, value_name = "FOLDER")]
@@ -215,7 +248,10 @@ fn run(Arguments { job, records, limit }: Arguments) -> anyhow::Result<bool> {
                 }
             }
         }
-        Job::Sample { out, count, largest, folders } => return lay_sample(&out, count, largest, &folders),
+        Job::Sample { out, count, largest, exclude, folders } => {
+            let below = Below { folders, exclude };
+            return lay_sample(&out, count, largest, &below);
+        }
         Job::Scan { name, command } => {
             let (program, arguments) = command.split_first().context("no command")?;
             let program = Program { path: located(Path::new(program))?, ..shell(limit) };
@@ -247,8 +283,8 @@ fn tell(folder: &Path, record: &Record) -> anyhow::Result<bool> {
     Ok(record.ok)
 }
 
-fn lay_sample(out: &Path, count: usize, largest: u64, folders: &[PathBuf]) -> anyhow::Result<bool> {
-    let sample = sample::take(folders, count.min(2_000), &seed()?, largest.saturating_mul(1 << 20), now());
+fn lay_sample(out: &Path, count: usize, largest: u64, below: &Below) -> anyhow::Result<bool> {
+    let sample = sample::take(below, count.min(2_000), &seed()?, largest.saturating_mul(1 << 20), now());
     writ_durable::replace(out, &sample.canonical(), 0o600)
         .with_context(|| format!("{} cannot be written", out.display()))?;
     println!("{}: {} files", out.display(), sample.files.len());

@@ -12,6 +12,7 @@ pub mod breaker;
 pub mod code;
 pub mod daemon;
 pub mod engine;
+mod facts;
 mod follow;
 pub mod generation;
 pub mod heal;

@@ -91,6 +91,9 @@ impl Engine {
         self.counters.scans += 1;
         self.context.now = now();
         self.context.monotonic = Instant::now();
+        if check.probe.name == probes::ITSELF {
+            self.context.writ = Some(self.facts());
+        }
         let probed = look(check, &mut self.context);
         Some(judged(check, probed, self.context.now, &self.salt))
     }

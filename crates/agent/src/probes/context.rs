@@ -6,6 +6,8 @@ use std::time::Instant;
 use writ_trust::time::Time;
 
 use super::cpu::CpuHistory;
+use super::systemd_timer::TimerHistory;
+use super::writ::WritFacts;
 use crate::dbus::Bus;
 
 /// What probes know besides their parameters; kept from one look to the next. `now` and `monotonic` are set anew for
@@ -23,8 +25,11 @@ pub struct ProbeContext {
     pub records: PathBuf,
     /// The system that the accepted release names for this appliance; none when it names none.
     pub expected_toplevel: Option<String>,
+    /// What the enforcer knows of itself; none where somebody else looks.
+    pub writ: Option<WritFacts>,
     /// How busy the processors were at earlier looks.
     pub cpu: CpuHistory,
+    pub(crate) timers: TimerHistory,
     pub(crate) bus: Bus,
 }
 
@@ -32,7 +37,7 @@ impl ProbeContext {
     /// A context that has seen nothing yet.
     pub fn new(now: Time, monotonic: Instant, profile: PathBuf, expected_toplevel: Option<String>) -> Self {
         let (root, records) = (PathBuf::from("/"), PathBuf::from(crate::records::FOLDER));
-        let (cpu, bus) = (CpuHistory::default(), Bus::default());
-        Self { now, monotonic, profile, root, records, expected_toplevel, cpu, bus }
+        let (cpu, timers, bus) = (CpuHistory::default(), TimerHistory::default(), Bus::default());
+        Self { now, monotonic, profile, root, records, expected_toplevel, writ: None, cpu, timers, bus }
     }
 }

@@ -129,7 +129,7 @@ mod tests {
             (b"\xff".to_vec(), "UTF-8"),
             (b"{}".to_vec(), "no \"schema\""),
             (with("\"ok\":true", "\"ok\":true,\"more\":1"), "more"),
-            (with("\"notes\":[]", "\"notes\":{}"), "notes"),
+            (with("\"notes\":[]", "\"notes\":{}"), "expected a sequence"),
             (with("\"name\":\"x\"", "\"name\":\"y\""), "it is the record \"restic-check-y.json\""),
             (with("\"name\":\"x\"", "\"name\":\"../x\""), "its name is"),
             (with("2026-11-23T12:00:00Z\",\"facts", "2026-11-23T11:00:00Z\",\"facts"), "before it began"),

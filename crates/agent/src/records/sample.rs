@@ -15,13 +15,21 @@ const DEEPEST: usize = 200;
 /// The longest path that is taken: the sample must stay small.
 const LONGEST_PATH: usize = 2_000;
 
-/// Looks at `count` files below these folders, chosen by this seed, none larger than `largest` bytes. What cannot be read,
+/// Where files are sampled.
+pub struct Below {
+    /// Below these folders,
+    pub folders: Vec<PathBuf>,
+    /// but not below these.
+    pub exclude: Vec<PathBuf>,
+}
+
+/// Looks at `count` files there, chosen by this seed, none larger than `largest` bytes. What cannot be read,
 /// and what is no regular file, is passed over; no link is followed.
-pub fn take(folders: &[PathBuf], count: usize, seed: &str, largest: u64, now: Time) -> BackupSample {
+pub fn take(below: &Below, count: usize, seed: &str, largest: u64, now: Time) -> BackupSample {
     let mut choice = Choice::of(count);
     let mut looked_at = 0;
-    for folder in folders {
-        walk(folder, 0, &mut looked_at, &mut |path, size| {
+    for folder in &below.folders {
+        walk(folder, &below.exclude, 0, &mut looked_at, &mut |path, size| {
             if size <= largest && path.len() <= LONGEST_PATH {
                 choice.offer(false, rank(seed, path), path.to_owned());
             }
@@ -32,15 +40,15 @@ pub fn take(folders: &[PathBuf], count: usize, seed: &str, largest: u64, now: Ti
     BackupSample { schema: BackupSampleSchema::V1, at: now, files }
 }
 
-fn walk(path: &Path, depth: usize, looked_at: &mut usize, file: &mut dyn FnMut(&str, u64)) {
+fn walk(path: &Path, exclude: &[PathBuf], depth: usize, looked_at: &mut usize, file: &mut dyn FnMut(&str, u64)) {
     *looked_at += 1;
-    if *looked_at > MOST_LOOKED_AT || depth > DEEPEST {
+    if *looked_at > MOST_LOOKED_AT || depth > DEEPEST || exclude.iter().any(|excluded| path == excluded) {
         return;
     }
     let Ok(facts) = fs::symlink_metadata(path) else { return };
     if facts.is_dir() {
         for entry in fs::read_dir(path).into_iter().flatten().flatten() {
-            walk(&entry.path(), depth + 1, looked_at, file);
+            walk(&entry.path(), exclude, depth + 1, looked_at, file);
         }
     } else if facts.is_file()
         && let Some(text) = path.to_str()
@@ -74,12 +82,14 @@ mod tests {
         symlink(dir.path(), at("loop")).unwrap();
         rustix::fs::mknodat(rustix::fs::CWD, at("pipe"), rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
             .unwrap();
-        let folders = [dir.path().to_owned(), at("none")];
-        let sample = take(&folders, 50, "seed", 100, Time::from_unix_millis(0));
+        fs::create_dir(at("secrets")).unwrap();
+        fs::write(at("secrets/password"), "p").unwrap();
+        let below = Below { folders: vec![dir.path().to_owned(), at("none")], exclude: vec![at("secrets")] };
+        let sample = take(&below, 50, "seed", 100, Time::from_unix_millis(0));
         let files: Vec<_> = sample.files.iter().map(|file| (file.path.clone(), file.digest)).collect();
         let path = |name: &str| at(name).to_str().unwrap().to_owned();
         assert_eq!(files, [(path("b"), Digest::of(b"b")), (path("sub/a"), Digest::of(b"a"))]);
         assert_eq!(BackupSample::parse(&sample.canonical()).unwrap(), sample);
-        assert_eq!(take(&folders, 1, "seed", 100, Time::from_unix_millis(0)).files.len(), 1);
+        assert_eq!(take(&below, 1, "seed", 100, Time::from_unix_millis(0)).files.len(), 1);
     }
 }

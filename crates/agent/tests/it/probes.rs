@@ -2,12 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod chrony;
+mod clamav;
 mod cpu;
 mod disk;
 mod file;
+mod host;
 mod kernel;
 mod listening_ports;
+mod luks;
+mod nix_config;
 mod nix_generation;
+mod parsers;
 mod process;
 mod sshd;
 mod systemd;

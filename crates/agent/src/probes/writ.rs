@@ -1,11 +1,23 @@
-//! `writ`: how Writ itself fares on this appliance. To be read from the enforcer's own state, presence, and what the
-//! courier says of itself; what a courier tells is absent without one.
+//! `writ`: how Writ itself fares on this appliance, by the enforcer's own state and what the courier says of itself in its
+//! status.json. What a courier tells is absent without one; everything is absent where no enforcer looks.
 
+use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
 
-use super::field;
+use super::{Pace, Parameters, Probe, ProbeContext, Unseen, field, unannounced};
 
-pub(super) const SCHEMA: ProbeSchema = ProbeSchema {
+pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch: unannounced, pace: Pace::Quick };
+
+/// What the enforcer knows of itself, as fields of this probe; it gathers them before each look.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WritFacts {
+    /// Seconds, counts and so on, by the name of the field; those that are not known are left out.
+    pub numbers: Vec<(&'static str, i64)>,
+    /// Whether a code for pausing is set.
+    pub pause_code_set: bool,
+}
+
+const SCHEMA: ProbeSchema = ProbeSchema {
     name: "writ",
     about: "how Writ itself fares on this appliance",
     parameters: &[],
@@ -24,3 +36,14 @@ pub(super) const SCHEMA: ProbeSchema = ProbeSchema {
         field("key_age_seconds", Kind::Int, "age of the appliance's key"),
     ],
 };
+
+fn run(_: &Parameters, context: &mut ProbeContext) -> Result<Observation, Unseen> {
+    let Some(facts) = &context.writ else {
+        return Err(Unseen::failed("enforcer", "only writ-enforce itself knows: what it last saw is in `writ doctor`"));
+    };
+    let mut seen = Observation::new().with("pause_code_set", facts.pause_code_set);
+    for (field, number) in &facts.numbers {
+        seen.set(field, *number);
+    }
+    Ok(seen)
+}

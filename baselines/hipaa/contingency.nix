@@ -87,7 +87,7 @@ in
     maps = { soc2 = [ "A1.3" ]; nist-800-53 = [ "CP-4" "CP-9(1)" ]; sop = [ "SOP-003" ]; };
     checks = [ "backup.restorable" ];
     duties = [ "contingency.restore" "contingency.dr-test" ];
-    not_assessed = "Whether the plan is revised after what a test taught.";
+    not_assessed = "Whether everything could be restored: a sample is, chosen by chance. Whether the plan is revised after what a test taught.";
   };
 
   controls."164.308(a)(7)(ii)(E)" = writ.control {
@@ -188,7 +188,10 @@ in
   checks."backup.recent" = writ.check {
     title = "A backup ended within the last day, a run's time allowed";
     probe.restic = repository { };
-    expect.age_seconds.le = s "backup.user-data.every" + s "backup.grace";
+    expect = {
+      reachable.eq = true;
+      age_seconds.le = s "backup.user-data.every" + s "backup.grace";
+    };
     prefer.age_seconds.le = s "backup.user-data.every" + s "backup.preferred_grace";
     every = "5m";
     severity = "critical";
@@ -269,7 +272,7 @@ in
   };
 
   checks."backup.restorable" = writ.check {
-    title = "A full restore was tried, and what came back is what was stored";
+    title = "Files chosen by chance were restored, and each is what it was";
     probe.restore_test = { name = "records"; };
     expect = {
       exists.eq = true;

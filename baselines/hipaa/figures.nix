@@ -147,7 +147,7 @@ in
       "How long an hourly run may take before its absence is a failure";
     "backup.integrity.every" = figure "span" "24h" [ "BK-05" ] "Repositories are checked this often";
     "backup.restore.every" = figure "span" "35d" [ "BK-06" "CK-10" "CK-28" ]
-      "A full restore is tried monthly: from one third Friday to the next are 35 days at most";
+      "A restore is tried monthly: from one third Friday to the next are 35 days at most";
     "backup.results.keep" = figure "span" "1y" [ "BK-07" "XC-37" ]
       "Results of restore tests are kept this long, and as evidence six years";
     "backup.critical.rto" = figure "span" "4h" [ "BK-08" ] "EHR and billing: back within this";

@@ -192,7 +192,10 @@ in
   checks."backup.offsite" = writ.check {
     title = "A copy of the backup stands elsewhere";
     probe.restic = offsite { };
-    expect.age_seconds.le = s "backup.offsite.weekly" + s "backup.grace";
+    expect = {
+      reachable.eq = true;
+      age_seconds.le = s "backup.offsite.weekly" + s "backup.grace";
+    };
     prefer.age_seconds.le = s "backup.offsite.weekly";
     every = "1h";
     severity = "high";

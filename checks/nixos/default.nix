@@ -142,8 +142,8 @@ builtins.concatMap
   [ "RestrictAddressFamilies" "IPAddressDeny" ]
 # What is restored elsewhere cannot speak as this machine.
 ++ builtins.concatMap
-  (path: differ "backups without ${path}" 2 (count "--exclude=/var/lib/writ/${path}\"" made.full.units."writ-backup.service"))
-  [ "appliance.key" "secrets" "pause-code" "enforce" "spool" "sync" "quarantine" "restore-test" ]
+  (path: differ "backups without ${path}" 3 (count "--exclude=/var/lib/writ/${path}\"" made.full.units."writ-backup.service"))
+  [ "appliance.key" "secrets" "pause-code" "enforce" "spool" "sync" "quarantine" "records" ]
 # What is deleted is no younger than the figures, and sessions end when they say.
 ++ builtins.concatMap
   (kind: holds "snapshots of ${kind.tag} are not kept for ${kind.keep}"
@@ -158,17 +158,21 @@ builtins.concatMap
 ++ builtins.concatMap
   (name: holds "${name}: old sessions do not end after 8 h" (has made.${name}.programs.end-old-sessions "-gt 28800 ]"))
   [ "theatre" "full" ]
-++ lines "writ-restore-test@.service" made.full.units."writ-restore-test@.service"
-  [ "ExecStopPost=/usr/bin/rm -rf /var/lib/writ/restore-test/%i" ]
-  [ ]
-++ holds "a restore test takes whatever snapshot is newest"
-  (has made.full.units."writ-restore-test@.service" "restore latest --host \"nixos\" --tag user")
+# Files are restored into a digest, and judged by the sample that lies in the backup.
+++ holds "a restore test takes this machine's own files"
+  (has made.full.units."writ-restore-test@.service" "writ-record restore-test %i --host \"nixos\" --tag user --sample-file /var/lib/writ/backup-sample.json")
+++ holds "the sample lies in the backup"
+  (has made.full.units."writ-backup.service" "\"/srv/a b\" /var/lib/writ/backup-sample.json")
+++ holds "the repository elsewhere is looked at by the address that checks name"
+  (has made.full.units."writ-backup-look-offsite.service" "--repository \"s3:https://elsewhere.example\"")
 ++ holds "the database is dumped by root"
   (has made.full.units."writ-backup-database.service" "setpriv --reuid=\"postgres\" --regid=\"postgres\" --init-groups -- pg_dumpall")
 # nix(1) mounts the store anew where it is the daemon itself.
 ++ builtins.concatMap
   (unit: lines unit made.folder.units.${unit} [ "Environment=\"NIX_REMOTE=daemon\"" ] [ ])
   [ "writ-store-verify.service" "writ-store-repair.service" ]
+++ holds "a verification of the store leaves a record" (has made.folder.units."writ-store-verify.service" "writ-record store-verify --nix ")
+++ lines "writ-scan-full.service" made.full.units."writ-scan-full.service" [ "ReadWritePaths=/var/lib/writ/records" ] [ "SuccessExitStatus" ]
 # Scans see what people see, and what was put away is not found again.
 ++ builtins.concatMap (unit: lines unit made.full.units.${unit} [ "PrivateTmp=false" ] [ ]) [ "writ-scan-quick.service" "writ-scan-full.service" ]
 ++ differ "the scanner's exclusions" [ "^/var/lib/writ/quarantine(/|$)" ] made.full.clamav.ExcludePath

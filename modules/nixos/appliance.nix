@@ -35,7 +35,7 @@ in
   options.services.writ.appliance = {
     enable = option types.bool false "Whether this machine enforces a signed policy.";
     package = option types.package (pkgs.callPackage (import ./package.nix { }) { crate = "writ-agent"; })
-      "The package with writ-enforce, writ-switch and writ-sync.";
+      "The package with writ-enforce, writ-switch, writ-sync and writ-record.";
     provisioned = option types.bool false
       "Whether first boot lays site, name, depot and trust root into ${state}: for images that are the same for every appliance.";
     site = mkOption { type = types.str; description = "The site that this machine belongs to."; };
@@ -71,6 +71,7 @@ in
         in [
           "d ${state} 0755 root root -"
           "d ${state}/enforce 0700 root root -"
+          "d ${state}/records 0700 root root -"
           "d ${state}/secrets 0700 root root -"
           "d ${spool} 0755 root root -"
           "d ${spool}/outbox 2750 root ${group} -"

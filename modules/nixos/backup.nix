@@ -1,10 +1,11 @@
-# Backups by restic(1): units for timers and runbooks. Checks look at each kind of snapshot by its tag.
+# Backups by restic(1): units for timers and runbooks. Checks look at each kind of snapshot by its tag, in the records that
+# writ-record leaves: the enforcer has no network to ask a repository by.
 { config, lib, pkgs, ... }:
 let
   cfg = config.services.writ.appliance;
   backup = cfg.backup;
   inherit (lib) mkIf mkMerge mkOption types;
-  inherit (import ./job.nix) job timer;
+  inherit (import ./job.nix) job often timer;
   inherit (import ./unit-words.nix) word words;
   schedule = import ./schedule.nix;
   option = type: default: description: mkOption { inherit type default description; };
@@ -15,7 +16,11 @@ let
   state = "/var/lib/writ";
   # Secrets of this machine and what is only of it: what is restored elsewhere must not be able to speak as this one.
   never = words (map (path: "--exclude=${state}/${path}")
-    [ "appliance.key" "secrets" "pause-code" "enforce" "spool" "sync" "quarantine" "restore-test" ]);
+    [ "appliance.key" "secrets" "pause-code" "enforce" "spool" "sync" "quarantine" "records" ]);
+  record = "${cfg.package}/bin/writ-record";
+  look = "${record} restic ${host} --limit 4m --program ${pkgs.restic}/bin/restic";
+  # What files were when they were backed up; it lies in the backup.
+  sample = "${state}/backup-sample.json";
 
   backupJob = description: service:
     job description
@@ -63,27 +68,29 @@ in
     {
       systemd.services = {
         writ-backup = backupJob "Back up" {
+          # A backup without it is one all the same.
+          ExecStartPre = "-${record} sample --out ${sample} ${never} ${words backup.paths}";
           ExecStart = [
-            "${restic} backup ${host} --tag user --exclude-caches ${never} ${words backup.paths}"
+            "${restic} backup ${host} --tag user --exclude-caches ${never} ${words backup.paths} ${sample}"
             "${restic} backup ${host} --tag system ${never} /etc ${state} /var/lib/nixos"
             "${restic} backup ${host} --tag logs /var/log/journal"
           ];
         };
-        writ-backup-check = backupJob "Check the backup's repository" { ExecStart = "${restic} check --read-data-subset=5%%"; };
+        writ-backup-check = backupJob "Check the backup's repository" {
+          ExecStart = "${record} restic-check --program ${pkgs.restic}/bin/restic -- --retry-lock=15m --read-data-subset=5%%";
+        };
+        writ-backup-look = backupJob "See what the backup's repository holds" { ExecStart = look; };
         writ-backup-unlock = backupJob "Remove locks that nobody holds" { ExecStart = "${unlock}"; };
         writ-backup-list = backupJob "List the last backups" { ExecStart = "${restic} snapshots --latest 5"; };
         "writ-restore-test@" = backupJob "Try a restore of %i" {
-          ExecStartPre = "${pkgs.coreutils}/bin/rm -rf ${state}/restore-test/%i";
-          ExecStart = "${restic} restore latest ${host} --tag user --verify --target ${state}/restore-test/%i";
-          # Records of patients lie in one place only.
-          ExecStopPost = "${pkgs.coreutils}/bin/rm -rf ${state}/restore-test/%i";
-          StateDirectory = "writ/restore-test";
-          StateDirectoryMode = "0700";
+          # Files are restored into a digest: records of patients lie in one place only.
+          ExecStart = "${record} restore-test %i ${host} --tag user --sample-file ${sample} --program ${pkgs.restic}/bin/restic";
         };
       };
       systemd.timers = {
         writ-backup = timer backup.calendar;
         writ-backup-check = timer schedule.backup-check;
+        writ-backup-look = often "5min";
         "writ-restore-test@records" = timer schedule.restore-test;
       };
       services.writ.appliance.scripts.check-backup-logs =
@@ -92,7 +99,7 @@ in
       services.writ.appliance.backup.unlockScript = ''
         set -euo pipefail
         running=$(${systemctl} list-units --plain --no-legend --state=active,activating,deactivating \
-          writ-backup.service writ-backup-{check,database,forget,list,offsite}.service 'writ-restore-test@*.service')
+          writ-backup.service writ-backup-{check,database,forget,list,look,look-offsite,offsite}.service 'writ-restore-test@*.service')
         if [ -n "$running" ]; then
           echo "a backup is running: ''${running%% *}"
           exit 0
@@ -127,6 +134,11 @@ in
           + "--repo ${word backup.offsite}";
       };
       systemd.timers.writ-backup-offsite = timer schedule.backup-offsite;
+      systemd.services.writ-backup-look-offsite = backupJob "See what the repository elsewhere holds" {
+        ExecStart = "${look} --repository ${word backup.offsite}";
+      };
+      # Within the half hour in which a probe believes it.
+      systemd.timers.writ-backup-look-offsite = often "15min";
     })
   ]);
 }

@@ -16,7 +16,7 @@ in
       sliceConfig = { CPUWeight = 20; IOWeight = 20; MemoryHigh = "40%"; };
     };
     systemd.services.writ-store-verify = byDaemon (job "Verify every path of the Nix store" (local // {
-      ExecStart = "${config.nix.package}/bin/nix-store --verify --check-contents";
+      ExecStart = "${cfg.package}/bin/writ-record store-verify --nix ${config.nix.package}/bin";
     }));
     # Only from what is in the inbox, and only what the keys of nix.conf signed.
     systemd.services.writ-store-repair = byDaemon (job "Replace damaged paths of the Nix store" (local // {

@@ -1,5 +1,5 @@
 # A unit for work that can wait, run by hand, by a timer, or by a runbook: `job` with a description and what is special of
-# its service section, `timer` with an OnCalendar= of schedule.nix.
+# its service section, `timer` with an OnCalendar= of schedule.nix, `often` with a span.
 rec {
   job = description: service: {
     inherit description;
@@ -27,6 +27,12 @@ rec {
   };
   # One that talks to programs of this machine only.
   local = { RestrictAddressFamilies = "AF_UNIX"; IPAddressDeny = "any"; };
+
+  # For looks that must not grow old.
+  often = span: {
+    wantedBy = [ "timers.target" ];
+    timerConfig = { OnBootSec = "1min"; OnUnitInactiveSec = span; AccuracySec = "15s"; };
+  };
 
   timer = calendar: {
     wantedBy = [ "timers.target" ];

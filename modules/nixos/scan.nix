@@ -9,9 +9,10 @@ let
   option = type: default: description: mkOption { inherit type default description; };
 
   clamdscan = "${pkgs.clamav}/bin/clamdscan --fdpass";
-  # One finding is a result and no failure of the scan. It must see /tmp as everybody does.
+  # One finding is a result and no failure of the scan, as writ-record has it. It must see /tmp as everybody does.
+  record = name: "${cfg.package}/bin/writ-record scan ${name} --";
   scan = description: service:
-    job description (local // { ProtectSystem = "strict"; PrivateTmp = false; SuccessExitStatus = 1; } // service);
+    job description (local // { ProtectSystem = "strict"; ReadWritePaths = "/var/lib/writ/records"; PrivateTmp = false; } // service);
   everywhere = cfg.scan.paths ++ builtins.filter (path: !(builtins.elem path cfg.scan.paths)) cfg.scan.quickPaths;
 in
 {
@@ -35,12 +36,12 @@ in
     };
     systemd.services = {
       writ-scan-quick = scan "Scan quickly for malware" {
-        ExecStart = "${clamdscan} --multiscan --infected ${words cfg.scan.quickPaths}";
+        ExecStart = "${record "quick"} ${clamdscan} --multiscan --infected ${words cfg.scan.quickPaths}";
       };
       # Runs for hours: whoever starts it does not wait.
       writ-scan-full = scan "Scan everything for malware" {
         Type = "simple";
-        ExecStart = "${clamdscan} --infected ${words cfg.scan.paths}";
+        ExecStart = "${record "full"} ${clamdscan} --infected ${words cfg.scan.paths}";
       };
     };
     systemd.timers = { writ-scan-quick = timer schedule.scan-quick; writ-scan-full = timer schedule.scan-full; };

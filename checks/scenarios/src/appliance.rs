@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::container::{Bind, Container};
+use crate::furnish::furnish;
 use crate::outbox::{self, Found};
 use crate::run;
 use crate::workshop::{SITE, Workshop};
@@ -48,8 +49,8 @@ pub struct Appliance {
 }
 
 impl Appliance {
-    /// Boots the container and gives the appliance its identity: site, name, key, first trust root, and where releases come
-    /// from. Nothing of ours is started yet.
+    /// Boots the container, furnishes it, and gives the appliance its identity: site, name, key, first trust root, and where
+    /// releases come from. Nothing of ours is started yet.
     pub fn boot(desk: &Workshop, name: &str, root: &Path, supply: Supply) -> Result<Self> {
         let mut binds = vec![Bind { from: desk.bin.clone(), to: BINARIES, writable: false }];
         let (releases, namespace, courier) = match supply {
@@ -60,6 +61,7 @@ impl Appliance {
             Supply::Depot { namespace, .. } => (format!("{SPOOL}/inbox"), Some(namespace), true),
         };
         let container = Container::boot(name, root, &binds, namespace)?;
+        furnish(&container)?;
         let (etc, state) = (container.path("/etc/writ"), container.path(STATE));
         fs::create_dir_all(&etc)?;
         fs::create_dir_all(&state)?;
@@ -67,6 +69,7 @@ impl Appliance {
         fs::copy(desk.keys().join(format!("{name}.key")), state.join("appliance.key"))?;
         fs::set_permissions(state.join("appliance.key"), fs::Permissions::from_mode(0o600))?;
         fs::write(etc.join("enforce.toml"), configuration(name, &releases, courier))?;
+        make_pause_code(desk, &etc)?;
         let appliance = Self { container, name: name.to_owned(), courier };
         if let Supply::Depot { url, .. } = supply {
             appliance.furnish_courier(url)?;
@@ -165,6 +168,16 @@ impl Appliance {
     }
 }
 
+/// Makes the break-glass code that a clinic keeps in a sealed envelope.
+fn make_pause_code(desk: &Workshop, etc: &Path) -> Result<()> {
+    let code = etc.join("code");
+    fs::write(&code, "open sesame\n")?;
+    let mut command = Command::new(desk.bin.join("writ-enforce"));
+    command.arg("pause-code").arg("--out").arg(etc.join("pause-code")).arg("--code-file").arg(&code);
+    run::checked(&mut command)?;
+    Ok(fs::remove_file(code)?)
+}
+
 /// The configuration of an appliance in a container.
 fn configuration(name: &str, releases: &str, courier: bool) -> String {
     let presence =
@@ -172,7 +185,7 @@ fn configuration(name: &str, releases: &str, courier: bool) -> String {
     format!(
         "site = \"{SITE}\"\nappliance = \"{name}\"\nreleases = \"{releases}\"\ntrust = \"/etc/writ/trust.json\"\n\
          key = \"{STATE}/appliance.key\"\nstate_dir = \"{STATE}/enforce\"\noutbox_dir = \"{SPOOL}/outbox\"\n\
-         poll_releases = \"1s\"\n{presence}"
+         poll_releases = \"1s\"\npause_code_file = \"/etc/writ/pause-code\"\n{presence}"
     )
 }
 

@@ -5,6 +5,7 @@ pub mod appliance;
 pub mod binaries;
 pub mod container;
 pub mod depot;
+pub mod furnish;
 pub mod lost_writes;
 pub mod network;
 pub mod outbox;

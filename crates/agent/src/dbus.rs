@@ -2,6 +2,8 @@
 //!
 //! One connection, opened at first use and again after it broke. Every call and every wait is bounded.
 
+mod facts;
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::mpsc;
@@ -13,6 +15,7 @@ use zbus::blocking::{Connection, MessageIterator, connection::Builder};
 use zbus::zvariant::{OwnedObjectPath, OwnedValue};
 use zbus::{MatchRule, Message, message};
 
+pub use self::facts::TimerState;
 use crate::cancel::Cancel;
 
 const SOCKET: &str = "/run/dbus/system_bus_socket";

@@ -15,6 +15,7 @@ pub mod enforce;
 pub mod evidence_writer;
 pub mod parameters;
 pub mod probes;
+pub mod records;
 pub mod size;
 pub mod steps;
 pub mod switch;

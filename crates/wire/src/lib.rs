@@ -6,6 +6,7 @@
 //!
 //! This crate is pure: no I/O, no clock, no randomness. Times, nonces and keys come in as arguments.
 
+pub mod backup_sample;
 pub mod blob;
 pub mod check_in;
 pub mod courier;
@@ -18,6 +19,7 @@ pub mod notice;
 pub mod paths;
 pub mod publication;
 pub mod receipts;
+pub mod record;
 pub mod releases;
 mod shape;
 pub mod signed;

@@ -23,6 +23,14 @@ pub struct Arguments {
 const INNER_HALVES: u64 = 3;
 /// How many property cases `--all` tries, instead of proptest's 256.
 const MANY_CASES: &str = "4096";
+/// What probes and records are held against, found by the tests in `target/peers`.
+const PEERS: &[(&str, &[&str])] = &[
+    ("borg", &["borgbackup"]),
+    ("chrony", &["chrony"]),
+    ("clamav", &["clamav", "clamdscan"]),
+    ("cryptsetup", &["cryptsetup-bin"]),
+    ("restic", &["restic"]),
+];
 /// The first seeds of the random kills that `--all` adds.
 const MORE_SEEDS: [u64; 5] = [1, 1_000, 2_000, 3_000, 4_000];
 
@@ -37,6 +45,9 @@ struct Counts {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let (sshd, prometheus) = phase("set-up", || {
         setup::ensure(&[setup::ALL, setup::GO, setup::SCHEMAS].concat())?;
+        for (name, packages) in PEERS {
+            peers::unpack(name, packages)?;
+        }
         Ok((peers::unpack("openssh", &["openssh-server"])?, peers::unpack("prometheus", &["prometheus"])?))
     })?;
     phase("lint", lint::run)?;

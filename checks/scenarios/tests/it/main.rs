@@ -17,6 +17,7 @@ mod full_disk;
 mod golden;
 mod happy;
 mod house;
+mod looks;
 mod nft;
 mod nixos;
 mod overtaken;

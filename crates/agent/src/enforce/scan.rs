@@ -90,6 +90,9 @@ impl Engine {
         self.counters.scans += 1;
         self.context.now = self.clock.now();
         self.context.monotonic = self.clock.instant();
+        if check.probe.name == probes::ITSELF {
+            self.context.writ = Some(self.facts());
+        }
         let probed = look(check, &mut self.context);
         Some(judged(check, probed, self.context.now, &self.salt))
     }
@@ -98,6 +101,7 @@ impl Engine {
     pub fn check(&mut self, id: &str) {
         if let Some(scan) = self.scan(id) {
             self.observe(id, &scan);
+            self.tell_restore_test(id);
         }
     }
 

@@ -114,6 +114,9 @@ pub struct State {
     /// The last finished switch that is in evidence.
     #[serde(default)]
     pub told_switch: Option<ToldSwitch>,
+    /// The records of restores that are in evidence, by the name of the test.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub told_restore_tests: BTreeMap<String, Digest>,
     /// End of the time that the last posture vector sums up.
     #[serde(default)]
     pub vector_to: Option<Time>,
@@ -314,6 +317,7 @@ impl State {
             thinning: Vec::new(),
             running: None,
             told_switch: None,
+            told_restore_tests: BTreeMap::new(),
             vector_to: None,
             posture_told: None,
             snapshot: None,

@@ -6,7 +6,8 @@ use writ_evidence::bundle::ReleaseRef;
 use writ_evidence::incident::{Affected, Change, Drift, Execution, Incident as IncidentPart, Outputs, Tier};
 use writ_evidence::posture::{OutcomeChange, Posture, Snapshot, Summary, Vector};
 use writ_evidence::records::{
-    ClockStep, Pause as PausePart, PauseMeans, PausePhase, PlanRecord, Refused as RefusedPart, Started, Switch, Thinned,
+    ClockStep, Pause as PausePart, PauseMeans, PausePhase, PlanRecord, Refused as RefusedPart, RestoreTest, Started,
+    Switch, Thinned,
 };
 use writ_evidence::{Draft, Kind};
 use writ_policy::observation::Value;
@@ -193,6 +194,13 @@ impl Teller {
         let mut draft = self.draft(Kind::Switch);
         draft.change = Some(Change::Intended);
         draft.switch = Some(switch);
+        draft
+    }
+
+    /// That a restore was tried.
+    pub fn restore_tested(&self, test: RestoreTest) -> Draft {
+        let mut draft = self.draft(Kind::RestoreTest);
+        draft.restore_test = Some(test);
         draft
     }
 

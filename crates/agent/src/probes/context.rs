@@ -6,6 +6,8 @@ use std::time::Instant;
 use writ_trust::time::Time;
 
 use super::cpu::CpuHistory;
+use super::systemd_timer::TimerHistory;
+use super::writ::WritFacts;
 use crate::dbus::Bus;
 
 /// What probes know besides their parameters; kept from one look to the next. `now` and `monotonic` are set anew for
@@ -17,16 +19,25 @@ pub struct ProbeContext {
     pub monotonic: Instant,
     /// The agent's system profile, normally `/nix/var/nix/profiles/system`.
     pub profile: PathBuf,
+    /// Where the files of this machine are: `/`, or a folder that stands for it in tests.
+    pub root: PathBuf,
+    /// The folder of the records that jobs leave (`writ.record.v1`).
+    pub records: PathBuf,
     /// The system that the accepted release names for this appliance; none when it names none.
     pub expected_toplevel: Option<String>,
+    /// What the enforcer knows of itself; none where somebody else looks.
+    pub writ: Option<WritFacts>,
     /// How busy the processors were at earlier looks.
     pub cpu: CpuHistory,
+    pub(crate) timers: TimerHistory,
     pub(crate) bus: Bus,
 }
 
 impl ProbeContext {
     /// A context that has seen nothing yet.
     pub fn new(now: Time, monotonic: Instant, profile: PathBuf, expected_toplevel: Option<String>) -> Self {
-        Self { now, monotonic, profile, expected_toplevel, cpu: CpuHistory::default(), bus: Bus::default() }
+        let (root, records) = (PathBuf::from("/"), PathBuf::from(crate::records::FOLDER));
+        let (cpu, timers, bus) = (CpuHistory::default(), TimerHistory::default(), Bus::default());
+        Self { now, monotonic, profile, root, records, expected_toplevel, writ: None, cpu, timers, bus }
     }
 }

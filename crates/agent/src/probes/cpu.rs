@@ -41,7 +41,7 @@ fn run(parameters: &Parameters, context: &mut ProbeContext) -> Result<Observatio
 
 /// Ticks that all processors together have counted up to an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Sample {
+pub(super) struct Sample {
     at: Instant,
     busy: u64,
     total: u64,
@@ -50,7 +50,7 @@ struct Sample {
 impl Sample {
     /// Reads the line `cpu user nice system idle iowait irq softirq steal guest guest_nice`. Guest time is part of user
     /// time; waiting for a disk is idle time.
-    fn parse(bytes: &[u8], at: Instant) -> Result<Self, Unseen> {
+    pub(super) fn parse(bytes: &[u8], at: Instant) -> Result<Self, Unseen> {
         let text = String::from_utf8_lossy(bytes);
         let line = text.lines().find_map(|line| line.strip_prefix("cpu ")).unwrap_or("");
         let ticks: Vec<u64> = line.split_whitespace().take(8).map_while(|n| n.parse().ok()).collect();

@@ -1,7 +1,5 @@
 //! `journald`: how long and where the system journal is kept, from its configuration (journald.conf(5)).
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -9,13 +7,12 @@ use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
 use writ_trust::json::MAX_INTEGER;
 
+use super::files::drop_ins;
 use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, field, integer};
 use crate::dbus::booted_with_systemd;
 
 /// The largest configuration file that is read.
 const MAX_FILE: usize = 256 * 1024;
-/// The most drop-ins that are read from one directory.
-const MAX_DROP_INS: usize = 1000;
 
 /// What `Storage=` can be; a value that is none of these changes nothing.
 const STORAGES: [&str; 4] = ["auto", "persistent", "volatile", "none"];
@@ -92,18 +89,8 @@ fn observe(root: &Path) -> Result<Observation, Unseen> {
 fn files(root: &Path) -> Vec<PathBuf> {
     let directories = DIRECTORIES.map(|directory| root.join(directory));
     let main = directories.iter().map(|directory| directory.join("journald.conf")).find(|file| file.exists());
-    let mut drop_ins: BTreeMap<OsString, PathBuf> = BTreeMap::new();
-    for directory in directories.iter().map(|directory| directory.join("journald.conf.d")) {
-        let Ok(entries) = std::fs::read_dir(&directory) else { continue };
-        for entry in entries.flatten().take(MAX_DROP_INS) {
-            let name = entry.file_name();
-            if name.as_encoded_bytes().ends_with(b".conf") && !name.as_encoded_bytes().starts_with(b".") {
-                drop_ins.entry(name).or_insert_with(|| entry.path());
-            }
-        }
-    }
-    // A link to /dev/null masks the files of the same name; it reads as empty.
-    main.into_iter().chain(drop_ins.into_values()).collect()
+    let drop_ins = drop_ins(directories.map(|directory| directory.join("journald.conf.d")));
+    main.into_iter().chain(drop_ins).collect()
 }
 
 /// What journald allows itself without a setting.
@@ -115,7 +102,7 @@ fn default_max_use(journal: &Path) -> Option<i64> {
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Settings {
+pub(super) struct Settings {
     storage: Option<String>,
     max_retention_seconds: Option<i64>,
     system_max_use_bytes: Option<i64>,
@@ -126,7 +113,7 @@ struct Settings {
 impl Settings {
     /// Takes over one file's settings. As journald does: the section is `[Journal]`, an empty value goes back to the
     /// default, a value that cannot be read changes nothing.
-    fn merge(&mut self, bytes: &[u8]) {
+    pub(super) fn merge(&mut self, bytes: &[u8]) {
         let text = String::from_utf8_lossy(bytes).replace("\\\n", " ");
         let mut in_section = false;
         for line in text.lines().map(str::trim) {

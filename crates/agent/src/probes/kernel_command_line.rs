@@ -15,7 +15,11 @@ const SCHEMA: ProbeSchema = ProbeSchema {
 };
 
 fn run(_: &Parameters, _: &mut ProbeContext) -> Result<Observation, Unseen> {
-    Ok(Observation::new().with("options", options(&read_proc("/proc/cmdline")?)))
+    Ok(observe(&read_proc("/proc/cmdline")?))
+}
+
+pub(super) fn observe(bytes: &[u8]) -> Observation {
+    Observation::new().with("options", options(bytes))
 }
 
 /// The options; double quotes keep white space within one together (kernel-parameters.rst) and are taken away.

@@ -40,7 +40,7 @@ fn run(parameters: &Parameters, _: &mut ProbeContext) -> Result<Observation, Uns
     Ok(observe(&sockets))
 }
 
-fn observe(sockets: &BTreeSet<SocketAddr>) -> Observation {
+pub(super) fn observe(sockets: &BTreeSet<SocketAddr>) -> Observation {
     let numbers: BTreeSet<u16> = sockets.iter().map(SocketAddr::port).collect();
     Observation::new()
         .with("ports", sockets.iter().map(ToString::to_string).collect::<Vec<_>>())
@@ -49,7 +49,7 @@ fn observe(sockets: &BTreeSet<SocketAddr>) -> Observation {
 }
 
 /// The local addresses of the lines `sl: address:port address:port state …` in this state; other lines are skipped.
-fn listening(bytes: &[u8], state: &str) -> BTreeSet<SocketAddr> {
+pub(super) fn listening(bytes: &[u8], state: &str) -> BTreeSet<SocketAddr> {
     let text = String::from_utf8_lossy(bytes);
     let local = |line: &str| {
         let mut words = line.split_whitespace().skip(1);

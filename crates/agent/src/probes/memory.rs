@@ -24,7 +24,7 @@ fn run(_: &Parameters, _: &mut ProbeContext) -> Result<Observation, Unseen> {
     observe(&read_proc("/proc/meminfo")?)
 }
 
-fn observe(bytes: &[u8]) -> Result<Observation, Unseen> {
+pub(super) fn observe(bytes: &[u8]) -> Result<Observation, Unseen> {
     let facts = Meminfo::from_buf_read(bytes).map_err(|e| Unseen::failed("/proc/meminfo", e))?;
     let Some(available) = facts.mem_available else {
         return Err(Unseen::failed("/proc/meminfo", "no MemAvailable; it needs Linux 3.14"));

@@ -4,23 +4,42 @@
 //! touches its own file and the list below. Those of which there is only the schema yet are [`announced`].
 
 pub mod announced;
+mod backups;
+mod boot;
+mod borg;
+mod chrony;
+mod clamav;
 pub mod context;
 mod cpu;
+mod crypto_policy;
 mod disk;
+mod disk_health;
 mod file;
+mod files;
 mod journald;
 mod kernel_command_line;
+mod kernel_module;
 mod listening_ports;
+mod luks;
 mod memory;
 mod mount;
 mod nftables;
+mod nix_config;
 mod nix_generation;
+mod nix_store;
+mod parsers;
 mod process;
+mod removable_media;
+mod restic;
+pub(crate) mod restore_test;
+mod secure_boot;
 mod sshd;
 pub(crate) mod sysctl;
+mod systemd_timer;
 mod systemd_unit;
 mod tls_certificate;
 mod users;
+mod writ;
 
 use std::path::{Path, PathBuf};
 
@@ -35,26 +54,44 @@ use writ_trust::text::one_line;
 pub use self::announced::{ANNOUNCED, NOT_OBSERVED};
 pub use self::context::ProbeContext;
 pub use self::cpu::CpuHistory;
+pub use self::parsers::{Parser, parsers};
+pub use self::writ::WritFacts;
 pub use crate::parameters::Parameters;
 
 /// Every probe that this agent can look with.
 pub const PROBES: &[Probe] = &[
+    boot::PROBE,
+    borg::PROBE,
+    chrony::PROBE,
+    clamav::PROBE,
     cpu::PROBE,
+    crypto_policy::PROBE,
     disk::PROBE,
+    disk_health::PROBE,
     file::PROBE,
     journald::PROBE,
     kernel_command_line::PROBE,
+    kernel_module::PROBE,
     listening_ports::PROBE,
+    luks::PROBE,
     memory::PROBE,
     mount::PROBE,
     nftables::PROBE,
+    nix_config::PROBE,
     nix_generation::PROBE,
+    nix_store::PROBE,
     process::PROBE,
+    removable_media::PROBE,
+    restic::PROBE,
+    restore_test::PROBE,
+    secure_boot::PROBE,
     sshd::PROBE,
     sysctl::PROBE,
+    systemd_timer::PROBE,
     systemd_unit::PROBE,
     tls_certificate::PROBE,
     users::PROBE,
+    writ::PROBE,
 ];
 
 /// One probe.
@@ -78,6 +115,9 @@ pub enum Pace {
     /// Longer: it starts a program, or reads what grows with the machine (a journal, a file system).
     Slow,
 }
+
+/// The probe that looks at the enforcer itself, which gathers what there is to see.
+pub const ITSELF: &str = writ::PROBE.schema.name;
 
 /// Whether what a probe sees rests on its earlier looks too, so that a single one says nothing.
 pub fn looks_back(name: &str) -> bool {

@@ -30,7 +30,7 @@ fn run(parameters: &Parameters, _: &mut ProbeContext) -> Result<Observation, Uns
 }
 
 /// What the last matching line says: a later mount covers an earlier one at the same place.
-fn observe(bytes: &[u8], path: &Path) -> Observation {
+pub(super) fn observe(bytes: &[u8], path: &Path) -> Observation {
     // Normalised, so that "/srv/" is "/srv".
     let path: std::path::PathBuf = path.components().collect();
     let mut mounts = bytes.split(|b| *b == b'\n').filter_map(Mount::parse);
@@ -44,11 +44,50 @@ fn observe(bytes: &[u8], path: &Path) -> Observation {
         .with("options", mount.options.into_iter().collect::<Vec<_>>())
 }
 
-struct Mount {
+/// Everything that is mounted, in the order in which it was.
+pub(super) struct Mounts {
+    all: Vec<Mount>,
+}
+
+impl Mounts {
+    /// Reads /proc/self/mountinfo; lines of another form are passed over.
+    pub(super) fn parse(bytes: &[u8]) -> Self {
+        Self { all: bytes.split(|b| *b == b'\n').filter_map(Mount::parse).collect() }
+    }
+
+    /// The mount that a path lies on: the one with the deepest point above it, and of several there the last.
+    pub(super) fn holding(&self, path: &Path) -> Option<&Mount> {
+        let above = |mount: &&Mount| path.starts_with(mount.place());
+        self.all.iter().filter(above).max_by_key(|mount| mount.place().components().count())
+    }
+
+    /// Whether a device is mounted anywhere.
+    pub(super) fn has_device(&self, device: &str) -> bool {
+        self.all.iter().any(|mount| mount.device == device)
+    }
+}
+
+/// One mount.
+pub(super) struct Mount {
+    /// Its device as `major:minor`; the major number is 0 where none is below it, or several are.
+    pub(super) device: String,
+    /// What is mounted, for instance `/dev/sda2`.
+    pub(super) source: String,
+    /// Type of the file system.
+    pub(super) fstype: String,
     point: Vec<u8>,
-    source: String,
-    fstype: String,
     options: BTreeSet<String>,
+}
+
+impl Mount {
+    fn place(&self) -> &Path {
+        Path::new(std::ffi::OsStr::from_bytes(&self.point))
+    }
+
+    /// Whether nothing can be written through it.
+    pub(super) fn is_read_only(&self) -> bool {
+        self.options.contains("ro")
+    }
 }
 
 impl Mount {
@@ -60,6 +99,7 @@ impl Mount {
         let text = |at: usize| Some(String::from_utf8_lossy(&unescape(fields.get(at)?)).into_owned());
         let options = [text(5)?, text(dash + 3)?];
         Some(Self {
+            device: text(2)?,
             point: unescape(fields.get(4)?),
             fstype: text(dash + 1)?,
             source: text(dash + 2)?,

@@ -75,7 +75,7 @@ fn listing_arguments<'a>(parameters: &Parameters<'a>) -> Result<Vec<&'a str>, Un
     }
 }
 
-fn observe(listing: &[u8]) -> Observation {
+pub(super) fn observe(listing: &[u8]) -> Observation {
     let (chains, rules) = count(&String::from_utf8_lossy(listing));
     Observation::new()
         .with("present", !listing.trim_ascii().is_empty())

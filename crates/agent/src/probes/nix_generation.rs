@@ -1,10 +1,12 @@
 //! `nix_generation`: whether the system profile is the system that the accepted release names.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
 use writ_policy::values::Form;
+use writ_trust::time::Time;
 
 use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, field, optional};
 
@@ -18,6 +20,7 @@ const SCHEMA: ProbeSchema = ProbeSchema {
     parameters: &[optional("profile", Kind::Text, "the profile; default: the agent's own").form(Form::AbsolutePath)],
     observation: &[
         field("profile_path", Kind::Text, "where the profile leads; empty when it leads nowhere"),
+        field("age_seconds", Kind::Int, "time since the profile was last moved; absent when it leads nowhere"),
         field("expected_path", Kind::Text, "the system that the accepted release names"),
         field("matches", Kind::Bool, "whether the profile leads there"),
         field("current_system_path", Kind::Text, "the system that runs; absent where nothing says so"),
@@ -34,7 +37,11 @@ fn run(parameters: &Parameters, context: &mut ProbeContext) -> Result<Observatio
     let Some(expected) = context.expected_toplevel.as_deref() else {
         return Err(Unseen::not_applicable("the accepted release names no system for this appliance"));
     };
-    Ok(observe(&profile, expected, Path::new(CURRENT_SYSTEM)))
+    let mut seen = observe(&profile, expected, Path::new(CURRENT_SYSTEM));
+    if let Some(age) = age(&profile, context.now) {
+        seen.set("age_seconds", age);
+    }
+    Ok(seen)
 }
 
 fn watch(parameters: &Parameters, context: &ProbeContext) -> Vec<Watch> {
@@ -57,6 +64,12 @@ fn observe(profile: &Path, expected: &str, current_system: &Path) -> Observation
         seen.set("current_system_path", current);
     }
     seen
+}
+
+/// How long ago the profile was made to lead where it does; a link is made anew each time.
+fn age(profile: &Path, now: Time) -> Option<i64> {
+    let moved_at = profile.symlink_metadata().ok().filter(|_| profile.exists())?.mtime();
+    Some((now.unix_millis().div_euclid(1000) - moved_at).max(0))
 }
 
 /// Where a link leads in the end; none when it leads nowhere.

@@ -70,7 +70,7 @@ fn program_name(path: &Path) -> Option<&str> {
     Some(name.strip_suffix(" (deleted)").unwrap_or(name))
 }
 
-fn uptime_seconds(bytes: &[u8]) -> Result<u64, Unseen> {
+pub(super) fn uptime_seconds(bytes: &[u8]) -> Result<u64, Unseen> {
     let text = String::from_utf8_lossy(bytes);
     let whole = text.split(['.', ' ', '\n']).next().and_then(|n| n.parse().ok());
     whole.ok_or_else(|| Unseen::failed("/proc/uptime", "it does not begin with a number"))

@@ -125,7 +125,7 @@ fn watch(parameters: &Parameters, _: &ProbeContext) -> Vec<Watch> {
 
 /// sshd prints each setting on one line, its name in lower case; settings of several values by commas, or on several
 /// lines.
-fn observe(output: &[u8]) -> Observation {
+pub(super) fn observe(output: &[u8]) -> Observation {
     let text = String::from_utf8_lossy(output);
     let lines = text.lines().filter_map(|line| line.split_once(' '));
     let settings: Vec<(&str, &str)> = lines.map(|(name, value)| (name, value.trim())).collect();

@@ -30,7 +30,7 @@ fn run(parameters: &Parameters, _: &mut ProbeContext) -> Result<Observation, Uns
     Ok(observe(&bytes))
 }
 
-fn observe(bytes: &[u8]) -> Observation {
+pub(super) fn observe(bytes: &[u8]) -> Observation {
     let value = String::from_utf8_lossy(bytes).split_whitespace().collect::<Vec<_>>().join(" ");
     let number = value.parse().ok().filter(|n: &i64| n.unsigned_abs() <= MAX_INTEGER.unsigned_abs());
     let mut seen = Observation::new().with("value", value);

@@ -51,7 +51,7 @@ fn watch(parameters: &Parameters, _: &ProbeContext) -> Vec<Watch> {
     parameters.path("path").map(|path: &Path| vec![Watch::Path(path.to_owned())]).unwrap_or_default()
 }
 
-fn observe(bytes: &[u8], now: Time) -> Result<Observation, String> {
+pub(super) fn observe(bytes: &[u8], now: Time) -> Result<Observation, String> {
     let der = match first_pem(bytes)? {
         Some(der) => der,
         None => bytes.to_vec(),

@@ -96,7 +96,7 @@ impl Password {
     }
 }
 
-fn observe(passwd: &[u8], shadow: Option<&[u8]>) -> Observation {
+pub(super) fn observe(passwd: &[u8], shadow: Option<&[u8]>) -> Observation {
     let (accounts, mut malformed) = parse_lines(passwd, Account::parse);
     let names =
         |accept: fn(&&Account) -> bool| accounts.iter().filter(accept).map(|a| a.name.clone()).collect::<Vec<_>>();

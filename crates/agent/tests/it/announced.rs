@@ -95,7 +95,10 @@ fn names_and_free_text_are_marked() {
             .map(|(probe, field)| format!("{probe}.{}", field.name))
             .collect()
     };
-    assert_eq!(of_class(Class::Text), ["clamav.last_detection", "restic.last_error", "restore_test.notes"]);
+    assert_eq!(
+        of_class(Class::Text),
+        ["borg.last_error", "clamav.last_detection", "restic.last_error", "restore_test.notes"]
+    );
     assert_eq!(
         of_class(Class::Identifier),
         [

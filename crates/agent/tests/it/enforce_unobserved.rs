@@ -7,12 +7,12 @@ use writ_policy::outcome::Outcome;
 
 use crate::support::{Site, chmod, mode};
 
-const NOT_OBSERVED: &str = "not observed: this version has the schema of probe `restore_test` but cannot look yet";
+const NOT_OBSERVED: &str = "not observed: this version has the schema of probe `windows_service` but cannot look yet";
 
 /// Makes the probe of a check one that is only announced.
 fn blind(policy: &mut Value, check: &str) {
-    policy["checks"][check]["probe"] = json!({ "restore_test": { "name": "records" } });
-    policy["checks"][check]["expect"] = json!({ "succeeded": { "eq": true } });
+    policy["checks"][check]["probe"] = json!({ "windows_service": { "service": "MSSQLSERVER" } });
+    policy["checks"][check]["expect"] = json!({ "running": { "eq": true } });
 }
 
 fn snapshot(site: &Site, check: &str) -> Seen {

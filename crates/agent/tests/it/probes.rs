@@ -1,13 +1,27 @@
-//! Probes on the real machine.
+//! Probes on the real machine: what holds for all of them here, and one file for each below.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::fs;
-use std::net::{TcpListener, UdpSocket};
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+mod chrony;
+mod clamav;
+mod cpu;
+mod disk;
+mod file;
+mod host;
+mod kernel;
+mod listening_ports;
+mod luks;
+mod nix_config;
+mod nix_generation;
+mod parsers;
+mod process;
+mod sshd;
+mod systemd;
+mod tls_certificate;
+mod users;
+
+use std::path::PathBuf;
+use std::time::Instant;
 
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
@@ -17,7 +31,6 @@ use writ_policy::observation::{Observation, Value};
 use writ_policy::outcome::Probed;
 use writ_policy::schema::Kind;
 use writ_policy::values::Values;
-use writ_trust::digest::Digest;
 use writ_trust::time::Time;
 
 pub fn call(name: &str, parameters: Json) -> ProbeCall {
@@ -38,7 +51,7 @@ pub fn seen(name: &str, parameters: Json) -> Observation {
     observation
 }
 
-fn check_schema(probe: &str, observation: &Observation) {
+pub fn check_schema(probe: &str, observation: &Observation) {
     let schema = probes::schema_of(probe).unwrap();
     assert_eq!(schema.unpromised(observation), [], "{probe}");
 }
@@ -48,12 +61,12 @@ pub fn int(observation: &Observation, field: &str) -> i64 {
     *n
 }
 
-fn list<'a>(observation: &'a Observation, field: &str) -> &'a [String] {
+pub fn list<'a>(observation: &'a Observation, field: &str) -> &'a [String] {
     let Some(Value::List(items)) = observation.get(field) else { panic!("{field} in {observation:?}") };
     items
 }
 
-fn is_root() -> bool {
+pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
@@ -130,64 +143,6 @@ fn ill_typed_unknown_and_missing_parameters_are_refused_by_every_probe() {
 }
 
 #[test]
-fn a_file_is_described() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("motd");
-    fs::write(&path, "hello").unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o4640)).unwrap();
-    let file = seen("file", json!({ "path": path }));
-    assert_eq!(file.get("exists"), Some(&true.into()));
-    assert_eq!(file.get("kind"), Some(&"file".into()));
-    assert_eq!(file.get("mode"), Some(&"4640".into()));
-    assert_eq!(file.get("size_bytes"), Some(&5.into()));
-    assert_eq!(file.get("sha256"), Some(&Digest::of(b"hello").to_string().into()));
-    if is_root() {
-        assert_eq!((file.get("owner"), file.get("group")), (Some(&"root".into()), Some(&"root".into())));
-    }
-    assert_eq!(seen("file", json!({ "path": dir.path() })).get("kind"), Some(&"directory".into()));
-    assert_eq!(seen("file", json!({ "path": "/dev/null" })).get("kind"), Some(&"other".into()));
-    for missing in [dir.path().join("missing"), path.join("below-a-file")] {
-        assert_eq!(seen("file", json!({ "path": missing })), Observation::new().with("exists", false));
-    }
-}
-
-#[test]
-fn a_link_is_a_link_unless_it_is_to_be_followed() {
-    let dir = tempfile::tempdir().unwrap();
-    let (path, link) = (dir.path().join("motd"), dir.path().join("link"));
-    fs::write(&path, "hello").unwrap();
-    symlink("motd", &link).unwrap();
-    let itself = seen("file", json!({ "path": link }));
-    assert_eq!(itself.get("kind"), Some(&"symlink".into()));
-    assert_eq!(itself.get("link_target"), Some(&"motd".into()));
-    assert_eq!((itself.get("mode"), itself.get("sha256")), (Some(&"0777".into()), None));
-    let followed = seen("file", json!({ "path": link, "follow": true }));
-    assert_eq!(followed, seen("file", json!({ "path": path })));
-    symlink("nowhere", dir.path().join("dangling")).unwrap();
-    let dangling = json!({ "path": dir.path().join("dangling"), "follow": true });
-    assert_eq!(seen("file", dangling), Observation::new().with("exists", false));
-    symlink("loop", dir.path().join("loop")).unwrap();
-    let looping =
-        probes::run(&call("file", json!({ "path": dir.path().join("loop"), "follow": true })), &mut context());
-    assert!(matches!(looping, Probed::Failed(_)), "{looping:?}");
-}
-
-#[test]
-fn large_files_and_pipes_are_not_read() {
-    let dir = tempfile::tempdir().unwrap();
-    let big = dir.path().join("big");
-    let file = fs::File::create(&big).unwrap();
-    file.set_len(16 << 20).unwrap();
-    assert!(seen("file", json!({ "path": big })).get("sha256").is_some());
-    file.set_len((16 << 20) + 1).unwrap();
-    let observation = seen("file", json!({ "path": big }));
-    assert_eq!((observation.get("sha256"), int(&observation, "size_bytes")), (None, (16 << 20) + 1));
-    let pipe = dir.path().join("pipe");
-    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    assert_eq!(seen("file", json!({ "path": pipe })).get("kind"), Some(&"other".into()));
-}
-
-#[test]
 fn watches_name_what_announces_changes() {
     let watch = |name: &str, parameters| probes::watch(&call(name, parameters), &context());
     assert_eq!(watch("file", json!({ "path": "/etc/motd" })), [Watch::Path("/etc/motd".into())]);
@@ -196,237 +151,6 @@ fn watches_name_what_announces_changes() {
     assert!(watch("users", json!({})).contains(&Watch::Path("/etc/shadow".into())));
     assert!(watch("memory", json!({})).is_empty());
     assert!(watch("file", json!({ "path": "relative" })).is_empty() && watch("nothing", json!({})).is_empty());
-}
-
-#[test]
-fn kernel_facts_are_those_the_kernel_tells() {
-    let sysctl = seen("sysctl", json!({ "key": "kernel.pid_max" }));
-    let told: i64 = fs::read_to_string("/proc/sys/kernel/pid_max").unwrap().trim().parse().unwrap();
-    assert_eq!(int(&sysctl, "value_number"), told);
-    let options = seen("kernel_command_line", json!({}));
-    let told = fs::read_to_string("/proc/cmdline").unwrap();
-    assert!(list(&options, "options").iter().all(|option| told.contains(option.split('=').next().unwrap())));
-    let memory = seen("memory", json!({}));
-    assert!((1..=100).contains(&int(&memory, "used_percent")));
-    assert!(int(&memory, "available_bytes") < int(&memory, "total_bytes"));
-    let mount = seen("mount", json!({ "path": "/proc" }));
-    assert_eq!(mount.get("fstype"), Some(&"proc".into()));
-    assert!(list(&mount, "options").contains(&"rw".to_owned()));
-    assert_eq!(seen("mount", json!({ "path": "/proc/sys/no" })).get("mounted"), Some(&false.into()));
-}
-
-#[test]
-fn disk_agrees_with_df() {
-    let disk = seen("disk", json!({ "path": "/" }));
-    let df = Command::new("df").args(["-B1", "--output=size", "/"]).output().unwrap();
-    let size: i64 = String::from_utf8(df.stdout).unwrap().lines().nth(1).unwrap().trim().parse().unwrap();
-    assert_eq!(int(&disk, "total_bytes"), size);
-    assert!((0..=100).contains(&int(&disk, "available_percent")));
-    let missing = probes::run(&call("disk", json!({ "path": "/no/such/place" })), &mut context());
-    assert!(matches!(missing, Probed::Failed(_)));
-}
-
-#[test]
-fn cpu_is_known_once_its_window_is_full() {
-    let mut context = context();
-    let probe = call("cpu", json!({ "window": "1s" }));
-    let Probed::Seen(first) = probes::run(&probe, &mut context) else { panic!() };
-    assert_eq!(first.get("used_percent"), None);
-    // The counters move in ticks: spin until some have passed, on a clock that is told to have moved a second.
-    let deadline = Instant::now() + Duration::from_secs(10);
-    context.monotonic += Duration::from_secs(1);
-    loop {
-        let Probed::Seen(observation) = probes::run(&probe, &mut context) else { panic!() };
-        check_schema("cpu", &observation);
-        if observation.get("used_percent").is_some() {
-            assert!((0..=100).contains(&int(&observation, "used_percent")));
-            return;
-        }
-        assert!(Instant::now() < deadline, "{observation:?}");
-    }
-}
-
-#[test]
-fn a_process_is_found_by_its_whole_name() {
-    let dir = tempfile::tempdir().unwrap();
-    // Longer than the 15 characters the kernel keeps of a process's name.
-    let program = dir.path().join("writ-probe-sleeper");
-    fs::copy(fs::canonicalize("/bin/sleep").unwrap(), &program).unwrap();
-    let name = json!({ "name": "writ-probe-sleeper" });
-    assert_eq!(int(&seen("process", name.clone()), "count"), 0);
-    let mut child = Command::new(&program).arg("1000").stdin(Stdio::null()).spawn().unwrap();
-    let running = seen("process", name.clone());
-    child.kill().unwrap();
-    // The kill is on its way; the process is a zombie once it has arrived.
-    let stat = format!("/proc/{}/stat", child.id());
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !fs::read_to_string(&stat).unwrap().contains(") Z ") {
-        assert!(Instant::now() < deadline, "it did not die");
-        std::thread::yield_now();
-    }
-    let zombie = seen("process", name.clone());
-    child.wait().unwrap();
-    assert_eq!(int(&running, "count"), 1);
-    assert!((0..60).contains(&int(&running, "oldest_age_seconds")));
-    assert_eq!(list(&running, "users").len(), 1);
-    assert_eq!(int(&zombie, "count"), 0);
-    assert_eq!(int(&seen("process", name), "count"), 0);
-}
-
-#[test]
-fn listening_sockets_are_found() {
-    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
-    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-    for (protocol, address) in [("tcp", tcp.local_addr().unwrap()), ("udp", udp.local_addr().unwrap())] {
-        let ports = seen("listening_ports", json!({ "protocol": protocol }));
-        assert!(list(&ports, "ports").contains(&address.to_string()), "{ports:?}");
-        assert!(list(&ports, "port_numbers").contains(&address.port().to_string()));
-        assert_eq!(int(&ports, "count"), i64::try_from(list(&ports, "ports").len()).unwrap());
-    }
-    if let Ok(v6) = TcpListener::bind("[::1]:0") {
-        let address = v6.local_addr().unwrap().to_string();
-        assert!(list(&seen("listening_ports", json!({ "protocol": "tcp" })), "ports").contains(&address));
-    }
-}
-
-fn openssl(dir: &Path, arguments: &str) {
-    let output = Command::new("openssl").args(arguments.split(' ')).current_dir(dir).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
-#[test]
-fn certificates_made_by_openssl_are_read() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = |name: &str| dir.path().join(name);
-    openssl(dir.path(), "req -x509 -newkey ed25519 -nodes -keyout ca.key -out ca.crt -days 30 -subj /O=Clinic/CN=ca");
-    openssl(dir.path(), "req -new -newkey rsa:2048 -nodes -keyout leaf.key -out leaf.csr -subj /CN=front-desk");
-    openssl(dir.path(), "x509 -req -in leaf.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 7 -out leaf.crt");
-    openssl(dir.path(), "x509 -in leaf.crt -outform der -out leaf.der");
-    let ca = seen("tls_certificate", json!({ "path": path("ca.crt") }));
-    assert_eq!(ca.get("self_signed"), Some(&true.into()));
-    assert!((29 * 86_400..=30 * 86_400).contains(&int(&ca, "valid_for_seconds")));
-    let leaf = seen("tls_certificate", json!({ "path": path("leaf.crt") }));
-    assert_eq!(leaf.get("self_signed"), Some(&false.into()));
-    assert_eq!(
-        (leaf.get("subject"), leaf.get("issuer")),
-        (Some(&"CN=front-desk".into()), Some(&"O=Clinic, CN=ca".into()))
-    );
-    assert_eq!(seen("tls_certificate", json!({ "path": path("leaf.der") })).get("not_after"), leaf.get("not_after"));
-    // A server's file often holds its key first and the chain after it.
-    let chain = ["leaf.key", "leaf.crt", "ca.crt"].map(|name| fs::read(path(name)).unwrap()).concat();
-    fs::write(path("chain.pem"), chain).unwrap();
-    assert_eq!(seen("tls_certificate", json!({ "path": path("chain.pem") })).get("subject"), leaf.get("subject"));
-    let mut later = context();
-    later.now = later.now.plus_millis(8 * 86_400_000);
-    let Probed::Seen(expired) = probes::run(&call("tls_certificate", json!({ "path": path("leaf.crt") })), &mut later)
-    else {
-        panic!()
-    };
-    assert!((-2 * 86_400..0).contains(&int(&expired, "valid_for_seconds")));
-    assert_eq!(seen("tls_certificate", json!({ "path": path("none") })), Observation::new().with("exists", false));
-    let key = probes::run(&call("tls_certificate", json!({ "path": path("leaf.key") })), &mut context());
-    assert!(matches!(key, Probed::Failed(_)), "{key:?}");
-}
-
-/// The real sshd: installed, or unpacked by `cargo xtask test`. It refuses to say anything without an account `sshd`, which
-/// installing it would make; here it sees one in a mount namespace of its own.
-fn sshd_with_its_account(dir: &Path) -> PathBuf {
-    assert!(is_root(), "this test mounts a file: run the suite as root");
-    let sshd = std::env::var("WRIT_TEST_SSHD").unwrap_or_else(|_| "/usr/sbin/sshd".into());
-    assert!(
-        Path::new(&sshd).exists(),
-        "no {sshd}: run `cargo xtask test`, which unpacks one, or name it in WRIT_TEST_SSHD"
-    );
-    let mut accounts = fs::read_to_string("/etc/passwd").unwrap();
-    if !accounts.lines().any(|line| line.starts_with("sshd:")) {
-        accounts.push_str("sshd:x:65533:65534::/run/sshd:/usr/sbin/nologin\n");
-    }
-    let (passwd, wrapper) = (dir.join("passwd"), dir.join("sshd"));
-    fs::write(&passwd, accounts).unwrap();
-    let libraries = std::env::var("WRIT_TEST_SSHD_LIBRARIES").unwrap_or_default();
-    let script = format!(
-        "#!/bin/sh\nexport LD_LIBRARY_PATH={libraries}\n\
-         exec unshare --mount sh -c 'mount --bind {} /etc/passwd && exec {sshd} \"$@\"' sshd \"$@\"\n",
-        passwd.display()
-    );
-    fs::write(&wrapper, script).unwrap();
-    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
-    wrapper
-}
-
-#[test]
-fn sshd_tells_its_configuration() {
-    fs::create_dir_all("/run/sshd").unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    let (key, config) = (dir.path().join("key"), dir.path().join("sshd_config"));
-    let binary = sshd_with_its_account(dir.path());
-    let keygen = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key).status().unwrap();
-    assert!(keygen.success());
-    let write = |more: &str| fs::write(&config, format!("HostKey {}\nPort 2222\n{more}\n", key.display())).unwrap();
-    write("PermitRootLogin prohibit-password\nMaxAuthTries 3\nAllowUsers ann ben\nLoginGraceTime 2m");
-    let sshd = seen("sshd", json!({ "binary": binary, "config": config }));
-    assert_eq!(sshd.get("permit_root_login"), Some(&"without-password".into()));
-    assert_eq!(int(&sshd, "max_auth_tries"), 3);
-    assert_eq!(int(&sshd, "login_grace_time_seconds"), 120);
-    assert_eq!(list(&sshd, "ports"), ["2222"]);
-    assert_eq!(list(&sshd, "allow_users"), ["ann", "ben"]);
-    assert!(list(&sshd, "ciphers").len() > 1);
-    // Every field but the two lists of names must be what this sshd really prints.
-    let missing: Vec<_> =
-        probes::named("sshd").unwrap().schema.observation.iter().filter(|f| sshd.get(f.name).is_none()).collect();
-    assert_eq!(missing.iter().map(|f| f.name).collect::<Vec<_>>(), ["allow_groups"]);
-    write("PasswordAuthentication no");
-    assert_eq!(
-        seen("sshd", json!({ "binary": binary, "config": config })).get("password_authentication"),
-        Some(&"no".into())
-    );
-    write("NoSuchSetting yes");
-    let bad = probes::run(&call("sshd", json!({ "binary": binary, "config": config })), &mut context());
-    assert!(matches!(&bad, Probed::Failed(reason) if reason.contains("NoSuchSetting")), "{bad:?}");
-    let absent = probes::run(&call("sshd", json!({ "binary": "/no/such/sshd" })), &mut context());
-    assert!(matches!(&absent, Probed::NotApplicable(reason) if reason.contains("not installed")), "{absent:?}");
-}
-
-#[test]
-fn accounts_of_this_machine_are_read() {
-    let users = seen("users", json!({}));
-    assert!(list(&users, "uid_zero_users").contains(&"root".to_owned()));
-    assert!(int(&users, "uid_zero_count") >= 1);
-    assert_eq!(users.get("empty_password_count").is_some(), fs::File::open("/etc/shadow").is_ok());
-}
-
-#[test]
-fn a_generation_is_judged_only_where_one_is_expected() {
-    let dir = tempfile::tempdir().unwrap();
-    let root = dir.path().canonicalize().unwrap();
-    let (system, profile) = (root.join("system"), root.join("profile"));
-    fs::create_dir(&system).unwrap();
-    symlink(&system, &profile).unwrap();
-    let look = |expected: Option<&Path>| {
-        let mut context = context();
-        context.profile.clone_from(&profile);
-        context.expected_toplevel = expected.map(|path| path.display().to_string());
-        probes::run(&call("nix_generation", json!({})), &mut context)
-    };
-    assert!(matches!(look(None), Probed::NotApplicable(reason) if !reason.is_empty()));
-    let matches = |expected| {
-        let Probed::Seen(observation) = look(Some(expected)) else { panic!() };
-        check_schema("nix_generation", &observation);
-        observation.get("matches").cloned()
-    };
-    assert_eq!(matches(&system), Some(true.into()));
-    assert_eq!(matches(&root), Some(false.into()));
-}
-
-#[test]
-fn without_systemd_its_probes_do_not_apply() {
-    if writ_agent::dbus::booted_with_systemd() {
-        return;
-    }
-    for (name, parameters) in [("systemd_unit", json!({ "unit": "dbus" })), ("journald", json!({}))] {
-        let probed = probes::run(&call(name, parameters), &mut context());
-        assert_eq!(probed, Probed::NotApplicable("no systemd on this host".into()), "{name}");
-    }
 }
 
 /// Any JSON, small.

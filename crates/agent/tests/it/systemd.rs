@@ -19,9 +19,11 @@ use writ_policy::outcome::Probed;
 use crate::probes::{call, context, int, seen};
 use crate::steps::{World, done, refused, script};
 
-const UNITS: [(&str, &str); 11] = [
+const UNITS: [(&str, &str); 13] = [
     ("sleeper.service", "[Service]\nExecStart=/usr/bin/sleep infinity\n"),
     ("broken.service", "[Service]\nType=oneshot\nExecStart=/usr/bin/false\n"),
+    ("nightly.service", "[Service]\nType=oneshot\nExecStart=/usr/bin/test -e /nightly-may\n"),
+    ("nightly.timer", "[Timer]\nOnCalendar=*-*-* 03:00:00\n"),
     ("slow.service", "[Service]\nType=oneshot\nExecStart=/usr/bin/sleep infinity\n"),
     ("writ-backup.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo backed up > /backed-up'\n"),
     ("writ-backup-database.service", "[Service]\nType=oneshot\nExecStart=/usr/bin/false\n"),
@@ -108,6 +110,37 @@ fn active_state(name: &str) -> String {
     unit(name).get("active_state").unwrap().to_string()
 }
 
+/// A nightly job that fails twice in a row, and then does not.
+fn timers_and_failed_units() {
+    let mut context = context();
+    let mut look = || {
+        let Probed::Seen(seen) = probes::run(&call("systemd_timer", json!({ "unit": "nightly" })), &mut context) else {
+            panic!()
+        };
+        crate::probes::check_schema("systemd_timer", &seen);
+        seen
+    };
+    let failed = || int(&seen("boot", json!({})), "failed_unit_count");
+    let never = look();
+    assert_eq!((never.get("active_state"), never.get("last_result")), (Some(&"inactive".into()), None));
+    assert_eq!((never.get("service"), int(&never, "consecutive_failure_count")), (Some(&"nightly.service".into()), 0));
+    done("systemd.start", json!({ "unit": "nightly.timer" }));
+    assert!((1..=86_400).contains(&int(&look(), "next_trigger_in_seconds")));
+    let before = failed();
+    for times in 1..=2 {
+        refused("systemd.start", json!({ "unit": "nightly.service" }), "the job ended with \"failed\"");
+        assert_eq!(int(&look(), "consecutive_failure_count"), times);
+        assert_eq!(int(&look(), "consecutive_failure_count"), times, "one run counts once");
+    }
+    assert_eq!(look().get("last_result"), Some(&"exit-code".into()));
+    assert_eq!(failed(), before + 1);
+    fs::write("/nightly-may", "").unwrap();
+    done("systemd.start", json!({ "unit": "nightly.service" }));
+    let well = look();
+    assert_eq!((int(&well, "consecutive_failure_count"), well.get("last_result")), (0, Some(&"success".into())));
+    assert_eq!(failed(), before);
+}
+
 #[test]
 #[ignore = "run by units_in_a_container_with_systemd as a unit of its own"]
 fn inside_a_container() {
@@ -129,6 +162,8 @@ fn inside_a_container() {
     done("systemd.reset_failed", json!({ "unit": "broken" }));
     assert_eq!(active_state("broken"), "\"inactive\"");
     refused("systemd.start", json!({ "unit": "no-such-unit" }), "not found");
+
+    timers_and_failed_units();
 
     let impatient = World { timeout: Duration::from_millis(300), ..World::default() };
     let report = impatient.run("systemd.start", &json!({ "unit": "slow" }));

@@ -8,14 +8,14 @@ use writ_policy::outcome::Outcome;
 
 use crate::world::*;
 
-const NOT_OBSERVED: &str = "not observed: this version has the schema of probe `nix_store` but cannot look yet";
+const NOT_OBSERVED: &str = "not observed: this version has the schema of probe `windows_defender` but cannot look yet";
 
 /// An hour in which `file.tls`, one of the two checks of 164.312(e)(1), has a probe that is only announced.
 fn comparison() -> Comparison {
     let mut world = World::empty();
     let blind = |policy: &mut serde_json::Value| {
-        policy["checks"]["file.tls"]["probe"] = json!({ "nix_store": {} });
-        policy["checks"]["file.tls"]["expect"] = json!({ "corrupt_count": { "eq": 0 } });
+        policy["checks"]["file.tls"]["probe"] = json!({ "windows_defender": {} });
+        policy["checks"]["file.tls"]["expect"] = json!({ "enabled": { "eq": true } });
     };
     world.release(1, &policy_json(blind), |_| {});
     world.started(morning());

@@ -27,11 +27,11 @@ fn a_tree_without_mistakes_is_clean() {
 #[test]
 fn checks_that_this_version_cannot_look_at_are_judged_and_counted() {
     let tree = Tree::new();
-    tree.edit("baselines/small/disks.nix", "[ \"disk.root\" ]", "[ \"disk.root\" \"store.whole\" ]");
-    let store = "  checks.\"store.whole\" = writ.check {
-    title = \"The store is as it was built\";
-    probe.nix_store = { };
-    expect.corrupt_count.eq = 0;
+    tree.edit("baselines/small/disks.nix", "[ \"disk.root\" ]", "[ \"disk.root\" \"defender.whole\" ]");
+    let store = "  checks.\"defender.whole\" = writ.check {
+    title = \"The scanner is as it was set up\";
+    probe.windows_defender = { };
+    expect.tamper_protected.eq = true;
     every = \"1h\";
   };
 
@@ -44,10 +44,10 @@ fn checks_that_this_version_cannot_look_at_are_judged_and_counted() {
     let document: serde_json::Value = serde_json::from_str(&run(&tree, &["--format", "json"]).stdout).unwrap();
     assert_eq!((&document["summary"]["checks"], &document["summary"]["unobserved"]), (&5.into(), &1.into()));
 
-    tree.edit("baselines/small/disks.nix", "corrupt_count", "corupt_count");
+    tree.edit("baselines/small/disks.nix", "tamper_protected", "tamper_protectd");
     let output = run(&tree, &[]);
     assert_eq!(output.code, 1);
-    assert!(output.stdout.contains("did you mean `corrupt_count`?"), "{}", output.stdout);
+    assert!(output.stdout.contains("did you mean `tamper_protected`?"), "{}", output.stdout);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use writ_trust::document::DocumentError;
+use writ_wire::backup_sample::BackupSample;
 use writ_wire::check_in::{CheckIn, CheckInReply};
 use writ_wire::courier::Delegation;
 use writ_wire::evidence_batch::EvidenceBatch;
@@ -12,6 +13,7 @@ use writ_wire::heartbeat::Heartbeat;
 use writ_wire::heartbeats::Heartbeats;
 use writ_wire::publication::Publication;
 use writ_wire::receipts::{Reason, Receipts};
+use writ_wire::record::Record;
 use writ_wire::releases::{LoggedRelease, Releases};
 use writ_wire::sync::Sync;
 use writ_wire::{Blob, MAX_ENVELOPE, Signed};
@@ -62,6 +64,26 @@ fn documents() -> Vec<(&'static str, Value, Reader)> {
                 "now": "2026-11-23T12:00:00Z",
             }),
             reader!(CheckInReply),
+        ),
+        (
+            "writ.backup-sample.v1",
+            json!({
+                "at": "2026-11-23T12:00:00Z",
+                "files": [{ "path": "/srv/a", "digest": digest(), "modified_at": "2026-11-23T12:00:00Z" }],
+            }),
+            reader!(BackupSample),
+        ),
+        (
+            "writ.record.v1",
+            json!({
+                "name": "records", "began_at": "2026-11-23T12:00:00Z", "ended_at": "2026-11-23T12:00:00Z", "ok": true,
+                "facts": { "restic": { "reachable": true, "locked": null, "groups": [{
+                    "tag": null, "count": 1, "newest_at": "2026-11-23T12:00:00Z", "oldest_at": "2026-11-23T12:00:00Z",
+                    "newest": "9cdfbd1f", "size_bytes": null,
+                }] } },
+                "notes": ["fine"],
+            }),
+            reader!(Record),
         ),
         ("writ.evidence-batch.v1", json!({ "bundles": [signed()] }), reader!(EvidenceBatch)),
         (

@@ -44,7 +44,7 @@ fn all(binary: &str) -> Vec<Help> {
 fn every_help_has_an_example() {
     let mut without = Vec::new();
     let mut looked = 0;
-    for binary in ["writ", "writ-enforce", "writ-switch"] {
+    for binary in ["writ", "writ-enforce", "writ-record", "writ-switch"] {
         for Help { path, text, commands } in all(binary) {
             looked += 1;
             // A group of commands leaves the examples to them.

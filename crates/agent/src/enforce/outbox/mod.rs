@@ -340,6 +340,12 @@ impl Engine {
         self.config.outbox_budget.or(of_policy).unwrap_or(BUDGET)
     }
 
+    /// How much of the room for evidence was used when the outbox was last gone through; none before the first time.
+    pub(super) fn outbox_used_percent(&self) -> Option<i64> {
+        let (_, bytes) = self.keeper.found?;
+        i64::try_from(u128::from(bytes) * 100 / u128::from(self.outbox_budget().bytes().max(1))).ok()
+    }
+
     /// The status file's account of the outbox.
     pub(super) fn outbox_status(&self) -> serde_json::Value {
         let Keeper { found, over, undelivered, removed, thinned, .. } = &self.keeper;

@@ -6,73 +6,43 @@
 
 mod account_activity;
 mod audit;
-mod boot;
-mod chrony;
-mod clamav;
-mod crypto_policy;
-mod disk_health;
 mod failed_logins;
 mod idle_policy;
-mod kernel_module;
 mod log_forwarding;
-mod luks;
 mod manifest;
-mod nix_config;
-mod nix_store;
 mod pam;
 mod patches;
 mod postgresql;
-mod removable_media;
-mod restic;
-mod restore_test;
-mod secure_boot;
 mod sessions;
 mod ssh_host_keys;
 mod sudo;
-mod systemd_timer;
 mod tls_endpoint;
 mod windows_defender;
 mod windows_service;
 mod wireguard;
-mod writ;
 
 use writ_policy::schema::ProbeSchema;
 
-use super::{field, identifier, optional, required, text};
+use super::{field, identifier, optional, required};
 
 /// The schema of every probe that this version knows and cannot look with.
 pub const ANNOUNCED: &[ProbeSchema] = &[
     account_activity::SCHEMA,
     audit::SCHEMA,
-    boot::SCHEMA,
-    chrony::SCHEMA,
-    clamav::SCHEMA,
-    crypto_policy::SCHEMA,
-    disk_health::SCHEMA,
     failed_logins::SCHEMA,
     idle_policy::SCHEMA,
-    kernel_module::SCHEMA,
     log_forwarding::SCHEMA,
-    luks::SCHEMA,
     manifest::SCHEMA,
-    nix_config::SCHEMA,
-    nix_store::SCHEMA,
     pam::SCHEMA,
     patches::SCHEMA,
     postgresql::SCHEMA,
-    removable_media::SCHEMA,
-    restic::SCHEMA,
-    restore_test::SCHEMA,
-    secure_boot::SCHEMA,
     sessions::SCHEMA,
     ssh_host_keys::SCHEMA,
     sudo::SCHEMA,
-    systemd_timer::SCHEMA,
     tls_endpoint::SCHEMA,
     windows_defender::SCHEMA,
     windows_service::SCHEMA,
     wireguard::SCHEMA,
-    writ::SCHEMA,
 ];
 
 /// Where the reason of every check begins that nothing looked at: what people and programs search for.

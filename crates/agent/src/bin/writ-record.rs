@@ -1,0 +1,347 @@
+//! `writ-record`: runs a job that takes a network, a secret or hours, and leaves a record of what it found for the enforcer.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use writ_agent::command;
+use writ_agent::clock::now;
+use writ_agent::records::borg::Borg;
+use writ_agent::records::program::Program;
+use writ_agent::records::repository::Opening;
+use writ_agent::records::restic::Restic;
+use writ_agent::records::restore::{self, Plan};
+use writ_agent::records::sample::Below;
+use writ_agent::records::{self, FOLDER, Run, sample, scan, store};
+use writ_trust::time::Span;
+use writ_wire::record::Record;
+
+/// What was looked at is not as it should be, or could not be looked at; the record says so.
+const NOT_WELL: u8 = 1;
+/// No record could be left.
+const NO_RECORD: u8 = 2;
+
+/// Runs a job and leaves a record of what it found, for the checks of backups, restores, scans and the store.
+///
+/// The enforcer has no network and holds no password, and must not wait: it never asks a repository of backups anything. A
+/// unit with a timer runs writ-record, which asks, and leaves a small file below /var/lib/writ/records; probes read that. The
+/// record is replaced whatever the job comes to: one that cannot be done is a record that says so.
+#[derive(Parser)]
+#[command(
+    name = "writ-record",
+    version,
+    after_help = "\
+Examples:
+  writ-record restic --repository /var/backup/writ --password-file /var/lib/writ/secrets/backup
+      every five minutes: age, number and size of the snapshots, and locks that nobody holds any more
+  writ-record restic-check --repository … --password-file … -- --read-data-subset=5%
+      every night: whether the repository is whole
+  writ-record sample --out /var/lib/writ/backup-sample.json /srv /var/lib
+      before each backup: what some files are, so that a restore can be judged when they have changed
+  writ-record restore-test records --repository … --password-file … --sample-file /var/lib/writ/backup-sample.json
+      every month: restores 50 files, without writing any of them, and compares their digests
+  writ-record scan quick -- clamdscan --fdpass --multiscan --infected /home
+  writ-record store-verify
+
+Which probe reads which: restic and restic-check → probe.restic of the same repository, as it is written there;
+borg and borg-check → probe.borg; restore-test NAME → probe.restore_test { name = NAME; }; scan quick and scan full →
+probe.clamav; store-verify → probe.nix_store.
+
+Passwords are read from a file, handed on by the environment, and never written anywhere. Records never leave the machine.
+
+Exit codes: 0 all is well; 1 something is not, and the record says what; 2 no record could be left."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    job: Job,
+    /// The folder of the records.
+    #[arg(long, global = true, value_name = "FOLDER", default_value = FOLDER)]
+    records: PathBuf,
+    /// How long the job may take.
+    #[arg(long, global = true, value_name = "DURATION", default_value = "12h")]
+    limit: Span,
+}
+
+#[derive(Subcommand)]
+enum Job {
+    /// What a restic repository holds: age, number and size of its snapshots, locks that nobody holds any more.
+    #[command(after_help = "\
+Example:
+  writ-record restic --repository sftp:offsite:writ --password-file /var/lib/writ/secrets/backup --host front-desk")]
+    Restic(Repository),
+    /// Whether a restic repository is whole, by `restic check`.
+    #[command(after_help = "\
+Example, of a unit that has RESTIC_REPOSITORY and RESTIC_PASSWORD_FILE in its environment:
+  writ-record restic-check -- --retry-lock=15m --read-data-subset=5%")]
+    ResticCheck {
+        #[command(flatten)]
+        repository: Repository,
+        /// What `restic check` is to read, for instance --read-data-subset=5%.
+        #[arg(last = true)]
+        how: Vec<String>,
+    },
+    /// What a borg repository holds; --tag names the prefixes of its archives.
+    #[command(after_help = "\
+Example, of a repository with archives such as user-2026-11-27:
+  writ-record borg --repository /var/backup/borg --password-file /var/lib/writ/secrets/borg --tag user --tag system")]
+    Borg(Repository),
+    /// Whether a borg repository is whole, by `borg check`.
+    #[command(after_help = "\
+Example:
+  writ-record borg-check --repository /var/backup/borg --password-file /var/lib/writ/secrets/borg -- --verify-data")]
+    BorgCheck {
+        #[command(flatten)]
+        repository: Repository,
+        /// What `borg check` is to read, for instance --verify-data.
+        #[arg(last = true)]
+        how: Vec<String>,
+    },
+    /// Restores files of the newest backup, chosen by chance, and compares them with what they are or were.
+    ///
+    /// Nothing of them is written to a disk: each is restored into a digest. One that has changed since the backup is judged by
+    /// the sample that lies in the backup, and by nothing where there is none.
+    #[command(after_help = "\
+Examples:
+  writ-record restore-test records --repository /var/backup/writ --password-file /var/lib/writ/secrets/backup \\
+      --tag user --sample-file /var/lib/writ/backup-sample.json
+  writ-record restore-test images --with borg --tag user --path /srv/images --sample 10 --largest 4096")]
+    RestoreTest {
+        /// The name of the test, as probe.restore_test names it.
+        name: String,
+        #[command(flatten)]
+        repository: Repository,
+        /// What made the backup.
+        #[arg(long, value_enum, default_value = "restic")]
+        with: With,
+        /// How many files.
+        #[arg(long, value_name = "FILES", default_value = "50")]
+        sample: usize,
+        /// Only files below this folder; may be given several times.
+        #[arg(long = "path", value_name = "FOLDER")]
+        paths: Vec<PathBuf>,
+        /// Where `writ-record sample` had laid what files were, before the backup was made.
+        #[arg(long, value_name = "FILE")]
+        sample_file: Option<PathBuf>,
+        /// No file that is larger, in MiB.
+        #[arg(long, value_name = "MIB", default_value = "1024")]
+        largest: u64,
+    },
+    /// Lays down what some files are; to run before a backup, which must hold the file that is written.
+    #[command(after_help = "\
+Example:
+  writ-record sample --out /var/lib/writ/backup-sample.json --exclude /var/lib/writ/secrets /var/lib /srv")]
+    Sample {
+        /// Where to.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// How many files.
+        #[arg(long, value_name = "FILES", default_value = "200")]
+        count: usize,
+        /// No file that is larger, in MiB.
+        #[arg(long, value_name = "MIB", default_value = "64")]
+        largest: u64,
+        /// Nothing below this, for instance what the backup leaves out; may be given several times.
+        #[arg(long, value_name = "FOLDER")]
+        exclude: Vec<PathBuf>,
+        /// Below which folders.
+        #[arg(required = true)]
+        folders: Vec<PathBuf>,
+    },
+    /// Runs a scan for malware and repeats what it says; a finding is a result, and no failure.
+    #[command(after_help = "\
+Example:
+  writ-record scan full -- clamdscan --fdpass --infected /home /srv /var")]
+    Scan {
+        /// Which scan: quick or full.
+        #[arg(value_parser = ["quick", "full"])]
+        name: String,
+        /// The scan: clamscan or clamdscan with its arguments.
+        #[arg(last = true, required = true)]
+        command: Vec<OsString>,
+    },
+    /// Verifies the Nix store: contents by nix-store(1), signatures by nix(1).
+    #[command(after_help = "\
+Example:
+  writ-record store-verify --nix /run/current-system/sw/bin")]
+    StoreVerify {
+        /// The folder of the two programs; by default the first in the system's path.
+        #[arg(long, value_name = "FOLDER")]
+        nix: Option<PathBuf>,
+    },
+}
+
+#[derive(Args)]
+struct Repository {
+    /// Where it is, exactly as the policy's checks name it.
+    #[arg(long, env = "RESTIC_REPOSITORY", hide_env_values = true)]
+    repository: String,
+    /// The file with its password.
+    #[arg(long, value_name = "FILE", env = "RESTIC_PASSWORD_FILE")]
+    password_file: PathBuf,
+    /// Only snapshots of this machine.
+    #[arg(long, value_name = "NAME")]
+    host: Option<String>,
+    /// Only snapshots with this tag; may be given several times.
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// The program; by default the first in the system's path.
+    #[arg(long, value_name = "PROGRAM")]
+    program: Option<PathBuf>,
+}
+
+/// What made a backup.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum With {
+    Restic,
+    Borg,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(NOT_WELL),
+        Err(e) => {
+            eprintln!("writ-record: {e:#}");
+            ExitCode::from(NO_RECORD)
+        }
+    }
+}
+
+/// Runs the job; returns whether all is well.
+fn run(Arguments { job, records, limit }: Arguments) -> anyhow::Result<bool> {
+    let limit = limit.duration();
+    let begun = Run::begin(now());
+    let record = match job {
+        Job::Restic(repository) => {
+            let (name, before) = before(&records, "restic", &repository)?;
+            restic(repository, limit)?.look(&name, before.as_ref(), begun, now)
+        }
+        Job::ResticCheck { repository, how } => {
+            let (name, before) = before(&records, "restic-check", &repository)?;
+            restic(repository, limit)?.check(&name, &how, before.as_ref(), begun, now)
+        }
+        Job::Borg(repository) => {
+            let (name, before) = before(&records, "borg", &repository)?;
+            borg(repository, limit)?.look(&name, before.as_ref(), begun, now)
+        }
+        Job::BorgCheck { repository, how } => {
+            let (name, before) = before(&records, "borg-check", &repository)?;
+            borg(repository, limit)?.check(&name, &how, before.as_ref(), begun, now)
+        }
+        Job::RestoreTest { name, repository, with, sample, paths, sample_file, largest } => {
+            if !Record::is_name(&name) {
+                bail!("{name:?} is no name of a test: use letters, digits, '-', '_' and '.', at most 64 of them");
+            }
+            let plan = Plan { sample, seed: seed()?, paths, largest: largest.saturating_mul(1 << 20), sample_file };
+            let before = last(&records, "restore-test", &name);
+            match with {
+                With::Restic => {
+                    let archive = restic(repository, limit)?;
+                    restore::attempt(&archive, &plan, &name, before.as_ref(), begun, now)
+                }
+                With::Borg => {
+                    let archive = borg(repository, limit)?;
+                    restore::attempt(&archive, &plan, &name, before.as_ref(), begun, now)
+                }
+            }
+        }
+        Job::Sample { out, count, largest, exclude, folders } => {
+            let below = Below { folders, exclude };
+            return lay_sample(&out, count, largest, &below);
+        }
+        Job::Scan { name, command } => {
+            let (program, arguments) = command.split_first().context("no command")?;
+            let program = Program { path: located(Path::new(program))?, ..shell(limit) };
+            let arguments: Vec<&OsStr> = arguments.iter().map(OsString::as_os_str).collect();
+            let before = last(&records, "scan", &name);
+            scan::scan(&program, &arguments, &mut std::io::stdout(), &name, before.as_ref(), begun, now)
+        }
+        Job::StoreVerify { nix } => {
+            let program = |name: &str| match &nix {
+                Some(folder) => Ok(folder.join(name)),
+                None => located(Path::new(name)),
+            };
+            let before = last(&records, "store-verify", "store");
+            let (nix_store, nix) = (program("nix-store")?, program("nix")?);
+            store::verify(&shell(limit), &nix_store, &nix, "store", before.as_ref(), begun, now)
+        }
+    };
+    tell(&records, &record)
+}
+
+/// Leaves the record, and says what is not well.
+fn tell(folder: &Path, record: &Record) -> anyhow::Result<bool> {
+    let path = folder.join(record.file_name());
+    records::keep(folder, record).with_context(|| format!("{} cannot be written", path.display()))?;
+    for note in &record.notes {
+        eprintln!("writ-record: {note}");
+    }
+    println!("{}: {}", path.display(), if record.ok { "all is well" } else { "not well" });
+    Ok(record.ok)
+}
+
+fn lay_sample(out: &Path, count: usize, largest: u64, below: &Below) -> anyhow::Result<bool> {
+    let sample = sample::take(below, count.min(2_000), &seed()?, largest.saturating_mul(1 << 20), now());
+    writ_durable::replace(out, &sample.canonical(), 0o600)
+        .with_context(|| format!("{} cannot be written", out.display()))?;
+    println!("{}: {} files", out.display(), sample.files.len());
+    Ok(true)
+}
+
+/// The name of a repository's records, and the last one of this kind.
+fn before(folder: &Path, kind: &str, repository: &Repository) -> anyhow::Result<(String, Option<Record>)> {
+    if repository.repository.is_empty() {
+        bail!("--repository is empty: name it exactly as the policy's checks do");
+    }
+    let name = Record::repository_name(&repository.repository);
+    let before = last(folder, kind, &name);
+    Ok((name, before))
+}
+
+/// The record of the run before; what cannot be read is as good as none.
+fn last(folder: &Path, kind: &str, name: &str) -> Option<Record> {
+    match records::read(folder, kind, name, now()) {
+        Ok(record) => record.map(|(record, _)| record),
+        Err(reason) => {
+            eprintln!("writ-record: the record of the run before: {reason}; it is replaced");
+            None
+        }
+    }
+}
+
+fn restic(repository: Repository, limit: Duration) -> anyhow::Result<Restic> {
+    Ok(Restic::new(opening(repository, "restic", limit)?))
+}
+
+fn borg(repository: Repository, limit: Duration) -> anyhow::Result<Borg> {
+    Ok(Borg::new(opening(repository, "borg", limit)?))
+}
+
+fn opening(repository: Repository, program: &str, limit: Duration) -> anyhow::Result<Opening> {
+    let Repository { repository, password_file, host, tags, program: given } = repository;
+    let program = given.map_or_else(|| located(Path::new(program)), Ok)?;
+    Ok(Opening { program, repository, password_file, host, tags, limit })
+}
+
+fn located(program: &Path) -> anyhow::Result<PathBuf> {
+    if program.is_absolute() {
+        return Ok(program.to_owned());
+    }
+    let name = program.to_str().context("the program's name is no UTF-8")?;
+    command::find(name).with_context(|| format!("{name} is not in {}: name it by its path", command::SEARCH_PATH))
+}
+
+fn shell(limit: Duration) -> Program {
+    let deadline = Instant::now() + limit;
+    Program { path: PathBuf::from("/bin/sh"), environment: Vec::new(), deadline, secrets: Vec::new() }
+}
+
+/// Chance, as text.
+fn seed() -> anyhow::Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|e| anyhow::anyhow!("no randomness: {e}"))?;
+    Ok(writ_trust::digest::hex(&bytes))
+}

@@ -1,0 +1,113 @@
+//! The parsers of what probes read, in one list: what a generic test and the fuzzer throw bytes at.
+//!
+//! Each judges what came of the bytes: only fields that its probe promises, and not much more than went in.
+
+use std::path::Path;
+use std::time::Instant;
+
+use writ_policy::observation::Observation;
+use writ_trust::json;
+use writ_trust::time::Time;
+use writ_wire::backup_sample::BackupSample;
+use writ_wire::record::{Record, Scan};
+
+use super::{
+    Probe, chrony, clamav, cpu, crypto_policy, disk_health, journald, kernel_command_line, kernel_module,
+    listening_ports, luks, memory, mount, nftables, nix_config, process, secure_boot, sshd, sysctl, tls_certificate,
+    users,
+};
+use crate::records::{borg, restic, scan};
+
+/// One parser: its name, and what reads any bytes with it and panics only when a promise is broken.
+pub type Parser = (&'static str, fn(&[u8]));
+
+const PARSERS: &[Parser] = &[
+    ("backup-sample", |bytes| drop(BackupSample::parse(bytes))),
+    ("borg-archives", |bytes| drop(borg::archives(bytes, None, &["user".to_owned()]))),
+    ("borg-entry", |bytes| drop(borg::entry(bytes))),
+    ("borg-holders", |bytes| drop(borg::holders(bytes))),
+    ("chrony", |bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        fits(&chrony::PROBE, bytes, chrony::observe(&text, &text));
+    }),
+    ("clamav-database", |bytes| drop(clamav::Signatures::parse(bytes))),
+    ("clamd-conf", |bytes| drop(clamav::Settings::parse(bytes))),
+    ("cpu", |bytes| drop(cpu::Sample::parse(bytes, Instant::now()))),
+    ("crypto_policy", |bytes| fits(&crypto_policy::PROBE, bytes, crypto_policy::observe(bytes))),
+    ("disk_health", |bytes| {
+        let health = disk_health::Health::parse(bytes);
+        fits(&disk_health::PROBE, bytes, health.ok().and_then(|health| disk_health::observe(&[health])).ok_or(()));
+    }),
+    ("journald", |bytes| journald::Settings::default().merge(bytes)),
+    ("kernel_command_line", |bytes| fits(&kernel_command_line::PROBE, bytes, kernel_command_line::observe(bytes))),
+    ("kernel_module", |bytes| {
+        let name = "usb-storage";
+        let _ = (
+            kernel_module::is_loaded(bytes, name),
+            kernel_module::lists(bytes, name),
+            kernel_module::blocks(bytes, name),
+        );
+    }),
+    ("listening_ports", |bytes| {
+        fits(&listening_ports::PROBE, bytes, listening_ports::observe(&listening_ports::listening(bytes, "0A")));
+    }),
+    ("loader-conf", |bytes| {
+        let _ = secure_boot::editor(bytes);
+    }),
+    ("luks-header", |bytes| fits(&luks::PROBE, bytes, luks::observe_header(bytes))),
+    ("memory", |bytes| fits(&memory::PROBE, bytes, memory::observe(bytes))),
+    ("mount", |bytes| fits(&mount::PROBE, bytes, mount::observe(bytes, Path::new("/")))),
+    ("nftables", |bytes| fits(&nftables::PROBE, bytes, nftables::observe(bytes))),
+    ("nix_config", |bytes| {
+        let mut settings = nix_config::Settings::default();
+        settings.merge(bytes);
+        fits(&nix_config::PROBE, bytes, settings.observed());
+    }),
+    ("record", |bytes| {
+        let far = Time::from_unix_millis(i64::MAX);
+        drop(Record::parse(bytes).map(|record| record.judge(record.facts.kind(), &record.name, far)));
+    }),
+    ("restic-entry", |bytes| drop(restic::entry(bytes))),
+    ("restic-lock", |bytes| drop(restic::lock(bytes))),
+    ("restic-snapshots", |bytes| drop(restic::snapshots(bytes))),
+    ("scan", |bytes| scan::take(&mut Scan::default(), bytes)),
+    ("sshd", |bytes| fits(&sshd::PROBE, bytes, sshd::observe(bytes))),
+    ("sysctl", |bytes| fits(&sysctl::PROBE, bytes, sysctl::observe(bytes))),
+    ("tls_certificate", |bytes| {
+        fits(&tls_certificate::PROBE, bytes, tls_certificate::observe(bytes, Time::from_unix_millis(0)));
+    }),
+    ("uptime", |bytes| drop(process::uptime_seconds(bytes))),
+    ("users", |bytes| fits(&users::PROBE, bytes, users::observe(bytes, Some(bytes)))),
+];
+
+/// Every parser of what probes read.
+pub fn parsers() -> &'static [Parser] {
+    PARSERS
+}
+
+/// What a parser made of bytes: an observation, or why there is none.
+trait Made {
+    fn seen(self) -> Option<Observation>;
+}
+
+impl Made for Observation {
+    fn seen(self) -> Option<Observation> {
+        Some(self)
+    }
+}
+
+impl<E> Made for Result<Observation, E> {
+    fn seen(self) -> Option<Observation> {
+        self.ok()
+    }
+}
+
+/// Panics when an observation is not what the probe promises, or is out of proportion to the bytes that it was made of.
+fn fits(probe: &Probe, bytes: &[u8], made: impl Made) {
+    let Some(seen) = made.seen() else { return };
+    let name = probe.schema.name;
+    assert_eq!(probe.schema.unpromised(&seen), [], "{name}");
+    // A byte that is no UTF-8 becomes three, a control character six in JSON, and two files can be made of one.
+    let (size, most) = (json::canonical(&seen).len(), bytes.len().saturating_mul(16).saturating_add(8 * 1024));
+    assert!(size <= most, "{name}: {size} bytes were made of {}", bytes.len());
+}

@@ -1,0 +1,105 @@
+//! A scan for malware by clamscan(1) or clamdscan(1), which write `path: signature FOUND` for each file that is infected.
+
+use std::ffi::OsStr;
+use std::io::Write;
+
+use writ_trust::time::Time;
+use writ_wire::record::{Facts, LONGEST_LINE, MOST_ENTRIES, Record, Scan};
+
+use super::program::Program;
+use super::restore::Lines;
+use super::{Run, bounded};
+
+/// The exit code of a scan that found something and looked at everything.
+const FOUND: i32 = 1;
+
+/// Runs a scan, repeats what it says to `said`, and tells of it.
+pub fn scan(
+    program: &Program,
+    arguments: &[&OsStr],
+    said: &mut dyn Write,
+    name: &str,
+    before: Option<&Record>,
+    mut run: Run,
+    now: impl Fn() -> Time,
+) -> Record {
+    let mut scan = Scan::default();
+    let mut lines = Lines::default();
+    let streamed = program.stream(arguments, &mut |piece| {
+        // Whoever reads along may have gone away; the scan goes on.
+        let _ = said.write_all(piece);
+        lines.take(piece, &mut |line| take(&mut scan, line))
+    });
+    match streamed {
+        Ok(ended) if matches!(ended.status.code(), Some(0 | FOUND)) => scan.complete = true,
+        Ok(ended) => ended.told().into_iter().for_each(|line| run.note(line)),
+        Err(e) => run.note(e.to_string()),
+    }
+    let at = now();
+    if scan.complete {
+        scan.complete_at = Some(at.max(run.began_at));
+        scan.complete_seconds = u64::try_from(at.millis_since(run.began_at) / 1000).ok().or(Some(0));
+    } else if let Some(Facts::Scan(last)) = before.map(|record| &record.facts) {
+        (scan.complete_at, scan.complete_seconds) = (last.complete_at, last.complete_seconds);
+        scan.last_detection = scan.last_detection.or_else(|| last.last_detection.clone());
+    }
+    let complete = scan.complete;
+    run.end(name, at, complete, Facts::Scan(scan))
+}
+
+/// Takes one line of what a scanner says.
+pub fn take(scan: &mut Scan, line: &[u8]) {
+    let text = String::from_utf8_lossy(line);
+    let Some((path, signature)) = text.trim_end().strip_suffix(" FOUND").and_then(|found| found.rsplit_once(": "))
+    else {
+        return;
+    };
+    scan.infected = scan.infected.saturating_add(1);
+    // One that is cut short would not be found again: it is counted, and not named.
+    if scan.files.len() < MOST_ENTRIES && path.len() <= LONGEST_LINE && path.starts_with('/') {
+        scan.files.push(path.to_owned());
+    }
+    scan.last_detection = Some(bounded(&format!("{signature} in {path}")));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    /// Of clamscan 1.4.
+    const SAID: &str = "/srv/a: OK\n/srv/b: c: Eicar-Test-Signature FOUND\nrelative: X FOUND\n\n----------- SCAN SUMMARY \
+                        -----------\nInfected files: 2\n";
+
+    fn now() -> Time {
+        "2026-11-27T12:00:00Z".parse().unwrap()
+    }
+
+    fn scanned(script: &str, before: Option<&Record>) -> (Record, Scan, Vec<u8>) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let program = Program { path: "/bin/sh".into(), environment: vec![], deadline, secrets: vec![] };
+        let mut said = Vec::new();
+        let arguments = [OsStr::new("-c"), OsStr::new(script)];
+        let record = scan(&program, &arguments, &mut said, "quick", before, Run::begin(now()), now);
+        record.judge("scan", "quick", now()).unwrap();
+        let Facts::Scan(scan) = record.facts.clone() else { panic!() };
+        (record, scan, said)
+    }
+
+    #[test]
+    fn a_finding_is_a_result_and_a_scan_that_broke_off_is_none() {
+        let (record, scan, said) = scanned(&format!("printf '{SAID}'; exit 1"), None);
+        assert!(record.ok && scan.complete && said == SAID.as_bytes());
+        assert_eq!((scan.infected, scan.files.as_slice()), (2, &["/srv/b: c".to_owned()][..]));
+        assert_eq!(scan.last_detection.as_deref(), Some("X in relative"));
+        assert_eq!((scan.complete_at, scan.complete_seconds), (Some(now()), Some(0)));
+
+        let (broken, scan, _) = scanned("echo 'no such database' >&2; exit 2", Some(&record));
+        assert!(!broken.ok && !scan.complete && scan.infected == 0);
+        assert_eq!((scan.complete_at, broken.notes.as_slice()), (Some(now()), &["no such database".to_owned()][..]));
+        assert_eq!(scan.last_detection.as_deref(), Some("X in relative"));
+        let (never, scan, _) = scanned("exit 2", None);
+        assert!(!never.ok && scan.complete_at.is_none());
+    }
+}

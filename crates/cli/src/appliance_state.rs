@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use writ_agent::enforce::hostile;
 use writ_agent::enforce::incident::Phase;
 use writ_agent::enforce::posture::{self, Book};
+use writ_agent::sandbox::Enforced;
 use writ_evidence::id::IncidentId;
 use writ_policy::outcome::Outcome;
 use writ_trust::ids::{ApplianceId, SiteId};
@@ -49,6 +50,9 @@ pub struct Status {
     /// Runbooks that run or wait.
     #[serde(default)]
     pub runbooks: Runbooks,
+    /// What keeps the enforcer in its place; none where a version wrote this that knew nothing of it.
+    #[serde(default)]
+    pub confined: Option<Enforced>,
 }
 
 /// Runbooks that run or wait for their turn, the first in line first.

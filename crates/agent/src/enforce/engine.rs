@@ -32,6 +32,7 @@ use super::tell::Teller;
 use crate::config::Config;
 use crate::evidence_writer::{self, Writer};
 use crate::probes::ProbeContext;
+use crate::sandbox::Enforced;
 use crate::watch::notify::Notifier;
 
 /// The largest posture book, in bytes.
@@ -117,6 +118,8 @@ pub struct Engine {
     pub(super) status_of: Option<super::status::Mark>,
     /// Counters for the status file.
     pub(super) counters: Counters,
+    /// What keeps this process in its place.
+    pub confined: Enforced,
     _lock: Option<std::fs::File>,
 }
 
@@ -237,6 +240,7 @@ impl Engine {
             planned: BTreeMap::new(),
             status_of: None,
             counters: Counters::default(),
+            confined: Enforced::default(),
             config,
             identity,
             _lock: lock,

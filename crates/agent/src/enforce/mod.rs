@@ -7,6 +7,7 @@
 pub mod accept;
 pub mod adopt;
 pub mod agenda;
+mod asks;
 mod attempts;
 pub mod breaker;
 pub mod code;

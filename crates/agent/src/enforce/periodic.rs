@@ -69,14 +69,14 @@ impl Engine {
             return;
         }
         if snapshot_due {
-            self.seal_split(&checks, &|engine, checks| {
+            self.seal_by_vantage(&checks, &|engine, checks| {
                 engine.teller().snapshot(engine.book.snapshot(checks.iter().map(String::as_str)))
             });
             self.state.snapshot = Some(SnapshotMark { at, policy: policy_of });
             self.fresh_since = None;
         }
         if vector_due {
-            self.seal_split(&checks, &|engine, checks| {
+            self.seal_by_vantage(&checks, &|engine, checks| {
                 engine.teller().vector(engine.book.vector(checks.iter().map(String::as_str), at))
             });
             self.state.vector_to = Some(at);
@@ -87,6 +87,18 @@ impl Engine {
             self.book.turn(at);
         }
         self.save_book();
+    }
+
+    /// Seals a draft about checks, apart for those that are looked at over the network: a bundle has one vantage.
+    fn seal_by_vantage(&mut self, checks: &[String], draft: &dyn Fn(&Self, &[String]) -> Draft) {
+        let (network, host): (Vec<_>, Vec<_>) = checks.iter().cloned().partition(|check| self.is_network(check));
+        // Where there is nothing at all, that is what the host says.
+        if !host.is_empty() || network.is_empty() {
+            self.seal_split(&host, draft);
+        }
+        if let Some(first) = network.first() {
+            self.seal_split(&network, &|engine, checks| engine.seen_from(first, draft(engine, checks)));
+        }
     }
 
     /// Seals a draft about checks, in as many bundles as it takes.

@@ -1,5 +1,6 @@
 //! Running checks, and what follows from their outcomes.
 
+use std::path::Path;
 use std::time::Instant;
 
 use tracing::{debug, info, warn};
@@ -12,6 +13,7 @@ use writ_policy::observation::Observation;
 use writ_policy::outcome::{Judgement, Outcome, Probed, judge};
 use writ_policy::policy::Policy;
 use writ_policy::predicate::Truth;
+use writ_policy::rule::Rule;
 use writ_policy::schema::ProbeSchema;
 use writ_trust::text::escaped;
 use writ_trust::time::Time;
@@ -21,6 +23,7 @@ use super::incident::{self, Act, Candidate, Circumstances, Event, Failing, Hold,
 use super::posture::Run;
 use super::state::{Standing, incident_key};
 use crate::evidence_writer::{MANY_WAITING, MOST_WAITING};
+use crate::network;
 use crate::probes;
 
 /// One run of a check: as it was judged, and as evidence may hold it.
@@ -44,9 +47,12 @@ fn judged(check: &Check, probed: Probed, at: Time, salt: &Salt) -> Scan {
     Scan { run: Run { at, outcome: judgement.outcome, reasons, seen }, judgement }
 }
 
-/// Looks with a check's probe, at the machine that the check is about.
-pub fn look(check: &Check, context: &mut probes::ProbeContext) -> Probed {
-    if check.target == "self" {
+/// Looks with a check's probe, at the machine that the check is about. What is looked at over the network is read from
+/// `looks`, where `writ-probe` lays it.
+pub fn look(id: &str, check: &Check, looks: &Path, context: &mut probes::ProbeContext) -> Probed {
+    if probes::is_network(&check.probe.name) {
+        network::seen::seen(looks, id, check, context.now)
+    } else if check.target == "self" {
         probes::run(&check.probe, context)
     } else {
         Probed::Failed(format!("{} is another machine, which this version does not look at", check.target))
@@ -66,12 +72,18 @@ pub fn exception(policy: &Policy, check: &str, now: Time) -> Option<String> {
     if ids.iter().all(Option::is_some) { ids.into_iter().flatten().next() } else { None }
 }
 
+/// Why a failing check is left to people although a rule answers it: the rule says so, or nothing but the network says that it
+/// fails, and whoever can forge an answer there must not be able to have anything run here. None when its runbook may run.
+pub fn left_to_people(check: &Check, rule: &Rule) -> Option<String> {
+    match &rule.escalate {
+        Some(escalate) => Some(escaped(&escalate.why)),
+        None => probes::is_network(&check.probe.name)
+            .then(|| "it was seen over the network only, and nothing is run because of that".to_owned()),
+    }
+}
+
 /// The rules that answer a failing check, the highest priority first.
-pub fn matching<'p>(
-    policy: &'p Policy,
-    check: &str,
-    seen: &Observation,
-) -> Vec<(&'p str, &'p writ_policy::rule::Rule)> {
+pub fn matching<'p>(policy: &'p Policy, check: &str, seen: &Observation) -> Vec<(&'p str, &'p Rule)> {
     let narrowed = |predicate: &writ_policy::predicate::Predicate| predicate.evaluate(seen) == Truth::True;
     let mut rules: Vec<_> = policy
         .rules
@@ -91,7 +103,7 @@ impl Engine {
         self.counters.scans += 1;
         self.context.now = now();
         self.context.monotonic = Instant::now();
-        let probed = look(check, &mut self.context);
+        let probed = look(id, check, &self.config.looks_dir(), &mut self.context);
         Some(judged(check, probed, self.context.now, &self.salt))
     }
 
@@ -191,7 +203,7 @@ impl Engine {
             attempts: rule.attempts,
             cooldown_ms: rule.cooldown.millis(),
             tripped: self.state.breaker.tripped(rule_id, incident, at, limit),
-            escalate: rule.escalate.as_ref().map(|escalate| escaped(&escalate.why)),
+            escalate: left_to_people(check, rule),
         });
         let l1_failures = policy.settings.escalation.l1_failures.get(&check.severity).copied().unwrap_or(3);
         Circumstances { hold, rules: rules.collect(), l1_failures }
@@ -220,7 +232,7 @@ impl Engine {
             reasons,
             observation: seen.clone(),
         };
-        let draft = self.teller().changed(change, target);
+        let draft = self.seen_from(id, self.teller().changed(change, target));
         if self.seal_posture(draft) {
             self.commit();
         }
@@ -240,7 +252,7 @@ impl Engine {
                 (Act::Opened, Some(incident)) => self.record_opened(incident),
                 (Act::Ticket(reason), Some(incident)) => {
                     warn!(incident = %incident.id, check = %incident.check, "ticket for people: {reason}");
-                    let draft = self.teller().escalated(incident, reason);
+                    let draft = self.seen_from(&incident.check, self.teller().escalated(incident, reason));
                     self.seal(draft);
                 }
                 (Act::Attempt(rule), Some(incident)) => {
@@ -282,7 +294,7 @@ impl Engine {
         self.state.incident_date = Some(incident.id.date);
         self.counters.opened += 1;
         warn!(incident = %incident.id, check = %incident.check, severity = %incident.severity, reasons = ?incident.reasons, "incident opened");
-        let draft = self.policy().map(|policy| self.teller().opened(incident, policy));
+        let draft = self.policy().map(|policy| self.seen_from(&incident.check, self.teller().opened(incident, policy)));
         incident.opened_by = draft.and_then(|draft| self.seal(draft));
     }
 
@@ -297,7 +309,8 @@ impl Engine {
         }
         let took_ms = closing.at.millis_since(incident.detected_at);
         info!(incident = %incident.id, check = %incident.check, by = closing.resolution.as_str(), took_ms, "incident closed");
-        if let Some(draft) = self.policy().map(|policy| self.teller().closed(closing, policy)) {
+        let draft = self.policy().map(|policy| self.seen_from(&incident.check, self.teller().closed(closing, policy)));
+        if let Some(draft) = draft {
             self.seal(draft);
         }
     }

@@ -30,7 +30,6 @@ mod sessions;
 mod ssh_host_keys;
 mod sudo;
 mod systemd_timer;
-mod tls_endpoint;
 mod wireguard;
 mod writ;
 
@@ -66,7 +65,6 @@ pub const ANNOUNCED: &[ProbeSchema] = &[
     ssh_host_keys::SCHEMA,
     sudo::SCHEMA,
     systemd_timer::SCHEMA,
-    tls_endpoint::SCHEMA,
     wireguard::SCHEMA,
     writ::SCHEMA,
 ];

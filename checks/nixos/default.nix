@@ -98,7 +98,7 @@ builtins.concatMap
     "StateDirectory=writ/probe"
     "StateDirectoryMode=0700"
     "WatchdogSec=2min"
-    "SystemCallFilter=@sandbox"
+    "SystemCallFilter=@system-service landlock_create_ruleset landlock_add_rule landlock_restrict_self seccomp"
   ]
   [ "AF_NETLINK" "/var/lib/writ/spool/inbox" ]
 ++ holds "what is asked for is not writ-probe's to write" (builtins.elem "d /var/lib/writ/spool/asks 2750 root writ-probe -" made.folder.tmpfiles)

@@ -8,7 +8,7 @@ let
   unit = file: { StartLimitIntervalSec = 0; RequiresMountsFor = "/var/lib/writ"; }
     // lib.optionalAttrs cfg.provisioned { ConditionPathExists = "/var/lib/writ/${file}"; };
   # Who speaks to the network has a corner of its own and nothing else. What it may still ask of the kernel includes to be
-  # confined further: it does that by itself.
+  # confined further: it does that by itself. Those calls have a group of their own only in a later systemd.
   cornered = {
     ProtectSystem = "strict";
     ProtectHome = true;
@@ -34,7 +34,10 @@ let
     RemoveIPC = true;
     KeyringMode = "private";
     SystemCallArchitectures = "native";
-    SystemCallFilter = [ "@system-service" "@sandbox" "~@privileged @resources" ];
+    SystemCallFilter = [
+      "@system-service landlock_create_ruleset landlock_add_rule landlock_restrict_self seccomp"
+      "~@privileged @resources"
+    ];
     SystemCallErrorNumber = "EPERM";
   };
 in

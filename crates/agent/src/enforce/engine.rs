@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tracing::{error, info, warn};
+use writ_evidence::bundle::Clock;
 use writ_evidence::chain::ChainState;
 use writ_evidence::id::IncidentId;
 use writ_evidence::identifier::Salt;
@@ -118,6 +119,8 @@ pub struct Engine {
     pub(super) status_of: Option<super::status::Mark>,
     /// Counters for the status file.
     pub(super) counters: Counters,
+    /// What is known of the clock, by the last look at time servers.
+    pub(super) clock: Clock,
     /// What keeps this process in its place.
     pub confined: Enforced,
     _lock: Option<std::fs::File>,
@@ -240,6 +243,7 @@ impl Engine {
             planned: BTreeMap::new(),
             status_of: None,
             counters: Counters::default(),
+            clock: Clock::default(),
             confined: Enforced::default(),
             config,
             identity,
@@ -350,6 +354,7 @@ impl Engine {
             identity: self.identity.clone(),
             hostname: self.hostname.clone(),
             release: self.running.as_ref().map(Running::release_ref),
+            clock: self.clock.clone(),
             checkpoint: self.site_log.kept.as_ref().map(|kept| kept.note.clone()),
         }
     }

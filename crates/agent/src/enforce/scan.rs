@@ -104,6 +104,9 @@ impl Engine {
         self.context.now = now();
         self.context.monotonic = Instant::now();
         let probed = look(id, check, &self.config.looks_dir(), &mut self.context);
+        if check.probe.name == network::ntp::SCHEMA.name {
+            self.clock = network::ntp::clock(&check.probe, &probed);
+        }
         Some(judged(check, probed, self.context.now, &self.salt))
     }
 

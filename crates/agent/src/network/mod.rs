@@ -13,6 +13,8 @@ pub mod asks;
 pub mod config;
 pub mod daemon;
 pub mod dns;
+pub mod name;
+pub mod ntp;
 pub mod reachable;
 mod schedule;
 pub mod seen;
@@ -31,7 +33,7 @@ use writ_trust::time::Time;
 use crate::probes::{Parameters, Unseen};
 
 /// Every probe of the network that this version can look with.
-pub const LOOKERS: &[Looker] = &[reachable::LOOKER, tls_endpoint::LOOKER];
+pub const LOOKERS: &[Looker] = &[name::LOOKER, ntp::LOOKER, reachable::LOOKER, tls_endpoint::LOOKER];
 
 /// One probe of the network.
 #[derive(Clone, Copy)]

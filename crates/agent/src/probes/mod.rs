@@ -60,7 +60,8 @@ pub const PROBES: &[Probe] = &[
 ];
 
 /// Every probe that `writ-probe` looks with over the network ([`crate::network`]), and the enforcer never does.
-pub const NETWORK: &[ProbeSchema] = &[network::reachable::SCHEMA, network::tls_endpoint::SCHEMA];
+pub const NETWORK: &[ProbeSchema] =
+    &[network::name::SCHEMA, network::ntp::SCHEMA, network::reachable::SCHEMA, network::tls_endpoint::SCHEMA];
 
 /// One probe.
 #[derive(Clone, Copy)]

@@ -50,9 +50,11 @@ fn fitting(path: &std::path::Path, access: BitFlags<AccessFs>) -> BitFlags<Acces
 
 fn note(status: &RestrictionStatus, enforced: &mut Enforced) {
     let LandlockStatus::Available { effective_abi, .. } = status.landlock else {
-        let why =
-            if matches!(status.landlock, LandlockStatus::NotEnabled) { "it is not enabled" } else { "it has none" };
-        enforced.missing.push(format!("files and ports are not confined: the kernel has no Landlock ({why})"));
+        let why = match status.landlock {
+            LandlockStatus::NotEnabled => "it is not enabled when the machine starts (lsm=)",
+            _ => "the kernel has none, or a filter of system calls around this process forbids it",
+        };
+        enforced.missing.push(format!("files and ports are not confined: no Landlock: {why}"));
         return;
     };
     let abi = effective_abi as u8;

@@ -5,3 +5,5 @@ mod daemon;
 mod endpoints;
 mod hostile;
 mod looks;
+mod names;
+mod time;

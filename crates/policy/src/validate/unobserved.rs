@@ -29,7 +29,7 @@ fn blind(context: &Context<'_>, check: &str) -> Option<&'static str> {
     if is_unobserved(context, check) {
         Some("cannot be observed by this version")
     } else if is_network(context, check) {
-        Some("is looked at over the network, at another time and by what may be forged there")
+        Some("is looked at over the network, by another process in its own time")
     } else {
         None
     }

@@ -44,7 +44,9 @@ fn systemd_finds_no_fault_with_the_units() {
     let mut seen = 0;
     for machine in ["theatre", "small", "public-depot", "folder"] {
         for (name, text) in texts(&machines, machine, "units") {
-            if !["writ-enforce.service", "writ-sync.service", "writ-probe.service", "writ-depot.service"].contains(&name) {
+            if !["writ-enforce.service", "writ-sync.service", "writ-probe.service", "writ-depot.service"]
+                .contains(&name)
+            {
                 continue;
             }
             let path = dir.path().join(machine).join(name);

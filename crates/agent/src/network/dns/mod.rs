@@ -93,18 +93,30 @@ impl Resolver {
         }
         let mut found = Vec::new();
         for kind in [Kind::A, Kind::Aaaa] {
-            found.extend(self.ask_any(name, kind, deadline)?.addresses);
+            let answer = Self::ask_servers(&self.servers, name, kind, deadline)?;
+            if answer.code == NO_SUCH_NAME {
+                return Err(format!("there is no name {name}"));
+            }
+            found.extend(answer.addresses);
         }
         if found.is_empty() { Err(format!("{name} has no address")) } else { Ok(found) }
     }
 
-    fn ask_any(&self, name: &str, kind: Kind, deadline: Instant) -> Result<Answer, String> {
+    /// The machine's name servers.
+    pub fn servers(&self) -> &[SocketAddr] {
+        &self.servers
+    }
+
+    /// What the first of these servers that knows says of a name, also that there is no such name.
+    ///
+    /// # Errors
+    /// One line that says why there is no answer.
+    pub fn ask_servers(servers: &[SocketAddr], name: &str, kind: Kind, deadline: Instant) -> Result<Answer, String> {
         let mut last = "there is no name server".to_owned();
         for _ in 0..2 {
-            for server in &self.servers {
+            for server in servers {
                 match ask(*server, name, kind, deadline) {
-                    Ok(answer) if answer.code == NO_SUCH_NAME => return Err(format!("there is no name {name}")),
-                    Ok(answer) if answer.code == 0 => return Ok(answer),
+                    Ok(answer) if matches!(answer.code, 0 | NO_SUCH_NAME) => return Ok(answer),
                     Ok(answer) => last = format!("name server {server} answered with code {}", answer.code),
                     Err(e) => last = format!("name server {server}: {e}"),
                 }

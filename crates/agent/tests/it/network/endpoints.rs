@@ -21,13 +21,13 @@ fn sight(authorities: Authorities) -> Sight {
 }
 
 /// What a probe sees, which is what its schema promises.
-fn seen_by(probe: &str, parameters: Json, authorities: Authorities) -> Observation {
+pub fn seen_by(probe: &str, parameters: Json, authorities: Authorities) -> Observation {
     let seen = look(probe, parameters.as_object().unwrap(), &sight(authorities)).unwrap();
     assert_eq!(probes::schema_of(probe).unwrap().unpromised(&seen), [], "{probe}");
     seen
 }
 
-fn failure(probe: &str, parameters: Json) -> String {
+pub fn failure(probe: &str, parameters: Json) -> String {
     look(probe, parameters.as_object().unwrap(), &sight(Authorities::public())).unwrap_err()
 }
 

@@ -239,10 +239,25 @@ fn switch(world: &World) {
 /// What the daemons share is for those two, secrets are for nobody else, and the kernel holds them to it: no capability, no
 /// new ones, a filter of system calls, and nowhere to write but there.
 fn are_confined(world: &World) {
-    let courier = |command: &str| {
-        let arguments = ["--reuid=990", "--regid=990", "--clear-groups", "sh", "-c", command];
+    let as_user = |id: u32, command: &str| {
+        let (user, group) = (format!("--reuid={id}"), format!("--regid={id}"));
+        let arguments = [user.as_str(), &group, "--clear-groups", "sh", "-c", command];
         run::any(&mut world.container.command("setpriv", &arguments)).unwrap().status.success()
     };
+    let courier = |command: &str| as_user(990, command);
+    let looker = |command: &str| as_user(992, command);
+    assert!(looker("cat /var/lib/writ/spool/asks/asks.json && touch /var/lib/writ/spool/looks/x"), "it cannot work");
+    for forbidden in [
+        "touch /var/lib/writ/spool/asks/x",
+        "touch /var/lib/writ/spool/inbox/x",
+        "ls /var/lib/writ/spool/outbox",
+        "ls /var/lib/writ/spool/presence",
+        "cat /var/lib/writ/appliance.key",
+        "ls /var/lib/writ/enforce",
+    ] {
+        assert!(!looker(forbidden), "whoever looks over the network may: {forbidden}");
+    }
+    assert!(!courier("ls /var/lib/writ/spool/asks") && !courier("ls /var/lib/writ/spool/looks"), "the courier looks in");
     assert!(courier("cat /var/lib/writ/spool/outbox/*.json > /dev/null"), "the courier cannot read the evidence");
     assert!(!courier("touch /var/lib/writ/spool/outbox/x"), "the courier writes into the outbox");
     assert!(!courier("cat /var/lib/writ/appliance.key"), "the courier reads the appliance's key");

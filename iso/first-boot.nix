@@ -24,7 +24,7 @@ in
     };
     daemons = lib.mkOption {
       type = lib.types.listOf lib.types.str;
-      default = [ "writ-enforce.service" "writ-sync.service" ];
+      default = [ "writ-enforce.service" "writ-sync.service" "writ-probe.service" ];
       description = "What waits for the identity, and is started when it is there.";
     };
     label = lib.mkOption { type = lib.types.str; default = "WRIT"; description = "The label of the stick's file system."; };

@@ -25,6 +25,7 @@
       services.writ.firstBoot = { enable = true; needsMount = true; daemons = [ ]; };
       systemd.services.writ-enforce.enable = false;
       systemd.services.writ-sync.enable = false;
+      systemd.services.writ-probe.enable = false;
 
       # People stand before it: no way in over the network, a console without password to install from.
       services.openssh.enable = false;

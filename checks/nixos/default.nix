@@ -88,6 +88,20 @@ builtins.concatMap
     "StateDirectoryMode=0700"
   ]
   [ "AF_NETLINK" ]
+# Whoever looks over the network starts nothing, keeps nothing but what it saw, and is not the courier.
+++ lines "writ-probe.service" made.folder.units."writ-probe.service"
+  [
+    "User=writ-probe"
+    "ProtectSystem=strict"
+    "CapabilityBoundingSet="
+    "ReadWritePaths=/var/lib/writ/spool/looks"
+    "StateDirectory=writ/probe"
+    "StateDirectoryMode=0700"
+    "WatchdogSec=2min"
+    "SystemCallFilter=@system-service landlock_create_ruleset landlock_add_rule landlock_restrict_self seccomp"
+  ]
+  [ "AF_NETLINK" "/var/lib/writ/spool/inbox" ]
+++ holds "what is asked for is not writ-probe's to write" (builtins.elem "d /var/lib/writ/spool/asks 2750 root writ-probe -" made.folder.tmpfiles)
 ++ lines "writ-depot.service" made.depot.units."writ-depot.service"
   [
     "User=writ-depot"
@@ -114,12 +128,12 @@ builtins.concatMap
   (has made.image.scripts.writ-first-boot "mountpoint --quiet /var/lib/writ")
 ++ lines "first boot" made.image.units."writ-first-boot.service"
   [ "ConditionPathExists=!/var/lib/writ/appliance.key" "After=systemd-tmpfiles-setup.service var-lib-writ.mount" ]
-  [ "writ-enforce" "writ-sync" "udev-settle" ]
+  [ "writ-enforce" "writ-sync" "writ-probe" "udev-settle" ]
 ++ lines "first boot of a machine that goes on" made.provisioned.units."writ-first-boot.service"
-  [ "Before=writ-enforce.service writ-sync.service" ]
+  [ "Before=writ-enforce.service writ-sync.service writ-probe.service" ]
   [ ]
 ++ holds "first boot follows links of a stick" (has made.image.scripts.writ-first-boot "-t vfat -o nosuid,nodev,noexec,nosymfollow")
-++ holds "first boot starts nothing" (has made.provisioned.scripts.writ-first-boot "start writ-enforce.service writ-sync.service\n")
+++ holds "first boot starts nothing" (has made.provisioned.scripts.writ-first-boot "start writ-enforce.service writ-sync.service writ-probe.service\n")
 ++ holds "the image starts daemons" (!(has made.image.scripts.writ-first-boot "systemctl"))
 ++ differ "units named writ-switch" [ ] (builtins.filter (lib.hasPrefix "writ-switch") (builtins.attrNames made.theatre.units))
 ++ holds "the outbox is not the courier's to read" (builtins.elem "d /var/lib/writ/spool/outbox 2750 root writ-sync -" made.theatre.tmpfiles)

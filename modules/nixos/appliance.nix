@@ -26,6 +26,7 @@ let
     ca_file = if cfg.caFile == null then null else "/etc/writ/depot-ca.pem";
     allow_http = cfg.allowHttp;
   } // cfg.syncSettings);
+  probe = toml cfg.probeSettings;
   # A daemon reads its settings when it starts.
   restarted = text: { restartTriggers = [ (builtins.hashString "sha256" (builtins.unsafeDiscardStringContext text)) ]; };
 in
@@ -35,7 +36,7 @@ in
   options.services.writ.appliance = {
     enable = option types.bool false "Whether this machine enforces a signed policy.";
     package = option types.package (pkgs.callPackage (import ./package.nix { }) { crate = "writ-agent"; })
-      "The package with writ-enforce, writ-switch, writ-sync and writ-record.";
+      "The package with writ-enforce, writ-switch, writ-sync, writ-probe and writ-record.";
     provisioned = option types.bool false
       "Whether first boot lays site, name, depot and trust root into ${state}: for images that are the same for every appliance.";
     site = mkOption { type = types.str; description = "The site that this machine belongs to."; };
@@ -53,6 +54,8 @@ in
       "More of enforce.toml, such as keep_delivered: https://github.com/writ-project/writ/blob/main/docs/appliance.md";
     syncSettings = option (types.attrsOf (types.oneOf [ types.str types.int types.bool ])) { }
       "More of sync.toml, such as checkin.";
+    probeSettings = option (types.attrsOf types.str) { }
+      "What probe.toml says, such as ca_file: authorities of certificates that are looked at over the network.";
   };
 
   config = mkIf cfg.enable (mkMerge [
@@ -76,6 +79,8 @@ in
           "d ${spool} 0755 root root -"
           "d ${spool}/outbox 2750 root ${group} -"
           "d ${spool}/presence 2750 root ${group} -"
+          "d ${spool}/asks 2750 root writ-probe -"
+          "d ${spool}/looks 0750 writ-probe writ-probe -"
         ];
 
       # Nobody but root builds or brings anything; releases come with the enforcer, which goes by the keys of trust.json.
@@ -99,6 +104,14 @@ in
     (mkIf (cfg.depot != null && !cfg.provisioned) {
       environment.etc."writ/sync.toml".text = sync;
       systemd.services.writ-sync = restarted sync;
+    })
+    {
+      users.users.writ-probe = { isSystemUser = true; group = "writ-probe"; description = "Looks over the network"; };
+      users.groups.writ-probe = { };
+    }
+    (mkIf (cfg.probeSettings != { }) {
+      environment.etc."writ/probe.toml".text = probe;
+      systemd.services.writ-probe = restarted probe;
     })
     (mkIf courier {
       users.users.writ-sync = { isSystemUser = true; group = "writ-sync"; description = "Courier of releases and evidence"; };

@@ -1,4 +1,4 @@
-# The two daemons of an appliance. No unit file is named writ-switch-*: the enforcer starts the switch as a transient unit
+# The daemons of an appliance. No unit file is named writ-switch-*: the enforcer starts the switch as a transient unit
 # of its own, from the store path that runs, and replacing the enforcer does not end it.
 { config, lib, pkgs, ... }:
 let
@@ -7,6 +7,39 @@ let
   exe = name: file: "${cfg.package}/bin/${name}" + lib.optionalString cfg.provisioned " --config /var/lib/writ/${file}";
   unit = file: { StartLimitIntervalSec = 0; RequiresMountsFor = "/var/lib/writ"; }
     // lib.optionalAttrs cfg.provisioned { ConditionPathExists = "/var/lib/writ/${file}"; };
+  # Who speaks to the network has a corner of its own and nothing else. What it may still ask of the kernel includes to be
+  # confined further: it does that by itself. Those calls have a group of their own only in a later systemd.
+  cornered = {
+    ProtectSystem = "strict";
+    ProtectHome = true;
+    PrivateTmp = true;
+    PrivateDevices = true;
+    PrivateUsers = true;
+    ProtectClock = true;
+    ProtectControlGroups = true;
+    ProtectHostname = true;
+    ProtectKernelLogs = true;
+    ProtectKernelModules = true;
+    ProtectKernelTunables = true;
+    ProtectProc = "invisible";
+    ProcSubset = "pid";
+    NoNewPrivileges = true;
+    CapabilityBoundingSet = "";
+    RestrictAddressFamilies = [ "AF_UNIX" "AF_INET" "AF_INET6" ];
+    RestrictNamespaces = true;
+    RestrictRealtime = true;
+    RestrictSUIDSGID = true;
+    LockPersonality = true;
+    MemoryDenyWriteExecute = true;
+    RemoveIPC = true;
+    KeyringMode = "private";
+    SystemCallArchitectures = "native";
+    SystemCallFilter = [
+      "@system-service landlock_create_ruleset landlock_add_rule landlock_restrict_self seccomp"
+      "~@privileged @resources"
+    ];
+    SystemCallErrorNumber = "EPERM";
+  };
 in
 {
   config = lib.mkIf cfg.enable {
@@ -53,7 +86,7 @@ in
       wants = [ "network-online.target" ];
       after = [ "network-online.target" "systemd-tmpfiles-setup.service" ];
       unitConfig = unit "sync.toml";
-      serviceConfig = {
+      serviceConfig = cornered // {
         Type = "notify";
         ExecStart = exe "writ-sync" "sync.toml";
         Restart = "always";
@@ -64,34 +97,35 @@ in
         StateDirectory = "writ/sync";
         StateDirectoryMode = "0700";
         ReadWritePaths = [ "/var/lib/writ/spool/inbox" ];
-        ProtectSystem = "strict";
-        ProtectHome = true;
-        PrivateTmp = true;
-        PrivateDevices = true;
-        PrivateUsers = true;
-        ProtectClock = true;
-        ProtectControlGroups = true;
-        ProtectHostname = true;
-        ProtectKernelLogs = true;
-        ProtectKernelModules = true;
-        ProtectKernelTunables = true;
-        ProtectProc = "invisible";
-        ProcSubset = "pid";
-        NoNewPrivileges = true;
-        CapabilityBoundingSet = "";
-        RestrictAddressFamilies = [ "AF_UNIX" "AF_INET" "AF_INET6" ];
-        RestrictNamespaces = true;
-        RestrictRealtime = true;
-        RestrictSUIDSGID = true;
-        LockPersonality = true;
-        MemoryDenyWriteExecute = true;
-        RemoveIPC = true;
-        KeyringMode = "private";
-        SystemCallArchitectures = "native";
-        SystemCallFilter = [ "@system-service" "~@privileged @resources" ];
-        SystemCallErrorNumber = "EPERM";
         MemoryMax = "512M";
         TasksMax = 64;
+      };
+    };
+
+    systemd.services.writ-probe = {
+      description = "Look over the network, for checks that ask for it";
+      documentation = [ "https://github.com/writ-project/writ/blob/main/docs/appliance.md" ];
+      wantedBy = [ "multi-user.target" ];
+      wants = [ "network-online.target" ];
+      after = [ "network-online.target" "systemd-tmpfiles-setup.service" ];
+      unitConfig = unit "enforce.toml";
+      serviceConfig = cornered // {
+        Type = "notify";
+        # What it looks at is in the spool: an appliance that knows nothing of itself yet has nothing to say to it.
+        ExecStart = "${cfg.package}/bin/writ-probe";
+        Restart = "always";
+        RestartSec = "5s";
+        # A look takes up to half a minute.
+        WatchdogSec = "2min";
+        User = "writ-probe";
+        Group = "writ-probe";
+        # The enforcer, which has every file, is the only one who reads what it saw.
+        UMask = "0077";
+        StateDirectory = "writ/probe";
+        StateDirectoryMode = "0700";
+        ReadWritePaths = [ "/var/lib/writ/spool/looks" ];
+        MemoryMax = "64M";
+        TasksMax = 4;
       };
     };
   };

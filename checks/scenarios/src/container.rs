@@ -52,6 +52,8 @@ impl Container {
         let machine = format!("writ-{name}-{}", std::process::id());
         let mut command = Command::new("systemd-nspawn");
         command.args(["-q", "--register=no", "--keep-unit", "--capability=CAP_NET_ADMIN"]);
+        // What processes confine themselves with, as they may on a machine of their own.
+        command.arg("--system-call-filter=landlock_create_ruleset landlock_add_rule landlock_restrict_self");
         match namespace {
             Some(path) => command.arg(format!("--network-namespace-path={path}")),
             None => command.arg("--private-network"),

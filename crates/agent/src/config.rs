@@ -7,6 +7,7 @@ use serde::Deserialize;
 use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::time::Span;
 
+use crate::network::asks;
 use crate::size::Size;
 
 /// Where the configuration is looked for when no other is named.
@@ -139,6 +140,16 @@ impl Config {
     /// Where the heartbeat and the word for the courier's key are laid out.
     pub fn presence_dir(&self) -> PathBuf {
         self.presence_dir.clone().unwrap_or_else(|| self.outbox_dir.with_file_name("presence"))
+    }
+
+    /// Where what is to be looked at over the network is laid out, beside the outbox.
+    pub fn asks_dir(&self) -> PathBuf {
+        self.outbox_dir.with_file_name(asks::FOLDER)
+    }
+
+    /// Where `writ-probe` puts what it saw, beside the outbox. All of it is hostile.
+    pub fn looks_dir(&self) -> PathBuf {
+        self.outbox_dir.with_file_name(asks::LOOKS)
     }
 
     /// Where requests of people on the machine are put (`pause`).

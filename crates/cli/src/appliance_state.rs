@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use writ_agent::enforce::hostile;
 use writ_agent::enforce::incident::Phase;
 use writ_agent::enforce::posture::{self, Book};
+use writ_agent::sandbox::Enforced;
 use writ_evidence::id::IncidentId;
 use writ_policy::outcome::Outcome;
 use writ_trust::ids::{ApplianceId, SiteId};
@@ -52,6 +53,9 @@ pub struct Status {
     /// A release that waits for a maintenance window.
     #[serde(default)]
     pub window: Option<Window>,
+    /// What keeps the enforcer in its place; none where a version wrote this that knew nothing of it.
+    #[serde(default)]
+    pub confined: Option<Enforced>,
 }
 
 /// A release that waits for a maintenance window.

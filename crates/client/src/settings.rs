@@ -65,6 +65,12 @@ impl Settings {
             timeouts: Timeouts::default(),
         }
     }
+
+    /// The port that the depot listens at; none where its address cannot be read.
+    pub fn port(&self) -> Option<u16> {
+        let uri: Uri = self.depot.parse().ok()?;
+        uri.port_u16().or(if *uri.scheme()? == Scheme::HTTP { Some(80) } else { Some(443) })
+    }
 }
 
 /// Why no client can be made of settings.
@@ -145,6 +151,16 @@ mod tests {
 
     fn judged(depot: &str, allow_http: bool) -> Result<String, SettingsError> {
         base(&Settings { allow_http, ..Settings::new(depot) })
+    }
+
+    #[test]
+    fn the_port_is_the_one_that_is_named_or_usual() {
+        let port = |depot: &str| Settings::new(depot).port();
+        assert_eq!(port("https://depot.example"), Some(443));
+        assert_eq!(port("https://depot.example:8443/"), Some(8443));
+        assert_eq!(port("http://[::1]:80"), Some(80));
+        assert_eq!(port("http://127.0.0.1"), Some(80));
+        assert_eq!((port("depot.example"), port("")), (None, None));
     }
 
     #[test]

@@ -209,6 +209,8 @@ pub struct Registry {
     pub steps: BTreeMap<&'static str, StepSchema>,
     /// The probes, by name, of which the agent has only the schema: a check with one is never assessed.
     pub announced: BTreeSet<&'static str>,
+    /// The probes, by name, that look over the network: what they see is told, and never acted on.
+    pub network: BTreeSet<&'static str>,
 }
 
 impl Registry {

@@ -6,6 +6,7 @@
 //!
 //! This crate is pure: no I/O, no clock, no randomness. Times, nonces and keys come in as arguments.
 
+pub mod asks;
 pub mod backup_sample;
 pub mod blob;
 pub mod check_in;
@@ -15,6 +16,7 @@ pub mod evidence_page;
 pub mod heartbeat;
 pub mod heartbeats;
 pub mod http;
+pub mod looks;
 pub mod notice;
 pub mod paths;
 pub mod publication;

@@ -20,7 +20,7 @@ pub struct Arguments {
 }
 
 /// Tests that others run inside a container or a namespace, and that cargo therefore counts as ignored.
-const INNER_HALVES: u64 = 3;
+const INNER_HALVES: u64 = 4;
 /// How many property cases `--all` tries, instead of proptest's 256.
 const MANY_CASES: &str = "4096";
 /// What probes and records are held against, found by the tests in `target/peers`.
@@ -43,12 +43,16 @@ struct Counts {
 
 /// Lint, then all tests; ends with one line of counts.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let (sshd, prometheus) = phase("set-up", || {
+    let [sshd, prometheus, chrony] = phase("set-up", || {
         setup::ensure(&[setup::ALL, setup::GO, setup::SCHEMAS].concat())?;
         for (name, packages) in PEERS {
             peers::unpack(name, packages)?;
         }
-        Ok((peers::unpack("openssh", &["openssh-server"])?, peers::unpack("prometheus", &["prometheus"])?))
+        Ok([
+            peers::unpack("openssh", &["openssh-server"])?,
+            peers::unpack("prometheus", &["prometheus"])?,
+            peers::unpack("chrony", &["chrony"])?,
+        ])
     })?;
     phase("lint", lint::run)?;
     // With the binaries, which the tests find beside themselves. By the call that runs them: another choice of packages or
@@ -61,6 +65,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         command.env("WRIT_TEST_SSHD", sshd.join("usr/sbin/sshd"));
         command.env("WRIT_TEST_SSHD_LIBRARIES", peers::libraries(&sshd));
         command.env("WRIT_TEST_PROMTOOL", prometheus.join("usr/bin/promtool"));
+        command.env("WRIT_TEST_CHRONYD", chrony.join("usr/sbin/chronyd"));
         if arguments.all {
             command.env("PROPTEST_CASES", MANY_CASES);
             // Sixty kills of depot and courier among ten thousand bundles, instead of twelve among hundreds; power cuts at

@@ -14,6 +14,7 @@ use writ_agent::enforce::code::Stored;
 use writ_agent::enforce::engine::Engine;
 use writ_agent::enforce::requests::{Answer, Request};
 use writ_agent::enforce::{daemon, once};
+use writ_agent::sandbox::Sandbox;
 use writ_evidence::IncidentId;
 use writ_policy::policy::Policy;
 use writ_trust::json::MAX_DOCUMENT;
@@ -174,12 +175,14 @@ fn run(arguments: Arguments) -> anyhow::Result<u8> {
     if let Some(releases) = arguments.releases {
         config.releases = releases;
     }
+    let confined = Sandbox::of_enforcer(config.switch_command).apply();
+    let mut engine = if arguments.plan { Engine::open_to_look(config)? } else { Engine::open(config)? };
+    engine.confined = confined;
     if !(arguments.once || arguments.plan) {
-        daemon::run(Engine::open(config)?).context("the daemon cannot run")?;
+        daemon::run(engine).context("the daemon cannot run")?;
         return Ok(HOLDS);
     }
-    let report =
-        if arguments.plan { once::plan(Engine::open_to_look(config)?) } else { once::run(Engine::open(config)?) };
+    let report = if arguments.plan { once::plan(engine) } else { once::run(engine) };
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {

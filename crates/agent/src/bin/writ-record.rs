@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use writ_agent::command;
 use writ_agent::clock::now;
+use writ_agent::command;
 use writ_agent::records::borg::Borg;
 use writ_agent::records::program::Program;
 use writ_agent::records::repository::Opening;

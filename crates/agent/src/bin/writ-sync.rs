@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Parser;
 use tracing_subscriber::filter::LevelFilter;
+use writ_agent::sandbox::Sandbox;
 use writ_agent::sync::config::{Config, DEFAULT_PATH};
 use writ_agent::sync::courier::Courier;
 use writ_agent::sync::daemon::{self, Wake};
@@ -67,7 +68,14 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     // Before anything that takes time: whoever has just started it may signal already.
     let wake = if arguments.once { None } else { Some(Wake::by_signals().context("signals cannot be caught")?) };
-    let mut courier = Courier::open(Config::read(&arguments.config)?)?;
+    let config = Config::read(&arguments.config)?;
+    // What it may write must be there before everything else is closed to it.
+    for folder in [&config.state_dir, &config.inbox()] {
+        writ_durable::create_directories(folder).with_context(|| folder.display().to_string())?;
+    }
+    let confined = Sandbox::of_sync(&config).apply();
+    let mut courier = Courier::open(config)?;
+    courier.status.confined = confined;
     if let Some(wake) = wake {
         daemon::run(courier, wake).context("the daemon cannot run")?;
         return Ok(0);

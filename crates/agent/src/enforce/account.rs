@@ -18,6 +18,8 @@ impl Engine {
         let at = self.clock.now();
         let policy_of = *policy_of;
         let checks: Vec<String> = policy.checks.keys().cloned().collect();
+        let (network, host): (Vec<String>, Vec<String>) =
+            checks.iter().cloned().partition(|check| self.is_network(check));
         let account_due = at.millis_since(self.book.from) >= policy.settings.posture.vector.millis();
         let fresh = |at: Option<Time>| at.is_some_and(|at| self.fresh_since.is_none_or(|since| at >= since));
         let all_ran = checks.iter().all(|check| self.book.last(check).is_some_and(|seen| fresh(seen.at)));
@@ -31,11 +33,18 @@ impl Engine {
         }
         // The account first: it builds on the snapshot before.
         if account_due {
-            self.tell_runs(&checks, of_policy.is_some(), at);
+            self.tell_runs(&host, of_policy.is_some(), at);
+            // A bundle has one vantage. These are few, and told in full.
+            self.tell_from_network(&network, &|engine, checks| {
+                engine.teller().vector(engine.book.vector(checks.iter().map(String::as_str), at))
+            });
             self.state.vector_to = Some(at);
         }
         if snapshot_due {
-            self.tell_snapshot(&checks);
+            self.tell_snapshot(&host);
+            self.tell_from_network(&network, &|engine, checks| {
+                engine.teller().snapshot(engine.book.snapshot(checks.iter().map(String::as_str)))
+            });
             self.state.snapshot = Some(SnapshotMark { at, policy: policy_of });
             self.fresh_since = None;
         }
@@ -51,7 +60,10 @@ impl Engine {
     /// All runs until now: what differs from what was told, or, where there is nothing to build on, everything.
     fn tell_runs(&mut self, checks: &[String], may_build: bool, at: Time) {
         let policy = self.policy().filter(|_| may_build);
-        let summary = policy.and_then(|policy| self.book.summary(&policy.checks, at));
+        let summary = policy.and_then(|policy| {
+            let of_host = checks.iter().filter_map(|id| policy.checks.get_key_value(id));
+            self.book.summary(of_host, at)
+        });
         self.book.told = None;
         if let Some((summary, mut told)) = summary {
             let draft = self.teller().summary(summary);
@@ -69,6 +81,12 @@ impl Engine {
         self.seal_split(checks, &|engine, checks| {
             engine.teller().vector(engine.book.vector(checks.iter().map(String::as_str), at))
         });
+    }
+
+    fn tell_from_network(&mut self, checks: &[String], draft: &dyn Fn(&Self, &[String]) -> Draft) {
+        if let Some(first) = checks.first() {
+            self.seal_split(checks, &|engine, checks| engine.seen_from(first, draft(engine, checks)));
+        }
     }
 
     fn tell_snapshot(&mut self, checks: &[String]) {

@@ -249,6 +249,7 @@ impl Driver {
         let mut units: BTreeMap<String, Vec<String>> = BTreeMap::new();
         self.agenda = Agenda::default();
         if let Some(policy) = self.engine.policy() {
+            wanted.extend(self.engine.looks().map(|(id, path)| (path, Topic::Check(id.to_owned()))));
             for (id, check) in policy.checks.iter().filter(|(_, check)| check.target == "self") {
                 for watch in probes::watch(&check.probe, &self.engine.context) {
                     match watch {
@@ -261,6 +262,7 @@ impl Driver {
             info!(checks = policy.checks.len(), paths = wanted.len(), units = units.len(), "watching");
         }
         (self.watcher)(wanted);
+        self.engine.lay_out_asks();
         *self.units.lock().unwrap_or_else(PoisonError::into_inner) = units;
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use tracing::{error, info, warn};
+use writ_evidence::bundle::Clock as EvidenceClock;
 use writ_evidence::chain::ChainState;
 use writ_evidence::id::IncidentId;
 use writ_evidence::identifier::Salt;
@@ -35,6 +36,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::evidence_writer::{self, Writer};
 use crate::probes::ProbeContext;
+use crate::sandbox::Enforced;
 use crate::switch::enforcer;
 use crate::watch::notify::Notifier;
 use crate::zone::Zone;
@@ -125,6 +127,10 @@ pub struct Engine {
     pub(super) planned: BTreeMap<String, super::once::Answer>,
     /// What the status file was last written about.
     pub(super) status_of: Option<super::status::Mark>,
+    /// What is known of the clock, by the last look at time servers.
+    pub(super) known_clock: EvidenceClock,
+    /// What keeps this process in its place.
+    pub confined: Enforced,
     /// When the clocks were looked at.
     pub(super) clock_watch: ClockWatch,
     /// Counters for the status file.
@@ -252,6 +258,8 @@ impl Engine {
             window_wait: None,
             zone: Zone::default(),
             resumed_at: None,
+            known_clock: EvidenceClock::default(),
+            confined: Enforced::default(),
             clock_watch: ClockWatch::default(),
             said: BTreeSet::new(),
             healed: VecDeque::new(),
@@ -379,6 +387,7 @@ impl Engine {
             identity: self.identity.clone(),
             hostname: self.hostname.clone(),
             release: self.running.as_ref().map(Running::release_ref),
+            clock: self.known_clock.clone(),
             checkpoint: self.site_log.kept.as_ref().map(|kept| kept.note.clone()),
         }
     }

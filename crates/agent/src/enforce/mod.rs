@@ -9,6 +9,7 @@ mod account;
 pub mod acknowledge;
 pub mod adopt;
 pub mod agenda;
+mod asks;
 mod attempts;
 pub mod breaker;
 mod clock_step;

@@ -7,10 +7,10 @@ use serde::Serialize;
 use writ_evidence::id::IncidentId;
 use writ_policy::declared::Severity;
 use writ_policy::outcome::Outcome;
-use writ_trust::text::{escaped, one_line};
+use writ_trust::text::one_line;
 
 use super::engine::Engine;
-use super::scan::{exception, matching};
+use super::scan::{exception, left_to_people, matching};
 use super::state::incident_key;
 use super::windows::runbook_waits;
 
@@ -154,6 +154,7 @@ pub fn run(mut engine: Engine) -> Report {
     let refused_before = engine.state.refusals.len();
     engine.poll_releases();
     wait_for_switch(&mut engine);
+    engine.lay_out_asks();
     let began = Instant::now();
     let opened_before = engine.state.incident_number;
     let checks: Vec<String> = engine.policy().map(|p| p.checks.keys().cloned().collect()).unwrap_or_default();
@@ -214,8 +215,8 @@ fn planned(engine: &Engine, check: &str, scan: &super::scan::Scan) -> Option<Ans
         return None;
     }
     let (id, rule) = matching(policy, check, &scan.judgement.observation).into_iter().next()?;
-    if let Some(escalate) = &rule.escalate {
-        return Some(Answer::People(ToPeople { rule: id.to_owned(), why: escaped(&escalate.why) }));
+    if let Some(why) = left_to_people(policy.checks.get(check)?, rule) {
+        return Some(Answer::People(ToPeople { rule: id.to_owned(), why }));
     }
     let run = rule.run.as_ref()?;
     let runbook = policy.runbooks.get(run)?;

@@ -106,11 +106,16 @@ impl Book {
     }
 
     /// The summary of all runs until now, where it has something to build on, and what was told with it.
-    pub fn summary(&self, checks: &BTreeMap<String, Check>, to: Time) -> Option<(Summary, Told)> {
+    pub fn summary<'c>(
+        &self,
+        checks: impl IntoIterator<Item = (&'c String, &'c Check)>,
+        to: Time,
+    ) -> Option<(Summary, Told)> {
         let mut told = self.told.clone()?;
+        let checks: BTreeMap<&String, &Check> = checks.into_iter().collect();
         let (mut steady, mut changed) = (Vec::new(), BTreeMap::new());
-        for (id, check) in checks {
-            match (self.checks.get(id), told.checks.get(id)) {
+        for (id, check) in &checks {
+            match (self.checks.get(*id), told.checks.get(*id)) {
                 (Some(tally), Some(known)) if tally.is_steady(known, check, self.from, to) => {
                     steady.push((id.as_str(), tally.runs));
                 }
@@ -119,8 +124,8 @@ impl Book {
                     let seen = tally.map(|tally| tally.last.observation.clone()).unwrap_or_default();
                     let seen = known.is_none_or(|known| known.seen != apart_from_numbers(&seen)).then_some(seen);
                     let now = Known::after(known, &runs, seen.as_ref());
-                    told.checks.insert(id.clone(), now);
-                    changed.insert(id.clone(), Differing { runs, seen });
+                    told.checks.insert((*id).clone(), now);
+                    changed.insert((*id).clone(), Differing { runs, seen });
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! Running checks, and what follows from their outcomes.
 
+use std::path::Path;
+
 use tracing::{debug, info, warn};
 use writ_evidence::identifier::Salt;
 use writ_evidence::incident::ResolutionType;
@@ -10,6 +12,7 @@ use writ_policy::observation::Observation;
 use writ_policy::outcome::{Judgement, Outcome, Probed, judge};
 use writ_policy::policy::Policy;
 use writ_policy::predicate::Truth;
+use writ_policy::rule::Rule;
 use writ_policy::schema::ProbeSchema;
 use writ_trust::text::escaped;
 use writ_trust::time::Time;
@@ -20,6 +23,7 @@ use super::posture::Run;
 use super::state::{Standing, incident_key};
 use super::windows::runbook_waits;
 use crate::evidence_writer::{MANY_WAITING, MOST_WAITING};
+use crate::network;
 use crate::probes;
 
 /// One run of a check: as it was judged, and as evidence may hold it.
@@ -43,9 +47,12 @@ fn judged(check: &Check, probed: Probed, at: Time, salt: &Salt) -> Scan {
     Scan { run: Run { at, outcome: judgement.outcome, reasons, seen }, judgement }
 }
 
-/// Looks with a check's probe, at the machine that the check is about.
-pub fn look(check: &Check, context: &mut probes::ProbeContext) -> Probed {
-    if check.target == "self" {
+/// Looks with a check's probe, at the machine that the check is about. What is looked at over the network is read from
+/// `looks`, where `writ-probe` lays it.
+pub fn look(id: &str, check: &Check, looks: &Path, context: &mut probes::ProbeContext) -> Probed {
+    if probes::is_network(&check.probe.name) {
+        network::seen::seen(looks, id, check, context.now)
+    } else if check.target == "self" {
         probes::run(&check.probe, context)
     } else {
         Probed::Failed(format!("{} is another machine, which this version does not look at", check.target))
@@ -65,12 +72,18 @@ pub fn exception(policy: &Policy, check: &str, now: Time) -> Option<String> {
     if ids.iter().all(Option::is_some) { ids.into_iter().flatten().next() } else { None }
 }
 
+/// Why a failing check is left to people although a rule answers it: the rule says so, or nothing but the network says that it
+/// fails, and whoever can forge an answer there must not be able to have anything run here. None when its runbook may run.
+pub fn left_to_people(check: &Check, rule: &Rule) -> Option<String> {
+    match &rule.escalate {
+        Some(escalate) => Some(escaped(&escalate.why)),
+        None => probes::is_network(&check.probe.name)
+            .then(|| "it was seen over the network only, and nothing is run because of that".to_owned()),
+    }
+}
+
 /// The rules that answer a failing check, the highest priority first.
-pub fn matching<'p>(
-    policy: &'p Policy,
-    check: &str,
-    seen: &Observation,
-) -> Vec<(&'p str, &'p writ_policy::rule::Rule)> {
+pub fn matching<'p>(policy: &'p Policy, check: &str, seen: &Observation) -> Vec<(&'p str, &'p Rule)> {
     let narrowed = |predicate: &writ_policy::predicate::Predicate| predicate.evaluate(seen) == Truth::True;
     let mut rules: Vec<_> = policy
         .rules
@@ -93,7 +106,10 @@ impl Engine {
         if check.probe.name == probes::ITSELF {
             self.context.writ = Some(self.facts());
         }
-        let probed = look(check, &mut self.context);
+        let probed = look(id, check, &self.config.looks_dir(), &mut self.context);
+        if check.probe.name == network::ntp::SCHEMA.name {
+            self.known_clock = network::ntp::clock(&check.probe, &probed);
+        }
         Some(judged(check, probed, self.context.now, &self.salt))
     }
 
@@ -194,7 +210,7 @@ impl Engine {
             attempts: rule.attempts,
             cooldown_ms: rule.cooldown.millis(),
             tripped: self.state.breaker.tripped(rule_id, incident, at, limit),
-            escalate: rule.escalate.as_ref().map(|escalate| escaped(&escalate.why)),
+            escalate: left_to_people(check, rule),
             window: runbook_waits(policy, rule_id, &self.zone, at),
         });
         let l1_failures = policy.settings.escalation.l1_failures.get(&check.severity).copied().unwrap_or(3);
@@ -225,7 +241,7 @@ impl Engine {
             reasons,
             observation: seen.clone(),
         };
-        let draft = self.teller().changed(change, target);
+        let draft = self.seen_from(id, self.teller().changed(change, target));
         if self.seal_posture(draft) {
             self.commit();
         }
@@ -246,7 +262,7 @@ impl Engine {
                 (Act::Ticket(reason), Some(incident)) => {
                     warn!(incident = %incident.id, check = %incident.check, "ticket for people: {reason}");
                     self.begin_with_people(incident);
-                    let draft = self.teller().escalated(incident, reason);
+                    let draft = self.seen_from(&incident.check, self.teller().escalated(incident, reason));
                     self.seal(draft);
                 }
                 (Act::Attempt(rule), Some(incident)) => {
@@ -291,7 +307,7 @@ impl Engine {
         if let Some(limit) = self.policy().map(|policy| policy.settings.circuit_breaker.clone()) {
             self.state.flaps.opened(&incident.check, incident.detected_at, &limit);
         }
-        let draft = self.policy().map(|policy| self.teller().opened(incident, policy));
+        let draft = self.policy().map(|policy| self.seen_from(&incident.check, self.teller().opened(incident, policy)));
         incident.opened_by = draft.and_then(|draft| self.seal(draft));
         self.notice_opened(incident);
     }
@@ -307,7 +323,8 @@ impl Engine {
         }
         let took_ms = closing.at.millis_since(incident.detected_at);
         info!(incident = %incident.id, check = %incident.check, by = closing.resolution.as_str(), took_ms, "incident closed");
-        if let Some(draft) = self.policy().map(|policy| self.teller().closed(closing, policy)) {
+        let draft = self.policy().map(|policy| self.seen_from(&incident.check, self.teller().closed(closing, policy)));
+        if let Some(draft) = draft {
             self.seal(draft);
         }
         self.notice_closed(incident, closing.resolution.as_str());

@@ -74,6 +74,7 @@ impl Engine {
             "disk_trouble": self.writer.trouble(),
             "unrecorded": self.state.unrecorded,
             "counters": self.counters,
+            "confined": self.confined,
         });
         let path = self.config.state_dir.join("status.json");
         let temporary = self.config.state_dir.join(format!(".status.json{}", writ_durable::TEMPORARY_SUFFIX));

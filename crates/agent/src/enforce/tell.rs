@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use writ_evidence::bundle::ReleaseRef;
+use writ_evidence::bundle::{Clock, ReleaseRef};
 use writ_evidence::incident::{Affected, Change, Drift, Execution, Incident as IncidentPart, Outputs, Tier};
 use writ_evidence::posture::{OutcomeChange, Posture, Snapshot, Summary, Vector};
 use writ_evidence::records::{
@@ -32,6 +32,8 @@ pub struct Teller {
     pub hostname: String,
     /// The release that is obeyed.
     pub release: Option<ReleaseRef>,
+    /// What is known of the clock.
+    pub clock: Clock,
     /// The newest checkpoint of the site's log that was verified here: its exact note.
     pub checkpoint: Option<String>,
 }
@@ -40,6 +42,7 @@ impl Teller {
     fn draft(&self, kind: Kind) -> Draft {
         let mut draft = Draft::new(kind, &self.identity.site, &self.identity.appliance);
         draft.release = self.release;
+        draft.clock.clone_from(&self.clock);
         draft.last_checkpoint.clone_from(&self.checkpoint);
         draft
     }

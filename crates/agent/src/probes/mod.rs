@@ -1,7 +1,8 @@
 //! Probes: each turns one part of the world into an observation.
 //!
 //! One file per probe, all of the same shape: its `SCHEMA`, `run`, `watch`, and `PROBE` that joins them. A new one
-//! touches its own file and the list below. Those of which there is only the schema yet are [`announced`].
+//! touches its own file and the list below. Those of which there is only the schema yet are [`announced`]; those that another
+//! process looks with, over the network, are [`NETWORK`].
 
 pub mod announced;
 mod backups;
@@ -56,6 +57,7 @@ pub use self::context::ProbeContext;
 pub use self::cpu::CpuHistory;
 pub use self::parsers::{Parser, parsers};
 pub use self::writ::WritFacts;
+use crate::network;
 pub use crate::parameters::Parameters;
 
 /// Every probe that this agent can look with.
@@ -93,6 +95,10 @@ pub const PROBES: &[Probe] = &[
     users::PROBE,
     writ::PROBE,
 ];
+
+/// Every probe that `writ-probe` looks with over the network ([`crate::network`]), and the enforcer never does.
+pub const NETWORK: &[ProbeSchema] =
+    &[network::name::SCHEMA, network::ntp::SCHEMA, network::reachable::SCHEMA, network::tls_endpoint::SCHEMA];
 
 /// One probe.
 #[derive(Clone, Copy)]
@@ -168,12 +174,18 @@ pub fn registry() -> Registry {
         probes: schemas().map(|schema| (schema.name, *schema)).collect(),
         steps: crate::steps::STEPS.iter().map(|step| (step.schema.name, step.schema)).collect(),
         announced: ANNOUNCED.iter().map(|schema| schema.name).collect(),
+        network: NETWORK.iter().map(|schema| schema.name).collect(),
     }
 }
 
 /// The schema of every probe, also of those that are only announced.
 fn schemas() -> impl Iterator<Item = &'static ProbeSchema> {
-    PROBES.iter().map(|probe| &probe.schema).chain(ANNOUNCED)
+    PROBES.iter().map(|probe| &probe.schema).chain(NETWORK).chain(ANNOUNCED)
+}
+
+/// Whether `writ-probe` looks with the probe of this name, over the network.
+pub fn is_network(name: &str) -> bool {
+    NETWORK.iter().any(|schema| schema.name == name)
 }
 
 /// The schema of the probe of this name, also of one that is only announced.
@@ -181,7 +193,7 @@ pub fn schema_of(name: &str) -> Option<&'static ProbeSchema> {
     schemas().find(|schema| schema.name == name)
 }
 
-/// The probe of this name, if it can look.
+/// The probe of this name, if the enforcer can look with it.
 pub fn named(name: &str) -> Option<&'static Probe> {
     PROBES.iter().find(|probe| probe.schema.name == name)
 }
@@ -202,8 +214,9 @@ pub fn run(call: &ProbeCall, context: &mut ProbeContext) -> Probed {
 
 /// Why nothing looks. Parameters are judged first, so that a call which will never be right says so today.
 fn unobserved(call: &ProbeCall) -> String {
-    match ANNOUNCED.iter().find(|schema| schema.name == call.name) {
+    match NETWORK.iter().chain(ANNOUNCED).find(|schema| schema.name == call.name) {
         Some(schema) => match Parameters::checked(&call.parameters, schema.parameters) {
+            Ok(_) if is_network(schema.name) => format!("{NOT_OBSERVED}only writ-probe looks over the network"),
             Ok(_) => announced::reason(schema.name),
             Err(problem) => one_line(format!("{}: {problem}", schema.name)),
         },

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use signal_hook::iterator::Signals;
 use tracing::{debug, info, warn};
 use writ_trust::digest::Digest;
 
@@ -44,23 +45,19 @@ struct Fetching {
 }
 
 /// What wakes a courier.
-pub struct Wake {
-    sender: Sender<Message>,
-    messages: Receiver<Message>,
-}
+pub struct Wake(Signals);
 
 impl Wake {
-    /// Signals wake from now on: before this they end the process.
+    /// Signals wake from now on: before this they end the process. No thread is started yet.
     pub fn by_signals() -> io::Result<Self> {
-        let (sender, messages) = channel();
-        watch::signals(sender.clone())?;
-        Ok(Self { sender, messages })
+        watch::signals().map(Self)
     }
 }
 
 /// Runs until it is told to stop.
 pub fn run(courier: Courier, wake: Wake) -> io::Result<()> {
-    let Wake { sender, messages } = wake;
+    let (sender, messages) = channel();
+    watch::forward(wake.0, sender.clone())?;
     let config = &courier.config;
     let folders = Folders::watch(config.outbox(), config.presence(), sender.clone())?;
     let schedule = Schedule::new(config.rhythm());

@@ -11,6 +11,7 @@ use writ_trust::time::Time;
 use super::fetch::Progress;
 use super::schedule::{Ending, Job};
 use super::trouble::Trouble;
+use crate::sandbox::Enforced;
 
 /// Its file.
 pub const FILE: &str = "status.json";
@@ -80,6 +81,8 @@ pub struct Status {
     pub fetching: Option<Progress>,
     /// Each job.
     pub jobs: BTreeMap<&'static str, JobStatus>,
+    /// What keeps this process in its place.
+    pub confined: Enforced,
     #[serde(skip)]
     changed: bool,
 }

@@ -27,9 +27,13 @@ pub enum Message {
     Fetched(Digest, Result<bool, Trouble>),
 }
 
-/// Sends a message for each signal from now on.
-pub fn signals(messages: Sender<Message>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+/// Catches signals from now on; none is lost until they are forwarded.
+pub fn signals() -> io::Result<Signals> {
+    Signals::new([SIGTERM, SIGINT, SIGHUP])
+}
+
+/// Sends a message for each signal.
+pub fn forward(mut signals: Signals, messages: Sender<Message>) -> io::Result<()> {
     thread::Builder::new().name("signals".to_owned()).stack_size(128 * 1024).spawn(move || {
         for signal in signals.forever() {
             let message = if signal == SIGHUP { Message::Now } else { Message::Stop };

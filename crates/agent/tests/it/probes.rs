@@ -25,7 +25,7 @@ use std::time::Instant;
 
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
-use writ_agent::probes::{self, ANNOUNCED, PROBES, ProbeContext, Watch};
+use writ_agent::probes::{self, ANNOUNCED, NETWORK, PROBES, ProbeContext, Watch};
 use writ_policy::check::ProbeCall;
 use writ_policy::observation::{Observation, Value};
 use writ_policy::outcome::Probed;
@@ -73,8 +73,8 @@ pub fn is_root() -> bool {
 #[test]
 fn every_name_is_there_once_and_every_field_is_documented() {
     let registry = probes::registry();
-    assert_eq!(registry.probes.len(), PROBES.len() + ANNOUNCED.len(), "no name is in both lists");
-    assert_eq!(registry.announced.len(), ANNOUNCED.len());
+    assert_eq!(registry.probes.len(), PROBES.len() + NETWORK.len() + ANNOUNCED.len(), "no name is in two lists");
+    assert_eq!((registry.announced.len(), registry.network.len()), (ANNOUNCED.len(), NETWORK.len()));
     for schema in registry.probes.values() {
         assert!(!schema.about.is_empty() && !schema.observation.is_empty(), "{}", schema.name);
         let mut names: Vec<_> = schema.observation.iter().map(|f| f.name).collect();

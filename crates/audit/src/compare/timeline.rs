@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use writ_evidence::bundle::{Kind, ReleaseRef};
+use writ_evidence::bundle::{Kind, ReleaseRef, Vantage};
 use writ_evidence::incident::Verification;
 use writ_evidence::posture::{Posture, Range, Summary, VectorEntry};
 use writ_evidence::{Bundle, IncidentId};
@@ -112,7 +112,10 @@ impl Timeline {
                 }
             }
             Some(Posture::Snapshot(snapshot)) => {
-                self.series = Some(Series::continued(self.series.take(), snapshot, &bundle, digest));
+                // What is seen over the network is told in full each time, and no part of what summaries build on.
+                if bundle.vantage == Vantage::Host {
+                    self.series = Some(Series::continued(self.series.take(), snapshot, &bundle, digest));
+                }
                 for (check, seen) in &snapshot.checks {
                     let Some(at) = seen.at else { continue };
                     self.single(check, at, seen.outcome, &seen.reasons, link);

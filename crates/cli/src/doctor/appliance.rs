@@ -4,7 +4,7 @@ use writ_agent::config::Config;
 use writ_audit::words;
 use writ_trust::time::Time;
 
-use super::courier::Courier;
+use super::courier::{self, Courier};
 use super::enforcer::Enforcer;
 use super::offer::Offer;
 
@@ -21,6 +21,8 @@ pub struct Appliance {
     pub enforcer: Enforcer,
     /// The courier; none where releases come by other ways.
     pub courier: Option<Courier>,
+    /// What looks over the network; none where it never said anything.
+    pub probe: Option<courier::Status>,
     /// The folder of releases; none before the enforcer has ever started.
     pub offer: Option<Offer>,
 }

@@ -157,7 +157,10 @@ fn differs(case: &Case, looked: &Looked) -> Option<Finding> {
 
 fn unobserved(case: &Case) -> Finding {
     let what = format!("it is not judged: {}", case.reasons());
-    let next = "a newer version looks; until then people do, and an audit counts it as not assessable";
+    let next = match probes::is_network(&case.check.probe.name) {
+        true => "`systemctl start writ-probe`; until then an audit counts it as not assessable",
+        false => "a newer version looks; until then people do, and an audit counts it as not assessable",
+    };
     Finding::note(Question::Healing, "not-observed", case.id, what, next)
 }
 
@@ -179,7 +182,7 @@ fn look_now(seen: &Appliance, case: &Case) -> Answer<Looked> {
     }
     let expected = seen.enforcer.running.as_ref().and_then(|r| r.generation.toplevel()).map(str::to_owned);
     let mut context = ProbeContext::new(seen.now, Instant::now(), seen.config.profile.clone(), expected);
-    let judged = judge(case.check, scan::look(case.check, &mut context));
+    let judged = judge(case.check, scan::look(case.id, case.check, &seen.config.looks_dir(), &mut context));
     Ok(Looked { outcome: judged.outcome, reasons: judged.reasons, observation: judged.observation })
 }
 
@@ -195,7 +198,7 @@ fn of(case: &Case, looked: Option<Looked>) -> Account {
         rule: id.clone(),
         matches: now_matching.contains(&id.as_str()),
         runs: rule.run.clone(),
-        leaves: rule.escalate.as_ref().map(|escalate| one_line(&escalate.why)),
+        leaves: scan::left_to_people(check, rule),
         attempts: rule.attempts,
         failed: incident.and_then(|i| i.failures.get(id)).copied().unwrap_or(0),
         stopped_until: state.breaker.stopped_until(id, seen.now, &policy.settings.circuit_breaker),

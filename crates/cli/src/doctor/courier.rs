@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 use writ_agent::enforce::hostile;
+use writ_agent::sandbox::Enforced;
 use writ_agent::sync::config::Config;
 use writ_agent::sync::status::FILE;
 use writ_trust::json;
@@ -63,6 +64,8 @@ pub struct Status {
     pub clock_offset_ms: Option<i64>,
     /// Each job by name.
     pub jobs: BTreeMap<String, Job>,
+    /// What keeps it in its place.
+    pub confined: Option<Enforced>,
 }
 
 /// How one job is.
@@ -101,7 +104,8 @@ impl Courier {
     }
 }
 
-fn read(path: &Path) -> Result<Status, Silence> {
+/// Reads the status of somebody who is not trusted.
+pub fn read(path: &Path) -> Result<Status, Silence> {
     let bytes = match hostile::read(path, MAX_STATUS) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(Silence::Never),

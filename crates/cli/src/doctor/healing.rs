@@ -1,10 +1,11 @@
 //! Is what fails repaired? And if it is not: why not.
 
 use writ_agent::enforce::incident::{Incident, NO_L2, Phase};
-use writ_agent::enforce::scan::{exception, matching};
+use writ_agent::enforce::scan::{exception, left_to_people, matching};
 use writ_agent::enforce::state::{State, incident_key};
 use writ_agent::enforce::ticket::contacts;
 use writ_agent::enforce::windows::runbook_waits;
+use writ_agent::probes;
 use writ_agent::zone::Zone;
 use writ_audit::words::{of, when};
 use writ_evidence::posture::Seen;
@@ -49,11 +50,11 @@ pub struct Case<'a> {
 pub fn findings(seen: &Appliance) -> Vec<Finding> {
     let (Some(policy), Some(state)) = (seen.enforcer.policy(), seen.enforcer.state.as_ref()) else { return Vec::new() };
     let mut found = Vec::new();
-    let mut unobserved = 0;
+    let (mut unobserved, mut unlooked) = (0, 0);
     for (id, check) in &policy.checks {
         let case = Case { seen, policy, state, id, check };
         if case.is_announced() {
-            unobserved += 1;
+            *(if probes::is_network(&check.probe.name) { &mut unlooked } else { &mut unobserved }) += 1;
         } else if let Some(finding) = case.trouble() {
             found.push(finding);
         }
@@ -66,6 +67,14 @@ pub fn findings(seen: &Appliance) -> Vec<Finding> {
             policy.checks.len()
         );
         found.push(note("not-observed", "checks", what, "a newer version looks at more; until then people do"));
+    }
+    if unlooked > 0 {
+        let what = format!(
+            "{unlooked} of {} checks are looked at over the network by writ-probe, which has not looked: they are not passed",
+            policy.checks.len()
+        );
+        let next = "`systemctl start writ-probe`; if it runs, `journalctl -u writ-probe -n 50` says what is in its way";
+        found.push(note("not-observed", "writ-probe", what, next));
     }
     found
 }
@@ -100,9 +109,13 @@ fn pauses(seen: &Appliance, state: &State) -> Vec<Finding> {
 }
 
 impl Case<'_> {
-    /// Whether this version has no way to look.
+    /// Whether this version has no way to look, or `writ-probe`, which would look over the network, never did.
     pub fn is_announced(&self) -> bool {
-        writ_agent::probes::named(&self.check.probe.name).is_none()
+        if !probes::is_network(&self.check.probe.name) {
+            return probes::named(&self.check.probe.name).is_none();
+        }
+        let unlooked = |last: &Seen| last.reasons.iter().any(|reason| reason.starts_with(probes::NOT_OBSERVED));
+        self.outcome() == Some(Outcome::NotAssessable) && self.last().is_none_or(unlooked)
     }
 
     /// The last outcome; none when it has not run yet.
@@ -352,7 +365,11 @@ impl Case<'_> {
             "breaker"
         } else if rules.is_empty() {
             "no-rule"
-        } else if rules.iter().find(|rule| !used_up(rule)).is_some_and(|(_, rule)| rule.escalate.is_some()) {
+        } else if rules
+            .iter()
+            .find(|rule| !used_up(rule))
+            .is_some_and(|(_, rule)| left_to_people(self.check, rule).is_some())
+        {
             "left-to-people"
         } else if failed > 0 && (failed >= limit || rules.iter().all(used_up)) {
             "attempts-used"

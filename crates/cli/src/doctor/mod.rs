@@ -19,6 +19,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use writ_agent::config::{Config, DEFAULT_PATH};
+use writ_agent::network::config as network;
+use writ_agent::network::status::FILE as STATUS;
 use writ_agent::sync::config as sync;
 
 #[cfg(test)]
@@ -35,6 +37,11 @@ use crate::{clock, files, screen};
 
 /// The courier's configuration, beside the enforcer's.
 const SYNC_CONFIG: &str = "sync.toml";
+/// The configuration of what looks over the network, beside the enforcer's, and its state where there is none.
+const PROBE_CONFIG: &str = "probe.toml";
+const PROBE_STATE: &str = "/var/lib/writ/probe";
+/// The program.
+const PROBE: &str = "writ-probe";
 /// The enforcer's configuration on an appliance that was provisioned from a stick.
 const PROVISIONED: &str = "/var/lib/writ/enforce.toml";
 
@@ -164,11 +171,12 @@ impl Arguments {
                 .next(concat!("run this on an appliance, as root; what the file says: ", page!("appliance.md")))
         })?;
         let courier = self.courier_config(&settings)?.map(Courier::read);
+        let probe = probe_status(&settings);
         let enforcer = Enforcer::read(&config)?;
         let now = clock::now();
         let offer =
             enforcer.state.as_ref().and_then(|state| Offer::look(&config, state, enforcer.running_is_lost(), now));
-        Ok(Appliance { now, config, enforcer, courier, offer })
+        Ok(Appliance { now, config, enforcer, courier, probe, offer })
     }
 
     fn courier_config(&self, settings: &Path) -> Outcome<Option<sync::Config>> {
@@ -184,6 +192,14 @@ impl Arguments {
                 .next(concat!("name another with --sync-config; what the file says: ", page!("appliance.md")))
         })
     }
+}
+
+/// What writ-probe says of itself, as the file beside the enforcer's says where it is. It is trusted no more than the courier.
+fn probe_status(settings: &Path) -> Option<courier::Status> {
+    let config = network::Config::read(&settings.with_file_name(PROBE_CONFIG)).ok();
+    let folder = config.map_or_else(|| PathBuf::from(PROBE_STATE), |config| config.state_dir);
+    let status = courier::read(&folder.join(STATUS)).ok()?;
+    status.pid.is_some_and(|pid| process::runs(pid, PROBE)).then_some(status)
 }
 
 /// The first of these that is there.

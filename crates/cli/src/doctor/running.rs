@@ -1,6 +1,7 @@
 //! Do the programs run?
 
 use writ_agent::enforce::state;
+use writ_agent::sandbox::Enforced;
 
 use super::appliance::Appliance;
 use super::courier::{Silence, said};
@@ -13,6 +14,9 @@ const STATUS_EVERY: i64 = 30_000;
 /// After how many of these it counts as silent.
 const MISSED: i64 = 3;
 
+/// How much of what is missing is told.
+const MOST_MISSING: usize = 3;
+
 /// What the state calls a key in the inbox that cannot be the courier's.
 const COURIER_KEY: &str = "courier-key";
 
@@ -24,7 +28,23 @@ fn wrong(code: &'static str, subject: &str, what: impl Into<String>, next: impl 
 pub fn findings(seen: &Appliance) -> Vec<Finding> {
     let mut found: Vec<Finding> = enforcer(seen).into_iter().collect();
     found.extend(courier(seen));
+    let enforcer = seen.enforcer.status.as_ref().filter(|_| seen.enforcer.runs);
+    found.extend(confined("writ-enforce", enforcer.and_then(|status| status.confined.as_ref())));
+    let courier = seen.courier.as_ref().filter(|courier| courier.runs).and_then(|courier| courier.status.as_ref().ok());
+    found.extend(confined("writ-sync", courier.and_then(|status| status.confined.as_ref())));
+    if let Some(probe) = &seen.probe {
+        found.extend(confined("writ-probe", probe.confined.as_ref()));
+    }
     found
+}
+
+/// What the kernel does not take from a process although it should: no failure of the process, and worth knowing.
+fn confined(program: &str, enforced: Option<&Enforced>) -> Option<Finding> {
+    let missing = enforced.map(|enforced| enforced.missing.as_slice()).filter(|missing| !missing.is_empty())?;
+    let missing: Vec<String> = missing.iter().take(MOST_MISSING).map(|missing| said(missing)).collect();
+    let what = format!("it is confined less than it should be: {}", missing.join("; "));
+    let next = "a newer kernel (6.12 or later, with Landlock and seccomp) confines it; its unit's own restrictions hold meanwhile";
+    Some(Finding::note(Question::Running, "not-confined", program, what, next))
 }
 
 fn enforcer(seen: &Appliance) -> Option<Finding> {

@@ -241,14 +241,20 @@ pub const CODES: &[Code] = &[
     ),
     error(
         "probation-unobserved",
-        "Probation demands what cannot be observed yet",
-        "A check that is named there must hold before a new generation is kept; this one never can, so every generation \
-         would be rolled back.",
+        "Probation demands what cannot be observed here",
+        "A check that is named there must hold before a new generation is kept; this one never can: this version cannot look, \
+         or only another process looks, over the network. Every generation would be rolled back.",
     ),
     error(
         "rule-never-matches",
         "A rule is narrowed to observations of a check that holds",
         "It would never run: a rule answers a check that fails.",
+    ),
+    error(
+        "rule-on-network",
+        "A rule runs something because of what was seen over the network",
+        "Whoever can forge an answer on the network could have it run, again and again. Escalate to people, or answer a check \
+         that looks at this machine.",
     ),
     error(
         "rule-run",
@@ -400,8 +406,9 @@ pub const CODES: &[Code] = &[
     warning("unused-runbook", "A runbook that no rule runs", "It is never run. Name it in a rule, or remove it."),
     error(
         "verify-unobserved",
-        "A runbook is judged by what cannot be observed yet",
-        "No incident would ever be closed by it. Verify by checks whose probes can look.",
+        "A runbook is judged by what cannot be observed here",
+        "No incident would ever be closed by it: this version cannot look, or only another process looks, over the network. \
+         Verify by checks that look at this machine.",
     ),
     error(
         "wrong-address",

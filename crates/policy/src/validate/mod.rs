@@ -75,6 +75,7 @@ const RULES: &[Rule] = &[
     Rule { scope: Scope::Common, find: units::find },
     Rule { scope: Scope::Common, find: secrets::common },
     Rule { scope: Scope::Common, find: unobserved::common },
+    Rule { scope: Scope::Common, find: unobserved::network },
     Rule { scope: Scope::Common, find: completeness::find },
     Rule { scope: Scope::Common, find: bounds::find },
     Rule { scope: Scope::Common, find: unused::find },

@@ -1,5 +1,7 @@
 //! A small registry and a policy without mistakes.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use writ_policy::schema::{Class, FieldSchema, Kind, ParameterSchema, ProbeSchema, Registry, StepSchema};
 use writ_policy::validate::{Finding, path_text, validate};
@@ -55,6 +57,7 @@ pub fn registry() -> Registry {
         probes: [("file", FILE), ("scanner", SCANNER)].into(),
         steps: [("file.restore", RESTORE)].into(),
         announced: ["scanner"].into(),
+        network: BTreeSet::new(),
     }
 }
 

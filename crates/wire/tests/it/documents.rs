@@ -4,6 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use writ_trust::document::DocumentError;
+use writ_wire::asks::Asks;
 use writ_wire::backup_sample::BackupSample;
 use writ_wire::check_in::{CheckIn, CheckInReply};
 use writ_wire::courier::Delegation;
@@ -11,6 +12,7 @@ use writ_wire::evidence_batch::EvidenceBatch;
 use writ_wire::evidence_page::EvidencePage;
 use writ_wire::heartbeat::Heartbeat;
 use writ_wire::heartbeats::Heartbeats;
+use writ_wire::looks::Look;
 use writ_wire::publication::Publication;
 use writ_wire::receipts::{Reason, Receipts};
 use writ_wire::record::Record;
@@ -121,6 +123,25 @@ fn documents() -> Vec<(&'static str, Value, Reader)> {
                 }),
             ),
             reader!(Heartbeat),
+        ),
+        (
+            "writ.asks.v1",
+            json!({
+                "site": "clinic-001", "appliance": "front-desk", "release": point,
+                "asks": { "ehr.reachable": {
+                    "probe": "reachable", "parameters": { "address": "ehr.example:443" }, "every": "5m",
+                } },
+            }),
+            reader!(Asks),
+        ),
+        (
+            "writ.look.v1",
+            json!({
+                "check": "ehr.reachable", "call": digest(), "began_at": "2026-11-23T12:00:00Z",
+                "ended_at": "2026-11-23T12:00:01Z",
+                "result": { "seen": { "reachable": true, "took_ms": 7, "seen_as": "x", "addresses": ["192.0.2.1"] } },
+            }),
+            reader!(Look),
         ),
         (
             "writ.courier.v1",

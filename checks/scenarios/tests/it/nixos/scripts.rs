@@ -34,7 +34,7 @@ fn systemd_finds_no_fault_with_the_units() {
     let dir = tempfile::tempdir().unwrap();
     // Units name programs; systemd-analyze looks whether they are there.
     let package = dir.path().join("package");
-    for name in ["writ-enforce", "writ-sync", "writ-depot"] {
+    for name in ["writ-enforce", "writ-sync", "writ-probe", "writ-depot"] {
         let path = package.join("bin").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, "#!/bin/sh\n").unwrap();
@@ -44,7 +44,9 @@ fn systemd_finds_no_fault_with_the_units() {
     let mut seen = 0;
     for machine in ["theatre", "small", "public-depot", "folder"] {
         for (name, text) in texts(&machines, machine, "units") {
-            if !["writ-enforce.service", "writ-sync.service", "writ-depot.service"].contains(&name) {
+            if !["writ-enforce.service", "writ-sync.service", "writ-probe.service", "writ-depot.service"]
+                .contains(&name)
+            {
                 continue;
             }
             let path = dir.path().join(machine).join(name);

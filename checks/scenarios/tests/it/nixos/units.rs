@@ -16,7 +16,7 @@ use super::{machines, texts};
 const PATIENCE: Duration = Duration::from_secs(90);
 const PACKAGE: &str = "/opt/writ";
 /// Users of the modules, as numbers here.
-const USERS: [(&str, u32); 2] = [("writ-sync", 990), ("writ-depot", 991)];
+const USERS: [(&str, u32); 3] = [("writ-sync", 990), ("writ-depot", 991), ("writ-probe", 992)];
 
 struct World {
     // In the order in which they go: the container before the network that it stands in.
@@ -38,7 +38,7 @@ impl World {
         run::checked(&mut script(Command::new("bash"), &lay)).unwrap();
         let package = dir.path().join("package");
         fs::create_dir_all(package.join("bin")).unwrap();
-        for name in ["writ", "writ-enforce", "writ-switch", "writ-sync", "writ-depot"] {
+        for name in ["writ", "writ-enforce", "writ-switch", "writ-sync", "writ-probe", "writ-depot"] {
             let from = binaries::folder().unwrap().join(name);
             fs::hard_link(&from, package.join("bin").join(name))
                 .or_else(|_| fs::copy(&from, package.join("bin").join(name)).map(drop))
@@ -135,7 +135,7 @@ impl World {
     fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
         let waited = run::wait(what, PATIENCE, || Ok(holds().then_some(())));
         if let Err(e) = waited {
-            let said: Vec<String> = ["writ-depot", "writ-enforce", "writ-sync"]
+            let said: Vec<String> = ["writ-depot", "writ-enforce", "writ-sync", "writ-probe"]
                 .map(|unit| format!("{unit}:\n{}", self.container.journal(unit)))
                 .to_vec();
             panic!("{e}\n{}", said.join("\n"));
@@ -184,11 +184,12 @@ fn the_units_work_as_hardened() {
     world.release("");
     world.start("writ-enforce.service");
     world.start("writ-sync.service");
+    world.start("writ-probe.service");
     obey_and_heal(&world);
     deliver(&world);
     switch(&world);
     are_confined(&world);
-    for unit in ["writ-depot.service", "writ-enforce.service", "writ-sync.service"] {
+    for unit in ["writ-depot.service", "writ-enforce.service", "writ-sync.service", "writ-probe.service"] {
         let state = world.properties(unit, &["NRestarts", "ActiveState"]);
         let steady = state.contains("NRestarts=0") && state.contains("=active");
         assert!(steady, "{unit}: {state}\n{}", world.container.journal(unit));
@@ -238,16 +239,41 @@ fn switch(world: &World) {
 /// What the daemons share is for those two, secrets are for nobody else, and the kernel holds them to it: no capability, no
 /// new ones, a filter of system calls, and nowhere to write but there.
 fn are_confined(world: &World) {
-    let courier = |command: &str| {
-        let arguments = ["--reuid=990", "--regid=990", "--clear-groups", "sh", "-c", command];
+    let as_user = |id: u32, command: &str| {
+        let (user, group) = (format!("--reuid={id}"), format!("--regid={id}"));
+        let arguments = [user.as_str(), &group, "--clear-groups", "sh", "-c", command];
         run::any(&mut world.container.command("setpriv", &arguments)).unwrap().status.success()
     };
+    let courier = |command: &str| as_user(990, command);
+    let looker = |command: &str| as_user(992, command);
+    assert!(looker("cat /var/lib/writ/spool/asks/asks.json && touch /var/lib/writ/spool/looks/x"), "it cannot work");
+    for forbidden in [
+        "touch /var/lib/writ/spool/asks/x",
+        "touch /var/lib/writ/spool/inbox/x",
+        "ls /var/lib/writ/spool/outbox",
+        "ls /var/lib/writ/spool/presence",
+        "cat /var/lib/writ/appliance.key",
+        "ls /var/lib/writ/enforce",
+    ] {
+        assert!(!looker(forbidden), "whoever looks over the network may: {forbidden}");
+    }
+    assert!(
+        !courier("ls /var/lib/writ/spool/asks") && !courier("ls /var/lib/writ/spool/looks"),
+        "the courier looks in"
+    );
     assert!(courier("cat /var/lib/writ/spool/outbox/*.json > /dev/null"), "the courier cannot read the evidence");
     assert!(!courier("touch /var/lib/writ/spool/outbox/x"), "the courier writes into the outbox");
     assert!(!courier("cat /var/lib/writ/appliance.key"), "the courier reads the appliance's key");
     assert!(!courier("ls /var/lib/writ/enforce"), "the courier looks into the enforcer's state");
     assert!(!courier("ls /var/lib/writ/depot"), "the courier looks into the depot");
-    for unit in ["writ-depot.service", "writ-sync.service", "writ-enforce.service"] {
+    for name in ["enforce", "sync", "probe"] {
+        let status = fs::read(world.container.path(&format!("/var/lib/writ/{name}/status.json"))).unwrap();
+        let status: serde_json::Value = serde_json::from_slice(&status).unwrap();
+        let confined = &status["confined"];
+        assert!(confined["seccomp"] == true && confined["missing"] == serde_json::json!([]), "{name}: {confined}");
+        assert_eq!(confined["landlock"].is_number(), name != "enforce", "{name}: {confined}");
+    }
+    for unit in ["writ-depot.service", "writ-sync.service", "writ-probe.service", "writ-enforce.service"] {
         let status = world.status(unit);
         assert!(status.contains("NoNewPrivs:\t1") && status.contains("Seccomp:\t2"), "{unit}: {status}");
         let powerless = status.contains("CapEff:\t0000000000000000") && status.contains("CapBnd:\t0000000000000000");
@@ -257,6 +283,9 @@ fn are_confined(world: &World) {
         ("writ-sync.service", "/var/lib/writ/spool/inbox", true),
         ("writ-sync.service", "/var/lib/writ/spool", false),
         ("writ-sync.service", "/etc", false),
+        ("writ-probe.service", "/var/lib/writ/spool/looks", true),
+        ("writ-probe.service", "/var/lib/writ/spool/asks", false),
+        ("writ-probe.service", "/var/lib/writ/spool/inbox", false),
         ("writ-depot.service", "/var/lib/writ/depot", true),
         ("writ-depot.service", "/var/lib/writ", false),
         ("writ-enforce.service", "/etc", true),

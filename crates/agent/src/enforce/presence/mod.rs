@@ -3,13 +3,13 @@
 //! Both are signed by the appliance's key, which the courier never holds. They are of the moment: written whole by a rename,
 //! not fsynced, and made anew at the next start, so that neither costs an incident a wait for the disk.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use writ_trust::json::MAX_SIGNATURE;
 use writ_wire::{Blob, Signed};
+
+use crate::spool;
 
 mod courier;
 mod heartbeat;
@@ -35,22 +35,8 @@ fn put(folder: &Path, name: &str, signed: &Signed) -> io::Result<()> {
         writ_durable::create_directories(folder)?;
     }
     let signature = signed.signatures.first().map_or(&[][..], |signature| &signature.0);
-    write(folder, &format!("{name}.minisig"), signature)?;
-    write(folder, name, &signed.document.0)
-}
-
-fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let temporary = folder.join(format!(".{name}{}", writ_durable::TEMPORARY_SUFFIX));
-    let written = || -> io::Result<()> {
-        // Nothing in them is secret; who may look is for the folder to say.
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o644);
-        options.open(&temporary)?.write_all(bytes)?;
-        fs::rename(&temporary, folder.join(name))
-    };
-    written().inspect_err(|_| {
-        let _ = fs::remove_file(&temporary);
-    })
+    spool::put(folder, &format!("{name}.minisig"), signature)?;
+    spool::put(folder, name, &signed.document.0)
 }
 
 /// Whether a document and its signature are still there.

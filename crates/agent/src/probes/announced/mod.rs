@@ -16,7 +16,6 @@ mod postgresql;
 mod sessions;
 mod ssh_host_keys;
 mod sudo;
-mod tls_endpoint;
 mod windows_defender;
 mod windows_service;
 mod wireguard;
@@ -39,7 +38,6 @@ pub const ANNOUNCED: &[ProbeSchema] = &[
     sessions::SCHEMA,
     ssh_host_keys::SCHEMA,
     sudo::SCHEMA,
-    tls_endpoint::SCHEMA,
     windows_defender::SCHEMA,
     windows_service::SCHEMA,
     wireguard::SCHEMA,

@@ -19,6 +19,10 @@ pub fn page(reference: &Reference<'_>) -> String {
             out += "*Not observed by this version*: its schema is announced, so that policies can be judged by it; its \
                     checks are not assessable.\n\n";
         }
+        if reference.library.registry.network.contains(name) {
+            out += "*Over the network*: `writ-probe` looks with it. What it sees is evidence of that vantage, and no rule may run \
+                    anything because of it.\n\n";
+        }
         out += &takes(schema.parameters);
         out += "It shows:\n\n| Field | Type | What it is |\n|---|---|---|\n";
         out += &schema.observation.iter().map(field).collect::<String>();

@@ -1,0 +1,56 @@
+//! Cipher suites by their numbers (IANA "TLS Cipher Suites"), and which of them nobody should accept any more.
+//!
+//! Weak is what RFC 9325 §4.1 and §4.2 say must or should not be negotiated: no encryption, no authentication, RC4, keys below
+//! 128 bits (export, DES, 3DES), and key exchanges without forward secrecy (static RSA, DH and ECDH).
+
+/// Those of TLS 1.3: all of them are strong and have forward secrecy.
+pub const OF_1_3: &[u16] = &[0x1301, 0x1302, 0x1303, 0x1304, 0x1305];
+
+/// Those of older versions that are strong and have forward secrecy: ECDHE or DHE with AES, ChaCha20 or Camellia.
+pub const STRONG: &[u16] = &[
+    0xc02b, 0xc02c, 0xc02f, 0xc030, 0xcca8, 0xcca9, 0xccaa, 0x009e, 0x009f, 0x00a2, 0x00a3, 0xc0ac, 0xc0ad, 0xc09e,
+    0xc09f, 0xc009, 0xc00a, 0xc013, 0xc014, 0xc023, 0xc024, 0xc027, 0xc028, 0x0033, 0x0039, 0x0067, 0x006b, 0x0032,
+    0x0038, 0x0040, 0x006a, 0x0045, 0x0088,
+];
+
+/// Those without forward secrecy: static RSA, static ECDH, static DH.
+pub const WITHOUT_SECRECY: &[u16] = &[
+    0x0001, 0x0002, 0x0003, 0x0004, 0x0005, 0x0006, 0x0007, 0x0008, 0x0009, 0x000a, 0x002f, 0x0035, 0x003b, 0x003c,
+    0x003d, 0x0041, 0x0084, 0x0096, 0x009c, 0x009d, 0x00ba, 0x00c0, 0xc050, 0xc051, 0xc09c, 0xc09d, 0xc0a0,
+    0xc0a1, // RSA
+    0xc001, 0xc002, 0xc003, 0xc004, 0xc005, 0xc00b, 0xc00c, 0xc00d, 0xc00e, 0xc00f, 0xc025, 0xc026, 0xc029, 0xc02a,
+    0xc02d, 0xc02e, 0xc031, 0xc032, // ECDH
+    0x000d, 0x0010, 0x0030, 0x0031, 0x0036, 0x0037, 0x003e, 0x003f, 0x0068, 0x0069, 0x00a0, 0x00a1, 0x00a4,
+    0x00a5, // DH
+];
+
+/// Those with forward secrecy that lack a strong cipher or any authentication.
+pub const WEAK_WITH_SECRECY: &[u16] = &[
+    0x0011, 0x0012, 0x0013, 0x0014, 0x0015, 0x0016, // DHE with export keys, DES, 3DES
+    0xc006, 0xc007, 0xc008, 0xc010, 0xc011, 0xc012, // ECDHE with no cipher, RC4, 3DES
+    0x0017, 0x0018, 0x0019, 0x001a, 0x001b, 0x0034, 0x003a, 0x0046, 0x006c, 0x006d, 0x0089, 0x009b, 0x00a6, 0x00a7,
+    0xc015, 0xc016, 0xc017, 0xc018, 0xc019, // anonymous
+];
+
+/// Every weak one.
+pub fn weak() -> Vec<u16> {
+    [WITHOUT_SECRECY, WEAK_WITH_SECRECY].concat()
+}
+
+/// Every one of the versions before TLS 1.3, the strong ones first.
+pub fn before_1_3() -> Vec<u16> {
+    [STRONG, WITHOUT_SECRECY, WEAK_WITH_SECRECY].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_is_in_one_list_only() {
+        let all = [OF_1_3, &before_1_3()].concat();
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
+    }
+}

@@ -1,0 +1,252 @@
+//! What each process takes from itself: this test program starts itself again, takes on a sandbox, and tries what is forbidden.
+
+use std::fs;
+use std::io;
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketType, socket};
+use serde_json::{Map, Value, json};
+use writ_agent::config::SwitchCommand;
+use writ_agent::network;
+use writ_agent::sandbox::{Enforced, Sandbox};
+use writ_agent::sync;
+
+/// Tells the second start which sandbox to take on, and where.
+const WHICH: &str = "WRIT_TEST_SANDBOX";
+const WHERE: &str = "WRIT_TEST_SANDBOX_DIR";
+
+fn profile(which: &str, dir: &Path, port: u16) -> Sandbox {
+    let file = |text: String| {
+        let path = dir.join("config.toml");
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let spool = dir.join("spool").display().to_string();
+    let state = dir.join("state").display().to_string();
+    match which {
+        "probe" => {
+            let config = file(format!("spool = {spool:?}\nstate_dir = {state:?}\n"));
+            Sandbox::of_probe(&network::config::Config::read(&config).unwrap())
+        }
+        "sync" => {
+            let trust = dir.join("trust.json").display().to_string();
+            let config = file(format!(
+                "site = \"clinic-001\"\nappliance = \"front-desk\"\ndepot = \"http://127.0.0.1:{port}\"\ntrust = {trust:?}\n\
+                 spool = {spool:?}\nstate_dir = {state:?}\n"
+            ));
+            Sandbox::of_sync(&sync::config::Config::read(&config).unwrap())
+        }
+        "enforce" => Sandbox::of_enforcer(SwitchCommand::SystemdRun),
+        _ => Sandbox::of_enforcer(SwitchCommand::Process),
+    }
+}
+
+/// What came of an attempt: `ok`, or the system's error.
+fn came<T>(result: io::Result<T>) -> Value {
+    match result {
+        Ok(_) => "ok".into(),
+        Err(e) => match e.raw_os_error() {
+            Some(libc_error) if libc_error == Errno::PERM.raw_os_error() => "EPERM".into(),
+            Some(libc_error) if libc_error == Errno::ACCESS.raw_os_error() => "EACCES".into(),
+            _ => e.to_string().into(),
+        },
+    }
+}
+
+fn attempts(dir: &Path, here: u16, there: u16) -> Map<String, Value> {
+    let write = |path: PathBuf| came(fs::write(path, "x"));
+    let connect = |port: u16| came(TcpStream::connect(("127.0.0.1", port)));
+    let open = |family, kind| came(socket(family, kind, None).map_err(io::Error::from));
+    let tried = [
+        ("run", came(Command::new("/bin/true").status())),
+        ("read_elsewhere", came(fs::read(dir.join("secret")))),
+        ("write_elsewhere", write(dir.join("elsewhere"))),
+        ("read_asks", came(fs::read(dir.join("spool/asks/asks.json")))),
+        ("write_asks", write(dir.join("spool/asks/asks.json"))),
+        ("read_outbox", came(fs::read(dir.join("spool/outbox/1.json")))),
+        ("write_outbox", write(dir.join("spool/outbox/1.json"))),
+        ("write_inbox", write(dir.join("spool/inbox/x"))),
+        ("write_looks", write(dir.join("spool/looks/x"))),
+        ("write_state", write(dir.join("state/x"))),
+        ("read_hosts", came(fs::read("/etc/hosts"))),
+        ("connect_here", connect(here)),
+        ("connect_there", connect(there)),
+        ("listen", came(TcpListener::bind("127.0.0.1:0"))),
+        ("ask_by_udp", came(UdpSocket::bind("127.0.0.1:0").and_then(|s| s.send_to(b"x", ("127.0.0.1", here))))),
+        ("packets", open(AddressFamily::PACKET, SocketType::RAW)),
+        ("netlink", open(AddressFamily::NETLINK, SocketType::RAW)),
+        ("unix", came(UnixDatagram::unbound())),
+        ("signal_parent", came(signal_parent())),
+        ("trace", came(trace())),
+        ("set_the_clock", came(set_the_clock())),
+    ];
+    tried.into_iter().map(|(name, came)| (name.to_owned(), came)).collect()
+}
+
+/// A signal that does nothing, to who started us.
+fn signal_parent() -> io::Result<()> {
+    let parent = rustix::process::getppid().unwrap();
+    Ok(rustix::process::test_kill_process(parent)?)
+}
+
+/// Asks for the memory of this very process, as a tracer would.
+fn trace() -> io::Result<()> {
+    let (byte, mut into) = ([7_u8], [0_u8]);
+    let local = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: 1 };
+    let remote = libc::iovec { iov_base: byte.as_ptr().cast_mut().cast(), iov_len: 1 };
+    // SAFETY: both vectors point to one byte each that outlives the call, in this process.
+    let read = unsafe { libc::process_vm_readv(libc::getpid(), &raw const local, 1, &raw const remote, 1, 0) };
+    if read == 1 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Sets the clock to what it is not: to a time that the kernel refuses, so that nothing happens where it may be set.
+fn set_the_clock() -> io::Result<()> {
+    let never = libc::timespec { tv_sec: 0, tv_nsec: -1 };
+    // SAFETY: the time outlives the call, and no kernel takes it. The library's own function would not even ask.
+    let set = unsafe { libc::syscall(libc::SYS_clock_settime, libc::CLOCK_REALTIME, &raw const never) };
+    if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Not a test of its own: what the other tests start, in a process that ends with it.
+#[test]
+#[ignore = "started by the other tests of this file"]
+fn inside() {
+    let Ok(which) = std::env::var(WHICH) else { return };
+    let dir = PathBuf::from(std::env::var_os(WHERE).unwrap());
+    let ports: Vec<u16> =
+        fs::read_to_string(dir.join("ports")).unwrap().split(' ').map(|port| port.parse().unwrap()).collect();
+    let results = fs::File::create(dir.join("results")).unwrap();
+    let enforced = profile(&which, &dir, ports[0]).apply();
+    let attempts = attempts(&dir, ports[0], ports[1]);
+    serde_json::to_writer(results, &json!({ "enforced": enforced, "attempts": attempts })).unwrap();
+}
+
+/// Takes on a sandbox in another process, and gives what was enforced and what came of each attempt.
+fn within(which: &str) -> (Enforced, Map<String, Value>) {
+    let dir = tempfile::tempdir().unwrap();
+    for folder in ["state", "spool/asks", "spool/looks", "spool/outbox", "spool/presence", "spool/inbox"] {
+        fs::create_dir_all(dir.path().join(folder)).unwrap();
+    }
+    for file in ["secret", "trust.json", "spool/asks/asks.json", "spool/outbox/1.json"] {
+        fs::write(dir.path().join(file), "x").unwrap();
+    }
+    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let ports = listeners.each_ref().map(|listener| listener.local_addr().unwrap().port());
+    fs::write(dir.path().join("ports"), format!("{} {}", ports[0], ports[1])).unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "sandbox::inside", "--ignored", "--nocapture"]);
+    let output = command.env(WHICH, which).env(WHERE, dir.path()).output().unwrap();
+    let results = fs::read(dir.path().join("results")).unwrap();
+    let results: Value =
+        serde_json::from_slice(&results).unwrap_or_else(|e| panic!("{which}: {e}: {}", crate::support::said(&output)));
+    let enforced = serde_json::from_value(results["enforced"].clone()).unwrap();
+    (enforced, results["attempts"].as_object().unwrap().clone())
+}
+
+/// Asserts what came of each attempt; those that rest on a later Landlock than this kernel's are left out, and said.
+fn check(which: &str, expected: &[(&str, &str)]) {
+    let (enforced, came) = within(which);
+    assert!(enforced.seccomp, "{which}: {enforced:?}");
+    let needs = |attempt: &str| match attempt {
+        "connect_there" => 4,
+        "signal_parent" => 6,
+        _ => 1,
+    };
+    for (attempt, result) in expected {
+        if matches!(*result, "EACCES" | "EPERM")
+            && enforced.landlock.unwrap_or(0) < needs(attempt)
+            && which != "enforce"
+        {
+            assert!(!enforced.missing.is_empty(), "what is not enforced is said");
+            eprintln!("not asserted on this kernel: {which} {attempt}");
+            continue;
+        }
+        assert_eq!(came[*attempt], *result, "{which}: {attempt}: {came:?}");
+    }
+}
+
+#[test]
+fn one_who_looks_over_the_network_does_nothing_else() {
+    check(
+        "probe",
+        &[
+            ("read_asks", "ok"),
+            ("write_looks", "ok"),
+            ("write_state", "ok"),
+            ("read_hosts", "ok"),
+            ("connect_here", "ok"),
+            ("connect_there", "ok"),
+            ("ask_by_udp", "ok"),
+            ("unix", "ok"),
+            ("run", "EPERM"),
+            ("read_elsewhere", "EACCES"),
+            ("write_elsewhere", "EACCES"),
+            ("write_asks", "EACCES"),
+            ("read_outbox", "EACCES"),
+            ("write_outbox", "EACCES"),
+            ("write_inbox", "EACCES"),
+            ("listen", "EACCES"),
+            ("packets", "EPERM"),
+            ("netlink", "EPERM"),
+            ("signal_parent", "EPERM"),
+            ("trace", "EPERM"),
+            ("set_the_clock", "EPERM"),
+        ],
+    );
+}
+
+#[test]
+fn a_courier_carries_between_its_folders_and_its_depot() {
+    check(
+        "sync",
+        &[
+            ("read_outbox", "ok"),
+            ("write_inbox", "ok"),
+            ("write_state", "ok"),
+            ("read_hosts", "ok"),
+            ("connect_here", "ok"),
+            ("unix", "ok"),
+            ("run", "EPERM"),
+            ("read_elsewhere", "EACCES"),
+            ("write_elsewhere", "EACCES"),
+            ("write_outbox", "EACCES"),
+            ("write_looks", "EACCES"),
+            ("connect_there", "EACCES"),
+            ("listen", "EPERM"),
+            ("packets", "EPERM"),
+            ("netlink", "EPERM"),
+            ("signal_parent", "EPERM"),
+            ("trace", "EPERM"),
+            ("set_the_clock", "EPERM"),
+        ],
+    );
+}
+
+#[test]
+fn the_enforcer_has_no_network_and_heals_the_machine() {
+    check(
+        "enforce",
+        &[
+            ("run", "ok"),
+            ("read_elsewhere", "ok"),
+            ("write_elsewhere", "ok"),
+            ("netlink", "ok"),
+            ("unix", "ok"),
+            ("connect_here", "EPERM"),
+            ("listen", "EPERM"),
+            ("ask_by_udp", "EPERM"),
+            ("packets", "EPERM"),
+            ("trace", "EPERM"),
+            ("set_the_clock", "EPERM"),
+        ],
+    );
+    // Where it starts the activation of a system itself, that keeps what it may need.
+    let (enforced, came) = within("enforce-that-activates");
+    assert!(enforced.seccomp && enforced.missing.is_empty(), "{enforced:?}");
+    assert_eq!((&came["trace"], &came["connect_here"]), (&"EPERM".into(), &"ok".into()), "{came:?}");
+    assert_ne!(came["set_the_clock"], "EPERM");
+}

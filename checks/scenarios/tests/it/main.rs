@@ -10,6 +10,7 @@ mod bad_input;
 mod cli_contract;
 mod clinic;
 mod crashes;
+mod cut_off;
 mod delivery;
 mod distribution;
 mod doctor;

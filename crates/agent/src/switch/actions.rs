@@ -14,10 +14,10 @@ use writ_policy::closure::Closure;
 use writ_policy::outcome::Outcome;
 use writ_trust::time::Time;
 
-use super::journal::{Activation, Journal};
+use super::journal::{Activation, Before, Journal};
 use super::machine::{Action, Event, State};
 use super::probation::{self, NewPolicy};
-use super::{JournalError, enforcer, launch, trial};
+use super::{JournalError, connection, enforcer, launch, trial};
 use crate::command::{self, CommandError};
 
 /// How much of an activation's output is kept, per stream, in bytes.
@@ -27,7 +27,7 @@ const OUTPUT_READ: usize = 256 * 1024;
 /// How long steps of runbooks have to end once a trial begins: the enforcer ends them when it sees the journal.
 const STEPS_END_WITHIN: Duration = Duration::from_secs(15);
 /// Added to what a switch may take at most before the rollback timer fires.
-const TIMER_SLACK: Duration = Duration::from_secs(120);
+const TIMER_SLACK: Duration = Duration::from_secs(300);
 
 /// Nix, wherever this machine has it: a unit of systemd does not always have it in its `PATH`.
 fn nix() -> Nix {
@@ -205,6 +205,9 @@ fn observe_before(journal: &mut Journal) -> Result<(), JournalError> {
     if enforcer::at_work(&journal.request.state_dir).is_some() {
         before.insert(enforcer::AT_WORK.to_owned(), Outcome::Pass);
     }
+    if connection::in_touch(&journal.request.state_dir) {
+        before.insert(connection::IN_TOUCH.to_owned(), Outcome::Pass);
+    }
     journal.before = Some(before);
     journal.reboot_required = reboot_required(journal.course.previous.as_deref(), &journal.course.candidate);
     journal.write()
@@ -283,20 +286,13 @@ fn judge(journal: &mut Journal) -> Result<(Event, String), JournalError> {
         Err(reason) => return Ok((Event::Failed, reason)),
     };
     let window = policy.window(&journal.request.fallback_window).duration();
-    let (checks, was_at_work) = journal.held_before();
-    let still_at_work = if was_at_work {
-        enforcer::keeps_working(&journal.request.state_dir, window)
-    } else {
-        std::thread::sleep(window);
-        false
-    };
+    let (before, activated_at) = (journal.held_before(), now());
+    let lost = lost(&before, &journal.request.state_dir, window, activated_at);
     let after = policy.observe(&journal.request.profile, journal.course.previous.as_deref(), now());
     let own = || read_closure(journal).ok().and_then(|c| probation::ask_own_enforcer(&c, &journal.request.policy.path));
-    let mut verdict = probation::judge(&policy, &checks, &after, journal.activation.as_ref(), own);
-    if was_at_work && !still_at_work {
-        verdict.passed = false;
-        verdict.reasons.push("the enforcer, which was at work before, does not keep running".to_owned());
-    }
+    let mut verdict = probation::judge(&policy, &before.checks, &after, journal.activation.as_ref(), own);
+    verdict.passed &= lost.is_empty();
+    verdict.reasons.extend(lost.into_iter().map(str::to_owned));
     let (event, note) = match verdict.passed {
         true => (Event::Passed, format!("probation passed: {} of {0} checks hold", verdict.required.len())),
         false => (Event::Failed, format!("probation failed: {}", verdict.reasons.join("; "))),
@@ -308,6 +304,20 @@ fn judge(journal: &mut Journal) -> Result<(Event, String), JournalError> {
     };
     journal.verdict = Some(verdict);
     Ok((event, note))
+}
+
+/// Waits for the window, and tells what was there before the candidate and is not any more, checks aside.
+fn lost(before: &Before, state_dir: &Path, window: Duration, activated_at: Time) -> Vec<&'static str> {
+    let mut lost = Vec::new();
+    if !before.enforcer_at_work {
+        std::thread::sleep(window);
+    } else if !enforcer::keeps_working(state_dir, window) {
+        lost.push("the enforcer, which was at work before, does not keep running");
+    }
+    if before.in_touch && !connection::comes_back(state_dir, activated_at) {
+        lost.push("the courier, which reached the depot before, does not any more");
+    }
+    lost
 }
 
 /// Makes the candidate the profile, then the boot default.
@@ -337,7 +347,7 @@ fn restore(journal: &Journal, system: &str) -> Result<(), String> {
 }
 
 fn holds_again(journal: &Journal) -> bool {
-    let (before, _) = journal.held_before();
+    let before = journal.held_before().checks;
     let held: Vec<&String> = before.iter().filter(|(_, outcome)| outcome.holds()).map(|(id, _)| id).collect();
     let Ok(policy) = new_policy(journal) else { return false };
     let seen = policy.observe(&journal.request.profile, journal.course.previous.as_deref(), now());

@@ -11,9 +11,9 @@ use writ_trust::json::{self, JsonError, MAX_DOCUMENT};
 use writ_trust::numbers::{Epoch, Serial};
 use writ_trust::time::Time;
 
-use super::enforcer;
 use super::machine::{Course, LONGEST_REST, State};
 use super::request::SwitchRequest;
+use super::{connection, enforcer};
 
 /// The schema of [`Journal`].
 pub const SCHEMA: &str = "writ.switch.v1";
@@ -47,8 +47,8 @@ pub struct Journal {
     pub not_before: Option<Time>,
     /// Every arrow taken, in order.
     pub history: Vec<Step>,
-    /// What held before the candidate was activated, by check, and whether an enforcer was at work
-    /// ([`enforcer::AT_WORK`]); null before that was looked at, empty where it cannot be.
+    /// What held before the candidate was activated, by check, whether an enforcer was at work
+    /// ([`enforcer::AT_WORK`]) and the courier in touch ([`connection::IN_TOUCH`]); null before that was looked at, empty where it cannot be.
     pub before: Option<BTreeMap<String, Outcome>>,
     /// How the activation went; null before.
     pub activation: Option<Activation>,
@@ -62,6 +62,17 @@ pub struct Journal {
     pub set_aside: Vec<SetAside>,
     /// Whether the enforcer has put this switch into evidence.
     pub acknowledged: bool,
+}
+
+/// What was so before a candidate was activated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Before {
+    /// What the checks came to.
+    pub checks: BTreeMap<String, Outcome>,
+    /// Whether an enforcer was at work.
+    pub enforcer_at_work: bool,
+    /// Whether the courier had checked in lately.
+    pub in_touch: bool,
 }
 
 /// One arrow.
@@ -190,11 +201,12 @@ pub enum JournalError {
 }
 
 impl Journal {
-    /// The outcomes of checks from before the activation, and whether an enforcer was at work then.
-    pub fn held_before(&self) -> (BTreeMap<String, Outcome>, bool) {
+    /// What held before the activation.
+    pub fn held_before(&self) -> Before {
         let mut checks = self.before.clone().unwrap_or_default();
-        let at_work = checks.remove(enforcer::AT_WORK).is_some_and(Outcome::holds);
-        (checks, at_work)
+        let mut held = |name| checks.remove(name).is_some_and(Outcome::holds);
+        let (enforcer_at_work, in_touch) = (held(enforcer::AT_WORK), held(connection::IN_TOUCH));
+        Before { checks, enforcer_at_work, in_touch }
     }
 
     /// The journal of a switch that begins, carrying on what an earlier one remembers.

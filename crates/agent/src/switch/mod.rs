@@ -7,6 +7,7 @@
 //! disarmed when it is decided, so a driver that hangs or dies does not leave the candidate running unjudged.
 
 mod actions;
+pub mod connection;
 pub mod driver;
 pub mod enforcer;
 mod hold;

@@ -100,7 +100,8 @@ impl Courier {
         // The first pull judges it anew; what was downloaded for it is still there.
         let pending = state.join(PENDING);
         writ_durable::remove(&pending).map_err(Trouble::at(&pending))?;
-        let status = Status::after(client.depot(), state);
+        let mut status = Status::after(client.depot(), state);
+        status.checkin_seconds = u64::try_from(config.checkin.seconds()).unwrap_or(u64::MAX);
         let (tiles, begun) = (Default::default(), Instant::now());
         let (etag, refill, refused) = (None, read_refill(&state.join(REFILL)), Refused::new());
         let (settled_on, void) = Default::default();

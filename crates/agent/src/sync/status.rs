@@ -55,6 +55,8 @@ pub struct Status {
     pub pid: u32,
     /// The depot.
     pub depot: String,
+    /// How often it checks in, in seconds.
+    pub checkin_seconds: u64,
     /// Why the enforcer does not vouch for this courier; null when it does.
     pub not_vouched: Option<String>,
     /// The newest release in the inbox, `<epoch>-<serial>`.

@@ -12,7 +12,8 @@ use tracing::info;
 
 use super::agenda::Agenda;
 use super::engine::Engine;
-use super::incident::{Flapping, Phase};
+use super::flap::Flapping;
+use super::incident::Phase;
 use crate::probes::{self, Watch};
 use crate::switch::journal;
 use crate::watch::{Message, Topic};

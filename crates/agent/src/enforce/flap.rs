@@ -32,6 +32,29 @@ pub struct Flap {
     pub steady_ms: i64,
 }
 
+/// A check that fails and holds in turns, under one incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flapping {
+    /// How long it has to hold before the incident ends, in milliseconds.
+    pub steady_ms: i64,
+    /// How often it failed again.
+    #[serde(default)]
+    pub again: u64,
+    /// Since when it holds.
+    #[serde(default)]
+    pub holds_since: Option<Time>,
+    /// Whether a rule's runbook is why.
+    #[serde(default)]
+    pub by_rule: bool,
+}
+
+impl Flapping {
+    /// When it has held for long enough, if it holds until then.
+    pub fn ends(&self) -> Option<Time> {
+        Some(self.holds_since?.plus_millis(self.steady_ms))
+    }
+}
+
 impl Flap {
     /// What people are told.
     pub fn reason(&self) -> String {

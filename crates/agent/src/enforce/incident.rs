@@ -26,7 +26,7 @@ use writ_policy::outcome::Outcome;
 use writ_trust::time::Time;
 
 use super::escalation::People;
-use super::flap::Flap;
+use super::flap::{Flap, Flapping};
 
 /// What the record of every escalation says of the tier between rules and people.
 pub const NO_L2: &str = "L2: not in this release, so it goes to people (L3)";
@@ -107,29 +107,6 @@ impl Incident {
         if let Some(people) = &mut self.people {
             people.shift(millis);
         }
-    }
-}
-
-/// A check that fails and holds in turns, under one incident.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Flapping {
-    /// How long it has to hold before the incident ends, in milliseconds.
-    pub steady_ms: i64,
-    /// How often it failed again.
-    #[serde(default)]
-    pub again: u64,
-    /// Since when it holds.
-    #[serde(default)]
-    pub holds_since: Option<Time>,
-    /// Whether a rule's runbook is why.
-    #[serde(default)]
-    pub by_rule: bool,
-}
-
-impl Flapping {
-    /// When it has held for long enough, if it holds until then.
-    pub fn ends(&self) -> Option<Time> {
-        Some(self.holds_since?.plus_millis(self.steady_ms))
     }
 }
 

@@ -154,6 +154,10 @@ impl Engine {
         if told {
             self.state.outcomes.insert(id.to_owned(), scan.run.outcome);
         } else {
+            // An incident that stays open must not be missing from what is written now.
+            if let IncidentState::Open(incident) = &state {
+                self.state.incidents.insert(key.clone(), (**incident).clone());
+            }
             self.note_outcome(id, &target, scan, &allowed);
         }
         self.carry_out(&key, id, state, acts);

@@ -23,12 +23,15 @@ use crate::zone::Zone;
 /// The rule by which a release waits.
 pub const RULE: &str = "maintenance-window";
 
+/// The longest time to a window, in milliseconds: a week, and an hour for changes of the clocks.
+const LONGEST_MILLIS: i64 = (7 * 24 + 1) * 3_600_000;
+
 /// A release that waits for its window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WindowWait {
     /// The release.
     pub release: Point,
-    /// When it is looked at again at the latest; none when no window ever opens.
+    /// When the window opens; none when none ever does.
     pub until: Option<Time>,
     /// When the window opens, in words.
     pub opens: String,
@@ -45,8 +48,8 @@ pub fn wait_for(settings: &Settings, work: Work, zone: &Zone, at: Time) -> Optio
 }
 
 impl Engine {
-    /// The window for which the switch to a release has to wait: when it opens, and that in words. The first generation of all waits for none, and by what
-    /// cannot be read nobody is judged: then the windows of the policy in force count.
+    /// The window for which the switch to a release has to wait: when it opens, and that in words. The first generation of
+    /// all waits for none, and by what cannot be read nobody is judged: then the windows of the policy in force count.
     pub(super) fn window_of(&self, generation: &Generation) -> Option<(Option<Time>, String)> {
         self.running.as_ref()?;
         let settings = &generation.policy.as_ref().ok().or(self.policy())?.settings;
@@ -90,7 +93,9 @@ impl Engine {
         }
         let release = Point { epoch: journal.request.epoch, serial: journal.request.serial };
         let known = self.window_wait.as_ref().filter(|known| known.release == release);
-        if known.is_some_and(|known| known.until.is_none_or(|until| self.clock.now() < until)) {
+        // A time that is further away than any window was told by a clock that was wrong.
+        let to_come = |until: Time| (1..=LONGEST_MILLIS).contains(&until.millis_since(self.clock.now()));
+        if known.is_some_and(|known| known.until.is_none_or(to_come)) {
             return true;
         }
         self.load(release, journal.request.release).is_ok_and(|generation| self.waits_for_window(&generation))
@@ -111,9 +116,8 @@ impl Engine {
 
     /// Has the folder of releases looked at when the window opens.
     pub(super) fn watch_window(&mut self) {
-        let now = self.clock.now();
-        if let Some(wait) = self.window_wait.as_mut().filter(|wait| wait.until.is_some_and(|until| until <= now)) {
-            wait.until = None;
+        if self.window_opens().is_some_and(|until| until <= self.clock.now()) {
+            self.window_wait = None;
             self.poll_wanted = true;
         }
     }

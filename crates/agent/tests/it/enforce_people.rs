@@ -218,6 +218,11 @@ fn a_check_that_comes_and_goes_is_one_incident_until_it_has_held_for_a_while() {
     }
     let (opened, closed) = (life.site.incidents().opened.len(), life.site.incidents().closed.len());
     assert_eq!((opened, closed), (3, 2), "the third one is still open");
+    let state: Value = serde_json::from_slice(&fs::read(life.site.state("state.json")).unwrap()).unwrap();
+    assert!(
+        state["incidents"]["file.motd@self"]["flapping"]["holds_since"].is_string(),
+        "a restart knows of it: {state}"
+    );
     let why = |bundle: writ_evidence::Bundle| bundle.plan.unwrap().reason;
     let told = life.site.of_kind(Kind::Plan).into_iter().map(why).filter(|reason| reason.contains("flaps")).count();
     assert_eq!(told, 1, "people are told once");

@@ -257,7 +257,10 @@ fn are_confined(world: &World) {
     ] {
         assert!(!looker(forbidden), "whoever looks over the network may: {forbidden}");
     }
-    assert!(!courier("ls /var/lib/writ/spool/asks") && !courier("ls /var/lib/writ/spool/looks"), "the courier looks in");
+    assert!(
+        !courier("ls /var/lib/writ/spool/asks") && !courier("ls /var/lib/writ/spool/looks"),
+        "the courier looks in"
+    );
     assert!(courier("cat /var/lib/writ/spool/outbox/*.json > /dev/null"), "the courier cannot read the evidence");
     assert!(!courier("touch /var/lib/writ/spool/outbox/x"), "the courier writes into the outbox");
     assert!(!courier("cat /var/lib/writ/appliance.key"), "the courier reads the appliance's key");

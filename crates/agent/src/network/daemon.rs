@@ -87,7 +87,7 @@ pub struct Looking {
     config: Config,
     authorities: Authorities,
     schedule: Schedule,
-    /// The digest of what was last read as asks.
+    /// The digest of what was last taken up.
     asked: Option<Digest>,
     /// The folders of the spool that this process is confined to.
     folders: [Place; 2],
@@ -191,17 +191,18 @@ impl Looking {
         let path = self.config.asks().join(asks::FILE);
         let problem = match hostile::read(&path, MAX_ASKS) {
             Ok(bytes) => {
-                let digest = Digest::of(&bytes);
-                if self.asked == Some(digest) {
-                    return;
-                }
-                self.asked = Some(digest);
-                match Asks::parse(&bytes) {
-                    Ok(asks) => {
-                        self.take(&asks);
-                        None
+                let digest = Some(Digest::of(&bytes));
+                if self.asked == digest {
+                    None
+                } else {
+                    match Asks::parse(&bytes) {
+                        Ok(asks) => {
+                            self.asked = digest;
+                            self.take(&asks);
+                            None
+                        }
+                        Err(e) => Some(format!("{}: {}", path.display(), one_line(e))),
                     }
-                    Err(e) => Some(format!("{}: {}", path.display(), one_line(e))),
                 }
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => {

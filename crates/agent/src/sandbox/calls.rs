@@ -45,11 +45,11 @@ impl Calls {
 }
 
 fn plain(numbers: &[c_long]) -> impl Iterator<Item = Call> {
-    numbers.iter().map(|number| (i64::from(*number), Vec::new()))
+    numbers.iter().map(|number| (*number, Vec::new()))
 }
 
 fn with(number: c_long, index: u8, test: Test) -> Call {
-    (i64::from(number), vec![Argument { index, test }])
+    (number, vec![Argument { index, test }])
 }
 
 /// Sockets of these families.
@@ -175,8 +175,7 @@ pub fn of_looker() -> Calls {
     let calls = plain(BASE).chain(plain(FILES)).chain(plain(FILES_BEFORE)).chain(plain(CLIENT));
     let sockets = sockets(&[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6]);
     let memory = [libc::SYS_mmap, libc::SYS_mprotect].map(|call| with(call, 2, Test::HasNone(exec)));
-    let nonblocking =
-        [libc::FIONBIO as u64, libc::FIOCLEX as u64].map(|request| with(libc::SYS_ioctl, 1, Test::Is(request)));
+    let nonblocking = [libc::FIONBIO, libc::FIOCLEX].map(|request| with(libc::SYS_ioctl, 1, Test::Is(request)));
     let calls = calls.chain(sockets).chain(memory).chain(nonblocking).chain(plain(&[libc::SYS_bind]));
     Calls::Only(calls.collect())
 }
@@ -259,7 +258,7 @@ pub fn of_healer(activates: bool) -> Calls {
     let others = if activates { &[] } else { OTHERS };
     let elsewhere = [libc::AF_UNIX, libc::AF_NETLINK];
     let elsewhere = elsewhere.map(|family| Argument { index: 0, test: Test::IsNot(family as u64) }).to_vec();
-    let sockets = (!activates).then_some((i64::from(libc::SYS_socket), elsewhere));
+    let sockets = (!activates).then_some((libc::SYS_socket, elsewhere));
     Calls::AllBut(plain(NOBODYS).chain(plain(others)).chain(sockets).collect())
 }
 
@@ -279,7 +278,7 @@ mod tests {
     fn nobody_who_speaks_to_the_network_runs_programs_or_listens() {
         for calls in [of_looker(), of_courier()] {
             for never in [libc::SYS_execve, libc::SYS_execveat, libc::SYS_listen, libc::SYS_accept4, libc::SYS_ptrace] {
-                assert!(!calls.listed().iter().any(|(call, _)| *call == i64::from(never)), "{never}");
+                assert!(!calls.listed().iter().any(|(call, _)| *call == never), "{never}");
             }
         }
     }

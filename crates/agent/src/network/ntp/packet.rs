@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn times_after_2036_are_of_the_next_era() {
         let year_2040 = 2_208_988_801.0;
-        assert!((seconds((2 * TO_UNIX as u64 + 1 << 32).to_be_bytes(), year_2040) - year_2040).abs() < 1.0);
+        assert!((seconds(((2 * TO_UNIX as u64 + 1) << 32).to_be_bytes(), year_2040) - year_2040).abs() < 1.0);
     }
 
     proptest! {

@@ -7,6 +7,7 @@ mod facts;
 mod heal;
 mod load;
 mod memory;
+mod phi;
 mod policy;
 mod process;
 mod scan;
@@ -15,7 +16,7 @@ use anyhow::Result;
 use writ_tools::setup;
 
 /// Figures of this machine, in one run: healing, scanning beside cf-agent and monit, memory, policy evaluation; check-ins,
-/// evidence and the binary cache of a depot, beside the machine's limits and nginx.
+/// evidence and the binary cache of a depot, beside the machine's limits and nginx; what the PHI scrubber finds.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Only these families of figures, with commas between them.
@@ -32,6 +33,8 @@ pub struct Arguments {
     scans: usize,
     #[command(flatten)]
     depot: depot::Amounts,
+    #[command(flatten)]
+    phi: phi::Amounts,
 }
 
 /// Figures that belong together.
@@ -45,6 +48,8 @@ enum Family {
     Memory,
     /// Evaluating policy.
     Policy,
+    /// The PHI scrubber: recall, precision, cost. Installs Faker from PyPI.
+    Phi,
     /// Check-ins a second.
     CheckIns,
     /// Durable bundles a second.
@@ -89,11 +94,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         println!("{}", depot::DEFINITIONS);
     }
     facts::print()?;
-    let families: [(Family, &dyn Fn() -> Result<()>); 10] = [
+    let families: [(Family, &dyn Fn() -> Result<()>); 11] = [
         (Family::Heal, &|| heal::run(arguments.heals)),
         (Family::Scan, &|| scan::run(arguments.lynis)),
         (Family::Memory, &|| memory::run(arguments.scans)),
         (Family::Policy, &policy::run),
+        (Family::Phi, &|| phi::run(&arguments.phi)),
         (Family::CheckIns, &|| depot::check_ins(&arguments.depot)),
         (Family::Evidence, &|| depot::evidence(&arguments.depot)),
         (Family::Corrupted, &|| depot::corrupted(&arguments.depot)),

@@ -103,10 +103,11 @@ fn tuples(text: &str, from: usize, tags: &[Option<&'static str>], found: &mut Fo
         let start = at;
         match bytes[at] {
             b'\'' => {
-                at = literal(bytes, at + 1);
+                let end = literal(bytes, at + 1);
                 if let Some(Some(tag)) = tags.get(column) {
-                    found.add(start + 1, at.saturating_sub(1).max(start + 1), tag, true);
+                    found.add(start + 1, end, tag, true);
                 }
+                at = (end + 1).min(bytes.len());
                 continue;
             }
             b'0'..=b'9' => {
@@ -127,16 +128,17 @@ fn tuples(text: &str, from: usize, tags: &[Option<&'static str>], found: &mut Fo
     at
 }
 
-/// Behind the quote that closes a literal.
+/// The quote that closes a literal, or the end of the text. Quotes and backslashes are ASCII, so it is no part of a letter.
 fn literal(bytes: &[u8], mut at: usize) -> usize {
     while at < bytes.len() {
         match (bytes[at], bytes.get(at + 1)) {
-            (b'\'', Some(b'\'')) | (b'\\', Some(_)) => at += 2,
-            (b'\'', _) => return at + 1,
+            (b'\'', Some(b'\'')) => at += 2,
+            (b'\\', Some(next)) if next.is_ascii() => at += 2,
+            (b'\'', _) => return at,
             _ => at += 1,
         }
     }
-    at
+    bytes.len()
 }
 
 /// The rows below each header of CSV.

@@ -8,8 +8,11 @@ pub fn international(text: &str) -> Option<usize> {
 }
 
 /// A number with the zero of a national prefix: nine to twelve digits, in at least three groups or with the first in
-/// brackets.
+/// brackets; a British mobile has two.
 pub fn national(text: &str) -> Option<usize> {
     let groups = text.split(|c: char| !c.is_ascii_digit()).filter(|g| !g.is_empty()).count();
-    whole(text, (9..=12).contains(&digits(text).len()) && (groups > 2 || text.starts_with('(')))
+    whole(
+        text,
+        (9..=12).contains(&digits(text).len()) && (groups > 2 || text.starts_with('(') || text.starts_with("07")),
+    )
 }

@@ -110,7 +110,7 @@ fn generic(
     found: &mut Found,
 ) -> usize {
     let word = &words[at];
-    if !matches!(word.folded.as_str(), "text" | "value" | "data" | "display" | "line") {
+    if !matches!(word.folded.as_str(), "text" | "value" | "data" | "display" | "line" | "id") {
         return at + 1;
     }
     let opening = opening::read(text, word.start, word.end);
@@ -122,6 +122,8 @@ fn generic(
         ("line", _) => Some(("address", Class::Address)),
         ("data", Some("photo")) => Some(("photo", Class::Blob)),
         ("display", Some("name")) => Some(("name", Class::FullName)),
+        ("id", Some("name")) => Some(("id", Class::Id)),
+        ("id", _) if patient_resource(text, word.start) => Some(("id", Class::Id)),
         ("text", Some("address")) => Some(("address", Class::Address)),
         ("text", Some("name")) => Some(("name", Class::FullName)),
         _ => None,
@@ -130,6 +132,12 @@ fn generic(
     let label = Label { tag, class, strict: true, not_of_machines: false, sharp: false };
     let past = take(text, label, word.end, &opening, found).unwrap_or(word.end);
     words[at..].iter().position(|w| w.start >= past.max(word.end)).map_or(words.len(), |n| at + n)
+}
+
+/// Whether the `id` at a place is that of a FHIR resource about a person.
+fn patient_resource(text: &str, id: usize) -> bool {
+    let before = text[..id].trim_end_matches(['"', ' ', ',', '\\']);
+    ["\"Patient", "\"RelatedPerson", "\"Person"].iter().any(|resource| before.ends_with(resource))
 }
 
 /// What the other members of a JSON object say of its `value`: FHIR's `system` of a telecom or an identifier.

@@ -161,7 +161,7 @@ fn opening_quote(text: &str) -> usize {
 
 /// Whether a separator is next, and what follows it.
 fn separator(text: &str, in_element: bool) -> (bool, &str) {
-    for sign in ["=>", "->", "==", ":=", ":", "=", "#"] {
+    for sign in ["#:", "# :", "=>", "->", "==", ":=", ":", "=", "#"] {
         if let Some(after) = text.strip_prefix(sign) {
             return (true, after);
         }

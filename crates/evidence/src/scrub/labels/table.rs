@@ -55,7 +55,9 @@ const TAILS: &[&str] = &["", "number", "no", "num", "nr", "n", "id", "nummer", "
 /// Names whose bearer is a patient, or somebody near to one.
 const PEOPLE: &str = "patient patients pt patientin paciente patiente guarantor subscriber insured policyholder beneficiary \
     spouse mother mothers father fathers guardian guardians nextofkin emergencycontact kontaktperson angehorige angehoriger \
-    versicherter versicherte contactodeemergencia personneaprevenir";
+    versicherter versicherte contactodeemergencia personneaprevenir \
+    daughter son wife husband sister brother carer caregiver tochter sohn ehefrau ehemann mutter vater epouse epoux fille fils \
+    madre padre hijo hija esposa esposo marido";
 
 type Row = (&'static str, Class, bool, bool, &'static str);
 
@@ -204,7 +206,7 @@ const NUMBERED: &[(&str, Class, bool, &str)] = &[
         "id",
         Class::Id,
         false,
-        "mrn medicalrecord chart patientid pubpid hospital hospitalid patientidentifier medrec medicalrecordid healthrecord pat patientnumber \
+        "mrn medicalrecord chart patientid pubpid hospital hospitalid patientidentifier medrec ndedossier numerodedossier medicalrecordid healthrecord pat patientnumber \
         patientennummer patientennr patientenid fallnummer fallnr aktenzeichen krankenaktennummer dossier dossierpatient dossiermedical ipp nip \
         historiaclinica nhc expediente numerodehistoria externalpatient masterpatient mpi empi enterpriseid",
     ),
@@ -235,7 +237,7 @@ const NUMBERED: &[(&str, Class, bool, &str)] = &[
         "licence",
         Class::Id,
         false,
-        "driverslicense driverslicence driverlicense driverlicence drivinglicence drivinglicense drivers license licence medicallicense certificate \
+        "driverslicense driverslicence driverlicense driverlicence drivinglicence drivinglicense drivers license licence dl lanr bsnr medicallicense certificate \
         professionallicense npi dea deanumber passport passeport pasaporte reisepass reisepassnummer passnummer fuhrerschein fuhrerscheinnummer \
         personalausweis personalausweisnummer ausweisnummer permisdeconduire permisodeconducir carnetdeconducir carnetdeidentidad \
         cartedidentite birthcertificate",
@@ -257,6 +259,7 @@ const NUMBERED: &[(&str, Class, bool, &str)] = &[
 
 /// Where the tail may not be left out: without it the word stands in front of anything.
 const TAIL_NEEDED: &[&str] = &[
+    "dl",
     "account",
     "acct",
     "card",
@@ -337,6 +340,9 @@ const STRICT_NUMBERS: &[&str] = &[
     "cardid",
 ];
 
+/// What a label and a tail spell that is another word: `DEA n`.
+const OTHER_WORDS: &[&str] = &["dean"];
+
 /// All labels.
 pub static LABELS: LazyLock<BTreeMap<String, Label>> = LazyLock::new(|| {
     let mut all = BTreeMap::new();
@@ -362,6 +368,12 @@ pub static LABELS: LazyLock<BTreeMap<String, Label>> = LazyLock::new(|| {
             all.entry(name).or_insert(label);
         }
     }
+    all.retain(|name, _| !OTHER_WORDS.contains(&name.as_str()));
+    // Of insurers; with any other tail it is a machine's.
+    all.insert(
+        "group".to_owned(),
+        Label { tag: "id", class: Class::Id, strict: false, not_of_machines: false, sharp: true },
+    );
     all
 });
 

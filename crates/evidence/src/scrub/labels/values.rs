@@ -43,7 +43,7 @@ static DATE_AT: LazyLock<Regex> = LazyLock::new(|| anchored(&format!(r"{DATE}(?-
 static ZIP_AT: LazyLock<Regex> =
     LazyLock::new(|| anchored(r"(?:[A-Z]{1,2}[0-9][0-9A-Z]? ?[0-9][A-Z]{2}|[0-9]{5}(?:-[0-9]{4})?|[0-9]{4})(?-u:\b)"));
 static PHONE_AT: LazyLock<Regex> = LazyLock::new(|| {
-    anchored(r"(?:tel:)?\+?[0-9(](?:[0-9()./+-]|[ \x{a0}][(0-9+.-]|%2[0-9B]){4,32}(?: ?(?:x|ext\.?) ?[0-9]{1,6})?")
+    anchored(r"(?:tel:)?\+?[0-9(](?:[0-9()./+-]|[ \x{a0}][(0-9+./-]|%2[0-9B]){4,32}(?: ?(?:x|ext\.?) ?[0-9]{1,6})?")
 });
 
 fn anchored(pattern: &str) -> Regex {
@@ -181,13 +181,10 @@ fn id(window: &str) -> Option<usize> {
     (starts && (3..=48).contains(&length) && next != Some(':') && next != Some('(')).then_some(length)
 }
 
-/// Groups of digits and capitals, as `DE89 3704 0044` or `04 270407 P 094`: of `most` signs at most, a group of nothing but
-/// letters only between others, or of one or two letters at the end when `least` is so small.
+/// Groups of digits and capitals, as `DE89 3704 0044` or `04 270407 P 094`: of `most` signs at most, with `least` digits. A
+/// group without a digit belongs to them between others; at the end, only one letter does, or any where few digits do.
 fn groups(window: &str, most: usize, least: usize) -> Option<usize> {
-    let mut end = 0;
-    let mut pending = 0;
-    let mut signs = 0;
-    let mut at = 0;
+    let (mut end, mut signs, mut at) = (0, 0, 0);
     loop {
         let rest = &window[at..];
         let length = rest.find(|c: char| !(c.is_uppercase() || c.is_ascii_digit())).unwrap_or(rest.len());
@@ -198,17 +195,15 @@ fn groups(window: &str, most: usize, least: usize) -> Option<usize> {
             break;
         }
         let digits = rest[..length].bytes().any(|b| b.is_ascii_digit());
-        pending = at + length;
         if digits || length == 1 && at > 0 || least < 4 {
-            end = pending;
+            end = at + length;
         }
         match next {
-            Some(' ' | '-' | '.' | '/' | '\u{a0}') => at = pending + next.map_or(0, char::len_utf8),
+            Some(sign @ (' ' | '-' | '.' | '/' | '\u{a0}')) => at += length + sign.len_utf8(),
             _ => break,
         }
     }
-    let _ = pending;
-    (end > 0 && window[..end].bytes().filter(u8::is_ascii_digit).count() >= least.min(4)).then_some(end)
+    (window[..end].bytes().filter(u8::is_ascii_digit).count() >= least).then_some(end)
 }
 
 /// Words with capitals, particles between them; with `commas`, also `Doe, Jane`. At least so many, at most six.

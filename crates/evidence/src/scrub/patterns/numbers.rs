@@ -8,11 +8,11 @@ pub fn rows() -> Vec<Pattern> {
         row("ssn", r"(?:^|[^0-9A-Za-z.-])(?P<v>[0-9]{3}-[0-9]{2}-[0-9]{4})(?:[^0-9A-Za-z-]|$)"),
         vouched(
             "ssn",
-            r"(?i-u:\b(?:ssn|social security number) (?:ending|ends|last 4)(?: in| digits)?)[: ]{1,2}(?P<v>[0-9]{4})(?-u:\b)",
+            r"(?i-u:\b(?:ssn|social security number) (?:ending|ends|last 4|last four)(?: in| digits)?)[: ]{1,2}(?P<v>[0-9]{4})(?-u:\b)",
         ),
         // United Kingdom: national insurance number, also a temporary one.
         row("ssn", r"(?-u:\b)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-DT](?-u:\b)"),
-        judged("id", modulo::nhs, r"(?-u:\b)[0-9]{3}[ -][0-9]{3}[ -][0-9]{4}(?-u:\b)"),
+        judged("id", modulo::nhs, r"(?:^|[^0-9A-Za-z.+-])(?P<v>[0-9]{3}[ -][0-9]{3}[ -][0-9]{4})(?-u:\b)"),
         // France, Germany, Spain.
         judged(
             "ssn",
@@ -54,9 +54,7 @@ pub fn dates() -> Vec<Pattern> {
         judged(
             "date",
             dates::numeric,
-            &format!(
-                r"(?:^|[^0-9A-Za-z/.-])(?P<v>[0-3]?[0-9]\.[01]?[0-9]\.(?:19|20)[0-9]{{2}})(?:[,;:)\]}}|<&\x22'-]|\.(?:\s|$)|\s+[^0-9\s]|\s*$)"
-            ),
+            r"(?:^|[^0-9A-Za-z/.-])(?P<v>[0-3]?[0-9]\.[01]?[0-9]\.(?:19|20)[0-9]{2})(?:[,;:)\]}|<&\x22'-]|\.(?:\s|$)|\s+[^0-9\s]|\s*$)",
         ),
         judged(
             "date",

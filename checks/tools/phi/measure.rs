@@ -1,4 +1,4 @@
-// How much of a labelled corpus a scrubber removes: read by the tests of `crates/evidence` and by `cargo xtask bench`.
+//! How much of a labelled corpus a scrubber removes: read by the tests of `crates/evidence` and by `cargo xtask bench`.
 
 use std::collections::BTreeMap;
 

@@ -340,6 +340,9 @@ const STRICT_NUMBERS: &[&str] = &[
     "cardid",
 ];
 
+/// What a label and a tail spell that is another word: `DEA n`.
+const OTHER_WORDS: &[&str] = &["dean"];
+
 /// All labels.
 pub static LABELS: LazyLock<BTreeMap<String, Label>> = LazyLock::new(|| {
     let mut all = BTreeMap::new();
@@ -365,6 +368,7 @@ pub static LABELS: LazyLock<BTreeMap<String, Label>> = LazyLock::new(|| {
             all.entry(name).or_insert(label);
         }
     }
+    all.retain(|name, _| !OTHER_WORDS.contains(&name.as_str()));
     // Of insurers; with any other tail it is a machine's.
     all.insert(
         "group".to_owned(),

@@ -12,7 +12,7 @@ pub fn rows() -> Vec<Pattern> {
         ),
         // United Kingdom: national insurance number, also a temporary one.
         row("ssn", r"(?-u:\b)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-DT](?-u:\b)"),
-        judged("id", modulo::nhs, r"(?-u:\b)[0-9]{3}[ -][0-9]{3}[ -][0-9]{4}(?-u:\b)"),
+        judged("id", modulo::nhs, r"(?:^|[^0-9A-Za-z.+-])(?P<v>[0-9]{3}[ -][0-9]{3}[ -][0-9]{4})(?-u:\b)"),
         // France, Germany, Spain.
         judged(
             "ssn",

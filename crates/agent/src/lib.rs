@@ -16,6 +16,7 @@ pub mod parameters;
 pub mod probes;
 pub mod records;
 pub mod size;
+mod ssh;
 pub mod steps;
 pub mod switch;
 pub mod sync;

@@ -20,16 +20,18 @@ pub struct Arguments {
 }
 
 /// Tests that others run inside a container or a namespace, and that cargo therefore counts as ignored.
-const INNER_HALVES: u64 = 3;
+const INNER_HALVES: u64 = 4;
 /// How many property cases `--all` tries, instead of proptest's 256.
 const MANY_CASES: &str = "4096";
 /// What probes and records are held against, found by the tests in `target/peers`.
 const PEERS: &[(&str, &[&str])] = &[
+    ("audit", &["auditd"]),
     ("borg", &["borgbackup"]),
     ("chrony", &["chrony"]),
     ("clamav", &["clamav", "clamdscan"]),
     ("cryptsetup", &["cryptsetup-bin"]),
     ("restic", &["restic"]),
+    ("sudo", &["sudo"]),
 ];
 /// The first seeds of the random kills that `--all` adds.
 const MORE_SEEDS: [u64; 5] = [1, 1_000, 2_000, 3_000, 4_000];

@@ -9,7 +9,13 @@ in
     coverage = "automated";
     severity = "high";
     maps = { nist-800-53 = [ "AC-2" "AC-2(3)" "AC-6" ]; soc2 = [ "CC6.2" ]; };
-    checks = [ "hardening.one-root" "hardening.no-empty-password" "hardening.dormant" ];
+    checks = [
+      "hardening.one-root"
+      "hardening.no-empty-password"
+      "hardening.dormant"
+      "hardening.privileged-groups"
+      "hardening.authorised-keys"
+    ];
   };
 
   controls."WH-ACCT-2" = writ.control {
@@ -54,6 +60,30 @@ in
     every = "6h";
     severity = "medium";
     cites = [ "nist-800-53:AC-2(3)" ];
+  };
+
+  # Whoever may start containers, or read disks and memory, is root by another name, and leaves no trace of it.
+  checks."hardening.privileged-groups" = writ.check {
+    title = "People become root by sudo alone";
+    probe.privileged_groups = { };
+    expect.groups.subset_of = [ "wheel" "sudo" ];
+    every = "5m";
+    severity = "high";
+    cites = [ "nist-800-53:AC-6" ];
+  };
+
+  checks."hardening.authorised-keys" = writ.check {
+    title = "Keys that let somebody in are strong, and only their owner adds any";
+    probe.authorised_keys = { };
+    expect = {
+      weak_count.eq = 0;
+      open_to_others_count.eq = 0;
+      unreadable_count.eq = 0;
+    };
+    prefer.malformed_lines.eq = 0;
+    every = "15m";
+    severity = "high";
+    cites = [ "nist-800-53:AC-3" "nist-800-53:IA-5" ];
   };
 
   checks."hardening.file-shadow" = writ.check {

@@ -1,4 +1,4 @@
-# A hardened appliance, whatever it is used for: sshd, the kernel, audit, accounts, PAM, mounts, cryptography and Nix
+# A hardened appliance, whatever it is used for: sshd, the kernel, audit, accounts, files, PAM, mounts, cryptography and Nix
 # itself. Controls are our own (WH-…), mapped to NIST SP 800-53 revision 5; each claims exactly what its checks look at,
 # which is why all but one are automated. It composes with the HIPAA baseline, and shares three checks with it.
 { writ, ... }:
@@ -15,6 +15,7 @@ writ.baseline {
     ./network.nix
     ./audit.nix
     ./accounts.nix
+    ./files.nix
     ./pam.nix
     ./mounts.nix
     ./crypto.nix

@@ -58,6 +58,7 @@ in
     security = {
       audit.rules = option (types.listOf types.str) [ ];
       auditd.settings = free;
+      apparmor.enable = off;
       audit.enable = option types.raw false;
       audit.backlogLimit = option types.int 1024;
       auditd.enable = off;

@@ -4,6 +4,7 @@
 //! One file per family of probes, listed below. It lays down what an administrator, a timer or an installed program would
 //! have left, in the form in which they leave it; what a container cannot have (a disk, firmware) is not made up.
 
+mod accounts;
 mod backups;
 mod jobs;
 mod kernel_modules;
@@ -28,6 +29,7 @@ const DAY: i64 = 24 * 60 * MINUTE;
 type Family = fn(&Container) -> Result<()>;
 
 const FAMILIES: &[(&str, Family)] = &[
+    ("accounts", accounts::furnish),
     ("backups", backups::furnish),
     ("kernel modules", kernel_modules::furnish),
     ("a scanner", scanner::furnish),

@@ -1,4 +1,4 @@
-//! Names of users and groups, from /etc/passwd and /etc/group (passwd(5), group(5)).
+//! Accounts and groups, from /etc/passwd, /etc/shadow and /etc/group (passwd(5), shadow(5), group(5)).
 //!
 //! Only the files are read, not NSS: an appliance's own accounts are what its policy speaks of, and a network
 //! directory must not be able to rename them.
@@ -50,9 +50,133 @@ impl Names {
     }
 }
 
+/// Programs that stand where a shell would and let nobody in.
+const NO_SHELLS: [&str; 6] = ["nologin", "false", "true", "sync", "shutdown", "halt"];
+
+/// One account of /etc/passwd.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its name.
+    pub name: String,
+    /// Its number.
+    pub uid: u32,
+    /// The number of its first group.
+    pub gid: u32,
+    /// Its folder.
+    pub home: String,
+    /// What is started when it logs in; empty is /bin/sh.
+    pub shell: String,
+    /// Whether something that is typed can match the password that stands here; none when it stands in /etc/shadow.
+    pub open: Option<bool>,
+}
+
+impl Account {
+    fn parse(line: &str) -> Option<Self> {
+        let fields: Vec<&str> = line.split(':').collect();
+        let [name, password, uid, gid, _, home, shell] = fields.as_slice() else { return None };
+        let (uid, gid) = (uid.parse().ok()?, gid.parse().ok()?);
+        let text = |field: &&str| (*field).to_owned();
+        let open = (*password != "x").then(|| is_open(password));
+        (!name.is_empty()).then(|| Self { name: text(name), uid, gid, home: text(home), shell: text(shell), open })
+    }
+
+    /// Whether its shell is one.
+    pub fn has_shell(&self) -> bool {
+        !NO_SHELLS.contains(&self.shell.rsplit('/').next().unwrap_or_default())
+    }
+}
+
+/// The password of an account in /etc/shadow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shadow {
+    /// Whose it is.
+    pub name: String,
+    /// Whether something that is typed can match.
+    pub open: bool,
+    /// The day when it was set, counted from 1970.
+    pub changed: Option<i64>,
+    /// The day from which the account is closed, counted from 1970.
+    pub expires: Option<i64>,
+}
+
+impl Shadow {
+    fn parse(line: &str) -> Option<Self> {
+        let fields: Vec<&str> = line.split(':').collect();
+        let [name, hash, changed, _, _, _, _, expires, ..] = fields.as_slice() else { return None };
+        let day = |field: &str| field.parse::<i32>().ok().map(i64::from);
+        let open = is_open(hash);
+        // A negative day is none, as shadow's tools have it.
+        let expires = day(expires).filter(|day| *day >= 0);
+        (!name.is_empty()).then(|| Self { name: (*name).to_owned(), open, changed: day(changed), expires })
+    }
+}
+
+/// `!` and `*` at the beginning are no hash: nothing that is typed matches.
+fn is_open(hash: &str) -> bool {
+    !hash.starts_with(['!', '*'])
+}
+
+/// One group of /etc/group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// Its number.
+    pub gid: u32,
+    /// Who is in it besides those whose first group it is.
+    pub members: Vec<String>,
+}
+
+impl Group {
+    fn parse(line: &str) -> Option<Self> {
+        let fields: Vec<&str> = line.split(':').collect();
+        let [name, _, gid, members] = fields.as_slice() else { return None };
+        let members = members.split(',').filter(|member| !member.is_empty()).map(str::to_owned).collect();
+        let gid = gid.parse().ok()?;
+        (!name.is_empty()).then(|| Self { name: (*name).to_owned(), gid, members })
+    }
+}
+
+/// The lines that are accounts.
+pub fn accounts(bytes: &[u8]) -> Vec<Account> {
+    lines(bytes, Account::parse)
+}
+
+/// The lines that are passwords.
+pub fn shadows(bytes: &[u8]) -> Vec<Shadow> {
+    lines(bytes, Shadow::parse)
+}
+
+/// The lines that are groups.
+pub fn groups(bytes: &[u8]) -> Vec<Group> {
+    lines(bytes, Group::parse)
+}
+
+fn lines<T>(bytes: &[u8], parse: impl Fn(&str) -> Option<T>) -> Vec<T> {
+    String::from_utf8_lossy(bytes).lines().filter_map(parse).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_of_another_form_are_passed_over() {
+        let all = accounts(
+            b"root:x:0:0:root:/root:/bin/bash\nbad:x:0\n:x:1:1:::\nd:x:1:1::/:/usr/sbin/nologin\nn:x:-1:1:::\n",
+        );
+        assert_eq!(
+            all.iter().map(|a| (a.name.as_str(), a.has_shell())).collect::<Vec<_>>(),
+            [("root", true), ("d", false)]
+        );
+        let all = shadows(b"root:$y$j:20000:0:90:7::20100:\nann:!$y:20000:0:90:7::-1:\nb::x::::::\nshort:x\n");
+        let told: Vec<_> = all.iter().map(|s| (s.name.as_str(), s.open, s.changed, s.expires)).collect();
+        let expected =
+            [("root", true, Some(20_000), Some(20_100)), ("ann", false, Some(20_000), None), ("b", true, None, None)];
+        assert_eq!(told, expected);
+        let all = groups(b"sudo:x:27:ann,ben\nwheel:x:1:\nbad:x:x:\n");
+        assert_eq!(all.iter().map(|g| g.members.len()).collect::<Vec<_>>(), [2, 0]);
+    }
 
     #[test]
     fn names_and_numbers_find_each_other() {

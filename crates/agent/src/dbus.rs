@@ -3,6 +3,7 @@
 //! One connection, opened at first use and again after it broke. Every call and every wait is bounded.
 
 mod facts;
+mod login;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -16,6 +17,7 @@ use zbus::zvariant::{OwnedObjectPath, OwnedValue};
 use zbus::{MatchRule, Message, message};
 
 pub use self::facts::TimerState;
+pub use self::login::Session;
 use crate::cancel::Cancel;
 
 const SOCKET: &str = "/run/dbus/system_bus_socket";
@@ -204,17 +206,24 @@ impl Bus {
         self.call(MANAGER_PATH, MANAGER, method, body)
     }
 
-    /// One call; once more on a new connection when the old one turns out to be broken.
     fn call<B>(&mut self, path: &str, interface: &str, method: &str, body: &B) -> Result<Message, BusError>
     where
         B: serde::Serialize + zbus::zvariant::DynamicType,
     {
+        self.ask(SYSTEMD, path, interface, method, body)
+    }
+
+    /// One call to a service; once more on a new connection when the old one turns out to be broken.
+    fn ask<B>(&mut self, to: &str, path: &str, interface: &str, method: &str, body: &B) -> Result<Message, BusError>
+    where
+        B: serde::Serialize + zbus::zvariant::DynamicType,
+    {
         let reused = self.connection.is_some();
-        let result = self.connection()?.call_method(Some(SYSTEMD), path, Some(interface), method, body);
+        let result = self.connection()?.call_method(Some(to), path, Some(interface), method, body);
         match result {
             Err(zbus::Error::InputOutput(e)) if reused && e.kind() != io::ErrorKind::TimedOut => {
                 self.connection = None;
-                Ok(self.connection()?.call_method(Some(SYSTEMD), path, Some(interface), method, body)?)
+                Ok(self.connection()?.call_method(Some(to), path, Some(interface), method, body)?)
             }
             other => Ok(other?),
         }

@@ -21,6 +21,7 @@ pub mod records;
 pub mod sandbox;
 pub mod size;
 pub mod spool;
+mod ssh;
 pub mod steps;
 pub mod switch;
 pub mod sync;

@@ -25,11 +25,13 @@ const INNER_HALVES: u64 = 4;
 const MANY_CASES: &str = "4096";
 /// What probes and records are held against, found by the tests in `target/peers`.
 const PEERS: &[(&str, &[&str])] = &[
+    ("audit", &["auditd"]),
     ("borg", &["borgbackup"]),
     ("chrony", &["chrony"]),
     ("clamav", &["clamav", "clamdscan"]),
     ("cryptsetup", &["cryptsetup-bin"]),
     ("restic", &["restic"]),
+    ("sudo", &["sudo"]),
 ];
 /// The first seeds of the random kills that `--all` adds.
 const MORE_SEEDS: [u64; 5] = [1, 1_000, 2_000, 3_000, 4_000];

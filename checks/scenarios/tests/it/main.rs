@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test, what fails should panic")]
 
+mod accounts;
 mod attacks;
 mod bad_input;
 mod cli_contract;

@@ -6,6 +6,7 @@ use std::time::Instant;
 use writ_trust::time::Time;
 
 use super::cpu::CpuHistory;
+use super::file_scan::Scans;
 use super::systemd_timer::TimerHistory;
 use super::writ::WritFacts;
 use crate::dbus::Bus;
@@ -29,6 +30,7 @@ pub struct ProbeContext {
     pub writ: Option<WritFacts>,
     /// How busy the processors were at earlier looks.
     pub cpu: CpuHistory,
+    pub(crate) scans: Scans,
     pub(crate) timers: TimerHistory,
     pub(crate) bus: Bus,
 }
@@ -37,7 +39,8 @@ impl ProbeContext {
     /// A context that has seen nothing yet.
     pub fn new(now: Time, monotonic: Instant, profile: PathBuf, expected_toplevel: Option<String>) -> Self {
         let (root, records) = (PathBuf::from("/"), PathBuf::from(crate::records::FOLDER));
-        let (cpu, timers, bus) = (CpuHistory::default(), TimerHistory::default(), Bus::default());
-        Self { now, monotonic, profile, root, records, expected_toplevel, writ: None, cpu, timers, bus }
+        let (cpu, timers, scans) = (CpuHistory::default(), TimerHistory::default(), Scans::default());
+        let bus = Bus::default();
+        Self { now, monotonic, profile, root, records, expected_toplevel, writ: None, cpu, timers, scans, bus }
     }
 }

@@ -1,24 +1,16 @@
 //! `journald`: how long and where the system journal is kept, from its configuration (journald.conf(5)).
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
-use writ_trust::json::MAX_INTEGER;
 
-use super::files::drop_ins;
+use super::systemd_conf::{self, seconds, sum};
 use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, field, integer};
 use crate::dbus::booted_with_systemd;
 
-/// The largest configuration file that is read.
-const MAX_FILE: usize = 256 * 1024;
-
 /// What `Storage=` can be; a value that is none of these changes nothing.
 const STORAGES: [&str; 4] = ["auto", "persistent", "volatile", "none"];
-
-/// Directories of configuration, the one that wins first.
-const DIRECTORIES: [&str; 4] = ["etc/systemd", "run/systemd", "usr/local/lib/systemd", "usr/lib/systemd"];
 
 pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch, pace: Pace::Quick };
 
@@ -59,13 +51,8 @@ fn watch(_: &Parameters, _: &ProbeContext) -> Vec<Watch> {
 
 fn observe(root: &Path) -> Result<Observation, Unseen> {
     let mut settings = Settings::default();
-    for file in files(root) {
-        match writ_durable::read_bounded(&file, MAX_FILE) {
-            Ok(bytes) => settings.merge(&bytes),
-            // A link that leads nowhere; journald passes it over too.
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-            Err(e) => return Err(Unseen::failed(file.display(), e)),
-        }
+    for bytes in systemd_conf::read(root, "journald.conf")? {
+        settings.merge(&bytes);
     }
     let journal = root.join("var/log/journal");
     let storage = settings.storage.unwrap_or_else(|| "auto".into());
@@ -82,15 +69,6 @@ fn observe(root: &Path) -> Result<Observation, Unseen> {
         seen.set("system_max_use_bytes", bytes);
     }
     Ok(seen)
-}
-
-/// The files in the order in which they are read: the main file of the first directory that has one, then all drop-ins
-/// by name; of drop-ins with the same name the first directory's counts.
-fn files(root: &Path) -> Vec<PathBuf> {
-    let directories = DIRECTORIES.map(|directory| root.join(directory));
-    let main = directories.iter().map(|directory| directory.join("journald.conf")).find(|file| file.exists());
-    let drop_ins = drop_ins(directories.map(|directory| directory.join("journald.conf.d")));
-    main.into_iter().chain(drop_ins).collect()
 }
 
 /// What journald allows itself without a setting.
@@ -114,17 +92,8 @@ impl Settings {
     /// Takes over one file's settings. As journald does: the section is `[Journal]`, an empty value goes back to the
     /// default, a value that cannot be read changes nothing.
     pub(super) fn merge(&mut self, bytes: &[u8]) {
-        let text = String::from_utf8_lossy(bytes).replace("\\\n", " ");
-        let mut in_section = false;
-        for line in text.lines().map(str::trim) {
-            if let Some(section) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
-                in_section = section == "Journal";
-            } else if in_section
-                && !line.starts_with(['#', ';'])
-                && let Some((name, value)) = line.split_once('=')
-            {
-                self.set(name.trim(), value.trim());
-            }
+        for (name, value) in systemd_conf::settings(bytes, "Journal") {
+            self.set(&name, &value);
         }
     }
 
@@ -160,26 +129,6 @@ fn boolean(value: &str) -> Option<bool> {
     }
 }
 
-/// Seconds of a time span (systemd.time(7)): numbers with units, added up, as in `1month 2d` or `90min`; a number
-/// without a unit is seconds. `infinity` is 0 here, as it is for journald: never.
-fn seconds(value: &str) -> Option<i64> {
-    const UNITS: [(&[&str], f64); 9] = [
-        (&["usec", "us", "µs", "μs"], 1e-6),
-        (&["msec", "ms"], 1e-3),
-        (&["seconds", "second", "sec", "s", ""], 1.0),
-        (&["minutes", "minute", "min", "m"], 60.0),
-        (&["hours", "hour", "hr", "h"], 3_600.0),
-        (&["days", "day", "d"], 86_400.0),
-        (&["weeks", "week", "w"], 604_800.0),
-        (&["months", "month", "M"], 2_629_800.0),
-        (&["years", "year", "y"], 31_557_600.0),
-    ];
-    if value == "infinity" {
-        return Some(0);
-    }
-    sum(value, |unit| UNITS.iter().find(|(names, _)| names.contains(&unit)).map(|(_, factor)| *factor))
-}
-
 /// Bytes of a size (systemd.syntax(7)): powers of 1024, as in `1G` or `1G 500M`; a number without a unit is bytes.
 fn size(value: &str) -> Option<i64> {
     const UNITS: [&str; 7] = ["", "K", "M", "G", "T", "P", "E"];
@@ -188,27 +137,6 @@ fn size(value: &str) -> Option<i64> {
         let power = UNITS.iter().position(|name| *name == unit)?;
         Some(1024_f64.powi(i32::try_from(power).ok()?))
     })
-}
-
-/// The sum of numbers with units; none when any part is something else, or the sum is not within 2^53.
-fn sum(value: &str, factor: impl Fn(&str) -> Option<f64>) -> Option<i64> {
-    let mut total = 0.0;
-    let mut rest = value.trim_start();
-    if rest.is_empty() {
-        return None;
-    }
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
-        let (number, after) = rest.split_at(end);
-        let after = after.trim_start();
-        let end = after.find(|c: char| c.is_ascii_digit() || c.is_whitespace()).unwrap_or(after.len());
-        let (unit, after) = after.split_at(end);
-        total += number.parse::<f64>().ok()? * factor(unit)?;
-        rest = after.trim_start();
-    }
-    // Within 2^53 the conversion is exact but for the fraction, which is dropped.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
-    (total <= MAX_INTEGER as f64).then_some(total as i64)
 }
 
 #[cfg(test)]
@@ -259,30 +187,6 @@ mod tests {
         assert_eq!(seen.get("persistent"), Some(&true.into()));
         assert_eq!(seen.get("max_retention_seconds"), Some(&0.into()));
         assert!(seen.get("system_max_use_bytes").is_some());
-    }
-
-    #[test]
-    fn spans_are_read_as_systemd_reads_them() {
-        let good = [
-            ("0", 0),
-            ("90", 90),
-            ("1month", 2_629_800),
-            ("1M", 2_629_800),
-            ("1m", 60),
-            ("1h30m", 5_400),
-            ("2 weeks 1d", 1_296_000),
-            ("1.5h", 5_400),
-            ("infinity", 0),
-            ("500ms", 0),
-            ("1 year", 31_557_600),
-            ("3sec", 3),
-        ];
-        for (text, expected) in good {
-            assert_eq!(seconds(text), Some(expected), "{text}");
-        }
-        for bad in ["", "h", "-1", "1fortnight", "1..5h", "1e9", "99999999999999999999y", "1 x 2", "ü", "1h-"] {
-            assert_eq!(seconds(bad), None, "{bad}");
-        }
     }
 
     #[test]

@@ -4,7 +4,11 @@
 //! touches its own file and the list below. Those of which there is only the schema yet are [`announced`]; those that another
 //! process looks with, over the network, are [`NETWORK`].
 
+mod account_activity;
 pub mod announced;
+mod apparmor;
+mod audit;
+mod authorised_keys;
 mod backups;
 mod boot;
 mod borg;
@@ -15,8 +19,11 @@ mod cpu;
 mod crypto_policy;
 mod disk;
 mod disk_health;
+mod failed_logins;
 mod file;
+mod file_scan;
 mod files;
+mod idle_policy;
 mod journald;
 mod kernel_command_line;
 mod kernel_module;
@@ -28,18 +35,26 @@ mod nftables;
 mod nix_config;
 mod nix_generation;
 mod nix_store;
+mod pam;
 mod parsers;
+mod privileged_groups;
 mod process;
+pub(crate) mod reading;
 mod removable_media;
 mod restic;
 pub(crate) mod restore_test;
 mod secure_boot;
+mod sessions;
+mod ssh_host_keys;
 mod sshd;
+mod sudo;
 pub(crate) mod sysctl;
+mod systemd_conf;
 mod systemd_timer;
 mod systemd_unit;
 mod tls_certificate;
 mod users;
+mod utmp;
 mod writ;
 
 use std::path::{Path, PathBuf};
@@ -62,6 +77,10 @@ pub use crate::parameters::Parameters;
 
 /// Every probe that this agent can look with.
 pub const PROBES: &[Probe] = &[
+    account_activity::PROBE,
+    apparmor::PROBE,
+    audit::PROBE,
+    authorised_keys::PROBE,
     boot::PROBE,
     borg::PROBE,
     chrony::PROBE,
@@ -70,7 +89,10 @@ pub const PROBES: &[Probe] = &[
     crypto_policy::PROBE,
     disk::PROBE,
     disk_health::PROBE,
+    failed_logins::PROBE,
     file::PROBE,
+    file_scan::PROBE,
+    idle_policy::PROBE,
     journald::PROBE,
     kernel_command_line::PROBE,
     kernel_module::PROBE,
@@ -82,12 +104,17 @@ pub const PROBES: &[Probe] = &[
     nix_config::PROBE,
     nix_generation::PROBE,
     nix_store::PROBE,
+    pam::PROBE,
+    privileged_groups::PROBE,
     process::PROBE,
     removable_media::PROBE,
     restic::PROBE,
     restore_test::PROBE,
     secure_boot::PROBE,
+    sessions::PROBE,
+    ssh_host_keys::PROBE,
     sshd::PROBE,
+    sudo::PROBE,
     sysctl::PROBE,
     systemd_timer::PROBE,
     systemd_unit::PROBE,
@@ -266,6 +293,11 @@ pub(crate) const fn text(name: &'static str, kind: Kind, about: &'static str) ->
 /// A count or a size as documents hold it: at most 2^53.
 pub(crate) fn integer(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(MAX_INTEGER).min(MAX_INTEGER)
+}
+
+/// How many there are, as documents hold it.
+pub(crate) fn count(number: usize) -> i64 {
+    integer(number as u64)
 }
 
 /// How many percent of the whole a part is, rounded down, at most 100; none of nothing.

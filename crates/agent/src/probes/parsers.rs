@@ -12,16 +12,28 @@ use writ_wire::backup_sample::BackupSample;
 use writ_wire::record::{Record, Scan};
 
 use super::{
-    Probe, chrony, clamav, cpu, crypto_policy, disk_health, journald, kernel_command_line, kernel_module,
-    listening_ports, luks, memory, mount, nftables, nix_config, process, secure_boot, sshd, sysctl, tls_certificate,
-    users,
+    Probe, apparmor, audit, chrony, clamav, cpu, crypto_policy, disk_health, failed_logins, idle_policy, journald,
+    kernel_command_line, kernel_module, listening_ports, luks, memory, mount, nftables, nix_config, pam, process,
+    secure_boot, sshd, sudo, sysctl, systemd_conf, tls_certificate, users, utmp,
 };
 use crate::records::{borg, restic, scan};
+use crate::{accounts, ssh};
 
 /// One parser: its name, and what reads any bytes with it and panics only when a promise is broken.
 pub type Parser = (&'static str, fn(&[u8]));
 
 const PARSERS: &[Parser] = &[
+    ("accounts", |bytes| drop((accounts::accounts(bytes), accounts::shadows(bytes), accounts::groups(bytes)))),
+    ("apparmor", |bytes| {
+        let mut seen = Observation::new();
+        apparmor::of_profiles(bytes, &mut seen);
+        fits(&apparmor::PROBE, bytes, seen);
+    }),
+    ("audit_messages", |bytes| fits(&audit::PROBE, bytes, audit::observe_bytes(bytes))),
+    ("auditd_conf", |bytes| audit::settings(bytes, &mut Observation::new())),
+    ("failed_logins_journal", |bytes| assert!(failed_logins::failures(bytes) <= bytes.len())),
+    ("faillock_tally", |bytes| assert!(bytes.len() >= 64 || !failed_logins::is_locked(bytes))),
+    ("idle_policy", |bytes| drop(idle_policy::Timeout::of(bytes))),
     ("backup-sample", |bytes| drop(BackupSample::parse(bytes))),
     ("borg-archives", |bytes| drop(borg::archives(bytes, None, &["user".to_owned()]))),
     ("borg-entry", |bytes| drop(borg::entry(bytes))),
@@ -58,6 +70,10 @@ const PARSERS: &[Parser] = &[
     ("memory", |bytes| fits(&memory::PROBE, bytes, memory::observe(bytes))),
     ("mount", |bytes| fits(&mount::PROBE, bytes, mount::observe(bytes, Path::new("/")))),
     ("nftables", |bytes| fits(&nftables::PROBE, bytes, nftables::observe(bytes))),
+    ("pam", |bytes| fits(&pam::PROBE, bytes, pam::observe_bytes(bytes))),
+    ("ssh_keys", |bytes| {
+        drop((ssh::within_private_key(bytes), ssh::PublicKey::of_blob(bytes), ssh::public_keys(bytes)))
+    }),
     ("nix_config", |bytes| {
         let mut settings = nix_config::Settings::default();
         settings.merge(bytes);
@@ -72,12 +88,15 @@ const PARSERS: &[Parser] = &[
     ("restic-snapshots", |bytes| drop(restic::snapshots(bytes))),
     ("scan", |bytes| scan::take(&mut Scan::default(), bytes)),
     ("sshd", |bytes| fits(&sshd::PROBE, bytes, sshd::observe(bytes))),
+    ("sudo", |bytes| fits(&sudo::PROBE, bytes, sudo::observe_bytes(bytes))),
     ("sysctl", |bytes| fits(&sysctl::PROBE, bytes, sysctl::observe(bytes))),
     ("tls_certificate", |bytes| {
         fits(&tls_certificate::PROBE, bytes, tls_certificate::observe(bytes, Time::from_unix_millis(0)));
     }),
     ("uptime", |bytes| drop(process::uptime_seconds(bytes))),
+    ("systemd_conf", |bytes| drop(systemd_conf::settings(bytes, "Login"))),
     ("users", |bytes| fits(&users::PROBE, bytes, users::observe(bytes, Some(bytes)))),
+    ("utmp", |bytes| drop(utmp::records(bytes))),
 ];
 
 /// Every parser of what probes read.

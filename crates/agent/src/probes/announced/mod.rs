@@ -4,18 +4,10 @@
 //!
 //! One file per probe. It moves one folder up, and into [`super::PROBES`], when it learns to look.
 
-mod account_activity;
-mod audit;
-mod failed_logins;
-mod idle_policy;
 mod log_forwarding;
 mod manifest;
-mod pam;
 mod patches;
 mod postgresql;
-mod sessions;
-mod ssh_host_keys;
-mod sudo;
 mod windows_defender;
 mod windows_service;
 mod wireguard;
@@ -26,18 +18,10 @@ use super::{field, identifier, optional, required};
 
 /// The schema of every probe that this version knows and cannot look with.
 pub const ANNOUNCED: &[ProbeSchema] = &[
-    account_activity::SCHEMA,
-    audit::SCHEMA,
-    failed_logins::SCHEMA,
-    idle_policy::SCHEMA,
     log_forwarding::SCHEMA,
     manifest::SCHEMA,
-    pam::SCHEMA,
     patches::SCHEMA,
     postgresql::SCHEMA,
-    sessions::SCHEMA,
-    ssh_host_keys::SCHEMA,
-    sudo::SCHEMA,
     windows_defender::SCHEMA,
     windows_service::SCHEMA,
     wireguard::SCHEMA,

@@ -1,0 +1,277 @@
+//! `authorised_keys`: the SSH keys that let somebody in, of every account: ~/.ssh/authorized_keys and authorized_keys2
+//! (sshd(8)), and /etc/ssh/authorized_keys.d/<name>, as NixOS lays them out.
+//!
+//! The files are their users': whatever stands there is looked at without being waited for, and what cannot be read is
+//! counted.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use writ_policy::observation::Observation;
+use writ_policy::schema::{Kind, ProbeSchema};
+
+use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, count, field, identifier, optional, reading};
+use crate::accounts::{self, Account, MAX_ACCOUNT_FILE};
+use crate::ssh::PublicKey;
+
+/// How many accounts and keys are looked at.
+const MAX_ACCOUNTS: usize = 5000;
+const MAX_KEYS: usize = 20_000;
+/// How many fingerprints are shown.
+const MAX_SHOWN: usize = 200;
+const RSA_BITS: i64 = 2048;
+
+pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch, pace: Pace::Slow };
+
+const SCHEMA: ProbeSchema = ProbeSchema {
+    name: "authorised_keys",
+    about: "the SSH keys that let somebody in, of every account",
+    parameters: &[
+        optional("allowed", Kind::List, "fingerprints of the keys that are known, as \"ssh-keygen -lf\" shows them"),
+        optional("rsa_bits", Kind::Int, "the shortest RSA key that is not weak; default 2048"),
+    ],
+    observation: &[
+        field("key_count", Kind::Int, "keys in all"),
+        field("account_count", Kind::Int, "accounts that have any"),
+        identifier("accounts", Kind::List, "which those are"),
+        field("root_key_count", Kind::Int, "keys that let somebody in as root"),
+        field("types", Kind::List, "for instance ssh-ed25519, each once, sorted"),
+        field("weak_count", Kind::Int, "DSA keys, and RSA keys that are too short"),
+        field("unknown_count", Kind::Int, "keys that are not in `allowed`; absent without it"),
+        identifier("unknown", Kind::List, "their fingerprints, at most 200; absent without `allowed`"),
+        field(
+            "open_to_others_count",
+            Kind::Int,
+            "files, or folders that they are in, which others than root and their user own or can write",
+        ),
+        field("unreadable_count", Kind::Int, "what stands in their place and cannot be read, or is too large"),
+        field("malformed_lines", Kind::Int, "lines that hold no key"),
+    ],
+};
+
+fn run(parameters: &Parameters, context: &mut ProbeContext) -> Result<Observation, Unseen> {
+    let allowed = parameters.optional_list("allowed")?;
+    let rsa_bits = parameters.optional_int("rsa_bits")?.unwrap_or(RSA_BITS);
+    observe(&context.root, allowed.as_deref(), rsa_bits)
+}
+
+fn watch(_: &Parameters, context: &ProbeContext) -> Vec<Watch> {
+    // The homes are told by /etc/passwd; who comes and goes changes it.
+    let own = accounts_below(&context.root).unwrap_or_default();
+    let homes = own.iter().filter(|account| account.has_shell()).map(|account| inside(&context.root, &account.home));
+    let folders = homes.map(|home| Watch::Path(home.join(".ssh"))).take(100);
+    folders
+        .chain([Watch::Path(PathBuf::from("/etc/passwd")), Watch::Path(PathBuf::from("/etc/ssh/authorized_keys.d"))])
+        .collect()
+}
+
+fn inside(root: &Path, path: &str) -> PathBuf {
+    root.join(path.trim_start_matches('/'))
+}
+
+fn accounts_below(root: &Path) -> Result<Vec<Account>, Unseen> {
+    let path = root.join("etc/passwd");
+    let bytes = reading::read(&path, MAX_ACCOUNT_FILE).map_err(|e| Unseen::failed(path.display(), e))?;
+    Ok(accounts::accounts(&bytes.unwrap_or_default()))
+}
+
+#[derive(Default)]
+struct Found {
+    keys: Vec<(u32, PublicKey)>,
+    accounts: BTreeSet<String>,
+    open: usize,
+    unreadable: usize,
+    malformed: usize,
+}
+
+fn observe(root: &Path, allowed: Option<&[&str]>, rsa_bits: i64) -> Result<Observation, Unseen> {
+    let accounts = accounts_below(root)?;
+    if accounts.len() > MAX_ACCOUNTS {
+        return Err(Unseen::failed("/etc/passwd", format!("it has more than {MAX_ACCOUNTS} accounts")));
+    }
+    let mut found = Found::default();
+    // Accounts that share a home share its keys, which are counted once.
+    let mut looked_at = BTreeSet::new();
+    for account in &accounts {
+        for file in files(root, account) {
+            if looked_at.insert(file.clone()) {
+                found.file(account, &file)?;
+            }
+        }
+    }
+    let weak = |key: &PublicKey| key.kind == "ssh-dss" || key.rsa_bits.is_some_and(|bits| bits < rsa_bits);
+    let types: BTreeSet<&String> = found.keys.iter().map(|(_, key)| &key.kind).collect();
+    let mut seen = Observation::new()
+        .with("key_count", count(found.keys.len()))
+        .with("account_count", count(found.accounts.len()))
+        .with("root_key_count", count(found.keys.iter().filter(|(uid, _)| *uid == 0).count()))
+        .with("types", types.into_iter().cloned().collect::<Vec<_>>())
+        .with("weak_count", count(found.keys.iter().filter(|(_, key)| weak(key)).count()))
+        .with("open_to_others_count", count(found.open))
+        .with("unreadable_count", count(found.unreadable))
+        .with("malformed_lines", count(found.malformed))
+        .with("accounts", found.accounts.into_iter().collect::<Vec<_>>());
+    if let Some(allowed) = allowed {
+        let unknown: Vec<String> = found
+            .keys
+            .iter()
+            .map(|(_, key)| key.fingerprint.clone())
+            .filter(|fingerprint| !allowed.contains(&fingerprint.as_str()))
+            .collect();
+        seen.set("unknown_count", count(unknown.len()));
+        let shown: BTreeSet<String> = unknown.into_iter().collect();
+        seen.set("unknown", shown.into_iter().take(MAX_SHOWN).collect::<Vec<_>>());
+    }
+    Ok(seen)
+}
+
+fn files(root: &Path, account: &Account) -> Vec<PathBuf> {
+    let mut files = vec![];
+    if account.home.starts_with('/') {
+        let folder = inside(root, &account.home).join(".ssh");
+        files.extend(["authorized_keys", "authorized_keys2"].map(|name| folder.join(name)));
+    }
+    // A name that led elsewhere would be no account's.
+    if !account.name.contains('/') && account.name != ".." {
+        files.push(root.join("etc/ssh/authorized_keys.d").join(&account.name));
+    }
+    files
+}
+
+impl Found {
+    fn file(&mut self, account: &Account, file: &Path) -> Result<(), Unseen> {
+        let bytes = match reading::read(file, reading::MAX_FILE) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(()),
+            Err(_) => {
+                self.unreadable += 1;
+                return Ok(());
+            }
+        };
+        // What sshd's StrictModes looks at: the file, its folder, and the home.
+        let in_home = file.parent().is_some_and(|folder| folder.ends_with(".ssh"));
+        let places = file.ancestors().take(if in_home { 3 } else { 2 });
+        let is_open = |place: &Path| {
+            fs::metadata(place).is_ok_and(|f| (f.uid() != 0 && f.uid() != account.uid) || f.mode() & 0o022 != 0)
+        };
+        self.open += usize::from(places.into_iter().any(is_open));
+        for line in String::from_utf8_lossy(&bytes).lines() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            match PublicKey::parse(line) {
+                Some(key) => {
+                    self.keys.push((account.uid, key));
+                    self.accounts.insert(account.name.clone());
+                }
+                None => self.malformed += 1,
+            }
+        }
+        if self.keys.len() > MAX_KEYS {
+            return Err(Unseen::failed("the keys of all accounts", format!("more than {MAX_KEYS}")));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ED25519: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIF3NNu86FRJBkLJzZiUCw8FBeQkLsB8do1dh1CoWxAc5 root@clinic";
+    const RSA_1024: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQDr2FWJxd2eq/ZSybXtMM0cTEGetu0R7VBFM+3Jy4pBcHx0bNNz9eF63Ac8kqpOX++gTA4lxC9+W6KYkMTnj8N+LQwJ9UdIU1BCwtBMuoTvB17PYKe/l9cm6DkUHBhGKM7nS/KJ1A9qZrWOocto1w3KTJD9LfS43g02/apbhAAcSw== root@clinic";
+
+    fn world(keys: &[(&str, &str)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        // Its files may be root's or its own.
+        let uid = match rustix::process::geteuid().as_raw() {
+            0 => 1000,
+            own => own,
+        };
+        let passwd = format!(
+            "root:x:0:0::/root:/bin/sh\nann:x:{uid}:1::/home/ann:/bin/sh\nben:x:{uid}:1::/home/ben:/bin/sh\nx:x:7:7::relative:/bin/sh\n"
+        );
+        fs::create_dir_all(dir.path().join("etc")).unwrap();
+        fs::write(dir.path().join("etc/passwd"), passwd).unwrap();
+        for (file, text) in keys {
+            let path = dir.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            fs::set_permissions(path.parent().unwrap(), fs::Permissions::from_mode(0o700)).unwrap();
+        }
+        dir
+    }
+
+    fn shown(seen: &Observation) -> Vec<String> {
+        assert_eq!(SCHEMA.unpromised(seen), []);
+        SCHEMA.observation.iter().map(|f| seen.get(f.name).map_or("-".into(), ToString::to_string)).collect()
+    }
+
+    #[test]
+    fn keys_of_all_accounts_are_counted() {
+        let dir = world(&[
+            (
+                "home/ann/.ssh/authorized_keys",
+                &format!("# mine\n{ED25519}\nrestrict,command=\"a b\" {RSA_1024}\n\nno key\n"),
+            ),
+            ("etc/ssh/authorized_keys.d/root", ED25519),
+            ("home/ben/.ssh/authorized_keys2", ""),
+        ]);
+        let known = PublicKey::parse(ED25519).unwrap().fingerprint;
+        let told = shown(&observe(dir.path(), Some(&[&known]), RSA_BITS).unwrap());
+        let expected = ["3", "2", r#"["ann", "root"]"#, "1", r#"["ssh-ed25519", "ssh-rsa"]"#, "1", "1"];
+        assert_eq!(told[..7], expected);
+        assert_eq!(told[8..], ["0", "0", "1"]);
+        let without = shown(&observe(dir.path(), None, 1024).unwrap());
+        assert_eq!((without[5].as_str(), without[6].as_str(), without[7].as_str()), ("0", "-", "-"));
+    }
+
+    #[test]
+    fn what_others_can_write_is_open() {
+        let dir = world(&[("home/ann/.ssh/authorized_keys", ED25519)]);
+        let open = || shown(&observe(dir.path(), None, RSA_BITS).unwrap())[8].clone();
+        assert_eq!(open(), "0");
+        for place in ["home/ann", "home/ann/.ssh", "home/ann/.ssh/authorized_keys"] {
+            let path = dir.path().join(place);
+            let before = fs::metadata(&path).unwrap().permissions();
+            fs::set_permissions(&path, fs::Permissions::from_mode(before.mode() | 0o020)).unwrap();
+            assert_eq!(open(), "1", "{place}");
+            fs::set_permissions(&path, before).unwrap();
+        }
+    }
+
+    #[test]
+    fn whatever_a_user_lays_there_is_not_waited_for() {
+        let dir = world(&[("home/ann/.ssh/x", ""), ("home/ben/.ssh/x", ""), ("root/.ssh/x", "")]);
+        let at = |place: &str| dir.path().join(place);
+        let fifo = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, at("home/ann/.ssh/authorized_keys"), fifo, rustix::fs::Mode::RUSR, 0)
+            .unwrap();
+        std::os::unix::fs::symlink("/dev/zero", at("home/ben/.ssh/authorized_keys")).unwrap();
+        std::os::unix::fs::symlink("authorized_keys", at("root/.ssh/authorized_keys")).unwrap();
+        fs::File::create(at("root/.ssh/authorized_keys2")).unwrap().set_len(1 << 40).unwrap();
+        fs::create_dir(at("home/ben/.ssh/authorized_keys2")).unwrap();
+        assert_eq!(shown(&observe(dir.path(), None, RSA_BITS).unwrap())[9], "5");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(passwd in any::<Vec<u8>>(), keys in any::<Vec<u8>>(), name in "[a-z./]{1,6}", home in "/?[a-z./]{0,8}") {
+            let dir = world(&[]);
+            let line = format!("{name}:x:0:0::{home}:\nann:x:1:1::/home/ann:\n");
+            fs::write(dir.path().join("etc/passwd"), [line.as_bytes(), &passwd].concat()).unwrap();
+            fs::create_dir_all(dir.path().join("home/ann/.ssh")).unwrap();
+            fs::write(dir.path().join("home/ann/.ssh/authorized_keys"), keys).unwrap();
+            prop_assert!(SCHEMA.unpromised(&observe(dir.path(), Some(&[]), 0).unwrap()).is_empty());
+        }
+    }
+}

@@ -271,10 +271,10 @@ impl Record {
 
     fn judge_numbers(&self) -> Result<(), RecordError> {
         match &self.facts {
-            Facts::Restic(Repository { groups, .. }) | Facts::Borg(Repository { groups, .. }) => {
-                if groups.iter().any(|group| group.count == 0 || group.newest_at < group.oldest_at) {
-                    return Err(RecordError::Impossible("it tells of snapshots that cannot be"));
-                }
+            Facts::Restic(Repository { groups, .. }) | Facts::Borg(Repository { groups, .. })
+                if groups.iter().any(|group| group.count == 0 || group.newest_at < group.oldest_at) =>
+            {
+                return Err(RecordError::Impossible("it tells of snapshots that cannot be"));
             }
             Facts::RestoreTest(test) => {
                 let told = test.compared.checked_add(test.missing).and_then(|n| n.checked_add(test.changed_since));

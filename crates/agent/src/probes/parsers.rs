@@ -23,7 +23,7 @@ use crate::{accounts, ssh};
 pub type Parser = (&'static str, fn(&[u8]));
 
 const PARSERS: &[Parser] = &[
-    ("accounts", |bytes| drop((accounts::accounts(bytes), accounts::shadows(bytes), accounts::groups(bytes)))),
+    ("accounts", |bytes| forget((accounts::accounts(bytes), accounts::shadows(bytes), accounts::groups(bytes)))),
     ("apparmor", |bytes| {
         let mut seen = Observation::new();
         apparmor::of_profiles(bytes, &mut seen);
@@ -33,18 +33,18 @@ const PARSERS: &[Parser] = &[
     ("auditd_conf", |bytes| audit::settings(bytes, &mut Observation::new())),
     ("failed_logins_journal", |bytes| assert!(failed_logins::failures(bytes) <= bytes.len())),
     ("faillock_tally", |bytes| assert!(bytes.len() >= 64 || !failed_logins::is_locked(bytes))),
-    ("idle_policy", |bytes| drop(idle_policy::Timeout::of(bytes))),
-    ("backup-sample", |bytes| drop(BackupSample::parse(bytes))),
-    ("borg-archives", |bytes| drop(borg::archives(bytes, None, &["user".to_owned()]))),
-    ("borg-entry", |bytes| drop(borg::entry(bytes))),
-    ("borg-holders", |bytes| drop(borg::holders(bytes))),
+    ("idle_policy", |bytes| forget(idle_policy::Timeout::of(bytes))),
+    ("backup-sample", |bytes| forget(BackupSample::parse(bytes))),
+    ("borg-archives", |bytes| forget(borg::archives(bytes, None, &["user".to_owned()]))),
+    ("borg-entry", |bytes| forget(borg::entry(bytes))),
+    ("borg-holders", |bytes| forget(borg::holders(bytes))),
     ("chrony", |bytes| {
         let text = String::from_utf8_lossy(bytes);
         fits(&chrony::PROBE, bytes, chrony::observe(&text, &text));
     }),
-    ("clamav-database", |bytes| drop(clamav::Signatures::parse(bytes))),
-    ("clamd-conf", |bytes| drop(clamav::Settings::parse(bytes))),
-    ("cpu", |bytes| drop(cpu::Sample::parse(bytes, Instant::now()))),
+    ("clamav-database", |bytes| forget(clamav::Signatures::parse(bytes))),
+    ("clamd-conf", |bytes| forget(clamav::Settings::parse(bytes))),
+    ("cpu", |bytes| forget(cpu::Sample::parse(bytes, Instant::now()))),
     ("crypto_policy", |bytes| fits(&crypto_policy::PROBE, bytes, crypto_policy::observe(bytes))),
     ("disk_health", |bytes| {
         let health = disk_health::Health::parse(bytes);
@@ -81,11 +81,11 @@ const PARSERS: &[Parser] = &[
     }),
     ("record", |bytes| {
         let far = Time::from_unix_millis(i64::MAX);
-        drop(Record::parse(bytes).map(|record| record.judge(record.facts.kind(), &record.name, far)));
+        forget(Record::parse(bytes).map(|record| record.judge(record.facts.kind(), &record.name, far)));
     }),
-    ("restic-entry", |bytes| drop(restic::entry(bytes))),
-    ("restic-lock", |bytes| drop(restic::lock(bytes))),
-    ("restic-snapshots", |bytes| drop(restic::snapshots(bytes))),
+    ("restic-entry", |bytes| forget(restic::entry(bytes))),
+    ("restic-lock", |bytes| forget(restic::lock(bytes))),
+    ("restic-snapshots", |bytes| forget(restic::snapshots(bytes))),
     ("scan", |bytes| scan::take(&mut Scan::default(), bytes)),
     ("sshd", |bytes| fits(&sshd::PROBE, bytes, sshd::observe(bytes))),
     ("sudo", |bytes| fits(&sudo::PROBE, bytes, sudo::observe_bytes(bytes))),
@@ -93,11 +93,14 @@ const PARSERS: &[Parser] = &[
     ("tls_certificate", |bytes| {
         fits(&tls_certificate::PROBE, bytes, tls_certificate::observe(bytes, Time::from_unix_millis(0)));
     }),
-    ("uptime", |bytes| drop(process::uptime_seconds(bytes))),
-    ("systemd_conf", |bytes| drop(systemd_conf::settings(bytes, "Login"))),
+    ("uptime", |bytes| forget(process::uptime_seconds(bytes))),
+    ("systemd_conf", |bytes| forget(systemd_conf::settings(bytes, "Login"))),
     ("users", |bytes| fits(&users::PROBE, bytes, users::observe(bytes, Some(bytes)))),
-    ("utmp", |bytes| drop(utmp::records(bytes))),
+    ("utmp", |bytes| forget(utmp::records(bytes))),
 ];
+
+/// For parsers of which no more is promised than that they come to an end.
+fn forget<T>(_: T) {}
 
 /// Every parser of what probes read.
 pub fn parsers() -> &'static [Parser] {

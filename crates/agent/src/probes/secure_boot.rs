@@ -62,18 +62,18 @@ fn observe(root: &Path) -> Result<Observation, Unseen> {
             break;
         }
     }
-    let versions = names(&below(root, "/sys/class/tpm")).into_iter();
+    let mut versions = names(&below(root, "/sys/class/tpm")).into_iter();
     let two =
         |chip: String| word(&below(root, &format!("/sys/class/tpm/{chip}/tpm_version_major"))).as_deref() == Some("2");
-    seen.set("tpm", versions.map(two).any(|is| is));
+    seen.set("tpm", versions.any(two));
     Ok(seen)
 }
 
 /// Whether loader.conf lets the command line be edited, which it does when it says nothing.
 pub(super) fn editor(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
-    let last = text.lines().filter_map(|line| line.trim().strip_prefix("editor")?.trim().split_whitespace().next());
-    last.last().is_none_or(|value| !matches!(value, "no" | "n" | "0" | "false" | "f" | "off"))
+    let mut values = text.lines().filter_map(|line| line.trim().strip_prefix("editor")?.split_whitespace().next());
+    values.next_back().is_none_or(|value| !matches!(value, "no" | "n" | "0" | "false" | "f" | "off"))
 }
 
 #[cfg(test)]

@@ -80,7 +80,7 @@ fn where_it_does_not_apply_says_why() {
         not.iter().map(|one| (text(&one["why"]), text(&one["appliances"][0]["appliance"]))).collect()
     };
     for (id, reason, whose) in [
-        ("store.whole", "its site does not use the baseline strict", "kiosk"),
+        ("server.scanner", "its site does not use the baseline strict", "kiosk"),
         ("L1-FILE-001", "neither it nor its site chooses the rule family files", "kiosk"),
         ("RB-FILE-001", "rule L1-FILE-001, which runs it, is not in force there", "kiosk"),
         ("unit.sshd", "only appliance clinic-001/front-desk declares it", "back-office"),

@@ -48,7 +48,7 @@ in
     requirement = \"required\";
     severity = \"critical\";
     maps.nist-800-53 = [ \"SC-5\" ];
-    checks = [ \"disk.root\" \"store.whole\" ];
+    checks = [ \"disk.root\" \"server.scanner\" ];
   };
 
   checks.\"disk.root\" = writ.check {
@@ -61,11 +61,11 @@ in
     cites = [ \"nist-800-53:SC-5\" ];
   };
 
-  # Nothing looks at the store yet.
-  checks.\"store.whole\" = writ.check {
-    title = \"The store is as it was built\";
-    probe.nix_store = { };
-    expect.corrupt_count.eq = 0;
+  # Nothing looks at machines of Windows yet.
+  checks.\"server.scanner\" = writ.check {
+    title = \"The scanner of the server cannot be switched off\";
+    probe.windows_defender = { };
+    expect.tamper_protected.eq = true;
     every = \"1h\";
   };
 }

@@ -8,7 +8,7 @@ fn one_page_of_each_kind() {
     let tree = tree();
     for (name, id) in [
         ("check", "disk.root"),
-        ("check-not-observed", "store.whole"),
+        ("check-not-observed", "server.scanner"),
         ("control", "A.1"),
         ("control-procedural", "A.3"),
         ("rule", "L1-FILE-002"),

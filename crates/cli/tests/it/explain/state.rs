@@ -16,7 +16,7 @@ pub fn state() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let status = json!({
         "schema": "writ.enforcer-status.v1", "at": "2026-11-23T08:00:05Z", "site": "clinic-001", "appliance": "back-office",
-        "release": "1-4", "outcomes": { "file.motd": "fail", "disk.root": "pass", "store.whole": "not-assessable" },
+        "release": "1-4", "outcomes": { "file.motd": "fail", "disk.root": "pass", "server.scanner": "not-assessable" },
         "open_incidents": [{ "incident_id": "INC-20261123-0001", "check": "file.motd", "severity": "high",
             "detected_at": "2026-11-23T07:30:00Z", "phase": "escalated", "attempts": 2 }],
         "something_newer": {},
@@ -54,10 +54,10 @@ fn the_last_outcome_comes_with_what_was_seen() {
 fn an_outcome_without_what_was_seen_is_still_told() {
     let (tree, state) = (tree(), state());
     fs::write(state.path().join("posture.json"), "{ torn").unwrap();
-    let output = explain(&tree, &["store.whole", "--state", state.path().to_str().unwrap()]);
+    let output = explain(&tree, &["server.scanner", "--state", state.path().to_str().unwrap()]);
     assert_eq!(output.code, 0, "{}", output.stderr);
     let text = output.stdout;
-    assert!(text.contains("Last outcome of store.whole on clinic-001/back-office\n  not-assessable\n"), "{text}");
+    assert!(text.contains("Last outcome of server.scanner on clinic-001/back-office\n  not-assessable\n"), "{text}");
 }
 
 /// `posture.json` is written less often than `status.json`.

@@ -181,7 +181,7 @@ fn the_explanations_of_writ_explain_are_valid() {
         &["disk.root"],
         &with_state,
         &["unit.sshd"],
-        &["store.whole"],
+        &["server.scanner"],
         &["A.1"],
         &["S.1"],
         &["L1-FILE-001"],

@@ -49,7 +49,9 @@ const PARSERS: &[Parser] = &[
     }),
     ("failed-logins", |bytes| assert!(failed_logins::failures(bytes) <= bytes.len())),
     ("faillock-tally", |bytes| assert!(bytes.len() >= 64 || !failed_logins::is_locked(bytes))),
-    ("idle_policy", |bytes| drop(idle_policy::Timeout::of(bytes))),
+    ("idle_policy", |bytes| {
+        let _ = idle_policy::Timeout::of(bytes);
+    }),
     ("journald", |bytes| journald::Settings::default().merge(bytes)),
     ("kernel_command_line", |bytes| fits(&kernel_command_line::PROBE, bytes, kernel_command_line::observe(bytes))),
     ("kernel_module", |bytes| {

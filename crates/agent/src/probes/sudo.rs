@@ -125,7 +125,7 @@ impl Sudoers {
     /// The last setting of this name that holds for all.
     fn setting(&self, name: &str) -> Option<&Setting> {
         let for_all = self.defaults.iter().filter(|(scope, _)| scope.is_none()).flat_map(|(_, settings)| settings);
-        for_all.filter(|setting| setting.name == name).last()
+        for_all.filter(|setting| setting.name == name).next_back()
     }
 
     fn settings<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (Option<&'a str>, &'a Setting)> {

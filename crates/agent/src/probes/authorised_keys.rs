@@ -1,5 +1,5 @@
 //! `authorised_keys`: the SSH keys that let somebody in, of every account: ~/.ssh/authorized_keys and authorized_keys2
-//! (sshd(8)), and /etc/ssh/authorized_keys.d/<name>, as NixOS lays them out.
+//! (sshd(8)), and `/etc/ssh/authorized_keys.d/<name>`, as NixOS lays them out.
 //!
 //! The files are their users': whatever stands there is looked at without being waited for, and what cannot be read is
 //! counted.

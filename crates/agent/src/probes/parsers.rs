@@ -29,11 +29,8 @@ const PARSERS: &[Parser] = &[
         apparmor::of_profiles(bytes, &mut seen);
         fits(&apparmor::PROBE, bytes, seen);
     }),
-    ("audit_messages", |bytes| fits(&audit::PROBE, bytes, audit::observe_bytes(bytes))),
-    ("auditd_conf", |bytes| audit::settings(bytes, &mut Observation::new())),
-    ("failed_logins_journal", |bytes| assert!(failed_logins::failures(bytes) <= bytes.len())),
-    ("faillock_tally", |bytes| assert!(bytes.len() >= 64 || !failed_logins::is_locked(bytes))),
-    ("idle_policy", |bytes| forget(idle_policy::Timeout::of(bytes))),
+    ("audit-messages", |bytes| fits(&audit::PROBE, bytes, audit::observe_bytes(bytes))),
+    ("auditd-conf", |bytes| audit::settings(bytes, &mut Observation::new())),
     ("backup-sample", |bytes| forget(BackupSample::parse(bytes))),
     ("borg-archives", |bytes| forget(borg::archives(bytes, None, &["user".to_owned()]))),
     ("borg-entry", |bytes| forget(borg::entry(bytes))),
@@ -49,6 +46,11 @@ const PARSERS: &[Parser] = &[
     ("disk_health", |bytes| {
         let health = disk_health::Health::parse(bytes);
         fits(&disk_health::PROBE, bytes, health.ok().and_then(|health| disk_health::observe(&[health])).ok_or(()));
+    }),
+    ("failed-logins", |bytes| assert!(failed_logins::failures(bytes) <= bytes.len())),
+    ("faillock-tally", |bytes| assert!(bytes.len() >= 64 || !failed_logins::is_locked(bytes))),
+    ("idle_policy", |bytes| {
+        let _ = idle_policy::Timeout::of(bytes);
     }),
     ("journald", |bytes| journald::Settings::default().merge(bytes)),
     ("kernel_command_line", |bytes| fits(&kernel_command_line::PROBE, bytes, kernel_command_line::observe(bytes))),
@@ -70,15 +72,12 @@ const PARSERS: &[Parser] = &[
     ("memory", |bytes| fits(&memory::PROBE, bytes, memory::observe(bytes))),
     ("mount", |bytes| fits(&mount::PROBE, bytes, mount::observe(bytes, Path::new("/")))),
     ("nftables", |bytes| fits(&nftables::PROBE, bytes, nftables::observe(bytes))),
-    ("pam", |bytes| fits(&pam::PROBE, bytes, pam::observe_bytes(bytes))),
-    ("ssh_keys", |bytes| {
-        drop((ssh::within_private_key(bytes), ssh::PublicKey::of_blob(bytes), ssh::public_keys(bytes)))
-    }),
     ("nix_config", |bytes| {
         let mut settings = nix_config::Settings::default();
         settings.merge(bytes);
         fits(&nix_config::PROBE, bytes, settings.observed());
     }),
+    ("pam", |bytes| fits(&pam::PROBE, bytes, pam::observe_bytes(bytes))),
     ("record", |bytes| {
         let far = Time::from_unix_millis(i64::MAX);
         forget(Record::parse(bytes).map(|record| record.judge(record.facts.kind(), &record.name, far)));
@@ -87,14 +86,17 @@ const PARSERS: &[Parser] = &[
     ("restic-lock", |bytes| forget(restic::lock(bytes))),
     ("restic-snapshots", |bytes| forget(restic::snapshots(bytes))),
     ("scan", |bytes| scan::take(&mut Scan::default(), bytes)),
+    ("ssh-keys", |bytes| {
+        forget((ssh::within_private_key(bytes), ssh::PublicKey::of_blob(bytes), ssh::public_keys(bytes)))
+    }),
     ("sshd", |bytes| fits(&sshd::PROBE, bytes, sshd::observe(bytes))),
     ("sudo", |bytes| fits(&sudo::PROBE, bytes, sudo::observe_bytes(bytes))),
     ("sysctl", |bytes| fits(&sysctl::PROBE, bytes, sysctl::observe(bytes))),
+    ("systemd-conf", |bytes| forget(systemd_conf::settings(bytes, "Login"))),
     ("tls_certificate", |bytes| {
         fits(&tls_certificate::PROBE, bytes, tls_certificate::observe(bytes, Time::from_unix_millis(0)));
     }),
     ("uptime", |bytes| forget(process::uptime_seconds(bytes))),
-    ("systemd_conf", |bytes| forget(systemd_conf::settings(bytes, "Login"))),
     ("users", |bytes| fits(&users::PROBE, bytes, users::observe(bytes, Some(bytes)))),
     ("utmp", |bytes| forget(utmp::records(bytes))),
 ];

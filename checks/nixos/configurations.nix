@@ -40,6 +40,13 @@ let
         (builtins.removeAttrs (clean config.environment.etc) [ "modprobe.d/nixos.conf" ]);
       units = builtins.listToAttrs (map (name: { name = "${name}.service"; value = unit services.${name}; })
         (builtins.filter (name: services.${name} ? serviceConfig) (builtins.attrNames services)));
+      # What starts services.
+      starters = builtins.listToAttrs (builtins.concatMap
+        (kind: map (name: { name = "${name}.${kind.end}"; value = unit kind.of.${name}; }) (builtins.attrNames kind.of))
+        [
+          { end = "socket"; of = clean config.systemd.sockets; }
+          { end = "timer"; of = clean config.systemd.timers; }
+        ]);
       scripts = builtins.mapAttrs (_: s: s.script or "") services;
       timers = builtins.attrNames (clean config.systemd.timers);
       programs = config.services.writ.appliance.scripts or { };
@@ -115,6 +122,7 @@ in
             key = "/var/lib/writ/secrets/log.key";
           };
           metrics.directory = "/var/lib/node-exporter";
+          statusPage = { enable = true; listen = "0.0.0.0:8086"; allowNetwork = true; names = [ "desk.example" ]; };
           programs.renew-certificate = "/nix/store/00000000000000000000000000000000-renew";
         };
       }
@@ -137,6 +145,7 @@ in
           site = "clinic-vm";
           name = "desk";
           depot = "http://127.0.0.1:8080";
+          statusPage.enable = true;
           settings = { poll_releases = "1s"; heartbeat = "1s"; };
           syncSettings = { checkin = "1s"; sync = "10s"; };
         };
@@ -227,6 +236,7 @@ in
             name = "desk";
             tools = null;
             metrics.directory = "/var/lib/node-exporter";
+            statusPage = { enable = true; listen = "10.0.0.1:8086"; };
           };
         }
       ];

@@ -46,7 +46,13 @@ builtins.concatMap
     "services.openssh.enable is false"
   ]
   made.refused.stolen
-++ says "refused.unread" [ "needs services.writ.appliance.tools" ] made.refused.unread
+++ says "refused.unread"
+  [
+    "metrics.directory needs services.writ.appliance.tools"
+    "statusPage needs services.writ.appliance.tools"
+    "statusPage.listen is 10.0.0.1:8086, which is not loopback"
+  ]
+  made.refused.unread
 ++ says "refused.open-depot" [ "is not loopback" "both certificate and key" "in the Nix store" ] made.refused.open-depot
 ++ says "refused.disagreeing" [ "boot.kernel.sysctl.\"a.b\": one for [1], two for [2]" ] made.refused.disagreeing
 
@@ -206,6 +212,33 @@ builtins.concatMap
 # Figures, where somebody collects them.
 ++ holds "no figures" (has made.full.scripts.writ-metrics "writ doctor --format openmetrics" && builtins.elem "writ-metrics" made.full.timers)
 ++ holds "figures that nobody asked for" (!(builtins.elem "writ-metrics" made.theatre.timers))
+
+# The status page: root writes, nobody serves, and where it listens is the socket's.
+++ lines "writ-status-page.service" made.small.units."writ-status-page.service"
+  [
+    "DynamicUser=true"
+    "StandardInput=socket"
+    "PrivateNetwork=true"
+    "CapabilityBoundingSet="
+    "writ status serve --from /run/writ/status/status.json --socket --idle 120"
+    "After=writ-status-refresh.service"
+    "Wants=writ-status-refresh.service writ-status-refresh.timer"
+  ]
+  [ "User=root" "--allow-network" "ReadWritePaths" ]
+++ lines "writ-status-page.socket" made.small.starters."writ-status-page.socket" [ "ListenStream=127.0.0.1:8086" ] [ "FreeBind=true" ]
+++ lines "writ-status-page.socket, for other machines" made.full.starters."writ-status-page.socket"
+  [ "ListenStream=0.0.0.0:8086" "FreeBind=true" ]
+  [ ]
+++ lines "writ-status-page.service, for other machines" made.full.units."writ-status-page.service"
+  [ "--allow-network \"--name\" \"desk.example\"" ]
+  [ ]
+++ lines "writ-status-refresh.service" made.small.units."writ-status-refresh.service"
+  [ "writ status --json --out /run/writ/status/status.json" "RuntimeDirectory=writ/status" "RestrictAddressFamilies=AF_UNIX" ]
+  [ "RestrictAddressFamilies=AF_INET" "DynamicUser=true" ]
+++ lines "writ-status-refresh.timer" made.small.starters."writ-status-refresh.timer"
+  [ "BindsTo=writ-status-page.service" "OnUnitInactiveSec=15s" ]
+  [ "WantedBy=timers.target" ]
+++ holds "a page that nobody asked for" (!(made.theatre.starters ? "writ-status-page.socket") && !(made.theatre.units ? "writ-status-page.service"))
 
 # What checks ask for reaches NixOS; what the system says by itself goes before.
 ++ differ "asked: a sysctl" 1 made.theatre.asked.sysctl."kernel.kptr_restrict"

@@ -86,6 +86,7 @@ in
       package = option types.package { type = "derivation"; name = "systemd"; outPath = "/nix/store/systemd"; };
       services = free;
       slices = free;
+      sockets = free;
       timers = free;
       tmpfiles.rules = option (types.listOf types.str) [ ];
     };

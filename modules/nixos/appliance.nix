@@ -31,7 +31,7 @@ let
   restarted = text: { restartTriggers = [ (builtins.hashString "sha256" (builtins.unsafeDiscardStringContext text)) ]; };
 in
 {
-  imports = [ ./options.nix ./units.nix ./programs.nix ./batch.nix ./tools.nix ./checks.nix ];
+  imports = [ ./options.nix ./units.nix ./programs.nix ./batch.nix ./tools.nix ./status-page.nix ./checks.nix ];
 
   options.services.writ.appliance = {
     enable = option types.bool false "Whether this machine enforces a signed policy.";

@@ -11,7 +11,7 @@ in
     tools = mkOption {
       type = types.nullOr types.package;
       default = pkgs.callPackage (import ./package.nix { }) { crate = "writ-cli"; };
-      description = "The package with writ, for `writ doctor`; null: it is not on the appliance.";
+      description = "The package with writ, for `writ status` and `writ doctor`; null: it is not on the appliance.";
     };
     metrics.directory = mkOption {
       type = types.nullOr types.str;

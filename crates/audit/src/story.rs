@@ -2,13 +2,15 @@
 
 use writ_evidence::Bundle;
 use writ_evidence::incident::{
-    Action, ActionResult, Execution, Incident, ResolutionStatus, ResolutionType, Tier, Verification,
+    Action, ActionResult, Escalation, Execution, Incident, ResolutionStatus, ResolutionType, Tier, Verification,
 };
 use writ_evidence::posture::Posture;
 use writ_evidence::records::{
     GenerationRef, Pause, PauseMeans, PausePhase, StartReason, Started, Switch, SwitchOutcome,
 };
+use writ_policy::declared::Severity;
 use writ_policy::observation::{Observation, Value};
+use writ_trust::time::Time;
 
 use crate::words::{lasting, lasting_millis, when};
 
@@ -29,16 +31,20 @@ pub fn tell(bundle: &Bundle) -> Vec<String> {
     told.into_iter().flatten().next().unwrap_or_else(|| record(bundle))
 }
 
+/// That a check began to fail: when, which one, on which machine, how bad it is.
+pub fn failed(at: Time, check: &str, host: &str, severity: Severity) -> String {
+    format!("At {} the check {check} failed on {host} (severity {severity}).", when(at))
+}
+
+/// Why a check failed.
+pub fn why(reasons: &[String]) -> String {
+    format!("Why: {}.", reasons.join("; "))
+}
+
 fn opened(bundle: &Bundle, incident: &Incident) -> Vec<String> {
-    let mut told = vec![format!(
-        "At {} the check {} failed on {} (severity {}).",
-        when(incident.detected_at),
-        incident.check,
-        incident.hostname,
-        incident.severity
-    )];
+    let mut told = vec![failed(incident.detected_at, &incident.check, &incident.hostname, incident.severity)];
     if let Some(Value::List(reasons)) = incident.details.get("reasons") {
-        told.push(format!("Why: {}.", reasons.join("; ")));
+        told.push(why(reasons));
     } else if let Some(before) = bundle.drift.as_ref().and_then(|d| d.before.as_ref()) {
         told.push(format!("Seen: {}.", values(before)));
     }
@@ -61,14 +67,7 @@ fn closed(bundle: &Bundle, incident: &Incident, execution: &Execution) -> Vec<St
         when(incident.detected_at),
         incident.severity
     )];
-    for up in &execution.escalations {
-        let told_to = if up.notified.is_empty() {
-            "nobody could be told".to_owned()
-        } else {
-            format!("told to {}", up.notified.join(", "))
-        };
-        told.push(format!("At {} it went up to {}: {}; {told_to}.", when(up.at), up.to.as_str(), up.reason));
-    }
+    told.extend(execution.escalations.iter().map(went_up));
     if let Some(runbook) = &bundle.runbook {
         let by = execution.rule.as_ref().map(|r| format!("Rule {r} ran ")).unwrap_or_else(|| "Ran ".to_owned());
         let times = match execution.attempts {
@@ -114,7 +113,18 @@ pub fn took_millis(incident: &Incident, execution: &Execution) -> u64 {
     u64::try_from(execution.timestamp_end.millis_since(incident.detected_at)).unwrap_or(0)
 }
 
-fn action(action: &Action) -> String {
+/// That an incident went up a tier.
+pub fn went_up(up: &Escalation) -> String {
+    let told_to = if up.notified.is_empty() {
+        "nobody could be told".to_owned()
+    } else {
+        format!("told to {}", up.notified.join(", "))
+    };
+    format!("At {} it went up to {}: {}; {told_to}.", when(up.at), up.to.as_str(), up.reason)
+}
+
+/// A step of a runbook that was run.
+pub fn action(action: &Action) -> String {
     let what = match action.result {
         ActionResult::Ok => format!("done in {} ms", action.duration_ms),
         ActionResult::Failed => "failed".to_owned(),

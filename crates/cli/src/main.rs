@@ -25,6 +25,7 @@ mod render_diff;
 mod screen;
 mod signatures;
 mod site;
+mod status;
 mod trust;
 mod verify;
 mod watch;
@@ -77,6 +78,7 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::Command),
     Watch(watch::Arguments),
+    Status(status::Arguments),
     Doctor(doctor::Arguments),
     #[command(subcommand)]
     Site(site::Command),
@@ -97,6 +99,7 @@ fn main() -> ExitCode {
         Command::Verify(arguments) => arguments.run(),
         Command::Audit(command) => command.run(),
         Command::Watch(arguments) => arguments.run(),
+        Command::Status(arguments) => arguments.run(),
         Command::Doctor(arguments) => arguments.run(),
         Command::Site(command) => command.run(),
         Command::Export(command) => command.run(),

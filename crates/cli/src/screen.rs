@@ -76,6 +76,22 @@ pub fn aside(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
+/// How wide the result may be: the window, or what reads well where there is none.
+pub fn width() -> usize {
+    window().map_or(100, |(columns, _)| columns)
+}
+
+/// How many lines the window has.
+pub fn rows() -> usize {
+    window().map_or(24, |(_, rows)| rows)
+}
+
+/// The window's columns and rows; none where there is no terminal, or one that does not know.
+fn window() -> Option<(usize, usize)> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    (size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col.into(), size.ws_row.into()))
+}
+
 /// A number and its noun: `1 release`, `2 releases`.
 pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })

@@ -9,7 +9,7 @@ use super::enforcer::Enforcer;
 use super::offer::Offer;
 
 /// How far ahead a time may be that was written in the past, in milliseconds: 10 minutes.
-const MOST_AHEAD: i64 = 600_000;
+pub const MOST_AHEAD: i64 = 600_000;
 
 /// The appliance.
 pub struct Appliance {

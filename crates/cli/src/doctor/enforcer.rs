@@ -51,7 +51,7 @@ impl Enforcer {
                 return Err(Failure::could_not("cannot read what the enforcer knows")
                     .at(path.display())
                     .because(source)
-                    .next("it is root's: run `writ doctor` as root"));
+                    .next("it is root's: run this as root"));
             }
             Err(e) => (None, Some(e.to_string())),
         };

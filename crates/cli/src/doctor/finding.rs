@@ -102,4 +102,9 @@ impl Finding {
     pub fn is_wrong(&self) -> bool {
         self.weight == Weight::Wrong
     }
+
+    /// Whether nobody has to do anything but wait: then that is how what to do next begins.
+    pub fn waits(&self) -> bool {
+        self.next.starts_with("wait")
+    }
 }

@@ -21,6 +21,7 @@ mod publish;
 mod publish_depot;
 mod release;
 mod site_new;
+mod status;
 mod systems;
 mod trust;
 mod verify;

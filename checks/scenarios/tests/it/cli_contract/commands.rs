@@ -31,6 +31,7 @@ pub const TRIED: &[&str] = &[
     "writ audit fetch",
     "writ watch",
     "writ doctor",
+    "writ status",
     "writ-enforce",
     "writ-switch status",
 ];
@@ -178,6 +179,16 @@ fn the_appliances_commands_print_json_and_no_colour() {
     assert_eq!(
         (&doctor["schema"], &doctor["findings"][0]["code"]),
         (&"writ.doctor.v1".into(), &"enforcer-not-running".into())
+    );
+
+    let status = both(1, "--json", || {
+        let mut status = writ(&["status", "--config"]);
+        status.arg(house.path("etc/enforce.toml"));
+        status
+    });
+    assert_eq!(
+        (&status["schema"], &status["state"], &status["causes"][0]["code"]),
+        (&"writ.status.v1".into(), &"needs-person".into(), &"enforcer-not-running".into())
     );
 
     // A plan says what it would do, and does nothing.

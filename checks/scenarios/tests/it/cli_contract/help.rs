@@ -105,6 +105,9 @@ fn what_cannot_be_understood_ends_with_2() {
         &["trust", "show", "/nonexistent"],
         &["verify", "--no-such-option"],
         &["doctor", "--config", "/nonexistent"],
+        &["status", "--config", "/nonexistent"],
+        &["status", "--watch", "--config", "/nonexistent"],
+        &["status", "serve", "--from", "/nonexistent", "--listen", "0.0.0.0:0"],
         &["export", "alerts", "/nonexistent"],
     ] {
         let asked = ran(program("writ").args(arguments));

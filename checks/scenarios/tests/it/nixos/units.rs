@@ -77,7 +77,7 @@ impl World {
         fs::create_dir_all(at("/etc/tmpfiles.d")).unwrap();
         fs::write(at("/etc/tmpfiles.d/writ.conf"), rules.join("\n") + "\n").unwrap();
         self.container.run("systemd-tmpfiles", &["--create", "writ.conf"]).unwrap();
-        for (name, text) in texts(&machines, "small", "units") {
+        for (name, text) in ["units", "starters"].iter().flat_map(|kind| texts(&machines, "small", kind)) {
             fs::write(at("/etc/systemd/system").join(name), text).unwrap();
         }
         let front = self.desk.join("front");
@@ -187,6 +187,7 @@ fn the_units_work_as_hardened() {
     world.start("writ-probe.service");
     obey_and_heal(&world);
     deliver(&world);
+    show(&world);
     switch(&world);
     are_confined(&world);
     for unit in ["writ-depot.service", "writ-enforce.service", "writ-sync.service", "writ-probe.service"] {
@@ -194,6 +195,27 @@ fn the_units_work_as_hardened() {
         let steady = state.contains("NRestarts=0") && state.contains("=active");
         assert!(steady, "{unit}: {state}\n{}", world.container.journal(unit));
     }
+}
+
+/// The status page: the first who asks starts it, with a fresh file that root wrote; it may do nothing, and what keeps the file
+/// fresh ends with it.
+fn show(world: &World) {
+    world.start("writ-status-page.socket");
+    let asked = "exec 3<>/dev/tcp/127.0.0.1/8086; printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3";
+    let page = world.container.run("bash", &["-c", asked]).unwrap();
+    let journals = || ["writ-status-page", "writ-status-refresh"].map(|unit| world.container.journal(unit)).join("\n");
+    assert!(page.starts_with("HTTP/1.1 200 OK") && page.contains("<h1>clinic-vm/desk</h1>"), "{page}\n{}", journals());
+    assert!(page.contains("Looked 0 s ago") || page.contains("Looked 1 s ago"), "{page}");
+    let unit = "writ-status-page.service";
+    let status = world.status(unit);
+    for line in ["NoNewPrivs:\t1", "Seccomp:\t2", "CapEff:\t0000000000000000"] {
+        assert!(status.contains(line), "{line}: {status}");
+    }
+    assert!(!status.contains("Uid:\t0\t") && !world.writable(unit, "/run/writ/status"), "{status}");
+    let timer = || world.properties("writ-status-refresh.timer", &["ActiveState"]);
+    assert!(timer().contains("=active"), "{}", timer());
+    world.container.run("systemctl", &["stop", unit]).unwrap();
+    world.until("the refresh to end with the page", || timer().contains("=inactive"));
 }
 
 /// The release comes and is obeyed, and what is broken is healed: a file's mode by the enforcer itself, a service by

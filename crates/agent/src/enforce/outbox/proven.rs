@@ -23,6 +23,11 @@ impl Proven {
         after > 0 && sequence <= ranges[after - 1].1
     }
 
+    /// Those of the own chain, as ranges of first and last.
+    pub fn own(&self) -> &[(u64, u64)] {
+        self.0.get("").map_or(&[], Vec::as_slice)
+    }
+
     /// The own chain's bundles lie in this folder from now on.
     pub fn put_aside(&mut self, folder: String) {
         if let Some(own) = self.0.remove("") {

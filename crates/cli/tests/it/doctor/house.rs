@@ -258,9 +258,18 @@ impl House {
 
     /// `writ doctor` as it is typed.
     pub fn doctor(&self, arguments: &[&str]) -> Said {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_writ"));
-        command.arg("doctor").arg("--config").arg(self.path("etc/enforce.toml")).args(arguments).env("NO_COLOR", "1");
-        let output = command.output().unwrap();
+        self.writ("doctor", arguments)
+    }
+
+    /// `writ status` as it is typed.
+    pub fn status(&self, arguments: &[&str]) -> Said {
+        self.writ("status", arguments)
+    }
+
+    fn writ(&self, command: &str, arguments: &[&str]) -> Said {
+        let mut writ = Command::new(env!("CARGO_BIN_EXE_writ"));
+        writ.arg(command).arg("--config").arg(self.path("etc/enforce.toml")).args(arguments).env("NO_COLOR", "1");
+        let output = writ.output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Said { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
     }

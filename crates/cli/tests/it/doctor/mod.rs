@@ -5,7 +5,7 @@ mod healing;
 mod hostile;
 pub mod house;
 mod running;
-mod syncing;
+pub mod syncing;
 mod unknown;
 
 use writ_agent::sync::schedule::{Ending, Job};

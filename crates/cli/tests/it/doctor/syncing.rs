@@ -18,6 +18,11 @@ use writ_trust::floor::Floor;
 use super::all_done;
 use super::house::{DAY, House, release_key};
 
+/// A depot that is gone.
+pub fn unreachable() -> Error {
+    Error::Unreachable { depot: "https://depot.example".into(), why: "Connection refused".into() }
+}
+
 fn words(found: &serde_json::Value, wanted: &[&str]) {
     let text = format!("{} {}", found["what"], found["next"]);
     let text = format!("{} {text}", found["subject"]);
@@ -29,7 +34,6 @@ fn words(found: &serde_json::Value, wanted: &[&str]) {
 fn what_is_in_the_couriers_way() {
     let mut house = House::new();
     let _enforcer = house.enforcing(&house.policy());
-    let unreachable = || Error::Unreachable { depot: "https://depot.example".into(), why: "Connection refused".into() };
     let answered =
         Error::Refused { target: "/agent/check-in".into(), status: 401, retry_after: None, body: b"who?".to_vec() };
     let local =

@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use writ_agent::enforce::engine::now;
 
 use super::judge::{judged, judged_by_many, repository};
 use super::mutations::{self, Mutation};
 use crate::diff::repo::Repo;
+use crate::doctor::all_done;
 use crate::doctor::house::{House, run};
+use crate::doctor::syncing::journal;
 use crate::explain;
 use crate::site_new::world::World;
 
@@ -26,7 +29,7 @@ pub enum Free {
 use Free::{Any, Inner, Names};
 
 /// The members of each report that have such a part, by the end of their path without places in lists.
-const FREE: [(&str, &[(&str, Free)]); 16] = [
+const FREE: [(&str, &[(&str, Free)]); 17] = [
     ("check-report-v1", &[]),
     ("collected-v1", &[]),
     (
@@ -59,6 +62,7 @@ const FREE: [(&str, &[(&str, Free)]); 16] = [
     // What they hold is judged by its own schema.
     ("releases-v1", &[("release", Inner)]),
     ("roots-v1", &[("root", Inner)]),
+    ("status-v1", &[]),
     ("verification-v1", &[]),
     ("verify-v1", &[]),
     ("watch-v1", &[]),
@@ -170,6 +174,48 @@ fn the_report_of_writ_doctor_is_valid() {
     assert!(account["check"]["incident"].is_object() && account["check"]["rules"][0].is_object(), "{account}");
     held("doctor-v1", &[&account], 150);
     assert_eq!(judged("doctor-v1", &[well, broken]), [true, true]);
+}
+
+#[test]
+fn the_report_of_writ_status_is_valid() {
+    let mut house = House::new();
+    // Nobody has run.
+    held("status-v1", &[&house.status(&["--json"]).json()], 20);
+    let mut policy = house.policy();
+    house.add_rule(&mut policy, true, 3);
+    let mut enforcer = house.enforcing(&policy);
+    house.courier(&all_done(), |status| status.clock_offset_ms = Some(-3));
+    let well = house.status(&["--json"]).json();
+    // One that was healed, and one that is stopped by the breaker; a pause, a switch, runbooks and receipts.
+    for _ in 0..2 {
+        house.break_it();
+        run(&mut enforcer, &policy);
+    }
+    journal(&house, |_| {});
+    house.edit_state("state.json", |state| {
+        state["proven"] = json!({ "": [[1, 2], [4, 5]] });
+        let pause = json!({ "checks": ["file.motd"], "from": now(), "until": now().plus_millis(60_000), "reference": "c",
+                            "by": "b", "reason": "r" });
+        state["pauses"]["active"] = json!([pause]);
+    });
+    house.edit_state("status.json", |status| {
+        let asked = json!([{ "check": "file.motd", "rule": "L1-FILE-001" }]);
+        status["runbooks"] = json!({ "running": asked.clone(), "waiting": asked });
+    });
+    let full = house.status(&["--json"]).json();
+    for part in [
+        "/causes/0",
+        "/switch",
+        "/pauses/0",
+        "/runbooks/waiting/0",
+        "/receipts/proven/1",
+        "/incidents/open/0",
+        "/incidents/closed/0",
+    ] {
+        assert!(full.pointer(part).is_some_and(|part| !part.is_null()), "{part}: {full}");
+    }
+    held("status-v1", &[&full], 150);
+    assert_eq!(judged("status-v1", &[well]), [true]);
 }
 
 /// Everything that can be explained, with and without a state folder, where sites are at one and where they differ.

@@ -124,8 +124,8 @@ impl Sudoers {
 
     /// The last setting of this name that holds for all.
     fn setting(&self, name: &str) -> Option<&Setting> {
-        let for_all = self.defaults.iter().filter(|(scope, _)| scope.is_none()).flat_map(|(_, settings)| settings);
-        for_all.filter(|setting| setting.name == name).next_back()
+        let mut for_all = self.defaults.iter().filter(|(scope, _)| scope.is_none()).flat_map(|(_, settings)| settings);
+        for_all.rfind(|setting| setting.name == name)
     }
 
     fn settings<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (Option<&'a str>, &'a Setting)> {

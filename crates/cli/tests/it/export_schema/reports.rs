@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use writ_agent::enforce::engine::now;
+use writ_agent::clock::now;
 
 use super::judge::{judged, judged_by_many, repository};
 use super::mutations::{self, Mutation};

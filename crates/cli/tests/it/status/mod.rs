@@ -6,7 +6,7 @@ mod stories;
 mod watching;
 
 use serde_json::{Value, json};
-use writ_agent::enforce::engine::now;
+use writ_agent::clock::now;
 use writ_agent::enforce::pause::Pause;
 use writ_agent::enforce::state::State;
 use writ_agent::switch;

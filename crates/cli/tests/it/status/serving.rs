@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
-use writ_agent::enforce::engine::now;
+use writ_agent::clock::now;
 
 use crate::doctor::all_done;
 use crate::doctor::house::House;

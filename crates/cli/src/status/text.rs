@@ -388,8 +388,8 @@ pub fn size(bytes: u64) -> String {
     match bytes {
         0..=1023 => format!("{bytes} B"),
         1024..=1_048_575 => format!("{} KiB", bytes / 1024),
-        1_048_576..=1_073_741_823 => format!("{}.{} MiB", bytes >> 20, (bytes % (1 << 20)) * 10 >> 20),
-        _ => format!("{}.{} GiB", bytes >> 30, (bytes % (1 << 30)) * 10 >> 30),
+        1_048_576..=1_073_741_823 => format!("{}.{} MiB", bytes >> 20, ((bytes % (1 << 20)) * 10) >> 20),
+        _ => format!("{}.{} GiB", bytes >> 30, ((bytes % (1 << 30)) * 10) >> 30),
     }
 }
 

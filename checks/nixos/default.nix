@@ -219,6 +219,7 @@ builtins.concatMap
     "DynamicUser=true"
     "StandardInput=socket"
     "PrivateNetwork=true"
+    "ReadOnlyPaths=/run"
     "CapabilityBoundingSet="
     "writ status serve --from /run/writ/status/status.json --socket --idle 120"
     "After=writ-status-refresh.service"

@@ -83,6 +83,8 @@ in
         PrivateNetwork = true;
         RestrictAddressFamilies = "none";
         InaccessiblePaths = "-/var/lib/writ";
+        # What ProtectSystem leaves as it is, with the file that it shows.
+        ReadOnlyPaths = "/run";
         CapabilityBoundingSet = "";
         RestrictRealtime = true;
         RestrictSUIDSGID = true;
@@ -109,7 +111,8 @@ in
     };
     systemd.timers.writ-status-refresh = {
       description = "Keep the status page fresh while somebody looks";
-      unitConfig = { BindsTo = "writ-status-page.service"; After = "writ-status-page.service"; };
+      # Not after the page: a timer comes before its service, which comes before the page.
+      unitConfig.BindsTo = "writ-status-page.service";
       timerConfig = { OnActiveSec = "15s"; OnUnitInactiveSec = "15s"; AccuracySec = "1s"; };
     };
   };

@@ -19,7 +19,7 @@ const MAX_FILE: usize = 8 << 20;
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
 
-/// Serve the status page: read-only, without scripts, of a file that `writ status --json --out` keeps
+/// Serve the status page: read-only, without scripts, of the file that `writ status --out` keeps
 ///
 /// It needs no rights, and reads nothing but that file: `/` shows it, `/status.json` gives it. It says how old it is, and turns
 /// red when nobody renews it or the enforcer is silent. Everybody who reaches the address can read it, without a password: it

@@ -16,14 +16,10 @@ pub fn passage(name: &str) {
 
     static CRASH: LazyLock<Option<u64>> = LazyLock::new(|| number("WRIT_CRASH_AT"));
     static STOP: LazyLock<Option<u64>> = LazyLock::new(|| number("WRIT_STOP_AT"));
-    static LOG: LazyLock<Option<std::path::PathBuf>> =
-        LazyLock::new(|| std::env::var_os("WRIT_CRASH_LOG").map(std::path::PathBuf::from));
     static PASSED: AtomicU64 = AtomicU64::new(0);
     let passed = PASSED.fetch_add(1, Ordering::Relaxed) + 1;
-    if let Some(path) = LOG.as_ref() {
-        let line = format!("{passed} {name}\n");
-        let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
-        let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
+    if let Some(mut log) = LOG.as_ref() {
+        let _ = log.write_all(format!("{passed} {name}\n").as_bytes());
     }
     for (at, signal) in [(&CRASH, rustix::process::Signal::KILL), (&STOP, rustix::process::Signal::STOP)] {
         if **at == Some(passed) {
@@ -31,6 +27,19 @@ pub fn passage(name: &str) {
         }
     }
 }
+
+/// Opens the log of passages now: a process that is about to give up its rights to files could not do it later. Nothing in a
+/// release build.
+pub fn open_log() {
+    #[cfg(any(debug_assertions, feature = "crash-points"))]
+    std::sync::LazyLock::force(&LOG);
+}
+
+#[cfg(any(debug_assertions, feature = "crash-points"))]
+static LOG: std::sync::LazyLock<Option<std::fs::File>> = std::sync::LazyLock::new(|| {
+    let path = std::env::var_os("WRIT_CRASH_LOG")?;
+    std::fs::OpenOptions::new().append(true).create(true).open(path).ok()
+});
 
 #[cfg(any(debug_assertions, feature = "crash-points"))]
 fn number(variable: &str) -> Option<u64> {

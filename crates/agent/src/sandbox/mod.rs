@@ -49,6 +49,7 @@ impl Sandbox {
     /// Takes everything else from this process, its future threads and its children, for good. To be called while there is
     /// one thread.
     pub fn apply(&self) -> Enforced {
+        writ_durable::crash::open_log();
         let mut enforced = Enforced::default();
         if let Some(files) = &self.files {
             landlock::apply(files, &mut enforced);

@@ -31,7 +31,7 @@ pub fn of(good: &[u8], schema: &str) -> Vec<Bad> {
         ("the schema twice", member(&schema_member)),
         (
             "another schema",
-            text.replacen(&schema_member, &format!("\"schema\":\"{}2\"", &schema[..schema.len() - 1]), 1),
+            text.replacen(&schema_member, &format!("\"schema\":\"{}99\"", &schema[..schema.len() - 1]), 1),
         ),
         ("a schema with a line break", text.replacen(&schema_member, "\"schema\":\"writ\\nFAKE: all is well\"", 1)),
         ("no schema", text.replacen(&schema_member, "\"schemata\":1", 1)),

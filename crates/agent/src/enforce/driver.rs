@@ -29,6 +29,8 @@ const SWITCH_EVERY: Duration = Duration::from_secs(1);
 /// After a change in the folder of releases it is read now and, as its files may still be coming, after these.
 const RELEASES_AFTER: [Duration; 4] =
     [Duration::from_millis(50), Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
+/// The shortest time after which a check is looked at again whose incident its last look did not decide.
+const UNDECIDED: Duration = Duration::from_millis(250);
 /// The longest that what is due by the time of day is slept for: that clock may be set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
@@ -171,16 +173,17 @@ impl Driver {
         }
     }
 
-    /// An incident that rests is looked at when its rule may be tried again.
+    /// An incident that rests is looked at when its rule may be tried again. One that a look did not decide is looked at again
+    /// after a moment, not at once.
     fn wake_for_incidents(&mut self) {
         let (at, now) = (self.engine.clock.now(), self.engine.clock.instant());
         for incident in self.engine.state.incidents.values() {
             if let Phase::Waiting(Some(until)) = incident.phase {
-                let left = Duration::from_millis(until.millis_since(at).max(0).unsigned_abs());
+                let left = Duration::from_millis(until.millis_since(at).max(0).unsigned_abs()).max(UNDECIDED);
                 self.agenda.not_after(&incident.check, now + left);
             }
             if let Some(ends) = incident.flapping.as_ref().and_then(Flapping::ends) {
-                let left = Duration::from_millis(ends.millis_since(at).max(0).unsigned_abs());
+                let left = Duration::from_millis(ends.millis_since(at).max(0).unsigned_abs()).max(UNDECIDED);
                 self.agenda.not_after(&incident.check, now + left);
             }
         }

@@ -177,6 +177,9 @@ fn with_password_alone(module: &str, arguments: &[String], unknown: &'static str
     match module {
         _ if PASSWORDS.contains(&module) || ASK_NOTHING.contains(&module) => SUCCESS,
         _ if SAY_NOTHING.contains(&module) => IGNORE,
+        // Whoever has not enrolled passes by the factor, and it is not known who has.
+        _ if FACTORS.contains(&module) && says(arguments, &["nullok"]) => IGNORE,
+        _ if FACTORS.contains(&module) && says(arguments, &["nouserok"]) => SUCCESS,
         _ if FACTORS.contains(&module) => AUTH_ERR,
         // It counts failures; to its user a line of failures is never reached with the right password.
         FAILLOCK => SUCCESS,
@@ -185,6 +188,10 @@ fn with_password_alone(module: &str, arguments: &[String], unknown: &'static str
         "pam_wheel.so" => IGNORE,
         _ => unknown,
     }
+}
+
+fn says(arguments: &[String], words: &[&str]) -> bool {
+    arguments.iter().any(|argument| words.contains(&argument.as_str()))
 }
 
 /// Whether a password alone does not suffice; none when that depends on a module that this version does not know.

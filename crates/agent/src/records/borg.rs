@@ -89,7 +89,8 @@ impl Borg {
             Ok(Ok(ended)) => {
                 ended.told().into_iter().for_each(|line| run.note(line));
                 // Anything else (no network, a lock, a wrong passphrase) says nothing of the repository.
-                ended.complaint.contains("errors found").then_some(false)
+                let damaged = ["errors found", ", problems found"].iter().any(|words| ended.complaint.contains(words));
+                damaged.then_some(false)
             }
             Ok(Err(e)) => {
                 run.note(e.to_string());

@@ -42,6 +42,14 @@ pub fn scan(
     } else if let Some(Facts::Scan(last)) = before.map(|record| &record.facts) {
         (scan.complete_at, scan.complete_seconds) = (last.complete_at, last.complete_seconds);
         scan.last_detection = scan.last_detection.or_else(|| last.last_detection.clone());
+        // A scan that broke off says nothing of what an earlier one found.
+        scan.infected = scan.infected.max(last.infected);
+        for file in &last.files {
+            if scan.files.len() < MOST_ENTRIES && !scan.files.contains(file) {
+                scan.files.push(file.clone());
+            }
+        }
+        scan.infected = scan.infected.max(scan.files.len() as u64);
     }
     let complete = scan.complete;
     run.end(name, at, complete, Facts::Scan(scan))
@@ -55,8 +63,9 @@ pub fn take(scan: &mut Scan, line: &[u8]) {
         return;
     };
     scan.infected = scan.infected.saturating_add(1);
-    // One that is cut short would not be found again: it is counted, and not named.
-    if scan.files.len() < MOST_ENTRIES && path.len() <= LONGEST_LINE && path.starts_with('/') {
+    // One that is cut short, or whose name is no text, would not be found again: it is counted, and not named.
+    let nameable = std::str::from_utf8(line).is_ok() && path.starts_with('/');
+    if nameable && scan.files.len() < MOST_ENTRIES && path.len() <= LONGEST_LINE {
         scan.files.push(path.to_owned());
     }
     scan.last_detection = Some(bounded(&format!("{signature} in {path}")));
@@ -96,10 +105,13 @@ mod tests {
         assert_eq!((scan.complete_at, scan.complete_seconds), (Some(now()), Some(0)));
 
         let (broken, scan, _) = scanned("echo 'no such database' >&2; exit 2", Some(&record));
-        assert!(!broken.ok && !scan.complete && scan.infected == 0);
+        assert!(!broken.ok && !scan.complete);
+        assert_eq!((scan.infected, scan.files.as_slice()), (2, &["/srv/b: c".to_owned()][..]), "they are still there");
         assert_eq!((scan.complete_at, broken.notes.as_slice()), (Some(now()), &["no such database".to_owned()][..]));
         assert_eq!(scan.last_detection.as_deref(), Some("X in relative"));
         let (never, scan, _) = scanned("exit 2", None);
         assert!(!never.ok && scan.complete_at.is_none());
+        let (_, scan, _) = scanned("printf '/srv/\\351: X FOUND\\n'; exit 1", None);
+        assert_eq!((scan.infected, scan.files.len()), (1, 0), "a name that is no text");
     }
 }

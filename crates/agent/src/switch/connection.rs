@@ -36,34 +36,43 @@ struct JobStatus {
     done_at: Option<Time>,
 }
 
-/// When the courier last checked in, by its own word, and how long the next one may take, in milliseconds. Its folder is
-/// beside the enforcer's, where units and images put it.
-fn checked_in(state_dir: &Path) -> Option<(Time, i64)> {
+/// When the courier last checked in, by its own word, and how often it does, in seconds. Its folder is beside the enforcer's,
+/// where units and images put it.
+fn checked_in(state_dir: &Path) -> Option<(Option<Time>, u64)> {
     let bytes = hostile::read(&state_dir.with_file_name("sync").join(FILE), MAX_STATUS).ok()?;
     let status: Status = serde_json::from_slice(&bytes).ok()?;
-    let every = i64::try_from(Some(status.checkin_seconds).filter(|every| *every <= MOST_RARELY)?).ok()?;
-    Some((status.jobs.get(Job::CheckIn.name())?.done_at?, 2_000 * every + SLACK))
+    Some((status.jobs.get(Job::CheckIn.name())?.done_at, status.checkin_seconds))
+}
+
+/// How long the next check-in may take, in milliseconds.
+fn within(every: u64) -> i64 {
+    i64::try_from(every.min(MOST_RARELY)).unwrap_or(0) * 2_000 + SLACK
 }
 
 /// Whether the courier checked in when it last should have.
 pub fn in_touch(state_dir: &Path) -> bool {
-    checked_in(state_dir).is_some_and(|(at, within)| (0..=within).contains(&now().millis_since(at)))
+    let Some((Some(at), every)) = checked_in(state_dir) else { return false };
+    every <= MOST_RARELY && (0..=within(every)).contains(&now().millis_since(at))
 }
 
-/// Waits until the courier has checked in after `since`; false when that takes longer than it may.
+/// Waits until the courier has checked in after `since`; false when that takes longer than it may. Nothing is demanded of
+/// one that checks in rarely by now; one of which nothing can be read may still come.
 pub fn comes_back(state_dir: &Path, since: Time) -> bool {
     const EVERY: Duration = Duration::from_millis(100);
     let began = Instant::now();
-    while let Some((at, within)) = checked_in(state_dir) {
-        if at > since {
-            return true;
+    let mut longest = within(MOST_RARELY);
+    loop {
+        if let Some((at, every)) = checked_in(state_dir) {
+            if every > MOST_RARELY || at.is_some_and(|at| at > since) {
+                return true;
+            }
+            longest = within(every);
         }
-        if began.elapsed().as_millis() >= u128::from(within.unsigned_abs()) {
-            break;
+        if began.elapsed().as_millis() >= u128::from(longest.unsigned_abs()) {
+            return false;
         }
         std::thread::sleep(EVERY);
     }
-    false
 }
 
 #[cfg(test)]
@@ -97,7 +106,10 @@ mod tests {
         let text = fs::read_to_string(&status).unwrap().replace("\"checkin_seconds\":0", "\"checkin_seconds\":61");
         fs::write(&status, text).unwrap();
         assert!(!in_touch(&enforce(&rarely)), "it checks in too rarely");
-        assert!(!comes_back(&enforce(&tempfile::tempdir().unwrap()), now()), "there is no courier any more");
+        assert!(
+            comes_back(&enforce(&rarely), now().plus_millis(60_000)),
+            "a release made it rare: nothing is demanded"
+        );
     }
 
     #[test]

@@ -148,6 +148,10 @@ fn a_second_factor_is_one_that_cannot_be_gone_round() {
     let factor = |auth: &str| shown(&seen(&[("etc/pam.d/sudo", auth)], "sudo"), &["second_factor"]).remove(0);
     assert_eq!(factor("auth required pam_u2f.so\nauth required pam_unix.so"), "true");
     assert_eq!(factor("auth sufficient pam_u2f.so\nauth required pam_unix.so"), "false");
+    for optional in ["pam_u2f.so nouserok", "pam_google_authenticator.so nullok"] {
+        let stack = format!("auth required {optional}\nauth required pam_unix.so");
+        assert_eq!(factor(&stack), "false", "whoever has not enrolled passes");
+    }
     assert_eq!(factor("auth optional pam_oath.so\nauth required pam_unix.so"), "false");
     assert_eq!(factor("auth sufficient pam_unix.so\nauth required pam_oath.so"), "false");
     // Of a module that nobody here knows it depends.

@@ -55,6 +55,9 @@ pub struct Tally {
     first_at: Option<Time>,
     longest_gap_ms: i64,
     numbers: BTreeMap<String, Range>,
+    /// Whether a run was unlike the one before it, numbers aside.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    differed: bool,
 }
 
 impl Book {
@@ -149,7 +152,7 @@ impl Book {
         self.from = from;
         for tally in self.checks.values_mut() {
             (tally.runs, tally.failed, tally.not_assessed) = (0, 0, 0);
-            (tally.first_at, tally.longest_gap_ms) = (None, 0);
+            (tally.first_at, tally.longest_gap_ms, tally.differed) = (None, 0, false);
             tally.numbers.clear();
         }
     }
@@ -238,13 +241,23 @@ fn never_ran() -> VectorEntry {
 impl Tally {
     fn new(run: &Run) -> Self {
         let last = Seen { at: None, outcome: run.outcome, reasons: Vec::new(), observation: Observation::new() };
-        Self { last, runs: 0, failed: 0, not_assessed: 0, first_at: None, longest_gap_ms: 0, numbers: BTreeMap::new() }
+        Self {
+            last,
+            runs: 0,
+            failed: 0,
+            not_assessed: 0,
+            first_at: None,
+            longest_gap_ms: 0,
+            numbers: BTreeMap::new(),
+            differed: false,
+        }
     }
 
     fn take(&mut self, run: &Run) {
         if let Some(before) = self.last.at {
             self.longest_gap_ms = self.longest_gap_ms.max(run.at.millis_since(before));
         }
+        self.differed |= self.last.at.is_some() && !self.is_like(run);
         self.runs += 1;
         self.failed += u64::from(run.outcome == Outcome::Fail);
         self.not_assessed += u64::from(run.outcome == Outcome::NotAssessable);
@@ -265,6 +278,16 @@ impl Tally {
         }
     }
 
+    /// Whether a run is like the last one, numbers aside.
+    fn is_like(&self, run: &Run) -> bool {
+        fn rest(seen: &Observation) -> impl Iterator<Item = (&str, &Value)> {
+            seen.iter().filter(|(_, value)| !matches!(value, Value::Int(_)))
+        }
+        self.last.outcome == run.outcome
+            && self.last.reasons == run.reasons
+            && rest(&self.last.observation).eq(rest(&run.seen))
+    }
+
     /// Whether all runs since `from` were as is known ([`Steady`]). Between two runs, and from the last one until now, there
     /// may be twice the time that the check asks for.
     fn is_steady(&self, known: &Known, check: &Check, from: Time, to: Time) -> bool {
@@ -280,6 +303,7 @@ impl Tally {
         let asked: Vec<_> = std::iter::once(&check.expect).chain(&check.prefer).flat_map(|p| p.clauses()).collect();
         let mut numbers = self.numbers.iter().filter(|(field, _)| asked.iter().any(|clause| clause.field == **field));
         self.runs > 0
+            && !self.differed
             && (self.failed, self.not_assessed) == (failed, not_assessed)
             && self.last.outcome == known.outcome
             && self.last.reasons == known.reasons

@@ -123,7 +123,11 @@ fn everything_else_is_told_in_full() {
     let late = Run { at: at(121), ..ok() };
     let back = [ok(), Run { at: at(120), ..failing.clone() }, Run { at: at(180), ..ok() }];
     let silent = Vec::new();
-    for runs in [vec![failing], vec![other], vec![why], vec![late], back.to_vec(), silent] {
+    // Something else in the middle, and back again.
+    let between = |odd: Run| vec![ok(), Run { at: at(120), ..odd }, Run { at: at(180), ..ok() }];
+    let warned = between(Run { outcome: Outcome::Warn, ..ok() });
+    let (saw, said) = (between(other.clone()), between(why.clone()));
+    for runs in [vec![failing], vec![other], vec![why], vec![late], back.to_vec(), silent, warned, saw, said] {
         let (summary, _) = summed(told(&checks, 40), &checks, &runs);
         assert!(summary.steady.runs.is_empty() && summary.changed.contains_key("a"), "{runs:?}");
     }

@@ -63,6 +63,17 @@ impl Engine {
         self.save_book();
     }
 
+    /// At a start: plans that were made at a time that has not come were made by a clock that was ahead, or are read by one
+    /// that is behind. Either way they are moved to it; when that one is set, they are moved with it.
+    pub(super) fn recall_clock(&mut self) {
+        let Some(written) = self.state.written_at else { return };
+        let step = self.clock.now().millis_since(written);
+        if step <= -LEAST {
+            warn!(%written, "the clock is behind what was written last: plans are moved to it");
+            self.move_plans(step);
+        }
+    }
+
     fn move_plans(&mut self, step: i64) {
         self.state.incidents.values_mut().for_each(|incident| incident.shift(step));
         self.state.breaker.shift(step);

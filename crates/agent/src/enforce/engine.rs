@@ -286,6 +286,7 @@ impl Engine {
             state if state.stopped => StartReason::Restart,
             _ => StartReason::Recovery,
         };
+        self.recall_clock();
         let previous_chain = self.change_of_key();
         let started = Started {
             why,

@@ -153,8 +153,8 @@ pub struct Candidate {
     pub tripped: Option<String>,
     /// Why it hands the incident to people; none when it runs a runbook.
     pub escalate: Option<String>,
-    /// The maintenance window that its runbook has to wait for.
-    pub window: Option<String>,
+    /// The maintenance window that its runbook has to wait for: when it opens, where it ever does, and that in words.
+    pub window: Option<(Option<Time>, String)>,
 }
 
 /// What the signed policy and the moment allow.
@@ -460,8 +460,9 @@ fn decide(incident: &mut Incident, at: Time, allowed: &Circumstances) -> Option<
     if let Some(why) = &candidate.tripped {
         return Some(escalate(incident, at, why.clone()));
     }
-    if candidate.window.is_some() {
-        incident.phase = Phase::Waiting(None);
+    if let Some((opens, _)) = &candidate.window {
+        // Then it is looked at, however rarely its check runs.
+        incident.phase = Phase::Waiting(*opens);
         return None;
     }
     if let Some(until) = incident.rests.get(&candidate.rule).filter(|until| **until > at) {

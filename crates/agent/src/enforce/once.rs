@@ -225,7 +225,7 @@ fn planned(engine: &Engine, check: &str, scan: &super::scan::Scan) -> Option<Ans
         one_line(format!("{}: {} {parameters}, at most {}", step.id, step.step, step.timeout))
     };
     let steps = runbook.steps.iter().map(step).collect();
-    let window = runbook_waits(policy, id, &engine.zone, scan.run.at);
+    let window = runbook_waits(policy, id, &engine.zone, scan.run.at).map(|(_, opens)| opens);
     Some(Answer::Run(Planned { rule: id.to_owned(), runbook: run.clone(), steps, window }))
 }
 

@@ -28,7 +28,9 @@ impl Engine {
         let Facts::RestoreTest(test) = &record.facts else { return };
         info!(test = %name, ok = record.ok, compared = test.compared, "a restore was tried");
         let draft = self.teller().restore_tested(told(&record, test, asked));
-        self.seal(draft);
+        if self.seal(draft).is_none() {
+            return;
+        }
         let read: Vec<String> = self.policy().into_iter().flat_map(readers).map(|(_, name)| name.to_owned()).collect();
         self.state.told_restore_tests.retain(|name, _| read.contains(name));
         self.state.told_restore_tests.insert(name, digest);

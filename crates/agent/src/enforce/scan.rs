@@ -258,7 +258,10 @@ impl Engine {
             IncidentState::Quiet => None,
             IncidentState::Open(incident) => Some(*incident),
         };
-        let unchanged = acts.is_empty();
+        // What an attempt came to is durable, also when nothing follows from it.
+        let attempted =
+            self.state.incidents.get(key).is_some_and(|i| matches!(i.phase, incident::Phase::Attempting { .. }));
+        let unchanged = acts.is_empty() && !attempted;
         let mut attempt = None;
         for act in acts {
             match (act, &mut incident) {
@@ -359,6 +362,7 @@ impl Engine {
 
     /// Makes the state durable, with all bundles sealed since.
     pub(super) fn commit(&mut self) {
+        self.state.written_at = Some(self.clock.now());
         self.writer.commit(&mut self.state);
     }
 

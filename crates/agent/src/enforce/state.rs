@@ -99,6 +99,9 @@ pub struct State {
     /// Since when a trust root names a log for the site.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_since: Option<Time>,
+    /// When this was last written: a start at an earlier time is one by a clock that is, or was, wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_at: Option<Time>,
     /// The bundle that last told of posture in a way that the next account can build on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub posture_told: Option<TellingRef>,
@@ -320,6 +323,7 @@ impl State {
             told_restore_tests: BTreeMap::new(),
             vector_to: None,
             posture_told: None,
+            written_at: None,
             snapshot: None,
             boot_id: String::new(),
             stopped: false,

@@ -134,9 +134,10 @@ impl Engine {
     }
 }
 
-/// The window for which a rule's runbook has to wait: it holds a step that windows are about, and none is open.
-pub fn runbook_waits(policy: &Policy, rule: &str, zone: &Zone, at: Time) -> Option<String> {
+/// The window for which a rule's runbook has to wait: it holds a step that windows are about, and none is open. When it
+/// opens, and that in words.
+pub fn runbook_waits(policy: &Policy, rule: &str, zone: &Zone, at: Time) -> Option<(Option<Time>, String)> {
     let runbook = policy.runbooks.get(policy.rules.get(rule)?.run.as_ref()?)?;
     let mut works = runbook.steps.iter().filter_map(|step| steps::window(&step.step, &step.parameters));
-    works.find_map(|work| Some(wait_for(&policy.settings, work, zone, at)?.1))
+    works.find_map(|work| wait_for(&policy.settings, work, zone, at))
 }

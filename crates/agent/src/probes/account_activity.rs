@@ -139,7 +139,7 @@ impl Machine {
             let login = recorded.map(|record| record.at).max();
             let last = login.max(lastlog.as_ref().and_then(|file| utmp::last_login(file, account.uid)));
             let set = self.shadow(account).and_then(|shadow| shadow.changed).map(|day| day * DAY);
-            if last.max(set).is_some_and(|used| used > since) {
+            if last.or(set).is_some_and(|used| used > since) {
                 continue;
             }
             if last.is_none() && !reaches_back {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -267,10 +268,14 @@ fn live_digest(entry: &Entry) -> Option<Digest> {
     (modified(&file).ok()? == modified_at).then_some(digest)
 }
 
-/// Opens a regular file, following and waiting for nothing, and tells when it was last changed.
+/// Opens a regular file, following and waiting for nothing, and tells when it was last changed. What it is is asked before
+/// it is opened: the name may be a repository's word, and opening a device may do something.
 pub(super) fn open(path: &Path) -> io::Result<(File, Time)> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = File::from(rustix::fs::openat(CWD, path, flags, Mode::empty())?);
+    let named = rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())?;
+    modified(&File::from(named.try_clone()?))?;
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let same = format!("/proc/self/fd/{}", named.as_raw_fd());
+    let file = File::from(rustix::fs::openat(CWD, same, flags, Mode::empty())?);
     let modified_at = modified(&file)?;
     Ok((file, modified_at))
 }

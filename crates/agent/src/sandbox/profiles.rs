@@ -24,7 +24,8 @@ impl Sandbox {
     pub fn of_probe(config: &network::config::Config) -> Self {
         let mut read = paths(RESOLVERS);
         // For resolv.conf and hosts: a file that is replaced is another one, and the folder is what stays.
-        read.extend(["/etc".into(), config.asks()]);
+        // On NixOS what lies in /etc are links into the store.
+        read.extend(["/etc".into(), "/nix/store".into(), config.asks()]);
         read.extend(config.ca_file.clone());
         let write = vec![config.looks(), config.state_dir.clone()];
         Self { files: Some(Files { read, write, connect: None }), calls: calls::of_looker() }

@@ -286,8 +286,8 @@ fn judge(journal: &mut Journal) -> Result<(Event, String), JournalError> {
         Err(reason) => return Ok((Event::Failed, reason)),
     };
     let window = policy.window(&journal.request.fallback_window).duration();
-    let (before, activated_at) = (journal.held_before(), now());
-    let lost = lost(&before, &journal.request.state_dir, window, activated_at);
+    let before = journal.held_before();
+    let lost = lost(&before, &journal.request.state_dir, window);
     let after = policy.observe(&journal.request.profile, journal.course.previous.as_deref(), now());
     let own = || read_closure(journal).ok().and_then(|c| probation::ask_own_enforcer(&c, &journal.request.policy.path));
     let mut verdict = probation::judge(&policy, &before.checks, &after, journal.activation.as_ref(), own);
@@ -307,14 +307,14 @@ fn judge(journal: &mut Journal) -> Result<(Event, String), JournalError> {
 }
 
 /// Waits for the window, and tells what was there before the candidate and is not any more, checks aside.
-fn lost(before: &Before, state_dir: &Path, window: Duration, activated_at: Time) -> Vec<&'static str> {
-    let mut lost = Vec::new();
+fn lost(before: &Before, state_dir: &Path, window: Duration) -> Vec<&'static str> {
+    let (mut lost, check_in) = (Vec::new(), connection::last(state_dir));
     if !before.enforcer_at_work {
         std::thread::sleep(window);
     } else if !enforcer::keeps_working(state_dir, window) {
         lost.push("the enforcer, which was at work before, does not keep running");
     }
-    if before.in_touch && !connection::comes_back(state_dir, activated_at) {
+    if before.in_touch && !connection::comes_back(state_dir, check_in) {
         lost.push("the courier, which reached the depot before, does not any more");
     }
     lost

@@ -18,9 +18,7 @@ pub const LOCK: &str = "lock";
 pub const AT_WORK: &str = "writ-enforce:at-work";
 /// How long an enforcer that was restarted may take to be ready.
 const COMES_UP_WITHIN: Duration = Duration::from_secs(10);
-/// How often one that came anew is given another window.
-const MORE_WINDOWS: u32 = 2;
-/// How long such a window is at most: with all of them a switch still ends before its rollback timer fires.
+/// How long the second window is at most: with it a switch still ends before its rollback timer fires.
 const LONGEST_MORE: Duration = Duration::from_secs(20);
 
 /// Says that this process is an enforcer that stays, in its lock file; `stays` is false for one that only passes by.
@@ -43,19 +41,25 @@ pub fn at_work(state_dir: &Path) -> Option<ProcessId> {
     (ProcessId::of(announced.pid) == Some(announced)).then_some(announced)
 }
 
-/// Waits for the window, and tells whether one enforcer was at work from its beginning to its end. One that only comes up
-/// within it has another.
+/// Waits for the window, and tells whether one enforcer was at work from its beginning to its end. One that the activation
+/// itself started anew, a moment later, has another window; one that ended in the middle has not.
 pub fn keeps_working(state_dir: &Path, window: Duration) -> bool {
-    let mut window = window;
-    for _ in 0..=MORE_WINDOWS {
-        let Some(first) = comes_up(state_dir) else { return false };
-        std::thread::sleep(window);
-        if at_work(state_dir) == Some(first) {
-            return true;
-        }
-        window = window.min(LONGEST_MORE);
+    let latest = ticks().saturating_add(COMES_UP_WITHIN.as_secs() * procfs::ticks_per_second());
+    let Some(first) = comes_up(state_dir) else { return false };
+    std::thread::sleep(window);
+    if at_work(state_dir) == Some(first) {
+        return true;
     }
-    false
+    let Some(second) = comes_up(state_dir).filter(|second| second.started <= latest) else { return false };
+    std::thread::sleep(window.min(LONGEST_MORE));
+    at_work(state_dir) == Some(second)
+}
+
+/// The time since the machine started, as `/proc` tells when a process did (proc_pid_stat(5), `starttime`).
+fn ticks() -> u64 {
+    let since = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let whole = u64::try_from(since.tv_sec).unwrap_or(0);
+    whole * procfs::ticks_per_second()
 }
 
 fn comes_up(state_dir: &Path) -> Option<ProcessId> {

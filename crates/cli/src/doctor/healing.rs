@@ -196,7 +196,7 @@ impl Case<'_> {
     fn window(&self) -> Option<(&str, String)> {
         let (id, _) = self.rules().into_iter().next()?;
         let zone = Zone::of(&self.policy.settings.time_zone);
-        Some((id, runbook_waits(self.policy, id, &zone, self.seen.now)?))
+        Some((id, runbook_waits(self.policy, id, &zone, self.seen.now)?.1))
     }
 
     fn unjudged(&self) -> Finding {

@@ -253,7 +253,14 @@ fn circumstances() -> impl Strategy<Value = Circumstances> {
     let candidate = ("[AB]", 0u32..4, 0i64..5, rarely("stopped"), rarely("by hand"), rarely("Sunday")).prop_map(
         |(rule, attempts, s, tripped, escalate, window)| {
             let cooldown_ms = s * 1000;
-            Candidate { rule, attempts, cooldown_ms, tripped, escalate, window }
+            Candidate {
+                rule,
+                attempts,
+                cooldown_ms,
+                tripped,
+                escalate,
+                window: window.map(|opens| (Some(at(600)), opens)),
+            }
         },
     );
     let flap = prop::option::weighted(0.3, Just(flap()));
@@ -318,11 +325,13 @@ fn what_people_change_while_they_have_healing_suspended_is_intended() {
 
 #[test]
 fn a_runbook_that_waits_for_a_window_is_not_tried_and_nothing_is_given_up() {
-    let waiting = Candidate { window: Some("Sunday 02:00 Etc/UTC".into()), ..rule("L1-A", 3, 0) };
+    let waiting = Candidate { window: Some((Some(at(7_200)), "Sunday 02:00 Etc/UTC".into())), ..rule("L1-A", 3, 0) };
     let closed = allowed(vec![waiting]);
     let (state, acts) = step(State::Quiet, failing(Severity::Low), at(0), &closed);
     assert_eq!(acts, [Act::Opened]);
     assert_eq!(closed.unrecorded(), None);
+    let State::Open(incident) = &state else { panic!("it is open") };
+    assert_eq!(incident.phase, Phase::Waiting(Some(at(7_200))), "it is looked at when the window opens");
     let (_, acts) = step(state, failing(Severity::Low), at(1), &allowed(vec![rule("L1-A", 3, 0)]));
     assert_eq!(acts, [Act::Attempt("L1-A".into())]);
 }

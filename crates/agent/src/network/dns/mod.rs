@@ -93,11 +93,15 @@ impl Resolver {
         }
         let mut found = Vec::new();
         for kind in [Kind::A, Kind::Aaaa] {
-            let answer = Self::ask_servers(&self.servers, name, kind, deadline)?;
-            if answer.code == NO_SUCH_NAME {
-                return Err(format!("there is no name {name}"));
+            match Self::ask_servers(&self.servers, name, kind, deadline) {
+                Ok(answer) if answer.code == NO_SUCH_NAME && found.is_empty() => {
+                    return Err(format!("there is no name {name}"));
+                }
+                Ok(answer) => found.extend(answer.addresses),
+                Err(e) if found.is_empty() => return Err(e),
+                // Many servers answer wrongly, or not at all, of the second kind where a name has the first alone.
+                Err(_) => {}
             }
-            found.extend(answer.addresses);
         }
         if found.is_empty() { Err(format!("{name} has no address")) } else { Ok(found) }
     }

@@ -290,7 +290,7 @@ impl Case<'_> {
                 let what = format!("{fails}; rule {rule} works on it since {} (incident {id})", when(*since));
                 wrong("being-healed", self.id, what, "wait: every step has a timeout")
             }
-            Phase::Waiting(Some(until)) if *until > self.seen.now => {
+            Phase::Waiting(Some(until)) if *until > self.seen.now && self.window().is_none() => {
                 let rule = incident.rule.as_deref().unwrap_or("its rule");
                 let what = format!(
                     "{fails}; rule {rule} was tried {} and rests until {} (incident {id})",

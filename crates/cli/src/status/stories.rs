@@ -178,7 +178,7 @@ fn stands(incident: &Incident, policy: Option<&Policy>, seen: &Appliance) -> (St
             (Standing::BeingHealed, format!("Rule {rule} works on it{by} since {}.", words::when(*since)))
         }
         Phase::Waiting(Some(until)) if *until > seen.now => {
-            (Standing::Waiting, format!("It rests until {} and is tried again then.{tried}", words::when(*until)))
+            (Standing::Waiting, format!("It waits until {} and is tried then.{tried}", words::when(*until)))
         }
         Phase::Waiting(_) => (Standing::Waiting, format!("It is worked on with its next run.{tried}")),
         Phase::Escalated => {

@@ -23,14 +23,8 @@ fn until(output: &mut ChildStdout, shown: &mut String, words: &str) {
 
 /// The process that runs the view below script(1).
 fn below(script: &Child) -> Pid {
-    let children = format!("/proc/{0}/task/{0}/children", script.id());
-    let own = |children: &str| {
-        std::fs::read_to_string(children).unwrap().split_whitespace().map(str::to_owned).collect::<Vec<_>>()
-    };
-    let shell = own(&children).pop().unwrap();
-    // A shell may have become the program itself.
-    let below = own(&format!("/proc/{shell}/task/{shell}/children")).pop().unwrap_or(shell);
-    Pid::from_raw(below.parse().unwrap()).unwrap()
+    let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", script.id())).unwrap();
+    Pid::from_raw(children.trim().parse().expect("one child")).unwrap()
 }
 
 #[test]
@@ -41,12 +35,14 @@ fn a_live_view_follows_and_gives_the_terminal_back() {
         let mut enforcer = house.enforcing(&policy);
         // An hour: what is shown before that comes of a file that was put in place.
         let command = format!(
-            "{} status --config {} --watch 3600",
+            "exec {} status --config {} --watch 3600",
             env!("CARGO_BIN_EXE_writ"),
             house.path("etc/enforce.toml").display()
         );
         let mut script = Command::new("script");
-        script.args(["--quiet", "--return", "--command", &command, "/dev/null"]).env("TERM", "xterm");
+        // With `exec` no shell is left that would tell of the signal after the view has ended.
+        script.args(["--quiet", "--return", "--command", &command, "/dev/null"]);
+        script.env("TERM", "xterm").env("SHELL", "/bin/sh");
         let mut script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("script(1) of bsdutils");
         let (mut output, mut shown) = (script.stdout.take().unwrap(), String::new());
         until(&mut output, &mut shown, "well: nothing needs anybody");

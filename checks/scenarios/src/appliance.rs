@@ -20,8 +20,9 @@ const RELEASES: &str = "/srv/releases";
 const STATE: &str = "/var/lib/writ";
 /// Where the courier and the enforcer meet.
 const SPOOL: &str = "/var/lib/writ/spool";
-/// The courier's user and group inside.
+/// The courier's user and group inside, and those of writ-probe.
 const COURIER: u32 = 990;
+const PROBE: u32 = 992;
 /// How long anything that an appliance does by itself may take before the story is given up.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -79,25 +80,39 @@ impl Appliance {
 
     /// The courier's user, its configuration, and the spool: what it may write and what it may only read.
     fn furnish_courier(&self, url: &str) -> Result<()> {
-        let append = |file: &str, line: &str| -> Result<()> {
-            let path = self.container.path(file);
-            let text = fs::read_to_string(&path)?;
-            Ok(fs::write(path, format!("{text}{line}\n"))?)
-        };
-        append("/etc/passwd", &format!("writ-sync:x:{COURIER}:{COURIER}::/:/usr/sbin/nologin"))?;
-        append("/etc/group", &format!("writ-sync:x:{COURIER}:"))?;
+        self.add_user("writ-sync", COURIER)?;
         fs::write(self.container.path("/etc/writ/sync.toml"), courier_configuration(&self.name, url))?;
-        let own = |folder: &str, user: Option<u32>, mode: u32| -> Result<()> {
-            let path = self.container.path(folder);
-            fs::create_dir_all(&path)?;
-            chown(&path, user, Some(COURIER))?;
-            Ok(fs::set_permissions(&path, fs::Permissions::from_mode(mode))?)
-        };
-        own(&format!("{SPOOL}/inbox"), Some(COURIER), 0o750)?;
-        own(&format!("{STATE}/sync"), Some(COURIER), 0o700)?;
+        self.folder(&format!("{SPOOL}/inbox"), Some(COURIER), COURIER, 0o750)?;
+        self.folder(&format!("{STATE}/sync"), Some(COURIER), COURIER, 0o700)?;
         // What root lays down there belongs to the courier's group, which may read it.
-        own(&format!("{SPOOL}/outbox"), None, 0o2750)?;
-        own(&format!("{SPOOL}/presence"), None, 0o2750)
+        self.folder(&format!("{SPOOL}/outbox"), None, COURIER, 0o2750)?;
+        self.folder(&format!("{SPOOL}/presence"), None, COURIER, 0o2750)
+    }
+
+    fn add_user(&self, name: &str, id: u32) -> Result<()> {
+        for (file, line) in
+            [("/etc/passwd", format!("{name}:x:{id}:{id}::/:/usr/sbin/nologin\n")), ("/etc/group", format!("{name}:x:{id}:\n"))]
+        {
+            let path = self.container.path(file);
+            fs::write(&path, fs::read_to_string(&path)? + &line)?;
+        }
+        Ok(())
+    }
+
+    fn folder(&self, inside: &str, user: Option<u32>, group: u32, mode: u32) -> Result<()> {
+        let path = self.container.path(inside);
+        fs::create_dir_all(&path)?;
+        chown(&path, user, Some(group))?;
+        Ok(fs::set_permissions(&path, fs::Permissions::from_mode(mode))?)
+    }
+
+    /// Starts `writ-probe` as a unit, as an ordinary user.
+    pub fn start_probe(&self) -> Result<()> {
+        self.add_user("writ-probe", PROBE)?;
+        self.folder(&format!("{SPOOL}/asks"), None, PROBE, 0o2750)?;
+        self.folder(&format!("{SPOOL}/looks"), Some(PROBE), PROBE, 0o750)?;
+        self.folder(&format!("{STATE}/probe"), Some(PROBE), PROBE, 0o700)?;
+        self.container.start_unit("writ-probe.service", &probe_unit())
     }
 
     /// Starts `writ-sync` as a unit, as an ordinary user.
@@ -205,6 +220,15 @@ fn courier_unit() -> String {
          [Service]\nType=notify\nUser=writ-sync\nGroup=writ-sync\n\
          ExecStart={BINARIES}/writ-sync --config /etc/writ/sync.toml\nRestart=always\nRestartSec=1\n\
          NoNewPrivileges=yes\nProtectHome=yes\nRestrictAddressFamilies=AF_UNIX AF_INET AF_INET6\n"
+    )
+}
+
+/// The unit of writ-probe: a user who may talk to the network and owns nothing but what it saw.
+fn probe_unit() -> String {
+    format!(
+        "[Unit]\nDescription=Look over the network\n\n\
+         [Service]\nType=notify\nUser=writ-probe\nGroup=writ-probe\nExecStart={BINARIES}/writ-probe\n\
+         Restart=always\nRestartSec=1\nNoNewPrivileges=yes\nProtectHome=yes\n"
     )
 }
 

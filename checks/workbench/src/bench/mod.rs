@@ -4,9 +4,11 @@ mod answer;
 mod clinic;
 mod depot;
 mod facts;
+mod footprint;
 mod heal;
 mod load;
 mod memory;
+mod oscap;
 mod phi;
 mod policy;
 mod posture;
@@ -16,7 +18,7 @@ mod scan;
 use anyhow::Result;
 use writ_tools::setup;
 
-/// Figures of this machine, in one run: healing, scanning beside cf-agent and monit, memory, policy evaluation, what evidence
+/// Figures of this machine, in one run: healing, scanning beside cf-agent, monit and oscap, memory, what an appliance takes, policy evaluation, what evidence
 /// takes; check-ins, evidence and the binary cache of a depot, beside the machine's limits and nginx; what the PHI scrubber finds.
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -30,8 +32,10 @@ pub struct Arguments {
     #[arg(long, default_value_t = 300)]
     heals: usize,
     /// How many full scans before memory is measured.
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 10_000)]
     scans: usize,
+    #[command(flatten)]
+    footprint: footprint::Amounts,
     #[command(flatten)]
     depot: depot::Amounts,
     #[command(flatten)]
@@ -43,10 +47,12 @@ pub struct Arguments {
 enum Family {
     /// From drift to healed.
     Heal,
-    /// One scan, beside cf-agent and monit.
+    /// One scan, beside cf-agent, monit and oscap.
     Scan,
     /// The enforcer's memory.
     Memory,
+    /// All processes of an appliance together: sizes, memory, processor time.
+    Footprint,
     /// Evaluating policy.
     Policy,
     /// What posture takes in six years.
@@ -97,10 +103,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         println!("{}", depot::DEFINITIONS);
     }
     facts::print()?;
-    let families: [(Family, &dyn Fn() -> Result<()>); 12] = [
+    let families: [(Family, &dyn Fn() -> Result<()>); 13] = [
         (Family::Heal, &|| heal::run(arguments.heals)),
         (Family::Scan, &|| scan::run(arguments.lynis)),
         (Family::Memory, &|| memory::run(arguments.scans)),
+        (Family::Footprint, &|| footprint::run(&arguments.footprint)),
         (Family::Policy, &policy::run),
         (Family::Posture, &posture::run),
         (Family::Phi, &|| phi::run(&arguments.phi)),

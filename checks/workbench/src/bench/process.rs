@@ -17,6 +17,15 @@ pub fn cpu_ms(pid: u32) -> Result<f64> {
     Ok(nanoseconds as f64 / 1e6)
 }
 
+/// CPU time of all processes that a process has started and waited for, in milliseconds (proc(5): cutime and cstime, in
+/// ticks of ten milliseconds).
+pub fn cpu_of_children_ms(pid: u32) -> Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let (_, fields) = stat.rsplit_once(')').context("no name in the stat file")?;
+    let ticks = fields.split_whitespace().skip(13).take(2).map(str::parse::<f64>);
+    Ok(ticks.sum::<Result<f64, _>>()? * 10.0)
+}
+
 /// Proportional set size of a process, in MB.
 pub fn pss_mb(pid: u32) -> Result<f64> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;

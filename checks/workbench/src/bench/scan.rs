@@ -1,4 +1,4 @@
-//! Fifty file-mode checks with one to heal: the enforcer once, beside cf-agent and monit.
+//! Fifty file-mode checks with one to heal: the enforcer once, beside cf-agent, monit and oscap.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -39,10 +39,14 @@ pub fn run(lynis: bool) -> Result<()> {
     figure("ratio of CPU, daemon's scan to cf-agent", &format!("{ratio:.3}"), Some(("at most 0.1", ratio <= 0.1)));
     figure("ratio of CPU, --once to cf-agent", &format!("{:.3}", once.cpu_ms / agent.cpu_ms), None);
     monit(&clinic)?;
+    clinic.set_mode(7, 0o644)?;
+    let judged = super::oscap::run(&clinic)?;
+    figure("ratio of CPU, daemon's scan to oscap", &format!("{:.3}", daemon_ms / judged.cpu_ms), None);
     if lynis { run_lynis() } else { Ok(()) }
 }
 
-fn median(mut one: impl FnMut() -> Result<Cost>) -> Result<Cost> {
+/// Costs of several runs: the middle of each figure.
+pub fn median(mut one: impl FnMut() -> Result<Cost>) -> Result<Cost> {
     let costs = (0..RUNS).map(|_| one()).collect::<Result<Vec<_>>>()?;
     let middle = |f: fn(&Cost) -> f64| {
         let mut values: Vec<f64> = costs.iter().map(f).collect();

@@ -131,6 +131,8 @@ pub struct Engine {
     pub(super) known_clock: EvidenceClock,
     /// What keeps this process in its place.
     pub confined: Enforced,
+    /// When the batches of logs were looked at, and when they were tidied.
+    pub(super) logs_at: (Option<Instant>, Option<Instant>),
     /// When the clocks were looked at.
     pub(super) clock_watch: ClockWatch,
     /// Counters for the status file.
@@ -260,6 +262,7 @@ impl Engine {
             resumed_at: None,
             known_clock: EvidenceClock::default(),
             confined: Enforced::default(),
+            logs_at: (None, None),
             clock_watch: ClockWatch::default(),
             said: BTreeSet::new(),
             healed: VecDeque::new(),

@@ -97,7 +97,12 @@ impl Appliance {
         own(&format!("{STATE}/sync"), Some(COURIER), 0o700)?;
         // What root lays down there belongs to the courier's group, which may read it.
         own(&format!("{SPOOL}/outbox"), None, 0o2750)?;
-        own(&format!("{SPOOL}/presence"), None, 0o2750)
+        own(&format!("{SPOOL}/presence"), None, 0o2750)?;
+        own(&format!("{SPOOL}/notices"), None, 0o2750)?;
+        own(&format!("{SPOOL}/logs"), None, 0o2750)?;
+        // Once, as its timer would every five minutes.
+        fs::write(self.container.path("/etc/writ/logs.toml"), "[sources.journal.journal]\n")?;
+        self.run(&format!("{BINARIES}/writ-logs"), &[]).map(drop)
     }
 
     /// Starts `writ-sync` as a unit, as an ordinary user.

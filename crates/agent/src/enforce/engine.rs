@@ -230,7 +230,9 @@ impl Engine {
             }
         });
         let toplevel = running.as_ref().and_then(|r| r.generation.toplevel()).map(str::to_owned);
-        let context = ProbeContext::new(clock.now(), clock.instant(), config.profile.clone(), toplevel);
+        let mut context = ProbeContext::new(clock.now(), clock.instant(), config.profile.clone(), toplevel);
+        // Beside the enforcer's own folder, where units and images put them.
+        context.programs = config.state_dir.parent().map(PathBuf::from).unwrap_or_default();
         let book = load_book(&config, &state, clock.now());
         let mut engine = Self {
             salt: salt(&identity),

@@ -34,6 +34,8 @@ const TIDY: Duration = Duration::from_secs(600);
 const MOST_READ: usize = 8 * 1024 * 1024;
 /// The most batches of a source that lie in the spool: a listing shows ten thousand names.
 const MOST_BATCHES: usize = 9_000;
+/// How long it is told that lines were dropped, in milliseconds.
+const DAY: i64 = 24 * 3_600_000;
 /// What is left of the budget when batches were dropped, in hundredths: not one bundle for each.
 const DROP_TO: u64 = 75;
 
@@ -52,9 +54,9 @@ pub struct LogChain {
     /// What was not told yet: from when, and how many lines; none when all was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub untold: Option<(Time, u64)>,
-    /// Lines that were left out or dropped, as far as is known.
-    #[serde(default)]
-    pub dropped: u64,
+    /// When batches were last dropped for want of room, and the lines in them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dropped: Option<(Time, u64)>,
 }
 
 /// Follows a chain by one batch. When it does not continue the chain, why.
@@ -71,7 +73,7 @@ pub fn step(chain: Option<LogChain>, batch: &LogBatch, digest: Digest) -> (LogCh
         }
         Some(_) => None,
     };
-    let (told_at, untold, dropped) = chain.map_or((None, None, 0), |before| (before.told_at, before.untold, before.dropped));
+    let (told_at, untold, dropped) = chain.map_or_else(Default::default, |before| (before.told_at, before.untold, before.dropped));
     let (from, lines) = untold.unwrap_or((batch.from, 0));
     let next = LogChain {
         number: batch.number,
@@ -79,7 +81,7 @@ pub fn step(chain: Option<LogChain>, batch: &LogBatch, digest: Digest) -> (LogCh
         to: batch.to,
         told_at,
         untold: Some((from.min(batch.from), lines.saturating_add(batch.lines))),
-        dropped: dropped.saturating_add(batch.dropped),
+        dropped,
     };
     (next, broken)
 }
@@ -107,6 +109,13 @@ impl Engine {
             self.logs_at.1 = Some(self.clock.instant());
             self.tidy_logs();
         }
+    }
+
+    /// Lines that were dropped within the day.
+    pub(super) fn logs_dropped(&self) -> u64 {
+        let now = self.clock.now();
+        let lately = self.state.log_chains.values().filter_map(|chain| chain.dropped);
+        lately.filter(|(at, _)| now.millis_since(*at).abs() < DAY).fold(0, |sum, (_, lines)| sum.saturating_add(lines))
     }
 
     fn log_sources(&self) -> Vec<LogSourceId> {
@@ -279,8 +288,9 @@ impl Engine {
             if self.seal(draft).is_none() {
                 return;
             }
+            let at = self.clock.now();
             if let Some(chain) = self.state.log_chains.get_mut(source) {
-                chain.dropped = chain.dropped.saturating_add(dropped.lines);
+                chain.dropped = Some((at, dropped.lines));
             }
             self.commit();
             if self.writer.trouble().is_some() {
@@ -325,7 +335,7 @@ mod tests {
             assert_eq!(broken, None, "{number}");
             chain = next;
         }
-        assert_eq!((chain.untold, chain.dropped), (Some((batch(1, None).from, 50)), 5));
+        assert_eq!(chain.untold, Some((batch(1, None).from, 50)));
         for (what, next) in [
             ("a gap", batch(7, Some(digest(5)))),
             ("a fork", batch(6, Some(digest(4)))),

@@ -127,6 +127,7 @@ fn carry(
         let made = Made { number: batch.number, digest: Digest::of(&packed), to: batch.to, cursor, dropped };
         kept.lay(made, &packed)?;
         status.lines += lines.count;
+        status.left_out += lines.dropped;
         status.more = more;
         status.tell(&kept);
         if !more || status.problem.is_some() {

@@ -38,6 +38,9 @@ pub struct SourceStatus {
     pub to: Option<Time>,
     /// Lines in the batches of this run.
     pub lines: u64,
+    /// Lines that were left out of them.
+    #[serde(default)]
+    pub left_out: u64,
     /// Lines that were left out since its chain began here.
     pub dropped: u64,
     /// Whether there is more, for the next run.

@@ -18,7 +18,7 @@ use crate::sandbox::Enforced;
 pub const FILE: &str = "status.json";
 
 /// The largest status that is read back, in bytes.
-const MAX_STATUS: usize = 64 * 1024;
+pub const MAX_STATUS: usize = 64 * 1024;
 
 /// What is read back of an earlier status.
 #[derive(Deserialize)]

@@ -1,8 +1,8 @@
 //! Following a file of lines across rotation.
 //!
 //! A file is known again by its inode and its first bytes. One that is not at its path any more, or was cut, is looked for
-//! beside it (`name.1`, `name-20261127`, a copy): it is read to its end first, then those that came after it, by the time
-//! of their last change, then the one at the path. What is packed already cannot be followed, and that is told.
+//! beside it (`name.1`, `name-20261127`): it is read to its end first, then those that were renamed after it, by the time of
+//! their last change, then the one at the path. What is packed already cannot be followed, and that is told.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -134,8 +134,12 @@ fn since(path: &Path, here: Option<u64>, cursor: &FileCursor) -> Option<Vec<Open
     let mut beside: Vec<Opened> = beside.collect();
     beside.sort_by_key(|opened| opened.changed);
     let same = beside.iter().rposition(|opened| opened.inode == cursor.inode && opened.continues(cursor));
-    let first = same.or_else(|| beside.iter().rposition(|opened| opened.continues(cursor)))?;
-    Some(beside.split_off(first))
+    if let Some(first) = same {
+        return Some(beside.split_off(first));
+    }
+    // The file was copied and cut: everything that it was is in the copy, and what lies beside that was read before.
+    let copy = beside.iter().rposition(|opened| opened.continues(cursor))?;
+    Some(vec![beside.swap_remove(copy)])
 }
 
 fn is_packed(name: &[u8]) -> bool {

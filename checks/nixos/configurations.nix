@@ -116,11 +116,7 @@ in
             offsite = "s3:https://elsewhere.example";
             paths = [ "/srv/a b" ];
           };
-          logForward = {
-            url = "https://logs.example:19532";
-            certificate = "/etc/log.pem";
-            key = "/var/lib/writ/secrets/log.key";
-          };
+          logs = { groups = [ "nginx" ]; sources.access.files = [ "/var/log/nginx/access.log" ]; };
           metrics.directory = "/var/lib/node-exporter";
           statusPage = { enable = true; listen = "0.0.0.0:8086"; allowNetwork = true; names = [ "desk.example" ]; };
           programs.renew-certificate = "/nix/store/00000000000000000000000000000000-renew";
@@ -251,17 +247,10 @@ in
         { services.writ.appliance = { enable = true; provisioned = true; depot = "https://d.example"; pauseCode = true; }; }
       ];
     }).broken;
-    half-certificate = (machine {
+    logs-to-nobody = (machine {
       modules = [
         ../../modules/nixos
-        {
-          services.writ.appliance = {
-            enable = true;
-            site = "small";
-            name = "desk";
-            logForward = { url = "https://logs.example"; key = "/k"; };
-          };
-        }
+        { services.writ.appliance = { enable = true; site = "small"; name = "desk"; logs.enable = true; }; }
       ];
     }).broken;
     open-depot = (machine {

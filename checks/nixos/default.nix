@@ -197,17 +197,17 @@ builtins.concatMap
 ++ builtins.concatMap (unit: lines unit made.full.units.${unit} [ "PrivateTmp=false" ] [ ]) [ "writ-scan-quick.service" "writ-scan-full.service" ]
 ++ differ "the scanner's exclusions" [ "^/var/lib/writ/quarantine(/|$)" ] made.full.clamav.ExcludePath
 ++ builtins.concatMap (path: holds "${path} is not looked at" (has made.full.programs.quarantine-detections path)) [ "/tmp" "/var" "/home" ]
-# Journals leave over https: with a certificate of this machine's, or with none, and never to whoever answers.
-++ builtins.concatMap
-  (part: holds "writ-log-forward lacks ${part}" (has made.theatre.units."writ-log-forward.service" part))
-  [ "--key=- --cert=-" "--trust=\"/etc/ssl/certs/ca-certificates.crt\"" ]
-++ lines "writ-log-forward.service, with a certificate" made.full.units."writ-log-forward.service"
-  [ "LoadCredential=key:/var/lib/writ/secrets/log.key" "LoadCredential=certificate:/etc/log.pem" ]
-  [ "--key=-" ]
+# Logs have no network and no way to root, and each source is the journal or files.
+++ lines "writ-logs.service" made.full.units."writ-logs.service"
+  [ "User=writ-logs" "PrivateNetwork=true" "CapabilityBoundingSet=" "SupplementaryGroups=systemd-journal" "SupplementaryGroups=nginx" ]
+  [ "AF_INET" ]
+++ builtins.concatMap (part: holds "logs.toml lacks ${part}" (has made.full.etc."writ/logs.toml" part))
+  [ "[sources.access]\nfiles = [\"/var/log/nginx/access.log\"]\n" "[sources.audit.journal]\nidentifiers = [\"auditd\"]\ntransports = [\"audit\"]\n" "[sources.firewall.journal]\n" ]
+++ holds "logs of an appliance without a courier" (!(made.folder.units ? "writ-logs.service"))
 ++ says "refused.other-repository" [ "(backup.logs, backup.offsite, backup.offsite-database)" ] made.refused.other-repository
 ++ says "refused.provisioned-depot" [ "{depot,pauseCode} would have no effect" ] made.refused.provisioned-depot
 ++ says "theatre: warnings" [ "lacks, and would fail: wireguard-wg-msp.service, writ-backup-database.service." ] made.theatre.warned
-++ says "refused.half-certificate" [ "needs both certificate and key" ] made.refused.half-certificate
+++ says "refused.logs-to-nobody" [ "needs a courier" ] made.refused.logs-to-nobody
 
 # Figures, where somebody collects them.
 ++ holds "no figures" (has made.full.scripts.writ-metrics "writ doctor --format openmetrics" && builtins.elem "writ-metrics" made.full.timers)

@@ -51,7 +51,7 @@
     LM-16 = "a program of an earlier system: the enforcer's unit takes its place";
     LM-17 = "log files of an earlier system: the journal and the evidence take their place";
     LM-18 = "a plan for what LM-11 to LM-15 demand";
-    LM-19 = "evidence is a chain; of the logs themselves audit.forwarding asks only for a verified way to a second place";
+    LM-19 = "writ-logs chains the batches of every source, and the enforcer follows the chains: nothing is asked of the machine";
     # Access.
     AC-19 = "every bundle names the program that acted";
     # Changes.

@@ -58,7 +58,6 @@ in
     trustRoot = if trustRoots == [ ] then null else builtins.head trustRoots;
     cacheKeys = [ "northfield-1:Gdp1OITFIJLVbJMxXgMGc8IvBlqVqYnbo/vGFf5i7uA=" ];
     pauseCode = true;
-    logForward.url = "https://logs.northfield.example:19532";
     backup = {
       # Where the checks of the baseline look.
       repository = "/var/backup/writ";

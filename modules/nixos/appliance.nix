@@ -36,7 +36,7 @@ in
   options.services.writ.appliance = {
     enable = option types.bool false "Whether this machine enforces a signed policy.";
     package = option types.package (pkgs.callPackage (import ./package.nix { }) { crate = "writ-agent"; })
-      "The package with writ-enforce, writ-switch, writ-sync, writ-probe and writ-record.";
+      "The package with writ-enforce, writ-switch, writ-sync, writ-probe, writ-logs and writ-record.";
     provisioned = option types.bool false
       "Whether first boot lays site, name, depot and trust root into ${state}: for images that are the same for every appliance.";
     site = mkOption { type = types.str; description = "The site that this machine belongs to."; };
@@ -79,6 +79,7 @@ in
           "d ${spool} 0755 root root -"
           "d ${spool}/outbox 2750 root ${group} -"
           "d ${spool}/presence 2750 root ${group} -"
+          "d ${spool}/notices 2750 root ${group} -"
           "d ${spool}/asks 2750 root writ-probe -"
           "d ${spool}/looks 0750 writ-probe writ-probe -"
         ];

@@ -8,7 +8,7 @@ let
   byDaemon = unit: unit // { environment.NIX_REMOTE = "daemon"; };
 in
 {
-  imports = [ ./backup.nix ./scan.nix ./forward.nix ];
+  imports = [ ./backup.nix ./scan.nix ./logs.nix ];
 
   config = lib.mkIf cfg.enable {
     systemd.slices.writ-batch = {

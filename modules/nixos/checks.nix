@@ -87,8 +87,8 @@ in
     ];
     warnings = lib.optional (absent != [ ])
       ("Runbooks of the policy name units that this system lacks, and would fail: ${builtins.concatStringsSep ", " absent}.")
-    ++ lib.optional (uses "log_forwarding" != [ ] && cfg.logForward.url == null)
+    ++ lib.optional (uses "log_forwarding" != [ ] && !cfg.logs.enable)
       ("The policy wants logs to leave this machine (${named (uses "log_forwarding")}): "
-        + "set services.writ.appliance.logForward.url, or define writ-log-forward.service.");
+        + "set services.writ.appliance.depot, and leave services.writ.appliance.logs.enable as it is.");
   };
 }

@@ -1,30 +1,27 @@
 # Runbooks for logs that do not leave the appliance.
 { writ, ... }: {
   runbooks."RB-FWD-001" = writ.runbook {
-    title = "Restart the forwarder";
-    version = "1.1";
+    title = "Read the sources of logs, and have them sent";
+    version = "2.0";
     steps = [
       {
-        id = "restart";
-        step = "systemd.restart";
-        parameters = { unit = "writ-log-forward.service"; };
-        timeout = "30s";
+        id = "read";
+        step = "systemd.start";
+        parameters = { unit = "writ-logs.service"; };
+        timeout = "10m";
       }
-      { id = "settle"; step = "verify.wait"; parameters = { checks = [ "audit.forwarding" ]; }; timeout = "15s"; }
+      { id = "courier"; step = "systemd.restart"; parameters = { unit = "writ-sync.service"; }; timeout = "1m"; }
+      { id = "settle"; step = "verify.wait"; parameters = { checks = [ "audit.forwarding" ]; }; timeout = "2m"; }
     ];
     verify = [ "audit.forwarding" ];
   };
 
   runbooks."RB-FWD-002" = writ.runbook {
-    title = "Restart the forwarder that has fallen behind";
-    version = "1.0";
+    title = "Restart the courier, which has fallen behind with logs";
+    version = "2.0";
     steps = [
-      {
-        id = "restart";
-        step = "systemd.restart";
-        parameters = { unit = "writ-log-forward.service"; };
-        timeout = "30s";
-      }
+      { id = "restart"; step = "systemd.restart"; parameters = { unit = "writ-sync.service"; }; timeout = "1m"; }
+      { id = "settle"; step = "verify.wait"; parameters = { checks = [ "review.log-lag" ]; }; timeout = "2m"; }
     ];
     verify = [ "review.log-lag" ];
   };

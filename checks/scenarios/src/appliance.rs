@@ -86,7 +86,12 @@ impl Appliance {
         self.folder(&format!("{STATE}/sync"), Some(COURIER), COURIER, 0o700)?;
         // What root lays down there belongs to the courier's group, which may read it.
         self.folder(&format!("{SPOOL}/outbox"), None, COURIER, 0o2750)?;
-        self.folder(&format!("{SPOOL}/presence"), None, COURIER, 0o2750)
+        self.folder(&format!("{SPOOL}/presence"), None, COURIER, 0o2750)?;
+        self.folder(&format!("{SPOOL}/notices"), None, COURIER, 0o2750)?;
+        self.folder(&format!("{SPOOL}/logs"), None, COURIER, 0o2750)?;
+        // Once, as its timer would every five minutes.
+        fs::write(self.container.path("/etc/writ/logs.toml"), "[sources.journal.journal]\n")?;
+        self.run(&format!("{BINARIES}/writ-logs"), &[]).map(drop)
     }
 
     fn add_user(&self, name: &str, id: u32) -> Result<()> {

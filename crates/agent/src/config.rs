@@ -51,6 +51,12 @@ pub struct Config {
     /// How much the outbox may hold; by default what the policy says, and 512 MiB before there is one.
     #[serde(default)]
     pub outbox_budget: Option<Size>,
+    /// How much of logs that were not sent may lie in the spool; the oldest are dropped beyond it.
+    #[serde(default = "default_logs_budget")]
+    pub logs_budget: Size,
+    /// How often the ends of the chains of logs go into the evidence.
+    #[serde(default = "default_anchor_logs")]
+    pub anchor_logs: Span,
     /// The profile that names the running system.
     #[serde(default = "default_profile")]
     pub profile: PathBuf,
@@ -162,6 +168,11 @@ impl Config {
         self.outbox_dir.with_file_name("notices")
     }
 
+    /// Where batches of logs lie: beside the outbox. All of it is hostile.
+    pub fn logs_dir(&self) -> PathBuf {
+        self.outbox_dir.with_file_name(crate::logs::FOLDER)
+    }
+
     /// Where tickets for people are put.
     pub fn tickets_dir(&self) -> PathBuf {
         self.state_dir.join("tickets")
@@ -187,6 +198,14 @@ fn default_heartbeat() -> Span {
 
 fn default_keep_delivered() -> Span {
     "30d".parse().expect("a duration")
+}
+
+fn default_logs_budget() -> Size {
+    Size::mebibytes(64)
+}
+
+fn default_anchor_logs() -> Span {
+    "1h".parse().expect("a duration")
 }
 
 fn default_profile() -> PathBuf {

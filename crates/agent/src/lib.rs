@@ -3,8 +3,8 @@
 //! `writ-enforce` obeys exactly one verified generation at a time; [`enforce`] is its engine. State machines there are
 //! pure (`step(state, event) -> (state, actions)`); the driver persists, fsyncs, then acts. `writ-switch` moves the machine
 //! from one generation to another ([`switch`]) and outlives the enforcer that started it. `writ-sync` carries files between a
-//! depot and the spool ([`sync`]), and nobody trusts it; nor `writ-probe`, which looks over the network ([`network`]). Each is kept
-//! in its place by the kernel ([`sandbox`]).
+//! depot and the spool ([`sync`]), and nobody trusts it; nor `writ-probe`, which looks over the network ([`network`]), nor
+//! `writ-logs`, which carries logs out of their sources ([`logs`]). Each is kept in its place by the kernel ([`sandbox`]).
 
 pub mod accounts;
 pub mod cancel;
@@ -14,6 +14,7 @@ pub mod config;
 pub mod dbus;
 pub mod enforce;
 pub mod evidence_writer;
+pub mod logs;
 pub mod network;
 pub mod parameters;
 pub mod probes;

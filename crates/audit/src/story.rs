@@ -319,7 +319,7 @@ fn record(bundle: &Bundle) -> Vec<String> {
     }
     if let Some(l) = &bundle.logs {
         return vec![format!(
-            "{} lines of {} from {} to {}, digest {}.",
+            "{} lines of logs of {} from {} to {}; the chain of its batches ends with {}.",
             l.lines,
             l.source,
             when(l.from),

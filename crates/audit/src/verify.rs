@@ -9,6 +9,7 @@ use writ_trust::time::Time;
 
 use crate::archive::{Archive, Options};
 use crate::folder::Folder;
+use crate::load::log_batches::LogSourceSummary;
 use crate::log_summary::{LogSummary, NOT_CONFIGURED, state_of};
 use crate::problem::Problems;
 
@@ -106,6 +107,8 @@ pub struct VerifyReport {
     pub log: &'static str,
     /// The logs, by site.
     pub logs: Vec<LogSummary>,
+    /// The logs of machines, by site, appliance and source, where bundles name any.
+    pub log_sources: Vec<LogSourceSummary>,
     /// Receipts beside bundles: how many are there. Those of a site without a log are not judged.
     pub receipts: usize,
     /// What is wrong and what must be known.
@@ -133,6 +136,7 @@ impl VerifyReport {
             chains: Vec::new(),
             log: NOT_CONFIGURED,
             logs: Vec::new(),
+            log_sources: Vec::new(),
             receipts: 0,
             problems: archive.problems.clone(),
         }

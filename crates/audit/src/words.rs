@@ -27,7 +27,8 @@ pub fn of(n: u64, thing: &str) -> String {
     if let (true, Some(stem)) = (n != 1, thing.strip_suffix("try")) {
         return format!("{} {stem}tries", thousands(n));
     }
-    format!("{} {thing}{}", thousands(n), if n == 1 { "" } else { "s" })
+    let plural = if thing.ends_with("ch") { "es" } else { "s" };
+    format!("{} {thing}{}", thousands(n), if n == 1 { "" } else { plural })
 }
 
 /// A length of time as people say it: `3 s`, `12 min`, `1 h 05 min`, `3 d 4 h`.

@@ -127,14 +127,23 @@ impl Client {
         self.send_json(Method::POST, target, json, limit)
     }
 
+    /// Sends a gzip file and takes an answer of at most `limit` bytes.
+    pub fn post_gzip(&self, target: &Target, gzip: &[u8], limit: u64) -> Result<Vec<u8>, Error> {
+        self.send_bytes(Method::POST, target, gzip, "application/gzip", limit)
+    }
+
     /// Puts JSON in place and takes an answer of at most `limit` bytes.
     pub fn put(&self, target: &Target, json: &[u8], limit: u64) -> Result<Vec<u8>, Error> {
         self.send_json(Method::PUT, target, json, limit)
     }
 
     fn send_json(&self, method: Method, target: &Target, json: &[u8], limit: u64) -> Result<Vec<u8>, Error> {
-        let headers = [(CONTENT_TYPE.as_str(), "application/json")];
-        let response = self.send(method, target, Sent::Bytes(json), &headers, limit)?;
+        self.send_bytes(method, target, json, "application/json", limit)
+    }
+
+    fn send_bytes(&self, method: Method, target: &Target, bytes: &[u8], kind: &str, limit: u64) -> Result<Vec<u8>, Error> {
+        let headers = [(CONTENT_TYPE.as_str(), kind)];
+        let response = self.send(method, target, Sent::Bytes(bytes), &headers, limit)?;
         self.whole(self.expect_success(response, target)?, target, limit)
     }
 

@@ -2,8 +2,11 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ProtocolVersion;
+use rustls::crypto::{CryptoProvider, ring};
 use ureq::http::Uri;
 use ureq::http::uri::Scheme;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
@@ -128,9 +131,17 @@ fn is_loopback(host: &str) -> bool {
     bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// TLS 1.3 and nothing older, as depots serve it: a protocol without any cipher suite is not offered.
+fn only_tls13() -> Arc<CryptoProvider> {
+    let mut provider = ring::default_provider();
+    provider.cipher_suites.retain(|suite| suite.version().version == ProtocolVersion::TLSv1_3);
+    Arc::new(provider)
+}
+
 /// What TLS takes for true: the given authorities, or the public web's.
 pub(crate) fn tls(settings: &Settings) -> Result<TlsConfig, SettingsError> {
-    let Some(path) = &settings.ca_file else { return Ok(TlsConfig::default()) };
+    let builder = TlsConfig::builder().unversioned_rustls_crypto_provider(only_tls13());
+    let Some(path) = &settings.ca_file else { return Ok(builder.build()) };
     let wrong = |why: String| SettingsError::CaFile { path: path.clone(), why };
     let pem = writ_durable::read_bounded(path, MAX_CA_FILE).map_err(|e| wrong(e.to_string()))?;
     let mut certificates: Vec<Certificate<'static>> = Vec::new();
@@ -142,7 +153,7 @@ pub(crate) fn tls(settings: &Settings) -> Result<TlsConfig, SettingsError> {
     if certificates.is_empty() {
         return Err(wrong("holds no certificate in PEM".into()));
     }
-    Ok(TlsConfig::builder().root_certs(RootCerts::from(certificates)).build())
+    Ok(builder.root_certs(RootCerts::from(certificates)).build())
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ use crate::fault::Fault;
 use crate::folders::{Folders, FoldersError, Lock};
 use crate::held::{Held, Sequences};
 use crate::identity::Doorman;
+use crate::ingestion::Ingestion;
 use crate::limits::body::BodyMemory;
 use crate::limits::rates::Rates;
 use crate::metrics::Metrics;
@@ -30,7 +31,7 @@ use crate::publication::Publications;
 use crate::sitelog::{Head, Heads, LogError, LogFiles, OpenLog};
 use crate::static_files::FileMemory;
 use crate::store::readers::Readers;
-use crate::store::{self, StoreError, checkpoints, evidence, heartbeats, releases, roots};
+use crate::store::{self, StoreError, checkpoints, evidence, heartbeats, log_batches, releases, roots};
 use crate::writer::{Job, Writer};
 
 /// The largest secret key file, in bytes.
@@ -52,6 +53,8 @@ pub struct Depot {
     pub held: Held,
     /// The newest heartbeats.
     pub beats: Beats,
+    /// How far logs have come.
+    pub ingestion: Ingestion,
     /// Connections that read the database.
     pub readers: Readers,
     /// The way to the thread that writes.
@@ -186,6 +189,7 @@ impl Depot {
             held.set(site, key, Sequences::from_ranges(ranges));
         }
         let beats = Beats::load(heartbeats::all(&connection)?);
+        let ingestion = Ingestion::load(log_batches::newest(&connection)?);
         let publications = Publications::load(&folders, &directory).map_err(OpenError::Publications)?;
         let (writer, queue) = Writer::queue();
         let depot = Self {
@@ -194,6 +198,7 @@ impl Depot {
             heads,
             held,
             beats,
+            ingestion,
             readers: Readers::new(&folders.database()),
             writer,
             publications,

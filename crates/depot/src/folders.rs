@@ -114,6 +114,17 @@ impl Folders {
         self.root.join("uploads")
     }
 
+    /// Batches of logs, in a folder for each site and within it one for the first two digits of digests.
+    pub fn log_batches(&self) -> PathBuf {
+        self.root.join("logs")
+    }
+
+    /// One batch of logs.
+    pub fn log_batch(&self, site: &SiteId, digest: &Digest) -> PathBuf {
+        let hex = digest.hex();
+        self.log_batches().join(site.as_str()).join(&hex[..2]).join(format!("{hex}.jsonl.gz"))
+    }
+
     /// The logs of all sites.
     pub fn logs(&self) -> PathBuf {
         self.root.join("log")

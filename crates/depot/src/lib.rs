@@ -13,6 +13,7 @@ pub mod fault;
 pub mod folders;
 pub mod held;
 pub mod identity;
+pub mod ingestion;
 pub mod judge;
 pub mod limits;
 pub mod metrics;

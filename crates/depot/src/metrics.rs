@@ -39,6 +39,8 @@ pub struct Metrics {
     pub commit_failures: Counter,
     /// Open connections.
     pub connections: Gauge,
+    /// How far behind logs are, in seconds: those that are farthest behind.
+    pub log_delay: Gauge,
 }
 
 impl Default for Metrics {
@@ -62,7 +64,10 @@ impl Default for Metrics {
         registry.register("commit_failures", help, commit_failures.clone());
         let connections = Gauge::default();
         registry.register("connections", "Open connections", connections.clone());
-        Self { registry, requests, bundles, commits, group, commit_failures, connections }
+        let log_delay = Gauge::default();
+        let help = "How far behind logs are: the age of the end of the batches of that source which is farthest behind";
+        registry.register_with_unit("log_delay", help, Unit::Seconds, log_delay.clone());
+        Self { registry, requests, bundles, commits, group, commit_failures, connections, log_delay }
     }
 }
 

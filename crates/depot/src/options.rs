@@ -95,7 +95,7 @@ pub struct Options {
     /// Writes per appliance and 5 minutes beyond its scheduled check-ins and batches of evidence; 0 for no limit
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub extra_writes: u32,
-    /// Batches of evidence per appliance and minute; 0 for no limit
+    /// Batches of evidence per appliance and minute, and as many of logs and notices each; 0 for no limit
     #[arg(long, value_name = "N", default_value_t = 120)]
     pub batches: u32,
     /// How old a log's signed checkpoint becomes before it is signed anew

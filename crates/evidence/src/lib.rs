@@ -15,6 +15,7 @@ pub mod flat;
 pub mod id;
 pub mod identifier;
 pub mod incident;
+pub mod log_drop;
 pub mod observed;
 pub mod posture;
 pub mod records;

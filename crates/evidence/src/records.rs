@@ -316,19 +316,19 @@ pub struct ClockStep {
     pub offsets_ms: Option<Range>,
 }
 
-/// A digest of logs that were kept or sent.
+/// The end of a source's chain of log batches, which names every batch before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogExtract {
-    /// Which log.
+    /// The source.
     pub source: String,
-    /// First time in it.
+    /// Where the bundle of the source before this one ended; for the first, where the chain begins.
     pub from: Time,
-    /// Last time in it.
+    /// Where the last batch ends.
     pub to: Time,
-    /// How many lines.
+    /// How many lines are in all batches between the two.
     pub lines: u64,
-    /// Digest of the scrubbed text.
+    /// Digest of the last batch's exact bytes (`writ.log-batch.v1`).
     pub digest: Digest,
 }
 

@@ -1,4 +1,4 @@
-//! Names of sites and appliances.
+//! Names of sites, appliances and sources of logs.
 
 use std::fmt;
 use std::str::FromStr;
@@ -62,6 +62,10 @@ id! {
 id! {
     /// The name of an appliance within its site, `[a-z0-9-]{3,40}`. Safe as a file name.
     ApplianceId, "appliance name"
+}
+id! {
+    /// The name of a source of logs on an appliance, `[a-z0-9-]{3,40}`. Safe as a file name.
+    LogSourceId, "log source name"
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use writ_trust::digest::Digest;
-use writ_trust::ids::SiteId;
+use writ_trust::ids::{LogSourceId, SiteId};
 use writ_trust::numbers::{Epoch, Serial, TrustVersion};
 
 use crate::publication::HashPart;
@@ -87,6 +87,26 @@ pub fn release(site: &SiteId, epoch: Epoch, serial: Serial) -> Target {
 /// `GET`: [`crate::heartbeats::Heartbeats`].
 pub fn heartbeats(site: &SiteId) -> Target {
     at(format!("/api/heartbeats/{site}"))
+}
+
+/// `POST`: a batch of log lines, packed ([`crate::log_batch`]); answered with [`crate::log_receipt::LogReceipt`].
+pub fn log_batch_submit(site: &SiteId, source: &LogSourceId, number: u64) -> Target {
+    at(format!("/api/logs/sites/{site}/{source}/{number}"))
+}
+
+/// `GET`: the exact bytes of a batch of log lines.
+pub fn log_batch(site: &SiteId, digest: &Digest) -> Target {
+    at(format!("/api/logs/batches/{site}/{digest}"))
+}
+
+/// `GET`: [`crate::log_sources::LogSources`].
+pub fn log_sources(site: &SiteId) -> Target {
+    at(format!("/api/logs/sites/{site}"))
+}
+
+/// `POST`: a [`crate::notice::Notice`] as [`crate::Signed`]; `GET`: [`crate::notices::Notices`].
+pub fn notices(site: &SiteId) -> Target {
+    at(format!("/api/notices/{site}"))
 }
 
 /// Which of a site's logs a request is about.
@@ -185,6 +205,8 @@ mod tests {
         assert_eq!(evidence_bundles(&site, 2, 70).to_string(), "/api/evidence/sites/clinic-001/bundles?log=2&from=70");
         assert_eq!(log_checkpoint(&site, Log::Current).to_string(), "/log/clinic-001/checkpoint");
         assert_eq!(log_tile(&site, Log::Number(2), "tile/0/x001/067").to_string(), "/log/clinic-001/2/tile/0/x001/067");
+        let source = "audit".parse().unwrap();
+        assert_eq!(log_batch_submit(&site, &source, 7).to_string(), "/api/logs/sites/clinic-001/audit/7");
         assert_eq!(nar("nar/abc.nar.zst").unwrap().to_string(), "/nar/abc.nar.zst");
     }
 

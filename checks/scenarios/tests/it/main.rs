@@ -19,6 +19,7 @@ mod full_disk;
 mod golden;
 mod happy;
 mod house;
+mod logs;
 mod looks;
 mod nft;
 mod nixos;

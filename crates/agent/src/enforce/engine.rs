@@ -131,6 +131,8 @@ pub struct Engine {
     pub(super) known_clock: EvidenceClock,
     /// What keeps this process in its place.
     pub confined: Enforced,
+    /// When the batches of logs were looked at, and when they were tidied.
+    pub(super) logs_at: (Option<Instant>, Option<Instant>),
     /// When the clocks were looked at.
     pub(super) clock_watch: ClockWatch,
     /// Counters for the status file.
@@ -228,7 +230,9 @@ impl Engine {
             }
         });
         let toplevel = running.as_ref().and_then(|r| r.generation.toplevel()).map(str::to_owned);
-        let context = ProbeContext::new(clock.now(), clock.instant(), config.profile.clone(), toplevel);
+        let mut context = ProbeContext::new(clock.now(), clock.instant(), config.profile.clone(), toplevel);
+        // Beside the enforcer's own folder, where units and images put them.
+        context.programs = config.state_dir.parent().map(PathBuf::from).unwrap_or_default();
         let book = load_book(&config, &state, clock.now());
         let mut engine = Self {
             salt: salt(&identity),
@@ -260,6 +264,7 @@ impl Engine {
             resumed_at: None,
             known_clock: EvidenceClock::default(),
             confined: Enforced::default(),
+            logs_at: (None, None),
             clock_watch: ClockWatch::default(),
             said: BTreeSet::new(),
             healed: VecDeque::new(),

@@ -23,6 +23,7 @@ impl Engine {
         self.watch_window();
         self.see_to_people();
         self.lay_notices();
+        self.see_to_logs();
         self.tell_posture();
         if self.clock.since(self.book_saved) >= SAVE_BOOK_EVERY {
             self.save_book();

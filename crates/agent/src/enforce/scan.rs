@@ -106,6 +106,9 @@ impl Engine {
         if check.probe.name == probes::ITSELF {
             self.context.writ = Some(self.facts());
         }
+        if check.probe.name == probes::log_forwarding::NAME {
+            self.context.logs_dropped = self.logs_dropped();
+        }
         let probed = look(id, check, &self.config.looks_dir(), &mut self.context);
         if check.probe.name == network::ntp::SCHEMA.name {
             self.known_clock = network::ntp::clock(&check.probe, &probed);

@@ -14,6 +14,7 @@ use writ_evidence::id::{Date, IncidentId};
 use writ_evidence::posture::TellingRef;
 use writ_policy::outcome::Outcome;
 use writ_trust::digest::Digest;
+use writ_trust::ids::LogSourceId;
 use writ_trust::json::{self, JsonError};
 use writ_trust::minisign::PublicKey;
 use writ_trust::numbers::{Epoch, Serial};
@@ -22,6 +23,7 @@ use writ_trust::time::Time;
 use super::breaker::Breaker;
 use super::flap::Flaps;
 use super::incident::Incident;
+use super::logs::LogChain;
 use super::outbox::Proven;
 use super::pause::Pauses;
 use super::refused::{Quotas, Source};
@@ -120,6 +122,9 @@ pub struct State {
     /// The records of restores that are in evidence, by the name of the test.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub told_restore_tests: BTreeMap<String, Digest>,
+    /// How far the chain of each source of logs was followed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub log_chains: BTreeMap<LogSourceId, LogChain>,
     /// End of the time that the last posture vector sums up.
     #[serde(default)]
     pub vector_to: Option<Time>,
@@ -321,6 +326,7 @@ impl State {
             running: None,
             told_switch: None,
             told_restore_tests: BTreeMap::new(),
+            log_chains: BTreeMap::new(),
             vector_to: None,
             posture_told: None,
             written_at: None,

@@ -6,8 +6,7 @@ use writ_evidence::bundle::{Clock, ReleaseRef};
 use writ_evidence::incident::{Affected, Change, Drift, Execution, Incident as IncidentPart, Outputs, Tier};
 use writ_evidence::posture::{OutcomeChange, Posture, Snapshot, Summary, Vector};
 use writ_evidence::records::{
-    ClockStep, Pause as PausePart, PauseMeans, PausePhase, PlanRecord, Refused as RefusedPart, RestoreTest, Started,
-    Switch, Thinned,
+    ClockStep, LogExtract, Pause as PausePart, PauseMeans, PausePhase, PlanRecord, Refused as RefusedPart, RestoreTest, Started, Switch, Thinned,
 };
 use writ_evidence::{Draft, Kind};
 use writ_policy::observation::Value;
@@ -204,6 +203,13 @@ impl Teller {
     pub fn restore_tested(&self, test: RestoreTest) -> Draft {
         let mut draft = self.draft(Kind::RestoreTest);
         draft.restore_test = Some(test);
+        draft
+    }
+
+    /// Where the chain of a source of logs ends.
+    pub fn logs(&self, extract: LogExtract) -> Draft {
+        let mut draft = self.draft(Kind::Logs);
+        draft.logs = Some(extract);
         draft
     }
 

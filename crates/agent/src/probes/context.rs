@@ -24,6 +24,10 @@ pub struct ProbeContext {
     pub root: PathBuf,
     /// The folder of the records that jobs leave (`writ.record.v1`).
     pub records: PathBuf,
+    /// Where the programs of Writ have their state, a folder for each.
+    pub programs: PathBuf,
+    /// Lines of logs that the enforcer dropped within the day.
+    pub logs_dropped: u64,
     /// The system that the accepted release names for this appliance; none when it names none.
     pub expected_toplevel: Option<String>,
     /// What the enforcer knows of itself; none where somebody else looks.
@@ -39,8 +43,24 @@ impl ProbeContext {
     /// A context that has seen nothing yet.
     pub fn new(now: Time, monotonic: Instant, profile: PathBuf, expected_toplevel: Option<String>) -> Self {
         let (root, records) = (PathBuf::from("/"), PathBuf::from(crate::records::FOLDER));
+        let (programs, logs_dropped) = (PathBuf::from("/var/lib/writ"), 0);
         let (cpu, timers, scans) = (CpuHistory::default(), TimerHistory::default(), Scans::default());
         let bus = Bus::default();
-        Self { now, monotonic, profile, root, records, expected_toplevel, writ: None, cpu, timers, scans, bus }
+        let writ = None;
+        Self {
+            now,
+            monotonic,
+            profile,
+            root,
+            records,
+            programs,
+            logs_dropped,
+            expected_toplevel,
+            writ,
+            cpu,
+            timers,
+            scans,
+            bus,
+        }
     }
 }

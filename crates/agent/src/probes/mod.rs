@@ -28,6 +28,7 @@ mod journald;
 mod kernel_command_line;
 mod kernel_module;
 mod listening_ports;
+pub(crate) mod log_forwarding;
 mod luks;
 mod memory;
 mod mount;
@@ -97,6 +98,7 @@ pub const PROBES: &[Probe] = &[
     kernel_command_line::PROBE,
     kernel_module::PROBE,
     listening_ports::PROBE,
+    log_forwarding::PROBE,
     luks::PROBE,
     memory::PROBE,
     mount::PROBE,

@@ -13,7 +13,7 @@ use writ_wire::record::{Record, Scan};
 
 use super::{
     Probe, apparmor, audit, chrony, clamav, cpu, crypto_policy, disk_health, failed_logins, idle_policy, journald,
-    kernel_command_line, kernel_module, listening_ports, luks, memory, mount, nftables, nix_config, pam, process,
+    kernel_command_line, kernel_module, listening_ports, log_forwarding, luks, memory, mount, nftables, nix_config, pam, process,
     secure_boot, sshd, sudo, sysctl, systemd_conf, tls_certificate, users, utmp,
 };
 use crate::records::{borg, restic, scan};
@@ -53,6 +53,7 @@ const PARSERS: &[Parser] = &[
         let _ = idle_policy::Timeout::of(bytes);
     }),
     ("journald", |bytes| journald::Settings::default().merge(bytes)),
+    ("log_forwarding", |bytes| fits(&log_forwarding::PROBE, bytes, log_forwarding::observe_bytes(bytes))),
     ("kernel_command_line", |bytes| fits(&kernel_command_line::PROBE, bytes, kernel_command_line::observe(bytes))),
     ("kernel_module", |bytes| {
         let name = "usb-storage";

@@ -262,6 +262,12 @@ pub fn of_healer(activates: bool) -> Calls {
     Calls::AllBut(plain(NOBODYS).chain(plain(others)).chain(sockets).collect())
 }
 
+/// One who reads what others write and starts a program that does, without any network: sockets of this machine alone.
+pub fn of_reader() -> Calls {
+    let elsewhere = vec![Argument { index: 0, test: Test::IsNot(libc::AF_UNIX as u64) }];
+    Calls::AllBut(plain(NOBODYS).chain(plain(OTHERS)).chain([(libc::SYS_socket, elsewhere)]).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,7 +275,7 @@ mod tests {
 
     #[test]
     fn every_list_is_a_filter_that_the_kernel_takes() {
-        for calls in [of_looker(), of_courier(), of_healer(true), of_healer(false)] {
+        for calls in [of_looker(), of_courier(), of_reader(), of_healer(true), of_healer(false)] {
             assert!(compile(&calls).is_ok_and(|program| !program.is_empty()));
         }
     }

@@ -30,7 +30,8 @@ fn restrict(files: &Files) -> Result<RestrictionStatus, RulesetError> {
         .handle_access(ports)?
         .scope(Scope::from_all(WANTED))?
         .create()?;
-    for (paths, access) in [(&files.read, read), (&files.write, write)] {
+    let run = AccessFs::from_read(WANTED);
+    for (paths, access) in [(&files.read, read), (&files.write, write), (&files.run, run)] {
         for path in paths {
             // What is not there is not to be reached either.
             let Ok(fd) = PathFd::new(path) else { continue };

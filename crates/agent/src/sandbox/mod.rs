@@ -30,6 +30,8 @@ pub struct Files {
     pub read: Vec<PathBuf>,
     /// What is below these is read and written.
     pub write: Vec<PathBuf>,
+    /// Programs below these are run; none by default.
+    pub run: Vec<PathBuf>,
     /// The only TCP ports that are connected to; none for all of them. No process listens at any.
     pub connect: Option<Vec<u16>>,
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{Files, Sandbox, calls};
 use crate::config::SwitchCommand;
+use crate::logs;
 use crate::network;
 use crate::sync;
 
@@ -12,6 +13,8 @@ const SYSTEM: &[&str] = &["/etc", "/usr", "/lib", "/lib64", "/nix/store", "/dev/
 /// Where resolv.conf leads to.
 const RESOLVERS: &[&str] =
     &["/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager", "/run/connman", "/run/nscd"];
+/// Where the journal lies.
+const JOURNALS: &[&str] = &["/var/log/journal", "/run/log/journal", "/run/systemd"];
 /// The port of name servers, for answers that do not fit into a datagram.
 const DNS: u16 = 53;
 
@@ -28,7 +31,7 @@ impl Sandbox {
         read.extend(["/etc".into(), "/nix/store".into(), config.asks()]);
         read.extend(config.ca_file.clone());
         let write = vec![config.looks(), config.state_dir.clone()];
-        Self { files: Some(Files { read, write, connect: None }), calls: calls::of_looker() }
+        Self { files: Some(Files { read, write, ..Files::default() }), calls: calls::of_looker() }
     }
 
     /// Of `writ-sync`: it reads the outbox and the presence, writes the inbox, and connects to the depot's port alone.
@@ -40,7 +43,20 @@ impl Sandbox {
         read.extend(config.ca_file.clone());
         let write = vec![config.inbox(), config.state_dir.clone()];
         let ports = config.settings().port().into_iter().chain([DNS]).collect();
-        Self { files: Some(Files { read, write, connect: Some(ports) }), calls: calls::of_courier() }
+        Self { files: Some(Files { read, write, connect: Some(ports), ..Files::default() }), calls: calls::of_courier() }
+    }
+
+    /// Of `writ-logs`, and so of the journalctl that it starts: it reads logs, writes batches, and has no network.
+    pub fn of_logs(config: &logs::config::Config) -> Self {
+        let mut read = paths(&["/etc", "/proc", "/sys/fs/cgroup", "/dev/null", "/dev/urandom"]);
+        read.extend(paths(JOURNALS));
+        // A file that is rotated is another one, and the folder is what stays.
+        let files = config.sources.values().flat_map(|source| &source.files);
+        read.extend(files.filter_map(|file| file.parent().map(PathBuf::from)));
+        let mut run = paths(&["/usr", "/bin", "/lib", "/lib64", "/nix/store"]);
+        run.extend(config.journalctl.iter().filter_map(|program| program.parent().map(PathBuf::from)));
+        let write = vec![config.spool.join(logs::FOLDER), config.state_dir.clone()];
+        Self { files: Some(Files { read, write, run, connect: Some(Vec::new()) }), calls: calls::of_reader() }
     }
 
     /// Of `writ-enforce`, and so of every program of a runbook: all files, for it heals the whole machine, and no network.

@@ -30,7 +30,7 @@ pub struct Config {
     pub depot: String,
     /// The first trust root, baked into the image.
     pub trust: PathBuf,
-    /// The spool that is shared with the enforcer: `inbox/`, `outbox/`, `presence/`.
+    /// The spool that is shared with the enforcer: `inbox/`, `outbox/`, `notices/`, `logs/`, `presence/`.
     #[serde(default = "default_spool")]
     pub spool: PathBuf,
     /// State of our own: key, newest checkpoint, status.
@@ -101,6 +101,16 @@ impl Config {
     /// What the enforcer has to say.
     pub fn outbox(&self) -> PathBuf {
         self.spool.join("outbox")
+    }
+
+    /// What people are to be told.
+    pub fn notices(&self) -> PathBuf {
+        self.spool.join("notices")
+    }
+
+    /// Batches of logs.
+    pub fn logs(&self) -> PathBuf {
+        self.spool.join(crate::logs::FOLDER)
     }
 
     /// How the enforcer is, and that it vouches for us.

@@ -19,6 +19,7 @@ use super::config::Config;
 use super::deliver::Refused;
 use super::identity::{self, Vouched};
 use super::inbox::Inbox;
+use super::logs::Resting;
 use super::outbox::Place;
 use super::pull::PENDING;
 use super::receipts::Standard;
@@ -58,6 +59,8 @@ pub struct Courier {
     /// The bundles whose receipt does not count.
     pub(super) void: BTreeSet<Place>,
     pub(super) refused: Refused,
+    /// Batches of logs that the depot did not take.
+    pub(super) resting: Resting,
     pub(super) fetched: Fetched,
     /// The tiles that were of use in the last pull and in the one before.
     pub(super) tiles: [BTreeSet<PathBuf>; 2],
@@ -116,6 +119,7 @@ impl Courier {
             settled_on,
             void,
             refused,
+            resting: Resting::new(),
             fetched: Fetched::default(),
             tiles,
             unproven: Unproven::default(),

@@ -59,7 +59,7 @@ pub fn run(courier: Courier, wake: Wake) -> io::Result<()> {
     let (sender, messages) = channel();
     watch::forward(wake.0, sender.clone())?;
     let config = &courier.config;
-    let folders = Folders::watch(config.outbox(), config.presence(), sender.clone())?;
+    let folders = Folders::watch([config.outbox(), config.presence(), config.notices()], sender.clone())?;
     let schedule = Schedule::new(config.rhythm());
     info!(depot = courier.status.depot, appliance = %config.appliance, site = %config.site, "courier");
     let mut daemon = Daemon {
@@ -109,6 +109,7 @@ impl Daemon {
                 self.tell(Event::Asked);
             }
             Message::Outbox => drop(self.tell(Event::OutboxChanged)),
+            Message::Notices => drop(self.tell(Event::NoticesChanged)),
             Message::Presence => self.look_for_word(),
             Message::Fetched(release, result) => self.fetched(release, result),
         }
@@ -178,6 +179,14 @@ impl Daemon {
             }
             Job::Deliver => {
                 let result = self.courier.deliver(&vouched);
+                self.ended(job, result);
+            }
+            Job::Notices => {
+                let result = self.courier.send_notices(&vouched);
+                self.ended(job, result);
+            }
+            Job::Logs => {
+                let result = self.courier.send_logs(&vouched);
                 self.ended(job, result);
             }
             Job::Fetch => self.start_fetch(),

@@ -63,6 +63,7 @@ impl Inbox {
         remove_leftovers_below(&self.releases())?;
         remove_leftovers_below(&self.logs())?;
         remove_leftovers_below(&self.receipts())?;
+        remove_leftovers_below(&self.of_logs())?;
         self.write_if_other(&cache.join("nix-cache-info"), b"StoreDir: /nix/store\n")
     }
 
@@ -103,6 +104,11 @@ impl Inbox {
     /// Where receipts are.
     pub fn receipts(&self) -> PathBuf {
         self.root.join("receipts")
+    }
+
+    /// Where receipts of batches of logs are, in one folder for each source.
+    pub fn of_logs(&self) -> PathBuf {
+        self.root.join(crate::logs::FOLDER)
     }
 
     /// Where the site's logs are.

@@ -6,7 +6,7 @@
 //! it. The depot may answer anything: an answer is bounded in size, in time and in what it can make the courier write.
 //!
 //! [`schedule`] says what is due (pure); [`daemon`] drives it; each job is a file: [`check_in`], [`pull`], [`fetch`],
-//! [`deliver`].
+//! [`deliver`], [`notices`], [`logs`].
 
 pub mod check_in;
 pub mod config;
@@ -17,6 +17,8 @@ pub mod fetch;
 pub mod head;
 pub mod identity;
 pub mod inbox;
+pub mod logs;
+pub mod notices;
 pub mod once;
 pub mod outbox;
 pub mod prune;

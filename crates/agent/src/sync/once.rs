@@ -17,7 +17,7 @@ pub struct Report {
     pub troubles: Vec<(Job, Trouble)>,
 }
 
-/// Checks in, pulls, fetches and delivers; what fails does not keep the rest from being tried.
+/// Checks in, pulls, fetches and sends; what fails does not keep the rest from being tried.
 pub fn run(courier: &mut Courier) -> Result<Report, Trouble> {
     let vouched = courier.vouched()?;
     let mut report = Report::default();
@@ -39,12 +39,17 @@ pub fn run(courier: &mut Courier) -> Result<Report, Trouble> {
         note(courier, &mut report, Job::Fetch, fetched);
     }
     courier.prune(settled);
-    loop {
-        let delivered = courier.deliver(&vouched);
-        let more = matches!(delivered, Ok(Ending::More));
-        note(courier, &mut report, Job::Deliver, delivered);
-        if !more {
-            break;
+    type Send = fn(&mut Courier, &Vouched) -> Result<Ending, Trouble>;
+    let sends: [(Job, Send); 3] =
+        [(Job::Notices, Courier::send_notices), (Job::Deliver, Courier::deliver), (Job::Logs, Courier::send_logs)];
+    for (job, send) in sends {
+        loop {
+            let sent = send(courier, &vouched);
+            let more = matches!(sent, Ok(Ending::More));
+            note(courier, &mut report, job, sent);
+            if !more {
+                break;
+            }
         }
     }
     courier.write_status();

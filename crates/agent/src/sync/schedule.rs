@@ -1,7 +1,7 @@
 //! What the courier does next. Pure: time and randomness come in.
 //!
-//! Four jobs. Checking in, pulling and delivering are done one at a time; fetching a closure may take hours and goes on
-//! beside them. Each has its own back-off. Checking in is how a network that came back is noticed: when it succeeds, what
+//! Six jobs. Checking in, pulling and what is sent are done one at a time, the most urgent first; fetching a closure may take
+//! hours and goes on beside them. Each has its own back-off. Checking in is how a network that came back is noticed: when it succeeds, what
 //! failed for want of a network is tried at once.
 
 #[cfg(test)]
@@ -18,11 +18,16 @@ pub enum Job {
     Deliver,
     /// Download what the newest release names.
     Fetch,
+    /// Send notices.
+    Notices,
+    /// Send batches of logs.
+    Logs,
 }
 
 impl Job {
     /// Every job, the most urgent first.
-    pub const ALL: [Self; 4] = [Self::CheckIn, Self::Sync, Self::Deliver, Self::Fetch];
+    pub const ALL: [Self; 6] =
+        [Self::CheckIn, Self::Notices, Self::Sync, Self::Deliver, Self::Logs, Self::Fetch];
 
     /// What the job is called in logs and in the status.
     pub fn name(self) -> &'static str {
@@ -31,6 +36,8 @@ impl Job {
             Self::Sync => "sync",
             Self::Deliver => "delivery",
             Self::Fetch => "fetch",
+            Self::Notices => "notices",
+            Self::Logs => "logs",
         }
     }
 }
@@ -69,6 +76,8 @@ pub enum Event {
     Vouched(bool),
     /// Something came into the outbox.
     OutboxChanged,
+    /// Something came into the folder of notices.
+    NoticesChanged,
     /// Somebody on the machine asks for everything now.
     Asked,
     /// A check-in told of a newer release or trust root.
@@ -132,13 +141,13 @@ impl Slot {
 pub struct Schedule {
     rhythm: Rhythm,
     vouched: bool,
-    slots: [Slot; 4],
+    slots: [Slot; 6],
 }
 
 impl Schedule {
     /// Nothing is due until the enforcer vouches for this courier.
     pub fn new(rhythm: Rhythm) -> Self {
-        Self { rhythm, vouched: false, slots: [Slot::default(); 4] }
+        Self { rhythm, vouched: false, slots: [Slot::default(); 6] }
     }
 
     fn slot(&mut self, job: Job) -> &mut Slot {
@@ -159,8 +168,9 @@ impl Schedule {
                 self.vouched = vouched;
             }
             Event::OutboxChanged => self.slot(Job::Deliver).hint(now + GATHER),
+            Event::NoticesChanged => self.slot(Job::Notices).hint(now + GATHER),
             Event::Asked => {
-                for job in [Job::CheckIn, Job::Sync, Job::Deliver] {
+                for job in [Job::CheckIn, Job::Notices, Job::Sync, Job::Deliver, Job::Logs] {
                     self.slot(job).failures = 0;
                     self.slot(job).at(now);
                 }
@@ -197,7 +207,7 @@ impl Schedule {
         if !self.vouched {
             return (self, actions);
         }
-        let mut busy = [Job::CheckIn, Job::Sync, Job::Deliver].into_iter().any(|job| self.slots[job as usize].running);
+        let mut busy = Job::ALL.into_iter().any(|job| job != Job::Fetch && self.slots[job as usize].running);
         for job in Job::ALL {
             let blocked = busy && job != Job::Fetch;
             let slot = self.slot(job);
@@ -223,7 +233,7 @@ impl Schedule {
                     _ if again => Some(now),
                     (Job::CheckIn, _) => Some(now + about(rhythm.check_in, random)),
                     (Job::Sync, _) => Some(now + about(rhythm.sync, random)),
-                    (Job::Deliver | Job::Fetch, _) => None,
+                    (Job::Deliver | Job::Fetch | Job::Notices | Job::Logs, _) => None,
                 };
                 if job == Job::CheckIn {
                     self.connected(now);
@@ -241,7 +251,7 @@ impl Schedule {
         slot.due = Some(now.saturating_add(wait));
     }
 
-    /// The depot can be reached: what waits for that waits no longer, and the outbox is looked at in any case.
+    /// The depot can be reached: what waits for that waits no longer, and what is to be sent is looked at in any case.
     fn connected(&mut self, now: u64) {
         for job in [Job::Sync, Job::Fetch] {
             let slot = self.slot(job);
@@ -249,7 +259,9 @@ impl Schedule {
                 slot.due = Some(now);
             }
         }
-        self.slot(Job::Deliver).hint(now);
+        for job in [Job::Notices, Job::Deliver, Job::Logs] {
+            self.slot(job).hint(now);
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use writ_trust::json;
 use writ_trust::time::Time;
 
 use super::fetch::Progress;
+use super::logs::LogsStatus;
 use super::schedule::{Ending, Job};
 use super::trouble::Trouble;
 use crate::sandbox::Enforced;
@@ -17,7 +18,7 @@ use crate::sandbox::Enforced;
 pub const FILE: &str = "status.json";
 
 /// The largest status that is read back, in bytes.
-const MAX_STATUS: usize = 64 * 1024;
+pub const MAX_STATUS: usize = 64 * 1024;
 
 /// What is read back of an earlier status.
 #[derive(Deserialize)]
@@ -81,6 +82,10 @@ pub struct Status {
     pub clock_offset_ms: Option<i64>,
     /// How far a closure that is being fetched has come.
     pub fetching: Option<Progress>,
+    /// Notices that were not sent.
+    pub notices_waiting: u64,
+    /// How the logs are.
+    pub logs: LogsStatus,
     /// Each job.
     pub jobs: BTreeMap<&'static str, JobStatus>,
     /// What keeps this process in its place.

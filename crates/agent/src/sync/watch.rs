@@ -1,4 +1,4 @@
-//! What wakes the courier: the outbox, the presence folder, signals. A message only says "look again".
+//! What wakes the courier: the outbox, the presence folder, notices, signals. A message only says "look again".
 
 use std::io;
 use std::path::PathBuf;
@@ -23,6 +23,8 @@ pub enum Message {
     Outbox,
     /// Something changed in the presence folder.
     Presence,
+    /// Something came into the folder of notices.
+    Notices,
     /// The fetch for this release ended; `false` when it was stopped.
     Fetched(Digest, Result<bool, Trouble>),
 }
@@ -45,23 +47,24 @@ pub fn forward(mut signals: Signals, messages: Sender<Message>) -> io::Result<()
     Ok(())
 }
 
-/// The folders that are watched.
+/// The folders that are watched: the outbox, the presence, the notices.
 pub struct Folders {
     inotify: inotify::Watches,
-    outbox: PathBuf,
-    presence: PathBuf,
+    paths: [PathBuf; 3],
 }
+
+/// The watch of each folder that is there.
+type Known = [Option<WatchDescriptor>; 3];
 
 const WHAT: WatchMask = WatchMask::MOVED_TO.union(WatchMask::CLOSE_WRITE).union(WatchMask::CREATE);
 
 impl Folders {
-    /// Watches both folders from now on, as far as they are there.
-    pub fn watch(outbox: PathBuf, presence: PathBuf, messages: Sender<Message>) -> io::Result<Self> {
+    /// Watches the folders from now on, as far as they are there: outbox, presence, notices.
+    pub fn watch(paths: [PathBuf; 3], messages: Sender<Message>) -> io::Result<Self> {
         let mut inotify = Inotify::init()?;
-        let mut folders = Self { inotify: inotify.watches(), outbox, presence };
+        let mut folders = Self { inotify: inotify.watches(), paths };
         let mut known = folders.rearm();
-        let mut again =
-            Self { inotify: inotify.watches(), outbox: folders.outbox.clone(), presence: folders.presence.clone() };
+        let mut again = Self { inotify: inotify.watches(), paths: folders.paths.clone() };
         thread::Builder::new().name("inotify".to_owned()).stack_size(128 * 1024).spawn(move || {
             let mut buffer = [0; 4096];
             loop {
@@ -71,16 +74,17 @@ impl Folders {
                     // Everything is looked at with each check-in anyway.
                     Err(_) => return,
                 };
-                let (mut outbox, mut presence) = (false, false);
+                let mut happened = [false; 3];
                 for event in events {
                     // A watch that this thread has not heard of, made by `rearm`: asked for again, which changes nothing.
-                    if ![&known.0, &known.1].into_iter().flatten().any(|wd| *wd == event.wd) {
+                    if !known.iter().flatten().any(|wd| *wd == event.wd) {
                         known = again.rearm();
                     }
-                    outbox |= known.0.as_ref() == Some(&event.wd);
-                    presence |= known.1.as_ref() == Some(&event.wd);
+                    for (happened, known) in happened.iter_mut().zip(&known) {
+                        *happened |= known.as_ref() == Some(&event.wd);
+                    }
                 }
-                for (happened, message) in [(outbox, Message::Outbox), (presence, Message::Presence)] {
+                for (happened, message) in happened.into_iter().zip([Message::Outbox, Message::Presence, Message::Notices]) {
                     if happened && messages.send(message).is_err() {
                         return;
                     }
@@ -91,8 +95,7 @@ impl Folders {
     }
 
     /// Watches what was not there before, or was replaced.
-    pub fn rearm(&mut self) -> (Option<WatchDescriptor>, Option<WatchDescriptor>) {
-        let mut add = |path: &PathBuf| self.inotify.add(path, WHAT).ok();
-        (add(&self.outbox), add(&self.presence))
+    pub fn rearm(&mut self) -> Known {
+        self.paths.each_ref().map(|path| self.inotify.add(path, WHAT).ok())
     }
 }

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, socket};
 use serde_json::{Map, Value, json};
 use writ_agent::config::SwitchCommand;
+use writ_agent::logs;
 use writ_agent::network;
 use writ_agent::sandbox::{Enforced, Sandbox};
 use writ_agent::sync;
@@ -39,6 +40,10 @@ fn profile(which: &str, dir: &Path, port: u16) -> Sandbox {
                  spool = {spool:?}\nstate_dir = {state:?}\n"
             ));
             Sandbox::of_sync(&sync::config::Config::read(&config).unwrap())
+        }
+        "logs" => {
+            let config = file(format!("spool = {spool:?}\nstate_dir = {state:?}\n[sources.audit.journal]\n"));
+            Sandbox::of_logs(&logs::config::Config::read(&config).unwrap())
         }
         "enforce" => Sandbox::of_enforcer(SwitchCommand::SystemdRun),
         _ => Sandbox::of_enforcer(SwitchCommand::Process),
@@ -71,6 +76,7 @@ fn attempts(dir: &Path, here: u16, there: u16) -> Map<String, Value> {
         ("write_outbox", write(dir.join("spool/outbox/1.json"))),
         ("write_inbox", write(dir.join("spool/inbox/x"))),
         ("write_looks", write(dir.join("spool/looks/x"))),
+        ("write_logs", write(dir.join("spool/logs/x"))),
         ("write_state", write(dir.join("state/x"))),
         ("read_hosts", came(fs::read("/etc/hosts"))),
         ("connect_here", connect(here)),
@@ -128,7 +134,7 @@ fn inside() {
 /// Takes on a sandbox in another process, and gives what was enforced and what came of each attempt.
 fn within(which: &str) -> (Enforced, Map<String, Value>) {
     let dir = tempfile::tempdir().unwrap();
-    for folder in ["state", "spool/asks", "spool/looks", "spool/outbox", "spool/presence", "spool/inbox"] {
+    for folder in ["state", "spool/asks", "spool/looks", "spool/outbox", "spool/presence", "spool/inbox", "spool/logs"] {
         fs::create_dir_all(dir.path().join(folder)).unwrap();
     }
     for file in ["secret", "trust.json", "spool/asks/asks.json", "spool/outbox/1.json"] {
@@ -217,6 +223,33 @@ fn a_courier_carries_between_its_folders_and_its_depot() {
             ("write_looks", "EACCES"),
             ("connect_there", "EACCES"),
             ("listen", "EPERM"),
+            ("packets", "EPERM"),
+            ("netlink", "EPERM"),
+            ("signal_parent", "EPERM"),
+            ("trace", "EPERM"),
+            ("set_the_clock", "EPERM"),
+        ],
+    );
+}
+
+#[test]
+fn one_who_reads_logs_writes_batches_and_has_no_network() {
+    check(
+        "logs",
+        &[
+            ("run", "ok"),
+            ("write_logs", "ok"),
+            ("write_state", "ok"),
+            ("unix", "ok"),
+            ("read_elsewhere", "EACCES"),
+            ("write_elsewhere", "EACCES"),
+            ("read_outbox", "EACCES"),
+            ("write_outbox", "EACCES"),
+            ("write_inbox", "EACCES"),
+            ("write_looks", "EACCES"),
+            ("connect_here", "EPERM"),
+            ("listen", "EPERM"),
+            ("ask_by_udp", "EPERM"),
             ("packets", "EPERM"),
             ("netlink", "EPERM"),
             ("signal_parent", "EPERM"),

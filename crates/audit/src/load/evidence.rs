@@ -15,6 +15,7 @@ use writ_trust::key_register::KeyRecord;
 
 use super::bundle_checks::Context;
 use super::incidents::Incidents;
+use super::log_batches::LogChains;
 use super::log::{BundleHere, Judged, Seen, SiteLog, receipt_beside};
 use super::{directory, entries, path_in, read, stray};
 use crate::archive::{Archive, SiteRecord, Stored};
@@ -64,7 +65,7 @@ fn walk_site(
 ) -> Ends {
     let mut incidents = Incidents::default();
     let mut ends = Ends::new();
-    let mut claims = Vec::new();
+    let (mut claims, mut logs) = (Vec::new(), LogChains::default());
     for entry in entries(folder, path, &mut report.problems) {
         let path = path_in(path, &entry.name);
         if entry.kind != EntryKind::Directory {
@@ -82,12 +83,15 @@ fn walk_site(
             continue;
         };
         let mut chain = KeyChain::new(archive, record, key, path, entry.name.clone());
+        chain.logs = std::mem::take(&mut logs);
         chain.walk(&folder, report, &mut incidents, visit, log);
         ends.insert(*key.public_key.ed25519(), (chain.state.next_sequence - 1, chain.state.previous));
         claims.append(&mut chain.claims);
+        logs = chain.logs;
     }
     judge_ends(&ends, &claims, report);
     incidents.judge(report);
+    logs.judge(archive, site, report);
     ends
 }
 
@@ -166,6 +170,7 @@ struct KeyChain<'a> {
     gaps: Vec<Gap>,
     thinned: Vec<ThinnedRange>,
     claims: Vec<(String, ChainEnd)>,
+    logs: LogChains,
     context: Context,
     summary: ChainSummary,
 }
@@ -189,6 +194,7 @@ impl<'a> KeyChain<'a> {
             gaps: Vec::new(),
             thinned: Vec::new(),
             claims: Vec::new(),
+            logs: LogChains::default(),
             context: Context::default(),
         }
     }
@@ -242,6 +248,7 @@ impl<'a> KeyChain<'a> {
             self.context.judge(self.archive, self.record, self.key, &path, &authentic.bundle, &mut report.problems);
             if revoked.is_none() {
                 incidents.take(&path, &authentic.bundle);
+                self.logs.take(&path, &authentic.bundle);
                 let Authentic { bundle, digest } = *authentic;
                 visit(Stored { path: &path, fingerprint: &self.fingerprint, bundle, digest, signature: &signature });
             }

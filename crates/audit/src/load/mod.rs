@@ -1,11 +1,12 @@
 //! Reading the parts of an audit folder, in the order in which each vouches for the next: trust roots, releases,
-//! documents, evidence, and the logs that hold all of it.
+//! documents, evidence, the logs that hold all of it, and batches of logs of machines.
 
 pub mod bundle_checks;
 pub mod documents;
 pub mod evidence;
 pub mod incidents;
 pub mod log;
+pub mod log_batches;
 pub mod releases;
 pub mod trust;
 

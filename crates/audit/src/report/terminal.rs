@@ -5,6 +5,7 @@ use writ_trust::text::escaped;
 
 use super::counted;
 use crate::compare::model::{CheckFinding, Comparison, ControlFinding, IncidentFinding, Verdict};
+use crate::load::log_batches::LogSourceSummary;
 use crate::log_summary::{LogSummary, NOT_CONFIGURED, WITHOUT_ENTRIES};
 use crate::problem::{Problem, Weight};
 use crate::query::Row;
@@ -90,6 +91,7 @@ pub fn verification(report: &VerifyReport, look: Look) -> String {
         out += &format!("and {untold} more\n");
     }
     out += &logs(report, look);
+    report.log_sources.iter().for_each(|source| out += &log_source(source));
     out + &conclusion(report, look) + "\n"
 }
 
@@ -135,6 +137,19 @@ fn log_line(site: &LogSummary) -> String {
     format!(
         "log of {site}: {state}; {receipts} and the last checkpoints of {} lead to it; {unlogged}\n",
         of(*last_checkpoints, "bundle")
+    )
+}
+
+fn log_source(source: &LogSourceSummary) -> String {
+    let LogSourceSummary { site, appliance, source, bundles, batches, lines, missing, from, to } = source;
+    let missing = if *missing == 0 { "none missing".to_owned() } else { format!("{} missing", thousands(*missing)) };
+    format!(
+        "logs of {site}/{appliance}, {source}: {} with {} from {} to {}, {missing}; named by {}\n",
+        of(*batches, "batch"),
+        of(*lines, "line"),
+        when(*from),
+        when(*to),
+        of(*bundles, "bundle"),
     )
 }
 

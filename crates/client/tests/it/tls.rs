@@ -23,6 +23,10 @@ impl Drop for Serving {
 
 /// Makes a certificate for `name` and serves with it, from a folder that holds whole answers.
 fn serve(folder: &Path, name: &str) -> Serving {
+    serve_with(folder, name, &[])
+}
+
+fn serve_with(folder: &Path, name: &str, more: &[&str]) -> Serving {
     let config = format!(
         "[req]\ndistinguished_name = name\nx509_extensions = leaf\nprompt = no\n[name]\nCN = test\n[leaf]\n\
          basicConstraints = critical,CA:FALSE\nsubjectAltName = {name}\n"
@@ -40,6 +44,7 @@ fn serve(folder: &Path, name: &str) -> Serving {
     let mut process = Command::new("openssl")
         .current_dir(folder)
         .args(["s_server", "-accept", "127.0.0.1:0", "-cert", "ca.pem", "-key", "key.pem", "-HTTP"])
+        .args(more)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -68,6 +73,16 @@ fn only_given_authorities_vouch_for_the_depot() {
 fn a_certificate_for_another_name_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let serving = serve(folder.path(), "DNS:depot.example");
+    let mut settings = Settings::new(format!("https://127.0.0.1:{}", serving.port));
+    settings.ca_file = Some(folder.path().join("ca.pem"));
+    let error = Client::new(&settings).unwrap().get(&target("/hello"), 100).unwrap_err();
+    assert!(matches!(error, Error::Unreachable { .. }), "{error}");
+}
+
+#[test]
+fn an_older_protocol_is_not_spoken() {
+    let folder = tempfile::tempdir().unwrap();
+    let serving = serve_with(folder.path(), "IP:127.0.0.1", &["-tls1_2"]);
     let mut settings = Settings::new(format!("https://127.0.0.1:{}", serving.port));
     settings.ca_file = Some(folder.path().join("ca.pem"));
     let error = Client::new(&settings).unwrap().get(&target("/hello"), 100).unwrap_err();

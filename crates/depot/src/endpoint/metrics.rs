@@ -7,8 +7,10 @@ use axum::extract::State;
 use axum::http::Response;
 
 use super::shape::bytes;
+use crate::clock;
 use crate::depot::Depot;
 
 pub async fn get(State(depot): State<Arc<Depot>>) -> Response<Body> {
+    depot.metrics.log_delay.set(depot.ingestion.delay(&depot.directory(), clock::now()));
     bytes(depot.metrics.text().into(), "application/openmetrics-text; version=1.0.0; charset=utf-8")
 }

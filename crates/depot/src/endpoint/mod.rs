@@ -10,11 +10,15 @@ mod evidence_summary;
 mod evidence_verify;
 mod health;
 mod heartbeats;
+mod log_batch;
+mod log_batch_submit;
 mod log_checkpoint;
 mod log_restart;
+mod log_sources;
 mod log_tile;
 mod metrics;
 mod nar;
+mod notices;
 mod publish_document;
 mod publish_nar;
 mod publish_narinfo;
@@ -65,6 +69,11 @@ pub fn all() -> Vec<(&'static str, MethodRouter<Arc<Depot>>)> {
         ("/api/releases/{site}",                    get(releases::get)),
         ("/api/releases/{site}/{release}",          get(release::get)),
         ("/api/heartbeats/{site}",                  get(heartbeats::get)),
+        // Logs, notices.
+        ("/api/logs/sites/{site}",                  get(log_sources::get)),
+        ("/api/logs/sites/{site}/{source}/{number}", post(log_batch_submit::post)),
+        ("/api/logs/batches/{site}/{digest}",       get(log_batch::get)),
+        ("/api/notices/{site}",                     post(notices::post).get(notices::get)),
         // Publishing.
         ("/publish/trust/{version}",                put(publish_trust::put)),
         ("/publish/restart/{site}",                 put(publish_restart::put)),

@@ -59,6 +59,8 @@ struct Appliance {
     checked_in: Option<Time>,
     extra: Left,
     batches: Left,
+    log_batches: Left,
+    notices: Left,
     /// The last batch brought nothing new.
     idle: bool,
 }
@@ -87,6 +89,8 @@ impl Rates {
             checked_in: None,
             extra: self.extra.full(now),
             batches: self.batches.full(now),
+            log_batches: self.batches.full(now),
+            notices: self.batches.full(now),
             idle: false,
         };
         take(appliances.entry(*key).or_insert_with(new))
@@ -120,6 +124,23 @@ impl Rates {
             Ok(())
         });
         taken.map_err(|after| Fault::TooMany { after })
+    }
+
+    /// A batch of logs. It takes nothing from what evidence has, and is as many.
+    pub fn log_batch(&self, key: &[u8; 32], now: Time) -> Result<(), Fault> {
+        self.one_more(key, now, |appliance| &mut appliance.log_batches)
+    }
+
+    /// A notice; the same holds.
+    pub fn notice(&self, key: &[u8; 32], now: Time) -> Result<(), Fault> {
+        self.one_more(key, now, |appliance| &mut appliance.notices)
+    }
+
+    fn one_more(&self, key: &[u8; 32], now: Time, left: fn(&mut Appliance) -> &mut Left) -> Result<(), Fault> {
+        if self.batches.most == 0 {
+            return Ok(());
+        }
+        self.of(key, now, |appliance| self.batches.take(left(appliance), now)).map_err(|after| Fault::TooMany { after })
     }
 
     /// Whether the batch that was taken last brought anything new.

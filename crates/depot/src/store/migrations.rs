@@ -3,7 +3,7 @@
 use rusqlite_migration::{M, Migrations};
 
 /// Every migration, oldest first. One that was ever released does not change.
-const ALL: &[M<'static>] = &[M::up(FIRST)];
+const ALL: &[M<'static>] = &[M::up(FIRST), M::up(LOGS_AND_NOTICES)];
 
 const FIRST: &str = r"
 CREATE TABLE roots (
@@ -83,6 +83,45 @@ CREATE TABLE heartbeats (
     envelope   BLOB NOT NULL,
     PRIMARY KEY (site, public_key)
 ) STRICT, WITHOUT ROWID;
+";
+
+const LOGS_AND_NOTICES: &str = r"
+CREATE TABLE log_batches (
+    site        TEXT NOT NULL,
+    public_key  BLOB NOT NULL,                  -- of the appliance
+    digest      BLOB NOT NULL,                  -- of the file
+    source      TEXT NOT NULL,
+    number      INTEGER NOT NULL,
+    begins      INTEGER NOT NULL,
+    ends        INTEGER NOT NULL,
+    lines       INTEGER NOT NULL,
+    bytes       INTEGER NOT NULL,
+    received_at INTEGER NOT NULL,
+    PRIMARY KEY (site, digest, public_key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE log_newest (                       -- of these the one of each source that ends last
+    site        TEXT NOT NULL,
+    public_key  BLOB NOT NULL,
+    source      TEXT NOT NULL,
+    number      INTEGER NOT NULL,
+    digest      BLOB NOT NULL,
+    ends        INTEGER NOT NULL,
+    received_at INTEGER NOT NULL,
+    PRIMARY KEY (site, public_key, source)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE notices (
+    id          INTEGER PRIMARY KEY,
+    site        TEXT NOT NULL,
+    public_key  BLOB NOT NULL,
+    number      INTEGER NOT NULL,
+    digest      BLOB NOT NULL,
+    received_at INTEGER NOT NULL,
+    envelope    BLOB NOT NULL,
+    UNIQUE (site, public_key, digest)
+) STRICT;
+CREATE INDEX notices_of_site ON notices (site, id);
 ";
 
 /// The migrations that a database must have gone through.

@@ -1,4 +1,5 @@
-//! The database: evidence, log entries, checkpoints, releases, trust roots, heartbeats.
+//! The database: evidence, log entries, checkpoints, releases, trust roots, heartbeats, notices, what
+//! batches of logs there are.
 //!
 //! One connection writes, in one thread; others only read. What a transaction committed survives a power cut: write-ahead
 //! log, `synchronous=FULL`.
@@ -6,7 +7,9 @@
 pub mod checkpoints;
 pub mod evidence;
 pub mod heartbeats;
+pub mod log_batches;
 mod migrations;
+pub mod notices;
 pub mod readers;
 pub mod releases;
 pub mod roots;

@@ -9,7 +9,9 @@ mod logs;
 mod stage;
 
 pub use jobs::activate::Activate;
+pub use jobs::log_batch::PutLogBatch;
 pub use jobs::merge::MergeRestart;
+pub use jobs::notice::PutNotice;
 pub use jobs::pending::PutPending;
 pub use jobs::restart::PutRestart;
 pub use jobs::root::PutRoot;
@@ -53,6 +55,10 @@ pub enum Job {
     Restart(PutRestart),
     /// That more keys have signed the document that began a log.
     Merge(MergeRestart),
+    /// A batch of logs.
+    LogBatch(PutLogBatch),
+    /// A notice.
+    Notice(PutNotice),
     /// What is done from time to time: heartbeats, files that are behind, checkpoints that grow old.
     Tick,
     /// Make the logs' files survive a power cut.
@@ -216,6 +222,8 @@ impl Job {
             Self::Activate(job) => job.stage(stage),
             Self::Restart(job) => job.stage(stage),
             Self::Merge(job) => job.stage(stage),
+            Self::LogBatch(job) => job.stage(stage),
+            Self::Notice(job) => job.stage(stage),
             Self::Begin(reply) => {
                 stage.follow_roots()?;
                 stage.renew()?;

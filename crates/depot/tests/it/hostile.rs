@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::client::{Connection, get};
 use crate::daemon::Start;
+use crate::logs::odd_logs_and_notices;
 use crate::hostile_requests::*;
 use crate::world::*;
 
@@ -25,7 +26,10 @@ fn every_hostile_request_has_its_status_and_changes_nothing() {
     publish(address, &release(1, None));
     let before = (checkpoint(address), files(dir.path()));
     let cases: Vec<Case> =
-        [odd_http(), odd_addresses(), odd_bodies(), odd_callers(), odd_requests()].into_iter().flatten().collect();
+        [odd_http(), odd_addresses(), odd_bodies(), odd_callers(), odd_requests(), odd_logs_and_notices()]
+            .into_iter()
+            .flatten()
+            .collect();
     assert!(cases.len() >= 100, "{}", cases.len());
     let mut wrong = Vec::new();
     for case in &cases {

@@ -41,7 +41,7 @@ fn plain(method: &str, target: &str, status: u16) -> Case {
     raw(&format!("{method} {target:.60}"), text, Status(status))
 }
 
-fn with(name: &str, method: &str, target: &str, headers: &[(String, String)], body: &[u8], status: u16) -> Case {
+pub fn with(name: &str, method: &str, target: &str, headers: &[(String, String)], body: &[u8], status: u16) -> Case {
     let mut text = format!("{method} {target} HTTP/1.1\r\nhost: depot\r\n");
     for (name, value) in headers {
         text += &format!("{name}: {value}\r\n");
@@ -52,7 +52,7 @@ fn with(name: &str, method: &str, target: &str, headers: &[(String, String)], bo
     raw(name, [text.as_bytes(), b"\r\n", body].concat(), Status(status))
 }
 
-fn headers(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+pub fn headers(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 

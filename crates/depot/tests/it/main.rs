@@ -10,6 +10,7 @@ mod evidence;
 mod hostile;
 mod hostile_requests;
 mod inside;
+mod logs;
 mod publishing;
 mod restart;
 mod starting;

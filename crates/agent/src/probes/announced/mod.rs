@@ -4,7 +4,6 @@
 //!
 //! One file per probe. It moves one folder up, and into [`super::PROBES`], when it learns to look.
 
-mod log_forwarding;
 mod manifest;
 mod patches;
 mod postgresql;
@@ -14,11 +13,10 @@ mod wireguard;
 
 use writ_policy::schema::ProbeSchema;
 
-use super::{field, identifier, optional, required};
+use super::{field, optional, required};
 
 /// The schema of every probe that this version knows and cannot look with.
 pub const ANNOUNCED: &[ProbeSchema] = &[
-    log_forwarding::SCHEMA,
     manifest::SCHEMA,
     patches::SCHEMA,
     postgresql::SCHEMA,

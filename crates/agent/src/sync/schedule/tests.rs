@@ -73,11 +73,15 @@ fn one_thing_at_a_time_and_fetching_beside_it() {
     run.tell(Event::FetchWanted);
     assert_eq!(run.tick(), [Job::Fetch]);
     run.end(Job::CheckIn, Ending::Done);
+    assert_eq!(run.tick(), [Job::Notices]);
+    run.end(Job::Notices, Ending::Done);
     assert_eq!(run.tick(), [Job::Sync]);
     run.end(Job::Sync, Ending::Done);
     assert_eq!(run.tick(), [Job::Deliver]);
     run.end(Job::Deliver, Ending::More);
-    assert_eq!(run.tick(), [Job::Deliver], "while there is a backlog");
+    assert_eq!(run.tick(), [Job::Deliver], "while there is a backlog, before logs");
+    run.end(Job::Deliver, Ending::Done);
+    assert_eq!(run.tick(), [Job::Logs]);
 }
 
 #[test]
@@ -106,6 +110,8 @@ fn news_are_pulled_at_once_but_not_while_pulling_fails() {
     run.tell(Event::Asked);
     run.tick();
     run.end(Job::CheckIn, Ending::Done);
+    assert_eq!(run.tick(), [Job::Notices]);
+    run.end(Job::Notices, Ending::Done);
     assert_eq!(run.tick(), [Job::Sync], "people may ask at any time");
 }
 
@@ -129,6 +135,14 @@ fn the_outbox_is_gathered_and_then_sent() {
 }
 
 #[test]
+fn notices_are_sent_when_they_come() {
+    let mut run = Run::settled();
+    let begun = run.now;
+    run.tell(Event::NoticesChanged);
+    assert_eq!((run.wait(), run.now), (vec![Job::Notices], begun + GATHER));
+}
+
+#[test]
 fn waits_double_up_to_a_bound_and_end_with_the_first_success() {
     for (ending, longest) in [(Ending::Offline, LONGEST_OFFLINE), (Ending::Failed { wait: 0 }, LONGEST_FAILED)] {
         let mut run = Run::settled();
@@ -137,9 +151,12 @@ fn waits_double_up_to_a_bound_and_end_with_the_first_success() {
         for _ in 0..40 {
             run.end(Job::CheckIn, ending);
             let from = run.now;
-            while !run.wait().contains(&Job::CheckIn) {
-                run.end(Job::Sync, Ending::Done);
-                run.end(Job::Deliver, Ending::Done);
+            loop {
+                let jobs = run.wait();
+                if jobs.contains(&Job::CheckIn) {
+                    break;
+                }
+                jobs.into_iter().for_each(|job| run.end(job, Ending::Done));
             }
             waits.push(run.now - from);
         }
@@ -181,9 +198,11 @@ fn a_network_that_comes_back_is_used_at_once() {
         }
     }
     run.end(Job::CheckIn, Ending::Done);
-    assert_eq!(run.tick(), [Job::Sync, Job::Fetch]);
-    run.end(Job::Sync, Ending::Done);
-    assert_eq!(run.tick(), [Job::Deliver]);
+    assert_eq!(run.tick(), [Job::Notices, Job::Fetch]);
+    for (ended, next) in [(Job::Notices, Job::Sync), (Job::Sync, Job::Deliver), (Job::Deliver, Job::Logs)] {
+        run.end(ended, Ending::Done);
+        assert_eq!(run.tick(), [next]);
+    }
 }
 
 #[test]
@@ -206,10 +225,12 @@ fn the_depot_may_ask_to_wait() {
     run.tick();
     run.end(Job::Sync, Ending::Failed { wait: 600_000 });
     let from = run.now;
-    while !run.wait().contains(&Job::Sync) {
-        for job in [Job::CheckIn, Job::Deliver] {
-            run.end(job, Ending::Done);
+    loop {
+        let jobs = run.wait();
+        if jobs.contains(&Job::Sync) {
+            break;
         }
+        jobs.into_iter().for_each(|job| run.end(job, Ending::Done));
     }
     assert!(run.now >= from + 600_000);
 }
@@ -226,6 +247,7 @@ fn events() -> impl Strategy<Value = (Event, u64, u64)> {
         4 => Just(Event::Tick),
         1 => any::<bool>().prop_map(Event::Vouched),
         1 => Just(Event::OutboxChanged),
+        1 => Just(Event::NoticesChanged),
         1 => Just(Event::Asked),
         1 => Just(Event::News),
         1 => Just(Event::Behind),

@@ -74,6 +74,7 @@ impl Fetch<'_> {
 
     fn remember(&self, state: &std::path::Path, next: u64) -> Outcome<()> {
         self.to.sync()?;
+        self.remember_logs()?;
         self.to.keep(state, next.to_string().as_bytes())
     }
 
@@ -93,10 +94,12 @@ impl Fetch<'_> {
                 let folder = format!("evidence/{}/{}", self.site, public_key.fingerprint());
                 let path = format!("{folder}/{}", file_name(sequence, id));
                 // Another one of this number that the key signed stays too: it is evidence.
-                if self.is_signed(&path, MAX_BUNDLE, &public_key)? {
-                    return Ok(true);
+                let is_here = self.is_signed(&path, MAX_BUNDLE, &public_key)?
+                    || self.bundle_of(&Named { number, index, path: &path, digest, key: &public_key }, pages)?;
+                if is_here {
+                    self.note_logs(&path)?;
                 }
-                self.bundle_of(&Named { number, index, path: &path, digest, key: &public_key }, pages)
+                Ok(is_here)
             }
             Ok(LogEntry::Release { epoch, serial, digest, .. }) => {
                 self.logged_release(number, head, index, bytes, (epoch, serial), digest)

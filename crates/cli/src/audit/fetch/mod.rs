@@ -7,15 +7,18 @@
 mod evidence;
 mod folder;
 mod log;
+mod logs;
 mod releases;
 mod restarts;
 mod roots;
 mod signatures;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde::Serialize;
 use writ_client::Client;
+use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
 use writ_trust::json::MAX_DOCUMENT;
 use writ_trust::root_chain::TrustChain;
@@ -27,7 +30,7 @@ use crate::{files, screen};
 
 /// Fetch a site's audit folder from a depot
 ///
-/// Trust roots, logs, releases, documents and evidence, in the layout that `writ audit verify` reads. May be interrupted and
+/// Trust roots, logs, releases, documents, evidence and batches of logs, in the layout that `writ audit verify` reads. May be interrupted and
 /// run again: only what is new is asked for. A log may only grow: where its head does not continue the one of the fetch
 /// before, that is refused by name and both are kept; the older checkpoint stays beside the newest in any case.
 ///
@@ -74,6 +77,8 @@ struct Fetched {
     logs: Vec<LogFetched>,
     /// What the log says that the depot has, and the depot did not give as it should be.
     withheld: Vec<Withheld>,
+    /// How many times bundles lead to a batch of logs that the depot does not have: `writ audit verify` says which.
+    log_batches_missing: u64,
 }
 
 /// One log after fetching.
@@ -100,6 +105,8 @@ struct Fetch<'a> {
     site: &'a SiteId,
     to: Folder<'a>,
     withheld: Vec<Withheld>,
+    /// Ends of chains of log batches that are still to be followed.
+    ends: BTreeSet<Digest>,
 }
 
 impl Arguments {
@@ -110,7 +117,8 @@ impl Arguments {
             .map_err(|e| Failure::refused("this is not a usable trust root").at(self.trust.display()).because(e))?;
         let client = self.depot.reader(&self.reader)?;
         let to = Folder::open(&self.to, self.max_gib.saturating_mul(1 << 30))?;
-        let mut fetch = Fetch { client, chain, site: &self.site, to, withheld: Vec::new() };
+        let mut fetch = Fetch { client, chain, site: &self.site, to, withheld: Vec::new(), ends: BTreeSet::new() };
+        fetch.recall_logs()?;
         fetch.roots(&pinned)?;
         let (mut logs, mut heads) = (Vec::new(), Vec::new());
         let origins = fetch.chain.newest().origins(&self.site).to_vec();
@@ -127,6 +135,7 @@ impl Arguments {
         for (number, head) in heads.iter().rev() {
             fetch.entries(*number, head)?;
         }
+        let log_batches_missing = fetch.log_batches()?;
         fetch.unlogged_releases(!heads.is_empty())?;
         fetch.documents()?;
         fetch.to.sync()?;
@@ -138,6 +147,7 @@ impl Arguments {
             bytes,
             logs,
             withheld: fetch.withheld,
+            log_batches_missing,
         };
         if self.json {
             screen::json(&done);
@@ -158,6 +168,10 @@ fn tell(done: &Fetched) {
     }
     if done.logs.is_empty() {
         screen::line("log: not configured: nobody can see whether evidence was withheld");
+    }
+    if done.log_batches_missing > 0 {
+        let n = done.log_batches_missing;
+        screen::warning(&format!("{n} times bundles lead to a batch of logs that the depot does not have: `writ audit verify` says which"));
     }
     screen::line(&format!("{} new files, {} KiB", done.files, done.bytes.div_ceil(1024)));
 }

@@ -61,11 +61,13 @@ fn clock(status: &Status) -> Option<Finding> {
 }
 
 /// The courier's jobs: name, the code of its failing, what it does.
-const JOBS: [(&str, &str, &str); 4] = [
+const JOBS: [(&str, &str, &str); 6] = [
     ("check-in", "check-in-fails", "checking in"),
     ("sync", "pull-fails", "pulling"),
     ("fetch", "download-fails", "downloading the system"),
     ("delivery", "delivery-fails", "delivering evidence"),
+    ("notices", "notices-fail", "sending notices"),
+    ("logs", "logs-fail", "sending logs"),
 ];
 
 /// One finding for a depot that no job can reach.
@@ -106,7 +108,7 @@ fn failing(seen: &Appliance, courier: &Courier, job: &Job, code: &'static str, w
         Some("waiting") => return None,
         Some("local") => "it is a file or a folder of this machine: see its owner, and that the disk is not full",
         Some("left") => {
-            "ask whoever keeps the depot why it refuses these bundles; for one that cannot be read see the outbox's group (setgid)"
+            "ask whoever keeps the depot why it refuses these; for one that cannot be read see the folder's group (setgid)"
         }
         Some("rule") => rules::advice(job.rule.as_deref().unwrap_or_default()),
         _ => "the depot answers, and not as it should: tell whoever keeps it what it said",

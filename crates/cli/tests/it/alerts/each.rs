@@ -182,12 +182,17 @@ const CASES: &[Case] = &[
         &[("writ_depot_commit_failures_total", "", "1x80")],
     ),
     Case("WritKeyOld", 90, &[("writ_key_age_seconds", "", "99999999x99")], &[("writ_key_age_seconds", "", "60x99")]),
-    Case("WritIngestionLate", 20, &[("writ_log_lag_seconds", "", "700x60")], &[("writ_log_lag_seconds", "", "60x60")]),
+    Case(
+        "WritIngestionLate",
+        20,
+        &[("writ_depot_log_delay_seconds", "", "700x60")],
+        &[("writ_depot_log_delay_seconds", "", "60x60")],
+    ),
     Case(
         "WritIngestionStopped",
         20,
-        &[("writ_log_lag_seconds", "", "9999x60")],
-        &[("writ_log_lag_seconds", "", "700x60")],
+        &[("writ_depot_log_delay_seconds", "", "9999x60")],
+        &[("writ_depot_log_delay_seconds", "", "700x60")],
     ),
     Case(
         "WritL1ShareLow",

@@ -1,0 +1,273 @@
+//! Batches of logs: the chain of each source, from the ends that bundles name back to where the one before ended.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use writ_evidence::Bundle;
+use writ_evidence::log_drop::{LogsDropped, RULE};
+use writ_evidence::records::LogExtract;
+use writ_trust::digest::Digest;
+use writ_trust::ids::{ApplianceId, SiteId};
+use writ_trust::time::Time;
+use writ_wire::log_batch::{LogBatch, MAX_BATCH};
+
+use super::{directory, entries, path_in, read, stray};
+use crate::archive::Archive;
+use crate::folder::{EntryKind, Folder};
+use crate::problem::Code;
+use crate::verify::VerifyReport;
+
+/// What follows when a batch is not what it should be.
+const CONSEQUENCE: &str = "what the logs said then is not known";
+
+/// The logs of one source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogSourceSummary {
+    /// The site.
+    pub site: SiteId,
+    /// The appliance.
+    pub appliance: ApplianceId,
+    /// The source.
+    pub source: String,
+    /// How many bundles name the end of its chain.
+    pub bundles: u64,
+    /// How many of its batches are here and in the chain.
+    pub batches: u64,
+    /// Lines in these.
+    pub lines: u64,
+    /// How many times the chain leads to a batch that is not here.
+    pub missing: u64,
+    /// Where it begins, by the first bundle.
+    pub from: Time,
+    /// Where it ends, by the last.
+    pub to: Time,
+}
+
+/// A bundle that names the end of a chain.
+struct Head {
+    path: String,
+    extract: LogExtract,
+}
+
+/// What the evidence of a site says of logs.
+#[derive(Default)]
+pub struct LogChains {
+    heads: BTreeMap<(ApplianceId, String), Vec<Head>>,
+    dropped: Vec<(ApplianceId, LogsDropped)>,
+}
+
+impl LogChains {
+    /// Takes a bundle that verified.
+    pub fn take(&mut self, path: &str, bundle: &Bundle) {
+        if let Some(extract) = &bundle.logs {
+            let head = Head { path: path.to_owned(), extract: extract.clone() };
+            self.heads.entry((bundle.appliance.clone(), extract.source.clone())).or_default().push(head);
+        }
+        if let Some(refused) = bundle.refused.as_ref().filter(|refused| refused.rule == RULE) {
+            self.dropped.extend(LogsDropped::parse(&refused.message).map(|dropped| (bundle.appliance.clone(), dropped)));
+        }
+    }
+
+    /// Walks every chain as far as its batches are here.
+    pub fn judge(mut self, archive: &Archive, site: &SiteId, report: &mut VerifyReport) {
+        let path = format!("logs/{site}");
+        let parts = directory(&archive.folder, "logs", "logs", &mut report.problems);
+        let folder = parts.and_then(|f| directory(&f, &path, site.as_str(), &mut report.problems));
+        let mut named = BTreeSet::new();
+        for ((appliance, source), mut heads) in std::mem::take(&mut self.heads) {
+            // A new key of the appliance goes on with the same chain.
+            heads.sort_by_key(|head| head.extract.to);
+            let mut summary = LogSourceSummary {
+                site: site.clone(),
+                appliance,
+                source,
+                bundles: heads.len() as u64,
+                batches: 0,
+                lines: 0,
+                missing: 0,
+                from: heads.first().map_or(Time::from_unix_millis(0), |head| head.extract.from),
+                to: heads.last().map_or(Time::from_unix_millis(0), |head| head.extract.to),
+            };
+            match &folder {
+                Some(folder) => self.walk(folder, &path, &heads, &mut summary, &mut named, report),
+                None => {
+                    let what = format!(
+                        "the batches of logs of {}/{} are not in this folder: {} bundles name them",
+                        summary.appliance, summary.source, summary.bundles
+                    );
+                    report.problems.note(Code::Missing, &path, what, "what they say was not judged");
+                }
+            }
+            report.log_sources.push(summary);
+        }
+        if let Some(folder) = &folder {
+            unnamed(folder, &path, &named, report);
+        }
+    }
+
+    fn walk(
+        &self,
+        folder: &Folder,
+        path: &str,
+        heads: &[Head],
+        summary: &mut LogSourceSummary,
+        named: &mut BTreeSet<Digest>,
+        report: &mut VerifyReport,
+    ) {
+        let mut before: Option<&Head> = None;
+        for head in heads {
+            if before.is_some_and(|before| before.extract.digest == head.extract.digest) {
+                let what = "it names the same end of the chain as the bundle before it";
+                report.problems.bad(Code::Repeated, &head.path, what, CONSEQUENCE);
+            } else {
+                let mut walk = Walk { folder, path, head, later: None, lines: 0, named };
+                match walk.back_to(before.map(|before| before.extract.digest), summary, report) {
+                    Came::Whole if walk.lines != head.extract.lines => {
+                        let (said, found) = (head.extract.lines, walk.lines);
+                        let what = format!("it says {said} lines, and the batches that it names have {found}");
+                        report.problems.bad(Code::Malformed, &head.path, what, CONSEQUENCE);
+                    }
+                    Came::Whole | Came::Bad => {}
+                    Came::Missing(digest, at) => self.missing(head, digest, at, summary, report),
+                }
+            }
+            before = Some(head);
+        }
+    }
+
+    /// A batch that the chain leads to is not here: the appliance dropped it and said so, or it is withheld.
+    fn missing(
+        &self,
+        head: &Head,
+        digest: Digest,
+        at: Time,
+        summary: &mut LogSourceSummary,
+        report: &mut VerifyReport,
+    ) {
+        summary.missing += 1;
+        let covers = |(appliance, dropped): &&(ApplianceId, LogsDropped)| {
+            *appliance == summary.appliance
+                && dropped.source.as_str() == summary.source
+                && (dropped.from..=dropped.to).contains(&at)
+        };
+        let which = format!("the batch {digest} of {}/{}, which ends at {at},", summary.appliance, summary.source);
+        match self.dropped.iter().find(covers) {
+            Some((_, dropped)) => {
+                let what = format!("{which} is not here: the appliance dropped {} batches, and said so", dropped.batches);
+                report.problems.note(Code::Thinned, &head.path, what, CONSEQUENCE);
+            }
+            None => {
+                let what = format!("{which} is not here");
+                report.problems.bad(Code::Missing, &head.path, what, "it was dropped or withheld: what the logs said then is not known");
+            }
+        }
+    }
+}
+
+/// What following a chain came to.
+enum Came {
+    /// To the end that the bundle before names, or to its beginning.
+    Whole,
+    /// To a batch that is not what it should be: that was told.
+    Bad,
+    /// To one that is not here, and ends then.
+    Missing(Digest, Time),
+}
+
+/// One walk, from the end that a bundle names.
+struct Walk<'a> {
+    folder: &'a Folder,
+    path: &'a str,
+    head: &'a Head,
+    /// The batch after the one that is looked at.
+    later: Option<LogBatch>,
+    lines: u64,
+    named: &'a mut BTreeSet<Digest>,
+}
+
+impl Walk<'_> {
+    fn back_to(&mut self, end: Option<Digest>, summary: &mut LogSourceSummary, report: &mut VerifyReport) -> Came {
+        let mut wanted = self.head.extract.digest;
+        loop {
+            if !self.named.insert(wanted) && self.later.is_some() {
+                // A digest that leads to itself cannot be; two chains that meet can.
+                let what = "the chain leads to a batch that another bundle leads to as well";
+                report.problems.bad(Code::Forked, &self.head.path, what, CONSEQUENCE);
+                return Came::Bad;
+            }
+            let at = self.later.as_ref().map_or(self.head.extract.to, |later| later.from);
+            let name = format!("{}.jsonl.gz", wanted.hex());
+            let path = path_in(self.path, &name);
+            let before = report.problems.bad;
+            let Some(bytes) = read(self.folder, &path, &name, MAX_BATCH, &mut report.problems) else {
+                return if report.problems.bad > before { Came::Bad } else { Came::Missing(wanted, at) };
+            };
+            if Digest::of(&bytes) != wanted {
+                report.problems.bad(Code::Altered, &path, "its bytes are not those that its name and the chain say", CONSEQUENCE);
+                return Came::Bad;
+            }
+            let batch = match LogBatch::judge(&bytes) {
+                Ok(batch) => batch,
+                Err(e) => {
+                    report.problems.bad(Code::Malformed, &path, format!("it is no batch of logs: {e}"), CONSEQUENCE);
+                    return Came::Bad;
+                }
+            };
+            if let Some((code, what)) = self.wrong(&batch) {
+                report.problems.bad(code, &path, what, CONSEQUENCE);
+                return Came::Bad;
+            }
+            summary.batches += 1;
+            summary.lines = summary.lines.saturating_add(batch.lines);
+            self.lines = self.lines.saturating_add(batch.lines);
+            match batch.previous {
+                previous if previous == end => return Came::Whole,
+                None => {
+                    let what = format!("the chain begins anew with it, as number {}", batch.number);
+                    report.problems.bad(Code::Forked, &path, what, "what came between the two is not known");
+                    return Came::Bad;
+                }
+                Some(_) if end.is_none() && batch.from <= self.head.extract.from => {
+                    let what = format!("the first bundle names batch {} as the first, and there is one before it", batch.number);
+                    report.problems.note(Code::Missing, &path, what, "what the logs said before it is not known");
+                    return Came::Whole;
+                }
+                Some(previous) => wanted = previous,
+            }
+            self.later = Some(batch);
+        }
+    }
+
+    /// What is wrong with a batch as one of this chain.
+    fn wrong(&self, batch: &LogBatch) -> Option<(Code, String)> {
+        let extract = &self.head.extract;
+        if batch.source.as_str() != extract.source {
+            return Some((Code::Foreign, format!("it is of {}, and the chain of {} leads to it", batch.source, extract.source)));
+        }
+        match &self.later {
+            None if batch.to != extract.to => {
+                Some((Code::Malformed, format!("it ends at {}, and the bundle that names it says {}", batch.to, extract.to)))
+            }
+            Some(later) if batch.number + 1 != later.number => {
+                Some((Code::OutOfOrder, format!("batch {} is followed by batch {}", batch.number, later.number)))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Files that no chain leads to.
+fn unnamed(folder: &Folder, path: &str, named: &BTreeSet<Digest>, report: &mut VerifyReport) {
+    let mut count = 0;
+    for entry in entries(folder, path, &mut report.problems) {
+        let hex = entry.name.strip_suffix(".jsonl.gz").filter(|_| entry.kind == EntryKind::File);
+        match hex.and_then(|hex| format!("sha256:{hex}").parse::<Digest>().ok()) {
+            Some(digest) => count += u64::from(!named.contains(&digest)),
+            None => stray(&entry, path, &mut report.problems),
+        }
+    }
+    if count > 0 {
+        let what = format!("no bundle leads to {count} batches of logs here: the newest of each source wait for one");
+        report.problems.note(Code::Unexpected, path, what, "what is in them was not counted");
+    }
+}

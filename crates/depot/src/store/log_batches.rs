@@ -1,0 +1,100 @@
+//! Batches of logs: what each was, and which is the newest of each source. Their bytes are files.
+
+use rusqlite::{Connection, params};
+use writ_trust::digest::Digest;
+use writ_trust::ids::{LogSourceId, SiteId};
+use writ_trust::time::Time;
+use writ_wire::log_batch::LogBatch;
+
+use super::{StoreError, from_sql, to_sql};
+
+/// The newest batch of one source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Newest {
+    /// Its number.
+    pub number: u64,
+    /// Its digest.
+    pub digest: Digest,
+    /// Where it ends, by the appliance's clock.
+    pub ends: Time,
+    /// When it came.
+    pub received_at: Time,
+}
+
+/// A source of an appliance key of a site.
+pub type SourceOf = (SiteId, [u8; 32], LogSourceId);
+
+/// A batch to add.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Whose.
+    pub of: SourceOf,
+    /// Its first line.
+    pub batch: LogBatch,
+    /// The digest of its exact bytes.
+    pub digest: Digest,
+    /// How many bytes there are.
+    pub bytes: u64,
+}
+
+/// Adds a batch, unless it is there; says when it came first.
+pub fn add(connection: &Connection, row: &Row, now: Time) -> Result<Time, StoreError> {
+    let Row { of: (site, key, source), batch, digest, bytes } = row;
+    let sql = "INSERT INTO log_batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+    let times = (batch.from.unix_millis(), batch.to.unix_millis());
+    connection.prepare_cached(sql)?.execute(params![
+        site.as_str(),
+        key,
+        digest.as_bytes(),
+        source.as_str(),
+        to_sql(batch.number),
+        times.0,
+        times.1,
+        to_sql(batch.lines),
+        to_sql(*bytes),
+        now.unix_millis(),
+    ])?;
+    let sql = "SELECT received_at FROM log_batches WHERE site = ? AND public_key = ? AND digest = ?";
+    let received_at: i64 =
+        connection.prepare_cached(sql)?.query_row(params![site.as_str(), key, digest.as_bytes()], |row| row.get(0))?;
+    let sql = "INSERT INTO log_newest VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (site, public_key, source) DO UPDATE SET
+        number = excluded.number, digest = excluded.digest, ends = excluded.ends, received_at = excluded.received_at
+        WHERE excluded.ends >= ends";
+    connection.prepare_cached(sql)?.execute(params![
+        site.as_str(),
+        key,
+        source.as_str(),
+        to_sql(batch.number),
+        digest.as_bytes(),
+        times.1,
+        received_at,
+    ])?;
+    Ok(Time::from_unix_millis(received_at))
+}
+
+/// The newest batch of every source.
+pub fn newest(connection: &Connection) -> Result<Vec<(SourceOf, Newest)>, StoreError> {
+    let mut statement =
+        connection.prepare("SELECT site, public_key, source, number, digest, ends, received_at FROM log_newest")?;
+    let mut rows = statement.query([])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        let damaged = |what| StoreError::damaged("the newest batch of a source of logs", what);
+        let (site, key, source): (String, Vec<u8>, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let digest: [u8; 32] = row.get::<_, Vec<u8>>(4)?.try_into().map_err(|_| damaged("digest"))?;
+        let of = (
+            site.parse().map_err(|_| damaged("site"))?,
+            key.try_into().map_err(|_| damaged("public_key"))?,
+            source.parse().map_err(|_| damaged("source"))?,
+        );
+        let (ends, received_at) = (Time::from_unix_millis(row.get(5)?), Time::from_unix_millis(row.get(6)?));
+        all.push((of, Newest { number: from_sql(row.get(3)?), digest: Digest::from_bytes(digest), ends, received_at }));
+    }
+    Ok(all)
+}
+
+/// Whether a site has a batch of this digest.
+pub fn has(connection: &Connection, site: &SiteId, digest: &Digest) -> Result<bool, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT 1 FROM log_batches WHERE site = ? AND digest = ?")?;
+    Ok(statement.exists(params![site.as_str(), digest.as_bytes()])?)
+}

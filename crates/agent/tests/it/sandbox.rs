@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -85,7 +85,7 @@ fn attempts(dir: &Path, here: u16, there: u16) -> Map<String, Value> {
         ("connect_here", connect(here)),
         ("connect_there", connect(there)),
         ("listen", came(TcpListener::bind("127.0.0.1:0"))),
-        ("ask_by_udp", came(UdpSocket::bind("127.0.0.1:0").and_then(|s| s.send_to(b"x", ("127.0.0.1", here))))),
+        ("ask_by_udp", came(ask_by_udp(here))),
         ("packets", open(AddressFamily::PACKET, SocketType::RAW)),
         ("multipath", over_ip(SocketType::STREAM, 262)),
         ("ping", over_ip(SocketType::DGRAM, 1)),
@@ -106,6 +106,14 @@ fn raw(call: libc::c_long, [a, b, c]: [libc::c_long; 3]) -> Value {
     // SAFETY: none of the arguments is an address.
     let result = unsafe { libc::syscall(call, a, b, c) };
     came(if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) })
+}
+
+/// Sends to this port, from whichever the kernel chooses.
+fn ask_by_udp(port: u16) -> io::Result<()> {
+    let udp = socket(AddressFamily::INET, SocketType::DGRAM, None)?;
+    let to = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    rustix::net::sendto(&udp, b"x", rustix::net::SendFlags::empty(), &to)?;
+    Ok(())
 }
 
 /// Connects to this port without connect(2), by TCP Fast Open.

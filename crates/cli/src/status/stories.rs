@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn names_that_were_not_looked_at_are_told() {
         let name = |number: u64| {
-            let id = format!("clinic-001-front-desk-20261123-{number:04}").parse().unwrap();
+            let id = format!("EB-20261123-{number:04}").parse().unwrap();
             Some(file_name(number, id))
         };
         let of = |most| newest_of([name(1), None, Some("x".into()), name(3)].into_iter(), most);

@@ -12,9 +12,10 @@ use super::stop_at;
 use crate::clinic::Clinic;
 use crate::house::evidence;
 
-/// Points that a driver passes in these states: of the first run, and of one that takes up an interrupted switch.
-const IN_TESTING: u64 = 13;
-const IN_PROBATION: u64 = 15;
+/// Points that a driver passes in these states, whether it begins a switch or takes one up: when the candidate is activated, and
+/// before its window.
+const IN_TESTING: u64 = 10;
+const IN_PROBATION: u64 = 12;
 
 #[test]
 fn both_units_killed_in_the_middle_of_a_switch() {

@@ -33,6 +33,9 @@ in
     # The store.
     "store.verify" = ours "span" "7d" "SI-7(1)" "The store is verified this often";
 
+    # Files.
+    "files.pass" = ours "span" "2d" "CM-6" "All files of the root file system were looked at this lately";
+
     # What a site that uses this baseline alone would lack. They are the figures of the HIPAA baseline: a site that uses
     # both must settle every difference by an override.
     "response.critical" = ours "span" "15m" "IR-4" "A critical incident is answered within this";

@@ -1,5 +1,8 @@
 # What everybody can write, and what runs with the rights of another.
 { writ, ... }:
+let
+  f = writ.valuesOf ./figures.nix;
+in
 {
   controls."WH-FILES-1" = writ.control {
     title = "Nothing is open to everybody, runs as another unasked, or belongs to nobody";
@@ -9,7 +12,7 @@
     checks = [ "hardening.file-rights" "hardening.apparmor" ];
   };
 
-  # Each look goes on where the one before broke off. NixOS keeps its programs with such rights in /run/wrappers, a file
+  # Each look goes on where the one before broke off, and what it could not read may hide anything. NixOS keeps its programs with such rights in /run/wrappers, a file
   # system of its own; whoever has others names them by an override of `allowed`.
   checks."hardening.file-rights" = writ.check {
     title = "On the root file system, nothing is open to everybody, runs as another, or belongs to nobody";
@@ -18,6 +21,8 @@
       world_writable_count.eq = 0;
       unknown_privileged_count.eq = 0;
       unowned_count.eq = 0;
+      unread_count.eq = 0;
+      age_seconds.le = writ.inSeconds f."files.pass";
     };
     every = "15m";
     severity = "high";

@@ -184,7 +184,11 @@ builtins.concatMap
 ++ holds "the sample lies in the backup"
   (has made.full.units."writ-backup.service" "\"/srv/a b\" /var/lib/writ/backup-sample.json")
 ++ holds "the repository elsewhere is looked at by the address that checks name"
-  (has made.full.units."writ-backup-look-offsite.service" "--repository \"s3:https://elsewhere.example\"")
+  (has made.full.units."writ-backup-look-offsite.service" "Environment=\"RESTIC_REPOSITORY=s3:https://elsewhere.example\"")
+++ holds "and stands in no argument, which everybody could see"
+  (builtins.all (unit: !has made.full.units.${unit} "--repo") [ "writ-backup-look-offsite.service" "writ-backup-offsite.service" ])
+++ holds "the backup does not wait without end for the sample"
+  (has made.full.units."writ-backup.service" "/bin/timeout --kill-after=10s 15m ")
 ++ holds "the database is dumped by root"
   (has made.full.units."writ-backup-database.service" "setpriv --reuid=\"postgres\" --regid=\"postgres\" --init-groups -- pg_dumpall")
 # nix(1) mounts the store anew where it is the daemon itself.

@@ -19,8 +19,15 @@ let
     [ "appliance.key" "secrets" "pause-code" "enforce" "spool" "sync" "quarantine" "records" ]);
   record = "${cfg.package}/bin/writ-record";
   look = "${record} restic ${host} --limit 4m --program ${pkgs.restic}/bin/restic";
-  # What files were when they were backed up; it lies in the backup.
+  # What files were when they were backed up; it lies in the backup. The backup waits for it, so it ends: by itself, or, where
+  # a mount hangs, because it is killed.
   sample = "${state}/backup-sample.json";
+  sampling = "-${pkgs.coreutils}/bin/timeout --kill-after=10s 15m ${record} sample --limit 10m --out ${sample} ${never} "
+    + words backup.paths;
+
+  # By the environment, as arguments can be seen by everybody on the machine.
+  address = builtins.replaceStrings [ "%" ] [ "%%" ];
+  elsewhere = more: unit: unit // { environment = unit.environment // { RESTIC_REPOSITORY = address backup.offsite; } // more; };
 
   backupJob = description: service:
     job description
@@ -34,7 +41,7 @@ let
       # For repositories behind SSH.
       path = [ pkgs.openssh ];
       environment = {
-        RESTIC_REPOSITORY = builtins.replaceStrings [ "%" ] [ "%%" ] backup.repository;
+        RESTIC_REPOSITORY = address backup.repository;
         RESTIC_PASSWORD_FILE = "%d/password";
         RESTIC_CACHE_DIR = "/var/cache/writ-backup";
       };
@@ -69,7 +76,7 @@ in
       systemd.services = {
         writ-backup = backupJob "Back up" {
           # A backup without it is one all the same.
-          ExecStartPre = "-${record} sample --out ${sample} ${never} ${words backup.paths}";
+          ExecStartPre = sampling;
           ExecStart = [
             "${restic} backup ${host} --tag user --exclude-caches ${never} ${words backup.paths} ${sample}"
             "${restic} backup ${host} --tag system ${never} /etc ${state} /var/lib/nixos"
@@ -129,14 +136,12 @@ in
       systemd.timers.writ-backup-database = timer backup.databaseCalendar;
     })
     (mkIf (backup.offsite != null) {
-      systemd.services.writ-backup-offsite = backupJob "Copy the backup elsewhere" {
-        ExecStart = "${restic} copy --from-repo ${word backup.repository} --from-password-file %d/password "
-          + "--repo ${word backup.offsite}";
-      };
+      systemd.services.writ-backup-offsite = elsewhere
+        { RESTIC_FROM_REPOSITORY = address backup.repository; RESTIC_FROM_PASSWORD_FILE = "%d/password"; }
+        (backupJob "Copy the backup elsewhere" { ExecStart = "${restic} copy"; });
       systemd.timers.writ-backup-offsite = timer schedule.backup-offsite;
-      systemd.services.writ-backup-look-offsite = backupJob "See what the repository elsewhere holds" {
-        ExecStart = "${look} --repository ${word backup.offsite}";
-      };
+      systemd.services.writ-backup-look-offsite = elsewhere { }
+        (backupJob "See what the repository elsewhere holds" { ExecStart = look; });
       # Within the half hour in which a probe believes it.
       systemd.timers.writ-backup-look-offsite = often "15min";
     })

@@ -21,7 +21,8 @@ rec {
       MemoryDenyWriteExecute = true;
       LockPersonality = true;
       SystemCallArchitectures = "native";
-      SystemCallFilter = "@system-service";
+      # Also to be confined further, which writ-record does by itself.
+      SystemCallFilter = "@system-service landlock_create_ruleset landlock_add_rule landlock_restrict_self seccomp";
       SystemCallErrorNumber = "EPERM";
     } // service;
   };

@@ -42,6 +42,27 @@ impl Clock {
     }
 }
 
+impl Clock {
+    /// Both, as of one moment; none when this process is held up each time between reading the one and the other.
+    pub fn both(&self) -> Option<(Instant, Time)> {
+        match self {
+            Self::System => together(|| (Instant::now(), now(), Instant::now())),
+            Self::Simulated(simulated) => Some(simulated.moment()),
+        }
+    }
+}
+
+/// How far apart what was read of one moment may be, and how often it is tried.
+const MOMENT: Duration = Duration::from_millis(100);
+const TRIES: usize = 5;
+
+fn together(mut read: impl FnMut() -> (Instant, Time, Instant)) -> Option<(Instant, Time)> {
+    (0..TRIES).find_map(|_| {
+        let (before, now, after) = read();
+        (after.saturating_duration_since(before) <= MOMENT).then_some((before, now))
+    })
+}
+
 /// The machine's time of day.
 pub fn now() -> Time {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -80,6 +101,17 @@ impl Simulated {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn clocks_that_were_read_apart_are_read_again() {
+        let (instant, time) = (Instant::now(), Time::from_unix_millis(1_795_444_856_000));
+        let mut pauses = [3000, 150, 100].into_iter();
+        let mut read = || (instant, time, instant + Duration::from_millis(pauses.next().unwrap()));
+        assert_eq!(together(&mut read), Some((instant, time)));
+        assert_eq!(pauses.next(), None);
+        assert_eq!(together(|| (instant, time, instant + Duration::from_secs(1))), None);
+        assert!(Clock::System.both().is_some());
+    }
 
     #[test]
     fn a_simulated_clock_goes_on_and_can_be_set_and_instants_only_go_on() {

@@ -26,6 +26,7 @@ mod ssh;
 pub mod steps;
 pub mod switch;
 pub mod sync;
+pub mod told;
 pub mod watch;
 pub mod zone;
 

@@ -1,7 +1,7 @@
 //! A clinic as its people keep it: a flake, keys, a trust root and release 1, all made with `writ`. It takes seconds to
 //! make, so tests that only read it share one; the last of them clears it away.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 
 use tempfile::TempDir;
@@ -44,11 +44,21 @@ impl Clinic {
 
     /// Boots the front desk in a container called `name`, and waits until it has switched to release 1.
     pub fn front_desk(&self, name: &str) -> Appliance {
-        let appliance = self.boot(&self.dir.path().join(name));
+        let appliance = self.boot(&self.root(name));
+        self.start(&appliance);
+        appliance
+    }
+
+    /// The root of a machine of this clinic.
+    pub fn root(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Starts the appliance and waits until release 1 runs.
+    pub fn start(&self, appliance: &Appliance) {
         appliance.start().unwrap();
         let switch = appliance.await_bundle(0, "the switch to release 1", |f| f.text(&["kind"]) == "switch").unwrap();
         assert_eq!(switch.text(&["switch", "outcome"]), "committed", "{}\n{}", switch.json, appliance.last_words());
-        appliance
     }
 
     /// Boots the front desk on this root; nothing of ours is started.

@@ -15,6 +15,7 @@ use writ_agent::enforce::engine::Engine;
 use writ_agent::enforce::requests::{Answer, Request};
 use writ_agent::enforce::{daemon, once};
 use writ_agent::sandbox::Sandbox;
+use writ_agent::told;
 use writ_evidence::IncidentId;
 use writ_policy::policy::Policy;
 use writ_trust::json::MAX_DOCUMENT;
@@ -157,7 +158,7 @@ fn main() -> ExitCode {
     match run(arguments) {
         Ok(code) => ExitCode::from(code),
         Err(e) => {
-            eprintln!("writ-enforce: {e:#}");
+            eprintln!("writ-enforce: {}", told::chain(&e));
             ExitCode::from(COULD_NOT_RUN)
         }
     }

@@ -7,8 +7,9 @@ use anyhow::Context as _;
 use clap::Parser;
 use tracing_subscriber::filter::LevelFilter;
 use writ_agent::network::config::{Config, DEFAULT_PATH};
-use writ_agent::network::daemon::{Looking, Signals};
+use writ_agent::network::daemon::{Folders, Looking, Signals};
 use writ_agent::sandbox::Sandbox;
+use writ_agent::told;
 
 /// Something was not seen.
 const FAILED: u8 = 1;
@@ -56,7 +57,7 @@ fn main() -> ExitCode {
     match run(&arguments) {
         Ok(code) => ExitCode::from(code),
         Err(e) => {
-            eprintln!("writ-probe: {e:#}");
+            eprintln!("writ-probe: {}", told::chain(&e));
             ExitCode::from(COULD_NOT_RUN)
         }
     }
@@ -68,13 +69,14 @@ fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     let config = Config::read(&arguments.config)?;
     // What it may write must be there before everything else is closed to it.
     writ_durable::create_directories(&config.state_dir).with_context(|| config.state_dir.display().to_string())?;
+    let folders = Folders::now(&config)?;
     let confined = Sandbox::of_probe(&config).apply();
-    let looking = Looking::open(config, confined)?;
+    let looking = Looking::open(config, folders, confined)?;
     if !arguments.once {
         looking.run(&signals).context("the daemon cannot run")?;
         return Ok(0);
     }
-    let unseen = looking.once();
+    let unseen = looking.once().context("nothing can be looked at")?;
     for (check, reason) in &unseen {
         eprintln!("writ-probe: {check}: {reason}");
     }

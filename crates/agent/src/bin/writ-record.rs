@@ -11,11 +11,13 @@ use writ_agent::clock::now;
 use writ_agent::command;
 use writ_agent::records::borg::Borg;
 use writ_agent::records::program::Program;
-use writ_agent::records::repository::Opening;
+use writ_agent::records::repository::{Backups, Dialect, Opening};
 use writ_agent::records::restic::Restic;
 use writ_agent::records::restore::{self, Plan};
 use writ_agent::records::sample::Below;
 use writ_agent::records::{self, FOLDER, Run, sample, scan, store};
+use writ_agent::sandbox::Sandbox;
+use writ_agent::told;
 use writ_trust::time::Span;
 use writ_wire::record::Record;
 
@@ -150,7 +152,7 @@ Example:
         #[arg(required = true)]
         folders: Vec<PathBuf>,
     },
-    /// Runs a scan for malware and repeats what it says; a finding is a result, and no failure.
+    /// Runs a scan for malware and repeats its summary; a finding is a result, and no failure.
     #[command(after_help = "\
 Example:
   writ-record scan full -- clamdscan --fdpass --infected /home /srv /var")]
@@ -175,12 +177,12 @@ Example:
 
 #[derive(Args)]
 struct Repository {
-    /// Where it is, exactly as the policy's checks name it.
-    #[arg(long, env = "RESTIC_REPOSITORY", hide_env_values = true)]
-    repository: String,
-    /// The file with its password.
-    #[arg(long, value_name = "FILE", env = "RESTIC_PASSWORD_FILE")]
-    password_file: PathBuf,
+    /// Where it is, exactly as the policy's checks name it; by default what RESTIC_REPOSITORY says, or BORG_REPO of borg.
+    #[arg(long)]
+    repository: Option<String>,
+    /// The file with its password; by default, of restic, what RESTIC_PASSWORD_FILE says.
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
     /// Only snapshots of this machine.
     #[arg(long, value_name = "NAME")]
     host: Option<String>,
@@ -204,7 +206,7 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(NOT_WELL),
         Err(e) => {
-            eprintln!("writ-record: {e:#}");
+            eprintln!("writ-record: {}", told::chain(&e));
             ExitCode::from(NO_RECORD)
         }
     }
@@ -214,42 +216,25 @@ fn main() -> ExitCode {
 fn run(Arguments { job, records, limit }: Arguments) -> anyhow::Result<bool> {
     let limit = limit.duration();
     let begun = Run::begin(now());
+    for missing in sandbox(&job).apply().missing {
+        eprintln!("writ-record: this process is confined less than it should be: {missing}");
+    }
     let record = match job {
-        Job::Restic(repository) => {
-            let (name, before) = before(&records, "restic", &repository)?;
-            restic(repository, limit)?.look(&name, before.as_ref(), begun, now)
-        }
-        Job::ResticCheck { repository, how } => {
-            let (name, before) = before(&records, "restic-check", &repository)?;
-            restic(repository, limit)?.check(&name, &how, before.as_ref(), begun, now)
-        }
-        Job::Borg(repository) => {
-            let (name, before) = before(&records, "borg", &repository)?;
-            borg(repository, limit)?.look(&name, before.as_ref(), begun, now)
-        }
-        Job::BorgCheck { repository, how } => {
-            let (name, before) = before(&records, "borg-check", &repository)?;
-            borg(repository, limit)?.check(&name, &how, before.as_ref(), begun, now)
-        }
+        Job::Restic(repository) => look(&records, With::Restic, repository, limit, begun)?,
+        Job::ResticCheck { repository, how } => check(&records, With::Restic, repository, &how, limit, begun)?,
+        Job::Borg(repository) => look(&records, With::Borg, repository, limit, begun)?,
+        Job::BorgCheck { repository, how } => check(&records, With::Borg, repository, &how, limit, begun)?,
         Job::RestoreTest { name, repository, with, sample, paths, sample_file, largest } => {
             if !Record::is_name(&name) {
                 bail!("{name:?} is no name of a test: use letters, digits, '-', '_' and '.', at most 64 of them");
             }
-            let plan = Plan { sample, seed: seed()?, paths, largest: largest.saturating_mul(1 << 20), sample_file };
+            let (largest, deadline) = (largest.saturating_mul(1 << 20), Instant::now() + limit);
+            let plan = Plan { sample, seed: seed()?, paths, largest, sample_file, deadline };
             let before = last(&records, "restore-test", &name);
-            match with {
-                With::Restic => {
-                    let archive = restic(repository, limit)?;
-                    restore::attempt(&archive, &plan, &name, before.as_ref(), begun, now)
-                }
-                With::Borg => {
-                    let archive = borg(repository, limit)?;
-                    restore::attempt(&archive, &plan, &name, before.as_ref(), begun, now)
-                }
-            }
+            restore::attempt(&with.backups(repository, limit)?, &plan, &name, before.as_ref(), begun, now)
         }
         Job::Sample { out, count, largest, exclude, folders } => {
-            let below = Below { folders, exclude };
+            let below = Below { folders, exclude, deadline: Instant::now() + limit };
             return lay_sample(&out, count, largest, &below);
         }
         Job::Scan { name, command } => {
@@ -272,6 +257,38 @@ fn run(Arguments { job, records, limit }: Arguments) -> anyhow::Result<bool> {
     tell(&records, &record)
 }
 
+/// What this process may do, and what it starts: for a sample, which starts nothing, that is little.
+fn sandbox(job: &Job) -> Sandbox {
+    match job {
+        Job::Sample { out, folders, .. } => {
+            let beside = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            Sandbox::of_sampler(folders, beside)
+        }
+        _ => Sandbox::of_recorder(),
+    }
+}
+
+fn look(records: &Path, with: With, repository: Repository, limit: Duration, begun: Run) -> anyhow::Result<Record> {
+    let backups = with.backups(repository, limit)?;
+    let name = backups.name();
+    let before = last(records, with.name(), &name);
+    Ok(backups.look(&name, before.as_ref(), begun, now))
+}
+
+fn check(
+    records: &Path,
+    with: With,
+    repository: Repository,
+    how: &[String],
+    limit: Duration,
+    begun: Run,
+) -> anyhow::Result<Record> {
+    let backups = with.backups(repository, limit)?;
+    let name = backups.name();
+    let before = last(records, &format!("{}-check", with.name()), &name);
+    Ok(backups.check(&name, how, before.as_ref(), begun, now))
+}
+
 /// Leaves the record, and says what is not well.
 fn tell(folder: &Path, record: &Record) -> anyhow::Result<bool> {
     let path = folder.join(record.file_name());
@@ -291,16 +308,6 @@ fn lay_sample(out: &Path, count: usize, largest: u64, below: &Below) -> anyhow::
     Ok(true)
 }
 
-/// The name of a repository's records, and the last one of this kind.
-fn before(folder: &Path, kind: &str, repository: &Repository) -> anyhow::Result<(String, Option<Record>)> {
-    if repository.repository.is_empty() {
-        bail!("--repository is empty: name it exactly as the policy's checks do");
-    }
-    let name = Record::repository_name(&repository.repository);
-    let before = last(folder, kind, &name);
-    Ok((name, before))
-}
-
 /// The record of the run before; what cannot be read is as good as none.
 fn last(folder: &Path, kind: &str, name: &str) -> Option<Record> {
     match records::read(folder, kind, name, now()) {
@@ -312,18 +319,33 @@ fn last(folder: &Path, kind: &str, name: &str) -> Option<Record> {
     }
 }
 
-fn restic(repository: Repository, limit: Duration) -> anyhow::Result<Restic> {
-    Ok(Restic::new(opening(repository, "restic", limit)?))
-}
+impl With {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Restic => "restic",
+            Self::Borg => "borg",
+        }
+    }
 
-fn borg(repository: Repository, limit: Duration) -> anyhow::Result<Borg> {
-    Ok(Borg::new(opening(repository, "borg", limit)?))
-}
-
-fn opening(repository: Repository, program: &str, limit: Duration) -> anyhow::Result<Opening> {
-    let Repository { repository, password_file, host, tags, program: given } = repository;
-    let program = given.map_or_else(|| located(Path::new(program)), Ok)?;
-    Ok(Opening { program, repository, password_file, host, tags, limit })
+    fn backups(self, repository: Repository, limit: Duration) -> anyhow::Result<Backups> {
+        let Repository { repository, password_file, host, tags, program } = repository;
+        let (dialect, address, file): (&'static dyn Dialect, _, _) = match self {
+            Self::Restic => (&Restic, "RESTIC_REPOSITORY", Some("RESTIC_PASSWORD_FILE")),
+            Self::Borg => (&Borg, "BORG_REPO", None),
+        };
+        // Another program's environment says nothing of this one's repository.
+        let repository = repository.or_else(|| std::env::var(address).ok()).filter(|repository| !repository.is_empty());
+        let repository = repository.with_context(|| {
+            format!("no repository: name it by --repository or {address}, exactly as the policy's checks do")
+        })?;
+        let password_file = password_file.or_else(|| file.and_then(std::env::var_os).map(PathBuf::from));
+        let password_file = password_file.with_context(|| match file {
+            Some(file) => format!("no password: name its file by --password-file or {file}"),
+            None => "no password: name its file by --password-file".to_owned(),
+        })?;
+        let program = program.map_or_else(|| located(Path::new(self.name())), Ok)?;
+        Ok(Backups::new(dialect, Opening { program, repository, password_file, host, tags, limit }))
+    }
 }
 
 fn located(program: &Path) -> anyhow::Result<PathBuf> {

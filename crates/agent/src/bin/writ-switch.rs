@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use writ_agent::config::{Config, DEFAULT_PATH};
 use writ_agent::switch::{self, Journal, Resumed, State};
+use writ_agent::told;
 use writ_trust::numbers::Serial;
 use writ_trust::time::Span;
 
@@ -97,7 +98,7 @@ fn main() -> ExitCode {
     match run(Arguments::parse().command) {
         Ok(code) => code,
         Err(e) => {
-            eprintln!("writ-switch: {e:#}");
+            eprintln!("writ-switch: {}", told::chain(&e));
             ExitCode::from(2)
         }
     }

@@ -11,6 +11,7 @@ use writ_agent::sync::config::{Config, DEFAULT_PATH};
 use writ_agent::sync::courier::Courier;
 use writ_agent::sync::daemon::{self, Wake};
 use writ_agent::sync::once;
+use writ_agent::told;
 
 /// Something could not be carried.
 const FAILED: u8 = 1;
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
     match run(&arguments) {
         Ok(code) => ExitCode::from(code),
         Err(e) => {
-            eprintln!("writ-sync: {e:#}");
+            eprintln!("writ-sync: {}", told::chain(&e));
             ExitCode::from(COULD_NOT_RUN)
         }
     }

@@ -17,7 +17,7 @@ use super::lanes::{self, Job, Lane, Lanes};
 use super::work::{Finished, Workers};
 use crate::clock::Clock;
 use crate::steps;
-use crate::switch;
+use crate::switch::trial;
 
 /// How long workers are given to end when the enforcer does: well within the 90 s that systemd gives a unit by default.
 const STOP_AT_MOST: Duration = Duration::from_secs(10);
@@ -178,8 +178,7 @@ impl Engine {
     /// Whether a candidate may be running, whatever was heard of it. Nothing is taken up here: that is for
     /// [`Engine::follow_switch`].
     fn trial_has_begun(&self) -> bool {
-        let journal = || switch::read_journal(&self.config.state_dir).ok().flatten();
-        self.on_trial || self.switch_under_way && journal().is_some_and(|journal| journal.suspends_healing())
+        self.on_trial || trial::may_be_on(&self.config.state_dir)
     }
 
     /// The job that a rule makes of a failing check.

@@ -53,6 +53,20 @@ impl Flapping {
     pub fn ends(&self) -> Option<Time> {
         Some(self.holds_since?.plus_millis(self.steady_ms))
     }
+
+    /// Notes that it fails again, where it held as far as is known; whether it was a rule that had made it hold.
+    pub fn fails(&mut self) -> bool {
+        if self.holds_since.take().is_none() && !self.by_rule {
+            return false;
+        }
+        self.again += 1;
+        std::mem::take(&mut self.by_rule)
+    }
+
+    /// Notes that nobody knows whether it holds: what holds for a while is seen to hold all the while.
+    pub fn is_unknown(&mut self) {
+        self.holds_since = None;
+    }
 }
 
 impl Flap {

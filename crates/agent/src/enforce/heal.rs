@@ -12,6 +12,7 @@ use super::engine::Engine;
 use super::incident::{self, Act, Circumstances, Event, Hold, Phase, State as IncidentState, Work};
 use super::lanes::{self, Job};
 use super::posture::Run;
+use super::refused::Refused;
 use super::state::Point;
 use super::work::{self, Finished, Order};
 use crate::crash_point;
@@ -223,6 +224,21 @@ impl Engine {
         // There was room again before it ended, and what was seen of the check meanwhile waited for it.
         if !self.is_full() {
             self.again.push_back(check);
+        }
+    }
+
+    /// Tells what was healed without a record, as soon as there is room to.
+    pub(super) fn tell_unrecorded(&mut self) {
+        let healed = self.state.unrecorded;
+        if healed == 0 {
+            return;
+        }
+        let message = format!("{healed} incidents were healed without a record each, while disk and memory were full");
+        let told = Refused::new("evidence", "unrecorded", message, None).keyed();
+        let draft = self.teller().refused(&told, healed);
+        if self.seal_posture(draft) {
+            self.state.unrecorded = 0;
+            self.commit();
         }
     }
 

@@ -11,15 +11,13 @@
 //!                 Escalated (L2 is not in this release; L3 ticket) ─ holds again ─▶ Quiet (healed by people)
 //! ```
 //!
-//! An incident of a check that flaps ([`super::flap`]) goes these ways too, but back to Quiet only when the check has held
-//! for a while.
+//! One of a check that flaps ([`super::flap`]) goes these ways too, but back to Quiet only when it has held for a while.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use writ_evidence::id::{BundleId, IncidentId};
-use writ_evidence::incident::ResolutionStatus;
-use writ_evidence::incident::{Action, Escalation, ResolutionType, RunbookRef, Tier, Verification};
+use writ_evidence::incident::{Action, Escalation, ResolutionStatus, ResolutionType, RunbookRef, Tier, Verification};
 use writ_policy::declared::Severity;
 use writ_policy::observation::Observation;
 use writ_policy::outcome::Outcome;
@@ -228,7 +226,9 @@ pub enum Event {
     },
     /// The check no longer applies, or is no longer asked for.
     Gone(Verification),
-    /// A new policy is in force: what was out of rules may have one now.
+    /// Nobody knows whether the check holds.
+    Unknown,
+    /// A new policy is in force: what was out of rules may have one.
     PolicyChanged,
 }
 
@@ -340,6 +340,10 @@ fn proceed(mut incident: Box<Incident>, event: Event, at: Time, allowed: &Circum
         Event::Tried { work, verification, after } if attempting => {
             tried(incident, work, verification, after, at, allowed)
         }
+        Event::Unknown if !attempting => {
+            incident.flapping.iter_mut().for_each(Flapping::is_unknown);
+            (State::Open(incident), Vec::new())
+        }
         Event::PolicyChanged if !attempting => {
             incident.phase = Phase::Waiting(None);
             incident.failures.clear();
@@ -352,10 +356,8 @@ fn proceed(mut incident: Box<Incident>, event: Event, at: Time, allowed: &Circum
 
 /// Notes that a check which holds, as far as is known, fails again. What a rule did has not lasted: it has failed.
 fn failed_again(incident: &mut Incident) {
-    let Some(flapping) = incident.flapping.as_mut().filter(|flapping| flapping.holds_since.is_some()) else { return };
-    flapping.holds_since = None;
-    flapping.again += 1;
-    if std::mem::take(&mut flapping.by_rule)
+    if let Some(flapping) = &mut incident.flapping
+        && flapping.fails()
         && let Some(rule) = &incident.rule
     {
         *incident.failures.entry(rule.clone()).or_default() += 1;
@@ -369,7 +371,7 @@ fn is_steady(incident: &mut Incident, at: Time, by_rule: bool) -> bool {
         Some(ends) => at >= ends,
         None => {
             flapping.holds_since = Some(at);
-            flapping.by_rule = by_rule;
+            flapping.by_rule |= by_rule;
             if !matches!(incident.phase, Phase::Escalated) {
                 incident.phase = Phase::Waiting(None);
             }
@@ -478,8 +480,7 @@ fn decide(incident: &mut Incident, at: Time, allowed: &Circumstances) -> Option<
 
 fn escalate(incident: &mut Incident, at: Time, reason: String) -> Act {
     incident.phase = Phase::Escalated;
-    let reason = format!("{reason}; {NO_L2}");
-    tell(incident, at, reason)
+    tell(incident, at, format!("{reason}; {NO_L2}"))
 }
 
 /// Nobody is notified but by the ticket, which names whom to call: the record must not claim that somebody was told.

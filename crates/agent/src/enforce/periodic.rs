@@ -31,6 +31,7 @@ impl Engine {
         self.retry_commit();
         self.catch_up_tickets();
         if !self.is_full() {
+            self.tell_unrecorded();
             self.again.extend(std::mem::take(&mut self.unrecorded));
         }
     }

@@ -188,8 +188,9 @@ impl Engine {
             })),
             Outcome::Pass | Outcome::Warn => Some(Event::Holds(verification(), seen.clone())),
             Outcome::NotApplicable => Some(Event::Gone(verification())),
-            // Nobody knows whether it holds: an open incident stays as it is.
-            Outcome::NotAssessable => None,
+            Outcome::NotAssessable => {
+                self.state.incidents.contains_key(&incident_key(id, &check.target)).then_some(Event::Unknown)
+            }
         }
     }
 

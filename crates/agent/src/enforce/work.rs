@@ -226,7 +226,7 @@ fn carry_out(order: &Order, cancel: &Cancel) -> Work {
 }
 
 /// The right to run a step, with the lock that says so to a switch. None when a generation is on trial, of which this thread
-/// was not told yet: then it is told so. On a disk that takes no lock steps are run without.
+/// was not told yet: then it is told so; nor when nobody can tell. On a disk that takes no lock steps are run without.
 fn may_run(order: &Order, cancel: &Cancel) -> Option<Option<Share>> {
     match trial::share(&order.state_dir) {
         Ok(Some(share)) => Some(Some(share)),
@@ -235,8 +235,17 @@ fn may_run(order: &Order, cancel: &Cancel) -> Option<Option<Share>> {
             None
         }
         Err(e) => {
-            warn!(rule = order.job.rule, "{}: a switch cannot be told of this step: {e}", order.state_dir.display());
-            Some(None)
+            let no_lock = trial::takes_no_lock(&e);
+            warn!(
+                rule = order.job.rule,
+                no_lock,
+                "{}: a switch cannot be told of this step: {e}",
+                order.state_dir.display()
+            );
+            if !no_lock {
+                cancel.cancel();
+            }
+            no_lock.then_some(None)
         }
     }
 }

@@ -89,24 +89,32 @@ pub struct Looking {
     schedule: Schedule,
     /// The digest of what was last taken up.
     asked: Option<Digest>,
-    /// The folders of the spool that this process is confined to.
-    folders: [Place; 2],
+    folders: Folders,
+    /// Whether names could be looked up when this process had just been confined.
+    names: bool,
     status: Status,
     /// Held until the end: one at a time.
     _lock: File,
 }
 
+/// The folders of the spool, as they stood before this process was confined to them: it would not see others come.
+pub struct Folders([Place; 2]);
+
+impl Folders {
+    /// As they stand.
+    pub fn now(config: &Config) -> Result<Self, OpenError> {
+        let place = |path: PathBuf| place(&path).map_err(|source| OpenError::Io { path, source });
+        Ok(Self([place(config.asks())?, place(config.looks())?]))
+    }
+}
+
 impl Looking {
     /// Takes the lock and reads the authorities.
-    pub fn open(config: Config, confined: Enforced) -> Result<Self, OpenError> {
+    pub fn open(config: Config, folders: Folders, confined: Enforced) -> Result<Self, OpenError> {
         let io = |path: &PathBuf| {
             let path = path.clone();
             move |source| OpenError::Io { path, source }
         };
-        // Whoever is confined to them now would not see them come.
-        let folders = [config.asks(), config.looks()];
-        let [asks, looks] = folders.each_ref().map(|folder| place(folder).map_err(io(folder)));
-        let folders = [asks?, looks?];
         let path = config.state_dir.join("lock");
         let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(io(&path))?;
         match rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
@@ -118,12 +126,22 @@ impl Looking {
             Some(path) => Authorities::from_file(path).map_err(OpenError::Authorities)?,
             None => Authorities::public(),
         };
-        let status = Status::new(now(), confined);
-        Ok(Self { config, authorities, schedule: Schedule::default(), asked: None, folders, status, _lock: lock })
+        let (status, names) = (Status::new(now(), confined), !Resolver::of_this_machine().is_closed());
+        Ok(Self {
+            config,
+            authorities,
+            schedule: Schedule::default(),
+            asked: None,
+            folders,
+            names,
+            status,
+            _lock: lock,
+        })
     }
 
     /// Looks at everything once. Gives the checks of which nothing was seen, each with the reason.
-    pub fn once(mut self) -> Vec<(String, String)> {
+    pub fn once(mut self) -> io::Result<Vec<(String, String)>> {
+        self.same_places()?;
         self.read_asks();
         let mut left = self.schedule.len();
         while left > 0 {
@@ -133,7 +151,7 @@ impl Looking {
         }
         self.status.write(&self.config.state_dir);
         let problem = self.status.problem.map(|problem| (asks::FILE.to_owned(), problem));
-        self.status.unseen.into_iter().chain(problem).collect()
+        Ok(self.status.unseen.into_iter().chain(problem).collect())
     }
 
     /// Runs until it is told to stop.
@@ -145,7 +163,7 @@ impl Looking {
         info!(spool = %self.config.spool.display(), "looking over the network");
         while !signals.stop.load(Ordering::Relaxed) {
             notifier.alive();
-            self.same_folders()?;
+            self.same_places()?;
             watch(&changes, &self.config.asks())?;
             self.read_asks();
             if signals.again.swap(false, Ordering::Relaxed) {
@@ -175,9 +193,14 @@ impl Looking {
         Ok(())
     }
 
-    /// Whoever is confined to a folder has lost it when it is made anew, and is best started again.
-    fn same_folders(&self) -> io::Result<()> {
-        for (folder, was) in [self.config.asks(), self.config.looks()].into_iter().zip(self.folders) {
+    /// Whoever is confined to a folder has lost it when it is made anew, and is best started again. The same of what
+    /// resolv.conf leads to, when another part of the system writes it than before.
+    fn same_places(&self) -> io::Result<()> {
+        if self.names && Resolver::of_this_machine().is_closed() {
+            let what = "resolv.conf or hosts leads to where this process was not let when it began: start again";
+            return Err(io::Error::other(what));
+        }
+        for (folder, was) in [self.config.asks(), self.config.looks()].into_iter().zip(self.folders.0) {
             if place(&folder).ok() != Some(was) {
                 let what = format!("{} was made anew, or is gone: start again", folder.display());
                 return Err(io::Error::other(what));

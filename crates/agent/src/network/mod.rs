@@ -22,6 +22,7 @@ pub mod status;
 pub mod tls;
 pub mod tls_endpoint;
 
+use std::io;
 use std::time::Instant;
 
 use serde_json::{Map, Value};
@@ -65,4 +66,11 @@ pub fn look(probe: &str, parameters: &Map<String, Value>, sight: &Sight) -> Resu
     };
     let parameters = Parameters::checked(parameters, looker.schema.parameters)?;
     (looker.look)(&parameters, sight).map_err(one_line)
+}
+
+/// Whether an error says something of this machine, and nothing of the other.
+fn is_ours(e: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let errno = e.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(errno, Some(Errno::PERM | Errno::ACCESS | Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS))
 }

@@ -7,7 +7,7 @@ use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
 
 use super::address::{Address, Host};
-use super::dns::{self, Resolver};
+use super::dns::{self, Resolver, Unanswered};
 use super::{Looker, Sight};
 use crate::probes::{Parameters, Unseen, field, identifier, integer, optional, required};
 
@@ -50,12 +50,16 @@ fn look(parameters: &Parameters, sight: &Sight) -> Result<Observation, Unseen> {
     };
     let servers = match parameters.optional_text("server")? {
         Some(server) => vec![numeric(server)?],
-        None => sight.resolver.servers().to_vec(),
+        None => sight.resolver.servers()?.to_vec(),
     };
     let began = Instant::now();
     let answered = Resolver::ask_servers(&servers, &name, kind, sight.deadline);
     let took = integer(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
-    let Ok(answer) = answered else { return Ok(Observation::new().with("answered", false)) };
+    let answer = match answered {
+        Ok(answer) => answer,
+        Err(Unanswered::Theirs(_)) => return Ok(Observation::new().with("answered", false)),
+        Err(ours @ Unanswered::Ours(_)) => return Err(ours.into()),
+    };
     if answer.truncated && answer.addresses.is_empty() {
         return Err(Unseen::failed(text, "the answer does not fit into a datagram"));
     }

@@ -1,6 +1,5 @@
 //! `reachable`: whether a TCP port accepts connections (vantage: network).
 
-use std::io;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -8,7 +7,7 @@ use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
 
 use super::address::Address;
-use super::{Looker, Sight};
+use super::{Looker, Sight, is_ours};
 use crate::probes::{Parameters, Unseen, field, integer, required};
 
 /// How long one address is tried.
@@ -47,11 +46,4 @@ fn look(parameters: &Parameters, sight: &Sight) -> Result<Observation, Unseen> {
         }
     }
     Ok(Observation::new().with("reachable", false))
-}
-
-/// Whether an error says something of this machine, and nothing of the other.
-pub(super) fn is_ours(e: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let errno = e.raw_os_error().map(Errno::from_raw_os_error);
-    matches!(errno, Some(Errno::PERM | Errno::ACCESS | Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS))
 }

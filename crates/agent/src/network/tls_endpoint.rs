@@ -9,9 +9,8 @@ use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
 
 use super::address::{Address, Host};
-use super::reachable::is_ours;
 use super::tls::{Bounded, Reply, Version, offer, suites, trust};
-use super::{Looker, Sight};
+use super::{Looker, Sight, is_ours};
 use crate::probes::{Parameters, Unseen, field, integer, optional, required};
 
 /// How many weak suites are counted: each costs a connection.
@@ -75,6 +74,10 @@ fn look(parameters: &Parameters, sight: &Sight) -> Result<Observation, Unseen> {
     seen.set("protocols", accepted.iter().map(|version| version.name().to_owned()).collect::<Vec<_>>());
     seen.set("oldest_protocol", oldest.name());
     let weak = endpoint.weak(&accepted).map_err(|e| Unseen::failed(text, e))?;
+    if !endpoint.still_takes(*oldest).map_err(|e| Unseen::failed(text, e))? {
+        let limits = format!("it took {} and does so no more: what it refuses may be connections", oldest.name());
+        return Err(Unseen::failed(text, limits));
+    }
     seen.set("weak_cipher_count", integer(weak.len() as u64));
     seen.set("forward_secrecy", !weak.iter().any(|suite| suites::WITHOUT_SECRECY.contains(suite)));
     let until = sight.deadline.min(Instant::now() + PATIENCE);
@@ -115,11 +118,9 @@ impl Endpoint<'_> {
 
     /// The versions that it accepts, the oldest first.
     fn versions(&self) -> Result<Vec<Version>, String> {
-        let older = suites::before_1_3();
         let mut accepted = Vec::new();
         for version in Version::ALL {
-            let suites = if version == Version::Tls13 { suites::OF_1_3 } else { &older };
-            if let Reply::Takes(_) = self.offer(version, suites)? {
+            if let Reply::Takes(_) = self.offer(version, &suites_of(version))? {
                 accepted.push(version);
             }
         }
@@ -129,23 +130,33 @@ impl Endpoint<'_> {
     /// The weak suites that it accepts in any of these versions. A server takes one of those that are offered; the others show
     /// when that one is offered no more.
     fn weak(&self, accepted: &[Version]) -> Result<BTreeSet<u16>, String> {
+        let older = || accepted.iter().filter(|version| **version < Version::Tls13);
         let mut weak = BTreeSet::new();
-        for version in accepted.iter().filter(|version| **version < Version::Tls13) {
+        // Those without forward secrecy are asked for alone, in every version, and first: a bound on the count must not hide
+        // them.
+        for version in older() {
+            if let Reply::Takes(suite) = self.offer(*version, suites::WITHOUT_SECRECY)? {
+                weak.insert(suite);
+            }
+        }
+        for version in older() {
             let mut left = suites::weak();
-            // Those without forward secrecy are asked for alone first: a bound on the count must not hide them.
-            let mut asked = suites::WITHOUT_SECRECY.to_vec();
+            left.retain(|suite| !weak.contains(suite));
             while weak.len() < MOST_WEAK {
-                match self.offer(*version, &asked)? {
-                    Reply::Takes(suite) => {
-                        weak.insert(suite);
-                        left.retain(|other| *other != suite);
-                        asked.clone_from(&left);
-                    }
-                    _ if asked.len() < left.len() => asked.clone_from(&left),
-                    _ => break,
-                }
+                let Reply::Takes(suite) = self.offer(*version, &left)? else { break };
+                weak.insert(suite);
+                left.retain(|other| *other != suite);
             }
         }
         Ok(weak)
     }
+
+    /// Whether it still takes what it took: who limits connections refuses the later ones, whatever is offered in them.
+    fn still_takes(&self, version: Version) -> Result<bool, String> {
+        Ok(matches!(self.offer(version, &suites_of(version))?, Reply::Takes(_)))
+    }
+}
+
+fn suites_of(version: Version) -> Vec<u16> {
+    if version == Version::Tls13 { suites::OF_1_3.to_vec() } else { suites::before_1_3() }
 }

@@ -39,7 +39,12 @@ const SCHEMA: ProbeSchema = ProbeSchema {
         ),
         identifier("dormant", Kind::List, "which those are"),
         field("expired_open_count", Kind::Int, "how many accounts are past their expiry and can still log in"),
-        field("admin_count", Kind::Int, "how many people may become root"),
+        field(
+            "admin_count",
+            Kind::Int,
+            "how many people may become root; this and the two counts of admins below are absent where a group may that no file \
+             here lists",
+        ),
         identifier("admins", Kind::List, "who they are"),
         field(
             "admins_daily_use_count",
@@ -96,17 +101,19 @@ impl Machine {
         let expired = open.iter().filter(|account| self.shadow(account).is_some_and(|s| is_past(s, now))).count();
         let admins = self.admins(root)?;
         let factors = Enrolments::read(root)?;
-        let without = admins.iter().filter(|account| !factors.has(root, account)).count();
+        let without = admins.names.iter().filter(|name| !factors.has(root, name, self.account(name))).count();
         let is_service = |account: &&Account| (1..=LAST_SERVICE).contains(&account.uid) || account.uid == NOBODY;
         let with_shell = self.accounts.iter().filter(is_service).filter(|account| account.has_shell()).count();
         let mut seen = Observation::new()
             .with("expired_open_count", count(expired))
-            .with("admin_count", count(admins.len()))
-            .with("admins", admins.iter().map(|account| account.name.clone()).collect::<Vec<_>>())
-            .with("admins_without_second_factor_count", count(without))
+            .with("admins", admins.names.iter().cloned().collect::<Vec<_>>())
             .with("service_with_shell_count", count(with_shell));
-        if let Some(logins) = &self.logins {
-            let daily = admins.iter().filter(|account| days_used(logins, &account.name, now) > DAYS / 2).count();
+        if admins.are_all {
+            seen.set("admin_count", count(admins.names.len()));
+            seen.set("admins_without_second_factor_count", count(without));
+        }
+        if let Some(logins) = self.logins.as_ref().filter(|_| admins.are_all) {
+            let daily = admins.names.iter().filter(|name| days_used(logins, name, now) > DAYS / 2).count();
             seen.set("admins_daily_use_count", count(daily));
         }
         if let Some(dormant) = self.dormant(root, &open, now - dormant_after) {
@@ -114,6 +121,10 @@ impl Machine {
             seen.set("dormant", dormant);
         }
         Ok(seen)
+    }
+
+    fn account(&self, name: &str) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.name == name)
     }
 
     fn shadow(&self, account: &Account) -> Option<&Shadow> {
@@ -151,27 +162,42 @@ impl Machine {
     }
 
     /// Who may become root, but for root: members of the groups for that, who has a grant of sudo, and other accounts of
-    /// its number.
-    fn admins(&self, root: &Path) -> Result<Vec<&Account>, Unseen> {
+    /// its number. A name without an account here is somebody all the same, whom a directory knows.
+    fn admins(&self, root: &Path) -> Result<Admins, Unseen> {
         let mut names: BTreeSet<String> = BTreeSet::new();
         let mut groups: BTreeSet<String> = ADMIN_GROUPS.map(str::to_owned).into();
+        let mut are_all = true;
         for holder in sudo::read(root)?.map(|sudoers| sudoers.holders()).unwrap_or_default() {
             match holder.strip_prefix('%') {
-                Some(group) => groups.insert(group.to_owned()),
-                None => names.insert(holder),
-            };
+                // Who is in these no file of this machine says.
+                Some(directory) if directory.starts_with(':') => are_all = false,
+                None if holder.starts_with('+') => are_all = false,
+                Some(group) => drop(groups.insert(group.to_owned())),
+                None => drop(names.insert(holder)),
+            }
         }
-        let everybody = names.contains("ALL");
-        for group in self.groups.iter().filter(|group| groups.contains(&group.name)) {
+        let everybody = names.remove("ALL");
+        let is_meant = |name: &str, number: u32| groups.contains(name) || groups.contains(&format!("#{number}"));
+        for group in self.groups.iter().filter(|group| is_meant(&group.name, group.gid)) {
             names.extend(group.members.iter().cloned());
-            names.extend(self.accounts.iter().filter(|a| a.gid == group.gid).map(|a| a.name.clone()));
         }
-        let is_admin = |account: &&Account| {
-            let named = names.contains(&account.name) || names.contains(&format!("#{}", account.uid));
-            account.name != "root" && (account.uid == 0 || named || (everybody && account.has_shell()))
-        };
-        Ok(self.accounts.iter().filter(is_admin).collect())
+        for account in &self.accounts {
+            let group = self.groups.iter().find(|group| group.gid == account.gid);
+            let by_group = is_meant(group.map_or("", |group| &group.name), account.gid);
+            let by_number = names.remove(&format!("#{}", account.uid));
+            if account.uid == 0 || by_number || by_group || (everybody && account.has_shell()) {
+                names.insert(account.name.clone());
+            }
+        }
+        names.remove("root");
+        Ok(Admins { names, are_all })
     }
+}
+
+struct Admins {
+    names: BTreeSet<String>,
+    /// Whether nobody else may be one.
+    are_all: bool,
 }
 
 /// Whether the account is past its expiry.
@@ -225,10 +251,10 @@ impl Enrolments {
         Ok(Self(names))
     }
 
-    fn has(&self, root: &Path, account: &Account) -> bool {
-        let home = root.join(account.home.trim_start_matches('/'));
+    fn has(&self, root: &Path, name: &str, account: Option<&Account>) -> bool {
+        let home = account.map(|account| reading::below(root, &account.home));
         let own = [".config/Yubico/u2f_keys", ".yubico/authorized_yubikeys", ".google_authenticator"];
-        self.0.contains(&account.name) || own.iter().any(|file| is_filled(&home.join(file)))
+        self.0.contains(name) || home.is_some_and(|home| own.iter().any(|file| is_filled(&home.join(file))))
     }
 }
 

@@ -1,10 +1,12 @@
-//! `authorised_keys`: the SSH keys that let somebody in, of every account: ~/.ssh/authorized_keys and authorized_keys2
-//! (sshd(8)), and `/etc/ssh/authorized_keys.d/<name>`, as NixOS lays them out.
+//! `authorised_keys`: the SSH keys that let somebody in, of every account: where sshd_config(5) says, or ~/.ssh/authorized_keys
+//! and authorized_keys2, and `/etc/ssh/authorized_keys.d/<name>`, as NixOS lays them out.
 //!
 //! The files are their users': whatever stands there is looked at without being waited for, and what cannot be read is
 //! counted.
 
-use std::collections::BTreeSet;
+mod places;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -12,6 +14,7 @@ use std::path::{Path, PathBuf};
 use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
 
+use self::places::Places;
 use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, count, field, identifier, optional, reading};
 use crate::accounts::{self, Account, MAX_ACCOUNT_FILE};
 use crate::ssh::PublicKey;
@@ -48,6 +51,11 @@ const SCHEMA: ProbeSchema = ProbeSchema {
         ),
         field("unreadable_count", Kind::Int, "what stands in their place and cannot be read, or is too large"),
         field("malformed_lines", Kind::Int, "lines that hold no key"),
+        field(
+            "asks_program",
+            Kind::Bool,
+            "whether sshd asks a program for more keys (AuthorizedKeysCommand): no count is told then, as nobody here knows those",
+        ),
     ],
 };
 
@@ -60,15 +68,11 @@ fn run(parameters: &Parameters, context: &mut ProbeContext) -> Result<Observatio
 fn watch(_: &Parameters, context: &ProbeContext) -> Vec<Watch> {
     // The homes are told by /etc/passwd; who comes and goes changes it.
     let own = accounts_below(&context.root).unwrap_or_default();
-    let homes = own.iter().filter(|account| account.has_shell()).map(|account| inside(&context.root, &account.home));
+    let homes =
+        own.iter().filter(|account| account.has_shell()).map(|account| reading::below(&context.root, &account.home));
     let folders = homes.map(|home| Watch::Path(home.join(".ssh"))).take(100);
-    folders
-        .chain([Watch::Path(PathBuf::from("/etc/passwd")), Watch::Path(PathBuf::from("/etc/ssh/authorized_keys.d"))])
-        .collect()
-}
-
-fn inside(root: &Path, path: &str) -> PathBuf {
-    root.join(path.trim_start_matches('/'))
+    let files = ["/etc/passwd", "/etc/ssh/authorized_keys.d", "/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d"];
+    folders.chain(files.map(|file| Watch::Path(PathBuf::from(file)))).collect()
 }
 
 fn accounts_below(root: &Path) -> Result<Vec<Account>, Unseen> {
@@ -79,7 +83,8 @@ fn accounts_below(root: &Path) -> Result<Vec<Account>, Unseen> {
 
 #[derive(Default)]
 struct Found {
-    keys: Vec<(u32, PublicKey)>,
+    /// Each with whether it lets in as root.
+    keys: Vec<(bool, PublicKey)>,
     accounts: BTreeSet<String>,
     open: usize,
     unreadable: usize,
@@ -91,28 +96,34 @@ fn observe(root: &Path, allowed: Option<&[&str]>, rsa_bits: i64) -> Result<Obser
     if accounts.len() > MAX_ACCOUNTS {
         return Err(Unseen::failed("/etc/passwd", format!("it has more than {MAX_ACCOUNTS} accounts")));
     }
-    let mut found = Found::default();
-    // Accounts that share a home share its keys, which are counted once.
-    let mut looked_at = BTreeSet::new();
+    let places = Places::read(root)?;
+    // Accounts that share a home share its keys, which are counted once, and let in as each of them.
+    let mut files: BTreeMap<PathBuf, Vec<&Account>> = BTreeMap::new();
     for account in &accounts {
-        for file in files(root, account) {
-            if looked_at.insert(file.clone()) {
-                found.file(account, &file)?;
-            }
+        for file in places.of(root, account) {
+            files.entry(file).or_default().push(account);
         }
+    }
+    let mut found = Found::default();
+    for (file, sharers) in &files {
+        found.file(root, sharers, file)?;
     }
     let weak = |key: &PublicKey| key.kind == "ssh-dss" || key.rsa_bits.is_some_and(|bits| bits < rsa_bits);
     let types: BTreeSet<&String> = found.keys.iter().map(|(_, key)| &key.kind).collect();
     let mut seen = Observation::new()
-        .with("key_count", count(found.keys.len()))
-        .with("account_count", count(found.accounts.len()))
-        .with("root_key_count", count(found.keys.iter().filter(|(uid, _)| *uid == 0).count()))
+        .with("asks_program", places.asks_program)
         .with("types", types.into_iter().cloned().collect::<Vec<_>>())
-        .with("weak_count", count(found.keys.iter().filter(|(_, key)| weak(key)).count()))
         .with("open_to_others_count", count(found.open))
         .with("unreadable_count", count(found.unreadable))
         .with("malformed_lines", count(found.malformed))
-        .with("accounts", found.accounts.into_iter().collect::<Vec<_>>());
+        .with("accounts", found.accounts.iter().cloned().collect::<Vec<_>>());
+    if places.asks_program {
+        return Ok(seen);
+    }
+    seen.set("key_count", count(found.keys.len()));
+    seen.set("account_count", count(found.accounts.len()));
+    seen.set("root_key_count", count(found.keys.iter().filter(|(is_root, _)| *is_root).count()));
+    seen.set("weak_count", count(found.keys.iter().filter(|(_, key)| weak(key)).count()));
     if let Some(allowed) = allowed {
         let unknown: Vec<String> = found
             .keys
@@ -127,21 +138,8 @@ fn observe(root: &Path, allowed: Option<&[&str]>, rsa_bits: i64) -> Result<Obser
     Ok(seen)
 }
 
-fn files(root: &Path, account: &Account) -> Vec<PathBuf> {
-    let mut files = vec![];
-    if account.home.starts_with('/') {
-        let folder = inside(root, &account.home).join(".ssh");
-        files.extend(["authorized_keys", "authorized_keys2"].map(|name| folder.join(name)));
-    }
-    // A name that led elsewhere would be no account's.
-    if !account.name.contains('/') && account.name != ".." {
-        files.push(root.join("etc/ssh/authorized_keys.d").join(&account.name));
-    }
-    files
-}
-
 impl Found {
-    fn file(&mut self, account: &Account, file: &Path) -> Result<(), Unseen> {
+    fn file(&mut self, root: &Path, sharers: &[&Account], file: &Path) -> Result<(), Unseen> {
         let bytes = match reading::read(file, reading::MAX_FILE) {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Ok(()),
@@ -150,12 +148,13 @@ impl Found {
                 return Ok(());
             }
         };
-        // What sshd's StrictModes looks at: the file, its folder, and the home.
-        let in_home = file.parent().is_some_and(|folder| folder.ends_with(".ssh"));
-        let places = file.ancestors().take(if in_home { 3 } else { 2 });
-        let is_open = |place: &Path| {
-            fs::metadata(place).is_ok_and(|f| (f.uid() != 0 && f.uid() != account.uid) || f.mode() & 0o022 != 0)
-        };
+        // What sshd's StrictModes looks at: the file, and the folders that it is in, up to the home.
+        let homes: Vec<PathBuf> = sharers.iter().map(|account| reading::below(root, &account.home)).collect();
+        let in_home = file.ancestors().skip(1).position(|folder| homes.iter().any(|home| home == folder));
+        let places = file.ancestors().take(in_home.map_or(2, |depth| depth + 2));
+        let is_anothers = |uid: u32| uid != 0 && sharers.iter().any(|account| account.uid != uid);
+        let is_open = |place: &Path| fs::metadata(place).is_ok_and(|f| is_anothers(f.uid()) || f.mode() & 0o022 != 0);
+        let is_root = sharers.iter().any(|account| account.uid == 0);
         self.open += usize::from(places.into_iter().any(is_open));
         for line in String::from_utf8_lossy(&bytes).lines() {
             let line = line.trim();
@@ -164,8 +163,8 @@ impl Found {
             }
             match PublicKey::parse(line) {
                 Some(key) => {
-                    self.keys.push((account.uid, key));
-                    self.accounts.insert(account.name.clone());
+                    self.keys.push((is_root, key));
+                    self.accounts.extend(sharers.iter().map(|account| account.name.clone()));
                 }
                 None => self.malformed += 1,
             }
@@ -230,9 +229,55 @@ mod tests {
         let told = shown(&observe(dir.path(), Some(&[&known]), RSA_BITS).unwrap());
         let expected = ["3", "2", r#"["ann", "root"]"#, "1", r#"["ssh-ed25519", "ssh-rsa"]"#, "1", "1"];
         assert_eq!(told[..7], expected);
-        assert_eq!(told[8..], ["0", "0", "1"]);
+        assert_eq!(told[8..], ["0", "0", "1", "false"]);
         let without = shown(&observe(dir.path(), None, 1024).unwrap());
         assert_eq!((without[5].as_str(), without[6].as_str(), without[7].as_str()), ("0", "-", "-"));
+    }
+
+    /// Whoever stands first in /etc/passwd with a home is not the only one whom its keys let in.
+    #[test]
+    fn keys_of_a_home_that_root_shares_let_in_as_root() {
+        let dir = world(&[("home/ann/.ssh/authorized_keys", ED25519)]);
+        let passwd = fs::read_to_string(dir.path().join("etc/passwd")).unwrap();
+        fs::write(dir.path().join("etc/passwd"), format!("{passwd}toor:x:0:0::/home/ann:/bin/sh\n")).unwrap();
+        let told = shown(&observe(dir.path(), None, RSA_BITS).unwrap());
+        assert_eq!(told[..4], ["1", "2", r#"["ann", "toor"]"#, "1"]);
+    }
+
+    #[test]
+    fn keys_are_looked_for_where_sshd_does() {
+        let dir = world(&[
+            ("home/ann/.ssh/authorized_keys", ED25519),
+            ("home/ann/keys", RSA_1024),
+            ("srv/keys/ann", ED25519),
+            ("srv/keys/ben", ED25519),
+            ("etc/ssh/authorized_keys.d/root", ED25519),
+        ]);
+        let config = |text: &str| fs::write(dir.path().join("etc/ssh/sshd_config"), text).unwrap();
+        let keys = || shown(&observe(dir.path(), None, RSA_BITS).unwrap())[..3].to_vec();
+        config("Port 22\n#AuthorizedKeysFile /srv/keys/%u\n");
+        assert_eq!(keys(), ["2", "2", r#"["ann", "root"]"#]);
+        config("AuthorizedKeysFile\t\"%h/keys\" /srv/keys/%u\n");
+        assert_eq!(keys(), ["4", "3", r#"["ann", "ben", "root"]"#]);
+        fs::create_dir(dir.path().join("etc/ssh/sshd_config.d")).unwrap();
+        config(
+            "Include /etc/ssh/sshd_config.d/*.conf\nAuthorizedKeysFile none\nMatch User ann\n authorizedkeysfile=keys\n",
+        );
+        fs::write(dir.path().join("etc/ssh/sshd_config.d/1.conf"), "AuthorizedKeysFile /srv/keys/%u\n").unwrap();
+        assert_eq!(keys(), ["4", "3", r#"["ann", "ben", "root"]"#], "the first counts, and what a Match says too");
+        // What a program gives nobody sees here.
+        config("Match User ann\nAuthorizedKeysCommand /usr/bin/keys %u\n");
+        let told = shown(&observe(dir.path(), Some(&[]), RSA_BITS).unwrap());
+        assert_eq!(
+            (&told[..4], told[11].as_str()),
+            (&["-", "-", r#"["ann", "root"]"#, "-"].map(String::from)[..], "true")
+        );
+        config("AuthorizedKeysCommand none\n");
+        assert_eq!(keys()[0], "2");
+        for bad in ["AuthorizedKeysFile /srv/%x", "Include /etc/ssh/*/x.conf", "Include sshd_config"] {
+            config(bad);
+            assert!(observe(dir.path(), None, RSA_BITS).is_err(), "{bad}");
+        }
     }
 
     #[test]

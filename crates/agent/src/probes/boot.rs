@@ -6,7 +6,7 @@ use std::path::Path;
 use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
 
-use super::files::below;
+use super::reading::below;
 use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, field, integer, process, read_proc};
 use crate::dbus::BusError;
 

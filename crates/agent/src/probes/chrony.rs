@@ -9,7 +9,7 @@ use writ_policy::schema::{Kind, ProbeSchema};
 use writ_policy::values::Form;
 use writ_trust::text::one_line;
 
-use super::files::in_container;
+use super::reading::in_container;
 use super::{Pace, Parameters, Probe, ProbeContext, Unseen, field, identifier, integer, optional, unannounced};
 use crate::command;
 

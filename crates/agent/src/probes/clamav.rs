@@ -15,7 +15,7 @@ use writ_wire::record::{Facts, Record, Scan};
 
 pub(super) use self::database::Signatures;
 use super::backups::age;
-use super::files::{below, names, read, word};
+use super::reading::{below, bytes, names, word};
 use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, field, integer, optional, text};
 use crate::records;
 
@@ -54,23 +54,23 @@ const SCHEMA: ProbeSchema = ProbeSchema {
         field("full_scan_seconds", Kind::Int, "how long it took"),
         field("waiting_count", Kind::Int, "detections that nobody has dealt with"),
         field("quarantined_count", Kind::Int, "files in quarantine"),
-        text("last_detection", Kind::Text, "what was found last, and where"),
+        text("last_detection", Kind::Text, "what was found last; where is in the record"),
     ],
 };
 
 fn run(parameters: &Parameters, context: &mut ProbeContext) -> Result<Observation, Unseen> {
     let database = folder(parameters, context)?;
-    let config = read(&context.root, CONFIG, MAX_CONFIG)?.unwrap_or_default();
+    let config = bytes(&context.root, CONFIG, MAX_CONFIG)?.unwrap_or_default();
     let settings = Settings::parse(&config);
     let socket = below(&context.root, settings.socket.as_deref().unwrap_or(SOCKET));
     let mut seen = Observation::new()
         .with("daemon_active", answers(&socket))
         .with("on_access_active", runs(&context.root, "clamonacc"))
-        .with("quarantined_count", integer(names(&below(&context.root, QUARANTINE)).len() as u64));
+        .with("quarantined_count", integer(names(&below(&context.root, QUARANTINE))?.len() as u64));
     if !config.is_empty() {
         seen.set("heuristics_active", settings.heuristics);
     }
-    if let Some(newest) = database::newest(&database) {
+    if let Some(newest) = database::newest(&database)? {
         if let Some(age) = newest.age(context.now) {
             seen.set("signatures_age_seconds", age);
         }
@@ -235,7 +235,7 @@ mod tests {
         let mut scan = Scan { complete: true, complete_at: Some(now), complete_seconds: Some(5), ..Scan::default() };
         scan.infected = 2;
         scan.files = vec![infected.display().to_string()];
-        scan.last_detection = Some("Eicar in /srv/infected".into());
+        scan.last_detection = Some("Eicar".into());
         records::keep(&context.records, &Run::begin(now).end("quick", now, true, Facts::Scan(scan))).unwrap();
         let seen = look(&mut context);
         assert_eq!(daemon.join().unwrap(), *b"zPING\0");

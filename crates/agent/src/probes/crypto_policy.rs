@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
 
-use super::files::{below, read};
+use super::reading::{below, bytes};
 use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, field};
 
 const CONFIG: &str = "/etc/ssl/openssl.cnf";
@@ -27,8 +27,8 @@ const SCHEMA: ProbeSchema = ProbeSchema {
 };
 
 fn run(_: &Parameters, context: &mut ProbeContext) -> Result<Observation, Unseen> {
-    let mut seen = observe(&read(&context.root, CONFIG, MAX_FILE)?.unwrap_or_default());
-    let fips = read(&context.root, "/proc/sys/crypto/fips_enabled", 16)?;
+    let mut seen = observe(&bytes(&context.root, CONFIG, MAX_FILE)?.unwrap_or_default());
+    let fips = bytes(&context.root, "/proc/sys/crypto/fips_enabled", 16)?;
     seen.set("fips", fips.is_some_and(|bytes| bytes.starts_with(b"1")));
     Ok(seen)
 }

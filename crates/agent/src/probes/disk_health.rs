@@ -10,7 +10,7 @@ use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
 use writ_policy::values::Form;
 
-use super::files::{below, in_container, names};
+use super::reading::{below, in_container, names};
 use super::{Pace, Parameters, Probe, ProbeContext, Unseen, field, integer, optional, unannounced};
 use crate::command;
 
@@ -46,7 +46,7 @@ fn run(parameters: &Parameters, context: &mut ProbeContext) -> Result<Observatio
     if in_container(&context.root) {
         return Err(Unseen::failed("disks", "this is a container: the disks are of the machine that runs it"));
     }
-    let disks = given.map_or_else(|| all(&context.root), |device| vec![device]);
+    let disks = given.map_or_else(|| all(&context.root), |device| Ok(vec![device]))?;
     if disks.is_empty() {
         return Err(Unseen::not_applicable("this machine has no disk that could tell of its health"));
     }
@@ -66,12 +66,12 @@ fn run(parameters: &Parameters, context: &mut ProbeContext) -> Result<Observatio
     observe(&told).ok_or_else(|| Unseen::failed("disks", "none of them says anything of its health"))
 }
 
-fn all(root: &Path) -> Vec<PathBuf> {
-    let disks = names(&below(root, "/sys/block")).into_iter();
-    disks
+fn all(root: &Path) -> Result<Vec<PathBuf>, Unseen> {
+    let disks = names(&below(root, "/sys/block"))?.into_iter();
+    Ok(disks
         .filter(|name| DISKS.iter().any(|kind| name.starts_with(kind)))
         .map(|name| Path::new("/dev").join(name))
-        .collect()
+        .collect())
 }
 
 /// What one disk says of itself.

@@ -16,7 +16,8 @@ use writ_policy::schema::{Kind, ProbeSchema};
 
 use self::messages::Failure;
 use super::{
-    Pace, Parameters, Probe, ProbeContext, Unseen, count, field, identifier, pam, reading, required, unannounced, utmp,
+    Pace, Parameters, Probe, ProbeContext, Unseen, count, field, identifier, journald, pam, reading, required,
+    unannounced, utmp,
 };
 use crate::command;
 
@@ -66,7 +67,7 @@ fn observe(root: &Path, journal: Option<&[u8]>, since: i64, now: i64) -> Result<
         by_file.iter().chain(&logged).map(|failure| failure.user.as_str()).filter(|name| !name.is_empty()).collect();
     let kept = root.join("var/log/wtmp").is_file() && btmp.is_some();
     Ok(Observation::new()
-        .with("recorded", kept || journal.is_some())
+        .with("recorded", kept || (journal.is_some() && journald::keeps(root)?))
         .with("failed_count", count(total(&|_| true)))
         .with("failed_user_count", count(users.len()))
         .with("root_failed_count", count(total(&|failure| failure.user == "root")))

@@ -49,11 +49,26 @@ fn watch(_: &Parameters, _: &ProbeContext) -> Vec<Watch> {
     files.iter().map(|file| Watch::Path(Path::new("/").join(file))).collect()
 }
 
-fn observe(root: &Path) -> Result<Observation, Unseen> {
+/// Whether journald keeps anything: it may be told to keep nothing, or be masked, and what it kept before stays.
+pub(super) fn keeps(root: &Path) -> Result<bool, Unseen> {
+    let folders = ["etc/systemd/system", "run/systemd/system"];
+    let masked = folders.iter().any(|folder| {
+        let unit = root.join(folder).join("systemd-journald.service");
+        std::fs::read_link(unit).is_ok_and(|to| to == Path::new("/dev/null"))
+    });
+    Ok(!masked && settings(root)?.storage.as_deref() != Some("none"))
+}
+
+fn settings(root: &Path) -> Result<Settings, Unseen> {
     let mut settings = Settings::default();
     for bytes in systemd_conf::read(root, "journald.conf")? {
         settings.merge(&bytes);
     }
+    Ok(settings)
+}
+
+fn observe(root: &Path) -> Result<Observation, Unseen> {
+    let settings = settings(root)?;
     let journal = root.join("var/log/journal");
     let storage = settings.storage.unwrap_or_else(|| "auto".into());
     let persistent = storage == "persistent" || (storage == "auto" && journal.is_dir());

@@ -7,7 +7,7 @@ use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
 use writ_trust::text::one_line;
 
-use super::files::{below, drop_ins, read};
+use super::reading::{below, bytes, drop_ins};
 use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, field, required};
 
 /// Folders of modprobe's configuration, the one that wins first.
@@ -43,7 +43,7 @@ fn run(parameters: &Parameters, context: &mut ProbeContext) -> Result<Observatio
 
 fn observe(root: &Path, name: &str) -> Result<Observation, Unseen> {
     // A kernel that can load none has no such file.
-    let modules = read(root, "/proc/modules", MAX_FILE)?;
+    let modules = bytes(root, "/proc/modules", MAX_FILE)?;
     let loaded = modules.as_deref().is_some_and(|modules| is_loaded(modules, name));
     let mut blocked = modules.is_none()
         || writ_durable::read_bounded(&below(root, "/proc/sys/kernel/modules_disabled"), 16)
@@ -80,7 +80,7 @@ enum Present {
 fn present(root: &Path, name: &str) -> Result<Option<Present>, Unseen> {
     let release = rustix::system::uname().release().to_string_lossy().into_owned();
     for folder in MODULES {
-        let list = |file: &str| read(root, &format!("{folder}/{release}/{file}"), MAX_FILE);
+        let list = |file: &str| bytes(root, &format!("{folder}/{release}/{file}"), MAX_FILE);
         let Some(built_in) = list("modules.builtin")? else { continue };
         if lists(&built_in, name) {
             return Ok(Some(Present::BuiltIn));

@@ -11,8 +11,8 @@ use writ_policy::schema::{Kind, ProbeSchema};
 use writ_policy::values::Form;
 
 use self::header::{Header, MAX_HEADER};
-use super::files::{below, in_container, names, word};
 use super::mount::{Mount, Mounts};
+use super::reading::{below, in_container, names, word};
 use super::{Pace, Parameters, Probe, ProbeContext, Unseen, field, optional, read_proc, unannounced};
 
 pub(super) use self::header::observe as observe_header;
@@ -147,7 +147,7 @@ impl Below {
         if depth > DEEPEST || self.looked_at > MOST_DEVICES {
             return Err(Unseen::failed(device.display(), "too many devices lie below one another"));
         }
-        let slaves: Vec<PathBuf> = names(&device.join("slaves"))
+        let slaves: Vec<PathBuf> = names(&device.join("slaves"))?
             .iter()
             .filter_map(|name| device.join("slaves").join(name).canonicalize().ok())
             .collect();

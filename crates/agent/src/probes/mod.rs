@@ -22,7 +22,6 @@ mod disk_health;
 mod failed_logins;
 mod file;
 mod file_scan;
-mod files;
 mod idle_policy;
 mod journald;
 mod kernel_command_line;

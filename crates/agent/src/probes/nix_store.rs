@@ -8,8 +8,8 @@ use writ_policy::schema::{Kind, ProbeSchema};
 use writ_wire::record::{Facts, Record};
 
 use super::backups::age;
-use super::files::below;
 use super::mount::Mounts;
+use super::reading::below;
 use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, field, integer, read_proc};
 use crate::records;
 

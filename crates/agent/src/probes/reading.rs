@@ -1,11 +1,13 @@
 //! Reading what a machine is configured by, and what its users may have put there: links lead on, as they do for the
 //! programs that read the same files, but nothing is waited for and everything is bounded.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags};
 
@@ -16,6 +18,11 @@ pub(crate) const MAX_FILE: usize = 256 * 1024;
 
 /// How many entries of one folder are looked at.
 pub(crate) const MAX_ENTRIES: usize = 10_000;
+
+/// A place below the root of a look: `/etc/x` below `/tmp/tree` is `/tmp/tree/etc/x`.
+pub(super) fn below(root: &Path, path: &str) -> PathBuf {
+    root.join(path.trim_start_matches('/'))
+}
 
 /// Opens a regular file, by whatever links lead there; none where nothing stands.
 ///
@@ -49,6 +56,17 @@ pub(crate) fn read(path: &Path, limit: usize) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
+/// The same of a file of the machine: below the root of a look, and with words for why it was not seen.
+pub(super) fn bytes(root: &Path, path: &str, limit: usize) -> Result<Option<Vec<u8>>, Unseen> {
+    read(&below(root, path), limit).map_err(|e| Unseen::failed(path, e))
+}
+
+/// The text of a small file of sysfs, without the line break at its end; none when it cannot be read.
+pub(super) fn word(path: &Path) -> Option<String> {
+    let bytes = read(path, 4096).ok()??;
+    Some(String::from_utf8_lossy(&bytes).trim().to_owned())
+}
+
 /// The text of a configuration file; none where nothing stands.
 pub(crate) fn text(path: &Path) -> Result<Option<String>, Unseen> {
     let bytes = read(path, MAX_FILE).map_err(|e| Unseen::failed(path.display(), e))?;
@@ -75,6 +93,28 @@ pub(crate) fn names(folder: &Path) -> Result<Vec<String>, Unseen> {
     }
     names.sort_unstable();
     Ok(names)
+}
+
+/// The files `*.conf` of several folders in the order in which they are read: by name, and of the same name only that of
+/// the first folder that has it.
+pub(super) fn drop_ins(folders: impl IntoIterator<Item = PathBuf>) -> Vec<PathBuf> {
+    let mut found: BTreeMap<OsString, PathBuf> = BTreeMap::new();
+    for folder in folders {
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        for entry in entries.flatten().take(MAX_ENTRIES) {
+            let name = entry.file_name();
+            if name.as_encoded_bytes().ends_with(b".conf") && !name.as_encoded_bytes().starts_with(b".") {
+                found.entry(name).or_insert_with(|| entry.path());
+            }
+        }
+    }
+    // A link to /dev/null masks the files of the same name; it reads as empty.
+    found.into_values().collect()
+}
+
+/// Whether this is a container, as systemd knows it: its hardware, clock and disks are those of the machine that runs it.
+pub(super) fn in_container(root: &Path) -> bool {
+    below(root, "/run/systemd/container").exists()
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use std::path::Path;
 use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
 
-use super::files::{below, names, word};
 use super::mount::Mounts;
+use super::reading::{below, names, word};
 use super::{Pace, Parameters, Probe, ProbeContext, Unseen, field, identifier, integer, read_proc, unannounced};
 
 /// How many layers of mappings are gone through.
@@ -27,17 +27,20 @@ const SCHEMA: ProbeSchema = ProbeSchema {
 };
 
 fn run(_: &Parameters, context: &mut ProbeContext) -> Result<Observation, Unseen> {
-    Ok(observe(&below(&context.root, "/sys/block"), &Mounts::parse(&read_proc("/proc/self/mountinfo")?)))
+    observe(&below(&context.root, "/sys/block"), &Mounts::parse(&read_proc("/proc/self/mountinfo")?))
 }
 
-fn observe(disks: &Path, mounts: &Mounts) -> Observation {
-    let attached: Vec<String> = names(disks).into_iter().filter(|name| is_medium(&disks.join(name))).collect();
-    let mounted = attached.iter().filter(|name| is_mounted(&disks.join(name), mounts, 0)).count();
+fn observe(disks: &Path, mounts: &Mounts) -> Result<Observation, Unseen> {
+    let attached: Vec<String> = names(disks)?.into_iter().filter(|name| is_medium(&disks.join(name))).collect();
+    let mut mounted = 0;
+    for name in &attached {
+        mounted += u64::from(is_mounted(&disks.join(name), mounts, 0)?);
+    }
     let devices: Vec<String> = attached.iter().map(|name| told(&disks.join(name), name)).collect();
-    Observation::new()
+    Ok(Observation::new()
         .with("attached_count", integer(attached.len() as u64))
-        .with("mounted_count", integer(mounted as u64))
-        .with("devices", devices)
+        .with("mounted_count", integer(mounted))
+        .with("devices", devices))
 }
 
 /// Whether a disk can be carried away and is there: an empty drive has no size.
@@ -52,15 +55,23 @@ fn is_medium(disk: &Path) -> bool {
 }
 
 /// Whether a disk, one of its partitions, or what is built upon either is mounted.
-fn is_mounted(device: &Path, mounts: &Mounts, depth: usize) -> bool {
+fn is_mounted(device: &Path, mounts: &Mounts, depth: usize) -> Result<bool, Unseen> {
     if depth > DEEPEST {
-        return false;
+        return Ok(false);
     }
     let number = word(&device.join("dev")).unwrap_or_default();
-    let partitions =
-        || names(device).into_iter().map(|name| device.join(name)).filter(|path| path.join("partition").exists());
-    let holders = || names(&device.join("holders")).into_iter().map(|name| device.join("holders").join(name));
-    mounts.has_device(&number) || partitions().chain(holders()).any(|above| is_mounted(&above, mounts, depth + 1))
+    if mounts.has_device(&number) {
+        return Ok(true);
+    }
+    let partitions = names(device)?.into_iter().map(|name| device.join(name));
+    let partitions = partitions.filter(|path| path.join("partition").exists());
+    let holders = device.join("holders");
+    for above in partitions.chain(names(&holders)?.into_iter().map(|name| holders.join(name))) {
+        if is_mounted(&above, mounts, depth + 1)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A medium by model and serial number, as far as it tells them.
@@ -104,7 +115,7 @@ mod tests {
         fs::create_dir(dir.path().join("devices/pci/usb1/1-1/sdb/sdb1/holders")).unwrap();
         symlink("../../../../../../virtual/dm-0", dir.path().join("devices/pci/usb1/1-1/sdb/sdb1/holders/dm-0"))
             .unwrap();
-        let look = |line: &str| observe(&dir.path().join("block"), &Mounts::parse(line.as_bytes()));
+        let look = |line: &str| observe(&dir.path().join("block"), &Mounts::parse(line.as_bytes())).unwrap();
         let seen = look("");
         assert_eq!(SCHEMA.unpromised(&seen), []);
         assert_eq!(
@@ -119,6 +130,7 @@ mod tests {
             assert_eq!(seen.get("mounted_count"), Some(&1.into()), "{device}");
         }
         assert_eq!(look("36 35 8:0 / /mnt rw - ext4 /dev/sda rw").get("mounted_count"), Some(&0.into()));
-        assert_eq!(observe(Path::new("/nowhere"), &Mounts::parse(b"")).get("attached_count"), Some(&0.into()));
+        let nowhere = observe(Path::new("/nowhere"), &Mounts::parse(b"")).unwrap();
+        assert_eq!(nowhere.get("attached_count"), Some(&0.into()));
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
 
-use super::files::{below, in_container, names, read, word};
+use super::reading::{below, bytes, in_container, names, word};
 use super::{Pace, Parameters, Probe, ProbeContext, Unseen, field, unannounced};
 
 const EFI: &str = "/sys/firmware/efi";
@@ -47,7 +47,7 @@ fn observe(root: &Path) -> Result<Observation, Unseen> {
     let mut seen = Observation::new();
     for (field, name) in [("enabled", "SecureBoot"), ("setup_mode", "SetupMode")] {
         // Four bytes of attributes, then the value.
-        if let Some([_, _, _, _, value]) = read(root, &format!("{EFI}/efivars/{name}-{GLOBAL}"), 64)?.as_deref() {
+        if let Some([_, _, _, _, value]) = bytes(root, &format!("{EFI}/efivars/{name}-{GLOBAL}"), 64)?.as_deref() {
             seen.set(field, *value == 1);
         }
     }
@@ -57,12 +57,12 @@ fn observe(root: &Path) -> Result<Observation, Unseen> {
         seen.set("lockdown", mode.0);
     }
     for loader in LOADERS {
-        if let Some(bytes) = read(root, loader, MAX_FILE)? {
-            seen.set("editor", editor(&bytes));
+        if let Some(config) = bytes(root, loader, MAX_FILE)? {
+            seen.set("editor", editor(&config));
             break;
         }
     }
-    let mut versions = names(&below(root, "/sys/class/tpm")).into_iter();
+    let mut versions = names(&below(root, "/sys/class/tpm"))?.into_iter();
     let two =
         |chip: String| word(&below(root, &format!("/sys/class/tpm/{chip}/tpm_version_major"))).as_deref() == Some("2");
     seen.set("tpm", versions.any(two));

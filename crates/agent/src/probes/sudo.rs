@@ -31,7 +31,7 @@ const SCHEMA: ProbeSchema = ProbeSchema {
         field("passwordless_count", Kind::Int, "grants that ask for none"),
         field("unlimited_count", Kind::Int, "grants without an end"),
         field("longest_grant_seconds", Kind::Int, "how long the longest grant with an end lasts; 0 without any"),
-        field("logs", Kind::Bool, "whether every use is recorded"),
+        field("logs", Kind::Bool, "whether every use is recorded, and every one that was refused"),
         field(
             "uses_pty",
             Kind::Bool,
@@ -134,10 +134,11 @@ impl Sudoers {
         })
     }
 
-    /// Whether a switch that is on without a setting is off for some.
+    /// Whether what is on without a setting is off for some; `none` is how a priority of syslog is.
     fn off_for_some(&self, name: &str) -> bool {
-        let for_all = self.setting(name).is_some_and(|setting| setting.off);
-        for_all || self.settings(name).any(|(scope, setting)| scope.is_some() && setting.off)
+        let is_off = |setting: &Setting| setting.off || setting.value.as_deref() == Some("none");
+        let for_all = self.setting(name).is_some_and(is_off);
+        for_all || self.settings(name).any(|(scope, setting)| scope.is_some() && is_off(setting))
     }
 }
 
@@ -150,13 +151,15 @@ fn observe(sudoers: &Sudoers, now: Time) -> Observation {
         sudoers.granted().filter(|grant| !grant.password.unwrap_or(!open)).count() + scoped + usize::from(exempt);
     let ends: Vec<i64> = sudoers.granted().filter_map(|grant| lasts(grant, now)).collect();
     let unlimited = sudoers.granted().filter(|grant| lasts(grant, now).is_none()).count();
-    let recorded = !sudoers.off_for_some("syslog") || logs_to_file(sudoers);
+    let on = |name: &&str| !sudoers.off_for_some(name);
+    let recorded = ["syslog", "syslog_goodpri", "syslog_badpri"].iter().all(on) || logs_to_file(sudoers);
+    let logs = recorded && ["log_allowed", "log_denied"].iter().all(on);
     let mut seen = Observation::new()
         .with("authenticates", passwordless == 0)
         .with("passwordless_count", count(passwordless))
         .with("unlimited_count", count(unlimited))
         .with("longest_grant_seconds", ends.into_iter().max().unwrap_or(0))
-        .with("logs", recorded && !sudoers.off_for_some("log_allowed"))
+        .with("logs", logs)
         .with("holders", sudoers.holders().into_iter().collect::<Vec<_>>())
         .with("malformed_lines", count(sudoers.malformed));
     if let Some(setting) = sudoers.setting("use_pty") {

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use writ_trust::json::MAX_INTEGER;
 
 use super::Unseen;
-use super::files::drop_ins;
-use super::reading;
+use super::reading::{self, drop_ins};
 
 /// Directories of configuration, the one that wins first.
 const DIRECTORIES: [&str; 4] = ["etc/systemd", "run/systemd", "usr/local/lib/systemd", "usr/lib/systemd"];

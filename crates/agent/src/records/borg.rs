@@ -1,116 +1,66 @@
 //! borg(1), version 1.2 to 1.4: what a repository holds, whether it is whole, and restoring from it. Archives have no tags
 //! there: a group is of those whose name begins with a prefix and a dash.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use serde::Deserialize;
 use writ_trust::time::Time;
-use writ_wire::record::{Facts, Record, Repository};
+use writ_wire::record::{Facts, Repository, Verified};
 
-use super::program::{Program, ProgramError, Take, password};
-use super::repository::{self, Opening, Snapshot, time};
-use super::restore::{Archive, Entry, Lines};
-use super::{Run, bounded};
+use super::bounded;
+use super::repository::{Backups, Dialect, Opening, Snapshot, time, words};
+use super::restore::Entry;
 
-/// The largest list of archives that is read.
-const MAX_LIST: usize = 32 * 1024 * 1024;
 /// The largest roster of locks that is read.
 const MAX_ROSTER: usize = 64 * 1024;
-/// How many sizes are asked for in one run.
-const MOST_SIZES: usize = 8;
-/// The exit code of borg for "done, but": warnings.
-const WARNINGS: i32 = 1;
 
-/// A repository and how it is opened.
-pub struct Borg {
-    program: Program,
-    /// Whether its password could be read, or why not.
-    secret: Result<(), String>,
-    repository: String,
-    host: Option<String>,
-    prefixes: Vec<String>,
-}
+/// What borg has of its own.
+pub struct Borg;
 
-impl Borg {
-    /// Opens nothing yet.
-    pub fn new(opening: Opening) -> Self {
-        let secret = password(&opening.password_file);
-        let secrets: Vec<String> = secret.iter().cloned().collect();
-        let environment = vec![
+impl Dialect for Borg {
+    fn environment(&self, opening: &Opening, password: &str) -> Vec<(&'static str, OsString)> {
+        vec![
             ("BORG_REPO", OsString::from(&opening.repository)),
-            ("BORG_PASSPHRASE", OsString::from(secrets.concat())),
+            ("BORG_PASSPHRASE", OsString::from(password)),
             // Without it borg writes the times of wherever the machine stands, and does not say where that is.
             ("TZ", OsString::from("UTC")),
-        ];
-        let deadline = Instant::now() + opening.limit;
-        let program = Program { path: opening.program, environment, deadline, secrets };
-        Self {
-            program,
-            secret: secret.map(drop),
-            repository: opening.repository,
-            host: opening.host,
-            prefixes: opening.tags,
-        }
+        ]
     }
 
-    /// What the repository holds now.
-    pub fn look(&self, name: &str, before: Option<&Record>, mut run: Run, now: impl Fn() -> Time) -> Record {
-        let snapshots = match self.snapshots() {
-            Ok(snapshots) => snapshots,
-            Err(reasons) => {
-                reasons.into_iter().for_each(|reason| run.note(reason));
-                return run.end(name, now(), false, Facts::Borg(Repository::default()));
-            }
-        };
-        let mut groups = repository::groups(&snapshots, &mut run);
-        repository::recall_sizes(&mut groups, before);
-        for group in groups.iter_mut().filter(|group| group.size_bytes.is_none()).take(MOST_SIZES) {
-            group.size_bytes = self.size(&group.newest);
-        }
-        let locked = self.is_locked();
-        run.end(name, now(), true, Facts::Borg(Repository { reachable: true, groups, locked }))
+    fn looked(&self, repository: Repository) -> Facts {
+        Facts::Borg(repository)
     }
 
-    /// Whether the repository is whole; `how` is what borg(1) is to read besides, for instance `--verify-data`.
-    pub fn check(
-        &self,
-        name: &str,
-        how: &[String],
-        before: Option<&Record>,
-        mut run: Run,
-        now: impl Fn() -> Time,
-    ) -> Record {
-        let mut arguments = vec!["check"];
-        arguments.extend(how.iter().map(String::as_str));
-        let whole = match self.secret.clone().map(|()| self.program.stream(&as_os(&arguments), &mut |_| Ok(()))) {
-            Ok(Ok(ended)) if ended.status.success() => Some(true),
-            Ok(Ok(ended)) => {
-                ended.told().into_iter().for_each(|line| run.note(line));
-                // Anything else (no network, a lock, a wrong passphrase) says nothing of the repository.
-                let damaged = ["errors found", ", problems found"].iter().any(|words| ended.complaint.contains(words));
-                damaged.then_some(false)
-            }
-            Ok(Err(e)) => {
-                run.note(e.to_string());
-                None
-            }
-            Err(reason) => {
-                run.note(reason);
-                None
-            }
-        };
-        let facts = Facts::BorgCheck(repository::verified(whole, now(), before));
-        run.end(name, now(), whole == Some(true), facts)
+    fn verified(&self, verified: Verified) -> Facts {
+        Facts::BorgCheck(verified)
     }
 
-    fn snapshots(&self) -> Result<Vec<Snapshot>, Vec<String>> {
-        let listed = self.output(&["list", "--bypass-lock", "--json", "--format", "{hostname}"])?;
-        archives(&listed, self.host.as_deref(), &self.prefixes).map_err(|reason| vec![reason])
+    fn damaged(&self) -> &'static [&'static str] {
+        &["errors found", ", problems found"]
     }
 
-    fn size(&self, name: &str) -> Option<u64> {
+    fn warnings(&self) -> Option<i32> {
+        Some(1)
+    }
+
+    fn snapshots(&self, _: &Opening) -> Vec<String> {
+        words(&["list", "--bypass-lock", "--json", "--format", "{hostname}"])
+    }
+
+    fn read_snapshots(&self, bytes: &[u8], opening: &Opening) -> Result<Vec<Snapshot>, String> {
+        archives(bytes, opening.host.as_deref(), &opening.tags)
+    }
+
+    fn is_ours(&self, snapshot: &Snapshot, opening: &Opening) -> bool {
+        opening.tags.is_empty() || !snapshot.tags.is_empty()
+    }
+
+    fn size(&self, id: &str) -> Option<Vec<String>> {
+        Some(words(&["info", "--bypass-lock", "--json", &format!("::{id}")]))
+    }
+
+    fn read_size(&self, bytes: &[u8]) -> Option<u64> {
         #[derive(Deserialize)]
         struct Info {
             archives: Vec<Archived>,
@@ -123,79 +73,46 @@ impl Borg {
         struct Stats {
             original_size: u64,
         }
-        let said = self.output(&["info", "--bypass-lock", "--json", &format!("::{name}")]).ok()?;
-        let info: Info = serde_json::from_slice(&said).ok()?;
+        let info: Info = serde_json::from_slice(bytes).ok()?;
         Some(info.archives.first()?.stats.original_size)
     }
 
+    fn files(&self, id: &str) -> Vec<String> {
+        words(&["list", "--bypass-lock", "--json-lines", "--format", "{type}{path}{size}{mtime}", &format!("::{id}")])
+    }
+
+    fn read_file(&self, line: &[u8]) -> Option<Entry> {
+        entry(line)
+    }
+
+    fn restore(&self, id: &str, path: &str) -> Vec<String> {
+        // Archived paths have no slash in front; `pp:` says that it is a path and no pattern.
+        let path = format!("pp:{}", path.trim_start_matches('/'));
+        words(&["extract", "--bypass-lock", "--stdout", &format!("::{id}"), &path])
+    }
+
     /// Whether a process of this machine holds a lock and is gone. Of a repository elsewhere nobody here can tell.
-    fn is_locked(&self) -> Option<bool> {
-        let folder = Path::new(&self.repository);
+    fn is_locked(&self, backups: &Backups, _: Time) -> Result<Option<bool>, String> {
+        let folder = Path::new(&backups.opening.repository);
         if !folder.is_absolute() {
-            return None;
+            return Ok(None);
         }
         let here = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        match writ_durable::read_bounded(&folder.join("lock.roster"), MAX_ROSTER) {
+        Ok(match writ_durable::read_bounded(&folder.join("lock.roster"), MAX_ROSTER) {
             Ok(bytes) => holders(&bytes).map(|holders| {
                 let gone = |pid: i64| !PathBuf::from(format!("/proc/{pid}")).exists();
-                holders.iter().any(|(host, pid)| host.split('@').next() == Some(&here) && gone(*pid))
+                holders.iter().any(|(host, pid)| is_here(host, &here) && gone(*pid))
             }),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Some(false),
             Err(_) => None,
-        }
-    }
-
-    /// Runs borg for what it writes.
-    fn output(&self, arguments: &[&str]) -> Result<Vec<u8>, Vec<String>> {
-        self.secret.clone().map_err(|reason| vec![reason])?;
-        match self.program.collect(&as_os(arguments), MAX_LIST) {
-            Ok((ended, output)) if ended.status.success() => Ok(output),
-            Ok((ended, _)) => Err(ended.told()),
-            Err(e) => Err(vec![e.to_string()]),
-        }
-    }
-
-    fn streamed(&self, arguments: &[&str], take: Take) -> Result<(), String> {
-        match self.program.stream(&as_os(arguments), take) {
-            Ok(ended) if ended.status.success() || ended.status.code() == Some(WARNINGS) => Ok(()),
-            Ok(ended) => Err(ended.told().join("; ")),
-            Err(ProgramError::Output { reason, .. }) => Err(reason),
-            Err(e) => Err(e.to_string()),
-        }
+        })
     }
 }
 
-impl Archive for Borg {
-    fn newest(&self, now: Time) -> Result<Option<Snapshot>, String> {
-        let mut snapshots = self.snapshots().map_err(|reasons| reasons.join("; "))?;
-        let wanted = |snapshot: &Snapshot| self.prefixes.is_empty() || !snapshot.tags.is_empty();
-        snapshots.retain(|snapshot| snapshot.at <= now && wanted(snapshot));
-        Ok(snapshots.into_iter().max_by_key(|snapshot| snapshot.at))
-    }
-
-    fn list(&self, archive: &str, take: &mut dyn FnMut(Entry)) -> Result<(), String> {
-        let mut lines = Lines::default();
-        let format = "{type}{path}{size}{mtime}";
-        self.streamed(
-            &["list", "--bypass-lock", "--json-lines", "--format", format, &format!("::{archive}")],
-            &mut |piece| lines.take(piece, &mut |line| entry(line).into_iter().for_each(&mut *take)),
-        )
-    }
-
-    fn restore(
-        &self,
-        archive: &str,
-        path: &str,
-        take: &mut dyn FnMut(&[u8]) -> Result<(), String>,
-    ) -> Result<(), String> {
-        // Archived paths have no slash in front; `pp:` says that it is a path and no pattern.
-        let path = format!("pp:{}", path.trim_start_matches('/'));
-        self.streamed(&["extract", "--bypass-lock", "--stdout", &format!("::{archive}"), &path], take)
-    }
-}
-
-fn as_os<'a>(arguments: &'a [&'a str]) -> Vec<&'a OsStr> {
-    arguments.iter().map(OsStr::new).collect()
+/// Whether a holder of a lock, `host.domain@number`, is this machine, which the kernel mostly knows without its domain.
+fn is_here(holder: &str, here: &str) -> bool {
+    let first = |name: &str| name.split(['@', '.']).next().unwrap_or_default().to_owned();
+    first(holder) == first(here)
 }
 
 /// Reads `borg list --json --format {hostname}`: `{"archives":[{"name":"…","hostname":"…","time":"…",…}],…}`, with the
@@ -282,6 +199,10 @@ mod tests {
         assert_eq!(holders(one).unwrap(), [("vm@3281355014145".to_owned(), 32755)]);
         assert_eq!(holders(br#"{"shared":[["a",1,0]]}"#).unwrap().len(), 1);
         assert_eq!(holders(b"{}").unwrap(), []);
+        for holder in ["front-desk@3281355014145", "front-desk.clinic.lan@3281355014145"] {
+            assert!(is_here(holder, "front-desk") && is_here(holder, "front-desk.clinic.lan"), "{holder}");
+            assert!(!is_here(holder, "front-desk-2") && !is_here(holder, "front"), "{holder}");
+        }
         assert!(holders(b"[1").is_none() && holders(br#"{"shared":[1]}"#).is_none());
     }
 

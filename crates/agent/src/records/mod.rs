@@ -81,6 +81,19 @@ impl Run {
     }
 }
 
+/// What a program says of files, without their names, which may be those of patients: what stands in quotes, and before the
+/// chunk that borg misses of `archive: path: New missing file chunk detected`.
+pub fn without_names(line: &str) -> String {
+    let line = match line.find("issing file chunk").map(|at| line[..at].rfind(": ")) {
+        Some(Some(before)) => format!("…{}", &line[before..]),
+        _ => line.to_owned(),
+    };
+    let quoted = |(number, part): (usize, &str)| if number % 2 == 1 { "…".to_owned() } else { part.to_owned() };
+    // A quote within a name is written as \".
+    let parts: Vec<String> = line.replace("\\\"", "").split('"').enumerate().map(quoted).collect();
+    parts.join("\"")
+}
+
 /// A line as records hold it: in one line, and not longer than [`LONGEST_LINE`].
 pub fn bounded(line: &str) -> String {
     one_line(line).chars().take(LONGEST_LINE).collect()
@@ -113,6 +126,23 @@ mod tests {
         assert_eq!((&back, bytes), (&record, record.canonical()));
         assert_eq!((back.notes.len(), back.ended_at), (MOST_ENTRIES, now()));
         assert!(back.notes.iter().all(|note| note.chars().count() <= LONGEST_LINE && !note.contains('\n')));
+    }
+
+    #[test]
+    fn complaints_are_told_without_names_of_files() {
+        for (said, told) in [
+            (
+                r#"error for tree 6b86b273: file "smith \"j\".pdf" blob 0 not found"#,
+                r#"error for tree 6b86b273: file "…" blob 0 not found"#,
+            ),
+            (
+                "user-1: home/ann/smith: j.pdf: New missing file chunk detected (Byte 0-7, Chunk 6b86b273). Replacing with all-zero chunk.",
+                "…: New missing file chunk detected (Byte 0-7, Chunk 6b86b273). Replacing with all-zero chunk.",
+            ),
+            ("Fatal: repository contains errors", "Fatal: repository contains errors"),
+        ] {
+            assert_eq!(without_names(said), told);
+        }
     }
 
     #[test]

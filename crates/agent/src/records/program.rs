@@ -140,11 +140,11 @@ impl Program {
 
     /// What it complained, without passwords: the secrets that are known, and those within addresses.
     fn without_secrets(&self, complaint: &[u8]) -> String {
-        let mut text = without_credentials(&String::from_utf8_lossy(complaint));
+        let mut text = String::from_utf8_lossy(complaint).into_owned();
         for secret in &self.secrets {
             text = text.replace(secret.as_str(), "…");
         }
-        text
+        without_credentials(&text)
     }
 }
 

@@ -1,189 +1,104 @@
 //! restic(1): what a repository holds, whether it is whole, and restoring from it. Read from its JSON output, which an
 //! owner of the repository may have made up.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Instant;
 
 use serde::Deserialize;
 use writ_trust::time::Time;
-use writ_wire::record::{Facts, Record, Repository};
+use writ_wire::record::{Facts, Repository, Verified};
 
-use super::program::{Program, ProgramError, Take, password};
-use super::repository::{self, Opening, Snapshot, time};
-use super::restore::{Archive, Entry, Lines};
-use super::{Run, bounded};
+use super::bounded;
+use super::repository::{Backups, Dialect, Opening, Snapshot, time, words};
+use super::restore::Entry;
 
-/// The largest list of snapshots that is read.
-const MAX_LIST: usize = 32 * 1024 * 1024;
 /// How many locks are looked at.
 const MOST_LOCKS: usize = 20;
-/// How many sizes are asked for in one run.
-const MOST_SIZES: usize = 8;
 /// How old a lock is that nobody renews: restic renews them every five minutes, and calls this stale itself.
 const STALE_MILLIS: i64 = 30 * 60 * 1000;
 
-/// A repository and how it is opened.
-pub struct Restic {
-    program: Program,
-    /// Whether its password could be read, or why not.
-    secret: Result<(), String>,
-    host: Option<String>,
-    tags: Vec<String>,
-}
+/// What restic has of its own.
+pub struct Restic;
 
-impl Restic {
-    /// Opens nothing yet.
-    pub fn new(opening: Opening) -> Self {
-        let secret = password(&opening.password_file);
-        let secrets = secret.iter().cloned().collect();
-        // By the environment: arguments can be seen by everybody on the machine.
-        let environment = vec![
-            ("RESTIC_REPOSITORY", OsString::from(opening.repository)),
-            ("RESTIC_PASSWORD_FILE", opening.password_file.into_os_string()),
-        ];
-        let deadline = Instant::now() + opening.limit;
-        let program = Program { path: opening.program, environment, deadline, secrets };
-        Self { program, secret: secret.map(drop), host: opening.host, tags: opening.tags }
+impl Dialect for Restic {
+    fn environment(&self, opening: &Opening, _: &str) -> Vec<(&'static str, OsString)> {
+        vec![
+            ("RESTIC_REPOSITORY", OsString::from(&opening.repository)),
+            ("RESTIC_PASSWORD_FILE", opening.password_file.clone().into_os_string()),
+        ]
     }
 
-    /// What the repository holds now.
-    pub fn look(&self, name: &str, before: Option<&Record>, mut run: Run, now: impl Fn() -> Time) -> Record {
-        let snapshots = match self.snapshots() {
-            Ok(snapshots) => snapshots,
-            Err(reasons) => {
-                reasons.into_iter().for_each(|reason| run.note(reason));
-                return run.end(name, now(), false, Facts::Restic(Repository::default()));
-            }
-        };
-        let mut groups = repository::groups(&snapshots, &mut run);
-        repository::recall_sizes(&mut groups, before);
-        for group in groups.iter_mut().filter(|group| group.size_bytes.is_none()).take(MOST_SIZES) {
-            group.size_bytes = self.size(&group.newest);
+    fn looked(&self, repository: Repository) -> Facts {
+        Facts::Restic(repository)
+    }
+
+    fn verified(&self, verified: Verified) -> Facts {
+        Facts::ResticCheck(verified)
+    }
+
+    fn damaged(&self) -> &'static [&'static str] {
+        &["repository contains errors"]
+    }
+
+    fn warnings(&self) -> Option<i32> {
+        None
+    }
+
+    fn snapshots(&self, opening: &Opening) -> Vec<String> {
+        let mut arguments = words(&["snapshots", "--json", "--no-lock"]);
+        arguments.extend(opening.host.iter().flat_map(|host| ["--host".to_owned(), host.clone()]));
+        if !opening.tags.is_empty() {
+            arguments.extend(["--tag".to_owned(), opening.tags.join(",")]);
         }
-        let locked = match self.is_locked(now()) {
-            Ok(locked) => Some(locked),
-            Err(reason) => {
-                run.note(format!("the locks: {reason}"));
-                None
-            }
-        };
-        run.end(name, now(), true, Facts::Restic(Repository { reachable: true, groups, locked }))
+        arguments
     }
 
-    /// Whether the repository is whole; `how` is what restic(1) is to read, for instance `--read-data-subset=5%`.
-    pub fn check(
-        &self,
-        name: &str,
-        how: &[String],
-        before: Option<&Record>,
-        mut run: Run,
-        now: impl Fn() -> Time,
-    ) -> Record {
-        let mut arguments = vec!["check"];
-        arguments.extend(how.iter().map(String::as_str));
-        let whole = match self.secret.clone().map(|()| self.program.stream(&as_os(&arguments), &mut |_| Ok(()))) {
-            Ok(Ok(ended)) if ended.status.success() => Some(true),
-            Ok(Ok(ended)) => {
-                ended.told().into_iter().for_each(|line| run.note(line));
-                // Anything else (no network, a lock, a wrong password) says nothing of the repository.
-                ended.complaint.contains("repository contains errors").then_some(false)
-            }
-            Ok(Err(e)) => {
-                run.note(e.to_string());
-                None
-            }
-            Err(reason) => {
-                run.note(reason);
-                None
-            }
-        };
-        let facts = Facts::ResticCheck(repository::verified(whole, now(), before));
-        run.end(name, now(), whole == Some(true), facts)
+    fn read_snapshots(&self, bytes: &[u8], _: &Opening) -> Result<Vec<Snapshot>, String> {
+        snapshots(bytes)
     }
 
-    fn snapshots(&self) -> Result<Vec<Snapshot>, Vec<String>> {
-        let mut arguments = vec!["snapshots", "--json", "--no-lock"];
-        arguments.extend(self.host.iter().flat_map(|host| ["--host", host.as_str()]));
-        let tags = self.tags.join(",");
-        arguments.extend(if tags.is_empty() { vec![] } else { vec!["--tag", tags.as_str()] });
-        let listed = self.output(&arguments)?;
-        snapshots(&listed).map_err(|reason| vec![reason])
+    fn is_ours(&self, snapshot: &Snapshot, _: &Opening) -> bool {
+        is_id(&snapshot.id)
     }
 
-    fn size(&self, id: &str) -> Option<u64> {
+    fn size(&self, id: &str) -> Option<Vec<String>> {
+        is_id(id).then(|| words(&["stats", "--json", "--no-lock", "--mode", "restore-size", id]))
+    }
+
+    fn read_size(&self, bytes: &[u8]) -> Option<u64> {
         #[derive(Deserialize)]
         struct Stats {
             total_size: u64,
         }
-        if !is_id(id) {
-            return None;
-        }
-        let said = self.output(&["stats", "--json", "--no-lock", "--mode", "restore-size", id]).ok()?;
-        Some(serde_json::from_slice::<Stats>(&said).ok()?.total_size)
+        Some(serde_json::from_slice::<Stats>(bytes).ok()?.total_size)
     }
 
-    /// Whether anybody holds a lock who does not work any more, as restic itself judges it.
-    fn is_locked(&self, now: Time) -> Result<bool, String> {
-        let output = |arguments: &[&str]| self.output(arguments).map_err(|reasons| reasons.join("; "));
+    fn files(&self, id: &str) -> Vec<String> {
+        words(&["ls", "--json", "--no-lock", id])
+    }
+
+    fn read_file(&self, line: &[u8]) -> Option<Entry> {
+        entry(line)
+    }
+
+    fn restore(&self, id: &str, path: &str) -> Vec<String> {
+        words(&["dump", "--no-lock", id, path])
+    }
+
+    /// As restic itself judges it.
+    fn is_locked(&self, backups: &Backups, now: Time) -> Result<Option<bool>, String> {
+        let output = |arguments: &[&str]| backups.output(&words(arguments)).map_err(|reasons| reasons.join("; "));
         let ids = output(&["list", "locks", "--no-lock"])?;
         let here = rustix::system::uname().nodename().to_string_lossy().into_owned();
         for id in String::from_utf8_lossy(&ids).lines().map(str::trim).filter(|id| is_id(id)).take(MOST_LOCKS) {
             // One that goes away meanwhile was held by somebody who works.
             let Ok(bytes) = output(&["cat", "lock", "--no-lock", id]) else { continue };
             if lock(&bytes)?.is_stale(now, &here, |pid| PathBuf::from(format!("/proc/{pid}")).exists()) {
-                return Ok(true);
+                return Ok(Some(true));
             }
         }
-        Ok(false)
+        Ok(Some(false))
     }
-
-    /// Runs restic for what it writes.
-    fn output(&self, arguments: &[&str]) -> Result<Vec<u8>, Vec<String>> {
-        self.secret.clone().map_err(|reason| vec![reason])?;
-        match self.program.collect(&as_os(arguments), MAX_LIST) {
-            Ok((ended, output)) if ended.status.success() => Ok(output),
-            Ok((ended, _)) => Err(ended.told()),
-            Err(e) => Err(vec![e.to_string()]),
-        }
-    }
-
-    fn streamed(&self, arguments: &[&OsStr], take: Take) -> Result<(), String> {
-        match self.program.stream(arguments, take) {
-            Ok(ended) if ended.status.success() => Ok(()),
-            Ok(ended) => Err(ended.told().join("; ")),
-            Err(ProgramError::Output { reason, .. }) => Err(reason),
-            Err(e) => Err(e.to_string()),
-        }
-    }
-}
-
-impl Archive for Restic {
-    fn newest(&self, now: Time) -> Result<Option<Snapshot>, String> {
-        let mut snapshots = self.snapshots().map_err(|reasons| reasons.join("; "))?;
-        snapshots.retain(|snapshot| snapshot.at <= now && is_id(&snapshot.id));
-        Ok(snapshots.into_iter().max_by_key(|snapshot| snapshot.at))
-    }
-
-    fn list(&self, snapshot: &str, take: &mut dyn FnMut(Entry)) -> Result<(), String> {
-        let mut lines = Lines::default();
-        self.streamed(&as_os(&["ls", "--json", "--no-lock", snapshot]), &mut |piece| {
-            lines.take(piece, &mut |line| entry(line).into_iter().for_each(&mut *take))
-        })
-    }
-
-    fn restore(
-        &self,
-        snapshot: &str,
-        path: &str,
-        take: &mut dyn FnMut(&[u8]) -> Result<(), String>,
-    ) -> Result<(), String> {
-        self.streamed(&as_os(&["dump", "--no-lock", snapshot, path]), take)
-    }
-}
-
-fn as_os<'a>(arguments: &'a [&'a str]) -> Vec<&'a OsStr> {
-    arguments.iter().map(OsStr::new).collect()
 }
 
 /// Ids go back to restic as arguments: nothing but a digest in hexadecimal is one.

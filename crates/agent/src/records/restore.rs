@@ -7,6 +7,7 @@ use std::io::{self, Read};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use rustix::fs::{CWD, Mode, OFlags};
 use sha2::{Digest as _, Sha256};
@@ -16,7 +17,7 @@ use writ_wire::backup_sample::{BackupSample, MAX_SAMPLE, SampledFile};
 use writ_wire::record::{Facts, MOST_ENTRIES, Record, RestoreTest};
 
 use super::repository::Snapshot;
-use super::{Run, bounded};
+use super::{Run, bounded, without_names};
 
 /// Something to restore from.
 pub trait Archive {
@@ -97,6 +98,8 @@ pub struct Plan {
     pub largest: u64,
     /// Where the backup holds a sample of what files were.
     pub sample_file: Option<PathBuf>,
+    /// When it is given up.
+    pub deadline: Instant,
 }
 
 /// Where files stand in line to be chosen: at random, and anybody can compute it again.
@@ -107,7 +110,7 @@ pub fn rank(seed: &str, path: &str) -> [u8; 32] {
 /// Keeps those that are first in line.
 pub struct Choice<T> {
     most: usize,
-    chosen: BTreeMap<(bool, [u8; 32]), T>,
+    chosen: BTreeMap<[u8; 32], T>,
 }
 
 impl<T> Choice<T> {
@@ -116,12 +119,23 @@ impl<T> Choice<T> {
         Self { most, chosen: BTreeMap::new() }
     }
 
-    /// Takes one that stands at this rank; those that are preferred stand before all others.
-    pub fn offer(&mut self, preferred: bool, rank: [u8; 32], one: T) {
-        self.chosen.insert((!preferred, rank), one);
+    /// Takes one that stands at this rank.
+    pub fn offer(&mut self, rank: [u8; 32], one: T) {
+        self.chosen.insert(rank, one);
         if self.chosen.len() > self.most {
             self.chosen.pop_last();
         }
+    }
+
+    /// Gives places to those of another choice first, and the rest to the first of this one that are not among them.
+    pub fn after(self, first: Self) -> Self {
+        let (most, mut chosen) = (self.most, first.chosen);
+        for (rank, one) in self.chosen {
+            if chosen.len() < most {
+                chosen.entry(rank).or_insert(one);
+            }
+        }
+        Self { most, chosen }
     }
 
     /// The chosen.
@@ -159,15 +173,22 @@ fn restore(archive: &dyn Archive, plan: &Plan, test: &mut RestoreTest, run: &mut
     let snapshot = archive.newest(run.began_at)?.ok_or("the repository holds no backup of this machine")?;
     test.backup_at = Some(snapshot.at);
     let known = known(archive, &snapshot.id, plan, run);
-    let mut choice = Choice::of(plan.sample);
+    // Of some it is known what they were, whatever has become of them; but a test of those alone would never try any other,
+    // so they have half of the places.
+    let (mut any, mut of_known) = (Choice::of(plan.sample), Choice::of(plan.sample / 2));
     archive.list(&snapshot.id, &mut |entry| {
         if plan.takes(&entry) {
-            choice.offer(known.contains_key(&entry.path), rank(&plan.seed, &entry.path), entry);
+            let rank = rank(&plan.seed, &entry.path);
+            if known.contains_key(&entry.path) {
+                of_known.offer(rank, entry.clone());
+            }
+            any.offer(rank, entry);
         }
     })?;
-    for entry in choice.chosen() {
+    let attempt = Attempt { archive, snapshot: &snapshot.id, deadline: plan.deadline };
+    for entry in any.after(of_known).chosen() {
         test.sampled += 1;
-        judge(archive, &snapshot.id, &entry, known.get(&entry.path), test, run);
+        attempt.judge(&entry, known.get(&entry.path), test, run);
     }
     if test.sampled == 0 {
         return Err("the newest backup holds no file that could be compared".to_owned());
@@ -207,31 +228,35 @@ fn known(archive: &dyn Archive, snapshot: &str, plan: &Plan, run: &mut Run) -> B
     }
 }
 
-/// Restores one file and compares it.
-fn judge(
-    archive: &dyn Archive,
-    snapshot: &str,
-    entry: &Entry,
-    known: Option<&SampledFile>,
-    test: &mut RestoreTest,
-    run: &mut Run,
-) {
-    let restored = match restored_digest(archive, snapshot, &entry.path, entry.size_bytes) {
-        Ok(digest) => digest,
-        Err(reason) => {
-            test.missing += 1;
-            tell(test, &entry.path);
-            return run.note(format!("a file cannot be restored: {reason}"));
-        }
-    };
-    let was = known.filter(|known| known.modified_at == entry.modified_at).map(|known| known.digest);
-    match live_digest(entry).or(was) {
-        None => test.changed_since += 1,
-        Some(expected) => {
-            test.compared += 1;
-            if expected != restored {
-                test.mismatched += 1;
+/// Restoring from one snapshot.
+struct Attempt<'a> {
+    archive: &'a dyn Archive,
+    snapshot: &'a str,
+    deadline: Instant,
+}
+
+impl Attempt<'_> {
+    /// Restores one file and compares it.
+    fn judge(&self, entry: &Entry, known: Option<&SampledFile>, test: &mut RestoreTest, run: &mut Run) {
+        let restored = match restored_digest(self.archive, self.snapshot, &entry.path, entry.size_bytes) {
+            Ok(digest) => digest,
+            Err(reason) => {
+                test.missing += 1;
                 tell(test, &entry.path);
+                // What a program complains names the file, mostly.
+                let reason = reason.replace(&entry.path, "…").replace(entry.path.trim_start_matches('/'), "…");
+                return run.note(format!("a file cannot be restored: {}", without_names(&reason)));
+            }
+        };
+        let was = known.filter(|known| known.modified_at == entry.modified_at).map(|known| known.digest);
+        match live_digest(entry, self.deadline).or(was) {
+            None => test.changed_since += 1,
+            Some(expected) => {
+                test.compared += 1;
+                if expected != restored {
+                    test.mismatched += 1;
+                    tell(test, &entry.path);
+                }
             }
         }
     }
@@ -258,13 +283,13 @@ fn restored_digest(archive: &dyn Archive, snapshot: &str, path: &str, size: u64)
 }
 
 /// What the file holds now; none when it has been changed since the backup, by its own word, or is gone.
-fn live_digest(entry: &Entry) -> Option<Digest> {
+fn live_digest(entry: &Entry, deadline: Instant) -> Option<Digest> {
     let (mut file, modified_at) = open(Path::new(&entry.path)).ok()?;
     if modified_at != entry.modified_at {
         return None;
     }
     // One byte more than it had: a file that has grown differs, whatever else it holds.
-    let digest = digest(&mut file, entry.size_bytes.saturating_add(1)).ok()?;
+    let digest = digest(&mut file, entry.size_bytes.saturating_add(1), deadline).ok()?;
     (modified(&file).ok()? == modified_at).then_some(digest)
 }
 
@@ -290,11 +315,17 @@ fn modified(file: &File) -> io::Result<Time> {
 }
 
 /// The digest of at most the first `most` bytes of a file.
-pub(super) fn digest(file: &mut File, most: u64) -> io::Result<Digest> {
+///
+/// # Errors
+/// Whatever the system says, and `TimedOut` when that takes too long.
+pub(super) fn digest(file: &mut File, most: u64, deadline: Instant) -> io::Result<Digest> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 128 * 1024];
     let mut file = file.take(most);
     loop {
+        if Instant::now() >= deadline {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
         match file.read(&mut buffer)? {
             0 => return Ok(Digest::from_bytes(hash.finalize().into())),
             read => hash.update(&buffer[..read]),

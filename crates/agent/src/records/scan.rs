@@ -13,7 +13,10 @@ use super::{Run, bounded};
 /// The exit code of a scan that found something and looked at everything.
 const FOUND: i32 = 1;
 
-/// Runs a scan, repeats what it says to `said`, and tells of it.
+/// Where a scanner begins to sum up. What stands before it names files, which stay in the record.
+const SUMMARY: &[u8] = b"----------- SCAN SUMMARY";
+
+/// Runs a scan, repeats its summary to `said`, and tells of it.
 pub fn scan(
     program: &Program,
     arguments: &[&OsStr],
@@ -25,14 +28,20 @@ pub fn scan(
 ) -> Record {
     let mut scan = Scan::default();
     let mut lines = Lines::default();
+    let mut sums_up = false;
     let streamed = program.stream(arguments, &mut |piece| {
-        // Whoever reads along may have gone away; the scan goes on.
-        let _ = said.write_all(piece);
-        lines.take(piece, &mut |line| take(&mut scan, line))
+        lines.take(piece, &mut |line| {
+            sums_up |= line.starts_with(SUMMARY);
+            if sums_up {
+                // Whoever reads along may have gone away; the scan goes on.
+                let _ = said.write_all(line);
+            }
+            take(&mut scan, line);
+        })
     });
     match streamed {
         Ok(ended) if matches!(ended.status.code(), Some(0 | FOUND)) => scan.complete = true,
-        Ok(ended) => ended.told().into_iter().for_each(|line| run.note(line)),
+        Ok(ended) => ended.told().iter().for_each(|line| run.note(without_path(line))),
         Err(e) => run.note(e.to_string()),
     }
     let at = now();
@@ -55,6 +64,14 @@ pub fn scan(
     run.end(name, at, complete, Facts::Scan(scan))
 }
 
+/// A complaint without the file that it is about: `/path: Access denied. ERROR`.
+fn without_path(line: &str) -> String {
+    match line.strip_prefix('/').and_then(|rest| rest.rsplit_once(": ")) {
+        Some((_, what)) => format!("…: {what}"),
+        None => line.to_owned(),
+    }
+}
+
 /// Takes one line of what a scanner says.
 pub fn take(scan: &mut Scan, line: &[u8]) {
     let text = String::from_utf8_lossy(line);
@@ -68,7 +85,7 @@ pub fn take(scan: &mut Scan, line: &[u8]) {
     if nameable && scan.files.len() < MOST_ENTRIES && path.len() <= LONGEST_LINE {
         scan.files.push(path.to_owned());
     }
-    scan.last_detection = Some(bounded(&format!("{signature} in {path}")));
+    scan.last_detection = Some(bounded(signature));
 }
 
 #[cfg(test)]
@@ -99,16 +116,20 @@ mod tests {
     #[test]
     fn a_finding_is_a_result_and_a_scan_that_broke_off_is_none() {
         let (record, scan, said) = scanned(&format!("printf '{SAID}'; exit 1"), None);
-        assert!(record.ok && scan.complete && said == SAID.as_bytes());
+        assert!(record.ok && scan.complete);
+        let summary = "----------- SCAN SUMMARY -----------\nInfected files: 2\n";
+        assert_eq!(String::from_utf8(said).unwrap(), summary, "names of files are for the record alone");
         assert_eq!((scan.infected, scan.files.as_slice()), (2, &["/srv/b: c".to_owned()][..]));
-        assert_eq!(scan.last_detection.as_deref(), Some("X in relative"));
+        assert_eq!(scan.last_detection.as_deref(), Some("X"));
         assert_eq!((scan.complete_at, scan.complete_seconds), (Some(now()), Some(0)));
 
+        let (denied, ..) = scanned("echo '/srv/smith: j: Access denied. ERROR' >&2; exit 2", None);
+        assert_eq!(denied.notes, ["…: Access denied. ERROR"]);
         let (broken, scan, _) = scanned("echo 'no such database' >&2; exit 2", Some(&record));
         assert!(!broken.ok && !scan.complete);
         assert_eq!((scan.infected, scan.files.as_slice()), (2, &["/srv/b: c".to_owned()][..]), "they are still there");
         assert_eq!((scan.complete_at, broken.notes.as_slice()), (Some(now()), &["no such database".to_owned()][..]));
-        assert_eq!(scan.last_detection.as_deref(), Some("X in relative"));
+        assert_eq!(scan.last_detection.as_deref(), Some("X"));
         let (never, scan, _) = scanned("exit 2", None);
         assert!(!never.ok && scan.complete_at.is_none());
         let (_, scan, _) = scanned("printf '/srv/\\351: X FOUND\\n'; exit 1", None);

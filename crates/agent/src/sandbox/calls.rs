@@ -33,6 +33,8 @@ pub enum Test {
     IsNot(u64),
     /// Something without any of these bits.
     HasNone(u64),
+    /// This, but for these bits.
+    IsBut(u64, u64),
 }
 
 impl Calls {
@@ -52,9 +54,30 @@ fn with(number: c_long, index: u8, test: Test) -> Call {
     (number, vec![Argument { index, test }])
 }
 
-/// Sockets of these families.
-fn sockets(families: &[libc::c_int]) -> impl Iterator<Item = Call> {
-    families.iter().map(|family| with(libc::SYS_socket, 0, Test::Is(*family as u64)))
+/// Sockets of this machine, and of TCP and UDP. Nothing else of IP: Landlock judges where TCP connects to, and nothing of
+/// Multipath TCP, of raw packets, or of whatever a module has that the kernel would load for it.
+fn sockets() -> impl Iterator<Item = Call> {
+    const AND_HOW: u64 = (libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK) as u64;
+    let local = with(libc::SYS_socket, 0, Test::Is(libc::AF_UNIX as u64));
+    let over_ip = [
+        (libc::SOCK_STREAM, 0),
+        (libc::SOCK_STREAM, libc::IPPROTO_TCP),
+        (libc::SOCK_DGRAM, 0),
+        (libc::SOCK_DGRAM, libc::IPPROTO_UDP),
+    ];
+    let of_ip = [libc::AF_INET, libc::AF_INET6].into_iter().flat_map(move |family| {
+        over_ip.map(|(kind, protocol)| {
+            let tests = [Test::Is(family as u64), Test::IsBut(kind as u64, AND_HOW), Test::Is(protocol as u64)];
+            (libc::SYS_socket, (0..).zip(tests).map(|(index, test)| Argument { index, test }).collect())
+        })
+    });
+    [local].into_iter().chain(of_ip)
+}
+
+/// Sending, but not what connects by itself (`MSG_FASTOPEN`, tcp(7)), which not every Landlock judges.
+fn sending() -> impl Iterator<Item = Call> {
+    let connects = Test::HasNone(libc::MSG_FASTOPEN as u64);
+    [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2)].map(|(call, flags)| with(call, flags, connects)).into_iter()
 }
 
 /// What every process does: its memory, its time, its end.
@@ -153,12 +176,28 @@ const FILES_BEFORE: &[c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const FILES_BEFORE: &[c_long] = &[];
 
+/// Files that are read by name, and what stands open.
+const READING: &[c_long] = &[
+    libc::SYS_read,
+    libc::SYS_write,
+    libc::SYS_writev,
+    libc::SYS_openat,
+    libc::SYS_close,
+    libc::SYS_fstat,
+    libc::SYS_newfstatat,
+    libc::SYS_statx,
+    libc::SYS_lseek,
+    libc::SYS_fcntl,
+];
+#[cfg(target_arch = "x86_64")]
+const READING_BEFORE: &[c_long] = &[libc::SYS_open, libc::SYS_stat, libc::SYS_lstat, libc::SYS_poll];
+#[cfg(not(target_arch = "x86_64"))]
+const READING_BEFORE: &[c_long] = &[];
+
 /// What one who asks others over a network does with a socket. Nobody listens.
 const CLIENT: &[c_long] = &[
     libc::SYS_connect,
-    libc::SYS_sendto,
     libc::SYS_recvfrom,
-    libc::SYS_sendmsg,
     libc::SYS_recvmsg,
     libc::SYS_getsockopt,
     libc::SYS_setsockopt,
@@ -171,18 +210,42 @@ const CLIENT: &[c_long] = &[
 /// One who looks over the network: one thread, no program, no memory that can be run, nobody listened for. `bind` is for UDP,
 /// whose sockets Rust's library binds before it connects them.
 pub fn of_looker() -> Calls {
-    let exec = libc::PROT_EXEC as u64;
-    let calls = plain(BASE).chain(plain(FILES)).chain(plain(FILES_BEFORE)).chain(plain(CLIENT));
-    let sockets = sockets(&[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6]);
-    let memory = [libc::SYS_mmap, libc::SYS_mprotect].map(|call| with(call, 2, Test::HasNone(exec)));
-    let nonblocking = [libc::FIONBIO, libc::FIOCLEX].map(|request| with(libc::SYS_ioctl, 1, Test::Is(request)));
-    let calls = calls.chain(sockets).chain(memory).chain(nonblocking).chain(plain(&[libc::SYS_bind]));
+    let calls = plain(BASE).chain(plain(FILES)).chain(plain(FILES_BEFORE)).chain(plain(CLIENT)).chain(sending());
+    let calls = calls.chain(sockets()).chain(data()).chain(nonblocking()).chain(plain(&[libc::SYS_bind]));
     Calls::Only(calls.collect())
+}
+
+/// Memory that is no program.
+fn data() -> impl Iterator<Item = Call> {
+    let exec = Test::HasNone(libc::PROT_EXEC as u64);
+    [libc::SYS_mmap, libc::SYS_mprotect].map(|call| with(call, 2, exec)).into_iter()
+}
+
+fn nonblocking() -> impl Iterator<Item = Call> {
+    [libc::FIONBIO, libc::FIOCLEX].map(|request| with(libc::SYS_ioctl, 1, Test::Is(request))).into_iter()
+}
+
+/// One who shows a file to whoever asks, at a socket that it has already: it reads, and makes no socket of its own.
+pub fn of_page() -> Calls {
+    let calls = plain(BASE).chain(plain(READING)).chain(plain(READING_BEFORE)).chain(data()).chain(nonblocking());
+    let answering = plain(&[libc::SYS_accept4, libc::SYS_recvfrom, libc::SYS_sendto, libc::SYS_shutdown]);
+    Calls::Only(calls.chain(answering).collect())
+}
+
+/// One who reads files of anybody and writes one: no socket, no program.
+pub fn of_sampler() -> Calls {
+    let calls = plain(BASE).chain(plain(FILES)).chain(plain(FILES_BEFORE)).chain(data());
+    Calls::Only(calls.chain(plain(&[libc::SYS_fchmod])).collect())
+}
+
+/// One who starts programs that make backups and scans: what those need is theirs to say, and this is what none of them does.
+pub fn of_recorder() -> Calls {
+    Calls::AllBut(plain(NOBODYS).chain(plain(OTHERS)).collect())
 }
 
 /// One who carries files to and from a depot: threads, and libraries that resolve names, but no program.
 pub fn of_courier() -> Calls {
-    let calls = plain(BASE).chain(plain(FILES)).chain(plain(FILES_BEFORE)).chain(plain(CLIENT));
+    let calls = plain(BASE).chain(plain(FILES)).chain(plain(FILES_BEFORE)).chain(plain(CLIENT)).chain(sending());
     let threads = plain(&[
         libc::SYS_mmap,
         libc::SYS_mprotect,
@@ -196,7 +259,6 @@ pub fn of_courier() -> Calls {
         libc::SYS_epoll_create1,
         libc::SYS_epoll_ctl,
         libc::SYS_epoll_pwait,
-        libc::SYS_sendmmsg,
         libc::SYS_recvmmsg,
         libc::SYS_ioctl,
         libc::SYS_linkat,
@@ -211,10 +273,10 @@ pub fn of_courier() -> Calls {
         libc::SYS_sendfile,
         libc::SYS_symlinkat,
     ]);
-    let sockets = sockets(&[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6]);
+    let many = with(libc::SYS_sendmmsg, 3, Test::HasNone(libc::MSG_FASTOPEN as u64));
     // Nobody's end but its own: tests of crashes bring that about.
     let own_end = with(libc::SYS_kill, 0, Test::Is(u64::from(std::process::id())));
-    Calls::Only(calls.chain(threads).chain(plain(COURIER_BEFORE)).chain(sockets).chain([own_end]).collect())
+    Calls::Only(calls.chain(threads).chain(plain(COURIER_BEFORE)).chain(sockets()).chain([many, own_end]).collect())
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -232,6 +294,7 @@ const NOBODYS: &[c_long] = &[
     libc::SYS_ptrace,
     libc::SYS_process_vm_readv,
     libc::SYS_process_vm_writev,
+    libc::SYS_pidfd_getfd,
     libc::SYS_userfaultfd,
     libc::SYS_io_uring_setup,
     libc::SYS_io_uring_enter,
@@ -275,7 +338,9 @@ mod tests {
 
     #[test]
     fn every_list_is_a_filter_that_the_kernel_takes() {
-        for calls in [of_looker(), of_courier(), of_reader(), of_healer(true), of_healer(false)] {
+        let lists =
+            [of_looker(), of_courier(), of_reader(), of_page(), of_sampler(), of_recorder(), of_healer(true), of_healer(false)];
+        for calls in lists {
             assert!(compile(&calls).is_ok_and(|program| !program.is_empty()));
         }
     }

@@ -1,6 +1,6 @@
 //! The sandbox of each process.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Files, Sandbox, calls};
 use crate::config::SwitchCommand;
@@ -57,6 +57,24 @@ impl Sandbox {
         run.extend(config.journalctl.iter().filter_map(|program| program.parent().map(PathBuf::from)));
         let write = vec![config.spool.join(logs::FOLDER), config.state_dir.clone()];
         Self { files: Some(Files { read, write, run, connect: Some(Vec::new()) }), calls: calls::of_reader() }
+    }
+
+    /// Of the status page: it shows what lies in this folder at a listening socket that it has already.
+    pub fn of_page(folder: &Path) -> Self {
+        let files = Files { read: vec![folder.to_owned()], write: Vec::new(), connect: Some(Vec::new()) };
+        Self { files: Some(files), calls: calls::of_page() }
+    }
+
+    /// Of `writ-record sample`: it reads below these folders, and writes in one.
+    pub fn of_sampler(read: &[PathBuf], write: &Path) -> Self {
+        let files = Files { read: read.to_vec(), write: vec![write.to_owned()], connect: Some(Vec::new()) };
+        Self { files: Some(files), calls: calls::of_sampler() }
+    }
+
+    /// Of every other job of `writ-record`, and so of what it starts: restic, borg, ssh, a scan. Where those read, write and
+    /// connect only whoever set them up knows; the unit says that.
+    pub fn of_recorder() -> Self {
+        Self { files: None, calls: calls::of_recorder() }
     }
 
     /// Of `writ-enforce`, and so of every program of a runbook: all files, for it heals the whole machine, and no network.

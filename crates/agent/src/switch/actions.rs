@@ -26,8 +26,10 @@ const OUTPUT_KEPT: usize = 2048;
 const OUTPUT_READ: usize = 256 * 1024;
 /// How long steps of runbooks have to end once a trial begins: the enforcer ends them when it sees the journal.
 const STEPS_END_WITHIN: Duration = Duration::from_secs(15);
-/// Added to what a switch may take at most before the rollback timer fires.
-const TIMER_SLACK: Duration = Duration::from_secs(300);
+/// Added to the activation's time limit and the window before the rollback timer fires: the steps that are waited for, an
+/// enforcer and a courier that come up again, the candidate's own enforcer, and looking at every check. A timer that fires
+/// upon a driver that is about to decide undoes a release that is good.
+const TIMER_SLACK: Duration = Duration::from_secs(600);
 
 /// Nix, wherever this machine has it: a unit of systemd does not always have it in its `PATH`.
 fn nix() -> Nix {
@@ -352,4 +354,17 @@ fn holds_again(journal: &Journal) -> bool {
     let Ok(policy) = new_policy(journal) else { return false };
     let seen = policy.observe(&journal.request.profile, journal.course.previous.as_deref(), now());
     !held.is_empty() && held.iter().all(|id| seen.get(*id).is_some_and(|j| j.outcome.holds()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rollback_timer_leaves_time_to_look_at_every_check() {
+        let courier = Duration::from_millis(connection::within(connection::MOST_RARELY).unsigned_abs());
+        let enforcers = 2 * enforcer::COMES_UP_WITHIN + enforcer::LONGEST_MORE + probation::CHECK_POLICY_TIMEOUT;
+        let left = TIMER_SLACK.checked_sub(STEPS_END_WITHIN + enforcers + courier);
+        assert!(left.is_some_and(|left| left >= Duration::from_secs(300)), "{left:?}");
+    }
 }

@@ -21,7 +21,7 @@ pub const IN_TOUCH: &str = "writ-sync:in-touch";
 /// How long a check-in may take besides its turn, in milliseconds.
 const SLACK: i64 = 15_000;
 /// A courier that checks in less often, in seconds, is not waited for.
-const MOST_RARELY: u64 = 60;
+pub(super) const MOST_RARELY: u64 = 60;
 /// The largest status that is read, in bytes.
 const MAX_STATUS: usize = 64 * 1024;
 
@@ -45,7 +45,7 @@ fn checked_in(state_dir: &Path) -> Option<(Option<Time>, u64)> {
 }
 
 /// How long the next check-in may take, in milliseconds.
-fn within(every: u64) -> i64 {
+pub(super) fn within(every: u64) -> i64 {
     i64::try_from(every.min(MOST_RARELY)).unwrap_or(0) * 2_000 + SLACK
 }
 

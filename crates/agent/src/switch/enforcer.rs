@@ -17,9 +17,9 @@ pub const LOCK: &str = "lock";
 /// Among the outcomes from before a switch: that an enforcer was at work. No check can have this name.
 pub const AT_WORK: &str = "writ-enforce:at-work";
 /// How long an enforcer that was restarted may take to be ready.
-const COMES_UP_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const COMES_UP_WITHIN: Duration = Duration::from_secs(10);
 /// How long the second window is at most: with it a switch still ends before its rollback timer fires.
-const LONGEST_MORE: Duration = Duration::from_secs(20);
+pub(super) const LONGEST_MORE: Duration = Duration::from_secs(20);
 
 /// Says that this process is an enforcer that stays, in its lock file; `stays` is false for one that only passes by.
 ///

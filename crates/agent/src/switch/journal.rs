@@ -175,7 +175,7 @@ pub enum JournalError {
         source: io::Error,
     },
     /// The file is not a journal.
-    #[error("{}: {source}; nothing is switched until a person has looked: the file may be moved away", path.display())]
+    #[error("{}: {source}; nothing is switched or healed until a person has looked: the file may be moved away", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -298,6 +298,23 @@ impl Journal {
     /// Whether healing must rest: the candidate may be running, and nothing is decided yet.
     pub fn suspends_healing(&self) -> bool {
         !self.is_over() && self.course.activated
+    }
+
+    /// The same of a journal that this version cannot read whole; true when it does not even say this.
+    pub(super) fn suspends_by_any(state_dir: &Path) -> bool {
+        #[derive(Deserialize)]
+        struct Any {
+            course: AnyCourse,
+        }
+        #[derive(Deserialize)]
+        struct AnyCourse {
+            activated: bool,
+            settled: bool,
+        }
+        let bytes = writ_durable::read_bounded(&state_dir.join(FILE), MAX_DOCUMENT).unwrap_or_default();
+        let any =
+            json::parse_value(&bytes, MAX_DOCUMENT).ok().and_then(|value| serde_json::from_value::<Any>(value).ok());
+        any.is_none_or(|any| any.course.activated && !any.course.settled)
     }
 
     /// Whether this release is not to be tried again.

@@ -18,7 +18,7 @@ use crate::command;
 use crate::probes::{self, ProbeContext};
 
 /// How long the candidate's own `writ-enforce check-policy` may take.
-const CHECK_POLICY_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const CHECK_POLICY_TIMEOUT: Duration = Duration::from_secs(60);
 /// The symbol of the candidate's enforcer among the closure's programs.
 const OWN_ENFORCER: &str = "writ-enforce";
 /// The probe that looks at the very thing a switch moves: it cannot hold throughout one.

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use super::journal::Journal;
+use super::journal::{Journal, JournalError};
 
 /// The lock's file in the state directory.
 const FILE: &str = "trial.lock";
@@ -34,12 +34,29 @@ fn open(state_dir: &Path) -> io::Result<File> {
     options.open(state_dir.join(FILE))
 }
 
+/// Whether a candidate may be running, or is about to. Where nobody can tell, it may: what is damaged is for a person to look
+/// at, as for the switch itself.
+pub fn may_be_on(state_dir: &Path) -> bool {
+    match Journal::read(state_dir) {
+        Ok(journal) => journal.is_some_and(|journal| journal.suspends_healing()),
+        // Another version's: it is told apart from a damaged one, and says this much in every version.
+        Err(JournalError::Malformed { .. } | JournalError::UnknownSchema { .. }) => Journal::suspends_by_any(state_dir),
+        Err(JournalError::Unreadable { .. } | JournalError::Unwritable { .. }) => true,
+    }
+}
+
+/// Whether an error says that this disk takes no lock, now or ever; others say that it could not be tried.
+pub fn takes_no_lock(e: &io::Error) -> bool {
+    let errno = e.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(errno, Some(Errno::ROFS | Errno::NOSPC | Errno::DQUOT | Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOENT))
+}
+
 /// Takes a share; none when a candidate may be running, or is about to.
 ///
 /// # Errors
 /// When there is no lock to be had: the file cannot be made.
 pub fn share(state_dir: &Path) -> io::Result<Option<Share>> {
-    let on_trial = || Journal::read(state_dir).ok().flatten().is_some_and(|journal| journal.suspends_healing());
+    let on_trial = || may_be_on(state_dir);
     // Before the lock too: who asks again and again must not keep the driver from it.
     if on_trial() {
         return Ok(None);
@@ -115,6 +132,37 @@ mod tests {
         assert!(wait_for_steps(dir.path(), Duration::ZERO).unwrap());
         assert!(share(dir.path()).unwrap().is_some(), "it was for a moment only");
         assert!(share(&dir.path().join("nowhere")).is_err());
+    }
+
+    #[test]
+    fn no_step_begins_where_nobody_can_tell() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("switch.json");
+        let begins = || share(dir.path()).unwrap().is_some();
+        let mut journal = Journal::begin(request(dir.path()), None, None, "2026-11-23T12:00:00Z".parse().unwrap());
+        journal.write().unwrap();
+        assert!(file.is_file() && begins());
+        // Of a version that knows more.
+        let later = |activated: bool, settled: bool| {
+            let mut value = serde_json::to_value(&journal).unwrap();
+            value["of_later"] = true.into();
+            (value["course"]["activated"], value["course"]["settled"]) = (activated.into(), settled.into());
+            std::fs::write(&file, value.to_string()).unwrap();
+            begins()
+        };
+        assert_eq!([later(false, false), later(true, false), later(true, true)], [true, false, true]);
+        std::fs::write(&file, "{").unwrap();
+        assert!(!begins(), "it is damaged");
+        std::fs::remove_file(&file).unwrap();
+        std::fs::create_dir(&file).unwrap();
+        assert!(!begins(), "it cannot be read");
+        std::fs::remove_dir(&file).unwrap();
+        journal.course.activated = true;
+        journal.write().unwrap();
+        assert!(!begins());
+        for (errno, none) in [(Errno::ROFS, true), (Errno::NOSPC, true), (Errno::MFILE, false), (Errno::IO, false)] {
+            assert_eq!(takes_no_lock(&errno.into()), none, "{errno}");
+        }
     }
 
     /// Steps begin all the time, on several threads, while a driver journals that a trial begins and activates.

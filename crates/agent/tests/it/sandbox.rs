@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -45,6 +45,9 @@ fn profile(which: &str, dir: &Path, port: u16) -> Sandbox {
             let config = file(format!("spool = {spool:?}\nstate_dir = {state:?}\n[sources.audit.journal]\n"));
             Sandbox::of_logs(&logs::config::Config::read(&config).unwrap())
         }
+        "page" => Sandbox::of_page(&dir.join("spool/presence")),
+        "sampler" => Sandbox::of_sampler(&[dir.join("spool/outbox")], &dir.join("state")),
+        "recorder" => Sandbox::of_recorder(),
         "enforce" => Sandbox::of_enforcer(SwitchCommand::SystemdRun),
         _ => Sandbox::of_enforcer(SwitchCommand::Process),
     }
@@ -66,6 +69,10 @@ fn attempts(dir: &Path, here: u16, there: u16) -> Map<String, Value> {
     let write = |path: PathBuf| came(fs::write(path, "x"));
     let connect = |port: u16| came(TcpStream::connect(("127.0.0.1", port)));
     let open = |family, kind| came(socket(family, kind, None).map_err(io::Error::from));
+    let over_ip = |kind, protocol| {
+        let protocol = rustix::net::Protocol::from_raw(std::num::NonZeroU32::new(protocol).unwrap());
+        came(socket(AddressFamily::INET, kind, Some(protocol)).map_err(io::Error::from))
+    };
     let tried = [
         ("run", came(Command::new("/bin/true").status())),
         ("read_elsewhere", came(fs::read(dir.join("secret")))),
@@ -73,6 +80,8 @@ fn attempts(dir: &Path, here: u16, there: u16) -> Map<String, Value> {
         ("read_asks", came(fs::read(dir.join("spool/asks/asks.json")))),
         ("write_asks", write(dir.join("spool/asks/asks.json"))),
         ("read_outbox", came(fs::read(dir.join("spool/outbox/1.json")))),
+        ("read_presence", came(fs::read(dir.join("spool/presence/heartbeat.json")))),
+        ("write_presence", write(dir.join("spool/presence/heartbeat.json"))),
         ("write_outbox", write(dir.join("spool/outbox/1.json"))),
         ("write_inbox", write(dir.join("spool/inbox/x"))),
         ("write_looks", write(dir.join("spool/looks/x"))),
@@ -82,8 +91,13 @@ fn attempts(dir: &Path, here: u16, there: u16) -> Map<String, Value> {
         ("connect_here", connect(here)),
         ("connect_there", connect(there)),
         ("listen", came(TcpListener::bind("127.0.0.1:0"))),
-        ("ask_by_udp", came(UdpSocket::bind("127.0.0.1:0").and_then(|s| s.send_to(b"x", ("127.0.0.1", here))))),
+        ("ask_by_udp", came(ask_by_udp(here))),
         ("packets", open(AddressFamily::PACKET, SocketType::RAW)),
+        ("multipath", over_ip(SocketType::STREAM, 262)),
+        ("ping", over_ip(SocketType::DGRAM, 1)),
+        ("connect_by_sending", came(connect_by_sending(there))),
+        ("take_a_socket", raw(libc::SYS_pidfd_getfd, [-1, 0, 0])),
+        ("by_x32", raw(0x4000_0000 | libc::SYS_getppid, [0; 3])),
         ("netlink", open(AddressFamily::NETLINK, SocketType::RAW)),
         ("unix", came(UnixDatagram::unbound())),
         ("signal_parent", came(signal_parent())),
@@ -91,6 +105,30 @@ fn attempts(dir: &Path, here: u16, there: u16) -> Map<String, Value> {
         ("set_the_clock", came(set_the_clock())),
     ];
     tried.into_iter().map(|(name, came)| (name.to_owned(), came)).collect()
+}
+
+/// A call by its number. Those that are tried do nothing where they are let through.
+fn raw(call: libc::c_long, [a, b, c]: [libc::c_long; 3]) -> Value {
+    // SAFETY: none of the arguments is an address.
+    let result = unsafe { libc::syscall(call, a, b, c) };
+    came(if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) })
+}
+
+/// Sends to this port, from whichever the kernel chooses.
+fn ask_by_udp(port: u16) -> io::Result<()> {
+    let udp = socket(AddressFamily::INET, SocketType::DGRAM, None)?;
+    let to = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    rustix::net::sendto(&udp, b"x", rustix::net::SendFlags::empty(), &to)?;
+    Ok(())
+}
+
+/// Connects to this port without connect(2), by TCP Fast Open.
+fn connect_by_sending(port: u16) -> io::Result<()> {
+    let tcp = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    let fast_open = rustix::net::SendFlags::from_bits_retain(libc::MSG_FASTOPEN.cast_unsigned());
+    let to = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    rustix::net::sendto(&tcp, b"x", fast_open, &to)?;
+    Ok(())
 }
 
 /// A signal that does nothing, to who started us.
@@ -137,7 +175,8 @@ fn within(which: &str) -> (Enforced, Map<String, Value>) {
     for folder in ["state", "spool/asks", "spool/looks", "spool/outbox", "spool/presence", "spool/inbox", "spool/logs"] {
         fs::create_dir_all(dir.path().join(folder)).unwrap();
     }
-    for file in ["secret", "trust.json", "spool/asks/asks.json", "spool/outbox/1.json"] {
+    for file in ["secret", "trust.json", "spool/asks/asks.json", "spool/outbox/1.json", "spool/presence/heartbeat.json"]
+    {
         fs::write(dir.path().join(file), "x").unwrap();
     }
     let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
@@ -197,6 +236,9 @@ fn one_who_looks_over_the_network_does_nothing_else() {
             ("write_inbox", "EACCES"),
             ("listen", "EACCES"),
             ("packets", "EPERM"),
+            ("multipath", "EPERM"),
+            ("ping", "EPERM"),
+            ("connect_by_sending", "EPERM"),
             ("netlink", "EPERM"),
             ("signal_parent", "EPERM"),
             ("trace", "EPERM"),
@@ -222,14 +264,53 @@ fn a_courier_carries_between_its_folders_and_its_depot() {
             ("write_outbox", "EACCES"),
             ("write_looks", "EACCES"),
             ("connect_there", "EACCES"),
+            ("ask_by_udp", "ok"),
             ("listen", "EPERM"),
             ("packets", "EPERM"),
+            ("multipath", "EPERM"),
+            ("ping", "EPERM"),
+            ("connect_by_sending", "EPERM"),
             ("netlink", "EPERM"),
             ("signal_parent", "EPERM"),
             ("trace", "EPERM"),
             ("set_the_clock", "EPERM"),
         ],
     );
+}
+
+/// What may do less than any: not even make a socket.
+const ALONE: &[(&str, &str)] = &[
+    ("run", "EPERM"),
+    ("read_elsewhere", "EACCES"),
+    ("write_elsewhere", "EACCES"),
+    ("write_outbox", "EACCES"),
+    ("write_presence", "EACCES"),
+    ("read_hosts", "EACCES"),
+    ("connect_here", "EPERM"),
+    ("listen", "EPERM"),
+    ("ask_by_udp", "EPERM"),
+    ("unix", "EPERM"),
+    ("netlink", "EPERM"),
+    ("signal_parent", "EPERM"),
+    ("trace", "EPERM"),
+    ("set_the_clock", "EPERM"),
+];
+
+#[test]
+fn who_shows_a_page_reads_its_folder() {
+    let own = [("read_presence", "ok"), ("read_outbox", "EACCES"), ("write_state", "EACCES")];
+    check("page", &[ALONE, &own].concat());
+}
+
+#[test]
+fn who_records_has_no_more_than_what_it_starts() {
+    let own = [("read_outbox", "ok"), ("write_state", "ok"), ("read_presence", "EACCES")];
+    check("sampler", &[ALONE, &own].concat());
+    let (enforced, came) = within("recorder");
+    assert!(enforced.seccomp && enforced.missing.is_empty(), "{enforced:?}");
+    for (attempt, result) in [("run", "ok"), ("connect_here", "ok"), ("trace", "EPERM"), ("set_the_clock", "EPERM")] {
+        assert_eq!(came[attempt], result, "{attempt}: {came:?}");
+    }
 }
 
 #[test]
@@ -274,6 +355,9 @@ fn the_enforcer_has_no_network_and_heals_the_machine() {
             ("ask_by_udp", "EPERM"),
             ("packets", "EPERM"),
             ("trace", "EPERM"),
+            ("take_a_socket", "EPERM"),
+            #[cfg(target_arch = "x86_64")]
+            ("by_x32", "EPERM"),
             ("set_the_clock", "EPERM"),
         ],
     );

@@ -19,6 +19,8 @@ pub struct Question<'a> {
     pub check: &'a Check,
     /// When a policy asked for it, clipped to the period, in order, touching stretches joined.
     pub asked: &'a [Period],
+    /// From when on a policy asked for it this often, in milliseconds, in order.
+    pub every: &'a [(Time, i64)],
     /// The interval of the hourly vector, in seconds.
     pub posture_seconds: u64,
     /// How long the site allows itself for the check's severity.
@@ -126,13 +128,14 @@ fn count_runs(timeline: &Timeline, points: &[&Point], question: &Question<'_>) -
         }
     }
     a.longest_gap_seconds =
-        question.asked.iter().map(|asked| longest_gap(points, asked, 2 * seconds(every))).max().unwrap_or(0);
+        question.asked.iter().map(|asked| longest_gap(points, asked, question.every)).max().unwrap_or(0);
     a
 }
 
-/// The longest time without a run in a stretch, its edges included; `regular` is what may lie between two runs of a check
-/// that is steady.
-fn longest_gap(points: &[&Point], asked: &Period, regular: u64) -> u64 {
+/// The longest time without a run in a stretch, its edges included. Twice what the policy asked for when a summary was written
+/// may lie between two runs of a check that is steady.
+fn longest_gap(points: &[&Point], asked: &Period, every: &[(Time, i64)]) -> u64 {
+    let regular = |at: Time| 2 * seconds(every.iter().rfind(|(from, _)| *from <= at).map_or(0, |(_, millis)| *millis));
     let mut inside: Vec<&&Point> = points.iter().filter(|p| p.to >= asked.from && p.from < asked.to).collect();
     inside.sort_by_key(|p| p.from);
     let (mut last, mut gap) = (asked.from, 0);
@@ -141,7 +144,7 @@ fn longest_gap(points: &[&Point], asked: &Period, regular: u64) -> u64 {
         if point.from >= asked.from {
             gap = gap.max(match point.gap {
                 Gap::Seconds(seconds) => seconds,
-                Gap::Regular => regular,
+                Gap::Regular => regular(point.to),
             });
         }
         last = last.max(point.to);
@@ -234,5 +237,37 @@ fn base(facts: &Facts, failing: &[&Period]) -> (Verdict, Vec<String>) {
     match last {
         Outcome::Warn => (Verdict::Demonstrated, with("it holds, but not as preferred".to_owned())),
         _ => (Verdict::Demonstrated, Vec::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_summary_leaves_open_is_by_the_policy_that_was_obeyed_then() {
+        const DAY: i64 = 86_400_000;
+        let at = |days: i64| Time::from_unix_millis(1_795_444_856_000 + days * DAY);
+        let point = |day: i64| Point {
+            from: at(day),
+            to: at(day + 1),
+            runs: Some(1),
+            failed: 0,
+            not_assessed: 0,
+            gap: Gap::Regular,
+            outcome: Outcome::Pass,
+            reasons: Vec::new(),
+            link: 0,
+        };
+        let points = [point(0), point(1), point(2)];
+        let points: Vec<&Point> = points.iter().collect();
+        let asked = Period { from: at(0), to: at(3) };
+        let gap = |every: &[(Time, i64)]| longest_gap(&points, &asked, every);
+        assert_eq!(gap(&[(at(0), 60_000)]), 120);
+        assert_eq!(
+            gap(&[(at(0), DAY), (at(2), 60_000)]),
+            2 * 86_400,
+            "once a day, before the policy that asks each minute"
+        );
     }
 }

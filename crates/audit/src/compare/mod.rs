@@ -244,9 +244,15 @@ impl<'a> Comparer<'a> {
             let asked = subject.asked(|p| p.checks.contains_key(id));
             let latest = subject.stretches.iter().rev().find_map(|s| Some((s.policy?, s.policy?.checks.get(id)?)));
             let (Some((policy, check)), Some(last)) = (latest, asked.last()) else { continue };
+            let every: Vec<(Time, i64)> = subject
+                .stretches
+                .iter()
+                .filter_map(|s| Some((s.period.from, s.policy?.checks.get(id)?.every.millis())))
+                .collect();
             let question = check::Question {
                 check,
                 asked: &asked,
+                every: &every,
                 posture_seconds: u64::try_from(policy.settings.posture.vector.seconds()).unwrap_or(0),
                 sla_seconds: policy.settings.sla.get(&check.severity).and_then(|s| u64::try_from(s.seconds()).ok()),
             };

@@ -1,11 +1,15 @@
 //! `writ status serve`: the status page. A process that may do nothing shows a file that root writes.
 
+use std::cell::RefCell;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd as _;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use writ_agent::enforce::hostile;
+use writ_agent::sandbox::Sandbox;
 use writ_trust::text::one_line;
 
 use super::http::{self, Asked, Status, Wanted};
@@ -22,7 +26,8 @@ const JSON: &str = "application/json";
 /// Serve the status page: read-only, without scripts, of the file that `writ status --out` keeps
 ///
 /// It needs no rights, and reads nothing but that file: `/` shows it, `/status.json` gives it. It says how old it is, and turns
-/// red when nobody renews it or the enforcer is silent. Everybody who reaches the address can read it, without a password: it
+/// red when nobody renews it or the enforcer is silent. Once it listens it gives up everything else: it can read what lies in
+/// the file's folder, and neither write, connect nor start anything, as far as the kernel can confine it. Everybody who reaches the address can read it, without a password: it
 /// listens on this machine alone unless --allow-network is given.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -61,7 +66,17 @@ impl Arguments {
             let at = listener.local_addr().map_err(failed)?;
             screen::line(&format!("http://{at}/"));
         }
-        let pages = Pages { policy: page::policy(), from: self.from, names: self.name };
+        // The folder: the file is replaced, and another each time.
+        let folder = self.from.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if !folder.is_dir() {
+            return Err(Failure::could_not("there is no such folder, and once this listens it could not see it come")
+                .at(folder.display())
+                .next("name a file that `writ status --json --out` writes"));
+        }
+        for missing in Sandbox::of_page(folder).apply().missing {
+            screen::warning(&format!("this process is confined less than it should be: {missing}"));
+        }
+        let pages = Pages { policy: page::policy(), from: self.from, names: self.name, kept: Kept::default() };
         server::serve(&listener, &pages, self.idle.map(Duration::from_secs)).map_err(failed)?;
         Ok(Answer::Yes)
     }
@@ -103,6 +118,33 @@ struct Pages {
     names: Vec<String>,
     /// The page's Content-Security-Policy.
     policy: String,
+    kept: Kept,
+}
+
+/// What was answered last, so that who asks often, or many at once, does not have it read and written again for each.
+#[derive(Default)]
+struct Kept(RefCell<Option<(Key, Rc<[u8]>)>>);
+
+/// Of what and when an answer is: it says how old the file is, by the second.
+#[derive(PartialEq, Eq)]
+struct Key {
+    wanted: Wanted,
+    /// Number, time of change in nanoseconds and size; none of a file that is not there.
+    file: Option<(u64, i64, i64, u64)>,
+    second: i64,
+}
+
+impl Kept {
+    fn or(&self, key: Key, make: impl FnOnce() -> Vec<u8>) -> Rc<[u8]> {
+        if let Some((kept, answer)) = &*self.0.borrow()
+            && *kept == key
+        {
+            return Rc::clone(answer);
+        }
+        let answer: Rc<[u8]> = make().into();
+        *self.0.borrow_mut() = Some((key, Rc::clone(&answer)));
+        answer
+    }
 }
 
 impl Pages {
@@ -134,15 +176,51 @@ impl Pages {
 }
 
 impl Answers for Pages {
-    fn answer(&self, request: &[u8]) -> Option<Vec<u8>> {
+    fn answer(&self, request: &[u8]) -> Option<Rc<[u8]>> {
         match http::judge(request, &self.names) {
             Asked::Unfinished => None,
-            Asked::Answer(wanted) => Some(self.wanted(wanted)),
-            Asked::Refuse(status) => Some(self.refusal(status)),
+            Asked::Answer(wanted) => {
+                let facts = std::fs::symlink_metadata(&self.from).ok();
+                let file = facts.map(|facts| (facts.ino(), facts.mtime(), facts.mtime_nsec(), facts.size()));
+                let key = Key { wanted, file, second: clock::now().unix_millis() / 1000 };
+                Some(self.kept.or(key, || self.wanted(wanted)))
+            }
+            Asked::Refuse(status) => Some(self.refusal(status).into()),
         }
     }
 
-    fn late(&self) -> Vec<u8> {
-        self.refusal(Status::Timeout)
+    fn late(&self) -> Rc<[u8]> {
+        self.refusal(Status::Timeout).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_made_once_for_a_file_and_a_second() {
+        let kept = Kept::default();
+        let made = std::cell::Cell::new(0);
+        let ask = |wanted, file, second| {
+            kept.or(Key { wanted, file, second }, || {
+                made.set(made.get() + 1);
+                vec![made.get()]
+            })
+        };
+        let file = Some((1, 2, 3, 4));
+        let first = ask(Wanted::Page, file, 7);
+        assert!(Rc::ptr_eq(&first, &ask(Wanted::Page, file, 7)));
+        assert_eq!(made.get(), 1);
+        for (wanted, file, second) in [
+            (Wanted::Json, file, 7),
+            (Wanted::Page, Some((2, 2, 3, 4)), 7),
+            (Wanted::Page, file, 8),
+            (Wanted::Page, None, 8),
+        ] {
+            let before = made.get();
+            ask(wanted, file, second);
+            assert_eq!(made.get(), before + 1);
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsFd as _;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -19,9 +20,9 @@ const MOST_LINGERING: usize = 64 * 1024;
 /// What is answered.
 pub trait Answers {
     /// The answer to what has come so far, once that is clear.
-    fn answer(&self, request: &[u8]) -> Option<Vec<u8>>;
+    fn answer(&self, request: &[u8]) -> Option<Rc<[u8]>>;
     /// The answer to a request that did not come to its end in time.
-    fn late(&self) -> Vec<u8>;
+    fn late(&self) -> Rc<[u8]>;
 }
 
 /// Serves until nobody has asked for so long; without that, for ever.
@@ -91,7 +92,7 @@ enum Stage {
     /// The request comes; what has come of it.
     Asking(Vec<u8>),
     /// The answer goes.
-    Answering { answer: Vec<u8>, sent: usize },
+    Answering { answer: Rc<[u8]>, sent: usize },
     /// The answer has gone; how much was heard since.
     Lingering(usize),
 }
@@ -131,7 +132,7 @@ impl Connection {
         }
     }
 
-    fn reply(&mut self, answer: Vec<u8>, now: Instant) -> bool {
+    fn reply(&mut self, answer: Rc<[u8]>, now: Instant) -> bool {
         self.stage = Stage::Answering { answer, sent: 0 };
         self.until = now + PATIENCE;
         self.send(now)

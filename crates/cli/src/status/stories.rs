@@ -99,7 +99,7 @@ impl Shelf<'_> {
     fn closed(&self) -> (Vec<Story>, Option<String>) {
         let (mut stories, mut bytes, mut strangers) = (Vec::new(), 0, 0_u64);
         let tail = self.state.tail.iter().rev().filter_map(|pending| parse_file_name(&pending.name));
-        let (mut names, mut more) = self.newest();
+        let (mut names, mut more, all) = self.newest();
         names.extend(tail);
         names.sort_unstable_by_key(|(sequence, id)| Reverse((*sequence, *id)));
         names.dedup();
@@ -123,25 +123,17 @@ impl Shelf<'_> {
         let foreign = (strangers > 0).then(|| {
             format!("{} in the outbox not signed by this appliance, so not told", words::of(strangers, "bundle"))
         });
-        let left_out: Vec<String> = older.into_iter().chain(foreign).collect();
+        let unlisted =
+            (!all).then(|| format!("files of the outbox beyond the first {MOST_NAMES}, newer ones among them maybe"));
+        let left_out: Vec<String> = older.into_iter().chain(foreign).chain(unlisted).collect();
         (stories, (!left_out.is_empty()).then(|| left_out.join("; ")))
     }
 
-    /// The newest bundles in the outbox, and how many there are beside them.
-    fn newest(&self) -> (Vec<(u64, BundleId)>, usize) {
-        let mut newest = BinaryHeap::new();
-        let mut beside = 0;
-        let Ok(entries) = fs::read_dir(&self.seen.config.outbox_dir) else { return (Vec::new(), 0) };
-        for entry in entries.take(MOST_NAMES) {
-            let name = entry.ok().and_then(|entry| entry.file_name().into_string().ok());
-            let Some((sequence, id)) = name.as_deref().and_then(parse_file_name) else { continue };
-            newest.push(Reverse((sequence, id)));
-            if newest.len() > MOST_FILES {
-                newest.pop();
-                beside += 1;
-            }
-        }
-        (newest.into_iter().map(|Reverse(one)| one).collect(), beside)
+    /// The newest bundles in the outbox, how many there are beside them, and whether those are all.
+    fn newest(&self) -> (Vec<(u64, BundleId)>, usize, bool) {
+        let Ok(entries) = fs::read_dir(&self.seen.config.outbox_dir) else { return (Vec::new(), 0, true) };
+        let names = entries.map(|entry| entry.ok().and_then(|entry| entry.file_name().into_string().ok()));
+        newest_of(names, MOST_NAMES)
     }
 
     /// A bundle and its signature, from the state where it waits for the disk, or from the outbox.
@@ -163,6 +155,24 @@ impl Shelf<'_> {
         let bundle = authenticate(&bytes, &signature, &speaker).ok()?.bundle;
         (file_name(bundle.chain.sequence, bundle.bundle_id) == name).then_some(bundle)
     }
+}
+
+/// The newest bundles by their names, how many there are beside them, and whether no more names were left.
+fn newest_of(
+    mut names: impl Iterator<Item = Option<String>>,
+    most_names: usize,
+) -> (Vec<(u64, BundleId)>, usize, bool) {
+    let mut newest = BinaryHeap::new();
+    let mut beside = 0;
+    for name in names.by_ref().take(most_names) {
+        let Some((sequence, id)) = name.as_deref().and_then(parse_file_name) else { continue };
+        newest.push(Reverse((sequence, id)));
+        if newest.len() > MOST_FILES {
+            newest.pop();
+            beside += 1;
+        }
+    }
+    (newest.into_iter().map(|Reverse(one)| one).collect(), beside, names.next().is_none())
 }
 
 /// How an open incident stands, and the sentence that says so.
@@ -230,6 +240,19 @@ fn tidy(told: Vec<String>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_were_not_looked_at_are_told() {
+        let name = |number: u64| {
+            let id = format!("EB-20261123-{number:04}").parse().unwrap();
+            Some(file_name(number, id))
+        };
+        let of = |most| newest_of([name(1), None, Some("x".into()), name(3)].into_iter(), most);
+        let (newest, beside, all) = of(4);
+        assert_eq!((newest.len(), beside, all), (2, 0, true));
+        let (newest, _, all) = of(3);
+        assert_eq!((newest.len(), all), (1, false), "the newest is among those that were left");
+    }
 
     #[test]
     fn stories_are_bounded_and_keep_their_end() {

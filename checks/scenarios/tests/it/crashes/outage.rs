@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use writ_scenarios::appliance::Appliance;
@@ -17,8 +17,6 @@ use crate::house::evidence;
 
 /// Of the points that a driver passes, which are tried by default: each begins another state of the switch.
 const SOME: [u64; 2] = [13, 15];
-/// The driver alone is to stop: the enforcer, a unit too, would hear the same.
-const DEAF: &str = "[Service]\nUnsetEnvironment=WRIT_STOP_AT\n";
 
 /// A machine on a disk of its own, in which release 1 runs and release 2 is published.
 struct Machine {
@@ -35,9 +33,7 @@ impl Machine {
         let disk = Disk::mounted(folder.path()).unwrap();
         let root = folder.path().join("machine");
         let appliance = clinic.boot(&root);
-        let of_the_enforcer = appliance.container.path("/etc/systemd/system/writ-enforce.service.d");
-        fs::create_dir_all(&of_the_enforcer).unwrap();
-        fs::write(of_the_enforcer.join("deaf.conf"), DEAF).unwrap();
+        super::only_drivers_stop(&appliance);
         appliance.start().unwrap();
         let switch = appliance.await_bundle(0, "the switch to release 1", |f| f.text(&["kind"]) == "switch").unwrap();
         assert_eq!(switch.text(&["switch", "outcome"]), "committed", "{}", appliance.last_words());
@@ -63,22 +59,19 @@ impl Machine {
     fn stopped_at(&self, at: u64) -> Option<(Appliance, String)> {
         self.disk.restore().unwrap();
         let appliance = self.boot();
-        appliance.run("systemctl", &["set-environment", &format!("WRIT_STOP_AT={at}")]).unwrap();
+        super::stop_at(&appliance, at);
         appliance.start().unwrap();
         let stopped = run::wait("the driver to stop", Duration::from_secs(90), || {
-            if appliance.container.processes("writ-switch").into_iter().any(is_stopped) {
-                return Ok(Some(true));
-            }
-            Ok(switches(&appliance).contains(&2).then_some(false))
+            let state = super::stopped(&appliance);
+            Ok(if state.is_some() || switches(&appliance).contains(&2) { Some(state) } else { None })
         });
-        if !stopped.unwrap_or_else(|e| panic!("{e:#}\n{}", appliance.last_words())) {
-            appliance.container.cut().unwrap();
-            return None;
+        match stopped.unwrap_or_else(|e| panic!("{e:#}\n{}", appliance.last_words())) {
+            Some(state) => Some((appliance, state)),
+            None => {
+                appliance.container.cut().unwrap();
+                None
+            }
         }
-        let journal = fs::read(appliance.state().join("switch.json")).unwrap();
-        let journal: serde_json::Value = serde_json::from_slice(&journal).unwrap();
-        let state = journal["course"]["state"].as_str().unwrap().to_owned();
-        Some((appliance, state))
     }
 
     /// Cuts the power, boots again and waits: release 2 comes to run, and is told once.
@@ -115,12 +108,6 @@ impl Machine {
 fn switches(appliance: &Appliance) -> Vec<u64> {
     let told = outbox::read(&appliance.outbox()).unwrap_or_default();
     told.iter().filter_map(|found| found.json["switch"]["to"]["serial"].as_u64()).collect()
-}
-
-/// Whether a process was stopped by a signal (proc_pid_stat(5): state `T`).
-fn is_stopped(pid: u32) -> bool {
-    let stat = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat")).unwrap_or_default();
-    stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
 }
 
 #[test]

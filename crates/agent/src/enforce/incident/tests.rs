@@ -272,6 +272,29 @@ fn flap() -> Flap {
     Flap { incidents: 4, within: "1h".into(), steady_ms: 5_000 }
 }
 
+/// A check of which nobody knew for a while whether it holds has not held for that while.
+#[test]
+fn what_was_not_seen_is_no_time_in_which_a_check_held() {
+    let flapping = Circumstances { flap: Some(flap()), ..allowed(vec![rule("L1-A", 9, 0)]) };
+    let (state, _) = step(State::Quiet, failing(Severity::Medium), at(0), &flapping);
+    let (state, _) = step(state, tried(Outcome::Pass), at(1), &flapping);
+    let State::Open(incident) = &state else { panic!("it is steady at once") };
+    let steady = incident.flapping.as_ref().unwrap().steady_ms / 1000;
+    let (state, acts) = step(state, Event::Unknown, at(2), &flapping);
+    assert_eq!(acts, []);
+    let (state, acts) = step(state, holds(), at(steady + 10), &flapping);
+    assert_eq!(acts, []);
+    let (state, acts) = step(state, holds(), at(2 * steady + 20), &flapping);
+    let [Act::Closed(closing)] = &acts[..] else { panic!("{acts:?}") };
+    assert_eq!((state, closing.resolution), (State::Quiet, ResolutionType::Auto));
+    // Of one that fails then, what the rule did has not lasted.
+    let (state, _) = step(State::Quiet, failing(Severity::Medium), at(0), &flapping);
+    let (state, _) = step(state, tried(Outcome::Pass), at(1), &flapping);
+    let (state, _) = step(state, Event::Unknown, at(2), &flapping);
+    let (State::Open(incident), _) = step(state, failing(Severity::Medium), at(3), &flapping) else { panic!() };
+    assert_eq!((incident.failures.get("L1-A"), incident.flapping.unwrap().again), (Some(&1), 1));
+}
+
 /// What is seen of a check that flaps is one incident: it is healed on until that has not lasted too often, and it ends
 /// when the check has held for a while.
 #[test]

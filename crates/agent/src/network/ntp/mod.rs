@@ -16,7 +16,8 @@ use writ_policy::schema::{Kind, ProbeSchema};
 
 use self::packet::Sample;
 use super::address::Address;
-use super::{Looker, Sight};
+use super::dns::Unanswered;
+use super::{Looker, Sight, is_ours};
 use crate::probes::{Parameters, Unseen, field, identifier, integer, optional, required};
 
 /// The port of time servers.
@@ -71,13 +72,25 @@ fn look(parameters: &Parameters, sight: &Sight) -> Result<Observation, Unseen> {
     let mut samples: Vec<(&str, Sample)> = Vec::new();
     for name in names {
         let address = Address::parse(name, Some(PORT))?;
-        let Ok(sockets) = sight.resolver.sockets(&address, sight.deadline) else { continue };
+        let sockets = match sight.resolver.sockets(&address, sight.deadline) {
+            Ok(sockets) => sockets,
+            Err(Unanswered::Theirs(_)) => continue,
+            Err(ours @ Unanswered::Ours(_)) => return Err(ours.into()),
+        };
         let Some(server) = sockets.into_iter().next().filter(|server| heard.insert(*server)) else { continue };
         if let Some(sample) = ask(server, sight)? {
             samples.push((name, sample));
         }
     }
-    Ok(observation(asked, &samples, skew))
+    let seen = observation(asked, &samples, skew);
+    // Whoever was not asked to the end may have agreed.
+    if seen.get("quorum") != Some(&Value::Bool(true)) && Instant::now() >= sight.deadline {
+        return Err(Unseen::failed(
+            "time servers",
+            "there was no time to ask every one; name fewer that do not answer",
+        ));
+    }
+    Ok(seen)
 }
 
 /// What evidence says of the clock after a look. Sources are named as the policy names them, and no other way.
@@ -131,8 +144,10 @@ fn ask(server: SocketAddr, sight: &Sight) -> Result<Option<Sample>, Unseen> {
         let socket = UdpSocket::bind(local).map_err(failed)?;
         // The clock is read once: what passes from then on is told by one that nobody sets.
         let (wall, began) = (crate::clock::now().unix_millis() as f64 / 1000.0, Instant::now());
-        if socket.connect(server).and_then(|()| socket.send(&packet::request(nonce))).is_err() {
-            continue;
+        match socket.connect(server).and_then(|()| socket.send(&packet::request(nonce))) {
+            Ok(_) => {}
+            Err(e) if is_ours(&e) => return Err(failed(e)),
+            Err(_) => continue,
         }
         let until = sight.deadline.min(began + PATIENCE);
         let mut buffer = [0; 256];

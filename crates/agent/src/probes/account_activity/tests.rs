@@ -96,6 +96,23 @@ fn who_may_become_root_is_found_and_how_they_prove_it() {
     assert_eq!(shown(&seen(dir.path()), "admins_without_second_factor_count"), "1");
 }
 
+/// Whoever holds a grant counts, also where this machine does not know who that is.
+#[test]
+fn holders_who_are_of_a_directory_are_not_passed_over() {
+    let group: &[u8] = b"root:x:0:\nsudo:x:27:ann,dora\nstaff:x:50:deb\n";
+    let told = |sudoers: &[u8]| {
+        let dir = world(&[FILES[0], FILES[1], ("etc/group", group), ("etc/sudoers", sudoers)]);
+        let told = seen(dir.path());
+        ["admins", "admin_count", "admins_without_second_factor_count"].map(|name| shown(&told, name))
+    };
+    // dora has no account here; cat's first group is sudo.
+    assert_eq!(told(b"root ALL = ALL\n"), [r#"["ann", "cat", "dora"]"#, "3", "3"]);
+    assert_eq!(told(b"%#50 ALL = ALL\n#4711 ALL = ALL\n"), [r##"["#4711", "ann", "cat", "deb", "dora"]"##, "5", "5"]);
+    for holder in ["%:admins", "+admins"] {
+        assert_eq!(told(format!("{holder} ALL = ALL\n").as_bytes())[1..], ["-", "-"], "{holder}");
+    }
+}
+
 #[test]
 fn ends_and_shells_are_counted() {
     let told = seen(world(&FILES).path());

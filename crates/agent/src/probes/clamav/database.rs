@@ -6,7 +6,8 @@ use std::path::Path;
 
 use writ_trust::time::Time;
 
-use crate::probes::files::names;
+use crate::probes::Unseen;
+use crate::probes::reading::names;
 
 /// How long a header is.
 const HEADER: usize = 512;
@@ -37,9 +38,9 @@ impl Signatures {
 }
 
 /// The signatures of a folder that were built last.
-pub(super) fn newest(folder: &Path) -> Option<Signatures> {
-    let files = names(folder).into_iter().filter(|name| name.ends_with(".cvd") || name.ends_with(".cld"));
-    files.filter_map(|name| read(&folder.join(name))).max_by_key(|signatures| signatures.built_at)
+pub(super) fn newest(folder: &Path) -> Result<Option<Signatures>, Unseen> {
+    let files = names(folder)?.into_iter().filter(|name| name.ends_with(".cvd") || name.ends_with(".cld"));
+    Ok(files.filter_map(|name| read(&folder.join(name))).max_by_key(|signatures| signatures.built_at))
 }
 
 fn read(file: &Path) -> Option<Signatures> {
@@ -81,11 +82,11 @@ mod tests {
     #[test]
     fn the_newest_of_a_folder_counts() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(newest(dir.path()), None);
+        assert_eq!(newest(dir.path()).unwrap(), None);
         std::fs::write(dir.path().join("daily.cld"), header(CAPTURED)).unwrap();
         std::fs::write(dir.path().join("main.cvd"), header(&CAPTURED.replace("1794039880", "1700000000"))).unwrap();
         std::fs::write(dir.path().join("broken.cvd"), "").unwrap();
         std::fs::write(dir.path().join("notes.txt"), header(&CAPTURED.replace("1794039880", "1799999999"))).unwrap();
-        assert_eq!(newest(dir.path()).unwrap().built_at, 1_794_039_880);
+        assert_eq!(newest(dir.path()).unwrap().unwrap().built_at, 1_794_039_880);
     }
 }

@@ -28,6 +28,16 @@ fn failures_of_the_window_are_counted_once() {
     assert_eq!(shown(&by_file), ["false", "2", "2", "0", "1", r#"["ann", "root"]"#]);
     let by_both = observe(dir.path(), Some(journal), NOW - 3600, NOW).unwrap();
     assert_eq!(shown(&by_both), ["true", "4", "3", "0", "1", r#"["ann", "ben", "root"]"#]);
+    // The folder of a journal that is kept no more stays.
+    let recorded = || shown(&observe(dir.path(), Some(b""), NOW - 3600, NOW).unwrap())[0].clone();
+    assert_eq!(recorded(), "true");
+    fs::create_dir_all(dir.path().join("etc/systemd/system")).unwrap();
+    fs::write(dir.path().join("etc/systemd/journald.conf"), "[Journal]\nStorage=none\n").unwrap();
+    assert_eq!(recorded(), "false");
+    fs::write(dir.path().join("etc/systemd/journald.conf"), "[Journal]\nStorage=volatile\n").unwrap();
+    assert_eq!(recorded(), "true");
+    std::os::unix::fs::symlink("/dev/null", dir.path().join("etc/systemd/system/systemd-journald.service")).unwrap();
+    assert_eq!(recorded(), "false");
     fs::write(dir.path().join("var/log/wtmp"), "").unwrap();
     assert_eq!(shown(&observe(dir.path(), None, NOW - 3600, NOW).unwrap())[0], "true");
     assert_eq!(shown(&observe(dir.path(), None, NOW, NOW).unwrap())[1], "0");

@@ -67,7 +67,12 @@ fn what_is_recorded_and_remembered() {
         ("true", "Defaults !syslog, logfile=/var/log/sudo.log"),
         ("false", "Defaults:ann !syslog"),
         ("false", "Defaults !log_allowed"),
-        ("true", "Defaults syslog=auth"),
+        ("false", "Defaults !log_denied"),
+        ("false", "Defaults syslog_goodpri=none"),
+        ("false", "Defaults !syslog_goodpri"),
+        ("false", "Defaults:ann syslog_badpri = none"),
+        ("true", "Defaults syslog_goodpri=none, logfile=/var/log/sudo.log"),
+        ("true", "Defaults syslog=auth, syslog_goodpri=info"),
     ] {
         assert_eq!(field(text, 4), expected, "{text}");
     }

@@ -38,7 +38,8 @@ impl Archive for Memory {
     }
 
     fn restore(&self, _: &str, path: &str, take: &mut dyn FnMut(&[u8]) -> Result<(), String>) -> Result<(), String> {
-        let (_, bytes) = self.files.get(path).ok_or("no such file")?;
+        let no_such_file = || format!("cannot dump {path}: path \"{path}\" not found, nor {}", &path[1..]);
+        let (_, bytes) = self.files.get(path).ok_or_else(no_such_file)?;
         bytes.chunks(3).try_for_each(take)
     }
 }
@@ -53,7 +54,8 @@ fn archive() -> Memory {
 }
 
 fn plan() -> Plan {
-    Plan { sample: 50, seed: "seed".into(), paths: vec![], largest: 1 << 20, sample_file: None }
+    let deadline = Instant::now() + Duration::from_secs(600);
+    Plan { sample: 50, seed: "seed".into(), paths: vec![], largest: 1 << 20, sample_file: None, deadline }
 }
 
 fn tried(archive: &Memory, plan: &Plan, before: Option<&Record>) -> (Record, RestoreTest) {
@@ -142,9 +144,46 @@ fn an_archive_that_lies_or_breaks_is_no_success() {
     assert_eq!((record.ok, test.sampled, test.missing), (false, 1, 1));
     assert!(record.notes[0].contains("larger than the backup's own listing says"), "{record:?}");
 
+    let mut hides = archive();
+    hides.add("/home/ann/smith, john.pdf", now(), b"");
+    let (entry, _) = hides.files.remove("/home/ann/smith, john.pdf").unwrap();
+    hides.files.insert("/elsewhere".into(), (entry, vec![]));
+    let (record, test) = tried(&hides, &plan(), None);
+    assert_eq!((test.missing, test.files.len()), (1, 1));
+    assert_eq!(record.notes[0], "a file cannot be restored: cannot dump …: path \"…\" not found, nor …");
+
     let broken = Memory { broken: true, ..lies };
     let (record, test) = tried(&broken, &plan(), None);
     assert!(!record.ok && test.sampled == 0 && record.notes[0].contains("the line is down"), "{record:?}");
+}
+
+/// Files of which the sample in the backup knows what they were have half of the places, and no more.
+#[test]
+fn a_sample_does_not_keep_all_other_files_from_being_tried() {
+    let mut archive = archive();
+    let known = |n: u32| format!("/known/{n}");
+    let files = (0..40).map(|n| SampledFile { path: known(n), digest: Digest::of(b"x"), modified_at: now() }).collect();
+    let sample = BackupSample { schema: Default::default(), at: now(), files };
+    archive.add("/sample.json", now(), &sample.canonical());
+    for n in 0..40 {
+        archive.add(&known(n), now(), b"x");
+        archive.add(&format!("/large/{n}"), now(), b"x");
+    }
+    let plan = Plan { sample: 20, sample_file: Some("/sample.json".into()), ..plan() };
+    // What is not known is gone: it cannot be compared.
+    let (_, test) = tried(&archive, &plan, None);
+    assert_eq!((test.sampled, test.compared + test.changed_since), (20, 20));
+    assert!((10..20).contains(&test.compared), "{test:?}");
+    // Where nothing else is there, all places are theirs.
+    archive.files.retain(|path, _| !path.starts_with("/large"));
+    assert_eq!(tried(&archive, &plan, None).1.compared, 20);
+    // Nothing is hashed once the time is up.
+    let late = Plan { deadline: Instant::now(), ..plan };
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("live"), "x").unwrap();
+    archive.files.retain(|path, _| path == "/sample.json");
+    archive.back_up(&dir.path().join("live"));
+    assert_eq!(tried(&archive, &late, None).1.changed_since, 1);
 }
 
 #[test]
@@ -160,25 +199,29 @@ fn only_what_was_asked_for_is_chosen() {
 }
 
 proptest! {
-    /// The order in which files are listed does not matter, whoever has the seed chooses the same, and preferred ones first.
+    /// The order in which files are listed does not matter, whoever has the seed chooses the same, and who goes first has a place.
     #[test]
     fn a_choice_is_of_the_seed_alone(paths in proptest::collection::btree_set("[a-z]{1,6}", 0..60), most in 0_usize..20) {
         let choose = |backwards: bool| -> Vec<String> {
-            let mut choice = Choice::of(most);
+            let (mut choice, mut first) = (Choice::of(most), Choice::of(most / 2));
             let mut paths: Vec<&String> = paths.iter().collect();
             if backwards {
                 paths.reverse();
             }
             for path in paths {
-                choice.offer(path.starts_with('q'), rank("seed", path), path.clone());
+                if path.starts_with('q') {
+                    first.offer(rank("seed", path), path.clone());
+                }
+                choice.offer(rank("seed", path), path.clone());
             }
-            choice.chosen().collect()
+            choice.after(first).chosen().collect()
         };
         let chosen = choose(false);
         prop_assert_eq!(&chosen, &choose(true));
         prop_assert_eq!(chosen.len(), most.min(paths.len()));
-        let preferred = paths.iter().filter(|path| path.starts_with('q')).count();
-        prop_assert!(chosen.iter().take(preferred.min(most)).all(|path| path.starts_with('q')));
+        let (chosen_first, first) =
+            (chosen.iter().filter(|p| p.starts_with('q')).count(), paths.iter().filter(|p| p.starts_with('q')).count());
+        prop_assert!(chosen_first >= first.min(most / 2));
     }
 }
 

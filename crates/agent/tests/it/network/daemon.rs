@@ -6,6 +6,9 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::{Value, json};
+use writ_agent::network::config::Config;
+use writ_agent::network::daemon::{Folders, Looking};
+use writ_agent::sandbox::Enforced;
 
 use super::looks;
 use crate::support::{Site, said, until};
@@ -74,6 +77,20 @@ fn it_looks_at_what_is_asked_for_once() {
     assert!(seen(&site.path("looks/a.json"))["failed"].is_string());
 }
 
+/// A folder that is made anew while the process confines itself is another one, which it could not reach.
+#[test]
+fn folders_are_those_that_stood_before_it_was_confined() {
+    let site = Site::new();
+    ask(&site, &json!({}));
+    drop(command(&site));
+    let config = || Config::read(&site.path("etc/probe.toml")).unwrap();
+    let folders = Folders::now(&config()).unwrap();
+    fs::rename(site.path("looks"), site.path("before")).unwrap();
+    fs::create_dir(site.path("looks")).unwrap();
+    let ended = Looking::open(config(), folders, Enforced::default()).unwrap().once();
+    assert!(ended.unwrap_err().to_string().contains("looks was made anew"));
+}
+
 #[test]
 fn help_teaches_and_mistakes_are_named() {
     let mut help = Command::new(env!("CARGO_BIN_EXE_writ-probe"));
@@ -87,6 +104,9 @@ fn help_teaches_and_mistakes_are_named() {
     fs::write(site.path("etc/probe.toml"), "spol = 1\n").unwrap();
     let output = command.output().unwrap();
     assert!(output.status.code() == Some(2) && said(&output).contains("spol"), "{}", said(&output));
+    fs::remove_file(site.path("etc/probe.toml")).unwrap();
+    let text = said(&command.output().unwrap());
+    assert_eq!(text.matches("No such file").count(), 1, "{text}");
 }
 
 struct Running(Child);

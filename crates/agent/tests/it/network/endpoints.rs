@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 use writ_agent::network::dns::Resolver;
+use writ_agent::network::tls::suites;
 use writ_agent::network::tls::trust::Authorities;
 use writ_agent::network::{LOOKERS, Sight, look};
 use writ_agent::probes::{self, NETWORK};
@@ -186,6 +187,59 @@ fn answering(bytes: &'static [u8]) -> String {
         }
     });
     address
+}
+
+/// A server that takes these suites of each version, as long as it takes connections.
+fn taking(takes: fn(u16, u16) -> bool, connections: usize) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().take(connections) {
+            let mut stream = stream.unwrap();
+            let mut heard = [0; 2048];
+            let Ok(43..) = stream.read(&mut heard) else { continue };
+            // A record, a handshake in it, a version, a nonce, a session, suites (RFC 5246 §7.4.1.2).
+            let number = |at: usize| u16::from_be_bytes([heard[at], heard[at + 1]]);
+            let (version, suites) = (number(9), 44 + usize::from(heard[43]));
+            let offered = (0..usize::from(number(suites)) / 2).map(|n| number(suites + 2 + 2 * n));
+            let Some(suite) = offered.filter(|suite| *suite >> 8 != 0x13).find(|suite| takes(version, *suite)) else {
+                continue;
+            };
+            let [high, low] = version.to_be_bytes();
+            let mut hello = vec![22, 3, 1, 0, 42, 2, 0, 0, 38, high, low];
+            hello.extend([[7; 32].as_slice(), &[0], &suite.to_be_bytes(), &[0]].concat());
+            let _ = stream.write_all(&hello);
+        }
+        // What is refused now is refused before anything is heard.
+        for stream in listener.incoming() {
+            drop(stream);
+        }
+    });
+    address
+}
+
+/// However many weak suites an old version has, those of a newer one without forward secrecy are found.
+#[test]
+fn a_bound_on_what_is_counted_hides_nothing_of_another_version() {
+    let takes = |version, suite| match version {
+        0x0301 => suites::WEAK_WITH_SECRECY.contains(&suite),
+        0x0303 => suite == 0x009c,
+        _ => false,
+    };
+    let seen = seen_by("tls_endpoint", json!({ "address": taking(takes, usize::MAX) }), Authorities::public());
+    assert_eq!(list(&seen, "protocols"), ["TLSv1.0", "TLSv1.2"]);
+    assert_eq!((seen.get("forward_secrecy"), seen.get("weak_cipher_count")), (Some(&false.into()), Some(&8.into())));
+}
+
+/// Who takes only so many connections has refused no suite.
+#[test]
+fn a_server_that_limits_connections_is_not_called_strict() {
+    let takes = |version, suite| version == 0x0303 && (suite == 0xc02f || suite == 0x0013);
+    let whole = seen_by("tls_endpoint", json!({ "address": taking(takes, usize::MAX) }), Authorities::public());
+    assert_eq!(whole.get("weak_cipher_count"), Some(&1.into()));
+    // One connection for the address, one for each of five versions.
+    let said = failure("tls_endpoint", json!({ "address": taking(takes, 6) }));
+    assert!(said.contains("does so no more"), "{said}");
 }
 
 #[test]

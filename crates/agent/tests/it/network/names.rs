@@ -54,6 +54,13 @@ fn a_name_has_addresses_or_is_none() {
     assert_eq!(silent, Observation::new().with("answered", false));
 }
 
+/// What the kernel does not let this machine send says nothing of the name.
+#[test]
+fn what_this_machine_cannot_ask_is_not_answered_with_no() {
+    let said = failure("dns", json!({ "name": "ehr.example", "server": "127.255.255.255" }));
+    assert!(said.contains("name server 127.255.255.255:53: "), "{said}");
+}
+
 #[test]
 fn a_call_that_will_never_be_right_says_so() {
     assert!(failure("dns", json!({ "name": "192.0.2.1" })).contains("is no name of a host"));

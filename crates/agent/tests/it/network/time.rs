@@ -98,6 +98,22 @@ fn who_is_no_time_server_tells_no_time() {
     assert!(failure("ntp", json!({ "servers": ["a.example"], "skew_most_ms": -1 })).contains("expected 0 to 60000"));
 }
 
+/// Servers that nobody had the time to ask did not fail to agree; and what is of this machine is not said of them.
+#[test]
+fn no_quorum_is_a_fact_only_when_every_server_was_asked() {
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let servers = json!({ "servers": [silent.local_addr().unwrap().to_string(), "127.0.0.1:1"] });
+    let look = |parameters: Json, limit: u64| {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_millis(limit);
+        let resolver = writ_agent::network::dns::Resolver::of_this_machine();
+        let sight = writ_agent::network::Sight { now: now(), deadline, resolver, authorities: Authorities::public() };
+        writ_agent::network::look("ntp", parameters.as_object().unwrap(), &sight)
+    };
+    let said = look(servers, 50).unwrap_err();
+    assert!(said.contains("no time to ask every one"), "{said}");
+    assert!(look(json!({ "servers": ["127.255.255.255"] }), 60_000).is_err());
+}
+
 /// What was seen of the time stands in every bundle after it, until it is seen no more.
 #[test]
 fn evidence_says_what_is_known_of_the_clock() {

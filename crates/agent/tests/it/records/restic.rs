@@ -121,6 +121,20 @@ fn a_restore_is_tried_and_a_damaged_repository_is_found_out() {
     assert_eq!((seen.get("succeeded"), int(&seen, "compared_count")), (Some(&true.into()), 50));
     assert_eq!((int(&seen, "mismatch_count"), int(&seen, "consecutive_failure_count")), (0, 0));
 
+    // The address and the password by the environment, as a unit has them; borg takes neither for its own.
+    let by_environment = |arguments: &[&str]| {
+        desk.record(arguments, |command| {
+            command
+                .env("RESTIC_REPOSITORY", desk.path("repository"))
+                .env("RESTIC_PASSWORD_FILE", desk.path("password"));
+            command.env("RESTIC_CACHE_DIR", desk.path("cache")).env_remove("BORG_REPO");
+        })
+    };
+    let program = peers::program("restic", "usr/bin/restic").display().to_string();
+    assert_eq!(by_environment(&["restic", "--program", &program]).code, 0);
+    let said = by_environment(&["borg", "--program", "/bin/true", "--password-file", &desk.text("password")]);
+    assert!(said.code == 2 && said.text.contains("BORG_REPO"), "{}", said.text);
+
     // One of four files is not what was backed up, and says that it was not changed; another was changed as people do.
     rot(&desk.path("live/few/2"), 3);
     fs::write(desk.path("live/few/3"), "a new letter").unwrap();

@@ -28,7 +28,8 @@ fn a_scan_is_recorded_with_what_it_found() {
     };
     let said = scan("live/few");
     assert_eq!(said.code, 0, "a finding is a result: {}", said.text);
-    assert!(said.text.contains("SCAN SUMMARY"), "what the scanner says is repeated: {}", said.text);
+    assert!(said.text.contains("SCAN SUMMARY"), "what the scanner sums up is repeated: {}", said.text);
+    assert!(!said.text.contains("letter"), "names of files are for the record alone: {}", said.text);
     let facts = || desk.read("scan")["facts"]["scan"].clone();
     assert_eq!((&facts()["infected"], &facts()["complete"]), (&json!(1), &json!(true)));
     assert_eq!(facts()["files"], json!([desk.text("live/few/letter")]));

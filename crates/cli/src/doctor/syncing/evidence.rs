@@ -28,7 +28,7 @@ pub fn findings(seen: &Appliance) -> Vec<Finding> {
     if let Some(state) = state.filter(|state| state.unrecorded > 0) {
         let n = state.unrecorded;
         let what = format!("{n} incidents were healed without a record of their own, while disk and memory were full");
-        found.push(note("unrecorded", "evidence", what, "make room; the next start tells of it"));
+        found.push(note("unrecorded", "evidence", what, "make room; it is told as soon as there is"));
     }
     for refused in state.iter().flat_map(|state| &state.refusals).filter(|refused| refused.what == RECEIPT) {
         let what = format!("receipts do not count (rule {}): their bundles stay in the outbox", refused.rule);

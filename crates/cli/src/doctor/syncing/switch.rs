@@ -13,7 +13,7 @@ pub fn findings(seen: &Appliance) -> Vec<Finding> {
         Ok(Some(journal)) => of(seen, journal).or_else(|| not_begun(seen)).into_iter().collect(),
         Ok(None) => not_begun(seen).into_iter().collect(),
         Err(e) => {
-            let next = "have somebody look at the file; nothing is switched until it is moved away";
+            let next = "have somebody look at the file; nothing is switched or healed until it is moved away";
             vec![wrong(
                 "journal-damaged",
                 "writ-switch",

@@ -89,6 +89,8 @@ fn the_page_and_its_json_can_be_read_and_nothing_else() {
     let server = Server::of(&house);
     let page = server.get("/");
     assert_eq!(page.status, 200, "{}", page.head);
+    let process = std::fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
+    assert!(process.lines().any(|line| line == "Seccomp:\t2"), "{process}");
     for words in
         ["<h1>clinic-001/front-desk</h1>", "Well: nothing needs anybody.", "1-7, issued", "1 holds", "None is open."]
     {

@@ -17,6 +17,7 @@ pub mod evidence_writer;
 pub mod logs;
 pub mod network;
 pub mod parameters;
+mod parsers;
 pub mod probes;
 pub mod records;
 pub mod sandbox;
@@ -30,4 +31,5 @@ pub mod told;
 pub mod watch;
 pub mod zone;
 
+pub use self::parsers::parsers;
 pub use writ_durable::crash_point;

@@ -46,6 +46,21 @@ writ.appliance {
     controls = [ "164.308(a)(7)(i)" ];
   };
 
+  # The timer is of the machine that the system was put on, and so none of its units: it can be started, and nothing else of
+  # the family "backup" is here.
+  rules."L1-DESK-001" = writ.rule {
+    title = "The backup job is not scheduled";
+    when = {
+      check = "backup.job";
+      observation.active_state.ne = "active";
+    };
+    run = "RB-BACKUP-006";
+    priority = 100;
+    attempts = 2;
+    cooldown = "1m";
+    controls = [ "164.308(a)(7)(ii)(A)" ];
+  };
+
   exceptions."EX-2026-002" = writ.exception {
     check = "transmission.tunnel";
     reason = "The line's provider lets no WireGuard through before the line is changed in February 2027.";

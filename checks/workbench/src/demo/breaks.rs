@@ -1,137 +1,184 @@
-//! Six real things that break, each seen, healed, verified and told by a bundle.
+//! Ten real things that are broken by hand, each seen, healed, verified and told by a bundle.
 
-use std::fs;
-use std::process::Command;
-
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use writ_scenarios::appliance::Appliance;
+use writ_scenarios::outbox::Found;
 use writ_scenarios::{outbox, run};
 
-use super::screen::say;
+use super::cast::WIDTH;
+use super::screen::{self, Look};
 use super::timeline::{Timeline, now};
 
-const PROFILE: &str = "/nix/var/nix/profiles/system";
-
-struct Break {
-    what: &'static str,
+/// One thing that breaks.
+pub struct Break {
+    /// What it is.
+    pub what: &'static str,
     check: &'static str,
-    how: fn(&Appliance) -> Result<()>,
-    /// What an administrator would look at, before and after.
-    look: fn(&Appliance) -> Result<String>,
+    /// What somebody types.
+    command: &'static str,
+    /// What they would look at, before and after.
+    look: &'static str,
+    /// Nothing announces it: its check runs every minute, or when it is asked for.
+    unannounced: bool,
 }
 
-const BREAKS: [Break; 6] = [
+const ANNOUNCED: Break = Break { what: "", check: "", command: "", look: "", unannounced: false };
+
+/// All of them, by what is changed: files, the manager of services, the kernel, the journal, the system itself.
+pub const BREAKS: [Break; 10] = [
     Break {
-        what: "a file's mode: chmod 0666 /etc/ehr/connector.conf",
+        what: "a file's mode",
         check: "ehr.connector-config",
-        how: |a| a.run("chmod", &["0666", "/etc/ehr/connector.conf"]).map(drop),
-        look: |a| a.run("stat", &["-c", "%a %U:%G", "/etc/ehr/connector.conf"]),
+        command: "chmod 0666 /etc/ehr/connector.conf",
+        look: "stat -c '%a %U:%G' /etc/ehr/connector.conf",
+        ..ANNOUNCED
     },
     Break {
-        what: "a managed file's content: /etc/issue.net",
+        what: "a managed file's content",
         check: "workstation.banner",
-        how: |a| Ok(fs::write(a.container.path("/etc/issue.net"), "welcome, everybody\n")?),
-        look: |a| a.run("sha256sum", &["/etc/issue.net"]),
+        command: "echo 'welcome, everybody' > /etc/issue.net",
+        look: "head -n 2 /etc/issue.net",
+        ..ANNOUNCED
     },
     Break {
-        what: "a service: systemctl stop ehr-connector",
+        what: "the key that signs the evidence, open to others",
+        check: "keys.appliance-file",
+        command: "chmod 0644 /var/lib/writ/appliance.key",
+        look: "stat -c '%a %U:%G' /var/lib/writ/appliance.key",
+        ..ANNOUNCED
+    },
+    Break {
+        what: "a service",
         check: "ehr.connector-service",
-        how: |a| a.run("systemctl", &["stop", "ehr-connector.service"]).map(drop),
-        look: |a| {
-            Ok(run::both(&run::any(&mut a.container.command("systemctl", &["is-active", "ehr-connector.service"]))?))
-        },
+        command: "systemctl stop ehr-connector.service",
+        look: "systemctl is-active ehr-connector.service",
+        ..ANNOUNCED
     },
     Break {
-        what: "the firewall: nft flush ruleset",
+        what: "a timer, and with it the backup",
+        check: "backup.job",
+        command: "systemctl stop writ-backup.timer",
+        look: "systemctl is-active writ-backup.timer",
+        ..ANNOUNCED
+    },
+    Break {
+        what: "the firewall",
         check: "access.firewall",
-        how: |a| a.run("nft", &["flush", "ruleset"]).map(drop),
-        look: |a| a.run("nft", &["-s", "list", "ruleset"]),
+        command: "nft flush ruleset",
+        look: "nft -s list ruleset",
+        ..ANNOUNCED
+    },
+    Break {
+        what: "a setting of the kernel: routing between networks",
+        check: "network.no-forwarding",
+        command: "sysctl -qw net.ipv4.ip_forward=1",
+        look: "sysctl net.ipv4.ip_forward",
+        unannounced: true,
+    },
+    Break {
+        what: "the journal, no longer kept",
+        check: "audit.journal-retention",
+        command: "printf '[Journal]\\nStorage=volatile\\n' > /etc/systemd/journald.conf.d/50-retention.conf",
+        look: "cat /etc/systemd/journald.conf.d/50-retention.conf",
+        ..ANNOUNCED
     },
     Break {
         what: "a certificate: one that has expired",
         check: "transmission.certificate",
-        how: expire_certificate,
-        // The new certificate is another one; that it is valid again is what matters.
-        look: |a| {
-            let inside = "/var/lib/ehr/tls/server.crt";
-            let output =
-                run::any(&mut a.container.command("openssl", &["x509", "-noout", "-checkend", "0", "-in", inside]))?;
-            Ok(output.status.to_string())
-        },
+        command: "cd /var/lib/ehr/tls && openssl x509 -in server.crt -signkey server.key -days -1 -out server.crt",
+        look: "openssl x509 -noout -checkend 0 -in /var/lib/ehr/tls/server.crt",
+        ..ANNOUNCED
     },
     Break {
         what: "the system profile, moved behind our back",
         check: "system.generation",
-        how: move_profile,
-        look: |a| a.run("readlink", &["-f", PROFILE]),
+        command: "ln -sfn \"$(ls -d /nix/store/*-connector.conf)\" /nix/var/nix/profiles/system",
+        look: "readlink -f /nix/var/nix/profiles/system",
+        ..ANNOUNCED
     },
 ];
 
+/// How an unannounced one is looked for at once (SIGUSR1).
+const ASK: &str = "systemctl kill --signal=USR1 --kill-whom=main writ-enforce.service";
+
 /// Breaks each thing and waits for the bundle that closes its incident.
 pub fn all(appliance: &Appliance, timeline: &mut Timeline) -> Result<()> {
-    for one in &BREAKS {
-        let before = (one.look)(appliance)?;
-        let after = outbox::last_sequence(&appliance.outbox())?;
-        let broken_at = now();
-        (one.how)(appliance)?;
-        let closed = appliance.await_bundle(after, one.what, |f| {
-            f.text(&["kind"]) == "incident-closed" && f.text(&["incident", "check"]) == one.check
-        })?;
-        let event = timeline.incident(one.what, broken_at, &closed);
-        let millis = |m: Option<i64>| m.map_or("?".to_owned(), |m| m.to_string());
-        say(one.what);
-        say(&format!(
-            "    detected after {} ms, healed after {} ms, verified after {} ms: {} ({})",
-            millis(event.detected_ms),
-            millis(event.healed_ms),
-            millis(event.verified_ms),
-            event.outcome,
-            event.bundle_id
-        ));
-        let restored = (one.look)(appliance)?;
-        if event.outcome != "success" || restored != before {
-            bail!("{} was not healed:\nbefore:\n{before}after:\n{restored}{}", one.what, appliance.last_words());
-        }
+    for (at, one) in BREAKS.iter().enumerate() {
+        screen::line(Look::Plain, "");
+        screen::line(Look::Dim, &format!("# {} of {}: {}", at + 1, BREAKS.len(), one.what));
+        heals(appliance, one, timeline)?;
+        screen::pause(2_000);
     }
     Ok(())
 }
 
-/// Points the profile at another path of the appliance's own store.
-fn move_profile(appliance: &Appliance) -> Result<()> {
-    let current = appliance.run("readlink", &["-f", PROFILE])?;
-    for entry in fs::read_dir(appliance.container.path("/nix/store"))? {
-        let other = format!("/nix/store/{}", entry?.file_name().to_string_lossy());
-        if other != current.trim() && !other.contains("/.") {
-            return appliance.run("ln", &["-sfn", &other, PROFILE]).map(drop);
-        }
+fn heals(appliance: &Appliance, one: &Break, timeline: &mut Timeline) -> Result<()> {
+    let before = look(appliance, one.look)?;
+    screen::typed(&appliance.name, one.command);
+    let after = outbox::last_sequence(&appliance.outbox())?;
+    let broken_at = now();
+    shell(appliance, one.command)?;
+    if one.unannounced {
+        screen::line(
+            Look::Dim,
+            "# Nothing announces this. Its check runs every minute; whoever cannot wait asks for it:",
+        );
+        screen::typed(&appliance.name, ASK);
+        shell(appliance, ASK)?;
     }
-    bail!("the appliance's store holds nothing but its system")
+    let of =
+        |kind: &'static str| move |f: &Found| f.text(&["kind"]) == kind && f.text(&["incident", "check"]) == one.check;
+    let opened = appliance.await_bundle(after, one.what, of("incident-opened"))?;
+    let closed = appliance.await_bundle(after, one.what, of("incident-closed"))?;
+    let event = timeline.incident(one.what, broken_at, &closed);
+    let millis = |millis: Option<i64>| millis.map_or("?".to_owned(), |millis| millis.to_string());
+    let reason = opened.json["incident"]["details"]["reasons"][0].as_str().unwrap_or_default();
+    let seen = format!("  ✗ after {:>3} ms  {}: {reason}", millis(event.detected_ms), one.check);
+    screen::line(Look::Bad, &fitting(&seen));
+    let (rule, runbook) = (closed.text(&["execution", "rule"]), closed.text(&["runbook", "runbook_id"]));
+    let told = format!("{rule} ran {runbook}; {}, told by {}", verified(&closed), event.bundle_id);
+    screen::line(Look::Good, &fitting(&format!("  ✓ after {:>3} ms  {told}", millis(event.verified_ms))));
+    screen::pause(700);
+    let restored = look(appliance, one.look)?;
+    if event.outcome != "success" || restored != before {
+        bail!("{} was not healed:\nbefore:\n{before}after:\n{restored}{}", one.what, appliance.last_words());
+    }
+    screen::typed(&appliance.name, one.look);
+    shown(&restored);
+    Ok(())
 }
 
-/// Puts a certificate in place that ended yesterday.
-fn expire_certificate(appliance: &Appliance) -> Result<()> {
-    let place = appliance.container.path("/var/lib/ehr/tls");
-    let scratch = tempfile::tempdir()?;
-    let made = scratch.path().join("expired.crt");
-    let key = place.join("server.key");
-    let openssl = |arguments: &[&str]| {
-        let mut command = Command::new("openssl");
-        command.current_dir(scratch.path()).args(arguments);
-        run::checked(&mut command)
-    };
-    let key_text = key.to_string_lossy().into_owned();
-    openssl(&["req", "-new", "-key", &key_text, "-subj", "/CN=front-desk", "-out", "request.pem"])?;
-    fs::write(scratch.path().join("index.txt"), "")?;
-    fs::write(scratch.path().join("serial"), "01\n")?;
-    fs::write(
-        scratch.path().join("ca.cnf"),
-        "[ca]\ndefault_ca=one\n[one]\ndatabase=index.txt\nserial=serial\nnew_certs_dir=.\ndefault_md=sha256\npolicy=any\n[any]\ncommonName=supplied\n",
-    )?;
-    let dates = ["-startdate", "20200101000000Z", "-enddate", "20210101000000Z"];
-    let mut arguments = vec!["ca", "-batch", "-config", "ca.cnf", "-selfsign", "-keyfile", &key_text];
-    arguments.extend(["-in", "request.pem", "-out", "expired.crt", "-notext"]);
-    arguments.extend(dates);
-    openssl(&arguments)?;
-    fs::copy(&made, place.join("server.crt")).context("cannot put the expired certificate in place")?;
-    Ok(())
+/// What the bundle says of the look that decided.
+fn verified(closed: &Found) -> &'static str {
+    let passed = closed.json["verification"]
+        .as_array()
+        .is_some_and(|all| all.iter().all(|one| matches!(one["outcome"].as_str(), Some("pass" | "warn"))));
+    if passed { "looked at again: it holds" } else { "closed" }
+}
+
+/// A line of the width of the recording, at most.
+fn fitting(text: &str) -> String {
+    if text.chars().count() <= WIDTH {
+        return text.to_owned();
+    }
+    text.chars().take(WIDTH - 1).chain(['…']).collect()
+}
+
+/// The output of a command, as far as one looks at it.
+fn shown(output: &str) {
+    const MOST: usize = 4;
+    let lines: Vec<&str> = output.lines().collect();
+    lines.iter().take(MOST).for_each(|line| screen::line(Look::Plain, &fitting(line)));
+    if lines.len() > MOST {
+        screen::line(Look::Dim, &format!("# and {} lines more, as they were", lines.len() - MOST));
+    }
+}
+
+fn shell(appliance: &Appliance, command: &str) -> Result<String> {
+    appliance.run("sh", &["-c", command])
+}
+
+/// What a command shows, whatever its exit code.
+fn look(appliance: &Appliance, command: &str) -> Result<String> {
+    Ok(run::both(&run::any(&mut appliance.container.command("sh", &["-c", command]))?))
 }

@@ -2,6 +2,7 @@
 
 mod auditor;
 mod breaks;
+mod cast;
 mod engineer;
 mod lies;
 mod offline;
@@ -29,6 +30,9 @@ pub struct Arguments {
     /// Leave flake/, keys/, releases/, audit/, report.html and timeline.json in this new folder.
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+    /// Record the ten breaks as an asciicast into this file, and as text into the .md beside it, with pauses for whoever reads.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
 /// Runs the story to its end; an error means that something did not do what it promises.
@@ -48,8 +52,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     match container::available() {
         Ok(()) => {
             desk.logged = true;
-            in_containers(&desk, scratch.path(), &mut timeline)?;
+            in_containers(&desk, scratch.path(), &mut timeline, arguments.record.as_deref())?;
         }
+        Err(why) if arguments.record.is_some() => bail!("nothing to record: there are no containers here ({why})"),
         Err(why) => {
             say(&format!(
                 "no containers here ({why}): the appliance is a process on this machine, which it observes and"
@@ -69,7 +74,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 
 /// The story with appliances as containers and a depot between them and the desk; leaves the audit folder as `writ audit
 /// fetch` gathers it.
-fn in_containers(desk: &Workshop, scratch: &Path, timeline: &mut Timeline) -> Result<()> {
+fn in_containers(desk: &Workshop, scratch: &Path, timeline: &mut Timeline, record: Option<&Path>) -> Result<()> {
     title("An engineer's desk: policy in Nix, checked like code");
     engineer::keys_and_identities(desk)?;
     engineer::check(desk)?;
@@ -88,8 +93,15 @@ fn in_containers(desk: &Workshop, scratch: &Path, timeline: &mut Timeline) -> Re
     neighbour.start_courier()?;
     auditor::fetch(desk, &stage)?;
 
-    title("Six things break, one after the other");
+    title("Ten things break, one after the other");
+    if record.is_some() {
+        screen::begin_recording("Writ: ten things broken by hand in a container, and healed");
+    }
     breaks::all(&appliance, timeline)?;
+    if let (Some(file), Some(recording)) = (record, screen::end_recording()) {
+        recording.write(file)?;
+        say(&format!("recorded: {}", file.display()));
+    }
 
     title("A good release is switched to; a bad one is rolled back");
     releases::second(desk, &|desk| stage.release(desk), &appliance, timeline)?;

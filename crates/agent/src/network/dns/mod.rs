@@ -3,7 +3,7 @@
 //! It reads `/etc/hosts` and `/etc/resolv.conf` (resolv.conf(5)), and asks for a name exactly as it is written: search domains
 //! are for people who type.
 
-mod message;
+pub(crate) mod message;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -95,7 +95,7 @@ impl Resolver {
         self.unread.as_ref().is_some_and(|(kind, _)| *kind == io::ErrorKind::PermissionDenied)
     }
 
-    fn from_files(resolv_conf: &str, hosts: &str) -> Self {
+    pub(crate) fn from_files(resolv_conf: &str, hosts: &str) -> Self {
         let servers = resolv_conf.lines().filter_map(|line| {
             let mut words = line.split_whitespace();
             let is_server = words.next() == Some("nameserver");

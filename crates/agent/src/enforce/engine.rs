@@ -228,7 +228,8 @@ impl Engine {
             }
         });
         let toplevel = running.as_ref().and_then(|r| r.generation.toplevel()).map(str::to_owned);
-        let context = ProbeContext::new(clock.now(), clock.instant(), config.profile.clone(), toplevel);
+        let mut context = ProbeContext::new(clock.now(), clock.instant(), config.profile.clone(), toplevel);
+        context.own_key = Some(writer.public_key());
         let book = load_book(&config, &state, clock.now());
         let mut engine = Self {
             salt: salt(&identity),

@@ -8,6 +8,7 @@ in
 {
   inherit (tree) config-expectations;
   vm-heals = vm ../checks/vm/heals.nix;
+  vm-reboot = vm ../checks/vm/reboot.nix;
   vm-rollback = vm ../checks/vm/rollback.nix;
   vm-refuses = vm ../checks/vm/refuses.nix;
 }

@@ -18,7 +18,7 @@ in
     coverage = "automated";
     severity = "medium";
     maps = { nist-800-53 = [ "AU-4" "AU-5" "AU-8" "AU-11" ]; soc2 = [ "CC7.2" ]; };
-    checks = [ "hardening.audit-backlog" "hardening.audit-room" "hardening.journal-kept" "hardening.clock" ];
+    checks = [ "hardening.audit-backlog" "hardening.audit-room" "hardening.journal-kept" "hardening.clock" "hardening.clock-quorum" ];
   };
 
   checks."hardening.audit-early" = writ.check {
@@ -120,5 +120,20 @@ in
     severity = "medium";
     cites = [ "nist-800-53:AU-8" ];
     nixos.services.chrony.enable = true;
+  };
+
+  # Seen over the network, by writ-probe: no server alone says what time it is. They are those that NixOS asks; a site that
+  # has its own overrides them.
+  checks."hardening.clock-quorum" = writ.check {
+    title = "Most of several time servers agree, and this clock with them";
+    probe.ntp = { servers = map (n: "${n}.nixos.pool.ntp.org") [ "0" "1" "2" "3" ]; };
+    expect = {
+      quorum.eq = true;
+      skew_ms.le = f."clock.offset_most_ms";
+    };
+    prefer.agreeing_count.ge = f."clock.sources_least";
+    every = "15m";
+    severity = "medium";
+    cites = [ "nist-800-53:AU-8" "nist-800-53:SC-45" ];
   };
 }

@@ -19,6 +19,7 @@ in
       "audit.watches"
       "audit.forwarding"
       "audit.clock"
+      "audit.clock-quorum"
       "elevation.logged"
     ];
     duties = [ "review.logs" "keys.access" ];
@@ -107,6 +108,21 @@ in
     severity = "high";
     cites = [ "catalogue:AG-02" "catalogue:TS-04" "catalogue:TS-05" ];
     nixos.services.chrony.enable = true;
+  };
+
+  # Seen over the network, by writ-probe: a server that lies is outvoted, and a network that does is told to people. The servers
+  # are those that NixOS asks; a site that has its own overrides them.
+  checks."audit.clock-quorum" = writ.check {
+    title = "Most of several time servers agree, and this clock with them";
+    probe.ntp = { servers = map (n: "${n}.nixos.pool.ntp.org") [ "0" "1" "2" "3" ]; };
+    expect = {
+      quorum.eq = true;
+      skew_ms.le = f."clock.offset_most_ms";
+    };
+    prefer.agreeing_count.ge = f."clock.sources_least";
+    every = "15m";
+    severity = "high";
+    cites = [ "catalogue:TS-04" "catalogue:TS-05" ];
   };
 
   checks."elevation.logged" = writ.check {

@@ -33,6 +33,8 @@ in
       "capacity.inodes"
       "capacity.disk-health"
       "services.all-up"
+      "record-system.name"
+      "record-system.reachable"
     ];
     duties = [ "contingency.plan" "review.capacity" "review.disks" ];
     not_assessed = "The plan itself, who knows it, and whether it works: only that this appliance has what it needs to keep running.";
@@ -101,6 +103,30 @@ in
       + "EHR and billing ${times f."backup.critical.rto" f."backup.critical.rpo"}, "
       + "e-mail and shares ${times f."backup.important.rto" f."backup.important.rpo"}, "
       + "workstations ${times f."backup.standard.rto" f."backup.standard.rpo"}.";
+  };
+
+  # The name stands for the site's own: each site overrides it, here, below, and in `record-system.tls`. All three are seen over
+  # the network, by writ-probe.
+  checks."record-system.name" = writ.check {
+    title = "The name of the record system is answered for";
+    probe.dns = { name = "ehr.example"; };
+    expect = {
+      answered.eq = true;
+      exists.eq = true;
+      address_count.ge = 1;
+    };
+    every = "5m";
+    severity = "high";
+    cites = [ "catalogue:BK-08" ];
+  };
+
+  checks."record-system.reachable" = writ.check {
+    title = "The record system accepts connections";
+    probe.reachable = { address = "ehr.example:443"; };
+    expect.reachable.eq = true;
+    every = "1m";
+    severity = "high";
+    cites = [ "catalogue:BK-08" ];
   };
 
   checks."capacity.disk" = writ.check {

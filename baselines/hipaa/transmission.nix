@@ -43,9 +43,9 @@ in
     coverage = "partial";
     severity = "high";
     maps = { soc2 = [ "CC6.7" ]; nist-800-53 = [ "SC-8(1)" "SC-13" ]; };
-    checks = [ "transmission.tls-versions" "transmission.tls-ciphers" "transmission.ssh-ciphers" ];
+    checks = [ "transmission.tls-versions" "transmission.tls-ciphers" "transmission.ssh-ciphers" "record-system.tls" ];
     duties = [ "encryption.record" ];
-    not_assessed = "Connections that this appliance is no end of, and what its TLS server looks like from another machine.";
+    not_assessed = "Connections that this appliance is no end of, and what its TLS server looks like from another machine; whether the record system is reached by others as it is from here.";
   };
 
   checks."network.no-forwarding" = writ.check {
@@ -149,6 +149,22 @@ in
     every = "15m";
     severity = "high";
     cites = [ "catalogue:AC-24" ];
+  };
+
+  # As of `record-system.name`, the address is the site's own.
+  checks."record-system.tls" = writ.check {
+    title = "The record system proves who it is, and offers current versions only";
+    probe.tls_endpoint = { address = "ehr.example:443"; };
+    expect = {
+      reachable.eq = true;
+      trusted.eq = true;
+      protocols.subset_of = [ "TLSv1.2" "TLSv1.3" ];
+      valid_for_seconds.ge = 0;
+    };
+    prefer.valid_for_seconds.ge = s "certificate.critical";
+    every = "15m";
+    severity = "high";
+    cites = [ "catalogue:AC-24" "catalogue:HC-04" ];
   };
 
   checks."transmission.ssh-ciphers" = writ.check {

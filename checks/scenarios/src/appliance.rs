@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::container::{Bind, Container};
-use crate::furnish::furnish;
+use crate::furnish::{self, furnish};
 use crate::outbox::{self, Found};
 use crate::run;
 use crate::workshop::{SITE, Workshop};
@@ -69,6 +69,7 @@ impl Appliance {
         fs::copy(desk.first_root(), etc.join("trust.json"))?;
         fs::copy(desk.keys().join(format!("{name}.key")), state.join("appliance.key"))?;
         fs::set_permissions(state.join("appliance.key"), fs::Permissions::from_mode(0o600))?;
+        furnish::records::furnish(&container, &state.join("appliance.key"))?;
         fs::write(etc.join("enforce.toml"), configuration(name, &releases, courier))?;
         make_pause_code(desk, &etc)?;
         let appliance = Self { container, name: name.to_owned(), courier };

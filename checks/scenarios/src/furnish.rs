@@ -8,6 +8,7 @@ mod accounts;
 mod backups;
 mod jobs;
 mod kernel_modules;
+pub mod records;
 mod scanner;
 mod store;
 

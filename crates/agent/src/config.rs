@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::time::Span;
 
@@ -81,6 +81,34 @@ pub struct Config {
     /// The stretched break-glass code that `pause` asks for; without it `pause` is refused.
     #[serde(default)]
     pub pause_code_file: Option<PathBuf>,
+    /// How this machine is booted, for releases that need that.
+    #[serde(default)]
+    pub boot: Boot,
+}
+
+/// How a machine is booted: `[boot]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Boot {
+    /// Where the partition of the boot loader is mounted; found at `/efi`, `/boot` or `/boot/efi` by default.
+    pub esp: Option<PathBuf>,
+    /// The program that boots the machine, and its arguments.
+    pub reboot: Vec<String>,
+    /// Where `/run/booted-system`, `/proc` and the variables of the firmware are: `/`, or what stands for it in tests.
+    pub root: PathBuf,
+}
+
+impl Default for Boot {
+    fn default() -> Self {
+        Self { esp: None, reboot: vec!["systemctl".into(), "reboot".into()], root: "/".into() }
+    }
+}
+
+impl Boot {
+    /// Whether nothing else is wished.
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// How a switch is started.
@@ -143,6 +171,9 @@ impl Config {
         }
         if self.outbox_budget.is_some_and(|budget| budget < LEAST_BUDGET) {
             return Err(format!("outbox_budget is at least \"{LEAST_BUDGET}\""));
+        }
+        if self.boot.reboot.is_empty() {
+            return Err("boot.reboot is a program with its arguments, such as [\"systemctl\", \"reboot\"]".to_owned());
         }
         Ok(())
     }
@@ -271,6 +302,8 @@ mod tests {
             (&*format!("{LEAST}outbox_budget = \"64KiB\"\n"), "at least \"1MiB\""),
             (&*format!("{LEAST}keep_delivered = \"long\"\n"), "long"),
             (&*format!("{LEAST}switch_command = \"magic\"\n"), "magic"),
+            (&*format!("{LEAST}[boot]\nreboot = []\n"), "boot.reboot"),
+            (&*format!("{LEAST}[boot]\npartition = \"/boot\"\n"), "partition"),
             ("site = \"Clinic 1\"\n", "site name"),
             ("site = ", "line 1"),
         ] {

@@ -30,6 +30,7 @@ const PEERS: &[(&str, &[&str])] = &[
     ("chrony", &["chrony"]),
     ("clamav", &["clamav", "clamdscan"]),
     ("cryptsetup", &["cryptsetup-bin"]),
+    ("postgresql", &["postgresql-15"]),
     ("restic", &["restic"]),
     ("sudo", &["sudo"]),
 ];

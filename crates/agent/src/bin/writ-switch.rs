@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use writ_agent::config::{Config, DEFAULT_PATH};
+use writ_agent::switch::boot::Record;
 use writ_agent::switch::{self, Journal, Resumed, State};
 use writ_agent::told;
 use writ_trust::numbers::Serial;
@@ -158,8 +159,10 @@ fn status(target: &Target, json: bool) -> anyhow::Result<ExitCode> {
         (true, State::RollbackFailed) => println!("ROLLBACK FAILED: this machine needs a person"),
         (true, state) => println!("over: {}", state.as_str()),
     }
-    if journal.reboot_required {
-        println!("kernel, initrd or kernel parameters differ: they take effect at the next boot");
+    match Record::of(&journal) {
+        Some(Record { why: Some(why), .. }) => println!("it takes effect in full when the machine is booted: {why}"),
+        Some(record) => println!("it needs a boot of the machine: {}", record.stage.as_str()),
+        None => {}
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,6 +3,7 @@
 use tracing::{error, info};
 use writ_evidence::bundle::ReleaseRef;
 use writ_evidence::records::{GenerationRef, StateAt, Switch, SwitchOutcome, SwitchState};
+use writ_policy::settings::maintenance::Work;
 use writ_trust::digest::Digest;
 use writ_trust::floor::Floor;
 use writ_trust::root_chain::TrustChain;
@@ -78,8 +79,9 @@ impl Engine {
         };
         match generation.toplevel() {
             Some(toplevel) if !self.runs(toplevel) => {
-                let window =
-                    self.window_of(generation).map(|(_, opens)| format!(", in the maintenance window: {opens}"));
+                let window = self
+                    .window_of(generation, Work::Switch)
+                    .map(|(_, opens)| format!(", in the maintenance window: {opens}"));
                 format!("release {point} would be switched to{}: {toplevel}{policy}", window.unwrap_or_default())
             }
             _ => format!("release {point} would be adopted{policy}"),
@@ -180,7 +182,7 @@ impl Engine {
         match generation.toplevel().map(str::to_owned) {
             None => self.adopt_at_once(generation, SwitchOutcome::AdoptedWithoutClosure),
             Some(toplevel) if self.runs(&toplevel) => self.adopt_at_once(generation, SwitchOutcome::Committed),
-            Some(_) if self.waits_for_window(&generation) => {}
+            Some(_) if self.waits_for_window(&generation, Work::Switch) => {}
             Some(_) if self.switch_has_to_wait() => return true,
             Some(toplevel) => self.start_switch(chain, &generation, toplevel),
         }

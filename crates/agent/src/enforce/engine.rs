@@ -233,6 +233,7 @@ impl Engine {
         let mut context = ProbeContext::new(clock.now(), clock.instant(), config.profile.clone(), toplevel);
         // Beside the enforcer's own folder, where units and images put them.
         context.programs = config.state_dir.parent().map(PathBuf::from).unwrap_or_default();
+        context.own_key = Some(writer.public_key());
         let book = load_book(&config, &state, clock.now());
         let mut engine = Self {
             salt: salt(&identity),

@@ -89,6 +89,8 @@ impl Engine {
             gc_roots: self.gc_roots(),
             launch: self.config.switch_command.into(),
             switch_binary: None,
+            boot: self.config.boot.clone(),
+            at_once: self.running.is_none(),
         };
         match switch::start(&asked, self.clock.now()) {
             Ok(()) => {
@@ -171,7 +173,8 @@ impl Engine {
         let (tries, reason) = (journal.course.waits, journal.last_note().to_owned());
         let waiting = Waiting { release, tries, until: journal.rests_until(self.clock.now()), reason };
         let known = self.switch_waits.as_ref().is_some_and(|known| (known.release, known.tries) == (release, tries));
-        if !known {
+        // What is imported and waits to be booted waits for a window, which is told as that.
+        if !known && !journal.reboot_required {
             let message = format!(
                 "rule import-waits: the switch to release {release} waits: {}; nothing was activated, and it is tried again, \
                  at least every 10 minutes, until it succeeds or a newer release comes",

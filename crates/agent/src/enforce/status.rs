@@ -6,6 +6,7 @@ use tracing::error;
 use super::engine::Engine;
 use super::sitelog::freshness::Freshness;
 use super::state::State;
+use crate::switch::boot;
 
 /// What the status file was last written about: when this changes, it is written anew soon.
 pub(super) type Mark = (u64, usize, u64, bool, usize, Option<bool>, (usize, usize));
@@ -59,6 +60,7 @@ impl Engine {
             "on_trial": self.on_trial,
             "switch": self.switch_status(),
             "window": self.window_status(),
+            "reboot_pending": boot::pending(&self.config.boot, &self.config.state_dir),
             "time_zone": self.zone.called(),
             "outcomes": self.state.outcomes,
             "open_incidents": incidents,

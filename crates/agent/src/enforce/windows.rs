@@ -50,26 +50,29 @@ pub fn wait_for(settings: &Settings, work: Work, zone: &Zone, at: Time) -> Optio
 impl Engine {
     /// The window for which the switch to a release has to wait: when it opens, and that in words. The first generation of
     /// all waits for none, and by what cannot be read nobody is judged: then the windows of the policy in force count.
-    pub(super) fn window_of(&self, generation: &Generation) -> Option<(Option<Time>, String)> {
+    pub(super) fn window_of(&self, generation: &Generation, work: Work) -> Option<(Option<Time>, String)> {
         self.running.as_ref()?;
         let settings = &generation.policy.as_ref().ok().or(self.policy())?.settings;
-        wait_for(settings, Work::Switch, &Zone::of(&settings.time_zone), self.clock.now())
+        wait_for(settings, work, &Zone::of(&settings.time_zone), self.clock.now())
     }
 
     /// Whether it has to wait, which is said once.
-    pub(super) fn waits_for_window(&mut self, generation: &Generation) -> bool {
+    pub(super) fn waits_for_window(&mut self, generation: &Generation, work: Work) -> bool {
         let release = generation.point();
-        let Some((until, opens)) = self.window_of(generation) else {
+        let Some((until, opens)) = self.window_of(generation, work) else {
             self.window_wait = None;
             return false;
         };
         if self.window_wait.as_ref().is_none_or(|known| known.release != release) {
             info!(%release, opens, "the switch waits for a maintenance window");
         }
-        let message = format!(
-            "rule {RULE}: release {release} brings another system, which is switched to in the next maintenance window: \
-             {opens}; what runs is enforced until then"
-        );
+        let next = match work {
+            Work::Reboot => {
+                "needs a boot of the machine, and is switched to in the next maintenance window that allows one"
+            }
+            _ => "brings another system, which is switched to in the next maintenance window",
+        };
+        let message = format!("rule {RULE}: release {release} {next}: {opens}; what runs is enforced until then");
         self.tell_window_wait(message, generation.digest);
         self.window_wait = Some(WindowWait { release, until, opens });
         true
@@ -98,7 +101,9 @@ impl Engine {
         if known.is_some_and(|known| known.until.is_none_or(to_come)) {
             return true;
         }
-        self.load(release, journal.request.release).is_ok_and(|generation| self.waits_for_window(&generation))
+        // What needs a boot is told so by its driver, once it is imported.
+        let work = if journal.reboot_required { Work::Reboot } else { Work::Switch };
+        self.load(release, journal.request.release).is_ok_and(|generation| self.waits_for_window(&generation, work))
     }
 
     /// The time of the site, and how much may run, are those of the policy in force.

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use writ_trust::minisign::PublicKey;
 use writ_trust::time::Time;
 
 use super::cpu::CpuHistory;
 use super::file_scan::Scans;
+use super::manifest::Manifests;
 use super::systemd_timer::TimerHistory;
 use super::writ::WritFacts;
 use crate::dbus::Bus;
@@ -30,10 +32,13 @@ pub struct ProbeContext {
     pub logs_dropped: u64,
     /// The system that the accepted release names for this appliance; none when it names none.
     pub expected_toplevel: Option<String>,
+    /// The public half of this appliance's own key; none where somebody looks who does not know it.
+    pub own_key: Option<PublicKey>,
     /// What the enforcer knows of itself; none where somebody else looks.
     pub writ: Option<WritFacts>,
     /// How busy the processors were at earlier looks.
     pub cpu: CpuHistory,
+    pub(crate) manifests: Manifests,
     pub(crate) scans: Scans,
     pub(crate) timers: TimerHistory,
     pub(crate) bus: Bus,
@@ -45,8 +50,7 @@ impl ProbeContext {
         let (root, records) = (PathBuf::from("/"), PathBuf::from(crate::records::FOLDER));
         let (programs, logs_dropped) = (PathBuf::from("/var/lib/writ"), 0);
         let (cpu, timers, scans) = (CpuHistory::default(), TimerHistory::default(), Scans::default());
-        let bus = Bus::default();
-        let writ = None;
+        let (bus, manifests) = (Bus::default(), Manifests::default());
         Self {
             now,
             monotonic,
@@ -56,10 +60,12 @@ impl ProbeContext {
             programs,
             logs_dropped,
             expected_toplevel,
-            writ,
+            own_key: None,
+            writ: None,
             cpu,
-            timers,
+            manifests,
             scans,
+            timers,
             bus,
         }
     }

@@ -29,6 +29,7 @@ mod kernel_module;
 mod listening_ports;
 pub(crate) mod log_forwarding;
 mod luks;
+mod manifest;
 mod memory;
 mod mount;
 mod nftables;
@@ -37,6 +38,8 @@ mod nix_generation;
 mod nix_store;
 mod pam;
 mod parsers;
+mod patches;
+mod postgresql;
 mod privileged_groups;
 mod process;
 pub(crate) mod reading;
@@ -55,6 +58,7 @@ mod systemd_unit;
 mod tls_certificate;
 mod users;
 mod utmp;
+mod wireguard;
 mod writ;
 
 use std::path::{Path, PathBuf};
@@ -99,6 +103,7 @@ pub const PROBES: &[Probe] = &[
     listening_ports::PROBE,
     log_forwarding::PROBE,
     luks::PROBE,
+    manifest::PROBE,
     memory::PROBE,
     mount::PROBE,
     nftables::PROBE,
@@ -106,6 +111,8 @@ pub const PROBES: &[Probe] = &[
     nix_generation::PROBE,
     nix_store::PROBE,
     pam::PROBE,
+    patches::PROBE,
+    postgresql::PROBE,
     privileged_groups::PROBE,
     process::PROBE,
     removable_media::PROBE,
@@ -121,6 +128,7 @@ pub const PROBES: &[Probe] = &[
     systemd_unit::PROBE,
     tls_certificate::PROBE,
     users::PROBE,
+    wireguard::PROBE,
     writ::PROBE,
 ];
 

@@ -14,8 +14,7 @@ use writ_wire::record::{Record, Scan};
 
 use super::{
     Probe, apparmor, audit, chrony, clamav, cpu, crypto_policy, disk_health, failed_logins, idle_policy, journald,
-    kernel_command_line, kernel_module, listening_ports, log_forwarding, luks, memory, mount, nftables, nix_config, pam, process,
-    secure_boot, sshd, sudo, sysctl, systemd_conf, tls_certificate, users, utmp,
+    kernel_command_line, kernel_module, listening_ports, log_forwarding, luks, manifest, memory, mount, nftables, nix_config, pam, patches, postgresql, process, secure_boot, sshd, sudo, sysctl, systemd_conf, tls_certificate, users, utmp, wireguard,
 };
 use crate::records::{borg, restic, scan};
 use crate::{accounts, ssh};
@@ -71,6 +70,7 @@ const PARSERS: &[Parser] = &[
         let _ = secure_boot::editor(bytes);
     }),
     ("luks-header", |bytes| fits(&luks::PROBE, bytes, luks::observe_header(bytes))),
+    ("manifest", |bytes| fits(&manifest::PROBE, bytes, manifest::observe_bytes(bytes))),
     ("memory", |bytes| fits(&memory::PROBE, bytes, memory::observe(bytes))),
     ("mount", |bytes| fits(&mount::PROBE, bytes, mount::observe(bytes, Path::new("/")))),
     ("nftables", |bytes| fits(&nftables::PROBE, bytes, nftables::observe(bytes))),
@@ -80,6 +80,8 @@ const PARSERS: &[Parser] = &[
         fits(&nix_config::PROBE, bytes, settings.observed());
     }),
     ("pam", |bytes| fits(&pam::PROBE, bytes, pam::observe_bytes(bytes))),
+    ("patches", |bytes| fits(&patches::PROBE, bytes, patches::observe_bytes(bytes))),
+    ("postgresql", |bytes| fits(&postgresql::PROBE, bytes, postgresql::observe(bytes))),
     ("record", |bytes| {
         let far = Time::from_unix_millis(i64::MAX);
         forget(Record::parse(bytes).map(|record| record.judge(record.facts.kind(), &record.name, far)));
@@ -101,6 +103,7 @@ const PARSERS: &[Parser] = &[
     ("uptime", |bytes| forget(process::uptime_seconds(bytes))),
     ("users", |bytes| fits(&users::PROBE, bytes, users::observe(bytes, Some(bytes)))),
     ("utmp", |bytes| forget(utmp::records(bytes))),
+    ("wireguard", |bytes| fits(&wireguard::PROBE, bytes, wireguard::observe_bytes(bytes))),
 ];
 
 /// For parsers of which no more is promised than that they come to an end.

@@ -1,7 +1,6 @@
 //! Carrying out what the machine asks for.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -17,7 +16,7 @@ use writ_trust::time::Time;
 use super::journal::{Activation, Before, Journal};
 use super::machine::{Action, Event, State};
 use super::probation::{self, NewPolicy};
-use super::{JournalError, connection, enforcer, launch, trial};
+use super::{JournalError, boot, connection, enforcer, launch, trial};
 use crate::command::{self, CommandError};
 
 /// How much of an activation's output is kept, per stream, in bytes.
@@ -50,14 +49,22 @@ pub fn now() -> Time {
 /// then nothing may go on.
 pub fn perform(journal: &mut Journal, action: &Action) -> Result<Answer, JournalError> {
     match action {
-        Action::Import => Ok(Some(import_candidate(journal))),
-        Action::ObserveBefore => observe_before(journal).map(|()| None),
+        Action::Import => {
+            // Said anew once everything is here.
+            journal.reboot_required &= journal.before.is_some();
+            Ok(Some(import_candidate(journal)))
+        }
+        Action::ObserveBefore => observe_before(journal),
         Action::ArmTimer => arm(journal).map(Some),
         Action::Activate(system) => {
             let_steps_end(&journal.request.state_dir);
             activate_candidate(journal, system).map(Some)
         }
-        Action::Judge => judge(journal).map(Some),
+        Action::Judge => match judge(journal)? {
+            (Event::Passed, note) => boot::after_probation(journal, note).map(Some),
+            failed => Ok(Some(failed)),
+        },
+        Action::Reboot => boot::order(journal),
         Action::ActivateAgain(system) => {
             let_steps_end(&journal.request.state_dir);
             Ok(failed(activate(journal, system, "test").map(drop)))
@@ -76,7 +83,7 @@ pub fn perform(journal: &mut Journal, action: &Action) -> Result<Answer, Journal
         }
         Action::ReleaseRoots => {
             release_roots(journal);
-            Ok(None)
+            boot::release(journal).map(|()| None)
         }
         Action::Finish => Ok(Some((Event::Settled, String::new()))),
     }
@@ -197,12 +204,18 @@ fn new_policy(journal: &Journal) -> Result<NewPolicy, String> {
 }
 
 /// Looks once, before the first activation; after an interruption the candidate may have changed the world already.
-fn observe_before(journal: &mut Journal) -> Result<(), JournalError> {
+fn observe_before(journal: &mut Journal) -> Result<Answer, JournalError> {
     if journal.before.is_some() {
-        return Ok(());
+        return Ok(None);
     }
-    let seen = new_policy(journal)
-        .map(|policy| policy.observe(&journal.request.profile, journal.course.previous.as_deref(), now()));
+    let policy = new_policy(journal);
+    let known = policy.as_ref().ok().and_then(NewPolicy::known);
+    if let Some(opens) = boot::decide(journal, known)? {
+        journal.write()?;
+        let reason = format!("it needs a boot of the machine, which the site's windows allow next on {opens}");
+        return Ok(Some((Event::NotImported, reason)));
+    }
+    let seen = policy.map(|policy| policy.observe(&journal.request.profile, journal.course.previous.as_deref(), now()));
     let mut before = seen.as_ref().map(probation::outcomes).unwrap_or_default();
     if enforcer::at_work(&journal.request.state_dir).is_some() {
         before.insert(enforcer::AT_WORK.to_owned(), Outcome::Pass);
@@ -211,17 +224,7 @@ fn observe_before(journal: &mut Journal) -> Result<(), JournalError> {
         before.insert(connection::IN_TOUCH.to_owned(), Outcome::Pass);
     }
     journal.before = Some(before);
-    journal.reboot_required = reboot_required(journal.course.previous.as_deref(), &journal.course.candidate);
-    journal.write()
-}
-
-/// Whether kernel, initrd or kernel parameters of two systems differ.
-fn reboot_required(previous: Option<&str>, candidate: &str) -> bool {
-    let Some(previous) = previous else { return false };
-    let file = |system: &str, name: &str| fs::canonicalize(Path::new(system).join(name)).ok();
-    let text = |system: &str| fs::read(Path::new(system).join("kernel-params")).ok();
-    ["kernel", "initrd"].iter().any(|name| file(previous, name) != file(candidate, name))
-        || text(previous) != text(candidate)
+    journal.write().map(|()| None)
 }
 
 fn arm(journal: &mut Journal) -> Result<(Event, String), JournalError> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use writ_trust::numbers::Serial;
 
 use super::actions::{self, now};
+use super::boot;
 use super::hold::{self, Hold};
 use super::journal::Journal;
 use super::machine::{Action, Event, State, step};
@@ -25,6 +26,9 @@ pub fn drive(state_dir: &Path, serial: Option<Serial>) -> Result<Journal, Switch
     if !journal.course.activated {
         // Before anything is changed; without it nothing is begun.
         journal.reserve()?;
+    }
+    if let Some(found) = boot::taken_up(&journal)? {
+        return Ok(go_on(journal, found)?);
     }
     let note = if journal.course.resting { "a driver begins" } else { "taken up: an earlier driver was interrupted" };
     Ok(go_on(journal, (Event::TakenUp, note.to_owned()))?)
@@ -96,6 +100,7 @@ fn go_on(mut journal: Journal, first: (Event, String)) -> Result<Journal, Journa
     if journal.is_over() {
         // Room that cannot be given back is no reason to call the switch anything else than it is.
         let _ = journal.reserve();
+        boot::come_back(&journal);
     }
     Ok(journal)
 }

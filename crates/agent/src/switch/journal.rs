@@ -54,7 +54,7 @@ pub struct Journal {
     pub activation: Option<Activation>,
     /// What probation came to; null before.
     pub verdict: Option<Verdict>,
-    /// Whether kernel, initrd or kernel parameters differ, which only a reboot puts into effect.
+    /// Whether kernel, initrd or kernel parameters differ from what was booted, which only a boot puts into effect.
     pub reboot_required: bool,
     /// The rollback timer; null when none is armed.
     pub timer: Option<Timer>,

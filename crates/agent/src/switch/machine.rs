@@ -107,6 +107,12 @@ pub enum Event {
     Passed,
     /// Probation is over and something does not hold.
     Failed,
+    /// The candidate held, and the boot loader is told to boot it once.
+    ReadyToBoot,
+    /// The machine was started with the candidate, as it was told to be.
+    Booted,
+    /// The machine was to start with the candidate, and another system came up.
+    NotBooted,
     /// The actions of a last state were carried out.
     Settled,
     /// The actions of a last state could not be carried out.
@@ -120,14 +126,18 @@ pub enum Event {
 pub enum Action {
     /// Import the closure and compare every path; answer with `Imported` or `NotImported`.
     Import,
-    /// Observe what holds before anything changes, unless that is already recorded.
+    /// Observe what holds before anything changes, unless that is already recorded; answer with `NotImported` where the
+    /// candidate needs a boot, and has to wait until that is allowed.
     ObserveBefore,
     /// Arm the rollback timer; answer with `Armed` or `NotImported`.
     ArmTimer,
     /// Run the candidate's activation with `test`; answer with `Activated` or `NotActivated`.
     Activate(String),
-    /// Wait for the window and judge; answer with `Passed` or `Failed`.
+    /// Wait for the window and judge; answer with `Passed` or `Failed`, or with `ReadyToBoot` where only a boot shows whether
+    /// the candidate holds.
     Judge,
+    /// Boot the machine; answer with `Passed` if that is refused.
+    Reboot,
     /// Run the activation of this system, which passed its probation, once more: the machine may have started since, into
     /// the system that the boot loader still named. Answer with `NotSettled` if it could not be run.
     ActivateAgain(String),
@@ -255,6 +265,14 @@ pub fn step(course: Course, event: Event) -> (Course, Vec<Action>) {
         (S::Imported, E::Armed) => course.enter(S::Testing),
         (S::Testing, E::Activated) => course.enter(S::Probation),
         (S::Testing, E::NotActivated) => course.enter(S::RolledBack),
+        (S::Probation, E::ReadyToBoot) => (course, vec![Action::Reboot]),
+        // From the beginning, as after a power cut; but this start was meant, and no interruption.
+        (S::Verified | S::Imported | S::Testing | S::Probation, E::Booted) if course.activated => {
+            course.enter(S::Verified)
+        }
+        (S::Verified | S::Imported | S::Testing | S::Probation, E::NotBooted) if course.activated => {
+            course.enter(S::RolledBack)
+        }
         (S::Probation, E::Passed) => course.enter(S::Committed),
         (S::Probation, E::Failed) => course.enter(S::RolledBack),
         (S::Committed, E::NotSettled) => course.enter(S::RolledBack),

@@ -7,6 +7,7 @@
 //! disarmed when it is decided, so a driver that hangs or dies does not leave the candidate running unjudged.
 
 mod actions;
+pub mod boot;
 pub mod connection;
 pub mod driver;
 pub mod enforcer;
@@ -100,7 +101,7 @@ pub enum Resumed {
     Nothing,
     /// A driver is at work.
     Running,
-    /// It waits for what its import lacked, and is not tried again before this.
+    /// It waits for what its import lacked, or for the machine to go down, and is not tried again before this.
     Resting(Time),
     /// A driver was started to go on.
     Launched,
@@ -141,7 +142,9 @@ fn may_follow(earlier: &Journal, request: &SwitchRequest) -> Result<(), SwitchEr
 
 /// Starts a driver for a switch that is not over and that nobody drives. Safe to call at any time.
 pub fn resume(state_dir: &Path) -> Result<Resumed, SwitchError> {
-    match Journal::read(state_dir)?.and_then(|journal| journal.rests_until(actions::now())) {
+    let now = actions::now();
+    let rests = |journal: Journal| journal.rests_until(now).or_else(|| boot::going_down(&journal, now));
+    match Journal::read(state_dir)?.and_then(rests) {
         Some(until) => Ok(Resumed::Resting(until)),
         None => resume_now(state_dir),
     }

@@ -50,6 +50,14 @@ pub fn read_policy(document: &Document) -> Result<NewPolicy, String> {
 }
 
 impl NewPolicy {
+    /// The policy, where this version can read it.
+    pub fn known(&self) -> Option<&Policy> {
+        match self {
+            Self::Known(policy) => Some(policy),
+            Self::Unknown(_) => None,
+        }
+    }
+
     /// How long the candidate is watched.
     pub fn window(&self, fallback: &Span) -> Span {
         match self {

@@ -9,7 +9,7 @@ use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::numbers::{Epoch, Serial};
 use writ_trust::time::Span;
 
-use crate::config::SwitchCommand;
+use crate::config::{Boot, SwitchCommand};
 
 /// [`SwitchRequest::activation_timeout`] when nothing else is wished.
 pub const ACTIVATION_TIMEOUT: &str = "10m";
@@ -61,6 +61,12 @@ pub struct SwitchRequest {
     pub launch: Launch,
     /// The program that drives: `writ-switch` beside the program that asks, when null.
     pub switch_binary: Option<PathBuf>,
+    /// How this machine is booted, where that is not the usual way.
+    #[serde(default, skip_serializing_if = "Boot::is_usual")]
+    pub boot: Boot,
+    /// Whether no maintenance window is waited for: nothing is obeyed yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_once: bool,
 }
 
 /// A document by file and digest.

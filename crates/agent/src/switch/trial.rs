@@ -118,6 +118,8 @@ mod tests {
             gc_roots: state_dir.join("roots"),
             launch: Launch::Process,
             switch_binary: None,
+            boot: crate::config::Boot::default(),
+            at_once: false,
         }
     }
 

@@ -14,6 +14,7 @@ mod luks;
 mod nix_config;
 mod nix_generation;
 mod parsers;
+mod postgresql;
 mod process;
 mod sshd;
 mod systemd;

@@ -1,6 +1,6 @@
 # A system on builtins alone, for tests of the switch: its activation writes what it did into a folder of the test, and
 # misbehaves when a file there says so.
-{ generation, world, busybox }:
+{ generation, world, busybox, kernel ? "" }:
 let
   tools = builtins.path { name = "busybox-tools"; path = busybox; };
 in
@@ -30,6 +30,10 @@ derivation {
     esac
     [ ! -e ${world}/exit-\$1-${generation} ] || exit 7
     EOF
+    if [ -n "${kernel}" ]; then
+      for file in kernel initrd init; do echo "$file of ${kernel}" > $out/$file; done
+      echo "loglevel=4" > $out/kernel-params
+    fi
     $b sed -i 's/^    //' $out/bin/*
     $b chmod +x $out/bin/*
   '' ];

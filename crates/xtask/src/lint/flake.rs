@@ -121,6 +121,7 @@ fn expected(copy: &Path) -> Vec<(&'static str, Value)> {
                 "policy",
                 "policy-library",
                 "vm-heals",
+                "vm-reboot",
                 "vm-refuses",
                 "vm-rollback"
             ]),

@@ -72,6 +72,8 @@ fn request() -> SwitchRequest {
         gc_roots: "/nix/var/nix/gcroots/writ/clinic-001/front-desk".into(),
         launch: Launch::SystemdRun,
         switch_binary: Some("/nix/store/0123456789abcdfghijklmnpqrsvwxyz-writ/bin/writ-switch".into()),
+        boot: writ_agent::config::Boot::default(),
+        at_once: false,
     }
 }
 

@@ -4,26 +4,15 @@
 //!
 //! One file per probe. It moves one folder up, and into [`super::PROBES`], when it learns to look.
 
-mod manifest;
-mod patches;
-mod postgresql;
 mod windows_defender;
 mod windows_service;
-mod wireguard;
 
 use writ_policy::schema::ProbeSchema;
 
 use super::{field, optional, required};
 
 /// The schema of every probe that this version knows and cannot look with.
-pub const ANNOUNCED: &[ProbeSchema] = &[
-    manifest::SCHEMA,
-    patches::SCHEMA,
-    postgresql::SCHEMA,
-    windows_defender::SCHEMA,
-    windows_service::SCHEMA,
-    wireguard::SCHEMA,
-];
+pub const ANNOUNCED: &[ProbeSchema] = &[windows_defender::SCHEMA, windows_service::SCHEMA];
 
 /// Where the reason of every check begins that nothing looked at: what people and programs search for.
 pub const NOT_OBSERVED: &str = "not observed: ";

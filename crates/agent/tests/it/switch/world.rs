@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use writ_agent::config::Boot;
 use writ_agent::switch::request::{Document, Launch, SwitchRequest};
 use writ_agent::switch::{Journal, read_journal};
 use writ_nix::closure::closure_of;
@@ -23,12 +24,14 @@ pub struct World {
     pub dir: TempDir,
     pub one: String,
     pub two: String,
+    /// How it is booted.
+    pub boot: Boot,
 }
 
-fn build(dir: &Path, generation: &str) -> String {
+fn build(dir: &Path, generation: &str, kernel: &str) -> String {
     let out = Command::new("nix-build")
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/switch_system.nix"))
-        .args(["--argstr", "generation", generation, "--argstr", "world"])
+        .args(["--argstr", "generation", generation, "--argstr", "kernel", kernel, "--argstr", "world"])
         .arg(dir)
         .args(["--argstr", "busybox"])
         .arg(dir.join("tools"))
@@ -48,12 +51,17 @@ pub fn now() -> Time {
 
 impl World {
     pub fn new() -> Self {
+        Self::of_kernels("", "")
+    }
+
+    /// A machine whose generations have these kernels.
+    pub fn of_kernels(old: &str, new: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let tools = dir.path().join("tools/bin");
         fs::create_dir_all(&tools).unwrap();
         fs::copy("/bin/busybox", tools.join("busybox")).expect("busybox-static is needed");
-        let (one, two) = (build(dir.path(), "one"), build(dir.path(), "two"));
-        let world = Self { dir, one, two };
+        let (one, two) = (build(dir.path(), "one", old), build(dir.path(), "two", new));
+        let world = Self { dir, one, two, boot: Boot::default() };
         world.reset();
         world
     }
@@ -131,6 +139,8 @@ impl World {
             gc_roots: self.path("roots"),
             launch: Launch::Process,
             switch_binary: Some(env!("CARGO_BIN_EXE_writ-switch").into()),
+            boot: self.boot.clone(),
+            at_once: false,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Between what was accepted and what is obeyed: the switch to another system.
 
-use writ_agent::switch::{Journal, State};
+use writ_agent::switch::{Journal, State, boot};
 use writ_audit::words::when;
 use writ_trust::text::one_line;
 
@@ -10,8 +10,12 @@ use super::{note, rules, wrong};
 
 pub fn findings(seen: &Appliance) -> Vec<Finding> {
     match &seen.enforcer.journal {
-        Ok(Some(journal)) => of(seen, journal).or_else(|| not_begun(seen)).into_iter().collect(),
-        Ok(None) => not_begun(seen).into_iter().collect(),
+        Ok(Some(journal)) => {
+            let found = of(seen, journal).or_else(|| not_begun(seen));
+            // What is on trial is booted, or decided, by itself.
+            found.into_iter().chain(reboot_pending(seen).filter(|_| journal.is_over())).collect()
+        }
+        Ok(None) => not_begun(seen).into_iter().chain(reboot_pending(seen)).collect(),
         Err(e) => {
             let next = "have somebody look at the file; nothing is switched or healed until it is moved away";
             vec![wrong(
@@ -53,6 +57,18 @@ fn of(seen: &Appliance, journal: &Journal) -> Option<Finding> {
     let what = format!("it was tried and set aside on {}: {}", when(set_aside.at), one_line(&set_aside.reason));
     let next = "repair what it brings and release again with a newer serial; this one is not tried again";
     Some(wrong("release-set-aside", &format!("release {floor}"), what, next))
+}
+
+/// What runs is in effect only in part.
+fn reboot_pending(seen: &Appliance) -> Option<Finding> {
+    let why = boot::pending(&seen.config.boot, &seen.config.state_dir)?;
+    let what = format!(
+        "kernel, initrd or kernel parameters of the system that runs are not those that were booted: {}",
+        one_line(why)
+    );
+    let next = "boot the machine when it disturbs nobody; `writ-switch status` tells of the last switch. To have it booted with \
+                the next such release, let a maintenance window of the site allow `reboot`";
+    Some(note("reboot-pending", "writ-switch", what, next))
 }
 
 /// A release was accepted, and nothing leads on from there.

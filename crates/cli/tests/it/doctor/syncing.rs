@@ -202,6 +202,8 @@ pub fn journal(house: &House, change: impl FnOnce(&mut Journal)) {
         gc_roots: "/g".into(),
         launch: Launch::Process,
         switch_binary: None,
+        boot: writ_agent::config::Boot::default(),
+        at_once: false,
     };
     let mut journal = Journal::begin(request, None, None, now());
     change(&mut journal);
@@ -250,6 +252,23 @@ fn switches_that_wait_fail_or_are_under_way() {
         status["window"] = serde_json::json!({ "release": "1-8", "until": null, "opens": "Sunday 02:00 Etc/UTC" });
     });
     words(&house.says(0, "window-waits"), &["release 1-8", "Sunday 02:00 Etc/UTC", "with a window that is open now"]);
+}
+
+#[test]
+fn a_system_that_is_in_effect_only_in_part() {
+    let house = House::new();
+    let _enforcer = house.enforcing(&house.policy());
+    let run = house.path("machine/run");
+    fs::create_dir_all(&run).unwrap();
+    for (system, link) in [("a", "booted-system"), ("b", "current-system")] {
+        fs::create_dir(house.path("machine").join(system)).unwrap();
+        fs::write(house.path("machine").join(system).join("kernel"), "").unwrap();
+        std::os::unix::fs::symlink(format!("../{system}"), run.join(link)).unwrap();
+    }
+    let file = house.path("etc/enforce.toml");
+    let config = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{config}\n[boot]\nroot = {:?}\n", house.path("machine"))).unwrap();
+    words(&house.says(0, "reboot-pending"), &["was changed since the machine was started", "allow `reboot`"]);
 }
 
 #[test]

@@ -16,8 +16,8 @@ else derivation {
     b=${busybox}
     $b mkdir -p $out/bin
     $b ln -s ${build} $out/bin/switch-to-configuration
-    # By these a switch knows whether the machine must start anew.
-    for part in kernel initrd kernel-params; do
+    # By these a switch knows whether the machine must start anew, and starts it; the boot loader's installer reads the last.
+    for part in kernel initrd kernel-params init append-initrd-secrets boot.json; do
       [ ! -e ${toplevel}/$part ] || $b ln -s $($b readlink -f ${toplevel}/$part) $out/$part
     done
     $b printf '{}\n' > $out/programs.json

@@ -1,0 +1,289 @@
+//! The boot that a switch needs when kernel, initrd or kernel parameters change: whether it may be made, making it, and what
+//! came of it.
+
+mod entry;
+mod loader;
+pub mod machine;
+mod record;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use writ_policy::policy::Policy;
+use writ_policy::settings::maintenance::{Opening, Work, open};
+use writ_trust::time::Time;
+
+use self::loader::Loader;
+use self::machine::{Event, Stage, step};
+pub use self::record::Record;
+use super::actions::{Answer, now};
+use super::journal::{Journal, JournalError};
+use super::machine::{Event as SwitchEvent, State};
+use crate::command;
+use crate::config::Boot;
+use crate::zone::Zone;
+
+/// How long the order to boot may take.
+const ORDER: Duration = Duration::from_secs(60);
+/// How long after an order nobody gives it again.
+pub const ORDERED_FOR: Duration = Duration::from_secs(60);
+
+/// Whether a candidate may be booted as part of its switch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Plan {
+    /// It is.
+    Boot,
+    /// Not now: the switch waits until a window allows it, said in words.
+    Wait(String),
+    /// Never: people boot the machine, for this reason.
+    People(String),
+}
+
+/// Whether what only a boot puts into effect (kernel, initrd, kernel parameters) differs between two systems.
+pub fn differs(one: &Path, other: &Path) -> bool {
+    let file = |system: &Path, name: &str| fs::canonicalize(system.join(name)).ok();
+    let text = |system: &Path| fs::read(system.join("kernel-params")).ok();
+    ["kernel", "initrd"].iter().any(|name| file(one, name) != file(other, name)) || text(one) != text(other)
+}
+
+/// The system that this machine was booted with; none where nothing says so.
+pub fn booted(boot: &Boot) -> Option<PathBuf> {
+    fs::canonicalize(boot.root.join("run/booted-system")).ok()
+}
+
+/// Whether this machine was booted with a system: by what the system says of itself, or by the `init` that the boot loader
+/// passed, where the system wraps another one.
+fn booted_with(boot: &Boot, system: &str) -> bool {
+    let init = format!("init={system}/init");
+    let line = fs::read_to_string(boot.root.join("proc/cmdline")).unwrap_or_default();
+    booted(boot).is_some_and(|booted| booted == Path::new(system))
+        || line.split_ascii_whitespace().any(|word| word == init)
+}
+
+/// Which boot of the machine this is; empty where nothing says so.
+fn boot_id(boot: &Boot) -> String {
+    fs::read_to_string(boot.root.join("proc/sys/kernel/random/boot_id"))
+        .map(|id| id.trim().to_owned())
+        .unwrap_or_default()
+}
+
+/// Why the system that runs is only partly in effect; none where all of it is, or nothing says what was booted.
+pub fn pending(boot: &Boot, state_dir: &Path) -> Option<String> {
+    let current = fs::canonicalize(boot.root.join("run/current-system")).ok()?;
+    if !differs(&booted(boot)?, &current) {
+        return None;
+    }
+    let about = |record: &Record| Path::new(&record.candidate) == current;
+    let why = Record::read(state_dir).filter(about).and_then(|record| record.why);
+    Some(why.unwrap_or_else(|| "the system was changed since the machine was started".to_owned()))
+}
+
+/// Whether a candidate that needs a boot gets it in its switch, by the windows of its own policy and what the machine can.
+pub fn plan(policy: Option<&Policy>, boot: &Boot, at: Time) -> Plan {
+    let Some(policy) = policy else {
+        return Plan::People(
+            "this version cannot read the policy, and so not whether the machine may be booted".to_owned(),
+        );
+    };
+    let zone = Zone::of(&policy.settings.time_zone);
+    let able = || Loader::find(boot).and(booted(boot).ok_or_else(|| "nothing says what was booted".to_owned()));
+    match open(&policy.settings.maintenance.windows, Work::Reboot, zone.local(at)) {
+        Opening::Unbound | Opening::Closed(None) => {
+            Plan::People("no maintenance window of the site allows a reboot".to_owned())
+        }
+        Opening::Open => able().map_or_else(Plan::People, |_| Plan::Boot),
+        Opening::Closed(Some(opens)) => {
+            let when = format!("{} {} {}", opens.day.name(), opens.at, zone.called());
+            able().map_or_else(Plan::People, |_| Plan::Wait(when))
+        }
+    }
+}
+
+/// Decides, before anything is activated, whether the candidate will be booted; gives the window for which it has to wait.
+pub(super) fn decide(journal: &mut Journal, policy: Option<&Policy>) -> Result<Option<String>, JournalError> {
+    let (boot, candidate) = (journal.request.boot.clone(), PathBuf::from(&journal.course.candidate));
+    let from = booted(&boot).or_else(|| journal.course.previous.as_ref().map(PathBuf::from));
+    journal.reboot_required = from.is_some_and(|from| differs(&from, &candidate));
+    if !journal.reboot_required {
+        return Ok(None);
+    }
+    match plan(policy, &boot, now()) {
+        Plan::Wait(opens) if journal.request.at_once => {
+            let why =
+                format!("the first release of all waits for no window, and the next that allows a reboot is {opens}");
+            enter(journal, Stage::Pending, Some(why))?;
+        }
+        Plan::Wait(opens) => return Ok(Some(opens)),
+        Plan::Boot => enter(journal, Stage::Planned, None)?,
+        Plan::People(why) => enter(journal, Stage::Pending, Some(why))?,
+    }
+    Ok(None)
+}
+
+fn enter(journal: &Journal, stage: Stage, why: Option<String>) -> Result<(), JournalError> {
+    let request = &journal.request;
+    let record = Record {
+        schema: record::SCHEMA.to_owned(),
+        epoch: request.epoch,
+        serial: request.serial,
+        candidate: request.toplevel.clone(),
+        stage,
+        boot_id: boot_id(&request.boot),
+        at: now(),
+        why,
+    };
+    record.write(&request.state_dir)
+}
+
+/// What a driver finds that takes a switch up: nothing of a boot, or what the switch is to make of it.
+pub(super) fn taken_up(journal: &Journal) -> Result<Answer, JournalError> {
+    let undecided =
+        matches!(journal.course.state, State::Verified | State::Imported | State::Testing | State::Probation);
+    let Some(record) = Record::of(journal).filter(|_| undecided && journal.course.activated) else { return Ok(None) };
+    let boot = &journal.request.boot;
+    let candidate = booted_with(boot, &record.candidate);
+    let event = if boot_id(boot) == record.boot_id { Event::TakenUp } else { Event::Started { candidate } };
+    let (stage, _) = step(record.stage, event);
+    // Also where only the boot is another one: what follows is of this boot.
+    if stage != record.stage || matches!(event, Event::Started { .. }) {
+        enter(journal, stage, record.why)?;
+    }
+    Ok(match (record.stage, stage) {
+        (Stage::Ordered, Stage::Ordered) if journal.course.state == State::Probation => {
+            Some((SwitchEvent::ReadyToBoot, "the machine was to boot and has not: it is told again".to_owned()))
+        }
+        (Stage::Preparing | Stage::Ordered, Stage::Booted) => {
+            wait_for_start(boot, journal.request.activation_timeout.duration());
+            Some((SwitchEvent::Booted, "the machine came up with the candidate".to_owned()))
+        }
+        (_, Stage::Missed) => {
+            let found = booted(boot).map_or_else(|| "another system".to_owned(), |path| path.display().to_string());
+            Some((
+                SwitchEvent::NotBooted,
+                format!("the machine did not come up with the candidate: {found} was booted"),
+            ))
+        }
+        _ => None,
+    })
+}
+
+/// Waits until systemd has started what it starts with the machine: what has had no chance yet proves nothing.
+fn wait_for_start(boot: &Boot, patience: Duration) {
+    let Some(systemctl) = command::find("systemctl").filter(|_| boot.root.join("run/systemd/system").is_dir()) else {
+        return;
+    };
+    // Its exit code says that something failed, which probation sees for itself.
+    let _ = command::run(&systemctl, &["is-system-running".as_ref(), "--wait".as_ref()], patience, 4096);
+}
+
+/// What follows a probation that passed: the switch is committed, or the candidate booted first.
+pub(super) fn after_probation(journal: &Journal, note: String) -> Result<(SwitchEvent, String), JournalError> {
+    let Some(record) = Record::of(journal) else { return Ok((SwitchEvent::Passed, note)) };
+    let (stage, _) = step(record.stage, Event::Holds);
+    match stage {
+        Stage::Preparing => {}
+        Stage::Proven => {
+            enter(journal, stage, None)?;
+            return Ok((SwitchEvent::Passed, format!("booted with it, {note}")));
+        }
+        _ => return Ok((SwitchEvent::Passed, note)),
+    }
+    enter(journal, stage, None)?;
+    let request = &journal.request;
+    let version = format!("{}-{}", request.epoch, request.serial);
+    let ready = Loader::find(&request.boot).and_then(|loader| {
+        loader.prepare(&request.toplevel, &version, request.activation_timeout.duration())?;
+        loader.set_once()
+    });
+    crate::crash_point!("switch.boot-set-once");
+    match ready {
+        Ok(()) => Ok((SwitchEvent::ReadyToBoot, format!("{note}; it is to be booted once"))),
+        Err(why) => give_up(journal, &note, step(stage, Event::NotReady).0, why),
+    }
+}
+
+/// The candidate held and cannot be booted here: it is kept, and people boot the machine.
+fn give_up(journal: &Journal, note: &str, stage: Stage, why: String) -> Result<(SwitchEvent, String), JournalError> {
+    let told = format!("{note}; it cannot be booted: {why}");
+    enter(journal, stage, Some(why))?;
+    clear(journal);
+    Ok((SwitchEvent::Passed, told))
+}
+
+/// Orders the boot; the driver ends with it, and whoever drives after the start goes on.
+pub(super) fn order(journal: &Journal) -> Result<Answer, JournalError> {
+    enter(journal, Stage::Ordered, None)?;
+    match reboot(&journal.request.boot) {
+        Ok(()) => Ok(None),
+        Err(why) => {
+            let stage = step(Stage::Ordered, Event::NotOrdered).0;
+            give_up(journal, "probation passed", stage, why).map(Some)
+        }
+    }
+}
+
+fn reboot(boot: &Boot) -> Result<(), String> {
+    let Some((name, arguments)) = boot.reboot.split_first() else { return Err("no program boots it".to_owned()) };
+    let named = Path::new(name);
+    let program = if named.is_absolute() { Some(named.to_owned()) } else { command::find(name) };
+    let program = program.ok_or_else(|| format!("{name}: it is not installed"))?;
+    let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
+    match command::run(&program, &arguments, ORDER, 4096) {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            Err(format!("{}: {}: {said}", program.display(), output.status))
+        }
+        Err(e) => Err(e.to_string()),
+    }
+}
+
+fn clear(journal: &Journal) {
+    if let Err(e) = Loader::find(&journal.request.boot).and_then(|loader| loader.clear().map_err(|e| e.to_string())) {
+        tracing::warn!("what the boot loader was told cannot be taken back: {e}");
+    }
+}
+
+/// Takes back, once a switch is decided and what it decided is done, what the boot loader was told.
+pub(super) fn release(journal: &Journal) -> Result<(), JournalError> {
+    let Some(record) = Record::of(journal) else { return Ok(()) };
+    if record.stage.touches_loader() {
+        clear(journal);
+    }
+    let refused = journal.course.state != State::Committed;
+    let stage = if refused { step(record.stage, Event::Refused).0 } else { record.stage };
+    match stage {
+        // What people have to know, and what is still to be done.
+        Stage::Pending if !refused => Ok(()),
+        Stage::Returning if record.stage != stage => enter(journal, stage, None),
+        Stage::Returning => Ok(()),
+        _ => {
+            if let Err(e) = Record::remove(&journal.request.state_dir) {
+                tracing::warn!("{}: {e}", record::FILE);
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Boots the machine back into its default, once the switch from a candidate that was booted and refused is over.
+pub(super) fn come_back(journal: &Journal) {
+    let Some(record) = Record::of(journal).filter(|record| record.stage == Stage::Returning) else { return };
+    if record.boot_id != boot_id(&journal.request.boot) {
+        return;
+    }
+    if let Err(e) = reboot(&journal.request.boot) {
+        tracing::error!("the machine runs the kernel of a release that was refused, and cannot be booted: {e}");
+    }
+}
+
+/// Until when a machine that was told to boot is given time for it; nothing when it was not.
+pub(super) fn going_down(journal: &Journal, at: Time) -> Option<Time> {
+    let record = Record::of(journal).filter(|record| record.stage == Stage::Ordered)?;
+    let until = record.at.plus_millis(i64::try_from(ORDERED_FOR.as_millis()).unwrap_or(i64::MAX));
+    let ahead = until.millis_since(at);
+    let waits = record.boot_id == boot_id(&journal.request.boot);
+    (waits && (1..=until.millis_since(record.at)).contains(&ahead)).then_some(until)
+}

@@ -13,8 +13,8 @@ use writ_wire::record::{Record, Scan};
 
 use super::{
     Probe, apparmor, audit, chrony, clamav, cpu, crypto_policy, disk_health, failed_logins, idle_policy, journald,
-    kernel_command_line, kernel_module, listening_ports, log_forwarding, luks, memory, mount, nftables, nix_config, pam, process,
-    secure_boot, sshd, sudo, sysctl, systemd_conf, tls_certificate, users, utmp,
+    kernel_command_line, kernel_module, listening_ports, log_forwarding, luks, memory, mount, nftables, nix_config,
+    pam, process, secure_boot, sshd, sudo, sysctl, systemd_conf, tls_certificate, users, utmp,
 };
 use crate::records::{borg, restic, scan};
 use crate::{accounts, ssh};

@@ -125,8 +125,9 @@ builtins.concatMap
     "LoadCredential=tls-key:/var/lib/acme/depot/key.pem"
   ]
   [ "StateDirectory" ]
-# An image knows nobody: what its daemons go by is written by first boot, and they wait for it.
-++ differ "the image's files" [ ] (builtins.attrNames made.image.etc)
+# An image knows nobody: what its daemons go by is written by first boot, and they wait for it. Where logs are is the same
+# everywhere.
+++ differ "the image's files" [ "writ/logs.toml" ] (builtins.attrNames made.image.etc)
 ++ lines "the image's enforcer" made.image.units."writ-enforce.service"
   [ "ConditionPathExists=/var/lib/writ/enforce.toml" "writ-enforce --config /var/lib/writ/enforce.toml" ]
   [ ]

@@ -9,10 +9,12 @@ let
   words = option (types.listOf types.str) [ ];
 
   # Strings and lists of them are written alike in JSON and in TOML.
-  list = key: values: lib.optionalString (values != [ ]) "${key} = ${builtins.toJSON values}\n";
+  list = s: key:
+    let values = s.${key} or [ ];
+    in lib.optionalString (values != [ ]) "${key} = ${builtins.toJSON values}\n";
   source = name: s:
-    if s.files != [ ] then "[sources.${name}]\n" + list "files" s.files
-    else "[sources.${name}.journal]\n" + list "units" s.units + list "identifiers" s.identifiers + list "transports" s.transports;
+    if (s.files or [ ]) != [ ] then "[sources.${name}]\n" + list s "files"
+    else "[sources.${name}.journal]\n" + list s "units" + list s "identifiers" + list s "transports";
   text = "journalctl = \"${config.systemd.package}/bin/journalctl\"\n"
     + builtins.concatStringsSep "" (map (name: source name cfg.logs.sources.${name}) (builtins.attrNames cfg.logs.sources));
 in

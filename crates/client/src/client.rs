@@ -141,7 +141,14 @@ impl Client {
         self.send_bytes(method, target, json, "application/json", limit)
     }
 
-    fn send_bytes(&self, method: Method, target: &Target, bytes: &[u8], kind: &str, limit: u64) -> Result<Vec<u8>, Error> {
+    fn send_bytes(
+        &self,
+        method: Method,
+        target: &Target,
+        bytes: &[u8],
+        kind: &str,
+        limit: u64,
+    ) -> Result<Vec<u8>, Error> {
         let headers = [(CONTENT_TYPE.as_str(), kind)];
         let response = self.send(method, target, Sent::Bytes(bytes), &headers, limit)?;
         self.whole(self.expect_success(response, target)?, target, limit)

@@ -27,7 +27,10 @@ pub struct LogsDropped {
 impl fmt::Display for LogsDropped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { source, from, to, batches, lines } = self;
-        write!(f, "logs of {source} from {from} to {to}: {batches} batches, {lines} lines; dropped undelivered, for want of room")
+        write!(
+            f,
+            "logs of {source} from {from} to {to}: {batches} batches, {lines} lines; dropped undelivered, for want of room"
+        )
     }
 }
 
@@ -67,7 +70,9 @@ mod tests {
         let message = dropped.to_string();
         assert_eq!(scrub(&message), message);
         assert_eq!(LogsDropped::parse(&message), Some(dropped));
-        for bad in ["", "logs of x", &message.replace("audit", "A"), &format!("{message}."), &message.replace("289", "+289")] {
+        for bad in
+            ["", "logs of x", &message.replace("audit", "A"), &format!("{message}."), &message.replace("289", "+289")]
+        {
             assert_eq!(LogsDropped::parse(bad), None, "{bad}");
         }
     }

@@ -195,7 +195,16 @@ mod tests {
             ("nothing", Vec::new(), "no first line|not gzip"),
             ("plain text", [&head[..], b"\n{}\n"].concat(), "not gzip"),
             ("cut off", good[..good.len() - 4].to_vec(), "not gzip"),
-            ("a flipped byte", { let mut b = good.clone(); let n = b.len() - 6; b[n] ^= 1; b }, "not gzip"),
+            (
+                "a flipped byte",
+                {
+                    let mut b = good.clone();
+                    let n = b.len() - 6;
+                    b[n] ^= 1;
+                    b
+                },
+                "not gzip",
+            ),
             ("another one behind", [&good[..], &good[..]].concat(), "follows"),
             ("one line too many", with(b"{}\n{}\n"), "2 lines follow"),
             ("no line", with(b""), "0 lines follow"),

@@ -114,7 +114,8 @@ impl Machine {
     fn await_evidence(&self) {
         let ends: Vec<Digest> = ["access", "audit"].map(|source| self.newest(source).1).to_vec();
         self.world.house.wait_for("the ends of the chains in the evidence", || {
-            let chain = evidence::read(&self.at("spool/outbox"), &self.world.house.site, "front-desk", &public(APPLIANCE));
+            let chain =
+                evidence::read(&self.at("spool/outbox"), &self.world.house.site, "front-desk", &public(APPLIANCE));
             let told: Vec<Digest> = chain.of(Kind::Logs).filter_map(|b| Some(b.logs.as_ref()?.digest)).collect();
             ends.iter().all(|end| told.contains(end))
         });
@@ -305,7 +306,11 @@ fn batch(number: u64, previous: Option<Digest>) -> LogBatch {
 fn the_enforcer_tells_what_does_not_follow_and_what_it_drops() {
     let house = House::new();
     let configuration = house.configuration();
-    fs::write(house.path("etc/enforce.toml"), format!("{configuration}anchor_logs = \"1ms\"\nlogs_budget = \"1KiB\"\n")).unwrap();
+    fs::write(
+        house.path("etc/enforce.toml"),
+        format!("{configuration}anchor_logs = \"1ms\"\nlogs_budget = \"1KiB\"\n"),
+    )
+    .unwrap();
     let long: String = (0..40u8).map(|n| Digest::of(&[n]).hex()).collect();
     let first = lay(&house, &batch(1, None), &format!("{{\"text\":\"{long}\"}}\n"));
     let second = lay(&house, &batch(2, Some(first)), "{\"text\":\"two\"}\n");

@@ -6,7 +6,7 @@
 //! how far it came. Over a budget of their own, which takes nothing from that of evidence, the oldest are dropped when a bundle
 //! has told of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -73,7 +73,8 @@ pub fn step(chain: Option<LogChain>, batch: &LogBatch, digest: Digest) -> (LogCh
         }
         Some(_) => None,
     };
-    let (told_at, untold, dropped) = chain.map_or_else(Default::default, |before| (before.told_at, before.untold, before.dropped));
+    let (told_at, untold, dropped) =
+        chain.map_or_else(Default::default, |before| (before.told_at, before.untold, before.dropped));
     let (from, lines) = untold.unwrap_or((batch.from, 0));
     let next = LogChain {
         number: batch.number,
@@ -247,6 +248,7 @@ impl Engine {
         let folder = self.config.logs_dir().join(source.as_str());
         let receipts = self.config.releases.join(FOLDER).join(source.as_str());
         let followed = self.followed(source);
+        let received: BTreeSet<String> = hostile::names(&receipts).into_iter().collect();
         let lying = hostile::names(&folder).into_iter().filter_map(|name| {
             let (number, path) = (parse_file_name(&name)?, folder.join(&name));
             let metadata = std::fs::symlink_metadata(&path).ok()?;
@@ -258,8 +260,9 @@ impl Engine {
         let newest = lying.last().map_or(0, |batch| batch.number);
         lying.retain(|batch| {
             let may_go = batch.number < newest && batch.number <= followed;
-            let sent = may_go && {
-                let receipt = hostile::read(&receipts.join(format!("{}.json", batch.number)), MAX_LOG_RECEIPT);
+            let name = format!("{}.json", batch.number);
+            let sent = may_go && received.contains(&name) && {
+                let receipt = hostile::read(&receipts.join(name), MAX_LOG_RECEIPT);
                 let receipt = receipt.ok().and_then(|bytes| LogReceipt::parse(&bytes).ok());
                 receipt.is_some_and(|receipt| {
                     hostile::read(&batch.path, MAX_BATCH).is_ok_and(|bytes| Digest::of(&bytes) == receipt.digest)
@@ -279,7 +282,8 @@ impl Engine {
             let Ok(batch) = LogBatch::judge(&bytes) else { continue };
             let (from, before, lines) = told.as_ref().map_or((batch.from, 0, 0), |(d, _)| (d.from, d.batches, d.lines));
             let (from, to, source) = (from.min(batch.from), batch.to, source.clone());
-            let dropped = LogsDropped { source, from, to, batches: before + 1, lines: lines.saturating_add(batch.lines) };
+            let dropped =
+                LogsDropped { source, from, to, batches: before + 1, lines: lines.saturating_add(batch.lines) };
             told = Some((dropped, Digest::of(&bytes)));
         }
         if let Some((dropped, digest)) = told {

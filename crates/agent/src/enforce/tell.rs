@@ -6,7 +6,8 @@ use writ_evidence::bundle::{Clock, ReleaseRef};
 use writ_evidence::incident::{Affected, Change, Drift, Execution, Incident as IncidentPart, Outputs, Tier};
 use writ_evidence::posture::{OutcomeChange, Posture, Snapshot, Summary, Vector};
 use writ_evidence::records::{
-    ClockStep, LogExtract, Pause as PausePart, PauseMeans, PausePhase, PlanRecord, Refused as RefusedPart, RestoreTest, Started, Switch, Thinned,
+    ClockStep, LogExtract, Pause as PausePart, PauseMeans, PausePhase, PlanRecord, Refused as RefusedPart, RestoreTest,
+    Started, Switch, Thinned,
 };
 use writ_evidence::{Draft, Kind};
 use writ_policy::observation::Value;

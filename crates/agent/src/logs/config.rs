@@ -127,9 +127,8 @@ impl Source {
             return Err(format!("{}: expected an absolute path of a file", path.display()));
         }
         let Some(filter) = &self.journal else { return Ok(()) };
-        let plain = |word: &&String| {
-            (1..=200).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
-        };
+        let plain =
+            |word: &&String| (1..=200).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
         if filter.words().count() > MOST_WORDS {
             return Err(format!("at most {MOST_WORDS} units, identifiers and transports"));
         }

@@ -29,12 +29,14 @@ const FIRST: &str = "--since=-1d";
 const FIELDS: &str = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_SYSTEMD_UNIT";
 
 /// What reading came to.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Taken {
-    /// Where it ended; none when nothing was read and nothing had been.
+    /// Behind the last entry that was read; none when none was.
     pub cursor: Option<String>,
     /// Whether there is more.
     pub more: bool,
+    /// Why it did not come to the end. What was read until then counts.
+    pub problem: Option<io::Error>,
 }
 
 /// An entry, as far as it is asked for.
@@ -81,35 +83,38 @@ pub fn read(program: &Path, filter: &Filter, from: From<'_>, lines: &mut Lines) 
         .stdout(Stdio::piped())
         .spawn()?;
     let deadline = Instant::now() + LIMIT;
-    let read = child.stdout.take().ok_or_else(|| io::Error::other("no output")).and_then(|output| {
-        let mut reader = BufReader::with_capacity(64 * 1024, Timed { output, deadline });
-        take(&mut reader, lines)
-    });
+    let Some(output) = child.stdout.take() else { return Err(io::Error::other("journalctl has no output")) };
+    let mut reader = BufReader::with_capacity(64 * 1024, Timed { output, deadline });
+    let mut taken = take(&mut reader, lines);
     // It has nothing more to say that is wanted, or had come to its end.
-    let stopped = !matches!(&read, Ok((_, false)));
+    let stopped = taken.more || taken.problem.is_some();
     if stopped {
         let _ = child.kill();
     }
     let status = child.wait()?;
-    let (cursor, more) = read?;
     if !stopped && !status.success() {
-        return Err(io::Error::other(format!("{}: {status}", program.display())));
+        taken.problem = Some(io::Error::other(format!("{}: {status}", program.display())));
     }
-    let before = if let From::Cursor(cursor) = from { Some(cursor.to_owned()) } else { None };
-    Ok(Taken { cursor: cursor.or(before), more })
+    Ok(taken)
 }
 
-/// Takes lines of journalctl's output; the place behind the last one, and whether there is more.
-pub fn take(reader: &mut impl io::BufRead, lines: &mut Lines) -> io::Result<(Option<String>, bool)> {
-    let (mut line, mut cursor, mut skipping) = (Vec::new(), None, false);
+/// Takes lines of journalctl's output.
+pub fn take(reader: &mut impl io::BufRead, lines: &mut Lines) -> Taken {
+    let (mut line, mut skipping) = (Vec::new(), false);
+    let mut taken = Taken { cursor: None, more: false, problem: None };
     loop {
         if lines.is_full() {
-            return Ok((cursor, true));
+            taken.more = true;
+            return taken;
         }
         line.clear();
-        let n = reader.take(LONGEST as u64).read_until(b'\n', &mut line)?;
-        if n == 0 {
-            return Ok((cursor, false));
+        match reader.take(LONGEST as u64).read_until(b'\n', &mut line) {
+            Ok(0) => return taken,
+            Ok(_) => {}
+            Err(e) => {
+                taken.problem = Some(e);
+                return taken;
+            }
         }
         let ended = line.ends_with(b"\n");
         if skipping || !ended {
@@ -121,7 +126,7 @@ pub fn take(reader: &mut impl io::BufRead, lines: &mut Lines) -> io::Result<(Opt
         match serde_json::from_slice::<Entry>(&line) {
             Ok(entry) if is_cursor(&entry.cursor) => {
                 entry.add(lines);
-                cursor = Some(entry.cursor);
+                taken.cursor = Some(entry.cursor);
             }
             _ => lines.dropped += 1,
         }
@@ -177,7 +182,10 @@ impl Read for Timed {
         let left = Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap_or(0), tv_nsec: left.subsec_nanos().into() };
         let mut ready = [PollFd::from_borrowed_fd(self.output.as_fd(), PollFlags::IN)];
         if poll(&mut ready, Some(&left))? == 0 {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, format!("journalctl took more than {} s", LIMIT.as_secs())));
+            return Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                format!("journalctl took more than {} s", LIMIT.as_secs()),
+            ));
         }
         self.output.read(buffer)
     }
@@ -193,8 +201,8 @@ mod tests {
     #[test]
     fn captured_entries_are_read() {
         let mut lines = Lines::default();
-        let (cursor, more) = take(&mut CAPTURED.as_bytes(), &mut lines).unwrap();
-        assert!(!more);
+        let Taken { cursor, more, problem } = take(&mut CAPTURED.as_bytes(), &mut lines);
+        assert!(!more && problem.is_none());
         let text = String::from_utf8(lines.text).unwrap();
         let entries: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(entries.len(), 4, "{text}");
@@ -213,13 +221,17 @@ mod tests {
         for (what, output, dropped) in [
             ("not JSON", &b"hello\n"[..], 1),
             ("no cursor", b"{\"__REALTIME_TIMESTAMP\":\"1\",\"MESSAGE\":\"m\"}\n", 1),
-            ("a cursor of another kind", b"{\"__CURSOR\":\"a b\",\"__REALTIME_TIMESTAMP\":\"1\",\"MESSAGE\":\"m\"}\n", 1),
+            (
+                "a cursor of another kind",
+                b"{\"__CURSOR\":\"a b\",\"__REALTIME_TIMESTAMP\":\"1\",\"MESSAGE\":\"m\"}\n",
+                1,
+            ),
             ("cut off", b"{\"__CURSOR\":\"s=1", 1),
             ("a line without an end", &long, 1),
             ("deep", nested.as_bytes(), 1),
         ] {
             let mut lines = Lines::default();
-            let (cursor, more) = take(&mut &output[..], &mut lines).unwrap();
+            let Taken { cursor, more, .. } = take(&mut &output[..], &mut lines);
             assert_eq!((cursor, more, lines.count, lines.dropped), (None, false, 0, dropped), "{what}");
         }
     }

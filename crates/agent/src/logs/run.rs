@@ -95,10 +95,13 @@ fn carry(
     for _ in 0..MOST_BATCHES {
         if waiting(&folder)? > MOST_WAITING {
             status.more = true;
-            return Err(io::Error::other("too much of it waits in the spool already: it is read again when that was sent"));
+            return Err(io::Error::other(
+                "too much of it waits in the spool already: it is read again when that was sent",
+            ));
         }
         let began = now();
-        let mut reading = Reading { config, lines: Lines::default(), cursor: kept.cursor(), more: false, problems: Vec::new() };
+        let mut reading =
+            Reading { config, lines: Lines::default(), cursor: kept.cursor(), more: false, problems: Vec::new() };
         if kept.forgotten {
             reading.lines.lost("where reading ended was forgotten: some lines may be here twice, others not at all");
         }
@@ -106,8 +109,10 @@ fn carry(
         let Reading { lines, cursor, more, problems, .. } = reading;
         status.problem = problems.first().map(one_line);
         let before = kept.newest();
-        // What is left may be older than now.
-        let so_far = if more { lines.newest.or(before.map(|made| made.to)).unwrap_or(began).min(began) } else { began };
+        // What is left, or could not be read, may be older than now.
+        let whole = !more && status.problem.is_none();
+        let so_far =
+            if whole { began } else { lines.newest.or(before.map(|made| made.to)).unwrap_or(began).min(began) };
         if status.problem.is_some() && lines.count == 0 && lines.dropped == 0 {
             // Nobody knows what it said: a batch would claim that it said nothing.
             return Ok(());
@@ -167,9 +172,8 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn read(&mut self, source: &Source, before: Option<Time>) {
         if let Some(filter) = &source.journal {
-            match self.journal(filter, before) {
-                Ok(read) => (self.cursor.journal, self.more) = (read.cursor, read.more),
-                Err(e) => self.problems.push(format!("the journal cannot be read: {e}")),
+            if let Err(e) = self.journal(filter, before) {
+                self.problems.push(format!("the journal cannot be read: {e}"));
             }
         }
         self.cursor.files.retain(|path, _| source.files.contains(path));
@@ -191,20 +195,24 @@ impl Reading<'_> {
     }
 
     /// The journal from the last place on, or from the end of the batch before where there is none or it is of no use.
-    fn journal(&mut self, filter: &Filter, before: Option<Time>) -> io::Result<journal::Taken> {
+    fn journal(&mut self, filter: &Filter, before: Option<Time>) -> io::Result<()> {
         let program = self.config.journalctl.clone().or_else(|| command::find("journalctl"));
         let program = program.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "there is no journalctl"))?;
         let since = before.map_or(From::First, From::Time);
-        let Some(cursor) = self.cursor.journal.take() else {
-            return journal::read(&program, filter, since, &mut self.lines);
-        };
-        let read = journal::read(&program, filter, From::Cursor(&cursor), &mut self.lines);
-        match read {
-            Err(e) if self.lines.count == 0 && e.kind() != io::ErrorKind::TimedOut => {
-                self.lines.lost("the place where reading ended is not in the journal: some lines may be here twice, others not at all");
-                journal::read(&program, filter, since, &mut self.lines)
+        let last = self.cursor.journal.clone();
+        let from = last.as_deref().map_or(since, From::Cursor);
+        let mut taken = journal::read(&program, filter, from, &mut self.lines)?;
+        let lost =
+            taken.cursor.is_none() && taken.problem.as_ref().is_some_and(|e| e.kind() != io::ErrorKind::TimedOut);
+        if last.is_some() && lost {
+            taken = journal::read(&program, filter, since, &mut self.lines)?;
+            if taken.problem.is_none() {
+                self.lines.lost("the last place that was read is not in the journal: some lines may be here twice, others not at all");
+                self.cursor.journal = None;
             }
-            other => other,
         }
+        self.cursor.journal = taken.cursor.or_else(|| self.cursor.journal.take());
+        self.more = taken.more;
+        taken.problem.map_or(Ok(()), Err)
     }
 }

@@ -29,8 +29,16 @@ const SCHEMA: ProbeSchema = ProbeSchema {
     parameters: &[],
     observation: &[
         field("configured", Kind::Bool, "whether there are sources of logs, and a courier that sends them"),
-        field("active", Kind::Bool, "whether sources were read, and the courier was at work, within a quarter of an hour"),
-        field("tls_version", Kind::Text, "the only protocol that they are sent by, TLSv1.3; absent where they are sent plainly"),
+        field(
+            "active",
+            Kind::Bool,
+            "whether sources were read, and the courier was at work, within a quarter of an hour",
+        ),
+        field(
+            "tls_version",
+            Kind::Text,
+            "the only protocol that they are sent by, TLSv1.3; absent where they are sent plainly",
+        ),
         field("verified", Kind::Bool, "whether the other end is verified by its certificate; likewise absent"),
         field("last_sent_age_seconds", Kind::Int, "time since anything was sent; absent before the first"),
         field(
@@ -72,7 +80,8 @@ fn run(_: &Parameters, context: &mut ProbeContext) -> Result<Observation, Unseen
     let status = |program: &str, file: &str| context.programs.join(program).join(file);
     let sources: Option<Sources> = said(&status("logs", logs::status::FILE), logs::status::MAX_STATUS)?;
     let courier: Option<Courier> = said(&status("sync", sync::status::FILE), sync::status::MAX_STATUS)?;
-    let courier = courier.ok_or_else(|| Unseen::failed("writ-sync", "no courier has said anything yet, nor how logs are"))?;
+    let courier =
+        courier.ok_or_else(|| Unseen::failed("writ-sync", "no courier has said anything yet, nor how logs are"))?;
     let Some(sources) = sources.filter(|said| !said.sources.is_empty()) else {
         return Ok(Observation::new().with("configured", false).with("active", false));
     };

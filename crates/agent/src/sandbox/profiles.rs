@@ -43,7 +43,10 @@ impl Sandbox {
         read.extend(config.ca_file.clone());
         let write = vec![config.inbox(), config.state_dir.clone()];
         let ports = config.settings().port().into_iter().chain([DNS]).collect();
-        Self { files: Some(Files { read, write, connect: Some(ports), ..Files::default() }), calls: calls::of_courier() }
+        Self {
+            files: Some(Files { read, write, connect: Some(ports), ..Files::default() }),
+            calls: calls::of_courier(),
+        }
     }
 
     /// Of `writ-logs`, and so of the journalctl that it starts: it reads logs, writes batches, and has no network.

@@ -19,10 +19,10 @@ use writ_wire::paths;
 
 use super::courier::Courier;
 use super::identity::Vouched;
-use super::inbox::names;
 use super::schedule::Ending;
 use super::trouble::Trouble;
 use crate::crash_point;
+use crate::enforce::hostile::{self, names};
 use crate::logs::config::MOST_SOURCES;
 
 /// The most batches that are sent before something else has its turn.
@@ -116,14 +116,19 @@ impl Courier {
     fn send_batch(&mut self, client: &writ_client::Client, place: &Place) -> Result<(), Trouble> {
         let (source, number) = place;
         let path = self.config.logs().join(source.as_str()).join(file_name(*number));
-        let bytes = match writ_durable::read_bounded(&path, MAX_BATCH) {
+        // The folder is another user's: nothing in it is followed or waited for.
+        let bytes = match hostile::read(&path, MAX_BATCH) {
             // Dropped meanwhile.
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
             read => read.map_err(Trouble::at(&path))?,
         };
         let batch = LogBatch::judge(&bytes).map_err(|e| Trouble::at(&path)(io::Error::other(e)))?;
         let digest = Digest::of(&bytes);
-        let answer = client.post_gzip(&paths::log_batch_submit(&self.config.site, source, *number), &bytes, MAX_LOG_RECEIPT as u64)?;
+        let answer = client.post_gzip(
+            &paths::log_batch_submit(&self.config.site, source, *number),
+            &bytes,
+            MAX_LOG_RECEIPT as u64,
+        )?;
         let refused = |why: String| Trouble::refused("log-receipt", why);
         let receipt = LogReceipt::parse(&answer).map_err(|e| refused(one_line(e)))?;
         if (&receipt.source, receipt.number, receipt.digest) != (source, *number, digest) {
@@ -151,7 +156,7 @@ impl Courier {
             let Some(number) = numbers(&folder, receipt_number).into_iter().next_back() else { continue };
             let receipt = writ_durable::read_bounded(&folder.join(format!("{number}.json")), MAX_LOG_RECEIPT).ok();
             let batch = self.config.logs().join(source.as_str()).join(file_name(number));
-            let batch = writ_durable::read_bounded(&batch, MAX_BATCH).ok().and_then(|bytes| LogBatch::judge(&bytes).ok());
+            let batch = hostile::read(&batch, MAX_BATCH).ok().and_then(|bytes| LogBatch::judge(&bytes).ok());
             let receipt = receipt.and_then(|bytes| LogReceipt::parse(&bytes).ok());
             if let Some((LogReceipt { received_at, delay_seconds, .. }, batch)) = receipt.zip(batch) {
                 let sent = SourceSent { number, to: batch.to, received_at, delay_seconds };

@@ -37,7 +37,8 @@ impl Courier {
     /// Sends some notices.
     pub fn send_notices(&mut self, vouched: &Vouched) -> Result<Ending, Trouble> {
         let folder = self.config.notices();
-        let mut numbers: Vec<u64> = names(&folder).iter().filter_map(|name| name.strip_suffix(".json")?.parse().ok()).collect();
+        let mut numbers: Vec<u64> =
+            names(&folder).iter().filter_map(|name| name.strip_suffix(".json")?.parse().ok()).collect();
         numbers.sort_unstable();
         let before = self.sent_before(&folder, numbers.last().copied().unwrap_or(0));
         let due: Vec<u64> = numbers.into_iter().filter(|number| *number > before).collect();
@@ -49,12 +50,17 @@ impl Courier {
         for number in due.iter().take(AT_ONCE) {
             let Some(signed) = read(&folder, *number)? else { return Ok(Ending::Done) };
             let digest = Digest::of(&signed.document.0);
-            let answer = client.post(&paths::notices(&self.config.site), &signed.canonical(), MAX_NOTICE_RECEIPT as u64);
+            let answer =
+                client.post(&paths::notices(&self.config.site), &signed.canonical(), MAX_NOTICE_RECEIPT as u64);
             match answer {
                 Ok(answer) => {
-                    let receipt = NoticeReceipt::parse(&answer).map_err(|e| Trouble::refused("notice-receipt", one_line(e)))?;
+                    let receipt =
+                        NoticeReceipt::parse(&answer).map_err(|e| Trouble::refused("notice-receipt", one_line(e)))?;
                     if receipt.digest != digest {
-                        return Err(Trouble::refused("notice-receipt", format!("it is of another notice than {number}")));
+                        return Err(Trouble::refused(
+                            "notice-receipt",
+                            format!("it is of another notice than {number}"),
+                        ));
                     }
                     info!(number, "notice sent");
                 }

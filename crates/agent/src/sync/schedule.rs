@@ -26,8 +26,7 @@ pub enum Job {
 
 impl Job {
     /// Every job, the most urgent first.
-    pub const ALL: [Self; 6] =
-        [Self::CheckIn, Self::Notices, Self::Sync, Self::Deliver, Self::Logs, Self::Fetch];
+    pub const ALL: [Self; 6] = [Self::CheckIn, Self::Notices, Self::Sync, Self::Deliver, Self::Logs, Self::Fetch];
 
     /// What the job is called in logs and in the status.
     pub fn name(self) -> &'static str {

@@ -84,7 +84,9 @@ impl Folders {
                         *happened |= known.as_ref() == Some(&event.wd);
                     }
                 }
-                for (happened, message) in happened.into_iter().zip([Message::Outbox, Message::Presence, Message::Notices]) {
+                for (happened, message) in
+                    happened.into_iter().zip([Message::Outbox, Message::Presence, Message::Notices])
+                {
                     if happened && messages.send(message).is_err() {
                         return;
                     }

@@ -172,7 +172,8 @@ fn inside() {
 /// Takes on a sandbox in another process, and gives what was enforced and what came of each attempt.
 fn within(which: &str) -> (Enforced, Map<String, Value>) {
     let dir = tempfile::tempdir().unwrap();
-    for folder in ["state", "spool/asks", "spool/looks", "spool/outbox", "spool/presence", "spool/inbox", "spool/logs"] {
+    for folder in ["state", "spool/asks", "spool/looks", "spool/outbox", "spool/presence", "spool/inbox", "spool/logs"]
+    {
         fs::create_dir_all(dir.path().join(folder)).unwrap();
     }
     for file in ["secret", "trust.json", "spool/asks/asks.json", "spool/outbox/1.json", "spool/presence/heartbeat.json"]

@@ -15,8 +15,8 @@ use writ_trust::key_register::KeyRecord;
 
 use super::bundle_checks::Context;
 use super::incidents::Incidents;
-use super::log_batches::LogChains;
 use super::log::{BundleHere, Judged, Seen, SiteLog, receipt_beside};
+use super::log_batches::LogChains;
 use super::{directory, entries, path_in, read, stray};
 use crate::archive::{Archive, SiteRecord, Stored};
 use crate::folder::{Entry, EntryKind, Folder};

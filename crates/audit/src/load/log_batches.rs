@@ -64,7 +64,8 @@ impl LogChains {
             self.heads.entry((bundle.appliance.clone(), extract.source.clone())).or_default().push(head);
         }
         if let Some(refused) = bundle.refused.as_ref().filter(|refused| refused.rule == RULE) {
-            self.dropped.extend(LogsDropped::parse(&refused.message).map(|dropped| (bundle.appliance.clone(), dropped)));
+            self.dropped
+                .extend(LogsDropped::parse(&refused.message).map(|dropped| (bundle.appliance.clone(), dropped)));
         }
     }
 
@@ -153,12 +154,18 @@ impl LogChains {
         let which = format!("the batch {digest} of {}/{}, which ends at {at},", summary.appliance, summary.source);
         match self.dropped.iter().find(covers) {
             Some((_, dropped)) => {
-                let what = format!("{which} is not here: the appliance dropped {} batches, and said so", dropped.batches);
+                let what =
+                    format!("{which} is not here: the appliance dropped {} batches, and said so", dropped.batches);
                 report.problems.note(Code::Thinned, &head.path, what, CONSEQUENCE);
             }
             None => {
                 let what = format!("{which} is not here");
-                report.problems.bad(Code::Missing, &head.path, what, "it was dropped or withheld: what the logs said then is not known");
+                report.problems.bad(
+                    Code::Missing,
+                    &head.path,
+                    what,
+                    "it was dropped or withheld: what the logs said then is not known",
+                );
             }
         }
     }
@@ -203,7 +210,12 @@ impl Walk<'_> {
                 return if report.problems.bad > before { Came::Bad } else { Came::Missing(wanted, at) };
             };
             if Digest::of(&bytes) != wanted {
-                report.problems.bad(Code::Altered, &path, "its bytes are not those that its name and the chain say", CONSEQUENCE);
+                report.problems.bad(
+                    Code::Altered,
+                    &path,
+                    "its bytes are not those that its name and the chain say",
+                    CONSEQUENCE,
+                );
                 return Came::Bad;
             }
             let batch = match LogBatch::judge(&bytes) {
@@ -228,7 +240,10 @@ impl Walk<'_> {
                     return Came::Bad;
                 }
                 Some(_) if end.is_none() && batch.from <= self.head.extract.from => {
-                    let what = format!("the first bundle names batch {} as the first, and there is one before it", batch.number);
+                    let what = format!(
+                        "the first bundle names batch {} as the first, and there is one before it",
+                        batch.number
+                    );
                     report.problems.note(Code::Missing, &path, what, "what the logs said before it is not known");
                     return Came::Whole;
                 }
@@ -242,12 +257,16 @@ impl Walk<'_> {
     fn wrong(&self, batch: &LogBatch) -> Option<(Code, String)> {
         let extract = &self.head.extract;
         if batch.source.as_str() != extract.source {
-            return Some((Code::Foreign, format!("it is of {}, and the chain of {} leads to it", batch.source, extract.source)));
+            return Some((
+                Code::Foreign,
+                format!("it is of {}, and the chain of {} leads to it", batch.source, extract.source),
+            ));
         }
         match &self.later {
-            None if batch.to != extract.to => {
-                Some((Code::Malformed, format!("it ends at {}, and the bundle that names it says {}", batch.to, extract.to)))
-            }
+            None if batch.to != extract.to => Some((
+                Code::Malformed,
+                format!("it ends at {}, and the bundle that names it says {}", batch.to, extract.to),
+            )),
             Some(later) if batch.number + 1 != later.number => {
                 Some((Code::OutOfOrder, format!("batch {} is followed by batch {}", batch.number, later.number)))
             }

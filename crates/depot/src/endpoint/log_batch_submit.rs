@@ -59,7 +59,10 @@ fn store(
     let WholeBody { bytes, share: _share } = body;
     let batch = LogBatch::judge(&bytes).map_err(|e| Fault::Refused(format!("not a batch of logs: {e}")))?;
     if (&batch.source, batch.number) != (&source, number) {
-        return Err(Fault::Refused(format!("it is batch {} of {}, not {number} of {source}", batch.number, batch.source)));
+        return Err(Fault::Refused(format!(
+            "it is batch {} of {}, not {number} of {source}",
+            batch.number, batch.source
+        )));
     }
     // One of the future would stand until then, however old the next ones are.
     let now = clock::now();

@@ -1,9 +1,9 @@
 //! Notices: what appliances want people to be told.
 
 use rusqlite::{Connection, params};
+use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
 use writ_trust::time::Time;
-use writ_trust::digest::Digest;
 use writ_wire::Signed;
 
 use super::{StoreError, to_sql};

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::client::{Connection, get};
 use crate::daemon::Start;
-use crate::logs::odd_logs_and_notices;
 use crate::hostile_requests::*;
+use crate::logs::odd_logs_and_notices;
 use crate::world::*;
 
 fn comes(address: SocketAddr, case: &Case) -> Comes {

@@ -154,7 +154,8 @@ pub fn odd_logs_and_notices() -> Vec<Case> {
             "logs packed once more",
             "POST",
             &target("audit", 1),
-            &[desk.headers("POST", &target("audit", 1), &good, now()), headers(&[("content-encoding", "gzip")])].concat(),
+            &[desk.headers("POST", &target("audit", 1), &good, now()), headers(&[("content-encoding", "gzip")])]
+                .concat(),
             &good,
             415,
         ),

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use writ_agent::config::Config;
+use writ_agent::logs::config::Config as LogsConfig;
 use writ_agent::sync::config::Config as SyncConfig;
 
 use super::machines;
@@ -29,6 +30,11 @@ fn the_daemons_parse_what_the_modules_write() {
         let config = SyncConfig::read(&file(machine, "sync.toml")).unwrap_or_else(|e| panic!("{machine}: {e}"));
         assert_eq!(config.inbox(), Config::read(&file(machine, "enforce.toml")).unwrap().releases, "{machine}");
         assert_eq!(config.state_dir, Path::new("/var/lib/writ/sync"), "{machine}");
+    }
+    for machine in ["theatre", "ward", "full", "small"] {
+        let config = LogsConfig::read(&file(machine, "logs.toml")).unwrap_or_else(|e| panic!("{machine}: {e}"));
+        assert_eq!(config.sources.len(), 5, "{machine}");
+        assert_eq!(config.spool, Path::new("/var/lib/writ/spool"), "{machine}");
     }
     let full = Config::read(&file("full", "enforce.toml")).unwrap();
     assert_eq!(full.keep_delivered.as_str(), "60d");

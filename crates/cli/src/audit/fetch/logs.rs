@@ -42,7 +42,8 @@ impl Fetch<'_> {
 
     /// What the runs before did not come to.
     pub fn recall_logs(&mut self) -> Outcome<()> {
-        let kept = crate::files::read_if_there(&self.to.state(WANTED), MAX_WANTED, "what the fetch before did not come to")?;
+        let kept =
+            crate::files::read_if_there(&self.to.state(WANTED), MAX_WANTED, "what the fetch before did not come to")?;
         let text = String::from_utf8(kept.unwrap_or_default()).unwrap_or_default();
         self.ends.extend(text.lines().filter_map(|line| line.parse::<Digest>().ok()));
         Ok(())
@@ -92,7 +93,9 @@ impl Fetch<'_> {
         let target = paths::log_batch(self.site, digest);
         let answer = if_there(self.client.get(&target, MAX_BATCH as u64));
         let answer = answer.map_err(|e| failed("cannot fetch a batch of logs", &self.client, &e))?;
-        let Some((bytes, batch)) = answer.and_then(|bytes| sound(&bytes).map(|batch| (bytes, batch))) else { return Ok(None) };
+        let Some((bytes, batch)) = answer.and_then(|bytes| sound(&bytes).map(|batch| (bytes, batch))) else {
+            return Ok(None);
+        };
         self.to.replace_unsynced(&path, &bytes)?;
         Ok(Some(batch))
     }

@@ -171,7 +171,9 @@ fn tell(done: &Fetched) {
     }
     if done.log_batches_missing > 0 {
         let n = done.log_batches_missing;
-        screen::warning(&format!("{n} times bundles lead to a batch of logs that the depot does not have: `writ audit verify` says which"));
+        screen::warning(&format!(
+            "{n} times bundles lead to a batch of logs that the depot does not have: `writ audit verify` says which"
+        ));
     }
     screen::line(&format!("{} new files, {} KiB", done.files, done.bytes.div_ceil(1024)));
 }

@@ -100,6 +100,8 @@ fn the_page_names_every_cause() {
         "pull-fails",
         "download-fails",
         "delivery-fails",
+        "notices-fail",
+        "logs-fail",
     ]
     .into_iter()
     .chain(["breaker", "no-rule", "left-to-people", "attempts-used", "with-people"])

@@ -55,6 +55,13 @@ fn what_is_in_the_couriers_way() {
             "delivery-fails",
             &["2 refused", "keeps the depot"],
         ),
+        (Job::Notices, Trouble::refused("notice-receipt", "of another"), "notices-fail", &["of another"]),
+        (
+            Job::Logs,
+            Trouble::Left("3 batches of logs are not taken".into()),
+            "logs-fail",
+            &["3 batches", "keeps the depot"],
+        ),
     ];
     for (job, trouble, code, wanted) in cases {
         let mut jobs = all_done();

@@ -5,6 +5,7 @@
 //! have left, in the form in which they leave it; what a container cannot have (a disk, firmware) is not made up.
 
 mod accounts;
+mod advisories;
 mod backups;
 mod jobs;
 mod kernel_modules;
@@ -31,6 +32,7 @@ type Family = fn(&Container) -> Result<()>;
 
 const FAMILIES: &[(&str, Family)] = &[
     ("accounts", accounts::furnish),
+    ("advisories", advisories::furnish),
     ("backups", backups::furnish),
     ("kernel modules", kernel_modules::furnish),
     ("a scanner", scanner::furnish),

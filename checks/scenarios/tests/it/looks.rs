@@ -21,11 +21,13 @@ const OUT_OF_SIGHT: &[&str] = &[
     "workstation.boot-locked",
 ];
 
-/// What takes longer to know than the enforcer has been up, and what only a courier tells.
+/// What takes longer to know than the enforcer has been up, what only a courier tells, and what only a NixOS system says of
+/// itself.
 const NOT_YET: &[&str] = &[
     "audit.forwarding",
     "capacity.cpu",
     "capacity.cpu-trend",
+    "patches.system-age",
     "review.evidence-delivered",
     "review.log-lag",
     "system.checkin",

@@ -69,7 +69,9 @@ const SCHEMA: ProbeSchema = ProbeSchema {
 fn run(parameters: &Parameters, context: &mut ProbeContext) -> Result<Observation, Unseen> {
     let folder = folder(parameters)?;
     let known = load(&below(&context.root, &folder.to_string_lossy()))?;
-    let system = below(&context.root, CURRENT_SYSTEM);
+    let running = below(&context.root, CURRENT_SYSTEM);
+    // Where no system says that it runs, it is that of the profile.
+    let system = if running.exists() { running } else { context.profile.clone() };
     let mut seen = Observation::new();
     if let Ok(Some(text)) = reading::read(&system.join("nixos-version"), 4096)
         && let Some(built_from) = version::date(&String::from_utf8_lossy(&text))
@@ -88,7 +90,7 @@ fn run(parameters: &Parameters, context: &mut ProbeContext) -> Result<Observatio
         let anything = seen.iter().next().is_some();
         return if anything { Ok(seen) } else { Err(nothing()) };
     }
-    let system = system.canonicalize().map_err(|e| Unseen::failed(CURRENT_SYSTEM, e))?;
+    let system = system.canonicalize().map_err(|e| Unseen::failed(system.display(), e))?;
     judge(&known, &paths(&system)?, context.now, &mut seen);
     Ok(seen)
 }

@@ -81,10 +81,12 @@ fn run(parameters: &Parameters, context: &mut ProbeContext) -> Result<Observatio
     }
 }
 
-/// A server that is installed and has no socket does not run.
+/// A server that is to run and has no socket does not.
 fn without_socket(context: &mut ProbeContext) -> Result<Observation, Unseen> {
     match context.bus.unit_state(UNIT) {
-        Ok(state) if state.load_state == "loaded" => Ok(Observation::new().with("reachable", false)),
+        Ok(state) if state.unit_file_state.starts_with("enabled") || state.active_state == "failed" => {
+            Ok(Observation::new().with("reachable", false))
+        }
         Ok(_) | Err(BusError::NoSystemd) => Err(Unseen::not_applicable("there is no PostgreSQL server here")),
         Err(e) => Err(Unseen::failed(UNIT, e)),
     }

@@ -98,6 +98,7 @@ fn without_advisories_only_the_age_of_the_system_is_known() {
     let dir = tempfile::tempdir().unwrap();
     let mut context = ProbeContext::new(at("2026-11-27T00:00:00Z"), Instant::now(), "/nowhere".into(), None);
     context.root = dir.path().to_owned();
+    context.profile = dir.path().join("no-profile");
     let mut look = || {
         let parameters = serde_json::Map::new();
         run(&Parameters::checked(&parameters, SCHEMA.parameters).unwrap(), &mut context)

@@ -16,6 +16,7 @@ pub mod enforce;
 pub mod evidence_writer;
 pub mod network;
 pub mod parameters;
+mod parsers;
 pub mod probes;
 pub mod records;
 pub mod sandbox;
@@ -28,4 +29,5 @@ pub mod sync;
 pub mod watch;
 pub mod zone;
 
+pub use self::parsers::parsers;
 pub use writ_durable::crash_point;

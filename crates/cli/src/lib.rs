@@ -1,4 +1,5 @@
-//! `writ`: check and compare policy, keep keys, release, verify, audit, watch.
+//! `writ`: check and compare policy, keep keys, release, verify, audit, watch. A library for the fuzzer's sake ([`parsers`]): the
+//! command is [`run`].
 
 mod appliance_state;
 mod audit;
@@ -18,6 +19,7 @@ mod layout;
 mod library;
 mod log;
 mod pages;
+mod parsers;
 mod passphrase;
 mod random;
 mod release;
@@ -29,6 +31,8 @@ mod status;
 mod trust;
 mod verify;
 mod watch;
+
+pub use self::parsers::{Parser, parsers};
 
 use std::process::ExitCode;
 
@@ -87,7 +91,8 @@ enum Command {
     Completions(completions::Arguments),
 }
 
-fn main() -> ExitCode {
+/// Runs the command that this process was started as.
+pub fn run() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Check(arguments) => arguments.run(),
         Command::Explain(arguments) => arguments.run(),

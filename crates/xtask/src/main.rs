@@ -1,5 +1,6 @@
-//! The project's own tasks: `cargo xtask demo | test | bench | lint`.
+//! The project's own tasks: `cargo xtask demo | test | fuzz | bench | lint`.
 
+mod fuzz;
 mod lint;
 mod test;
 mod workbench;
@@ -23,6 +24,8 @@ enum Task {
     Demo(workbench::Arguments),
     /// Everything that must pass: lint, unit, property and end-to-end tests. Ends with the counts.
     Test(test::Arguments),
+    /// Looks for bytes that break a parser, with libFuzzer. Not part of `test`, which replays its corpus.
+    Fuzz(fuzz::Arguments),
     /// Prints figures, each as a ratio beside a peer measured in the same run.
     #[command(disable_help_flag = true)]
     Bench(workbench::Arguments),
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Demo(arguments) => workbench::run("demo", "dev", &arguments),
         Task::Test(arguments) => test::run(&arguments),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Bench(arguments) => workbench::run("bench", "release", &arguments),
         Task::Lint => lint::run(),
     };

@@ -16,6 +16,7 @@ mod delivery;
 mod distribution;
 mod doctor;
 mod full_disk;
+mod fuzz;
 mod golden;
 mod happy;
 mod house;

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use writ_policy::observation::Observation;
+use writ_policy::values::Values;
 use writ_trust::json;
 use writ_trust::time::Time;
 use writ_wire::backup_sample::BackupSample;
@@ -130,7 +131,10 @@ impl<E> Made for Result<Observation, E> {
 fn fits(probe: &Probe, bytes: &[u8], made: impl Made) {
     let Some(seen) = made.seen() else { return };
     let name = probe.schema.name;
-    assert_eq!(probe.schema.unpromised(&seen), [], "{name}");
+    // A program of a later version may have words that are not known yet: they are shown as they are.
+    let later = |field: &str| probe.schema.field(field).is_some_and(|field| matches!(field.values, Values::Known(..)));
+    let broken: Vec<_> = probe.schema.unpromised(&seen).into_iter().filter(|(field, _)| !later(field)).collect();
+    assert_eq!(broken, [], "{name}");
     // A byte that is no UTF-8 becomes three, a control character six in JSON, and two files can be made of one.
     let (size, most) = (json::canonical(&seen).len(), bytes.len().saturating_mul(16).saturating_add(8 * 1024));
     assert!(size <= most, "{name}: {size} bytes were made of {}", bytes.len());

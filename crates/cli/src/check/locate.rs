@@ -4,6 +4,7 @@
 //! values. The parser does: from the declared line it follows the path through attribute sets, calls, `//`, lists and
 //! names bound in the same file, as far as the source shows it.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -16,6 +17,9 @@ use super::source::Source;
 
 /// How deep names bound in the same file are followed.
 const DEEPEST: usize = 24;
+/// How many expressions are looked into for one place. A name that is bound to several uses of itself doubles the way at each
+/// turn, and whoever sends a change in has it looked at.
+const MOST_STEPS: u32 = 4000;
 
 /// What to find.
 pub struct Wanted<'a> {
@@ -42,7 +46,7 @@ struct Hit {
 
 /// The bytes to point at: never empty unless the line is, and within one line.
 pub fn locate(source: &Source, wanted: &Wanted<'_>) -> Range<usize> {
-    let search = Search { wanted };
+    let search = Search::new(wanted);
     let range = match search.binding(source).or_else(|| search.below_root(source)) {
         Some(hit) if wanted.part == Part::Value && hit.left == 0 => hit.value,
         Some(hit) => hit.key,
@@ -53,7 +57,7 @@ pub fn locate(source: &Source, wanted: &Wanted<'_>) -> Range<usize> {
 
 /// The same, only where the whole path is found, be it from the wanted line or from the file's root expression.
 pub fn locate_exactly(source: &Source, wanted: &Wanted<'_>) -> Option<Range<usize>> {
-    let search = Search { wanted };
+    let search = Search::new(wanted);
     let whole = |hit: &Hit| hit.left == 0;
     let hit = search.binding(source).filter(whole).or_else(|| search.below_root(source))?;
     Some(first_line(source, if wanted.part == Part::Value { hit.value } else { hit.key }))
@@ -133,9 +137,20 @@ fn first_line(source: &Source, range: Range<usize>) -> Range<usize> {
 
 struct Search<'a> {
     wanted: &'a Wanted<'a>,
+    steps: Cell<u32>,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    fn new(wanted: &'a Wanted<'a>) -> Self {
+        Self { wanted, steps: Cell::new(0) }
+    }
+
+    /// Whether one more expression may be looked into.
+    fn step(&self, depth: usize) -> bool {
+        self.steps.set(self.steps.get().saturating_add(1));
+        depth <= DEEPEST && self.steps.get() <= MOST_STEPS
+    }
+
     /// The binding that begins on the wanted line and fits the path best.
     fn binding(&self, source: &Source) -> Option<Hit> {
         let line = source.line(self.wanted.line);
@@ -194,7 +209,7 @@ impl Search<'_> {
 
     /// Follows `path` into an expression, and says how far it came; `hit` is what is known before.
     fn descend(&self, expr: &Expr, path: &[String], hit: Hit, depth: usize) -> Hit {
-        if depth > DEEPEST {
+        if !self.step(depth) {
             return hit;
         }
         if path.is_empty() {
@@ -270,7 +285,7 @@ impl Search<'_> {
     /// An entry of a list, by what it is or else by its place.
     fn in_list(&self, list: &Expr, path: &[String], hit: Hit, depth: usize) -> Hit {
         let mut entries = Vec::new();
-        flatten(list, &mut entries, 0);
+        self.flatten(list, &mut entries, 0);
         let by_text = self.wanted.text.filter(|_| path.len() == 1).and_then(|text| {
             entries.iter().find(|entry| {
                 let is_path = matches!(entry, Expr::PathRel(_)) && entry.syntax().text() == text;
@@ -283,6 +298,22 @@ impl Search<'_> {
         // A key inside of a list entry has no better name than the list's when it is missing.
         let hit = Hit { left: path.len() - 1, key: at.clone(), value: at };
         self.descend(entry, &path[1..], hit, depth + 1)
+    }
+
+    /// The entries of a list, through `++`, parentheses and names bound in the same file.
+    fn flatten(&self, expr: &Expr, entries: &mut Vec<Expr>, depth: usize) {
+        if !self.step(depth) {
+            return;
+        }
+        match expr {
+            Expr::List(list) => entries.extend(list.items().take_while(|_| self.step(depth))),
+            Expr::Paren(inner) => inner.expr().iter().for_each(|e| self.flatten(e, entries, depth + 1)),
+            Expr::Ident(ident) => bound(ident).iter().for_each(|e| self.flatten(e, entries, depth + 1)),
+            Expr::BinOp(op) if op.operator() == Some(BinOpKind::Concat) => {
+                [op.lhs(), op.rhs()].iter().flatten().for_each(|e| self.flatten(e, entries, depth + 1));
+            }
+            _ => {}
+        }
     }
 }
 
@@ -299,22 +330,6 @@ fn reference(call: &rnix::ast::Apply, path: &[String]) -> Option<Range<usize>> {
     let Expr::Select(select) = call.lambda()? else { return None };
     let made = select.attrpath()?.attrs().last().and_then(|attr| name(&attr))?;
     (made == *kind && matches!(kind.as_str(), "secret" | "program")).then(|| range(argument.syntax()))
-}
-
-/// The entries of a list, through `++`, parentheses and names bound in the same file.
-fn flatten(expr: &Expr, entries: &mut Vec<Expr>, depth: usize) {
-    if depth > DEEPEST {
-        return;
-    }
-    match expr {
-        Expr::List(list) => entries.extend(list.items()),
-        Expr::Paren(inner) => inner.expr().iter().for_each(|e| flatten(e, entries, depth + 1)),
-        Expr::Ident(ident) => bound(ident).iter().for_each(|e| flatten(e, entries, depth + 1)),
-        Expr::BinOp(op) if op.operator() == Some(BinOpKind::Concat) => {
-            [op.lhs(), op.rhs()].iter().flatten().for_each(|e| flatten(e, entries, depth + 1));
-        }
-        _ => {}
-    }
 }
 
 /// What a name is bound to by the nearest `let` around it.

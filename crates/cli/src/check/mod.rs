@@ -4,7 +4,7 @@
 //! the references between files and the calendar tell. Both are merged, each mistake once, with its place in the source.
 
 mod approvals;
-mod cache;
+pub(crate) mod cache;
 pub mod checked;
 mod clear;
 pub mod evaluate;
@@ -13,7 +13,7 @@ mod families;
 mod found;
 mod git;
 mod github;
-mod hint;
+pub(crate) mod hint;
 mod judge;
 mod keys;
 mod left_outs;

@@ -37,7 +37,8 @@ impl NixError {
         is_its && self.trace.is_empty() && self.library.is_some()
     }
 
-    fn parse(stderr: &str, root: &str, status: &str, wanted: impl Fn(&str) -> bool) -> Self {
+    /// As [`NixError::read`]; `wanted` are the files that a place may be in.
+    pub fn parse(stderr: &str, root: &str, status: &str, wanted: impl Fn(&str) -> bool) -> Self {
         let lines: Vec<&str> = stderr.lines().map(str::trim).collect();
         let start = lines.iter().rposition(|l| l.strip_prefix("error:").is_some_and(|rest| !rest.is_empty()));
         let Some(start) = start else {

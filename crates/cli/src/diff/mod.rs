@@ -6,7 +6,7 @@ mod figures;
 mod gather;
 mod human;
 mod json;
-mod lay;
+pub(crate) mod lay;
 mod markdown;
 mod places;
 mod report;

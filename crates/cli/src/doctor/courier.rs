@@ -111,9 +111,14 @@ pub fn read(path: &Path) -> Result<Status, Silence> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(Silence::Never),
         Err(e) => return Err(Silence::Unusable(e.to_string())),
     };
+    parse(&bytes)
+}
+
+/// Reads its bytes.
+pub fn parse(bytes: &[u8]) -> Result<Status, Silence> {
     let unusable = |e: &dyn std::fmt::Display| Silence::Unusable(said(&e.to_string()));
     // A list would be taken for a status by position.
-    let object: serde_json::Map<String, Value> = json::parse(&bytes, MAX_STATUS).map_err(|e| unusable(&e))?;
+    let object: serde_json::Map<String, Value> = json::parse(bytes, MAX_STATUS).map_err(|e| unusable(&e))?;
     serde_json::from_value(Value::Object(object)).map_err(|e| unusable(&e))
 }
 

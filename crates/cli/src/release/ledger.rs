@@ -19,7 +19,8 @@ use writ_trust::time::Time;
 use crate::failure::{Failure, Outcome};
 use crate::files;
 
-const SCHEMA: &str = "writ.ledger.v1";
+/// The schema of the ledger.
+pub const SCHEMA: &str = "writ.ledger.v1";
 /// The name of the file where no other is given.
 pub const FILE: &str = "ledger.json";
 
@@ -53,9 +54,10 @@ pub struct Entry {
     pub at: Time,
 }
 
+/// The file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document {
+pub struct Document {
     schema: String,
     entries: Vec<Entry>,
 }

@@ -3,9 +3,9 @@
 
 mod controls;
 mod gather;
-mod http;
+pub(crate) mod http;
 mod lines;
-mod page;
+pub(crate) mod page;
 mod report;
 mod serve;
 mod server;

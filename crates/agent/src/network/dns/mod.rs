@@ -3,7 +3,7 @@
 //! It reads `/etc/hosts` and `/etc/resolv.conf` (resolv.conf(5)), and asks for a name exactly as it is written: search domains
 //! are for people who type.
 
-mod message;
+pub(crate) mod message;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -43,7 +43,7 @@ impl Resolver {
         Self::from_files(&read("/etc/resolv.conf"), &read("/etc/hosts"))
     }
 
-    fn from_files(resolv_conf: &str, hosts: &str) -> Self {
+    pub(crate) fn from_files(resolv_conf: &str, hosts: &str) -> Self {
         let servers = resolv_conf.lines().filter_map(|line| {
             let mut words = line.split_whitespace();
             let is_server = words.next() == Some("nameserver");

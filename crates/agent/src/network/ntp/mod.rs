@@ -1,6 +1,6 @@
 //! `ntp`: what several time servers say, and whether enough of them agree (vantage: network; RFC 5905).
 
-mod packet;
+pub(crate) mod packet;
 mod quorum;
 
 use std::collections::BTreeSet;

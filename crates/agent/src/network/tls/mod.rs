@@ -1,6 +1,6 @@
 //! Asking a TLS server which versions and suites it takes, one connection for each question.
 
-mod answer;
+pub(crate) mod answer;
 mod hello;
 pub mod suites;
 pub mod trust;

@@ -81,7 +81,8 @@ pub fn look(stream: &mut Bounded, name: &str, authorities: &Authorities, now: Ti
     Some(Seen { trusted, valid_for_seconds })
 }
 
-fn valid_for(der: &[u8], now: Time) -> Option<i64> {
+/// The seconds until a certificate in DER expires; none where it cannot be read.
+pub(crate) fn valid_for(der: &[u8], now: Time) -> Option<i64> {
     let (_, certificate) = x509_parser::certificate::X509Certificate::from_der(der).ok()?;
     Some(certificate.validity().not_after.timestamp().saturating_sub(now.unix_millis().div_euclid(1000)))
 }

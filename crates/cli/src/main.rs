@@ -1,0 +1,5 @@
+//! `writ`.
+
+fn main() -> std::process::ExitCode {
+    writ_cli::run()
+}

@@ -1,4 +1,4 @@
-//! The parsers of what this crate reads and did not write, in one list, beside those of probes ([`crate::probes::parsers`]): what
+//! The parsers of what this crate reads and did not write, in one list, beside those of probes ([`crate::probes::parsers()`]): what
 //! the fuzzer throws bytes at. What is in here is for it alone.
 //!
 //! Each panics only when a promise is broken.

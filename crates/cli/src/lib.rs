@@ -1,4 +1,4 @@
-//! `writ`: check and compare policy, keep keys, release, verify, audit, watch. A library for the fuzzer's sake ([`parsers`]): the
+//! `writ`: check and compare policy, keep keys, release, verify, audit, watch. A library for the fuzzer's sake ([`parsers()`]): the
 //! command is [`run`].
 
 mod appliance_state;

@@ -368,11 +368,15 @@ fn wait_for_job(
 pub enum UnitEvent {
     /// Some state of this unit has changed.
     Changed(String),
+    /// A session of logind has begun or ended.
+    Sessions,
+    /// Nothing is heard any more, for this reason.
+    Lost(String),
     /// The watch has begun, or begun again after a gap: any unit may have changed unnoticed.
     Began,
 }
 
-/// Tells every change of state of every unit, from a thread that ends when `notify` returns false. It connects again
+/// Tells every change of state of every unit, and sessions that begin and end, from a thread that ends when `notify` returns false. It connects again
 /// whenever the bus or systemd went away.
 ///
 /// # Errors
@@ -389,11 +393,19 @@ fn watch_for_ever(mut notify: impl FnMut(UnitEvent) -> bool) {
     loop {
         match watch_until_broken(&mut notify) {
             Ok(Watching::Unwanted) => return,
-            Ok(Watching::Broken) => complained = false,
+            Ok(Watching::Broken) => {
+                complained = false;
+                if !notify(UnitEvent::Lost("the connection to the system bus was lost".to_owned())) {
+                    return;
+                }
+            }
             Err(error) if complained => tracing::debug!(%error, "units are still not watched"),
             Err(error) => {
                 complained = true;
                 tracing::warn!(%error, "units are not watched; trying again every {} s", RECONNECT.as_secs());
+                if !notify(UnitEvent::Lost(error.to_string())) {
+                    return;
+                }
             }
         }
         thread::sleep(RECONNECT);
@@ -407,13 +419,15 @@ enum Watching {
 
 fn watch_until_broken(notify: &mut impl FnMut(UnitEvent) -> bool) -> Result<Watching, BusError> {
     let connection = connect()?;
-    // One iterator sees every message of the connection; the bus sends what the two rules name.
+    // One iterator sees every message of the connection; the bus sends what the rules name.
     let messages = MessageIterator::from(&connection);
     for rule in [
         format!(
             "type='signal',sender='{SYSTEMD}',interface='{PROPERTIES}',member='PropertiesChanged',path_namespace='{UNIT_PATH}'"
         ),
         format!("type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='{SYSTEMD}'"),
+        login::session_rule("SessionNew"),
+        login::session_rule("SessionRemoved"),
     ] {
         let bus = "org.freedesktop.DBus";
         connection.call_method(Some(bus), "/org/freedesktop/DBus", Some(bus), "AddMatch", &(rule))?;
@@ -426,6 +440,7 @@ fn watch_until_broken(notify: &mut impl FnMut(UnitEvent) -> bool) -> Result<Watc
         let header = message.header();
         match header.member().map(|m| m.as_str()) {
             Some("NameOwnerChanged") if header.message_type() == message::Type::Signal => return Ok(Watching::Broken),
+            Some("SessionNew" | "SessionRemoved") if !notify(UnitEvent::Sessions) => return Ok(Watching::Unwanted),
             Some("PropertiesChanged") => {
                 let unit = header.path().and_then(|path| unit_of(path.as_str()));
                 if unit.is_some_and(|unit| !notify(UnitEvent::Changed(unit))) {

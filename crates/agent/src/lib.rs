@@ -14,6 +14,7 @@ pub mod config;
 pub mod dbus;
 pub mod enforce;
 pub mod evidence_writer;
+pub mod looks;
 pub mod network;
 pub mod parameters;
 pub mod probes;

@@ -26,6 +26,7 @@ pub mod heal;
 pub mod hostile;
 pub mod incident;
 pub mod lanes;
+mod looking;
 pub mod once;
 pub mod outbox;
 pub mod pause;

@@ -8,7 +8,7 @@ use super::sitelog::freshness::Freshness;
 use super::state::State;
 
 /// What the status file was last written about: when this changes, it is written anew soon.
-pub(super) type Mark = (u64, usize, u64, bool, usize, Option<bool>, (usize, usize));
+pub(super) type Mark = (u64, usize, u64, bool, usize, Option<bool>, (usize, usize), u64);
 
 impl Engine {
     /// Whether the status file no longer says what is so.
@@ -27,6 +27,7 @@ impl Engine {
             outcomes.len(),
             fresh,
             self.attempts.count(),
+            self.sources.changes(),
         )
     }
 
@@ -75,6 +76,7 @@ impl Engine {
             "unrecorded": self.state.unrecorded,
             "counters": self.counters,
             "confined": self.confined,
+            "sources": self.sources.standings(),
         });
         let path = self.config.state_dir.join("status.json");
         let temporary = self.config.state_dir.join(format!(".status.json{}", writ_durable::TEMPORARY_SUFFIX));

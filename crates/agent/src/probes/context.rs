@@ -7,6 +7,7 @@ use writ_trust::time::Time;
 
 use super::cpu::CpuHistory;
 use super::file_scan::Scans;
+use super::nftables::Listings;
 use super::systemd_timer::TimerHistory;
 use super::writ::WritFacts;
 use crate::dbus::Bus;
@@ -30,6 +31,7 @@ pub struct ProbeContext {
     pub writ: Option<WritFacts>,
     /// How busy the processors were at earlier looks.
     pub cpu: CpuHistory,
+    pub(crate) listings: Listings,
     pub(crate) scans: Scans,
     pub(crate) timers: TimerHistory,
     pub(crate) bus: Bus,
@@ -40,7 +42,21 @@ impl ProbeContext {
     pub fn new(now: Time, monotonic: Instant, profile: PathBuf, expected_toplevel: Option<String>) -> Self {
         let (root, records) = (PathBuf::from("/"), PathBuf::from(crate::records::FOLDER));
         let (cpu, timers, scans) = (CpuHistory::default(), TimerHistory::default(), Scans::default());
+        let listings = Listings::default();
         let bus = Bus::default();
-        Self { now, monotonic, profile, root, records, expected_toplevel, writ: None, cpu, timers, scans, bus }
+        Self {
+            now,
+            monotonic,
+            profile,
+            root,
+            records,
+            expected_toplevel,
+            writ: None,
+            cpu,
+            listings,
+            timers,
+            scans,
+            bus,
+        }
     }
 }

@@ -68,7 +68,7 @@ fn inside_namespaces() {
         (Watch::Mounts, "mount", &format!("-t tmpfs none {}", dir.path().display())),
         (Watch::Mounts, "mount", &format!("-o remount,noexec {}", dir.path().display())),
         (Watch::Mounts, "umount", &dir.path().display().to_string()),
-        (Watch::Devices, "ip", "link add writ0 type dummy"),
+        (Watch::Devices, "ip", "link add writ0 type veth"),
     ] {
         while messages.try_recv().is_ok() {}
         run(program, &arguments.split(' ').collect::<Vec<_>>());

@@ -151,7 +151,7 @@ fn check_of(case: &Case, policy: &Policy) -> Check {
 
 fn polled(seen: &Appliance) -> Vec<String> {
     let status = seen.enforcer.status.as_ref().filter(|_| seen.enforcer.runs);
-    status.map_or_else(Vec::new, |status| status.polled().iter().map(|line| escaped(line)).collect())
+    status.map_or_else(Vec::new, |status| status.polled().iter().map(escaped).collect())
 }
 
 fn queue(seen: &Appliance) -> Queue {

@@ -295,6 +295,9 @@ fn are_confined(world: &World) {
         let confined = &status["confined"];
         assert!(confined["seccomp"] == true && confined["missing"] == serde_json::json!([]), "{name}: {confined}");
         assert_eq!(confined["landlock"].is_number(), name != "enforce", "{name}: {confined}");
+        let sources = &status["sources"];
+        let polled = sources.as_object().into_iter().flatten().filter(|(_, source)| !source["polling"].is_null());
+        assert_eq!(polled.count(), 0, "{name}: its unit keeps it from hearing: {sources}");
     }
     for unit in ["writ-depot.service", "writ-sync.service", "writ-probe.service", "writ-enforce.service"] {
         let status = world.status(unit);

@@ -91,13 +91,13 @@ fn only_what_is_wanted_is_listened_to() {
     assert_eq!(account.changes(), changes);
 }
 
-/// Adds nothing to the clock, which is a way to set it (adjtimex(2)).
-fn set_the_clock_to_what_it_is() -> bool {
-    // SAFETY: all zero is a valid `timex`, which outlives the call; the offset that it asks for is none.
+/// Adds a nanosecond to the clock, which is a way to set it (ADJ_SETOFFSET and ADJ_NANO of adjtimex(2)).
+fn set_the_clock() -> bool {
+    // SAFETY: all zero is a valid `timex`, which outlives the call.
     let set = unsafe {
-        let mut nothing: libc::timex = std::mem::zeroed();
-        nothing.modes = 0x0100;
-        libc::adjtimex(&raw mut nothing)
+        let mut by: libc::timex = std::mem::zeroed();
+        (by.modes, by.time.tv_usec) = (0x0100 | 0x2000, 1);
+        libc::adjtimex(&raw mut by)
     };
     set >= 0
 }
@@ -108,7 +108,7 @@ fn that_the_clock_was_set_is_heard() {
     events.set(wants(&[], [Watch::Clock]));
     assert_eq!(account.standings()["clock"], Standing::default());
     // Where nobody may set the clock nothing is to be heard either.
-    let heard = set_the_clock_to_what_it_is();
+    let heard = set_the_clock();
     let came = messages.recv_timeout(if heard { Duration::from_secs(20) } else { Duration::ZERO });
     assert_eq!(came.ok(), heard.then_some(Message::Happened(Watch::Clock)));
 }

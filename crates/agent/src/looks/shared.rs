@@ -164,7 +164,7 @@ impl<T: Clone> Shared<T> {
             }
             acts.push(Act::Answer(want.check.clone(), seen.clone()));
             if want.again {
-                (want.after, want.again) = (current, false);
+                (want.since, want.after, want.again) = (now, current, false);
                 line.waiting.push_back(want);
             }
         }

@@ -57,9 +57,9 @@ fn run(parameters: &Parameters, context: &mut ProbeContext) -> Result<Observatio
     if let Some((_, listing)) = known {
         return Ok(listing.clone());
     }
-    let listing = list(&nft, &arguments, parameters.optional_text("table")?.is_some())?;
+    let (listing, settled) = list(&nft, &arguments, parameters.optional_text("table")?.is_some())?;
     // A change amidst the listing belongs to it or not.
-    if let Some(generation) = before.filter(|before| generation::ask() == Some(*before)) {
+    if let Some(generation) = before.filter(|before| settled && generation::ask() == Some(*before)) {
         if context.listings.0.len() >= MOST_LISTINGS {
             context.listings.0.clear();
         }
@@ -68,16 +68,17 @@ fn run(parameters: &Parameters, context: &mut ProbeContext) -> Result<Observatio
     Ok(listing)
 }
 
-fn list(nft: &Path, arguments: &[&str], table: bool) -> Result<Observation, Unseen> {
+/// Lists once; gives also whether nothing but a change that the kernel counts can make the listing another one.
+fn list(nft: &Path, arguments: &[&str], table: bool) -> Result<(Observation, bool), Unseen> {
     let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
     let output = command::run(nft, &arguments, TIME_LIMIT, MAX_LISTING).map_err(|e| Unseen::Failed(e.to_string()))?;
     let complaint = String::from_utf8_lossy(&output.stderr);
     if output.status.success() && !output.truncated {
-        Ok(observe(&output.stdout))
+        Ok((observe(&output.stdout), is_settled(&output.stdout)))
     } else if output.truncated {
         Err(Unseen::failed("nft", "the ruleset is longer than 8 MiB"))
     } else if table && complaint.contains("No such file or directory") {
-        Ok(observe(b""))
+        Ok((observe(b""), true))
     } else {
         Err(Unseen::failed("nft", one_line(complaint.trim())))
     }
@@ -85,6 +86,12 @@ fn list(nft: &Path, arguments: &[&str], table: bool) -> Result<Observation, Unse
 
 fn watch(_: &Parameters, _: &ProbeContext) -> Vec<Watch> {
     vec![Watch::Firewall]
+}
+
+/// Whether no packet and no time changes the elements of a set.
+fn is_settled(listing: &[u8]) -> bool {
+    let listing = String::from_utf8_lossy(listing);
+    !["dynamic", "timeout"].iter().any(|word| listing.contains(word))
 }
 
 /// nft joins its arguments and parses them as its language, so only words that cannot be more than a name pass.
@@ -206,6 +213,14 @@ mod tests {
             assert!(arguments(bad.clone()).is_err(), "{bad}");
         }
         assert!(listing_arguments(&Parameters::unchecked(&Map::new())).is_ok());
+    }
+
+    #[test]
+    fn a_set_that_packets_or_time_change_is_listed_every_time() {
+        assert!(is_settled(CAPTURED.as_bytes()));
+        for set in ["set s {\n flags dynamic,timeout\n}", "set s {\n timeout 1h\n}"] {
+            assert!(!is_settled(set.as_bytes()), "{set}");
+        }
     }
 
     proptest! {

@@ -15,6 +15,7 @@ pub mod dbus;
 pub mod enforce;
 pub mod evidence_writer;
 pub mod logs;
+pub mod looks;
 pub mod network;
 pub mod parameters;
 mod parsers;

@@ -9,6 +9,7 @@ use writ_agent::enforce::hostile;
 use writ_agent::enforce::incident::Phase;
 use writ_agent::enforce::posture::{self, Book};
 use writ_agent::sandbox::Enforced;
+use writ_agent::watch::account::Standing;
 use writ_evidence::id::IncidentId;
 use writ_policy::outcome::Outcome;
 use writ_trust::ids::{ApplianceId, SiteId};
@@ -56,6 +57,24 @@ pub struct Status {
     /// What keeps the enforcer in its place; none where a version wrote this that knew nothing of it.
     #[serde(default)]
     pub confined: Option<Enforced>,
+    /// How it stands with each source of events that something is wanted of.
+    #[serde(default)]
+    pub sources: BTreeMap<String, Standing>,
+}
+
+impl Status {
+    /// What is found by polling alone although somebody could tell of it, with the reason: one line for each source.
+    pub fn polled(&self) -> Vec<String> {
+        let line = |(name, standing): (&String, &Standing)| match (&standing.polling, standing.missing) {
+            (Some(why), _) => Some(format!("{name}: {why}")),
+            (None, 0) => None,
+            (None, missing) => {
+                let why = standing.why.as_deref().unwrap_or("they cannot be watched");
+                Some(format!("{missing} of {name}: {why}"))
+            }
+        };
+        self.sources.iter().filter_map(line).collect()
+    }
 }
 
 /// A release that waits for a maintenance window.

@@ -11,6 +11,11 @@ const LOGIN_PATH: &str = "/org/freedesktop/login1";
 const LOGIN_MANAGER: &str = "org.freedesktop.login1.Manager";
 const LOGIN_SESSION: &str = "org.freedesktop.login1.Session";
 
+/// A match rule for a signal by which logind tells of its sessions.
+pub(super) fn session_rule(member: &str) -> String {
+    format!("type='signal',sender='{LOGIN}',interface='{LOGIN_MANAGER}',member='{member}'")
+}
+
 /// A session of logind (org.freedesktop.login1(5)).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Session {

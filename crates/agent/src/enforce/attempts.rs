@@ -30,6 +30,8 @@ pub(super) struct Attempts {
     /// Those who run runbooks; without them, for a single scan, they run on this thread.
     pub workers: Option<Workers>,
     turns: VecDeque<Turn>,
+    /// Those whose check is being looked at, which takes long.
+    looking: Vec<Turn>,
     /// The turn that is being taken.
     taken: Option<Turn>,
     /// A switch is to start as soon as what is not long has ended.
@@ -98,6 +100,25 @@ impl Attempts {
     /// Whether a runbook runs for this check, whose end says what has become of it.
     pub fn is_busy(&self, key: &str) -> bool {
         self.is_running(key) && self.taken.as_ref().is_none_or(|turn| turn.job().key != key)
+    }
+
+    /// Takes the turn of a check that was looked at for it; false when it was not.
+    pub fn take_turn_of(&mut self, check: &str) -> bool {
+        let Some(at) = self.looking.iter().position(|turn| turn.job().check == check) else { return false };
+        self.taken = Some(self.looking.swap_remove(at));
+        true
+    }
+
+    /// The turn that was taken is over. Who does not need it gives the place back.
+    pub fn give_back(&mut self) {
+        if let Some(Turn::Place(job)) = self.taken.take() {
+            self.note(lanes::Event::Ended(job.key));
+        }
+    }
+
+    /// Those whose check is being looked at have it looked at anew.
+    pub fn look_again(&mut self) {
+        self.turns.extend(self.looking.drain(..));
     }
 
     /// Whether a switch had better wait for what runs.
@@ -209,18 +230,25 @@ impl Engine {
         }
     }
 
-    fn next_finished(&self) -> Option<Finished> {
-        if self.on_trial { None } else { self.attempts.workers.as_ref()?.finished() }
+    fn next_finished(&mut self) -> Option<Finished> {
+        if self.on_trial {
+            return None;
+        }
+        self.looking.held().or_else(|| self.attempts.workers.as_ref()?.finished())
     }
 
-    /// Has everybody look again whose turn has come. Who does not need it any more gives the place back.
+    /// Has everybody look again whose turn has come.
     pub(super) fn take_turns(&mut self) {
+        self.take_up_calls();
         while let Some(turn) = self.attempts.turns.pop_front() {
-            let Job { key, check, .. } = turn.job().clone();
-            self.attempts.taken = Some(turn);
-            self.check(&check);
-            if let Some(Turn::Place(_)) = self.attempts.taken.take() {
-                self.attempts.note(lanes::Event::Ended(key));
+            let check = turn.job().check.clone();
+            if self.takes_long(&check) {
+                self.attempts.looking.push(turn);
+                self.check_afresh(&check);
+            } else {
+                self.attempts.taken = Some(turn);
+                self.check_afresh(&check);
+                self.attempts.give_back();
             }
         }
     }
@@ -228,6 +256,9 @@ impl Engine {
     /// A generation is on trial from now on, or no more. While it is nothing begins, what runs is ended, and who waits
     /// in line is forgotten: the end of the trial looks at everything again.
     pub(super) fn trial_changed(&mut self) {
+        self.doubt();
+        self.looking.hold();
+        self.attempts.look_again();
         if self.on_trial {
             self.attempts.note(lanes::Event::Dropped);
             if let Some(workers) = &self.attempts.workers {

@@ -11,7 +11,10 @@ use super::driver::{Driver, Units};
 use super::engine::Engine;
 use super::work::Workers;
 use crate::dbus::{self, UnitEvent};
-use crate::watch::files::Files;
+use crate::looks::looker::Looker;
+use crate::probes::{self, Watch};
+use crate::watch::account::{Account, Standing};
+use crate::watch::events::{DBUS, Events};
 use crate::watch::notify::Notifier;
 use crate::watch::{Message, signals};
 
@@ -38,15 +41,16 @@ struct Daemon {
 pub fn run(mut engine: Engine) -> io::Result<()> {
     let (sender, messages) = channel();
     signals::watch(sender.clone())?;
-    let files = Files::new(sender.clone())?;
+    let events = Events::new(sender.clone(), engine.sources.clone())?;
     let units = Units::default();
-    watch_units(&sender, &units);
+    watch_units(&sender, &units, &engine.sources);
     engine.notifier = Notifier::from_environment();
-    engine.attempts.workers = Some(Workers::new(sender));
+    engine.attempts.workers = Some(Workers::new(sender.clone()));
+    engine.looking.looker = Some(Looker::new(probes::run, engine.context_of_looker(), sender));
     engine.start(false);
     engine.reconcile_tickets();
     writ_durable::create_directories(&engine.config.requests_dir())?;
-    let driver = Driver::new(engine, Box::new(move |wanted| files.set(wanted)), units);
+    let driver = Driver::new(engine, Box::new(move |wanted| events.set(wanted)), units);
     let mut daemon = Daemon { driver, messages, quiet_at: Instant::now() };
     daemon.driver.engine().stays();
     daemon.driver.engine().notifier.ready();
@@ -55,20 +59,33 @@ pub fn run(mut engine: Engine) -> io::Result<()> {
     Ok(())
 }
 
-fn watch_units(messages: &Sender<Message>, units: &Units) {
+fn watch_units(messages: &Sender<Message>, units: &Units, sources: &Account) {
+    // Without systemd there are no units that anybody could tell of.
     if !dbus::booted_with_systemd() {
         return;
     }
-    let (messages, units) = (messages.clone(), Arc::clone(units));
+    sources.put(DBUS, Standing::polling("the system bus has not answered yet"));
+    let (messages, units, account) = (messages.clone(), Arc::clone(units), sources.clone());
+    let tell = move |message| messages.send(message).is_ok();
     let watched = dbus::watch_units(move |event| match event {
-        UnitEvent::Began => messages.send(Message::Unit(None)).is_ok(),
+        UnitEvent::Began => {
+            account.put(DBUS, Standing::default());
+            // What happened before was not heard.
+            tell(Message::Unit(None)) && tell(Message::Happened(Watch::Sessions))
+        }
+        UnitEvent::Lost(why) => {
+            account.put(DBUS, Standing::polling(why));
+            true
+        }
+        UnitEvent::Sessions => tell(Message::Happened(Watch::Sessions)),
         UnitEvent::Changed(unit) => {
             let wanted = units.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&unit);
-            !wanted || messages.send(Message::Unit(Some(unit))).is_ok()
+            !wanted || tell(Message::Unit(Some(unit)))
         }
     });
     if let Err(e) = watched {
         warn!("systemd cannot be listened to: {e}; units are looked at by polling only");
+        sources.put(DBUS, Standing::polling(e.to_string()));
     }
 }
 

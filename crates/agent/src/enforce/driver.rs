@@ -16,6 +16,7 @@ use super::flap::Flapping;
 use super::incident::Phase;
 use crate::probes::{self, Watch};
 use crate::switch::journal;
+use crate::watch::events::Wanted;
 use crate::watch::{Message, Topic};
 
 /// How many events are taken in between two checks at most.
@@ -37,8 +38,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 /// Units that checks look at, shared with whoever hears of units.
 pub type Units = Arc<Mutex<BTreeMap<String, Vec<String>>>>;
 
-/// Has these paths watched, and no others from now on.
-pub type Watcher = Box<dyn FnMut(Vec<(PathBuf, Topic)>)>;
+/// Has this told of, and nothing else from now on.
+pub type Watcher = Box<dyn FnMut(Wanted)>;
 
 /// An engine with its plans.
 pub struct Driver {
@@ -47,10 +48,22 @@ pub struct Driver {
     polls: Vec<Instant>,
     last_poll: Instant,
     status_at: Option<Instant>,
-    /// SIGUSR1 asked for a full scan that is not done yet.
-    rescan_asked: bool,
+    rescan: Rescan,
     watcher: Watcher,
     units: Units,
+    /// The checks that look at something else which is told of.
+    watched: BTreeMap<Watch, Vec<String>>,
+}
+
+/// How far a full scan has come that SIGUSR1 asked for.
+#[derive(Debug, Clone, Copy)]
+enum Rescan {
+    /// None was asked for.
+    None,
+    /// It is to begin.
+    Asked,
+    /// Since then every check is wanted; not all may have been looked at.
+    Begun(Instant),
 }
 
 impl Driver {
@@ -63,9 +76,10 @@ impl Driver {
             polls: vec![now],
             last_poll: now,
             status_at: None,
-            rescan_asked: false,
+            rescan: Rescan::None,
             watcher,
             units,
+            watched: BTreeMap::new(),
         };
         driver.take_up_policy();
         driver
@@ -83,12 +97,19 @@ impl Driver {
             Message::Stop => return false,
             Message::Reload => self.polls.push(now),
             Message::Rescan => {
+                self.engine.doubt();
                 self.agenda.all_at(now);
-                self.rescan_asked = true;
+                self.rescan = Rescan::Asked;
             }
             Message::Changed(topic) => self.changed(topic),
+            Message::Happened(watch) => {
+                for check in self.watched.get(&watch).cloned().unwrap_or_default() {
+                    self.poke(&check, now);
+                }
+            }
             Message::Unit(unit) => self.unit_changed(unit.as_deref(), now),
             Message::Ran => self.engine.take_finished(),
+            Message::Looked => self.engine.take_looked(),
         }
         true
     }
@@ -96,7 +117,7 @@ impl Driver {
     fn changed(&mut self, topic: Topic) {
         let now = self.engine.clock.instant();
         match topic {
-            Topic::Check(check) => self.agenda.poke(&check, now),
+            Topic::Check(check) => self.poke(&check, now),
             Topic::Releases if self.polls.len() < 8 => self.polls.extend(RELEASES_AFTER.map(|after| now + after)),
             Topic::Releases => {}
             Topic::Requests => self.engine.answer_requests(),
@@ -110,18 +131,27 @@ impl Driver {
 
     fn unit_changed(&mut self, unit: Option<&str>, now: Instant) {
         let units = self.units.lock().unwrap_or_else(PoisonError::into_inner);
-        let checks =
-            units.iter().filter(|(name, _)| unit.is_none_or(|unit| unit == *name)).flat_map(|(_, checks)| checks);
+        let of = |name: &&String| unit.is_none_or(|unit| unit == *name);
+        let checks = units.iter().filter(|(name, _)| of(name)).flat_map(|(_, checks)| checks).cloned();
+        let checks: Vec<String> = checks.collect();
+        drop(units);
         for check in checks {
-            self.agenda.poke(check, now);
+            self.poke(&check, now);
         }
+    }
+
+    fn poke(&mut self, check: &str, now: Instant) {
+        self.engine.poked(check);
+        self.agenda.poke(check, now);
     }
 
     /// Does what is due; false when it is time to stop. What is heard meanwhile goes before what is merely due.
     pub fn act(&mut self, heard: &mut dyn Iterator<Item = Message>) -> bool {
         self.poll();
         self.engine.take_finished();
+        self.engine.take_looked();
         if std::mem::take(&mut self.engine.rescan_wanted) {
+            self.engine.doubt();
             self.agenda.all_at(self.engine.clock.instant());
         }
         while let Some(check) = self.agenda.first_due(self.engine.clock.instant()) {
@@ -136,14 +166,24 @@ impl Driver {
         }
         self.engine.check_again();
         self.engine.tick();
-        if std::mem::take(&mut self.rescan_asked) {
-            self.engine.counters.full_scans += 1;
-            self.status_at = None;
-        }
+        self.count_rescan();
         self.wake_for_incidents();
         self.engine.beat_if_due();
         self.write_status();
         true
+    }
+
+    fn count_rescan(&mut self) {
+        if matches!(self.rescan, Rescan::Asked) {
+            self.rescan = Rescan::Begun(self.engine.clock.instant());
+        }
+        if let Rescan::Begun(at) = self.rescan
+            && self.engine.looking.has_caught_up(at)
+        {
+            self.rescan = Rescan::None;
+            self.engine.counters.full_scans += 1;
+            self.status_at = None;
+        }
     }
 
     fn write_status(&mut self) {
@@ -231,7 +271,8 @@ impl Driver {
         let status = self.status_at.map(|at| at + due);
         let beat = self.engine.next_beat();
         let house = (!self.engine.unsettled()).then(|| self.engine.house_due());
-        [self.agenda.next(), tick, Some(poll), asked, switch, watchdog, retry, again, status, beat, house]
+        let looks = self.engine.looking.due();
+        [self.agenda.next(), tick, Some(poll), asked, switch, watchdog, retry, again, status, beat, house, looks]
             .into_iter()
             .flatten()
             .min()
@@ -251,6 +292,8 @@ impl Driver {
             (config.state_dir.join(journal::FILE), Topic::Switch),
         ];
         let mut units: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        // When the clock is set, whatever is planned by it moves too.
+        let mut watched: BTreeMap<Watch, Vec<String>> = [(Watch::Clock, Vec::new())].into();
         self.agenda = Agenda::default();
         if let Some(policy) = self.engine.policy() {
             wanted.extend(self.engine.looks().map(|(id, path)| (path, Topic::Check(id.to_owned()))));
@@ -259,13 +302,16 @@ impl Driver {
                     match watch {
                         Watch::Path(path) => wanted.push((path, Topic::Check(id.clone()))),
                         Watch::Unit(unit) => units.entry(unit).or_default().push(id.clone()),
+                        other => watched.entry(other).or_default().push(id.clone()),
                     }
                 }
             }
             self.agenda = Agenda::new(policy, self.engine.clock.instant());
             info!(checks = policy.checks.len(), paths = wanted.len(), units = units.len(), "watching");
         }
-        (self.watcher)(wanted);
+        let watches = watched.keys().cloned().chain(units.keys().cloned().map(Watch::Unit)).collect();
+        (self.watcher)(Wanted { paths: wanted, watches });
+        self.watched = watched;
         self.engine.lay_out_asks();
         *self.units.lock().unwrap_or_else(PoisonError::into_inner) = units;
     }

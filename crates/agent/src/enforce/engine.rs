@@ -22,6 +22,7 @@ use super::attempts::Attempts;
 use super::clock_step::ClockWatch;
 use super::follow::Waiting;
 use super::generation;
+use super::looking::Looking;
 use super::outbox::Keeper;
 use super::posture::{self, Book};
 use super::presence::Presence;
@@ -38,6 +39,7 @@ use crate::evidence_writer::{self, Writer};
 use crate::probes::ProbeContext;
 use crate::sandbox::Enforced;
 use crate::switch::enforcer;
+use crate::watch::account::Account;
 use crate::watch::notify::Notifier;
 use crate::zone::Zone;
 
@@ -95,6 +97,8 @@ pub struct Engine {
     pub(super) notifier: Notifier,
     /// Runbooks that run or wait.
     pub(super) attempts: Attempts,
+    /// Looks that are under way or wanted.
+    pub(super) looking: Looking,
     /// Checks to be run again soon, because something made their last run doubtful.
     pub(super) again: VecDeque<String>,
     /// Checks that failed while neither disk nor memory could hold one more bundle.
@@ -129,6 +133,8 @@ pub struct Engine {
     pub(super) status_of: Option<super::status::Mark>,
     /// What is known of the clock, by the last look at time servers.
     pub(super) known_clock: EvidenceClock,
+    /// How it stands with each source of events.
+    pub(super) sources: Account,
     /// What keeps this process in its place.
     pub confined: Enforced,
     /// When the batches of logs were looked at, and when they were tidied.
@@ -251,6 +257,7 @@ impl Engine {
             context,
             notifier: Notifier::default(),
             attempts: Attempts::new(clock.clone()),
+            looking: Looking::default(),
             again: VecDeque::new(),
             unrecorded: BTreeSet::new(),
             poll_wanted: false,
@@ -264,6 +271,7 @@ impl Engine {
             zone: Zone::default(),
             resumed_at: None,
             known_clock: EvidenceClock::default(),
+            sources: Account::default(),
             confined: Enforced::default(),
             logs_at: (None, None),
             clock_watch: ClockWatch::default(),

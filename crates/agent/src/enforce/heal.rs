@@ -11,6 +11,7 @@ use super::attempts::Room;
 use super::engine::Engine;
 use super::incident::{self, Act, Circumstances, Event, Hold, Phase, State as IncidentState, Work};
 use super::lanes::{self, Job};
+use super::looking::Scans;
 use super::posture::Run;
 use super::refused::Refused;
 use super::state::Point;
@@ -40,7 +41,8 @@ impl Engine {
         let (mut state, mut acts) = (state, acts);
         while let Some(rule) = self.record(key, state, &acts) {
             let Some(finished) = self.begin(self.job(key, check, &rule), true) else { return };
-            (state, acts) = self.after_attempt(finished);
+            let Some(finished) = self.look_after(finished) else { return };
+            (state, acts) = self.after_attempt(finished, Scans::new());
         }
     }
 
@@ -67,7 +69,7 @@ impl Engine {
         }
     }
 
-    fn policy_point(&self) -> Option<Point> {
+    pub(super) fn policy_point(&self) -> Option<Point> {
         Some(self.running.as_ref()?.policy.as_ref()?.0)
     }
 
@@ -101,12 +103,19 @@ impl Engine {
 
     /// Takes up a runbook that has come to its end.
     pub(super) fn finish(&mut self, finished: Finished) {
+        if let Some(finished) = self.look_after(finished) {
+            self.judge(finished, Scans::new());
+        }
+    }
+
+    /// Judges a runbook that has come to its end by what was looked at since, and looks at the rest.
+    pub(super) fn judge(&mut self, finished: Finished, scans: Scans) {
         let Job { key, check, .. } = finished.job.clone();
         if !finished.recorded {
-            return self.finish_unrecorded(finished);
+            return self.finish_unrecorded(finished, scans);
         }
         let begun_under = finished.policy;
-        let (state, acts) = self.after_attempt(finished);
+        let (state, acts) = self.after_attempt(finished, scans);
         self.carry_out(&key, &check, state, acts);
         if begun_under != self.policy_point() {
             // It was not told while the attempt ran.
@@ -116,10 +125,10 @@ impl Engine {
     }
 
     /// What follows from an attempt, not yet durable.
-    fn after_attempt(&mut self, finished: Finished) -> (IncidentState, Vec<Act>) {
+    fn after_attempt(&mut self, finished: Finished, scans: Scans) -> (IncidentState, Vec<Act>) {
         let Finished { job: Job { key, check, .. }, policy, verify, work, .. } = finished;
         self.attempts.note(lanes::Event::Ended(key.clone()));
-        let tried = self.verify(&check, &verify, work);
+        let tried = self.verify(&check, &verify, work, scans);
         let at = tried.run.at;
         // A check that the policy no longer has cannot be healed, and what another policy asked for ends here.
         let held = || Circumstances { hold: Some(Hold::Pause), ..Circumstances::default() };
@@ -132,15 +141,15 @@ impl Engine {
         self.next_step(&key, &check, tried.event, at, &allowed)
     }
 
-    /// Re-scans what a runbook is to be judged by, and the check itself.
-    fn verify(&mut self, check: &str, verify: &[String], work: Work) -> Tried {
+    /// Re-scans what a runbook is to be judged by, and the check itself, but for what was looked at already.
+    fn verify(&mut self, check: &str, verify: &[String], work: Work, mut scans: Scans) -> Tried {
         let mut verification: Vec<Verification> = Vec::new();
         let mut doubtful = Vec::new();
         let unseen = |at| Run { at, outcome: Outcome::NotAssessable, reasons: vec![], seen: Observation::new() };
         let mut own = (unseen(self.clock.now()), Observation::new());
         let others = verify.iter().map(String::as_str).filter(|id| *id != check);
         for id in others.chain([check]) {
-            let Some(scan) = self.scan(id) else {
+            let Some(scan) = scans.remove(id).or_else(|| self.scan(id)) else {
                 let reasons = ["the policy has no such check".to_owned()];
                 let seen = Observation::new();
                 verification.push(incident::verification(
@@ -173,7 +182,7 @@ impl Engine {
             return;
         }
         let attempting = self.state.incidents.iter().filter_map(|(key, incident)| match &incident.phase {
-            Phase::Attempting { rule, .. } if !self.attempts.is_running(key) => {
+            Phase::Attempting { rule, .. } if !self.attempts.is_running(key) && !self.looking.judges(key) => {
                 Some(self.job(key, &incident.check, rule))
             }
             _ => None,
@@ -212,14 +221,14 @@ impl Engine {
             self.state.breaker.fired(&rule, id, self.clock.now(), &limit);
         }
         if let Some(finished) = self.begin(job, false) {
-            self.finish_unrecorded(finished);
+            self.finish(finished);
         }
     }
 
-    fn finish_unrecorded(&mut self, finished: Finished) {
+    fn finish_unrecorded(&mut self, finished: Finished, scans: Scans) {
         let Finished { job: Job { key, check, .. }, verify, work, .. } = finished;
         self.attempts.note(lanes::Event::Ended(key));
-        self.verify(&check, &verify, work);
+        self.verify(&check, &verify, work, scans);
         self.state.unrecorded += 1;
         // There was room again before it ended, and what was seen of the check meanwhile waited for it.
         if !self.is_full() {

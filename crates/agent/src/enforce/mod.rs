@@ -27,6 +27,7 @@ pub mod hostile;
 pub mod incident;
 pub mod lanes;
 pub mod logs;
+mod looking;
 pub mod once;
 pub mod outbox;
 pub mod pause;

@@ -96,39 +96,41 @@ pub fn matching<'p>(policy: &'p Policy, check: &str, seen: &Observation) -> Vec<
 }
 
 impl Engine {
-    /// Runs one check. None when the policy does not have it.
+    /// Looks with one check, on this thread. None when the policy does not have it.
     pub(super) fn scan(&mut self, id: &str) -> Option<Scan> {
-        let policy = &self.running.as_ref()?.policy.as_ref()?.1;
-        let check = policy.checks.get(id)?;
-        self.counters.scans += 1;
-        self.context.now = self.clock.now();
-        self.context.monotonic = self.clock.instant();
-        if check.probe.name == probes::ITSELF {
-            self.context.writ = Some(self.facts());
-        }
-        if check.probe.name == probes::log_forwarding::NAME {
-            self.context.logs_dropped = self.logs_dropped();
-        }
+        let name = self.policy()?.checks.get(id)?.probe.name.clone();
+        self.set_context(&name);
+        let check = self.running.as_ref()?.policy.as_ref()?.1.checks.get(id)?;
         let probed = look(id, check, &self.config.looks_dir(), &mut self.context);
-        if check.probe.name == network::ntp::SCHEMA.name {
+        if name == network::ntp::SCHEMA.name {
             self.known_clock = network::ntp::clock(&check.probe, &probed);
         }
-        Some(judged(check, probed, self.context.now, &self.salt))
+        self.judged(id, probed, self.context.now)
     }
 
-    /// Runs one check and does what follows.
-    pub fn check(&mut self, id: &str) {
-        if let Some(scan) = self.scan(id) {
-            self.observe(id, &scan);
-            self.tell_restore_test(id);
+    /// Has the probe of this name know what it may ask for.
+    pub(super) fn set_context(&mut self, probe: &str) {
+        self.context.now = self.clock.now();
+        self.context.monotonic = self.clock.instant();
+        if probe == probes::ITSELF {
+            self.context.writ = Some(self.facts());
         }
+        if probe == probes::log_forwarding::NAME {
+            self.context.logs_dropped = self.logs_dropped();
+        }
+    }
+
+    /// Judges what a check's probe came to. None when the policy does not have the check.
+    pub(super) fn judged(&mut self, id: &str, probed: Probed, at: Time) -> Option<Scan> {
+        self.counters.scans += 1;
+        Some(judged(self.policy()?.checks.get(id)?, probed, at, &self.salt))
     }
 
     /// Runs checks that were put off, but not without end: what is left waits for the next call.
     pub fn check_again(&mut self) {
         for _ in 0..64 {
             let Some(id) = self.again.pop_front() else { return };
-            self.check(&id);
+            self.check_afresh(&id);
         }
     }
 
@@ -140,7 +142,7 @@ impl Engine {
         let target = check.target.clone();
         let allowed = self.circumstances(policy, id, check, scan.run.at, &scan.judgement.observation);
         let event = self.event(id, check, scan);
-        if self.on_trial || self.attempts.is_busy(&key) {
+        if self.on_trial || self.attempts.is_busy(&key) || self.looking.judges(&key) {
             return;
         }
         let Some(event) = event else {

@@ -9,7 +9,7 @@ use super::state::State;
 use crate::switch::boot;
 
 /// What the status file was last written about: when this changes, it is written anew soon.
-pub(super) type Mark = (u64, usize, u64, bool, usize, Option<bool>, (usize, usize));
+pub(super) type Mark = (u64, usize, u64, bool, usize, Option<bool>, (usize, usize), u64);
 
 impl Engine {
     /// Whether the status file no longer says what is so.
@@ -28,6 +28,7 @@ impl Engine {
             outcomes.len(),
             fresh,
             self.attempts.count(),
+            self.sources.changes(),
         )
     }
 
@@ -77,6 +78,7 @@ impl Engine {
             "unrecorded": self.state.unrecorded,
             "counters": self.counters,
             "confined": self.confined,
+            "sources": self.sources.standings(),
         });
         let path = self.config.state_dir.join("status.json");
         let temporary = self.config.state_dir.join(format!(".status.json{}", writ_durable::TEMPORARY_SUFFIX));

@@ -10,7 +10,9 @@ use writ_policy::values::Form;
 use writ_trust::text::one_line;
 
 use super::reading::in_container;
-use super::{Pace, Parameters, Probe, ProbeContext, Unseen, field, identifier, integer, optional, unannounced};
+use super::{
+    Pace, Parameters, Probe, ProbeContext, Unseen, Watch, field, identifier, integer, optional, unannounced,
+};
 use crate::command;
 
 const TIME_LIMIT: Duration = Duration::from_secs(5);
@@ -20,7 +22,7 @@ const MOST_NAMED: usize = 100;
 /// What chronyc says when no daemon answers, and its beginning for all other trouble.
 const NO_DAEMON: &str = "506";
 
-pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch: unannounced, pace: Pace::Slow };
+pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch, pace: Pace::Slow };
 
 const SCHEMA: ProbeSchema = ProbeSchema {
     name: "chrony",
@@ -67,6 +69,10 @@ fn run(parameters: &Parameters, context: &mut ProbeContext) -> Result<Observatio
         Err(reason) if reason.starts_with(NO_DAEMON) => nobody(context, "no chronyd answers"),
         Err(reason) => Err(Unseen::failed("chronyc", reason)),
     }
+}
+
+fn watch(_: &Parameters, _: &ProbeContext) -> Vec<Watch> {
+    vec![Watch::Clock]
 }
 
 /// Where nothing keeps the clock.

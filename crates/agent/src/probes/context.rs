@@ -9,6 +9,7 @@ use writ_trust::time::Time;
 use super::cpu::CpuHistory;
 use super::file_scan::Scans;
 use super::manifest::Manifests;
+use super::nftables::Listings;
 use super::systemd_timer::TimerHistory;
 use super::writ::WritFacts;
 use crate::dbus::Bus;
@@ -39,6 +40,7 @@ pub struct ProbeContext {
     /// How busy the processors were at earlier looks.
     pub cpu: CpuHistory,
     pub(crate) manifests: Manifests,
+    pub(crate) listings: Listings,
     pub(crate) scans: Scans,
     pub(crate) timers: TimerHistory,
     pub(crate) bus: Bus,
@@ -50,7 +52,7 @@ impl ProbeContext {
         let (root, records) = (PathBuf::from("/"), PathBuf::from(crate::records::FOLDER));
         let (programs, logs_dropped) = (PathBuf::from("/var/lib/writ"), 0);
         let (cpu, timers, scans) = (CpuHistory::default(), TimerHistory::default(), Scans::default());
-        let (bus, manifests) = (Bus::default(), Manifests::default());
+        let (bus, manifests, listings) = (Bus::default(), Manifests::default(), Listings::default());
         Self {
             now,
             monotonic,
@@ -63,6 +65,7 @@ impl ProbeContext {
             own_key: None,
             writ: None,
             cpu,
+            listings,
             manifests,
             scans,
             timers,

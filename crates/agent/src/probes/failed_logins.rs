@@ -16,8 +16,8 @@ use writ_policy::schema::{Kind, ProbeSchema};
 
 use self::messages::Failure;
 use super::{
-    Pace, Parameters, Probe, ProbeContext, Unseen, count, field, identifier, journald, pam, reading, required,
-    unannounced, utmp,
+    Pace, Parameters, Pattern, Probe, ProbeContext, Unseen, Watch, count, field, identifier, journald, pam, reading,
+    required, unannounced, utmp,
 };
 use crate::command;
 
@@ -28,8 +28,7 @@ const MAX_ENTRIES: &str = "--lines=20000";
 /// How many names are shown.
 const MAX_NAMES: usize = 1000;
 
-// Whoever tries passwords decides how often btmp changes: it is looked at when it is due, and no more often.
-pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch: unannounced, pace: Pace::Slow };
+pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch, pace: Pace::Slow };
 
 const SCHEMA: ProbeSchema = ProbeSchema {
     name: "failed_logins",
@@ -50,6 +49,12 @@ fn run(parameters: &Parameters, context: &mut ProbeContext) -> Result<Observatio
     let since = now - parameters.span("window")?.seconds();
     let journal = journal(&context.root, since)?;
     observe(&context.root, journal.as_deref(), since, now)
+}
+
+/// Whoever tries passwords decides how often that is written: the journal's follower tells of it only now and then, and btmp, which
+/// has no such follower, is not watched.
+fn watch(_: &Parameters, _: &ProbeContext) -> Vec<Watch> {
+    vec![Watch::Journal(Pattern { programs: &messages::PROGRAMS, beginnings: &messages::BEGINNINGS })]
 }
 
 fn observe(root: &Path, journal: Option<&[u8]>, since: i64, now: i64) -> Result<Observation, Unseen> {

@@ -7,9 +7,9 @@ use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
 use writ_policy::values::Form;
 
-use super::{Pace, Parameters, Probe, ProbeContext, Unseen, field, read_proc, required, unannounced};
+use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, field, read_proc, required};
 
-pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch: unannounced, pace: Pace::Quick };
+pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch, pace: Pace::Quick };
 
 const SCHEMA: ProbeSchema = ProbeSchema {
     name: "listening_ports",
@@ -38,6 +38,11 @@ fn run(parameters: &Parameters, _: &mut ProbeContext) -> Result<Observation, Uns
         sockets.extend(listening(&read_proc(files[1])?, state));
     }
     Ok(observe(&sockets))
+}
+
+/// Nothing tells of a socket that begins to listen; what is told is that it can be reached by other addresses.
+fn watch(_: &Parameters, _: &ProbeContext) -> Vec<Watch> {
+    vec![Watch::Addresses]
 }
 
 pub(super) fn observe(sockets: &BTreeSet<SocketAddr>) -> Observation {

@@ -173,6 +173,37 @@ pub enum Watch {
     Path(PathBuf),
     /// Changes of this systemd unit (D-Bus).
     Unit(String),
+    /// Sessions that begin and end (D-Bus, of logind).
+    Sessions,
+    /// Changes of links, addresses and routes (rtnetlink).
+    Addresses,
+    /// Changes of the packet filter (netlink, of nftables).
+    Firewall,
+    /// Mounts that come, go and change (proc_pid_mountinfo(5)).
+    Mounts,
+    /// Devices that come and go (netlink, uevents of the kernel).
+    Devices,
+    /// The clock was set (timerfd).
+    Clock,
+    /// A line of the journal.
+    Journal(Pattern),
+}
+
+/// Lines of the journal by how they begin. Whoever may write to the journal can write such a line: it says nothing but "look
+/// again".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pattern {
+    /// By what name programs write them (SYSLOG_IDENTIFIER of systemd.journal-fields(7)).
+    pub programs: &'static [&'static str],
+    /// How they begin, literally.
+    pub beginnings: &'static [&'static str],
+}
+
+impl Pattern {
+    /// Whether a line begins in one of these ways.
+    pub fn fits(&self, line: &[u8]) -> bool {
+        self.beginnings.iter().any(|beginning| line.starts_with(beginning.as_bytes()))
+    }
 }
 
 /// Why a probe saw nothing.

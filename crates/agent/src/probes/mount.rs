@@ -8,9 +8,9 @@ use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
 use writ_policy::values::Form;
 
-use super::{Pace, Parameters, Probe, ProbeContext, Unseen, field, read_proc, required, unannounced};
+use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, field, read_proc, required};
 
-pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch: unannounced, pace: Pace::Quick };
+pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch, pace: Pace::Quick };
 
 const SCHEMA: ProbeSchema = ProbeSchema {
     name: "mount",
@@ -27,6 +27,10 @@ const SCHEMA: ProbeSchema = ProbeSchema {
 fn run(parameters: &Parameters, _: &mut ProbeContext) -> Result<Observation, Unseen> {
     let path = parameters.path("path")?;
     Ok(observe(&read_proc("/proc/self/mountinfo")?, path))
+}
+
+fn watch(_: &Parameters, _: &ProbeContext) -> Vec<Watch> {
+    vec![Watch::Mounts]
 }
 
 /// What the last matching line says: a later mount covers an earlier one at the same place.

@@ -1,6 +1,10 @@
 //! `nftables`: the packet filter in force, as `nft -s list ruleset` prints it (nft(8)).
 
+mod generation;
+
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::path::Path;
 use std::time::Duration;
 
 use writ_policy::observation::Observation;
@@ -9,16 +13,18 @@ use writ_policy::values::Form;
 use writ_trust::digest::Digest;
 use writ_trust::text::one_line;
 
-use super::{Pace, Parameters, Probe, ProbeContext, Unseen, field, optional, unannounced};
+use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, field, optional};
 use crate::command;
 
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// The longest listing that is taken.
 const MAX_LISTING: usize = 8 * 1024 * 1024;
+/// How many listings are known at once: there is one for each way to call nft that a policy has.
+const MOST_LISTINGS: usize = 64;
 /// The families of tables that nft knows (nft(8)).
 const FAMILIES: [&str; 6] = ["ip", "ip6", "inet", "arp", "bridge", "netdev"];
 
-pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch: unannounced, pace: Pace::Slow };
+pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch, pace: Pace::Slow };
 
 const SCHEMA: ProbeSchema = ProbeSchema {
     name: "nftables",
@@ -36,23 +42,56 @@ const SCHEMA: ProbeSchema = ProbeSchema {
     ],
 };
 
-fn run(parameters: &Parameters, _: &mut ProbeContext) -> Result<Observation, Unseen> {
+/// Listings by the arguments of nft, with the number of the packet filter's change that they show.
+#[derive(Default)]
+pub(crate) struct Listings(BTreeMap<Vec<String>, (u32, Observation)>);
+
+fn run(parameters: &Parameters, context: &mut ProbeContext) -> Result<Observation, Unseen> {
     let arguments = listing_arguments(parameters)?;
     let Some(nft) = command::find("nft") else {
         return Err(Unseen::not_applicable("nftables is not installed: no nft in the system's path"));
     };
+    let before = generation::ask();
+    let key: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+    let known = context.listings.0.get(&key).filter(|(generation, _)| Some(*generation) == before);
+    if let Some((_, listing)) = known {
+        return Ok(listing.clone());
+    }
+    let (listing, settled) = list(&nft, &arguments, parameters.optional_text("table")?.is_some())?;
+    // A change amidst the listing belongs to it or not.
+    if let Some(generation) = before.filter(|before| settled && generation::ask() == Some(*before)) {
+        if context.listings.0.len() >= MOST_LISTINGS {
+            context.listings.0.clear();
+        }
+        context.listings.0.insert(key, (generation, listing.clone()));
+    }
+    Ok(listing)
+}
+
+/// Lists once; gives also whether nothing but a change that the kernel counts can make the listing another one.
+fn list(nft: &Path, arguments: &[&str], table: bool) -> Result<(Observation, bool), Unseen> {
     let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
-    let output = command::run(&nft, &arguments, TIME_LIMIT, MAX_LISTING).map_err(|e| Unseen::Failed(e.to_string()))?;
+    let output = command::run(nft, &arguments, TIME_LIMIT, MAX_LISTING).map_err(|e| Unseen::Failed(e.to_string()))?;
     let complaint = String::from_utf8_lossy(&output.stderr);
     if output.status.success() && !output.truncated {
-        Ok(observe(&output.stdout))
+        Ok((observe(&output.stdout), is_settled(&output.stdout)))
     } else if output.truncated {
         Err(Unseen::failed("nft", "the ruleset is longer than 8 MiB"))
-    } else if parameters.optional_text("table")?.is_some() && complaint.contains("No such file or directory") {
-        Ok(observe(b""))
+    } else if table && complaint.contains("No such file or directory") {
+        Ok((observe(b""), true))
     } else {
         Err(Unseen::failed("nft", one_line(complaint.trim())))
     }
+}
+
+fn watch(_: &Parameters, _: &ProbeContext) -> Vec<Watch> {
+    vec![Watch::Firewall]
+}
+
+/// Whether no packet and no time changes the elements of a set.
+fn is_settled(listing: &[u8]) -> bool {
+    let listing = String::from_utf8_lossy(listing);
+    !["dynamic", "timeout"].iter().any(|word| listing.contains(word))
 }
 
 /// nft joins its arguments and parses them as its language, so only words that cannot be more than a name pass.
@@ -174,6 +213,14 @@ mod tests {
             assert!(arguments(bad.clone()).is_err(), "{bad}");
         }
         assert!(listing_arguments(&Parameters::unchecked(&Map::new())).is_ok());
+    }
+
+    #[test]
+    fn a_set_that_packets_or_time_change_is_listed_every_time() {
+        assert!(is_settled(CAPTURED.as_bytes()));
+        for set in ["set s {\n flags dynamic,timeout\n}", "set s {\n timeout 1h\n}"] {
+            assert!(!is_settled(set.as_bytes()), "{set}");
+        }
     }
 
     proptest! {

@@ -8,12 +8,12 @@ use writ_policy::schema::{Kind, ProbeSchema};
 
 use super::mount::Mounts;
 use super::reading::{below, names, word};
-use super::{Pace, Parameters, Probe, ProbeContext, Unseen, field, identifier, integer, read_proc, unannounced};
+use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, field, identifier, integer, read_proc, unannounced};
 
 /// How many layers of mappings are gone through.
 const DEEPEST: usize = 8;
 
-pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch: unannounced, pace: Pace::Quick };
+pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch, pace: Pace::Quick };
 
 const SCHEMA: ProbeSchema = ProbeSchema {
     name: "removable_media",
@@ -28,6 +28,10 @@ const SCHEMA: ProbeSchema = ProbeSchema {
 
 fn run(_: &Parameters, context: &mut ProbeContext) -> Result<Observation, Unseen> {
     observe(&below(&context.root, "/sys/block"), &Mounts::parse(&read_proc("/proc/self/mountinfo")?))
+}
+
+fn watch(_: &Parameters, _: &ProbeContext) -> Vec<Watch> {
+    vec![Watch::Devices, Watch::Mounts]
 }
 
 fn observe(disks: &Path, mounts: &Mounts) -> Result<Observation, Unseen> {

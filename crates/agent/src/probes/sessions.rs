@@ -36,8 +36,8 @@ fn run(_: &Parameters, context: &mut ProbeContext) -> Result<Observation, Unseen
 }
 
 fn watch(_: &Parameters, _: &ProbeContext) -> Vec<Watch> {
-    // logind keeps a file of each there.
-    vec![Watch::Path(PathBuf::from("/run/systemd/sessions"))]
+    // logind keeps a file of each there, and rewrites it where only its state changes.
+    vec![Watch::Sessions, Watch::Path(PathBuf::from("/run/systemd/sessions"))]
 }
 
 /// What people's sessions come to: neither a greeter's nor those of a user's manager, nor those that are over and only

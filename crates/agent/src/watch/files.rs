@@ -4,24 +4,27 @@
 //! parent is missing, through the deepest ancestor that is there. A directory's own entries are watched too, and for a
 //! symbolic link also the parent of what it leads to.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask, Watches};
-use tracing::{debug, error};
+use tracing::{debug, warn};
 
-use super::{Message, Topic};
+use super::Topic;
+use super::account::Standing;
+
+/// How long it takes until what could not be watched is tried again.
+const RETRY: Duration = Duration::from_secs(60);
 
 /// Watched paths and what each is about.
 pub struct Files {
-    table: Arc<Mutex<Table>>,
-}
-
-struct Table {
+    inotify: Inotify,
+    /// The same, to be polled.
+    descriptor: Arc<OwnedFd>,
     watches: Watches,
     /// Every path that is asked for, and what links lead to, with its topics.
     wanted: BTreeMap<PathBuf, Vec<Topic>>,
@@ -29,6 +32,9 @@ struct Table {
     through: BTreeMap<PathBuf, PathBuf>,
     by_directory: HashMap<PathBuf, WatchDescriptor>,
     directories: HashMap<WatchDescriptor, PathBuf>,
+    /// Directories that are there and cannot be watched, and why.
+    refused: BTreeMap<PathBuf, String>,
+    retry_at: Option<Instant>,
 }
 
 const SHAPE: EventMask =
@@ -37,69 +43,68 @@ const OWN: EventMask =
     EventMask::DELETE_SELF.union(EventMask::MOVE_SELF).union(EventMask::IGNORED).union(EventMask::UNMOUNT);
 
 impl Files {
-    /// Starts to watch nothing; messages go to `messages`.
-    pub fn new(messages: Sender<Message>) -> io::Result<Self> {
+    /// Watches nothing yet.
+    pub fn new() -> io::Result<Self> {
         let inotify = Inotify::init()?;
-        let table = Arc::new(Mutex::new(Table {
+        Ok(Self {
+            descriptor: Arc::new(inotify.as_fd().try_clone_to_owned()?),
             watches: inotify.watches(),
+            inotify,
             wanted: BTreeMap::new(),
             through: BTreeMap::new(),
             by_directory: HashMap::new(),
             directories: HashMap::new(),
-        }));
-        let files = Self { table: Arc::clone(&table) };
-        thread::Builder::new()
-            .name("inotify".to_owned())
-            .stack_size(256 * 1024)
-            .spawn(move || read(inotify, &table, &messages))?;
-        Ok(files)
+            refused: BTreeMap::new(),
+            retry_at: None,
+        })
+    }
+
+    /// What is polled.
+    pub fn descriptor(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.descriptor)
     }
 
     /// Watches exactly these paths from now on.
-    pub fn set(&self, wanted: impl IntoIterator<Item = (PathBuf, Topic)>) {
-        let mut table = lock(&self.table);
-        table.wanted.clear();
+    pub fn set(&mut self, wanted: impl IntoIterator<Item = (PathBuf, Topic)>) {
+        self.wanted.clear();
         for (path, topic) in wanted {
-            table.wanted.entry(path).or_default().push(topic);
+            self.wanted.entry(path).or_default().push(topic);
         }
-        table.arm_all();
+        self.arm_all();
     }
-}
 
-fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
-    table.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn read(mut inotify: Inotify, table: &Mutex<Table>, messages: &Sender<Message>) {
-    let mut buffer = vec![0; 16 * 1024];
-    loop {
-        let events = match inotify.read_events_blocking(&mut buffer) {
-            Ok(events) => events,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            Err(e) => {
-                error!("inotify ended: {e}; changes are found by polling only");
-                return;
-            }
-        };
-        let mut topics: Vec<Topic> = Vec::new();
-        {
-            let mut table = lock(table);
-            for event in events {
-                table.take(&event.wd, event.mask, event.name.map(Path::new), &mut topics);
+    /// Takes what has come, when something has, and tries again what could not be watched.
+    ///
+    /// # Errors
+    /// When nothing will come any more.
+    pub fn take(&mut self, ready: bool) -> io::Result<BTreeSet<Topic>> {
+        let mut topics = Vec::new();
+        if ready {
+            let mut buffer = [0; 16 * 1024];
+            match self.inotify.read_events(&mut buffer) {
+                Ok(events) => {
+                    for event in events {
+                        self.take_one(&event.wd, event.mask, event.name.map(Path::new), &mut topics);
+                    }
+                }
+                Err(e) if matches!(e.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
+                Err(e) => return Err(e),
             }
         }
-        topics.sort_unstable();
-        topics.dedup();
-        for topic in topics {
-            if messages.send(Message::Changed(topic)).is_err() {
-                return;
-            }
+        if self.retry_at.is_some_and(|at| Instant::now() >= at) {
+            self.arm_all();
         }
+        Ok(topics.into_iter().collect())
     }
-}
 
-impl Table {
-    fn take(&mut self, wd: &WatchDescriptor, mask: EventMask, name: Option<&Path>, topics: &mut Vec<Topic>) {
+    /// How much is watched.
+    pub fn standing(&self) -> Standing {
+        let why = self.refused.values().next().cloned();
+        let (watches, missing) = (self.by_directory.len() as u64, self.refused.len() as u64);
+        Standing { watches: Some(watches), missing, why, ..Standing::default() }
+    }
+
+    fn take_one(&mut self, wd: &WatchDescriptor, mask: EventMask, name: Option<&Path>, topics: &mut Vec<Topic>) {
         if mask.contains(EventMask::Q_OVERFLOW) {
             topics.extend(self.wanted.values().flatten().cloned());
             self.arm_all();
@@ -136,6 +141,8 @@ impl Table {
 
     fn arm_all(&mut self) {
         self.through.clear();
+        self.refused.clear();
+        self.retry_at = None;
         let wanted: Vec<PathBuf> = self.wanted.keys().cloned().collect();
         let mut needed = Vec::new();
         for path in wanted {
@@ -187,6 +194,23 @@ impl Table {
         Vec::new()
     }
 
+    /// A directory that has gone meanwhile is found again by what holds it.
+    fn refuse(&mut self, directory: &Path, e: &io::Error) {
+        debug!(directory = %directory.display(), "cannot be watched: {e}");
+        if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) {
+            return;
+        }
+        let why = match e.raw_os_error() {
+            Some(libc::ENOSPC) => "the limit fs.inotify.max_user_watches is reached".to_owned(),
+            _ => e.to_string(),
+        };
+        if self.refused.is_empty() {
+            warn!(directory = %directory.display(), "cannot be watched: {why}; what is there is found by polling");
+        }
+        self.refused.insert(directory.to_owned(), why);
+        self.retry_at = Some(Instant::now() + RETRY);
+    }
+
     fn watch(&mut self, directory: &Path) -> bool {
         let mask = WatchMask::CREATE
             | WatchMask::MOVED_TO
@@ -207,7 +231,7 @@ impl Table {
                 true
             }
             Err(e) => {
-                debug!(directory = %directory.display(), "cannot be watched: {e}");
+                self.refuse(directory, &e);
                 false
             }
         }
@@ -221,19 +245,23 @@ mod tests {
     use std::sync::mpsc::{Receiver, channel};
     use std::time::Duration;
 
+    use super::super::Message;
+    use super::super::account::Account;
+    use super::super::events::{Events, Wanted};
     use super::*;
 
     struct Watched {
         dir: tempfile::TempDir,
-        files: Files,
+        files: Events,
         messages: Receiver<Message>,
     }
 
     fn watched(names: &[&str]) -> Watched {
         let (sender, messages) = channel();
         let dir = tempfile::tempdir().unwrap();
-        let files = Files::new(sender).unwrap();
-        files.set(names.iter().map(|name| (dir.path().join(name), Topic::Check((*name).to_owned()))));
+        let files = Events::new(sender, Account::default()).unwrap();
+        let paths = names.iter().map(|name| (dir.path().join(name), Topic::Check((*name).to_owned()))).collect();
+        files.set(Wanted { paths, ..Wanted::default() });
         Watched { dir, files, messages }
     }
 
@@ -289,7 +317,7 @@ mod tests {
         fs::write(&target, "1").unwrap();
         w.told("link", |p| symlink(&target, p).unwrap());
         w.told("link", |_| fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).unwrap());
-        w.files.set([]);
+        w.files.set(Wanted::default());
         while w.messages.try_recv().is_ok() {}
         fs::write(w.dir.path().join("folder/other"), "1").unwrap();
         assert!(w.messages.recv_timeout(Duration::from_millis(100)).is_err(), "nothing is wanted any more");

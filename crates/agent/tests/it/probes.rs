@@ -149,6 +149,15 @@ fn watches_name_what_announces_changes() {
     assert_eq!(watch("file", json!({ "path": "/etc/motd" })), [Watch::Path("/etc/motd".into())]);
     assert_eq!(watch("systemd_unit", json!({ "unit": "nginx" })), [Watch::Unit("nginx.service".into())]);
     assert!(watch("nix_generation", json!({})).contains(&Watch::Path("/nowhere/profile".into())));
+    assert_eq!(watch("nftables", json!({})), [Watch::Firewall]);
+    assert_eq!(watch("mount", json!({ "path": "/" })), [Watch::Mounts]);
+    assert_eq!(watch("listening_ports", json!({ "protocol": "tcp" })), [Watch::Addresses]);
+    assert_eq!(watch("removable_media", json!({})), [Watch::Devices, Watch::Mounts]);
+    assert_eq!(watch("chrony", json!({})), [Watch::Clock]);
+    assert!(watch("sessions", json!({})).contains(&Watch::Sessions));
+    let [Watch::Journal(pattern)] = watch("failed_logins", json!({ "window": "1h" }))[..] else { panic!() };
+    assert!(["Failed password for ann", "FAILED LOGIN (1)"].iter().all(|line| pattern.fits(line.as_bytes())));
+    assert!(!pattern.fits(b"Accepted password for ann") && !pattern.fits(b" Failed ") && !pattern.fits(b""));
     assert!(watch("users", json!({})).contains(&Watch::Path("/etc/shadow".into())));
     assert!(watch("memory", json!({})).is_empty());
     assert!(watch("file", json!({ "path": "relative" })).is_empty() && watch("nothing", json!({})).is_empty());

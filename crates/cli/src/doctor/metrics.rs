@@ -28,6 +28,9 @@ pub const METRICS: &[(&str, &str)] = &[
     ("writ_log_named", "Whether the trust root names a log for this site; without one its age is not there"),
     ("writ_enforcer_up", "Whether the enforcer runs"),
     ("writ_enforcer_status_age_seconds", "Since when the enforcer has said nothing; infinite when it never did"),
+    ("writ_event_source_up", "Whether a source of events tells the enforcer at once; 0 where there is polling alone"),
+    ("writ_event_source_missing", "What a source of events cannot watch, so that it is polled"),
+    ("writ_event_source_dropped", "Events that a source did not tell, as there were too many, since the start"),
     ("writ_check_outcome", "1 for the last outcome of each check; not-assessable when nobody looks"),
     ("writ_incidents_open", "Open incidents by severity"),
     ("writ_incidents_overdue", "Open incidents that the site's SLA wanted resolved by now"),
@@ -109,6 +112,15 @@ fn samples(seen: &Appliance, findings: &[Finding]) -> Samples {
     }
     overdue(seen).into_iter().for_each(|n| put("writ_incidents_overdue", n));
     samples.insert("writ_incident_escalated_age_seconds", escalated(seen));
+    for (name, standing) in status.filter(|_| seen.enforcer.runs).into_iter().flat_map(|status| &status.sources) {
+        let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+        let mut put = |metric: &'static str, value: Value| {
+            samples.entry(metric).or_default().push((format!("{{source=\"{plain}\"}}"), value));
+        };
+        put("writ_event_source_up", Value::Number(standing.polling.is_none().into()));
+        put("writ_event_source_missing", number(standing.missing));
+        put("writ_event_source_dropped", number(standing.dropped));
+    }
     samples.insert("writ_doctor_findings", causes(findings));
     samples.insert("writ_check_outcome", outcomes(seen));
     if let Some(open) = seen.enforcer.state.as_ref().map(|state| &state.incidents) {

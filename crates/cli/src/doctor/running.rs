@@ -30,6 +30,7 @@ pub fn findings(seen: &Appliance) -> Vec<Finding> {
     found.extend(courier(seen));
     let enforcer = seen.enforcer.status.as_ref().filter(|_| seen.enforcer.runs);
     found.extend(confined("writ-enforce", enforcer.and_then(|status| status.confined.as_ref())));
+    found.extend(enforcer.and_then(|status| polled(&status.polled())));
     let courier = seen.courier.as_ref().filter(|courier| courier.runs).and_then(|courier| courier.status.as_ref().ok());
     found.extend(confined("writ-sync", courier.and_then(|status| status.confined.as_ref())));
     if let Some(probe) = &seen.probe {
@@ -45,6 +46,18 @@ fn confined(program: &str, enforced: Option<&Enforced>) -> Option<Finding> {
     let what = format!("it is confined less than it should be: {}", missing.join("; "));
     let next = "a newer kernel (6.12 or later, with Landlock and seccomp) confines it; its unit's own restrictions hold meanwhile";
     Some(Finding::note(Question::Running, "not-confined", program, what, next))
+}
+
+/// What nobody tells the enforcer of: it is found all the same, only later.
+fn polled(sources: &[String]) -> Option<Finding> {
+    let some: Vec<String> = sources.iter().take(MOST_MISSING).map(|line| said(line)).collect();
+    let what = format!("changes are found when checks are due, and not at once: {}", some.join("; "));
+    let next = concat!(
+        "nothing has to be done: each check is looked at as often as the policy says; what each source needs is in ",
+        page!("appliance.md"),
+        "#what-tells-it-at-once"
+    );
+    (!some.is_empty()).then(|| Finding::note(Question::Running, "polled-only", "writ-enforce", what, next))
 }
 
 fn enforcer(seen: &Appliance) -> Option<Finding> {

@@ -49,6 +49,7 @@ pub fn report(seen: &Appliance) -> Report {
             runs: seen.enforcer.runs,
             silent: seen.enforcer.runs && silent,
             heard_at: seen.enforcer.status.as_ref().map(|status| status.at),
+            polled: polled(seen),
         },
         courier: courier(seen),
         switch: switch(seen),
@@ -146,6 +147,11 @@ fn check_of(case: &Case, policy: &Policy) -> Check {
         reasons: reasons.iter().take(MOST_REASONS).map(one_line).collect(),
         exception: exception(policy, case.id, case.seen.now).map(escaped),
     }
+}
+
+fn polled(seen: &Appliance) -> Vec<String> {
+    let status = seen.enforcer.status.as_ref().filter(|_| seen.enforcer.runs);
+    status.map_or_else(Vec::new, |status| status.polled().iter().map(escaped).collect())
 }
 
 fn queue(seen: &Appliance) -> Queue {

@@ -98,6 +98,9 @@ pub struct Enforcer {
     pub silent: bool,
     /// When it last said how it is; null when it never did.
     pub heard_at: Option<Time>,
+    /// What is found by polling alone although somebody could tell of it, with the reason.
+    #[serde(default)]
+    pub polled: Vec<String>,
 }
 
 /// The courier. All but `runs` and `depot` is its own word.

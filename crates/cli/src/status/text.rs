@@ -173,7 +173,8 @@ pub fn release(report: &Report) -> String {
 pub fn enforcer(report: &Report) -> String {
     let heard = report.enforcer.heard_at.map_or("never heard".to_owned(), |at| format!("heard {}", report.ago(at)));
     match (report.enforcer.runs, report.enforcer.silent) {
-        (true, false) => format!("runs, {heard}"),
+        (true, false) if report.enforcer.polled.is_empty() => format!("runs, {heard}"),
+        (true, false) => format!("runs, {heard}; by polling only: {}", report.enforcer.polled.join("; ")),
         (true, true) => format!("runs and is SILENT, {heard}: what stands here of checks is that old"),
         (false, _) => format!("does NOT run, {heard}: what stands here of checks is that old"),
     }

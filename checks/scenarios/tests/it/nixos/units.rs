@@ -297,6 +297,9 @@ fn are_confined(world: &World) {
         let confined = &status["confined"];
         assert!(confined["seccomp"] == true && confined["missing"] == serde_json::json!([]), "{name}: {confined}");
         assert_eq!(confined["landlock"].is_number(), name != "enforce", "{name}: {confined}");
+        let sources = &status["sources"];
+        let polled = sources.as_object().into_iter().flatten().filter(|(_, source)| !source["polling"].is_null());
+        assert_eq!(polled.count(), 0, "{name}: its unit keeps it from hearing: {sources}");
     }
     // This machine's own journal, read by one who may do nothing else; the courier reads what came of it.
     let status = fs::read(world.container.path("/var/lib/writ/logs/status.json")).unwrap();

@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 
 /// Programs, by the names that they give themselves.
 pub(super) const PROGRAMS: [&str; 5] = ["sshd", "sshd-session", "login", "su", "sudo"];
+/// How a line begins that may be a failure: of sudo what PAM writes for it, as its own begins with a name.
+pub(super) const BEGINNINGS: [&str; 4] =
+    ["Failed ", "FAILED LOGIN", "FAILED SU (to ", "pam_unix(sudo:auth): authentication failure"];
 /// What is asked of each entry.
 pub(super) const FIELDS: [&str; 4] = ["MESSAGE", "SYSLOG_IDENTIFIER", "_UID", "_EXE"];
 

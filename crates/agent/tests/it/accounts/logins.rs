@@ -4,15 +4,23 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use writ_agent::command;
+use writ_agent::dbus::{self, UnitEvent};
+use writ_agent::probes::{self, ProbeContext, Watch};
+use writ_agent::watch::Message;
+use writ_agent::watch::account::{Account, Standing};
+use writ_agent::watch::events::{Events, Wanted};
+use writ_policy::check::ProbeCall;
 use writ_policy::observation::Observation;
 
 use super::checked;
 use crate::peers;
 use crate::probes::{int, list, seen};
+use crate::support::now;
 
 const UNIT: &str = "[Unit]\nAfter=dbus.socket systemd-journald.service systemd-logind.service\n\
     SuccessAction=exit-force\nFailureAction=exit-force\n\
@@ -162,6 +170,28 @@ fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// What tells of log-ins that fail and of sessions: the journal, and logind.
+fn watched() -> (Events, Receiver<Message>) {
+    let (sender, messages) = channel();
+    let account = Account::default();
+    let events = Events::new(sender.clone(), account.clone()).unwrap();
+    let call = ProbeCall {
+        name: "failed_logins".to_owned(),
+        parameters: json!({ "window": "1h" }).as_object().unwrap().clone(),
+    };
+    let context = ProbeContext::new(now(), Instant::now(), "/nowhere".into(), None);
+    let watches = probes::watch(&call, &context).into_iter().collect();
+    events.set(Wanted { paths: Vec::new(), watches });
+    assert_eq!(account.standings()["journal"], Standing::default());
+    let tell = move |event| event != UnitEvent::Sessions || sender.send(Message::Happened(Watch::Sessions)).is_ok();
+    dbus::watch_units(tell).unwrap();
+    (events, messages)
+}
+
+fn await_event(messages: &Receiver<Message>, is: impl Fn(&Watch) -> bool) {
+    while !matches!(messages.recv_timeout(Duration::from_secs(30)).unwrap(), Message::Happened(watch) if is(&watch)) {}
+}
+
 fn failed() -> Observation {
     seen("failed_logins", json!({ "window": "1h" }))
 }
@@ -175,7 +205,9 @@ fn inside_a_container() {
     assert_eq!(list(&activity(), "dormant"), ["ann"]);
     assert_eq!(int(&seen("sessions", json!({})), "count"), 0);
 
+    let (events, told_of) = watched();
     assert!(!ssh("/wrong", "true").status().unwrap().success());
+    await_event(&told_of, |watch| matches!(watch, Watch::Journal(_)));
     let told = failed();
     assert_eq!((int(&told, "failed_count"), list(&told, "users")), (3, &["ann".to_owned()][..]), "{told:?}");
     assert_eq!((int(&told, "root_failed_count"), int(&told, "locked_count")), (0, 1), "{told:?}");
@@ -190,6 +222,8 @@ fn inside_a_container() {
     fs::remove_file("/run/faillock/ann").unwrap();
     // Only whoever has a terminal is written down as logged in.
     let mut client = ssh("/right", "exec sleep 1000").spawn().unwrap();
+    await_event(&told_of, |watch| *watch == Watch::Sessions);
+    drop(events);
     wait_for("the session", || int(&seen("sessions", json!({})), "count") == 1);
     let sessions = seen("sessions", json!({}));
     assert_eq!((int(&sessions, "remote_count"), list(&sessions, "users")), (1, &["ann".to_owned()][..]));

@@ -2,8 +2,10 @@
 
 use std::fs;
 
+use serde_json::json;
+
 use super::all_done;
-use super::house::House;
+use super::house::{House, run};
 
 #[test]
 fn programs_that_never_ran() {
@@ -77,4 +79,39 @@ fn a_courier_that_ended_or_is_not_vouched_for() {
     house.courier(&[], |status| status.not_vouched = Some("not yet".into()));
     let found = house.says(1, "courier-not-vouched");
     assert!(found["next"].as_str().unwrap().starts_with("start writ-enforce"), "{found}");
+}
+
+#[test]
+fn what_only_polling_finds_is_told_with_its_reason() {
+    let house = House::new();
+    let policy = house.policy();
+    let mut enforcer = house.enforcing(&policy);
+    run(&mut enforcer, &policy);
+    house.edit_state("status.json", |status| {
+        status["sources"] = json!({
+            "files": { "watches": 8192, "missing": 3, "dropped": 0, "why": "the limit fs.inotify.max_user_watches is reached" },
+            "journal": { "polling": "it \u{1b}[2J ended", "missing": 0, "dropped": 7 },
+            "mounts": { "missing": 0, "dropped": 0 },
+        });
+    });
+    let found = house.says(0, "polled-only");
+    assert_eq!((&found["question"], &found["weight"]), (&"running".into(), &"note".into()), "{found}");
+    for words in ["3 of files: the limit fs.inotify", "journal: it", "ended"] {
+        assert!(found["what"].as_str().unwrap().contains(words), "{found}");
+    }
+    let status = house.status(&["--json"]);
+    assert_eq!(status.json()["enforcer"]["polled"].as_array().unwrap().len(), 2, "{}", status.stdout);
+    let told = house.status(&[]).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("by polling only: 3 of files") && !told.contains('\u{1b}'), "{told}");
+    let figures = house.doctor(&["--format", "openmetrics"]).stdout;
+    for line in [
+        "writ_event_source_up{source=\"files\"} 1",
+        "writ_event_source_missing{source=\"files\"} 3",
+        "writ_event_source_up{source=\"journal\"} 0",
+        "writ_event_source_dropped{source=\"journal\"} 7",
+    ] {
+        assert!(figures.contains(&format!("{line}\n")), "{line}: {figures}");
+    }
+    drop(enforcer);
+    assert!(house.doctor(&["--format", "json"]).of("polled-only").is_empty(), "a dead one hears nothing anyway");
 }

@@ -187,11 +187,13 @@ impl Engine {
 
     /// Makes contexts for who looks elsewhere.
     pub(super) fn context_of_looker(&self) -> NewContext {
-        let ProbeContext { profile, root, records, .. } = &self.context;
+        let ProbeContext { profile, root, records, programs, own_key, .. } = &self.context;
         let (profile, root, records) = (profile.clone(), root.clone(), records.clone());
+        let (programs, own_key) = (programs.clone(), own_key.clone());
         Box::new(move || {
             let context = ProbeContext::new(clock::now(), Instant::now(), profile.clone(), None);
-            ProbeContext { root: root.clone(), records: records.clone(), ..context }
+            let (root, records, programs) = (root.clone(), records.clone(), programs.clone());
+            ProbeContext { root, records, programs, own_key: own_key.clone(), ..context }
         })
     }
 

@@ -3,8 +3,8 @@
 //! `writ-enforce` obeys exactly one verified generation at a time; [`enforce`] is its engine. State machines there are
 //! pure (`step(state, event) -> (state, actions)`); the driver persists, fsyncs, then acts. `writ-switch` moves the machine
 //! from one generation to another ([`switch`]) and outlives the enforcer that started it. `writ-sync` carries files between a
-//! depot and the spool ([`sync`]), and nobody trusts it; nor `writ-probe`, which looks over the network ([`network`]). Each is kept
-//! in its place by the kernel ([`sandbox`]).
+//! depot and the spool ([`sync`]), and nobody trusts it; nor `writ-probe`, which looks over the network ([`network`]), nor
+//! `writ-planner`, which chooses a runbook where rules did not help ([`planner`]). Each is kept in its place by the kernel ([`sandbox`]).
 
 pub mod accounts;
 pub mod cancel;
@@ -16,6 +16,7 @@ pub mod enforce;
 pub mod evidence_writer;
 pub mod network;
 pub mod parameters;
+pub mod planner;
 pub mod probes;
 pub mod records;
 pub mod sandbox;
@@ -25,6 +26,7 @@ mod ssh;
 pub mod steps;
 pub mod switch;
 pub mod sync;
+pub mod wake;
 pub mod watch;
 pub mod zone;
 

@@ -23,6 +23,7 @@ use super::clock_step::ClockWatch;
 use super::follow::Waiting;
 use super::generation;
 use super::outbox::Keeper;
+use super::plans::Requests;
 use super::posture::{self, Book};
 use super::presence::Presence;
 use super::refused::Refusals;
@@ -95,6 +96,8 @@ pub struct Engine {
     pub(super) notifier: Notifier,
     /// Runbooks that run or wait.
     pub(super) attempts: Attempts,
+    /// What planners are asked.
+    pub(super) plan_requests: Requests,
     /// Checks to be run again soon, because something made their last run doubtful.
     pub(super) again: VecDeque<String>,
     /// Checks that failed while neither disk nor memory could hold one more bundle.
@@ -246,6 +249,7 @@ impl Engine {
             context,
             notifier: Notifier::default(),
             attempts: Attempts::new(clock.clone()),
+            plan_requests: Requests::new(),
             again: VecDeque::new(),
             unrecorded: BTreeSet::new(),
             poll_wanted: false,
@@ -306,6 +310,7 @@ impl Engine {
         self.seal(draft);
         self.commit();
         self.recall_trial();
+        self.forget_requests();
         self.resume_attempts();
     }
 

@@ -1,4 +1,5 @@
-//! The parsers of what probes read, in one list: what a generic test and the fuzzer throw bytes at.
+//! The parsers of what probes read, and of what planners and the enforcer tell one another, in one list: what a generic test and
+//! the fuzzer throw bytes at.
 //!
 //! Each judges what came of the bytes: only fields that its probe promises, and not much more than went in.
 
@@ -6,9 +7,12 @@ use std::path::Path;
 use std::time::Instant;
 
 use writ_policy::observation::Observation;
+use writ_trust::digest::Digest;
 use writ_trust::json;
 use writ_trust::time::Time;
 use writ_wire::backup_sample::BackupSample;
+use writ_wire::plan_request::PlanRequest;
+use writ_wire::plan_verdict::PlanVerdict;
 use writ_wire::record::{Record, Scan};
 
 use super::{
@@ -16,6 +20,8 @@ use super::{
     kernel_command_line, kernel_module, listening_ports, luks, memory, mount, nftables, nix_config, pam, process,
     secure_boot, sshd, sudo, sysctl, systemd_conf, tls_certificate, users, utmp,
 };
+use crate::enforce::plans::judge::judge;
+use crate::planner::select::select;
 use crate::records::{borg, restic, scan};
 use crate::{accounts, ssh};
 
@@ -78,6 +84,12 @@ const PARSERS: &[Parser] = &[
         fits(&nix_config::PROBE, bytes, settings.observed());
     }),
     ("pam", |bytes| fits(&pam::PROBE, bytes, pam::observe_bytes(bytes))),
+    ("plan", |bytes| forget(judge(Ok(bytes.to_vec()), Digest::of(bytes)))),
+    ("plan-request", |bytes| {
+        let request = PlanRequest::parse(bytes);
+        assert!(request.iter().filter_map(select).all(|plan| plan.excess() != Some("reason")));
+    }),
+    ("plan-verdict", |bytes| forget(PlanVerdict::parse(bytes))),
     ("record", |bytes| {
         let far = Time::from_unix_millis(i64::MAX);
         forget(Record::parse(bytes).map(|record| record.judge(record.facts.kind(), &record.name, far)));

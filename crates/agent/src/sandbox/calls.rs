@@ -168,15 +168,23 @@ const CLIENT: &[c_long] = &[
     libc::SYS_socketpair,
 ];
 
+/// One who chooses: one thread, no program, no memory that can be run, no socket of any kind.
+pub fn of_chooser() -> Calls {
+    Calls::Only(plain(BASE).chain(plain(FILES)).chain(plain(FILES_BEFORE)).chain(memory()).collect())
+}
+
+/// Memory, but none that can be run.
+fn memory() -> impl Iterator<Item = Call> {
+    [libc::SYS_mmap, libc::SYS_mprotect].into_iter().map(|call| with(call, 2, Test::HasNone(libc::PROT_EXEC as u64)))
+}
+
 /// One who looks over the network: one thread, no program, no memory that can be run, nobody listened for. `bind` is for UDP,
 /// whose sockets Rust's library binds before it connects them.
 pub fn of_looker() -> Calls {
-    let exec = libc::PROT_EXEC as u64;
     let calls = plain(BASE).chain(plain(FILES)).chain(plain(FILES_BEFORE)).chain(plain(CLIENT));
     let sockets = sockets(&[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6]);
-    let memory = [libc::SYS_mmap, libc::SYS_mprotect].map(|call| with(call, 2, Test::HasNone(exec)));
     let nonblocking = [libc::FIONBIO, libc::FIOCLEX].map(|request| with(libc::SYS_ioctl, 1, Test::Is(request)));
-    let calls = calls.chain(sockets).chain(memory).chain(nonblocking).chain(plain(&[libc::SYS_bind]));
+    let calls = calls.chain(sockets).chain(memory()).chain(nonblocking).chain(plain(&[libc::SYS_bind]));
     Calls::Only(calls.collect())
 }
 
@@ -269,14 +277,21 @@ mod tests {
 
     #[test]
     fn every_list_is_a_filter_that_the_kernel_takes() {
-        for calls in [of_looker(), of_courier(), of_healer(true), of_healer(false)] {
+        for calls in [of_looker(), of_courier(), of_chooser(), of_healer(true), of_healer(false)] {
             assert!(compile(&calls).is_ok_and(|program| !program.is_empty()));
         }
     }
 
     #[test]
-    fn nobody_who_speaks_to_the_network_runs_programs_or_listens() {
-        for calls in [of_looker(), of_courier()] {
+    fn nobody_who_chooses_has_a_socket() {
+        for never in [libc::SYS_socket, libc::SYS_socketpair, libc::SYS_connect, libc::SYS_sendto, libc::SYS_sendmsg] {
+            assert!(!of_chooser().listed().iter().any(|(call, _)| *call == never), "{never}");
+        }
+    }
+
+    #[test]
+    fn nobody_who_speaks_to_the_network_or_chooses_runs_programs_or_listens() {
+        for calls in [of_looker(), of_courier(), of_chooser()] {
             for never in [libc::SYS_execve, libc::SYS_execveat, libc::SYS_listen, libc::SYS_accept4, libc::SYS_ptrace] {
                 assert!(!calls.listed().iter().any(|(call, _)| *call == never), "{never}");
             }

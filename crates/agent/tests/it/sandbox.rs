@@ -12,6 +12,7 @@ use rustix::net::{AddressFamily, SocketType, socket};
 use serde_json::{Map, Value, json};
 use writ_agent::config::SwitchCommand;
 use writ_agent::network;
+use writ_agent::planner;
 use writ_agent::sandbox::{Enforced, Sandbox};
 use writ_agent::sync;
 
@@ -31,6 +32,10 @@ fn profile(which: &str, dir: &Path, port: u16) -> Sandbox {
         "probe" => {
             let config = file(format!("spool = {spool:?}\nstate_dir = {state:?}\n"));
             Sandbox::of_probe(&network::config::Config::read(&config).unwrap())
+        }
+        "planner" => {
+            let config = file(format!("spool = {spool:?}\nstate_dir = {state:?}\n"));
+            Sandbox::of_planner(&planner::config::Config::read(&config).unwrap())
         }
         "sync" => {
             let trust = dir.join("trust.json").display().to_string();
@@ -71,6 +76,11 @@ fn attempts(dir: &Path, here: u16, there: u16) -> Map<String, Value> {
         ("write_outbox", write(dir.join("spool/outbox/1.json"))),
         ("write_inbox", write(dir.join("spool/inbox/x"))),
         ("write_looks", write(dir.join("spool/looks/x"))),
+        ("read_request", came(fs::read(dir.join("spool/plan/requests/a.json")))),
+        ("write_request", write(dir.join("spool/plan/requests/a.json"))),
+        ("read_verdict", came(fs::read(dir.join("spool/plan/verdicts/a.json")))),
+        ("write_verdict", write(dir.join("spool/plan/verdicts/a.json"))),
+        ("write_plan", write(dir.join("spool/plan/plans/a.json"))),
         ("write_state", write(dir.join("state/x"))),
         ("read_hosts", came(fs::read("/etc/hosts"))),
         ("connect_here", connect(here)),
@@ -128,10 +138,16 @@ fn inside() {
 /// Takes on a sandbox in another process, and gives what was enforced and what came of each attempt.
 fn within(which: &str) -> (Enforced, Map<String, Value>) {
     let dir = tempfile::tempdir().unwrap();
-    for folder in ["state", "spool/asks", "spool/looks", "spool/outbox", "spool/presence", "spool/inbox"] {
+    for folder in ["state", "spool/asks", "spool/looks", "spool/outbox", "spool/presence", "spool/inbox"]
+        .into_iter()
+        .chain(["spool/plan/requests", "spool/plan/plans", "spool/plan/verdicts"])
+    {
         fs::create_dir_all(dir.path().join(folder)).unwrap();
     }
-    for file in ["secret", "trust.json", "spool/asks/asks.json", "spool/outbox/1.json"] {
+    for file in ["secret", "trust.json", "spool/asks/asks.json", "spool/outbox/1.json"]
+        .into_iter()
+        .chain(["spool/plan/requests/a.json", "spool/plan/verdicts/a.json"])
+    {
         fs::write(dir.path().join(file), "x").unwrap();
     }
     let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
@@ -190,6 +206,36 @@ fn one_who_looks_over_the_network_does_nothing_else() {
             ("write_outbox", "EACCES"),
             ("write_inbox", "EACCES"),
             ("listen", "EACCES"),
+            ("packets", "EPERM"),
+            ("netlink", "EPERM"),
+            ("signal_parent", "EPERM"),
+            ("trace", "EPERM"),
+            ("set_the_clock", "EPERM"),
+        ],
+    );
+}
+
+#[test]
+fn one_who_chooses_reads_what_it_is_asked_and_writes_what_it_chose() {
+    check(
+        "planner",
+        &[
+            ("read_request", "ok"),
+            ("read_verdict", "ok"),
+            ("write_plan", "ok"),
+            ("write_state", "ok"),
+            ("run", "EPERM"),
+            ("write_request", "EACCES"),
+            ("write_verdict", "EACCES"),
+            ("read_elsewhere", "EACCES"),
+            ("write_elsewhere", "EACCES"),
+            ("read_hosts", "EACCES"),
+            ("read_outbox", "EACCES"),
+            ("write_looks", "EACCES"),
+            ("connect_here", "EPERM"),
+            ("ask_by_udp", "EPERM"),
+            ("listen", "EPERM"),
+            ("unix", "EPERM"),
             ("packets", "EPERM"),
             ("netlink", "EPERM"),
             ("signal_parent", "EPERM"),

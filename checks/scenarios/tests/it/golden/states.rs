@@ -176,6 +176,7 @@ fn incident() -> Incident {
         actions: vec![],
         escalations: vec![],
         people: None,
+        plan: None,
         flapping: None,
         intended: false,
     }

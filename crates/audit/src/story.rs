@@ -2,7 +2,8 @@
 
 use writ_evidence::Bundle;
 use writ_evidence::incident::{
-    Action, ActionResult, Artifacts, Escalation, Execution, Incident, ResolutionStatus, ResolutionType, Tier, Verification,
+    Action, ActionResult, Artifacts, Escalation, Execution, Incident, ResolutionStatus, ResolutionType, Tier,
+    Verification,
 };
 use writ_evidence::posture::Posture;
 use writ_evidence::records::{
@@ -361,10 +362,16 @@ fn plan(plan: &PlanRecord, artifacts: &Artifacts) -> Vec<String> {
     match (said("result"), said("rule")) {
         (Some(_), _) => vec![format!("What {planner} chose for {incident_id} was run: {reason}.")],
         (None, Some(rule)) if runbooks.is_empty() => {
-            vec![format!("A planner was asked about {incident_id}, and what came counts as a failed plan, by rule {rule}: {reason}.")]
+            vec![format!(
+                "A planner was asked about {incident_id}, and what came counts as a failed plan, by rule {rule}: {reason}."
+            )]
         }
-        (None, Some(rule)) => vec![format!("{planner} chose {chosen} for {incident_id}, which was refused by rule {rule}: {reason}.")],
-        (None, None) if *allowed => vec![format!("{planner} chose {chosen} for {incident_id}, as the policy allows: {reason}.")],
+        (None, Some(rule)) => {
+            vec![format!("{planner} chose {chosen} for {incident_id}, which was refused by rule {rule}: {reason}.")]
+        }
+        (None, None) if *allowed => {
+            vec![format!("{planner} chose {chosen} for {incident_id}, as the policy allows: {reason}.")]
+        }
         (None, None) => vec![format!("{planner} planned {chosen} for {incident_id}: refused ({reason}).")],
     }
 }

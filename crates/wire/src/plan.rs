@@ -37,7 +37,8 @@ document!(Plan, PlanSchema, PLAN_SCHEMA, "writ.plan.v1", MAX_PLAN);
 impl Plan {
     /// What in it is longer than it may be, or no plain text; none when all is well.
     pub fn excess(&self) -> Option<&'static str> {
-        let name = |text: &str| !text.is_empty() && text.len() <= MAX_NAME && text.chars().all(|c| c.is_ascii_graphic());
+        let name =
+            |text: &str| !text.is_empty() && text.len() <= MAX_NAME && text.chars().all(|c| c.is_ascii_graphic());
         match self {
             plan if !name(&plan.planner) => Some("planner"),
             plan if !name(&plan.runbook) => Some("runbook"),

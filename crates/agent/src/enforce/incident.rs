@@ -33,9 +33,9 @@ use writ_policy::outcome::Outcome;
 use writ_trust::time::Time;
 use writ_wire::plan_verdict::PlanResult;
 
-pub use self::allowed::{Candidate, Choice, Circumstances, Hold, L2, NO_PLANNER, Plans};
-pub use self::planning::{Answer, By, Chosen, Open, Planning, Told};
+pub use self::allowed::{Candidate, Choice, Circumstances, Hold, L2, NO_PLANNER, NOT_FOR_PLANNERS, Plans};
 use self::decide::{decide, escalate, tell, withdraw};
+pub use self::planning::{Answer, By, Chosen, Open, Planning, Told};
 use super::escalation::People;
 use super::flap::Flapping;
 

@@ -15,7 +15,8 @@ const WHOLE: u64 = 1_000_000;
 pub fn select(request: &PlanRequest) -> Option<Plan> {
     let untried = |allowed: &&Allowed| !request.tried.iter().any(|tried| tried.runbook == allowed.runbook);
     let offered: Vec<&Allowed> = request.allowed.iter().filter(untried).collect();
-    let (_, chosen) = offered.iter().enumerate().min_by_key(|(place, allowed)| (Reverse(promise(allowed.past)), *place))?;
+    let (_, chosen) =
+        offered.iter().enumerate().min_by_key(|(place, allowed)| (Reverse(promise(allowed.past)), *place))?;
     let before = match chosen.past {
         Some(Past { helped, failed }) => {
             format!("for this check it helped {helped} times before, and did not {failed} times")
@@ -94,7 +95,10 @@ mod tests {
         assert_eq!(chosen(&request(&[("A", None), ("B", Some((1, 0)))], &[])).as_deref(), Some("B"));
         assert_eq!(chosen(&request(&[("A", Some((0, 1))), ("B", None)], &[])).as_deref(), Some("B"));
         assert_eq!(chosen(&request(&[("A", Some((9, 9))), ("B", None)], &[])).as_deref(), Some("A"));
-        assert_eq!(chosen(&request(&[("A", Some((u32::MAX, u32::MAX))), ("B", Some((2, 1)))], &[])).as_deref(), Some("B"));
+        assert_eq!(
+            chosen(&request(&[("A", Some((u32::MAX, u32::MAX))), ("B", Some((2, 1)))], &[])).as_deref(),
+            Some("B")
+        );
         assert_eq!(chosen(&request(&[("A", None)], &["A"])), None);
         assert_eq!(chosen(&request(&[], &[])), None);
     }

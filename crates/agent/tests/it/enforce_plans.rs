@@ -161,7 +161,8 @@ impl Life {
 
     /// By which rule the last plan was refused; empty when it was not.
     fn rule(&self) -> String {
-        let last = self.site.of_kind(Kind::Plan).pop().expect("a word about a plan");
+        let mut told = self.site.of_kind(Kind::Plan).into_iter();
+        let last = told.rfind(|bundle| bundle.plan.as_ref().unwrap().planner != "none").expect("a word about a plan");
         last.artifacts.outputs.get("rule").cloned().unwrap_or_default()
     }
 
@@ -217,7 +218,8 @@ fn a_plan_runs_what_it_names_and_what_helped_is_remembered() {
     assert!(second.ends_with("-2"), "{second}");
     life.lay(&second, &plan(digest, "RB-right"));
     assert!(life.is_healed() && life.requests().is_empty() && !life.with_people());
-    let told: Vec<String> = life.site.of_kind(Kind::Plan).iter().map(|b| b.plan.as_ref().unwrap().reason.clone()).collect();
+    let told: Vec<String> =
+        life.site.of_kind(Kind::Plan).iter().map(|b| b.plan.as_ref().unwrap().reason.clone()).collect();
     let expected = ["RB-useless is run (why)", "RB-useless did not help", "RB-right is run (why)", "RB-right helped"];
     assert_eq!(told, expected);
     // The same drift again: the one who is asked hears what came of it.
@@ -246,17 +248,24 @@ fn nothing_that_lies_there_runs_unless_it_is_a_plan_for_this_request() {
         ("plan-runbook", text(|digest| plan(digest, "RB-motd"))),
         ("plan-runbook", text(|digest| plan(digest, "../../etc/passwd"))),
         ("plan-request", Box::new(|path, _| fs::write(path, plan(of_another, "RB-right").to_string()).unwrap())),
-        ("plan-shape", Box::new(|path, digest| {
-            let future = with(plan(digest, "RB-right"), "made_at", json!("2099-01-01T00:00:00Z"));
-            fs::write(path, future.to_string()).unwrap();
-        })),
+        (
+            "plan-shape",
+            Box::new(|path, digest| {
+                let future = with(plan(digest, "RB-right"), "made_at", json!("2099-01-01T00:00:00Z"));
+                fs::write(path, future.to_string()).unwrap();
+            }),
+        ),
         ("plan-shape", Box::new(|path, _| fs::write(path, "[".repeat(10_000)).unwrap())),
         ("plan-bounds", text(|digest| plan(digest, &"x".repeat(1000)))),
         ("plan-unreadable", Box::new(|path, _| symlink("/etc/passwd", path).unwrap())),
         ("plan-unreadable", Box::new(|path, _| fs::create_dir(path).unwrap())),
-        ("plan-unreadable", Box::new(|path, _| {
-            rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
-        })),
+        (
+            "plan-unreadable",
+            Box::new(|path, _| {
+                rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
+                    .unwrap();
+            }),
+        ),
         // A gibibyte, of which nothing is on the disk.
         ("plan-unreadable", Box::new(|path, _| File::create(path).unwrap().set_len(1 << 30).unwrap())),
     ];
@@ -408,8 +417,7 @@ fn while_healing_is_paused_nothing_is_asked_and_no_plan_counts() {
     });
     let digest = Digest::of(&fs::read(site.path("plan/requests").join(&name)).unwrap());
     let config = site.path("etc/enforce.toml").display().to_string();
-    let paused =
-        run(&["pause", "--config", &config, "--checks", "file.motd", "--for", "1h", "--reason", "repair"]);
+    let paused = run(&["pause", "--config", &config, "--checks", "file.motd", "--for", "1h", "--reason", "repair"]);
     assert_eq!(paused.status.code(), Some(0), "{}", said(&paused));
     until("it is taken back", || (requests() == 0).then_some(()));
     fs::write(site.path("plan/plans").join(&name), plan(digest, "RB-right").to_string()).unwrap();

@@ -1,6 +1,6 @@
 //! Is what fails repaired? And if it is not: why not.
 
-use writ_agent::enforce::incident::{By, Incident, L2_SAYS, NO_PLANNER, Phase, TO_PEOPLE};
+use writ_agent::enforce::incident::{By, Incident, L2_SAYS, NO_PLANNER, NOT_FOR_PLANNERS, Phase, TO_PEOPLE};
 use writ_agent::enforce::scan::{exception, left_to_people, matching};
 use writ_agent::enforce::state::{State, incident_key};
 use writ_agent::enforce::ticket::contacts;
@@ -330,7 +330,8 @@ impl Case<'_> {
         let reason = incident.escalations.last().map(|e| e.reason.as_str()).unwrap_or_default();
         let reason = reason.strip_suffix(TO_PEOPLE).unwrap_or(reason);
         // Where no planner is wanted, nothing is missing.
-        let reason = one_line(reason.strip_suffix(&format!("{L2_SAYS}{NO_PLANNER}")).unwrap_or(reason));
+        let usual = [NO_PLANNER, NOT_FOR_PLANNERS].map(|usual| format!("{L2_SAYS}{usual}"));
+        let reason = one_line(usual.iter().find_map(|usual| reason.strip_suffix(usual)).unwrap_or(reason));
         let ticket = self.seen.config.tickets_dir().join(format!("{}.json", incident.id));
         let what = format!("{fails}; people have it: {reason}");
         let due = self.due(incident);

@@ -30,10 +30,11 @@ fn programs_are_sound_bash() {
 }
 
 /// The units whose limits are judged.
-const JUDGED: [&str; 6] = [
+const JUDGED: [&str; 7] = [
     "writ-enforce.service",
     "writ-sync.service",
     "writ-probe.service",
+    "writ-planner.service",
     "writ-depot.service",
     "writ-status-page.service",
     "writ-status-refresh.service",
@@ -44,7 +45,7 @@ fn systemd_finds_no_fault_with_the_units() {
     let dir = tempfile::tempdir().unwrap();
     // Units name programs; systemd-analyze looks whether they are there.
     let package = dir.path().join("package");
-    for name in ["writ", "writ-enforce", "writ-sync", "writ-probe", "writ-depot"] {
+    for name in ["writ", "writ-enforce", "writ-sync", "writ-probe", "writ-planner", "writ-depot"] {
         let path = package.join("bin").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, "#!/bin/sh\n").unwrap();

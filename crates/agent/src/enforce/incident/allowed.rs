@@ -54,6 +54,9 @@ impl Default for L2 {
 /// Why nobody is asked where the policy does not want it.
 pub const NO_PLANNER: &str = "the policy enables no planner";
 
+/// Why nobody is asked where a rule leaves it to people, or was stopped.
+pub const NOT_FOR_PLANNERS: &str = "not for a planner";
+
 /// What a planner may choose, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plans {
@@ -72,6 +75,8 @@ pub struct Plans {
 pub struct Choice {
     /// Its id.
     pub runbook: String,
+    /// The rules that run it: it is not chosen where one of them has tried it.
+    pub rules: Vec<String>,
     /// Why it may not run.
     pub tripped: Option<String>,
     /// As for [`Candidate`].

@@ -18,7 +18,7 @@ use writ_trust::digest::Digest;
 use writ_trust::time::Time;
 use writ_wire::plan_verdict::PlanResult;
 
-use super::allowed::{Circumstances, L2};
+use super::allowed::{Choice, Circumstances, L2, NOT_FOR_PLANNERS};
 use super::{Act, Incident, Phase};
 
 /// Before the name of a runbook, where otherwise the name of a rule stands: no rule is named so.
@@ -241,7 +241,9 @@ impl Planning {
 pub(super) fn ask(incident: &mut Incident, at: Time, reason: &str, l2: &L2) -> Option<Act> {
     let L2::On(plans) = l2 else { return None };
     let (failures, tried) = incident.plan.as_ref().map_or((0, &[][..]), |plan| (plan.failures, &plan.tried));
+    let by_rules = |choice: &&Choice| choice.rules.iter().any(|rule| incident.failures.contains_key(rule));
     let free = plans.choices.iter().filter(|choice| choice.is_free() && !tried.contains(&choice.runbook));
+    let free = free.filter(|choice| !by_rules(choice));
     let allowed: Vec<String> = free.map(|choice| choice.runbook.clone()).collect();
     if failures >= plans.l2_failures || allowed.is_empty() {
         return None;
@@ -261,15 +263,15 @@ pub(super) fn ask(incident: &mut Incident, at: Time, reason: &str, l2: &L2) -> O
 /// Why no planner is asked, or asked no more.
 pub(super) fn why_not(incident: &Incident, l2: &L2, may: bool) -> String {
     let plans = match l2 {
-        _ if !may => return "not for a planner".to_owned(),
         L2::Off(why) => return why.clone(),
+        L2::On(_) if !may => return NOT_FOR_PLANNERS.to_owned(),
         L2::On(plans) => plans,
     };
     let (failures, last) = incident.plan.as_ref().map_or((0, None), |plan| (plan.failures, plan.last.as_deref()));
     let last = last.map_or_else(String::new, |last| format!(" (the last: {last})"));
     let many = if failures == 1 { "1 plan".to_owned() } else { format!("{failures} plans") };
     match failures {
-        0 => "no runbook is there to choose".to_owned(),
+        0 => "no other runbook that may run is judged by this check".to_owned(),
         n if n >= plans.l2_failures => format!("{many} failed, as many as the policy allows{last}"),
         _ => format!("{many} failed, and no runbook is left to choose{last}"),
     }
@@ -320,9 +322,7 @@ pub(super) fn next(incident: &mut Incident, allowed: &Circumstances) -> Next {
 pub(super) fn answered(planning: &mut Planning, answer: Answer, at: Time) -> Option<(Told, Option<String>)> {
     let open = planning.open.take()?;
     let told = match answer {
-        Answer::None => {
-            Told::refused(planning.number, &open, "plan-deadline", "no plan came in time".to_owned())
-        }
+        Answer::None => Told::refused(planning.number, &open, "plan-deadline", "no plan came in time".to_owned()),
         Answer::Refused { rule, message, plan } => {
             Told { plan, ..Told::refused(planning.number, &open, rule, message) }
         }
@@ -373,10 +373,13 @@ pub(super) fn carried_out(planning: &mut Planning, result: PlanResult) -> Option
     let message = match result {
         PlanResult::Helped => format!("{} helped", chosen.runbook),
         PlanResult::Failed => format!("{} did not help", chosen.runbook),
-        PlanResult::Interrupted => format!("{} was interrupted, and did not help", chosen.runbook),
+        PlanResult::Interrupted => format!("{} was interrupted, and did not help so far", chosen.runbook),
     };
-    if result != PlanResult::Helped {
-        planning.was_in_vain(&chosen.runbook, message.strip_prefix(&chosen.runbook).unwrap_or(&message).trim());
+    match result {
+        PlanResult::Helped => {}
+        // It counts, but nobody knows what it would have come to: it may be chosen again.
+        PlanResult::Interrupted => planning.failed(message.clone()),
+        PlanResult::Failed => planning.was_in_vain(&chosen.runbook, "did not help"),
     }
     Some(Told { result: Some(result), ..Told::of(&chosen, planning.number, message) })
 }

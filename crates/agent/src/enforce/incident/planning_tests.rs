@@ -7,7 +7,7 @@ use super::*;
 use crate::enforce::flap::Flap;
 
 fn choice(runbook: &str) -> Choice {
-    Choice { runbook: runbook.into(), tripped: None, window: None }
+    Choice { runbook: runbook.into(), rules: Vec::new(), tripped: None, window: None }
 }
 
 fn plans(choices: &[&str]) -> Plans {
@@ -79,6 +79,14 @@ fn a_plan_that_helps_closes_it_as_the_second_tier() {
 }
 
 #[test]
+fn what_a_rule_has_tried_is_not_offered() {
+    let mut plans = plans(&["RB-A", "RB-B"]);
+    plans.choices[0].rules = vec!["L1-A".into()];
+    let state = asked(&with(plans));
+    assert_eq!(incident(&state).plan.as_ref().unwrap().open.as_ref().unwrap().allowed, ["RB-B"]);
+}
+
+#[test]
 fn so_many_failed_plans_and_people_have_it() {
     let policy = with(plans(&["RB-B", "RB-C", "RB-D"]));
     let (state, _) = step(asked(&policy), plan("RB-B"), at(2), &policy);
@@ -94,6 +102,25 @@ fn so_many_failed_plans_and_people_have_it() {
     assert_eq!(incident(&state).phase, Phase::Escalated);
     let (_, acts) = step(state, holds(), at(11), &policy);
     assert!(matches!(&acts[..], [Act::Closed(closing)] if closing.tier == Some(Tier::L3)), "{acts:?}");
+}
+
+#[test]
+fn what_was_interrupted_counts_and_may_be_chosen_again() {
+    let policy = with(plans(&["RB-B"]));
+    let (state, _) = step(asked(&policy), plan("RB-B"), at(2), &policy);
+    let (state, _) = step(state, failing(Severity::High), at(3), &policy);
+    let work = Work { interrupted: true, ..Work::default() };
+    let interrupted = |outcome| Event::Tried {
+        work: work.clone(),
+        verification: vec![super::tests::run(outcome)],
+        after: Observation::new(),
+    };
+    let (_, acts) = step(state.clone(), interrupted(Outcome::Pass), at(4), &policy);
+    assert_eq!(told(&acts).result, Some(PlanResult::Helped), "the re-scan decides");
+    let (state, acts) = step(state, interrupted(Outcome::Fail), at(4), &policy);
+    assert_eq!((told(&acts).result, acts.last()), (Some(PlanResult::Interrupted), Some(&Act::Ask)));
+    let planning = incident(&state).plan.as_ref().unwrap();
+    assert_eq!((planning.failures, planning.open.as_ref().unwrap().allowed.as_slice()), (1, &["RB-B".to_owned()][..]));
 }
 
 #[test]
@@ -145,7 +172,11 @@ fn a_pause_a_restart_and_a_new_policy_take_it_back_and_nobody_has_failed() {
         let (state, acts) = step(state, failing(Severity::High), at(4), &policy);
         // Under another policy rules begin anew.
         assert_eq!(acts, [if changed { Act::Attempt("L1-A".into()) } else { Act::Ask }]);
-        assert_eq!(incident(&state).plan.as_ref().unwrap().number, if changed { 1 } else { 2 }, "no number is used twice");
+        assert_eq!(
+            incident(&state).plan.as_ref().unwrap().number,
+            if changed { 1 } else { 2 },
+            "no number is used twice"
+        );
     }
 }
 
@@ -192,7 +223,7 @@ fn what_is_not_for_a_planner_goes_to_people_at_once() {
         (vec![], L2::Off("it was seen over the network only".into()), "over the network"),
         (vec![to_people("P", "by hand")], on.clone(), "not for a planner"),
         (vec![stopped], on.clone(), "not for a planner"),
-        (vec![], L2::On(plans(&[])), "no runbook is there"),
+        (vec![], L2::On(plans(&[])), "no other runbook"),
     ] {
         let (_, acts) = step(State::Quiet, failing(Severity::High), at(0), &Circumstances { l2, ..allowed(rules) });
         assert!(reason_of(&acts).contains(says), "{says}: {acts:?}");
@@ -249,8 +280,10 @@ fn what_an_older_version_finds_is_an_incident_that_it_knows() {
     let mut without = kept.clone();
     without.as_object_mut().unwrap().remove("plan");
     let back: Incident = serde_json::from_value(without).unwrap();
-    let (_, acts) = step(State::Open(Box::new(back)), tried(Outcome::Fail), at(4), &policy);
+    let two = with(plans(&["RB-B", "RB-C"]));
+    let (state, acts) = step(State::Open(Box::new(back)), tried(Outcome::Fail), at(4), &two);
     assert_eq!(acts, [Act::Ask], "and what it left is taken up");
+    assert_eq!(incident(&state).plan.as_ref().unwrap().tried, ["RB-B"]);
     assert_eq!(By::of("plan:RB-B"), By::Plan("RB-B".into()));
 }
 
@@ -259,6 +292,7 @@ pub(super) fn tiers() -> impl Strategy<Value = L2> {
     let rarely = |why: &str| prop::option::weighted(0.1, Just(why.to_owned()));
     let choice = ("RB-[A-D]", rarely("stopped"), rarely("Sunday")).prop_map(|(runbook, tripped, window)| Choice {
         runbook,
+        rules: Vec::new(),
         tripped,
         window: window.map(|opens| (Some(at(600)), opens)),
     });

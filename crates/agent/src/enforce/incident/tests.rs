@@ -144,7 +144,7 @@ fn a_rule_may_hand_it_to_people() {
         let (mut state, mut acts) = step(State::Quiet, failing(Severity::High), at(0), &policy);
         for (n, expected) in expected.iter().enumerate() {
             let last = match acts.last() {
-                Some(Act::Attempt(rule)) => format!("attempt {rule}"),
+                Some(Act::Attempt(by)) => format!("attempt {}", by.name()),
                 Some(Act::Ticket(reason)) => reason.clone(),
                 other => panic!("{case}: {other:?}"),
             };

@@ -1,7 +1,9 @@
 //! Which runbooks a planner may choose among. Pure.
 
+use writ_evidence::id::IncidentId;
 use writ_policy::check::Check;
 use writ_policy::policy::Policy;
+use writ_policy::rule::Rule;
 use writ_policy::runbook::Runbook;
 use writ_policy::settings::Review;
 use writ_trust::time::Time;
@@ -23,6 +25,12 @@ pub fn tried_by_rules<'p>(policy: &'p Policy, incident: &'p Incident) -> impl It
     incident.failures.keys().filter_map(|rule| policy.rules.get(rule)?.run.as_ref())
 }
 
+/// The rules that run a runbook.
+fn rules_of(policy: &Policy, runbook: &str) -> Vec<String> {
+    let runs = |rule: &Rule| rule.run.as_deref() == Some(runbook);
+    policy.rules.iter().filter(|(_, rule)| runs(rule)).map(|(id, _)| id.clone()).collect()
+}
+
 /// Why nobody may choose for a check, whatever is there to choose; none when a planner may.
 pub fn is_off(policy: &Policy, check: &Check) -> Option<String> {
     if !policy.settings.planner.enabled {
@@ -35,7 +43,7 @@ pub fn is_off(policy: &Policy, check: &Check) -> Option<String> {
 /// What bears on the choice besides the policy.
 pub(in crate::enforce) struct Moment<'a> {
     /// The incident, if one is open.
-    pub incident: Option<&'a Incident>,
+    pub incident: Option<IncidentId>,
     /// What was run lately.
     pub breaker: &'a Breaker,
     /// The site's time.
@@ -51,19 +59,18 @@ pub(in crate::enforce) fn l2(policy: &Policy, id: &str, check: &Check, moment: &
     if let Some(why) = is_off(policy, check) {
         return L2::Off(why);
     }
-    let in_vain: Vec<&String> = moment.incident.iter().flat_map(|incident| tried_by_rules(policy, incident)).collect();
     let limit = &policy.settings.circuit_breaker;
-    let incident = moment.incident.map(|incident| incident.id);
+    let incident = moment.incident;
     let choices: Vec<Choice> = judged_by(policy, id)
-        .filter(|(runbook, _)| !in_vain.contains(runbook))
         .map(|(name, runbook)| Choice {
             runbook: name.clone(),
+            rules: rules_of(policy, name),
             tripped: moment.breaker.tripped(&By::Plan(name.clone()).name(), incident, moment.at, limit),
             window: waits(policy, runbook, moment.zone, moment.at),
         })
         .collect();
     if choices.is_empty() {
-        return L2::Off("no other runbook is judged by this check".to_owned());
+        return L2::Off("no runbook is judged by this check".to_owned());
     }
     L2::On(Plans {
         l2_failures: policy.settings.escalation.l2_failures,

@@ -61,7 +61,9 @@ mod tests {
             plan[name] = value;
             plan
         };
-        assert!(matches!(judge(Ok(good().to_string().into_bytes()), request()), Answer::Plan { runbook, .. } if runbook == "RB-A"));
+        assert!(
+            matches!(judge(Ok(good().to_string().into_bytes()), request()), Answer::Plan { runbook, .. } if runbook == "RB-A")
+        );
         assert_eq!(rule(&with("request", json!(Digest::of(b"another")))), "plan-request");
         assert_eq!(rule(&with("made_at", json!("2099-01-01T00:00:00Z"))), "plan-shape");
         assert_eq!(rule(&with("parameters", json!({ "path": "/etc/shadow" }))), "plan-shape");

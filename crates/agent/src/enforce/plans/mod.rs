@@ -51,7 +51,7 @@ impl Engine {
             return L2::Off("no planner is installed on this appliance".to_owned());
         }
         let moment = Moment {
-            incident: self.state.incidents.get(&incident_key(id, &check.target)),
+            incident: self.state.incidents.get(&incident_key(id, &check.target)).map(|incident| incident.id),
             breaker: &self.state.breaker,
             zone: &self.zone,
             at,
@@ -66,9 +66,9 @@ impl Engine {
         let release = self.running.as_ref().map(Running::release_ref);
         let release = release.map(|r| ReleaseRef { epoch: r.epoch, serial: r.serial, digest: r.digest });
         let last = self.book.last(&incident.check);
-        let asked = self
-            .policy()
-            .and_then(|policy| request::request(incident, policy, (&self.identity, release), last, &self.state.past_runs));
+        let asked = self.policy().and_then(|policy| {
+            request::request(incident, policy, (&self.identity, release), last, &self.state.past_runs)
+        });
         let bytes = asked.as_ref().map(|asked| (asked.id.clone(), asked.digest(), asked.canonical()));
         let Some(open) = incident.plan.as_mut().and_then(|plan| plan.open.as_mut()) else { return };
         match bytes.filter(|(_, _, bytes)| bytes.len() <= MAX_PLAN_REQUEST) {
@@ -86,7 +86,9 @@ impl Engine {
         if self.plan_requests.is_empty() {
             return;
         }
-        crash_point!("a plan is asked for, its request not laid out");
+        if self.plan_requests.values().any(|(_, laid)| !laid) {
+            crash_point!("a plan is asked for, its request not laid out");
+        }
         let open: Vec<String> = self.open_requests().map(|(_, id, _)| id).collect();
         let (folder, plans) = (self.config.plan_requests_dir(), self.config.plans_dir());
         let mut trouble = None;
@@ -221,7 +223,12 @@ impl Engine {
     }
 
     /// Remembers what a runbook came to, for whoever chooses next.
-    pub(super) fn note_run(&mut self, check: &str, work: &Work, verification: &[writ_evidence::incident::Verification]) {
+    pub(super) fn note_run(
+        &mut self,
+        check: &str,
+        work: &Work,
+        verification: &[writ_evidence::incident::Verification],
+    ) {
         let Some(runbook) = &work.runbook else { return };
         let helped = ResolutionStatus::of(verification) == ResolutionStatus::Success;
         if work.interrupted && !helped {

@@ -67,7 +67,10 @@ pub fn request(
         severity: incident.severity.to_string(),
         target: incident.target.clone(),
         probe: check.probe.name.clone(),
-        seen: Seen { observation: facts(observation), reasons: reasons.iter().take(MOST).map(|why| cut(why)).collect() },
+        seen: Seen {
+            observation: facts(observation),
+            reasons: reasons.iter().take(MOST).map(|why| cut(why)).collect(),
+        },
         tried: tried_by_rules(policy, incident).map(by("L1")).chain(planning.tried.iter().map(by("L2"))).collect(),
         allowed: allowed.collect(),
     })

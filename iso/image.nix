@@ -26,6 +26,7 @@
       systemd.services.writ-enforce.enable = false;
       systemd.services.writ-sync.enable = false;
       systemd.services.writ-probe.enable = false;
+      systemd.paths.writ-planner.enable = false;
 
       # People stand before it: no way in over the network, a console without password to install from.
       services.openssh.enable = false;

@@ -1,4 +1,4 @@
-# The binaries of one crate: writ-cli (`writ`), writ-agent (`writ-enforce`, `writ-switch`, `writ-sync`, `writ-probe`, `writ-record`) or writ-depot. For
+# The binaries of one crate: writ-cli (`writ`), writ-agent (`writ-enforce`, `writ-switch`, `writ-sync`, `writ-probe`, `writ-planner`, `writ-record`) or writ-depot. For
 # `pkgs.callPackage`.
 { lib, rustPlatform, crate }:
 let

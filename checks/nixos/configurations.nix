@@ -44,6 +44,7 @@ let
       starters = builtins.listToAttrs (builtins.concatMap
         (kind: map (name: { name = "${name}.${kind.end}"; value = unit kind.of.${name}; }) (builtins.attrNames kind.of))
         [
+          { end = "path"; of = clean config.systemd.paths; }
           { end = "socket"; of = clean config.systemd.sockets; }
           { end = "timer"; of = clean config.systemd.timers; }
         ]);

@@ -108,6 +108,30 @@ builtins.concatMap
   ]
   [ "AF_NETLINK" "/var/lib/writ/spool/inbox" ]
 ++ holds "what is asked for is not writ-probe's to write" (builtins.elem "d /var/lib/writ/spool/asks 2750 root writ-probe -" made.folder.tmpfiles)
+# Whoever chooses speaks to nobody, and is there while something is asked.
+++ lines "writ-planner.service" made.folder.units."writ-planner.service"
+  [
+    "User=writ-planner"
+    "ProtectSystem=strict"
+    "CapabilityBoundingSet="
+    "PrivateNetwork=true"
+    "RestrictAddressFamilies=none"
+    "ReadWritePaths=/var/lib/writ/spool/plan/plans"
+    "StateDirectory=writ/planner"
+    "StateDirectoryMode=0700"
+    "MemoryMax=32M"
+  ]
+  [ "AF_" "WantedBy" "/var/lib/writ/spool/looks" ]
+++ lines "writ-planner.path" made.folder.starters."writ-planner.path"
+  [ "DirectoryNotEmpty=/var/lib/writ/spool/plan/requests" "WantedBy=paths.target" ]
+  [ ]
+++ holds "what a planner is asked, and what became of it, is not writ-planner's to write"
+  (builtins.all (line: builtins.elem line made.folder.tmpfiles) [
+    "d /var/lib/writ/spool/plan 0755 root root -"
+    "d /var/lib/writ/spool/plan/requests 2750 root writ-planner -"
+    "d /var/lib/writ/spool/plan/verdicts 2750 root writ-planner -"
+    "d /var/lib/writ/spool/plan/plans 0750 writ-planner writ-planner -"
+  ])
 ++ lines "writ-depot.service" made.depot.units."writ-depot.service"
   [
     "User=writ-depot"

@@ -84,6 +84,7 @@ in
     system.systemBuilderCommands = option types.lines "";
     systemd = {
       package = option types.package { type = "derivation"; name = "systemd"; outPath = "/nix/store/systemd"; };
+      paths = free;
       services = free;
       slices = free;
       sockets = free;

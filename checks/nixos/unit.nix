@@ -19,6 +19,7 @@ section "Unit"
 + section "Service" ((unit.serviceConfig or { }) // (
   if unit.environment or { } == { } then { }
   else { Environment = map (name: "\"${name}=${unit.environment.${name}}\"") (builtins.attrNames unit.environment); }))
++ section "Path" (unit.pathConfig or { })
 + section "Socket" (unit.socketConfig or { })
 + section "Timer" (unit.timerConfig or { })
 + section "Install" (listed "WantedBy" (unit.wantedBy or [ ]))

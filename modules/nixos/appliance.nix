@@ -36,7 +36,7 @@ in
   options.services.writ.appliance = {
     enable = option types.bool false "Whether this machine enforces a signed policy.";
     package = option types.package (pkgs.callPackage (import ./package.nix { }) { crate = "writ-agent"; })
-      "The package with writ-enforce, writ-switch, writ-sync, writ-probe, writ-logs and writ-record.";
+      "The package with writ-enforce, writ-switch, writ-sync, writ-probe, writ-logs, writ-planner and writ-record.";
     provisioned = option types.bool false
       "Whether first boot lays site, name, depot and trust root into ${state}: for images that are the same for every appliance.";
     site = mkOption { type = types.str; description = "The site that this machine belongs to."; };
@@ -82,6 +82,10 @@ in
           "d ${spool}/notices 2750 root ${group} -"
           "d ${spool}/asks 2750 root writ-probe -"
           "d ${spool}/looks 0750 writ-probe writ-probe -"
+          "d ${spool}/plan 0755 root root -"
+          "d ${spool}/plan/requests 2750 root writ-planner -"
+          "d ${spool}/plan/plans 0750 writ-planner writ-planner -"
+          "d ${spool}/plan/verdicts 2750 root writ-planner -"
         ];
 
       # Nobody but root builds or brings anything; releases come with the enforcer, which goes by the keys of trust.json.
@@ -109,6 +113,8 @@ in
     {
       users.users.writ-probe = { isSystemUser = true; group = "writ-probe"; description = "Looks over the network"; };
       users.groups.writ-probe = { };
+      users.users.writ-planner = { isSystemUser = true; group = "writ-planner"; description = "Chooses runbooks"; };
+      users.groups.writ-planner = { };
     }
     (mkIf (cfg.probeSettings != { }) {
       environment.etc."writ/probe.toml".text = probe;

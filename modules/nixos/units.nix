@@ -128,5 +128,38 @@ in
         TasksMax = 4;
       };
     };
+
+    # It runs while something is asked, and a minute longer. It leaves no request behind that it has not seen: what comes while it
+    # ends keeps the folder from being empty, and starts it again.
+    systemd.paths.writ-planner = {
+      description = "What a planner is asked";
+      documentation = [ "https://github.com/writ-project/writ/blob/main/docs/appliance.md" ];
+      wantedBy = [ "paths.target" ];
+      pathConfig.DirectoryNotEmpty = "/var/lib/writ/spool/plan/requests";
+    };
+    systemd.services.writ-planner = {
+      description = "Choose a runbook where rules did not help";
+      documentation = [ "https://github.com/writ-project/writ/blob/main/docs/appliance.md" ];
+      unitConfig = { StartLimitIntervalSec = 0; RequiresMountsFor = "/var/lib/writ"; };
+      serviceConfig = cornered // {
+        # It has no socket to say that it is ready, and is once it runs.
+        Type = "exec";
+        ExecStart = "${cfg.package}/bin/writ-planner --idle 60s";
+        Restart = "on-failure";
+        RestartSec = "5s";
+        User = "writ-planner";
+        Group = "writ-planner";
+        # The enforcer, which has every file, is the only one who reads what it chose.
+        UMask = "0077";
+        PrivateNetwork = true;
+        IPAddressDeny = "any";
+        RestrictAddressFamilies = "none";
+        StateDirectory = "writ/planner";
+        StateDirectoryMode = "0700";
+        ReadWritePaths = [ "/var/lib/writ/spool/plan/plans" ];
+        MemoryMax = "32M";
+        TasksMax = 2;
+      };
+    };
   };
 }

@@ -19,7 +19,9 @@ pub fn folder() -> Result<PathBuf> {
             }
         }
     };
-    for name in ["writ", "writ-enforce", "writ-switch", "writ-sync", "writ-probe", "writ-logs", "writ-depot"] {
+    for name in
+        ["writ", "writ-enforce", "writ-switch", "writ-sync", "writ-probe", "writ-logs", "writ-planner", "writ-depot"]
+    {
         if !folder.join(name).is_file() {
             bail!(
                 "{} is not built: run `cargo build` first, or name the folder in WRIT_BINARIES",

@@ -8,6 +8,7 @@ use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::time::Span;
 
 use crate::network::asks;
+use crate::planner;
 use crate::size::Size;
 
 /// Where the configuration is looked for when no other is named.
@@ -78,6 +79,10 @@ pub struct Config {
     /// How often the folder of releases is read again when nothing announces a change.
     #[serde(default = "default_poll")]
     pub poll_releases: Span,
+    /// How long the answer of a planner is waited for. Whoever answers people within seconds is of use (the second tier
+    /// answers within 2 to 5).
+    #[serde(default = "default_plan_within")]
+    pub plan_within: Span,
     /// The stretched break-glass code that `pause` asks for; without it `pause` is refused.
     #[serde(default)]
     pub pause_code_file: Option<PathBuf>,
@@ -169,6 +174,9 @@ impl Config {
         if self.heartbeat.millis() < 100 {
             return Err("heartbeat is at least \"100ms\"".to_owned());
         }
+        if !(100..=600_000).contains(&self.plan_within.millis()) {
+            return Err("plan_within is at least \"100ms\" and at most \"10m\"".to_owned());
+        }
         if self.outbox_budget.is_some_and(|budget| budget < LEAST_BUDGET) {
             return Err(format!("outbox_budget is at least \"{LEAST_BUDGET}\""));
         }
@@ -191,6 +199,21 @@ impl Config {
     /// Where `writ-probe` puts what it saw, beside the outbox. All of it is hostile.
     pub fn looks_dir(&self) -> PathBuf {
         self.outbox_dir.with_file_name(asks::LOOKS)
+    }
+
+    /// Where planners are asked.
+    pub fn plan_requests_dir(&self) -> PathBuf {
+        self.outbox_dir.with_file_name(planner::FOLDER).join(planner::REQUESTS)
+    }
+
+    /// Where planners put their answers. All of it is hostile.
+    pub fn plans_dir(&self) -> PathBuf {
+        self.outbox_dir.with_file_name(planner::FOLDER).join(planner::PLANS)
+    }
+
+    /// Where what became of a plan is said.
+    pub fn plan_verdicts_dir(&self) -> PathBuf {
+        self.outbox_dir.with_file_name(planner::FOLDER).join(planner::VERDICTS)
     }
 
     /// Where requests of people on the machine are put (`pause`).
@@ -229,6 +252,10 @@ fn default_outbox_dir() -> PathBuf {
 
 fn default_heartbeat() -> Span {
     "60s".parse().expect("a duration")
+}
+
+fn default_plan_within() -> Span {
+    "5s".parse().expect("a duration")
 }
 
 fn default_keep_delivered() -> Span {
@@ -301,6 +328,7 @@ mod tests {
             (&*format!("{LEAST}outbox_budget = \"64MB\"\n"), "64MB"),
             (&*format!("{LEAST}outbox_budget = \"64KiB\"\n"), "at least \"1MiB\""),
             (&*format!("{LEAST}keep_delivered = \"long\"\n"), "long"),
+            (&*format!("{LEAST}plan_within = \"1h\"\n"), "plan_within"),
             (&*format!("{LEAST}switch_command = \"magic\"\n"), "magic"),
             (&*format!("{LEAST}[boot]\nreboot = []\n"), "boot.reboot"),
             (&*format!("{LEAST}[boot]\npartition = \"/boot\"\n"), "partition"),

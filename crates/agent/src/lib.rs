@@ -4,7 +4,8 @@
 //! pure (`step(state, event) -> (state, actions)`); the driver persists, fsyncs, then acts. `writ-switch` moves the machine
 //! from one generation to another ([`switch`]) and outlives the enforcer that started it. `writ-sync` carries files between a
 //! depot and the spool ([`sync`]), and nobody trusts it; nor `writ-probe`, which looks over the network ([`network`]), nor
-//! `writ-logs`, which carries logs out of their sources ([`logs`]). Each is kept in its place by the kernel ([`sandbox`]).
+//! `writ-logs`, which carries logs out of their sources ([`logs`]), nor `writ-planner`, which chooses a runbook where rules did not
+//! help ([`planner`]). Each is kept in its place by the kernel ([`sandbox`]).
 
 pub mod accounts;
 pub mod cancel;
@@ -19,6 +20,7 @@ pub mod looks;
 pub mod network;
 pub mod parameters;
 mod parsers;
+pub mod planner;
 pub mod probes;
 pub mod records;
 pub mod sandbox;
@@ -29,6 +31,7 @@ pub mod steps;
 pub mod switch;
 pub mod sync;
 pub mod told;
+pub mod wake;
 pub mod watch;
 pub mod zone;
 

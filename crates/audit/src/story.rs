@@ -2,11 +2,12 @@
 
 use writ_evidence::Bundle;
 use writ_evidence::incident::{
-    Action, ActionResult, Escalation, Execution, Incident, ResolutionStatus, ResolutionType, Tier, Verification,
+    Action, ActionResult, Artifacts, Escalation, Execution, Incident, ResolutionStatus, ResolutionType, Tier,
+    Verification,
 };
 use writ_evidence::posture::Posture;
 use writ_evidence::records::{
-    GenerationRef, Pause, PauseMeans, PausePhase, StartReason, Started, Switch, SwitchOutcome,
+    GenerationRef, Pause, PauseMeans, PausePhase, PlanRecord, StartReason, Started, Switch, SwitchOutcome,
 };
 use writ_policy::declared::Severity;
 use writ_policy::observation::{Observation, Value};
@@ -69,7 +70,11 @@ fn closed(bundle: &Bundle, incident: &Incident, execution: &Execution) -> Vec<St
     )];
     told.extend(execution.escalations.iter().map(went_up));
     if let Some(runbook) = &bundle.runbook {
-        let by = execution.rule.as_ref().map(|r| format!("Rule {r} ran ")).unwrap_or_else(|| "Ran ".to_owned());
+        let by = match (&execution.rule, incident.details.get("planner")) {
+            (Some(rule), _) => format!("Rule {rule} ran "),
+            (None, Some(planner)) => format!("A plan of {} ran ", plain(planner)),
+            (None, None) => "Ran ".to_owned(),
+        };
         let times = match execution.attempts {
             0 | 1 => String::new(),
             n => format!(", in {n} attempts"),
@@ -120,6 +125,9 @@ pub fn went_up(up: &Escalation) -> String {
     } else {
         format!("told to {}", up.notified.join(", "))
     };
+    if up.to == Tier::L2 {
+        return format!("At {} a planner was asked (L2): {}.", when(up.at), up.reason);
+    }
     format!("At {} it went up to {}: {}; {told_to}.", when(up.at), up.to.as_str(), up.reason)
 }
 
@@ -328,14 +336,7 @@ fn record(bundle: &Bundle) -> Vec<String> {
         )];
     }
     if let Some(p) = &bundle.plan {
-        let end = if p.allowed { "allowed" } else { "refused" };
-        return vec![format!(
-            "{} planned {} for {}: {end} ({}).",
-            p.planner,
-            p.runbooks.join(", "),
-            p.incident_id,
-            p.reason
-        )];
+        return plan(p, &bundle.artifacts);
     }
     if let Some(a) = &bundle.attestation {
         return vec![format!(
@@ -348,6 +349,31 @@ fn record(bundle: &Bundle) -> Vec<String> {
         )];
     }
     Vec::new()
+}
+
+/// What came of asking a planner, or that people have it.
+fn plan(plan: &PlanRecord, artifacts: &Artifacts) -> Vec<String> {
+    let PlanRecord { incident_id, planner, runbooks, allowed, reason } = plan;
+    let said = |name: &str| artifacts.outputs.get(name).map(String::as_str);
+    if planner == "none" && runbooks.is_empty() {
+        return vec![format!("Incident {incident_id} went to people: {reason}.")];
+    }
+    let chosen = runbooks.join(", ");
+    match (said("result"), said("rule")) {
+        (Some(_), _) => vec![format!("What {planner} chose for {incident_id} was run: {reason}.")],
+        (None, Some(rule)) if runbooks.is_empty() => {
+            vec![format!(
+                "A planner was asked about {incident_id}, and what came counts as a failed plan, by rule {rule}: {reason}."
+            )]
+        }
+        (None, Some(rule)) => {
+            vec![format!("{planner} chose {chosen} for {incident_id}, which was refused by rule {rule}: {reason}.")]
+        }
+        (None, None) if *allowed => {
+            vec![format!("{planner} chose {chosen} for {incident_id}, as the policy allows: {reason}.")]
+        }
+        (None, None) => vec![format!("{planner} planned {chosen} for {incident_id}: refused ({reason}).")],
+    }
 }
 
 /// A value without quotes.

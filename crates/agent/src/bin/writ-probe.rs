@@ -7,9 +7,10 @@ use anyhow::Context as _;
 use clap::Parser;
 use tracing_subscriber::filter::LevelFilter;
 use writ_agent::network::config::{Config, DEFAULT_PATH};
-use writ_agent::network::daemon::{Folders, Looking, Signals};
+use writ_agent::network::daemon::{Folders, Looking};
 use writ_agent::sandbox::Sandbox;
 use writ_agent::told;
+use writ_agent::wake::Signals;
 
 /// Something was not seen.
 const FAILED: u8 = 1;

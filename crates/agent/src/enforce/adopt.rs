@@ -279,6 +279,7 @@ impl Engine {
         let known: std::collections::BTreeSet<String> = policy.checks.keys().cloned().collect();
         self.book.keep_only(|check| known.contains(check));
         self.state.outcomes.retain(|check, _| known.contains(check));
+        self.forget_runs();
         let open: Vec<(String, String)> =
             self.state.incidents.iter().map(|(key, incident)| (key.clone(), incident.check.clone())).collect();
         for (key, check) in open {

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use writ_trust::time::Time;
 
 use super::engine::Engine;
+use super::heal::runbook_of;
 use super::incident::{self, Act, Circumstances, Event, Hold, State as IncidentState};
 use super::lanes::{self, Job, Lane, Lanes};
 use super::work::{Finished, Workers};
@@ -155,19 +156,16 @@ impl Engine {
             return incident::step(before, event, at, allowed);
         }
         let (state, acts) = incident::step(before.clone(), event.clone(), at, allowed);
-        let attempt = acts.iter().find_map(|act| if let Act::Attempt(rule) = act { Some(rule) } else { None });
-        let Some(rule) = attempt else { return (state, acts) };
-        match self.admit(self.job(key, check, rule)) {
+        let attempt = acts.iter().find_map(|act| if let Act::Attempt(by) = act { Some(by) } else { None });
+        let Some(by) = attempt else { return (state, acts) };
+        match self.admit(self.job(key, check, &by.name())) {
             Room::Now => (state, acts),
             Room::Later => {
                 let allowed = Circumstances { hold: Some(Hold::InLine), ..allowed.clone() };
                 incident::step(before, event, at, &allowed)
             }
             Room::Never(why) => {
-                let mut allowed = allowed.clone();
-                for candidate in allowed.rules.iter_mut().filter(|candidate| candidate.rule == *rule) {
-                    candidate.tripped = Some(why.clone());
-                }
+                let allowed = allowed.clone().without(by, &why);
                 incident::step(before, event, at, &allowed)
             }
         }
@@ -204,7 +202,7 @@ impl Engine {
 
     /// The job that a rule makes of a failing check.
     pub(super) fn job(&self, key: &str, check: &str, rule: &str) -> Job {
-        let runbook = self.policy().and_then(|policy| policy.runbooks.get(policy.rules.get(rule)?.run.as_ref()?));
+        let runbook = self.policy().and_then(|policy| runbook_of(policy, rule)).map(|(_, runbook)| runbook);
         let (mut touches, mut at_most) = (Vec::new(), Duration::ZERO);
         for step in runbook.iter().flat_map(|runbook| &runbook.steps) {
             touches.extend(steps::touches(&step.step, &step.parameters));
@@ -270,6 +268,7 @@ impl Engine {
             for turn in std::mem::take(&mut self.attempts.turns) {
                 self.attempts.note(lanes::Event::Ended(turn.job().key.clone()));
             }
+            self.withdraw_plans("plan-held", "a generation is on trial");
         }
     }
 

@@ -121,6 +121,7 @@ impl Driver {
             Topic::Releases if self.polls.len() < 8 => self.polls.extend(RELEASES_AFTER.map(|after| now + after)),
             Topic::Releases => {}
             Topic::Requests => self.engine.answer_requests(),
+            Topic::Plans => self.engine.tend_plans(),
             Topic::Switch => {
                 if self.engine.poll_switch() {
                     self.take_up_policy();
@@ -296,6 +297,9 @@ impl Driver {
         let mut watched: BTreeMap<Watch, Vec<String>> = [(Watch::Clock, Vec::new())].into();
         self.agenda = Agenda::default();
         if let Some(policy) = self.engine.policy() {
+            if policy.settings.planner.enabled {
+                wanted.push((self.engine.config.plans_dir(), Topic::Plans));
+            }
             wanted.extend(self.engine.looks().map(|(id, path)| (path, Topic::Check(id.to_owned()))));
             for (id, check) in policy.checks.iter().filter(|(_, check)| check.target == "self") {
                 for watch in probes::watch(&check.probe, &self.engine.context) {

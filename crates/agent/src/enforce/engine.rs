@@ -24,6 +24,7 @@ use super::follow::Waiting;
 use super::generation;
 use super::looking::Looking;
 use super::outbox::Keeper;
+use super::plans::Requests;
 use super::posture::{self, Book};
 use super::presence::Presence;
 use super::refused::Refusals;
@@ -99,6 +100,8 @@ pub struct Engine {
     pub(super) attempts: Attempts,
     /// Looks that are under way or wanted.
     pub(super) looking: Looking,
+    /// What planners are asked.
+    pub(super) plan_requests: Requests,
     /// Checks to be run again soon, because something made their last run doubtful.
     pub(super) again: VecDeque<String>,
     /// Checks that failed while neither disk nor memory could hold one more bundle.
@@ -258,6 +261,7 @@ impl Engine {
             notifier: Notifier::default(),
             attempts: Attempts::new(clock.clone()),
             looking: Looking::default(),
+            plan_requests: Requests::new(),
             again: VecDeque::new(),
             unrecorded: BTreeSet::new(),
             poll_wanted: false,
@@ -320,6 +324,7 @@ impl Engine {
         self.seal(draft);
         self.commit();
         self.recall_trial();
+        self.forget_requests();
         self.resume_attempts();
     }
 

@@ -9,7 +9,7 @@ use writ_policy::runbook::Runbook;
 
 use super::attempts::Room;
 use super::engine::Engine;
-use super::incident::{self, Act, Circumstances, Event, Hold, Phase, State as IncidentState, Work};
+use super::incident::{self, Act, By, Circumstances, Event, Hold, Phase, State as IncidentState, Work};
 use super::lanes::{self, Job};
 use super::looking::Scans;
 use super::posture::Run;
@@ -30,17 +30,20 @@ struct Tried {
     doubtful: Vec<String>,
 }
 
-fn runbook_of<'p>(policy: &'p Policy, rule: &str) -> Option<(&'p String, &'p Runbook)> {
-    let id = policy.rules.get(rule)?.run.as_ref()?;
-    Some((id, policy.runbooks.get(id)?))
+/// The runbook that runs by this name, see [`By::name`].
+pub(super) fn runbook_of<'p>(policy: &'p Policy, name: &str) -> Option<(&'p String, &'p Runbook)> {
+    match By::of(name) {
+        By::Rule(rule) => policy.runbooks.get_key_value(policy.rules.get(&rule)?.run.as_ref()?),
+        By::Plan(runbook) => policy.runbooks.get_key_value(&runbook),
+    }
 }
 
 impl Engine {
     /// Persists, then acts, until there is nothing left to do about this incident for now.
     pub(super) fn carry_out(&mut self, key: &str, check: &str, state: IncidentState, acts: Vec<Act>) {
         let (mut state, mut acts) = (state, acts);
-        while let Some(rule) = self.record(key, state, &acts) {
-            let Some(finished) = self.begin(self.job(key, check, &rule), true) else { return };
+        while let Some(by) = self.record(key, state, &acts) {
+            let Some(finished) = self.begin(self.job(key, check, &by.name()), true) else { return };
             let Some(finished) = self.look_after(finished) else { return };
             (state, acts) = self.after_attempt(finished, Scans::new());
         }
@@ -54,7 +57,7 @@ impl Engine {
             Ok(order) => order,
             Err(finished) => {
                 let rule = &finished.job.rule;
-                self.say_once(format!("rule {rule} names a runbook that the policy does not have"));
+                self.say_once(format!("{} names a runbook that the policy does not have", By::of(rule)));
                 return Some(*finished);
             }
         };
@@ -129,6 +132,9 @@ impl Engine {
         let Finished { job: Job { key, check, .. }, policy, verify, work, .. } = finished;
         self.attempts.note(lanes::Event::Ended(key.clone()));
         let tried = self.verify(&check, &verify, work, scans);
+        if let Event::Tried { work, verification, .. } = &tried.event {
+            self.note_run(&check, work, verification);
+        }
         let at = tried.run.at;
         // A check that the policy no longer has cannot be healed, and what another policy asked for ends here.
         let held = || Circumstances { hold: Some(Hold::Pause), ..Circumstances::default() };

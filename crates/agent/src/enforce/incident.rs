@@ -8,10 +8,17 @@
 //! Quiet ─ fails ─▶ Waiting ⇄ Attempting ─ every check of the verification holds ─▶ Quiet (healed by L1)
 //!                     │ failed too often, no rule, a rule that says so, breaker
 //!                     ▼
-//!                 Escalated (L2 is not in this release; L3 ticket) ─ holds again ─▶ Quiet (healed by people)
+//!                 a planner is asked ([`planning`]; still Waiting and Attempting) ─ as above ─▶ Quiet (healed by L2)
+//!                     │ none may be, or its plans failed too often
+//!                     ▼
+//!                 Escalated (L3 ticket) ─ holds again ─▶ Quiet (healed by people)
 //! ```
 //!
 //! One of a check that flaps ([`super::flap`]) goes these ways too, but back to Quiet only when it has held for a while.
+
+mod allowed;
+mod decide;
+mod planning;
 
 use std::collections::BTreeMap;
 
@@ -22,12 +29,18 @@ use writ_policy::declared::Severity;
 use writ_policy::observation::Observation;
 use writ_policy::outcome::Outcome;
 use writ_trust::time::Time;
+use writ_wire::plan_verdict::PlanResult;
 
+pub use self::allowed::{Candidate, Choice, Circumstances, Hold, L2, NO_PLANNER, NOT_FOR_PLANNERS, Plans};
+use self::decide::{decide, escalate, tell, withdraw};
+pub use self::planning::{Answer, By, Chosen, Open, Planning, Told};
 use super::escalation::People;
-use super::flap::{Flap, Flapping};
+use super::flap::Flapping;
 
-/// What the record of every escalation says of the tier between rules and people.
-pub const NO_L2: &str = "L2: not in this release, so it goes to people (L3)";
+/// Between why the rules were of no use and why no planner was asked, or asked no more.
+pub const L2_SAYS: &str = "; L2: ";
+/// After both.
+pub const TO_PEOPLE: &str = ", so it goes to people (L3)";
 
 /// Whether there is an incident.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -82,6 +95,9 @@ pub struct Incident {
     /// How far it has come with people, once they have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub people: Option<People>,
+    /// How far it has come with planners, once one was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Planning>,
     /// That its check flaps, and what has become of that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flapping: Option<Flapping>,
@@ -99,12 +115,23 @@ impl Incident {
             _ => None,
         };
         let holds = self.flapping.as_mut().and_then(|flapping| flapping.holds_since.as_mut());
-        for at in waits.into_iter().chain(holds).chain(self.rests.values_mut()) {
+        let asked = self.plan.as_mut().and_then(|plan| plan.open.as_mut()).map(|open| &mut open.until);
+        for at in waits.into_iter().chain(holds).chain(asked).chain(self.rests.values_mut()) {
             *at = at.plus_millis(millis);
         }
         if let Some(people) = &mut self.people {
             people.shift(millis);
         }
+    }
+
+    /// Whether people have it, or were told of it: then there is a ticket.
+    pub fn is_with_people(&self) -> bool {
+        self.escalations.iter().any(|escalation| escalation.to == Tier::L3)
+    }
+
+    /// The tier whose runbook ran last.
+    pub fn last_tier(&self) -> Tier {
+        if self.plan.as_ref().is_some_and(|plan| plan.ran) { Tier::L2 } else { Tier::L1 }
     }
 }
 
@@ -123,61 +150,6 @@ pub enum Phase {
     },
     /// People have it.
     Escalated,
-}
-
-/// Why nothing may be healed now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Hold {
-    /// An exception is in force: the check does not count, and opens no incident.
-    Exception(String),
-    /// A new generation is on trial: its own probation judges, and opens no incident here.
-    Switch,
-    /// People suspended healing of the check.
-    Pause,
-    /// Others run that the rule has to wait for.
-    InLine,
-}
-
-/// A rule that matches the failing check.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
-    /// Its id.
-    pub rule: String,
-    /// How often it may be tried for one incident.
-    pub attempts: u32,
-    /// How long it rests after it failed, in milliseconds.
-    pub cooldown_ms: i64,
-    /// Why it may not run, and people have to look: the circuit breaker stopped it, or its turn never came.
-    pub tripped: Option<String>,
-    /// Why it hands the incident to people; none when it runs a runbook.
-    pub escalate: Option<String>,
-    /// The maintenance window that its runbook has to wait for: when it opens, where it ever does, and that in words.
-    pub window: Option<(Option<Time>, String)>,
-}
-
-/// What the signed policy and the moment allow.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Circumstances {
-    /// Why nothing may be healed now, if so.
-    pub hold: Option<Hold>,
-    /// The rules that match, the highest priority first.
-    pub rules: Vec<Candidate>,
-    /// After how many failed attempts an incident of this severity is escalated.
-    pub l1_failures: u32,
-    /// That the check flaps, if it fails now.
-    pub flap: Option<Flap>,
-}
-
-impl Circumstances {
-    /// The rule that may run when nothing can be recorded and so nothing is counted: the highest that the breaker has not
-    /// stopped, unless one above it leaves the check to people.
-    pub fn unrecorded(&self) -> Option<&str> {
-        if self.hold.is_some() {
-            return None;
-        }
-        let mut rules = self.rules.iter().take_while(|c| c.escalate.is_none());
-        rules.find(|c| c.tripped.is_none() && c.window.is_none()).map(|c| c.rule.as_str())
-    }
 }
 
 /// A failing run, with what a new incident is made of.
@@ -230,6 +202,10 @@ pub enum Event {
     Unknown,
     /// A new policy is in force: what was out of rules may have one.
     PolicyChanged,
+    /// This came of the request that a planner has.
+    Planned(Answer),
+    /// What a planner was asked and what it chose counts no more, by this rule, for this reason.
+    Withdrawn(&'static str, String),
 }
 
 /// How an incident ended.
@@ -263,8 +239,12 @@ pub enum Act {
     Opened,
     /// Tell people, with this reason; the incident's escalations hold the rest.
     Ticket(String),
-    /// Run this rule's runbook, re-scan, and come back with [`Event::Tried`].
-    Attempt(String),
+    /// Run this runbook, re-scan, and come back with [`Event::Tried`].
+    Attempt(By),
+    /// Write the request that is open, and come back with [`Event::Planned`].
+    Ask,
+    /// Say what came of a plan.
+    Plan(Told),
     /// Say that the incident closed.
     Closed(Closing),
 }
@@ -302,6 +282,7 @@ fn open(failing: Failing, at: Time, allowed: &Circumstances) -> (State, Vec<Act>
         actions: Vec::new(),
         escalations: Vec::new(),
         people: None,
+        plan: None,
         flapping: None,
         intended: allowed.hold == Some(Hold::Pause),
     });
@@ -324,8 +305,8 @@ fn proceed(mut incident: Box<Incident>, event: Event, at: Time, allowed: &Circum
         Event::Fails(_) if !attempting => {
             failed_again(&mut incident);
             let waits = matches!(incident.phase, Phase::Waiting(_));
-            let acts = if waits { decide(&mut incident, at, allowed) } else { None };
-            (State::Open(incident), acts.into_iter().collect())
+            let acts = if waits { decide(&mut incident, at, allowed) } else { Vec::new() };
+            (State::Open(incident), acts)
         }
         Event::Holds(verification, after) if !attempting => {
             if !is_steady(&mut incident, at, false) {
@@ -345,22 +326,51 @@ fn proceed(mut incident: Box<Incident>, event: Event, at: Time, allowed: &Circum
             (State::Open(incident), Vec::new())
         }
         Event::PolicyChanged if !attempting => {
+            let told = withdraw(&mut incident, "plan-policy", "another policy is in force");
             incident.phase = Phase::Waiting(None);
             incident.failures.clear();
             incident.rests.clear();
-            (State::Open(incident), Vec::new())
+            if let Some(plan) = &mut incident.plan {
+                (plan.failures, plan.last) = (0, None);
+                plan.tried.clear();
+            }
+            (State::Open(incident), told)
+        }
+        Event::Planned(answer) if !attempting => {
+            let acts = planned(&mut incident, answer, at);
+            (State::Open(incident), acts)
+        }
+        Event::Withdrawn(rule, why) if !attempting => {
+            let acts = withdraw(&mut incident, rule, &why);
+            (State::Open(incident), acts)
         }
         _ => (State::Open(incident), Vec::new()),
     }
 }
 
-/// Notes that a check which holds, as far as is known, fails again. What a rule did has not lasted: it has failed.
+/// Takes in what came of the request that a planner has. What follows is decided by a look at the check.
+fn planned(incident: &mut Incident, answer: Answer, at: Time) -> Vec<Act> {
+    let Some((told, proposal)) = incident.plan.as_mut().and_then(|plan| planning::answered(plan, answer, at)) else {
+        return Vec::new();
+    };
+    let mut acts = vec![Act::Plan(told)];
+    if let Some(proposal) = proposal {
+        acts.push(escalate(incident, at, format!("rules did not help{L2_SAYS}{proposal}{TO_PEOPLE}")));
+    }
+    acts
+}
+
+/// Notes that a check which holds, as far as is known, fails again. What a runbook did has not lasted: it has failed.
 fn failed_again(incident: &mut Incident) {
-    if let Some(flapping) = &mut incident.flapping
-        && flapping.fails()
-        && let Some(rule) = &incident.rule
-    {
-        *incident.failures.entry(rule.clone()).or_default() += 1;
+    if !incident.flapping.as_mut().is_some_and(Flapping::fails) {
+        return;
+    }
+    match (&mut incident.plan, &incident.runbook, &incident.rule) {
+        (Some(plan), Some(runbook), _) if plan.ran => {
+            plan.was_in_vain(&runbook.runbook_id, "helped for a while only");
+        }
+        (_, _, Some(rule)) => *incident.failures.entry(rule.clone()).or_default() += 1,
+        _ => {}
     }
 }
 
@@ -384,10 +394,10 @@ fn is_steady(incident: &mut Incident, at: Time, by_rule: bool) -> bool {
 fn by_others(incident: &Incident) -> (ResolutionType, Option<Tier>) {
     let by_rule = incident.flapping.as_ref().is_some_and(|flapping| flapping.by_rule);
     match (&incident.phase, incident.attempts) {
-        (Phase::Waiting(_), _) if by_rule => (ResolutionType::Auto, Some(Tier::L1)),
+        (Phase::Waiting(_), _) if by_rule => (ResolutionType::Auto, Some(incident.last_tier())),
         (Phase::Escalated, _) => (ResolutionType::Manual, Some(Tier::L3)),
         (_, 0) => (ResolutionType::Manual, None),
-        _ => (ResolutionType::Partial, Some(Tier::L1)),
+        _ => (ResolutionType::Partial, Some(incident.last_tier())),
     }
 }
 
@@ -407,20 +417,42 @@ fn tried(
     incident.runbook = work.runbook.or(incident.runbook);
     let interrupted = work.interrupted;
     incident.interrupted += u64::from(interrupted);
-    if ResolutionStatus::of(&verification) == ResolutionStatus::Success {
+    let (by, helped) = (By::of(&rule), ResolutionStatus::of(&verification) == ResolutionStatus::Success);
+    let mut acts = if by.tier() == Tier::L2 { plan_tried(&mut incident, &by, helped, interrupted) } else { Vec::new() };
+    if helped {
         if !is_steady(&mut incident, at, true) {
-            return (State::Open(incident), Vec::new());
+            return (State::Open(incident), acts);
         }
-        return close(incident, at, ResolutionType::Auto, Some(Tier::L1), verification, after);
+        let (state, closed) = close(incident, at, ResolutionType::Auto, Some(by.tier()), verification, after);
+        acts.extend(closed);
+        return (state, acts);
     }
-    let rest = allowed.rules.iter().find(|c| c.rule == rule).map_or(0, |c| c.cooldown_ms);
-    *incident.failures.entry(rule.clone()).or_default() += 1;
-    // An attempt that was interrupted counts, but was not made in vain: it may be made again at once.
-    if !interrupted {
-        incident.rests.insert(rule, at.plus_millis(rest));
+    if let By::Rule(rule) = by {
+        let rest = allowed.rules.iter().find(|c| c.rule == rule).map_or(0, |c| c.cooldown_ms);
+        *incident.failures.entry(rule.clone()).or_default() += 1;
+        // An attempt that was interrupted counts, but was not made in vain: it may be made again at once.
+        if !interrupted {
+            incident.rests.insert(rule, at.plus_millis(rest));
+        }
     }
-    let acts = decide(&mut incident, at, allowed).into_iter().collect();
+    acts.extend(decide(&mut incident, at, allowed));
     (State::Open(incident), acts)
+}
+
+/// Notes what a plan that was carried out came to.
+fn plan_tried(incident: &mut Incident, by: &By, helped: bool, interrupted: bool) -> Vec<Act> {
+    let result = match (helped, interrupted) {
+        (true, _) => PlanResult::Helped,
+        (false, true) => PlanResult::Interrupted,
+        (false, false) => PlanResult::Failed,
+    };
+    let plan = incident.plan.get_or_insert_default();
+    let told = planning::carried_out(plan, result);
+    // A version that knew of no plans may have been here in between.
+    if let (None, By::Plan(runbook), false) = (&told, by, helped) {
+        plan.was_in_vain(runbook, "did not help");
+    }
+    told.map(Act::Plan).into_iter().collect()
 }
 
 fn close(
@@ -434,66 +466,13 @@ fn close(
     (State::Quiet, vec![Act::Closed(Closing { incident, at, resolution, tier, verification, after })])
 }
 
-/// What to do about a failing check that waits: try a rule, rest, or hand it to people.
-fn decide(incident: &mut Incident, at: Time, allowed: &Circumstances) -> Option<Act> {
-    if allowed.hold.is_some() {
-        incident.phase = Phase::Waiting(None);
-        return None;
-    }
-    let failed: u32 = incident.failures.values().sum();
-    if failed > 0 && failed >= allowed.l1_failures {
-        let reason = format!("{failed} attempts of L1 failed, as many as {} severity allows", incident.severity);
-        return Some(escalate(incident, at, reason));
-    }
-    if allowed.rules.is_empty() {
-        return Some(escalate(incident, at, "no rule answers it".to_owned()));
-    }
-    let failures = |c: &Candidate| incident.failures.get(&c.rule).copied().unwrap_or(0);
-    let left = |c: &&Candidate| c.escalate.is_some() || failures(c) < c.attempts;
-    let Some(candidate) = allowed.rules.iter().find(left) else {
-        let reason = format!("{failed} attempts of L1 failed, as many as its rules allow");
-        return Some(escalate(incident, at, reason));
-    };
-    // Before the breaker, which stops what runs too often: this runs nothing.
-    if let Some(why) = &candidate.escalate {
-        let reason = format!("rule {}: {why}", candidate.rule);
-        return Some(escalate(incident, at, reason));
-    }
-    if let Some(why) = &candidate.tripped {
-        return Some(escalate(incident, at, why.clone()));
-    }
-    if let Some((opens, _)) = &candidate.window {
-        // Then it is looked at, however rarely its check runs.
-        incident.phase = Phase::Waiting(*opens);
-        return None;
-    }
-    if let Some(until) = incident.rests.get(&candidate.rule).filter(|until| **until > at) {
-        incident.phase = Phase::Waiting(Some(*until));
-        return None;
-    }
-    incident.attempts += 1;
-    incident.worked_since.get_or_insert(at);
-    incident.rule = Some(candidate.rule.clone());
-    incident.phase = Phase::Attempting { rule: candidate.rule.clone(), since: at };
-    Some(Act::Attempt(candidate.rule.clone()))
-}
-
-fn escalate(incident: &mut Incident, at: Time, reason: String) -> Act {
-    incident.phase = Phase::Escalated;
-    tell(incident, at, format!("{reason}; {NO_L2}"))
-}
-
-/// Nobody is notified but by the ticket, which names whom to call: the record must not claim that somebody was told.
-fn tell(incident: &mut Incident, at: Time, reason: String) -> Act {
-    incident.escalations.push(Escalation { to: Tier::L3, at, reason: reason.clone(), notified: Vec::new() });
-    Act::Ticket(reason)
-}
-
 /// The verification that one run of a check makes.
 pub fn verification(check: &str, at: Time, outcome: Outcome, seen: &Observation, reasons: &[String]) -> Verification {
     let observation = (seen.iter().next().is_some()).then(|| seen.digest());
     Verification { check: check.to_owned(), at, outcome, observation, reasons: reasons.to_vec() }
 }
 
+#[cfg(test)]
+mod planning_tests;
 #[cfg(test)]
 mod tests;

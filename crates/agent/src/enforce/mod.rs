@@ -1,6 +1,6 @@
 //! The engine of `writ-enforce`: accept, scan, judge, heal, prove.
 //!
-//! Pure parts: [`incident`], [`lanes`], [`breaker`], [`pause`], [`posture`], [`agenda`], [`tell`]. What reads the world: [`accept`],
+//! Pure parts: [`incident`], [`plans::choices`], [`plans::judge`], [`lanes`], [`breaker`], [`pause`], [`posture`], [`agenda`], [`tell`]. What reads the world: [`accept`],
 //! [`releases`], [`requests`]. The driver ([`engine`]) persists ([`state`]), fsyncs, then acts. Runbooks run on threads of
 //! their own; all else, and every word of evidence, is the main thread's.
 
@@ -33,6 +33,7 @@ pub mod outbox;
 pub mod pause;
 mod people;
 pub mod periodic;
+pub mod plans;
 pub mod posture;
 pub mod presence;
 pub mod refused;

@@ -1,5 +1,6 @@
 //! One full scan: `--once` heals what it finds, `--plan` only says what it would do.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
@@ -7,9 +8,12 @@ use serde::Serialize;
 use writ_evidence::id::IncidentId;
 use writ_policy::declared::Severity;
 use writ_policy::outcome::Outcome;
+use writ_policy::rule::{Rule, Tier};
+use writ_policy::settings::Review;
 use writ_trust::text::one_line;
 
 use super::engine::Engine;
+use super::incident::L2;
 use super::scan::{exception, left_to_people, matching};
 use super::state::incident_key;
 use super::windows::runbook_waits;
@@ -57,6 +61,18 @@ pub struct Line {
     pub would_run: Option<Planned>,
     /// With `--plan`: the rule that would hand it to people, and why.
     pub would_escalate: Option<ToPeople>,
+    /// With `--plan`: what a planner could choose among if rules do not help.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub would_plan: Option<Choices>,
+}
+
+/// What `--plan` found a planner could choose among.
+#[derive(Debug, Serialize)]
+pub struct Choices {
+    /// The runbooks.
+    pub runbooks: Vec<String>,
+    /// When people look at what it chose.
+    pub review: Review,
 }
 
 /// What `--plan` found would answer a failing check.
@@ -142,6 +158,19 @@ impl Report {
                     let _ = writeln!(out, "{:<14}  {:<width$}      {step}", "", "");
                 }
             }
+            if let Some(Choices { runbooks, review }) = &line.would_plan {
+                let among = runbooks.join(", ");
+                let looks = match review {
+                    Review::Before => "it would be proposed to people, and not run",
+                    Review::After => "people look at it after it ran",
+                    Review::Never => "it would run",
+                };
+                let _ = writeln!(
+                    out,
+                    "{:<14}  {:<width$}    if that does not help, a planner would choose among {among}; {looks}",
+                    "", ""
+                );
+            }
         }
         out
     }
@@ -161,6 +190,7 @@ pub fn run(mut engine: Engine) -> Report {
     for check in &checks {
         engine.check(check);
     }
+    wait_for_plans(&mut engine);
     for _ in 0..16 {
         engine.check_again();
     }
@@ -185,11 +215,12 @@ pub fn run(mut engine: Engine) -> Report {
 /// Looks once and says what would be done. Changes nothing and writes nothing.
 pub fn plan(mut engine: Engine) -> Report {
     let (refused, would_adopt) = engine.preview_releases();
-    let began = Instant::now();
+    let (began, mut choices) = (Instant::now(), BTreeMap::new());
     let checks: Vec<String> = engine.policy().map(|p| p.checks.keys().cloned().collect()).unwrap_or_default();
     for check in &checks {
         if let Some(scan) = engine.scan(check) {
             engine.book.take(check, &scan.run);
+            choices.extend(could_choose(&engine, check, &scan).map(|could| (check.clone(), could)));
             let planned = planned(&engine, check, &scan);
             engine.state.outcomes.insert(check.clone(), scan.run.outcome);
             engine.planned.extend(planned.map(|planned| (check.clone(), planned)));
@@ -198,6 +229,7 @@ pub fn plan(mut engine: Engine) -> Report {
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let mut report = report(&engine, took_ms);
     for line in &mut report.checks {
+        line.would_plan = choices.remove(&line.check);
         match engine.planned.remove(&line.check) {
             Some(Answer::Run(planned)) => line.would_run = Some(planned),
             Some(Answer::People(people)) => line.would_escalate = Some(people),
@@ -229,6 +261,24 @@ fn planned(engine: &Engine, check: &str, scan: &super::scan::Scan) -> Option<Ans
     Some(Answer::Run(Planned { rule: id.to_owned(), runbook: run.clone(), steps, window }))
 }
 
+/// What a planner could choose among once rules were of no use for a failing check.
+fn could_choose(engine: &Engine, check: &str, scan: &super::scan::Scan) -> Option<Choices> {
+    let policy = engine.policy()?;
+    if scan.run.outcome != Outcome::Fail || exception(policy, check, scan.run.at).is_some() {
+        return None;
+    }
+    let rules = matching(policy, check, &scan.judgement.observation);
+    let to = |(_, rule): &(&str, &Rule)| rule.escalate.as_ref().map(|escalate| escalate.to);
+    if rules.first().and_then(to) == Some(Tier::L3) {
+        return None;
+    }
+    let L2::On(plans) = engine.l2(policy, check, policy.checks.get(check)?, scan.run.at) else { return None };
+    let by_rules: Vec<&String> = rules.iter().filter_map(|(_, rule)| rule.run.as_ref()).collect();
+    let free = plans.choices.into_iter().filter(|choice| choice.is_free() && !by_rules.contains(&&choice.runbook));
+    let runbooks: Vec<String> = free.map(|choice| choice.runbook).collect();
+    (!runbooks.is_empty()).then(|| Choices { runbooks, review: policy.settings.planner.review })
+}
+
 fn report(engine: &Engine, took_ms: u64) -> Report {
     let running = engine.running.as_ref();
     let release = running.map(|r| r.generation.point());
@@ -247,6 +297,7 @@ fn report(engine: &Engine, took_ms: u64) -> Report {
             open,
             would_run: None,
             would_escalate: None,
+            would_plan: None,
         }
     };
     Report {
@@ -256,6 +307,15 @@ fn report(engine: &Engine, took_ms: u64) -> Report {
         refused: Vec::new(),
         checks: engine.policy().map(|p| p.checks.iter().map(line).collect()).unwrap_or_default(),
         took_ms,
+    }
+}
+
+/// Whoever is to choose answers, or does not, within the time that an answer is waited for.
+fn wait_for_plans(engine: &mut Engine) {
+    while engine.is_planning() {
+        std::thread::sleep(Duration::from_millis(20));
+        engine.tend_plans();
+        engine.check_again();
     }
 }
 

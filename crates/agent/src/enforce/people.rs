@@ -6,9 +6,10 @@
 use std::fs;
 
 use tracing::{info, warn};
+use writ_evidence::incident::Tier;
 use writ_policy::declared::Severity;
 use writ_policy::policy::Policy;
-use writ_policy::settings::NotifyEvent;
+use writ_policy::settings::{NotifyEvent, Review};
 use writ_trust::text::one_line;
 use writ_trust::time::Time;
 use writ_wire::notice::{Notice, NoticeEvent, NoticeSchema};
@@ -59,7 +60,7 @@ impl Engine {
         for incident in self.state.incidents.values_mut() {
             let route = contacts(&policy.settings.escalation, incident.severity);
             let most = u32::try_from(route.len()).unwrap_or(u32::MAX);
-            if incident.people.is_none() && !incident.escalations.is_empty() {
+            if incident.people.is_none() && incident.is_with_people() {
                 // It was handed over by a version that called nobody.
                 incident.people = Some(escalation::begin(incident.severity, now, end_of_day()));
             }
@@ -127,12 +128,14 @@ impl Engine {
     pub(super) fn notice_closed(&mut self, incident: &Incident, by: &str) {
         let Some(policy) = self.policy() else { return };
         let called = incident.people.as_ref().map_or(0, |people| people.called) as usize;
-        if called == 0 && !asked(policy, NotifyEvent::IncidentClosed, incident.severity) {
+        let review = look_after(policy, incident);
+        if called == 0 && review.is_none() && !asked(policy, NotifyEvent::IncidentClosed, incident.severity) {
             return;
         }
         let route = contacts(&policy.settings.escalation, incident.severity);
-        let route = route.into_iter().take(called).map(str::to_owned).collect();
-        let reasons = vec![format!("it holds again: {by}")];
+        let told = called.max(usize::from(review.is_some()));
+        let route = route.into_iter().take(told).map(str::to_owned).collect();
+        let reasons = std::iter::once(format!("it holds again: {by}")).chain(review).collect();
         self.notice(incident, Word { event: NoticeEvent::Closed, route, answer_by: None, reasons });
     }
 
@@ -272,6 +275,13 @@ impl Engine {
         };
         self.state.incidents.values().filter_map(next).map(|(at, _)| at).min()
     }
+}
+
+/// What people are to look at where the site wants them to look at plans after they were carried out.
+fn look_after(policy: &Policy, incident: &Incident) -> Option<String> {
+    let (planner, runbook) = (incident.plan.as_ref()?.planner.as_ref()?, incident.runbook.as_ref()?);
+    let wanted = policy.settings.planner.review == Review::After && incident.last_tier() == Tier::L2;
+    wanted.then(|| format!("look at what was run: {planner} chose runbook {}", runbook.runbook_id))
 }
 
 /// Whether a channel of the site asks for an event of this severity.

@@ -20,6 +20,7 @@ impl Engine {
         self.attempts.note(lanes::Event::Tick);
         self.take_turns();
         self.end_pauses();
+        self.tend_plans();
         self.watch_window();
         self.see_to_people();
         self.lay_notices();
@@ -57,7 +58,7 @@ impl Engine {
         let settings = self.policy().map(|policy| &policy.settings.posture);
         let vector = settings.map(|posture| self.book.from.plus(&posture.vector));
         let snapshot = settings.zip(self.state.snapshot).map(|(posture, mark)| mark.at.plus(&posture.snapshot));
-        [vector, snapshot, self.state.pauses.next_end(), self.window_opens(), self.next_call()]
+        [vector, snapshot, self.state.pauses.next_end(), self.window_opens(), self.next_call(), self.next_answer()]
             .into_iter()
             .flatten()
             .min()

@@ -12,13 +12,13 @@ use writ_policy::observation::Observation;
 use writ_policy::outcome::{Judgement, Outcome, Probed, judge};
 use writ_policy::policy::Policy;
 use writ_policy::predicate::Truth;
-use writ_policy::rule::Rule;
+use writ_policy::rule::{Rule, Tier};
 use writ_policy::schema::ProbeSchema;
 use writ_trust::text::escaped;
 use writ_trust::time::Time;
 
 use super::engine::Engine;
-use super::incident::{self, Act, Candidate, Circumstances, Event, Failing, Hold, State as IncidentState};
+use super::incident::{self, Act, By, Candidate, Circumstances, Event, Failing, Hold, State as IncidentState};
 use super::posture::Run;
 use super::state::{Standing, incident_key};
 use super::windows::runbook_waits;
@@ -221,11 +221,12 @@ impl Engine {
             cooldown_ms: rule.cooldown.millis(),
             tripped: self.state.breaker.tripped(rule_id, incident, at, limit),
             escalate: left_to_people(check, rule),
+            planner_may: rule.escalate.as_ref().is_some_and(|escalate| escalate.to == Tier::L2),
             window: runbook_waits(policy, rule_id, &self.zone, at),
         });
         let l1_failures = policy.settings.escalation.l1_failures.get(&check.severity).copied().unwrap_or(3);
         let flap = if incident.is_none() { self.state.flaps.flap(id, at, limit) } else { None };
-        Circumstances { hold, rules: rules.collect(), l1_failures, flap }
+        Circumstances { hold, rules: rules.collect(), l1_failures, l2: self.l2(policy, id, check, at), flap }
     }
 
     /// Remembers an outcome, and tells of a change that no incident tells of.
@@ -257,9 +258,9 @@ impl Engine {
         }
     }
 
-    /// Puts a step of an incident into the state with the bundles that tell of it, and makes it durable. Gives the rule
-    /// to be tried now.
-    pub(super) fn record(&mut self, key: &str, state: IncidentState, acts: &[Act]) -> Option<String> {
+    /// Puts a step of an incident into the state with the bundles that tell of it, and makes it durable. Gives what is to be
+    /// run now.
+    pub(super) fn record(&mut self, key: &str, state: IncidentState, acts: &[Act]) -> Option<By> {
         let mut incident = match state {
             IncidentState::Quiet => None,
             IncidentState::Open(incident) => Some(*incident),
@@ -268,6 +269,7 @@ impl Engine {
         let attempted =
             self.state.incidents.get(key).is_some_and(|i| matches!(i.phase, incident::Phase::Attempting { .. }));
         let unchanged = acts.is_empty() && !attempted;
+        let ended = acts.iter().find_map(|act| if let Act::Closed(closing) = act { Some(closing) } else { None });
         let mut attempt = None;
         for act in acts {
             match (act, &mut incident) {
@@ -278,18 +280,25 @@ impl Engine {
                     let draft = self.seen_from(&incident.check, self.teller().escalated(incident, reason));
                     self.seal(draft);
                 }
-                (Act::Attempt(rule), Some(incident)) => {
+                (Act::Attempt(by), Some(incident)) => {
                     let limit = self.policy().map(|p| p.settings.circuit_breaker.clone());
                     if let Some(limit) = limit {
-                        self.state.breaker.fired(rule, incident.id, self.clock.now(), &limit);
+                        self.state.breaker.fired(&by.name(), incident.id, self.clock.now(), &limit);
                     }
-                    attempt = Some(rule.clone());
+                    attempt = Some(by.clone());
+                }
+                (Act::Ask, Some(incident)) => self.record_ask(incident),
+                (Act::Plan(told), Some(incident)) => self.record_plan(incident, told),
+                (Act::Plan(told), None) => {
+                    if let Some(closing) = ended {
+                        self.record_plan(&closing.incident, told);
+                    }
                 }
                 (Act::Closed(closing), _) => self.record_closed(closing),
-                (Act::Opened | Act::Ticket(_) | Act::Attempt(_), None) => {}
+                (Act::Opened | Act::Ticket(_) | Act::Attempt(_) | Act::Ask, None) => {}
             }
         }
-        let ticket = incident.as_ref().filter(|_| acts.iter().any(|a| matches!(a, Act::Ticket(_)))).cloned();
+        let told = incident.clone().or_else(|| Some((*ended?.incident).clone()));
         if let Some(incident) = incident {
             self.state.incidents.insert(key.to_owned(), incident);
         }
@@ -299,17 +308,23 @@ impl Engine {
         } else if !unchanged {
             self.commit();
         }
-        if let Some(incident) = ticket {
-            self.write_ticket(&incident);
-        }
-        for act in acts {
-            if let Act::Closed(closing) = act
-                && !closing.incident.escalations.is_empty()
-            {
-                self.close_ticket(closing);
-            }
+        if let Some(incident) = told {
+            self.after_record(&incident, acts);
         }
         attempt
+    }
+
+    /// Says elsewhere what is durable now: tickets, and the spool of planners.
+    fn after_record(&mut self, incident: &incident::Incident, acts: &[Act]) {
+        for act in acts {
+            match act {
+                Act::Ticket(_) => self.write_ticket(incident),
+                Act::Plan(told) => self.lay_verdict(incident, told),
+                Act::Closed(closing) if incident.is_with_people() => self.close_ticket(closing),
+                Act::Opened | Act::Attempt(_) | Act::Ask | Act::Closed(_) => {}
+            }
+        }
+        self.lay_requests();
     }
 
     fn record_opened(&mut self, incident: &mut incident::Incident) {

@@ -26,6 +26,7 @@ use super::incident::Incident;
 use super::logs::LogChain;
 use super::outbox::Proven;
 use super::pause::Pauses;
+use super::plans::request::PastRuns;
 use super::refused::{Quotas, Source};
 
 /// The schema of [`State`].
@@ -68,6 +69,9 @@ pub struct State {
     /// Which incidents each rule answered lately.
     #[serde(default)]
     pub breaker: Breaker,
+    /// What runbooks came to, for whoever chooses among them.
+    #[serde(default, skip_serializing_if = "PastRuns::is_empty")]
+    pub past_runs: PastRuns,
     /// When incidents of each check opened lately.
     #[serde(default, skip_serializing_if = "Flaps::is_empty")]
     pub flaps: Flaps,
@@ -310,6 +314,7 @@ impl State {
             incident_date: None,
             outcomes: BTreeMap::new(),
             breaker: Breaker::default(),
+            past_runs: PastRuns::new(),
             flaps: Flaps::default(),
             notices: VecDeque::new(),
             notice_number: 0,

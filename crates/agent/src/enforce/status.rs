@@ -43,7 +43,7 @@ impl Engine {
                 json!({
                     "incident_id": incident.id, "check": incident.check, "severity": incident.severity,
                     "detected_at": incident.detected_at, "phase": incident.phase, "attempts": incident.attempts,
-                    "people": incident.people, "flapping": incident.flapping,
+                    "people": incident.people, "plan": incident.plan, "flapping": incident.flapping,
                 })
             })
             .collect();

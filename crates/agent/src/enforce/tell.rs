@@ -14,14 +14,16 @@ use writ_policy::observation::Value;
 use writ_policy::policy::Policy;
 use writ_trust::acceptance::Identity;
 
-use super::incident::{Closing, Incident, NO_L2};
+use super::incident::{Closing, Incident, Told};
 use super::pause::Pause;
 use super::refused::Refused;
 
 /// Who does what the enforcer does, as evidence names it.
 pub const OPERATOR: &str = "service:writ-enforce";
-/// The planner that a `plan` bundle names while there is none.
+/// The planner that a `plan` bundle names which tells that people have it.
 const NO_PLANNER: &str = "none";
+/// The planner that it names where nobody knows who planned.
+const UNKNOWN_PLANNER: &str = "unknown";
 
 /// Who speaks, and under which release.
 #[derive(Debug, Clone)]
@@ -84,8 +86,14 @@ impl Teller {
             let interrupted = i64::try_from(incident.interrupted).unwrap_or(i64::MAX);
             details.insert("interrupted_attempts".to_owned(), Value::Int(interrupted));
         }
-        if !incident.escalations.is_empty() {
+        if incident.is_with_people() {
             details.insert("ticket".to_owned(), Value::Text(incident.id.to_string()));
+        }
+        if let Some(plan) = incident.plan.as_ref().filter(|plan| plan.number > 0) {
+            details.insert("plans_asked_for".to_owned(), Value::Int(plan.number.into()));
+            if let Some(planner) = &plan.planner {
+                details.insert("planner".to_owned(), Value::Text(planner.clone()));
+            }
         }
         if let Some(flapping) = &incident.flapping {
             let again = i64::try_from(flapping.again).unwrap_or(i64::MAX);
@@ -119,11 +127,36 @@ impl Teller {
         Affected { systems: vec![system.clone()], users: Vec::new() }
     }
 
-    /// That an incident goes to people, because no planner stands between them and the rules.
+    /// What came of a plan: the verdict on it, or what became of it once it was carried out.
+    pub fn planned(&self, incident: &Incident, told: &Told) -> Draft {
+        let mut draft = self.draft(Kind::Plan);
+        draft.target.clone_from(&incident.target);
+        let digests = [("request", told.request), ("plan", told.plan)];
+        let digests = digests.into_iter().filter_map(|(name, digest)| Some((name.to_owned(), digest?)));
+        draft.artifacts.checksums.extend(digests);
+        let said = [
+            ("check", Some(incident.check.clone())),
+            ("request", Some(format!("{}-{}", incident.id, told.number))),
+            ("offered", (!told.offered.is_empty()).then(|| told.offered.join(", "))),
+            ("rule", told.rule.map(str::to_owned)),
+            ("result", told.result.map(|result| result.as_str().to_owned())),
+        ];
+        let said = said.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?)));
+        draft.artifacts.outputs.extend(said);
+        draft.plan = Some(PlanRecord {
+            incident_id: incident.id,
+            planner: told.planner.clone().unwrap_or_else(|| UNKNOWN_PLANNER.to_owned()),
+            runbooks: told.runbook.iter().cloned().collect(),
+            allowed: told.allowed,
+            reason: told.message.clone(),
+        });
+        draft
+    }
+
+    /// That an incident goes to people, and why.
     pub fn escalated(&self, incident: &Incident, reason: &str) -> Draft {
         let mut draft = self.draft(Kind::Plan);
         draft.target.clone_from(&incident.target);
-        let reason = if reason.contains(NO_L2) { reason.to_owned() } else { format!("{reason}; {NO_L2}") };
         draft.plan = Some(PlanRecord {
             incident_id: incident.id,
             planner: NO_PLANNER.to_owned(),
@@ -229,7 +262,8 @@ fn execution(closing: &Closing, policy: &Policy) -> Execution {
     let mttr_seconds = Execution::mttr(incident.detected_at, closing.at);
     let target = policy.settings.sla.get(&incident.severity).map_or(0, |span| span.seconds());
     let sla_target_seconds = u64::try_from(target).unwrap_or(0);
-    let by_rule = closing.tier == Some(Tier::L1);
+    // A plan names a runbook and no rule.
+    let by_rule = incident.last_tier() == Tier::L1 && (closing.tier == Some(Tier::L1) || incident.attempts > 0);
     Execution {
         timestamp_start: incident.worked_since.unwrap_or(incident.detected_at),
         timestamp_end: closing.at,
@@ -239,7 +273,7 @@ fn execution(closing: &Closing, policy: &Policy) -> Execution {
         sla_met: mttr_seconds <= sla_target_seconds,
         resolution_type: closing.resolution,
         tier: closing.tier,
-        rule: if by_rule || incident.attempts > 0 { incident.rule.clone() } else { None },
+        rule: if by_rule { incident.rule.clone() } else { None },
         attempts: incident.attempts,
         escalations: incident.escalations.clone(),
     }

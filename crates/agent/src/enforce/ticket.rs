@@ -12,7 +12,7 @@ use writ_trust::time::Time;
 
 use super::engine::Engine;
 use super::hostile;
-use super::incident::{Closing, Incident, NO_L2};
+use super::incident::{Closing, Incident, L2_SAYS, TO_PEOPLE};
 
 /// The schema of a ticket.
 pub const SCHEMA: &str = "writ.ticket.v1";
@@ -34,7 +34,8 @@ struct Ticket<'a> {
     due_at: Option<Time>,
     reasons: &'a [String],
     escalations: &'a [writ_evidence::incident::Escalation],
-    l2: &'static str,
+    /// What became of the tier before people.
+    l2: String,
     attempts: u64,
     last_rule: Option<&'a str>,
     contacts: Vec<&'a str>,
@@ -95,7 +96,7 @@ impl Engine {
             due_at: policy.settings.sla.get(&incident.severity).map(|span| incident.detected_at.plus(span)),
             reasons: &incident.reasons,
             escalations: &incident.escalations,
-            l2: NO_L2,
+            l2: l2(incident),
             attempts: incident.attempts,
             last_rule: incident.rule.as_deref(),
             contacts,
@@ -130,7 +131,7 @@ impl Engine {
     }
 
     fn try_reconcile(&self) -> io::Result<()> {
-        let escalated = || self.state.incidents.values().filter(|incident| !incident.escalations.is_empty());
+        let escalated = || self.state.incidents.values().filter(|incident| incident.is_with_people());
         let directory = self.config.tickets_dir();
         for incident in escalated() {
             if !directory.join(format!("{}.json", incident.id)).exists() {
@@ -144,6 +145,17 @@ impl Engine {
             }
         }
         Ok(())
+    }
+}
+
+/// What became of the tier between rules and people, in words.
+fn l2(incident: &Incident) -> String {
+    let reason = incident.escalations.last().map(|last| last.reason.as_str()).unwrap_or_default();
+    let said = reason.rsplit_once(L2_SAYS).map(|(_, said)| said.strip_suffix(TO_PEOPLE).unwrap_or(said));
+    match (said, &incident.plan) {
+        (Some(said), _) => said.to_owned(),
+        (None, Some(_)) => "a planner is asked".to_owned(),
+        (None, None) => "not asked yet".to_owned(),
     }
 }
 

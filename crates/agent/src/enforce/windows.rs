@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 use tracing::info;
 use writ_policy::policy::Policy;
+use writ_policy::runbook::Runbook;
 use writ_policy::settings::Settings;
 use writ_policy::settings::maintenance::{Opening, Work, open};
 use writ_trust::digest::Digest;
@@ -142,7 +143,11 @@ impl Engine {
 /// The window for which a rule's runbook has to wait: it holds a step that windows are about, and none is open. When it
 /// opens, and that in words.
 pub fn runbook_waits(policy: &Policy, rule: &str, zone: &Zone, at: Time) -> Option<(Option<Time>, String)> {
-    let runbook = policy.runbooks.get(policy.rules.get(rule)?.run.as_ref()?)?;
+    waits(policy, policy.runbooks.get(policy.rules.get(rule)?.run.as_ref()?)?, zone, at)
+}
+
+/// The same of a runbook.
+pub fn waits(policy: &Policy, runbook: &Runbook, zone: &Zone, at: Time) -> Option<(Option<Time>, String)> {
     let mut works = runbook.steps.iter().filter_map(|step| steps::window(&step.step, &step.parameters));
     works.find_map(|work| wait_for(&policy.settings, work, zone, at))
 }

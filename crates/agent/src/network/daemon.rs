@@ -4,17 +4,10 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::MetadataExt as _;
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use rustix::fs::inotify::{self, CreateFlags};
 use tracing::{debug, info, warn};
 use writ_trust::digest::Digest;
 use writ_trust::text::one_line;
@@ -31,6 +24,7 @@ use crate::clock::now;
 use crate::enforce::hostile;
 use crate::sandbox::Enforced;
 use crate::spool;
+use crate::wake::{Place, Signals, place, wait, watch};
 use crate::watch::notify::Notifier;
 
 /// How long a look may take.
@@ -58,28 +52,6 @@ pub enum OpenError {
     /// The authorities.
     #[error("{0}; name another file as ca_file, or none for those of the public web")]
     Authorities(String),
-}
-
-/// Signals, from now on: before this they end the process.
-pub struct Signals {
-    woken: UnixStream,
-    stop: Arc<AtomicBool>,
-    again: Arc<AtomicBool>,
-}
-
-impl Signals {
-    /// Catches them, without a thread.
-    pub fn catch() -> io::Result<Self> {
-        let (woken, wake) = UnixStream::pair()?;
-        woken.set_nonblocking(true)?;
-        let signals = Self { woken, stop: Arc::default(), again: Arc::default() };
-        for (signal, flag) in [(SIGTERM, &signals.stop), (SIGINT, &signals.stop), (SIGHUP, &signals.again)] {
-            // The flag first: whoever is woken finds it.
-            signal_hook::flag::register(signal, Arc::clone(flag))?;
-            signal_hook::low_level::pipe::register(signal, wake.try_clone()?)?;
-        }
-        Ok(signals)
-    }
 }
 
 /// One writ-probe.
@@ -161,12 +133,12 @@ impl Looking {
         let (mut written, mut told) = (None::<Instant>, String::new());
         notifier.ready();
         info!(spool = %self.config.spool.display(), "looking over the network");
-        while !signals.stop.load(Ordering::Relaxed) {
+        while !signals.stops() {
             notifier.alive();
             self.same_places()?;
             watch(&changes, &self.config.asks())?;
             self.read_asks();
-            if signals.again.swap(false, Ordering::Relaxed) {
+            if signals.again() {
                 info!("asked to look at everything now");
                 self.schedule.all_at(Instant::now());
             }
@@ -184,7 +156,7 @@ impl Looking {
             }
             let longest = notifier.rhythm().unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP);
             let next = self.schedule.next().map(|at| at.saturating_duration_since(Instant::now()));
-            wait(&changes, &signals.woken, next.unwrap_or(longest).min(longest))?;
+            wait(&changes, signals, next.unwrap_or(longest).min(longest))?;
         }
         notifier.stopping();
         self.status.at = now();
@@ -295,32 +267,4 @@ impl Looking {
             }
         }
     }
-}
-
-/// Where a folder is: its file system, and its number there.
-type Place = (u64, u64);
-
-fn place(folder: &Path) -> io::Result<Place> {
-    let data = std::fs::metadata(folder)?;
-    Ok((data.dev(), data.ino()))
-}
-
-fn watch(changes: &OwnedFd, folder: &Path) -> io::Result<()> {
-    inotify::add_watch(changes, folder, WatchFlags::MOVED_TO | WatchFlags::CLOSE_WRITE)?;
-    Ok(())
-}
-
-fn wait(changes: &OwnedFd, woken: &UnixStream, at_most: Duration) -> io::Result<()> {
-    let mut fds = [PollFd::new(changes, PollFlags::IN), PollFd::new(woken, PollFlags::IN)];
-    let timeout = Timespec { tv_sec: at_most.as_secs() as i64, tv_nsec: i64::from(at_most.subsec_nanos()) };
-    match poll(&mut fds, Some(&timeout)) {
-        Ok(_) | Err(rustix::io::Errno::INTR) => {}
-        Err(e) => return Err(e.into()),
-    }
-    // What it is does not matter: everything is looked at anew.
-    let mut buffer = [0; 4096];
-    for fd in [changes.as_fd(), woken.as_fd()] {
-        while rustix::io::read(fd, &mut buffer).is_ok_and(|length| length == buffer.len()) {}
-    }
-    Ok(())
 }

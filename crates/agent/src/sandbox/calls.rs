@@ -207,6 +207,11 @@ const CLIENT: &[c_long] = &[
     libc::SYS_socketpair,
 ];
 
+/// One who chooses: one thread, no program, no memory that can be run, no socket of any kind.
+pub fn of_chooser() -> Calls {
+    Calls::Only(plain(BASE).chain(plain(FILES)).chain(plain(FILES_BEFORE)).chain(data()).collect())
+}
+
 /// One who looks over the network: one thread, no program, no memory that can be run, nobody listened for. `bind` is for UDP,
 /// whose sockets Rust's library binds before it connects them.
 pub fn of_looker() -> Calls {
@@ -339,15 +344,22 @@ mod tests {
     #[test]
     fn every_list_is_a_filter_that_the_kernel_takes() {
         let lists =
-            [of_looker(), of_courier(), of_reader(), of_page(), of_sampler(), of_recorder(), of_healer(true), of_healer(false)];
+            [of_looker(), of_courier(), of_reader(), of_chooser(), of_page(), of_sampler(), of_recorder(), of_healer(true), of_healer(false)];
         for calls in lists {
             assert!(compile(&calls).is_ok_and(|program| !program.is_empty()));
         }
     }
 
     #[test]
-    fn nobody_who_speaks_to_the_network_runs_programs_or_listens() {
-        for calls in [of_looker(), of_courier()] {
+    fn nobody_who_chooses_has_a_socket() {
+        for never in [libc::SYS_socket, libc::SYS_socketpair, libc::SYS_connect, libc::SYS_sendto, libc::SYS_sendmsg] {
+            assert!(!of_chooser().listed().iter().any(|(call, _)| *call == never), "{never}");
+        }
+    }
+
+    #[test]
+    fn nobody_who_speaks_to_the_network_or_chooses_runs_programs_or_listens() {
+        for calls in [of_looker(), of_courier(), of_chooser()] {
             for never in [libc::SYS_execve, libc::SYS_execveat, libc::SYS_listen, libc::SYS_accept4, libc::SYS_ptrace] {
                 assert!(!calls.listed().iter().any(|(call, _)| *call == never), "{never}");
             }

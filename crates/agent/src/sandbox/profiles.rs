@@ -6,6 +6,7 @@ use super::{Files, Sandbox, calls};
 use crate::config::SwitchCommand;
 use crate::logs;
 use crate::network;
+use crate::planner;
 use crate::sync;
 
 /// Where programs find the names of users, hosts and time zones, and the libraries that look them up.
@@ -32,6 +33,14 @@ impl Sandbox {
         read.extend(config.ca_file.clone());
         let write = vec![config.looks(), config.state_dir.clone()];
         Self { files: Some(Files { read, write, ..Files::default() }), calls: calls::of_looker() }
+    }
+
+    /// Of `writ-planner`: it reads what it is asked and what became of its answers, writes what it chose, and has no network, nor
+    /// any socket.
+    pub fn of_planner(config: &planner::config::Config) -> Self {
+        let read = vec![config.requests(), config.verdicts()];
+        let write = vec![config.plans(), config.state_dir.clone()];
+        Self { files: Some(Files { read, write, connect: Some(Vec::new()) }), calls: calls::of_chooser() }
     }
 
     /// Of `writ-sync`: it reads the outbox and the presence, writes the inbox, and connects to the depot's port alone.

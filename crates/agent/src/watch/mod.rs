@@ -26,6 +26,8 @@ pub enum Topic {
     Requests,
     /// The journal of the switch.
     Switch,
+    /// Answers of planners.
+    Plans,
 }
 
 /// Something happened.

@@ -96,7 +96,7 @@ fn a_rule_may_leave_it_to_people() {
     assert_eq!((&ticket["status"], &ticket["attempts"]), (&json!("open"), &json!(0)));
     let [escalation] = &ticket["escalations"].as_array().unwrap()[..] else { panic!("{ticket}") };
     let reason = escalation["reason"].as_str().unwrap();
-    assert!(reason.starts_with(&format!("rule L3-motd: {why}; L2: not in this release")), "{reason}");
+    assert!(reason.starts_with(&format!("rule L3-motd: {why}; L2: the policy enables no planner")), "{reason}");
 
     chmod(&path, 0o644);
     site.once_is(0);

@@ -186,7 +186,11 @@ fn the_circuit_breaker_stops_a_rule_that_keeps_firing() {
     }
     assert_eq!(site.incidents().closed.len(), 3);
     let plan = site.of_kind(Kind::Plan).pop().unwrap().plan.unwrap();
-    assert!(plan.reason.contains("stopped") && plan.reason.contains("L2: not in this release"), "{}", plan.reason);
+    assert!(
+        plan.reason.contains("stopped") && plan.reason.contains("L2: the policy enables no planner"),
+        "{}",
+        plan.reason
+    );
 }
 
 #[test]

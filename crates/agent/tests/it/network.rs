@@ -4,6 +4,6 @@
 mod daemon;
 mod endpoints;
 mod hostile;
-mod looks;
+pub mod looks;
 mod names;
 mod time;

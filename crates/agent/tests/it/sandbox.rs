@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use writ_agent::config::SwitchCommand;
 use writ_agent::logs;
 use writ_agent::network;
+use writ_agent::planner;
 use writ_agent::sandbox::{Enforced, Sandbox};
 use writ_agent::sync;
 
@@ -32,6 +33,10 @@ fn profile(which: &str, dir: &Path, port: u16) -> Sandbox {
         "probe" => {
             let config = file(format!("spool = {spool:?}\nstate_dir = {state:?}\n"));
             Sandbox::of_probe(&network::config::Config::read(&config).unwrap())
+        }
+        "planner" => {
+            let config = file(format!("spool = {spool:?}\nstate_dir = {state:?}\n"));
+            Sandbox::of_planner(&planner::config::Config::read(&config).unwrap())
         }
         "sync" => {
             let trust = dir.join("trust.json").display().to_string();
@@ -86,6 +91,11 @@ fn attempts(dir: &Path, here: u16, there: u16) -> Map<String, Value> {
         ("write_inbox", write(dir.join("spool/inbox/x"))),
         ("write_looks", write(dir.join("spool/looks/x"))),
         ("write_logs", write(dir.join("spool/logs/x"))),
+        ("read_request", came(fs::read(dir.join("spool/plan/requests/a.json")))),
+        ("write_request", write(dir.join("spool/plan/requests/a.json"))),
+        ("read_verdict", came(fs::read(dir.join("spool/plan/verdicts/a.json")))),
+        ("write_verdict", write(dir.join("spool/plan/verdicts/a.json"))),
+        ("write_plan", write(dir.join("spool/plan/plans/a.json"))),
         ("write_state", write(dir.join("state/x"))),
         ("read_hosts", came(fs::read("/etc/hosts"))),
         ("connect_here", connect(here)),
@@ -173,10 +183,14 @@ fn inside() {
 fn within(which: &str) -> (Enforced, Map<String, Value>) {
     let dir = tempfile::tempdir().unwrap();
     for folder in ["state", "spool/asks", "spool/looks", "spool/outbox", "spool/presence", "spool/inbox", "spool/logs"]
+        .into_iter()
+        .chain(["spool/plan/requests", "spool/plan/plans", "spool/plan/verdicts"])
     {
         fs::create_dir_all(dir.path().join(folder)).unwrap();
     }
     for file in ["secret", "trust.json", "spool/asks/asks.json", "spool/outbox/1.json", "spool/presence/heartbeat.json"]
+        .into_iter()
+        .chain(["spool/plan/requests/a.json", "spool/plan/verdicts/a.json"])
     {
         fs::write(dir.path().join(file), "x").unwrap();
     }
@@ -240,6 +254,36 @@ fn one_who_looks_over_the_network_does_nothing_else() {
             ("multipath", "EPERM"),
             ("ping", "EPERM"),
             ("connect_by_sending", "EPERM"),
+            ("netlink", "EPERM"),
+            ("signal_parent", "EPERM"),
+            ("trace", "EPERM"),
+            ("set_the_clock", "EPERM"),
+        ],
+    );
+}
+
+#[test]
+fn one_who_chooses_reads_what_it_is_asked_and_writes_what_it_chose() {
+    check(
+        "planner",
+        &[
+            ("read_request", "ok"),
+            ("read_verdict", "ok"),
+            ("write_plan", "ok"),
+            ("write_state", "ok"),
+            ("run", "EPERM"),
+            ("write_request", "EACCES"),
+            ("write_verdict", "EACCES"),
+            ("read_elsewhere", "EACCES"),
+            ("write_elsewhere", "EACCES"),
+            ("read_hosts", "EACCES"),
+            ("read_outbox", "EACCES"),
+            ("write_looks", "EACCES"),
+            ("connect_here", "EPERM"),
+            ("ask_by_udp", "EPERM"),
+            ("listen", "EPERM"),
+            ("unix", "EPERM"),
+            ("packets", "EPERM"),
             ("netlink", "EPERM"),
             ("signal_parent", "EPERM"),
             ("trace", "EPERM"),

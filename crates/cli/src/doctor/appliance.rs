@@ -23,6 +23,8 @@ pub struct Appliance {
     pub courier: Option<Courier>,
     /// What looks over the network; none where it never said anything.
     pub probe: Option<courier::Status>,
+    /// What writ-planner says of itself, while it runs.
+    pub planner: Option<courier::Status>,
     /// The folder of releases; none before the enforcer has ever started.
     pub offer: Option<Offer>,
 }

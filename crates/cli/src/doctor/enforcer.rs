@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use writ_agent::config::Config;
-use writ_agent::enforce::incident::Phase;
+use writ_agent::enforce::incident::{By, Phase};
 use writ_agent::enforce::posture::Book;
 use writ_agent::enforce::running::Running;
 use writ_agent::enforce::state::{self, State, StateError};
@@ -106,7 +106,9 @@ fn brought_up(mut state: State, status: Option<&Status>, newer: bool) -> State {
         let Phase::Attempting { rule, since } = &incident.phase else { continue };
         let later = status.open_incidents.iter().find(|open| open.incident_id == incident.id && *since <= status.at);
         if let Some(Incident { phase: phase @ Phase::Waiting(_), .. }) = later {
-            *incident.failures.entry(rule.clone()).or_default() += 1;
+            if let By::Rule(rule) = By::of(rule) {
+                *incident.failures.entry(rule).or_default() += 1;
+            }
             incident.phase = phase.clone();
         }
     }

@@ -1,6 +1,6 @@
 //! Is what fails repaired? And if it is not: why not.
 
-use writ_agent::enforce::incident::{Incident, NO_L2, Phase};
+use writ_agent::enforce::incident::{By, Incident, L2_SAYS, NO_PLANNER, NOT_FOR_PLANNERS, Phase, TO_PEOPLE};
 use writ_agent::enforce::scan::{exception, left_to_people, matching};
 use writ_agent::enforce::state::{State, incident_key};
 use writ_agent::enforce::ticket::contacts;
@@ -287,8 +287,13 @@ impl Case<'_> {
         let id = incident.id;
         match &incident.phase {
             Phase::Attempting { rule, since } => {
-                let what = format!("{fails}; rule {rule} works on it since {} (incident {id})", when(*since));
+                let what = format!("{fails}; {} works on it since {} (incident {id})", By::of(rule), when(*since));
                 wrong("being-healed", self.id, what, "wait: every step has a timeout")
+            }
+            _ if let Some(open) = incident.plan.as_ref().and_then(|plan| plan.open.as_ref()) => {
+                let what = format!("{fails}; a planner is asked which runbook to run (incident {id})");
+                let next = format!("wait: what has not answered by {} counts as a failed plan", when(open.until));
+                wrong("being-planned", self.id, what, next)
             }
             Phase::Waiting(Some(until)) if *until > self.seen.now && self.window().is_none() => {
                 let rule = incident.rule.as_deref().unwrap_or("its rule");
@@ -323,7 +328,10 @@ impl Case<'_> {
 
     fn escalated(&self, fails: &str, incident: &Incident) -> Finding {
         let reason = incident.escalations.last().map(|e| e.reason.as_str()).unwrap_or_default();
-        let reason = one_line(reason.strip_suffix(&format!("; {NO_L2}")).unwrap_or(reason));
+        let reason = reason.strip_suffix(TO_PEOPLE).unwrap_or(reason);
+        // Where no planner is wanted, nothing is missing.
+        let usual = [NO_PLANNER, NOT_FOR_PLANNERS].map(|usual| format!("{L2_SAYS}{usual}"));
+        let reason = one_line(usual.iter().find_map(|usual| reason.strip_suffix(usual)).unwrap_or(reason));
         let ticket = self.seen.config.tickets_dir().join(format!("{}.json", incident.id));
         let what = format!("{fails}; people have it: {reason}");
         let due = self.due(incident);
@@ -363,6 +371,8 @@ impl Case<'_> {
         let reason = incident.escalations.last().map(|e| e.reason.as_str()).unwrap_or_default();
         if reason.contains(" was stopped: ") {
             "breaker"
+        } else if let Some(plan) = incident.plan.as_ref().filter(|plan| plan.number > 0) {
+            if plan.failures > 0 { "plans-failed" } else { "plan-proposed" }
         } else if rules.is_empty() {
             "no-rule"
         } else if rules

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use writ_agent::enforce::incident::Incident;
 use writ_agent::enforce::scan::exception;
+use writ_evidence::incident::Tier;
 use writ_policy::declared::Severity;
 use writ_policy::outcome::Outcome;
 use writ_policy::policy::Policy;
@@ -165,7 +166,8 @@ fn escalated(seen: &Appliance) -> Vec<(String, Value)> {
     let oldest = |severity: Severity| {
         // Also one that is worked on meanwhile: of a critical one people are told at once.
         let of = open.iter().filter(|incident| incident.severity == severity);
-        let at = of.filter_map(|incident| incident.escalations.first()).map(|e| e.at).min();
+        let with_people = of.filter_map(|incident| incident.escalations.iter().find(|e| e.to == Tier::L3));
+        let at = with_people.map(|e| e.at).min();
         (format!("{{severity=\"{severity}\"}}"), at.map_or(Value::Number(0), |at| since(seen, Some(at))))
     };
     SEVERITIES.map(oldest).into()

@@ -7,6 +7,7 @@ use std::sync::Once;
 use writ_agent::config::{Config, DEFAULT_PATH};
 use writ_agent::network::config as network;
 use writ_agent::network::status::FILE as STATUS;
+use writ_agent::planner;
 use writ_agent::sync::config as sync;
 
 use super::appliance::Appliance;
@@ -25,6 +26,10 @@ const PROBE_CONFIG: &str = "probe.toml";
 const PROBE_STATE: &str = "/var/lib/writ/probe";
 /// The program.
 const PROBE: &str = "writ-probe";
+/// The same of what chooses runbooks.
+const PLANNER_CONFIG: &str = "planner.toml";
+const PLANNER_STATE: &str = "/var/lib/writ/planner";
+const PLANNER: &str = "writ-planner";
 /// The enforcer's configuration on an appliance that was provisioned from a stick.
 const PROVISIONED: &str = "/var/lib/writ/enforce.toml";
 
@@ -49,12 +54,12 @@ impl Places {
                 .next(concat!("run this on an appliance, as root; what the file says: ", page!("appliance.md")))
         })?;
         let courier = self.courier_config(&settings)?.map(Courier::read);
-        let probe = probe_status(&settings);
+        let (probe, planner) = (probe_status(&settings), planner_status(&settings));
         let enforcer = Enforcer::read(&config)?;
         let now = clock::now();
         let offer =
             enforcer.state.as_ref().and_then(|state| Offer::look(&config, state, enforcer.running_is_lost(), now));
-        Ok(Appliance { now, config, enforcer, courier, probe, offer })
+        Ok(Appliance { now, config, enforcer, courier, probe, planner, offer })
     }
 
     /// The enforcer's configuration, wherever it is.
@@ -97,8 +102,20 @@ impl Places {
 fn probe_status(settings: &Path) -> Option<courier::Status> {
     let config = network::Config::read(&settings.with_file_name(PROBE_CONFIG)).ok();
     let folder = config.map_or_else(|| PathBuf::from(PROBE_STATE), |config| config.state_dir);
-    let status = courier::read(&folder.join(STATUS)).ok()?;
-    status.pid.is_some_and(|pid| process::runs(pid, PROBE)).then_some(status)
+    status(&folder.join(STATUS), PROBE)
+}
+
+/// The same of writ-planner, which runs while something is asked.
+fn planner_status(settings: &Path) -> Option<courier::Status> {
+    let config = planner::config::Config::read(&settings.with_file_name(PLANNER_CONFIG)).ok();
+    let folder = config.map_or_else(|| PathBuf::from(PLANNER_STATE), |config| config.state_dir);
+    status(&folder.join(planner::status::FILE), PLANNER)
+}
+
+/// What a program says of itself while it runs.
+fn status(path: &Path, program: &str) -> Option<courier::Status> {
+    let status = courier::read(path).ok()?;
+    status.pid.is_some_and(|pid| process::runs(pid, program)).then_some(status)
 }
 
 /// The first of these that is there.

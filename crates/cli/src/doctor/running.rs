@@ -33,8 +33,8 @@ pub fn findings(seen: &Appliance) -> Vec<Finding> {
     found.extend(enforcer.and_then(|status| polled(&status.polled())));
     let courier = seen.courier.as_ref().filter(|courier| courier.runs).and_then(|courier| courier.status.as_ref().ok());
     found.extend(confined("writ-sync", courier.and_then(|status| status.confined.as_ref())));
-    if let Some(probe) = &seen.probe {
-        found.extend(confined("writ-probe", probe.confined.as_ref()));
+    for (program, status) in [("writ-probe", &seen.probe), ("writ-planner", &seen.planner)] {
+        found.extend(confined(program, status.as_ref().and_then(|status| status.confined.as_ref())));
     }
     found
 }

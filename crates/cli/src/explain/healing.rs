@@ -272,7 +272,7 @@ impl Answer {
 }
 
 fn people(tier: &str) -> &'static str {
-    if tier == "L2" { "the second tier (L2; people, as long as there is none)" } else { "people (L3)" }
+    if tier == "L2" { "the second tier (L2; people, where the site enables no planner)" } else { "people (L3)" }
 }
 
 impl Healing {

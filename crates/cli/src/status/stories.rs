@@ -9,7 +9,7 @@ use std::collections::BinaryHeap;
 use std::fs;
 
 use writ_agent::enforce::hostile;
-use writ_agent::enforce::incident::{Incident, Phase};
+use writ_agent::enforce::incident::{By, Incident, Open, Phase};
 use writ_agent::enforce::state::{Pending, State};
 use writ_audit::{story, words};
 use writ_evidence::bundle::MAX_BUNDLE;
@@ -183,18 +183,33 @@ fn stands(incident: &Incident, policy: Option<&Policy>, seen: &Appliance) -> (St
     };
     match &incident.phase {
         Phase::Attempting { rule, since } => {
-            let by = policy.and_then(|policy| policy.rules.get(rule)?.run.as_deref());
-            let by = by.map_or_else(String::new, |runbook| format!(" by runbook {runbook}"));
-            (Standing::BeingHealed, format!("Rule {rule} works on it{by} since {}.", words::when(*since)))
+            let since = words::when(*since);
+            let told = match By::of(rule) {
+                By::Plan(runbook) => format!("Runbook {runbook}, which a planner chose, works on it since {since}."),
+                By::Rule(rule) => {
+                    let by = policy.and_then(|policy| policy.rules.get(&rule)?.run.as_deref());
+                    let by = by.map_or_else(String::new, |runbook| format!(" by runbook {runbook}"));
+                    format!("Rule {rule} works on it{by} since {since}.")
+                }
+            };
+            (Standing::BeingHealed, told)
         }
         Phase::Waiting(Some(until)) if *until > seen.now => {
             (Standing::Waiting, format!("It waits until {} and is tried then.{tried}", words::when(*until)))
+        }
+        Phase::Waiting(_) if asked(incident).is_some() => {
+            (Standing::Waiting, format!("A planner is asked to choose a runbook, and its answer is waited for.{tried}"))
         }
         Phase::Waiting(_) => (Standing::Waiting, format!("It is worked on with its next run.{tried}")),
         Phase::Escalated => {
             (Standing::WithPeople, format!("People have it; it closes by itself when the check holds.{tried}"))
         }
     }
+}
+
+/// The request that a planner is to answer.
+fn asked(incident: &Incident) -> Option<&Open> {
+    incident.plan.as_ref()?.open.as_ref()
 }
 
 fn of_closing(bundle: &Bundle) -> Option<Story> {

@@ -13,6 +13,9 @@ use writ_wire::evidence_page::EvidencePage;
 use writ_wire::heartbeat::Heartbeat;
 use writ_wire::heartbeats::Heartbeats;
 use writ_wire::looks::Look;
+use writ_wire::plan::Plan;
+use writ_wire::plan_request::PlanRequest;
+use writ_wire::plan_verdict::PlanVerdict;
 use writ_wire::publication::Publication;
 use writ_wire::receipts::{Reason, Receipts};
 use writ_wire::record::Record;
@@ -142,6 +145,34 @@ fn documents() -> Vec<(&'static str, Value, Reader)> {
                 "result": { "seen": { "reachable": true, "took_ms": 7, "seen_as": "x", "addresses": ["192.0.2.1"] } },
             }),
             reader!(Look),
+        ),
+        (
+            "writ.plan-request.v1",
+            json!({
+                "id": "INC-20261123-0007-1", "site": "clinic-001", "appliance": "front-desk", "release": point,
+                "asked_at": "2026-11-23T12:00:00Z", "expires_at": "2026-11-23T12:00:05Z", "check": "ehr.service",
+                "title": "The records run", "severity": "high", "target": "self", "probe": "systemd_unit",
+                "seen": { "observation": { "active": false }, "reasons": ["active eq true, seen false"] },
+                "tried": [{ "runbook": "RB-A", "tier": "L1", "outcome": "failed" }],
+                "allowed": [{
+                    "runbook": "RB-B", "title": "Start it anew", "steps": ["systemd.restart"], "verify": ["ehr.service"],
+                    "past": { "helped": 1, "failed": 0 },
+                }],
+            }),
+            reader!(PlanRequest),
+        ),
+        (
+            "writ.plan.v1",
+            json!({ "request": digest(), "planner": "writ-planner/0.1.0", "runbook": "RB-B", "reason": "it helped" }),
+            reader!(Plan),
+        ),
+        (
+            "writ.plan-verdict.v1",
+            json!({
+                "request": digest(), "plan": digest(), "allowed": true, "rule": null, "message": "RB-B is run",
+                "result": "helped",
+            }),
+            reader!(PlanVerdict),
         ),
         (
             "writ.courier.v1",

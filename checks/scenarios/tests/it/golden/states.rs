@@ -178,6 +178,7 @@ fn incident() -> Incident {
         actions: vec![],
         escalations: vec![],
         people: None,
+        plan: None,
         flapping: None,
         intended: false,
     }

@@ -35,6 +35,7 @@ const JUDGED: [&str; 7] = [
     "writ-sync.service",
     "writ-probe.service",
     "writ-logs.service",
+    "writ-planner.service",
     "writ-depot.service",
     "writ-status-page.service",
     "writ-status-refresh.service",
@@ -45,7 +46,7 @@ fn systemd_finds_no_fault_with_the_units() {
     let dir = tempfile::tempdir().unwrap();
     // Units name programs; systemd-analyze looks whether they are there.
     let package = dir.path().join("package");
-    for name in ["writ", "writ-enforce", "writ-sync", "writ-probe", "writ-logs", "writ-depot"] {
+    for name in ["writ", "writ-enforce", "writ-sync", "writ-probe", "writ-logs", "writ-planner", "writ-depot"] {
         let path = package.join("bin").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, "#!/bin/sh\n").unwrap();

@@ -16,7 +16,8 @@ use super::{machines, texts};
 const PATIENCE: Duration = Duration::from_secs(90);
 const PACKAGE: &str = "/opt/writ";
 /// Users of the modules, as numbers here.
-const USERS: [(&str, u32); 4] = [("writ-sync", 990), ("writ-depot", 991), ("writ-probe", 992), ("writ-logs", 993)];
+const USERS: [(&str, u32); 5] =
+    [("writ-sync", 990), ("writ-depot", 991), ("writ-probe", 992), ("writ-logs", 993), ("writ-planner", 994)];
 
 struct World {
     // In the order in which they go: the container before the network that it stands in.
@@ -38,7 +39,7 @@ impl World {
         run::checked(&mut script(Command::new("bash"), &lay)).unwrap();
         let package = dir.path().join("package");
         fs::create_dir_all(package.join("bin")).unwrap();
-        for name in ["writ", "writ-enforce", "writ-switch", "writ-sync", "writ-probe", "writ-depot"] {
+        for name in ["writ", "writ-enforce", "writ-switch", "writ-sync", "writ-probe", "writ-planner", "writ-depot"] {
             let from = binaries::folder().unwrap().join(name);
             fs::hard_link(&from, package.join("bin").join(name))
                 .or_else(|_| fs::copy(&from, package.join("bin").join(name)).map(drop))
@@ -136,7 +137,7 @@ impl World {
     fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
         let waited = run::wait(what, PATIENCE, || Ok(holds().then_some(())));
         if let Err(e) = waited {
-            let said: Vec<String> = ["writ-depot", "writ-enforce", "writ-sync", "writ-probe"]
+            let said: Vec<String> = ["writ-depot", "writ-enforce", "writ-sync", "writ-probe", "writ-planner"]
                 .map(|unit| format!("{unit}:\n{}", self.container.journal(unit)))
                 .to_vec();
             panic!("{e}\n{}", said.join("\n"));
@@ -187,6 +188,8 @@ fn the_units_work_as_hardened() {
     world.start("writ-sync.service");
     world.start("writ-probe.service");
     world.start("writ-logs.service");
+    world.start("writ-planner.path");
+    choose(&world);
     obey_and_heal(&world);
     deliver(&world);
     show(&world);
@@ -261,6 +264,24 @@ fn switch(world: &World) {
     assert_eq!(activations, "test NoNewPrivs:0\nboot NoNewPrivs:0\n");
 }
 
+/// What is asked starts who chooses, and it answers. What is asked stays, so it stays too.
+fn choose(world: &World) {
+    let request = serde_json::json!({
+        "schema": "writ.plan-request.v1", "id": "INC-20261123-0001-1", "site": "small", "appliance": "desk", "release": null,
+        "asked_at": "2026-11-23T12:00:00Z", "expires_at": "2099-11-23T12:00:00Z", "check": "c", "title": "t",
+        "severity": "high", "target": "self", "probe": "file", "seen": { "observation": {}, "reasons": [] }, "tried": [],
+        "allowed": [{ "runbook": "RB-A", "title": "t", "steps": [], "verify": ["c"], "past": null }],
+    });
+    let plan = world.container.path("/var/lib/writ/spool/plan");
+    fs::write(plan.join(".request"), request.to_string()).unwrap();
+    fs::set_permissions(plan.join(".request"), fs::Permissions::from_mode(0o644)).unwrap();
+    fs::rename(plan.join(".request"), plan.join("requests/INC-20261123-0001-1.json")).unwrap();
+    world.until("a plan", || {
+        let plan = fs::read_to_string(plan.join("plans/INC-20261123-0001-1.json")).unwrap_or_default();
+        plan.contains("\"runbook\":\"RB-A\"")
+    });
+}
+
 /// What the daemons share is for those two, secrets are for nobody else, and the kernel holds them to it: no capability, no
 /// new ones, a filter of system calls, and nowhere to write but there.
 fn are_confined(world: &World) {
@@ -271,6 +292,20 @@ fn are_confined(world: &World) {
     };
     let courier = |command: &str| as_user(990, command);
     let looker = |command: &str| as_user(992, command);
+    let planner = |command: &str| as_user(993, command);
+    assert!(
+        planner("ls /var/lib/writ/spool/plan/requests && touch /var/lib/writ/spool/plan/plans/x"),
+        "it cannot work"
+    );
+    for forbidden in [
+        "touch /var/lib/writ/spool/plan/requests/x",
+        "touch /var/lib/writ/spool/plan/verdicts/x",
+        "ls /var/lib/writ/spool/looks",
+        "ls /var/lib/writ/spool/outbox",
+        "cat /var/lib/writ/appliance.key",
+    ] {
+        assert!(!planner(forbidden), "whoever chooses may: {forbidden}");
+    }
     assert!(looker("cat /var/lib/writ/spool/asks/asks.json && touch /var/lib/writ/spool/looks/x"), "it cannot work");
     for forbidden in [
         "touch /var/lib/writ/spool/asks/x",
@@ -291,7 +326,7 @@ fn are_confined(world: &World) {
     assert!(!courier("cat /var/lib/writ/appliance.key"), "the courier reads the appliance's key");
     assert!(!courier("ls /var/lib/writ/enforce"), "the courier looks into the enforcer's state");
     assert!(!courier("ls /var/lib/writ/depot"), "the courier looks into the depot");
-    for name in ["enforce", "sync", "probe", "logs"] {
+    for name in ["enforce", "sync", "probe", "logs", "planner"] {
         let status = fs::read(world.container.path(&format!("/var/lib/writ/{name}/status.json"))).unwrap();
         let status: serde_json::Value = serde_json::from_slice(&status).unwrap();
         let confined = &status["confined"];
@@ -309,7 +344,13 @@ fn are_confined(world: &World) {
     assert_eq!(problems.count(), 0, "{status}");
     assert!(courier("cat /var/lib/writ/spool/logs/application/1.jsonl.gz > /dev/null"), "the courier cannot read logs");
     assert!(!courier("touch /var/lib/writ/spool/logs/application/x"), "the courier writes logs");
-    for unit in ["writ-depot.service", "writ-sync.service", "writ-probe.service", "writ-enforce.service"] {
+    for unit in [
+        "writ-depot.service",
+        "writ-sync.service",
+        "writ-probe.service",
+        "writ-planner.service",
+        "writ-enforce.service",
+    ] {
         let status = world.status(unit);
         assert!(status.contains("NoNewPrivs:\t1") && status.contains("Seccomp:\t2"), "{unit}: {status}");
         let powerless = status.contains("CapEff:\t0000000000000000") && status.contains("CapBnd:\t0000000000000000");
@@ -322,6 +363,9 @@ fn are_confined(world: &World) {
         ("writ-probe.service", "/var/lib/writ/spool/looks", true),
         ("writ-probe.service", "/var/lib/writ/spool/asks", false),
         ("writ-probe.service", "/var/lib/writ/spool/inbox", false),
+        ("writ-planner.service", "/var/lib/writ/spool/plan/plans", true),
+        ("writ-planner.service", "/var/lib/writ/spool/plan/requests", false),
+        ("writ-planner.service", "/var/lib/writ/spool/looks", false),
         ("writ-depot.service", "/var/lib/writ/depot", true),
         ("writ-depot.service", "/var/lib/writ", false),
         ("writ-enforce.service", "/etc", true),

@@ -1,8 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::enforce::flap::Flap;
 
-fn at(seconds: i64) -> Time {
+pub(super) fn at(seconds: i64) -> Time {
     Time::from_unix_millis(1_795_444_856_000 + seconds * 1000)
 }
 
@@ -10,7 +11,7 @@ fn id(number: u64) -> IncidentId {
     IncidentId { date: writ_evidence::id::Date::of(at(0)), number }
 }
 
-fn failing(severity: Severity) -> Event {
+pub(super) fn failing(severity: Severity) -> Event {
     Event::Fails(Failing {
         check: "file.motd".into(),
         target: "self".into(),
@@ -21,38 +22,43 @@ fn failing(severity: Severity) -> Event {
     })
 }
 
-fn run(outcome: Outcome) -> Verification {
+pub(super) fn run(outcome: Outcome) -> Verification {
     verification("file.motd", at(0), outcome, &Observation::new(), &[])
 }
 
-fn tried(outcome: Outcome) -> Event {
+pub(super) fn tried(outcome: Outcome) -> Event {
     Event::Tried { work: Work::default(), verification: vec![run(outcome)], after: Observation::new() }
 }
 
-fn holds() -> Event {
+pub(super) fn holds() -> Event {
     Event::Holds(run(Outcome::Pass), Observation::new())
 }
 
-fn rule(name: &str, attempts: u32, cooldown_s: i64) -> Candidate {
+pub(super) fn rule(name: &str, attempts: u32, cooldown_s: i64) -> Candidate {
     Candidate {
         rule: name.into(),
         attempts,
         cooldown_ms: cooldown_s * 1000,
         tripped: None,
         escalate: None,
+        planner_may: false,
         window: None,
     }
 }
 
-fn to_people(name: &str, why: &str) -> Candidate {
+pub(super) fn to_people(name: &str, why: &str) -> Candidate {
     Candidate { escalate: Some(why.into()), ..rule(name, 1, 3600) }
 }
 
-fn allowed(rules: Vec<Candidate>) -> Circumstances {
-    Circumstances { hold: None, rules, l1_failures: 3, flap: None }
+pub(super) fn allowed(rules: Vec<Candidate>) -> Circumstances {
+    Circumstances { rules, l1_failures: 3, ..Circumstances::default() }
 }
 
-fn reason_of(acts: &[Act]) -> &str {
+fn without_planner() -> String {
+    format!("{L2_SAYS}{NO_PLANNER}{TO_PEOPLE}")
+}
+
+pub(super) fn reason_of(acts: &[Act]) -> &str {
     acts.iter().find_map(|a| if let Act::Ticket(reason) = a { Some(reason.as_str()) } else { None }).expect("a ticket")
 }
 
@@ -81,7 +87,7 @@ fn failed_attempts_rest_then_escalate_and_people_close_it() {
     let (state, acts) = step(state, failing(Severity::High), at(61), &policy);
     assert_eq!(acts, [Act::Attempt("L1-A".into())]);
     let (state, acts) = step(state, tried(Outcome::NotAssessable), at(62), &policy);
-    assert!(reason_of(&acts).contains(NO_L2), "{acts:?}");
+    assert!(reason_of(&acts).ends_with(&without_planner()), "{acts:?}");
     let (state, acts) = step(state, failing(Severity::High), at(999), &policy);
     assert_eq!(acts, [], "an escalated incident is left to people");
     let (state, acts) = step(state, holds(), at(1000), &policy);
@@ -138,7 +144,7 @@ fn a_rule_may_hand_it_to_people() {
         let (mut state, mut acts) = step(State::Quiet, failing(Severity::High), at(0), &policy);
         for (n, expected) in expected.iter().enumerate() {
             let last = match acts.last() {
-                Some(Act::Attempt(rule)) => format!("attempt {rule}"),
+                Some(Act::Attempt(by)) => format!("attempt {}", by.name()),
                 Some(Act::Ticket(reason)) => reason.clone(),
                 other => panic!("{case}: {other:?}"),
             };
@@ -149,7 +155,7 @@ fn a_rule_may_hand_it_to_people() {
         }
         let State::Open(incident) = &state else { panic!("{case}") };
         assert_eq!((&incident.phase, incident.escalations.len()), (&Phase::Escalated, 1), "{case}");
-        assert!(incident.escalations[0].reason.ends_with(NO_L2), "{case}");
+        assert!(incident.escalations[0].reason.ends_with(TO_PEOPLE), "{case}");
         let (_, acts) = step(state, failing(Severity::High), at(99), &policy);
         assert_eq!(acts, [], "{case}: people have it");
     }
@@ -238,6 +244,8 @@ fn events() -> impl Strategy<Value = Event> {
         3 => outcomes().prop_map(tried),
         1 => Just(Event::Gone(run(Outcome::NotApplicable))),
         1 => Just(Event::PolicyChanged),
+        3 => super::planning_tests::answers(),
+        1 => Just(Event::Withdrawn("plan-restart", "restart".to_owned())),
     ]
 }
 
@@ -259,13 +267,14 @@ fn circumstances() -> impl Strategy<Value = Circumstances> {
                 cooldown_ms,
                 tripped,
                 escalate,
+                planner_may: attempts % 2 == 0,
                 window: window.map(|opens| (Some(at(600)), opens)),
             }
         },
     );
     let flap = prop::option::weighted(0.3, Just(flap()));
-    (hold, prop::collection::vec(candidate, 0..3), 0u32..4, flap)
-        .prop_map(|(hold, rules, l1_failures, flap)| Circumstances { hold, rules, l1_failures, flap })
+    (hold, prop::collection::vec(candidate, 0..3), 0u32..4, super::planning_tests::tiers(), flap)
+        .prop_map(|(hold, rules, l1_failures, l2, flap)| Circumstances { hold, rules, l1_failures, l2, flap })
 }
 
 fn flap() -> Flap {
@@ -378,10 +387,16 @@ proptest! {
                         open = false;
                     }
                     Act::Ticket(_) => prop_assert!(open),
-                    Act::Attempt(rule) => {
+                    Act::Ask => prop_assert!(open && !attempting && allowed.hold.is_none()),
+                    Act::Plan(_) => {}
+                    Act::Attempt(by) => {
                         prop_assert!(open && !attempting && allowed.hold.is_none());
                         let runs = |c: &Candidate| c.tripped.is_none() && c.escalate.is_none() && c.window.is_none();
-                        prop_assert!(allowed.rules.iter().any(|c| c.rule == *rule && runs(c)));
+                        let may = match by {
+                            By::Rule(rule) => allowed.rules.iter().any(|c| c.rule == *rule && runs(c)),
+                            By::Plan(runbook) => super::planning_tests::is_free(&allowed, runbook),
+                        };
+                        prop_assert!(may);
                         attempting = true;
                     }
                 }

@@ -28,7 +28,7 @@ const WITHOUT_PROGRAMS: [&str; 12] = [
 ];
 /// The secret that backups are encrypted with: the baselines name it.
 pub const SECRETS: [&str; 1] = ["backup"];
-/// When people look at a plan, unless the site says otherwise. No version has a planner, so nobody is asked.
+/// When people look at a plan, unless the site says otherwise. A new site enables no planner, so nobody is asked.
 pub const REVIEW: &str = "before";
 
 /// The families that a site of these baselines has unless it says otherwise: of those without programs, the ones that

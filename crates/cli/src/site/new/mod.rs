@@ -82,8 +82,8 @@ pub struct Arguments {
     /// The name of a further secret that is kept for the site; `backup` and those of --notify are anyway
     #[arg(long, value_name = "NAME")]
     secret: Vec<String>,
-    /// When people look at what a planner chose: before, after or never [default: before]. No version has a
-    /// planner yet
+    /// When people look at what a planner chose: before, after or never [default: before]. It is asked
+    /// where the site says `planner.enabled = true`
     #[arg(long)]
     review: Option<String>,
     /// The folder with baselines/, rules/, hosts/ and modules/, or one below it

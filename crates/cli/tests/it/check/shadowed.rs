@@ -130,11 +130,12 @@ fn allowed(policy: &Policy, moment: &Moment) -> Circumstances {
         cooldown_ms: rule.cooldown.millis(),
         tripped: (stopped.as_deref() == Some(id)).then(|| "stopped".to_owned()),
         escalate: rule.escalate.as_ref().map(|escalate| escalate.why.clone()),
+        planner_may: false,
         window: None,
     });
     let l1_failures = policy.settings.escalation.l1_failures.get(&Severity::High).copied().unwrap();
     let hold = moment.hold.then_some(Hold::Pause);
-    Circumstances { hold, rules: rules.collect(), l1_failures, flap: None }
+    Circumstances { hold, rules: rules.collect(), l1_failures, ..Circumstances::default() }
 }
 
 /// The rules that a history chooses.
@@ -172,9 +173,9 @@ fn chosen(policy: &Policy, history: &[Moment]) -> BTreeSet<String> {
         (state, acts) = step(state, event, at(now), &allowed);
         attempting = false;
         for act in acts {
-            if let Act::Attempt(rule) = act {
+            if let Act::Attempt(by) = act {
                 attempting = true;
-                chosen.insert(rule);
+                chosen.insert(by.name());
             }
         }
     }

@@ -1,0 +1,176 @@
+//! writ-planner: reads what it is asked, chooses, lays out what it chose. One thread, which waits for a change in `requests/` and
+//! for signals at once.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rustix::fs::inotify::{self, CreateFlags};
+use tracing::{info, warn};
+use writ_trust::digest::Digest;
+use writ_trust::text::one_line;
+use writ_wire::plan_request::{MAX_PLAN_REQUEST, PlanRequest, file_name};
+
+use super::config::Config;
+use super::select::select;
+use super::status::Status;
+use crate::clock::now;
+use crate::enforce::hostile;
+use crate::sandbox::Enforced;
+use crate::spool;
+use crate::wake::{Place, Signals, place, wait, watch};
+
+/// The longest sleep: after it the requests are read again, whatever inotify said.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// Why writ-planner cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Something on this machine.
+    #[error("{}: {source}; writ-enforce makes requests/, and whoever installs writ-planner makes plans/ for it", path.display())]
+    Io {
+        /// What it is about.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is one already.
+    #[error("{}: another writ-planner works with this state", .0.display())]
+    Running(PathBuf),
+}
+
+/// One writ-planner.
+pub struct Planning {
+    config: Config,
+    /// The folders of the spool that this process is confined to.
+    folders: [Place; 2],
+    /// Requests that were seen, by the names of their files.
+    seen: BTreeMap<String, Digest>,
+    /// How many there are, answered or not.
+    asked: usize,
+    status: Status,
+    /// Held until the end: one at a time.
+    _lock: File,
+}
+
+impl Planning {
+    /// Takes the lock.
+    pub fn open(config: Config, confined: Enforced) -> Result<Self, OpenError> {
+        let io = |path: PathBuf| move |source| OpenError::Io { path, source };
+        // Whoever is confined to them now would not see them come.
+        let requests = place(&config.requests()).map_err(io(config.requests()))?;
+        let plans = place(&config.plans()).map_err(io(config.plans()))?;
+        let path = config.state_dir.join("lock");
+        let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(io(path.clone()))?;
+        match rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => return Err(OpenError::Running(path)),
+            Err(e) => return Err(io(path)(e.into())),
+        }
+        let status = Status::new(now(), confined);
+        Ok(Self { config, folders: [requests, plans], seen: BTreeMap::new(), asked: 0, status, _lock: lock })
+    }
+
+    /// Answers what is asked now. Gives how many plans were made, and what was in the way.
+    pub fn once(mut self) -> (u64, Option<String>) {
+        self.answer_all();
+        self.status.write(&self.config.state_dir);
+        (self.status.plans, self.status.problem)
+    }
+
+    /// Runs until it is told to stop, or until nothing was asked for so long.
+    pub fn run(mut self, signals: &Signals, idle: Option<Duration>) -> io::Result<()> {
+        let changes = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
+        let mut busy_at = Instant::now();
+        let mut written = None::<Instant>;
+        info!(spool = %self.config.spool.display(), "choosing runbooks");
+        while !signals.stops() {
+            self.same_folders()?;
+            watch(&changes, &self.config.requests())?;
+            if signals.again() {
+                self.seen.clear();
+            }
+            let made = self.answer_all();
+            if self.asked > 0 {
+                busy_at = Instant::now();
+            }
+            if made > 0 || written.is_none_or(|at| at.elapsed() >= LONGEST_SLEEP) {
+                written = Some(Instant::now());
+                self.status.at = now();
+                self.status.write(&self.config.state_dir);
+            }
+            let left = idle.map(|idle| idle.saturating_sub(busy_at.elapsed()));
+            if left.is_some_and(|left| left.is_zero()) {
+                info!("nothing is asked any more");
+                break;
+            }
+            wait(&changes, signals, left.unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP))?;
+        }
+        self.status.at = now();
+        self.status.write(&self.config.state_dir);
+        info!("stopped");
+        Ok(())
+    }
+
+    /// Whoever is confined to a folder has lost it when it is made anew, and is best started again.
+    fn same_folders(&self) -> io::Result<()> {
+        for (folder, was) in [self.config.requests(), self.config.plans()].into_iter().zip(self.folders) {
+            if place(&folder).ok() != Some(was) {
+                let what = format!("{} was made anew, or is gone: start again", folder.display());
+                return Err(io::Error::other(what));
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers every request that was not seen yet. Gives how many plans were made.
+    fn answer_all(&mut self) -> u64 {
+        let folder = self.config.requests();
+        let mut names = hostile::names(&folder);
+        names.retain(|name| name.ends_with(".json") && !name.starts_with('.'));
+        names.sort_unstable();
+        self.asked = names.len();
+        self.seen.retain(|name, _| names.binary_search(name).is_ok());
+        let before = self.status.plans;
+        let mut problem = None;
+        for name in names {
+            if let Err(e) = self.answer(&name) {
+                problem = Some(format!("{}: {}", folder.join(&name).display(), one_line(e)));
+            }
+        }
+        if problem != self.status.problem
+            && let Some(problem) = &problem
+        {
+            warn!("{problem}");
+        }
+        self.status.problem = problem;
+        self.status.plans - before
+    }
+
+    fn answer(&mut self, name: &str) -> Result<(), String> {
+        let bytes = match hostile::read(&self.config.requests().join(name), MAX_PLAN_REQUEST) {
+            Ok(bytes) => bytes,
+            // It was answered, or taken back, since the folder was read.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(e) => return Err(e.to_string()),
+        };
+        let digest = Digest::of(&bytes);
+        if self.seen.get(name) == Some(&digest) {
+            return Ok(());
+        }
+        let request = PlanRequest::parse(&bytes).map_err(|e| e.to_string())?;
+        if file_name(&request.id).as_deref() != Some(name) {
+            return Err(format!("it says that it is {}", request.id));
+        }
+        if now() < request.expires_at {
+            let plan = select(&request).ok_or("everything that is offered was tried")?;
+            spool::put(&self.config.plans(), name, &plan.canonical()).map_err(|e| e.to_string())?;
+            self.status.plans += 1;
+            info!(request = request.id, check = request.check, runbook = plan.runbook, "chosen: {}", plan.reason);
+        }
+        self.seen.insert(name.to_owned(), digest);
+        Ok(())
+    }
+}

@@ -24,6 +24,9 @@ use writ_trust::log::receipt::Receipt;
 use writ_trust::log::restart::LogRestart;
 use writ_trust::release::{Release, ReleaseError};
 use writ_trust::root::{RootError, TrustRoot};
+use writ_wire::plan::Plan;
+use writ_wire::plan_request::PlanRequest;
+use writ_wire::plan_verdict::PlanVerdict;
 
 use super::judge::{judged_by_many, repository};
 use super::mutations::{self, Mutation};
@@ -116,6 +119,27 @@ fn receipt(document: &Value) -> Parsed {
 fn restart(document: &Value) -> Parsed {
     match json::parse::<LogRestart>(&bytes(document), MAX_BUNDLE) {
         Ok(restart) => accepted(restart.canonical()),
+        Err(e) => Parsed::Shape(e.to_string()),
+    }
+}
+
+fn plan_request(document: &Value) -> Parsed {
+    match PlanRequest::parse(&bytes(document)) {
+        Ok(request) => accepted(request.canonical()),
+        Err(e) => Parsed::Shape(e.to_string()),
+    }
+}
+
+fn plan_answer(document: &Value) -> Parsed {
+    match Plan::parse(&bytes(document)) {
+        Ok(plan) => accepted(plan.canonical()),
+        Err(e) => Parsed::Shape(e.to_string()),
+    }
+}
+
+fn plan_verdict(document: &Value) -> Parsed {
+    match PlanVerdict::parse(&bytes(document)) {
+        Ok(verdict) => accepted(verdict.canonical()),
         Err(e) => Parsed::Shape(e.to_string()),
     }
 }
@@ -358,6 +382,35 @@ fn the_other_kinds_of_evidence_have_schemas_too() {
         }
     }
     agree(&cases);
+}
+
+#[test]
+fn the_schemas_of_plans_agree_with_their_parsers() {
+    let digest = Digest::of(b"").to_string();
+    let request = serde_json::json!({
+        "schema": "writ.plan-request.v1", "id": "INC-20261123-0007-1", "site": "clinic-001", "appliance": "front-desk",
+        "release": { "epoch": 1, "serial": 2, "digest": digest }, "asked_at": "2026-11-23T12:00:00Z",
+        "expires_at": "2026-11-23T12:00:05Z", "check": "ehr.service", "title": "The records run", "severity": "high",
+        "target": "self", "probe": "systemd_unit",
+        "seen": { "observation": { "active": false, "restarts": 3, "names": ["a"] }, "reasons": ["it does not run"] },
+        "tried": [{ "runbook": "RB-A", "tier": "L1", "outcome": "failed" }],
+        "allowed": [{
+            "runbook": "RB-B", "title": "Start it anew", "steps": ["systemd.restart"], "verify": ["ehr.service"],
+            "past": { "helped": 1, "failed": 0 },
+        }],
+    });
+    let plan = serde_json::json!({
+        "schema": "writ.plan.v1", "request": digest, "planner": "p/1", "runbook": "RB-B", "reason": "it helped before",
+    });
+    let verdict = serde_json::json!({
+        "schema": "writ.plan-verdict.v1", "request": digest, "plan": digest, "allowed": true, "rule": null,
+        "message": "RB-B is run", "result": "helped",
+    });
+    agree(&[
+        Case::whole("plan-request-v1", plan_request, request, 100),
+        Case::whole("plan-v1", plan_answer, plan, 20),
+        Case::whole("plan-verdict-v1", plan_verdict, verdict, 20),
+    ]);
 }
 
 #[test]

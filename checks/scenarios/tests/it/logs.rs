@@ -170,8 +170,8 @@ fn every_line_comes_to_the_auditor_once_and_without_what_identifies_a_patient() 
     let (world, _depot) = World::running();
     let mut machine = Machine::new(world);
     let daemon = machine.world.house.daemon();
-    // It makes its key, and ends because nobody vouches for it yet.
-    assert!(machine.world.carry().code != Some(0));
+    // It makes its key; the enforcer may vouch for it while it still looks.
+    let _ = machine.world.carry();
     machine.world.house.wait_for("the word for the courier", || machine.at("spool/presence/courier.json").exists());
 
     // Killed at every point that it passes, with new lines each time, a rotation, and a line that is too long.

@@ -59,7 +59,6 @@ const PARSERS: &[Parser] = &[
         let _ = idle_policy::Timeout::of(bytes);
     }),
     ("journald", |bytes| journald::Settings::default().merge(bytes)),
-    ("log_forwarding", |bytes| fits(&log_forwarding::PROBE, bytes, log_forwarding::observe_bytes(bytes))),
     ("kernel_command_line", |bytes| fits(&kernel_command_line::PROBE, bytes, kernel_command_line::observe(bytes))),
     ("kernel_module", |bytes| {
         let name = "usb-storage";
@@ -75,6 +74,7 @@ const PARSERS: &[Parser] = &[
     ("loader-conf", |bytes| {
         let _ = secure_boot::editor(bytes);
     }),
+    ("log_forwarding", |bytes| fits(&log_forwarding::PROBE, bytes, log_forwarding::observe_bytes(bytes))),
     ("luks-header", |bytes| fits(&luks::PROBE, bytes, luks::observe_header(bytes))),
     ("manifest", |bytes| fits(&manifest::PROBE, bytes, manifest::observe_bytes(bytes))),
     ("memory", |bytes| fits(&memory::PROBE, bytes, memory::observe(bytes))),

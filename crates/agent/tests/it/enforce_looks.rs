@@ -76,11 +76,10 @@ fn a_probe_that_hangs_keeps_nobody_waiting_and_one_look_answers_all_who_ask_the_
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
     until("every check has been looked at", || (!site.of_kind(Kind::Posture).is_empty()).then_some(()));
     let looks = asked(&site).len() - looks;
-    assert!(
-        (2..4).contains(&looks),
-        "{looks} looks: 22 checks are answered by one that began after the runbook had ended"
-    );
-    assert_eq!(site.incidents().opened.len(), site.incidents().closed.len());
+    // One more where the runbook had ended before that look did: it had begun too early for anybody then.
+    assert!((1..4).contains(&looks), "{looks} looks for 22 checks that ask the same");
+    let all_closed = || (site.incidents().closed.len() == site.incidents().opened.len()).then_some(());
+    until("what was healed is told", all_closed);
     assert_eq!(daemon.stop(), Some(0));
 }
 

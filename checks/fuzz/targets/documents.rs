@@ -21,6 +21,8 @@ use writ_wire::{
     notice, publication, receipts, record, releases, sync,
 };
 
+use super::Parser;
+
 /// A target for each type with `parse` and `canonical`, under the name of its schema.
 macro_rules! documents {
     ($($schema:expr => $document:ty),* $(,)?) => {
@@ -29,10 +31,10 @@ macro_rules! documents {
 }
 
 /// Policies are not written again: what an older one is read as has another `rules_version` than it states.
-pub const POLICIES: &[(&str, fn(&[u8]))] = &[(policy::SCHEMA_V1, any_policy), (policy::SCHEMA, any_policy)];
+pub const POLICIES: &[Parser] = &[(policy::SCHEMA_V1, any_policy), (policy::SCHEMA, any_policy)];
 
 /// The documents of the wire, of trust and of evidence.
-pub const DOCUMENTS: &[(&str, fn(&[u8]))] = documents![
+pub const DOCUMENTS: &[Parser] = documents![
     "logged-release" => LoggedRelease,
     "signed" => Signed,
     asks::ASKS_SCHEMA => asks::Asks,

@@ -29,8 +29,10 @@ use writ_wire::http::verify::{Headers, verify};
 use writ_wire::http::{Request, content_digest, parameters::Parameters};
 use writ_wire::paths::nar_file;
 
+use super::Parser;
+
 /// The formats.
-pub const FORMATS: &[(&str, fn(&[u8]))] = &[
+pub const FORMATS: &[Parser] = &[
     ("bundle-name", |bytes| {
         let text = String::from_utf8_lossy(bytes);
         if let Some((sequence, id)) = chain::parse_file_name(&text) {

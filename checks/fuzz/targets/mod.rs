@@ -9,6 +9,9 @@ pub mod documents;
 mod formats;
 pub mod mutate;
 
+/// A parser as the lists have it: its name, and what reads any bytes with it.
+type Parser = (&'static str, fn(&[u8]));
+
 /// One target.
 pub struct Target {
     /// Its name, and that of its folder in `checks/fuzz/corpus`: the schema of a document, or where the parser is and what it is called.
@@ -21,7 +24,7 @@ pub struct Target {
 pub fn all() -> Vec<Target> {
     let own = [documents::DOCUMENTS, documents::POLICIES, formats::FORMATS].concat().into_iter();
     let own = own.map(|(name, run)| (String::new(), name, run));
-    let of = |crate_name: &str, list: &[(&'static str, fn(&[u8]))]| -> Vec<_> {
+    let of = |crate_name: &str, list: &[Parser]| -> Vec<_> {
         list.iter().map(|(name, run)| (format!("{crate_name}."), *name, *run)).collect()
     };
     let others = [

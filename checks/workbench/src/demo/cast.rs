@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 /// The size of the terminal: longer lines would be broken by a player.
-pub const WIDTH: usize = 100;
+pub const WIDTH: usize = 112;
 const HEIGHT: usize = 30;
 
 /// A recording under way.

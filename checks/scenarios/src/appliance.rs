@@ -96,9 +96,10 @@ impl Appliance {
     }
 
     fn add_user(&self, name: &str, id: u32) -> Result<()> {
-        for (file, line) in
-            [("/etc/passwd", format!("{name}:x:{id}:{id}::/:/usr/sbin/nologin\n")), ("/etc/group", format!("{name}:x:{id}:\n"))]
-        {
+        for (file, line) in [
+            ("/etc/passwd", format!("{name}:x:{id}:{id}::/:/usr/sbin/nologin\n")),
+            ("/etc/group", format!("{name}:x:{id}:\n")),
+        ] {
             let path = self.container.path(file);
             fs::write(&path, fs::read_to_string(&path)? + &line)?;
         }

@@ -48,7 +48,8 @@ const PARSERS: &[Parser] = &[
     ("enforce-toml", |bytes| forget(config::Config::parse(bytes))),
     ("hosts", |bytes| {
         let text = String::from_utf8_lossy(bytes);
-        let servers = Resolver::from_files(&text, &text).servers().len();
+        let resolver = Resolver::from_files(&text, &text);
+        let servers = resolver.servers().map_or(1, <[_]>::len);
         assert!((1..=3).contains(&servers), "{servers} servers");
     }),
     ("look", |bytes| {

@@ -133,6 +133,10 @@ fn measure(appliance: &Appliance, amounts: &Amounts) -> Result<()> {
     );
     figure("checks a minute", &format!("{a_minute:.0}"), None);
     let at_sixty = share / a_minute * 60.0;
-    figure("all, of one core, at 60 checks a minute", &format!("{at_sixty:.2} %"), Some(("under 0.5 %", at_sixty < 0.5)));
+    figure(
+        "all, of one core, at 60 checks a minute",
+        &format!("{at_sixty:.2} %"),
+        Some(("under 0.5 %", at_sixty < 0.5)),
+    );
     Ok(())
 }

@@ -10,9 +10,7 @@ use writ_policy::values::Form;
 use writ_trust::text::one_line;
 
 use super::reading::in_container;
-use super::{
-    Pace, Parameters, Probe, ProbeContext, Unseen, Watch, field, identifier, integer, optional, unannounced,
-};
+use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, field, identifier, integer, optional};
 use crate::command;
 
 const TIME_LIMIT: Duration = Duration::from_secs(5);

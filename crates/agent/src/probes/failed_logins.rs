@@ -17,7 +17,7 @@ use writ_policy::schema::{Kind, ProbeSchema};
 use self::messages::Failure;
 use super::{
     Pace, Parameters, Pattern, Probe, ProbeContext, Unseen, Watch, count, field, identifier, journald, pam, reading,
-    required, unannounced, utmp,
+    required, utmp,
 };
 use crate::command;
 

@@ -18,7 +18,9 @@ use writ_wire::record::{Record, Scan};
 
 use super::{
     Probe, apparmor, audit, chrony, clamav, cpu, crypto_policy, disk_health, failed_logins, idle_policy, journald,
-    kernel_command_line, kernel_module, listening_ports, log_forwarding, luks, manifest, memory, mount, nftables, nix_config, pam, patches, postgresql, process, secure_boot, sshd, sudo, sysctl, systemd_conf, tls_certificate, users, utmp, wireguard,
+    kernel_command_line, kernel_module, listening_ports, log_forwarding, luks, manifest, memory, mount, nftables,
+    nix_config, pam, patches, postgresql, process, secure_boot, sshd, sudo, sysctl, systemd_conf, tls_certificate,
+    users, utmp, wireguard,
 };
 use crate::enforce::plans::judge::judge;
 use crate::planner::select::select;

@@ -18,7 +18,7 @@ use writ_policy::values::Form;
 use writ_trust::time::Time;
 
 use self::advisories::{Advisories, Advisory, Severity};
-use super::files::below;
+use super::reading::below;
 use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, count, field, optional, reading};
 use crate::command;
 use crate::config::Boot;

@@ -8,7 +8,7 @@ use writ_policy::schema::{Kind, ProbeSchema};
 
 use super::mount::Mounts;
 use super::reading::{below, names, word};
-use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, field, identifier, integer, read_proc, unannounced};
+use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, field, identifier, integer, read_proc};
 
 /// How many layers of mappings are gone through.
 const DEEPEST: usize = 8;

@@ -9,7 +9,7 @@ use writ_policy::schema::{Kind, ProbeSchema};
 use writ_trust::time::Time;
 
 use self::netlink::Peer;
-use super::files::below;
+use super::reading::{below, names, text};
 use super::{Pace, Parameters, Probe, ProbeContext, Unseen, count, field, required, unannounced};
 
 /// IFNAMSIZ, with its NUL.
@@ -43,7 +43,7 @@ fn run(parameters: &Parameters, context: &mut ProbeContext) -> Result<Observatio
         Err(Errno::NODEV) => Ok(Observation::new().with("present", false)),
         Err(Errno::OPNOTSUPP) => Err(Unseen::failed(interface, "it is an interface of another kind")),
         // There is no such family: the module is not loaded, and so nobody has made a tunnel.
-        Err(Errno::NOENT) if configured(interface, context) => Ok(Observation::new().with("present", false)),
+        Err(Errno::NOENT) if configured(interface, context)? => Ok(Observation::new().with("present", false)),
         Err(Errno::NOENT) => Err(Unseen::not_applicable(format!(
             "this kernel has no WireGuard at work, and nothing here configures {interface}"
         ))),
@@ -52,19 +52,17 @@ fn run(parameters: &Parameters, context: &mut ProbeContext) -> Result<Observatio
 }
 
 /// Whether a unit of NixOS, wg-quick(8) or systemd-networkd is to make the tunnel.
-fn configured(interface: &str, context: &mut ProbeContext) -> bool {
+fn configured(interface: &str, context: &mut ProbeContext) -> Result<bool, Unseen> {
     let units = [format!("wireguard-{interface}.service"), format!("wg-quick-{interface}.service")];
-    let networkd = |name: String| {
-        let text = super::files::read(&context.root, &format!("/etc/systemd/network/{name}"), 64 * 1024);
-        let text = String::from_utf8_lossy(&text.ok().flatten().unwrap_or_default()).into_owned();
-        text.lines().any(|line| line.trim().strip_prefix("Name=").is_some_and(|found| found.trim() == interface))
-    };
-    below(&context.root, &format!("/etc/wireguard/{interface}.conf")).exists()
-        || super::files::names(&below(&context.root, "/etc/systemd/network"))
-            .into_iter()
-            .filter(|name| name.ends_with(".netdev"))
-            .any(networkd)
-        || units.iter().any(|unit| context.bus.unit_state(unit).is_ok_and(|state| state.load_state == "loaded"))
+    let folder = below(&context.root, "/etc/systemd/network");
+    for name in names(&folder)?.iter().filter(|name| name.ends_with(".netdev")) {
+        let netdev = text(&folder.join(name))?.unwrap_or_default();
+        if netdev.lines().any(|line| line.trim().strip_prefix("Name=").is_some_and(|found| found.trim() == interface)) {
+            return Ok(true);
+        }
+    }
+    let loaded = |unit: &String| context.bus.unit_state(unit).is_ok_and(|state| state.load_state == "loaded");
+    Ok(below(&context.root, &format!("/etc/wireguard/{interface}.conf")).exists() || units.iter().any(loaded))
 }
 
 /// What the kernel's answer to a request for the device comes to.

@@ -343,8 +343,17 @@ mod tests {
 
     #[test]
     fn every_list_is_a_filter_that_the_kernel_takes() {
-        let lists =
-            [of_looker(), of_courier(), of_reader(), of_chooser(), of_page(), of_sampler(), of_recorder(), of_healer(true), of_healer(false)];
+        let lists = [
+            of_looker(),
+            of_courier(),
+            of_reader(),
+            of_chooser(),
+            of_page(),
+            of_sampler(),
+            of_recorder(),
+            of_healer(true),
+            of_healer(false),
+        ];
         for calls in lists {
             assert!(compile(&calls).is_ok_and(|program| !program.is_empty()));
         }

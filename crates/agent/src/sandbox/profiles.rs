@@ -40,7 +40,10 @@ impl Sandbox {
     pub fn of_planner(config: &planner::config::Config) -> Self {
         let read = vec![config.requests(), config.verdicts()];
         let write = vec![config.plans(), config.state_dir.clone()];
-        Self { files: Some(Files { read, write, connect: Some(Vec::new()) }), calls: calls::of_chooser() }
+        Self {
+            files: Some(Files { read, write, connect: Some(Vec::new()), run: Vec::new() }),
+            calls: calls::of_chooser(),
+        }
     }
 
     /// Of `writ-sync`: it reads the outbox and the presence, writes the inbox, and connects to the depot's port alone.
@@ -68,18 +71,23 @@ impl Sandbox {
         let mut run = paths(&["/usr", "/bin", "/lib", "/lib64", "/nix/store"]);
         run.extend(config.journalctl.iter().filter_map(|program| program.parent().map(PathBuf::from)));
         let write = vec![config.spool.join(logs::FOLDER), config.state_dir.clone()];
-        Self { files: Some(Files { read, write, run, connect: Some(Vec::new()) }), calls: calls::of_reader() }
+        Self {
+            files: Some(Files { read, write, run, connect: Some(Vec::new()) }),
+            calls: calls::of_reader(),
+        }
     }
 
     /// Of the status page: it shows what lies in this folder at a listening socket that it has already.
     pub fn of_page(folder: &Path) -> Self {
-        let files = Files { read: vec![folder.to_owned()], write: Vec::new(), connect: Some(Vec::new()) };
+        let files =
+            Files { read: vec![folder.to_owned()], write: Vec::new(), connect: Some(Vec::new()), run: Vec::new() };
         Self { files: Some(files), calls: calls::of_page() }
     }
 
     /// Of `writ-record sample`: it reads below these folders, and writes in one.
     pub fn of_sampler(read: &[PathBuf], write: &Path) -> Self {
-        let files = Files { read: read.to_vec(), write: vec![write.to_owned()], connect: Some(Vec::new()) };
+        let files =
+            Files { read: read.to_vec(), write: vec![write.to_owned()], connect: Some(Vec::new()), run: Vec::new() };
         Self { files: Some(files), calls: calls::of_sampler() }
     }
 

@@ -30,7 +30,7 @@ fn programs_are_sound_bash() {
 }
 
 /// The units whose limits are judged.
-const JUDGED: [&str; 7] = [
+const JUDGED: [&str; 8] = [
     "writ-enforce.service",
     "writ-sync.service",
     "writ-probe.service",

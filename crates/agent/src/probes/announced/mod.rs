@@ -9,7 +9,7 @@ mod windows_service;
 
 use writ_policy::schema::ProbeSchema;
 
-use super::{field, optional, required};
+use super::{field, required};
 
 /// The schema of every probe that this version knows and cannot look with.
 pub const ANNOUNCED: &[ProbeSchema] = &[windows_defender::SCHEMA, windows_service::SCHEMA];

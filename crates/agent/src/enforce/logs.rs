@@ -226,7 +226,7 @@ impl Engine {
         let budget = self.config.logs_budget.bytes();
         let mut total: u64 = lying.iter().map(|(batch, ..)| batch.bytes).sum();
         let over = total > budget;
-        lying.sort_by(|(a, ..), (b, ..)| (a.changed, a.number).cmp(&(b.changed, b.number)));
+        lying.sort_by_key(|(batch, ..)| (batch.changed, batch.number));
         let mut dropped: BTreeMap<LogSourceId, Vec<Lying>> = BTreeMap::new();
         for (batch, may_go, too_many) in lying {
             if may_go && (too_many || (over && total > budget / 100 * DROP_TO)) {

@@ -171,10 +171,10 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn read(&mut self, source: &Source, before: Option<Time>) {
-        if let Some(filter) = &source.journal {
-            if let Err(e) = self.journal(filter, before) {
-                self.problems.push(format!("the journal cannot be read: {e}"));
-            }
+        if let Some(filter) = &source.journal
+            && let Err(e) = self.journal(filter, before)
+        {
+            self.problems.push(format!("the journal cannot be read: {e}"));
         }
         self.cursor.files.retain(|path, _| source.files.contains(path));
         for path in &source.files {

@@ -71,10 +71,7 @@ impl Sandbox {
         let mut run = paths(&["/usr", "/bin", "/lib", "/lib64", "/nix/store"]);
         run.extend(config.journalctl.iter().filter_map(|program| program.parent().map(PathBuf::from)));
         let write = vec![config.spool.join(logs::FOLDER), config.state_dir.clone()];
-        Self {
-            files: Some(Files { read, write, run, connect: Some(Vec::new()) }),
-            calls: calls::of_reader(),
-        }
+        Self { files: Some(Files { read, write, run, connect: Some(Vec::new()) }), calls: calls::of_reader() }
     }
 
     /// Of the status page: it shows what lies in this folder at a listening socket that it has already.

@@ -39,7 +39,16 @@ impl World {
         run::checked(&mut script(Command::new("bash"), &lay)).unwrap();
         let package = dir.path().join("package");
         fs::create_dir_all(package.join("bin")).unwrap();
-        for name in ["writ", "writ-enforce", "writ-switch", "writ-sync", "writ-probe", "writ-planner", "writ-depot"] {
+        for name in [
+            "writ",
+            "writ-enforce",
+            "writ-switch",
+            "writ-sync",
+            "writ-probe",
+            "writ-logs",
+            "writ-planner",
+            "writ-depot",
+        ] {
             let from = binaries::folder().unwrap().join(name);
             fs::hard_link(&from, package.join("bin").join(name))
                 .or_else(|_| fs::copy(&from, package.join("bin").join(name)).map(drop))

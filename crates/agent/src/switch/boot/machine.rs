@@ -51,7 +51,8 @@ impl Stage {
 
     /// Whether an entry may be on the loader's partition, or the loader told of it.
     pub fn touches_loader(self) -> bool {
-        !matches!(self, Self::Pending | Self::Planned | Self::Dropped)
+        // A power cut leads back to `planned`, and leaves what there was.
+        !matches!(self, Self::Pending | Self::Dropped)
     }
 }
 

@@ -94,7 +94,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_seen_is_what_the_schema_promises(total in 1_u64.., available in any::<u64>(), less in 0..12) {
+        fn what_is_seen_is_what_the_schema_promises(total in 1_u64.., available in any::<u64>(), less in 0_u32..12) {
             let available = format!("MemAvailable: {} kB\n", available >> less);
             if let Ok(seen) = observe(captured(&(total >> less).to_string(), &available).as_bytes()) {
                 prop_assert!(SCHEMA.unpromised(&seen).is_empty());

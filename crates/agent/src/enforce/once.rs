@@ -276,7 +276,7 @@ fn could_choose(engine: &Engine, check: &str, scan: &super::scan::Scan) -> Optio
     let by_rules: Vec<&String> = rules.iter().filter_map(|(_, rule)| rule.run.as_ref()).collect();
     let free = plans.choices.into_iter().filter(|choice| choice.is_free() && !by_rules.contains(&&choice.runbook));
     let runbooks: Vec<String> = free.map(|choice| choice.runbook).collect();
-    (!runbooks.is_empty()).then(|| Choices { runbooks, review: policy.settings.planner.review })
+    (!runbooks.is_empty()).then_some(Choices { runbooks, review: policy.settings.planner.review })
 }
 
 fn report(engine: &Engine, took_ms: u64) -> Report {

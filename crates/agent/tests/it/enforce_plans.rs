@@ -239,8 +239,9 @@ fn nothing_that_lies_there_runs_unless_it_is_a_plan_for_this_request() {
         plan[name] = value;
         plan
     };
-    type Lie<'a> = (&'a str, Box<dyn Fn(&Path, Digest) + 'a>);
-    let text = |make: fn(Digest) -> Value| -> Box<dyn Fn(&Path, Digest)> {
+    type Write<'a> = Box<dyn Fn(&Path, Digest) + 'a>;
+    type Lie<'a> = (&'a str, Write<'a>);
+    let text = |make: fn(Digest) -> Value| -> Write<'static> {
         Box::new(move |path: &Path, digest| fs::write(path, make(digest).to_string()).unwrap())
     };
     let lies: Vec<Lie<'_>> = vec![

@@ -272,7 +272,8 @@ mod tests {
             let time = SystemTime::now() + std::time::Duration::from_secs(seconds);
             File::options().append(true).open(log.at(name)).unwrap().set_modified(time).unwrap();
         };
-        (later("a.log.2", 10), later("a.log.1", 20));
+        later("a.log.2", 10);
+        later("a.log.1", 20);
         log.append("a line of the new file, which is long enough as well\n");
         assert_eq!(log.read(), ["four", "five", "a line of the new file, which is long enough as well"]);
         // Copied and cut, as logrotate's copytruncate does.

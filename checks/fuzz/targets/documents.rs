@@ -17,8 +17,9 @@ use writ_trust::release::{RELEASE_SCHEMA, Release};
 use writ_trust::root::{TRUST_SCHEMA, TrustRoot};
 use writ_wire::releases::LoggedRelease;
 use writ_wire::{
-    Signed, asks, backup_sample, check_in, courier, evidence_batch, evidence_page, heartbeat, heartbeats, looks,
-    notice, publication, receipts, record, releases, sync,
+    Signed, asks, backup_sample, check_in, courier, evidence_batch, evidence_page, heartbeat, heartbeats, log_batch,
+    log_receipt, log_sources, looks, notice, notices, plan, plan_request, plan_verdict, publication, receipts, record,
+    releases, sync,
 };
 
 use super::Parser;
@@ -51,9 +52,17 @@ pub const DOCUMENTS: &[Parser] = documents![
     heartbeat::HEARTBEAT_SCHEMA => heartbeat::Heartbeat,
     heartbeats::HEARTBEATS_SCHEMA => heartbeats::Heartbeats,
     "writ.log-entry.v1" => LogEntry,
+    log_batch::LOG_BATCH_SCHEMA => log_batch::LogBatch,
+    log_receipt::LOG_RECEIPT_SCHEMA => log_receipt::LogReceipt,
     RESTART_SCHEMA => AnyRestart,
+    log_sources::LOG_SOURCES_SCHEMA => log_sources::LogSources,
     looks::LOOK_SCHEMA => looks::Look,
     notice::NOTICE_SCHEMA => notice::Notice,
+    notices::NOTICE_RECEIPT_SCHEMA => notices::NoticeReceipt,
+    notices::NOTICES_SCHEMA => notices::Notices,
+    plan::PLAN_SCHEMA => plan::Plan,
+    plan_request::PLAN_REQUEST_SCHEMA => plan_request::PlanRequest,
+    plan_verdict::PLAN_VERDICT_SCHEMA => plan_verdict::PlanVerdict,
     publication::PUBLICATION_SCHEMA => publication::Publication,
     RECEIPT_SCHEMA => Receipt,
     receipts::RECEIPTS_SCHEMA => receipts::Receipts,

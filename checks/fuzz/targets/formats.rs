@@ -27,6 +27,7 @@ use writ_trust::minisign::{PublicKey, SecretKeyFile, Signature};
 use writ_trust::time::{Span, Time};
 use writ_wire::http::verify::{Headers, verify};
 use writ_wire::http::{Request, content_digest, parameters::Parameters};
+use writ_wire::log_batch::LogBatch;
 use writ_wire::paths::nar_file;
 
 use super::Parser;
@@ -61,6 +62,7 @@ pub const FORMATS: &[Parser] = &[
         assert_eq!(serde_json::from_slice::<Value>(bytes).ok().as_ref(), Some(&value));
         assert_eq!(json::parse_value(&json::canonical(&value), usize::MAX).as_ref().ok(), Some(&value));
     }),
+    ("log-batch", |bytes| forget(LogBatch::judge(bytes))),
     ("minisign-public-key", |bytes| {
         if let Ok(key) = PublicKey::parse(&String::from_utf8_lossy(bytes)) {
             assert_eq!(PublicKey::parse(&key.to_file()).as_ref(), Ok(&key));

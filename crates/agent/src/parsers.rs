@@ -9,11 +9,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use writ_policy::check::Check;
+use writ_trust::digest::Digest;
 use writ_trust::json::{self, MAX_DOCUMENT};
 use writ_trust::time::Time;
+use writ_wire::plan_request::PlanRequest;
 
 use crate::enforce::acknowledge::Acknowledgement;
 use crate::enforce::code::Stored;
+use crate::enforce::plans::judge::judge;
 use crate::enforce::posture::Book;
 use crate::enforce::requests::Request;
 use crate::enforce::state::State;
@@ -24,9 +27,11 @@ use crate::network::dns::message::{self, Kind};
 use crate::network::ntp::packet;
 use crate::network::tls::{answer, trust};
 use crate::network::{reachable, seen};
+use crate::planner::select::select;
 use crate::probes::Parser;
+use crate::switch::boot::record;
 use crate::switch::journal::{self, Journal};
-use crate::{config, network, size, sync};
+use crate::{config, logs, network, planner, size, sync};
 
 const PARSERS: &[Parser] = &[
     ("address", |bytes| {
@@ -52,6 +57,7 @@ const PARSERS: &[Parser] = &[
         let servers = resolver.servers().map_or(1, <[_]>::len);
         assert!((1..=3).contains(&servers), "{servers} servers");
     }),
+    ("logs-toml", |bytes| forget(logs::config::Config::parse(bytes))),
     ("look", |bytes| {
         let (check, now) = (&*CHECK, Time::from_unix_millis(1_763_899_200_000));
         if let Ok(Ok(observation)) = seen::judge(bytes, "ehr", check, &reachable::SCHEMA, now) {
@@ -67,6 +73,12 @@ const PARSERS: &[Parser] = &[
             }
         }
     }),
+    ("plan", |bytes| forget(judge(Ok(bytes.to_vec()), Digest::of(bytes)))),
+    ("plan-request", |bytes| {
+        let request = PlanRequest::parse(bytes);
+        assert!(request.iter().filter_map(select).all(|plan| plan.excess() != Some("reason")));
+    }),
+    ("planner-toml", |bytes| forget(planner::config::Config::parse(bytes))),
     ("probe-toml", |bytes| forget(network::config::Config::parse(bytes))),
     ("size", |bytes| forget(String::from_utf8_lossy(bytes).parse::<size::Size>())),
     ("sync-toml", |bytes| forget(sync::config::Config::parse(bytes))),
@@ -84,6 +96,7 @@ const PARSERS: &[Parser] = &[
     (requests::SCHEMA, kept::<Request>),
     (posture::SCHEMA, kept::<Book>),
     (journal::SCHEMA, kept::<Journal>),
+    (record::SCHEMA, kept::<record::Record>),
 ];
 
 static CHECK: LazyLock<Check> = LazyLock::new(|| {

@@ -22,7 +22,8 @@ const LARGEST: u64 = 16 * 1024;
 const LARGEST_CORPUS: u64 = 1024 * 1024;
 
 /// Schemas of what we write and read back no more than as JSON, or not at all.
-const WRITTEN: [(&str, &str); 15] = [
+const WRITTEN: [(&str, &str); 19] = [
+    ("writ.advisories.v1", "read by the probe `patches`, which has a target"),
     ("writ.check-results.v1", "the form of the cache of `writ check`, hashed into the names of its files"),
     ("writ.check.v1", "printed"),
     ("writ.comparison.v1", "printed"),
@@ -32,6 +33,9 @@ const WRITTEN: [(&str, &str); 15] = [
     ("writ.evidence-verify.v1", "an answer of the depot that nobody relies on"),
     ("writ.explain.v1", "printed"),
     ("writ.fetched.v1", "printed"),
+    ("writ.logs-status.v1", "read by the probe `log_forwarding`, which has a target"),
+    ("writ.plan.v2", "of a test"),
+    ("writ.planner-status.v1", "for people"),
     ("writ.probe-status.v1", "for people"),
     ("writ.ticket.v1", "for people; a member of it is set anew when it is closed"),
     ("writ.verification.v1", "printed"),

@@ -23,7 +23,7 @@ pub fn run(count: usize) -> Result<()> {
     // A heal first: what it loads stays.
     clinic.set_mode(7, 0o600)?;
     run::wait("the file to be healed", Duration::from_secs(5), || Ok((clinic.mode(7)? == 0o644).then_some(())))?;
-    let mut after = |scans_now: usize| {
+    let after = |scans_now: usize| {
         for _ in 0..scans_now {
             let before = scans(&clinic)?;
             scan(&daemon, &clinic, before)?;

@@ -92,10 +92,14 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
         let bytes = writ_durable::read_bounded(path, MAX_CONFIG).map_err(unreadable)?;
-        let malformed = |message: String| ConfigError::Malformed { path: path.to_owned(), message };
-        let text = String::from_utf8(bytes).map_err(|e| malformed(format!("not UTF-8: {e}")))?;
-        let config: Self = toml::from_str(&text).map_err(|e| malformed(e.to_string().trim().to_owned()))?;
-        config.validate().map_err(malformed)?;
+        Self::parse(&bytes).map_err(|message| ConfigError::Malformed { path: path.to_owned(), message })
+    }
+
+    /// Reads its bytes.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let text = std::str::from_utf8(bytes).map_err(|e| format!("not UTF-8: {e}"))?;
+        let config: Self = toml::from_str(text).map_err(|e| e.to_string().trim().to_owned())?;
+        config.validate()?;
         Ok(config)
     }
 

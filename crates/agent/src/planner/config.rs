@@ -29,14 +29,18 @@ impl Config {
     /// Reads a configuration; unknown keys are errors, so that a misspelt one is not silently ignored. Without a file at
     /// [`DEFAULT_PATH`] everything is as it is by default.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let malformed = |message: String| ConfigError::Malformed { path: path.to_owned(), message };
         let bytes = match writ_durable::read_bounded(path, MAX_CONFIG) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == io::ErrorKind::NotFound && path == Path::new(DEFAULT_PATH) => Vec::new(),
             Err(source) => return Err(ConfigError::Unreadable { path: path.to_owned(), source }),
         };
-        let text = String::from_utf8(bytes).map_err(|e| malformed(format!("not UTF-8: {e}")))?;
-        toml::from_str(&text).map_err(|e| malformed(e.to_string().trim().to_owned()))
+        Self::parse(&bytes).map_err(|message| ConfigError::Malformed { path: path.to_owned(), message })
+    }
+
+    /// Reads its bytes.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let text = std::str::from_utf8(bytes).map_err(|e| format!("not UTF-8: {e}"))?;
+        toml::from_str(text).map_err(|e| e.to_string().trim().to_owned())
     }
 
     /// What is asked.

@@ -135,7 +135,7 @@ fn signature(path: &Path, bytes: &[u8], key: &PublicKey) -> Result<Option<Signat
     Ok(signature.filter(|signature| key.verify_strict(bytes, signature).is_ok()))
 }
 
-/// `timestamp:1763900000	file:records.manifest`, as minisign writes it where nobody wishes another comment.
+/// `timestamp:1763900000`, a tab, `file:records.manifest`, as minisign writes it where nobody wishes another comment.
 fn signed_at(comment: &str) -> Option<Time> {
     let words = comment.split_ascii_whitespace();
     let seconds: i64 = words.filter_map(|word| word.strip_prefix("timestamp:")).find_map(|text| text.parse().ok())?;

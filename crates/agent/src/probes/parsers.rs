@@ -8,12 +8,9 @@ use std::time::Instant;
 
 use writ_policy::observation::Observation;
 use writ_policy::values::Values;
-use writ_trust::digest::Digest;
 use writ_trust::json;
 use writ_trust::time::Time;
 use writ_wire::backup_sample::BackupSample;
-use writ_wire::plan_request::PlanRequest;
-use writ_wire::plan_verdict::PlanVerdict;
 use writ_wire::record::{Record, Scan};
 
 use super::{
@@ -22,8 +19,6 @@ use super::{
     nix_config, pam, patches, postgresql, process, secure_boot, sshd, sudo, sysctl, systemd_conf, tls_certificate,
     users, utmp, wireguard,
 };
-use crate::enforce::plans::judge::judge;
-use crate::planner::select::select;
 use crate::records::{borg, restic, scan};
 use crate::{accounts, ssh};
 
@@ -90,12 +85,6 @@ const PARSERS: &[Parser] = &[
     ("pam", |bytes| fits(&pam::PROBE, bytes, pam::observe_bytes(bytes))),
     ("patches", |bytes| fits(&patches::PROBE, bytes, patches::observe_bytes(bytes))),
     ("postgresql", |bytes| fits(&postgresql::PROBE, bytes, postgresql::observe(bytes))),
-    ("plan", |bytes| forget(judge(Ok(bytes.to_vec()), Digest::of(bytes)))),
-    ("plan-request", |bytes| {
-        let request = PlanRequest::parse(bytes);
-        assert!(request.iter().filter_map(select).all(|plan| plan.excess() != Some("reason")));
-    }),
-    ("plan-verdict", |bytes| forget(PlanVerdict::parse(bytes))),
     ("record", |bytes| {
         let far = Time::from_unix_millis(i64::MAX);
         forget(Record::parse(bytes).map(|record| record.judge(record.facts.kind(), &record.name, far)));

@@ -4,7 +4,7 @@
 mod entry;
 mod loader;
 pub mod machine;
-mod record;
+pub(crate) mod record;
 
 use std::ffi::OsStr;
 use std::fs;

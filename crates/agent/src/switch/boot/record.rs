@@ -21,7 +21,7 @@ pub const FILE: &str = "reboot.json";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
-    /// Always [`SCHEMA`].
+    /// Always `writ.reboot.v1`.
     pub schema: String,
     /// The release's epoch.
     pub epoch: Epoch,

@@ -239,11 +239,12 @@ fn probe_unit() -> String {
     )
 }
 
-/// The unit of the enforcer: no IP sockets; the network namespace is the machine's own.
+/// The unit of the enforcer: no IP sockets; the network namespace is the machine's own. Where cgroups are of version 1, nobody
+/// tells a container's systemd that a unit's last process has ended: it is not waited for long.
 fn unit() -> String {
     format!(
         "[Unit]\nDescription=Enforce the signed policy of this appliance\n\n\
          [Service]\nType=notify\nExecStart={BINARIES}/writ-enforce --config /etc/writ/enforce.toml\n\
-         Restart=always\nRestartSec=1\nRestrictAddressFamilies=AF_UNIX AF_NETLINK\n"
+         Restart=always\nRestartSec=1\nTimeoutStopSec=2\nRestrictAddressFamilies=AF_UNIX AF_NETLINK\n"
     )
 }

@@ -301,7 +301,7 @@ fn are_confined(world: &World) {
     };
     let courier = |command: &str| as_user(990, command);
     let looker = |command: &str| as_user(992, command);
-    let planner = |command: &str| as_user(993, command);
+    let planner = |command: &str| as_user(994, command);
     assert!(
         planner("ls /var/lib/writ/spool/plan/requests && touch /var/lib/writ/spool/plan/plans/x"),
         "it cannot work"

@@ -302,9 +302,9 @@ fn evidence_that_piles_up_or_is_not_proven() {
     state.unrecorded = 2;
     state.count_refusal(None, "receipt", "receipt-key", Source::Anybody);
     fs::write(house.path("state/state.json"), state.to_bytes()).unwrap();
-    // Held as the enforcer holds it.
+    // Held as the enforcer holds it; a child of another test may still have it for a moment.
     let lock = fs::File::open(house.path("state/lock")).unwrap();
-    rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
     words(&house.says(1, "receipts-refused"), &["receipt-key", "sends the bundles again"]);
     words(&house.says(1, "unrecorded"), &["2 incidents were healed without a record"]);
     house.edit_state("status.json", |status| status["outbox"]["over_budget"] = (5 << 20).into());

@@ -13,6 +13,7 @@ use writ_client::{Client, Settings, Signer};
 use writ_evidence::Kind;
 use writ_evidence::log_drop::{LogsDropped, RULE};
 use writ_trust::digest::Digest;
+use writ_trust::ids::LogSourceId;
 use writ_wire::log_batch::{LogBatch, LogBatchSchema, file_name, parse_file_name};
 use writ_wire::log_sources::LogSources;
 use writ_wire::notice::{Notice, NoticeEvent, NoticeSchema};
@@ -338,4 +339,23 @@ fn the_enforcer_tells_what_does_not_follow_and_what_it_drops() {
     assert!(dropped.batches >= 1 && dropped.source.as_str() == "audit", "{dropped}");
     house.wait_for("the files to go", || !house.path("logs/audit").join(file_name(1)).exists());
     assert!(house.path("logs/audit").join(file_name(7)).exists());
+}
+
+#[test]
+fn sources_without_end_are_not_followed() {
+    let house = House::new();
+    let configuration = house.configuration();
+    fs::write(house.path("etc/enforce.toml"), format!("{configuration}anchor_logs = \"1ms\"\n")).unwrap();
+    let of = |number: u32| -> LogSourceId { format!("source-{number:02}").parse().unwrap() };
+    let lay_first = |number| lay(&house, &LogBatch { source: of(number), ..batch(1, None) }, "{\"text\":\"one\"}\n");
+    let first: Vec<Digest> = (0..40).map(lay_first).collect();
+    let _daemon = house.daemon();
+    let told = || house.chain().of(Kind::Logs).count();
+    house.wait_for("the sources that are followed", || told() == 16);
+    // Folders of other names take the place of those that were followed: that makes no place for them within a day.
+    (0..15).for_each(|number| fs::remove_dir_all(house.path(&format!("logs/{}", of(number)))).unwrap());
+    lay(&house, &LogBatch { source: of(15), ..batch(2, Some(first[15])) }, "{\"text\":\"two\"}\n");
+    house.wait_for("a look at what is there now", || told() > 16);
+    let state: Value = serde_json::from_slice(&house.state("state.json")).unwrap();
+    assert_eq!((told(), state["log_chains"].as_object().unwrap().len()), (17, 16), "{}", state["log_chains"]);
 }

@@ -32,6 +32,8 @@ const LOOK: Duration = Duration::from_secs(30);
 const TIDY: Duration = Duration::from_secs(600);
 /// How much is read at one look, in bytes: everything else waits meanwhile.
 const MOST_READ: usize = 8 * 1024 * 1024;
+/// What a batch counts as at least: packed, it may be a thousandth of what it unpacks to.
+const LEAST_READ: usize = 512 * 1024;
 /// The most batches of a source that lie in the spool: a listing shows ten thousand names.
 const MOST_BATCHES: usize = 9_000;
 /// How long it is told that lines were dropped, in milliseconds.
@@ -129,12 +131,35 @@ impl Engine {
     pub(super) fn follow_logs(&mut self) {
         let (mut left, mut changed) = (MOST_READ, false);
         for source in self.log_sources() {
+            if !self.has_place_for(&source) {
+                continue;
+            }
             changed |= self.follow_source(&source, &mut left);
             changed |= self.tell_logs(&source);
         }
         if changed {
             self.commit();
         }
+    }
+
+    /// Whether a source is followed. Whoever lays out batches may make up names: the state holds so many, each new one is told of at
+    /// once, and one whose folder is gone gives its place away a day after it was told of last.
+    fn has_place_for(&mut self, source: &LogSourceId) -> bool {
+        let chains = &self.state.log_chains;
+        if chains.contains_key(source) || chains.len() < MOST_SOURCES {
+            return true;
+        }
+        let now = self.clock.now();
+        let is_over = |(name, chain): &(&LogSourceId, &LogChain)| {
+            let is_old = chain.told_at.is_some_and(|at| now.millis_since(at).abs() >= DAY);
+            is_old && !self.config.logs_dir().join(name.as_str()).is_dir()
+        };
+        let Some(over) = chains.iter().find(is_over).map(|(name, _)| name.clone()) else {
+            self.say_once(format!("logs of further sources are not followed: {MOST_SOURCES} are"));
+            return false;
+        };
+        self.state.log_chains.remove(&over);
+        true
     }
 
     fn follow_source(&mut self, source: &LogSourceId, left: &mut usize) -> bool {
@@ -159,7 +184,7 @@ impl Engine {
                     continue;
                 }
             };
-            *left = left.saturating_sub(bytes.len());
+            *left = left.saturating_sub(bytes.len().max(LEAST_READ));
             let digest = Digest::of(&bytes);
             let batch = match LogBatch::judge(&bytes) {
                 Ok(batch) if batch.source == *source && batch.number == number => batch,

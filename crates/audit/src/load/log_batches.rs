@@ -14,7 +14,7 @@ use writ_wire::log_batch::{LogBatch, MAX_BATCH};
 use super::{directory, entries, path_in, read, stray};
 use crate::archive::Archive;
 use crate::folder::{EntryKind, Folder};
-use crate::problem::Code;
+use crate::problem::{Code, Problems};
 use crate::verify::VerifyReport;
 
 /// What follows when a batch is not what it should be.
@@ -239,7 +239,7 @@ impl Walk<'_> {
                     report.problems.bad(Code::Forked, &path, what, "what came between the two is not known");
                     return Came::Bad;
                 }
-                Some(_) if end.is_none() && batch.from <= self.head.extract.from => {
+                Some(previous) if end.is_none() && self.began_with(&batch, previous) => {
                     let what = format!(
                         "the first bundle names batch {} as the first, and there is one before it",
                         batch.number
@@ -251,6 +251,18 @@ impl Walk<'_> {
             }
             self.later = Some(batch);
         }
+    }
+
+    /// Whether the first bundle of all names this batch as the first: it begins where that does, and has the last of its lines.
+    /// So may one before it that ends in the same moment.
+    fn began_with(&self, batch: &LogBatch, previous: Digest) -> bool {
+        let name = format!("{}.jsonl.gz", previous.hex());
+        let is_here = || {
+            let path = path_in(self.path, &name);
+            read(self.folder, &path, &name, MAX_BATCH, &mut Problems::default()).is_some()
+        };
+        let extract = &self.head.extract;
+        batch.from < extract.from || (batch.from == extract.from && self.lines >= extract.lines && !is_here())
     }
 
     /// What is wrong with a batch as one of this chain.

@@ -21,6 +21,7 @@ pub use self::record::Record;
 use super::actions::{Answer, now};
 use super::journal::{Journal, JournalError};
 use super::machine::{Event as SwitchEvent, State};
+use super::probation::{self, NewPolicy};
 use crate::command;
 use crate::config::Boot;
 use crate::zone::Zone;
@@ -193,7 +194,7 @@ pub(super) fn after_probation(journal: &Journal, note: String) -> Result<(Switch
     enter(journal, stage, None)?;
     let request = &journal.request;
     let version = format!("{}-{}", request.epoch, request.serial);
-    let ready = Loader::find(&request.boot).and_then(|loader| {
+    let ready = still_allowed(journal).and_then(|()| Loader::find(&request.boot)).and_then(|loader| {
         loader.prepare(&request.toplevel, &version, request.activation_timeout.duration())?;
         loader.set_once()
     });
@@ -212,10 +213,20 @@ fn give_up(journal: &Journal, note: &str, stage: Stage, why: String) -> Result<(
     Ok((SwitchEvent::Passed, told))
 }
 
+/// Whether the windows allow a boot now: a switch that rested or was interrupted may have outlived the one that did.
+fn still_allowed(journal: &Journal) -> Result<(), String> {
+    let policy = probation::read_policy(&journal.request.policy);
+    match plan(policy.as_ref().ok().and_then(NewPolicy::known), &journal.request.boot, now()) {
+        Plan::Boot => Ok(()),
+        Plan::Wait(opens) => Err(format!("the window that allowed it is over, and the next one is {opens}")),
+        Plan::People(why) => Err(why),
+    }
+}
+
 /// Orders the boot; the driver ends with it, and whoever drives after the start goes on.
 pub(super) fn order(journal: &Journal) -> Result<Answer, JournalError> {
     enter(journal, Stage::Ordered, None)?;
-    match reboot(&journal.request.boot) {
+    match still_allowed(journal).and_then(|()| reboot(&journal.request.boot)) {
         Ok(()) => Ok(None),
         Err(why) => {
             let stage = step(Stage::Ordered, Event::NotOrdered).0;

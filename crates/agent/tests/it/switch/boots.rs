@@ -10,6 +10,7 @@ use writ_agent::config::Boot;
 use writ_agent::switch::boot::{Record, differs, machine::Stage, pending};
 use writ_agent::switch::{Journal, Resumed, State, resume};
 use writ_policy::policy::upgrade;
+use writ_trust::digest::Digest;
 
 use super::world::World;
 
@@ -274,11 +275,7 @@ fn where_the_machine_may_or_can_not_be_booted_that_is_said_and_the_rest_is_as_ev
 #[test]
 fn a_candidate_that_needs_a_boot_waits_for_the_window_that_allows_one() {
     let machine = Machine::new();
-    // A window of one minute that is never now: the day before yesterday, whatever the clock says.
-    let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-    let day = days[((seconds / 86_400 + 3 + 5) % 7) as usize];
-    let policy = machine.policy(&["reboot"], &[day]);
+    let policy = machine.policy(&["reboot"], &[never()]);
     let mut journal = machine.world.ask(&policy);
     let waits = machine.world.run();
     assert!(waits.course.waits_for_import() && waits.reboot_required && waits.before.is_none(), "{}", notes(&waits));
@@ -293,17 +290,44 @@ fn a_candidate_that_needs_a_boot_waits_for_the_window_that_allows_one() {
     assert!(Record::of(&journal).unwrap().why.unwrap().contains("waits for no window"));
 }
 
-#[test]
-fn who_gave_the_order_waits_for_the_machine_to_go_down() {
+/// A window that is never now: the day before yesterday, whatever the clock says.
+fn never() -> &'static str {
+    let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    days[((seconds / 86_400 + 3 + 5) % 7) as usize]
+}
+
+/// A machine that takes the order to boot and is slow about it.
+fn slow() -> Machine {
     let machine = Machine::new();
     machine.world.write("slow", "");
-    // A machine that takes the order and is slow about it.
-    let program = machine.world.path("reboot");
-    fs::write(
-        &program,
-        format!("#!{}/tools/bin/busybox sh\necho order >> {0}/log\n", machine.world.dir.path().display()),
-    )
-    .unwrap();
+    let script = format!("#!{}/tools/bin/busybox sh\necho order >> {0}/log\n", machine.world.dir.path().display());
+    fs::write(machine.world.path("reboot"), script).unwrap();
+    machine
+}
+
+#[test]
+fn a_machine_is_not_booted_when_the_window_that_allowed_it_is_over() {
+    let machine = slow();
+    machine.world.ask(&machine.always());
+    let mut journal = machine.world.run();
+    assert_eq!((machine.world.read("log").as_str(), machine.root(ONCE).exists()), ("test two\norder", true));
+    // Hours later it is taken up again.
+    let policy = writ_trust::json::canonical(&machine.policy(&["switch", "reboot"], &[never()]));
+    fs::write(&journal.request.policy.path, &policy).unwrap();
+    journal.request.policy.digest = Digest::of(&policy);
+    journal.write().unwrap();
+    let journal = machine.run();
+    assert!(journal.is_committed(), "{}", notes(&journal));
+    assert_eq!(machine.world.read("log"), "test two\norder\nboot two", "the order is not given again");
+    let why = Record::of(&journal).unwrap().why.unwrap();
+    assert!(why.contains("the window that allowed it is over"), "{why}");
+    machine.assert_loader_is_clean();
+}
+
+#[test]
+fn who_gave_the_order_waits_for_the_machine_to_go_down() {
+    let machine = slow();
     machine.world.ask(&machine.always());
     let journal = machine.world.run();
     assert!(!journal.is_over() && machine.root(ONCE).exists());

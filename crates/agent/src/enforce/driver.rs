@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tracing::info;
+use writ_policy::outcome::Outcome;
 
 use super::agenda::Agenda;
 use super::engine::Engine;
@@ -32,6 +33,8 @@ const RELEASES_AFTER: [Duration; 4] =
     [Duration::from_millis(50), Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
 /// The shortest time after which a check is looked at again whose incident its last look did not decide.
 const UNDECIDED: Duration = Duration::from_millis(250);
+/// The same where nothing can be decided for now: nobody knows whether the check holds, or a generation is on trial.
+const UNDECIDABLE: Duration = Duration::from_secs(30);
 /// The longest that what is due by the time of day is slept for: that clock may be set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
@@ -219,12 +222,14 @@ impl Driver {
     fn wake_for_incidents(&mut self) {
         let (at, now) = (self.engine.clock.now(), self.engine.clock.instant());
         for incident in self.engine.state.incidents.values() {
+            let unknown = self.engine.state.outcomes.get(&incident.check) == Some(&Outcome::NotAssessable);
+            let least = if unknown || self.engine.on_trial { UNDECIDABLE } else { UNDECIDED };
             if let Phase::Waiting(Some(until)) = incident.phase {
-                let left = Duration::from_millis(until.millis_since(at).max(0).unsigned_abs()).max(UNDECIDED);
+                let left = Duration::from_millis(until.millis_since(at).max(0).unsigned_abs()).max(least);
                 self.agenda.not_after(&incident.check, now + left);
             }
             if let Some(ends) = incident.flapping.as_ref().and_then(Flapping::ends) {
-                let left = Duration::from_millis(ends.millis_since(at).max(0).unsigned_abs()).max(UNDECIDED);
+                let left = Duration::from_millis(ends.millis_since(at).max(0).unsigned_abs()).max(least);
                 self.agenda.not_after(&incident.check, now + left);
             }
         }

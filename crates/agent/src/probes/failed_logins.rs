@@ -24,7 +24,9 @@ use crate::command;
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 const MAX_OUTPUT: usize = 8 * 1024 * 1024;
 /// How many entries of the journal are read: the newest.
-const MAX_ENTRIES: &str = "--lines=20000";
+const MAX_ENTRIES: usize = 20_000;
+/// So many failures are told also where there may be more: nobody expects as many.
+const ALARMING: usize = 1_000;
 /// How many names are shown.
 const MAX_NAMES: usize = 1000;
 
@@ -85,7 +87,8 @@ fn journal(root: &Path, since: i64) -> Result<Option<Vec<u8>>, Unseen> {
     let kept = ["var/log/journal", "run/log/journal"].map(|folder| root.join(folder)).into_iter().find(|f| f.is_dir());
     let (Some(folder), Some(program)) = (kept, command::find("journalctl")) else { return Ok(None) };
     let mut arguments: Vec<OsString> =
-        ["--quiet", "--no-pager", "--reverse", MAX_ENTRIES, "--output=json"].map(Into::into).into();
+        ["--quiet", "--no-pager", "--reverse", "--output=json"].map(Into::into).into();
+    arguments.push(format!("--lines={MAX_ENTRIES}").into());
     arguments.push(format!("--output-fields={}", messages::FIELDS.join(",")).into());
     arguments.push(format!("--since=@{since}").into());
     if root != Path::new("/") {
@@ -97,11 +100,24 @@ fn journal(root: &Path, since: i64) -> Result<Option<Vec<u8>>, Unseen> {
     let arguments: Vec<_> = arguments.iter().map(OsString::as_os_str).collect();
     let output =
         command::run(&program, &arguments, TIME_LIMIT, MAX_OUTPUT).map_err(|e| Unseen::Failed(e.to_string()))?;
-    // It ends with 1 when there are no entries; what is longer than the limit has lost only the oldest.
-    match output.status.success() || output.stderr.is_empty() {
-        true => Ok(Some(output.stdout)),
-        false => Err(Unseen::failed("journalctl", String::from_utf8_lossy(&output.stderr).trim())),
+    // It ends with 1 when there are no entries.
+    let none = output.status.code() == Some(1) && output.stderr.is_empty();
+    if !output.status.success() && !none {
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(Unseen::failed("journalctl", format!("{}: {said}", output.status)));
     }
+    whole(output.stdout, output.truncated).map(Some)
+}
+
+/// What was read of a journal, where that is all of it, or so much that it alarms anyway: anybody may write to the journal, and
+/// whoever fails to log in may bury that below lines of their own.
+fn whole(entries: Vec<u8>, truncated: bool) -> Result<Vec<u8>, Unseen> {
+    let lines = entries.iter().filter(|byte| **byte == b'\n').count();
+    if (truncated || lines >= MAX_ENTRIES) && failures(&entries) < ALARMING {
+        let reason = format!("more is written in the name of programs that let people in than is looked through ({lines} entries)");
+        return Err(Unseen::failed("the journal", reason));
+    }
+    Ok(entries)
 }
 
 /// The failures that a journal tells of, one JSON object a line.

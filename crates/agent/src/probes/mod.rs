@@ -163,7 +163,7 @@ pub const ITSELF: &str = writ::PROBE.schema.name;
 
 /// Whether what a probe sees rests on its earlier looks too, so that a single one says nothing.
 pub fn looks_back(name: &str) -> bool {
-    name == cpu::PROBE.schema.name
+    [&cpu::PROBE, &file_scan::PROBE, &manifest::PROBE].iter().any(|probe| probe.schema.name == name)
 }
 
 /// What tells that an observation may have changed.

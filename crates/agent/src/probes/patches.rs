@@ -124,6 +124,9 @@ fn paths(system: &Path) -> Result<Vec<(String, String)>, Unseen> {
     let program = command::find("nix-store").ok_or_else(|| Unseen::failed("nix-store", "it is not installed"))?;
     let arguments: [&OsStr; 3] = ["--query".as_ref(), "--requisites".as_ref(), system.as_os_str()];
     match command::run(&program, &arguments, LIMIT, MAX_PATHS) {
+        Ok(output) if output.truncated => {
+            Err(Unseen::failed("nix-store", format!("the closure has more paths than fit into {MAX_PATHS} bytes")))
+        }
         Ok(output) if output.status.success() => Ok(of_closure(&output.stdout)),
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();

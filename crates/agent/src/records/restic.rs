@@ -90,14 +90,16 @@ impl Dialect for Restic {
         let output = |arguments: &[&str]| backups.output(&words(arguments)).map_err(|reasons| reasons.join("; "));
         let ids = output(&["list", "locks", "--no-lock"])?;
         let here = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        for id in String::from_utf8_lossy(&ids).lines().map(str::trim).filter(|id| is_id(id)).take(MOST_LOCKS) {
+        let ids = String::from_utf8_lossy(&ids).into_owned();
+        let ids: Vec<&str> = ids.lines().map(str::trim).filter(|id| is_id(id)).collect();
+        for id in ids.iter().take(MOST_LOCKS) {
             // One that goes away meanwhile was held by somebody who works.
             let Ok(bytes) = output(&["cat", "lock", "--no-lock", id]) else { continue };
             if lock(&bytes)?.is_stale(now, &here, |pid| PathBuf::from(format!("/proc/{pid}")).exists()) {
                 return Ok(Some(true));
             }
         }
-        Ok(Some(false))
+        Ok((ids.len() <= MOST_LOCKS).then_some(false))
     }
 }
 

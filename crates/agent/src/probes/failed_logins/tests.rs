@@ -91,3 +91,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_buried_below_lines_of_others_is_not_called_none() {
+    let failed = "{\"SYSLOG_IDENTIFIER\":\"sshd\",\"_UID\":\"0\",\"MESSAGE\":\"Failed password for ann from 192.0.2.7 port 1 ssh2\"}\n";
+    let other = "{\"SYSLOG_IDENTIFIER\":\"sudo\",\"_UID\":\"1000\",\"MESSAGE\":\"x\"}\n";
+    let of = |failures: usize, others: usize| (failed.repeat(failures) + &other.repeat(others)).into_bytes();
+    assert!(whole(of(3, 0), false).is_ok() && whole(of(0, MAX_ENTRIES - 1), false).is_ok());
+    for (entries, truncated) in [(of(3, 0), true), (of(3, MAX_ENTRIES), false)] {
+        let Err(Unseen::Failed(reason)) = whole(entries, truncated) else { panic!() };
+        assert!(reason.contains("more is written"), "{reason}");
+    }
+    // So many that it does not matter how many more there are.
+    assert!(whole(of(ALARMING, 0), true).is_ok());
+}

@@ -13,6 +13,8 @@ use crate::accounts::{self, MAX_ACCOUNT_FILE};
 
 /// How many folders may wait, and how many entries one may have.
 const MAX_PENDING: usize = 500_000;
+/// How long the paths of the folders that wait may be together, in bytes: anybody may make folders with long names.
+const MAX_PENDING_BYTES: usize = 16 * 1024 * 1024;
 const MAX_ENTRIES: usize = 200_000;
 /// How many names are kept of each kind.
 const MAX_NAMES: usize = 100;
@@ -60,6 +62,8 @@ pub(super) struct Walk {
     shown_as: PathBuf,
     /// Folders below the root that were not gone through yet.
     pending: Vec<PathBuf>,
+    /// The lengths of their paths.
+    pending_bytes: usize,
     users: BTreeSet<u32>,
     groups: BTreeSet<u32>,
     tally: Tally,
@@ -79,6 +83,7 @@ impl Walk {
             root: folder,
             shown_as: shown_as.to_owned(),
             pending: vec![PathBuf::new()],
+            pending_bytes: 0,
             users: accounts::accounts(&read("/etc/passwd")).iter().map(|account| account.uid).collect(),
             groups: accounts::groups(&read("/etc/group")).iter().map(|group| group.gid).collect(),
             tally: Tally::default(),
@@ -89,6 +94,7 @@ impl Walk {
     pub(super) fn go_on(&mut self, rules: &Rules, budget: Duration) -> Result<Option<Tally>, Unseen> {
         let until = Instant::now() + budget;
         while let Some(folder) = self.pending.pop() {
+            self.pending_bytes -= folder.as_os_str().len();
             match self.folder(&folder, rules) {
                 Ok(()) => {}
                 // It went away, was never of this file system, or was replaced by a link.
@@ -132,7 +138,14 @@ impl Walk {
             if FileType::from_raw_mode(facts.st_mode).is_dir() {
                 // By its own bytes, also where they are no text.
                 let own = std::os::unix::ffi::OsStrExt::from_bytes(name.to_bytes());
-                self.pending.push(folder.join::<&std::ffi::OsStr>(own));
+                let own = folder.join::<&std::ffi::OsStr>(own);
+                let length = own.as_os_str().len();
+                if self.pending_bytes + length > MAX_PENDING_BYTES {
+                    self.tally.unread += 1;
+                    continue;
+                }
+                self.pending_bytes += length;
+                self.pending.push(own);
             }
         }
         Ok(())
@@ -158,5 +171,25 @@ impl Walk {
         if unnamed(&self.users, facts.st_uid) || unnamed(&self.groups, facts.st_gid) {
             self.tally.unowned.add(shown);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_which_not_all_can_be_remembered_are_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("a/b")).unwrap();
+        let rules = Rules { allowed: vec![], exclude: vec![] };
+        let pass = |waiting: usize| {
+            let mut walk = Walk::begin(dir.path(), Path::new("/")).unwrap();
+            walk.pending_bytes = waiting;
+            walk.go_on(&rules, Duration::from_secs(60)).unwrap().unwrap()
+        };
+        assert_eq!((pass(0).files, pass(0).unread), (2, 0));
+        let full = pass(MAX_PENDING_BYTES);
+        assert_eq!((full.files, full.unread), (1, 1), "`a` is seen, and not gone into");
     }
 }

@@ -16,7 +16,7 @@ use writ_scenarios::{container, run};
 use writ_tools::setup;
 
 use super::figure;
-use super::process::{cpu_ms, cpu_of_children_ms, pss_mb};
+use super::process::{cpu_of_family_ms, pss_of_family_mb};
 
 const NAME: &str = "front-desk";
 /// The processes that run all the time.
@@ -112,7 +112,7 @@ fn measure(appliance: &Appliance, amounts: &Amounts) -> Result<()> {
         run::wait("a full scan", PATIENCE, || Ok((counter(appliance, "full_scans")? > before).then_some(())))?;
     }
     let cpu = || -> Result<Vec<f64>> {
-        PROCESSES.iter().map(|name| Ok(cpu_ms(pid(name)?)? + cpu_of_children_ms(pid(name)?)?)).collect()
+        PROCESSES.iter().map(|name| cpu_of_family_ms(pid(name)?)).collect()
     };
     let (before, scans, start) = (cpu()?, counter(appliance, "scans")?, Instant::now());
     std::thread::sleep(Duration::from_secs(60 * amounts.minutes));
@@ -121,8 +121,8 @@ fn measure(appliance: &Appliance, amounts: &Amounts) -> Result<()> {
     let a_minute = (counter(appliance, "scans")? - scans) as f64 / elapsed * 60.0;
     let (mut memory, mut share) = (0.0, 0.0);
     for ((name, before), after) in PROCESSES.iter().zip(&before).zip(&after) {
-        let (mb, percent) = (pss_mb(pid(name)?)?, (after - before) / elapsed / 10.0);
-        figure(&format!("{name}, PSS; processor time"), &format!("{mb:.1} MB; {percent:.2} %"), None);
+        let (mb, percent) = (pss_of_family_mb(pid(name)?), (after - before) / elapsed / 10.0);
+        figure(&format!("{name} and what it has running, PSS; processor time"), &format!("{mb:.1} MB; {percent:.2} %"), None);
         memory += mb;
         share += percent;
     }

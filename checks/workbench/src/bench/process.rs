@@ -17,9 +17,20 @@ pub fn cpu_ms(pid: u32) -> Result<f64> {
     Ok(nanoseconds as f64 / 1e6)
 }
 
+/// CPU time of a process, of all that it has running, and of all that it has waited for, in milliseconds.
+pub fn cpu_of_family_ms(pid: u32) -> Result<f64> {
+    let living: f64 = family(pid).into_iter().filter_map(|pid| cpu_ms(pid).ok()).sum();
+    Ok(living + cpu_of_children_ms(pid)?)
+}
+
+/// Proportional set size of a process and of all that it has running, in MB.
+pub fn pss_of_family_mb(pid: u32) -> f64 {
+    family(pid).into_iter().filter_map(|pid| pss_mb(pid).ok()).sum()
+}
+
 /// CPU time of all processes that a process has started and waited for, in milliseconds (proc(5): cutime and cstime, in
 /// ticks of ten milliseconds).
-pub fn cpu_of_children_ms(pid: u32) -> Result<f64> {
+fn cpu_of_children_ms(pid: u32) -> Result<f64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let (_, fields) = stat.rsplit_once(')').context("no name in the stat file")?;
     let ticks = fields.split_whitespace().skip(13).take(2).map(str::parse::<f64>);

@@ -89,7 +89,10 @@ fn watch_until_broken(notify: &mut impl FnMut(UnitEvent) -> bool) -> Result<Watc
     for message in messages.map_while(Result::ok) {
         let header = message.header();
         match header.member().map(|m| m.as_str()) {
-            Some("NameOwnerChanged") if header.message_type() == message::Type::Signal => return Ok(Watching::Broken),
+            // Anybody may send a signal of that name to this connection; who sent it is the bus's own word.
+            Some("NameOwnerChanged") if header.sender().is_some_and(|sender| sender == "org.freedesktop.DBus") => {
+                return Ok(Watching::Broken);
+            }
             Some("SessionNew" | "SessionRemoved") if !notify(UnitEvent::Sessions) => return Ok(Watching::Unwanted),
             Some("PropertiesChanged") => {
                 let unit = header.path().and_then(|path| unit_of(path.as_str()));

@@ -54,6 +54,8 @@ impl Engine {
         let Some((expected, step)) = self.clock_watch.look(instant, now) else { return };
         warn!(before = %expected, after = %now, "the clock was set");
         self.move_plans(step);
+        // What was seen before bears the old time.
+        self.doubt();
         if self.clock_watch.may_tell(instant) {
             let cause = "set, or the machine slept".to_owned();
             let step = ClockStep { before: expected, after: now, cause, offsets_ms: None };

@@ -140,7 +140,8 @@ impl Engine {
         let Some((check, policy)) = self.policy().and_then(|p| Some((p.checks.get(id)?, p))) else { return };
         let key = incident_key(id, &check.target);
         let target = check.target.clone();
-        let allowed = self.circumstances(policy, id, check, scan.run.at, &scan.judgement.observation);
+        // As of now: people may have paused it since the look, or a window have closed.
+        let allowed = self.circumstances(policy, id, check, self.clock.now(), &scan.judgement.observation);
         let event = self.event(id, check, scan);
         if self.on_trial || self.attempts.is_busy(&key) || self.looking.judges(&key) {
             return;

@@ -8,6 +8,7 @@ use writ_evidence::log_drop::{LogsDropped, RULE};
 use writ_evidence::records::LogExtract;
 use writ_trust::digest::Digest;
 use writ_trust::ids::{ApplianceId, SiteId};
+use writ_trust::minisign::PublicKey;
 use writ_trust::time::Time;
 use writ_wire::log_batch::{LogBatch, MAX_BATCH};
 
@@ -46,6 +47,9 @@ pub struct LogSourceSummary {
 /// A bundle that names the end of a chain.
 struct Head {
     path: String,
+    /// The key of the bundle's chain, and the place in that.
+    key: PublicKey,
+    sequence: u64,
     extract: LogExtract,
 }
 
@@ -60,7 +64,8 @@ impl LogChains {
     /// Takes a bundle that verified.
     pub fn take(&mut self, path: &str, bundle: &Bundle) {
         if let Some(extract) = &bundle.logs {
-            let head = Head { path: path.to_owned(), extract: extract.clone() };
+            let (key, sequence) = (bundle.public_key.clone(), bundle.chain.sequence);
+            let head = Head { path: path.to_owned(), key, sequence, extract: extract.clone() };
             self.heads.entry((bundle.appliance.clone(), extract.source.clone())).or_default().push(head);
         }
         if let Some(refused) = bundle.refused.as_ref().filter(|refused| refused.rule == RULE) {
@@ -76,8 +81,7 @@ impl LogChains {
         let folder = parts.and_then(|f| directory(&f, &path, site.as_str(), &mut report.problems));
         let mut named = BTreeSet::new();
         for ((appliance, source), mut heads) in std::mem::take(&mut self.heads) {
-            // A new key of the appliance goes on with the same chain.
-            heads.sort_by_key(|head| head.extract.to);
+            sort(&mut heads);
             let mut summary = LogSourceSummary {
                 site: site.clone(),
                 appliance,
@@ -169,6 +173,20 @@ impl LogChains {
             }
         }
     }
+}
+
+/// In the order of the evidence, whatever clocks said: by the place in it. A new key of the appliance goes on with the same chain;
+/// which came first, times alone tell.
+fn sort(heads: &mut [Head]) {
+    let mut began: BTreeMap<String, Time> = BTreeMap::new();
+    for head in heads.iter() {
+        let first = began.entry(head.key.to_string()).or_insert(head.extract.to);
+        *first = head.extract.to.min(*first);
+    }
+    heads.sort_by_cached_key(|head| {
+        let key = head.key.to_string();
+        (began.get(&key).copied(), key, head.sequence)
+    });
 }
 
 /// What following a chain came to.

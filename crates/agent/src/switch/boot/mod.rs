@@ -187,6 +187,8 @@ pub(super) fn after_probation(journal: &Journal, note: String) -> Result<(Switch
         Stage::Preparing => {}
         Stage::Proven => {
             enter(journal, stage, None)?;
+            // The candidate's own entry needs the room that this one takes.
+            clear(journal);
             return Ok((SwitchEvent::Passed, format!("booted with it, {note}")));
         }
         _ => return Ok((SwitchEvent::Passed, note)),

@@ -111,9 +111,7 @@ fn measure(appliance: &Appliance, amounts: &Amounts) -> Result<()> {
         run::checked(Command::new("kill").args(["-USR1", &enforcer.to_string()]))?;
         run::wait("a full scan", PATIENCE, || Ok((counter(appliance, "full_scans")? > before).then_some(())))?;
     }
-    let cpu = || -> Result<Vec<f64>> {
-        PROCESSES.iter().map(|name| cpu_of_family_ms(pid(name)?)).collect()
-    };
+    let cpu = || -> Result<Vec<f64>> { PROCESSES.iter().map(|name| cpu_of_family_ms(pid(name)?)).collect() };
     let (before, scans, start) = (cpu()?, counter(appliance, "scans")?, Instant::now());
     std::thread::sleep(Duration::from_secs(60 * amounts.minutes));
     let (after, elapsed) = (cpu()?, start.elapsed().as_secs_f64());
@@ -122,7 +120,11 @@ fn measure(appliance: &Appliance, amounts: &Amounts) -> Result<()> {
     let (mut memory, mut share) = (0.0, 0.0);
     for ((name, before), after) in PROCESSES.iter().zip(&before).zip(&after) {
         let (mb, percent) = (pss_of_family_mb(pid(name)?), (after - before) / elapsed / 10.0);
-        figure(&format!("{name} and what it has running, PSS; processor time"), &format!("{mb:.1} MB; {percent:.2} %"), None);
+        figure(
+            &format!("{name} and what it has running, PSS; processor time"),
+            &format!("{mb:.1} MB; {percent:.2} %"),
+            None,
+        );
         memory += mb;
         share += percent;
     }

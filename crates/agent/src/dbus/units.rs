@@ -4,7 +4,6 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use zbus::blocking::MessageIterator;
-use zbus::message;
 
 use super::{
     BusError, MANAGER, MANAGER_PATH, PROPERTIES, SYSTEMD, UNIT_PATH, booted_with_systemd, connect, login, no_thread,

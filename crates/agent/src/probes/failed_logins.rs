@@ -86,8 +86,7 @@ fn observe(root: &Path, journal: Option<&[u8]>, since: i64, now: i64) -> Result<
 fn journal(root: &Path, since: i64) -> Result<Option<Vec<u8>>, Unseen> {
     let kept = ["var/log/journal", "run/log/journal"].map(|folder| root.join(folder)).into_iter().find(|f| f.is_dir());
     let (Some(folder), Some(program)) = (kept, command::find("journalctl")) else { return Ok(None) };
-    let mut arguments: Vec<OsString> =
-        ["--quiet", "--no-pager", "--reverse", "--output=json"].map(Into::into).into();
+    let mut arguments: Vec<OsString> = ["--quiet", "--no-pager", "--reverse", "--output=json"].map(Into::into).into();
     arguments.push(format!("--lines={MAX_ENTRIES}").into());
     arguments.push(format!("--output-fields={}", messages::FIELDS.join(",")).into());
     arguments.push(format!("--since=@{since}").into());
@@ -114,7 +113,9 @@ fn journal(root: &Path, since: i64) -> Result<Option<Vec<u8>>, Unseen> {
 fn whole(entries: Vec<u8>, truncated: bool) -> Result<Vec<u8>, Unseen> {
     let lines = entries.iter().filter(|byte| **byte == b'\n').count();
     if (truncated || lines >= MAX_ENTRIES) && failures(&entries) < ALARMING {
-        let reason = format!("more is written in the name of programs that let people in than is looked through ({lines} entries)");
+        let reason = format!(
+            "more is written in the name of programs that let people in than is looked through ({lines} entries)"
+        );
         return Err(Unseen::failed("the journal", reason));
     }
     Ok(entries)

@@ -187,8 +187,7 @@ mod tests {
     #[test]
     fn what_is_over_stays_over() {
         for stage in STAGES {
-            let over =
-                matches!(stage, Stage::Pending | Stage::Missed | Stage::Returning | Stage::Dropped);
+            let over = matches!(stage, Stage::Pending | Stage::Missed | Stage::Returning | Stage::Dropped);
             let moves = EVENTS.iter().any(|event| step(stage, *event).0 != stage);
             assert_eq!(over, !moves, "{stage:?}");
         }

@@ -76,8 +76,10 @@ fn observed(desk: &Workshop) -> Result<String> {
         reasons.filter_map(Value::as_str).any(|reason| reason.contains("not observed: "))
     };
     Ok(match (ids(&blind).len(), ids(&|_| true).len()) {
-        (0, all) => format!("each of the {all} checks is observed by this version"),
-        (n, all) => format!("{n} of {all} checks are not observed by this version: not assessable, and never met"),
+        (0, all) => format!("each of the {all} checks is observed"),
+        (n, all) => format!(
+            "{n} of {all} checks are not observed, for nobody looks over the network here: not assessable, and never met"
+        ),
     })
 }
 

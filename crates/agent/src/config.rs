@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::time::Span;
@@ -148,18 +149,37 @@ pub enum ConfigError {
     },
 }
 
+/// Reads a configuration. Without a file where it `may_be`, everything is as it is by default.
+pub(crate) fn load<T>(
+    path: &Path,
+    may_be: Option<&str>,
+    parse: impl FnOnce(&[u8]) -> Result<T, String>,
+) -> Result<T, ConfigError> {
+    let bytes = match writ_durable::read_bounded(path, MAX_CONFIG) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == io::ErrorKind::NotFound && may_be.is_some_and(|usual| path == Path::new(usual)) => {
+            Vec::new()
+        }
+        Err(source) => return Err(ConfigError::Unreadable { path: path.to_owned(), source }),
+    };
+    parse(&bytes).map_err(|message| ConfigError::Malformed { path: path.to_owned(), message })
+}
+
+/// What the bytes of a configuration say.
+pub(crate) fn from_toml<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    let text = std::str::from_utf8(bytes).map_err(|e| format!("not UTF-8: {e}"))?;
+    toml::from_str(text).map_err(|e| e.to_string().trim().to_owned())
+}
+
 impl Config {
     /// Reads a configuration; unknown keys are errors, so that a misspelt one is not silently ignored.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
-        let bytes = writ_durable::read_bounded(path, MAX_CONFIG).map_err(unreadable)?;
-        Self::parse(&bytes).map_err(|message| ConfigError::Malformed { path: path.to_owned(), message })
+        load(path, None, Self::parse)
     }
 
     /// Reads its bytes.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let text = std::str::from_utf8(bytes).map_err(|e| format!("not UTF-8: {e}"))?;
-        let config: Self = toml::from_str(text).map_err(|e| e.to_string().trim().to_owned())?;
+        let config: Self = from_toml(bytes)?;
         config.validate()?;
         Ok(config)
     }

@@ -10,6 +10,7 @@ use writ_agent::logs::config::{Config, DEFAULT_PATH};
 use writ_agent::logs::run;
 use writ_agent::sandbox::Sandbox;
 use writ_agent::sync::now;
+use writ_agent::told;
 
 /// A source could not be read.
 const FAILED: u8 = 1;
@@ -60,7 +61,7 @@ fn main() -> ExitCode {
     match carry(&arguments) {
         Ok(code) => ExitCode::from(code),
         Err(e) => {
-            eprintln!("writ-logs: {e:#}");
+            eprintln!("writ-logs: {}", told::chain(&e));
             ExitCode::from(COULD_NOT_RUN)
         }
     }

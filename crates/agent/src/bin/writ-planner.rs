@@ -9,6 +9,7 @@ use tracing_subscriber::filter::LevelFilter;
 use writ_agent::planner::config::{Config, DEFAULT_PATH};
 use writ_agent::planner::daemon::Planning;
 use writ_agent::sandbox::Sandbox;
+use writ_agent::told;
 use writ_agent::wake::Signals;
 use writ_trust::time::Span;
 
@@ -66,7 +67,7 @@ fn main() -> ExitCode {
     match run(&arguments) {
         Ok(code) => ExitCode::from(code),
         Err(e) => {
-            eprintln!("writ-planner: {e:#}");
+            eprintln!("writ-planner: {}", told::chain(&e));
             ExitCode::from(COULD_NOT_RUN)
         }
     }

@@ -6,12 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use writ_trust::ids::LogSourceId;
 
-use crate::config::ConfigError;
+use crate::config::{self, ConfigError};
 
 /// Where the configuration is looked for when no other is named.
 pub const DEFAULT_PATH: &str = "/etc/writ/logs.toml";
-/// The largest configuration file, in bytes.
-const MAX_CONFIG: usize = 64 * 1024;
 /// The most sources: each makes a batch every five minutes, and a depot takes no more of one appliance.
 pub const MOST_SOURCES: usize = 16;
 /// The most files of a source.
@@ -90,15 +88,12 @@ impl Filter {
 impl Config {
     /// Reads a configuration; unknown keys are errors, so that a misspelt one is not silently ignored.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
-        let bytes = writ_durable::read_bounded(path, MAX_CONFIG).map_err(unreadable)?;
-        Self::parse(&bytes).map_err(|message| ConfigError::Malformed { path: path.to_owned(), message })
+        config::load(path, None, Self::parse)
     }
 
     /// Reads its bytes.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let text = std::str::from_utf8(bytes).map_err(|e| format!("not UTF-8: {e}"))?;
-        let config: Self = toml::from_str(text).map_err(|e| e.to_string().trim().to_owned())?;
+        let config: Self = config::from_toml(bytes)?;
         config.validate()?;
         Ok(config)
     }

@@ -1,17 +1,14 @@
 //! `/etc/writ/probe.toml`: where the spool is, and whom certificates may be from.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use super::asks;
-use crate::config::ConfigError;
+use crate::config::{self, ConfigError};
 
 /// Where the configuration is looked for when no other is named.
 pub const DEFAULT_PATH: &str = "/etc/writ/probe.toml";
-/// The largest configuration file, in bytes.
-const MAX_CONFIG: usize = 64 * 1024;
 
 /// The configuration of writ-probe. It says nothing of what is looked at: the signed policy does.
 #[derive(Debug, Clone, Deserialize)]
@@ -32,18 +29,12 @@ impl Config {
     /// Reads a configuration; unknown keys are errors, so that a misspelt one is not silently ignored. Without a file at
     /// [`DEFAULT_PATH`] everything is as it is by default.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let bytes = match writ_durable::read_bounded(path, MAX_CONFIG) {
-            Ok(bytes) => bytes,
-            Err(e) if e.kind() == io::ErrorKind::NotFound && path == Path::new(DEFAULT_PATH) => Vec::new(),
-            Err(source) => return Err(ConfigError::Unreadable { path: path.to_owned(), source }),
-        };
-        Self::parse(&bytes).map_err(|message| ConfigError::Malformed { path: path.to_owned(), message })
+        config::load(path, Some(DEFAULT_PATH), Self::parse)
     }
 
     /// Reads its bytes.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let text = std::str::from_utf8(bytes).map_err(|e| format!("not UTF-8: {e}"))?;
-        toml::from_str(text).map_err(|e| e.to_string().trim().to_owned())
+        config::from_toml(bytes)
     }
 
     /// What the enforcer asks for.

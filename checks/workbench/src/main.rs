@@ -1,6 +1,7 @@
 //! The tasks that drive the products: `cargo xtask demo` and `cargo xtask bench`.
 
 mod bench;
+mod breaks;
 mod demo;
 
 use std::process::ExitCode;

@@ -3,7 +3,12 @@
 //! Only the files are read, not NSS: an appliance's own accounts are what its policy speaks of, and a network
 //! directory must not be able to rename them.
 
+use std::cell::RefCell;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::rc::Rc;
+use std::time::{Duration, SystemTime};
 
 /// The largest account file that is read.
 pub const MAX_ACCOUNT_FILE: usize = 4 * 1024 * 1024;
@@ -14,17 +19,15 @@ pub struct Names(Vec<(String, u32)>);
 
 impl Names {
     /// The users of /etc/passwd; none when it cannot be read.
-    pub fn users() -> Self {
-        Self::read(Path::new("/etc/passwd"))
+    pub fn users() -> Rc<Self> {
+        thread_local!(static USERS: Kept = Kept::default());
+        USERS.with(|kept| read(Path::new("/etc/passwd"), kept))
     }
 
     /// The groups of /etc/group; none when it cannot be read.
-    pub fn groups() -> Self {
-        Self::read(Path::new("/etc/group"))
-    }
-
-    fn read(path: &Path) -> Self {
-        Self::parse(&writ_durable::read_bounded(path, MAX_ACCOUNT_FILE).unwrap_or_default())
+    pub fn groups() -> Rc<Self> {
+        thread_local!(static GROUPS: Kept = Kept::default());
+        GROUPS.with(|kept| read(Path::new("/etc/group"), kept))
     }
 
     /// Reads lines of the form `name:password:number:…`; other lines are skipped.
@@ -48,6 +51,44 @@ impl Names {
     pub fn number(&self, name: &str) -> Option<u32> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, n)| *n).or_else(|| name.parse().ok())
     }
+}
+
+/// What tells that a file is still the same: where it is, how long, and when anything of it was last changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    place: (u64, u64),
+    size: u64,
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    /// None when the file was changed a moment ago, or in the future: the next change might get the same time.
+    fn of(path: &Path) -> Option<Self> {
+        let metadata = fs::metadata(path).ok()?;
+        let changed = (metadata.ctime(), metadata.ctime_nsec());
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(changed.0).ok()?);
+        let age = SystemTime::now().duration_since(at).ok()?;
+        (age > SETTLED).then_some(Self { place: (metadata.dev(), metadata.ino()), size: metadata.size(), changed })
+    }
+}
+
+/// How long ago a file was changed at least of which is known what stands in it; times of files are some milliseconds coarse.
+const SETTLED: Duration = Duration::from_secs(2);
+
+/// What was read of a file, as long as that is still so.
+type Kept = RefCell<Option<(Stamp, Rc<Names>)>>;
+
+/// Every look at a file asks who owns it: the account files are read again only when they have changed.
+fn read(path: &Path, kept: &Kept) -> Rc<Names> {
+    let stamp = Stamp::of(path);
+    if let (Some(stamp), Some((known, names))) = (stamp, &*kept.borrow())
+        && stamp == *known
+    {
+        return Rc::clone(names);
+    }
+    let names = Rc::new(Names::parse(&writ_durable::read_bounded(path, MAX_ACCOUNT_FILE).unwrap_or_default()));
+    *kept.borrow_mut() = stamp.map(|stamp| (stamp, Rc::clone(&names)));
+    names
 }
 
 /// Programs that stand where a shell would and let nobody in.
@@ -159,6 +200,26 @@ fn lines<T>(bytes: &[u8], parse: impl Fn(&str) -> Option<T>) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_read_again_when_their_file_has_changed_and_only_then() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, kept) = (dir.path().join("passwd"), Kept::default());
+        let name = || read(&path, &kept).name(1000);
+        assert_eq!(name(), "1000", "there is no such file");
+        fs::write(&path, "ann:x:1000:1000::/home/ann:/bin/sh\n").unwrap();
+        assert_eq!(name(), "ann");
+        fs::write(&path, "bob:x:1000:1000::/home/bob:/bin/sh\n").unwrap();
+        assert_eq!(name(), "bob", "as long, and changed within the same moment");
+        assert!(kept.borrow().is_none(), "what was changed a moment ago is not kept");
+
+        let group = Path::new("/etc/group");
+        let (first, second) = (read(group, &kept), read(group, &kept));
+        assert_eq!(Rc::ptr_eq(&first, &second), Stamp::of(group).is_some());
+        let stamp = Stamp::of(dir.path()).or(Some(Stamp { place: (0, 0), size: 0, changed: (0, 0) })).unwrap();
+        *kept.borrow_mut() = Some((stamp, first));
+        assert_eq!(name(), "bob", "kept of another file");
+    }
 
     #[test]
     fn lines_of_another_form_are_passed_over() {

@@ -3,7 +3,9 @@
 //! A bundle's file appears in the outbox only after the state that holds the same bundle is durable. Otherwise a power cut
 //! could leave a bundle that the restarted enforcer does not know, and the next one would reuse its number.
 
-use std::fs::{self, File, OpenOptions};
+mod settler;
+
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -17,6 +19,7 @@ use writ_trust::json::MAX_SIGNATURE;
 use writ_trust::minisign::{PublicKey, SecretKey};
 use writ_trust::time::Time;
 
+pub use self::settler::Settler;
 use crate::clock::Clock;
 use crate::crash_point;
 use crate::enforce::state::{FILE, Pending, Standing, State};
@@ -25,7 +28,9 @@ use crate::enforce::state::{FILE, Pending, Standing, State};
 pub const MOST_WAITING: usize = 1_000;
 /// Above this many, only what opens or closes an incident is sealed.
 pub const MANY_WAITING: usize = 200;
-/// How many bundles stay in the tail at most before the outbox is fsynced without waiting for a quiet moment.
+/// With this many in the tail the outbox is fsynced without waiting for a quiet moment: all of them are written with each state.
+const MANY_UNSETTLED: usize = 16;
+/// With this many it is fsynced before anything else is done.
 const MOST_UNSETTLED: usize = 64;
 /// How often a full disk is complained about.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
@@ -39,6 +44,8 @@ pub struct Writer {
     outbox: PathBuf,
     clock: Clock,
     trouble: Option<Trouble>,
+    /// Who fsyncs the outbox where something else is to be done meanwhile.
+    pub settler: Option<Settler>,
 }
 
 /// What is wrong with the disk.
@@ -56,13 +63,13 @@ impl Writer {
         writ_durable::create_directories(state_dir)?;
         writ_durable::create_directories(outbox)?;
         let state_path = state_dir.join(FILE);
-        Ok(Self { key, state_path, outbox: outbox.to_owned(), clock, trouble: None })
+        Ok(Self { key, state_path, outbox: outbox.to_owned(), clock, trouble: None, settler: None })
     }
 
     /// A writer that is never asked to write: makes nothing.
     pub fn reading(key: SecretKey, state_dir: &Path, outbox: &Path) -> Self {
         let (state_path, outbox) = (state_dir.join(FILE), outbox.to_owned());
-        Self { key, state_path, outbox, clock: Clock::System, trouble: None }
+        Self { key, state_path, outbox, clock: Clock::System, trouble: None, settler: None }
     }
 
     /// The public half of the appliance's key.
@@ -98,6 +105,8 @@ impl Writer {
         let mut done = self.persist(state).and_then(|()| self.place(state));
         if done.is_ok() && state.tail.len() >= MOST_UNSETTLED {
             done = self.try_settle(state);
+        } else if done.is_ok() && state.tail.len() >= MANY_UNSETTLED && self.settler.is_some() {
+            self.begin_settling(state);
         }
         self.judge(done, state.waiting())
     }
@@ -119,13 +128,42 @@ impl Writer {
         self.judge(done, state.waiting())
     }
 
-    /// Fsyncs what was put into the outbox, and takes it out of the tail.
+    /// Has what was put into the outbox fsynced, and takes it out of the tail: at once, or with [`Writer::take_settled`] where
+    /// there is a [`Settler`].
     pub fn settle(&mut self, state: &mut State) -> bool {
+        if self.settler.is_some() { self.begin_settling(state) } else { self.settle_now(state) }
+    }
+
+    /// Fsyncs what was put into the outbox, and takes it out of the tail.
+    pub fn settle_now(&mut self, state: &mut State) -> bool {
         match self.try_settle(state) {
             // That says nothing of whether the state can be written.
             Ok(()) => true,
             failed => self.judge(failed, state.waiting()),
         }
+    }
+
+    fn begin_settling(&mut self, state: &mut State) -> bool {
+        let bundles = placed(state);
+        if bundles.is_empty() || self.settler.as_mut().is_some_and(|settler| settler.ask(bundles)) {
+            return true;
+        }
+        self.settler = None;
+        self.settle_now(state)
+    }
+
+    /// Takes out of the tail what the [`Settler`] has made safe since.
+    pub fn take_settled(&mut self, state: &mut State) {
+        let Some(settled) = self.settler.as_mut().and_then(Settler::take) else { return };
+        match settled.outcome {
+            Ok(gone) => let_go(state, &settled.bundles, &gone),
+            Err(e) => drop(self.judge(Err(("outbox", e)), state.waiting())),
+        }
+    }
+
+    /// Whether the [`Settler`] is at work.
+    pub fn is_settling(&self) -> bool {
+        self.settler.as_ref().is_some_and(Settler::is_under_way)
     }
 
     fn judge(&mut self, done: Result<(), (&'static str, io::Error)>, waiting: usize) -> bool {
@@ -169,21 +207,12 @@ impl Writer {
     }
 
     fn try_settle(&self, state: &mut State) -> Result<(), (&'static str, io::Error)> {
-        if !state.tail.iter().any(|pending| pending.standing == Standing::Placed) {
+        let bundles = placed(state);
+        if bundles.is_empty() {
             return Ok(());
         }
-        for pending in state.tail.iter_mut().filter(|p| p.standing == Standing::Placed) {
-            for name in [signature_name(&pending.name), pending.name.clone()] {
-                match File::open(self.outbox.join(name)).and_then(|file| file.sync_all()) {
-                    // Somebody took it away before it was safe there: it is put there again.
-                    Err(e) if e.kind() == io::ErrorKind::NotFound => pending.standing = Standing::Committed,
-                    other => other.map_err(|e| ("outbox", e))?,
-                }
-            }
-        }
-        writ_durable::sync_directory(&self.outbox).map_err(|e| ("outbox", e))?;
-        state.tail.retain(|pending| pending.standing != Standing::Placed);
-        crash_point!("outbox settled, tail still in the stored state");
+        let gone = settler::make_safe(&self.outbox, &bundles).map_err(|e| ("outbox", e))?;
+        let_go(state, &bundles, &gone);
         Ok(())
     }
 
@@ -222,6 +251,20 @@ impl Writer {
     pub fn trouble(&self) -> Option<&str> {
         self.trouble.as_ref().map(|t| t.message.as_str())
     }
+}
+
+/// What stands in the outbox, and may not be on the disk there.
+fn placed(state: &State) -> Vec<String> {
+    state.tail.iter().filter(|p| p.standing == Standing::Placed).map(|p| p.name.clone()).collect()
+}
+
+/// Takes out of the tail what is safe in the outbox. What somebody took away before it was is put there again.
+fn let_go(state: &mut State, bundles: &[String], gone: &[String]) {
+    for pending in state.tail.iter_mut().filter(|p| gone.contains(&p.name)) {
+        pending.standing = Standing::Committed;
+    }
+    state.tail.retain(|pending| pending.standing != Standing::Placed || !bundles.contains(&pending.name));
+    crash_point!("outbox settled, tail still in the stored state");
 }
 
 fn signature_name(bundle: &str) -> String {

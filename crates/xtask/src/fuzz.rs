@@ -55,6 +55,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let program = phase("build", build)?;
     if let Some(file) = &arguments.replay {
         let [target] = &targets[..] else { bail!("--replay needs one target; these begin so: {}", targets.join(", ")) };
+        fs::create_dir_all(finds(target))?;
         return show(fuzzer(&program, target).args(LIMITS).arg(file));
     }
     println!("{} targets, {} s each", targets.len(), arguments.time);
@@ -112,22 +113,29 @@ fn work() -> PathBuf {
     root().join("target/fuzz")
 }
 
+/// What breaks a target.
+fn finds(target: &str) -> PathBuf {
+    work().join("finds").join(target)
+}
+
 fn fuzzer(program: &Path, target: &str) -> Command {
     let mut command = Command::new(program);
     command.env("WRIT_FUZZ_TARGET", target).stdin(Stdio::null());
+    // Whatever it does, also when it only replays or merges: it writes finds where it stands otherwise.
+    command.arg(format!("-artifact_prefix={}/", finds(target).display()));
     command
 }
 
 /// Fuzzes one target; returns the find, if there is one.
 fn one(program: &Path, target: &str, arguments: &Arguments) -> Result<Option<(String, PathBuf)>> {
     let (committed, more) = (root().join("checks/fuzz/corpus").join(target), work().join("corpus").join(target));
-    let finds = work().join("finds").join(target);
+    let finds = finds(target);
     fs::create_dir_all(&more)?;
     fs::create_dir_all(&finds)?;
     let before = count(&more)?;
     let mut command = fuzzer(program, target);
     command.args(LIMITS).args([LONGEST, "-print_final_stats=1"]).arg(format!("-max_total_time={}", arguments.time));
-    command.arg(format!("-artifact_prefix={}/", finds.display())).arg(&more).arg(&committed);
+    command.arg(&more).arg(&committed);
     let output = run::any(&mut command)?;
     let said = run::both(&output);
     let runs = said.lines().find_map(|line| line.strip_prefix("stat::number_of_executed_units:"));

@@ -2,8 +2,10 @@
 
 mod answer;
 mod clinic;
+mod closings;
 mod depot;
 mod facts;
+mod families;
 mod footprint;
 mod heal;
 mod load;
@@ -31,6 +33,9 @@ pub struct Arguments {
     /// How often a drift is made and healed.
     #[arg(long, default_value_t = 300)]
     heals: usize,
+    /// How often each of the demo's ten breaks is made and healed.
+    #[arg(long, default_value_t = 20)]
+    breaks: usize,
     /// How many full scans before memory is measured.
     #[arg(long, default_value_t = 10_000)]
     scans: usize,
@@ -47,6 +52,8 @@ pub struct Arguments {
 enum Family {
     /// From drift to healed.
     Heal,
+    /// The same by probe, on an appliance in a container.
+    Probes,
     /// One scan, beside cf-agent, monit and oscap.
     Scan,
     /// The enforcer's memory.
@@ -103,8 +110,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         println!("{}", depot::DEFINITIONS);
     }
     facts::print()?;
-    let families: [(Family, &dyn Fn() -> Result<()>); 13] = [
+    let families: [(Family, &dyn Fn() -> Result<()>); 14] = [
         (Family::Heal, &|| heal::run(arguments.heals)),
+        (Family::Probes, &|| families::run(arguments.breaks)),
         (Family::Scan, &|| scan::run(arguments.lynis)),
         (Family::Memory, &|| memory::run(arguments.scans)),
         (Family::Footprint, &|| footprint::run(&arguments.footprint)),

@@ -85,8 +85,8 @@ pub fn page(transcript: &str) -> String {
 mod tests {
     use serde_json::Value;
 
-    use super::super::breaks::BREAKS;
     use super::*;
+    use crate::breaks::BREAKS;
 
     const CAST: &str = include_str!("../../../../docs/heals.cast");
     const PAGE: &str = include_str!("../../../../docs/heals.md");

@@ -11,6 +11,7 @@ use super::driver::{Driver, Units};
 use super::engine::Engine;
 use super::work::Workers;
 use crate::dbus::{self, UnitEvent};
+use crate::evidence_writer::Settler;
 use crate::looks::looker::Looker;
 use crate::probes::{self, Watch};
 use crate::watch::account::{Account, Standing};
@@ -46,7 +47,8 @@ pub fn run(mut engine: Engine) -> io::Result<()> {
     watch_units(&sender, &units, &engine.sources);
     engine.notifier = Notifier::from_environment();
     engine.attempts.workers = Some(Workers::new(sender.clone()));
-    engine.looking.looker = Some(Looker::new(probes::run, engine.context_of_looker(), sender));
+    engine.looking.looker = Some(Looker::new(probes::run, engine.context_of_looker(), sender.clone()));
+    engine.writer.settler = Some(Settler::new(engine.config.outbox_dir.clone(), sender)?);
     engine.start(false);
     engine.reconcile_tickets();
     writ_durable::create_directories(&engine.config.requests_dir())?;
@@ -125,8 +127,13 @@ impl Daemon {
         let deadline = Instant::now() + GATHER_AT_MOST;
         let mut message = first;
         loop {
+            // A runbook or a look is over: that is one thing, and somebody waits for it.
+            let alone = matches!(message, Message::Ran | Message::Looked | Message::Settled);
             if !self.driver.take(message) {
                 return false;
+            }
+            if alone {
+                return true;
             }
             let left = deadline.saturating_duration_since(Instant::now()).min(GATHER);
             if left.is_zero() {

@@ -113,6 +113,7 @@ impl Driver {
             Message::Unit(unit) => self.unit_changed(unit.as_deref(), now),
             Message::Ran => self.engine.take_finished(),
             Message::Looked => self.engine.take_looked(),
+            Message::Settled => self.engine.take_settled(),
         }
         true
     }
@@ -237,7 +238,7 @@ impl Driver {
 
     /// Whether evidence waits for a quiet moment to be safe in the outbox.
     pub fn unsettled(&self) -> bool {
-        self.engine.unsettled()
+        self.engine.unsettled() && !self.engine.writer.is_settling()
     }
 
     /// A moment in which nothing happens: evidence is made safe in the outbox, or else the outbox is kept within its
@@ -254,10 +255,14 @@ impl Driver {
         }
     }
 
-    /// Does both, where there is no quiet moment.
+    /// Does both, where there is no quiet moment. Nothing is taken out of the outbox before it is safe there: it would be put
+    /// there again.
     pub fn starved(&mut self) {
         self.engine.settle();
-        self.engine.keep_house();
+        if self.engine.house_due() <= self.engine.clock.instant() {
+            self.engine.settle_now();
+            self.engine.keep_house();
+        }
     }
 
     /// When something is due next.

@@ -332,7 +332,7 @@ impl Engine {
     fn change_of_key(&mut self) -> Option<ChainEnd> {
         let old = self.state.public_key.clone().filter(|old| *old != self.identity.public_key)?;
         self.commit();
-        self.settle();
+        self.settle_now();
         let folder = self.config.outbox_dir.join(old.fingerprint());
         warn!(old = %old.fingerprint(), "the key changed: a new chain begins");
         let moved = writ_durable::create_directories(&folder).and_then(|()| {
@@ -394,10 +394,10 @@ impl Engine {
     pub fn stop(&mut self) {
         self.notifier.stopping();
         self.stop_attempts();
-        self.settle();
+        self.settle_now();
         self.state.stopped = true;
         self.commit();
-        self.settle();
+        self.settle_now();
         self.save_book();
         info!("stopped");
     }

@@ -393,9 +393,19 @@ impl Engine {
         self.state.tail.iter().any(|pending| pending.standing == Standing::Placed)
     }
 
-    /// Fsyncs the outbox, when there is time.
+    /// Has the outbox fsynced, when there is time.
     pub fn settle(&mut self) {
         self.writer.settle(&mut self.state);
+    }
+
+    /// Fsyncs the outbox before anything else is done.
+    pub(super) fn settle_now(&mut self) {
+        self.writer.settle_now(&mut self.state);
+    }
+
+    /// Takes in what was fsynced meanwhile.
+    pub(super) fn take_settled(&mut self) {
+        self.writer.take_settled(&mut self.state);
     }
 
     /// Tries again to write what a full disk did not take.

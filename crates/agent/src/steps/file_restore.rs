@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Component, Path};
+use std::rc::Rc;
 
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
@@ -79,7 +80,7 @@ impl Wanted {
             }
             (None, None) => None,
         };
-        let account = |name: &str, known: fn() -> Names| match parameters.optional_text(name)? {
+        let account = |name: &str, known: fn() -> Rc<Names>| match parameters.optional_text(name)? {
             None => Ok(None),
             Some(text) => match known().number(text) {
                 Some(number) => Ok(Some(number)),

@@ -49,4 +49,6 @@ pub enum Message {
     Ran,
     /// A look has come to its end: what it came to lies in the queue of its looker.
     Looked,
+    /// The outbox was fsynced, or not: how it went lies in the queue of its settler.
+    Settled,
 }

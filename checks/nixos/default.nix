@@ -69,6 +69,7 @@ builtins.concatMap
     "NoNewPrivileges=true"
     "Restart=always"
     "UMask=0027"
+    "WatchdogSec=2min"
   ]
   [
     "AF_INET"
@@ -92,6 +93,7 @@ builtins.concatMap
     "ReadWritePaths=/var/lib/writ/spool/inbox"
     "StateDirectory=writ/sync"
     "StateDirectoryMode=0700"
+    "WatchdogSec=1h"
   ]
   [ "AF_NETLINK" ]
 # Whoever looks over the network starts nothing, keeps nothing but what it saw, and is not the courier.

@@ -91,6 +91,8 @@ in
         ExecStart = exe "writ-sync" "sync.toml";
         Restart = "always";
         RestartSec = "5s";
+        # Eight batches of logs over the slowest line that it works with take more than half of it.
+        WatchdogSec = "1h";
         User = "writ-sync";
         Group = "writ-sync";
         UMask = "0077";

@@ -16,7 +16,7 @@ use writ_scenarios::{container, run};
 use writ_tools::setup;
 
 use super::figure;
-use super::process::{cpu_of_family_ms, pss_of_family_mb};
+use super::process::{cpu_of_family_ms, peak_pss_mb, pss_of_family_mb};
 
 const NAME: &str = "front-desk";
 /// The processes that run all the time.
@@ -25,7 +25,7 @@ const PROCESSES: [&str; 3] = ["writ-enforce", "writ-sync", "writ-probe"];
 /// How much is measured.
 #[derive(clap::Args)]
 pub struct Amounts {
-    /// How often an appliance looks at everything before its memory is measured.
+    /// How often an appliance looks at everything before its memory is measured; once a minute would be 10,080 in a week.
     #[arg(long, default_value_t = 200)]
     looks: usize,
     /// How many minutes an appliance is left alone while its processor time is measured.
@@ -128,6 +128,9 @@ fn measure(appliance: &Appliance, amounts: &Amounts) -> Result<()> {
         memory += mb;
         share += percent;
     }
+    let logs = peak_pss_mb(&mut appliance.container.command("/opt/writ/writ-logs", &[]))?;
+    figure("writ-logs, every five minutes for a moment, peak PSS", &format!("{logs:.1} MB"), None);
+    memory += logs;
     figure(
         &format!("all, PSS after {} looks at everything", amounts.looks),
         &format!("{memory:.1} MB"),

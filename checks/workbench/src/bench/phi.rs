@@ -54,9 +54,12 @@ pub struct Amounts {
     /// How many synthetic lines the PHI scrubber is measured on.
     #[arg(long, default_value_t = 100_000, value_name = "LINES")]
     phi_lines: usize,
-    /// The seed of the synthetic lines, to see a run again; otherwise the time.
+    /// The first seed of the synthetic lines, to see a run again; otherwise the time.
     #[arg(long, value_name = "SEED")]
     phi_seed: Option<u64>,
+    /// From how many seeds they are made, each a share of the lines.
+    #[arg(long, default_value_t = 3, value_name = "SEEDS", value_parser = clap::value_parser!(u64).range(1..=100))]
+    phi_seeds: u64,
 }
 
 /// Prints recall, precision, false positives and the cost of long lines.
@@ -67,9 +70,19 @@ pub fn run(amounts: &Amounts) -> Result<()> {
         Some(seed) => seed,
         None => SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs(),
     };
-    let figures = synthetic(&python, amounts.phi_lines, seed)?;
+    let mut figures = Figures::default();
+    let lines = amounts.phi_lines / usize::try_from(amounts.phi_seeds)?;
+    let mut by_seed = Vec::new();
+    for seed in seed..seed.saturating_add(amounts.phi_seeds) {
+        let before = figures.structured();
+        synthetic(&python, lines, seed, &mut figures)?;
+        let after = figures.structured();
+        by_seed.push(Share { found: after.found - before.found, all: after.all - before.all }.percent());
+    }
     figure(&format!("lines, of five locales, --phi-seed {seed}"), &figures.lines.to_string(), None);
     print_kinds(&figures);
+    let by_seed: Vec<String> = by_seed.iter().map(|percent| format!("{percent:.2} %")).collect();
+    figure("recall, label or shape tells, by seed", &by_seed.join(" "), None);
     let structured = figures.structured();
     let value = format!("{:.2} %", structured.percent());
     let what = format!("recall, label or shape tells, {} of {}", structured.found, structured.all);
@@ -104,7 +117,7 @@ fn venv() -> Result<PathBuf> {
 }
 
 /// Measures what the generator writes, line by line.
-fn synthetic(python: &Path, lines: usize, seed: u64) -> Result<Figures> {
+fn synthetic(python: &Path, lines: usize, seed: u64, figures: &mut Figures) -> Result<()> {
     let script = root().join("checks/tools/phi/generate.py");
     let mut command = Command::new(python);
     command.env("PYTHONDONTWRITEBYTECODE", "1").arg(&script);
@@ -112,12 +125,12 @@ fn synthetic(python: &Path, lines: usize, seed: u64) -> Result<Figures> {
     let mut child =
         command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot run {}", script.display()))?;
     let Some(stdout) = child.stdout.take() else { bail!("the generator has no output") };
-    let mut figures = Figures::default();
+    let before = figures.lines;
     for line in BufReader::new(stdout).lines() {
         figures.add(&line?).map_err(|e| anyhow::anyhow!("{} wrote what cannot be read: {e}", script.display()))?;
     }
-    ensure!(child.wait()?.success() && figures.lines == lines, "{} ended early", script.display());
-    Ok(figures)
+    ensure!(child.wait()?.success() && figures.lines - before == lines, "{} ended early", script.display());
+    Ok(())
 }
 
 /// One line for each of the 18: what a label told, what its shape told, and what nothing told.

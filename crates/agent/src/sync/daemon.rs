@@ -88,7 +88,8 @@ impl Daemon {
             }
             self.write_status();
             let due = self.schedule.next().map(|at| Duration::from_millis(at.saturating_sub(self.courier.millis())));
-            match self.messages.recv_timeout(due.unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP)) {
+            let longest = self.notifier.rhythm().map_or(LONGEST_SLEEP, |rhythm| rhythm.min(LONGEST_SLEEP));
+            match self.messages.recv_timeout(due.unwrap_or(longest).min(longest)) {
                 Ok(message) => {
                     if !self.take(message) {
                         return;

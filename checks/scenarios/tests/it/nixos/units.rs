@@ -209,6 +209,7 @@ fn the_units_work_as_hardened() {
         let steady = state.contains("NRestarts=0") && state.contains("=active");
         assert!(steady, "{unit}: {state}\n{}", world.container.journal(unit));
     }
+    watch_over(&world);
 }
 
 /// The status page: the first who asks starts it, with a fresh file that root wrote; it may do nothing, and what keeps the file
@@ -271,6 +272,35 @@ fn switch(world: &World) {
     assert_eq!(switched.text(&["switch", "outcome"]), "committed", "{}", switched.json);
     let activations = fs::read_to_string(world.container.path("/var/lib/records/activations")).unwrap();
     assert_eq!(activations, "test NoNewPrivs:0\nboot NoNewPrivs:0\n");
+}
+
+/// Whoever does not turn any more is started again by systemd, and goes on. With less patience than the units have.
+fn watch_over(world: &World) {
+    let units = ["writ-enforce.service", "writ-sync.service"];
+    for unit in units {
+        let usec = world.properties(unit, &["WatchdogUSec"]);
+        assert!(!usec.contains("=0") && !usec.contains("=infinity"), "nobody watches over {unit}: {usec}");
+        let folder = world.container.path(&format!("/run/systemd/system/{unit}.d"));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("impatient.conf"), "[Service]\nWatchdogSec=4s\nTimeoutStopSec=2s\n").unwrap();
+    }
+    world.container.run("systemctl", &["daemon-reload"]).unwrap();
+    for unit in units {
+        world.container.run("systemctl", &["restart", unit]).unwrap();
+    }
+    let before = units.map(|unit| world.pid(unit));
+    for pid in &before {
+        world.container.run("kill", &["-STOP", pid]).unwrap();
+    }
+    for (unit, before) in units.into_iter().zip(&before) {
+        world.until("systemd to start it again", || !["0", before].contains(&world.pid(unit).as_str()));
+        let said = world.container.journal(unit);
+        assert!(said.contains("Watchdog timeout"), "{unit}: {said}");
+    }
+    let settings = world.container.path("/var/lib/records/settings");
+    fs::set_permissions(&settings, fs::Permissions::from_mode(0o666)).unwrap();
+    let mode = || fs::metadata(&settings).unwrap().permissions().mode() & 0o7777;
+    world.until("the settings to be closed by the one that was started again", || mode() == 0o640);
 }
 
 /// What is asked starts who chooses, and it answers. What is asked stays, so it stays too.

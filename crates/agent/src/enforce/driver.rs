@@ -65,9 +65,9 @@ pub struct Driver {
 enum Rescan {
     /// None was asked for.
     None,
-    /// It is to begin.
-    Asked,
-    /// Since then every check is wanted; not all may have been looked at.
+    /// Then; not every check may have had its turn since.
+    Asked(Instant),
+    /// Every check was wanted until then; not all may have been looked at.
     Begun(Instant),
 }
 
@@ -104,7 +104,7 @@ impl Driver {
             Message::Rescan => {
                 self.engine.doubt();
                 self.agenda.all_at(now);
-                self.rescan = Rescan::Asked;
+                self.rescan = Rescan::Asked(now);
             }
             Message::Changed(topic) => self.changed(topic),
             Message::Happened(watch) => {
@@ -184,7 +184,9 @@ impl Driver {
     }
 
     fn count_rescan(&mut self) {
-        if matches!(self.rescan, Rescan::Asked) {
+        if let Rescan::Asked(at) = self.rescan
+            && self.agenda.all_ran_since(at)
+        {
             self.rescan = Rescan::Begun(self.engine.clock.instant());
         }
         if let Rescan::Begun(at) = self.rescan

@@ -67,7 +67,8 @@ fn ask(smartctl: &Path, disks: &[PathBuf], altogether: Duration) -> Result<Vec<H
         let left = altogether.saturating_sub(began.elapsed());
         if left.is_zero() {
             let (seconds, answered, all) = (altogether.as_secs(), told.len(), disks.len());
-            let why = format!("{answered} of {all} answered within {seconds} s, which is what there is for all of them");
+            let why =
+                format!("{answered} of {all} answered within {seconds} s, which is what there is for all of them");
             return Err(Unseen::failed("disks", why));
         }
         let arguments = ["--json", "--health", "--attributes"].map(OsStr::new);

@@ -196,7 +196,9 @@ fn who_waits_for_a_turn_keeps_the_plan_and_who_may_not_run_has_failed() {
     assert_eq!(acts, [by_plan("RB-B")]);
     let window = closed(|choice| choice.window = Some((Some(at(600)), "Sunday 02:00".into())));
     let stopped = closed(|choice| choice.tripped = Some("stopped".into()));
-    for (policy, why) in [(window, "wait for a maintenance window: Sunday 02:00"), (stopped, "RB-B cannot run: stopped")] {
+    for (policy, why) in
+        [(window, "wait for a maintenance window: Sunday 02:00"), (stopped, "RB-B cannot run: stopped")]
+    {
         let (state, acts) = step(state.clone(), failing(Severity::High), at(5), &policy);
         assert_eq!((told(&acts).rule, told(&acts).message.contains(why)), (Some("plan-stopped"), true), "{acts:?}");
         assert!(reason_of(&acts).contains("1 plan failed, and no runbook is left"), "{acts:?}");
@@ -211,7 +213,10 @@ fn a_plan_that_had_not_begun_when_its_check_held_again_is_taken_back() {
     for event in [holds(), Event::Gone(super::tests::run(Outcome::NotApplicable))] {
         let (state, acts) = step(chosen.clone(), event.clone(), at(3), &policy);
         assert_eq!((state, told(&acts).allowed, told(&acts).rule), (State::Quiet, false, Some("plan-moot")));
-        assert!(matches!(&acts[..], [Act::Plan(_), Act::Closed(closing)] if closing.tier != Some(Tier::L2)), "{acts:?}");
+        assert!(
+            matches!(&acts[..], [Act::Plan(_), Act::Closed(closing)] if closing.tier != Some(Tier::L2)),
+            "{acts:?}"
+        );
         let (_, acts) = step(asked(&policy), event, at(3), &policy);
         assert!(matches!(&acts[..], [Act::Closed(_)]), "of a request nobody was told that it is carried out: {acts:?}");
     }

@@ -290,7 +290,8 @@ mod tests {
             let file = fs::File::create(dir.path().join(name)).unwrap();
             file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(second as u64)).unwrap();
         }
-        let gone = |most| oldest(dir.path(), most).iter().map(|path| path.file_name().unwrap().to_owned()).collect::<Vec<_>>();
+        let gone =
+            |most| oldest(dir.path(), most).iter().map(|path| path.file_name().unwrap().to_owned()).collect::<Vec<_>>();
         assert_eq!(gone(1), given[..3]);
         assert_eq!(gone(2), given[..2]);
         assert!(gone(4).is_empty());

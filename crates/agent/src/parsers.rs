@@ -29,7 +29,7 @@ use crate::network::tls::{answer, trust};
 use crate::network::{reachable, seen};
 use crate::planner::select::select;
 use crate::probes::Parser;
-use crate::switch::boot::record;
+use crate::switch::boot::{asked, record};
 use crate::switch::journal::{self, Journal};
 use crate::{config, logs, network, planner, size, sync};
 
@@ -97,6 +97,7 @@ const PARSERS: &[Parser] = &[
     (posture::SCHEMA, kept::<Book>),
     (journal::SCHEMA, kept::<Journal>),
     (record::SCHEMA, kept::<record::Record>),
+    (asked::SCHEMA, kept::<asked::Asked>),
 ];
 
 static CHECK: LazyLock<Check> = LazyLock::new(|| {

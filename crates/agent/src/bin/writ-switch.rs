@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use writ_agent::config::{Config, DEFAULT_PATH};
-use writ_agent::switch::boot::Record;
+use writ_agent::switch::boot::machine::Stage;
+use writ_agent::switch::boot::{self, Record};
 use writ_agent::switch::{self, Journal, Resumed, State};
 use writ_agent::told;
 use writ_trust::numbers::Serial;
@@ -114,6 +115,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
                 Resumed::Running => "a driver is at work".to_owned(),
                 Resumed::Resting(until) => format!("it waits until {until}; `writ-switch run` tries at once"),
                 Resumed::Launched => "a driver was started".to_owned(),
+                Resumed::Clearing => "a driver was started to take back what the boot loader was told".to_owned(),
             };
             println!("{said}");
             Ok(ExitCode::SUCCESS)
@@ -159,10 +161,16 @@ fn status(target: &Target, json: bool) -> anyhow::Result<ExitCode> {
         (true, State::RollbackFailed) => println!("ROLLBACK FAILED: this machine needs a person"),
         (true, state) => println!("over: {}", state.as_str()),
     }
+    let left = boot::left(&request.state_dir).filter(|_| journal.is_over());
     match Record::of(&journal) {
         Some(Record { why: Some(why), .. }) => println!("it takes effect in full when the machine is booted: {why}"),
-        Some(record) => println!("it needs a boot of the machine: {}", record.stage.as_str()),
-        None => {}
+        Some(record) if left.is_none() || record.stage == Stage::Returning => {
+            println!("it needs a boot of the machine: {}", record.stage.as_str());
+        }
+        _ => {}
+    }
+    if let Some(why) = left {
+        println!("what the boot loader was told is not taken back, which is tried again every 10 minutes: {why}");
     }
     Ok(ExitCode::SUCCESS)
 }

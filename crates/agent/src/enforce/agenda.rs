@@ -46,6 +46,11 @@ impl Agenda {
         due.min_by_key(|(_, entry)| (!entry.urgent, entry.due)).map(|(id, _)| id.clone())
     }
 
+    /// Whether every check was run at this instant or later.
+    pub fn all_ran_since(&self, at: Instant) -> bool {
+        self.entries.values().all(|entry| entry.ran.is_some_and(|ran| ran >= at))
+    }
+
     /// When the next check is due.
     pub fn next(&self) -> Option<Instant> {
         self.entries.values().map(|entry| entry.due).min()
@@ -112,7 +117,9 @@ mod tests {
         let mut agenda = agenda(start);
         assert_eq!(agenda.first_due(start).as_deref(), Some("a"));
         agenda.ran("a", start);
+        assert!(!agenda.all_ran_since(start));
         agenda.ran("b", start);
+        assert!(agenda.all_ran_since(start) && !agenda.all_ran_since(start + Duration::from_secs(1)));
         let first = agenda.next().unwrap();
         assert!(first >= start + Duration::from_secs(6) && first <= start + Duration::from_secs(60));
         let id = agenda.first_due(first).unwrap();

@@ -22,6 +22,8 @@ use crate::watch::{Message, Topic};
 
 /// How many events are taken in between two checks at most.
 const TAKEN_BETWEEN: usize = 1_000;
+/// How long checks that are due are run before everything else has its turn: some are due again and again.
+const TURN: Duration = Duration::from_millis(250);
 /// How often the status file is written at most.
 const STATUS_EVERY: Duration = Duration::from_secs(3);
 /// How often it is written at least.
@@ -63,9 +65,9 @@ pub struct Driver {
 enum Rescan {
     /// None was asked for.
     None,
-    /// It is to begin.
-    Asked,
-    /// Since then every check is wanted; not all may have been looked at.
+    /// Then; not every check may have had its turn since.
+    Asked(Instant),
+    /// Every check was wanted until then; not all may have been looked at.
     Begun(Instant),
 }
 
@@ -102,7 +104,7 @@ impl Driver {
             Message::Rescan => {
                 self.engine.doubt();
                 self.agenda.all_at(now);
-                self.rescan = Rescan::Asked;
+                self.rescan = Rescan::Asked(now);
             }
             Message::Changed(topic) => self.changed(topic),
             Message::Happened(watch) => {
@@ -150,7 +152,8 @@ impl Driver {
         self.agenda.poke(check, now);
     }
 
-    /// Does what is due; false when it is time to stop. What is heard meanwhile goes before what is merely due.
+    /// Does what is due, or as much of it as there is time for in one turn; false when it is time to stop. What is heard meanwhile
+    /// goes before what is merely due.
     pub fn act(&mut self, heard: &mut dyn Iterator<Item = Message>) -> bool {
         self.poll();
         self.engine.take_finished();
@@ -159,7 +162,10 @@ impl Driver {
             self.engine.doubt();
             self.agenda.all_at(self.engine.clock.instant());
         }
-        while let Some(check) = self.agenda.first_due(self.engine.clock.instant()) {
+        let began = self.engine.clock.instant();
+        while self.engine.clock.since(began) < TURN
+            && let Some(check) = self.agenda.first_due(self.engine.clock.instant())
+        {
             self.engine.check(&check);
             self.agenda.ran(&check, self.engine.clock.instant());
             self.engine.notifier.alive();
@@ -179,7 +185,9 @@ impl Driver {
     }
 
     fn count_rescan(&mut self) {
-        if matches!(self.rescan, Rescan::Asked) {
+        if let Rescan::Asked(at) = self.rescan
+            && self.agenda.all_ran_since(at)
+        {
             self.rescan = Rescan::Begun(self.engine.clock.instant());
         }
         if let Rescan::Begun(at) = self.rescan

@@ -394,6 +394,7 @@ impl Engine {
     pub fn stop(&mut self) {
         self.notifier.stopping();
         self.stop_attempts();
+        self.clear_requests();
         self.settle_now();
         self.state.stopped = true;
         self.commit();

@@ -119,6 +119,7 @@ impl Engine {
         }
         match switch::resume(&self.config.state_dir) {
             Ok(Resumed::Launched) => info!("an interrupted switch goes on"),
+            Ok(Resumed::Clearing) => info!("what the boot loader was told by the last switch is taken back"),
             Ok(Resumed::Nothing | Resumed::Running | Resumed::Resting(_)) => {}
             Err(e) => self.say_once(format!("an interrupted switch cannot be taken up: {e}")),
         }
@@ -174,7 +175,8 @@ impl Engine {
         let waiting = Waiting { release, tries, until: journal.rests_until(self.clock.now()), reason };
         let known = self.switch_waits.as_ref().is_some_and(|known| (known.release, known.tries) == (release, tries));
         // What is imported and waits to be booted waits for a window, which is told as that.
-        if !known && !journal.reboot_required {
+        let waits_to_boot = journal.reboot_required && journal.before.is_none();
+        if !known && !waits_to_boot {
             let message = format!(
                 "rule import-waits: the switch to release {release} waits: {}; nothing was activated, and it is tried again, \
                  at least every 10 minutes, until it succeeds or a newer release comes",

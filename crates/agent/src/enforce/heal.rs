@@ -101,6 +101,7 @@ impl Engine {
             activation: self.config.activation.clone(),
             expected_toplevel: running.generation.toplevel().map(str::to_owned),
             checks,
+            place: self.place(),
         })
     }
 

@@ -312,11 +312,14 @@ fn proceed(mut incident: Box<Incident>, event: Event, at: Time, allowed: &Circum
             if !is_steady(&mut incident, at, false) {
                 return (State::Open(incident), Vec::new());
             }
+            let moot = withdraw(&mut incident, "plan-moot", "its check holds again");
             let (resolution, tier) = by_others(&incident);
-            close(incident, at, resolution, tier, vec![verification], after)
+            preceded(moot, close(incident, at, resolution, tier, vec![verification], after))
         }
         Event::Gone(verification) if !attempting => {
-            close(incident, at, ResolutionType::Manual, None, vec![verification], Observation::new())
+            let moot = withdraw(&mut incident, "plan-moot", "its check does not count any more");
+            let closed = close(incident, at, ResolutionType::Manual, None, vec![verification], Observation::new());
+            preceded(moot, closed)
         }
         Event::Tried { work, verification, after } if attempting => {
             tried(incident, work, verification, after, at, allowed)
@@ -423,9 +426,7 @@ fn tried(
         if !is_steady(&mut incident, at, true) {
             return (State::Open(incident), acts);
         }
-        let (state, closed) = close(incident, at, ResolutionType::Auto, Some(by.tier()), verification, after);
-        acts.extend(closed);
-        return (state, acts);
+        return preceded(acts, close(incident, at, ResolutionType::Auto, Some(by.tier()), verification, after));
     }
     if let By::Rule(rule) = by {
         let rest = allowed.rules.iter().find(|c| c.rule == rule).map_or(0, |c| c.cooldown_ms);
@@ -464,6 +465,12 @@ fn close(
     after: Observation,
 ) -> (State, Vec<Act>) {
     (State::Quiet, vec![Act::Closed(Closing { incident, at, resolution, tier, verification, after })])
+}
+
+/// The same step, in which something else comes first.
+fn preceded(mut acts: Vec<Act>, (state, closed): (State, Vec<Act>)) -> (State, Vec<Act>) {
+    acts.extend(closed);
+    (state, acts)
 }
 
 /// The verification that one run of a check makes.

@@ -20,8 +20,9 @@ use super::state::{Point, incident_key};
 use super::work::Finished;
 use crate::clock;
 use crate::looks::looker::{Looker, NewContext, Order};
+use crate::looks::place::Place;
 use crate::looks::shared::{Act, Event, Shared};
-use crate::probes::{self, Pace, ProbeContext};
+use crate::probes::{self, Pace};
 
 /// What was looked at already of what an attempt is judged by.
 pub(super) type Scans = BTreeMap<String, Scan>;
@@ -82,6 +83,19 @@ impl Looking {
     pub fn due(&self) -> Option<Instant> {
         self.looker.as_ref()?.due()
     }
+}
+
+/// Hands what was seen to whoever waits for it. Whether one is an attempt for that very check, whose incident hears of it as what the
+/// attempt came to: it is no run of the check besides.
+fn hand(judging: &mut [Judging], id: &str, scan: &Scan) -> bool {
+    let mut tried = false;
+    for judging in judging {
+        if judging.missing.remove(id) {
+            judging.scans.insert(id.to_owned(), scan.clone());
+            tried |= judging.finished.job.check == id;
+        }
+    }
+    tried
 }
 
 impl Engine {
@@ -187,14 +201,13 @@ impl Engine {
 
     /// Makes contexts for who looks elsewhere.
     pub(super) fn context_of_looker(&self) -> NewContext {
-        let ProbeContext { profile, root, records, programs, own_key, .. } = &self.context;
-        let (profile, root, records) = (profile.clone(), root.clone(), records.clone());
-        let (programs, own_key) = (programs.clone(), own_key.clone());
-        Box::new(move || {
-            let context = ProbeContext::new(clock::now(), Instant::now(), profile.clone(), None);
-            let (root, records, programs) = (root.clone(), records.clone(), programs.clone());
-            ProbeContext { root, records, programs, own_key: own_key.clone(), ..context }
-        })
+        let (place, profile) = (self.place(), self.context.profile.clone());
+        Box::new(move || place.context(clock::now(), Instant::now(), profile.clone(), None))
+    }
+
+    /// What whoever looks elsewhere has to know of this machine.
+    pub(super) fn place(&self) -> Place {
+        Place { logs_dropped: self.logs_dropped(), ..Place::of(&self.context) }
     }
 
     /// Takes up what was looked at elsewhere.
@@ -212,17 +225,11 @@ impl Engine {
     fn take_answers(&mut self) {
         while let Some((id, seen)) = self.looking.answers.pop_front() {
             let Some(scan) = self.judged(&id, seen.probed, seen.at) else { continue };
-            let mut served = false;
-            for judging in &mut self.looking.judging {
-                if judging.missing.remove(&id) {
-                    judging.scans.insert(id.clone(), scan.clone());
-                    served = true;
-                }
-            }
+            let tried = hand(&mut self.looking.judging, &id, &scan);
             if self.attempts.take_turn_of(&id) {
                 self.take_run(&id, &scan);
                 self.attempts.give_back();
-            } else if !served {
+            } else if !tried {
                 self.take_run(&id, &scan);
             }
             while let Some(ready) = self.looking.judging.iter().position(|judging| judging.missing.is_empty()) {
@@ -253,5 +260,38 @@ impl Engine {
         }
         self.looking.judging.push(Judging { finished, missing, scans: Scans::new() });
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use writ_policy::observation::Observation;
+    use writ_policy::outcome::{Judgement, Outcome};
+
+    use super::*;
+    use crate::enforce::incident::Work;
+    use crate::enforce::lanes::{Job, Lane};
+    use crate::enforce::posture::Run;
+
+    fn judging(check: &str, missing: &[&str]) -> Judging {
+        let (key, lane) = (incident_key(check, "self"), Lane::of(std::time::Duration::ZERO));
+        let job = Job { key, check: check.to_owned(), rule: "L1".to_owned(), lane, touches: Vec::new() };
+        let finished = Finished { job, recorded: true, policy: None, verify: Vec::new(), work: Work::default() };
+        let missing = missing.iter().map(|&id| id.to_owned()).collect();
+        Judging { finished, missing, scans: Scans::new() }
+    }
+
+    #[test]
+    fn what_an_attempt_is_judged_by_is_a_run_of_every_other_check_too() {
+        let (outcome, observation) = (Outcome::Fail, Observation::new());
+        let (reasons, at) = (Vec::new(), "2026-11-23T14:40:56Z".parse().unwrap());
+        let judgement = Judgement { outcome, observation: observation.clone(), reasons: reasons.clone() };
+        let scan = Scan { run: Run { at, outcome, reasons, seen: observation }, judgement };
+        let mut all = [judging("a", &["a", "b"]), judging("c", &["b"])];
+        assert!(!hand(&mut all, "b", &scan), "the incident of b, if one is open, hears of it as ever");
+        assert!(hand(&mut all, "a", &scan), "that of a hears what its attempt came to");
+        assert!(!hand(&mut all, "a", &scan) && !hand(&mut all, "d", &scan), "nobody waits for these");
+        let seen = all.map(|judging| (judging.missing.len(), judging.scans.into_keys().collect::<String>()));
+        assert_eq!(seen, [(0, "ab".to_owned()), (0, "b".to_owned())]);
     }
 }

@@ -62,6 +62,7 @@ impl Engine {
             "switch": self.switch_status(),
             "window": self.window_status(),
             "reboot_pending": boot::pending(&self.config.boot, &self.config.state_dir),
+            "boot_entry_left": if self.switch_under_way { None } else { boot::left(&self.config.state_dir) },
             "time_zone": self.zone.called(),
             "outcomes": self.state.outcomes,
             "open_incidents": incidents,

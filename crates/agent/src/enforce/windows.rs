@@ -18,6 +18,7 @@ use super::lanes::{self, Budget};
 use super::refused::Refused;
 use super::state::Point;
 use crate::steps;
+use crate::switch::boot;
 use crate::switch::journal::Journal;
 use crate::zone::Zone;
 
@@ -103,7 +104,7 @@ impl Engine {
             return true;
         }
         // What needs a boot is told so by its driver, once it is imported.
-        let work = if journal.reboot_required { Work::Reboot } else { Work::Switch };
+        let work = boot::window(journal);
         self.load(release, journal.request.release).is_ok_and(|generation| self.waits_for_window(&generation, work))
     }
 

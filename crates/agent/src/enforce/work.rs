@@ -24,6 +24,7 @@ use super::state::Point;
 use crate::cancel::Cancel;
 use crate::clock::Clock;
 use crate::crash_point;
+use crate::looks::place::Place;
 use crate::steps::{self, StepContext, StepReport};
 use crate::switch::trial::{self, Share};
 use crate::watch::Message;
@@ -58,6 +59,8 @@ pub(super) struct Order {
     pub expected_toplevel: Option<String>,
     /// The checks that its steps name.
     pub checks: BTreeMap<String, Check>,
+    /// Where its steps look.
+    pub place: Place,
 }
 
 /// What an order came to, before anybody has looked whether it helped.
@@ -269,6 +272,7 @@ fn take(order: &Order, cancel: &Cancel, which: Numbered<'_>, action: &runbook::A
         timeout: action.timeout.duration(),
         now: timestamp,
         checks: &order.checks,
+        place: &order.place,
         cancel,
     };
     let report = scrubbed(steps::run(&action.step, &action.parameters, &context));

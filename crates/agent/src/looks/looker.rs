@@ -19,7 +19,7 @@ use crate::probes::ProbeContext;
 use crate::watch::Message;
 
 /// How long a look may take. A probe gives each program that it starts 10 s at most.
-const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 /// How many looks may hang at once. With one more nobody looks any longer where it may take long, until one has come back.
 const MOST_HANGING: usize = 4;
 

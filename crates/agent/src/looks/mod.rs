@@ -4,4 +4,5 @@
 //! single scan, probation, `writ doctor`, a step that waits for checks) needs neither.
 
 pub mod looker;
+pub mod place;
 pub mod shared;

@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use writ_policy::observation::Observation;
@@ -15,6 +15,8 @@ use super::{Pace, Parameters, Probe, ProbeContext, Unseen, field, integer, optio
 use crate::command;
 
 const TIME_LIMIT: Duration = Duration::from_secs(10);
+/// How long all disks together have: whoever looks for longer is given up.
+const ALTOGETHER: Duration = Duration::from_secs(25);
 const MAX_OUTPUT: usize = 1024 * 1024;
 /// How many disks are asked.
 const MOST_DISKS: usize = 32;
@@ -53,17 +55,30 @@ fn run(parameters: &Parameters, context: &mut ProbeContext) -> Result<Observatio
     let Some(smartctl) = command::find("smartctl") else {
         return Err(Unseen::failed("smartctl", "it is not installed (package smartmontools)"));
     };
+    let told = ask(&smartctl, &disks[..disks.len().min(MOST_DISKS)], ALTOGETHER)?;
+    observe(&told).ok_or_else(|| Unseen::failed("disks", "none of them says anything of its health"))
+}
+
+/// What each disk says, when all of them have said it within this time.
+fn ask(smartctl: &Path, disks: &[PathBuf], altogether: Duration) -> Result<Vec<Health>, Unseen> {
+    let began = Instant::now();
     let mut told = Vec::new();
-    for disk in disks.iter().take(MOST_DISKS) {
+    for disk in disks {
+        let left = altogether.saturating_sub(began.elapsed());
+        if left.is_zero() {
+            let (seconds, answered, all) = (altogether.as_secs(), told.len(), disks.len());
+            let why =
+                format!("{answered} of {all} answered within {seconds} s, which is what there is for all of them");
+            return Err(Unseen::failed("disks", why));
+        }
         let arguments = ["--json", "--health", "--attributes"].map(OsStr::new);
         let arguments = [&arguments[..], &[disk.as_os_str()]].concat();
         // Its exit code says what it found; what it found is in its output.
-        let output =
-            command::run(&smartctl, &arguments, TIME_LIMIT, MAX_OUTPUT).map_err(|e| Unseen::Failed(e.to_string()))?;
-        let health = Health::parse(&output.stdout).map_err(|e| Unseen::failed(disk.display(), e))?;
-        told.push(health);
+        let output = command::run(smartctl, &arguments, left.min(TIME_LIMIT), MAX_OUTPUT);
+        let output = output.map_err(|e| Unseen::Failed(e.to_string()))?;
+        told.push(Health::parse(&output.stdout).map_err(|e| Unseen::failed(disk.display(), e))?);
     }
-    observe(&told).ok_or_else(|| Unseen::failed("disks", "none of them says anything of its health"))
+    Ok(told)
 }
 
 fn all(root: &Path) -> Result<Vec<PathBuf>, Unseen> {
@@ -158,11 +173,26 @@ pub(super) fn observe(disks: &[Health]) -> Option<Observation> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::looks::looker;
 
     /// Parts of what smartctl 7.3 writes of an ATA disk, of an NVMe disk, and of one without SMART.
     const ATA: &str = r#"{"json_format_version":[1,0],"smartctl":{"version":[7,3],"exit_status":0},"device":{"name":"/dev/sda","type":"sat","protocol":"ATA"},"smart_status":{"passed":true},"ata_smart_attributes":{"revision":16,"table":[{"id":5,"name":"Reallocated_Sector_Ct","value":100,"worst":100,"thresh":10,"raw":{"value":8,"string":"8"}},{"id":194,"name":"Temperature_Celsius","raw":{"value":34}},{"id":197,"name":"Current_Pending_Sector","value":100,"raw":{"value":2,"string":"2"}}]},"temperature":{"current":34}}"#;
     const NVME: &str = r#"{"smart_status":{"passed":true,"nvme":{"value":0}},"nvme_smart_health_information_log":{"critical_warning":0,"temperature":41,"percentage_used":103,"media_errors":0},"temperature":{"current":41}}"#;
     const WITHOUT: &str = r#"{"json_format_version":[1,0],"smartctl":{"exit_status":4,"messages":[{"string":"/dev/sdb: Unknown USB bridge","severity":"error"}]}}"#;
+
+    #[test]
+    fn disks_that_are_slow_together_take_no_longer_than_a_look_may() {
+        assert!(ALTOGETHER < looker::LIMIT && TIME_LIMIT < ALTOGETHER);
+        let (smartctl, disks) = (Path::new("/nowhere/smartctl"), ["/dev/sda", "/dev/sdb"].map(PathBuf::from));
+        let why = |altogether| match ask(smartctl, &disks, altogether) {
+            Err(Unseen::Failed(why)) => why,
+            other => panic!("{other:?}"),
+        };
+        let over = why(Duration::ZERO);
+        assert!(over.contains("0 of 2 answered within 0 s"), "no further disk is asked: {over}");
+        let asked = why(ALTOGETHER);
+        assert!(asked.contains("/nowhere/smartctl"), "{asked}");
+    }
 
     #[test]
     fn the_worst_of_all_disks_is_told() {

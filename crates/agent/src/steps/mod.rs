@@ -41,6 +41,7 @@ pub use self::window::window;
 use crate::cancel::Cancel;
 use crate::command::{self, CommandError};
 use crate::dbus::BusError;
+use crate::looks::place::Place;
 pub use crate::parameters::Parameters;
 
 /// Every step that this agent knows.
@@ -97,6 +98,8 @@ pub struct StepContext<'a> {
     pub state_dir: &'a Path,
     /// Checks of the policy, by id: those at least that the step names.
     pub checks: &'a BTreeMap<String, Check>,
+    /// Where the step looks, if it does.
+    pub place: &'a Place,
     /// Said when the step is to end before its time.
     pub cancel: &'a Cancel,
 }

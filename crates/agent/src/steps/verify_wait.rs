@@ -36,7 +36,7 @@ fn run(parameters: &Parameters, context: &StepContext) -> Result<Done, StepError
     }
     let began = Instant::now();
     let expected = context.expected_toplevel.map(str::to_owned);
-    let mut eyes = ProbeContext::new(context.now, began, context.profile.to_owned(), expected);
+    let mut eyes = context.place.context(context.now, began, context.profile.to_owned(), expected);
     let mut pause = FIRST_PAUSE;
     loop {
         left.retain(|(_, check)| {

@@ -21,6 +21,7 @@ pub fn drive(state_dir: &Path, serial: Option<Serial>) -> Result<Journal, Switch
     let _hold = Hold::take(state_dir, PATIENCE)?;
     let journal = open(state_dir, serial)?;
     if journal.is_over() {
+        boot::clear_again(&journal)?;
         return Ok(journal);
     }
     if !journal.course.activated {

@@ -11,6 +11,7 @@ use writ_trust::json::{self, JsonError, MAX_DOCUMENT};
 use writ_trust::numbers::{Epoch, Serial};
 use writ_trust::time::Time;
 
+use super::boot::asked;
 use super::machine::{Course, LONGEST_REST, State};
 use super::request::SwitchRequest;
 use super::{connection, enforcer};
@@ -231,6 +232,19 @@ impl Journal {
         }
     }
 
+    /// The same, written, with what is kept beside it.
+    pub fn begin_in_writing(
+        request: SwitchRequest,
+        previous: Option<String>,
+        earlier: Option<&Self>,
+        now: Time,
+    ) -> Result<Self, JournalError> {
+        asked::write(&request)?;
+        let journal = Self::begin(request, previous, earlier, now);
+        journal.write()?;
+        Ok(journal)
+    }
+
     /// Reads the journal of a state directory; `None` when there is none.
     pub fn read(state_dir: &Path) -> Result<Option<Self>, JournalError> {
         let path = state_dir.join(FILE);
@@ -247,8 +261,11 @@ impl Journal {
         if found != SCHEMA {
             return Err(JournalError::UnknownSchema { path, found: found.chars().take(60).collect() });
         }
-        match serde_json::from_value(value) {
-            Ok(journal) => Ok(Some(journal)),
+        match serde_json::from_value::<Self>(value) {
+            Ok(mut journal) => {
+                asked::recall(&mut journal.request, state_dir);
+                Ok(Some(journal))
+            }
             Err(e) => Err(JournalError::Malformed { path, source: JsonError::Shape(e) }),
         }
     }

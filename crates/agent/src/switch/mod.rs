@@ -105,6 +105,8 @@ pub enum Resumed {
     Resting(Time),
     /// A driver was started to go on.
     Launched,
+    /// A driver was started to take back what the switch, which is over, had told the boot loader.
+    Clearing,
 }
 
 /// Begins a switch: records what runs now as the system to fall back to, writes the journal, starts the driver.
@@ -118,7 +120,7 @@ pub fn start(request: &SwitchRequest, now: Time) -> Result<(), SwitchError> {
             may_follow(earlier, &request)?;
         }
         let previous = read_profile(&request.profile)?;
-        Journal::begin(request.clone(), previous, earlier.as_ref(), now).write()?;
+        Journal::begin_in_writing(request.clone(), previous, earlier.as_ref(), now)?;
     }
     crate::crash_point!("switch.started");
     launch::driver(&request)?;
@@ -143,8 +145,11 @@ fn may_follow(earlier: &Journal, request: &SwitchRequest) -> Result<(), SwitchEr
 /// Starts a driver for a switch that is not over and that nobody drives. Safe to call at any time.
 pub fn resume(state_dir: &Path) -> Result<Resumed, SwitchError> {
     let now = actions::now();
-    let rests = |journal: Journal| journal.rests_until(now).or_else(|| boot::going_down(&journal, now));
-    match Journal::read(state_dir)?.and_then(rests) {
+    let Some(journal) = Journal::read(state_dir)? else { return Ok(Resumed::Nothing) };
+    if journal.is_over() {
+        return if boot::may_be_cleared(state_dir, now) { clear_again(journal) } else { Ok(Resumed::Nothing) };
+    }
+    match journal.rests_until(now).or_else(|| boot::going_down(&journal, now)) {
         Some(until) => Ok(Resumed::Resting(until)),
         None => resume_now(state_dir),
     }
@@ -156,13 +161,25 @@ pub fn resume_now(state_dir: &Path) -> Result<Resumed, SwitchError> {
         Some(journal) if !journal.is_over() => journal,
         _ => return Ok(Resumed::Nothing),
     };
-    match Hold::take(state_dir, Duration::ZERO) {
+    launch_unless_at_work(&journal.request, Resumed::Launched)
+}
+
+/// Not in this process: a partition that is mounted when somebody looks may keep whoever looks waiting.
+fn clear_again(mut journal: Journal) -> Result<Resumed, SwitchError> {
+    // The driver of back then may have been collected since.
+    let present = SwitchRequest { switch_binary: None, ..journal.request.clone() };
+    journal.request.switch_binary = launch::binary(&present).ok().or(journal.request.switch_binary);
+    launch_unless_at_work(&journal.request, Resumed::Clearing)
+}
+
+fn launch_unless_at_work(request: &SwitchRequest, launched: Resumed) -> Result<Resumed, SwitchError> {
+    match Hold::take(&request.state_dir, Duration::ZERO) {
         Ok(hold) => drop(hold),
         Err(SwitchError::Running(_)) => return Ok(Resumed::Running),
         Err(e) => return Err(e),
     }
-    launch::driver(&journal.request)?;
-    Ok(Resumed::Launched)
+    launch::driver(request)?;
+    Ok(launched)
 }
 
 /// The journal of the switch under way, or of the last one; `None` when there never was one.

@@ -61,11 +61,11 @@ pub struct SwitchRequest {
     pub launch: Launch,
     /// The program that drives: `writ-switch` beside the program that asks, when null.
     pub switch_binary: Option<PathBuf>,
-    /// How this machine is booted, where that is not the usual way.
-    #[serde(default, skip_serializing_if = "Boot::is_usual")]
+    /// How this machine is booted. Beside the journal, see [`super::boot::asked`]; one of a version that wrote it within is read too.
+    #[serde(default, skip_serializing)]
     pub boot: Boot,
-    /// Whether no maintenance window is waited for: nothing is obeyed yet.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    /// Whether no maintenance window is waited for: nothing is obeyed yet. Kept as `boot` is.
+    #[serde(default, skip_serializing)]
     pub at_once: bool,
 }
 

@@ -2,11 +2,17 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use writ_agent::clock::{Clock, Simulated};
+use writ_agent::config::Config;
+use writ_agent::enforce::driver::{Driver, Units};
+use writ_agent::enforce::engine::Engine;
+use writ_agent::watch::{Message, Topic};
 use writ_evidence::Kind;
 
-use crate::support::{Site, chmod, mode, until};
+use crate::support::{Site, chmod, mode, now, until};
 
 /// An SSH server that says what it is set to, says that it was asked, and takes a minute while a file says so. What it says of root is
 /// in a file.
@@ -105,4 +111,35 @@ fn a_runbook_is_judged_by_a_slow_look_that_began_after_it() {
     assert!(asked(&site).len() >= before + 2, "one look that found it, and one that judged");
     assert_eq!(site.incidents().opened.len(), 1);
     assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn checks_that_something_always_happens_to_leave_everything_else_its_turn() {
+    let site = Site::new();
+    let mut policy = site.policy();
+    site.file_check(&mut policy, "motd");
+    site.publish(1, &policy);
+    let time = Simulated::starting(now());
+    let clock = Clock::Simulated(time.clone());
+    let config = Config::read(&site.path("etc/enforce.toml")).unwrap();
+    let mut engine = Engine::open_at(config, clock.clone()).unwrap();
+    engine.start(false);
+    let mut driver = Driver::new(engine, Box::new(|_| ()), Units::default());
+    assert!(driver.act(&mut std::iter::empty()));
+    // Each run of the check takes 30 ms, in which its file changes once more.
+    let (mut runs, mut happens) = (0, false);
+    let mut heard = std::iter::from_fn(|| {
+        happens = !happens;
+        if !happens || runs == 500 {
+            return None;
+        }
+        runs += 1;
+        time.advance(Duration::from_millis(30));
+        Some(Message::Changed(Topic::Check("file.motd".to_owned())))
+    });
+    time.advance(Duration::from_secs(1));
+    assert!(driver.take(Message::Changed(Topic::Check("file.motd".to_owned()))));
+    assert!(driver.act(&mut heard));
+    assert!((2..50).contains(&runs), "{runs} runs in one turn");
+    assert!(driver.next() <= clock.instant(), "and the next one is due");
 }

@@ -116,6 +116,8 @@ impl Life {
     fn restart(self) -> Self {
         let Self { site, time, driver: mut before } = self;
         before.engine().stop();
+        // Who is started by what lies there is not kept at work by what nobody waits for.
+        assert_eq!(fs::read_dir(site.path("plan/requests")).unwrap().count(), 0);
         // Its lock goes with it.
         drop(before);
         let driver = driver(&site, &time);

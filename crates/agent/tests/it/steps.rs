@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::fs::{CWD, RenameFlags};
 use serde_json::{Value as Json, json};
 use writ_agent::cancel::Cancel;
+use writ_agent::looks::place::Place;
 use writ_agent::steps::{self, STEPS, StepContext, StepReport};
 use writ_policy::check::Check;
 
@@ -25,6 +26,7 @@ pub struct World {
     pub expected: Option<String>,
     pub timeout: Duration,
     pub checks: BTreeMap<String, Check>,
+    pub place: Place,
     pub cancel: Cancel,
 }
 
@@ -37,6 +39,7 @@ impl Default for World {
             expected: None,
             timeout: Duration::from_secs(60),
             checks: BTreeMap::new(),
+            place: Place::of(&probe_context()),
             cancel: Cancel::new().unwrap(),
         }
     }
@@ -57,6 +60,7 @@ impl World {
             timeout: self.timeout,
             now: probe_context().now,
             checks: &self.checks,
+            place: &self.place,
             cancel: &self.cancel,
         };
         steps::run(step, parameters.as_object().unwrap(), &context)
@@ -457,6 +461,23 @@ fn a_settle_time_ends_as_soon_as_the_checks_hold() {
     });
     let report = world.run("verify.wait", &json!({ "checks": ["late", "there"] }));
     writer.join().unwrap();
+    assert!(report.ok && report.stdout.contains("all hold"), "{report:?}");
+}
+
+/// RB-FWD-001 waits for such a check, on a machine whose programs have their state elsewhere.
+#[test]
+fn a_settle_time_looks_where_the_enforcer_looks() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("sync")).unwrap();
+    fs::write(dir.path().join("sync/status.json"), r#"{"at":null,"depot":"https://depot.example"}"#).unwrap();
+    let forwarding = json!({
+        "title": "t", "probe": { "log_forwarding": {} }, "expect": { "configured": { "eq": false } }, "prefer": null,
+        "every": "1h", "target": "self", "severity": "low", "cites": [], "declared_at": { "file": "x.nix", "line": 1 },
+    });
+    let place = Place { programs: dir.path().to_owned(), ..Place::of(&probe_context()) };
+    let checks = BTreeMap::from([("audit.forwarding".into(), serde_json::from_value(forwarding).unwrap())]);
+    let world = World { checks, place, timeout: Duration::ZERO, ..World::default() };
+    let report = world.run("verify.wait", &json!({ "checks": ["audit.forwarding"] }));
     assert!(report.ok && report.stdout.contains("all hold"), "{report:?}");
 }
 

@@ -300,6 +300,10 @@ pub(super) fn next(incident: &mut Incident, allowed: &Circumstances) -> Next {
     let choices = if let L2::On(plans) = &allowed.l2 { &plans.choices[..] } else { &[] };
     let choice = choices.iter().find(|choice| choice.runbook == chosen.runbook);
     let stopped = match choice {
+        // It was offered as one that waits for nothing.
+        Some(Choice { window: Some((_, opens)), tripped: None, .. }) => {
+            Some(format!("it has to wait for a maintenance window: {opens}"))
+        }
         Some(choice) => choice.tripped.clone(),
         None => Some("it is not among what may be chosen any more".to_owned()),
     };
@@ -309,10 +313,6 @@ pub(super) fn next(incident: &mut Incident, allowed: &Circumstances) -> Next {
         planning.chosen = None;
         planning.failed(told.message.clone());
         return Next::Fails(told);
-    }
-    if let Some((opens, _)) = choice.and_then(|choice| choice.window.as_ref()) {
-        incident.phase = Phase::Waiting(*opens);
-        return Next::Waits;
     }
     Next::Runs(chosen.runbook.clone())
 }

@@ -181,7 +181,7 @@ fn a_pause_a_restart_and_a_new_policy_take_it_back_and_nobody_has_failed() {
 }
 
 #[test]
-fn who_waits_for_a_turn_or_a_window_keeps_the_plan_and_who_may_not_run_has_failed() {
+fn who_waits_for_a_turn_keeps_the_plan_and_who_may_not_run_has_failed() {
     let policy = with(plans(&["RB-B"]));
     let (state, _) = step(asked(&policy), plan("RB-B"), at(2), &policy);
     let in_line = Circumstances { hold: Some(Hold::InLine), ..policy.clone() };
@@ -192,15 +192,34 @@ fn who_waits_for_a_turn_or_a_window_keeps_the_plan_and_who_may_not_run_has_faile
         change(&mut plans.choices[0]);
         with(plans)
     };
-    let window = closed(|choice| choice.window = Some((Some(at(600)), "Sunday".into())));
-    let (state, acts) = step(state, failing(Severity::High), at(4), &window);
-    assert_eq!((acts.as_slice(), &incident(&state).phase), (&[][..], &Phase::Waiting(Some(at(600)))));
-    let (_, acts) = step(state.clone(), failing(Severity::High), at(5), &policy);
+    let (_, acts) = step(state.clone(), failing(Severity::High), at(4), &policy);
     assert_eq!(acts, [by_plan("RB-B")]);
+    let window = closed(|choice| choice.window = Some((Some(at(600)), "Sunday 02:00".into())));
     let stopped = closed(|choice| choice.tripped = Some("stopped".into()));
-    let (_, acts) = step(state, failing(Severity::High), at(5), &stopped);
-    assert_eq!(told(&acts).rule, Some("plan-stopped"));
-    assert!(reason_of(&acts).contains("1 plan failed, and no runbook is left"), "{acts:?}");
+    for (policy, why) in
+        [(window, "wait for a maintenance window: Sunday 02:00"), (stopped, "RB-B cannot run: stopped")]
+    {
+        let (state, acts) = step(state.clone(), failing(Severity::High), at(5), &policy);
+        assert_eq!((told(&acts).rule, told(&acts).message.contains(why)), (Some("plan-stopped"), true), "{acts:?}");
+        assert!(reason_of(&acts).contains("1 plan failed, and no runbook is left"), "{acts:?}");
+        assert_eq!(incident(&state).phase, Phase::Escalated, "people have it, however long the window stays closed");
+    }
+}
+
+#[test]
+fn a_plan_that_had_not_begun_when_its_check_held_again_is_taken_back() {
+    let policy = with(plans(&["RB-B"]));
+    let chosen = step(asked(&policy), plan("RB-B"), at(2), &policy).0;
+    for event in [holds(), Event::Gone(super::tests::run(Outcome::NotApplicable))] {
+        let (state, acts) = step(chosen.clone(), event.clone(), at(3), &policy);
+        assert_eq!((state, told(&acts).allowed, told(&acts).rule), (State::Quiet, false, Some("plan-moot")));
+        assert!(
+            matches!(&acts[..], [Act::Plan(_), Act::Closed(closing)] if closing.tier != Some(Tier::L2)),
+            "{acts:?}"
+        );
+        let (_, acts) = step(asked(&policy), event, at(3), &policy);
+        assert!(matches!(&acts[..], [Act::Closed(_)]), "of a request nobody was told that it is carried out: {acts:?}");
+    }
 }
 
 #[test]

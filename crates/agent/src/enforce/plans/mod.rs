@@ -16,6 +16,8 @@ pub mod request;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use tracing::{info, warn};
 use writ_evidence::incident::ResolutionStatus;
@@ -183,6 +185,11 @@ impl Engine {
     /// At a start: what was asked before it is not waited for, so an answer to it comes too late.
     pub(super) fn forget_requests(&mut self) {
         self.withdraw_plans("plan-restart", "the enforcer started anew");
+        self.clear_requests();
+    }
+
+    /// Takes away what is laid out as asked: nobody reads an answer until the next start, which asks anew.
+    pub(super) fn clear_requests(&self) {
         let folder = self.config.plan_requests_dir();
         for name in hostile::names(&folder) {
             let _ = fs::remove_file(folder.join(name));
@@ -215,10 +222,8 @@ impl Engine {
         if let Err(e) = made.and_then(|()| spool::put(&folder, &name, &verdict.canonical())) {
             warn!("{}: a verdict cannot be laid out: {e}", folder.display());
         }
-        let mut names = hostile::names(&folder);
-        names.sort_unstable();
-        for old in names.iter().take(names.len().saturating_sub(MOST_VERDICTS)) {
-            let _ = fs::remove_file(folder.join(old));
+        for old in oldest(&folder, MOST_VERDICTS) {
+            let _ = fs::remove_file(old);
         }
     }
 
@@ -253,5 +258,42 @@ impl Engine {
     pub(super) fn next_answer(&self) -> Option<Time> {
         let soon = || self.clock.now().plus_millis(LOOK_EVERY_MILLIS);
         self.open_requests().map(|(_, _, open)| open.until).min().map(|until| until.min(soon()))
+    }
+}
+
+/// The files of a folder that are one too many, by when they were last written. Names say less: -10 stands before -2, and an incident
+/// that is old may have the newest.
+fn oldest(folder: &Path, most: usize) -> Vec<PathBuf> {
+    let written = |name: String| {
+        let path = folder.join(name);
+        let at = fs::symlink_metadata(&path).and_then(|found| found.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+        (at, path)
+    };
+    let mut files: Vec<(SystemTime, PathBuf)> = hostile::names(folder).into_iter().map(written).collect();
+    files.sort_unstable();
+    files.truncate(files.len().saturating_sub(most));
+    files.into_iter().map(|(_, path)| path).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_verdicts_that_go_are_those_that_were_given_first() {
+        let dir = tempfile::tempdir().unwrap();
+        // In the order in which they were given, which that of their names is not.
+        let given = ["INC-20261127-9999-1", "INC-20261127-10000-2", "INC-20261127-10000-10", "INC-20261126-0003-1"];
+        for (second, name) in given.iter().enumerate() {
+            let file = fs::File::create(dir.path().join(name)).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(second as u64)).unwrap();
+        }
+        let gone =
+            |most| oldest(dir.path(), most).iter().map(|path| path.file_name().unwrap().to_owned()).collect::<Vec<_>>();
+        assert_eq!(gone(1), given[..3]);
+        assert_eq!(gone(2), given[..2]);
+        assert!(gone(4).is_empty());
     }
 }

@@ -6,6 +6,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ impl Loader {
     /// # Errors
     /// Why nothing can be booted once here, as text.
     pub fn find(boot: &Boot) -> Result<Self, String> {
-        if boot.root.join("run/systemd/container").exists() {
+        if is_container(boot) {
             return Err("this is a container, which is not booted by a boot loader".to_owned());
         }
         let variables = boot.root.join(VARIABLES);
@@ -81,7 +82,7 @@ impl Loader {
         let parameters = read(&own.join("kernel-params"))?.unwrap_or_default();
         let named = |file: &str| format!("/{FOLDER}/{file}");
         let text = entry::entry(version, system, &parameters, &named(KERNEL), &named(INITRD))?;
-        self.remove_entry().map_err(|e| format!("{}: {e}", self.entry().display()))?;
+        remove_entry(&self.partition)?;
         crate::crash_point!("switch.boot-entry-removed");
         let failed = |e: io::Error| format!("{}: {e}", folder.display());
         writ_durable::create_directories(&folder).map_err(failed)?;
@@ -99,7 +100,7 @@ impl Loader {
     /// # Errors
     /// Why the firmware did not take it, as text.
     pub fn set_once(&self) -> Result<(), String> {
-        let (path, bytes) = (self.once(), entry::variable(ENTRY));
+        let (path, bytes) = (once(&self.variables), entry::variable(ENTRY));
         let failed = |e: io::Error| format!("{}: {e}", path.display());
         remove_variable(&path).map_err(failed)?;
         // With one call to write, as the kernel's efivarfs wants it.
@@ -112,41 +113,76 @@ impl Loader {
         }
     }
 
-    /// Removes the entry with what it names, and the word to the loader where it is about that entry.
-    pub fn clear(&self) -> io::Result<()> {
-        let once = self.once();
-        if read(&once).is_ok_and(|found| found == Some(entry::variable(ENTRY))) {
-            remove_variable(&once)?;
-        }
-        self.remove_entry()?;
-        match fs::remove_dir_all(self.partition.join(FOLDER)) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-            _ => Ok(()),
-        }
-    }
-
-    fn remove_entry(&self) -> io::Result<()> {
-        writ_durable::remove(&self.entry())
-    }
-
     fn entry(&self) -> PathBuf {
-        self.partition.join("loader/entries").join(ENTRY)
-    }
-
-    fn once(&self) -> PathBuf {
-        self.variables.join(format!("LoaderEntryOneShot-{INTERFACE}"))
+        entry_on(&self.partition)
     }
 }
 
+/// Removes the entry with what it names from wherever it may lie, and the word to the loader where it is about that entry: each
+/// for itself, and whatever has become since of what [`Loader::find`] asks for.
+///
+/// # Errors
+/// What may be left, and why, as text.
+pub fn clear(boot: &Boot) -> Result<(), String> {
+    if is_container(boot) {
+        return Ok(());
+    }
+    let variables = boot.root.join(VARIABLES);
+    let once = once(&variables);
+    let word = match read(&once) {
+        Ok(Some(found)) if found == entry::variable(ENTRY) => {
+            remove_variable(&once).map_err(|e| format!("{}: {e}", once.display()))
+        }
+        found => found.map(drop),
+    };
+    let partitions: Vec<PathBuf> = places(boot).into_iter().filter(|path| path.join("loader").is_dir()).collect();
+    let mounted = if partitions.is_empty() && variables.is_dir() { Err(not_mounted(boot)) } else { Ok(()) };
+    let removed = partitions.iter().flat_map(|partition| [remove_entry(partition), remove_images(partition)]);
+    let left: Vec<String> = [word, mounted].into_iter().chain(removed).filter_map(Result::err).collect();
+    if left.is_empty() { Ok(()) } else { Err(left.join("; ")) }
+}
+
+fn is_container(boot: &Boot) -> bool {
+    boot.root.join("run/systemd/container").exists()
+}
+
+fn entry_on(partition: &Path) -> PathBuf {
+    partition.join("loader/entries").join(ENTRY)
+}
+
+fn once(variables: &Path) -> PathBuf {
+    variables.join(format!("LoaderEntryOneShot-{INTERFACE}"))
+}
+
+fn remove_entry(partition: &Path) -> Result<(), String> {
+    let entry = entry_on(partition);
+    writ_durable::remove(&entry).map_err(|e| format!("{}: {e}", entry.display()))
+}
+
+fn remove_images(partition: &Path) -> Result<(), String> {
+    let folder = partition.join(FOLDER);
+    let removed = match fs::remove_dir_all(&folder) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(e),
+        Ok(()) => writ_durable::sync_directory(folder.parent().unwrap_or(partition)),
+    };
+    removed.map_err(|e| format!("{}: {e}", folder.display()))
+}
+
+/// Where the partition of the loader may be mounted.
+fn places(boot: &Boot) -> Vec<PathBuf> {
+    let usual = || PARTITIONS.iter().map(|path| boot.root.join(path)).collect();
+    boot.esp.clone().map_or_else(usual, |named| vec![named])
+}
+
 fn partition(boot: &Boot) -> Result<PathBuf, String> {
-    let has_loader = |path: &Path| path.join("loader/loader.conf").is_file();
-    let named = boot.esp.iter().cloned();
-    let usual = PARTITIONS.iter().map(|path| boot.root.join(path)).filter(|_| boot.esp.is_none());
-    named.chain(usual).find(|path| has_loader(path)).ok_or_else(|| {
-        let wanted =
-            boot.esp.as_ref().map_or_else(|| "/efi, /boot, /boot/efi".to_owned(), |esp| esp.display().to_string());
-        format!("the partition of its boot loader is not mounted at {wanted}: name it as `boot.esp` in enforce.toml")
-    })
+    let has_loader = |path: &PathBuf| path.join("loader/loader.conf").is_file();
+    places(boot).into_iter().find(has_loader).ok_or_else(|| not_mounted(boot))
+}
+
+fn not_mounted(boot: &Boot) -> String {
+    let wanted = boot.esp.as_ref().map_or_else(|| "/efi, /boot, /boot/efi".to_owned(), |esp| esp.display().to_string());
+    format!("the partition of its boot loader is not mounted at {wanted}: name it as `boot.esp` in enforce.toml")
 }
 
 /// A small file; none where there is none.
@@ -174,7 +210,8 @@ fn remove_variable(path: &Path) -> io::Result<()> {
     fs::remove_file(path)
 }
 
-/// Copies an image in such a way that it has its name when it is whole and on the disk.
+/// Copies an image in such a way that it has its name when it is whole and on the disk. An initrd gets its secrets meanwhile, and not
+/// every partition of a loader is one without modes.
 fn copy(from: &Path, to: &Path, finish: impl FnOnce(&Path) -> Result<(), String>) -> Result<(), String> {
     let temporary = to.with_extension("part");
     let failed = |e: io::Error| format!("{} to {}: {e}", from.display(), to.display());
@@ -183,8 +220,10 @@ fn copy(from: &Path, to: &Path, finish: impl FnOnce(&Path) -> Result<(), String>
         if source.metadata().map_err(failed)?.len() > MAX_IMAGE {
             return Err(failed(io::ErrorKind::FileTooLarge.into()));
         }
-        io::copy(&mut io::Read::take(source, MAX_IMAGE), &mut File::create(&temporary).map_err(failed)?)
-            .map_err(failed)?;
+        writ_durable::remove(&temporary).map_err(failed)?;
+        let mut copy = File::options().write(true).create_new(true).mode(0o600).open(&temporary).map_err(failed)?;
+        io::copy(&mut io::Read::take(source, MAX_IMAGE), &mut copy).map_err(failed)?;
+        drop(copy);
         finish(&temporary)?;
         File::open(&temporary).and_then(|file| file.sync_all()).map_err(failed)?;
         fs::rename(&temporary, to).map_err(failed)?;

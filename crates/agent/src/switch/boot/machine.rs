@@ -29,7 +29,7 @@ pub enum Stage {
     Missed,
     /// The candidate was booted and refused: the machine is to boot its default.
     Returning,
-    /// The switch was decided without a boot.
+    /// The switch was decided without a boot. Kept only where something could not be taken back from the loader.
     Dropped,
 }
 

@@ -1,6 +1,7 @@
 //! The boot that a switch needs when kernel, initrd or kernel parameters change: whether it may be made, making it, and what
 //! came of it.
 
+pub mod asked;
 mod entry;
 mod loader;
 pub mod machine;
@@ -30,6 +31,8 @@ use crate::zone::Zone;
 const ORDER: Duration = Duration::from_secs(60);
 /// How long after an order nobody gives it again.
 pub const ORDERED_FOR: Duration = Duration::from_secs(60);
+/// How often it is tried to take back what an earlier try could not, in milliseconds.
+const TRY_AGAIN: i64 = 600_000;
 
 /// Whether a candidate may be booted as part of its switch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +111,10 @@ pub(super) fn decide(journal: &mut Journal, policy: Option<&Policy>) -> Result<O
     let from = booted(&boot).or_else(|| journal.course.previous.as_ref().map(PathBuf::from));
     journal.reboot_required = from.is_some_and(|from| differs(&from, &candidate));
     if !journal.reboot_required {
+        // Of a try that was interrupted, when another system had been booted.
+        if let Some(record) = Record::of(journal) {
+            settle(journal, record, Stage::Dropped)?;
+        }
         return Ok(None);
     }
     match plan(policy, &boot, now()) {
@@ -124,18 +131,10 @@ pub(super) fn decide(journal: &mut Journal, policy: Option<&Policy>) -> Result<O
 }
 
 fn enter(journal: &Journal, stage: Stage, why: Option<String>) -> Result<(), JournalError> {
-    let request = &journal.request;
-    let record = Record {
-        schema: record::SCHEMA.to_owned(),
-        epoch: request.epoch,
-        serial: request.serial,
-        candidate: request.toplevel.clone(),
-        stage,
-        boot_id: boot_id(&request.boot),
-        at: now(),
-        why,
-    };
-    record.write(&request.state_dir)
+    let state_dir = &journal.request.state_dir;
+    // Of an earlier switch too: the entry has the same name.
+    let left = Record::load(state_dir).map_or_else(Some, |record| record.and_then(|record| record.left));
+    Record { left, ..Record::new(journal, stage, why) }.write(state_dir)
 }
 
 /// What a driver finds that takes a switch up: nothing of a boot, or what the switch is to make of it.
@@ -187,8 +186,8 @@ pub(super) fn after_probation(journal: &Journal, note: String) -> Result<(Switch
         Stage::Preparing => {}
         Stage::Proven => {
             enter(journal, stage, None)?;
-            // The candidate's own entry needs the room that this one takes.
-            clear(journal);
+            // The candidate's own entry needs the room that this one takes. What stays is taken back when the switch is over.
+            let _ = take_back(journal);
             return Ok((SwitchEvent::Passed, format!("booted with it, {note}")));
         }
         _ => return Ok((SwitchEvent::Passed, note)),
@@ -210,8 +209,10 @@ pub(super) fn after_probation(journal: &Journal, note: String) -> Result<(Switch
 /// The candidate held and cannot be booted here: it is kept, and people boot the machine.
 fn give_up(journal: &Journal, note: &str, stage: Stage, why: String) -> Result<(SwitchEvent, String), JournalError> {
     let told = format!("{note}; it cannot be booted: {why}");
-    enter(journal, stage, Some(why))?;
-    clear(journal);
+    let (state_dir, untried) = (&journal.request.state_dir, Some("it was not taken back yet".to_owned()));
+    let record = Record { left: untried, ..Record::new(journal, stage, Some(why)) };
+    record.write(state_dir)?;
+    Record { left: take_back(journal), ..record }.write(state_dir)?;
     Ok((SwitchEvent::Passed, told))
 }
 
@@ -253,32 +254,78 @@ fn reboot(boot: &Boot) -> Result<(), String> {
     }
 }
 
-fn clear(journal: &Journal) {
-    if let Err(e) = Loader::find(&journal.request.boot).and_then(|loader| loader.clear().map_err(|e| e.to_string())) {
-        tracing::warn!("what the boot loader was told cannot be taken back: {e}");
+/// Takes back what the boot loader was told, as far as that is possible. Gives what may be left, and why.
+fn take_back(journal: &Journal) -> Option<String> {
+    let left = loader::clear(&journal.request.boot).err();
+    if let Some(why) = &left {
+        tracing::warn!("what the boot loader was told cannot be taken back: {why}");
     }
+    left
 }
 
 /// Takes back, once a switch is decided and what it decided is done, what the boot loader was told.
 pub(super) fn release(journal: &Journal) -> Result<(), JournalError> {
-    let Some(record) = Record::of(journal) else { return Ok(()) };
-    if record.stage.touches_loader() {
-        clear(journal);
-    }
+    let record = match Record::load(&journal.request.state_dir) {
+        Ok(Some(record)) if record.is_of(journal) => record,
+        Ok(_) => return Ok(()),
+        // It may have said that something is there.
+        Err(why) => Record { left: Some(why), ..Record::new(journal, Stage::Dropped, None) },
+    };
     let refused = journal.course.state != State::Committed;
-    let stage = if refused { step(record.stage, Event::Refused).0 } else { record.stage };
-    match stage {
-        // What people have to know, and what is still to be done.
-        Stage::Pending if !refused => Ok(()),
-        Stage::Returning if record.stage != stage => enter(journal, stage, None),
-        Stage::Returning => Ok(()),
-        _ => {
-            if let Err(e) = Record::remove(&journal.request.state_dir) {
-                tracing::warn!("{}: {e}", record::FILE);
-            }
-            Ok(())
+    let stage = match record.stage {
+        // What people have to know of the system that runs.
+        Stage::Pending if refused => Stage::Dropped,
+        stage if refused => step(stage, Event::Refused).0,
+        stage => stage,
+    };
+    settle(journal, record, stage)
+}
+
+/// Ends a record: what may be on the loader's partition is taken back, and what remains to be done, or to be known, is kept.
+fn settle(journal: &Journal, record: Record, stage: Stage) -> Result<(), JournalError> {
+    let state_dir = &journal.request.state_dir;
+    let may_be_left = record.stage.touches_loader() || record.left.is_some();
+    let left = may_be_left.then(|| take_back(journal)).flatten();
+    if left.is_none() && !matches!(stage, Stage::Pending | Stage::Returning) {
+        if let Err(e) = Record::remove(state_dir) {
+            tracing::warn!("{}: {e}", record::FILE);
         }
+        return Ok(());
     }
+    let entered = if stage == record.stage { record.clone() } else { Record::new(journal, stage, record.why.clone()) };
+    let at = if left.is_some() { now() } else { entered.at };
+    let next = Record { left, at, ..entered };
+    if next == record { Ok(()) } else { next.write(state_dir) }
+}
+
+/// What an earlier switch told the boot loader and could not take back, and why; none where nothing is left.
+pub fn left(state_dir: &Path) -> Option<String> {
+    Record::load(state_dir).ok().flatten()?.left
+}
+
+/// Whether it is time to try again to take that back.
+pub(super) fn may_be_cleared(state_dir: &Path, at: Time) -> bool {
+    let record = Record::load(state_dir).ok().flatten();
+    let tried = record.filter(|record| record.left.is_some()).map(|record| record.at);
+    // A time to come is one of a clock that was set back since.
+    tried.is_some_and(|tried| !(0..TRY_AGAIN).contains(&at.millis_since(tried)))
+}
+
+/// Tries that, once a switch is over.
+pub(super) fn clear_again(journal: &Journal) -> Result<(), JournalError> {
+    match Record::read(&journal.request.state_dir) {
+        Some(record) if record.left.is_some() => {
+            let stage = record.stage;
+            settle(journal, record, stage)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What the site's windows call the work that a switch has to wait for.
+pub fn window(journal: &Journal) -> Work {
+    let people = Record::of(journal).is_some_and(|record| record.stage == Stage::Pending);
+    if journal.reboot_required && !people { Work::Reboot } else { Work::Switch }
 }
 
 /// Boots the machine back into its default, once the switch from a candidate that was booted and refused is over.

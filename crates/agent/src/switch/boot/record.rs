@@ -10,6 +10,7 @@ use writ_trust::numbers::{Epoch, Serial};
 use writ_trust::time::Time;
 
 use super::machine::Stage;
+use crate::switch::actions::now;
 use crate::switch::journal::{Journal, JournalError};
 
 /// The schema of [`Record`].
@@ -37,41 +38,67 @@ pub struct Record {
     pub at: Time,
     /// Why it is not booted; null where it is, or will be.
     pub why: Option<String>,
+    /// What may still be on the loader's partition, or told to the loader, and why it could not be taken back; that is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<String>,
 }
 
 impl Record {
-    /// The record that belongs to a journal. One that cannot be read is none: the switch then takes itself for interrupted.
-    pub fn of(journal: &Journal) -> Option<Self> {
-        let record = Self::read(&journal.request.state_dir)?;
+    /// The record of a journal's release that enters a stage now.
+    pub(super) fn new(journal: &Journal, stage: Stage, why: Option<String>) -> Self {
         let request = &journal.request;
-        let same =
-            (record.epoch, record.serial, &record.candidate) == (request.epoch, request.serial, &request.toplevel);
-        same.then_some(record)
+        Self {
+            schema: SCHEMA.to_owned(),
+            epoch: request.epoch,
+            serial: request.serial,
+            candidate: request.toplevel.clone(),
+            stage,
+            boot_id: super::boot_id(&request.boot),
+            at: now(),
+            why,
+            left: None,
+        }
     }
 
-    /// The record in a state directory.
+    /// The record that belongs to a journal. One that cannot be read is none: the switch then takes itself for interrupted.
+    pub fn of(journal: &Journal) -> Option<Self> {
+        Self::read(&journal.request.state_dir).filter(|record| record.is_of(journal))
+    }
+
+    /// Whether it is about a journal's release.
+    pub fn is_of(&self, journal: &Journal) -> bool {
+        let request = &journal.request;
+        (self.epoch, self.serial, &self.candidate) == (request.epoch, request.serial, &request.toplevel)
+    }
+
+    /// The record in a state directory. One that cannot be read is none.
     pub fn read(state_dir: &Path) -> Option<Self> {
+        Self::load(state_dir).unwrap_or_else(|why| {
+            tracing::warn!("{why}");
+            None
+        })
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// Why it cannot be read, as text.
+    pub(super) fn load(state_dir: &Path) -> Result<Option<Self>, String> {
         let path = state_dir.join(FILE);
         let bytes = match writ_durable::read_bounded(&path, MAX_DOCUMENT) {
             Ok(bytes) => bytes,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return None,
-            Err(e) => {
-                tracing::warn!("{}: cannot be read: {e}", path.display());
-                return None;
-            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(format!("{}: cannot be read: {e}", path.display())),
         };
         let parsed = json::parse_value(&bytes, MAX_DOCUMENT).map_err(|e| e.to_string());
         let record = parsed.and_then(|value| serde_json::from_value::<Self>(value).map_err(|e| e.to_string()));
         match record {
-            Ok(record) if record.schema == SCHEMA => Some(record),
+            Ok(record) if record.schema == SCHEMA => Ok(Some(record)),
             Ok(record) => {
-                tracing::warn!("{}: schema {:?} is not {SCHEMA:?}", path.display(), record.schema);
-                None
+                let found: String = record.schema.chars().take(60).collect();
+                Err(format!("{}: schema {found:?} is not {SCHEMA:?}", path.display()))
             }
-            Err(e) => {
-                tracing::warn!("{}: {e}", path.display());
-                None
-            }
+            Err(e) => Err(format!("{}: {e}", path.display())),
         }
     }
 

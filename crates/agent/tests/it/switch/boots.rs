@@ -3,121 +3,16 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::PathBuf;
 
-use serde_json::{Value, json};
-use writ_agent::config::Boot;
-use writ_agent::switch::boot::{Record, differs, machine::Stage, pending};
-use writ_agent::switch::{Journal, Resumed, State, resume};
-use writ_policy::policy::upgrade;
+use serde_json::Value;
+use writ_agent::switch::boot::machine::Stage;
+use writ_agent::switch::boot::{Record, left, pending, window};
+use writ_agent::switch::{Journal, Resumed, State, SwitchRequest, resume};
+use writ_policy::settings::maintenance::Work;
 use writ_trust::digest::Digest;
 
-use super::world::World;
-
-const ONCE: &str = "sys/firmware/efi/efivars/LoaderEntryOneShot-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
-const FEATURES: &str = "sys/firmware/efi/efivars/LoaderFeatures-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
-const SECURE_BOOT: &str = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
-
-/// A machine with firmware and a boot loader, beside the switch's own.
-struct Machine {
-    world: World,
-}
-
-impl Machine {
-    fn new() -> Self {
-        let mut world = World::of_kernels("old", "new");
-        let root = world.path("root");
-        world.boot = Boot { esp: None, reboot: vec![world.path("reboot").display().to_string()], root };
-        let machine = Self { world };
-        machine.lay();
-        machine
-    }
-
-    fn reset(&self) {
-        self.world.reset();
-        self.lay();
-    }
-
-    fn root(&self, path: &str) -> PathBuf {
-        self.world.boot.root.join(path)
-    }
-
-    fn put(&self, path: &str, bytes: &[u8]) {
-        fs::create_dir_all(self.root(path).parent().unwrap()).unwrap();
-        fs::write(self.root(path), bytes).unwrap();
-    }
-
-    fn lay(&self) {
-        self.put(FEATURES, &[6, 0, 0, 0, 0xff, 0x3f, 0, 0, 0, 0, 0, 0]);
-        self.put("proc/sys/kernel/random/boot_id", b"boot-1\n");
-        self.put("boot/loader/loader.conf", b"timeout 3\ndefault nixos-generation-1.conf\n");
-        self.put("boot/loader/entries/nixos-generation-1.conf", b"title NixOS\n");
-        fs::create_dir_all(self.root("run")).unwrap();
-        for system in ["run/booted-system", "run/current-system"] {
-            symlink(&self.world.one, self.root(system)).unwrap();
-        }
-        let (dir, one, two) = (self.world.dir.path().display(), &self.world.one, &self.world.two);
-        let script = format!(
-            "#!{dir}/tools/bin/busybox sh\n\
-             b={dir}/tools/bin/busybox; r={dir}/root; e=$r/boot/loader/entries/writ-once.conf\n\
-             [ ! -e {dir}/refuse-reboot ] || {{ echo 'Interactive authentication required.' >&2; exit 1; }}\n\
-             echo boot >> {dir}/log\n\
-             system={one}; [ \"$($b cat {dir}/boot)\" = one ] || system={two}\n\
-             if [ -e $r/{ONCE} ]; then\n\
-               $b rm $r/{ONCE}\n\
-               named=$($b sed -n 's/^options init=\\([^ ]*\\)\\/init .*/\\1/p' $e)\n\
-               [ -e {dir}/dead-kernel ] || {{ $b cmp $named/kernel $r/boot/EFI/writ/kernel.efi && \
-                 $b cmp $named/initrd $r/boot/EFI/writ/initrd.efi && system=$named; }}\n\
-             fi\n\
-             $b ln -sfn $system $r/run/booted-system; $b ln -sfn $system $r/run/current-system\n\
-             name=one; [ $system = {one} ] || {{ name=two; [ ! -e {dir}/bad-kernel ] || echo > {dir}/break-two; }}\n\
-             echo $name > {dir}/running; echo ok > {dir}/state\n\
-             $b cat /proc/sys/kernel/random/uuid > $r/proc/sys/kernel/random/boot_id\n"
-        );
-        let program = self.world.path("reboot");
-        fs::write(&program, script).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-
-    /// The power goes, and comes back.
-    fn power_cut(&self) {
-        let ran = std::process::Command::new(self.world.path("reboot")).status().unwrap();
-        assert!(ran.success());
-    }
-
-    /// A policy with a window that allows this, from this day on, all day.
-    fn policy(&self, allows: &[&str], days: &[&str]) -> Value {
-        let mut policy = upgrade(self.world.policy());
-        let window = json!({ "days": days, "from": "00:00", "to": "00:00", "allows": allows });
-        policy["settings"]["maintenance"] = json!({ "windows": [window] });
-        policy
-    }
-
-    fn always(&self) -> Value {
-        self.policy(&["switch", "reboot"], &["mon", "tue", "wed", "thu", "fri", "sat", "sun"])
-    }
-
-    /// Drives on after each boot, as the enforcer does.
-    fn run(&self) -> Journal {
-        for _ in 0..12 {
-            let journal = self.world.run();
-            if journal.is_over() {
-                return journal;
-            }
-        }
-        panic!("it does not end: {:#?}", self.world.journal());
-    }
-
-    fn assert_loader_is_clean(&self) {
-        for left in [ONCE, "boot/loader/entries/writ-once.conf", "boot/EFI/writ"] {
-            assert!(!self.root(left).exists(), "{left}");
-        }
-    }
-
-    fn booted(&self) -> String {
-        fs::read_link(self.root("run/booted-system")).unwrap().display().to_string()
-    }
-}
+use super::bootable::{FEATURES, Machine, ONCE, SECURE_BOOT};
+use super::world::until;
 
 fn notes(journal: &Journal) -> String {
     journal.history.iter().map(|step| format!("{}: {}\n", step.state.as_str(), step.note)).collect()
@@ -132,6 +27,9 @@ fn a_candidate_with_another_kernel_is_booted_once_and_kept_when_it_holds() {
     // What a driver finds now is a machine that has come up with it; the default is as before.
     assert_eq!((machine.booted(), machine.world.read("boot").as_str()), (machine.world.two.clone(), "one"));
     assert_eq!(machine.world.profile_target().as_ref(), Some(&machine.world.one));
+    // Not every partition of a loader is one without modes, and the initrd may hold secrets.
+    let initrd = machine.root("boot/EFI/writ/initrd.efi");
+    assert_eq!(fs::metadata(initrd).unwrap().permissions().mode() & 0o777, 0o600);
     let journal = machine.run();
     assert!(journal.is_committed(), "{}", notes(&journal));
     machine.world.assert_on_two();
@@ -195,12 +93,14 @@ fn sweep(power_goes: bool, mark: Option<&str>, expected: State, stride: usize) -
                 break;
             }
             points += 1;
-            let unseen = Record::of(&machine.world.journal()).is_some_and(|record| record.stage == Stage::Ordered);
+            // The order to boot is carried out within the order, so the candidate may have come up before the kill, too.
+            let ordered = Record::of(&machine.world.journal()).is_some_and(|record| record.stage == Stage::Ordered);
+            let unseen = ordered && machine.booted() == machine.world.two;
             if power_goes {
                 machine.power_cut();
             }
             // Who lost the power before anybody saw that it had come up did not come up.
-            let expected = if power_goes && after_boot && unseen { State::RolledBack } else { expected };
+            let expected = if power_goes && unseen { State::RolledBack } else { expected };
             let journal = if machine.world.journal().is_over() { machine.world.journal() } else { machine.run() };
             machine.assert_ended(&journal, expected, &format!("killed at {passage}, after the boot: {after_boot}"));
         }
@@ -276,15 +176,15 @@ fn where_the_machine_may_or_can_not_be_booted_that_is_said_and_the_rest_is_as_ev
 fn a_candidate_that_needs_a_boot_waits_for_the_window_that_allows_one() {
     let machine = Machine::new();
     let policy = machine.policy(&["reboot"], &[never()]);
-    let mut journal = machine.world.ask(&policy);
+    let journal = machine.world.ask(&policy);
     let waits = machine.world.run();
     assert!(waits.course.waits_for_import() && waits.reboot_required && waits.before.is_none(), "{}", notes(&waits));
     assert!(waits.last_note().contains("needs a boot of the machine"), "{}", waits.last_note());
     assert_eq!((machine.world.read("log").as_str(), Record::of(&waits)), ("", None), "nothing was activated");
     assert!(matches!(resume(&machine.world.state_dir()).unwrap(), Resumed::Resting(_)));
     // The first release of all waits for nothing, and is not booted either.
-    journal.request.at_once = true;
-    journal.write().unwrap();
+    let first = SwitchRequest { at_once: true, ..journal.request };
+    Journal::begin_in_writing(first, journal.course.previous, None, journal.began_at).unwrap();
     let journal = machine.world.run();
     assert!(journal.is_committed(), "{}", notes(&journal));
     assert!(Record::of(&journal).unwrap().why.unwrap().contains("waits for no window"));
@@ -300,9 +200,7 @@ fn never() -> &'static str {
 /// A machine that takes the order to boot and is slow about it.
 fn slow() -> Machine {
     let machine = Machine::new();
-    machine.world.write("slow", "");
-    let script = format!("#!{}/tools/bin/busybox sh\necho order >> {0}/log\n", machine.world.dir.path().display());
-    fs::write(machine.world.path("reboot"), script).unwrap();
+    machine.slow_down();
     machine
 }
 
@@ -345,10 +243,13 @@ fn who_gave_the_order_waits_for_the_machine_to_go_down() {
 #[test]
 fn a_journal_amid_a_boot_is_read_by_who_knows_nothing_of_boots() {
     let machine = Machine::new();
-    machine.world.ask(&machine.always());
+    let asked = machine.world.ask(&machine.always());
+    // Each first release is asked for so, and this machine is not booted the usual way.
+    let first = SwitchRequest { at_once: true, ..asked.request };
+    Journal::begin_in_writing(first, asked.course.previous, None, asked.began_at).unwrap();
     machine.world.run();
-    let journal: Value =
-        serde_json::from_slice(&fs::read(machine.world.state_dir().join("switch.json")).unwrap()).unwrap();
+    let file = machine.world.state_dir().join("switch.json");
+    let mut journal: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     let members: Vec<&String> = journal.as_object().unwrap().keys().collect();
     let known = [
         "acknowledged",
@@ -367,10 +268,38 @@ fn a_journal_amid_a_boot_is_read_by_who_knows_nothing_of_boots() {
     ];
     assert_eq!(members, known);
     assert!(!journal["course"].as_object().unwrap().contains_key("boot"));
-    // On a machine that is booted the usual way its request says nothing of that.
-    let usual = Boot::default();
-    assert!(usual.is_usual() && !machine.world.boot.is_usual());
-    assert!(differs(machine.world.one.as_ref(), machine.world.two.as_ref()));
+    let request: Vec<&String> = journal["request"].as_object().unwrap().keys().collect();
+    let known = [
+        "activation",
+        "activation_timeout",
+        "appliance",
+        "cache_dir",
+        "cache_keys",
+        "closure",
+        "epoch",
+        "fallback_window",
+        "gc_roots",
+        "launch",
+        "policy",
+        "profile",
+        "release",
+        "serial",
+        "site",
+        "state_dir",
+        "switch_binary",
+        "toplevel",
+    ];
+    assert_eq!(request, known);
+    let read = machine.world.journal().request;
+    assert_eq!((&read.boot, read.at_once), (&machine.world.boot, true), "it is kept beside it");
+    // The next release's is not this one's; and a version wrote both into the journal.
+    journal["request"]["serial"] = 3.into();
+    fs::write(&file, writ_trust::json::canonical(&journal)).unwrap();
+    let other = machine.world.journal().request;
+    assert!(other.boot.is_usual() && !other.at_once && !machine.world.boot.is_usual());
+    journal["request"]["at_once"] = true.into();
+    fs::write(&file, writ_trust::json::canonical(&journal)).unwrap();
+    assert!(machine.world.journal().request.at_once);
 }
 
 #[test]
@@ -384,5 +313,84 @@ fn a_record_that_is_damaged_ends_in_one_of_the_two_systems() {
         let journal = machine.run();
         assert!(journal.is_committed(), "{}", notes(&journal));
         machine.world.assert_on_two();
+        // Nobody knows how far it had come.
+        machine.assert_loader_is_clean();
+        assert!(!machine.world.state_dir().join("reboot.json").exists());
     }
+}
+
+#[test]
+fn the_boot_loader_is_cleared_whatever_has_become_of_it_and_again_until_it_is() {
+    let machine = Machine::new();
+    let (state_dir, here, away) = (machine.world.state_dir(), machine.root("boot"), machine.root("away"));
+    // The candidate's own entry is no longer one to come back to, and its firmware is set otherwise.
+    machine.world.ask(&machine.always());
+    machine.world.run();
+    machine.put("boot/loader/loader.conf", b"default nixos-*\n");
+    machine.put(SECURE_BOOT, &[6, 0, 0, 0, 1]);
+    let journal = machine.run();
+    assert!(journal.is_committed(), "{}", notes(&journal));
+    machine.assert_loader_is_clean();
+    assert_eq!(Record::of(&journal), None);
+
+    // The partition is not there when it was booted: it is said, and tried again.
+    machine.reset();
+    machine.world.ask(&machine.always());
+    machine.world.run();
+    fs::rename(&here, &away).unwrap();
+    let journal = machine.run();
+    assert!(journal.is_committed(), "{}", notes(&journal));
+    assert!(left(&state_dir).unwrap().contains("is not mounted"));
+    let said = String::from_utf8(machine.world.command("status").output().unwrap().stdout).unwrap();
+    assert!(said.contains("over: committed\nwhat the boot loader was told is not taken back"), "{said}");
+    assert_eq!(resume(&state_dir).unwrap(), Resumed::Nothing, "it was tried just now");
+    fs::rename(&away, &here).unwrap();
+    let record = Record::of(&journal).unwrap();
+    Record { at: record.at.plus_millis(-600_000), ..record }.write(&state_dir).unwrap();
+    assert_eq!(resume(&state_dir).unwrap(), Resumed::Clearing);
+    until("it is taken back", || left(&state_dir).is_none());
+    machine.assert_loader_is_clean();
+
+    // Refused before it was booted: the loader's word goes also without the partition, and no start boots the release.
+    machine.reset();
+    machine.slow_down();
+    machine.world.ask(&machine.always());
+    machine.world.run();
+    assert!(machine.root(ONCE).exists());
+    fs::rename(&here, &away).unwrap();
+    machine.world.command("rollback").output().unwrap();
+    let journal = machine.world.journal();
+    assert_eq!((journal.course.state, machine.root(ONCE).exists()), (State::RolledBack, false));
+    assert_eq!(Record::of(&journal).unwrap().stage, Stage::Dropped);
+    fs::rename(&away, &here).unwrap();
+    machine.world.run();
+    machine.assert_loader_is_clean();
+    assert_eq!(Record::of(&journal), None);
+}
+
+#[test]
+fn a_switch_waits_for_the_window_of_what_it_is_about_to_do() {
+    let machine = Machine::new();
+    let people = machine.policy(&["switch"], &["mon", "tue", "wed", "thu", "fri", "sat", "sun"]);
+    for (policy, work, stage) in
+        [(people, Work::Switch, Stage::Pending), (machine.always(), Work::Reboot, Stage::Planned)]
+    {
+        machine.reset();
+        let mut journal = machine.world.ask(&policy);
+        // No rollback timer can be armed, so nothing is activated.
+        journal.request.switch_binary = Some("/nowhere/writ-switch".into());
+        journal.write().unwrap();
+        let journal = machine.world.run();
+        assert!(journal.course.waits_for_import() && journal.reboot_required, "{}", notes(&journal));
+        assert_eq!((Record::of(&journal).unwrap().stage, window(&journal)), (stage, work));
+    }
+    // Of such a try a record is left; and then somebody boots a system with that kernel.
+    let planned = Record::of(&machine.world.journal()).unwrap();
+    machine.world.ask(&machine.always());
+    planned.write(&machine.world.state_dir()).unwrap();
+    fs::remove_file(machine.root("run/booted-system")).unwrap();
+    symlink(&machine.world.two, machine.root("run/booted-system")).unwrap();
+    let journal = machine.world.run();
+    assert!(journal.is_committed() && !journal.reboot_required, "{}", notes(&journal));
+    assert_eq!((machine.world.read("log").as_str(), Record::of(&journal)), ("test two\nboot two", None));
 }

@@ -6,11 +6,13 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use writ_agent::cancel::Cancel;
+use writ_agent::looks::place::Place;
 use writ_agent::steps::{self, StepContext, StepReport};
 use writ_agent::switch::journal::{ProcessId, Timer};
 use writ_agent::switch::{Resumed, State, resume, start};
 
 use super::world::{World, now, until};
+use crate::probes::context;
 
 fn timer_of(world: &World) -> ProcessId {
     match world.journal().timer {
@@ -105,6 +107,7 @@ fn step(world: &World) -> StepReport {
         timeout: Duration::from_secs(120),
         now: now(),
         checks: &BTreeMap::new(),
+        place: &Place::of(&context()),
         cancel: &Cancel::new().unwrap(),
     };
     steps::run("switch", &serde_json::Map::new(), &context)

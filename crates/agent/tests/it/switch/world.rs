@@ -173,9 +173,7 @@ impl World {
 
     /// Writes the journal of a switch that was just asked for, as `start` does, but starts nothing.
     pub fn ask(&self, policy: &Value) -> Journal {
-        let journal = Journal::begin(self.request(policy), self.profile_target(), None, now());
-        journal.write().unwrap();
-        journal
+        Journal::begin_in_writing(self.request(policy), self.profile_target(), None, now()).unwrap()
     }
 
     pub fn command(&self, verb: &str) -> Command {

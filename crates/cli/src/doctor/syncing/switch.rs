@@ -13,7 +13,8 @@ pub fn findings(seen: &Appliance) -> Vec<Finding> {
         Ok(Some(journal)) => {
             let found = of(seen, journal).or_else(|| not_begun(seen));
             // What is on trial is booted, or decided, by itself.
-            found.into_iter().chain(reboot_pending(seen).filter(|_| journal.is_over())).collect()
+            let boots = reboot_pending(seen).into_iter().chain(boot_entry_left(seen)).filter(|_| journal.is_over());
+            found.into_iter().chain(boots).collect()
         }
         Ok(None) => not_begun(seen).into_iter().chain(reboot_pending(seen)).collect(),
         Err(e) => {
@@ -69,6 +70,19 @@ fn reboot_pending(seen: &Appliance) -> Option<Finding> {
     let next = "boot the machine when it disturbs nobody; `writ-switch status` tells of the last switch. To have it booted with \
                 the next such release, let a maintenance window of the site allow `reboot`";
     Some(note("reboot-pending", "writ-switch", what, next))
+}
+
+/// What a switch that is over told the boot loader is still there.
+fn boot_entry_left(seen: &Appliance) -> Option<Finding> {
+    let why = boot::left(&seen.config.state_dir)?;
+    let what = format!(
+        "an entry that was to be booted once, or the boot loader's word about it, could not be taken back, so the next start of \
+         the machine may be into a system that was not kept: {}",
+        one_line(why)
+    );
+    let next = "mount the boot loader's partition, or make room on it: it is tried again every 10 minutes, and at once by \
+                `writ-switch run`. Where the machine has another boot loader by now, remove reboot.json beside the journal";
+    Some(wrong("boot-entry-left", "writ-switch", what, next))
 }
 
 /// A release was accepted, and nothing leads on from there.

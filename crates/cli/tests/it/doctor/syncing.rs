@@ -246,6 +246,12 @@ fn switches_that_wait_fail_or_are_under_way() {
         });
     });
     words(&house.says(1, "release-set-aside"), &["file.motd did not hold", "newer serial"]);
+    let record = serde_json::json!({
+        "schema": "writ.reboot.v1", "epoch": 1, "serial": 7, "candidate": "/nix/store/00000000000000000000000000000000-system",
+        "stage": "dropped", "boot_id": "", "at": now(), "why": null, "left": "/boot/EFI/writ: Read-only file system",
+    });
+    fs::write(house.path("state/reboot.json"), record.to_string()).unwrap();
+    words(&house.says(1, "boot-entry-left"), &["next start", "Read-only file system", "every 10 minutes"]);
     fs::write(house.path("state/switch.json"), "{").unwrap();
     house.says(1, "journal-damaged");
     // Accepted, and nothing came of it.

@@ -212,6 +212,7 @@ in
     "tunnel.handshake" = ours "span" "10m" [ "AC-24" ] "Age of a tunnel's last handshake";
     "store.verify" = ours "span" "7d" [ "LI-04" ] "The store is verified this often";
     "manifest.age" = ours "span" "24h" [ "HC-03" ] "The manifest of the records is renewed this often";
+    "manifest.pass" = ours "span" "30d" [ "HC-03" ] "Every file that the manifest lists was read this lately";
 
     # Keys, releases, the log.
     "key.warning" = figure "span" "330d" [ "KY-14" "MA-07" "CK-47" ]

@@ -61,6 +61,7 @@ in
       signature_ok.eq = true;
       altered_count.eq = 0;
       missing_count.eq = 0;
+      pass_age_seconds.le = s "manifest.pass";
     };
     prefer.age_seconds.le = s "manifest.age";
     every = "1h";

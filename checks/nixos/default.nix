@@ -207,9 +207,9 @@ builtins.concatMap
   [ "theatre" "full" ]
 # Files are restored into a digest, and judged by the sample that lies in the backup.
 ++ holds "a restore test takes this machine's own files"
-  (has made.full.units."writ-restore-test@.service" "writ-record restore-test %i --host \"nixos\" --tag user --sample-file /var/lib/writ/backup-sample.json")
+  (has made.full.units."writ-restore-test@.service" "writ-record restore-test %i --host \"nixos\" --tag user --sample-file /var/lib/writ/backup-sample/files.json")
 ++ holds "the sample lies in the backup"
-  (has made.full.units."writ-backup.service" "\"/srv/a b\" /var/lib/writ/backup-sample.json")
+  (has made.full.units."writ-backup.service" "\"/srv/a b\" /var/lib/writ/backup-sample/files.json")
 ++ holds "the repository elsewhere is looked at by the address that checks name"
   (has made.full.units."writ-backup-look-offsite.service" "Environment=\"RESTIC_REPOSITORY=s3:https://elsewhere.example\"")
 ++ holds "and stands in no argument, which everybody could see"

@@ -21,7 +21,7 @@ let
   look = "${record} restic ${host} --limit 4m --program ${pkgs.restic}/bin/restic";
   # What files were when they were backed up; it lies in the backup. The backup waits for it, so it ends: by itself, or, where
   # a mount hangs, because it is killed.
-  sample = "${state}/backup-sample.json";
+  sample = "${state}/backup-sample/files.json";
   sampling = "-${pkgs.coreutils}/bin/timeout --kill-after=10s 15m ${record} sample --limit 10m --out ${sample} ${never} "
     + words backup.paths;
 

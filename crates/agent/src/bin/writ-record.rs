@@ -1,6 +1,7 @@
 //! `writ-record`: runs a job that takes a network, a secret or hours, and leaves a record of what it found for the enforcer.
 
 use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -41,9 +42,9 @@ Examples:
       every five minutes: age, number and size of the snapshots, and locks that nobody holds any more
   writ-record restic-check --repository … --password-file … -- --read-data-subset=5%
       every night: whether the repository is whole
-  writ-record sample --out /var/lib/writ/backup-sample.json /srv /var/lib
+  writ-record sample --out /var/lib/writ/backup-sample/files.json /srv /var/lib
       before each backup: what some files are, so that a restore can be judged when they have changed
-  writ-record restore-test records --repository … --password-file … --sample-file /var/lib/writ/backup-sample.json
+  writ-record restore-test records --repository … --password-file … --sample-file /var/lib/writ/backup-sample/files.json
       every month: restores 50 files, without writing any of them, and compares their digests
   writ-record scan quick -- clamdscan --fdpass --multiscan --infected /home
   writ-record store-verify
@@ -108,7 +109,7 @@ Example:
     #[command(after_help = "\
 Examples:
   writ-record restore-test records --repository /var/backup/writ --password-file /var/lib/writ/secrets/backup \\
-      --tag user --sample-file /var/lib/writ/backup-sample.json
+      --tag user --sample-file /var/lib/writ/backup-sample/files.json
   writ-record restore-test images --with borg --tag user --path /srv/images --sample 10 --largest 4096")]
     RestoreTest {
         /// The name of the test, as probe.restore_test names it.
@@ -134,9 +135,9 @@ Examples:
     /// Lays down what some files are; to run before a backup, which must hold the file that is written.
     #[command(after_help = "\
 Example:
-  writ-record sample --out /var/lib/writ/backup-sample.json --exclude /var/lib/writ/secrets /var/lib /srv")]
+  writ-record sample --out /var/lib/writ/backup-sample/files.json --exclude /var/lib/writ/secrets /var/lib /srv")]
     Sample {
-        /// Where to.
+        /// Where to, in a folder of its own, which is made.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
         /// How many files.
@@ -216,6 +217,9 @@ fn main() -> ExitCode {
 fn run(Arguments { job, records, limit }: Arguments) -> anyhow::Result<bool> {
     let limit = limit.duration();
     let begun = Run::begin(now());
+    if let Job::Sample { out, .. } = &job {
+        make_folder_of(out)?;
+    }
     for missing in sandbox(&job).apply().missing {
         eprintln!("writ-record: this process is confined less than it should be: {missing}");
     }
@@ -260,12 +264,35 @@ fn run(Arguments { job, records, limit }: Arguments) -> anyhow::Result<bool> {
 /// What this process may do, and what it starts: for a sample, which starts nothing, that is little.
 fn sandbox(job: &Job) -> Sandbox {
     match job {
-        Job::Sample { out, folders, .. } => {
-            let beside = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            Sandbox::of_sampler(folders, beside)
-        }
+        Job::Sample { out, folders, .. } => Sandbox::of_sampler(folders, folder_of(out)),
         _ => Sandbox::of_recorder(),
     }
+}
+
+fn folder_of(out: &Path) -> &Path {
+    out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Makes the folder of a sample, root's alone, and says what else is in it: whoever takes a sample may write all of that.
+fn make_folder_of(out: &Path) -> anyhow::Result<()> {
+    let folder = folder_of(out);
+    let failed = || format!("{}: the folder of the sample cannot be made or read", folder.display());
+    if !folder.is_dir() {
+        std::fs::DirBuilder::new().mode(0o700).create(folder).with_context(failed)?;
+    }
+    for entry in std::fs::read_dir(folder).with_context(failed)? {
+        let name = entry.with_context(failed)?.file_name();
+        let own = Some(name.as_os_str()) == out.file_name();
+        if !own && !name.as_encoded_bytes().ends_with(writ_durable::TEMPORARY_SUFFIX.as_bytes()) {
+            eprintln!(
+                "writ-record: this process may write whatever lies in {}, as {}: give --out a folder of its own, which is made",
+                folder.display(),
+                Path::new(&name).display()
+            );
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn look(records: &Path, with: With, repository: Repository, limit: Duration, begun: Run) -> anyhow::Result<Record> {

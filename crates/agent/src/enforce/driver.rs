@@ -58,6 +58,8 @@ pub struct Driver {
     units: Units,
     /// The checks that look at something else which is told of.
     watched: BTreeMap<Watch, Vec<String>>,
+    /// What each check wanted to be told of.
+    wanted: BTreeMap<String, Vec<Watch>>,
 }
 
 /// How far a full scan has come that SIGUSR1 asked for.
@@ -85,6 +87,7 @@ impl Driver {
             watcher,
             units,
             watched: BTreeMap::new(),
+            wanted: BTreeMap::new(),
         };
         driver.take_up_policy();
         driver
@@ -166,6 +169,7 @@ impl Driver {
         while self.engine.clock.since(began) < TURN
             && let Some(check) = self.agenda.first_due(self.engine.clock.instant())
         {
+            self.follow(&check);
             self.engine.check(&check);
             self.agenda.ran(&check, self.engine.clock.instant());
             self.engine.notifier.alive();
@@ -298,8 +302,26 @@ impl Driver {
             .unwrap_or(now)
     }
 
+    /// Watches anew before a look at a check that wants to be told of something else by now, as where an account has come
+    /// whose home it looks at.
+    fn follow(&mut self, check: &str) {
+        let call = self.engine.policy().and_then(|policy| policy.checks.get(check)).map(|check| &check.probe);
+        let moved = self.wanted.get(check).zip(call);
+        if moved.is_some_and(|(wanted, call)| *wanted != probes::watch(call, &self.engine.context)) {
+            self.watch();
+        }
+    }
+
     /// Plans and watches for the policy that is obeyed now.
     fn take_up_policy(&mut self) {
+        let now = self.engine.clock.instant();
+        self.agenda = self.engine.policy().map_or_else(Agenda::default, |policy| Agenda::new(policy, now));
+        self.watch();
+        self.engine.lay_out_asks();
+    }
+
+    /// Says what is to be told of.
+    fn watch(&mut self) {
         let config = &self.engine.config;
         let folder = self.engine.acceptor.folder();
         let newest = folder.log(&config.site, self.engine.site_log.number.max(1));
@@ -313,14 +335,16 @@ impl Driver {
         let mut units: BTreeMap<String, Vec<String>> = BTreeMap::new();
         // When the clock is set, whatever is planned by it moves too.
         let mut watched: BTreeMap<Watch, Vec<String>> = [(Watch::Clock, Vec::new())].into();
-        self.agenda = Agenda::default();
+        let mut asked = BTreeMap::new();
         if let Some(policy) = self.engine.policy() {
             if policy.settings.planner.enabled {
                 wanted.push((self.engine.config.plans_dir(), Topic::Plans));
             }
             wanted.extend(self.engine.looks().map(|(id, path)| (path, Topic::Check(id.to_owned()))));
             for (id, check) in policy.checks.iter().filter(|(_, check)| check.target == "self") {
-                for watch in probes::watch(&check.probe, &self.engine.context) {
+                let watches = probes::watch(&check.probe, &self.engine.context);
+                asked.insert(id.clone(), watches.clone());
+                for watch in watches {
                     match watch {
                         Watch::Path(path) => wanted.push((path, Topic::Check(id.clone()))),
                         Watch::Unit(unit) => units.entry(unit).or_default().push(id.clone()),
@@ -328,13 +352,11 @@ impl Driver {
                     }
                 }
             }
-            self.agenda = Agenda::new(policy, self.engine.clock.instant());
             info!(checks = policy.checks.len(), paths = wanted.len(), units = units.len(), "watching");
         }
         let watches = watched.keys().cloned().chain(units.keys().cloned().map(Watch::Unit)).collect();
         (self.watcher)(Wanted { paths: wanted, watches });
-        self.watched = watched;
-        self.engine.lay_out_asks();
+        (self.watched, self.wanted) = (watched, asked);
         *self.units.lock().unwrap_or_else(PoisonError::into_inner) = units;
     }
 }

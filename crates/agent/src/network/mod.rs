@@ -68,6 +68,11 @@ pub fn look(probe: &str, parameters: &Map<String, Value>, sight: &Sight) -> Resu
     (looker.look)(&parameters, sight).map_err(one_line)
 }
 
+/// That a look was over before the other was given the time that it is to have, which says nothing of it.
+fn late(address: &str) -> Unseen {
+    Unseen::failed(address, "there was no time to try every address of it")
+}
+
 /// Whether an error says something of this machine, and nothing of the other.
 fn is_ours(e: &io::Error) -> bool {
     use rustix::io::Errno;

@@ -7,7 +7,7 @@ use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
 
 use super::address::Address;
-use super::{Looker, Sight, is_ours};
+use super::{Looker, Sight, is_ours, late};
 use crate::probes::{Parameters, Unseen, field, integer, required};
 
 /// How long one address is tried.
@@ -29,12 +29,13 @@ pub const SCHEMA: ProbeSchema = ProbeSchema {
 };
 
 fn look(parameters: &Parameters, sight: &Sight) -> Result<Observation, Unseen> {
-    let address = Address::parse(parameters.text("address")?, None)?;
+    let text = parameters.text("address")?;
+    let address = Address::parse(text, None)?;
     for socket in sight.resolver.sockets(&address, sight.deadline)?.into_iter().take(MOST_ADDRESSES) {
         let began = Instant::now();
         let left = sight.deadline.saturating_duration_since(began).min(PATIENCE);
         if left.is_zero() {
-            break;
+            return Err(late(text));
         }
         match TcpStream::connect_timeout(&socket, left) {
             Ok(_) => {
@@ -42,6 +43,7 @@ fn look(parameters: &Parameters, sight: &Sight) -> Result<Observation, Unseen> {
                 return Ok(Observation::new().with("reachable", true).with("connect_ms", took));
             }
             Err(e) if is_ours(&e) => return Err(Unseen::failed(socket, e)),
+            Err(_) if Instant::now() >= sight.deadline => return Err(late(text)),
             Err(_) => {}
         }
     }

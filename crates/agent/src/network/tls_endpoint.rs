@@ -10,7 +10,7 @@ use writ_policy::schema::{Kind, ProbeSchema};
 
 use super::address::{Address, Host};
 use super::tls::{Bounded, Reply, Version, offer, suites, trust};
-use super::{Looker, Sight, is_ours};
+use super::{Looker, Sight, is_ours, late};
 use crate::probes::{Parameters, Unseen, field, integer, optional, required};
 
 /// How many weak suites are counted: each costs a connection.
@@ -58,7 +58,7 @@ fn look(parameters: &Parameters, sight: &Sight) -> Result<Observation, Unseen> {
         }
         None => address.host.clone(),
     };
-    let Some(server) = first_that_answers(&address, sight)? else {
+    let Some(server) = first_that_answers(text, &address, sight)? else {
         return Ok(Observation::new().with("reachable", false));
     };
     // Addresses are no names of servers (RFC 6066 §3).
@@ -94,11 +94,12 @@ fn look(parameters: &Parameters, sight: &Sight) -> Result<Observation, Unseen> {
 }
 
 /// The first address that accepts a connection; none when none does.
-fn first_that_answers(address: &Address, sight: &Sight) -> Result<Option<SocketAddr>, Unseen> {
+fn first_that_answers(text: &str, address: &Address, sight: &Sight) -> Result<Option<SocketAddr>, Unseen> {
     for socket in sight.resolver.sockets(address, sight.deadline)?.into_iter().take(MOST_ADDRESSES) {
         match Bounded::connect(socket, PATIENCE, sight.deadline) {
             Ok(_) => return Ok(Some(socket)),
             Err(e) if is_ours(&e) => return Err(Unseen::failed(socket, e)),
+            Err(_) if Instant::now() >= sight.deadline => return Err(late(text)),
             Err(_) => {}
         }
     }

@@ -22,6 +22,8 @@ use crate::ssh::PublicKey;
 /// How many accounts and keys are looked at.
 const MAX_ACCOUNTS: usize = 5000;
 const MAX_KEYS: usize = 20_000;
+/// How many homes are watched.
+const MAX_WATCHED: usize = 100;
 /// How many fingerprints are shown.
 const MAX_SHOWN: usize = 200;
 const RSA_BITS: i64 = 2048;
@@ -65,14 +67,19 @@ fn run(parameters: &Parameters, context: &mut ProbeContext) -> Result<Observatio
     observe(&context.root, allowed.as_deref(), rsa_bits)
 }
 
+/// Of accounts that come later it is asked again, when /etc/passwd has changed.
 fn watch(_: &Parameters, context: &ProbeContext) -> Vec<Watch> {
-    // The homes are told by /etc/passwd; who comes and goes changes it.
     let own = accounts_below(&context.root).unwrap_or_default();
-    let homes =
-        own.iter().filter(|account| account.has_shell()).map(|account| reading::below(&context.root, &account.home));
-    let folders = homes.map(|home| Watch::Path(home.join(".ssh"))).take(100);
+    // In the order of /etc/passwd, where root stands first.
+    let mut known = BTreeSet::new();
+    let homes = own.iter().filter(|account| account.has_shell()).map(|account| account.home.as_str());
+    let homes: Vec<&str> = homes.filter(|home| known.insert(*home)).collect();
+    let beyond = homes.len().saturating_sub(MAX_WATCHED) as u64;
+    let beyond = (beyond > 0).then_some(Watch::Polled(beyond, "no more than 100 homes are watched for keys"));
+    let folders = homes.into_iter().take(MAX_WATCHED).map(|home| reading::below(&context.root, home).join(".ssh"));
     let files = ["/etc/passwd", "/etc/ssh/authorized_keys.d", "/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d"];
-    folders.chain(files.map(|file| Watch::Path(PathBuf::from(file)))).collect()
+    let files = files.map(|file| reading::below(&context.root, file));
+    folders.chain(files).map(Watch::Path).chain(beyond).collect()
 }
 
 fn accounts_below(root: &Path) -> Result<Vec<Account>, Unseen> {
@@ -278,6 +285,27 @@ mod tests {
             config(bad);
             assert!(observe(dir.path(), None, RSA_BITS).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn homes_are_watched_up_to_a_bound_and_what_is_beyond_is_told() {
+        let dir = world(&[]);
+        let mut context =
+            ProbeContext::new(writ_trust::time::Time::from_unix_millis(0), std::time::Instant::now(), "/".into(), None);
+        context.root = dir.path().to_owned();
+        let parameters = serde_json::Map::new();
+        let watched = || watch(&Parameters::unchecked(&parameters), &context);
+        let home = |name: &str| Watch::Path(dir.path().join("home").join(name).join(".ssh"));
+        assert!(watched().contains(&home("ann")) && watched().contains(&home("ben")));
+        assert_eq!(watched()[0], Watch::Path(dir.path().join("root/.ssh")));
+        assert!(!watched().iter().any(|watch| matches!(watch, Watch::Polled(..))));
+        let passwd = fs::read_to_string(dir.path().join("etc/passwd")).unwrap();
+        let more: String = (0..110).map(|n| format!("u{n}:x:{n}:1::/home/u{n}:/bin/sh\n")).collect();
+        fs::write(dir.path().join("etc/passwd"), passwd + &more).unwrap();
+        let homes =
+            watched().iter().filter(|watch| matches!(watch, Watch::Path(path) if path.ends_with(".ssh"))).count();
+        assert_eq!(homes, MAX_WATCHED);
+        assert!(watched().iter().any(|watch| matches!(watch, Watch::Polled(14, _))), "{:?}", watched());
     }
 
     #[test]

@@ -4,7 +4,6 @@
 mod database;
 
 use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use writ_wire::record::{Facts, Record, Scan};
 pub(super) use self::database::Signatures;
 use super::backups::age;
 use super::reading::{below, bytes, names, word};
+use super::socket::connect;
 use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, field, integer, optional, text};
 use crate::records;
 
@@ -153,7 +153,7 @@ impl Settings {
 /// Whether clamd answers at this socket (clamd(8), PING).
 fn answers(socket: &Path) -> bool {
     let ask = || -> std::io::Result<bool> {
-        let mut stream = UnixStream::connect(socket)?;
+        let mut stream = connect(socket)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.write_all(b"zPING\0")?;
@@ -193,6 +193,18 @@ mod tests {
         assert_eq!(read("# HeuristicAlerts no\n"), Settings { heuristics: true, socket: None });
         let off = read("LocalSocket /run/clamd.sock\nHeuristicAlerts  No\n");
         assert_eq!(off, Settings { heuristics: false, socket: Some("/run/clamd.sock".into()) });
+    }
+
+    #[test]
+    fn who_takes_no_connection_does_not_answer() {
+        use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, listen, socket};
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("clamd.ctl");
+        let clamd = socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+        bind(&clamd, &SocketAddrUnix::new(&place).unwrap()).unwrap();
+        listen(&clamd, 0).unwrap();
+        let _waits = connect(&place).unwrap();
+        assert!(!answers(&place));
     }
 
     #[test]

@@ -1,34 +1,31 @@
 //! `manifest`: whether stored files are what a signed manifest says: a list of digests as sha256sum(1) writes it, in the
 //! folder that it is about, and beside it `<manifest>.minisig` as minisign(1) writes that.
 //!
-//! Records may be many and large. A look reads for half a second and goes on at the next one where it broke off; what was
-//! found altered or missing is told at once, and that nothing is, after a whole pass through a manifest that did not change.
+//! Records may be many and large. A look reads the list, then files for half a second, and goes on at the next one where it
+//! broke off; what was found altered or missing is told at once, and that nothing is, when every file was read, with the time
+//! since the one that was read longest ago.
 
+mod beside;
 mod list;
+mod pass;
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use sha2::{Digest as _, Sha256};
 use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
 use writ_policy::values::Form;
 use writ_trust::minisign::{PublicKey, Signature};
 use writ_trust::time::Time;
 
-use self::list::{Entry, List};
+use self::list::List;
+pub(crate) use self::pass::Manifests;
 use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, count, field, optional, reading, required};
 
 /// How long one look may read: whoever looks may have no thread of its own for it.
 const BUDGET: Duration = Duration::from_millis(500);
 /// The largest manifest: some hundred thousand files.
 const MAX_MANIFEST: usize = 32 * 1024 * 1024;
-/// How many manifests are followed.
-const MAX_READINGS: usize = 16;
-/// How many files are counted that a manifest does not list.
-const MAX_WALKED: usize = 200_000;
 const MAX_SIGNATURE: usize = 4096;
 const MAX_KEY: usize = 4096;
 
@@ -57,35 +54,17 @@ const SCHEMA: ProbeSchema = ProbeSchema {
         field("altered_count", Kind::Int, "of them, how many differ; absent while none did and not all were read yet"),
         field("missing_count", Kind::Int, "of them, how many are gone; likewise absent"),
         field(
+            "pass_age_seconds",
+            Kind::Int,
+            "how long ago the one of them was read that was read longest ago; absent while not all were read yet",
+        ),
+        field(
             "extra_count",
             Kind::Int,
-            "files beside them that it does not list; absent where there are too many to count",
+            "files beside them that it does not list, when they were last counted; absent where there are too many to count",
         ),
     ],
 };
-
-/// Passes through manifests, kept from one look to the next.
-#[derive(Default)]
-pub(crate) struct Manifests(Vec<Reading>);
-
-/// One pass.
-struct Reading {
-    path: PathBuf,
-    /// Of which bytes of the manifest.
-    of: [u8; 32],
-    /// What is known of each file, in the order of the list.
-    known: Vec<Option<Found>>,
-    /// Which is next, and how much of it was read.
-    next: usize,
-    open: Option<(File, Sha256)>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
-    AsListed,
-    Altered,
-    Missing,
-}
 
 fn run(parameters: &Parameters, context: &mut ProbeContext) -> Result<Observation, Unseen> {
     let shown = parameters.path("path")?;
@@ -110,10 +89,7 @@ fn run(parameters: &Parameters, context: &mut ProbeContext) -> Result<Observatio
     }
     let list = List::parse(&bytes).map_err(|reason| Unseen::failed(shown.display(), reason))?;
     seen.set("listed_count", count(list.entries.len()));
-    if let Some(extra) = extra(&path, &list) {
-        seen.set("extra_count", count(extra));
-    }
-    context.manifests.look(&path, &bytes, &list, Instant::now() + BUDGET, &mut seen);
+    context.manifests.look(&path, &bytes, &list, (context.monotonic, BUDGET), &mut seen);
     Ok(seen)
 }
 
@@ -140,111 +116,6 @@ fn signed_at(comment: &str) -> Option<Time> {
     let words = comment.split_ascii_whitespace();
     let seconds: i64 = words.filter_map(|word| word.strip_prefix("timestamp:")).find_map(|text| text.parse().ok())?;
     (0..=32_503_680_000).contains(&seconds).then(|| Time::from_unix_millis(seconds * 1000))
-}
-
-/// How many files lie beside the manifest that it does not list, itself and its signature aside; none when there are too many.
-fn extra(manifest: &Path, list: &List) -> Option<usize> {
-    let folder = manifest.parent()?;
-    let (mut folders, mut walked, mut extra) = (vec![PathBuf::new()], 0, 0);
-    while let Some(below) = folders.pop() {
-        for entry in std::fs::read_dir(folder.join(&below)).ok()? {
-            let entry = entry.ok()?;
-            walked += 1;
-            if walked > MAX_WALKED {
-                return None;
-            }
-            let relative = below.join(entry.file_name());
-            if entry.file_type().ok()?.is_dir() {
-                folders.push(relative);
-            } else {
-                let own = below.as_os_str().is_empty()
-                    && manifest.file_name().is_some_and(|name| {
-                        let found = entry.file_name();
-                        found == name || found.as_encoded_bytes() == [name.as_encoded_bytes(), b".minisig"].concat()
-                    });
-                extra += usize::from(!own && relative.to_str().is_none_or(|path| !list.lists(path)));
-            }
-        }
-    }
-    Some(extra)
-}
-
-impl Manifests {
-    fn look(&mut self, path: &Path, bytes: &[u8], list: &List, until: Instant, seen: &mut Observation) {
-        let of: [u8; 32] = Sha256::digest(bytes).into();
-        let at = self.0.iter().position(|reading| reading.path == path).unwrap_or_else(|| {
-            if self.0.len() == MAX_READINGS {
-                self.0.remove(0);
-            }
-            self.0.push(Reading::begin(path, of, list));
-            self.0.len() - 1
-        });
-        if self.0[at].of != of {
-            self.0[at] = Reading::begin(path, of, list);
-        }
-        self.0[at].go_on(list, until);
-        self.0[at].tell(seen);
-    }
-}
-
-impl Reading {
-    fn begin(path: &Path, of: [u8; 32], list: &List) -> Self {
-        Self { path: path.to_owned(), of, known: vec![None; list.entries.len()], next: 0, open: None }
-    }
-
-    /// Reads on until it is time, at most once through everything.
-    fn go_on(&mut self, list: &List, until: Instant) {
-        let folder = self.path.parent().unwrap_or(Path::new("/")).to_owned();
-        for _ in 0..list.entries.len() {
-            let Some(entry) = list.entries.get(self.next) else { break };
-            match self.read(&folder, entry, until) {
-                Some(found) => self.known[self.next] = Some(found),
-                None => return,
-            }
-            self.next = (self.next + 1) % list.entries.len();
-            if Instant::now() >= until {
-                return;
-            }
-        }
-    }
-
-    /// Reads one file to its end; none when it is time, and then it goes on from there.
-    fn read(&mut self, folder: &Path, entry: &Entry, until: Instant) -> Option<Found> {
-        let (mut file, mut digest) = match self.open.take() {
-            Some(open) => open,
-            None => match reading::open(&folder.join(&entry.path)) {
-                Ok(Some(file)) => (file, Sha256::new()),
-                Ok(None) => return Some(Found::Missing),
-                // What cannot be read is not what was signed: another kind of file, or a disk that fails.
-                Err(_) => return Some(Found::Altered),
-            },
-        };
-        let mut buffer = vec![0; 256 * 1024];
-        loop {
-            match file.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(length) => digest.update(&buffer[..length]),
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(_) => return Some(Found::Altered),
-            }
-            if Instant::now() >= until {
-                self.open = Some((file, digest));
-                return None;
-            }
-        }
-        let same = <[u8; 32]>::from(digest.finalize()) == entry.digest;
-        Some(if same { Found::AsListed } else { Found::Altered })
-    }
-
-    fn tell(&self, seen: &mut Observation) {
-        let whole = self.known.iter().all(Option::is_some);
-        for (name, wanted) in [("altered_count", Found::Altered), ("missing_count", Found::Missing)] {
-            let number = self.known.iter().filter(|found| **found == Some(wanted)).count();
-            if whole || number > 0 {
-                seen.set(name, count(number));
-            }
-        }
-    }
 }
 
 /// What the parsers come to, for any bytes: as a manifest, and as what is said of its signature.

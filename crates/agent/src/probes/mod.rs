@@ -48,6 +48,7 @@ mod restic;
 pub(crate) mod restore_test;
 mod secure_boot;
 mod sessions;
+mod socket;
 mod ssh_host_keys;
 mod sshd;
 mod sudo;
@@ -187,6 +188,8 @@ pub enum Watch {
     Clock,
     /// A line of the journal.
     Journal(Pattern),
+    /// Nothing: there are so many paths more than are watched, for this reason, and they are polled.
+    Polled(u64, &'static str),
 }
 
 /// Lines of the journal by how they begin. Whoever may write to the journal can write such a line: it says nothing but "look

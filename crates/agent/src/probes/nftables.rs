@@ -1,6 +1,7 @@
 //! `nftables`: the packet filter in force, as `nft -s list ruleset` prints it (nft(8)).
 
 mod generation;
+mod interfaces;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -42,28 +43,43 @@ const SCHEMA: ProbeSchema = ProbeSchema {
     ],
 };
 
-/// Listings by the arguments of nft, with the number of the packet filter's change that they show.
+/// Listings by the arguments of nft, with what they show.
 #[derive(Default)]
-pub(crate) struct Listings(BTreeMap<Vec<String>, (u32, Observation)>);
+pub(crate) struct Listings(BTreeMap<Vec<String>, (Shown, Observation)>);
+
+/// What a listing rests on: the number of the packet filter's last change, and the names of interfaces, by which nft shows what
+/// the kernel keeps by number (`iif`, `oif`, sets of interfaces) and which the kernel does not count.
+#[derive(PartialEq, Eq)]
+struct Shown {
+    generation: u32,
+    interfaces: BTreeMap<String, u32>,
+}
+
+impl Shown {
+    /// As it is now; none where the kernel does not tell.
+    fn now() -> Option<Self> {
+        Some(Self { generation: generation::ask()?, interfaces: interfaces::all().ok()? })
+    }
+}
 
 fn run(parameters: &Parameters, context: &mut ProbeContext) -> Result<Observation, Unseen> {
     let arguments = listing_arguments(parameters)?;
     let Some(nft) = command::find("nft") else {
         return Err(Unseen::not_applicable("nftables is not installed: no nft in the system's path"));
     };
-    let before = generation::ask();
+    let before = Shown::now();
     let key: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-    let known = context.listings.0.get(&key).filter(|(generation, _)| Some(*generation) == before);
+    let known = context.listings.0.get(&key).filter(|(shown, _)| Some(shown) == before.as_ref());
     if let Some((_, listing)) = known {
         return Ok(listing.clone());
     }
     let (listing, settled) = list(&nft, &arguments, parameters.optional_text("table")?.is_some())?;
     // A change amidst the listing belongs to it or not.
-    if let Some(generation) = before.filter(|before| settled && generation::ask() == Some(*before)) {
+    if let Some(shown) = before.filter(|before| settled && Shown::now().as_ref() == Some(before)) {
         if context.listings.0.len() >= MOST_LISTINGS {
             context.listings.0.clear();
         }
-        context.listings.0.insert(key, (generation, listing.clone()));
+        context.listings.0.insert(key, (shown, listing.clone()));
     }
     Ok(listing)
 }

@@ -11,7 +11,7 @@ use writ_policy::values::Values;
 use writ_trust::json;
 use writ_trust::time::Time;
 use writ_wire::backup_sample::BackupSample;
-use writ_wire::record::{Record, Scan};
+use writ_wire::record::Record;
 
 use super::{
     Probe, apparmor, audit, chrony, clamav, cpu, crypto_policy, disk_health, failed_logins, idle_policy, journald,
@@ -92,7 +92,10 @@ const PARSERS: &[Parser] = &[
     ("restic-entry", |bytes| forget(restic::entry(bytes))),
     ("restic-lock", |bytes| forget(restic::lock(bytes))),
     ("restic-snapshots", |bytes| forget(restic::snapshots(bytes))),
-    ("scan", |bytes| scan::take(&mut Scan::default(), bytes)),
+    ("scan", |bytes| {
+        let mut reports = scan::Reports::default();
+        bytes.split_inclusive(|byte| *byte == b'\n').for_each(|line| reports.take(line));
+    }),
     ("ssh-keys", |bytes| {
         forget((ssh::within_private_key(bytes), ssh::PublicKey::of_blob(bytes), ssh::public_keys(bytes)))
     }),

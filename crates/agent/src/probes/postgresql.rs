@@ -7,17 +7,15 @@
 mod protocol;
 
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use writ_policy::observation::Observation;
 use writ_policy::schema::{Kind, ProbeSchema};
 use writ_policy::values::Form;
 
+use super::socket::connect;
 use super::{Pace, Parameters, Probe, ProbeContext, Unseen, Watch, field, optional};
 use crate::dbus::BusError;
 
@@ -90,19 +88,6 @@ fn without_socket(context: &mut ProbeContext) -> Result<Observation, Unseen> {
         Ok(_) | Err(BusError::NoSystemd) => Err(Unseen::not_applicable("there is no PostgreSQL server here")),
         Err(e) => Err(Unseen::failed(UNIT, e)),
     }
-}
-
-/// Connects without waiting for a server whose queue is full.
-fn connect(socket: &Path) -> io::Result<UnixStream> {
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let descriptor: OwnedFd = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-    rustix::net::connect(&descriptor, &SocketAddrUnix::new(socket)?).map_err(|e| match e {
-        Errno::AGAIN => io::Error::new(io::ErrorKind::TimedOut, "it takes no more connections"),
-        other => other.into(),
-    })?;
-    let stream = UnixStream::from(descriptor);
-    stream.set_nonblocking(false)?;
-    Ok(stream)
 }
 
 /// Says all there is to say, and hears the answer until it is complete.

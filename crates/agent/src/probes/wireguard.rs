@@ -11,9 +11,18 @@ use writ_trust::time::Time;
 use self::netlink::Peer;
 use super::reading::{below, names, text};
 use super::{Pace, Parameters, Probe, ProbeContext, Unseen, count, field, required, unannounced};
+use crate::dbus::{BusError, UnitState};
 
 /// IFNAMSIZ, with its NUL.
 const LONGEST_NAME: usize = 15;
+/// Where tunnels are configured by files: their folder, how their names end, and how a line begins that names the interface
+/// (systemd.netdev(5), nm-settings-keyfile(5)).
+const FILES: [(&str, &str, &str); 4] = [
+    ("/etc/systemd/network", ".netdev", "Name="),
+    ("/run/systemd/network", ".netdev", "Name="),
+    ("/etc/NetworkManager/system-connections", ".nmconnection", "interface-name="),
+    ("/run/NetworkManager/system-connections", ".nmconnection", "interface-name="),
+];
 
 pub(super) const PROBE: Probe = Probe { schema: SCHEMA, run, watch: unannounced, pace: Pace::Quick };
 
@@ -51,18 +60,36 @@ fn run(parameters: &Parameters, context: &mut ProbeContext) -> Result<Observatio
     }
 }
 
-/// Whether a unit of NixOS, wg-quick(8) or systemd-networkd is to make the tunnel.
+/// Whether a unit of NixOS, wg-quick(8), systemd-networkd or NetworkManager is to make the tunnel.
 fn configured(interface: &str, context: &mut ProbeContext) -> Result<bool, Unseen> {
     let units = [format!("wireguard-{interface}.service"), format!("wg-quick-{interface}.service")];
-    let folder = below(&context.root, "/etc/systemd/network");
-    for name in names(&folder)?.iter().filter(|name| name.ends_with(".netdev")) {
-        let netdev = text(&folder.join(name))?.unwrap_or_default();
-        if netdev.lines().any(|line| line.trim().strip_prefix("Name=").is_some_and(|found| found.trim() == interface)) {
+    for (folder, ending, key) in FILES {
+        let folder = below(&context.root, folder);
+        for name in names(&folder)?.iter().filter(|name| name.ends_with(ending)) {
+            let file = text(&folder.join(name))?.unwrap_or_default();
+            if file.lines().any(|line| line.trim().strip_prefix(key).is_some_and(|found| found.trim() == interface)) {
+                return Ok(true);
+            }
+        }
+    }
+    if below(&context.root, &format!("/etc/wireguard/{interface}.conf")).exists() {
+        return Ok(true);
+    }
+    for unit in &units {
+        if is_loaded(context.bus.unit_state(unit)).map_err(|e| Unseen::failed(unit, e))? {
             return Ok(true);
         }
     }
-    let loaded = |unit: &String| context.bus.unit_state(unit).is_ok_and(|state| state.load_state == "loaded");
-    Ok(below(&context.root, &format!("/etc/wireguard/{interface}.conf")).exists() || units.iter().any(loaded))
+    Ok(false)
+}
+
+/// Whether there is a unit. Who cannot ask does not know that there is none.
+fn is_loaded(state: Result<UnitState, BusError>) -> Result<bool, BusError> {
+    match state {
+        Ok(state) => Ok(state.load_state == "loaded"),
+        Err(BusError::NoSystemd | BusError::Name(_)) => Ok(false),
+        Err(e) => Err(e),
+    }
 }
 
 /// What the kernel's answer to a request for the device comes to.

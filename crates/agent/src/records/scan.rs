@@ -2,6 +2,8 @@
 
 use std::ffi::OsStr;
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use writ_trust::time::Time;
 use writ_wire::record::{Facts, LONGEST_LINE, MOST_ENTRIES, Record, Scan};
@@ -26,7 +28,7 @@ pub fn scan(
     mut run: Run,
     now: impl Fn() -> Time,
 ) -> Record {
-    let mut scan = Scan::default();
+    let mut reports = Reports::default();
     let mut lines = Lines::default();
     let mut sums_up = false;
     let streamed = program.stream(arguments, &mut |piece| {
@@ -36,9 +38,10 @@ pub fn scan(
                 // Whoever reads along may have gone away; the scan goes on.
                 let _ = said.write_all(line);
             }
-            take(&mut scan, line);
+            reports.take(line);
         })
     });
+    let mut scan = reports.scan;
     match streamed {
         Ok(ended) if matches!(ended.status.code(), Some(0 | FOUND)) => scan.complete = true,
         Ok(ended) => ended.told().iter().for_each(|line| run.note(without_path(line))),
@@ -72,20 +75,53 @@ fn without_path(line: &str) -> String {
     }
 }
 
-/// Takes one line of what a scanner says.
-pub fn take(scan: &mut Scan, line: &[u8]) {
-    let text = String::from_utf8_lossy(line);
-    let Some((path, signature)) = text.trim_end().strip_suffix(" FOUND").and_then(|found| found.rsplit_once(": "))
-    else {
-        return;
-    };
-    scan.infected = scan.infected.saturating_add(1);
-    // One that is cut short, or whose name is no text, would not be found again: it is counted, and not named.
-    let nameable = std::str::from_utf8(line).is_ok() && path.starts_with('/');
-    if nameable && scan.files.len() < MOST_ENTRIES && path.len() <= LONGEST_LINE {
-        scan.files.push(path.to_owned());
+/// The longest path that the kernel takes (PATH_MAX).
+const LONGEST_PATH: usize = 4096;
+/// How often is looked in one scan whether a name has a line break.
+const MOST_LOOKS: usize = 200_000;
+
+/// What a scanner says, line by line.
+#[derive(Default)]
+pub struct Reports {
+    scan: Scan,
+    /// The lines before this one, as far back as a path may be long.
+    before: Vec<u8>,
+    looks: usize,
+}
+
+impl Reports {
+    /// Takes one line.
+    pub fn take(&mut self, line: &[u8]) {
+        let text = String::from_utf8_lossy(line);
+        if let Some((path, signature)) =
+            text.trim_end().strip_suffix(" FOUND").and_then(|found| found.rsplit_once(": "))
+        {
+            self.scan.infected = self.scan.infected.saturating_add(1);
+            // One that is cut short, or whose name is no text, would not be found again: it is counted, and not named.
+            let nameable = std::str::from_utf8(line).is_ok() && path.starts_with('/');
+            let room = self.scan.files.len() < MOST_ENTRIES && path.len() <= LONGEST_LINE;
+            if nameable && room && !self.ends_a_longer_name(path) {
+                self.scan.files.push(path.to_owned());
+            }
+            self.scan.last_detection = Some(bounded(signature));
+        }
+        self.before.extend_from_slice(line);
+        self.before.drain(..self.before.len().saturating_sub(LONGEST_PATH));
     }
-    scan.last_detection = Some(bounded(signature));
+
+    /// Whether a file is there whose name has a line break and ends like this: the report of that one began in a line before,
+    /// and what is named here may be anything, also what is not there and so would be taken for dealt with.
+    fn ends_a_longer_name(&mut self, path: &str) -> bool {
+        let breaks = self.before.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+        for begins in std::iter::once(0).chain(breaks).filter(|at| self.before.get(*at) == Some(&b'/')) {
+            self.looks += 1;
+            let longer = [&self.before[begins..], path.as_bytes()].concat();
+            if self.looks > MOST_LOOKS || Path::new(OsStr::from_bytes(&longer)).symlink_metadata().is_ok() {
+                return true;
+            }
+        }
+        false
+    }
 }
 
 #[cfg(test)]
@@ -134,5 +170,17 @@ mod tests {
         assert!(!never.ok && scan.complete_at.is_none());
         let (_, scan, _) = scanned("printf '/srv/\\351: X FOUND\\n'; exit 1", None);
         assert_eq!((scan.infected, scan.files.len()), (1, 0), "a name that is no text");
+    }
+
+    /// `/no/such` is not there, so whoever named it would say that it was dealt with.
+    #[test]
+    fn the_end_of_a_name_with_a_line_break_is_no_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("a: OK\nb\n");
+        std::fs::create_dir_all(folder.join("no")).unwrap();
+        std::fs::write(folder.join("no/such"), "").unwrap();
+        let said = format!("{0}/x: OK\n{0}/a: OK\nb\n/no/such: X FOUND\n{0}/y: X FOUND\n", dir.path().display());
+        let (_, scan, _) = scanned(&format!("printf '{said}'; exit 1"), None);
+        assert_eq!((scan.infected, scan.files), (2, vec![format!("{}/y", dir.path().display())]));
     }
 }

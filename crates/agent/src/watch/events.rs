@@ -49,6 +49,8 @@ type Open = Box<dyn Fn() -> io::Result<Box<dyn Source>> + Send>;
 
 struct Table {
     files: Result<Files, String>,
+    /// Paths that nobody watches because they are too many, and why.
+    polled: Vec<(u64, &'static str)>,
     slots: BTreeMap<&'static str, Slot>,
     account: Account,
 }
@@ -101,7 +103,7 @@ impl Slot {
 /// The source of a watch, by the name that the account has for it.
 pub(crate) fn source_of(watch: &Watch) -> &'static str {
     match watch {
-        Watch::Path(_) => FILES,
+        Watch::Path(_) | Watch::Polled(..) => FILES,
         Watch::Unit(_) | Watch::Sessions => DBUS,
         Watch::Addresses => "addresses",
         Watch::Firewall => "firewall",
@@ -122,7 +124,7 @@ fn opens(about: &BTreeSet<Watch>) -> Option<Open> {
         Some(Box::new(move || Ok(Box::new(open()?) as Box<dyn Source>)))
     }
     match about.first()? {
-        Watch::Path(_) | Watch::Unit(_) | Watch::Sessions => None,
+        Watch::Path(_) | Watch::Polled(..) | Watch::Unit(_) | Watch::Sessions => None,
         Watch::Addresses => boxed(Netlink::addresses),
         Watch::Firewall => boxed(Netlink::firewall),
         Watch::Devices => boxed(Netlink::devices),
@@ -146,7 +148,8 @@ impl Events {
         if let Err(why) = &files {
             error!("inotify cannot be had: {why}; changes of files are found by polling only");
         }
-        let table = Arc::new(Mutex::new(Table { files, slots: BTreeMap::new(), account: account.clone() }));
+        let table =
+            Arc::new(Mutex::new(Table { files, polled: Vec::new(), slots: BTreeMap::new(), account: account.clone() }));
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let events = Self { table: Arc::clone(&table), wake: Arc::clone(&wake), account };
         thread::Builder::new()
@@ -159,11 +162,16 @@ impl Events {
     /// Waits for exactly this from now on.
     pub fn set(&self, wanted: Wanted) {
         let mut by_source: BTreeMap<&'static str, BTreeSet<Watch>> = BTreeMap::new();
+        let mut polled = Vec::new();
         for watch in wanted.watches {
+            if let Watch::Polled(number, why) = watch {
+                polled.push((number, why));
+            }
             by_source.entry(source_of(&watch)).or_default().insert(watch);
         }
         let names = by_source.keys().copied().chain([FILES]).collect();
         let mut table = lock(&self.table);
+        table.polled = polled;
         if let Ok(files) = &mut table.files {
             files.set(wanted.paths);
         }
@@ -289,7 +297,11 @@ impl Table {
     }
 
     fn tell_account(&self) {
-        let files = self.files.as_ref().map_or_else(|why| Standing::polling(why.clone()), Files::standing);
+        let mut files = self.files.as_ref().map_or_else(|why| Standing::polling(why.clone()), Files::standing);
+        for (number, why) in &self.polled {
+            files.missing += number;
+            files.why.get_or_insert_with(|| (*why).to_owned());
+        }
         self.account.put(FILES, files);
         for (name, slot) in &self.slots {
             self.account.put(name, slot.standing());

@@ -28,13 +28,15 @@ pub struct Files {
     watches: Watches,
     /// Every path that is asked for, and what links lead to, with its topics.
     wanted: BTreeMap<PathBuf, Vec<Topic>>,
-    /// What is wanted through a link, by where it leads.
-    through: BTreeMap<PathBuf, PathBuf>,
+    /// What is wanted through links, by where they lead.
+    through: BTreeMap<PathBuf, BTreeSet<PathBuf>>,
     by_directory: HashMap<PathBuf, WatchDescriptor>,
     directories: HashMap<WatchDescriptor, PathBuf>,
     /// Directories that are there and cannot be watched, and why.
     refused: BTreeMap<PathBuf, String>,
     retry_at: Option<Instant>,
+    /// What is to be told although nothing came: of what could not be watched, and can be now.
+    missed: BTreeSet<Topic>,
 }
 
 const SHAPE: EventMask =
@@ -56,6 +58,7 @@ impl Files {
             directories: HashMap::new(),
             refused: BTreeMap::new(),
             retry_at: None,
+            missed: BTreeSet::new(),
         })
     }
 
@@ -94,6 +97,7 @@ impl Files {
         if self.retry_at.is_some_and(|at| Instant::now() >= at) {
             self.arm_all();
         }
+        topics.extend(std::mem::take(&mut self.missed));
         Ok(topics.into_iter().collect())
     }
 
@@ -119,7 +123,7 @@ impl Files {
             return;
         }
         let full = name.map_or_else(|| directory.clone(), |name| directory.join(name));
-        for path in [Some(&full), self.through.get(&full), Some(&directory)].into_iter().flatten() {
+        for path in [&full, &directory].into_iter().chain(self.through.get(&full).into_iter().flatten()) {
             topics.extend(self.wanted.get(path).into_iter().flatten().cloned());
         }
         if mask.intersects(SHAPE) {
@@ -132,7 +136,7 @@ impl Files {
         let direct = self.wanted.range(path.to_owned()..).take_while(|(wanted, _)| wanted.starts_with(path));
         let linked = self.through.range(path.to_owned()..).take_while(|(target, _)| target.starts_with(path));
         let mut affected: Vec<PathBuf> = direct.map(|(wanted, _)| wanted.clone()).collect();
-        affected.extend(linked.map(|(_, wanted)| wanted.clone()));
+        affected.extend(linked.flat_map(|(_, wanted)| wanted).cloned());
         for wanted in affected {
             self.arm(&wanted);
             topics.extend(self.wanted.get(&wanted).into_iter().flatten().cloned());
@@ -141,7 +145,7 @@ impl Files {
 
     fn arm_all(&mut self) {
         self.through.clear();
-        self.refused.clear();
+        let refused = std::mem::take(&mut self.refused);
         self.retry_at = None;
         let wanted: Vec<PathBuf> = self.wanted.keys().cloned().collect();
         let mut needed = Vec::new();
@@ -155,6 +159,14 @@ impl Files {
             }
             self.forget(&directory);
         }
+        // Whatever happened there meanwhile was not heard.
+        let mut missed = Vec::new();
+        for directory in refused.into_keys() {
+            if !self.refused.contains_key(&directory) {
+                self.tell_below(&directory, &mut missed);
+            }
+        }
+        self.missed.extend(missed);
     }
 
     fn forget(&mut self, directory: &Path) {
@@ -170,11 +182,16 @@ impl Files {
         if metadata.is_dir() && self.watch(path) {
             directories.push(path.to_owned());
         }
+        // A link may lead elsewhere by now, as often as somebody likes.
+        self.through.retain(|_, wanted| {
+            wanted.remove(path);
+            !wanted.is_empty()
+        });
         if metadata.is_symlink()
             && let Ok(target) = path.canonicalize()
         {
             directories.extend(self.arm_way(&target));
-            self.through.insert(target, path.to_owned());
+            self.through.entry(target).or_default().insert(path.to_owned());
         }
         directories
     }
@@ -309,14 +326,17 @@ mod tests {
     }
 
     #[test]
-    fn entries_of_a_directory_and_the_target_of_a_link_are_seen() {
-        let w = watched(&["folder", "link"]);
+    fn entries_of_a_directory_and_the_target_of_links_are_seen() {
+        let w = watched(&["folder", "link", "other"]);
         w.told("folder", |p| fs::create_dir(p).unwrap());
         w.told("folder", |p| fs::write(p.join("entry"), "1").unwrap());
         let target = w.dir.path().join("target");
         fs::write(&target, "1").unwrap();
         w.told("link", |p| symlink(&target, p).unwrap());
         w.told("link", |_| fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).unwrap());
+        w.told("other", |p| symlink(&target, p).unwrap());
+        w.told("link", |_| fs::set_permissions(&target, fs::Permissions::from_mode(0o640)).unwrap());
+        w.told("other", |_| fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).unwrap());
         w.files.set(Wanted::default());
         while w.messages.try_recv().is_ok() {}
         fs::write(w.dir.path().join("folder/other"), "1").unwrap();

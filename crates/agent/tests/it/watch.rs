@@ -9,7 +9,10 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use serde_json::json;
-use writ_agent::config::SwitchCommand;
+use writ_agent::clock::{Clock, Simulated};
+use writ_agent::config::{Config, SwitchCommand};
+use writ_agent::enforce::driver::{Driver, Units};
+use writ_agent::enforce::engine::Engine;
 use writ_agent::probes::{self, ProbeContext, Watch};
 use writ_agent::sandbox::Sandbox;
 use writ_agent::watch::account::{Account, Standing};
@@ -18,7 +21,7 @@ use writ_agent::watch::{Message, Topic};
 use writ_policy::check::ProbeCall;
 use writ_policy::outcome::Probed;
 
-use crate::support::now;
+use crate::support::{Site, now};
 
 /// Runs one ignored test of this binary in namespaces of its own.
 fn in_namespaces(namespaces: &[&str], inner: &str) {
@@ -100,7 +103,52 @@ fn listed_only_when_something_has_changed(dir: &Path) {
     assert_eq!((rules(), rules(), starts()), (Some(1.into()), Some(1.into()), 2));
     nft("flush ruleset");
     assert_eq!((rules(), starts()), (Some(0.into()), 3));
+    // The kernel keeps an interface by its number and counts no change when that is renamed; nft lists its name.
+    nft("add table inet clinic");
+    nft("add chain inet clinic in");
+    nft("add rule inet clinic in iif writ0 accept");
+    assert_eq!((rules(), rules(), starts()), (Some(1.into()), Some(1.into()), 4));
+    run("ip", &["link", "set", "writ0", "name", "writ7"]);
+    assert_eq!((rules(), starts()), (Some(1.into()), 5));
     run("umount", &["/usr/sbin/nft"]);
+}
+
+#[test]
+fn the_home_of_an_account_that_comes_later_is_watched() {
+    in_namespaces(&["--mount"], "watch::inside_another_passwd");
+}
+
+#[test]
+#[ignore = "run by the_home_of_an_account_that_comes_later_is_watched in a namespace of its own"]
+fn inside_another_passwd() {
+    let site = Site::new();
+    let (passwd, root) = (site.path("passwd"), "root:x:0:0::/root:/bin/sh\n");
+    fs::write(&passwd, root).unwrap();
+    run("mount", &["--bind", &passwd.display().to_string(), "/etc/passwd"]);
+    let mut policy = site.policy();
+    site.file_check(&mut policy, "motd");
+    policy["checks"]["file.motd"]["probe"] = json!({ "authorised_keys": {} });
+    policy["checks"]["file.motd"]["expect"] = json!({ "weak_count": { "eq": 0 } });
+    (policy["rules"], policy["runbooks"]) = (json!({}), json!({}));
+    site.publish(1, &policy);
+    let time = Simulated::starting(now());
+    let config = Config::read(&site.path("etc/enforce.toml")).unwrap();
+    let mut engine = Engine::open_at(config, Clock::Simulated(time.clone())).unwrap();
+    engine.start(false);
+    let (sender, asked) = channel();
+    let watcher = Box::new(move |wanted| sender.send(wanted).unwrap());
+    let mut driver = Driver::new(engine, watcher, Units::default());
+    let mut is_watched = |home: &str| {
+        time.advance(Duration::from_millis(20));
+        assert!(driver.take(Message::Changed(Topic::Check("file.motd".to_owned()))));
+        assert!(driver.act(&mut std::iter::empty()));
+        let last: Option<Wanted> = asked.try_iter().last();
+        last.is_some_and(|wanted| wanted.paths.iter().any(|(path, _)| path == Path::new(home)))
+    };
+    assert!(is_watched("/root/.ssh"));
+    fs::write(&passwd, format!("{root}newcomer:x:1000:1000::/home/newcomer:/bin/sh\n")).unwrap();
+    assert!(is_watched("/home/newcomer/.ssh"));
+    assert!(!is_watched("/home/newcomer/.ssh"), "nothing is said anew where nothing has changed");
 }
 
 #[test]
@@ -128,6 +176,11 @@ fn inside_a_limit() {
     assert_eq!(files, expected);
     fs::write(path(0), "1").unwrap();
     told(&messages, &Message::Changed(Topic::Check("0".to_owned())));
+    // What could not be watched may have changed until it can be.
+    fs::write("/proc/sys/user/max_inotify_watches", "100").unwrap();
+    events.set(Wanted { paths: paths.clone(), watches: BTreeSet::new() });
+    told(&messages, &Message::Changed(Topic::Check("5".to_owned())));
+    assert_eq!(account.standings()[FILES].missing, 0);
 
     fs::write("/proc/sys/user/max_inotify_instances", "0").unwrap();
     let (sender, _messages) = channel();

@@ -1,6 +1,7 @@
 //! The number of the packet filter's last change, which the kernel counts (include/uapi/linux/netfilter/nf_tables.h).
 //!
-//! As long as it stays nothing has changed that a listing shows, and nft need not be started to say so.
+//! As long as it stays, and interfaces keep their names, nothing has changed that a listing shows, and nft need not be started
+//! to say so.
 
 use std::time::Duration;
 

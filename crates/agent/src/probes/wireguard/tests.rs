@@ -68,6 +68,21 @@ fn what_is_cut_off_or_lies_of_its_length_is_left() {
 }
 
 #[test]
+fn a_bus_that_does_not_answer_does_not_say_that_there_is_no_tunnel() {
+    assert!(is_loaded(Err(BusError::Silent)).is_err());
+    assert!(!is_loaded(Err(BusError::NoSystemd)).unwrap());
+    let state = |load_state: &str| UnitState {
+        load_state: load_state.into(),
+        active_state: "inactive".into(),
+        sub_state: "dead".into(),
+        unit_file_state: String::new(),
+        main_pid: None,
+        restarts: None,
+    };
+    assert!(is_loaded(Ok(state("loaded"))).unwrap() && !is_loaded(Ok(state("not-found"))).unwrap());
+}
+
+#[test]
 fn this_kernel_is_asked() {
     let dir = tempfile::tempdir().unwrap();
     let mut context = ProbeContext::new(Time::from_unix_millis(0), Instant::now(), "/nowhere".into(), None);
@@ -83,7 +98,12 @@ fn this_kernel_is_asked() {
     std::fs::create_dir_all(dir.path().join("etc/systemd/network")).unwrap();
     std::fs::write(dir.path().join("etc/systemd/network/wg.netdev"), "[NetDev]\nName=wg-none\nKind=wireguard\n")
         .unwrap();
-    assert_eq!(look("wg-none"), Ok(absent), "it is configured, and so it should be there");
+    assert_eq!(look("wg-none"), Ok(absent.clone()), "it is configured, and so it should be there");
+    let connections = dir.path().join("etc/NetworkManager/system-connections");
+    std::fs::create_dir_all(&connections).unwrap();
+    let tunnel = "[connection]\nid=clinic\ntype=wireguard\ninterface-name=wg-nm\n";
+    std::fs::write(connections.join("clinic.nmconnection"), tunnel).unwrap();
+    assert_eq!(look("wg-nm"), Ok(absent));
     for odd in ["", "a/b", "..", "a b", "far-too-long-a-name"] {
         assert!(matches!(look(odd), Err(Unseen::Failed(_))), "{odd:?}");
     }

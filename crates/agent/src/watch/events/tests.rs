@@ -89,6 +89,12 @@ fn only_what_is_wanted_is_listened_to() {
     let changes = account.changes();
     events.set(wants(&[], [Watch::Clock]));
     assert_eq!(account.changes(), changes);
+    // What is beyond a bound is told as missing.
+    events.set(wants(&[], [Watch::Polled(7, "so many are not watched")]));
+    let files = account.standings().remove(FILES).unwrap();
+    assert_eq!((files.missing, files.why.as_deref()), (7, Some("so many are not watched")));
+    events.set(wants(&[], []));
+    assert_eq!(account.standings()[FILES].missing, 0);
 }
 
 /// Adds a nanosecond to the clock, which is a way to set it (ADJ_SETOFFSET and ADJ_NANO of adjtimex(2)).

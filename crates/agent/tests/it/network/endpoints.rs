@@ -56,6 +56,11 @@ fn a_port_is_reached_or_not() {
     drop(listener);
     let refused = seen_by("reachable", json!({ "address": address }), Authorities::public());
     assert_eq!(refused, Observation::new().with("reachable", false));
+    let over = Sight { deadline: Instant::now(), ..sight(Authorities::public()) };
+    for probe in ["reachable", "tls_endpoint"] {
+        let late = look(probe, json!({ "address": address }).as_object().unwrap(), &over).unwrap_err();
+        assert!(late.contains("no time to try every address"), "{probe}: {late}");
+    }
     assert!(failure("reachable", json!({ "address": "no port" })).contains("expected host:port"));
     assert!(failure("reachable", json!({})).contains("parameter address is missing"));
     assert!(failure("file", json!({ "path": "/etc/shadow" })).contains("knows no probe `file`"));

@@ -46,9 +46,12 @@ impl Desk {
 /// A desk with one backup of 200 files, and a sample in it of what they are.
 fn backed_up() -> Desk {
     let desk = Desk::new();
-    let sample = desk.text("live/sample.json");
+    let sample = desk.text("live/sample/files.json");
     let said = desk.record(&["sample", "--out", &sample, "--count", "200", &desk.text("live")], |_| ());
     assert!(said.code == 0 && said.text.contains("200 files"), "{}", said.text);
+    assert!(!said.text.contains("folder of its own"), "{}", said.text);
+    let beside = desk.record(&["sample", "--out", &desk.text("password.json"), &desk.text("live/few")], |_| ());
+    assert!(beside.code == 0 && beside.text.contains("give --out a folder of its own"), "{}", beside.text);
     desk.restic_does(&["init"]);
     desk.restic_does(&["backup", "--host", "front-desk", "--tag", "user", &desk.text("live")]);
     desk
@@ -109,7 +112,7 @@ fn a_repository_is_looked_at() {
 #[test]
 fn a_restore_is_tried_and_a_damaged_repository_is_found_out() {
     let desk = backed_up();
-    let sample = desk.text("live/sample.json");
+    let sample = desk.text("live/sample/files.json");
     let test = |more: &[&str]| {
         let mut all = vec!["--sample-file", sample.as_str()];
         all.extend(more);

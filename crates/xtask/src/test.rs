@@ -16,7 +16,8 @@ use crate::suites::{self, How, SCENARIOS, Suite};
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Also run the dear tiers: sixteen times the property cases, sixty kills among ten thousand bundles, the random kills from
-    /// five more seeds, a machine without power at every point of a switch, and thirty simulated days without a network.
+    /// five more seeds, a machine without power at every point of a switch, thirty simulated days without a network, and each
+    /// mistake in a policy in every format.
     #[arg(long)]
     all: bool,
 }
@@ -63,7 +64,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         if arguments.all {
             command.env("PROPTEST_CASES", MANY_CASES);
             // Sixty kills of depot and courier among ten thousand bundles, instead of twelve among hundreds; power cuts at
-            // every point of a switch, instead of two; thirty days without a network, instead of five.
+            // every point of a switch, instead of two; thirty days without a network, instead of five; and so on.
             command.env("WRIT_ALL_KILLS", "1");
         }
     };

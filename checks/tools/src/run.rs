@@ -31,18 +31,25 @@ pub fn line(command: &Command) -> String {
     words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
 
-/// Asks every 10 ms until `ready` gives something; an error after `limit`, naming what was awaited.
+/// Asks every 10 ms, or less often where it takes long to ask, until `ready` gives something; an error after `limit`, naming
+/// what was awaited.
 pub fn wait<T>(what: &str, limit: Duration, mut ready: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     let start = Instant::now();
     loop {
+        let asked = Instant::now();
         if let Some(value) = ready()? {
             return Ok(value);
         }
         if start.elapsed() > limit {
             bail!("waited {} s in vain for {what}", limit.as_secs());
         }
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(pause(asked.elapsed()));
     }
+}
+
+/// How long to rest after a look that took so long: whoever waits takes no processor from what is waited for.
+pub fn pause(look: Duration) -> Duration {
+    (look * 4).clamp(Duration::from_millis(10), Duration::from_millis(250))
 }
 
 /// The file of a tool on PATH, if it is there.

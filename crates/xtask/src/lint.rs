@@ -13,6 +13,17 @@ use writ_tools::{run, setup};
 /// Formatting, clippy, documentation, every .nix file, links and house rules.
 pub fn run() -> Result<()> {
     setup::ensure(setup::LINT)?;
+    let files = tracked_files()?;
+    // Nix is at work while cargo waits for one crate that others need.
+    let (code, rest) = std::thread::scope(|scope| {
+        let rest = scope.spawn(|| policy(&files));
+        (code(), rest.join())
+    });
+    code.and(rest.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+}
+
+/// What cargo says.
+fn code() -> Result<()> {
     phase("format", || show(cargo().args(["fmt", "--all", "--check"])))?;
     phase("clippy", || {
         show(cargo().args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))
@@ -20,16 +31,19 @@ pub fn run() -> Result<()> {
     // Of the binaries, the documentation is their help.
     phase("documentation", || {
         show(cargo().args(["doc", "--workspace", "--lib", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))
-    })?;
-    let files = tracked_files()?;
-    phase("nix files parse", || nix_files_parse(&files))?;
+    })
+}
+
+/// What Nix says, and what the files say to whoever reads them.
+fn policy(files: &[PathBuf]) -> Result<()> {
+    phase("nix files parse", || nix_files_parse(files))?;
     phase("policy library", || policy_cases("checks/policy", &[]))?;
     phase("policy content", policy_content)?;
     phase("NixOS modules", || policy_cases("checks/nixos", &["--arg", "root", "./."]))?;
     phase("flake and plain evaluation", flake::agrees)?;
-    phase("flake outputs without inputs", || flake::outputs(&files))?;
-    phase("links", || links_lead_somewhere(&files))?;
-    phase("house rules", || house_rules(&files))
+    phase("flake outputs without inputs", || flake::outputs(files))?;
+    phase("links", || links_lead_somewhere(files))?;
+    phase("house rules", || house_rules(files))
 }
 
 fn nix_files_parse(files: &[PathBuf]) -> Result<()> {

@@ -1,7 +1,9 @@
 //! The project's own tasks: `cargo xtask demo | test | fuzz | bench | lint`.
 
+mod counts;
 mod fuzz;
 mod lint;
+mod suites;
 mod test;
 mod workbench;
 

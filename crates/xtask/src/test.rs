@@ -1,20 +1,23 @@
 //! `cargo xtask test`: everything that must pass.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use writ_tools::phase::{cargo, phase, root, show};
-use writ_tools::{peers, run, setup};
+use writ_tools::phase::phase;
+use writ_tools::{peers, setup};
 
 use crate::lint;
+use crate::suites::{self, How, SCENARIOS, Suite};
 
 /// Runs everything that must pass.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Also run the dear tiers: sixteen times the property cases, sixty kills among ten thousand bundles, the random kills from
-    /// five more seeds, a machine without power at every point of a switch, and thirty simulated days without a network.
+    /// five more seeds, a machine without power at every point of a switch, thirty simulated days without a network, and each
+    /// mistake in a policy in every format.
     #[arg(long)]
     all: bool,
 }
@@ -34,56 +37,52 @@ const PEERS: &[(&str, &[&str])] = &[
     ("restic", &["restic"]),
     ("sudo", &["sudo"]),
 ];
+/// How many binaries are run side by side. Each has a tail in which one long test or boot is all that it does.
+const AT_ONCE: usize = 3;
+/// The longest that one binary may take, and the same of `--all`: several times what it takes on two busy processors.
+const MOST: Duration = Duration::from_secs(20 * 60);
+const MOST_OF_ALL: Duration = Duration::from_secs(2 * 3600);
 /// The first seeds of the random kills that `--all` adds.
 const MORE_SEEDS: [u64; 5] = [1, 1_000, 2_000, 3_000, 4_000];
 
-#[derive(Default)]
-struct Counts {
-    passed: u64,
-    failed: u64,
-    ignored: u64,
-}
-
 /// Lint, then all tests; ends with one line of counts.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let [sshd, prometheus, chrony] = phase("set-up", || {
-        setup::ensure(&[setup::ALL, setup::GO, setup::SCHEMAS].concat())?;
-        for (name, packages) in PEERS {
-            peers::unpack(name, packages)?;
-        }
-        Ok([
-            peers::unpack("openssh", &["openssh-server"])?,
-            peers::unpack("prometheus", &["prometheus"])?,
-            peers::unpack("chrony", &["chrony"])?,
-        ])
-    })?;
-    phase("lint", lint::run)?;
-    // With the binaries, which the tests find beside themselves. By the call that runs them: another choice of packages or
-    // targets is another choice of features, for which everything would be compiled once more.
-    phase("build", || show(cargo().args(["test", "--workspace", "--quiet", "--no-run"])))?;
-    let mut counts = Counts::default();
-    phase("tests", || {
-        let (_folder, mut command) = scratch()?;
-        command.args(["test", "--workspace", "--no-fail-fast", "--quiet"]);
+    phase("set-up", || setup::ensure(&[setup::ALL, setup::GO, setup::SCHEMAS].concat()))?;
+    // Unpacking waits for a server most of the time.
+    let (built, peers) = std::thread::scope(|scope| {
+        let peers = scope.spawn(|| phase("peers", unpack_peers));
+        let built = phase("lint", lint::run).and_then(|()| phase("build", suites::build));
+        (built, peers.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    let (suites, [sshd, prometheus, chrony]) = (built?, peers?);
+    let prepare = |command: &mut Command| {
         command.env("WRIT_TEST_SSHD", sshd.join("usr/sbin/sshd"));
         command.env("WRIT_TEST_SSHD_LIBRARIES", peers::libraries(&sshd));
         command.env("WRIT_TEST_PROMTOOL", prometheus.join("usr/bin/promtool"));
         command.env("WRIT_TEST_CHRONYD", chrony.join("usr/sbin/chronyd"));
+        threads(command);
         if arguments.all {
             command.env("PROPTEST_CASES", MANY_CASES);
             // Sixty kills of depot and courier among ten thousand bundles, instead of twelve among hundreds; power cuts at
-            // every point of a switch, instead of two; thirty days without a network, instead of five.
+            // every point of a switch, instead of two; thirty days without a network, instead of five; and so on.
             command.env("WRIT_ALL_KILLS", "1");
         }
-        tests(&mut command, &mut counts)
-    })?;
+    };
+    let limit = if arguments.all { MOST_OF_ALL } else { MOST };
+    let mut counts = phase("tests", || suites::run(&suites, &How { at_once: AT_ONCE, limit, prepare: &prepare }))?;
     if arguments.all {
         for seed in MORE_SEEDS {
-            phase(&format!("random kills, from seed {seed}"), || {
-                let (_folder, mut command) = scratch()?;
-                command.args(["test", "--workspace", "--quiet", "--test", "it", "crashes::seeds"]);
-                tests(command.env("WRIT_SEED", seed.to_string()), &mut counts)
-            })?;
+            let kills: Vec<Suite> = suites
+                .iter()
+                .filter(|suite| suite.name == SCENARIOS)
+                .map(|suite| suite.only("crashes::seeds"))
+                .collect();
+            let prepare = |command: &mut Command| {
+                threads(command);
+                command.env("WRIT_SEED", seed.to_string());
+            };
+            let name = format!("random kills, from seed {seed}");
+            counts.add(&phase(&name, || suites::run(&kills, &How { at_once: 1, limit, prepare: &prepare }))?);
         }
         println!("tiers skipped: {}", counts.ignored.saturating_sub(INNER_HALVES));
     }
@@ -94,73 +93,22 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// A folder for the files of the tests, which make and remove some hundred thousand. As root it is in memory, for as long
-/// as the command runs: none of the tests asks a disk to keep anything, and those that fill one make it.
-fn scratch() -> Result<(tempfile::TempDir, Command)> {
-    let folder = tempfile::Builder::new().prefix("writ-tests-").tempdir()?;
-    let mut command = cargo();
-    if run::is_root() {
-        let program = command.get_program().to_owned();
-        command = Command::new("unshare");
-        // In a mount namespace of its own: however it ends, nothing stays mounted.
-        command.current_dir(root()).args(["--mount", "sh", "-c", IN_MEMORY]).arg(folder.path()).arg(program);
+/// What the tests hold our programs against; gives the folders of those that they are told of.
+fn unpack_peers() -> Result<[PathBuf; 3]> {
+    for (name, packages) in PEERS {
+        peers::unpack(name, packages)?;
     }
-    command.env("TMPDIR", folder.path());
-    // Much of the time, a test waits for a process, a boot or a timer.
+    Ok([
+        peers::unpack("openssh", &["openssh-server"])?,
+        peers::unpack("prometheus", &["prometheus"])?,
+        peers::unpack("chrony", &["chrony"])?,
+    ])
+}
+
+/// Much of the time, a test waits for a process, a boot or a timer.
+fn threads(command: &mut Command) {
     if std::env::var_os("RUST_TEST_THREADS").is_none() {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         command.env("RUST_TEST_THREADS", (2 * processors).to_string());
-    }
-    Ok((folder, command))
-}
-
-/// Several times what the tests of one run hold at once, of which only what is used takes memory.
-const IN_MEMORY: &str = r#"mount -t tmpfs -o size=8g,mode=0755 writ-tests "$0" && exec "$@""#;
-
-fn tests(command: &mut Command, counts: &mut Counts) -> Result<()> {
-    let mut child = command.stdout(Stdio::piped()).spawn().context("cannot run cargo test")?;
-    let failed_before = counts.failed;
-    for line in BufReader::new(child.stdout.take().context("no output")?).lines() {
-        let line = line?;
-        println!("{line}");
-        count(&line, counts);
-    }
-    let status = child.wait()?;
-    if !status.success() && counts.failed == failed_before {
-        bail!("cargo test ended with {status} before it ran every test");
-    }
-    Ok(())
-}
-
-/// Adds up lines such as `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
-fn count(line: &str, counts: &mut Counts) {
-    let Some(rest) = line.strip_prefix("test result: ") else { return };
-    let words: Vec<&str> = rest.split([' ', ';', '.']).filter(|w| !w.is_empty()).collect();
-    for pair in words.windows(2) {
-        let Ok(number) = pair[0].parse::<u64>() else { continue };
-        match pair[1] {
-            "passed" => counts.passed += number,
-            "failed" => counts.failed += number,
-            "ignored" => counts.ignored += number,
-            _ => {}
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn result_lines_add_up() {
-        let mut counts = Counts::default();
-        for line in [
-            "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s",
-            "test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s",
-            "running 5 tests",
-        ] {
-            count(line, &mut counts);
-        }
-        assert_eq!((counts.passed, counts.failed, counts.ignored), (15, 2, 1));
     }
 }

@@ -403,11 +403,13 @@ impl Drop for Daemon {
 pub fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(180);
     loop {
+        let asked = Instant::now();
         if let Some(found) = found() {
             return found;
         }
         assert!(Instant::now() < deadline, "not within 180 s: {what}");
-        std::thread::sleep(Duration::from_millis(5));
+        // Where it takes long to look, it is looked less often: what is waited for needs the processor.
+        std::thread::sleep((asked.elapsed() * 4).clamp(Duration::from_millis(5), Duration::from_millis(250)));
     }
 }
 

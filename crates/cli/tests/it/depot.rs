@@ -148,11 +148,13 @@ impl Drop for Depot {
 pub fn wait<T>(mut ready: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
+        let asked = Instant::now();
         if let Some(answer) = ready() {
             return answer;
         }
         assert!(begun.elapsed() < PATIENCE, "waited too long");
-        std::thread::sleep(Duration::from_millis(5));
+        // Where it takes long to look, it is looked less often: what is waited for needs the processor.
+        std::thread::sleep((asked.elapsed() * 4).clamp(Duration::from_millis(5), Duration::from_millis(250)));
     }
 }
 

@@ -1,0 +1,300 @@
+//! Builds the test binaries, runs them side by side, and adds up what they say.
+//!
+//! cargo runs one after the other, and where one of them waits for its last long test, the processors have nothing to do.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use tempfile::{NamedTempFile, TempDir};
+
+use writ_tools::phase::{cargo, root};
+use writ_tools::run;
+
+use crate::counts::Counts;
+
+/// Something that tests: a binary of libtest, or cargo where it tests the documentation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suite {
+    /// Folder and target, `crates/cli it`.
+    pub name: String,
+    program: PathBuf,
+    arguments: Vec<String>,
+    /// Where it runs, as under cargo: the folder of its crate.
+    folder: PathBuf,
+}
+
+/// The end-to-end suite.
+pub const SCENARIOS: &str = "checks/scenarios it";
+
+/// Those that take longest, in the order in which they begin: what is short fills the gaps at the end.
+const LONGEST: [&str; 3] = [SCENARIOS, "crates/agent it", "crates/cli it"];
+
+/// How suites are run.
+pub struct How<'a> {
+    /// The most at a time.
+    pub at_once: usize,
+    /// How long one may take before it is ended and has failed.
+    pub limit: Duration,
+    /// What is said to each besides.
+    pub prepare: &'a dyn Fn(&mut Command),
+}
+
+/// Builds every test binary, and the programs that the tests find beside themselves. By one call: another choice of packages
+/// or targets is another choice of features, for which everything would be compiled once more.
+pub fn build() -> Result<Vec<Suite>> {
+    let mut command = cargo();
+    command.args(["test", "--workspace", "--quiet", "--no-run", "--message-format=json-render-diagnostics"]);
+    let output = command.stderr(Stdio::inherit()).output().context("cannot run cargo test")?;
+    if !output.status.success() {
+        bail!("`{}` ended with {}", run::line(&command), output.status);
+    }
+    let mut suites = built(&String::from_utf8_lossy(&output.stdout), root())?;
+    suites.sort_by_key(|suite| LONGEST.iter().position(|name| *name == suite.name).unwrap_or(LONGEST.len()));
+    suites.push(Suite {
+        name: "documentation".into(),
+        program: cargo().get_program().into(),
+        arguments: ["test", "--workspace", "--doc", "--quiet"].map(str::to_owned).into(),
+        folder: root().to_owned(),
+    });
+    Ok(suites)
+}
+
+/// The test binaries among what cargo says that it built: a JSON object a line, as "External tools" of the Cargo book has it.
+fn built(messages: &str, root: &Path) -> Result<Vec<Suite>> {
+    let mut suites = Vec::new();
+    for line in messages.lines().filter(|line| line.starts_with('{')) {
+        let message: Value = serde_json::from_str(line).with_context(|| format!("cargo says {line}"))?;
+        let (Some(program), true) = (message["executable"].as_str(), message["profile"]["test"] == true) else {
+            continue;
+        };
+        let manifest = Path::new(message["manifest_path"].as_str().context("a binary of no package")?);
+        let folder = manifest.parent().context("a package without a folder")?;
+        let place = folder.strip_prefix(root.canonicalize()?).unwrap_or(folder).display();
+        let target = message["target"]["name"].as_str().unwrap_or_default();
+        suites.push(Suite {
+            name: format!("{place} {target}"),
+            program: program.into(),
+            arguments: vec!["--quiet".into()],
+            folder: folder.to_owned(),
+        });
+    }
+    if suites.is_empty() {
+        bail!("cargo built no test binary");
+    }
+    Ok(suites)
+}
+
+impl Suite {
+    /// The same suite, of which only tests whose names hold `filter` are run.
+    pub fn only(&self, filter: &str) -> Self {
+        let mut only = self.clone();
+        only.arguments.push(filter.to_owned());
+        only
+    }
+
+    fn start(&self, prepare: &dyn Fn(&mut Command)) -> Result<Running<'_>> {
+        let scratch = tempfile::Builder::new().prefix("writ-tests-").tempdir()?;
+        let said = NamedTempFile::new()?;
+        // A file and no pipe: a process that a test has left behind keeps nobody waiting for the end of what it may say.
+        let to = fs::OpenOptions::new().append(true).open(said.path())?;
+        let mut command = in_memory(&scratch, &self.program);
+        command.args(&self.arguments).current_dir(&self.folder).env("CARGO_MANIFEST_DIR", &self.folder);
+        command.env("TMPDIR", scratch.path()).stdin(Stdio::null()).stdout(to.try_clone()?).stderr(to);
+        prepare(&mut command);
+        let child = command.spawn().with_context(|| format!("cannot run {}", self.program.display()))?;
+        Ok(Running { suite: self, child, said, _scratch: scratch, began: Instant::now() })
+    }
+}
+
+/// Several times what one suite holds at once, of which only what is used takes memory.
+const IN_MEMORY: &str = r#"mount -t tmpfs -o size=8g,mode=0755 writ-tests "$0" && exec "$@""#;
+
+/// Runs a program with a folder for the files of its tests, which make and remove some hundred thousand. As root it is in
+/// memory, for as long as the program runs: none of the tests asks a disk to keep anything, and those that fill one make it.
+fn in_memory(folder: &TempDir, program: &Path) -> Command {
+    if !run::is_root() {
+        return Command::new(program);
+    }
+    // In a mount namespace of its own: however it ends, nothing stays mounted.
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", IN_MEMORY]).arg(folder.path()).arg(program);
+    command
+}
+
+/// A suite at work. Its process is the one that was started: whatever stands in front of it becomes it.
+struct Running<'a> {
+    suite: &'a Suite,
+    child: Child,
+    said: NamedTempFile,
+    _scratch: TempDir,
+    began: Instant,
+}
+
+/// How a suite ended.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    By(ExitStatus),
+    /// It was ended.
+    TooLate,
+}
+
+impl Running<'_> {
+    fn ended(&mut self, limit: Duration) -> Result<Option<End>> {
+        if let Some(status) = self.child.try_wait()? {
+            return Ok(Some(End::By(status)));
+        }
+        if self.began.elapsed() < limit {
+            return Ok(None);
+        }
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(Some(End::TooLate))
+    }
+
+    /// Prints what it said, whole, and counts.
+    fn told(self, end: End) -> Result<(Counts, Option<String>)> {
+        let said = fs::read(self.said.path())?;
+        let said = String::from_utf8_lossy(&said);
+        println!("── {}: {:.1} s\n{}", self.suite.name, self.began.elapsed().as_secs_f64(), said.trim_end());
+        let (counts, wrong) = judge(end, &said);
+        Ok((counts, wrong.map(|wrong| format!("{} {wrong}", self.suite.name))))
+    }
+}
+
+/// Runs them all, whatever comes of each, and adds up. What is wrong with a suite as a whole counts as one failure more.
+pub fn run(suites: &[Suite], how: &How<'_>) -> Result<Counts> {
+    let mut waiting: VecDeque<&Suite> = suites.iter().collect();
+    let mut running: Vec<Running<'_>> = Vec::new();
+    let mut counts = Counts::default();
+    let mut failures = Vec::new();
+    while !(waiting.is_empty() && running.is_empty()) {
+        while running.len() < how.at_once.max(1)
+            && let Some(next) = waiting.pop_front()
+        {
+            running.push(next.start(how.prepare)?);
+        }
+        let mut at = 0;
+        while at < running.len() {
+            let Some(end) = running[at].ended(how.limit)? else {
+                at += 1;
+                continue;
+            };
+            let (more, failure) = running.remove(at).told(end)?;
+            counts.add(&more);
+            failures.extend(failure);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    for failure in failures {
+        println!("error: {failure}");
+    }
+    Ok(counts)
+}
+
+/// What a suite came to, and what is wrong with it other than tests that it says have failed.
+fn judge(end: End, said: &str) -> (Counts, Option<String>) {
+    let mut counts = Counts::of(said);
+    let wrong = match end {
+        End::TooLate => Some("took too long and was ended".to_owned()),
+        End::By(status) if !status.success() && counts.failed == 0 => Some(format!("ended with {status}")),
+        End::By(_) if counts.results == 0 => Some("ended without a result".to_owned()),
+        End::By(_) if counts.begun != counts.ended() => {
+            Some(format!("began {} tests and has told of {}", counts.begun, counts.ended()))
+        }
+        End::By(_) => None,
+    };
+    counts.failed += u64::from(wrong.is_some());
+    (counts, wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSES: &str = "printf '\\nrunning 2 tests\\n..\\ntest result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; \
+                          0 filtered out; finished in 0.00s\\n\\n'";
+
+    fn suite(name: &str, script: &str) -> Suite {
+        Suite {
+            name: name.into(),
+            program: "sh".into(),
+            arguments: vec!["-c".into(), script.into()],
+            folder: root().to_owned(),
+        }
+    }
+
+    fn ran(suites: &[Suite], limit: Duration) -> (u64, u64) {
+        let counts = run(suites, &How { at_once: 2, limit, prepare: &|_| () }).unwrap();
+        (counts.passed, counts.failed)
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn what_each_says_adds_up() {
+        let fails =
+            "printf 'running 3 tests\\ntest result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured;\\n'; exit 101";
+        let suites = [suite("a", PASSES), suite("b", fails), suite("c", PASSES), suite("d", PASSES)];
+        assert_eq!(ran(&suites, LONG), (7, 2));
+    }
+
+    #[test]
+    fn what_crashes_says_nothing_or_ends_before_its_end_has_failed() {
+        assert_eq!(ran(&[suite("crashes", &format!("{PASSES}; kill -SEGV $$"))], LONG), (2, 1));
+        assert_eq!(ran(&[suite("is silent", "exit 0")], LONG), (0, 1));
+        assert_eq!(ran(&[suite("says no", &format!("{PASSES}; exit 3"))], LONG), (2, 1));
+        // A test that ends the whole process well, while one that it started had a result.
+        let inner = "printf 'running 9 tests\\n...'";
+        assert_eq!(ran(&[suite("ends", &format!("{inner}; {PASSES}"))], LONG), (2, 1));
+    }
+
+    #[test]
+    fn what_hangs_is_ended_and_has_failed_and_the_rest_is_run() {
+        let suites = [suite("hangs", "exec sleep 3600"), suite("passes", PASSES), suite("also", PASSES)];
+        assert_eq!(ran(&suites, Duration::from_millis(500)), (4, 1));
+    }
+
+    #[test]
+    fn what_a_suite_leaves_behind_keeps_nobody_waiting() {
+        let leaves = format!("sleep 3600 & echo $! >&2; {PASSES}");
+        let running = suite("leaves", &leaves);
+        let mut running = running.start(&|_| ()).unwrap();
+        let end = run::wait("its end", LONG, || running.ended(LONG)).unwrap();
+        let said = fs::read_to_string(running.said.path()).unwrap();
+        let left = said.lines().next().unwrap().to_owned();
+        assert_eq!(judge(end, &said).0.failed, 0, "{said}");
+        assert!(Command::new("kill").arg(left).status().unwrap().success());
+    }
+
+    #[test]
+    fn a_program_that_cannot_be_run_is_an_error() {
+        let mut gone = suite("gone", "");
+        gone.program = "/nonexistent/program".into();
+        // As root it is what stands in front of it that fails.
+        let failed = run(&[gone], &How { at_once: 1, limit: LONG, prepare: &|_| () });
+        assert!(!failed.is_ok_and(|counts| counts.failed == 0));
+    }
+
+    #[test]
+    fn binaries_are_found_in_what_cargo_says() {
+        let root = root().canonicalize().unwrap();
+        let at = root.display();
+        let messages = format!(
+            r#"{{"reason":"compiler-artifact","manifest_path":"{at}/crates/cli/Cargo.toml","target":{{"kind":["test"],"name":"it"}},"profile":{{"test":true}},"executable":"{at}/target/debug/deps/it-1"}}
+{{"reason":"compiler-artifact","manifest_path":"{at}/crates/cli/Cargo.toml","target":{{"kind":["bin"],"name":"writ"}},"profile":{{"test":false}},"executable":"{at}/target/debug/writ"}}
+{{"reason":"compiler-artifact","manifest_path":"/registry/serde/Cargo.toml","target":{{"kind":["lib"],"name":"serde"}},"profile":{{"test":false}},"executable":null}}
+{{"reason":"build-finished","success":true}}
+"#
+        );
+        let suites = built(&messages, &root).unwrap();
+        assert_eq!(suites.len(), 1, "{suites:?}");
+        assert_eq!(suites[0].name, "crates/cli it");
+        assert_eq!(suites[0].folder, root.join("crates/cli"));
+        assert!(built("", &root).is_err() && built("{broken", &root).is_err());
+    }
+}

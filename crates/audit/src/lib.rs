@@ -12,6 +12,7 @@ pub mod collect;
 pub mod compare;
 pub mod folder;
 mod load;
+pub mod log_chain;
 pub mod log_summary;
 pub mod period;
 pub mod problem;

@@ -24,8 +24,8 @@ impl Ingestion {
     /// Takes what the database has.
     pub fn load(stored: Vec<(SourceOf, Newest)>) -> Self {
         let ingestion = Self::default();
-        for ((site, key, source), newest) in stored {
-            ingestion.put(site, key, source, newest);
+        for (of, newest) in stored {
+            ingestion.put(of, newest, true);
         }
         ingestion
     }
@@ -34,11 +34,11 @@ impl Ingestion {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a batch that was stored, unless a newer one is known.
-    pub fn put(&self, site: SiteId, key: [u8; 32], source: LogSourceId, newest: Newest) {
+    /// Takes a batch that was stored, unless a newer one is known, or any where it does not count.
+    pub fn put(&self, (site, key, source): SourceOf, newest: Newest, counts: bool) {
         let mut sites = self.lock();
         let known = sites.entry(site).or_default().entry((key, source)).or_insert_with(|| newest.clone());
-        if newest.ends >= known.ends {
+        if counts && newest.ends >= known.ends {
             *known = newest;
         }
     }

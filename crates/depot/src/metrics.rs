@@ -20,7 +20,10 @@ pub struct Answered {
     pub status: u16,
 }
 
-/// Bundles by what came of them.
+/// What came of logs that are batches.
+const OF_LOGS: [&str; 3] = ["new", "known", "beyond-allowance"];
+
+/// Bundles, or batches of logs, by what came of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Outcome {
     /// `new`, `known`, or why it was refused.
@@ -33,6 +36,7 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<Answered, Counter<u64, AtomicU64>>,
     bundles: Family<Outcome, Counter<u64, AtomicU64>>,
+    logs: Family<Outcome, Counter<u64, AtomicU64>>,
     commits: Histogram,
     group: Histogram,
     /// Groups of which nothing was stored, and files of logs that could not be written.
@@ -54,6 +58,12 @@ impl Default for Metrics {
             drop(bundles.get_or_create(&Outcome { outcome }));
         }
         registry.register("bundles", "Evidence bundles, by what came of them", bundles.clone());
+        let logs = Family::<Outcome, Counter<u64, AtomicU64>>::default();
+        for outcome in OF_LOGS {
+            drop(logs.get_or_create(&Outcome { outcome }));
+        }
+        let help = "Batches of logs in bytes, by what came of them";
+        registry.register_with_unit("log", help, Unit::Bytes, logs.clone());
         let commits = Histogram::new(exponential_buckets(0.0005, 2.0, 14));
         let help = "Time from taking a group of jobs until it is stored and answered";
         registry.register_with_unit("commit", help, Unit::Seconds, commits.clone());
@@ -67,7 +77,7 @@ impl Default for Metrics {
         let log_delay = Gauge::default();
         let help = "How far behind logs are: the age of the end of the batches of that source which is farthest behind";
         registry.register_with_unit("log_delay", help, Unit::Seconds, log_delay.clone());
-        Self { registry, requests, bundles, commits, group, commit_failures, connections, log_delay }
+        Self { registry, requests, bundles, logs, commits, group, commit_failures, connections, log_delay }
     }
 }
 
@@ -82,6 +92,11 @@ impl Metrics {
         if count > 0 {
             self.bundles.get_or_create(&Outcome { outcome }).inc_by(count as u64);
         }
+    }
+
+    /// This came of a batch of logs of so many bytes.
+    pub fn logs(&self, outcome: &'static str, bytes: u64) {
+        self.logs.get_or_create(&Outcome { outcome }).inc_by(bytes);
     }
 
     /// A group of jobs was stored and answered.
@@ -110,6 +125,10 @@ mod tests {
         let text = Metrics::default().text();
         for outcome in ["new", "known"].into_iter().chain(Reason::ALL.iter().map(|reason| reason.name())) {
             let line = format!("writ_depot_bundles_total{{outcome=\"{outcome}\"}} 0\n");
+            assert!(text.contains(&line), "{outcome}: {text}");
+        }
+        for outcome in OF_LOGS {
+            let line = format!("writ_depot_log_bytes_total{{outcome=\"{outcome}\"}} 0\n");
             assert!(text.contains(&line), "{outcome}: {text}");
         }
     }

@@ -98,6 +98,9 @@ pub struct Options {
     /// Batches of evidence per appliance and minute, and as many of logs and notices each; 0 for no limit
     #[arg(long, value_name = "N", default_value_t = 120)]
     pub batches: u32,
+    /// MiB of logs per appliance and day, coming back evenly; 0 for no limit
+    #[arg(long, value_name = "MIB", default_value_t = 256)]
+    pub daily_logs: u32,
     /// How old a log's signed checkpoint becomes before it is signed anew
     #[arg(long, value_name = "SPAN", default_value = "1h", value_parser = span)]
     pub renew: Duration,

@@ -5,7 +5,7 @@
 //! the one before it by the digest of its exact bytes, so the batches of a source are a chain; what a bundle of kind
 //! `logs` names is the chain's end at that time, and with it all of it.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 
 use flate2::{Compression, GzBuilder};
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,8 @@ use crate::shape::{document, nullable};
 pub const MAX_TEXT: usize = 4 * 1024 * 1024;
 /// The largest batch as it lies in files and travels, in bytes: what cannot be packed becomes a little larger.
 pub const MAX_BATCH: usize = MAX_TEXT + 64 * 1024;
+/// So much of the beginning of a batch is enough to know its first line, in bytes.
+pub const BEGINNING: usize = 16 * 1024;
 /// The longest first line, in bytes.
 const MAX_FIRST_LINE: usize = 4 * 1024;
 /// What is unpacked at a time, in bytes.
@@ -119,6 +121,19 @@ impl LogBatch {
         Ok(batch)
     }
 
+    /// The first line of bytes that were judged before, of which the beginning is enough: nothing else is unpacked.
+    pub fn peek(bytes: &[u8]) -> Result<Self, BatchError> {
+        let unpacked = flate2::bufread::GzDecoder::new(bytes).take(MAX_FIRST_LINE as u64 + 1);
+        let mut first = Vec::new();
+        BufReader::new(unpacked).read_until(b'\n', &mut first).map_err(BatchError::NotPacked)?;
+        if first.pop() != Some(b'\n') {
+            return Err(BatchError::Malformed(
+                "it has no first line, or one that is longer than any may be".to_owned(),
+            ));
+        }
+        Ok(Self::parse(&first)?)
+    }
+
     fn validate(&self, lines: u64) -> Result<(), BatchError> {
         if self.lines != lines {
             return Err(BatchError::Malformed(format!("{lines} lines follow, and it says {}", self.lines)));
@@ -181,6 +196,19 @@ mod tests {
     }
 
     #[test]
+    fn the_first_line_is_known_by_the_beginning() {
+        let lines: String = (0..5_000u32).map(|n| format!("{}\n", Digest::of(&n.to_be_bytes()))).collect();
+        let packed = batch(5_000).pack(lines.as_bytes());
+        assert!(packed.len() > 2 * BEGINNING);
+        assert_eq!(LogBatch::peek(&packed[..BEGINNING]).unwrap(), batch(5_000));
+        assert_eq!(LogBatch::peek(&batch(0).pack(b"")).unwrap(), batch(0));
+        let long = gzip(&vec![b'x'; 64 * 1024 * 1024]);
+        for bad in [&b""[..], b"x", &gzip(b""), &gzip(b"{}"), &gzip(b"{}\n"), &long] {
+            assert!(LogBatch::peek(bad).is_err());
+        }
+    }
+
+    #[test]
     fn what_is_no_batch_is_refused() {
         let head = batch(1).canonical();
         let with = |rest: &[u8]| gzip(&[&head[..], b"\n", rest].concat());
@@ -238,6 +266,7 @@ mod tests {
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..2000), flip in any::<usize>()) {
             let _ = LogBatch::judge(&bytes);
             let _ = LogBatch::judge(&gzip(&bytes));
+            let _ = (LogBatch::peek(&bytes), LogBatch::peek(&gzip(&bytes)));
             let mut good = batch(1).pack(b"{}\n");
             let at = flip % good.len();
             good[at] = good[at].wrapping_add(1);

@@ -22,6 +22,7 @@ use super::attempts::Attempts;
 use super::clock_step::ClockWatch;
 use super::follow::Waiting;
 use super::generation;
+use super::logs::Looked;
 use super::looking::Looking;
 use super::outbox::Keeper;
 use super::plans::Requests;
@@ -140,8 +141,8 @@ pub struct Engine {
     pub(super) sources: Account,
     /// What keeps this process in its place.
     pub confined: Enforced,
-    /// When the batches of logs were looked at, and when they were tidied.
-    pub(super) logs_at: (Option<Instant>, Option<Instant>),
+    /// What is known of the batches of logs since the start.
+    pub(super) logs: Looked,
     /// When the clocks were looked at.
     pub(super) clock_watch: ClockWatch,
     /// Counters for the status file.
@@ -277,7 +278,7 @@ impl Engine {
             known_clock: EvidenceClock::default(),
             sources: Account::default(),
             confined: Enforced::default(),
-            logs_at: (None, None),
+            logs: Looked::default(),
             clock_watch: ClockWatch::default(),
             said: BTreeSet::new(),
             healed: VecDeque::new(),

@@ -2,26 +2,38 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags};
 
 /// How many entries of a folder are looked at.
-const MOST_ENTRIES: usize = 10_000;
+pub const MOST_ENTRIES: usize = 10_000;
 
 /// Reads a regular file of at most `limit` bytes. A symbolic link, a pipe or a device is an error, never followed or
 /// waited for.
 pub fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    read_at(CWD, path, limit)
+}
+
+/// The same, within a folder that is open.
+pub fn read_at(folder: impl AsFd, path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    let bytes = read_beginning(folder, path, limit + 1)?;
+    if bytes.len() > limit {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than the {limit} bytes allowed")));
+    }
+    Ok(bytes)
+}
+
+/// The same, and no more of it than its first `length` bytes, however many there are.
+pub fn read_beginning(folder: impl AsFd, path: &Path, length: usize) -> io::Result<Vec<u8>> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = File::from(rustix::fs::openat(CWD, path, flags, Mode::empty())?);
+    let file = File::from(rustix::fs::openat(folder, path, flags, Mode::empty())?);
     if !file.metadata()?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
     let mut bytes = Vec::new();
-    file.take(limit as u64 + 1).read_to_end(&mut bytes)?;
-    if bytes.len() > limit {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than the {limit} bytes allowed")));
-    }
+    file.take(length as u64).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

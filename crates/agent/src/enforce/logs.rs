@@ -2,28 +2,27 @@
 //!
 //! The folder is treated as hostile. A batch that does not continue its source's chain is told of as refused, and followed
 //! nevertheless: logs go on. Each hour, and when a source is new, a bundle of kind `logs` names the end of the chain, and with
-//! that every batch before it. What was sent is removed, but never the newest batch of a source: `writ-logs` finds out by it
-//! how far it came. Over a budget of their own, which takes nothing from that of evidence, the oldest are dropped when a bundle
-//! has told of it.
+//! that every batch before it. What becomes of them then is for `tidy`.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod folder;
+mod tidy;
+
+use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use tracing::{info, warn};
-use writ_evidence::log_drop::{LogsDropped, RULE};
 use writ_evidence::records::LogExtract;
 use writ_trust::digest::Digest;
 use writ_trust::ids::LogSourceId;
 use writ_trust::time::Time;
-use writ_wire::log_batch::{LogBatch, MAX_BATCH, file_name, parse_file_name};
-use writ_wire::log_receipt::{LogReceipt, MAX_LOG_RECEIPT};
+use writ_wire::log_batch::{LogBatch, MAX_BATCH};
 
+use self::folder::SourceFolder;
 use super::engine::Engine;
 use super::hostile;
 use super::refused::Refused;
-use crate::logs::FOLDER;
 use crate::logs::config::MOST_SOURCES;
 
 /// How often the folders are looked at, at least; more often where the folder of releases is.
@@ -34,12 +33,10 @@ const TIDY: Duration = Duration::from_secs(600);
 const MOST_READ: usize = 8 * 1024 * 1024;
 /// What a batch counts as at least: packed, it may be a thousandth of what it unpacks to.
 const LEAST_READ: usize = 512 * 1024;
-/// The most batches of a source that lie in the spool: a listing shows ten thousand names.
-const MOST_BATCHES: usize = 9_000;
+/// The most breaks of one chain that wait to be told.
+const MOST_BREAKS: usize = 8;
 /// How long it is told that lines were dropped, in milliseconds.
 const DAY: i64 = 24 * 3_600_000;
-/// What is left of the budget when batches were dropped, in hundredths: not one bundle for each.
-const DROP_TO: u64 = 75;
 
 /// The chain of one source, as far as it was followed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,9 +53,35 @@ pub struct LogChain {
     /// What was not told yet: from when, and how many lines; none when all was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub untold: Option<(Time, u64)>,
-    /// When batches were last dropped for want of room, and the lines in them.
+    /// When batches were last dropped for want of room, and the lines in those that were within a day of one another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropped: Option<(Time, u64)>,
+    /// The highest number of those that were told of as dropped: where it could not be made durable, they are not told again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dropped_to: Option<u64>,
+    /// Where it was broken and that was not told yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub breaks: Vec<Break>,
+}
+
+/// A batch that does not continue its chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Break {
+    /// Its digest.
+    pub digest: Digest,
+    /// What is wrong, in one line.
+    pub message: String,
+}
+
+/// What is known of batches since the start.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// When they were looked at.
+    at: Option<Instant>,
+    /// When they were tidied.
+    tidied_at: Option<Instant>,
+    /// The highest number of each source that was judged: what was refused is not judged at each look.
+    judged: BTreeMap<LogSourceId, u64>,
 }
 
 /// Follows a chain by one batch. When it does not continue the chain, why.
@@ -75,41 +98,37 @@ pub fn step(chain: Option<LogChain>, batch: &LogBatch, digest: Digest) -> (LogCh
         }
         Some(_) => None,
     };
-    let (told_at, untold, dropped) =
-        chain.map_or_else(Default::default, |before| (before.told_at, before.untold, before.dropped));
-    let (from, lines) = untold.unwrap_or((batch.from, 0));
-    let next = LogChain {
-        number: batch.number,
+    let mut next = chain.unwrap_or(LogChain {
+        number: 0,
         digest,
         to: batch.to,
-        told_at,
-        untold: Some((from.min(batch.from), lines.saturating_add(batch.lines))),
-        dropped,
-    };
+        told_at: None,
+        untold: None,
+        dropped: None,
+        dropped_to: None,
+        breaks: Vec::new(),
+    });
+    if batch.number <= next.number {
+        // It began anew: its numbers are others'.
+        next.dropped_to = None;
+    }
+    let (from, lines) = next.untold.unwrap_or((batch.from, 0));
+    next.untold = Some((from.min(batch.from), lines.saturating_add(batch.lines)));
+    (next.number, next.digest, next.to) = (batch.number, digest, batch.to);
     (next, broken)
-}
-
-/// A batch that lies in the spool.
-struct Lying {
-    source: LogSourceId,
-    number: u64,
-    path: PathBuf,
-    bytes: u64,
-    /// When it was laid there.
-    changed: std::time::SystemTime,
 }
 
 impl Engine {
     /// Looks at the batches, when that is due.
     pub(super) fn see_to_logs(&mut self) {
         let every = LOOK.min(self.config.poll_releases.duration());
-        if self.logs_at.0.is_some_and(|at| self.clock.since(at) < every) || self.is_full() {
+        if self.logs.at.is_some_and(|at| self.clock.since(at) < every) || self.is_full() {
             return;
         }
-        self.logs_at.0 = Some(self.clock.instant());
+        self.logs.at = Some(self.clock.instant());
         self.follow_logs();
-        if self.logs_at.1.is_none_or(|at| self.clock.since(at) >= TIDY) {
-            self.logs_at.1 = Some(self.clock.instant());
+        if self.logs.tidied_at.is_none_or(|at| self.clock.since(at) >= TIDY) {
+            self.logs.tidied_at = Some(self.clock.instant());
             self.tidy_logs();
         }
     }
@@ -124,17 +143,33 @@ impl Engine {
     fn log_sources(&self) -> Vec<LogSourceId> {
         let mut names = hostile::names(&self.config.logs_dir());
         names.sort_unstable();
-        names.iter().filter_map(|name| name.parse().ok()).take(MOST_SOURCES).collect()
+        let sources = names.iter().filter_map(|name| name.parse().ok());
+        sources.filter(|source| self.source_folder(source).is_ok()).take(MOST_SOURCES).collect()
+    }
+
+    fn source_path(&self, source: &LogSourceId) -> PathBuf {
+        self.config.logs_dir().join(source.as_str())
+    }
+
+    fn source_folder(&self, source: &LogSourceId) -> io::Result<SourceFolder> {
+        SourceFolder::open(&self.source_path(source))
+    }
+
+    fn followed(&self, source: &LogSourceId) -> u64 {
+        self.state.log_chains.get(source).map_or(0, |chain| chain.number)
     }
 
     /// Follows each chain as far as it goes, and tells its end where that is due.
     pub(super) fn follow_logs(&mut self) {
         let (mut left, mut changed) = (MOST_READ, false);
-        for source in self.log_sources() {
+        let sources = self.log_sources();
+        self.logs.judged.retain(|source, _| sources.contains(source));
+        for source in sources {
             if !self.has_place_for(&source) {
                 continue;
             }
             changed |= self.follow_source(&source, &mut left);
+            changed |= self.tell_breaks(&source);
             changed |= self.tell_logs(&source);
         }
         if changed {
@@ -152,7 +187,7 @@ impl Engine {
         let now = self.clock.now();
         let is_over = |(name, chain): &(&LogSourceId, &LogChain)| {
             let is_old = chain.told_at.is_some_and(|at| now.millis_since(at).abs() >= DAY);
-            is_old && !self.config.logs_dir().join(name.as_str()).is_dir()
+            is_old && self.source_folder(name).is_err()
         };
         let Some(over) = chains.iter().find(is_over).map(|(name, _)| name.clone()) else {
             self.say_once(format!("logs of further sources are not followed: {MOST_SOURCES} are"));
@@ -163,51 +198,100 @@ impl Engine {
     }
 
     fn follow_source(&mut self, source: &LogSourceId, left: &mut usize) -> bool {
-        let folder = self.config.logs_dir().join(source.as_str());
-        let mut numbers: Vec<u64> = hostile::names(&folder).iter().filter_map(|name| parse_file_name(name)).collect();
-        numbers.sort_unstable();
-        let known = self.state.log_chains.get(source).map_or(0, |chain| chain.number);
+        let Ok(folder) = self.source_folder(source) else { return false };
+        let numbers = folder.numbers();
         let Some(newest) = numbers.last().copied() else { return false };
         // The newest never goes: where all that is there is older than what was seen, the chain began anew.
-        let behind = if newest < known { 0 } else { known };
+        let behind = |seen: u64| if newest < seen { 0 } else { seen };
+        let judged = self.logs.judged.get(source).copied().unwrap_or(0);
+        let behind = behind(self.followed(source)).max(behind(judged));
+        let due: Vec<u64> = numbers.into_iter().filter(|number| *number > behind).collect();
+        if due.is_empty() {
+            return false;
+        }
+        // A batch is shown before its name survives a power cut; after one, writ-logs would make another of this number.
+        if let Err(e) = folder.sync() {
+            self.say_once(format!("logs of {source} are not followed: their folder cannot be made durable: {e}"));
+            return false;
+        }
         let mut changed = false;
-        for number in numbers.into_iter().filter(|number| *number > behind) {
+        for number in due {
             if *left == 0 {
                 break;
             }
-            let path = folder.join(file_name(number));
-            let bytes = match hostile::read(&path, MAX_BATCH) {
-                Ok(bytes) => bytes,
+            match self.judge_batch(&folder, source, number, left) {
+                Ok(judged) => {
+                    self.logs.judged.insert(source.clone(), number);
+                    let Some((batch, digest)) = judged else { continue };
+                    self.follow_batch(source, &batch, digest);
+                    changed = true;
+                }
                 Err(e) => {
                     let message = format!("batch {number} of {source} cannot be read: {e}");
                     self.refuse(&[Refused::new("log-batch", "log-batch", message, None)]);
-                    continue;
                 }
-            };
-            *left = left.saturating_sub(bytes.len().max(LEAST_READ));
-            let digest = Digest::of(&bytes);
-            let batch = match LogBatch::judge(&bytes) {
-                Ok(batch) if batch.source == *source && batch.number == number => batch,
-                Ok(batch) => {
-                    let message = format!("{source}/{number} is batch {} of {}", batch.number, batch.source);
-                    self.refuse(&[Refused::new("log-batch", "log-batch", message, Some(digest))]);
-                    continue;
-                }
-                Err(e) => {
-                    let message = format!("batch {number} of {source} is none: {e}");
-                    self.refuse(&[Refused::new("log-batch", "log-batch", message, Some(digest))]);
-                    continue;
-                }
-            };
-            let (chain, broken) = step(self.state.log_chains.get(source).cloned(), &batch, digest);
-            if let Some(why) = broken {
-                let message = format!("logs of {source}: {why}: something is missing, or was put in its place");
-                self.refuse(&[Refused::new("log-batch", "log-chain", message, Some(digest))]);
             }
-            self.state.log_chains.insert(source.clone(), chain);
-            changed = true;
         }
         changed
+    }
+
+    /// One batch; none, and refused, where it is none. An error where it may be read another time.
+    fn judge_batch(
+        &mut self,
+        folder: &SourceFolder,
+        source: &LogSourceId,
+        number: u64,
+        left: &mut usize,
+    ) -> io::Result<Option<(LogBatch, Digest)>> {
+        let (message, digest) = match folder.read(number) {
+            Err(e) if matches!(e.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::FileTooLarge) => {
+                *left = left.saturating_sub(MAX_BATCH);
+                (format!("batch {number} of {source} is none: {e}"), None)
+            }
+            // Nothing was read.
+            Err(e) => return Err(e),
+            Ok(bytes) => {
+                *left = left.saturating_sub(bytes.len().max(LEAST_READ));
+                let digest = Digest::of(&bytes);
+                match LogBatch::judge(&bytes) {
+                    Ok(batch) if batch.source == *source && batch.number == number => return Ok(Some((batch, digest))),
+                    Ok(batch) => {
+                        (format!("{source}/{number} is batch {} of {}", batch.number, batch.source), Some(digest))
+                    }
+                    Err(e) => (format!("batch {number} of {source} is none: {e}"), Some(digest)),
+                }
+            }
+        };
+        self.refuse(&[Refused::new("log-batch", "log-batch", message, digest)]);
+        Ok(None)
+    }
+
+    fn follow_batch(&mut self, source: &LogSourceId, batch: &LogBatch, digest: Digest) {
+        let (mut chain, broken) = step(self.state.log_chains.get(source).cloned(), batch, digest);
+        if let Some(why) = broken.filter(|_| chain.breaks.len() < MOST_BREAKS) {
+            let message = format!("logs of {source}: {why}: something is missing, or was put in its place");
+            chain.breaks.push(Break { digest, message });
+        }
+        self.state.log_chains.insert(source.clone(), chain);
+    }
+
+    /// Tells where a chain was broken: until that is evidence, for the chain has gone on.
+    fn tell_breaks(&mut self, source: &LogSourceId) -> bool {
+        let Some(chain) = self.state.log_chains.get(source) else { return false };
+        let (what, rule) = ("log-batch", "log-chain");
+        let refused = |at: &Break| Refused::new(what, rule, &at.message, Some(at.digest));
+        let refused: Vec<Refused> = chain.breaks.iter().map(refused).collect();
+        if refused.is_empty() {
+            return false;
+        }
+        self.refuse(&refused);
+        let told: Vec<Option<Digest>> = refused.into_iter().map(|refused| refused.digest).collect();
+        let told: Vec<Option<Digest>> =
+            told.into_iter().filter(|digest| self.state.is_refusal_told(*digest, what, rule)).collect();
+        if let Some(chain) = self.state.log_chains.get_mut(source) {
+            chain.breaks.retain(|at| !told.contains(&Some(at.digest)));
+        }
+        !told.is_empty()
     }
 
     /// Tells the end of a chain, where the last time is long enough ago.
@@ -233,104 +317,6 @@ impl Engine {
             (chain.told_at, chain.untold) = (Some(now), None);
         }
         true
-    }
-
-    /// Removes what was sent, and the oldest of what is over the budget.
-    pub(super) fn tidy_logs(&mut self) {
-        let mut lying = Vec::new();
-        for source in self.log_sources() {
-            let kept = self.remove_sent(&source);
-            let (newest, followed) = (kept.last().map_or(0, |newest| newest.number), self.followed(&source));
-            let many = kept.len().saturating_sub(MOST_BATCHES);
-            // Of those that may go, first the ones that are too many.
-            for (n, batch) in kept.into_iter().enumerate() {
-                let may_go = batch.number < newest && batch.number <= followed;
-                lying.push((batch, may_go, n < many));
-            }
-        }
-        let budget = self.config.logs_budget.bytes();
-        let mut total: u64 = lying.iter().map(|(batch, ..)| batch.bytes).sum();
-        let over = total > budget;
-        lying.sort_by_key(|(batch, ..)| (batch.changed, batch.number));
-        let mut dropped: BTreeMap<LogSourceId, Vec<Lying>> = BTreeMap::new();
-        for (batch, may_go, too_many) in lying {
-            if may_go && (too_many || (over && total > budget / 100 * DROP_TO)) {
-                total -= batch.bytes;
-                dropped.entry(batch.source.clone()).or_default().push(batch);
-            }
-        }
-        for (source, batches) in dropped {
-            self.drop_logs(&source, &batches);
-        }
-    }
-
-    fn followed(&self, source: &LogSourceId) -> u64 {
-        self.state.log_chains.get(source).map_or(0, |chain| chain.number)
-    }
-
-    /// Removes what the depot has by the courier's word; gives what stays, in order.
-    fn remove_sent(&self, source: &LogSourceId) -> Vec<Lying> {
-        let folder = self.config.logs_dir().join(source.as_str());
-        let receipts = self.config.releases.join(FOLDER).join(source.as_str());
-        let followed = self.followed(source);
-        let received: BTreeSet<String> = hostile::names(&receipts).into_iter().collect();
-        let lying = hostile::names(&folder).into_iter().filter_map(|name| {
-            let (number, path) = (parse_file_name(&name)?, folder.join(&name));
-            let metadata = std::fs::symlink_metadata(&path).ok()?;
-            let changed = metadata.modified().ok()?;
-            Some(Lying { source: source.clone(), number, path, bytes: metadata.len(), changed })
-        });
-        let mut lying: Vec<Lying> = lying.collect();
-        lying.sort_unstable_by_key(|batch| batch.number);
-        let newest = lying.last().map_or(0, |batch| batch.number);
-        lying.retain(|batch| {
-            let may_go = batch.number < newest && batch.number <= followed;
-            let name = format!("{}.json", batch.number);
-            let sent = may_go && received.contains(&name) && {
-                let receipt = hostile::read(&receipts.join(name), MAX_LOG_RECEIPT);
-                let receipt = receipt.ok().and_then(|bytes| LogReceipt::parse(&bytes).ok());
-                receipt.is_some_and(|receipt| {
-                    hostile::read(&batch.path, MAX_BATCH).is_ok_and(|bytes| Digest::of(&bytes) == receipt.digest)
-                })
-            };
-            !(sent && std::fs::remove_file(&batch.path).is_ok())
-        });
-        lying
-    }
-
-    /// Drops batches of one source, once that is in the evidence.
-    fn drop_logs(&mut self, source: &LogSourceId, batches: &[Lying]) {
-        let mut told: Option<(LogsDropped, Digest)> = None;
-        for lying in batches {
-            let Ok(bytes) = hostile::read(&lying.path, MAX_BATCH) else { continue };
-            // What is none was told of as that.
-            let Ok(batch) = LogBatch::judge(&bytes) else { continue };
-            let (from, before, lines) = told.as_ref().map_or((batch.from, 0, 0), |(d, _)| (d.from, d.batches, d.lines));
-            let (from, to, source) = (from.min(batch.from), batch.to, source.clone());
-            let dropped =
-                LogsDropped { source, from, to, batches: before + 1, lines: lines.saturating_add(batch.lines) };
-            told = Some((dropped, Digest::of(&bytes)));
-        }
-        if let Some((dropped, digest)) = told {
-            let refused = Refused::new("log-batch", RULE, &dropped, Some(digest)).keyed();
-            let draft = self.teller().refused(&refused, dropped.batches);
-            if self.seal(draft).is_none() {
-                return;
-            }
-            let at = self.clock.now();
-            if let Some(chain) = self.state.log_chains.get_mut(source) {
-                chain.dropped = Some((at, dropped.lines));
-            }
-            self.commit();
-            if self.writer.trouble().is_some() {
-                return;
-            }
-            warn!("{dropped}");
-        }
-        for lying in batches {
-            let _ = std::fs::remove_file(&lying.path);
-        }
-        info!(%source, batches = batches.len(), "dropped, undelivered");
     }
 }
 

@@ -380,6 +380,11 @@ impl State {
         self.refusals.iter_mut().find(|r| r.digest == digest && r.what == what && r.rule == rule)
     }
 
+    /// Whether a refusal became evidence, as far as that is remembered.
+    pub fn is_refusal_told(&self, digest: Option<Digest>, what: &str, rule: &str) -> bool {
+        self.refusals.iter().any(|r| r.digest == digest && r.what == what && r.rule == rule && !r.untold)
+    }
+
     /// Counts a refusal of this document by this rule.
     pub fn count_refusal(&mut self, digest: Option<Digest>, what: &str, rule: &str, source: Source) -> Counted {
         self.refused_total += 1;

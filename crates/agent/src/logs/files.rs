@@ -4,7 +4,6 @@
 //! beside it (`name.1`, `name-20261127`): it is read to its end first, then those that were renamed after it, by the time of
 //! their last change, then the one at the path. What is packed already cannot be followed, and that is told.
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::os::unix::ffi::OsStrExt as _;
@@ -24,7 +23,9 @@ const HEAD: u64 = 256;
 const LEAST_HEAD: u64 = 32;
 /// The most bytes that are read of one file at a time.
 const MOST_READ: u64 = 64 * 1024 * 1024;
-/// The most files beside one that are looked at.
+/// The most names beside a file that are looked at, and the most of them that are opened.
+const MOST_NAMES: usize = 100_000;
+/// See [`MOST_NAMES`].
 const MOST_BESIDE: usize = 1_000;
 
 /// Where reading a file ended.
@@ -42,12 +43,24 @@ pub struct FileCursor {
 }
 
 /// What reading a file came to.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Read {
     /// Where it ended.
     pub cursor: Option<FileCursor>,
     /// Whether there is more.
     pub more: bool,
+    /// Why it did not come to the end. What was read until then counts.
+    pub problem: Option<io::Error>,
+}
+
+impl Read {
+    fn to(cursor: Option<FileCursor>) -> Self {
+        Self { cursor, more: false, problem: None }
+    }
+
+    fn is_over(&self) -> bool {
+        self.more || self.problem.is_some()
+    }
 }
 
 /// One file that is open.
@@ -71,16 +84,26 @@ impl Opened {
         Ok(Self { inode: metadata.ino(), length: metadata.len(), changed, file })
     }
 
-    fn head(&self, length: u64) -> io::Result<Digest> {
+    fn head(&self, length: u64) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; usize::try_from(length.min(HEAD)).unwrap_or(0)];
         self.file.read_exact_at(&mut bytes, 0)?;
-        Ok(Digest::of(&bytes))
+        Ok(bytes)
     }
 
-    /// Whether this is the file of a cursor, or a copy of it.
-    fn continues(&self, cursor: &FileCursor) -> bool {
-        let known = self.inode == cursor.inode || cursor.head_length >= LEAST_HEAD;
-        known && self.length >= cursor.offset && self.head(cursor.head_length).is_ok_and(|head| head == cursor.head)
+    /// Whether this is the file of a cursor.
+    fn is_that_of(&self, cursor: &FileCursor) -> bool {
+        self.inode == cursor.inode && self.begins_like(cursor)
+    }
+
+    /// Whether this is a copy of the file of a cursor. Files that only begin alike are told apart by where they lie: at the path
+    /// itself there is no copy.
+    fn is_copy_of(&self, cursor: &FileCursor) -> bool {
+        cursor.head_length >= LEAST_HEAD && self.begins_like(cursor)
+    }
+
+    fn begins_like(&self, cursor: &FileCursor) -> bool {
+        let head = || self.head(cursor.head_length).is_ok_and(|head| Digest::of(&head) == cursor.head);
+        self.length >= cursor.offset && head()
     }
 }
 
@@ -93,21 +116,18 @@ pub fn read(path: &Path, cursor: Option<FileCursor>, lines: &mut Lines) -> io::R
     };
     let by = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let Some(cursor) = cursor else {
-        let Some(here) = here else { return Ok(Read { cursor: None, more: false }) };
+        let Some(here) = here else { return Ok(Read::to(None)) };
         return read_one(&here, Place::default(), true, &by, lines);
     };
-    if let Some(here) = here.as_ref().filter(|here| here.continues(&cursor)) {
+    if let Some(here) = here.as_ref().filter(|here| here.is_that_of(&cursor)) {
         return read_one(here, Place::of(&cursor), true, &by, lines);
     }
-    let mut place = Place::of(&cursor);
-    let mut last = Read { cursor: Some(cursor.clone()), more: false };
+    let mut last = Read::to(Some(cursor.clone()));
     match since(path, here.as_ref().map(|here| here.inode), &cursor) {
         Some(turned) => {
-            for opened in turned {
-                last = read_one(&opened, std::mem::take(&mut place), false, &by, lines)?;
-                if last.more {
-                    return Ok(last);
-                }
+            last = read_turned(&turned, &cursor, &by, lines);
+            if last.is_over() {
+                return Ok(last);
             }
         }
         None if here.is_some() => lines.lost(&format!(
@@ -116,34 +136,50 @@ pub fn read(path: &Path, cursor: Option<FileCursor>, lines: &mut Lines) -> io::R
         // It is gone, and nothing has come in its place yet.
         None => return Ok(last),
     }
-    match here {
-        Some(here) => read_one(&here, Place::default(), true, &by, lines),
-        None => Ok(last),
+    let Some(here) = here else { return Ok(last) };
+    Ok(read_one(&here, Place::default(), true, &by, lines).unwrap_or_else(|e| Read { problem: Some(e), ..last }))
+}
+
+/// Reads the file of a cursor and those that came after it, as far as it goes: what was read is not to be said again.
+fn read_turned(turned: &[Opened], cursor: &FileCursor, by: &str, lines: &mut Lines) -> Read {
+    let (mut place, mut last) = (Place::of(cursor), Read::to(Some(cursor.clone())));
+    for opened in turned {
+        match read_one(opened, std::mem::take(&mut place), false, by, lines) {
+            Ok(read) => last = read,
+            Err(e) => last.problem = Some(e),
+        }
+        if last.is_over() {
+            break;
+        }
     }
+    last
 }
 
 /// The files beside this one, from that of the cursor on, in the order in which they were changed last.
 fn since(path: &Path, here: Option<u64>, cursor: &FileCursor) -> Option<Vec<Opened>> {
     let (folder, name) = (path.parent()?, path.file_name()?.as_bytes());
-    let beside = std::fs::read_dir(folder).ok()?.take(MOST_BESIDE).filter_map(|entry| {
-        let path: PathBuf = entry.ok()?.path();
-        let other = path.file_name().map(OsStr::as_bytes)?;
-        let turned = other.len() > name.len() && other.starts_with(name) && !is_packed(other);
-        if turned { Opened::at(&path).ok().filter(|opened| Some(opened.inode) != here) } else { None }
+    let names = std::fs::read_dir(folder).ok()?.take(MOST_NAMES).filter_map(|entry| {
+        let other = entry.ok()?.file_name();
+        is_turn_of(name, other.as_bytes()).then(|| folder.join(other))
     });
-    let mut beside: Vec<Opened> = beside.collect();
+    let opened = names.take(MOST_BESIDE).filter_map(|path: PathBuf| Opened::at(&path).ok());
+    let mut beside: Vec<Opened> = opened.filter(|opened| Some(opened.inode) != here).collect();
     beside.sort_by_key(|opened| opened.changed);
-    let same = beside.iter().rposition(|opened| opened.inode == cursor.inode && opened.continues(cursor));
+    let same = beside.iter().rposition(|opened| opened.is_that_of(cursor));
     if let Some(first) = same {
         return Some(beside.split_off(first));
     }
     // The file was copied and cut: everything that it was is in the copy, and what lies beside that was read before.
-    let copy = beside.iter().rposition(|opened| opened.continues(cursor))?;
+    let copy = beside.iter().rposition(|opened| opened.is_copy_of(cursor))?;
     Some(vec![beside.swap_remove(copy)])
 }
 
-fn is_packed(name: &[u8]) -> bool {
-    [&b".gz"[..], b".xz", b".zst", b".bz2"].iter().any(|end| name.ends_with(end))
+/// Whether a file was of this name before: by a number or a date behind it. Any other that begins alike is another log, and one
+/// that is packed cannot be read.
+fn is_turn_of(name: &[u8], other: &[u8]) -> bool {
+    let Some([first, rest @ ..]) = other.strip_prefix(name) else { return false };
+    let joint = |byte: &u8| matches!(byte, b'.' | b'-' | b'_');
+    joint(first) && rest.first().is_some_and(u8::is_ascii_digit) && rest.iter().all(|b| b.is_ascii_digit() || joint(b))
 }
 
 /// Where in a file.
@@ -159,17 +195,25 @@ impl Place {
     }
 }
 
-/// Reads one file from a place on. What has no end yet is left for the next time, unless nobody writes to it any more.
+/// Reads one file from a place on. What has no end yet is left for the next time, unless nobody writes to it any more. An error
+/// where nothing was read.
 fn read_one(opened: &Opened, mut place: Place, grows: bool, by: &str, lines: &mut Lines) -> io::Result<Read> {
+    let head = opened.head(opened.file.metadata()?.len())?;
     let mut reader = BufReader::with_capacity(64 * 1024, &opened.file);
     reader.seek(SeekFrom::Start(place.offset))?;
-    let (mut line, begun) = (Vec::new(), place.offset);
+    let (mut line, begun, mut problem) = (Vec::new(), place.offset, None);
     let more = loop {
         if lines.is_full() || place.offset - begun >= MOST_READ {
             break true;
         }
         line.clear();
-        let n = (&mut reader).take(LONGEST as u64 + 1).read_until(b'\n', &mut line)? as u64;
+        let n = match (&mut reader).take(LONGEST as u64 + 1).read_until(b'\n', &mut line) {
+            Ok(n) => n as u64,
+            Err(e) => {
+                problem = Some(e);
+                break false;
+            }
+        };
         let ended = line.pop_if(|byte| *byte == b'\n').is_some();
         if n == 0 {
             break false;
@@ -189,10 +233,10 @@ fn read_one(opened: &Opened, mut place: Place, grows: bool, by: &str, lines: &mu
         place.offset += n;
         place.skipping = place.skipping && !ended;
     };
-    let head_length = place.offset.min(HEAD);
-    let (inode, head) = (opened.inode, opened.head(head_length)?);
-    let cursor = FileCursor { inode, offset: place.offset, head, head_length, skipping: place.skipping };
-    Ok(Read { cursor: Some(cursor), more })
+    let head_length = place.offset.min(head.len() as u64);
+    let head = Digest::of(&head[..usize::try_from(head_length).unwrap_or(0)]);
+    let cursor = FileCursor { inode: opened.inode, offset: place.offset, head, head_length, skipping: place.skipping };
+    Ok(Read { cursor: Some(cursor), more, problem })
 }
 
 #[cfg(test)]
@@ -228,6 +272,7 @@ mod tests {
             loop {
                 let mut lines = Lines::default();
                 let read = read(&self.at("a.log"), self.cursor.take(), &mut lines).unwrap();
+                assert!(read.problem.is_none(), "{read:?}");
                 self.cursor = read.cursor;
                 self.dropped += lines.dropped;
                 for line in String::from_utf8(lines.text).unwrap().lines() {
@@ -283,6 +328,54 @@ mod tests {
         log.append("seven\n");
         assert_eq!(log.read(), ["six", "seven"]);
         assert_eq!(log.dropped, 0);
+    }
+
+    #[test]
+    fn another_log_whose_name_begins_alike_is_no_turn_of_this_one() {
+        for turn in ["a.log.1", "a.log-20261127", "a.log.2026-11-27_12", "a.log_3", "a.log-20261127.1"] {
+            assert!(is_turn_of(b"a.log", turn.as_bytes()), "{turn}");
+        }
+        for other in ["a.log", "a.log.audit", "a.log2", "a.log.", "a.log.-1", "a.log.1.gz", "a.log-1.xz", "b.log.1"] {
+            assert!(!is_turn_of(b"a.log", other.as_bytes()), "{other}");
+        }
+        let mut log = Log::new();
+        log.append("the first line, which is long enough to know the file by\n");
+        log.read();
+        fs::rename(log.at("a.log"), log.at("a.log.1")).unwrap();
+        fs::write(log.at("a.log.audit"), "of another log\n").unwrap();
+        log.append("two\n");
+        assert_eq!(log.read(), ["two"]);
+    }
+
+    #[test]
+    fn a_new_file_that_begins_like_the_old_one_is_a_new_file() {
+        let mut log = Log::new();
+        let header = format!("{}\n", "#".repeat(300));
+        log.append(format!("{header}one\n"));
+        log.read();
+        log.append("two\n");
+        fs::rename(log.at("a.log"), log.at("a.log.1")).unwrap();
+        log.append(format!("{header}three, and longer than what there was\n"));
+        assert_eq!(log.read(), ["two", header.trim(), "three, and longer than what there was"]);
+        assert_eq!(log.dropped, 0);
+    }
+
+    #[test]
+    fn what_was_read_before_an_error_is_not_said_again() {
+        let log = Log::new();
+        log.append("one\ntwo\n");
+        let good = Opened::at(&log.at("a.log")).unwrap();
+        let cursor = read_one(&good, Place::default(), false, "a.log", &mut Lines::default()).unwrap().cursor.unwrap();
+        log.append("three\n");
+        let mut lines = Lines::default();
+        // One that no byte can be read of.
+        let bad = Opened { file: File::options().write(true).open(log.at("a.log")).unwrap(), ..good };
+        let turned = [Opened::at(&log.at("a.log")).unwrap(), bad];
+        let read = read_turned(&turned, &cursor, "a.log", &mut lines);
+        assert!(read.problem.is_some() && lines.count == 1, "{read:?}");
+        let mut again = Lines::default();
+        read_turned(&turned, &read.cursor.unwrap(), "a.log", &mut again);
+        assert_eq!(again.count, 0);
     }
 
     #[test]

@@ -100,7 +100,7 @@ pub fn read(program: &Path, filter: &Filter, from: From<'_>, lines: &mut Lines) 
 
 /// Takes lines of journalctl's output.
 pub fn take(reader: &mut impl io::BufRead, lines: &mut Lines) -> Taken {
-    let (mut line, mut skipping) = (Vec::new(), false);
+    let (mut line, mut skipping, mut passed) = (Vec::new(), false, Passed::default());
     let mut taken = Taken { cursor: None, more: false, problem: None };
     loop {
         if lines.is_full() {
@@ -120,7 +120,11 @@ pub fn take(reader: &mut impl io::BufRead, lines: &mut Lines) -> Taken {
         if skipping || !ended {
             // Longer than any may be, or cut off.
             lines.dropped += u64::from(!skipping);
+            passed.look(&line);
             skipping = !ended;
+            if ended {
+                taken.cursor = passed.over().or(taken.cursor);
+            }
             continue;
         }
         match serde_json::from_slice::<Entry>(&line) {
@@ -128,8 +132,42 @@ pub fn take(reader: &mut impl io::BufRead, lines: &mut Lines) -> Taken {
                 entry.add(lines);
                 taken.cursor = Some(entry.cursor);
             }
-            _ => lines.dropped += 1,
+            _ => {
+                lines.dropped += 1;
+                passed.look(&line);
+                taken.cursor = passed.over().or(taken.cursor);
+            }
         }
+    }
+}
+
+/// The place of an entry that is left out, so that it is left out once. Within a text every quotation mark is escaped, so
+/// nothing but the member itself looks like this.
+const MEMBER: &[u8] = b"\"__CURSOR\":\"";
+
+/// A line that is passed over, piece by piece.
+#[derive(Default)]
+struct Passed {
+    /// The end of what was seen: the member may begin in it.
+    end: Vec<u8>,
+    cursor: Option<String>,
+}
+
+impl Passed {
+    fn look(&mut self, piece: &[u8]) {
+        self.end.extend_from_slice(piece);
+        let at = self.end.windows(MEMBER.len()).position(|window| window == MEMBER);
+        let member = at.map(|at| &self.end[at + MEMBER.len()..]);
+        let value = member.and_then(|rest| rest.get(..rest.iter().position(|byte| *byte == b'"')?));
+        let cursor = value.and_then(|value| std::str::from_utf8(value).ok()).filter(|cursor| is_cursor(cursor));
+        self.cursor = cursor.map(ToOwned::to_owned).or(self.cursor.take());
+        let before = self.end.len().saturating_sub(MEMBER.len() + LONGEST_CURSOR + 1);
+        self.end.drain(..before);
+    }
+
+    /// The line has come to its end.
+    fn over(&mut self) -> Option<String> {
+        std::mem::take(self).cursor
     }
 }
 
@@ -233,6 +271,25 @@ mod tests {
             let mut lines = Lines::default();
             let Taken { cursor, more, .. } = take(&mut &output[..], &mut lines);
             assert_eq!((cursor, more, lines.count, lines.dropped), (None, false, 0, dropped), "{what}");
+        }
+    }
+
+    #[test]
+    fn an_entry_that_is_left_out_is_left_out_once() {
+        let place = "s=1;i=5;b=2;m=3;t=4;x=5";
+        let message = "\"MESSAGE\":\"\\\"__CURSOR\\\":\\\"s=9\\\"\"";
+        let long = |before: usize, after: usize| {
+            let (before, after) = ("x".repeat(before), "y".repeat(after));
+            format!("{{{message},\"A\":\"{before}\",\"__CURSOR\":\"{place}\",\"B\":\"{after}\"}}\n")
+        };
+        let not_json = format!("{{\"__CURSOR\":\"{place}\",oops\n");
+        let edges = (0..60).step_by(5).map(|n| long(LONGEST - 75 + n, 10));
+        for line in [not_json, long(10, 3 * LONGEST), long(3 * LONGEST, 10)].into_iter().chain(edges) {
+            let mut lines = Lines::default();
+            let taken = take(&mut line.as_bytes(), &mut lines);
+            assert_eq!((taken.cursor.as_deref(), lines.dropped), (Some(place), 1), "{}", line.len());
+            let cut = take(&mut &line.as_bytes()[..line.len() - 1], &mut Lines::default());
+            assert_eq!(cut.cursor, None, "its end may be to come");
         }
     }
 }

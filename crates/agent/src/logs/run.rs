@@ -188,6 +188,7 @@ impl Reading<'_> {
                     if let Some(cursor) = read.cursor {
                         self.cursor.files.insert(path.clone(), cursor);
                     }
+                    self.problems.extend(read.problem.map(|e| format!("{}: {e}", path.display())));
                 }
                 Err(e) => self.problems.push(format!("{}: {e}", path.display())),
             }

@@ -40,11 +40,15 @@ const SCHEMA: ProbeSchema = ProbeSchema {
             "the only protocol that they are sent by, TLSv1.3; absent where they are sent plainly",
         ),
         field("verified", Kind::Bool, "whether the other end is verified by its certificate; likewise absent"),
-        field("last_sent_age_seconds", Kind::Int, "time since anything was sent; absent before the first"),
+        field(
+            "last_sent_age_seconds",
+            Kind::Int,
+            "time since anything was sent; absent before the first, and where that lies in the future",
+        ),
         field(
             "lag_seconds",
             Kind::Int,
-            "age of the instant up to which everything that the sources said was sent; absent before each was sent once",
+            "age of the instant up to which everything that the sources said was sent; absent before each was sent once, and where that lies in the future",
         ),
         field("queued_bytes", Kind::Int, "how much waits"),
         field(
@@ -57,7 +61,8 @@ const SCHEMA: ProbeSchema = ProbeSchema {
     ],
 };
 
-/// How old a status may be of somebody who is at work, in milliseconds: three runs.
+/// How old a status may be of somebody who is at work, in milliseconds: three runs. What is that far in the future was said by
+/// a clock that was set back since, and nobody knows how old it is.
 const AT_WORK: i64 = 15 * 60_000;
 
 /// What a courier says, as far as it is about logs.
@@ -89,8 +94,7 @@ fn run(_: &Parameters, context: &mut ProbeContext) -> Result<Observation, Unseen
 }
 
 fn observe(sources: &Sources, courier: &Courier, dropped: u64, now: Time) -> Observation {
-    let age = |since: Time| (now.millis_since(since) / 1000).max(0);
-    // A status of the future says that a clock is wrong, and nothing of who is at work.
+    let age = |since: Time| Some(now.millis_since(since)).filter(|age| *age > -AT_WORK).map(|age| (age / 1000).max(0));
     let at_work = |at: Time| (-AT_WORK..AT_WORK).contains(&now.millis_since(at));
     let encrypted = courier.depot.starts_with("https://");
     let left_out = sources.sources.values().fold(0u64, |sum, source| sum.saturating_add(source.left_out));
@@ -105,13 +109,13 @@ fn observe(sources: &Sources, courier: &Courier, dropped: u64, now: Time) -> Obs
         seen.set("tls_version", "TLSv1.3");
         seen.set("verified", true);
     }
-    if let Some(last) = courier.logs.sources.values().map(|sent| sent.received_at).max() {
-        seen.set("last_sent_age_seconds", age(last));
+    if let Some(last) = courier.logs.sources.values().filter_map(|sent| age(sent.received_at)).min() {
+        seen.set("last_sent_age_seconds", last);
     }
-    let sent: Option<Vec<Time>> =
-        sources.sources.keys().map(|source| Some(courier.logs.sources.get(source)?.to)).collect();
-    if let Some(oldest) = sent.and_then(|sent| sent.into_iter().min()) {
-        seen.set("lag_seconds", age(oldest));
+    let lags: Option<Vec<i64>> =
+        sources.sources.keys().map(|source| age(courier.logs.sources.get(source)?.to)).collect();
+    if let Some(lag) = lags.and_then(|lags| lags.into_iter().max()) {
+        seen.set("lag_seconds", lag);
     }
     seen
 }
@@ -190,6 +194,13 @@ mod tests {
         assert_eq!(silent.get("active"), Some(&false.into()));
         let future = look(&SOURCES.replace("\"at\":\"2026-11-27", "\"at\":\"2027-11-27"), COURIER).unwrap();
         assert_eq!(future.get("active"), Some(&false.into()));
+        let ahead = "2027-11-27T12:05:00Z";
+        let set_back = COURIER.replace("2026-11-27T12:05:00Z", ahead).replace("2026-11-27T12:05:10Z", ahead);
+        let set_back = look(SOURCES, &set_back).unwrap();
+        assert_eq!(set_back.get("lag_seconds"), None, "nobody knows how old what was sent of one source is");
+        assert_eq!(set_back.get("last_sent_age_seconds"), Some(&590.into()), "of the other");
+        let seconds = look(SOURCES, &COURIER.replace("12:05:10Z", "12:10:09Z")).unwrap();
+        assert_eq!(seconds.get("last_sent_age_seconds"), Some(&0.into()), "the depot's clock is a little ahead");
         let plain = look(SOURCES, &COURIER.replace("https", "http")).unwrap();
         assert_eq!((plain.get("tls_version"), plain.get("verified")), (None, None));
         let never = look(&SOURCES.replace("\"access\"", "\"firewall\""), COURIER).unwrap();

@@ -92,13 +92,19 @@ impl Courier {
         let client = self.signed(vouched);
         let mut sent = 0;
         for place in due.iter().take(AT_ONCE) {
-            match self.send_batch(&client, place) {
+            let outcome = match self.read_batch(place) {
+                Ok(Some((batch, bytes))) => self.send_batch(&client, &batch, &bytes).map_err(Sending::judged),
+                // Dropped meanwhile.
+                Ok(None) => Ok(()),
+                Err(unfit) => Err(Sending::Unfit(unfit)),
+            };
+            match outcome {
                 Ok(()) => sent += 1,
-                Err(why) if is_about_the_batch(&why) && self.resting.len() < MOST_RESTING => {
+                Err(Sending::Unfit(why)) if self.resting.len() < MOST_RESTING => {
                     warn!(source = %place.0, batch = place.1, "not sent: {why}");
                     self.resting.insert(place.clone(), now + REST);
                 }
-                Err(trouble) => return Err(trouble),
+                Err(Sending::Unfit(trouble) | Sending::Failed(trouble)) => return Err(trouble),
             }
         }
         self.status.logs.waiting -= sent;
@@ -113,22 +119,31 @@ impl Courier {
         }
     }
 
-    fn send_batch(&mut self, client: &writ_client::Client, place: &Place) -> Result<(), Trouble> {
-        let (source, number) = place;
-        let path = self.config.logs().join(source.as_str()).join(file_name(*number));
+    /// A batch of the spool; none where it is gone. Any trouble is this batch's alone.
+    fn read_batch(&self, (source, number): &Place) -> Result<Option<(LogBatch, Vec<u8>)>, Trouble> {
+        let folder = self.config.logs().join(source.as_str());
+        let path = folder.join(file_name(*number));
         // The folder is another user's: nothing in it is followed or waited for.
         let bytes = match hostile::read(&path, MAX_BATCH) {
-            // Dropped meanwhile.
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             read => read.map_err(Trouble::at(&path))?,
         };
         let batch = LogBatch::judge(&bytes).map_err(|e| Trouble::at(&path)(io::Error::other(e)))?;
-        let digest = Digest::of(&bytes);
-        let answer = client.post_gzip(
-            &paths::log_batch_submit(&self.config.site, source, *number),
-            &bytes,
-            MAX_LOG_RECEIPT as u64,
-        )?;
+        if (&batch.source, batch.number) != (source, *number) {
+            let what = format!("it is batch {} of {}", batch.number, batch.source);
+            return Err(Trouble::at(&path)(io::Error::other(what)));
+        }
+        // A batch is shown before its name survives a power cut. After one, writ-logs would make another of this number, which
+        // would never be sent.
+        writ_durable::sync_directory(&folder).map_err(Trouble::at(&folder))?;
+        Ok(Some((batch, bytes)))
+    }
+
+    fn send_batch(&mut self, client: &writ_client::Client, batch: &LogBatch, bytes: &[u8]) -> Result<(), Trouble> {
+        let LogBatch { source, number, .. } = batch;
+        let digest = Digest::of(bytes);
+        let target = paths::log_batch_submit(&self.config.site, source, *number);
+        let answer = client.post_gzip(&target, bytes, MAX_LOG_RECEIPT as u64)?;
         let refused = |why: String| Trouble::refused("log-receipt", why);
         let receipt = LogReceipt::parse(&answer).map_err(|e| refused(one_line(e)))?;
         if (&receipt.source, receipt.number, receipt.digest) != (source, *number, digest) {
@@ -208,11 +223,20 @@ fn receipt_number(name: &str) -> Option<u64> {
     name.strip_suffix(".json")?.parse().ok()
 }
 
-/// Whether a trouble is of this batch alone, so that the next one may be sent.
-fn is_about_the_batch(trouble: &Trouble) -> bool {
-    match trouble {
-        Trouble::Depot(ClientError::Refused { status, .. }) => matches!(status, 400 | 409 | 413 | 415 | 422),
-        Trouble::Local { .. } => true,
-        _ => false,
+/// Why a batch was not sent.
+enum Sending {
+    /// It is of this batch alone: the next one may be sent.
+    Unfit(Trouble),
+    /// Others would fare no better: the depot is out of reach, or the inbox takes no receipt.
+    Failed(Trouble),
+}
+
+impl Sending {
+    /// Of a batch that may be sent.
+    fn judged(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Depot(ClientError::Refused { status: 400 | 409 | 413 | 415 | 422, .. }) => Self::Unfit(trouble),
+            _ => Self::Failed(trouble),
+        }
     }
 }

@@ -12,6 +12,7 @@ mod enforce_crash;
 mod enforce_latency;
 mod enforce_life;
 mod enforce_log;
+mod enforce_logs;
 mod enforce_looks;
 mod enforce_outbox;
 mod enforce_people;

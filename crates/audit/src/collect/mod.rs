@@ -1,7 +1,8 @@
-//! Gathering an audit folder out of a releases folder and appliances' outboxes. What is there already stays; nothing is
+//! Gathering an audit folder out of a releases folder and appliances' outboxes and spools of logs. What is there already stays; nothing is
 //! ever overwritten by something else. The one thing that grows, a log's checkpoint, leaves its older self beside it.
 
 mod log;
+mod log_batches;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,9 @@ use writ_trust::ids::SiteId;
 use writ_trust::json::{self, MAX_DOCUMENT, MAX_SIGNATURE};
 use writ_trust::log::receipt::MAX_RECEIPT;
 use writ_trust::minisign::PublicKey;
+use writ_wire::log_batch::MAX_BATCH;
 
+use self::log_batches::Wanted;
 use crate::folder::{EntryKind, Folder, FolderError};
 
 /// Why gathering had to stop.
@@ -44,6 +47,8 @@ pub struct Collected {
     pub refused: Vec<Refused>,
     /// Bundles whose signature is not there yet: they come the next time.
     pub waiting: usize,
+    /// How many times bundles lead to a batch of logs that is in none of the folders, where any were given.
+    pub log_batches_missing: usize,
 }
 
 /// A file that was left out.
@@ -56,8 +61,13 @@ pub struct Refused {
 }
 
 /// Gathers into `to`. Signatures are not judged here: that is for `verify`, which anybody can repeat.
-pub fn collect(releases: Option<&Path>, outboxes: &[PathBuf], to: &Path) -> Result<Collected, CollectError> {
-    let mut collector = Collector { to, done: Collected::default(), made: BTreeSet::new() };
+pub fn collect(
+    releases: Option<&Path>,
+    outboxes: &[PathBuf],
+    spools: &[PathBuf],
+    to: &Path,
+) -> Result<Collected, CollectError> {
+    let mut collector = Collector { to, done: Collected::default(), made: BTreeSet::new(), wanted: Wanted::default() };
     if let Some(path) = releases {
         let folder = Folder::open(path)?;
         for part in ["trust", "documents"] {
@@ -78,6 +88,7 @@ pub fn collect(releases: Option<&Path>, outboxes: &[PathBuf], to: &Path) -> Resu
     for outbox in outboxes {
         collector.outbox(&Folder::open(outbox)?)?;
     }
+    collector.log_batches(spools)?;
     Ok(collector.done)
 }
 
@@ -85,6 +96,7 @@ struct Collector<'a> {
     to: &'a Path,
     done: Collected,
     made: BTreeSet<PathBuf>,
+    wanted: Wanted,
 }
 
 /// The part of a bundle that says where it belongs. Other fields are left alone: a later version may have more.
@@ -168,13 +180,14 @@ impl Collector<'_> {
                     continue;
                 }
             };
-            let place = match place_of(&bytes, sequence, id) {
+            let (site, place) = match place_of(&bytes, sequence, id) {
                 Ok(place) => place,
                 Err(why) => {
                     self.refuse(path, why);
                     continue;
                 }
             };
+            self.wanted.note(site, &bytes);
             self.bundle(outbox, &place, &entry.name, &bytes, &signature_name)?;
         }
         Ok(())
@@ -214,7 +227,9 @@ impl Collector<'_> {
         }
         if writ_durable::create(&path, bytes, 0o644).map_err(failed)? {
             self.done.copied += 1;
-        } else if is_receipt(relative) || writ_durable::read_bounded(&path, MAX_DOCUMENT).map_err(failed)? == bytes {
+        } else if is_receipt(relative)
+            || writ_durable::read_bounded(&path, MAX_BATCH.max(MAX_DOCUMENT)).map_err(failed)? == bytes
+        {
             // A receipt under a later checkpoint shows no more than the one that is there.
             self.done.present += 1;
         } else {
@@ -240,12 +255,13 @@ fn is_receipt(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(".receipt.json"))
 }
 
-/// The folder in which a bundle belongs, if it is what its name says.
-fn place_of(bytes: &[u8], sequence: u64, id: BundleId) -> Result<PathBuf, String> {
+/// The site of a bundle and the folder in which it belongs, if it is what its name says.
+fn place_of(bytes: &[u8], sequence: u64, id: BundleId) -> Result<(SiteId, PathBuf), String> {
     let value = json::parse_value(bytes, MAX_BUNDLE).map_err(|e| e.to_string())?;
     let header: Header = serde_json::from_value(value).map_err(|e| format!("not a bundle: {e}"))?;
     if (header.chain.sequence, header.bundle_id) != (sequence, id) {
         return Err(format!("it is {}, under another name", file_name(header.chain.sequence, header.bundle_id)));
     }
-    Ok(Path::new("evidence").join(header.client_id.as_str()).join(header.public_key.fingerprint()))
+    let place = Path::new("evidence").join(header.client_id.as_str()).join(header.public_key.fingerprint());
+    Ok((header.client_id, place))
 }

@@ -57,7 +57,8 @@ struct Head {
 #[derive(Default)]
 pub struct LogChains {
     heads: BTreeMap<(ApplianceId, String), Vec<Head>>,
-    dropped: Vec<(ApplianceId, LogsDropped)>,
+    /// What an appliance dropped, by the last batch of it.
+    dropped: BTreeMap<ApplianceId, BTreeMap<Digest, LogsDropped>>,
 }
 
 impl LogChains {
@@ -68,9 +69,10 @@ impl LogChains {
             let head = Head { path: path.to_owned(), key, sequence, extract: extract.clone() };
             self.heads.entry((bundle.appliance.clone(), extract.source.clone())).or_default().push(head);
         }
-        if let Some(refused) = bundle.refused.as_ref().filter(|refused| refused.rule == RULE) {
-            self.dropped
-                .extend(LogsDropped::parse(&refused.message).map(|dropped| (bundle.appliance.clone(), dropped)));
+        if let Some(refused) = bundle.refused.as_ref().filter(|refused| refused.rule == RULE)
+            && let Some((last, dropped)) = refused.digest.zip(LogsDropped::parse(&refused.message))
+        {
+            self.dropped.entry(bundle.appliance.clone()).or_default().insert(last, dropped);
         }
     }
 
@@ -97,7 +99,7 @@ impl LogChains {
                 Some(folder) => self.walk(folder, &path, &heads, &mut summary, &mut named, report),
                 None => {
                     let what = format!(
-                        "the batches of logs of {}/{} are not in this folder: {} bundles name them",
+                        "the batches of logs of {}/{} are not in this folder: {} bundles name them; it was gathered without",
                         summary.appliance, summary.source, summary.bundles
                     );
                     report.problems.note(Code::Missing, &path, what, "what they say was not judged");
@@ -119,58 +121,25 @@ impl LogChains {
         named: &mut BTreeSet<Digest>,
         report: &mut VerifyReport,
     ) {
+        let none = BTreeMap::new();
+        let dropped = self.dropped.get(&summary.appliance).unwrap_or(&none);
         let mut before: Option<&Head> = None;
         for head in heads {
             if before.is_some_and(|before| before.extract.digest == head.extract.digest) {
                 let what = "it names the same end of the chain as the bundle before it";
                 report.problems.bad(Code::Repeated, &head.path, what, CONSEQUENCE);
             } else {
-                let mut walk = Walk { folder, path, head, later: None, lines: 0, named };
-                match walk.back_to(before.map(|before| before.extract.digest), summary, report) {
-                    Came::Whole if walk.lines != head.extract.lines => {
-                        let (said, found) = (head.extract.lines, walk.lines);
+                let mut walk = Walk::from(head, folder, path, dropped, named);
+                match walk.back_to(before, summary, report) {
+                    Came::Whole if walk.lines.is_some_and(|found| found != head.extract.lines) => {
+                        let (said, found) = (head.extract.lines, walk.lines.unwrap_or(0));
                         let what = format!("it says {said} lines, and the batches that it names have {found}");
                         report.problems.bad(Code::Malformed, &head.path, what, CONSEQUENCE);
                     }
                     Came::Whole | Came::Bad => {}
-                    Came::Missing(digest, at) => self.missing(head, digest, at, summary, report),
                 }
             }
             before = Some(head);
-        }
-    }
-
-    /// A batch that the chain leads to is not here: the appliance dropped it and said so, or it is withheld.
-    fn missing(
-        &self,
-        head: &Head,
-        digest: Digest,
-        at: Time,
-        summary: &mut LogSourceSummary,
-        report: &mut VerifyReport,
-    ) {
-        summary.missing += 1;
-        let covers = |(appliance, dropped): &&(ApplianceId, LogsDropped)| {
-            *appliance == summary.appliance
-                && dropped.source.as_str() == summary.source
-                && (dropped.from..=dropped.to).contains(&at)
-        };
-        let which = format!("the batch {digest} of {}/{}, which ends at {at},", summary.appliance, summary.source);
-        match self.dropped.iter().find(covers) {
-            Some((_, dropped)) => {
-                let what =
-                    format!("{which} is not here: the appliance dropped {} batches, and said so", dropped.batches);
-                report.problems.note(Code::Thinned, &head.path, what, CONSEQUENCE);
-            }
-            None => {
-                let what = format!("{which} is not here");
-                report.problems.bad(
-                    Code::Missing,
-                    &head.path,
-                    what,
-                    "it was dropped or withheld: what the logs said then is not known",
-                );
-            }
         }
     }
 }
@@ -193,10 +162,38 @@ fn sort(heads: &mut [Head]) {
 enum Came {
     /// To the end that the bundle before names, or to its beginning.
     Whole,
-    /// To a batch that is not what it should be: that was told.
+    /// To a batch that is not here, or not what it should be: that was told.
     Bad,
-    /// To one that is not here, and ends then.
-    Missing(Digest, Time),
+}
+
+/// The batch after the one that is looked at, or the first one of batches that were dropped.
+struct Later {
+    /// None where nobody can tell.
+    number: Option<u64>,
+    from: Time,
+}
+
+/// Batches that the appliance dropped, and said so, while one of them is looked at.
+#[derive(Clone, Copy)]
+struct Dropped<'a> {
+    told: &'a LogsDropped,
+    /// How many of them are still to come, and the lines that were counted before the last of them. None where the walk began
+    /// amid them, at an end of the chain that a bundle named before they were dropped: that, times alone tell.
+    counted: Option<(u64, Option<u64>)>,
+}
+
+impl Dropped<'_> {
+    fn has(told: &LogsDropped, end: Time) -> bool {
+        told.from < end && end <= told.to
+    }
+
+    /// After one that is here nevertheless: it was sent while it was dropped.
+    fn after(self, batch: &LogBatch) -> Option<Self> {
+        match self.counted {
+            Some((left, lines)) => (left > 1).then(|| Self { counted: Some((left - 1, lines)), ..self }),
+            None => (batch.from > self.told.from).then_some(self),
+        }
+    }
 }
 
 /// One walk, from the end that a bundle names.
@@ -204,14 +201,32 @@ struct Walk<'a> {
     folder: &'a Folder,
     path: &'a str,
     head: &'a Head,
-    /// The batch after the one that is looked at.
-    later: Option<LogBatch>,
-    lines: u64,
+    later: Option<Later>,
+    /// How many there are; none where nobody can tell.
+    lines: Option<u64>,
+    /// What the appliance dropped, by the last batch of it.
+    dropped: &'a BTreeMap<Digest, LogsDropped>,
+    /// Where the walk is in that.
+    amid: Option<Dropped<'a>>,
     named: &'a mut BTreeSet<Digest>,
 }
 
-impl Walk<'_> {
-    fn back_to(&mut self, end: Option<Digest>, summary: &mut LogSourceSummary, report: &mut VerifyReport) -> Came {
+impl<'a> Walk<'a> {
+    fn from(
+        head: &'a Head,
+        folder: &'a Folder,
+        path: &'a str,
+        dropped: &'a BTreeMap<Digest, LogsDropped>,
+        named: &'a mut BTreeSet<Digest>,
+    ) -> Self {
+        let extract = &head.extract;
+        let has = |told: &&LogsDropped| told.source.as_str() == extract.source && Dropped::has(told, extract.to);
+        let amid = dropped.values().find(has).map(|told| Dropped { told, counted: None });
+        Self { folder, path, head, later: None, lines: Some(0), dropped, amid, named }
+    }
+
+    fn back_to(&mut self, before: Option<&Head>, summary: &mut LogSourceSummary, report: &mut VerifyReport) -> Came {
+        let end = before.map(|before| before.extract.digest);
         let mut wanted = self.head.extract.digest;
         loop {
             if !self.named.insert(wanted) && self.later.is_some() {
@@ -220,12 +235,23 @@ impl Walk<'_> {
                 report.problems.bad(Code::Forked, &self.head.path, what, CONSEQUENCE);
                 return Came::Bad;
             }
-            let at = self.later.as_ref().map_or(self.head.extract.to, |later| later.from);
+            if let Some(told) =
+                self.dropped.get(&wanted).filter(|told| told.source.as_str() == self.head.extract.source)
+            {
+                self.amid = Some(Dropped { told, counted: Some((told.batches, self.lines)) });
+            }
             let name = format!("{}.jsonl.gz", wanted.hex());
             let path = path_in(self.path, &name);
-            let before = report.problems.bad;
+            let bad = report.problems.bad;
             let Some(bytes) = read(self.folder, &path, &name, MAX_BATCH, &mut report.problems) else {
-                return if report.problems.bad > before { Came::Bad } else { Came::Missing(wanted, at) };
+                if report.problems.bad > bad {
+                    return Came::Bad;
+                }
+                match self.missing(wanted, before, summary, report) {
+                    Ok(further) => wanted = further,
+                    Err(came) => return came,
+                }
+                continue;
             };
             if Digest::of(&bytes) != wanted {
                 report.problems.bad(
@@ -249,7 +275,8 @@ impl Walk<'_> {
             }
             summary.batches += 1;
             summary.lines = summary.lines.saturating_add(batch.lines);
-            self.lines = self.lines.saturating_add(batch.lines);
+            self.lines = self.lines.map(|lines| lines.saturating_add(batch.lines));
+            self.amid = self.amid.and_then(|amid| amid.after(&batch));
             match batch.previous {
                 previous if previous == end => return Came::Whole,
                 None => {
@@ -267,7 +294,49 @@ impl Walk<'_> {
                 }
                 Some(previous) => wanted = previous,
             }
-            self.later = Some(batch);
+            self.later = Some(Later { number: Some(batch.number), from: batch.from });
+        }
+    }
+
+    /// A batch that the chain leads to is not here: the appliance dropped it and said so, and the chain goes on before what it
+    /// dropped; or it is withheld.
+    fn missing(
+        &mut self,
+        digest: Digest,
+        before: Option<&Head>,
+        summary: &mut LogSourceSummary,
+        report: &mut VerifyReport,
+    ) -> Result<Digest, Came> {
+        summary.missing += 1;
+        let at = self.later.as_ref().map_or(self.head.extract.to, |later| later.from);
+        let which = format!("the batch {digest} of {}/{}, which ends at {at},", summary.appliance, summary.source);
+        let Some(Dropped { told, counted }) = self.amid.take() else {
+            let consequence = "it was dropped or withheld: what the logs said then is not known";
+            report.problems.bad(Code::Missing, &self.head.path, format!("{which} is not here"), consequence);
+            return Err(Came::Bad);
+        };
+        let what = format!("{which} is not here: the appliance dropped {} batches, and said so", told.batches);
+        report.problems.note(Code::Thinned, &self.head.path, what, CONSEQUENCE);
+        self.lines = counted.and_then(|(_, lines)| lines).map(|lines| lines.saturating_add(told.lines));
+        match (told.before, before) {
+            (further, Some(before)) if further == Some(before.extract.digest) => Err(Came::Whole),
+            // The end that the bundle before names was dropped with them.
+            (_, Some(before)) if Dropped::has(told, before.extract.to) => {
+                self.lines = None;
+                Err(Came::Whole)
+            }
+            (None, None) => Err(Came::Whole),
+            (None, Some(_)) => {
+                let what = "the chain begins anew with batches that were dropped";
+                report.problems.bad(Code::Forked, &self.head.path, what, "what came between the two is not known");
+                Err(Came::Bad)
+            }
+            (Some(further), _) => {
+                let number = self.later.as_ref().and_then(|later| later.number);
+                let number = number.zip(counted).and_then(|(number, (left, _))| number.checked_sub(left));
+                self.later = Some(Later { number, from: told.from });
+                Ok(further)
+            }
         }
     }
 
@@ -280,7 +349,8 @@ impl Walk<'_> {
             read(self.folder, &path, &name, MAX_BATCH, &mut Problems::default()).is_some()
         };
         let extract = &self.head.extract;
-        batch.from < extract.from || (batch.from == extract.from && self.lines >= extract.lines && !is_here())
+        batch.from < extract.from
+            || (batch.from == extract.from && self.lines.is_none_or(|lines| lines >= extract.lines) && !is_here())
     }
 
     /// What is wrong with a batch as one of this chain.
@@ -297,8 +367,8 @@ impl Walk<'_> {
                 Code::Malformed,
                 format!("it ends at {}, and the bundle that names it says {}", batch.to, extract.to),
             )),
-            Some(later) if batch.number + 1 != later.number => {
-                Some((Code::OutOfOrder, format!("batch {} is followed by batch {}", batch.number, later.number)))
+            Some(Later { number: Some(later), .. }) if batch.number + 1 != *later => {
+                Some((Code::OutOfOrder, format!("batch {} is followed by batch {later}", batch.number)))
             }
             _ => None,
         }

@@ -15,7 +15,7 @@ fn gathering_is_incremental_and_overwrites_nothing() {
     let temp = tempfile::tempdir().unwrap();
     let to = temp.path().join("audit");
     let outboxes = [outbox.clone()];
-    let gather = || collect(Some(world.path()), &outboxes, &to).unwrap();
+    let gather = || collect(Some(world.path()), &outboxes, &[], &to).unwrap();
     let held_back = std::fs::read(world.signature(28)).unwrap();
     std::fs::remove_file(world.signature(28)).unwrap();
     let done = gather();
@@ -70,7 +70,7 @@ fn logs_and_receipts_are_gathered_too() {
             }
         }
     }
-    let gather = || collect(Some(world.path()), std::slice::from_ref(&outbox), &to).unwrap();
+    let gather = || collect(Some(world.path()), std::slice::from_ref(&outbox), &[], &to).unwrap();
     let done = gather();
     assert!(done.refused.is_empty(), "{done:#?}");
     let checked =
@@ -110,7 +110,7 @@ fn an_appliances_inbox_has_heads_and_receipts_and_says_so() {
     let entries = world.path().join("log/clinic-001/1/tile/entries");
     let aside = temp.path().join("entries");
     std::fs::rename(&entries, &aside).unwrap();
-    let gather = |outboxes: &[std::path::PathBuf]| collect(Some(world.path()), outboxes, &to).unwrap();
+    let gather = |outboxes: &[std::path::PathBuf]| collect(Some(world.path()), outboxes, &[], &to).unwrap();
     gather(std::slice::from_ref(&outbox));
     let verified = |without_entries| {
         verify(Folder::open(&to).unwrap(), &Options { trust: world.trust(), site: None, without_entries })
@@ -149,7 +149,7 @@ fn a_checkpoint_that_nobody_signed_or_without_entries_takes_no_place() {
     let temp = tempfile::tempdir().unwrap();
     let to = temp.path().join("audit");
     let outbox = world.path().join(format!("evidence/clinic-001/{}", device().public_key().fingerprint()));
-    collect(Some(world.path()), &[outbox], &to).unwrap();
+    collect(Some(world.path()), &[outbox], &[], &to).unwrap();
     let head = std::fs::read(to.join("log/clinic-001/1/checkpoint")).unwrap();
     // A courier's folder of which everything was written by whoever.
     let inbox = tempfile::tempdir().unwrap();
@@ -160,7 +160,7 @@ fn a_checkpoint_that_nobody_signed_or_without_entries_takes_no_place() {
         let note = SignedCheckpoint::sign(larger.clone(), &key(by), morning()).note;
         std::fs::write(log.join("checkpoint"), &note).unwrap();
         std::fs::write(log.join("checkpoint.900"), &note).unwrap();
-        let done = collect(Some(inbox.path()), &[], &to).unwrap();
+        let done = collect(Some(inbox.path()), &[], &[], &to).unwrap();
         assert_eq!(done.refused.len(), if by == DEPOT { 0 } else { 2 }, "{done:#?}");
         assert_eq!(std::fs::read(to.join("log/clinic-001/1/checkpoint")).unwrap(), head);
         let report =

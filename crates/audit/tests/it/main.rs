@@ -7,6 +7,7 @@ mod collecting;
 mod comparing;
 mod go;
 mod log;
+mod log_batches;
 mod log_restarts;
 mod log_world;
 mod reading;

@@ -3,8 +3,13 @@
 use std::fs;
 
 use serde_json::Value;
+use writ_evidence::Kind;
+use writ_evidence::log_drop::{LogsDropped, RULE};
+use writ_evidence::records::{LogExtract, Refused};
+use writ_trust::digest::Digest;
 use writ_trust::log::checkpoint::{Checkpoint, SignedCheckpoint};
 use writ_wire::evidence_page::EvidencePage;
+use writ_wire::log_batch::{LogBatch, LogBatchSchema};
 
 use crate::depot::{Appliance, Depot, Line, ORIGIN, SECOND, now};
 use crate::desk::{Desk, SITE};
@@ -83,7 +88,7 @@ fn a_folder_is_fetched_verified_and_brought_up_to_date() {
 
 #[test]
 fn what_is_withheld_is_said_and_asked_for_again() {
-    let (desk, depot, _appliance) = with_evidence(4);
+    let (desk, depot, mut appliance) = with_evidence(4);
     let line = Line::to(&depot);
     let second = "/2-EB-";
     line.lie(|target, code, body| match EvidencePage::parse(&body) {
@@ -110,6 +115,51 @@ fn what_is_withheld_is_said_and_asked_for_again() {
     line.honest();
     desk.ok(&arguments(&line.url));
     verified(&desk, 0);
+    logs_that_are_withheld_or_were_dropped(&desk, &line.url, &mut appliance);
+}
+
+/// Batches of logs that bundles name: none of them is there, then all but one, then that one was dropped.
+fn logs_that_are_withheld_or_were_dropped(desk: &Desk, url: &str, appliance: &mut Appliance) {
+    let at = |number: u64| now().plus_millis(i64::try_from(number).unwrap() * 1000 - 60_000);
+    let mut packed: Vec<Vec<u8>> = Vec::new();
+    for number in 1..=4 {
+        let previous = packed.last().map(|bytes| Digest::of(bytes));
+        let (schema, source) = (LogBatchSchema::V1, "audit".parse().unwrap());
+        let (from, to) = (at(number - 1), at(number));
+        let batch = LogBatch { schema, source, number, previous, from, to, lines: 1, dropped: 0 };
+        packed.push(batch.pack(format!("{{\"text\":\"{number}\"}}\n").as_bytes()));
+    }
+    let (first, last) = (LogBatch::judge(&packed[0]).unwrap(), LogBatch::judge(&packed[3]).unwrap());
+    let digest = |number: usize| Digest::of(&packed[number - 1]);
+    let (from, to, digest_of_all) = (first.from, last.to, digest(4));
+    appliance.tell(Kind::Logs, |draft| {
+        draft.logs = Some(LogExtract { source: "audit".into(), from, to, lines: 4, digest: digest_of_all });
+    });
+    let fetched = |missing: u64| {
+        let said: Value = serde_json::from_str(&desk.ok(&[&arguments(url)[..], &["--json"]].concat())).unwrap();
+        assert_eq!(said["log_batches_missing"], missing, "{said}");
+    };
+    // A depot that has none of them is not better than one that lacks one.
+    fetched(1);
+    assert!(verified(desk, 1).0.contains("dropped or withheld"));
+    for number in [1, 3, 4] {
+        appliance.send_logs(number, &packed[usize::try_from(number).unwrap() - 1]);
+    }
+    fetched(1);
+    let (problems, report) = verified(desk, 1);
+    assert!(problems.contains(&digest(2).to_string()), "{problems}");
+    assert_eq!(report["log_sources"][0]["batches"], 2);
+    let second = LogBatch::judge(&packed[1]).unwrap();
+    appliance.tell(Kind::Refused, |draft| {
+        let LogBatch { source, from, to, previous: before, .. } = second;
+        let message = LogsDropped { source, from, to, batches: 1, lines: 1, before }.to_string();
+        let (rule, what, digest) = (RULE.into(), "log-batch".into(), Some(digest(2)));
+        draft.refused = Some(Refused { rule, message, what, digest, count: 1 });
+    });
+    fetched(0);
+    let (problems, report) = verified(desk, 0);
+    assert!(problems.contains("the appliance dropped 1 batches"), "{problems}");
+    assert_eq!(report["log_sources"][0]["batches"], 3, "also the one before it");
 }
 
 #[test]

@@ -8,7 +8,6 @@ use axum::http::Response;
 use writ_durable::crash_point;
 use writ_trust::digest::Digest;
 use writ_trust::ids::{LogSourceId, SiteId};
-use writ_wire::courier::SKEW_MILLIS;
 use writ_wire::log_batch::{LogBatch, MAX_BATCH};
 use writ_wire::log_receipt::{LogReceipt, LogReceiptSchema};
 
@@ -64,17 +63,19 @@ fn store(
             batch.number, batch.source
         )));
     }
-    // One of the future would stand until then, however old the next ones are.
-    let now = clock::now();
-    if batch.to.millis_since(now) > SKEW_MILLIS {
-        return Err(Fault::Refused(format!("the batch ends at {} and it is {now}", batch.to)));
-    }
-    let digest = Digest::of(&bytes);
+    let (digest, size) = (Digest::of(&bytes), bytes.len() as u64);
     let path = depot.folders.log_batch(&site, &digest);
+    if path.exists() {
+        depot.metrics.logs("known", size);
+    } else {
+        let taken = depot.rates.log_bytes(&key, size, clock::now());
+        taken.inspect_err(|_| depot.metrics.logs("beyond-allowance", size))?;
+        depot.metrics.logs("new", size);
+    }
     if let Some(folder) = path.parent() {
         writ_durable::create_directories(folder).map_err(Fault::io(folder))?;
     }
     writ_durable::create(&path, &bytes, 0o644).map_err(Fault::io(&path))?;
     crash_point!("log-batch-stored");
-    Ok(Row { of: (site, key, source), batch, digest, bytes: bytes.len() as u64 })
+    Ok(Row { of: (site, key, source), batch, digest, bytes: size })
 }

@@ -22,7 +22,7 @@ use crate::writer::{Job, PutNotice};
 /// The largest body: a notice and its signature in base64, and room.
 const MAX_BODY: usize = 2 * MAX_NOTICE;
 /// The most bytes of notices in an answer.
-const MOST: usize = 3 * 1024 * 1024;
+const MOST: u64 = 3 * 1024 * 1024;
 
 pub async fn post(
     State(depot): State<Arc<Depot>>,

@@ -17,39 +17,47 @@ const CHECK_IN_MILLIS: i64 = 50_000;
 const ALLOWANCE_MILLIS: i64 = 300_000;
 /// The time in which the allowance of batches comes back, in milliseconds.
 const BATCH_MILLIS: i64 = 60_000;
+/// The time in which the allowance of bytes of logs comes back, in milliseconds.
+const LOG_MILLIS: i64 = 24 * 3_600_000;
 
-/// So many within so long, coming back evenly.
+/// So much within so long, coming back evenly.
 #[derive(Debug, Clone, Copy)]
 struct Allowance {
-    most: u32,
+    most: u64,
     millis: i64,
 }
 
 /// What is left of an allowance, in thousandths.
 #[derive(Debug, Clone, Copy)]
 struct Left {
-    thousandths: i64,
+    thousandths: i128,
     at: Time,
 }
 
 impl Allowance {
     fn full(self, now: Time) -> Left {
-        Left { thousandths: i64::from(self.most) * 1000, at: now }
+        Left { thousandths: i128::from(self.most) * 1000, at: now }
     }
 
     /// Takes one, or says after how many seconds there is one.
     fn take(self, left: &mut Left, now: Time) -> Result<(), u64> {
-        let most = i64::from(self.most) * 1000;
+        self.take_some(1, left, now)
+    }
+
+    /// Takes so much, or says after how many seconds there is that. What is more than all of it takes all of it.
+    fn take_some(self, amount: u64, left: &mut Left, now: Time) -> Result<(), u64> {
+        let most = i128::from(self.most) * 1000;
+        let wanted = (i128::from(amount) * 1000).min(most);
         let passed = now.millis_since(left.at).clamp(0, self.millis);
-        let back = most * passed / self.millis;
+        let back = most * i128::from(passed) / i128::from(self.millis);
         if back > 0 || now < left.at {
             *left = Left { thousandths: (left.thousandths + back).min(most), at: now };
         }
-        if left.thousandths >= 1000 {
-            left.thousandths -= 1000;
+        if left.thousandths >= wanted {
+            left.thousandths -= wanted;
             return Ok(());
         }
-        let millis = (1000 - left.thousandths) * self.millis / most;
+        let millis = (wanted - left.thousandths) * i128::from(self.millis) / most;
         Err(u64::try_from(millis / 1000 + 1).unwrap_or(1))
     }
 }
@@ -60,6 +68,7 @@ struct Appliance {
     extra: Left,
     batches: Left,
     log_batches: Left,
+    log_bytes: Left,
     notices: Left,
     /// The last batch brought nothing new.
     idle: bool,
@@ -70,6 +79,7 @@ struct Appliance {
 pub struct Rates {
     extra: Allowance,
     batches: Allowance,
+    log_bytes: Allowance,
     appliances: Mutex<HashMap<[u8; 32], Appliance>>,
 }
 
@@ -77,8 +87,9 @@ impl Rates {
     /// As the options say; 0 means no limit.
     pub fn new(options: &Options) -> Self {
         Self {
-            extra: Allowance { most: options.extra_writes, millis: ALLOWANCE_MILLIS },
-            batches: Allowance { most: options.batches, millis: BATCH_MILLIS },
+            extra: Allowance { most: options.extra_writes.into(), millis: ALLOWANCE_MILLIS },
+            batches: Allowance { most: options.batches.into(), millis: BATCH_MILLIS },
+            log_bytes: Allowance { most: u64::from(options.daily_logs) * 1024 * 1024, millis: LOG_MILLIS },
             appliances: Mutex::new(HashMap::new()),
         }
     }
@@ -90,6 +101,7 @@ impl Rates {
             extra: self.extra.full(now),
             batches: self.batches.full(now),
             log_batches: self.batches.full(now),
+            log_bytes: self.log_bytes.full(now),
             notices: self.batches.full(now),
             idle: false,
         };
@@ -131,7 +143,16 @@ impl Rates {
         self.one_more(key, now, |appliance| &mut appliance.log_batches)
     }
 
-    /// A notice; the same holds.
+    /// So many bytes of logs that were not here before. Nothing but the key of a courier stands for them, and they are kept.
+    pub fn log_bytes(&self, key: &[u8; 32], bytes: u64, now: Time) -> Result<(), Fault> {
+        if self.log_bytes.most == 0 {
+            return Ok(());
+        }
+        self.of(key, now, |appliance| self.log_bytes.take_some(bytes, &mut appliance.log_bytes, now))
+            .map_err(|after| Fault::TooMany { after })
+    }
+
+    /// A notice; the same holds as for a batch of logs.
     pub fn notice(&self, key: &[u8; 32], now: Time) -> Result<(), Fault> {
         self.one_more(key, now, |appliance| &mut appliance.notices)
     }
@@ -153,10 +174,11 @@ impl Rates {
 mod tests {
     use super::*;
 
-    fn rates(extra: u32, batches: u32) -> Rates {
+    fn rates(extra: u64, batches: u64) -> Rates {
         Rates {
             extra: Allowance { most: extra, millis: ALLOWANCE_MILLIS },
             batches: Allowance { most: batches, millis: BATCH_MILLIS },
+            log_bytes: Allowance { most: batches * 1024 * 1024, millis: LOG_MILLIS },
             appliances: Mutex::default(),
         }
     }
@@ -188,10 +210,27 @@ mod tests {
     }
 
     #[test]
+    fn so_many_bytes_of_logs_in_a_day() {
+        let (rates, key) = (rates(10, 120), [1; 32]);
+        let mib = |n: u64, at: Time| rates.log_bytes(&key, n * 1024 * 1024, at);
+        for _ in 0..30 {
+            assert!(mib(4, at(0)).is_ok());
+        }
+        assert!(matches!(mib(4, at(0)), Err(Fault::TooMany { after: 2881 })), "a thirtieth of a day");
+        assert!(rates.log_bytes(&[2; 32], 4, at(0)).is_ok(), "others are not concerned");
+        assert!(rates.log_batch(&key, at(0)).is_ok() && rates.batch(&key, at(0)).is_ok(), "nor is anything else");
+        assert!(mib(4, at(2879)).is_err());
+        assert!(mib(4, at(2881)).is_ok());
+        assert!(mib(4, at(2881)).is_err());
+        assert!(mib(1_000, at(2881 + 2 * 86_400)).is_ok(), "one that is larger than all of it waits for all of it");
+    }
+
+    #[test]
     fn no_limit_is_none() {
         let (rates, key) = (rates(0, 0), [1; 32]);
         for _ in 0..1000 {
             assert!(rates.check_in(&key, at(0)).is_ok() && rates.batch(&key, at(0)).is_ok());
+            assert!(rates.log_bytes(&key, u64::MAX, at(0)).is_ok());
             rates.brought(&key, at(0), false);
         }
     }

@@ -4,6 +4,7 @@ use rusqlite::{Connection, params};
 use writ_trust::digest::Digest;
 use writ_trust::ids::{LogSourceId, SiteId};
 use writ_trust::time::Time;
+use writ_wire::courier::SKEW_MILLIS;
 use writ_wire::log_batch::LogBatch;
 
 use super::{StoreError, from_sql, to_sql};
@@ -37,8 +38,18 @@ pub struct Row {
     pub bytes: u64,
 }
 
-/// Adds a batch, unless it is there; says when it came first.
-pub fn add(connection: &Connection, row: &Row, now: Time) -> Result<Time, StoreError> {
+/// A batch that was added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Added {
+    /// What it is as the newest of its source.
+    pub as_newest: Newest,
+    /// Whether it counts as that also where the source is known. One of the future does not: it would stand until then, however
+    /// old the next ones are. Where nothing is known of a source, it ends when it came.
+    pub counts: bool,
+}
+
+/// Adds a batch, unless it is there.
+pub fn add(connection: &Connection, row: &Row, now: Time) -> Result<Added, StoreError> {
     let Row { of: (site, key, source), batch, digest, bytes } = row;
     let sql = "INSERT INTO log_batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
     let times = (batch.from.unix_millis(), batch.to.unix_millis());
@@ -57,19 +68,23 @@ pub fn add(connection: &Connection, row: &Row, now: Time) -> Result<Time, StoreE
     let sql = "SELECT received_at FROM log_batches WHERE site = ? AND public_key = ? AND digest = ?";
     let received_at: i64 =
         connection.prepare_cached(sql)?.query_row(params![site.as_str(), key, digest.as_bytes()], |row| row.get(0))?;
+    let received_at = Time::from_unix_millis(received_at);
+    let counts = batch.to.millis_since(now) <= SKEW_MILLIS;
+    let ends = if counts { batch.to } else { received_at };
     let sql = "INSERT INTO log_newest VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (site, public_key, source) DO UPDATE SET
         number = excluded.number, digest = excluded.digest, ends = excluded.ends, received_at = excluded.received_at
-        WHERE excluded.ends >= ends";
+        WHERE ? AND excluded.ends >= ends";
     connection.prepare_cached(sql)?.execute(params![
         site.as_str(),
         key,
         source.as_str(),
         to_sql(batch.number),
         digest.as_bytes(),
-        times.1,
-        received_at,
+        ends.unix_millis(),
+        received_at.unix_millis(),
+        counts,
     ])?;
-    Ok(Time::from_unix_millis(received_at))
+    Ok(Added { as_newest: Newest { number: batch.number, digest: *digest, ends, received_at }, counts })
 }
 
 /// The newest batch of every source.

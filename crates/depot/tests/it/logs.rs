@@ -1,7 +1,8 @@
 //! Batches of logs and notices: stored before they are acknowledged, once, and nothing that is none.
 
+use std::net::SocketAddr;
+
 use writ_trust::digest::Digest;
-use writ_trust::time::Time;
 use writ_wire::log_batch::{LogBatch, LogBatchSchema, MAX_BATCH};
 use writ_wire::log_receipt::LogReceipt;
 use writ_wire::log_sources::LogSources;
@@ -72,10 +73,7 @@ fn a_batch_is_kept_under_its_digest_and_its_delay_is_measured() {
     assert_eq!((receipt.number, receipt.digest), (1, Digest::of(&packed(&first))));
     assert!((719..800).contains(&receipt.delay_seconds), "{receipt:?}");
     send(depot.address, &second);
-    let delay = |address| -> i64 {
-        let text = String::from_utf8(crate::client::get(address, "/metrics").expect(200)).unwrap();
-        text.lines().find_map(|line| line.strip_prefix("writ_depot_log_delay_seconds ")?.parse().ok()).unwrap()
-    };
+    let delay = |address| metric(address, "writ_depot_log_delay_seconds");
     assert!((419..719).contains(&delay(depot.address)), "the newest of a source counts");
     assert!(depot.stop().success());
 
@@ -91,6 +89,76 @@ fn a_batch_is_kept_under_its_digest_and_its_delay_is_measured() {
     let get = |digest| reader().get(depot.address, &paths::log_batch(&site(), &digest).to_string());
     assert_eq!(get(receipt.digest).expect(200), packed(&first));
     assert_eq!(get(Digest::of(b"another")).status, 404);
+}
+
+/// In milliseconds.
+const YEAR: i64 = 365 * 86_400_000;
+
+fn metric(address: SocketAddr, name: &str) -> i64 {
+    let text = String::from_utf8(crate::client::get(address, "/metrics").expect(200)).unwrap();
+    let value = |line: &str| line.strip_prefix(name)?.trim().parse().ok();
+    text.lines().find_map(value).unwrap_or_else(|| panic!("{name}: {text}"))
+}
+
+#[test]
+fn batches_of_a_clock_that_was_ahead_are_kept_and_are_not_the_newest() {
+    let dir = folder();
+    let depot = Start::new(dir.path()).start();
+    publish(depot.address, &release(1, None));
+    let send = |batch: &LogBatch| {
+        let target = target(batch.source.as_str(), batch.number);
+        let answer = front_desk().request(depot.address, "POST", &target, &packed(batch));
+        LogReceipt::parse(&answer.expect(200)).unwrap()
+    };
+    let before = batch("audit", 1, 600_000);
+    send(&before);
+    let ahead = send(&batch("audit", 2, -YEAR));
+    assert_eq!(ahead.delay_seconds, 0);
+    assert!((599..1_199).contains(&metric(depot.address, "writ_depot_log_delay_seconds")));
+    let newest = |source: &str| {
+        let answer = reader().get(depot.address, &format!("/api/logs/sites/{SITE}")).expect(200);
+        let sources = LogSources::parse(&answer).unwrap().sources;
+        sources.into_iter().find(|found| found.source.as_str() == source).unwrap()
+    };
+    assert_eq!((newest("audit").number, newest("audit").to), (1, before.to));
+    // What comes after it counts again, and it is there for an audit.
+    let after = batch("audit", 3, 30_000);
+    send(&after);
+    assert_eq!((newest("audit").number, newest("audit").to), (3, after.to));
+    let bytes = reader().get(depot.address, &paths::log_batch(&site(), &ahead.digest).to_string());
+    bytes.expect(200);
+    // A source that begins with one is known by it, as of when it came, and may be one of so many.
+    let first = send(&batch("access", 1, -YEAR));
+    assert_eq!((newest("access").number, newest("access").to), (1, first.received_at));
+}
+
+#[test]
+fn so_many_bytes_of_logs_in_a_day_and_what_is_known_costs_nothing() {
+    let dir = folder();
+    let depot = Start::new(dir.path()).arguments(&["--daily-logs", "1"]).start();
+    publish(depot.address, &release(1, None));
+    // Half of what hexadecimal digits take does not pack.
+    let bytes = |number: u64| {
+        let text: String = (0..12_000u64).map(|n| Digest::of(&(number << 32 | n).to_be_bytes()).hex()).collect();
+        batch("audit", number, 0).pack(format!("{{\"text\":\"{text}\"}}\n").as_bytes())
+    };
+    let batches: Vec<Vec<u8>> = (1..=3).map(bytes).collect();
+    let send = |number: usize| {
+        let target = target("audit", number as u64);
+        front_desk().request(depot.address, "POST", &target, &batches[number - 1])
+    };
+    for number in [1, 2, 1, 2] {
+        send(number).expect(200);
+    }
+    let refused = send(3);
+    let after: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!(refused.status == 429 && (3_600..86_400).contains(&after), "{} {after}", refused.status);
+    let told = |outcome: &str| metric(depot.address, &format!("writ_depot_log_bytes_total{{outcome=\"{outcome}\"}}"));
+    let size = |n: usize| i64::try_from(batches[n - 1].len()).unwrap();
+    assert_eq!((told("new"), told("known")), (size(1) + size(2), size(1) + size(2)));
+    assert_eq!(told("beyond-allowance"), size(3));
+    let gone = reader().get(depot.address, &paths::log_batch(&site(), &Digest::of(&batches[2])).to_string());
+    assert_eq!(gone.status, 404, "nothing of it was stored");
 }
 
 #[test]
@@ -131,7 +199,6 @@ pub fn odd_logs_and_notices() -> Vec<Case> {
         with(name, "POST", target, &desk.headers("POST", target, body, now()), body, status)
     };
     let log = |name: &str, body: &[u8], status| post(name, &target("audit", 1), body, status);
-    let tomorrow: Time = now().plus_millis(86_400_000);
     let notices = paths::notices(&site()).to_string();
     let told = |name: &str, body: &[u8], status| post(name, &notices, body, status);
     let elsewhere = "/api/logs/sites/clinic-002/audit/1";
@@ -144,7 +211,6 @@ pub fn odd_logs_and_notices() -> Vec<Case> {
         log("too large", &vec![0; MAX_BATCH + 1], 413),
         log("of another source", &packed(&batch("access", 1, 0)), 422),
         log("of another number", &packed(&batch("audit", 2, 0)), 422),
-        log("of tomorrow", &packed(&LogBatch { to: tomorrow, ..batch("audit", 1, 0) }), 422),
         log("more lines than it says", &LogBatch { lines: 1, ..batch("audit", 1, 0) }.pack(b"{}\n{}\n"), 422),
         post("a source that is none", "/api/logs/sites/clinic-001/a%2f..%2fb/1", &good, 404),
         post("a number that is none", "/api/logs/sites/clinic-001/audit/x", &good, 404),

@@ -4,6 +4,7 @@ use std::fs;
 
 use writ_agent::sync::once::{Report, run};
 use writ_agent::sync::schedule::Job;
+use writ_wire::log_batch::{LogBatch, LogBatchSchema};
 use writ_wire::receipts::Reason;
 
 use super::world::*;
@@ -284,4 +285,38 @@ fn what_the_enforcer_removes_meanwhile_is_no_trouble() {
     world.carry();
     assert!(!world.inbox("receipts/1-EB-20261123-0001.receipt.json").exists(), "its receipt goes with it");
     assert_eq!(world.receipts(), [2, 5]);
+}
+
+#[test]
+fn an_inbox_that_takes_no_receipt_is_no_fault_of_the_batches() {
+    let world = World::new();
+    let batch = LogBatch {
+        schema: LogBatchSchema::V1,
+        source: "audit".parse().unwrap(),
+        number: 1,
+        previous: None,
+        from: now(),
+        to: now(),
+        lines: 0,
+        dropped: 0,
+    };
+    let folder = world.path("spool/logs/audit");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("1.jsonl.gz"), batch.pack(b"")).unwrap();
+    // One that lies under another's number, and one that is none: these are.
+    fs::write(folder.join("2.jsonl.gz"), batch.pack(b"")).unwrap();
+    fs::write(folder.join("3.jsonl.gz"), b"none").unwrap();
+    let mut courier = world.courier();
+    fs::create_dir_all(world.inbox("")).unwrap();
+    fs::write(world.inbox("logs"), b"in the way").unwrap();
+    let logs = |report: &Report| {
+        let trouble = report.troubles.iter().find(|(job, _)| *job == Job::Logs).map(|(_, trouble)| trouble.to_string());
+        trouble.unwrap()
+    };
+    let failed = run(&mut courier).unwrap();
+    assert!(logs(&failed).contains("inbox/logs"), "{failed:?}");
+    fs::remove_file(world.inbox("logs")).unwrap();
+    let report = run(&mut courier).unwrap();
+    assert!(logs(&report).starts_with("2 batches"), "{report:?}");
+    assert!(world.inbox("logs/audit/1.json").exists(), "it did not rest for hours");
 }

@@ -17,6 +17,7 @@ use writ_wire::evidence_batch::EvidenceBatch;
 use writ_wire::heartbeat::Heartbeat;
 use writ_wire::http::Request;
 use writ_wire::http::verify::{Headers, verify};
+use writ_wire::log_receipt::{LogReceipt, LogReceiptSchema};
 use writ_wire::receipts::{BundleReceipt, Reason, Receipts, ReceiptsSchema, RefusedBundle};
 use writ_wire::releases::LoggedRelease;
 use writ_wire::sync::{LogHead, Sync, SyncSchema};
@@ -156,6 +157,7 @@ impl Depot {
                 self.documents.get(*digest).cloned().map_or(Answer::status(404), Answer::ok)
             }
             ("POST", ["api", "evidence", "sites", SITE, "submit"]) => self.submit(body),
+            ("POST", ["api", "logs", "sites", SITE, source, number]) => log_receipt(source, number, body),
             ("GET", ["log", SITE, number, "restart"]) => {
                 let restart = self.restarts.get(&number.parse().unwrap());
                 restart.map_or(Answer::status(404), |restart| Answer::ok(restart.canonical()))
@@ -356,4 +358,10 @@ fn serve(mut stream: TcpStream, depot: &Mutex<Depot>) {
     let sent = answer.cut.unwrap_or(answer.body.len()).min(answer.body.len());
     let _ = stream.write_all(format!("{head}\r\n").as_bytes());
     let _ = stream.write_all(&answer.body[..sent]);
+}
+
+fn log_receipt(source: &str, number: &str, body: &[u8]) -> Answer {
+    let (source, number, digest) = (source.parse().unwrap(), number.parse().unwrap(), Digest::of(body));
+    let schema = LogReceiptSchema::V1;
+    Answer::ok(LogReceipt { schema, source, number, digest, received_at: now(), delay_seconds: 1 }.canonical())
 }

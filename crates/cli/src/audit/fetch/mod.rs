@@ -13,12 +13,10 @@ mod restarts;
 mod roots;
 mod signatures;
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde::Serialize;
 use writ_client::Client;
-use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
 use writ_trust::json::MAX_DOCUMENT;
 use writ_trust::root_chain::TrustChain;
@@ -105,8 +103,8 @@ struct Fetch<'a> {
     site: &'a SiteId,
     to: Folder<'a>,
     withheld: Vec<Withheld>,
-    /// Ends of chains of log batches that are still to be followed.
-    ends: BTreeSet<Digest>,
+    /// Batches of logs that are still to be fetched.
+    wanted: logs::Wanted,
 }
 
 impl Arguments {
@@ -117,7 +115,8 @@ impl Arguments {
             .map_err(|e| Failure::refused("this is not a usable trust root").at(self.trust.display()).because(e))?;
         let client = self.depot.reader(&self.reader)?;
         let to = Folder::open(&self.to, self.max_gib.saturating_mul(1 << 30))?;
-        let mut fetch = Fetch { client, chain, site: &self.site, to, withheld: Vec::new(), ends: BTreeSet::new() };
+        let mut fetch =
+            Fetch { client, chain, site: &self.site, to, withheld: Vec::new(), wanted: logs::Wanted::default() };
         fetch.recall_logs()?;
         fetch.roots(&pinned)?;
         let (mut logs, mut heads) = (Vec::new(), Vec::new());

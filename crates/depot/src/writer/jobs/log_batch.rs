@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 use writ_trust::time::Time;
 
 use crate::sitelog::LogError;
-use crate::store::log_batches::{self, Newest, Row};
+use crate::store::log_batches::{self, Added, Row};
 use crate::writer::logs::Logs;
 use crate::writer::stage::Stage;
 use crate::writer::{Finish, WriteError};
@@ -21,12 +21,11 @@ pub struct PutLogBatch {
 impl PutLogBatch {
     pub(in crate::writer) fn stage(self, stage: &mut Stage<'_>) -> Result<Option<Finish>, LogError> {
         let Self { row, reply } = self;
-        let received_at = log_batches::add(stage.connection, &row, stage.now)?;
+        let Added { as_newest, counts } = log_batches::add(stage.connection, &row, stage.now)?;
         let depot = stage.depot.clone();
         let finish = move |_: &mut Logs| {
-            let Row { of: (site, key, source), batch, digest, .. } = row;
-            let newest = Newest { number: batch.number, digest, ends: batch.to, received_at };
-            depot.ingestion.put(site, key, source, newest);
+            let received_at = as_newest.received_at;
+            depot.ingestion.put(row.of, as_newest, counts);
             let _ = reply.send(Ok(received_at));
         };
         Ok(Some(Box::new(finish)))

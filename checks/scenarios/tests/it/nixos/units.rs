@@ -280,7 +280,7 @@ fn watch_over(world: &World) {
     for unit in units {
         let usec = world.properties(unit, &["WatchdogUSec"]);
         assert!(!usec.contains("=0") && !usec.contains("=infinity"), "nobody watches over {unit}: {usec}");
-        let folder = world.container.path(&format!("/run/systemd/system/{unit}.d"));
+        let folder = world.container.path(&format!("/etc/systemd/system/{unit}.d"));
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("impatient.conf"), "[Service]\nWatchdogSec=4s\nTimeoutStopSec=2s\n").unwrap();
     }

@@ -36,6 +36,8 @@ const MOST_UNSETTLED: usize = 64;
 const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 /// How long after a failed write the next one is tried without cause.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How long after a failed write the next one is not even tried: on a full disk each holds all that waits, and fails.
+const REST: Duration = Duration::from_millis(250);
 
 /// Writes states and bundles.
 pub struct Writer {
@@ -53,7 +55,8 @@ pub struct Writer {
 struct Trouble {
     since: Instant,
     complained: Instant,
-    tried: Instant,
+    /// None: it is to be tried now.
+    tried: Option<Instant>,
     message: String,
 }
 
@@ -96,12 +99,15 @@ impl Writer {
     }
 
     /// Makes a state durable with all bundles in its tail, then puts these into the outbox for others to see. What the
-    /// disk does not take stays in the tail, is complained about, and is tried again by the next call. False when
+    /// disk does not take stays in the tail, is complained about, and is tried again by a later call. False when
     /// something is left.
     ///
     /// The outbox is not fsynced here: the bundles are already safe in the state. [`Writer::settle`] does that when there
     /// is time, and only then do they leave the tail.
     pub fn commit(&mut self, state: &mut State) -> bool {
+        if self.rests() {
+            return false;
+        }
         let mut done = self.persist(state).and_then(|()| self.place(state));
         if done.is_ok() && state.tail.len() >= MOST_UNSETTLED {
             done = self.try_settle(state);
@@ -114,6 +120,9 @@ impl Writer {
     /// The first half of [`Writer::commit`]: durable, but not yet for others to see. For when something has to be done
     /// at once.
     pub fn commit_silently(&mut self, state: &mut State) -> bool {
+        if self.rests() {
+            return false;
+        }
         let done = self.persist(state);
         self.judge(done, state.waiting())
     }
@@ -239,12 +248,28 @@ impl Writer {
         if quiet.is_none() {
             error!(waiting, "{message}; enforcement goes on from memory, evidence waits: free some space");
         }
-        self.trouble = Some(Trouble { since, complained: quiet.unwrap_or(now), tried: now, message });
+        self.trouble = Some(Trouble { since, complained: quiet.unwrap_or(now), tried: Some(now), message });
     }
 
     /// Whether a failed write should be tried again by now.
     pub fn wants_retry(&self) -> bool {
-        self.trouble.as_ref().is_some_and(|t| self.clock.since(t.tried) >= RETRY_AFTER)
+        self.tried_within(RETRY_AFTER) == Some(false)
+    }
+
+    /// The next write is tried whatever came of the last: there will be no later one.
+    pub fn rest_no_longer(&mut self) {
+        if let Some(trouble) = &mut self.trouble {
+            trouble.tried = None;
+        }
+    }
+
+    fn rests(&self) -> bool {
+        self.tried_within(REST) == Some(true)
+    }
+
+    /// Whether the last write failed within this time; none when it did not fail.
+    fn tried_within(&self, time: Duration) -> Option<bool> {
+        self.trouble.as_ref().map(|trouble| trouble.tried.is_some_and(|tried| self.clock.since(tried) < time))
     }
 
     /// What is wrong with the disk, if anything.

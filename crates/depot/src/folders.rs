@@ -3,10 +3,16 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
+
+/// How long a lock is waited for, and how often it is tried: a process that is being started by the one before keeps its
+/// descriptors, and so a lock just given back, until it has begun.
+const PATIENCE: Duration = Duration::from_secs(2);
+const RETRY: Duration = Duration::from_millis(20);
 
 /// The data directory of a depot.
 #[derive(Debug, Clone)]
@@ -55,10 +61,15 @@ impl Folders {
         writ_durable::create_directories(&self.root).map_err(io(&self.root))?;
         let path = self.root.join("lock");
         let file = File::options().create(true).append(true).open(&path).map_err(io(&path))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => return Err(FoldersError::Locked { path: self.root.clone() }),
-            Err(e) => return Err(io(&path)(e.into())),
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < deadline => std::thread::sleep(RETRY),
+                Err(rustix::io::Errno::WOULDBLOCK) => return Err(FoldersError::Locked { path: self.root.clone() }),
+                Err(e) => return Err(io(&path)(e.into())),
+            }
         }
         for folder in [self.documents(), self.cache(), self.nars(), self.waiting(), self.logs()] {
             writ_durable::create_directories(&folder).map_err(io(&folder))?;

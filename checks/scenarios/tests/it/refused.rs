@@ -13,6 +13,7 @@ use crate::clinic::Clinic;
 
 const SYSTEM: &str = "hosts/clinic-001/front-desk/system.nix";
 const POLICY: &str = "hosts/clinic-001/front-desk/policy.nix";
+const SITE: &str = "hosts/clinic-001/site.nix";
 const UNIT: &str = "hosts/clinic-001/front-desk/writ-enforce.service";
 /// The configuration that is checked becomes one that nobody can write to.
 const FREEZE: &str = "mount --bind /etc/ehr /etc/ehr && mount -o remount,ro,bind /etc/ehr";
@@ -64,6 +65,7 @@ fn ended(appliance: &Appliance, serial: u64, outcome: &str) -> Found {
 fn waits_for_a_path(clinic: &Clinic, appliance: &Appliance, good: &str) {
     let with_unit = "units.\"writ-enforce.service\" = builtins.readFile ./writ-enforce.service;\n  units.\"ehr";
     clinic.desk.edit(SYSTEM, "units.\"ehr", with_unit).unwrap();
+    clinic.desk.edit(SITE, "probation.window = \"5s\"", "probation.window = \"1s\"").unwrap();
     appliance.run("systemctl", &["stop", "writ-enforce.service"]).unwrap();
     release_unit(clinic, good);
     let (there, away) = (nar_of(clinic, 2), clinic.root("nar"));

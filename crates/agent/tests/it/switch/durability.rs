@@ -139,24 +139,27 @@ fn a_state_disk_that_fills_up_in_any_state_stops_neither_commit_nor_rollback() {
 fn on_a_state_disk_that_is_full_already_nothing_begins() {
     let world = World::new();
     let disk = asked(&world, false);
-    // Nor does a driver that finds no room for what it may have to write.
+    // A driver that finds no room for its lock, or for what it may have to write.
     let before = world.journal();
-    disk.fill();
-    let out = world.command("run").output().unwrap();
-    let said = String::from_utf8_lossy(&out.stderr);
-    assert!(out.status.code() == Some(2) && said.contains("switch.reserve") && said.contains("No space left"), "{said}");
-    assert_eq!((world.journal(), world.read("log").as_str()), (before, ""));
+    for lacks in ["switch.lock", "switch.reserve"] {
+        disk.fill();
+        let out = world.command("run").output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.code() == Some(2) && said.contains(lacks) && said.contains("No space left"), "{said}");
+        assert_eq!((world.journal(), world.read("log").as_str()), (before.clone(), ""));
+        disk.free();
+        fs::write(world.state_dir().join("switch.lock"), "of an earlier driver\n").unwrap();
+    }
     // Nor is a switch asked for.
     let request = world.journal().request;
     fs::remove_file(world.state_dir().join("switch.json")).unwrap();
-    disk.free();
     disk.fill();
     let refused = start(&request, now());
     assert!(matches!(refused, Err(SwitchError::Journal(_))), "{refused:?}");
     assert!(!world.state_dir().join("switch.json").exists() && world.read("log").is_empty());
     disk.free();
     start(&request, now()).unwrap();
-    until("committed", || writ_agent::switch::read_journal(&world.state_dir()).unwrap().unwrap().is_committed());
+    until("committed", || world.journal().is_committed());
     world.assert_on_two();
 }
 
@@ -222,7 +225,7 @@ fn an_import_into_a_store_that_is_full_waits_until_there_is_room() {
     assert!(out.status.success(), "{said}");
     let journal = world.journal();
     assert!(journal.is_committed(), "{journal:#?}");
-    assert!(journal.history.iter().any(|step| step.note.contains("2 of them fetched")), "{journal:#?}");
+    assert!(journal.history.iter().any(|step| step.note.contains("2 paths compared")), "{journal:#?}");
     assert_eq!(world.read("log"), "test two\nboot two", "nothing was activated before everything was there");
 }
 

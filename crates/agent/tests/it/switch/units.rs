@@ -247,9 +247,7 @@ fn clear(world: &World) {
         let path = entry.unwrap().path();
         if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
     }
-    for name in
-        ["log", "boot", "running", "asked", "break-one", "break-two", "exit-switch-one", "hang-test-two"]
-    {
+    for name in ["log", "boot", "running", "asked", "break-one", "break-two", "exit-switch-one", "hang-test-two"] {
         let _ = fs::remove_file(world.path(name));
     }
     for folder in ["profiles", "roots"] {

@@ -136,6 +136,25 @@ fn a_state_disk_that_fills_up_in_any_state_stops_neither_commit_nor_rollback() {
 }
 
 #[test]
+fn the_timer_goes_back_on_a_full_disk_too_when_the_driver_is_gone() {
+    let world = World::new();
+    let disk = asked(&world, false);
+    let mut policy = world.policy();
+    policy["settings"]["probation"]["window"] = "1h".into();
+    world.ask(&policy);
+    let mut driver = world.command("run").stderr(Stdio::null()).spawn().unwrap();
+    until("probation", || world.journal().course.state == State::Probation);
+    disk.fill();
+    driver.kill().unwrap();
+    driver.wait().unwrap();
+    let out = world.command("rollback").output().unwrap();
+    let journal = world.journal();
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(journal.is_over() && journal.course.state == State::RolledBack, "{said}{journal:#?}");
+    world.assert_on_one();
+}
+
+#[test]
 fn on_a_state_disk_that_is_full_already_nothing_begins() {
     let world = World::new();
     let disk = asked(&world, false);

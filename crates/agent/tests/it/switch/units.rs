@@ -116,8 +116,10 @@ fn hurry_timers(world: &World, container: &Container, seconds: u32) {
         exec /usr/bin/systemd-run "$@""#,
         world.dir.path().display()
     );
-    let place = "mkdir -p /run/current-system/sw/bin && cd /run/current-system/sw/bin && printf %s \"$1\" > systemd-run && chmod +x systemd-run";
-    let out = container.inside(&["sh", "-c", place, "sh", &script]);
+    let folder = "/run/current-system/sw/bin";
+    let place =
+        format!("mkdir -p {folder} && printf %s \"$1\" > {folder}/systemd-run && chmod +x {folder}/systemd-run");
+    let out = container.inside(&["sh", "-c", &place, "sh", &script]);
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
 }
 

@@ -1,5 +1,6 @@
 //! Reading the evidence that an appliance has laid in its outbox.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -29,10 +30,15 @@ impl Found {
 
 /// Every bundle in the outbox, in order of sequence.
 pub fn read(outbox: &Path) -> Result<Vec<Found>> {
-    let mut found = Vec::new();
+    listed(outbox)?.into_iter().map(|(sequence, file)| open(sequence, file)).collect()
+}
+
+/// The files of bundles, in order of sequence.
+fn listed(outbox: &Path) -> Result<Vec<(u64, PathBuf)>> {
+    let mut files = Vec::new();
     let entries = match fs::read_dir(outbox) {
         Ok(entries) => entries,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(found),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(files),
         Err(e) => return Err(e).with_context(|| outbox.display().to_string()),
     };
     for entry in entries {
@@ -42,14 +48,18 @@ pub fn read(outbox: &Path) -> Result<Vec<Found>> {
         else {
             continue;
         };
-        let json = serde_json::from_slice(&fs::read(&file)?).with_context(|| file.display().to_string())?;
-        found.push(Found { file, sequence, json });
+        files.push((sequence, file));
     }
-    found.sort_by_key(|f| f.sequence);
-    Ok(found)
+    files.sort();
+    Ok(files)
 }
 
-/// Waits for the first bundle past `after` that `wanted` accepts.
+fn open(sequence: u64, file: PathBuf) -> Result<Found> {
+    let json = serde_json::from_slice(&fs::read(&file)?).with_context(|| file.display().to_string())?;
+    Ok(Found { file, sequence, json })
+}
+
+/// Waits for the first bundle past `after` that `wanted` accepts. Each is read and asked about once: it does not change.
 pub fn wait_for(
     outbox: &Path,
     after: u64,
@@ -57,10 +67,22 @@ pub fn wait_for(
     limit: Duration,
     wanted: impl Fn(&Found) -> bool,
 ) -> Result<Found> {
-    run::wait(what, limit, || Ok(read(outbox)?.into_iter().find(|f| f.sequence > after && wanted(f))))
+    let mut seen = BTreeSet::new();
+    run::wait(what, limit, || {
+        for (sequence, file) in listed(outbox)? {
+            if sequence <= after || !seen.insert(file.clone()) {
+                continue;
+            }
+            let found = open(sequence, file)?;
+            if wanted(&found) {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    })
 }
 
 /// The sequence of the newest bundle; 0 when there is none.
 pub fn last_sequence(outbox: &Path) -> Result<u64> {
-    Ok(read(outbox)?.last().map_or(0, |f| f.sequence))
+    Ok(listed(outbox)?.last().map_or(0, |(sequence, _)| *sequence))
 }

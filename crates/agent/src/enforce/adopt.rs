@@ -16,6 +16,7 @@ use super::running::Running;
 use super::sitelog::offered::{self, Head};
 use super::state::{Point, ToldSwitch};
 use crate::crash_point;
+use crate::switch::State as Stage;
 
 impl Engine {
     /// Reads the folder of releases, and does what is due: accept, start a switch, take up what a switch came to.
@@ -179,9 +180,11 @@ impl Engine {
                 return false;
             }
         };
+        // Where going back failed, what is obeyed may not run whole: it is activated too.
+        let whole = journal.is_none_or(|journal| journal.course.state != Stage::RollbackFailed);
         match generation.toplevel().map(str::to_owned) {
             None => self.adopt_at_once(generation, SwitchOutcome::AdoptedWithoutClosure),
-            Some(toplevel) if self.runs(&toplevel) => self.adopt_at_once(generation, SwitchOutcome::Committed),
+            Some(toplevel) if whole && self.runs(&toplevel) => self.adopt_at_once(generation, SwitchOutcome::Committed),
             Some(_) if self.waits_for_window(&generation, Work::Switch) => {}
             Some(_) if self.switch_has_to_wait() => return true,
             Some(toplevel) => self.start_switch(chain, &generation, toplevel),

@@ -9,7 +9,7 @@ use writ_policy::schema::StepSchema;
 use writ_trust::text::one_line;
 
 use super::{Done, Parameters, Step, StepContext, StepError, Touch};
-use crate::switch::{self, Journal};
+use crate::switch::{self, Journal, Resumed};
 
 /// How often the journal is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -28,12 +28,17 @@ fn run(_: &Parameters, context: &StepContext) -> Result<Done, StepError> {
     let Some(before) = read()?.filter(|journal| !journal.is_over()) else {
         return Ok(Done::saying("no release waits to be switched to"));
     };
-    switch::resume_now(context.state_dir).map_err(|e| StepError::refused(e.to_string()))?;
+    let resume = || switch::resume_now(context.state_dir).map_err(|e| StepError::refused(e.to_string()));
+    let mut resumed = resume()?;
     loop {
         if let Some(journal) = read()?
             && let Some(came_to) = came_to(&before, &journal)
         {
             return came_to;
+        }
+        // A driver that has said what it came to holds the journal for a moment longer, and nobody would come after it.
+        if resumed == Resumed::Running {
+            resumed = resume()?;
         }
         let told = context.cancel.wait(LOOK_EVERY.min(deadline.saturating_duration_since(Instant::now())));
         if told || Instant::now() >= deadline {

@@ -36,6 +36,9 @@ fn a_switch_outlives_whoever_started_it_and_disarms_its_timer() {
     until("probation", || world.journal().course.state == State::Probation);
     let timer = timer_of(&world);
     assert!(lives(timer));
+    // 20 s for the activation, a second of probation, and ten minutes for all else.
+    let line = std::fs::read_to_string(format!("/proc/{}/cmdline", timer.pid)).unwrap();
+    assert!(line.split('\0').skip_while(|word| *word != "--after").nth(1) == Some("621000ms"), "{line}");
     assert_eq!(resume(&world.state_dir()).unwrap(), Resumed::Running);
     until("over", || world.journal().is_over());
     world.assert_on_two();
@@ -50,7 +53,7 @@ fn the_timer_ends_a_driver_that_hangs_with_its_activation_and_goes_back() {
     world.ask(&world.policy());
     let mut driver = world.command("run").stdout(Stdio::null()).spawn().unwrap();
     until("the activation hangs", || world.read("log") == "test two");
-    let out = world.command("rollback").output().unwrap();
+    let out = world.command("rollback").args(["--after", "300ms"]).output().unwrap();
     assert_eq!(out.status.code(), Some(1), "{}", String::from_utf8_lossy(&out.stderr));
     assert!(!driver.wait().unwrap().success());
     let journal = world.journal();

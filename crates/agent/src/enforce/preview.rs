@@ -25,6 +25,9 @@ use crate::switch::{enforcer, trial};
 /// The largest status file that is read, in bytes.
 const MAX_STATUS: usize = 4 * 1024 * 1024;
 
+/// Why nothing is done during a trial.
+const ON_TRIAL: &str = "a new generation is on trial, and nothing is healed until it is decided (`writ-switch status`)";
+
 /// What would be done about one failing check.
 #[derive(Debug, Default, Serialize)]
 pub struct Foreseen {
@@ -160,7 +163,8 @@ impl Engine {
         }
         let before = self.state.incidents.get(&key).cloned();
         let busy = before.as_ref().and_then(|incident| self.is_in_hand(incident));
-        if let Some(held) = self.held_back(id, &allowed, at).or(busy) {
+        let on_trial = (allowed.hold == Some(Hold::Switch)).then(|| Held { why: ON_TRIAL.to_owned(), until: None });
+        if let Some(held) = on_trial.or(busy) {
             return Foreseen { held: Some(held), ..Foreseen::default() };
         }
         let Some(event) = event else { return Foreseen::default() };
@@ -183,28 +187,20 @@ impl Engine {
         }
         if foreseen.would_run.is_some() {
             foreseen.would_plan = self.could_choose(id, scan, &incident, &allowed);
+        } else if allowed.hold == Some(Hold::Pause) {
+            foreseen.held = self.paused(id, at);
         } else if foreseen.would_escalate.is_none() && foreseen.would_plan.is_none() {
             self.waits(&incident, &allowed, in_line, &mut foreseen);
         }
         foreseen
     }
 
-    /// Why nothing at all is begun for this check.
-    fn held_back(&self, id: &str, allowed: &Circumstances, at: Time) -> Option<Held> {
-        match allowed.hold {
-            Some(Hold::Switch) => Some(Held {
-                why: "a new generation is on trial, and nothing is healed until it is decided (`writ-switch status`)"
-                    .to_owned(),
-                until: None,
-            }),
-            Some(Hold::Pause) => {
-                let pause = self.state.pauses.active.iter().filter(|pause| pause.in_force(at) && pause.covers(id));
-                let pause = pause.max_by_key(|pause| pause.until)?;
-                let why = format!("people have paused healing of it: {}", one_line(&pause.reason));
-                Some(Held { why, until: Some(pause.until) })
-            }
-            _ => None,
-        }
+    /// The pause that keeps a check from being healed.
+    fn paused(&self, id: &str, at: Time) -> Option<Held> {
+        let pause = self.state.pauses.active.iter().filter(|pause| pause.in_force(at) && pause.covers(id));
+        let pause = pause.max_by_key(|pause| pause.until)?;
+        let why = format!("people have paused healing of it: {}", one_line(&pause.reason));
+        Some(Held { why, until: Some(pause.until) })
     }
 
     /// Why an incident is not for rules any more, or not just now.

@@ -134,17 +134,18 @@ fn what_a_program_prints_of_a_patient_is_nowhere_to_be_found() {
     chmod(&path, 0o600);
     let requests = || fs::read_dir(site.path("plan/requests")).into_iter().flatten().count();
     until("a planner is asked", || (requests() == 1).then_some(()));
-    until("the status says so", || (site.status()["open_incidents"][0]["attempts"] == 1).then_some(()));
-    assert_eq!(files_with(&site, NUMBER), [PathBuf::new(); 0], "state, log, status and request, while it is open");
+    assert_eq!(files_with(&site, NUMBER), [PathBuf::new(); 0], "state, log and request, while it is open");
     assert_eq!(daemon.stop(), Some(0));
     // Nobody answers, so people have it.
-    site.configure("plan_within = \"50ms\"\n");
+    site.configure("plan_within = \"100ms\"\n");
     let said = site.once_is(1);
     assert_eq!(fs::read_dir(site.state("tickets")).unwrap().count(), 1);
+    assert_eq!(site.status()["open_incidents"][0]["attempts"], 1);
+    assert_eq!(files_with(&site, NUMBER), [PathBuf::new(); 0], "ticket and status");
     chmod(&path, 0o644);
     let said = said + &site.once_is(0);
     assert!(!said.contains(NUMBER), "{said}");
-    assert_eq!(files_with(&site, NUMBER), [PathBuf::new(); 0], "ticket and evidence");
+    assert_eq!(files_with(&site, NUMBER), [PathBuf::new(); 0], "evidence");
     let printed = &actions(&site, "file.motd")[0];
     assert_eq!(printed.exit_code, Some(3));
     assert_eq!(printed.stdout_excerpt, "SSN [scrubbed:ssn] on file\n");
@@ -213,7 +214,9 @@ fn a_dry_run_says_what_would_be_done_and_why_nothing_would() {
         policy["rules"][format!("L1-{name}")]["cooldown"] = "1h".into();
     }
     policy["rules"]["L1-people"]["attempts"] = 1.into();
-    policy["checks"]["file.critical"]["severity"] = "critical".into();
+    for name in ["critical", "paused"] {
+        policy["checks"][format!("file.{name}")]["severity"] = "critical".into();
+    }
     policy["rules"].as_object_mut().unwrap().remove("L1-no-rule");
     policy["runbooks"]["RB-window"]["steps"] = json!([
         { "id": "scan", "step": "scan.run", "parameters": { "scan": "full" }, "timeout": "1h", "undo": null }
@@ -241,9 +244,13 @@ fn a_dry_run_says_what_would_be_done_and_why_nothing_would() {
     let said = foreseen(&site);
     let whole = |check: &str, expected: &str| assert_eq!(said(check), expected, "{check}");
     whole("runs", "run: RB-runs");
-    whole("critical", "tell: critical: people are told at once, healing goes on meanwhile; run: RB-critical");
+    let critical = "tell: critical: people are told at once, healing goes on meanwhile";
+    whole("critical", &format!("{critical}; run: RB-critical"));
     whole("no-rule", "people: no rule answers it; L2: the policy enables no planner");
-    whole("paused", "held: people have paused healing of it: the vendor is on the phone (until later)");
+    whole(
+        "paused",
+        &format!("{critical}; held: people have paused healing of it: the vendor is on the phone (until later)"),
+    );
     whole("rests", "held: rule L1-rests did not help and rests before its next attempt (until later)");
     whole("window", "run: RB-window in a window");
     whole("lacks", r#"run: RB-lacks lacks ["gone","missing"] undo"#);

@@ -134,18 +134,18 @@ fn what_a_program_prints_of_a_patient_is_nowhere_to_be_found() {
     chmod(&path, 0o600);
     let requests = || fs::read_dir(site.path("plan/requests")).into_iter().flatten().count();
     until("a planner is asked", || (requests() == 1).then_some(()));
-    assert_eq!(files_with(&site, NUMBER), [PathBuf::new(); 0], "state, log and request, while it is open");
+    assert_eq!(files_with(&site, NUMBER), Vec::<PathBuf>::new(), "state, log and request, while it is open");
     assert_eq!(daemon.stop(), Some(0));
     // Nobody answers, so people have it.
     site.configure("plan_within = \"100ms\"\n");
     let said = site.once_is(1);
     assert_eq!(fs::read_dir(site.state("tickets")).unwrap().count(), 1);
     assert_eq!(site.status()["open_incidents"][0]["attempts"], 1);
-    assert_eq!(files_with(&site, NUMBER), [PathBuf::new(); 0], "ticket and status");
+    assert_eq!(files_with(&site, NUMBER), Vec::<PathBuf>::new(), "ticket and status");
     chmod(&path, 0o644);
     let said = said + &site.once_is(0);
     assert!(!said.contains(NUMBER), "{said}");
-    assert_eq!(files_with(&site, NUMBER), [PathBuf::new(); 0], "evidence");
+    assert_eq!(files_with(&site, NUMBER), Vec::<PathBuf>::new(), "evidence");
     let printed = &actions(&site, "file.motd")[0];
     assert_eq!(printed.exit_code, Some(3));
     assert_eq!(printed.stdout_excerpt, "SSN [scrubbed:ssn] on file\n");

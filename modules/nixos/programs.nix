@@ -85,28 +85,26 @@ in
       # be disabled does not keep the others from it. Evidence holds what is said, so accounts are told by their numbers.
       disable-expired-accounts = ''
         today=$(( $(date +%s) / 86400 ))
-        present=$(loginctl list-users --no-legend)
         disabled=0 failed=0
+        present=$(loginctl list-users --no-legend) || { echo "who has sessions cannot be listed" >&2; failed=1; }
         trouble() { echo "account $1: $2" >&2; failed=$(( failed + 1 )); }
         while IFS=: read -r name _ _ _ _ _ _ expires _; do
           case $expires in ""|*[!0-9]*) continue ;; esac
           [ "$expires" -lt "$today" ] || continue
           [ "$name" != root ] || continue
           id=$(id -u -- "$name" 2>/dev/null) || { trouble '?' 'it is in /etc/shadow and not in /etc/passwd'; continue; }
-          if ! usermod --lock --groups "" -- "$name" 2>/dev/null; then
-            trouble "$id" "usermod cannot lock it and take it out of its groups"
-            continue
+          before=$failed
+          usermod --lock --groups "" -- "$name" 2>/dev/null \
+            || trouble "$id" "usermod cannot lock it and take it out of its groups"
+          # The first word of a line is the user's number.
+          if grep -q "^ *$id " <<< "$present"; then
+            loginctl terminate-user "$id" || trouble "$id" "its sessions cannot be ended"
           fi
           own=$(id -gn -- "$name")
           case " ${builtins.concatStringsSep " " privileged} " in
-            *" $own "*) trouble "$id" "its own group is $own, which gives rights: give it another"; continue ;;
+            *" $own "*) trouble "$id" "its own group is $own, which gives rights: give it another" ;;
           esac
-          # Its first word is the user's number.
-          if grep -q "^ *$id " <<< "$present" && ! loginctl terminate-user "$id"; then
-            trouble "$id" "its sessions cannot be ended"
-            continue
-          fi
-          disabled=$(( disabled + 1 ))
+          [ "$failed" -gt "$before" ] || disabled=$(( disabled + 1 ))
         done < /etc/shadow
         echo "disabled $disabled"
         [ "$failed" -eq 0 ]

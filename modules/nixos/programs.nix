@@ -27,6 +27,10 @@ let
   # 164.312(a)(2)(iii): as the policy says, or as the baseline does.
   longest = cfg.policy.checks."logoff.longest".expect.oldest_age_seconds.le or 28800;
 
+  # Whose members are root, or as good as root: what the probe `privileged_groups` looks at unless the policy says otherwise.
+  privileged = cfg.policy.checks."hardening.privileged-groups".probe.privileged_groups.groups or
+    [ "root" "wheel" "sudo" "docker" "podman" "lxd" "incus-admin" "libvirtd" "disk" "shadow" "kmem" ];
+
   wanted = if cfg.policy == null then [ ] else cfg.policy.programs;
   missing = builtins.filter (symbol: !(all ? ${symbol}) && symbol != "activate") wanted;
 in
@@ -77,20 +81,33 @@ in
     };
 
     services.writ.appliance.scripts = {
-      # Past their end in shadow(5): the password is locked, sessions end, and groups that give rights are left.
+      # Past their end in shadow(5): the password is locked, every group but their own is left, sessions end. One that cannot
+      # be disabled does not keep the others from it. Evidence holds what is said, so accounts are told by their numbers.
       disable-expired-accounts = ''
         today=$(( $(date +%s) / 86400 ))
+        disabled=0 failed=0
+        present=$(loginctl list-users --no-legend) || { echo "who has sessions cannot be listed" >&2; failed=1; }
+        trouble() { echo "account $1: $2" >&2; failed=$(( failed + 1 )); }
         while IFS=: read -r name _ _ _ _ _ _ expires _; do
           case $expires in ""|*[!0-9]*) continue ;; esac
           [ "$expires" -lt "$today" ] || continue
           [ "$name" != root ] || continue
-          usermod --lock -- "$name"
-          loginctl terminate-user "$name" 2>/dev/null || true
-          for group in wheel systemd-journal; do
-            gpasswd --delete "$name" "$group" >/dev/null 2>&1 || true
-          done
-          echo "disabled $name"
+          id=$(id -u -- "$name" 2>/dev/null) || { trouble '?' 'it is in /etc/shadow and not in /etc/passwd'; continue; }
+          before=$failed
+          usermod --lock --groups "" -- "$name" 2>/dev/null \
+            || trouble "$id" "usermod cannot lock it and take it out of its groups"
+          # The first word of a line is the user's number.
+          if grep -q "^ *$id " <<< "$present"; then
+            loginctl terminate-user "$id" || trouble "$id" "its sessions cannot be ended"
+          fi
+          own=$(id -gn -- "$name")
+          case " ${builtins.concatStringsSep " " privileged} " in
+            *" $own "*) trouble "$id" "its own group is $own, which gives rights: give it another" ;;
+          esac
+          [ "$failed" -gt "$before" ] || disabled=$(( disabled + 1 ))
         done < /etc/shadow
+        echo "disabled $disabled"
+        [ "$failed" -eq 0 ]
       '';
 
       # Whoever is at work logs in again. A session may end while it is looked at.

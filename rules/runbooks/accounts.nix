@@ -1,8 +1,8 @@
 # Runbooks for accounts and sessions.
 { writ, ... }: {
   runbooks."RB-ACC-001" = writ.runbook {
-    title = "Disable accounts past their end, end their sessions, take them out of groups";
-    version = "1.0";
+    title = "Disable accounts past their end, take them out of all groups, end their sessions";
+    version = "1.1";
     steps = [
       {
         id = "disable";

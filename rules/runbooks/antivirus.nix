@@ -12,6 +12,7 @@
   runbooks."RB-AV-002" = writ.runbook {
     title = "Start the scanner";
     version = "1.1";
+    # Nothing to take back: one daemon that runs again is better than none.
     steps = [
       {
         id = "reset";

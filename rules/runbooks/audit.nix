@@ -3,6 +3,7 @@
   runbooks."RB-AUD-001" = writ.runbook {
     title = "Start the audit daemon";
     version = "1.1";
+    # Nothing to take back: that it had failed is forgotten and stays in the journal.
     steps = [
       { id = "reset"; step = "systemd.reset_failed"; parameters = { unit = "auditd.service"; }; timeout = "10s"; }
       { id = "start"; step = "systemd.start"; parameters = { unit = "auditd.service"; }; timeout = "30s"; }

@@ -5,6 +5,8 @@
   runbooks."RB-BACKUP-001" = writ.runbook {
     title = "Back up again";
     version = "1.1";
+    # Nothing to take back: what is unlocked is a lock that nobody holds, and what a failed backup left in the repository is
+    # for its next `forget`.
     steps = [
       {
         id = "check_backup_logs";

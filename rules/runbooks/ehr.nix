@@ -23,6 +23,7 @@
   runbooks."RB-EHR-002" = writ.runbook {
     title = "Start the connector";
     version = "1.1";
+    # Nothing to take back: that it had failed is forgotten and stays in the journal.
     steps = [
       { id = "reset"; step = "systemd.reset_failed"; parameters = { unit = "ehr-connector.service"; }; timeout = "10s"; }
       { id = "start"; step = "systemd.start"; parameters = { unit = "ehr-connector.service"; }; timeout = "30s"; }

@@ -3,6 +3,7 @@
   runbooks."RB-FWD-001" = writ.runbook {
     title = "Read the sources of logs, and have them sent";
     version = "2.0";
+    # Nothing to take back: what was read is in batches, and is sent whenever the courier runs again.
     steps = [
       {
         id = "read";

@@ -7,6 +7,8 @@ in
   runbooks."RB-LOG-001" = writ.runbook {
     title = "Keep the journal on disk";
     version = "1.0";
+    # Nothing to take back: the content that was there is what failed. Where journald does not restart, the right one is read
+    # when it starts next.
     steps = [
       {
         id = "configure";

@@ -1,4 +1,4 @@
-# Runbooks for services that stopped.
+# Runbooks for services that stopped. Nothing is to be taken back: a failure that is forgotten stays in the journal.
 { writ, ... }: {
   runbooks."RB-SVC-001" = writ.runbook {
     title = "Start the system journal";

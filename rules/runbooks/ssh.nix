@@ -1,6 +1,8 @@
 # Runbooks for the SSH server: one for each check, because the checks that a runbook names decide whether it helped.
 { writ, ... }:
 let
+  # Nothing to take back: the configuration that was there is what failed, and the system's own is the only other one. A server
+  # that does not restart with it keeps the sessions that it has.
   configureAndRestart = [
     { id = "configure"; step = "exec"; parameters = { program = writ.program "activate"; }; timeout = "2m"; }
     { id = "restart"; step = "systemd.restart"; parameters = { unit = "sshd.service"; }; timeout = "30s"; }

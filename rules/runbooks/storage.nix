@@ -7,6 +7,7 @@ in
   runbooks."RB-DISK-001" = writ.runbook {
     title = "Make room on the root file system";
     version = "1.0";
+    # Nothing can be taken back: what is deleted is gone. Both are bounded by age.
     steps = [
       { id = "temporary"; step = "disk.clean"; parameters = { path = "/var/tmp"; older_than = "7d"; }; timeout = "2m"; }
       # Never less than the logs must be kept.

@@ -17,7 +17,7 @@ use super::incident::{self, Act, Circumstances, Event, Hold, State as IncidentSt
 use super::lanes::{self, Job, Lane, Lanes};
 use super::work::{Finished, Workers};
 use crate::clock::Clock;
-use crate::steps;
+use crate::steps::{self, GivenUp};
 use crate::switch::trial;
 
 /// How long workers are given to end when the enforcer does: well within the 90 s that systemd gives a unit by default.
@@ -30,6 +30,8 @@ pub(super) struct Attempts {
     lanes: Lanes,
     /// Those who run runbooks; without them, for a single scan, they run on this thread.
     pub workers: Option<Workers>,
+    /// Steps that were given up.
+    pub given_up: GivenUp,
     turns: VecDeque<Turn>,
     /// Those whose check is being looked at, which takes long.
     looking: Vec<Turn>,
@@ -132,7 +134,14 @@ impl Attempts {
         let account = |job: &Job| json!({ "check": job.check, "rule": job.rule });
         let running: Vec<_> = self.lanes.running().map(account).collect();
         let waiting: Vec<_> = self.lanes.waiting().map(account).collect();
-        json!({ "running": running, "waiting": waiting })
+        let (within_hour, held) = (self.lanes.ran(self.clock.instant()), self.lanes.is_held());
+        let given_up = self.given_up.names();
+        json!({ "running": running, "waiting": waiting, "within_hour": within_hour, "held": held, "given_up": given_up })
+    }
+
+    /// Whether an attempt for this check waits in line.
+    pub fn waits(&self, key: &str) -> bool {
+        self.lanes.waiting().any(|job| job.key == key)
     }
 
     /// How many run and how many wait.

@@ -1,6 +1,6 @@
 //! The driver's state in memory, and how it comes up.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -131,8 +131,6 @@ pub struct Engine {
     pub(super) said: BTreeSet<String>,
     /// Incidents that were closed by L1 since the start, by check; the last ones.
     pub(super) healed: VecDeque<(String, IncidentId)>,
-    /// With `--plan`: what would be run, by check.
-    pub(super) planned: BTreeMap<String, super::once::Answer>,
     /// What the status file was last written about.
     pub(super) status_of: Option<super::status::Mark>,
     /// What is known of the clock, by the last look at time servers.
@@ -282,7 +280,6 @@ impl Engine {
             clock_watch: ClockWatch::default(),
             said: BTreeSet::new(),
             healed: VecDeque::new(),
-            planned: BTreeMap::new(),
             status_of: None,
             counters: Counters::default(),
             config,

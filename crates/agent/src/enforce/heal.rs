@@ -1,5 +1,8 @@
 //! Running a rule's runbook, and the re-scan that decides whether it helped.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use tracing::info;
 use writ_evidence::incident::{RunbookRef, Verification};
 use writ_policy::observation::Observation;
@@ -87,7 +90,8 @@ impl Engine {
         };
         let named = runbook.steps.iter().flat_map(|step| step.parameters.get("checks")?.as_array());
         let named = named.flatten().filter_map(|id| id.as_str());
-        let checks = named.filter_map(|id| Some((id.to_owned(), asked.checks.get(id)?.clone()))).collect();
+        let checks: BTreeMap<_, _> =
+            named.filter_map(|id| Some((id.to_owned(), asked.checks.get(id)?.clone()))).collect();
         Ok(Order {
             state_dir: self.config.state_dir.clone(),
             clock: self.clock.clone(),
@@ -96,11 +100,12 @@ impl Engine {
             policy,
             id: id.clone(),
             runbook: runbook.clone(),
-            programs: running.programs.clone(),
+            programs: Arc::new(running.programs.clone()),
             profile: self.config.profile.clone(),
             activation: self.config.activation.clone(),
             expected_toplevel: running.generation.toplevel().map(str::to_owned),
-            checks,
+            checks: Arc::new(checks),
+            given_up: self.attempts.given_up.clone(),
             place: self.place(),
         })
     }

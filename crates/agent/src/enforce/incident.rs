@@ -32,6 +32,7 @@ use writ_trust::time::Time;
 use writ_wire::plan_verdict::PlanResult;
 
 pub use self::allowed::{Candidate, Choice, Circumstances, Hold, L2, NO_PLANNER, NOT_FOR_PLANNERS, Plans};
+pub use self::decide::next_rule;
 use self::decide::{decide, escalate, tell, withdraw};
 pub use self::planning::{Answer, By, Chosen, Open, Planning, Told};
 use super::escalation::People;

@@ -18,6 +18,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
 use writ_policy::settings::CircuitBreaker;
 
 use crate::steps::Touch;
@@ -127,6 +128,15 @@ pub struct Lanes {
     began: VecDeque<(Instant, bool)>,
 }
 
+/// How many began within the last hour.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ran {
+    /// All of them.
+    pub runs: usize,
+    /// Those of them that ran a program of the closure.
+    pub programs: usize,
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -140,6 +150,15 @@ pub enum Event {
     Dropped,
     /// So much may run within an hour from now on.
     Allowed(Budget),
+    /// So it stands with another process, whose lanes these are to be like.
+    Recalled {
+        /// What runs there.
+        running: Vec<Job>,
+        /// Who waits there, the first in line first.
+        waiting: Vec<Job>,
+        /// What began there within the hour.
+        ran: Ran,
+    },
     /// Time has passed.
     Tick,
 }
@@ -164,6 +183,7 @@ pub fn step(mut lanes: Lanes, event: Event, now: Instant) -> (Lanes, Vec<Act>) {
         Event::Held(held) => lanes.held = held,
         Event::Dropped => lanes.waiting.clear(),
         Event::Allowed(budget) => lanes.budget = budget,
+        Event::Recalled { running, waiting, ran } => lanes.recall(running, waiting, ran, now),
         Event::Tick => {}
     }
     acts.extend(lanes.start(now));
@@ -180,6 +200,27 @@ impl Lanes {
     /// Who waits, the first in line first.
     pub fn waiting(&self) -> impl Iterator<Item = &Job> {
         self.waiting.iter().map(|(job, _)| job)
+    }
+
+    /// How many began within the last hour.
+    pub fn ran(&self, now: Instant) -> Ran {
+        let recent = self.began.iter().filter(|(at, _)| now.saturating_duration_since(*at) < HOUR);
+        recent.fold(Ran::default(), |ran, (_, program)| Ran {
+            runs: ran.runs + 1,
+            programs: ran.programs + usize::from(*program),
+        })
+    }
+
+    /// Whether nothing starts.
+    pub fn is_held(&self) -> bool {
+        self.held
+    }
+
+    fn recall(&mut self, running: Vec<Job>, waiting: Vec<Job>, ran: Ran, now: Instant) {
+        self.running = running.into_iter().map(|job| (job.key.clone(), job)).collect();
+        self.waiting = waiting.into_iter().take(LONGEST_LINE).map(|job| (job, now)).collect();
+        let most = self.budget.runs.max(self.budget.programs);
+        self.began = (0..ran.runs.min(most)).map(|n| (now, n < ran.programs)).collect();
     }
 
     fn asked(&mut self, job: Job, now: Instant) -> Option<Act> {

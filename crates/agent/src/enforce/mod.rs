@@ -36,6 +36,7 @@ pub mod periodic;
 pub mod plans;
 pub mod posture;
 pub mod presence;
+pub mod preview;
 pub mod refused;
 pub mod releases;
 pub mod requests;

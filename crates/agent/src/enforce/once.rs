@@ -8,15 +8,14 @@ use serde::Serialize;
 use writ_evidence::id::IncidentId;
 use writ_policy::declared::Severity;
 use writ_policy::outcome::Outcome;
-use writ_policy::rule::{Rule, Tier};
 use writ_policy::settings::Review;
 use writ_trust::text::one_line;
 
 use super::engine::Engine;
-use super::incident::L2;
-use super::scan::{exception, left_to_people, matching};
+use super::incident::By;
+use super::preview::{Choices, Foreseen, Held};
+use super::scan::exception;
 use super::state::incident_key;
-use super::windows::runbook_waits;
 
 /// How long `--once` waits for a switch that it started or found.
 const SWITCH_AT_MOST: Duration = Duration::from_secs(20 * 60);
@@ -57,51 +56,9 @@ pub struct Line {
     pub healed: Option<IncidentId>,
     /// An incident that is open.
     pub open: Option<IncidentId>,
-    /// With `--plan`: the rule that would run, and its steps.
-    pub would_run: Option<Planned>,
-    /// With `--plan`: the rule that would hand it to people, and why.
-    pub would_escalate: Option<ToPeople>,
-    /// With `--plan`: what a planner could choose among if rules do not help.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub would_plan: Option<Choices>,
-}
-
-/// What `--plan` found a planner could choose among.
-#[derive(Debug, Serialize)]
-pub struct Choices {
-    /// The runbooks.
-    pub runbooks: Vec<String>,
-    /// When people look at what it chose.
-    pub review: Review,
-}
-
-/// What `--plan` found would answer a failing check.
-pub(super) enum Answer {
-    Run(Planned),
-    People(ToPeople),
-}
-
-/// What `--plan` found a rule would do.
-#[derive(Debug, Serialize)]
-pub struct Planned {
-    /// The rule.
-    pub rule: String,
-    /// Its runbook.
-    pub runbook: String,
-    /// The steps with their parameters, one line each.
-    pub steps: Vec<String>,
-    /// The maintenance window that it would wait for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub window: Option<String>,
-}
-
-/// What `--plan` found a rule would leave to people.
-#[derive(Debug, Serialize)]
-pub struct ToPeople {
-    /// The rule.
-    pub rule: String,
-    /// Why nothing is run, one line.
-    pub why: String,
+    /// With `--plan`: what would be done about it.
+    #[serde(flatten)]
+    pub foreseen: Foreseen,
 }
 
 impl Report {
@@ -140,36 +97,8 @@ impl Report {
                     let _ = writeln!(out, "{:<14}  {:<width$}    {}", "", "", one_line(reason));
                 }
             }
-            if let Some(ToPeople { rule, why }) = &line.would_escalate {
-                let _ = writeln!(out, "{:<14}  {:<width$}    would go to people: {why} (rule {rule})", "", "");
-            }
-            if let Some(planned) = &line.would_run {
-                let window = planned.window.as_ref().map(|opens| format!(", in the maintenance window: {opens}"));
-                let _ = writeln!(
-                    out,
-                    "{:<14}  {:<width$}    would run {} of rule {}{}:",
-                    "",
-                    "",
-                    planned.runbook,
-                    planned.rule,
-                    window.unwrap_or_default()
-                );
-                for step in &planned.steps {
-                    let _ = writeln!(out, "{:<14}  {:<width$}      {step}", "", "");
-                }
-            }
-            if let Some(Choices { runbooks, review }) = &line.would_plan {
-                let among = runbooks.join(", ");
-                let looks = match review {
-                    Review::Before => "it would be proposed to people, and not run",
-                    Review::After => "people look at it after it ran",
-                    Review::Never => "it would run",
-                };
-                let _ = writeln!(
-                    out,
-                    "{:<14}  {:<width$}    if that does not help, a planner would choose among {among}; {looks}",
-                    "", ""
-                );
+            for told in foreseen(&line.foreseen) {
+                let _ = writeln!(out, "{:<14}  {:<width$}    {told}", "", "");
             }
         }
         out
@@ -215,68 +144,55 @@ pub fn run(mut engine: Engine) -> Report {
 /// Looks once and says what would be done. Changes nothing and writes nothing.
 pub fn plan(mut engine: Engine) -> Report {
     let (refused, would_adopt) = engine.preview_releases();
-    let (began, mut choices) = (Instant::now(), BTreeMap::new());
+    engine.recall_daemon(would_adopt.is_some());
+    let (began, mut foreseen) = (Instant::now(), BTreeMap::new());
     let checks: Vec<String> = engine.policy().map(|p| p.checks.keys().cloned().collect()).unwrap_or_default();
-    for check in &checks {
-        if let Some(scan) = engine.scan(check) {
-            engine.book.take(check, &scan.run);
-            choices.extend(could_choose(&engine, check, &scan).map(|could| (check.clone(), could)));
-            let planned = planned(&engine, check, &scan);
-            engine.state.outcomes.insert(check.clone(), scan.run.outcome);
-            engine.planned.extend(planned.map(|planned| (check.clone(), planned)));
+    for check in checks {
+        if let Some(scan) = engine.scan(&check) {
+            engine.book.take(&check, &scan.run);
+            foreseen.insert(check.clone(), engine.foresee(&check, &scan));
+            engine.state.outcomes.insert(check, scan.run.outcome);
         }
     }
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let mut report = report(&engine, took_ms);
     for line in &mut report.checks {
-        line.would_plan = choices.remove(&line.check);
-        match engine.planned.remove(&line.check) {
-            Some(Answer::Run(planned)) => line.would_run = Some(planned),
-            Some(Answer::People(people)) => line.would_escalate = Some(people),
-            None => {}
-        }
+        line.foreseen = foreseen.remove(&line.check).unwrap_or_default();
     }
     report.refused = refused;
     report.would_adopt = would_adopt;
     report
 }
 
-fn planned(engine: &Engine, check: &str, scan: &super::scan::Scan) -> Option<Answer> {
-    let policy = engine.policy()?;
-    if scan.run.outcome != Outcome::Fail || exception(policy, check, scan.run.at).is_some() {
-        return None;
+/// What would be done about one check, in lines for people.
+fn foreseen(foreseen: &Foreseen) -> Vec<String> {
+    let Foreseen { would_run, would_escalate, would_plan, would_tell, held } = foreseen;
+    let mut lines: Vec<String> = would_tell.iter().map(|why| format!("people would be told at once: {why}")).collect();
+    lines.extend(held.as_ref().map(|Held { why, until }| {
+        let until = until.map(|until| format!(", until {until}")).unwrap_or_default();
+        format!("nothing would be done now: {why}{until}")
+    }));
+    lines.extend(would_escalate.as_ref().map(|people| format!("would go to people: {}", people.why)));
+    if let Some(planned) = would_run {
+        let window = planned.window.as_ref().map(|opens| format!(", in the maintenance window: {opens}"));
+        let by = By::of(&planned.rule);
+        lines.push(format!("would run {} of {by}{}:", planned.runbook, window.unwrap_or_default()));
+        lines.extend(planned.steps.iter().map(|step| format!("  {step}")));
+        if !planned.lacks.is_empty() {
+            lines.push(format!("  it would fail: the closure names no program {}", planned.lacks.join(", ")));
+        }
     }
-    let (id, rule) = matching(policy, check, &scan.judgement.observation).into_iter().next()?;
-    if let Some(why) = left_to_people(policy.checks.get(check)?, rule) {
-        return Some(Answer::People(ToPeople { rule: id.to_owned(), why }));
+    if let Some(Choices { runbooks, review }) = would_plan {
+        let among = runbooks.join(", ");
+        let looks = match review {
+            Review::Before => "it would be proposed to people, and not run",
+            Review::After => "people look at it after it ran",
+            Review::Never => "it would run",
+        };
+        let when = if would_run.is_some() { "if that does not help, a" } else { "a" };
+        lines.push(format!("{when} planner would choose among {among}; {looks}"));
     }
-    let run = rule.run.as_ref()?;
-    let runbook = policy.runbooks.get(run)?;
-    let step = |step: &writ_policy::runbook::Step| {
-        let parameters = serde_json::Value::Object(step.parameters.clone());
-        one_line(format!("{}: {} {parameters}, at most {}", step.id, step.step, step.timeout))
-    };
-    let steps = runbook.steps.iter().map(step).collect();
-    let window = runbook_waits(policy, id, &engine.zone, scan.run.at).map(|(_, opens)| opens);
-    Some(Answer::Run(Planned { rule: id.to_owned(), runbook: run.clone(), steps, window }))
-}
-
-/// What a planner could choose among once rules were of no use for a failing check.
-fn could_choose(engine: &Engine, check: &str, scan: &super::scan::Scan) -> Option<Choices> {
-    let policy = engine.policy()?;
-    if scan.run.outcome != Outcome::Fail || exception(policy, check, scan.run.at).is_some() {
-        return None;
-    }
-    let rules = matching(policy, check, &scan.judgement.observation);
-    let to = |(_, rule): &(&str, &Rule)| rule.escalate.as_ref().map(|escalate| escalate.to);
-    if rules.first().and_then(to) == Some(Tier::L3) {
-        return None;
-    }
-    let L2::On(plans) = engine.l2(policy, check, policy.checks.get(check)?, scan.run.at) else { return None };
-    let by_rules: Vec<&String> = rules.iter().filter_map(|(_, rule)| rule.run.as_ref()).collect();
-    let free = plans.choices.into_iter().filter(|choice| choice.is_free() && !by_rules.contains(&&choice.runbook));
-    let runbooks: Vec<String> = free.map(|choice| choice.runbook).collect();
-    (!runbooks.is_empty()).then_some(Choices { runbooks, review: policy.settings.planner.review })
+    lines
 }
 
 fn report(engine: &Engine, took_ms: u64) -> Report {
@@ -295,9 +211,7 @@ fn report(engine: &Engine, took_ms: u64) -> Report {
             exception: engine.policy().and_then(|policy| exception(policy, id, engine.clock.now())),
             healed: None,
             open,
-            would_run: None,
-            would_escalate: None,
-            would_plan: None,
+            foreseen: Foreseen::default(),
         }
     };
     Report {

@@ -177,7 +177,7 @@ impl Engine {
         self.state.incidents.remove(key).map_or(IncidentState::Quiet, |i| IncidentState::Open(Box::new(i)))
     }
 
-    fn event(&self, id: &str, check: &Check, scan: &Scan) -> Option<Event> {
+    pub(super) fn event(&self, id: &str, check: &Check, scan: &Scan) -> Option<Event> {
         let Run { at, outcome, reasons, seen } = &scan.run;
         let verification = || incident::verification(id, *at, *outcome, seen, reasons);
         match outcome {

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -25,7 +26,7 @@ use crate::cancel::Cancel;
 use crate::clock::Clock;
 use crate::crash_point;
 use crate::looks::place::Place;
-use crate::steps::{self, StepContext, StepReport};
+use crate::steps::{self, GivenUp, StepContext, StepReport};
 use crate::switch::trial::{self, Share};
 use crate::watch::Message;
 
@@ -50,7 +51,7 @@ pub(super) struct Order {
     /// The runbook.
     pub runbook: Runbook,
     /// Programs that it may name.
-    pub programs: BTreeMap<String, PathBuf>,
+    pub programs: Arc<BTreeMap<String, PathBuf>>,
     /// The agent's system profile.
     pub profile: PathBuf,
     /// The activation program, relative to a system.
@@ -58,7 +59,9 @@ pub(super) struct Order {
     /// The system that the accepted release names for this appliance.
     pub expected_toplevel: Option<String>,
     /// The checks that its steps name.
-    pub checks: BTreeMap<String, Check>,
+    pub checks: Arc<BTreeMap<String, Check>>,
+    /// Steps that were given up before.
+    pub given_up: GivenUp,
     /// Where its steps look.
     pub place: Place,
 }
@@ -194,11 +197,11 @@ fn carry_out(order: &Order, cancel: &Cancel) -> Work {
     for step in &order.runbook.steps {
         let number = actions.len() as u64 + 1;
         let share = if failed { None } else { may_run(order, cancel) };
-        if share.is_none() || cancel.is_cancelled() {
+        let Some(share) = share.filter(|_| !cancel.is_cancelled()) else {
             failed = true;
             actions.push(skipped(order, number, step));
             continue;
-        }
+        };
         begun += 1;
         let action = runbook::Action {
             step: step.step.clone(),
@@ -206,7 +209,8 @@ fn carry_out(order: &Order, cancel: &Cancel) -> Work {
             timeout: step.timeout.clone(),
         };
         let hash = Digest::of(&json::canonical(step));
-        let taken = take(order, cancel, Numbered { number, id: &step.id, hash, undo: false }, &action);
+        let which = Numbered { number, id: &step.id, hash, undo: false };
+        let taken = take(order, cancel, share, which, &action);
         failed = taken.result != ActionResult::Ok;
         actions.push(taken);
         if !failed {
@@ -216,10 +220,10 @@ fn carry_out(order: &Order, cancel: &Cancel) -> Work {
     }
     if failed && !cancel.is_cancelled() {
         for (step, undo) in done.into_iter().rev().filter_map(|step| Some((step, step.undo.as_ref()?))) {
-            let Some(_share) = may_run(order, cancel) else { break };
+            let Some(share) = may_run(order, cancel) else { break };
             let number = actions.len() as u64 + 1;
             let hash = Digest::of(&json::canonical(undo));
-            actions.push(take(order, cancel, Numbered { number, id: &step.id, hash, undo: true }, undo));
+            actions.push(take(order, cancel, share, Numbered { number, id: &step.id, hash, undo: true }, undo));
         }
     }
     let interrupted = failed && cancel.is_cancelled();
@@ -261,19 +265,21 @@ struct Numbered<'a> {
     undo: bool,
 }
 
-fn take(order: &Order, cancel: &Cancel, which: Numbered<'_>, action: &runbook::Action) -> Action {
+fn take(order: &Order, cancel: &Cancel, share: Option<Share>, which: Numbered<'_>, action: &runbook::Action) -> Action {
     let (timestamp, began) = (order.clock.now(), order.clock.instant());
     let context = StepContext {
-        programs: &order.programs,
-        profile: &order.profile,
-        expected_toplevel: order.expected_toplevel.as_deref(),
-        activation: &order.activation,
-        state_dir: &order.state_dir,
+        programs: Arc::clone(&order.programs),
+        profile: order.profile.clone(),
+        expected_toplevel: order.expected_toplevel.clone(),
+        activation: order.activation.clone(),
+        state_dir: order.state_dir.clone(),
         timeout: action.timeout.duration(),
         now: timestamp,
-        checks: &order.checks,
-        place: &order.place,
-        cancel,
+        checks: Arc::clone(&order.checks),
+        cancel: cancel.clone(),
+        share: share.map(Arc::new),
+        given_up: order.given_up.clone(),
+        place: order.place.clone(),
     };
     let report = scrubbed(steps::run(&action.step, &action.parameters, &context));
     if let Some(error) = &report.error {

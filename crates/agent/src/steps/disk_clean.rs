@@ -48,17 +48,8 @@ fn run(parameters: &Parameters, context: &StepContext) -> Result<Done, StepError
     }
     let root = open(CWD, path).map_err(|e| StepError::io(path.display())(e.into()))?;
     let device = rustix::fs::fstat(&root).map_err(|e| StepError::io(path.display())(e.into()))?.st_dev;
-    let mut sweep = Sweep {
-        before: (context.now.unix_millis() - older_than.millis()).div_euclid(1000),
-        device,
-        deadline: Instant::now() + context.timeout,
-        cancel: context.cancel,
-        seen: 0,
-        removed: 0,
-        freed_bytes: 0,
-        failed: 0,
-        cut_short: None,
-    };
+    let before = (context.now.unix_millis() - older_than.millis()).div_euclid(1000);
+    let mut sweep = Sweep::new(before, device, Instant::now() + context.timeout, &context.cancel);
     sweep.directory(root, 0).map_err(StepError::io(path.display()))?;
     sweep.report(path)
 }
@@ -82,14 +73,21 @@ struct Sweep<'a> {
     device: u64,
     deadline: Instant,
     cancel: &'a Cancel,
+    /// The most entries that it looks at.
+    most: u64,
     seen: u64,
     removed: u64,
     freed_bytes: u64,
     failed: u64,
-    cut_short: Option<&'static str>,
+    cut_short: Option<String>,
 }
 
-impl Sweep<'_> {
+impl<'a> Sweep<'a> {
+    fn new(before: i64, device: u64, deadline: Instant, cancel: &'a Cancel) -> Self {
+        let (most, cut_short) = (MAX_ENTRIES, None);
+        Self { before, device, deadline, cancel, most, seen: 0, removed: 0, freed_bytes: 0, failed: 0, cut_short }
+    }
+
     fn directory(&mut self, directory: OwnedFd, depth: usize) -> io::Result<()> {
         for entry in Dir::read_from(&directory)? {
             let entry = entry?;
@@ -98,12 +96,12 @@ impl Sweep<'_> {
                 continue;
             }
             self.seen += 1;
-            if self.seen > MAX_ENTRIES {
-                self.cut_short = Some("there are more than 200000 entries");
+            if self.seen > self.most {
+                self.cut_short = Some(format!("there are more than {} entries", self.most));
             } else if Instant::now() >= self.deadline {
-                self.cut_short = Some("the time was up");
+                self.cut_short = Some("the time was up".to_owned());
             } else if self.cancel.is_cancelled() {
-                self.cut_short = Some("it was told to end");
+                self.cut_short = Some("it was told to end".to_owned());
             }
             if self.cut_short.is_some() {
                 return Ok(());
@@ -147,5 +145,49 @@ impl Sweep<'_> {
             Some(why) => Err(StepError::refused(format!("not finished, {why}: {said}"))),
             None => Ok(Done::saying(said)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// What cleaning twenty old files comes to, and how many are left.
+    fn cleaned(with: impl FnOnce(&mut Sweep<'_>), cancel: &Cancel) -> (Result<String, String>, usize) {
+        let dir = tempfile::tempdir().unwrap();
+        for deep in ["", "deep"] {
+            fs::create_dir_all(dir.path().join(deep)).unwrap();
+            (0..10).for_each(|n| fs::write(dir.path().join(deep).join(n.to_string()), "").unwrap());
+        }
+        let root = open(CWD, dir.path()).unwrap();
+        let device = rustix::fs::fstat(&root).unwrap().st_dev;
+        let mut sweep = Sweep::new(i64::MAX, device, Instant::now() + Duration::from_secs(60), cancel);
+        with(&mut sweep);
+        sweep.directory(root, 0).unwrap();
+        let left =
+            |folder: &Path| fs::read_dir(folder).unwrap().filter(|e| e.as_ref().unwrap().path().is_file()).count();
+        let left = left(dir.path()) + left(&dir.path().join("deep"));
+        (sweep.report(Path::new("/x")).map(|done| done.said).map_err(|e| e.to_string()), left)
+    }
+
+    #[test]
+    fn it_ends_at_its_bound_when_its_time_is_up_and_when_it_is_told_to() {
+        let cancel = Cancel::new().unwrap();
+        let (said, left) = cleaned(|_| {}, &cancel);
+        assert_eq!((said.as_deref(), left), (Ok("deleted 20 files beneath /x, 0 bytes"), 0));
+        // One of the twenty-one entries is a folder, which costs its place and stays.
+        let (said, left) = cleaned(|sweep| sweep.most = 7, &cancel);
+        assert!(said.unwrap_err().starts_with("not finished, there are more than 7 entries: deleted "));
+        assert!((13..=14).contains(&left), "{left}");
+        let (said, left) = cleaned(|sweep| sweep.deadline = Instant::now(), &cancel);
+        assert_eq!(said.unwrap_err(), "not finished, the time was up: deleted 0 files beneath /x, 0 bytes");
+        assert_eq!(left, 20);
+        cancel.cancel();
+        let (said, left) = cleaned(|_| {}, &cancel);
+        assert_eq!(said.unwrap_err(), "not finished, it was told to end: deleted 0 files beneath /x, 0 bytes");
+        assert_eq!(left, 20);
     }
 }

@@ -27,13 +27,13 @@ const SCHEMA: StepSchema = StepSchema {
 fn run(_: &Parameters, context: &StepContext) -> Result<Done, StepError> {
     let deadline = Instant::now() + context.timeout;
     let left = || deadline.saturating_duration_since(Instant::now());
-    let Some(toplevel) = context.expected_toplevel else {
+    let Some(toplevel) = context.expected_toplevel.as_deref() else {
         return Err(StepError::refused("the accepted release names no system for this appliance"));
     };
     if !Path::new(toplevel).is_absolute() || !Path::new(toplevel).is_dir() {
         return Err(StepError::refused(format!("{toplevel} is not on this machine; the next switch imports it")));
     }
-    let said = match read_profile(context.profile) {
+    let said = match read_profile(&context.profile) {
         Ok(Some(found)) if found == toplevel => format!("{} is already {toplevel}", context.profile.display()),
         _ => {
             let set = set_profile(context, toplevel, left())?;
@@ -46,7 +46,7 @@ fn run(_: &Parameters, context: &StepContext) -> Result<Done, StepError> {
     if Path::new(CURRENT_SYSTEM).canonicalize().is_ok_and(|current| current == Path::new(toplevel)) {
         return Ok(Done::saying(said));
     }
-    let activation = activation(toplevel, context.activation)?;
+    let activation = activation(toplevel, &context.activation)?;
     let (output, seen) = if Path::new(BOOTED).is_dir() {
         (activate_apart(context, &activation, left())?, format!("its output: journalctl -u {UNIT}.service\n"))
     } else {

@@ -3,6 +3,7 @@
 //! One file per step, all of the same shape: its `SCHEMA`, `run`, and `STEP` that joins them. A new one touches its own
 //! file and the list below. A step's success only says that it was carried out: the re-scan decides whether it helped.
 
+mod apart;
 mod backup_run;
 mod disk_clean;
 mod exec;
@@ -28,14 +29,16 @@ mod window;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 use writ_policy::check::Check;
-use writ_policy::schema::StepSchema;
+use writ_policy::schema::{Kind, StepSchema};
 use writ_trust::text::one_line;
 use writ_trust::time::Time;
 
+pub use self::apart::{GRACE, GivenUp};
 pub use self::touch::Touch;
 pub use self::window::window;
 use crate::cancel::Cancel;
@@ -43,6 +46,7 @@ use crate::command::{self, CommandError};
 use crate::dbus::BusError;
 use crate::looks::place::Place;
 pub use crate::parameters::Parameters;
+use crate::switch::trial::Share;
 
 /// Every step that this agent knows.
 pub const STEPS: &[Step] = &[
@@ -81,30 +85,35 @@ pub struct Step {
 }
 
 /// What steps know besides their parameters.
-pub struct StepContext<'a> {
+#[derive(Debug, Clone)]
+pub struct StepContext {
     /// The closure's programs by symbol.
-    pub programs: &'a BTreeMap<String, PathBuf>,
+    pub programs: Arc<BTreeMap<String, PathBuf>>,
     /// The agent's system profile, normally `/nix/var/nix/profiles/system`.
-    pub profile: &'a Path,
+    pub profile: PathBuf,
     /// The system that the accepted release names for this appliance; none when it names none.
-    pub expected_toplevel: Option<&'a str>,
+    pub expected_toplevel: Option<String>,
     /// The activation program, relative to a system: normally `bin/switch-to-configuration`.
-    pub activation: &'a Path,
+    pub activation: PathBuf,
     /// How long the step may take.
     pub timeout: Duration,
     /// The time it is now.
     pub now: Time,
     /// The enforcer's folder of state, where a switch says that it is under way.
-    pub state_dir: &'a Path,
+    pub state_dir: PathBuf,
     /// Checks of the policy, by id: those at least that the step names.
-    pub checks: &'a BTreeMap<String, Check>,
+    pub checks: Arc<BTreeMap<String, Check>>,
     /// Where the step looks, if it does.
-    pub place: &'a Place,
+    pub place: Place,
     /// Said when the step is to end before its time.
-    pub cancel: &'a Cancel,
+    pub cancel: Cancel,
+    /// The right to run it; given back when it has come back, however long that takes.
+    pub share: Option<Arc<Share>>,
+    /// What was given up before.
+    pub given_up: GivenUp,
 }
 
-impl StepContext<'_> {
+impl StepContext {
     /// Where a program of the closure is.
     fn program(&self, symbol: &str) -> Result<&Path, StepError> {
         self.programs.get(symbol).map(PathBuf::as_path).ok_or_else(|| {
@@ -131,7 +140,7 @@ impl StepContext<'_> {
         arguments: &[&OsStr],
         timeout: Duration,
     ) -> Result<command::Output, CommandError> {
-        command::run_unless(Some(self.cancel), program, arguments, timeout, EXCERPT)
+        command::run_unless(Some(&self.cancel), program, arguments, timeout, EXCERPT)
     }
 }
 
@@ -222,17 +231,30 @@ pub fn touches(step: &str, parameters: &Map<String, Value>) -> Vec<Touch> {
     checked.map(|parameters| (known.touches)(&parameters)).unwrap_or_default()
 }
 
-/// Does one step. Whatever the policy asks, this returns within the timeout (and the moment it takes to kill).
+/// The programs of the closure that a step's parameters name, by their symbols.
+pub fn programs<'a>(step: &str, parameters: &'a Map<String, Value>) -> Vec<&'a str> {
+    let declared = named(step).map(|known| known.schema.parameters).unwrap_or_default();
+    let programs = declared.iter().filter(|declared| declared.kind == Kind::Program);
+    programs.filter_map(|declared| parameters.get(declared.name)?.get("program")?.as_str()).collect()
+}
+
+/// Does one step. Whatever the policy asks, and whatever the machine does, this returns within the timeout and [`GRACE`]; what
+/// has not come back by then is given up.
 pub fn run(step: &str, parameters: &Map<String, Value>, context: &StepContext) -> StepReport {
     let Some(known) = named(step) else {
         let names: Vec<_> = STEPS.iter().map(|step| step.schema.name).collect();
         let unknown = format!("unknown step {:?}; known: {}", one_line(step), names.join(", "));
         return StepReport { error: Some(unknown), ..StepReport::default() };
     };
+    apart::run(known, parameters, context)
+}
+
+/// Does one step on this thread.
+fn once(known: &Step, parameters: &Map<String, Value>, context: &StepContext) -> StepReport {
     let done = Parameters::checked(parameters, known.schema.parameters)
         .map_err(StepError::Refused)
         .and_then(|parameters| (known.run)(&parameters, context));
-    report(step, done)
+    report(known.schema.name, done)
 }
 
 fn report(step: &str, done: Result<Done, StepError>) -> StepReport {
@@ -270,4 +292,28 @@ fn excerpt(bytes: &[u8]) -> String {
     let end = (0..=EXCERPT.min(text.len())).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
     text.truncate(end);
     text
+}
+
+#[cfg(test)]
+impl StepContext {
+    /// One that knows of nothing.
+    fn of_test() -> Self {
+        let profile = PathBuf::from("/nowhere/profile");
+        let eyes =
+            crate::probes::ProbeContext::new(crate::clock::now(), std::time::Instant::now(), profile.clone(), None);
+        Self {
+            programs: Arc::default(),
+            profile,
+            place: Place::of(&eyes),
+            expected_toplevel: None,
+            activation: PathBuf::from("bin/switch-to-configuration"),
+            timeout: Duration::from_secs(60),
+            now: crate::clock::now(),
+            state_dir: PathBuf::from("/nowhere/state"),
+            checks: Arc::default(),
+            cancel: Cancel::new().expect("a descriptor is left"),
+            share: None,
+            given_up: GivenUp::default(),
+        }
+    }
 }

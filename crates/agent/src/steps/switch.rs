@@ -24,11 +24,11 @@ const SCHEMA: StepSchema = StepSchema {
 
 fn run(_: &Parameters, context: &StepContext) -> Result<Done, StepError> {
     let deadline = Instant::now() + context.timeout;
-    let read = || switch::read_journal(context.state_dir).map_err(|e| StepError::refused(e.to_string()));
+    let read = || switch::read_journal(&context.state_dir).map_err(|e| StepError::refused(e.to_string()));
     let Some(before) = read()?.filter(|journal| !journal.is_over()) else {
         return Ok(Done::saying("no release waits to be switched to"));
     };
-    let resume = || switch::resume_now(context.state_dir).map_err(|e| StepError::refused(e.to_string()));
+    let resume = || switch::resume_now(&context.state_dir).map_err(|e| StepError::refused(e.to_string()));
     let mut resumed = resume()?;
     loop {
         if let Some(journal) = read()?

@@ -16,6 +16,6 @@ const SCHEMA: StepSchema = StepSchema {
 
 fn run(parameters: &Parameters, context: &StepContext) -> Result<Done, StepError> {
     let unit = parameters.text("unit")?;
-    run_job(Job::Start, unit, context.timeout, context.cancel)?;
+    run_job(Job::Start, unit, context.timeout, &context.cancel)?;
     Ok(Done::saying(format!("started {unit}")))
 }

@@ -23,7 +23,7 @@ pub(super) fn to_its_end(unit: &str, context: &StepContext) -> Result<Done, Step
         let state = one_line(&known.load_state);
         return Err(StepError::refused(format!("this machine has no {unit} ({state}): its system has to bring it")));
     }
-    run_job(Job::Start, unit, context.timeout, context.cancel)?;
+    run_job(Job::Start, unit, context.timeout, &context.cancel)?;
     let mut pause = FIRST_PAUSE;
     loop {
         let ended = bus.service_end(unit)?;

@@ -35,8 +35,8 @@ fn run(parameters: &Parameters, context: &StepContext) -> Result<Done, StepError
         left.push((id, context.checks.get(id).ok_or_else(unknown)?));
     }
     let began = Instant::now();
-    let expected = context.expected_toplevel.map(str::to_owned);
-    let mut eyes = context.place.context(context.now, began, context.profile.to_owned(), expected);
+    let expected = context.expected_toplevel.clone();
+    let mut eyes = context.place.context(context.now, began, context.profile.clone(), expected);
     let mut pause = FIRST_PAUSE;
     loop {
         left.retain(|(_, check)| {

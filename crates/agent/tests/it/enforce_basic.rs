@@ -77,11 +77,12 @@ fn a_rule_may_leave_it_to_people() {
     chmod(&path, 0o000);
     let plan = site.command().arg("--plan").output().unwrap();
     let said = String::from_utf8(plan.stdout).unwrap();
-    assert!(said.contains(&format!("would go to people: {why} (rule L3-motd)")), "{said}");
+    let tells = format!("rule L3-motd: {why}; L2: the policy enables no planner");
+    assert!(said.contains(&format!("would go to people: {tells}")), "{said}");
     assert!(!said.contains("would run"), "{said}");
     let plan = site.command().args(["--plan", "--json"]).output().unwrap();
     let line = serde_json::from_slice::<Value>(&plan.stdout).unwrap()["checks"][0].clone();
-    assert_eq!(line["would_escalate"], json!({ "rule": "L3-motd", "why": why }));
+    assert_eq!(line["would_escalate"], json!({ "rule": "L3-motd", "why": tells }));
     assert_eq!(line["would_run"], Value::Null);
 
     for _ in 0..2 {

@@ -1,19 +1,17 @@
 //! Runbooks that take long, beside everything else that the enforcer has to do.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 use writ_evidence::{Bundle, Kind};
 use writ_policy::observation::Value as Seen;
-use writ_trust::digest::Digest;
 
 use crate::support::{Daemon, Site, chmod, mode, until};
 
 /// What a runbook runs: it says that it runs, and takes a minute unless a file says that it may be quick.
-const SLOW: &str = r#"#!/bin/sh
+const SLOW: &str = r#"
 echo $$ >> TARGET/started
 [ -e TARGET/quick ] && exec chmod 0644 "$1"
 exec sleep 60
@@ -23,13 +21,6 @@ exec sleep 60
 /// system that runs.
 fn site() -> Site {
     let site = Site::new();
-    let store = fs::canonicalize(site.dir.path()).unwrap().join("store");
-    let toplevel = store.join("0123456789abcdfghijklmnpqrsvwxyz-system");
-    fs::create_dir_all(&toplevel).unwrap();
-    let program = toplevel.join("slow");
-    fs::write(&program, SLOW.replace("TARGET", &site.path("target").display().to_string())).unwrap();
-    chmod(&program, 0o755);
-    symlink(&toplevel, site.path("profile")).unwrap();
     let mut policy = site.policy();
     site.file_check(&mut policy, "motd");
     for name in ["slow", "second"] {
@@ -39,13 +30,8 @@ fn site() -> Site {
             "parameters": { "program": { "program": "slow" }, "arguments": [path] },
         }]);
     }
-    let mut release = site.release(1);
-    release.closure = Some(json!({
-        "schema": "writ.closure.v1", "toplevel": toplevel, "store_dir": store, "programs": { "slow": program },
-        "paths": [{ "path": toplevel, "nar_hash": Digest::of(b""), "nar_size": 0, "references": [] }],
-    }));
-    let bytes = site.release_bytes(&release, &Site::policy_bytes(&policy));
-    site.put("1-1", &bytes, &site.release_key);
+    let slow = SLOW.replace("TARGET", &site.path("target").display().to_string());
+    site.publish_with_programs(1, &policy, &[("slow", &slow)]);
     site
 }
 
@@ -76,6 +62,17 @@ fn with_a_slow_one_and_one_in_line(site: &Site) -> (Daemon, String) {
         (is("running", "file.slow") && is("waiting", "file.second")).then_some(())
     });
     (daemon, pid)
+}
+
+/// Why a dry run would do nothing about a check.
+fn foreseen(site: &Site) -> impl Fn(&str) -> String + use<> {
+    let output = site.command().args(["--plan", "--json"]).output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    move |check| {
+        let line = report["checks"].as_array().unwrap().iter().find(|line| line["check"] == check).unwrap();
+        assert_eq!(line["would_run"], Value::Null, "{line}");
+        line["held"]["why"].as_str().unwrap().to_owned()
+    }
 }
 
 fn closed(site: &Site, check: &str) -> Option<Bundle> {
@@ -115,6 +112,11 @@ fn while_a_runbook_takes_long_everything_else_goes_on() {
     assert!(make.status().unwrap().success());
     let (daemon, pid) = with_a_slow_one_and_one_in_line(&site);
     assert_eq!(site.incidents().opened.len(), 2, "what waits and what runs is told");
+    let held = foreseen(&site);
+    assert!(held("file.slow").starts_with("rule L1-slow works on it since "), "{}", held("file.slow"));
+    assert!(held("file.second").starts_with("it waits for its turn: 1 runbooks run"), "{}", held("file.second"));
+    let ran = json!({ "runs": 1, "programs": 1 });
+    assert_eq!((&site.status()["runbooks"]["within_hour"], &site.status()["runbooks"]["given_up"]), (&ran, &json!([])));
 
     let motd = site.path("target/motd");
     chmod(&motd, 0o600);

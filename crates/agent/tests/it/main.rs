@@ -20,6 +20,7 @@ mod enforce_plans;
 mod enforce_presence;
 mod enforce_receipts;
 mod enforce_refusals;
+mod enforce_steps;
 mod enforce_switch;
 mod enforce_unobserved;
 mod enforce_windows;

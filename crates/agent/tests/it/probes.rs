@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod chrony;
+pub mod chrony;
 mod clamav;
 mod cpu;
 mod disk;

@@ -7,17 +7,20 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{CWD, RenameFlags};
 use serde_json::{Value as Json, json};
 use writ_agent::cancel::Cancel;
 use writ_agent::looks::place::Place;
-use writ_agent::steps::{self, STEPS, StepContext, StepReport};
+use writ_agent::steps::{self, GivenUp, STEPS, StepContext, StepReport};
 use writ_policy::check::Check;
 
 use crate::probes::{context as probe_context, int, seen};
+
+mod time;
 
 /// What steps know, with some freedom.
 pub struct World {
@@ -28,6 +31,7 @@ pub struct World {
     pub checks: BTreeMap<String, Check>,
     pub place: Place,
     pub cancel: Cancel,
+    pub given_up: GivenUp,
 }
 
 impl Default for World {
@@ -41,6 +45,7 @@ impl Default for World {
             checks: BTreeMap::new(),
             place: Place::of(&probe_context()),
             cancel: Cancel::new().unwrap(),
+            given_up: GivenUp::default(),
         }
     }
 }
@@ -52,16 +57,18 @@ impl World {
 
     pub fn run(&self, step: &str, parameters: &Json) -> StepReport {
         let context = StepContext {
-            programs: &self.programs,
-            profile: &self.profile,
-            expected_toplevel: self.expected.as_deref(),
-            activation: Path::new("bin/switch-to-configuration"),
-            state_dir: Path::new("/nowhere/state"),
+            programs: Arc::new(self.programs.clone()),
+            profile: self.profile.clone(),
+            expected_toplevel: self.expected.clone(),
+            activation: "bin/switch-to-configuration".into(),
+            state_dir: "/nowhere/state".into(),
             timeout: self.timeout,
             now: probe_context().now,
-            checks: &self.checks,
-            place: &self.place,
-            cancel: &self.cancel,
+            checks: Arc::new(self.checks.clone()),
+            cancel: self.cancel.clone(),
+            share: None,
+            given_up: self.given_up.clone(),
+            place: self.place.clone(),
         };
         steps::run(step, parameters.as_object().unwrap(), &context)
     }
@@ -292,24 +299,6 @@ fn a_program_gets_its_arguments_as_they_are() {
 }
 
 #[test]
-fn a_step_that_hangs_is_ended_with_all_it_started() {
-    let dir = tempfile::tempdir().unwrap();
-    let program = dir.path().join("hang");
-    script(&program, "sleep 1000 &\necho $!\nyes | head -c 20000\nwait");
-    let world = World { timeout: Duration::from_secs(1), ..World::with_program("hang", &program) };
-    let began = Instant::now();
-    let report = world.run("exec", &json!({ "program": { "program": "hang" } }));
-    assert!(!report.ok && report.exit_code.is_none());
-    assert!(report.error.unwrap().contains("was killed"));
-    assert!(report.stdout.len() <= steps::EXCERPT && began.elapsed() < Duration::from_secs(30));
-    let child = format!("/proc/{}/stat", report.stdout.lines().next().unwrap());
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while fs::read_to_string(&child).is_ok_and(|stat| !stat.contains(") Z ")) {
-        assert!(Instant::now() < deadline, "the grandchild still runs");
-    }
-}
-
-#[test]
 fn sysctl_values_are_one_line() {
     for (key, value) in [
         ("../../etc/motd", "0"),
@@ -326,9 +315,6 @@ fn sysctl_values_are_one_line() {
 
 #[test]
 fn what_is_not_installed_or_not_running_says_so() {
-    if writ_agent::command::find("chronyc").is_none() {
-        refused("time.step", json!({}), "chronyc is not installed");
-    }
     if !writ_agent::dbus::booted_with_systemd() {
         for step in ["systemd.start", "systemd.stop", "systemd.restart", "systemd.reset_failed"] {
             refused(step, json!({ "unit": "nginx" }), "no systemd on this host");
@@ -419,6 +405,7 @@ fn inside_a_namespace() {
     }
     refused("sysctl.write", json!({ "key": "net.ipv4.ip_forward", "value": "many" }), "Invalid argument");
     another_file_system_is_not_cleaned(dir.path());
+    time::programs_that_hang_are_killed_and_chronyd_is_told(dir.path());
 }
 
 fn another_file_system_is_not_cleaned(dir: &Path) {
@@ -497,24 +484,4 @@ fn a_settle_time_that_is_over_is_no_failure_and_says_what_does_not_hold() {
     assert!(long.run("verify.wait", &json!({ "checks": ["never"] })).ok, "it does not outlast the word to end");
     refused("verify.wait", json!({ "checks": ["elsewhere"] }), "no check");
     refused("verify.wait", json!({}), "checks is missing");
-}
-
-#[test]
-fn a_step_that_is_told_to_end_ends() {
-    let dir = tempfile::tempdir().unwrap();
-    let (program, runs) = (dir.path().join("slow"), dir.path().join("runs"));
-    script(&program, &format!(": >{}; echo begun; exec sleep 1000", runs.display()));
-    let world = World::with_program("slow", &program);
-    let cancel = world.cancel.clone();
-    let told = std::thread::spawn(move || {
-        while !runs.exists() {
-            std::thread::yield_now();
-        }
-        cancel.cancel();
-    });
-    let report =
-        World { timeout: Duration::from_secs(3600), ..world }.run("exec", &json!({ "program": { "program": "slow" } }));
-    told.join().unwrap();
-    let error = report.error.unwrap();
-    assert!(!report.ok && error.contains("told to end"), "{error}");
 }

@@ -1,7 +1,7 @@
 //! A site for tests: real keys, a trust root, a folder of signed releases, one appliance with its configuration.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -243,6 +243,34 @@ impl Site {
         if policy["schema"] == writ_policy::policy::SCHEMA {
             release.policy_schema = writ_policy::policy::SCHEMA;
         }
+        let bytes = self.release_bytes(&release, &Self::policy_bytes(policy));
+        self.put(&format!("1-{serial}"), &bytes, &self.release_key);
+    }
+
+    /// Publishes a policy as this serial, with a system that brings these programs: shell scripts by symbol. It runs already.
+    pub fn publish_with_programs(&self, serial: u64, policy: &Value, programs: &[(&str, &str)]) {
+        let store = fs::canonicalize(self.dir.path()).unwrap().join("store");
+        let toplevel = store.join("0123456789abcdfghijklmnpqrsvwxyz-system");
+        fs::create_dir_all(&toplevel).unwrap();
+        let mut named = serde_json::Map::new();
+        for (symbol, script) in programs {
+            let path = toplevel.join(symbol);
+            fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+            chmod(&path, 0o755);
+            named.insert((*symbol).to_owned(), json!(path));
+        }
+        let profile = self.path("profile");
+        if !profile.is_symlink() {
+            symlink(&toplevel, profile).unwrap();
+        }
+        let mut release = self.release(serial);
+        if policy["schema"] == writ_policy::policy::SCHEMA {
+            release.policy_schema = writ_policy::policy::SCHEMA;
+        }
+        release.closure = Some(json!({
+            "schema": "writ.closure.v1", "toplevel": toplevel, "store_dir": store, "programs": named,
+            "paths": [{ "path": toplevel, "nar_hash": Digest::of(b""), "nar_size": 0, "references": [] }],
+        }));
         let bytes = self.release_bytes(&release, &Self::policy_bytes(policy));
         self.put(&format!("1-{serial}"), &bytes, &self.release_key);
     }

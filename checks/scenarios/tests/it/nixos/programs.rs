@@ -60,6 +60,15 @@ esac"#;
 }
 
 #[test]
+fn groups_that_give_rights_are_those_that_the_probe_knows() {
+    let schema = writ_agent::probes::schema_of("privileged_groups").unwrap();
+    let about = schema.parameters.iter().find(|parameter| parameter.name == "groups").unwrap().about;
+    let known = about.split_once("default: ").unwrap().1.replace(", ", " ");
+    let text = program("disable-expired-accounts");
+    assert!(text.contains(&format!("case \" {known} \" in")), "{known}: {text}");
+}
+
+#[test]
 fn detections_are_moved_and_a_failing_scanner_is_a_failure() {
     let clamdscan = "echo \"$@\" >> \"$LOG\"; exit ${FOUND}";
     let text = program("quarantine-detections");

@@ -13,6 +13,8 @@ use writ_scenarios::{binaries, flake, outbox, run};
 
 use super::{machines, texts};
 
+mod jobs;
+
 const PATIENCE: Duration = Duration::from_secs(90);
 const PACKAGE: &str = "/opt/writ";
 /// Users of the modules, as numbers here.
@@ -26,6 +28,7 @@ struct World {
     _network: Network,
     _dir: tempfile::TempDir,
     desk: PathBuf,
+    machines: serde_json::Value,
 }
 
 impl World {
@@ -61,15 +64,15 @@ impl World {
         let mut network = Network::new("nixos").unwrap();
         let namespace = network.join("desk").unwrap();
         let container = Container::boot("nixos", &dir.path().join("root"), &binds, Some(&namespace)).unwrap();
-        let world = Self { container, namespace, _network: network, _dir: dir, desk };
+        let machines = machines(Path::new(PACKAGE));
+        let world = Self { container, namespace, _network: network, _dir: dir, desk, machines };
         world.furnish();
         world
     }
 
     /// What NixOS makes of the modules before any unit starts: users, files below /etc, folders.
     fn furnish(&self) {
-        let machines = machines(Path::new(PACKAGE));
-        let at = |inside: &str| self.container.path(inside);
+        let (machines, at) = (&self.machines, |inside: &str| self.container.path(inside));
         for (file, line) in [("/etc/passwd", "::/:/usr/sbin/nologin"), ("/etc/group", ":")] {
             let mut text = fs::read_to_string(at(file)).unwrap();
             for (name, id) in USERS {
@@ -79,7 +82,7 @@ impl World {
             fs::write(at(file), text).unwrap();
         }
         fs::create_dir_all(at("/etc/writ")).unwrap();
-        for (name, text) in texts(&machines, "small", "etc") {
+        for (name, text) in texts(machines, "small", "etc") {
             // There is no system of Nix here.
             fs::write(at("/etc").join(name), text.replace("/nix/store/systemd", "/usr")).unwrap();
         }
@@ -88,7 +91,7 @@ impl World {
         fs::create_dir_all(at("/etc/tmpfiles.d")).unwrap();
         fs::write(at("/etc/tmpfiles.d/writ.conf"), rules.join("\n") + "\n").unwrap();
         self.container.run("systemd-tmpfiles", &["--create", "writ.conf"]).unwrap();
-        for (name, text) in ["units", "starters"].iter().flat_map(|kind| texts(&machines, "small", kind)) {
+        for (name, text) in ["units", "starters"].iter().flat_map(|kind| texts(machines, "small", kind)) {
             fs::write(at("/etc/systemd/system").join(name), text).unwrap();
         }
         let front = self.desk.join("front");
@@ -204,6 +207,8 @@ fn the_units_work_as_hardened() {
     show(&world);
     switch(&world);
     are_confined(&world);
+    jobs::are_confined(&world);
+    jobs::expired_accounts_are_disabled(&world);
     for unit in ["writ-depot.service", "writ-enforce.service", "writ-sync.service", "writ-probe.service"] {
         let state = world.properties(unit, &["NRestarts", "ActiveState"]);
         let steady = state.contains("NRestarts=0") && state.contains("=active");

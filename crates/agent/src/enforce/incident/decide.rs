@@ -37,9 +37,7 @@ fn by_rules(incident: &mut Incident, at: Time, allowed: &Circumstances) -> Optio
     if allowed.rules.is_empty() {
         return Some(hand_over(incident, at, "no rule answers it", allowed, true));
     }
-    let failures = |c: &Candidate| incident.failures.get(&c.rule).copied().unwrap_or(0);
-    let left = |c: &&Candidate| c.escalate.is_some() || failures(c) < c.attempts;
-    let Some(candidate) = allowed.rules.iter().find(left) else {
+    let Some(candidate) = next_rule(incident, allowed) else {
         let reason = format!("{failed} attempts of L1 failed, as many as its rules allow");
         return Some(hand_over(incident, at, &reason, allowed, true));
     };
@@ -62,6 +60,12 @@ fn by_rules(incident: &mut Incident, at: Time, allowed: &Circumstances) -> Optio
     }
     incident.rule = Some(candidate.rule.clone());
     Some(attempt(incident, at, By::Rule(candidate.rule.clone())))
+}
+
+/// The rule whose turn it is: the first that was not tried as often as it may be.
+pub fn next_rule<'a>(incident: &Incident, allowed: &'a Circumstances) -> Option<&'a Candidate> {
+    let failures = |c: &Candidate| incident.failures.get(&c.rule).copied().unwrap_or(0);
+    allowed.rules.iter().find(|c| c.escalate.is_some() || failures(c) < c.attempts)
 }
 
 fn attempt(incident: &mut Incident, at: Time, by: By) -> Act {

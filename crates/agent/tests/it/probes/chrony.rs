@@ -12,11 +12,11 @@ use writ_policy::observation::Observation;
 use super::{int, is_root, list, seen};
 use crate::peers;
 
-/// A chronyd of ours; ended when dropped.
-struct Daemon(Child);
+/// A chronyd of ours, which keeps no clock; ended when dropped.
+pub struct Daemon(Child);
 
 impl Daemon {
-    fn start(dir: &Path, name: &str, config: &str) -> Self {
+    pub fn start(dir: &Path, name: &str, config: &str) -> Self {
         let (file, pid) = (dir.join(name), dir.join(format!("{name}.pid")));
         fs::write(&file, format!("{config}pidfile {}\n", pid.display())).unwrap();
         let mut command = peers::command("chrony", "usr/sbin/chronyd");

@@ -1,13 +1,12 @@
 //! Hosts without systemd: the driver and the timer as detached processes.
 
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use writ_agent::cancel::Cancel;
 use writ_agent::looks::place::Place;
-use writ_agent::steps::{self, StepContext, StepReport};
+use writ_agent::steps::{self, GivenUp, StepContext, StepReport};
 use writ_agent::switch::journal::{ProcessId, Timer};
 use writ_agent::switch::{Resumed, State, resume, start};
 
@@ -102,16 +101,18 @@ fn a_switch_whose_driver_died_is_taken_up() {
 /// The step `switch` of a runbook.
 fn step(world: &World) -> StepReport {
     let context = StepContext {
-        programs: &BTreeMap::new(),
-        profile: &world.profile(),
+        programs: Arc::default(),
+        profile: world.profile(),
         expected_toplevel: None,
-        activation: Path::new("bin/switch-to-configuration"),
-        state_dir: &world.state_dir(),
+        activation: "bin/switch-to-configuration".into(),
+        state_dir: world.state_dir(),
         timeout: Duration::from_secs(120),
         now: now(),
-        checks: &BTreeMap::new(),
-        place: &Place::of(&context()),
-        cancel: &Cancel::new().unwrap(),
+        checks: Arc::default(),
+        cancel: Cancel::new().unwrap(),
+        share: None,
+        given_up: GivenUp::default(),
+        place: Place::of(&context()),
     };
     steps::run("switch", &serde_json::Map::new(), &context)
 }

@@ -77,18 +77,15 @@ in
     };
 
     services.writ.appliance.scripts = {
-      # Past their end in shadow(5): the password is locked, sessions end, and groups that give rights are left.
+      # Past their end in shadow(5): the password is locked, sessions end, and all groups but the account's own are left.
       disable-expired-accounts = ''
         today=$(( $(date +%s) / 86400 ))
         while IFS=: read -r name _ _ _ _ _ _ expires _; do
           case $expires in ""|*[!0-9]*) continue ;; esac
           [ "$expires" -lt "$today" ] || continue
           [ "$name" != root ] || continue
-          usermod --lock -- "$name"
+          usermod --lock --groups "" -- "$name"
           loginctl terminate-user "$name" 2>/dev/null || true
-          for group in wheel systemd-journal; do
-            gpasswd --delete "$name" "$group" >/dev/null 2>&1 || true
-          done
           echo "disabled $name"
         done < /etc/shadow
       '';

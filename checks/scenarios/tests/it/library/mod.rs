@@ -23,7 +23,7 @@ use self::machine::Machine;
 use self::rows::{Row, waves};
 
 /// How long the rows of one wave may take, all together.
-const PATIENCE: Duration = Duration::from_secs(45);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How all checks are looked at now, also those of what nothing announces.
 const ASK: &str = "systemctl kill --signal=USR1 --kill-whom=main writ-enforce.service";

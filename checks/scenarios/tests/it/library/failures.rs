@@ -17,58 +17,6 @@ pub struct Failure {
 pub const FAILURES: &[Failure] = &[
     Failure {
         checks: &[
-            "access.ssh-config-file",
-            "access.ssh-dead-sessions",
-            "hardening.ssh-alive",
-            "hardening.ssh-banner",
-            "hardening.ssh-ciphers",
-            "hardening.ssh-empty-passwords",
-            "hardening.ssh-environment",
-            "hardening.ssh-forwarding",
-            "hardening.ssh-grace",
-            "hardening.ssh-host-key-kinds",
-            "hardening.ssh-host-trust",
-            "hardening.ssh-key-exchange",
-            "hardening.ssh-log",
-            "hardening.ssh-macs",
-            "hardening.ssh-sessions",
-            "hardening.ssh-strict-modes",
-            "hardening.ssh-tunnels",
-            "hardening.ssh-x11",
-            "workstation.banner-shown",
-        ],
-        files: &["/etc/ssh/sshd_config"],
-        broken_by: "cat > /etc/ssh/sshd_config <<'C'
-PermitRootLogin yes
-PasswordAuthentication yes
-MaxAuthTries 20
-PubkeyAuthentication no
-PermitEmptyPasswords yes
-HostbasedAuthentication yes
-ClientAliveInterval 0
-Banner none
-Ciphers aes128-cbc
-MACs hmac-sha1
-PermitUserEnvironment yes
-AllowTcpForwarding yes
-AllowAgentForwarding yes
-LoginGraceTime 0
-HostKeyAlgorithms ssh-rsa
-IgnoreRhosts no
-KexAlgorithms diffie-hellman-group14-sha1
-LogLevel QUIET
-MaxSessions 10
-StrictModes no
-UsePAM no
-GatewayPorts yes
-PermitTunnel yes
-X11Forwarding yes
-C
-chmod 0666 /etc/ssh/sshd_config",
-        mended_by: "",
-    },
-    Failure {
-        checks: &[
             "elevation.asks",
             "elevation.bounded",
             "elevation.logged",

@@ -1,4 +1,4 @@
-# Devices that can be carried away. Program: "unload-usb-storage".
+# Devices that can be carried away. Programs: "activate", "unload-usb-storage".
 { writ, ... }: {
   rules."L1-USB-001" = writ.rule {
     title = "The driver of memory sticks is loaded or can be";

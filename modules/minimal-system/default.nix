@@ -57,7 +57,8 @@ rec {
           ExecStart=${script "load-ruleset" "exec nft -f ${rulesetFile}\n"}
         '';
       };
-      allPrograms = { inherit activate; } // programs
+      # What activates is the system's own: it finds the rest beside itself.
+      allPrograms = { activate = "@out@/activate"; } // programs
         // (if ruleset == null then { } else { "ruleset.nft" = rulesetFile; });
       allUnits = units // packetFilter;
       unitFolder = build "units" { } ''
@@ -149,6 +150,6 @@ rec {
       $b ln -s ${activate} $out/activate
       $b cp ${switch} $out/bin/switch-to-configuration
       $b ln -s ${unitFolder} $out/units
-      $b printf '%s\n' "$programs" > $out/programs.json
+      $b printf '%s\n' "$programs" | $b sed "s|@out@|$out|" > $out/programs.json
     '';
 }

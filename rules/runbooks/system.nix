@@ -11,9 +11,11 @@
 
   runbooks."RB-GEN-002" = writ.runbook {
     title = "Fetch damaged paths again";
-    version = "1.0";
+    version = "1.1";
+    # The check looks at the record of the last verification: without another one it would not be seen to help.
     steps = [
       { id = "repair"; step = "systemd.start"; parameters = { unit = "writ-store-repair.service"; }; timeout = "30m"; }
+      { id = "verify"; step = "systemd.start"; parameters = { unit = "writ-store-verify.service"; }; timeout = "30m"; }
     ];
     verify = [ "integrity.store" ];
   };

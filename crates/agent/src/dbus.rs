@@ -26,6 +26,7 @@ const SYSTEMD: &str = "org.freedesktop.systemd1";
 const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
 const UNIT_PATH: &str = "/org/freedesktop/systemd1/unit";
 const MANAGER: &str = "org.freedesktop.systemd1.Manager";
+const NO_SUCH_UNIT: &str = "org.freedesktop.systemd1.NoSuchUnit";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 
 /// How long connecting, and one call, may take.
@@ -185,12 +186,16 @@ impl Bus {
         })
     }
 
-    /// Clears the failed state of a unit.
+    /// Clears the failed state of a unit. One that systemd has forgotten, as it does with what has stopped and nothing refers
+    /// to, has none.
     ///
     /// # Errors
     /// See [`BusError`].
     pub fn reset_failed(&mut self, unit: &str) -> Result<(), BusError> {
-        self.manager("ResetFailedUnit", &(unit_name(unit)?)).map(drop)
+        match self.manager("ResetFailedUnit", &(unit_name(unit)?)) {
+            Err(BusError::Bus(zbus::Error::MethodError(name, ..))) if name.as_str() == NO_SUCH_UNIT => Ok(()),
+            other => other.map(drop),
+        }
     }
 
     fn properties(&mut self, path: &OwnedObjectPath, interface: &str) -> Result<HashMap<String, OwnedValue>, BusError> {

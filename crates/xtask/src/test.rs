@@ -32,6 +32,7 @@ const PEERS: &[(&str, &[&str])] = &[
     ("borg", &["borgbackup"]),
     ("chrony", &["chrony"]),
     ("clamav", &["clamav", "clamdscan"]),
+    ("clamav-daemon", &["clamav-daemon"]),
     ("cryptsetup", &["cryptsetup-bin"]),
     ("postgresql", &["postgresql-15"]),
     ("restic", &["restic"]),

@@ -20,6 +20,7 @@ mod fuzz;
 mod golden;
 mod happy;
 mod house;
+mod library;
 mod logs;
 mod looks;
 mod nft;

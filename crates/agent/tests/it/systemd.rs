@@ -160,6 +160,8 @@ fn inside_a_container() {
     refused("systemd.start", json!({ "unit": "broken" }), "the job ended with \"failed\"");
     assert_eq!(active_state("broken"), "\"failed\"");
     done("systemd.reset_failed", json!({ "unit": "broken" }));
+    // systemd knows none of this name: nothing of it has failed.
+    done("systemd.reset_failed", json!({ "unit": "forgotten" }));
     assert_eq!(active_state("broken"), "\"inactive\"");
     refused("systemd.start", json!({ "unit": "no-such-unit" }), "not found");
 

@@ -16,7 +16,7 @@ use serde_json::Value;
 use writ_scenarios::{flake, run};
 
 /// The machines of `checks/nixos/configurations.nix`; `package` stands for all packages of ours.
-fn machines(package: &Path) -> Value {
+pub fn machines(package: &Path) -> Value {
     let root = flake::repository();
     let mut command = Command::new("nix-instantiate");
     command.current_dir(root).args(["--eval", "--strict", "--json", "--store", "dummy://"]);

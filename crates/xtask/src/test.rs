@@ -16,14 +16,14 @@ use crate::suites::{self, How, SCENARIOS, Suite};
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Also run the dear tiers: sixteen times the property cases, sixty kills among ten thousand bundles, the random kills from
-    /// five more seeds, a machine without power at every point of a switch, thirty simulated days without a network, and each
-    /// mistake in a policy in every format.
+    /// five more seeds, a machine without power at every point of a switch, thirty simulated days without a network, each mistake
+    /// in a policy in every format, and every runbook that ships on a machine.
     #[arg(long)]
     all: bool,
 }
 
 /// Tests that others run inside a container or a namespace, and that cargo therefore counts as ignored.
-const INNER_HALVES: u64 = 7;
+const INNER_HALVES: u64 = 8;
 /// How many property cases `--all` tries, instead of proptest's 256.
 const MANY_CASES: &str = "4096";
 /// What probes and records are held against, found by the tests in `target/peers`.

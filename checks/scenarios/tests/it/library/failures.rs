@@ -90,12 +90,6 @@ pub const FAILURES: &[Failure] = &[
         mended_by: "",
     },
     Failure {
-        checks: &["malware.signatures-two-days", "malware.signatures-three-days"],
-        files: &["/var/lib/clamav/daily.cvd"],
-        broken_by: "cd /var/lib/clamav; printf '%-512s' \"$(sed \"s/:[0-9]* *$/:$(date -d '4 days ago' +%s)/\" daily.cvd)\" > new; mv new daily.cvd",
-        mended_by: "",
-    },
-    Failure {
         checks: &["services.all-up"],
         files: &[],
         broken_by: "systemd-run --quiet --unit=broken false; until systemctl is-failed --quiet broken; do sleep 0.05; done",

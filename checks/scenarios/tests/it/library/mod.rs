@@ -169,6 +169,10 @@ fn everything_is_decided(machine: &Machine) {
 
 #[test]
 fn each_runbook_heals_what_it_is_for_and_checks_fail() {
+    // A minute of processor time.
+    if std::env::var_os("WRIT_ALL_KILLS").is_none() {
+        return;
+    }
     let machine = Machine::boot();
     everything_is_decided(&machine);
     let mut bundles = Bundles::new(machine.appliance.outbox());

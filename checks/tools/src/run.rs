@@ -49,7 +49,7 @@ pub fn wait<T>(what: &str, limit: Duration, mut ready: impl FnMut() -> Result<Op
 
 /// How long to rest after a look that took so long: whoever waits takes no processor from what is waited for.
 fn pause(look: Duration) -> Duration {
-    (look * 4).clamp(Duration::from_millis(10), Duration::from_secs(1))
+    (look * 4).clamp(Duration::from_millis(10), Duration::from_millis(250))
 }
 
 /// The file of a tool on PATH, if it is there.

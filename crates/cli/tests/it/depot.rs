@@ -154,7 +154,7 @@ pub fn wait<T>(mut ready: impl FnMut() -> Option<T>) -> T {
         }
         assert!(begun.elapsed() < PATIENCE, "waited too long");
         // Where it takes long to look, it is looked less often: what is waited for needs the processor.
-        std::thread::sleep((asked.elapsed() * 4).clamp(Duration::from_millis(5), Duration::from_secs(1)));
+        std::thread::sleep((asked.elapsed() * 4).clamp(Duration::from_millis(5), Duration::from_millis(250)));
     }
 }
 

@@ -30,7 +30,7 @@ pub fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
         }
         assert!(Instant::now() < deadline, "still not: {what}");
         // Where it takes long to look, it is looked less often: what is waited for needs the processor.
-        std::thread::sleep((asked.elapsed() * 4).clamp(Duration::from_millis(5), Duration::from_secs(1)));
+        std::thread::sleep((asked.elapsed() * 4).clamp(Duration::from_millis(5), Duration::from_millis(250)));
     }
 }
 

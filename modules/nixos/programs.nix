@@ -82,27 +82,30 @@ in
 
     services.writ.appliance.scripts = {
       # Past their end in shadow(5): the password is locked, every group but their own is left, sessions end. One that cannot
-      # be disabled does not keep the others from it. Evidence holds what is said, so accounts are told by their numbers.
+      # be disabled does not keep the others from it. Evidence holds what is said, so accounts are told by their numbers, and
+      # a password that is no account's by where it stands.
       disable-expired-accounts = ''
         today=$(( $(date +%s) / 86400 ))
-        disabled=0 failed=0
+        disabled=0 failed=0 line=0
         present=$(loginctl list-users --no-legend) || { echo "who has sessions cannot be listed" >&2; failed=1; }
-        trouble() { echo "account $1: $2" >&2; failed=$(( failed + 1 )); }
+        trouble() { echo "$1" >&2; failed=$(( failed + 1 )); }
         while IFS=: read -r name _ _ _ _ _ _ expires _; do
+          line=$(( line + 1 ))
           case $expires in ""|*[!0-9]*) continue ;; esac
           [ "$expires" -lt "$today" ] || continue
           [ "$name" != root ] || continue
-          id=$(id -u -- "$name" 2>/dev/null) || { trouble '?' 'it is in /etc/shadow and not in /etc/passwd'; continue; }
+          id=$(id -u -- "$name" 2>/dev/null) \
+            || { trouble "line $line of /etc/shadow has no account in /etc/passwd"; continue; }
           before=$failed
           usermod --lock --groups "" -- "$name" 2>/dev/null \
-            || trouble "$id" "usermod cannot lock it and take it out of its groups"
+            || trouble "account $id: usermod cannot lock it and take it out of its groups"
           # The first word of a line is the user's number.
           if grep -q "^ *$id " <<< "$present"; then
-            loginctl terminate-user "$id" || trouble "$id" "its sessions cannot be ended"
+            loginctl terminate-user "$id" || trouble "account $id: its sessions cannot be ended"
           fi
           own=$(id -gn -- "$name")
           case " ${builtins.concatStringsSep " " privileged} " in
-            *" $own "*) trouble "$id" "its own group is $own, which gives rights: give it another" ;;
+            *" $own "*) trouble "account $id: its own group is $own, which gives rights: give it another" ;;
           esac
           [ "$failed" -gt "$before" ] || disabled=$(( disabled + 1 ))
         done < /etc/shadow

@@ -45,7 +45,10 @@ pub struct Writer {
     state_path: PathBuf,
     outbox: PathBuf,
     clock: Clock,
+    /// Why what was sealed is not durable, or not in the outbox.
     trouble: Option<Trouble>,
+    /// Why the outbox is not safe. The bundles are: they stay in the state.
+    unsafe_outbox: Option<Trouble>,
     /// Who fsyncs the outbox where something else is to be done meanwhile.
     pub settler: Option<Settler>,
 }
@@ -53,6 +56,7 @@ pub struct Writer {
 /// What is wrong with the disk.
 #[derive(Debug)]
 struct Trouble {
+    what: What,
     since: Instant,
     complained: Instant,
     /// None: it is to be tried now.
@@ -60,19 +64,49 @@ struct Trouble {
     message: String,
 }
 
+/// What the disk does not take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    State,
+    /// A file of the outbox.
+    Bundle,
+    /// That the outbox survives a power cut.
+    Outbox,
+}
+
+impl What {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::State => "state",
+            Self::Bundle | Self::Outbox => "outbox",
+        }
+    }
+}
+
+/// What was not written, and why.
+type Failure = (What, io::Error);
+
 impl Writer {
     /// A writer for these folders; makes them.
     pub fn new(key: SecretKey, state_dir: &Path, outbox: &Path, clock: Clock) -> io::Result<Self> {
         writ_durable::create_directories(state_dir)?;
         writ_durable::create_directories(outbox)?;
         let state_path = state_dir.join(FILE);
-        Ok(Self { key, state_path, outbox: outbox.to_owned(), clock, trouble: None, settler: None })
+        Ok(Self {
+            key,
+            state_path,
+            outbox: outbox.to_owned(),
+            clock,
+            trouble: None,
+            unsafe_outbox: None,
+            settler: None,
+        })
     }
 
     /// A writer that is never asked to write: makes nothing.
     pub fn reading(key: SecretKey, state_dir: &Path, outbox: &Path) -> Self {
         let (state_path, outbox) = (state_dir.join(FILE), outbox.to_owned());
-        Self { key, state_path, outbox, clock: Clock::System, trouble: None, settler: None }
+        Self { key, state_path, outbox, clock: Clock::System, trouble: None, unsafe_outbox: None, settler: None }
     }
 
     /// The public half of the appliance's key.
@@ -108,13 +142,16 @@ impl Writer {
         if self.rests() {
             return false;
         }
-        let mut done = self.persist(state).and_then(|()| self.place(state));
-        if done.is_ok() && state.tail.len() >= MOST_UNSETTLED {
-            done = self.try_settle(state);
-        } else if done.is_ok() && state.tail.len() >= MANY_UNSETTLED && self.settler.is_some() {
-            self.begin_settling(state);
+        let done = self.persist(state).and_then(|()| self.place(state));
+        let done = self.judge(done, state.waiting());
+        if done && state.tail.len() >= MOST_UNSETTLED {
+            if !self.settling_rests() {
+                self.settle_now(state);
+            }
+        } else if done && state.tail.len() >= MANY_UNSETTLED && self.settler.is_some() {
+            self.settle(state);
         }
-        self.judge(done, state.waiting())
+        done
     }
 
     /// The first half of [`Writer::commit`]: durable, but not yet for others to see. For when something has to be done
@@ -138,35 +175,43 @@ impl Writer {
     }
 
     /// Has what was put into the outbox fsynced, and takes it out of the tail: at once, or with [`Writer::take_settled`] where
-    /// there is a [`Settler`].
-    pub fn settle(&mut self, state: &mut State) -> bool {
-        if self.settler.is_some() { self.begin_settling(state) } else { self.settle_now(state) }
+    /// there is a [`Settler`]. Where that failed a moment ago, it is left for later.
+    pub fn settle(&mut self, state: &mut State) {
+        if self.settling_rests() {
+            return;
+        }
+        let bundles = placed(state);
+        if bundles.is_empty() || self.settler.as_mut().is_some_and(|settler| settler.ask(bundles)) {
+            return;
+        }
+        self.settler = None;
+        self.settle_now(state);
     }
 
     /// Fsyncs what was put into the outbox, and takes it out of the tail.
-    pub fn settle_now(&mut self, state: &mut State) -> bool {
-        match self.try_settle(state) {
-            // That says nothing of whether the state can be written.
-            Ok(()) => true,
-            failed => self.judge(failed, state.waiting()),
-        }
-    }
-
-    fn begin_settling(&mut self, state: &mut State) -> bool {
+    pub fn settle_now(&mut self, state: &mut State) {
         let bundles = placed(state);
-        if bundles.is_empty() || self.settler.as_mut().is_some_and(|settler| settler.ask(bundles)) {
-            return true;
+        if !bundles.is_empty() {
+            let outcome = settler::make_safe(&self.outbox, &bundles);
+            self.take_in(state, &bundles, outcome);
         }
-        self.settler = None;
-        self.settle_now(state)
     }
 
     /// Takes out of the tail what the [`Settler`] has made safe since.
     pub fn take_settled(&mut self, state: &mut State) {
-        let Some(settled) = self.settler.as_mut().and_then(Settler::take) else { return };
-        match settled.outcome {
-            Ok(gone) => let_go(state, &settled.bundles, &gone),
-            Err(e) => drop(self.judge(Err(("outbox", e)), state.waiting())),
+        if let Some(settled) = self.settler.as_mut().and_then(Settler::take) {
+            self.take_in(state, &settled.bundles, settled.outcome);
+        }
+    }
+
+    fn take_in(&mut self, state: &mut State, bundles: &[String], outcome: io::Result<Vec<String>>) {
+        match outcome {
+            Ok(gone) => {
+                let_go(state, bundles, &gone);
+                self.recovered(What::Outbox);
+            }
+            // That says nothing of whether the state can be written.
+            Err(e) => self.complain(What::Outbox, &e, bundles.len()),
         }
     }
 
@@ -175,15 +220,10 @@ impl Writer {
         self.settler.as_ref().is_some_and(Settler::is_under_way)
     }
 
-    fn judge(&mut self, done: Result<(), (&'static str, io::Error)>, waiting: usize) -> bool {
+    fn judge(&mut self, done: Result<(), Failure>, waiting: usize) -> bool {
         match done {
             Ok(()) => {
-                if let Some(trouble) = self.trouble.take() {
-                    info!(
-                        after_s = self.clock.since(trouble.since).as_secs(),
-                        "the disk takes writes again; nothing was lost"
-                    );
-                }
+                self.recovered(What::State);
                 true
             }
             Err((what, e)) => {
@@ -193,9 +233,20 @@ impl Writer {
         }
     }
 
-    fn persist(&self, state: &mut State) -> Result<(), (&'static str, io::Error)> {
+    fn recovered(&mut self, what: What) {
+        if let Some(trouble) = self.of(what).take() {
+            let after_s = self.clock.since(trouble.since).as_secs();
+            info!(after_s, "{}: the disk takes writes again; nothing was lost", what.as_str());
+        }
+    }
+
+    fn of(&mut self, what: What) -> &mut Option<Trouble> {
+        if what == What::Outbox { &mut self.unsafe_outbox } else { &mut self.trouble }
+    }
+
+    fn persist(&self, state: &mut State) -> Result<(), Failure> {
         crash_point!("before the state is written");
-        writ_durable::replace(&self.state_path, &state.to_bytes(), 0o600).map_err(|e| ("state", e))?;
+        writ_durable::replace(&self.state_path, &state.to_bytes(), 0o600).map_err(|e| (What::State, e))?;
         for pending in state.tail.iter_mut().filter(|p| p.standing == Standing::Sealed) {
             pending.standing = Standing::Committed;
         }
@@ -204,24 +255,14 @@ impl Writer {
     }
 
     /// Puts what is committed into the outbox, each signature first: who sees a bundle there finds its signature.
-    fn place(&self, state: &mut State) -> Result<(), (&'static str, io::Error)> {
+    fn place(&self, state: &mut State) -> Result<(), Failure> {
         for pending in state.tail.iter_mut().filter(|p| p.standing == Standing::Committed) {
-            self.put(&signature_name(&pending.name), pending.signature.as_bytes()).map_err(|e| ("outbox", e))?;
+            self.put(&signature_name(&pending.name), pending.signature.as_bytes()).map_err(|e| (What::Bundle, e))?;
             crash_point!("signature in the outbox, bundle not yet");
-            self.put(&pending.name, pending.bundle.as_bytes()).map_err(|e| ("outbox", e))?;
+            self.put(&pending.name, pending.bundle.as_bytes()).map_err(|e| (What::Bundle, e))?;
             pending.standing = Standing::Placed;
             crash_point!("bundle in the outbox, still in the state");
         }
-        Ok(())
-    }
-
-    fn try_settle(&self, state: &mut State) -> Result<(), (&'static str, io::Error)> {
-        let bundles = placed(state);
-        if bundles.is_empty() {
-            return Ok(());
-        }
-        let gone = settler::make_safe(&self.outbox, &bundles).map_err(|e| ("outbox", e))?;
-        let_go(state, &bundles, &gone);
         Ok(())
     }
 
@@ -239,42 +280,54 @@ impl Writer {
         })
     }
 
-    fn complain(&mut self, what: &'static str, e: &io::Error, waiting: usize) {
+    fn complain(&mut self, what: What, e: &io::Error, waiting: usize) {
         let now = self.clock.instant();
-        let message = format!("{what} cannot be written: {e}");
-        let since = self.trouble.as_ref().map_or(now, |t| t.since);
-        let quiet =
-            self.trouble.as_ref().filter(|t| self.clock.since(t.complained) < COMPLAIN_EVERY).map(|t| t.complained);
+        let before = self.of(what).take();
+        let message = format!("{} cannot be written: {e}", what.as_str());
+        let since = before.as_ref().map_or(now, |before| before.since);
+        let quiet = before.map(|before| before.complained).filter(|at| self.clock.since(*at) < COMPLAIN_EVERY);
         if quiet.is_none() {
             error!(waiting, "{message}; enforcement goes on from memory, evidence waits: free some space");
         }
-        self.trouble = Some(Trouble { since, complained: quiet.unwrap_or(now), tried: Some(now), message });
+        let complained = quiet.unwrap_or(now);
+        *self.of(what) = Some(Trouble { what, since, complained, tried: Some(now), message });
     }
 
     /// Whether a failed write should be tried again by now.
     pub fn wants_retry(&self) -> bool {
-        self.tried_within(RETRY_AFTER) == Some(false)
+        self.trouble.as_ref().is_some_and(|trouble| !self.tried_within(trouble, RETRY_AFTER))
     }
 
-    /// The next write is tried whatever came of the last: there will be no later one.
+    /// The next write is tried whatever came of the last: there will be no later one, or somebody is told that it was.
     pub fn rest_no_longer(&mut self) {
-        if let Some(trouble) = &mut self.trouble {
+        for trouble in [&mut self.trouble, &mut self.unsafe_outbox].into_iter().flatten() {
             trouble.tried = None;
         }
     }
 
+    /// Only where the state itself was refused: an outbox that takes nothing keeps no state from the disk.
     fn rests(&self) -> bool {
-        self.tried_within(REST) == Some(true)
+        let of_state = self.trouble.as_ref().filter(|trouble| trouble.what == What::State);
+        of_state.is_some_and(|trouble| self.tried_within(trouble, REST))
     }
 
-    /// Whether the last write failed within this time; none when it did not fail.
-    fn tried_within(&self, time: Duration) -> Option<bool> {
-        self.trouble.as_ref().map(|trouble| trouble.tried.is_some_and(|tried| self.clock.since(tried) < time))
+    /// Whether the outbox could not be made safe a moment ago, and is not tried again yet.
+    pub fn settling_rests(&self) -> bool {
+        self.unsafe_outbox.as_ref().is_some_and(|trouble| self.tried_within(trouble, RETRY_AFTER))
+    }
+
+    fn tried_within(&self, trouble: &Trouble, time: Duration) -> bool {
+        trouble.tried.is_some_and(|tried| self.clock.since(tried) < time)
+    }
+
+    /// Whether all that was committed is durable, and in the outbox.
+    pub fn is_written(&self) -> bool {
+        self.trouble.is_none()
     }
 
     /// What is wrong with the disk, if anything.
     pub fn trouble(&self) -> Option<&str> {
-        self.trouble.as_ref().map(|t| t.message.as_str())
+        self.trouble.as_ref().or(self.unsafe_outbox.as_ref()).map(|trouble| trouble.message.as_str())
     }
 }
 
@@ -312,4 +365,96 @@ pub fn chain_in_outbox(outbox: &Path, key: &SecretKey, site: &SiteId, appliance:
         let signature = writ_durable::read_bounded(&outbox.join(signature_name(name)), MAX_SIGNATURE).ok()?;
         chain::authenticate(&bytes, &signature, &speaker).ok().map(|authentic| chain::resume(&authentic))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::clock::Simulated;
+
+    struct Disk {
+        folder: tempfile::TempDir,
+        clock: Arc<Simulated>,
+        writer: Writer,
+        state: State,
+    }
+
+    impl Disk {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let clock = Simulated::starting(Time::from_unix_millis(1_800_000_000_000));
+            let key = SecretKey::generate(&[7; 40]);
+            let at = |name: &str| folder.path().join(name);
+            let writer = Writer::new(key, &at("state"), &at("outbox"), Clock::Simulated(Arc::clone(&clock))).unwrap();
+            Self { folder, clock, writer, state: State::new(ChainState::new()) }
+        }
+
+        fn seal(&mut self, number: u64) {
+            let name = format!("{number}-EB-{number}.json");
+            let (bundle, signature) = ("{}".to_owned(), "signature".to_owned());
+            self.state.tail.push_back(Pending { name, bundle, signature, standing: Standing::Sealed });
+        }
+
+        /// Something else stands where a folder was, as root is refused by nothing less.
+        fn takes_nothing_at(&self, name: &str) {
+            let path = self.folder.path().join(name);
+            fs::rename(&path, path.with_extension("away")).unwrap();
+            fs::write(path, b"").unwrap();
+        }
+
+        fn takes_again_at(&self, name: &str) {
+            let path = self.folder.path().join(name);
+            fs::remove_file(&path).unwrap();
+            fs::rename(path.with_extension("away"), path).unwrap();
+        }
+
+        fn standings(&self) -> Vec<Standing> {
+            self.state.tail.iter().map(|pending| pending.standing).collect()
+        }
+    }
+
+    #[test]
+    fn an_outbox_that_takes_nothing_keeps_no_state_from_the_disk() {
+        let mut disk = Disk::new();
+        disk.takes_nothing_at("outbox");
+        disk.seal(1);
+        assert!(!disk.writer.commit(&mut disk.state) && !disk.writer.is_written());
+        assert_eq!(disk.standings(), [Standing::Committed], "it is safe in the state");
+        disk.seal(2);
+        disk.writer.commit(&mut disk.state);
+        assert_eq!(disk.standings(), [Standing::Committed; 2], "at once, for the state was taken");
+        disk.takes_nothing_at("state");
+        disk.seal(3);
+        disk.writer.commit(&mut disk.state);
+        disk.takes_again_at("state");
+        disk.takes_again_at("outbox");
+        assert!(!disk.writer.commit(&mut disk.state), "the state was refused a moment ago");
+        assert_eq!(disk.standings()[2], Standing::Sealed);
+        disk.writer.rest_no_longer();
+        assert!(disk.writer.commit(&mut disk.state) && disk.writer.is_written() && disk.writer.trouble().is_none());
+        assert_eq!(disk.standings(), [Standing::Placed; 3]);
+    }
+
+    #[test]
+    fn an_outbox_that_cannot_be_made_safe_is_told_and_tried_again_and_holds_up_nothing() {
+        let mut disk = Disk::new();
+        disk.seal(1);
+        assert!(disk.writer.commit(&mut disk.state));
+        disk.takes_nothing_at("outbox");
+        disk.writer.settle(&mut disk.state);
+        assert!(disk.writer.trouble().is_some_and(|trouble| trouble.starts_with("outbox cannot be written")));
+        assert!(disk.writer.is_written() && disk.writer.settling_rests());
+        assert_eq!(disk.standings().len(), 1);
+        disk.takes_again_at("outbox");
+        disk.seal(2);
+        assert!(disk.writer.commit(&mut disk.state));
+        assert!(disk.writer.trouble().is_some(), "what was written since says nothing of what is not safe");
+        disk.writer.settle(&mut disk.state);
+        assert_eq!(disk.standings().len(), 2, "not yet again");
+        disk.clock.advance(RETRY_AFTER);
+        disk.writer.settle(&mut disk.state);
+        assert!(disk.state.tail.is_empty() && disk.writer.trouble().is_none());
+    }
 }

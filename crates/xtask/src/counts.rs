@@ -53,6 +53,11 @@ impl Counts {
         self.passed + self.failed + self.ignored + self.measured
     }
 
+    /// How many were run to their end.
+    pub fn ran(&self) -> u64 {
+        self.passed + self.failed
+    }
+
     pub fn add(&mut self, other: &Self) {
         self.begun += other.begun;
         self.passed += other.passed;
@@ -78,6 +83,6 @@ mod tests {
         assert_eq!((counts.begun, counts.ended(), counts.results), (14, 18, 2));
         let mut twice = counts.clone();
         twice.add(&counts);
-        assert_eq!((twice.passed, twice.begun), (30, 28));
+        assert_eq!((twice.passed, twice.begun, twice.ran()), (30, 28, 34));
     }
 }

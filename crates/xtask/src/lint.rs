@@ -19,7 +19,15 @@ pub fn run() -> Result<()> {
         let rest = scope.spawn(|| policy(&files));
         (code(), rest.join())
     });
-    code.and(rest.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    both(code, rest.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+}
+
+/// What two came to that were at work side by side: where both have failed, one error tells of both.
+fn both(a: Result<()>, b: Result<()>) -> Result<()> {
+    match (a, b) {
+        (Err(a), Err(b)) => bail!("{a:#}\n{b:#}"),
+        (a, b) => a.and(b),
+    }
 }
 
 /// What cargo says.
@@ -134,4 +142,22 @@ fn house_rules(files: &[PathBuf]) -> Result<()> {
         }
     }
     if broken.is_empty() { Ok(()) } else { bail!("{}", broken.join("\n")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn of_two_failures_both_are_told() {
+        let clippy = || Err(anyhow!("a cast").context("clippy"));
+        let links = || Err(anyhow!("a link").context("links"));
+        assert!(both(Ok(()), Ok(())).is_ok());
+        let told = |a, b| format!("{:#}", both(a, b).unwrap_err());
+        assert_eq!(told(clippy(), Ok(())), "clippy: a cast");
+        assert_eq!(told(Ok(()), links()), "links: a link");
+        assert_eq!(told(clippy(), links()), "clippy: a cast\nlinks: a link");
+    }
 }

@@ -2,6 +2,8 @@
 //!
 //! cargo runs one after the other, and where one of them waits for its last long test, the processors have nothing to do.
 
+mod left;
+
 use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -107,7 +109,7 @@ impl Suite {
         command.env("TMPDIR", scratch.path()).stdin(Stdio::null()).stdout(to.try_clone()?).stderr(to);
         prepare(&mut command);
         let child = command.spawn().with_context(|| format!("cannot run {}", self.program.display()))?;
-        Ok(Running { suite: self, child, said, _scratch: scratch, began: Instant::now() })
+        Ok(Running { suite: self, child, said, scratch, began: Instant::now() })
     }
 }
 
@@ -126,12 +128,13 @@ fn in_memory(folder: &TempDir, program: &Path) -> Command {
     command
 }
 
-/// A suite at work. Its process is the one that was started: whatever stands in front of it becomes it.
+/// A suite at work. Its process is the one that was started: whatever stands in front of it becomes it. When nobody asks for
+/// it any more, nothing of it is at work: it has ended or is ended, and so is what it has started.
 struct Running<'a> {
     suite: &'a Suite,
     child: Child,
     said: NamedTempFile,
-    _scratch: TempDir,
+    scratch: TempDir,
     began: Instant,
 }
 
@@ -166,7 +169,19 @@ impl Running<'_> {
     }
 }
 
-/// Runs them all, whatever comes of each, and adds up. What is wrong with a suite as a whole counts as one failure more.
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        // Nothing is done to one that has been waited for already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if let Err(error) = left::end(self.scratch.path()) {
+            eprintln!("error: {}: {error:#}", self.suite.name);
+        }
+    }
+}
+
+/// Runs them all, whatever comes of each, and adds up. What is wrong with a suite as a whole, also that it cannot be started,
+/// counts as one failure more.
 pub fn run(suites: &[Suite], how: &How<'_>) -> Result<Counts> {
     let mut waiting: VecDeque<&Suite> = suites.iter().collect();
     let mut running: Vec<Running<'_>> = Vec::new();
@@ -176,7 +191,13 @@ pub fn run(suites: &[Suite], how: &How<'_>) -> Result<Counts> {
         while running.len() < how.at_once.max(1)
             && let Some(next) = waiting.pop_front()
         {
-            running.push(next.start(how.prepare)?);
+            match next.start(how.prepare) {
+                Ok(started) => running.push(started),
+                Err(error) => {
+                    counts.failed += 1;
+                    failures.push(format!("{}: {error:#}", next.name));
+                }
+            }
         }
         let mut at = 0;
         while at < running.len() {
@@ -259,25 +280,66 @@ mod tests {
         assert_eq!(ran(&suites, Duration::from_millis(500)), (4, 1));
     }
 
-    #[test]
-    fn what_a_suite_leaves_behind_keeps_nobody_waiting() {
-        let leaves = format!("sleep 3600 & echo $! >&2; {PASSES}");
-        let running = suite("leaves", &leaves);
-        let mut running = running.start(&|_| ()).unwrap();
-        let end = run::wait("its end", LONG, || running.ended(LONG)).unwrap();
-        let said = fs::read_to_string(running.said.path()).unwrap();
-        let left = said.lines().next().unwrap().to_owned();
-        assert_eq!(judge(end, &said).0.failed, 0, "{said}");
-        assert!(Command::new("kill").arg(left).status().unwrap().success());
+    /// Leaves a process at work, and says its number first.
+    const LEAVES: &str = "sleep 60 & echo $! >&2";
+
+    /// The process that a suite has left at work, which it has said.
+    fn left_by(running: &Running<'_>) -> String {
+        let said = || fs::read_to_string(running.said.path());
+        run::wait("its first line", LONG, || Ok(said()?.split_once('\n').map(|(first, _)| first.to_owned()))).unwrap()
+    }
+
+    /// Who is dead and only waits to be asked for that does not live.
+    fn lives(process: &str) -> bool {
+        fs::read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+    }
+
+    fn is_ended(process: &str) {
+        run::wait("the end of what was left", LONG, || Ok((!lives(process)).then_some(()))).unwrap();
     }
 
     #[test]
-    fn a_program_that_cannot_be_run_is_an_error() {
-        let mut gone = suite("gone", "");
-        gone.program = "/nonexistent/program".into();
+    fn what_a_suite_leaves_behind_keeps_nobody_waiting() {
+        let suite = suite("leaves", &format!("{LEAVES}; {PASSES}"));
+        let mut running = suite.start(&|_| ()).unwrap();
+        let end = run::wait("its end", LONG, || running.ended(LONG)).unwrap();
+        let left = left_by(&running);
+        assert!(lives(&left));
+        let (counts, wrong) = running.told(end).unwrap();
+        assert_eq!((counts.passed, counts.failed, wrong), (2, 0, None));
+        is_ended(&left);
+    }
+
+    #[test]
+    fn what_took_too_long_is_ended_with_all_that_it_has_started() {
+        let suite = suite("hangs", &format!("{LEAVES}; exec sleep 60"));
+        let mut running = suite.start(&|_| ()).unwrap();
+        let left = left_by(&running);
+        let end = running.ended(Duration::ZERO).unwrap().unwrap();
+        let (counts, wrong) = running.told(end).unwrap();
+        assert_eq!((counts.failed, wrong.as_deref()), (1, Some("hangs took too long and was ended")));
+        is_ended(&left);
+    }
+
+    #[test]
+    fn whoever_goes_away_in_the_middle_leaves_nothing_at_work() {
+        let suite = suite("hangs", &format!("{LEAVES}; exec sleep 60"));
+        let running = suite.start(&|_| ()).unwrap();
+        let (left, own) = (left_by(&running), running.child.id().to_string());
+        assert!(lives(&left) && lives(&own));
+        drop(running);
+        is_ended(&left);
+        is_ended(&own);
+    }
+
+    #[test]
+    fn what_cannot_be_started_has_failed_and_the_rest_is_run() {
+        let (mut program, mut folder) = (suite("without a program", ""), suite("without a folder", PASSES));
         // As root it is what stands in front of it that fails.
-        let failed = run(&[gone], &How { at_once: 1, limit: LONG, prepare: &|_| () });
-        assert!(!failed.is_ok_and(|counts| counts.failed == 0));
+        program.program = "/nonexistent/program".into();
+        folder.folder = "/nonexistent/folder".into();
+        assert!(folder.start(&|_| ()).is_err());
+        assert_eq!(ran(&[program, folder, suite("passes", PASSES), suite("also", PASSES)], LONG), (4, 2));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use anyhow::{Result, bail};
 use writ_tools::phase::phase;
 use writ_tools::{peers, setup};
 
+use crate::counts::Counts;
 use crate::lint;
 use crate::suites::{self, How, SCENARIOS, Suite};
 
@@ -43,6 +44,8 @@ const AT_ONCE: usize = 3;
 /// The longest that one binary may take, and the same of `--all`: several times what it takes on two busy processors.
 const MOST: Duration = Duration::from_secs(20 * 60);
 const MOST_OF_ALL: Duration = Duration::from_secs(2 * 3600);
+/// What the names of the random kills hold.
+const RANDOM_KILLS: &str = "crashes::seeds";
 /// The first seeds of the random kills that `--all` adds.
 const MORE_SEEDS: [u64; 5] = [1, 1_000, 2_000, 3_000, 4_000];
 
@@ -73,17 +76,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let mut counts = phase("tests", || suites::run(&suites, &How { at_once: AT_ONCE, limit, prepare: &prepare }))?;
     if arguments.all {
         for seed in MORE_SEEDS {
-            let kills: Vec<Suite> = suites
-                .iter()
-                .filter(|suite| suite.name == SCENARIOS)
-                .map(|suite| suite.only("crashes::seeds"))
-                .collect();
-            let prepare = |command: &mut Command| {
-                threads(command);
-                command.env("WRIT_SEED", seed.to_string());
-            };
             let name = format!("random kills, from seed {seed}");
-            counts.add(&phase(&name, || suites::run(&kills, &How { at_once: 1, limit, prepare: &prepare }))?);
+            counts.add(&phase(&name, || random_kills(&suites, seed, limit))?);
         }
         println!("tiers skipped: {}", counts.ignored.saturating_sub(INNER_HALVES));
     }
@@ -92,6 +86,26 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         bail!("{} tests failed", counts.failed);
     }
     Ok(())
+}
+
+/// Runs the random kills once more, from another seed.
+fn random_kills(suites: &[Suite], seed: u64, limit: Duration) -> Result<Counts> {
+    let of_all = suites.iter().filter(|suite| suite.name == SCENARIOS);
+    let kills: Vec<Suite> = of_all.map(|suite| suite.only(RANDOM_KILLS)).collect();
+    let prepare = |command: &mut Command| {
+        threads(command);
+        command.env("WRIT_SEED", seed.to_string());
+    };
+    some_ran(RANDOM_KILLS, suites::run(&kills, &How { at_once: 1, limit, prepare: &prepare })?)
+}
+
+/// The counts of tests that were chosen by a part of their names. That none was run is an error: nothing else would tell that
+/// they have other names by now.
+fn some_ran(filter: &str, counts: Counts) -> Result<Counts> {
+    if counts.ran() == 0 {
+        bail!("{SCENARIOS} ran no test whose name holds {filter}");
+    }
+    Ok(counts)
 }
 
 /// What the tests hold our programs against; gives the folders of those that they are told of.
@@ -111,5 +125,28 @@ fn threads(command: &mut Command) {
     if std::env::var_os("RUST_TEST_THREADS").is_none() {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         command.env("RUST_TEST_THREADS", (2 * processors).to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_that_no_test_matches_is_an_error() {
+        let none =
+            "\nrunning 0 tests\n\ntest result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 90 filtered out;\n";
+        let wrong = some_ran("gone::elsewhere", Counts::of(none)).unwrap_err();
+        assert!(wrong.to_string().contains("gone::elsewhere"), "{wrong}");
+        // Neither of these is none: what failed is told as that.
+        for some in ["test result: ok. 2 passed; 0 failed;", "test result: FAILED. 0 passed; 1 failed;"] {
+            assert_eq!(some_ran("here", Counts::of(some)).unwrap(), Counts::of(some));
+        }
+    }
+
+    #[test]
+    fn without_a_suite_to_choose_from_there_are_no_random_kills() {
+        let wrong = random_kills(&[], 1, MOST).unwrap_err();
+        assert!(wrong.to_string().contains(RANDOM_KILLS), "{wrong}");
     }
 }

@@ -51,10 +51,10 @@ pub fn run(amounts: &Amounts) -> Result<()> {
     desk.commit("Two appliances join the clinic")?;
     desk.make_trust_root()?;
     let mut network = Network::new("foot")?;
-    let depot = Depot::start(&desk, &scratch.path().join("depot"), &format!("{HUB}:8080"), Some(&network))?;
-    desk.release_to_depot(&depot.url(), |writ| network.at_hub(writ))?;
+    let _depot = Depot::start(&desk, &scratch.path().join("depot"), "0.0.0.0:8080", Some(&network))?;
+    desk.release_to_depot("http://127.0.0.1:8080", |writ| network.at_hub(writ))?;
     let namespace = network.join(NAME)?;
-    let supply = Supply::Depot { url: &depot.url(), namespace: &namespace };
+    let supply = Supply::Depot { url: &format!("http://{HUB}:8080"), namespace: &namespace };
     let appliance = Appliance::boot(&desk, NAME, &scratch.path().join(NAME), supply)?;
     // As patient as an appliance is.
     for (file, settings) in [

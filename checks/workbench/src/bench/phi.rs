@@ -57,7 +57,7 @@ pub struct Amounts {
     /// The first seed of the synthetic lines, to see a run again; otherwise the time.
     #[arg(long, value_name = "SEED")]
     phi_seed: Option<u64>,
-    /// From how many seeds they are made, each a share of the lines.
+    /// From how many seeds they are made, `--phi-seed` and those that follow it: each makes a share of the lines.
     #[arg(long, default_value_t = 3, value_name = "SEEDS", value_parser = clap::value_parser!(u64).range(1..=100))]
     phi_seeds: u64,
 }
@@ -71,15 +71,17 @@ pub fn run(amounts: &Amounts) -> Result<()> {
         None => SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs(),
     };
     let mut figures = Figures::default();
-    let lines = amounts.phi_lines / usize::try_from(amounts.phi_seeds)?;
+    let seeds = amounts.phi_seeds;
+    ensure!(seed.checked_add(seeds).is_some(), "--phi-seed {seed} is too large: {seeds} seeds do not follow it");
     let mut by_seed = Vec::new();
-    for seed in seed..seed.saturating_add(amounts.phi_seeds) {
+    for (lines, seed) in shares(amounts.phi_lines, usize::try_from(seeds)?).into_iter().zip(seed..) {
         let before = figures.structured();
         synthetic(&python, lines, seed, &mut figures)?;
         let after = figures.structured();
         by_seed.push(Share { found: after.found - before.found, all: after.all - before.all }.percent());
     }
-    figure(&format!("lines, of five locales, --phi-seed {seed}"), &figures.lines.to_string(), None);
+    let what = format!("lines, of five locales, --phi-seed {seed} --phi-seeds {seeds}");
+    figure(&what, &figures.lines.to_string(), None);
     print_kinds(&figures);
     let by_seed: Vec<String> = by_seed.iter().map(|percent| format!("{percent:.2} %")).collect();
     figure("recall, label or shape tells, by seed", &by_seed.join(" "), None);
@@ -96,6 +98,16 @@ pub fn run(amounts: &Amounts) -> Result<()> {
     machines()?;
     cost();
     Ok(())
+}
+
+/// How many lines each seed makes: what cannot be shared out evenly is the last one's.
+fn shares(lines: usize, seeds: usize) -> Vec<usize> {
+    let each = lines / seeds;
+    let mut shares = vec![each; seeds];
+    if let Some(last) = shares.last_mut() {
+        *last += lines % seeds;
+    }
+    shares
 }
 
 /// A Python of its own under `target/`, with Faker from PyPI.
@@ -214,4 +226,19 @@ fn shortened(text: &str) -> String {
         short.push('…');
     }
     short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exactly_as_many_lines_are_made_as_were_asked_for() {
+        assert_eq!(shares(100_000, 3), [33_333, 33_333, 33_334]);
+        assert_eq!(shares(20_000, 1), [20_000]);
+        assert_eq!(shares(2, 3), [0, 0, 2]);
+        for (lines, seeds) in [(0, 1), (99, 100), (100, 100), (12_345, 67)] {
+            assert_eq!(shares(lines, seeds).iter().sum::<usize>(), lines, "{lines} from {seeds}");
+        }
+    }
 }

@@ -262,7 +262,7 @@ impl Engine {
         let draft = self.teller().switched(switch);
         self.seal(draft);
         crash_point!("adopted in memory, not durable");
-        self.commit();
+        self.commit_now();
         crash_point!("adopted");
         info!(release = %point, "obeyed from now on");
         self.refuse(unreadable.as_slice());

@@ -250,7 +250,7 @@ impl Driver {
 
     /// Whether evidence waits for a quiet moment to be safe in the outbox.
     pub fn unsettled(&self) -> bool {
-        self.engine.unsettled() && !self.engine.writer.is_settling()
+        self.engine.unsettled() && !self.engine.writer.is_settling() && !self.engine.writer.settling_rests()
     }
 
     /// A moment in which nothing happens: evidence is made safe in the outbox, or else the outbox is kept within its

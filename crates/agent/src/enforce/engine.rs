@@ -393,11 +393,9 @@ impl Engine {
         self.notifier.stopping();
         self.stop_attempts();
         self.clear_requests();
-        self.writer.rest_no_longer();
         self.settle_now();
-        self.writer.rest_no_longer();
         self.state.stopped = true;
-        self.commit();
+        self.commit_now();
         self.settle_now();
         self.save_book();
         info!("stopped");

@@ -231,7 +231,7 @@ impl Engine {
         self.state.told_switch = Some(told);
         let draft = self.teller().switched(switch);
         self.seal(draft);
-        self.commit();
+        self.commit_now();
         // What was last seen is the trial of what is gone: look at everything again, and say what is so now.
         self.rescan_wanted = true;
         self.fresh_since = Some(self.clock.now());

@@ -1,10 +1,11 @@
 //! Batches of logs that `writ-logs` lays into the spool: their chains go into the evidence.
 //!
 //! The folder is treated as hostile. A batch that does not continue its source's chain is told of as refused, and followed
-//! nevertheless: logs go on. Each hour, and when a source is new, a bundle of kind `logs` names the end of the chain, and with
-//! that every batch before it. What becomes of them then is for `tidy`.
+//! nevertheless: logs go on. What is no batch hides nothing, whatever its number: it counts neither as the newest nor as
+//! followed. Each hour, and when a source is new, a bundle of kind `logs` names the end of the chain, and with that every
+//! batch before it. What becomes of them then is for `tidy`.
 
-mod folder;
+pub(crate) mod folder;
 mod tidy;
 
 use std::collections::BTreeMap;
@@ -19,7 +20,7 @@ use writ_trust::ids::LogSourceId;
 use writ_trust::time::Time;
 use writ_wire::log_batch::{LogBatch, MAX_BATCH};
 
-use self::folder::SourceFolder;
+use self::folder::{NoBatches, SourceFolder};
 use super::engine::Engine;
 use super::hostile;
 use super::refused::Refused;
@@ -33,7 +34,7 @@ const TIDY: Duration = Duration::from_secs(600);
 const MOST_READ: usize = 8 * 1024 * 1024;
 /// What a batch counts as at least: packed, it may be a thousandth of what it unpacks to.
 const LEAST_READ: usize = 512 * 1024;
-/// The most breaks of one chain that wait to be told.
+/// The most breaks of one chain that wait to be told: it is not followed further until they were.
 const MOST_BREAKS: usize = 8;
 /// How long it is told that lines were dropped, in milliseconds.
 const DAY: i64 = 24 * 3_600_000;
@@ -80,8 +81,22 @@ pub struct Looked {
     at: Option<Instant>,
     /// When they were tidied.
     tidied_at: Option<Instant>,
-    /// The highest number of each source that was judged: what was refused is not judged at each look.
-    judged: BTreeMap<LogSourceId, u64>,
+    /// What was refused of each source: it is judged again only when it changed.
+    refused: BTreeMap<LogSourceId, NoBatches>,
+}
+
+impl Looked {
+    /// Whether something of this number was refused, whatever lies there now.
+    fn was_refused(&self, source: &LogSourceId, number: u64) -> bool {
+        self.refused.get(source).is_some_and(|refused| refused.has(number))
+    }
+
+    /// Whether what lies there now was.
+    fn is_refused(&self, source: &LogSourceId, folder: &SourceFolder, number: u64) -> bool {
+        // Only these are asked about: all others may be thousands.
+        let known = self.refused.get(source).filter(|refused| refused.has(number));
+        known.is_some_and(|refused| folder.facts(number).is_ok_and(|facts| refused.is_still(number, facts)))
+    }
 }
 
 /// Follows a chain by one batch. When it does not continue the chain, why.
@@ -163,7 +178,7 @@ impl Engine {
     pub(super) fn follow_logs(&mut self) {
         let (mut left, mut changed) = (MOST_READ, false);
         let sources = self.log_sources();
-        self.logs.judged.retain(|source, _| sources.contains(source));
+        self.logs.refused.retain(|source, _| sources.contains(source));
         for source in sources {
             if !self.has_place_for(&source) {
                 continue;
@@ -199,13 +214,7 @@ impl Engine {
 
     fn follow_source(&mut self, source: &LogSourceId, left: &mut usize) -> bool {
         let Ok(folder) = self.source_folder(source) else { return false };
-        let numbers = folder.numbers();
-        let Some(newest) = numbers.last().copied() else { return false };
-        // The newest never goes: where all that is there is older than what was seen, the chain began anew.
-        let behind = |seen: u64| if newest < seen { 0 } else { seen };
-        let judged = self.logs.judged.get(source).copied().unwrap_or(0);
-        let behind = behind(self.followed(source)).max(behind(judged));
-        let due: Vec<u64> = numbers.into_iter().filter(|number| *number > behind).collect();
+        let due = self.due(source, &folder);
         if due.is_empty() {
             return false;
         }
@@ -214,21 +223,49 @@ impl Engine {
             self.say_once(format!("logs of {source} are not followed: their folder cannot be made durable: {e}"));
             return false;
         }
+        self.follow_due(source, &folder, &due, left)
+    }
+
+    /// The numbers of what is to be judged, in order.
+    fn due(&mut self, source: &LogSourceId, folder: &SourceFolder) -> Vec<u64> {
+        let numbers = folder.numbers();
+        if let Some(refused) = self.logs.refused.get_mut(source) {
+            refused.keep_listed(&numbers);
+        }
+        let behind = self.behind(source, &numbers);
+        let is_due = |number: &u64| *number > behind && !self.logs.is_refused(source, folder, *number);
+        numbers.into_iter().filter(is_due).collect()
+    }
+
+    /// Up to which of these numbers, which are in order, the chain was followed. The newest batch never goes: where all that are
+    /// there are older than what was seen, the chain began anew. What was refused is none, and would hide that under the highest
+    /// number; also where it was changed since, for that could be done before every look.
+    fn behind(&self, source: &LogSourceId, numbers: &[u64]) -> u64 {
+        let seen = self.followed(source);
+        let newest = numbers.iter().copied().rfind(|number| !self.logs.was_refused(source, *number));
+        if newest.is_some_and(|newest| newest < seen) { 0 } else { seen }
+    }
+
+    /// Judges these, in order, and follows those that are batches, as far as that goes at one look.
+    fn follow_due(&mut self, source: &LogSourceId, folder: &SourceFolder, due: &[u64], left: &mut usize) -> bool {
         let mut changed = false;
-        for number in due {
-            if *left == 0 {
+        for number in due.iter().copied() {
+            // One more break would be lost untold.
+            let chain = self.state.log_chains.get(source);
+            if *left == 0 || chain.is_some_and(|chain| chain.breaks.len() >= MOST_BREAKS) {
                 break;
             }
-            match self.judge_batch(&folder, source, number, left) {
-                Ok(judged) => {
-                    self.logs.judged.insert(source.clone(), number);
-                    let Some((batch, digest)) = judged else { continue };
+            match self.judge_batch(folder, source, number, left) {
+                Ok(Some((batch, digest))) => {
                     self.follow_batch(source, &batch, digest);
                     changed = true;
                 }
+                Ok(None) => {}
                 Err(e) => {
                     let message = format!("batch {number} of {source} cannot be read: {e}");
                     self.refuse(&[Refused::new("log-batch", "log-batch", message, None)]);
+                    // What comes after it would be told of as coming after a gap. At the next look this one is tried again.
+                    break;
                 }
             }
         }
@@ -243,8 +280,13 @@ impl Engine {
         number: u64,
         left: &mut usize,
     ) -> io::Result<Option<(LogBatch, Digest)>> {
+        use io::ErrorKind::{FileTooLarge, InvalidInput, PermissionDenied};
+
+        // Before it is read: what is put in its place meanwhile is another one.
+        let facts = folder.facts(number)?;
         let (message, digest) = match folder.read(number) {
-            Err(e) if matches!(e.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::FileTooLarge) => {
+            // Whoever laid it there made it so.
+            Err(e) if matches!(e.kind(), InvalidInput | FileTooLarge | PermissionDenied) => {
                 *left = left.saturating_sub(MAX_BATCH);
                 (format!("batch {number} of {source} is none: {e}"), None)
             }
@@ -262,13 +304,17 @@ impl Engine {
                 }
             }
         };
+        self.logs.refused.entry(source.clone()).or_default().note(number, facts);
         self.refuse(&[Refused::new("log-batch", "log-batch", message, digest)]);
         Ok(None)
     }
 
     fn follow_batch(&mut self, source: &LogSourceId, batch: &LogBatch, digest: Digest) {
+        if let Some(refused) = self.logs.refused.get_mut(source) {
+            refused.forget(batch.number);
+        }
         let (mut chain, broken) = step(self.state.log_chains.get(source).cloned(), batch, digest);
-        if let Some(why) = broken.filter(|_| chain.breaks.len() < MOST_BREAKS) {
+        if let Some(why) = broken {
             let message = format!("logs of {source}: {why}: something is missing, or was put in its place");
             chain.breaks.push(Break { digest, message });
         }
@@ -322,9 +368,51 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
-    use writ_wire::log_batch::LogBatchSchema;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::Path;
+
+    use writ_trust::minisign::SecretKey;
+    use writ_wire::log_batch::{LogBatchSchema, file_name};
 
     use super::*;
+    use crate::config::Config;
+
+    /// An enforcer beside a spool, and a source.
+    fn beside(dir: &Path) -> (Engine, LogSourceId) {
+        let at = |name: &str| dir.join(name).display().to_string();
+        std::fs::write(dir.join("key"), SecretKey::generate(&[3; 40]).to_open_file().as_bytes()).unwrap();
+        std::fs::set_permissions(dir.join("key"), std::fs::Permissions::from_mode(0o600)).unwrap();
+        let config = format!(
+            "site = \"clinic-001\"\nappliance = \"front-desk\"\nreleases = {:?}\ntrust = {:?}\nkey = {:?}\nstate_dir = {:?}\n\
+             outbox_dir = {:?}\n",
+            at("releases"),
+            at("trust.json"),
+            at("key"),
+            at("state"),
+            at("outbox")
+        );
+        std::fs::write(dir.join("enforce.toml"), config).unwrap();
+        let mut engine = Engine::open(Config::read(&dir.join("enforce.toml")).unwrap()).unwrap();
+        engine.start(false);
+        let source: LogSourceId = "audit".parse().unwrap();
+        std::fs::create_dir_all(engine.source_path(&source)).unwrap();
+        (engine, source)
+    }
+
+    fn lay(engine: &Engine, number: u64, previous: Option<Digest>) -> Digest {
+        let batch = batch(number, previous);
+        let packed = batch.pack(&b"{}\n".repeat(10));
+        std::fs::write(engine.source_path(&batch.source).join(file_name(number)), &packed).unwrap();
+        Digest::of(&packed)
+    }
+
+    /// Follows as far as it goes at one look; what was due.
+    fn follow(engine: &mut Engine, source: &LogSourceId) -> Vec<u64> {
+        let folder = engine.source_folder(source).unwrap();
+        let (due, mut left) = (engine.due(source, &folder), MOST_READ);
+        engine.follow_due(source, &folder, &due, &mut left);
+        due
+    }
 
     fn batch(number: u64, previous: Option<Digest>) -> LogBatch {
         let at = |minute: u64| Time::from_unix_millis(1_800_000_000_000 + i64::try_from(minute).unwrap() * 300_000);
@@ -363,6 +451,59 @@ mod tests {
             assert_eq!((followed.number, followed.digest), (next.number, digest(99)), "{what}");
         }
         assert!(step(None, &batch(3, Some(digest(2))), digest(3)).1.is_some(), "what was before is not known");
+    }
+
+    #[test]
+    fn nothing_is_followed_behind_what_cannot_be_read_for_a_moment() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut engine, source) = beside(dir.path());
+        let mut last = None;
+        for number in 1..=3 {
+            last = Some(lay(&engine, number, last));
+        }
+        let folder = engine.source_folder(&source).unwrap();
+        let (due, mut left) = (engine.due(&source, &folder), MOST_READ);
+        assert_eq!(due, [1, 2, 3]);
+        let (second, aside) = (engine.source_path(&source).join(file_name(2)), dir.path().join("aside"));
+        std::fs::rename(&second, &aside).unwrap();
+        engine.follow_due(&source, &folder, &due, &mut left);
+        assert_eq!(engine.followed(&source), 1);
+        std::fs::rename(&aside, &second).unwrap();
+        assert_eq!(follow(&mut engine, &source), [2, 3]);
+        let chain = &engine.state.log_chains[&source];
+        assert_eq!((chain.number, &*chain.breaks), (3, &[][..]), "nothing was missing");
+    }
+
+    #[test]
+    fn what_is_none_holds_up_nothing_behind_it_however_it_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut engine, source) = beside(dir.path());
+        let at = |number: u64| dir.path().join("logs/audit").join(file_name(number));
+        lay(&engine, 1, None);
+        std::os::unix::fs::symlink("/dev/zero", at(2)).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(at(3)).unwrap();
+        std::fs::create_dir(at(4)).unwrap();
+        lay(&engine, 5, Some(Digest::of(b"4")));
+        // Each of them counts as much as the largest batch.
+        while !follow(&mut engine, &source).is_empty() {}
+        assert_eq!(engine.followed(&source), 5);
+    }
+
+    #[test]
+    fn a_chain_is_followed_no_further_than_its_breaks_can_be_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut engine, source) = beside(dir.path());
+        let laid: Vec<Digest> = (1..=12).map(|n| lay(&engine, 2 * n, Some(Digest::of(b"another")))).collect();
+        let breaks = |engine: &Engine| -> Vec<Digest> {
+            engine.state.log_chains[&source].breaks.iter().map(|at| at.digest).collect()
+        };
+        follow(&mut engine, &source);
+        assert_eq!((breaks(&engine), engine.followed(&source)), (laid[..8].to_vec(), 16));
+        assert_eq!(follow(&mut engine, &source), [18, 20, 22, 24]);
+        assert_eq!((breaks(&engine), engine.followed(&source)), (laid[..8].to_vec(), 16), "there is no room");
+        assert!(engine.tell_breaks(&source));
+        follow(&mut engine, &source);
+        assert_eq!((breaks(&engine), engine.followed(&source)), (laid[8..].to_vec(), 24));
     }
 
     #[test]

@@ -209,7 +209,7 @@ impl Engine {
     /// Lays what was committed into the spool, where others may read it. What is forgotten here is forgotten on the disk with
     /// the next commit; until then it would be laid out again, with the same bytes.
     pub(super) fn lay_notices(&mut self) {
-        if self.state.notices.is_empty() || self.writer.trouble().is_some() {
+        if self.state.notices.is_empty() || !self.writer.is_written() {
             return;
         }
         let folder = self.config.notices_dir();

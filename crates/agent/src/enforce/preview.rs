@@ -133,8 +133,9 @@ impl Engine {
         };
         let running = runbooks.running.into_iter().filter_map(job).collect();
         let waiting = runbooks.waiting.into_iter().filter_map(job).collect();
-        self.attempts.note(lanes::Event::Recalled { running, waiting, ran: runbooks.within_hour });
+        // First that nothing starts: else who waits there for that reason would start here.
         self.attempts.note(lanes::Event::Held(runbooks.held));
+        self.attempts.note(lanes::Event::Recalled { running, waiting, ran: runbooks.within_hour });
     }
 
     /// What is open when another policy has come: what was tried under the one before no longer counts.

@@ -144,7 +144,7 @@ impl Engine {
         if self.state.answered.len() > REMEMBERED {
             self.state.answered.pop_front();
         }
-        self.commit();
+        self.commit_now();
         let to = path.with_extension("answer");
         if let Err(e) = writ_durable::replace(&to, &json::canonical(&answer), 0o600) {
             self.say_once(format!("a request cannot be answered: {e}"));

@@ -170,7 +170,7 @@ impl Engine {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.state.waiting() >= MOST_WAITING
+        self.state.tail.len() >= MOST_WAITING
     }
 
     pub(super) fn take_incident(&mut self, key: &str) -> IncidentState {
@@ -386,6 +386,12 @@ impl Engine {
     pub(super) fn commit(&mut self) {
         self.state.written_at = Some(self.clock.now());
         self.writer.commit(&mut self.state);
+    }
+
+    /// The same where somebody is told so, or there is no later: tried also where the disk took nothing a moment ago.
+    pub(super) fn commit_now(&mut self) {
+        self.writer.rest_no_longer();
+        self.commit();
     }
 
     /// Whether bundles wait for [`Engine::settle`].

@@ -118,7 +118,7 @@ impl Engine {
 
     /// Writes tickets that a full disk did not take.
     pub(super) fn catch_up_tickets(&mut self) {
-        if self.tickets_behind && self.writer.trouble().is_none() {
+        if self.tickets_behind && self.writer.is_written() {
             self.reconcile_tickets();
         }
     }

@@ -71,13 +71,10 @@ impl Settler {
 
     /// What it came to, if it has come to something.
     pub fn take(&mut self) -> Option<Settled> {
-        match self.settled.try_recv() {
-            Ok(settled) => {
-                self.under_way = false;
-                Some(settled)
-            }
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-        }
+        let settled = self.settled.try_recv();
+        // One that lives no longer is not at work either: who asks it next finds out.
+        self.under_way &= matches!(settled, Err(TryRecvError::Empty));
+        settled.ok()
     }
 }
 

@@ -14,14 +14,14 @@ use super::machine::{Action, Event, State, step};
 use super::{JournalError, SwitchError};
 
 /// How long a driver waits for its starter, or for another driver, to let go of the journal.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Drives the switch of a state directory as far as it goes, and returns its journal. Takes up what a killed driver left.
 pub fn drive(state_dir: &Path, serial: Option<Serial>) -> Result<Journal, SwitchError> {
-    let _hold = Hold::take(state_dir, PATIENCE)?;
+    let hold = Hold::take(state_dir, PATIENCE)?;
     let journal = open(state_dir, serial)?;
     if journal.is_over() {
-        boot::clear_again(&journal)?;
+        boot::clear_again(&journal, hold)?;
         return Ok(journal);
     }
     if !journal.course.activated {

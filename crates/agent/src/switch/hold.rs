@@ -1,4 +1,5 @@
-//! One driver at a time: a lock on a file of the state directory, which ends with the process that holds it.
+//! One driver at a time, and one at the boot loader: locks on files of the state directory, which end with the process that
+//! holds them.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
@@ -12,21 +13,32 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 use super::SwitchError;
 use super::journal::ProcessId;
 
-/// The lock's file in the state directory.
+/// The journal's lock in the state directory.
 const FILE: &str = "switch.lock";
+/// The boot loader's.
+const LOADER: &str = "switch.loader.lock";
 /// How often a lock that is waited for is tried.
 const RETRY: Duration = Duration::from_millis(20);
 
-/// The right to write the journal, held until dropped.
+/// The right to write the journal, or to touch what the boot loader reads, held until dropped.
 #[derive(Debug)]
 pub struct Hold {
     _file: File,
 }
 
 impl Hold {
-    /// Takes the lock, waiting for at most `patience`.
+    /// Takes the journal's lock, waiting for at most `patience`.
     pub fn take(state_dir: &Path, patience: Duration) -> Result<Self, SwitchError> {
-        let path = state_dir.join(FILE);
+        Self::of(state_dir, FILE, patience)
+    }
+
+    /// Takes the boot loader's lock. Who has it does not wait for the journal's: who waits for this one may have that.
+    pub fn of_loader(state_dir: &Path, patience: Duration) -> Result<Self, SwitchError> {
+        Self::of(state_dir, LOADER, patience)
+    }
+
+    fn of(state_dir: &Path, name: &str, patience: Duration) -> Result<Self, SwitchError> {
+        let path = state_dir.join(name);
         let failed = |source| SwitchError::Lock { path: path.clone(), source };
         writ_durable::create_directories(state_dir).map_err(failed)?;
         let mut options = OpenOptions::new();

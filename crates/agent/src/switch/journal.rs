@@ -270,19 +270,27 @@ impl Journal {
         }
     }
 
-    /// Writes the journal: when this returns, file and directory are fsynced. On a full disk the room that
-    /// `Journal::reserve` kept is used up first, so that a switch that has begun can still be decided and undone.
+    /// Writes the journal, and before it what is kept beside it: when this returns, files and directory are fsynced. On a full
+    /// disk the room that `Journal::reserve` kept is used up first, so that a switch that has begun can still be decided and
+    /// undone.
     pub fn write(&self) -> Result<(), JournalError> {
-        let path = self.request.state_dir.join(FILE);
-        let bytes = json::canonical(self);
-        let written = match writ_durable::replace(&path, &bytes, 0o600) {
-            Err(e) if matches!(e.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
-                writ_durable::remove(&self.request.state_dir.join(RESERVE.0))
-                    .and_then(|()| writ_durable::replace(&path, &bytes, 0o600))
+        match self.write_where_there_is_room() {
+            Err(JournalError::Unwritable { source, .. })
+                if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) =>
+            {
+                let path = self.request.state_dir.join(RESERVE.0);
+                writ_durable::remove(&path).map_err(|source| JournalError::Unwritable { path, source })?;
+                self.write_where_there_is_room()
             }
             written => written,
-        };
-        written.map_err(|source| JournalError::Unwritable { path, source })
+        }
+    }
+
+    fn write_where_there_is_room(&self) -> Result<(), JournalError> {
+        asked::keep(&self.request)?;
+        let path = self.request.state_dir.join(FILE);
+        writ_durable::replace(&path, &json::canonical(self), 0o600)
+            .map_err(|source| JournalError::Unwritable { path, source })
     }
 
     /// Keeps room on the disk for what the journal may yet have to say; given back when the switch is over.

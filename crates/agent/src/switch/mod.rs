@@ -166,6 +166,10 @@ pub fn resume_now(state_dir: &Path) -> Result<Resumed, SwitchError> {
 
 /// Not in this process: a partition that is mounted when somebody looks may keep whoever looks waiting.
 fn clear_again(mut journal: Journal) -> Result<Resumed, SwitchError> {
+    // Who does that does not hold the journal.
+    if !boot::nobody_clears(&journal.request.state_dir) {
+        return Ok(Resumed::Running);
+    }
     // The driver of back then may have been collected since.
     let present = SwitchRequest { switch_binary: None, ..journal.request.clone() };
     journal.request.switch_binary = launch::binary(&present).ok().or(journal.request.switch_binary);

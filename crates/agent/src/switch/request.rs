@@ -69,6 +69,36 @@ pub struct SwitchRequest {
     pub at_once: bool,
 }
 
+#[cfg(test)]
+impl SwitchRequest {
+    /// One of tests: it names what is not there.
+    pub(super) fn of_tests(state_dir: &std::path::Path) -> Self {
+        let document = |name: &str| Document { path: state_dir.join(name), digest: Digest::of(b"") };
+        Self {
+            site: "clinic-001".parse().unwrap(),
+            appliance: "front-desk".parse().unwrap(),
+            epoch: "1".parse().unwrap(),
+            serial: "2".parse().unwrap(),
+            release: Digest::of(b""),
+            toplevel: "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-system".to_owned(),
+            policy: document("policy.json"),
+            closure: document("closure.json"),
+            cache_dir: state_dir.join("cache"),
+            cache_keys: Vec::new(),
+            state_dir: state_dir.to_owned(),
+            profile: state_dir.join("profile"),
+            activation: "bin/switch-to-configuration".into(),
+            activation_timeout: "10m".parse().unwrap(),
+            fallback_window: "60s".parse().unwrap(),
+            gc_roots: state_dir.join("roots"),
+            launch: Launch::Process,
+            switch_binary: None,
+            boot: Boot::default(),
+            at_once: false,
+        }
+    }
+}
+
 /// A document by file and digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -92,35 +92,12 @@ pub fn wait_for_steps(state_dir: &Path, patience: Duration) -> io::Result<bool> 
 mod tests {
     use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-    use writ_trust::digest::Digest;
-
-    use super::super::request::{Document, Launch, SwitchRequest};
+    use super::super::request::SwitchRequest;
     use super::*;
 
-    fn request(state_dir: &Path) -> SwitchRequest {
-        let document = |name: &str| Document { path: state_dir.join(name), digest: Digest::of(b"") };
-        SwitchRequest {
-            site: "clinic-001".parse().unwrap(),
-            appliance: "front-desk".parse().unwrap(),
-            epoch: "1".parse().unwrap(),
-            serial: "2".parse().unwrap(),
-            release: Digest::of(b""),
-            toplevel: "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-system".to_owned(),
-            policy: document("policy.json"),
-            closure: document("closure.json"),
-            cache_dir: state_dir.join("cache"),
-            cache_keys: Vec::new(),
-            state_dir: state_dir.to_owned(),
-            profile: state_dir.join("profile"),
-            activation: "bin/switch-to-configuration".into(),
-            activation_timeout: "10m".parse().unwrap(),
-            fallback_window: "60s".parse().unwrap(),
-            gc_roots: state_dir.join("roots"),
-            launch: Launch::Process,
-            switch_binary: None,
-            boot: crate::config::Boot::default(),
-            at_once: false,
-        }
+    fn begun(state_dir: &Path) -> Journal {
+        let at = "2026-11-23T12:00:00Z".parse().unwrap();
+        Journal::begin(SwitchRequest::of_tests(state_dir), None, None, at)
     }
 
     #[test]
@@ -141,7 +118,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("switch.json");
         let begins = || share(dir.path()).unwrap().is_some();
-        let mut journal = Journal::begin(request(dir.path()), None, None, "2026-11-23T12:00:00Z".parse().unwrap());
+        let mut journal = begun(dir.path());
         journal.write().unwrap();
         assert!(file.is_file() && begins());
         // Of a version that knows more.
@@ -188,7 +165,7 @@ mod tests {
             while steps.load(Ordering::SeqCst) < 100 {
                 std::thread::yield_now();
             }
-            let mut journal = Journal::begin(request(dir.path()), None, None, "2026-11-23T12:00:00Z".parse().unwrap());
+            let mut journal = begun(dir.path());
             journal.course.activated = true;
             journal.write().unwrap();
             let ended = wait_for_steps(dir.path(), Duration::from_secs(60)).unwrap();

@@ -13,7 +13,7 @@ use writ_trust::digest::Digest;
 use writ_trust::ids::LogSourceId;
 use writ_trust::text::one_line;
 use writ_trust::time::Time;
-use writ_wire::log_batch::{LogBatch, MAX_BATCH, file_name, parse_file_name};
+use writ_wire::log_batch::{LogBatch, file_name};
 use writ_wire::log_receipt::{LogReceipt, MAX_LOG_RECEIPT};
 use writ_wire::paths;
 
@@ -22,7 +22,8 @@ use super::identity::Vouched;
 use super::schedule::Ending;
 use super::trouble::Trouble;
 use crate::crash_point;
-use crate::enforce::hostile::{self, names};
+use crate::enforce::hostile::names;
+use crate::enforce::logs::folder::SourceFolder;
 use crate::logs::config::MOST_SOURCES;
 
 /// The most batches that are sent before something else has its turn.
@@ -87,7 +88,8 @@ impl Courier {
         let due: Vec<Place> =
             waiting.iter().map(|(place, _)| place.clone()).filter(|place| !self.resting.contains_key(place)).collect();
         self.status.logs.waiting = waiting.len() as u64;
-        self.status.logs.waiting_bytes = waiting.iter().map(|(_, bytes)| bytes).sum();
+        // A file may say that it is as large as it likes.
+        self.status.logs.waiting_bytes = waiting.iter().fold(0, |sum: u64, (_, bytes)| sum.saturating_add(*bytes));
         self.recall_sent();
         let client = self.signed(vouched);
         let mut sent = 0;
@@ -121,10 +123,14 @@ impl Courier {
 
     /// A batch of the spool; none where it is gone. Any trouble is this batch's alone.
     fn read_batch(&self, (source, number): &Place) -> Result<Option<(LogBatch, Vec<u8>)>, Trouble> {
-        let folder = self.config.logs().join(source.as_str());
-        let path = folder.join(file_name(*number));
-        // The folder is another user's: nothing in it is followed or waited for.
-        let bytes = match hostile::read(&path, MAX_BATCH) {
+        let at = self.config.logs().join(source.as_str());
+        let path = at.join(file_name(*number));
+        // The folder is another user's: neither it nor anything in it is reached by a link, or waited for.
+        let folder = match SourceFolder::open(&at) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(Trouble::at(&at))?,
+        };
+        let bytes = match folder.read(*number) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             read => read.map_err(Trouble::at(&path))?,
         };
@@ -135,7 +141,7 @@ impl Courier {
         }
         // A batch is shown before its name survives a power cut. After one, writ-logs would make another of this number, which
         // would never be sent.
-        writ_durable::sync_directory(&folder).map_err(Trouble::at(&folder))?;
+        folder.sync().map_err(Trouble::at(&at))?;
         Ok(Some((batch, bytes)))
     }
 
@@ -168,10 +174,11 @@ impl Courier {
                 continue;
             }
             let folder = self.inbox.of_logs().join(source.as_str());
-            let Some(number) = numbers(&folder, receipt_number).into_iter().next_back() else { continue };
+            let Some(number) = receipts(&folder).into_iter().next_back() else { continue };
             let receipt = writ_durable::read_bounded(&folder.join(format!("{number}.json")), MAX_LOG_RECEIPT).ok();
-            let batch = self.config.logs().join(source.as_str()).join(file_name(number));
-            let batch = hostile::read(&batch, MAX_BATCH).ok().and_then(|bytes| LogBatch::judge(&bytes).ok());
+            let batch = SourceFolder::open(&self.config.logs().join(source.as_str()));
+            let batch = batch.and_then(|folder| folder.read(number)).ok();
+            let batch = batch.and_then(|bytes| LogBatch::judge(&bytes).ok());
             let receipt = receipt.and_then(|bytes| LogReceipt::parse(&bytes).ok());
             if let Some((LogReceipt { received_at, delay_seconds, .. }, batch)) = receipt.zip(batch) {
                 let sent = SourceSent { number, to: batch.to, received_at, delay_seconds };
@@ -184,19 +191,19 @@ impl Courier {
         let mut found = Lying::default();
         let mut by_turn: Vec<(usize, Place, u64)> = Vec::new();
         for source in sources(&self.config.logs()) {
-            let batches = self.config.logs().join(source.as_str());
-            let receipts = self.inbox.of_logs().join(source.as_str());
-            let sent = numbers(&receipts, receipt_number);
-            let there = numbers(&batches, parse_file_name);
+            let batches = SourceFolder::open(&self.config.logs().join(source.as_str())).ok();
+            let inbox = self.inbox.of_logs().join(source.as_str());
+            let sent = receipts(&inbox);
+            let there = batches.as_ref().map(SourceFolder::numbers).unwrap_or_default();
             // Of a folder that shows nothing one cannot tell what it had.
             if !there.is_empty() {
                 let gone = sent.iter().filter(|number| there.binary_search(number).is_err());
-                found.settled.extend(gone.map(|number| receipts.join(format!("{number}.json"))));
+                found.settled.extend(gone.map(|number| inbox.join(format!("{number}.json"))));
             }
             let waiting = there.into_iter().filter(|number| sent.binary_search(number).is_err());
             for (turn, number) in waiting.enumerate() {
-                let bytes = fs::symlink_metadata(batches.join(file_name(number))).map_or(0, |there| there.len());
-                by_turn.push((turn, (source.clone(), number), bytes));
+                let facts = batches.as_ref().and_then(|folder| folder.facts(number).ok());
+                by_turn.push((turn, (source.clone(), number), facts.map_or(0, |facts| facts.bytes)));
             }
         }
         by_turn.sort_unstable();
@@ -213,14 +220,12 @@ fn sources(folder: &Path) -> Vec<LogSourceId> {
     sources
 }
 
-fn numbers(folder: &Path, parse: impl Fn(&str) -> Option<u64>) -> Vec<u64> {
-    let mut numbers: Vec<u64> = names(folder).iter().filter_map(|name| parse(name)).collect();
+/// The numbers of the receipts in a folder, in order.
+fn receipts(folder: &Path) -> Vec<u64> {
+    let numbers = names(folder).into_iter().filter_map(|name| name.strip_suffix(".json")?.parse::<u64>().ok());
+    let mut numbers: Vec<u64> = numbers.collect();
     numbers.sort_unstable();
     numbers
-}
-
-fn receipt_number(name: &str) -> Option<u64> {
-    name.strip_suffix(".json")?.parse().ok()
 }
 
 /// Why a batch was not sent.

@@ -66,6 +66,15 @@ impl Spool {
         Digest::of(&packed)
     }
 
+    /// The number of the last batch that was followed.
+    fn followed(&self) -> u64 {
+        self.state()["log_chains"]["audit"]["number"].as_u64().unwrap()
+    }
+
+    fn state(&self) -> Value {
+        serde_json::from_slice(&fs::read(self.site.state("state.json")).unwrap()).unwrap()
+    }
+
     fn there(&self) -> Vec<u64> {
         (1..100).filter(|number| self.folder().join(file_name(*number)).exists()).collect()
     }
@@ -159,10 +168,7 @@ fn what_is_no_batch_is_judged_once_and_holds_up_nothing_behind_it() {
     }
     assert_eq!(spool.told("log-batch").len(), 22);
     assert_eq!(spool.told("log-chain").len(), 1, "the one behind them was come to");
-    let counted = |spool: &Spool| -> u64 {
-        let state: Value = serde_json::from_slice(&fs::read(spool.site.state("state.json")).unwrap()).unwrap();
-        state["refused_total"].as_u64().unwrap()
-    };
+    let counted = |spool: &Spool| spool.state()["refused_total"].as_u64().unwrap();
     for _ in 0..4 {
         spool.after(31);
     }
@@ -194,6 +200,118 @@ fn a_broken_chain_is_told_when_there_is_room_to_tell_it() {
     assert_eq!(told(&spool), [Some(broken)]);
     spool.after(3_600);
     assert_eq!(told(&spool).len(), 1, "once");
+}
+
+#[test]
+fn no_break_is_lost_while_there_is_no_room_to_tell_it() {
+    let mut spool = Spool::new("");
+    // What anybody may have refused within an hour is used up.
+    for number in 1..=40 {
+        fs::write(spool.folder().join(file_name(number)), format!("none {number}")).unwrap();
+    }
+    for _ in 0..4 {
+        spool.after(31);
+    }
+    // More gaps than are kept.
+    let broken: Vec<Option<Digest>> =
+        (25..=36).map(|n| Some(spool.lay(2 * n, Some(Digest::of(b"another")), "{}\n"))).collect();
+    for _ in 0..3 {
+        spool.after(31);
+    }
+    assert!(spool.told("log-chain").is_empty() && spool.followed() < 72, "there is no room yet");
+    spool.after(3_600);
+    spool.after(31);
+    let told: Vec<Option<Digest>> = spool.told("log-chain").iter().map(|refused| refused.digest).collect();
+    assert_eq!(told, broken);
+}
+
+#[test]
+fn junk_under_the_highest_number_hides_nothing() {
+    let mut spool = Spool::new("");
+    let junk = |spool: &Spool, text: &str| fs::write(spool.folder().join(file_name(99_999)), text).unwrap();
+    let first = spool.lay(1, None, "{}\n");
+    junk(&spool, "none");
+    spool.after(31);
+    assert_eq!((spool.followed(), spool.told("log-batch").len()), (1, 1));
+    spool.lay(2, Some(first), "{}\n");
+    spool.after(31);
+    assert_eq!((spool.followed(), spool.told("log-batch").len()), (2, 1));
+    junk(&spool, "another that is none");
+    spool.after(31);
+    assert_eq!(spool.told("log-batch").len(), 2, "what changed is judged again");
+    // The chain begins anew, far below it.
+    (1..=2).for_each(|number| fs::remove_file(spool.folder().join(file_name(number))).unwrap());
+    let anew = spool.lay(1, None, "{}\n{}\n");
+    spool.after(31);
+    assert_eq!(spool.followed(), 1);
+    let told = |spool: &Spool| spool.told("log-chain").iter().map(|refused| refused.digest).collect::<Vec<_>>();
+    assert_eq!(told(&spool), [Some(anew)]);
+    spool.restart();
+    let second = spool.lay(2, Some(anew), "{}\n");
+    spool.after(31);
+    assert_eq!((spool.followed(), told(&spool).len()), (2, 1));
+    // A batch in its place is one.
+    let last = spool.lay(99_999, Some(second), "{}\n");
+    spool.after(31);
+    assert_eq!((spool.followed(), told(&spool)), (99_999, vec![Some(anew), Some(last)]));
+}
+
+#[test]
+fn junk_under_the_highest_number_goes_and_the_newest_batch_stays() {
+    // Room for none.
+    let mut spool = Spool::new("logs_budget = \"1KiB\"\n");
+    let mut chain: Vec<Digest> = Vec::new();
+    for number in 1..=3 {
+        chain.push(spool.lay(number, chain.last().copied(), &long(number)));
+    }
+    // It begins as a batch does.
+    let (junk, packed) = (spool.folder().join(file_name(99_999)), packed(99_999, None, &long(9)));
+    fs::write(&junk, &packed[..packed.len() - 4]).unwrap();
+    spool.after(0);
+    assert_eq!((spool.there(), junk.exists()), (vec![3], false));
+    chain.push(spool.lay(4, Some(chain[2]), &long(4)));
+    // More than one look judges: of some of them nobody knows yet what they are.
+    let junk = |spool: &Spool| spool.there().into_iter().filter(|number| *number >= 50).count();
+    (50..=79).for_each(|number| fs::write(spool.folder().join(file_name(number)), "none").unwrap());
+    spool.after(601);
+    assert!(spool.there().contains(&4) && (1..30).contains(&junk(&spool)), "{:?}", spool.there());
+    for _ in 0..2 {
+        spool.after(601);
+    }
+    assert_eq!(spool.there(), [4]);
+    let told: Vec<(u64, Option<Digest>)> = spool
+        .told(RULE)
+        .iter()
+        .map(|refused| (LogsDropped::parse(&refused.message).unwrap().batches, refused.digest))
+        .collect();
+    assert_eq!(told, [(2, Some(chain[1])), (1, Some(chain[2]))], "and nothing of the junk");
+}
+
+#[test]
+fn what_goes_after_a_gap_goes_at_the_next_look() {
+    // Room for six and a half.
+    let budget = packed(1, Some(Digest::of(b"before")), &long(1)).len() * 13 / 2 / 1024;
+    let mut spool = Spool::new(&format!("logs_budget = \"{budget}KiB\"\n"));
+    let mut chain: Vec<Digest> = Vec::new();
+    for number in 1..=6 {
+        chain.push(spool.lay(number, chain.last().copied(), &long(number)));
+    }
+    spool.after(0);
+    // One of them was sent.
+    fs::remove_file(spool.folder().join(file_name(2))).unwrap();
+    for number in 7..=12 {
+        chain.push(spool.lay(number, chain.last().copied(), &long(number)));
+    }
+    spool.after(601);
+    assert_eq!(spool.there(), (3..=12).collect::<Vec<_>>());
+    spool.after(31);
+    assert_eq!(spool.there(), [9, 10, 11, 12]);
+    let told: Vec<(u64, Option<Digest>)> = spool
+        .told(RULE)
+        .iter()
+        .map(|refused| (LogsDropped::parse(&refused.message).unwrap().batches, refused.digest))
+        .collect();
+    assert_eq!(told, [(1, Some(chain[0])), (6, Some(chain[7]))]);
 }
 
 #[test]

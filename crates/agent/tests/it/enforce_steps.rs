@@ -267,8 +267,10 @@ fn a_dry_run_says_what_would_be_done_and_why_nothing_would() {
     let full =
         "people: rule L1-runs could not run: 120 runbooks of all rules ran within an hour, which is all that may; L2: ";
     assert!(foreseen(&site)("runs").starts_with(full), "{}", foreseen(&site)("runs"));
-    at_work(&site, &json!({ "held": true }));
-    assert!(foreseen(&site)("runs").starts_with("held: it waits for its turn: "), "{}", foreseen(&site)("runs"));
+    for waiting in [json!([]), json!([{ "check": "file.runs", "rule": "L1-runs" }])] {
+        at_work(&site, &json!({ "held": true, "waiting": waiting }));
+        assert!(foreseen(&site)("runs").starts_with("held: it waits for its turn: "), "{}", foreseen(&site)("runs"));
+    }
     fs::write(site.state("lock"), "").unwrap();
     fs::write(site.state("switch.json"), "{").unwrap();
     let said = foreseen(&site);

@@ -70,16 +70,16 @@ fn free_port() -> u16 {
 
 impl World {
     pub fn new() -> Self {
-        Self::with(1, |_| (), false)
+        Self::with(1, |_| (), None)
     }
 
     /// With so many files under watch, keys and a release that are so many days old, and nothing in the log yet. Every run is
-    /// accounted for each hour, or, `hurried`, every ten minutes.
-    pub fn aged(files: usize, days: i64, hurried: bool) -> Self {
-        Self::with(files, |at| *at = at.plus_millis(-days * DAY), hurried)
+    /// accounted for as often as it says, `10m`.
+    pub fn aged(files: usize, days: i64, account_every: &str) -> Self {
+        Self::with(files, |at| *at = at.plus_millis(-days * DAY), Some(account_every))
     }
 
-    fn with(files: usize, age: impl Fn(&mut Time), hurried: bool) -> Self {
+    fn with(files: usize, age: impl Fn(&mut Time), account_every: Option<&str>) -> Self {
         let mut house = House::new();
         let site: SiteId = house.site.parse().unwrap();
         let origin = format!("log.example/{site}");
@@ -98,8 +98,8 @@ impl World {
             fs::create_dir_all(house.path(folder)).unwrap();
         }
         house.furnish(files);
-        if hurried {
-            fs::write(house.path("hurried"), "").unwrap();
+        if let Some(every) = account_every {
+            fs::write(house.path(ACCOUNT_EVERY), every).unwrap();
         }
         let mut release = house.release(1);
         age(&mut release.issued_at);

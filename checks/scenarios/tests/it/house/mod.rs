@@ -48,6 +48,8 @@ pub fn now_plus(millis: i64) -> Time {
     Time::from_unix_millis((i64::try_from(now).unwrap() + millis) / 1000 * 1000)
 }
 
+/// Where it is kept how often posture is told, if not each hour.
+pub const ACCOUNT_EVERY: &str = "account-every";
 pub const DAY: i64 = 86_400_000;
 
 /// The suite writes the Nix store, mounts and boots: it fails without root, it never passes by skipping.

@@ -1,10 +1,12 @@
 //! Small policies: files whose mode and content must stay, each with a rule that restores it.
 
+use std::fs;
+
 use serde_json::{Map, Value, json};
 use writ_trust::digest::Digest;
 use writ_trust::json::canonical;
 
-use super::House;
+use super::{ACCOUNT_EVERY, House};
 
 pub fn content(n: usize) -> String {
     format!("file number {n}\n")
@@ -35,13 +37,13 @@ impl House {
         with_rules_version(json!({
             "schema": "writ.policy.v1", "site": self.site, "appliance": "front-desk",
             "baselines": { "test": "1" }, "controls": { "164.312(c)(1)": control },
-            "checks": checks, "rules": rules, "runbooks": runbooks, "exceptions": {}, "settings": settings(self.account_every()),
+            "checks": checks, "rules": rules, "runbooks": runbooks, "exceptions": {}, "settings": settings(&self.account_every()),
         }))
     }
 
     /// How often every run is accounted for.
-    fn account_every(&self) -> &'static str {
-        if self.path("hurried").exists() { "10m" } else { "1h" }
+    fn account_every(&self) -> String {
+        fs::read_to_string(self.path(ACCOUNT_EVERY)).unwrap_or_else(|_| "1h".to_owned())
     }
 
     fn check(&self, probe: Value, expect: Value) -> Value {

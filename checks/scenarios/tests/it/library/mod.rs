@@ -71,22 +71,28 @@ fn look(machine: &Machine, rows: &[Row]) -> BTreeMap<&'static str, String> {
     parts.map(|(name, text)| (of(name), text.to_owned())).collect()
 }
 
-/// Breaks the rows of a wave, and waits until each has been healed by its own runbook.
+/// Breaks the rows of a wave, and waits until each has been healed by its own runbook, and all checks hold that saw it.
 fn play(machine: &Machine, bundles: &mut Bundles, wave: &[Row]) {
     bundles.gather();
     bundles.closed.clear();
+    bundles.opened.clear();
     let before = look(machine, wave);
     let breaks: String = wave.iter().map(|row| format!("( {} )\n", row.broken_by)).collect();
     machine.sh(&format!("set -e\n{breaks}"));
     machine.sh(ASK);
     let ended = run::wait("the end of the wave's incidents", PATIENCE, || {
         bundles.gather();
-        Ok(wave.iter().all(|row| bundles.closed.contains_key(row.check)).then_some(()))
+        Ok(wave.iter().flat_map(Row::checks).all(|check| bundles.closed.contains_key(check)).then_some(()))
     });
     let after = look(machine, wave);
     let mut wrong = Vec::new();
     let mut about = Vec::new();
     for row in wave {
+        for check in row.also.iter().filter(|check| !bundles.closed.contains_key(**check)) {
+            let how = if bundles.opened.contains(*check) { "fails still" } else { "did not fail" };
+            wrong.push(format!("{}: {check} {how}", row.runbook));
+            about.push(row);
+        }
         let Some(bundle) = bundles.closed.get(row.check) else {
             wrong.push(format!("{}: {} has no closing bundle", row.runbook, row.check));
             about.push(row);
@@ -131,11 +137,12 @@ fn fail_and_recover(machine: &Machine, bundles: &mut Bundles) {
 /// What the journal says of these rows.
 fn said_of(machine: &Machine, rows: &[&Row]) -> String {
     let journal = machine.sh("journalctl --no-pager -o cat");
-    let wanted = |line: &&str| rows.iter().any(|row| [row.check, row.rule].iter().any(|word| line.contains(word)));
+    let wanted = |line: &&str| rows.iter().any(|row| row.checks().chain([row.rule]).any(|word| line.contains(word)));
     let lines: String = journal.lines().filter(wanted).map(|line| format!("{line}\n")).collect();
     let tickets = rows
         .iter()
-        .map(|row| machine.sh(&format!("cd /var/lib/writ/enforce/tickets; grep -l '{}' * | xargs -r cat", row.check)));
+        .flat_map(|row| row.checks())
+        .map(|check| machine.sh(&format!("cd /var/lib/writ/enforce/tickets; grep -l '{check}' * | xargs -r cat")));
     lines + &tickets.collect::<String>()
 }
 

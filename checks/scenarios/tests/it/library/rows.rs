@@ -9,14 +9,27 @@ pub struct Row {
     pub rule: &'static str,
     /// Which check sees it, and decides in the end.
     pub check: &'static str,
+    /// Others that the same break makes fail, and that hold again when the runbook has healed it.
+    pub also: &'static [&'static str],
     /// What somebody types, by sh.
     pub broken_by: String,
     /// What they would look at: afterwards it is as before.
     pub look: String,
 }
 
+impl Row {
+    fn also(self, also: &'static [&'static str]) -> Self {
+        Self { also, ..self }
+    }
+
+    /// All checks that its break makes fail.
+    pub fn checks(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.check).chain(self.also.iter().copied())
+    }
+}
+
 fn row(runbook: &'static str, rule: &'static str, check: &'static str, broken_by: &str, look: &str) -> Row {
-    Row { runbook, rule, check, broken_by: broken_by.to_owned(), look: look.to_owned() }
+    Row { runbook, rule, check, also: &[], broken_by: broken_by.to_owned(), look: look.to_owned() }
 }
 
 /// Numbers of the family "kernel": what each sets, to what somebody has set it, and the check.
@@ -97,12 +110,14 @@ fn older(file: &str, tag: &str, ago: &str) -> String {
     format!("{oldest}; {}", aged(file, ago, "\\(\"newest_at\":\\)", &after))
 }
 
-/// A backup that was killed, and left its lock.
+/// A backup that was killed, and left its lock. Until it has been waited for, its process is still there: restic would take the lock
+/// for one that somebody holds.
 const LOCKED: &str = "export RESTIC_PASSWORD_FILE=/var/lib/writ/secrets/backup RESTIC_REPOSITORY=/var/backup/writ
     mkfifo /run/nothing; sleep 60 > /run/nothing & s=$!
     restic --no-cache backup --quiet --stdin < /run/nothing & r=$!
     until ls -A /var/backup/writ/locks | grep -qx '[0-9a-f]\\{64\\}'; do sleep 0.05; done
-    kill -9 $r $s; rm /run/nothing; systemctl start writ-backup-look.service";
+    kill -9 $r $s; wait $r $s || true
+    rm /run/nothing; systemctl start writ-backup-look.service";
 
 /// A file with a mode.
 fn mode(runbook: &'static str, rule: &'static str, check: &'static str, file: &str, mode: &str) -> Row {
@@ -134,9 +149,11 @@ fn files_and_services() -> Vec<Row> {
     let old = "cd /var/lib/clamav; printf '%-512s' \"$(sed \"s/:[0-9]* *$/:$(date -d '30 hours ago' +%s)/\" daily.cvd)\" > new; mv new daily.cvd";
     let untried = aged("restore-test-records.json", "40 days", "\\(\"[a-z]*ed_at\":\\|\"began_at\":\\)", "\\(\\)");
     vec![
-        mode("RB-FILE-001", "L1-FILE-001", "accounts.shadow-file", "/etc/shadow", "0644"),
+        mode("RB-FILE-001", "L1-FILE-001", "accounts.shadow-file", "/etc/shadow", "0644")
+            .also(&["hardening.file-shadow"]),
         row("RB-FILE-002", "L1-FILE-002", "workstation.banner", "echo welcome > /etc/issue.net", "cat /etc/issue.net"),
-        mode("RB-FILE-003", "L1-FILE-003", "accounts.passwd-file", "/etc/passwd", "0666"),
+        mode("RB-FILE-003", "L1-FILE-003", "accounts.passwd-file", "/etc/passwd", "0666")
+            .also(&["hardening.file-passwd"]),
         mode("RB-FILE-004", "L1-FILE-004", "keys.appliance-file", "/var/lib/writ/appliance.key", "0644"),
         mode("RB-EHR-001", "L1-EHR-001", "ehr.connector-config", "/etc/ehr/connector.conf", "0666"),
         unit("RB-EHR-002", "L1-EHR-002", "ehr.connector-service", "ehr-connector.service"),
@@ -196,7 +213,8 @@ fn third() -> Vec<Row> {
 fn fourth() -> Vec<Row> {
     let look = "ls -A /var/backup/writ/locks; systemctl is-active writ-backup.timer";
     vec![
-        sshd("RB-SSH-002", "L1-SSH-002", "access.ssh-keys", "PermitEmptyPasswords", "yes"),
+        sshd("RB-SSH-002", "L1-SSH-002", "access.ssh-keys", "PermitEmptyPasswords", "yes")
+            .also(&["hardening.ssh-empty-passwords"]),
         row("RB-BACKUP-003", "L1-BACKUP-005", "backup.integrity", LOCKED, look),
     ]
 }
@@ -204,7 +222,8 @@ fn fourth() -> Vec<Row> {
 fn fifth() -> Vec<Row> {
     let journal = "systemd-journald.socket systemd-journald-dev-log.socket systemd-journald.service";
     vec![
-        sshd("RB-SSH-003", "L1-SSH-003", "transmission.ssh-ciphers", "Ciphers", "aes128-cbc"),
+        sshd("RB-SSH-003", "L1-SSH-003", "transmission.ssh-ciphers", "Ciphers", "aes128-cbc")
+            .also(&["hardening.ssh-ciphers"]),
         unit("RB-SVC-001", "L1-SVC-001", "audit.journal-service", journal),
     ]
 }
@@ -212,7 +231,7 @@ fn fifth() -> Vec<Row> {
 fn sixth() -> Vec<Row> {
     let look = "systemctl is-active writ-eats-memory.service; grep -c 'MemAvailable: 1 kB' /proc/meminfo";
     vec![
-        sshd("RB-SSH-004", "L1-SSH-004", "transmission.ssh-macs", "Macs", "hmac-sha1"),
+        sshd("RB-SSH-004", "L1-SSH-004", "transmission.ssh-macs", "Macs", "hmac-sha1").also(&["hardening.ssh-macs"]),
         // It ends all work that can wait: backups, too, that other runbooks have begun.
         row("RB-MEM-001", "L1-MEM-001", "capacity.memory", "systemctl start writ-eats-memory.service", look),
     ]

@@ -1,7 +1,8 @@
 //! Making room in the spool.
 //!
 //! What was sent is removed, but never the newest batch of a source: `writ-logs` finds out by it how far it came. Over a budget
-//! of their own, which takes nothing from that of evidence, the oldest are dropped when a bundle has told of it.
+//! of their own, which takes nothing from that of evidence, the oldest are dropped when a bundle has told of it; before them
+//! goes what was refused, whatever its number, for it would have all else go in its place.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,7 @@ use writ_wire::log_batch::LogBatch;
 use writ_wire::log_receipt::{LogReceipt, MAX_LOG_RECEIPT};
 
 use super::DAY;
-use super::folder::SourceFolder;
+use super::folder::{Facts, SourceFolder};
 use crate::enforce::engine::Engine;
 use crate::enforce::hostile;
 use crate::enforce::refused::Refused;
@@ -29,13 +30,28 @@ const MOST_COMPARED: u64 = 128 * 1024 * 1024;
 /// See [`MOST_COMPARED`].
 const MOST_DROPPED: usize = 1_000;
 
-/// A batch that lies in the spool.
+/// A batch, or what is none, that lies in the spool.
 struct Lying {
     source: LogSourceId,
     number: u64,
     bytes: u64,
     /// When it was laid there, in seconds since 1970.
     changed: i64,
+    /// It was judged and is none; that was told, or counted.
+    refused: bool,
+    /// Whether it may be removed at all.
+    may_go: bool,
+}
+
+/// Files of one source that go.
+#[derive(Default)]
+struct Going {
+    /// Of these nothing is to be told any more.
+    told: Vec<u64>,
+    /// The first of the others.
+    stretch: Option<Stretch>,
+    /// More follow, after a gap.
+    more: bool,
 }
 
 /// Batches that go, each the one after the other.
@@ -47,54 +63,65 @@ struct Stretch {
 impl Engine {
     /// Removes what was sent, and the oldest of what is over the budget.
     pub(super) fn tidy_logs(&mut self) {
-        let (mut lying, mut folders, mut left) = (Vec::new(), BTreeMap::new(), MOST_COMPARED);
+        let mut lying: Vec<(Lying, bool)> = Vec::new();
+        let (mut folders, mut left) = (BTreeMap::new(), MOST_COMPARED);
         for source in self.log_sources() {
             let Ok(folder) = self.source_folder(&source) else { continue };
-            let kept = self.remove_sent(&source, &folder, &mut left);
-            let (newest, followed) = (kept.last().map_or(0, |newest| newest.number), self.followed(&source));
+            let mut kept = self.remove_sent(&source, &folder, &mut left);
             let many = kept.len().saturating_sub(MOST_BATCHES);
-            // Of those that may go, first the ones that are too many.
-            for (n, batch) in kept.into_iter().enumerate() {
-                let may_go = batch.number < newest && batch.number <= followed;
-                lying.push((batch, may_go, n < many));
-            }
-            folders.insert(source, (folder, Vec::new()));
+            // Of those that may go, first the ones that are too many, and of these first what is none.
+            kept.sort_by_key(|batch| !batch.refused);
+            lying.extend(kept.into_iter().enumerate().map(|(n, batch)| (batch, n < many)));
+            folders.insert(source, (folder, BTreeMap::new()));
         }
         let budget = self.config.logs_budget.bytes();
-        let mut total: u64 = lying.iter().map(|(batch, ..)| batch.bytes).sum();
+        // A file may say that it is as large as it likes.
+        let mut total = lying.iter().fold(0u64, |sum, (batch, _)| sum.saturating_add(batch.bytes));
         let over = total > budget;
-        lying.sort_by_key(|(batch, ..)| (batch.changed, batch.number));
+        lying.sort_by_key(|(batch, _)| (!batch.refused, batch.changed, batch.number));
         let mut many = 0;
-        for (batch, may_go, too_many) in lying {
-            if may_go && many < MOST_DROPPED && (too_many || (over && total > budget / 100 * DROP_TO)) {
-                total -= batch.bytes;
-                many += 1;
+        for (batch, too_many) in lying {
+            // Nothing of what was refused is read, and some of it may be what cannot be removed.
+            let may_go = batch.may_go && (batch.refused || many < MOST_DROPPED);
+            if may_go && (too_many || (over && total > budget / 100 * DROP_TO)) {
+                total = total.saturating_sub(batch.bytes);
+                many += usize::from(!batch.refused);
                 if let Some((_, going)) = folders.get_mut(&batch.source) {
-                    going.push(batch.number);
+                    going.insert(batch.number, batch.refused);
                 }
             }
         }
-        for (source, (folder, mut going)) in folders {
-            going.sort_unstable();
+        for (source, (folder, going)) in folders {
             self.drop_logs(&source, &folder, &going);
         }
+    }
+
+    /// What lies there of a source, in order. The newest batch is the highest that was followed: of what is above it nobody knows
+    /// yet whether it is one.
+    fn lying(&self, source: &LogSourceId, folder: &SourceFolder) -> Vec<Lying> {
+        let numbers = folder.numbers();
+        let behind = self.behind(source, &numbers);
+        let is_batch = |number: &u64| *number <= behind && !self.logs.was_refused(source, *number);
+        let newest = numbers.iter().copied().rfind(is_batch).unwrap_or(0);
+        let known = self.logs.refused.get(source);
+        let lying = numbers.into_iter().filter_map(|number| {
+            let facts = folder.facts(number).ok()?;
+            let Facts { bytes, changed, .. } = facts;
+            let refused = known.is_some_and(|known| known.is_still(number, facts));
+            let may_go = refused || number < newest;
+            Some(Lying { source: source.clone(), number, bytes, changed, refused, may_go })
+        });
+        lying.collect()
     }
 
     /// Removes what the depot has by the courier's word; gives what stays, in order.
     fn remove_sent(&self, source: &LogSourceId, folder: &SourceFolder, left: &mut u64) -> Vec<Lying> {
         let receipts = self.config.releases.join(FOLDER).join(source.as_str());
-        let followed = self.followed(source);
         let received: BTreeSet<String> = hostile::names(&receipts).into_iter().collect();
-        let lying = folder.numbers().into_iter().filter_map(|number| {
-            let (bytes, changed) = folder.facts(number).ok()?;
-            Some(Lying { source: source.clone(), number, bytes, changed })
-        });
-        let mut lying: Vec<Lying> = lying.collect();
-        let newest = lying.last().map_or(0, |batch| batch.number);
+        let mut lying = self.lying(source, folder);
         lying.retain(|batch| {
-            let may_go = batch.number < newest && batch.number <= followed;
             let name = format!("{}.json", batch.number);
-            let sent = may_go && received.contains(&name) && *left > 0 && {
+            let sent = batch.may_go && received.contains(&name) && *left > 0 && {
                 *left = left.saturating_sub(batch.bytes);
                 let receipt = hostile::read(&receipts.join(name), MAX_LOG_RECEIPT);
                 let receipt = receipt.ok().and_then(|bytes| LogReceipt::parse(&bytes).ok());
@@ -107,13 +134,14 @@ impl Engine {
         lying
     }
 
-    /// Drops batches of one source, in order, once that is in the evidence: one stretch without gaps at a time.
-    fn drop_logs(&mut self, source: &LogSourceId, folder: &SourceFolder, numbers: &[u64]) {
-        if numbers.is_empty() {
+    /// Drops files of one source, each of which was refused or not, once that is in the evidence: one stretch without gaps at a
+    /// time.
+    fn drop_logs(&mut self, source: &LogSourceId, folder: &SourceFolder, files: &BTreeMap<u64, bool>) {
+        if files.is_empty() {
             return;
         }
         let told_to = self.state.log_chains.get(source).and_then(|chain| chain.dropped_to).unwrap_or(0);
-        let (mut going, stretch) = stretch(source, folder, numbers, told_to);
+        let Going { told: mut going, stretch, more } = what_goes(source, folder, files, told_to);
         if let Some(Stretch { numbers, dropped }) = stretch
             && let Some(last) = numbers.last().copied()
         {
@@ -139,33 +167,45 @@ impl Engine {
         }
         let gone = going.iter().filter(|number| folder.remove(**number).is_ok()).count();
         info!(%source, batches = gone, "dropped, undelivered");
+        if more {
+            // At the next look.
+            self.logs.tidied_at = None;
+        }
     }
 }
 
-/// The batches of which nothing is to be told any more, and the first stretch of others, by their first lines.
-fn stretch(source: &LogSourceId, folder: &SourceFolder, numbers: &[u64], told_to: u64) -> (Vec<u64>, Option<Stretch>) {
-    let (mut going, mut stretch): (Vec<u64>, Option<Stretch>) = (Vec::new(), None);
-    for number in numbers.iter().copied() {
+/// What goes of these files, by their first lines.
+fn what_goes(source: &LogSourceId, folder: &SourceFolder, files: &BTreeMap<u64, bool>, told_to: u64) -> Going {
+    let mut going = Going::default();
+    for (number, refused) in files.iter().map(|(number, refused)| (*number, *refused)) {
+        if refused {
+            // Whatever its first line says: it has no lines that could be told of as dropped.
+            going.told.push(number);
+            continue;
+        }
         let Ok(beginning) = folder.beginning(number) else { continue };
         let batch = LogBatch::peek(&beginning).ok().filter(|batch| batch.number == number && batch.source == *source);
         // What is none was told of as that.
         let Some(batch) = batch.filter(|_| number > told_to) else {
-            going.push(number);
+            going.told.push(number);
             continue;
         };
         let LogBatch { from, to, lines, previous, .. } = batch;
-        match &mut stretch {
+        match &mut going.stretch {
             None => {
                 let dropped = LogsDropped { source: source.clone(), from, to, batches: 1, lines, before: previous };
-                stretch = Some(Stretch { numbers: vec![number], dropped });
+                going.stretch = Some(Stretch { numbers: vec![number], dropped });
             }
             Some(so_far) if so_far.numbers.last().is_some_and(|last| last + 1 == number) => {
                 let LogsDropped { from: begins, to: ends, batches, lines: all, .. } = &mut so_far.dropped;
                 (*begins, *ends, *batches, *all) = ((*begins).min(from), to, *batches + 1, all.saturating_add(lines));
                 so_far.numbers.push(number);
             }
-            Some(_) => break,
+            Some(_) => {
+                going.more = true;
+                break;
+            }
         }
     }
-    (going, stretch)
+    going
 }

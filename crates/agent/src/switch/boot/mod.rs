@@ -20,15 +20,20 @@ use self::loader::Loader;
 use self::machine::{Event, Stage, step};
 pub use self::record::Record;
 use super::actions::{Answer, now};
+use super::driver::PATIENCE;
+use super::hold::Hold;
 use super::journal::{Journal, JournalError};
 use super::machine::{Event as SwitchEvent, State};
 use super::probation::{self, NewPolicy};
+use super::{SwitchError, trial};
 use crate::command;
 use crate::config::Boot;
 use crate::zone::Zone;
 
 /// How long the order to boot may take.
 const ORDER: Duration = Duration::from_secs(60);
+/// How long a switch waits for who takes back what an earlier one told the boot loader.
+const OTHERS: Duration = Duration::from_secs(60);
 /// How long after an order nobody gives it again.
 pub const ORDERED_FOR: Duration = Duration::from_secs(60);
 /// How often it is tried to take back what an earlier try could not, in milliseconds.
@@ -195,10 +200,12 @@ pub(super) fn after_probation(journal: &Journal, note: String) -> Result<(Switch
     enter(journal, stage, None)?;
     let request = &journal.request;
     let version = format!("{}-{}", request.epoch, request.serial);
-    let ready = still_allowed(journal).and_then(|()| Loader::find(&request.boot)).and_then(|loader| {
+    let prepare = || {
+        let loader = Loader::find(&request.boot)?;
         loader.prepare(&request.toplevel, &version, request.activation_timeout.duration())?;
         loader.set_once()
-    });
+    };
+    let ready = still_allowed(journal).and_then(|()| alone(&request.state_dir, prepare));
     crate::crash_point!("switch.boot-set-once");
     match ready {
         Ok(()) => Ok((SwitchEvent::ReadyToBoot, format!("{note}; it is to be booted once"))),
@@ -254,9 +261,31 @@ fn reboot(boot: &Boot) -> Result<(), String> {
     }
 }
 
+/// Touches what the boot loader reads while nobody else does.
+fn alone(state_dir: &Path, touch: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    let _hold = match Hold::of_loader(state_dir, OTHERS) {
+        // Where there is no lock to be had, nobody else has one.
+        Err(SwitchError::Lock { source, .. }) if trial::takes_no_lock(&source) => None,
+        Err(SwitchError::Running(who)) => {
+            return Err(format!("what an earlier switch told the boot loader is being taken back (process {who})"));
+        }
+        taken => Some(taken.map_err(|e| e.to_string())?),
+    };
+    touch()
+}
+
+/// Whether nobody takes back, or makes, what the boot loader is told.
+pub fn nobody_clears(state_dir: &Path) -> bool {
+    !matches!(Hold::of_loader(state_dir, Duration::ZERO), Err(SwitchError::Running(_)))
+}
+
 /// Takes back what the boot loader was told, as far as that is possible. Gives what may be left, and why.
 fn take_back(journal: &Journal) -> Option<String> {
-    let left = loader::clear(&journal.request.boot).err();
+    left_of(alone(&journal.request.state_dir, || loader::clear(&journal.request.boot)))
+}
+
+fn left_of(cleared: Result<(), String>) -> Option<String> {
+    let left = cleared.err();
     if let Some(why) = &left {
         tracing::warn!("what the boot loader was told cannot be taken back: {why}");
     }
@@ -284,18 +313,26 @@ pub(super) fn release(journal: &Journal) -> Result<(), JournalError> {
 /// Ends a record: what may be on the loader's partition is taken back, and what remains to be done, or to be known, is kept.
 fn settle(journal: &Journal, record: Record, stage: Stage) -> Result<(), JournalError> {
     let state_dir = &journal.request.state_dir;
-    let may_be_left = record.stage.touches_loader() || record.left.is_some();
-    let left = may_be_left.then(|| take_back(journal)).flatten();
-    if left.is_none() && !matches!(stage, Stage::Pending | Stage::Returning) {
+    let entered = if stage == record.stage { record.clone() } else { Record::new(journal, stage, record.why.clone()) };
+    if record.left.is_some() {
+        let tried = Record { left: record.left, ..entered }.tried_now(state_dir)?;
+        return conclude(state_dir, &tried, tried.clone(), take_back(journal));
+    }
+    let left = record.stage.touches_loader().then(|| take_back(journal)).flatten();
+    conclude(state_dir, &record, entered, left)
+}
+
+/// Keeps what remains of a record that ends. What stands on the disk is `written`.
+fn conclude(state_dir: &Path, written: &Record, entered: Record, left: Option<String>) -> Result<(), JournalError> {
+    if left.is_none() && !matches!(entered.stage, Stage::Pending | Stage::Returning) {
         if let Err(e) = Record::remove(state_dir) {
             tracing::warn!("{}: {e}", record::FILE);
         }
         return Ok(());
     }
-    let entered = if stage == record.stage { record.clone() } else { Record::new(journal, stage, record.why.clone()) };
     let at = if left.is_some() { now() } else { entered.at };
     let next = Record { left, at, ..entered };
-    if next == record { Ok(()) } else { next.write(state_dir) }
+    if next == *written { Ok(()) } else { next.write(state_dir) }
 }
 
 /// What an earlier switch told the boot loader and could not take back, and why; none where nothing is left.
@@ -311,15 +348,29 @@ pub(super) fn may_be_cleared(state_dir: &Path, at: Time) -> bool {
     tried.is_some_and(|tried| !(0..TRY_AGAIN).contains(&at.millis_since(tried)))
 }
 
-/// Tries that, once a switch is over.
-pub(super) fn clear_again(journal: &Journal) -> Result<(), JournalError> {
-    match Record::read(&journal.request.state_dir) {
-        Some(record) if record.left.is_some() => {
-            let stage = record.stage;
-            settle(journal, record, stage)
-        }
-        _ => Ok(()),
+/// Tries that, once a switch is over, unless somebody is at it. It may take long, and the journal's lock is given back meanwhile:
+/// another switch may begin.
+pub(super) fn clear_again(journal: &Journal, hold: Hold) -> Result<(), SwitchError> {
+    let state_dir = &journal.request.state_dir;
+    let Some(record) = Record::read(state_dir).filter(|record| record.left.is_some()) else { return Ok(()) };
+    // Before the journal's is given back: what a switch that begins then tells the loader comes after this.
+    let loader = match Hold::of_loader(state_dir, Duration::ZERO) {
+        Err(SwitchError::Running(_)) => return Ok(()),
+        taken => taken?,
+    };
+    let tried = record.tried_now(state_dir)?;
+    drop(hold);
+    let left = left_of(loader::clear(&journal.request.boot));
+    drop(loader);
+    let _hold = match Hold::take(state_dir, PATIENCE) {
+        // The switch that has begun takes back what is noted as left, if it writes a record, or else that is tried again.
+        Err(SwitchError::Running(_)) => return Ok(()),
+        taken => taken?,
+    };
+    if Record::load(state_dir).is_ok_and(|found| found.as_ref() == Some(&tried)) {
+        conclude(state_dir, &tried, tried.clone(), left)?;
     }
+    Ok(())
 }
 
 /// What the site's windows call the work that a switch has to wait for.
@@ -347,3 +398,6 @@ pub(super) fn going_down(journal: &Journal, at: Time) -> Option<Time> {
     let waits = record.boot_id == boot_id(&journal.request.boot);
     (waits && (1..=until.millis_since(record.at)).contains(&ahead)).then_some(until)
 }
+
+#[cfg(test)]
+mod tests;

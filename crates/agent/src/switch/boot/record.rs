@@ -112,6 +112,13 @@ impl Record {
         Ok(())
     }
 
+    /// Writes that it is tried now to take back what is left, before it is: whoever is killed amidst that is not followed at once.
+    pub(super) fn tried_now(&self, state_dir: &Path) -> Result<Self, JournalError> {
+        let tried = Self { at: now(), ..self.clone() };
+        tried.write(state_dir)?;
+        Ok(tried)
+    }
+
     /// Removes it.
     pub fn remove(state_dir: &Path) -> io::Result<()> {
         writ_durable::remove(&state_dir.join(FILE))

@@ -287,10 +287,9 @@ fn what_the_enforcer_removes_meanwhile_is_no_trouble() {
     assert_eq!(world.receipts(), [2, 5]);
 }
 
-#[test]
-fn an_inbox_that_takes_no_receipt_is_no_fault_of_the_batches() {
-    let world = World::new();
-    let batch = LogBatch {
+/// The first batch of a source, without a line.
+fn first_batch() -> LogBatch {
+    LogBatch {
         schema: LogBatchSchema::V1,
         source: "audit".parse().unwrap(),
         number: 1,
@@ -299,7 +298,30 @@ fn an_inbox_that_takes_no_receipt_is_no_fault_of_the_batches() {
         to: now(),
         lines: 0,
         dropped: 0,
-    };
+    }
+}
+
+#[test]
+fn a_link_in_the_place_of_a_folder_of_logs_leads_nowhere() {
+    let world = World::new();
+    let (folder, elsewhere) = (world.path("spool/logs/audit"), world.path("elsewhere"));
+    fs::create_dir_all(world.path("spool/logs")).unwrap();
+    fs::create_dir_all(&elsewhere).unwrap();
+    fs::write(elsewhere.join("1.jsonl.gz"), first_batch().pack(b"")).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &folder).unwrap();
+    world.carry();
+    let receipt = world.inbox("logs/audit/1.json");
+    assert_eq!((receipt.exists(), &world.status()["logs"]["waiting"]), (false, &0.into()));
+    fs::remove_file(&folder).unwrap();
+    fs::rename(&elsewhere, &folder).unwrap();
+    world.carry();
+    assert!(receipt.exists());
+}
+
+#[test]
+fn an_inbox_that_takes_no_receipt_is_no_fault_of_the_batches() {
+    let world = World::new();
+    let batch = first_batch();
     let folder = world.path("spool/logs/audit");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("1.jsonl.gz"), batch.pack(b"")).unwrap();

@@ -67,11 +67,15 @@ pub fn expired_accounts_are_disabled(world: &World) {
     let said = || fs::read_to_string(at("/etc/said")).unwrap();
     assert_eq!(said(), "disabled 1\n");
 
-    // Its rights come with its own group, of which no account can be taken out.
+    // Its rights come with its own group, of which no account can be taken out; behind it stands a password of nobody.
     add("/etc/passwd", "trap:x:4003:4010::/:/bin/sh\n");
-    add("/etc/shadow", "trap:$6$salt$hash:19000:0:99999:7::19001:\n");
+    add("/etc/shadow", "trap:$6$salt$hash:19000:0:99999:7::19001:\nghost:$6$salt$hash:19000:0:99999:7::19001:\n");
+    let line = fs::read_to_string(at("/etc/shadow")).unwrap().lines().count();
     let status = run::any(&mut world.container.command("systemctl", &["start", "disable.service"])).unwrap().status;
-    let trouble = "account 4003: its own group is incus-admin, which gives rights: give it another\n";
+    let trouble = format!(
+        "account 4003: its own group is incus-admin, which gives rights: give it another\n\
+         line {line} of /etc/shadow has no account in /etc/passwd\n"
+    );
     assert_eq!((status.success(), said()), (false, format!("disabled 1\n{trouble}disabled 1\n")));
     assert!(fs::read_to_string(at("/etc/shadow")).unwrap().contains("\ntrap:!$6$salt$hash:"));
 }

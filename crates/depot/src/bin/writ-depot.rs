@@ -36,6 +36,7 @@ fn raise_file_limit() {
 }
 
 fn serve(options: Options) -> Result<()> {
+    server::may_listen(&options)?;
     // What it may write must be there before everything else is closed to it.
     writ_durable::create_directories(&options.data).with_context(|| options.data.display().to_string())?;
     sandbox::of_server(&options).apply();

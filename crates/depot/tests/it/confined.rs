@@ -3,8 +3,10 @@
 use std::fs;
 use std::io;
 use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use clap::Parser as _;
 use serde_json::{Value, json};
@@ -101,9 +103,16 @@ fn filters(pid: u32) -> Vec<String> {
 }
 
 #[test]
-fn each_thread_of_a_depot_is_confined() {
+fn each_thread_of_a_depot_is_confined_and_systemd_hears_of_it() {
     let dir = folder();
-    let depot = Start::new(dir.path()).start();
+    let socket = UnixDatagram::bind(dir.path().join("notify")).unwrap();
+    let told = socket.local_addr().unwrap();
+    let depot =
+        Start::new(dir.path()).environment("NOTIFY_SOCKET", told.as_pathname().unwrap().to_str().unwrap()).start();
+    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let mut said = [0; 64];
+    let length = socket.recv(&mut said).unwrap();
+    assert_eq!(said[..length].trim_ascii(), b"READY=1");
     let filters = filters(depot.pid());
     assert!(filters.len() > 2 && filters.iter().all(|line| line == "Seccomp:\t2"), "{filters:?}");
 }

@@ -133,7 +133,8 @@ impl Drill {
         let mut serve = program("writ-depot");
         serve.args(["serve", "--listen", "127.0.0.1:0", "--extra-writes", "0", "--batches", "0", "--data"]);
         serve.arg(house.path("depot")).arg("--trust").arg(house.path("etc/trust.json"));
-        let depot = Depot::spawn(serve.arg("--log-key").arg(house.path("keys/depot-log.key")), &house.path("depot")).unwrap();
+        let depot =
+            Depot::spawn(serve.arg("--log-key").arg(house.path("keys/depot-log.key")), &house.path("depot")).unwrap();
         self.proxy = Proxy::start("127.0.0.1:0", depot.address.parse().unwrap(), || Ok(())).unwrap();
         fs::write(house.path("etc/sync.toml"), Courier::configuration(house, &self.proxy)).unwrap();
         self.depot = Some(depot);
@@ -176,12 +177,14 @@ impl Drill {
     fn delivered(&self) -> bool {
         let names = |folder: &str| -> Vec<String> {
             let entries = fs::read_dir(self.house.path(folder)).into_iter().flatten().flatten();
-            entries.map(|entry| entry.file_name().into_string().unwrap()).filter(|name| name.ends_with(".json")).collect()
+            entries
+                .map(|entry| entry.file_name().into_string().unwrap())
+                .filter(|name| name.ends_with(".json"))
+                .collect()
         };
         let receipts = names("inbox/receipts");
         let bundles = names("outbox");
-        !bundles.is_empty()
-            && bundles.iter().all(|bundle| receipts.contains(&bundle.replace(".json", ".receipt.json")))
+        !bundles.is_empty() && bundles.iter().all(|bundle| receipts.contains(&bundle.replace(".json", ".receipt.json")))
     }
 
     /// Whether the enforcer has stored a trust root.
@@ -309,7 +312,10 @@ fn commit(desk: &Path) {
 fn revoked(report: &Value) -> Vec<(String, String)> {
     let list = report["problems"]["list"].as_array().unwrap().iter().filter(|p| p["code"] == "revoked");
     let text = |p: &Value, name: &str| p[name].as_str().unwrap().to_owned();
-    list.map(|p| (text(p, "path").rsplit_once("1-").map_or_else(|| text(p, "path"), |(_, n)| n.to_owned()), text(p, "weight"))).collect()
+    list.map(|p| {
+        (text(p, "path").rsplit_once("1-").map_or_else(|| text(p, "path"), |(_, n)| n.to_owned()), text(p, "weight"))
+    })
+    .collect()
 }
 
 fn verified(drill: &Drill) -> Value {
@@ -338,7 +344,11 @@ fn the_compromise_of_a_key() {
 
     // 1 and 2: revoked and published.
     let drafted = drill.play(None);
-    assert!(drafted[1].stdout.contains("why: ") && drafted[1].stdout.contains("laptop stolen from a car"), "{}", drill.transcript);
+    assert!(
+        drafted[1].stdout.contains("why: ") && drafted[1].stdout.contains("laptop stolen from a car"),
+        "{}",
+        drill.transcript
+    );
     drill.play(None);
     drill.until("root 2 on the appliance", || drill.has_root(2));
     // Bob was deceived; with Alice's key that would have been enough before.
@@ -395,7 +405,8 @@ fn the_compromise_of_a_key() {
     let old = public(APPLIANCE).fingerprint();
     assert_eq!(weights.len(), 3, "{report}");
     assert!(weights.iter().all(|(_, weight)| weight == "note"), "{weights:?}");
-    let of_old = report["problems"]["list"].as_array().unwrap().iter().find(|p| p["path"].as_str().unwrap().ends_with(&old));
+    let of_old =
+        report["problems"]["list"].as_array().unwrap().iter().find(|p| p["path"].as_str().unwrap().ends_with(&old));
     let words = of_old.unwrap()["what"].as_str().unwrap();
     assert!(!words.contains(" 0 of its bundles") && !words.contains("before, 0 not"), "{words}");
     println!("{}", drill.transcript);

@@ -28,7 +28,8 @@ fn writ(line: &Line, arguments: &[&str], code: i32) -> String {
 fn with_keys() -> Line {
     let line = Line::running();
     let house = &line.house;
-    let keys = [("ada", TRUST), ("ada-2", TRUST_2), ("alice", ALICE), ("alice-2", ALICE_2), ("log-1", LOG), ("log-2", LOG_2)];
+    let keys =
+        [("ada", TRUST), ("ada-2", TRUST_2), ("alice", ALICE), ("alice-2", ALICE_2), ("log-1", LOG), ("log-2", LOG_2)];
     for (name, who) in keys {
         let path = house.path(&format!("etc/{name}.key"));
         fs::write(&path, secret(who).to_open_file().as_bytes()).unwrap();

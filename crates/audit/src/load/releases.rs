@@ -80,7 +80,8 @@ fn prove(root: &Folder, site: &SiteId, chain: &TrustChain, found: &mut [Loaded],
         }
         let names: Vec<&str> = past.signers.iter().map(|signer| signer.name.as_str()).collect();
         let what = format!("it counts with keys of which some were revoked since ({})", names.join(", "));
-        let so = format!("the site's log held it by {at}, by the word of the log's own key: that is before, so it stands");
+        let so =
+            format!("the site's log held it by {at}, by the word of the log's own key: that is before, so it stands");
         problems.note(Code::Revoked, &loaded.path, what, so);
         loaded.past = past;
     }

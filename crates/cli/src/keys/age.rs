@@ -104,7 +104,11 @@ impl Arguments {
             remind: self.remind.clone(),
             keys,
         };
-        if self.json { screen::json(&ages) } else { ages.print() }
+        if self.json {
+            screen::json(&ages)
+        } else {
+            ages.print()
+        }
         Ok(if any { Answer::No } else { Answer::Yes })
     }
 

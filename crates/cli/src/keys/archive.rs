@@ -73,12 +73,7 @@ impl Arguments {
         Ok(Answer::Yes)
     }
 
-    fn checked(
-        &self,
-        archive: &Path,
-        roots: &folder::Folder,
-        chain: &writ_trust::root_chain::TrustChain,
-    ) -> Outcome {
+    fn checked(&self, archive: &Path, roots: &folder::Folder, chain: &writ_trust::root_chain::TrustChain) -> Outcome {
         let place = archive.join(REGISTER);
         let bytes = files::read_shared(&place, MAX_DOCUMENT, "the register")?;
         let register: Register = json::parse(&bytes, MAX_DOCUMENT)

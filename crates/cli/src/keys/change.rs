@@ -26,7 +26,11 @@ impl FromStr for Reason {
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let usable = (1..=200).contains(&text.chars().count()) && one_line(text) == text && !text.contains(';');
-        if usable { Ok(Self(text.to_owned())) } else { Err("expected one line of 1 to 200 characters, without `;`".to_owned()) }
+        if usable {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("expected one line of 1 to 200 characters, without `;`".to_owned())
+        }
     }
 }
 

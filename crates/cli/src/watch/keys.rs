@@ -16,14 +16,14 @@ pub fn judge(root: &TrustRoot, site: &SiteId, limits: Limits, now: Time, finding
         if KeyAge::is_over(key, now, limits.remind_keys.millis()) {
             let age = KeyAge::of(key, now);
             let due = key.valid_from.plus_millis(ROTATE_AFTER_MILLIS);
-            let what = format!(
-                "{} is {} days old, its rotation is due at {due}: writ keys rotate",
-                key.name, age.days
-            );
+            let what = format!("{} is {} days old, its rotation is due at {due}: writ keys rotate", key.name, age.days);
             findings.add(Code::KeyOld, id, what);
         }
         if now.plus(limits.expires_within) >= key.valid_until {
-            let what = format!("{} counts until {}: writ keys rotate, unless another has taken over", key.name, key.valid_until);
+            let what = format!(
+                "{} counts until {}: writ keys rotate, unless another has taken over",
+                key.name, key.valid_until
+            );
             findings.add(Code::KeyEnds, id, what);
         }
     }

@@ -72,7 +72,10 @@ fn ages_come_from_the_register_and_the_old_are_named() {
     let desk = desk(2);
     let age = |more: &[&str], code| desk.expect(&[&["keys", "age", "--trust", "releases/trust"], more].concat(), code);
     let (shown, _) = age(&[], 0);
-    assert!(shown.contains("alice") && shown.contains("trust, release") && shown.contains("tell clients by"), "{shown}");
+    assert!(
+        shown.contains("alice") && shown.contains("trust, release") && shown.contains("tell clients by"),
+        "{shown}"
+    );
     aged(&desk, "bob", 331);
     // What the file says of when it was written is nobody's word.
     let mut touch = std::process::Command::new("touch");
@@ -103,7 +106,8 @@ fn ages_come_from_the_register_and_the_old_are_named() {
 fn a_key_is_replaced_in_the_next_root_and_the_real_minisign_agrees() {
     let desk = desk(2);
     desk.key("alice-2");
-    let rotate = ["keys", "rotate", "--trust", "releases/trust", "--old", "keys/alice.pub", "--new", "keys/alice-2.pub"];
+    let rotate =
+        ["keys", "rotate", "--trust", "releases/trust", "--old", "keys/alice.pub", "--new", "keys/alice-2.pub"];
     let (said, more) = desk.expect(&rotate, 0);
     assert!(said.contains("releases/trust/2.json") && said.contains("replaced by"), "{said}");
     assert!(more.contains("2 trust keys of version 1 and 2 of its own") && more.contains("tell clients by"), "{more}");
@@ -130,7 +134,8 @@ fn a_key_is_replaced_in_the_next_root_and_the_real_minisign_agrees() {
     let at = now().plus_millis(40 * DAY).to_string();
     let at = format!("{}Z", at.split(['.', 'Z']).next().unwrap());
     desk.key("bob-2");
-    let ahead = ["keys", "rotate", "--trust", "releases/trust/2.json", "--old", "keys/bob.pub", "--new", "keys/bob-2.pub"];
+    let ahead =
+        ["keys", "rotate", "--trust", "releases/trust/2.json", "--old", "keys/bob.pub", "--new", "keys/bob-2.pub"];
     let more = ["--valid-from", &at, "--overlap", "7d", "--out", "releases/trust/3.json", "--json"];
     let drafted: Value = serde_json::from_str(&desk.ok(&[&ahead[..], &more[..]].concat())).unwrap();
     assert_eq!((&drafted["schema"], &drafted["version"]), (&"writ.key-change.v1".into(), &3.into()));
@@ -148,7 +153,9 @@ fn what_would_leave_too_few_keys_is_refused_and_says_what_to_do() {
     sign(&desk, 1, &["carol"]);
     let revoke = ["keys", "revoke", "--trust", "releases/trust", "--key", "keys/alice.pub", "--reason", "stolen"];
     let said = desk.refused(&revoke);
-    for words in ["only 2 of the 3 keys", "role trust", "--new NAME-2.pub", "--threshold trust=2", "nothing was written"] {
+    for words in
+        ["only 2 of the 3 keys", "role trust", "--new NAME-2.pub", "--threshold trust=2", "nothing was written"]
+    {
         assert!(said.contains(words), "{words}: {said}");
     }
     assert_eq!(desk.names("releases/trust").len(), 4, "the root and its three signatures");
@@ -167,7 +174,8 @@ fn what_is_wrong_with_a_change_is_named() {
     let desk = desk(2);
     desk.key("dora");
     let rotate = |more: &[&str], code| {
-        let given = ["keys", "rotate", "--trust", "releases/trust", "--old", "keys/alice.pub", "--new", "keys/dora.pub"];
+        let given =
+            ["keys", "rotate", "--trust", "releases/trust", "--old", "keys/alice.pub", "--new", "keys/dora.pub"];
         desk.expect(&[&given[..], more].concat(), code).1
     };
     let revoke = |more: &[&str], code| {
@@ -207,7 +215,8 @@ fn what_is_wrong_with_a_change_is_named() {
 fn changed() -> Desk {
     let desk = desk(2);
     ["alice-2", "bob-2"].iter().for_each(|name| desk.key(name));
-    let rotate = ["keys", "rotate", "--trust", "releases/trust", "--old", "keys/alice.pub", "--new", "keys/alice-2.pub"];
+    let rotate =
+        ["keys", "rotate", "--trust", "releases/trust", "--old", "keys/alice.pub", "--new", "keys/alice-2.pub"];
     desk.ok(&[&rotate[..], &["--reason", "yearly"]].concat());
     sign(&desk, 2, &["alice", "bob", "alice-2"]);
     let revoke = ["keys", "revoke", "--trust", "releases/trust", "--key", "keys/bob.pub", "--reason", "laptop stolen"];

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Parser;
 use tracing_subscriber::filter::LevelFilter;
-use writ_agent::sandbox::Sandbox;
+use writ_agent::sandbox;
 use writ_agent::sync::config::{Config, DEFAULT_PATH};
 use writ_agent::sync::courier::Courier;
 use writ_agent::sync::daemon::{self, Wake};
@@ -53,6 +53,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    writ_agent::memory::keep_little();
     let arguments = Arguments::parse();
     let usual = if arguments.once { LevelFilter::WARN } else { LevelFilter::INFO };
     let level = std::env::var("WRIT_LOG").ok().and_then(|level| level.parse().ok()).unwrap_or(usual);
@@ -74,7 +75,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     for folder in [&config.state_dir, &config.inbox()] {
         writ_durable::create_directories(folder).with_context(|| folder.display().to_string())?;
     }
-    let confined = Sandbox::of_sync(&config).apply();
+    let confined = sandbox::of_sync(&config).apply();
     let mut courier = Courier::open(config)?;
     courier.status.confined = confined;
     if let Some(wake) = wake {

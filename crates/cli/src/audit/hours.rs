@@ -6,7 +6,7 @@ use std::str::FromStr;
 use writ_agent::zone::Zone;
 use writ_audit::Archive;
 use writ_audit::query::Row;
-use writ_policy::settings::maintenance::Day;
+use writ_policy::settings::maintenance::{Day, LocalMinute};
 use writ_trust::ids::SiteId;
 
 use crate::screen;
@@ -47,16 +47,32 @@ impl Hours {
                 screen::aside(&format!("hours of {} are by {}", row.site, zone.called()));
                 zone
             });
-            let local = zone.local(row.generated_at);
-            let business = !matches!(local.day, Day::Sat | Day::Sun);
-            !(business && (self.from..self.to).contains(&local.minute))
+            self.are_over(zone.local(row.generated_at))
         });
+    }
+
+    fn are_over(self, local: LocalMinute) -> bool {
+        matches!(local.day, Day::Sat | Day::Sun) || !(self.from..self.to).contains(&local.minute)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nights_and_weekends_are_outside() {
+        let hours: Hours = "08:00-18:00".parse().unwrap();
+        let over = |day, hour: u32, minute| hours.are_over(LocalMinute { day, minute: hour * 60 + minute });
+        assert!(over(Day::Mon, 7, 59) && !over(Day::Mon, 8, 0) && !over(Day::Fri, 17, 59) && over(Day::Fri, 18, 0));
+        assert!(over(Day::Sat, 12, 0) && over(Day::Sun, 12, 0));
+        // By the clocks of the site: a Friday evening in New York is a Saturday in UTC.
+        let zone = Zone::of("America/New_York");
+        if zone.is_known() {
+            assert!(!hours.are_over(zone.local("2026-11-27T22:30:00Z".parse().unwrap())));
+            assert!(hours.are_over(zone.local("2026-11-27T23:30:00Z".parse().unwrap())));
+        }
+    }
 
     #[test]
     fn hours_are_two_times_of_a_day() {

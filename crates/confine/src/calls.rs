@@ -289,7 +289,7 @@ pub fn of_courier() -> Calls {
 pub fn of_server() -> Calls {
     let Calls::Only(calls) = of_courier() else { unreachable!("a courier's list is of what it does") };
     let any_memory = [libc::SYS_mmap, libc::SYS_mprotect];
-    let calls = calls.into_iter().filter(move |(call, _)| !any_memory.contains(&i64::from(*call)));
+    let calls = calls.into_iter().filter(move |(call, _)| !any_memory.contains(call));
     let serving = plain(&[
         libc::SYS_bind,
         libc::SYS_listen,

@@ -142,6 +142,15 @@ impl Archive {
     }
 }
 
+impl Archive {
+    /// The time zone of a site, by the newest policy of it that is known.
+    pub fn time_zone(&self, site: &SiteId) -> Option<&str> {
+        let releases = self.sites.get(site)?.releases.iter().rev();
+        let mut policies = releases.flat_map(|past| past.release.generations.values());
+        policies.find_map(|generation| Some(self.policies.get(&generation.policy.digest)?.settings.time_zone.as_str()))
+    }
+}
+
 fn nothing_of(site: &SiteId, named: bool, problems: &mut Problems) {
     let so = match named {
         true => "no such site was judged",

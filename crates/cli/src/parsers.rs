@@ -6,6 +6,7 @@
 use writ_policy::delta::Position;
 use writ_policy::validate::Part;
 use writ_trust::document;
+use writ_trust::json::{self, MAX_DOCUMENT};
 use writ_trust::time::Time;
 
 use crate::check::cache::reach::reach;
@@ -14,6 +15,7 @@ use crate::check::locate::{Wanted, bound_names, constructor, locate, locate_exac
 use crate::check::nix_error::NixError;
 use crate::check::source::Source;
 use crate::diff::lay;
+use crate::keys::register::Register;
 use crate::release::ledger;
 use crate::status::{http, page};
 use crate::{appliance_state, doctor};
@@ -44,6 +46,7 @@ const PARSERS: &[Parser] = &[
     ("nix-places", |bytes| places(&Source::new(String::from_utf8_lossy(bytes).into_owned()))),
     ("nix-reach", |bytes| forget(reach(&String::from_utf8_lossy(bytes), "baselines/a.nix"))),
     ("writ.enforcer-status.v1", |bytes| forget(serde_json::from_slice::<appliance_state::Status>(bytes))),
+    ("writ.key-register.v1", |bytes| forget(json::parse::<Register>(bytes, MAX_DOCUMENT))),
     ("writ.ledger.v1", |bytes| forget(document::parse::<ledger::Document>(bytes, ledger::SCHEMA))),
     ("writ.status.v1", |bytes| {
         let Ok(report) = page::read(bytes) else { return };

@@ -45,6 +45,8 @@ pub struct Metrics {
     pub connections: Gauge,
     /// How far behind logs are, in seconds: those that are farthest behind.
     pub log_delay: Gauge,
+    /// The age of the oldest key of the trust root that counts, in seconds.
+    pub key_age: Gauge,
 }
 
 impl Default for Metrics {
@@ -77,7 +79,10 @@ impl Default for Metrics {
         let log_delay = Gauge::default();
         let help = "How far behind logs are: the age of the end of the batches of that source which is farthest behind";
         registry.register_with_unit("log_delay", help, Unit::Seconds, log_delay.clone());
-        Self { registry, requests, bundles, logs, commits, group, commit_failures, connections, log_delay }
+        let key_age = Gauge::default();
+        let help = "The age of the oldest key that counts of the newest trust root";
+        registry.register_with_unit("key_age", help, Unit::Seconds, key_age.clone());
+        Self { registry, requests, bundles, logs, commits, group, commit_failures, connections, log_delay, key_age }
     }
 }
 

@@ -12,9 +12,13 @@ use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
 use writ_trust::json::MAX_SIGNATURE;
 use writ_trust::key_register::KeyRecord;
+use writ_trust::log::entry::LogEntry;
+use writ_trust::release::RevokedKey;
+use writ_trust::time::Time;
 
 use super::bundle_checks::Context;
 use super::incidents::Incidents;
+use super::log::held::held_since;
 use super::log::{BundleHere, Judged, Seen, SiteLog, receipt_beside};
 use super::log_batches::LogChains;
 use super::{directory, entries, path_in, read, stray};
@@ -160,6 +164,47 @@ struct Gap {
     path: String,
 }
 
+/// Which bundles of a revoked key count: those that a log is proven to have held before.
+struct Cut<'a> {
+    revoked: &'a RevokedKey,
+    held: BTreeMap<Digest, Time>,
+    counted: u64,
+    distrusted: u64,
+}
+
+impl<'a> Cut<'a> {
+    fn new(archive: &Archive, key: &KeyRecord, revoked: &'a RevokedKey) -> Self {
+        let wanted = |entry: &LogEntry| match entry {
+            LogEntry::Evidence { public_key, digest, .. } => (*public_key == key.public_key).then_some(*digest),
+            _ => None,
+        };
+        let chain = archive.chain.as_ref();
+        let held = chain.map(|chain| held_since(&archive.folder, chain, &key.site, &wanted)).unwrap_or_default();
+        Self { revoked, held, counted: 0, distrusted: 0 }
+    }
+
+    fn counts(&mut self, digest: &Digest) -> bool {
+        let older = self.held.get(digest).is_some_and(|held| *held < self.revoked.revoked_at);
+        *if older { &mut self.counted } else { &mut self.distrusted } += 1;
+        older
+    }
+
+    fn tell(&self, path: &str, report: &mut VerifyReport) {
+        let RevokedKey { revoked_at, reason, .. } = self.revoked;
+        let what = format!(
+            "the appliance's key was revoked as of {revoked_at} ({reason}): {} of its bundles a log is proven to have held \
+             before, {} not",
+            self.counted, self.distrusted
+        );
+        let so = match (self.counted, self.distrusted) {
+            (_, 0) => "all of them count",
+            (0, _) => "nothing proves which of them are older: they were verified, not counted",
+            _ => "the former count, the latter were verified, not counted: a thief could have made them",
+        };
+        report.problems.note(Code::Revoked, path, what, so);
+    }
+}
+
 struct KeyChain<'a> {
     archive: &'a Archive,
     record: &'a SiteRecord,
@@ -208,12 +253,7 @@ impl<'a> KeyChain<'a> {
         log: &mut Option<SiteLog<'_>>,
     ) {
         let revoked = self.record.register.revocation(&self.key.site, &self.key.public_key);
-        if let Some(revoked) = revoked {
-            let what = format!("the appliance's key was revoked as of {} ({})", revoked.revoked_at, revoked.reason);
-            let consequence =
-                "without a timestamped log nothing proves which bundles are older: they were verified, not counted";
-            report.problems.note(Code::Revoked, &self.path, what, consequence);
-        }
+        let mut cut = revoked.map(|revoked| Cut::new(self.archive, self.key, revoked));
         let (bundles, receipts) = self.bundles(folder, report);
         let mut seen = Seen::default();
         for (sequence, id) in bundles {
@@ -246,7 +286,7 @@ impl<'a> KeyChain<'a> {
             self.follow(&path, &authentic, report);
             self.note(&path, &authentic, report);
             self.context.judge(self.archive, self.record, self.key, &path, &authentic.bundle, &mut report.problems);
-            if revoked.is_none() {
+            if cut.as_mut().is_none_or(|cut| cut.counts(&authentic.digest)) {
                 incidents.take(&path, &authentic.bundle);
                 self.logs.take(&path, &authentic.bundle);
                 let Authentic { bundle, digest } = *authentic;
@@ -255,6 +295,10 @@ impl<'a> KeyChain<'a> {
         }
         self.judge_gaps(report);
         incidents.incomplete |= !self.gaps.is_empty();
+        if let Some(cut) = cut {
+            incidents.incomplete |= cut.distrusted > 0;
+            cut.tell(&self.path, report);
+        }
         report.bundles += self.summary.bundles;
         report.chains.push(self.summary.clone());
     }

@@ -8,10 +8,12 @@ use writ_trust::history::{
 };
 use writ_trust::ids::SiteId;
 use writ_trust::json::MAX_DOCUMENT;
+use writ_trust::log::entry::LogEntry;
 use writ_trust::log::receipt::MAX_RECEIPT;
 use writ_trust::numbers::{Epoch, Serial};
 use writ_trust::root_chain::TrustChain;
 
+use super::log::held::held_since;
 use super::{directory, entries, is_signature_of, path_in, read, signatures, stray};
 use crate::archive::SiteRecord;
 use crate::folder::{EntryKind, Folder};
@@ -28,7 +30,7 @@ const CONSEQUENCE: &str = "what appliances did under it cannot be judged";
 pub fn load(root: &Folder, site: &SiteId, chain: &TrustChain, problems: &mut Problems) -> Vec<PastRelease> {
     let path = format!("releases/{site}");
     let Some(folder) = site_folder(root, site, problems) else { return Vec::new() };
-    let mut found: BTreeMap<Digest, PastRelease> = BTreeMap::new();
+    let mut found: BTreeMap<Digest, Loaded> = BTreeMap::new();
     for entry in entries(&folder, &path, problems) {
         if entry.kind != EntryKind::Directory || parse_point(&entry.name).is_none() {
             stray(&entry, &path, problems);
@@ -38,13 +40,51 @@ pub fn load(root: &Folder, site: &SiteId, chain: &TrustChain, problems: &mut Pro
         if let Some(release) = directory(&folder, &path, &entry.name, problems)
             .and_then(|folder| load_one(&folder, &path, &entry.name, site, chain, problems))
         {
-            found.insert(release.digest, release);
+            found.insert(release.past.digest, release);
         }
     }
-    let mut all: Vec<PastRelease> = found.into_values().collect();
+    let mut found: Vec<Loaded> = found.into_values().collect();
+    prove(root, site, chain, &mut found, problems);
+    let mut all: Vec<PastRelease> = found.into_iter().map(|loaded| loaded.past).collect();
     all.sort_by_key(|past| (past.release.point(), past.digest));
     judge_history(&path, &all, problems);
     all
+}
+
+/// A release that verified, and what it was verified from where that may have to be done again.
+struct Loaded {
+    past: PastRelease,
+    path: String,
+    from: Option<(Vec<u8>, Vec<Vec<u8>>)>,
+}
+
+/// Of the releases that count only with keys that were revoked since, finds those that a log held before.
+fn prove(root: &Folder, site: &SiteId, chain: &TrustChain, found: &mut [Loaded], problems: &mut Problems) {
+    let unproven: BTreeSet<Digest> =
+        found.iter().filter(|loaded| loaded.from.is_some()).map(|loaded| loaded.past.digest).collect();
+    if unproven.is_empty() {
+        return;
+    }
+    let wanted = |entry: &LogEntry| match entry {
+        LogEntry::Release { digest, .. } => unproven.contains(digest).then_some(*digest),
+        _ => None,
+    };
+    let held = held_since(root, chain, site, &wanted);
+    for loaded in found {
+        let Some((bytes, signatures)) = &loaded.from else { continue };
+        let Some(at) = held.get(&loaded.past.digest) else { continue };
+        // By its own date it held: a proof may only add to that.
+        let Ok(past) = verify_release_for_audit(bytes, signatures, chain, site, Some(*at)) else { continue };
+        if past.standing != Standing::Sound {
+            continue;
+        }
+        let names: Vec<&str> = past.signers.iter().map(|signer| signer.name.as_str()).collect();
+        let what = format!("it counts with keys of which some were revoked since ({})", names.join(", "));
+        let so =
+            format!("the site's log held it by {at}, by the word of the log's own key: that is before, so it stands");
+        problems.note(Code::Revoked, &loaded.path, what, so);
+        loaded.past = past;
+    }
 }
 
 /// `<epoch>-<serial>` without leading zeros.
@@ -61,7 +101,7 @@ fn load_one(
     site: &SiteId,
     chain: &TrustChain,
     problems: &mut Problems,
-) -> Option<PastRelease> {
+) -> Option<Loaded> {
     let all = entries(folder, path, problems);
     for entry in &all {
         let known = entry.name == DOCUMENT || entry.name == RECEIPT || is_signature_of(DOCUMENT, &entry.name);
@@ -88,7 +128,8 @@ fn load_one(
         let what = format!("it is release {epoch}-{serial}, in the folder of another");
         problems.bad(Code::OutOfOrder, &document, what, "somebody moved it; its own number was used");
     }
-    Some(past)
+    let from = matches!(past.standing, Standing::Unproven { .. }).then_some((bytes, signatures));
+    Some(Loaded { past, path: document, from })
 }
 
 /// The numbers of the releases whose document is in the folder and did not verify.

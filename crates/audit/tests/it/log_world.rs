@@ -16,6 +16,7 @@ use writ_trust::log::tile::{EntryBundle, FULL, Tile};
 use writ_trust::log::tree::{Frontier, Hash, leaf_hash};
 use writ_trust::minisign::{SecretKey, signature_file_name};
 use writ_trust::release::Release;
+use writ_trust::time::Time;
 
 use crate::world::*;
 
@@ -60,6 +61,8 @@ pub struct Log {
     pub origin: String,
     /// The number of the key that signs it.
     pub key: u8,
+    /// The time that its key gives its checkpoints.
+    pub now: Time,
     pub entries: Vec<Vec<u8>>,
     nodes: Kept,
     frontier: Frontier,
@@ -68,7 +71,8 @@ pub struct Log {
 impl Log {
     pub fn new(number: usize, origin: &str) -> Self {
         let (nodes, frontier) = (Kept::default(), Frontier::new());
-        Self { number, origin: origin.into(), key: DEPOT, entries: Vec::new(), nodes, frontier }
+        let now = at("2026-11-24T07:00:00Z");
+        Self { number, origin: origin.into(), key: DEPOT, now, entries: Vec::new(), nodes, frontier }
     }
 
     pub fn push(&mut self, entry: &LogEntry) -> u64 {
@@ -86,7 +90,7 @@ impl Log {
 
     /// The same history up to a size.
     pub fn cut(&self, size: u64) -> Self {
-        let mut log = Self { key: self.key, ..Self::new(self.number, &self.origin) };
+        let mut log = Self { key: self.key, now: self.now, ..Self::new(self.number, &self.origin) };
         for entry in &self.entries[..usize::try_from(size).unwrap()] {
             log.push_bytes(entry.clone());
         }
@@ -112,7 +116,7 @@ impl Log {
     }
 
     pub fn signed(&self) -> SignedCheckpoint {
-        SignedCheckpoint::sign(self.checkpoint(), &key(self.key), at("2026-11-24T07:00:00Z"))
+        SignedCheckpoint::sign(self.checkpoint(), &key(self.key), self.now)
     }
 
     pub fn receipt(&mut self, index: u64) -> Vec<u8> {

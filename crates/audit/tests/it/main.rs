@@ -12,6 +12,7 @@ mod log_restarts;
 mod log_world;
 mod reading;
 mod reports;
+mod revoked;
 mod summaries;
 mod unobserved;
 mod world;

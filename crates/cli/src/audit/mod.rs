@@ -3,6 +3,7 @@
 mod collect;
 mod compare;
 mod fetch;
+mod hours;
 mod query;
 mod show;
 mod verify;

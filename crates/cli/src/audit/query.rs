@@ -8,6 +8,7 @@ use writ_evidence::Kind;
 use writ_policy::declared::Severity;
 use writ_trust::ids::{ApplianceId, SiteId};
 
+use super::hours::Hours;
 use super::{Source, warn_unless_verified};
 use crate::failure::{Answer, Failure, Outcome};
 use crate::{clock, screen};
@@ -21,6 +22,7 @@ Examples:
   writ audit query audit --period 2026-10-15 --event-type backup_failure
   writ audit query audit --control '164.312(c)(1)' --kind incident-closed
   writ audit query audit --sla-missed --json | jq '.[].mttr_seconds'
+  writ audit query audit --period 7d --outside-hours 08:00-18:00     (after a key was stolen)
 
 Exit codes: 0 verified, whatever was found; 1 the folder did not verify; 2 could not run.")]
 pub struct Arguments {
@@ -56,6 +58,9 @@ pub struct Arguments {
     /// Of incidents that took longer than the site allows itself
     #[arg(long)]
     sla_missed: bool,
+    /// Written outside of these hours of Monday to Friday, where the site is
+    #[arg(long, value_name = "HH:MM-HH:MM", num_args = 0..=1, default_missing_value = "08:00-18:00")]
+    outside_hours: Option<Hours>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -76,7 +81,11 @@ impl Arguments {
             resolution: self.resolution,
             sla_missed: self.sla_missed,
         };
-        let (rows, report) = query(&self.source.open(self.site)?, &filter);
+        let archive = self.source.open(self.site)?;
+        let (mut rows, report) = query(&archive, &filter);
+        if let Some(hours) = &self.outside_hours {
+            hours.keep_outside(&archive, &mut rows);
+        }
         warn_unless_verified(&report);
         if self.json {
             screen::json(&rows);

@@ -2,7 +2,7 @@
 
 use writ_client::{Client, Error};
 use writ_trust::digest::{Digest, hex};
-use writ_trust::history::{PastRelease, Standing, verify_release_for_audit};
+use writ_trust::history::{PastRelease, verify_release_for_audit};
 use writ_trust::ids::SiteId;
 use writ_trust::log::checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint, log_keys};
 use writ_trust::log::entry::LogEntry;
@@ -150,7 +150,8 @@ pub struct Scanned {
 }
 
 /// The newest release that the depot shows, held against the site's log: it must be in it, under a checkpoint that goes
-/// together with `head`, and nothing newer may be.
+/// together with `head`, and nothing newer may be. Its [`Standing`](writ_trust::history::Standing) is for whoever asks to
+/// judge: of a release whose signers were revoked since, appliances still obey it, and the next one follows it.
 pub fn active(
     client: &Client,
     chain: &TrustChain,
@@ -195,9 +196,6 @@ fn shown(
         .map_err(|e| unfit(e.to_string()))?;
     if (past.release.epoch, past.release.serial, past.digest) != (newest.epoch, newest.serial, newest.digest) {
         return Err(unfit("the list names another one of this number".to_owned()));
-    }
-    if let Standing::Unproven { .. } = past.standing {
-        return Err(unfit("it counts only with keys that were revoked since".to_owned()));
     }
     if !logged {
         return Ok(Some(Active { past, receipt: None, head: None }));

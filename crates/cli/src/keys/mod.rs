@@ -1,15 +1,26 @@
-//! `writ keys`: making keys and looking at them.
+//! `writ keys`: the life of a key, from the day it is made to the archive.
 
+mod age;
+mod archive;
+mod change;
 mod new;
+pub mod register;
+mod revoke;
+mod roots;
+mod rotate;
 mod show;
 
 use crate::failure::Outcome;
 
-/// Make and inspect keys in minisign's format
+/// Make, inspect, replace, revoke and archive keys in minisign's format
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     New(new::Arguments),
     Show(show::Arguments),
+    Age(age::Arguments),
+    Rotate(rotate::Arguments),
+    Revoke(revoke::Arguments),
+    Archive(archive::Arguments),
 }
 
 impl Command {
@@ -18,6 +29,10 @@ impl Command {
         match self {
             Self::New(arguments) => arguments.run(),
             Self::Show(arguments) => arguments.run(),
+            Self::Age(arguments) => arguments.run(),
+            Self::Rotate(arguments) => arguments.run(),
+            Self::Revoke(arguments) => arguments.run(),
+            Self::Archive(arguments) => arguments.run(),
         }
     }
 }

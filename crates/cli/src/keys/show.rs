@@ -6,12 +6,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use writ_trust::minisign::{PublicKey, SecretKeyFile, Signature};
+use writ_trust::numbers::TrustVersion;
+use writ_trust::root::TrustKey;
+use writ_trust::rotation::KeyAge;
 use writ_trust::text::escaped;
 use zeroize::Zeroizing;
 
+use super::roots;
 use crate::failure::{Answer, Failure, Outcome};
-use crate::files;
-use crate::screen;
+use crate::{clock, files, screen};
 
 /// The longest file looked at, in bytes.
 const MAX_FILE: usize = 16 * 1024;
@@ -19,12 +22,14 @@ const MAX_FILE: usize = 16 * 1024;
 /// Show what a public key, a secret key or a signature file says
 ///
 /// Needs no passphrase and proves nothing: a signature shown here is not verified (that is `writ verify`). The public
-/// half of a locked secret key is read from the NAME.pub beside it.
+/// half of a locked secret key is read from the NAME.pub beside it. With --trust, also what the trust root says of the key:
+/// its name, its roles, and from when until when it counts.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   writ keys show ../keys/alice.pub
   writ keys show ../keys/alice.key
+  writ keys show --trust releases/trust ../keys/alice.pub
   writ keys show --nix cache-1 ../keys/cache.pub      (for nix.conf's trusted-public-keys)
   writ keys show release.json.6D5B2A8E11F0C3D4.minisig")]
 pub struct Arguments {
@@ -33,6 +38,9 @@ pub struct Arguments {
     /// Print only the public key, as Nix's trusted-public-keys lists it under NAME
     #[arg(long, value_name = "NAME", conflicts_with = "json")]
     nix: Option<String>,
+    /// A trust root, or the folder of them: say what the newest grants to this key
+    #[arg(long, value_name = "PATH", conflicts_with = "nix")]
+    trust: Option<PathBuf>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -41,7 +49,7 @@ pub struct Arguments {
 #[derive(Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 enum Shown {
-    PublicKey { key_id: String, fingerprint: String, public_key: String },
+    PublicKey { key_id: String, fingerprint: String, public_key: String, comment: String },
     SecretKey { locked: bool, key_id: Option<String>, fingerprint: Option<String>, public_key: Option<String> },
     Signature { key_id: String, trusted_comment: String, untrusted_comment: String, verified: bool },
 }
@@ -55,12 +63,76 @@ impl Arguments {
             return nix_form(&self.file, text, name);
         }
         let shown = shown(&self.file, text)?;
+        let granted = self.trust.as_ref().map(|trust| Granted::to(&shown, trust)).transpose()?;
         if self.json {
-            screen::json(&shown);
+            screen::json(&ShownWith { shown: &shown, trust: granted.as_ref() });
         } else {
             print(&shown);
+            granted.iter().for_each(Granted::print);
         }
         Ok(Answer::Yes)
+    }
+}
+
+/// What is shown, and what a trust root says of it.
+#[derive(Serialize)]
+struct ShownWith<'a> {
+    #[serde(flatten)]
+    shown: &'a Shown,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trust: Option<&'a Granted>,
+}
+
+/// What a trust root grants to a key; nothing where it does not list it.
+#[derive(Serialize)]
+struct Granted {
+    trust_version: TrustVersion,
+    entry: Option<TrustKey>,
+    state: String,
+}
+
+impl Granted {
+    fn to(shown: &Shown, trust: &Path) -> Outcome<Self> {
+        let root = roots::newest(trust)?;
+        let id = match shown {
+            Shown::PublicKey { public_key, .. } => Some(public_key),
+            Shown::SecretKey { public_key, .. } => public_key.as_ref(),
+            Shown::Signature { .. } => None,
+        };
+        let by_line = |line: &String| root.keys.iter().find(|key| key.public_key.line() == *line);
+        let entry = match (id, shown) {
+            (Some(line), _) => by_line(line),
+            // A signature only names a key.
+            (None, Shown::Signature { key_id, .. }) => {
+                root.keys.iter().find(|key| key.public_key.key_id().to_string() == *key_id)
+            }
+            (None, _) => None,
+        };
+        let now = clock::now();
+        let state = match entry {
+            None => "not listed: it counts for nothing".to_owned(),
+            Some(TrustKey { revoked_at: Some(at), .. }) => format!("revoked as of {at}"),
+            Some(key) => match key.within_validity(now) {
+                Ok(()) => format!("counts, {} days old", KeyAge::of(key, now).days),
+                Err(problem) => problem.to_string(),
+            },
+        };
+        Ok(Self { trust_version: root.version, entry: entry.cloned(), state })
+    }
+
+    fn print(&self) {
+        let field = |name: &str, value: &str| screen::line(&format!("{name:<16} {value}"));
+        field("trust root", &self.trust_version.to_string());
+        if let Some(key) = &self.entry {
+            let sites: Vec<&str> = key.sites.iter().map(|site| site.as_str()).collect();
+            let sites = if sites.is_empty() { "all sites".to_owned() } else { sites.join(", ") };
+            let roles: Vec<String> = key.roles.iter().map(ToString::to_string).collect();
+            field("name", &escaped(&key.name));
+            field("roles", &format!("{} at {sites}", roles.join(", ")));
+            field("from", &key.valid_from.to_string());
+            field("until", &key.valid_until.to_string());
+        }
+        field("state", &self.state);
     }
 }
 
@@ -68,7 +140,9 @@ fn shown(file: &Path, text: &str) -> Outcome<Shown> {
     let not_public = match PublicKey::parse(text) {
         Ok(key) => {
             let (key_id, fingerprint) = (key.key_id().to_string(), key.fingerprint());
-            return Ok(Shown::PublicKey { key_id, fingerprint, public_key: key.line() });
+            let comment = text.lines().next().and_then(|line| line.strip_prefix("untrusted comment: "));
+            let comment = comment.unwrap_or_default().to_owned();
+            return Ok(Shown::PublicKey { key_id, fingerprint, public_key: key.line(), comment });
         }
         Err(e) => format!("as a public key: {e}"),
     };
@@ -128,10 +202,13 @@ fn print(shown: &Shown) {
     let field = |name: &str, value: &str| screen::line(&format!("{name:<16} {value}"));
     let unknown = "unknown (no public key file beside it)";
     match shown {
-        Shown::PublicKey { key_id, fingerprint, public_key } => {
+        Shown::PublicKey { key_id, fingerprint, public_key, comment } => {
             field("public key", public_key);
             field("key id", key_id);
             field("fingerprint", fingerprint);
+            if !comment.is_empty() {
+                field("comment", &escaped(comment));
+            }
         }
         Shown::SecretKey { locked, key_id, fingerprint, public_key } => {
             field("secret key", if *locked { "locked with a passphrase" } else { "open" });

@@ -39,7 +39,7 @@ Examples:
   writ release draft --flake . --site clinic-001 --previous releases --to draft
   writ release draft --flake . --previous releases --to draft --expires 30d      (all sites)
   writ release draft --flake . --previous releases --to draft \\
-      --revoke old/front-desk.pub='stolen with the machine on 2026-11-20'")]
+      --revoke old/front-desk.pub='stolen with the machine' --revoked-at 2026-11-20T18:00:00Z")]
 pub struct Arguments {
     /// The root of the sources: baselines/, rules/, hosts/, modules/
     #[arg(long, value_name = "DIR", default_value = ".")]
@@ -65,9 +65,13 @@ pub struct Arguments {
     /// Appliances wait until this time (RFC 3339); from now on if absent
     #[arg(long, value_name = "TIME")]
     not_before: Option<Time>,
-    /// An appliance's key that no longer speaks for it, from now on; may be repeated
+    /// An appliance's key that no longer speaks for it; may be repeated
     #[arg(long = "revoke", value_name = "FILE=REASON")]
     revoked: Vec<Revocation>,
+    /// Since when the keys of --revoke may have been in other hands; now if absent. Of what they signed, audits count what the
+    /// site's log is proven to have held before
+    #[arg(long, value_name = "TIME", requires = "revoked")]
+    revoked_at: Option<Time>,
     /// The ledger; `ledger.json` beside DRAFTDIR if absent
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
@@ -292,12 +296,19 @@ impl Arguments {
 
     fn revoked_keys(&self, before: Option<&Previous>, now: Time) -> Outcome<Vec<RevokedKey>> {
         let mut revoked = before.map(|b| b.past.release.revoked_appliance_keys.clone()).unwrap_or_default();
+        let revoked_at = self.revoked_at.unwrap_or(now);
+        if revoked_at > now {
+            return Err(Failure::refused("a key cannot be revoked as of a time that has not come")
+                .at("--revoked-at")
+                .because(format!("it is {now}"))
+                .next("leave it out, or give the last time at which the key was surely in the right hands"));
+        }
         for revocation in &self.revoked {
             let public_key = read_public_key(&revocation.file)?;
             if revoked.iter().any(|known| known.public_key.ed25519() == public_key.ed25519()) {
                 continue;
             }
-            revoked.push(RevokedKey { public_key, revoked_at: now, reason: revocation.reason.clone() });
+            revoked.push(RevokedKey { public_key, revoked_at, reason: revocation.reason.clone() });
         }
         Ok(revoked)
     }

@@ -130,8 +130,15 @@ pub fn read_public_key(file: &Path) -> Outcome<PublicKey> {
     })
 }
 
-/// Checks a new root by the rules that readers apply, writes it, and says who has to sign it.
+/// Checks a new root by the rules that readers apply, and writes it.
 pub fn write(root: &TrustRoot, out: &Path) -> Outcome<()> {
+    write_quietly(root, out)?;
+    screen::line(&format!("wrote {} (version {}, epoch {}, not signed yet)", out.display(), root.version, root.epoch));
+    Ok(())
+}
+
+/// As [`write`], and says nothing.
+pub fn write_quietly(root: &TrustRoot, out: &Path) -> Outcome<()> {
     let bytes = root.canonical();
     TrustRoot::parse(&bytes).map_err(|e| {
         Failure::refused("nobody would accept this trust root")
@@ -151,6 +158,5 @@ pub fn write(root: &TrustRoot, out: &Path) -> Outcome<()> {
             .at(out.display())
             .next("make the next version with `writ trust next`; nothing was written"));
     }
-    screen::line(&format!("wrote {} (version {}, epoch {}, not signed yet)", out.display(), root.version, root.epoch));
     Ok(())
 }

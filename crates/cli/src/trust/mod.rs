@@ -4,18 +4,21 @@ pub mod draft;
 pub mod folder;
 mod init;
 mod next;
+mod publish;
 mod show;
 mod sign;
+pub mod why;
 
 use crate::failure::Outcome;
 
-/// Make, sign and inspect trust roots: whose keys may do what, and how many it takes
+/// Make, sign, inspect and publish trust roots: whose keys may do what, and how many it takes
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     Init(init::Arguments),
     Next(next::Arguments),
     Sign(sign::Arguments),
     Show(show::Arguments),
+    Publish(publish::Arguments),
 }
 
 impl Command {
@@ -26,6 +29,7 @@ impl Command {
             Self::Next(arguments) => arguments.run(),
             Self::Sign(arguments) => arguments.run(),
             Self::Show(arguments) => arguments.run(),
+            Self::Publish(arguments) => arguments.run(),
         }
     }
 }

@@ -7,7 +7,7 @@ use writ_trust::minisign::PublicKey;
 use writ_trust::role::Role;
 use writ_trust::root::TrustRoot;
 
-use super::{folder, show};
+use super::{folder, show, why};
 use crate::failure::{Answer, Failure, Outcome};
 use crate::files;
 use crate::passphrase::{KeyFile, PassphraseOptions};
@@ -17,7 +17,8 @@ use crate::signatures;
 /// Sign a trust root with one trust key
 ///
 /// Shows the root before it asks for the passphrase, and writes FILE.<key id>.minisig beside it. The signature of the
-/// next root by a key of the root before it (retired or not) counts too.
+/// next root by a key of the root before it (retired or not) counts too. The reason that `writ keys revoke` and `writ keys
+/// rotate` lay beside the root is shown as well, and becomes part of what is signed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
@@ -41,6 +42,10 @@ impl Arguments {
         for line in show::describe(&root, crate::clock::now()) {
             screen::line(&line);
         }
+        let why = why::read(&self.file)?;
+        if let Some(why) = &why {
+            screen::line(&format!("why: {why}"));
+        }
         let key = KeyFile::read(&self.key)?.unlock(&self.passphrase)?;
         let public = key.public_key();
         if !(may_sign(&root, &public) || previous.as_ref().is_some_and(|p| may_sign(p, &public))) {
@@ -49,7 +54,7 @@ impl Arguments {
                 .because(format!("key {} is no unrevoked trust key of this root or the one before", public.key_id()))
                 .next("sign with a key that has the role trust; nothing was written"));
         }
-        let comment = format!("trust version={} epoch={}", root.version, root.epoch);
+        let comment = why::comment(root.version, root.epoch, why.as_deref());
         let path = signatures::write(&self.file, &bytes, &key, &comment)?;
         screen::line(&format!("wrote {}", path.display()));
         let (have, need) = folder::own_signatures(&self.file, &root, &bytes)?;

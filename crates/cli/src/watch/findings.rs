@@ -13,6 +13,10 @@ pub enum Code {
     TrustBroken,
     /// The newest trust root ends soon, or has ended.
     TrustExpires,
+    /// A key of the newest trust root is old enough to be replaced.
+    KeyOld,
+    /// A key of the newest trust root stops counting soon.
+    KeyEnds,
     /// The trust root names a log, and the depot has none.
     LogMissing,
     /// The log's head is not signed as it should be, or its tiles are not those of its tree.
@@ -56,6 +60,8 @@ impl Code {
             Self::Unreachable => "unreachable",
             Self::TrustBroken => "trust-broken",
             Self::TrustExpires => "trust-expires",
+            Self::KeyOld => "key-old",
+            Self::KeyEnds => "key-ends",
             Self::LogMissing => "log-missing",
             Self::LogBroken => "log-broken",
             Self::LogForked => "log-forked",
@@ -82,7 +88,7 @@ impl Code {
 pub struct Finding {
     /// Its sort.
     pub code: Code,
-    /// What it is about: `depot`, `trust`, `log`, `release`, or an appliance.
+    /// What it is about: `depot`, `trust`, `log`, `release`, the id of a key, or an appliance.
     pub subject: String,
     /// What is wrong, in one line.
     pub what: String,

@@ -5,7 +5,7 @@ use writ_trust::time::Time;
 use super::findings::{Code, Findings};
 use super::report::{LogSeen, ReleaseSeen, Report, TrustSeen};
 use super::state::State;
-use super::{Watch, beats, log, release, roots};
+use super::{Watch, beats, keys, log, release, roots};
 use crate::failure::Outcome;
 
 impl Watch<'_> {
@@ -15,6 +15,7 @@ impl Watch<'_> {
         let mut findings = Findings::default();
         let chain = roots::walk(client, pinned, state, limits, now, &mut findings)?;
         let newest = chain.newest();
+        keys::judge(newest, site, limits, now, &mut findings);
         let mut report = Report {
             schema: "writ.watch.v1",
             at: now,

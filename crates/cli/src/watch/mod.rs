@@ -2,6 +2,7 @@
 
 mod beats;
 mod findings;
+mod keys;
 mod log;
 mod look;
 mod notify;
@@ -29,7 +30,7 @@ use crate::{clock, files, screen};
 /// A depot can do nothing but withhold, and this is who notices. Every heartbeat is verified by the key that the newest
 /// release names, and must not be older than --max-age; the head of the site's log must be signed, fresh, continue the one
 /// seen before (DIR keeps it), hold no release newer than the one shown, and not be shorter than what any appliance saw;
-/// releases and trust roots must not have expired. What is wrong is a finding. A depot that cannot be reached is one too.
+/// releases and trust roots must not have expired; and keys of the trust root are to be replaced within a year. What is wrong is a finding. A depot that cannot be reached is one too.
 ///
 /// Run it anywhere but on the depot: by a timer, or with --every. The command of --notify-command is run by `sh -c` with the
 /// report as JSON on its standard input whenever the findings become others, also when the last one goes away.
@@ -65,6 +66,9 @@ pub struct Arguments {
     /// How long before its end an expiring release or trust root is a finding
     #[arg(long, value_name = "SPAN", default_value = "14d")]
     expires_within: Span,
+    /// From which age on a key of the trust root is a finding; it is due to be replaced after 365 days
+    #[arg(long, value_name = "SPAN", default_value = "330d")]
+    remind_keys: Span,
     /// What to run when the findings become others
     #[arg(long, value_name = "COMMAND")]
     notify_command: Option<String>,
@@ -89,6 +93,7 @@ struct Limits<'a> {
     max_age: &'a Span,
     max_log_age: &'a Span,
     expires_within: &'a Span,
+    remind_keys: &'a Span,
 }
 
 impl Arguments {
@@ -107,6 +112,7 @@ impl Arguments {
                 max_age: &self.max_age,
                 max_log_age: &self.max_log_age,
                 expires_within: &self.expires_within,
+                remind_keys: &self.remind_keys,
             },
         };
         let mut state = State::open(&self.state)?;

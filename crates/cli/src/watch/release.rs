@@ -1,6 +1,7 @@
 //! The release that appliances are given: the newest, never an older one than before, and not at its end.
 
 use writ_client::Client;
+use writ_trust::history::Standing;
 use writ_trust::ids::SiteId;
 use writ_trust::release::Release;
 use writ_trust::root_chain::TrustChain;
@@ -64,6 +65,16 @@ pub fn judge(
         return Ok(None);
     };
     let release = &active.past.release;
+    if let Standing::Unproven { revoked } = &active.past.standing {
+        let names: Vec<&str> = revoked.iter().map(|(signer, _)| signer.name.as_str()).collect();
+        let what = format!(
+            "{}-{} counts only with keys that were revoked since ({}): no appliance newly accepts it, release anew",
+            release.epoch,
+            release.serial,
+            names.join(", ")
+        );
+        findings.add(Code::ReleaseBroken, "release", what);
+    }
     if let Some(kept) = kept {
         let (before, now) = ((kept.epoch, kept.serial), release.point());
         if now < before || (now == before && kept.digest != active.past.digest) {

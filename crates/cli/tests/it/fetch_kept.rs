@@ -107,7 +107,8 @@ fn taken_over() -> (Desk, Depot) {
 fn an_order_whose_signer_was_revoked_is_asked_for_again() {
     let (desk, depot) = taken_over();
     desk.key("carol");
-    let revoke = ["--key", "keys/carol.pub:trust,release", "--revoke", "keys/alice.pub"];
+    // As of a time before which no log held anything.
+    let revoke = ["--key", "keys/carol.pub:trust,release", "--revoke", "keys/alice.pub=2026-01-01T00:00:00Z"];
     desk.ok(&[&["trust", "next", "--from", "releases/trust"], &revoke[..]].concat());
     desk.sign_root(3);
     let carol = ["--key", "keys/carol.key", "--passphrase-file", "pass"];

@@ -460,3 +460,45 @@ fn what_cannot_be_run_is_said() {
     assert!(desk.could_not(&arguments("depot", &[])).contains("not a depot's address"));
     finds(&desk, &depot.url, &[]);
 }
+
+/// A root in which a key is 331 days old and another ends in a week; nothing else is wrong.
+#[test]
+fn keys_that_are_old_or_end_are_told_of() {
+    let desk = one_appliance();
+    let mut root: Value = serde_json::from_slice(&desk.read("releases/trust/1.json")).unwrap();
+    let day = 24 * 60 * MINUTE;
+    for key in root["keys"].as_array_mut().unwrap() {
+        match key["name"].as_str().unwrap() {
+            "alice" => key["valid_from"] = serde_json::json!(now().plus_millis(-331 * day)),
+            "cache-1" => key["valid_until"] = serde_json::json!(now().plus_millis(7 * day)),
+            _ => {}
+        }
+    }
+    desk.put("releases/trust/1.json", writ_trust::json::canonical(&root));
+    desk.sign_root(1);
+    fs::copy(desk.path("releases/trust/1.json"), desk.path("first-root.json")).unwrap();
+    let depot = Depot::start(&desk, "depot");
+    let (old, ends) = (format!("key-old {}", desk.key_id("alice")), format!("key-ends {}", desk.key_id("cache-1")));
+    let (named, report) = look(&desk, &depot.url, &[]);
+    let of_keys: BTreeSet<String> = named.into_iter().filter(|name| name.starts_with("key-")).collect();
+    assert_eq!(of_keys, BTreeSet::from([old, ends]), "{report}");
+    let said = |code: &str| {
+        let all = report["findings"].as_array().unwrap();
+        all.iter().find(|f| f["code"] == code).unwrap()["what"].as_str().unwrap().to_owned()
+    };
+    assert!(said("key-old").contains("alice is 331 days old") && said("key-ends").contains("cache-1"), "{report}");
+    let (named, report) = look(&desk, &depot.url, &["--remind-keys", "340d", "--expires-within", "3d"]);
+    assert!(!named.iter().any(|name| name.starts_with("key-")), "{report}");
+    let age = depot_metric(&depot.url, "writ_depot_key_age_seconds");
+    assert!((331 * 86_400..331 * 86_400 + 600).contains(&age), "{age}");
+}
+
+fn depot_metric(url: &str, name: &str) -> i64 {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(url.trim_start_matches("http://")).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: depot\r\nConnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
+    line.unwrap_or_else(|| panic!("{name}: {text}")).trim().parse().unwrap()
+}

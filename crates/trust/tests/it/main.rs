@@ -11,4 +11,5 @@ mod log;
 mod log_world;
 mod properties;
 mod roots;
+mod rotation;
 mod world;

@@ -19,6 +19,10 @@ pub const TRIED: &[&str] = &[
     "writ diff",
     "writ keys new",
     "writ keys show",
+    "writ keys age",
+    "writ keys rotate",
+    "writ keys revoke",
+    "writ keys archive",
     "writ trust show",
     "writ release draft",
     "writ release show",
@@ -107,6 +111,27 @@ fn the_operators_commands_print_json_and_no_colour() {
         show
     });
     assert_eq!(shown["kind"], "public-key");
+    both(0, "--json", || desk.writ(["keys", "age", "--trust", "releases/trust"]));
+    both(0, "--json", || {
+        let mut archive = desk.writ(["keys", "archive", "--trust", "releases/trust", "--to"]);
+        archive.arg(scratch.path().join("archive"));
+        archive
+    });
+    // A draft is written beside its roots: in a copy of them.
+    let roots = scratch.path().join("trust");
+    let copied = Command::new("cp").arg("-r").arg(desk.releases().join("trust")).arg(&roots).status().unwrap();
+    assert!(copied.success());
+    piped(new("third").arg("--json"));
+    let change = |what: &str, old: &str, more: &[&str]| {
+        let mut change = writ(&["keys", what, old]);
+        change.arg(desk.keys().join("alice.pub")).arg("--new").arg(scratch.path().join("third.pub"));
+        let draft = roots.join("2.json");
+        let ran = programs(0, change.args(more).arg("--json").arg("--trust").arg(&roots).arg("--out").arg(&draft));
+        assert_eq!((&ran["schema"], &ran["version"]), (&"writ.key-change.v1".into(), &2.into()), "{ran}");
+        fs::remove_file(&draft).unwrap();
+    };
+    change("rotate", "--old", &[]);
+    change("revoke", "--key", &["--reason", "lost"]);
     both(0, "--json", || desk.writ(["trust", "show", "releases/trust"]));
     both(0, "--json", || desk.writ(["release", "show", "releases"]));
     let verified = both(0, "--json", || desk.writ(["verify", "releases", "--trust", "releases/trust/1.json"]));

@@ -63,11 +63,33 @@ impl Line {
     }
 
     fn put(&self, release: &Release) {
-        // The desk's own folder, where the next release finds its predecessor.
-        self.house.publish(release);
-        self.published.store(release.serial.get(), Ordering::Relaxed);
+        self.put_signed(release, &[ALICE, BOB]);
+    }
+
+    /// Publishes the next release, signed by these.
+    pub fn publish_signed(&self, signers: &[u8]) {
+        // Its signers' keys may have begun a moment ago.
+        let release = Release { issued_at: now_plus(0), ..self.next() };
+        self.put_signed(&release, signers);
+        self.good.store(release.serial.get(), Ordering::Relaxed);
+    }
+
+    /// Sends the next release, signed by these, to the depot, which must not take it; gives the status of its answer.
+    pub fn refused_there(&self, signers: &[u8]) -> Option<u16> {
+        let release = self.next();
         let document = release.canonical();
-        let signatures = [ALICE, BOB].map(|who| Blob(sign(who, &document))).to_vec();
+        let signatures = signers.iter().map(|who| Blob(sign(*who, &document))).collect();
+        let signed = Signed { document: Blob(document), signatures }.canonical();
+        let answer = self.client().put(&paths::publish_release(&release.site), &signed, MAX_ENVELOPE as u64);
+        answer.err().and_then(|error| error.status())
+    }
+
+    fn put_signed(&self, release: &Release, signers: &[u8]) {
+        let document = release.canonical();
+        // The desk's own folder, where the next release finds its predecessor.
+        self.house.put(&format!("{}-{}", release.epoch, release.serial), &document, signers);
+        self.published.store(release.serial.get(), Ordering::Relaxed);
+        let signatures = signers.iter().map(|who| Blob(sign(*who, &document))).collect();
         let signed = Signed { document: Blob(document), signatures };
         let (client, most) = (self.client(), MAX_ENVELOPE as u64);
         let target = paths::publish_release(&release.site);

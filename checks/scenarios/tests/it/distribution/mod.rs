@@ -2,7 +2,7 @@
 //! is refused by name, gains nothing, and once the truth is told again everything recovers.
 
 mod bodies;
-mod courier;
+pub mod courier;
 mod desk;
 mod evidence;
 mod forging;

@@ -7,6 +7,7 @@
 mod book;
 mod claims;
 mod edge;
+pub mod held;
 pub mod notes;
 mod reading;
 mod restarts;

@@ -366,6 +366,16 @@ pub const ALERTS: &[Alert] = &[
         next: "plan its rotation",
     },
     Alert {
+        name: "WritSigningKeyOld",
+        expression: "writ_depot_key_age_seconds > {figure}",
+        wait: "1h",
+        severity: Some("warning"),
+        figure: at_most("key.warning"),
+        metric: depot("writ_depot_key_age_seconds"),
+        summary: "a key of the trust root is {{ $value | humanizeDuration }} old",
+        next: "writ keys age says which, and writ keys rotate replaces it",
+    },
+    Alert {
         name: "WritIngestionLate",
         expression: "writ_depot_log_delay_seconds > {figure}",
         wait: "5m",

@@ -5,6 +5,7 @@ use std::path::Path;
 use writ_client::Client;
 use writ_trust::digest::Digest;
 use writ_trust::floor::FloorRelease;
+use writ_trust::history::Standing;
 use writ_trust::ids::SiteId;
 use writ_trust::log::checkpoint::Checkpoint;
 use writ_trust::numbers::{Epoch, Serial};
@@ -79,6 +80,16 @@ impl<'a> Depot<'a> {
             .map_err(|e| self.unfit(site, &e))?;
         let Some(active) = active else { return Ok(Before { newest: None, head }) };
         let release = &active.past.release;
+        if let Standing::Unproven { revoked } = &active.past.standing {
+            let names: Vec<&str> = revoked.iter().map(|(signer, _)| signer.name.as_str()).collect();
+            screen::warning(&format!(
+                "what appliances of {site} obey, {}-{}, counts only with keys that were revoked since ({}): this release takes \
+                 its place",
+                release.epoch,
+                release.serial,
+                names.join(", ")
+            ));
+        }
         Ok(Before { newest: Some((release.epoch, release.serial, active.past.digest)), head: active.head.or(head) })
     }
 

@@ -183,6 +183,12 @@ const CASES: &[Case] = &[
     ),
     Case("WritKeyOld", 90, &[("writ_key_age_seconds", "", "99999999x99")], &[("writ_key_age_seconds", "", "60x99")]),
     Case(
+        "WritSigningKeyOld",
+        90,
+        &[("writ_depot_key_age_seconds", "", "28512001x99")],
+        &[("writ_depot_key_age_seconds", "", "28511999x99")],
+    ),
+    Case(
         "WritIngestionLate",
         20,
         &[("writ_depot_log_delay_seconds", "", "700x60")],

@@ -25,6 +25,7 @@ mod logs;
 mod looks;
 mod nft;
 mod nixos;
+mod orders;
 mod overtaken;
 mod refused;
 mod requirements;

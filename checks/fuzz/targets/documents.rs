@@ -13,13 +13,14 @@ use writ_trust::json::{self, MAX_DOCUMENT};
 use writ_trust::log::entry::LogEntry;
 use writ_trust::log::receipt::{RECEIPT_SCHEMA, Receipt};
 use writ_trust::log::restart::{LogRestart, RESTART_SCHEMA};
+use writ_trust::order::{ORDER_SCHEMA, Order};
 use writ_trust::release::{RELEASE_SCHEMA, Release};
 use writ_trust::root::{TRUST_SCHEMA, TrustRoot};
 use writ_wire::releases::LoggedRelease;
 use writ_wire::{
     Signed, asks, backup_sample, check_in, courier, evidence_batch, evidence_page, heartbeat, heartbeats, log_batch,
-    log_receipt, log_sources, looks, notice, notices, plan, plan_request, plan_verdict, publication, receipts, record,
-    releases, sync,
+    log_receipt, log_sources, looks, notice, notices, orders, plan, plan_request, plan_verdict, publication, receipts,
+    record, releases, sync,
 };
 
 use super::Parser;
@@ -60,6 +61,8 @@ pub const DOCUMENTS: &[Parser] = documents![
     notice::NOTICE_SCHEMA => notice::Notice,
     notices::NOTICE_RECEIPT_SCHEMA => notices::NoticeReceipt,
     notices::NOTICES_SCHEMA => notices::Notices,
+    ORDER_SCHEMA => Order,
+    orders::ORDERS_SCHEMA => orders::Orders,
     plan::PLAN_SCHEMA => plan::Plan,
     plan_request::PLAN_REQUEST_SCHEMA => plan_request::PlanRequest,
     plan_verdict::PLAN_VERDICT_SCHEMA => plan_verdict::PlanVerdict,

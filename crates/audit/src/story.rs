@@ -7,7 +7,7 @@ use writ_evidence::incident::{
 };
 use writ_evidence::posture::Posture;
 use writ_evidence::records::{
-    GenerationRef, Pause, PauseMeans, PausePhase, PlanRecord, StartReason, Started, Switch, SwitchOutcome,
+    GenerationRef, OrderPhase, Pause, PauseMeans, PausePhase, PlanRecord, StartReason, Started, Switch, SwitchOutcome,
 };
 use writ_policy::declared::Severity;
 use writ_policy::observation::{Observation, Value};
@@ -309,8 +309,18 @@ fn record(bundle: &Bundle) -> Vec<String> {
         return vec![format!("Removed bundles {} ({}).", ranges.join(", "), t.reason)];
     }
     if let Some(o) = &bundle.order {
-        let done = if o.carried_out { "Carried out" } else { "Declined" };
-        return vec![format!("{done} order {} ({}): {}.", o.digest, o.action, o.result)];
+        let named = o.id.as_ref().map_or_else(|| o.digest.to_string(), ToString::to_string);
+        let done = match (o.phase, o.carried_out) {
+            (Some(OrderPhase::Acknowledged), _) => "Took",
+            (_, true) => "Carried out",
+            (_, false) => "Declined",
+        };
+        let why = o.reason.iter().map(|reason| format!("It was made because: {reason}."));
+        let mut told: Vec<String> =
+            std::iter::once(format!("{done} order {named} ({}): {}.", o.action, o.result)).chain(why).collect();
+        told.extend(bundle.actions_taken.iter().map(action));
+        told.extend(bundle.verification.iter().map(verified));
+        return told;
     }
     if let Some(t) = &bundle.restore_test {
         let end = if t.succeeded { "can be relied on" } else { "FAILED" };

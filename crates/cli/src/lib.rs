@@ -18,6 +18,7 @@ mod keys;
 mod layout;
 mod library;
 mod log;
+mod order;
 mod pages;
 mod parsers;
 mod passphrase;
@@ -77,6 +78,8 @@ enum Command {
     #[command(subcommand)]
     Release(release::Command),
     #[command(subcommand)]
+    Order(order::Command),
+    #[command(subcommand)]
     Log(log::Command),
     Verify(verify::Arguments),
     #[command(subcommand)]
@@ -100,6 +103,7 @@ pub fn run() -> ExitCode {
         Command::Keys(command) => command.run(),
         Command::Trust(command) => command.run(),
         Command::Release(command) => command.run(),
+        Command::Order(command) => command.run(),
         Command::Log(command) => command.run(),
         Command::Verify(arguments) => arguments.run(),
         Command::Audit(command) => command.run(),

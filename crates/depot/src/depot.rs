@@ -27,11 +27,12 @@ use crate::limits::body::BodyMemory;
 use crate::limits::rates::Rates;
 use crate::metrics::Metrics;
 use crate::options::Options;
+use crate::orders::Orders;
 use crate::publication::Publications;
 use crate::sitelog::{Head, Heads, LogError, LogFiles, OpenLog};
 use crate::static_files::FileMemory;
 use crate::store::readers::Readers;
-use crate::store::{self, StoreError, checkpoints, evidence, heartbeats, log_batches, releases, roots};
+use crate::store::{self, StoreError, checkpoints, evidence, heartbeats, log_batches, orders, releases, roots};
 use crate::writer::{Job, Writer};
 
 /// The largest secret key file, in bytes.
@@ -53,6 +54,8 @@ pub struct Depot {
     pub held: Held,
     /// The newest heartbeats.
     pub beats: Beats,
+    /// The orders that have not expired.
+    pub orders: Orders,
     /// How far logs have come.
     pub ingestion: Ingestion,
     /// Connections that read the database.
@@ -189,6 +192,7 @@ impl Depot {
             held.set(site, key, Sequences::from_ranges(ranges));
         }
         let beats = Beats::load(heartbeats::all(&connection)?);
+        let orders = Orders::load(orders::all(&connection, clock::now())?);
         let ingestion = Ingestion::load(log_batches::newest(&connection)?);
         let publications = Publications::load(&folders, &directory).map_err(OpenError::Publications)?;
         let (writer, queue) = Writer::queue();
@@ -198,6 +202,7 @@ impl Depot {
             heads,
             held,
             beats,
+            orders,
             ingestion,
             readers: Readers::new(&folders.database()),
             writer,

@@ -100,7 +100,10 @@ impl Fault {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Slow(_) => StatusCode::REQUEST_TIMEOUT,
-            Self::Conflict(_) | Self::Write(WriteError::Stale | WriteError::Unfit(_)) => StatusCode::CONFLICT,
+            Self::Conflict(_)
+            | Self::Write(WriteError::Stale | WriteError::Unfit(_) | WriteError::OtherOrder | WriteError::ManyOrders) => {
+                StatusCode::CONFLICT
+            }
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Encoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Range(_) => StatusCode::RANGE_NOT_SATISFIABLE,

@@ -7,6 +7,7 @@ use writ_trust::ids::SiteId;
 use writ_trust::log::restart::{LogRestart, RestartError};
 use writ_trust::minisign::{KeyId, Signature};
 use writ_trust::numbers::TrustVersion;
+use writ_trust::order::judge::{self, OrderRefusal, SignedOrder};
 use writ_trust::release::Release;
 use writ_trust::role::Role;
 use writ_trust::root::{KeyProblem, TrustKey};
@@ -14,10 +15,12 @@ use writ_trust::root_chain::ChainError;
 use writ_trust::text::one_line;
 use writ_trust::threshold::{MAX_SIGNATURES, Tally};
 use writ_trust::time::Time;
-use writ_wire::{Blob, Signed};
+use writ_wire::orders::MOST_ORDERS;
+use writ_wire::{Blob, MAX_ENVELOPE, Signed};
 
 use crate::directory::Directory;
 use crate::fault::Fault;
+use crate::store::orders::StoredOrder;
 
 fn refused(reason: impl std::fmt::Display) -> Fault {
     Fault::Refused(one_line(reason))
@@ -78,6 +81,32 @@ fn follows(directory: &Directory, site: &SiteId, release: &Release) -> Result<()
         return Err(refused(format!("it drops or delays the revocation of appliance key {key}")));
     }
     Ok(())
+}
+
+/// Judges an order of a site as its appliances will, as far as the depot can. Only the signatures that count are kept.
+pub fn order(directory: &Directory, site: &SiteId, signed: &Signed, now: Time) -> Result<StoredOrder, Fault> {
+    signed.check_bounds().map_err(refused)?;
+    let root = directory.chain.newest();
+    let verified = judge::verify(&signed.document.0, &signed.signatures, root, site, now);
+    let SignedOrder { order, digest, signers } = verified.map_err(|refusal| match refusal {
+        OrderRefusal::Threshold { .. } => Fault::Forbidden(one_line(refusal)),
+        OrderRefusal::TrustExpiry { .. } => Fault::Conflict(one_line(refusal)),
+        other => refused(other),
+    })?;
+    let mut signatures: Vec<Blob> = Vec::new();
+    for signer in &signers {
+        let counts = |blob: &&Blob| {
+            let signature = Signature::parse(&blob.0);
+            signature.is_ok_and(|one| signer.public_key.verify_strict(&signed.document.0, &one).is_ok())
+        };
+        signatures.extend(signed.signatures.iter().find(counts).cloned());
+    }
+    let kept = Signed { document: signed.document.clone(), signatures };
+    // All of a site's go into one answer.
+    if kept.canonical().len() > MAX_ENVELOPE / (MOST_ORDERS + 1) {
+        return Err(refused("the order and its signatures are too large"));
+    }
+    Ok(StoredOrder { order, digest, signed: kept })
 }
 
 /// Judges a trust root that should continue the chain.

@@ -18,6 +18,7 @@ pub mod judge;
 pub mod limits;
 pub mod metrics;
 pub mod options;
+pub mod orders;
 pub mod publication;
 pub mod sandbox;
 pub mod server;

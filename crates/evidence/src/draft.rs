@@ -149,11 +149,13 @@ impl Draft {
         if let Some(test) = &mut self.restore_test {
             texts(&mut test.problems);
         }
+        let (result, reason) = self.order.as_mut().map_or((None, None), |o| (Some(&mut o.result), o.reason.as_mut()));
         let singles = [
             self.pause.as_mut().map(|p| &mut p.reason),
             self.refused.as_mut().map(|r| &mut r.message),
             self.thinned.as_mut().map(|t| &mut t.reason),
-            self.order.as_mut().map(|o| &mut o.result),
+            result,
+            reason,
             self.clock_step.as_mut().map(|c| &mut c.cause),
             self.plan.as_mut().map(|p| &mut p.reason),
             self.attestation.as_mut().map(|a| &mut a.statement),

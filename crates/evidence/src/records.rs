@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use writ_trust::digest::Digest;
-use writ_trust::minisign::PublicKey;
+use writ_trust::minisign::{KeyId, PublicKey};
 use writ_trust::numbers::{Epoch, Serial};
+use writ_trust::order::OrderId;
 use writ_trust::store_path::StorePath;
 use writ_trust::time::Time;
 
@@ -266,7 +267,27 @@ pub struct Thinned {
     pub ranges: Vec<ThinnedRange>,
 }
 
-/// A signed order was carried out or declined.
+/// How far an order has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OrderPhase {
+    /// It was taken, and nothing is done yet.
+    Acknowledged,
+    /// It is over.
+    Completed,
+}
+
+impl OrderPhase {
+    /// The word that documents write.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Acknowledged => "acknowledged",
+            Self::Completed => "completed",
+        }
+    }
+}
+
+/// A signed order was taken, and then carried out or declined.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OrderRecord {
@@ -274,10 +295,22 @@ pub struct OrderRecord {
     pub digest: Digest,
     /// What it asked for.
     pub action: String,
-    /// Whether it was carried out.
+    /// Whether it was carried out; never where it was only taken.
     pub carried_out: bool,
     /// What came of it, or why it was declined, scrubbed.
     pub result: String,
+    /// How far it has come. Who wrote none tells of its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<OrderPhase>,
+    /// The order's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<OrderId>,
+    /// Why it was made, scrubbed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The order keys that signed it and counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signers: Vec<KeyId>,
 }
 
 /// A backup was restored to see whether it can be.

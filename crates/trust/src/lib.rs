@@ -16,6 +16,7 @@ pub mod key_register;
 pub mod log;
 pub mod minisign;
 pub mod numbers;
+pub mod order;
 pub mod refusal;
 pub mod release;
 pub mod role;

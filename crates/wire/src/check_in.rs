@@ -1,6 +1,7 @@
 //! The check-in (`writ.checkin.v1`) and what it is answered with (`writ.checkin-reply.v1`).
 
 use serde::{Deserialize, Serialize};
+use writ_trust::digest::Digest;
 use writ_trust::numbers::{Epoch, Serial, TrustVersion};
 use writ_trust::time::Time;
 
@@ -42,6 +43,9 @@ pub struct CheckInReply {
     pub held: u64,
     /// The highest sequence that the depot holds of this appliance's key; 0 for none.
     pub newest: u64,
+    /// The tag of the orders for this appliance, see [`crate::orders::tag`]; left out where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub orders: Option<Digest>,
     /// The depot's clock.
     pub now: Time,
 }

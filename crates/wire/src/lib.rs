@@ -22,6 +22,7 @@ pub mod log_sources;
 pub mod looks;
 pub mod notice;
 pub mod notices;
+pub mod orders;
 pub mod paths;
 pub mod plan;
 pub mod plan_request;

@@ -109,6 +109,16 @@ pub fn notices(site: &SiteId) -> Target {
     at(format!("/api/notices/{site}"))
 }
 
+/// `GET`: [`crate::orders::Orders`].
+pub fn orders(site: &SiteId) -> Target {
+    at(format!("/api/orders/{site}"))
+}
+
+/// `PUT`: an order as [`crate::Signed`].
+pub fn publish_order(site: &SiteId) -> Target {
+    at(format!("/publish/orders/{site}"))
+}
+
 /// Which of a site's logs a request is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Log {

@@ -26,6 +26,7 @@ mod logs;
 mod looks;
 mod nft;
 mod nixos;
+mod orders;
 mod overtaken;
 mod refused;
 mod requirements;

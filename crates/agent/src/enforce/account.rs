@@ -41,12 +41,7 @@ impl Engine {
             self.state.vector_to = Some(at);
         }
         if snapshot_due {
-            self.tell_snapshot(&host);
-            self.tell_from_network(&network, &|engine, checks| {
-                engine.teller().snapshot(engine.book.snapshot(checks.iter().map(String::as_str)))
-            });
-            self.state.snapshot = Some(SnapshotMark { at, policy: policy_of });
-            self.fresh_since = None;
+            self.tell_whole(&host, &network, SnapshotMark { at, policy: policy_of });
         }
         self.state.posture_told = self.book.told.as_ref().map(|told| told.last);
         self.commit();
@@ -55,6 +50,31 @@ impl Engine {
             self.book.turn(at);
         }
         self.save_book();
+    }
+
+    /// What every check saw when it last ran, in full, whether it is due or not; false where the disk takes nothing.
+    pub(super) fn tell_snapshot_now(&mut self) -> bool {
+        let Some((policy_of, policy)) = self.running.as_ref().and_then(|r| r.policy.as_ref()) else { return false };
+        if self.state.waiting() >= MANY_WAITING {
+            return false;
+        }
+        let mark = SnapshotMark { at: self.clock.now(), policy: *policy_of };
+        let checks: Vec<String> = policy.checks.keys().cloned().collect();
+        let (network, host): (Vec<String>, Vec<String>) = checks.into_iter().partition(|check| self.is_network(check));
+        self.tell_whole(&host, &network, mark);
+        self.state.posture_told = self.book.told.as_ref().map(|told| told.last);
+        self.commit();
+        self.save_book();
+        true
+    }
+
+    fn tell_whole(&mut self, host: &[String], network: &[String], mark: SnapshotMark) {
+        self.tell_snapshot(host);
+        self.tell_from_network(network, &|engine, checks| {
+            engine.teller().snapshot(engine.book.snapshot(checks.iter().map(String::as_str)))
+        });
+        self.state.snapshot = Some(mark);
+        self.fresh_since = None;
     }
 
     /// All runs until now: what differs from what was told, or, where there is nothing to build on, everything.

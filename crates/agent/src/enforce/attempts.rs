@@ -15,6 +15,7 @@ use super::engine::Engine;
 use super::heal::runbook_of;
 use super::incident::{self, Act, Circumstances, Event, Hold, State as IncidentState};
 use super::lanes::{self, Job, Lane, Lanes};
+use super::orders;
 use super::work::{Finished, Workers};
 use crate::clock::Clock;
 use crate::steps::{self, GivenUp};
@@ -103,6 +104,12 @@ impl Attempts {
     /// Whether a runbook runs for this check, whose end says what has become of it.
     pub fn is_busy(&self, key: &str) -> bool {
         self.is_running(key) && self.taken.as_ref().is_none_or(|turn| turn.job().key != key)
+    }
+
+    /// Whether a runbook for this runs, waits, or is about to have its turn.
+    pub fn knows(&self, key: &str) -> bool {
+        let turns = self.turns.iter().chain(&self.looking).chain(&self.taken);
+        self.is_running(key) || self.waits(key) || turns.map(Turn::job).any(|job| job.key == key)
     }
 
     /// Takes the turn of a check that was looked at for it; false when it was not.
@@ -205,7 +212,7 @@ impl Engine {
 
     /// Whether a candidate may be running, whatever was heard of it. Nothing is taken up here: that is for
     /// [`Engine::follow_switch`].
-    fn trial_has_begun(&self) -> bool {
+    pub(super) fn trial_has_begun(&self) -> bool {
         self.on_trial || trial::may_be_on(&self.config.state_dir)
     }
 
@@ -248,6 +255,14 @@ impl Engine {
     pub(super) fn take_turns(&mut self) {
         self.take_up_calls();
         while let Some(turn) = self.attempts.turns.pop_front() {
+            if orders::order_of(&turn.job().key).is_some() {
+                let (job, given_up) = match turn {
+                    Turn::Place(job) => (job, None),
+                    Turn::GivenUp(job, why) => (job, Some(why)),
+                };
+                self.take_turn_of_order(job, given_up);
+                continue;
+            }
             let check = turn.job().check.clone();
             if self.takes_long(&check) {
                 self.attempts.looking.push(turn);

@@ -62,7 +62,7 @@ pub struct Driver {
     wanted: BTreeMap<String, Vec<Watch>>,
 }
 
-/// How far a full scan has come that SIGUSR1 asked for.
+/// How far a full scan has come that SIGUSR1 or an order asked for.
 #[derive(Debug, Clone, Copy)]
 enum Rescan {
     /// None was asked for.
@@ -104,11 +104,7 @@ impl Driver {
         match message {
             Message::Stop => return false,
             Message::Reload => self.polls.push(now),
-            Message::Rescan => {
-                self.engine.doubt();
-                self.agenda.all_at(now);
-                self.rescan = Rescan::Asked(now);
-            }
+            Message::Rescan => self.scan_all(now),
             Message::Changed(topic) => self.changed(topic),
             Message::Happened(watch) => {
                 for check in self.watched.get(&watch).cloned().unwrap_or_default() {
@@ -121,6 +117,13 @@ impl Driver {
             Message::Settled => self.engine.take_settled(),
         }
         true
+    }
+
+    /// Has every check run, and counts that when it is done.
+    fn scan_all(&mut self, now: Instant) {
+        self.engine.doubt();
+        self.agenda.all_at(now);
+        self.rescan = Rescan::Asked(now);
     }
 
     fn changed(&mut self, topic: Topic) {
@@ -165,6 +168,9 @@ impl Driver {
             self.engine.doubt();
             self.agenda.all_at(self.engine.clock.instant());
         }
+        if std::mem::take(&mut self.engine.full_scan_wanted) {
+            self.scan_all(self.engine.clock.instant());
+        }
         let began = self.engine.clock.instant();
         while self.engine.clock.since(began) < TURN
             && let Some(check) = self.agenda.first_due(self.engine.clock.instant())
@@ -196,10 +202,12 @@ impl Driver {
         }
         if let Rescan::Begun(at) = self.rescan
             && self.engine.looking.has_caught_up(at)
+            && !self.engine.full_scan_wanted
         {
             self.rescan = Rescan::None;
             self.engine.counters.full_scans += 1;
             self.status_at = None;
+            self.engine.full_scan_done();
         }
     }
 
@@ -222,6 +230,7 @@ impl Driver {
             self.last_poll = now;
             changed = self.engine.poll_releases();
             self.engine.answer_requests();
+            self.engine.look_at_orders();
         } else if self.engine.switch_under_way() {
             changed = self.engine.poll_switch();
         }
@@ -327,6 +336,7 @@ impl Driver {
         let newest = folder.log(&config.site, self.engine.site_log.number.max(1));
         let mut wanted: Vec<(PathBuf, Topic)> = vec![
             (folder.releases(&config.site), Topic::Releases),
+            (folder.orders_of(&config.site), Topic::Releases),
             (newest.join("checkpoint"), Topic::Releases),
             (folder.courier_key(), Topic::Releases),
             (config.requests_dir(), Topic::Requests),

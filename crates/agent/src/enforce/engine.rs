@@ -24,6 +24,7 @@ use super::follow::Waiting;
 use super::generation;
 use super::logs::Looked;
 use super::looking::Looking;
+use super::orders::Lying;
 use super::outbox::Keeper;
 use super::plans::Requests;
 use super::posture::{self, Book};
@@ -111,6 +112,10 @@ pub struct Engine {
     pub(super) poll_wanted: bool,
     /// Every check is to be run now.
     pub(super) rescan_wanted: bool,
+    /// Every check is to be run now, and [`Engine::full_scan_done`] be called then.
+    pub(super) full_scan_wanted: bool,
+    /// What lies in the folder of orders.
+    pub(super) lying: Lying,
     /// A snapshot is due once every check has run since then: what was seen before is of another generation.
     pub(super) fresh_since: Option<Time>,
     /// A ticket could not be written.
@@ -153,7 +158,7 @@ pub struct Engine {
 pub struct Counters {
     /// Runs of checks.
     pub scans: u64,
-    /// Full scans that were asked for by SIGUSR1 and done.
+    /// Full scans that were asked for by SIGUSR1 or an order and done.
     pub full_scans: u64,
     /// Runs of runbooks.
     pub attempts: u64,
@@ -265,6 +270,8 @@ impl Engine {
             unrecorded: BTreeSet::new(),
             poll_wanted: false,
             rescan_wanted: false,
+            full_scan_wanted: false,
+            lying: Lying::default(),
             fresh_since: None,
             tickets_behind: false,
             on_trial: false,
@@ -320,6 +327,7 @@ impl Engine {
         self.state.public_key = Some(self.identity.public_key.clone());
         let draft = self.teller().started(started);
         self.seal(draft);
+        self.recall_orders();
         self.commit();
         self.recall_trial();
         self.forget_requests();

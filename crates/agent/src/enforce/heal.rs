@@ -15,6 +15,7 @@ use super::engine::Engine;
 use super::incident::{self, Act, By, Circumstances, Event, Hold, Phase, State as IncidentState, Work};
 use super::lanes::{self, Job};
 use super::looking::Scans;
+use super::orders;
 use super::posture::Run;
 use super::refused::Refused;
 use super::state::Point;
@@ -22,19 +23,22 @@ use super::work::{self, Finished, Order};
 use crate::crash_point;
 
 /// What an attempt came to.
-struct Tried {
+pub(super) struct Tried {
     /// What the incident hears.
-    event: Event,
+    pub event: Event,
     /// The re-scan of the incident's own check.
-    run: Run,
+    pub run: Run,
     /// What it saw, for predicates of rules; empty when nothing.
-    seen: Observation,
+    pub seen: Observation,
     /// Other checks whose outcome differs from what was known.
-    doubtful: Vec<String>,
+    pub doubtful: Vec<String>,
 }
 
 /// The runbook that runs by this name, see [`By::name`].
 pub(super) fn runbook_of<'p>(policy: &'p Policy, name: &str) -> Option<(&'p String, &'p Runbook)> {
+    if let Some(ordered) = orders::runbook_of(name) {
+        return policy.runbooks.get_key_value(ordered);
+    }
     match By::of(name) {
         By::Rule(rule) => policy.runbooks.get_key_value(policy.rules.get(&rule)?.run.as_ref()?),
         By::Plan(runbook) => policy.runbooks.get_key_value(&runbook),
@@ -53,7 +57,7 @@ impl Engine {
     }
 
     /// Begins to run a rule's runbook, which has its place in the lanes. Gives its end when it has come to it at once.
-    fn begin(&mut self, job: Job, recorded: bool) -> Option<Finished> {
+    pub(super) fn begin(&mut self, job: Job, recorded: bool) -> Option<Finished> {
         self.counters.attempts += 1;
         crash_point!("attempt is durable, nothing done");
         let order = match self.order(job, recorded) {
@@ -119,6 +123,9 @@ impl Engine {
 
     /// Judges a runbook that has come to its end by what was looked at since, and looks at the rest.
     pub(super) fn judge(&mut self, finished: Finished, scans: Scans) {
+        if let Some(order) = orders::order_of(&finished.job.key) {
+            return self.order_tried(&order, finished, scans);
+        }
         let Job { key, check, .. } = finished.job.clone();
         if !finished.recorded {
             return self.finish_unrecorded(finished, scans);
@@ -154,7 +161,7 @@ impl Engine {
     }
 
     /// Re-scans what a runbook is to be judged by, and the check itself, but for what was looked at already.
-    fn verify(&mut self, check: &str, verify: &[String], work: Work, mut scans: Scans) -> Tried {
+    pub(super) fn verify(&mut self, check: &str, verify: &[String], work: Work, mut scans: Scans) -> Tried {
         let mut verification: Vec<Verification> = Vec::new();
         let mut doubtful = Vec::new();
         let unseen = |at| Run { at, outcome: Outcome::NotAssessable, reasons: vec![], seen: Observation::new() };

@@ -1,7 +1,7 @@
 //! The engine of `writ-enforce`: accept, scan, judge, heal, prove.
 //!
 //! Pure parts: [`incident`], [`plans::choices`], [`plans::judge`], [`lanes`], [`breaker`], [`pause`], [`posture`], [`agenda`], [`tell`]. What reads the world: [`accept`],
-//! [`releases`], [`requests`]. The driver ([`engine`]) persists ([`state`]), fsyncs, then acts. Runbooks run on threads of
+//! [`releases`], [`requests`], [`orders`]. The driver ([`engine`]) persists ([`state`]), fsyncs, then acts. Runbooks run on threads of
 //! their own; all else, and every word of evidence, is the main thread's.
 
 pub mod accept;
@@ -29,6 +29,7 @@ pub mod lanes;
 pub mod logs;
 mod looking;
 pub mod once;
+pub mod orders;
 pub mod outbox;
 pub mod pause;
 mod people;

@@ -1,6 +1,7 @@
 //! Healing that people suspended for a while: bounded, in evidence, and it ends by itself. Pure.
 
 use serde::{Deserialize, Serialize};
+use writ_evidence::records::PauseMeans;
 use writ_trust::time::Time;
 
 /// The longest pause, in milliseconds (8 hours).
@@ -19,12 +20,23 @@ pub struct Pause {
     pub from: Time,
     /// Until when.
     pub until: Time,
-    /// Which code was used.
+    /// By what means.
+    #[serde(default = "by_code", skip_serializing_if = "is_by_code")]
+    pub means: PauseMeans,
+    /// Which code was used, or the digest of the order.
     pub reference: String,
     /// Who asked, as a role.
     pub by: String,
     /// Why.
     pub reason: String,
+}
+
+fn by_code() -> PauseMeans {
+    PauseMeans::BreakGlass
+}
+
+fn is_by_code(means: &PauseMeans) -> bool {
+    *means == PauseMeans::BreakGlass
 }
 
 impl Pause {
@@ -107,6 +119,7 @@ mod tests {
             checks,
             from: at(0),
             until: at(until),
+            means: PauseMeans::BreakGlass,
             reference: String::new(),
             by: String::new(),
             reason: String::new(),

@@ -20,6 +20,7 @@ impl Engine {
         self.attempts.note(lanes::Event::Tick);
         self.take_turns();
         self.end_pauses();
+        self.act_on_orders();
         self.tend_plans();
         self.watch_window();
         self.see_to_people();

@@ -7,6 +7,7 @@ use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
 use writ_trust::json::{MAX_DOCUMENT, MAX_SIGNATURE};
 use writ_trust::log::receipt::MAX_RECEIPT;
+use writ_trust::order::MAX_ORDER;
 use writ_trust::refusal::Rule;
 use writ_trust::threshold::MAX_SIGNATURES;
 
@@ -16,6 +17,8 @@ use super::state::Point;
 /// How many releases above the floor are looked at, from the newest down: hostile ones must not hide a good one, nor keep
 /// the appliance busy.
 pub const MOST_OFFERS: usize = 16;
+/// How many orders are looked at.
+pub const MOST_ORDERS: usize = 64;
 /// How many trust roots are walked at once.
 const MOST_ROOTS: u64 = 1_000;
 
@@ -26,6 +29,15 @@ pub struct Signed {
     pub bytes: Vec<u8>,
     /// The signature files beside it.
     pub signatures: Vec<Vec<u8>>,
+}
+
+/// An order that lies in the folder.
+#[derive(Debug)]
+pub struct Offered {
+    /// The name of its file, which says nothing.
+    pub name: String,
+    /// The order, or why it cannot be read.
+    pub signed: io::Result<Signed>,
 }
 
 /// A folder that holds releases.
@@ -60,6 +72,24 @@ impl Folder {
         points.sort_unstable_by(|a, b| b.cmp(a));
         points.truncate(MOST_OFFERS);
         points
+    }
+
+    /// Where a site's orders are.
+    pub fn orders_of(&self, site: &SiteId) -> PathBuf {
+        self.root.join("orders").join(site.as_str())
+    }
+
+    /// The orders of a site, by the names of their files, as many as are looked at.
+    pub fn orders(&self, site: &SiteId) -> Vec<Offered> {
+        let folder = self.orders_of(site);
+        let all = hostile::names(&folder);
+        let mut names: Vec<&String> = all.iter().filter(|name| name.ends_with(".json")).collect();
+        names.sort_unstable();
+        let offered = names.into_iter().take(MOST_ORDERS).map(|name| {
+            let signed = read_signed_within(&folder, name, &all, MAX_ORDER).transpose()?;
+            Some(Offered { name: name.clone(), signed })
+        });
+        offered.flatten().collect()
     }
 
     /// Reads a release. `None` while it is not there or not yet signed.
@@ -118,8 +148,13 @@ pub fn parse_point(name: &str) -> Option<Point> {
 
 /// Reads a document and every `<name>.minisig` and `<name>.<key id>.minisig` beside it.
 pub fn read_signed(directory: &Path, name: &str) -> io::Result<Option<Signed>> {
-    let Some(bytes) = absent(hostile::read(&directory.join(name), MAX_DOCUMENT))? else { return Ok(None) };
-    let mut names: Vec<String> = hostile::names(directory).into_iter().filter(|n| is_signature(n, name)).collect();
+    read_signed_within(directory, name, &hostile::names(directory), MAX_DOCUMENT)
+}
+
+/// As [`read_signed`], where it is known what is in the folder, of a document of at most `limit` bytes.
+fn read_signed_within(directory: &Path, name: &str, all: &[String], limit: usize) -> io::Result<Option<Signed>> {
+    let Some(bytes) = absent(hostile::read(&directory.join(name), limit))? else { return Ok(None) };
+    let mut names: Vec<&String> = all.iter().filter(|n| is_signature(n, name)).collect();
     names.sort_unstable();
     let mut signatures: Vec<Vec<u8>> = Vec::new();
     // One more than allowed is enough for the rule that counts them.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
-use writ_evidence::records::PausePhase;
+use writ_evidence::records::{PauseMeans, PausePhase};
 use writ_evidence::scrub::scrub;
 use writ_trust::digest::hex;
 use writ_trust::json;
@@ -202,6 +202,7 @@ impl Engine {
             checks: request.checks,
             from: at,
             until: at.plus(&request.length),
+            means: PauseMeans::BreakGlass,
             reference: format!("code {}", stored.reference),
             // Whoever asks says a name; evidence holds only its hash.
             by: self.salt.hash(&request.by),

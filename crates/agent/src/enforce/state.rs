@@ -24,6 +24,7 @@ use super::breaker::Breaker;
 use super::flap::Flaps;
 use super::incident::Incident;
 use super::logs::LogChain;
+use super::orders::Orders;
 use super::outbox::Proven;
 use super::pause::Pauses;
 use super::plans::request::PastRuns;
@@ -84,6 +85,9 @@ pub struct State {
     /// Healing that people suspended.
     #[serde(default)]
     pub pauses: Pauses,
+    /// What is known of orders; nothing before the first start of a version that takes any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub orders: Option<Orders>,
     /// Documents that were refused, oldest first.
     #[serde(default)]
     pub refusals: VecDeque<RefusalCount>,
@@ -319,6 +323,7 @@ impl State {
             notices: VecDeque::new(),
             notice_number: 0,
             pauses: Pauses::default(),
+            orders: None,
             refusals: VecDeque::new(),
             refused_total: 0,
             refusal_quotas: Quotas::default(),

@@ -6,8 +6,8 @@ use writ_evidence::bundle::{Clock, ReleaseRef};
 use writ_evidence::incident::{Affected, Change, Drift, Execution, Incident as IncidentPart, Outputs, Tier};
 use writ_evidence::posture::{OutcomeChange, Posture, Snapshot, Summary, Vector};
 use writ_evidence::records::{
-    ClockStep, LogExtract, Pause as PausePart, PauseMeans, PausePhase, PlanRecord, Refused as RefusedPart, RestoreTest,
-    Started, Switch, Thinned,
+    ClockStep, LogExtract, OrderRecord, Pause as PausePart, PausePhase, PlanRecord, Refused as RefusedPart,
+    RestoreTest, Started, Switch, Thinned,
 };
 use writ_evidence::{Draft, Kind};
 use writ_policy::observation::Value;
@@ -250,9 +250,15 @@ impl Teller {
     /// That people suspended healing, or that it goes on.
     pub fn paused(&self, pause: &Pause, phase: PausePhase) -> Draft {
         let mut draft = self.draft(Kind::Pause);
-        let Pause { checks, from, until, reference, by, reason } = pause.clone();
-        draft.pause =
-            Some(PausePart { phase, means: PauseMeans::BreakGlass, reference, by, reason, checks, from, until });
+        let Pause { checks, from, until, means, reference, by, reason } = pause.clone();
+        draft.pause = Some(PausePart { phase, means, reference, by, reason, checks, from, until });
+        draft
+    }
+
+    /// That an order was taken, or is over.
+    pub fn ordered(&self, record: OrderRecord) -> Draft {
+        let mut draft = self.draft(Kind::Order);
+        draft.order = Some(record);
         draft
     }
 }

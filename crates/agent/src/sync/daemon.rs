@@ -186,6 +186,10 @@ impl Daemon {
                 let result = self.courier.send_notices(&vouched);
                 self.ended(job, result);
             }
+            Job::Orders => {
+                let result = self.courier.fetch_orders(&vouched);
+                self.ended(job, result);
+            }
             Job::Logs => {
                 let result = self.courier.send_logs(&vouched);
                 self.ended(job, result);

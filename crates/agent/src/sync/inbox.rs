@@ -7,6 +7,7 @@
 //! documents/<hex of digest>.json       policies and closures
 //! cache/                               a Nix binary cache; cache/partial/ is ours
 //! log/<site>/<number>/                 checkpoint, tile/…, restart.json
+//! orders/<site>/<id>.json               with .<key id>.minisig beside
 //! receipts/<sequence>-<bundle id>.receipt.json    of an earlier key's bundles in receipts/<fingerprint>/
 //! ```
 //!
@@ -22,6 +23,7 @@ use writ_trust::json::{MAX_DOCUMENT, MAX_SIGNATURE};
 use writ_trust::log::receipt::MAX_RECEIPT;
 use writ_trust::minisign::{KeyId, Prehash, Signature, signature_file_name};
 use writ_trust::numbers::{Epoch, Serial, TrustVersion};
+use writ_trust::order::OrderId;
 use writ_trust::root::TrustRoot;
 use writ_wire::releases::LoggedRelease;
 use writ_wire::{Blob, Signed};
@@ -53,7 +55,8 @@ impl Inbox {
 
     /// Makes what is missing of it, and removes what a crash left half-written.
     pub fn prepare(&self) -> Result<(), Trouble> {
-        let folders = [self.root.clone(), self.trust(), self.releases(), self.documents(), self.receipts()];
+        let folders =
+            [self.root.clone(), self.trust(), self.releases(), self.documents(), self.receipts(), self.orders()];
         for folder in folders.into_iter().chain([self.nars(), self.partial()]) {
             writ_durable::create_directories(&folder).map_err(Trouble::at(&folder))?;
             writ_durable::remove_leftovers(&folder).map_err(Trouble::at(&folder))?;
@@ -104,6 +107,16 @@ impl Inbox {
     /// Where receipts are.
     pub fn receipts(&self) -> PathBuf {
         self.root.join("receipts")
+    }
+
+    /// Where the site's orders are.
+    pub fn orders(&self) -> PathBuf {
+        self.root.join("orders").join(self.site.as_str())
+    }
+
+    /// Puts an order here.
+    pub fn write_order(&self, id: &OrderId, signed: &Signed, root: &TrustRoot) -> Result<(), Trouble> {
+        self.write_signed(&self.orders(), &format!("{id}.json"), signed, root)
     }
 
     /// Where receipts of batches of logs are, in one folder for each source.

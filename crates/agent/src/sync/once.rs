@@ -21,8 +21,9 @@ pub struct Report {
 pub fn run(courier: &mut Courier) -> Result<Report, Trouble> {
     let vouched = courier.vouched()?;
     let mut report = Report::default();
-    let checked_in = courier.check_in(&vouched).map(|(ending, _)| ending);
-    note(courier, &mut report, Job::CheckIn, checked_in);
+    let checked_in = courier.check_in(&vouched);
+    let orders = matches!(&checked_in, Ok((_, events)) if events.contains(&Event::OrdersWanted));
+    note(courier, &mut report, Job::CheckIn, checked_in.map(|(ending, _)| ending));
     let mut fetch_wanted = false;
     let settled = loop {
         let pulled = courier.pull(&vouched);
@@ -34,6 +35,11 @@ pub fn run(courier: &mut Courier) -> Result<Report, Trouble> {
             break ending == Some(Ending::Done);
         }
     };
+    if orders {
+        // After the trust roots, by which they are judged.
+        let fetched = courier.fetch_orders(&vouched);
+        note(courier, &mut report, Job::Orders, fetched);
+    }
     if fetch_wanted {
         let fetched = fetch(courier, &vouched).map(|()| Ending::Done);
         note(courier, &mut report, Job::Fetch, fetched);

@@ -1,6 +1,6 @@
 //! What the courier does next. Pure: time and randomness come in.
 //!
-//! Six jobs. Checking in, pulling and what is sent are done one at a time, the most urgent first; fetching a closure may take
+//! Seven jobs. Checking in, pulling and what is sent are done one at a time, the most urgent first; fetching a closure may take
 //! hours and goes on beside them. Each has its own back-off. Checking in is how a network that came back is noticed: when it succeeds, what
 //! failed for want of a network is tried at once.
 
@@ -22,11 +22,14 @@ pub enum Job {
     Notices,
     /// Send batches of logs.
     Logs,
+    /// Fetch the orders that there are.
+    Orders,
 }
 
 impl Job {
     /// Every job, the most urgent first.
-    pub const ALL: [Self; 6] = [Self::CheckIn, Self::Notices, Self::Sync, Self::Deliver, Self::Logs, Self::Fetch];
+    pub const ALL: [Self; 7] =
+        [Self::CheckIn, Self::Notices, Self::Orders, Self::Sync, Self::Deliver, Self::Logs, Self::Fetch];
 
     /// What the job is called in logs and in the status.
     pub fn name(self) -> &'static str {
@@ -37,6 +40,7 @@ impl Job {
             Self::Fetch => "fetch",
             Self::Notices => "notices",
             Self::Logs => "logs",
+            Self::Orders => "orders",
         }
     }
 }
@@ -83,6 +87,8 @@ pub enum Event {
     News,
     /// A check-in told that the depot lacks evidence that was delivered.
     Behind,
+    /// A check-in told of other orders than are here.
+    OrdersWanted,
     /// There is a closure to fetch.
     FetchWanted,
     /// A job ended.
@@ -140,13 +146,13 @@ impl Slot {
 pub struct Schedule {
     rhythm: Rhythm,
     vouched: bool,
-    slots: [Slot; 6],
+    slots: [Slot; 7],
 }
 
 impl Schedule {
     /// Nothing is due until the enforcer vouches for this courier.
     pub fn new(rhythm: Rhythm) -> Self {
-        Self { rhythm, vouched: false, slots: [Slot::default(); 6] }
+        Self { rhythm, vouched: false, slots: [Slot::default(); 7] }
     }
 
     fn slot(&mut self, job: Job) -> &mut Slot {
@@ -182,6 +188,7 @@ impl Schedule {
             }
             Event::News => self.slot(Job::Sync).hint(now),
             Event::Behind => self.slot(Job::Deliver).hint(now),
+            Event::OrdersWanted => self.slot(Job::Orders).hint(now),
             Event::FetchWanted => self.slot(Job::Fetch).hint(now),
             Event::Ended(job, ending) => self.ended(job, ending, now, random),
         }
@@ -232,7 +239,7 @@ impl Schedule {
                     _ if again => Some(now),
                     (Job::CheckIn, _) => Some(now + about(rhythm.check_in, random)),
                     (Job::Sync, _) => Some(now + about(rhythm.sync, random)),
-                    (Job::Deliver | Job::Fetch | Job::Notices | Job::Logs, _) => None,
+                    (Job::Deliver | Job::Fetch | Job::Notices | Job::Logs | Job::Orders, _) => None,
                 };
                 if job == Job::CheckIn {
                     self.connected(now);
@@ -252,7 +259,7 @@ impl Schedule {
 
     /// The depot can be reached: what waits for that waits no longer, and what is to be sent is looked at in any case.
     fn connected(&mut self, now: u64) {
-        for job in [Job::Sync, Job::Fetch] {
+        for job in [Job::Sync, Job::Fetch, Job::Orders] {
             let slot = self.slot(job);
             if slot.offline && slot.due.is_some() {
                 slot.due = Some(now);

@@ -8,6 +8,7 @@ mod fetching;
 mod identity;
 mod lies;
 mod log;
+mod orders;
 mod pulling;
 mod tidying;
 mod world;

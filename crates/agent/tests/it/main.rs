@@ -14,6 +14,7 @@ mod enforce_life;
 mod enforce_log;
 mod enforce_logs;
 mod enforce_looks;
+mod enforce_orders;
 mod enforce_outbox;
 mod enforce_people;
 mod enforce_plans;

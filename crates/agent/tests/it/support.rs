@@ -18,6 +18,9 @@ use writ_trust::time::Time;
 pub const SITE: &str = "clinic-001";
 pub const APPLIANCE: &str = "front-desk";
 
+/// Who signs orders, two of three.
+pub const ORDER_KEYS: [u8; 3] = [5, 6, 7];
+
 /// A key that is the same for the same number, in every run.
 pub fn key(number: u8) -> SecretKey {
     let mut random = [number; 40];
@@ -107,6 +110,7 @@ impl Site {
         };
         let mut keys =
             vec![entry(&self.trust_key, "trust-1", "trust"), entry(&self.release_key, "release-1", "release")];
+        keys.extend(ORDER_KEYS.map(|n| entry(&key(n), &format!("order-{n}"), "order")));
         let mut logs = json!({});
         if !origins.is_empty() {
             keys.push(entry(&key(4), "log-1", "log"));
@@ -114,7 +118,7 @@ impl Site {
         }
         let root = json!({
             "schema": "writ.trust.v1", "version": version, "epoch": 1, "keys": keys,
-            "thresholds": { "trust": 1, "release": 1 }, "log_origins": logs, "witnesses": [],
+            "thresholds": { "trust": 1, "release": 1, "order": 2 }, "log_origins": logs, "witnesses": [],
             "timestamp_authorities": [], "expires_at": now().plus_millis(86_400_000 * 365),
         });
         strict::canonical(&root)

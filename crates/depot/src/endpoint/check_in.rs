@@ -8,6 +8,7 @@ use axum::http::Response;
 use writ_wire::check_in::{CheckIn, CheckInReply, CheckInReplySchema, MAX_CHECK_IN};
 use writ_wire::courier::SKEW_MILLIS;
 use writ_wire::heartbeat::Heartbeat;
+use writ_wire::orders::tag;
 
 use super::shape::{caller_and_body, json, unordered};
 use crate::beats::Beat;
@@ -39,6 +40,7 @@ pub async fn post(State(depot): State<Arc<Depot>>, request: Request) -> Result<R
     let published = directory.site(site);
     let active = published.active().map(|active| active.release.point());
     let (held, newest) = depot.held.of(site, key);
+    let orders = depot.orders.of(site, Some(appliance.appliances.as_slice()), now);
     let reply = CheckInReply {
         schema: CheckInReplySchema::V1,
         epoch: active.map(|(epoch, _)| epoch),
@@ -47,6 +49,7 @@ pub async fn post(State(depot): State<Arc<Depot>>, request: Request) -> Result<R
         log_size: depot.heads.current(site).map_or(0, |head| head.size),
         held,
         newest,
+        orders: tag(orders.iter().map(|held| held.digest)),
         now,
     };
     Ok(json(unordered(&reply)?))

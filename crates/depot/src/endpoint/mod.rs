@@ -19,9 +19,11 @@ mod log_tile;
 mod metrics;
 mod nar;
 mod notices;
+mod orders;
 mod publish_document;
 mod publish_nar;
 mod publish_narinfo;
+mod publish_order;
 mod publish_release;
 mod publish_restart;
 mod publish_trust;
@@ -69,15 +71,17 @@ pub fn all() -> Vec<(&'static str, MethodRouter<Arc<Depot>>)> {
         ("/api/releases/{site}",                    get(releases::get)),
         ("/api/releases/{site}/{release}",          get(release::get)),
         ("/api/heartbeats/{site}",                  get(heartbeats::get)),
-        // Logs, notices.
+        // Logs, notices, orders.
         ("/api/logs/sites/{site}",                  get(log_sources::get)),
         ("/api/logs/sites/{site}/{source}/{number}", post(log_batch_submit::post)),
         ("/api/logs/batches/{site}/{digest}",       get(log_batch::get)),
         ("/api/notices/{site}",                     post(notices::post).get(notices::get)),
+        ("/api/orders/{site}",                      get(orders::get)),
         // Publishing.
         ("/publish/trust/{version}",                put(publish_trust::put)),
         ("/publish/restart/{site}",                 put(publish_restart::put)),
         ("/publish/releases/{site}",                put(publish_release::put).get(publish_release::get)),
+        ("/publish/orders/{site}",                  put(publish_order::put)),
         ("/publish/documents/{digest}",             put(publish_document::put)),
         ("/publish/narinfo/{path}",                 put(publish_narinfo::put)),
         ("/publish/nar/{file}",                     put(publish_nar::put)),

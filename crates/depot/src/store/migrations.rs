@@ -3,7 +3,7 @@
 use rusqlite_migration::{M, Migrations};
 
 /// Every migration, oldest first. One that was ever released does not change.
-const ALL: &[M<'static>] = &[M::up(FIRST), M::up(LOGS_AND_NOTICES)];
+const ALL: &[M<'static>] = &[M::up(FIRST), M::up(LOGS_AND_NOTICES), M::up(ORDERS)];
 
 const FIRST: &str = r"
 CREATE TABLE roots (
@@ -122,6 +122,20 @@ CREATE TABLE notices (
     UNIQUE (site, public_key, digest)
 ) STRICT;
 CREATE INDEX notices_of_site ON notices (site, id);
+";
+
+const ORDERS: &str = r"
+CREATE TABLE orders (
+    id          INTEGER PRIMARY KEY,
+    site        TEXT NOT NULL,
+    order_id    TEXT NOT NULL,
+    digest      BLOB NOT NULL,
+    expires_at  INTEGER NOT NULL,
+    received_at INTEGER NOT NULL,
+    envelope    BLOB NOT NULL,                  -- with the signatures that counted when it came
+    UNIQUE (site, order_id)
+) STRICT;
+CREATE INDEX orders_by_end ON orders (expires_at);
 ";
 
 /// The migrations that a database must have gone through.

@@ -1,5 +1,5 @@
-//! The database: evidence, log entries, checkpoints, releases, trust roots, heartbeats, notices, what
-//! batches of logs there are.
+//! The database: evidence, log entries, checkpoints, releases, trust roots, heartbeats, notices, orders,
+//! what batches of logs there are.
 //!
 //! One connection writes, in one thread; others only read. What a transaction committed survives a power cut: write-ahead
 //! log, `synchronous=FULL`.
@@ -10,6 +10,7 @@ pub mod heartbeats;
 pub mod log_batches;
 mod migrations;
 pub mod notices;
+pub mod orders;
 pub mod readers;
 pub mod releases;
 pub mod roots;

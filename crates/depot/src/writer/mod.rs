@@ -12,6 +12,7 @@ pub use jobs::activate::Activate;
 pub use jobs::log_batch::PutLogBatch;
 pub use jobs::merge::MergeRestart;
 pub use jobs::notice::PutNotice;
+pub use jobs::order::PutOrder;
 pub use jobs::pending::PutPending;
 pub use jobs::restart::PutRestart;
 pub use jobs::root::PutRoot;
@@ -24,6 +25,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 use writ_durable::crash_point;
 use writ_trust::ids::SiteId;
+use writ_wire::orders::MOST_ORDERS;
 
 use self::logs::Logs;
 use self::stage::Stage;
@@ -59,6 +61,8 @@ pub enum Job {
     LogBatch(PutLogBatch),
     /// A notice.
     Notice(PutNotice),
+    /// An order.
+    Order(PutOrder),
     /// What is done from time to time: heartbeats, files that are behind, checkpoints that grow old.
     Tick,
     /// Make the logs' files survive a power cut.
@@ -92,6 +96,12 @@ pub enum WriteError {
     /// A pending release holds no more: its key was revoked, it expired, or the like. It is pending no more.
     #[error("the pending release holds no more: {0}; draft another one under the newest trust root")]
     Unfit(String),
+    /// Another order has the same id.
+    #[error("another order of this id is here: each has an id of its own")]
+    OtherOrder,
+    /// There are as many orders of the site as are kept.
+    #[error("{MOST_ORDERS} orders of the site have not expired: wait until some have")]
+    ManyOrders,
 }
 
 /// How others reach the thread that writes.
@@ -224,6 +234,7 @@ impl Job {
             Self::Merge(job) => job.stage(stage),
             Self::LogBatch(job) => job.stage(stage),
             Self::Notice(job) => job.stage(stage),
+            Self::Order(job) => job.stage(stage),
             Self::Begin(reply) => {
                 stage.follow_roots()?;
                 stage.renew()?;

@@ -2,6 +2,7 @@
 
 use writ_trust::digest::Digest;
 use writ_trust::ids::ApplianceId;
+use writ_trust::order::{Audience, Order, OrderAction};
 use writ_wire::courier::{self, Delegation};
 use writ_wire::evidence_batch::{EvidenceBatch, EvidenceBatchSchema};
 use writ_wire::{Blob, Signed};
@@ -149,6 +150,12 @@ pub fn odd_addresses() -> Vec<Case> {
         plain("PUT", "/publish/trust/2", 400),
         plain("PUT", &format!("/publish/releases/{SITE}"), 400),
         plain("PUT", &format!("/publish/restart/{SITE}"), 400),
+        plain("PUT", &format!("/publish/orders/{SITE}"), 400),
+        plain("GET", &format!("/publish/orders/{SITE}"), 405),
+        plain("PUT", "/publish/orders/..%2fx", 404),
+        plain("POST", &format!("/api/orders/{SITE}"), 405),
+        plain("GET", &format!("/api/orders/{SITE}"), 401),
+        plain("GET", "/api/orders/CLINIC", 404),
     ]);
     cases
 }
@@ -233,6 +240,7 @@ pub fn odd_bodies() -> Vec<Case> {
             422,
         ),
     ];
+    cases.extend(odd_orders());
     // Said to be far too large: refused before a byte of it is read.
     let head = format!("PUT {target} HTTP/1.1\r\nhost: depot\r\ncontent-length: 9000000000\r\n\r\n");
     cases.push(raw("9 GB announced", head, Status(413)));
@@ -245,6 +253,62 @@ pub fn odd_bodies() -> Vec<Case> {
     }
     cases.push(raw("9 MiB in chunks", chunked, Status(413)));
     cases
+}
+
+/// Orders that no appliance would take.
+fn odd_orders() -> Vec<Case> {
+    let target = format!("/publish/orders/{SITE}");
+    let good = || order(1, Audience::All);
+    let both = [ORDER_A, ORDER_B];
+    let put = |name: &str, document: Vec<u8>, signers: &[u8], status: u16| {
+        with(name, "PUT", &target, &[], &signed(document, signers).canonical(), status)
+    };
+    let edited = |edit: &dyn Fn(&mut Order)| {
+        let mut order = good();
+        edit(&mut order);
+        order.canonical()
+    };
+    let mut tampered = signed(good().canonical(), &both);
+    tampered.document = Blob(edited(&|o| o.action = OrderAction::Collect));
+    let many = Signed { signatures: vec![Blob(b"x".to_vec()); 1000], ..signed(good().canonical(), &both) };
+    vec![
+        put("an order that nobody signed", good().canonical(), &[], 403),
+        put("an order by one of two", good().canonical(), &[ORDER_A], 403),
+        put("an order by one twice", good().canonical(), &[ORDER_A, ORDER_A], 403),
+        put("an order by release keys", good().canonical(), &[RELEASE, TRUST_A], 403),
+        put("an order by a stranger", good().canonical(), &[ORDER_A, STRANGER], 403),
+        with("an order that was tampered with", "PUT", &target, &[], &tampered.canonical(), 403),
+        with("an order with a thousand signatures", "PUT", &target, &[], &many.canonical(), 422),
+        put("an order that is none", b"{}".to_vec(), &both, 422),
+        put("a release as an order", release(9, None).canonical(), &both, 422),
+        put("an order of 70 KB", vec![b' '; 70_000], &both, 422),
+        put("another site's order", edited(&|o| o.site = "clinic-002".parse().unwrap()), &both, 422),
+        put(
+            "an order that lives for a month",
+            edited(&|o| o.expires_at = o.issued_at.plus_millis(30 * 86_400_000)),
+            &both,
+            422,
+        ),
+        put(
+            "an order of yesterday",
+            edited(&|o| {
+                o.issued_at = o.issued_at.plus_millis(-86_400_000);
+                o.expires_at = o.issued_at.plus_millis(1);
+            }),
+            &both,
+            422,
+        ),
+        put(
+            "an order of tomorrow",
+            edited(&|o| {
+                o.issued_at = o.issued_at.plus_millis(86_400_000);
+                o.expires_at = o.issued_at.plus_millis(1);
+            }),
+            &both,
+            422,
+        ),
+        put("an order for nobody", edited(&|o| o.audience = Audience::Appliances(vec![])), &both, 422),
+    ]
 }
 
 /// Requests of somebody who is not who they say, or may not do that.

@@ -12,6 +12,7 @@ mod hostile;
 mod hostile_requests;
 mod inside;
 mod logs;
+mod orders;
 mod publishing;
 mod restart;
 mod starting;

@@ -14,6 +14,7 @@ use writ_trust::log::receipt::Receipt;
 use writ_trust::log::tile::{Tile, TileError, TileNodes, Tiles};
 use writ_trust::minisign::{PublicKey, SecretKey};
 use writ_trust::numbers::{Epoch, Serial, TrustVersion};
+use writ_trust::order::{Audience, Order, OrderAction, OrderId, OrderSchema};
 use writ_trust::release::{ClosureRef, Generation, PolicyRef, Release, ReleaseSchema, RevokedKey, Source};
 use writ_trust::role::Role;
 use writ_trust::root::{TrustKey, TrustRoot, TrustSchema};
@@ -38,6 +39,8 @@ pub const BACK_ROOM: u8 = 32;
 pub const LOG: u8 = 41;
 pub const READ: u8 = 51;
 pub const COURIER: u8 = 61;
+pub const ORDER_A: u8 = 71;
+pub const ORDER_B: u8 = 72;
 pub const STRANGER: u8 = 99;
 
 pub const SITE: &str = "clinic-001";
@@ -93,8 +96,10 @@ pub fn root() -> TrustRoot {
             trust_key(CACHE, "cache-1", Role::Cache),
             trust_key(LOG, "the depot", Role::Log),
             trust_key(READ, "an auditor", Role::Read),
+            trust_key(ORDER_A, "Ada's order key", Role::Order),
+            trust_key(ORDER_B, "Ben's order key", Role::Order),
         ],
-        thresholds: [(Role::Trust, 2), (Role::Release, 1)].into(),
+        thresholds: [(Role::Trust, 2), (Role::Release, 1), (Role::Order, 2)].into(),
         log_origins: [(site(), vec![ORIGIN.to_owned()])].into(),
         witnesses: vec![],
         timestamp_authorities: vec![],
@@ -139,6 +144,20 @@ pub fn release(number: u64, previous: Option<Digest>) -> Release {
         ]
         .into(),
         revoked_appliance_keys: vec![],
+    }
+}
+
+/// An order to run every check, which differs from others by its number.
+pub fn order(number: u8, audience: Audience) -> Order {
+    Order {
+        schema: OrderSchema::V1,
+        site: site(),
+        id: OrderId::from_random([number; 16]),
+        audience,
+        action: OrderAction::Rescan,
+        reason: "a test".to_owned(),
+        issued_at: now(),
+        expires_at: now().plus_millis(3_600_000),
     }
 }
 

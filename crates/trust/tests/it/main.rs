@@ -9,6 +9,7 @@ mod history;
 mod interoperation;
 mod log;
 mod log_world;
+mod orders;
 mod properties;
 mod roots;
 mod rotation;

@@ -26,6 +26,9 @@ pub const TRIED: &[&str] = &[
     "writ trust show",
     "writ release draft",
     "writ release show",
+    "writ order new",
+    "writ order broadcast",
+    "writ order show",
     "writ verify",
     "writ audit verify",
     "writ audit compare",
@@ -137,6 +140,8 @@ fn the_operators_commands_print_json_and_no_colour() {
     let verified = both(0, "--json", || desk.writ(["verify", "releases", "--trust", "releases/trust/1.json"]));
     assert_eq!(verified["holds"], true);
 
+    orders_print_json(scratch.path());
+
     let draft = |name: &str| {
         let mut draft = desk.writ(["release", "draft", "--flake", "flake", "--previous", "releases", "--to"]);
         draft.arg(scratch.path().join(name));
@@ -146,6 +151,38 @@ fn the_operators_commands_print_json_and_no_colour() {
     assert_eq!(drafted.code, Some(0), "{}", drafted.stderr);
     let drafted = programs(0, draft("draft-2").arg("--json"));
     assert_eq!((&drafted[0]["site"], &drafted[0]["serial"]), (&"clinic-001".into(), &2.into()));
+}
+
+/// Orders are made, signed and shown without any desk but a key and a trust root.
+fn orders_print_json(scratch: &std::path::Path) {
+    use writ_trust::role::Role;
+    let mut root = crate::house::releases::root();
+    root.keys.push(crate::house::releases::trust_key(21, "Alice's orders", &[Role::Order]));
+    let trust = scratch.join("orders-trust");
+    fs::create_dir(&trust).unwrap();
+    let signature = crate::house::releases::sign(crate::house::TRUST, &root.canonical());
+    fs::write(trust.join("1.json.minisig"), signature).unwrap();
+    fs::write(trust.join("1.json"), root.canonical()).unwrap();
+    let key = scratch.join("orders.key");
+    fs::write(&key, crate::house::secret(21).to_open_file().as_bytes()).unwrap();
+    let order = |words: &[&str], to: &str| {
+        let mut order = writ(&["order"]);
+        order.args(words).args(["--site", "clinic-001", "--reason", "a test", "--trust"]).arg(&trust);
+        order.arg("--key").arg(&key).arg("--to").arg(scratch.join(to));
+        order
+    };
+    let new = ["new", "rescan", "--appliance", "front-desk"];
+    assert_eq!(piped(&mut order(&new, "a.json")).code, Some(0));
+    let made = programs(0, order(&new, "b.json").arg("--json"));
+    assert_eq!((&made["signed"], &made["published"]), (&true.into(), &false.into()), "{made}");
+    assert_eq!(piped(&mut order(&["broadcast", "collect"], "c.json")).code, Some(0));
+    programs(0, order(&["broadcast", "collect"], "d.json").arg("--json"));
+    let shown = both(0, "--json", || {
+        let mut show = writ(&["order", "show"]);
+        show.arg(scratch.join("b.json")).arg("--trust").arg(&trust);
+        show
+    });
+    assert_eq!((&shown["holds"], &shown["order"]["id"]), (&true.into(), &made["id"]), "{shown}");
 }
 
 #[test]

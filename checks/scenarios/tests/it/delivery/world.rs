@@ -34,6 +34,8 @@ use crate::house::releases::{sign, trust_key};
 use crate::house::*;
 
 pub const READER: u8 = 12;
+/// Who signs orders, two of three.
+pub const ORDER_KEYS: [u8; 3] = [21, 22, 23];
 /// What the log holds besides evidence: the trust root and the release.
 pub const OTHERS: u64 = 2;
 
@@ -85,11 +87,18 @@ impl World {
         let origin = format!("log.example/{site}");
         house.root.keys.push(trust_key(LOG, "the depot", &[Role::Log]));
         house.root.keys.push(trust_key(READER, "an auditor", &[Role::Read]));
+        for (who, name) in ORDER_KEYS.into_iter().zip(["Alice's orders", "Bob's orders", "Cyd's orders"]) {
+            house.root.keys.push(trust_key(who, name, &[Role::Order]));
+        }
+        house.root.thresholds.insert(Role::Order, 2);
         house.root.log_origins.insert(site.clone(), vec![origin.clone()]);
         house.root.keys.iter_mut().for_each(|key| age(&mut key.valid_from));
         fs::write(house.path("etc/trust.json"), house.root.canonical()).unwrap();
         house.put_root(&house.root, &[TRUST]);
-        for (name, who) in [("log", LOG), ("trust", TRUST), ("reader", READER)] {
+        let [alice, bob, cyd] = ORDER_KEYS;
+        for (name, who) in
+            [("log", LOG), ("trust", TRUST), ("reader", READER), ("alice", alice), ("bob", bob), ("cyd", cyd)]
+        {
             let path = house.path(&format!("etc/{name}.key"));
             fs::write(&path, secret(who).to_open_file().as_bytes()).unwrap();
             fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();

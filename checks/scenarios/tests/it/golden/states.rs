@@ -138,6 +138,7 @@ fn state() -> State {
         checks: vec!["capacity.disk".into()],
         from: noon(),
         until: noon().plus_millis(60_000),
+        means: writ_evidence::records::PauseMeans::BreakGlass,
         reference: "break-glass code".into(),
         by: "local".into(),
         reason: "maintenance".into(),

@@ -18,6 +18,7 @@ use writ_wire::heartbeat::Heartbeat;
 use writ_wire::http::Request;
 use writ_wire::http::verify::{Headers, verify};
 use writ_wire::log_receipt::{LogReceipt, LogReceiptSchema};
+use writ_wire::orders::{Orders, OrdersSchema, tag};
 use writ_wire::receipts::{BundleReceipt, Reason, Receipts, ReceiptsSchema, RefusedBundle};
 use writ_wire::releases::LoggedRelease;
 use writ_wire::sync::{LogHead, Sync, SyncSchema};
@@ -71,6 +72,7 @@ pub struct Depot {
     /// How many bundles each batch had.
     pub batches: Vec<usize>,
     pub heartbeats: Vec<Heartbeat>,
+    pub orders: Vec<Signed>,
     lie: Option<Lie>,
 }
 
@@ -92,6 +94,7 @@ impl Depot {
             asked: Vec::new(),
             batches: Vec::new(),
             heartbeats: Vec::new(),
+            orders: Vec::new(),
             lie: None,
         }
     }
@@ -153,6 +156,9 @@ impl Depot {
         match (method, &parts[..]) {
             ("POST", ["agent", "checkin"]) => self.check_in(body),
             ("GET", ["agent", "sync"]) => self.sync(query.unwrap_or_default()),
+            ("GET", ["api", "orders", SITE]) => {
+                Answer::ok(Orders { schema: OrdersSchema::V1, orders: self.orders.clone() }.canonical())
+            }
             ("GET", ["documents", digest]) => {
                 self.documents.get(*digest).cloned().map_or(Answer::status(404), Answer::ok)
             }
@@ -200,6 +206,7 @@ impl Depot {
             log_size: self.logs.last().map_or(0, Log::size),
             held,
             newest,
+            orders: tag(self.orders.iter().map(|order| Digest::of(&order.document.0))),
             now: now(),
         };
         Answer::ok(reply.canonical())

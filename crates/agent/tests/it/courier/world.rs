@@ -33,6 +33,7 @@ pub const RELEASE: u8 = 2;
 pub const OWN: u8 = 3;
 pub const LOG: u8 = 4;
 pub const CACHE: u8 = 5;
+pub const ORDER: u8 = 7;
 /// The key that comes after [`OWN`].
 pub const NEXT: u8 = 6;
 pub const STRANGER: u8 = 99;
@@ -248,7 +249,7 @@ impl World {
         let root = json!({
             "schema": "writ.trust.v1", "version": version, "epoch": 1,
             "keys": [entry(TRUST, "trust-1", "trust"), entry(RELEASE, "release-1", "release"), entry(LOG, "log-1", "log"),
-                     entry(CACHE, "cache-1", "cache")],
+                     entry(CACHE, "cache-1", "cache"), entry(ORDER, "order-1", "order")],
             "thresholds": { "trust": 1, "release": 1 }, "log_origins": log_origins, "witnesses": [],
             "timestamp_authorities": [], "expires_at": from.plus_millis(86_400_000 * 365),
         });

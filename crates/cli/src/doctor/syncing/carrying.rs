@@ -61,13 +61,14 @@ fn clock(status: &Status) -> Option<Finding> {
 }
 
 /// The courier's jobs: name, the code of its failing, what it does.
-const JOBS: [(&str, &str, &str); 6] = [
+const JOBS: [(&str, &str, &str); 7] = [
     ("check-in", "check-in-fails", "checking in"),
     ("sync", "pull-fails", "pulling"),
     ("fetch", "download-fails", "downloading the system"),
     ("delivery", "delivery-fails", "delivering evidence"),
     ("notices", "notices-fail", "sending notices"),
     ("logs", "logs-fail", "sending logs"),
+    ("orders", "orders-fail", "fetching orders"),
 ];
 
 /// One finding for a depot that no job can reach.

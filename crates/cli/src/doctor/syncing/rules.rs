@@ -132,7 +132,7 @@ const ADVICE: &[(&[&str], &str)] = &[
     ),
     (&["sync-site"], "the depot answers for another site: see `depot` in sync.toml"),
     (
-        &["sync-document", "check-in-reply"],
+        &["sync-document", "check-in-reply", "orders-document"],
         "what answers is no depot of this version: see `depot` in sync.toml, and what stands between",
     ),
 ];

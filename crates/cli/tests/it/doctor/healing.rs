@@ -146,6 +146,7 @@ fn healing_is_paused() {
         checks: vec!["file.motd".into()],
         from: now(),
         until: now().plus_millis(1_800_000),
+        means: writ_evidence::records::PauseMeans::BreakGlass,
         reference: "code 1".into(),
         by: "somebody".into(),
         reason: "the printer\nis being replaced".into(),

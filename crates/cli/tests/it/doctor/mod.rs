@@ -102,6 +102,7 @@ fn the_page_names_every_cause() {
         "delivery-fails",
         "notices-fail",
         "logs-fail",
+        "orders-fail",
     ]
     .into_iter()
     .chain(["breaker", "no-rule", "left-to-people", "attempts-used", "with-people"])

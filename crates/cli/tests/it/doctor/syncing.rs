@@ -62,6 +62,7 @@ fn what_is_in_the_couriers_way() {
             "logs-fail",
             &["3 batches", "keeps the depot"],
         ),
+        (Job::Orders, Trouble::refused("signature-threshold", "1 of 2"), "orders-fail", &["1 of 2"]),
     ];
     for (job, trouble, code, wanted) in cases {
         let mut jobs = all_done();

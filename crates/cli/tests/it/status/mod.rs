@@ -120,6 +120,7 @@ fn pauses_trials_and_runbooks_are_told() {
         checks: vec!["file.motd".into()],
         from: now(),
         until: now().plus_millis(1_800_000),
+        means: writ_evidence::records::PauseMeans::BreakGlass,
         reference: "code 1".into(),
         by: "an engineer".into(),
         reason: "the printer\nis being replaced".into(),

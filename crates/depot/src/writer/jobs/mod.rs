@@ -4,6 +4,7 @@ pub mod activate;
 pub mod log_batch;
 pub mod merge;
 pub mod notice;
+pub mod order;
 pub mod pending;
 pub mod restart;
 pub mod root;

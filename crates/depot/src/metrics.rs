@@ -45,6 +45,8 @@ pub struct Metrics {
     pub connections: Gauge,
     /// How far behind logs are, in seconds: those that are farthest behind.
     pub log_delay: Gauge,
+    /// In how many seconds the disk is full at the rate of the last days; infinite while nothing says so.
+    pub disk_full: Gauge<f64, AtomicU64>,
 }
 
 impl Default for Metrics {
@@ -77,7 +79,11 @@ impl Default for Metrics {
         let log_delay = Gauge::default();
         let help = "How far behind logs are: the age of the end of the batches of that source which is farthest behind";
         registry.register_with_unit("log_delay", help, Unit::Seconds, log_delay.clone());
-        Self { registry, requests, bundles, logs, commits, group, commit_failures, connections, log_delay }
+        let disk_full = Gauge::<f64, AtomicU64>::default();
+        disk_full.set(f64::INFINITY);
+        let help = "In how long the disk is full at the rate of the last days";
+        registry.register_with_unit("disk_full", help, Unit::Seconds, disk_full.clone());
+        Self { registry, requests, bundles, logs, commits, group, commit_failures, connections, log_delay, disk_full }
     }
 }
 

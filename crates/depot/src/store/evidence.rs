@@ -45,8 +45,10 @@ pub struct Row<'a> {
 
 /// Adds a bundle, unless its place is taken.
 pub fn add(connection: &Connection, row: Row<'_>, now: Time) -> Result<Added, StoreError> {
-    let sql = "INSERT INTO evidence (key, sequence, digest, received_at, signature, document) VALUES (?, ?, ?, ?, ?, ?)
-        ON CONFLICT (key, sequence) DO NOTHING";
+    // No `ON CONFLICT`: the trigger that refuses replacing is asked before that.
+    let sql =
+        "INSERT INTO evidence (key, sequence, digest, received_at, signature, document) SELECT ?1, ?2, ?3, ?4, ?5, ?6
+        WHERE NOT EXISTS (SELECT 1 FROM evidence WHERE key = ?1 AND sequence = ?2)";
     let Row { key, sequence, digest, document, signature } = row;
     let mut insert = connection.prepare_cached(sql)?;
     let values = params![key, to_sql(sequence), digest.as_bytes(), now.unix_millis(), signature, document];

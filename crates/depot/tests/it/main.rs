@@ -14,4 +14,5 @@ mod logs;
 mod publishing;
 mod restart;
 mod starting;
+mod upkeep;
 mod world;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,17 @@ pub enum FoldersError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// It is another user's, who could not write to what this one would make.
+    #[error(
+        "{}: it belongs to the user with the number {owner}, who could not use what another makes there: run this as that user, \
+         as in `runuser -u writ-depot -- writ-depot …`", path.display()
+    )]
+    Owner {
+        /// The data directory.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
     },
     /// A restore of it was not finished.
     #[error(
@@ -125,11 +137,16 @@ impl Folders {
         }
     }
 
-    /// Takes what is needed to remove things: the lock, and that nobody reads who must not find things gone.
+    /// Takes what is needed to remove things: the lock, and that nobody reads who must not find things gone. For the user alone
+    /// whose the data directory is.
     pub fn lock_alone(&self) -> Result<(Lock, Lock), FoldersError> {
+        let owner = self.root.metadata().map_err(failed(&self.root))?.uid();
+        if owner != rustix::process::geteuid().as_raw() {
+            return Err(FoldersError::Owner { path: self.root.clone(), owner });
+        }
         let lock = self.lock()?;
         let path = self.root.join("readers");
-        let file = File::options().create(true).append(true).open(&path).map_err(failed(&path))?;
+        let file = self.readers().map_err(failed(&path))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok((lock, Lock(file))),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(FoldersError::Read { path: self.root.clone() }),
@@ -141,7 +158,7 @@ impl Folders {
     /// where this user may not write here, and so nobody can be told.
     pub fn lock_to_read(&self) -> Result<Option<Lock>, FoldersError> {
         let path = self.root.join("readers");
-        let file = match File::options().create(true).append(true).open(&path) {
+        let file = match self.readers() {
             Ok(file) => file,
             Err(e) if matches!(e.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
                 return Ok(None);
@@ -154,6 +171,20 @@ impl Folders {
                 Err(rustix::io::Errno::INTR) => {}
                 Err(e) => return Err(failed(&path)(e.into())),
             }
+        }
+    }
+
+    /// The file that readers lock. Where root makes it, it is the owner's of the data directory nevertheless.
+    fn readers(&self) -> io::Result<File> {
+        let path = self.root.join("readers");
+        match File::open(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                let (file, of) = (File::options().create(true).append(true).open(&path)?, self.root.metadata()?);
+                // Who is not root has made it as their own.
+                let _ = std::os::unix::fs::fchown(&file, Some(of.uid()), Some(of.gid()));
+                Ok(file)
+            }
+            opened => opened,
         }
     }
 

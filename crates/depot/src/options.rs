@@ -74,15 +74,15 @@ const FSCK_HELP: &str = "\
 Examples:
   writ-depot fsck --data /var/lib/writ/depot
   writ-depot fsck --data /var/lib/writ/depot --json | jq .problems.list
-  systemctl stop writ-depot && writ-depot fsck --data /var/lib/writ/depot --repair
+  systemctl stop writ-depot && runuser -u writ-depot -- writ-depot fsck --data /var/lib/writ/depot --repair
 
 Exit codes: 0 sound; 1 something is damaged, or derived and not made again; 2 could not run.";
 
 const GC_HELP: &str = "\
 Examples:
   writ-depot gc --data /var/lib/writ/depot --dry-run
-  systemctl stop writ-depot && writ-depot gc --data /var/lib/writ/depot; systemctl start writ-depot
-  writ-depot gc --data /var/lib/writ/depot --keep-releases 10
+  systemctl stop writ-depot && runuser -u writ-depot -- writ-depot gc --data /var/lib/writ/depot; systemctl start writ-depot
+  writ-depot gc --data /var/lib/writ/depot --keep-releases 10 --dry-run
 
 Exit codes: 0 done; 1 something could not be judged and was left alone, and told; 2 could not run.";
 
@@ -95,7 +95,7 @@ Exit codes: 0 the backup is this one; 1 refused; 2 could not run, and the backup
 
 const RESTORE_HELP: &str = "\
 Example:
-  writ-depot restore --from /mnt/backup/depot --data /var/lib/writ/depot
+  runuser -u writ-depot -- writ-depot restore --from /mnt/backup/depot --data /var/lib/writ/depot
 
 Then start it. Where a log was longer before, appliances say so: the holders of the trust keys order a log restart (`writ log restart`),
 and couriers send again what is missing.
@@ -104,7 +104,7 @@ Exit codes: 0 restored and sound; 1 refused, or the backup is damaged; 2 could n
 
 const MIGRATE_HELP: &str = "\
 Example:
-  systemctl stop writ-depot && writ-depot migrate --data /var/lib/writ/depot && systemctl start writ-depot
+  systemctl stop writ-depot && runuser -u writ-depot -- writ-depot migrate --data /var/lib/writ/depot && systemctl start writ-depot
 
 Exit codes: 0 it has this version's schema, or there is no database yet; 2 could not run, and nothing was changed.";
 

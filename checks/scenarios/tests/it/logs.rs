@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ use writ_client::{Client, Settings, Signer};
 use writ_evidence::Kind;
 use writ_evidence::log_drop::{LogsDropped, RULE};
 use writ_scenarios::depot::Depot;
+use writ_scenarios::run;
 use writ_trust::digest::Digest;
 use writ_trust::ids::LogSourceId;
 use writ_wire::log_batch::{LogBatch, LogBatchSchema, file_name, parse_file_name};
@@ -268,6 +270,9 @@ fn outlived(machine: &Machine, depot: Depot) {
     let gc = || told(clock.of(&mut upkeep(world, "gc")), 0);
     assert_eq!(gc()["removed"]["log-batch"], Value::Null, "nothing is old");
     clock.set(366 * 86_400);
+    for at in 1..=3 {
+        gc_killed_at(machine, &clock, at);
+    }
     let went = gc();
     assert_eq!(went["kept"][0]["logs_seconds"], 365 * 86_400, "{went}");
     assert_eq!(went["removed"]["log-batch"]["count"], before as u64 - 2, "all but the newest of each source: {went}");
@@ -280,6 +285,24 @@ fn outlived(machine: &Machine, depot: Depot) {
     let list = report["problems"]["list"].as_array().unwrap();
     assert!(list.iter().any(|problem| problem["code"] == "past-retention"), "{report}");
     assert_eq!(report["bundles"], world.verify(1)["bundles"], "no evidence went");
+}
+
+/// Killed at a point, the next run does the rest, and nothing is damaged in between.
+fn gc_killed_at(machine: &Machine, clock: &Clock, at: u64) {
+    let copy = machine.at("killed");
+    let _ = fs::remove_dir_all(&copy);
+    run::checked(Command::new("cp").arg("-a").arg(machine.world.data()).arg(&copy)).unwrap();
+    let of_copy = |what: &str| {
+        let mut command = program("writ-depot");
+        command.arg(what).arg("--json").arg("--data").arg(&copy);
+        command
+    };
+    let killed = ran(clock.of(of_copy("gc").env("WRIT_CRASH_AT", at.to_string())));
+    assert_eq!(killed.code, None, "{at}: {}{}", killed.stdout, killed.stderr);
+    told(&mut of_copy("fsck"), 0);
+    told(clock.of(&mut of_copy("gc")), 0);
+    let report = told(&mut of_copy("fsck"), 0);
+    assert_eq!((&report["problems"]["list"], &report["checked"]["batches"]), (&json!([]), &2.into()), "{at}: {report}");
 }
 
 /// An auditor finds out what becomes of a batch on the way.

@@ -124,7 +124,9 @@ pub(super) fn check_locked(folders: &Folders, repair: bool) -> Outcome<Report> {
             (checked, problems) = (look.checked, look.problems);
         }
         // It is so damaged that it cannot be opened.
-        Err(StoreError::Sqlite(error)) if is_damage(&error) => problems.add(Code::DatabaseDamaged, "depot.sqlite", error),
+        Err(StoreError::Sqlite(error)) if is_damage(&error) => {
+            problems.add(Code::DatabaseDamaged, "depot.sqlite", error)
+        }
         Err(error) => return Err(error.into()),
     }
     let ok = problems.damage == 0 && problems.derived == 0;

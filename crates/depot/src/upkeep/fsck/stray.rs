@@ -25,7 +25,10 @@ impl Look<'_> {
             let path = self.folders.root().join(&relative);
             let plain = path.symlink_metadata().is_ok_and(|there| there.is_file());
             let sort = match plain {
-                true => sort(&relative, |site, digest| Ok(retention::known(self.connection, site, digest)?.0))?,
+                // A depot that serves may have taken one in since.
+                true => sort(&relative, |site, digest| {
+                    Ok(self.served || retention::known(self.connection, site, digest)?.0)
+                })?,
                 // It went meanwhile, or nobody's program here makes such a thing.
                 false if path.symlink_metadata().is_err() => continue,
                 false => Sort::Stray,

@@ -62,4 +62,9 @@ fn nothing_goes_while_somebody_serves_or_reads() {
     assert!(said.contains("a backup, an archive or a check is reading"), "{said}");
     drop(reading);
     ran(&mut gc(&data, &[])).expect(0);
+    // What another user makes there, the depot's could not use.
+    std::os::unix::fs::chown(&data, Some(65_534), None).unwrap();
+    let said = ran(&mut gc(&data, &[])).expect(2).stderr;
+    assert!(said.contains("belongs to the user with the number 65534"), "{said}");
+    ran(&mut command("fsck", &data)).expect(0);
 }

@@ -17,6 +17,7 @@ pub mod enforce;
 pub mod evidence_writer;
 pub mod logs;
 pub mod looks;
+pub mod memory;
 pub mod network;
 pub mod parameters;
 mod parsers;

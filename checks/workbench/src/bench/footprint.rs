@@ -128,14 +128,13 @@ fn measure(appliance: &Appliance, amounts: &Amounts) -> Result<()> {
         memory += mb;
         share += percent;
     }
-    let logs = peak_pss_mb(&mut appliance.container.command("/opt/writ/writ-logs", &[]))?;
-    figure("writ-logs, every five minutes for a moment, peak PSS", &format!("{logs:.1} MB"), None);
-    memory += logs;
     figure(
-        &format!("all, PSS after {} looks at everything", amounts.looks),
+        &format!("all that run all the time, PSS after {} looks at everything", amounts.looks),
         &format!("{memory:.1} MB"),
         Some(("under 20 MB", memory < 20.0)),
     );
+    let logs = peak_pss_mb(&mut appliance.container.command("/opt/writ/writ-logs", &[]))?;
+    figure("writ-logs besides, every five minutes for a moment, peak PSS", &format!("{logs:.1} MB"), None);
     figure("checks a minute", &format!("{a_minute:.0}"), None);
     let at_sixty = share / a_minute * 60.0;
     figure(

@@ -149,6 +149,7 @@ struct PauseCode {
 }
 
 fn main() -> ExitCode {
+    writ_agent::memory::keep_little();
     let arguments = Arguments::parse();
     let quiet = arguments.once || arguments.plan || arguments.command.is_some();
     let usual = if quiet { LevelFilter::WARN } else { LevelFilter::INFO };

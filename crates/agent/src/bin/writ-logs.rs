@@ -55,6 +55,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    writ_agent::memory::keep_little();
     let arguments = Arguments::parse();
     let level = std::env::var("WRIT_LOG").ok().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
     tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(false).init();

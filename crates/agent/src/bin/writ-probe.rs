@@ -51,6 +51,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    writ_agent::memory::keep_little();
     let arguments = Arguments::parse();
     let usual = if arguments.once { LevelFilter::ERROR } else { LevelFilter::INFO };
     let level = std::env::var("WRIT_LOG").ok().and_then(|level| level.parse().ok()).unwrap_or(usual);

@@ -149,11 +149,9 @@ fn files_and_services() -> Vec<Row> {
     let old = "cd /var/lib/clamav; printf '%-512s' \"$(sed \"s/:[0-9]* *$/:$(date -d '30 hours ago' +%s)/\" daily.cvd)\" > new; mv new daily.cvd";
     let untried = aged("restore-test-records.json", "40 days", "\\(\"[a-z]*ed_at\":\\|\"began_at\":\\)", "\\(\\)");
     vec![
-        mode("RB-FILE-001", "L1-FILE-001", "accounts.shadow-file", "/etc/shadow", "0644")
-            .also(&["hardening.file-shadow"]),
+        mode("RB-FILE-001", "L1-FILE-001", "accounts.shadow-file", "/etc/shadow", "0644"),
         row("RB-FILE-002", "L1-FILE-002", "workstation.banner", "echo welcome > /etc/issue.net", "cat /etc/issue.net"),
-        mode("RB-FILE-003", "L1-FILE-003", "accounts.passwd-file", "/etc/passwd", "0666")
-            .also(&["hardening.file-passwd"]),
+        mode("RB-FILE-003", "L1-FILE-003", "accounts.passwd-file", "/etc/passwd", "0666"),
         mode("RB-FILE-004", "L1-FILE-004", "keys.appliance-file", "/var/lib/writ/appliance.key", "0644"),
         mode("RB-EHR-001", "L1-EHR-001", "ehr.connector-config", "/etc/ehr/connector.conf", "0666"),
         unit("RB-EHR-002", "L1-EHR-002", "ehr.connector-service", "ehr-connector.service"),

@@ -20,6 +20,7 @@ pub mod limits;
 pub mod metrics;
 pub mod options;
 pub mod publication;
+pub mod sandbox;
 pub mod server;
 pub mod sitelog;
 pub mod static_files;

@@ -78,11 +78,17 @@ pub enum ServeError {
     Writer,
 }
 
+/// Whether a depot may listen where it is told to; to be asked before anything is made.
+///
+/// # Errors
+/// [`ServeError::WouldLeak`].
+pub fn may_listen(options: &Options) -> Result<(), ServeError> {
+    if options.would_leak() { Err(ServeError::WouldLeak(options.listen)) } else { Ok(()) }
+}
+
 /// Serves until told to stop: by SIGTERM or SIGINT.
 pub async fn serve(options: Options) -> Result<(), ServeError> {
-    if options.would_leak() {
-        return Err(ServeError::WouldLeak(options.listen));
-    }
+    may_listen(&options)?;
     let tls = tls::acceptor(&options)?;
     let listen = options.listen;
     // Before anything of the data directory is touched: an address in use is the likelier mistake.

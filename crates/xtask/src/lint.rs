@@ -100,8 +100,8 @@ fn links_lead_somewhere(files: &[PathBuf]) -> Result<()> {
 
 /// Crates that do no I/O and the crates that would let them.
 const PURE: [&str; 4] = ["trust", "policy", "evidence", "wire"];
-const IMPURE: [&str; 9] =
-    ["tokio", "reqwest", "hyper", "axum", "rusqlite", "zbus", "rustix", "getrandom", "writ-durable"];
+const IMPURE: [&str; 10] =
+    ["tokio", "reqwest", "hyper", "axum", "rusqlite", "zbus", "rustix", "getrandom", "writ-durable", "writ-confine"];
 /// Crates side by side, which never import one another.
 const SIDE_BY_SIDE: [&str; 3] = ["agent", "audit", "depot"];
 

@@ -24,7 +24,7 @@ pub struct Arguments {
 }
 
 /// Tests that others run inside a container or a namespace, and that cargo therefore counts as ignored.
-const INNER_HALVES: u64 = 8;
+const INNER_HALVES: u64 = 9;
 /// How many property cases `--all` tries, instead of proptest's 256.
 const MANY_CASES: &str = "4096";
 /// What probes and records are held against, found by the tests in `target/peers`.

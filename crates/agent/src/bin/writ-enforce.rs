@@ -14,7 +14,7 @@ use writ_agent::enforce::code::Stored;
 use writ_agent::enforce::engine::Engine;
 use writ_agent::enforce::requests::{Answer, Request};
 use writ_agent::enforce::{daemon, once};
-use writ_agent::sandbox::Sandbox;
+use writ_agent::sandbox;
 use writ_agent::told;
 use writ_evidence::IncidentId;
 use writ_policy::policy::Policy;
@@ -177,7 +177,7 @@ fn run(arguments: Arguments) -> anyhow::Result<u8> {
     if let Some(releases) = arguments.releases {
         config.releases = releases;
     }
-    let confined = Sandbox::of_enforcer(config.switch_command).apply();
+    let confined = sandbox::of_enforcer(config.switch_command).apply();
     let mut engine = if arguments.plan { Engine::open_to_look(config)? } else { Engine::open(config)? };
     engine.confined = confined;
     if !(arguments.once || arguments.plan) {

@@ -8,7 +8,7 @@ use clap::Parser;
 use tracing_subscriber::filter::LevelFilter;
 use writ_agent::logs::config::{Config, DEFAULT_PATH};
 use writ_agent::logs::run;
-use writ_agent::sandbox::Sandbox;
+use writ_agent::sandbox;
 use writ_agent::sync::now;
 use writ_agent::told;
 
@@ -72,7 +72,7 @@ fn carry(arguments: &Arguments) -> anyhow::Result<u8> {
     let config = Config::read(&arguments.config)?;
     // What it may write must be there before everything else is closed to it.
     let _lock = run::prepare(&config)?;
-    let confined = Sandbox::of_logs(&config).apply();
+    let confined = sandbox::of_logs(&config).apply();
     let status = run::run(&config, &now, confined);
     status.write(&config.state_dir).with_context(|| config.state_dir.display().to_string())?;
     let failed = status.sources.values().any(|source| source.problem.is_some());

@@ -8,7 +8,7 @@ use clap::Parser;
 use tracing_subscriber::filter::LevelFilter;
 use writ_agent::planner::config::{Config, DEFAULT_PATH};
 use writ_agent::planner::daemon::Planning;
-use writ_agent::sandbox::Sandbox;
+use writ_agent::sandbox;
 use writ_agent::told;
 use writ_agent::wake::Signals;
 use writ_trust::time::Span;
@@ -80,7 +80,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     let config = Config::read(&arguments.config)?;
     // What it may write must be there before everything else is closed to it.
     writ_durable::create_directories(&config.state_dir).with_context(|| config.state_dir.display().to_string())?;
-    let confined = Sandbox::of_planner(&config).apply();
+    let confined = sandbox::of_planner(&config).apply();
     let planning = Planning::open(config, confined)?;
     if !arguments.once {
         let idle = arguments.idle.as_ref().map(Span::duration);

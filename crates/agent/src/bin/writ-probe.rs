@@ -8,7 +8,7 @@ use clap::Parser;
 use tracing_subscriber::filter::LevelFilter;
 use writ_agent::network::config::{Config, DEFAULT_PATH};
 use writ_agent::network::daemon::{Folders, Looking};
-use writ_agent::sandbox::Sandbox;
+use writ_agent::sandbox;
 use writ_agent::told;
 use writ_agent::wake::Signals;
 
@@ -72,7 +72,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     // What it may write must be there before everything else is closed to it.
     writ_durable::create_directories(&config.state_dir).with_context(|| config.state_dir.display().to_string())?;
     let folders = Folders::now(&config)?;
-    let confined = Sandbox::of_probe(&config).apply();
+    let confined = sandbox::of_probe(&config).apply();
     let looking = Looking::open(config, folders, confined)?;
     if !arguments.once {
         looking.run(&signals).context("the daemon cannot run")?;

@@ -17,8 +17,9 @@ use writ_agent::records::restic::Restic;
 use writ_agent::records::restore::{self, Plan};
 use writ_agent::records::sample::Below;
 use writ_agent::records::{self, FOLDER, Run, sample, scan, store};
-use writ_agent::sandbox::Sandbox;
+use writ_agent::sandbox;
 use writ_agent::told;
+use writ_confine::Sandbox;
 use writ_trust::time::Span;
 use writ_wire::record::Record;
 
@@ -264,8 +265,8 @@ fn run(Arguments { job, records, limit }: Arguments) -> anyhow::Result<bool> {
 /// What this process may do, and what it starts: for a sample, which starts nothing, that is little.
 fn sandbox(job: &Job) -> Sandbox {
     match job {
-        Job::Sample { out, folders, .. } => Sandbox::of_sampler(folders, folder_of(out)),
-        _ => Sandbox::of_recorder(),
+        Job::Sample { out, folders, .. } => sandbox::of_sampler(folders, folder_of(out)),
+        _ => sandbox::of_recorder(),
     }
 }
 

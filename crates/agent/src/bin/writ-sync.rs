@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Parser;
 use tracing_subscriber::filter::LevelFilter;
-use writ_agent::sandbox::Sandbox;
+use writ_agent::sandbox;
 use writ_agent::sync::config::{Config, DEFAULT_PATH};
 use writ_agent::sync::courier::Courier;
 use writ_agent::sync::daemon::{self, Wake};
@@ -75,7 +75,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     for folder in [&config.state_dir, &config.inbox()] {
         writ_durable::create_directories(folder).with_context(|| folder.display().to_string())?;
     }
-    let confined = Sandbox::of_sync(&config).apply();
+    let confined = sandbox::of_sync(&config).apply();
     let mut courier = Courier::open(config)?;
     courier.status.confined = confined;
     if let Some(wake) = wake {

@@ -39,11 +39,11 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::evidence_writer::{self, Writer};
 use crate::probes::ProbeContext;
-use crate::sandbox::Enforced;
 use crate::switch::enforcer;
 use crate::watch::account::Account;
 use crate::watch::notify::Notifier;
 use crate::zone::Zone;
+use writ_confine::Enforced;
 
 /// The largest posture book, in bytes.
 const MAX_BOOK: usize = 16 * 1024 * 1024;

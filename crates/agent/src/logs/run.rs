@@ -20,7 +20,7 @@ use super::journal::{self, From};
 use super::state::{Cursor, Kept, Made};
 use super::status::{SourceStatus, Status};
 use crate::command;
-use crate::sandbox::Enforced;
+use writ_confine::Enforced;
 
 /// The most batches of a source in one run: what is left is for the next.
 const MOST_BATCHES: usize = 16;

@@ -8,7 +8,7 @@ use writ_trust::ids::LogSourceId;
 use writ_trust::json;
 use writ_trust::time::Time;
 
-use crate::sandbox::Enforced;
+use writ_confine::Enforced;
 
 /// Its file.
 pub const FILE: &str = "status.json";

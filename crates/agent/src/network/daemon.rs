@@ -22,10 +22,10 @@ use super::tls::trust::Authorities;
 use super::{Sight, asks, seen};
 use crate::clock::now;
 use crate::enforce::hostile;
-use crate::sandbox::Enforced;
 use crate::spool;
 use crate::wake::{Place, Signals, place, wait, watch};
 use crate::watch::notify::Notifier;
+use writ_confine::Enforced;
 
 /// How long a look may take.
 const LOOK: Duration = Duration::from_secs(30);

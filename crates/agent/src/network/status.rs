@@ -7,8 +7,8 @@ use serde::Serialize;
 use tracing::warn;
 use writ_trust::time::Time;
 
-use crate::sandbox::Enforced;
 use crate::spool;
+use writ_confine::Enforced;
 
 /// Its file.
 pub const FILE: &str = "status.json";

@@ -18,9 +18,9 @@ use super::select::select;
 use super::status::Status;
 use crate::clock::now;
 use crate::enforce::hostile;
-use crate::sandbox::Enforced;
 use crate::spool;
 use crate::wake::{Place, Signals, place, wait, watch};
+use writ_confine::Enforced;
 
 /// The longest sleep: after it the requests are read again, whatever inotify said.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);

@@ -12,7 +12,7 @@ use super::fetch::Progress;
 use super::logs::LogsStatus;
 use super::schedule::{Ending, Job};
 use super::trouble::Trouble;
-use crate::sandbox::Enforced;
+use writ_confine::Enforced;
 
 /// Its file.
 pub const FILE: &str = "status.json";

@@ -14,8 +14,9 @@ use writ_agent::config::SwitchCommand;
 use writ_agent::logs;
 use writ_agent::network;
 use writ_agent::planner;
-use writ_agent::sandbox::{Enforced, Sandbox};
+use writ_agent::sandbox;
 use writ_agent::sync;
+use writ_confine::{Enforced, Sandbox};
 
 /// Tells the second start which sandbox to take on, and where.
 const WHICH: &str = "WRIT_TEST_SANDBOX";
@@ -32,11 +33,11 @@ fn profile(which: &str, dir: &Path, port: u16) -> Sandbox {
     match which {
         "probe" => {
             let config = file(format!("spool = {spool:?}\nstate_dir = {state:?}\n"));
-            Sandbox::of_probe(&network::config::Config::read(&config).unwrap())
+            sandbox::of_probe(&network::config::Config::read(&config).unwrap())
         }
         "planner" => {
             let config = file(format!("spool = {spool:?}\nstate_dir = {state:?}\n"));
-            Sandbox::of_planner(&planner::config::Config::read(&config).unwrap())
+            sandbox::of_planner(&planner::config::Config::read(&config).unwrap())
         }
         "sync" => {
             let trust = dir.join("trust.json").display().to_string();
@@ -44,17 +45,17 @@ fn profile(which: &str, dir: &Path, port: u16) -> Sandbox {
                 "site = \"clinic-001\"\nappliance = \"front-desk\"\ndepot = \"http://127.0.0.1:{port}\"\ntrust = {trust:?}\n\
                  spool = {spool:?}\nstate_dir = {state:?}\n"
             ));
-            Sandbox::of_sync(&sync::config::Config::read(&config).unwrap())
+            sandbox::of_sync(&sync::config::Config::read(&config).unwrap())
         }
         "logs" => {
             let config = file(format!("spool = {spool:?}\nstate_dir = {state:?}\n[sources.audit.journal]\n"));
-            Sandbox::of_logs(&logs::config::Config::read(&config).unwrap())
+            sandbox::of_logs(&logs::config::Config::read(&config).unwrap())
         }
-        "page" => Sandbox::of_page(&dir.join("spool/presence")),
-        "sampler" => Sandbox::of_sampler(&[dir.join("spool/outbox")], &dir.join("state")),
-        "recorder" => Sandbox::of_recorder(),
-        "enforce" => Sandbox::of_enforcer(SwitchCommand::SystemdRun),
-        _ => Sandbox::of_enforcer(SwitchCommand::Process),
+        "page" => sandbox::of_page(&dir.join("spool/presence")),
+        "sampler" => sandbox::of_sampler(&[dir.join("spool/outbox")], &dir.join("state")),
+        "recorder" => sandbox::of_recorder(),
+        "enforce" => sandbox::of_enforcer(SwitchCommand::SystemdRun),
+        _ => sandbox::of_enforcer(SwitchCommand::Process),
     }
 }
 

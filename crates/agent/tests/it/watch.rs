@@ -14,7 +14,7 @@ use writ_agent::config::{Config, SwitchCommand};
 use writ_agent::enforce::driver::{Driver, Units};
 use writ_agent::enforce::engine::Engine;
 use writ_agent::probes::{self, ProbeContext, Watch};
-use writ_agent::sandbox::Sandbox;
+use writ_agent::sandbox;
 use writ_agent::watch::account::{Account, Standing};
 use writ_agent::watch::events::{Events, FILES, Wanted};
 use writ_agent::watch::{Message, Topic};
@@ -50,7 +50,7 @@ fn the_kernel_tells_of_addresses_rules_mounts_and_devices() {
 #[test]
 #[ignore = "run by the_kernel_tells_of_addresses_rules_mounts_and_devices in namespaces of its own"]
 fn inside_namespaces() {
-    let enforced = Sandbox::of_enforcer(SwitchCommand::SystemdRun).apply();
+    let enforced = sandbox::of_enforcer(SwitchCommand::SystemdRun).apply();
     assert!(enforced.seccomp, "{enforced:?}: what the enforcer takes from itself leaves all of this");
     let (sender, messages) = channel();
     let account = Account::default();

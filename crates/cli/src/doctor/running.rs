@@ -1,7 +1,7 @@
 //! Do the programs run?
 
 use writ_agent::enforce::state;
-use writ_agent::sandbox::Enforced;
+use writ_confine::Enforced;
 
 use super::appliance::Appliance;
 use super::courier::{Silence, said};

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use writ_agent::enforce::hostile;
-use writ_agent::sandbox::Sandbox;
+use writ_agent::sandbox;
 use writ_trust::text::one_line;
 
 use super::http::{self, Asked, Status, Wanted};
@@ -73,7 +73,7 @@ impl Arguments {
                 .at(folder.display())
                 .next("name a file that `writ status --json --out` writes"));
         }
-        for missing in Sandbox::of_page(folder).apply().missing {
+        for missing in sandbox::of_page(folder).apply().missing {
             screen::warning(&format!("this process is confined less than it should be: {missing}"));
         }
         let pages = Pages { policy: page::policy(), from: self.from, names: self.name, kept: Kept::default() };

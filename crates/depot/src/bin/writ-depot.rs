@@ -7,8 +7,8 @@ use clap::Parser as _;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing_subscriber::EnvFilter;
 use writ_depot::options::{Cli, Command, Options};
-use writ_depot::server;
 use writ_depot::upkeep::{Answer, UpkeepError};
+use writ_depot::{sandbox, server};
 
 /// The exit code of a depot that could not do what it was told, as of `writ`; also that of a command line that is none.
 const COULD_NOT: u8 = 2;
@@ -52,6 +52,10 @@ fn raise_file_limit() {
 }
 
 fn serve(options: Options) -> Result<()> {
+    server::may_listen(&options)?;
+    // What it may write must be there before everything else is closed to it.
+    writ_durable::create_directories(&options.data).with_context(|| options.data.display().to_string())?;
+    sandbox::of_server(&options).apply();
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = options.threads {
         builder.worker_threads(threads as usize);

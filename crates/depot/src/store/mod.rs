@@ -97,6 +97,7 @@ pub fn migrate(path: &Path) -> Result<i64, StoreError> {
 fn prepared(connection: Connection) -> Result<Connection, StoreError> {
     // Evidence rows are a few kilobytes: with larger pages fewer of them spill over.
     connection.pragma_update(None, "page_size", 8192)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
@@ -147,6 +148,8 @@ pub fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.pragma_update(None, "cache_size", -1024)?;
+    // A file for it would have to lie outside of what a depot reaches.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     Ok(connection)
 }

@@ -4,6 +4,7 @@
 
 mod cache;
 mod client;
+mod confined;
 mod daemon;
 mod durability;
 mod evidence;

@@ -194,7 +194,7 @@ fn tls_is_1_3_and_nothing_older() {
     assert!(!curl(&["--tls-max", "1.2"]).0);
     let nar = format!("https://localhost:{}/nar/large.nar", depot.address.port());
     let out = Command::new("curl").args(["-sS", "--cacert"]).arg(at("ca.pem")).arg(&nar).output().unwrap();
-    assert_eq!(out.stdout, large);
+    assert!(out.stdout == large, "{} bytes came", out.stdout.len());
     // Somebody who does not speak TLS at all is not answered, and others still are.
     assert_eq!(Connection::open(depot.address).request("GET", "/health", &[], b"").map(|a| a.status), None);
     assert!(curl(&[]).0);

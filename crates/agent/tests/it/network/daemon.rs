@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::{Value, json};
 use writ_agent::network::config::Config;
 use writ_agent::network::daemon::{Folders, Looking};
-use writ_agent::sandbox::Enforced;
+use writ_confine::Enforced;
 
 use super::looks;
 use crate::support::{Site, said, until};

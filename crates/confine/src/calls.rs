@@ -1,4 +1,4 @@
-//! Which system calls a process makes, as lists of the kernel's numbers.
+//! Which system calls a process makes, as lists of the kernel's numbers, by what it is for.
 
 use libc::c_long;
 
@@ -284,6 +284,25 @@ pub fn of_courier() -> Calls {
     Calls::Only(calls.chain(threads).chain(plain(COURIER_BEFORE)).chain(sockets()).chain([many, own_end]).collect())
 }
 
+/// One who serves files and a database to whoever asks over TCP: threads, but no program, and no memory that can be run but what it
+/// began with. It connects to the socket of systemd; to nobody over TCP where Landlock judges that.
+pub fn of_server() -> Calls {
+    let Calls::Only(calls) = of_courier() else { unreachable!("a courier's list is of what it does") };
+    let any_memory = [libc::SYS_mmap, libc::SYS_mprotect];
+    let calls = calls.into_iter().filter(move |(call, _)| !any_memory.contains(call));
+    let serving = plain(&[
+        libc::SYS_bind,
+        libc::SYS_listen,
+        libc::SYS_accept4,
+        libc::SYS_preadv2,
+        libc::SYS_pwritev2,
+        libc::SYS_fchown,
+        libc::SYS_msync,
+        libc::SYS_syncfs,
+    ]);
+    Calls::Only(calls.chain(serving).chain(data()).collect())
+}
+
 #[cfg(target_arch = "x86_64")]
 const COURIER_BEFORE: &[c_long] =
     &[libc::SYS_link, libc::SYS_chmod, libc::SYS_epoll_wait, libc::SYS_epoll_create, libc::SYS_symlink];
@@ -339,13 +358,14 @@ pub fn of_reader() -> Calls {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::seccomp::compile;
+    use crate::seccomp::compile;
 
     #[test]
     fn every_list_is_a_filter_that_the_kernel_takes() {
         let lists = [
             of_looker(),
             of_courier(),
+            of_server(),
             of_reader(),
             of_chooser(),
             of_page(),
@@ -363,6 +383,13 @@ mod tests {
     fn nobody_who_chooses_has_a_socket() {
         for never in [libc::SYS_socket, libc::SYS_socketpair, libc::SYS_connect, libc::SYS_sendto, libc::SYS_sendmsg] {
             assert!(!of_chooser().listed().iter().any(|(call, _)| *call == never), "{never}");
+        }
+    }
+
+    #[test]
+    fn one_who_serves_runs_no_program() {
+        for never in [libc::SYS_execve, libc::SYS_execveat, libc::SYS_ptrace] {
+            assert!(!of_server().listed().iter().any(|(call, _)| *call == never), "{never}");
         }
     }
 

@@ -5,7 +5,7 @@ use landlock::{
     RestrictionStatus, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
 
-use super::{Enforced, Files};
+use crate::{Enforced, Files};
 
 /// The version that knows all that is asked for here: files with their devices, TCP ports, signals, abstract sockets.
 const WANTED: ABI = ABI::V6;
@@ -40,6 +40,9 @@ fn restrict(files: &Files) -> Result<RestrictionStatus, RulesetError> {
     }
     for port in files.connect.iter().flatten() {
         ruleset = ruleset.add_rule(NetPort::new(*port, AccessNet::ConnectTcp))?;
+    }
+    for port in &files.listen {
+        ruleset = ruleset.add_rule(NetPort::new(*port, AccessNet::BindTcp))?;
     }
     ruleset.restrict_self()
 }

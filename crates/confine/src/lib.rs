@@ -1,11 +1,10 @@
-//! What a process of the appliance takes from itself before it begins: files and ports (Landlock), system calls (seccomp).
+//! What a process takes from itself before it begins: files and ports (Landlock), system calls (seccomp).
 //!
 //! It comes on top of what the unit takes, so that a machine with plain units, or none, has it too. As far as the kernel can;
 //! what it cannot is told and never passed over: [`Enforced`] stands in the status of each process, and `writ doctor` asks.
 
-mod calls;
+pub mod calls;
 mod landlock;
-mod profiles;
 mod seccomp;
 
 use std::path::PathBuf;
@@ -32,8 +31,10 @@ pub struct Files {
     pub write: Vec<PathBuf>,
     /// Programs below these are run; none by default.
     pub run: Vec<PathBuf>,
-    /// The only TCP ports that are connected to; none for all of them. No process listens at any.
+    /// The only TCP ports that are connected to; none for all of them.
     pub connect: Option<Vec<u16>>,
+    /// The only TCP ports that are listened at; 0 for whichever the kernel gives.
+    pub listen: Vec<u16>,
 }
 
 /// What the kernel enforces since then.

@@ -7,7 +7,7 @@ use seccompiler::{
     TargetArch, apply_filter,
 };
 
-use super::calls::{Argument, Calls, Test};
+use crate::calls::{Argument, Calls, Test};
 
 /// Filters the calls of this thread, of threads and children that it starts.
 pub fn apply(calls: &Calls) -> Result<(), String> {

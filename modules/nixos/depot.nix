@@ -76,6 +76,8 @@ in
       unitConfig = { StartLimitIntervalSec = 0; RequiresMountsFor = cfg.dataDir; };
       serviceConfig = {
         Type = "notify";
+        # A newer version keeps a copy and brings the database to its schema; otherwise there is nothing to do.
+        ExecStartPre = "${cfg.package}/bin/writ-depot migrate --data ${words [ cfg.dataDir ]}";
         ExecStart = "${cfg.package}/bin/writ-depot serve ${credentials} ${words arguments}";
         Restart = "always";
         RestartSec = "2s";

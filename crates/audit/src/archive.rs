@@ -10,6 +10,7 @@ use writ_trust::history::PastRelease;
 use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::key_register::KeyRegister;
 use writ_trust::root_chain::TrustChain;
+use writ_trust::time::Time;
 
 use crate::folder::{EntryKind, Folder};
 use crate::load::{directory, documents::Documents, entries, evidence, releases, stray, trust};
@@ -38,6 +39,8 @@ pub struct Options {
     /// Whether a log may be there without its entries, as in a folder gathered from appliances' inboxes. Otherwise that is
     /// bad: whoever takes the entries out of a folder hides what was dropped.
     pub without_entries: bool,
+    /// When it is judged: batches of logs that the signed policies have kept no longer are not missed. Null misses them all.
+    pub now: Option<Time>,
 }
 
 /// What is known of one site from its verified releases.
@@ -62,6 +65,7 @@ pub struct Archive {
     pub(crate) chain: Option<TrustChain>,
     pub(crate) pinned: bool,
     pub(crate) without_entries: bool,
+    pub(crate) now: Option<Time>,
     pub(crate) problems: Problems,
     pub(crate) documents: usize,
     /// Sites by name.
@@ -93,6 +97,7 @@ impl Archive {
         let mut archive = Self {
             pinned: options.trust != Trust::Folder,
             without_entries: options.without_entries,
+            now: options.now,
             chain,
             sites: BTreeMap::new(),
             policies: BTreeMap::new(),
@@ -133,6 +138,19 @@ impl Archive {
         }
         report.finish(self);
         report
+    }
+
+    /// How long the signed policies of a site have logs kept, in milliseconds: the longest that any release here says, as a depot
+    /// reckons before it removes any. Null where a policy cannot be read, or there is none: then all are to be here.
+    pub(crate) fn logs_kept(&self, site: &SiteId) -> Option<i64> {
+        let mut longest = None;
+        for past in &self.sites.get(site)?.releases {
+            for generation in past.release.generations.values() {
+                let policy = self.policies.get(&generation.policy.digest)?;
+                longest = longest.max(Some(policy.settings.retention.longest_of_logs()));
+            }
+        }
+        longest
     }
 
     /// The policy that an appliance had to obey under a release; null when the release or its policy is not known.

@@ -37,6 +37,8 @@ pub enum Code {
     UnknownSchema,
     /// Removed by the appliance itself to stay within its disk budget, and said so.
     Thinned,
+    /// Not here, and kept for as long as the signed policies say.
+    PastRetention,
     /// The appliance was installed anew.
     Reimaged,
     /// No log of the site holds it.
@@ -67,6 +69,7 @@ impl Code {
             Self::Unexpected => "unexpected",
             Self::UnknownSchema => "unknown-schema",
             Self::Thinned => "thinned",
+            Self::PastRetention => "past-retention",
             Self::Reimaged => "reimaged",
             Self::Unlogged => "unlogged",
             Self::Repeated => "repeated",

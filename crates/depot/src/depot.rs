@@ -20,6 +20,7 @@ use crate::clock;
 use crate::directory::Directory;
 use crate::fault::Fault;
 use crate::folders::{Folders, FoldersError, Lock};
+use crate::forecast::Space;
 use crate::held::{Held, Sequences};
 use crate::identity::Doorman;
 use crate::ingestion::Ingestion;
@@ -32,7 +33,9 @@ use crate::publication::Publications;
 use crate::sitelog::{Head, Heads, LogError, LogFiles, OpenLog};
 use crate::static_files::FileMemory;
 use crate::store::readers::Readers;
-use crate::store::{self, StoreError, checkpoints, evidence, heartbeats, log_batches, orders, releases, roots};
+use crate::store::{
+    self, StoreError, checkpoints, evidence, free_space, heartbeats, log_batches, orders, releases, roots,
+};
 use crate::writer::{Job, Writer};
 
 /// The largest secret key file, in bytes.
@@ -74,6 +77,8 @@ pub struct Depot {
     pub file_memory: FileMemory,
     /// What is counted.
     pub metrics: Metrics,
+    /// How the disk fills.
+    pub space: Space,
 }
 
 /// A depot that is ready to serve: what it shares, and what only its writing thread has.
@@ -212,6 +217,7 @@ impl Depot {
             body_memory: BodyMemory::new(&options),
             file_memory: FileMemory::new(u64::from(options.file_memory) * 1024 * 1024),
             metrics: Metrics::default(),
+            space: Space::new(folders.root(), free_space::all(&connection)?),
             folders,
             options,
         };

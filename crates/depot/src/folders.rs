@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,34 @@ pub enum FoldersError {
         /// What the system said.
         source: io::Error,
     },
+    /// It is another user's, who could not write to what this one would make.
+    #[error(
+        "{}: it belongs to the user with the number {owner}, who could not use what another makes there: run this as that user, \
+         as in `runuser -u writ-depot -- writ-depot …`", path.display()
+    )]
+    Owner {
+        /// The data directory.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+    },
+    /// A restore of it was not finished.
+    #[error(
+        "{}: a restore into this data directory was interrupted: run `writ-depot restore` again, with the same --data",
+        path.display()
+    )]
+    Unfinished {
+        /// The data directory.
+        path: PathBuf,
+    },
+    /// Somebody reads it who must not find things gone.
+    #[error(
+        "{}: a backup, an archive or a check is reading this data directory: wait until it has ended", path.display()
+    )]
+    Read {
+        /// The data directory.
+        path: PathBuf,
+    },
     /// Another depot works on it.
     #[error(
         "{}: another writ-depot is running on this data directory (it holds the lock): stop it first, or give this one a \
@@ -46,6 +75,11 @@ pub enum FoldersError {
 #[derive(Debug)]
 pub struct Lock(#[expect(dead_code, reason = "held open")] File);
 
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> FoldersError {
+    let path = path.to_owned();
+    move |source| FoldersError::Io { path, source }
+}
+
 impl Folders {
     /// The folders below this data directory.
     pub fn new(root: &Path) -> Self {
@@ -54,35 +88,115 @@ impl Folders {
 
     /// Makes what is missing, takes the lock, and clears what an interrupted upload left.
     pub fn prepare(&self) -> Result<Lock, FoldersError> {
-        let io = |path: &Path| {
-            let path = path.to_owned();
-            move |source| FoldersError::Io { path, source }
-        };
-        writ_durable::create_directories(&self.root).map_err(io(&self.root))?;
-        let path = self.root.join("lock");
-        let file = File::options().create(true).append(true).open(&path).map_err(io(&path))?;
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => break,
-                Err(rustix::io::Errno::INTR) => {}
-                Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < deadline => std::thread::sleep(RETRY),
-                Err(rustix::io::Errno::WOULDBLOCK) => return Err(FoldersError::Locked { path: self.root.clone() }),
-                Err(e) => return Err(io(&path)(e.into())),
-            }
+        writ_durable::create_directories(&self.root).map_err(failed(&self.root))?;
+        let lock = self.lock()?;
+        if self.restoring().exists() {
+            return Err(FoldersError::Unfinished { path: self.root.clone() });
         }
-        for folder in [self.documents(), self.cache(), self.nars(), self.waiting(), self.logs()] {
-            writ_durable::create_directories(&folder).map_err(io(&folder))?;
-        }
+        self.furnish()?;
         for folder in [self.documents(), self.cache(), self.waiting()] {
-            writ_durable::remove_leftovers(&folder).map_err(io(&folder))?;
+            writ_durable::remove_leftovers(&folder).map_err(failed(&folder))?;
         }
         let uploads = self.uploads();
         match std::fs::remove_dir_all(&uploads) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(io(&uploads)(e)),
-            _ => writ_durable::create_directories(&uploads).map_err(io(&uploads))?,
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(&uploads)(e)),
+            _ => writ_durable::create_directories(&uploads).map_err(failed(&uploads))?,
         }
-        Ok(Lock(file))
+        Ok(lock)
+    }
+
+    /// Makes the folders that are missing.
+    pub fn furnish(&self) -> Result<(), FoldersError> {
+        for folder in [
+            self.documents(),
+            self.cache(),
+            self.nars(),
+            self.waiting(),
+            self.uploads(),
+            self.logs(),
+            self.log_batches(),
+        ] {
+            writ_durable::create_directories(&folder).map_err(failed(&folder))?;
+        }
+        Ok(())
+    }
+
+    /// Takes the lock that whoever changes the data directory has alone; waits a moment for it.
+    pub fn lock(&self) -> Result<Lock, FoldersError> {
+        let path = self.root.join("lock");
+        let file = File::options().create(true).append(true).open(&path).map_err(failed(&path))?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Lock(file)),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < deadline => std::thread::sleep(RETRY),
+                Err(rustix::io::Errno::WOULDBLOCK) => return Err(FoldersError::Locked { path: self.root.clone() }),
+                Err(e) => return Err(failed(&path)(e.into())),
+            }
+        }
+    }
+
+    /// Takes what is needed to remove things: the lock, and that nobody reads who must not find things gone. For the user alone
+    /// whose the data directory is.
+    pub fn lock_alone(&self) -> Result<(Lock, Lock), FoldersError> {
+        let owner = self.root.metadata().map_err(failed(&self.root))?.uid();
+        if owner != rustix::process::geteuid().as_raw() {
+            return Err(FoldersError::Owner { path: self.root.clone(), owner });
+        }
+        let lock = self.lock()?;
+        let path = self.root.join("readers");
+        let file = self.readers().map_err(failed(&path))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok((lock, Lock(file))),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(FoldersError::Read { path: self.root.clone() }),
+            Err(e) => Err(failed(&path)(e.into())),
+        }
+    }
+
+    /// Keeps everything from going while it is read; a depot may serve meanwhile. Waits for whoever removes something. None
+    /// where this user may not write here, and so nobody can be told.
+    pub fn lock_to_read(&self) -> Result<Option<Lock>, FoldersError> {
+        let path = self.root.join("readers");
+        let file = match self.readers() {
+            Ok(file) => file,
+            Err(e) if matches!(e.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
+                return Ok(None);
+            }
+            Err(e) => return Err(failed(&path)(e)),
+        };
+        loop {
+            match flock(&file, FlockOperation::LockShared) {
+                Ok(()) => return Ok(Some(Lock(file))),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(e) => return Err(failed(&path)(e.into())),
+            }
+        }
+    }
+
+    /// The file that readers lock. Where root makes it, it is the owner's of the data directory nevertheless.
+    fn readers(&self) -> io::Result<File> {
+        let path = self.root.join("readers");
+        match File::open(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                let (file, of) = (File::options().create(true).append(true).open(&path)?, self.root.metadata()?);
+                // Who is not root has made it as their own.
+                let _ = std::os::unix::fs::fchown(&file, Some(of.uid()), Some(of.gid()));
+                Ok(file)
+            }
+            opened => opened,
+        }
+    }
+
+    /// Whether a depot serves it at this moment.
+    pub fn is_served(&self) -> bool {
+        let Ok(file) = File::open(self.root.join("lock")) else { return false };
+        matches!(flock(&file, FlockOperation::NonBlockingLockShared), Err(rustix::io::Errno::WOULDBLOCK))
+    }
+
+    /// What says that a restore is not finished.
+    pub fn restoring(&self) -> PathBuf {
+        self.root.join("restoring")
     }
 
     /// The data directory itself.

@@ -47,6 +47,8 @@ pub struct Metrics {
     pub log_delay: Gauge,
     /// The age of the oldest key of the trust root that counts, in seconds.
     pub key_age: Gauge,
+    /// In how many seconds the disk is full at the rate of the last days; infinite while nothing says so.
+    pub disk_full: Gauge<f64, AtomicU64>,
 }
 
 impl Default for Metrics {
@@ -82,7 +84,23 @@ impl Default for Metrics {
         let key_age = Gauge::default();
         let help = "The age of the oldest key that counts of the newest trust root";
         registry.register_with_unit("key_age", help, Unit::Seconds, key_age.clone());
-        Self { registry, requests, bundles, logs, commits, group, commit_failures, connections, log_delay, key_age }
+        let disk_full = Gauge::<f64, AtomicU64>::default();
+        disk_full.set(f64::INFINITY);
+        let help = "In how long the disk is full at the rate of the last days";
+        registry.register_with_unit("disk_full", help, Unit::Seconds, disk_full.clone());
+        Self {
+            registry,
+            requests,
+            bundles,
+            logs,
+            commits,
+            group,
+            commit_failures,
+            connections,
+            log_delay,
+            key_age,
+            disk_full,
+        }
     }
 }
 

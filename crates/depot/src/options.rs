@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use writ_trust::time::Span;
 
+use crate::upkeep;
+
 /// The server that stores and forwards what others signed.
 ///
 /// It has no authority: releases, trust roots, closures and evidence count by the signatures of whoever made them, and the
@@ -25,7 +27,95 @@ pub enum Command {
     /// Serve a data directory.
     #[command(after_long_help = SERVE_HELP)]
     Serve(Box<Options>),
+    /// Check that everything in a data directory is what it should be
+    ///
+    /// The database, every bundle by digest and signature, every log entry by entry against the root that was signed, its tiles,
+    /// releases and trust roots by their signers, documents, the binary cache, batches of logs, and whatever belongs to nothing.
+    /// Changes nothing, and may run beside a serving depot. What is damaged is never removed: with --repair what is derived is made
+    /// again, and what interrupted writes left goes.
+    #[command(after_long_help = FSCK_HELP)]
+    Fsck(upkeep::fsck::Arguments),
+    /// Remove what nothing needs any more
+    ///
+    /// Batches of logs beyond the retention that the site's signed policies say (the longest of all that it ever had); documents and
+    /// files of the cache that no release names; notices as old as that, and heartbeats of keys that are no longer any appliance's;
+    /// what interrupted writes left. Never evidence, log entries, releases or trust roots: the database refuses that.
+    #[command(after_long_help = GC_HELP)]
+    Gc(upkeep::gc::Arguments),
+    /// Copy a data directory, consistently, while a depot serves it
+    ///
+    /// The database in one snapshot, then every file that it names, then a manifest with the digest of each. A backup to the same
+    /// folder again copies the database and what is new. One that is interrupted leaves the backup before it as it was. The log
+    /// key and the first trust root are not in the data directory, and so not in the backup.
+    #[command(after_long_help = BACKUP_HELP)]
+    Backup(upkeep::backup::Arguments),
+    /// Make a data directory out of a backup, and check it
+    ///
+    /// Every file by its digest, then as fsck does. A directory in which something is is refused. A restore that was interrupted
+    /// goes on when it is run again; until it has ended the directory is not served.
+    #[command(after_long_help = RESTORE_HELP)]
+    Restore(upkeep::restore::Arguments),
+    /// Bring the database of an earlier version to this one's schema
+    ///
+    /// `serve` refuses a database of another schema. This changes a copy, looks whether every row is in it, and puts it in place of
+    /// the old one, which stays beside it. A kill at any instant leaves the old one or the new one.
+    #[command(after_long_help = MIGRATE_HELP)]
+    Migrate(upkeep::migrate::Arguments),
+    /// Make an archive of each day that has ended
+    ///
+    /// One `<site>-<day>.tar.gz` with what the day added: bundles, signatures, receipts, releases and their documents, trust roots,
+    /// log entries and tiles, and a signed checkpoint that covers them; and beside it a manifest. Unpacked into one folder, oldest
+    /// first, they are an audit folder for `writ audit verify`. An archive that is there is not made again.
+    #[command(after_long_help = ARCHIVE_HELP)]
+    Archive(upkeep::archive::Arguments),
 }
+
+const FSCK_HELP: &str = "\
+Examples:
+  writ-depot fsck --data /var/lib/writ/depot
+  writ-depot fsck --data /var/lib/writ/depot --json | jq .problems.list
+  systemctl stop writ-depot && runuser -u writ-depot -- writ-depot fsck --data /var/lib/writ/depot --repair
+
+Exit codes: 0 sound; 1 something is damaged, or derived and not made again; 2 could not run.";
+
+const GC_HELP: &str = "\
+Examples:
+  writ-depot gc --data /var/lib/writ/depot --dry-run
+  systemctl stop writ-depot && runuser -u writ-depot -- writ-depot gc --data /var/lib/writ/depot; systemctl start writ-depot
+  writ-depot gc --data /var/lib/writ/depot --keep-releases 10 --dry-run
+
+Exit codes: 0 done; 1 something could not be judged and was left alone, and told; 2 could not run.";
+
+const BACKUP_HELP: &str = "\
+Examples:
+  writ-depot backup --data /var/lib/writ/depot --to /mnt/backup/depot
+  writ-depot backup --data /var/lib/writ/depot --to /mnt/backup/depot --json
+
+Exit codes: 0 the backup is this one; 1 refused; 2 could not run, and the backup is the one before.";
+
+const RESTORE_HELP: &str = "\
+Example:
+  runuser -u writ-depot -- writ-depot restore --from /mnt/backup/depot --data /var/lib/writ/depot
+
+Then start it. Where a log was longer before, appliances say so: the holders of the trust keys order a log restart (`writ log restart`),
+and couriers send again what is missing.
+
+Exit codes: 0 restored and sound; 1 refused, or the backup is damaged; 2 could not run.";
+
+const MIGRATE_HELP: &str = "\
+Example:
+  systemctl stop writ-depot && runuser -u writ-depot -- writ-depot migrate --data /var/lib/writ/depot && systemctl start writ-depot
+
+Exit codes: 0 it has this version's schema, or there is no database yet; 2 could not run, and nothing was changed.";
+
+const ARCHIVE_HELP: &str = "\
+Examples:
+  writ-depot archive --data /var/lib/writ/depot --to /mnt/archive
+  writ-depot archive --data /var/lib/writ/depot --to /mnt/archive --site clinic-001 --day 2026-11-28
+  mkdir audit && for day in /mnt/archive/clinic-001-*.tar.gz; do tar xzf $day -C audit; done
+  writ audit verify audit --trust root-you-were-given.json
+
+Exit codes: 0 every archive that was asked for is there; 1 refused; 2 could not run.";
 
 const SERVE_HELP: &str = "\
 A first start, on one machine:
@@ -109,7 +199,7 @@ pub struct Options {
     pub threads: Option<u32>,
 }
 
-fn span(text: &str) -> Result<Duration, String> {
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
     let span: Span = text.parse().map_err(|e: writ_trust::time::SpanError| e.to_string())?;
     match span.millis() {
         millis if millis > 0 => Ok(span.duration()),
@@ -128,8 +218,10 @@ impl Options {
 #[cfg(test)]
 pub(crate) fn for_tests() -> Options {
     let line = ["writ-depot", "serve", "--trust", "t", "--data", "d", "--log-key", "k", "--listen", "127.0.0.1:0"];
-    let Command::Serve(options) = Cli::try_parse_from(line).expect("a sound command line").command;
-    *options
+    match Cli::try_parse_from(line).expect("a sound command line").command {
+        Command::Serve(options) => *options,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[cfg(test)]
@@ -147,8 +239,10 @@ mod tests {
     fn plain_http_stays_on_this_machine() {
         let parse = |rest: &[&str]| {
             let fixed = ["writ-depot", "serve", "--trust", "t", "--data", "d", "--log-key", "k", "--listen"];
-            let Command::Serve(options) = Cli::try_parse_from(fixed.iter().chain(rest)).unwrap().command;
-            options.would_leak()
+            match Cli::try_parse_from(fixed.iter().chain(rest)).unwrap().command {
+                Command::Serve(options) => options.would_leak(),
+                other => panic!("{other:?}"),
+            }
         };
         assert!(!parse(&["127.0.0.1:1"]) && !parse(&["[::1]:1"]));
         assert!(parse(&["0.0.0.0:1"]) && parse(&["192.0.2.1:80"]));

@@ -6,12 +6,15 @@ use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use writ_client::{Client, Settings, Signer};
 use writ_evidence::Kind;
 use writ_evidence::log_drop::{LogsDropped, RULE};
+use writ_scenarios::depot::Depot;
+use writ_scenarios::run;
 use writ_trust::digest::Digest;
 use writ_trust::ids::LogSourceId;
 use writ_wire::log_batch::{LogBatch, LogBatchSchema, file_name, parse_file_name};
@@ -20,6 +23,8 @@ use writ_wire::notice::{Notice, NoticeEvent, NoticeSchema};
 use writ_wire::notices::Notices;
 use writ_wire::paths::{self, Target};
 
+use crate::delivery::backed_up::{told, upkeep};
+use crate::delivery::clocks::Clock;
 use crate::delivery::world::World;
 use crate::house::*;
 
@@ -168,7 +173,7 @@ fn notice(world: &World, number: u64) {
 
 #[test]
 fn every_line_comes_to_the_auditor_once_and_without_what_identifies_a_patient() {
-    let (world, _depot) = World::running();
+    let (world, depot) = World::running();
     let mut machine = Machine::new(world);
     let daemon = machine.world.house.daemon();
     // It makes its key; the enforcer may vouch for it while it still looks.
@@ -253,6 +258,51 @@ fn every_line_comes_to_the_auditor_once_and_without_what_identifies_a_patient() 
     let newest = unpacked(&machine.at("spool/logs/audit").join(file_name(machine.newest("audit").0)));
     assert!(newest.contains("was forgotten") && newest.contains("\"previous\":\"sha256:"), "{newest}");
     tampered(&machine);
+    outlived(&machine, depot);
+}
+
+/// A year and a day later the depot lets the batches go, as the policy says (365 days), and an auditor misses none of them then;
+/// before that, every one.
+fn outlived(machine: &Machine, depot: Depot) {
+    let (world, clock) = (&machine.world, Clock::make(&machine.world));
+    let before = machine.batches().len();
+    depot.stop().unwrap();
+    let gc = || told(clock.of(&mut upkeep(world, "gc")), 0);
+    assert_eq!(gc()["removed"]["log-batch"], Value::Null, "nothing is old");
+    clock.set(366 * 86_400);
+    for at in 1..=3 {
+        gc_killed_at(machine, &clock, at);
+    }
+    let went = gc();
+    assert_eq!(went["kept"][0]["logs_seconds"], 365 * 86_400, "{went}");
+    assert_eq!(went["removed"]["log-batch"]["count"], before as u64 - 2, "all but the newest of each source: {went}");
+    assert_eq!(told(&mut upkeep(world, "fsck"), 0)["problems"]["list"], json!([]));
+    let _depot = world.depot();
+    fs::remove_dir_all(machine.at("audit")).unwrap();
+    let report = world.audit(1);
+    assert!(report.to_string().contains("it was dropped or withheld"), "{report}");
+    let report = told(clock.of(world.house.audit("verify").arg("--json")), 0);
+    let list = report["problems"]["list"].as_array().unwrap();
+    assert!(list.iter().any(|problem| problem["code"] == "past-retention"), "{report}");
+    assert_eq!(report["bundles"], world.verify(1)["bundles"], "no evidence went");
+}
+
+/// Killed at a point, the next run does the rest, and nothing is damaged in between.
+fn gc_killed_at(machine: &Machine, clock: &Clock, at: u64) {
+    let copy = machine.at("killed");
+    let _ = fs::remove_dir_all(&copy);
+    run::checked(Command::new("cp").arg("-a").arg(machine.world.data()).arg(&copy)).unwrap();
+    let of_copy = |what: &str| {
+        let mut command = program("writ-depot");
+        command.arg(what).arg("--json").arg("--data").arg(&copy);
+        command
+    };
+    let killed = ran(clock.of(of_copy("gc").env("WRIT_CRASH_AT", at.to_string())));
+    assert_eq!(killed.code, None, "{at}: {}{}", killed.stdout, killed.stderr);
+    told(&mut of_copy("fsck"), 0);
+    told(clock.of(&mut of_copy("gc")), 0);
+    let report = told(&mut of_copy("fsck"), 0);
+    assert_eq!((&report["problems"]["list"], &report["checked"]["batches"]), (&json!([]), &2.into()), "{at}: {report}");
 }
 
 /// An auditor finds out what becomes of a batch on the way.

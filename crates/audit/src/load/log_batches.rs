@@ -59,6 +59,8 @@ pub struct LogChains {
     heads: BTreeMap<(ApplianceId, String), Vec<Head>>,
     /// What an appliance dropped, by the last batch of it.
     dropped: BTreeMap<ApplianceId, BTreeMap<Digest, LogsDropped>>,
+    /// What ended before this may be gone.
+    kept_since: Option<Time>,
 }
 
 impl LogChains {
@@ -82,6 +84,8 @@ impl LogChains {
         let parts = directory(&archive.folder, "logs", "logs", &mut report.problems);
         let folder = parts.and_then(|f| directory(&f, &path, site.as_str(), &mut report.problems));
         let mut named = BTreeSet::new();
+        self.kept_since =
+            archive.now.zip(archive.logs_kept(site)).map(|(now, kept)| now.plus_millis(kept.saturating_neg()));
         for ((appliance, source), mut heads) in std::mem::take(&mut self.heads) {
             sort(&mut heads);
             let mut summary = LogSourceSummary {
@@ -130,6 +134,7 @@ impl LogChains {
                 report.problems.bad(Code::Repeated, &head.path, what, CONSEQUENCE);
             } else {
                 let mut walk = Walk::from(head, folder, path, dropped, named);
+                walk.kept_since = self.kept_since;
                 match walk.back_to(before, summary, report) {
                     Came::Whole if walk.lines.is_some_and(|found| found != head.extract.lines) => {
                         let (said, found) = (head.extract.lines, walk.lines.unwrap_or(0));
@@ -209,6 +214,8 @@ struct Walk<'a> {
     /// Where the walk is in that.
     amid: Option<Dropped<'a>>,
     named: &'a mut BTreeSet<Digest>,
+    /// What ended before this may be gone.
+    kept_since: Option<Time>,
 }
 
 impl<'a> Walk<'a> {
@@ -222,7 +229,7 @@ impl<'a> Walk<'a> {
         let extract = &head.extract;
         let has = |told: &&LogsDropped| told.source.as_str() == extract.source && Dropped::has(told, extract.to);
         let amid = dropped.values().find(has).map(|told| Dropped { told, counted: None });
-        Self { folder, path, head, later: None, lines: Some(0), dropped, amid, named }
+        Self { folder, path, head, later: None, lines: Some(0), dropped, amid, named, kept_since: None }
     }
 
     fn back_to(&mut self, before: Option<&Head>, summary: &mut LogSourceSummary, report: &mut VerifyReport) -> Came {
@@ -310,6 +317,13 @@ impl<'a> Walk<'a> {
         summary.missing += 1;
         let at = self.later.as_ref().map_or(self.head.extract.to, |later| later.from);
         let which = format!("the batch {digest} of {}/{}, which ends at {at},", summary.appliance, summary.source);
+        if self.amid.is_none() && self.kept_since.is_some_and(|since| at < since) {
+            // And so is what came before it: nobody misses that.
+            let what = format!("{which} is not here: it was to be kept no longer");
+            report.problems.note(Code::PastRetention, &self.head.path, what, CONSEQUENCE);
+            self.lines = None;
+            return Err(Came::Whole);
+        }
         let Some(Dropped { told, counted }) = self.amid.take() else {
             let consequence = "it was dropped or withheld: what the logs said then is not known";
             report.problems.bad(Code::Missing, &self.head.path, format!("{which} is not here"), consequence);

@@ -48,7 +48,7 @@ fn an_unpinned_root_is_said_loudly() {
     // With a digest it is pinned; with another digest nothing is judged.
     let root = std::fs::read(world.path().join("trust/1.json")).unwrap();
     let by = |digest| {
-        let options = Options { trust: Trust::Digest(digest), site: None, without_entries: false };
+        let options = Options { trust: Trust::Digest(digest), site: None, without_entries: false, now: None };
         verify(Folder::open(world.path()).unwrap(), &options)
     };
     assert!(by(Digest::of(&root)).ok && by(Digest::of(&root)).pinned);

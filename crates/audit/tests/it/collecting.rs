@@ -24,8 +24,10 @@ fn gathering_is_incremental_and_overwrites_nothing() {
     std::fs::write(world.signature(28), held_back).unwrap();
     let done = gather();
     assert_eq!((done.copied, done.present, done.waiting), (2, 59, 0));
-    let report =
-        verify(Folder::open(&to).unwrap(), &Options { trust: world.trust(), site: None, without_entries: false });
+    let report = verify(
+        Folder::open(&to).unwrap(),
+        &Options { trust: world.trust(), site: None, without_entries: false, now: None },
+    );
     assert!(report.ok && report.bundles == 28, "{:#?}", report.problems);
     // A bundle that changed afterwards, one under another name, and a link are left out.
     let mut bytes = std::fs::read(world.file(2)).unwrap();
@@ -39,8 +41,10 @@ fn gathering_is_incremental_and_overwrites_nothing() {
         why.iter().any(|w| w.contains("nothing was overwritten"))
             && why.iter().any(|w| w.contains("under another name"))
     );
-    let report =
-        verify(Folder::open(&to).unwrap(), &Options { trust: world.trust(), site: None, without_entries: false });
+    let report = verify(
+        Folder::open(&to).unwrap(),
+        &Options { trust: world.trust(), site: None, without_entries: false, now: None },
+    );
     assert!(report.ok, "{:#?}", report.problems);
 }
 
@@ -73,8 +77,12 @@ fn logs_and_receipts_are_gathered_too() {
     let gather = || collect(Some(world.path()), std::slice::from_ref(&outbox), &[], &to).unwrap();
     let done = gather();
     assert!(done.refused.is_empty(), "{done:#?}");
-    let checked =
-        || verify(Folder::open(&to).unwrap(), &Options { trust: world.trust(), site: None, without_entries: false });
+    let checked = || {
+        verify(
+            Folder::open(&to).unwrap(),
+            &Options { trust: world.trust(), site: None, without_entries: false, now: None },
+        )
+    };
     assert!(!checked().ok, "the log is shorter than what was seen of it");
     world.write_log();
     // A later receipt for the same, and another checkpoint of the same state.
@@ -113,7 +121,7 @@ fn an_appliances_inbox_has_heads_and_receipts_and_says_so() {
     let gather = |outboxes: &[std::path::PathBuf]| collect(Some(world.path()), outboxes, &[], &to).unwrap();
     gather(std::slice::from_ref(&outbox));
     let verified = |without_entries| {
-        verify(Folder::open(&to).unwrap(), &Options { trust: world.trust(), site: None, without_entries })
+        verify(Folder::open(&to).unwrap(), &Options { trust: world.trust(), site: None, without_entries, now: None })
     };
     // Unless it is asked for, that is bad: entries may have been taken out to hide what was dropped.
     let strict = verified(false);
@@ -163,8 +171,10 @@ fn a_checkpoint_that_nobody_signed_or_without_entries_takes_no_place() {
         let done = collect(Some(inbox.path()), &[], &[], &to).unwrap();
         assert_eq!(done.refused.len(), if by == DEPOT { 0 } else { 2 }, "{done:#?}");
         assert_eq!(std::fs::read(to.join("log/clinic-001/1/checkpoint")).unwrap(), head);
-        let report =
-            verify(Folder::open(&to).unwrap(), &Options { trust: world.trust(), site: None, without_entries: false });
+        let report = verify(
+            Folder::open(&to).unwrap(),
+            &Options { trust: world.trust(), site: None, without_entries: false, now: None },
+        );
         // What the log's own key signed is a statement about it: more than is here.
         assert_eq!(report.ok, by != DEPOT, "{:#?}", report.problems);
     }

@@ -501,8 +501,12 @@ fn a_site_that_is_missing_entirely_is_missed() {
     let found = first(&world.verify(), Code::Missing, "releases/clinic-002");
     assert!(found.consequence.contains("--site"), "{found:#?}");
     let of = |site: &str| {
-        let options =
-            writ_audit::Options { trust: world.trust(), site: Some(site.parse().unwrap()), without_entries: false };
+        let options = writ_audit::Options {
+            trust: world.trust(),
+            site: Some(site.parse().unwrap()),
+            without_entries: false,
+            now: None,
+        };
         writ_audit::verify::verify(writ_audit::Folder::open(world.path()).unwrap(), &options)
     };
     assert!(of("clinic-001").ok, "{:#?}", of("clinic-001").problems);

@@ -178,7 +178,7 @@ fn batches_are_gathered_out_of_a_spool() {
     // The newest waits for a bundle that names it.
     assert_eq!((done.copied, done.log_batches_missing), (5, 0), "{done:#?}");
     assert!(done.refused.len() == 1 && done.refused[0].path.ends_with("audit/90.jsonl.gz"), "{done:#?}");
-    let options = writ_audit::Options { trust: world.trust(), site: None, without_entries: false };
+    let options = writ_audit::Options { trust: world.trust(), site: None, without_entries: false, now: None };
     let verified = || writ_audit::verify::verify(writ_audit::Folder::open(&to).unwrap(), &options);
     let report = verified();
     assert!(report.ok && report.log_sources[0].batches == 5, "{:#?}", report.problems);
@@ -190,4 +190,27 @@ fn batches_are_gathered_out_of_a_spool() {
     fs::remove_dir_all(to.join("logs")).unwrap();
     assert_eq!(gather(std::slice::from_ref(&spool)).log_batches_missing, 1);
     assert!(!verified().ok);
+}
+
+/// As a depot removes them: the oldest first, once the policy has them kept no longer (365 days).
+#[test]
+fn what_was_to_be_kept_no_longer_is_not_missed() {
+    let logs = Logs::new(12, &[4, 8, 12]);
+    for number in 1..=6 {
+        fs::remove_file(logs.file_of(logs.digest(number))).unwrap();
+    }
+    let now = |number| ends(number).plus_millis(365 * DAY);
+    // The sixth ended, and so the seventh began, before that.
+    let report = logs.world.verify_at(now(7));
+    assert!(report.ok, "{:#?}", report.problems);
+    assert_eq!(problems(&report), [(Code::PastRetention, Weight::Note); 2]);
+    assert_eq!(report.log_sources[0].batches, 6);
+    // A moment earlier it was to be here; so are those without a policy that says otherwise.
+    for report in [logs.world.verify_at(now(6)), logs.world.verify()] {
+        assert!(problems(&report).contains(&(Code::Missing, Weight::Bad)), "{:#?}", report.problems);
+    }
+    // One that is withheld among those that are to be here is missed all the same.
+    fs::remove_file(logs.file_of(logs.digest(10))).unwrap();
+    let report = logs.world.verify_at(now(7));
+    assert!(problems(&report).contains(&(Code::Missing, Weight::Bad)), "{:#?}", report.problems);
 }

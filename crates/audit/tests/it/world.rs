@@ -439,14 +439,19 @@ impl World {
     }
 
     pub fn verify(&self) -> VerifyReport {
-        let options = Options { trust: self.trust(), site: None, without_entries: false };
+        let options = Options { trust: self.trust(), site: None, without_entries: false, now: None };
+        verify(Folder::open(self.path()).unwrap(), &options)
+    }
+
+    pub fn verify_at(&self, now: Time) -> VerifyReport {
+        let options = Options { trust: self.trust(), site: None, without_entries: false, now: Some(now) };
         verify(Folder::open(self.path()).unwrap(), &options)
     }
 
     pub fn archive(&self) -> Archive {
         Archive::open(
             Folder::open(self.path()).unwrap(),
-            &Options { trust: self.trust(), site: None, without_entries: false },
+            &Options { trust: self.trust(), site: None, without_entries: false, now: None },
         )
     }
 }

@@ -18,7 +18,7 @@ use writ_trust::ids::SiteId;
 use writ_trust::json::MAX_DOCUMENT;
 
 use crate::failure::{Failure, Outcome};
-use crate::{files, screen};
+use crate::{clock, files, screen};
 
 /// Verify and read evidence, and hold a baseline against it, offline
 ///
@@ -81,7 +81,8 @@ impl Source {
         let folder = Folder::open(&self.folder).map_err(|e| {
             Failure::could_not("cannot open the audit folder").caused_by(&e).next("make one with `writ audit collect`")
         })?;
-        Ok(Archive::open(folder, &Options { trust, site, without_entries: self.without_entries }))
+        let (without_entries, now) = (self.without_entries, Some(clock::now()));
+        Ok(Archive::open(folder, &Options { trust, site, without_entries, now }))
     }
 }
 

@@ -7,6 +7,7 @@ use clap::Parser as _;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing_subscriber::EnvFilter;
 use writ_depot::options::{Cli, Command, Options};
+use writ_depot::upkeep::{Answer, UpkeepError};
 use writ_depot::{sandbox, server};
 
 /// The exit code of a depot that could not do what it was told, as of `writ`; also that of a command line that is none.
@@ -17,16 +18,31 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
     // What is here is for whoever may read it by a signed request, and for this machine's operators.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o027));
-    let Command::Serve(options) = Cli::parse().command;
-    raise_file_limit();
-    match serve(*options) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+    let ran = match Cli::parse().command {
+        Command::Serve(options) => {
+            raise_file_limit();
+            serve(*options).map(|()| Answer::Yes).map_err(|error| (COULD_NOT, error))
+        }
+        Command::Fsck(arguments) => told(arguments.run()),
+        Command::Gc(arguments) => told(arguments.run()),
+        Command::Backup(arguments) => told(arguments.run()),
+        Command::Restore(arguments) => told(arguments.run()),
+        Command::Migrate(arguments) => told(arguments.run()),
+        Command::Archive(arguments) => told(arguments.run()),
+    };
+    match ran {
+        Ok(Answer::Yes) => ExitCode::SUCCESS,
+        Ok(Answer::No) => ExitCode::FAILURE,
+        Err((code, error)) => {
             // Each error tells its cause itself.
             eprintln!("writ-depot: {error}");
-            ExitCode::from(COULD_NOT)
+            ExitCode::from(code)
         }
     }
+}
+
+fn told(ran: Result<Answer, UpkeepError>) -> Result<Answer, (u8, anyhow::Error)> {
+    ran.map_err(|error| (error.code(), error.into()))
 }
 
 /// A connection is an open file, and so is every large NAR that is asked for often: as many as this process may have.

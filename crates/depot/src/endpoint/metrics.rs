@@ -17,6 +17,7 @@ pub async fn get(State(depot): State<Arc<Depot>>) -> Response<Body> {
     let now = clock::now();
     depot.metrics.log_delay.set(depot.ingestion.delay(&depot.directory(), now));
     depot.metrics.key_age.set(oldest(depot.directory().chain.newest(), now));
+    depot.metrics.disk_full.set(depot.space.left(now).map_or(f64::INFINITY, |seconds| seconds as f64));
     bytes(depot.metrics.text().into(), "application/openmetrics-text; version=1.0.0; charset=utf-8")
 }
 

@@ -51,7 +51,8 @@ pub struct Added {
 /// Adds a batch, unless it is there.
 pub fn add(connection: &Connection, row: &Row, now: Time) -> Result<Added, StoreError> {
     let Row { of: (site, key, source), batch, digest, bytes } = row;
-    let sql = "INSERT INTO log_batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+    let sql = "INSERT INTO log_batches SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 WHERE NOT EXISTS
+        (SELECT 1 FROM log_batches WHERE site = ?1 AND digest = ?3 AND public_key = ?2)";
     let times = (batch.from.unix_millis(), batch.to.unix_millis());
     connection.prepare_cached(sql)?.execute(params![
         site.as_str(),

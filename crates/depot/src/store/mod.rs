@@ -5,7 +5,9 @@
 //! log, `synchronous=FULL`.
 
 pub mod checkpoints;
+mod copy;
 pub mod evidence;
+pub mod free_space;
 pub mod heartbeats;
 pub mod log_batches;
 mod migrations;
@@ -13,11 +15,16 @@ pub mod notices;
 pub mod orders;
 pub mod readers;
 pub mod releases;
+pub mod retention;
 pub mod roots;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
+
+pub use self::copy::copy;
+pub(crate) use self::migrations::CURRENT;
 
 /// Why the database did not do what it should.
 #[derive(Debug, thiserror::Error)]
@@ -25,9 +32,32 @@ pub enum StoreError {
     /// SQLite failed: a full disk, a broken one, a damaged file.
     #[error("database: {0}")]
     Sqlite(#[from] rusqlite::Error),
-    /// The database's version cannot be used.
-    #[error("database: {0}; a database made by a newer writ-depot needs a newer writ-depot")]
+    /// The database's tables cannot be made.
+    #[error("database: {0}")]
     Migration(#[from] rusqlite_migration::Error),
+    /// It is of an earlier version of this program.
+    #[error(
+        "database: it has schema {found}, of an earlier version, and this writ-depot has schema {CURRENT}: stop what serves it, \
+         and run `writ-depot migrate --data DIR`, which keeps a copy"
+    )]
+    Older {
+        /// The schema that it has.
+        found: i64,
+    },
+    /// It is of a later version of this program.
+    #[error(
+        "database: it has schema {found}, of a newer writ-depot, and this one knows schema {CURRENT}: run the newer one; nothing \
+         was changed"
+    )]
+    Newer {
+        /// The schema that it has.
+        found: i64,
+    },
+    /// Another program has the database open.
+    #[error(
+        "database: another program has it open and does not let go: end that one, and try again; nothing was changed"
+    )]
+    Locked,
     /// A row holds what this program never writes.
     #[error("database: {what} is damaged: {reason}")]
     Damaged {
@@ -45,9 +75,27 @@ impl StoreError {
     }
 }
 
-/// The connection that writes. Makes or upgrades the tables.
+/// The connection that writes. Makes the tables of a new database; one that is there must have this program's schema:
+/// [`migrate`] brings it there, which is done to a copy.
 pub fn open(path: &Path) -> Result<Connection, StoreError> {
-    let mut connection = Connection::open(path)?;
+    let new = !path.exists();
+    let mut connection = prepared(Connection::open(path)?)?;
+    if new || is_empty(&connection)? {
+        migrations::all().to_latest(&mut connection)?;
+    }
+    require_current(&connection)?;
+    Ok(connection)
+}
+
+/// Brings a database that nobody else uses to this program's schema; returns the one that it had.
+pub fn migrate(path: &Path) -> Result<i64, StoreError> {
+    let mut connection = prepared(Connection::open(path)?)?;
+    let found = version(&connection)?;
+    migrations::all().to_latest(&mut connection)?;
+    Ok(found)
+}
+
+fn prepared(connection: Connection) -> Result<Connection, StoreError> {
     // Evidence rows are a few kilobytes: with larger pages fewer of them spill over.
     connection.pragma_update(None, "page_size", 8192)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
@@ -60,8 +108,40 @@ pub fn open(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
     connection.pragma_update(None, "cache_size", -8192)?;
     connection.set_prepared_statement_cache_capacity(64);
-    migrations::all().to_latest(&mut connection)?;
     Ok(connection)
+}
+
+/// The schema that a database has; 0 is none.
+pub fn version(connection: &Connection) -> Result<i64, StoreError> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+fn is_empty(connection: &Connection) -> Result<bool, StoreError> {
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(tables == 0 && version(connection)? == 0)
+}
+
+/// Refuses a database of another schema than this program's.
+pub fn require_current(connection: &Connection) -> Result<(), StoreError> {
+    match version(connection)? {
+        found if found < CURRENT => Err(StoreError::Older { found }),
+        found if found > CURRENT => Err(StoreError::Newer { found }),
+        _ => Ok(()),
+    }
+}
+
+/// What the tables, indices and triggers of a database are, by name, as they were made.
+pub fn schema(connection: &Connection) -> Result<BTreeMap<String, String>, StoreError> {
+    let mut statement = connection.prepare("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// What [`schema`] must be.
+pub fn expected_schema() -> Result<BTreeMap<String, String>, StoreError> {
+    let mut connection = Connection::open_in_memory()?;
+    migrations::all().to_latest(&mut connection)?;
+    schema(&connection)
 }
 
 /// A connection that only reads.

@@ -29,9 +29,10 @@ use writ_wire::orders::MOST_ORDERS;
 
 use self::logs::Logs;
 use self::stage::Stage;
+use crate::clock;
 use crate::depot::Depot;
 use crate::sitelog::LogError;
-use crate::store::{StoreError, heartbeats};
+use crate::store::{StoreError, free_space, heartbeats};
 
 /// The most jobs that wait; whoever comes then hears that the depot is busy.
 const QUEUE: usize = 1024;
@@ -181,6 +182,7 @@ fn group(depot: &Arc<Depot>, connection: &mut Connection, logs: &mut Logs, jobs:
     }
     let ticking = jobs.iter().any(|job| matches!(job, Job::Tick | Job::Stop));
     let beats = if ticking { depot.beats.take_unsaved(MOST_HEARTBEATS) } else { Vec::new() };
+    let space = if ticking { depot.space.due(clock::now()) } else { None };
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from);
     let staged = transaction.map_err(LogError::from).and_then(|transaction| {
         let mut stage = Stage::new(depot, &transaction, logs);
@@ -190,6 +192,9 @@ fn group(depot: &Arc<Depot>, connection: &mut Connection, logs: &mut Logs, jobs:
         }
         if ticking {
             stage.renew()?;
+        }
+        if let Some((at, free)) = space {
+            free_space::add(&transaction, at, free)?;
         }
         for job in jobs {
             finishes.extend(job.stage(&mut stage)?);
@@ -204,6 +209,9 @@ fn group(depot: &Arc<Depot>, connection: &mut Connection, logs: &mut Logs, jobs:
         depot.beats.not_saved(&beats);
         logs.forget_staged();
     })?;
+    if let Some(sample) = space {
+        depot.space.note(sample);
+    }
     logs.publish(connection, sealed);
     crash_point!("published");
     for finish in finishes {

@@ -481,3 +481,49 @@ fn a_kill_while_publishing_leaves_nothing_half() {
     let kills = crate::daemon::until_not_killed(killed_at);
     assert!(kills >= 15, "{kills}");
 }
+
+/// What is active is looked at file by file; what is damaged stays as it is, and gc takes none of it.
+#[test]
+fn a_damaged_cache_is_found_and_its_listings_are_made_again() {
+    use crate::upkeep::{codes, command, fsck, ran};
+
+    let world = World::new();
+    assert_eq!(world.put_all().state, State::Active);
+    let data = world.dir.path().join("data");
+    let part = writ_nix::cache::hash_part(&world.closure.toplevel).to_owned();
+    let at = |name: &str| data.join("cache").join(name);
+    let (narinfo, listing, nar) = (at(&format!("{part}.narinfo")), at(&format!("{part}.ls")), at(&world.nar(&part).0));
+    let World { depot, dir: _dir, closure, document, .. } = world;
+    assert!(depot.stop().success());
+    let report = fsck(&data, 0);
+    assert_eq!(report["checked"]["narinfos"], closure.paths.len(), "{report}");
+    for (code, file) in [("narinfo-missing", &narinfo), ("nar-missing", &nar), ("listing-missing", &listing)] {
+        let whole = fs::read(file).unwrap();
+        fs::remove_file(file).unwrap();
+        let report = fsck(&data, 1);
+        assert!(codes(&report).contains(&code), "{report}");
+        fs::write(file, whole).unwrap();
+    }
+    for (code, file) in [("narinfo-broken", &narinfo), ("nar-altered", &nar)] {
+        let whole = fs::read(file).unwrap();
+        let mut altered = whole.clone();
+        altered.truncate(whole.len() - 1 - whole.len() / 3);
+        fs::write(file, &altered).unwrap();
+        assert!(codes(&fsck(&data, 1)).contains(&code), "{code}");
+        ran(command("fsck", &data).arg("--repair")).expect(1);
+        assert_eq!(fs::read(file).unwrap(), altered, "damaged originals stay as they are");
+        fs::write(file, whole).unwrap();
+    }
+    let whole = fs::read(&listing).unwrap();
+    fs::remove_file(&listing).unwrap();
+    ran(command("fsck", &data).arg("--repair")).expect(0);
+    assert_eq!(fs::read(&listing).unwrap(), whole);
+    let went = ran(command("gc", &data).args(["--json", "--grace", "1ms", "--keep-releases", "1"])).expect(0).json();
+    assert_eq!(went["removed"], serde_json::json!({}), "{went}");
+    // Nobody knows what a closure names that is lost: nothing of the cache goes then.
+    fs::write(at("0c5b8vw40dy178xlpddw65q9gf1h2186.ls"), "unnamed").unwrap();
+    fs::remove_file(data.join(format!("documents/{}.json", Digest::of(&document).hex()))).unwrap();
+    let left = ran(command("gc", &data).args(["--json", "--grace", "1ms"])).expect(1).json();
+    assert!(left["left"][0].as_str().unwrap().contains("nobody knows what the closure"), "{left}");
+    assert!(at("0c5b8vw40dy178xlpddw65q9gf1h2186.ls").exists());
+}

@@ -43,7 +43,7 @@ fn inside() {
     let listen = format!("127.0.0.1:{own}");
     let (trust, data, key) = (path("trust.json"), path("data"), path("log.key"));
     let line = ["writ-depot", "serve", "--trust", &trust, "--data", &data, "--log-key", &key, "--listen", &listen];
-    let Asked::Serve(options) = Cli::parse_from(line).command;
+    let Asked::Serve(options) = Cli::parse_from(line).command else { panic!("another command") };
     let results = fs::File::create(dir.join("results")).unwrap();
     let enforced = sandbox::of_server(&options).apply();
     let attempts = json!({

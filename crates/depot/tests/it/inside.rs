@@ -19,7 +19,7 @@ fn open(dir: &std::path::Path) -> Opened {
     let (trust, data, key) = (path("trust.json"), path("data"), path("log.key"));
     let line =
         ["writ-depot", "serve", "--trust", &trust, "--data", &data, "--log-key", &key, "--listen", "127.0.0.1:0"];
-    let Command::Serve(options) = Cli::parse_from(line).command;
+    let Command::Serve(options) = Cli::parse_from(line).command else { panic!("another command") };
     Depot::open(*options).unwrap()
 }
 

@@ -16,4 +16,5 @@ mod orders;
 mod publishing;
 mod restart;
 mod starting;
+mod upkeep;
 mod world;

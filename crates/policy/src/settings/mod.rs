@@ -101,6 +101,15 @@ pub struct Retention {
     pub online: Option<Span>,
 }
 
+impl Retention {
+    /// How long any log is kept, in milliseconds: the longest of what is said for security logs, audit logs and those of
+    /// applications. No policy says of which sort a source is.
+    pub fn longest_of_logs(&self) -> i64 {
+        let others = self.audit_logs.iter().chain(&self.application_logs);
+        others.chain([&self.logs]).map(Span::millis).max().unwrap_or(i64::MAX)
+    }
+}
+
 /// How a new generation proves itself before it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -34,13 +34,13 @@ int clock_gettime(clockid_t clock, struct timespec *at) {
 "#;
 
 /// A clock that can be set.
-struct Clock {
+pub struct Clock {
     library: PathBuf,
     file: PathBuf,
 }
 
 impl Clock {
-    fn make(world: &World) -> Self {
+    pub fn make(world: &World) -> Self {
         let (source, library) = (world.house.path("clock.c"), world.house.path("clock.so"));
         fs::write(&source, LIBRARY).unwrap();
         run::checked(Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(&source)).unwrap();
@@ -51,13 +51,13 @@ impl Clock {
     }
 
     /// Moves the clock to so many seconds past the right time.
-    fn set(&self, seconds: i64) {
+    pub fn set(&self, seconds: i64) {
         let new = self.file.with_extension("new");
         fs::write(&new, seconds.to_string()).unwrap();
         fs::rename(new, &self.file).unwrap();
     }
 
-    fn of<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+    pub fn of<'c>(&self, command: &'c mut Command) -> &'c mut Command {
         command.env("LD_PRELOAD", &self.library).env("WRIT_TEST_CLOCK", &self.file)
     }
 }

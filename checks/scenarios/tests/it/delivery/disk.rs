@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use writ_scenarios::run;
@@ -10,10 +10,10 @@ use writ_scenarios::run;
 use super::world::World;
 
 /// A small file system of its own; unmounted when dropped.
-struct Disk(PathBuf);
+pub struct Disk(PathBuf);
 
 impl Disk {
-    fn mount(at: PathBuf) -> Self {
+    pub fn mount(at: PathBuf) -> Self {
         fs::create_dir(&at).unwrap();
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", "size=24m,mode=0700", "writ-test"]).arg(&at);
@@ -22,15 +22,19 @@ impl Disk {
     }
 
     /// Leaves so many bytes.
-    fn fill(&self, left: usize) {
+    pub fn fill(&self, left: usize) {
         let mut filler = File::create(self.0.join("filler")).unwrap();
         while filler.write_all(&[b'x'; 4096]).is_ok() {}
         let full = filler.metadata().unwrap().len();
         filler.set_len(full - left as u64).unwrap();
     }
 
-    fn free(&self) {
+    pub fn free(&self) {
         fs::remove_file(self.0.join("filler")).unwrap();
+    }
+
+    pub fn at(&self) -> &Path {
+        &self.0
     }
 }
 

@@ -7,7 +7,8 @@
 //! time, by a library that is loaded before libc: the kernel's clock, which every other process of this machine lives by,
 //! stays what it is. So a file's modification time never jumps here.
 
-mod clocks;
+pub mod backed_up;
+pub mod clocks;
 pub mod courier;
 mod disk;
 mod kills;

@@ -356,6 +356,17 @@ pub const ALERTS: &[Alert] = &[
         next: "see its disk and its log",
     },
     Alert {
+        name: "WritDepotDiskFilling",
+        // Two days, in which somebody can make room.
+        expression: "writ_depot_disk_full_seconds < 172800",
+        wait: "30m",
+        severity: Some("critical"),
+        figure: None,
+        metric: depot("writ_depot_disk_full_seconds"),
+        summary: "the depot's disk is full in {{ $value | humanizeDuration }}, at the rate of the last days",
+        next: concat!("give it a larger disk, or see what writ-depot gc --dry-run would remove: ", page!("depot.md")),
+    },
+    Alert {
         name: "WritKeyOld",
         expression: "writ_key_age_seconds > {figure}",
         wait: "1h",

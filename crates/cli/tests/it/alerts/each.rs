@@ -181,6 +181,12 @@ const CASES: &[Case] = &[
         &[("writ_depot_commit_failures_total", "", "0x20 1x60")],
         &[("writ_depot_commit_failures_total", "", "1x80")],
     ),
+    Case(
+        "WritDepotDiskFilling",
+        50,
+        &[("writ_depot_disk_full_seconds", "", "90000x60")],
+        &[("writ_depot_disk_full_seconds", "", "200000x60")],
+    ),
     Case("WritKeyOld", 90, &[("writ_key_age_seconds", "", "99999999x99")], &[("writ_key_age_seconds", "", "60x99")]),
     Case(
         "WritSigningKeyOld",

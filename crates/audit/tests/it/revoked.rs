@@ -69,7 +69,7 @@ fn the_entries_prove_it_without_a_receipt_and_a_receipt_without_the_entries() {
     fs::write(&receipt, &kept).unwrap();
     fs::remove_dir_all(world.path().join(world.log().path("tile/entries"))).unwrap();
     let verify = || {
-        let options = Options { trust: world.trust(), site: None, without_entries: true };
+        let options = Options { trust: world.trust(), site: None, without_entries: true, now: None };
         writ_audit::verify::verify(Folder::open(world.path()).unwrap(), &options)
     };
     stands(&verify(), true);

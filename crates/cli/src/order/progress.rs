@@ -13,8 +13,8 @@ use writ_trust::text::escaped;
 use writ_trust::time::Time;
 
 use crate::failure::{Failure, Outcome};
-use crate::screen;
 use crate::trust::folder::Folder;
+use crate::{clock, screen};
 
 /// What one appliance told.
 #[derive(Debug, Clone, Serialize)]
@@ -50,8 +50,12 @@ pub fn of(audit: &Path, folder: &Folder, order: &Order, digest: Digest) -> Outco
         Failure::could_not("cannot open the audit folder").caused_by(&e).next("make one with `writ audit fetch`")
     })?;
     let first = folder.roots.first().map(|root| Trust::Root(root.bytes.clone()));
-    let options =
-        Options { trust: first.unwrap_or(Trust::Folder), site: Some(order.site.clone()), without_entries: true };
+    let options = Options {
+        trust: first.unwrap_or(Trust::Folder),
+        site: Some(order.site.clone()),
+        without_entries: true,
+        now: Some(clock::now()),
+    };
     let mut told: Vec<Told> = match &order.audience {
         Audience::All => Vec::new(),
         Audience::Appliances(named) => named.iter().cloned().map(Told::nothing).collect(),

@@ -79,6 +79,8 @@ in
         # A newer version keeps a copy and brings the database to its schema; otherwise there is nothing to do.
         ExecStartPre = "${cfg.package}/bin/writ-depot migrate --data ${words [ cfg.dataDir ]}";
         ExecStart = "${cfg.package}/bin/writ-depot serve ${credentials} ${words arguments}";
+        # A migration of a large database, or logs' files that are made again, take as long as they take.
+        TimeoutStartSec = "infinity";
         Restart = "always";
         RestartSec = "2s";
         # Those who ask before are answered, for 20 s at most.

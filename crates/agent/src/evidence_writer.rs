@@ -210,8 +210,16 @@ impl Writer {
                 let_go(state, bundles, &gone);
                 self.recovered(What::Outbox);
             }
-            // That says nothing of whether the state can be written.
-            Err(e) => self.complain(What::Outbox, &e, bundles.len()),
+            // That says nothing of whether the state can be written. A kernel tells once that it could not write a file, and calls it
+            // written when it is asked again: each is put there anew.
+            Err(e) => {
+                for pending in
+                    state.tail.iter_mut().filter(|p| p.standing == Standing::Placed && bundles.contains(&p.name))
+                {
+                    pending.standing = Standing::Committed;
+                }
+                self.complain(What::Outbox, &e, bundles.len());
+            }
         }
     }
 
@@ -294,8 +302,10 @@ impl Writer {
     }
 
     /// Whether a failed write should be tried again by now.
-    pub fn wants_retry(&self) -> bool {
-        self.trouble.as_ref().is_some_and(|trouble| !self.tried_within(trouble, RETRY_AFTER))
+    pub fn wants_retry(&self, state: &State) -> bool {
+        let again = |trouble: &Trouble| !self.tried_within(trouble, RETRY_AFTER);
+        let waits = || state.tail.iter().any(|pending| pending.standing == Standing::Committed);
+        self.trouble.as_ref().is_some_and(again) || (self.unsafe_outbox.as_ref().is_some_and(again) && waits())
     }
 
     /// The next write is tried whatever came of the last: there will be no later one, or somebody is told that it was.
@@ -446,7 +456,11 @@ mod tests {
         disk.writer.settle(&mut disk.state);
         assert!(disk.writer.trouble().is_some_and(|trouble| trouble.starts_with("outbox cannot be written")));
         assert!(disk.writer.is_written() && disk.writer.settling_rests());
-        assert_eq!(disk.standings().len(), 1);
+        assert_eq!(
+            disk.standings(),
+            [Standing::Committed],
+            "to be written anew: what failed once may be called written"
+        );
         disk.takes_again_at("outbox");
         disk.seal(2);
         assert!(disk.writer.commit(&mut disk.state));

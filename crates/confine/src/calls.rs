@@ -1,6 +1,6 @@
 //! Which system calls a process makes, as lists of the kernel's numbers, by what it is for.
 
-use libc::c_long;
+use libc::{c_int, c_long};
 
 /// System calls with what their arguments must be.
 #[derive(Debug, Clone)]
@@ -57,21 +57,24 @@ fn with(number: c_long, index: u8, test: Test) -> Call {
 /// Sockets of this machine, and of TCP and UDP. Nothing else of IP: Landlock judges where TCP connects to, and nothing of
 /// Multipath TCP, of raw packets, or of whatever a module has that the kernel would load for it.
 fn sockets() -> impl Iterator<Item = Call> {
-    const AND_HOW: u64 = (libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK) as u64;
+    stream_sockets().chain(over_ip(libc::SOCK_DGRAM, libc::IPPROTO_UDP))
+}
+
+/// Sockets of this machine, and of TCP.
+fn stream_sockets() -> impl Iterator<Item = Call> {
     let local = with(libc::SYS_socket, 0, Test::Is(libc::AF_UNIX as u64));
-    let over_ip = [
-        (libc::SOCK_STREAM, 0),
-        (libc::SOCK_STREAM, libc::IPPROTO_TCP),
-        (libc::SOCK_DGRAM, 0),
-        (libc::SOCK_DGRAM, libc::IPPROTO_UDP),
-    ];
-    let of_ip = [libc::AF_INET, libc::AF_INET6].into_iter().flat_map(move |family| {
-        over_ip.map(|(kind, protocol)| {
+    [local].into_iter().chain(over_ip(libc::SOCK_STREAM, libc::IPPROTO_TCP))
+}
+
+/// Sockets over IP of a kind, with its protocol by number or as what the kind has anyway.
+fn over_ip(kind: c_int, protocol: c_int) -> impl Iterator<Item = Call> {
+    const AND_HOW: u64 = (libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK) as u64;
+    [libc::AF_INET, libc::AF_INET6].into_iter().flat_map(move |family| {
+        [0, protocol].map(|protocol| {
             let tests = [Test::Is(family as u64), Test::IsBut(kind as u64, AND_HOW), Test::Is(protocol as u64)];
             (libc::SYS_socket, (0..).zip(tests).map(|(index, test)| Argument { index, test }).collect())
         })
-    });
-    [local].into_iter().chain(of_ip)
+    })
 }
 
 /// Sending, but not what connects by itself (`MSG_FASTOPEN`, tcp(7)), which not every Landlock judges.
@@ -288,8 +291,9 @@ pub fn of_courier() -> Calls {
 /// began with. It connects to the socket of systemd; to nobody over TCP where Landlock judges that.
 pub fn of_server() -> Calls {
     let Calls::Only(calls) = of_courier() else { unreachable!("a courier's list is of what it does") };
-    let any_memory = [libc::SYS_mmap, libc::SYS_mprotect];
-    let calls = calls.into_iter().filter(move |(call, _)| !any_memory.contains(call));
+    // Without memory that can be run, and without datagrams over IP: no Landlock judges those, and it has nobody to send them to.
+    let narrowed = [libc::SYS_mmap, libc::SYS_mprotect, libc::SYS_socket];
+    let calls = calls.into_iter().filter(move |(call, _)| !narrowed.contains(call));
     let serving = plain(&[
         libc::SYS_bind,
         libc::SYS_listen,
@@ -300,7 +304,7 @@ pub fn of_server() -> Calls {
         libc::SYS_msync,
         libc::SYS_syncfs,
     ]);
-    Calls::Only(calls.chain(serving).chain(data()).collect())
+    Calls::Only(calls.chain(serving).chain(data()).chain(stream_sockets()).collect())
 }
 
 #[cfg(target_arch = "x86_64")]

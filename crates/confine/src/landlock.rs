@@ -12,10 +12,22 @@ const WANTED: ABI = ABI::V6;
 
 /// Restricts this thread, and says what came of it.
 pub fn apply(files: &Files, enforced: &mut Enforced) {
+    // Whoever writes also moves files between folders, and the first version refuses every such move, whatever the rules say.
+    if !files.write.is_empty() && knows(AccessFs::Execute) && !knows(AccessFs::Refer) {
+        let why = "files and ports are not confined: Landlock 1 refuses moving files between folders";
+        enforced.missing.push(why.to_owned());
+        return;
+    }
     match restrict(files) {
         Ok(status) => note(&status, enforced),
         Err(e) => enforced.missing.push(format!("files and ports are not confined: {e}")),
     }
+}
+
+/// Whether the kernel's Landlock judges this; `Execute` since its first version, `Refer` (moves between folders) since its second.
+fn knows(access: AccessFs) -> bool {
+    let access: BitFlags<AccessFs> = access.into();
+    Ruleset::default().set_compatibility(CompatLevel::HardRequirement).handle_access(access).is_ok()
 }
 
 fn restrict(files: &Files) -> Result<RestrictionStatus, RulesetError> {

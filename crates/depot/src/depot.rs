@@ -259,7 +259,14 @@ fn read_file(path: &Path, limit: usize) -> Result<Vec<u8>, OpenError> {
 fn signatures_beside(path: &Path, root: &writ_trust::root::TrustRoot) -> Vec<Blob> {
     let file = |key: &writ_trust::root::TrustKey| {
         let name = signature_file_name(&path.display().to_string(), key.public_key.key_id());
-        writ_durable::read_bounded(Path::new(&name), MAX_SIGNATURE).ok().map(Blob)
+        match writ_durable::read_bounded(Path::new(&name), MAX_SIGNATURE) {
+            Ok(bytes) => Some(Blob(bytes)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
+            Err(e) => {
+                tracing::warn!("{name}: {e}: the first trust root is given out without this signature");
+                None
+            }
+        }
     };
     root.keys.iter().filter_map(file).take(MAX_SIGNATURES).collect()
 }

@@ -107,18 +107,22 @@ impl Folders {
 
     /// Makes the folders that are missing.
     pub fn furnish(&self) -> Result<(), FoldersError> {
-        for folder in [
-            self.documents(),
-            self.cache(),
-            self.nars(),
-            self.waiting(),
-            self.uploads(),
-            self.logs(),
-            self.log_batches(),
-        ] {
+        for folder in self.all() {
             writ_durable::create_directories(&folder).map_err(failed(&folder))?;
         }
         Ok(())
+    }
+
+    /// The folders that a depot has, each after the one that it is in.
+    pub fn all(&self) -> [PathBuf; 7] {
+        let [documents, cache, nars, waiting] = [self.documents(), self.cache(), self.nars(), self.waiting()];
+        [documents, cache, nars, waiting, self.uploads(), self.logs(), self.log_batches()]
+    }
+
+    /// Whose the data directory is: the database's owner, who wrote it; where there is none yet, the directory's, which an
+    /// administrator may have made for a group.
+    fn owned(&self) -> io::Result<std::fs::Metadata> {
+        self.database().metadata().or_else(|_| self.root.metadata())
     }
 
     /// Takes the lock that whoever changes the data directory has alone; waits a moment for it.
@@ -140,7 +144,7 @@ impl Folders {
     /// Takes what is needed to remove things: the lock, and that nobody reads who must not find things gone. For the user alone
     /// whose the data directory is.
     pub fn lock_alone(&self) -> Result<(Lock, Lock), FoldersError> {
-        let owner = self.root.metadata().map_err(failed(&self.root))?.uid();
+        let owner = self.owned().map_err(failed(&self.root))?.uid();
         if owner != rustix::process::geteuid().as_raw() {
             return Err(FoldersError::Owner { path: self.root.clone(), owner });
         }
@@ -179,7 +183,7 @@ impl Folders {
         let path = self.root.join("readers");
         match File::open(&path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                let (file, of) = (File::options().create(true).append(true).open(&path)?, self.root.metadata()?);
+                let (file, of) = (File::options().create(true).append(true).open(&path)?, self.owned()?);
                 // Who is not root has made it as their own.
                 let _ = std::os::unix::fs::fchown(&file, Some(of.uid()), Some(of.gid()));
                 Ok(file)

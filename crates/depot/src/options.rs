@@ -88,8 +88,8 @@ Exit codes: 0 done; 1 something could not be judged and was left alone, and told
 
 const BACKUP_HELP: &str = "\
 Examples:
-  writ-depot backup --data /var/lib/writ/depot --to /mnt/backup/depot
-  writ-depot backup --data /var/lib/writ/depot --to /mnt/backup/depot --json
+  runuser -u writ-depot -- writ-depot backup --data /var/lib/writ/depot --to /mnt/backup/depot
+  runuser -u writ-depot -- writ-depot backup --data /var/lib/writ/depot --to /mnt/backup/depot --json
 
 Exit codes: 0 the backup is this one; 1 refused; 2 could not run, and the backup is the one before.";
 

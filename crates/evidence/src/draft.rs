@@ -149,13 +149,15 @@ impl Draft {
         if let Some(test) = &mut self.restore_test {
             texts(&mut test.problems);
         }
-        let (result, reason) = self.order.as_mut().map_or((None, None), |o| (Some(&mut o.result), o.reason.as_mut()));
+        if let Some(order) = &mut self.order {
+            text(&mut order.action);
+            text(&mut order.result);
+            order.reason.iter_mut().for_each(text);
+        }
         let singles = [
             self.pause.as_mut().map(|p| &mut p.reason),
             self.refused.as_mut().map(|r| &mut r.message),
             self.thinned.as_mut().map(|t| &mut t.reason),
-            result,
-            reason,
             self.clock_step.as_mut().map(|c| &mut c.cause),
             self.plan.as_mut().map(|p| &mut p.reason),
             self.attestation.as_mut().map(|a| &mut a.statement),
@@ -230,4 +232,32 @@ fn observation(observation: &mut Observation) {
         out.set(name, value);
     }
     *observation = out;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An order that names many checks is told all the same.
+    #[test]
+    fn every_text_of_an_order_is_cut_and_scrubbed() {
+        let (site, appliance) = ("clinic-001".parse().unwrap(), "front-desk".parse().unwrap());
+        let mut draft = Draft::new(Kind::Order, &site, &appliance);
+        let long = format!("SSN 219-09-9999 {}", "word ".repeat(MAX_TEXT));
+        draft.order = Some(OrderRecord {
+            digest: writ_trust::digest::Digest::of(b""),
+            action: long.clone(),
+            carried_out: false,
+            result: long.clone(),
+            phase: None,
+            id: None,
+            reason: Some(long),
+            signers: Vec::new(),
+        });
+        draft.tidy();
+        let order = draft.order.unwrap();
+        for text in [order.action, order.result, order.reason.unwrap()] {
+            assert!(text.len() <= MAX_TEXT && text.ends_with("[cut]") && !text.contains("219-09-9999"));
+        }
+    }
 }

@@ -162,13 +162,13 @@ pub fn rotate(
         return Err(RotationError::NotBegun { key, from: entry.valid_from });
     }
     entry.valid_until = entry.valid_until.min(at.plus_millis(overlap_millis.max(0)));
-    let (roles, sites, end) = (entry.roles.clone(), entry.sites.clone(), entry.valid_until);
-    add(&mut next, new, roles.clone(), sites, at)?;
+    let (changed, end) = (entry.clone(), entry.valid_until);
+    add(&mut next, new, &changed, at)?;
     for instant in [now, at] {
-        enough(Some(root), &next, &roles, instant)?;
+        enough(root, &next, &changed, instant, false)?;
     }
     // At the end of the old key; where the new one begins later than that, the time between is this change's own.
-    enough((end >= at).then_some(root), &next, &roles, end)?;
+    enough(root, &next, &changed, end, end < at)?;
     next.validate()?;
     Ok(next)
 }
@@ -193,11 +193,11 @@ pub fn revoke(
         return Err(RotationError::Revoked { key, at: before });
     }
     entry.revoked_at = Some(at);
-    let (roles, sites) = (entry.roles.clone(), entry.sites.clone());
+    let changed = entry.clone();
     if let Some(new) = new {
-        add(&mut next, new, roles.clone(), sites, now)?;
+        add(&mut next, new, &changed, now)?;
     }
-    enough(Some(root), &next, &roles, now)?;
+    enough(root, &next, &changed, now, false)?;
     next.validate()?;
     Ok(next)
 }
@@ -211,39 +211,46 @@ fn entry_of<'r>(root: &'r mut TrustRoot, key: &PublicKey) -> Result<&'r mut Trus
     found.ok_or_else(|| RotationError::Unknown(key.key_id()))
 }
 
-fn add(
-    root: &mut TrustRoot,
-    new: &Successor,
-    roles: Vec<Role>,
-    sites: Vec<SiteId>,
-    valid_from: Time,
-) -> Result<(), RotationError> {
+/// Lists a new key with the roles and sites of an old one.
+fn add(root: &mut TrustRoot, new: &Successor, old: &TrustKey, valid_from: Time) -> Result<(), RotationError> {
     if root.entry_of(&new.public_key).is_some() {
         return Err(RotationError::Known(new.public_key.key_id()));
     }
     let Successor { public_key, name, valid_until } = new.clone();
+    let (roles, sites) = (old.roles.clone(), old.sites.clone());
     root.keys.push(TrustKey { public_key, name, roles, sites, valid_from, valid_until, revoked_at: None });
     Ok(())
 }
 
-/// Whether the thresholds of these roles are met at an instant, or at least no farther from that than under the root before, if
-/// that is given: what was too few without a change is not its fault.
-fn enough(before: Option<&TrustRoot>, root: &TrustRoot, roles: &[Role], at: Time) -> Result<(), RotationError> {
-    for (role, needed) in root.thresholds.iter().filter(|(role, _)| roles.contains(role)) {
-        for site in sites_of(root, *role) {
-            let present = present(root, *role, site.as_ref(), at);
-            let was = before.map_or(usize::MAX, |before| self::present(before, *role, site.as_ref(), at));
-            if present < *needed as usize && present < was {
-                return Err(RotationError::Shortfall { role: *role, site, needed: *needed, present, at });
+/// Whether of each role and site of the changed key enough keys count at an instant (one, where the root names no threshold), or
+/// at least as many as under the root before: what was too few without a change is not its fault, unless it is said to be. Of
+/// what the changed key does not serve, nothing is otherwise than before.
+fn enough(
+    before: &TrustRoot,
+    next: &TrustRoot,
+    changed: &TrustKey,
+    at: Time,
+    at_fault: bool,
+) -> Result<(), RotationError> {
+    for role in &changed.roles {
+        let needed = next.threshold(*role);
+        let served = |site: &Option<SiteId>| changed.serves(*role, site.as_ref()).is_ok();
+        for site in sites_of([before, next], *role).into_iter().filter(served) {
+            let counting = |root: &TrustRoot| present(root, *role, site.as_ref(), at);
+            let present = counting(next);
+            if present < needed as usize && (at_fault || present < counting(before)) {
+                return Err(RotationError::Shortfall { role: *role, site, needed, present, at });
             }
         }
     }
     Ok(())
 }
 
-/// The sites that keys of a role are limited to, each by itself, and all others.
-fn sites_of(root: &TrustRoot, role: Role) -> BTreeSet<Option<SiteId>> {
-    let keys = root.keys.iter().filter(|key| key.roles.contains(&role) && key.revoked_at.is_none());
+/// The sites that keys of a role are limited to in either root, each by itself, and all others: of the last key of a site, only
+/// the root before tells.
+fn sites_of(roots: [&TrustRoot; 2], role: Role) -> BTreeSet<Option<SiteId>> {
+    let keys = roots.into_iter().flat_map(|root| &root.keys);
+    let keys = keys.filter(|key| key.roles.contains(&role) && key.revoked_at.is_none());
     let sites: BTreeSet<Option<SiteId>> = keys.flat_map(|key| key.sites.iter().cloned().map(Some)).collect();
     // As in the check of a root by itself: keys that are limited to sites say which sites there are.
     if sites.is_empty() { [None].into() } else { sites }

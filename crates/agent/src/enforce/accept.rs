@@ -52,6 +52,9 @@ pub enum AcceptError {
     /// The checkpoint that was verified last cannot be read: accepting anything could continue another history.
     #[error("{0}; nothing is accepted until it is restored (or removed, if this machine is to start anew)")]
     Checkpoint(#[from] KeptError),
+    /// The trust roots at hand are not those that were accepted before.
+    #[error("{0}")]
+    Roots(Box<Refusal>),
     /// Something accepted could not be stored.
     #[error("what was accepted could not be stored: {0}")]
     Store(#[source] io::Error),
@@ -312,6 +315,45 @@ impl Acceptor {
         kept::write(&self.state_dir, checkpoint)?;
         crash_point!("checkpoint kept");
         Ok(())
+    }
+
+    /// Makes the newest trust root durable and raises the floor to it, before anything is judged by it: whoever keeps that root
+    /// back later must not bring to life again what it revoked. Gives the floor. Whether the root has expired is for whoever
+    /// judges by it.
+    pub fn settle_roots(
+        &self,
+        roots: &[(u64, Signed)],
+        chain: &TrustChain,
+        floor: Floor,
+    ) -> Result<Floor, AcceptError> {
+        self.check_roots(chain, &floor).map_err(|refusal| AcceptError::Roots(Box::new(refusal)))?;
+        let path = self.state_dir.join(FLOOR);
+        if chain.newest().version <= floor.trust.version && path.exists() {
+            return Ok(floor);
+        }
+        self.store_roots(roots, chain).map_err(AcceptError::Store)?;
+        crash_point!("roots stored, floor not raised to them");
+        let raised = floor.with_trust(chain);
+        writ_durable::replace(&path, &raised.canonical(), 0o600).map_err(AcceptError::Store)?;
+        crash_point!("floor raised to the newest root");
+        info!(version = %raised.trust.version, "trust root accepted");
+        Ok(raised)
+    }
+
+    /// The rules on roots by which releases are accepted, without that on expiry.
+    fn check_roots(&self, chain: &TrustChain, floor: &Floor) -> Result<(), Refusal> {
+        if floor.site != self.identity.site {
+            return Err(Refusal::FloorSite { floor: floor.site.clone(), own: self.identity.site.clone() });
+        }
+        let (newest, version, accepted) = (chain.newest().version, floor.trust.version, floor.trust.digest);
+        if newest < version {
+            return Err(Refusal::TrustFloor { newest, floor: version });
+        }
+        match chain.digest_at(version) {
+            Some(found) if found != accepted => Err(Refusal::TrustFork { version, found, accepted }),
+            // None: the chain begins above the floor, as after a newer image was installed.
+            _ => Ok(()),
+        }
     }
 
     fn store_roots(&self, roots: &[(u64, Signed)], chain: &TrustChain) -> io::Result<()> {

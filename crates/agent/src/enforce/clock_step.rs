@@ -81,9 +81,7 @@ impl Engine {
         self.state.incidents.values_mut().for_each(|incident| incident.shift(step));
         self.state.breaker.shift(step);
         self.state.flaps.shift(step);
-        if let Some(orders) = &mut self.state.orders {
-            orders.memory.since = orders.memory.since.plus_millis(step);
-        }
+        self.shift_orders(step);
         self.book.shift(step);
         if let Some(mark) = &mut self.state.snapshot {
             mark.at = mark.at.plus_millis(step);

@@ -13,6 +13,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use writ_evidence::records::LogExtract;
 use writ_trust::digest::Digest;
@@ -131,6 +132,11 @@ pub fn step(chain: Option<LogChain>, batch: &LogBatch, digest: Digest) -> (LogCh
     next.untold = Some((from.min(batch.from), lines.saturating_add(batch.lines)));
     (next.number, next.digest, next.to) = (batch.number, digest, batch.to);
     (next, broken)
+}
+
+/// Whether a file system says that it cannot give what it was given.
+fn is_damage(e: &io::Error) -> bool {
+    [Errno::IO, Errno::UCLEAN].iter().any(|damage| e.raw_os_error() == Some(damage.raw_os_error()))
 }
 
 impl Engine {
@@ -285,8 +291,8 @@ impl Engine {
         // Before it is read: what is put in its place meanwhile is another one.
         let facts = folder.facts(number)?;
         let (message, digest) = match folder.read(number) {
-            // Whoever laid it there made it so.
-            Err(e) if matches!(e.kind(), InvalidInput | FileTooLarge | PermissionDenied) => {
+            // Whoever laid it there made it so, or the disk has lost it.
+            Err(e) if matches!(e.kind(), InvalidInput | FileTooLarge | PermissionDenied) || is_damage(&e) => {
                 *left = left.saturating_sub(MAX_BATCH);
                 (format!("batch {number} of {source} is none: {e}"), None)
             }

@@ -79,17 +79,17 @@ impl Folder {
         self.root.join("orders").join(site.as_str())
     }
 
-    /// The orders of a site, by the names of their files, as many as are looked at.
-    pub fn orders(&self, site: &SiteId) -> Vec<Offered> {
+    /// The orders of a site, by the names of their files, as many as are looked at. Each is read when it is asked for: all of
+    /// them with all their signatures are more than an appliance has to hold at once.
+    pub fn orders(&self, site: &SiteId) -> impl Iterator<Item = Offered> + use<> {
         let folder = self.orders_of(site);
         let all = hostile::names(&folder);
-        let mut names: Vec<&String> = all.iter().filter(|name| name.ends_with(".json")).collect();
+        let mut names: Vec<String> = all.iter().filter(|name| name.ends_with(".json")).cloned().collect();
         names.sort_unstable();
-        let offered = names.into_iter().take(MOST_ORDERS).map(|name| {
-            let signed = read_signed_within(&folder, name, &all, MAX_ORDER).transpose()?;
-            Some(Offered { name: name.clone(), signed })
-        });
-        offered.flatten().collect()
+        names.into_iter().take(MOST_ORDERS).filter_map(move |name| {
+            let signed = read_signed_within(&folder, &name, &all, MAX_ORDER).transpose()?;
+            Some(Offered { name, signed })
+        })
     }
 
     /// Reads a release. `None` while it is not there or not yet signed.

@@ -416,7 +416,7 @@ impl Engine {
 
     /// Tries again to write what a full disk did not take.
     pub fn retry_commit(&mut self) {
-        if self.writer.wants_retry() {
+        if self.writer.wants_retry(&self.state) {
             self.commit();
         }
     }

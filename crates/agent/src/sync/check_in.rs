@@ -39,7 +39,7 @@ impl Courier {
         if newer_release || reply.trust_version > self.chain.newest().version {
             events.push(Event::News);
         }
-        if reply.orders != self.orders_here()? {
+        if reply.orders != self.orders_here() {
             events.push(Event::OrdersWanted);
         }
         if self.told_of_evidence(reply.held, reply.newest)? {

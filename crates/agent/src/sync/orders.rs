@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use tracing::info;
+use tracing::{info, warn};
 use writ_trust::digest::Digest;
 use writ_trust::order::judge;
 use writ_trust::order::{MAX_ORDER, OrderId};
@@ -22,18 +22,19 @@ use super::trouble::Trouble;
 use crate::crash_point;
 
 impl Courier {
-    /// The tag of the orders that are here, as a check-in tells of it.
-    pub(super) fn orders_here(&self) -> Result<Option<Digest>, Trouble> {
+    /// The tag of the orders that are here, as a check-in tells of it. What cannot be read is not here: it is fetched again, and
+    /// keeps no check-in from its end.
+    pub(super) fn orders_here(&self) -> Option<Digest> {
         let folder = self.inbox.orders();
         let mut digests = Vec::new();
         for name in names(&folder).iter().filter(|name| order_of(name).is_some_and(|(_, whole)| whole)) {
-            digests.extend(read(&folder.join(name), MAX_ORDER)?.map(|bytes| Digest::of(&bytes)));
+            digests.extend(read(&folder.join(name), MAX_ORDER).ok().flatten().map(|bytes| Digest::of(&bytes)));
         }
-        Ok(tag(digests))
+        tag(digests)
     }
 
-    /// Fetches the orders. One that is not signed as it should be, or not for this site, is not taken in, and does not keep the
-    /// others from it.
+    /// Fetches the orders. One that is not signed as it should be, or not for this site, or whose place something else has, is not
+    /// taken in, and does not keep the others from it.
     pub fn fetch_orders(&mut self, vouched: &Vouched) -> Result<Ending, Trouble> {
         let site = &self.config.site;
         let bytes = self.signed(vouched).get(&paths::orders(site), MAX_ENVELOPE as u64)?;
@@ -43,7 +44,7 @@ impl Courier {
             let message = format!("{} orders in one answer, expected at most {MOST_ORDERS}", orders.len());
             return Err(Trouble::refused("orders-document", message));
         }
-        let (root, mut kept, mut refused) = (self.chain.newest(), BTreeSet::new(), None);
+        let (root, mut kept, mut failed) = (self.chain.newest(), BTreeSet::new(), None);
         for signed in &orders {
             let judged = signed.check_bounds().map_err(|e| Trouble::refused("size", e)).and_then(|()| {
                 let judged = judge::verify(&signed.document.0, &signed.signatures, root, site, now());
@@ -52,30 +53,32 @@ impl Courier {
             match judged {
                 Ok(judged) => {
                     let id = judged.order.id;
-                    let there = read(&self.inbox.orders().join(format!("{id}.json")), MAX_ORDER)?;
+                    let there = read(&self.inbox.orders().join(format!("{id}.json")), MAX_ORDER).ok().flatten();
                     if there.as_ref() != Some(&signed.document.0) {
                         info!(order = %id, "order");
                         crash_point!("sync-order");
-                        self.inbox.write_order(&id, signed, root)?;
+                        failed = self.inbox.write_order(&id, signed, root).err().or(failed);
                     }
                     kept.insert(id);
                 }
-                Err(trouble) => refused = Some(trouble),
+                Err(trouble) => failed = Some(trouble),
             }
         }
-        self.prune_orders(&kept)?;
-        refused.map_or(Ok(Ending::Done), Err)
+        self.prune_orders(&kept);
+        failed.map_or(Ok(Ending::Done), Err)
     }
 
-    fn prune_orders(&self, kept: &BTreeSet<OrderId>) -> Result<(), Trouble> {
+    /// Removes what the depot has no more. What cannot be removed is passed over: it is no order that anybody takes again.
+    fn prune_orders(&self, kept: &BTreeSet<OrderId>) {
         let folder = self.inbox.orders();
         for name in names(&folder) {
             if order_of(&name).is_none_or(|(id, _)| !kept.contains(&id)) {
                 let path = folder.join(&name);
-                fs::remove_file(&path).map_err(Trouble::at(&path))?;
+                if let Err(e) = fs::remove_file(&path) {
+                    warn!(path = %path.display(), "it is no order that the depot has, and cannot be removed: {e}");
+                }
             }
         }
-        Ok(())
     }
 }
 

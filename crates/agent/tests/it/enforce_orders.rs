@@ -121,11 +121,15 @@ fn orders_are_carried_out_once_and_told() {
     assert_eq!((mode(&third), bundle.runbook.as_ref().unwrap().steps_executed), (0o644, 1));
     assert_eq!((bundle.actions_taken.len(), bundle.verification.len()), (1, 1));
 
+    let many: Vec<String> = (0..100).map(|n| format!("file.{}-{n}", "nowhere".repeat(15))).collect();
     for (n, action, why) in [
         (5, run("RB-nowhere", "file.hosts"), "no runbook RB-nowhere"),
         (6, run("RB-third", "file.nowhere"), "no check file.nowhere"),
         (7, run("RB-motd", "file.motd"), "paused"),
         (8, json!({ "pause": { "checks": ["file.nowhere"], "for": "1h" } }), "no check"),
+        (10, run("RB-motd", "file.hosts"), "paused healing of file.motd"),
+        // Longer than a text of a bundle may be.
+        (11, json!({ "pause": { "checks": many, "for": "1h" } }), "no check"),
     ] {
         put(&site, &order(n, action), &[ALICE, BOB]);
         let (declined, _) = completed(&site, n);
@@ -142,6 +146,41 @@ fn orders_are_carried_out_once_and_told() {
         site.of_kind(Kind::Refused).into_iter().map(|bundle| bundle.refused.unwrap().message).collect();
     assert!(refused.is_empty(), "{refused:?}");
     drop(daemon);
+}
+
+/// Whoever keeps a root back does not bring to life again what it revoked.
+#[test]
+fn the_root_that_orders_were_judged_by_is_never_forgotten() {
+    let (site, _) = site();
+    let mut root: Value = serde_json::from_slice(&site.root_bytes(2, &[])).unwrap();
+    let stolen = key(BOB).public_key().line();
+    let mut keys = root["keys"].as_array_mut().unwrap().iter_mut();
+    keys.find(|key| key["public_key"] == stolen.as_str()).unwrap()["revoked_at"] = json!(now());
+    site.put_signed("trust/2.json", &strict::canonical(&root), &site.trust_key);
+    let daemon = site.daemon();
+    put(&site, &order(1, json!("rescan")), &[ALICE, BOB]);
+    until("the refusal", || {
+        let refused = site.of_kind(Kind::Refused).pop()?.refused.unwrap();
+        (refused.rule == "signature-threshold").then_some(())
+    });
+    let floor: Value = serde_json::from_slice(&fs::read(site.state("floor")).unwrap()).unwrap();
+    assert_eq!(floor["trust"]["version"], 2);
+
+    fs::remove_dir_all(site.path("releases/trust")).unwrap();
+    put(&site, &order(2, json!("rescan")), &[ALICE, BOB]);
+    put(&site, &order(3, json!("rescan")), &[ALICE, CYD]);
+    completed(&site, 3);
+    assert!(told(&site, 1).is_empty() && told(&site, 2).is_empty());
+    assert_eq!(daemon.stop(), Some(0));
+
+    // Nor when the root that was stored is lost too: then nothing is judged.
+    fs::remove_dir_all(site.state("trust")).unwrap();
+    put(&site, &order(4, json!("rescan")), &[ALICE, CYD]);
+    let daemon = site.daemon();
+    let said = "orders cannot be judged: rule trust-floor";
+    until("it is said", || site.log().contains(said).then_some(()));
+    assert!(told(&site, 4).is_empty());
+    assert_eq!(daemon.stop(), Some(0));
 }
 
 /// A runbook may not run more often than the policy's circuit breaker lets one rule answer.

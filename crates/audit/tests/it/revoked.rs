@@ -16,11 +16,18 @@ const SECOND_SIGNER: u8 = 4;
 
 /// Adds root 2, which revokes the signer of everything so far as of a time.
 fn revoke_signer(world: &World, revoked_at: &str, also_the_log: bool) {
+    revoke_signer_and(world, revoked_at, |root| {
+        if also_the_log {
+            root["keys"][1]["revoked_at"] = "2026-11-25T00:00:00Z".into();
+        }
+    });
+}
+
+/// The same, with another change of the root; its second key is the log's.
+fn revoke_signer_and(world: &World, revoked_at: &str, change: impl FnOnce(&mut serde_json::Value)) {
     let mut root = logged_root(2, &[ORIGIN]);
     root["keys"][0]["revoked_at"] = revoked_at.into();
-    if also_the_log {
-        root["keys"][1]["revoked_at"] = "2026-11-25T00:00:00Z".into();
-    }
+    change(&mut root);
     root["keys"].as_array_mut().unwrap().push(json!({
         "public_key": key(SECOND_SIGNER).public_key().line(), "name": "second", "roles": ["trust", "release"], "sites": [],
         "valid_from": "2026-01-01T00:00:00Z", "valid_until": "2030-01-01T00:00:00Z", "revoked_at": null
@@ -95,6 +102,28 @@ fn a_release_by_a_stolen_key_that_the_log_first_held_afterwards_does_not() {
     assert_eq!(bad, ["releases/clinic-001/1-2/release.json"], "{:#?}", report.problems);
     let notes: Vec<&str> = of_releases(&report).iter().map(|p| &*p.path).collect();
     assert_eq!(notes.len(), 2, "and the one before it stands: {notes:?}");
+}
+
+#[test]
+fn a_time_at_which_the_log_key_did_not_count_proves_nothing() {
+    for (valid_from, proven) in [("2026-11-24T07:00:00Z", true), ("2026-11-24T07:00:01Z", false)] {
+        let world = World::logged();
+        revoke_signer_and(&world, "2026-11-25T00:00:00Z", |root| root["keys"][1]["valid_from"] = valid_from.into());
+        stands(&world.verify(), proven);
+    }
+}
+
+#[test]
+fn a_clock_that_was_behind_proves_nothing() {
+    let mut world = World::logged();
+    // Days later the depot's clock is back at the 20th, before what it said of a smaller log.
+    world.log.as_mut().unwrap().now = at("2026-11-20T00:00:00Z");
+    world.release(2, &policy_json(|_| {}), |_| {});
+    world.write_log();
+    revoke_signer(&world, "2026-11-22T00:00:00Z", false);
+    let report = world.verify();
+    let weights: Vec<Weight> = of_releases(&report).iter().map(|p| p.weight).collect();
+    assert_eq!(weights, [Weight::Bad, Weight::Bad], "{:#?}", report.problems);
 }
 
 /// A day in the log, then bundles that came later, and a release that revokes the appliance's key.

@@ -8,7 +8,7 @@ use writ_trust::minisign::PublicKey;
 use writ_trust::numbers::TrustVersion;
 use writ_trust::role::Role;
 use writ_trust::root::TrustRoot;
-use writ_trust::rotation::{RotationError, Successor, present};
+use writ_trust::rotation::{RotationError, Successor};
 use writ_trust::text::one_line;
 use writ_trust::time::{Span, Time};
 
@@ -120,7 +120,7 @@ impl Drafting {
             screen::line(&format!("wrote {} (version {}, not signed yet)", out.display(), root.version));
             screen::line(&format!("why   {text}"));
         }
-        warn(before, &root, old, now);
+        draft::warn_of_mute_logs(&root, now);
         screen::aside(&format!(
             "next: {} trust keys of version {} and {} of its own sign it: writ trust sign {} --key NAME.key\n\
              then: writ trust publish {} --depot URL",
@@ -131,17 +131,6 @@ impl Drafting {
             files::parent_of(&out).display()
         ));
         Ok(())
-    }
-}
-
-/// Roles without a threshold that nobody has any more, and logs that nobody may sign.
-fn warn(before: &TrustRoot, root: &TrustRoot, old: &PublicKey, now: Time) {
-    draft::warn_of_mute_logs(root, now);
-    let roles = root.entry_of(old).map(|entry| entry.roles.clone()).unwrap_or_default();
-    for role in roles {
-        if present(before, role, None, now) > 0 && present(root, role, None, now) == 0 {
-            screen::warning(&format!("no key has the role {role} any more"));
-        }
     }
 }
 
@@ -158,11 +147,23 @@ pub fn refused(what: &str, file: &Path, root: &TrustRoot, error: &RotationError)
         }
         RotationError::NotBegun { .. } | RotationError::Past { .. } => "give a later --valid-from".to_owned(),
         RotationError::Ahead { .. } => "give the time since which it may have been in other hands, or none".to_owned(),
-        RotationError::Shortfall { role, needed, .. } => format!(
-            "let another key take its place in the same step (`writ keys revoke … --new NAME-2.pub`, or --overlap for a \
-             rotation), or lower the threshold where all can see it: writ trust next --threshold {role}={}",
-            needed.saturating_sub(1).max(1)
-        ),
+        RotationError::Shortfall { role, needed, .. } => {
+            let otherwise = if *needed > 1 {
+                let lower = needed - 1;
+                format!(", or lower the threshold where all can see it: writ trust next --threshold {role}={lower}")
+            } else if root.thresholds.contains_key(role) {
+                String::new()
+            } else {
+                format!(
+                    ", or, if nobody shall have the role {role} any more: writ trust next --revoke {}",
+                    file.display()
+                )
+            };
+            format!(
+                "let another key take its place in the same step (`writ keys revoke … --new NAME-2.pub`, or --overlap for a \
+                 rotation){otherwise}"
+            )
+        }
         RotationError::Version(_) | RotationError::Root(_) => "see `writ trust show`".to_owned(),
     };
     Failure::refused(what).at(file.display()).because(error).next(format!("{next}; nothing was written"))

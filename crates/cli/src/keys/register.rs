@@ -7,7 +7,8 @@ use writ_trust::digest::Digest;
 use writ_trust::key_history::{self, KeyHistory, Use};
 use writ_trust::minisign::Signature;
 use writ_trust::numbers::TrustVersion;
-use writ_trust::root::TrustRoot;
+use writ_trust::role::Role;
+use writ_trust::root::{KeyProblem, TrustRoot};
 use writ_trust::root_chain::TrustChain;
 use writ_trust::threshold::Tally;
 use writ_trust::time::Time;
@@ -79,7 +80,8 @@ impl Register {
     }
 }
 
-/// What the signers of each root wrote of each key, where their signatures hold: the first word of the key with the lowest id.
+/// What the signers of each root wrote of each key: of those trust keys that the root does not revoke and whose signatures hold, the
+/// one with the lowest id that wrote anything. Whoever holds another key of the register could put words beside a root too.
 fn reasons<'r>(
     folder: &folder::Folder,
     roots: impl Iterator<Item = &'r TrustRoot>,
@@ -95,13 +97,16 @@ fn reasons<'r>(
         signatures.sort_by_key(|(_, signature)| signature.key_id());
         for (bytes, signature) in signatures {
             // A comment counts as far as the signature that covers it.
-            let tally = Tally::count(root, &file.bytes, &[bytes], |_| Ok(()));
+            let tally = Tally::count(root, &file.bytes, &[bytes], |key| {
+                key.serves(Role::Trust, None)?;
+                key.revoked_at.map_or(Ok(()), |at| Err(KeyProblem::Revoked(at)))
+            });
             if tally.signers.is_empty() {
                 continue;
             }
             for key in &root.keys {
                 let id = key.public_key.key_id();
-                if let Some(text) = why::of_key(&signature, id) {
+                if let Some(text) = why::of_key(&signature, id).filter(|text| !text.trim().is_empty()) {
                     found.entry((root.version, id.to_string())).or_insert(text);
                 }
             }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use writ_trust::role::Role;
 use writ_trust::rotation::{ROTATE_AFTER_MILLIS, rotate};
 use writ_trust::time::{Span, Time};
 
@@ -17,8 +18,11 @@ const NOTICE_MILLIS: i64 = 30 * 86_400_000;
 /// Draft the trust root in which a new key takes over from an old one
 ///
 /// The new key, named after its file, has the roles and sites of the old one from --valid-from on. The old one stays listed
-/// for ever, and counts for nothing new from then on (or --overlap longer); what it signed before keeps verifying. Once
-/// appliances have the next root, the old secret key is of no use: destroy it.
+/// for ever; from then on (or --overlap longer) no release, order, log or request by it counts, and what it signed before keeps
+/// verifying. Once appliances have the next root, destroy the old secret key.
+///
+/// A key of the role trust still counts for signing the next roots, whatever its dates, so that an appliance that slept can
+/// follow them: only a revocation ends that. Revoke it in a root after this one, or instead of it: `writ keys revoke --new`.
 ///
 /// Nothing counts before the trust keys have signed the draft (`writ trust sign`), enough of the root before and enough of
 /// its own. A key of the role log or cache is used by the depot or by `writ release publish`: give --overlap, and exchange it
@@ -65,12 +69,22 @@ impl Arguments {
         let new = self.drafting.successor(&self.new, at)?;
         let root = rotate(before, &old, &new, at, self.overlap.millis(), now)
             .map_err(|error| refused("this key cannot be replaced so", &self.old, before, &error))?;
-        let ends = root.entry_of(&old).map_or(at, |entry| entry.valid_until);
+        let entry = root.entry_of(&old);
+        let ends = entry.map_or(at, |entry| entry.valid_until);
+        let signs_roots = entry.is_some_and(|entry| entry.roles.contains(&Role::Trust));
         let why = self.reason.map_or_else(String::new, |reason| format!(", {}", reason.0));
         let why = format!("replaced by {} from {at} on{why}", new.public_key.key_id());
         let change = Change { old: &old, new: Some(&new.public_key), reason: &why };
         self.drafting.write(before, root, &folder, &change, now)?;
         screen::aside(&format!("{} counts until {ends}, {} from {at}", self.old.display(), self.new.display()));
+        if signs_roots {
+            let (trust, old, new) = (self.trust.display(), self.old.display(), self.new.display());
+            screen::warning(&format!(
+                "{old} still counts for signing the next trust roots, also after {ends}, until it is revoked: once this root is \
+                 signed, writ keys revoke --trust {trust} --key {old} --reason …; or, instead of this draft, the same with \
+                 --new {new}"
+            ));
+        }
         let due = at.plus_millis(ROTATE_AFTER_MILLIS);
         screen::aside(&format!(
             "in the calendar: tell clients by {}, exchange at {at}; the next rotation is due at {due}, to be told of by {}",

@@ -7,7 +7,7 @@ use crate::failure::Outcome;
 
 /// Make an order to every appliance of a site
 ///
-/// As `writ order new`, for all of them: those too that join the site before it expires.
+/// As `writ order new`, for all of them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:

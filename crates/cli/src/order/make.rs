@@ -118,31 +118,35 @@ impl Making {
             sign::write(&OrderFile::read(&self.to)?, key, self.json)?;
         }
         let file = OrderFile::read(&self.to)?;
-        let judged = file.judge(&folder)?;
+        // Too few signatures so far are no fault: the others come later.
+        let short = match file.judge(&folder)? {
+            Ok(_) => None,
+            Err(OrderRefusal::Threshold { found, needed, .. }) => Some((found, needed)),
+            Err(refusal) => return Err(file.unfit(&refusal)),
+        };
         if let Some(depot) = self.depot() {
             publish::put(&file, &folder, &depot, self.json)?;
         }
+        self.tell(&file, short);
+        Ok(Answer::Yes)
+    }
+
+    /// Says what was made, and what is next. `short` is how many signatures count of how many that it takes, if they are too few.
+    fn tell(&self, file: &OrderFile, short: Option<(usize, u32)>) {
+        let path = self.to.display();
         if self.json {
             screen::json(&Made {
                 file: &self.to,
                 id: &file.order.id,
                 expires_at: file.order.expires_at,
-                signed: judged.is_ok(),
+                signed: short.is_none(),
                 published: self.depot.is_some(),
             });
+        } else if let Some((found, needed)) = short {
+            screen::line(&format!("signed by {found} of {needed}; next: writ order sign {path} --trust … --key …"));
         } else if self.depot.is_none() {
-            let path = self.to.display();
-            match judged {
-                Ok(_) => screen::line(&format!("next: writ order publish {path} --trust … --depot …")),
-                Err(OrderRefusal::Threshold { found, needed, .. }) => {
-                    screen::line(&format!(
-                        "signed by {found} of {needed}; next: writ order sign {path} --trust … --key …"
-                    ));
-                }
-                Err(refusal) => return Err(file.unfit(&refusal)),
-            }
+            screen::line(&format!("next: writ order publish {path} --trust … --depot …"));
         }
-        Ok(Answer::Yes)
     }
 
     fn depot(&self) -> Option<DepotOptions> {

@@ -305,12 +305,28 @@ impl Arguments {
         }
         for revocation in &self.revoked {
             let public_key = read_public_key(&revocation.file)?;
-            if revoked.iter().any(|known| known.public_key.ed25519() == public_key.ed25519()) {
-                continue;
+            match revoked.iter_mut().find(|known| known.public_key.ed25519() == public_key.ed25519()) {
+                Some(known) => self.move_revocation(known, &revocation.file)?,
+                None => revoked.push(RevokedKey { public_key, revoked_at, reason: revocation.reason.clone() }),
             }
-            revoked.push(RevokedKey { public_key, revoked_at, reason: revocation.reason.clone() });
         }
         Ok(revoked)
+    }
+
+    /// A key that was revoked before may have been in other hands earlier than was known, and never later.
+    fn move_revocation(&self, known: &mut RevokedKey, file: &Path) -> Outcome<()> {
+        let Some(given) = self.revoked_at else { return Ok(()) };
+        if given > known.revoked_at {
+            return Err(Failure::refused("a revocation is never moved to a later time")
+                .at(file.display())
+                .because(format!(
+                    "the key is revoked as of {} already, and --revoked-at says {given}",
+                    known.revoked_at
+                ))
+                .next("leave the key out of this draft, or give an earlier --revoked-at"));
+        }
+        known.revoked_at = given;
+        Ok(())
     }
 
     fn tell(&self, drafted: &[Drafted], snapshot: &Snapshot) {

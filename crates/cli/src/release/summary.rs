@@ -38,10 +38,16 @@ pub fn of_draft(draft: &Layout, release: &Release, before: Option<&Release>) -> 
     for name in old.keys().filter(|name| !release.generations.contains_key(*name)) {
         lines.push(format!("  {name}: {}", screen::paint(screen::RED, "removed; it will accept nothing any more")));
     }
-    let known = |key: &PublicKey| before.is_some_and(|b| b.revocation(key).is_some());
-    for revoked in release.revoked_appliance_keys.iter().filter(|revoked| !known(&revoked.public_key)) {
-        let reason = one_line(&revoked.reason);
-        lines.push(format!("  revokes appliance key {} ({reason})", revoked.public_key.fingerprint()));
+    let known = |key: &PublicKey| before.and_then(|b| b.revocation(key)).map(|known| known.revoked_at);
+    for revoked in &release.revoked_appliance_keys {
+        let (key, reason, at) = (revoked.public_key.fingerprint(), one_line(&revoked.reason), revoked.revoked_at);
+        match known(&revoked.public_key) {
+            None => lines.push(format!("  revokes appliance key {key} ({reason})")),
+            Some(was) if was != at => {
+                lines.push(format!("  appliance key {key} is revoked as of {at}, until now as of {was}"));
+            }
+            Some(_) => {}
+        }
     }
     Ok(lines)
 }

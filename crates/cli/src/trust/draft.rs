@@ -1,7 +1,7 @@
 //! What `writ trust init` and `writ trust next` share: reading `--key`, `--threshold` and `--log-origin`, writing an
 //! unsigned root.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -108,15 +108,32 @@ impl LogOrigin {
     }
 }
 
-/// The sites whose log no key of a root may sign: nothing would ever be accepted there.
+/// The sites whose log no key of a root may sign, now or between the end of one key and the beginning of the next: nothing would
+/// be accepted there.
 pub fn warn_of_mute_logs(root: &TrustRoot, now: Time) {
     for site in root.log_origins.keys() {
+        for (end, begin) in mute_between(root, site, now) {
+            screen::warning(&format!(
+                "no key may sign the log of {site} from {end} until {begin}: its appliances would accept nothing new in between"
+            ));
+        }
         if !root.keys.iter().any(|key| key.counts_now(Role::Log, Some(site), now).is_ok()) {
             screen::warning(&format!(
                 "{site} has a log and no key that may sign it: its appliances would accept nothing; --key FILE:log@{site}"
             ));
         }
     }
+}
+
+/// The times ahead in which no key may sign a site's log, though one could before and one can afterwards.
+fn mute_between(root: &TrustRoot, site: &SiteId, now: Time) -> Vec<(Time, Time)> {
+    let unrevoked =
+        root.keys.iter().filter(|key| key.serves(Role::Log, Some(site)).is_ok() && key.revoked_at.is_none());
+    let keys: Vec<&TrustKey> = unrevoked.collect();
+    let ends: BTreeSet<Time> = keys.iter().map(|key| key.valid_until).filter(|end| *end > now).collect();
+    let mute = ends.into_iter().filter(|end| keys.iter().all(|key| key.within_validity(*end).is_err()));
+    let next = |end: Time| keys.iter().map(|key| key.valid_from).filter(|begin| *begin > end).min();
+    mute.filter_map(|end| Some((end, next(end)?))).collect()
 }
 
 /// Reads a public key file.

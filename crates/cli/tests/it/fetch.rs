@@ -64,9 +64,18 @@ fn a_folder_is_fetched_verified_and_brought_up_to_date() {
     held("fetched-v1", &[&said], 15);
     held("verification-v1", &[&report], 100);
     let names = desk.names("audit");
-    // Nothing new: nothing changes but perhaps the time in the checkpoint.
-    assert!(desk.ok(&arguments(&depot.url)).contains("0 of them new"));
-    assert_eq!(desk.names("audit"), names);
+    // Nothing new: nothing changes but perhaps the time in the checkpoint, and then the earlier one is kept beside it, for ever.
+    let at = |name: &str| fs::read(desk.path(&format!("audit/log/{SITE}/1/{name}"))).ok();
+    let first = at("checkpoint").unwrap();
+    for _ in 0..2 {
+        assert!(desk.ok(&arguments(&depot.url)).contains("0 of them new"));
+        let kept = at("checkpoint.5");
+        assert!(if at("checkpoint").unwrap() == first { kept.is_none() } else { kept.unwrap() == first });
+        let now: Vec<String> =
+            desk.names("audit").into_iter().filter(|name| !name.ends_with("/checkpoint.5")).collect();
+        assert_eq!(now, names);
+        verified(&desk, 0);
+    }
     // More evidence, another release, a tile that is filled on the way.
     appliance.deliver(100);
     desk.retitle("Two");

@@ -11,6 +11,7 @@ use writ_trust::log::judge::{self, Continuity};
 use writ_trust::log::note::Note;
 use writ_trust::log::proof;
 use writ_trust::log::tile::{Tile, TileError, TileNodes, Tiles};
+use writ_trust::minisign::SecretKeyFile;
 use writ_trust::release::Release;
 use writ_trust::root_chain::TrustChain;
 use writ_wire::releases::Releases;
@@ -141,6 +142,28 @@ fn new_trust_roots_go_up_first_and_strange_ones_stop_everything() {
     other.sign("draft", "alice");
     let said = other.refused(&other.publish_to("draft", &depot.url));
     assert!(said.contains("another trust root 1"), "{said}");
+}
+
+#[test]
+fn a_release_that_only_revoked_keys_signed_at_the_depot_is_not_published_again() {
+    let desk = Desk::logged();
+    let depot = Depot::start(&desk, "depot");
+    desk.release_to("draft", &depot.url);
+    desk.key("bob");
+    let next = ["trust", "next", "--from", "releases/trust", "--key", "keys/bob.pub:trust,release"];
+    desk.ok(&[&next[..], &["--revoke", "keys/alice.pub"]].concat());
+    desk.sign_root(2);
+    desk.ok(&["trust", "sign", "releases/trust/2.json", "--key", "keys/bob.key", "--passphrase-file", "pass"]);
+    // Bob signs the same bytes: here they count again, and the depot keeps Alice's signature.
+    let document = format!("draft/releases/{SITE}/1-1/release.json");
+    let file = String::from_utf8(desk.read("keys/bob.key")).unwrap();
+    let passphrase = String::from_utf8(desk.read("pass")).unwrap();
+    let bob = SecretKeyFile::parse(&file).unwrap().unlock(passphrase.trim_end().as_bytes()).unwrap();
+    let signature = bob.sign(&desk.read(&document), "again", "c").unwrap().to_string();
+    desk.put(&format!("{document}.{}.minisig", desk.key_id("bob")), signature);
+    let said = desk.refused(&desk.publish_to("draft", &depot.url));
+    assert!(said.contains("draft a new serial") && said.contains("alice"), "{said}");
+    assert!(said.contains("what the depot shows of") && !said.contains("takes its place"), "{said}");
 }
 
 #[test]

@@ -259,6 +259,17 @@ fn a_second_release_shows_what_it_changes_and_carries_revocations_forward() {
     assert_eq!(three["revoked_appliance_keys"], two["revoked_appliance_keys"]);
     let digest = writ_trust::digest::Digest::of(&desk.read(&format!("draft-2/releases/{SITE}/1-2/release.json")));
     assert_eq!(three["previous"], digest.to_string());
+    // Revoked again as of an earlier time, it moves there, and the signers see it.
+    let again = |to: &'static str, at: &'static str| {
+        let revoke = ["--revoke", "keys/stolen.pub=seen earlier", "--revoked-at", at];
+        let draft = ["release", "draft", "--flake", "flake", "--previous", "releases", "--to", to];
+        [&draft[..], &revoke[..]].concat()
+    };
+    let said = desk.ok(&again("draft-earlier", "2026-01-01T00:00:00Z"));
+    assert!(said.contains("is revoked as of 2026-01-01T00:00:00Z, until now as of"), "{said}");
+    let earlier = release_of(&desk, "draft-earlier", "1-3");
+    assert_eq!(earlier["revoked_appliance_keys"][0]["revoked_at"], "2026-01-01T00:00:00Z");
+    assert_eq!(earlier["revoked_appliance_keys"][0]["reason"], "stolen with the machine");
     // A draft that forgets it is not signed.
     let file = format!("draft-3/releases/{SITE}/1-3/release.json");
     let mut forgetful = three.clone();

@@ -4,6 +4,7 @@
 //! every signed policy that the site ever had says so: one that cannot be read keeps them all.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -256,6 +257,8 @@ impl Clearing<'_> {
         }
         let connection = store::open_to_read(&self.folders.database())?;
         let folder = self.folders.log_batches();
+        // Once a folder, not once a file. One that comes back in a power cut before goes in the next run.
+        let mut touched = BTreeSet::new();
         for relative in files_below(&folder)? {
             let parsed = relative.iter().next().and_then(|site| site.to_str()?.parse::<SiteId>().ok());
             let hex = relative.file_name().and_then(|name| name.to_str()?.strip_suffix(".jsonl.gz"));
@@ -264,13 +267,16 @@ impl Clearing<'_> {
             if let (false, true) = retention::known(&connection, &site, &digest)? {
                 let path = folder.join(&relative);
                 // Counted when its row went.
-                writ_durable::remove(&path).map_err(UpkeepError::io(&path))?;
+                match std::fs::remove_file(&path) {
+                    Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(UpkeepError::io(&path)(e)),
+                    _ => touched.extend(path.parent().map(Path::to_owned)),
+                }
                 if self.report.files.len() < MOST_LISTED {
                     self.report.files.push(format!("logs/{}", relative.display()));
                 }
             }
         }
-        Ok(())
+        touched.iter().try_for_each(|folder| writ_durable::sync_directory(folder).map_err(UpkeepError::io(folder)))
     }
 
     fn notices(&mut self, connection: &Connection, site: &SiteId, kept: i64) -> Outcome<()> {
@@ -425,15 +431,16 @@ fn nar_of(path: &Path) -> Option<String> {
 }
 
 /// The batches that ended and came before an instant, and whose next one began before it: an auditor who follows the chain back
-/// from that one finds by its beginning that this one is past its retention.
+/// from that one finds by its beginning that this one is past its retention. The next one is of the same key: what another
+/// appliance has under that number says nothing of it.
 fn expired(batches: &[Batch], before: Time) -> Vec<&Batch> {
-    let mut next: BTreeMap<(&str, u64), Option<Time>> = BTreeMap::new();
+    let mut next: BTreeMap<(&[u8], &str, u64), Option<Time>> = BTreeMap::new();
     for batch in batches {
-        let latest = next.entry((&batch.source, batch.number)).or_default();
+        let latest = next.entry((&batch.key, &batch.source, batch.number)).or_default();
         *latest = (*latest).max(Some(batch.begins));
     }
     let has_old_next = |batch: &&Batch| {
-        let begins = next.get(&(batch.source.as_str(), batch.number + 1)).copied().flatten();
+        let begins = next.get(&(&batch.key[..], batch.source.as_str(), batch.number + 1)).copied().flatten();
         begins.is_some_and(|begins| begins < before)
     };
     let is_old = |batch: &&Batch| batch.ends < before && batch.received_at < before;
@@ -463,6 +470,8 @@ mod tests {
         assert_eq!(gone(12), [1]);
         assert_eq!(gone(21), [1], "the second came in that moment");
         assert_eq!(gone(1000), [1, 2], "never the newest");
+        let of_another = [batch(1, 0, 10, 11), Batch { key: vec![2], ..batch(2, 10, 20, 21) }];
+        assert_eq!(expired(&of_another, at(1000)), Vec::<&Batch>::new(), "the newest of each key");
         let late = [batch(1, 0, 10, 500), batch(2, 10, 20, 21)];
         assert_eq!(expired(&late, at(100)), Vec::<&Batch>::new(), "it came late");
         let quiet = [batch(1, 0, 10, 11), batch(2, 200, 210, 211)];

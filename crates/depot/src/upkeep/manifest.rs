@@ -11,8 +11,8 @@ use super::{Outcome, UpkeepError};
 
 /// Its name in the folder of a backup.
 pub const NAME: &str = "backup.json";
-/// The largest, in bytes: about 150 for each file.
-const MOST: usize = 512 * 1024 * 1024;
+/// The largest, in bytes: about 220 for each file, so some ten million files.
+const MOST: usize = 2 * 1024 * 1024 * 1024;
 /// The folders of a data directory of which files are kept. Logs' files are made again from the database.
 pub const KEPT: [&str; 4] = ["documents", "cache", "waiting", "logs"];
 
@@ -94,16 +94,29 @@ impl Manifest {
         }
     }
 
-    /// Writes it: from then on the backup is this one.
+    /// Writes it: from then on the backup is this one. One that could not be read again is refused, and the one before stays.
     pub fn write(&self, backup: &Path) -> Outcome<()> {
         let path = backup.join(NAME);
-        writ_durable::replace(&path, &writ_trust::json::canonical(self), 0o640).map_err(UpkeepError::io(&path))
+        let bytes = writ_trust::json::canonical(self);
+        refuse_larger(&path, bytes.len(), self.files.len())?;
+        writ_durable::replace(&path, &bytes, 0o640).map_err(UpkeepError::io(&path))
     }
 
     /// All of its objects.
     pub fn objects(&self) -> impl Iterator<Item = Object> + '_ {
         self.files.iter().map(|file| file.object).chain([self.database])
     }
+}
+
+fn refuse_larger(path: &Path, bytes: usize, files: usize) -> Outcome<()> {
+    if bytes <= MOST {
+        return Ok(());
+    }
+    Err(UpkeepError::Refused(format!(
+        "{}: the list of {files} files would have {bytes} bytes, and {MOST} can be read again: the backup before this one stays as \
+         it was; remove what nothing needs (`writ-depot gc`), or copy the data directory by a snapshot of its disk",
+        path.display()
+    )))
 }
 
 /// Where the bytes of a digest are in a backup.
@@ -127,6 +140,14 @@ pub fn is_within(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_could_not_be_read_again_is_not_written() {
+        let path = Path::new("/mnt/backup/backup.json");
+        assert!(refuse_larger(path, MOST, 1).is_ok());
+        let refused = refuse_larger(path, MOST + 1, 12).unwrap_err();
+        assert!(refused.code() == 1 && refused.to_string().contains("12 files"), "{refused}");
+    }
 
     #[test]
     fn nothing_leads_out_of_the_data_directory() {

@@ -67,6 +67,12 @@ pub fn migrate(data: &Path) -> Outcome<Done> {
         return done(None, None);
     }
     let folders = require_data(data)?;
+    // Before any lock: a service runs this before each start, and must come up while a backup reads. What cannot even be read so,
+    // as where a kill left a journal to be rolled back, is looked at again below.
+    let look = || store::version(&store::open_to_read(&folders.database())?);
+    if look().is_ok_and(|found| found == store::CURRENT) {
+        return done(Some(store::CURRENT), None);
+    }
     let _alone = folders.lock_alone()?;
     let from = Connection::open(folders.database())?;
     let found = store::version(&from)?;

@@ -100,8 +100,11 @@ pub fn require_data(data: &Path) -> Outcome<crate::folders::Folders> {
     Ok(folders)
 }
 
+/// What a file system has at its top, for root alone to look into.
+pub const LOST_AND_FOUND: &str = "lost+found";
+
 /// The files of a folder and those below it, as paths relative to it, sorted. No link is followed; what is no plain file or folder
-/// is given too. A folder that is not there has none.
+/// is given too. A folder that is not there has none; of one that is the top of a file system, what that keeps there is left out.
 pub fn files_below(folder: &Path) -> Outcome<Vec<PathBuf>> {
     let (mut found, mut open) = (Vec::new(), vec![PathBuf::new()]);
     while let Some(relative) = open.pop() {
@@ -115,6 +118,7 @@ pub fn files_below(folder: &Path) -> Outcome<Vec<PathBuf>> {
             let entry = entry.map_err(UpkeepError::io(&path))?;
             let name = relative.join(entry.file_name());
             match entry.file_type().map_err(UpkeepError::io(&path))?.is_dir() {
+                true if name == Path::new(LOST_AND_FOUND) => {}
                 true => open.push(name),
                 false => found.push(name),
             }

@@ -10,7 +10,7 @@ use writ_durable::crash_point;
 
 use super::fsck::{self, Report};
 use super::manifest::{LogAt, Manifest, Object, object_path};
-use super::{Answer, Outcome, UpkeepError, content, tell};
+use super::{Answer, LOST_AND_FOUND, Outcome, UpkeepError, content, tell};
 use crate::folders::Folders;
 use crate::sitelog::{LogFiles, OpenLog};
 use crate::store::{self, checkpoints};
@@ -118,7 +118,7 @@ fn refuse_full(folders: &Folders) -> Outcome<()> {
     }
     for entry in std::fs::read_dir(root).map_err(UpkeepError::io(root))? {
         let name = entry.map_err(UpkeepError::io(root))?.file_name();
-        if name != "lock" && name != "readers" {
+        if name != "lock" && name != "readers" && name != LOST_AND_FOUND {
             return Err(UpkeepError::Refused(format!(
                 "--data {}: it is not empty ({} is there): give another folder, or move what is there away; nothing was changed",
                 root.display(),

@@ -49,7 +49,10 @@ fn inside() {
     let attempts = json!({
         "read_trust": came(fs::read(&options.trust)),
         "read_key": came(fs::read(&options.log_key)),
+        "read_signature": came(fs::read(dir.join("trust.json.0123456789ABCDEF.minisig"))),
         "write_data": came(fs::write(options.data.join("x"), "x")),
+        "move_within_data": came(fs::rename(options.data.join("x"), options.data.join("documents/x"))),
+        "write_linked": came(fs::write(options.data.join("cache/x"), "x")),
         "listen_there": came(TcpListener::bind(&listen)),
         "write_trust": came(fs::write(&options.trust, "x")),
         "read_elsewhere": came(fs::read(dir.join("secret"))),
@@ -68,7 +71,10 @@ fn inside() {
 fn one_who_serves_reads_its_own_and_asks_nobody() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("data")).unwrap();
-    for file in ["trust.json", "log.key", "secret"] {
+    fs::create_dir(dir.path().join("data/documents")).unwrap();
+    fs::create_dir(dir.path().join("large")).unwrap();
+    std::os::unix::fs::symlink(dir.path().join("large"), dir.path().join("data/cache")).unwrap();
+    for file in ["trust.json", "trust.json.0123456789ABCDEF.minisig", "log.key", "secret"] {
         fs::write(dir.path().join(file), "x").unwrap();
     }
     let others = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -84,11 +90,13 @@ fn one_who_serves_reads_its_own_and_asks_nobody() {
     let has = enforced["landlock"].as_u64().unwrap_or(0);
     let known = std::env::var(OLD_KERNEL).map_or(6, |known| known.parse().expect("a version of Landlock, or 0"));
     assert!(has >= known, "this kernel has Landlock {has}, and {known} is asked for: {OLD_KERNEL}={has} says so");
-    for allowed in ["read_trust", "read_key", "write_data", "listen_there", "udp"] {
+    let granted =
+        ["read_trust", "read_signature", "read_key", "write_data", "move_within_data", "write_linked", "listen_there"];
+    for allowed in granted {
         assert_eq!(came[allowed], "ok", "{allowed}: {came}");
     }
     let files = ["write_trust", "read_elsewhere", "write_elsewhere", "read_passwd"].map(|attempt| (attempt, 1));
-    let others = [("run", 0), ("run_own", 0), ("connect", 4), ("listen_elsewhere", 4)];
+    let others = [("run", 0), ("run_own", 0), ("udp", 0), ("connect", 4), ("listen_elsewhere", 4)];
     for (denied, _) in files.into_iter().chain(others).filter(|(_, since)| has >= *since) {
         assert_eq!(came[denied], "denied", "{denied}: {came}");
     }

@@ -77,7 +77,10 @@ impl<'a> Start<'a> {
 
     /// Starts it; an error when it ends instead of listening.
     pub fn try_start(self) -> Result<Daemon, (ExitStatus, String)> {
-        let address_file = self.dir.join(format!("address-{}", unique()));
+        // In a folder of its own: the depot may write there, and may not where its trust root is.
+        let addresses = self.dir.join("addresses");
+        std::fs::create_dir_all(&addresses).unwrap();
+        let address_file = addresses.join(format!("address-{}", unique()));
         let log = self.dir.join(format!("depot-{}.log", unique()));
         let mut command = self.command(&address_file);
         command.stderr(std::fs::File::create(&log).unwrap());

@@ -130,14 +130,16 @@ pub enum OrderRefusal {
         id: OrderId,
     },
     /// See [`OrderRule::Expiry`].
-    #[error("rule expiry: order {id} ended at {expires_at}, and it is {now}: make a new order")]
+    #[error("rule expiry: order {id} ended at {expires_at}, and {}: make a new order", passed(*.now, *.forgotten))]
     Expiry {
         /// Which order.
         id: OrderId,
         /// When it ended.
         expires_at: Time,
-        /// What it was judged by: the clock, or the end of an order that was forgotten.
+        /// The judge's clock.
         now: Time,
+        /// The end of an order that was taken and forgotten, where the clock alone would not refuse it.
+        forgotten: Option<Time>,
     },
     /// See [`OrderRule::IssuedAt`].
     #[error("rule issued-at: order {id} claims to be made at {issued_at}, and it is {now}: a clock is wrong")]
@@ -170,6 +172,13 @@ pub enum OrderRefusal {
         /// Which order.
         id: OrderId,
     },
+}
+
+fn passed(now: Time, forgotten: Option<Time>) -> String {
+    match forgotten {
+        None => format!("it is {now}"),
+        Some(ended) => format!("it was {ended} already, though the clock says {now}"),
+    }
 }
 
 fn why(tally: &Tally) -> String {
@@ -216,7 +225,7 @@ pub fn verify<S: AsRef<[u8]>>(
     now: Time,
 ) -> Result<SignedOrder, OrderRefusal> {
     let signed = read(bytes, signatures, root, site, now)?;
-    check_time(&signed.order, now, now)?;
+    check_time(&signed.order, None, now)?;
     Ok(signed)
 }
 
@@ -240,7 +249,7 @@ pub fn judge<S: AsRef<[u8]>>(
         return Err(OrderRefusal::Replayed { id: id() });
     }
     // What was forgotten had expired: whatever the clock says now, that was so.
-    check_time(order, memory.forgotten.map_or(now, |ended| ended.max(now)), now)?;
+    check_time(order, memory.forgotten, now)?;
     if order.issued_at < memory.since {
         return Err(OrderRefusal::BeforeMemory { id: id(), issued_at: order.issued_at, since: memory.since });
     }
@@ -278,11 +287,14 @@ fn read<S: AsRef<[u8]>>(
     Ok(SignedOrder { order, digest: Digest::of(bytes), signers: tally.signers })
 }
 
-/// `latest` is the latest moment that is known to have been.
-fn check_time(order: &Order, latest: Time, now: Time) -> Result<(), OrderRefusal> {
+/// `forgotten` is a moment that is known to have been, whatever the clock says.
+fn check_time(order: &Order, forgotten: Option<Time>, now: Time) -> Result<(), OrderRefusal> {
     let Order { id, issued_at, expires_at, .. } = order;
-    if *expires_at <= latest {
-        return Err(OrderRefusal::Expiry { id: id.clone(), expires_at: *expires_at, now: latest });
+    let forgotten = forgotten.filter(|ended| *ended > now);
+    if *expires_at <= forgotten.unwrap_or(now) {
+        // Where the clock alone says so too, it is the clock that is named.
+        let forgotten = forgotten.filter(|_| *expires_at > now);
+        return Err(OrderRefusal::Expiry { id: id.clone(), expires_at: *expires_at, now, forgotten });
     }
     if issued_at.millis_since(now) > AHEAD_MILLIS {
         return Err(OrderRefusal::IssuedAt { id: id.clone(), issued_at: *issued_at, now });

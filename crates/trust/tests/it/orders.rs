@@ -281,3 +281,17 @@ proptest! {
         prop_assert_eq!(take(&ids), take(&turned));
     }
 }
+
+#[test]
+fn an_order_that_ended_says_whether_the_clock_or_what_was_forgotten_tells() {
+    let by_clock = with(|w| w.now = time("2026-11-24T11:00:00Z")).to_string();
+    assert!(by_clock.contains("and it is 2026-11-24T11:00:00Z"), "{by_clock}");
+    let mut bound = World::new();
+    bound.memory.forgotten = Some(time("2026-11-25T00:00:00Z"));
+    let said = bound.judge().unwrap_err().to_string();
+    assert!(said.contains("it was 2026-11-25T00:00:00Z already, though the clock says 2026-11-23T12:00:00Z"), "{said}");
+    // Both say so: the clock is enough.
+    bound.now = time("2026-11-24T12:00:00Z");
+    let said = bound.judge().unwrap_err().to_string();
+    assert!(said.contains("and it is 2026-11-24T12:00:00Z") && !said.contains("2026-11-25"), "{said}");
+}

@@ -100,6 +100,32 @@ fn a_threshold_is_never_made_unreachable_in_silence() {
 }
 
 #[test]
+fn a_role_without_a_threshold_takes_one_key_and_each_site_counts() {
+    let before = root();
+    let last = revoke(&before, &public(CACHE), now(), None, now()).unwrap_err();
+    assert!(matches!(last, RotationError::Shortfall { role: Role::Cache, needed: 1, present: 0, .. }), "{last:?}");
+    revoke(&before, &public(CACHE), now(), Some(&successor(1)), now()).unwrap();
+    // The last key of one site: the next root alone does not tell that there is such a site.
+    let mut of_sites = before.clone();
+    of_sites.thresholds.insert(Role::Release, 1);
+    for (key, site) in [(2, "clinic-001"), (3, "clinic-001"), (4, "clinic-002")] {
+        of_sites.keys[key].sites = vec![site.parse().unwrap()];
+    }
+    let last = revoke(&of_sites, &public(RELEASE_C), now(), None, now()).unwrap_err();
+    let of = |site: &Option<writ_trust::ids::SiteId>| site.as_ref().is_some_and(|site| site.as_str() == "clinic-002");
+    assert!(matches!(&last, RotationError::Shortfall { site, needed: 1, present: 0, .. } if of(site)), "{last:?}");
+    revoke(&of_sites, &public(RELEASE_A), now(), None, now()).unwrap();
+    // A time between two keys of a role without a threshold; another site's key that ended long ago is nobody's fault.
+    let mut ending = before.clone();
+    let cache = ending.keys.iter().position(|key| key.roles == [Role::Cache]).unwrap();
+    ending.keys[cache].valid_until = now().plus_millis(DAY);
+    let gap = rotate(&ending, &public(CACHE), &successor(1), now().plus_millis(2 * DAY), 0, now()).unwrap_err();
+    assert!(matches!(gap, RotationError::Shortfall { role: Role::Cache, present: 0, .. }), "{gap:?}");
+    of_sites.keys[4].valid_until = now().plus_millis(-DAY);
+    rotate(&of_sites, &public(RELEASE_A), &successor(1), now().plus_millis(DAY), 0, now()).unwrap();
+}
+
+#[test]
 fn a_revocation_is_of_the_past_and_never_comes_later() {
     let before = root();
     let key = public(RELEASE_A);

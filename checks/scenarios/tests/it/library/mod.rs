@@ -26,7 +26,9 @@ use self::rows::{Row, waves};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How all checks are looked at now, also those of what nothing announces.
-const ASK: &str = "systemctl kill --signal=USR1 --kill-whom=main writ-enforce.service";
+const ASK: &str = "systemctl kill --signal=USR1 --kill-whom=main writ-enforce.service || {
+    systemctl status --no-pager --lines=0 writ-enforce.service; journalctl --no-pager -o cat -n 60; exit 1
+} >&2";
 
 /// The bundles of an outbox as they come: each is read once.
 struct Bundles {

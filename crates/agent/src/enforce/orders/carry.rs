@@ -88,9 +88,11 @@ impl Engine {
             by: format!("order keys {}", signers.join(", ")),
             reason: scrub(&order.reason).into_owned(),
         };
-        info!(checks = ?pause.checks, until = %pause.until, "healing is suspended by an order");
         let draft = self.teller().paused(&pause, PausePhase::Begun);
-        self.seal(draft);
+        if self.seal(draft).is_none() {
+            return Err("that it begins cannot be told in evidence".to_owned());
+        }
+        info!(checks = ?pause.checks, until = %pause.until, "healing is suspended by an order");
         let result = format!("healing of {} is suspended until {}", pause.checks.join(", "), pause.until);
         self.notice_pause(&pause.checks, format!("until {}: {}", pause.until, pause.reason));
         self.state.pauses.active.push(pause);
@@ -109,17 +111,21 @@ impl Engine {
         }
     }
 
-    /// What keeps a rule from running a runbook keeps an order from it too.
+    /// What keeps an order from running a runbook: what keeps a rule from it, but for exceptions. These say that a check may fail
+    /// and is not healed for that; an order is people's own wish. A pause is theirs too, and holds what heals a paused check
+    /// whichever check the order names.
     fn why_not_run(&self, rule: &str, RunbookOrder { runbook, check }: &RunbookOrder) -> Option<String> {
         let now = self.clock.now();
-        let policy = self.policy()?;
+        let Some(policy) = self.policy() else { return Some("no signed policy is obeyed".to_owned()) };
         let Some(known) = policy.runbooks.get(runbook) else {
             return Some(format!("the signed policy has no runbook {}", one_line(runbook)));
         };
         if !policy.checks.contains_key(check) {
             return Some(format!("the signed policy has no check {}", one_line(check)));
         }
-        if self.state.pauses.covers(check, now) {
+        let answered = policy.rules.values().filter(|rule| rule.run.as_deref() == Some(runbook.as_str()));
+        let healed = known.verify.iter().chain(answered.map(|rule| &rule.when.check));
+        if let Some(check) = std::iter::once(check).chain(healed).find(|check| self.state.pauses.covers(check, now)) {
             return Some(format!("people have paused healing of {check}: order it again when the pause is over"));
         }
         if let Some((_, opens)) = windows::waits(policy, known, &self.zone, now) {

@@ -21,6 +21,7 @@ use writ_evidence::Draft;
 use writ_evidence::incident::{Action, RunbookRef, Verification};
 use writ_evidence::records::{OrderPhase, OrderRecord};
 use writ_trust::digest::Digest;
+use writ_trust::floor::Floor;
 use writ_trust::minisign::KeyId;
 use writ_trust::order::judge::SignedOrder;
 use writ_trust::order::memory::Memory;
@@ -45,12 +46,15 @@ pub struct Orders {
     /// Those of them that are not over.
     #[serde(default)]
     pub open: BTreeMap<OrderId, OpenOrder>,
+    /// Whether it began by the machine's clock alone, before anything signed told what time it is at least.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_clock_alone: bool,
 }
 
 impl Orders {
     /// Nothing was taken until this moment, or nobody knows what was.
     pub fn new(since: Time) -> Self {
-        Self { memory: Memory::new(since), open: BTreeMap::new() }
+        Self { memory: Memory::new(since), open: BTreeMap::new(), by_clock_alone: false }
     }
 }
 
@@ -88,6 +92,8 @@ enum Standing {
 pub(super) struct Lying {
     /// The orders that were taken and lay there at the last look; none before the first, when all may.
     known: Option<BTreeSet<OrderId>>,
+    /// What was refused and is not judged anew at each look.
+    refused: offered::RefusedBefore,
 }
 
 /// What was done for an order.
@@ -121,14 +127,42 @@ pub(super) fn order_of(key: &str) -> Option<OrderId> {
 }
 
 impl Engine {
+    /// See [`Engine::begin_orders`], which comes before.
     fn orders(&mut self) -> &mut Orders {
         let now = self.clock.now();
         self.state.orders.get_or_insert_with(|| Orders::new(now))
     }
 
+    /// From now on what is taken is remembered, if it was not before: from the latest moment that is known to have been. A
+    /// clock that is behind would let in again what was taken before the state was lost.
+    fn begin_orders(&mut self, floor: &Floor) {
+        let since = floor.instant(self.clock.now());
+        let new = || Orders { by_clock_alone: floor.clock.is_none(), ..Orders::new(since) };
+        let orders = self.state.orders.get_or_insert_with(new);
+        if orders.by_clock_alone && floor.clock.is_some() {
+            orders.memory.since = floor.instant(orders.memory.since);
+            orders.by_clock_alone = false;
+        }
+    }
+
+    /// The clock was set by so many milliseconds: what began by it is moved with it, and never to before the floor's time, when
+    /// orders were taken that are remembered no more. Where the floor is not known, it is not moved back at all.
+    pub(super) fn shift_orders(&mut self, step: i64) {
+        let floor = self.trusted().map(|(.., floor)| floor.clock);
+        let Some(orders) = &mut self.state.orders else { return };
+        let since = orders.memory.since;
+        orders.memory.since = shifted(since, step, floor.unwrap_or(Some(since)));
+    }
+
     /// At a start: what an earlier process took and did not end is told as that. From the first start on what is taken is
     /// remembered.
     pub(super) fn recall_orders(&mut self) {
+        match self.trusted() {
+            Ok((.., floor)) => self.begin_orders(&floor),
+            // No order is judged either until the floor can be read, and then it begins.
+            Err(_) if self.state.orders.is_none() => return,
+            Err(_) => {}
+        }
         let found = |order: &OpenOrder| order.standing == Standing::Found;
         let open = self.orders().open.iter().filter(|(_, order)| found(order)).map(|(id, _)| id.clone());
         for id in open.collect::<Vec<_>>() {
@@ -136,11 +170,11 @@ impl Engine {
         }
     }
 
-    /// Takes an order that was judged. Nothing is done for it before this is on the disk.
-    fn take_order(&mut self, signed: SignedOrder) {
+    /// Takes an order that was judged. Nothing is done for it before this is on the disk; and nothing at all, it is left where it
+    /// lies, when that it was taken cannot be told.
+    fn take_order(&mut self, signed: SignedOrder) -> bool {
         let SignedOrder { order, digest, signers } = signed;
         let signers: Vec<KeyId> = signers.iter().map(|signer| signer.public_key.key_id()).collect();
-        info!(order = %order.id, action = %order.action, "order taken");
         let open = OpenOrder {
             digest,
             action: order.action.clone(),
@@ -151,10 +185,16 @@ impl Engine {
         };
         let result = format!("taken, for {}", order.audience);
         let draft = self.teller().ordered(record(&order.id, &open, OrderPhase::Acknowledged, false, result));
+        // Nothing is written in between: what tells of it and that it was taken become durable together.
+        if self.seal(draft).is_none() {
+            self.say_once(format!("order {} is not taken, because that cannot be told in evidence", order.id));
+            return false;
+        }
+        info!(order = %order.id, action = %order.action, "order taken");
         let orders = self.orders();
         orders.memory.take(&order, digest);
         orders.open.insert(order.id, open);
-        self.seal(draft);
+        true
     }
 
     /// Begins what was taken and is on the disk, and ends what has lost its turn.
@@ -211,6 +251,13 @@ impl Engine {
     }
 }
 
+/// A time that was taken from a clock which was set by so many milliseconds since; not moved to before the floor's time, nor
+/// forward to it.
+fn shifted(since: Time, step: i64, floor: Option<Time>) -> Time {
+    let moved = since.plus_millis(step);
+    floor.map_or(moved, |floor| moved.max(floor.min(since)))
+}
+
 fn key_of(id: &OrderId) -> String {
     format!("{PREFIX}{id}")
 }
@@ -225,5 +272,21 @@ fn record(id: &OrderId, order: &OpenOrder, phase: OrderPhase, carried_out: bool,
         id: Some(id.clone()),
         reason: Some(order.reason.clone()),
         signers: order.signers.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_move_the_memory_to_before_the_floor() {
+        let at = |seconds: i64| Time::from_unix_millis(1_800_000_000_000 + seconds * 1000);
+        let hour = 3_600_000;
+        assert_eq!(shifted(at(0), hour, Some(at(-60))), at(3600));
+        assert_eq!(shifted(at(0), -hour, None), at(-3600));
+        assert_eq!(shifted(at(0), -hour, Some(at(-7200))), at(-3600));
+        assert_eq!(shifted(at(0), -hour, Some(at(-60))), at(-60));
+        assert_eq!(shifted(at(0), -hour, Some(at(60))), at(0), "nor forward");
     }
 }

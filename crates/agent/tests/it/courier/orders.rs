@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use writ_agent::sync::schedule::Job;
 use writ_trust::json as strict;
+use writ_trust::order::MAX_ORDER;
 use writ_wire::Signed;
 
 use super::world::*;
@@ -80,6 +81,28 @@ fn what_nobody_may_order_is_not_carried_and_keeps_nothing_back() {
         let found = here(&world);
         assert!(found.len() == 2 && found.keys().all(|name| name.starts_with(&format!("{:032x}", 2))), "{rule}");
     }
+}
+
+#[test]
+fn what_cannot_be_read_in_the_inbox_keeps_no_check_in_and_no_other_order_back() {
+    let world = World::new();
+    world.publish_serial(1);
+    world.carry();
+    let all = [1, 2, 3].map(|n| signed(&order(n), ORDER));
+    let [first, second, third] = [1, 2, 3].map(|n| format!("{n:032x}.json"));
+    let at = |name: &str| world.inbox(&format!("orders/{SITE}/{name}"));
+    std::fs::write(at(&first), vec![b' '; MAX_ORDER + 1]).unwrap();
+    std::fs::create_dir(at(&second)).unwrap();
+    std::fs::create_dir(at("rubbish")).unwrap();
+    world.depot().orders = all.to_vec();
+    let jobs: Vec<Job> = world.once().troubles.iter().map(|(job, _)| *job).collect();
+    assert_eq!(jobs, [Job::Orders], "the second one cannot be put there; the check-in went well");
+    let found = here(&world);
+    assert!(found[&first] == all[0].document.0 && found[&third] == all[2].document.0);
+
+    std::fs::remove_dir(at(&second)).unwrap();
+    world.carry();
+    assert_eq!(here(&world)[&second], all[1].document.0, "fetched again");
 }
 
 fn edited(edit: impl FnOnce(&mut Value)) -> Signed {

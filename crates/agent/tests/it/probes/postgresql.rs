@@ -1,7 +1,8 @@
 //! `postgresql` asks a real server, which an ordinary user runs.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -13,6 +14,7 @@ use writ_policy::outcome::Probed;
 
 use super::{call, context, int, is_root, seen};
 use crate::peers;
+use crate::support::until;
 
 const NOBODY: u32 = 65_534;
 
@@ -64,7 +66,11 @@ fn a_server_is_asked_by_its_socket() {
     let server = start(dir.path());
     assert!(failed().contains("28000: role \"root\" does not exist"), "{}", failed());
     drop(server);
-    // Killed, it left its socket behind.
+    // Killed, it left its socket behind; its own processes, which end after it, listen there until then.
+    until("nobody listens any more", || {
+        let refused = UnixStream::connect(dir.path().join(".s.PGSQL.5432")).err()?;
+        (refused.kind() == io::ErrorKind::ConnectionRefused).then_some(())
+    });
     assert_eq!(seen("postgresql", parameters.clone()).get("reachable"), Some(&false.into()));
     let mut single = peers::command("postgresql", "usr/lib/postgresql/15/bin/postgres");
     single.uid(NOBODY).gid(NOBODY).arg("--single").arg("-D").arg(dir.path().join("data")).arg("postgres");

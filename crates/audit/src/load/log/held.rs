@@ -2,18 +2,19 @@
 //!
 //! A document's own date is whatever its author wrote. That a log held it is shown by a checkpoint that covers it, and when by the
 //! time beside the log's signature (`cosignature/v1`): the word of the log's key, which is another than those that sign releases
-//! and evidence. A log key that was itself revoked says nothing here. Checkpoints lie everywhere: beside the log, in receipts, and
-//! in every bundle, which carries the last one that its appliance had verified.
+//! and evidence. A log key that was itself revoked says nothing here, nor does one outside of its validity. A log only grows: a
+//! time before one that the same log gave a smaller size is of a clock that was behind, and is not believed. Checkpoints lie
+//! everywhere: beside the log, in receipts, and in every bundle, which carries the last one that its appliance had verified.
 //!
 //! Nothing is told of as wrong here: the reading of the log does that.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::slice;
 
 use serde::Deserialize;
 use writ_evidence::bundle::MAX_BUNDLE;
 use writ_evidence::chain::parse_file_name;
 use writ_trust::digest::Digest;
-use writ_trust::history::revoked_at;
 use writ_trust::ids::SiteId;
 use writ_trust::log::checkpoint::{SignedCheckpoint, log_keys_ever};
 use writ_trust::log::entry::LogEntry;
@@ -21,6 +22,8 @@ use writ_trust::log::note::MAX_NOTE;
 use writ_trust::log::receipt::{MAX_RECEIPT, Receipt};
 use writ_trust::log::tree::Hash;
 use writ_trust::minisign::PublicKey;
+use writ_trust::role::Role;
+use writ_trust::root::TrustKey;
 use writ_trust::root_chain::TrustChain;
 use writ_trust::time::Time;
 
@@ -35,12 +38,21 @@ pub type Wanted<'w> = &'w dyn Fn(&LogEntry) -> Option<Digest>;
 pub fn held_since(root: &Folder, chain: &TrustChain, site: &SiteId, wanted: Wanted) -> BTreeMap<Digest, Time> {
     let origins = chain.newest().origins(site);
     let all = log_keys_ever(chain, site);
-    let keys: Vec<PublicKey> = all.iter().filter(|key| revoked_at(chain, key).is_none()).cloned().collect();
-    let anchors = origins.iter().map(|_| Anchors::new()).collect();
-    let mut looking = Looking { origins, keys, wanted, anchors, known: HashSet::new(), held: BTreeMap::new() };
-    if origins.is_empty() || looking.keys.is_empty() {
-        return looking.held;
+    let usable = |key: &&TrustKey| key.revoked_at.is_none() && key.serves(Role::Log, Some(site)).is_ok();
+    let keys: Vec<&TrustKey> = chain.newest().keys.iter().filter(usable).collect();
+    if origins.is_empty() || keys.is_empty() {
+        return BTreeMap::new();
     }
+    let mut looking = Looking {
+        origins,
+        keys,
+        wanted,
+        anchors: origins.iter().map(|_| Anchors::new()).collect(),
+        latest: Vec::new(),
+        receipts: Vec::new(),
+        known: HashSet::new(),
+        held: BTreeMap::new(),
+    };
     let within = |part: &str| root.directory(part).ok().flatten()?.directory(site.as_str()).ok().flatten();
     let (logs, releases, evidence) = (within("log"), within("releases"), within("evidence"));
     for folder in releases.iter().chain(&evidence).flat_map(folders) {
@@ -52,6 +64,7 @@ pub fn held_since(root: &Folder, chain: &TrustChain, site: &SiteId, wanted: Want
     for folder in logs.iter().flatten() {
         looking.checkpoints(folder);
     }
+    looking.all_known();
     for (index, folder) in logs.iter().enumerate() {
         if let Some(folder) = folder {
             looking.entries(index, folder, &all);
@@ -67,15 +80,38 @@ fn folders(folder: &Folder) -> Vec<Folder> {
     inner.filter_map(|entry| folder.directory(&entry.name).ok().flatten()).collect()
 }
 
-/// States of a log that its key gave a time: size and root, and the earliest such time.
-type Anchors = BTreeMap<(u64, Hash), Time>;
+/// States of a log that its key gave a time: size and root, and every such time.
+type Anchors = BTreeMap<(u64, Hash), BTreeSet<Time>>;
+
+/// What a receipt proves, if its time is to be believed.
+struct Receipted {
+    /// The place of its log among the site's.
+    index: usize,
+    /// The size of its checkpoint.
+    size: u64,
+    at: Time,
+    digest: Digest,
+}
+
+/// For each size the latest time of it or a smaller one.
+fn latest(anchors: &Anchors) -> BTreeMap<u64, Time> {
+    let mut latest: Option<Time> = None;
+    let so_far = anchors.iter().filter_map(|((size, _), times)| {
+        latest = latest.max(times.last().copied());
+        Some((*size, latest?))
+    });
+    so_far.collect()
+}
 
 struct Looking<'a> {
     origins: &'a [String],
-    keys: Vec<PublicKey>,
+    keys: Vec<&'a TrustKey>,
     wanted: Wanted<'a>,
     /// By the place of the log among the site's.
     anchors: Vec<Anchors>,
+    /// In the same order, once all anchors are known: see [`latest`].
+    latest: Vec<BTreeMap<u64, Time>>,
+    receipts: Vec<Receipted>,
     /// Notes that were judged: bundles repeat them.
     known: HashSet<Digest>,
     held: BTreeMap<Digest, Time>,
@@ -117,36 +153,53 @@ impl Looking<'_> {
         }
     }
 
-    /// Which log a note is of, and what it says, if an unrevoked key signed it.
-    fn signed(&self, note: &[u8]) -> Option<(usize, SignedCheckpoint)> {
-        let signed = |(index, origin): (usize, &String)| {
-            SignedCheckpoint::verify(note, origin, &self.keys).ok().map(|signed| (index, signed))
-        };
-        self.origins.iter().enumerate().find_map(signed)
+    /// Which log a note is of, what it says, and the time that an unrevoked key gave it while it counted.
+    fn signed(&self, note: &[u8]) -> Option<(usize, SignedCheckpoint, Time)> {
+        self.origins.iter().enumerate().find_map(|(index, origin)| {
+            let timed = self.keys.iter().filter_map(|key| {
+                let signed = SignedCheckpoint::verify(note, origin, slice::from_ref(&key.public_key)).ok()?;
+                let at = signed.fresh_at.filter(|at| key.within_validity(*at).is_ok())?;
+                Some((index, signed, at))
+            });
+            timed.max_by_key(|(.., at)| *at)
+        })
     }
 
     fn note(&mut self, note: &[u8]) {
         if note.len() > MAX_NOTE || !self.known.insert(Digest::of(note)) {
             return;
         }
-        let Some((index, signed)) = self.signed(note) else { return };
-        let Some(at) = signed.fresh_at else { return };
+        let Some((index, signed, at)) = self.signed(note) else { return };
         let state = (signed.checkpoint.size, signed.checkpoint.root);
-        let earliest = self.anchors[index].entry(state).or_insert(at);
-        *earliest = at.min(*earliest);
+        self.anchors[index].entry(state).or_default().insert(at);
     }
 
-    /// A receipt proves by itself that its own checkpoint covers its entry.
+    /// A receipt proves by itself that its own checkpoint covers its entry; whether its time is believed, all others say.
     fn receipt(&mut self, bytes: &[u8]) {
         let Ok(receipt) = Receipt::parse(bytes) else { return };
         self.note(receipt.checkpoint.as_bytes());
-        let Some((_, signed)) = self.signed(receipt.checkpoint.as_bytes()) else { return };
-        let Some(at) = signed.fresh_at else { return };
+        let Some((index, signed, at)) = self.signed(receipt.checkpoint.as_bytes()) else { return };
+        let size = signed.checkpoint.size;
         if let Ok(verified) = receipt.verify_under(signed)
             && let Some(digest) = (self.wanted)(&verified.entry)
         {
-            self.hold(digest, at);
+            self.receipts.push(Receipted { index, size, at, digest });
         }
+    }
+
+    /// All checkpoints were read: judges times by them, those of the receipts at once.
+    fn all_known(&mut self) {
+        self.latest = self.anchors.iter().map(latest).collect();
+        for Receipted { index, size, at, digest } in std::mem::take(&mut self.receipts) {
+            if self.believed(index, size, at) {
+                self.hold(digest, at);
+            }
+        }
+    }
+
+    /// Whether no smaller size of the same log has a later time.
+    fn believed(&self, index: usize, size: u64, at: Time) -> bool {
+        self.latest[index].range(..size).next_back().is_none_or(|(_, latest)| at >= *latest)
     }
 
     fn hold(&mut self, digest: Digest, at: Time) {
@@ -174,8 +227,9 @@ impl Looking<'_> {
         }
         // From the largest to the smallest: the earliest time of all that are at least so large.
         let mut times: Vec<(u64, Time)> = Vec::new();
-        for ((size, root), at) in self.anchors[index].iter().rev() {
-            if read.roots.get(size) == Some(root) {
+        for ((size, root), given) in self.anchors[index].iter().rev() {
+            let believed = given.iter().find(|at| self.believed(index, *size, **at));
+            if let Some(at) = believed.filter(|_| read.roots.get(size) == Some(root)) {
                 let earliest = times.last().map_or(*at, |(_, later)| *later.min(at));
                 times.push((*size, earliest));
             }

@@ -81,9 +81,13 @@ impl<'a> Fetch<'a> {
         }
         self.grow(number, &before, &offered.checkpoint)?;
         let path = self.log_path(number);
-        if let Some(kept) = kept.filter(|kept| kept.checkpoint.size < offered.checkpoint.size) {
+        // Also of a log that did not grow: what it held is proven from the earliest time on that its key gave this size. A later one
+        // adds nothing to the one that is kept already.
+        if let Some(kept) = kept.filter(|kept| kept.note != offered.note) {
             let older = format!("{path}/checkpoint.{}", kept.checkpoint.size);
-            self.to.add(&older, kept.note.as_bytes())?;
+            if !self.to.has(&older) {
+                self.to.add(&older, kept.note.as_bytes())?;
+            }
         }
         self.to.sync()?;
         self.to.keep(&self.to.path(&format!("{path}/checkpoint")), offered.note.as_bytes())?;

@@ -10,6 +10,7 @@ use writ_trust::ids::SiteId;
 use writ_trust::log::checkpoint::Checkpoint;
 use writ_trust::numbers::{Epoch, Serial};
 use writ_trust::root_chain::TrustChain;
+use writ_trust::text::one_line;
 use writ_wire::publication::Publication;
 use writ_wire::{Blob, MAX_ENVELOPE, Signed, paths};
 
@@ -37,6 +38,8 @@ pub struct Depot<'a> {
 /// Where a site stood at the depot before.
 pub struct Before {
     newest: Option<(Epoch, Serial, Digest)>,
+    /// The names of the revoked keys without which the newest release has not enough signatures.
+    revoked: Vec<String>,
     head: Option<Head>,
 }
 
@@ -44,6 +47,17 @@ impl Before {
     /// The release that appliances have accepted at most.
     pub fn newest(&self) -> Option<FloorRelease> {
         self.newest.map(|(epoch, serial, digest)| FloorRelease { epoch, serial, digest })
+    }
+
+    /// Tells of a newest release whose signers were revoked since, before another is published or the same again.
+    fn warn_of_revoked(&self, fit: &Fit) {
+        let Some((epoch, serial, digest)) = self.newest.filter(|_| !self.revoked.is_empty()) else { return };
+        let more = if digest == fit.files.digest() { "" } else { ": this release takes its place" };
+        screen::warning(&format!(
+            "what the depot shows of {}, {epoch}-{serial}, counts only with keys that were revoked since ({}){more}",
+            fit.release.site,
+            self.revoked.join(", ")
+        ));
     }
 }
 
@@ -78,19 +92,14 @@ impl<'a> Depot<'a> {
         };
         let active = head::active(&self.client, self.chain, site, head.as_ref(), None, Bounds::of(MOST), now)
             .map_err(|e| self.unfit(site, &e))?;
-        let Some(active) = active else { return Ok(Before { newest: None, head }) };
+        let Some(active) = active else { return Ok(Before { newest: None, revoked: Vec::new(), head }) };
         let release = &active.past.release;
-        if let Standing::Unproven { revoked } = &active.past.standing {
-            let names: Vec<&str> = revoked.iter().map(|(signer, _)| signer.name.as_str()).collect();
-            screen::warning(&format!(
-                "what appliances of {site} obey, {}-{}, counts only with keys that were revoked since ({}): this release takes \
-                 its place",
-                release.epoch,
-                release.serial,
-                names.join(", ")
-            ));
-        }
-        Ok(Before { newest: Some((release.epoch, release.serial, active.past.digest)), head: active.head.or(head) })
+        let revoked = match &active.past.standing {
+            Standing::Unproven { revoked } => revoked.iter().map(|(signer, _)| one_line(&signer.name)).collect(),
+            Standing::Sound => Vec::new(),
+        };
+        let newest = Some((release.epoch, release.serial, active.past.digest));
+        Ok(Before { newest, revoked, head: active.head.or(head) })
     }
 
     fn unfit(&self, site: &SiteId, error: &head::HeadError) -> Failure {
@@ -105,6 +114,7 @@ impl<'a> Depot<'a> {
 
     /// Publishes a release that was judged, whose systems are in a binary cache. Gives what the depot shows of it then.
     pub fn publish(&self, fit: &Fit, before: &Before, cache: &Path) -> Outcome<Active> {
+        before.warn_of_revoked(fit);
         let (release, digest) = (&fit.release, fit.files.digest());
         let newest = before.newest.map(|(.., digest)| digest);
         if newest != Some(digest) && newest != release.previous {

@@ -5,8 +5,10 @@ use std::path::Path;
 use writ_client::Client;
 use writ_nix::cache::{self, Entry, MAX_NARINFO};
 use writ_trust::digest::Digest;
+use writ_trust::history::Standing;
 use writ_trust::json::MAX_DOCUMENT;
 use writ_trust::root_chain::TrustChain;
+use writ_trust::text::one_line;
 use writ_wire::paths;
 use writ_wire::publication::HashPart;
 
@@ -73,7 +75,7 @@ pub fn check(client: &Client, chain: &TrustChain, fit: &Fit, before: Option<&Hea
             }
         })?;
     match active {
-        Some(active) if active.past.digest == fit.files.digest() => Ok(active),
+        Some(active) if active.past.digest == fit.files.digest() => sound(client, active),
         other => {
             let shown = other.map_or("none".to_owned(), |other| {
                 format!("{}-{}", other.past.release.epoch, other.past.release.serial)
@@ -81,4 +83,18 @@ pub fn check(client: &Client, chain: &TrustChain, fit: &Fit, before: Option<&Hea
             Err(bad("the depot took the release and shows another".to_owned(), format!("it shows {shown}")))
         }
     }
+}
+
+/// A depot that knew the release may have kept the signatures with which it first came, and none of those that came later.
+fn sound(client: &Client, active: Active) -> Outcome<Active> {
+    let Standing::Unproven { revoked } = &active.past.standing else { return Ok(active) };
+    let names: Vec<&str> = revoked.iter().map(|(signer, _)| signer.name.as_str()).collect();
+    let release = &active.past.release;
+    let shown = format!("{}-{} of {}", release.epoch, release.serial, release.site);
+    Err(Failure::refused(format!(
+        "the depot shows {shown} with signatures that count only with keys that were revoked since"
+    ))
+    .at(client.depot())
+    .because(format!("revoked: {}", one_line(names.join(", "))))
+    .next("it knew this release already; draft a new serial, have keys that count sign it, and publish that"))
 }

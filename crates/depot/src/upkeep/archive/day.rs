@@ -4,6 +4,9 @@ use writ_trust::time::Time;
 
 /// A day in milliseconds.
 const DAY: i64 = 24 * 3600 * 1000;
+/// How long after midnight a day has ended: what was begun before is in the log by then, and a clock that was set back a little is
+/// past midnight again.
+const SETTLED: i64 = 3600 * 1000;
 
 /// A day, in UTC, by its number since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,6 +16,11 @@ impl Day {
     /// The day of an instant.
     pub fn of(time: Time) -> Self {
         Self(time.unix_millis().div_euclid(DAY))
+    }
+
+    /// The first day that has not ended.
+    pub fn open_at(now: Time) -> Self {
+        Self::of(now.plus_millis(-SETTLED))
     }
 
     /// When it begins.
@@ -80,6 +88,14 @@ mod tests {
         let expected = [("2026-11-27", 0, 1), ("2026-11-28", 1, 4), ("2026-12-02", 4, 5)];
         assert_eq!(days, expected.map(|(day, from, to)| (day.to_owned(), from, to)));
         assert!(super::days([]).is_empty());
+    }
+
+    #[test]
+    fn a_day_has_ended_an_hour_after_midnight() {
+        let open = |now: &str| Day::open_at(now.parse().unwrap()).to_string();
+        assert_eq!(open("2026-11-28T23:59:59Z"), "2026-11-28");
+        assert_eq!(open("2026-11-29T00:59:59.999Z"), "2026-11-28");
+        assert_eq!(open("2026-11-29T01:00:00Z"), "2026-11-29");
     }
 
     #[test]

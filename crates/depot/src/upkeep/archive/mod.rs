@@ -42,7 +42,7 @@ pub struct Arguments {
     /// Only this site
     #[arg(long)]
     pub site: Option<SiteId>,
-    /// Only this day in UTC, as in 2026-11-28; it must have ended [default: every day that has ended and has no archive]
+    /// Only this day in UTC, as in 2026-11-28; ended an hour ago at least [default: every such day that has no archive]
     #[arg(long, value_name = "DAY")]
     pub day: Option<Day>,
     /// Print the result as JSON
@@ -107,10 +107,10 @@ type OfDay = Vec<(StoredLog, u64, u64)>;
 fn archive(arguments: &Arguments) -> Outcome<Done> {
     let folders = require_data(&arguments.data)?;
     let _reading = folders.lock_to_read()?;
-    let today = Day::of(clock::now());
-    if let Some(day) = arguments.day.filter(|day| *day >= today) {
+    let open = Day::open_at(clock::now());
+    if let Some(day) = arguments.day.filter(|day| *day >= open) {
         return Err(UpkeepError::Refused(format!(
-            "--day {day}: it has not ended yet: an archive is made once, of all of a day"
+            "--day {day}: it has not ended yet, or less than an hour ago (UTC): an archive is made once, of all of a day"
         )));
     }
     writ_durable::create_directories(&arguments.to).map_err(UpkeepError::io(&arguments.to))?;
@@ -126,7 +126,7 @@ fn archive(arguments: &Arguments) -> Outcome<Done> {
             continue;
         }
         for (day, from, to) in days_of(&snapshot, &stored)? {
-            if day < today && arguments.day.is_none_or(|only| only == day) {
+            if day < open && arguments.day.is_none_or(|only| only == day) {
                 wanted.entry((stored.site.clone(), day)).or_default().push((stored.clone(), from, to));
             }
         }

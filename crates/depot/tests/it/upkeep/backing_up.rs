@@ -46,6 +46,8 @@ fn a_backup_of_a_running_depot_is_restored_whole() {
     // It is lost as a whole.
     depot.kill();
     fs::remove_dir_all(&data).unwrap();
+    // The top of a new disk is as good as empty.
+    fs::create_dir_all(data.join("lost+found")).unwrap();
     let restored = ran(&mut restore(&to, &data)).expect(0).json();
     assert_eq!(restored["fsck"]["ok"], true, "{restored}");
     let full = ran(&mut restore(&to, &data)).expect(1).stderr;
@@ -81,7 +83,7 @@ fn what_is_no_sound_backup_is_refused_by_name() {
         ("\"documents/", "\"/documents/", "no path of a depot's files"),
         ("writ.depot-backup.v1", "writ.depot-backup.v9", "not the manifest"),
         ("{", "", "not the manifest"),
-        ("\"database_schema\":3", "\"database_schema\":99", "newer writ-depot"),
+        ("\"database_schema\":4", "\"database_schema\":99", "newer writ-depot"),
     ] {
         fs::write(to.join("backup.json"), whole.replacen(from, into, 1)).unwrap();
         let said = ran(&mut restore(&to, &at("new")));

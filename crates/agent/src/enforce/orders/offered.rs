@@ -48,9 +48,12 @@ impl RefusedBefore {
     }
 }
 
+/// The chain of roots, those of it that are not stored yet, by version, and the floor.
+type Trusted = (TrustChain, Vec<(u64, Signed)>, Floor);
+
 impl Engine {
     /// The trust roots, those of them that are not stored, and the floor.
-    pub(super) fn trusted(&self) -> Result<(TrustChain, Vec<(u64, Signed)>, Floor), AcceptError> {
+    pub(super) fn trusted(&self) -> Result<Trusted, AcceptError> {
         let (chain, roots) = self.acceptor.chain(&mut Vec::new())?;
         let running = self.state.running.map(|r| (r.release, r.digest));
         let floor = self.acceptor.floor(&chain, running)?;

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use writ_wire::Signed;
+
 use super::*;
 
 /// What a depot of schema 2 had after a release, five bundles, a heartbeat and a notice.
@@ -17,7 +19,11 @@ fn old() -> TempDir {
     let data = dir.path().join("data");
     fs::create_dir_all(data.join("documents")).unwrap();
     fs::write(document(&data), POLICY).unwrap();
-    rusqlite::Connection::open(data.join("depot.sqlite")).unwrap().execute_batch(SCHEMA_2).unwrap();
+    let database = rusqlite::Connection::open(data.join("depot.sqlite")).unwrap();
+    database.execute_batch(SCHEMA_2).unwrap();
+    // The root of back then.
+    let root: Vec<u8> = database.query_row("SELECT envelope FROM roots", [], |row| row.get(0)).unwrap();
+    fs::write(dir.path().join("trust.json"), Signed::parse(&root).unwrap().document.0).unwrap();
     dir
 }
 

@@ -178,8 +178,22 @@ pub fn resume(bytes: &[u8], floor: &Floor, identity: &Identity) -> Result<Resume
 }
 
 fn check_roots(chain: &TrustChain, floor: &Floor, identity: &Identity, instant: Time) -> Result<(), Refusal> {
-    if floor.site != identity.site {
-        return Err(Refusal::FloorSite { floor: floor.site.clone(), own: identity.site.clone() });
+    check_chain(chain, floor, &identity.site)?;
+    // §3.3 "a spare that slept for a year walks the chain, expiry counting only on the last."
+    if chain.is_expired(instant) {
+        let newest = chain.newest();
+        return Err(Refusal::TrustExpiry { version: newest.version, expires_at: newest.expires_at, instant });
+    }
+    Ok(())
+}
+
+/// Whether a chain of roots is one that may follow what a site's appliance accepted before; expiry is another matter.
+///
+/// # Errors
+/// [`Refusal::FloorSite`], [`Refusal::TrustFloor`] or [`Refusal::TrustFork`].
+pub fn check_chain(chain: &TrustChain, floor: &Floor, site: &SiteId) -> Result<(), Refusal> {
+    if floor.site != *site {
+        return Err(Refusal::FloorSite { floor: floor.site.clone(), own: site.clone() });
     }
     // §3.3 "the newest accepted root": one that was accepted cannot be forgotten again, nor exchanged.
     let newest = chain.newest();
@@ -188,15 +202,10 @@ fn check_roots(chain: &TrustChain, floor: &Floor, identity: &Identity, instant: 
     }
     let (version, accepted) = (floor.trust.version, floor.trust.digest);
     match chain.digest_at(version) {
-        Some(found) if found != accepted => return Err(Refusal::TrustFork { version, found, accepted }),
+        Some(found) if found != accepted => Err(Refusal::TrustFork { version, found, accepted }),
         // None: the chain begins above the floor, as after a newer image was installed.
-        _ => {}
+        _ => Ok(()),
     }
-    // §3.3 "a spare that slept for a year walks the chain, expiry counting only on the last."
-    if chain.is_expired(instant) {
-        return Err(Refusal::TrustExpiry { version: newest.version, expires_at: newest.expires_at, instant });
-    }
-    Ok(())
 }
 
 /// §3.3 "the signatures meet the threshold of `release` keys valid now"; §3.2 "each *public key* counted once (key ids

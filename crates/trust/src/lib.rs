@@ -23,6 +23,7 @@ pub mod role;
 pub mod root;
 pub mod root_chain;
 pub mod rotation;
+mod rules;
 pub mod store_path;
 pub mod text;
 pub mod threshold;

@@ -6,33 +6,14 @@ use crate::json::MAX_DOCUMENT;
 use crate::log::judge::LogProblem;
 use crate::numbers::{Epoch, Serial, TrustVersion};
 use crate::release::ReleaseError;
+use crate::rules::rules;
 use crate::text::one_line;
 use crate::threshold::{MAX_SIGNATURES, Tally};
 use crate::time::Time;
 
-macro_rules! rules {
-    ($($(#[$doc:meta])* $rule:ident $name:literal),* $(,)?) => {
-        /// The rules of acceptance, by the names that messages, counters and evidence use.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Rule {
-            $($(#[$doc])* $rule),*
-        }
-
-        impl Rule {
-            /// Every rule, in the order in which they are applied.
-            pub const ALL: &[Self] = &[$(Self::$rule),*];
-
-            /// The rule's name: lower-case words with hyphens.
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(Self::$rule => $name),*
-                }
-            }
-        }
-    };
-}
-
 rules! {
+    /// The rules of acceptance, by the names that messages, counters and evidence use.
+    Rule:
     /// The document is not larger than documents are.
     Size "size",
     /// There are not more signatures than anybody could need.
@@ -81,12 +62,6 @@ rules! {
     NotBefore "not-before",
     /// What is resumed is what was accepted.
     Resumed "resumed-bytes",
-}
-
-impl std::fmt::Display for Rule {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 /// Why a release is not accepted. Each message is one line: the rule, what was found, what was expected, what to do.

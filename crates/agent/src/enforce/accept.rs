@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use tracing::{debug, info};
-use writ_trust::acceptance::{self, Accepted, Identity, LogInclusion, LogProof};
+use writ_trust::acceptance::{self, Accepted, Identity, LogInclusion, LogProof, check_chain};
 use writ_trust::digest::Digest;
 use writ_trust::floor::{Floor, FloorRelease};
 use writ_trust::json::{MAX_DOCUMENT, MAX_SIGNATURE};
@@ -326,7 +326,7 @@ impl Acceptor {
         chain: &TrustChain,
         floor: Floor,
     ) -> Result<Floor, AcceptError> {
-        self.check_roots(chain, &floor).map_err(|refusal| AcceptError::Roots(Box::new(refusal)))?;
+        check_chain(chain, &floor, &self.identity.site).map_err(|refusal| AcceptError::Roots(Box::new(refusal)))?;
         let path = self.state_dir.join(FLOOR);
         if chain.newest().version <= floor.trust.version && path.exists() {
             return Ok(floor);
@@ -338,22 +338,6 @@ impl Acceptor {
         crash_point!("floor raised to the newest root");
         info!(version = %raised.trust.version, "trust root accepted");
         Ok(raised)
-    }
-
-    /// The rules on roots by which releases are accepted, without that on expiry.
-    fn check_roots(&self, chain: &TrustChain, floor: &Floor) -> Result<(), Refusal> {
-        if floor.site != self.identity.site {
-            return Err(Refusal::FloorSite { floor: floor.site.clone(), own: self.identity.site.clone() });
-        }
-        let (newest, version, accepted) = (chain.newest().version, floor.trust.version, floor.trust.digest);
-        if newest < version {
-            return Err(Refusal::TrustFloor { newest, floor: version });
-        }
-        match chain.digest_at(version) {
-            Some(found) if found != accepted => Err(Refusal::TrustFork { version, found, accepted }),
-            // None: the chain begins above the floor, as after a newer image was installed.
-            _ => Ok(()),
-        }
     }
 
     fn store_roots(&self, roots: &[(u64, Signed)], chain: &TrustChain) -> io::Result<()> {

@@ -8,6 +8,7 @@ use crate::digest::Digest;
 use crate::ids::{ApplianceId, SiteId};
 use crate::role::Role;
 use crate::root::TrustRoot;
+use crate::rules::rules;
 use crate::text::one_line;
 use crate::threshold::{MAX_SIGNATURES, Signer, Tally};
 use crate::time::Time;
@@ -15,29 +16,9 @@ use crate::time::Time;
 /// How far ahead of the judge's clock an order may claim to be made, in milliseconds (5 minutes).
 pub const AHEAD_MILLIS: i64 = 5 * 60_000;
 
-macro_rules! rules {
-    ($($(#[$doc:meta])* $rule:ident $name:literal),* $(,)?) => {
-        /// The rules, by the names that messages and evidence use.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum OrderRule {
-            $($(#[$doc])* $rule),*
-        }
-
-        impl OrderRule {
-            /// Every rule, in the order in which they are applied.
-            pub const ALL: &[Self] = &[$(Self::$rule),*];
-
-            /// The rule's name: lower-case words with hyphens.
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(Self::$rule => $name),*
-                }
-            }
-        }
-    };
-}
-
 rules! {
+    /// The rules, by the names that messages and evidence use.
+    OrderRule:
     /// The document is not larger than orders are.
     Size "size",
     /// There are not more signatures than anybody could need.
@@ -62,12 +43,6 @@ rules! {
     BeforeMemory "before-memory",
     /// There is room to remember it.
     TooMany "too-many",
-}
-
-impl std::fmt::Display for OrderRule {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 /// Why an order is not taken. Each message is one line: the rule, what was found, what was expected, what to do.

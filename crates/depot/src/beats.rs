@@ -1,5 +1,6 @@
 //! The newest heartbeat of every appliance key, in memory; the writer stores them in its group commits.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
@@ -41,6 +42,16 @@ impl Held {
         self.bytes.split_at(self.bytes.len().min(self.document as usize))
     }
 
+    /// What another one is beside this; `None` when it is newer.
+    fn compare(&self, at: Time, signed: &Signed) -> Option<Beat> {
+        match self.at.cmp(&at) {
+            Ordering::Less => None,
+            Ordering::Equal if self.parts().0 == signed.document.0 => Some(Beat::Newest),
+            // Two of one instant: the first stays.
+            Ordering::Equal | Ordering::Greater => Some(Beat::Older),
+        }
+    }
+
     fn signed(&self) -> Signed {
         let (document, signature) = self.parts();
         Signed { document: Blob(document.to_vec()), signatures: vec![Blob(signature.to_vec())] }
@@ -71,6 +82,11 @@ impl Beats {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What a heartbeat is beside the newest of its key: that one, or an older one; `None` when it is newer.
+    pub fn compare(&self, site: &SiteId, key: &[u8; 32], at: Time, signed: &Signed) -> Option<Beat> {
+        self.lock().get(site)?.newest.get(key)?.compare(at, signed)
+    }
+
     /// Takes a verified heartbeat, unless the key has said something newer.
     pub fn put(&self, site: &SiteId, key: &[u8; 32], at: Time, signed: &Signed) -> Beat {
         let mut sites = self.lock();
@@ -79,12 +95,8 @@ impl Beats {
         }
         let Some(of_site) = sites.get_mut(site) else { return Beat::Older };
         let known = of_site.newest.get(key);
-        match known {
-            Some(newest) if newest.at > at => return Beat::Older,
-            Some(newest) if newest.at == at && newest.parts().0 == signed.document.0 => return Beat::Newest,
-            // Two of one instant: the first stays.
-            Some(newest) if newest.at == at => return Beat::Older,
-            _ => {}
+        if let Some(beat) = known.and_then(|known| known.compare(at, signed)) {
+            return beat;
         }
         if known.is_none_or(|known| known.saved) {
             of_site.unsaved.push(*key);

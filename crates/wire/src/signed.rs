@@ -86,4 +86,11 @@ impl Signed {
         let signature = self.single()?;
         Ok(key.verify_strict(&self.document.0, &signature)?)
     }
+
+    /// Whether there is exactly one signature and it is this key's over the exact bytes; not whether its trusted comment is.
+    pub fn verify_document(&self, key: &PublicKey) -> Result<(), SignedError> {
+        self.check_bounds()?;
+        let signature = self.single()?;
+        Ok(key.verify_document(&self.document.0, &signature)?)
+    }
 }

@@ -81,6 +81,10 @@ enum Family {
     Cache,
     /// Ten thousand appliances.
     Fleet,
+    /// One hundred thousand appliances that check in every minute.
+    Steady,
+    /// Adding to logs of ten thousand to ten million entries.
+    Append,
     /// A courier's memory.
     Courier,
     /// All of a depot's, and the courier's.
@@ -88,8 +92,16 @@ enum Family {
 }
 
 impl Family {
-    const OF_DEPOT: [Self; 6] =
-        [Self::CheckIns, Self::Evidence, Self::Corrupted, Self::Cache, Self::Fleet, Self::Courier];
+    const OF_DEPOT: [Self; 8] = [
+        Self::CheckIns,
+        Self::Evidence,
+        Self::Corrupted,
+        Self::Cache,
+        Self::Fleet,
+        Self::Steady,
+        Self::Append,
+        Self::Courier,
+    ];
 }
 
 impl Arguments {
@@ -118,7 +130,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         println!("{}", depot::DEFINITIONS);
     }
     facts::print()?;
-    let families: [(Family, &dyn Fn() -> Result<()>); 14] = [
+    let families: [(Family, &dyn Fn() -> Result<()>); 16] = [
         (Family::Heal, &|| heal::run(arguments.heals)),
         (Family::Probes, &|| families::run(arguments.breaks)),
         (Family::Scan, &|| scan::run(arguments.lynis)),
@@ -132,6 +144,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         (Family::Corrupted, &|| depot::corrupted(&arguments.depot)),
         (Family::Cache, &|| depot::cache(&arguments.depot)),
         (Family::Fleet, &|| depot::fleet(&arguments.depot)),
+        (Family::Steady, &|| depot::steady(&arguments.depot)),
+        (Family::Append, &|| depot::append(&arguments.depot)),
         (Family::Courier, &|| depot::courier(&arguments.depot)),
     ];
     for (family, figures) in families {

@@ -157,7 +157,7 @@ pub fn identify(
 }
 
 /// An appliance's standing under the newest releases.
-fn standing(
+pub fn standing(
     directory: &Directory,
     site: &SiteId,
     appliance: &ApplianceId,

@@ -1,6 +1,7 @@
 //! One log's files: `checkpoint`, `tile/<level>/…`, `tile/entries/…`, `restart.json`.
 
 use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use writ_trust::log::tile::{EntryBundle, FULL, MAX_BUNDLE, MAX_TILE, Tile, TileError, Tiles};
@@ -90,14 +91,62 @@ impl LogFiles {
         Ok(None)
     }
 
-    /// Writes a tile.
-    pub fn write_tile(&self, tile: &Tile, bytes: &[u8]) -> Result<(), LogFileError> {
-        self.write(&tile.path(), bytes)
+    /// Writes a tile. Of the one that was so wide `before`, what is there stays, and only its name changes: new files for every
+    /// few entries would cost the file system more than the entries.
+    pub fn write_tile(&self, tile: &Tile, before: Option<u16>, bytes: &[u8]) -> Result<(), LogFileError> {
+        let narrower = before.map(|width| (Tile { width, ..*tile }.path(), usize::from(width) * 32));
+        self.widen(narrower, &tile.path(), &tile.full().path(), tile.width, bytes)
     }
 
-    /// Writes a bundle of entries.
-    pub fn write_bundle(&self, bundle: &EntryBundle, bytes: &[u8]) -> Result<(), LogFileError> {
-        self.write(&bundle.path(), bytes)
+    /// Writes a bundle of entries, of which so many were there `before`, in the same way.
+    pub fn write_bundle<E: AsRef<[u8]>>(
+        &self,
+        bundle: &EntryBundle,
+        before: Option<u16>,
+        entries: &[E],
+    ) -> Result<(), LogFileError> {
+        let bytes = EntryBundle::encode(entries);
+        let narrower = before.map(|width| {
+            let begun: usize = entries.iter().take(width.into()).map(|entry| 2 + entry.as_ref().len()).sum();
+            (EntryBundle { width, ..*bundle }.path(), begun)
+        });
+        self.widen(narrower, &bundle.path(), &bundle.full().path(), bundle.width, &bytes)
+    }
+
+    /// Writes a file by adding to the narrower one where that is there whole, and anew where it is not. Nothing narrower is
+    /// left beside it. Readers cut what they are given, so that they may look at any time.
+    fn widen(
+        &self,
+        narrower: Option<(String, usize)>,
+        path: &str,
+        full: &str,
+        width: u16,
+        bytes: &[u8],
+    ) -> Result<(), LogFileError> {
+        if let Some((narrower, begun)) = narrower
+            && self.add(&narrower, begun, path, bytes)?
+        {
+            // The folder of partial ones is empty now.
+            return if width == FULL { self.keep_only(full, FULL) } else { Ok(()) };
+        }
+        self.write(path, bytes)?;
+        self.keep_only(full, width)
+    }
+
+    /// Adds what comes after the first `begun` bytes to a file that has those and no others, and renames it. False where there
+    /// is no such file: a power cut, a full disk or an end in between leaves one that is not as its name says.
+    fn add(&self, narrower: &str, begun: usize, path: &str, bytes: &[u8]) -> Result<bool, LogFileError> {
+        let (narrower, path) = (self.folder.join(narrower), self.folder.join(path));
+        let file = match std::fs::OpenOptions::new().write(true).open(&narrower) {
+            Err(e) if is_absent(&e) => return Ok(false),
+            opened => opened.map_err(io_error(&narrower))?,
+        };
+        if file.metadata().map_err(io_error(&narrower))?.len() != begun as u64 {
+            return Ok(false);
+        }
+        file.write_all_at(&bytes[begun..], begun as u64).map_err(io_error(&narrower))?;
+        std::fs::rename(&narrower, &path).map_err(io_error(&path))?;
+        Ok(true)
     }
 
     /// Writes the checkpoint: from now on readers look for the tiles of its size.
@@ -117,7 +166,7 @@ impl LogFiles {
     }
 
     /// Removes partial tiles and bundles of a place, all but the one of this width (none is kept beside a full one).
-    pub fn keep_only(&self, full: &str, width: u16) -> Result<(), LogFileError> {
+    fn keep_only(&self, full: &str, width: u16) -> Result<(), LogFileError> {
         let partials = self.folder.join(format!("{full}.p"));
         if width == FULL {
             return match std::fs::remove_dir_all(&partials) {
@@ -196,20 +245,42 @@ mod tests {
         let tile = |width| Tile { level: 0, index: 0, width };
         assert_eq!(files.read_tile(&tile(1)).unwrap(), None);
         let bytes: Vec<u8> = (0..7 * 32).map(|n| u8::try_from(n % 251).unwrap()).collect();
-        files.write_tile(&tile(3), &bytes[..96]).unwrap();
-        files.write_tile(&tile(7), &bytes).unwrap();
-        files.keep_only("tile/0/000", 7).unwrap();
+        files.write_tile(&tile(3), None, &bytes[..96]).unwrap();
+        files.write_tile(&tile(7), Some(3), &bytes).unwrap();
+        assert_eq!(widths(&files.folder.join("tile/0/000.p")).unwrap(), [7]);
         assert_eq!(files.read_tile(&tile(3)).unwrap().unwrap(), bytes[..96]);
         assert_eq!(files.read_tile(&tile(7)).unwrap().unwrap(), bytes);
         assert_eq!(files.read_tile(&tile(8)).unwrap(), None);
-        let full = vec![9; MAX_TILE];
-        files.write_tile(&tile(FULL), &full).unwrap();
-        files.keep_only("tile/0/000", FULL).unwrap();
+        let full: Vec<u8> = bytes.iter().copied().chain([9; MAX_TILE]).take(MAX_TILE).collect();
+        files.write_tile(&tile(FULL), Some(7), &full).unwrap();
+        assert!(!files.folder.join("tile/0/000.p").exists());
         assert_eq!(files.read_tile(&tile(200)).unwrap().unwrap(), full[..6400]);
         let bundle = |width| EntryBundle { index: 0, width };
         let entries = [&b"one"[..], b"two", b"three"];
-        files.write_bundle(&bundle(3), &EntryBundle::encode(&entries)).unwrap();
+        files.write_bundle(&bundle(1), None, &entries[..1]).unwrap();
+        files.write_bundle(&bundle(3), Some(1), &entries).unwrap();
         assert_eq!(files.read_bundle(&bundle(2)).unwrap().unwrap(), EntryBundle::encode(&entries[..2]));
+        assert_eq!(files.read_bundle(&bundle(3)).unwrap().unwrap(), EntryBundle::encode(&entries));
         assert_eq!(files.read_bundle(&bundle(4)).unwrap(), None);
+    }
+
+    #[test]
+    fn what_is_not_as_its_name_says_is_written_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = LogFiles::new(dir.path().join("clinic-001/1"));
+        let (two, five) = (Tile { level: 0, index: 3, width: 2 }, Tile { level: 0, index: 3, width: 5 });
+        let bytes = [7; 5 * 32];
+        let path = files.folder.join(two.path());
+        // Gone; shorter than it says; longer: somebody ended after adding and before renaming.
+        for left in [None, Some(63), Some(96)] {
+            files.write_tile(&two, None, &bytes[..64]).unwrap();
+            match left {
+                None => std::fs::remove_file(&path).unwrap(),
+                Some(length) => std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(length).unwrap(),
+            }
+            files.write_tile(&five, Some(2), &bytes).unwrap();
+            assert_eq!(std::fs::read(files.folder.join(five.path())).unwrap(), bytes, "{left:?}");
+            assert_eq!(widths(&files.folder.join("tile/0/003.p")).unwrap(), [5], "{left:?}");
+        }
     }
 }

@@ -154,20 +154,14 @@ impl OpenLog {
             return Ok(());
         }
         for tile in Tile::added(old, new) {
-            self.files.write_tile(&tile, &self.tile_bytes(&tile))?;
+            self.files.write_tile(&tile, before(tile.level, tile.index, old), &self.tile_bytes(&tile))?;
         }
         for bundle in EntryBundle::added(old, new) {
             let first = usize::try_from(bundle.index * WIDTH - self.tail_from).expect("no earlier than the tail");
             let entries = &self.tail[first..first + usize::from(bundle.width)];
-            self.files.write_bundle(&bundle, &EntryBundle::encode(entries))?;
+            self.files.write_bundle(&bundle, before(0, bundle.index, old), entries)?;
         }
         self.written = new;
-        for tile in Tile::added(old, new) {
-            self.files.keep_only(&tile.full().path(), tile.width)?;
-        }
-        for bundle in EntryBundle::added(old, new) {
-            self.files.keep_only(&bundle.full().path(), bundle.width)?;
-        }
         Ok(())
     }
 
@@ -212,6 +206,11 @@ impl OpenLog {
         self.tail.drain(..usize::try_from(from - self.tail_from).unwrap_or(0).min(self.tail.len()));
         self.tail_from = from;
     }
+}
+
+/// How wide a tile was in a log of this size; `None` when it was not there.
+fn before(level: u8, index: u64, size: u64) -> Option<u16> {
+    Tile::holding(level, index * WIDTH, size).map(|tile| tile.width)
 }
 
 fn insert_tile(nodes: &mut HashMap<(u8, u64), Hash>, tile: &Tile, bytes: &[u8]) {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
 
 mod cache;
+mod check_ins;
 mod client;
 mod confined;
 mod daemon;

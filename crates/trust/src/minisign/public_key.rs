@@ -127,10 +127,22 @@ impl PublicKey {
 
     /// As [`PublicKey::verify_strict`], for bytes already hashed (many signatures over one document).
     pub fn verify_prehashed(&self, prehash: &Prehash, signature: &Signature) -> Result<(), VerifyError> {
-        if signature.key_id() != self.id {
-            return Err(VerifyError::OtherKey { named: signature.key_id(), given: self.id });
-        }
+        self.is_named_by(signature)?;
         signature.check(&self.key, prehash)
+    }
+
+    /// As [`PublicKey::verify_strict`] without the trusted comment, which may be anybody's: half the work, for where nothing is
+    /// decided by it and readers verify the whole file.
+    pub fn verify_document(&self, bytes: &[u8], signature: &Signature) -> Result<(), VerifyError> {
+        self.is_named_by(signature)?;
+        signature.check_document(&self.key, &Prehash::of(bytes))
+    }
+
+    fn is_named_by(&self, signature: &Signature) -> Result<(), VerifyError> {
+        if signature.key_id() == self.id {
+            return Ok(());
+        }
+        Err(VerifyError::OtherKey { named: signature.key_id(), given: self.id })
     }
 }
 

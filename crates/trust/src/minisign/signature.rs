@@ -160,9 +160,13 @@ impl Signature {
         &self.untrusted_comment
     }
 
-    pub(super) fn check(&self, key: &VerifyingKey, prehash: &Prehash) -> Result<(), VerifyError> {
+    pub(super) fn check_document(&self, key: &VerifyingKey, prehash: &Prehash) -> Result<(), VerifyError> {
         let signature = ed25519_dalek::Signature::from_bytes(&self.signature);
-        key.verify_strict(prehash.as_bytes(), &signature).map_err(|_| VerifyError::Forged)?;
+        key.verify_strict(prehash.as_bytes(), &signature).map_err(|_| VerifyError::Forged)
+    }
+
+    pub(super) fn check(&self, key: &VerifyingKey, prehash: &Prehash) -> Result<(), VerifyError> {
+        self.check_document(key, prehash)?;
         let covered = [&self.signature[..], self.trusted_comment.as_bytes()].concat();
         let global = ed25519_dalek::Signature::from_bytes(&self.global);
         key.verify_strict(&covered, &global).map_err(|_| VerifyError::CommentForged)

@@ -23,7 +23,7 @@ const PATHS: usize = 200;
 /// Connections that ask for narinfos, and for NARs.
 const CONNECTIONS: (usize, usize) = (32, 8);
 /// How much of nginx's rate is met.
-const SHARE: f64 = 0.8;
+const SHARE: f64 = 0.9;
 
 /// Prints narinfos and NARs per second of both, and the ratio.
 pub fn run(amounts: &Amounts) -> Result<()> {

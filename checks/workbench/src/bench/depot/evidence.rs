@@ -56,9 +56,9 @@ fn batches_of(size: usize, amounts: &Amounts, world: &mut World, served: &Served
     figure("machine: fsyncs", &fsyncs.shown("/s"), None);
     figure("machine: bundles by fsyncs, one for each batch", &format!("{}/s", whole(by_fsync)), None);
     figure("depot: processor time for each bundle", &costs.shown(" µs"), None);
-    figure("durable bundles", &rates.shown("/s"), Some(("at least 5,000/s", rates.median() >= 5_000.0)));
+    figure("durable bundles", &rates.shown("/s"), Some(("at least 10,000/s", rates.median() >= 10_000.0)));
     let percent = |share: f64| format!("{:.0} %", share * 100.0);
-    figure("share of the tighter limit", &percent(share), Some(("at least 30 %", share >= 0.3)));
+    figure("share of the tighter limit", &percent(share), Some(("at least 40 %", share >= 0.4)));
     let single = rates.median() / verifies.median().min(by_fsync);
     figure("the same if a bundle cost one verification", &percent(single), None);
     Ok(())

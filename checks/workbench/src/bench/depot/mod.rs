@@ -3,6 +3,7 @@
 //! The depot is the release binary on a data directory of its own under `target/`, on loopback, with its own defaults. The
 //! client shares the machine with it.
 
+mod append;
 mod appliance;
 mod cache;
 mod check_ins;
@@ -17,6 +18,7 @@ mod fleet;
 mod limits;
 mod nginx;
 mod stats;
+mod steady;
 mod watch;
 mod world;
 mod wrk;
@@ -45,6 +47,12 @@ pub struct Amounts {
     /// How many appliances check in.
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = counted(1))]
     appliances: usize,
+    /// How many appliances check in every minute.
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = counted(1))]
+    steady: usize,
+    /// For how many minutes they do.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = counted(1))]
+    steady_minutes: usize,
     /// How often a courier goes round before its memory is measured.
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = counted(1))]
     cycles: usize,
@@ -70,8 +78,8 @@ fn counted(least: usize) -> impl clap::builder::TypedValueParser<Value = usize> 
 pub const DEFINITIONS: &str = "\
   HTTP         plain HTTP/1.1 on loopback over kept-alive connections, the client on the same machine; requests are made
                and signed beforehand; figures are medians of the rounds, smallest and largest in brackets
-  check-in     a request signed by a courier's key, with the appliance's delegation and its signed heartbeat: three strict
-               Ed25519 verifications each, five the first time, when the delegation is verified too
+  check-in     an appliance's signed heartbeat, as its courier sends it: one strict Ed25519 verification each, by the
+               appliance's own key; the courier's signature over the request proves less and is not asked for
   bundle       sealed by an appliance, written and fsynced by the depot before its receipt leaves. A minisign file holds
                two Ed25519 signatures (over the bundle, and over signature and trusted comment): two strict verifications
                each, and one more for the request that carries a batch. Every receipt is verified after the measurement
@@ -79,14 +87,16 @@ pub const DEFINITIONS: &str = "\
                each bundle; appends of 4 KiB with fsync a second, times the batch; shares are of the smaller one. More than
                100 % of it means that batches of several couriers shared an fsync (group commit)
   fleet        each appliance opens a connection, asks what is new, checks in, delivers 10 bundles and hangs up
+  steady       check-ins evenly in time, each over a connection of its own, signed as they are sent; how long one took
+               counts from when it was due
   largest PSS  of looks every 0.1 s while the load was on
   nginx        Debian's, 2 workers, sendfile, open_file_cache, no access log, the depot's own files; both asked by Debian's
                wrk with 2 threads, in turns; ratio of the medians";
 
 /// The families of figures.
 pub use self::{
-    cache::run as cache, check_ins::run as check_ins, corrupted::run as corrupted, courier::run as courier,
-    evidence::run as evidence, fleet::run as fleet,
+    append::run as append, cache::run as cache, check_ins::run as check_ins, corrupted::run as corrupted,
+    courier::run as courier, evidence::run as evidence, fleet::run as fleet, steady::run as steady,
 };
 
 /// Where a depot listens.

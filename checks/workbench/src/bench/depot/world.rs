@@ -25,6 +25,7 @@ use writ_wire::publication::{Publication, State};
 use writ_wire::{MAX_ENVELOPE, Signed, paths};
 
 use super::appliance::{Appliance, key};
+use super::cores::in_parallel;
 use writ_tools::phase::root;
 
 const DAY: i64 = 86_400_000;
@@ -85,12 +86,10 @@ impl World {
         let folder = tempfile::Builder::new().prefix("writ-bench-").tempdir_in(target.canonicalize()?)?;
         let now = now();
         let sites: Vec<SiteId> = (1..=sites).map(|n| format!("clinic-{n:03}").parse()).collect::<Result<_, _>>()?;
-        let mut all = Vec::with_capacity(sites.len() * appliances);
-        for site in &sites {
-            for n in 1..=appliances {
-                all.push(Appliance::new(site.clone(), format!("appliance-{n:03}").parse()?, now)?);
-            }
-        }
+        let names: Vec<_> = sites.iter().flat_map(|site| (1..=appliances).map(move |n| (site, n))).collect();
+        let all = in_parallel(&names, |(site, n)| {
+            Appliance::new((*site).clone(), format!("appliance-{n:03}").parse()?, now)
+        })?;
         let world = Self {
             folder,
             trust: key("trust"),
@@ -196,6 +195,11 @@ impl World {
             format!("the depot said at last:\n{}", last.into_iter().rev().collect::<Vec<_>>().join("\n"))
         })?;
         Ok(Served { depot, sites })
+    }
+
+    /// Starts the depot again on what it has.
+    pub fn resume(&self) -> Result<Depot> {
+        Depot::spawn(&mut self.command()?, &self.data())
     }
 
     fn publish(&self, depot: &Depot, fill: impl FnOnce(&Client) -> Result<()>) -> Result<Vec<Site>> {

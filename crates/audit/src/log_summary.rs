@@ -25,6 +25,8 @@ pub struct EntryCounts {
     pub releases: u64,
     /// Trust roots.
     pub trust_roots: u64,
+    /// Orders.
+    pub orders: u64,
     /// Restarts: one in every log after the first.
     pub restarts: u64,
 }

@@ -142,7 +142,7 @@ fn goes_with(row: &Row<'_>, entry: &[u8], stored: &StoredLog) -> rusqlite::Resul
             key && held.map(from_sql) == Some(*sequence) && same(digest, &evidence)
         }
         LogEntry::Release { digest, .. } => same(digest, &release),
-        LogEntry::Trust { .. } | LogEntry::Restart { .. } => true,
+        LogEntry::Trust { .. } | LogEntry::Order { .. } | LogEntry::Restart { .. } => true,
     };
     Ok(if goes { Ok(()) } else { Err("what it names is not what is here".to_owned()) })
 }

@@ -465,8 +465,23 @@ pub struct Figures {
     pub bytes: u64,
     /// The same of the time before, as long as the period.
     pub bytes_before: u64,
+    /// Every rule that was tried on an incident which ended.
+    pub rules: Vec<RuleFigures>,
     /// Every machine that is looked at.
     pub targets: Vec<TargetFigures>,
+}
+
+/// How often a rule helped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RuleFigures {
+    /// The rule.
+    pub rule: String,
+    /// Incidents on which it was tried.
+    pub tried: u64,
+    /// Of these, how many it resolved.
+    pub resolved: u64,
+    /// The share.
+    pub percent: u64,
 }
 
 /// How one machine does: an appliance itself, or another that it looks at.

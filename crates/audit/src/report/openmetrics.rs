@@ -9,6 +9,7 @@ pub const METRICS: &[(&str, &str)] = &[
     ("writ_audited_at_seconds", "The end of the period that was compared, in seconds since 1970"),
     ("writ_audit_verified", "Whether the evidence verified"),
     ("writ_l1_resolution_percent", "The share of ended incidents that rules resolved by themselves"),
+    ("writ_rule_success_percent", "The share of ended incidents that a rule resolved, of those on which it was tried"),
     ("writ_sla_met_percent", "The share of incidents that were resolved in the time that the site allows itself"),
     ("writ_mttr_seconds", "The mean time to repair of resolved incidents"),
     ("writ_incidents_any_ended", "Whether any incident ended within the period; without one its shares are not there"),
@@ -31,6 +32,7 @@ pub fn text(c: &Comparison) -> String {
             "writ_audited_at_seconds" => of_site(u64::try_from(c.period.to.unix_millis() / 1000).ok()),
             "writ_audit_verified" => of_site(Some(u64::from(c.verification.ok))),
             "writ_l1_resolution_percent" => of_site(figures.l1_percent),
+            "writ_rule_success_percent" => Some(rules(c)),
             "writ_sla_met_percent" => of_site(figures.sla_met_percent),
             "writ_mttr_seconds" => of_site(figures.mttr_seconds),
             "writ_incidents_any_ended" => of_site(Some(u64::from(figures.closed > 0))),
@@ -53,6 +55,13 @@ pub fn text(c: &Comparison) -> String {
         }
     }
     text + "# EOF\n"
+}
+
+fn rules(c: &Comparison) -> Vec<(String, u64)> {
+    let one = |r: &crate::compare::model::RuleFigures| {
+        (format!("{{site=\"{}\",rule=\"{}\"}}", c.site, escaped(&r.rule)), r.percent)
+    };
+    c.figures.rules.iter().map(one).collect()
 }
 
 fn targets(c: &Comparison) -> Vec<(String, u64)> {

@@ -44,8 +44,12 @@ pub(super) async fn no_such_method() -> Response<Body> {
 pub(super) async fn finished(State(depot): State<Arc<Depot>>, request: Request, next: Next) -> Response<Body> {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let brings_nothing = matches!(method, Method::GET | Method::HEAD);
+    // Whoever stands in front may have read the other one (RFC 9112 §3.2).
+    let two_hosts = request.headers().get_all(header::HOST).iter().nth(1).is_some();
     let mut response = if request.headers().contains_key(header::CONTENT_ENCODING) {
         Fault::Encoded.into_response()
+    } else if two_hosts {
+        Fault::Malformed("two headers Host".to_owned()).into_response()
     } else if brings_nothing && !request.body().is_end_stream() {
         Fault::Malformed(format!("{method} with a body")).into_response()
     } else {

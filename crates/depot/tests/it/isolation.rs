@@ -193,3 +193,31 @@ fn an_appliance_fills_no_more_of_the_disk_than_it_may() {
     assert_eq!(send(MAD, STOLEN[0], 1).status, 200, "what is here is told of again");
     assert_eq!((send(MAD, STOLEN[1], 1).status, send(CALM, OURS, 1).status), (200, 200), "others are not concerned");
 }
+
+#[test]
+fn who_is_silent_for_longest_is_told_without_a_name() {
+    let dir = two_sites();
+    let depot = depot(dir.path(), &[]);
+    let address = depot.address;
+    let metric = |name: &str| -> i64 {
+        let told = crate::client::get(address, "/metrics").text();
+        let value = told.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("no {name}: {told}")).parse().unwrap()
+    };
+    assert_eq!(metric("writ_depot_appliances"), i64::try_from(STOLEN.len()).unwrap() + 1);
+    let issued = release(1, None).issued_at;
+    let since_issued = now().millis_since(issued) / 1000;
+    let age = metric("writ_depot_checkin_age_seconds");
+    assert!((since_issued..=since_issued + 60).contains(&age), "one that was never heard of: {age}");
+    let check_in = |site: &str, who: u8| {
+        assert_eq!(
+            courier_of(site, who).request(address, "POST", "/agent/checkin", &beat_of(site, who, 1)).status,
+            200
+        );
+    };
+    STOLEN.iter().for_each(|who| check_in(MAD, *who));
+    assert!(metric("writ_depot_checkin_age_seconds") >= since_issued, "the calm site's is still missing");
+    check_in(CALM, OURS);
+    let age = metric("writ_depot_checkin_age_seconds");
+    assert!((-1..60).contains(&age), "all were heard of: {age}");
+}

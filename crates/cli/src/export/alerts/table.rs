@@ -516,12 +516,12 @@ pub const ALERTS: &[Alert] = &[
     },
     Alert {
         name: "WritPatternWeak",
-        expression: "writ_learning_pattern_success_percent < {figure}",
+        expression: "writ_rule_success_percent < {figure}",
         wait: "1d",
         severity: Some("warning"),
         figure: at_least("learning.pattern_success_least_percent"),
-        metric: not_yet("writ_learning_pattern_success_percent"),
-        summary: "a learned pattern helps in only {{ $value }} % of cases",
+        metric: of_incidents("writ_rule_success_percent"),
+        summary: "{{ $labels.site }}: rule {{ $labels.rule }} helps in only {{ $value }} % of cases",
         next: "review it: rules/learned/README.md",
     },
     Alert {

@@ -259,8 +259,8 @@ const CASES: &[Case] = &[
     Case(
         "WritPatternWeak",
         LONG,
-        &[("writ_learning_pattern_success_percent", "", "5x60")],
-        &[("writ_learning_pattern_success_percent", "", "100x60")],
+        &[("writ_rule_success_percent", "", "5x60")],
+        &[("writ_rule_success_percent", "", "100x60")],
     ),
     Case("WritSlaMissed", LONG, &[("writ_sla_met_percent", "", "5x60")], &[("writ_sla_met_percent", "", "100x60")]),
     Case("WritMttrHigh", LONG, &[("writ_mttr_seconds", "", "99999x60")], &[("writ_mttr_seconds", "", "60x60")]),

@@ -98,18 +98,8 @@ impl Default for Metrics {
         disk_full.set(f64::INFINITY);
         let help = "In how long the disk is full at the rate of the last days";
         registry.register_with_unit("disk_full", help, Unit::Seconds, disk_full.clone());
-        let tls_reload_failures = Counter::default();
-        let help = "Looks at the files of the certificate that found a pair which is of no use: the one before serves on";
-        registry.register("tls_reload_failures", help, tls_reload_failures.clone());
-        let tls_expires = Gauge::<f64, AtomicU64>::default();
-        tls_expires.set(f64::INFINITY);
-        let help = "In how long the certificate ends that is served; infinite where a proxy ends TLS";
-        registry.register_with_unit("tls_expires", help, Unit::Seconds, tls_expires.clone());
-        let check_in_age = Gauge::default();
-        let help = "Since when that appliance with orders has not checked in which was silent for longest";
-        registry.register_with_unit("checkin_age", help, Unit::Seconds, check_in_age.clone());
-        let appliances = Gauge::default();
-        registry.register("appliances", "Appliances that have orders", appliances.clone());
+        let (tls_reload_failures, tls_expires) = of_certificate(&mut registry);
+        let (check_in_age, appliances) = of_appliances(&mut registry);
         Self {
             registry,
             requests,
@@ -129,6 +119,28 @@ impl Default for Metrics {
             appliances,
         }
     }
+}
+
+/// Looks that found a pair which is of no use, and in how long the one that is served ends.
+fn of_certificate(registry: &mut Registry) -> (Counter, Gauge<f64, AtomicU64>) {
+    let failures = Counter::default();
+    let help = "Looks at the files of the certificate that found a pair which is of no use: the one before serves on";
+    registry.register("tls_reload_failures", help, failures.clone());
+    let expires = Gauge::<f64, AtomicU64>::default();
+    expires.set(f64::INFINITY);
+    let help = "In how long the certificate ends that is served; infinite where a proxy ends TLS";
+    registry.register_with_unit("tls_expires", help, Unit::Seconds, expires.clone());
+    (failures, expires)
+}
+
+/// Since when one was not heard of, and how many there are.
+fn of_appliances(registry: &mut Registry) -> (Gauge, Gauge) {
+    let check_in_age = Gauge::default();
+    let help = "Since when that appliance with orders has not checked in which was silent for longest";
+    registry.register_with_unit("checkin_age", help, Unit::Seconds, check_in_age.clone());
+    let appliances = Gauge::default();
+    registry.register("appliances", "Appliances that have orders", appliances.clone());
+    (check_in_age, appliances)
 }
 
 impl Metrics {
@@ -183,6 +195,30 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_page_lists_every_metric() {
+        let page = include_str!("../../../docs/metrics.md");
+        let text = Metrics::default().text();
+        let names = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+        let listed =
+            |name: &str| ["`", "{", "_total`", "_total{"].iter().any(|end| page.contains(&format!("`{name}{end}")));
+        let lacking: Vec<&str> = names.filter(|name| !listed(name)).collect();
+        assert!(lacking.is_empty(), "docs/metrics.md does not list {lacking:?}");
+    }
+
+    #[test]
+    fn a_certificate_runs_out() {
+        let metrics = Metrics::default();
+        let at = |seconds: i64| Time::from_unix_millis(1_800_000_000_000 + seconds * 1000);
+        metrics.as_of(at(0));
+        assert!(metrics.text().contains("writ_depot_tls_expires_seconds inf\n"), "{}", metrics.text());
+        metrics.tls_ends(at(60));
+        metrics.as_of(at(0));
+        assert!(metrics.text().contains("writ_depot_tls_expires_seconds 60.0\n"), "{}", metrics.text());
+        metrics.as_of(at(90));
+        assert!(metrics.text().contains("writ_depot_tls_expires_seconds -30.0\n"), "{}", metrics.text());
+    }
 
     #[test]
     fn every_outcome_is_there_before_it_happens() {

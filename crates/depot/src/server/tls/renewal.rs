@@ -87,7 +87,12 @@ fn read(tls: &Tls, served: Digest, served_holds: bool, now: Time) -> Result<Opti
 }
 
 /// Looks at the files at every tick, and whenever SIGHUP asks for it; for ever. Without TLS, SIGHUP does nothing.
-pub(crate) async fn renewed(depot: Arc<Depot>, tls: Option<Arc<Tls>>, every: Duration, mut asks: Option<Signal>) {
+pub(in crate::server) async fn renewed(
+    depot: Arc<Depot>,
+    tls: Option<Arc<Tls>>,
+    every: Duration,
+    mut asks: Option<Signal>,
+) {
     let mut tick = interval(every);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut looks = Looks::default();

@@ -31,13 +31,13 @@ pub fn odd_lines() -> Vec<Case> {
         line("two spaces", "GET  /health HTTP/1.1\r\nhost: depot\r\n\r\n", bad),
         line("a tab for a space", "GET\t/health HTTP/1.1\r\nhost: depot\r\n\r\n", bad),
         line("an address with a space", "GET /hea lth HTTP/1.1\r\nhost: depot\r\n\r\n", bad),
-        line("an address without a slash", "GET health HTTP/1.1\r\nhost: depot\r\n\r\n", bad),
+        line("an address without a slash", "GET health HTTP/1.1\r\nhost: depot\r\n\r\n", Status(404)),
         line("an address in full", "GET http://other/health HTTP/1.1\r\nhost: depot\r\n\r\n", fine),
         line("the address of everything", "OPTIONS * HTTP/1.1\r\nhost: depot\r\n\r\n", Status(404)),
         line("the address of another machine", "CONNECT other:443 HTTP/1.1\r\nhost: depot\r\n\r\n", Status(404)),
         line("a fragment", "GET /health#x HTTP/1.1\r\nhost: depot\r\n\r\n", fine),
         line("a parameter of a path", "GET /health;x=1 HTTP/1.1\r\nhost: depot\r\n\r\n", Status(404)),
-        line("backslashes", "GET /nar\\..\\..\\depot.sqlite HTTP/1.1\r\nhost: depot\r\n\r\n", bad),
+        line("backslashes", "GET /nar\\..\\..\\depot.sqlite HTTP/1.1\r\nhost: depot\r\n\r\n", Status(404)),
         line("encoded twice", "GET /nar/%252e%252e%252fdepot.sqlite HTTP/1.1\r\nhost: depot\r\n\r\n", Status(404)),
         line("UTF-8 that is too long", "GET /nar/%c0%ae%c0%ae%c0%af HTTP/1.1\r\nhost: depot\r\n\r\n", bad),
         line("half an escape", "GET /nar/%2 HTTP/1.1\r\nhost: depot\r\n\r\n", Status(404)),
@@ -124,7 +124,6 @@ pub fn odd_framing() -> Vec<Case> {
             "GET /health HTTP/1.1\r\nhost: depot\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
             bad,
         ),
-        line("HEAD with a body", "HEAD /health HTTP/1.1\r\nhost: depot\r\ncontent-length: 2\r\n\r\nhi", bad),
         line(
             "waits to be told to send far too much",
             format!("{ROOT}content-length: 9000000000\r\nexpect: 100-continue\r\n\r\n"),
@@ -167,7 +166,6 @@ pub fn odd_json() -> Vec<Case> {
         ("100,000 keys", format!("{{{keys}\"document\":\"\"}}").into_bytes()),
         ("deep objects", [b"{\"a\":".repeat(50_000), b"0".to_vec(), b"}".repeat(50_000)].concat()),
         ("null for an envelope", b"null".to_vec()),
-        ("a list for an envelope", b"[\"\",[]]".to_vec()),
         ("base64 with a line break", b"{\"document\":\"e3\\n0=\",\"signatures\":[]}".to_vec()),
         ("base64 of addresses", b"{\"document\":\"_-_-\",\"signatures\":[]}".to_vec()),
         ("base64 without its end", b"{\"document\":\"e30\",\"signatures\":[]}".to_vec()),
@@ -176,6 +174,8 @@ pub fn odd_json() -> Vec<Case> {
     let xml = headers(&[("content-type", "text/xml"), ("accept", "application/xml")]);
     let mut cases: Vec<Case> =
         texts.into_iter().map(|(name, text)| with(name, "PUT", &target, &[], &text, 400)).collect();
+    // Read as an envelope, which nobody signed.
+    cases.push(with("a list for an envelope", "PUT", &target, &[], b"[\"\",[]]", 403));
     cases.push(with(
         "XML",
         "PUT",
@@ -223,7 +223,7 @@ pub fn odd_signatures() -> Vec<Case> {
         input("an open quote", &|v| v.trim_end_matches('"').to_owned()),
         input("a quote within", &|v| v.replacen("keyid=\"", "keyid=\"\\\"", 1)),
         input("expires", &|v| format!("{v};expires=1")),
-        input("an escape in the input", &|v| format!("{v}\t")),
+        input("a tab in the input", &|v| v.replacen(';', ";\t", 1)),
         signature("an empty signature", ""),
         signature("a signature of nothing", "writ=::"),
         signature("a signature of 63 bytes", &format!("writ=:{}:", "A".repeat(84))),
@@ -255,7 +255,7 @@ pub fn odd_ranges(file: &str) -> Vec<Case> {
     let many = format!("bytes={}", vec!["0-0"; 2_000].join(","));
     vec![
         asked("beyond the end", "bytes=10-", 416),
-        asked("far beyond the end", "bytes=99999999999999999999-", 200),
+        asked("far beyond the end", "bytes=99999999999999999999-", 416),
         asked("backwards", "bytes=5-2", 200),
         asked("the last nothing", "bytes=-0", 416),
         asked("not a range", "bytes=x-y", 200),

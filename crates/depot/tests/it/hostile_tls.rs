@@ -284,8 +284,9 @@ fn every_hostile_handshake_ends_and_nobody_else_notices() {
 fn what_is_odd_in_http_is_as_odd_over_tls() {
     let dir = folder();
     let depot = depot(dir.path());
-    // Those that say all at once; what is cut off, openssl cannot say.
-    let cases = odd_http().into_iter().chain(odd_lines()).chain(odd_framing()).filter(|case| !case.ends).step_by(4);
+    // Those that say all at once: what is cut off, openssl cannot say, and an answer before all was heard it may lose.
+    let all = odd_http().into_iter().chain(odd_lines()).chain(odd_framing());
+    let cases = all.filter(|case| !case.ends && case.bytes.len() < 16 * 1024).step_by(4);
     let mut wrong = Vec::new();
     for case in cases {
         let found = over_tls(depot.address, &["-tls1_3"], &case.bytes);

@@ -29,7 +29,7 @@ pub fn pair(dir: &Path, certificate: &str, key: &str, serial: &str, days: &str) 
 /// A pair that ended years ago.
 fn ended_pair(dir: &Path, certificate: &str, key: &str) {
     let config = "[ca]\ndefault_ca=d\n[d]\nnew_certs_dir=.\ndatabase=index\nserial=serial\ndefault_md=sha256\npolicy=p\n\
-                  [p]\ncommonName=supplied\n";
+                  x509_extensions=e\n[p]\ncommonName=supplied\n[e]\nbasicConstraints=CA:FALSE\n";
     for (name, text) in [("ca.cnf", config), ("index", ""), ("serial", "7777\n")] {
         fs::write(dir.join(name), text).unwrap();
     }

@@ -73,7 +73,9 @@ fn absent(told: &[Told]) -> String {
             Exported::Doctor => {
                 concat!("have `writ doctor --format openmetrics` written for node_exporter: ", page!("metrics.md"))
             }
-            Exported::Audit => concat!("have `writ audit compare --openmetrics` run by a timer: ", page!("operations.md")),
+            Exported::Audit => {
+                concat!("have `writ audit compare --openmetrics` run by a timer: ", page!("operations.md"))
+            }
             Exported::Depot => concat!("have /metrics of writ-depot scraped: ", page!("metrics.md")),
             Exported::NotYet => "no version exports it yet; `writ export alerts` without --all leaves its rules out",
         };

@@ -56,7 +56,7 @@ fn what_is_printed_of_releases_and_evidence_is_valid() {
     held("query-v1", &[&found, &json!([])], 40);
     let sound = said(&house, 0, &[&["audit", "verify", "audit"], &trust[..]].concat());
     let figures = ["--openmetrics", "figures.prom"];
-    let compared = said(&house, 0, &[&["audit", "compare", "audit"], &figures, &trust[..]].concat());
+    let compared = said(&house, 0, &[&["audit", "compare", "audit"][..], &figures, &trust[..]].concat());
     let figures = fs::read_to_string(house.path("figures.prom")).unwrap();
     assert!(
         figures.contains("writ_l1_resolution_percent{site=") && figures.contains("writ_rule_success_percent{"),

@@ -128,7 +128,7 @@ pub(in crate::server) async fn renewed(
                 if looks.is_news(&error, asked) {
                     tracing::error!(
                         "THE CERTIFICATE CANNOT BE RENEWED, the one before serves on (until {}): {error}; put a pair that \
-                         fits in place, or send SIGHUP after that",
+                         fits in its place: it is looked at every few seconds, and on SIGHUP",
                         tls.serving().until
                     );
                 }

@@ -153,7 +153,7 @@ impl Share {
         let holders = self.half.holders(&self.sender);
         for (holder, most, full) in &holders {
             if held.get(holder).copied().unwrap_or(0) + units > *most {
-                return Err(Fault::NoMemory(*full));
+                return Err(Fault::NoMemory(full));
             }
         }
         for (holder, ..) in holders {

@@ -199,6 +199,21 @@ in
       }
     ];
   };
+  # Beside a program that renews certificates.
+  renewing-depot = machine {
+    modules = [
+      ../../modules/nixos/depot.nix
+      {
+        services.writ.depot = {
+          enable = true;
+          trustRoot = "/etc/trust.json";
+          logKeyFile = "/var/lib/secrets/log.key";
+          listen = "[::]:8443";
+          tls = { certificate = "/var/lib/acme/depot/fullchain.pem"; key = "/var/lib/acme/depot/key.pem"; group = "acme"; };
+        };
+      }
+    ];
+  };
 
   # What must be refused, each with an assertion that says why.
   refused = {

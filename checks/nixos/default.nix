@@ -29,7 +29,7 @@ let
 in
 builtins.concatMap
   (name: differ "${name}: assertions that do not hold" [ ] made.${name}.broken)
-  [ "theatre" "ward" "full" "small" "image" "provisioned" "folder" "neither" "depot" "public-depot" ]
+  [ "theatre" "ward" "full" "small" "image" "provisioned" "folder" "neither" "depot" "public-depot" "renewing-depot" ]
 
 ++ says "refused.bare"
   [
@@ -150,7 +150,15 @@ builtins.concatMap
     "\"--batches\" \"240\" \"--name\" \"50%% of $$HOME\""
     "LoadCredential=tls-key:/var/lib/acme/depot/key.pem"
   ]
-  [ "StateDirectory" ]
+  [ "StateDirectory" "SupplementaryGroups" ]
+++ lines "writ-depot.service, renewing" made.renewing-depot.units."writ-depot.service"
+  [
+    "\"--tls-cert\" \"/var/lib/acme/depot/fullchain.pem\" \"--tls-key\" \"/var/lib/acme/depot/key.pem\""
+    "SupplementaryGroups=acme"
+    "kill -HUP $MAINPID"
+    "LoadCredential=log-key:/var/lib/secrets/log.key"
+  ]
+  [ "LoadCredential=tls" "%d/tls" ]
 # An image knows nobody: what its daemons go by is written by first boot, and they wait for it. Where logs are is the same
 # everywhere.
 ++ differ "the image's files" [ "writ/logs.toml" ] (builtins.attrNames made.image.etc)

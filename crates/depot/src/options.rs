@@ -131,6 +131,8 @@ Then, from elsewhere: `writ release publish --depot http://127.0.0.1:8080 …`.
 
 TLS: give --tls-cert and --tls-key (PEM; TLS 1.3 only), or let a proxy in front end TLS and give --allow-http: requests
 are signed over method, path, query and body, so a proxy may rewrite Host. Without either, only loopback is served.
+A certificate that was renewed is served without a restart: both files are looked at every 5 s, and on SIGHUP. A pair that
+does not fit is told of in the log and by writ_depot_tls_reload_failures_total, and the one before serves on.
 
 The depot stops gracefully on SIGTERM and SIGINT: what it was asked before is answered, at most for 20 s.
 It exits with 0 when it was told to stop, with 2 when it could not start or the command line is none (the reason is on
@@ -163,7 +165,7 @@ pub struct Options {
     /// Where the address that is listened on is written, for whoever asked for port 0
     #[arg(long, value_name = "FILE")]
     pub address_file: Option<PathBuf>,
-    /// The most connections at one time; others wait
+    /// The most connections at one time, at most half of them from one address (unless a proxy is there); others wait
     #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub connections: u32,
     /// How long the headers of a request may take, and how long a connection may be idle
@@ -176,7 +178,7 @@ pub struct Options {
     #[arg(long, value_name = "SPAN", default_value = "2m", value_parser = span)]
     pub body_timeout: Duration,
     /// Memory for request bodies at one time, in MiB, half of it for callers who are known, at most a third of a half (or 8
-    /// MiB) for one sender; who finds none left hears 503
+    /// MiB) for one sender and two thirds for all appliances of one site; who finds none left hears 503
     #[arg(long, value_name = "MIB", default_value_t = 48, value_parser = clap::value_parser!(u32).range(16..=65_536))]
     pub body_memory: u32,
     /// Memory for files that are asked for often, in MiB
@@ -191,6 +193,9 @@ pub struct Options {
     /// MiB of logs per appliance and day, coming back evenly; 0 for no limit
     #[arg(long, value_name = "MIB", default_value_t = 256)]
     pub daily_logs: u32,
+    /// MiB of evidence that was not here before, per appliance and day, coming back evenly; 0 for no limit
+    #[arg(long, value_name = "MIB", default_value_t = 1024)]
+    pub daily_evidence: u32,
     /// How old a log's signed checkpoint becomes before it is signed anew
     #[arg(long, value_name = "SPAN", default_value = "1h", value_parser = span)]
     pub renew: Duration,

@@ -12,7 +12,7 @@ pub fn of_server(options: &Options) -> Sandbox {
     let mut read: Vec<PathBuf> = ["/dev/urandom", "/dev/null", "/proc/self"].map(PathBuf::from).into();
     read.extend([options.trust.clone(), options.log_key.clone()]);
     read.extend(signatures_beside(&options.trust));
-    read.extend([&options.tls_cert, &options.tls_key].into_iter().flatten().cloned());
+    read.extend([&options.tls_cert, &options.tls_key].into_iter().flatten().flat_map(|file| renewed_in(file)));
     let mut write = vec![options.data.clone()];
     // Onto a larger disk, as may be: Landlock judges by where a link leads.
     write.extend(Folders::new(&options.data).all().into_iter().filter(|folder| folder.is_symlink()));
@@ -21,6 +21,15 @@ pub fn of_server(options: &Options) -> Sandbox {
     let listen = vec![options.listen.port()];
     let files = Files { read, write, connect: Some(Vec::new()), listen, ..Files::default() };
     Sandbox { files: Some(files), calls: calls::of_server() }
+}
+
+/// The folders in which programs that renew certificates put the next file: beside this one, and where a link leads that is
+/// swung to it (certbot has a folder of links, and another one with all that ever were).
+fn renewed_in(file: &Path) -> Vec<PathBuf> {
+    let real = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    let mut folders = vec![folder_of(file), folder_of(&real)];
+    folders.dedup();
+    folders
 }
 
 fn folder_of(file: &Path) -> PathBuf {

@@ -147,8 +147,8 @@ fn judge_ends(ends: &Ends, claims: &[(String, ChainEnd)], report: &mut VerifyRep
 
 /// What a file of a bundle holds.
 enum Found {
-    /// A bundle that verified, and its signature.
-    Authentic(Box<Authentic>, Vec<u8>),
+    /// A bundle that verified, its signature, and the bytes that both have.
+    Authentic(Box<Authentic>, Vec<u8>, u64),
     /// Something that the key signed, in a schema that is not known here.
     OtherSchema,
     /// Nothing that counts: why was told of.
@@ -267,15 +267,15 @@ impl<'a> KeyChain<'a> {
                 let receipt = receipted.then(|| receipt_beside(folder, &self.path, &name, problems)).flatten();
                 let receipt = receipt.as_deref();
                 let (judged, bundle) = match &found {
-                    Found::Authentic(found, _) => (Judged::Verified, Some(&found.bundle)),
+                    Found::Authentic(found, ..) => (Judged::Verified, Some(&found.bundle)),
                     Found::OtherSchema => (Judged::OtherSchema, None),
                     Found::Bad => (Judged::Bad, None),
                 };
                 let here = BundleHere { path: &path, name: (sequence, id), digest, judged, bundle, receipted, receipt };
                 log.bundle(self.key, &here, &mut seen, problems);
             }
-            let (authentic, signature) = match found {
-                Found::Authentic(authentic, signature) => (authentic, signature),
+            let (authentic, signature, size) = match found {
+                Found::Authentic(authentic, signature, size) => (authentic, signature, size),
                 unread => {
                     incidents.incomplete = true;
                     let previous = if matches!(unread, Found::OtherSchema) { digest } else { None };
@@ -290,7 +290,8 @@ impl<'a> KeyChain<'a> {
                 incidents.take(&path, &authentic.bundle);
                 self.logs.take(&path, &authentic.bundle);
                 let Authentic { bundle, digest } = *authentic;
-                visit(Stored { path: &path, fingerprint: &self.fingerprint, bundle, digest, signature: &signature });
+                let (fingerprint, signature) = (&self.fingerprint, &signature);
+                visit(Stored { path: &path, fingerprint, bundle, digest, signature, size });
             }
         }
         self.judge_gaps(report);
@@ -365,7 +366,10 @@ impl<'a> KeyChain<'a> {
                 problems.bad(Code::OutOfOrder, path, format!("it is {own}, under another name"), CONSEQUENCE);
                 Found::Bad
             }
-            Ok(authentic) => Found::Authentic(Box::new(authentic), signature),
+            Ok(authentic) => {
+                let size = (bytes.len() + signature.len()) as u64;
+                Found::Authentic(Box::new(authentic), signature, size)
+            }
             Err(error @ VerifyError::OtherSchema(_)) => {
                 problems.note(Code::UnknownSchema, path, error, "it is signed, but not assessable here");
                 Found::OtherSchema

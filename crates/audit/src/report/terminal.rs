@@ -183,6 +183,7 @@ pub fn comparison(c: &Comparison, look: Look) -> String {
     out += &format!("{} · {} to {}\n", baselines.join(", "), when(c.period.from), when(c.period.to));
     out += &format!("{}\n", conclusion(&c.verification, look));
     out += &score(c);
+    out += &figures(c);
     for appliance in &c.appliances {
         if let Some(why) = &appliance.not_assessable {
             out += &format!("{} {}: {why}\n", look.paint("not assessable", "35"), appliance.appliance);
@@ -205,6 +206,23 @@ fn score(c: &Comparison) -> String {
         percent(&c.score),
         c.score_without_exceptions.met,
         percent(&c.score_without_exceptions)
+    )
+}
+
+fn figures(c: &Comparison) -> String {
+    let f = &c.figures;
+    let percent = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), |n| format!("{n} %"));
+    let repair = f.mttr_seconds.map_or_else(|| "-".to_owned(), lasting);
+    format!(
+        "{} ended, {} unresolved; by rules {}, within the SLA {}, mean time to repair {repair}\n{} of evidence with {} bytes, \
+         {} bytes in the time before\n",
+        of(f.closed, "incident"),
+        thousands(f.unresolved),
+        percent(f.l1_percent),
+        percent(f.sla_met_percent),
+        of(f.bundles, "bundle"),
+        thousands(f.bytes),
+        thousands(f.bytes_before),
     )
 }
 

@@ -5,6 +5,7 @@
 mod attacks;
 mod collecting;
 mod comparing;
+mod figures;
 mod go;
 mod log;
 mod log_batches;

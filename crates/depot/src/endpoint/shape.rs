@@ -60,11 +60,19 @@ pub async fn caller_and_body(
     let (parts, body) = request.into_parts();
     let (identity, verified) = identify(depot, &parts.method, &parts.uri, &parts.headers)?;
     may(&identity)?;
-    let sender = Sender::Key(*identity.key().ed25519());
-    let body = read(&depot.body_memory, &depot.options, sender, &parts.headers, body, limit as u64).await?;
+    let body = read(&depot.body_memory, &depot.options, known(&identity), &parts.headers, body, limit as u64).await?;
     let digest = (!body.bytes.is_empty()).then(|| Digest::of(&body.bytes));
     verified.check_body(digest).map_err(IdentityError::from)?;
     Ok((identity, body))
+}
+
+/// Who sends a body, where that is known.
+fn known(identity: &Identity) -> Sender {
+    let key = *identity.key().ed25519();
+    match identity {
+        Identity::Appliance(appliance) => Sender::Appliance(key, appliance.site.clone()),
+        Identity::Reader(_) => Sender::Reader(key),
+    }
 }
 
 /// Who sends a body that counts by what is in it.

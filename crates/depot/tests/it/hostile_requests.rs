@@ -28,7 +28,7 @@ pub struct Case {
     pub comes: Comes,
 }
 
-fn raw(name: &str, bytes: impl Into<Vec<u8>>, comes: Comes) -> Case {
+pub fn raw(name: &str, bytes: impl Into<Vec<u8>>, comes: Comes) -> Case {
     Case { name: name.to_owned(), bytes: bytes.into(), ends: false, comes }
 }
 

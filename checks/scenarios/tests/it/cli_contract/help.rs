@@ -8,9 +8,9 @@ use writ_scenarios::flake::repository;
 use crate::house::{program, ran};
 
 /// A command with its path of names, and what its help says.
-struct Help {
-    path: Vec<String>,
-    text: String,
+pub(super) struct Help {
+    pub path: Vec<String>,
+    pub text: String,
     commands: Vec<String>,
 }
 
@@ -29,7 +29,7 @@ fn help(binary: &str, path: &[String]) -> Help {
     Help { path: path.to_vec(), text: asked.stdout, commands: commands.unwrap_or_default() }
 }
 
-fn all(binary: &str) -> Vec<Help> {
+pub(super) fn all(binary: &str) -> Vec<Help> {
     let mut queue = vec![Vec::new()];
     let mut all = Vec::new();
     while let Some(path) = queue.pop() {

@@ -9,6 +9,8 @@ pub enum Exported {
     Doctor,
     /// `/metrics` of `writ-depot`.
     Depot,
+    /// `writ audit compare --openmetrics`, wherever somebody audits.
+    Audit,
     /// Nobody: no version does.
     NotYet,
 }
@@ -74,6 +76,20 @@ const fn of_courier(name: &'static str) -> Metric {
 
 const fn depot(name: &'static str) -> Metric {
     Metric { name, exported: Exported::Depot, due_where: None }
+}
+
+const fn audit(name: &'static str) -> Metric {
+    Metric { name, exported: Exported::Audit, due_where: None }
+}
+
+/// What is beside whether the evidence verified.
+const fn of_audit(name: &'static str) -> Metric {
+    Metric { due_where: Some("writ_audit_verified"), ..audit(name) }
+}
+
+/// A figure over incidents, which there is only where one ended.
+const fn of_incidents(name: &'static str) -> Metric {
+    Metric { due_where: Some("writ_incidents_any_ended"), ..audit(name) }
 }
 
 const fn not_yet(name: &'static str) -> Metric {
@@ -367,6 +383,47 @@ pub const ALERTS: &[Alert] = &[
         next: concat!("give it a larger disk, or see what writ-depot gc --dry-run would remove: ", page!("depot.md")),
     },
     Alert {
+        name: "WritDepotMissesAppliance",
+        expression: "writ_depot_checkin_age_seconds > {figure}",
+        wait: "0m",
+        severity: Some("critical"),
+        figure: at_most("checkin.critical"),
+        metric: depot("writ_depot_checkin_age_seconds"),
+        summary: "an appliance with orders has not checked in for {{ $value | humanizeDuration }}",
+        next: "writ watch says which, and of what site",
+    },
+    Alert {
+        name: "WritDepotCertificateEnding",
+        // Programs that renew certificates do so a month before the end.
+        expression: "writ_depot_tls_expires_seconds < 1209600",
+        wait: "1h",
+        severity: Some("warning"),
+        figure: None,
+        metric: depot("writ_depot_tls_expires_seconds"),
+        summary: "the depot's certificate ends in {{ $value | humanizeDuration }}",
+        next: concat!("renew it; the depot takes it up by itself: ", page!("operations.md")),
+    },
+    Alert {
+        name: "WritDepotCertificateEndingCritical",
+        expression: "writ_depot_tls_expires_seconds < 259200",
+        wait: "0m",
+        severity: Some("critical"),
+        figure: None,
+        metric: depot("writ_depot_tls_expires_seconds"),
+        summary: "the depot's certificate ends in {{ $value | humanizeDuration }}: no appliance talks to it after that",
+        next: concat!("renew it now; the depot takes it up by itself: ", page!("operations.md")),
+    },
+    Alert {
+        name: "WritDepotCertificateUnfit",
+        expression: "increase(writ_depot_tls_reload_failures_total[15m]) > 0",
+        wait: "0m",
+        severity: Some("warning"),
+        figure: None,
+        metric: depot("writ_depot_tls_reload_failures_total"),
+        summary: "the certificate that lies ready for the depot is of no use, and the one before serves on",
+        next: "the depot's log says why",
+    },
+    Alert {
         name: "WritKeyOld",
         expression: "writ_key_age_seconds > {figure}",
         wait: "1h",
@@ -407,13 +464,44 @@ pub const ALERTS: &[Alert] = &[
         next: "GET /api/logs/sites/<site> of the depot says whose; on that appliance: writ-logs, and writ doctor",
     },
     Alert {
+        name: "WritAuditFailed",
+        expression: "writ_audit_verified == 0",
+        wait: "0m",
+        severity: Some("critical"),
+        figure: None,
+        metric: audit("writ_audit_verified"),
+        summary: "{{ $labels.site }}: the evidence does not verify",
+        next: "writ audit verify says which bundle, and where",
+    },
+    Alert {
+        name: "WritAuditOld",
+        // A month, and the days until somebody has the time.
+        expression: "time() - writ_audited_at_seconds > 3024000",
+        wait: "0m",
+        severity: Some("warning"),
+        figure: None,
+        metric: of_audit("writ_audited_at_seconds"),
+        summary: "{{ $labels.site }}: nobody has compared the evidence for {{ $value | humanizeDuration }}",
+        next: concat!("writ audit fetch, then writ audit compare: ", page!("operations.md")),
+    },
+    Alert {
+        name: "WritIncidentsUnresolved",
+        expression: "writ_incidents_unresolved > 0",
+        wait: "0m",
+        severity: Some("warning"),
+        figure: None,
+        metric: of_audit("writ_incidents_unresolved"),
+        summary: "{{ $labels.site }}: {{ $value }} incidents of the period ended without being resolved",
+        next: "writ audit compare says which",
+    },
+    Alert {
         name: "WritL1ShareLow",
         expression: "writ_l1_resolution_percent < {figure}",
         wait: "1d",
         severity: Some("warning"),
         figure: at_least("tier.l1.share_least_percent"),
-        metric: not_yet("writ_l1_resolution_percent"),
-        summary: "rules resolve only {{ $value }} % of incidents",
+        metric: of_incidents("writ_l1_resolution_percent"),
+        summary: "{{ $labels.site }}: rules resolve only {{ $value }} % of incidents",
         next: "see which incidents people resolve, and whether a rule could",
     },
     Alert {
@@ -428,12 +516,12 @@ pub const ALERTS: &[Alert] = &[
     },
     Alert {
         name: "WritPatternWeak",
-        expression: "writ_learning_pattern_success_percent < {figure}",
+        expression: "writ_rule_success_percent < {figure}",
         wait: "1d",
         severity: Some("warning"),
         figure: at_least("learning.pattern_success_least_percent"),
-        metric: not_yet("writ_learning_pattern_success_percent"),
-        summary: "a learned pattern helps in only {{ $value }} % of cases",
+        metric: of_incidents("writ_rule_success_percent"),
+        summary: "{{ $labels.site }}: rule {{ $labels.rule }} helps in only {{ $value }} % of cases",
         next: "review it: rules/learned/README.md",
     },
     Alert {
@@ -442,9 +530,9 @@ pub const ALERTS: &[Alert] = &[
         wait: "1d",
         severity: Some("warning"),
         figure: at_least("sla.met_least_percent"),
-        metric: not_yet("writ_sla_met_percent"),
-        summary: "only {{ $value }} % of incidents were resolved within the SLA",
-        next: "see which were late, and why",
+        metric: of_incidents("writ_sla_met_percent"),
+        summary: "{{ $labels.site }}: only {{ $value }} % of incidents were resolved within the SLA",
+        next: "writ audit compare says which were late",
     },
     Alert {
         name: "WritMttrHigh",
@@ -452,15 +540,17 @@ pub const ALERTS: &[Alert] = &[
         wait: "1d",
         severity: Some("warning"),
         figure: at_most("repair.mttr"),
-        metric: not_yet("writ_mttr_seconds"),
-        summary: "repairs take {{ $value | humanizeDuration }} on average",
-        next: "see which rules take long",
+        metric: of_incidents("writ_mttr_seconds"),
+        summary: "{{ $labels.site }}: repairs take {{ $value | humanizeDuration }} on average",
+        next: "writ audit compare says which took long",
     },
 ];
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+
+    use writ_audit::report::openmetrics;
 
     use super::*;
     use crate::doctor::METRICS;
@@ -474,6 +564,8 @@ mod tests {
             assert_eq!(alert.expression.contains("{figure}"), alert.figure.is_some(), "{}", alert.name);
             let doctors = METRICS.iter().any(|(name, _)| *name == alert.metric.name);
             assert_eq!(doctors, alert.metric.exported == Exported::Doctor, "{}", alert.name);
+            let audits = openmetrics::METRICS.iter().any(|(name, _)| *name == alert.metric.name);
+            assert_eq!(audits, alert.metric.exported == Exported::Audit, "{}", alert.name);
         }
     }
 
@@ -494,7 +586,8 @@ mod tests {
     #[test]
     fn the_page_lists_every_metric() {
         let page = include_str!("../../../../../docs/metrics.md");
-        for name in ALERTS.iter().map(|alert| alert.metric.name).chain(METRICS.iter().map(|(name, _)| *name)) {
+        let exported = METRICS.iter().chain(openmetrics::METRICS).map(|(name, _)| *name);
+        for name in ALERTS.iter().map(|alert| alert.metric.name).chain(exported) {
             let listed = page.contains(&format!("`{name}`")) || page.contains(&format!("`{name}{{"));
             assert!(listed, "docs/metrics.md does not list {name}");
         }

@@ -32,6 +32,7 @@ pub fn rules<'a>(
     for (group, exported) in [
         ("writ-appliance", Exported::Doctor),
         ("writ-depot", Exported::Depot),
+        ("writ-audit", Exported::Audit),
         ("writ-not-exported-yet", Exported::NotYet),
     ] {
         let of: Vec<&Told> = told.iter().filter(|(alert, _)| alert.metric.exported == exported).collect();
@@ -71,6 +72,9 @@ fn absent(told: &[Told]) -> String {
         let next = match exported {
             Exported::Doctor => {
                 concat!("have `writ doctor --format openmetrics` written for node_exporter: ", page!("metrics.md"))
+            }
+            Exported::Audit => {
+                concat!("have `writ audit compare --openmetrics` run by a timer: ", page!("operations.md"))
             }
             Exported::Depot => concat!("have /metrics of writ-depot scraped: ", page!("metrics.md")),
             Exported::NotYet => "no version exports it yet; `writ export alerts` without --all leaves its rules out",

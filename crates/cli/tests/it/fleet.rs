@@ -197,14 +197,17 @@ fn who_has_not_kept_a_release_stops_the_others_until_people_say_anyway() {
     for words in ["against it: front-desk (ring canary): rolled 1-2 back", "and anyway, for: the vendor mended"] {
         assert!(said.contains(words), "{words}: {said}");
     }
+    // What was tampered with in the draft is no promotion.
+    let file = format!("draft-3/promotions/{SITE}.json");
+    let written = fleet.desk.read(&file);
+    fleet.desk.put(&file, "{}");
+    let sign = fleet.desk.sign_arguments("draft-3", "keys/alice.key");
+    let said = fleet.desk.refused(&sign.each_ref().map(String::as_str));
+    assert!(said.contains("what the draft says of its promotion cannot be read"), "{said}");
+    fleet.desk.put(&file, written);
     let shown = fleet.publish("draft-3");
     assert!(shown.contains("and anyway, for: the vendor mended the canary by hand"), "{shown}");
 
-    // What was tampered with in the draft is no promotion.
-    fs::create_dir_all(fleet.desk.path("draft-3/promotions")).unwrap();
-    fleet.desk.put(&format!("draft-3/promotions/{SITE}.json"), "{}");
-    let again = fleet.desk.sign_arguments("draft-3", "keys/alice.key");
-    assert!(fleet.desk.refused(&again.each_ref().map(String::as_str)).contains("promotion"));
     // Another commit says nothing of this release's rings.
     fleet.desk.retitle("Another clinic");
     let said = fleet.desk.refused(&fleet.promote(&["--ring", "rest"], "draft-4"));

@@ -5,12 +5,13 @@ let
   sections = import ./sections.nix { inherit lib; };
   touched = import ./touched.nix { inherit lib; };
   attach = import ./attach.nix { inherit lib; };
+  rings = import ./rings.nix { inherit lib; };
   composeBases = import ./bases.nix { inherit lib tree merge attach sections; };
   composeAppliance = import ./compose-appliance.nix {
     inherit lib tree collect settings sections touched overrides attach publicKey;
   };
   composeSite = import ./compose-site.nix {
-    inherit lib tree collect merge settings sections touched overrides composeAppliance;
+    inherit lib tree collect merge settings sections touched overrides rings composeAppliance;
   };
 
   familiesOf = read: if read.value == null then [ ] else read.value.rule_families;

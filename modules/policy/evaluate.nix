@@ -3,7 +3,7 @@
 #   nix-instantiate --eval --strict --json modules/policy/evaluate.nix --arg root ./. -A report
 #
 # Attributes
-#   report     { sites.<site> = { title, file, excluded, findings, merged, overrides, families, broken,
+#   report     { sites.<site> = { title, file, excluded, findings, merged, overrides, families, broken, rings,
 #                  appliances.<appliance> = { policy, public_key, system_type, excluded, findings, overrides, figures, broken } };
 #                baselines.<baseline> = { version, title, figures }, findings, known, broken, partial }
 #              `policy` is the policy document, or null when the findings left nothing to compose. `findings` are data
@@ -12,7 +12,7 @@
 #              names for "did you mean". `overrides` and `merged` say what differs from the baselines, and why.
 #   delta      the same, but what policies share stands there once, for many sites (checks/policy/delta.nix):
 #              { bases.<key> = { schema, baselines, controls, checks, rules, runbooks, duties, rules_version, merged },
-#                sites.<site> = { title, file, excluded, findings, overrides, families, broken, settings, secrets, exceptions,
+#                sites.<site> = { title, file, excluded, findings, overrides, families, broken, rings, settings, secrets, exceptions,
 #                  appliances.<appliance> = { public_key, system_type, excluded, findings, overrides, figures, broken,
 #                    base = <key>, policy = { set, drop, settings, programs, rules_version } } },
 #                baselines, findings, known, broken, partial, reads }
@@ -22,6 +22,7 @@
 #              `reads` are the files that the lists of baselines and rules name.
 #   catalogue  what baselines and rules declare, used by a site or not: see catalogue.nix
 #   choices    { <site> = { site = [ <family> ]; appliances.<appliance> = [ <family> ]; } }: the rule families they name
+#   rings      { <site> = [ { name, after, appliances = [ <appliance> ] } ] }: see rings.nix
 #   policies   policies.<site>.<appliance>: the policy documents alone
 #   systems    systems.<site>.<appliance>: a derivation, or null; to build one: nix-build … -A systems.<site>.<appliance>
 #   appliances appliances.<site>.<appliance>: what a system is made from: { policy, fragments, system, system_type, … }
@@ -95,6 +96,16 @@ in
   catalogue = import ./catalogue.nix { inherit lib tree; };
 
   choices = import ./choices.nix { inherit tree; };
+
+  rings = builtins.mapAttrs
+    (_: source:
+      let read = tree.single "site" source.file;
+      in (import ./rings.nix { inherit lib; } {
+        rings = if read.value == null then [ ] else read.value.rings;
+        inherit (source) appliances;
+        inherit (read) placeOf;
+      }).rings)
+    selected;
 
   policies = builtins.mapAttrs (_: site: builtins.mapAttrs (_: a: a.policy) site.appliances) composed;
 

@@ -118,6 +118,26 @@ rec {
     notify = withDefault (attrsOf (channel types.secretName)) { };
   };
 
+  # Who takes up a release first: see rings.nix.
+  rings = listOf (struct {
+    name = {
+      type = types.plain { expected = "up to 24 of a-z, 0-9 and \"-\""; test = v: builtins.isString v && builtins.match "[a-z0-9-]{1,24}" v != null; };
+      about = "what the ring is called, such as \"canary\"";
+    };
+    # How much later than the release; "promotion": not before a newer release says so.
+    after = withDefault
+      (types.plain {
+        expected = "a duration such as \"24h\", or \"promotion\": not before somebody promotes it";
+        test = v: v == "0s" || v == "promotion" || lib.milliseconds v != null;
+      })
+      "0s";
+    appliances = { type = ringMembers; about = "appliances such as [ \"front-desk\" ], or \"others\": all that no other ring names"; };
+  });
+  ringMembers = context: value:
+    if value == "others" then types.good value
+    else if builtins.isList value then listOf text context value
+    else types.plain { expected = "a list of appliances, or \"others\""; test = _: false; } context value;
+
   # People by name, or a list of texts: each of them the primary contact.
   contacts = context: value:
     if builtins.isList value then nonEmptyListOf text context value

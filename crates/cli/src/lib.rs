@@ -14,6 +14,7 @@ mod explain;
 mod export;
 mod failure;
 mod files;
+mod fleet;
 mod keys;
 mod layout;
 mod library;
@@ -80,6 +81,8 @@ enum Command {
     #[command(subcommand)]
     Order(order::Command),
     #[command(subcommand)]
+    Fleet(fleet::Command),
+    #[command(subcommand)]
     Log(log::Command),
     Verify(verify::Arguments),
     #[command(subcommand)]
@@ -104,6 +107,7 @@ pub fn run() -> ExitCode {
         Command::Trust(command) => command.run(),
         Command::Release(command) => command.run(),
         Command::Order(command) => command.run(),
+        Command::Fleet(command) => command.run(),
         Command::Log(command) => command.run(),
         Command::Verify(arguments) => arguments.run(),
         Command::Audit(command) => command.run(),

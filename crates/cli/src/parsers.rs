@@ -16,7 +16,8 @@ use crate::check::nix_error::NixError;
 use crate::check::source::Source;
 use crate::diff::lay;
 use crate::keys::register::Register;
-use crate::release::ledger;
+use crate::release::promotion::Promotion;
+use crate::release::{ledger, promotion};
 use crate::status::{http, page};
 use crate::{appliance_state, doctor};
 
@@ -48,6 +49,11 @@ const PARSERS: &[Parser] = &[
     ("writ.enforcer-status.v1", |bytes| forget(serde_json::from_slice::<appliance_state::Status>(bytes))),
     ("writ.key-register.v1", |bytes| forget(json::parse::<Register>(bytes, MAX_DOCUMENT))),
     ("writ.ledger.v1", |bytes| forget(document::parse::<ledger::Document>(bytes, ledger::SCHEMA))),
+    ("writ.promotion.v1", |bytes| {
+        let Ok(read) = document::parse::<Promotion>(bytes, promotion::SCHEMA) else { return };
+        let lines = read.lines();
+        assert!(!lines.iter().any(|line| line.contains('\n')), "one line each: {lines:?}");
+    }),
     ("writ.status.v1", |bytes| {
         let Ok(report) = page::read(bytes) else { return };
         let now = Time::from_unix_millis(1_795_000_000_000);

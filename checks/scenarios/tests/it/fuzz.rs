@@ -22,7 +22,7 @@ const LARGEST: u64 = 16 * 1024;
 const LARGEST_CORPUS: u64 = 1024 * 1024;
 
 /// Schemas of what we write and read back no more than as JSON, or not at all.
-const WRITTEN: [(&str, &str); 29] = [
+const WRITTEN: [(&str, &str); 30] = [
     ("writ.advisories.v1", "read by the probe `patches`, which has a target"),
     ("writ.check-results.v1", "the form of the cache of `writ check`, hashed into the names of its files"),
     ("writ.check.v1", "printed"),
@@ -41,6 +41,7 @@ const WRITTEN: [(&str, &str); 29] = [
     ("writ.evidence-verify.v1", "an answer of the depot that nobody relies on"),
     ("writ.explain.v1", "printed"),
     ("writ.fetched.v1", "printed"),
+    ("writ.fleet.v1", "printed"),
     ("writ.key-ages.v1", "printed"),
     ("writ.key-change.v1", "printed"),
     ("writ.logs-status.v1", "read by the probe `log_forwarding`, which has a target"),

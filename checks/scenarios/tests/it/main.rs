@@ -16,6 +16,7 @@ mod delivery;
 mod distribution;
 mod doctor;
 mod drill;
+mod fleet;
 mod full_disk;
 mod fuzz;
 mod golden;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value as Json;
 use writ_policy::delta::{Appliance as Said, Base, Delta, Override, Own, Site};
 use writ_policy::policy::upgrade;
+use writ_policy::rings::Rings;
 
 use crate::failure::{Failure, Outcome};
 
@@ -87,6 +88,8 @@ pub struct Appliance<'a> {
 pub struct Gathered<'a> {
     /// Its appliances by site and name.
     pub sites: BTreeMap<String, BTreeMap<String, Appliance<'a>>>,
+    /// The rings of its sites that have some.
+    pub rings: BTreeMap<String, &'a Rings>,
     /// Figures by baseline and id.
     pub figures: BTreeMap<String, BTreeMap<String, Json>>,
 }
@@ -122,6 +125,9 @@ pub fn read<'a>(parts: &'a [Delta], texts: &mut Texts<'a>) -> Outcome<Gathered<'
                 appliances.insert(name.clone(), appliance);
             }
             gathered.sites.insert(site.clone(), appliances);
+            if !said.rings.is_empty() {
+                gathered.rings.insert(site.clone(), &said.rings);
+            }
         }
     }
     Ok(gathered)

@@ -57,8 +57,7 @@ impl Places {
         let (probe, planner) = (probe_status(&settings), planner_status(&settings));
         let enforcer = Enforcer::read(&config)?;
         let now = clock::now();
-        let offer =
-            enforcer.state.as_ref().and_then(|state| Offer::look(&config, state, enforcer.running_is_lost(), now));
+        let offer = Offer::look(&config, &enforcer, now);
         Ok(Appliance { now, config, enforcer, courier, probe, planner, offer })
     }
 

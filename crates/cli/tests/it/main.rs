@@ -14,6 +14,7 @@ mod export_docs;
 mod export_schema;
 mod fetch;
 mod fetch_kept;
+mod fleet;
 mod key_life;
 mod keys;
 mod log;

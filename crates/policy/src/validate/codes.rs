@@ -40,6 +40,17 @@ const fn in_documents(name: &'static str, title: &'static str, help: &'static st
 /// All of them, in order of name.
 pub const CODES: &[Code] = &[
     error(
+        "appliance-in-no-ring",
+        "An appliance in no ring",
+        "Where a site has rings, each appliance takes up a release when its ring does, and this one never would. Name it in a \
+         ring, or give the last ring `appliances = \"others\"`.",
+    ),
+    error(
+        "appliance-in-two-rings",
+        "An appliance in two rings",
+        "It would take up a release at two times, and which of them counts would be chance. Leave it in one.",
+    ),
+    error(
         "approval-differs",
         "What was approved is not what lies there",
         "An exception names the document of its approval by digest, and another one lies beside it: it was changed after it \
@@ -120,6 +131,11 @@ pub const CODES: &[Code] = &[
         "A rule family of which no rule applies",
         "All of its rules answer checks that neither the site's baselines nor its appliances have, so nothing of it heals \
          anything here. Name the baseline that has those checks, or leave the family out.",
+    ),
+    warning(
+        "empty-ring",
+        "A ring with nobody in it",
+        "A ring goes first so that others are spared what goes wrong there. With nobody in it nothing is tried before the next.",
     ),
     warning(
         "empty-site",
@@ -244,6 +260,12 @@ pub const CODES: &[Code] = &[
         "Probation demands what cannot be observed here",
         "A check that is named there must hold before a new generation is kept; this one never can: this version cannot look, \
          or only another process looks, over the network. Every generation would be rolled back.",
+    ),
+    error(
+        "rings-out-of-order",
+        "A ring that would go before the one in front of it",
+        "Rings stand in the order in which they take up a release, so that each is tried before the next. Give it a delay that \
+         is no shorter than the one before it, or let it change places.",
     ),
     error(
         "rule-never-matches",

@@ -26,6 +26,7 @@ pub const TRIED: &[&str] = &[
     "writ trust show",
     "writ release draft",
     "writ release show",
+    "writ fleet status",
     "writ order new",
     "writ order broadcast",
     "writ order show",
@@ -298,4 +299,6 @@ fn the_commands_that_ask_a_depot_print_json_and_no_colour() {
     let watched = both(1, "--json", || ask(&["watch"], "--state", "watch"));
     assert_eq!(watched["schema"], "writ.watch.v1", "{watched}");
     assert_eq!(watched.to_string().matches("never-heard").count(), 2, "{watched}");
+    let fleet = both(1, "--json", || ask(&["fleet", "status"], "--flake", "flake"));
+    assert_eq!((&fleet["schema"], &fleet["trouble"]), (&"writ.fleet.v1".into(), &2.into()), "{fleet}");
 }

@@ -13,6 +13,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("evidence-bundle-v2", include_str!("../../../../../checks/schemas/evidence-bundle-v2.json")),
     ("explain-v1", include_str!("../../../../../checks/schemas/explain-v1.json")),
     ("fetched-v1", include_str!("../../../../../checks/schemas/fetched-v1.json")),
+    ("fleet-v1", include_str!("../../../../../checks/schemas/fleet-v1.json")),
     ("key-v1", include_str!("../../../../../checks/schemas/key-v1.json")),
     ("log-entry-v1", include_str!("../../../../../checks/schemas/log-entry-v1.json")),
     ("log-restart-v1", include_str!("../../../../../checks/schemas/log-restart-v1.json")),

@@ -7,6 +7,7 @@ use crate::client::{Connection, get};
 use crate::daemon::Start;
 use crate::hostile_requests::*;
 use crate::logs::odd_logs_and_notices;
+use crate::provision::odd_claims;
 use crate::world::*;
 
 fn comes(address: SocketAddr, case: &Case) -> Comes {
@@ -26,7 +27,7 @@ fn every_hostile_request_has_its_status_and_changes_nothing() {
     publish(address, &release(1, None));
     let before = (checkpoint(address), files(dir.path()));
     let cases: Vec<Case> =
-        [odd_http(), odd_addresses(), odd_bodies(), odd_callers(), odd_requests(), odd_logs_and_notices()]
+        [odd_http(), odd_addresses(), odd_bodies(), odd_callers(), odd_requests(), odd_logs_and_notices(), odd_claims()]
             .into_iter()
             .flatten()
             .collect();

@@ -13,6 +13,7 @@ mod hostile_requests;
 mod inside;
 mod logs;
 mod orders;
+mod provision;
 mod publishing;
 mod restart;
 mod starting;

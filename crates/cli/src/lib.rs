@@ -22,6 +22,7 @@ mod order;
 mod pages;
 mod parsers;
 mod passphrase;
+mod provision;
 mod random;
 mod release;
 mod render_diff;
@@ -90,6 +91,8 @@ enum Command {
     #[command(subcommand)]
     Site(site::Command),
     #[command(subcommand)]
+    Provision(provision::Command),
+    #[command(subcommand)]
     Export(export::Command),
     Completions(completions::Arguments),
 }
@@ -111,6 +114,7 @@ pub fn run() -> ExitCode {
         Command::Status(arguments) => arguments.run(),
         Command::Doctor(arguments) => arguments.run(),
         Command::Site(command) => command.run(),
+        Command::Provision(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Completions(arguments) => arguments.run(),
     };

@@ -13,7 +13,9 @@ pub struct MacAddress([u8; 6]);
 
 /// Why text is not a [`MacAddress`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a MAC address of one card: expected six pairs of lower-case hexadecimal digits as in 00:00:5e:00:53:01")]
+#[error(
+    "{0:?} is not a MAC address of one card: expected six pairs of lower-case hexadecimal digits as in 00:00:5e:00:53:01"
+)]
 pub struct MacAddressError(String);
 
 impl MacAddress {

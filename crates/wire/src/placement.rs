@@ -79,8 +79,7 @@ impl Place {
         }
         let LoggedRelease { release, receipt } = &self.release;
         release.check_bounds()?;
-        let identity =
-            Identity { site: self.site.clone(), appliance: self.appliance.clone(), public_key: key.clone() };
+        let identity = Identity { site: self.site.clone(), appliance: self.appliance.clone(), public_key: key.clone() };
         let floor = Floor::initial(self.site.clone(), &chain);
         let receipt = receipt.as_ref().map(|receipt| &receipt.0[..]);
         let log = LogProof { receipt, continuity: Continuity::default() };

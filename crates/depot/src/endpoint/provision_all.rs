@@ -19,11 +19,7 @@ pub async fn get(State(depot): State<Arc<Depot>>, request: Request) -> Result<Re
 }
 
 /// The claims of a card, or of all, for a key with the role `read`: a claim is of no site yet.
-pub(super) fn for_readers(
-    depot: &Depot,
-    request: &Request,
-    mac: Option<&MacAddress>,
-) -> Result<Response<Body>, Fault> {
+pub(super) fn for_readers(depot: &Depot, request: &Request, mac: Option<&MacAddress>) -> Result<Response<Body>, Fault> {
     match caller(depot, request)? {
         Identity::Reader(_) => {}
         Identity::Appliance(_) => return Err(Fault::Forbidden("only a key with the role read may do that".to_owned())),

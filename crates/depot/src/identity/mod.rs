@@ -142,7 +142,8 @@ pub fn identify_claimant(
 ) -> Result<Verified, IdentityError> {
     let (headers, now) = (signed_by(map)?, clock::now());
     let request = Request { method: method.as_str(), path: uri.path(), query: uri.query() };
-    let own = |id: &str| [&claim.public_key, &claim.courier_key].into_iter().find(|key| key.fingerprint() == id).cloned();
+    let own =
+        |id: &str| [&claim.public_key, &claim.courier_key].into_iter().find(|key| key.fingerprint() == id).cloned();
     let verified = verify(&request, &headers, own, now)?;
     let mut nonces = depot.doorman.nonces.lock().unwrap_or_else(PoisonError::into_inner);
     nonces.admit(&verified, &claim.public_key, CLAIMANT_SHARE, now)?;

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-use writ_client::{Client, Settings, Signer};
 use writ_trust::minisign::PublicKey;
 use writ_trust::numbers::TrustVersion;
 use writ_trust::root_chain::TrustChain;
@@ -66,10 +65,10 @@ fn seen(address: SocketAddr, target: &str) -> Vec<PublicKey> {
 }
 
 /// Where the machine with a key is told that it belongs, asking with another.
-fn asked(address: SocketAddr, who: u8, with: u8) -> Result<Placement, Option<u16>> {
-    let client = Client::new(&Settings::new(format!("http://{address}"))).unwrap().signed_by(Signer::new(secret(with)));
-    let answer = client.get(&paths::placement(&mac(), &public(who), TrustVersion::FIRST), 1 << 20);
-    answer.map(|bytes| Placement::parse(&bytes).unwrap()).map_err(|error| error.status())
+fn asked(address: SocketAddr, who: u8, with: u8) -> Result<Placement, u16> {
+    let target = paths::placement(&mac(), &public(who), TrustVersion::FIRST).to_string();
+    let answer = Caller { key: with, delegation: None }.get(address, &target);
+    if answer.status == 200 { Ok(Placement::parse(&answer.expect(200)).unwrap()) } else { Err(answer.status) }
 }
 
 #[test]
@@ -77,14 +76,14 @@ fn a_machine_claims_and_is_told_where_it_belongs_once_a_release_names_it() {
     let dir = folder();
     let depot = Start::new(dir.path()).start();
     let address = depot.address;
-    assert_eq!(asked(address, FRONT_DESK, ASKS), Err(Some(401)), "nobody has claimed");
+    assert_eq!(asked(address, FRONT_DESK, ASKS), Err(401), "nobody has claimed");
     assert_eq!(others(post(address, &signed_claim(FRONT_DESK))), 0);
     assert_eq!((seen(address, &target()), seen(address, "/api/provision").len()), (vec![public(FRONT_DESK)], 1));
     assert_eq!(seen(address, "/api/provision/00:00:5e:00:53:02"), []);
     assert_eq!(asked(address, FRONT_DESK, ASKS).unwrap().place, None);
     assert_eq!(asked(address, FRONT_DESK, FRONT_DESK).unwrap().place, None, "with its own key as well");
     for stranger in [THIEF, STRANGER, READ] {
-        assert_eq!(asked(address, FRONT_DESK, stranger), Err(Some(401)), "{stranger}");
+        assert_eq!(asked(address, FRONT_DESK, stranger), Err(401), "{stranger}");
     }
 
     // A second key for the same card is shown beside the first, and takes nothing of it.
@@ -121,7 +120,7 @@ fn a_machine_claims_and_is_told_where_it_belongs_once_a_release_names_it() {
     depot.kill();
     let depot = Start::new(dir.path()).start();
     assert_eq!(seen(depot.address, "/api/provision"), []);
-    assert_eq!(asked(depot.address, FRONT_DESK, ASKS), Err(Some(401)));
+    assert_eq!(asked(depot.address, FRONT_DESK, ASKS), Err(401));
 }
 
 #[test]
@@ -137,7 +136,7 @@ fn a_stolen_machine_is_told_nothing() {
     second.revoked_appliance_keys = vec![revoked(FRONT_DESK)];
     publish(address, &second);
     assert_eq!(post(address, &signed_claim(FRONT_DESK)).status, 403);
-    assert_eq!(asked(address, FRONT_DESK, ASKS), Err(Some(403)));
+    assert_eq!(asked(address, FRONT_DESK, ASKS), Err(403));
     assert_eq!(front_desk().get(address, "/agent/sync").status, 401, "and it is nobody's courier any more");
     // The one in its place is.
     assert_eq!(others(post(address, &signed_claim(THIEF))), 1);

@@ -14,6 +14,8 @@ mod trial;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+pub use self::files::policy_nix;
+
 use self::description::{Baseline, Channel, Contact, Site, Window};
 use self::interrupt::Interrupt;
 use self::library::Library;

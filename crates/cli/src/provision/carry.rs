@@ -18,8 +18,11 @@ use writ_wire::{MAX_ENVELOPE, paths};
 use super::offer;
 use crate::depot::DepotOptions;
 use crate::failure::{Answer, Failure, Outcome};
+use crate::passphrase::KeyFile;
 use crate::{files, random, screen};
 
+/// The secret half of the key to ask with, in the folder for what comes.
+const KEY: &str = "courier.key";
 /// How long a claim is waited for before it is asked again.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The largest receipt, in bytes.
@@ -27,8 +30,8 @@ const MAX_RECEIPT: u64 = 4096;
 
 /// On a new machine: send its claim to the depot, and bring what is answered
 ///
-/// For an ordinary user: it makes a key of its own at each start, which the machine's claim vouches for, and whoever takes this process
-/// over has that and nothing else. What it brings is judged by `writ provision join`.
+/// For an ordinary user: it makes a key of its own, which the machine's claim vouches for, and whoever takes this process over has that
+/// and nothing else. What it brings is judged by `writ provision join`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -72,8 +75,8 @@ impl Arguments {
         let bytes = files::read(&self.trust, MAX_DOCUMENT, "the trust root")?;
         let root = TrustRoot::parse(&bytes)
             .map_err(|e| Failure::refused("this is not a usable trust root").at(self.trust.display()).because(e))?;
-        let key = SecretKey::generate(&*random::bytes()?);
         files::make_directory(&self.answer)?;
+        let key = self.own_key()?;
         let own = key.public_key();
         let client = self.depot.client()?;
         // Once this is confined, a folder that comes later could not be seen.
@@ -86,8 +89,14 @@ impl Arguments {
         self.confine();
         files::replace(&self.answer.join(offer::COURIER), own.to_file().as_bytes(), 0o644, "the key to ask with")?;
         let client = client.signed_by(Signer::new(key));
+        let mut brought = false;
         loop {
             let round = self.round(&client, &own, root.version);
+            if brought && matches!(round, Ok(Round::NoClaim)) {
+                // The machine has its place, and claims none any more.
+                return Ok(Answer::Yes);
+            }
+            brought |= matches!(round, Ok(Round::Place(_)));
             let trouble = match &round {
                 Ok(Round::Place(place)) => {
                     files::replace(&self.answer.join(offer::PLACEMENT), place, 0o644, "the place")?;
@@ -106,6 +115,16 @@ impl Arguments {
             let wait = if matches!(round, Ok(Round::NoClaim)) { PATIENCE } else { self.every.duration() };
             std::thread::sleep(wait.min(self.every.duration()));
         }
+    }
+
+    /// The key to ask with, made once.
+    fn own_key(&self) -> Outcome<SecretKey> {
+        let path = self.answer.join(KEY);
+        if !path.exists() {
+            let key = SecretKey::generate(&*random::bytes()?);
+            files::create(&path, key.to_open_file().as_bytes(), 0o600, "the key to ask with")?;
+        }
+        KeyFile::read(&path)?.open()
     }
 
     fn confine(&self) {

@@ -18,6 +18,7 @@ mod key_life;
 mod keys;
 mod log;
 mod policy_page;
+mod provision;
 mod publish;
 mod publish_depot;
 mod release;

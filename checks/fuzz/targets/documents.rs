@@ -18,9 +18,9 @@ use writ_trust::release::{RELEASE_SCHEMA, Release};
 use writ_trust::root::{TRUST_SCHEMA, TrustRoot};
 use writ_wire::releases::LoggedRelease;
 use writ_wire::{
-    Signed, asks, backup_sample, check_in, claim, claims, courier, evidence_batch, evidence_page, heartbeat, heartbeats,
-    log_batch, log_receipt, log_sources, looks, notice, notices, orders, placement, plan, plan_request, plan_verdict,
-    publication, receipts, record, releases, sync,
+    Signed, asks, backup_sample, check_in, claim, claims, courier, evidence_batch, evidence_page, heartbeat,
+    heartbeats, log_batch, log_receipt, log_sources, looks, notice, notices, orders, placement, plan, plan_request,
+    plan_verdict, publication, receipts, record, releases, sync,
 };
 
 use super::Parser;

@@ -51,6 +51,7 @@ From a policy to an appliance:
   writ check                                                   every mistake, with its place
   writ explain backup.recent                                   what it is, where it applies, what heals it
   writ diff --from main                                        what a change means, and whether protection weakens
+  writ provision usb --help                                    a new machine, by the claim code that it shows
   writ keys new --name alice --out ../keys --role trust --role release
   writ trust init --out releases/trust/1.json --key ../keys/alice.pub:trust,release \\
       --threshold trust=1 --threshold release=1

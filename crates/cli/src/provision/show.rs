@@ -13,8 +13,8 @@ use super::qr_code::Matrix;
 use super::uri::ClaimUri;
 use crate::failure::{Answer, Failure, Outcome};
 use crate::passphrase::KeyFile;
+use crate::screen;
 use crate::trust::draft::read_public_key;
-use crate::{files, screen};
 
 /// The schema of [`Shown`].
 const SCHEMA: &str = "writ.claim-shown.v1";
@@ -109,7 +109,7 @@ fn show(key: &PublicKey, mac: Option<MacAddress>, hardware: Option<String>, qr: 
 /// The public half of a machine's own key.
 pub fn own_key(state: &Path) -> Outcome<PublicKey> {
     let path = State::new(state).any_key();
-    if files::read_if_there(&path, 1, "the machine's key").is_ok_and(|found| found.is_none()) {
+    if !path.exists() {
         return Err(Failure::could_not("this machine has no key yet").at(state.display()).next(
             "name a public key with --public-key, or see what first boot waits for: journalctl -u writ-first-boot",
         ));

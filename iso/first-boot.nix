@@ -50,6 +50,8 @@ let
         "~@privileged @resources"
       ];
       InaccessiblePaths = "-${state}";
+      # What ProtectSystem leaves as it is; its own folder stays open.
+      ReadOnlyPaths = "/run";
       MemoryMax = "128M";
       TasksMax = 16;
       UMask = "0022";

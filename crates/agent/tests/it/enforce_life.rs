@@ -86,7 +86,7 @@ fn a_new_key_begins_a_new_chain_that_names_the_old_one() {
 /// The disk with the key and the outbox was kept, and all that was known was not.
 #[test]
 fn a_machine_that_was_imaged_anew_starts_from_the_newest_release_and_says_so() {
-    let (mut site, policy) = site_with(&["motd"]);
+    let (site, policy) = site_with(&["motd"]);
     site.once_is(0);
     site.publish(2, &policy);
     site.once_is(0);

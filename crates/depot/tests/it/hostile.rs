@@ -26,11 +26,18 @@ fn every_hostile_request_has_its_status_and_changes_nothing() {
     let address = depot.address;
     publish(address, &release(1, None));
     let before = (checkpoint(address), files(dir.path()));
-    let cases: Vec<Case> =
-        [odd_http(), odd_addresses(), odd_bodies(), odd_callers(), odd_requests(), odd_logs_and_notices(), odd_claims()]
-            .into_iter()
-            .flatten()
-            .collect();
+    let cases: Vec<Case> = [
+        odd_http(),
+        odd_addresses(),
+        odd_bodies(),
+        odd_callers(),
+        odd_requests(),
+        odd_logs_and_notices(),
+        odd_claims(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     assert!(cases.len() >= 100, "{}", cases.len());
     let mut wrong = Vec::new();
     for case in &cases {

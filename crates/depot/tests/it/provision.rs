@@ -113,7 +113,9 @@ fn a_machine_claims_and_is_told_where_it_belongs_once_a_release_names_it() {
     unlogged.release.receipt = None;
     assert!(matches!(unlogged.judge(&chain, &public(FRONT_DESK), now()), Err(PlaceError::Refused(_))));
     let mut rooted = place;
-    rooted.roots = vec![signed(root().canonical(), &[STRANGER])];
+    let mut next = root();
+    next.version = next.version.next().unwrap();
+    rooted.roots = vec![signed(next.canonical(), &[STRANGER])];
     assert!(matches!(rooted.judge(&chain, &public(FRONT_DESK), now()), Err(PlaceError::Chain(_))));
 
     // Nothing of it is on the disk, and a depot that is started again has forgotten it until it is said again.

@@ -84,8 +84,11 @@ fn text(path: &Path) -> Option<String> {
 mod tests {
     use super::*;
 
+    /// Files of a card, and what each says; with a slash at its end it is a folder.
+    type Files<'a> = &'a [(&'a str, &'a str)];
+
     /// A card in a made-up sysfs: name, last byte of the address, files.
-    fn lay(root: &Path, name: &str, last: &str, files: &[(&str, &str)]) {
+    fn lay(root: &Path, name: &str, last: &str, files: Files<'_>) {
         let at = root.join("sys/class/net").join(name);
         fs::create_dir_all(&at).unwrap();
         fs::write(at.join("address"), format!("00:00:5e:00:53:{last}\n")).unwrap();
@@ -98,12 +101,12 @@ mod tests {
         }
     }
 
-    const WIRED: &[(&str, &str)] = &[("device/", ""), ("carrier", "0"), ("operstate", "down")];
-    const WIRED_UP: &[(&str, &str)] = &[("device/", ""), ("carrier", "1"), ("operstate", "up")];
-    const WIRELESS_UP: &[(&str, &str)] = &[("device/", ""), ("phy80211/", ""), ("carrier", "1"), ("operstate", "up")];
-    const WIRELESS: &[(&str, &str)] = &[("device/", ""), ("wireless/", ""), ("operstate", "down")];
+    const WIRED: Files<'_> = &[("device/", ""), ("carrier", "0"), ("operstate", "down")];
+    const WIRED_UP: Files<'_> = &[("device/", ""), ("carrier", "1"), ("operstate", "up")];
+    const WIRELESS_UP: Files<'_> = &[("device/", ""), ("phy80211/", ""), ("carrier", "1"), ("operstate", "up")];
+    const WIRELESS: Files<'_> = &[("device/", ""), ("wireless/", ""), ("operstate", "down")];
 
-    fn known_by(cards: &[(&str, &str, &[(&str, &str)])]) -> Option<String> {
+    fn known_by(cards: &[(&str, &str, Files<'_>)]) -> Option<String> {
         let dir = tempfile::tempdir().unwrap();
         for (name, last, files) in cards {
             lay(dir.path(), name, last, files);
@@ -125,7 +128,7 @@ mod tests {
 
     #[test]
     fn bridges_tunnels_and_made_up_addresses_come_last() {
-        let up: &[(&str, &str)] = &[("carrier", "1"), ("operstate", "up")];
+        let up: Files<'_> = &[("carrier", "1"), ("operstate", "up")];
         assert_eq!(known_by(&[("br0", "01", up), ("wlan0", "02", WIRELESS)]).as_deref(), Some("wlan0"));
         assert_eq!(known_by(&[("br0", "01", up)]).as_deref(), Some("br0"), "in a container there is nothing else");
         let made_up = [WIRED_UP, &[("addr_assign_type", "1")]].concat();
@@ -133,7 +136,7 @@ mod tests {
         assert_eq!(known_by(&[("eth0", "01", &made_up), ("eth1", "02", &own)]).as_deref(), Some("eth1"));
         assert_eq!(known_by(&[]), None);
         assert_eq!(known_by(&[("lo", "00", &[("type", "772")])]), None);
-        let nothing: &[(&str, &str)] = &[("address", "")];
+        let nothing: Files<'_> = &[("address", "")];
         assert_eq!(known_by(&[("tun0", "02", nothing)]), None);
     }
 

@@ -174,6 +174,20 @@ in
       { services.writ.appliance = { enable = true; provisioned = true; }; services.writ.firstBoot.enable = true; }
     ];
   };
+  # The same over the network.
+  claiming = machine {
+    modules = [
+      ../../modules/nixos/appliance.nix
+      ../../iso/first-boot.nix
+      {
+        services.writ.appliance = { enable = true; provisioned = true; };
+        services.writ.firstBoot = {
+          enable = true;
+          network = { depot = "https://depot.example"; trustRoot = "/etc/root.json"; site = "clinic-001"; };
+        };
+      }
+    ];
+  };
   # A machine that enables nothing is left alone.
   neither = machine { modules = [ ../../modules/nixos ]; };
   depot = machine {
@@ -256,6 +270,16 @@ in
     other-repository = (appliance "northfield-surgery" "theatre" {
       imports = [ (root + "/hosts/northfield-surgery/theatre/system.nix") ];
       services.writ.appliance.backup.offsite = lib.mkForce null;
+    }).broken;
+    claiming-on-trust = (machine {
+      modules = [
+        ../../modules/nixos/appliance.nix
+        ../../iso/first-boot.nix
+        {
+          services.writ.appliance = { enable = true; provisioned = true; };
+          services.writ.firstBoot = { enable = true; network.depot = "https://depot.example"; };
+        }
+      ];
     }).broken;
     provisioned-depot = (machine {
       modules = [

@@ -29,7 +29,7 @@ let
 in
 builtins.concatMap
   (name: differ "${name}: assertions that do not hold" [ ] made.${name}.broken)
-  [ "theatre" "ward" "full" "small" "image" "provisioned" "folder" "neither" "depot" "public-depot" "renewing-depot" ]
+  [ "theatre" "ward" "full" "small" "image" "provisioned" "claiming" "folder" "neither" "depot" "public-depot" "renewing-depot" ]
 
 ++ says "refused.bare"
   [
@@ -175,6 +175,24 @@ builtins.concatMap
   [ ]
 ++ holds "first boot follows links of a stick" (has made.image.scripts.writ-first-boot "-t vfat -o nosuid,nodev,noexec,nosymfollow")
 ++ holds "first boot starts nothing" (has made.provisioned.scripts.writ-first-boot "start writ-enforce.service writ-sync.service writ-probe.service\n")
+# Over the network: who has the key has no network, and who has the network no key.
+++ lines "first boot over the network" made.claiming.units."writ-first-boot.service"
+  [ "RestrictAddressFamilies=AF_UNIX" "RuntimeDirectory=writ/claim" "ConditionPathExists=!/var/lib/writ/appliance.key" ]
+  [ "AF_INET" ]
+++ holds "first boot does not join" (has made.claiming.scripts.writ-first-boot
+  "writ provision join --once --state /var/lib/writ --trust /etc/root.json --depot https://depot.example --site clinic-001")
+++ lines "writ-claim.service" made.claiming.units."writ-claim.service"
+  [
+    "DynamicUser=true"
+    "RuntimeDirectory=writ-claim"
+    "InaccessiblePaths=-/var/lib/writ"
+    "ProtectSystem=strict"
+    "CapabilityBoundingSet="
+    "writ provision carry \"--trust\" \"/etc/root.json\" \"--depot\" \"https://depot.example\""
+  ]
+  [ "ReadWritePaths" "StateDirectory" ]
+++ holds "a claim that nobody asked for" (!(made.provisioned.units ? "writ-claim.service") && !(has made.image.scripts.writ-first-boot "join"))
+++ says "refused.claiming-on-trust" [ "needs network.trustRoot" ] made.refused.claiming-on-trust
 ++ holds "the image starts daemons" (!(has made.image.scripts.writ-first-boot "systemctl"))
 ++ differ "units named writ-switch" [ ] (builtins.filter (lib.hasPrefix "writ-switch") (builtins.attrNames made.theatre.units))
 ++ holds "the outbox is not the courier's to read" (builtins.elem "d /var/lib/writ/spool/outbox 2750 root writ-sync -" made.theatre.tmpfiles)

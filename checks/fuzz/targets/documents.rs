@@ -18,9 +18,9 @@ use writ_trust::release::{RELEASE_SCHEMA, Release};
 use writ_trust::root::{TRUST_SCHEMA, TrustRoot};
 use writ_wire::releases::LoggedRelease;
 use writ_wire::{
-    Signed, asks, backup_sample, check_in, courier, evidence_batch, evidence_page, heartbeat, heartbeats, log_batch,
-    log_receipt, log_sources, looks, notice, notices, orders, plan, plan_request, plan_verdict, publication, receipts,
-    record, releases, sync,
+    Signed, asks, backup_sample, check_in, claim, claims, courier, evidence_batch, evidence_page, heartbeat,
+    heartbeats, log_batch, log_receipt, log_sources, looks, notice, notices, orders, placement, plan, plan_request,
+    plan_verdict, publication, receipts, record, releases, sync,
 };
 
 use super::Parser;
@@ -45,6 +45,9 @@ pub const DOCUMENTS: &[Parser] = documents![
     bundle::SCHEMA_V2 => AnyBundle,
     check_in::CHECK_IN_SCHEMA => check_in::CheckIn,
     check_in::CHECK_IN_REPLY_SCHEMA => check_in::CheckInReply,
+    claim::CLAIM_SCHEMA => claim::Claim,
+    claims::CLAIM_RECEIPT_SCHEMA => claims::ClaimReceipt,
+    claims::CLAIMS_SCHEMA => claims::Claims,
     closure::SCHEMA => AnyClosure,
     courier::DELEGATION_SCHEMA => courier::Delegation,
     evidence_batch::EVIDENCE_BATCH_SCHEMA => evidence_batch::EvidenceBatch,
@@ -63,6 +66,7 @@ pub const DOCUMENTS: &[Parser] = documents![
     notices::NOTICES_SCHEMA => notices::Notices,
     ORDER_SCHEMA => Order,
     orders::ORDERS_SCHEMA => orders::Orders,
+    placement::PLACEMENT_SCHEMA => placement::Placement,
     plan::PLAN_SCHEMA => plan::Plan,
     plan_request::PLAN_REQUEST_SCHEMA => plan_request::PlanRequest,
     plan_verdict::PLAN_VERDICT_SCHEMA => plan_verdict::PlanVerdict,

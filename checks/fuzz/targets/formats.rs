@@ -17,6 +17,7 @@ use writ_policy::observation::Observation;
 use writ_policy::predicate::{Op, Predicate, Truth};
 use writ_policy::schema::Registry;
 use writ_policy::validate::validate;
+use writ_trust::claim_code::ClaimCode;
 use writ_trust::digest::Digest;
 use writ_trust::json::{self, MAX_DOCUMENT};
 use writ_trust::log::checkpoint::Checkpoint;
@@ -28,6 +29,7 @@ use writ_trust::time::{Span, Time};
 use writ_wire::http::verify::{Headers, verify};
 use writ_wire::http::{Request, content_digest, parameters::Parameters};
 use writ_wire::log_batch::LogBatch;
+use writ_wire::mac::MacAddress;
 use writ_wire::paths::nar_file;
 
 use super::Parser;
@@ -46,6 +48,15 @@ pub const FORMATS: &[Parser] = &[
         if let Ok(key) = CacheKey::parse(&text) {
             let again = CacheKey::parse(&key.secret_text()).expect("what was written can be read");
             assert_eq!(again.public_text(), key.public_text());
+        }
+    }),
+    ("claim-code", |bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        if let Ok(code) = text.parse::<ClaimCode>() {
+            assert_eq!(code.to_string().parse::<ClaimCode>(), Ok(code));
+        }
+        if let Ok(mac) = MacAddress::from_label(&text) {
+            assert_eq!(mac.to_string().parse::<MacAddress>(), Ok(mac));
         }
     }),
     ("checkpoint", |bytes| {

@@ -23,6 +23,7 @@ mod order;
 mod pages;
 mod parsers;
 mod passphrase;
+mod provision;
 mod random;
 mod release;
 mod render_diff;
@@ -51,6 +52,7 @@ From a policy to an appliance:
   writ check                                                   every mistake, with its place
   writ explain backup.recent                                   what it is, where it applies, what heals it
   writ diff --from main                                        what a change means, and whether protection weakens
+  writ provision usb --help                                    a new machine, by the claim code that it shows
   writ keys new --name alice --out ../keys --role trust --role release
   writ trust init --out releases/trust/1.json --key ../keys/alice.pub:trust,release \\
       --threshold trust=1 --threshold release=1
@@ -93,6 +95,8 @@ enum Command {
     #[command(subcommand)]
     Site(site::Command),
     #[command(subcommand)]
+    Provision(provision::Command),
+    #[command(subcommand)]
     Export(export::Command),
     Completions(completions::Arguments),
 }
@@ -115,6 +119,7 @@ pub fn run() -> ExitCode {
         Command::Status(arguments) => arguments.run(),
         Command::Doctor(arguments) => arguments.run(),
         Command::Site(command) => command.run(),
+        Command::Provision(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Completions(arguments) => arguments.run(),
     };

@@ -54,13 +54,17 @@ const PARSERS: &[Parser] = &[
         let lines = read.lines();
         assert!(!lines.iter().any(|line| line.contains('\n')), "one line each: {lines:?}");
     }),
-    ("writ.status.v1", |bytes| {
-        let Ok(report) = page::read(bytes) else { return };
-        let now = Time::from_unix_millis(1_795_000_000_000);
-        let shown = page::render(&page::Shown::Report(report), now).expect("a page");
-        assert!(!shown.contains("<script"), "the page has a script");
-    }),
+    ("writ.status.v1", page_of),
+    ("writ.unclaimed.v1", page_of),
 ];
+
+/// Shows what there is to be shown.
+fn page_of(bytes: &[u8]) {
+    let Ok(shown) = page::read(bytes) else { return };
+    let now = Time::from_unix_millis(1_795_000_000_000);
+    let page = page::render(&shown, now).expect("a page");
+    assert!(!page.contains("<script"), "the page has a script");
+}
 
 /// For parsers of which no more is promised than that they come to an end.
 fn forget<T>(_: T) {}

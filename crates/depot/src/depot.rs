@@ -16,6 +16,7 @@ use writ_trust::time::Time;
 use writ_wire::{Blob, Signed};
 
 use crate::beats::Beats;
+use crate::claims::Claims;
 use crate::clock;
 use crate::directory::Directory;
 use crate::fault::Fault;
@@ -59,6 +60,8 @@ pub struct Depot {
     pub beats: Beats,
     /// The orders that have not expired.
     pub orders: Orders,
+    /// The claims of machines that belong nowhere yet.
+    pub claims: Claims,
     /// How far logs have come.
     pub ingestion: Ingestion,
     /// Connections that read the database.
@@ -208,6 +211,7 @@ impl Depot {
             held,
             beats,
             orders,
+            claims: Claims::default(),
             ingestion,
             readers: Readers::new(&folders.database()),
             writer,

@@ -5,6 +5,7 @@
 //! each and one list of all.
 
 pub mod beats;
+pub mod claims;
 pub mod clock;
 pub mod depot;
 pub mod directory;

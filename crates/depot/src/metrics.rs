@@ -48,6 +48,10 @@ pub struct Metrics {
     pub log_delay: Gauge,
     /// The age of the oldest key of the trust root that counts, in seconds.
     pub key_age: Gauge,
+    /// Claims of machines that belong nowhere yet.
+    pub claims: Gauge,
+    /// Cards that several keys claim.
+    pub claims_contested: Gauge,
     /// In how many seconds the disk is full at the rate of the last days; infinite while nothing says so.
     pub disk_full: Gauge<f64, AtomicU64>,
     /// Looks at the files of the certificate that found a pair which is of no use.
@@ -94,6 +98,11 @@ impl Default for Metrics {
         let key_age = Gauge::default();
         let help = "The age of the oldest key that counts of the newest trust root";
         registry.register_with_unit("key_age", help, Unit::Seconds, key_age.clone());
+        let claims = Gauge::default();
+        registry.register("claims", "Claims held of machines that belong nowhere yet", claims.clone());
+        let claims_contested = Gauge::default();
+        let help = "Network cards that more than one key claims: a key may have been exchanged on its way";
+        registry.register("claims_contested", help, claims_contested.clone());
         let disk_full = Gauge::<f64, AtomicU64>::default();
         disk_full.set(f64::INFINITY);
         let help = "In how long the disk is full at the rate of the last days";
@@ -111,6 +120,8 @@ impl Default for Metrics {
             connections,
             log_delay,
             key_age,
+            claims,
+            claims_contested,
             disk_full,
             tls_reload_failures,
             tls_expires,

@@ -4,6 +4,7 @@
 //! randomness. Times and random bytes come in as arguments, so every rule here can be tested with any past or future.
 
 pub mod acceptance;
+pub mod claim_code;
 pub mod digest;
 pub mod document;
 pub mod documents;

@@ -4,8 +4,10 @@ use std::fmt;
 
 use writ_trust::digest::Digest;
 use writ_trust::ids::{LogSourceId, SiteId};
+use writ_trust::minisign::PublicKey;
 use writ_trust::numbers::{Epoch, Serial, TrustVersion};
 
+use crate::mac::MacAddress;
 use crate::publication::HashPart;
 
 /// Path and query of a request, as they are signed and sent.
@@ -119,6 +121,22 @@ pub fn publish_order(site: &SiteId) -> Target {
     at(format!("/publish/orders/{site}"))
 }
 
+/// `GET`: [`crate::claims::Claims`], of every card.
+pub fn claims() -> Target {
+    at("/api/provision")
+}
+
+/// `POST`: a [`crate::claim::Claim`] as [`crate::Signed`]; `GET`: [`crate::claims::Claims`] of one card.
+pub fn provision(mac: &MacAddress) -> Target {
+    at(format!("/api/provision/{mac}"))
+}
+
+/// `GET`: [`crate::placement::Placement`] of the machine that claims the card with a key, for whoever has trust root `trust`.
+pub fn placement(mac: &MacAddress, key: &PublicKey, trust: TrustVersion) -> Target {
+    let query = Some(format!("key={}&trust={trust}", key.fingerprint()));
+    Target { query, ..provision(mac) }
+}
+
 /// Which of a site's logs a request is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Log {
@@ -217,6 +235,11 @@ mod tests {
         assert_eq!(log_tile(&site, Log::Number(2), "tile/0/x001/067").to_string(), "/log/clinic-001/2/tile/0/x001/067");
         let source = "audit".parse().unwrap();
         assert_eq!(log_batch_submit(&site, &source, 7).to_string(), "/api/logs/sites/clinic-001/audit/7");
+        let mac = "00:00:5e:00:53:01".parse().unwrap();
+        assert_eq!(provision(&mac).to_string(), "/api/provision/00:00:5e:00:53:01");
+        let key = writ_trust::minisign::SecretKey::generate(&[1; 40]).public_key();
+        let asks = format!("/api/provision/00:00:5e:00:53:01?key={}&trust=1", key.fingerprint());
+        assert_eq!(placement(&mac, &key, TrustVersion::FIRST).to_string(), asks);
         assert_eq!(nar("nar/abc.nar.zst").unwrap().to_string(), "/nar/abc.nar.zst");
     }
 

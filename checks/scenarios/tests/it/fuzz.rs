@@ -22,10 +22,13 @@ const LARGEST: u64 = 16 * 1024;
 const LARGEST_CORPUS: u64 = 1024 * 1024;
 
 /// Schemas of what we write and read back no more than as JSON, or not at all.
-const WRITTEN: [(&str, &str); 30] = [
+const WRITTEN: [(&str, &str); 33] = [
     ("writ.advisories.v1", "read by the probe `patches`, which has a target"),
     ("writ.check-results.v1", "the form of the cache of `writ check`, hashed into the names of its files"),
     ("writ.check.v1", "printed"),
+    ("writ.claim-shown.v1", "printed"),
+    ("writ.claimed.v1", "printed"),
+    ("writ.claims-seen.v1", "printed"),
     ("writ.comparison.v1", "printed"),
     ("writ.depot-archive.v1", "beside an archive, for whoever unpacks it"),
     ("writ.depot-archived.v1", "printed"),

@@ -29,6 +29,7 @@ mod nft;
 mod nixos;
 mod orders;
 mod overtaken;
+mod provision;
 mod refused;
 mod requirements;
 mod rotation;

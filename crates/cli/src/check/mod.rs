@@ -11,7 +11,7 @@ pub mod evaluate;
 mod examine;
 mod families;
 mod found;
-mod git;
+pub mod git;
 mod github;
 pub(crate) mod hint;
 mod judge;

@@ -61,6 +61,15 @@ impl Places {
         Ok(Appliance { now, config, enforcer, courier, probe, planner, offer })
     }
 
+    /// Whether there is no configuration of an enforcer where it should be.
+    pub fn are_missing(&self) -> bool {
+        let there = |path: &Path| std::fs::symlink_metadata(path).is_ok();
+        match &self.config {
+            Some(named) => !there(named),
+            None => !there(Path::new(DEFAULT_PATH)) && !there(Path::new(PROVISIONED)),
+        }
+    }
+
     /// The enforcer's configuration, wherever it is.
     fn settings(&self) -> Outcome<PathBuf> {
         if let Some(named) = &self.config {

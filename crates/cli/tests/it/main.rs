@@ -20,6 +20,7 @@ mod keys;
 mod log;
 mod people;
 mod policy_page;
+mod provision;
 mod publish;
 mod publish_depot;
 mod release;

@@ -22,6 +22,9 @@ pub async fn get(State(depot): State<Arc<Depot>>) -> Response<Body> {
     depot.metrics.check_in_age.set(longest);
     depot.metrics.as_of(now);
     depot.metrics.disk_full.set(depot.space.left(now).map_or(f64::INFINITY, |seconds| seconds as f64));
+    let (claims, contested) = depot.claims.counts(now);
+    depot.metrics.claims.set(i64::try_from(claims).unwrap_or(i64::MAX));
+    depot.metrics.claims_contested.set(i64::try_from(contested).unwrap_or(i64::MAX));
     bytes(depot.metrics.text().into(), "application/openmetrics-text; version=1.0.0; charset=utf-8")
 }
 

@@ -20,6 +20,8 @@ mod metrics;
 mod nar;
 mod notices;
 mod orders;
+mod provision;
+mod provision_all;
 mod publish_document;
 mod publish_nar;
 mod publish_narinfo;
@@ -77,6 +79,9 @@ pub fn all() -> Vec<(&'static str, MethodRouter<Arc<Depot>>)> {
         ("/api/logs/batches/{site}/{digest}",       get(log_batch::get)),
         ("/api/notices/{site}",                     post(notices::post).get(notices::get)),
         ("/api/orders/{site}",                      get(orders::get)),
+        // First boot.
+        ("/api/provision",                          get(provision_all::get)),
+        ("/api/provision/{mac}",                    post(provision::post).get(provision::get)),
         // Publishing.
         ("/publish/trust/{version}",                put(publish_trust::put)),
         ("/publish/restart/{site}",                 put(publish_restart::put)),

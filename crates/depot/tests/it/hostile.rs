@@ -9,6 +9,7 @@ use crate::daemon::{Daemon, Start};
 use crate::hostile_http::{odd_framing, odd_json, odd_lines, odd_ranges, odd_signatures};
 use crate::hostile_requests::*;
 use crate::logs::odd_logs_and_notices;
+use crate::provision::odd_claims;
 use crate::world::*;
 
 fn comes(address: SocketAddr, case: &Case) -> Comes {
@@ -41,6 +42,7 @@ fn every_hostile_request_has_its_status_and_changes_nothing() {
         odd_signatures(),
         odd_requests(),
         odd_logs_and_notices(),
+        odd_claims(),
     ];
     let cases: Vec<Case> = tables.into_iter().flatten().collect();
     let names: BTreeSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();

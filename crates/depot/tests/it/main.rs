@@ -17,6 +17,7 @@ mod inside;
 mod isolation;
 mod logs;
 mod orders;
+mod provision;
 mod publishing;
 mod restart;
 mod starting;

@@ -40,6 +40,9 @@ pub const TRIED: &[&str] = &[
     "writ watch",
     "writ doctor",
     "writ status",
+    "writ provision claim",
+    "writ provision mac",
+    "writ provision show",
     "writ-enforce",
     "writ-switch status",
 ];
@@ -142,6 +145,7 @@ fn the_operators_commands_print_json_and_no_colour() {
     assert_eq!(verified["holds"], true);
 
     orders_print_json(scratch.path());
+    provisioning_prints_json(&desk.flake(), scratch.path());
 
     let draft = |name: &str| {
         let mut draft = desk.writ(["release", "draft", "--flake", "flake", "--previous", "releases", "--to"]);
@@ -152,6 +156,30 @@ fn the_operators_commands_print_json_and_no_colour() {
     assert_eq!(drafted.code, Some(0), "{}", drafted.stderr);
     let drafted = programs(0, draft("draft-2").arg("--json"));
     assert_eq!((&drafted[0]["site"], &drafted[0]["serial"]), (&"clinic-001".into(), &2.into()));
+}
+
+/// A claim is shown, and a machine gets its name in a copy of the flake.
+fn provisioning_prints_json(flake: &std::path::Path, scratch: &std::path::Path) {
+    let public = scratch.join("first.pub");
+    let shown = both(0, "--json", || {
+        let mut show = writ(&["provision", "show", "--public-key"]);
+        show.arg(&public);
+        show
+    });
+    let code = shown["claim_code"].as_str().unwrap().to_owned();
+    let copy = scratch.join("flake");
+    let mut clone = Command::new("git");
+    assert!(clone.args(["clone", "--quiet", "--no-hardlinks"]).arg(flake).arg(&copy).status().unwrap().success());
+    let claim = |branch: &str| {
+        let mut claim = writ(&["provision", "claim", "--site", "clinic-001", "--appliance", "annex", "--code", &code]);
+        claim.args(["--branch", branch, "--public-key"]).arg(&public).arg("--tree").arg(&copy);
+        let who = [("GIT_AUTHOR_NAME", "Alice"), ("GIT_AUTHOR_EMAIL", "alice@msp.example")];
+        claim.envs(who).envs(who.map(|(name, value)| (name.replace("AUTHOR", "COMMITTER"), value)));
+        claim
+    };
+    assert_eq!(piped(&mut claim("first")).code, Some(0));
+    let claimed = programs(0, claim("second").arg("--json"));
+    assert_eq!((&claimed["schema"], &claimed["branch"]), (&"writ.claimed.v1".into(), &"second".into()), "{claimed}");
 }
 
 /// Orders are made, signed and shown without any desk but a key and a trust root.
@@ -301,4 +329,11 @@ fn the_commands_that_ask_a_depot_print_json_and_no_colour() {
     assert_eq!(watched.to_string().matches("never-heard").count(), 2, "{watched}");
     let fleet = both(1, "--json", || ask(&["fleet", "status"], "--flake", "flake"));
     assert_eq!((&fleet["schema"], &fleet["trouble"]), (&"writ.fleet.v1".into(), &2.into()), "{fleet}");
+    let claims =
+        both(0, "--json", || desk.writ(["provision", "mac", "--depot", &url, "--read-key", "keys/reader.key"]));
+    assert_eq!(
+        (&claims["schema"], &claims["claims"]),
+        (&"writ.claims-seen.v1".into(), &serde_json::json!([])),
+        "{claims}"
+    );
 }

@@ -6,6 +6,7 @@
 
 pub mod beats;
 pub mod clock;
+pub mod cosigned;
 pub mod depot;
 pub mod directory;
 pub mod endpoint;

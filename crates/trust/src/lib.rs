@@ -28,3 +28,4 @@ pub mod store_path;
 pub mod text;
 pub mod threshold;
 pub mod time;
+pub mod timestamp;

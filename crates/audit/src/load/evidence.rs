@@ -17,7 +17,7 @@ use writ_trust::release::RevokedKey;
 
 use super::bundle_checks::Context;
 use super::incidents::Incidents;
-use super::log::held::{Held, Kind, held_since};
+use super::log::held::{Held, TimeKind, held_since};
 use super::log::{BundleHere, Judged, Seen, SiteLog, receipt_beside};
 use super::log_batches::LogChains;
 use super::{directory, entries, path_in, read, stray};
@@ -187,8 +187,8 @@ impl<'a> Cut<'a> {
     fn counts(&mut self, digest: &Digest) -> bool {
         let older = self.held.get(digest).and_then(|held| held.before(self.revoked.revoked_at));
         *match older {
-            Some(Kind::External) => &mut self.external,
-            Some(Kind::LogKey) => &mut self.log_key,
+            Some(TimeKind::External) => &mut self.external,
+            Some(TimeKind::LogKey) => &mut self.log_key,
             None => &mut self.distrusted,
         } += 1;
         older.is_some()
@@ -203,7 +203,7 @@ impl<'a> Cut<'a> {
             self.distrusted
         );
         if counted > 0 {
-            let kinds = [(self.external, Kind::External), (self.log_key, Kind::LogKey)];
+            let kinds = [(self.external, TimeKind::External), (self.log_key, TimeKind::LogKey)];
             let kinds = kinds.iter().filter(|(count, _)| *count > 0);
             let kinds: Vec<String> = kinds.map(|(count, kind)| format!("{} of {count}", kind.as_str())).collect();
             what += &format!("; time: {}", kinds.join(", "));

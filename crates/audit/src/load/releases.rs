@@ -13,7 +13,7 @@ use writ_trust::log::receipt::MAX_RECEIPT;
 use writ_trust::numbers::{Epoch, Serial};
 use writ_trust::root_chain::TrustChain;
 
-use super::log::held::{Kind, held_since};
+use super::log::held::{TimeKind, held_since};
 use super::{directory, entries, is_signature_of, path_in, read, signatures, stray};
 use crate::archive::SiteRecord;
 use crate::folder::{EntryKind, Folder};
@@ -82,8 +82,8 @@ fn prove(root: &Folder, site: &SiteId, chain: &TrustChain, found: &mut [Loaded],
         let names: Vec<&str> = past.signers.iter().map(|signer| signer.name.as_str()).collect();
         let what = format!("it counts with keys of which some were revoked since ({})", names.join(", "));
         let whose = match kind {
-            Kind::External => "as others than the log say",
-            Kind::LogKey => "by the word of the log's own key",
+            TimeKind::External => "as others than the log say",
+            TimeKind::LogKey => "by the word of the log's own key",
         };
         let so =
             format!("the site's log held it by {at}, {whose} (time: {}): that is before, so it stands", kind.as_str());

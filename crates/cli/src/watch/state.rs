@@ -103,11 +103,6 @@ impl State {
         self.path.join(format!("log/{number}.checkpoint"))
     }
 
-    /// Where a checkpoint that contradicts the one seen before is kept.
-    pub fn contradiction_path(&self, number: u64, size: u64) -> PathBuf {
-        self.path.join(format!("log/{number}.contradiction.{size}"))
-    }
-
     /// Remembers a checkpoint that contradicts the one seen before, under its size: evidence of two histories.
     pub fn keep_contradiction(&self, number: u64, size: u64, note: &str) -> Outcome<()> {
         let path = self.path.join(format!("log/{number}.contradiction.{size}"));

@@ -118,7 +118,7 @@ impl<'a> Element<'a> {
     pub fn unsigned(&self) -> Result<&'a [u8]> {
         match self.content {
             [] => malformed("an integer without bytes"),
-            [0x80.., ..] => malformed("a negative number"),
+            [0x80..=0xff, ..] => malformed("a negative number"),
             [0, second, ..] if *second < 0x80 => malformed("an integer with a needless zero"),
             [0, rest @ ..] => Ok(rest),
             all => Ok(all),

@@ -1,12 +1,13 @@
 //! Why an answer of an authority proves nothing.
 
+use super::MAX_RESPONSE;
 use crate::time::Time;
 
 /// Why an answer of an authority proves nothing. Each message is one line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TimestampError {
     /// Too large to be looked at.
-    #[error("{0} bytes is more than the {} that an answer of a timestamp authority may have", super::MAX_RESPONSE)]
+    #[error("{0} bytes is more than the {MAX_RESPONSE} that an answer of a timestamp authority may have")]
     TooLarge(usize),
     /// Not the structure of RFC 3161, or not in DER.
     #[error("not a timestamp (RFC 3161): {0}")]

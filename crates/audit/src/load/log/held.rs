@@ -43,14 +43,14 @@ pub type Wanted<'w> = &'w dyn Fn(&LogEntry) -> Option<Digest>;
 
 /// On whose word a time rests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum TimeKind {
     /// An authority of time, or a witness.
     External,
     /// The log's own key.
     LogKey,
 }
 
-impl Kind {
+impl TimeKind {
     const ALL: [Self; 2] = [Self::External, Self::LogKey];
 
     /// The word that reports write.
@@ -71,20 +71,20 @@ pub struct Held {
 
 impl Held {
     /// The times, those of others first.
-    pub fn times(&self) -> impl Iterator<Item = (Kind, Time)> {
-        let both = [self.external.map(|at| (Kind::External, at)), self.log_key.map(|at| (Kind::LogKey, at))];
+    pub fn times(&self) -> impl Iterator<Item = (TimeKind, Time)> {
+        let both = [self.external.map(|at| (TimeKind::External, at)), self.log_key.map(|at| (TimeKind::LogKey, at))];
         both.into_iter().flatten()
     }
 
     /// By what kind of time it was held before an instant.
-    pub fn before(&self, instant: Time) -> Option<Kind> {
+    pub fn before(&self, instant: Time) -> Option<TimeKind> {
         self.times().find(|(_, at)| *at < instant).map(|(kind, _)| kind)
     }
 
-    fn note(&mut self, kind: Kind, at: Time) {
+    fn note(&mut self, kind: TimeKind, at: Time) {
         let place = match kind {
-            Kind::External => &mut self.external,
-            Kind::LogKey => &mut self.log_key,
+            TimeKind::External => &mut self.external,
+            TimeKind::LogKey => &mut self.log_key,
         };
         *place = Some(place.map_or(at, |before| before.min(at)));
     }
@@ -229,10 +229,10 @@ struct Bundle {
 }
 
 impl Looking<'_> {
-    fn clock(&self, kind: Kind) -> &Clock {
+    fn clock(&self, kind: TimeKind) -> &Clock {
         match kind {
-            Kind::External => &self.external,
-            Kind::LogKey => &self.log_key,
+            TimeKind::External => &self.external,
+            TimeKind::LogKey => &self.log_key,
         }
     }
 
@@ -323,15 +323,15 @@ impl Looking<'_> {
         self.log_key.all_known();
         for Receipted { index, state, at, digest } in std::mem::take(&mut self.receipts) {
             if let Some(at) = at.filter(|at| self.log_key.believed(index, state.0, *at)) {
-                self.hold(digest, Kind::LogKey, at);
+                self.hold(digest, TimeKind::LogKey, at);
             }
             if let Some(at) = self.external.of(index, &state) {
-                self.hold(digest, Kind::External, at);
+                self.hold(digest, TimeKind::External, at);
             }
         }
     }
 
-    fn hold(&mut self, digest: Digest, kind: Kind, at: Time) {
+    fn hold(&mut self, digest: Digest, kind: TimeKind, at: Time) {
         self.held.entry(digest).or_default().note(kind, at);
     }
 
@@ -339,7 +339,7 @@ impl Looking<'_> {
     fn entries(&mut self, index: usize, folder: &Folder) {
         let Ok(Some(note)) = folder.read("checkpoint", MAX_NOTE) else { return };
         let Ok(head) = SignedCheckpoint::verify(&note, &self.origins[index], &self.all) else { return };
-        let anchors = Kind::ALL.iter().flat_map(|kind| self.clock(*kind).anchors[index].keys());
+        let anchors = TimeKind::ALL.iter().flat_map(|kind| self.clock(*kind).anchors[index].keys());
         let sizes: BTreeSet<u64> = anchors.map(|(size, _)| *size).collect();
         let (mut found, mut unheard) = (Vec::new(), Problems::default());
         let place = Place { folder, path: "" };
@@ -354,7 +354,7 @@ impl Looking<'_> {
         if !read.sound {
             return;
         }
-        for kind in Kind::ALL {
+        for kind in TimeKind::ALL {
             let times = self.clock(kind).covering(index, &read.roots);
             for (number, digest) in &found {
                 // Sizes fall: the last one that still covers the entry has the earliest time of all that do.

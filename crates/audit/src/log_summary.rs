@@ -49,8 +49,7 @@ pub struct OneLog {
     /// When its key last said that this is its head: its own claim.
     pub fresh_at: Option<Time>,
     /// Who else said when it had come to what: the newest of each authority of time and each witness that the newest trust root
-    /// lists. Not there where nobody did.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// lists.
     pub external: Vec<External>,
     /// Its entries.
     pub entries: EntryCounts,

@@ -33,10 +33,11 @@ const MAX_ANSWER: u64 = 4096;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  writ keys new --name witness --out ../keys --no-passphrase
+  writ keys new --name witness --out ../keys --passphrase-file ../pass
   writ trust next --from releases/trust --witness witness.example.org=../keys/witness.pub
   writ log witness --depot https://depot.example.org --site clinic-001 --read-key ../keys/watch.key \\
-      --trust first-root.json --state /var/lib/writ-witness --key ../keys/witness.key --name witness.example.org --every 1h
+      --trust first-root.json --state /var/lib/writ-witness --key ../keys/witness.key \\
+      --key-passphrase-file ../pass --name witness.example.org --every 1h
 
 Exit codes: 0 cosigned; 1 refused: the log was shown differently, or the trust root does not list this witness; 2 could not run.")]
 pub struct Arguments {

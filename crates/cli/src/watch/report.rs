@@ -57,9 +57,7 @@ pub struct LogSeen {
     pub size: u64,
     /// When its key last said that this is its head.
     pub fresh_at: Option<Time>,
-    /// Who else said when it had come to what, the newest of each authority and witness of the trust root; not there
-    /// where nobody did.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// Who else said when it had come to what, the newest of each authority and witness of the trust root.
     pub external: Vec<ExternalSeen>,
 }
 

@@ -7,17 +7,19 @@ use serde_json::Value;
 use writ_client::{Client, Settings};
 use writ_trust::log::checkpoint::{Checkpoint, SignedCheckpoint};
 use writ_trust::log::note::{Note, NoteKey};
+use writ_trust::minisign::{SecretKey, SecretKeyFile};
 use writ_trust::timestamp::Token;
 use writ_wire::paths;
 use writ_wire::timestamp::Timestamp;
 
 use crate::depot::{Appliance, Depot, Line, ORIGIN, now};
-use crate::desk::{Desk, SITE};
+use crate::desk::{Desk, PASSPHRASE, SITE};
 use crate::export_schema::reports::held;
 use crate::tsa::{Key, Tsa};
 use crate::tsa_server::{Answer, Server};
 
 const WITNESS: &str = "witness.example.org";
+const KEY: &[&str] = &["--key", "keys/witness.key", "--key-passphrase-file", "pass"];
 
 /// A depot with a release and evidence, whose second root lists an authority and a witness.
 fn listed(tsa: &Tsa) -> (Desk, Depot, Appliance) {
@@ -28,13 +30,19 @@ fn listed(tsa: &Tsa) -> (Desk, Depot, Appliance) {
     appliance.obey(&desk, 1);
     appliance.deliver(2);
     fs::copy(tsa.path("ca.pem"), desk.path("tsa.pem")).unwrap();
-    desk.ok(&["keys", "new", "--name", "witness", "--out", "keys", "--no-passphrase"]);
+    desk.key("witness");
     let witness = format!("{WITNESS}=keys/witness.pub");
     let next = ["trust", "next", "--from", "releases/trust", "--tsa", "example=tsa.pem", "--witness", &witness];
     desk.ok(&next);
     desk.sign_root(2);
     desk.ok(&["trust", "publish", "releases/trust", "--depot", &depot.url]);
     (desk, depot, appliance)
+}
+
+/// The key of the witness.
+fn opened(desk: &Desk) -> SecretKey {
+    let text = fs::read_to_string(desk.path("keys/witness.key")).unwrap();
+    SecretKeyFile::parse(&text).unwrap().unlock(PASSPHRASE.as_bytes()).unwrap()
 }
 
 fn honest(tsa: &Arc<Tsa>) -> Server {
@@ -52,7 +60,7 @@ fn stamp<'a>(url: &'a str, tsa: &'a str) -> Vec<&'a str> {
 }
 
 fn witness(url: &str) -> Vec<&str> {
-    [&common("witness", url, "witnessing")[..], &["--key", "keys/witness.key", "--name", WITNESS]].concat()
+    [&common("witness", url, "witnessing")[..], KEY, &["--name", WITNESS]].concat()
 }
 
 fn watch<'a>(url: &'a str, more: &[&'a str]) -> Vec<&'a str> {
@@ -91,7 +99,7 @@ fn from_the_head_of_the_log_to_what_an_auditor_verifies() {
     assert!(named.is_empty(), "{report}");
     assert_eq!(report["log"]["external"][0]["kind"], "timestamp");
     held("watch-v1", &[&report], 40);
-    let own = NoteKey::new(WITNESS, &desk.open_key("witness").public_key());
+    let own = NoteKey::new(WITNESS, &opened(&desk).public_key());
     let report = fetch(&desk, &depot.url);
     let external = report["logs"][0]["logs"][0]["external"].as_array().unwrap();
     assert_eq!(external.len(), 2, "{report}");
@@ -200,7 +208,7 @@ fn the_depot_judges_what_it_is_brought() {
     // Of another log, by a stranger's key, of more than there is, of another history.
     let elsewhere = signed(&Checkpoint { origin: "log.example/other".into(), ..head.clone() }, now());
     assert_eq!(put(&elsewhere, good(&elsewhere)), Err(404));
-    let forged = SignedCheckpoint::sign(head.clone(), &desk.open_key("witness"), now()).note;
+    let forged = SignedCheckpoint::sign(head.clone(), &opened(&desk), now()).note;
     assert_eq!(put(&forged, good(&forged)), Err(403));
     let more = signed(&Checkpoint { size: head.size + 1, ..head.clone() }, now());
     assert_eq!(put(&more, good(&more)), Err(409));
@@ -210,19 +218,20 @@ fn the_depot_judges_what_it_is_brought() {
     assert!(put(&note, good(&note)).unwrap().starts_with(b"stored"));
     assert!(put(&note, good(&note)).unwrap().starts_with(b"held"));
     // Cosignatures: by nobody who is listed, of no plausible time, of another history.
-    let own = NoteKey::new(WITNESS, &desk.open_key("witness").public_key());
-    let cosigned = |note: &str, key: &str, at| {
+    let own = NoteKey::new(WITNESS, &opened(&desk).public_key());
+    let (witness, reader) = (opened(&desk), desk.open_key("reader"));
+    let cosigned = |note: &str, key: &SecretKey, at| {
         let text = Note::parse(note.as_bytes()).unwrap().text;
-        let by = NoteKey::new(WITNESS, &desk.open_key(key).public_key());
-        let note = format!("{note}{}", by.cosign(&text, &desk.open_key(key), at));
+        let by = NoteKey::new(WITNESS, &key.public_key());
+        let note = format!("{note}{}", by.cosign(&text, key, at));
         client.put_text(&paths::publish_cosignature(&site), &note, 4096).map_err(|e| e.status().unwrap())
     };
-    assert_eq!(cosigned(&note, "reader", now()), Err(403));
-    assert_eq!(cosigned(&note, "witness", now().plus_millis(3_600_000)), Err(422));
-    assert_eq!(cosigned(&note, "witness", now().plus_millis(-2 * 86_400_000)), Err(422));
-    assert_eq!(cosigned(&fork, "witness", now()), Err(409));
-    assert!(cosigned(&note, "witness", now()).unwrap().starts_with(b"stored"));
-    assert!(cosigned(&note, "witness", now().plus_millis(-60_000)).unwrap().starts_with(b"held"));
+    assert_eq!(cosigned(&note, &reader, now()), Err(403));
+    assert_eq!(cosigned(&note, &witness, now().plus_millis(3_600_000)), Err(422));
+    assert_eq!(cosigned(&note, &witness, now().plus_millis(-2 * 86_400_000)), Err(422));
+    assert_eq!(cosigned(&fork, &witness, now()), Err(409));
+    assert!(cosigned(&note, &witness, now()).unwrap().starts_with(b"stored"));
+    assert!(cosigned(&note, &witness, now().plus_millis(-60_000)).unwrap().starts_with(b"held"));
     // A new process knows it still.
     drop(depot);
     let depot = Depot::start(&desk, "depot");
@@ -267,8 +276,7 @@ fn a_witness_refuses_a_log_that_is_shown_differently_and_keeps_both() {
     appliance.deliver(1);
     desk.ok(&witness(&line.url));
     // One that the root does not list cosigns nothing.
-    let other =
-        [&common("witness", &depot.url, "other")[..], &["--key", "keys/witness.key", "--name", "another"]].concat();
+    let other = [&common("witness", &depot.url, "other")[..], KEY, &["--name", "another"]].concat();
     let refused = desk.refused(&other);
     assert!(refused.contains("does not list this witness"), "{refused}");
 }

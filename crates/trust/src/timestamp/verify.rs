@@ -154,7 +154,10 @@ impl Token<'_> {
             return Err(TimestampError::UnknownAuthority);
         }
         let path = |error: webpki::Error| match error {
-            webpki::Error::UnknownIssuer => TimestampError::UnknownAuthority,
+            // Also of one that has only the name of the authority: it did not sign.
+            webpki::Error::UnknownIssuer | webpki::Error::InvalidSignatureForPublicKey => {
+                TimestampError::UnknownAuthority
+            }
             webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. } => {
                 let whose = "a certificate on the way to the authority";
                 valid(signer, "the certificate that signed it").err().unwrap_or(TimestampError::Validity {

@@ -8,7 +8,6 @@ use axum::extract::{Path, Request, State};
 use axum::http::Response;
 use writ_trust::ids::SiteId;
 use writ_trust::timestamp::TimestampName;
-use writ_wire::timestamp::Timestamp;
 
 use super::shape::{caller, json, part};
 use crate::depot::Depot;
@@ -45,8 +44,7 @@ async fn serve(
 ) -> Result<Response<Body>, Fault> {
     let stored = depot.blocking(move |depot| {
         let files = TimeFiles::new(depot.folders.log(&site, head.number));
-        let (checkpoint, response) = files.read_timestamp(&name)?.ok_or(Fault::NotFound)?;
-        Ok(Timestamp::new(checkpoint, response))
+        files.read_timestamp(&name)?.ok_or(Fault::NotFound)
     });
     Ok(json(stored.await?.canonical()))
 }

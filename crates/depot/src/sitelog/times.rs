@@ -12,6 +12,7 @@ use writ_durable::crash_point;
 use writ_trust::log::note::MAX_NOTE;
 use writ_trust::log::witness::CosignatureName;
 use writ_trust::timestamp::{MAX_RESPONSE, TimestampName};
+use writ_wire::timestamp::Timestamp;
 
 use super::files::LogFileError;
 
@@ -86,10 +87,10 @@ impl TimeFiles {
     }
 
     /// A checkpoint and the authority's answer for it.
-    pub fn read_timestamp(&self, name: &TimestampName) -> Result<Option<(Vec<u8>, Vec<u8>)>, LogFileError> {
+    pub fn read_timestamp(&self, name: &TimestampName) -> Result<Option<Timestamp>, LogFileError> {
         let Some(response) = read(&self.timestamp(name, "tsr"), MAX_RESPONSE)? else { return Ok(None) };
         let checkpoint = read(&self.timestamp(name, "checkpoint"), MAX_NOTE)?;
-        Ok(Some((checkpoint.unwrap_or_default(), response)))
+        Ok(Some(Timestamp::new(checkpoint.unwrap_or_default(), response)))
     }
 
     /// Stores a timestamp, unless there is one of that day by that authority. For one caller at a time.
@@ -155,7 +156,7 @@ mod tests {
         assert_eq!(files.keep_timestamp(&name, b"note", b"answer").unwrap(), Kept::Stored);
         assert_eq!(files.keep_timestamp(&name, b"other", b"other").unwrap(), Kept::Held);
         assert_eq!(files.timestamps().unwrap(), [name]);
-        assert_eq!(files.read_timestamp(&name).unwrap().unwrap(), (b"note".to_vec(), b"answer".to_vec()));
+        assert_eq!(files.read_timestamp(&name).unwrap().unwrap(), Timestamp::new(b"note".to_vec(), b"answer".to_vec()));
     }
 
     #[test]

@@ -5,6 +5,8 @@ use writ_trust::log::note::Note;
 use writ_trust::log::witness::CosignatureName;
 use writ_trust::root::TimestampAuthority;
 use writ_trust::timestamp::{TimestampError, Token};
+use writ_wire::Blob;
+use writ_wire::timestamp::Timestamp;
 
 use super::{Code, Look};
 use crate::directory::Directory;
@@ -21,7 +23,11 @@ impl Look<'_> {
         let keys = log_keys_ever(&directory.chain, &stored.site);
         for name in files.timestamps()? {
             self.checked.timestamps += 1;
-            let Some((checkpoint, response)) = files.read_timestamp(&name)? else { continue };
+            let Some(Timestamp { checkpoint: Blob(checkpoint), response: Blob(response), .. }) =
+                files.read_timestamp(&name)?
+            else {
+                continue;
+            };
             let judged = Token::parse(&response).and_then(|token| token.verify(&checkpoint, &authorities));
             let wrong = match judged {
                 Ok(stamped) if stamped.name == name => None,

@@ -19,8 +19,8 @@ use writ_trust::root::{TRUST_SCHEMA, TrustRoot};
 use writ_wire::releases::LoggedRelease;
 use writ_wire::{
     Signed, asks, backup_sample, check_in, claim, claims, courier, evidence_batch, evidence_page, heartbeat,
-    heartbeats, log_batch, log_receipt, log_sources, looks, notice, notices, orders, placement, plan, plan_request,
-    plan_verdict, publication, receipts, record, releases, sync,
+    heartbeats, log_batch, log_receipt, log_sources, log_times, looks, notice, notices, orders, placement, plan,
+    plan_request, plan_verdict, publication, receipts, record, releases, sync, timestamp,
 };
 
 use super::Parser;
@@ -60,6 +60,7 @@ pub const DOCUMENTS: &[Parser] = documents![
     log_receipt::LOG_RECEIPT_SCHEMA => log_receipt::LogReceipt,
     RESTART_SCHEMA => AnyRestart,
     log_sources::LOG_SOURCES_SCHEMA => log_sources::LogSources,
+    log_times::LOG_TIMES_SCHEMA => log_times::LogTimes,
     looks::LOOK_SCHEMA => looks::Look,
     notice::NOTICE_SCHEMA => notice::Notice,
     notices::NOTICE_RECEIPT_SCHEMA => notices::NoticeReceipt,
@@ -77,6 +78,7 @@ pub const DOCUMENTS: &[Parser] = documents![
     RELEASE_SCHEMA => Release,
     releases::RELEASES_SCHEMA => releases::Releases,
     sync::SYNC_SCHEMA => sync::Sync,
+    timestamp::TIMESTAMP_SCHEMA => timestamp::Timestamp,
     TRUST_SCHEMA => TrustRoot,
 ];
 

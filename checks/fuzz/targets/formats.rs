@@ -24,8 +24,10 @@ use writ_trust::log::checkpoint::Checkpoint;
 use writ_trust::log::note::Note;
 use writ_trust::log::proof;
 use writ_trust::log::tile::{EntryBundle, Tile};
+use writ_trust::log::witness::CosignatureName;
 use writ_trust::minisign::{PublicKey, SecretKeyFile, Signature};
 use writ_trust::time::{Span, Time};
+use writ_trust::timestamp::{Certificate, TimestampName, Token};
 use writ_wire::http::verify::{Headers, verify};
 use writ_wire::http::{Request, content_digest, parameters::Parameters};
 use writ_wire::log_batch::LogBatch;
@@ -150,6 +152,18 @@ pub const FORMATS: &[Parser] = &[
         }
         if let Ok(span) = text.parse::<Span>() {
             assert_eq!(span.to_string().parse(), Ok(span));
+        }
+    }),
+    ("timestamp", |bytes| {
+        forget(Certificate::parse(bytes));
+        // Of the corpus, these are the bytes that were stamped: so the path of certificates is walked too.
+        forget(Token::parse(bytes).and_then(|token| token.verify(b"hello\n", &[])));
+        let text = String::from_utf8_lossy(bytes);
+        if let Ok(name) = text.parse::<TimestampName>() {
+            assert_eq!(name.to_string(), text);
+        }
+        if let Ok(name) = text.parse::<CosignatureName>() {
+            assert_eq!(name.to_string(), text);
         }
     }),
 ];

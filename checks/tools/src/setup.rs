@@ -46,6 +46,9 @@ pub const GO: &[Need] = &[
 /// What the tests need to have SARIF judged by its schema. Not a program: a module for Debian's own Python.
 pub const SCHEMAS: &[Need] = &[("/usr/lib/python3/dist-packages/jsonschema/validators.py", "python3-jsonschema")];
 
+/// What the tests need to have timestamps verified by code that is not ours: a Python environment is made for it.
+pub const PYTHON: &[Need] = &[("/usr/lib/python3.11/ensurepip/__init__.py", "python3.11-venv")];
+
 /// Whether missing packages can be installed here.
 pub fn can_install() -> bool {
     is_root() && find_tool("apt-get").is_some()

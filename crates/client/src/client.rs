@@ -132,6 +132,16 @@ impl Client {
         self.send_bytes(Method::POST, target, gzip, "application/gzip", limit)
     }
 
+    /// Sends bytes of a kind, as a content type names it, and takes an answer of at most `limit` bytes.
+    pub fn post_bytes(&self, target: &Target, bytes: &[u8], kind: &str, limit: u64) -> Result<Vec<u8>, Error> {
+        self.send_bytes(Method::POST, target, bytes, kind, limit)
+    }
+
+    /// Puts text in place and takes an answer of at most `limit` bytes.
+    pub fn put_text(&self, target: &Target, text: &str, limit: u64) -> Result<Vec<u8>, Error> {
+        self.send_bytes(Method::PUT, target, text.as_bytes(), "text/plain; charset=utf-8", limit)
+    }
+
     /// Puts JSON in place and takes an answer of at most `limit` bytes.
     pub fn put(&self, target: &Target, json: &[u8], limit: u64) -> Result<Vec<u8>, Error> {
         self.send_json(Method::PUT, target, json, limit)

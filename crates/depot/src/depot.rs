@@ -18,6 +18,7 @@ use writ_wire::{Blob, Signed};
 use crate::beats::Beats;
 use crate::claims::Claims;
 use crate::clock;
+use crate::cosigned::Cosigned;
 use crate::directory::Directory;
 use crate::fault::Fault;
 use crate::folders::{Folders, FoldersError, Lock};
@@ -54,6 +55,8 @@ pub struct Depot {
     directory: RwLock<Arc<Directory>>,
     /// What each site's logs have come to.
     pub heads: Heads,
+    /// The newest cosignatures of witnesses.
+    pub cosigned: Cosigned,
     /// Which sequences are held of each appliance key.
     pub held: Held,
     /// The newest heartbeats.
@@ -195,6 +198,7 @@ impl Depot {
         check_log_key(&chain, &log_key)?;
         let directory = Directory::new(chain, stored, releases::all(&connection)?);
         let heads = open_logs(&connection, &folders, &directory)?;
+        let cosigned = Cosigned::load(&folders, &heads).map_err(|(site, source)| OpenError::Log { site, source })?;
         let held = Held::default();
         for (site, key, ranges) in evidence::held(&connection)? {
             held.set(site, key, Sequences::from_ranges(ranges));
@@ -208,6 +212,7 @@ impl Depot {
             log_key,
             directory: RwLock::new(Arc::new(directory)),
             heads,
+            cosigned,
             held,
             beats,
             orders,

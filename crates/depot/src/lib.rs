@@ -7,6 +7,7 @@
 pub mod beats;
 pub mod claims;
 pub mod clock;
+pub mod cosigned;
 pub mod depot;
 pub mod directory;
 pub mod endpoint;

@@ -29,3 +29,4 @@ pub mod store_path;
 pub mod text;
 pub mod threshold;
 pub mod time;
+pub mod timestamp;

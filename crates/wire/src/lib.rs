@@ -21,6 +21,7 @@ pub mod http;
 pub mod log_batch;
 pub mod log_receipt;
 pub mod log_sources;
+pub mod log_times;
 pub mod looks;
 pub mod mac;
 pub mod notice;
@@ -39,6 +40,7 @@ mod shape;
 pub mod signed;
 pub mod statement;
 pub mod sync;
+pub mod timestamp;
 
 pub use blob::Blob;
 pub use signed::Signed;

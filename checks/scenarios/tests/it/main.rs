@@ -34,5 +34,8 @@ mod refused;
 mod requirements;
 mod rotation;
 mod simulated;
+mod timestamps;
 mod trace;
+#[path = "../../../../crates/trust/tests/it/tsa.rs"]
+mod tsa;
 mod unknown_policy;

@@ -1,12 +1,12 @@
 //! For a terminal: tables, with colour where whoever calls wants it.
 
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
-use writ_trust::text::escaped;
+use writ_trust::text::{escaped, one_line};
 
 use super::counted;
 use crate::compare::model::{CheckFinding, Comparison, ControlFinding, IncidentFinding, Verdict};
 use crate::load::log_batches::LogSourceSummary;
-use crate::log_summary::{LogSummary, NOT_CONFIGURED, WITHOUT_ENTRIES};
+use crate::log_summary::{External, LogSummary, NOT_CONFIGURED, WITHOUT_ENTRIES};
 use crate::problem::{Problem, Weight};
 use crate::query::Row;
 use crate::story::values;
@@ -116,8 +116,14 @@ fn logs(report: &VerifyReport, look: Look) -> String {
         ]);
     }
     let mut out = if logs.clone().next().is_some() { format!("{table}\n") } else { String::new() };
-    for key in logs.flat_map(|(_, log)| &log.verifier_keys) {
+    for key in logs.clone().flat_map(|(_, log)| &log.verifier_keys) {
         out += &format!("verifier key {}\n", escaped(key));
+    }
+    for (site, log) in logs {
+        for External { kind, by, at, size } in &log.external {
+            let (by, entries) = (one_line(by), of(*size, "entry"));
+            out += &format!("{kind} of log {} of {} by {by}: {entries} by {}\n", log.number, site.site, when(*at));
+        }
     }
     report.logs.iter().for_each(|site| out += &log_line(site));
     out

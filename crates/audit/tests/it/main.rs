@@ -15,5 +15,8 @@ mod reading;
 mod reports;
 mod revoked;
 mod summaries;
+mod timestamps;
+#[path = "../../../trust/tests/it/tsa.rs"]
+mod tsa;
 mod unobserved;
 mod world;

@@ -5,7 +5,7 @@ use writ_trust::time::Time;
 use super::findings::{Code, Findings};
 use super::report::{LogSeen, ReleaseSeen, Report, TrustSeen};
 use super::state::State;
-use super::{Watch, beats, keys, log, release, roots};
+use super::{Watch, beats, keys, log, outside, release, roots};
 use crate::failure::Outcome;
 
 impl Watch<'_> {
@@ -35,7 +35,11 @@ impl Watch<'_> {
                 origin: head.signed.checkpoint.origin.clone(),
                 size: head.signed.checkpoint.size,
                 fresh_at: head.signed.fresh_at,
+                external: Vec::new(),
             });
+            if let (Some(head), Some(log)) = (&head, &mut report.log) {
+                log.external = outside::judge(client, &chain, site, head, limits, now, &mut findings);
+            }
             // A release of a log that does not hold would only be believed by accident.
             let logged = !newest.origins(site).is_empty();
             if reached(&findings) && (head.is_some() || !logged) {

@@ -27,6 +27,10 @@ mod release;
 mod site_new;
 mod status;
 mod systems;
+mod timestamps;
 mod trust;
+#[path = "../../../trust/tests/it/tsa.rs"]
+mod tsa;
+mod tsa_server;
 mod verify;
 mod watch;

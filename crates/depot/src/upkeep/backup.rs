@@ -18,7 +18,7 @@ use tempfile::NamedTempFile;
 use writ_durable::crash_point;
 use writ_trust::digest::Digest;
 
-use super::manifest::{FileAt, KEPT, LogAt, Manifest, NAME, Object, Schema, is_within, object_path};
+use super::manifest::{FileAt, KEPT, LOGS, LogAt, Manifest, NAME, Object, Schema, is_within, object_path};
 use super::{Answer, Outcome, UpkeepError, content, files_below, require_data, tell};
 use crate::clock;
 use crate::folders::Folders;
@@ -183,7 +183,7 @@ impl Making<'_> {
 
     fn files(&mut self, folders: &Folders) -> Outcome<Vec<FileAt>> {
         let mut files = Vec::new();
-        for folder in KEPT {
+        for folder in KEPT.into_iter().chain([LOGS]) {
             for relative in files_below(&folders.root().join(folder))? {
                 let path = Path::new(folder).join(relative);
                 let Some(name) = path.to_str().filter(|name| is_within(name)) else { continue };

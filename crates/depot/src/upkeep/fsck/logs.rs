@@ -41,6 +41,7 @@ impl Look<'_> {
             if sound {
                 self.log_files(&stored, &path)?;
             }
+            self.times(directory, &stored, &path)?;
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ pub mod backup_sample;
 pub mod blob;
 pub mod check_in;
 pub mod courier;
+pub mod day_archive;
 pub mod evidence_batch;
 pub mod evidence_page;
 pub mod heartbeat;

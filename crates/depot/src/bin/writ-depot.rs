@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Command::Restore(arguments) => told(arguments.run()),
         Command::Migrate(arguments) => told(arguments.run()),
         Command::Archive(arguments) => told(arguments.run()),
+        Command::Ship(arguments) => told(arguments.run()),
     };
     match ran {
         Ok(Answer::Yes) => ExitCode::SUCCESS,

@@ -39,6 +39,25 @@ pub fn unpack(name: &str, packages: &[&str]) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// Installs packages of PyPI, for Debian's Python, into one folder under `target/`; returns it, which is the `PYTHONPATH`.
+pub fn python(name: &str, packages: &[&str]) -> Result<PathBuf> {
+    let folder = root().join("target/peers").join(name);
+    // Of other versions than before, it is made anew.
+    let (done, wanted) = (folder.join(".unpacked"), packages.join(" "));
+    if fs::read_to_string(&done).is_ok_and(|there| there == wanted) {
+        return Ok(folder);
+    }
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder)?;
+    eprintln!("── installing {wanted} from PyPI into {}", folder.display());
+    let mut pip = Command::new("/usr/bin/python3");
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--target"]);
+    run::checked(pip.arg(&folder).args(packages))
+        .context("cannot install it: is PyPI reachable, and python3-pip there?")?;
+    fs::write(done, wanted)?;
+    Ok(folder)
+}
+
 /// A command of an unpacked peer, with the peer's own libraries.
 pub fn command(folder: &Path, program: &str) -> Command {
     let mut command = Command::new(folder.join(program));

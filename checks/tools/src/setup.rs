@@ -46,6 +46,10 @@ pub const GO: &[Need] = &[
 /// What the tests need to have SARIF judged by its schema. Not a program: a module for Debian's own Python.
 pub const SCHEMAS: &[Need] = &[("/usr/lib/python3/dist-packages/jsonschema/validators.py", "python3-jsonschema")];
 
+/// What the tests need to have a server of buckets: its packages come from PyPI.
+pub const PYTHON: &[Need] =
+    &[("/usr/bin/python3", "python3"), ("/usr/lib/python3/dist-packages/pip/__main__.py", "python3-pip")];
+
 /// Whether missing packages can be installed here.
 pub fn can_install() -> bool {
     is_root() && find_tool("apt-get").is_some()

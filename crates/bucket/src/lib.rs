@@ -11,6 +11,8 @@ mod address;
 mod bucket;
 mod credentials;
 mod error;
+#[cfg(test)]
+mod hostile;
 pub mod sign;
 pub mod xml;
 

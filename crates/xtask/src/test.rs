@@ -39,6 +39,8 @@ const PEERS: &[(&str, &[&str])] = &[
     ("restic", &["restic"]),
     ("sudo", &["sudo"]),
 ];
+/// A server of buckets, found by the tests in `target/peers`.
+const MOTO: (&str, &[&str]) = ("moto", &["moto[s3,server]==5.2.5"]);
 /// How many binaries are run side by side. Each has a tail in which one long test or boot is all that it does.
 const AT_ONCE: usize = 3;
 /// The longest that one binary may take, and the same of `--all`: several times what it takes on two busy processors.
@@ -51,7 +53,7 @@ const MORE_SEEDS: [u64; 5] = [1, 1_000, 2_000, 3_000, 4_000];
 
 /// Lint, then all tests; ends with one line of counts.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    phase("set-up", || setup::ensure(&[setup::ALL, setup::GO, setup::SCHEMAS].concat()))?;
+    phase("set-up", || setup::ensure(&[setup::ALL, setup::GO, setup::SCHEMAS, setup::PYTHON].concat()))?;
     // Unpacking waits for a server most of the time.
     let (built, peers) = std::thread::scope(|scope| {
         let peers = scope.spawn(|| phase("peers", unpack_peers));
@@ -113,6 +115,7 @@ fn unpack_peers() -> Result<[PathBuf; 3]> {
     for (name, packages) in PEERS {
         peers::unpack(name, packages)?;
     }
+    peers::python(MOTO.0, MOTO.1)?;
     Ok([
         peers::unpack("openssh", &["openssh-server"])?,
         peers::unpack("prometheus", &["prometheus"])?,

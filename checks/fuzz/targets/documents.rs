@@ -18,9 +18,9 @@ use writ_trust::release::{RELEASE_SCHEMA, Release};
 use writ_trust::root::{TRUST_SCHEMA, TrustRoot};
 use writ_wire::releases::LoggedRelease;
 use writ_wire::{
-    Signed, asks, backup_sample, check_in, courier, evidence_batch, evidence_page, heartbeat, heartbeats, log_batch,
-    log_receipt, log_sources, looks, notice, notices, orders, plan, plan_request, plan_verdict, publication, receipts,
-    record, releases, sync,
+    Signed, asks, backup_sample, check_in, courier, day_archive, evidence_batch, evidence_page, heartbeat, heartbeats,
+    log_batch, log_receipt, log_sources, looks, notice, notices, orders, plan, plan_request, plan_verdict, publication,
+    receipts, record, releases, sync,
 };
 
 use super::Parser;
@@ -47,6 +47,7 @@ pub const DOCUMENTS: &[Parser] = documents![
     check_in::CHECK_IN_REPLY_SCHEMA => check_in::CheckInReply,
     closure::SCHEMA => AnyClosure,
     courier::DELEGATION_SCHEMA => courier::Delegation,
+    day_archive::DAY_ARCHIVE_SCHEMA => day_archive::DayArchive,
     evidence_batch::EVIDENCE_BATCH_SCHEMA => evidence_batch::EvidenceBatch,
     evidence_page::EVIDENCE_PAGE_SCHEMA => evidence_page::EvidencePage,
     FLOOR_SCHEMA => Floor,

@@ -73,7 +73,7 @@ impl Credentials {
             return Err(form("it is no plain file"));
         }
         let mode = there.mode() & 0o7777;
-        if mode & 0o077 != 0 {
+        if mode & 0o077 != 0 && !of_systemd(path) {
             return Err(CredentialsError::Open { path: path.to_owned(), mode });
         }
         // Room for all of it, so that no copy of a beginning stays behind.
@@ -124,6 +124,12 @@ impl Credentials {
             token,
         })
     }
+}
+
+/// Whether systemd gives the file to this service alone: with an access control list, which shows as rights of a group
+/// (systemd.exec(5), "CREDENTIALS").
+fn of_systemd(path: &Path) -> bool {
+    std::env::var_os("CREDENTIALS_DIRECTORY").is_some_and(|folder| !folder.is_empty() && path.starts_with(folder))
 }
 
 #[cfg(test)]

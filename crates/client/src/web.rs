@@ -22,7 +22,7 @@ pub struct Web {
 }
 
 /// What is asked.
-pub struct Ask<'a> {
+pub struct Ask<'a, 's> {
     /// `GET`, `HEAD`, `PUT` or another.
     pub method: &'a str,
     /// Path and query, as they are sent.
@@ -30,7 +30,7 @@ pub struct Ask<'a> {
     /// Headers besides `Host`, `Content-Length` and what keeps the answer plain.
     pub headers: &'a [(&'a str, String)],
     /// What is sent.
-    pub sending: Sending<'a>,
+    pub sending: Sending<'s>,
     /// The most bytes that the body of a successful answer may have.
     pub limit: u64,
 }
@@ -89,7 +89,7 @@ impl Web {
 
     /// Asks once. The body of a success is handed to `sink` piece by piece; of anything else the beginning is in the answer. No
     /// redirect is followed: it is a status like others.
-    pub fn ask(&self, ask: Ask<'_>, sink: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> Result<Answer, Error> {
+    pub fn ask(&self, ask: Ask<'_, '_>, sink: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> Result<Answer, Error> {
         let Ask { method, target, headers, sending, limit } = ask;
         let malformed = |why: String| Error::Malformed { target: target.to_owned(), why };
         let method = Method::from_bytes(method.as_bytes()).map_err(|e| malformed(e.to_string()))?;

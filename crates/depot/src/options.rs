@@ -61,6 +61,13 @@ pub enum Command {
     /// the old one, which stays beside it. A kill at any instant leaves the old one or the new one.
     #[command(after_long_help = MIGRATE_HELP)]
     Migrate(upkeep::migrate::Arguments),
+    /// Put bundles that were altered back as the log names them, out of an audit folder
+    ///
+    /// For what `fsck` calls evidence-altered or evidence-unsigned. A bundle is put back only when its digest is the one that the signed
+    /// log names and its appliance's signature holds: nothing else can come in by this. Rows of evidence refuse every change, so it is
+    /// done to a copy of the database, which takes the place of the database in one rename. What was there is kept in the quarantine.
+    #[command(after_long_help = MEND_HELP)]
+    Mend(upkeep::mend::Arguments),
     /// Make an archive of each day that has ended
     ///
     /// One `<site>-<day>.tar.gz` with what the day added: bundles, signatures, receipts, releases and their documents, trust roots,
@@ -115,6 +122,18 @@ Example:
   systemctl stop writ-depot && runuser -u writ-depot -- writ-depot migrate --data /var/lib/writ/depot && systemctl start writ-depot
 
 Exit codes: 0 it has this version's schema, or there is no database yet; 2 could not run, and nothing was changed.";
+
+const MEND_HELP: &str = "\
+Example, with the archives in their bucket as the source:
+  writ audit unpack --from s3://clinic-evidence --endpoint https://s3.eu-central-1.amazonaws.com --region eu-central-1 \\
+      --credentials ../keys/auditor.credentials --to audit
+  writ audit verify audit --trust root-you-were-given.json
+  systemctl stop writ-depot
+  runuser -u writ-depot -- writ-depot mend --data /var/lib/writ/depot --from audit --quarantine /var/lib/writ/quarantine
+  systemctl start writ-depot
+
+Exit codes: 0 every bundle that was altered is back, or none was; 1 some are not, and told, or the log itself is damaged: restore a
+backup; 2 could not run.";
 
 const ARCHIVE_HELP: &str = "\
 Examples:

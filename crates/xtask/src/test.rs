@@ -39,8 +39,8 @@ const PEERS: &[(&str, &[&str])] = &[
     ("restic", &["restic"]),
     ("sudo", &["sudo"]),
 ];
-/// A server of buckets, found by the tests in `target/peers`.
-const MOTO: (&str, &[&str]) = ("moto", &["moto[s3,server]==5.2.5"]);
+/// A server of buckets, found by the tests in `target/peers`; of its parts those that serve them.
+const MOTO: (&str, &[&str]) = ("moto", &["moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"]);
 /// How many binaries are run side by side. Each has a tail in which one long test or boot is all that it does.
 const AT_ONCE: usize = 3;
 /// The longest that one binary may take, and the same of `--all`: several times what it takes on two busy processors.

@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Command::Backup(arguments) => told(arguments.run()),
         Command::Restore(arguments) => told(arguments.run()),
         Command::Migrate(arguments) => told(arguments.run()),
+        Command::Mend(arguments) => told(arguments.run()),
         Command::Archive(arguments) => told(arguments.run()),
         Command::Ship(arguments) => told(arguments.run()),
     };

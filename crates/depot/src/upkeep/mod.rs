@@ -9,6 +9,7 @@ pub mod content;
 pub mod fsck;
 pub mod gc;
 pub mod manifest;
+pub mod mend;
 pub mod migrate;
 pub mod restore;
 pub mod ship;

@@ -24,7 +24,7 @@ impl Moto {
     pub fn start(port: u16) -> Self {
         let packages = repository().join("target/peers/moto");
         assert!(packages.is_dir(), "no {}: run `cargo xtask test`, which installs it", packages.display());
-        let script = repository().join("checks/scenarios/tests/it/delivery/moto.py");
+        let script = repository().join("checks/scenarios/tests/it/delivery/bucket_server.py");
         let mut command = Command::new("/usr/bin/python3");
         command.env("PYTHONPATH", packages).env("PYTHONDONTWRITEBYTECODE", "1").arg(script).arg(port.to_string());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();

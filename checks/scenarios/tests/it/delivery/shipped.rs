@@ -8,6 +8,7 @@ use serde_json::Value;
 use writ_bucket::Version;
 use writ_scenarios::Time;
 use writ_scenarios::depot::Depot;
+use writ_scenarios::run;
 
 use super::backed_up::{told, upkeep};
 use super::clocks::Clock;
@@ -295,4 +296,38 @@ fn a_kill_at_any_point_leaves_nothing_undone_and_nothing_double() {
     }
     // Of each day: made, its document, archive and document held, noted, cleared.
     assert_eq!(kills, 12);
+}
+
+/// Alters a bundle as somebody may who has the disk: triggers do not hold them off.
+const ALTER: &str = "
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1])
+[trigger] = database.execute(\"SELECT sql FROM sqlite_schema WHERE name = 'evidence_is_not_changed'\").fetchone()
+database.execute('DROP TRIGGER evidence_is_not_changed')
+database.execute(\"UPDATE evidence SET document = x'7b7d' WHERE sequence = 2\")
+database.execute(trigger)
+database.commit()
+";
+
+#[test]
+fn a_bundle_that_was_altered_comes_back_from_the_bucket() {
+    let mut past = Past::of(1);
+    let moto = Moto::start(0);
+    moto.make("evidence", true);
+    assert_eq!(past.ship(&moto.endpoint, "evidence", 0)["held"], 1);
+    past.depot.take().unwrap().stop().unwrap();
+    run::checked(Command::new("/usr/bin/python3").args(["-c", ALTER]).arg(past.world.data().join("depot.sqlite"))).unwrap();
+    let found = told(past.clock.of(&mut upkeep(&past.world, "fsck")), 1);
+    assert_eq!(found["problems"]["list"][0]["code"], "evidence-altered", "{found}");
+    past.unpack(&moto, "auditor", 0);
+    past.audit("auditor", &["verify"], 0);
+    let mut mend = upkeep(&past.world, "mend");
+    mend.arg("--from").arg(past.world.house.path("auditor")).arg("--quarantine").arg(past.world.house.path("quarantine"));
+    let mended = told(past.clock.of(&mut mend), 0);
+    assert_eq!((mended["mended"].as_array().unwrap().len(), &mended["sound"]), (1, &true.into()), "{mended}");
+    told(past.clock.of(&mut upkeep(&past.world, "fsck")), 0);
+    // It goes on to serve and to ship, and what it then has is what was sent.
+    past.depot = Some(Depot::spawn(past.clock.of(&mut past.world.depot_command()), &past.world.data()).unwrap());
+    past.another();
+    assert_eq!(past.ship(&moto.endpoint, "evidence", 0)["held"], 2);
 }

@@ -9,6 +9,8 @@ pub enum Exported {
     Doctor,
     /// `/metrics` of `writ-depot`.
     Depot,
+    /// `writ-depot ship --metrics`.
+    Ship,
     /// Nobody: no version does.
     NotYet,
 }
@@ -74,6 +76,11 @@ const fn of_courier(name: &'static str) -> Metric {
 
 const fn depot(name: &'static str) -> Metric {
     Metric { name, exported: Exported::Depot, due_where: None }
+}
+
+/// A metric of whoever sends archives to a bucket.
+const fn ship(name: &'static str) -> Metric {
+    Metric { name, exported: Exported::Ship, due_where: Some("writ_ship_configured") }
 }
 
 const fn not_yet(name: &'static str) -> Metric {
@@ -365,6 +372,38 @@ pub const ALERTS: &[Alert] = &[
         metric: depot("writ_depot_disk_full_seconds"),
         summary: "the depot's disk is full in {{ $value | humanizeDuration }}, at the rate of the last days",
         next: concat!("give it a larger disk, or see what writ-depot gc --dry-run would remove: ", page!("depot.md")),
+    },
+    Alert {
+        name: "WritArchivesWaiting",
+        // A day has ended, and one more.
+        expression: "writ_ship_waiting_seconds > 93600",
+        wait: "30m",
+        severity: Some("critical"),
+        figure: None,
+        metric: ship("writ_ship_waiting_seconds"),
+        summary: "an archive has not come into its bucket for {{ $value | humanizeDuration }} after its day",
+        next: concat!("run writ-depot ship, which says why: what waits is kept until then: ", page!("depot.md")),
+    },
+    Alert {
+        name: "WritArchivesWrong",
+        expression: "writ_ship_problems > 0",
+        wait: "3h",
+        severity: Some("warning"),
+        figure: None,
+        metric: ship("writ_ship_problems"),
+        summary: "{{ $value }} things went wrong again and again when archives were sent to their bucket",
+        next: concat!("run writ-depot ship, which says what: ", page!("depot.md")),
+    },
+    Alert {
+        name: "WritArchivesUnknown",
+        // Three rounds of an hour.
+        expression: "time() - writ_ship_at_seconds > 10800",
+        wait: "0m",
+        severity: Some("warning"),
+        figure: None,
+        metric: ship("writ_ship_at_seconds"),
+        summary: "nobody has tried for {{ $value | humanizeDuration }} to send archives to their bucket",
+        next: concat!("see the timer of writ-depot ship: ", page!("depot.md")),
     },
     Alert {
         name: "WritKeyOld",

@@ -187,6 +187,19 @@ const CASES: &[Case] = &[
         &[("writ_depot_disk_full_seconds", "", "90000x60")],
         &[("writ_depot_disk_full_seconds", "", "200000x60")],
     ),
+    Case(
+        "WritArchivesWaiting",
+        50,
+        &[("writ_ship_waiting_seconds", "", "93601x60")],
+        &[("writ_ship_waiting_seconds", "", "90000x60")],
+    ),
+    Case("WritArchivesWrong", LONG, &[("writ_ship_problems", "", "1x60")], &[("writ_ship_problems", "", "0x60")]),
+    Case(
+        "WritArchivesUnknown",
+        LONG,
+        &[("writ_ship_at_seconds", "", "0x60")],
+        &[("writ_ship_at_seconds", "", "0+1800x60")],
+    ),
     Case("WritKeyOld", 90, &[("writ_key_age_seconds", "", "99999999x99")], &[("writ_key_age_seconds", "", "60x99")]),
     Case(
         "WritSigningKeyOld",
@@ -229,13 +242,14 @@ const CASES: &[Case] = &[
 ];
 
 /// Metrics that only some machines have: where they must be and are not, and where they need not be.
-const MEASURED: [Case; 2] = [
+const MEASURED: [Case; 3] = [
     Case(
         "writ_checkin_age_seconds",
         90,
         &[("writ_courier_configured", "", "1x99")],
         &[("writ_courier_configured", "", "0x99")],
     ),
+    Case("writ_ship_problems", 90, &[("writ_ship_configured", "", "1x99")], &[("writ_ship_configured", "", "0x99")]),
     Case("writ_log_checkpoint_age_seconds", 90, &[("writ_log_named", "", "1x99")], &[("writ_log_named", "", "0x99")]),
 ];
 

@@ -36,6 +36,7 @@ pub struct Arguments {
     /// directory; made if it is not there
     #[arg(long, value_name = "DIR")]
     pub spool: PathBuf,
+    /// Where archives go.
     #[command(flatten)]
     pub target: Target,
     /// How long an archive is locked at least, from the end of its day; longer where a policy of the site keeps evidence longer
@@ -82,7 +83,9 @@ impl Arguments {
         }
         // What it may write must be there before everything else is closed to it.
         sandbox::of_shipper(&self).apply();
-        let _lock = backup::lock(spool, "another `writ-depot ship` with this spool")?;
+        // Whoever only looks may do so beside one who sends.
+        let _lock =
+            if self.verify { None } else { Some(backup::lock(spool, "another `writ-depot ship` with this spool")?) };
         let ledger = Ledger::open(spool, &self.target.name())?;
         match &self.data {
             Some(data) if !self.verify => self.rounds(data, &bucket, &ledger),

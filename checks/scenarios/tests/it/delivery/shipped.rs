@@ -181,7 +181,8 @@ fn assert_locked(moto: &Moto, versions: &[Version]) {
         assert!(lock.holds_until(end) && lock.until <= end.plus_millis(DAY * 1000), "{lock:?} {end}");
         let target = format!("/evidence/{}?versionId={}", version.key, version.version);
         assert_eq!(moto.ask("DELETE", &target, &[], b""), 403);
-        assert_eq!(moto.ask("PUT", &format!("/evidence/{}", version.key), &[("if-none-match", "*")], b"x"), 412);
+        let over = moto.ask("PUT", &format!("/evidence/{}", version.key), &[("if-none-match", "*")], b"x");
+        assert_eq!(over, 412);
     }
 }
 
@@ -316,13 +317,17 @@ fn a_bundle_that_was_altered_comes_back_from_the_bucket() {
     moto.make("evidence", true);
     assert_eq!(past.ship(&moto.endpoint, "evidence", 0)["held"], 1);
     past.depot.take().unwrap().stop().unwrap();
-    run::checked(Command::new("/usr/bin/python3").args(["-c", ALTER]).arg(past.world.data().join("depot.sqlite"))).unwrap();
+    run::checked(Command::new("/usr/bin/python3").args(["-c", ALTER]).arg(past.world.data().join("depot.sqlite")))
+        .unwrap();
     let found = told(past.clock.of(&mut upkeep(&past.world, "fsck")), 1);
     assert_eq!(found["problems"]["list"][0]["code"], "evidence-altered", "{found}");
     past.unpack(&moto, "auditor", 0);
     past.audit("auditor", &["verify"], 0);
     let mut mend = upkeep(&past.world, "mend");
-    mend.arg("--from").arg(past.world.house.path("auditor")).arg("--quarantine").arg(past.world.house.path("quarantine"));
+    mend.arg("--from")
+        .arg(past.world.house.path("auditor"))
+        .arg("--quarantine")
+        .arg(past.world.house.path("quarantine"));
     let mended = told(past.clock.of(&mut mend), 0);
     assert_eq!((mended["mended"].as_array().unwrap().len(), &mended["sound"]), (1, &true.into()), "{mended}");
     told(past.clock.of(&mut upkeep(&past.world, "fsck")), 0);

@@ -163,8 +163,11 @@ builtins.concatMap
     "User=writ-depot"
     "StateDirectory=writ/ship"
     "LoadCredential=bucket:/var/lib/secrets/bucket.credentials"
-    "ship --credentials %d/bucket \"--spool\" \"/var/lib/writ/ship\" \"--to\" \"s3://clinic-evidence/depot-1\""
-    "\"--data\" \"/var/lib/writ/depot\" \"--retention\" \"6y\""
+    (builtins.concatStringsSep " " [
+      "/bin/writ-depot ship --credentials %d/bucket \"--spool\" \"/var/lib/writ/ship\" \"--to\" \"s3://clinic-evidence/depot-1\""
+      "\"--endpoint\" \"https://s3.eu-central-1.amazonaws.com\" \"--region\" \"eu-central-1\" \"--data\" \"/var/lib/writ/depot\""
+      "\"--retention\" \"6y\" \"--alert-after\" \"26h\" \"--metrics\" \"/var/lib/node-exporter/writ-ship.prom\""
+    ])
     "ReadWritePaths=/var/lib/node-exporter"
     "CapabilityBoundingSet="
   ]

@@ -70,3 +70,24 @@ fn signatures_beside(trust: &Path) -> Vec<PathBuf> {
     let files = std::fs::read_dir(folder_of(trust)).into_iter().flatten().filter_map(|file| Some(file.ok()?.path()));
     files.filter(is_of_it).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::options::{Cli, Command};
+
+    #[test]
+    fn one_who_sends_writes_its_own_and_connects_to_the_bucket() {
+        let line = "writ-depot ship --data /d --spool /s --to s3://evidence --endpoint https://s3.example:9000 --credentials /c \
+                    --ca-file /ca --metrics /m/ship.prom";
+        let Command::Ship(arguments) = Cli::parse_from(line.split_whitespace()).command else {
+            panic!("another command")
+        };
+        let files = of_shipper(&arguments).files.unwrap();
+        assert_eq!(files.write, ["/s", "/d", "/m"].map(PathBuf::from));
+        assert_eq!((files.connect, files.listen), (Some(vec![9000, DNS]), Vec::new()));
+        assert!(files.run.is_empty() && files.read.contains(&"/ca".into()) && !files.read.contains(&"/c".into()));
+    }
+}

@@ -93,3 +93,93 @@ fn write(scratch: &Path, relative: &str, bytes: &[u8]) -> Result<(), UnpackError
     };
     write().map_err(|source| UnpackError::Write { path: path.clone(), source })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use writ_wire::day_archive::DayArchiveSchema;
+
+    use super::tar::tests::{END, archive, header};
+    use super::*;
+
+    /// An archive of these files.
+    fn packed(files: &[(&str, &str)]) -> Vec<u8> {
+        let headers: Vec<_> =
+            files.iter().map(|(path, text)| header(path, &format!("{:o}", text.len()), b'0')).collect();
+        let mut parts: Vec<&[u8]> = Vec::new();
+        for (header, (_, text)) in headers.iter().zip(files) {
+            parts.extend([&header[..], text.as_bytes()]);
+        }
+        parts.push(&END);
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(&archive(&parts)).unwrap();
+        packed.finish().unwrap()
+    }
+
+    fn about(files: &[(&str, &str)]) -> DayArchive {
+        DayArchive {
+            schema: DayArchiveSchema::V1,
+            site: "clinic-001".parse().unwrap(),
+            day: "2026-11-28".to_owned(),
+            archive: "clinic-001-2026-11-28.tar.gz".to_owned(),
+            digest: Digest::of(b""),
+            size: 0,
+            logs: vec![],
+            bundles: 0,
+            files: files.iter().map(|(path, text)| ((*path).to_owned(), Digest::of(text.as_bytes()))).collect(),
+        }
+    }
+
+    /// What comes of an archive with the document about it, and what is in the audit folder then.
+    fn gathered(bytes: &[u8], document: Option<&DayArchive>) -> (Result<Collected, UnpackError>, Vec<String>) {
+        let dir = tempfile::tempdir().unwrap();
+        let (scratch, to) = (dir.path().join("scratch"), dir.path().join("audit"));
+        fs::create_dir(&scratch).unwrap();
+        fs::create_dir(&to).unwrap();
+        let result = gather(&mut &bytes[..], document, &scratch, &to);
+        let names = fs::read_dir(&to).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        (result, names.collect())
+    }
+
+    #[test]
+    fn an_archive_must_be_what_its_document_says() {
+        let files = [("documents/a.json", "{}"), ("trust/1.json", "{\"a\":1}")];
+        let (good, names) = gathered(&packed(&files), Some(&about(&files)));
+        assert_eq!((good.unwrap().copied, names.len()), (2, 2));
+        let more = [files[0], files[1], ("trust/2.json", "x")];
+        let other = [files[0], ("trust/1.json", "{\"a\":2}")];
+        for (there, said, why) in [
+            (&more[..], &files[..], "it is not in it"),
+            (&files[..], &more[..], "it is in it, and not here"),
+            (&other[..], &files[..], "its bytes are other ones"),
+        ] {
+            let (refused, names) = gathered(&packed(there), Some(&about(said)));
+            let text = refused.unwrap_err().to_string();
+            assert!(text.contains(why) && names.is_empty(), "{text}: {names:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_hostile_archive_is_kept() {
+        let twice = [("trust/1.json", "a"), ("trust/1.json", "a")];
+        for files in [&twice[..], &[("elsewhere/x", "a")], &[("trust/../../x", "a")], &[("trust/.x", "a")]] {
+            let (refused, names) = gathered(&packed(files), None);
+            assert!(refused.is_err() && names.is_empty(), "{files:?}: {names:?}");
+        }
+        let whole = packed(&[("trust/1.json", "a")]);
+        for bytes in [&b""[..], b"no archive", &whole[..whole.len() - 9], &whole[..20]] {
+            let (refused, names) = gathered(bytes, None);
+            assert!(refused.is_err() && names.is_empty(), "{names:?}");
+        }
+        // What is no bundle is left out by name, and the rest is gathered.
+        let fingerprint = "ab".repeat(32);
+        let bundle = format!("evidence/clinic-001/{fingerprint}/1-EB-20261128-0001.json");
+        let signature = format!("{bundle}.minisig");
+        let files = [("trust/1.json", "{}"), (bundle.as_str(), "{}"), (signature.as_str(), "x")];
+        let done = gathered(&packed(&files), None).0.unwrap();
+        assert_eq!((done.copied, done.refused.len()), (1, 1), "{done:?}");
+    }
+}

@@ -55,7 +55,7 @@ impl<R: Read> Files<R> {
         let mut header = [0; BLOCK];
         self.exactly(&mut header)?;
         if header.iter().all(|byte| *byte == 0) {
-            self.to_the_end()?;
+            self.only_zeros()?;
             return Ok(None);
         }
         let sum: u64 = header
@@ -91,7 +91,7 @@ impl<R: Read> Files<R> {
     }
 
     /// Only zeros follow, and what packs it agrees with what came.
-    fn to_the_end(&mut self) -> Result<(), TarError> {
+    fn only_zeros(&mut self) -> Result<(), TarError> {
         let mut piece = [0; BLOCK];
         loop {
             let count = match self.from.read(&mut piece) {
@@ -136,11 +136,11 @@ pub fn read_all(bytes: &[u8], limit: u64) -> Result<Vec<(String, Vec<u8>)>, TarE
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// A header with its sum.
-    fn header(name: &str, size: &str, kind: u8) -> [u8; BLOCK] {
+    pub fn header(name: &str, size: &str, kind: u8) -> [u8; BLOCK] {
         let mut header = [0; BLOCK];
         header[..name.len()].copy_from_slice(name.as_bytes());
         header[124..124 + size.len()].copy_from_slice(size.as_bytes());
@@ -152,7 +152,7 @@ mod tests {
         header
     }
 
-    fn archive(parts: &[&[u8]]) -> Vec<u8> {
+    pub fn archive(parts: &[&[u8]]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for part in parts {
             bytes.extend_from_slice(part);
@@ -161,7 +161,7 @@ mod tests {
         bytes
     }
 
-    const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
+    pub const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 
     fn read(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>, TarError> {
         read_all(bytes, 1 << 20)

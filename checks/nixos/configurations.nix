@@ -196,6 +196,28 @@ in
       { services.writ.depot = { enable = true; trustRoot = "/etc/trust.json"; logKeyFile = "/var/lib/secrets/log.key"; }; }
     ];
   };
+  # One whose archives go to a bucket.
+  shipping-depot = machine {
+    modules = [
+      ../../modules/nixos/depot.nix
+      {
+        services.writ.depot = {
+          enable = true;
+          trustRoot = "/etc/trust.json";
+          logKeyFile = "/var/lib/secrets/log.key";
+          ship = {
+            enable = true;
+            to = "s3://clinic-evidence/depot-1";
+            endpoint = "https://s3.eu-central-1.amazonaws.com";
+            region = "eu-central-1";
+            credentialsFile = "/var/lib/secrets/bucket.credentials";
+            metricsDirectory = "/var/lib/node-exporter";
+            verify = [ "--sample" "5" "--download" ];
+          };
+        };
+      }
+    ];
+  };
   public-depot = machine {
     modules = [
       ../../modules/nixos/depot.nix
@@ -303,6 +325,7 @@ in
             logKeyFile = "${builtins.storeDir}/x-log.key";
             listen = "0.0.0.0:80";
             tls.key = "/k";
+            ship = { enable = true; credentialsFile = "${builtins.storeDir}/x-bucket"; };
           };
         }
       ];

@@ -29,7 +29,7 @@ let
 in
 builtins.concatMap
   (name: differ "${name}: assertions that do not hold" [ ] made.${name}.broken)
-  [ "theatre" "ward" "full" "small" "image" "provisioned" "claiming" "folder" "neither" "depot" "public-depot" "renewing-depot" ]
+  [ "theatre" "ward" "full" "small" "image" "provisioned" "claiming" "folder" "neither" "depot" "public-depot" "renewing-depot" "shipping-depot" ]
 
 ++ says "refused.bare"
   [
@@ -53,7 +53,14 @@ builtins.concatMap
     "statusPage.listen is 10.0.0.1:8086, which is not loopback"
   ]
   made.refused.unread
-++ says "refused.open-depot" [ "is not loopback" "both certificate and key" "in the Nix store" ] made.refused.open-depot
+++ says "refused.open-depot" [
+    "is not loopback"
+    "both certificate and key"
+    "logKeyFile is in the Nix store"
+    "ship needs to"
+    "credentialsFile is in the Nix store"
+  ]
+  made.refused.open-depot
 ++ says "refused.disagreeing" [ "boot.kernel.sysctl.\"a.b\": one for [1], two for [2]" ] made.refused.disagreeing
 
 # A machine that enables neither gets no unit, no user, no file, no setting.
@@ -159,6 +166,25 @@ builtins.concatMap
     "LoadCredential=log-key:/var/lib/secrets/log.key"
   ]
   [ "LoadCredential=tls" "%d/tls" ]
+++ lines "writ-depot-ship.service" made.shipping-depot.units."writ-depot-ship.service"
+  [
+    "User=writ-depot"
+    "StateDirectory=writ/ship"
+    "LoadCredential=bucket:/var/lib/secrets/bucket.credentials"
+    (builtins.concatStringsSep " " [
+      "/bin/writ-depot ship --credentials %d/bucket \"--spool\" \"/var/lib/writ/ship\" \"--to\" \"s3://clinic-evidence/depot-1\""
+      "\"--endpoint\" \"https://s3.eu-central-1.amazonaws.com\" \"--region\" \"eu-central-1\" \"--data\" \"/var/lib/writ/depot\""
+      "\"--retention\" \"6y\" \"--alert-after\" \"26h\" \"--metrics\" \"/var/lib/node-exporter/writ-ship.prom\""
+    ])
+    "ReadWritePaths=/var/lib/node-exporter"
+    "CapabilityBoundingSet="
+  ]
+  [ "WantedBy" ]
+++ lines "writ-depot-ship-verify.service" made.shipping-depot.units."writ-depot-ship-verify.service"
+  [ "--verify \"--sample\" \"5\" \"--download\"" ]
+  [ "ReadWritePaths" "--data" ]
+++ lines "writ-depot-ship.timer" made.shipping-depot.starters."writ-depot-ship.timer" [ "Persistent=true" ] [ ]
+++ holds "a depot without a bucket has no job for it" (!(made.depot.units ? "writ-depot-ship.service"))
 # An image knows nobody: what its daemons go by is written by first boot, and they wait for it. Where logs are is the same
 # everywhere.
 ++ differ "the image's files" [ "writ/logs.toml" ] (builtins.attrNames made.image.etc)

@@ -25,6 +25,8 @@ let
   credentials = "--log-key %d/log-key" + lib.optionalString (tls && !inPlace) " --tls-cert %d/tls-cert --tls-key %d/tls-key";
 in
 {
+  imports = [ ./ship.nix ];
+
   options.services.writ.depot = {
     enable = option types.bool false "Whether this machine runs a depot.";
     package = option types.package (pkgs.callPackage (import ./package.nix { }) { crate = "writ-depot"; })

@@ -18,9 +18,9 @@ use writ_trust::release::{RELEASE_SCHEMA, Release};
 use writ_trust::root::{TRUST_SCHEMA, TrustRoot};
 use writ_wire::releases::LoggedRelease;
 use writ_wire::{
-    Signed, asks, backup_sample, check_in, claim, claims, courier, evidence_batch, evidence_page, heartbeat,
-    heartbeats, log_batch, log_receipt, log_sources, log_times, looks, notice, notices, orders, placement, plan,
-    plan_request, plan_verdict, publication, receipts, record, releases, sync, timestamp,
+    Signed, asks, backup_sample, check_in, claim, claims, courier, day_archive, evidence_batch, evidence_page,
+    heartbeat, heartbeats, log_batch, log_receipt, log_sources, log_times, looks, notice, notices, orders, placement,
+    plan, plan_request, plan_verdict, publication, receipts, record, releases, sync, timestamp,
 };
 
 use super::Parser;
@@ -50,6 +50,7 @@ pub const DOCUMENTS: &[Parser] = documents![
     claims::CLAIMS_SCHEMA => claims::Claims,
     closure::SCHEMA => AnyClosure,
     courier::DELEGATION_SCHEMA => courier::Delegation,
+    day_archive::DAY_ARCHIVE_SCHEMA => day_archive::DayArchive,
     evidence_batch::EVIDENCE_BATCH_SCHEMA => evidence_batch::EvidenceBatch,
     evidence_page::EVIDENCE_PAGE_SCHEMA => evidence_page::EvidencePage,
     FLOOR_SCHEMA => Floor,

@@ -46,7 +46,8 @@ pub const GO: &[Need] = &[
 /// What the tests need to have SARIF judged by its schema. Not a program: a module for Debian's own Python.
 pub const SCHEMAS: &[Need] = &[("/usr/lib/python3/dist-packages/jsonschema/validators.py", "python3-jsonschema")];
 
-/// What the tests need to have timestamps verified by code that is not ours: a Python environment is made for it.
+/// What the tests need for packages of PyPI, a server of buckets and code that verifies timestamps and is not ours: a Python
+/// environment is made for each.
 pub const PYTHON: &[Need] = &[("/usr/lib/python3.11/ensurepip/__init__.py", "python3.11-venv")];
 
 /// Whether missing packages can be installed here.

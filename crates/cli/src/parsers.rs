@@ -25,6 +25,14 @@ use crate::{appliance_state, doctor};
 pub type Parser = (&'static str, fn(&[u8]));
 
 const PARSERS: &[Parser] = &[
+    ("archive-tar", |bytes| {
+        let Ok(files) = writ_audit::unpack::tar::read_all(bytes, 1 << 20) else { return };
+        for (path, _) in files {
+            let plain = |part: &str| !part.is_empty() && !part.starts_with('.');
+            assert!(path.split('/').count() > 1 && path.split('/').all(plain), "it leads out of a folder: {path:?}");
+        }
+    }),
+    ("bucket-xml", |bytes| forget(writ_bucket::xml::parse(bytes))),
     ("courier-status", |bytes| forget(doctor::courier::parse(bytes))),
     ("git-listing", |bytes| {
         let entries: Vec<_> = bytes.split(|b| *b == 0).filter_map(lay::Entry::read).collect();

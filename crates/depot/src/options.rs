@@ -61,6 +61,13 @@ pub enum Command {
     /// the old one, which stays beside it. A kill at any instant leaves the old one or the new one.
     #[command(after_long_help = MIGRATE_HELP)]
     Migrate(upkeep::migrate::Arguments),
+    /// Put bundles that were altered back as the log names them, out of an audit folder
+    ///
+    /// For what `fsck` calls evidence-altered or evidence-unsigned. A bundle is put back only when its digest is the one that the signed
+    /// log names and its appliance's signature holds: nothing else can come in by this. Rows of evidence refuse every change, so it is
+    /// done to a copy of the database, which takes the place of the database in one rename. What was there is kept in the quarantine.
+    #[command(after_long_help = MEND_HELP)]
+    Mend(upkeep::mend::Arguments),
     /// Make an archive of each day that has ended
     ///
     /// One `<site>-<day>.tar.gz` with what the day added: bundles, signatures, receipts, releases and their documents, trust roots,
@@ -68,6 +75,14 @@ pub enum Command {
     /// first, they are an audit folder for `writ audit verify`. An archive that is there is not made again.
     #[command(after_long_help = ARCHIVE_HELP)]
     Archive(upkeep::archive::Arguments),
+    /// Send the archives of days to a bucket that keeps them
+    ///
+    /// Makes what `archive` makes, and stores each in a bucket of S3's kind, locked by Object Lock in the mode COMPLIANCE, in which
+    /// nobody can shorten the lock or remove the archive, not even whoever owns the bucket. Each is read back, and counts only when the
+    /// bucket says that it has these bytes, locked long enough; a bucket without Object Lock is sent nothing. What cannot be sent
+    /// waits, and goes when it can, the oldest day first. Nothing of the data directory is ever removed because of it.
+    #[command(after_long_help = SHIP_HELP)]
+    Ship(Box<upkeep::ship::Arguments>),
 }
 
 const FSCK_HELP: &str = "\
@@ -108,6 +123,18 @@ Example:
 
 Exit codes: 0 it has this version's schema, or there is no database yet; 2 could not run, and nothing was changed.";
 
+const MEND_HELP: &str = "\
+Example, with the archives in their bucket as the source:
+  writ audit unpack --from s3://clinic-evidence --endpoint https://s3.eu-central-1.amazonaws.com --region eu-central-1 \\
+      --credentials ../keys/auditor.credentials --to audit
+  writ audit verify audit --trust root-you-were-given.json
+  systemctl stop writ-depot
+  runuser -u writ-depot -- writ-depot mend --data /var/lib/writ/depot --from audit --quarantine /var/lib/writ/quarantine
+  systemctl start writ-depot
+
+Exit codes: 0 every bundle that was altered is back, or none was; 1 some are not, and told, or the log itself is damaged: restore a
+backup; 2 could not run.";
+
 const ARCHIVE_HELP: &str = "\
 Examples:
   writ-depot archive --data /var/lib/writ/depot --to /mnt/archive
@@ -116,6 +143,22 @@ Examples:
   writ audit verify audit --trust root-you-were-given.json
 
 Exit codes: 0 every archive that was asked for is there; 1 refused; 2 could not run.";
+
+const SHIP_HELP: &str = "\
+Examples:
+  writ-depot ship --data /var/lib/writ/depot --spool /var/lib/writ/ship --to s3://clinic-evidence \\
+      --endpoint https://s3.eu-central-1.amazonaws.com --region eu-central-1 --credentials /etc/writ/bucket.credentials
+  writ-depot ship --verify --spool /var/lib/writ/ship --to s3://clinic-evidence \\
+      --endpoint https://s3.eu-central-1.amazonaws.com --region eu-central-1 --credentials /etc/writ/bucket.credentials
+  … --verify --sample 5 --download                     (reads five of them whole, and compares)
+
+  bucket.credentials   mode 0600: aws_access_key_id = … and aws_secret_access_key = …, as AWS' own tools read them. What the key must
+                       be allowed is in docs/depot.md; it needs no right to delete or to shorten anything.
+
+An auditor gets all of it back with `writ audit unpack --from s3://clinic-evidence …`, from nothing but the bucket.
+
+Exit codes: 0 every day that ended is in the bucket, or with --verify, is as it was sent; 1 something waits that should not, is not as
+it must be, or is an alert; 2 could not run.";
 
 const SERVE_HELP: &str = "\
 A first start, on one machine:

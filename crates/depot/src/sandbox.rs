@@ -1,4 +1,4 @@
-//! What a depot keeps for itself while it serves: its data, what it was given to read, and the port that it listens at.
+//! What a depot keeps for itself while it serves, and while it sends archives: its data, what it was given to read, its ports.
 
 use std::path::{Path, PathBuf};
 
@@ -6,6 +6,7 @@ use writ_confine::{Files, Sandbox, calls};
 
 use crate::folders::Folders;
 use crate::options::Options;
+use crate::upkeep::ship;
 
 /// It serves what lies in its data directory, runs no program, and connects to nobody. The directory has to be there.
 pub fn of_server(options: &Options) -> Sandbox {
@@ -32,6 +33,37 @@ fn renewed_in(file: &Path) -> Vec<PathBuf> {
     folders
 }
 
+/// Where programs find the names of hosts, and the libraries that look them up.
+const SYSTEM: [&str; 12] = [
+    "/etc",
+    "/usr",
+    "/lib",
+    "/lib64",
+    "/nix/store",
+    "/dev/null",
+    "/dev/urandom",
+    "/proc/self",
+    "/run/systemd/resolve",
+    "/run/resolvconf",
+    "/run/NetworkManager",
+    "/run/nscd",
+];
+/// The port of name servers, for answers that do not fit into a datagram.
+const DNS: u16 = 53;
+
+/// One who sends archives: it reads the data directory, writes its spool, and connects to the bucket's server alone. SQLite wants to
+/// write beside a database that it only reads.
+pub fn of_shipper(arguments: &ship::Arguments) -> Sandbox {
+    let mut read: Vec<PathBuf> = SYSTEM.map(PathBuf::from).into();
+    read.extend([&arguments.target.ca_file].into_iter().flatten().cloned());
+    let mut write = vec![arguments.spool.clone()];
+    write.extend(arguments.data.clone());
+    write.extend(arguments.data.iter().flat_map(|data| Folders::new(data).all()).filter(|folder| folder.is_symlink()));
+    write.extend(arguments.metrics.as_deref().map(folder_of));
+    let connect = Some(arguments.target.port().into_iter().chain([DNS]).collect());
+    Sandbox { files: Some(Files { read, write, connect, ..Files::default() }), calls: calls::of_courier() }
+}
+
 fn folder_of(file: &Path) -> PathBuf {
     file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
 }
@@ -46,4 +78,25 @@ fn signatures_beside(trust: &Path) -> Vec<PathBuf> {
     };
     let files = std::fs::read_dir(folder_of(trust)).into_iter().flatten().filter_map(|file| Some(file.ok()?.path()));
     files.filter(is_of_it).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::options::{Cli, Command};
+
+    #[test]
+    fn one_who_sends_writes_its_own_and_connects_to_the_bucket() {
+        let line = "writ-depot ship --data /d --spool /s --to s3://evidence --endpoint https://s3.example:9000 --credentials /c \
+                    --ca-file /ca --metrics /m/ship.prom";
+        let Command::Ship(arguments) = Cli::parse_from(line.split_whitespace()).command else {
+            panic!("another command")
+        };
+        let files = of_shipper(&arguments).files.unwrap();
+        assert_eq!(files.write, ["/s", "/d", "/m"].map(PathBuf::from));
+        assert_eq!((files.connect, files.listen), (Some(vec![9000, DNS]), Vec::new()));
+        assert!(files.run.is_empty() && files.read.contains(&"/ca".into()) && !files.read.contains(&"/c".into()));
+    }
 }

@@ -13,6 +13,7 @@ pub mod check_in;
 pub mod claim;
 pub mod claims;
 pub mod courier;
+pub mod day_archive;
 pub mod evidence_batch;
 pub mod evidence_page;
 pub mod heartbeat;

@@ -41,6 +41,8 @@ const PEERS: &[(&str, &[&str])] = &[
 ];
 /// What timestamps are verified with beside openssl, with what it needs: all of it comes in wheels.
 const RFC3161: &[&str] = &["rfc3161-client==1.0.9", "cryptography==50.0.2", "cffi==2.1.1", "pycparser==3.12"];
+/// A server of buckets; of its parts those that serve them.
+const MOTO: &[&str] = &["moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"];
 /// How many binaries are run side by side. Each has a tail in which one long test or boot is all that it does.
 const AT_ONCE: usize = 3;
 /// The longest that one binary may take, and the same of `--all`: several times what it takes on two busy processors.
@@ -116,6 +118,7 @@ fn unpack_peers() -> Result<[PathBuf; 3]> {
         peers::unpack(name, packages)?;
     }
     python::environment("rfc3161", "rfc3161_client", RFC3161)?;
+    python::environment("moto", "moto", MOTO)?;
     Ok([
         peers::unpack("openssh", &["openssh-server"])?,
         peers::unpack("prometheus", &["prometheus"])?,

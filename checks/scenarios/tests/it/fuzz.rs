@@ -22,7 +22,7 @@ const LARGEST: u64 = 16 * 1024;
 const LARGEST_CORPUS: u64 = 1024 * 1024;
 
 /// Schemas of what we write and read back no more than as JSON, or not at all.
-const WRITTEN: [(&str, &str); 33] = [
+const WRITTEN: [(&str, &str); 36] = [
     ("writ.advisories.v1", "read by the probe `patches`, which has a target"),
     ("writ.check-results.v1", "the form of the cache of `writ check`, hashed into the names of its files"),
     ("writ.check.v1", "printed"),
@@ -30,14 +30,17 @@ const WRITTEN: [(&str, &str); 33] = [
     ("writ.claimed.v1", "printed"),
     ("writ.claims-seen.v1", "printed"),
     ("writ.comparison.v1", "printed"),
-    ("writ.depot-archive.v1", "beside an archive, for whoever unpacks it"),
     ("writ.depot-archived.v1", "printed"),
     ("writ.depot-backed-up.v1", "printed"),
     ("writ.depot-backup.v1", "a depot's own; damaged ones are refused in its tests"),
     ("writ.depot-fsck.v1", "printed"),
     ("writ.depot-gc.v1", "printed"),
+    ("writ.depot-mended.v1", "printed"),
     ("writ.depot-migrated.v1", "printed"),
     ("writ.depot-restored.v1", "printed"),
+    ("writ.depot-ship-verified.v1", "printed"),
+    ("writ.depot-ship.v1", "printed"),
+    ("writ.depot-shipped.v1", "a depot's own; damaged ones are refused in its tests"),
     ("writ.diff.v1", "printed"),
     ("writ.doctor.v1", "printed"),
     ("writ.evidence-summary.v1", "an answer of the depot that nobody relies on"),

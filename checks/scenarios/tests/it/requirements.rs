@@ -7,7 +7,7 @@ use std::path::Path;
 use writ_scenarios::flake::repository;
 
 /// The groups that ask for code, and how many ids each has.
-const GROUPS: [(&str, usize); 10] = [
+const GROUPS: [(&str, usize); 12] = [
     ("AG", 15),
     ("SY", 23),
     ("PH", 3),
@@ -18,6 +18,8 @@ const GROUPS: [(&str, usize); 10] = [
     ("LL", 38),
     ("MA", 19),
     ("PV", 45),
+    ("EV", 60),
+    ("WS", 27),
 ];
 /// How the last cell of a row begins that has no test.
 const NOT_BUILT: &str = "not built: ";

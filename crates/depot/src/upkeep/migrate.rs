@@ -82,17 +82,12 @@ pub fn migrate(data: &Path) -> Outcome<Done> {
     if found == store::CURRENT {
         return done(Some(found), None);
     }
-    let copy = copy_of(&folders, &from)?;
+    let copy = copy_of(&folders, &from, "migrating")?;
     crash_point!("migrate-copied");
     store::migrate(&copy)?;
     crash_point!("migrate-migrated");
     same_rows(&from, &copy)?;
-    // From here on everything of the old database is in its one file, which nothing has open.
-    from.pragma_update(None, "journal_mode", "DELETE")?;
-    from.close().map_err(|(_, error)| error)?;
-    if data.join("depot.sqlite-wal").metadata().is_ok_and(|wal| wal.len() > 0) {
-        return Err(StoreError::Locked.into());
-    }
+    close(&folders, from)?;
     let kept = data.join(format!("depot.sqlite.schema-{found}"));
     let keep = || {
         File::open(&copy)?.sync_all()?;
@@ -111,9 +106,19 @@ pub fn migrate(data: &Path) -> Outcome<Done> {
     done(Some(found), Some(kept))
 }
 
+/// Closes a database: from here on everything of it is in its one file, which nothing has open.
+pub(super) fn close(folders: &Folders, connection: Connection) -> Outcome<()> {
+    connection.pragma_update(None, "journal_mode", "DELETE")?;
+    connection.close().map_err(|(_, error)| error)?;
+    match folders.root().join("depot.sqlite-wal").metadata() {
+        Ok(wal) if wal.len() > 0 => Err(StoreError::Locked.into()),
+        _ => Ok(()),
+    }
+}
+
 /// A copy of the database beside it, whole and on the disk; in place of what an interrupted attempt left.
-fn copy_of(folders: &Folders, from: &Connection) -> Outcome<PathBuf> {
-    let path = folders.root().join(format!("depot.sqlite.migrating{}", writ_durable::TEMPORARY_SUFFIX));
+pub(super) fn copy_of(folders: &Folders, from: &Connection, what: &str) -> Outcome<PathBuf> {
+    let path = folders.root().join(format!("depot.sqlite.{what}{}", writ_durable::TEMPORARY_SUFFIX));
     for suffix in ["", "-wal", "-shm", "-journal"] {
         let mut old = path.clone().into_os_string();
         old.push(suffix);
@@ -126,7 +131,7 @@ fn copy_of(folders: &Folders, from: &Connection) -> Outcome<PathBuf> {
 }
 
 /// No row of what is only ever added was lost, and the copy is one file.
-fn same_rows(from: &Connection, copy: &Path) -> Outcome<()> {
+pub(super) fn same_rows(from: &Connection, copy: &Path) -> Outcome<()> {
     let copy = Connection::open(copy)?;
     let sound: String = copy.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
     if sound != "ok" {

@@ -36,6 +36,7 @@ pub const TRIED: &[&str] = &[
     "writ audit show",
     "writ audit query",
     "writ audit collect",
+    "writ audit unpack",
     "writ audit fetch",
     "writ watch",
     "writ doctor",
@@ -244,6 +245,14 @@ fn the_auditors_commands_print_json_and_no_colour() {
         collect.arg("--outbox").arg(house.outbox()).arg("--to").arg(house.path("audit"));
         collect
     });
+    // What an archive gives is told where there are depots; this one is none.
+    fs::write(house.path("clinic-001-2026-11-28.tar.gz"), "no archive").unwrap();
+    let unpacked = both(1, "--json", || {
+        let mut unpack = writ(&["audit", "unpack"]);
+        unpack.arg(house.path("clinic-001-2026-11-28.tar.gz")).arg("--to").arg(house.path("unpacked"));
+        unpack
+    });
+    assert!(unpacked["refused"][0]["why"].as_str().unwrap().contains("cannot be read"), "{unpacked}");
 }
 
 #[test]

@@ -122,7 +122,8 @@ fn what_cannot_be_understood_ends_with_2() {
 }
 
 /// Options that name a file with a secret in it.
-const SECRETS: [&str; 6] = ["--key", "--read-key", "--cache-key", "--log-key", "--tls-key", "--passphrase-file"];
+const SECRETS: [&str; 7] =
+    ["--key", "--read-key", "--cache-key", "--log-key", "--tls-key", "--passphrase-file", "--credentials"];
 
 /// Where a line of an example writes or reads a secret, as it is written there.
 fn secrets(line: &str) -> Vec<&str> {

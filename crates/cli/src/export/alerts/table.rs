@@ -11,6 +11,8 @@ pub enum Exported {
     Depot,
     /// `writ audit compare --openmetrics`, wherever somebody audits.
     Audit,
+    /// `writ-depot ship --metrics`.
+    Ship,
     /// Nobody: no version does.
     NotYet,
 }
@@ -90,6 +92,11 @@ const fn of_audit(name: &'static str) -> Metric {
 /// A figure over incidents, which there is only where one ended.
 const fn of_incidents(name: &'static str) -> Metric {
     Metric { due_where: Some("writ_incidents_any_ended"), ..audit(name) }
+}
+
+/// A metric of whoever sends archives to a bucket.
+const fn ship(name: &'static str) -> Metric {
+    Metric { name, exported: Exported::Ship, due_where: Some("writ_ship_configured") }
 }
 
 const fn not_yet(name: &'static str) -> Metric {
@@ -422,6 +429,38 @@ pub const ALERTS: &[Alert] = &[
         metric: depot("writ_depot_tls_reload_failures_total"),
         summary: "the certificate that lies ready for the depot is of no use, and the one before serves on",
         next: "the depot's log says why",
+    },
+    Alert {
+        name: "WritArchivesWaiting",
+        // A day has ended, and one more.
+        expression: "writ_ship_waiting_seconds > 93600",
+        wait: "30m",
+        severity: Some("critical"),
+        figure: None,
+        metric: ship("writ_ship_waiting_seconds"),
+        summary: "an archive has not come into its bucket for {{ $value | humanizeDuration }} after its day",
+        next: concat!("run writ-depot ship, which says why: what waits is kept until then: ", page!("depot.md")),
+    },
+    Alert {
+        name: "WritArchivesWrong",
+        expression: "writ_ship_problems > 0",
+        wait: "3h",
+        severity: Some("warning"),
+        figure: None,
+        metric: ship("writ_ship_problems"),
+        summary: "{{ $value }} things went wrong again and again when archives were sent to their bucket",
+        next: concat!("run writ-depot ship, which says what: ", page!("depot.md")),
+    },
+    Alert {
+        name: "WritArchivesUnknown",
+        // Three rounds of an hour.
+        expression: "time() - writ_ship_at_seconds > 10800",
+        wait: "0m",
+        severity: Some("warning"),
+        figure: None,
+        metric: ship("writ_ship_at_seconds"),
+        summary: "nobody has tried for {{ $value | humanizeDuration }} to send archives to their bucket",
+        next: concat!("see the timer of writ-depot ship: ", page!("depot.md")),
     },
     Alert {
         name: "WritKeyOld",

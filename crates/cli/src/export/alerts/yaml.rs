@@ -33,6 +33,7 @@ pub fn rules<'a>(
         ("writ-appliance", Exported::Doctor),
         ("writ-depot", Exported::Depot),
         ("writ-audit", Exported::Audit),
+        ("writ-ship", Exported::Ship),
         ("writ-not-exported-yet", Exported::NotYet),
     ] {
         let of: Vec<&Told> = told.iter().filter(|(alert, _)| alert.metric.exported == exported).collect();
@@ -77,6 +78,9 @@ fn absent(told: &[Told]) -> String {
                 concat!("have `writ audit compare --openmetrics` run by a timer: ", page!("operations.md"))
             }
             Exported::Depot => concat!("have /metrics of writ-depot scraped: ", page!("metrics.md")),
+            Exported::Ship => {
+                concat!("have writ-depot ship --metrics written for node_exporter: ", page!("metrics.md"))
+            }
             Exported::NotYet => "no version exports it yet; `writ export alerts` without --all leaves its rules out",
         };
         text += &item(&[

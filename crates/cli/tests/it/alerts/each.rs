@@ -212,6 +212,19 @@ const CASES: &[Case] = &[
         &[("writ_depot_tls_reload_failures_total", "", "0x20 1x60")],
         &[("writ_depot_tls_reload_failures_total", "", "1x80")],
     ),
+    Case(
+        "WritArchivesWaiting",
+        50,
+        &[("writ_ship_waiting_seconds", "", "93601x60")],
+        &[("writ_ship_waiting_seconds", "", "90000x60")],
+    ),
+    Case("WritArchivesWrong", LONG, &[("writ_ship_problems", "", "1x60")], &[("writ_ship_problems", "", "0x60")]),
+    Case(
+        "WritArchivesUnknown",
+        LONG,
+        &[("writ_ship_at_seconds", "", "0x60")],
+        &[("writ_ship_at_seconds", "", "0+1800x60")],
+    ),
     Case("WritKeyOld", 90, &[("writ_key_age_seconds", "", "99999999x99")], &[("writ_key_age_seconds", "", "60x99")]),
     Case(
         "WritSigningKeyOld",
@@ -280,6 +293,7 @@ const MEASURED: [Case; 3] = [
         &[("writ_incidents_any_ended", "", "1x99")],
         &[("writ_incidents_any_ended", "", "0x99")],
     ),
+    Case("writ_ship_problems", 90, &[("writ_ship_configured", "", "1x99")], &[("writ_ship_configured", "", "0x99")]),
     Case("writ_log_checkpoint_age_seconds", 90, &[("writ_log_named", "", "1x99")], &[("writ_log_named", "", "0x99")]),
 ];
 

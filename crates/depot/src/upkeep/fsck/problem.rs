@@ -96,7 +96,7 @@ impl Code {
             Self::RootBroken => "no signature can be judged, and the depot does not start: restore a backup",
             Self::ReleaseBroken => "appliances refuse it: restore a backup",
             Self::EvidenceAltered | Self::EvidenceUnsigned => {
-                "auditors will refuse it: restore a backup, or have the appliance send it again to a new depot"
+                "auditors will refuse it: `writ-depot mend` puts it back out of an archive or an audit folder; or restore a backup"
             }
             Self::EvidenceUnknownKey => "nobody can say whose it is",
             Self::EvidenceUnlogged => "it has no receipt yet: its appliance sends it again once the site's log grows",

@@ -46,6 +46,9 @@ pub const GO: &[Need] = &[
 /// What the tests need to have SARIF judged by its schema. Not a program: a module for Debian's own Python.
 pub const SCHEMAS: &[Need] = &[("/usr/lib/python3/dist-packages/jsonschema/validators.py", "python3-jsonschema")];
 
+/// What the tests need to have mail taken by a server that is not ours. A module for Debian's own Python, too.
+pub const MAIL: &[Need] = &[("/usr/lib/python3/dist-packages/aiosmtpd/smtp.py", "python3-aiosmtpd")];
+
 /// Whether missing packages can be installed here.
 pub fn can_install() -> bool {
     is_root() && find_tool("apt-get").is_some()

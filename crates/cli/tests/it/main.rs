@@ -17,6 +17,7 @@ mod fetch_kept;
 mod key_life;
 mod keys;
 mod log;
+mod notify;
 mod policy_page;
 mod publish;
 mod publish_depot;

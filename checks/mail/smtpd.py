@@ -31,7 +31,7 @@ class Handler:
         global count
         count += 1
         name = os.path.join(folder, f"{count:04}")
-        head = f"X-Rcpt: {','.join(envelope.rcpt_tos)}\nX-Tls: {session.ssl is not None}\nX-User: {session.authenticated}\n"
+        head = f"X-Rcpt: {','.join(envelope.rcpt_tos)}\nX-Tls: {server.transport.get_extra_info('cipher') is not None}\nX-User: {session.authenticated}\n"
         with open(name + ".new", "wb") as mail:
             mail.write(head.encode() + envelope.content.replace(b"\r\n", b"\n"))
         os.rename(name + ".new", name + ".eml")

@@ -47,28 +47,32 @@ impl Flood {
         }
         self.told.retain(|_, times| !times.is_empty());
         let mut out = Gathered::default();
-        let mut by_place: BTreeMap<String, Vec<Message>> = BTreeMap::new();
-        for message in std::mem::take(&mut self.held).into_iter().chain(new) {
+        // Each with its place in the order in which they were made; what several became stands where the first of them stood.
+        let mut ordered: Vec<(usize, Message)> = Vec::new();
+        let mut by_place: BTreeMap<String, (usize, Vec<Message>)> = BTreeMap::new();
+        for (n, message) in std::mem::take(&mut self.held).into_iter().chain(new).enumerate() {
             if message.may_be_gathered() {
-                by_place.entry(message.way.target()).or_default().push(message);
+                by_place.entry(message.way.target()).or_insert_with(|| (n, Vec::new())).1.push(message);
             } else {
-                out.messages.push(message);
+                ordered.push((n, message));
             }
         }
-        for (place, messages) in by_place {
+        for (place, (n, messages)) in by_place {
             let told = self.told.entry(place).or_default();
             let room = SINGLES.saturating_sub(told.len());
             if messages.len() <= room {
                 told.extend(messages.iter().map(|_| now));
-                out.messages.extend(messages);
+                ordered.extend(messages.into_iter().map(|message| (n, message)));
             } else if room > 0 || messages.iter().any(Message::is_urgent) {
                 told.push(now);
                 let one = one(messages, links, now, &mut out.groups);
-                out.messages.extend(one);
+                ordered.extend(one.map(|message| (n, message)));
             } else {
                 self.held.extend(messages);
             }
         }
+        ordered.sort_by_key(|(n, _)| *n);
+        out.messages = ordered.into_iter().map(|(_, message)| message).collect();
         out
     }
 }

@@ -45,7 +45,7 @@ const LISTENS_EVERY: Duration = Duration::from_millis(500);
 /// itself, as `writ watch` does: what is silent, or not what it should be, is an incident like any other.
 ///
 /// Run it anywhere but on the depot: as a service, or with --once by a timer. What it told is in --state before it tells it, so
-/// nothing is told twice after a restart; see docs/notify.md for what that means for each way. Answers come by `writ ack`, or by
+/// nothing is told twice after a restart: <https://github.com/writ-project/writ/blob/main/docs/notify.md>. Answers come by `writ ack`, or by
 /// the link in a mail where --listen and --link-base are given.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

@@ -45,5 +45,5 @@ fn what_trickles_is_held_back_and_what_is_critical_is_not() {
     clinic.says(Escalated, "INC-10", "medium");
     assert_eq!(lines(&clinic.at(9)), Vec::<String>::new());
     let told = clinic.until(11);
-    assert_eq!(told, ["10 call-0 on-call"], "ten minutes after the first");
+    assert_eq!(told, ["11 call-0 on-call"], "ten minutes after the second of them");
 }

@@ -30,7 +30,7 @@ impl Mail {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../checks/mail/smtpd.py");
         let mut command = Command::new(PYTHON);
         command.arg(script).arg(folder).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = command.stderr(Stdio::inherit()).spawn().unwrap();
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let port = line.trim().parse().expect("python3-aiosmtpd is installed (cargo xtask test does)");

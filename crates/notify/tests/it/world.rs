@@ -1,5 +1,7 @@
 //! A site with its policy, an appliance that says things, and a notifier that never sends: what it would send is looked at.
 
+use std::rc::Rc;
+
 use serde_json::{Value, json};
 use writ_notify::book::{Book, Seeming, World};
 use writ_notify::incident::{Incident, Said};
@@ -25,7 +27,7 @@ pub fn noon() -> Time {
 }
 
 pub struct Clinic {
-    pub policy: Policy,
+    pub policy: Rc<Policy>,
     pub book: Book,
     /// Minutes since noon.
     pub minute: i64,
@@ -52,7 +54,7 @@ impl Clinic {
         let policy = Policy::parse(&strict::canonical(&policy)).unwrap();
         let mut book = Book::default();
         book.begun.insert(SITE.to_owned());
-        Self { policy, book, minute: 0, key: SecretKey::generate(&[1; 40]), number: 0 }
+        Self { policy: Rc::new(policy), book, minute: 0, key: SecretKey::generate(&[1; 40]), number: 0 }
     }
 
     pub fn now(&self) -> Time {
@@ -99,8 +101,8 @@ impl Clinic {
 
     fn with_world<T>(&mut self, act: impl FnOnce(&mut Book, &World<'_>) -> T) -> T {
         let moment = self.moment();
-        let policy = self.policy.clone();
-        let at = |site: &str, _: &str| (site == SITE).then_some((&policy, moment));
+        let policy = Rc::clone(&self.policy);
+        let at = |site: &str, _: &str| (site == SITE).then_some((&*policy, moment));
         let links = Links::new(Some("https://ack.example"), [9; 32]);
         act(&mut self.book, &World { at: &at, links: &links, now: moment.now })
     }

@@ -354,7 +354,7 @@ fn a_link_answers_when_its_button_is_pressed_and_not_before() {
     wait(|| (heart.came().len() >= 2).then_some(()));
     assert!(heart.came().iter().all(|came| came.target == "GET /ping"));
     drop(running);
-    world.minutes(120);
+    world.minutes(100);
     world.round(0);
     assert_eq!(world.mailed(0).len(), 1, "nobody else is called");
 }

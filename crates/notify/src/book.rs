@@ -59,6 +59,9 @@ pub struct Book {
     pub groups: BTreeMap<String, Vec<Key>>,
     /// The lines that did not work, by name.
     pub lines: BTreeMap<String, Resting>,
+    /// How many messages found no room in the queue since this was read: whoever drives this says so.
+    #[serde(skip)]
+    pub dropped: u64,
 }
 
 /// A line that did not work: everything that goes by it waits.
@@ -396,8 +399,13 @@ impl Book {
     }
 
     fn enqueue(&mut self, message: Message) {
-        if self.queue.len() < MOST_QUEUED && !self.queue.iter().any(|queued| queued.id == message.id) {
+        if self.queue.iter().any(|queued| queued.id == message.id) {
+            return;
+        }
+        if self.queue.len() < MOST_QUEUED {
             self.queue.push(message);
+        } else {
+            self.dropped += 1;
         }
     }
 

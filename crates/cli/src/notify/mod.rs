@@ -261,8 +261,19 @@ impl Notifier<'_> {
             removed.map_err(|e| Failure::could_not("cannot remove an answer").at(path.display()).because(e))?;
         }
         *self.view.lock().unwrap_or_else(PoisonError::into_inner) = page::view(book);
-        let well = sender.send(book, store, &world)?;
+        let mut well = sender.send(book, store, &world)?;
         store.keep(book)?;
+        for (site, seen) in sites.iter().zip(&looked).filter(|(site, _)| site.policies.is_empty()) {
+            let why =
+                seen.looked.report.findings.first().map_or_else(String::new, |finding| format!(": {}", finding.what));
+            screen::warning(&format!("nobody can be told of {}: no policy of it was ever seen{why}", site.id));
+            well = false;
+        }
+        let dropped = std::mem::take(&mut book.dropped);
+        if dropped > 0 {
+            screen::warning(&format!("{dropped} messages found no room in the queue, and are not told"));
+            well = false;
+        }
         if let Some(url) = arguments.heartbeat_url.as_ref().filter(|_| well)
             && let Err(why) = sender.poster.ping(url)
         {

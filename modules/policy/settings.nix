@@ -103,6 +103,13 @@ rec {
     tier = optional (oneOf [ "essential" "professional" "enterprise" ]);
     # When what disturbs people may happen, in the site's time zone.
     maintenance = withDefault (struct { windows = withDefault (listOf window) [ ]; }) { windows = [ ]; };
+    # When nobody is called for what is not critical, in the site's time zone. Null: as QuietHours::usual of crates/policy has
+    # it, and policies are those of before.
+    quiet_hours = optional (struct {
+      from = withDefault types.clock "22:00";
+      to = withDefault types.clock "07:00";
+      severities = withDefault (listOf (oneOf [ "high" "medium" "low" ])) [ "medium" "low" ];
+    });
     # Whether something that is no rule may choose among signed runbooks, and when people look at what it chose.
     planner = withDefault
       (struct {
@@ -178,7 +185,7 @@ rec {
   onlineOf = tier: if tier == null then null else { essential = "30d"; professional = "90d"; enterprise = "2y"; }.${tier};
 
   # Settings as a policy has them: with what follows from the others.
-  finished = given: given // {
+  finished = given: builtins.removeAttrs given (if given.quiet_hours == null then [ "quiet_hours" ] else [ ]) // {
     escalation = given.escalation // { contacts = contactLines given.contacts; };
     retention = given.retention // {
       online = if given.retention.online != null then given.retention.online else onlineOf given.tier;

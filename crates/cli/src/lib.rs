@@ -1,6 +1,7 @@
 //! `writ`: check and compare policy, keep keys, release, verify, audit, watch. A library for the fuzzer's sake ([`parsers()`]): the
 //! command is [`run`].
 
+mod ack;
 mod appliance_state;
 mod audit;
 mod check;
@@ -19,6 +20,7 @@ mod keys;
 mod layout;
 mod library;
 mod log;
+mod notify;
 mod order;
 mod pages;
 mod parsers;
@@ -90,6 +92,8 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::Command),
     Watch(watch::Arguments),
+    Notify(Box<notify::Arguments>),
+    Ack(ack::Arguments),
     Status(status::Arguments),
     Doctor(doctor::Arguments),
     #[command(subcommand)]
@@ -116,6 +120,8 @@ pub fn run() -> ExitCode {
         Command::Verify(arguments) => arguments.run(),
         Command::Audit(command) => command.run(),
         Command::Watch(arguments) => arguments.run(),
+        Command::Notify(arguments) => arguments.run(),
+        Command::Ack(arguments) => arguments.run(),
         Command::Status(arguments) => arguments.run(),
         Command::Doctor(arguments) => arguments.run(),
         Command::Site(command) => command.run(),

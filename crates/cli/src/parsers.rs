@@ -16,6 +16,8 @@ use crate::check::nix_error::NixError;
 use crate::check::source::Source;
 use crate::diff::lay;
 use crate::keys::register::Register;
+use crate::notify::page as link_page;
+use crate::notify::store::Answered;
 use crate::release::promotion::Promotion;
 use crate::release::{ledger, promotion};
 use crate::status::{http, page};
@@ -43,6 +45,11 @@ const PARSERS: &[Parser] = &[
         let whole = bytes.windows(4).any(|part| part == b"\r\n\r\n");
         assert_eq!(judged == http::Asked::Unfinished, !whole && bytes.len() < http::MAX_HEAD);
     }),
+    ("link-request", |bytes| {
+        let judged = link_page::judge(bytes);
+        let whole = bytes.windows(4).any(|part| part == b"\r\n\r\n");
+        assert_eq!(judged == link_page::Asked::Unfinished, !whole && bytes.len() < http::MAX_HEAD);
+    }),
     ("nix-error", |bytes| {
         let text = String::from_utf8_lossy(bytes);
         let error = NixError::parse(&text, "/t/", "exit code 1", |file| file.ends_with(".nix"));
@@ -57,6 +64,7 @@ const PARSERS: &[Parser] = &[
     ("writ.enforcer-status.v1", |bytes| forget(serde_json::from_slice::<appliance_state::Status>(bytes))),
     ("writ.key-register.v1", |bytes| forget(json::parse::<Register>(bytes, MAX_DOCUMENT))),
     ("writ.ledger.v1", |bytes| forget(document::parse::<ledger::Document>(bytes, ledger::SCHEMA))),
+    ("writ.notify-ack.v1", |bytes| forget(json::parse::<Answered>(bytes, MAX_DOCUMENT))),
     ("writ.promotion.v1", |bytes| {
         let Ok(read) = document::parse::<Promotion>(bytes, promotion::SCHEMA) else { return };
         let lines = read.lines();

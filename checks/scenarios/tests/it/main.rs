@@ -27,6 +27,7 @@ mod logs;
 mod looks;
 mod nft;
 mod nixos;
+mod notify;
 mod orders;
 mod overtaken;
 mod provision;

@@ -7,7 +7,7 @@ use std::path::Path;
 use writ_scenarios::flake::repository;
 
 /// The groups that ask for code, and how many ids each has.
-const GROUPS: [(&str, usize); 12] = [
+const GROUPS: [(&str, usize); 13] = [
     ("AG", 15),
     ("SY", 23),
     ("PH", 3),
@@ -20,6 +20,7 @@ const GROUPS: [(&str, usize); 12] = [
     ("PV", 45),
     ("EV", 60),
     ("WS", 27),
+    ("EC", 32),
 ];
 /// How the last cell of a row begins that has no test.
 const NOT_BUILT: &str = "not built: ";

@@ -8,7 +8,7 @@ mod lines;
 pub(crate) mod page;
 mod report;
 mod serve;
-mod server;
+pub(crate) mod server;
 mod stories;
 mod text;
 mod unclaimed;

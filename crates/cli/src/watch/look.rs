@@ -1,5 +1,6 @@
 //! One look at a depot: roots, log, release, heartbeats, in the order in which each vouches for the next.
 
+use writ_trust::release::Release;
 use writ_trust::time::Time;
 
 use super::findings::{Code, Findings};
@@ -8,9 +9,17 @@ use super::state::State;
 use super::{Watch, beats, keys, log, outside, release, roots};
 use crate::failure::Outcome;
 
+/// What was seen.
+pub struct Looked {
+    /// What it came to.
+    pub report: Report,
+    /// The newest release, where there is one that holds.
+    pub release: Option<Release>,
+}
+
 impl Watch<'_> {
     /// Looks, and remembers what was seen.
-    pub fn look(&self, pinned: &[u8], state: &mut State, now: Time) -> Outcome<Report> {
+    pub fn look(&self, pinned: &[u8], state: &mut State, now: Time) -> Outcome<Looked> {
         let (client, site, limits) = (&self.client, self.site, self.limits);
         let mut findings = Findings::default();
         let chain = roots::walk(client, pinned, state, limits, now, &mut findings)?;
@@ -27,6 +36,7 @@ impl Watch<'_> {
             appliances: Vec::new(),
             findings: Vec::new(),
         };
+        let mut held = None;
         let reached = |findings: &Findings| !findings.0.iter().any(|finding| finding.code == Code::Unreachable);
         if reached(&findings) {
             let head = log::look(client, &chain, site, state, limits, now, &mut findings)?;
@@ -54,10 +64,11 @@ impl Watch<'_> {
                     });
                     let head = active.head.as_ref().or(head);
                     report.appliances = beats::judge(client, site, release, head, state, limits, now, &mut findings)?;
+                    held = Some(active.past.release);
                 }
             }
         }
         report.findings = findings.0;
-        Ok(report)
+        Ok(Looked { report, release: held })
     }
 }

@@ -1,17 +1,17 @@
 //! `writ watch`: whether a depot, and the appliances behind it, are alive and honest; asked from elsewhere.
 
 mod beats;
-mod findings;
+pub mod findings;
 mod keys;
 mod log;
-mod look;
+pub mod look;
 mod notify;
 pub mod observe;
 mod outside;
 mod release;
-mod report;
+pub mod report;
 mod roots;
-mod state;
+pub mod state;
 
 use std::path::PathBuf;
 
@@ -90,21 +90,30 @@ pub struct Arguments {
 }
 
 /// What a look needs to know.
-struct Watch<'a> {
-    client: Client,
-    site: &'a SiteId,
-    limits: Limits<'a>,
+pub struct Watch<'a> {
+    /// Who asks the depot.
+    pub client: Client,
+    /// About which site.
+    pub site: &'a SiteId,
+    /// What is wrong there.
+    pub limits: Limits<'a>,
 }
 
 /// What counts as too old.
 #[derive(Clone, Copy)]
-struct Limits<'a> {
-    max_age: &'a Span,
-    max_log_age: &'a Span,
-    max_timestamp_age: &'a Span,
-    max_witness_age: &'a Span,
-    expires_within: &'a Span,
-    remind_keys: &'a Span,
+pub struct Limits<'a> {
+    /// Of a heartbeat.
+    pub max_age: &'a Span,
+    /// Of the log's word of being at its head.
+    pub max_log_age: &'a Span,
+    /// Of the last token of a timestamp authority.
+    pub max_timestamp_age: &'a Span,
+    /// Of a witness's last cosignature.
+    pub max_witness_age: &'a Span,
+    /// How long before its end something ends soon.
+    pub expires_within: &'a Span,
+    /// From which age on a key is old.
+    pub remind_keys: &'a Span,
 }
 
 impl Arguments {
@@ -130,7 +139,7 @@ impl Arguments {
         };
         let mut state = State::open(&self.state)?;
         loop {
-            let report = watch.look(&pinned, &mut state, clock::now())?;
+            let report = watch.look(&pinned, &mut state, clock::now())?.report;
             self.tell(&report, &mut state)?;
             match &self.every {
                 Some(every) => std::thread::sleep(every.duration()),

@@ -14,7 +14,7 @@ use writ_evidence::chain::{ChainState, Sealed};
 use writ_evidence::records::{StartReason, Started};
 use writ_evidence::{Draft, Kind, seal};
 use writ_trust::digest::Digest;
-use writ_trust::minisign::{SecretKey, SecretKeyFile};
+use writ_trust::minisign::{PublicKey, SecretKey, SecretKeyFile};
 use writ_trust::numbers::TrustVersion;
 use writ_trust::time::Time;
 use writ_wire::check_in::{CheckIn, CheckInSchema};
@@ -22,6 +22,7 @@ use writ_wire::courier::Delegation;
 use writ_wire::evidence_batch::{EvidenceBatch, EvidenceBatchSchema};
 use writ_wire::heartbeat::{Heartbeat, HeartbeatSchema, LogPosition, Next};
 use writ_wire::heartbeats::{Heartbeats, HeartbeatsSchema};
+use writ_wire::notice::Notice;
 use writ_wire::receipts::Receipts;
 use writ_wire::{Blob, Signed, paths};
 
@@ -269,6 +270,17 @@ impl Appliance {
         let receipts = Receipts::parse(&self.client.post(&target, &batch, 8 << 20).unwrap()).unwrap();
         assert!(receipts.refused.is_empty(), "{receipts:?}");
         receipts
+    }
+
+    /// Says what somebody is to be told.
+    pub fn notify(&self, notice: &Notice) {
+        let signed = notice.sign(&self.key).unwrap();
+        self.client.post(&paths::notices(&SITE.parse().unwrap()), &signed.canonical(), 1024).unwrap();
+    }
+
+    /// Its public key.
+    pub fn public_key(&self) -> PublicKey {
+        self.key.public_key()
     }
 
     fn signed_heartbeat(&self, at: Time, log_size: Option<u64>) -> Signed {

@@ -18,6 +18,7 @@ mod fleet;
 mod key_life;
 mod keys;
 mod log;
+mod notify;
 mod people;
 mod policy_page;
 mod provision;

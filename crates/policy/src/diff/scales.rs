@@ -129,6 +129,7 @@ const UNDECIDED: &[(&[&str], &str)] = &[
     (&["settings", "escalation", "l1_failures"], "people hear of it sooner, after fewer attempts"),
     (&["settings", "notify"], "it is told elsewhere, or in another way"),
     (&["settings", "circuit_breaker"], "a rule that keeps firing is stopped sooner or later than before"),
+    (&["settings", "quiet_hours"], "people are called at other hours for what is not critical"),
     (&["settings", "planner"], "whether anything but rules chooses runbooks"),
     (&["settings", "tier"], "how much evidence is at hand may change"),
 ];

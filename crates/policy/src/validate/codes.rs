@@ -475,7 +475,7 @@ pub const CODES: &[Code] = &[
     ),
     error(
         "wrong-window",
-        "A maintenance window without a minute in it",
+        "A maintenance window, or quiet hours, without a minute in it",
         "Nothing could ever happen in it. A window that passes midnight ends earlier than it begins.",
     ),
 ];

@@ -235,7 +235,7 @@ fn structure(value: &Json, fields: &'static [Field], path: &[String], findings: 
     for field in fields {
         match entries.get(field.name) {
             // A misspelt name is one mistake, not also a missing one.
-            None if meant.iter().any(|m| m == field.name) => {}
+            None if field.absent || meant.iter().any(|m| m == field.name) => {}
             None => findings.push(missing(path, field.name)),
             Some(Json::Null) if field.nullable => {}
             Some(entry) => judge(entry, &field.is, &step(path, field.name), findings),

@@ -62,12 +62,16 @@ writ keys new --name "$appliance" --out "$work" --role appliance --no-passphrase
 fingerprint=$(sed -n 's/.*"fingerprint"[[:space:]]*:[[:space:]]*"\([^"]*\)".*/\1/p' "$work/made.json" | head -n 1)
 [ -n "$fingerprint" ] || fail "writ keys new said no fingerprint"
 
+# What its secrets are encrypted to; signed by its key, so that nobody can put another in its place.
+writ secret identity --key "$work/secrets.key" --signed-by "$work/$appliance.key" --out "$work" > /dev/null
+
 cat > "$work/enforce.toml" <<END
 site = "$site"
 appliance = "$appliance"
 releases = "$state/spool/inbox"
 trust = "$state/trust.json"
 key = "$state/appliance.key"
+secrets_out = "/run/writ/secrets"
 END
 cat > "$work/sync.toml" <<END
 site = "$site"
@@ -91,9 +95,13 @@ give() {
   cat "$work/$1" > "$new" && sync "$new" && mv -T "$new" "$stick/$1" || { rm -f "$new"; fail "cannot write writ/$1 onto the stick"; }
 }
 give "$appliance.pub"
+give secrets.pub
+give secrets.pub.minisig
 give claim.txt
 sync "$stick"
 for file in trust.json enforce.toml sync.toml; do mv "$work/$file" "$state/$file"; done
+sync "$state"
+mv "$work/secrets.key" "$state/secrets.key"
 sync "$state"
 mv "$work/$appliance.key" "$state/appliance.key"
 sync "$state"
@@ -103,7 +111,9 @@ cat <<END
   This machine is  $appliance  of  $site
   Its key is       $fingerprint
 
-  The stick has $appliance.pub and claim.txt. Compare the fingerprint above with claim.txt where the pull request is made:
+  The stick has $appliance.pub, secrets.pub with its signature, and claim.txt. Compare the fingerprint above with claim.txt where
+  the pull request is made:
   cp $appliance.pub hosts/$site/$appliance/key.pub
+  cp secrets.pub secrets.pub.minisig hosts/$site/$appliance/
 
 END

@@ -31,6 +31,7 @@ mod overtaken;
 mod refused;
 mod requirements;
 mod rotation;
+mod secrets;
 mod simulated;
 mod trace;
 mod unknown_policy;

@@ -21,6 +21,7 @@ mod policy_page;
 mod publish;
 mod publish_depot;
 mod release;
+mod secret;
 mod site_new;
 mod status;
 mod systems;

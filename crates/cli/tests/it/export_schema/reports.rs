@@ -29,7 +29,7 @@ pub enum Free {
 use Free::{Any, Inner, Names};
 
 /// The members of each report that have such a part, by the end of their path without places in lists.
-const FREE: [(&str, &[(&str, Free)]); 17] = [
+const FREE: [(&str, &[(&str, Free)]); 18] = [
     ("check-report-v1", &[]),
     ("collected-v1", &[]),
     (
@@ -62,6 +62,7 @@ const FREE: [(&str, &[(&str, Free)]); 17] = [
     // What they hold is judged by its own schema.
     ("releases-v1", &[("release", Inner)]),
     ("roots-v1", &[("root", Inner)]),
+    ("secrets-v1", &[]),
     ("status-v1", &[]),
     ("verification-v1", &[]),
     ("verify-v1", &[]),

@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use crate::derive::{self, TAG};
 use crate::header::{self, FormatError, Header, MAX_HEADER, Wrapped};
-use crate::keys::{Identity, Recipient, agree};
+use crate::keys::{Identity, Recipient};
 
 /// The longest secret, in bytes.
 pub const MAX_SECRET: usize = 32 * 1024;
@@ -129,6 +129,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::header::MAX_RECIPIENTS;
 
     fn identity(n: u8) -> Identity {
         Identity::generate(&[n; 32])

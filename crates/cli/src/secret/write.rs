@@ -12,24 +12,24 @@ use crate::{clock, files, random, screen};
 /// What every appliance's secrets are encrypted to. An error where it is not known of one: a secret that only some get is a
 /// surprise.
 pub fn recipients(appliances: &BTreeMap<String, Place>) -> Outcome<Vec<(&Place, Recipient)>> {
-    let one = |(name, place): (&String, &Place)| match place.recipient() {
-        Ok(recipient) => Ok((place, recipient)),
-        Err(why) => {
-            let next = match why {
-                NoRecipient::Missing | NoRecipient::Malformed(_) | NoRecipient::Unsigned => format!(
-                    "on the appliance: writ secret identity --key /var/lib/writ/secrets.key --signed-by \
-                     /var/lib/writ/appliance.key --out .; then put {PUBLIC} and {SIGNATURE} here, or name the other \
-                     appliances with --appliance"
-                ),
-                NoRecipient::NoKey => "a pull request with the claim of the appliance brings key.pub".to_owned(),
-                NoRecipient::Foreign => {
-                    "find out who changed it; a replaced appliance brings key.pub, secrets.pub and its signature".to_owned()
-                }
-            };
-            Err(Failure::refused(format!("{name} cannot be given a secret")).at(&place.folder).because(why).next(next))
-        }
-    };
-    appliances.iter().map(one).collect()
+    appliances.iter().map(|(name, place)| Ok((place, recipient(name, place)?))).collect()
+}
+
+fn recipient(name: &str, place: &Place) -> Outcome<Recipient> {
+    place.recipient().map_err(|why| {
+        let next = match why {
+            NoRecipient::Missing | NoRecipient::Malformed(_) | NoRecipient::Unsigned => format!(
+                "on the appliance: writ secret identity --key /var/lib/writ/secrets.key --signed-by \
+                 /var/lib/writ/appliance.key --out .; then put {PUBLIC} and {SIGNATURE} here, or name the other appliances with \
+                 --appliance"
+            ),
+            NoRecipient::NoKey => "a pull request with the claim of the appliance brings key.pub".to_owned(),
+            NoRecipient::Foreign => {
+                "find out who changed it; a replaced appliance brings key.pub, secrets.pub and its signature".to_owned()
+            }
+        };
+        Failure::refused(format!("{name} cannot be given a secret")).at(&place.folder).because(why).next(next)
+    })
 }
 
 /// Encrypts a value, and writes the files of all appliances, replacing those that are there.

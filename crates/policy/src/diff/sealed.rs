@@ -29,7 +29,6 @@ mod tests {
     use serde_json::json;
 
     use super::super::{Effect, diff_json};
-    use super::*;
 
     #[test]
     fn a_secret_that_is_set_anew_is_told_by_name_and_never_as_its_file() {

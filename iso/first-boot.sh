@@ -67,12 +67,16 @@ writ provision show --public-key "$work/$appliance.pub" --json > "$work/claim.js
 code=$(said claim_code "$work/claim.json")
 [ -n "$code" ] || fail "writ provision show said no claim code"
 
+# What its secrets are encrypted to; signed by its key, so that nobody can put another in its place.
+writ secret identity --key "$work/secrets.key" --signed-by "$work/$appliance.key" --out "$work" > /dev/null
+
 cat > "$work/enforce.toml" <<END
 site = "$site"
 appliance = "$appliance"
 releases = "$state/spool/inbox"
 trust = "$state/trust.json"
 key = "$state/appliance.key"
+secrets_out = "/run/writ/secrets"
 END
 cat > "$work/sync.toml" <<END
 site = "$site"
@@ -97,9 +101,13 @@ give() {
   cat "$work/$1" > "$new" && sync "$new" && mv -T "$new" "$stick/$1" || { rm -f "$new"; fail "cannot write writ/$1 onto the stick"; }
 }
 give "$appliance.pub"
+give secrets.pub
+give secrets.pub.minisig
 give claim.txt
 sync "$stick"
 for file in trust.json enforce.toml sync.toml; do mv "$work/$file" "$state/$file"; done
+sync "$state"
+mv "$work/secrets.key" "$state/secrets.key"
 sync "$state"
 mv "$work/$appliance.key" "$state/appliance.key"
 sync "$state"
@@ -115,7 +123,7 @@ END
 writ provision show --state "$state" --qr
 cat <<END
 
-  The stick has $appliance.pub and claim.txt. Read the claim code above off this screen, and where the pull request is made:
+  The stick has $appliance.pub, secrets.pub with its signature, and claim.txt. Read the claim code above off this screen, and where the pull request is made:
   writ provision claim --site $site --appliance $appliance --public-key STICK/writ/$appliance.pub --code 'CODE'
 
 END

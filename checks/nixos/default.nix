@@ -242,7 +242,7 @@ builtins.concatMap
 # What is restored elsewhere cannot speak as this machine.
 ++ builtins.concatMap
   (path: differ "backups without ${path}" 3 (count "--exclude=/var/lib/writ/${path}\"" made.full.units."writ-backup.service"))
-  [ "appliance.key" "secrets" "pause-code" "enforce" "spool" "sync" "quarantine" "records" ]
+  [ "appliance.key" "secrets.key" "secrets" "pause-code" "enforce" "spool" "sync" "quarantine" "records" ]
 # What is deleted is no younger than the figures, and sessions end when they say.
 ++ builtins.concatMap
   (kind: holds "snapshots of ${kind.tag} are not kept for ${kind.keep}"

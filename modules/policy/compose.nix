@@ -1,6 +1,6 @@
 # Sites composed: what each must obey, and the bases that they share. Everything is read before anything is composed, so
 # that a thousand sites of one kind are composed from one base.
-{ lib, tree, collect, settings, merge, overrides, publicKey }:
+{ lib, tree, collect, settings, merge, overrides, publicKey, sealedIn }:
 let
   sections = import ./sections.nix { inherit lib; };
   touched = import ./touched.nix { inherit lib; };
@@ -8,7 +8,7 @@ let
   rings = import ./rings.nix { inherit lib; };
   composeBases = import ./bases.nix { inherit lib tree merge attach sections; };
   composeAppliance = import ./compose-appliance.nix {
-    inherit lib tree collect settings sections touched overrides attach publicKey;
+    inherit lib tree collect settings sections touched overrides attach publicKey sealedIn;
   };
   composeSite = import ./compose-site.nix {
     inherit lib tree collect merge settings sections touched overrides rings composeAppliance;

@@ -14,11 +14,11 @@
 #              { bases.<key> = { schema, baselines, controls, checks, rules, runbooks, duties, rules_version, merged },
 #                sites.<site> = { title, file, excluded, findings, overrides, families, broken, rings, settings, secrets, exceptions,
 #                  appliances.<appliance> = { public_key, system_type, excluded, findings, overrides, figures, broken,
-#                    base = <key>, policy = { set, drop, settings, programs, rules_version } } },
+#                    base = <key>, policy = { set, drop, settings, programs, sealed, rules_version } } },
 #                baselines, findings, known, broken, partial, reads }
 #              Each section of a policy is that of its base (its exceptions are the site's) without the ids in
 #              `drop.<section>` and with the items in `set.<section>`; a section that is not named there is as it is.
-#              Settings are the site's where `settings` is null. Where there is no policy, `base` and `policy` are null.
+#              Settings are the site's where `settings` is null; `sealed` is there only where the policy has it. Where there is no policy, `base` and `policy` are null.
 #              `reads` are the files that the lists of baselines and rules name.
 #   catalogue  what baselines and rules declare, used by a site or not: see catalogue.nix
 #   choices    { <site> = { site = [ <family> ]; appliances.<appliance> = [ <family> ]; } }: the rule families they name
@@ -58,7 +58,8 @@ let
   merge = import ./merge.nix { inherit lib; };
   overrides = import ./overrides.nix { inherit lib writ settings; };
   publicKey = import ./key.nix { inherit root lib; };
-  compose = import ./compose.nix { inherit lib tree collect settings merge overrides publicKey; };
+  sealedIn = import ./sealed.nix { inherit root lib; };
+  compose = import ./compose.nix { inherit lib tree collect settings merge overrides publicKey sealedIn; };
 
   chosen = builtins.fromJSON sites;
   selected = if chosen == null then tree.sites else builtins.intersectAttrs (lib.setOf chosen) tree.sites;

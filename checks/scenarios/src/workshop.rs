@@ -116,6 +116,15 @@ impl Workshop {
         Ok(())
     }
 
+    /// Makes an appliance's key for secrets, and puts its public half into the flake beside the other.
+    pub fn enrol_for_secrets(&self, appliance: &str) -> Result<()> {
+        let mut command = self.writ(["secret", "identity", "--key"]);
+        command.arg(self.keys().join(format!("{appliance}.secrets.key")));
+        command.arg("--signed-by").arg(self.keys().join(format!("{appliance}.key")));
+        command.arg("--out").arg(self.flake().join("hosts").join(SITE).join(appliance));
+        run::checked(&mut command).map(drop)
+    }
+
     /// Makes and signs the first trust root: two signatures for a release, one for the next root.
     pub fn make_trust_root(&self) -> Result<()> {
         let [alice, bob] = SIGNERS;

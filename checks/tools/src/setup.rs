@@ -28,6 +28,7 @@ pub const ALL: &[Need] = &[
     ("nsenter", "util-linux"),
     ("nft", "nftables"),
     ("ip", "iproute2"),
+    ("age", "age"),
     ("minisign", "minisign"),
     ("openssl", "openssl"),
     ("strace", "strace"),

@@ -30,6 +30,7 @@ mod random;
 mod release;
 mod render_diff;
 mod screen;
+mod secret;
 mod signatures;
 mod site;
 mod status;
@@ -79,6 +80,8 @@ enum Command {
     #[command(subcommand)]
     Keys(keys::Command),
     #[command(subcommand)]
+    Secret(secret::Command),
+    #[command(subcommand)]
     Trust(trust::Command),
     #[command(subcommand)]
     Release(release::Command),
@@ -112,6 +115,7 @@ pub fn run() -> ExitCode {
         Command::Explain(arguments) => arguments.run(),
         Command::Diff(arguments) => arguments.run(),
         Command::Keys(command) => command.run(),
+        Command::Secret(command) => command.run(),
         Command::Trust(command) => command.run(),
         Command::Release(command) => command.run(),
         Command::Order(command) => command.run(),

@@ -22,7 +22,7 @@ const LARGEST: u64 = 16 * 1024;
 const LARGEST_CORPUS: u64 = 1024 * 1024;
 
 /// Schemas of what we write and read back no more than as JSON, or not at all.
-const WRITTEN: [(&str, &str); 38] = [
+const WRITTEN: [(&str, &str); 39] = [
     ("writ.advisories.v1", "read by the probe `patches`, which has a target"),
     ("writ.check-results.v1", "the form of the cache of `writ check`, hashed into the names of its files"),
     ("writ.check.v1", "printed"),
@@ -56,6 +56,7 @@ const WRITTEN: [(&str, &str); 38] = [
     ("writ.planner-status.v1", "for people"),
     ("writ.probe-status.v1", "for people"),
     ("writ.told.v1", "in what is posted to a webhook and a pager"),
+    ("writ.secrets.v1", "printed"),
     ("writ.ticket.v1", "for people; a member of it is set anew when it is closed"),
     ("writ.verification.v1", "printed"),
     ("writ.verify.v1", "printed"),

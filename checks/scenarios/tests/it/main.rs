@@ -34,6 +34,7 @@ mod provision;
 mod refused;
 mod requirements;
 mod rotation;
+mod secrets;
 mod simulated;
 mod timestamps;
 mod trace;

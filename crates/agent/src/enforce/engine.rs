@@ -422,6 +422,11 @@ impl Engine {
         }
     }
 
+    /// Whether it acts, and not only looks.
+    pub(super) fn is_in_charge(&self) -> bool {
+        self.lock.is_some()
+    }
+
     pub(super) fn policy(&self) -> Option<&Policy> {
         Some(&self.running.as_ref()?.policy.as_ref()?.1)
     }

@@ -24,6 +24,7 @@ mod output;
 pub mod process;
 mod render;
 mod sarif;
+mod secret_files;
 mod secret_keys;
 mod sound;
 pub mod source;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value as Json;
+use serde_json::value::RawValue;
 use writ_policy::delta::{Appliance as Said, Base, Delta, Override, Own, Site};
 use writ_policy::policy::upgrade;
 use writ_policy::rings::Rings;
@@ -11,8 +12,19 @@ use writ_policy::rings::Rings;
 use crate::failure::{Failure, Outcome};
 
 /// The sections of a policy that are compared.
-pub const SECTIONS: [&str; 10] =
-    ["baselines", "controls", "checks", "rules", "runbooks", "duties", "exceptions", "programs", "secrets", "settings"];
+pub const SECTIONS: [&str; 11] = [
+    "baselines",
+    "controls",
+    "checks",
+    "rules",
+    "runbooks",
+    "duties",
+    "exceptions",
+    "programs",
+    "secrets",
+    "sealed",
+    "settings",
+];
 
 /// A text of some [`Texts`].
 pub type TextId = usize;
@@ -147,9 +159,15 @@ fn sections<'a>(
     let Some(whole) = &appliance.whole else { return Ok(None) };
     let newer = upgrade(serde_json::from_str(whole.get()).map_err(|e| unreadable(&e))?);
     Ok(Some(SECTIONS.map(|name| {
-        let text = newer.get(name)?.to_string();
+        let text = if name == "sealed" { digests(None) } else { newer.get(name)?.to_string() };
         Some(Layer::plain(texts.id(Cow::Owned(text))))
     })))
+}
+
+/// Secrets that are sealed, as people are told of them.
+fn digests(sealed: Option<&RawValue>) -> String {
+    let sealed: Option<Json> = sealed.and_then(|text| serde_json::from_str(text.get()).ok());
+    writ_policy::diff::digests(sealed.as_ref()).to_string()
 }
 
 fn layer<'a>(name: &str, base: &'a Base, site: &'a Site, own: &'a Own, texts: &mut Texts<'a>) -> Option<Layer> {
@@ -163,6 +181,7 @@ fn layer<'a>(name: &str, base: &'a Base, site: &'a Site, own: &'a Own, texts: &m
         "exceptions" => &site.exceptions,
         "programs" => &own.programs,
         "secrets" => &site.secrets,
+        "sealed" => return Some(Layer::plain(texts.id(Cow::Owned(digests(own.sealed.as_deref()))))),
         "settings" => own.settings.as_ref().or(site.settings.as_ref())?,
         _ => return None,
     };

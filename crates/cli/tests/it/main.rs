@@ -25,6 +25,7 @@ mod provision;
 mod publish;
 mod publish_depot;
 mod release;
+mod secret;
 mod site_new;
 mod status;
 mod systems;

@@ -137,6 +137,7 @@ fn own(sections: &Sections) -> Own {
         drop: BTreeMap::new(),
         settings: Some(sections.settings.clone()),
         programs: sections.programs.clone(),
+        sealed: None,
         rules_version: sections.rules_version.clone(),
     }
 }

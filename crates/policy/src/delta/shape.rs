@@ -129,6 +129,9 @@ pub struct Own {
     pub settings: Option<Box<RawValue>>,
     /// Its programs: a list.
     pub programs: Box<RawValue>,
+    /// The secrets that it brings, encrypted: an object; none where it brings none.
+    #[serde(default)]
+    pub sealed: Option<Box<RawValue>>,
     /// The digest of its rules and runbooks: a string.
     pub rules_version: Box<RawValue>,
 }

@@ -120,6 +120,7 @@ const UNDECIDED: &[(&[&str], &str)] = &[
     (&["duties"], "it is asked for otherwise"),
     (&["programs"], "runbooks find other programs"),
     (&["secrets"], "other secrets may be named"),
+    (&["sealed"], "it was encrypted anew: only the appliance can tell whether it is another"),
     (&["settings", "approvers"], "others may accept risks"),
     (&["settings", "time_zone"], "duties are due by another clock"),
     (&["settings", "maintenance"], "what disturbs people may happen at other times"),

@@ -312,6 +312,29 @@ pub const CODES: &[Code] = &[
         "Whoever reads the repository or its history has it: replace it, give the new one to the site's secrets, and \
          name it with writ.secret. It is never printed.",
     ),
+    warning(
+        "secret-missing",
+        "An appliance lacks a secret",
+        "Its policy names it, or nobody at the site has it: give it with writ secret set, or lay it down on the appliance \
+         by hand.",
+    ),
+    error(
+        "secret-stale",
+        "A secret that its appliance cannot decrypt",
+        "It is encrypted to a key that the appliance has not, as when the machine was replaced. Nobody else can decrypt it: \
+         give the value again, with writ secret set, or another one with writ secret rotate.",
+    ),
+    warning(
+        "secret-undeclared",
+        "A file of a secret that the site does not keep",
+        "No appliance gets it. `secrets` in site.nix names those that the site keeps.",
+    ),
+    warning(
+        "secret-unnoted",
+        "Nobody knows for which key a secret is",
+        "The note beside an age file says when it was set, and for which key; without it a file that its appliance cannot \
+         decrypt goes unnoticed. Set it again with writ secret set.",
+    ),
     error(
         "shadowed-rule",
         "A rule never runs, because another always answers first",
@@ -462,6 +485,18 @@ pub const CODES: &[Code] = &[
         "wrong-parameter",
         "A parameter has a value of another kind",
         "The probe or step would refuse it on the appliance.",
+    ),
+    error(
+        "wrong-recipient",
+        "A recipient that the appliance did not sign",
+        "Secrets of an appliance are encrypted to secrets.pub. Whoever could put another one there could read them, so it \
+         counts only with the signature of the appliance's own key.",
+    ),
+    error(
+        "wrong-secret",
+        "A file that holds no secret that its appliance could decrypt",
+        "The files of secrets are armored age files for X25519 keys. One that is locked with a passphrase, or is none, is \
+         refused by the appliance.",
     ),
     error(
         "wrong-type",

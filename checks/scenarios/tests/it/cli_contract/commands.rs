@@ -23,6 +23,8 @@ pub const TRIED: &[&str] = &[
     "writ keys rotate",
     "writ keys revoke",
     "writ keys archive",
+    "writ secret identity",
+    "writ secret list",
     "writ trust show",
     "writ release draft",
     "writ release show",
@@ -95,6 +97,20 @@ fn the_operators_commands_print_json_and_no_colour() {
         explain
     });
     assert_eq!((&explained["schema"], &explained["kind"]), (&"writ.explain.v1".into(), &"check".into()));
+
+    let secrets = both(0, "--json", || {
+        let mut list = writ(&["secret", "list", "--tree"]);
+        list.arg(repository());
+        list
+    });
+    assert_eq!(secrets["schema"], "writ.secrets.v1");
+    let identity = both(0, "--json", || {
+        let mut identity = writ(&["secret", "identity", "--key"]);
+        identity.arg(scratch.path().join("secrets.key")).arg("--out").arg(scratch.path());
+        identity.arg("--signed-by").arg(desk.keys().join("front-desk.key"));
+        identity
+    });
+    assert_eq!(identity["new"], false, "people made it");
 
     let diff = both(0, "--format json", || {
         let mut diff = writ(&["diff", "--from", "HEAD", "--now", super::THEN, "--deny-unclear"]);

@@ -75,7 +75,8 @@ fn an_identity_is_made_once() {
     let enforce = Config::read(&state.join("enforce.toml")).unwrap();
     assert_eq!((enforce.site.as_str(), enforce.appliance.as_str()), ("clinic-001", "front-desk"));
     assert_eq!(SyncConfig::read(&state.join("sync.toml")).unwrap().depot, "https://depot.example:8443");
-    assert_eq!(fs::read_dir(&state).unwrap().count(), 4, "key, trust root, two configurations, and nothing else");
+    assert_eq!(fs::metadata(state.join("secrets.key")).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read_dir(&state).unwrap().count(), 5, "two keys, trust root, two configurations, and nothing else");
 
     // What goes back on the stick is public, and says the whole fingerprint that the screen says.
     let claim = fs::read_to_string(dir.path().join("stick/writ/claim.txt")).unwrap();

@@ -27,6 +27,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("release-v1", include_str!("../../../../../checks/schemas/release-v1.json")),
     ("releases-v1", include_str!("../../../../../checks/schemas/releases-v1.json")),
     ("roots-v1", include_str!("../../../../../checks/schemas/roots-v1.json")),
+    ("secrets-v1", include_str!("../../../../../checks/schemas/secrets-v1.json")),
     ("status-v1", include_str!("../../../../../checks/schemas/status-v1.json")),
     ("trust-v1", include_str!("../../../../../checks/schemas/trust-v1.json")),
     ("verification-v1", include_str!("../../../../../checks/schemas/verification-v1.json")),

@@ -63,6 +63,7 @@ const FREE: [(&str, &[(&str, Free)]); 18] = [
     // What they hold is judged by its own schema.
     ("releases-v1", &[("release", Inner)]),
     ("roots-v1", &[("root", Inner)]),
+    ("secrets-v1", &[]),
     ("status-v1", &[]),
     ("verification-v1", &[]),
     ("verify-v1", &[]),

@@ -105,7 +105,8 @@ fn is_whole(closure: &Closure, folder: &Path, trusted: &[TrustedPublicKey]) -> b
         let entry = Entry::read(folder, path).ok();
         entry.is_some_and(|entry| entry.nar_file().is_ok_and(|file| folder.join("nar").join(file).is_file()))
     };
-    check_entries(closure, folder, trusted).is_ok_and(|unsigned| unsigned.is_empty()) && closure.paths.iter().all(has_file)
+    check_entries(closure, folder, trusted).is_ok_and(|unsigned| unsigned.is_empty())
+        && closure.paths.iter().all(has_file)
 }
 
 /// Compares every path with its entry; returns those that lack a signature by the given key.

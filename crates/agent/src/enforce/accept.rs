@@ -249,8 +249,7 @@ impl Acceptor {
         };
         let log = LogProof { receipt: receipt.as_deref(), continuity: continued.after(kept) };
         let Signed { bytes, signatures } = &signed;
-        let accepted =
-            acceptance::accept_beside(bytes, signatures, chain, floor, &self.identity, &log, running, now);
+        let accepted = acceptance::accept_beside(bytes, signatures, chain, floor, &self.identity, &log, running, now);
         match (accepted, &continued.problem) {
             (Ok(accepted), _) => self.complete(point, accepted, signed.bytes),
             // Without its tiles nothing can be said of the log's history; all else was found right.

@@ -144,7 +144,8 @@ fn the_report_of_writ_diff_is_valid() {
     repo.edit("hosts/clinic-001/site.nix", "expires = \"2027-03-01T00:00:00Z\"", "expires = \"2027-06-01T00:00:00Z\"");
     repo.edit("hosts/clinic-001/front-desk/system.nix", "Welcome", "Come in");
     repo.write("hosts/clinic-001/ward/policy.nix", "{ writ, ... }: writ.appliance { }\n");
-    let rings = r#"{ name = "canary"; appliances = [ "ward" ]; } { name = "rest"; after = "24h"; appliances = "others"; }"#;
+    let rings =
+        r#"{ name = "canary"; appliances = [ "ward" ]; } { name = "rest"; after = "24h"; appliances = "others"; }"#;
     let baselines = "baselines.small = \"1\";";
     repo.edit("hosts/clinic-001/site.nix", baselines, &format!("{baselines}\n  rings = [ {rings} ];"));
     repo.commit("changed");

@@ -19,6 +19,8 @@ pub enum Standing {
     Waits,
     /// It waits until people promote it.
     Held,
+    /// It waits, and obeys no release at all meanwhile: it is new, or began anew.
+    ObeysNothing,
     /// Its time has come a while ago.
     Due,
     /// Its time has come long ago.
@@ -41,10 +43,11 @@ pub enum Standing {
 
 impl Standing {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Current,
         Self::Waits,
         Self::Held,
+        Self::ObeysNothing,
         Self::Due,
         Self::Late,
         Self::RolledBack,
@@ -62,6 +65,7 @@ impl Standing {
             Self::Current => "current",
             Self::Waits => "waits",
             Self::Held => "held",
+            Self::ObeysNothing => "obeys-nothing",
             Self::Due => "due",
             Self::Late => "late",
             Self::RolledBack => "rolled-back",
@@ -144,11 +148,18 @@ fn ended(next: &Next) -> Option<(Standing, String)> {
 
 fn waiting(offer: &Offer, beat: &Heartbeat, next: Option<&Next>, limits: &Limits, now: Time) -> (Standing, String) {
     let Offer { release, generation, logged_at, .. } = offer;
-    if release.is_held(generation) {
-        return (Standing::Held, "waits to be promoted".to_owned());
-    }
-    if now < generation.not_before {
-        return (Standing::Waits, format!("waits until {}", minute(generation.not_before)));
+    let waits = match release.is_held(generation) {
+        true => Some((Standing::Held, "waits to be promoted".to_owned())),
+        false if now < generation.not_before => {
+            Some((Standing::Waits, format!("waits until {}", minute(generation.not_before))))
+        }
+        false => None,
+    };
+    if let Some((standing, words)) = waits {
+        return match beat.release {
+            Some(_) => (standing, words),
+            None => (Standing::ObeysNothing, format!("obeys nothing, and {words}")),
+        };
     }
     // Nobody could take it up before it was there.
     let since = generation.not_before.max(logged_at.unwrap_or(release.issued_at));
@@ -347,6 +358,13 @@ mod tests {
                 .all(|standing| standing.is_trouble()
                     == !["current", "waits", "held", "due"].contains(&standing.as_str()))
         );
+        let newcomer = release(5, until_promoted());
+        let Heard::Beat(mut alone) = beat(now, 1, None) else { panic!() };
+        alone.release = None;
+        let generation = newcomer.generations.values().next().unwrap();
+        let offer = Offer { release: &newcomer, generation, logged_at: Some(come), is_same: false };
+        let (standing, words) = judge(&offer, &Heard::Beat(alone), &limits, now);
+        assert_eq!((standing.as_str(), words.as_str()), ("obeys-nothing", "obeys nothing, and waits to be promoted"));
         // A release that came long after its time is late for nobody at once.
         let release = release(5, come);
         let generation = release.generations.values().next().unwrap();

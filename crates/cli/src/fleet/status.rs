@@ -23,6 +23,16 @@ use crate::{clock, files, screen};
 /// --flake the rings of site.nix are named, too. Whether the depot hides something is for `writ watch` to find out.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+How an appliance stands with the newest release:
+  current                      it obeys it, or an older one that has the very same for it
+  waits, held                  its time has not come; it waits to be promoted
+  obeys-nothing                the same, of one that is new or began anew: it obeys no release meanwhile
+  due, late                    its time has come; longer ago than --late-after
+  rolled-back, rollback-failed, set-aside
+                               it tried the release and did not keep it
+  refuses                      it has the release, and a rule forbids it
+  silent, never-heard, broken  its heartbeat is older than --max-age; there is none; it does not hold
+
 Examples:
   writ fleet status --site clinic-001 --depot https://depot.example.org --read-key ../keys/operator.key \\
       --trust first-root.json

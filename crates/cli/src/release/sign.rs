@@ -17,7 +17,7 @@ use super::evaluated::{self, Appliance, Site};
 use super::ledger::{self, Entry, Event, Ledger};
 use super::promotion::Promotion;
 use super::source::Snapshot;
-use super::{generations, previous, source, summary};
+use super::{generations, previous, source, summary, timing};
 use crate::clock;
 use crate::failure::{Answer, Failure, Outcome};
 use crate::layout::{Layout, ReleaseFiles};
@@ -182,6 +182,16 @@ impl Arguments {
         }
         summary::of_draft(draft, release, carried.as_ref(), rings)?.iter().for_each(|line| screen::line(line));
         let promotion = Promotion::read(draft, &release.site)?;
+        let promoted = promotion.as_ref().map_or(&[][..], |promotion| &promotion.appliances);
+        let earlier = timing::earlier(release, rings, carried.as_ref());
+        let unsaid: Vec<&str> =
+            earlier.into_iter().filter(|name| !promoted.contains(name)).map(ApplianceId::as_str).collect();
+        if !unsaid.is_empty() {
+            screen::warning(&format!(
+                "earlier than their rings of your checkout say, and the draft says nothing of a promotion: {}",
+                timing::named(&unsaid)
+            ));
+        }
         promotion.iter().flat_map(Promotion::lines).for_each(|line| screen::line(&line));
         Ok(())
     }

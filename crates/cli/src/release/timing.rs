@@ -26,6 +26,18 @@ pub fn by_rings(
     }
 }
 
+/// The appliances that may take a release up earlier than their ring says, as far as the release before does not let them
+/// already.
+pub fn earlier<'r>(release: &'r Release, rings: &Rings, before: Option<&Release>) -> Vec<&'r ApplianceId> {
+    let mut by_ring = release.generations.clone();
+    by_rings(&mut by_ring, rings, release.issued_at, before);
+    let all = release.generations.iter();
+    let earlier = all.filter(|(name, own)| {
+        by_ring.get(*name).is_some_and(|by_ring| own.not_before.max(release.issued_at) < by_ring.not_before)
+    });
+    earlier.map(|(name, _)| name).collect()
+}
+
 /// When an appliance may take up a release.
 pub fn words(release: &Release, generation: &Generation) -> String {
     if release.is_held(generation) {

@@ -145,8 +145,16 @@ fn a_release_goes_ring_by_ring_and_each_promotion_is_signed() {
 
     let said = fleet.desk.ok(&fleet.promote(&["--ring", "second"], "draft-3"));
     assert!(said.contains("promotes ring second: back-office") && said.contains("policy: as before"), "{said}");
-    let shown = fleet.publish("draft-3");
-    assert!(shown.contains("promotes ring second: back-office"), "{shown}");
+    // Whoever signs hears of it, also where the draft does not say so.
+    let (file, kept) = (fleet.desk.path("draft-3/promotions"), fleet.desk.path("promotions"));
+    fs::rename(&file, &kept).unwrap();
+    let sign = fleet.desk.sign_arguments("draft-3", "keys/alice.key");
+    let (_, warned) = fleet.desk.expect(&sign.each_ref().map(String::as_str), 0);
+    assert!(warned.contains("says nothing of a promotion: back-office"), "{warned}");
+    fs::rename(&kept, &file).unwrap();
+    let (shown, said) = fleet.desk.expect(&sign.each_ref().map(String::as_str), 0);
+    assert!(shown.contains("promotes ring second: back-office") && !said.contains("nothing of a promotion"), "{said}");
+    fleet.publish("draft-3");
     let promoted = fleet.release(3);
     assert_eq!(fleet.not_before(3), [issued_at, promoted.issued_at, until_promoted()], "the others as before");
     let documents = |release: &Release| release.generations.values().map(|one| one.policy.clone()).collect::<Vec<_>>();

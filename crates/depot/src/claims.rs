@@ -56,7 +56,7 @@ impl Claims {
                 *held = Held { claim: claim.clone(), signed, sender, first_at, last_at: now };
             }
         } else {
-            make_room(&mut all, &claim.mac, sender, now)?;
+            make_room(&mut all, &claim.mac, &sender, now)?;
             all.push(Held { claim: claim.clone(), signed, sender, first_at: now, last_at: now });
         }
         Ok(all.iter().filter(|held| held.claim.mac == claim.mac).count().saturating_sub(1) as u64)
@@ -90,10 +90,10 @@ impl Claims {
 }
 
 /// Sees to it that one more may be held.
-fn make_room(all: &mut Vec<Held>, mac: &MacAddress, sender: Sender, now: Time) -> Result<(), Fault> {
+fn make_room(all: &mut Vec<Held>, mac: &MacAddress, sender: &Sender, now: Time) -> Result<(), Fault> {
     // Nobody knows how many machines a proxy speaks for.
-    if sender != Sender::Anybody {
-        let own: Vec<&Held> = all.iter().filter(|held| held.sender == sender).collect();
+    if *sender != Sender::Anybody {
+        let own: Vec<&Held> = all.iter().filter(|held| held.sender == *sender).collect();
         if own.len() >= MOST_OF_SENDER {
             let oldest = own.iter().map(|held| held.last_at).min().unwrap_or(now);
             let after = (HOUR - now.millis_since(oldest)).max(1000) / 1000;
@@ -106,7 +106,7 @@ fn make_room(all: &mut Vec<Held>, mac: &MacAddress, sender: Sender, now: Time) -
     if all.len() >= MOST {
         let mut counts: HashMap<Sender, usize> = HashMap::new();
         for held in all.iter() {
-            *counts.entry(held.sender).or_default() += 1;
+            *counts.entry(held.sender.clone()).or_default() += 1;
         }
         let most = counts.values().copied().max().unwrap_or(0);
         forget_oldest(all, |held| counts.get(&held.sender) == Some(&most));

@@ -114,6 +114,12 @@ pub struct Arguments {
     /// The oldest that the log's word of being at its head may be; it is renewed every hour
     #[arg(long, value_name = "SPAN", default_value = "2h")]
     max_log_age: Span,
+    /// The oldest that the newest timestamp of a log may be, where the trust root lists authorities
+    #[arg(long, value_name = "SPAN", default_value = "26h")]
+    max_timestamp_age: Span,
+    /// The oldest that the newest cosignature of a witness may be, where the trust root lists any
+    #[arg(long, value_name = "SPAN", default_value = "26h")]
+    max_witness_age: Span,
     /// How long before its end an expiring release, trust root or exception is told of
     #[arg(long, value_name = "SPAN", default_value = "14d")]
     expires_within: Span,
@@ -203,6 +209,8 @@ impl Arguments {
         Limits {
             max_age: &self.max_age,
             max_log_age: &self.max_log_age,
+            max_timestamp_age: &self.max_timestamp_age,
+            max_witness_age: &self.max_witness_age,
             expires_within: &self.expires_within,
             remind_keys: &self.remind_keys,
         }

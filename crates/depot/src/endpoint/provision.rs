@@ -35,7 +35,7 @@ pub async fn post(
     let (parts, body) = request.into_parts();
     let sender = anybody(&parts);
     let limit = MAX_SIGNED_CLAIM as u64;
-    let body = read(&depot.body_memory, &depot.options, sender, &parts.headers, body, limit).await?;
+    let body = read(&depot.body_memory, &depot.options, sender.clone(), &parts.headers, body, limit).await?;
     let signed = Signed::parse(&body.bytes).map_err(|e| Fault::Malformed(e.to_string()))?;
     let now = clock::now();
     let claim = Claim::verify(&signed, now).map_err(|e| Fault::Refused(e.to_string()))?;

@@ -53,7 +53,7 @@ enum Holder {
 }
 
 /// Who sends a body.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Sender {
     /// An appliance whose signature held: its key, and its site.
     Appliance([u8; 32], SiteId),

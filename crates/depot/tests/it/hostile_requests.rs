@@ -279,7 +279,8 @@ fn odd_times() -> Vec<Case> {
         put("an authority that refuses", &timestamps, &stamped(note, &[0x30, 5, 0x30, 3, 2, 1, 2]), 422),
         put("a timestamp of 1 MiB", &timestamps, &vec![b' '; 1 << 20], 413),
         put("a cosignature that is no note", &cosignatures, b"hello", 422),
-        put("a cosignature of no log", &cosignatures, note.as_bytes(), 404),
+        put("a cosignature of no log", &cosignatures, note.replace("clinic-001", "clinic-009").as_bytes(), 404),
+        put("a cosignature of a forged checkpoint", &cosignatures, note.as_bytes(), 403),
         put("a cosignature of 1 MiB", &cosignatures, &vec![b'a'; 1 << 20], 413),
         put("a cosignature that is not text", &cosignatures, &[0xff; 100], 422),
     ]

@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::TempDir;
 use writ_trust::digest::Digest;
@@ -69,6 +70,8 @@ pub enum Key {
 /// The authority; its files go with it.
 pub struct Tsa {
     directory: TempDir,
+    /// Held by whoever works with files there: tests share an authority.
+    turn: Mutex<()>,
 }
 
 impl Tsa {
@@ -79,7 +82,7 @@ impl Tsa {
 
     /// One whose own certificate has this section's purpose and this validity.
     pub fn made(key: Key, purpose: &str, from: &str, until: &str) -> Self {
-        let tsa = Self { directory: tempfile::tempdir().unwrap() };
+        let tsa = Self { directory: tempfile::tempdir().unwrap(), turn: Mutex::default() };
         for (name, text) in [("config", CONFIG), ("index.txt", ""), ("serial", "01"), ("tsa.serial", "01")] {
             fs::write(tsa.path(name), text).unwrap();
         }
@@ -139,9 +142,15 @@ impl Tsa {
         self.listed("itself", "tsa.pem")
     }
 
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What `openssl ts` answers to a request.
     pub fn reply(&self, query: &[u8]) -> Vec<u8> {
+        let _turn = self.turn();
         fs::write(self.path("query.tsq"), query).unwrap();
+        let _ = fs::remove_file(self.path("reply.tsr"));
         let arguments = "ts -reply -config config -section one -queryfile query.tsq -out reply.tsr";
         // It answers also when it grants nothing.
         let output = self.command(arguments).output().expect("openssl is installed");
@@ -150,9 +159,13 @@ impl Tsa {
 
     /// A timestamp of now, of this digest of these bytes, asked for and made by `openssl ts`.
     pub fn stamp(&self, bytes: &[u8], digest: &str) -> Vec<u8> {
-        fs::write(self.path("data"), bytes).unwrap();
-        self.openssl(&format!("ts -query -data data -{digest} -cert -out own.tsq"));
-        self.reply(&fs::read(self.path("own.tsq")).unwrap())
+        let query = {
+            let _turn = self.turn();
+            fs::write(self.path("data"), bytes).unwrap();
+            self.openssl(&format!("ts -query -data data -{digest} -cert -out own.tsq"));
+            fs::read(self.path("own.tsq")).unwrap()
+        };
+        self.reply(&query)
     }
 
     /// A timestamp of any time (`YYYYMMDDhhmmssZ`), signed by `openssl cms`.
@@ -170,6 +183,7 @@ impl Tsa {
         let (version, serial) = (element(0x02, &[&[1]]), element(0x02, &[&[7]]));
         let time = element(0x18, &[time.as_bytes()]);
         let info = element(0x30, &[&version, &policy, &imprint, &serial, &time, &nonce]);
+        let _turn = self.turn();
         fs::write(self.path("info.der"), info).unwrap();
         self.openssl(
             "cms -sign -binary -nodetach -outform DER -econtent_type 1.2.840.113549.1.9.16.1.4 -cades -md sha256 \
@@ -181,6 +195,7 @@ impl Tsa {
 
     /// Whether openssl takes an answer for a timestamp of these bytes that leads to the authority.
     pub fn openssl_verifies(&self, response: &[u8], bytes: &[u8]) -> bool {
+        let _turn = self.turn();
         fs::write(self.path("judged.tsr"), response).unwrap();
         fs::write(self.path("judged"), bytes).unwrap();
         let output = self.command("ts -verify -in judged.tsr -data judged -CAfile ca.pem").output().unwrap();

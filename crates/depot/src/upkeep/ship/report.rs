@@ -152,7 +152,7 @@ impl Report {
         }
         if let Some(seconds) = self.disk_full_seconds.filter(|seconds| *seconds < forecast::SHORT) {
             self.alerts.push(format!(
-                "the depot's disk does not hold what comes in 48 hours: at the rate of the last days it is full in {}: make room",
+                "the depot's disk does not hold what comes in 48 hours: at the rate of the last days it is full in {} hours: make room",
                 seconds / 3600
             ));
         }

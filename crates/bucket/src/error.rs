@@ -73,7 +73,9 @@ fn hint(code: &str, status: u16) -> &'static str {
             "; look at --credentials, --region and this machine's clock"
         }
         ("RequestTimeTooSkewed", _) => "; look at this machine's clock",
-        ("AccessDenied", _) | ("-", 403) => "; what the key must be allowed is in docs/depot.md",
+        ("AccessDenied", _) | ("-", 403) => {
+            "; what the key must be allowed: https://github.com/writ-project/writ/blob/main/docs/depot.md"
+        }
         ("PermanentRedirect" | "AuthorizationHeaderMalformed", _) | ("-", 301 | 307) => {
             "; the bucket is elsewhere: look at --endpoint and --region"
         }

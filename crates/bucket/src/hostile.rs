@@ -152,7 +152,7 @@ fn no_redirect_is_followed_and_no_refusal_is_too_long() {
     let long = format!("<Error><Code>{0}</Code><Message>{0}</Message></Error>", "x".repeat(30_000));
     assert!(said(put(&saying("500 Internal Server Error", "", &long).0)).contains("answered 500 xxx"));
     let denied = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
-    assert!(said(put(&saying("403 Forbidden", "", denied).0)).contains("docs/depot.md"));
+    assert!(said(put(&saying("403 Forbidden", "", denied).0)).contains("/blob/main/docs/depot.md"));
 }
 
 #[test]

@@ -152,8 +152,9 @@ Examples:
       --endpoint https://s3.eu-central-1.amazonaws.com --region eu-central-1 --credentials /etc/writ/bucket.credentials
   … --verify --sample 5 --download                     (reads five of them whole, and compares)
 
-  bucket.credentials   mode 0600: aws_access_key_id = … and aws_secret_access_key = …, as AWS' own tools read them. What the key must
-                       be allowed is in docs/depot.md; it needs no right to delete or to shorten anything.
+  bucket.credentials   mode 0600: aws_access_key_id = … and aws_secret_access_key = …, as AWS' own tools read them. It needs no right
+                       to delete or to shorten anything; what it needs:
+                       https://github.com/writ-project/writ/blob/main/docs/depot.md#archives-in-a-bucket
 
 An auditor gets all of it back with `writ audit unpack --from s3://clinic-evidence …`, from nothing but the bucket.
 

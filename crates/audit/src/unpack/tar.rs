@@ -142,6 +142,9 @@ pub(super) mod tests {
     /// A header with its sum.
     pub fn header(name: &str, size: &str, kind: u8) -> [u8; BLOCK] {
         let mut header = [0; BLOCK];
+        // What does not fit into the name goes before it.
+        let (prefix, name) = if name.len() > 100 { name.rsplit_once('/').unwrap() } else { ("", name) };
+        header[345..345 + prefix.len()].copy_from_slice(prefix.as_bytes());
         header[..name.len()].copy_from_slice(name.as_bytes());
         header[124..124 + size.len()].copy_from_slice(size.as_bytes());
         header[156] = kind;

@@ -152,7 +152,7 @@ impl Report {
         }
         if let Some(seconds) = self.disk_full_seconds.filter(|seconds| *seconds < forecast::SHORT) {
             self.alerts.push(format!(
-                "the depot's disk does not hold what comes in 48 hours: at the rate of the last days it is full in {}: make room",
+                "the depot's disk does not hold what comes in 48 hours: at the rate of the last days it is full in {} hours: make room",
                 seconds / 3600
             ));
         }
@@ -210,5 +210,59 @@ impl Report {
             let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
             text
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use writ_bucket::{Credentials, Settings};
+
+    use super::*;
+
+    fn report() -> Report {
+        let settings = Settings {
+            endpoint: "https://s3.example".to_owned(),
+            region: "eu-central-1".to_owned(),
+            ca_file: None,
+            allow_http: false,
+            patience: std::time::Duration::from_secs(1),
+        };
+        let by = Credentials::parse("aws_access_key_id = a\naws_secret_access_key = b").unwrap();
+        let bucket = Bucket::new(&"s3://evidence".parse().unwrap(), &settings, by).unwrap();
+        Report::begin(&bucket, "2026-11-28T12:00:00Z".parse().unwrap())
+    }
+
+    #[test]
+    fn what_waits_too_long_and_a_disk_that_fills_are_alerts() {
+        const HOUR: i64 = 3600;
+        let alerts = |waits: Option<i64>, disk: Option<u64>| {
+            let oldest = waits.map(|_| "2026-11-26".to_owned());
+            let waiting = Waiting { archives: 2, oldest, seconds: waits };
+            let mut report = Report { waiting, disk_full_seconds: disk, ..report() };
+            report.alert(26 * HOUR * 1000);
+            assert_eq!(report.is_well(), report.alerts.is_empty());
+            report.alerts
+        };
+        let none: [&str; 0] = [];
+        assert_eq!(alerts(None, None), none);
+        assert_eq!(alerts(Some(26 * HOUR), Some(48 * 3600)), none);
+        let late = alerts(Some(36 * HOUR), None);
+        assert!(late.len() == 1 && late[0].contains("of 2026-11-26, since 36 hours"), "{late:?}");
+        let full = alerts(None, Some(47 * 3600));
+        assert!(full.len() == 1 && full[0].contains("full in 47 hours"), "{full:?}");
+        assert_eq!(alerts(Some(36 * HOUR), Some(0)).len(), 2);
+    }
+
+    #[test]
+    fn figures_say_what_is_known() {
+        let mut report = report();
+        report.general("the bucket cannot be reached".to_owned());
+        report.general("the bucket cannot be reached".to_owned());
+        let figures = report.figures();
+        for line in ["writ_ship_at_seconds 1795867200", "writ_ship_problems 1", "writ_ship_disk_full_seconds +Inf"] {
+            assert!(figures.lines().any(|there| there == line), "{line}: {figures}");
+        }
+        report.disk_full_seconds = Some(60);
+        assert!(report.figures().contains("\nwrit_ship_disk_full_seconds 60\n"));
     }
 }

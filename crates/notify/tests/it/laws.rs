@@ -34,7 +34,7 @@ fn clinic() -> Clinic {
 const SEVERITIES: [&str; 4] = ["critical", "high", "medium", "low"];
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     /// However notices come, again and again, and whatever the hour: no message is made twice, nobody is called twice for one
     /// step, what is critical is called at the first look, and who heard of an incident hears of its end once.

@@ -8,12 +8,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use serde_json::json;
 use writ_scenarios::appliance::{Appliance, Supply};
 use writ_scenarios::container;
 use writ_scenarios::depot::Depot;
 use writ_scenarios::network::{HUB, Network};
 use writ_scenarios::run;
-use serde_json::json;
 use writ_scenarios::workshop::{SITE, Workshop};
 use writ_trust::json::canonical;
 
@@ -181,8 +181,12 @@ impl World {
         let names: Vec<String> = secrets.iter().map(|(name, _)| format!("\"{name}\"")).collect();
         let site = format!("hosts/{SITE}/site.nix");
         desk.edit(&site, "secrets = [ \"backup\" ];", &format!("secrets = [ {} ];", names.join(" "))).unwrap();
-        desk.edit(&format!("{HOST}/policy.nix"), "\"activate\" \"connector.conf\"", "\"activate\" \"leak\" \"connector.conf\"")
-            .unwrap();
+        desk.edit(
+            &format!("{HOST}/policy.nix"),
+            "\"activate\" \"connector.conf\"",
+            "\"activate\" \"leak\" \"connector.conf\"",
+        )
+        .unwrap();
         let exception = "  exceptions.\"EX-2026-002\"";
         desk.edit(&format!("{HOST}/policy.nix"), exception, &format!("{RULE}{exception}")).unwrap();
         let renew = "    \"renew-certificate\" = renewCertificate;\n";
@@ -285,8 +289,14 @@ fn a_secret_reaches_its_program_and_nothing_else() {
     // Units find it in memory, root's alone.
     let inside = |program: &str, arguments: &[&str]| world.appliance.run(program, arguments).unwrap();
     assert_eq!(inside("cat", &["/run/writ/secrets/backup"]), backup);
-    let modes = inside("stat", &["-c", "%a %U %n", "/run/writ/secrets", "/run/writ/secrets/api-key", "/run/writ/secrets/backup"]);
-    assert!(modes.lines().zip(["700 root", "600 root", "600 root"]).all(|(line, mode)| line.starts_with(mode)), "{modes}");
+    let modes = inside(
+        "stat",
+        &["-c", "%a %U %n", "/run/writ/secrets", "/run/writ/secrets/api-key", "/run/writ/secrets/backup"],
+    );
+    assert!(
+        modes.lines().zip(["700 root", "600 root", "600 root"]).all(|(line, mode)| line.starts_with(mode)),
+        "{modes}"
+    );
 
     // What was told is with the depot, and so searched there.
     let name = closed.file.file_name().unwrap().to_str().unwrap().replace(".json", ".receipt.json");
@@ -297,7 +307,8 @@ fn a_secret_reaches_its_program_and_nothing_else() {
     assert!(search.bytes > 1 << 20, "{} bytes were searched", search.bytes);
 
     // The search finds what is there: each spelling, and in each of the places.
-    let planted = [world.desk.dir.join("planted"), world.data.join("planted"), world.appliance.outbox().join("planted")];
+    let planted =
+        [world.desk.dir.join("planted"), world.data.join("planted"), world.appliance.outbox().join("planted")];
     for (n, spelling) in spellings(&backup).iter().enumerate() {
         let mut search = Search::of(&[&backup]);
         fs::write(&planted[n % 3], [b"some words, ".as_slice(), spelling, b" and more"].concat()).unwrap();

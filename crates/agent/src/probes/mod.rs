@@ -295,7 +295,8 @@ fn look(probe: &Probe, call: &ProbeCall, context: &mut ProbeContext) -> Probed {
 fn redacted(probed: Probed, secrets: &Secrets) -> Probed {
     match probed {
         Probed::Seen(mut seen) => {
-            let texts: Vec<(String, Value)> = seen.iter().filter_map(|(n, v)| Some((n.to_owned(), clean(v, secrets)?))).collect();
+            let texts: Vec<(String, Value)> =
+                seen.iter().filter_map(|(n, v)| Some((n.to_owned(), clean(v, secrets)?))).collect();
             texts.into_iter().for_each(|(name, value)| seen.set(&name, value));
             Probed::Seen(seen)
         }

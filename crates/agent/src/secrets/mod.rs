@@ -63,7 +63,8 @@ impl Secrets {
     /// Why a secret that is named somewhere in these parameters cannot be decrypted; none where all can, and of names that the
     /// policy does not bring.
     pub fn locked<'v>(&self, parameters: impl IntoIterator<Item = &'v Value>) -> Option<String> {
-        let named = |value: &Value| value.as_object().filter(|o| o.len() == 1)?.get("secret")?.as_str().map(str::to_owned);
+        let named =
+            |value: &Value| value.as_object().filter(|o| o.len() == 1)?.get("secret")?.as_str().map(str::to_owned);
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         parameters.into_iter().filter_map(named).find_map(|name| known.by_name.get(&name)?.as_ref().err().cloned())
     }

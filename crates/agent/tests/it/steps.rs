@@ -17,6 +17,7 @@ use writ_agent::cancel::Cancel;
 use writ_agent::looks::place::Place;
 use writ_agent::steps::{self, GivenUp, STEPS, StepContext, StepReport};
 use writ_policy::check::Check;
+use writ_policy::schema::Kind;
 
 use crate::probes::{context as probe_context, int, seen};
 

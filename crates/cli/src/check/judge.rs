@@ -386,7 +386,9 @@ fn overlay(set: &Texts<'_>, drop: &Texts<'_>) -> Result<Overlay> {
     Overlay::parse(each(set), each(drop))
 }
 
-fn own_sections([exceptions, set, drop, settings, programs, secrets, sealed]: &OwnKey<'_>) -> Result<Map<String, Json>> {
+fn own_sections(
+    [exceptions, set, drop, settings, programs, secrets, sealed]: &OwnKey<'_>,
+) -> Result<Map<String, Json>> {
     fn part<'t>(text: &'t str) -> Texts<'t> {
         if text.is_empty() { Texts::new() } else { Texts::from([("exceptions", text)]) }
     }

@@ -42,8 +42,9 @@ fn of_site(root: &Path, delta: &Delta, site: &str, said: &Site) -> Vec<Wrong> {
     let places: Vec<(&String, Place)> =
         said.appliances.keys().map(|name| (name, Place::of(root, site, name))).collect();
     let given = |place: &Place| place.is_there(&place.relative(PUBLIC)) || place.is_there(&place.relative(FOLDER));
-    // A site without any lays its secrets down by hand, or keeps none.
-    if !places.iter().any(|(_, place)| given(place)) {
+    // An appliance without either has its secrets laid down by hand, or needs none.
+    let given: Vec<&(&String, Place)> = places.iter().filter(|(_, place)| given(place)).collect();
+    if given.is_empty() {
         return Vec::new();
     }
     let kept: Vec<String> = serde_json::from_str(said.secrets.get()).unwrap_or_default();
@@ -53,7 +54,7 @@ fn of_site(root: &Path, delta: &Delta, site: &str, said: &Site) -> Vec<Wrong> {
         .collect();
     let policies = Policies::of(delta).ok();
     let mut wrong = Vec::new();
-    for (name, place) in &places {
+    for (name, place) in given {
         let looking = Looking { place, appliance: format!("{site}/{name}") };
         let policy = policies.as_ref().and_then(|policies| policies.policy(site, name).ok().flatten());
         let mut needed = BTreeSet::new();
@@ -83,13 +84,7 @@ struct Looking<'p> {
 }
 
 impl Looking<'_> {
-    fn look(
-        &self,
-        kept: &[String],
-        needed: &BTreeSet<String>,
-        nobody_has: &BTreeSet<&String>,
-        wrong: &mut Vec<Wrong>,
-    ) {
+    fn look(&self, kept: &[String], needed: &BTreeSet<String>, nobody_has: &BTreeSet<&String>, wrong: &mut Vec<Wrong>) {
         let recipient = self.place.recipient();
         if let Err(why) = &recipient
             && *why != NoRecipient::Missing
@@ -115,7 +110,9 @@ impl Looking<'_> {
         let (site, appliance) = self.appliance.split_once('/').unwrap_or_default();
         let set = format!("writ secret set --site {site} {name} --appliance {appliance}");
         let file = self.place.age_file(name);
-        let one = |code, level, message, expected| Some(self.wrong(code, level, message, expected, set.clone(), file.clone()));
+        let one = |code, level, message, expected| {
+            Some(self.wrong(code, level, message, expected, set.clone(), file.clone()))
+        };
         match found {
             State::Current => None,
             State::Missing if !wanted => None,
@@ -138,7 +135,13 @@ impl Looking<'_> {
                 "the note that `writ secret set` writes beside it",
             ),
             // What is no text of that form, the library has told already.
-            State::Unusable if reason.as_deref().is_none_or(|why| ["not an armored", "it is no plain"].iter().any(|begin| why.starts_with(begin))) => None,
+            State::Unusable
+                if reason.as_deref().is_none_or(|why| {
+                    ["not an armored", "it is no plain"].iter().any(|begin| why.starts_with(begin))
+                }) =>
+            {
+                None
+            }
             State::Unusable => one(
                 "wrong-secret",
                 Level::Error,

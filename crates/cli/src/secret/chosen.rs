@@ -99,7 +99,12 @@ impl Chosen {
                 Failure::refused(format!("{} has no appliance `{name}`", self.site)).nearest(
                     name,
                     self.appliances.keys().map(String::as_str),
-                    || format!("its appliances are: {}", self.appliances.keys().cloned().collect::<Vec<_>>().join(", ")),
+                    || {
+                        format!(
+                            "its appliances are: {}",
+                            self.appliances.keys().cloned().collect::<Vec<_>>().join(", ")
+                        )
+                    },
                 )
             };
             Ok((name.clone(), place.ok_or_else(unknown)?))

@@ -141,14 +141,14 @@ impl Listed {
 }
 
 fn secrets(site: &Chosen, at: Time) -> Vec<One> {
-    let recipients: Vec<_> =
-        site.appliances.iter().map(|(name, place)| (name, place, place.recipient())).collect();
+    let recipients: Vec<_> = site.appliances.iter().map(|(name, place)| (name, place, place.recipient())).collect();
     let mut all = Vec::new();
     for name in &site.names {
         for (appliance, place, recipient) in &recipients {
             let (state, note, reason) = state(place, name, recipient.as_ref().ok());
             // Why nothing can be encrypted to it, where that is why.
-            let no_recipient = (state == State::Stale).then(|| recipient.as_ref().err().map(ToString::to_string)).flatten();
+            let no_recipient =
+                (state == State::Stale).then(|| recipient.as_ref().err().map(ToString::to_string)).flatten();
             all.push(One {
                 name: name.clone(),
                 appliance: (*appliance).clone(),

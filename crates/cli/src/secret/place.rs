@@ -69,7 +69,11 @@ impl Note {
     /// The file.
     pub fn text(&self, name: &str) -> String {
         let mut text = format!("# Of {name}.age, as `writ secret set` wrote it.\n");
-        let _ = writeln!(text, "set_at = \"{}\"\nrecipient = \"{}\"\ndigest = \"{}\"", self.set_at, self.recipient, self.digest);
+        let _ = writeln!(
+            text,
+            "set_at = \"{}\"\nrecipient = \"{}\"\ndigest = \"{}\"",
+            self.set_at, self.recipient, self.digest
+        );
         text
     }
 }
@@ -164,8 +168,7 @@ impl Place {
     /// The names of what lies in the folder of secrets, in order.
     pub fn entries(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.path(&self.relative(FOLDER))).into_iter().flatten();
-        let mut names: Vec<String> =
-            entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+        let mut names: Vec<String> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
         names.sort_unstable();
         names
     }

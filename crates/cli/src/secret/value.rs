@@ -37,9 +37,11 @@ impl ValueOptions {
         };
         let dense = value.iter().filter(|byte| !byte.is_ascii_whitespace()).count();
         if dense < LEAST {
-            return Err(Failure::refused(format!("a secret has at least {LEAST} characters, and this one has {dense}"))
-                .because("a shorter one is guessed, and could not be taken out of what programs print")
-                .next("choose a longer one, or --generate 32; nothing was written"));
+            return Err(Failure::refused(format!(
+                "a secret has at least {LEAST} characters, and this one has {dense}"
+            ))
+            .because("a shorter one is guessed, and could not be taken out of what programs print")
+            .next("choose a longer one, or --generate 32; nothing was written"));
         }
         Ok(value)
     }

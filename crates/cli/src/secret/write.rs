@@ -46,7 +46,12 @@ pub fn write(name: &str, value: &[u8], to: &[(&Place, Recipient)]) -> Outcome<()
         files::make_directory(&place.path(&place.relative(FOLDER)))?;
         let at = place.age_file(name);
         files::replace(&place.path(&at), file.as_bytes(), 0o644, "the secret")?;
-        files::replace(&place.path(&place.note_file(name)), note.text(name).as_bytes(), 0o644, "the note of the secret")?;
+        files::replace(
+            &place.path(&place.note_file(name)),
+            note.text(name).as_bytes(),
+            0o644,
+            "the note of the secret",
+        )?;
         screen::aside(&format!("{at}  for {recipient}"));
     }
     Ok(())

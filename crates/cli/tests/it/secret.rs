@@ -155,7 +155,16 @@ fn a_value_goes_to_each_appliance_and_age_reads_it_there() {
     // The same commit gives the same policy, and it brings the ciphertext of its own appliance.
     let evaluated = || {
         let mut nix = Command::new("nix-instantiate");
-        nix.args(["--eval", "--strict", "--json", "--store", "dummy://", "modules/policy/evaluate.nix", "--arg", "root"]);
+        nix.args([
+            "--eval",
+            "--strict",
+            "--json",
+            "--store",
+            "dummy://",
+            "modules/policy/evaluate.nix",
+            "--arg",
+            "root",
+        ]);
         let output = nix.args(["./.", "-A", "policies"]).current_dir(site.tree.path()).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice::<Value>(&output.stdout).unwrap()
@@ -183,9 +192,13 @@ fn what_is_no_secret_of_the_site_or_too_weak_is_refused_and_nothing_is_written()
     refused(&["backup"], b"horse  \n", "at least 8 characters");
     refused(&["backup"], &[b'x'; 32 * 1024 + 1], "at most 32 KiB");
     // A recipient that somebody else put there.
-    fs::copy(site.tree.path().join(BACK).join("secrets.pub"), site.tree.path().join(FRONT).join("secrets.pub")).unwrap();
+    fs::copy(site.tree.path().join(BACK).join("secrets.pub"), site.tree.path().join(FRONT).join("secrets.pub"))
+        .unwrap();
     refused(&["backup"], VALUE, "not signed by this appliance's key.pub");
-    assert_eq!(site.codes(), ["wrong-recipient", "secret-missing", "secret-missing", "secret-missing", "secret-missing"]);
+    assert_eq!(
+        site.codes(),
+        ["wrong-recipient", "secret-missing", "secret-missing", "secret-missing", "secret-missing"]
+    );
     fs::remove_file(site.tree.path().join(FRONT).join("secrets.pub")).unwrap();
     refused(&["backup"], VALUE, "writ secret identity");
     // Never an argument.
@@ -279,7 +292,15 @@ fn whatever_else_lies_there_is_told_and_never_shown() {
         let engine = base64::engine::general_purpose::STANDARD;
         // 2^63 rounds, before anybody knows whether the passphrase is right.
         let text = format!("age-encryption.org/v1\n-> scrypt {0} 63\n{0}\n--- {0}\n", "A".repeat(43));
-        format!("-----BEGIN AGE ENCRYPTED FILE-----\n{}", engine.encode(text).as_bytes().chunks(64).map(|c| format!("{}\n", String::from_utf8_lossy(c))).collect::<String>()) + "-----END AGE ENCRYPTED FILE-----\n"
+        format!(
+            "-----BEGIN AGE ENCRYPTED FILE-----\n{}",
+            engine
+                .encode(text)
+                .as_bytes()
+                .chunks(64)
+                .map(|c| format!("{}\n", String::from_utf8_lossy(c)))
+                .collect::<String>()
+        ) + "-----END AGE ENCRYPTED FILE-----\n"
     };
     let cases: [(&str, Vec<u8>, &[&str]); 6] = [
         ("plain text", b"correct horse battery".to_vec(), &["wrong-secret"]),
@@ -298,7 +319,11 @@ fn whatever_else_lies_there_is_told_and_never_shown() {
     // In age's binary form it is no text, which Nix says in its own words.
     fs::write(&file, age(&["-r", &to])).unwrap();
     let output = run(&site.tree, &["--no-cache"]);
-    assert!(output.code != 0 && format!("{}{}", output.stdout, output.stderr).contains("backup.age"), "{}", output.stderr);
+    assert!(
+        output.code != 0 && format!("{}{}", output.stdout, output.stderr).contains("backup.age"),
+        "{}",
+        output.stderr
+    );
     fs::write(&file, &good).unwrap();
     assert_eq!(site.codes(), [""; 0]);
 

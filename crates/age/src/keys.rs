@@ -196,11 +196,8 @@ mod tests {
             assert_eq!(Identity::parse(&text).err(), Some(says), "{text}");
         }
         // One letter is another.
-        let altered = if key.ends_with('Q') {
-            format!("{}P", &key[..key.len() - 1])
-        } else {
-            format!("{}Q", &key[..key.len() - 1])
-        };
+        let (rest, last) = key.split_at(key.len() - 1);
+        let altered = format!("{rest}{}", if last == "Q" { "P" } else { "Q" });
         assert_eq!(Identity::parse(&altered).err(), Some(KeyError::Identity));
         assert_eq!("age1".parse::<Recipient>(), Err(KeyError::Recipient));
         let capital = Identity::generate(&[7; 32]).recipient().to_string().to_ascii_uppercase();

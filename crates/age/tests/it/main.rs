@@ -1,5 +1,7 @@
 //! The same files, written and read by age itself (Debian's package `age`).
 
+#![allow(clippy::unwrap_used, reason = "in a test, what fails should panic")]
+
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;

@@ -42,8 +42,9 @@ fn of_site(root: &Path, delta: &Delta, site: &str, said: &Site) -> Vec<Wrong> {
     let places: Vec<(&String, Place)> =
         said.appliances.keys().map(|name| (name, Place::of(root, site, name))).collect();
     let given = |place: &Place| place.is_there(&place.relative(PUBLIC)) || place.is_there(&place.relative(FOLDER));
-    // A site without any lays its secrets down by hand, or keeps none.
-    if !places.iter().any(|(_, place)| given(place)) {
+    // An appliance without either has its secrets laid down by hand, or needs none.
+    let given: Vec<&(&String, Place)> = places.iter().filter(|(_, place)| given(place)).collect();
+    if given.is_empty() {
         return Vec::new();
     }
     let kept: Vec<String> = serde_json::from_str(said.secrets.get()).unwrap_or_default();
@@ -53,7 +54,7 @@ fn of_site(root: &Path, delta: &Delta, site: &str, said: &Site) -> Vec<Wrong> {
         .collect();
     let policies = Policies::of(delta).ok();
     let mut wrong = Vec::new();
-    for (name, place) in &places {
+    for (name, place) in given {
         let looking = Looking { place, appliance: format!("{site}/{name}") };
         let policy = policies.as_ref().and_then(|policies| policies.policy(site, name).ok().flatten());
         let mut needed = BTreeSet::new();

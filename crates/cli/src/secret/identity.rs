@@ -21,7 +21,7 @@ use crate::{files, random, screen};
 #[command(after_help = "\
 Examples:
   writ secret identity --key /var/lib/writ/secrets.key --signed-by /var/lib/writ/appliance.key --out /media/stick
-  writ secret identity --key secrets.key --signed-by front-desk.key --out . --json
+  writ secret identity --key ../keys/desk.secrets.key --signed-by ../keys/desk.key --out hosts/clinic-001/desk --json
 
 Verify it without Writ: minisign -Vm secrets.pub -p key.pub
 

@@ -75,10 +75,13 @@ pub struct Resting {
     pub why: String,
 }
 
+/// A policy, and the moment where it rules.
+pub type Ruled<'a> = (&'a Policy, Moment);
+
 /// What a tick needs of the world.
 pub struct World<'a> {
     /// The policy and the moment at a site, for an appliance or what else it is about.
-    pub at: &'a dyn Fn(&str, &str) -> Option<(&'a Policy, Moment)>,
+    pub at: &'a dyn Fn(&str, &str) -> Option<Ruled<'a>>,
     /// What makes links.
     pub links: &'a Links,
     /// Now.
@@ -349,26 +352,23 @@ impl Book {
         }
         let gathered = self.flood.gather(told, world.links, world.now);
         for message in gathered.messages {
-            if let (Way::Pager { channel, page: Page::Trigger, dedup_key, .. }, "digest") =
-                (&message.way, message.kind.as_str())
-            {
-                for incident in message
-                    .keys
-                    .iter()
-                    .filter_map(|key| self.incidents.get_mut(key).map(|_| key.clone()))
-                    .collect::<Vec<_>>()
-                {
-                    if let Some(incident) = self.incidents.get_mut(&incident) {
-                        incident.told.pages.retain(|(rang, _)| rang != channel);
-                        incident.told.pages.insert((channel.clone(), dedup_key.clone()));
-                    }
-                }
-            }
+            self.ring_as_one(&message);
             self.enqueue(message);
         }
         self.groups.extend(gathered.groups);
         self.incidents.retain(|_, incident| !incident.is_over(world.now));
         self.groups.retain(|_, keys| keys.iter().any(|key| self.incidents.contains_key(key)));
+    }
+
+    /// A pager rings once for several: they stop it together.
+    fn ring_as_one(&mut self, message: &Message) {
+        let Way::Pager { channel, page: Page::Trigger, dedup_key, .. } = &message.way else { return };
+        for key in &message.keys {
+            if let Some(incident) = self.incidents.get_mut(key) {
+                incident.told.pages.retain(|(rang, _)| rang != channel);
+                incident.told.pages.insert((channel.clone(), dedup_key.clone()));
+            }
+        }
     }
 
     /// What pagers are to do: they ring once, and stop when nothing that they rang for needs anybody any more.

@@ -109,6 +109,8 @@ pub struct Told {
     pub resolved: bool,
     /// That its report is missing.
     pub report: bool,
+    /// The contacts who heard of it without being called.
+    pub contacts: BTreeSet<String>,
     /// The channels that were told anything, by name.
     pub channels: BTreeSet<String>,
     /// The pagers that rang, and under which key: `channel key`.
@@ -338,6 +340,7 @@ impl Incident {
             // Nobody asks to be told, and somebody has to be: the first who is called for anything else.
             contacts.extend(rules.route(self.severity).first().map(|(name, _)| (*name).to_owned()));
         }
+        self.told.contacts.extend(contacts.iter().cloned());
         let somebody = !(channels.is_empty() && contacts.is_empty());
         somebody.then_some(Word { kind: Kind::Opened, contacts, channels })
     }
@@ -433,6 +436,7 @@ impl Incident {
             return None;
         }
         let mut word = self.to_all(Kind::Resolved);
+        word.contacts.extend(self.told.contacts.iter().cloned());
         if self.source == Source::Appliance {
             let asked = rules.channels(&[NotifyEvent::IncidentClosed], self.severity);
             word.channels.extend(asked.into_iter().map(|(name, _)| name.to_owned()));

@@ -202,6 +202,28 @@ fn silence_goes_by_the_same_ladder_once_it_has_lasted() {
 }
 
 #[test]
+fn an_exception_that_ends_soon_is_told_once_and_asks_for_no_answer() {
+    let ends = Seeming {
+        site: SITE.into(),
+        subject: "exceptions".into(),
+        code: "exception-EX-2026-002".into(),
+        severity: Severity::Low,
+        source: Source::Exception,
+        title: "exception EX-2026-002 ends soon".into(),
+        what: "it lifts transmission.tunnel".into(),
+        settle: 0,
+    };
+    let mut clinic = Clinic::new();
+    clinic.seem(std::slice::from_ref(&ends), true);
+    assert_eq!(clinic.until(300), ["0 opened on-call"], "where no channel asks for it");
+    clinic.seem(&[], true);
+    assert_eq!(clinic.until(301), ["300 resolved on-call"]);
+    let mut clinic = Clinic::with(|settings| settings["notify"]["desk"] = channel("email", &["exception-expiring"]));
+    clinic.seem(&[ends], true);
+    assert_eq!(clinic.until(300), ["0 opened desk"]);
+}
+
+#[test]
 fn what_is_told_is_short_and_names_nobody_who_is_ill() {
     let mut clinic = Clinic::new();
     let mut notice = clinic.notice(Escalated, ID, "critical");

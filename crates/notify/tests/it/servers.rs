@@ -79,7 +79,8 @@ impl Sink {
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let (came, answers): (Arc<Mutex<Vec<Came>>>, Arc<Mutex<VecDeque<String>>>) = Default::default();
+        let came: Arc<Mutex<Vec<Came>>> = Arc::default();
+        let answers: Arc<Mutex<VecDeque<String>>> = Arc::default();
         let (all, next) = (came.clone(), answers.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {

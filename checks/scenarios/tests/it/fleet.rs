@@ -238,7 +238,12 @@ fn releases_go_ring_by_ring_and_a_bad_one_no_further_than_the_first() {
     let bad = fleet.switched(0, 4);
     assert_eq!(bad.text(&["switch", "outcome"]), "rolled-back", "{}", bad.json);
     fleet.await_standings(["rolled-back", "waits", "held"]);
-    let told = fleet.status(&[]);
+    // When it was is known once all of the way back is done.
+    let told = run::wait("the time of the way back", Duration::from_secs(60), || {
+        let told = fleet.status(&[]);
+        Ok(told.stdout.contains(" back at ").then_some(told))
+    });
+    let told = told.unwrap();
     assert_eq!(told.code, Some(1), "{}", told.stdout);
     as_the_page_says("writ fleet status --flake . … # a bad release", &told.stdout);
     let refused = fleet.promote("second", "draft-5");

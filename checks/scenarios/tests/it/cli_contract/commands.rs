@@ -177,7 +177,11 @@ fn the_operators_commands_print_json_and_no_colour() {
 
 /// A claim is shown, and a machine gets its name in a copy of the flake.
 fn provisioning_prints_json(flake: &std::path::Path, scratch: &std::path::Path) {
-    let public = scratch.join("first.pub");
+    // By itself, as on a stick: what lies beside a key is looked at.
+    let stick = scratch.join("stick");
+    fs::create_dir(&stick).unwrap();
+    let public = stick.join("first.pub");
+    fs::copy(scratch.join("first.pub"), &public).unwrap();
     let shown = both(0, "--json", || {
         let mut show = writ(&["provision", "show", "--public-key"]);
         show.arg(&public);

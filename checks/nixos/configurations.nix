@@ -193,6 +193,8 @@ in
           listen = "[::]:443";
           openFirewall = true;
           dataDir = "/srv/depot";
+          database = "postgres:///writ?host=/run/postgresql";
+          databasePasswordFile = "/var/lib/secrets/database";
           tls = { certificate = "/var/lib/acme/depot/fullchain.pem"; key = "/var/lib/acme/depot/key.pem"; };
           extraArguments = [ "--batches" "240" "--name" "50% of $HOME" ];
         };

@@ -149,6 +149,10 @@ builtins.concatMap
     "ReadWritePaths=/srv/depot"
     "\"--batches\" \"240\" \"--name\" \"50%% of $$HOME\""
     "LoadCredential=tls-key:/var/lib/acme/depot/key.pem"
+    "LoadCredential=database-password:/var/lib/secrets/database"
+    "\"--database\" \"postgres:///writ?host=/run/postgresql\""
+    "writ-depot migrate --database-password-file %d/database-password --data \"/srv/depot\" \"--database\""
+    "After=network-online.target postgresql.service"
   ]
   [ "StateDirectory" ]
 # An image knows nobody: what its daemons go by is written by first boot, and they wait for it. Where logs are is the same

@@ -6,6 +6,7 @@
 
 pub mod beats;
 pub mod clock;
+pub mod database;
 pub mod depot;
 pub mod directory;
 pub mod endpoint;

@@ -6,8 +6,10 @@ use writ_confine::{Files, Sandbox, calls};
 
 use crate::folders::Folders;
 use crate::options::Options;
+use crate::store::postgres::Address;
 
-/// It serves what lies in its data directory, runs no program, and connects to nobody. The directory has to be there.
+/// It serves what lies in its data directory, runs no program, and connects to nobody but the server of its database, if it has
+/// one. The directory has to be there.
 pub fn of_server(options: &Options) -> Sandbox {
     let mut read: Vec<PathBuf> = ["/dev/urandom", "/dev/null", "/proc/self"].map(PathBuf::from).into();
     read.extend([options.trust.clone(), options.log_key.clone()]);
@@ -19,7 +21,9 @@ pub fn of_server(options: &Options) -> Sandbox {
     // A file that is replaced is another one, and the folder is what stays.
     write.extend(options.address_file.as_deref().map(folder_of));
     let listen = vec![options.listen.port()];
-    let files = Files { read, write, connect: Some(Vec::new()), listen, ..Files::default() };
+    // Who connects to a socket that has a path is for the folder and the server to judge: Landlock does not.
+    let connect = Some(options.database.address().and_then(Address::tcp_port).into_iter().collect());
+    let files = Files { read, write, connect, listen, ..Files::default() };
     Sandbox { files: Some(files), calls: calls::of_server() }
 }
 

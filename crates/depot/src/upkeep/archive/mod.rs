@@ -13,22 +13,26 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use flate2::{Compression, GzBuilder};
-use rusqlite::Connection;
 use serde::Serialize;
 use tempfile::NamedTempFile;
 use writ_durable::crash_point;
 use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
 use writ_trust::log::entry::LogEntry;
+use writ_trust::time::Time;
 
 use self::contents::Contents;
 use self::day::{Day, days};
 use super::{Answer, Outcome, UpkeepError, content, require_data, tell};
 use crate::clock;
+use crate::database::DatabaseOptions;
 use crate::directory::Directory;
 use crate::folders::Folders;
 use crate::store::checkpoints::{self, StoredLog};
-use crate::store::{self, StoreError};
+use crate::store::{Begin, Connection, Row, StoreError, values};
+
+/// How many entries are read at a time.
+const AT_ONCE: i64 = 1024;
 
 /// What the command line takes.
 #[derive(Debug, Clone, Args)]
@@ -36,6 +40,9 @@ pub struct Arguments {
     /// The data directory; a depot may serve it meanwhile
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
+    /// Which database
+    #[command(flatten)]
+    pub database: DatabaseOptions,
     /// The folder of the archives; made if it is not there
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
@@ -105,7 +112,7 @@ impl Arguments {
 type OfDay = Vec<(StoredLog, u64, u64)>;
 
 fn archive(arguments: &Arguments) -> Outcome<Done> {
-    let folders = require_data(&arguments.data)?;
+    let (folders, place) = require_data(&arguments.data, &arguments.database)?;
     let _reading = folders.lock_to_read()?;
     let open = Day::open_at(clock::now());
     if let Some(day) = arguments.day.filter(|day| *day >= open) {
@@ -114,18 +121,19 @@ fn archive(arguments: &Arguments) -> Outcome<Done> {
         )));
     }
     writ_durable::create_directories(&arguments.to).map_err(UpkeepError::io(&arguments.to))?;
-    let connection = store::open_to_read(&folders.database())?;
-    store::require_current(&connection)?;
-    let snapshot = connection.unchecked_transaction()?;
-    let directory = content::directory(&snapshot)?;
+    let connection = place.open_to_read()?;
+    connection.require_current()?;
+    let transaction = connection.transaction(Begin::Reading)?;
+    let snapshot = &*transaction;
+    let directory = content::directory(snapshot)?;
     let mut wanted: BTreeMap<(SiteId, Day), OfDay> = BTreeMap::new();
     let mut sites = BTreeSet::new();
-    for stored in checkpoints::all(&snapshot)? {
+    for stored in checkpoints::all(snapshot)? {
         sites.insert(stored.site.clone());
         if arguments.site.as_ref().is_some_and(|only| *only != stored.site) {
             continue;
         }
-        for (day, from, to) in days_of(&snapshot, &stored)? {
+        for (day, from, to) in days_of(snapshot, &stored)? {
             if day < open && arguments.day.is_none_or(|only| only == day) {
                 wanted.entry((stored.site.clone(), day)).or_default().push((stored.clone(), from, to));
             }
@@ -142,7 +150,7 @@ fn archive(arguments: &Arguments) -> Outcome<Done> {
             done.there += 1;
             continue;
         }
-        let making = Making { folders: &folders, connection: &snapshot, directory: &directory, to: &arguments.to };
+        let making = Making { folders: &folders, connection: snapshot, directory: &directory, to: &arguments.to };
         one(&making, &site, day, &logs)?;
         done.made.push(format!("{name}.tar.gz"));
     }
@@ -152,21 +160,30 @@ fn archive(arguments: &Arguments) -> Outcome<Done> {
 /// What every archive is made from.
 struct Making<'a> {
     folders: &'a Folders,
-    connection: &'a Connection,
+    connection: &'a dyn Connection,
     directory: &'a Directory,
     to: &'a Path,
 }
 
 /// The days of a log.
-fn days_of(connection: &Connection, stored: &StoredLog) -> Outcome<Vec<(Day, u64, u64)>> {
-    let mut statement = connection.prepare("SELECT entry FROM entries WHERE log = ? ORDER BY idx")?;
-    let rows = statement.query_map([stored.id], |row| row.get::<_, Vec<u8>>(0))?;
-    let mut failed = None;
-    let times = rows.map_while(|row| {
-        let entry = row.map_err(StoreError::from);
-        let parsed =
-            entry.and_then(|entry| LogEntry::parse(&entry).map_err(|e| StoreError::damaged(&stored.origin, e)));
-        parsed.map(|entry| entry.time()).map_err(|error| failed = Some(error)).ok()
+fn days_of(connection: &dyn Connection, stored: &StoredLog) -> Outcome<Vec<(Day, u64, u64)>> {
+    let sql = "SELECT entry FROM entries WHERE log = ? AND idx >= ? ORDER BY idx LIMIT ?";
+    let mut from = 0;
+    let mut some = || -> Result<Vec<Time>, StoreError> {
+        let rows = connection.rows(sql, values![stored.id, from, AT_ONCE])?;
+        from += AT_ONCE;
+        let time = |mut row: Row| {
+            let entry = LogEntry::parse(&row.get::<Vec<u8>>(0)?);
+            Ok(entry.map_err(|e| StoreError::damaged(&stored.origin, e))?.time())
+        };
+        rows.into_iter().map(time).collect()
+    };
+    let (mut failed, mut read) = (None, Vec::new().into_iter());
+    let times = std::iter::from_fn(|| {
+        if read.len() == 0 {
+            read = some().map_err(|error| failed = Some(error)).ok()?.into_iter();
+        }
+        read.next()
     });
     let days = days(times);
     match failed {

@@ -10,7 +10,7 @@ let
   differ = what: expected: actual:
     if expected == actual then [ ] else [ "${what}: expected ${builtins.toJSON expected}, got ${builtins.toJSON actual}" ];
   holds = what: test: if test then [ ] else [ what ];
-  quoted = builtins.replaceStrings [ "(" ")" "[" "{" "}" "." "+" "*" "$" ] [ "[(]" "[)]" "[[]" "[{]" "[}]" "[.]" "[+]" "[*]" "[$]" ];
+  quoted = builtins.replaceStrings [ "(" ")" "[" "{" "}" "." "+" "*" "?" "$" ] [ "[(]" "[)]" "[[]" "[{]" "[}]" "[.]" "[+]" "[*]" "[?]" "[$]" ];
   has = text: part: count part text > 0;
   sorted = builtins.sort builtins.lessThan;
   # How often `part` is in a text.
@@ -150,8 +150,8 @@ builtins.concatMap
     "\"--batches\" \"240\" \"--name\" \"50%% of $$HOME\""
     "LoadCredential=tls-key:/var/lib/acme/depot/key.pem"
     "LoadCredential=database-password:/var/lib/secrets/database"
-    "\"--database\" \"postgres:///writ?host=/run/postgresql\""
-    "writ-depot migrate --database-password-file %d/database-password --data \"/srv/depot\" \"--database\""
+    "writ-depot migrate --database-password-file %d/database-password --data \"/srv/depot\" \"--database\" \"postgres:///writ?host=/run/postgresql\""
+    "\"[::]:443\" \"--database\" \"postgres:///writ?host=/run/postgresql\" \"--batches\" \"240\" \"--name\" \"50%% of $$HOME\""
     "After=network-online.target postgresql.service"
   ]
   [ "StateDirectory" ]

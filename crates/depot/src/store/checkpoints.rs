@@ -132,9 +132,7 @@ pub fn add_entry(
         Names::Release(row) => (None, Some(row)),
         Names::Other => (None, None),
     };
-    let sql = "INSERT INTO entries VALUES (?, ?, ?, ?, ?)";
-    connection.execute(sql, values![log, to_sql(index), entry, evidence, release])?;
-    Ok(())
+    connection.add_later("entries", values![log, to_sql(index), entry, evidence, release])
 }
 
 /// The entries of a log from an index up to another, in order. An error when one is missing.

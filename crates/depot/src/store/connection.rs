@@ -18,6 +18,10 @@ pub trait Connection: Send + std::fmt::Debug {
     /// Adds a row by an `INSERT … VALUES`, and says its `id`; none, and nothing is changed, where another row has its place.
     fn add(&self, sql: &str, values: &[Value<'_>]) -> Result<Option<i64>, StoreError>;
 
+    /// Adds a whole row to a table that nothing else waits for: at the latest before this table is queried, and before the commit.
+    /// Where each statement is a way to a server and back, many such rows go together.
+    fn add_later(&self, table: &'static str, values: &[Value<'_>]) -> Result<(), StoreError>;
+
     /// Runs several statements without values.
     fn batch(&self, sql: &str) -> Result<(), StoreError>;
 
@@ -193,6 +197,18 @@ impl<'a, const N: usize> From<&'a [u8; N]> for Value<'a> {
 impl<'a> From<&'a Vec<u8>> for Value<'a> {
     fn from(bytes: &'a Vec<u8>) -> Self {
         Self::Bytes(bytes)
+    }
+}
+
+impl From<Value<'_>> for Cell {
+    fn from(value: Value<'_>) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Number(number) => Self::Number(number),
+            Value::Bool(is_so) => Self::Number(is_so.into()),
+            Value::Text(text) => Self::Text(text.to_owned()),
+            Value::Bytes(bytes) => Self::Bytes(bytes.to_vec()),
+        }
     }
 }
 

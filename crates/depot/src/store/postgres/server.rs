@@ -13,6 +13,8 @@ const LOCK: &str = "SELECT pg_try_advisory_lock(2003986804, 1)::text";
 /// How long the lock is waited for: the server takes a moment to see that the process before is gone, and ends what that had begun.
 const PATIENCE: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_millis(20);
+/// How many rows are sent together.
+const MOST_LATER: usize = 32;
 /// The oldest server that tells what became of a transaction (`pg_current_xact_id`).
 const OLDEST: i64 = 130_000;
 
@@ -27,6 +29,14 @@ pub(super) enum Role {
     Maker,
 }
 
+/// Rows that wait to be sent together.
+#[derive(Default)]
+struct Later {
+    table: &'static str,
+    columns: usize,
+    values: Vec<crate::store::Cell>,
+}
+
 /// A database of a server. Connects again where the connection was lost.
 pub(super) struct Server {
     address: Address,
@@ -34,6 +44,8 @@ pub(super) struct Server {
     session: RefCell<Session>,
     /// The transaction under way; how the database names it, where it writes.
     under_way: RefCell<Option<String>>,
+    /// Rows of one table that were not sent yet, each with as many values.
+    later: RefCell<Later>,
     /// Whether a statement of the transaction under way failed, with which the server takes back all of it.
     failed: Cell<bool>,
     /// Counts the depots that had the database, this one included, once it has it.
@@ -53,6 +65,7 @@ impl Server {
             role,
             session: RefCell::new(Session::new()),
             under_way: RefCell::new(None),
+            later: RefCell::new(Later::default()),
             failed: Cell::new(false),
             generation: Cell::new(None),
         };
@@ -103,6 +116,21 @@ impl Server {
         asked
     }
 
+    /// Sends the rows that wait.
+    fn send_later(&self) -> Result<(), StoreError> {
+        let Later { table, columns, values } = self.later.take();
+        let rows = values.len() / columns.max(1);
+        if rows == 0 {
+            return Ok(());
+        }
+        let row = format!("({})", vec!["?"; columns].join(", "));
+        let values: Vec<Value<'_>> = values.iter().map(Value::from).collect();
+        // As many as may come together are prepared once; fewer are sent one by one, by a statement that is prepared too.
+        let at_once = if rows == MOST_LATER { rows } else { 1 };
+        let sql = format!("INSERT INTO {table} VALUES {}", vec![row.as_str(); at_once].join(", "));
+        values.chunks(at_once * columns).try_for_each(|some| self.ask(|session| session.execute(&sql, some)).map(drop))
+    }
+
     fn begin_on(&self, session: &mut Session, sort: Begin) -> Result<String, StoreError> {
         match sort {
             Begin::Reading => session.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").map(|()| String::new()),
@@ -119,12 +147,30 @@ impl Connection for Server {
     }
 
     fn rows(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
+        let table = self.later.borrow().table;
+        if !table.is_empty() && sql.contains(table) {
+            self.send_later()?;
+        }
         self.ask(|session| session.rows(sql, values))
     }
 
     fn add(&self, sql: &str, values: &[Value<'_>]) -> Result<Option<i64>, StoreError> {
         let rows = self.rows(&format!("{sql} ON CONFLICT DO NOTHING RETURNING id"), values)?;
         rows.into_iter().next().map(|mut row| row.get(0)).transpose()
+    }
+
+    fn add_later(&self, table: &'static str, values: &[Value<'_>]) -> Result<(), StoreError> {
+        let waiting = self.later.borrow().table;
+        if !waiting.is_empty() && waiting != table {
+            self.send_later()?;
+        }
+        let mut later = self.later.borrow_mut();
+        (later.table, later.columns) = (table, values.len());
+        later.values.extend(values.iter().map(|value| crate::store::Cell::from(*value)));
+        let full = later.values.len() >= MOST_LATER * values.len();
+        drop(later);
+        // Outside of a transaction nothing waits for a commit.
+        if full || self.under_way.borrow().is_none() { self.send_later() } else { Ok(()) }
     }
 
     fn batch(&self, sql: &str) -> Result<(), StoreError> {
@@ -144,15 +190,18 @@ impl Connection for Server {
             }
         };
         self.failed.set(false);
+        self.later.take();
         *self.under_way.borrow_mut() = Some(name);
         Ok(())
     }
 
     fn commit(&self) -> Result<(), StoreError> {
+        let sent = self.send_later();
         let transaction = self.under_way.borrow_mut().take().unwrap_or_default();
         let mut session = self.session.borrow_mut();
         if self.failed.get() || !session.is_open() {
             let _ = session.batch("ROLLBACK");
+            sent?;
             return Err(StoreError::Unreachable("a statement of the transaction failed".to_owned()));
         }
         match session.batch("COMMIT") {
@@ -165,6 +214,7 @@ impl Connection for Server {
     }
 
     fn rollback(&self) {
+        self.later.take();
         if self.under_way.borrow_mut().take().is_some() && self.session.borrow().is_open() {
             let _ = self.session.borrow_mut().batch("ROLLBACK");
         }

@@ -125,6 +125,11 @@ impl Connection for rusqlite::Connection {
         }
     }
 
+    fn add_later(&self, table: &'static str, values: &[Value<'_>]) -> Result<(), StoreError> {
+        let places = vec!["?"; values.len()].join(", ");
+        Connection::execute(self, &format!("INSERT INTO {table} VALUES ({places})"), values).map(drop)
+    }
+
     fn batch(&self, sql: &str) -> Result<(), StoreError> {
         Ok(self.execute_batch(sql)?)
     }

@@ -34,7 +34,7 @@ pub enum StoreError {
     Sqlite(#[from] rusqlite::Error),
     /// PostgreSQL refused a statement.
     #[error("database: {}", postgres::told(.0))]
-    Postgres(::postgres::Error),
+    Postgres(tokio_postgres::Error),
     /// PostgreSQL cannot be reached, or the connection to it was lost in the middle: nothing was stored.
     #[error("database: {0}")]
     Unreachable(String),

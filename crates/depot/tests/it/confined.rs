@@ -45,7 +45,9 @@ fn inside() {
     let line = ["writ-depot", "serve", "--trust", &trust, "--data", &data, "--log-key", &key, "--listen", &listen];
     let url = format!("postgres://depot@127.0.0.1:{database}/writ");
     let named = ["--database", &url].into_iter().filter(|_| is_given == "true");
-    let Asked::Serve(options) = Cli::parse_from(line.into_iter().chain(named)).command else { panic!("another command") };
+    let Asked::Serve(options) = Cli::parse_from(line.into_iter().chain(named)).command else {
+        panic!("another command")
+    };
     let results = fs::File::create(dir.join("results")).unwrap();
     let enforced = sandbox::of_server(&options).apply();
     let attempts = json!({

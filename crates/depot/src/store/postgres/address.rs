@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use postgres::config::{Host, SslMode};
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode};
 
 /// Where Debian and NixOS have the server's socket.
 const USUAL: &str = "/run/postgresql";
@@ -18,7 +19,7 @@ const MAX_USERS: usize = 1024 * 1024;
 /// A database of a PostgreSQL server on this machine, as in `postgres:///writ?host=/run/postgresql`.
 #[derive(Clone)]
 pub struct Address {
-    config: postgres::Config,
+    config: Config,
     socket: Option<PathBuf>,
     port: u16,
 }
@@ -31,7 +32,7 @@ impl FromStr for Address {
         if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
             return Err("expected a URL as in postgres:///writ?host=/run/postgresql".to_owned());
         }
-        let mut config: postgres::Config = text.parse().map_err(|e| super::told(&e))?;
+        let mut config: Config = text.parse().map_err(|e| super::told(&e))?;
         if config.get_password().is_some() {
             return Err("a password on a command line is everybody's to read: give --database-password-file".to_owned());
         }
@@ -108,7 +109,7 @@ impl Address {
     }
 
     /// How to connect.
-    pub(super) fn config(&self) -> &postgres::Config {
+    pub(super) fn config(&self) -> &Config {
         &self.config
     }
 

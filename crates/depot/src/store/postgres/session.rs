@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
-use postgres::{Client, NoTls, SimpleQueryMessage, Statement};
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage, Statement};
 
 use super::Address;
 use crate::store::{Cell, Row, StoreError, Value};
@@ -18,9 +20,38 @@ const SETTINGS: &str = "SET search_path = public; SET statement_timeout = 0; SET
     SET idle_in_transaction_session_timeout = 0; SET client_min_messages = warning; SET standard_conforming_strings = on;
     SET synchronous_commit = on";
 
+/// How long an answer is waited for. A server that takes longer is as good as none: nobody waits for it for ever.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A connection, driven by whatever thread asks on it.
+struct Open {
+    runtime: Runtime,
+    client: Client,
+    driving: JoinHandle<()>,
+}
+
+impl Open {
+    fn connect(address: &Address) -> Result<Self, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
+        let connecting = async { tokio::time::timeout(PATIENCE, address.config().connect(NoTls)).await };
+        let connected = runtime.block_on(connecting).map_err(|_| "it does not answer".to_owned())?;
+        let (client, connection) = connected.map_err(|e| told(&e))?;
+        // Its errors are those of whoever asks.
+        let driving = runtime.spawn(async { drop(connection.await) });
+        Ok(Self { runtime, client, driving })
+    }
+
+    /// Says goodbye, as far as the server listens.
+    fn close(self) {
+        let Self { runtime, client, driving } = self;
+        drop(client);
+        runtime.block_on(async { drop(tokio::time::timeout(Duration::from_secs(1), driving).await) });
+    }
+}
+
 /// A connection, if there is one at this moment.
 pub(super) struct Session {
-    client: Option<Client>,
+    open: Option<Open>,
     statements: HashMap<String, Statement>,
     /// How often it was connected.
     pub connected: u64,
@@ -30,19 +61,19 @@ pub(super) struct Session {
 
 impl Session {
     pub fn new() -> Self {
-        Self { client: None, statements: HashMap::new(), connected: 0, pause: None }
+        Self { open: None, statements: HashMap::new(), connected: 0, pause: None }
     }
 
     pub fn is_open(&self) -> bool {
-        self.client.is_some()
+        self.open.is_some()
     }
 
     /// Ends it.
     pub fn close(&mut self) {
         self.statements.clear();
-        let Some(client) = self.client.take() else { return };
-        // Its end waits for the network, which a thread that answers requests may not.
-        let _ = std::thread::spawn(move || drop(client)).join();
+        let Some(open) = self.open.take() else { return };
+        // A thread of a runtime may not wait for another one.
+        let _ = std::thread::spawn(move || open.close()).join();
     }
 
     /// Connects, unless that failed a moment ago. `prepare` makes the connection what its owner needs.
@@ -57,8 +88,8 @@ impl Session {
             return Err(StoreError::Unreachable(why.clone()));
         }
         let open = || {
-            let connected = address.config().connect(NoTls);
-            self.client = Some(connected.map_err(|e| StoreError::Unreachable(format!("{address}: {}", told(&e))))?);
+            let opened = Open::connect(address);
+            self.open = Some(opened.map_err(|why| StoreError::Unreachable(format!("{address}: {why}")))?);
             self.batch(SETTINGS)?;
             prepare(self)
         };
@@ -82,48 +113,53 @@ impl Session {
     }
 
     /// Asks the server; where the connection is lost by that, it is gone.
-    fn ask<T>(&mut self, ask: impl FnOnce(&mut Client) -> Result<T, postgres::Error>) -> Result<T, StoreError> {
-        let Some(client) = &mut self.client else {
+    fn ask<T>(&mut self, ask: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>) -> Result<T, StoreError> {
+        let Some(Open { runtime, client, .. }) = &self.open else {
             return Err(StoreError::Unreachable("the connection to PostgreSQL was lost".to_owned()));
         };
-        ask(client).map_err(|error| {
-            // What the server says of a statement leaves the connection as it is, unless it ends it.
-            let lasts = error.as_db_error().is_some_and(|error| !matches!(error.severity(), "FATAL" | "PANIC"));
-            if lasts {
-                return StoreError::Postgres(error);
+        let why = match runtime.block_on(async { tokio::time::timeout(PATIENCE, ask(client)).await }) {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => {
+                // What the server says of a statement leaves the connection as it is, unless it ends it.
+                let lasts = error.as_db_error().is_some_and(|error| !matches!(error.severity(), "FATAL" | "PANIC"));
+                if lasts {
+                    return Err(StoreError::Postgres(error));
+                }
+                told(&error)
             }
-            self.close();
-            StoreError::Unreachable(format!("the connection to PostgreSQL was lost: {}", told(&error)))
-        })
+            Err(_) => format!("it did not answer within {} s", PATIENCE.as_secs()),
+        };
+        self.close();
+        Err(StoreError::Unreachable(format!("the connection to PostgreSQL was lost: {why}")))
     }
 
     fn statement(&mut self, sql: &str) -> Result<Statement, StoreError> {
         if let Some(known) = self.statements.get(sql) {
             return Ok(known.clone());
         }
-        let prepared = self.ask(|client| client.prepare(&numbered(sql)))?;
+        let prepared = self.ask(async |client| client.prepare(&numbered(sql)).await)?;
         self.statements.insert(sql.to_owned(), prepared.clone());
         Ok(prepared)
     }
 
     pub fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
         let statement = self.statement(sql)?;
-        self.ask(|client| client.execute(&statement, &references(values)))
+        self.ask(async |client| client.execute(&statement, &references(values)).await)
     }
 
     pub fn rows(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
         let statement = self.statement(sql)?;
-        let rows = self.ask(|client| client.query(&statement, &references(values)))?;
+        let rows = self.ask(async |client| client.query(&statement, &references(values)).await)?;
         rows.iter().map(read).collect()
     }
 
     pub fn batch(&mut self, sql: &str) -> Result<(), StoreError> {
-        self.ask(|client| client.batch_execute(sql))
+        self.ask(async |client| client.batch_execute(sql).await)
     }
 
     /// Runs statements without values, and gives the one text that they come to.
     pub fn text(&mut self, sql: &str) -> Result<String, StoreError> {
-        let messages = self.ask(|client| client.simple_query(sql))?;
+        let messages = self.ask(async |client| client.simple_query(sql).await)?;
         let text = messages.iter().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => row.try_get(0).ok().flatten(),
             _ => None,
@@ -139,7 +175,7 @@ impl Drop for Session {
 }
 
 /// An error with what the server said, on one line.
-pub(in crate::store) fn told(error: &postgres::Error) -> String {
+pub(in crate::store) fn told(error: &tokio_postgres::Error) -> String {
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
     format!("{error}{}", cause.unwrap_or_default()).replace('\n', " ")
 }
@@ -166,9 +202,9 @@ fn numbered(sql: &str) -> String {
     numbered
 }
 
-fn read(row: &postgres::Row) -> Result<Row, StoreError> {
-    let cell = |(place, column): (usize, &postgres::Column)| {
-        let of = |e: postgres::Error| StoreError::damaged(format!("column {} of a row", column.name()), e);
+fn read(row: &tokio_postgres::Row) -> Result<Row, StoreError> {
+    let cell = |(place, column): (usize, &tokio_postgres::Column)| {
+        let of = |e: tokio_postgres::Error| StoreError::damaged(format!("column {} of a row", column.name()), e);
         let cell = match *column.type_() {
             Type::INT8 => row.try_get::<_, Option<i64>>(place).map_err(of)?.map(Cell::Number),
             Type::INT4 => row.try_get::<_, Option<i32>>(place).map_err(of)?.map(|number| Cell::Number(number.into())),

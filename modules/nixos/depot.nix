@@ -11,7 +11,8 @@ let
   port = lib.toInt (lib.last (lib.splitString ":" cfg.listen));
   privileged = port > 0 && port < 1024;
   tls = cfg.tls.certificate != null;
-  database = lib.optionals (cfg.database != null) [ "--database" cfg.database ];
+  database = lib.optionals (cfg.database != null) [ "--database" cfg.database ]
+    ++ lib.optionals (cfg.databaseCa != null) [ "--database-ca" "${cfg.databaseCa}" ];
   password = lib.optionalString (cfg.databasePasswordFile != null) " --database-password-file %d/database-password";
   arguments = [
     "--trust" "${cfg.trustRoot}"
@@ -43,7 +44,9 @@ in
     dataDir = option types.str "/var/lib/writ/depot"
       "Database, documents, binary cache and logs. Below /var/lib it is made, elsewhere it must exist.";
     database = option (types.nullOr types.str) null
-      "A PostgreSQL database of this machine instead of SQLite in dataDir, as in postgres:///writ?host=/run/postgresql; the user writ-depot owns it.";
+      "A PostgreSQL database instead of SQLite in dataDir, as in postgres:///writ?host=/run/postgresql; the user writ-depot owns it.";
+    databaseCa = option (types.nullOr types.path) null
+      "Certificates (PEM) by which a PostgreSQL elsewhere is known, under the name that database has for it.";
     databasePasswordFile = option (types.nullOr types.str) null
       "A file with the password for database, root's alone; none is needed where PostgreSQL knows the user by its socket.";
     listen = option types.str "127.0.0.1:8080" "Where to listen, as in 127.0.0.1:8080 or [::]:443.";
@@ -66,8 +69,8 @@ in
         message = "services.writ.depot.tls needs both certificate and key.";
       }
       {
-        assertion = cfg.databasePasswordFile == null || cfg.database != null;
-        message = "services.writ.depot.databasePasswordFile needs database.";
+        assertion = (cfg.databasePasswordFile == null && cfg.databaseCa == null) || cfg.database != null;
+        message = "services.writ.depot: databasePasswordFile and databaseCa need database.";
       }
       {
         assertion = !(lib.hasPrefix builtins.storeDir cfg.logKeyFile);

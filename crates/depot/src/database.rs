@@ -11,13 +11,16 @@ use crate::store::{Place, StoreError};
 /// The options that name a database.
 #[derive(Debug, Clone, Default, Args)]
 pub struct DatabaseOptions {
-    /// The database, as in postgres:///writ?host=/run/postgresql: PostgreSQL 13 or later on this machine, by its socket or a loopback
-    /// address, for this depot alone; files stay in --data [default: SQLite's depot.sqlite in --data]
+    /// The database, as in postgres:///writ?host=/run/postgresql: PostgreSQL 13 or later, for this depot alone, by its socket, a
+    /// loopback address, or with --database-ca by TLS; files stay in --data [default: SQLite's depot.sqlite in --data]
     #[arg(long, value_name = "URL")]
     pub database: Option<Address>,
     /// A file whose first line is the password for it; none is needed where the server knows this user by the socket
     #[arg(long, value_name = "FILE", requires = "database")]
     pub database_password_file: Option<PathBuf>,
+    /// Certificates (PEM) by which a server elsewhere is known, under the name that the URL has for it
+    #[arg(long, value_name = "FILE", requires = "database")]
+    pub database_ca: Option<PathBuf>,
 }
 
 impl DatabaseOptions {
@@ -31,8 +34,8 @@ impl DatabaseOptions {
     /// # Errors
     /// Where a file cannot be read, or nobody says as whom.
     pub fn resolve(&mut self) -> Result<(), StoreError> {
-        let password = self.database_password_file.as_deref();
-        let resolved = self.database.take().map(|address| address.with_user(password)).transpose();
+        let (password, certificates) = (self.database_password_file.as_deref(), self.database_ca.as_deref());
+        let resolved = self.database.take().map(|address| address.resolved(password, certificates)).transpose();
         self.database = resolved.map_err(StoreError::Unfit)?;
         Ok(())
     }

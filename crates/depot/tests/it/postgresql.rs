@@ -282,6 +282,68 @@ fn a_password_and_a_port_of_this_machine() {
     );
 }
 
+/// A server elsewhere, for which this machine's address stands: by TLS, under its name, by certificates that are given.
+#[test]
+fn a_server_elsewhere_is_asked_by_tls_alone() {
+    let mut server = Server::new();
+    let (dir, name) = made(&server);
+    let data = server.dir.path().join("data");
+    let openssl = |arguments: &[&str]| {
+        let out = Command::new("openssl").args(arguments).current_dir(&data).output().unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    };
+    let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+    for authority in ["ca", "other"] {
+        let (key, certificate) = (format!("{authority}.key"), format!("{authority}.crt"));
+        let of = ["req", "-x509", "-days", "9", "-subj", "/CN=an authority", "-keyout", &key, "-out", &certificate];
+        openssl(&[&of[..], &curve].concat());
+    }
+    openssl(&[&["req", "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=db.example"][..], &curve].concat());
+    std::fs::write(data.join("names"), "subjectAltName=DNS:db.example\n").unwrap();
+    let sign =
+        ["x509", "-req", "-days", "9", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial"];
+    openssl(&[&sign[..], &["-extfile", "names", "-out", "server.crt"]].concat());
+    let whose = std::fs::metadata(&data).unwrap();
+    let whose = (std::os::unix::fs::MetadataExt::uid(&whose), std::os::unix::fs::MetadataExt::gid(&whose));
+    for file in ["server.key", "server.crt"] {
+        std::os::unix::fs::chown(data.join(file), Some(whose.0), Some(whose.1)).unwrap();
+    }
+    let (password, path) = (dir.path().join("password"), |path: std::path::PathBuf| path.display().to_string());
+    std::fs::write(&password, PASSWORD).unwrap();
+    let port = server.port;
+    let url = |host: &str| format!("postgres://{DEPOT}@{host}:{port}/{name}?hostaddr=127.0.0.1");
+    let with = |host: &str, ca: &str| {
+        let (ca, password) = (path(data.join(ca)), path(password.clone()));
+        ["--database", &url(host), "--database-password-file", &password, "--database-ca", &ca].map(str::to_owned)
+    };
+    let refused = |arguments: [String; 6]| {
+        let arguments = arguments.each_ref().map(String::as_str);
+        let Err((status, log)) = Start::new(dir.path()).arguments(&arguments).try_start() else { panic!("it started") };
+        assert_eq!(status.code(), Some(2), "{log}");
+        log
+    };
+    // A server that speaks none is not spoken with.
+    let plain = refused(with("db.example", "ca.crt"));
+    assert!(plain.contains("TLS"), "{plain}");
+    server.stop("-INT");
+    server.start(&["ssl=on"]);
+    for (host, ca, why) in [("db.example", "other.crt", "certificate"), ("another.example", "ca.crt", "name")] {
+        let said = refused(with(host, ca));
+        assert!(said.contains(why), "{said}");
+    }
+    let arguments = with("db.example", "ca.crt");
+    let depot = Start::new(dir.path()).arguments(&arguments.each_ref().map(String::as_str)).start();
+    publish(depot.address, &release(1, None));
+    assert!(server.terminate(&name) > 0);
+    assert_whole(dir.path(), &server.url(&name), &depot, 1);
+    let sql = "SELECT count(*) FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid)
+        WHERE a.application_name = 'writ-depot' AND s.version = 'TLSv1.3'";
+    assert!(server.owner("postgres").query_one(sql, &[]).unwrap().get::<_, i64>(0) > 0);
+    let socket =
+        ran(command("fsck", &dir.path().join("data"), Some(&server.url(&name))).args(["--database-ca", "x"])).expect(2);
+    assert!(socket.stderr.contains("not by its socket"), "{}", socket.stderr);
+}
+
 /// Submits bundles, one after the other, each until it is acknowledged; counts the refusals.
 fn submit_each(address: SocketAddr, bundles: impl Iterator<Item = u64>) -> u64 {
     let mut refusals = 0;

@@ -1,12 +1,14 @@
 //! Which database of which server, and as whom.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
+
+use super::tls::Tls;
 
 /// Where Debian and NixOS have the server's socket.
 const USUAL: &str = "/run/postgresql";
@@ -16,18 +18,21 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MAX_PASSWORD: usize = 4096;
 const MAX_USERS: usize = 1024 * 1024;
 
-/// A database of a PostgreSQL server on this machine, as in `postgres:///writ?host=/run/postgresql`.
+/// A database of a PostgreSQL server, as in `postgres:///writ?host=/run/postgresql`.
 #[derive(Clone)]
 pub struct Address {
     config: Config,
     socket: Option<PathBuf>,
+    /// The host that is asked by TCP, where it is not this machine; it is to be asked by TLS.
+    elsewhere: Option<String>,
     port: u16,
+    tls: Option<Tls>,
 }
 
 impl FromStr for Address {
     type Err = String;
 
-    /// Refuses what would be sent over a network without TLS, and a password on a command line, which everybody reads.
+    /// Refuses a password, which on a command line everybody reads.
     fn from_str(text: &str) -> Result<Self, String> {
         if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
             return Err("expected a URL as in postgres:///writ?host=/run/postgresql".to_owned());
@@ -39,10 +44,6 @@ impl FromStr for Address {
         if config.get_dbname().is_none() {
             return Err("it names no database, as `writ` in postgres:///writ".to_owned());
         }
-        if config.get_ssl_mode() == SslMode::Require {
-            return Err("TLS is not spoken with PostgreSQL: name the socket of a server on this machine".to_owned());
-        }
-        config.ssl_mode(SslMode::Disable);
         let port = match *config.get_ports() {
             [] => 5432,
             [port] => port,
@@ -51,45 +52,40 @@ impl FromStr for Address {
         if config.get_hosts().is_empty() {
             config.host_path(USUAL);
         }
-        let elsewhere = |host: &str| {
-            format!(
-                "{host} is not this machine: bundles and signatures would go there in the clear. Name the folder of a socket \
-                 (?host={USUAL}) or a loopback address; to a server elsewhere a tunnel leads that listens on loopback"
-            )
-        };
-        let socket = match config.get_hosts() {
-            [Host::Unix(folder)] => Some(folder.join(format!(".s.PGSQL.{port}"))),
-            [Host::Tcp(name)] => {
-                let loopback = name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-                if !loopback {
-                    return Err(elsewhere(name));
-                }
-                None
-            }
+        let host = match config.get_hosts() {
+            [host] => host.clone(),
             _ => return Err("it names several servers, and a depot asks one".to_owned()),
         };
-        match *config.get_hostaddrs() {
-            // No names are looked up: the files that say them are not a serving depot's to read.
-            [] if matches!(config.get_hosts(), [Host::Tcp(name)] if name == "localhost") => {
-                config.hostaddr(Ipv4Addr::LOCALHOST.into());
+        let (mut socket, mut elsewhere) = (None, None);
+        match (host, config.get_hostaddrs()) {
+            (Host::Unix(folder), []) => socket = Some(folder.join(format!(".s.PGSQL.{port}"))),
+            (Host::Tcp(name), []) => {
+                let here = name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+                if name == "localhost" {
+                    config.hostaddr(Ipv4Addr::LOCALHOST.into());
+                }
+                elsewhere = (!here).then_some(name);
             }
-            [] => {}
-            [address] if address.is_loopback() && socket.is_none() => {}
-            ref addresses => return Err(elsewhere(&format!("hostaddr={addresses:?}"))),
+            (Host::Tcp(name), [address]) => elsewhere = (!address.is_loopback()).then_some(name),
+            (_, addresses) => return Err(format!("hostaddr={addresses:?}: it is for one host that is asked by TCP")),
+        }
+        if elsewhere.is_none() && config.get_ssl_mode() != SslMode::Require {
+            config.ssl_mode(SslMode::Disable);
         }
         config.connect_timeout(PATIENCE).keepalives_idle(Duration::from_secs(10)).application_name("writ-depot");
         config.tcp_user_timeout(Duration::from_secs(30));
-        Ok(Self { config, socket, port })
+        Ok(Self { config, socket, elsewhere, port, tls: None })
     }
 }
 
 impl Address {
-    /// Looks up, before a process is confined, as whom it connects (where the URL does not say it, as its own user, as `psql` does)
-    /// and its password, if there is a file of it.
+    /// Looks up, before a process is confined, what it needs then: as whom it connects (where the URL does not say it, as its own
+    /// user, as `psql` does), its password, if there is a file of it, how it knows the server, and where that is.
     ///
     /// # Errors
-    /// What is wrong, in one line.
-    pub fn with_user(mut self, password: Option<&Path>) -> Result<Self, String> {
+    /// What is wrong, in one line. Also for a server that is not on this machine, where no certificates are given: what is sent there
+    /// would be in the clear.
+    pub fn resolved(mut self, password: Option<&Path>, certificates: Option<&Path>) -> Result<Self, String> {
         if self.config.get_user().is_none() {
             let user = own_name().ok_or_else(|| {
                 format!("--database {self}: /etc/passwd has no name for this user: name one, as in postgres://NAME@/…")
@@ -105,7 +101,41 @@ impl Address {
             }
             self.config.password(line);
         }
+        match (certificates, &self.elsewhere) {
+            (Some(certificates), _) => self.secure(certificates)?,
+            (None, Some(host)) => {
+                return Err(format!(
+                    "--database: {host} is not this machine: bundles and signatures would go there in the clear. Give --database-ca, \
+                     the certificates by which the server is known, or name the folder of a socket (?host={USUAL})"
+                ));
+            }
+            (None, None) if self.config.get_ssl_mode() == SslMode::Require => {
+                return Err("--database: sslmode=require needs --database-ca".to_owned());
+            }
+            (None, None) => {}
+        }
         Ok(self)
+    }
+
+    /// TLS alone from now on, to one address: no names are looked up later.
+    fn secure(&mut self, certificates: &Path) -> Result<(), String> {
+        let [Host::Tcp(host)] = self.config.get_hosts() else {
+            return Err("--database-ca: it is for a server that is asked by TCP, not by its socket".to_owned());
+        };
+        let host = host.clone();
+        self.tls = Some(Tls::new(certificates, &host)?);
+        self.config.ssl_mode(SslMode::Require);
+        if self.config.get_hostaddrs().is_empty() {
+            let found = (host.as_str(), self.port).to_socket_addrs().map_err(|e| format!("--database: {host}: {e}"))?;
+            let first = found.map(|address| address.ip()).next();
+            self.config.hostaddr(first.ok_or_else(|| format!("--database: {host}: it has no address"))?);
+        }
+        Ok(())
+    }
+
+    /// How the server is known, where it is asked by TLS.
+    pub(super) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 
     /// How to connect.
@@ -172,18 +202,18 @@ mod tests {
             ("writ", "expected a URL"),
             ("host=/run/postgresql dbname=writ", "expected a URL"),
             ("postgres://", "no database"),
-            ("postgres://db.example/writ", "in the clear"),
-            ("postgres://192.0.2.1/writ", "in the clear"),
-            ("postgres:///writ?host=/tmp&hostaddr=192.0.2.1", "in the clear"),
-            ("postgres://localhost/writ?hostaddr=192.0.2.1", "in the clear"),
-            ("postgres://127.0.0.1/writ?sslmode=require", "TLS"),
+            ("postgres://u@db.example/writ", "in the clear"),
+            ("postgres://u@192.0.2.1/writ", "in the clear"),
+            ("postgres://u@localhost/writ?hostaddr=192.0.2.1", "in the clear"),
+            ("postgres:///writ?host=/tmp&hostaddr=192.0.2.1", "hostaddr"),
+            ("postgres://u@127.0.0.1/writ?sslmode=require", "--database-ca"),
             ("postgres://a,b/writ", "several"),
             ("postgres:///writ?port=1,2", "several ports"),
             ("postgres://u:secret@/writ", "--database-password-file"),
             ("postgres:///writ?password=secret", "--database-password-file"),
             ("postgres:///writ?nonsense=1", "nonsense"),
         ] {
-            let said = bad.parse::<Address>().expect_err(bad);
+            let said = bad.parse::<Address>().and_then(|address| address.resolved(None, None)).expect_err(bad);
             assert!(said.contains(why) && !said.contains("secret"), "{bad}: {said}");
         }
     }
@@ -194,11 +224,13 @@ mod tests {
         let path = dir.path().join("password");
         let address = || "postgres://u@/writ".parse::<Address>().unwrap();
         std::fs::write(&path, "hunter2\nmore").unwrap();
-        let with = address().with_user(Some(&path)).unwrap();
+        let with = address().resolved(Some(&path), None).unwrap();
         assert_eq!(with.config.get_password(), Some(&b"hunter2"[..]));
         assert!(!format!("{with} {with:?}").contains("hunter2"));
         std::fs::write(&path, "\n").unwrap();
-        assert!(address().with_user(Some(&path)).is_err() && address().with_user(Some(dir.path())).is_err());
-        assert!("postgres:///writ".parse::<Address>().unwrap().with_user(None).unwrap().config.get_user().is_some());
+        assert!(address().resolved(Some(&path), None).is_err() && address().resolved(Some(dir.path()), None).is_err());
+        assert!(
+            "postgres:///writ".parse::<Address>().unwrap().resolved(None, None).unwrap().config.get_user().is_some()
+        );
     }
 }

@@ -10,6 +10,7 @@ mod migrations;
 mod schema;
 mod server;
 mod session;
+mod tls;
 
 pub use self::address::Address;
 pub(crate) use self::migrations::CURRENT;

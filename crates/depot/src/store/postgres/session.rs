@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
+use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
-use tokio_postgres::{Client, NoTls, SimpleQueryMessage, Statement};
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, Socket, Statement};
 
 use super::Address;
 use crate::store::{Cell, Row, StoreError, Value};
@@ -33,11 +34,11 @@ struct Open {
 impl Open {
     fn connect(address: &Address) -> Result<Self, String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
-        let connecting = async { tokio::time::timeout(PATIENCE, address.config().connect(NoTls)).await };
-        let connected = runtime.block_on(connecting).map_err(|_| "it does not answer".to_owned())?;
-        let (client, connection) = connected.map_err(|e| told(&e))?;
-        // Its errors are those of whoever asks.
-        let driving = runtime.spawn(async { drop(connection.await) });
+        let config = address.config();
+        let (client, driving) = match address.tls() {
+            None => runtime.block_on(connect(config, NoTls))?,
+            Some(tls) => runtime.block_on(connect(config, tls.clone()))?,
+        };
         Ok(Self { runtime, client, driving })
     }
 
@@ -47,6 +48,16 @@ impl Open {
         drop(client);
         runtime.block_on(async { drop(tokio::time::timeout(Duration::from_secs(1), driving).await) });
     }
+}
+
+async fn connect<T>(config: &Config, tls: T) -> Result<(Client, JoinHandle<()>), String>
+where
+    T: MakeTlsConnect<Socket, Stream: Send + 'static>,
+{
+    let connected = tokio::time::timeout(PATIENCE, config.connect(tls)).await;
+    let (client, connection) = connected.map_err(|_| "it does not answer")?.map_err(|e| told(&e))?;
+    // Its errors are those of whoever asks.
+    Ok((client, tokio::spawn(async { drop(connection.await) })))
 }
 
 /// A connection, if there is one at this moment.

@@ -6,8 +6,9 @@
 # STICK/writ/trust.json  the first trust root: trusted because whoever holds the stick is
 # STATE                  where the identity is kept; must outlive a restart
 #
-# Nothing on the stick is a secret, and no secret is put there: the key is made here and stays here. What goes back is its
-# public half and the claim, for the pull request that makes the appliance known. An identity that is here is left alone.
+# `writ provision usb` writes what must be on it. Nothing on the stick is a secret, and no secret is put there: the key is made here
+# and stays here. What goes back is its public half and the claim, for the pull request that makes the appliance known. An identity
+# that is here is left alone.
 #
 # Exit codes: 0 done, or done before; 1 the stick does not say what is needed, and nothing was changed; 2 usage.
 set -euo pipefail
@@ -59,8 +60,15 @@ writ trust show "$work/trust.json" > /dev/null 2> "$work/why" ||
   fail "writ/trust.json is no trust root: $(plain < "$work/why")"
 
 writ keys new --name "$appliance" --out "$work" --role appliance --no-passphrase --json > "$work/made.json"
-fingerprint=$(sed -n 's/.*"fingerprint"[[:space:]]*:[[:space:]]*"\([^"]*\)".*/\1/p' "$work/made.json" | head -n 1)
+said() { sed -n "s/.*\"$1\"[[:space:]]*:[[:space:]]*\"\([^\"]*\)\".*/\1/p" "$2" | head -n 1; }
+fingerprint=$(said fingerprint "$work/made.json")
 [ -n "$fingerprint" ] || fail "writ keys new said no fingerprint"
+writ provision show --public-key "$work/$appliance.pub" --json > "$work/claim.json"
+code=$(said claim_code "$work/claim.json")
+[ -n "$code" ] || fail "writ provision show said no claim code"
+
+# What its secrets are encrypted to; signed by its key, so that nobody can put another in its place.
+writ secret identity --key "$work/secrets.key" --signed-by "$work/$appliance.key" --out "$work" > /dev/null
 
 cat > "$work/enforce.toml" <<END
 site = "$site"
@@ -68,6 +76,7 @@ appliance = "$appliance"
 releases = "$state/spool/inbox"
 trust = "$state/trust.json"
 key = "$state/appliance.key"
+secrets_out = "/run/writ/secrets"
 END
 cat > "$work/sync.toml" <<END
 site = "$site"
@@ -79,6 +88,7 @@ cat > "$work/claim.txt" <<END
 site         $site
 appliance    $appliance
 fingerprint  $fingerprint
+claim code   $code
 END
 # The courier reads its settings as an ordinary user.
 chmod 0644 "$work/enforce.toml" "$work/sync.toml" "$work/trust.json"
@@ -91,19 +101,29 @@ give() {
   cat "$work/$1" > "$new" && sync "$new" && mv -T "$new" "$stick/$1" || { rm -f "$new"; fail "cannot write writ/$1 onto the stick"; }
 }
 give "$appliance.pub"
+give secrets.pub
+give secrets.pub.minisig
 give claim.txt
 sync "$stick"
 for file in trust.json enforce.toml sync.toml; do mv "$work/$file" "$state/$file"; done
 sync "$state"
+mv "$work/secrets.key" "$state/secrets.key"
+sync "$state"
 mv "$work/$appliance.key" "$state/appliance.key"
 sync "$state"
+# The key that it would have had over the network.
+rm -rf -- "$state/claim"
 
 cat <<END
 
   This machine is  $appliance  of  $site
-  Its key is       $fingerprint
 
-  The stick has $appliance.pub and claim.txt. Compare the fingerprint above with claim.txt where the pull request is made:
-  cp $appliance.pub hosts/$site/$appliance/key.pub
+END
+# Its claim code, in lines for a narrow screen, and as a QR code.
+writ provision show --state "$state" --qr
+cat <<END
+
+  The stick has $appliance.pub, secrets.pub with its signature, and claim.txt. Read the claim code above off this screen, and where the pull request is made:
+  writ provision claim --site $site --appliance $appliance --public-key STICK/writ/$appliance.pub --code 'CODE'
 
 END

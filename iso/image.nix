@@ -1,7 +1,7 @@
 # The installation image: one ISO for every appliance. It boots, gives the machine its identity with a stick, and installs the
 # machine's own system. No daemon runs: the enforcer would switch the image itself as soon as a release names this machine,
-# and the courier does nothing without it.
-{ nixpkgs, system }:
+# and the courier does nothing without it. With `depot` and `trustRoot`, in a flake of one's own, it also claims over the network.
+{ nixpkgs, system, depot ? null, trustRoot ? null }:
 (nixpkgs.lib.nixosSystem {
   modules = [
     "${nixpkgs}/nixos/modules/installer/cd-dvd/iso-image.nix"
@@ -22,7 +22,7 @@
 
       services.writ.appliance = { enable = true; provisioned = true; };
       # The identity lives on the machine's own disk, never on the image.
-      services.writ.firstBoot = { enable = true; needsMount = true; daemons = [ ]; };
+      services.writ.firstBoot = { enable = true; needsMount = true; daemons = [ ]; network = { inherit depot trustRoot; }; };
       systemd.services.writ-enforce.enable = false;
       systemd.services.writ-sync.enable = false;
       systemd.services.writ-probe.enable = false;

@@ -174,12 +174,48 @@ in
       { services.writ.appliance = { enable = true; provisioned = true; }; services.writ.firstBoot.enable = true; }
     ];
   };
+  # The same over the network.
+  claiming = machine {
+    modules = [
+      ../../modules/nixos/appliance.nix
+      ../../iso/first-boot.nix
+      {
+        services.writ.appliance = { enable = true; provisioned = true; };
+        services.writ.firstBoot = {
+          enable = true;
+          network = { depot = "https://depot.example"; trustRoot = "/etc/root.json"; site = "clinic-001"; };
+        };
+      }
+    ];
+  };
   # A machine that enables nothing is left alone.
   neither = machine { modules = [ ../../modules/nixos ]; };
   depot = machine {
     modules = [
       ../../modules/nixos
       { services.writ.depot = { enable = true; trustRoot = "/etc/trust.json"; logKeyFile = "/var/lib/secrets/log.key"; }; }
+    ];
+  };
+  # One whose archives go to a bucket.
+  shipping-depot = machine {
+    modules = [
+      ../../modules/nixos/depot.nix
+      {
+        services.writ.depot = {
+          enable = true;
+          trustRoot = "/etc/trust.json";
+          logKeyFile = "/var/lib/secrets/log.key";
+          ship = {
+            enable = true;
+            to = "s3://clinic-evidence/depot-1";
+            endpoint = "https://s3.eu-central-1.amazonaws.com";
+            region = "eu-central-1";
+            credentialsFile = "/var/lib/secrets/bucket.credentials";
+            metricsDirectory = "/var/lib/node-exporter";
+            verify = [ "--sample" "5" "--download" ];
+          };
+        };
+      }
     ];
   };
   public-depot = machine {
@@ -197,6 +233,21 @@ in
           databasePasswordFile = "/var/lib/secrets/database";
           tls = { certificate = "/var/lib/acme/depot/fullchain.pem"; key = "/var/lib/acme/depot/key.pem"; };
           extraArguments = [ "--batches" "240" "--name" "50% of $HOME" ];
+        };
+      }
+    ];
+  };
+  # Beside a program that renews certificates.
+  renewing-depot = machine {
+    modules = [
+      ../../modules/nixos/depot.nix
+      {
+        services.writ.depot = {
+          enable = true;
+          trustRoot = "/etc/trust.json";
+          logKeyFile = "/var/lib/secrets/log.key";
+          listen = "[::]:8443";
+          tls = { certificate = "/var/lib/acme/depot/fullchain.pem"; key = "/var/lib/acme/depot/key.pem"; group = "acme"; };
         };
       }
     ];
@@ -244,6 +295,16 @@ in
       imports = [ (root + "/hosts/northfield-surgery/theatre/system.nix") ];
       services.writ.appliance.backup.offsite = lib.mkForce null;
     }).broken;
+    claiming-on-trust = (machine {
+      modules = [
+        ../../modules/nixos/appliance.nix
+        ../../iso/first-boot.nix
+        {
+          services.writ.appliance = { enable = true; provisioned = true; };
+          services.writ.firstBoot = { enable = true; network.depot = "https://depot.example"; };
+        }
+      ];
+    }).broken;
     provisioned-depot = (machine {
       modules = [
         ../../modules/nixos/appliance.nix
@@ -266,6 +327,7 @@ in
             logKeyFile = "${builtins.storeDir}/x-log.key";
             listen = "0.0.0.0:80";
             tls.key = "/k";
+            ship = { enable = true; credentialsFile = "${builtins.storeDir}/x-bucket"; };
           };
         }
       ];

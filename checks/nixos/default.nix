@@ -29,7 +29,7 @@ let
 in
 builtins.concatMap
   (name: differ "${name}: assertions that do not hold" [ ] made.${name}.broken)
-  [ "theatre" "ward" "full" "small" "image" "provisioned" "folder" "neither" "depot" "public-depot" ]
+  [ "theatre" "ward" "full" "small" "image" "provisioned" "claiming" "folder" "neither" "depot" "public-depot" "renewing-depot" "shipping-depot" ]
 
 ++ says "refused.bare"
   [
@@ -53,7 +53,14 @@ builtins.concatMap
     "statusPage.listen is 10.0.0.1:8086, which is not loopback"
   ]
   made.refused.unread
-++ says "refused.open-depot" [ "is not loopback" "both certificate and key" "in the Nix store" ] made.refused.open-depot
+++ says "refused.open-depot" [
+    "is not loopback"
+    "both certificate and key"
+    "logKeyFile is in the Nix store"
+    "ship needs to"
+    "credentialsFile is in the Nix store"
+  ]
+  made.refused.open-depot
 ++ says "refused.disagreeing" [ "boot.kernel.sysctl.\"a.b\": one for [1], two for [2]" ] made.refused.disagreeing
 
 # A machine that enables neither gets no unit, no user, no file, no setting.
@@ -154,7 +161,34 @@ builtins.concatMap
     "\"[::]:443\" \"--database\" \"postgres:///writ?host=/run/postgresql\" \"--batches\" \"240\" \"--name\" \"50%% of $$HOME\""
     "After=network-online.target postgresql.service"
   ]
-  [ "StateDirectory" ]
+  [ "StateDirectory" "SupplementaryGroups" ]
+++ lines "writ-depot.service, renewing" made.renewing-depot.units."writ-depot.service"
+  [
+    "\"--tls-cert\" \"/var/lib/acme/depot/fullchain.pem\" \"--tls-key\" \"/var/lib/acme/depot/key.pem\""
+    "SupplementaryGroups=acme"
+    "kill -HUP $MAINPID"
+    "LoadCredential=log-key:/var/lib/secrets/log.key"
+  ]
+  [ "LoadCredential=tls" "%d/tls" ]
+++ lines "writ-depot-ship.service" made.shipping-depot.units."writ-depot-ship.service"
+  [
+    "User=writ-depot"
+    "StateDirectory=writ/ship"
+    "LoadCredential=bucket:/var/lib/secrets/bucket.credentials"
+    (builtins.concatStringsSep " " [
+      "/bin/writ-depot ship --credentials %d/bucket \"--spool\" \"/var/lib/writ/ship\" \"--to\" \"s3://clinic-evidence/depot-1\""
+      "\"--endpoint\" \"https://s3.eu-central-1.amazonaws.com\" \"--region\" \"eu-central-1\" \"--data\" \"/var/lib/writ/depot\""
+      "\"--retention\" \"6y\" \"--alert-after\" \"26h\" \"--metrics\" \"/var/lib/node-exporter/writ-ship.prom\""
+    ])
+    "ReadWritePaths=/var/lib/node-exporter"
+    "CapabilityBoundingSet="
+  ]
+  [ "WantedBy" ]
+++ lines "writ-depot-ship-verify.service" made.shipping-depot.units."writ-depot-ship-verify.service"
+  [ "--verify \"--sample\" \"5\" \"--download\"" ]
+  [ "ReadWritePaths" "--data" ]
+++ lines "writ-depot-ship.timer" made.shipping-depot.starters."writ-depot-ship.timer" [ "Persistent=true" ] [ ]
+++ holds "a depot without a bucket has no job for it" (!(made.depot.units ? "writ-depot-ship.service"))
 # An image knows nobody: what its daemons go by is written by first boot, and they wait for it. Where logs are is the same
 # everywhere.
 ++ differ "the image's files" [ "writ/logs.toml" ] (builtins.attrNames made.image.etc)
@@ -171,6 +205,24 @@ builtins.concatMap
   [ ]
 ++ holds "first boot follows links of a stick" (has made.image.scripts.writ-first-boot "-t vfat -o nosuid,nodev,noexec,nosymfollow")
 ++ holds "first boot starts nothing" (has made.provisioned.scripts.writ-first-boot "start writ-enforce.service writ-sync.service writ-probe.service\n")
+# Over the network: who has the key has no network, and who has the network no key.
+++ lines "first boot over the network" made.claiming.units."writ-first-boot.service"
+  [ "RestrictAddressFamilies=AF_UNIX" "RuntimeDirectory=writ/claim" "ConditionPathExists=!/var/lib/writ/appliance.key" ]
+  [ "AF_INET" ]
+++ holds "first boot does not join" (has made.claiming.scripts.writ-first-boot
+  "writ provision join --once --state /var/lib/writ --trust /etc/root.json --depot https://depot.example --site clinic-001")
+++ lines "writ-claim.service" made.claiming.units."writ-claim.service"
+  [
+    "DynamicUser=true"
+    "RuntimeDirectory=writ-claim"
+    "InaccessiblePaths=-/var/lib/writ"
+    "ProtectSystem=strict"
+    "CapabilityBoundingSet="
+    "writ provision carry \"--trust\" \"/etc/root.json\" \"--depot\" \"https://depot.example\""
+  ]
+  [ "ReadWritePaths" "StateDirectory" ]
+++ holds "a claim that nobody asked for" (!(made.provisioned.units ? "writ-claim.service") && !(has made.image.scripts.writ-first-boot "join"))
+++ says "refused.claiming-on-trust" [ "needs network.trustRoot" ] made.refused.claiming-on-trust
 ++ holds "the image starts daemons" (!(has made.image.scripts.writ-first-boot "systemctl"))
 ++ differ "units named writ-switch" [ ] (builtins.filter (lib.hasPrefix "writ-switch") (builtins.attrNames made.theatre.units))
 ++ holds "the outbox is not the courier's to read" (builtins.elem "d /var/lib/writ/spool/outbox 2750 root writ-sync -" made.theatre.tmpfiles)
@@ -194,7 +246,7 @@ builtins.concatMap
 # What is restored elsewhere cannot speak as this machine.
 ++ builtins.concatMap
   (path: differ "backups without ${path}" 3 (count "--exclude=/var/lib/writ/${path}\"" made.full.units."writ-backup.service"))
-  [ "appliance.key" "secrets" "pause-code" "enforce" "spool" "sync" "quarantine" "records" ]
+  [ "appliance.key" "secrets.key" "secrets" "pause-code" "enforce" "spool" "sync" "quarantine" "records" ]
 # What is deleted is no younger than the figures, and sessions end when they say.
 ++ builtins.concatMap
   (kind: holds "snapshots of ${kind.tag} are not kept for ${kind.keep}"

@@ -62,7 +62,7 @@
     # Measures and alerts.
     MA-01 = "notify of each site says where mail goes";
     MA-12 = "notifications of each site name the event \"escalated\"";
-    MA-18 = "`writ audit compare` counts controls by their outcome and gives no score";
+    MA-18 = "`writ audit compare` gives each machine its score, from the outcomes of its checks";
     MA-19 = "the depot's own health is no matter of an appliance's policy";
     # Maps.
     HC-21 = "the table of procedures in docs/hipaa.md";

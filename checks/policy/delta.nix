@@ -21,7 +21,8 @@ let
       inherit (given) secrets;
       inherit (own.policy) programs rules_version;
       settings = if own.policy.settings == null then given.settings else own.policy.settings;
-    } // builtins.listToAttrs (map (name: { inherit name; value = over base own.policy name; }) sections);
+    } // (if own.policy ? sealed then { inherit (own.policy) sealed; } else { })
+    // builtins.listToAttrs (map (name: { inherit name; value = over base own.policy name; }) sections);
 
   differ = site: appliance: builtins.toJSON (compose site appliance) != builtins.toJSON policies.${site}.${appliance};
 in

@@ -106,6 +106,12 @@ writ.site {
   ];
   planner = { enabled = true; review = "before"; };
 
+  # The ward's appliance tries a release; the theatre's has it when people have signed that.
+  rings = [
+    { name = "ward"; appliances = [ "ward" ]; }
+    { name = "theatre"; after = "promotion"; appliances = "others"; }
+  ];
+
   secrets = [ "backup" "pagerduty" ];
 
   circuit_breaker = { fires = 3; within = "1h"; };

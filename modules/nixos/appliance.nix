@@ -17,6 +17,8 @@ let
     appliance = cfg.name;
     inherit trust;
     key = "${state}/appliance.key";
+    # In memory: units read there what the policy brings.
+    secrets_out = "/run/writ/secrets";
     pause_code_file = if cfg.pauseCode then "${state}/pause-code" else null;
   } // cfg.settings);
   sync = toml ({
@@ -76,6 +78,8 @@ in
           "d ${state}/enforce 0700 root root -"
           "d ${state}/records 0700 root root -"
           "d ${state}/secrets 0700 root root -"
+          "d /run/writ 0755 root root -"
+          "d /run/writ/secrets 0700 root root -"
           "d ${spool} 0755 root root -"
           "d ${spool}/outbox 2750 root ${group} -"
           "d ${spool}/presence 2750 root ${group} -"

@@ -16,7 +16,7 @@ let
   state = "/var/lib/writ";
   # Secrets of this machine and what is only of it: what is restored elsewhere must not be able to speak as this one.
   never = words (map (path: "--exclude=${state}/${path}")
-    [ "appliance.key" "secrets" "pause-code" "enforce" "spool" "sync" "quarantine" "records" ]);
+    [ "appliance.key" "secrets.key" "secrets" "pause-code" "enforce" "spool" "sync" "quarantine" "records" ]);
   record = "${cfg.package}/bin/writ-record";
   look = "${record} restic ${host} --limit 4m --program ${pkgs.restic}/bin/restic";
   # What files were when they were backed up; it lies in the backup. The backup waits for it, so it ends: by itself, or, where
@@ -38,6 +38,8 @@ let
         ProtectSystem = "full";
       } // (if backup.environmentFile == null then { } else { EnvironmentFile = backup.environmentFile; }) // service)
     // {
+      # It lays out what is in /run/writ/secrets.
+      after = [ "writ-enforce.service" ];
       # For repositories behind SSH.
       path = [ pkgs.openssh ];
       environment = {
@@ -56,7 +58,7 @@ in
 {
   options.services.writ.appliance.backup = {
     repository = option (types.nullOr types.str) null "The restic repository; null: this system makes no backups.";
-    passwordFile = option types.str "${state}/secrets/backup" "The repository's password, root's alone.";
+    passwordFile = option types.str "${state}/secrets/backup" "The repository's password, root's alone: laid down there by hand, or /run/writ/secrets/NAME of a secret that the site keeps.";
     environmentFile = option (types.nullOr types.str) null
       "What the repository's server asks for, as in AWS_ACCESS_KEY_ID=… (systemd.exec(5), EnvironmentFile=), root's alone.";
     paths = option (types.listOf types.str) [ "/var/lib" ] "What is backed up.";

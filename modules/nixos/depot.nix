@@ -14,6 +14,8 @@ let
   database = lib.optionals (cfg.database != null) [ "--database" cfg.database ]
     ++ lib.optionals (cfg.databaseCa != null) [ "--database-ca" "${cfg.databaseCa}" ];
   password = lib.optionalString (cfg.databasePasswordFile != null) " --database-password-file %d/database-password";
+  # Read where they are, so that a renewed one counts at once; a credential is what it was when the unit started.
+  inPlace = tls && cfg.tls.group != null;
   arguments = [
     "--trust" "${cfg.trustRoot}"
     "--data" cfg.dataDir
@@ -21,12 +23,15 @@ let
   ]
   ++ database
   ++ lib.optional cfg.allowHttp "--allow-http"
+  ++ lib.optionals inPlace [ "--tls-cert" cfg.tls.certificate "--tls-key" (toString cfg.tls.key) ]
   ++ cfg.extraArguments;
   # %d is the folder of credentials, and the one thing that systemd is to replace.
-  credentials = "--log-key %d/log-key" + lib.optionalString tls " --tls-cert %d/tls-cert --tls-key %d/tls-key"
+  credentials = "--log-key %d/log-key" + lib.optionalString (tls && !inPlace) " --tls-cert %d/tls-cert --tls-key %d/tls-key"
     + password;
 in
 {
+  imports = [ ./ship.nix ];
+
   options.services.writ.depot = {
     enable = option types.bool false "Whether this machine runs a depot.";
     package = option types.package (pkgs.callPackage (import ./package.nix { }) { crate = "writ-depot"; })
@@ -52,6 +57,10 @@ in
     listen = option types.str "127.0.0.1:8080" "Where to listen, as in 127.0.0.1:8080 or [::]:443.";
     tls.certificate = option (types.nullOr types.str) null "Certificate chain (PEM) for TLS 1.3.";
     tls.key = option (types.nullOr types.str) null "The certificate's private key (PEM).";
+    tls.group = option (types.nullOr types.str) null ''
+      The group that reads both where they are, as in security.acme.certs.<name>.group: one that was renewed is served from then
+      on. Without it systemd hands both to the depot when that starts, and a renewed one counts from the next start.
+    '';
     allowHttp = option types.bool false "Plain HTTP beyond loopback: for a proxy in front that ends TLS.";
     openFirewall = option types.bool false "Whether NixOS' firewall lets connections to the depot's port in.";
     extraArguments = option (types.listOf types.str) [ ] "More of `writ-depot serve`, such as --batches 240: https://github.com/writ-project/writ/blob/main/docs/depot.md";
@@ -67,6 +76,10 @@ in
       {
         assertion = (cfg.tls.certificate == null) == (cfg.tls.key == null);
         message = "services.writ.depot.tls needs both certificate and key.";
+      }
+      {
+        assertion = cfg.tls.group == null || tls;
+        message = "services.writ.depot.tls.group is ${toString cfg.tls.group}, and there is no tls.certificate for it to read.";
       }
       {
         assertion = (cfg.databasePasswordFile == null && cfg.databaseCa == null) || cfg.database != null;
@@ -94,6 +107,8 @@ in
         # A newer version keeps a copy and brings the database to its schema; otherwise there is nothing to do.
         ExecStartPre = "${cfg.package}/bin/writ-depot migrate${password} --data ${words ([ cfg.dataDir ] ++ database)}";
         ExecStart = "${cfg.package}/bin/writ-depot serve ${credentials} ${words arguments}";
+        # Looks at the certificate now, and not within five seconds.
+        ExecReload = "${pkgs.coreutils}/bin/kill -HUP $MAINPID";
         # A migration of a large database, or logs' files that are made again, take as long as they take.
         TimeoutStartSec = "infinity";
         Restart = "always";
@@ -102,11 +117,12 @@ in
         TimeoutStopSec = "30s";
         User = "writ-depot";
         Group = "writ-depot";
+        SupplementaryGroups = lib.optional inPlace cfg.tls.group;
         UMask = "0027";
         LimitNOFILE = 65536;
         LoadCredential = [ "log-key:${cfg.logKeyFile}" ]
           ++ lib.optional (cfg.databasePasswordFile != null) "database-password:${cfg.databasePasswordFile}"
-          ++ lib.optionals tls [ "tls-cert:${cfg.tls.certificate}" "tls-key:${toString cfg.tls.key}" ];
+          ++ lib.optionals (tls && !inPlace) [ "tls-cert:${cfg.tls.certificate}" "tls-key:${toString cfg.tls.key}" ];
         ProtectSystem = "strict";
         ProtectHome = true;
         PrivateTmp = true;

@@ -25,5 +25,7 @@ record {
     controls = "a baseline, which is where controls stand; a check here names those that it supports: controls = [ \"…\" ];";
     baselines = "baselines in site.nix: all appliances of a site obey the same";
     secrets = "secrets in site.nix, which names those of all its appliances";
+    rings = "rings in site.nix, which says who goes first";
+    ring = "rings in site.nix, which says who goes first";
   };
 }

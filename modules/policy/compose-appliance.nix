@@ -1,7 +1,7 @@
 # What one appliance must obey: its site's composition, its own additions, then its overrides. Returns the appliance's
 # part of the report; its part of the delta, and the base of that; and under `system` and `fragments` what its system.nix
 # gets beside the policy.
-{ lib, tree, collect, settings, sections, touched, overrides, attach, publicKey }:
+{ lib, tree, collect, settings, sections, touched, overrides, attach, publicKey, sealedIn }:
 let
   # Own items beside inherited ones; an id that both have is a mistake, and the inherited one stays.
   add = inherited: own: {
@@ -76,7 +76,10 @@ let
     programs = if present then lib.unique read.value.programs else [ ];
     settings = settings.finished final.settings;
     rules_version = sections.rulesVersion document;
-  };
+  }
+  # Only where there are some: readers of before know no such field.
+  // (if sealed.value == { } then { } else { sealed = sealed.value; });
+  sealed = sealedIn { folder = "${folder}/secrets"; names = site.secrets; };
   key = publicKey "${folder}/key.pub";
 in
 {
@@ -90,7 +93,7 @@ in
   findings = lib.nameFinding "an appliance" name ++ read.findings ++ site.familyFindings read ++ key.findings
     ++ (if usable then
       checks.findings ++ unattached ++ chosen.findings ++ runbooks.findings ++ duties.findings ++ exceptions.findings
-      ++ own.figures.findings ++ final.findings
+      ++ own.figures.findings ++ final.findings ++ sealed.findings
     else builtins.concatMap (section: section.findings) (builtins.attrValues own));
   system = if present then read.value.system else { };
   base = base.document;

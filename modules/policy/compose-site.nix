@@ -1,6 +1,6 @@
 # What one site must obey: its baselines merged, its rule families, exceptions and overrides. Returns the site's part of
 # the report and of the delta, and the appliances with their systems' data.
-{ lib, tree, collect, merge, settings, sections, touched, overrides, composeAppliance }:
+{ lib, tree, collect, merge, settings, sections, touched, overrides, rings, composeAppliance }:
 let
   inherit (lib) finding setOf quoted;
 
@@ -94,6 +94,14 @@ let
     };
   };
 
+  # Where the list itself is wrong, that was said, and what it leads to is no second mistake.
+  ringed = rings {
+    rings = if present then config.rings else [ ];
+    inherit (source) appliances;
+    inherit (read) placeOf;
+  };
+  ringFindings = if builtins.any (f: f.path != [ ] && builtins.head f.path == "rings") read.findings then [ ] else ringed.findings;
+
   checkIds = appliance: if appliance.value == null then [ ] else collect.idsOf "checks" appliance.value.checks;
   ownChecks = setOf (builtins.concatMap checkIds (builtins.attrValues appliances));
 
@@ -139,13 +147,14 @@ let
   said = {
     title = if present then config.title else null;
     inherit (source) file;
+    inherit (ringed) rings;
     excluded = tree.isExcluded source.file;
     broken.exceptions = exceptions.broken;
     families = lib.unique (builtins.concatMap familiesOf ([ read ] ++ builtins.attrValues appliances));
     overrides = if composable then overridden.applied else [ ];
     findings = lib.nameFinding "a site" name ++ source.findings ++ read.findings
       ++ (if tree.isListExcluded "baselines" then [ ] else baselineFindings wanted)
-      ++ familyFindings read ++ settingsFindings
+      ++ familyFindings read ++ settingsFindings ++ ringFindings
       ++ merge.unsettled (overrides.paths siteOverrides) joined.conflicts
       ++ exceptions.findings
       ++ (if composable then overridden.findings else [ ]);

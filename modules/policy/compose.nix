@@ -1,16 +1,17 @@
 # Sites composed: what each must obey, and the bases that they share. Everything is read before anything is composed, so
 # that a thousand sites of one kind are composed from one base.
-{ lib, tree, collect, settings, merge, overrides, publicKey }:
+{ lib, tree, collect, settings, merge, overrides, publicKey, sealedIn }:
 let
   sections = import ./sections.nix { inherit lib; };
   touched = import ./touched.nix { inherit lib; };
   attach = import ./attach.nix { inherit lib; };
+  rings = import ./rings.nix { inherit lib; };
   composeBases = import ./bases.nix { inherit lib tree merge attach sections; };
   composeAppliance = import ./compose-appliance.nix {
-    inherit lib tree collect settings sections touched overrides attach publicKey;
+    inherit lib tree collect settings sections touched overrides attach publicKey sealedIn;
   };
   composeSite = import ./compose-site.nix {
-    inherit lib tree collect merge settings sections touched overrides composeAppliance;
+    inherit lib tree collect merge settings sections touched overrides rings composeAppliance;
   };
 
   familiesOf = read: if read.value == null then [ ] else read.value.rule_families;

@@ -3,7 +3,7 @@
 #   nix-instantiate --eval --strict --json modules/policy/evaluate.nix --arg root ./. -A report
 #
 # Attributes
-#   report     { sites.<site> = { title, file, excluded, findings, merged, overrides, families, broken,
+#   report     { sites.<site> = { title, file, excluded, findings, merged, overrides, families, broken, rings,
 #                  appliances.<appliance> = { policy, public_key, system_type, excluded, findings, overrides, figures, broken } };
 #                baselines.<baseline> = { version, title, figures }, findings, known, broken, partial }
 #              `policy` is the policy document, or null when the findings left nothing to compose. `findings` are data
@@ -12,16 +12,17 @@
 #              names for "did you mean". `overrides` and `merged` say what differs from the baselines, and why.
 #   delta      the same, but what policies share stands there once, for many sites (checks/policy/delta.nix):
 #              { bases.<key> = { schema, baselines, controls, checks, rules, runbooks, duties, rules_version, merged },
-#                sites.<site> = { title, file, excluded, findings, overrides, families, broken, settings, secrets, exceptions,
+#                sites.<site> = { title, file, excluded, findings, overrides, families, broken, rings, settings, secrets, exceptions,
 #                  appliances.<appliance> = { public_key, system_type, excluded, findings, overrides, figures, broken,
-#                    base = <key>, policy = { set, drop, settings, programs, rules_version } } },
+#                    base = <key>, policy = { set, drop, settings, programs, sealed, rules_version } } },
 #                baselines, findings, known, broken, partial, reads }
 #              Each section of a policy is that of its base (its exceptions are the site's) without the ids in
 #              `drop.<section>` and with the items in `set.<section>`; a section that is not named there is as it is.
-#              Settings are the site's where `settings` is null. Where there is no policy, `base` and `policy` are null.
+#              Settings are the site's where `settings` is null; `sealed` is there only where the policy has it. Where there is no policy, `base` and `policy` are null.
 #              `reads` are the files that the lists of baselines and rules name.
 #   catalogue  what baselines and rules declare, used by a site or not: see catalogue.nix
 #   choices    { <site> = { site = [ <family> ]; appliances.<appliance> = [ <family> ]; } }: the rule families they name
+#   rings      { <site> = [ { name, after, appliances = [ <appliance> ] } ] }: see rings.nix
 #   policies   policies.<site>.<appliance>: the policy documents alone
 #   systems    systems.<site>.<appliance>: a derivation, or null; to build one: nix-build … -A systems.<site>.<appliance>
 #   appliances appliances.<site>.<appliance>: what a system is made from: { policy, fragments, system, system_type, … }
@@ -57,7 +58,8 @@ let
   merge = import ./merge.nix { inherit lib; };
   overrides = import ./overrides.nix { inherit lib writ settings; };
   publicKey = import ./key.nix { inherit root lib; };
-  compose = import ./compose.nix { inherit lib tree collect settings merge overrides publicKey; };
+  sealedIn = import ./sealed.nix { inherit root lib; };
+  compose = import ./compose.nix { inherit lib tree collect settings merge overrides publicKey sealedIn; };
 
   chosen = builtins.fromJSON sites;
   selected = if chosen == null then tree.sites else builtins.intersectAttrs (lib.setOf chosen) tree.sites;
@@ -95,6 +97,16 @@ in
   catalogue = import ./catalogue.nix { inherit lib tree; };
 
   choices = import ./choices.nix { inherit tree; };
+
+  rings = builtins.mapAttrs
+    (_: source:
+      let read = tree.single "site" source.file;
+      in (import ./rings.nix { inherit lib; } {
+        rings = if read.value == null then [ ] else read.value.rings;
+        inherit (source) appliances;
+        inherit (read) placeOf;
+      }).rings)
+    selected;
 
   policies = builtins.mapAttrs (_: site: builtins.mapAttrs (_: a: a.policy) site.appliances) composed;
 

@@ -103,6 +103,13 @@ rec {
     tier = optional (oneOf [ "essential" "professional" "enterprise" ]);
     # When what disturbs people may happen, in the site's time zone.
     maintenance = withDefault (struct { windows = withDefault (listOf window) [ ]; }) { windows = [ ]; };
+    # When nobody is called for what is not critical, in the site's time zone. Null: as QuietHours::usual of crates/policy has
+    # it, and policies are those of before.
+    quiet_hours = optional (struct {
+      from = withDefault types.clock "22:00";
+      to = withDefault types.clock "07:00";
+      severities = withDefault (listOf (oneOf [ "high" "medium" "low" ])) [ "medium" "low" ];
+    });
     # Whether something that is no rule may choose among signed runbooks, and when people look at what it chose.
     planner = withDefault
       (struct {
@@ -117,6 +124,26 @@ rec {
     escalation = withDefault (struct { route = withDefault route noRoute; }) { route = noRoute; };
     notify = withDefault (attrsOf (channel types.secretName)) { };
   };
+
+  # Who takes up a release first: see rings.nix.
+  rings = listOf (struct {
+    name = {
+      type = types.plain { expected = "up to 24 of a-z, 0-9 and \"-\""; test = v: builtins.isString v && builtins.match "[a-z0-9-]{1,24}" v != null; };
+      about = "what the ring is called, such as \"canary\"";
+    };
+    # How much later than the release; "promotion": not before a newer release says so.
+    after = withDefault
+      (types.plain {
+        expected = "a duration such as \"24h\", or \"promotion\": not before somebody promotes it";
+        test = v: v == "0s" || v == "promotion" || lib.milliseconds v != null;
+      })
+      "0s";
+    appliances = { type = ringMembers; about = "appliances such as [ \"front-desk\" ], or \"others\": all that no other ring names"; };
+  });
+  ringMembers = context: value:
+    if value == "others" then types.good value
+    else if builtins.isList value then listOf text context value
+    else types.plain { expected = "a list of appliances, or \"others\""; test = _: false; } context value;
 
   # People by name, or a list of texts: each of them the primary contact.
   contacts = context: value:
@@ -158,7 +185,7 @@ rec {
   onlineOf = tier: if tier == null then null else { essential = "30d"; professional = "90d"; enterprise = "2y"; }.${tier};
 
   # Settings as a policy has them: with what follows from the others.
-  finished = given: given // {
+  finished = given: builtins.removeAttrs given (if given.quiet_hours == null then [ "quiet_hours" ] else [ ]) // {
     escalation = given.escalation // { contacts = contactLines given.contacts; };
     retention = given.retention // {
       online = if given.retention.online != null then given.retention.online else onlineOf given.tier;

@@ -16,6 +16,8 @@ record {
     contacts = { type = settings.contacts; fallback = { }; about = "whom an escalation reaches"; };
     # Names of the secrets that are kept for this site: what `writ.secret` may name.
     secrets = { type = types.listOf types.secretSymbol; default = [ ]; fallback = [ ]; };
+    # Which appliances take up a release first; none: all at once.
+    rings = { type = types.asWritten settings.rings; default = [ ]; fallback = [ ]; };
     exceptions = { type = types.anything; default = { }; };
     overrides = { type = types.anything; default = { }; };
   } // settings.operational // settings.outbound;

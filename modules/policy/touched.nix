@@ -61,5 +61,6 @@ in
       inherit (policy) programs;
       rules_version =
         if touched.rules == { } && touched.runbooks == { } then base.document.rules_version else policy.rules_version;
-    };
+    }
+    // (if policy ? sealed then { inherit (policy) sealed; } else { });
 }

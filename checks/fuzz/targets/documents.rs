@@ -18,9 +18,9 @@ use writ_trust::release::{RELEASE_SCHEMA, Release};
 use writ_trust::root::{TRUST_SCHEMA, TrustRoot};
 use writ_wire::releases::LoggedRelease;
 use writ_wire::{
-    Signed, asks, backup_sample, check_in, courier, evidence_batch, evidence_page, heartbeat, heartbeats, log_batch,
-    log_receipt, log_sources, looks, notice, notices, orders, plan, plan_request, plan_verdict, publication, receipts,
-    record, releases, sync,
+    Signed, asks, backup_sample, check_in, claim, claims, courier, day_archive, evidence_batch, evidence_page,
+    heartbeat, heartbeats, log_batch, log_receipt, log_sources, log_times, looks, notice, notices, orders, placement,
+    plan, plan_request, plan_verdict, publication, receipts, record, releases, sync, timestamp,
 };
 
 use super::Parser;
@@ -45,8 +45,12 @@ pub const DOCUMENTS: &[Parser] = documents![
     bundle::SCHEMA_V2 => AnyBundle,
     check_in::CHECK_IN_SCHEMA => check_in::CheckIn,
     check_in::CHECK_IN_REPLY_SCHEMA => check_in::CheckInReply,
+    claim::CLAIM_SCHEMA => claim::Claim,
+    claims::CLAIM_RECEIPT_SCHEMA => claims::ClaimReceipt,
+    claims::CLAIMS_SCHEMA => claims::Claims,
     closure::SCHEMA => AnyClosure,
     courier::DELEGATION_SCHEMA => courier::Delegation,
+    day_archive::DAY_ARCHIVE_SCHEMA => day_archive::DayArchive,
     evidence_batch::EVIDENCE_BATCH_SCHEMA => evidence_batch::EvidenceBatch,
     evidence_page::EVIDENCE_PAGE_SCHEMA => evidence_page::EvidencePage,
     FLOOR_SCHEMA => Floor,
@@ -57,12 +61,14 @@ pub const DOCUMENTS: &[Parser] = documents![
     log_receipt::LOG_RECEIPT_SCHEMA => log_receipt::LogReceipt,
     RESTART_SCHEMA => AnyRestart,
     log_sources::LOG_SOURCES_SCHEMA => log_sources::LogSources,
+    log_times::LOG_TIMES_SCHEMA => log_times::LogTimes,
     looks::LOOK_SCHEMA => looks::Look,
     notice::NOTICE_SCHEMA => notice::Notice,
     notices::NOTICE_RECEIPT_SCHEMA => notices::NoticeReceipt,
     notices::NOTICES_SCHEMA => notices::Notices,
     ORDER_SCHEMA => Order,
     orders::ORDERS_SCHEMA => orders::Orders,
+    placement::PLACEMENT_SCHEMA => placement::Placement,
     plan::PLAN_SCHEMA => plan::Plan,
     plan_request::PLAN_REQUEST_SCHEMA => plan_request::PlanRequest,
     plan_verdict::PLAN_VERDICT_SCHEMA => plan_verdict::PlanVerdict,
@@ -73,6 +79,7 @@ pub const DOCUMENTS: &[Parser] = documents![
     RELEASE_SCHEMA => Release,
     releases::RELEASES_SCHEMA => releases::Releases,
     sync::SYNC_SCHEMA => sync::Sync,
+    timestamp::TIMESTAMP_SCHEMA => timestamp::Timestamp,
     TRUST_SCHEMA => TrustRoot,
 ];
 

@@ -17,17 +17,21 @@ use writ_policy::observation::Observation;
 use writ_policy::predicate::{Op, Predicate, Truth};
 use writ_policy::schema::Registry;
 use writ_policy::validate::validate;
+use writ_trust::claim_code::ClaimCode;
 use writ_trust::digest::Digest;
 use writ_trust::json::{self, MAX_DOCUMENT};
 use writ_trust::log::checkpoint::Checkpoint;
 use writ_trust::log::note::Note;
 use writ_trust::log::proof;
 use writ_trust::log::tile::{EntryBundle, Tile};
+use writ_trust::log::witness::CosignatureName;
 use writ_trust::minisign::{PublicKey, SecretKeyFile, Signature};
 use writ_trust::time::{Span, Time};
+use writ_trust::timestamp::{Certificate, TimestampName, Token};
 use writ_wire::http::verify::{Headers, verify};
 use writ_wire::http::{Request, content_digest, parameters::Parameters};
 use writ_wire::log_batch::LogBatch;
+use writ_wire::mac::MacAddress;
 use writ_wire::paths::nar_file;
 
 use super::Parser;
@@ -46,6 +50,15 @@ pub const FORMATS: &[Parser] = &[
         if let Ok(key) = CacheKey::parse(&text) {
             let again = CacheKey::parse(&key.secret_text()).expect("what was written can be read");
             assert_eq!(again.public_text(), key.public_text());
+        }
+    }),
+    ("claim-code", |bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        if let Ok(code) = text.parse::<ClaimCode>() {
+            assert_eq!(code.to_string().parse::<ClaimCode>(), Ok(code));
+        }
+        if let Ok(mac) = MacAddress::from_label(&text) {
+            assert_eq!(mac.to_string().parse::<MacAddress>(), Ok(mac));
         }
     }),
     ("checkpoint", |bytes| {
@@ -139,6 +152,18 @@ pub const FORMATS: &[Parser] = &[
         }
         if let Ok(span) = text.parse::<Span>() {
             assert_eq!(span.to_string().parse(), Ok(span));
+        }
+    }),
+    ("timestamp", |bytes| {
+        forget(Certificate::parse(bytes));
+        // Of the corpus, these are the bytes that were stamped: so the path of certificates is walked too.
+        forget(Token::parse(bytes).and_then(|token| token.verify(b"hello\n", &[])));
+        let text = String::from_utf8_lossy(bytes);
+        if let Ok(name) = text.parse::<TimestampName>() {
+            assert_eq!(name.to_string(), text);
+        }
+        if let Ok(name) = text.parse::<CosignatureName>() {
+            assert_eq!(name.to_string(), text);
         }
     }),
 ];

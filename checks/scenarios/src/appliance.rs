@@ -69,6 +69,11 @@ impl Appliance {
         fs::copy(desk.first_root(), etc.join("trust.json"))?;
         fs::copy(desk.keys().join(format!("{name}.key")), state.join("appliance.key"))?;
         fs::set_permissions(state.join("appliance.key"), fs::Permissions::from_mode(0o600))?;
+        let secrets = desk.keys().join(format!("{name}.secrets.key"));
+        if secrets.exists() {
+            fs::copy(secrets, state.join("secrets.key"))?;
+            fs::set_permissions(state.join("secrets.key"), fs::Permissions::from_mode(0o600))?;
+        }
         furnish::records::furnish(&container, &state.join("appliance.key"))?;
         fs::write(etc.join("enforce.toml"), configuration(name, &releases, courier))?;
         make_pause_code(desk, &etc)?;
@@ -207,7 +212,7 @@ fn configuration(name: &str, releases: &str, courier: bool) -> String {
     format!(
         "site = \"{SITE}\"\nappliance = \"{name}\"\nreleases = \"{releases}\"\ntrust = \"/etc/writ/trust.json\"\n\
          key = \"{STATE}/appliance.key\"\nstate_dir = \"{STATE}/enforce\"\noutbox_dir = \"{SPOOL}/outbox\"\n\
-         poll_releases = \"1s\"\npause_code_file = \"/etc/writ/pause-code\"\n{presence}"
+         secrets_out = \"/run/writ/secrets\"\npoll_releases = \"1s\"\npause_code_file = \"/etc/writ/pause-code\"\n{presence}"
     )
 }
 

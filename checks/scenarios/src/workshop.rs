@@ -116,6 +116,15 @@ impl Workshop {
         Ok(())
     }
 
+    /// Makes an appliance's key for secrets, and puts its public half into the flake beside the other.
+    pub fn enrol_for_secrets(&self, appliance: &str) -> Result<()> {
+        let mut command = self.writ(["secret", "identity", "--key"]);
+        command.arg(self.keys().join(format!("{appliance}.secrets.key")));
+        command.arg("--signed-by").arg(self.keys().join(format!("{appliance}.key")));
+        command.arg("--out").arg(self.flake().join("hosts").join(SITE).join(appliance));
+        run::checked(&mut command).map(drop)
+    }
+
     /// Makes and signs the first trust root: two signatures for a release, one for the next root.
     pub fn make_trust_root(&self) -> Result<()> {
         let [alice, bob] = SIGNERS;
@@ -167,8 +176,13 @@ impl Workshop {
     /// into a depot. `at` makes the command that reaches the depot.
     pub fn release_to_depot(&self, url: &str, at: impl Fn(&Path) -> Command) -> Result<()> {
         self.draft_signed_by(&SIGNERS)?;
+        self.publish_to_depot("draft", url, at)
+    }
+
+    /// Puts a signed draft into the folder of releases and into a depot. `at` makes the command that reaches the depot.
+    pub fn publish_to_depot(&self, draft: &str, url: &str, at: impl Fn(&Path) -> Command) -> Result<()> {
         let mut command = at(&self.bin.join("writ"));
-        command.current_dir(&self.dir).env("NO_COLOR", "1").args(["release", "publish", "draft", "--to", "releases"]);
+        command.current_dir(&self.dir).env("NO_COLOR", "1").args(["release", "publish", draft, "--to", "releases"]);
         command.args(["--cache-key", "keys/cache.nix-key", "--depot", url, "--read-key", "keys/reader.key"]);
         run::checked(&mut command).map(drop)
     }
@@ -182,10 +196,12 @@ impl Workshop {
         let mut command = self.writ(["release", "draft", "--flake", "flake", "--site", SITE, "--to", "draft"]);
         command.args(["--previous", "releases"]);
         run::checked(&mut command)?;
-        for signer in signers {
-            self.sign(&["release", "sign", "draft", "--flake", "flake"], signer)?;
-        }
-        Ok(())
+        self.sign_draft("draft", signers)
+    }
+
+    /// Has a draft signed, each from the flake.
+    pub fn sign_draft(&self, draft: &str, signers: &[&str]) -> Result<()> {
+        signers.iter().try_for_each(|signer| self.sign(&["release", "sign", draft, "--flake", "flake"], signer))
     }
 
     /// Replaces a text that must stand exactly once in a file of the flake.

@@ -3,5 +3,6 @@
 pub mod flake;
 pub mod peers;
 pub mod phase;
+pub mod python;
 pub mod run;
 pub mod setup;

@@ -28,6 +28,7 @@ pub const ALL: &[Need] = &[
     ("nsenter", "util-linux"),
     ("nft", "nftables"),
     ("ip", "iproute2"),
+    ("age", "age"),
     ("minisign", "minisign"),
     ("openssl", "openssl"),
     ("strace", "strace"),
@@ -45,6 +46,13 @@ pub const GO: &[Need] = &[
 
 /// What the tests need to have SARIF judged by its schema. Not a program: a module for Debian's own Python.
 pub const SCHEMAS: &[Need] = &[("/usr/lib/python3/dist-packages/jsonschema/validators.py", "python3-jsonschema")];
+
+/// What the tests need for packages of PyPI, a server of buckets and code that verifies timestamps and is not ours: a Python
+/// environment is made for each.
+pub const PYTHON: &[Need] = &[("/usr/lib/python3.11/ensurepip/__init__.py", "python3.11-venv")];
+
+/// What the tests need to have mail taken by a server that is not ours. A module for Debian's own Python, too.
+pub const MAIL: &[Need] = &[("/usr/lib/python3/dist-packages/aiosmtpd/smtp.py", "python3-aiosmtpd")];
 
 /// Whether missing packages can be installed here.
 pub fn can_install() -> bool {

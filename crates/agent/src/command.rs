@@ -5,7 +5,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -107,15 +107,32 @@ pub fn run_unless(
     timeout: Duration,
     limit: usize,
 ) -> Result<Output, CommandError> {
+    run_given(None, cancel, program, args, timeout, limit)
+}
+
+/// The same, with this as its standard input: what a program is told that neither its arguments nor its environment may show.
+/// At most 64 KiB.
+///
+/// # Errors
+/// See [`CommandError`].
+pub fn run_given(
+    input: Option<&[u8]>,
+    cancel: Option<&Cancel>,
+    program: &Path,
+    args: &[&OsStr],
+    timeout: Duration,
+    limit: usize,
+) -> Result<Output, CommandError> {
     let deadline = Instant::now() + timeout;
     let name = || program.display().to_string();
+    let input = stdin(input).map_err(|source| CommandError::Start { program: name(), source })?;
     let mut child = Command::new(program)
         .args(args)
         .env_clear()
         .env("PATH", SEARCH_PATH)
         .env("LC_ALL", "C.UTF-8")
         .current_dir("/")
-        .stdin(Stdio::null())
+        .stdin(input)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
@@ -136,6 +153,16 @@ pub fn run_unless(
         }
         (Err(source), _) | (_, Err(source)) => Err(CommandError::Follow { program: name(), source }),
     }
+}
+
+/// A standard input that holds this, and ends.
+fn stdin(input: Option<&[u8]>) -> io::Result<Stdio> {
+    let Some(bytes) = input else { return Ok(Stdio::null()) };
+    let (reader, mut writer) = io::pipe()?;
+    // A pipe takes 64 KiB before anybody reads (pipe(7)). Where it takes less, that is an error and no endless wait.
+    rustix::fs::fcntl_setfl(&writer, OFlags::NONBLOCK)?;
+    writer.write_all(bytes)?;
+    Ok(reader.into())
 }
 
 enum Ended {
@@ -273,6 +300,20 @@ mod tests {
         assert_eq!((&output.stdout[..], &output.stderr[..]), (&b"out\n"[..], &b"err\n"[..]));
         assert_eq!(output.status.code(), Some(3));
         assert!(!output.truncated);
+    }
+
+    #[test]
+    fn what_is_handed_over_is_read_to_its_end() {
+        let given = vec![b'x'; 32 * 1024];
+        let run = |input| run_given(input, None, Path::new("/usr/bin/wc"), &[OsStr::new("-c")], LONG, 100).unwrap();
+        assert_eq!(run(Some(&given)).stdout, b"32768\n");
+        assert_eq!(run(None).stdout, b"0\n");
+        // A program that does not read it ends all the same.
+        let ignores = run_given(Some(&given), None, Path::new("/bin/true"), &[], LONG, 100).unwrap();
+        assert!(ignores.status.success());
+        let too_much = vec![b'x'; 1024 * 1024];
+        let refused = run_given(Some(&too_much), None, Path::new("/bin/true"), &[], LONG, 100);
+        assert!(matches!(refused, Err(CommandError::Start { .. })), "{refused:?}");
     }
 
     #[test]

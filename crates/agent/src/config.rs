@@ -10,6 +10,7 @@ use writ_trust::time::Span;
 
 use crate::network::asks;
 use crate::planner;
+use crate::secrets::unseal::Keeping;
 use crate::size::Size;
 
 /// Where the configuration is looked for when no other is named.
@@ -35,6 +36,13 @@ pub struct Config {
     pub trust: PathBuf,
     /// The appliance's own secret key (a minisign file without passphrase, mode 0600).
     pub key: PathBuf,
+    /// The appliance's key for secrets (an age identity, mode 0600); by default `secrets.key` beside its other key.
+    #[serde(default)]
+    pub secrets_key: Option<PathBuf>,
+    /// The folder, in memory, where secrets are laid out as files for units, such as `/run/writ/secrets`; without it none are.
+    /// Whatever else lies there is removed.
+    #[serde(default)]
+    pub secrets_out: Option<PathBuf>,
     /// State that must survive: floor, incidents, journal, running generation.
     #[serde(default = "default_state_dir")]
     pub state_dir: PathBuf,
@@ -200,10 +208,21 @@ impl Config {
         if self.outbox_budget.is_some_and(|budget| budget < LEAST_BUDGET) {
             return Err(format!("outbox_budget is at least \"{LEAST_BUDGET}\""));
         }
+        if self.secrets_out.as_deref().is_some_and(|folder| !folder.is_absolute() || folder.parent().is_none()) {
+            return Err("secrets_out is the path of a folder of its own, such as \"/run/writ/secrets\"".to_owned());
+        }
         if self.boot.reboot.is_empty() {
             return Err("boot.reboot is a program with its arguments, such as [\"systemctl\", \"reboot\"]".to_owned());
         }
         Ok(())
+    }
+
+    /// Where secrets are kept, and the key that decrypts those of a policy.
+    pub fn keeping(&self) -> Keeping {
+        Keeping {
+            identity: self.secrets_key.clone().unwrap_or_else(|| self.key.with_file_name("secrets.key")),
+            by_hand: self.key.with_file_name("secrets"),
+        }
     }
 
     /// Where the heartbeat and the word for the courier's key are laid out.
@@ -350,6 +369,7 @@ mod tests {
             (&*format!("{LEAST}keep_delivered = \"long\"\n"), "long"),
             (&*format!("{LEAST}plan_within = \"1h\"\n"), "plan_within"),
             (&*format!("{LEAST}switch_command = \"magic\"\n"), "magic"),
+            (&*format!("{LEAST}secrets_out = \"secrets\"\n"), "secrets_out"),
             (&*format!("{LEAST}[boot]\nreboot = []\n"), "boot.reboot"),
             (&*format!("{LEAST}[boot]\npartition = \"/boot\"\n"), "partition"),
             ("site = \"Clinic 1\"\n", "site name"),

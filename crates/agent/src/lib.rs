@@ -25,6 +25,7 @@ pub mod planner;
 pub mod probes;
 pub mod records;
 pub mod sandbox;
+pub mod secrets;
 pub mod size;
 pub mod spool;
 mod ssh;

@@ -88,6 +88,11 @@ impl<'a> Parameters<'a> {
         self.optional(name, Kind::Program, symbol)
     }
 
+    /// The name of a secret (`writ.secret "name"`), if given.
+    pub fn optional_secret(&self, name: &str) -> Result<Option<&'a str>, String> {
+        self.optional(name, Kind::Secret, secret)
+    }
+
     /// An absolute path without `..`, if given.
     pub fn optional_path(&self, name: &str) -> Result<Option<&'a Path>, String> {
         self.optional_text(name)?.map(|text| plain_path(name, text)).transpose()
@@ -115,6 +120,11 @@ fn brief(value: &Value) -> String {
     value.to_string().chars().take(80).collect()
 }
 
+fn secret(value: &Value) -> Option<&str> {
+    let object = value.as_object().filter(|o| o.len() == 1)?;
+    object.get("secret")?.as_str()
+}
+
 fn symbol(value: &Value) -> Option<&str> {
     let object = value.as_object().filter(|o| o.len() == 1)?;
     object.get("program")?.as_str()
@@ -128,9 +138,7 @@ fn fits(value: &Value, kind: Kind) -> bool {
         Kind::List => value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
         Kind::Span => value.as_str().is_some_and(|text| text.parse::<Span>().is_ok()),
         Kind::Program => symbol(value).is_some(),
-        Kind::Secret => {
-            value.as_object().is_some_and(|o| o.len() == 1 && o.get("secret").is_some_and(Value::is_string))
-        }
+        Kind::Secret => secret(value).is_some(),
     }
 }
 

@@ -41,6 +41,15 @@ const PARSERS: &[Parser] = &[
         }
         forget((Address::parse(&text, None), Address::parse(&text, Some(443))));
     }),
+    ("age-file", |bytes| {
+        let file = writ_age::dearmor(bytes);
+        if let Ok(file) = &file {
+            assert_eq!(writ_age::dearmor(writ_age::armor(file).as_bytes()).as_ref(), Ok(file));
+        }
+        let file = file.as_deref().unwrap_or(bytes);
+        let opened = writ_age::open(file, &writ_age::Identity::generate(&[1; 32]));
+        assert!(opened.is_err() || writ_age::inspect(file).is_ok());
+    }),
     ("dns-answer", |bytes| {
         let id = u16::from_be_bytes(*bytes.first_chunk().unwrap_or(&[0, 0]));
         for kind in [Kind::A, Kind::Aaaa] {

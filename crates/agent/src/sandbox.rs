@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use writ_client::Settings;
 use writ_confine::{Files, Sandbox, calls};
 
 use crate::config::SwitchCommand;
@@ -55,6 +56,17 @@ pub fn of_sync(config: &sync::config::Config) -> Sandbox {
     read.extend(config.ca_file.clone());
     let write = vec![config.inbox(), config.state_dir.clone()];
     let ports = config.settings().port().into_iter().chain([DNS]).collect();
+    Sandbox { files: Some(Files { read, write, connect: Some(ports), ..Files::default() }), calls: calls::of_courier() }
+}
+
+/// Of what carries the claim of a new machine: it reads the claim, writes what came, and connects to the depot's port alone.
+pub fn of_claimant(claim: &Path, answer: &Path, depot: &Settings) -> Sandbox {
+    let mut read = paths(SYSTEM);
+    read.extend(paths(RESOLVERS));
+    read.push(claim.to_owned());
+    read.extend(depot.ca_file.clone());
+    let write = vec![answer.to_owned()];
+    let ports = depot.port().into_iter().chain([DNS]).collect();
     Sandbox { files: Some(Files { read, write, connect: Some(ports), ..Files::default() }), calls: calls::of_courier() }
 }
 

@@ -87,6 +87,8 @@ pub struct Stored<'a> {
     pub digest: Digest,
     /// Its signature file.
     pub signature: &'a [u8],
+    /// The bytes of both.
+    pub size: u64,
 }
 
 impl Archive {

@@ -20,6 +20,7 @@ pub mod query;
 pub mod report;
 pub mod show;
 pub mod story;
+pub mod unpack;
 pub mod verify;
 pub mod words;
 

@@ -25,6 +25,8 @@ pub struct EntryCounts {
     pub releases: u64,
     /// Trust roots.
     pub trust_roots: u64,
+    /// Orders.
+    pub orders: u64,
     /// Restarts: one in every log after the first.
     pub restarts: u64,
 }
@@ -48,8 +50,24 @@ pub struct OneLog {
     pub root: Option<String>,
     /// When its key last said that this is its head: its own claim.
     pub fresh_at: Option<Time>,
+    /// Who else said when it had come to what: the newest of each authority of time and each witness that the newest trust root
+    /// lists.
+    pub external: Vec<External>,
     /// Its entries.
     pub entries: EntryCounts,
+}
+
+/// What somebody who is not the log said of when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct External {
+    /// `timestamp` or `witness`.
+    pub kind: &'static str,
+    /// What the trust root calls them.
+    pub by: String,
+    /// When.
+    pub at: Time,
+    /// How many entries the log had then.
+    pub size: u64,
 }
 
 /// The logs of a site.

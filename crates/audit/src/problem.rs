@@ -47,6 +47,12 @@ pub enum Code {
     Repeated,
     /// A log was lost, and another took over.
     Restarted,
+    /// A timestamp or a cosignature does not hold, or is of something else.
+    TokenForged,
+    /// A timestamp or a cosignature by somebody whom the newest trust root does not list.
+    TokenUnknownAuthority,
+    /// No timestamp of a log, or of a day of it, where the trust root lists authorities.
+    TokenMissing,
     /// The first trust root was taken from the folder that is being judged.
     Unpinned,
 }
@@ -74,6 +80,9 @@ impl Code {
             Self::Unlogged => "unlogged",
             Self::Repeated => "repeated",
             Self::Restarted => "restarted",
+            Self::TokenForged => "token-forged",
+            Self::TokenUnknownAuthority => "token-unknown-authority",
+            Self::TokenMissing => "token-missing",
             Self::Unpinned => "unpinned",
         }
     }

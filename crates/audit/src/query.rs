@@ -34,6 +34,10 @@ pub struct Filter {
     pub resolution: Option<String>,
     /// Only incidents that were closed later than the site allows itself.
     pub sla_missed: bool,
+    /// The incident that it is about.
+    pub incident: Option<IncidentId>,
+    /// What is in the sentences that it tells, whatever the case of letters.
+    pub text: Option<String>,
 }
 
 /// A bundle that was found.
@@ -86,7 +90,15 @@ impl Filter {
             && self.severity.is_none_or(|s| incident.is_some_and(|i| i.severity == s))
             && of(&self.resolution, &|r| execution.is_some_and(|e| e.resolution_type.as_str() == r))
             && (!self.sla_missed || execution.is_some_and(|e| !e.sla_met))
+            && self.incident.is_none_or(|id| incident.is_some_and(|i| i.incident_id == id))
+            && of(&self.text, &|words| has(bundle, words))
     }
+}
+
+/// Whether one of the sentences that a bundle tells has these words.
+fn has(bundle: &Bundle, words: &str) -> bool {
+    let words = words.to_lowercase();
+    story::tell(bundle).iter().any(|sentence| sentence.to_lowercase().contains(&words))
 }
 
 /// Whether a bundle is about a check by itself. Vectors and snapshots are about all of them, which helps nobody.

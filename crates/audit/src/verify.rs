@@ -36,6 +36,22 @@ pub struct ChainSummary {
     pub first_at: Option<Time>,
     /// When the last was written. Whether later ones were withheld cannot be seen without a log.
     pub last_at: Option<Time>,
+    /// What is left of the chain of a key that was revoked; not there of one that was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<RevokedChain>,
+}
+
+/// How many bundles of a revoked key a log is proven to have held before, and by what kind of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct RevokedChain {
+    /// As of when the key was revoked.
+    pub revoked_at: Time,
+    /// By an authority of time or a witness.
+    pub external: u64,
+    /// By the word of the log's own key alone.
+    pub log_key: u64,
+    /// Not at all: they were verified, and not counted.
+    pub not_counted: u64,
 }
 
 impl ChainSummary {
@@ -51,6 +67,7 @@ impl ChainSummary {
             last: None,
             first_at: None,
             last_at: None,
+            revoked: None,
         }
     }
 

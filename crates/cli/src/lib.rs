@@ -1,6 +1,7 @@
 //! `writ`: check and compare policy, keep keys, release, verify, audit, watch. A library for the fuzzer's sake ([`parsers()`]): the
 //! command is [`run`].
 
+mod ack;
 mod appliance_state;
 mod audit;
 mod check;
@@ -14,18 +15,22 @@ mod explain;
 mod export;
 mod failure;
 mod files;
+mod fleet;
 mod keys;
 mod layout;
 mod library;
 mod log;
+mod notify;
 mod order;
 mod pages;
 mod parsers;
 mod passphrase;
+mod provision;
 mod random;
 mod release;
 mod render_diff;
 mod screen;
+mod secret;
 mod signatures;
 mod site;
 mod status;
@@ -50,6 +55,7 @@ From a policy to an appliance:
   writ check                                                   every mistake, with its place
   writ explain backup.recent                                   what it is, where it applies, what heals it
   writ diff --from main                                        what a change means, and whether protection weakens
+  writ provision usb --help                                    a new machine, by the claim code that it shows
   writ keys new --name alice --out ../keys --role trust --role release
   writ trust init --out releases/trust/1.json --key ../keys/alice.pub:trust,release \\
       --threshold trust=1 --threshold release=1
@@ -74,21 +80,29 @@ enum Command {
     #[command(subcommand)]
     Keys(keys::Command),
     #[command(subcommand)]
+    Secret(secret::Command),
+    #[command(subcommand)]
     Trust(trust::Command),
     #[command(subcommand)]
     Release(release::Command),
     #[command(subcommand)]
     Order(order::Command),
     #[command(subcommand)]
+    Fleet(fleet::Command),
+    #[command(subcommand)]
     Log(log::Command),
     Verify(verify::Arguments),
     #[command(subcommand)]
     Audit(audit::Command),
     Watch(watch::Arguments),
+    Notify(Box<notify::Arguments>),
+    Ack(ack::Arguments),
     Status(status::Arguments),
     Doctor(doctor::Arguments),
     #[command(subcommand)]
     Site(site::Command),
+    #[command(subcommand)]
+    Provision(provision::Command),
     #[command(subcommand)]
     Export(export::Command),
     Completions(completions::Arguments),
@@ -101,16 +115,21 @@ pub fn run() -> ExitCode {
         Command::Explain(arguments) => arguments.run(),
         Command::Diff(arguments) => arguments.run(),
         Command::Keys(command) => command.run(),
+        Command::Secret(command) => command.run(),
         Command::Trust(command) => command.run(),
         Command::Release(command) => command.run(),
         Command::Order(command) => command.run(),
+        Command::Fleet(command) => command.run(),
         Command::Log(command) => command.run(),
         Command::Verify(arguments) => arguments.run(),
         Command::Audit(command) => command.run(),
         Command::Watch(arguments) => arguments.run(),
+        Command::Notify(arguments) => arguments.run(),
+        Command::Ack(arguments) => arguments.run(),
         Command::Status(arguments) => arguments.run(),
         Command::Doctor(arguments) => arguments.run(),
         Command::Site(command) => command.run(),
+        Command::Provision(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Completions(arguments) => arguments.run(),
     };

@@ -36,7 +36,7 @@ mod tests {
     #[test]
     fn pages_are_named_by_their_addresses() {
         let mut found = Vec::new();
-        for part in ["agent", "audit", "cli", "client", "depot", "nix"] {
+        for part in ["agent", "audit", "bucket", "cli", "client", "depot", "nix"] {
             named_as_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(part).join("src"), &mut found);
         }
         assert!(found.is_empty(), "{found:#?}");

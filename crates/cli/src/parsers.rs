@@ -16,7 +16,10 @@ use crate::check::nix_error::NixError;
 use crate::check::source::Source;
 use crate::diff::lay;
 use crate::keys::register::Register;
-use crate::release::ledger;
+use crate::notify::page as link_page;
+use crate::notify::store::Answered;
+use crate::release::promotion::Promotion;
+use crate::release::{ledger, promotion};
 use crate::status::{http, page};
 use crate::{appliance_state, doctor};
 
@@ -24,6 +27,14 @@ use crate::{appliance_state, doctor};
 pub type Parser = (&'static str, fn(&[u8]));
 
 const PARSERS: &[Parser] = &[
+    ("archive-tar", |bytes| {
+        let Ok(files) = writ_audit::unpack::tar::read_all(bytes, 1 << 20) else { return };
+        for (path, _) in files {
+            let plain = |part: &str| !part.is_empty() && !part.starts_with('.');
+            assert!(path.split('/').count() > 1 && path.split('/').all(plain), "it leads out of a folder: {path:?}");
+        }
+    }),
+    ("bucket-xml", |bytes| forget(writ_bucket::xml::parse(bytes))),
     ("courier-status", |bytes| forget(doctor::courier::parse(bytes))),
     ("git-listing", |bytes| {
         let entries: Vec<_> = bytes.split(|b| *b == 0).filter_map(lay::Entry::read).collect();
@@ -33,6 +44,11 @@ const PARSERS: &[Parser] = &[
         let judged = http::judge(bytes, &["desk.example".to_owned()]);
         let whole = bytes.windows(4).any(|part| part == b"\r\n\r\n");
         assert_eq!(judged == http::Asked::Unfinished, !whole && bytes.len() < http::MAX_HEAD);
+    }),
+    ("link-request", |bytes| {
+        let judged = link_page::judge(bytes);
+        let whole = bytes.windows(4).any(|part| part == b"\r\n\r\n");
+        assert_eq!(judged == link_page::Asked::Unfinished, !whole && bytes.len() < http::MAX_HEAD);
     }),
     ("nix-error", |bytes| {
         let text = String::from_utf8_lossy(bytes);
@@ -48,13 +64,23 @@ const PARSERS: &[Parser] = &[
     ("writ.enforcer-status.v1", |bytes| forget(serde_json::from_slice::<appliance_state::Status>(bytes))),
     ("writ.key-register.v1", |bytes| forget(json::parse::<Register>(bytes, MAX_DOCUMENT))),
     ("writ.ledger.v1", |bytes| forget(document::parse::<ledger::Document>(bytes, ledger::SCHEMA))),
-    ("writ.status.v1", |bytes| {
-        let Ok(report) = page::read(bytes) else { return };
-        let now = Time::from_unix_millis(1_795_000_000_000);
-        let shown = page::render(&page::Shown::Report(report), now).expect("a page");
-        assert!(!shown.contains("<script"), "the page has a script");
+    ("writ.notify-ack.v1", |bytes| forget(json::parse::<Answered>(bytes, MAX_DOCUMENT))),
+    ("writ.promotion.v1", |bytes| {
+        let Ok(read) = document::parse::<Promotion>(bytes, promotion::SCHEMA) else { return };
+        let lines = read.lines();
+        assert!(!lines.iter().any(|line| line.contains('\n')), "one line each: {lines:?}");
     }),
+    ("writ.status.v1", page_of),
+    ("writ.unclaimed.v1", page_of),
 ];
+
+/// Shows what there is to be shown.
+fn page_of(bytes: &[u8]) {
+    let Ok(shown) = page::read(bytes) else { return };
+    let now = Time::from_unix_millis(1_795_000_000_000);
+    let page = page::render(&shown, now).expect("a page");
+    assert!(!page.contains("<script"), "the page has a script");
+}
 
 /// For parsers of which no more is promised than that they come to an end.
 fn forget<T>(_: T) {}

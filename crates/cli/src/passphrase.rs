@@ -111,6 +111,13 @@ impl KeyFile {
         Ok(Self { path: path.to_owned(), file })
     }
 
+    /// The key of a file without passphrase.
+    pub fn open(&self) -> Outcome<SecretKey> {
+        self.file.open().map_err(|e| {
+            Failure::refused("the key cannot be used").at(self.path.display()).because(e).next("restore the key file")
+        })
+    }
+
     /// The key, unlocked with the passphrase that the options give (asked for only if the file is locked).
     pub fn unlock(&self, options: &PassphraseOptions) -> Outcome<SecretKey> {
         let unlocked = if self.file.is_locked() {

@@ -51,31 +51,37 @@ pub(crate) enum Sent<'a> {
     Stream(&'a mut dyn Read, u64),
 }
 
+/// What every request of this crate is sent by: no redirect followed, no proxy, all of it bounded in size and time.
+pub(crate) fn agent(settings: &Settings) -> Result<Agent, SettingsError> {
+    let Timeouts { connect, first_byte, idle } = settings.timeouts;
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .proxy(None)
+        .tls_config(settings::tls(settings)?)
+        .user_agent(&*settings.user_agent)
+        .max_response_header_size(MAX_HEADERS)
+        .input_buffer_size(BUFFER)
+        .output_buffer_size(BUFFER)
+        .max_idle_connections(2)
+        .max_idle_age(KEPT)
+        .timeout_resolve(Some(connect))
+        .timeout_connect(Some(connect))
+        .timeout_send_request(Some(idle))
+        .timeout_recv_response(Some(first_byte))
+        .timeout_per_read(Some(idle.max(first_byte)))
+        .timeout_per_write(Some(idle))
+        .build();
+    Ok(config.into())
+}
+
 impl Client {
     /// A client that signs nothing.
     pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
-        let Timeouts { connect, first_byte, idle } = settings.timeouts;
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(None)
-            .tls_config(settings::tls(settings)?)
-            .user_agent(&*settings.user_agent)
-            .max_response_header_size(MAX_HEADERS)
-            .input_buffer_size(BUFFER)
-            .output_buffer_size(BUFFER)
-            .max_idle_connections(2)
-            .max_idle_age(KEPT)
-            .timeout_resolve(Some(connect))
-            .timeout_connect(Some(connect))
-            .timeout_send_request(Some(idle))
-            .timeout_recv_response(Some(first_byte))
-            .timeout_per_read(Some(idle.max(first_byte)))
-            .timeout_per_write(Some(idle))
-            .build();
+        let agent = agent(settings)?;
         let base = settings::base(settings)?;
-        Ok(Self { agent: config.into(), base, timeouts: settings.timeouts, signer: None })
+        Ok(Self { agent, base, timeouts: settings.timeouts, signer: None })
     }
 
     /// The same depot, asked by somebody.
@@ -130,6 +136,16 @@ impl Client {
     /// Sends a gzip file and takes an answer of at most `limit` bytes.
     pub fn post_gzip(&self, target: &Target, gzip: &[u8], limit: u64) -> Result<Vec<u8>, Error> {
         self.send_bytes(Method::POST, target, gzip, "application/gzip", limit)
+    }
+
+    /// Sends bytes of a kind, as a content type names it, and takes an answer of at most `limit` bytes.
+    pub fn post_bytes(&self, target: &Target, bytes: &[u8], kind: &str, limit: u64) -> Result<Vec<u8>, Error> {
+        self.send_bytes(Method::POST, target, bytes, kind, limit)
+    }
+
+    /// Puts text in place and takes an answer of at most `limit` bytes.
+    pub fn put_text(&self, target: &Target, text: &str, limit: u64) -> Result<Vec<u8>, Error> {
+        self.send_bytes(Method::PUT, target, text.as_bytes(), "text/plain; charset=utf-8", limit)
     }
 
     /// Puts JSON in place and takes an answer of at most `limit` bytes.

@@ -90,7 +90,7 @@ impl Error {
         match error {
             ureq::Error::Timeout(timeout) => Self::TimedOut { target, phase: phase(timeout) },
             ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
-                Self::TimedOut { target, phase: "while talking to the depot" }
+                Self::TimedOut { target, phase: "while talking to it" }
             }
             ureq::Error::LargeResponseHeader(..) => Self::Malformed { target, why: "its headers are too large".into() },
             error @ (ureq::Error::Protocol(_) | ureq::Error::Http(_) | ureq::Error::BodyStalled) => {
@@ -115,10 +115,10 @@ impl Error {
 
 fn phase(timeout: ureq::Timeout) -> &'static str {
     match timeout {
-        ureq::Timeout::Resolve => "looking up the depot's name",
+        ureq::Timeout::Resolve => "looking up its name",
         ureq::Timeout::Connect => "connecting",
         ureq::Timeout::SendRequest | ureq::Timeout::SendBody => "sending",
         ureq::Timeout::RecvResponse => "waiting for an answer",
-        _ => "while talking to the depot",
+        _ => "while talking to it",
     }
 }

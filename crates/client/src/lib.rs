@@ -14,9 +14,11 @@ mod error;
 pub mod settings;
 mod signer;
 mod upload;
+mod web;
 
 pub use client::{Client, Fetched};
 pub use download::Downloaded;
 pub use error::Error;
 pub use settings::{Settings, SettingsError};
 pub use signer::Signer;
+pub use web::{Answer, Ask, Sending, Web};

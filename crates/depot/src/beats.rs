@@ -112,6 +112,13 @@ impl Beats {
         of_site.newest.iter().map(|(key, held)| (*key, held.signed())).collect()
     }
 
+    /// When each key of a site was heard of last.
+    pub fn times(&self, site: &SiteId) -> HashMap<[u8; 32], Time> {
+        let sites = self.lock();
+        let Some(of_site) = sites.get(site) else { return HashMap::new() };
+        of_site.newest.iter().map(|(key, held)| (*key, held.at)).collect()
+    }
+
     /// What was not stored yet, at most `most` of it; from here on it counts as stored.
     pub fn take_unsaved(&self, most: usize) -> Vec<StoredHeartbeat> {
         let mut taken = Vec::new();

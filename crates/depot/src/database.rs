@@ -21,6 +21,9 @@ pub struct DatabaseOptions {
     /// Certificates (PEM) by which a server elsewhere is known, under the name that the URL has for it
     #[arg(long, value_name = "FILE", requires = "database")]
     pub database_ca: Option<PathBuf>,
+    /// Whether that was looked up.
+    #[arg(skip)]
+    resolved: bool,
 }
 
 impl DatabaseOptions {
@@ -29,14 +32,18 @@ impl DatabaseOptions {
         self.database.as_ref()
     }
 
-    /// Looks up what a process that is confined cannot: as whom it connects, and the password.
+    /// Looks up, once, what a process that is confined cannot: as whom it connects, and the password.
     ///
     /// # Errors
     /// Where a file cannot be read, or nobody says as whom.
     pub fn resolve(&mut self) -> Result<(), StoreError> {
+        if self.resolved {
+            return Ok(());
+        }
         let (password, certificates) = (self.database_password_file.as_deref(), self.database_ca.as_deref());
         let resolved = self.database.take().map(|address| address.resolved(password, certificates)).transpose();
         self.database = resolved.map_err(StoreError::Unfit)?;
+        self.resolved = true;
         Ok(())
     }
 

@@ -16,7 +16,9 @@ use writ_trust::time::Time;
 use writ_wire::{Blob, Signed};
 
 use crate::beats::Beats;
+use crate::claims::Claims;
 use crate::clock;
+use crate::cosigned::Cosigned;
 use crate::directory::Directory;
 use crate::fault::Fault;
 use crate::folders::{Folders, FoldersError, Lock};
@@ -53,12 +55,16 @@ pub struct Depot {
     directory: RwLock<Arc<Directory>>,
     /// What each site's logs have come to.
     pub heads: Heads,
+    /// The newest cosignatures of witnesses.
+    pub cosigned: Cosigned,
     /// Which sequences are held of each appliance key.
     pub held: Held,
     /// The newest heartbeats.
     pub beats: Beats,
     /// The orders that have not expired.
     pub orders: Orders,
+    /// The claims of machines that belong nowhere yet.
+    pub claims: Claims,
     /// How far logs have come.
     pub ingestion: Ingestion,
     /// Connections that read the database.
@@ -194,6 +200,7 @@ impl Depot {
         check_log_key(&chain, &log_key)?;
         let directory = Directory::new(chain, stored, releases::all(connection)?);
         let heads = open_logs(connection, &folders, &directory)?;
+        let cosigned = Cosigned::load(&folders, &heads).map_err(|(site, source)| OpenError::Log { site, source })?;
         let held = Held::default();
         for (site, key, ranges) in evidence::held(connection)? {
             held.set(site, key, Sequences::from_ranges(ranges));
@@ -207,9 +214,11 @@ impl Depot {
             log_key,
             directory: RwLock::new(Arc::new(directory)),
             heads,
+            cosigned,
             held,
             beats,
             orders,
+            claims: Claims::default(),
             ingestion,
             readers: Readers::new(place),
             writer,

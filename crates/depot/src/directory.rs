@@ -57,6 +57,17 @@ pub struct ApplianceKey {
     pub revoked: bool,
 }
 
+/// Where the active releases put a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// None names it for an appliance.
+    Unknown,
+    /// It is this appliance's.
+    Named(SiteId, ApplianceId),
+    /// That of this site revokes it.
+    Revoked(SiteId),
+}
+
 impl Site {
     /// The release that appliances are given.
     pub fn active(&self) -> Option<&Arc<StoredRelease>> {
@@ -143,6 +154,23 @@ impl Directory {
     /// Every site of which something was published.
     pub fn sites(&self) -> impl Iterator<Item = (&SiteId, &Arc<Site>)> {
         self.sites.iter()
+    }
+
+    /// Where the active releases put a key.
+    pub fn standing(&self, key: &PublicKey) -> Standing {
+        let active = self.sites.values().filter_map(|site| Some((site, &site.active()?.release)));
+        let mut named = Standing::Unknown;
+        for (site, release) in active {
+            if release.revocation(key).is_some() {
+                return Standing::Revoked(release.site.clone());
+            }
+            let Some(known) = site.key(key.ed25519()) else { continue };
+            let entry = release.generations.get(&known.appliance);
+            if entry.is_some_and(|entry| entry.public_key == *key) && named == Standing::Unknown {
+                named = Standing::Named(release.site.clone(), known.appliance.clone());
+            }
+        }
+        named
     }
 
     /// The key with this fingerprint, if it may read at this instant.

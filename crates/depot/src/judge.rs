@@ -1,5 +1,7 @@
 //! Judging what is published: by signatures, and by what it must follow.
 
+pub mod times;
+
 use std::collections::BTreeSet;
 
 use writ_trust::history::dropped_revocations;

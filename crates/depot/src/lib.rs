@@ -5,7 +5,9 @@
 //! each and one list of all.
 
 pub mod beats;
+pub mod claims;
 pub mod clock;
+pub mod cosigned;
 pub mod database;
 pub mod depot;
 pub mod directory;

@@ -1,6 +1,6 @@
 //! What `/metrics` tells: counts and times, no names.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -9,6 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use writ_trust::time::Time;
 use writ_wire::receipts::Reason;
 
 /// Requests by endpoint and status.
@@ -47,8 +48,21 @@ pub struct Metrics {
     pub log_delay: Gauge,
     /// The age of the oldest key of the trust root that counts, in seconds.
     pub key_age: Gauge,
+    /// Claims of machines that belong nowhere yet.
+    pub claims: Gauge,
+    /// Cards that several keys claim.
+    pub claims_contested: Gauge,
     /// In how many seconds the disk is full at the rate of the last days; infinite while nothing says so.
     pub disk_full: Gauge<f64, AtomicU64>,
+    /// Looks at the files of the certificate that found a pair which is of no use.
+    pub tls_reload_failures: Counter,
+    tls_expires: Gauge<f64, AtomicU64>,
+    /// When the certificate ends, in milliseconds since 1970; [`i64::MAX`] without TLS.
+    tls_end: AtomicI64,
+    /// Since when that appliance has not checked in which was not heard of for longest, in seconds.
+    pub check_in_age: Gauge,
+    /// The appliances that have orders.
+    pub appliances: Gauge,
 }
 
 impl Default for Metrics {
@@ -84,10 +98,17 @@ impl Default for Metrics {
         let key_age = Gauge::default();
         let help = "The age of the oldest key that counts of the newest trust root";
         registry.register_with_unit("key_age", help, Unit::Seconds, key_age.clone());
+        let claims = Gauge::default();
+        registry.register("claims", "Claims held of machines that belong nowhere yet", claims.clone());
+        let claims_contested = Gauge::default();
+        let help = "Network cards that more than one key claims: a key may have been exchanged on its way";
+        registry.register("claims_contested", help, claims_contested.clone());
         let disk_full = Gauge::<f64, AtomicU64>::default();
         disk_full.set(f64::INFINITY);
         let help = "In how long the disk is full at the rate of the last days";
         registry.register_with_unit("disk_full", help, Unit::Seconds, disk_full.clone());
+        let (tls_reload_failures, tls_expires) = of_certificate(&mut registry);
+        let (check_in_age, appliances) = of_appliances(&mut registry);
         Self {
             registry,
             requests,
@@ -99,9 +120,38 @@ impl Default for Metrics {
             connections,
             log_delay,
             key_age,
+            claims,
+            claims_contested,
             disk_full,
+            tls_reload_failures,
+            tls_expires,
+            tls_end: AtomicI64::new(i64::MAX),
+            check_in_age,
+            appliances,
         }
     }
+}
+
+/// Looks that found a pair which is of no use, and in how long the one that is served ends.
+fn of_certificate(registry: &mut Registry) -> (Counter, Gauge<f64, AtomicU64>) {
+    let failures = Counter::default();
+    let help = "Looks at the files of the certificate that found a pair which is of no use: the one before serves on";
+    registry.register("tls_reload_failures", help, failures.clone());
+    let expires = Gauge::<f64, AtomicU64>::default();
+    expires.set(f64::INFINITY);
+    let help = "In how long the certificate ends that is served; infinite where a proxy ends TLS";
+    registry.register_with_unit("tls_expires", help, Unit::Seconds, expires.clone());
+    (failures, expires)
+}
+
+/// Since when one was not heard of, and how many there are.
+fn of_appliances(registry: &mut Registry) -> (Gauge, Gauge) {
+    let check_in_age = Gauge::default();
+    let help = "Since when that appliance with orders has not checked in which was silent for longest";
+    registry.register_with_unit("checkin_age", help, Unit::Seconds, check_in_age.clone());
+    let appliances = Gauge::default();
+    registry.register("appliances", "Appliances that have orders", appliances.clone());
+    (check_in_age, appliances)
 }
 
 impl Metrics {
@@ -120,6 +170,20 @@ impl Metrics {
     /// This came of a batch of logs of so many bytes.
     pub fn logs(&self, outcome: &'static str, bytes: u64) {
         self.logs.get_or_create(&Outcome { outcome }).inc_by(bytes);
+    }
+
+    /// The certificates that are served end then.
+    pub fn tls_ends(&self, end: Time) {
+        self.tls_end.store(end.unix_millis(), Ordering::Relaxed);
+    }
+
+    /// Brings what runs out up to an instant.
+    pub fn as_of(&self, now: Time) {
+        let left = match self.tls_end.load(Ordering::Relaxed) {
+            i64::MAX => f64::INFINITY,
+            end => (Time::from_unix_millis(end).millis_since(now) / 1000) as f64,
+        };
+        self.tls_expires.set(left);
     }
 
     /// A group of jobs was stored and answered.
@@ -142,6 +206,30 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_page_lists_every_metric() {
+        let page = include_str!("../../../docs/metrics.md");
+        let text = Metrics::default().text();
+        let names = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+        let listed =
+            |name: &str| ["`", "{", "_total`", "_total{"].iter().any(|end| page.contains(&format!("`{name}{end}")));
+        let lacking: Vec<&str> = names.filter(|name| !listed(name)).collect();
+        assert!(lacking.is_empty(), "docs/metrics.md does not list {lacking:?}");
+    }
+
+    #[test]
+    fn a_certificate_runs_out() {
+        let metrics = Metrics::default();
+        let at = |seconds: i64| Time::from_unix_millis(1_800_000_000_000 + seconds * 1000);
+        metrics.as_of(at(0));
+        assert!(metrics.text().contains("writ_depot_tls_expires_seconds inf\n"), "{}", metrics.text());
+        metrics.tls_ends(at(60));
+        metrics.as_of(at(0));
+        assert!(metrics.text().contains("writ_depot_tls_expires_seconds 60.0\n"), "{}", metrics.text());
+        metrics.as_of(at(90));
+        assert!(metrics.text().contains("writ_depot_tls_expires_seconds -30.0\n"), "{}", metrics.text());
+    }
 
     #[test]
     fn every_outcome_is_there_before_it_happens() {

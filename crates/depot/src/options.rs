@@ -62,6 +62,13 @@ pub enum Command {
     /// the old one, which stays beside it. A kill at any instant leaves the old one or the new one.
     #[command(after_long_help = MIGRATE_HELP)]
     Migrate(upkeep::migrate::Arguments),
+    /// Put bundles that were altered back as the log names them, out of an audit folder
+    ///
+    /// For what `fsck` calls evidence-altered or evidence-unsigned. A bundle is put back only when its digest is the one that the signed
+    /// log names and its appliance's signature holds: nothing else can come in by this. Rows of evidence refuse every change, so it is
+    /// done to a copy of the database, which takes the place of the database in one rename. What was there is kept in the quarantine.
+    #[command(after_long_help = MEND_HELP)]
+    Mend(upkeep::mend::Arguments),
     /// Make an archive of each day that has ended
     ///
     /// One `<site>-<day>.tar.gz` with what the day added: bundles, signatures, receipts, releases and their documents, trust roots,
@@ -69,6 +76,14 @@ pub enum Command {
     /// first, they are an audit folder for `writ audit verify`. An archive that is there is not made again.
     #[command(after_long_help = ARCHIVE_HELP)]
     Archive(upkeep::archive::Arguments),
+    /// Send the archives of days to a bucket that keeps them
+    ///
+    /// Makes what `archive` makes, and stores each in a bucket of S3's kind, locked by Object Lock in the mode COMPLIANCE, in which
+    /// nobody can shorten the lock or remove the archive, not even whoever owns the bucket. Each is read back, and counts only when the
+    /// bucket says that it has these bytes, locked long enough; a bucket without Object Lock is sent nothing. What cannot be sent
+    /// waits, and goes when it can, the oldest day first. Nothing of the data directory is ever removed because of it.
+    #[command(after_long_help = SHIP_HELP)]
+    Ship(Box<upkeep::ship::Arguments>),
 }
 
 const FSCK_HELP: &str = "\
@@ -109,6 +124,18 @@ Example:
 
 Exit codes: 0 it has this version's schema, or there is no database yet; 2 could not run, and nothing was changed.";
 
+const MEND_HELP: &str = "\
+Example, with the archives in their bucket as the source:
+  writ audit unpack --from s3://clinic-evidence --endpoint https://s3.eu-central-1.amazonaws.com --region eu-central-1 \\
+      --credentials ../keys/auditor.credentials --to audit
+  writ audit verify audit --trust root-you-were-given.json
+  systemctl stop writ-depot
+  runuser -u writ-depot -- writ-depot mend --data /var/lib/writ/depot --from audit --quarantine /var/lib/writ/quarantine
+  systemctl start writ-depot
+
+Exit codes: 0 every bundle that was altered is back, or none was; 1 some are not, and told, or the log itself is damaged: restore a
+backup; 2 could not run.";
+
 const ARCHIVE_HELP: &str = "\
 Examples:
   writ-depot archive --data /var/lib/writ/depot --to /mnt/archive
@@ -117,6 +144,23 @@ Examples:
   writ audit verify audit --trust root-you-were-given.json
 
 Exit codes: 0 every archive that was asked for is there; 1 refused; 2 could not run.";
+
+const SHIP_HELP: &str = "\
+Examples:
+  writ-depot ship --data /var/lib/writ/depot --spool /var/lib/writ/ship --to s3://clinic-evidence \\
+      --endpoint https://s3.eu-central-1.amazonaws.com --region eu-central-1 --credentials /etc/writ/bucket.credentials
+  writ-depot ship --verify --spool /var/lib/writ/ship --to s3://clinic-evidence \\
+      --endpoint https://s3.eu-central-1.amazonaws.com --region eu-central-1 --credentials /etc/writ/bucket.credentials
+  … --verify --sample 5 --download                     (reads five of them whole, and compares)
+
+  bucket.credentials   mode 0600: aws_access_key_id = … and aws_secret_access_key = …, as AWS' own tools read them. It needs no right
+                       to delete or to shorten anything; what it needs:
+                       https://github.com/writ-project/writ/blob/main/docs/depot.md#archives-in-a-bucket
+
+An auditor gets all of it back with `writ audit unpack --from s3://clinic-evidence …`, from nothing but the bucket.
+
+Exit codes: 0 every day that ended is in the bucket, or with --verify, is as it was sent; 1 something waits that should not, is not as
+it must be, or is an alert; 2 could not run.";
 
 const SERVE_HELP: &str = "\
 A first start, on one machine:
@@ -137,6 +181,8 @@ On PostgreSQL, once one machine's SQLite is outgrown (the user writ-depot owns t
 
 TLS: give --tls-cert and --tls-key (PEM; TLS 1.3 only), or let a proxy in front end TLS and give --allow-http: requests
 are signed over method, path, query and body, so a proxy may rewrite Host. Without either, only loopback is served.
+A certificate that was renewed is served without a restart: both files are looked at every 5 s, and on SIGHUP. A pair that
+does not fit is told of in the log and by writ_depot_tls_reload_failures_total, and the one before serves on.
 
 The depot stops gracefully on SIGTERM and SIGINT: what it was asked before is answered, at most for 20 s.
 It exits with 0 when it was told to stop, with 2 when it could not start or the command line is none (the reason is on
@@ -172,7 +218,7 @@ pub struct Options {
     /// Where the address that is listened on is written, for whoever asked for port 0
     #[arg(long, value_name = "FILE")]
     pub address_file: Option<PathBuf>,
-    /// The most connections at one time; others wait
+    /// The most connections at one time, at most half of them from one address (unless a proxy is there); others wait
     #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub connections: u32,
     /// How long the headers of a request may take, and how long a connection may be idle
@@ -185,7 +231,7 @@ pub struct Options {
     #[arg(long, value_name = "SPAN", default_value = "2m", value_parser = span)]
     pub body_timeout: Duration,
     /// Memory for request bodies at one time, in MiB, half of it for callers who are known, at most a third of a half (or 8
-    /// MiB) for one sender; who finds none left hears 503
+    /// MiB) for one sender and two thirds for all appliances of one site; who finds none left hears 503
     #[arg(long, value_name = "MIB", default_value_t = 48, value_parser = clap::value_parser!(u32).range(16..=65_536))]
     pub body_memory: u32,
     /// Memory for files that are asked for often, in MiB
@@ -200,6 +246,9 @@ pub struct Options {
     /// MiB of logs per appliance and day, coming back evenly; 0 for no limit
     #[arg(long, value_name = "MIB", default_value_t = 256)]
     pub daily_logs: u32,
+    /// MiB of evidence that was not here before, per appliance and day, coming back evenly; 0 for no limit
+    #[arg(long, value_name = "MIB", default_value_t = 1024)]
+    pub daily_evidence: u32,
     /// How old a log's signed checkpoint becomes before it is signed anew
     #[arg(long, value_name = "SPAN", default_value = "1h", value_parser = span)]
     pub renew: Duration,

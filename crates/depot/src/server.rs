@@ -14,16 +14,18 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use tokio_rustls::TlsAcceptor;
 
+use self::tls::Tls;
 pub use self::tls::TlsError;
 use crate::clock;
 use crate::depot::{Depot, OpenError, Opened};
 use crate::endpoint;
 use crate::limits::body::Peer;
+use crate::limits::places::{Place, Places};
 use crate::limits::stalled::Unstalled;
 use crate::options::Options;
 use crate::publication::{activate_complete, follow_pending};
@@ -37,7 +39,7 @@ const MAX_HEADERS: usize = 64;
 const MAX_HEAD: usize = 16 * 1024;
 /// How long requests under way may take when the depot is told to stop.
 const GRACE: Duration = Duration::from_secs(20);
-/// How often heartbeats are stored and checkpoints looked at.
+/// How often heartbeats are stored, and checkpoints and the files of the certificate looked at.
 const TICK: Duration = Duration::from_secs(5);
 /// How often the logs' files are made to survive a power cut.
 const FLUSH: Duration = Duration::from_secs(60);
@@ -89,7 +91,9 @@ pub fn may_listen(options: &Options) -> Result<(), ServeError> {
 /// Serves until told to stop: by SIGTERM or SIGINT.
 pub async fn serve(options: Options) -> Result<(), ServeError> {
     may_listen(&options)?;
-    let tls = tls::acceptor(&options)?;
+    let tls = Tls::of(&options)?.map(Arc::new);
+    // Before anything else waits: a SIGHUP that nobody takes would end this process.
+    let asks = signal(SignalKind::hangup()).ok();
     let listen = options.listen;
     // Before anything of the data directory is touched: an address in use is the likelier mistake.
     let listener = TcpListener::bind(listen).await.map_err(|source| ServeError::Listen { address: listen, source })?;
@@ -118,6 +122,8 @@ pub async fn serve(options: Options) -> Result<(), ServeError> {
     let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Ready]);
     let (stop, stopped) = watch::channel(false);
     let ticking = tokio::spawn(tick(depot.clone()));
+    let every = TICK.min(depot.options.renew);
+    let renewing = tokio::spawn(tls::renewed(depot.clone(), tls.clone(), every, asks));
     let accepting = accept(depot.clone(), listener, tls, stopped);
     tokio::pin!(accepting);
     let mut connections = tokio::select! {
@@ -131,6 +137,7 @@ pub async fn serve(options: Options) -> Result<(), ServeError> {
     let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Stopping]);
     let _ = timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
     ticking.abort();
+    renewing.abort();
     depot.writer.last().await;
     let _ = tokio::task::spawn_blocking(move || writing.join()).await;
     drop(lock);
@@ -156,7 +163,6 @@ async fn wait_for_next_second() {
 }
 
 async fn told_to_stop() {
-    use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         tracing::warn!("signals cannot be waited for: this process ends at once when it is told to");
@@ -204,16 +210,16 @@ pub fn router(depot: &Arc<Depot>) -> Router {
 async fn accept(
     depot: Arc<Depot>,
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Tls>>,
     mut stopped: watch::Receiver<bool>,
 ) -> JoinSet<()> {
     let service = TowerToHyperService::new(router(&depot));
-    let places = Arc::new(Semaphore::new(depot.options.connections as usize));
+    let places = Places::new(depot.options.connections);
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
         let next = async {
-            let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
+            let place = places.free().await.ok_or_else(|| io::Error::other("no places any more"))?;
             Ok::<_, io::Error>((place, listener.accept().await?))
         };
         let accepted = tokio::select! {
@@ -229,11 +235,16 @@ async fn accept(
                 continue;
             }
         };
+        let peer = Peer::of(address.ip(), &depot.options);
+        let Some(place) = places.give(place, peer) else {
+            tracing::debug!(%address, "it has as many connections as one address may have");
+            continue;
+        };
         let connection = Connection {
             depot: depot.clone(),
             service: service.clone(),
             stopped: stopped.clone(),
-            peer: Peer::of(address.ip(), &depot.options),
+            peer,
             _place: place,
         };
         let tls = tls.clone();
@@ -249,7 +260,7 @@ struct Connection {
     service: TowerToHyperService<Router>,
     stopped: watch::Receiver<bool>,
     peer: Option<Peer>,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Drop for Connection {
@@ -259,7 +270,7 @@ impl Drop for Connection {
 }
 
 impl Connection {
-    async fn run(mut self, stream: TcpStream, tls: Option<TlsAcceptor>) {
+    async fn run(mut self, stream: TcpStream, tls: Option<Arc<Tls>>) {
         let _ = stream.set_nodelay(true);
         let patience = self.depot.options.idle_timeout;
         match tls {
@@ -268,7 +279,7 @@ impl Connection {
                 let stream = Unstalled::new(Sending::new(stream, outlet.clone()), patience);
                 self.serve(stream, Some(outlet)).await;
             }
-            Some(tls) => match timeout(self.depot.options.header_timeout, tls.accept(stream)).await {
+            Some(tls) => match timeout(self.depot.options.header_timeout, tls.acceptor().accept(stream)).await {
                 Ok(Ok(stream)) => self.serve(Unstalled::new(stream, patience), None).await,
                 Ok(Err(error)) => tracing::debug!(%error, "no TLS"),
                 Err(_) => tracing::debug!("no TLS in time"),
@@ -296,7 +307,7 @@ impl Connection {
                 request.extensions_mut().insert(peer);
             }
             let answer = match static_files::remembered(&depot, &request) {
-                Some(response) => Ok(response),
+                Some(response) => Ok(answer::at_once(response)),
                 None => Err(service.call(request)),
             };
             async move {

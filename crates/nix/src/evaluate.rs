@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
+use writ_policy::rings::Rings;
 use writ_trust::ids::{ApplianceId, SiteId};
 
 use crate::tool::{self, Nix, NixError};
@@ -66,6 +67,9 @@ pub struct SiteReport {
     pub appliances: BTreeMap<ApplianceId, ApplianceReport>,
     /// What is wrong with the site.
     pub findings: Vec<Finding>,
+    /// Its rings, see `modules/policy/rings.nix`; none where the tree's library is too old to say.
+    #[serde(default)]
+    pub rings: Rings,
 }
 
 /// One appliance in a [`Report`].
@@ -210,6 +214,21 @@ impl Tree {
     pub fn files(&self) -> Result<Vec<String>, EvaluateError> {
         let json = self.attribute("files", &Request::default(), &[])?;
         serde_json::from_slice(&json).map_err(|e| EvaluateError::Unexpected(e.to_string()))
+    }
+
+    /// The rings of some sites, by `modules/policy/rings.nix`; evaluates no policy. A site that is not there has none, nor has
+    /// one of a tree whose library is too old to say.
+    pub fn rings(&self, sites: &[SiteId]) -> Result<BTreeMap<SiteId, Rings>, EvaluateError> {
+        let sites = sites.iter().map(ToString::to_string).collect();
+        match self.attribute("rings", &Request { exclude: Vec::new(), sites: Some(sites) }, &[]) {
+            Ok(json) => serde_json::from_slice(&json).map_err(|e| EvaluateError::Unexpected(e.to_string())),
+            Err(EvaluateError::Nix { stderr, .. })
+                if stderr.contains("attribute 'rings' in selection path 'rings'") =>
+            {
+                Ok(BTreeMap::new())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Evaluates only these files, each on its own: how a file is found whose mistake ends all of Nix.

@@ -66,6 +66,16 @@ pub(crate) fn file_url(folder: &Path) -> Result<String, PublishError> {
 pub fn publish(nix: &Nix, closure: &Closure, folder: &Path, key: Option<&CacheKey>) -> Result<(), PublishError> {
     let io = |source| PublishError::Io { path: folder.to_owned(), source };
     let url = file_url(folder)?;
+    let trusted = match key {
+        Some(key) => vec![TrustedPublicKey::parse(&key.public_text()).map_err(|e| PublishError::Key(e.to_string()))?],
+        None => vec![],
+    };
+    // Nix fsyncs nothing of a cache; one call makes all of it survive a power cut.
+    let sync = || std::fs::File::open(folder).and_then(|dir| Ok(rustix::fs::syncfs(dir)?)).map_err(io);
+    // As where a release is published again for others: then the store need not have it any more.
+    if is_whole(closure, folder, &trusted) {
+        return sync();
+    }
     writ_durable::create_directories(folder).map_err(io)?;
     let key_file = key.map(KeyFile::write).transpose()?;
     let signed = match &key_file {
@@ -74,10 +84,6 @@ pub fn publish(nix: &Nix, closure: &Closure, folder: &Path, key: Option<&CacheKe
     };
     let target = format!("{url}?compression=zstd{signed}");
     nix.run("nix", &["copy", "--no-check-sigs", "--to", &target, &closure.toplevel])?;
-    let trusted = match key {
-        Some(key) => vec![TrustedPublicKey::parse(&key.public_text()).map_err(|e| PublishError::Key(e.to_string()))?],
-        None => vec![],
-    };
     let unsigned = check_entries(closure, folder, &trusted)?;
     if let (Some(file), false) = (&key_file, unsigned.is_empty()) {
         let mut arguments = vec!["store", "sign", "--store", &url, "--key-file"];
@@ -90,8 +96,17 @@ pub fn publish(nix: &Nix, closure: &Closure, folder: &Path, key: Option<&CacheKe
             return Err(PublishError::Entry { path: (*path).to_owned(), source });
         }
     }
-    // Nix fsyncs nothing of a cache; one call makes all of it survive a power cut.
-    std::fs::File::open(folder).and_then(|dir| Ok(rustix::fs::syncfs(dir)?)).map_err(io)
+    sync()
+}
+
+/// Whether the cache has every path already, as the closure document says and signed by the given key.
+fn is_whole(closure: &Closure, folder: &Path, trusted: &[TrustedPublicKey]) -> bool {
+    let has_file = |path| {
+        let entry = Entry::read(folder, path).ok();
+        entry.is_some_and(|entry| entry.nar_file().is_ok_and(|file| folder.join("nar").join(file).is_file()))
+    };
+    check_entries(closure, folder, trusted).is_ok_and(|unsigned| unsigned.is_empty())
+        && closure.paths.iter().all(has_file)
 }
 
 /// Compares every path with its entry; returns those that lack a signature by the given key.

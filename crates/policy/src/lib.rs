@@ -17,6 +17,7 @@ pub mod observation;
 pub mod outcome;
 pub mod policy;
 pub mod predicate;
+pub mod rings;
 pub mod rule;
 pub mod runbook;
 pub mod schema;

@@ -104,7 +104,23 @@ pub fn accept<S: AsRef<[u8]>>(
     log: &LogProof,
     now: Time,
 ) -> Result<Accepted, Refusal> {
-    judge_release(bytes, signatures, chain, floor, identity, Some(log), now)
+    judge_release(bytes, signatures, chain, floor, identity, Some(log), None, now)
+}
+
+/// As [`accept`], of an appliance that obeys a generation already. A release that has the very same for it changes nothing:
+/// there is nothing to wait for, so its `not_before` is not asked, and what runs does not end for lack of a newer release.
+#[allow(clippy::too_many_arguments, reason = "what a release is judged by, and what runs")]
+pub fn accept_beside<S: AsRef<[u8]>>(
+    bytes: &[u8],
+    signatures: &[S],
+    chain: &TrustChain,
+    floor: &Floor,
+    identity: &Identity,
+    log: &LogProof,
+    running: Option<&Generation>,
+    now: Time,
+) -> Result<Accepted, Refusal> {
+    judge_release(bytes, signatures, chain, floor, identity, Some(log), running, now)
 }
 
 /// As [`accept`], for whoever is about to publish a release: it cannot be in the log yet, and nothing is said of that.
@@ -116,9 +132,10 @@ pub fn accept_unlogged<S: AsRef<[u8]>>(
     identity: &Identity,
     now: Time,
 ) -> Result<Accepted, Refusal> {
-    judge_release(bytes, signatures, chain, floor, identity, None, now)
+    judge_release(bytes, signatures, chain, floor, identity, None, None, now)
 }
 
+#[allow(clippy::too_many_arguments, reason = "what a release is judged by, and what runs")]
 fn judge_release<S: AsRef<[u8]>>(
     bytes: &[u8],
     signatures: &[S],
@@ -126,6 +143,7 @@ fn judge_release<S: AsRef<[u8]>>(
     floor: &Floor,
     identity: &Identity,
     log: Option<&LogProof>,
+    running: Option<&Generation>,
     now: Time,
 ) -> Result<Accepted, Refusal> {
     let instant = floor.instant(now);
@@ -151,7 +169,7 @@ fn judge_release<S: AsRef<[u8]>>(
     let expired = instant >= release.expires_at;
     if !again {
         check_issued_at(&release, chain, &signers)?;
-        check_times(&release, &entry, &identity.appliance, instant)?;
+        check_times(&release, &entry, &identity.appliance, running, instant)?;
     }
     let floor = raised(floor, chain, &release, digest);
     Ok(Accepted { release, entry, digest, signers, log, again, expired, floor })
@@ -310,7 +328,13 @@ fn check_issued_at(release: &Release, chain: &TrustChain, signers: &[Signer]) ->
     Ok(())
 }
 
-fn check_times(release: &Release, entry: &Generation, appliance: &ApplianceId, instant: Time) -> Result<(), Refusal> {
+fn check_times(
+    release: &Release,
+    entry: &Generation,
+    appliance: &ApplianceId,
+    running: Option<&Generation>,
+    instant: Time,
+) -> Result<(), Refusal> {
     // §3.3 "A release past `expires_at` is never newly accepted."
     let expires_at = release.expires_at;
     if instant >= expires_at {
@@ -318,7 +342,7 @@ fn check_times(release: &Release, entry: &Generation, appliance: &ApplianceId, i
     }
     // §3.3 "`not_before` has passed." `issued_at` is a signed time by now, so a clock that lags behind it is corrected.
     let (not_before, instant) = (entry.not_before, instant.max(release.issued_at));
-    if instant < not_before {
+    if instant < not_before && !running.is_some_and(|running| running.brings_the_same_as(entry)) {
         return Err(Refusal::NotBefore { appliance: appliance.clone(), not_before, instant });
     }
     Ok(())

@@ -4,6 +4,7 @@
 //! randomness. Times and random bytes come in as arguments, so every rule here can be tested with any past or future.
 
 pub mod acceptance;
+pub mod claim_code;
 pub mod digest;
 pub mod document;
 pub mod documents;
@@ -28,3 +29,4 @@ pub mod store_path;
 pub mod text;
 pub mod threshold;
 pub mod time;
+pub mod timestamp;

@@ -23,6 +23,15 @@ pub const RELEASE_SCHEMA: &str = "writ.release.v1";
 /// How long a release is valid when its author does not say otherwise: 180 days, in milliseconds.
 pub const RELEASE_VALIDITY_MILLIS: i64 = 180 * 86_400_000;
 
+/// 9999-01-01T00:00:00Z, in milliseconds since 1970.
+const UNTIL_PROMOTED_MILLIS: i64 = 253_370_764_800_000;
+
+/// The `not_before` of an appliance that waits until people sign a release that says otherwise: no release lasts so long, see
+/// [`Release::is_held`].
+pub fn until_promoted() -> Time {
+    Time::from_unix_millis(UNTIL_PROMOTED_MILLIS)
+}
+
 /// The `schema` member of a release.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReleaseSchema {
@@ -125,6 +134,15 @@ pub struct RevokedKey {
     pub revoked_at: Time,
     /// Why, in one line.
     pub reason: String,
+}
+
+impl Generation {
+    /// Whether the other one has the same policy and the same system, whatever their times and keys: it changes nothing where
+    /// this one is obeyed.
+    pub fn brings_the_same_as(&self, other: &Self) -> bool {
+        let Self { public_key: _, system_type, policy, closure, not_before: _ } = self;
+        (system_type, policy, closure) == (&other.system_type, &other.policy, &other.closure)
+    }
 }
 
 /// Reads a member that may be null but must be there (serde would take a missing one for null).
@@ -272,6 +290,12 @@ impl Release {
     /// What orders the releases of a site.
     pub fn point(&self) -> (Epoch, Serial) {
         (self.epoch, self.serial)
+    }
+
+    /// Whether one of its generations is never accepted by this release: its time comes when the release has ended. Only a newer
+    /// release can promote it.
+    pub fn is_held(&self, generation: &Generation) -> bool {
+        generation.not_before >= self.expires_at
     }
 
     /// The revocation of a key (by its 32 bytes; ids are arbitrary), if this release lists one.

@@ -80,8 +80,16 @@ pub struct TrustKey {
 pub struct TimestampAuthority {
     /// What people call it.
     pub name: String,
-    /// Its certificate, DER in base64.
+    /// Its certificate, DER in base64: of an authority that signs those that make timestamps, or of one that makes them. Tokens by
+    /// those that no root lists any more count no more.
     pub certificate: String,
+}
+
+impl TimestampAuthority {
+    /// Its certificate, DER.
+    pub fn der(&self) -> Option<Vec<u8>> {
+        STANDARD.decode(&self.certificate).ok()
+    }
 }
 
 /// Why a key does not count.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::json::MAX_DOCUMENT;
 use writ_trust::minisign::{PublicKey, SecretKey, SignError};
-use writ_trust::numbers::TrustVersion;
+use writ_trust::numbers::{Epoch, Serial, TrustVersion};
 use writ_trust::time::Time;
 
 use crate::releases::ReleaseRef;
@@ -48,9 +48,52 @@ pub struct Heartbeat {
     pub log_fresh_at: Option<Time>,
     /// The version of the program that says this.
     pub agent_version: String,
+    /// The newest release that it knows of and does not enforce; left out where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Next>,
 }
 
 document!(Heartbeat, HeartbeatSchema, HEARTBEAT_SCHEMA, "writ.heartbeat.v1", MAX_DOCUMENT);
+
+/// How it stands with a release that is newer than the one enforced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Next {
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// Its serial.
+    pub serial: Serial,
+    /// How it stands.
+    pub state: NextState,
+    /// What waits: until when. A switch: when it began, or ended. Left out where nobody can say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
+    /// What is refused: by which rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+}
+
+/// How it stands with a release that is not enforced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NextState {
+    /// Its time has not come.
+    NotBefore,
+    /// It waits for a maintenance window.
+    Window,
+    /// Something that it names has not come.
+    Incomplete,
+    /// It breaks a rule.
+    Refused,
+    /// It is being switched to.
+    Switching,
+    /// It was switched to, did not pass, and what ran before runs again.
+    RolledBack,
+    /// It was switched to, did not pass, and going back failed.
+    RollbackFailed,
+    /// It is not tried any more.
+    SetAside,
+}
 
 /// How far into a site's log somebody has seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +152,7 @@ mod tests {
             log: Some(LogPosition { number: 1, origin: "log.example/clinic-001".into(), size: 9 }),
             log_fresh_at: None,
             agent_version: "0.1.0".into(),
+            next: None,
         };
         let signed = heartbeat.sign(&key).unwrap();
         assert_eq!(Heartbeat::verify(&signed, &key.public_key()).unwrap(), heartbeat);
@@ -116,6 +160,17 @@ mod tests {
         heartbeat.public_key = other.public_key();
         let foreign = heartbeat.sign(&key).unwrap();
         assert!(matches!(Heartbeat::verify(&foreign, &key.public_key()), Err(StatementError::OtherKey)));
+        let before = String::from_utf8(heartbeat.canonical()).unwrap();
+        assert!(!before.contains("next"), "as programs before it wrote it");
+        let (epoch, serial) = (Epoch::FIRST, Serial::FIRST);
+        let next = Next { epoch, serial, state: NextState::RolledBack, at: Some(heartbeat.at), rule: None };
+        heartbeat.next = Some(next);
+        assert_eq!(Heartbeat::parse(&heartbeat.canonical()).unwrap(), heartbeat);
+        // A depot answers for a site of some thousand appliances at once.
+        let heartbeats = vec![heartbeat.sign(&key).unwrap(); 4000];
+        let all =
+            crate::heartbeats::Heartbeats { schema: crate::heartbeats::HeartbeatsSchema::V1, heartbeats }.canonical();
+        assert!(all.len() < crate::MAX_ENVELOPE, "{}", all.len());
         let missing = String::from_utf8(heartbeat.canonical()).unwrap().replace("\"log_fresh_at\":null,", "");
         assert!(Heartbeat::parse(missing.as_bytes()).is_err(), "a member that may be null must be there");
     }

@@ -25,6 +25,8 @@ pub enum NoticeEvent {
     Escalated,
     /// Nobody answered in time: the next contact is called.
     Unanswered,
+    /// Somebody at the appliance said that they have seen it: nobody else is called.
+    Acknowledged,
     /// Those who were called hear how it stands.
     Update,
     /// An incident ended.

@@ -4,8 +4,12 @@ use std::fmt;
 
 use writ_trust::digest::Digest;
 use writ_trust::ids::{LogSourceId, SiteId};
+use writ_trust::log::witness::CosignatureName;
+use writ_trust::minisign::PublicKey;
 use writ_trust::numbers::{Epoch, Serial, TrustVersion};
+use writ_trust::timestamp::TimestampName;
 
+use crate::mac::MacAddress;
 use crate::publication::HashPart;
 
 /// Path and query of a request, as they are signed and sent.
@@ -119,6 +123,22 @@ pub fn publish_order(site: &SiteId) -> Target {
     at(format!("/publish/orders/{site}"))
 }
 
+/// `GET`: [`crate::claims::Claims`], of every card.
+pub fn claims() -> Target {
+    at("/api/provision")
+}
+
+/// `POST`: a [`crate::claim::Claim`] as [`crate::Signed`]; `GET`: [`crate::claims::Claims`] of one card.
+pub fn provision(mac: &MacAddress) -> Target {
+    at(format!("/api/provision/{mac}"))
+}
+
+/// `GET`: [`crate::placement::Placement`] of the machine that claims the card with a key, for whoever has trust root `trust`.
+pub fn placement(mac: &MacAddress, key: &PublicKey, trust: TrustVersion) -> Target {
+    let query = Some(format!("key={}&trust={trust}", key.fingerprint()));
+    Target { query, ..provision(mac) }
+}
+
 /// Which of a site's logs a request is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Log {
@@ -148,6 +168,31 @@ pub fn log_tile(site: &SiteId, which: Log, tile: &str) -> Target {
 /// `GET`: the document by which log `number` began, as [`crate::Signed`]; the first log has none.
 pub fn log_restart(site: &SiteId, number: u64) -> Target {
     log(site, Log::Number(number), "restart")
+}
+
+/// `GET`: [`crate::log_times::LogTimes`].
+pub fn log_times(site: &SiteId, which: Log) -> Target {
+    log(site, which, "timestamps")
+}
+
+/// `GET`: a [`crate::timestamp::Timestamp`].
+pub fn log_timestamp(site: &SiteId, which: Log, name: &TimestampName) -> Target {
+    log(site, which, format!("timestamps/{name}"))
+}
+
+/// `GET`: a checkpoint that a witness cosigned, a signed note.
+pub fn log_cosignature(site: &SiteId, number: u64, name: &CosignatureName) -> Target {
+    log(site, Log::Number(number), format!("cosignatures/{name}"))
+}
+
+/// `PUT`: a [`crate::timestamp::Timestamp`] of a checkpoint of one of the site's logs.
+pub fn publish_timestamp(site: &SiteId) -> Target {
+    at(format!("/publish/timestamps/{site}"))
+}
+
+/// `PUT`: a checkpoint of one of the site's logs with the cosignature of a witness, a signed note.
+pub fn publish_cosignature(site: &SiteId) -> Target {
+    at(format!("/publish/cosignatures/{site}"))
 }
 
 /// `GET`: what a Nix binary cache says of itself.
@@ -217,6 +262,17 @@ mod tests {
         assert_eq!(log_tile(&site, Log::Number(2), "tile/0/x001/067").to_string(), "/log/clinic-001/2/tile/0/x001/067");
         let source = "audit".parse().unwrap();
         assert_eq!(log_batch_submit(&site, &source, 7).to_string(), "/api/logs/sites/clinic-001/audit/7");
+        let mac = "00:00:5e:00:53:01".parse().unwrap();
+        assert_eq!(provision(&mac).to_string(), "/api/provision/00:00:5e:00:53:01");
+        let key = writ_trust::minisign::SecretKey::generate(&[1; 40]).public_key();
+        let asks = format!("/api/provision/00:00:5e:00:53:01?key={}&trust=1", key.fingerprint());
+        assert_eq!(placement(&mac, &key, TrustVersion::FIRST).to_string(), asks);
+        let name = "20261128-0123456789abcdef".parse().unwrap();
+        let target = log_timestamp(&site, Log::Current, &name).to_string();
+        assert_eq!(target, "/log/clinic-001/timestamps/20261128-0123456789abcdef");
+        let name = "0123abcd-1795000000".parse().unwrap();
+        let target = log_cosignature(&site, 2, &name).to_string();
+        assert_eq!(target, "/log/clinic-001/2/cosignatures/0123abcd-1795000000");
         assert_eq!(nar("nar/abc.nar.zst").unwrap().to_string(), "/nar/abc.nar.zst");
     }
 

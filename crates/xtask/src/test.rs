@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use writ_tools::phase::phase;
-use writ_tools::{peers, setup};
+use writ_tools::{peers, python, setup};
 
 use crate::counts::Counts;
 use crate::lint;
@@ -39,6 +39,10 @@ const PEERS: &[(&str, &[&str])] = &[
     ("restic", &["restic"]),
     ("sudo", &["sudo"]),
 ];
+/// What timestamps are verified with beside openssl, with what it needs: all of it comes in wheels.
+const RFC3161: &[&str] = &["rfc3161-client==1.0.9", "cryptography==50.0.2", "cffi==2.1.1", "pycparser==3.12"];
+/// A server of buckets; of its parts those that serve them.
+const MOTO: &[&str] = &["moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"];
 /// The depot's suite, which is run on SQLite and once more on PostgreSQL.
 const DEPOT: &str = "crates/depot it";
 /// What of it is run again: what reads and writes the database. Parsing, the cache and confinement know nothing of it.
@@ -67,7 +71,7 @@ const MORE_SEEDS: [u64; 5] = [1, 1_000, 2_000, 3_000, 4_000];
 
 /// Lint, then all tests; ends with one line of counts.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    phase("set-up", || setup::ensure(&[setup::ALL, setup::GO, setup::SCHEMAS].concat()))?;
+    phase("set-up", || setup::ensure(&[setup::ALL, setup::GO, setup::MAIL, setup::SCHEMAS, setup::PYTHON].concat()))?;
     // Unpacking waits for a server most of the time.
     let (built, peers) = std::thread::scope(|scope| {
         let peers = scope.spawn(|| phase("peers", unpack_peers));
@@ -137,6 +141,8 @@ fn unpack_peers() -> Result<[PathBuf; 3]> {
     for (name, packages) in PEERS {
         peers::unpack(name, packages)?;
     }
+    python::environment("rfc3161", "rfc3161_client", RFC3161)?;
+    python::environment("moto", "moto", MOTO)?;
     Ok([
         peers::unpack("openssh", &["openssh-server"])?,
         peers::unpack("prometheus", &["prometheus"])?,

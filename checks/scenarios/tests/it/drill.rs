@@ -235,7 +235,7 @@ impl Drill {
 }
 
 /// The policy: one file that must stay as it is, checked by the repository's own library.
-fn lay(house: &House) {
+pub fn lay(house: &House) {
     let desk = house.path("desk");
     let modules = desk.join("modules");
     fs::create_dir_all(&modules).unwrap();
@@ -298,7 +298,7 @@ writ.site {
     commit(&desk);
 }
 
-fn git(desk: &Path, arguments: &[&str]) {
+pub fn git(desk: &Path, arguments: &[&str]) {
     run::checked(Command::new("git").arg("-C").arg(desk).args(arguments)).unwrap();
 }
 

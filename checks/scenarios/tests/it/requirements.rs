@@ -7,7 +7,21 @@ use std::path::Path;
 use writ_scenarios::flake::repository;
 
 /// The groups that ask for code, and how many ids each has.
-const GROUPS: [(&str, usize); 7] = [("AG", 15), ("SY", 23), ("PH", 3), ("LI", 9), ("TS", 8), ("KY", 51), ("OR", 19)];
+const GROUPS: [(&str, usize); 13] = [
+    ("AG", 15),
+    ("SY", 23),
+    ("PH", 3),
+    ("LI", 9),
+    ("TS", 8),
+    ("KY", 51),
+    ("OR", 19),
+    ("LL", 38),
+    ("MA", 19),
+    ("PV", 45),
+    ("EV", 60),
+    ("WS", 27),
+    ("EC", 32),
+];
 /// How the last cell of a row begins that has no test.
 const NOT_BUILT: &str = "not built: ";
 

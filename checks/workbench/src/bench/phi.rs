@@ -110,19 +110,9 @@ fn shares(lines: usize, seeds: usize) -> Vec<usize> {
     shares
 }
 
-/// A Python of its own under `target/`, with Faker from PyPI.
+/// A Python of its own under `target/`, with Faker from PyPI (MIT, with tzdata where Python lacks it).
 fn venv() -> Result<PathBuf> {
-    let folder = root().join("target/phi-venv");
-    let python = folder.join("bin/python");
-    let has =
-        |python: &Path| run::any(Command::new(python).args(["-c", "import faker"])).is_ok_and(|o| o.status.success());
-    if !has(&python) {
-        println!("  installing {FAKER} from PyPI (MIT, with tzdata where Python lacks it) into {}", folder.display());
-        run::checked(Command::new("python3").args(["-m", "venv"]).arg(&folder))
-            .context("cannot make a Python environment: install python3-venv")?;
-        run::checked(Command::new(&python).args(["-m", "pip", "install", "--quiet", FAKER]))
-            .context("cannot install Faker: is PyPI reachable?")?;
-    }
+    let python = writ_tools::python::environment("phi", "faker", &[FAKER])?;
     let version = run::checked(Command::new(&python).args(["-c", "import faker; print(faker.VERSION)"]))?;
     figure("Faker", version.trim(), None);
     Ok(python)

@@ -13,13 +13,14 @@ use writ_trust::log::checkpoint::{SignedCheckpoint, log_keys_ever};
 use writ_trust::log::judge::LogProblem;
 use writ_trust::minisign::{KeyId, Prehash, Signature, signature_file_name};
 use writ_trust::refusal::{Refusal, Rule};
+use writ_trust::release::Generation as Entry;
 use writ_trust::root::TrustKey;
 use writ_trust::root_chain::TrustChain;
 use writ_trust::text::one_line;
 use writ_trust::time::Time;
 
 use super::generation::{self, Documents, Generation};
-use super::refused::Refused;
+use super::refused::{Refused, Source};
 use super::releases::{Folder, Signed, root_versions, unreadable};
 use super::sitelog::kept::{self, KeptError};
 use super::sitelog::offered::{self, Continued};
@@ -69,6 +70,28 @@ pub struct Look {
     pub waiting: Option<String>,
     /// What was newly accepted.
     pub accepted: Option<Box<Candidate>>,
+    /// The newest release that people signed and that is not taken up, and why.
+    pub offered: Option<Offered>,
+}
+
+/// A signed release that is not taken up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offered {
+    /// Which.
+    pub release: Point,
+    /// Why.
+    pub why: Untaken,
+}
+
+/// Why a signed release is not taken up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Untaken {
+    /// Its time has not come: from then on.
+    NotBefore(Time),
+    /// A document that it names is not there yet.
+    Incomplete,
+    /// It breaks this rule.
+    Refused(String),
 }
 
 /// An accepted release with its documents, not yet stored.
@@ -91,6 +114,8 @@ pub struct Before<'a> {
     pub kept: Option<&'a SignedCheckpoint>,
     /// The documents of the release at the floor are wanted again.
     pub lost: bool,
+    /// What is obeyed.
+    pub running: Option<&'a Entry>,
     /// The machine's clock.
     pub now: Time,
 }
@@ -164,15 +189,36 @@ impl Acceptor {
     }
 
     /// Looks at what the folder offers above the floor. Changes nothing.
+    ///
+    /// A release whose time has not come takes the place of those before it all the same: what people signed last is what they
+    /// want, so an older one that was not accepted by then never is. Its documents may be read again.
     pub fn look(&self, chain: &TrustChain, before: &Before) -> Look {
         let mut look = Look::default();
         let at = before.floor.release.map(|r| Point { epoch: r.epoch, serial: r.serial });
+        let mut superseded = false;
         for point in self.folder.offers(&self.identity.site, at) {
+            if superseded && at != Some(point) {
+                continue;
+            }
+            let untaken = |why| Some(Offered { release: point, why });
             match self.judge(point, chain, before) {
                 Judged::Known => break,
                 Judged::NotThere => {}
-                Judged::Waiting(what) => look.waiting = look.waiting.or(Some(format!("release {point}: {what}"))),
-                Judged::Refused(refused) => look.refused.push(refused),
+                Judged::Waiting(what) => {
+                    look.waiting = look.waiting.or(Some(format!("release {point}: {what}")));
+                    look.offered = look.offered.or(untaken(Untaken::Incomplete));
+                }
+                Judged::TooEarly(refused, not_before) => {
+                    superseded = true;
+                    look.refused.push(refused);
+                    look.offered = look.offered.or(untaken(Untaken::NotBefore(not_before)));
+                }
+                Judged::Refused(refused) => {
+                    if refused.source == Source::Keyed {
+                        look.offered = look.offered.or(untaken(Untaken::Refused(refused.rule.clone())));
+                    }
+                    look.refused.push(refused);
+                }
                 Judged::Accepted(candidate) => {
                     look.accepted = Some(candidate);
                     break;
@@ -183,7 +229,7 @@ impl Acceptor {
     }
 
     fn judge(&self, point: Point, chain: &TrustChain, before: &Before) -> Judged {
-        let Before { floor, kept, lost, now } = *before;
+        let Before { floor, kept, lost, running, now } = *before;
         let signed = match self.folder.release(&self.identity.site, point) {
             Ok(Some(signed)) => signed,
             Ok(None) => return Judged::NotThere,
@@ -202,7 +248,8 @@ impl Acceptor {
             Err(refused) => return Judged::Refused(refused),
         };
         let log = LogProof { receipt: receipt.as_deref(), continuity: continued.after(kept) };
-        let accepted = acceptance::accept(&signed.bytes, &signed.signatures, chain, floor, &self.identity, &log, now);
+        let Signed { bytes, signatures } = &signed;
+        let accepted = acceptance::accept_beside(bytes, signatures, chain, floor, &self.identity, &log, running, now);
         match (accepted, &continued.problem) {
             (Ok(accepted), _) => self.complete(point, accepted, signed.bytes),
             // Without its tiles nothing can be said of the log's history; all else was found right.
@@ -213,7 +260,13 @@ impl Acceptor {
                 let message = format!("release {point}: {problem}");
                 Judged::Refused(Refused::new("release", TilesProblem::RULE, message, Some(digest)))
             }
-            (Err(refusal), _) => Judged::Refused(Refused::of_release(&format!("release {point}"), &refusal, digest)),
+            (Err(refusal), _) => {
+                let refused = Refused::of_release(&format!("release {point}"), &refusal, digest);
+                match refusal {
+                    Refusal::NotBefore { not_before, .. } => Judged::TooEarly(refused, not_before),
+                    _ => Judged::Refused(refused),
+                }
+            }
         }
     }
 
@@ -383,6 +436,8 @@ enum Judged {
     NotThere,
     /// A document that it names is not there yet.
     Waiting(String),
+    /// It breaks no rule but that its time has not come.
+    TooEarly(Refused, Time),
     Refused(Refused),
     Accepted(Box<Candidate>),
 }

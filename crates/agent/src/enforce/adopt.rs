@@ -6,6 +6,7 @@ use writ_evidence::records::{GenerationRef, StateAt, Switch, SwitchOutcome, Swit
 use writ_policy::settings::maintenance::Work;
 use writ_trust::digest::Digest;
 use writ_trust::floor::Floor;
+use writ_trust::release::Generation as Entry;
 use writ_trust::root_chain::TrustChain;
 
 use super::accept::{AcceptError, Before};
@@ -54,7 +55,8 @@ impl Engine {
             {
                 would_refuse.push(head);
             }
-            Ok(self.acceptor.look(&chain, &Before { floor: &floor, kept, lost, now: self.clock.now() }))
+            let (running, now) = (self.running_entry(), self.clock.now());
+            Ok(self.acceptor.look(&chain, &Before { floor: &floor, kept, lost, running, now }))
         });
         refused.append(&mut would_refuse);
         match looked {
@@ -101,12 +103,14 @@ impl Engine {
         self.look_at_head(&chain, &roots, &mut refused);
         let lost = self.running_is_lost() || self.waiting_is_lost(&floor);
         let (kept, at) = (self.site_log.kept.as_ref(), self.clock.now());
-        let look = self.acceptor.look(&chain, &Before { floor: &floor, kept, lost, now: at });
+        let running = self.running_entry();
+        let look = self.acceptor.look(&chain, &Before { floor: &floor, kept, lost, running, now: at });
         refused.extend(look.refused);
         let stored = look.accepted.map(|candidate| {
             let newer = self.acceptor.store(&candidate, &roots, &chain, kept, at)?;
             Ok::<_, AcceptError>((candidate.accepted.floor, newer))
         });
+        self.offered = look.offered;
         self.refuse(&refused);
         if let Some(waiting) = look.waiting {
             info!("{waiting}");
@@ -119,6 +123,11 @@ impl Engine {
         }
         self.judge_freshness(&floor);
         Ok((chain, floor))
+    }
+
+    /// What the release that is obeyed has for this appliance.
+    fn running_entry(&self) -> Option<&Entry> {
+        self.running.as_ref().map(|running| &running.generation.entry)
     }
 
     /// Whether the documents of what is obeyed could not be read back.

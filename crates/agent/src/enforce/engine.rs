@@ -17,7 +17,7 @@ use writ_trust::digest::Digest;
 use writ_trust::minisign::SecretKey;
 use writ_trust::time::Time;
 
-use super::accept::Acceptor;
+use super::accept::{Acceptor, Offered};
 use super::attempts::Attempts;
 use super::clock_step::ClockWatch;
 use super::follow::Waiting;
@@ -128,6 +128,8 @@ pub struct Engine {
     pub(super) switch_waits: Option<Waiting>,
     /// A release that waits for a maintenance window.
     pub(super) window_wait: Option<WindowWait>,
+    /// The newest signed release that was not taken up at the last look.
+    pub(super) offered: Option<Offered>,
     /// The site's time zone.
     pub(super) zone: Zone,
     /// When a switch that nobody drives was looked for.
@@ -278,6 +280,7 @@ impl Engine {
             switch_under_way: false,
             switch_waits: None,
             window_wait: None,
+            offered: None,
             zone: Zone::default(),
             resumed_at: None,
             known_clock: EvidenceClock::default(),
@@ -417,6 +420,11 @@ impl Engine {
             clock: self.known_clock.clone(),
             checkpoint: self.site_log.kept.as_ref().map(|kept| kept.note.clone()),
         }
+    }
+
+    /// Whether it acts, and not only looks.
+    pub(super) fn is_in_charge(&self) -> bool {
+        self.lock.is_some()
     }
 
     pub(super) fn policy(&self) -> Option<&Policy> {

@@ -31,9 +31,9 @@ pub(super) struct Unreadable;
 /// A switch that waits for what its import lacked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
-    release: Point,
+    pub(super) release: Point,
     tries: u32,
-    until: Option<Time>,
+    pub(super) until: Option<Time>,
     reason: String,
 }
 

@@ -44,6 +44,7 @@ pub mod requests;
 mod restore_tests;
 pub mod running;
 pub mod scan;
+mod secrets;
 pub mod sitelog;
 pub mod state;
 mod status;

@@ -139,6 +139,16 @@ impl Engine {
         self.notice(incident, Word { event: NoticeEvent::Closed, route, answer_by: None, reasons });
     }
 
+    /// Tells that somebody here has seen it: whoever calls people elsewhere stops, too. The name stays here.
+    fn notice_acknowledged(&mut self, incident: &Incident) {
+        let Some(policy) = self.policy() else { return };
+        let called = incident.people.as_ref().map_or(0, |people| people.called) as usize;
+        let route = contacts(&policy.settings.escalation, incident.severity);
+        let route = route.into_iter().take(called).map(str::to_owned).collect();
+        let reasons = vec![standing(incident)];
+        self.notice(incident, Word { event: NoticeEvent::Acknowledged, route, answer_by: None, reasons });
+    }
+
     /// Tells of a pause that began or ended.
     pub(super) fn notice_pause(&mut self, checks: &[String], what: String) {
         let number = self.state.notice_number + 1;
@@ -261,6 +271,7 @@ impl Engine {
         people.acknowledged = Some(Acknowledged { at, by });
         let incident = incident.clone();
         info!(incident = id, "acknowledged");
+        self.notice_acknowledged(&incident);
         self.write_ticket(&incident);
         Ok(format!("incident {id} is acknowledged: nobody else is called for it"))
     }

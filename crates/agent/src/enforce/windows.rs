@@ -108,8 +108,9 @@ impl Engine {
         self.load(release, journal.request.release).is_ok_and(|generation| self.waits_for_window(&generation, work))
     }
 
-    /// The time of the site, and how much may run, are those of the policy in force.
+    /// The time of the site, how much may run, and the secrets are those of the policy in force.
     pub(super) fn take_up_settings(&mut self) {
+        self.take_up_secrets();
         if let Some(policy) = self.policy() {
             let budget = Budget::of(&policy.settings.circuit_breaker);
             self.attempts.note(lanes::Event::Allowed(budget));

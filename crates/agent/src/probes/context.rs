@@ -13,6 +13,7 @@ use super::nftables::Listings;
 use super::systemd_timer::TimerHistory;
 use super::writ::WritFacts;
 use crate::dbus::Bus;
+use crate::secrets::Secrets;
 
 /// What probes know besides their parameters; kept from one look to the next. `now` and `monotonic` are set anew for
 /// each.
@@ -37,6 +38,8 @@ pub struct ProbeContext {
     pub own_key: Option<PublicKey>,
     /// What the enforcer knows of itself; none where somebody else looks.
     pub writ: Option<WritFacts>,
+    /// The secrets of this appliance.
+    pub secrets: Secrets,
     /// How busy the processors were at earlier looks.
     pub cpu: CpuHistory,
     pub(crate) manifests: Manifests,
@@ -64,6 +67,7 @@ impl ProbeContext {
             expected_toplevel,
             own_key: None,
             writ: None,
+            secrets: Secrets::default(),
             cpu,
             listings,
             manifests,

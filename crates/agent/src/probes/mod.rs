@@ -62,10 +62,11 @@ mod utmp;
 mod wireguard;
 mod writ;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use writ_policy::check::ProbeCall;
-use writ_policy::observation::Observation;
+use writ_policy::observation::{Observation, Value};
 use writ_policy::outcome::Probed;
 use writ_policy::schema::{Class, FieldSchema, Kind, ParameterSchema, ProbeSchema, Registry};
 use writ_policy::values::Values;
@@ -79,6 +80,7 @@ pub use self::parsers::{Parser, parsers};
 pub use self::writ::WritFacts;
 use crate::network;
 pub use crate::parameters::Parameters;
+use crate::secrets::Secrets;
 
 /// Every probe that this agent can look with.
 pub const PROBES: &[Probe] = &[
@@ -269,9 +271,16 @@ pub fn named(name: &str) -> Option<&'static Probe> {
 }
 
 /// Looks once. Whatever the policy asks and whatever the world holds, this returns; a reason is always one line, and
-/// begins with [`NOT_OBSERVED`] where this version has no way to look.
+/// begins with [`NOT_OBSERVED`] where this version has no way to look. Nothing that comes back holds a known secret.
 pub fn run(call: &ProbeCall, context: &mut ProbeContext) -> Probed {
     let Some(probe) = named(&call.name) else { return Probed::Failed(unobserved(call)) };
+    if let Some(why) = context.secrets.locked(call.parameters.values()) {
+        return Probed::Failed(one_line(format!("{}: {why}", call.name)));
+    }
+    redacted(look(probe, call, context), &context.secrets)
+}
+
+fn look(probe: &Probe, call: &ProbeCall, context: &mut ProbeContext) -> Probed {
     let looked = Parameters::checked(&call.parameters, probe.schema.parameters)
         .map_err(Unseen::Failed)
         .and_then(|parameters| (probe.run)(&parameters, context));
@@ -279,6 +288,36 @@ pub fn run(call: &ProbeCall, context: &mut ProbeContext) -> Probed {
         Ok(observation) => Probed::Seen(observation),
         Err(Unseen::NotApplicable(reason)) => Probed::NotApplicable(one_line(reason)),
         Err(Unseen::Failed(reason)) => Probed::Failed(one_line(format!("{}: {reason}", call.name))),
+    }
+}
+
+/// What was seen without the secrets that are known, wherever a text of the world held one.
+fn redacted(probed: Probed, secrets: &Secrets) -> Probed {
+    match probed {
+        Probed::Seen(mut seen) => {
+            let texts: Vec<(String, Value)> =
+                seen.iter().filter_map(|(n, v)| Some((n.to_owned(), clean(v, secrets)?))).collect();
+            texts.into_iter().for_each(|(name, value)| seen.set(&name, value));
+            Probed::Seen(seen)
+        }
+        Probed::NotApplicable(reason) => Probed::NotApplicable(secrets.redact(&reason).into_owned()),
+        Probed::Failed(reason) => Probed::Failed(secrets.redact(&reason).into_owned()),
+    }
+}
+
+/// The value without secrets; none where it has none.
+fn clean(value: &Value, secrets: &Secrets) -> Option<Value> {
+    let clean = |text: &str| match secrets.redact(text) {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(text) => Some(text),
+    };
+    match value {
+        Value::Text(text) => clean(text).map(Value::Text),
+        Value::List(items) => {
+            let any = items.iter().any(|item| clean(item).is_some());
+            any.then(|| Value::List(items.iter().map(|item| secrets.redact(item).into_owned()).collect()))
+        }
+        Value::Bool(_) | Value::Int(_) => None,
     }
 }
 

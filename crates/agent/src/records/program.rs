@@ -15,6 +15,7 @@ use rustix::fs::OFlags;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 use super::bounded;
+use crate::secrets::redact::{Cut, Redactor};
 
 /// How much of what a program complains is kept, from its end.
 const KEPT_COMPLAINT: usize = 16 * 1024;
@@ -140,7 +141,10 @@ impl Program {
 
     /// What it complained, without passwords: the secrets that are known, and those within addresses.
     fn without_secrets(&self, complaint: &[u8]) -> String {
-        let mut text = String::from_utf8_lossy(complaint).into_owned();
+        let cut = if complaint.len() >= KEPT_COMPLAINT { Cut::FRONT } else { Cut::default() };
+        let redactor = Redactor::of(self.secrets.iter().map(String::as_bytes));
+        let mut text = String::from_utf8_lossy(&redactor.bytes(complaint, cut)).into_owned();
+        // Those that are too short to be looked for in other forms.
         for secret in &self.secrets {
             text = text.replace(secret.as_str(), "…");
         }
@@ -321,7 +325,7 @@ mod tests {
         let ended = shell(LONG, &["open sesame"]).stream(&script(text), &mut |_| Ok(())).unwrap();
         let told = ended.told();
         assert_eq!(told.len(), TOLD_LINES);
-        assert_eq!(told[4], "Fatal: rest:https://…@host/x and the password …");
+        assert_eq!(told[4], "Fatal: rest:https://…@host/x and the password [scrubbed:secret]");
         assert_eq!(without_credentials("a//b@c//d e@f //"), "a//…@c//d e@f //");
     }
 

@@ -1,4 +1,5 @@
-//! `exec`: runs a program of the closure. Never a shell string: what runs is a file that the release signs.
+//! `exec`: runs a program of the closure. Never a shell string: what runs is a file that the release signs. A secret goes to its
+//! standard input: arguments and environments can be seen by others.
 
 use std::ffi::OsStr;
 
@@ -15,6 +16,7 @@ const SCHEMA: StepSchema = StepSchema {
     parameters: &[
         required("program", Kind::Program, "the program"),
         optional("arguments", Kind::List, "its arguments, passed as they are"),
+        optional("secret", Kind::Secret, "a secret that it reads from its standard input, which is empty without one"),
     ],
 };
 
@@ -28,5 +30,6 @@ fn run(parameters: &Parameters, context: &StepContext) -> Result<Done, StepError
     let program = context.program(symbol.ok_or_else(|| StepError::refused("parameter program is missing"))?)?;
     let arguments = parameters.optional_list("arguments")?.unwrap_or_default();
     let arguments: Vec<&OsStr> = arguments.into_iter().map(OsStr::new).collect();
-    Ok(context.run_program(program, &arguments, context.timeout)?.into())
+    let secret = parameters.optional_secret("secret")?.map(|name| context.secret(name)).transpose()?;
+    Ok(context.run_program_with(secret.as_ref().map(|secret| &secret[..]), program, &arguments)?.into())
 }

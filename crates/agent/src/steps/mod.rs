@@ -46,6 +46,8 @@ use crate::command::{self, CommandError};
 use crate::dbus::BusError;
 use crate::looks::place::Place;
 pub use crate::parameters::Parameters;
+use crate::secrets::redact::Cut;
+use crate::secrets::{Held, Secrets};
 use crate::switch::trial::Share;
 
 /// Every step that this agent knows.
@@ -141,6 +143,21 @@ impl StepContext {
         timeout: Duration,
     ) -> Result<command::Output, CommandError> {
         command::run_unless(Some(&self.cancel), program, arguments, timeout, EXCERPT)
+    }
+
+    /// The same with this as its standard input.
+    fn run_program_with(
+        &self,
+        input: Option<&[u8]>,
+        program: &Path,
+        arguments: &[&OsStr],
+    ) -> Result<command::Output, CommandError> {
+        command::run_given(input, Some(&self.cancel), program, arguments, self.timeout, EXCERPT)
+    }
+
+    /// The value of a secret.
+    fn secret(&self, name: &str) -> Held {
+        self.place.secrets.value(name)
     }
 }
 
@@ -251,13 +268,24 @@ pub fn run(step: &str, parameters: &Map<String, Value>, context: &StepContext) -
 
 /// Does one step on this thread.
 fn once(known: &Step, parameters: &Map<String, Value>, context: &StepContext) -> StepReport {
-    let done = Parameters::checked(parameters, known.schema.parameters)
-        .map_err(StepError::Refused)
-        .and_then(|parameters| (known.run)(&parameters, context));
-    report(known.schema.name, done)
+    let secrets = &context.place.secrets;
+    let done = match secrets.locked(parameters.values()) {
+        Some(why) => Err(StepError::Refused(why)),
+        None => Parameters::checked(parameters, known.schema.parameters)
+            .map_err(StepError::Refused)
+            .and_then(|parameters| (known.run)(&parameters, context)),
+    };
+    report(known.schema.name, done, secrets)
 }
 
-fn report(step: &str, done: Result<Done, StepError>) -> StepReport {
+/// The report, without the secrets that are known: a program that gets one may print it.
+fn report(step: &str, done: Result<Done, StepError>, secrets: &Secrets) -> StepReport {
+    let told = |text: String| Some(one_line(secrets.redact(&text)));
+    // What was read of an output ends where the excerpt does, wherever that is.
+    let excerpt = |bytes: &[u8]| {
+        let cut = if bytes.len() >= EXCERPT { Cut::BACK } else { Cut::default() };
+        excerpt(&secrets.redact_bytes(bytes, cut))
+    };
     let (said, output) = match done {
         Ok(Done { said, output }) => (said, output),
         Err(error) => {
@@ -267,8 +295,12 @@ fn report(step: &str, done: Result<Done, StepError>) -> StepReport {
                 ) => (excerpt(stdout), excerpt(stderr)),
                 _ => Default::default(),
             };
-            let error = Some(one_line(format!("{step}: {error}")));
-            return StepReport { stdout: out, stderr: err, error, ..StepReport::default() };
+            return StepReport {
+                stdout: out,
+                stderr: err,
+                error: told(format!("{step}: {error}")),
+                ..StepReport::default()
+            };
         }
     };
     let Some(output) = output else {

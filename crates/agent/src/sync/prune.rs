@@ -1,4 +1,5 @@
-//! What nobody needs any more leaves the inbox: the current release and the one before stay, with all they name.
+//! What nobody needs any more leaves the inbox: the newest release and the one before stay, with all they name, and so do the
+//! newest two whose time has come, which may have been taken up and wait for a maintenance window.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,9 +15,9 @@ use super::inbox::{Point, names};
 use super::outbox::{Place, chains, folder};
 use super::pull::read_closure;
 use super::trouble::Trouble;
-use crate::crash_point;
+use crate::{clock, crash_point};
 
-/// How many releases are kept, the newest first.
+/// How many releases are kept, the newest first: of all, and of those whose time has come.
 const KEPT: usize = 2;
 
 impl Courier {
@@ -32,13 +33,18 @@ impl Courier {
     }
 
     fn prune_pulled(&self) -> Result<(), Trouble> {
-        let mut points = self.inbox.points();
-        points.truncate(KEPT);
-        self.prune_releases(&points)?;
-        let mut releases = Vec::new();
-        for point in points {
-            releases.extend(self.inbox.release(point)?);
+        let now = clock::now();
+        let (mut points, mut releases, mut come) = (Vec::new(), Vec::new(), 0);
+        for point in self.inbox.points() {
+            let Some(bytes) = self.inbox.release(point)? else { continue };
+            let has_come = self.own(&bytes).is_none_or(|own| own.not_before <= now);
+            if points.len() < KEPT || (has_come && come < KEPT) {
+                come += usize::from(has_come);
+                points.push(point);
+                releases.push(bytes);
+            }
         }
+        self.prune_releases(&points)?;
         let pending = self.pending()?;
         releases.extend(pending.map(|logged| logged.release.document.0));
         let (mut documents, mut closures) = (BTreeSet::new(), BTreeSet::new());

@@ -156,7 +156,7 @@ impl Courier {
     }
 
     /// What a release has for this appliance.
-    fn own(&self, release: &[u8]) -> Option<Generation> {
+    pub(super) fn own(&self, release: &[u8]) -> Option<Generation> {
         Release::parse(release).ok()?.generations.remove(&self.config.appliance)
     }
 

@@ -83,6 +83,25 @@ fn a_new_key_begins_a_new_chain_that_names_the_old_one() {
     assert!(site.path("outbox").join(old.fingerprint()).is_dir());
 }
 
+/// The disk with the key and the outbox was kept, and all that was known was not.
+#[test]
+fn a_machine_that_was_imaged_anew_starts_from_the_newest_release_and_says_so() {
+    let (site, policy) = site_with(&["motd"]);
+    site.once_is(0);
+    site.publish(2, &policy);
+    site.once_is(0);
+    let before = site.bundles().len();
+    let told =
+        |site: &Site| site.bundles().iter().filter_map(|b| b.started.as_ref().map(|s| s.reimaged)).collect::<Vec<_>>();
+    assert!(told(&site).iter().all(|reimaged| !reimaged), "{:?}", told(&site));
+    fs::remove_dir_all(site.path("state")).unwrap();
+    site.once_is(0);
+    assert_eq!(told(&site).last(), Some(&true));
+    assert!(site.bundles().len() > before, "the chain goes on");
+    let floor: Value = serde_json::from_slice(&fs::read(site.state("floor")).unwrap()).unwrap();
+    assert_eq!(floor["release"]["serial"], 2, "the newest that is there, whatever else is");
+}
+
 fn listing(root: &Path) -> Vec<(String, u64, std::time::SystemTime)> {
     let mut all = Vec::new();
     let mut folders = vec![root.to_owned()];

@@ -133,7 +133,7 @@ const SECOND: &str = "primary second: B";
 
 #[test]
 fn one_contact_after_the_other_is_called_until_somebody_answers_and_all_hear_the_end() {
-    use NoticeEvent::{Closed, Escalated, Unanswered, Update};
+    use NoticeEvent::{Acknowledged, Closed, Escalated, Unanswered, Update};
     let mut life = Life::new("critical", false, |_| ());
     life.change(0o600);
     let call = |event, names: &[&str]| (event, names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
@@ -154,12 +154,15 @@ fn one_contact_after_the_other_is_called_until_somebody_answers_and_all_hear_the
     assert!(life.acknowledge(&id).0);
     assert!(life.acknowledge(&id).1.contains("already"));
     assert_ne!(life.ticket()["acknowledged_at"], Value::Null);
-    life.minutes(90);
-    assert_eq!(life.told()[2..], [call(Update, &[FIRST, SECOND])], "two hours after the first call");
+    life.minutes(1);
+    assert_eq!(life.told()[2..], [call(Acknowledged, &[FIRST, SECOND])], "once, and without the name");
+    assert!(!life.notices()[2].reasons.iter().any(|reason| reason.contains("Kim")));
+    life.minutes(89);
+    assert_eq!(life.told()[3..], [call(Update, &[FIRST, SECOND])], "two hours after the first call");
     life.change(0o644);
-    assert_eq!(life.told()[3..], [call(Closed, &[FIRST, SECOND])]);
+    assert_eq!(life.told()[4..], [call(Closed, &[FIRST, SECOND])]);
     life.minutes(300);
-    assert_eq!(life.told().len(), 4, "it is over");
+    assert_eq!(life.told().len(), 5, "it is over");
     life.driver.engine().stop();
     let closed = life.site.incidents().closed.into_values().next().unwrap();
     let details = closed.incident.unwrap().details;

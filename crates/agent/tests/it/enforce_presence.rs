@@ -20,7 +20,7 @@ fn laid_out(site: &Site, name: &str) -> Option<Signed> {
 }
 
 /// The heartbeat; a reader between the two renames looks again.
-fn heartbeat(site: &Site) -> Heartbeat {
+pub fn heartbeat(site: &Site) -> Heartbeat {
     let own = site.appliance_key.public_key();
     until("a heartbeat", || Heartbeat::verify(&laid_out(site, "heartbeat.json")?, &own).ok())
 }

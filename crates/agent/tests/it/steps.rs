@@ -17,6 +17,7 @@ use writ_agent::cancel::Cancel;
 use writ_agent::looks::place::Place;
 use writ_agent::steps::{self, GivenUp, STEPS, StepContext, StepReport};
 use writ_policy::check::Check;
+use writ_policy::schema::Kind;
 
 use crate::probes::{context as probe_context, int, seen};
 
@@ -105,7 +106,10 @@ fn every_step_refuses_what_its_schema_does_not_allow() {
         assert!(!step.schema.about.is_empty());
         refused(name, json!({ "no_such_parameter": 1 }), "unknown parameter");
         for parameter in step.schema.parameters {
-            for odd in [json!(null), json!(1.5), json!([1]), json!({"secret": "x"}), json!({})] {
+            let of_no_kind = [json!(null), json!(1.5), json!([1]), json!({"secret": 1}), json!({})];
+            // Where no secret is expected, the name of one is as wrong as any other value.
+            let other = (parameter.kind != Kind::Secret).then(|| json!({"secret": "x"}));
+            for odd in of_no_kind.into_iter().chain(other) {
                 refused(name, json!({ parameter.name: odd }), parameter.name);
             }
             if parameter.required {

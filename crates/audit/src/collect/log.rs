@@ -9,11 +9,14 @@ use writ_trust::log::entry::LogEntry;
 use writ_trust::log::note::{MAX_NOTE, Note};
 use writ_trust::log::receipt::{MAX_RECEIPT, Receipt};
 use writ_trust::log::tile::{EntryBundle, MAX_BUNDLE, MAX_TILE, Tile};
+use writ_trust::log::witness::CosignatureName;
+use writ_trust::timestamp::{MAX_RESPONSE, TimestampName};
 
 use super::{CollectError, Collector, keys_of};
 use crate::archive::Trust;
 use crate::folder::{Entry, EntryKind, Folder};
 use crate::load::log::notes::Notes;
+use crate::load::log::outside::{COSIGNATURES, TIMESTAMPS};
 use crate::load::trust;
 use crate::problem::Problems;
 
@@ -34,6 +37,31 @@ impl Collector<'_> {
                     if let Some(tiles) = tiles {
                         self.tiles(&tiles, &to, "tile", DEEPEST)?;
                     }
+                    self.outside(&log, &to)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What others say of a log: timestamps and cosignatures. They are judged when the folder is verified.
+    fn outside(&mut self, log: &Folder, to: &Path) -> Result<(), CollectError> {
+        for part in [TIMESTAMPS, COSIGNATURES] {
+            let Some(folder) = log.directory(part)? else { continue };
+            for Entry { name, kind } in folder.entries()? {
+                let path = folder.path().join(&name);
+                let limit = match name.rsplit_once('.') {
+                    Some((stem, "tsr")) if part == TIMESTAMPS && is_timestamp(stem) => MAX_RESPONSE,
+                    Some((stem, "checkpoint")) if part == TIMESTAMPS && is_timestamp(stem) => MAX_NOTE,
+                    Some((stem, "checkpoint")) if stem.parse::<CosignatureName>().is_ok() => MAX_NOTE,
+                    _ => continue,
+                };
+                match folder.read(&name, limit) {
+                    Ok(Some(bytes)) if kind == EntryKind::File => {
+                        self.write(&to.join(part).join(&name), &bytes, &path)?
+                    }
+                    Ok(_) => {}
+                    Err(error) => self.refuse(path, error),
                 }
             }
         }
@@ -173,6 +201,10 @@ impl Collector<'_> {
         }
         Ok(())
     }
+}
+
+fn is_timestamp(name: &str) -> bool {
+    name.parse::<TimestampName>().is_ok()
 }
 
 fn directories(folder: &Folder) -> Result<Vec<String>, CollectError> {

@@ -92,6 +92,19 @@ pub fn collect(
     Ok(collector.done)
 }
 
+/// Gathers what an archive of a day holds, which was unpacked into a folder.
+pub fn collect_unpacked(from: &Path, to: &Path) -> Result<Collected, CollectError> {
+    let mut outboxes = Vec::new();
+    if let Some(sites) = Folder::open(from)?.directory("evidence")? {
+        for site in sites.entries()?.into_iter().filter(|e| e.kind == EntryKind::Directory) {
+            if let Some(folder) = sites.directory(&site.name)? {
+                outboxes.extend(keys_of(&folder)?.iter().map(|keys| keys.path().to_owned()));
+            }
+        }
+    }
+    collect(Some(from), &outboxes, &[], to)
+}
+
 struct Collector<'a> {
     to: &'a Path,
     done: Collected,

@@ -6,6 +6,7 @@
 mod check;
 mod control;
 mod events;
+mod figures;
 mod incidents;
 pub mod model;
 mod series;
@@ -182,6 +183,7 @@ impl<'a> Comparer<'a> {
         let mut verdicts: BTreeMap<&'static str, u64> = Verdict::ALL.iter().map(|v| (v.as_str(), 0)).collect();
         controls.iter().for_each(|c| *verdicts.entry(c.verdict.as_str()).or_default() += 1);
         let incidents = incidents::of(&self);
+        let checks: Vec<CheckFinding> = checks.into_iter().map(|(finding, _)| finding).collect();
         let policies = || self.subjects.iter().filter_map(Subject::policy);
         Comparison {
             schema: "writ.comparison.v1",
@@ -194,7 +196,8 @@ impl<'a> Comparer<'a> {
             score_without_exceptions,
             exceptions: control::exceptions(&self, &controls),
             controls,
-            checks: checks.into_iter().map(|(finding, _)| finding).collect(),
+            figures: figures::of(&self, &checks, &incidents),
+            checks,
             retired_checks: retired,
             incident_summary: incidents::summary(&incidents),
             incidents,

@@ -446,6 +446,59 @@ impl Score {
     }
 }
 
+/// What a review of a month or a quarter asks for, in figures. Percentages are whole and rounded down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Figures {
+    /// Incidents that ended within the period.
+    pub closed: u64,
+    /// Of these, how many ended without being resolved at all.
+    pub unresolved: u64,
+    /// Of these, what share rules resolved by themselves; null where none ended.
+    pub l1_percent: Option<u64>,
+    /// Of the incidents of which it is known, what share was resolved in the time that the site allows itself.
+    pub sla_met_percent: Option<u64>,
+    /// The mean time to repair of those that were resolved, in seconds; null where none was.
+    pub mttr_seconds: Option<u64>,
+    /// Bundles of the period.
+    pub bundles: u64,
+    /// Their bytes, with their signatures.
+    pub bytes: u64,
+    /// The same of the time before, as long as the period.
+    pub bytes_before: u64,
+    /// Every rule that was tried on an incident which ended.
+    pub rules: Vec<RuleFigures>,
+    /// Every machine that is looked at.
+    pub targets: Vec<TargetFigures>,
+}
+
+/// How often a rule helped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RuleFigures {
+    /// The rule.
+    pub rule: String,
+    /// Incidents on which it was tried.
+    pub tried: u64,
+    /// Of these, how many it resolved.
+    pub resolved: u64,
+    /// The share.
+    pub percent: u64,
+}
+
+/// How one machine does: an appliance itself, or another that it looks at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TargetFigures {
+    /// The appliance.
+    pub appliance: ApplianceId,
+    /// The machine, `self` for the appliance.
+    pub target: String,
+    /// Checks of it that are shown or excepted.
+    pub met: u64,
+    /// Checks of it that were to be looked at and apply.
+    pub of: u64,
+    /// The share, where there are any.
+    pub percent: Option<u64>,
+}
+
 /// A baseline held against its evidence.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
@@ -479,6 +532,8 @@ pub struct Comparison {
     pub exceptions: Vec<ExceptionFinding>,
     /// Incidents in figures.
     pub incident_summary: IncidentSummary,
+    /// What reviews ask for.
+    pub figures: Figures,
     /// Incidents, oldest first.
     pub incidents: Vec<IncidentFinding>,
     /// Intended changes.

@@ -68,6 +68,8 @@ pub struct Timeline {
     pub links: Vec<Link>,
     /// When each bundle was written.
     pub written: Vec<Time>,
+    /// How many bytes each of them has, with its signature.
+    pub sizes: Vec<u64>,
     /// Which release was obeyed from when on, each different from the one before.
     pub obeyed: Vec<(Time, ReleaseRef)>,
     /// Checks by id.
@@ -85,10 +87,11 @@ pub struct Timeline {
 impl Timeline {
     /// Takes in a verified bundle.
     pub fn take(&mut self, stored: Stored<'_>) {
-        let Stored { path, bundle, digest, .. } = stored;
+        let Stored { path, bundle, digest, size, .. } = stored;
         let link = self.links.len();
         self.links.push(Link { bundle_id: bundle.bundle_id, path: path.to_owned() });
         self.written.push(bundle.generated_at);
+        self.sizes.push(size);
         self.obeyed.extend(bundle.release.map(|release| (bundle.generated_at, release)));
         match &bundle.posture {
             Some(Posture::Change(change)) => {

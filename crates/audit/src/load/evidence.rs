@@ -14,11 +14,10 @@ use writ_trust::json::MAX_SIGNATURE;
 use writ_trust::key_register::KeyRecord;
 use writ_trust::log::entry::LogEntry;
 use writ_trust::release::RevokedKey;
-use writ_trust::time::Time;
 
 use super::bundle_checks::Context;
 use super::incidents::Incidents;
-use super::log::held::held_since;
+use super::log::held::{Held, TimeKind, held_since};
 use super::log::{BundleHere, Judged, Seen, SiteLog, receipt_beside};
 use super::log_batches::LogChains;
 use super::{directory, entries, path_in, read, stray};
@@ -26,7 +25,7 @@ use crate::archive::{Archive, SiteRecord, Stored};
 use crate::folder::{Entry, EntryKind, Folder};
 use crate::log_summary::LogSummary;
 use crate::problem::Code;
-use crate::verify::{ChainSummary, VerifyReport};
+use crate::verify::{ChainSummary, RevokedChain, VerifyReport};
 
 /// What follows when a bundle does not count.
 const CONSEQUENCE: &str = "what it says was not counted";
@@ -147,8 +146,8 @@ fn judge_ends(ends: &Ends, claims: &[(String, ChainEnd)], report: &mut VerifyRep
 
 /// What a file of a bundle holds.
 enum Found {
-    /// A bundle that verified, and its signature.
-    Authentic(Box<Authentic>, Vec<u8>),
+    /// A bundle that verified, its signature, and the bytes that both have.
+    Authentic(Box<Authentic>, Vec<u8>, u64),
     /// Something that the key signed, in a schema that is not known here.
     OtherSchema,
     /// Nothing that counts: why was told of.
@@ -167,8 +166,10 @@ struct Gap {
 /// Which bundles of a revoked key count: those that a log is proven to have held before.
 struct Cut<'a> {
     revoked: &'a RevokedKey,
-    held: BTreeMap<Digest, Time>,
-    counted: u64,
+    held: BTreeMap<Digest, Held>,
+    /// How many count by the word of others, by that of the log's key alone, and not at all.
+    external: u64,
+    log_key: u64,
     distrusted: u64,
 }
 
@@ -180,28 +181,45 @@ impl<'a> Cut<'a> {
         };
         let chain = archive.chain.as_ref();
         let held = chain.map(|chain| held_since(&archive.folder, chain, &key.site, &wanted)).unwrap_or_default();
-        Self { revoked, held, counted: 0, distrusted: 0 }
+        Self { revoked, held, external: 0, log_key: 0, distrusted: 0 }
     }
 
     fn counts(&mut self, digest: &Digest) -> bool {
-        let older = self.held.get(digest).is_some_and(|held| *held < self.revoked.revoked_at);
-        *if older { &mut self.counted } else { &mut self.distrusted } += 1;
-        older
+        let older = self.held.get(digest).and_then(|held| held.before(self.revoked.revoked_at));
+        *match older {
+            Some(TimeKind::External) => &mut self.external,
+            Some(TimeKind::LogKey) => &mut self.log_key,
+            None => &mut self.distrusted,
+        } += 1;
+        older.is_some()
     }
 
     fn tell(&self, path: &str, report: &mut VerifyReport) {
         let RevokedKey { revoked_at, reason, .. } = self.revoked;
-        let what = format!(
-            "the appliance's key was revoked as of {revoked_at} ({reason}): {} of its bundles a log is proven to have held \
+        let counted = self.external + self.log_key;
+        let mut what = format!(
+            "the appliance's key was revoked as of {revoked_at} ({reason}): {counted} of its bundles a log is proven to have held \
              before, {} not",
-            self.counted, self.distrusted
+            self.distrusted
         );
-        let so = match (self.counted, self.distrusted) {
+        if counted > 0 {
+            let kinds = [(self.external, TimeKind::External), (self.log_key, TimeKind::LogKey)];
+            let kinds = kinds.iter().filter(|(count, _)| *count > 0);
+            let kinds: Vec<String> = kinds.map(|(count, kind)| format!("{} of {count}", kind.as_str())).collect();
+            what += &format!("; time: {}", kinds.join(", "));
+        }
+        let so = match (counted, self.distrusted) {
             (_, 0) => "all of them count",
             (0, _) => "nothing proves which of them are older: they were verified, not counted",
             _ => "the former count, the latter were verified, not counted: a thief could have made them",
         };
         report.problems.note(Code::Revoked, path, what, so);
+    }
+
+    /// The same for whoever reads the report with a program.
+    fn summary(&self) -> RevokedChain {
+        let Self { external, log_key, distrusted: not_counted, .. } = *self;
+        RevokedChain { revoked_at: self.revoked.revoked_at, external, log_key, not_counted }
     }
 }
 
@@ -267,15 +285,15 @@ impl<'a> KeyChain<'a> {
                 let receipt = receipted.then(|| receipt_beside(folder, &self.path, &name, problems)).flatten();
                 let receipt = receipt.as_deref();
                 let (judged, bundle) = match &found {
-                    Found::Authentic(found, _) => (Judged::Verified, Some(&found.bundle)),
+                    Found::Authentic(found, ..) => (Judged::Verified, Some(&found.bundle)),
                     Found::OtherSchema => (Judged::OtherSchema, None),
                     Found::Bad => (Judged::Bad, None),
                 };
                 let here = BundleHere { path: &path, name: (sequence, id), digest, judged, bundle, receipted, receipt };
                 log.bundle(self.key, &here, &mut seen, problems);
             }
-            let (authentic, signature) = match found {
-                Found::Authentic(authentic, signature) => (authentic, signature),
+            let (authentic, signature, size) = match found {
+                Found::Authentic(authentic, signature, size) => (authentic, signature, size),
                 unread => {
                     incidents.incomplete = true;
                     let previous = if matches!(unread, Found::OtherSchema) { digest } else { None };
@@ -290,7 +308,8 @@ impl<'a> KeyChain<'a> {
                 incidents.take(&path, &authentic.bundle);
                 self.logs.take(&path, &authentic.bundle);
                 let Authentic { bundle, digest } = *authentic;
-                visit(Stored { path: &path, fingerprint: &self.fingerprint, bundle, digest, signature: &signature });
+                let (fingerprint, signature) = (&self.fingerprint, &signature);
+                visit(Stored { path: &path, fingerprint, bundle, digest, signature, size });
             }
         }
         self.judge_gaps(report);
@@ -298,6 +317,7 @@ impl<'a> KeyChain<'a> {
         if let Some(cut) = cut {
             incidents.incomplete |= cut.distrusted > 0;
             cut.tell(&self.path, report);
+            self.summary.revoked = Some(cut.summary());
         }
         report.bundles += self.summary.bundles;
         report.chains.push(self.summary.clone());
@@ -365,7 +385,10 @@ impl<'a> KeyChain<'a> {
                 problems.bad(Code::OutOfOrder, path, format!("it is {own}, under another name"), CONSEQUENCE);
                 Found::Bad
             }
-            Ok(authentic) => Found::Authentic(Box::new(authentic), signature),
+            Ok(authentic) => {
+                let size = (bytes.len() + signature.len()) as u64;
+                Found::Authentic(Box::new(authentic), signature, size)
+            }
             Err(error @ VerifyError::OtherSchema(_)) => {
                 problems.note(Code::UnknownSchema, path, error, "it is signed, but not assessable here");
                 Found::OtherSchema

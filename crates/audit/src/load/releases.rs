@@ -13,7 +13,7 @@ use writ_trust::log::receipt::MAX_RECEIPT;
 use writ_trust::numbers::{Epoch, Serial};
 use writ_trust::root_chain::TrustChain;
 
-use super::log::held::held_since;
+use super::log::held::{TimeKind, held_since};
 use super::{directory, entries, is_signature_of, path_in, read, signatures, stray};
 use crate::archive::SiteRecord;
 use crate::folder::{EntryKind, Folder};
@@ -72,16 +72,21 @@ fn prove(root: &Folder, site: &SiteId, chain: &TrustChain, found: &mut [Loaded],
     let held = held_since(root, chain, site, &wanted);
     for loaded in found {
         let Some((bytes, signatures)) = &loaded.from else { continue };
-        let Some(at) = held.get(&loaded.past.digest) else { continue };
+        let times = held.get(&loaded.past.digest).copied().unwrap_or_default();
         // By its own date it held: a proof may only add to that.
-        let Ok(past) = verify_release_for_audit(bytes, signatures, chain, site, Some(*at)) else { continue };
-        if past.standing != Standing::Sound {
-            continue;
-        }
+        let sound = times.times().find_map(|(kind, at)| {
+            let past = verify_release_for_audit(bytes, signatures, chain, site, Some(at)).ok()?;
+            (past.standing == Standing::Sound).then_some((kind, at, past))
+        });
+        let Some((kind, at, past)) = sound else { continue };
         let names: Vec<&str> = past.signers.iter().map(|signer| signer.name.as_str()).collect();
         let what = format!("it counts with keys of which some were revoked since ({})", names.join(", "));
+        let whose = match kind {
+            TimeKind::External => "as others than the log say",
+            TimeKind::LogKey => "by the word of the log's own key",
+        };
         let so =
-            format!("the site's log held it by {at}, by the word of the log's own key: that is before, so it stands");
+            format!("the site's log held it by {at}, {whose} (time: {}): that is before, so it stands", kind.as_str());
         problems.note(Code::Revoked, &loaded.path, what, so);
         loaded.past = past;
     }

@@ -3,6 +3,7 @@
 
 pub mod html;
 pub mod json;
+pub mod openmetrics;
 pub mod terminal;
 
 use crate::verify::VerifyReport;

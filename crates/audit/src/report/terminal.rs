@@ -1,12 +1,12 @@
 //! For a terminal: tables, with colour where whoever calls wants it.
 
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
-use writ_trust::text::escaped;
+use writ_trust::text::{escaped, one_line};
 
 use super::counted;
 use crate::compare::model::{CheckFinding, Comparison, ControlFinding, IncidentFinding, Verdict};
 use crate::load::log_batches::LogSourceSummary;
-use crate::log_summary::{LogSummary, NOT_CONFIGURED, WITHOUT_ENTRIES};
+use crate::log_summary::{External, LogSummary, NOT_CONFIGURED, WITHOUT_ENTRIES};
 use crate::problem::{Problem, Weight};
 use crate::query::Row;
 use crate::story::values;
@@ -116,8 +116,14 @@ fn logs(report: &VerifyReport, look: Look) -> String {
         ]);
     }
     let mut out = if logs.clone().next().is_some() { format!("{table}\n") } else { String::new() };
-    for key in logs.flat_map(|(_, log)| &log.verifier_keys) {
+    for key in logs.clone().flat_map(|(_, log)| &log.verifier_keys) {
         out += &format!("verifier key {}\n", escaped(key));
+    }
+    for (site, log) in logs {
+        for External { kind, by, at, size } in &log.external {
+            let (by, entries) = (one_line(by), of(*size, "entry"));
+            out += &format!("{kind} of log {} of {} by {by}: {entries} by {}\n", log.number, site.site, when(*at));
+        }
     }
     report.logs.iter().for_each(|site| out += &log_line(site));
     out
@@ -183,6 +189,7 @@ pub fn comparison(c: &Comparison, look: Look) -> String {
     out += &format!("{} · {} to {}\n", baselines.join(", "), when(c.period.from), when(c.period.to));
     out += &format!("{}\n", conclusion(&c.verification, look));
     out += &score(c);
+    out += &figures(c);
     for appliance in &c.appliances {
         if let Some(why) = &appliance.not_assessable {
             out += &format!("{} {}: {why}\n", look.paint("not assessable", "35"), appliance.appliance);
@@ -205,6 +212,23 @@ fn score(c: &Comparison) -> String {
         percent(&c.score),
         c.score_without_exceptions.met,
         percent(&c.score_without_exceptions)
+    )
+}
+
+fn figures(c: &Comparison) -> String {
+    let f = &c.figures;
+    let percent = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), |n| format!("{n} %"));
+    let repair = f.mttr_seconds.map_or_else(|| "-".to_owned(), lasting);
+    format!(
+        "{} ended, {} unresolved; by rules {}, within the SLA {}, mean time to repair {repair}\n{} of evidence with {} bytes, \
+         {} bytes in the time before\n",
+        of(f.closed, "incident"),
+        thousands(f.unresolved),
+        percent(f.l1_percent),
+        percent(f.sla_met_percent),
+        of(f.bundles, "bundle"),
+        thousands(f.bytes),
+        thousands(f.bytes_before),
     )
 }
 

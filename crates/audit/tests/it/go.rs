@@ -67,6 +67,13 @@ fn go_verifies_our_logs_and_names_a_flipped_byte() {
         assert!(!world.verify().ok, "and so do we");
         fs::write(&path, good).unwrap();
     }
+    // Lines by others do not disturb whoever knows the log's key.
+    let (witness, signed) = (crate::world::key(40), world.log().signed());
+    let by = NoteKey::new("witness.example", &witness.public_key());
+    let note = format!("{}{}", signed.note, by.cosign(&signed.checkpoint.text(), &witness, morning()));
+    fs::write(world.path().join(world.log().path("checkpoint")), note).unwrap();
+    let (ok, said) = judge(&world, key);
+    assert!(ok && world.verify().ok, "{said}");
     let stranger = NoteKey::new(ORIGIN, &crate::world::key(9).public_key()).verifier_key();
     let (ok, said) = judge(&world, &stranger);
     assert!(!ok && said.contains("checkpoint"), "{said}");

@@ -5,6 +5,7 @@
 mod attacks;
 mod collecting;
 mod comparing;
+mod figures;
 mod go;
 mod log;
 mod log_batches;
@@ -14,5 +15,8 @@ mod reading;
 mod reports;
 mod revoked;
 mod summaries;
+mod timestamps;
+#[path = "../../../trust/tests/it/tsa.rs"]
+mod tsa;
 mod unobserved;
 mod world;

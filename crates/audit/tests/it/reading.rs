@@ -27,6 +27,12 @@ fn questions_are_answered() {
     assert_eq!(ask(Filter { event_type: Some("file_drift".into()), ..Filter::default() }).len(), 2);
     assert_eq!(ask(Filter { check: Some("file.motd".into()), ..Filter::default() }).len(), 2);
     assert!(ask(Filter { appliance: Some("back-office".parse().unwrap()), ..Filter::default() }).is_empty());
+    let id = closed[0].incident_id;
+    assert_eq!(ask(Filter { incident: id, ..Filter::default() }).len(), 2);
+    assert!(ask(Filter { incident: Some("INC-20200101-0001".parse().unwrap()), ..Filter::default() }).is_empty());
+    let told = ask(Filter { text: Some("FILE.RESTORE: done".into()), ..Filter::default() });
+    assert_eq!((told.len(), told[0].kind), (1, Kind::IncidentClosed));
+    assert!(ask(Filter { text: Some("nothing of the sort".into()), ..Filter::default() }).is_empty());
     let period = Some(Period::parse("2026-11-23T07:00:00Z..2026-11-23T08:00:00Z", morning()).unwrap());
     assert_eq!(ask(Filter { period, ..Filter::default() }).len(), 4);
 }

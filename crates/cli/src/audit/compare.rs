@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use writ_audit::Period;
 use writ_audit::compare::{compare, which_site};
-use writ_audit::report::{html, json, terminal};
+use writ_audit::report::{html, json, openmetrics, terminal};
 use writ_trust::ids::SiteId;
 use writ_trust::time::Time;
 
@@ -23,6 +23,7 @@ Examples:
   writ audit compare audit --trust root-you-were-given.json
   writ audit compare audit --site clinic-001 --period 2026-11 --html report.html
   writ audit compare audit --period 90d --json | jq '.controls[] | {control, verdict}'
+  writ audit compare audit --period 30d --openmetrics /var/lib/node-exporter/clinic-001.prom
 
 Exit codes: 0 verified, and no control is failed, without evidence or not assessable; 1 otherwise; 2 could not run.")]
 pub struct Arguments {
@@ -40,6 +41,9 @@ pub struct Arguments {
     /// Also write the report as one self-contained HTML file
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Also write the figures for Prometheus (node_exporter's textfile collector)
+    #[arg(long, value_name = "FILE")]
+    openmetrics: Option<PathBuf>,
     /// Print the result as JSON: comparison-v1 of `writ export schema`
     #[arg(long)]
     json: bool,
@@ -57,6 +61,9 @@ impl Arguments {
         if let Some(path) = &self.html {
             let page = html::render(&comparison).map_err(|e| unprintable(&e))?;
             files::replace(path, page.as_bytes(), 0o644, "the report")?;
+        }
+        if let Some(path) = &self.openmetrics {
+            files::replace(path, openmetrics::text(&comparison).as_bytes(), 0o644, "the figures")?;
         }
         if self.json {
             screen::line(json::render(&comparison).map_err(|e| unprintable(&e))?.trim_end());

@@ -6,6 +6,7 @@ mod fetch;
 mod hours;
 mod query;
 mod show;
+mod unpack;
 mod verify;
 
 use std::path::PathBuf;
@@ -23,7 +24,8 @@ use crate::{clock, files, screen};
 /// Verify and read evidence, and hold a baseline against it, offline
 ///
 /// An audit folder holds trust roots, releases, the documents they name, evidence, and the site's log. `writ audit fetch`
-/// makes one from a depot, `writ audit collect` from folders. Everything after that is offline.
+/// makes one from a depot, `writ audit collect` from folders, `writ audit unpack` from archives of days. Everything after that is
+/// offline.
 ///
 /// Nothing in it counts before its signatures were verified from a trust root on.
 #[derive(Debug, clap::Subcommand)]
@@ -39,6 +41,7 @@ pub enum Command {
     Query(query::Arguments),
     Collect(collect::Arguments),
     Fetch(fetch::Arguments),
+    Unpack(unpack::Arguments),
 }
 
 impl Command {
@@ -51,6 +54,7 @@ impl Command {
             Self::Query(arguments) => arguments.run(),
             Self::Collect(arguments) => arguments.run(),
             Self::Fetch(arguments) => arguments.run(),
+            Self::Unpack(arguments) => arguments.run(),
         }
     }
 }

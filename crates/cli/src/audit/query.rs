@@ -4,7 +4,7 @@ use clap::builder::PossibleValuesParser;
 use writ_audit::Period;
 use writ_audit::query::{Filter, query};
 use writ_audit::report::terminal;
-use writ_evidence::Kind;
+use writ_evidence::{IncidentId, Kind};
 use writ_policy::declared::Severity;
 use writ_trust::ids::{ApplianceId, SiteId};
 
@@ -13,7 +13,7 @@ use super::{Source, warn_unless_verified};
 use crate::failure::{Answer, Failure, Outcome};
 use crate::{clock, screen};
 
-/// Find bundles by date, control, check, severity and more
+/// Find bundles by date, control, check, incident, severity, words and more
 ///
 /// Several conditions must all hold. Only bundles that verified are found.
 #[derive(Debug, clap::Args)]
@@ -21,6 +21,7 @@ use crate::{clock, screen};
 Examples:
   writ audit query audit --period 2026-10-15 --event-type backup_failure
   writ audit query audit --control '164.312(c)(1)' --kind incident-closed
+  writ audit query audit --text 'restic' --appliance front-desk --period 2026-10
   writ audit query audit --sla-missed --json | jq '.[].mttr_seconds'
   writ audit query audit --period 7d --outside-hours 08:00-18:00     (after a key was stolen)
 
@@ -58,6 +59,12 @@ pub struct Arguments {
     /// Of incidents that took longer than the site allows itself
     #[arg(long)]
     sla_missed: bool,
+    /// About this incident
+    #[arg(long)]
+    incident: Option<IncidentId>,
+    /// With these words in what it tells, in capitals or not
+    #[arg(long, value_name = "WORDS")]
+    text: Option<String>,
     /// Written outside of these hours of Monday to Friday, where the site is
     #[arg(long, value_name = "HH:MM-HH:MM", num_args = 0..=1, default_missing_value = "08:00-18:00")]
     outside_hours: Option<Hours>,
@@ -80,6 +87,8 @@ impl Arguments {
             severity: Severity::ALL.into_iter().find(|s| self.severity.as_deref() == Some(s.as_str())),
             resolution: self.resolution,
             sla_missed: self.sla_missed,
+            incident: self.incident,
+            text: self.text,
         };
         let archive = self.source.open(self.site)?;
         let (mut rows, report) = query(&archive, &filter);

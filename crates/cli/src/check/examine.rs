@@ -17,7 +17,7 @@ use super::mistake::Mistake;
 use super::output::{self, Appliance, Site};
 use super::source::Sources;
 use super::tree::{Tree, site_of};
-use super::{families, found, keys, mistake, secret_keys, told, unevaluated, untracked};
+use super::{families, found, keys, mistake, secret_files, secret_keys, told, unevaluated, untracked};
 use crate::failure::{Failure, Outcome};
 
 /// What to look at, and when.
@@ -64,6 +64,7 @@ struct Judged {
     delta: Delta,
     found: Found,
     approvals: BySite,
+    secrets: secret_files::BySite,
 }
 
 /// What came of the sites that were not known from an earlier run, and of the tree apart from its sites.
@@ -161,8 +162,9 @@ fn run(asked: &Asked<'_>, sites: Sites<'_>, names: &[String]) -> Outcome<Run> {
         let left_outs = left_outs(&delta, excluded, &Sources::new(root.clone()));
         let found = judge.policies(&delta, &left_outs).map_err(|e| misfit(&e))?;
         let approvals = approvals::of_sites(&root, &delta);
+        let secrets = secret_files::of_sites(&root, &delta);
         forget(&mut delta);
-        Ok(Judged { delta, found, approvals })
+        Ok(Judged { delta, found, approvals, secrets })
     };
     let mut folders = vec!["baselines".to_owned(), "rules".to_owned()];
     folders.extend(names.iter().map(|site| format!("hosts/{site}")));
@@ -240,10 +242,14 @@ fn forget(delta: &mut Delta) {
 
 /// What came of each site of one evaluation.
 fn located(part: &Judged, sources: &Sources) -> Vec<SiteResult> {
-    let Judged { delta, found, approvals } = part;
+    let Judged { delta, found, approvals, secrets } = part;
     let mut mistakes = found::by_site(found, delta, sources);
     for (site, differing) in approvals {
         let of_site = differing.iter().map(|(one, appliances)| one.mistake(appliances.clone(), sources));
+        mistakes.entry(site.clone()).or_default().extend(of_site);
+    }
+    for (site, wrong) in secrets {
+        let of_site = wrong.iter().map(secret_files::Wrong::mistake);
         mistakes.entry(site.clone()).or_default().extend(of_site);
     }
     let mut subjects: BTreeMap<&str, Vec<&Subject>> = BTreeMap::new();

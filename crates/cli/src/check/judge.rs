@@ -124,8 +124,8 @@ struct CommonKey<'a> {
     rules_version: &'a str,
 }
 
-/// Exceptions, what is changed of them, settings, programs, secrets.
-type OwnKey<'a> = [&'a str; 6];
+/// Exceptions, what is changed of them, settings, programs, secrets, and those that are sealed: empty where none are.
+type OwnKey<'a> = [&'a str; 7];
 
 /// The appliances of each key, by what they have for themselves.
 type Owners<'a> = HashMap<OwnKey<'a>, Vec<usize>>;
@@ -375,7 +375,8 @@ fn common_key<'a>(base: &'a str, own: &'a Own, left_out: usize) -> CommonKey<'a>
 fn own_key<'a>(site: &'a Site, own: &'a Own) -> OwnKey<'a> {
     let of = |part: &'a BTreeMap<String, Box<RawValue>>| part.get("exceptions").map_or("", |text| text.get());
     let settings = own.settings.as_ref().or(site.settings.as_ref()).map_or("null", |text| text.get());
-    [site.exceptions.get(), of(&own.set), of(&own.drop), settings, own.programs.get(), site.secrets.get()]
+    let sealed = own.sealed.as_ref().map_or("", |text| text.get());
+    [site.exceptions.get(), of(&own.set), of(&own.drop), settings, own.programs.get(), site.secrets.get(), sealed]
 }
 
 fn overlay(set: &Texts<'_>, drop: &Texts<'_>) -> Result<Overlay> {
@@ -385,15 +386,19 @@ fn overlay(set: &Texts<'_>, drop: &Texts<'_>) -> Result<Overlay> {
     Overlay::parse(each(set), each(drop))
 }
 
-fn own_sections([exceptions, set, drop, settings, programs, secrets]: &OwnKey<'_>) -> Result<Map<String, Json>> {
+fn own_sections(
+    [exceptions, set, drop, settings, programs, secrets, sealed]: &OwnKey<'_>,
+) -> Result<Map<String, Json>> {
     fn part<'t>(text: &'t str) -> Texts<'t> {
         if text.is_empty() { Texts::new() } else { Texts::from([("exceptions", text)]) }
     }
     let below: Map<String, Json> = serde_json::from_str(exceptions)?;
     let exceptions = overlay(&part(set), &part(drop))?.over("exceptions", &below);
     let mut own = Map::from_iter([("exceptions".to_owned(), Json::Object(exceptions))]);
-    for (name, text) in [("settings", settings), ("programs", programs), ("secrets", secrets)] {
-        own.insert(name.to_owned(), serde_json::from_str(text)?);
+    for (name, text) in [("settings", settings), ("programs", programs), ("secrets", secrets), ("sealed", sealed)] {
+        if !text.is_empty() {
+            own.insert(name.to_owned(), serde_json::from_str(text)?);
+        }
     }
     Ok(own)
 }

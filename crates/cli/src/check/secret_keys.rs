@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use writ_age::Identity;
 use writ_nix::cache_key::CacheKey;
 use writ_policy::validate::Level;
 use zeroize::Zeroizing;
@@ -23,8 +24,8 @@ const LARGEST: u64 = 16 * 1024;
 /// The deepest folder, and the most files, that are looked into without git.
 const DEEPEST: usize = 8;
 const MOST_FILES: usize = 20_000;
-/// What git looks for: the first bytes of minisign's secret keys, and 64 bytes behind a name.
-const PATTERNS: [&str; 2] = ["RW(RTY0Iy|QAAEIy)", ":[A-Za-z0-9+/]{86}=="];
+/// What git looks for: the first bytes of minisign's secret keys, 64 bytes behind a name, and what age's begin with.
+const PATTERNS: [&str; 3] = ["RW(RTY0Iy|QAAEIy)", ":[A-Za-z0-9+/]{86}==", "AGE-SECRET-KEY-1"];
 
 /// A secret key that a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,8 @@ enum Key {
     Minisign { locked: bool },
     /// Of a binary cache of Nix.
     Cache,
+    /// Of age: what decrypts an appliance's secrets.
+    Age,
 }
 
 /// A file that holds a secret key.
@@ -139,6 +142,9 @@ fn in_file(root: &Path, file: String, tracked: bool) -> Option<Held> {
 
 /// The key that a line is.
 fn key(line: &str) -> Option<Key> {
+    if line.starts_with("AGE-SECRET-KEY-1") {
+        return Identity::parse(line).is_ok().then_some(Key::Age);
+    }
     if line.contains(':') {
         return CacheKey::parse(line).is_ok().then_some(Key::Cache);
     }
@@ -187,7 +193,11 @@ pub fn named(root: &Path, told: &mut [Mistake], sources: &Sources) {
 
 fn mistake(held: &Held, sources: &Sources) -> Mistake {
     let Held { file, line, key, tracked } = held;
-    let of = if *key == Key::Cache { "secret key of a binary cache" } else { "secret key" };
+    let of = match key {
+        Key::Cache => "secret key of a binary cache",
+        Key::Age => "secret key of age",
+        Key::Minisign { .. } => "secret key",
+    };
     let who = if *tracked { "whoever reads the repository or its history" } else { "whoever reads this tree" };
     let has = match key {
         Key::Minisign { locked: true } => format!("{who} needs only its passphrase"),
@@ -203,9 +213,14 @@ fn mistake(held: &Held, sources: &Sources) -> Mistake {
         message: format!("{file} {is}: {has}"),
         expected: Some("no secret key in the tree".to_owned()),
         nearest: None,
-        help: Some(format!(
-            "make a new one outside of the tree (writ keys new … --out ../keys){instead}; revoke this one where it counts"
-        )),
+        help: Some(match key {
+            Key::Age => "make a new one on the appliance (writ secret identity), put its secrets.pub here, and set every secret \
+                         anew: whoever has this one can decrypt those that lie in the history"
+                .to_owned(),
+            _ => format!(
+                "make a new one outside of the tree (writ keys new … --out ../keys){instead}; revoke this one where it counts"
+            ),
+        }),
         path: file.split('/').map(str::to_owned).collect(),
         place: source.map(|source| placed(file, &source, source.line(*line))),
         related: Vec::new(),

@@ -12,6 +12,7 @@ use super::clear::nix_files;
 use super::mistake::Mistake;
 use super::source::LARGEST;
 use super::{git, process, secret_keys};
+use crate::secret::place::{FOLDER, PUBLIC, SIGNATURE};
 
 /// The folders of a tree that policy is read from.
 const FOLDERS: [&str; 4] = ["baselines", "rules", "hosts", "modules"];
@@ -55,6 +56,7 @@ fn kinds(files: &[&str]) -> String {
     let kind = |file: &&str| match file {
         nix if nix.ends_with(".nix") => "'*.nix'".to_owned(),
         key if is_key(key) => "'*/key.pub'".to_owned(),
+        secret if is_secret(secret) => "'hosts/*/*/secrets*'".to_owned(),
         other => other.to_string(),
     };
     files.iter().map(kind).collect::<BTreeSet<_>>().into_iter().take(MOST_NAMED).collect::<Vec<_>>().join(" ")
@@ -75,6 +77,7 @@ fn policy_files<'a>(root: &Path, files: impl Iterator<Item = &'a str>) -> BTreeS
         let folder = folder(file);
         file.ends_with(".nix")
             || is_key(file)
+            || is_secret(file)
             || read_in.entry(folder).or_insert_with_key(|f| read(root, f)).contains(file)
     };
     files.filter(|file| is_policy(file)).map(str::to_owned).collect()
@@ -83,6 +86,15 @@ fn policy_files<'a>(root: &Path, files: impl Iterator<Item = &'a str>) -> BTreeS
 /// Whether a file is the key of an appliance.
 fn is_key(file: &str) -> bool {
     matches!(file.split('/').collect::<Vec<_>>().as_slice(), ["hosts", _, _, "key.pub"])
+}
+
+/// Whether a file is what an appliance's secrets are encrypted to, one of those, or a note of one.
+fn is_secret(file: &str) -> bool {
+    match file.split('/').collect::<Vec<_>>().as_slice() {
+        ["hosts", _, _, name] => [PUBLIC, SIGNATURE].contains(name),
+        ["hosts", _, _, FOLDER, name] => name.ends_with(".age") || name.ends_with(".toml"),
+        _ => false,
+    }
 }
 
 /// The folder in which whoever reads a file is looked for: that of its site, or else that of all that is of its kind.

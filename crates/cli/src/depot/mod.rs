@@ -2,6 +2,7 @@
 //!
 //! Everything that a depot answers is hostile until the signatures in it, or the log's tree, were verified.
 
+pub mod beats;
 pub mod growth;
 pub mod head;
 pub mod log;

@@ -4,14 +4,27 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value as Json;
+use serde_json::value::RawValue;
 use writ_policy::delta::{Appliance as Said, Base, Delta, Override, Own, Site};
 use writ_policy::policy::upgrade;
+use writ_policy::rings::Rings;
 
 use crate::failure::{Failure, Outcome};
 
 /// The sections of a policy that are compared.
-pub const SECTIONS: [&str; 10] =
-    ["baselines", "controls", "checks", "rules", "runbooks", "duties", "exceptions", "programs", "secrets", "settings"];
+pub const SECTIONS: [&str; 11] = [
+    "baselines",
+    "controls",
+    "checks",
+    "rules",
+    "runbooks",
+    "duties",
+    "exceptions",
+    "programs",
+    "secrets",
+    "sealed",
+    "settings",
+];
 
 /// A text of some [`Texts`].
 pub type TextId = usize;
@@ -87,6 +100,8 @@ pub struct Appliance<'a> {
 pub struct Gathered<'a> {
     /// Its appliances by site and name.
     pub sites: BTreeMap<String, BTreeMap<String, Appliance<'a>>>,
+    /// The rings of its sites that have some.
+    pub rings: BTreeMap<String, &'a Rings>,
     /// Figures by baseline and id.
     pub figures: BTreeMap<String, BTreeMap<String, Json>>,
 }
@@ -122,6 +137,9 @@ pub fn read<'a>(parts: &'a [Delta], texts: &mut Texts<'a>) -> Outcome<Gathered<'
                 appliances.insert(name.clone(), appliance);
             }
             gathered.sites.insert(site.clone(), appliances);
+            if !said.rings.is_empty() {
+                gathered.rings.insert(site.clone(), &said.rings);
+            }
         }
     }
     Ok(gathered)
@@ -141,9 +159,15 @@ fn sections<'a>(
     let Some(whole) = &appliance.whole else { return Ok(None) };
     let newer = upgrade(serde_json::from_str(whole.get()).map_err(|e| unreadable(&e))?);
     Ok(Some(SECTIONS.map(|name| {
-        let text = newer.get(name)?.to_string();
+        let text = if name == "sealed" { digests(None) } else { newer.get(name)?.to_string() };
         Some(Layer::plain(texts.id(Cow::Owned(text))))
     })))
+}
+
+/// Secrets that are sealed, as people are told of them.
+fn digests(sealed: Option<&RawValue>) -> String {
+    let sealed: Option<Json> = sealed.and_then(|text| serde_json::from_str(text.get()).ok());
+    writ_policy::diff::digests(sealed.as_ref()).to_string()
 }
 
 fn layer<'a>(name: &str, base: &'a Base, site: &'a Site, own: &'a Own, texts: &mut Texts<'a>) -> Option<Layer> {
@@ -157,6 +181,7 @@ fn layer<'a>(name: &str, base: &'a Base, site: &'a Site, own: &'a Own, texts: &m
         "exceptions" => &site.exceptions,
         "programs" => &own.programs,
         "secrets" => &site.secrets,
+        "sealed" => return Some(Layer::plain(texts.id(Cow::Owned(digests(own.sealed.as_deref()))))),
         "settings" => own.settings.as_ref().or(site.settings.as_ref())?,
         _ => return None,
     };

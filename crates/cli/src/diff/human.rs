@@ -30,6 +30,7 @@ pub fn lines(report: &Report) -> Vec<String> {
     lines.extend(section("figures", figures(report)));
     lines.extend(section("appliances", appliances(report)));
     lines.extend(section("systems", systems(report)));
+    lines.extend(section("who gets it when", rings(report)));
     lines.push(String::new());
     lines.push(counts(report));
     lines
@@ -155,6 +156,15 @@ fn systems(report: &Report) -> Vec<Vec<String>> {
         })
     };
     report.closures.iter().filter_map(line).collect()
+}
+
+fn rings(report: &Report) -> Vec<Vec<String>> {
+    let lines = report.rings.iter().map(|site| {
+        let mut lines = vec![format!("  {}: {}", safe(&site.site), safe(&site.words()))];
+        lines.extend(site.before_words().map(|words| format!("    {}", safe(&words))));
+        lines
+    });
+    lines.collect()
 }
 
 /// What becomes of a system, also in words; none where nothing does.

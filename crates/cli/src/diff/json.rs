@@ -11,6 +11,7 @@ use super::compare::{Group, KeyChange, Lists, Located, Name, Status};
 use super::figures::FigureChange;
 use super::markdown;
 use super::report::{Counts, Report, Revision, Totals, told};
+use super::rings::SiteRings;
 use crate::render_diff::{self, conceal};
 use crate::screen;
 
@@ -44,6 +45,8 @@ struct Document<'a> {
     groups: Vec<JsonGroup<'a>>,
     exceptions: Vec<JsonException<'a>>,
     figures: &'a [FigureChange],
+    /// Who gets it when.
+    rings: &'a [SiteRings],
     totals: Totals,
 }
 
@@ -145,6 +148,7 @@ fn document(report: &Report) -> Document<'_> {
             })
             .collect(),
         figures: &report.figures,
+        rings: &report.rings,
         totals,
     }
 }

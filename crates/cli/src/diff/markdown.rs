@@ -84,6 +84,7 @@ fn sections(report: &Report, wanted: &dyn Fn(Effect) -> bool) -> Vec<(Title, Vec
     sections.push((Title::Of("Appliances"), [removed, others].concat()));
     if wanted(Effect::Same) {
         sections.push((Title::Of("Systems"), systems(report)));
+        sections.push((Title::Of("Who gets it when"), rings(report)));
     }
     sections
 }
@@ -214,6 +215,14 @@ fn figures(report: &Report) -> Vec<String> {
             paths => format!(", and with it {}", first_of(paths.iter().map(|path| code(&safe(path))).collect())),
         };
         format!("- {}{moved}", code(&safe(&values)))
+    });
+    lines.collect()
+}
+
+fn rings(report: &Report) -> Vec<String> {
+    let lines = report.rings.iter().map(|site| {
+        let before = site.before_words().map(|words| format!("; {}", code(&safe(&words))));
+        format!("- {}: {}{}", code(&safe(&site.site)), code(&safe(&site.words())), before.unwrap_or_default())
     });
     lines.collect()
 }

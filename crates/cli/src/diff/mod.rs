@@ -11,6 +11,7 @@ mod markdown;
 mod places;
 mod report;
 mod revisions;
+mod rings;
 mod shared;
 mod working;
 
@@ -55,7 +56,7 @@ It needs git and Nix, and no network; it evaluates both sides and changes neithe
 
 `--format json` prints {schema, from, to, weaker, unclear, headline, sites, groups: [{appliances, counts, changes: [{text,
 path, section, id, before, after, effect, why, witness, at, reason, override_removed, others}]}], exceptions, figures,
-totals}; fields may be added.
+rings, totals}; fields may be added.
 
 Exit codes: 0 compared, whatever was found unless it is denied; 1 something that --deny-… denies; 2 could not compare.")]
 pub struct Arguments {
@@ -134,9 +135,10 @@ impl Arguments {
             .collect();
         let closures = closure::compare(from, to, &both)?;
         let figures = figures::compare(&before, &after, &compared.groups);
+        let rings = rings::compare(&before, &after, &compared.appliances, &closures);
         let revision =
             |side: &Side| Revision { name: side.name(), revision: side.revision.clone(), commit: side.commit.clone() };
-        Ok(Report { from: revision(from), to: revision(to), compared, closures, figures })
+        Ok(Report { from: revision(from), to: revision(to), compared, closures, figures, rings })
     }
 
     /// Leaves only what was asked for, which must be on one of the sides.

@@ -7,6 +7,7 @@ use writ_policy::diff::{Change, Effect, Event, ExceptionChange, Words};
 use super::closure::Closure;
 use super::compare::{Compared, Fate, Group, Name, Status};
 use super::figures::FigureChange;
+use super::rings::SiteRings;
 use crate::render_diff::{self, safe, safe_words};
 use crate::screen::count;
 
@@ -37,6 +38,8 @@ pub struct Report {
     pub closures: BTreeMap<Name, Closure>,
     /// Figures that changed.
     pub figures: Vec<FigureChange>,
+    /// Who gets it when, by the rings of sites.
+    pub rings: Vec<SiteRings>,
 }
 
 /// How many changes there are of each kind.
@@ -217,6 +220,7 @@ impl Report {
         let same = |status: &Status| *status == Status::Unchanged;
         self.compared.appliances.values().all(|fate| same(&fate.status))
             && self.figures.is_empty()
+            && self.rings.iter().all(|site| site.before.is_none())
             && self
                 .closures
                 .values()

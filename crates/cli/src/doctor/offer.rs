@@ -5,6 +5,7 @@ use writ_agent::enforce::accept::{AcceptError, Acceptor, Before};
 use writ_agent::enforce::generation::{self, Generation};
 use writ_agent::enforce::refused::Refused;
 use writ_agent::enforce::releases::Folder;
+use writ_agent::enforce::running::Running;
 use writ_agent::enforce::sitelog::freshness::{Freshness, last_word};
 use writ_agent::enforce::sitelog::kept;
 use writ_agent::enforce::sitelog::offered::{self, Head};
@@ -13,13 +14,14 @@ use writ_trust::acceptance::Identity;
 use writ_trust::floor::Floor;
 use writ_trust::time::Time;
 
-use super::enforcer::identity;
+use super::enforcer::{Enforcer, identity};
 
 /// Of whom it is asked.
 struct Asked<'a> {
     config: &'a Config,
     state: &'a State,
     identity: Identity,
+    running: Option<&'a Running>,
     running_is_lost: bool,
 }
 
@@ -58,11 +60,14 @@ pub struct Offer {
 
 impl Offer {
     /// Looks. Nothing can be said before the enforcer has started once, since nobody knows its key.
-    pub fn look(config: &Config, state: &State, running_is_lost: bool, now: Time) -> Option<Self> {
+    pub fn look(config: &Config, enforcer: &Enforcer, now: Time) -> Option<Self> {
+        let state = enforcer.state.as_ref()?;
         let identity = identity(config, state)?;
         let acceptor = Acceptor::new(identity.clone(), &config.state_dir, &config.trust, Folder::new(&config.releases));
+        let (running, running_is_lost) = (enforcer.running.as_ref(), enforcer.running_is_lost());
+        let asked = Asked { config, state, identity, running, running_is_lost };
         let mut offer = Self::default();
-        if let Err(e) = offer.fill(&Asked { config, state, identity, running_is_lost }, &acceptor, now) {
+        if let Err(e) = offer.fill(&asked, &acceptor, now) {
             offer.problem = Some(e.to_string());
         }
         Some(offer)
@@ -90,7 +95,8 @@ impl Offer {
             Head::Refused(refused) => self.refused.push(refused),
         }
         let lost = asked.running_is_lost || self.floor.is_some_and(|point| asked.waiting_is_lost(point, &floor));
-        let look = acceptor.look(&chain, &Before { floor: &floor, kept: kept.as_ref(), lost, now });
+        let running = asked.running.map(|running| &running.generation.entry);
+        let look = acceptor.look(&chain, &Before { floor: &floor, kept: kept.as_ref(), lost, running, now });
         self.refused.extend(look.refused);
         self.waiting.extend(look.waiting);
         self.acceptable = look.accepted.map(|candidate| candidate.generation.point());

@@ -57,9 +57,17 @@ impl Places {
         let (probe, planner) = (probe_status(&settings), planner_status(&settings));
         let enforcer = Enforcer::read(&config)?;
         let now = clock::now();
-        let offer =
-            enforcer.state.as_ref().and_then(|state| Offer::look(&config, state, enforcer.running_is_lost(), now));
+        let offer = Offer::look(&config, &enforcer, now);
         Ok(Appliance { now, config, enforcer, courier, probe, planner, offer })
+    }
+
+    /// Whether there is no configuration of an enforcer where it should be.
+    pub fn are_missing(&self) -> bool {
+        let there = |path: &Path| std::fs::symlink_metadata(path).is_ok();
+        match &self.config {
+            Some(named) => !there(named),
+            None => !there(Path::new(DEFAULT_PATH)) && !there(Path::new(PROVISIONED)),
+        }
     }
 
     /// The enforcer's configuration, wherever it is.

@@ -1,13 +1,17 @@
 //! `writ export alerts`: rules for Prometheus, with the thresholds of the chosen baselines.
 
+mod appliance;
+mod audit;
+mod depot;
 mod figures;
+mod ship;
 mod table;
 mod yaml;
 
 use std::path::{Path, PathBuf};
 
 use self::figures::{Chosen, Figures};
-use self::table::{ALERTS, Alert, Exported};
+use self::table::{Alert, Exported, alerts};
 use crate::check::tree::Tree;
 use crate::failure::{Answer, Outcome};
 use crate::library::Library;
@@ -59,7 +63,7 @@ impl Arguments {
         let wanted = |alert: &&Alert| self.all || alert.metric.exported != Exported::NotYet;
         let mut told = Vec::new();
         let mut left_out = Vec::new();
-        let (wanted, unexported): (Vec<&Alert>, Vec<&Alert>) = ALERTS.iter().partition(wanted);
+        let (wanted, unexported): (Vec<&Alert>, Vec<&Alert>) = alerts().partition(wanted);
         for alert in wanted {
             match alert.figure.map(|figure| (figure, figures.of(figure))) {
                 None => told.push((alert, None)),

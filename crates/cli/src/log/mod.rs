@@ -1,8 +1,12 @@
-//! `writ log`: what the holders of the trust keys decide about a site's log.
+//! `writ log`: what the holders of the trust keys decide about a site's log, and what others vouch for of it.
 
+mod authority;
 mod publish;
 mod restart;
+mod round;
 mod sign;
+mod timestamp;
+mod witness;
 
 use std::path::Path;
 
@@ -12,12 +16,19 @@ use writ_trust::text::escaped;
 
 use crate::failure::{Failure, Outcome};
 
-/// Begin a site's log anew after it was lost
+/// Have a site's log timestamped and witnessed, and begin it anew after it was lost
+///
+/// The log's own word says when something was logged, which is worth as much as its key. `timestamp` has somebody else say it,
+/// and `witness` is that somebody.
 ///
 /// A log cannot be repaired: whoever had seen more of it than a backup holds would take the restored one for a forgery.
 /// So a new log under a new name takes over, and the trust keys sign what was known of the lost one.
 #[derive(Debug, clap::Subcommand)]
 #[command(after_help = "\
+Every day, anywhere but on the depot:
+  writ log timestamp --depot https://depot.example.org --site clinic-001 --read-key ../keys/watch.key \\
+      --trust first-root.json --state /var/lib/writ-timestamp --tsa http://timestamp.example.com
+
 After a depot was restored from an old copy:
   writ trust next --from releases/trust --log-origin clinic-001=log.example.org/clinic-001/2
   writ trust sign releases/trust/2.json --key ../keys/alice.key
@@ -29,6 +40,8 @@ pub enum Command {
     Restart(restart::Arguments),
     Sign(sign::Arguments),
     Publish(publish::Arguments),
+    Timestamp(timestamp::Arguments),
+    Witness(witness::Arguments),
 }
 
 impl Command {
@@ -38,6 +51,8 @@ impl Command {
             Self::Restart(arguments) => arguments.run(),
             Self::Sign(arguments) => arguments.run(),
             Self::Publish(arguments) => arguments.run(),
+            Self::Timestamp(arguments) => arguments.run(),
+            Self::Witness(arguments) => arguments.run(),
         }
     }
 }

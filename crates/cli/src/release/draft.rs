@@ -17,7 +17,7 @@ use super::generations::{self, Documents};
 use super::ledger::{self, Event, Ledger};
 use super::previous::{self, Previous};
 use super::source::{self, Snapshot};
-use super::summary;
+use super::{summary, timing};
 use crate::clock;
 use crate::failure::{Answer, Failure, Outcome};
 use crate::files;
@@ -33,6 +33,9 @@ use crate::trust::{draft::read_public_key, folder};
 ///
 /// The serial is one above the newest of the site, in the release folder and in the ledger (the file that remembers what
 /// was signed and published from here). If the two contradict each other, nothing is drafted.
+///
+/// Where site.nix has rings, each appliance may take the release up when its ring does; one for which nothing changes keeps the
+/// time that it has. `writ fleet promote` lets a ring have it earlier.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -62,7 +65,7 @@ pub struct Arguments {
     /// How long appliances may newly accept it
     #[arg(long, value_name = "SPAN", default_value = "180d")]
     expires: Span,
-    /// Appliances wait until this time (RFC 3339); from now on if absent
+    /// Appliances wait until this time (RFC 3339), and those of later rings for so much longer; from now on if absent
     #[arg(long, value_name = "TIME")]
     not_before: Option<Time>,
     /// An appliance's key that no longer speaks for it; may be repeated
@@ -128,12 +131,7 @@ impl Arguments {
     /// Runs the command.
     pub fn run(self) -> Outcome {
         let draft = Layout::new(&self.to);
-        let fresh = !self.to.exists();
-        if !fresh && (!self.to.is_dir() || !files::list(&self.to)?.is_empty()) {
-            return Err(Failure::refused("the draft's folder is not empty")
-                .at(self.to.display())
-                .next("name a new one"));
-        }
+        let fresh = fresh_folder(&self.to)?;
         let releases = Layout::new(&self.previous);
         let chain = self.chain(&releases)?;
         let ledger = Ledger::open(&ledger_path(self.ledger.as_deref(), &self.to))?;
@@ -149,13 +147,8 @@ impl Arguments {
     }
 
     fn chain(&self, releases: &Layout) -> Outcome<TrustChain> {
-        let chain = folder::read(&releases.trust())?.chain()?;
+        let chain = valid_chain(releases)?;
         let root = chain.newest();
-        if chain.is_expired(clock::now()) {
-            return Err(Failure::refused(format!("the newest trust root expired at {}", root.expires_at))
-                .at(releases.trust().display())
-                .next(format!("renew it: writ trust next --from {}", releases.trust().display())));
-        }
         match self.epoch {
             Some(epoch) if epoch != root.epoch => {
                 Err(Failure::refused(format!("the newest trust root says epoch {}, not {epoch}", root.epoch))
@@ -204,9 +197,9 @@ impl Arguments {
                 signatures_needed: chain.newest().threshold(writ_trust::role::Role::Release),
             });
             if !self.json {
-                summary::of_draft(draft, &release, before.as_ref().map(|b| &b.past.release))?
-                    .iter()
-                    .for_each(|line| screen::line(line));
+                let before = before.as_ref().map(|b| &b.past.release);
+                let told = summary::of_draft(draft, &release, before, &appliances.rings)?;
+                told.iter().for_each(|line| screen::line(line));
             }
         }
         Ok(drafted)
@@ -228,8 +221,9 @@ impl Arguments {
         let now = clock::now_in_seconds();
         // A clock set back must not make time run backwards between releases.
         let issued_at = before.map_or(now, |b| b.past.release.issued_at.max(now));
-        let not_before = self.not_before.unwrap_or(issued_at);
-        let generations = generations::build(snapshot, site, appliances, not_before, draft, documents)?;
+        let base = self.not_before.unwrap_or(issued_at);
+        let mut generations = generations::build(snapshot, site, appliances, base, draft, documents)?;
+        timing::by_rings(&mut generations, &appliances.rings, base, before.map(|b| &b.past.release));
         Ok(Release {
             schema: ReleaseSchema::V1,
             site: site.clone(),
@@ -252,37 +246,7 @@ impl Arguments {
         ledger: &Ledger,
         before: Option<&Previous>,
     ) -> Outcome<Serial> {
-        let epoch = chain.newest().epoch;
-        let newest = before.map(|b| b.past.release.point());
-        let published = ledger.newest(site, Some(Event::Published));
-        if let Some(known) = published {
-            let point = (known.epoch, known.serial);
-            let conflict = |why: String| {
-                Failure::refused(format!("the ledger and the release folder contradict each other about {site}"))
-                    .at(ledger.path().display())
-                    .because(why)
-                    .next("find out which is right before anything is signed: the folder may have been set back")
-            };
-            match (newest, before) {
-                (Some(newest), _) if newest > point => {}
-                (Some(newest), Some(before)) if newest == point && before.past.digest == known.digest => {}
-                (Some((e, s)), _) if (e, s) == point => {
-                    return Err(conflict(format!("release {e}-{s} has other bytes than the one published from here")));
-                }
-                _ => {
-                    let has = newest.map_or("none".to_owned(), |(e, s)| format!("{e}-{s}"));
-                    return Err(conflict(format!(
-                        "{}-{} was published, the folder's newest is {has}",
-                        point.0, point.1
-                    )));
-                }
-            }
-        }
-        let known = ledger.newest(site, None).map(|entry| (entry.epoch, entry.serial));
-        let highest = [newest, known].into_iter().flatten().filter(|(e, _)| *e == epoch).map(|(_, s)| s).max();
-        let next = highest.map_or(Ok(Serial::FIRST), Serial::next);
-        let next =
-            next.map_err(|e| Failure::refused(format!("{site} has no serial left in epoch {epoch}")).because(e))?;
+        let next = next_serial(site, chain, ledger, before)?;
         match self.serial {
             SerialChoice::Fixed(serial) if serial < next => {
                 Err(Failure::refused(format!("serial {serial} of {site} is used up"))
@@ -348,6 +312,58 @@ impl Arguments {
     }
 }
 
+/// Refuses a draft's folder that has something in it. Whether it is not there yet.
+pub fn fresh_folder(to: &Path) -> Outcome<bool> {
+    let fresh = !to.exists();
+    if !fresh && (!to.is_dir() || !files::list(to)?.is_empty()) {
+        return Err(Failure::refused("the draft's folder is not empty").at(to.display()).next("name a new one"));
+    }
+    Ok(fresh)
+}
+
+/// The trust roots of a release folder, of which the newest has not expired.
+pub fn valid_chain(releases: &Layout) -> Outcome<TrustChain> {
+    let chain = folder::read(&releases.trust())?.chain()?;
+    if chain.is_expired(clock::now()) {
+        let expires_at = chain.newest().expires_at;
+        return Err(Failure::refused(format!("the newest trust root expired at {expires_at}"))
+            .at(releases.trust().display())
+            .next(format!("renew it: writ trust next --from {}", releases.trust().display())));
+    }
+    Ok(chain)
+}
+
+/// The next free serial of a site: one above the newest in the release folder and in the ledger, which must agree.
+pub fn next_serial(site: &SiteId, chain: &TrustChain, ledger: &Ledger, before: Option<&Previous>) -> Outcome<Serial> {
+    let epoch = chain.newest().epoch;
+    let newest = before.map(|b| b.past.release.point());
+    let published = ledger.newest(site, Some(Event::Published));
+    if let Some(known) = published {
+        let point = (known.epoch, known.serial);
+        let conflict = |why: String| {
+            Failure::refused(format!("the ledger and the release folder contradict each other about {site}"))
+                .at(ledger.path().display())
+                .because(why)
+                .next("find out which is right before anything is signed: the folder may have been set back")
+        };
+        match (newest, before) {
+            (Some(newest), _) if newest > point => {}
+            (Some(newest), Some(before)) if newest == point && before.past.digest == known.digest => {}
+            (Some((e, s)), _) if (e, s) == point => {
+                return Err(conflict(format!("release {e}-{s} has other bytes than the one published from here")));
+            }
+            _ => {
+                let has = newest.map_or("none".to_owned(), |(e, s)| format!("{e}-{s}"));
+                return Err(conflict(format!("{}-{} was published, the folder's newest is {has}", point.0, point.1)));
+            }
+        }
+    }
+    let known = ledger.newest(site, None).map(|entry| (entry.epoch, entry.serial));
+    let highest = [newest, known].into_iter().flatten().filter(|(e, _)| *e == epoch).map(|(_, s)| s).max();
+    let next = highest.map_or(Ok(Serial::FIRST), Serial::next);
+    next.map_err(|e| Failure::refused(format!("{site} has no serial left in epoch {epoch}")).because(e))
+}
+
 /// The ledger of drafts and publications: the one given, or `ledger.json` beside the draft.
 pub fn ledger_path(given: Option<&Path>, draft: &Path) -> PathBuf {
     match given {
@@ -360,7 +376,7 @@ pub fn ledger_path(given: Option<&Path>, draft: &Path) -> PathBuf {
 }
 
 /// Copies the release before and its policies into the draft, for signers to compare with.
-fn carry(draft: &Layout, releases: &Layout, before: &Previous) -> Outcome<()> {
+pub fn carry(draft: &Layout, releases: &Layout, before: &Previous) -> Outcome<()> {
     let target = draft.previous(&before.past.release.site);
     if let Some(parent) = target.parent() {
         files::make_directory(parent)?;

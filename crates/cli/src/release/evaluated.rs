@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 use writ_nix::evaluate::{ApplianceReport, Report, Request};
 use writ_policy::policy::Policy;
+use writ_policy::rings::Rings;
 use writ_policy::validate::{self, Level};
 use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::json;
@@ -34,8 +35,13 @@ pub struct Appliance {
     pub toplevel: Option<String>,
 }
 
-/// The appliances of a site.
-pub type Site = BTreeMap<ApplianceId, Appliance>;
+/// A site as its sources describe it.
+pub struct Site {
+    /// Its appliances.
+    pub appliances: BTreeMap<ApplianceId, Appliance>,
+    /// Which of them take up a release first.
+    pub rings: Rings,
+}
 
 /// Evaluates some sites of a snapshot, or all; refuses what `writ check` would refuse.
 pub fn evaluate(snapshot: &Snapshot, sites: &[SiteId]) -> Outcome<BTreeMap<SiteId, Site>> {
@@ -61,7 +67,7 @@ pub fn evaluate(snapshot: &Snapshot, sites: &[SiteId]) -> Outcome<BTreeMap<SiteI
     let systems = snapshot.tree.systems(&found).map_err(|e| failed(e.to_string()))?;
     let mut evaluated = BTreeMap::new();
     for (site, site_report) in &report.sites {
-        let mut appliances = Site::new();
+        let mut appliances = BTreeMap::new();
         for (name, appliance) in &site_report.appliances {
             let toplevel = systems.get(site).and_then(|systems| systems.get(name)).cloned().flatten();
             if toplevel.is_none() && snapshot.tree.root().join(format!("hosts/{site}/{name}/system.nix")).exists() {
@@ -72,7 +78,7 @@ pub fn evaluate(snapshot: &Snapshot, sites: &[SiteId]) -> Outcome<BTreeMap<SiteI
         if appliances.is_empty() {
             return Err(Failure::refused(format!("site {site} has no appliance")).at(format!("hosts/{site}")));
         }
-        evaluated.insert(site.clone(), appliances);
+        evaluated.insert(site.clone(), Site { appliances, rings: site_report.rings.clone() });
     }
     Ok(evaluated)
 }

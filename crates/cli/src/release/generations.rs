@@ -20,7 +20,8 @@ use crate::screen;
 /// Documents by digest.
 pub type Documents = BTreeMap<Digest, Vec<u8>>;
 
-/// The generations of a site. Builds its systems, keeping each in the store by a link in the draft.
+/// The generations of a site, of which each may begin at `not_before`. Builds its systems, keeping each in the store by a link
+/// in the draft.
 pub fn build(
     snapshot: &Snapshot,
     site: &SiteId,
@@ -30,7 +31,7 @@ pub fn build(
     documents: &mut Documents,
 ) -> Outcome<BTreeMap<ApplianceId, Generation>> {
     let mut generations = BTreeMap::new();
-    for (name, appliance) in appliances {
+    for (name, appliance) in &appliances.appliances {
         let place = format!("{site}/{name}");
         let policy = PolicyRef {
             schema: appliance.schema.clone(),

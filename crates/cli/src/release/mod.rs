@@ -1,15 +1,17 @@
 //! `writ release`: what appliances must run and obey, from draft to published.
 
-mod draft;
+pub mod draft;
 mod evaluated;
 mod generations;
 pub mod ledger;
-mod previous;
+pub mod previous;
+pub mod promotion;
 mod publish;
 mod show;
 mod sign;
-mod source;
-mod summary;
+pub mod source;
+pub mod summary;
+pub mod timing;
 
 use crate::failure::Outcome;
 

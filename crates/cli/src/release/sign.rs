@@ -1,7 +1,9 @@
 //! `writ release sign`: one person's signature, after their own evaluation.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use writ_policy::rings::Rings;
 use writ_trust::digest::Digest;
 use writ_trust::history::dropped_revocations;
 use writ_trust::ids::{ApplianceId, SiteId};
@@ -13,8 +15,9 @@ use writ_trust::text::one_line;
 
 use super::evaluated::{self, Appliance, Site};
 use super::ledger::{self, Entry, Event, Ledger};
+use super::promotion::Promotion;
 use super::source::Snapshot;
-use super::{generations, previous, source, summary};
+use super::{generations, previous, source, summary, timing};
 use crate::clock;
 use crate::failure::{Answer, Failure, Outcome};
 use crate::layout::{Layout, ReleaseFiles};
@@ -78,9 +81,10 @@ impl Arguments {
         // What is wrong with the key file should show before minutes are spent on evaluation.
         let key_file = KeyFile::read(&self.key)?;
         let chain = self.previous.as_deref().map(|dir| folder::read(&Layout::new(dir).trust())?.chain()).transpose()?;
-        self.compare(&draft, &drafted)?;
+        let rings = self.compare(&draft, &drafted)?;
         for one in &drafted {
-            self.show(&draft, one, chain.as_ref())?;
+            let own = rings.get(&one.release.site).cloned().unwrap_or_default();
+            self.show(&draft, one, chain.as_ref(), &own)?;
         }
         let key = key_file.unlock(&self.passphrase)?;
         if let Some(chain) = &chain {
@@ -109,7 +113,8 @@ impl Arguments {
         Ok(Answer::Yes)
     }
 
-    fn compare(&self, draft: &Layout, drafted: &[Drafted]) -> Outcome<()> {
+    /// Compares the draft with the signer's own evaluation; gives the rings of each site by that.
+    fn compare(&self, draft: &Layout, drafted: &[Drafted]) -> Outcome<BTreeMap<SiteId, Rings>> {
         let snapshot = source::snapshot(&self.flake)?;
         for Drafted { release, files } in drafted {
             same_source(&release.source, &snapshot.source, &files.path, &self.flake)?;
@@ -126,7 +131,7 @@ impl Arguments {
             }
         }
         screen::progress("your own evaluation gives the same bytes");
-        Ok(())
+        Ok(evaluated.into_iter().map(|(site, own)| (site, own.rings)).collect())
     }
 
     /// Compares the contents of a system with those that the signer's own store has, or builds.
@@ -162,7 +167,7 @@ impl Arguments {
         Err(differs(&place, &why))
     }
 
-    fn show(&self, draft: &Layout, one: &Drafted, chain: Option<&TrustChain>) -> Outcome<()> {
+    fn show(&self, draft: &Layout, one: &Drafted, chain: Option<&TrustChain>, rings: &Rings) -> Outcome<()> {
         let release = &one.release;
         let carried = previous::carried(draft, release)?;
         if let (Some(chain), Some(dir)) = (chain, &self.previous) {
@@ -175,7 +180,19 @@ impl Arguments {
         if release.issued_at.millis_since(clock::now()) > CLOCK_TOLERANCE_MILLIS {
             screen::warning(&format!("the draft claims to be made at {}: a clock is wrong", release.issued_at));
         }
-        summary::of_draft(draft, release, carried.as_ref())?.iter().for_each(|line| screen::line(line));
+        summary::of_draft(draft, release, carried.as_ref(), rings)?.iter().for_each(|line| screen::line(line));
+        let promotion = Promotion::read(draft, &release.site)?;
+        let promoted = promotion.as_ref().map_or(&[][..], |promotion| &promotion.appliances);
+        let earlier = timing::earlier(release, rings, carried.as_ref());
+        let unsaid: Vec<&str> =
+            earlier.into_iter().filter(|name| !promoted.contains(name)).map(ApplianceId::as_str).collect();
+        if !unsaid.is_empty() {
+            screen::warning(&format!(
+                "earlier than their rings of your checkout say, and the draft says nothing of a promotion: {}",
+                timing::named(&unsaid)
+            ));
+        }
+        promotion.iter().flat_map(Promotion::lines).for_each(|line| screen::line(&line));
         Ok(())
     }
 }
@@ -257,6 +274,7 @@ fn build_own(snapshot: &Snapshot, (site, name): (&SiteId, &ApplianceId), expecte
 
 fn same_site(release: &Release, own: &Site) -> Outcome<()> {
     let site = &release.site;
+    let own = &own.appliances;
     if !own.keys().eq(release.generations.keys()) {
         return Err(differs(site, "its appliances are others"));
     }

@@ -6,12 +6,14 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use writ_policy::diff;
 use writ_policy::policy::upgrade;
+use writ_policy::rings::Rings;
 use writ_trust::ids::ApplianceId;
 use writ_trust::json::{self, MAX_DOCUMENT};
 use writ_trust::minisign::PublicKey;
 use writ_trust::release::{Generation, Release};
 use writ_trust::text::one_line;
 
+use super::timing;
 use crate::failure::{Failure, Outcome};
 use crate::layout::Layout;
 use crate::{render_diff, screen};
@@ -19,8 +21,8 @@ use crate::{render_diff, screen};
 /// The sections of a policy that hold items by id.
 const SECTIONS: [&str; 5] = ["controls", "checks", "rules", "runbooks", "exceptions"];
 
-/// A draft beside the release before it.
-pub fn of_draft(draft: &Layout, release: &Release, before: Option<&Release>) -> Outcome<Vec<String>> {
+/// A draft beside the release before it, of a site with these rings.
+pub fn of_draft(draft: &Layout, release: &Release, before: Option<&Release>, rings: &Rings) -> Outcome<Vec<String>> {
     let mut lines = heading(release, before);
     let none = BTreeMap::new();
     let old = before.map_or(&none, |b| &b.generations);
@@ -31,13 +33,14 @@ pub fn of_draft(draft: &Layout, release: &Release, before: Option<&Release>) -> 
             None => new(draft, name, generation, &mut lines)?,
         }
         if generation.not_before > release.issued_at {
-            let text = format!("    not before {}: until then it obeys the release before", generation.not_before);
+            let text = format!("    {}: until then it obeys the release before", timing::words(release, generation));
             lines.push(screen::paint(screen::YELLOW, &text));
         }
     }
     for name in old.keys().filter(|name| !release.generations.contains_key(*name)) {
         lines.push(format!("  {name}: {}", screen::paint(screen::RED, "removed; it will accept nothing any more")));
     }
+    lines.extend(timing::lines(release, rings));
     let known = |key: &PublicKey| before.and_then(|b| b.revocation(key)).map(|known| known.revoked_at);
     for revoked in &release.revoked_appliance_keys {
         let (key, reason, at) = (revoked.public_key.fingerprint(), one_line(&revoked.reason), revoked.revoked_at);

@@ -2,6 +2,8 @@
 
 mod new;
 
+pub use self::new::policy_nix;
+
 use crate::failure::Outcome;
 
 /// Begin sites

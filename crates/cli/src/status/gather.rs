@@ -5,6 +5,7 @@ use writ_agent::enforce::scan::exception;
 use writ_agent::enforce::state::State as Known;
 use writ_policy::outcome::Outcome as Came;
 use writ_policy::policy::Policy;
+use writ_trust::claim_code::ClaimCode;
 use writ_trust::text::{escaped, one_line};
 use writ_trust::time::Time;
 
@@ -42,6 +43,7 @@ pub fn report(seen: &Appliance) -> Report {
         site: seen.config.site.clone(),
         appliance: seen.config.appliance.clone(),
         title: policy.map(|policy| one_line(&policy.settings.title)),
+        claim_code: own_code(seen),
         state,
         stale,
         release: release(seen),
@@ -63,6 +65,12 @@ pub fn report(seen: &Appliance) -> Report {
         runbooks: runbooks(seen),
         causes,
     }
+}
+
+/// The claim code of the key that the enforcer signs with.
+fn own_code(seen: &Appliance) -> Option<String> {
+    let key = seen.enforcer.state.as_ref()?.public_key.as_ref()?;
+    Some(ClaimCode::of(key).to_string())
 }
 
 fn cause(finding: &Finding) -> Cause {

@@ -8,19 +8,24 @@ mod lines;
 pub(crate) mod page;
 mod report;
 mod serve;
-mod server;
+pub(crate) mod server;
 mod stories;
 mod text;
+mod unclaimed;
 mod watch;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use self::report::{Report, State};
+use self::unclaimed::Unclaimed;
 use crate::doctor::places::Places;
 use crate::failure::{Answer, Failure, Outcome};
-use crate::{files, screen};
+use crate::provision::offer;
+use crate::{clock, files, screen};
 
 /// On an appliance: how it is, what needs a person, each control, incidents as stories
 ///
@@ -30,6 +35,8 @@ use crate::{files, screen};
 ///
 /// What needs a person is marked ✗; what is being healed, or ends by itself, is marked with a dot. A control is as good as the worst
 /// of its checks; one that its checks show only in part never plainly holds, and what nobody looks at is never passed.
+///
+/// Of a machine that belongs nowhere yet it shows the claim code (`writ provision join`).
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "\
@@ -61,6 +68,12 @@ pub struct Arguments {
         value_parser = clap::value_parser!(u64).range(1..=3600)
     )]
     watch: Option<u64>,
+    /// Where a machine that belongs nowhere yet lays its claim
+    #[arg(long, value_name = "DIR", default_value = offer::CLAIM_FOLDER, hide = true)]
+    claim: PathBuf,
+    /// Where what is in its way is told
+    #[arg(long, value_name = "DIR", default_value = offer::ANSWER_FOLDER, hide = true)]
+    answer: PathBuf,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -79,19 +92,31 @@ impl Arguments {
         if let Some(seconds) = self.watch {
             return watch::run(&self.places, Duration::from_secs(seconds));
         }
+        if self.places.are_missing()
+            && let Some(unclaimed) = Unclaimed::look(&self.claim, &self.answer, clock::now())
+        {
+            return self.give(&unclaimed, Answer::No, || unclaimed.print());
+        }
         let report = gather::report(&self.places.gather()?);
+        self.give(&report, answer(&report), || {
+            text::lines(&report, screen::width()).all().iter().for_each(|line| screen::line(line));
+        })
+    }
+
+    /// Writes a report as it was asked for.
+    fn give(&self, report: &impl Serialize, answer: Answer, for_people: impl FnOnce()) -> Outcome {
         match &self.out {
             Some(path) => {
-                let text = serde_json::to_string_pretty(&report).map_err(Failure::could_not)?;
+                let text = serde_json::to_string_pretty(report).map_err(Failure::could_not)?;
                 // Whoever shows it is nobody's, and reads it by this.
                 files::replace(path, format!("{text}\n").as_bytes(), 0o644, "the status")?;
                 // Whether the appliance is well is for whoever reads it; a timer that writes it has done its work.
                 return Ok(Answer::Yes);
             }
-            None if self.json => screen::json(&report),
-            None => text::lines(&report, screen::width()).all().iter().for_each(|line| screen::line(line)),
+            None if self.json => screen::json(report),
+            None => for_people(),
         }
-        Ok(answer(&report))
+        Ok(answer)
     }
 }
 

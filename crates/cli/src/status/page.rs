@@ -13,6 +13,7 @@ use writ_trust::time::Time;
 
 use super::report::{Cause, Check, Control, Outcome, Report, SCHEMA, State, Story, Verdict};
 use super::text;
+use super::unclaimed::{self, Unclaimed};
 
 /// The style sheet, the only thing that the page's policy lets in.
 const STYLE: &str = include_str!("../../templates/status.css");
@@ -23,6 +24,8 @@ const OLD: u64 = 120;
 pub enum Shown {
     /// The report of an appliance.
     Report(Box<Report>),
+    /// A machine that belongs nowhere yet.
+    Unclaimed(Box<Unclaimed>),
     /// Why there is none.
     Nothing(String),
 }
@@ -44,12 +47,43 @@ struct Nothing<'a> {
     style: &'static str,
 }
 
+#[derive(Template)]
+#[template(path = "status-unclaimed.html")]
+struct Waiting<'a> {
+    u: &'a Unclaimed,
+    code: Vec<String>,
+    uri: String,
+    side: usize,
+    path: String,
+    now: Time,
+    style: &'static str,
+}
+
+impl Waiting<'_> {
+    /// How long ago it was looked.
+    fn age_in_words(&self) -> String {
+        lasting(u64::try_from(self.now.millis_since(self.u.at) / 1000).unwrap_or(0))
+    }
+}
+
+fn waiting(unclaimed: &Unclaimed, now: Time) -> Result<String, askama::Error> {
+    let shown = unclaimed.code().and_then(|code| Ok((code, unclaimed.uri()?, unclaimed.matrix()?)));
+    match shown {
+        Err(why) => Nothing { why: &why, style: STYLE }.render(),
+        Ok((code, uri, matrix)) => {
+            let (code, uri) = (code.lines(), uri.to_string());
+            Waiting { u: unclaimed, code, uri, side: matrix.side(), path: matrix.path(), now, style: STYLE }.render()
+        }
+    }
+}
+
 /// The page, at a time.
 pub fn render(shown: &Shown, now: Time) -> Result<String, askama::Error> {
     match shown {
         Shown::Report(report) => {
             Page { r: report, told: Report { at: now, ..(**report).clone() }, now, style: STYLE }.render()
         }
+        Shown::Unclaimed(unclaimed) => waiting(unclaimed, now),
         Shown::Nothing(why) => Nothing { why, style: STYLE }.render(),
     }
 }
@@ -64,13 +98,15 @@ pub fn policy() -> String {
 }
 
 /// Reads the file that is shown. Root writes it; nothing that is in it commands a browser or a terminal even so.
-pub fn read(bytes: &[u8]) -> Result<Box<Report>, String> {
+pub fn read(bytes: &[u8]) -> Result<Shown, String> {
     let mut value: Value = serde_json::from_slice(bytes).map_err(|e| escaped(e.to_string()))?;
-    if value.get("schema").and_then(Value::as_str) != Some(SCHEMA) {
-        return Err(format!("it is no {SCHEMA}"));
-    }
     clean(&mut value);
-    serde_json::from_value(value).map(Box::new).map_err(|e| escaped(e.to_string()))
+    let odd = |e: serde_json::Error| escaped(e.to_string());
+    match value.get("schema").and_then(Value::as_str) {
+        Some(SCHEMA) => serde_json::from_value(value).map(Box::new).map(Shown::Report).map_err(odd),
+        Some(unclaimed::SCHEMA) => serde_json::from_value(value).map(Box::new).map(Shown::Unclaimed).map_err(odd),
+        _ => Err(format!("it is no {SCHEMA}")),
+    }
 }
 
 fn clean(value: &mut Value) {
@@ -159,6 +195,7 @@ impl Page<'_> {
             ("Courier and depot", text::courier(&self.told)),
         ];
         facts.extend(self.r.switch.is_some().then(|| ("Switch", text::switch(self.r))));
+        facts.extend(self.r.claim_code.clone().map(|code| ("Claim code of its key", code)));
         facts.extend([
             ("Evidence on its way", text::queue(&self.r.queue)),
             ("Receipts", text::proof(&self.r.receipts)),

@@ -28,6 +28,9 @@ pub struct Report {
     pub appliance: ApplianceId,
     /// The site's name in words; null where there is no policy.
     pub title: Option<String>,
+    /// The claim code of its key, in groups; null before the enforcer was first started.
+    #[serde(default)]
+    pub claim_code: Option<String>,
     /// What it comes to.
     pub state: State,
     /// Whether what is said of checks and controls is old: the enforcer does not run, or says nothing any more.

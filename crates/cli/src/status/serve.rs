@@ -160,7 +160,7 @@ impl Pages {
         let bytes = hostile::read(&self.from, MAX_FILE);
         let read = bytes.map_err(|e| e.to_string()).and_then(|bytes| Ok((page::read(&bytes)?, bytes)));
         match (wanted, read) {
-            (Wanted::Page, Ok((report, _))) => self.page(Status::Ok, &Shown::Report(report)),
+            (Wanted::Page, Ok((shown, _))) => self.page(Status::Ok, &shown),
             (Wanted::Json, Ok((_, bytes))) => http::answer(Status::Ok, JSON, &self.policy, &bytes),
             (Wanted::Page, Err(why)) => {
                 let why = format!("{}: {}", self.from.display(), why);

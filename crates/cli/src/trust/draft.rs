@@ -1,15 +1,19 @@
-//! What `writ trust init` and `writ trust next` share: reading `--key`, `--threshold` and `--log-origin`, writing an
-//! unsigned root.
+//! What `writ trust init` and `writ trust next` share: reading `--key`, `--threshold`, `--log-origin`, `--tsa` and
+//! `--witness`, writing an unsigned root.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use writ_trust::ids::SiteId;
+use writ_trust::log::note::NoteKey;
 use writ_trust::minisign::PublicKey;
 use writ_trust::role::Role;
-use writ_trust::root::{TrustKey, TrustRoot};
+use writ_trust::root::{TimestampAuthority, TrustKey, TrustRoot};
 use writ_trust::time::{Span, Time};
+use writ_trust::timestamp::Certificate;
 
 use crate::failure::{Failure, Outcome};
 use crate::files;
@@ -17,6 +21,8 @@ use crate::screen;
 
 /// The longest public key file, in bytes.
 const MAX_PUBLIC_KEY: usize = 4096;
+/// The largest certificate file, in bytes.
+const MAX_CERTIFICATE: usize = 64 * 1024;
 
 /// `FILE:ROLE,ROLE[@SITE,SITE]`
 #[derive(Debug, Clone)]
@@ -105,6 +111,102 @@ impl LogOrigin {
     /// Appends this log to those of its site.
     pub fn append(&self, origins: &mut BTreeMap<SiteId, Vec<String>>) {
         origins.entry(self.site.clone()).or_default().push(self.origin.clone());
+    }
+}
+
+/// `NAME=FILE`: a timestamp authority and its certificate.
+#[derive(Debug, Clone)]
+pub struct Authority {
+    name: String,
+    file: PathBuf,
+}
+
+impl FromStr for Authority {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, file) = text.split_once('=').ok_or("expected NAME=FILE, as in digicert=tsa.pem")?;
+        if name.is_empty() || file.is_empty() {
+            return Err("expected a name before the equals sign and a certificate file after it".to_owned());
+        }
+        Ok(Self { name: name.to_owned(), file: file.into() })
+    }
+}
+
+impl Authority {
+    /// The entry of this authority in a root. Its certificate must be one that can vouch for timestamps at this time.
+    pub fn entry(&self, now: Time) -> Outcome<TimestampAuthority> {
+        let unfit = |why: String| {
+            Failure::refused("this is not a usable certificate of a timestamp authority")
+                .at(self.file.display())
+                .because(why)
+                .next("give one certificate in PEM or DER: of the authority that signs those that make timestamps, or of one that makes them")
+        };
+        let bytes = files::read(&self.file, MAX_CERTIFICATE, "the certificate")?;
+        let der = der_of(&bytes).map_err(&unfit)?;
+        let certificate = Certificate::parse(&der).map_err(|e| unfit(e.to_string()))?;
+        if !certificate.is_authority && !certificate.is_for_timestamps {
+            return Err(unfit("it may neither sign other certificates nor timestamps".to_owned()));
+        }
+        if !certificate.is_valid_at(now) {
+            return Err(unfit(format!(
+                "it is valid from {} until {}, and now it is {now}",
+                certificate.not_before, certificate.not_after
+            )));
+        }
+        Ok(TimestampAuthority { name: self.name.clone(), certificate: STANDARD.encode(&der) })
+    }
+}
+
+/// The one certificate in a file, PEM or DER.
+fn der_of(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    if bytes.first() == Some(&0x30) {
+        return Ok(bytes.to_vec());
+    }
+    let (begin, end) = ("-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----");
+    let text = std::str::from_utf8(bytes).map_err(|_| "it is neither PEM nor DER".to_owned())?;
+    let mut bodies = text.split(begin).skip(1);
+    let (Some(body), None) = (bodies.next(), bodies.next()) else {
+        return Err("it is not exactly one certificate".to_owned());
+    };
+    let (body, _) = body.split_once(end).ok_or("its certificate has no end")?;
+    let packed: String = body.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    STANDARD.decode(packed).map_err(|e| format!("its certificate is not base64: {e}"))
+}
+
+/// `NAME=FILE`, or a verifier key: a witness.
+#[derive(Debug, Clone)]
+pub enum Witness {
+    /// The name by which it cosigns, and its public key file.
+    File(String, PathBuf),
+    /// Its verifier key (C2SP signed-note): `name+id+base64`.
+    Key(String),
+}
+
+impl FromStr for Witness {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if NoteKey::parse_verifier_key(text).is_some() {
+            return Ok(Self::Key(text.to_owned()));
+        }
+        match text.split_once('=') {
+            Some((name, file)) if !name.is_empty() && !file.is_empty() && !name.contains('+') => {
+                Ok(Self::File(name.to_owned(), file.into()))
+            }
+            _ => Err("expected NAME=FILE, as in witness.example.org=witness.pub, or its verifier key, name+id+base64"
+                .to_owned()),
+        }
+    }
+}
+
+impl Witness {
+    /// The verifier key, as a root lists it.
+    pub fn entry(&self) -> Outcome<String> {
+        match self {
+            Self::File(name, file) => Ok(NoteKey::new(name, &read_public_key(file)?).cosigner_key()),
+            Self::Key(key) => Ok(key.clone()),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use writ_trust::role::Role;
 use writ_trust::root::{TrustRoot, TrustSchema};
 use writ_trust::time::Span;
 
-use super::draft::{self, KeyGrant, LogOrigin, Threshold};
+use super::draft::{self, Authority, KeyGrant, LogOrigin, Threshold, Witness};
 use crate::clock;
 use crate::failure::{Answer, Outcome};
 use crate::screen;
@@ -41,6 +41,12 @@ pub struct Arguments {
     /// The name of a site's log; may be repeated
     #[arg(long = "log-origin", value_name = "SITE=ORIGIN")]
     log_origins: Vec<LogOrigin>,
+    /// An authority whose timestamps (RFC 3161) count, and its certificate; may be repeated
+    #[arg(long = "tsa", value_name = "NAME=FILE")]
+    authorities: Vec<Authority>,
+    /// A witness of the logs: the name by which it cosigns and its public key file, or its verifier key; may be repeated
+    #[arg(long = "witness", value_name = "NAME=FILE")]
+    witnesses: Vec<Witness>,
     /// How long the root counts
     #[arg(long, value_name = "SPAN", default_value = "1y")]
     expires: Span,
@@ -66,8 +72,8 @@ impl Arguments {
             keys,
             thresholds: self.thresholds.iter().map(|t| (t.role, t.needed)).collect::<BTreeMap<_, _>>(),
             log_origins,
-            witnesses: Vec::new(),
-            timestamp_authorities: Vec::new(),
+            witnesses: self.witnesses.iter().map(Witness::entry).collect::<Outcome<_>>()?,
+            timestamp_authorities: self.authorities.iter().map(|one| one.entry(now)).collect::<Outcome<_>>()?,
             expires_at: now.plus(&self.expires),
         };
         draft::write(&root, &self.out)?;

@@ -8,7 +8,7 @@ use writ_trust::root::{TrustKey, TrustRoot};
 use writ_trust::text::one_line;
 use writ_trust::time::{Span, Time};
 
-use super::draft::{self, KeyGrant, LogOrigin, Threshold};
+use super::draft::{self, Authority, KeyGrant, LogOrigin, Threshold, Witness};
 use super::folder;
 use crate::clock;
 use crate::failure::{Answer, Failure, Outcome};
@@ -22,13 +22,17 @@ use crate::screen;
 ///
 /// --log-origin names the log of a site that had none, or the one that takes over from a log that was lost; appliances
 /// follow to the latter only by a restart that the trust keys signed (`writ log restart`).
+///
+/// Timestamp authorities stay listed when they are not used any more: a token counts for ever if it was made while the
+/// authority's certificate was valid. --drop-tsa is for one whose key was stolen: none of its tokens counts from then on.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   writ trust next --from releases/trust --expires 1y --extend alice=1y --extend cache-1=1y    (yearly renewal)
   writ trust next --from releases/trust --key ../keys/dora.pub:trust,release --revoke ../keys/bob.pub
   writ trust next --from releases/trust --raise-epoch                     (after a run-up serial)
-  writ trust next --from releases/trust --log-origin clinic-001=log.example.org/clinic-001/2  (its log was lost)")]
+  writ trust next --from releases/trust --log-origin clinic-001=log.example.org/clinic-001/2  (its log was lost)
+  writ trust next --from releases/trust --tsa example=tsa.pem --witness witness.example.org=../keys/witness.pub")]
 pub struct Arguments {
     /// The folder with the roots so far
     #[arg(long, value_name = "DIR")]
@@ -49,6 +53,18 @@ pub struct Arguments {
     /// The name of a site's log, or of the one after those that it had; may be repeated
     #[arg(long = "log-origin", value_name = "SITE=ORIGIN")]
     log_origins: Vec<LogOrigin>,
+    /// An authority whose timestamps (RFC 3161) count, and its certificate; may be repeated
+    #[arg(long = "tsa", value_name = "NAME=FILE")]
+    authorities: Vec<Authority>,
+    /// A timestamp authority, by name, whose tokens count no more, those made before included; may be repeated
+    #[arg(long = "drop-tsa", value_name = "NAME")]
+    dropped_authorities: Vec<String>,
+    /// A witness of the logs: the name by which it cosigns and its public key file, or its verifier key; may be repeated
+    #[arg(long = "witness", value_name = "NAME=FILE")]
+    witnesses: Vec<Witness>,
+    /// A witness, by name, whose cosignatures count no more; may be repeated
+    #[arg(long = "drop-witness", value_name = "NAME")]
+    dropped_witnesses: Vec<String>,
     /// How long the new root counts
     #[arg(long, value_name = "SPAN", default_value = "1y")]
     expires: Span,
@@ -124,6 +140,7 @@ impl Arguments {
         }
         root.thresholds.extend(self.thresholds.iter().map(|t| (t.role, t.needed)));
         self.log_origins.iter().for_each(|origin| origin.append(&mut root.log_origins));
+        self.outsiders(&mut root, now)?;
         root.expires_at = now.plus(&self.expires);
         let out = self.from.join(format!("{}.json", root.version));
         draft::write(&root, &out)?;
@@ -143,6 +160,38 @@ impl Arguments {
             out.display()
         ));
         Ok(Answer::Yes)
+    }
+}
+
+impl Arguments {
+    /// Changes who else vouches for when something was logged.
+    fn outsiders(&self, root: &mut TrustRoot, now: Time) -> Outcome<()> {
+        let unknown = |what: &str, name: &str| {
+            Failure::refused(format!("the trust root lists no {what} of this name"))
+                .at(one_line(name))
+                .next("writ trust show names those that it lists; nothing was written")
+        };
+        for name in &self.dropped_authorities {
+            let before = root.timestamp_authorities.len();
+            root.timestamp_authorities.retain(|one| one.name != *name);
+            if root.timestamp_authorities.len() == before {
+                return Err(unknown("timestamp authority", name));
+            }
+        }
+        for name in &self.dropped_witnesses {
+            let before = root.witnesses.len();
+            root.witnesses.retain(|key| key.split_once('+').is_none_or(|(known, _)| known != name));
+            if root.witnesses.len() == before {
+                return Err(unknown("witness", name));
+            }
+        }
+        for authority in &self.authorities {
+            root.timestamp_authorities.push(authority.entry(now)?);
+        }
+        for witness in &self.witnesses {
+            root.witnesses.push(witness.entry()?);
+        }
+        Ok(())
     }
 }
 

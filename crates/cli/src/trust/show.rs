@@ -8,9 +8,10 @@ use writ_trust::json::MAX_DOCUMENT;
 use writ_trust::log::note::NoteKey;
 use writ_trust::numbers::{Epoch, TrustVersion};
 use writ_trust::role::Role;
-use writ_trust::root::{TrustKey, TrustRoot};
+use writ_trust::root::{TimestampAuthority, TrustKey, TrustRoot};
 use writ_trust::text::escaped;
 use writ_trust::time::Time;
+use writ_trust::timestamp::{AuthorityId, Certificate};
 
 use super::folder;
 use crate::clock;
@@ -140,6 +141,8 @@ pub fn describe(root: &TrustRoot, now: Time) -> Vec<String> {
         lines.push(format!("log {number} of {site}: {}{ended}", escaped(&origin)));
         lines.extend(verifier_keys.iter().map(|key| format!("  verifier key {}", escaped(key))));
     }
+    lines.extend(root.timestamp_authorities.iter().map(|authority| describe_authority(authority, now)));
+    lines.extend(root.witnesses.iter().map(|key| format!("witness {}", escaped(key))));
     lines
 }
 
@@ -158,6 +161,20 @@ fn logs(root: &TrustRoot) -> Vec<Log> {
         }
     }
     logs
+}
+
+fn describe_authority(authority: &TimestampAuthority, now: Time) -> String {
+    let name = escaped(&authority.name);
+    let der = authority.der().unwrap_or_default();
+    let state = match Certificate::parse(&der) {
+        Ok(certificate) if certificate.is_valid_at(now) => format!("until {}", certificate.not_after),
+        Ok(certificate) => format!(
+            "its certificate is valid from {} until {}: tokens made then count",
+            certificate.not_before, certificate.not_after
+        ),
+        Err(_) => "its certificate cannot be read: none of its tokens counts".to_owned(),
+    };
+    format!("timestamp authority {name} ({}), {state}", AuthorityId::of(&der))
 }
 
 fn describe_key(key: &TrustKey, now: Time) -> String {

@@ -166,6 +166,9 @@ pub fn acceptance(context: &Context, files: &ReleaseFiles, release: &Release, su
                     }
                 }
             }
+            Err(Refusal::NotBefore { .. }) if release.is_held(generation) => {
+                findings.not_verified(&subject, "acceptable only once a newer release promotes it");
+            }
             Err(Refusal::NotBefore { not_before, .. }) => {
                 findings.not_verified(&subject, format!("acceptable only from {not_before} on"));
             }

@@ -8,15 +8,15 @@ use writ_trust::log::freshness;
 use writ_trust::minisign::PublicKey;
 use writ_trust::release::Release;
 use writ_trust::time::Time;
+use writ_wire::Signed;
 use writ_wire::courier::SKEW_MILLIS;
 use writ_wire::heartbeat::Heartbeat;
-use writ_wire::heartbeats::Heartbeats;
-use writ_wire::{MAX_ENVELOPE, Signed, paths};
 
 use super::findings::{Code, Findings};
 use super::report::ApplianceSeen;
 use super::state::{BeatKept, State};
 use super::{Limits, ago};
+use crate::depot::beats::{BeatsError, heartbeats};
 use crate::depot::head::Head;
 use crate::failure::Outcome;
 
@@ -35,10 +35,14 @@ pub fn judge(
     now: Time,
     findings: &mut Findings,
 ) -> Outcome<Vec<ApplianceSeen>> {
-    let beats = match ask(client, site) {
+    let beats = match heartbeats(client, site) {
         Ok(beats) => beats,
-        Err((code, what)) => {
-            findings.add(code, "depot", what);
+        Err(error) => {
+            let code = match error {
+                BeatsError::Client(_) => Code::Unreachable,
+                BeatsError::List(_) => Code::HeartbeatBroken,
+            };
+            findings.add(code, "depot", error);
             return Ok(Vec::new());
         }
     };
@@ -51,19 +55,6 @@ pub fn judge(
     }
     state.keep_beats(&kept)?;
     Ok(seen)
-}
-
-/// The heartbeats by the key that each names; nothing of that is proven.
-fn ask(client: &Client, site: &SiteId) -> Result<BTreeMap<[u8; 32], Signed>, (Code, String)> {
-    let answer = client.get(&paths::heartbeats(site), MAX_ENVELOPE as u64);
-    let bytes = answer.map_err(|e| (Code::Unreachable, e.to_string()))?;
-    let list = Heartbeats::parse(&bytes)
-        .map_err(|e| (Code::HeartbeatBroken, format!("the list of heartbeats cannot be read: {e}")))?;
-    let named = list.heartbeats.into_iter().filter_map(|signed| {
-        let heartbeat = Heartbeat::parse(&signed.document.0).ok()?;
-        Some((*heartbeat.public_key.ed25519(), signed))
-    });
-    Ok(named.collect())
 }
 
 struct Judge<'a, 'l> {

@@ -29,6 +29,12 @@ pub enum Code {
     LogShort,
     /// More came into the log than one look goes through.
     LogUnread,
+    /// No timestamp of the log by an authority that the trust root lists is new enough.
+    TimestampLate,
+    /// A timestamp that is shown does not hold.
+    TimestampBroken,
+    /// No cosignature by a witness that the trust root lists is new enough.
+    WitnessSilent,
     /// The release that is shown does not hold.
     ReleaseBroken,
     /// The log has a newer release than the one that is shown.
@@ -68,6 +74,9 @@ impl Code {
             Self::LogStale => "log-stale",
             Self::LogShort => "log-short",
             Self::LogUnread => "log-unread",
+            Self::TimestampLate => "timestamp-late",
+            Self::TimestampBroken => "timestamp-broken",
+            Self::WitnessSilent => "witness-silent",
             Self::ReleaseBroken => "release-broken",
             Self::ReleaseHidden => "release-hidden",
             Self::ReleaseBack => "release-back",
@@ -88,7 +97,7 @@ impl Code {
 pub struct Finding {
     /// Its sort.
     pub code: Code,
-    /// What it is about: `depot`, `trust`, `log`, `release`, the id of a key, or an appliance.
+    /// What it is about: `depot`, `trust`, `log`, `release`, the id of a key, a timestamp authority, a witness, or an appliance.
     pub subject: String,
     /// What is wrong, in one line.
     pub what: String,

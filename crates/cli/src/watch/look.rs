@@ -1,16 +1,25 @@
 //! One look at a depot: roots, log, release, heartbeats, in the order in which each vouches for the next.
 
+use writ_trust::release::Release;
 use writ_trust::time::Time;
 
 use super::findings::{Code, Findings};
 use super::report::{LogSeen, ReleaseSeen, Report, TrustSeen};
 use super::state::State;
-use super::{Watch, beats, keys, log, release, roots};
+use super::{Watch, beats, keys, log, outside, release, roots};
 use crate::failure::Outcome;
+
+/// What was seen.
+pub struct Looked {
+    /// What it came to.
+    pub report: Report,
+    /// The newest release, where there is one that holds.
+    pub release: Option<Release>,
+}
 
 impl Watch<'_> {
     /// Looks, and remembers what was seen.
-    pub fn look(&self, pinned: &[u8], state: &mut State, now: Time) -> Outcome<Report> {
+    pub fn look(&self, pinned: &[u8], state: &mut State, now: Time) -> Outcome<Looked> {
         let (client, site, limits) = (&self.client, self.site, self.limits);
         let mut findings = Findings::default();
         let chain = roots::walk(client, pinned, state, limits, now, &mut findings)?;
@@ -27,6 +36,7 @@ impl Watch<'_> {
             appliances: Vec::new(),
             findings: Vec::new(),
         };
+        let mut held = None;
         let reached = |findings: &Findings| !findings.0.iter().any(|finding| finding.code == Code::Unreachable);
         if reached(&findings) {
             let head = log::look(client, &chain, site, state, limits, now, &mut findings)?;
@@ -35,7 +45,11 @@ impl Watch<'_> {
                 origin: head.signed.checkpoint.origin.clone(),
                 size: head.signed.checkpoint.size,
                 fresh_at: head.signed.fresh_at,
+                external: Vec::new(),
             });
+            if let (Some(head), Some(log)) = (&head, &mut report.log) {
+                log.external = outside::judge(client, &chain, site, head, limits, now, &mut findings);
+            }
             // A release of a log that does not hold would only be believed by accident.
             let logged = !newest.origins(site).is_empty();
             if reached(&findings) && (head.is_some() || !logged) {
@@ -50,10 +64,11 @@ impl Watch<'_> {
                     });
                     let head = active.head.as_ref().or(head);
                     report.appliances = beats::judge(client, site, release, head, state, limits, now, &mut findings)?;
+                    held = Some(active.past.release);
                 }
             }
         }
         report.findings = findings.0;
-        Ok(report)
+        Ok(Looked { report, release: held })
     }
 }

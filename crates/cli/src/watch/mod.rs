@@ -1,15 +1,17 @@
 //! `writ watch`: whether a depot, and the appliances behind it, are alive and honest; asked from elsewhere.
 
 mod beats;
-mod findings;
+pub mod findings;
 mod keys;
 mod log;
-mod look;
+pub mod look;
 mod notify;
+pub mod observe;
+mod outside;
 mod release;
-mod report;
+pub mod report;
 mod roots;
-mod state;
+pub mod state;
 
 use std::path::PathBuf;
 
@@ -20,7 +22,7 @@ use writ_trust::root_chain::TrustChain;
 use writ_trust::time::{Span, Time};
 
 use self::report::Report;
-use self::state::State;
+pub use self::state::State;
 use crate::depot::{DepotOptions, ReaderOptions};
 use crate::failure::{Answer, Failure, Outcome};
 use crate::{clock, files, screen};
@@ -29,7 +31,8 @@ use crate::{clock, files, screen};
 ///
 /// A depot can do nothing but withhold, and this is who notices. Every heartbeat is verified by the key that the newest
 /// release names, and must not be older than --max-age; the head of the site's log must be signed, fresh, continue the one
-/// seen before (DIR keeps it), hold no release newer than the one shown, and not be shorter than what any appliance saw;
+/// seen before (DIR keeps it), hold no release newer than the one shown, and not be shorter than what any appliance saw; it must
+/// have been timestamped by each authority, and cosigned by each witness, that the newest trust root lists;
 /// releases and trust roots must not have expired; and keys of the trust root are to be replaced within a year. What is wrong is a finding. A depot that cannot be reached is one too.
 ///
 /// Run it anywhere but on the depot: by a timer, or with --every. The command of --notify-command is run by `sh -c` with the
@@ -66,6 +69,12 @@ pub struct Arguments {
     /// How long before its end an expiring release or trust root is a finding
     #[arg(long, value_name = "SPAN", default_value = "14d")]
     expires_within: Span,
+    /// The oldest that the newest timestamp of the log may be, where the trust root lists authorities; one is made each day
+    #[arg(long, value_name = "SPAN", default_value = "26h")]
+    max_timestamp_age: Span,
+    /// The oldest that the newest cosignature of a witness may be, where the trust root lists any
+    #[arg(long, value_name = "SPAN", default_value = "26h")]
+    max_witness_age: Span,
     /// From which age on a key of the trust root is a finding; it is due to be replaced after 365 days
     #[arg(long, value_name = "SPAN", default_value = "330d")]
     remind_keys: Span,
@@ -81,19 +90,30 @@ pub struct Arguments {
 }
 
 /// What a look needs to know.
-struct Watch<'a> {
-    client: Client,
-    site: &'a SiteId,
-    limits: Limits<'a>,
+pub struct Watch<'a> {
+    /// Who asks the depot.
+    pub client: Client,
+    /// About which site.
+    pub site: &'a SiteId,
+    /// What is wrong there.
+    pub limits: Limits<'a>,
 }
 
 /// What counts as too old.
 #[derive(Clone, Copy)]
-struct Limits<'a> {
-    max_age: &'a Span,
-    max_log_age: &'a Span,
-    expires_within: &'a Span,
-    remind_keys: &'a Span,
+pub struct Limits<'a> {
+    /// Of a heartbeat.
+    pub max_age: &'a Span,
+    /// Of the log's word of being at its head.
+    pub max_log_age: &'a Span,
+    /// Of the last token of a timestamp authority.
+    pub max_timestamp_age: &'a Span,
+    /// Of a witness's last cosignature.
+    pub max_witness_age: &'a Span,
+    /// How long before its end something ends soon.
+    pub expires_within: &'a Span,
+    /// From which age on a key is old.
+    pub remind_keys: &'a Span,
 }
 
 impl Arguments {
@@ -111,13 +131,15 @@ impl Arguments {
             limits: Limits {
                 max_age: &self.max_age,
                 max_log_age: &self.max_log_age,
+                max_timestamp_age: &self.max_timestamp_age,
+                max_witness_age: &self.max_witness_age,
                 expires_within: &self.expires_within,
                 remind_keys: &self.remind_keys,
             },
         };
         let mut state = State::open(&self.state)?;
         loop {
-            let report = watch.look(&pinned, &mut state, clock::now())?;
+            let report = watch.look(&pinned, &mut state, clock::now())?.report;
             self.tell(&report, &mut state)?;
             match &self.every {
                 Some(every) => std::thread::sleep(every.duration()),

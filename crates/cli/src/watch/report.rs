@@ -7,6 +7,7 @@ use serde::Serialize;
 use writ_audit::words::{of, when};
 use writ_trust::digest::Digest;
 use writ_trust::ids::{ApplianceId, SiteId};
+use writ_trust::text::one_line;
 use writ_trust::time::Time;
 
 use super::ago;
@@ -56,6 +57,21 @@ pub struct LogSeen {
     pub size: u64,
     /// When its key last said that this is its head.
     pub fresh_at: Option<Time>,
+    /// Who else said when it had come to what, the newest of each authority and witness of the trust root.
+    pub external: Vec<ExternalSeen>,
+}
+
+/// What somebody who is not the log said of when.
+#[derive(Debug, Serialize)]
+pub struct ExternalSeen {
+    /// `timestamp` or `witness`.
+    pub kind: &'static str,
+    /// What the trust root calls them.
+    pub by: String,
+    /// When.
+    pub at: Time,
+    /// How many entries the log had then.
+    pub size: u64,
 }
 
 /// A release.
@@ -124,7 +140,18 @@ impl Report {
                 let fresh = log
                     .fresh_at
                     .map_or_else(|| "without a time".to_owned(), |at| format!("fresh {} ago", ago(self.at, at)));
-                format!("log:     {} (log {}), {}, {fresh}\n", log.origin, log.number, of(log.size, "entry"))
+                let line =
+                    format!("log:     {} (log {}), {}, {fresh}\n", log.origin, log.number, of(log.size, "entry"));
+                let external = log.external.iter().map(|seen| {
+                    let ExternalSeen { kind, by, at, size } = seen;
+                    format!(
+                        "time:    {kind} by {}, {} ago, of {}\n",
+                        one_line(by),
+                        ago(self.at, *at),
+                        of(*size, "entry")
+                    )
+                });
+                line + &external.collect::<String>()
             }
             None => "log:     -\n".to_owned(),
         };

@@ -64,7 +64,7 @@ impl State {
         rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|e| {
             let failure = failed(e.into());
             if e == rustix::io::Errno::WOULDBLOCK {
-                failure.next("another watch keeps its state there")
+                failure.next("another watch, timestamp or witness is at work there: give each a folder of its own")
             } else {
                 failure
             }
@@ -96,6 +96,11 @@ impl State {
     pub fn keep_checkpoint(&self, number: u64, note: &str) -> Outcome<()> {
         let path = self.path.join(format!("log/{number}.checkpoint"));
         files::replace(&path, note.as_bytes(), 0o644, "a checkpoint of the state")
+    }
+
+    /// Where a checkpoint of a log is kept.
+    pub fn checkpoint_path(&self, number: u64) -> PathBuf {
+        self.path.join(format!("log/{number}.checkpoint"))
     }
 
     /// Remembers a checkpoint that contradicts the one seen before, under its size: evidence of two histories.

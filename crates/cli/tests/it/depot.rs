@@ -14,14 +14,15 @@ use writ_evidence::chain::{ChainState, Sealed};
 use writ_evidence::records::{StartReason, Started};
 use writ_evidence::{Draft, Kind, seal};
 use writ_trust::digest::Digest;
-use writ_trust::minisign::{SecretKey, SecretKeyFile};
+use writ_trust::minisign::{PublicKey, SecretKey, SecretKeyFile};
 use writ_trust::numbers::TrustVersion;
 use writ_trust::time::Time;
 use writ_wire::check_in::{CheckIn, CheckInSchema};
 use writ_wire::courier::Delegation;
 use writ_wire::evidence_batch::{EvidenceBatch, EvidenceBatchSchema};
-use writ_wire::heartbeat::{Heartbeat, HeartbeatSchema, LogPosition};
+use writ_wire::heartbeat::{Heartbeat, HeartbeatSchema, LogPosition, Next};
 use writ_wire::heartbeats::{Heartbeats, HeartbeatsSchema};
+use writ_wire::notice::Notice;
 use writ_wire::receipts::Receipts;
 use writ_wire::{Blob, Signed, paths};
 
@@ -163,24 +164,41 @@ pub fn now() -> Time {
     Time::from_unix_millis(i64::try_from(since.as_millis()).unwrap())
 }
 
-/// The front desk, with its courier.
+/// An appliance, with its courier.
 pub struct Appliance {
+    name: String,
     key: SecretKey,
     client: Client,
     pub state: ChainState,
     pub release: Option<ReleaseRef>,
     pub last_checkpoint: Option<String>,
     pub sealed: Vec<Sealed>,
+    /// What it says of a release that it does not obey.
+    pub next: Option<Next>,
 }
 
 impl Appliance {
+    /// The front desk.
     pub fn new(desk: &Desk, url: &str) -> Self {
-        let key = desk.open_key("front-desk");
+        Self::named(desk, url, "front-desk")
+    }
+
+    pub fn named(desk: &Desk, url: &str, own: &str) -> Self {
+        let key = desk.open_key(own);
         let courier = SecretKey::generate(&[77; 40]);
-        let (site, name) = (SITE.parse().unwrap(), "front-desk".parse().unwrap());
+        let (site, name) = (SITE.parse().unwrap(), own.parse().unwrap());
         let delegation = Delegation::make(&site, &name, &key, &courier.public_key(), now()).unwrap();
         let client = Client::new(&Settings::new(url)).unwrap().signed_by(Signer::courier(courier, &delegation));
-        Self { key, client, state: ChainState::new(), release: None, last_checkpoint: None, sealed: Vec::new() }
+        Self {
+            name: own.to_owned(),
+            key,
+            client,
+            state: ChainState::new(),
+            release: None,
+            last_checkpoint: None,
+            sealed: Vec::new(),
+            next: None,
+        }
     }
 
     /// Obeys the newest release in the desk's folder.
@@ -254,11 +272,22 @@ impl Appliance {
         receipts
     }
 
+    /// Says what somebody is to be told.
+    pub fn notify(&self, notice: &Notice) {
+        let signed = notice.sign(&self.key).unwrap();
+        self.client.post(&paths::notices(&SITE.parse().unwrap()), &signed.canonical(), 1024).unwrap();
+    }
+
+    /// Its public key.
+    pub fn public_key(&self) -> PublicKey {
+        self.key.public_key()
+    }
+
     fn signed_heartbeat(&self, at: Time, log_size: Option<u64>) -> Signed {
         let heartbeat = Heartbeat {
             schema: HeartbeatSchema::V1,
             site: SITE.parse().unwrap(),
-            appliance: "front-desk".parse().unwrap(),
+            appliance: self.name.parse().unwrap(),
             public_key: self.key.public_key(),
             at,
             release: self.release.map(|r| writ_wire::releases::ReleaseRef {
@@ -273,6 +302,7 @@ impl Appliance {
             log: log_size.map(|size| LogPosition { number: 1, origin: ORIGIN.into(), size }),
             log_fresh_at: None,
             agent_version: "0.1.0".into(),
+            next: self.next.clone(),
         };
         heartbeat.sign(&self.key).unwrap()
     }

@@ -140,7 +140,7 @@ impl Desk {
     }
 
     /// Gives every appliance of a checkout its key, made if there is none, and commits all of it.
-    fn admit(&self, name: &str) {
+    pub fn admit(&self, name: &str) {
         for appliance in fs::read_dir(self.path(name).join("hosts").join(SITE)).unwrap() {
             let appliance = appliance.unwrap().path();
             if appliance.join("policy.nix").exists() {

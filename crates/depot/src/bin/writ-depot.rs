@@ -28,7 +28,9 @@ fn main() -> ExitCode {
         Command::Backup(arguments) => told(arguments.run()),
         Command::Restore(arguments) => told(arguments.run()),
         Command::Migrate(arguments) => told(arguments.run()),
+        Command::Mend(arguments) => told(arguments.run()),
         Command::Archive(arguments) => told(arguments.run()),
+        Command::Ship(arguments) => told(arguments.run()),
     };
     match ran {
         Ok(Answer::Yes) => ExitCode::SUCCESS,

@@ -75,6 +75,7 @@ pub async fn post(
     let answer = if prepared.is_empty() {
         None
     } else {
+        depot.rates.evidence_bytes(appliance.key.ed25519(), not_held(&depot, &site, &prepared), clock::now())?;
         let job = |reply| Job::Submit(Submit { site: site.clone(), bundles: prepared, share, reply });
         Some(depot.writer.write(job).await?)
     };
@@ -84,6 +85,12 @@ pub async fn post(
     let anything_new = answer.as_ref().is_some_and(|answer| answer.new > 0);
     depot.rates.brought(appliance.key.ed25519(), clock::now(), anything_new);
     reply(&depot, &site, appliance, answer, refused)
+}
+
+/// The bytes of those bundles that are not known to be held. Sent again, a bundle takes nothing of the allowance.
+fn not_held(depot: &Depot, site: &SiteId, bundles: &[Prepared]) -> u64 {
+    let new = |bundle: &&Prepared| bundle.sequence > depot.held.of(site, bundle.key.ed25519()).0;
+    bundles.iter().filter(new).map(|bundle| bundle.document.len() as u64).sum()
 }
 
 fn count(depot: &Depot, answer: Option<&Submitted>, refused: &[RefusedBundle]) {

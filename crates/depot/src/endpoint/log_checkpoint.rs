@@ -1,4 +1,5 @@
-//! `GET /log/{site}/checkpoint` and `/log/{site}/{number}/checkpoint`: the newest signed checkpoint.
+//! `GET /log/{site}/checkpoint` and `/log/{site}/{number}/checkpoint`: the newest signed checkpoint, with the cosignatures of
+//! witnesses who saw that very one.
 
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ pub async fn get(
     let site: SiteId = part(&site)?;
     caller(&depot, &request)?.may_read(&depot, &site)?;
     let head = depot.heads.current(&site).ok_or(Fault::NotFound)?;
-    Ok(text(head.note.clone()))
+    Ok(text(depot.cosigned.beside(&site, &head)))
 }
 
 pub async fn get_number(
@@ -30,5 +31,5 @@ pub async fn get_number(
     let site: SiteId = part(&site)?;
     caller(&depot, &request)?.may_read(&depot, &site)?;
     let head = depot.heads.number(&site, part(&number)?).ok_or(Fault::NotFound)?;
-    Ok(text(head.note.clone()))
+    Ok(text(depot.cosigned.beside(&site, &head)))
 }

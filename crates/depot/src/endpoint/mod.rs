@@ -13,19 +13,26 @@ mod heartbeats;
 mod log_batch;
 mod log_batch_submit;
 mod log_checkpoint;
+mod log_cosignature;
 mod log_restart;
 mod log_sources;
 mod log_tile;
+mod log_times;
+mod log_timestamp;
 mod metrics;
 mod nar;
 mod notices;
 mod orders;
+mod provision;
+mod provision_all;
+mod publish_cosignature;
 mod publish_document;
 mod publish_nar;
 mod publish_narinfo;
 mod publish_order;
 mod publish_release;
 mod publish_restart;
+mod publish_timestamp;
 mod publish_trust;
 mod ready;
 mod release;
@@ -63,6 +70,11 @@ pub fn all() -> Vec<(&'static str, MethodRouter<Arc<Depot>>)> {
         ("/log/{site}/{number}/checkpoint",         get(log_checkpoint::get_number)),
         ("/log/{site}/{number}/tile/{*tile}",       get(log_tile::get_number)),
         ("/log/{site}/{number}/restart",            get(log_restart::get)),
+        ("/log/{site}/timestamps",                  get(log_times::get)),
+        ("/log/{site}/timestamps/{name}",           get(log_timestamp::get)),
+        ("/log/{site}/{number}/timestamps",         get(log_times::get_number)),
+        ("/log/{site}/{number}/timestamps/{name}",  get(log_timestamp::get_number)),
+        ("/log/{site}/{number}/cosignatures/{name}", get(log_cosignature::get)),
         // Evidence, releases, heartbeats.
         ("/api/evidence/sites/{site}/submit",       post(evidence_submit::post)),
         ("/api/evidence/sites/{site}/bundles",      get(evidence_bundles::get)),
@@ -77,9 +89,14 @@ pub fn all() -> Vec<(&'static str, MethodRouter<Arc<Depot>>)> {
         ("/api/logs/batches/{site}/{digest}",       get(log_batch::get)),
         ("/api/notices/{site}",                     post(notices::post).get(notices::get)),
         ("/api/orders/{site}",                      get(orders::get)),
+        // First boot.
+        ("/api/provision",                          get(provision_all::get)),
+        ("/api/provision/{mac}",                    post(provision::post).get(provision::get)),
         // Publishing.
         ("/publish/trust/{version}",                put(publish_trust::put)),
         ("/publish/restart/{site}",                 put(publish_restart::put)),
+        ("/publish/timestamps/{site}",              put(publish_timestamp::put)),
+        ("/publish/cosignatures/{site}",            put(publish_cosignature::put)),
         ("/publish/releases/{site}",                put(publish_release::put).get(publish_release::get)),
         ("/publish/orders/{site}",                  put(publish_order::put)),
         ("/publish/documents/{digest}",             put(publish_document::put)),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderValue, Response, StatusCode, Uri, header};
 use bytes::Bytes;
 use hyper::body::Body as _;
 use serde::Serialize;
@@ -30,15 +30,24 @@ pub fn part<T: FromStr>(text: &str) -> Result<T, Fault> {
 
 /// One number of a query `a=1&b=2`; `None` when it is not there.
 pub fn number(parts: &Parts, name: &str) -> Result<Option<u64>, Fault> {
-    let pairs = parts.uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
-    let mut values = pairs.filter(|(found, _)| *found == name).map(|(_, value)| value);
-    match (values.next(), values.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) => {
+    let none = || Fault::Malformed(format!("{name} is not one number"));
+    match word(&parts.uri, name).map_err(|()| none())? {
+        None => Ok(None),
+        Some(value) if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) => {
             let number = value.parse().map_err(|_| Fault::Malformed(format!("{name} is too large")))?;
             Ok(Some(number))
         }
-        _ => Err(Fault::Malformed(format!("{name} is not one number"))),
+        Some(_) => Err(none()),
+    }
+}
+
+/// One value of a query, as it stands there; `None` when it is not there, an error when it is there twice.
+pub fn word<'u>(uri: &'u Uri, name: &str) -> Result<Option<&'u str>, ()> {
+    let pairs = uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    let mut values = pairs.filter(|(found, _)| *found == name).map(|(_, value)| value);
+    match (values.next(), values.next()) {
+        (value, None) => Ok(value),
+        (_, Some(_)) => Err(()),
     }
 }
 
@@ -60,11 +69,19 @@ pub async fn caller_and_body(
     let (parts, body) = request.into_parts();
     let (identity, verified) = identify(depot, &parts.method, &parts.uri, &parts.headers)?;
     may(&identity)?;
-    let sender = Sender::Key(*identity.key().ed25519());
-    let body = read(&depot.body_memory, &depot.options, sender, &parts.headers, body, limit as u64).await?;
+    let body = read(&depot.body_memory, &depot.options, known(&identity), &parts.headers, body, limit as u64).await?;
     let digest = (!body.bytes.is_empty()).then(|| Digest::of(&body.bytes));
     verified.check_body(digest).map_err(IdentityError::from)?;
     Ok((identity, body))
+}
+
+/// Who sends a body, where that is known.
+fn known(identity: &Identity) -> Sender {
+    let key = *identity.key().ed25519();
+    match identity {
+        Identity::Appliance(appliance) => Sender::Appliance(key, appliance.site.clone()),
+        Identity::Reader(_) => Sender::Reader(key),
+    }
 }
 
 /// Who sends a body that counts by what is in it.

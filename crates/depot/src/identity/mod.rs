@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, Method, Uri};
 use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::minisign::PublicKey;
 use writ_trust::time::Time;
+use writ_wire::claim::Claim;
 use writ_wire::courier;
 use writ_wire::http::nonce::{NonceWindow, ReplayError};
 use writ_wire::http::verify::{BodyError, Headers, Verified, VerifyError, verify};
@@ -26,6 +27,9 @@ const MOST_NONCES: usize = 8_000_000;
 const APPLIANCE_SHARE: usize = 2_000;
 /// How many of them somebody who reads may have: an audit fetches a site's bundles and tiles one after another.
 const READER_SHARE: usize = 100_000;
+
+/// How many of them a machine may have that belongs nowhere yet, which asks once a minute.
+const CLAIMANT_SHARE: usize = 50;
 
 /// Why nobody known sent a request.
 #[derive(Debug, thiserror::Error)]
@@ -119,6 +123,33 @@ fn one<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>
     }
 }
 
+fn signed_by(map: &HeaderMap) -> Result<Headers<'_>, IdentityError> {
+    Ok(Headers {
+        signature_input: one(map, SIGNATURE_INPUT)?,
+        signature: one(map, SIGNATURE)?,
+        content_digest: one(map, CONTENT_DIGEST)?,
+    })
+}
+
+/// Whether a request is of the machine whose claim this is: signed with its key, or with the one that it asks by. The body is
+/// still to be judged.
+pub fn identify_claimant(
+    depot: &Depot,
+    method: &Method,
+    uri: &Uri,
+    map: &HeaderMap,
+    claim: &Claim,
+) -> Result<Verified, IdentityError> {
+    let (headers, now) = (signed_by(map)?, clock::now());
+    let request = Request { method: method.as_str(), path: uri.path(), query: uri.query() };
+    let own =
+        |id: &str| [&claim.public_key, &claim.courier_key].into_iter().find(|key| key.fingerprint() == id).cloned();
+    let verified = verify(&request, &headers, own, now)?;
+    let mut nonces = depot.doorman.nonces.lock().unwrap_or_else(PoisonError::into_inner);
+    nonces.admit(&verified, &claim.public_key, CLAIMANT_SHARE, now)?;
+    Ok(verified)
+}
+
 /// Finds out who sent a request, by its first line and headers. The body is still to be judged: [`Verified::check_body`].
 pub fn identify(
     depot: &Depot,
@@ -127,11 +158,7 @@ pub fn identify(
     map: &HeaderMap,
 ) -> Result<(Identity, Verified), IdentityError> {
     let (directory, now) = (depot.directory(), clock::now());
-    let headers = Headers {
-        signature_input: one(map, SIGNATURE_INPUT)?,
-        signature: one(map, SIGNATURE)?,
-        content_digest: one(map, CONTENT_DIGEST)?,
-    };
+    let headers = signed_by(map)?;
     let request = Request { method: method.as_str(), path: uri.path(), query: uri.query() };
     let (identity, verified) = match one(map, courier::HEADER)? {
         Some(header) => {

@@ -12,6 +12,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
+use writ_trust::ids::SiteId;
 use writ_wire::MAX_ENVELOPE;
 
 use crate::fault::Fault;
@@ -25,7 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const SLOWEST: u64 = 16 * 1024;
 
 /// The memory that all bodies together may take: one half for callers who are known, one for everybody else, so that nobody
-/// unknown can keep out who is known. Of a half, nobody gets more than a third, or the largest body if that is more.
+/// unknown can keep out who is known. Of a half, nobody gets more than a third, and all appliances of a site together no more
+/// than two, or the largest body if that is more: whoever has the keys of one site keeps no other out.
 #[derive(Debug)]
 pub struct BodyMemory {
     known: Arc<Half>,
@@ -37,14 +39,26 @@ struct Half {
     free: Arc<Semaphore>,
     /// The units that one sender may have.
     each: usize,
-    senders: Mutex<HashMap<Sender, usize>>,
+    /// The units that all appliances of one site may have.
+    site: usize,
+    held: Mutex<HashMap<Holder, usize>>,
+}
+
+/// Who is charged for what a sender sends.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Holder {
+    Key([u8; 32]),
+    Site(SiteId),
+    From(Peer),
 }
 
 /// Who sends a body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Sender {
-    /// Somebody whose signature held: the appliance's key, or the reader's.
-    Key([u8; 32]),
+    /// An appliance whose signature held: its key, and its site.
+    Appliance([u8; 32], SiteId),
+    /// Somebody who may read, whose signature held.
+    Reader([u8; 32]),
     /// Anybody, from this address.
     From(Peer),
     /// Anybody, through a proxy that is asked to know its clients.
@@ -94,8 +108,9 @@ impl BodyMemory {
         let units = u64::from(options.body_memory) * 1024 * 1024 / UNIT / 2;
         let units = usize::try_from(units).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         let half = || {
-            let each = (units / 3).max(MAX_ENVELOPE.div_ceil(UNIT as usize));
-            Arc::new(Half { free: Arc::new(Semaphore::new(units)), each, senders: Mutex::default() })
+            let largest = MAX_ENVELOPE.div_ceil(UNIT as usize);
+            let (each, site) = ((units / 3).max(largest), (units / 3 * 2).max(largest));
+            Arc::new(Half { free: Arc::new(Semaphore::new(units)), each, site, held: Mutex::default() })
         };
         Self { known: half(), unknown: half() }
     }
@@ -103,7 +118,7 @@ impl BodyMemory {
     /// A share of nothing yet.
     pub fn share(&self, sender: Sender) -> Share {
         let half = match sender {
-            Sender::Key(_) => &self.known,
+            Sender::Appliance(..) | Sender::Reader(_) => &self.known,
             Sender::From(_) | Sender::Anybody => &self.unknown,
         };
         Share { half: half.clone(), sender, charged: 0, taken: None }
@@ -134,26 +149,47 @@ impl Share {
     }
 
     fn charge(&mut self, units: usize) -> Result<(), Fault> {
-        if self.sender != Sender::Anybody {
-            let mut senders = self.half.senders.lock().unwrap_or_else(PoisonError::into_inner);
-            let charged = senders.entry(self.sender).or_default();
-            if *charged + units > self.half.each {
-                return Err(Fault::NoMemory("all memory that one sender may have for bodies is in use"));
+        let mut held = self.half.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let holders = self.half.holders(&self.sender);
+        for (holder, most, full) in &holders {
+            if held.get(holder).copied().unwrap_or(0) + units > *most {
+                return Err(Fault::NoMemory(full));
             }
-            *charged += units;
         }
+        for (holder, ..) in holders {
+            *held.entry(holder).or_default() += units;
+        }
+        drop(held);
         self.charged += units;
         Ok(())
     }
 }
 
+impl Half {
+    /// Who is charged for what this sender sends, how many units each may have, and what to say when they are in use.
+    fn holders(&self, sender: &Sender) -> Vec<(Holder, usize, &'static str)> {
+        let one = "all memory that one sender may have for bodies is in use";
+        match sender {
+            Sender::Appliance(key, site) => vec![
+                (Holder::Key(*key), self.each, one),
+                (Holder::Site(site.clone()), self.site, "all memory that one site may have for bodies is in use"),
+            ],
+            Sender::Reader(key) => vec![(Holder::Key(*key), self.each, one)],
+            Sender::From(peer) => vec![(Holder::From(*peer), self.each, one)],
+            Sender::Anybody => Vec::new(),
+        }
+    }
+}
+
 impl Drop for Share {
     fn drop(&mut self) {
-        let mut senders = self.half.senders.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(charged) = senders.get_mut(&self.sender) {
-            *charged = charged.saturating_sub(self.charged);
-            if *charged == 0 {
-                senders.remove(&self.sender);
+        let mut held = self.half.held.lock().unwrap_or_else(PoisonError::into_inner);
+        for (holder, ..) in self.half.holders(&self.sender) {
+            if let Some(units) = held.get_mut(&holder) {
+                *units = units.saturating_sub(self.charged);
+                if *units == 0 {
+                    held.remove(&holder);
+                }
             }
         }
     }
@@ -267,17 +303,27 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_gets_all_of_the_memory() {
-        let half = Half { free: Arc::new(Semaphore::new(300)), each: 100, senders: Mutex::default() };
+        let half = Half { free: Arc::new(Semaphore::new(300)), each: 100, site: 200, held: Mutex::default() };
         let half = Arc::new(half);
         let memory = BodyMemory { known: half.clone(), unknown: half.clone() };
-        let (one, other) = (Sender::Key([1; 32]), Sender::Key([2; 32]));
-        let (mut first, mut second, mut third) = (memory.share(one), memory.share(one), memory.share(other));
+        let (one, other) = (Sender::Reader([1; 32]), Sender::Reader([2; 32]));
+        let (mut first, mut second, mut third) = (memory.share(one.clone()), memory.share(one), memory.share(other));
         assert!(first.cover(60 * UNIT).await.is_ok());
         assert!(matches!(second.cover(41 * UNIT).await, Err(Fault::NoMemory(_))));
         assert!(second.cover(40 * UNIT).await.is_ok() && third.cover(100 * UNIT).await.is_ok());
         assert!(matches!(first.cover(61 * UNIT).await, Err(Fault::NoMemory(_))));
         drop((first, second, third));
-        assert!(half.senders.lock().unwrap().is_empty() && half.free.available_permits() == 300);
+        assert!(half.held.lock().unwrap().is_empty() && half.free.available_permits() == 300);
+        // All keys of one site together leave something for every other.
+        let of = |key, site: &str| memory.share(Sender::Appliance([key; 32], site.parse().unwrap()));
+        let (mut a1, mut a2, mut a3, mut b1) = (of(1, "one"), of(2, "one"), of(3, "one"), of(4, "two"));
+        assert!(a1.cover(100 * UNIT).await.is_ok() && a2.cover(100 * UNIT).await.is_ok());
+        assert!(matches!(a3.cover(UNIT).await, Err(Fault::NoMemory(why)) if why.contains("one site")));
+        assert!(b1.cover(100 * UNIT).await.is_ok());
+        drop(a1);
+        assert!(a3.cover(UNIT).await.is_ok());
+        drop((a2, a3, b1));
+        assert!(half.held.lock().unwrap().is_empty() && half.free.available_permits() == 300);
     }
 
     #[test]

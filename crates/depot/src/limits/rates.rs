@@ -17,8 +17,8 @@ const CHECK_IN_MILLIS: i64 = 50_000;
 const ALLOWANCE_MILLIS: i64 = 300_000;
 /// The time in which the allowance of batches comes back, in milliseconds.
 const BATCH_MILLIS: i64 = 60_000;
-/// The time in which the allowance of bytes of logs comes back, in milliseconds.
-const LOG_MILLIS: i64 = 24 * 3_600_000;
+/// The time in which the allowances of bytes come back, those of logs and those of evidence, in milliseconds.
+const DAY_MILLIS: i64 = 24 * 3_600_000;
 
 /// So much within so long, coming back evenly.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +69,7 @@ struct Appliance {
     batches: Left,
     log_batches: Left,
     log_bytes: Left,
+    evidence_bytes: Left,
     notices: Left,
     /// The last batch brought nothing new.
     idle: bool,
@@ -80,6 +81,7 @@ pub struct Rates {
     extra: Allowance,
     batches: Allowance,
     log_bytes: Allowance,
+    evidence_bytes: Allowance,
     appliances: Mutex<HashMap<[u8; 32], Appliance>>,
 }
 
@@ -89,7 +91,8 @@ impl Rates {
         Self {
             extra: Allowance { most: options.extra_writes.into(), millis: ALLOWANCE_MILLIS },
             batches: Allowance { most: options.batches.into(), millis: BATCH_MILLIS },
-            log_bytes: Allowance { most: u64::from(options.daily_logs) * 1024 * 1024, millis: LOG_MILLIS },
+            log_bytes: Allowance { most: u64::from(options.daily_logs) * 1024 * 1024, millis: DAY_MILLIS },
+            evidence_bytes: Allowance { most: u64::from(options.daily_evidence) * 1024 * 1024, millis: DAY_MILLIS },
             appliances: Mutex::new(HashMap::new()),
         }
     }
@@ -102,6 +105,7 @@ impl Rates {
             batches: self.batches.full(now),
             log_batches: self.batches.full(now),
             log_bytes: self.log_bytes.full(now),
+            evidence_bytes: self.evidence_bytes.full(now),
             notices: self.batches.full(now),
             idle: false,
         };
@@ -152,6 +156,16 @@ impl Rates {
             .map_err(|after| Fault::TooMany { after })
     }
 
+    /// So many bytes of evidence that were not here before: they are kept for good, so that whoever has stolen the key of an
+    /// appliance fills no more of the disk than that.
+    pub fn evidence_bytes(&self, key: &[u8; 32], bytes: u64, now: Time) -> Result<(), Fault> {
+        if self.evidence_bytes.most == 0 {
+            return Ok(());
+        }
+        self.of(key, now, |appliance| self.evidence_bytes.take_some(bytes, &mut appliance.evidence_bytes, now))
+            .map_err(|after| Fault::TooMany { after })
+    }
+
     /// A notice; the same holds as for a batch of logs.
     pub fn notice(&self, key: &[u8; 32], now: Time) -> Result<(), Fault> {
         self.one_more(key, now, |appliance| &mut appliance.notices)
@@ -178,7 +192,8 @@ mod tests {
         Rates {
             extra: Allowance { most: extra, millis: ALLOWANCE_MILLIS },
             batches: Allowance { most: batches, millis: BATCH_MILLIS },
-            log_bytes: Allowance { most: batches * 1024 * 1024, millis: LOG_MILLIS },
+            log_bytes: Allowance { most: batches * 1024 * 1024, millis: DAY_MILLIS },
+            evidence_bytes: Allowance { most: batches * 1024 * 1024, millis: DAY_MILLIS },
             appliances: Mutex::default(),
         }
     }
@@ -219,6 +234,8 @@ mod tests {
         assert!(matches!(mib(4, at(0)), Err(Fault::TooMany { after: 2881 })), "a thirtieth of a day");
         assert!(rates.log_bytes(&[2; 32], 4, at(0)).is_ok(), "others are not concerned");
         assert!(rates.log_batch(&key, at(0)).is_ok() && rates.batch(&key, at(0)).is_ok(), "nor is anything else");
+        assert!(rates.evidence_bytes(&key, 120 << 20, at(0)).is_ok(), "evidence has as much for itself");
+        assert!(rates.evidence_bytes(&key, 1, at(0)).is_err() && rates.evidence_bytes(&[2; 32], 1, at(0)).is_ok());
         assert!(mib(4, at(2879)).is_err());
         assert!(mib(4, at(2881)).is_ok());
         assert!(mib(4, at(2881)).is_err());
@@ -231,6 +248,7 @@ mod tests {
         for _ in 0..1000 {
             assert!(rates.check_in(&key, at(0)).is_ok() && rates.batch(&key, at(0)).is_ok());
             assert!(rates.log_bytes(&key, u64::MAX, at(0)).is_ok());
+            assert!(rates.evidence_bytes(&key, u64::MAX, at(0)).is_ok());
             rates.brought(&key, at(0), false);
         }
     }

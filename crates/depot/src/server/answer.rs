@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, Method, Response, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::IntoResponse as _;
 use hyper::body::Body as _;
@@ -13,6 +13,9 @@ use writ_trust::text::one_line;
 
 use crate::depot::Depot;
 use crate::fault::{Detail, Fault};
+
+/// What every answer carries, and the log beside whatever it tells of the request.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The name of the endpoint that answered.
 #[derive(Debug, Clone, Copy)]
@@ -41,8 +44,12 @@ pub(super) async fn no_such_method() -> Response<Body> {
 pub(super) async fn finished(State(depot): State<Arc<Depot>>, request: Request, next: Next) -> Response<Body> {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let brings_nothing = matches!(method, Method::GET | Method::HEAD);
+    // Whoever stands in front may have read the other one (RFC 9112 §3.2).
+    let two_hosts = request.headers().get_all(header::HOST).iter().nth(1).is_some();
     let mut response = if request.headers().contains_key(header::CONTENT_ENCODING) {
         Fault::Encoded.into_response()
+    } else if two_hosts {
+        Fault::Malformed("two headers Host".to_owned()).into_response()
     } else if brings_nothing && !request.body().is_end_stream() {
         Fault::Malformed(format!("{method} with a body")).into_response()
     } else {
@@ -52,16 +59,31 @@ pub(super) async fn finished(State(depot): State<Arc<Depot>>, request: Request, 
     let name = response.extensions().get::<Named>().map_or("none", |named| named.0);
     depot.metrics.answered(name, status.as_u16());
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let id = request_id();
     if status.is_client_error() || status.is_server_error() {
-        tell(&method, &path, &mut response);
+        tell(&id, &method, &path, &mut response);
+    } else {
+        tracing::debug!(id, %method, path = one_line(&path), status = status.as_u16());
+    }
+    numbered(response, &id)
+}
+
+/// An answer that no endpoint looked at, with its number.
+pub(super) fn at_once(response: Response<Body>) -> Response<Body> {
+    numbered(response, &request_id())
+}
+
+fn numbered(mut response: Response<Body>, id: &str) -> Response<Body> {
+    if let Ok(id) = HeaderValue::from_str(id) {
+        response.headers_mut().insert(REQUEST_ID, id);
     }
     response
 }
 
 /// Gives the client the status phrase and a number to ask about, and the log the rest. An answer that has a document of its
 /// own keeps it.
-fn tell(method: &Method, path: &str, response: &mut Response<Body>) {
-    let (status, id) = (response.status(), request_id());
+fn tell(id: &str, method: &Method, path: &str, response: &mut Response<Body>) {
+    let status = response.status();
     let detail = response.extensions().get::<Detail>().map(|detail| one_line(&detail.0)).unwrap_or_default();
     let path = one_line(path);
     if status.is_server_error() {

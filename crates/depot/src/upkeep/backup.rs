@@ -17,7 +17,7 @@ use tempfile::NamedTempFile;
 use writ_durable::crash_point;
 use writ_trust::digest::Digest;
 
-use super::manifest::{FileAt, KEPT, LogAt, Manifest, NAME, Object, Schema, is_within, object_path};
+use super::manifest::{FileAt, KEPT, LOGS, LogAt, Manifest, NAME, Object, Schema, is_within, object_path};
 use super::{Answer, Outcome, UpkeepError, content, files_below, require_data, tell};
 use crate::clock;
 use crate::database::DatabaseOptions;
@@ -99,8 +99,8 @@ pub fn back_up(data: &Path, database: &DatabaseOptions, to: &Path) -> Outcome<(M
     let (folders, place) = require_data(data, database)?;
     let _reading = folders.lock_to_read()?;
     writ_durable::create_directories(to).map_err(UpkeepError::io(to))?;
-    apart(data, to)?;
-    let _lock = lock(to)?;
+    apart(data, to, "--to", "a backup")?;
+    let _lock = lock(to, "another backup to this folder")?;
     let before = Manifest::read(to)?;
     let known = before.iter().flat_map(Manifest::objects).map(|object| (object.digest, object.size)).collect();
     let files = before.iter().flat_map(|m| &m.files).map(|file| (file.path.clone(), file.object)).collect();
@@ -121,28 +121,28 @@ pub fn back_up(data: &Path, database: &DatabaseOptions, to: &Path) -> Outcome<(M
 }
 
 /// Neither may be within the other: a backup that grows by itself, or a data directory with what is not the depot's.
-fn apart(data: &Path, to: &Path) -> Outcome<()> {
+pub(super) fn apart(data: &Path, to: &Path, option: &str, what: &str) -> Outcome<()> {
     let real = |path: &Path| path.canonicalize().map_err(UpkeepError::io(path));
     let (data, to) = (real(data)?, real(to)?);
     match data.starts_with(&to) || to.starts_with(&data) {
         true => Err(UpkeepError::Refused(format!(
-            "--to {}: a backup is not within the data directory, nor that within the backup: give a folder elsewhere, best on \
-             another disk",
+            "{option} {}: {what} is not within the data directory, nor that within it: give a folder elsewhere, best on another \
+             disk",
             to.display()
         ))),
         false => Ok(()),
     }
 }
 
-fn lock(to: &Path) -> Outcome<File> {
+/// That nobody else works in a folder in this way.
+pub(super) fn lock(to: &Path, who: &str) -> Outcome<File> {
     let path = to.join("lock");
     let file = File::options().create(true).append(true).open(&path).map_err(UpkeepError::io(&path))?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(UpkeepError::Refused(format!(
-            "{}: another backup to this folder is under way: wait for it",
-            to.display()
-        ))),
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            Err(UpkeepError::Refused(format!("{}: {who} is under way: wait for it", to.display())))
+        }
         Err(e) => Err(UpkeepError::io(&path)(e.into())),
     }
 }
@@ -198,7 +198,7 @@ impl Making<'_> {
 
     fn files(&mut self, folders: &Folders) -> Outcome<Vec<FileAt>> {
         let mut files = Vec::new();
-        for folder in KEPT {
+        for folder in KEPT.into_iter().chain([LOGS]) {
             for relative in files_below(&folders.root().join(folder))? {
                 let path = Path::new(folder).join(relative);
                 let Some(name) = path.to_str().filter(|name| is_within(name)) else { continue };

@@ -8,6 +8,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 use writ_policy::closure::{Closure, StorePath};
 use writ_policy::policy::Policy;
+use writ_policy::settings::Retention;
 use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
 use writ_trust::json::MAX_DOCUMENT;
@@ -88,15 +89,29 @@ pub fn paths_of(folders: &Folders, closure: &Digest) -> Option<Vec<StorePath>> {
 /// How long the signed policies of a site have logs kept, in milliseconds: the longest that any release that was ever active says,
 /// for security, audit or application logs alike, for no policy says which source is which. An error says why nobody knows.
 pub fn logs_kept(folders: &Folders, directory: &Directory, site: &SiteId) -> Result<i64, String> {
+    longest(folders, directory, site, Retention::longest_of_logs)
+}
+
+/// How long the signed policies of a site have evidence kept, in milliseconds, likewise.
+pub fn evidence_kept(folders: &Folders, directory: &Directory, site: &SiteId) -> Result<i64, String> {
+    longest(folders, directory, site, |retention| retention.evidence.millis())
+}
+
+fn longest(
+    folders: &Folders,
+    directory: &Directory,
+    site: &SiteId,
+    of: impl Fn(&Retention) -> i64,
+) -> Result<i64, String> {
     let mut longest = None;
     for stored in &directory.site(site).releases {
         for (appliance, generation) in &stored.release.generations {
             let (epoch, serial) = stored.release.point();
-            let of = || format!("the policy of {appliance} in release {epoch}-{serial}");
+            let whose = || format!("the policy of {appliance} in release {epoch}-{serial}");
             let bytes = document(folders, &generation.policy.digest)
-                .ok_or_else(|| format!("{} is not here as it was signed", of()))?;
-            let policy = Policy::parse(&bytes).map_err(|e| format!("{} cannot be read here: {e}", of()))?;
-            longest = longest.max(Some(policy.settings.retention.longest_of_logs()));
+                .ok_or_else(|| format!("{} is not here as it was signed", whose()))?;
+            let policy = Policy::parse(&bytes).map_err(|e| format!("{} cannot be read here: {e}", whose()))?;
+            longest = longest.max(Some(of(&policy.settings.retention)));
         }
     }
     longest.ok_or_else(|| "no release of it was ever active".to_owned())

@@ -7,14 +7,25 @@ use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
 use writ_trust::time::Time;
 
+use super::fsck::stray::is_time;
 use super::{Outcome, UpkeepError};
 
 /// Its name in the folder of a backup.
 pub const NAME: &str = "backup.json";
 /// The largest, in bytes: about 220 for each file, so some ten million files.
 const MOST: usize = 2 * 1024 * 1024 * 1024;
-/// The folders of a data directory of which files are kept. Logs' files are made again from the database.
+/// The folders of a data directory of which files are kept. Logs' files are made again from the database, but for those that
+/// [`is_kept_of_logs`] names.
 pub const KEPT: [&str; 4] = ["documents", "cache", "waiting", "logs"];
+/// The folder of the logs.
+pub const LOGS: &str = "log";
+
+/// Whether a file of the logs, by its path in their folder, is in no database: a timestamp or a cosignature.
+pub fn is_kept_of_logs(path: &str) -> bool {
+    let mut parts = path.splitn(3, '/');
+    let (Some(site), Some(number), Some(rest)) = (parts.next(), parts.next(), parts.next()) else { return false };
+    site.parse::<SiteId>().is_ok() && number.parse::<u64>().is_ok_and(|n| n.to_string() == number) && is_time(rest)
+}
 
 /// The schema of a manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -127,6 +138,9 @@ pub fn object_path(backup: &Path, digest: &Digest) -> std::path::PathBuf {
 
 /// Whether a path stays within the folders that a backup keeps.
 pub fn is_within(path: &str) -> bool {
+    if let Some(rest) = path.strip_prefix(LOGS).and_then(|rest| rest.strip_prefix('/')) {
+        return is_kept_of_logs(rest);
+    }
     let mut parts = path.split('/');
     let kept = parts.next().is_some_and(|folder| KEPT.contains(&folder));
     let plain = |part: &str| !matches!(part, "" | "." | "..") && !part.bytes().any(|byte| byte.is_ascii_control());
@@ -151,7 +165,12 @@ mod tests {
 
     #[test]
     fn nothing_leads_out_of_the_data_directory() {
-        for good in ["documents/a.json", "cache/nar/a.nar", "logs/clinic-001/ab/abc.jsonl.gz"] {
+        for good in [
+            "documents/a.json",
+            "cache/nar/a.nar",
+            "logs/clinic-001/ab/abc.jsonl.gz",
+            "log/clinic-001/1/timestamps/20261128-0123456789abcdef.tsr",
+        ] {
             assert!(is_within(good), "{good}");
         }
         for bad in [
@@ -163,6 +182,8 @@ mod tests {
             "../documents/a",
             "depot.sqlite",
             "log/a/1/tile",
+            "log/clinic-001/../timestamps/20261128-0123456789abcdef.tsr",
+            "log/clinic-001/1/timestamps/../checkpoint",
             "documents//a",
             "documents/./a",
             "documents/a\n",

@@ -93,17 +93,12 @@ pub fn migrate(data: &Path, database: &DatabaseOptions) -> Outcome<Done> {
     if found == CURRENT {
         return done(Some(found), None);
     }
-    let copy = copy_of(&folders, &from)?;
+    let copy = copy_of(&folders, &from, "migrating")?;
     crash_point!("migrate-copied");
     sqlite::migrate(&copy)?;
     crash_point!("migrate-migrated");
     same_rows(&from, &copy)?;
-    // From here on everything of the old database is in its one file, which nothing has open.
-    from.pragma_update(None, "journal_mode", "DELETE")?;
-    from.close().map_err(|(_, error)| error)?;
-    if data.join("depot.sqlite-wal").metadata().is_ok_and(|wal| wal.len() > 0) {
-        return Err(StoreError::Locked.into());
-    }
+    close(&folders, from)?;
     let kept = data.join(format!("depot.sqlite.schema-{found}"));
     let keep = || {
         File::open(&copy)?.sync_all()?;
@@ -137,9 +132,19 @@ fn migrate_postgres(data: &Path, database: &DatabaseOptions, address: &postgres:
     Ok(done(Some(postgres::migrate(address)?)))
 }
 
+/// Closes a database: from here on everything of it is in its one file, which nothing has open.
+pub(super) fn close(folders: &Folders, connection: rusqlite::Connection) -> Outcome<()> {
+    connection.pragma_update(None, "journal_mode", "DELETE")?;
+    connection.close().map_err(|(_, error)| error)?;
+    match folders.root().join("depot.sqlite-wal").metadata() {
+        Ok(wal) if wal.len() > 0 => Err(StoreError::Locked.into()),
+        _ => Ok(()),
+    }
+}
+
 /// A copy of the database beside it, whole and on the disk; in place of what an interrupted attempt left.
-fn copy_of(folders: &Folders, from: &rusqlite::Connection) -> Outcome<PathBuf> {
-    let path = folders.root().join(format!("depot.sqlite.migrating{}", writ_durable::TEMPORARY_SUFFIX));
+pub(super) fn copy_of(folders: &Folders, from: &rusqlite::Connection, what: &str) -> Outcome<PathBuf> {
+    let path = folders.root().join(format!("depot.sqlite.{what}{}", writ_durable::TEMPORARY_SUFFIX));
     for suffix in ["", "-wal", "-shm", "-journal"] {
         let mut old = path.clone().into_os_string();
         old.push(suffix);
@@ -152,7 +157,7 @@ fn copy_of(folders: &Folders, from: &rusqlite::Connection) -> Outcome<PathBuf> {
 }
 
 /// No row of what is only ever added was lost, and the copy is one file.
-fn same_rows(from: &rusqlite::Connection, copy: &Path) -> Outcome<()> {
+pub(super) fn same_rows(from: &rusqlite::Connection, copy: &Path) -> Outcome<()> {
     let copy = rusqlite::Connection::open(copy)?;
     let sound: String = copy.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
     if sound != "ok" {

@@ -9,8 +9,10 @@ pub mod content;
 pub mod fsck;
 pub mod gc;
 pub mod manifest;
+pub mod mend;
 pub mod migrate;
 pub mod restore;
+pub mod ship;
 mod tell;
 
 use std::io;
@@ -53,6 +55,9 @@ pub enum UpkeepError {
     /// It could be done, and must not be.
     #[error("{0}")]
     Refused(String),
+    /// What the command line names cannot be used.
+    #[error("{0}")]
+    Unusable(String),
 }
 
 impl From<rusqlite::Error> for UpkeepError {

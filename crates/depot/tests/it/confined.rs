@@ -42,12 +42,12 @@ fn inside() {
     let path = |name: &str| dir.join(name).display().to_string();
     let listen = format!("127.0.0.1:{own}");
     let (trust, data, key) = (path("trust.json"), path("data"), path("log.key"));
+    let (cert, cert_key) = (path("live/cert.pem"), path("live/key.pem"));
     let line = ["writ-depot", "serve", "--trust", &trust, "--data", &data, "--log-key", &key, "--listen", &listen];
     let url = format!("postgres://depot@127.0.0.1:{database}/writ");
     let named = ["--database", &url].into_iter().filter(|_| is_given == "true");
-    let Asked::Serve(options) = Cli::parse_from(line.into_iter().chain(named)).command else {
-        panic!("another command")
-    };
+    let line = line.into_iter().chain(["--tls-cert", &cert, "--tls-key", &cert_key]).chain(named);
+    let Asked::Serve(options) = Cli::parse_from(line).command else { panic!("another command") };
     let results = fs::File::create(dir.join("results")).unwrap();
     let enforced = sandbox::of_server(&options).apply();
     let attempts = json!({
@@ -58,6 +58,9 @@ fn inside() {
         "move_within_data": came(fs::rename(options.data.join("x"), options.data.join("documents/x"))),
         "write_linked": came(fs::write(options.data.join("cache/x"), "x")),
         "listen_there": came(TcpListener::bind(&listen)),
+        "read_renewed": came(fs::read(dir.join("archive/cert2.pem"))),
+        "read_renewed_in_place": came(fs::read(dir.join("live/key2.pem"))),
+        "write_renewed": came(fs::write(dir.join("live/key2.pem"), "x")),
         "write_trust": came(fs::write(&options.trust, "x")),
         "read_elsewhere": came(fs::read(dir.join("secret"))),
         "write_elsewhere": came(fs::write(dir.join("elsewhere"), "x")),
@@ -79,6 +82,14 @@ fn one_who_serves_reads_its_own_and_asks_nobody() {
     fs::create_dir(dir.path().join("data/documents")).unwrap();
     fs::create_dir(dir.path().join("large")).unwrap();
     std::os::unix::fs::symlink(dir.path().join("large"), dir.path().join("data/cache")).unwrap();
+    // As certbot has them: links in one folder, all that ever were in another.
+    for folder in ["live", "archive"] {
+        fs::create_dir(dir.path().join(folder)).unwrap();
+    }
+    for file in ["archive/cert1.pem", "archive/cert2.pem", "live/key.pem", "live/key2.pem"] {
+        fs::write(dir.path().join(file), "x").unwrap();
+    }
+    std::os::unix::fs::symlink("../archive/cert1.pem", dir.path().join("live/cert.pem")).unwrap();
     for file in ["trust.json", "trust.json.0123456789ABCDEF.minisig", "log.key", "secret"] {
         fs::write(dir.path().join(file), "x").unwrap();
     }
@@ -106,10 +117,11 @@ fn confined_reaches_its_own(dir: &Path, database: bool) {
     assert!(has >= known, "this kernel has Landlock {has}, and {known} is asked for: {OLD_KERNEL}={has} says so");
     let granted =
         ["read_trust", "read_signature", "read_key", "write_data", "move_within_data", "write_linked", "listen_there"];
-    for allowed in granted {
+    for allowed in granted.into_iter().chain(["read_renewed", "read_renewed_in_place"]) {
         assert_eq!(came[allowed], "ok", "{allowed}: {came}");
     }
-    let files = ["write_trust", "read_elsewhere", "write_elsewhere", "read_passwd"].map(|attempt| (attempt, 1));
+    let files = ["write_renewed", "write_trust", "read_elsewhere", "write_elsewhere", "read_passwd"]
+        .map(|attempt| (attempt, 1));
     match database {
         true => assert_eq!(came["connect_database"], "ok", "{came}"),
         false if has >= 4 => assert_eq!(came["connect_database"], "denied", "{came}"),

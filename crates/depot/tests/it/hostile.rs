@@ -1,12 +1,15 @@
 //! Requests that nobody well-meaning sends: each has its documented status, and nothing of it is applied.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::client::{Connection, get};
-use crate::daemon::Start;
+use crate::daemon::{Daemon, Start};
+use crate::hostile_http::{odd_framing, odd_json, odd_lines, odd_ranges, odd_signatures};
 use crate::hostile_requests::*;
 use crate::logs::odd_logs_and_notices;
+use crate::provision::odd_claims;
 use crate::world::*;
 
 fn comes(address: SocketAddr, case: &Case) -> Comes {
@@ -21,16 +24,30 @@ fn comes(address: SocketAddr, case: &Case) -> Comes {
 #[test]
 fn every_hostile_request_has_its_status_and_changes_nothing() {
     let dir = folder();
+    std::fs::create_dir_all(dir.path().join("data/cache/nar")).unwrap();
+    std::fs::write(dir.path().join("data/cache/nar/ten.nar"), b"0123456789").unwrap();
     let depot = Start::new(dir.path()).start();
     let address = depot.address;
     publish(address, &release(1, None));
     let before = (checkpoint(address), files(dir.path()));
-    let cases: Vec<Case> =
-        [odd_http(), odd_addresses(), odd_bodies(), odd_callers(), odd_requests(), odd_logs_and_notices()]
-            .into_iter()
-            .flatten()
-            .collect();
-    assert!(cases.len() >= 100, "{}", cases.len());
+    let tables = [
+        odd_http(),
+        odd_lines(),
+        odd_framing(),
+        odd_addresses(),
+        odd_ranges("/nar/ten.nar"),
+        odd_bodies(),
+        odd_json(),
+        odd_callers(),
+        odd_signatures(),
+        odd_requests(),
+        odd_logs_and_notices(),
+        odd_claims(),
+    ];
+    let cases: Vec<Case> = tables.into_iter().flatten().collect();
+    let names: BTreeSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
+    assert!(names.len() == cases.len() && cases.len() >= 300, "{} of {}", names.len(), cases.len());
+    assert!(!cases.iter().any(|case| matches!(case.comes, Status(500..))), "a fault of ours is no answer");
     let mut wrong = Vec::new();
     for case in &cases {
         let found = comes(address, case);
@@ -44,7 +61,74 @@ fn every_hostile_request_has_its_status_and_changes_nothing() {
     assert_eq!((checkpoint(address), files(dir.path())), before, "something was applied");
     let told = reader().get(address, "/metrics").text();
     assert!(told.contains("writ_depot_requests_total{endpoint=\"/health\",status=\"200\"}"), "{told}");
+    assert!(!told.contains("status=\"5"), "{told}");
+    // Bodies and files that are remembered have 64 MiB; the rest is the program.
+    let most = memory(&depot);
+    assert!(most < 192 * 1024, "{most} kB");
     assert!(depot.stop().success());
+}
+
+/// The most memory that a depot ever had resident, in kB (proc(5), `VmHWM`).
+fn memory(depot: &Daemon) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", depot.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// Whoever stands in front of a depot may see one request where the depot sees two.
+#[test]
+fn nothing_behind_a_refused_request_is_read_as_another() {
+    let dir = folder();
+    let depot = Start::new(dir.path()).arguments(&["--header-timeout", "2s"]).start();
+    let address = depot.address;
+    let behind = "GET /metrics HTTP/1.1\r\nhost: depot\r\n\r\n";
+    let put = "PUT /publish/trust/2 HTTP/1.1\r\nhost: depot\r\n";
+    for framing in [
+        "content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        "transfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n0\r\n\r\n",
+        "transfer-encoding: identity, chunked\r\ncontent-length: 5\r\n\r\n0\r\n\r\n",
+        "content-length: 0\r\ncontent-length: 44\r\n\r\n",
+        "transfer-encoding : chunked\r\n\r\n0\r\n\r\n",
+        "transfer-encoding: chunked\r\n\r\n0x5\r\nabcde\r\n0\r\n\r\n",
+    ] {
+        let mut connection = Connection::open(address);
+        let _ = connection.send(format!("{put}{framing}{behind}").as_bytes());
+        let first = connection.answer(false).map(|answer| answer.status);
+        assert!(matches!(first, Some(400) | None), "{framing:?}: {first:?}");
+        let second = connection.answer(false).map(|answer| answer.status);
+        assert_eq!(second, None, "{framing:?}: a request was read out of the body of another");
+    }
+    let told = get(address, "/metrics").text();
+    assert!(!told.contains("endpoint=\"/metrics\""), "{told}");
+}
+
+#[test]
+fn every_answer_has_a_number_that_the_log_has_as_well() {
+    let dir = folder();
+    std::fs::create_dir_all(dir.path().join("data/cache/nar")).unwrap();
+    std::fs::write(dir.path().join("data/cache/nar/ten.nar"), b"0123456789").unwrap();
+    let depot = Start::new(dir.path()).environment("WRIT_LOG", "debug").start();
+    let address = depot.address;
+    publish(address, &release(1, None));
+    let unsound = front_desk().submit(address, vec![signed(b"{}".to_vec(), &[STRANGER])]);
+    assert_eq!((unsound.status, unsound.header("content-type")), (422, Some("application/json")));
+    let own = crate::client::request(address, "GET", "/health", &[("x-request-id", "mine")], b"");
+    let answers =
+        [get(address, "/health"), own, get(address, "/nothing"), front_desk().get(address, "/agent/sync"), unsound];
+    let mut ids = BTreeSet::new();
+    for answer in &answers {
+        let id = answer.header("x-request-id").expect("a number").to_owned();
+        assert!(id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit()), "{id}");
+        let status = format!("status={}", answer.status);
+        let log = depot.log();
+        assert!(log.lines().any(|line| line.contains(&id) && line.contains(&status)), "{id} {status}: {log}");
+        ids.insert(id);
+    }
+    // What is remembered is answered before anything else is looked at.
+    for _ in 0..2 {
+        ids.extend(get(address, "/nar/ten.nar").header("x-request-id").map(str::to_owned));
+    }
+    assert_eq!(ids.len(), answers.len() + 2, "each has its own");
 }
 
 /// The names of all files, without those of the database, which grow and shrink.

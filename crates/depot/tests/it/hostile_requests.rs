@@ -5,6 +5,7 @@ use writ_trust::ids::ApplianceId;
 use writ_trust::order::{Audience, Order, OrderAction};
 use writ_wire::courier::{self, Delegation};
 use writ_wire::evidence_batch::{EvidenceBatch, EvidenceBatchSchema};
+use writ_wire::timestamp::Timestamp;
 use writ_wire::{Blob, Signed};
 
 use crate::world::*;
@@ -28,7 +29,7 @@ pub struct Case {
     pub comes: Comes,
 }
 
-fn raw(name: &str, bytes: impl Into<Vec<u8>>, comes: Comes) -> Case {
+pub fn raw(name: &str, bytes: impl Into<Vec<u8>>, comes: Comes) -> Case {
     Case { name: name.to_owned(), bytes: bytes.into(), ends: false, comes }
 }
 
@@ -153,6 +154,13 @@ pub fn odd_addresses() -> Vec<Case> {
         plain("PUT", &format!("/publish/orders/{SITE}"), 400),
         plain("GET", &format!("/publish/orders/{SITE}"), 405),
         plain("PUT", "/publish/orders/..%2fx", 404),
+        plain("PUT", &format!("/publish/timestamps/{SITE}"), 400),
+        plain("GET", &format!("/publish/timestamps/{SITE}"), 405),
+        plain("PUT", "/publish/timestamps/..%2fx", 404),
+        plain("PUT", &format!("/publish/cosignatures/{SITE}"), 422),
+        plain("GET", &format!("/publish/cosignatures/{SITE}"), 405),
+        plain("PUT", "/publish/cosignatures/CLINIC", 404),
+        plain("POST", &format!("/log/{SITE}/timestamps"), 405),
         plain("POST", &format!("/api/orders/{SITE}"), 405),
         plain("GET", &format!("/api/orders/{SITE}"), 401),
         plain("GET", "/api/orders/CLINIC", 404),
@@ -241,6 +249,7 @@ pub fn odd_bodies() -> Vec<Case> {
         ),
     ];
     cases.extend(odd_orders());
+    cases.extend(odd_times());
     // Said to be far too large: refused before a byte of it is read.
     let head = format!("PUT {target} HTTP/1.1\r\nhost: depot\r\ncontent-length: 9000000000\r\n\r\n");
     cases.push(raw("9 GB announced", head, Status(413)));
@@ -253,6 +262,28 @@ pub fn odd_bodies() -> Vec<Case> {
     }
     cases.push(raw("9 MiB in chunks", chunked, Status(413)));
     cases
+}
+
+/// Timestamps and cosignatures of nobody.
+fn odd_times() -> Vec<Case> {
+    let (timestamps, cosignatures) = (format!("/publish/timestamps/{SITE}"), format!("/publish/cosignatures/{SITE}"));
+    let put = |name: &str, target: &str, body: &[u8], status| with(name, "PUT", target, &[], body, status);
+    let stamped = |note: &str, answer: &[u8]| Timestamp::new(note.as_bytes().to_vec(), answer.to_vec()).canonical();
+    let note = "log.example/clinic-001\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n\u{2014} x AAAAAAAA\n";
+    vec![
+        put("a timestamp of another schema", &timestamps, b"{\"schema\":\"writ.timestamp.v2\"}", 400),
+        put("a timestamp that is not JSON", &timestamps, b"0", 400),
+        put("a timestamp without a token", &timestamps, &stamped(note, b""), 422),
+        put("a token that never ends", &timestamps, &stamped(note, &[0x30, 0x80, 0x30, 0x80]), 422),
+        put("a token within a token", &timestamps, &stamped(note, &[0x30; 3000]), 422),
+        put("an authority that refuses", &timestamps, &stamped(note, &[0x30, 5, 0x30, 3, 2, 1, 2]), 422),
+        put("a timestamp of 1 MiB", &timestamps, &vec![b' '; 1 << 20], 413),
+        put("a cosignature that is no note", &cosignatures, b"hello", 422),
+        put("a cosignature of no log", &cosignatures, note.replace("clinic-001", "clinic-009").as_bytes(), 404),
+        put("a cosignature of a forged checkpoint", &cosignatures, note.as_bytes(), 403),
+        put("a cosignature of 1 MiB", &cosignatures, &vec![b'a'; 1 << 20], 413),
+        put("a cosignature that is not text", &cosignatures, &[0xff; 100], 422),
+    ]
 }
 
 /// Orders that no appliance would take.
@@ -347,6 +378,7 @@ pub fn odd_callers() -> Vec<Case> {
         with("nobody", "POST", &submit, &[], &one, 401),
         with("nobody syncs", "GET", "/agent/sync", &[], b"", 401),
         with("nobody reads the log", "GET", &format!("/log/{SITE}/checkpoint"), &[], b"", 401),
+        with("nobody reads timestamps", "GET", &format!("/log/{SITE}/timestamps"), &[], b"", 401),
         with("nobody reads a document", "GET", &format!("/documents/{}", Digest::of(POLICY)), &[], b"", 401),
         with("no signature", "POST", &submit, &without("signature", good()), &one, 401),
         with("no input", "POST", &submit, &without("signature-input", good()), &one, 401),
@@ -510,6 +542,13 @@ pub fn odd_requests() -> Vec<Case> {
         read(&format!("/log/{SITE}/1/restart"), 404),
         read(&format!("/log/{SITE}/x/checkpoint"), 404),
         read("/log/clinic-009/checkpoint", 404),
+        read(&format!("/log/{SITE}/2/timestamps"), 404),
+        read(&format!("/log/{SITE}/timestamps/20261128-0123456789abcdef"), 404),
+        read(&format!("/log/{SITE}/1/timestamps/..%2fcheckpoint"), 404),
+        read(&format!("/log/{SITE}/1/timestamps/20261128-0123456789ABCDEF"), 404),
+        read(&format!("/log/{SITE}/1/cosignatures/0123abcd-1795000000"), 404),
+        read(&format!("/log/{SITE}/1/cosignatures/..%2f..%2fdepot.sqlite"), 404),
+        read("/log/clinic-009/timestamps", 404),
         read(&format!("/documents/{}", Digest::of(b"unknown")), 404),
         read("/documents/sha256:..%2f..", 404),
         read(&format!("/api/releases/{SITE}/1-99"), 404),

@@ -207,7 +207,7 @@ pub fn odd_logs_and_notices() -> Vec<Case> {
         log("plain text", b"{\"schema\":\"writ.log-batch.v1\"}\n", 422),
         log("half a batch", &good[..good.len() / 2], 422),
         log("two batches", &[&good[..], &good[..]].concat(), 422),
-        log("a bomb", &batch("audit", 1, 0).pack(&vec![b'\n'; 64 * 1024 * 1024]), 422),
+        log("a bomb of logs", &batch("audit", 1, 0).pack(&vec![b'\n'; 64 * 1024 * 1024]), 422),
         log("too large", &vec![0; MAX_BATCH + 1], 413),
         log("of another source", &packed(&batch("access", 1, 0)), 422),
         log("of another number", &packed(&batch("audit", 2, 0)), 422),

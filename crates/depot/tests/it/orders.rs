@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 
 use writ_trust::digest::Digest;
+use writ_trust::log::entry::LogEntry;
+use writ_trust::log::tile::EntryBundle;
 use writ_trust::order::{Audience, Order, OrderAction};
 use writ_wire::check_in::{CheckIn, CheckInReply, CheckInSchema};
 use writ_wire::orders::{MOST_ORDERS, Orders, tag};
@@ -54,6 +56,20 @@ fn an_order_comes_to_those_that_it_is_for_until_it_expires() {
     let stranger = Caller { key: STRANGER, delegation: None };
     assert_eq!(stranger.get(address, &format!("/api/orders/{SITE}")).status, 401);
     assert_eq!(front_desk().get(address, "/api/orders/clinic-002").status, 403);
+
+    // Each is in the site's log, once.
+    let head = checkpoint(address).checkpoint;
+    let bundle = EntryBundle::holding(head.size - 1, head.size).unwrap();
+    let entries = reader().get(address, &format!("/log/{SITE}/{}", bundle.path())).expect(200);
+    let logged: Vec<_> = bundle.decode(&entries).unwrap().into_iter().map(|e| LogEntry::parse(e).unwrap()).collect();
+    let orders: Vec<_> = logged
+        .iter()
+        .filter_map(|entry| match entry {
+            LogEntry::Order { id, digest, .. } => Some((id, *digest)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(orders, [(&one.id, first), (&all.id, second)]);
 
     // The signatures that count are kept, and no others.
     let orders = reader().get(address, &format!("/api/orders/{SITE}")).expect(200);

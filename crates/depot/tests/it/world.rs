@@ -348,6 +348,7 @@ pub fn heartbeat(who: u8, name: &str, at: Time) -> Signed {
         log: None,
         log_fresh_at: None,
         agent_version: "0.1.0".into(),
+        next: None,
     };
     heartbeat.sign(&secret(who)).unwrap()
 }

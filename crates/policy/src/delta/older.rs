@@ -8,6 +8,8 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Result, json};
 use writ_trust::digest::Digest;
 
+use crate::rings::Rings;
+
 use super::shape::{Appliance, Base, Baseline, Broken, Delta, Known, Merged, NixFinding, Override, Own, Site};
 
 #[derive(Deserialize)]
@@ -27,6 +29,8 @@ struct SiteReport {
     file: String,
     findings: Vec<NixFinding>,
     overrides: Vec<Override>,
+    #[serde(default)]
+    rings: Rings,
     broken: Broken,
     merged: Option<Box<RawValue>>,
     appliances: BTreeMap<String, ApplianceReport>,
@@ -80,6 +84,7 @@ fn site(said: SiteReport, bases: &mut BTreeMap<String, Base>) -> Result<Site> {
         findings: said.findings,
         overrides: said.overrides,
         families: None,
+        rings: said.rings,
         broken: said.broken,
         settings: None,
         secrets: to_raw_value(&json!([]))?,
@@ -132,6 +137,7 @@ fn own(sections: &Sections) -> Own {
         drop: BTreeMap::new(),
         settings: Some(sections.settings.clone()),
         programs: sections.programs.clone(),
+        sealed: None,
         rules_version: sections.rules_version.clone(),
     }
 }

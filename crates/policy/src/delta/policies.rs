@@ -81,6 +81,9 @@ impl<'a> Policies<'a> {
         ] {
             policy.insert(name.to_owned(), text.map_or(Ok(Json::Null), serde_json::from_str)?);
         }
+        if let Some(sealed) = &own.sealed {
+            policy.insert("sealed".to_owned(), serde_json::from_str(sealed.get())?);
+        }
         for name in ["schema", "baselines"] {
             policy.insert(name.to_owned(), base.get(name).cloned().unwrap_or_default());
         }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
+use crate::rings::Rings;
 use crate::validate::Level;
 
 /// A place in the Nix source.
@@ -128,6 +129,9 @@ pub struct Own {
     pub settings: Option<Box<RawValue>>,
     /// Its programs: a list.
     pub programs: Box<RawValue>,
+    /// The secrets that it brings, encrypted: an object; none where it brings none.
+    #[serde(default)]
+    pub sealed: Option<Box<RawValue>>,
     /// The digest of its rules and runbooks: a string.
     pub rules_version: Box<RawValue>,
 }
@@ -169,6 +173,9 @@ pub struct Site {
     /// The rule families that it or one of its appliances chooses; none where the tree does not say.
     #[serde(default)]
     pub families: Option<Vec<String>>,
+    /// Its rings; none where it has none, or where the tree's library is too old to say.
+    #[serde(default)]
+    pub rings: Rings,
     /// Items left out because of a finding.
     pub broken: Broken,
     /// The settings of its appliances, unless they have their own; none where nothing could be composed.

@@ -10,6 +10,7 @@ mod predicate;
 mod running;
 mod samples;
 mod scales;
+mod sealed;
 mod windows;
 mod witness;
 mod words;
@@ -21,6 +22,7 @@ use serde_json::{Map, Value as Json};
 
 pub use self::calendar::{Event, ExceptionChange, FieldChange, exceptions};
 pub use self::running::beside_rules;
+pub use self::sealed::digests;
 pub use self::witness::Witness;
 pub use self::words::Words;
 use crate::policy::Policy;
@@ -98,7 +100,7 @@ pub fn diff(before: &Policy, after: &Policy) -> Diff {
 /// The same for documents, for instance of a version that this crate cannot parse whole.
 pub fn diff_json(before: &Json, after: &Json) -> Diff {
     let mut changes = Vec::new();
-    compare(&mut Vec::new(), before, after, &mut changes);
+    compare(&mut Vec::new(), &sealed::told(before), &sealed::told(after), &mut changes);
     let rules = |policy: &'_ Json| policy.get("rules").cloned().unwrap_or_default();
     let (was, is) = (rules(before), rules(after));
     crossed(&was, &is, &mut changes);

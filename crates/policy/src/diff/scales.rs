@@ -120,6 +120,7 @@ const UNDECIDED: &[(&[&str], &str)] = &[
     (&["duties"], "it is asked for otherwise"),
     (&["programs"], "runbooks find other programs"),
     (&["secrets"], "other secrets may be named"),
+    (&["sealed"], "it was encrypted anew: only the appliance can tell whether it is another"),
     (&["settings", "approvers"], "others may accept risks"),
     (&["settings", "time_zone"], "duties are due by another clock"),
     (&["settings", "maintenance"], "what disturbs people may happen at other times"),
@@ -129,6 +130,7 @@ const UNDECIDED: &[(&[&str], &str)] = &[
     (&["settings", "escalation", "l1_failures"], "people hear of it sooner, after fewer attempts"),
     (&["settings", "notify"], "it is told elsewhere, or in another way"),
     (&["settings", "circuit_breaker"], "a rule that keeps firing is stopped sooner or later than before"),
+    (&["settings", "quiet_hours"], "people are called at other hours for what is not critical"),
     (&["settings", "planner"], "whether anything but rules chooses runbooks"),
     (&["settings", "tier"], "how much evidence is at hand may change"),
 ];

@@ -209,6 +209,7 @@ fn settings_have_their_directions() {
         "escalation": {"l2_failures": 2, "no_answer": "30m", "acknowledge": "15m", "updates": {"high": "4h"}, "report": "72h",
             "route": {"high": ["k"], "low": []}, "contacts": ["K"]},
         "notify": {"n": {"severities": ["high"], "events": ["escalated"]}},
+        "quiet_hours": {"from": "22:00", "to": "07:00", "severities": ["low"]},
         "retention": {"logs": "1y", "online": "30d", "reports": null}, "maintenance": {"windows": []},
         "circuit_breaker": {"fires": 5, "within": "1h"}, "probation": {"window": "5m", "checks": null},
     });
@@ -233,6 +234,8 @@ fn settings_have_their_directions() {
         ("/escalation/route/low", json!(["l"]), Effect::Weaker),
         ("/escalation/route/low", json!(["k", "l"]), Effect::Same),
         ("/notify/n/severities", json!(["high", "low"]), Effect::Stronger),
+        ("/quiet_hours/from", json!("20:00"), Effect::Unclear),
+        ("/quiet_hours/severities", json!(["low", "high"]), Effect::Unclear),
         ("/notify/n/events", json!([]), Effect::Weaker),
         ("/retention/logs", json!("2y"), Effect::Stronger),
         ("/retention/online", json!(null), Effect::Weaker),

@@ -58,6 +58,10 @@ pub struct Policy {
     pub programs: Vec<String>,
     /// The names of the secrets that the site keeps, sorted.
     pub secrets: Vec<String>,
+    /// Those of them that the policy brings, encrypted to this appliance's key: age files (age-encryption.org/v1) in base64, by
+    /// name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sealed: BTreeMap<String, String>,
     /// The site's settings.
     pub settings: Settings,
     /// Digest of the RFC 8785 form of `{"rules": …, "runbooks": …}` as the document has them.

@@ -19,6 +19,9 @@ pub(super) fn upgraded(mut policy: Json) -> (Json, Option<String>) {
         return (policy, None);
     };
     document.insert("schema".to_owned(), json!(SCHEMA));
+    if document.contains_key("sealed") {
+        foreign = Some("sealed".to_owned());
+    }
     add(document, "", json!({ "duties": {}, "programs": [], "secrets": [] }), &mut foreign);
     for (section, fields) in [
         ("controls", json!({ "requirement": null, "duties": [] })),

@@ -11,11 +11,13 @@ mod contact;
 pub mod maintenance;
 mod notify;
 mod planner;
+mod quiet;
 
 pub use contact::{Contact, Role};
 pub use maintenance::{Day, Maintenance, Window, Work};
 pub use notify::{Channel, ChannelKind, NotifyEvent};
 pub use planner::{Planner, Review};
+pub use quiet::QuietHours;
 
 /// How often people are told of an open incident.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,6 +144,9 @@ pub struct Settings {
     pub notify: BTreeMap<String, Channel>,
     /// When what disturbs people may happen.
     pub maintenance: Maintenance,
+    /// When people are left to sleep; [`QuietHours::usual`] where it says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet_hours: Option<QuietHours>,
     /// Whether something that is no rule may choose among signed runbooks.
     pub planner: Planner,
     /// When a rule that keeps firing is stopped.

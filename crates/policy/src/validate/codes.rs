@@ -40,6 +40,17 @@ const fn in_documents(name: &'static str, title: &'static str, help: &'static st
 /// All of them, in order of name.
 pub const CODES: &[Code] = &[
     error(
+        "appliance-in-no-ring",
+        "An appliance in no ring",
+        "Where a site has rings, each appliance takes up a release when its ring does, and this one never would. Name it in a \
+         ring, or give the last ring `appliances = \"others\"`.",
+    ),
+    error(
+        "appliance-in-two-rings",
+        "An appliance in two rings",
+        "It would take up a release at two times, and which of them counts would be chance. Leave it in one.",
+    ),
+    error(
         "approval-differs",
         "What was approved is not what lies there",
         "An exception names the document of its approval by digest, and another one lies beside it: it was changed after it \
@@ -120,6 +131,11 @@ pub const CODES: &[Code] = &[
         "A rule family of which no rule applies",
         "All of its rules answer checks that neither the site's baselines nor its appliances have, so nothing of it heals \
          anything here. Name the baseline that has those checks, or leave the family out.",
+    ),
+    warning(
+        "empty-ring",
+        "A ring with nobody in it",
+        "A ring goes first so that others are spared what goes wrong there. With nobody in it nothing is tried before the next.",
     ),
     warning(
         "empty-site",
@@ -246,6 +262,12 @@ pub const CODES: &[Code] = &[
          or only another process looks, over the network. Every generation would be rolled back.",
     ),
     error(
+        "rings-out-of-order",
+        "A ring that would go before the one in front of it",
+        "Rings stand in the order in which they take up a release, so that each is tried before the next. Give it a delay that \
+         is no shorter than the one before it, or let it change places.",
+    ),
+    error(
         "rule-never-matches",
         "A rule is narrowed to observations of a check that holds",
         "It would never run: a rule answers a check that fails.",
@@ -289,6 +311,29 @@ pub const CODES: &[Code] = &[
         "A secret stands in the source",
         "Whoever reads the repository or its history has it: replace it, give the new one to the site's secrets, and \
          name it with writ.secret. It is never printed.",
+    ),
+    warning(
+        "secret-missing",
+        "An appliance lacks a secret",
+        "Its policy names it, or nobody at the site has it: give it with writ secret set, or lay it down on the appliance \
+         by hand.",
+    ),
+    error(
+        "secret-stale",
+        "A secret that its appliance cannot decrypt",
+        "It is encrypted to a key that the appliance has not, as when the machine was replaced. Nobody else can decrypt it: \
+         give the value again, with writ secret set, or another one with writ secret rotate.",
+    ),
+    warning(
+        "secret-undeclared",
+        "A file of a secret that the site does not keep",
+        "No appliance gets it. `secrets` in site.nix names those that the site keeps.",
+    ),
+    warning(
+        "secret-unnoted",
+        "Nobody knows for which key a secret is",
+        "The note beside an age file says when it was set, and for which key; without it a file that its appliance cannot \
+         decrypt goes unnoticed. Set it again with writ secret set.",
     ),
     error(
         "shadowed-rule",
@@ -442,6 +487,18 @@ pub const CODES: &[Code] = &[
         "The probe or step would refuse it on the appliance.",
     ),
     error(
+        "wrong-recipient",
+        "A recipient that the appliance did not sign",
+        "Secrets of an appliance are encrypted to secrets.pub. Whoever could put another one there could read them, so it \
+         counts only with the signature of the appliance's own key.",
+    ),
+    error(
+        "wrong-secret",
+        "A file that holds no secret that its appliance could decrypt",
+        "The files of secrets are armored age files for X25519 keys. One that is locked with a passphrase, or is none, is \
+         refused by the appliance.",
+    ),
+    error(
         "wrong-type",
         "A value of another kind than fits here",
         "Text, a number, a duration, a time, a list or an attribute set is expected.",
@@ -453,7 +510,7 @@ pub const CODES: &[Code] = &[
     ),
     error(
         "wrong-window",
-        "A maintenance window without a minute in it",
+        "A maintenance window, or quiet hours, without a minute in it",
         "Nothing could ever happen in it. A window that passes midnight ends earlier than it begins.",
     ),
 ];

@@ -152,6 +152,9 @@ pub fn own(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for item in context.items("checks").chain(context.items("runbooks")) {
         named(item, item.value, &mut item.path(&[]), kept, findings);
     }
+    for name in context.whole("sealed").and_then(Json::as_object).into_iter().flat_map(|sealed| sealed.keys()) {
+        findings.extend(unknown(vec!["sealed".to_owned(), name.clone()], name, kept));
+    }
     let channels = context.whole("settings").and_then(|s| s.get("notify")).and_then(Json::as_object);
     for (channel, value) in channels.into_iter().flatten() {
         if let Some(name) = value.get("secret").and_then(Json::as_str) {

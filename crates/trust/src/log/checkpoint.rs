@@ -108,6 +108,13 @@ impl SignedCheckpoint {
         Self { checkpoint, note, fresh_at: Some(Time::from_unix_millis(seconds * 1000)) }
     }
 
+    /// The note with the lines under the log's own name alone: without those of witnesses.
+    pub fn own_lines(&self) -> String {
+        let Ok(note) = Note::parse(self.note.as_bytes()) else { return self.note.clone() };
+        let own = note.lines.iter().filter(|line| line.name == self.checkpoint.origin);
+        format!("{}\n{}", note.text, own.map(super::note::Line::text).collect::<String>())
+    }
+
     /// Judges a note by the keys by which a site's log may sign now ([`log_keys`]). A log key that signed it and does not count is
     /// named: [`CheckpointError::Unfit`].
     pub fn verify_now(

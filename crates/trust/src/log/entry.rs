@@ -8,6 +8,7 @@ use crate::ids::{ApplianceId, SiteId};
 use crate::json::{self, JsonError};
 use crate::minisign::PublicKey;
 use crate::numbers::{Epoch, Serial, TrustVersion};
+use crate::order::OrderId;
 use crate::time::Time;
 
 /// The `schema` member of an entry.
@@ -75,6 +76,19 @@ pub enum LogEntry {
         /// When it was logged.
         time: Time,
     },
+    /// An order was taken in.
+    Order {
+        /// Always `writ.log-entry.v1`.
+        schema: EntrySchema,
+        /// The site.
+        site: SiteId,
+        /// The order's id.
+        id: OrderId,
+        /// Digest of the exact bytes of the order.
+        digest: Digest,
+        /// When it was logged.
+        time: Time,
+    },
     /// This log continues one that was lost: its first entry.
     Restart {
         /// Always `writ.log-entry.v1`.
@@ -110,6 +124,7 @@ impl LogEntry {
             Self::Release { site, .. }
             | Self::Evidence { site, .. }
             | Self::Trust { site, .. }
+            | Self::Order { site, .. }
             | Self::Restart { site, .. } => site,
         }
     }
@@ -120,6 +135,7 @@ impl LogEntry {
             Self::Release { digest, .. }
             | Self::Evidence { digest, .. }
             | Self::Trust { digest, .. }
+            | Self::Order { digest, .. }
             | Self::Restart { digest, .. } => *digest,
         }
     }
@@ -130,6 +146,7 @@ impl LogEntry {
             Self::Release { time, .. }
             | Self::Evidence { time, .. }
             | Self::Trust { time, .. }
+            | Self::Order { time, .. }
             | Self::Restart { time, .. } => *time,
         }
     }

@@ -199,6 +199,7 @@ fn described(entry: &LogEntry) -> String {
         LogEntry::Release { epoch, serial, digest, .. } => format!("release {epoch}-{serial} ({digest})"),
         LogEntry::Evidence { id, appliance, .. } => format!("bundle {id} of {appliance}"),
         LogEntry::Trust { version, .. } => format!("trust root {version}"),
+        LogEntry::Order { id, digest, .. } => format!("order {id} ({digest})"),
         LogEntry::Restart { .. } => "a log restart".to_owned(),
     }
 }

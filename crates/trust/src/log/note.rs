@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
 use crate::digest::hex;
-use crate::minisign::{PublicKey, SecretKey};
+use crate::minisign::{KeyId, PublicKey, SecretKey};
 use crate::time::Time;
 
 /// The largest note, in bytes.
@@ -68,6 +68,46 @@ impl NoteKey {
         format!("{}+{}+{}", self.name, hex(&self.id(ED25519)), STANDARD.encode(key))
     }
 
+    /// `name+id+base64` as witnesses have it (C2SP `tlog-cosignature`).
+    pub fn cosigner_key(&self) -> String {
+        let key = [&[COSIGNATURE][..], self.key.ed25519()].concat();
+        format!("{}+{}+{}", self.name, hex(&self.id(COSIGNATURE)), STANDARD.encode(key))
+    }
+
+    /// The four bytes by which its cosignatures are known, as eight hexadecimal digits.
+    pub fn cosigner_id(&self) -> String {
+        hex(&self.cosigner())
+    }
+
+    /// The four bytes by which its cosignatures are known.
+    pub fn cosigner(&self) -> [u8; 4] {
+        self.id(COSIGNATURE)
+    }
+
+    /// Reads a verifier key, of a signer or a cosigner; `None` for what is neither, or is no usable key.
+    pub fn parse_verifier_key(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, '+');
+        let (name, id, key) = (parts.next()?, parts.next()?, parts.next()?);
+        let key = STANDARD.decode(key).ok()?;
+        let (&algorithm, key) = key.split_first()?;
+        let bytes: &[u8; 32] = key.try_into().ok()?;
+        // Notes know keys by other ids than minisign does: this one is never shown.
+        let key = PublicKey::from_parts(KeyId::from_bytes([0; 8]), bytes).ok()?;
+        let read = Self::new(name, &key);
+        let known = matches!(algorithm, ED25519 | COSIGNATURE) && hex(&read.id(algorithm)) == id;
+        (known && is_plain_name(name)).then_some(read)
+    }
+
+    /// The key's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether a line is by the name and id of this key's cosignatures. Whether it holds, [`NoteKey::cosigned`] says.
+    pub fn is_cosignature(&self, line: &Line) -> bool {
+        line.name == self.name && line.id == self.id(COSIGNATURE)
+    }
+
     fn id(&self, algorithm: u8) -> [u8; 4] {
         let hash = Sha256::new()
             .chain_update(self.name.as_bytes())
@@ -125,6 +165,10 @@ fn cosigned_text(seconds: u64, text: &str) -> Vec<u8> {
     format!("cosignature/v1\ntime {seconds}\n{text}").into_bytes()
 }
 
+fn is_plain_name(name: &str) -> bool {
+    !name.is_empty() && !name.chars().any(|c| c.is_whitespace() || c == '+')
+}
+
 impl Note {
     /// Reads a note. Lines that are not signatures end it with an error; signatures by unknown keys are kept and mean nothing.
     pub fn parse(bytes: &[u8]) -> Result<Self, NoteError> {
@@ -150,11 +194,20 @@ impl Note {
 }
 
 impl Line {
+    /// The line as it stands in a note, with its line feed.
+    pub fn text(&self) -> String {
+        let packed = STANDARD.encode([&self.id[..], &self.signature].concat());
+        format!("{DASH}{} {packed}\n", self.name)
+    }
+
     fn parse(line: &str) -> Option<Self> {
         let (name, packed) = line.strip_prefix(DASH)?.split_once(' ')?;
         let packed = STANDARD.decode(packed).ok()?;
         let (id, signature) = packed.split_first_chunk::<4>()?;
-        let plain = !name.is_empty() && !name.chars().any(|c| c.is_whitespace() || c == '+');
-        (plain && !signature.is_empty()).then(|| Self { name: name.to_owned(), id: *id, signature: signature.to_vec() })
+        (is_plain_name(name) && !signature.is_empty()).then(|| Self {
+            name: name.to_owned(),
+            id: *id,
+            signature: signature.to_vec(),
+        })
     }
 }

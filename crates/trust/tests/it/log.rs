@@ -266,10 +266,13 @@ fn receipts_are_read_as_written_and_bad_ones_refused_in_one_line() {
 fn entries_are_read_as_written_and_bad_ones_refused() {
     let (_, mut log) = Log::restarted_world();
     log.evidence(7);
+    log.order(7);
     for entry in &log.entries {
         assert_eq!(LogEntry::parse(entry).unwrap().canonical(), *entry);
     }
-    let text = String::from_utf8(log.entries.last().unwrap().clone()).unwrap();
+    let order = String::from_utf8(log.entries.pop().unwrap()).unwrap();
+    assert!(LogEntry::parse(order.replace("\"id\":\"", "\"id\":\"../").as_bytes()).is_err());
+    let text = String::from_utf8(log.entries.pop().unwrap()).unwrap();
     for (from, to) in [
         ("\"type\":\"evidence\"", "\"type\":\"rumour\""),
         ("\"type\":\"evidence\"", "\"type\":\"release\""),

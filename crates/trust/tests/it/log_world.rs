@@ -10,6 +10,7 @@ use writ_trust::log::proof::{self, Nodes};
 use writ_trust::log::receipt::Receipt;
 use writ_trust::log::restart::{LastKnown, LogRestart, RestartSchema};
 use writ_trust::log::tree::{Frontier, Hash, leaf_hash};
+use writ_trust::order::OrderId;
 use writ_trust::release::Release;
 use writ_trust::role::Role;
 use writ_trust::time::Time;
@@ -107,6 +108,16 @@ impl Log {
         let digest = Digest::of(&release.canonical());
         let Release { site, epoch, serial, previous, .. } = release.clone();
         self.push(LogEntry::Release { schema: EntrySchema::V1, site, epoch, serial, previous, digest, time: at() })
+    }
+
+    pub fn order(&mut self, n: u8) -> u64 {
+        self.push(LogEntry::Order {
+            schema: EntrySchema::V1,
+            site: site(),
+            id: OrderId::from_random([n; 16]),
+            digest: Digest::of(&[n]),
+            time: at(),
+        })
     }
 
     pub fn evidence(&mut self, n: u64) -> u64 {

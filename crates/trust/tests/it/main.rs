@@ -13,4 +13,6 @@ mod orders;
 mod properties;
 mod roots;
 mod rotation;
+mod timestamps;
+mod tsa;
 mod world;

@@ -1,6 +1,6 @@
 //! A small world to judge in: one site, two appliances, two trust keys, three release keys of which two must sign.
 
-use writ_trust::acceptance::{Accepted, Identity, LogProof, accept};
+use writ_trust::acceptance::{Accepted, Identity, LogProof, accept, accept_beside};
 use writ_trust::digest::Digest;
 use writ_trust::floor::{Floor, FloorRelease};
 use writ_trust::log::checkpoint::Checkpoint;
@@ -192,6 +192,18 @@ impl World {
         let continuity = Continuity { seen: seen.as_ref(), consistency, restarts };
         let log = LogProof { receipt: receipt.as_deref(), continuity };
         accept(bytes, signatures, &self.chain, &self.floor, &self.identity, &log, self.now)
+    }
+
+    /// Judges the release without a log, where this is obeyed.
+    pub fn judge_beside(&self, running: Option<&Generation>) -> Result<Accepted, Refusal> {
+        let bytes = self.release.canonical();
+        let (signatures, log) = (sign(&bytes, &self.signers), LogProof::default());
+        accept_beside(&bytes, &signatures, &self.chain, &self.floor, &self.identity, &log, running, self.now)
+    }
+
+    /// What the release has for the appliance.
+    pub fn entry(&mut self) -> &mut Generation {
+        self.release.generations.get_mut(&self.identity.appliance).unwrap()
     }
 }
 

@@ -7,12 +7,15 @@ use writ_trust::document::DocumentError;
 use writ_wire::asks::Asks;
 use writ_wire::backup_sample::BackupSample;
 use writ_wire::check_in::{CheckIn, CheckInReply};
+use writ_wire::claim::Claim;
+use writ_wire::claims::{ClaimReceipt, Claims};
 use writ_wire::courier::Delegation;
 use writ_wire::evidence_batch::EvidenceBatch;
 use writ_wire::evidence_page::EvidencePage;
 use writ_wire::heartbeat::Heartbeat;
 use writ_wire::heartbeats::Heartbeats;
 use writ_wire::looks::Look;
+use writ_wire::placement::Placement;
 use writ_wire::plan::Plan;
 use writ_wire::plan_request::PlanRequest;
 use writ_wire::plan_verdict::PlanVerdict;
@@ -53,6 +56,30 @@ fn documents() -> Vec<(&'static str, Value, Reader)> {
         value
     };
     vec![
+        (
+            "writ.claim.v1",
+            json!({
+                "mac": "00:00:5e:00:53:01", "public_key": public_key(), "courier_key": public_key(), "hardware": "HP t640",
+                "at": "2026-11-28T05:00:00Z", "site": null, "appliance": "front-desk", "agent_version": "0.1.0",
+            }),
+            reader!(Claim),
+        ),
+        (
+            "writ.claims.v1",
+            json!({ "claims": [{
+                "claim": signed(), "first_at": "2026-11-28T05:00:00Z", "last_at": "2026-11-28T05:01:00Z",
+            }] }),
+            reader!(Claims),
+        ),
+        ("writ.claim-receipt.v1", json!({ "digest": digest(), "others": 1 }), reader!(ClaimReceipt)),
+        (
+            "writ.placement.v1",
+            json!({ "place": {
+                "site": "clinic-001", "appliance": "front-desk", "roots": [signed()],
+                "release": { "release": signed(), "receipt": null },
+            } }),
+            reader!(Placement),
+        ),
         (
             "writ.sync.v1",
             json!({

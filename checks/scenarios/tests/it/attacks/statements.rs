@@ -57,7 +57,11 @@ pub const ALL: &[Attack] = &[
         });
     }),
     attack("for a time to come", "not-before", "release", |h| {
-        edited(h, |r| r.generations.get_mut(&me()).unwrap().not_before = now_plus(DAY));
+        let mut policy = h.policy();
+        policy["settings"]["title"] = json!("What is to come");
+        let mut release = h.release_of(6, &writ_trust::json::canonical(&policy), None);
+        release.generations.get_mut(&me()).unwrap().not_before = now_plus(DAY);
+        h.put("1-6", &release.canonical(), &[ALICE, BOB]);
     }),
     attack("made after the trust root ends", "issued-at", "release", |h| {
         edited(h, |r| {

@@ -23,9 +23,12 @@ pub const TRIED: &[&str] = &[
     "writ keys rotate",
     "writ keys revoke",
     "writ keys archive",
+    "writ secret identity",
+    "writ secret list",
     "writ trust show",
     "writ release draft",
     "writ release show",
+    "writ fleet status",
     "writ order new",
     "writ order broadcast",
     "writ order show",
@@ -35,10 +38,14 @@ pub const TRIED: &[&str] = &[
     "writ audit show",
     "writ audit query",
     "writ audit collect",
+    "writ audit unpack",
     "writ audit fetch",
     "writ watch",
     "writ doctor",
     "writ status",
+    "writ provision claim",
+    "writ provision mac",
+    "writ provision show",
     "writ-enforce",
     "writ-switch status",
 ];
@@ -91,6 +98,20 @@ fn the_operators_commands_print_json_and_no_colour() {
     });
     assert_eq!((&explained["schema"], &explained["kind"]), (&"writ.explain.v1".into(), &"check".into()));
 
+    let secrets = both(0, "--json", || {
+        let mut list = writ(&["secret", "list", "--tree"]);
+        list.arg(repository());
+        list
+    });
+    assert_eq!(secrets["schema"], "writ.secrets.v1");
+    let identity = both(0, "--json", || {
+        let mut identity = writ(&["secret", "identity", "--key"]);
+        identity.arg(scratch.path().join("secrets.key")).arg("--out").arg(scratch.path());
+        identity.arg("--signed-by").arg(desk.keys().join("front-desk.key"));
+        identity
+    });
+    assert_eq!(identity["new"], false, "people made it");
+
     let diff = both(0, "--format json", || {
         let mut diff = writ(&["diff", "--from", "HEAD", "--now", super::THEN, "--deny-unclear"]);
         diff.arg(desk.flake());
@@ -141,6 +162,7 @@ fn the_operators_commands_print_json_and_no_colour() {
     assert_eq!(verified["holds"], true);
 
     orders_print_json(scratch.path());
+    provisioning_prints_json(&desk.flake(), scratch.path());
 
     let draft = |name: &str| {
         let mut draft = desk.writ(["release", "draft", "--flake", "flake", "--previous", "releases", "--to"]);
@@ -151,6 +173,30 @@ fn the_operators_commands_print_json_and_no_colour() {
     assert_eq!(drafted.code, Some(0), "{}", drafted.stderr);
     let drafted = programs(0, draft("draft-2").arg("--json"));
     assert_eq!((&drafted[0]["site"], &drafted[0]["serial"]), (&"clinic-001".into(), &2.into()));
+}
+
+/// A claim is shown, and a machine gets its name in a copy of the flake.
+fn provisioning_prints_json(flake: &std::path::Path, scratch: &std::path::Path) {
+    let public = scratch.join("first.pub");
+    let shown = both(0, "--json", || {
+        let mut show = writ(&["provision", "show", "--public-key"]);
+        show.arg(&public);
+        show
+    });
+    let code = shown["claim_code"].as_str().unwrap().to_owned();
+    let copy = scratch.join("flake");
+    let mut clone = Command::new("git");
+    assert!(clone.args(["clone", "--quiet", "--no-hardlinks"]).arg(flake).arg(&copy).status().unwrap().success());
+    let claim = |branch: &str| {
+        let mut claim = writ(&["provision", "claim", "--site", "clinic-001", "--appliance", "annex", "--code", &code]);
+        claim.args(["--branch", branch, "--public-key"]).arg(&public).arg("--tree").arg(&copy);
+        let who = [("GIT_AUTHOR_NAME", "Alice"), ("GIT_AUTHOR_EMAIL", "alice@msp.example")];
+        claim.envs(who).envs(who.map(|(name, value)| (name.replace("AUTHOR", "COMMITTER"), value)));
+        claim
+    };
+    assert_eq!(piped(&mut claim("first")).code, Some(0));
+    let claimed = programs(0, claim("second").arg("--json"));
+    assert_eq!((&claimed["schema"], &claimed["branch"]), (&"writ.claimed.v1".into(), &"second".into()), "{claimed}");
 }
 
 /// Orders are made, signed and shown without any desk but a key and a trust root.
@@ -215,6 +261,14 @@ fn the_auditors_commands_print_json_and_no_colour() {
         collect.arg("--outbox").arg(house.outbox()).arg("--to").arg(house.path("audit"));
         collect
     });
+    // What an archive gives is told where there are depots; this one is none.
+    fs::write(house.path("clinic-001-2026-11-28.tar.gz"), "no archive").unwrap();
+    let unpacked = both(1, "--json", || {
+        let mut unpack = writ(&["audit", "unpack"]);
+        unpack.arg(house.path("clinic-001-2026-11-28.tar.gz")).arg("--to").arg(house.path("unpacked"));
+        unpack
+    });
+    assert!(unpacked["refused"][0]["why"].as_str().unwrap().contains("cannot be read"), "{unpacked}");
 }
 
 #[test]
@@ -298,4 +352,13 @@ fn the_commands_that_ask_a_depot_print_json_and_no_colour() {
     let watched = both(1, "--json", || ask(&["watch"], "--state", "watch"));
     assert_eq!(watched["schema"], "writ.watch.v1", "{watched}");
     assert_eq!(watched.to_string().matches("never-heard").count(), 2, "{watched}");
+    let fleet = both(1, "--json", || ask(&["fleet", "status"], "--flake", "flake"));
+    assert_eq!((&fleet["schema"], &fleet["trouble"]), (&"writ.fleet.v1".into(), &2.into()), "{fleet}");
+    let claims =
+        both(0, "--json", || desk.writ(["provision", "mac", "--depot", &url, "--read-key", "keys/reader.key"]));
+    assert_eq!(
+        (&claims["schema"], &claims["claims"]),
+        (&"writ.claims-seen.v1".into(), &serde_json::json!([])),
+        "{claims}"
+    );
 }

@@ -8,9 +8,9 @@ use writ_scenarios::flake::repository;
 use crate::house::{program, ran};
 
 /// A command with its path of names, and what its help says.
-struct Help {
-    path: Vec<String>,
-    text: String,
+pub(super) struct Help {
+    pub path: Vec<String>,
+    pub text: String,
     commands: Vec<String>,
 }
 
@@ -29,7 +29,7 @@ fn help(binary: &str, path: &[String]) -> Help {
     Help { path: path.to_vec(), text: asked.stdout, commands: commands.unwrap_or_default() }
 }
 
-fn all(binary: &str) -> Vec<Help> {
+pub(super) fn all(binary: &str) -> Vec<Help> {
     let mut queue = vec![Vec::new()];
     let mut all = Vec::new();
     while let Some(path) = queue.pop() {
@@ -122,7 +122,8 @@ fn what_cannot_be_understood_ends_with_2() {
 }
 
 /// Options that name a file with a secret in it.
-const SECRETS: [&str; 6] = ["--key", "--read-key", "--cache-key", "--log-key", "--tls-key", "--passphrase-file"];
+const SECRETS: [&str; 7] =
+    ["--key", "--read-key", "--cache-key", "--log-key", "--tls-key", "--passphrase-file", "--credentials"];
 
 /// Where a line of an example writes or reads a secret, as it is written there.
 fn secrets(line: &str) -> Vec<&str> {

@@ -2,6 +2,7 @@
 
 mod commands;
 mod help;
+mod operations;
 
 use std::process::Command;
 

@@ -234,6 +234,7 @@ impl World {
             log: None,
             log_fresh_at: None,
             agent_version: "0.1.0".into(),
+            next: None,
         };
         for (name, signed) in [("courier.json", delegation), ("heartbeat.json", heartbeat.sign(&appliance).unwrap())] {
             let at = self.house.path("spool/presence").join(name);

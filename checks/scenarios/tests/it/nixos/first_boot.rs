@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use writ_agent::config::Config;
 use writ_agent::sync::config::Config as SyncConfig;
 use writ_scenarios::{binaries, flake, run};
+use writ_trust::claim_code::ClaimCode;
 
 const GOOD: &str = "# for the front desk\nsite = \"clinic-001\"\nappliance = \"front-desk\"  # by the door\ndepot = \"https://depot.example:8443\"\n";
 
@@ -20,21 +21,38 @@ fn stick(dir: &Path, site: &str) {
 
 /// A trust root, made once by `writ`.
 fn root() -> &'static [u8] {
-    static ROOT: LazyLock<Vec<u8>> = LazyLock::new(|| {
-        let dir = tempfile::tempdir().unwrap();
-        let writ = |arguments: &[&str]| {
-            let mut command = Command::new(binaries::folder().unwrap().join("writ"));
-            run::checked(command.current_dir(dir.path()).args(arguments)).unwrap()
-        };
-        fs::write(dir.path().join("passphrase"), "a passphrase for a test that is over in a minute\n").unwrap();
-        fs::set_permissions(dir.path().join("passphrase"), fs::Permissions::from_mode(0o600)).unwrap();
-        let bob = ["--name", "bob", "--role", "trust", "--role", "release", "--passphrase-file", "passphrase"];
-        writ(&[&["keys", "new", "--out", ".", "--kdf", "interactive"][..], &bob].concat());
-        let grants = ["--threshold", "trust=1", "--threshold", "release=1", "--key", "bob.pub:trust,release"];
-        writ(&[&["trust", "init", "--expires", "1y", "--out", "1.json"][..], &grants].concat());
-        fs::read(dir.path().join("1.json")).unwrap()
-    });
-    &ROOT
+    &MADE.0
+}
+
+const PASSPHRASE: &str = "a passphrase for a test that is over in a minute\n";
+
+/// The root, and its one holder's key.
+static MADE: LazyLock<(Vec<u8>, Vec<u8>)> = LazyLock::new(|| {
+    let dir = tempfile::tempdir().unwrap();
+    let writ = |arguments: &[&str]| {
+        let mut command = Command::new(binaries::folder().unwrap().join("writ"));
+        run::checked(command.current_dir(dir.path()).args(arguments)).unwrap()
+    };
+    secret(&dir.path().join("passphrase"), PASSPHRASE.as_bytes());
+    let bob = ["--name", "bob", "--role", "trust", "--role", "release", "--passphrase-file", "passphrase"];
+    writ(&[&["keys", "new", "--out", ".", "--kdf", "interactive"][..], &bob].concat());
+    let grants = ["--threshold", "trust=1", "--threshold", "release=1", "--key", "bob.pub:trust,release"];
+    writ(&[&["trust", "init", "--expires", "1y", "--out", "1.json"][..], &grants].concat());
+    (fs::read(dir.path().join("1.json")).unwrap(), fs::read(dir.path().join("bob.key")).unwrap())
+});
+
+fn secret(path: &Path, bytes: &[u8]) {
+    fs::write(path, bytes).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// Signs the root in a folder of roots, as its holder would.
+fn sign_root(dir: &Path, folder: &Path) {
+    secret(&dir.join("passphrase"), PASSPHRASE.as_bytes());
+    secret(&dir.join("bob.key"), &MADE.1);
+    let mut command = Command::new(binaries::folder().unwrap().join("writ"));
+    command.args(["trust", "sign"]).arg(folder.join("1.json")).arg("--key").arg(dir.join("bob.key"));
+    run::checked(command.arg("--passphrase-file").arg(dir.join("passphrase"))).unwrap();
 }
 
 fn first_boot(dir: &Path) -> Output {
@@ -57,13 +75,22 @@ fn an_identity_is_made_once() {
     let enforce = Config::read(&state.join("enforce.toml")).unwrap();
     assert_eq!((enforce.site.as_str(), enforce.appliance.as_str()), ("clinic-001", "front-desk"));
     assert_eq!(SyncConfig::read(&state.join("sync.toml")).unwrap().depot, "https://depot.example:8443");
-    assert_eq!(fs::read_dir(&state).unwrap().count(), 4, "key, trust root, two configurations, and nothing else");
+    assert_eq!(fs::metadata(state.join("secrets.key")).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read_dir(&state).unwrap().count(), 5, "two keys, trust root, two configurations, and nothing else");
 
     // What goes back on the stick is public, and says the whole fingerprint that the screen says.
     let claim = fs::read_to_string(dir.path().join("stick/writ/claim.txt")).unwrap();
     let fingerprint = claim.lines().find_map(|line| line.strip_prefix("fingerprint  ")).unwrap().to_owned();
     assert_eq!(fingerprint.len(), 64, "{claim}");
     assert!(run::both(&output).contains(&fingerprint));
+    // And the claim code, which a person reads off the screen and compares with the key; as a QR code as well.
+    let code = claim.lines().find_map(|line| line.strip_prefix("claim code   ")).unwrap();
+    let key_on_stick = fs::read_to_string(dir.path().join("stick/writ/front-desk.pub")).unwrap();
+    assert!(code.parse::<ClaimCode>().unwrap().is_of(&key_on_stick.parse().unwrap()), "{claim}");
+    let screen = run::both(&output);
+    assert!(
+        screen.contains('█') && code.parse::<ClaimCode>().unwrap().lines().iter().all(|line| screen.contains(line))
+    );
     let show = run::any(
         Command::new(binaries::folder().unwrap().join("writ"))
             .args(["keys", "show"])
@@ -80,6 +107,45 @@ fn an_identity_is_made_once() {
     assert!(first_boot(dir.path()).status.success());
     assert_eq!(fs::read(state.join("appliance.key")).unwrap(), key, "an identity was replaced");
     assert_eq!(Config::read(&state.join("enforce.toml")).unwrap().appliance.as_str(), "front-desk");
+}
+
+/// What `writ provision usb` writes is understood, and gives the identity that it says.
+#[test]
+fn a_stick_that_writ_wrote_gives_an_identity() {
+    let dir = tempfile::tempdir().unwrap();
+    let trust = dir.path().join("trust");
+    fs::create_dir_all(&trust).unwrap();
+    fs::create_dir_all(dir.path().join("stick")).unwrap();
+    fs::write(trust.join("1.json"), root()).unwrap();
+    let writ = |arguments: &[&str]| {
+        let mut command = Command::new(binaries::folder().unwrap().join("writ"));
+        run::any(command.current_dir(dir.path()).args(arguments)).unwrap()
+    };
+    let usb = [
+        "provision",
+        "usb",
+        "--site",
+        "clinic-001",
+        "--appliance",
+        "front-desk",
+        "--depot",
+        "https://depot.example:8443",
+        "--trust",
+        "trust",
+        "--to",
+        "stick",
+    ];
+    assert_eq!(writ(&usb).status.code(), Some(1), "nobody has signed the root yet");
+    sign_root(dir.path(), &trust);
+    let made = writ(&usb);
+    assert!(made.status.success(), "{}", run::both(&made));
+    fs::create_dir_all(dir.path().join("state/claim")).unwrap();
+    let output = first_boot(dir.path());
+    assert!(output.status.success(), "{}", run::both(&output));
+    let enforce = Config::read(&dir.path().join("state/enforce.toml")).unwrap();
+    assert_eq!((enforce.site.as_str(), enforce.appliance.as_str()), ("clinic-001", "front-desk"));
+    assert_eq!(fs::read(dir.path().join("state/trust.json")).unwrap(), root());
+    assert!(!dir.path().join("state/claim").exists(), "the key of a claim over the network is of no use any more");
 }
 
 #[test]

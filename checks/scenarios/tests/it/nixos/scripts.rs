@@ -21,7 +21,7 @@ fn programs_are_sound_bash() {
             seen += 1;
         }
     }
-    for (machine, unit) in [("image", "writ-first-boot"), ("full", "writ-metrics")] {
+    for (machine, unit) in [("image", "writ-first-boot"), ("claiming", "writ-first-boot"), ("full", "writ-metrics")] {
         let path = dir.path().join(unit);
         fs::write(&path, machines[machine]["scripts"][unit].as_str().unwrap()).unwrap();
         run::checked(Command::new("bash").arg("-n").arg(&path)).unwrap();
@@ -30,7 +30,7 @@ fn programs_are_sound_bash() {
 }
 
 /// The units whose limits are judged.
-const JUDGED: [&str; 8] = [
+const JUDGED: [&str; 9] = [
     "writ-enforce.service",
     "writ-sync.service",
     "writ-probe.service",
@@ -39,6 +39,7 @@ const JUDGED: [&str; 8] = [
     "writ-depot.service",
     "writ-status-page.service",
     "writ-status-refresh.service",
+    "writ-claim.service",
 ];
 
 #[test]
@@ -54,7 +55,7 @@ fn systemd_finds_no_fault_with_the_units() {
     }
     let machines = machines(&package);
     let mut seen = 0;
-    for machine in ["theatre", "small", "public-depot", "folder"] {
+    for machine in ["theatre", "small", "public-depot", "folder", "claiming"] {
         for (name, text) in texts(&machines, machine, "units") {
             if !JUDGED.contains(&name) {
                 continue;

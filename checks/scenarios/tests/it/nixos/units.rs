@@ -13,6 +13,7 @@ use writ_scenarios::{binaries, flake, outbox, run};
 
 use super::{machines, texts};
 
+mod claims;
 mod jobs;
 
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -215,6 +216,7 @@ fn the_units_work_as_hardened() {
         assert!(steady, "{unit}: {state}\n{}", world.container.journal(unit));
     }
     watch_over(&world);
+    claims::is_carried(&world);
 }
 
 /// The status page: the first who asks starts it, with a fresh file that root wrote; it may do nothing, and what keeps the file

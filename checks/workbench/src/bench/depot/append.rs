@@ -103,7 +103,7 @@ fn write_tiles(folder: &Path, leaves: impl Iterator<Item = Hash>) -> Result<Hash
     let mut levels: Vec<(u64, Vec<u8>)> = vec![(0, Vec::new()); 8];
     let mut failed = None;
     let mut keep = |level: u8, _, hash: Hash| {
-        if level % 8 == 0 {
+        if level.is_multiple_of(8) {
             let (index, hashes) = &mut levels[usize::from(level / 8)];
             hashes.extend(hash);
             if hashes.len() == usize::from(FULL) * hash.len() {

@@ -92,6 +92,7 @@ impl Appliance {
             log: Some(log.clone()),
             log_fresh_at: Some(said),
             agent_version: env!("CARGO_PKG_VERSION").into(),
+            next: None,
         };
         Ok(heartbeat.sign(&self.key)?)
     }

@@ -5,11 +5,14 @@ use std::time::Instant;
 use serde_json::json;
 use tracing::debug;
 use writ_trust::time::Time;
-use writ_wire::heartbeat::{Heartbeat, HeartbeatSchema, LogPosition};
+use writ_wire::heartbeat::{Heartbeat, HeartbeatSchema, LogPosition, Next, NextState};
 use writ_wire::releases::ReleaseRef;
 
+use crate::enforce::accept::Untaken;
 use crate::enforce::engine::Engine;
 use crate::enforce::running::Running;
+use crate::enforce::state::Point;
+use crate::switch::{self, State as Stage};
 
 /// Its file.
 const FILE: &str = "heartbeat.json";
@@ -74,7 +77,41 @@ impl Engine {
             }),
             log_fresh_at: kept.and(self.state.log_heard_at),
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            next: self.next_release(),
         }
+    }
+
+    /// How it stands with the newest release that is known of and not obeyed.
+    fn next_release(&self) -> Option<Next> {
+        let next = |point: Point, state, at| {
+            let Point { epoch, serial } = point;
+            Next { epoch, serial, state, at, rule: None }
+        };
+        let offered = self.offered.as_ref().map(|offered| match &offered.why {
+            Untaken::NotBefore(at) => next(offered.release, NextState::NotBefore, Some(*at)),
+            Untaken::Incomplete => next(offered.release, NextState::Incomplete, None),
+            Untaken::Refused(rule) => {
+                Next { rule: Some(rule.clone()), ..next(offered.release, NextState::Refused, None) }
+            }
+        });
+        let window = self.window_wait.as_ref().map(|wait| next(wait.release, NextState::Window, wait.until));
+        let import = self.switch_waits.as_ref().map(|wait| next(wait.release, NextState::Incomplete, wait.until));
+        let switch = switch::read_journal(&self.config.state_dir).ok().flatten().and_then(|journal| {
+            let point = Point { epoch: journal.request.epoch, serial: journal.request.serial };
+            let (state, at) = match journal.course.state {
+                Stage::Committed => return None,
+                Stage::RolledBack => (NextState::RolledBack, journal.finished_at),
+                Stage::RollbackFailed => (NextState::RollbackFailed, journal.finished_at),
+                Stage::SetAside => (NextState::SetAside, journal.finished_at),
+                _ => (NextState::Switching, Some(journal.began_at)),
+            };
+            Some(next(point, state, at))
+        });
+        let obeyed = self.running.as_ref().map(|running| running.generation.point());
+        // Of one release the first: a switch that waits is under way, too.
+        let known = [offered, window, import, switch].into_iter().flatten().rev();
+        let point = |next: &Next| Point { epoch: next.epoch, serial: next.serial };
+        known.filter(|next| obeyed.is_none_or(|obeyed| point(next) > obeyed)).max_by_key(point)
     }
 
     /// The status file's account of what is laid out for the courier.

@@ -29,6 +29,29 @@ fn two_releases_stay_with_all_they_name() {
     assert_eq!(world.receipts(), [1]);
 }
 
+/// What was taken up may wait for a maintenance window while newer releases come whose time has not.
+#[test]
+fn releases_to_come_do_not_push_out_the_one_whose_time_has_come() {
+    let world = World::new();
+    let publish = |serial: u64, not_before: i64| {
+        let mut release = world.release(serial);
+        let system = world.store_path(&format!("system-{serial}"), format!("system {serial}").into_bytes(), true);
+        let closure = world.closure(&[system]);
+        release["generations"][APPLIANCE]["closure"] = closure;
+        release["generations"][APPLIANCE]["not_before"] = serde_json::to_value(now().plus_millis(not_before)).unwrap();
+        world.publish(&release);
+        world.carry();
+        assert!(world.has(serial));
+    };
+    for (serial, not_before) in [(1, -60_000), (2, -60_000), (3, 86_400_000), (4, 86_400_000), (5, 86_400_000)] {
+        publish(serial, not_before);
+    }
+    let kept: Vec<bool> =
+        (1..=5).map(|serial| world.inbox(&format!("releases/clinic-001/1-{serial}")).exists()).collect();
+    assert_eq!(kept, [true, true, false, true, true]);
+    assert!(world.has(2) && world.tree("cache").keys().filter(|name| name.starts_with("nar/")).count() == 4);
+}
+
 #[test]
 fn leftovers_of_a_crash_are_removed() {
     let world = World::new();

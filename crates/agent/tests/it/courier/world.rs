@@ -163,6 +163,7 @@ impl World {
             log: log.map(|size| LogPosition { number: 1, origin: ORIGIN.into(), size }),
             log_fresh_at: None,
             agent_version: "0.1.0".into(),
+            next: None,
         };
         self.put("heartbeat.json", &heartbeat.sign(&key(self.own)).unwrap());
     }
@@ -314,6 +315,13 @@ impl World {
 
     /// A release whose system has these paths, the first its top; they are in the depot's cache.
     pub fn publish_closure(&self, serial: u64, paths: &[Path_]) -> Vec<u8> {
+        let mut release = self.release(serial);
+        release["generations"][APPLIANCE]["closure"] = self.closure(paths);
+        self.publish(&release)
+    }
+
+    /// What a release says of a system that has these paths, the first its top; they are in the depot's cache.
+    pub fn closure(&self, paths: &[Path_]) -> Value {
         let listed: Vec<Value> = paths
             .iter()
             .map(|p| json!({ "path": p.path, "nar_hash": Digest::of(&p.nar), "nar_size": p.nar.len(), "references": [] }))
@@ -326,10 +334,7 @@ impl World {
         for path in paths {
             self.cache(path);
         }
-        let mut release = self.release(serial);
-        release["generations"][APPLIANCE]["closure"] =
-            json!({ "toplevel": paths[0].path, "digest": digest, "size": closure.len() });
-        self.publish(&release)
+        json!({ "toplevel": paths[0].path, "digest": digest, "size": closure.len() })
     }
 
     /// Puts a path into the depot's cache.

@@ -204,6 +204,8 @@ impl<'a> Book<'a> {
                 pass.counts.trust_roots += 1;
                 self.trust(pass, &at, version, digest);
             }
+            // What became of it is in the evidence of those whom it was for; expired ones are kept nowhere.
+            LogEntry::Order { .. } => pass.counts.orders += 1,
             LogEntry::Restart { digest, .. } => {
                 pass.counts.restarts += 1;
                 if pass.restart.is_some_and(|restart| restart != digest) {

@@ -17,6 +17,10 @@ const SPLIT: &str = "the log was shown differently to different people: keep bot
 pub enum Source {
     /// An older checkpoint, kept beside the newest.
     Kept,
+    /// What an authority of time stamped.
+    Timestamp,
+    /// What a witness cosigned.
+    Witness,
     /// The order by which the next log took over.
     Restart,
     /// The receipt of a release.
@@ -31,6 +35,8 @@ impl Source {
     fn as_str(self) -> &'static str {
         match self {
             Self::Kept => "an older checkpoint",
+            Self::Timestamp => "a timestamp of the log",
+            Self::Witness => "a witness of the log",
             Self::Restart => "the restart of the log",
             Self::ReleaseReceipt => "the receipt of a release",
             Self::Receipt => "the receipt of a bundle",
@@ -104,7 +110,7 @@ impl Claims {
                 match claim.source {
                     Source::Receipt | Source::ReleaseReceipt => held.receipts += 1 + claim.again,
                     Source::Seen => held.seen += 1 + claim.again,
-                    Source::Kept | Source::Restart => {}
+                    Source::Kept | Source::Restart | Source::Timestamp | Source::Witness => {}
                 }
             }
         }

@@ -7,8 +7,10 @@
 mod book;
 mod claims;
 mod edge;
+mod gaps;
 pub mod held;
 pub mod notes;
+pub mod outside;
 mod reading;
 mod restarts;
 mod stream;
@@ -24,6 +26,7 @@ pub use self::book::Judged;
 use self::book::{Book, Receipt, source_of};
 use self::claims::{Claims, Source};
 use self::notes::Notes;
+use self::outside::Outsiders;
 use super::{path_in, read, releases};
 use crate::archive::{Archive, SiteRecord};
 use crate::folder::Folder;
@@ -36,6 +39,8 @@ pub struct SiteLog<'a> {
     record: &'a SiteRecord,
     origins: &'a [String],
     notes: Notes<'a>,
+    /// Who else vouches for when.
+    outsiders: Outsiders,
     /// Of each log, what others say of it.
     claims: Vec<Claims>,
     book: Book<'a>,
@@ -86,6 +91,7 @@ impl<'a> SiteLog<'a> {
             record,
             origins,
             notes: Notes::new(chain, site, origins),
+            outsiders: Outsiders::of(chain),
             claims: origins.iter().map(|_| Claims::default()).collect(),
             book: Book::new(site, record, chain, broken),
             bad: 0,

@@ -1,5 +1,7 @@
 //! Reading the logs themselves: their heads, their older checkpoints, and each from its first entry to its last.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use writ_trust::digest::Digest;
@@ -9,11 +11,12 @@ use writ_trust::log::restart::LogRestart;
 
 use super::book::Pass;
 use super::claims::{Held, Source};
+use super::outside::{COSIGNATURES, Said, Sort, TIMESTAMPS};
 use super::stream::{Place, Streamed, stream};
-use super::{SiteLog, edge, restarts};
+use super::{SiteLog, edge, gaps, restarts};
 use crate::folder::{Entry, EntryKind, Folder};
 use crate::load::{directory, entries, is_signature_of, path_in, read, stray};
-use crate::log_summary::{EntryCounts, LogSummary, NOT_VERIFIED, OneLog, VERIFIED, WITHOUT_ENTRIES};
+use crate::log_summary::{EntryCounts, External, LogSummary, NOT_VERIFIED, OneLog, VERIFIED, WITHOUT_ENTRIES};
 use crate::problem::{Code, Problems};
 use crate::verify::VerifyReport;
 use crate::words::of;
@@ -40,6 +43,25 @@ struct About<'r> {
 fn has_entries(folder: &Folder) -> bool {
     let tiles = folder.directory("tile").ok().flatten();
     tiles.is_some_and(|tiles| !matches!(tiles.directory("entries"), Ok(None)))
+}
+
+/// The newest of each who said anything.
+fn newest(said: &[Said]) -> Vec<External> {
+    let mut newest: BTreeMap<(&'static str, &str), &Said> = BTreeMap::new();
+    for one in said {
+        let kind = if one.sort == Sort::Timestamp { "timestamp" } else { "witness" };
+        let kept = newest.entry((kind, &one.who)).or_insert(one);
+        if one.at > kept.at {
+            *kept = one;
+        }
+    }
+    let external = newest.into_iter().map(|((kind, by), one)| External {
+        kind,
+        by: by.to_owned(),
+        at: one.at,
+        size: one.checkpoint.size,
+    });
+    external.collect()
 }
 
 impl SiteLog<'_> {
@@ -138,6 +160,7 @@ impl SiteLog<'_> {
             size: None,
             root: None,
             fresh_at: None,
+            external: Vec::new(),
             entries: EntryCounts::default(),
         };
         let head = self.head(folder, about, problems);
@@ -150,6 +173,7 @@ impl SiteLog<'_> {
         log.root = Some(STANDARD.encode(root));
         log.fresh_at = head.fresh_at;
         self.kept(folder, path, number, problems);
+        log.external = self.outside(folder, about, &head, problems);
         let mut wanted = self.claims[index].sizes();
         wanted.retain(|wanted| *wanted <= size);
         let place = Place { folder, path };
@@ -235,7 +259,7 @@ impl SiteLog<'_> {
             let restart = || name == restarts::DOCUMENT || is_signature_of(restarts::DOCUMENT, name);
             let size = name.strip_prefix("checkpoint.").and_then(|size| size.parse::<u64>().ok());
             match kind {
-                EntryKind::Directory if name == "tile" => {}
+                EntryKind::Directory if name == "tile" || name == TIMESTAMPS || name == COSIGNATURES => {}
                 EntryKind::File if name == CHECKPOINT || (number > 1 && restart()) => {}
                 EntryKind::File if size.is_some_and(|size| format!("checkpoint.{size}") == *name) => {
                     let place = path_in(path, name);
@@ -255,6 +279,35 @@ impl SiteLog<'_> {
                 _ => stray(&entry, path, problems),
             }
         }
+    }
+
+    /// Who else said when the log had come to what; each is a statement about the log.
+    fn outside(
+        &mut self,
+        folder: &Folder,
+        about: &About,
+        head: &SignedCheckpoint,
+        problems: &mut Problems,
+    ) -> Vec<External> {
+        let (path, number) = (about.path, about.index + 1);
+        let (notes, before) = (&mut self.notes, problems.bad);
+        let mut judge = |note: &[u8]| match notes.judge(note) {
+            Ok((found, signed)) if found == number => Ok(signed.checkpoint),
+            Ok((found, _)) => Err((Code::Foreign, format!("it is a checkpoint of log {found}"))),
+            Err(problem) => Err((problem.code, problem.what)),
+        };
+        let mut said = self.outsiders.read(folder, path, &mut judge, problems);
+        said.extend(self.outsiders.on_note(head.note.as_bytes(), &head.checkpoint, &path_in(path, CHECKPOINT)));
+        for one in &said {
+            let source = if one.sort == Sort::Timestamp { Source::Timestamp } else { Source::Witness };
+            self.claims[about.index].add(&one.checkpoint, source, &one.path);
+        }
+        // That there is none that counts follows from what is wrong with those that are there.
+        if self.outsiders.has_authorities() && number == self.origins.len() && problems.bad == before {
+            let bare = self.archive.without_entries;
+            gaps::judge(path, head.checkpoint.size, head.fresh_at, &said, bare, problems);
+        }
+        newest(&said)
     }
 
     /// What others say of entries after the last one here.

@@ -104,7 +104,7 @@ impl Fetch<'_> {
             Ok(LogEntry::Release { epoch, serial, digest, .. }) => {
                 self.logged_release(number, head, index, bytes, (epoch, serial), digest)
             }
-            Ok(LogEntry::Trust { .. } | LogEntry::Restart { .. }) | Err(_) => Ok(true),
+            Ok(LogEntry::Trust { .. } | LogEntry::Order { .. } | LogEntry::Restart { .. }) | Err(_) => Ok(true),
         }
     }
 

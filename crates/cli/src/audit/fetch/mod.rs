@@ -12,6 +12,7 @@ mod releases;
 mod restarts;
 mod roots;
 mod signatures;
+mod times;
 
 use std::path::PathBuf;
 
@@ -28,7 +29,7 @@ use crate::{files, screen};
 
 /// Fetch a site's audit folder from a depot
 ///
-/// Trust roots, logs, releases, documents, evidence and batches of logs, in the layout that `writ audit verify` reads. May be interrupted and
+/// Trust roots, logs and what others say of when they had come to what, releases, documents, evidence and batches of logs, in the layout that `writ audit verify` reads. May be interrupted and
 /// run again: only what is new is asked for. A log may only grow: where its head does not continue the one of the fetch
 /// before, that is refused by name and both are kept; the older checkpoint stays beside the newest in any case.
 ///
@@ -123,10 +124,12 @@ impl Arguments {
         let origins = fetch.chain.newest().origins(&self.site).to_vec();
         for (index, origin) in origins.iter().enumerate() {
             let number = index as u64 + 1;
+            let listed = fetch.list_times(number)?;
             let Some((before, head)) = fetch.log(number, origin, index + 1 == origins.len())? else { continue };
             if number > 1 {
                 fetch.restart(number, origin)?;
             }
+            fetch.times(number, origin, &listed)?;
             logs.push(LogFetched { number, origin: origin.clone(), size: head.checkpoint.size, before });
             heads.push((number, head));
         }

@@ -27,7 +27,14 @@ fn fate(status: Status) -> Fate {
 fn report(appliances: Vec<(Name, Fate)>, groups: Vec<Group>) -> Report {
     let revision = || Revision { name: "x".to_owned(), revision: None, commit: None };
     let compared = Compared { appliances: appliances.into_iter().collect(), groups, exceptions: Vec::new() };
-    Report { from: revision(), to: revision(), compared, closures: BTreeMap::new(), figures: Vec::new() }
+    Report {
+        from: revision(),
+        to: revision(),
+        compared,
+        closures: BTreeMap::new(),
+        figures: Vec::new(),
+        rings: Vec::new(),
+    }
 }
 
 #[test]

@@ -77,7 +77,11 @@ const ADVICE: &[(&[&str], &str)] = &[
         "the release is dated outside the validity of the trust root or of its keys: see the clock of whoever made it, and release again",
     ),
     (&["expiry"], "release again: people must look at it anew (`writ release draft`); what runs is enforced meanwhile"),
-    (&["not-before"], "wait: the release names the time from which this appliance takes it up"),
+    (
+        &["not-before"],
+        "wait: the release names the time from which this appliance takes it up; a year of 9999 means until people sign a release \
+             that says otherwise (`writ fleet promote`)",
+    ),
     (
         &["policy-schema"],
         "the policy is of a newer kind than this version reads: the system that comes with it brings a version that does; until \

@@ -22,12 +22,13 @@ use crate::{files, screen};
 It writes DIR/<name>.json: policy-v2, evidence-bundle-v1, evidence-bundle-v2, posture-v1, release-v1,
 trust-v1, closure-v1, log-entry-v1, log-restart-v1, receipt-v1; plan-request-v1,
 plan-v1 and plan-verdict-v1, for whoever plans; observation-<probe>-v1 for each probe; and of what is printed as JSON:
-check-report-v1, diff-v1, doctor-v1, explain-v1, status-v1, verify-v1 and watch-v1; of `writ audit`
+check-report-v1, diff-v1, doctor-v1, explain-v1, fleet-v1, status-v1, verify-v1 and watch-v1; of `writ audit`
 verification-v1 (verify), comparison-v1 (compare), fetched-v1 (fetch), collected-v1 (collect) and
 query-v1 (query), while show prints an evidence-bundle of its version; of `writ release` drafted-v1 (draft) and
-releases-v1 (show), of `writ trust show` roots-v1, of `writ keys` new-key-v1 (new) and key-v1 (show).
-What writ-enforce and writ-switch print has no schema, nor has what age, rotate, revoke and archive of
-`writ keys` print, and the part that show prints with --trust.
+releases-v1 (show), of `writ trust show` roots-v1, of `writ keys` new-key-v1 (new) and key-v1 (show), and
+secrets-v1 of `writ secret list`.
+What writ-enforce and writ-switch print has no schema, nor has what `writ secret identity` prints, and
+age, rotate, revoke and archive of `writ keys`, and the part that show prints with --trust.
 Every file stands alone, and the same version writes the same bytes. It needs no tree and no network.
 
 Examples:

@@ -23,6 +23,12 @@ pub fn schema(registry: &Registry) -> Json {
         members.push((section.to_owned(), json!({ "type": "object", "additionalProperties": structure(fields) })));
     }
     let mut schema = object(members);
+    // Most policies bring none, so it is not required.
+    schema["properties"]["sealed"] = json!({
+        "description": "Secrets of the site, encrypted to this appliance's key: age files in base64, by name.",
+        "type": "object",
+        "additionalProperties": { "type": "string", "contentEncoding": "base64", "maxLength": 65536 },
+    });
     schema["$schema"] = DRAFT.into();
     schema["$id"] = id("policy-v2").into();
     schema["title"] = SCHEMA.into();

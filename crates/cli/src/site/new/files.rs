@@ -9,15 +9,15 @@ use super::nix_text::{list, name, string};
 /// The files of a site: path from the root of the tree, and content.
 pub fn files(site: &Site) -> Vec<(String, String)> {
     let folder = format!("hosts/{}", site.name);
-    let appliance = |name: &String| (format!("{folder}/{name}/policy.nix"), policy_nix(site));
+    let appliance = |name: &String| (format!("{folder}/{name}/policy.nix"), policy_nix(&site.programs));
     std::iter::once((format!("{folder}/site.nix"), site_nix(site)))
         .chain(site.appliances.iter().map(appliance))
         .collect()
 }
 
 /// The policy of an appliance that adds nothing to its site.
-fn policy_nix(site: &Site) -> String {
-    let programs = list_of("programs", site.programs.iter().map(|program| string(program)).collect());
+pub fn policy_nix(programs: &[String]) -> String {
+    let programs = list_of("programs", programs.iter().map(|program| string(program)).collect());
     let programs: String = programs.iter().map(|line| format!("  {line}\n")).collect();
     format!(
         "# What this appliance adds to its site: checks, rules, overrides, exceptions.\n{{ writ, ... }}:\n\

@@ -14,6 +14,8 @@ mod trial;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+pub use self::files::policy_nix;
+
 use self::description::{Baseline, Channel, Contact, Site, Window};
 use self::interrupt::Interrupt;
 use self::library::Library;
@@ -244,7 +246,7 @@ fn told(site: &Site, checked: &Checked, root: &Path, began: bool) {
   writ check --deny-warnings
   writ keys new --role appliance --no-passphrase --name {appliance} --out ../keys
   cp ../keys/{appliance}.pub hosts/{}/{appliance}/key.pub
-On a real appliance the key is made there and never leaves it; only key.pub comes here.",
+On a real appliance the key is made there and never leaves it; only key.pub comes here: writ provision claim.",
         root.display(),
         site.name,
     ));

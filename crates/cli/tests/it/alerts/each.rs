@@ -187,6 +187,44 @@ const CASES: &[Case] = &[
         &[("writ_depot_disk_full_seconds", "", "90000x60")],
         &[("writ_depot_disk_full_seconds", "", "200000x60")],
     ),
+    Case(
+        "WritDepotMissesAppliance",
+        20,
+        &[("writ_depot_checkin_age_seconds", "", "601x60")],
+        &[("writ_depot_checkin_age_seconds", "", "599x60")],
+    ),
+    Case(
+        "WritDepotCertificateEnding",
+        90,
+        &[("writ_depot_tls_expires_seconds", "", "1209000x99")],
+        // A proxy ends TLS.
+        &[("writ_depot_tls_expires_seconds", "", "Inf+0x99")],
+    ),
+    Case(
+        "WritDepotCertificateEndingCritical",
+        20,
+        &[("writ_depot_tls_expires_seconds", "", "-5x60")],
+        &[("writ_depot_tls_expires_seconds", "", "1209601x60")],
+    ),
+    Case(
+        "WritDepotCertificateUnfit",
+        30,
+        &[("writ_depot_tls_reload_failures_total", "", "0x20 1x60")],
+        &[("writ_depot_tls_reload_failures_total", "", "1x80")],
+    ),
+    Case(
+        "WritArchivesWaiting",
+        50,
+        &[("writ_ship_waiting_seconds", "", "93601x60")],
+        &[("writ_ship_waiting_seconds", "", "90000x60")],
+    ),
+    Case("WritArchivesWrong", LONG, &[("writ_ship_problems", "", "1x60")], &[("writ_ship_problems", "", "0x60")]),
+    Case(
+        "WritArchivesUnknown",
+        LONG,
+        &[("writ_ship_at_seconds", "", "0x60")],
+        &[("writ_ship_at_seconds", "", "0+1800x60")],
+    ),
     Case("WritKeyOld", 90, &[("writ_key_age_seconds", "", "99999999x99")], &[("writ_key_age_seconds", "", "60x99")]),
     Case(
         "WritSigningKeyOld",
@@ -206,6 +244,19 @@ const CASES: &[Case] = &[
         &[("writ_depot_log_delay_seconds", "", "9999x60")],
         &[("writ_depot_log_delay_seconds", "", "700x60")],
     ),
+    Case("WritAuditFailed", 20, &[("writ_audit_verified", "", "0x60")], &[("writ_audit_verified", "", "1x60")]),
+    Case(
+        "WritAuditOld",
+        LONG,
+        &[("writ_audited_at_seconds", "", "-2940000x60")],
+        &[("writ_audited_at_seconds", "", "0x60")],
+    ),
+    Case(
+        "WritIncidentsUnresolved",
+        20,
+        &[("writ_incidents_unresolved", "", "2x60")],
+        &[("writ_incidents_unresolved", "", "0x60")],
+    ),
     Case(
         "WritL1ShareLow",
         LONG,
@@ -221,21 +272,28 @@ const CASES: &[Case] = &[
     Case(
         "WritPatternWeak",
         LONG,
-        &[("writ_learning_pattern_success_percent", "", "5x60")],
-        &[("writ_learning_pattern_success_percent", "", "100x60")],
+        &[("writ_rule_success_percent", "", "5x60")],
+        &[("writ_rule_success_percent", "", "100x60")],
     ),
     Case("WritSlaMissed", LONG, &[("writ_sla_met_percent", "", "5x60")], &[("writ_sla_met_percent", "", "100x60")]),
     Case("WritMttrHigh", LONG, &[("writ_mttr_seconds", "", "99999x60")], &[("writ_mttr_seconds", "", "60x60")]),
 ];
 
 /// Metrics that only some machines have: where they must be and are not, and where they need not be.
-const MEASURED: [Case; 2] = [
+const MEASURED: [Case; 4] = [
     Case(
         "writ_checkin_age_seconds",
         90,
         &[("writ_courier_configured", "", "1x99")],
         &[("writ_courier_configured", "", "0x99")],
     ),
+    Case(
+        "writ_mttr_seconds",
+        90,
+        &[("writ_incidents_any_ended", "", "1x99")],
+        &[("writ_incidents_any_ended", "", "0x99")],
+    ),
+    Case("writ_ship_problems", 90, &[("writ_ship_configured", "", "1x99")], &[("writ_ship_configured", "", "0x99")]),
     Case("writ_log_checkpoint_age_seconds", 90, &[("writ_log_named", "", "1x99")], &[("writ_log_named", "", "0x99")]),
 ];
 

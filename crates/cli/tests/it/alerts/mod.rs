@@ -75,14 +75,17 @@ fn thresholds_are_figures_of_the_baselines() {
         "figure: \"checkin.warning = 2m (hipaa ",
         "expr: \"writ_key_age_seconds > 28512000\"",
         "expr: \"100 * writ_outbox_undelivered_bytes / writ_outbox_budget_bytes > 80\"",
-        "expr: absent(writ_mttr_seconds)",
+        "expr: absent(writ_key_age_seconds)",
+        "expr: (writ_incidents_any_ended == 1) unless writ_mttr_seconds",
+        "expr: \"writ_l1_resolution_percent < 70\"",
     ] {
         assert!(rules.contains(words), "{words}: {rules}");
     }
     // Nothing that would fire for ever, unless it is asked for.
     let exported = self::rules(&[]);
     assert!(
-        !exported.contains("writ_mttr_seconds")
+        !exported.contains("writ_learning_candidates_pending")
+            && exported.contains("writ_mttr_seconds")
             && exported.contains("(--all writes them): WritKeyOld, ")
             && exported.contains("(writ_courier_configured == 1) unless writ_checkin_age_seconds"),
         "{exported}"

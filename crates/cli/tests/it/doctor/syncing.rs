@@ -119,11 +119,15 @@ fn releases_that_do_not_come_or_are_refused() {
     words(&house.says(1, "refused"), &["signature-threshold", "writ release sign"]);
     fs::remove_dir_all(house.path("spool/inbox/releases/clinic-001/1-8")).unwrap();
 
-    // The time for it has not come: that is as it should be.
+    // The time for what it changes has not come: that is as it should be.
+    let documents = house.path("spool/inbox/documents");
+    let whole = fs::read_dir(&documents).unwrap().next().unwrap().unwrap().path();
     let later = now().plus_millis(DAY);
+    let mut other = policy.clone();
+    other["settings"]["title"] = "A clinic to come".into();
     house.put(
         8,
-        &house.release(8, &policy, |r| r["generations"]["front-desk"]["not_before"] = serde_json::json!(later)),
+        &house.release(8, &other, |r| r["generations"]["front-desk"]["not_before"] = serde_json::json!(later)),
         &release_key(),
     );
     words(&house.says(0, "release-not-before"), &["not-before", "wait"]);
@@ -131,8 +135,6 @@ fn releases_that_do_not_come_or_are_refused() {
     // One that breaks no rule will be taken up.
     house.publish(8, &policy);
     words(&house.says(0, "release-to-come"), &["release 1-8"]);
-    let documents = house.path("spool/inbox/documents");
-    let whole = fs::read_dir(&documents).unwrap().next().unwrap().unwrap().path();
     fs::rename(&whole, house.path("kept")).unwrap();
     words(&house.says(1, "release-incomplete"), &["is not there yet", "copy the folder"]);
 }

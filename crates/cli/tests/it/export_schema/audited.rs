@@ -55,7 +55,14 @@ fn what_is_printed_of_releases_and_evidence_is_valid() {
     assert!(found_kinds.contains(&&json!("incident-closed")) && found_kinds.contains(&&json!("posture")), "{found}");
     held("query-v1", &[&found, &json!([])], 40);
     let sound = said(&house, 0, &[&["audit", "verify", "audit"], &trust[..]].concat());
-    let compared = said(&house, 0, &[&["audit", "compare", "audit"], &trust[..]].concat());
+    let figures = ["--openmetrics", "figures.prom"];
+    let compared = said(&house, 0, &[&["audit", "compare", "audit"][..], &figures, &trust[..]].concat());
+    let figures = fs::read_to_string(house.path("figures.prom")).unwrap();
+    assert!(
+        figures.contains("writ_l1_resolution_percent{site=") && figures.contains("writ_rule_success_percent{"),
+        "{figures}"
+    );
+    crate::alerts::judge_figures(&figures);
     let statuses: Vec<&str> =
         compared["incidents"].as_array().unwrap().iter().map(|i| i["status"].as_str().unwrap()).collect();
     assert!(statuses.contains(&"open") && statuses.contains(&"resolved"), "{compared}");

@@ -29,7 +29,7 @@ pub enum Free {
 use Free::{Any, Inner, Names};
 
 /// The members of each report that have such a part, by the end of their path without places in lists.
-const FREE: [(&str, &[(&str, Free)]); 17] = [
+const FREE: [(&str, &[(&str, Free)]); 19] = [
     ("check-report-v1", &[]),
     ("collected-v1", &[]),
     (
@@ -56,12 +56,14 @@ const FREE: [(&str, &[(&str, Free)]); 17] = [
         ],
     ),
     ("fetched-v1", &[]),
+    ("fleet-v1", &[]),
     ("key-v1", &[]),
     ("new-key-v1", &[]),
     ("query-v1", &[]),
     // What they hold is judged by its own schema.
     ("releases-v1", &[("release", Inner)]),
     ("roots-v1", &[("root", Inner)]),
+    ("secrets-v1", &[]),
     ("status-v1", &[]),
     ("verification-v1", &[]),
     ("verify-v1", &[]),
@@ -143,10 +145,14 @@ fn the_report_of_writ_diff_is_valid() {
     repo.edit("hosts/clinic-001/site.nix", "expires = \"2027-03-01T00:00:00Z\"", "expires = \"2027-06-01T00:00:00Z\"");
     repo.edit("hosts/clinic-001/front-desk/system.nix", "Welcome", "Come in");
     repo.write("hosts/clinic-001/ward/policy.nix", "{ writ, ... }: writ.appliance { }\n");
+    let rings =
+        r#"{ name = "canary"; appliances = [ "ward" ]; } { name = "rest"; after = "24h"; appliances = "others"; }"#;
+    let baselines = "baselines.small = \"1\";";
+    repo.edit("hosts/clinic-001/site.nix", baselines, &format!("{baselines}\n  rings = [ {rings} ];"));
     repo.commit("changed");
     let forward = repo.json(0, &["--from", "start", "--to", "changed"]);
     assert_eq!(forward["weaker"], true, "{forward}");
-    for part in ["groups", "exceptions", "figures"] {
+    for part in ["groups", "exceptions", "figures", "rings"] {
         assert!(!forward[part].as_array().unwrap().is_empty(), "{part}: {forward}");
     }
     held("diff-v1", &[&forward], 200);

@@ -1,7 +1,7 @@
 //! `writ status` on folders that the real writers of them left: what it says, and how it ends.
 
 mod hostile;
-mod serving;
+pub mod serving;
 mod stories;
 mod watching;
 

@@ -25,6 +25,13 @@ pub struct Answer {
     pub body: String,
 }
 
+/// The page of a status that was written down.
+pub fn page_of(file: &Path) -> String {
+    let answer = Server::start(file).get("/");
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.body
+}
+
 impl Server {
     /// Has the status of a house written down, and serves it.
     pub fn of(house: &House) -> Self {

@@ -93,7 +93,7 @@ impl<'a> Contents<'a> {
                     let receipt = receipt()?;
                     self.release(digest, receipt)?;
                 }
-                LogEntry::Trust { .. } | LogEntry::Restart { .. } => {}
+                LogEntry::Trust { .. } | LogEntry::Order { .. } | LogEntry::Restart { .. } => {}
             }
         }
         Ok(())

@@ -46,6 +46,7 @@ impl Look<'_> {
             if sound {
                 self.log_files(&stored, &path)?;
             }
+            self.times(directory, &stored, &path)?;
         }
         Ok(())
     }
@@ -151,7 +152,7 @@ fn goes_with(mut row: Row, entry: &[u8], stored: &StoredLog) -> Result<Result<()
             key && held.map(from_sql) == Some(*sequence) && same(digest, &evidence)
         }
         LogEntry::Release { digest, .. } => same(digest, &release),
-        LogEntry::Trust { .. } | LogEntry::Restart { .. } => true,
+        LogEntry::Trust { .. } | LogEntry::Order { .. } | LogEntry::Restart { .. } => true,
     };
     Ok(if goes { Ok(()) } else { Err("what it names is not what is here".to_owned()) })
 }

@@ -5,7 +5,8 @@ mod cache;
 mod database;
 mod logs;
 mod problem;
-mod stray;
+pub(super) mod stray;
+mod times;
 
 use std::path::PathBuf;
 
@@ -52,6 +53,10 @@ pub struct Checked {
     pub logs: u64,
     /// Entries of them.
     pub entries: u64,
+    /// Timestamps of logs.
+    pub timestamps: u64,
+    /// Checkpoints of logs that witnesses cosigned.
+    pub cosignatures: u64,
     /// Documents.
     pub documents: u64,
     /// Narinfos.
@@ -194,10 +199,22 @@ pub(super) fn show(report: &Report) {
             tell::line(&format!("    {consequence}"));
         }
     }
-    let Checked { roots, releases, bundles, logs, entries, documents, narinfos, nars, batches } = &report.checked;
+    let Checked {
+        roots,
+        releases,
+        bundles,
+        logs,
+        entries,
+        timestamps,
+        cosignatures,
+        documents,
+        narinfos,
+        nars,
+        batches,
+    } = &report.checked;
     tell::line(&format!(
-        "{roots} trust roots, {releases} releases, {bundles} bundles, {entries} entries of {logs} logs, {documents} documents, \
-         {narinfos} narinfos, {nars} NARs, {batches} batches of logs"
+        "{roots} trust roots, {releases} releases, {bundles} bundles, {entries} entries of {logs} logs with {timestamps} timestamps and \
+         {cosignatures} cosignatures, {documents} documents, {narinfos} narinfos, {nars} NARs, {batches} batches of logs"
     ));
     let Problems { damage, derived, notes, .. } = &report.problems;
     match report.ok {

@@ -34,6 +34,8 @@ pub enum Code {
     CheckpointUnsigned,
     /// The files of a log are not those of its entries.
     LogFiles,
+    /// A timestamp or a cosignature is not of its log, or not what its name says.
+    TimestampBroken,
     /// A document that a release names is not here.
     DocumentMissing,
     /// A document is not what its name says.
@@ -94,7 +96,7 @@ impl Code {
             Self::RootBroken => "no signature can be judged, and the depot does not start: restore a backup",
             Self::ReleaseBroken => "appliances refuse it: restore a backup",
             Self::EvidenceAltered | Self::EvidenceUnsigned => {
-                "auditors will refuse it: restore a backup, or have the appliance send it again to a new depot"
+                "auditors will refuse it: `writ-depot mend` puts it back out of an archive or an audit folder; or restore a backup"
             }
             Self::EvidenceUnknownKey => "nobody can say whose it is",
             Self::EvidenceUnlogged => "it has no receipt yet: its appliance sends it again once the site's log grows",
@@ -104,6 +106,7 @@ impl Code {
                 "nobody accepts the head of the log: restart the depot with a log key that counts"
             }
             Self::LogFiles => "readers of the log are told wrongly: --repair, or the next start, makes them again",
+            Self::TimestampBroken => "auditors will refuse it, and rely on the next one: copy it from a backup",
             Self::DocumentMissing | Self::DocumentAltered => {
                 "appliances cannot take the release, nor auditors judge it: copy it from a backup or the releases folder"
             }

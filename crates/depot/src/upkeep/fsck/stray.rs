@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
 use writ_trust::log::tile::{EntryBundle, Tile};
+use writ_trust::log::witness::CosignatureName;
+use writ_trust::timestamp::TimestampName;
 
 use super::{Code, Look};
+use crate::sitelog::{COSIGNATURES, TIMESTAMPS};
 use crate::store::retention;
 use crate::upkeep::{Outcome, UpkeepError, files_below};
 
@@ -81,10 +84,25 @@ fn sort(relative: &Path, has_batch: impl Fn(&SiteId, &Digest) -> Outcome<bool>) 
 }
 
 fn is_of_a_log(name: &str) -> bool {
-    name == "checkpoint"
+    is_time(name)
+        || name == "checkpoint"
         || name.starts_with("restart.json")
         || Tile::parse(name).is_some()
         || EntryBundle::parse(name).is_some()
+}
+
+/// Whether a file of a log, by its path there, is a timestamp or a cosignature.
+pub fn is_time(name: &str) -> bool {
+    match name.split_once('/') {
+        Some((TIMESTAMPS, name)) => {
+            let name = name.strip_suffix(".tsr").or_else(|| name.strip_suffix(".checkpoint"));
+            name.is_some_and(|name| name.parse::<TimestampName>().is_ok())
+        }
+        Some((COSIGNATURES, name)) => {
+            name.strip_suffix(".checkpoint").is_some_and(|name| name.parse::<CosignatureName>().is_ok())
+        }
+        _ => false,
+    }
 }
 
 fn digest(hex: &str) -> Option<Digest> {
@@ -130,6 +148,9 @@ mod tests {
             "log/clinic-001/1/checkpoint",
             "log/clinic-001/1/tile/0/000.p/3",
             "log/clinic-001/1/tile/entries/000",
+            "log/clinic-001/1/timestamps/20261128-0123456789abcdef.tsr",
+            "log/clinic-001/1/timestamps/20261128-0123456789abcdef.checkpoint",
+            "log/clinic-001/1/cosignatures/0123abcd-1795000000.checkpoint",
             "log/clinic-001/2/restart.json.0000000000000000.minisig",
         ] {
             assert_eq!(at(ours), Sort::Ours, "{ours}");
@@ -138,9 +159,16 @@ mod tests {
         {
             assert_eq!(at(temporary), Sort::Temporary, "{temporary}");
         }
-        for stray in
-            ["notes.txt", "documents/x.json", "cache/nar/core", "log/clinic-001/x/checkpoint", &elsewhere, "log/a"]
-        {
+        for stray in [
+            "notes.txt",
+            "documents/x.json",
+            "cache/nar/core",
+            "log/clinic-001/x/checkpoint",
+            &elsewhere,
+            "log/a",
+            "log/clinic-001/1/timestamps/notes.tsr",
+            "log/clinic-001/1/cosignatures/0123ABCD-1.checkpoint",
+        ] {
             assert_eq!(at(stray), Sort::Stray, "{stray}");
         }
         assert_eq!(sort(Path::new(&batch), |_, _| Ok(false)).unwrap(), Sort::Stray, "no row has it");

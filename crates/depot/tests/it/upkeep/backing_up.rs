@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use writ_trust::log::note::{Note, NoteKey};
+use writ_trust::log::witness::CosignatureName;
+
 use super::*;
 
 fn backup(data: &Path, to: &Path) -> Command {
@@ -53,6 +56,31 @@ fn a_backup_of_a_running_depot_is_restored_whole() {
     let full = ran(&mut restore(&to, &data)).expect(1).stderr;
     assert!(full.contains("not empty") && full.contains("nothing was changed"), "{full}");
     assert_whole(dir.path(), &data, 8);
+}
+
+/// It is in no database, and in every backup.
+#[test]
+fn what_others_say_of_a_log_is_restored_too() {
+    let (dir, data) = stopped();
+    let head = fs::read_to_string(data.join(format!("log/{SITE}/1/checkpoint"))).unwrap();
+    let text = Note::parse(head.as_bytes()).unwrap().text;
+    let (witness, at) = (secret(STRANGER), now());
+    let witness_key = NoteKey::new("witness.example", &witness.public_key());
+    let note = format!("{head}{}", witness_key.cosign(&text, &witness, at));
+    let name = format!("log/{SITE}/1/cosignatures/{}.checkpoint", CosignatureName::new(&witness_key, at));
+    fs::create_dir_all(data.join(&name).parent().unwrap()).unwrap();
+    fs::write(data.join(&name), &note).unwrap();
+    assert_eq!(fsck(&data, 0)["checked"]["cosignatures"], 1);
+    let to = dir.path().join("backup");
+    ran(&mut backup(&data, &to)).expect(0);
+    fs::remove_dir_all(&data).unwrap();
+    ran(&mut restore(&to, &data)).expect(0);
+    assert_eq!(fs::read_to_string(data.join(&name)).unwrap(), note);
+    assert_eq!(fsck(&data, 0)["checked"]["cosignatures"], 1);
+    // It is given with the head that it is of, by a depot that knows no such witness as well: who reads it judges it.
+    let depot = Start { data, ..Start::new(dir.path()) }.start();
+    let served = Note::parse(checkpoint(depot.address).note.as_bytes()).unwrap();
+    assert_eq!(witness_key.cosigned(&served).is_some(), served.text == text);
 }
 
 fn walk(folder: &Path) -> Vec<PathBuf> {

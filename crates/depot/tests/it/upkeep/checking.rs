@@ -27,6 +27,13 @@ fn what_is_sound_is_sound_served_or_not() {
     }
 }
 
+/// Puts a file beside the log.
+fn beside(data: &Path, name: &str, text: &str) {
+    let path = data.join(format!("log/{SITE}/1/{name}"));
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
 /// Each damage, with its code; `--repair` makes good what is derived, and touches nothing else.
 #[test]
 fn each_damage_has_its_name() {
@@ -69,6 +76,9 @@ fn each_damage_has_its_name() {
         ("document-altered", 1, 1, |data| fs::write(document(data), "{}").unwrap()),
         ("batch-missing", 1, 1, |data| fs::remove_file(only_file(&data.join("logs"))).unwrap()),
         ("batch-altered", 1, 1, |data| fs::write(only_file(&data.join("logs")), "").unwrap()),
+        ("timestamp-broken", 1, 1, |data| beside(data, "timestamps/20261128-0123456789abcdef.tsr", "no token")),
+        ("timestamp-broken", 1, 1, |data| beside(data, "cosignatures/0123abcd-1795000000.checkpoint", "no note")),
+        ("stray-file", 0, 0, |data| beside(data, "timestamps/notes.txt", "hm")),
         ("log-files", 1, 0, |data| fs::remove_dir_all(data.join(format!("log/{SITE}/1/tile"))).unwrap()),
         ("log-files", 1, 0, |data| {
             fs::write(data.join(format!("log/{SITE}/1/tile/entries/000.p/7")), [0; 40]).unwrap();

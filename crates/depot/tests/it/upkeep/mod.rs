@@ -4,6 +4,7 @@ mod archiving;
 mod backing_up;
 mod checking;
 mod clearing;
+mod mending;
 mod migrating;
 
 use std::path::{Path, PathBuf};

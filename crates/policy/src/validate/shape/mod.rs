@@ -26,7 +26,8 @@ pub fn document(policy: &Map<String, Json>) -> Vec<Finding> {
             findings.push(missing(&[], name));
         }
     }
-    for name in policy.keys().filter(|name| !known.contains(&name.as_str())) {
+    // It may be missing: most policies bring none.
+    for name in policy.keys().filter(|name| !known.contains(&name.as_str()) && *name != "sealed") {
         findings.push(unknown(&[], name, &known));
     }
     if policy.get("schema").is_some_and(|schema| schema != SCHEMA) {
@@ -76,10 +77,16 @@ pub fn common(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Exceptions, programs, secrets and settings.
+/// Exceptions, programs, secrets, those that are sealed, and settings.
 pub fn own(context: &Context<'_>, findings: &mut Vec<Finding>) {
     items(context, "exceptions", EXCEPTION, findings);
-    for (name, is) in [("programs", &Type::Texts), ("secrets", &Type::Texts), ("settings", &Type::Struct(SETTINGS))] {
+    let sections = [
+        ("programs", &Type::Texts),
+        ("secrets", &Type::Texts),
+        ("sealed", &Type::Each(&Type::Text)),
+        ("settings", &Type::Struct(SETTINGS)),
+    ];
+    for (name, is) in sections {
         if let Some(value) = context.whole(name) {
             judge(value, is, &[name.to_owned()], findings);
         }
@@ -235,7 +242,7 @@ fn structure(value: &Json, fields: &'static [Field], path: &[String], findings: 
     for field in fields {
         match entries.get(field.name) {
             // A misspelt name is one mistake, not also a missing one.
-            None if meant.iter().any(|m| m == field.name) => {}
+            None if field.absent || meant.iter().any(|m| m == field.name) => {}
             None => findings.push(missing(path, field.name)),
             Some(Json::Null) if field.nullable => {}
             Some(entry) => judge(entry, &field.is, &step(path, field.name), findings),

@@ -40,7 +40,7 @@ pub enum Type {
     List(&'static Type),
 }
 
-/// One field: name, type, and whether it may be null.
+/// One field: name, type, and whether it may be null or left out.
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
     /// Its name.
@@ -49,14 +49,20 @@ pub struct Field {
     pub is: Type,
     /// Whether it may be null.
     pub nullable: bool,
+    /// Whether it may be left out: documents of before do not have it.
+    pub absent: bool,
 }
 
 const fn field(name: &'static str, is: Type) -> Field {
-    Field { name, is, nullable: false }
+    Field { name, is, nullable: false, absent: false }
 }
 
 const fn optional(name: &'static str, is: Type) -> Field {
-    Field { name, is, nullable: true }
+    Field { name, is, nullable: true, absent: false }
+}
+
+const fn added(name: &'static str, is: Type) -> Field {
+    Field { name, is, nullable: false, absent: true }
 }
 
 /// A name among [`LEVELS`].
@@ -196,6 +202,12 @@ const WINDOW: &[Field] = &[
     field("allows", Type::List(&Type::OneOf(&["switch", "reboot", "scan", "restore-test"]))),
 ];
 
+const QUIET: &[Field] = &[
+    field("from", Type::Clock),
+    field("to", Type::Clock),
+    field("severities", Type::List(&Type::OneOf(&["high", "medium", "low"]))),
+];
+
 const RETENTION: &[Field] = &[
     field("evidence", Type::Span),
     field("logs", Type::Span),
@@ -217,6 +229,7 @@ pub const SETTINGS: &[Field] = &[
     field("escalation", Type::Struct(ESCALATION)),
     field("notify", Type::Each(&Type::Struct(CHANNEL))),
     field("maintenance", Type::Struct(&[field("windows", Type::List(&Type::Struct(WINDOW)))])),
+    added("quiet_hours", Type::Struct(QUIET)),
     field(
         "planner",
         Type::Struct(&[field("enabled", Type::Bool), field("review", Type::OneOf(&["before", "after", "never"]))]),

@@ -12,6 +12,7 @@ use writ_trust::json::MAX_DOCUMENT;
 use writ_trust::log::checkpoint::Checkpoint;
 use writ_trust::log::judge::{self, Continuity};
 use writ_trust::refusal::Rule;
+use writ_trust::release::{Generation, PolicyRef, until_promoted};
 use writ_trust::root::{KeyProblem, TrustRoot};
 use writ_trust::threshold::{Rejection, Tally};
 
@@ -83,6 +84,32 @@ fn a_good_release_is_accepted_and_says_what_was_not_checked() {
     assert!(!again && !expired);
     assert_eq!(floor.release, Some(FloorRelease { epoch: epoch(1), serial: serial(5), digest }));
     assert_eq!(floor.clock, Some(release.issued_at));
+}
+
+#[test]
+fn a_generation_that_runs_already_waits_for_nothing() {
+    let mut world = World::new();
+    let before = world.release.generations[&world.identity.appliance].clone();
+    world.entry().not_before = until_promoted();
+    assert_eq!(world.judge().unwrap_err().rule(), Rule::NotBefore);
+    let accepted = world.judge_beside(Some(&before)).unwrap();
+    assert_eq!(accepted.floor.release.unwrap().serial, serial(5), "what came before it is never taken up again");
+    assert!(world.release.is_held(&accepted.entry));
+    // What brings something else waits, and no other rule is any the weaker.
+    for other in [
+        Generation { policy: PolicyRef { digest: Digest::of(b"another"), ..before.policy.clone() }, ..before.clone() },
+        Generation { closure: None, ..before.clone() },
+        Generation { system_type: "aarch64-linux".parse().unwrap(), ..before.clone() },
+    ] {
+        assert_eq!(world.judge_beside(Some(&other)).unwrap_err().rule(), Rule::NotBefore, "{other:?}");
+    }
+    assert_eq!(world.judge_beside(None).unwrap_err().rule(), Rule::NotBefore);
+    world.now = time("2027-06-01T00:00:00Z");
+    assert_eq!(world.judge_beside(Some(&before)).unwrap_err().rule(), Rule::Expiry);
+    let mut world = World::new();
+    world.entry().not_before = until_promoted();
+    world.signers = vec![RELEASE_A];
+    assert_eq!(world.judge_beside(Some(&before)).unwrap_err().rule(), Rule::Threshold);
 }
 
 #[test]

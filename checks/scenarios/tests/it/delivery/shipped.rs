@@ -1,0 +1,338 @@
+//! Archives of days in a bucket that keeps them: sent, read back, sent after an outage, and all that an auditor needs.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::Value;
+use writ_bucket::Version;
+use writ_scenarios::Time;
+use writ_scenarios::depot::Depot;
+use writ_scenarios::run;
+
+use super::backed_up::{told, upkeep};
+use super::clocks::Clock;
+use super::disk::Disk;
+use super::moto::{Moto, credentials};
+use super::world::World;
+use crate::house::*;
+
+const DAY: i64 = 86_400;
+/// Bundles of each day.
+const EACH: usize = 3;
+
+/// A world that has seen some days, each with its bundles at noon, and is at the next noon.
+struct Past {
+    world: World,
+    clock: Clock,
+    /// How far it is to the first noon: midnight never passes while something is looked at.
+    noon: i64,
+    depot: Option<Depot>,
+    days: usize,
+}
+
+impl Past {
+    fn of(days: usize) -> Self {
+        let world = World::new();
+        let clock = Clock::make(&world);
+        let noon = (DAY + DAY / 2 - now_plus(0).unix_millis() / 1000 % DAY) % DAY;
+        clock.set(noon);
+        let depot = Depot::spawn(clock.of(&mut world.depot_command()), &world.data()).unwrap();
+        world.publish();
+        world.enrol_courier();
+        credentials(&world);
+        let mut past = Self { world, clock, noon, depot: Some(depot), days: 0 };
+        (0..days).for_each(|_| past.another());
+        past
+    }
+
+    /// A day more, with its bundles.
+    fn another(&mut self) {
+        self.world.say(EACH);
+        let carried = ran(self.clock.of(self.world.courier_command().arg("--once")));
+        assert_eq!(carried.code, Some(0), "{}", carried.stderr);
+        self.days += 1;
+        self.clock.set(self.noon + DAY * i64::try_from(self.days).unwrap());
+    }
+
+    fn spool(&self) -> PathBuf {
+        self.world.house.path("ship")
+    }
+
+    fn ship_to(&self, endpoint: &str, bucket: &str, more: &[&str]) -> Command {
+        let mut ship = upkeep(&self.world, "ship");
+        ship.arg("--spool").arg(self.spool()).args(["--to", &format!("s3://{bucket}"), "--endpoint", endpoint]);
+        ship.arg("--credentials").arg(self.world.house.path("etc/bucket.credentials")).args(more);
+        self.clock.of(&mut ship);
+        ship
+    }
+
+    /// A round, with its figures.
+    fn ship(&self, endpoint: &str, bucket: &str, code: i32) -> Value {
+        let figures = self.world.house.path("ship.prom").display().to_string();
+        told(&mut self.ship_to(endpoint, bucket, &["--metrics", &figures]), code)
+    }
+
+    fn verify(&self, moto: &Moto, more: &[&str], code: i32) -> Value {
+        told(&mut self.ship_to(&moto.endpoint, "evidence", &[&["--verify"], more].concat()), code)
+    }
+
+    /// What is in the spool that waits.
+    fn waiting(&self) -> usize {
+        let names = fs::read_dir(self.spool()).into_iter().flatten().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().ends_with(".tar.gz")).count()
+    }
+
+    /// The auditor's way, with nothing but a bucket and the first trust root.
+    fn unpack(&self, moto: &Moto, to: &str, code: i32) -> Value {
+        let mut unpack = program("writ");
+        unpack.args(["audit", "unpack", "--json", "--from", "s3://evidence", "--endpoint", &moto.endpoint]);
+        unpack.arg("--credentials").arg(self.world.house.path("etc/bucket.credentials"));
+        told(unpack.arg("--to").arg(self.world.house.path(to)), code)
+    }
+
+    fn audit(&self, folder: &str, what: &[&str], code: i32) -> Value {
+        let mut audit = program("writ");
+        audit.args(["audit", what[0], "--json"]).arg(self.world.house.path(folder));
+        audit.arg("--trust").arg(self.world.house.path("etc/trust.json")).args(&what[1..]);
+        told(self.clock.of(&mut audit), code)
+    }
+}
+
+/// The versions of all objects, of which none is there twice.
+#[track_caller]
+fn once_each(moto: &Moto, bucket: &str, days: usize) -> Vec<Version> {
+    let versions = moto.bucket(bucket).versions("").unwrap();
+    let mut keys: Vec<&str> = versions.iter().map(|version| version.key.as_str()).collect();
+    keys.dedup();
+    assert_eq!((keys.len(), versions.len()), (2 * days, 2 * days), "{versions:?}");
+    versions
+}
+
+fn days(report: &Value) -> Vec<String> {
+    report["sent"].as_array().unwrap().iter().map(|sent| sent["day"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn days_come_into_the_bucket_stay_there_and_come_back_to_an_auditor() {
+    let mut past = Past::of(3);
+    let moto = Moto::start(0);
+    moto.make("evidence", true);
+    moto.make("loose", false);
+    // A bucket that does not lock is sent nothing.
+    let refused = past.ship(&moto.endpoint, "loose", 1);
+    assert!(refused["problems"][0]["why"].as_str().unwrap().contains("no Object Lock"), "{refused}");
+    assert_eq!((&refused["locked"], &refused["waiting"]["archives"]), (&false.into(), &3.into()), "{refused}");
+    assert!(moto.bucket("loose").versions("").unwrap().is_empty() && past.waiting() == 3);
+    // Its spool is of that bucket.
+    let other = ran(&mut past.ship_to(&moto.endpoint, "evidence", &[]));
+    assert!(other.code == Some(1) && other.stderr.contains("give another folder"), "{}", other.stderr);
+    fs::remove_dir_all(past.spool()).unwrap();
+
+    let people = ran(&mut past.ship_to(
+        &moto.endpoint,
+        "evidence",
+        &["--metrics", &past.world.house.path("p").display().to_string()],
+    ));
+    assert!(people.code == Some(0), "{}{}", people.stdout, people.stderr);
+    let sent = past.ship(&moto.endpoint, "evidence", 0);
+    assert_eq!((days(&sent).len(), &sent["held"], past.waiting()), (0, &3.into(), 0), "nothing is sent twice: {sent}");
+    let versions = once_each(&moto, "evidence", 3);
+    assert_locked(&moto, &versions);
+    let verified = past.verify(&moto, &["--last", "2"], 0);
+    assert_eq!((verified["days"].as_array().unwrap().len(), &verified["held"]), (2, &3.into()), "{verified}");
+    assert_eq!(verified["days"][0]["mode"], "COMPLIANCE");
+    past.verify(&moto, &["--all", "--download"], 0);
+    past.verify(&moto, &["--sample", "1", "--download"], 0);
+
+    // What is noted here is lost, and the log goes on: the days are made in other bytes, and known again.
+    past.another();
+    fs::remove_dir_all(past.spool()).unwrap();
+    let again = past.ship(&moto.endpoint, "evidence", 0);
+    assert_eq!((days(&again).len(), &again["held"]), (4, &4.into()), "{again}");
+    assert!(days(&again).is_sorted(), "{again}");
+    let versions = once_each(&moto, "evidence", 4);
+
+    meddled(&past, &moto, &versions);
+    // The depot is gone, and all that it had.
+    past.depot.take().unwrap().kill().unwrap();
+    fs::remove_dir_all(past.world.data()).unwrap();
+    let unpacked = past.unpack(&moto, "auditor", 0);
+    assert!(unpacked["copied"].as_u64().unwrap() > 0, "{unpacked}");
+    let report = past.audit("auditor", &["verify"], 0);
+    assert_eq!((&report["bundles"], &report["log"]), (&(4 * EACH).into(), &"verified".into()), "{report}");
+    let rows = past.audit("auditor", &["query", "--kind", "refused", "--text", "RELEASE-signatures"], 0);
+    assert_eq!(rows.as_array().unwrap().len(), 4 * EACH - 1, "{rows}");
+    assert_eq!(past.audit("auditor", &["query", "--text", "nothing of the sort"], 0), Value::Array(vec![]));
+    // What is here already is not fetched again.
+    let again = past.unpack(&moto, "auditor", 0);
+    assert_eq!(again["copied"], 0, "{again}");
+}
+
+/// Nobody removes what is locked, or puts something in its place unseen.
+fn assert_locked(moto: &Moto, versions: &[Version]) {
+    let bucket = moto.bucket("evidence");
+    for version in versions {
+        let stored = bucket.head(&version.key, Some(&version.version)).unwrap().unwrap();
+        let day = version.key.split(['/', '.']).skip(2).take(3).collect::<Vec<_>>();
+        let six_years_on = format!("{}-{}-{}T00:00:00Z", day[0].parse::<u32>().unwrap() + 6, day[1], day[2]);
+        let end = six_years_on.parse::<Time>().unwrap().plus_millis(DAY * 1000);
+        let lock = stored.lock.unwrap();
+        assert!(lock.holds_until(end) && lock.until <= end.plus_millis(DAY * 1000), "{lock:?} {end}");
+        let target = format!("/evidence/{}?versionId={}", version.key, version.version);
+        assert_eq!(moto.ask("DELETE", &target, &[], b""), 403);
+        let over = moto.ask("PUT", &format!("/evidence/{}", version.key), &[("if-none-match", "*")], b"x");
+        assert_eq!(over, 412);
+    }
+}
+
+/// What somebody with a key of the bucket can still do is seen, and hides nothing.
+fn meddled(past: &Past, moto: &Moto, versions: &[Version]) {
+    let archives: Vec<&Version> = versions.iter().filter(|version| version.key.ends_with(".tar.gz")).collect();
+    let [first, second, third, ..] = archives[..] else { panic!("{archives:?}") };
+    let why = |report: &Value, key: &str| {
+        let all = report["problems"].as_array().unwrap();
+        let of: Vec<&str> = all.iter().filter(|p| p["key"] == key).map(|p| p["why"].as_str().unwrap()).collect();
+        of.join("; ")
+    };
+    // This server lets a lock be shortened, which a real one refuses.
+    let shorter =
+        b"<Retention><Mode>COMPLIANCE</Mode><RetainUntilDate>2027-06-01T00:00:00Z</RetainUntilDate></Retention>";
+    let target = format!("/evidence/{}?retention&versionId={}", first.key, first.version);
+    assert_eq!(moto.ask("PUT", &target, &[], shorter), 200);
+    // Something is written over the second, and the third is deleted over.
+    assert_eq!(moto.ask("PUT", &format!("/evidence/{}", second.key), &[], b"something else"), 200);
+    assert_eq!(moto.ask("DELETE", &format!("/evidence/{}", third.key), &[], b""), 204);
+    let report = past.verify(moto, &["--all", "--download"], 1);
+    assert!(why(&report, &first.key).contains("until 2027-06-01T00:00:00Z, and must be"), "{report}");
+    assert!(why(&report, &second.key).contains("written or deleted over it"), "{report}");
+    assert!(why(&report, &third.key).contains("written or deleted over it"), "{report}");
+    assert_eq!(report["problems"].as_array().unwrap().len(), 3, "{report}");
+}
+
+#[test]
+fn what_piles_up_in_an_outage_is_sent_in_order_when_it_ends() {
+    let mut past = Past::of(3);
+    let moto = Moto::start(0);
+    let (port, endpoint) = (moto.port(), moto.endpoint.clone());
+    moto.kill();
+    let down = past.ship(&endpoint, "evidence", 1);
+    assert_eq!((&down["locked"], &down["waiting"]["archives"]), (&Value::Null, &3.into()), "{down}");
+    assert!(down["problems"][0]["why"].as_str().unwrap().contains("cannot be reached"), "{down}");
+    assert!(down["alerts"][0].as_str().unwrap().contains("3 archives are not in the bucket"), "{down}");
+    assert_eq!((down["made"].as_array().unwrap().len(), past.waiting()), (3, 3));
+    let figures = fs::read_to_string(past.world.house.path("ship.prom")).unwrap();
+    assert!(
+        figures.contains("\nwrit_ship_waiting_archives 3\n") && figures.contains("\nwrit_ship_problems 1\n"),
+        "{figures}"
+    );
+    // Nobody clears away what is not in the bucket yet.
+    past.depot.take().unwrap().stop().unwrap();
+    told(past.clock.of(upkeep(&past.world, "gc").args(["--grace", "1ms"])), 0);
+    past.depot = Some(Depot::spawn(past.clock.of(&mut past.world.depot_command()), &past.world.data()).unwrap());
+    past.another();
+    assert_eq!(past.ship(&endpoint, "evidence", 1)["waiting"]["archives"], 4);
+    // One of them is damaged where it waits: it is made again.
+    let one = fs::read_dir(past.spool()).unwrap().map(|entry| entry.unwrap().path());
+    let one = one.filter(|path| path.extension().is_some_and(|extension| extension == "gz")).min().unwrap();
+    fs::write(&one, b"damaged").unwrap();
+
+    let moto = Moto::start(port);
+    moto.make("evidence", true);
+    let up = past.ship(&endpoint, "evidence", 1);
+    assert!(up["problems"][0]["why"].as_str().unwrap().contains("was damaged"), "{up}");
+    assert_eq!((days(&up).len(), &up["backlog"], &up["waiting"]["archives"]), (3, &4.into(), &1.into()), "{up}");
+    assert!(days(&up).is_sorted(), "{up}");
+    let rest = past.ship(&endpoint, "evidence", 0);
+    assert_eq!((days(&rest).len(), &rest["waiting"]["archives"], past.waiting()), (1, &0.into(), 0), "{rest}");
+    once_each(&moto, "evidence", 4);
+    past.verify(&moto, &["--all", "--download"], 0);
+    let figures = fs::read_to_string(past.world.house.path("ship.prom")).unwrap();
+    assert!(
+        figures.contains("\nwrit_ship_waiting_archives 0\n") && figures.contains("\nwrit_ship_held_archives 4\n"),
+        "{figures}"
+    );
+}
+
+#[test]
+fn a_spool_without_room_says_so_and_nothing_is_lost() {
+    let past = Past::of(2);
+    let moto = Moto::start(0);
+    moto.make("evidence", true);
+    let disk = Disk::mount(past.spool());
+    disk.fill(0);
+    // Not even the name of the bucket can be noted.
+    let full = ran(&mut past.ship_to(&moto.endpoint, "evidence", &[]));
+    assert!(full.code == Some(2) && full.stderr.contains("No space left"), "{}{}", full.stdout, full.stderr);
+    disk.free();
+    disk.fill(12 * 1024);
+    let full = past.ship(&moto.endpoint, "evidence", 1);
+    assert!(full["problems"][0]["why"].as_str().unwrap().contains("No space left"), "{full}");
+    disk.free();
+    let sent = past.ship(&moto.endpoint, "evidence", 0);
+    assert_eq!((&sent["held"], &sent["waiting"]["archives"]), (&2.into(), &0.into()), "{sent}");
+    once_each(&moto, "evidence", 2);
+}
+
+#[test]
+fn a_kill_at_any_point_leaves_nothing_undone_and_nothing_double() {
+    let past = Past::of(2);
+    let moto = Moto::start(0);
+    let mut kills = 0;
+    loop {
+        let bucket = format!("evidence-{kills}");
+        moto.make(&bucket, true);
+        let _ = fs::remove_dir_all(past.spool());
+        let mut ship =
+            past.ship_to(&moto.endpoint, &bucket, &["--metrics", &past.world.house.path("p").display().to_string()]);
+        let killed = ran(ship.env("WRIT_CRASH_AT", (kills + 1).to_string()));
+        if killed.code == Some(0) {
+            break;
+        }
+        assert_eq!(killed.code, None, "{}{}", killed.stdout, killed.stderr);
+        let sent = past.ship(&moto.endpoint, &bucket, 0);
+        assert_eq!((&sent["held"], &sent["waiting"]["archives"], past.waiting()), (&2.into(), &0.into(), 0), "{sent}");
+        once_each(&moto, &bucket, 2);
+        kills += 1;
+    }
+    // Of each day: made, its document, archive and document held, noted, cleared.
+    assert_eq!(kills, 12);
+}
+
+/// Alters a bundle as somebody may who has the disk: triggers do not hold them off.
+const ALTER: &str = "
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1])
+[trigger] = database.execute(\"SELECT sql FROM sqlite_schema WHERE name = 'evidence_is_not_changed'\").fetchone()
+database.execute('DROP TRIGGER evidence_is_not_changed')
+database.execute(\"UPDATE evidence SET document = x'7b7d' WHERE sequence = 2\")
+database.execute(trigger)
+database.commit()
+";
+
+#[test]
+fn a_bundle_that_was_altered_comes_back_from_the_bucket() {
+    let mut past = Past::of(1);
+    let moto = Moto::start(0);
+    moto.make("evidence", true);
+    assert_eq!(past.ship(&moto.endpoint, "evidence", 0)["held"], 1);
+    past.depot.take().unwrap().stop().unwrap();
+    run::checked(Command::new("/usr/bin/python3").args(["-c", ALTER]).arg(past.world.data().join("depot.sqlite")))
+        .unwrap();
+    let found = told(past.clock.of(&mut upkeep(&past.world, "fsck")), 1);
+    assert_eq!(found["problems"]["list"][0]["code"], "evidence-altered", "{found}");
+    past.unpack(&moto, "auditor", 0);
+    past.audit("auditor", &["verify"], 0);
+    let mut mend = upkeep(&past.world, "mend");
+    mend.arg("--from")
+        .arg(past.world.house.path("auditor"))
+        .arg("--quarantine")
+        .arg(past.world.house.path("quarantine"));
+    let mended = told(past.clock.of(&mut mend), 0);
+    assert_eq!((mended["mended"].as_array().unwrap().len(), &mended["sound"]), (1, &true.into()), "{mended}");
+    told(past.clock.of(&mut upkeep(&past.world, "fsck")), 0);
+    // It goes on to serve and to ship, and what it then has is what was sent.
+    past.depot = Some(Depot::spawn(past.clock.of(&mut past.world.depot_command()), &past.world.data()).unwrap());
+    past.another();
+    assert_eq!(past.ship(&moto.endpoint, "evidence", 0)["held"], 2);
+}

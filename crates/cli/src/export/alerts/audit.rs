@@ -1,0 +1,88 @@
+//! Rules on what an audit comes to, and on the learning loop.
+
+use super::table::{Alert, at_least, at_most, audit, not_yet, of_audit, of_incidents};
+use crate::pages::page;
+
+pub(super) const ALERTS: &[Alert] = &[
+    Alert {
+        name: "WritAuditFailed",
+        expression: "writ_audit_verified == 0",
+        wait: "0m",
+        severity: Some("critical"),
+        figure: None,
+        metric: audit("writ_audit_verified"),
+        summary: "{{ $labels.site }}: the evidence does not verify",
+        next: "writ audit verify says which bundle, and where",
+    },
+    Alert {
+        name: "WritAuditOld",
+        // A month, and the days until somebody has the time.
+        expression: "time() - writ_audited_at_seconds > 3024000",
+        wait: "0m",
+        severity: Some("warning"),
+        figure: None,
+        metric: of_audit("writ_audited_at_seconds"),
+        summary: "{{ $labels.site }}: nobody has compared the evidence for {{ $value | humanizeDuration }}",
+        next: concat!("writ audit fetch, then writ audit compare: ", page!("operations.md")),
+    },
+    Alert {
+        name: "WritIncidentsUnresolved",
+        expression: "writ_incidents_unresolved > 0",
+        wait: "0m",
+        severity: Some("warning"),
+        figure: None,
+        metric: of_audit("writ_incidents_unresolved"),
+        summary: "{{ $labels.site }}: {{ $value }} incidents of the period ended without being resolved",
+        next: "writ audit compare says which",
+    },
+    Alert {
+        name: "WritL1ShareLow",
+        expression: "writ_l1_resolution_percent < {figure}",
+        wait: "1d",
+        severity: Some("warning"),
+        figure: at_least("tier.l1.share_least_percent"),
+        metric: of_incidents("writ_l1_resolution_percent"),
+        summary: "{{ $labels.site }}: rules resolve only {{ $value }} % of incidents",
+        next: "see which incidents people resolve, and whether a rule could",
+    },
+    Alert {
+        name: "WritCandidatesPending",
+        expression: "writ_learning_candidates_pending > {figure}",
+        wait: "1d",
+        severity: Some("warning"),
+        figure: at_most("learning.candidates_most"),
+        metric: not_yet("writ_learning_candidates_pending"),
+        summary: "{{ $value }} learned patterns wait for a review",
+        next: "review them: rules/learned/README.md",
+    },
+    Alert {
+        name: "WritPatternWeak",
+        expression: "writ_rule_success_percent < {figure}",
+        wait: "1d",
+        severity: Some("warning"),
+        figure: at_least("learning.pattern_success_least_percent"),
+        metric: of_incidents("writ_rule_success_percent"),
+        summary: "{{ $labels.site }}: rule {{ $labels.rule }} helps in only {{ $value }} % of cases",
+        next: "review it: rules/learned/README.md",
+    },
+    Alert {
+        name: "WritSlaMissed",
+        expression: "writ_sla_met_percent < {figure}",
+        wait: "1d",
+        severity: Some("warning"),
+        figure: at_least("sla.met_least_percent"),
+        metric: of_incidents("writ_sla_met_percent"),
+        summary: "{{ $labels.site }}: only {{ $value }} % of incidents were resolved within the SLA",
+        next: "writ audit compare says which were late",
+    },
+    Alert {
+        name: "WritMttrHigh",
+        expression: "writ_mttr_seconds > {figure}",
+        wait: "1d",
+        severity: Some("warning"),
+        figure: at_most("repair.mttr"),
+        metric: of_incidents("writ_mttr_seconds"),
+        summary: "{{ $labels.site }}: repairs take {{ $value | humanizeDuration }} on average",
+        next: "writ audit compare says which took long",
+    },
+];

@@ -1,0 +1,111 @@
+//! Rules on what a depot says of itself.
+
+use super::table::{Alert, at_most, depot};
+use crate::pages::page;
+
+pub(super) const ALERTS: &[Alert] = &[
+    Alert {
+        name: "WritDepotRefuses",
+        // The first of a kind is an increase where the depot counts it from 0; where it does not, its counter is new.
+        expression: "sum without (job) (increase(writ_depot_bundles_total{outcome!~\"new|known\"}[1h])) > 0 or sum without (job) \
+                     (writ_depot_bundles_total{outcome!~\"new|known\"} unless writ_depot_bundles_total offset 1h) > 0",
+        wait: "0m",
+        severity: Some("warning"),
+        figure: None,
+        metric: depot("writ_depot_bundles_total"),
+        summary: "the depot refused evidence: {{ $labels.outcome }}",
+        next: "see the depot's log for which appliance, and why",
+    },
+    Alert {
+        name: "WritDepotCannotStore",
+        expression: "increase(writ_depot_commit_failures_total[15m]) > 0",
+        wait: "0m",
+        severity: Some("critical"),
+        figure: None,
+        metric: depot("writ_depot_commit_failures_total"),
+        summary: "the depot cannot store what it is given",
+        next: "see its disk and its log",
+    },
+    Alert {
+        name: "WritDepotDiskFilling",
+        // Two days, in which somebody can make room.
+        expression: "writ_depot_disk_full_seconds < 172800",
+        wait: "30m",
+        severity: Some("critical"),
+        figure: None,
+        metric: depot("writ_depot_disk_full_seconds"),
+        summary: "the depot's disk is full in {{ $value | humanizeDuration }}, at the rate of the last days",
+        next: concat!("give it a larger disk, or see what writ-depot gc --dry-run would remove: ", page!("depot.md")),
+    },
+    Alert {
+        name: "WritDepotMissesAppliance",
+        expression: "writ_depot_checkin_age_seconds > {figure}",
+        wait: "0m",
+        severity: Some("critical"),
+        figure: at_most("checkin.critical"),
+        metric: depot("writ_depot_checkin_age_seconds"),
+        summary: "an appliance with orders has not checked in for {{ $value | humanizeDuration }}",
+        next: "writ watch says which, and of what site",
+    },
+    Alert {
+        name: "WritDepotCertificateEnding",
+        // Programs that renew certificates do so a month before the end.
+        expression: "writ_depot_tls_expires_seconds < 1209600",
+        wait: "1h",
+        severity: Some("warning"),
+        figure: None,
+        metric: depot("writ_depot_tls_expires_seconds"),
+        summary: "the depot's certificate ends in {{ $value | humanizeDuration }}",
+        next: concat!("renew it; the depot takes it up by itself: ", page!("operations.md")),
+    },
+    Alert {
+        name: "WritDepotCertificateEndingCritical",
+        expression: "writ_depot_tls_expires_seconds < 259200",
+        wait: "0m",
+        severity: Some("critical"),
+        figure: None,
+        metric: depot("writ_depot_tls_expires_seconds"),
+        summary: "the depot's certificate ends in {{ $value | humanizeDuration }}: no appliance talks to it after that",
+        next: concat!("renew it now; the depot takes it up by itself: ", page!("operations.md")),
+    },
+    Alert {
+        name: "WritDepotCertificateUnfit",
+        expression: "increase(writ_depot_tls_reload_failures_total[15m]) > 0",
+        wait: "0m",
+        severity: Some("warning"),
+        figure: None,
+        metric: depot("writ_depot_tls_reload_failures_total"),
+        summary: "the certificate that lies ready for the depot is of no use, and the one before serves on",
+        next: "the depot's log says why",
+    },
+    Alert {
+        name: "WritSigningKeyOld",
+        expression: "writ_depot_key_age_seconds > {figure}",
+        wait: "1h",
+        severity: Some("warning"),
+        figure: at_most("key.warning"),
+        metric: depot("writ_depot_key_age_seconds"),
+        summary: "a key of the trust root is {{ $value | humanizeDuration }} old",
+        next: "writ keys age says which, and writ keys rotate replaces it",
+    },
+    Alert {
+        name: "WritIngestionLate",
+        expression: "writ_depot_log_delay_seconds > {figure}",
+        wait: "5m",
+        severity: Some("warning"),
+        figure: at_most("ingestion.warning"),
+        metric: depot("writ_depot_log_delay_seconds"),
+        summary: "the logs that are farthest behind are {{ $value | humanizeDuration }} behind",
+        next: "GET /api/logs/sites/<site> of the depot says whose; on that appliance: writ-logs, and writ doctor",
+    },
+    Alert {
+        name: "WritIngestionStopped",
+        expression: "writ_depot_log_delay_seconds > {figure}",
+        wait: "0m",
+        severity: Some("critical"),
+        figure: at_most("ingestion.critical"),
+        metric: depot("writ_depot_log_delay_seconds"),
+        summary: "the logs that are farthest behind are {{ $value | humanizeDuration }} behind",
+        next: "GET /api/logs/sites/<site> of the depot says whose; on that appliance: writ-logs, and writ doctor",
+    },
+];

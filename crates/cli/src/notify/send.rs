@@ -1,0 +1,140 @@
+//! Sending what is in the queue, each line by itself: where one does not work, what goes by another does not wait.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use writ_agent::enforce::hostile;
+use writ_notify::book::{Book, Resting, World};
+use writ_notify::channel::mail::Server;
+use writ_notify::channel::post::Poster;
+use writ_notify::channel::webhook::Secret;
+use writ_notify::channel::{Unsent, pager, rest, webhook};
+use writ_notify::message::{Message, Way};
+use writ_trust::time::Time;
+use zeroize::Zeroizing;
+
+use super::store::Store;
+use crate::failure::Outcome;
+use crate::{clock, random, screen};
+
+/// The largest secret, in bytes.
+const MAX_SECRET: usize = 4096;
+/// For how long something is tried, in milliseconds (a day): then it is old news.
+const TRIED_FOR: i64 = 86_400_000;
+
+/// What sends.
+pub struct Sender {
+    /// Where mail is handed over; without one mail waits.
+    pub mail: Option<Server>,
+    /// What posts.
+    pub poster: Poster,
+    /// Where pages go.
+    pub pager: String,
+    /// The folder of secrets, one folder for each site.
+    pub secrets: Option<PathBuf>,
+}
+
+impl Sender {
+    /// Sends what is due. Says whether all of it has gone.
+    pub fn send(&self, book: &mut Book, store: &mut Store, world: &World<'_>) -> Outcome<bool> {
+        let mut order: Vec<(std::cmp::Reverse<_>, Time, String)> = book
+            .queue
+            .iter()
+            .map(|message| (std::cmp::Reverse(message.severity), message.at, message.id.clone()))
+            .collect();
+        order.sort();
+        let mut well = true;
+        for (_, _, id) in order {
+            let Some(message) = book.queue.iter().find(|message| message.id == id).cloned() else { continue };
+            let line = message.way.line();
+            if book.lines.get(&line).is_some_and(|resting| resting.until > clock::now()) {
+                well = false;
+                continue;
+            }
+            store.note("sending", &id, &message.way.target())?;
+            writ_durable::crash_point!("notify-sending");
+            let came = self.one(&message, world.now);
+            writ_durable::crash_point!("notify-sent");
+            match came {
+                Ok(()) => {
+                    store.note("sent", &id, &format!("{}: {}", message.way.target(), message.subject))?;
+                    writ_durable::crash_point!("notify-noted");
+                    book.done(&id);
+                    book.lines.remove(&line);
+                }
+                Err(Unsent::Later { why, wait }) if world.now.millis_since(message.at) < TRIED_FOR => {
+                    well = false;
+                    let failures = book.lines.get(&line).map_or(0, |resting| resting.failures) + 1;
+                    let drawn = u64::from_be_bytes(*random::bytes::<8>()?);
+                    let wait = wait.unwrap_or_default().max(rest(failures, drawn));
+                    let until = clock::now().plus_millis(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+                    screen::warning(&format!("{}: {why}; it is tried again from {until} on", message.way.target()));
+                    store.note("failed", &id, &why)?;
+                    book.lines.insert(line, Resting { failures, until, why });
+                }
+                Err(unsent) => {
+                    well = false;
+                    let target = message.way.target();
+                    screen::warning(&format!("{target} CANNOT BE TOLD of {:?}: {unsent}", message.subject));
+                    store.note("lost", &id, &format!("{target}: {unsent}"))?;
+                    book.done(&id);
+                    book.lost(&message, world);
+                }
+            }
+        }
+        Ok(well)
+    }
+
+    fn one(&self, message: &Message, now: Time) -> Result<(), Unsent> {
+        match &message.way {
+            Way::Mail { to } => {
+                let server = self.mail.as_ref();
+                server.ok_or_else(|| Unsent::later("no mail server is given: --smtp"))?.send(message, to)
+            }
+            Way::Webhook { site, channel, address, secret } => {
+                let url = match (address, secret) {
+                    (Some(address), _) => Zeroizing::new(address.clone()),
+                    (None, Some(secret)) => self.secret(site, secret)?,
+                    (None, None) => return Err(Unsent::never("the channel says nowhere where it leads")),
+                };
+                let key = Secret::parse(&self.secret(site, &format!("{channel}.whsec"))?).map_err(Unsent::later)?;
+                webhook::send(&self.poster, &url, &key, message, now)
+            }
+            Way::Pager { site, secret, page, dedup_key, .. } => {
+                let name = secret.as_ref().ok_or_else(|| Unsent::never("the channel names no secret"))?;
+                pager::send(&self.poster, &self.pager, &self.secret(site, name)?, *page, dedup_key, message)
+            }
+        }
+    }
+
+    /// A secret, out of a file that nobody else can read. Somebody mends what is wrong with one, so that is for now.
+    fn secret(&self, site: &str, name: &str) -> Result<Zeroizing<String>, Unsent> {
+        let folder = self.secrets.as_ref().ok_or_else(|| Unsent::later("it needs a secret: --secrets"))?;
+        let plain = |part: &str| {
+            !part.is_empty()
+                && !part.starts_with('.')
+                && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        };
+        if !plain(site) || !plain(name) {
+            return Err(Unsent::never("its secret has a name that no file can have here"));
+        }
+        let path = folder.join(site).join(name);
+        secret(&path).map_err(|why| Unsent::later(format!("{}: {why}", path.display())))
+    }
+}
+
+/// Reads a secret: the first line of a file that belongs to this user or root and that nobody else can read.
+pub fn secret(path: &Path) -> Result<Zeroizing<String>, String> {
+    let facts = std::fs::symlink_metadata(path).map_err(|e| e.to_string())?;
+    if facts.mode() & 0o077 != 0 {
+        return Err(format!("others can read it (mode {:o}): chmod 0600", facts.mode() & 0o777));
+    }
+    let own = rustix::process::geteuid().as_raw();
+    if facts.uid() != own && facts.uid() != 0 {
+        return Err("it belongs to somebody else".to_owned());
+    }
+    let bytes = Zeroizing::new(hostile::read(path, MAX_SECRET).map_err(|e| e.to_string())?);
+    let text = std::str::from_utf8(&bytes).map_err(|_| "it is not text".to_owned())?;
+    let line = Zeroizing::new(text.lines().next().unwrap_or_default().trim().to_owned());
+    if line.is_empty() { Err("it is empty".to_owned()) } else { Ok(line) }
+}

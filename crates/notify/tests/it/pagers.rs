@@ -1,0 +1,48 @@
+use writ_notify::message::{Page, Way};
+use writ_wire::notice::NoticeEvent::{Closed, Escalated, Opened};
+
+use crate::world::{Clinic, channel, lines};
+
+fn clinic() -> Clinic {
+    Clinic::with(|settings| {
+        settings["notify"]["pager"] = channel("pagerduty", &["incident-opened", "escalated", "incident-closed"]);
+        settings["contacts"]["on-call"]["email"] = serde_json::json!("on-call@msp.example");
+    })
+}
+
+#[test]
+fn a_pager_rings_once_and_stops_when_somebody_answers_and_when_it_ends() {
+    let mut clinic = clinic();
+    clinic.says(Opened, "INC-1", "critical");
+    assert_eq!(lines(&clinic.at(0)), ["trigger pager"]);
+    clinic.says(Escalated, "INC-1", "critical");
+    assert_eq!(clinic.until(16), ["0 call-0 on-call", "15 call-1 stand-in"]);
+    clinic.hear("INC-1", "on-call", false);
+    assert_eq!(clinic.until(20), ["16 acknowledged stand-in", "16 acknowledge pager"]);
+    clinic.says(Closed, "INC-1", "critical");
+    let told = clinic.at(21);
+    assert_eq!(lines(&told), ["resolved on-call", "resolved stand-in", "resolve pager"]);
+    let keys = |page: Page| move |way: &Way| matches!(way, Way::Pager { page: p, dedup_key, .. } if *p == page && dedup_key == "clinic-001/front-desk/INC-1");
+    assert!(told.iter().any(|message| keys(Page::Resolve)(&message.way)));
+    // One that never rang is not told to stop.
+    clinic.says(Closed, "INC-2", "critical");
+    assert_eq!(lines(&clinic.at(22)), Vec::<String>::new());
+}
+
+#[test]
+fn a_pager_that_rang_for_many_stops_when_none_of_them_is_left() {
+    let mut clinic = clinic();
+    let ids: Vec<String> = (0..20).map(|n| format!("INC-{n}")).collect();
+    for id in &ids {
+        clinic.says(Opened, id, "critical");
+    }
+    let told = clinic.at(0);
+    assert_eq!(lines(&told), ["trigger pager"]);
+    assert_eq!(told[0].keys.len(), 20);
+    for id in &ids[1..] {
+        clinic.says(Closed, id, "critical");
+    }
+    assert_eq!(lines(&clinic.at(1)), Vec::<String>::new());
+    clinic.says(Closed, &ids[0], "critical");
+    assert_eq!(lines(&clinic.at(2)), ["resolve pager"]);
+}

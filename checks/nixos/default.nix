@@ -184,6 +184,17 @@ builtins.concatMap
     "CapabilityBoundingSet="
   ]
   [ "WantedBy" ]
+++ lines "writ-depot-ship.service, public" made.public-depot.units."writ-depot-ship.service"
+  [
+    "LoadCredential=bucket:/var/lib/secrets/bucket"
+    "LoadCredential=database-password:/var/lib/secrets/database"
+    (builtins.concatStringsSep " " [
+      "--database-password-file %d/database-password \"--data\" \"/srv/depot\""
+      "\"--database\" \"postgres:///writ?host=/run/postgresql\" \"--retention\" \"6y\" \"--alert-after\" \"26h\""
+    ])
+    "ConditionPathExists=/srv/depot/postgresql"
+  ]
+  [ "depot.sqlite" ]
 ++ lines "writ-depot-ship-verify.service" made.shipping-depot.units."writ-depot-ship-verify.service"
   [ "--verify \"--sample\" \"5\" \"--download\"" ]
   [ "ReadWritePaths" "--data" ]

@@ -57,6 +57,7 @@ const OF_SQLITE: &[&str] = &[
     "upkeep::checking::a_disk_that_fills_is_told_two_days_before",
     "upkeep::checking::each_damage_has_its_name",
     "upkeep::clearing::nothing_goes_while_somebody_serves_or_reads",
+    "upkeep::mending",
     "upkeep::migrating",
 ];
 /// How many binaries are run side by side. Each has a tail in which one long test or boot is all that it does.

@@ -588,3 +588,34 @@ fn a_backup_moves_a_depot_to_postgresql_and_back() {
     tamper(&back, "UPDATE evidence SET document = x'7b7d' WHERE sequence = 2");
     assert!(codes(&fsck(&back, None, 1)).contains(&"evidence-altered"));
 }
+
+/// Beside a depot, on its way to a bucket that is away: it is confined, and reaches this database all the same.
+#[test]
+fn archives_are_made_of_it_and_wait() {
+    let server = shared();
+    let (dir, name) = made(server);
+    let at = |name: &str| dir.path().join(name);
+    let (data, password, key) = (at("data"), at("password"), at("key"));
+    std::fs::write(&password, PASSWORD).unwrap();
+    std::fs::write(&key, "aws_access_key_id = a\naws_secret_access_key = b\n").unwrap();
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let depot = start(dir.path(), &server.url(&name));
+    publish(depot.address, &release(1, None));
+    let one = [bundle(1)];
+    receipts(front_desk().submit(depot.address, one.to_vec()), &one);
+    let away = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let by_port = format!("postgres://{DEPOT}@127.0.0.1:{}/{name}", server.port);
+    for (database, file) in [(server.url(&name), None), (by_port, Some(&password))] {
+        let mut ship = command("ship", &data, Some(&database));
+        ship.arg("--spool").arg(at("ship")).args(["--json", "--to", "s3://evidence", "--endpoint"]);
+        ship.arg(format!("http://{away}")).arg("--credentials").arg(&key);
+        file.map(|file| ship.arg("--database-password-file").arg(file));
+        let report = ran(&mut ship).expect(1).json();
+        let problems = report["problems"].to_string();
+        assert!(problems.contains(&away.to_string()) && !problems.contains("database"), "{report}");
+    }
+    // What is put back into a database is put into SQLite's file.
+    let mut mend = command("mend", &data, Some(&server.url(&name)));
+    let refused = ran(mend.arg("--from").arg(at("audit")).arg("--quarantine").arg(at("quarantine"))).expect(1).stderr;
+    assert!(refused.contains("PostgreSQL has none") && !at("quarantine").exists(), "{refused}");
+}

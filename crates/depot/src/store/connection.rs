@@ -25,7 +25,7 @@ pub trait Connection: Send + std::fmt::Debug {
     /// Runs several statements without values.
     fn batch(&self, sql: &str) -> Result<(), StoreError>;
 
-    /// Begins a transaction: for [`transaction`](<dyn Connection>::transaction), and whoever keeps a connection in one until both end.
+    /// Begins a transaction: for `transaction`, and whoever keeps a connection in one until both end.
     fn begin(&self, sort: Begin) -> Result<(), StoreError>;
 
     /// Ends a transaction; once this says so, it survives a power cut.

@@ -178,6 +178,10 @@ in
             sleep 5
           done
           [ -z "$answer" ] || echo "$answer"
+          ${lib.optionalString claims ''
+            # Where a stick gave the identity, the key that was claimed with is gone: nobody may go on sending its claim.
+            rm -f /run/writ/claim/claim.json
+          ''}
           ${lib.optionalString (cfg.daemons != [ ]) ''
             # They may have given up meanwhile.
             systemctl --no-block start ${toString cfg.daemons}

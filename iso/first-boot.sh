@@ -105,6 +105,8 @@ give secrets.pub
 give secrets.pub.minisig
 give claim.txt
 sync "$stick"
+# Their contents before their names: after a power cut a name could stand over nothing.
+sync "$work/trust.json" "$work/enforce.toml" "$work/sync.toml"
 for file in trust.json enforce.toml sync.toml; do mv "$work/$file" "$state/$file"; done
 sync "$state"
 mv "$work/secrets.key" "$state/secrets.key"

@@ -44,12 +44,14 @@ impl Claims {
         all
     }
 
-    /// Takes a verified claim; gives how many other keys claim its card. No key ever takes the place of another that still claims:
-    /// of too many, that one goes which has not been heard for longest.
-    pub fn put(&self, claim: Claim, signed: Signed, sender: Sender, now: Time) -> Result<u64, Fault> {
+    /// Takes a verified claim; gives how many other keys claim its card, and whether its own is new. No key ever takes the place of
+    /// another that still claims: of too many, one goes of the sender that has most of them.
+    pub fn put(&self, claim: Claim, signed: Signed, sender: Sender, now: Time) -> Result<(u64, bool), Fault> {
         let mut all = self.lock(now);
         let same = |held: &Held| held.claim.mac == claim.mac && held.claim.public_key == claim.public_key;
-        if let Some(held) = all.iter_mut().find(|held| same(held)) {
+        let known = all.iter_mut().find(|held| same(held));
+        let is_new = known.is_none();
+        if let Some(held) = known {
             // An older one that somebody sends again says nothing new.
             if held.claim.at < claim.at {
                 let first_at = held.first_at;
@@ -59,7 +61,8 @@ impl Claims {
             make_room(&mut all, &claim.mac, &sender, now)?;
             all.push(Held { claim: claim.clone(), signed, sender, first_at: now, last_at: now });
         }
-        Ok(all.iter().filter(|held| held.claim.mac == claim.mac).count().saturating_sub(1) as u64)
+        let others = all.iter().filter(|held| held.claim.mac == claim.mac).count().saturating_sub(1) as u64;
+        Ok((others, is_new))
     }
 
     /// The claims of a card, or of all.
@@ -104,19 +107,21 @@ fn make_room(all: &mut Vec<Held>, mac: &MacAddress, sender: &Sender, now: Time) 
         forget_oldest(all, |held| held.claim.mac == *mac);
     }
     if all.len() >= MOST {
-        let mut counts: HashMap<Sender, usize> = HashMap::new();
-        for held in all.iter() {
-            *counts.entry(held.sender.clone()).or_default() += 1;
-        }
-        let most = counts.values().copied().max().unwrap_or(0);
-        forget_oldest(all, |held| counts.get(&held.sender) == Some(&most));
+        forget_oldest(all, |_| true);
     }
     Ok(())
 }
 
-/// Forgets that one of these which has not been heard for longest.
+/// Forgets one of these: of the sender that has most of them that one which has not been heard for longest, so that who sends many
+/// puts out nobody else's.
 fn forget_oldest(all: &mut Vec<Held>, of: impl Fn(&Held) -> bool) {
-    let oldest = all.iter().enumerate().filter(|(_, held)| of(held)).min_by_key(|(_, held)| held.last_at);
+    let mut counts: HashMap<Sender, usize> = HashMap::new();
+    for held in all.iter().filter(|held| of(held)) {
+        *counts.entry(held.sender.clone()).or_default() += 1;
+    }
+    let most = counts.values().copied().max().unwrap_or(0);
+    let of_most = |held: &Held| of(held) && counts.get(&held.sender) == Some(&most);
+    let oldest = all.iter().enumerate().filter(|(_, held)| of_most(held)).min_by_key(|(_, held)| held.last_at);
     if let Some(at) = oldest.map(|(at, _)| at) {
         all.remove(at);
     }
@@ -152,7 +157,7 @@ mod tests {
         Sender::From(Peer::of(IpAddr::from([192, 0, 2, n]), &options).unwrap())
     }
 
-    fn put(claims: &Claims, card: u16, who: u16, sender: Sender, seconds: i64) -> Result<u64, Fault> {
+    fn put(claims: &Claims, card: u16, who: u16, sender: Sender, seconds: i64) -> Result<(u64, bool), Fault> {
         let claim = Claim {
             schema: ClaimSchema::V1,
             mac: mac(card),
@@ -163,6 +168,7 @@ mod tests {
             site: None,
             appliance: None,
             agent_version: PlainName::of("0.1.0"),
+            secrets: None,
         };
         let signed = claim.sign(&key(who)).unwrap();
         claims.put(claim, signed, sender, at(seconds))
@@ -177,10 +183,10 @@ mod tests {
     #[test]
     fn two_keys_that_claim_one_card_are_both_held() {
         let claims = Claims::default();
-        assert_eq!(put(&claims, 1, 1, from(1), 0).unwrap(), 0);
-        assert_eq!(put(&claims, 1, 2, from(2), 1).unwrap(), 1);
-        assert_eq!(put(&claims, 2, 3, from(2), 1).unwrap(), 0);
-        assert_eq!(put(&claims, 1, 1, from(1), 60).unwrap(), 1, "said again, it is one");
+        assert_eq!(put(&claims, 1, 1, from(1), 0).unwrap(), (0, true));
+        assert_eq!(put(&claims, 1, 2, from(2), 1).unwrap(), (1, true));
+        assert_eq!(put(&claims, 2, 3, from(2), 1).unwrap(), (0, true));
+        assert_eq!(put(&claims, 1, 1, from(1), 60).unwrap(), (1, false), "said again, it is one");
         assert_eq!(keys(&claims, 1, 60), [key(1).public_key(), key(2).public_key()]);
         assert_eq!(claims.counts(at(60)), (3, 1));
         let fingerprint = key(2).public_key().fingerprint();
@@ -226,5 +232,21 @@ mod tests {
         }
         let of_card = keys(&claims, 3, 100);
         assert!(of_card.len() <= MOST_OF_CARD && of_card.contains(&key(3).public_key()), "{}", of_card.len());
+    }
+
+    #[test]
+    fn who_claims_a_card_by_many_keys_puts_out_nobody_else_s() {
+        let claims = Claims::default();
+        put(&claims, 1, 1, from(1), 0).unwrap();
+        // Never heard again, it is the oldest of them all.
+        for n in 100..119 {
+            put(&claims, 1, n, from(2), i64::from(n)).unwrap();
+        }
+        for n in 200..210 {
+            put(&claims, 1, n, from(3), i64::from(n)).unwrap();
+        }
+        let of_card = keys(&claims, 1, 300);
+        assert_eq!(of_card.len(), MOST_OF_CARD);
+        assert!(of_card.contains(&key(1).public_key()), "one address puts out its own");
     }
 }

@@ -12,15 +12,22 @@ use writ_trust::time::Time;
 use writ_wire::notice::{Notice, NoticeEvent};
 
 use crate::digest::Flood;
-use crate::incident::{Ended, Event, Incident, Key, Kind, Said, Source, Stage, Told, Word};
+use crate::incident::{Ended, Event, Incident, Key, Kind, Said, Source, Stage, Word};
 use crate::link::Links;
 use crate::message::{Message, Page, Way};
+use crate::opening::{of_seeming, opened};
 use crate::rules::{Moment, Rules};
 use crate::seen::Seen;
 use crate::tell::{self, clean};
 
-/// The most incidents of one site that are known at once; the oldest that ended go first.
-const MOST: usize = 5_000;
+/// The most incidents of one appliance that are known at once, so that one with a mad program or a stolen key takes no room from
+/// the others; the oldest that ended go first.
+const MOST: usize = 500;
+/// The most findings of one site that are remembered after their end. One that is open is never refused: there is one at most of
+/// each sort and subject.
+const MOST_FINDINGS: usize = 5_000;
+/// How many digits of a key's fingerprint tell two incidents apart that have one name.
+const FINGERPRINT: usize = 8;
 /// The most messages that wait; what comes beyond is dropped, and said.
 const MOST_QUEUED: usize = 5_000;
 /// The longest id of an incident.
@@ -110,8 +117,17 @@ pub struct Seeming {
 }
 
 impl Seeming {
+    /// How it is called while it may not count yet.
     fn prefix(&self) -> String {
         format!("{}/{}/{}-", self.site, self.subject, self.code)
+    }
+
+    /// Whether an incident is of this. Names do not say so: an exception's may begin with another's.
+    fn is_of(&self, incident: &Incident) -> bool {
+        incident.source != Source::Appliance
+            && incident.site == self.site
+            && incident.subject == self.subject
+            && incident.about == self.code
     }
 }
 
@@ -122,7 +138,7 @@ pub enum NoticeError {
     #[error("it names no incident as one is named")]
     Id,
     /// There are too many.
-    #[error("{MOST} incidents of its site are open already")]
+    #[error("{MOST} incidents of its appliance are open already")]
     TooMany,
 }
 
@@ -139,24 +155,34 @@ impl Book {
         moment: Moment,
     ) -> Result<(), NoticeError> {
         let fingerprint = notice.public_key.fingerprint();
-        if !self.seen.entry(fingerprint).or_default().take(digest, notice.at) {
+        if self.seen.get(&fingerprint).is_some_and(|seen| !seen.is_new(digest, notice.at)) {
             return Ok(());
         }
         let rules = Rules(&policy.settings);
         let Some(id) = &notice.incident_id else {
+            self.saw(fingerprint, digest, notice.at);
             self.paused(notice, rules, moment.now);
             return Ok(());
         };
         let named = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if id.is_empty() || id.len() > LONGEST_ID || !id.bytes().all(named) {
+            self.saw(fingerprint, digest, notice.at);
             return Err(NoticeError::Id);
         }
+        let id = self.id_of(notice, id, &fingerprint);
         let key = format!("{}/{}/{id}", notice.site, notice.appliance);
         if !self.incidents.contains_key(&key) {
-            self.make_room(notice.site.as_str())?;
-            self.incidents.insert(key.clone(), opened(&key, id, notice, policy));
+            let (site, appliance) = (notice.site.as_str(), notice.appliance.as_str());
+            let of = |one: &Incident| one.source == Source::Appliance && one.site == site && one.subject == appliance;
+            if !self.make_room(MOST, of) {
+                // It is not taken, and counts when there is room.
+                return Err(NoticeError::TooMany);
+            }
+            self.incidents.insert(key.clone(), opened(&key, &id, notice, policy));
         }
+        self.saw(fingerprint.clone(), digest, notice.at);
         let Some(incident) = self.incidents.get_mut(&key) else { return Ok(()) };
+        incident.speaker.get_or_insert(fingerprint);
         let reasons: Vec<String> = notice.reasons.iter().take(16).map(|reason| clean(reason)).collect();
         let first = reasons.first().cloned().unwrap_or_default();
         let events = match notice.event {
@@ -180,6 +206,43 @@ impl Book {
             incident.step(event, rules, moment);
         }
         Ok(())
+    }
+
+    fn saw(&mut self, fingerprint: String, digest: &Digest, at: Time) {
+        self.seen.entry(fingerprint).or_default().take(digest, at);
+    }
+
+    /// What an incident is called here: as its appliance calls it, unless that is what another key called another one. An
+    /// appliance with a new key counts from the beginning.
+    fn id_of(&self, notice: &Notice, id: &str, fingerprint: &str) -> String {
+        let of = |id: &str| self.incidents.get(&format!("{}/{}/{id}", notice.site, notice.appliance));
+        let anew = format!("{id}-{}", fingerprint.get(..FINGERPRINT).unwrap_or(fingerprint));
+        let another = of(id).and_then(|known| known.speaker.as_deref()).is_some_and(|speaker| speaker != fingerprint);
+        // The other one may be forgotten before this one has ended.
+        if another || of(&anew).is_some() { anew } else { id.to_owned() }
+    }
+
+    /// Which key speaks for each appliance of a site, by the newest release: nobody says any more how it stands with the
+    /// incidents of another key, so they end.
+    pub fn gone(&mut self, site: &str, speakers: &BTreeMap<String, String>, world: &World<'_>) {
+        let is_gone = |incident: &Incident| match (&incident.speaker, speakers.get(&incident.subject)) {
+            (_, None) => true,
+            (Some(speaker), Some(named)) => speaker != named,
+            (None, Some(_)) => false,
+        };
+        let of_site = self.incidents.values_mut().filter(|incident| {
+            incident.site == site && incident.source == Source::Appliance && incident.is_open() && is_gone(incident)
+        });
+        for incident in of_site {
+            let Some((policy, moment)) = (world.at)(site, &incident.subject.clone()) else { continue };
+            let how = "the newest release names its appliance, or that key, no more".to_owned();
+            incident.step(Event::Ended(Ended { at: world.now, how }), Rules(&policy.settings), moment);
+        }
+    }
+
+    /// Forgets what was taken of keys that no release names any more: nothing of theirs is taken again.
+    pub fn forget(&mut self, named: &BTreeSet<String>) {
+        self.seen.retain(|fingerprint, _| named.contains(fingerprint));
     }
 
     /// Healing was suspended by people, or goes on: those hear it who hear of incidents that people have.
@@ -242,17 +305,14 @@ impl Book {
         }
     }
 
-    fn make_room(&mut self, site: &str) -> Result<(), NoticeError> {
-        let of_site = |incident: &&Incident| incident.site == site;
-        if self.incidents.values().filter(of_site).count() < MOST {
-            return Ok(());
+    /// Sees to it that there are fewer than so many of these incidents: the oldest that ended goes. Says whether there is room.
+    fn make_room(&mut self, most: usize, of: impl Fn(&Incident) -> bool) -> bool {
+        if self.incidents.values().filter(|incident| of(incident)).count() < most {
+            return true;
         }
-        let ended =
-            self.incidents.values().filter(of_site).filter(|incident| !incident.is_open() && incident.told.resolved);
+        let ended = self.incidents.values().filter(|one| of(one) && !one.is_open() && one.told.resolved);
         let oldest = ended.min_by_key(|incident| incident.opened_at).map(|incident| incident.key.clone());
-        let oldest = oldest.ok_or(NoticeError::TooMany)?;
-        self.incidents.remove(&oldest);
-        Ok(())
+        oldest.and_then(|oldest| self.incidents.remove(&oldest)).is_some()
     }
 
     /// A site was looked at for the first time: what had ended before is nobody's business any more.
@@ -280,13 +340,12 @@ impl Book {
         self.since.retain(|key, _| !key.starts_with(&prefix) || wanted.contains(key));
         for one in all {
             let since = *self.since.entry(one.prefix()).or_insert(now);
-            let is_one = |incident: &Incident| incident.is_open() && incident.key.starts_with(&one.prefix());
-            if now.millis_since(since) < one.settle
-                || self.incidents.values().any(is_one)
-                || self.make_room(site).is_err()
-            {
+            let is_one = |incident: &Incident| incident.is_open() && one.is_of(incident);
+            if now.millis_since(since) < one.settle || self.incidents.values().any(is_one) {
                 continue;
             }
+            // There is room for what is wrong now, also where nothing that ended can go.
+            self.make_room(MOST_FINDINGS, |known| known.source != Source::Appliance && known.site == site);
             let Some((policy, moment)) = (world.at)(site, &one.subject) else { continue };
             let id = format!("{}-{}", one.code, since.unix_millis() / 1000);
             let key = format!("{site}/{}/{id}", one.subject);
@@ -300,7 +359,7 @@ impl Book {
             incident.site == site && incident.source != Source::Appliance && incident.is_open() && judged(incident)
         });
         for incident in gone {
-            let goes_on = wanted.iter().any(|prefix| incident.key.starts_with(prefix));
+            let goes_on = all.iter().any(|one| one.is_of(incident));
             let policy = (world.at)(site, &incident.subject.clone());
             if let Some((policy, moment)) = policy.filter(|_| !goes_on) {
                 let ended = Ended { at: now, how: "it is not so any more".to_owned() };
@@ -334,6 +393,7 @@ impl Book {
 
     /// Time goes by: who is to be told something now is put into the queue.
     pub fn tick(&mut self, world: &World<'_>) {
+        self.silence();
         let mut told = Vec::new();
         let keys: Vec<Key> = self.incidents.keys().cloned().collect();
         for key in keys {
@@ -358,6 +418,24 @@ impl Book {
         self.groups.extend(gathered.groups);
         self.incidents.retain(|_, incident| !incident.is_over(world.now));
         self.groups.retain(|_, keys| keys.iter().any(|key| self.incidents.contains_key(key)));
+    }
+
+    /// A pager that was held back does not ring any more for what needs nobody since; nor is it told to stop.
+    fn silence(&mut self) {
+        let Self { flood, incidents, .. } = self;
+        flood.held.retain(|message| {
+            let Way::Pager { channel, page: Page::Trigger, dedup_key, .. } = &message.way else { return true };
+            let needs = |one: &Incident| matches!(one.stage, Stage::Open | Stage::People);
+            if message.keys.iter().any(|key| incidents.get(key).is_some_and(needs)) {
+                return true;
+            }
+            for key in &message.keys {
+                if let Some(incident) = incidents.get_mut(key) {
+                    incident.told.pages.retain(|(name, rang)| name != channel || rang != dedup_key);
+                }
+            }
+            false
+        });
     }
 
     /// A pager rings once for several: they stop it together.
@@ -402,9 +480,13 @@ impl Book {
         if self.queue.iter().any(|queued| queued.id == message.id) {
             return;
         }
-        if self.queue.len() < MOST_QUEUED {
-            self.queue.push(message);
-        } else {
+        self.queue.push(message);
+        if self.queue.len() > MOST_QUEUED {
+            // What matters least goes, and of that the oldest news.
+            let least = self.queue.iter().enumerate().min_by_key(|(_, queued)| (queued.severity, queued.at));
+            if let Some(at) = least.map(|(at, _)| at) {
+                self.queue.remove(at);
+            }
             self.dropped += 1;
         }
     }
@@ -442,64 +524,4 @@ fn ring(incident: &mut Incident, told: &[Message]) {
         })
         .collect();
     incident.told.pages.extend(rings);
-}
-
-fn opened(key: &str, id: &str, notice: &Notice, policy: &Policy) -> Incident {
-    let severity = notice.severity.as_deref().and_then(|name| Severity::ALL.into_iter().find(|s| s.as_str() == name));
-    let check = notice.check.clone().unwrap_or_default();
-    let answering = policy.rules.values().filter(|rule| rule.when.check == check);
-    let runbooks: BTreeSet<String> = answering.filter_map(|rule| rule.run.clone()).collect();
-    let severity = severity.unwrap_or(Severity::High);
-    // A notice does not say when its incident opened, but when it is due.
-    let due = notice.due_at;
-    let sla = policy.settings.sla.get(&severity).map_or(0, writ_trust::time::Span::millis);
-    Incident {
-        key: key.to_owned(),
-        site: notice.site.to_string(),
-        subject: notice.appliance.to_string(),
-        id: id.to_owned(),
-        source: Source::Appliance,
-        severity,
-        title: clean(&notice.title),
-        about: clean(&check),
-        target: clean(&notice.target),
-        controls: notice.controls.iter().take(16).map(|control| clean(control)).collect(),
-        runbooks: runbooks.into_iter().take(16).collect(),
-        reasons: notice.reasons.iter().take(16).map(|reason| clean(reason)).collect(),
-        opened_at: due.map_or(notice.at, |due| due.plus_millis(-sla).min(notice.at)),
-        due_at: due,
-        stage: Stage::Open,
-        handed_at: None,
-        acknowledged: None,
-        ended: None,
-        report_due: None,
-        reported: None,
-        told: Told::default(),
-    }
-}
-
-fn of_seeming(one: &Seeming, key: Key, id: String, since: Time, rules: Rules<'_>) -> Incident {
-    Incident {
-        key,
-        site: one.site.clone(),
-        subject: one.subject.clone(),
-        id,
-        source: one.source,
-        severity: one.severity,
-        title: clean(&one.title),
-        about: one.code.clone(),
-        target: one.subject.clone(),
-        controls: Vec::new(),
-        runbooks: Vec::new(),
-        reasons: vec![clean(&one.what)],
-        opened_at: since,
-        due_at: rules.due(one.severity, since).filter(|_| one.source != Source::Exception),
-        stage: Stage::Open,
-        handed_at: None,
-        acknowledged: None,
-        ended: None,
-        report_due: None,
-        reported: None,
-        told: Told::default(),
-    }
 }

@@ -141,6 +141,10 @@ pub struct Incident {
     pub id: String,
     /// Who says so.
     pub source: Source,
+    /// The fingerprint of the key under which its appliance says so; none where no appliance does, or an older version did not
+    /// write it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speaker: Option<String>,
     /// How bad it is.
     pub severity: Severity,
     /// What it is about, in words of the policy.

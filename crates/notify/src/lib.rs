@@ -13,6 +13,7 @@ pub mod digest;
 pub mod incident;
 pub mod link;
 pub mod message;
+mod opening;
 pub mod rules;
 pub mod seen;
 pub mod tell;

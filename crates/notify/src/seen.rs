@@ -20,9 +20,14 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// Whether this one was not taken yet.
+    pub fn is_new(&self, digest: &Digest, at: Time) -> bool {
+        self.until.is_none_or(|until| at > until) && !self.taken.contains_key(&digest.hex())
+    }
+
     /// Whether this one is new; it is taken from now on.
     pub fn take(&mut self, digest: &Digest, at: Time) -> bool {
-        if self.until.is_some_and(|until| at <= until) || self.taken.contains_key(&digest.hex()) {
+        if !self.is_new(digest, at) {
             return false;
         }
         self.taken.insert(digest.hex(), at);

@@ -16,7 +16,7 @@ use crate::shape::{document, nullable};
 use crate::signed::Signed;
 use crate::statement::StatementError;
 
-/// The largest claim, in bytes (2 KiB); real ones have about 500.
+/// The largest claim, in bytes (2 KiB); real ones have about 1,200.
 pub const MAX_CLAIM: usize = 2 * 1024;
 /// The largest claim as it travels, with its signature, in bytes (4 KiB).
 pub const MAX_SIGNED_CLAIM: usize = 4 * 1024;
@@ -49,6 +49,10 @@ pub struct Claim {
     pub appliance: Option<ApplianceId>,
     /// The version of the program that says this.
     pub agent_version: PlainName,
+    /// What its secrets are to be encrypted to: the exact bytes of secrets.pub and their one signature by `public_key`. Absent where
+    /// the machine has no key for secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<Signed>,
 }
 
 document!(Claim, ClaimSchema, CLAIM_SCHEMA, "writ.claim.v1", MAX_CLAIM);
@@ -106,6 +110,10 @@ impl Claim {
     pub fn held(signed: &Signed) -> Result<Self, StatementError> {
         let claim = Self::parse(&signed.document.0)?;
         signed.verify_single(&claim.public_key)?;
+        // Nobody holds or hands on what another key signed; what the signature says that it is for, whoever takes it up judges.
+        if let Some(secrets) = &claim.secrets {
+            secrets.verify_single(&claim.public_key)?;
+        }
         Ok(claim)
     }
 }
@@ -134,7 +142,14 @@ mod tests {
             site: None,
             appliance: None,
             agent_version: PlainName::of("0.1.0"),
+            secrets: None,
         }
+    }
+
+    /// A recipients file as long as machines write them, signed as they sign it.
+    fn secrets(who: u8) -> Signed {
+        let file = format!("# {}\nage1{}\n", "x".repeat(140), "q".repeat(58));
+        Signed::by(file.into_bytes(), &key(who), "recipient of this appliance's secrets").unwrap()
     }
 
     #[test]
@@ -150,6 +165,40 @@ mod tests {
         let mut two = signed.clone();
         two.signatures.push(two.signatures[0].clone());
         assert!(matches!(Claim::verify(&two, now()), Err(StatementError::Signed(_))));
+    }
+
+    #[test]
+    fn a_key_for_secrets_counts_under_the_claims_own_key() {
+        let with = |secrets| Claim { secrets: Some(secrets), ..claim() }.sign(&key(1)).unwrap();
+        let signed = with(secrets(1));
+        assert_eq!(Claim::verify(&signed, now()).unwrap().secrets, Some(secrets(1)));
+        assert!(!String::from_utf8(claim().canonical()).unwrap().contains("secrets"), "absent, as claims were before");
+        let mut altered = secrets(1);
+        altered.document.0.push(b'\n');
+        let mut twice = secrets(1);
+        twice.signatures.push(twice.signatures[0].clone());
+        let unsigned = Signed { signatures: vec![], ..secrets(1) };
+        for foreign in [secrets(2), altered, twice, unsigned] {
+            assert!(matches!(Claim::held(&with(foreign)), Err(StatementError::Signed(_))));
+        }
+    }
+
+    #[test]
+    fn the_longest_claim_travels() {
+        let long = PlainName::of(&"x".repeat(MAX_NAME));
+        let name = "a".repeat(40);
+        let longest = Claim {
+            hardware: long.clone(),
+            agent_version: long,
+            site: Some(name.parse().unwrap()),
+            appliance: Some(name.parse().unwrap()),
+            secrets: Some(secrets(1)),
+            ..claim()
+        };
+        let signed = longest.sign(&key(1)).unwrap();
+        assert!(signed.document.0.len() <= MAX_CLAIM, "{}", signed.document.0.len());
+        assert!(signed.canonical().len() <= MAX_SIGNED_CLAIM, "{}", signed.canonical().len());
+        assert_eq!(Claim::verify(&signed, now()).unwrap(), longest);
     }
 
     #[test]

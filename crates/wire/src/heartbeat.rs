@@ -114,15 +114,17 @@ impl Heartbeat {
         Signed::by(self.canonical(), key, &comment)
     }
 
-    /// Whether the appliance's key signed this document; its signature file's trusted comment is not looked at. Enough for who
-    /// only keeps the newest one: whoever goes by what it says uses [`Heartbeat::verify`].
+    /// Whether the appliance's key signed this document; its signature file's trusted comment is not looked at, for nothing is
+    /// decided by it. Enough for who only keeps the newest one: whoever goes by what it says uses [`Heartbeat::verify`].
     pub fn verify_document(signed: &Signed, key: &PublicKey) -> Result<(), StatementError> {
         Ok(signed.verify_document(key)?)
     }
 
-    /// Judges a heartbeat under the appliance's key: signature first, then shape and key. Its age is for whoever asks.
+    /// Judges a heartbeat under the appliance's key: signature first, then shape and key. Its age is for whoever asks. The
+    /// trusted comment may be anybody's, as for whoever keeps it: else whoever carries a heartbeat could have it taken and make
+    /// it look broken to those who read it.
     pub fn verify(signed: &Signed, key: &PublicKey) -> Result<Self, StatementError> {
-        signed.verify_single(key)?;
+        Self::verify_document(signed, key)?;
         let heartbeat = Self::parse(&signed.document.0)?;
         if heartbeat.public_key.ed25519() != key.ed25519() {
             return Err(StatementError::OtherKey);
@@ -157,6 +159,10 @@ mod tests {
         let signed = heartbeat.sign(&key).unwrap();
         assert_eq!(Heartbeat::verify(&signed, &key.public_key()).unwrap(), heartbeat);
         assert!(matches!(Heartbeat::verify(&signed, &other.public_key()), Err(StatementError::Signed(_))));
+        let comment = String::from_utf8(signed.signatures[0].0.clone()).unwrap().replace("site=clinic-001", "site=x");
+        let carried = Signed { signatures: vec![crate::Blob(comment.into_bytes())], ..signed.clone() };
+        assert_ne!(carried, signed);
+        assert_eq!(Heartbeat::verify(&carried, &key.public_key()).unwrap(), heartbeat, "its comment is nobody's word");
         heartbeat.public_key = other.public_key();
         let foreign = heartbeat.sign(&key).unwrap();
         assert!(matches!(Heartbeat::verify(&foreign, &key.public_key()), Err(StatementError::OtherKey)));

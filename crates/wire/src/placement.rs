@@ -10,6 +10,7 @@ use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::log::judge::Continuity;
 use writ_trust::minisign::PublicKey;
 use writ_trust::refusal::Refusal;
+use writ_trust::release::Release;
 use writ_trust::root_chain::{ChainError, TrustChain};
 use writ_trust::time::Time;
 
@@ -67,7 +68,8 @@ pub enum PlaceError {
 
 impl Place {
     /// Whether people said that the machine with this key belongs there: the release is one that it accepts, by the trust root
-    /// that it began with, as one that has accepted nothing yet.
+    /// that it began with, as one that has accepted nothing yet. When its generation is due is no part of that: a machine of a later
+    /// ring belongs there already, and waits there.
     pub fn judge(&self, first: &TrustChain, key: &PublicKey, now: Time) -> Result<Accepted, PlaceError> {
         if self.roots.len() > MAX_ROOTS {
             return Err(PlaceError::Roots(self.roots.len()));
@@ -83,8 +85,18 @@ impl Place {
         let floor = Floor::initial(self.site.clone(), &chain);
         let receipt = receipt.as_ref().map(|receipt| &receipt.0[..]);
         let log = LogProof { receipt, continuity: Continuity::default() };
-        let accepted =
-            acceptance::accept(&release.document.0, &release.signatures, &chain, &floor, &identity, &log, now);
-        Ok(accepted.map_err(Box::new)?)
+        let judged = |running| {
+            let (bytes, signatures) = (&release.document.0, &release.signatures);
+            acceptance::accept_beside(bytes, signatures, &chain, &floor, &identity, &log, running, now)
+        };
+        match judged(None) {
+            Err(early @ Refusal::NotBefore { .. }) => {
+                // The last of the rules, so it is signed and sound: judged again as by one for whom it brings nothing to wait for.
+                let release = Release::parse(&release.document.0).map_err(|e| Box::new(Refusal::Document(e)))?;
+                let entry = release.generations.get(&self.appliance).ok_or_else(|| Box::new(early))?;
+                Ok(judged(Some(entry)).map_err(Box::new)?)
+            }
+            other => Ok(other.map_err(Box::new)?),
+        }
     }
 }

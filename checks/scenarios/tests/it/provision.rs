@@ -107,6 +107,8 @@ impl Scene {
         command.arg("--claim").arg(self.path("machine/claim")).arg("--answer").arg(self.path("machine/answer"));
         if what == "join" {
             command.arg("--state").arg(self.path("machine/state")).arg("--root").arg(self.path("machine/root"));
+            // Not that of the machine that this runs on.
+            command.arg("--secrets-out").arg(self.path("machine/secrets"));
         }
         command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
         Process(command.spawn().unwrap())
@@ -163,6 +165,7 @@ fn thiefs_claim() -> Signed {
         site: None,
         appliance: None,
         agent_version: PlainName::of("0.1.0"),
+        secrets: None,
     };
     claim.sign(&secret(THIEF)).unwrap()
 }
@@ -246,12 +249,24 @@ fn from_a_machine_that_nobody_knows_to_its_first_evidence() {
     git(&scene.path("desk"), &["merge", "--quiet", &format!("provision/{}-{NAME}", scene.house.site)]);
     let named = fs::read_to_string(scene.path(&format!("desk/hosts/{}/{NAME}/key.pub", scene.house.site))).unwrap();
     assert_eq!(named.parse::<writ_trust::minisign::PublicKey>().unwrap(), key);
+    // And so does what its secrets are encrypted to, which the claim carried.
+    let secrets_key = scene.path("machine/state/secrets.key");
+    assert_eq!(fs::metadata(&secrets_key).unwrap().permissions().mode() & 0o777, 0o600);
+    let secrets_key = || fs::read_to_string(&secrets_key).unwrap();
+    let kept = secrets_key();
+    let recipient = kept.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap();
+    let own = scene.path(&format!("desk/hosts/{}/{NAME}", scene.house.site));
+    assert!(fs::read_to_string(own.join("secrets.pub")).unwrap().ends_with(&format!("\n{recipient}\n")));
+    assert!(own.join("secrets.pub.minisig").exists());
     scene.release(2);
     scene.until("the machine's place", || join.0.try_wait().unwrap().is_some());
     assert!(join.0.wait().unwrap().success(), "{}", scene.said("join"));
     assert!(scene.said("join").contains(&format!("This machine is  {NAME}  of  {}", scene.house.site)));
     assert_eq!((own_key("appliance.key"), own_key("claim/appliance.key")), (Some(key.clone()), None));
     assert!(!scene.path("machine/claim/claim.json").exists(), "it claims no more");
+    assert_eq!(secrets_key(), kept, "the key for secrets stays");
+    let enforce = fs::read_to_string(scene.path("machine/state/enforce.toml")).unwrap();
+    assert!(enforce.contains("machine/secrets\""), "{enforce}");
 
     // It goes on with what was written: obeys, and its evidence arrives.
     let (mut enforcer, mut courier) = started(&scene);

@@ -103,7 +103,11 @@ impl Driver {
         let now = self.engine.clock.instant();
         match message {
             Message::Stop => return false,
-            Message::Reload => self.polls.push(now),
+            Message::Reload => {
+                // What people laid down by hand since, and a new key, are known before anything is looked at.
+                self.engine.take_up_secrets();
+                self.polls.push(now);
+            }
             Message::Rescan => self.scan_all(now),
             Message::Changed(topic) => self.changed(topic),
             Message::Happened(watch) => {

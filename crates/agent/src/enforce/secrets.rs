@@ -1,4 +1,4 @@
-//! The secrets of the policy in force: decrypted when it is taken up, and laid out for units.
+//! The secrets of the policy in force: decrypted when it is taken up, and again when that is asked for, and laid out for units.
 
 use super::engine::Engine;
 use crate::secrets::{lay, unseal};

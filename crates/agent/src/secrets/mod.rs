@@ -20,6 +20,9 @@ use self::redact::{Cut, Redactor};
 /// The value of a secret, or why it cannot be had.
 pub type Held = Result<Zeroizing<Vec<u8>>, String>;
 
+/// The most values of earlier that are still taken out of what is said.
+const MOST_FORMER: usize = 64;
+
 /// What is known of secrets. Every copy knows the same at any time: threads that look and work hold one.
 #[derive(Clone, Default)]
 pub struct Secrets(Arc<RwLock<Known>>);
@@ -27,6 +30,8 @@ pub struct Secrets(Arc<RwLock<Known>>);
 #[derive(Default)]
 struct Known {
     by_name: BTreeMap<String, Held>,
+    /// Values that were known before, the oldest first.
+    former: Vec<Zeroizing<Vec<u8>>>,
     redactor: Redactor,
 }
 
@@ -37,12 +42,21 @@ impl std::fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Knows these from now on, and no others. What was known before is still taken out of what is said: a program that got
-    /// it may be running.
+    /// Knows these from now on, and no others. What was known before, also long before, is still taken out of what is said: a
+    /// program that got it may be running, and what it was used for may have it in its files.
     pub fn replace(&self, by_name: BTreeMap<String, Held>) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::take(&mut known.by_name);
-        let values = by_name.values().chain(before.values()).filter_map(|held| held.as_ref().ok());
+        let mut guard = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let known = &mut *guard;
+        let is = |held: &Held, value: &[u8]| held.as_ref().is_ok_and(|held| held.as_slice() == value);
+        for value in std::mem::take(&mut known.by_name).into_values().flatten() {
+            let is_current = by_name.values().any(|held| is(held, &value));
+            if !is_current && !known.former.iter().any(|former| former.as_slice() == value.as_slice()) {
+                known.former.push(value);
+            }
+        }
+        let beyond = known.former.len().saturating_sub(MOST_FORMER);
+        known.former.drain(..beyond);
+        let values = by_name.values().filter_map(|held| held.as_ref().ok()).chain(&known.former);
         known.redactor = Redactor::of(values.map(|value| value.as_slice()));
         known.by_name = by_name;
     }
@@ -60,8 +74,8 @@ impl Secrets {
         }
     }
 
-    /// Why a secret that is named somewhere in these parameters cannot be decrypted; none where all can, and of names that the
-    /// policy does not bring.
+    /// Why a secret that is named somewhere in these parameters cannot be had; none where all can, and of names that the policy does
+    /// not bring and nobody laid down.
     pub fn locked<'v>(&self, parameters: impl IntoIterator<Item = &'v Value>) -> Option<String> {
         let named =
             |value: &Value| value.as_object().filter(|o| o.len() == 1)?.get("secret")?.as_str().map(str::to_owned);
@@ -105,6 +119,16 @@ mod tests {
         // What was known before is not told either.
         secrets.replace(BTreeMap::new());
         assert_eq!(shared.redact("it is open sesame"), "it is [scrubbed:secret]");
+        // Nor after many more rotations, and what is taken up again and again unchanged takes nothing's place.
+        let rotated =
+            |n: usize| BTreeMap::from([("good".to_owned(), Ok(Zeroizing::new(format!("value-{n:04}").into_bytes())))]);
+        for n in 0..MOST_FORMER {
+            (0..3).for_each(|_| secrets.replace(rotated(n)));
+        }
+        let said = "open sesame, value-0000 and value-0063";
+        assert_eq!(shared.redact(said), "[scrubbed:secret], [scrubbed:secret] and [scrubbed:secret]");
+        secrets.replace(rotated(MOST_FORMER));
+        assert_eq!(shared.redact(said), "open sesame, [scrubbed:secret] and [scrubbed:secret]", "the oldest goes");
         assert!(!format!("{secrets:?}").contains("sesame"));
     }
 }

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use tracing::warn;
 use writ_age::{Identity, MAX_SECRET};
 use zeroize::Zeroizing;
 
@@ -32,7 +31,7 @@ pub fn is_name(name: &str) -> bool {
 }
 
 /// The secrets of a policy: those that it brings in `sealed` by name, as age files in base64, and of the other `names` those
-/// that lie here by hand. A name that is neither here nor there is left out.
+/// that lie here by hand, or why one of these is not taken. A name that is neither here nor there is left out.
 pub fn all(names: &[String], sealed: &BTreeMap<String, String>, keeping: &Keeping) -> BTreeMap<String, Held> {
     let identity = if sealed.is_empty() { Err(String::new()) } else { identity(&keeping.identity) };
     let mut all: BTreeMap<String, Held> = sealed
@@ -47,13 +46,9 @@ pub fn all(names: &[String], sealed: &BTreeMap<String, String>, keeping: &Keepin
         })
         .collect();
     for name in names.iter().filter(|name| !sealed.contains_key(*name) && is_name(name)) {
-        match by_hand(&keeping.by_hand.join(name)) {
-            Ok(Some(value)) => {
-                all.insert(name.clone(), Ok(value));
-            }
-            Ok(None) => {}
-            Err(why) => warn!("the secret `{name}` that was laid down by hand is left alone: {why}"),
-        }
+        let held = by_hand(&keeping.by_hand.join(name)).transpose();
+        let told = |why: String| format!("the secret `{name}` that was laid down by hand is left alone: {why}");
+        all.extend(held.map(|held| (name.clone(), held.map_err(told))));
     }
     all
 }
@@ -144,8 +139,12 @@ mod tests {
         appliance.write("secrets/undeclared", b"nobody asks", 0o600);
         let names = ["backup", "other", "open", "none", "../secrets.key"];
         let all = appliance.all(&names, &[("backup", sealed(&appliance.key, b"by the policy"))]);
-        let told: Vec<_> = all.iter().map(|(name, held)| (name.as_str(), held.as_ref().unwrap().as_slice())).collect();
-        assert_eq!(told, [("backup", &b"by the policy"[..]), ("other", b"by hand, too")]);
+        let told = |name: &str| all[name].clone().map(|value| value.to_vec());
+        assert_eq!(told("backup"), Ok(b"by the policy".to_vec()));
+        assert_eq!(told("other"), Ok(b"by hand, too".to_vec()));
+        let why = told("open").unwrap_err();
+        assert!(why.contains("`open`") && why.contains("chmod 600"), "told of and not taken: {why}");
+        assert_eq!(all.len(), 3);
     }
 
     #[test]

@@ -103,11 +103,16 @@ impl Courier {
             Some(named) => self.missing(&named.digest)?,
             None => 0,
         };
-        if missing == 0 {
-            self.place(logged, &release)?;
-            return Ok(None);
+        if missing > 0 {
+            info!(paths = missing, "of its closure are to be fetched");
         }
-        info!(paths = missing, "of its closure are to be fetched");
+        // One whose time is to come takes the place of those before it all the same, so the enforcer hears of it at once, and takes up
+        // no older one meanwhile. Its closure follows, as that of the newest one here does when the cache has lost something.
+        let is_to_come = own.not_before > now();
+        if missing == 0 || is_to_come {
+            self.place(logged, &release)?;
+            return Ok((missing > 0).then_some(Event::FetchWanted));
+        }
         let pending = self.config.state_dir.join(PENDING);
         crash_point!("sync-pending");
         writ_durable::replace(&pending, &logged.canonical(), 0o600).map_err(Trouble::at(&pending))?;
@@ -245,7 +250,7 @@ impl Courier {
         Ok(())
     }
 
-    /// Puts a release into the inbox: everything it names is there.
+    /// Puts a release into the inbox: its documents are there, and its closure as well, unless its time is to come.
     fn place(&mut self, logged: &LoggedRelease, release: &Release) -> Result<(), Trouble> {
         crash_point!("sync-release");
         self.inbox.write_release(release.point(), logged, self.chain.newest())?;

@@ -6,13 +6,14 @@ mod send;
 mod site;
 pub mod store;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use writ_client::Client;
-use writ_notify::book::{Book, Seeming, World};
+use writ_notify::book::{Book, NoticeError, Seeming, World};
 use writ_notify::channel::mail::Server;
 use writ_notify::channel::pager;
 use writ_notify::channel::post::Poster;
@@ -180,7 +181,9 @@ impl Arguments {
         let sites: Vec<Site> = self.site.iter().map(open).collect::<Outcome<_>>()?;
         let links = Links::new(self.link_base.as_deref(), store.key()?);
         let book = store.book()?;
-        Ok(Notifier { arguments: self, pinned, client, sites, store, book, links, sender, view: View::default() })
+        // Links of earlier mails work from the first moment.
+        let view = Arc::new(Mutex::new(page::view(&book)));
+        Ok(Notifier { arguments: self, pinned, client, sites, store, book, links, sender, view })
     }
 
     fn sender(&self) -> Outcome<Sender> {
@@ -247,46 +250,66 @@ impl Notifier<'_> {
         served.map(|_| ()).map_err(failed)
     }
 
-    /// Hears, looks, decides, writes down, tells. Says whether all that was to be told has gone.
+    /// Looks at one site after the other, and tells. Says whether all that was to be told has gone.
     fn round(&mut self) -> Outcome<bool> {
-        let now = clock::now();
-        let mut looked = Vec::new();
-        for site in &mut self.sites {
-            looked.push(site.look(&self.client, &self.pinned, self.arguments.limits(), now)?);
+        // Who is called next waits for no depot, and nobody's answer does.
+        let mut well = self.tell(None, false)?;
+        let mut speakers: Option<BTreeSet<String>> = Some(BTreeSet::new());
+        for n in 0..self.sites.len() {
+            let limits = self.arguments.limits();
+            let Some(site) = self.sites.get_mut(n) else { break };
+            let seen = site.look(&self.client, &self.pinned, limits, clock::now())?;
+            let named = seen.speakers().map(BTreeMap::into_values);
+            speakers = speakers.zip(named).map(|(known, more)| known.into_iter().chain(more).collect());
+            let last = n + 1 == self.sites.len();
+            if let Some(speakers) = speakers.as_ref().filter(|_| last) {
+                self.book.forget(speakers);
+            }
+            well &= self.tell(Some((n, &seen)), last)?;
+            if let Some(site) = self.sites.get(n).filter(|site| site.policies.is_empty()) {
+                let why = seen.looked.report.findings.first();
+                let why = why.map_or_else(String::new, |finding| format!(": {}", finding.what));
+                screen::warning(&format!("nobody can be told of {}: no policy of it was ever seen{why}", site.id));
+                well = false;
+            }
         }
-        let Self { sites, book, store, links, sender, arguments, .. } = self;
+        let dropped = std::mem::take(&mut self.book.dropped);
+        if dropped > 0 {
+            screen::warning(&format!("{dropped} messages found no room in the queue, and are not told"));
+            well = false;
+        }
+        if let Some(url) = self.arguments.heartbeat_url.as_ref().filter(|_| well)
+            && let Err(why) = self.sender.poster.ping(url)
+        {
+            screen::warning(&format!("the heartbeat of this notifier did not arrive: {why}"));
+        }
+        Ok(well)
+    }
+
+    /// Hears, takes what was seen of a site, decides, writes down, tells. Says whether all that is to be told has gone. What asks
+    /// for no message is written down with the last site of a round: until then it would be seen again.
+    fn tell(&mut self, seen: Option<(usize, &Seen)>, last: bool) -> Outcome<bool> {
+        let now = clock::now();
+        let Self { sites, book, store, links, sender, arguments, view, .. } = self;
         let sites: &[Site] = sites;
         let find = |site: &str, subject: &str| at(sites, site, subject, now);
         let world = World { at: &find, links, now };
         let answered = hear(book, store, &world)?;
-        for (site, seen) in sites.iter().zip(&looked) {
+        if let Some((site, seen)) = seen.and_then(|(n, seen)| Some((sites.get(n)?, seen))) {
             take(book, site, seen, arguments, &world);
         }
         book.tick(&world);
+        if !last && answered.is_empty() && !Sender::is_due(book) {
+            return Ok(book.queue.is_empty());
+        }
         store.keep(book)?;
         for path in answered {
             let removed = writ_durable::remove(&path);
             removed.map_err(|e| Failure::could_not("cannot remove an answer").at(path.display()).because(e))?;
         }
-        *self.view.lock().unwrap_or_else(PoisonError::into_inner) = page::view(book);
-        let mut well = sender.send(book, store, &world)?;
+        *view.lock().unwrap_or_else(PoisonError::into_inner) = page::view(book);
+        let well = sender.send(book, store, &world)?;
         store.keep(book)?;
-        for (site, seen) in sites.iter().zip(&looked).filter(|(site, _)| site.policies.is_empty()) {
-            let why =
-                seen.looked.report.findings.first().map_or_else(String::new, |finding| format!(": {}", finding.what));
-            screen::warning(&format!("nobody can be told of {}: no policy of it was ever seen{why}", site.id));
-            well = false;
-        }
-        let dropped = std::mem::take(&mut book.dropped);
-        if dropped > 0 {
-            screen::warning(&format!("{dropped} messages found no room in the queue, and are not told"));
-            well = false;
-        }
-        if let Some(url) = arguments.heartbeat_url.as_ref().filter(|_| well)
-            && let Err(why) = sender.poster.ping(url)
-        {
-            screen::warning(&format!("the heartbeat of this notifier did not arrive: {why}"));
-        }
         Ok(well)
     }
 }
@@ -309,26 +332,42 @@ fn hear(book: &mut Book, store: &mut Store, world: &World<'_>) -> Outcome<Vec<Pa
 fn take(book: &mut Book, site: &Site, seen: &Seen, arguments: &Arguments, world: &World<'_>) {
     let name = site.id.as_str();
     let report = &seen.looked.report;
+    let mut waiting: BTreeMap<String, usize> = BTreeMap::new();
     for (notice, digest) in &seen.notices {
         let Some((policy, moment)) = (world.at)(name, notice.appliance.as_str()) else { continue };
-        if let Err(why) = book.take(notice, digest, policy, moment) {
-            screen::warning(&format!("notice {} of {name}/{} is passed over: {why}", notice.number, notice.appliance));
+        match book.take(notice, digest, policy, moment) {
+            Ok(()) => {}
+            // Every round until there is room: one line says it.
+            Err(NoticeError::TooMany) => *waiting.entry(notice.appliance.to_string()).or_default() += 1,
+            Err(why @ NoticeError::Id) => {
+                let of = format!("{name}/{}", notice.appliance);
+                screen::warning(&format!("notice {} of {of} is passed over: {why}", notice.number));
+            }
         }
+    }
+    for (appliance, count) in waiting {
+        screen::warning(&format!("{count} notices of {name}/{appliance} wait: {}", NoticeError::TooMany));
     }
     let mut all = seemings::of(name, &report.findings);
     let policies = site.policies.values().map(|ruled| &ruled.policy);
     all.extend(seemings::exceptions(name, policies, &arguments.expires_within, world.now));
+    let of_notices = |code: &str, severity, title: &str, what: String| Seeming {
+        site: name.to_owned(),
+        subject: "depot".to_owned(),
+        code: code.to_owned(),
+        severity,
+        source: Source::Silence,
+        title: title.to_owned(),
+        what,
+        settle: 0,
+    };
     if seen.forged > 0 {
-        all.push(Seeming {
-            site: name.to_owned(),
-            subject: "depot".to_owned(),
-            code: "notice-broken".to_owned(),
-            severity: Severity::High,
-            source: Source::Silence,
-            title: "notices are shown that do not hold".to_owned(),
-            what: format!("{} are not signed by the appliance whose key they name", seen.forged),
-            settle: 0,
-        });
+        let what = format!("{} are not signed by the appliance whose key they name", seen.forged);
+        all.push(of_notices("notice-broken", Severity::High, "notices are shown that do not hold", what));
+    }
+    if seen.unread > 0 {
+        let what = format!("this version cannot read {} of them: appliances may be newer than it", seen.unread);
+        all.push(of_notices("notice-unread", Severity::Low, "notices are shown that cannot be read", what));
     }
     let has_policies = !site.policies.is_empty();
     book.seem(name, &all, &|incident| seemings::judged(report, has_policies, incident), world);
@@ -337,6 +376,9 @@ fn take(book: &mut Book, site: &Site, seen: &Seen, arguments: &Arguments, world:
         if let (Some(point), Some((policy, _))) = (&appliance.release, (world.at)(name, subject)) {
             book.obeys(name, subject, point, Rules(&policy.settings), world.now);
         }
+    }
+    if let Some(speakers) = seen.speakers() {
+        book.gone(name, &speakers, world);
     }
     // Of a site that nothing could be said of, nothing is known yet.
     if report.release.is_some() {

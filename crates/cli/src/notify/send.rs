@@ -46,35 +46,41 @@ impl Sender {
         let mut well = true;
         for (_, _, id) in order {
             let Some(message) = book.queue.iter().find(|message| message.id == id).cloned() else { continue };
-            let line = message.way.line();
-            if book.lines.get(&line).is_some_and(|resting| resting.until > clock::now()) {
+            let (line, target) = (message.way.line(), message.way.target());
+            if rests(book, &message) {
                 well = false;
                 continue;
             }
-            store.note("sending", &id, &message.way.target())?;
+            store.note("sending", &id, &target)?;
             writ_durable::crash_point!("notify-sending");
             let came = self.one(&message, world.now);
             writ_durable::crash_point!("notify-sent");
             match came {
                 Ok(()) => {
-                    store.note("sent", &id, &format!("{}: {}", message.way.target(), message.subject))?;
+                    store.note("sent", &id, &format!("{target}: {}", message.subject))?;
                     writ_durable::crash_point!("notify-noted");
                     book.done(&id);
                     book.lines.remove(&line);
+                    book.lines.remove(&target);
                 }
-                Err(Unsent::Later { why, wait }) if world.now.millis_since(message.at) < TRIED_FOR => {
+                Err(Unsent::Later { why, wait, of_this }) if world.now.millis_since(message.at) < TRIED_FOR => {
                     well = false;
-                    let failures = book.lines.get(&line).map_or(0, |resting| resting.failures) + 1;
+                    // One mailbox that takes nothing now holds up no mail to others.
+                    let rested = if of_this { target.clone() } else { line.clone() };
+                    if of_this {
+                        // The server itself answers.
+                        book.lines.remove(&line);
+                    }
+                    let failures = book.lines.get(&rested).map_or(0, |resting| resting.failures) + 1;
                     let drawn = u64::from_be_bytes(*random::bytes::<8>()?);
                     let wait = wait.unwrap_or_default().max(rest(failures, drawn));
                     let until = clock::now().plus_millis(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
-                    screen::warning(&format!("{}: {why}; it is tried again from {until} on", message.way.target()));
+                    screen::warning(&format!("{target}: {why}; it is tried again from {until} on"));
                     store.note("failed", &id, &why)?;
-                    book.lines.insert(line, Resting { failures, until, why });
+                    book.lines.insert(rested, Resting { failures, until, why });
                 }
                 Err(unsent) => {
                     well = false;
-                    let target = message.way.target();
                     screen::warning(&format!("{target} CANNOT BE TOLD of {:?}: {unsent}", message.subject));
                     store.note("lost", &id, &format!("{target}: {unsent}"))?;
                     book.done(&id);
@@ -83,6 +89,11 @@ impl Sender {
             }
         }
         Ok(well)
+    }
+
+    /// Whether there is anything that does not wait for its line.
+    pub fn is_due(book: &Book) -> bool {
+        book.queue.iter().any(|message| !rests(book, message))
     }
 
     fn one(&self, message: &Message, now: Time) -> Result<(), Unsent> {
@@ -123,6 +134,13 @@ impl Sender {
     }
 }
 
+/// Whether a message waits: because of its line, or of the one whom it is for.
+fn rests(book: &Book, message: &Message) -> bool {
+    let now = clock::now();
+    let of = |name: String| book.lines.get(&name).is_some_and(|resting| resting.until > now);
+    of(message.way.line()) || of(message.way.target())
+}
+
 /// Reads a secret: the first line of a file that belongs to this user or root and that nobody else can read.
 pub fn secret(path: &Path) -> Result<Zeroizing<String>, String> {
     let facts = std::fs::symlink_metadata(path).map_err(|e| e.to_string())?;
@@ -137,4 +155,41 @@ pub fn secret(path: &Path) -> Result<Zeroizing<String>, String> {
     let text = std::str::from_utf8(&bytes).map_err(|_| "it is not text".to_owned())?;
     let line = Zeroizing::new(text.lines().next().unwrap_or_default().trim().to_owned());
     if line.is_empty() { Err("it is empty".to_owned()) } else { Ok(line) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+    use writ_policy::declared::Severity;
+
+    use super::*;
+
+    fn mail(to: &str) -> Message {
+        Message {
+            id: to.to_owned(),
+            way: Way::Mail { to: to.to_owned() },
+            severity: Severity::High,
+            keys: Vec::new(),
+            contact: None,
+            kind: "call-0".to_owned(),
+            at: clock::now(),
+            subject: String::new(),
+            text: String::new(),
+            data: Value::Null,
+        }
+    }
+
+    #[test]
+    fn a_mailbox_that_rests_holds_up_itself_and_a_server_that_rests_holds_up_all() {
+        let (busy, other) = (mail("busy@msp.example"), mail("other@msp.example"));
+        let resting = |millis| Resting { failures: 1, until: clock::now().plus_millis(millis), why: String::new() };
+        let mut book = Book { queue: vec![busy.clone(), other.clone()], ..Book::default() };
+        assert!(!rests(&book, &busy) && Sender::is_due(&book));
+        book.lines.insert(busy.way.target(), resting(3_600_000));
+        assert!(rests(&book, &busy) && !rests(&book, &other) && Sender::is_due(&book));
+        book.lines.insert(other.way.line(), resting(3_600_000));
+        assert!(rests(&book, &busy) && rests(&book, &other) && !Sender::is_due(&book));
+        book.lines.insert(other.way.line(), resting(-1));
+        assert!(rests(&book, &busy) && !rests(&book, &other));
+    }
 }

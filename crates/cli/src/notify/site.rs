@@ -60,6 +60,16 @@ pub struct Seen {
     pub notices: Vec<(Notice, Digest)>,
     /// How many name a key of the release and do not hold under it.
     pub forged: usize,
+    /// How many this version cannot read.
+    pub unread: usize,
+}
+
+impl Seen {
+    /// The fingerprint of the key of each appliance, by the newest release; none where that is not known.
+    pub fn speakers(&self) -> Option<BTreeMap<String, String>> {
+        let generations = &self.looked.release.as_ref()?.generations;
+        Some(generations.iter().map(|(name, one)| (name.to_string(), one.public_key.fingerprint())).collect())
+    }
 }
 
 impl Site {
@@ -89,7 +99,7 @@ impl Site {
     pub fn look(&mut self, client: &Client, pinned: &[u8], limits: Limits<'_>, now: Time) -> Outcome<Seen> {
         let watch = Watch { client: client.clone(), site: &self.id, limits };
         let looked = watch.look(pinned, &mut self.watch, now)?;
-        let mut seen = Seen { looked, notices: Vec::new(), forged: 0 };
+        let mut seen = Seen { looked, notices: Vec::new(), forged: 0, unread: 0 };
         if let Some(release) = &seen.looked.release {
             for (appliance, generation) in &release.generations {
                 let asked = self.policy(client, appliance.as_str(), &generation.policy.digest);
@@ -104,7 +114,7 @@ impl Site {
                 self.policies.remove(&name);
             }
             match notices(client, &self.id, release) {
-                Ok((notices, forged)) => (seen.notices, seen.forged) = (notices, forged),
+                Ok(read) => (seen.notices, seen.forged, seen.unread) = read,
                 Err(failure) => {
                     let what = writ_trust::text::one_line(failure);
                     let unreachable = Finding { code: Code::Unreachable, subject: "depot".to_owned(), what };
@@ -139,17 +149,20 @@ impl Site {
     }
 }
 
-/// The notices that hold, and how many do not.
-fn notices(client: &Client, site: &SiteId, release: &Release) -> Outcome<(Vec<(Notice, Digest)>, usize)> {
+/// The notices that hold, how many do not, and how many say what this version cannot read.
+type Read = (Vec<(Notice, Digest)>, usize, usize);
+
+fn notices(client: &Client, site: &SiteId, release: &Release) -> Outcome<Read> {
     let answer = client.get(&paths::notices(site), MAX_ENVELOPE as u64);
     let bytes = answer.map_err(|e| failed("cannot ask for notices", client, &e))?;
     let list = Notices::parse(&bytes).map_err(|e| {
         crate::failure::Failure::refused("the list of notices cannot be read").at(client.depot()).because(e)
     })?;
-    let (mut held, mut forged) = (Vec::new(), 0);
+    let (mut held, mut forged, mut unread) = (Vec::new(), 0, 0);
     for signed in list.notices {
         let Ok(said) = Notice::parse(&signed.document.0) else {
-            forged += 1;
+            // An appliance that is newer may say it: nothing is known of who did.
+            unread += 1;
             continue;
         };
         // One of a key that was replaced is nobody's any more.
@@ -164,5 +177,5 @@ fn notices(client: &Client, site: &SiteId, release: &Release) -> Outcome<(Vec<(N
     }
     // A depot may show them in any order.
     held.sort_by(|(a, _), (b, _)| (&a.appliance, a.at, a.number).cmp(&(&b.appliance, b.at, b.number)));
-    Ok((held, forged))
+    Ok((held, forged, unread))
 }

@@ -4,9 +4,10 @@
 //! about to go; the message; a line that it has gone. A kill between the last two is the only doubt, and then the message goes
 //! again under the same name.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
@@ -21,8 +22,10 @@ use writ_trust::time::Time;
 use crate::failure::{Failure, Outcome};
 use crate::{clock, files, random};
 
-/// The largest book, in bytes.
-const MAX_BOOK: usize = 64 << 20;
+/// The largest book, in bytes (1 GiB). It is written here and by nobody else, and what its parts may hold is bounded one by one; a
+/// notifier of a thousand sites, each of many appliances with 2,000 digests of notices, has hundreds of megabytes, and one that
+/// could not read again what it wrote would tell nobody of anything.
+const MAX_BOOK: usize = 1 << 30;
 /// The largest journal, in bytes: with the next book it is put aside, and the one before it goes.
 const MAX_JOURNAL: u64 = 4 << 20;
 /// The largest answer, in bytes, and how many are taken at once.
@@ -88,19 +91,44 @@ pub fn read(folder: &Path) -> Outcome<Book> {
     })
 }
 
-/// Lays an answer where the notifier finds it. Given again, it is the same.
+/// Lays an answer where the notifier finds it. Given again, it takes the place of the one before.
+///
+/// Whoever answers may be root, and the notifier somebody else: then the file is made theirs, before it has the name by which
+/// they find it.
 pub fn answer(folder: &Path, answered: &Answered) -> Outcome<()> {
     let folder = folder.join("answers");
     files::make_directory(&folder)?;
     let what = format!("{}\n{}\n{}", answered.name, answered.by, answered.report);
     let name = format!("{}.json", &Digest::of(what.as_bytes()).hex()[..32]);
-    files::create(&folder.join(name), &json::canonical(answered), 0o600, "an answer").map(|_| ())
+    // As writ-durable names what is not whole yet: it is no answer, and is removed if it is left behind.
+    let drawn = u64::from_be_bytes(*random::bytes::<8>()?);
+    let temporary = format!(".{}-{drawn}.{name}{}", std::process::id(), writ_durable::TEMPORARY_SUFFIX);
+    let (temporary, path) = (folder.join(temporary), folder.join(name));
+    let laid = lay(&folder, &temporary, &path, &json::canonical(answered)).inspect_err(|_| {
+        let _ = std::fs::remove_file(&temporary);
+    });
+    laid.map_err(|e| Failure::could_not("cannot write an answer").at(path.display()).because(e))
+}
+
+fn lay(folder: &Path, temporary: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    // The folder is the notifier's: nothing that it put there is followed.
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(temporary)?;
+    file.write_all(bytes)?;
+    if rustix::process::geteuid().is_root() {
+        let owner = std::fs::metadata(folder)?;
+        std::os::unix::fs::fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
+    }
+    file.sync_all()?;
+    std::fs::rename(temporary, path)?;
+    writ_durable::sync_directory(folder)
 }
 
 /// The folder, locked against another notifier.
 pub struct Store {
     path: PathBuf,
     journal: File,
+    /// The answers that this user may not read: each is told once.
+    left: BTreeSet<PathBuf>,
     _lock: File,
 }
 
@@ -123,7 +151,7 @@ impl Store {
             }
         })?;
         let journal = open_journal(path)?;
-        Ok(Self { path: path.to_owned(), journal, _lock: lock })
+        Ok(Self { path: path.to_owned(), journal, left: BTreeSet::new(), _lock: lock })
     }
 
     /// Where a site's watch keeps what it saw.
@@ -151,9 +179,10 @@ impl Store {
         let path = self.path.join("journal.jsonl");
         let bytes = files::read_if_there(&path, MAX_BOOK, "the journal")?.unwrap_or_default();
         for line in bytes.split(|byte| *byte == b'\n') {
-            // The last line may be torn: what it would have said is in doubt, and is done again.
+            // The last line may be torn: what it would have said is in doubt, and is done again. So is what was lost: that the
+            // next is to be called for it is in the book that was written after that, or in none.
             let Ok(line) = serde_json::from_slice::<Line>(line) else { continue };
-            if matches!(line.what.as_str(), "sent" | "lost") {
+            if line.what == "sent" {
                 book.done(&line.id);
             }
         }
@@ -184,14 +213,27 @@ impl Store {
         written.map_err(|e| Failure::could_not("cannot write the journal").at(self.path.display()).because(e))
     }
 
-    /// The answers that wait, each with its file. What cannot be read is removed.
-    pub fn answers(&self) -> Outcome<Vec<(PathBuf, Answered)>> {
+    /// The answers that wait, each with its file. What is none is removed; what this user may not read is left and told: somebody
+    /// answered, and has to hear that nobody knows.
+    pub fn answers(&mut self) -> Outcome<Vec<(PathBuf, Answered)>> {
         let mut all = Vec::new();
         for path in files::list(&self.path.join("answers"))?.into_iter().take(ANSWERS) {
             if path.extension().is_none_or(|extension| extension != "json") {
                 continue;
             }
-            let read = hostile::read(&path, MAX_ANSWER).map_err(|e| e.to_string());
+            let read = match hostile::read(&path, MAX_ANSWER) {
+                Err(e) if e.kind() == ErrorKind::PermissionDenied => {
+                    if self.left.insert(path.clone()) {
+                        let why = format!("an answer cannot be read and waits: {}: {e}", path.display());
+                        crate::screen::warning(&why);
+                    }
+                    continue;
+                }
+                // It was taken away meanwhile.
+                Err(e) if e.kind() == ErrorKind::NotFound => continue,
+                other => other.map_err(|e| e.to_string()),
+            };
+            self.left.remove(&path);
             match read.and_then(|bytes| json::parse::<Answered>(&bytes, MAX_ANSWER).map_err(|e| e.to_string())) {
                 Ok(answered) => all.push((path, answered)),
                 Err(why) => {
@@ -206,8 +248,10 @@ impl Store {
     /// Whether somebody has answered since.
     pub fn is_answered(&self) -> bool {
         let entries = std::fs::read_dir(self.path.join("answers"));
-        entries
-            .is_ok_and(|entries| entries.flatten().any(|entry| entry.file_name().to_string_lossy().ends_with(".json")))
+        let is_answer = |entry: std::fs::DirEntry| {
+            entry.file_name().to_string_lossy().ends_with(".json") && !self.left.contains(&entry.path())
+        };
+        entries.is_ok_and(|entries| entries.flatten().any(is_answer))
     }
 }
 
@@ -228,4 +272,76 @@ fn open_journal(folder: &Path) -> Outcome<File> {
         Ok(file)
     };
     open().map_err(|e: std::io::Error| Failure::could_not("cannot open the journal").at(path.display()).because(e))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn answered(note: &str) -> Answered {
+        Answered {
+            schema: AnswerSchema::V1,
+            name: "clinic-001/front-desk/INC-1".to_owned(),
+            by: "Kim Lee".to_owned(),
+            how: "command".to_owned(),
+            note: Some(note.to_owned()),
+            report: false,
+            at: clock::now(),
+        }
+    }
+
+    #[test]
+    fn an_answer_is_the_folder_owners_and_one_that_may_not_be_read_waits() {
+        let scratch = tempfile::tempdir().unwrap();
+        let mut store = Store::open(scratch.path()).unwrap();
+        let folder = scratch.path().join("answers");
+        // Somebody was killed before the answer was whole.
+        std::fs::write(folder.join(".1-2.x.json.writ-tmp"), b"{").unwrap();
+        assert!(store.answers().unwrap().is_empty() && !store.is_answered());
+        answer(scratch.path(), &answered("first")).unwrap();
+        let (path, _) = store.answers().unwrap().remove(0);
+        let facts = std::fs::metadata(&path).unwrap();
+        let owner = std::fs::metadata(&folder).unwrap();
+        assert_eq!((facts.uid(), facts.gid(), facts.mode() & 0o777), (owner.uid(), owner.gid(), 0o600));
+        // Root may read everything, and then nothing waits.
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o0)).unwrap();
+        if std::fs::read(&path).is_err() {
+            assert!(store.is_answered());
+            assert!(store.answers().unwrap().is_empty() && path.exists());
+            assert!(!store.is_answered(), "nobody waits in a circle for it");
+        }
+        // Given again, it takes the place of what cannot be read.
+        answer(scratch.path(), &answered("again")).unwrap();
+        let all = store.answers().unwrap();
+        assert_eq!((all.len(), all[0].1.note.as_deref()), (1, Some("again")));
+        assert!(store.is_answered());
+        std::fs::write(&path, b"{").unwrap();
+        assert!(store.answers().unwrap().is_empty() && !path.exists(), "what is no answer goes");
+    }
+
+    #[test]
+    fn what_was_lost_is_not_done_until_the_book_says_so() {
+        let scratch = tempfile::tempdir().unwrap();
+        let mut store = Store::open(scratch.path()).unwrap();
+        let message = |id: &str| writ_notify::message::Message {
+            id: id.to_owned(),
+            way: writ_notify::message::Way::Mail { to: "a@b".to_owned() },
+            severity: writ_policy::declared::Severity::High,
+            keys: Vec::new(),
+            contact: None,
+            kind: "call-0".to_owned(),
+            at: clock::now(),
+            subject: String::new(),
+            text: String::new(),
+            data: serde_json::Value::Null,
+        };
+        let book = Book { queue: vec![message("gone"), message("refused")], ..Book::default() };
+        store.keep(&book).unwrap();
+        store.note("sent", "gone", "").unwrap();
+        store.note("lost", "refused", "").unwrap();
+        let left: Vec<String> = store.book().unwrap().queue.into_iter().map(|message| message.id).collect();
+        assert_eq!(left, ["refused"]);
+    }
 }

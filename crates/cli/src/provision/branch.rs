@@ -61,8 +61,14 @@ impl Repository {
         Ok(self.run(&["rev-parse", "--verify", "--quiet", &name], None, None)?.status.success())
     }
 
-    /// Commits files on a new branch that begins at the commit that is checked out; gives the commit's name.
-    pub fn commit(&self, branch: &str, files: &[(String, Vec<u8>)], message: &str) -> Outcome<String> {
+    /// Commits files, and that others go, on a new branch that begins at the commit that is checked out; gives the commit's name.
+    pub fn commit(
+        &self,
+        branch: &str,
+        files: &[(String, Vec<u8>)],
+        removed: &[String],
+        message: &str,
+    ) -> Outcome<String> {
         let folder =
             tempfile::tempdir().map_err(|e| Failure::could_not("cannot make a folder for git's index").because(e))?;
         let index = folder.path().join("index");
@@ -71,6 +77,10 @@ impl Repository {
             let blob = self.done(&["hash-object", "-w", "--stdin"], Some(content), Some(&index))?;
             let entry = format!("100644,{blob},{}{path}", self.prefix);
             self.done(&["update-index", "--add", "--cacheinfo", &entry], None, Some(&index))?;
+        }
+        for path in removed {
+            // By its name from here, as git takes every name that is an argument; a cache entry's is from the root.
+            self.done(&["update-index", "--force-remove", "--", path], None, Some(&index))?;
         }
         let tree = self.done(&["write-tree"], None, Some(&index))?;
         let mut commit = vec!["commit-tree", "-p", &self.head, "-F", "-"];

@@ -169,7 +169,10 @@ impl Arguments {
 fn said(error: Error) -> String {
     one_line(match error.status() {
         Some(403) => "it refuses this key, which a release revokes: make the machine anew".to_owned(),
-        Some(422) => "it refuses the claim: compare this machine's clock".to_owned(),
+        Some(422) => {
+            "it refuses the claim: compare this machine's clock, and whether the depot is older than this image"
+                .to_owned()
+        }
         Some(429) => "too many machines claim from this address: again in a while".to_owned(),
         _ => error.to_string(),
     })

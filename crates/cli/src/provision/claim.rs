@@ -11,12 +11,14 @@ use writ_wire::mac::MacAddress;
 
 use super::branch::Repository;
 use super::offered::{self, Offered};
+use super::recipient::{self, Handed};
 use super::uri::ClaimUri;
 use crate::check::tree;
 use crate::depot::{DepotOptions, ReaderOptions};
 use crate::failure::{Answer, Failure, Outcome};
 use crate::passphrase::PassphraseOptions;
 use crate::screen;
+use crate::secret::place::{FOLDER, PUBLIC, SIGNATURE};
 use crate::site::policy_nix;
 use crate::trust::draft::read_public_key;
 
@@ -30,8 +32,9 @@ const MAX_COPIED: usize = 1024 * 1024;
 /// The code is what a person read off the machine's own screen, or scanned there: it is never taken from where the key came from. If the
 /// key has another code, somebody exchanged it on its way, and nothing is written.
 ///
-/// Otherwise a new branch of the tree's repository gets one commit: hosts/SITE/APPLIANCE/key.pub, and policy.nix if the appliance has none.
-/// The working tree stays as it is. The pull request of that branch is what makes the machine an appliance, with the next release.
+/// Otherwise a new branch of the tree's repository gets one commit: hosts/SITE/APPLIANCE/key.pub, secrets.pub with its signature if they
+/// came with the key (on a stick they lie beside it), and policy.nix if the appliance has none. The working tree stays as it is. The pull
+/// request of that branch is what makes the machine an appliance, with the next release.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("from").required(true).args(["public_key", "depot"]))]
 #[command(after_help = "\
@@ -112,6 +115,18 @@ impl Code {
 struct Found {
     key: PublicKey,
     from: String,
+    /// What its secrets are to be encrypted to, if that came too.
+    secrets: Option<Handed>,
+}
+
+/// What the commit changes.
+#[derive(Default)]
+struct Change {
+    files: Vec<(String, Vec<u8>)>,
+    /// What was another machine's and goes with it.
+    removed: Vec<String>,
+    /// The secrets of which there is a file, which the machine cannot decrypt.
+    stale: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -125,6 +140,11 @@ struct Claimed<'a> {
     branch: Option<&'a str>,
     commit: Option<String>,
     files: Vec<&'a str>,
+    removed: &'a [String],
+    /// What its secrets are encrypted to, if that came with the key.
+    recipient: Option<String>,
+    /// The secrets that are to be set again.
+    stale: &'a [String],
 }
 
 impl Arguments {
@@ -152,26 +172,28 @@ impl Arguments {
         let own = format!("hosts/{}/{}", self.site, self.appliance);
         self.must_be_free(&repository, &found.key)?;
         let before = key_at(&repository, &format!("{own}/key.pub"))?;
-        if before.as_ref() == Some(&found.key) {
-            self.tell(&found, None, None, &[]);
-            return Ok(Answer::Yes);
-        }
-        if before.is_some() && self.replace.is_none() {
+        let is_new = before.as_ref() != Some(&found.key);
+        let replaced = before.filter(|_| is_new);
+        if let (Some(other), None) = (&replaced, &self.replace) {
             return Err(Failure::refused("another machine has this name")
                 .at(format!("{own}/key.pub"))
-                .because(format!("its key is {}", before.iter().map(PublicKey::line).collect::<String>()))
+                .because(format!("its key is {}", other.line()))
                 .next("if this machine takes its place, say why: --replace 'the old one broke'"));
         }
-        let files = self.files(&repository, &there, &found.key)?;
+        let change = self.change(&repository, &there, &found, is_new)?;
+        if change.files.is_empty() {
+            self.tell(&found, None, None, &change);
+            return Ok(Answer::Yes);
+        }
         let branch = self.branch.clone().unwrap_or_else(|| format!("provision/{}-{}", self.site, self.appliance));
         if repository.has_branch(&branch)? {
             return Err(Failure::refused("there is a branch of this name")
                 .at(&branch)
                 .next("name another with --branch, or remove it if its pull request is over: git branch -D"));
         }
-        let commit = repository.commit(&branch, &files, &self.message(&found, before.as_ref()))?;
-        let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
-        self.tell(&found, before.as_ref(), Some((&branch, commit)), &names);
+        let message = self.message(&found, is_new, replaced.as_ref());
+        let commit = repository.commit(&branch, &change.files, &change.removed, &message)?;
+        self.tell(&found, replaced.as_ref(), Some((&branch, commit)), &change);
         Ok(Answer::Yes)
     }
 
@@ -204,7 +226,8 @@ impl Arguments {
                 if !self.code.code.is_of(&key) {
                     return Err(self.exchanged(&from, &[&key]));
                 }
-                Ok(Found { key, from })
+                let secrets = recipient::beside(file, &key)?;
+                Ok(Found { key, from, secrets })
             }
             (None, Some(depot), Some(read_key)) => self.find_at(depot, read_key),
             _ => Err(Failure::could_not("neither --public-key nor --depot with --read-key was given")),
@@ -239,7 +262,8 @@ impl Arguments {
             ));
         }
         let from = format!("the claim of {} ({}) at {}", claim.mac, claim.hardware, client.depot());
-        Ok(Found { key: claim.public_key.clone(), from })
+        let secrets = recipient::claimed(claim.secrets.as_ref(), &claim.public_key, &from)?;
+        Ok(Found { key: claim.public_key.clone(), from, secrets })
     }
 
     /// The key that came is not the one of the machine.
@@ -275,7 +299,37 @@ impl Arguments {
         Ok(())
     }
 
-    /// The files of the commit.
+    /// What the commit changes; no files where it is all so already.
+    fn change(&self, repository: &Repository, there: &There, found: &Found, is_new: bool) -> Outcome<Change> {
+        let own = format!("hosts/{}/{}", self.site, self.appliance);
+        let mut change = Change::default();
+        if is_new {
+            change.files = self.files(repository, there, &found.key)?;
+        }
+        let came = found.secrets.as_ref();
+        for (name, content) in [(PUBLIC, came.map(|came| &came.file)), (SIGNATURE, came.map(|came| &came.signature))] {
+            let path = format!("{own}/{name}");
+            let held = repository.file(&path)?;
+            let changes = match content {
+                Some(content) => held.as_ref() != Some(content),
+                // The old key's: whoever has that could go on reading what is set for the new machine.
+                None => is_new && held.is_some(),
+            };
+            if changes && name == PUBLIC {
+                let folder = format!("{own}/{FOLDER}/");
+                let names = there.names.iter().filter_map(|name| name.strip_prefix(&folder)?.strip_suffix(".age"));
+                change.stale = names.map(str::to_owned).collect();
+            }
+            match content {
+                Some(content) if changes => change.files.push((path, content.clone())),
+                None if changes => change.removed.push(path),
+                _ => {}
+            }
+        }
+        Ok(change)
+    }
+
+    /// The files of a machine that is new here.
     fn files(&self, repository: &Repository, there: &There, key: &PublicKey) -> Outcome<Vec<(String, Vec<u8>)>> {
         let own = format!("hosts/{}/{}", self.site, self.appliance);
         let mut files = vec![(format!("{own}/key.pub"), key.to_file().into_bytes())];
@@ -305,17 +359,21 @@ impl Arguments {
         Ok(files)
     }
 
-    fn message(&self, found: &Found, before: Option<&PublicKey>) -> String {
+    fn message(&self, found: &Found, is_new: bool, replaced: Option<&PublicKey>) -> String {
         let Self { site, appliance, .. } = self;
+        let what = if is_new { "its key" } else { "its key for secrets" };
         let how = if self.code.scanned.is_some() { "scanned off" } else { "read off" };
         let mut message = format!(
-            "Give {appliance} of {site} its key\n\nClaim code {how} the machine's own screen:\n  {}\n\
+            "Give {appliance} of {site} {what}\n\nClaim code {how} the machine's own screen:\n  {}\n\
              It is that of the key, which came from {}:\n  {}\n",
             self.code.code.lines().join("\n  "),
             escaped(&found.from),
             found.key.line(),
         );
-        if let (Some(before), Some(reason)) = (before, &self.replace) {
+        if let Some(secrets) = &found.secrets {
+            message += &format!("\nIts secrets are encrypted to what that key signed:\n  {}\n", secrets.recipient);
+        }
+        if let (Some(before), Some(reason)) = (replaced, &self.replace) {
             message += &format!(
                 "\nIt takes the place of another machine: {}\nIts key was\n  {}\n",
                 escaped(reason),
@@ -325,8 +383,9 @@ impl Arguments {
         message
     }
 
-    fn tell(&self, found: &Found, before: Option<&PublicKey>, made: Option<(&str, String)>, files: &[&str]) {
+    fn tell(&self, found: &Found, before: Option<&PublicKey>, made: Option<(&str, String)>, change: &Change) {
         let Self { site, appliance, .. } = self;
+        let files: Vec<&str> = change.files.iter().map(|(name, _)| name.as_str()).collect();
         let branch = made.as_ref().map(|(branch, _)| *branch);
         if self.json {
             screen::json(&Claimed {
@@ -338,7 +397,10 @@ impl Arguments {
                 replaced: before.map(PublicKey::line),
                 branch,
                 commit: made.as_ref().map(|(_, commit)| commit.clone()),
-                files: files.to_vec(),
+                files,
+                removed: &change.removed,
+                recipient: found.secrets.as_ref().map(|secrets| secrets.recipient.to_string()),
+                stale: &change.stale,
             });
             return;
         }
@@ -353,12 +415,14 @@ impl Arguments {
         };
         screen::line(&format!("committed {} on branch {branch}:", commit.get(..12).unwrap_or(&commit)));
         files.iter().for_each(|file| screen::line(&format!("  {file}")));
+        change.removed.iter().for_each(|file| screen::line(&format!("  {file} (removed: it was the old machine's)")));
         screen::line(&format!(
             "\nnext:
   git diff HEAD...{branch}
   git push -u origin {branch}          and open its pull request
   writ release draft … once it is merged: the machine finds its place by the release that names its key"
         ));
+        self.tell_of_secrets(found, &change.stale);
         if before.is_some() {
             let reason = self.replace.as_deref().unwrap_or_default();
             screen::line(&format!(
@@ -368,6 +432,25 @@ If the old machine was lost or stolen, that release must say so, for ever:
   writ release draft … --revoke ../{appliance}-old.pub='{}' --revoked-at TIME",
                 escaped(reason)
             ));
+        }
+    }
+
+    /// What is to be done so that the machine has its secrets.
+    fn tell_of_secrets(&self, found: &Found, stale: &[String]) {
+        let Self { site, appliance, .. } = self;
+        if found.secrets.is_none() {
+            screen::line(
+                "
+no key for secrets came: nothing can be encrypted to this machine yet. On the machine:
+  writ secret identity --key /var/lib/writ/secrets.key --signed-by /var/lib/writ/appliance.key --out DIR
+and put the two files in DIR beside key.pub",
+            );
+        }
+        if !stale.is_empty() {
+            screen::line("\nits secrets are encrypted to another key; once that is merged, set each again:");
+        }
+        for name in stale {
+            screen::line(&format!("  writ secret set --site {site} {} --appliance {appliance}", escaped(name)));
         }
     }
 }

@@ -11,12 +11,14 @@ use writ_trust::minisign::{PublicKey, SecretKey};
 use writ_trust::root_chain::TrustChain;
 use writ_trust::text::one_line;
 use writ_trust::time::Span;
+use writ_wire::Signed;
 use writ_wire::claim::{Claim, ClaimSchema, PlainName};
 use writ_wire::placement::{Place, Placement};
 
 use super::machine::{self, Card};
 use super::offer::{self, State};
 use super::qr_code::Matrix;
+use super::recipient;
 use super::settle::Settling;
 use super::uri::ClaimUri;
 use crate::depot::DepotOptions;
@@ -71,12 +73,17 @@ pub struct Arguments {
     /// Where sysfs is: for tests
     #[arg(long, value_name = "DIR", default_value = "/", hide = true)]
     root: PathBuf,
+    /// Where the enforcer is to lay out secrets for units: for tests
+    #[arg(long, value_name = "DIR", default_value = "/run/writ/secrets", hide = true)]
+    secrets_out: PathBuf,
 }
 
 /// What a machine waits with.
 struct Waiting<'a> {
     arguments: &'a Arguments,
     key: SecretKey,
+    /// The public half of its key for secrets, signed by the other.
+    secrets: Signed,
     card: Card,
     hardware: PlainName,
     chain: TrustChain,
@@ -105,8 +112,10 @@ impl Arguments {
         })?;
         files::make_directory(&self.claim)?;
         let key = own_key(&state)?;
+        let secrets = recipient::own(&state, &key)?;
         let hardware = machine::hardware(&self.root);
-        let mut waiting = Waiting { arguments: &self, key, card, hardware, chain, trust, said: BTreeSet::new() };
+        let mut waiting =
+            Waiting { arguments: &self, key, secrets, card, hardware, chain, trust, said: BTreeSet::new() };
         waiting.show()?;
         waiting.run(&state)
     }
@@ -136,7 +145,8 @@ impl Waiting<'_> {
             if let Some(place) = self.placed() {
                 let depot = &self.arguments.depot;
                 let (site, appliance) = (&place.site, &place.appliance);
-                Settling { site, appliance, trust: &self.trust, depot }.write(state)?;
+                let secrets_out = &self.arguments.secrets_out;
+                Settling { site, appliance, trust: &self.trust, depot, secrets_out }.write(state)?;
                 let _ = writ_durable::remove(&self.arguments.claim.join(offer::CLAIM));
                 screen::line(&format!("\n  This machine is  {appliance}  of  {site}\n"));
                 return Ok(Answer::Yes);
@@ -165,6 +175,7 @@ impl Waiting<'_> {
             site: self.arguments.site.clone(),
             appliance: self.arguments.appliance.clone(),
             agent_version: PlainName::of(env!("CARGO_PKG_VERSION")),
+            secrets: Some(self.secrets.clone()),
         };
         let signed = claim.sign(&self.key).map_err(|e| Failure::could_not("the claim cannot be signed").because(e))?;
         files::replace(&self.arguments.claim.join(offer::CLAIM), &signed.canonical(), 0o644, "the claim")

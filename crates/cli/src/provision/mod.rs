@@ -10,6 +10,7 @@ pub mod offer;
 mod offered;
 mod qr;
 pub mod qr_code;
+mod recipient;
 mod settle;
 mod show;
 mod uri;

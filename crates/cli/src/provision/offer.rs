@@ -93,6 +93,11 @@ impl State {
         self.claimed().join("appliance.key")
     }
 
+    /// The key for secrets, which lies where it stays: nothing says that the machine has its identity but [`Self::key`].
+    pub fn secrets_key(&self) -> PathBuf {
+        self.0.join("secrets.key")
+    }
+
     /// The key of the machine, whichever it is.
     pub fn any_key(&self) -> PathBuf {
         let own = self.key();

@@ -20,6 +20,8 @@ pub struct Settling<'a> {
     pub trust: &'a [u8],
     /// The depot.
     pub depot: &'a DepotOptions,
+    /// Where the enforcer lays out secrets for units.
+    pub secrets_out: &'a Path,
 }
 
 impl Settling<'_> {
@@ -40,7 +42,8 @@ impl Settling<'_> {
     fn enforce(&self, state: &State) -> Outcome<String> {
         let at = |name: &str| quoted(&state.folder().join(name));
         Ok(format!(
-            "site = \"{}\"\nappliance = \"{}\"\nreleases = {}\ntrust = {}\nkey = {}\nstate_dir = {}\noutbox_dir = {}\n",
+            "site = \"{}\"\nappliance = \"{}\"\nreleases = {}\ntrust = {}\nkey = {}\nstate_dir = {}\noutbox_dir = {}\n\
+             secrets_out = {}\n",
             self.site,
             self.appliance,
             at("spool/inbox")?,
@@ -48,6 +51,7 @@ impl Settling<'_> {
             at("appliance.key")?,
             at("enforce")?,
             at("spool/outbox")?,
+            quoted(self.secrets_out)?,
         ))
     }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use writ_trust::ids::{ApplianceId, SiteId};
+use writ_trust::json::MAX_DOCUMENT;
 use writ_trust::minisign::{Signature, signature_file_name};
 
 use crate::failure::{Answer, Failure, Outcome};
@@ -58,13 +59,13 @@ impl Arguments {
                 .next("mount the stick, and name where: its file system is FAT and labelled WRIT"));
         }
         files::make_directory(&stick)?;
-        files::create_or_same(&stick.join("site.toml"), self.site_toml().as_bytes(), "what the stick says")?;
+        put(&stick.join("site.toml"), self.site_toml().as_bytes(), "what the stick says")?;
         let trust = stick.join("trust.json");
-        files::create_or_same(&trust, &newest.bytes, "the stick's trust root")?;
+        put(&trust, &newest.bytes, "the stick's trust root")?;
         for file in &newest.signatures {
             let Ok(signature) = Signature::parse(&file.bytes) else { continue };
             let path = signature_file_name(&trust.display().to_string(), signature.key_id());
-            files::create_or_same(Path::new(&path), &file.bytes, "a signature of the trust root")?;
+            put(Path::new(&path), &file.bytes, "a signature of the trust root")?;
         }
         self.tell(&stick);
         Ok(Answer::Yes)
@@ -103,5 +104,17 @@ impl Arguments {
   writ provision claim --site {site} --appliance {appliance} --public-key {}/writ/{appliance}.pub --code 'CODE'",
             to.display()
         ));
+    }
+}
+
+/// Writes a file of the stick unless it lies there already. A FAT file system knows no links, by which files are otherwise put where
+/// nothing may be overwritten; and nobody else writes to a stick that somebody prepares.
+fn put(path: &Path, bytes: &[u8], what: &str) -> Outcome<()> {
+    match files::read_if_there(path, MAX_DOCUMENT, what)? {
+        None => files::replace(path, bytes, 0o644, what),
+        Some(there) if there == bytes => Ok(()),
+        Some(_) => Err(Failure::refused(format!("{what} exists already, with other content"))
+            .at(path.display())
+            .next("the stick was made for another machine: if that has booted, remove the folder writ on it")),
     }
 }

@@ -22,7 +22,7 @@ pub const FOLDER: &str = "secrets";
 /// What the signature says that it is of, so that nothing else that the key signs can stand in its place.
 const COMMENT: &str = "recipient of this appliance's secrets";
 /// The largest of these files that is no age file, in bytes.
-const LARGEST: usize = 16 * 1024;
+pub const LARGEST: usize = 16 * 1024;
 
 /// The part of an appliance in the tree.
 #[derive(Debug, Clone)]
@@ -92,6 +92,20 @@ pub fn sign(file: &str, key: &SecretKey) -> Outcome<String> {
     signature.map(|signature| signature.to_string()).map_err(|e| Failure::could_not("cannot sign").because(e))
 }
 
+/// The recipient in the bytes of secrets.pub, where `signature` is one by the appliance's own key, over these bytes and for this use.
+///
+/// # Errors
+/// See [`NoRecipient`].
+pub fn judge(file: &[u8], signature: Option<&[u8]>, key: Option<&PublicKey>) -> Result<Recipient, NoRecipient> {
+    let malformed = |why: &str| NoRecipient::Malformed(why.to_owned());
+    let text = std::str::from_utf8(file).map_err(|_| malformed("it is no text"))?;
+    let recipient = Recipient::parse_file(text).map_err(|e| malformed(&e.to_string()))?;
+    let key = key.ok_or(NoRecipient::NoKey)?;
+    let signature = Signature::parse(signature.ok_or(NoRecipient::Unsigned)?).map_err(|_| NoRecipient::Foreign)?;
+    let holds = key.verify_strict(file, &signature).is_ok() && signature.trusted_comment() == COMMENT;
+    if holds { Ok(recipient) } else { Err(NoRecipient::Foreign) }
+}
+
 /// Whether a name can be a secret's and a file's.
 pub fn is_name(name: &str) -> bool {
     writ_agent::secrets::unseal::is_name(name)
@@ -142,15 +156,10 @@ impl Place {
         if !self.is_there(&file) {
             return Err(NoRecipient::Missing);
         }
-        let malformed = |why: &str| NoRecipient::Malformed(why.to_owned());
-        let bytes = self.read(&file, LARGEST).ok_or_else(|| malformed("no plain file of at most 16 KiB"))?;
-        let text = std::str::from_utf8(&bytes).map_err(|_| malformed("it is no text"))?;
-        let recipient = Recipient::parse_file(text).map_err(|e| malformed(&e.to_string()))?;
-        let key = self.key().ok_or(NoRecipient::NoKey)?;
-        let signature = self.read(&self.relative(SIGNATURE), LARGEST).ok_or(NoRecipient::Unsigned)?;
-        let signature = Signature::parse(&signature).map_err(|_| NoRecipient::Foreign)?;
-        let holds = key.verify_strict(&bytes, &signature).is_ok() && signature.trusted_comment() == COMMENT;
-        if holds { Ok(recipient) } else { Err(NoRecipient::Foreign) }
+        let odd = || NoRecipient::Malformed("no plain file of at most 16 KiB".to_owned());
+        let bytes = self.read(&file, LARGEST).ok_or_else(odd)?;
+        let signature = self.read(&self.relative(SIGNATURE), LARGEST);
+        judge(&bytes, signature.as_deref(), self.key().as_ref())
     }
 
     fn key(&self) -> Option<PublicKey> {

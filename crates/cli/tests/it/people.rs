@@ -73,6 +73,8 @@ impl Office {
     fn run(&self, person: Person, program: &str, arguments: &[&str]) -> Output {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(self.home(person)).env("HOME", self.home(person)).stdin(Stdio::null());
+        // The one of whoever runs this is closed to others.
+        command.env("TMPDIR", self.home(person));
         command.env("NIX_CONFIG", "substituters =").env_remove("XDG_CACHE_HOME").env_remove("XDG_CONFIG_HOME");
         // Without the groups of whoever runs this.
         command.uid(person.uid).gid(GROUP).output().unwrap()

@@ -1,6 +1,7 @@
 //! `writ provision`: what enters does so by a commit that says what was compared, and nothing else enters.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -144,6 +145,56 @@ fn a_name_that_another_machine_has_is_given_away_for_a_reason() {
     assert!(desk.refused(&claim("attic", &code, &["--like", "nobody"])).contains("no appliance nobody"));
 }
 
+/// What a machine with this key leaves beside its public key, by the command that its first boot runs.
+fn identify(desk: &Desk, who: u8, secrets_key: &str) {
+    desk.put("machine.key", SecretKey::generate(&[who; 40]).to_open_file().as_bytes());
+    fs::set_permissions(desk.path("machine.key"), fs::Permissions::from_mode(0o600)).unwrap();
+    let own = ["secret", "identity", "--signed-by", "machine.key", "--out", "stick/writ", "--key", secrets_key];
+    desk.ok(&own);
+}
+
+#[test]
+fn a_key_for_secrets_enters_with_the_key_that_signed_it() {
+    let (desk, key) = desk();
+    let code = ClaimCode::of(&key).to_string();
+    identify(&desk, 8, "foreign.key");
+    let refused = desk.refused(&claim("annex", &code, &[]));
+    assert!(refused.contains("not signed by this appliance's key.pub"), "{refused}");
+    assert_eq!(git(&desk, &["branch", "--list", "provision/*"]), "");
+
+    identify(&desk, 7, "secrets.key");
+    desk.ok(&claim("annex", &code, &[]));
+    let own = format!("hosts/{SITE}/annex");
+    let changed = |branch: &str| git(&desk, &["diff", "--name-status", "HEAD", branch]).replace(&format!("{own}/"), "");
+    let branch = format!("provision/{SITE}-annex");
+    assert_eq!(changed(&branch), "A\tkey.pub\nA\tpolicy.nix\nA\tsecrets.pub\nA\tsecrets.pub.minisig\n");
+    git(&desk, &["merge", "--quiet", &branch]);
+    assert_eq!(desk.read(&format!("flake/{own}/secrets.pub")), desk.read("stick/writ/secrets.pub"));
+    let checked = desk.run(&["check", "flake"]);
+    assert_eq!(checked.status.code(), Some(0), "{}", String::from_utf8_lossy(&checked.stdout));
+    assert!(desk.ok(&claim("annex", &code, &[])).contains("has this key already"));
+
+    // The same machine has another key for secrets.
+    fs::create_dir_all(desk.path(&format!("flake/{own}/secrets"))).unwrap();
+    desk.put(&format!("flake/{own}/secrets/backup.age"), "what was encrypted to the key before");
+    git(&desk, &["add", "--all"]);
+    git(&desk, &["commit", "--quiet", "--message", "a secret"]);
+    identify(&desk, 7, "renewed.key");
+    let said = desk.ok(&claim("annex", &code, &["--branch", "renewed"]));
+    assert!(said.contains(&format!("writ secret set --site {SITE} backup --appliance annex")), "{said}");
+    assert_eq!(changed("renewed"), "M\tsecrets.pub\nM\tsecrets.pub.minisig\n");
+
+    // A machine that takes its place and brings none: what the old one could decrypt must not be encrypted to it any more.
+    for name in ["secrets.pub", "secrets.pub.minisig"] {
+        fs::remove_file(desk.path("stick/writ").join(name)).unwrap();
+    }
+    desk.put("stick/writ/new.pub", self::key(9).to_file());
+    let code = ClaimCode::of(&self::key(9)).to_string();
+    let said = desk.ok(&claim("annex", &code, &["--replace", "it broke", "--branch", "replaced"]));
+    assert!(said.contains("no key for secrets came") && said.contains("backup --appliance annex"), "{said}");
+    assert_eq!(changed("replaced"), "M\tkey.pub\nD\tsecrets.pub\nD\tsecrets.pub.minisig\n");
+}
+
 #[test]
 fn a_stick_is_what_first_boot_expects() {
     let desk = Desk::ready(1);
@@ -173,6 +224,8 @@ fn a_stick_is_what_first_boot_expects() {
     desk.ok(&good);
     let other = desk.refused(&usb("https://depot.example:8443", "back-office"));
     assert!(other.contains("exists already, with other content"), "a stick of another machine: {other}");
+    assert!(other.contains("remove the folder writ on it"), "{other}");
+    assert_eq!(desk.names("stick/writ"), names, "nothing else was left there");
 }
 
 #[test]
@@ -210,6 +263,7 @@ fn the_status_of_a_machine_that_belongs_nowhere_is_its_claim() {
         site: Some("clinic-001".parse().unwrap()),
         appliance: None,
         agent_version: PlainName::of("0.1.0"),
+        secrets: None,
     };
     let now = writ_agent::clock::now();
     let lay = |at| {

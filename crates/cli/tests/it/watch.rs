@@ -9,6 +9,7 @@ use writ_trust::log::checkpoint::{Checkpoint, SignedCheckpoint};
 use writ_trust::log::note::Note;
 use writ_trust::log::tile::{EntryBundle, Tile};
 use writ_trust::log::tree::{Hash, leaf_hash, node_hash};
+use writ_wire::heartbeats::Heartbeats;
 use writ_wire::releases::Releases;
 
 use crate::depot::{Appliance, Depot, Line, ORIGIN, SECOND, now, wait};
@@ -213,10 +214,10 @@ fn heartbeats_are_the_appliances_own_and_never_older_ones() {
     };
     replaced(appliance.heartbeat(now().plus_millis(-2 * MINUTE), Some(4)));
     finds(&desk, &line.url, &["heartbeat-back front-desk"]);
-    let mut altered = appliance.heartbeat(now(), Some(4));
-    let middle = altered.len() - 100;
-    altered[middle] = if altered[middle] == b'A' { b'B' } else { b'A' };
-    replaced(altered);
+    let mut altered = Heartbeats::parse(&appliance.heartbeat(now(), Some(4))).unwrap();
+    let document = String::from_utf8(altered.heartbeats[0].document.0.clone()).unwrap();
+    altered.heartbeats[0].document.0 = document.replace("\"refused\":0", "\"refused\":9").into_bytes();
+    replaced(altered.canonical());
     let (named, _) = look(&desk, &line.url, &[]);
     assert!(named.contains("heartbeat-broken front-desk"), "{named:?}");
     replaced(b"{}".to_vec());

@@ -44,8 +44,9 @@ pub async fn post(
     }
     refuse_revoked(&depot, &claim.public_key)?;
     let digest = Digest::of(&signed.document.0);
-    let others = depot.claims.put(claim, signed, sender, now)?;
-    if others > 0 {
+    let (others, is_new) = depot.claims.put(claim, signed, sender, now)?;
+    // Once for each key: a machine says its claim again every few minutes, and whoever likes can as often as he likes.
+    if is_new && others > 0 {
         tracing::warn!(%mac, others, "several keys claim one card: one of them may have been exchanged on its way");
     }
     Ok(json(ClaimReceipt { schema: ClaimReceiptSchema::V1, digest, others }.canonical()))

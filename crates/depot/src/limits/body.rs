@@ -20,6 +20,9 @@ use crate::options::Options;
 
 /// What is accounted for at once, in bytes.
 const UNIT: u64 = 4096;
+/// What a body may hold without being accounted for, in bytes: connections are bounded, and each holds as much anyway. So what is
+/// as small as a heartbeat comes also while all memory for those who are not known is in use.
+const OF_CONNECTION: u64 = 8 * 1024;
 /// How long the first piece of a body waits for memory.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The bytes of a body that must come in a second once its sender has used up `--idle-timeout` by waiting.
@@ -247,13 +250,15 @@ pub async fn read(
     let mut share = memory.share(sender);
     let mut pace = Pace { end: Some(Instant::now() + options.body_timeout), ..Pace::new(options) };
     // What a client says that it will send is no reason to set that much aside.
-    let mut bytes = BytesMut::with_capacity(usize::try_from(stated.unwrap_or(0).min(8 * 1024)).unwrap_or(0));
+    let mut bytes = BytesMut::with_capacity(usize::try_from(stated.unwrap_or(0).min(OF_CONNECTION)).unwrap_or(0));
     while let Some(data) = next(&mut body, &mut pace).await? {
         let size = bytes.len() as u64 + data.len() as u64;
         if size > limit {
             return Err(Fault::TooLarge(limit));
         }
-        share.cover(size).await?;
+        if size > OF_CONNECTION {
+            share.cover(size).await?;
+        }
         if bytes.is_empty() && body.is_end_stream() {
             return Ok(WholeBody { bytes: data, share });
         }
@@ -324,6 +329,23 @@ mod tests {
         assert!(a3.cover(UNIT).await.is_ok());
         drop((a2, a3, b1));
         assert!(half.held.lock().unwrap().is_empty() && half.free.available_permits() == 300);
+    }
+
+    #[tokio::test]
+    async fn what_is_as_small_as_a_heartbeat_waits_for_no_memory() {
+        let options = crate::options::for_tests();
+        let memory = BodyMemory::new(&options);
+        let mut all = memory.share(Sender::Anybody);
+        all.cover(memory.unknown.free.available_permits() as u64 * UNIT).await.unwrap();
+        assert_eq!(memory.unknown.free.available_permits(), 0);
+        let small = Body::from(vec![b' '; 4096]);
+        let body = read(&memory, &options, Sender::Anybody, &HeaderMap::new(), small, 64 * 1024).await.unwrap();
+        assert_eq!((body.bytes.len(), body.share.charged), (4096, 0));
+        // What is larger counts in whole.
+        drop(all);
+        let large = Body::from(vec![b' '; 12 * 1024]);
+        let body = read(&memory, &options, Sender::Anybody, &HeaderMap::new(), large, 64 * 1024).await.unwrap();
+        assert_eq!(body.share.charged, 3);
     }
 
     #[test]

@@ -202,11 +202,11 @@ fn refuse_unjudged(report: &fsck::Report) -> Outcome<()> {
     }
 }
 
-/// The rows of bundles that are not what their entries name.
+/// The rows of bundles that are not what their entries name. Which row an entry is of may have been altered as well: only that of its
+/// own site, key and sequence is, and of any other nothing is put into it.
 fn altered(connection: &Connection) -> Outcome<Vec<Altered>> {
-    let sql =
-        "SELECT v.id, v.digest, v.document, v.signature, e.entry FROM entries e JOIN evidence v ON v.id = e.evidence
-        ORDER BY v.id, e.log";
+    let sql = "SELECT v.id, v.digest, v.document, v.signature, e.entry, v.sequence, k.site, k.public_key
+        FROM entries e JOIN evidence v ON v.id = e.evidence JOIN keys k ON k.id = v.key ORDER BY v.id, e.log";
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     let mut all: Vec<Altered> = Vec::new();
@@ -215,6 +215,10 @@ fn altered(connection: &Connection) -> Outcome<Vec<Altered>> {
         let (signature, entry): (Vec<u8>, Vec<u8>) = (row.get(3)?, row.get(4)?);
         let entry = LogEntry::parse(&entry).map_err(|e| StoreError::damaged("an entry of a log", e))?;
         let LogEntry::Evidence { site, id: bundle, public_key, sequence, digest, .. } = entry else { continue };
+        let (own, of, key): (i64, String, Vec<u8>) = (row.get(5)?, row.get(6)?, row.get(7)?);
+        if store::from_sql(own) != sequence || of != site.as_str() || key[..] != public_key.ed25519()[..] {
+            continue;
+        }
         let signed = Signature::parse(&signature).is_ok_and(|s| public_key.verify_strict(&document, &s).is_ok());
         let is_whole = signed && Digest::of(&document) == digest && stored[..] == digest.as_bytes()[..];
         // A log that began anew names it a second time. A name that leads elsewhere is none.

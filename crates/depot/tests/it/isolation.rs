@@ -13,7 +13,7 @@ use writ_wire::heartbeat::Heartbeat;
 use writ_wire::receipts::Receipts;
 use writ_wire::{Signed, publication::Publication};
 
-use crate::client::{Connection, put};
+use crate::client::{Connection, put, request};
 use crate::daemon::{Start, until};
 use crate::world::*;
 
@@ -174,6 +174,31 @@ fn the_keys_of_one_site_leave_memory_for_the_bodies_of_others() {
     assert_eq!(Receipts::parse(&answer.expect(200)).unwrap().receipts.len(), 1);
     let large = batch_of(vec![bundle_of(CALM, OURS, 2, &"x".repeat(900_000))]);
     assert_eq!(calm.request(address, "POST", &submit_of(CALM), &large).status, 200, "a large one as well");
+    drop(held);
+}
+
+#[test]
+fn strangers_who_drip_large_bodies_silence_no_heartbeat() {
+    let dir = two_sites();
+    let depot = depot(dir.path(), &["--body-memory", "16"]);
+    let address = depot.address;
+    // There are 8 MiB for everybody who is not known, and each of these sends almost as much, and then nothing more.
+    let almost = vec![b' '; 8 * 1024 * 1024 - 1];
+    let hold = || {
+        let mut connection = Connection::open(address);
+        let length = almost.len() + 1;
+        let head = format!("PUT /publish/releases/{CALM} HTTP/1.1\r\nhost: depot\r\ncontent-length: {length}\r\n\r\n");
+        connection.send(head.as_bytes()).unwrap();
+        let _ = connection.send(&almost);
+        connection
+    };
+    let held: Vec<Connection> =
+        std::thread::scope(|scope| [(); 3].map(|()| scope.spawn(hold)).map(|thread| thread.join().unwrap()).into());
+    until("all memory to be in use", || depot.log().contains("all memory for bodies is in use").then_some(()));
+    for n in 1..=20 {
+        let answer = request(address, "POST", "/agent/checkin", &[], &beat_of(CALM, OURS, n));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
     drop(held);
 }
 

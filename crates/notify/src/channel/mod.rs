@@ -21,6 +21,8 @@ pub enum Unsent {
         why: String,
         /// How long the other side asks to wait.
         wait: Option<Duration>,
+        /// Whether it is this message or its recipient that stands in the way: what goes elsewhere by the same line need not wait.
+        of_this: bool,
     },
     /// Never: the other side refuses it, or it cannot be made.
     #[error("{0}")]
@@ -30,7 +32,7 @@ pub enum Unsent {
 impl Unsent {
     /// Later, without being asked to wait.
     pub fn later(why: impl std::fmt::Display) -> Self {
-        Self::Later { why: writ_trust::text::one_line(why), wait: None }
+        Self::Later { why: writ_trust::text::one_line(why), wait: None, of_this: false }
     }
 
     /// Never.

@@ -83,7 +83,8 @@ impl Poster {
         let why = format!("it answered {status}: {said}");
         match status {
             408 | 425 | 429 | 300..=399 | 500..=599 => {
-                Err(Unsent::Later { why, wait: wait.map(|seconds| Duration::from_secs(seconds).min(LONGEST_WAIT)) })
+                let wait = wait.map(|seconds| Duration::from_secs(seconds).min(LONGEST_WAIT));
+                Err(Unsent::Later { why, wait, of_this: false })
             }
             _ => Err(Unsent::Never(why)),
         }

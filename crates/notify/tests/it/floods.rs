@@ -1,3 +1,6 @@
+use writ_notify::message::Message;
+use writ_policy::declared::Severity;
+use writ_trust::digest::Digest;
 use writ_wire::notice::NoticeEvent::{Closed, Escalated};
 
 use crate::world::{Clinic, channel, lines};
@@ -46,4 +49,38 @@ fn what_trickles_is_held_back_and_what_is_critical_is_not() {
     assert_eq!(lines(&clinic.at(9)), Vec::<String>::new());
     let told = clinic.until(11);
     assert_eq!(told, ["11 call-0 on-call"], "ten minutes after the second of them");
+}
+
+#[test]
+fn one_appliance_takes_no_room_from_another_and_what_found_none_is_taken_later() {
+    let mut clinic = Clinic::new();
+    for n in 0..500 {
+        clinic.says(Escalated, &format!("INC-{n}"), "medium");
+    }
+    let more = clinic.notice(Escalated, "INC-500", "critical");
+    let (policy, moment) = (clinic.policy.clone(), clinic.moment());
+    assert!(clinic.book.take(&more, &Digest::of(&more.canonical()), &policy, moment).is_err());
+    let mut other = clinic.notice(Escalated, "INC-1", "critical");
+    other.appliance = "back-office".parse().unwrap();
+    clinic.take(&other);
+    clinic.at(0);
+    clinic.says(Closed, "INC-0", "medium");
+    clinic.at(1);
+    clinic.take(&more);
+    for key in ["clinic-001/back-office/INC-1", "clinic-001/front-desk/INC-500"] {
+        assert!(clinic.book.incidents.contains_key(key), "{key}");
+    }
+}
+
+#[test]
+fn a_full_queue_loses_what_matters_least() {
+    let mut clinic = Clinic::new();
+    clinic.says(Escalated, "INC-1", "high");
+    let one = clinic.at(0).remove(0);
+    let low = |n: usize| Message { id: n.to_string(), severity: Severity::Low, ..one.clone() };
+    clinic.book.queue = (0..5_000).map(low).collect();
+    clinic.says(Escalated, "INC-2", "critical");
+    let told = clinic.at(1);
+    assert_eq!((told.len(), clinic.book.dropped), (5_000, 1));
+    assert_eq!((told[0].id.as_str(), told[4_999].severity), ("1", Severity::Critical));
 }

@@ -2,6 +2,7 @@ use serde_json::json;
 use writ_notify::book::Seeming;
 use writ_notify::incident::{Source, Stage};
 use writ_policy::declared::Severity;
+use writ_trust::minisign::SecretKey;
 use writ_wire::notice::NoticeEvent::{Acknowledged, Closed, Escalated, Opened, Unanswered, Update};
 
 use crate::world::{Clinic, DESK, SITE, channel, line, lines};
@@ -219,8 +220,42 @@ fn an_exception_that_ends_soon_is_told_once_and_asks_for_no_answer() {
     clinic.seem(&[], true);
     assert_eq!(clinic.until(301), ["300 resolved on-call"]);
     let mut clinic = Clinic::with(|settings| settings["notify"]["desk"] = channel("email", &["exception-expiring"]));
-    clinic.seem(&[ends], true);
+    clinic.seem(std::slice::from_ref(&ends), true);
     assert_eq!(clinic.until(300), ["0 opened desk"]);
+    // Where the name of one begins like that of another they are two.
+    let of = |code: &str| Seeming { code: code.into(), ..ends.clone() };
+    let mut clinic = Clinic::new();
+    clinic.seem(&[of("exception-a-b")], true);
+    clinic.seem(&[of("exception-a-b"), of("exception-a")], true);
+    assert_eq!(clinic.book.incidents.len(), 2);
+    clinic.seem(&[of("exception-a-b")], true);
+    let ended = clinic.book.incidents.values().filter(|incident| !incident.is_open());
+    assert_eq!(ended.map(|incident| incident.about.as_str()).collect::<Vec<_>>(), ["exception-a"]);
+}
+
+#[test]
+fn what_nobody_speaks_for_any_more_ends_once_and_a_new_key_begins_anew() {
+    let mut clinic = Clinic::new();
+    let old = clinic.key.public_key().fingerprint();
+    clinic.says(Escalated, ID, "high");
+    clinic.released(Some(old));
+    assert_eq!(clinic.until(1), ["0 call-0 on-call"]);
+    // The appliance was set up again, and counts from the beginning.
+    clinic.key = SecretKey::generate(&[2; 40]);
+    let new = clinic.key.public_key().fingerprint();
+    clinic.says(Escalated, ID, "high");
+    clinic.released(Some(new.clone()));
+    assert_eq!(clinic.until(2), ["1 resolved on-call", "1 call-0 on-call"]);
+    assert!(clinic.incident(ID).ended.as_ref().unwrap().how.contains("that key, no more"));
+    assert!(clinic.incident(&format!("{ID}-{}", &new[..8])).is_open());
+    clinic.released(Some(new));
+    assert_eq!(clinic.until(3), Vec::<String>::new());
+    // And then it left the release.
+    clinic.released(None);
+    clinic.released(None);
+    assert_eq!(clinic.until(4), ["3 resolved on-call"]);
+    clinic.released(None);
+    assert_eq!(clinic.until(20), Vec::<String>::new());
 }
 
 #[test]

@@ -30,6 +30,23 @@ fn a_pager_rings_once_and_stops_when_somebody_answers_and_when_it_ends() {
 }
 
 #[test]
+fn a_pager_that_was_held_back_does_not_ring_for_what_needs_nobody_any_more() {
+    let mut clinic = clinic();
+    for minute in 0..8 {
+        clinic.minute = minute;
+        clinic.says(Opened, &format!("INC-{minute}"), "medium");
+        assert_eq!(lines(&clinic.at(minute)).len(), usize::from(minute < 5), "{minute}");
+    }
+    clinic.says(Closed, "INC-5", "medium");
+    clinic.hear("INC-6", "on-call", false);
+    let told = lines(&clinic.at(8));
+    assert!(!told.iter().any(|line| line.contains("pager")), "it never rang for them: {told:?}");
+    let told = clinic.at(10);
+    assert_eq!(lines(&told), ["trigger pager"]);
+    assert_eq!(told[0].keys, ["clinic-001/front-desk/INC-7"]);
+}
+
+#[test]
 fn a_pager_that_rang_for_many_stops_when_none_of_them_is_left() {
     let mut clinic = clinic();
     let ids: Vec<String> = (0..20).map(|n| format!("INC-{n}")).collect();

@@ -86,7 +86,9 @@ fn mail_goes_over_tls_with_a_password_or_not_at_all() {
         assert!(matches!(send(&stranger, "a@b"), Err(Unsent::Later { why, .. }) if why.contains("TLS")));
         let right = server(&mail, scheme, "a secret", Some(&ca));
         assert!(matches!(send(&right, "nobody@msp.example"), Err(Unsent::Never(why)) if why.contains("550")));
-        assert!(matches!(send(&right, "busy@msp.example"), Err(Unsent::Later { why, .. }) if why.contains("451")));
+        assert!(
+            matches!(send(&right, "busy@msp.example"), Err(Unsent::Later { why, of_this: true, .. }) if why.contains("451"))
+        );
         assert!(matches!(send(&right, "a b@msp.example"), Err(Unsent::Never(_))));
         assert_eq!(mail.mails().len(), 1);
     }
@@ -96,7 +98,7 @@ fn mail_goes_over_tls_with_a_password_or_not_at_all() {
     let refused = server(&plain, "smtp", "a secret", None).send(&message, "a@b");
     assert!(matches!(refused, Err(Unsent::Later { why, .. }) if why.contains("STARTTLS")));
     let gone = Server::new("smtp+plain://127.0.0.1:1", "writ@msp.example", None, None).unwrap();
-    assert!(matches!(gone.send(&message, "a@b"), Err(Unsent::Later { .. })));
+    assert!(matches!(gone.send(&message, "a@b"), Err(Unsent::Later { of_this: false, .. })));
     assert!(plain.mails().is_empty());
 }
 

@@ -1,5 +1,6 @@
 //! A site with its policy, an appliance that says things, and a notifier that never sends: what it would send is looked at.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde_json::{Value, json};
@@ -109,6 +110,13 @@ impl Clinic {
 
     pub fn seem(&mut self, all: &[Seeming], judged: bool) {
         self.with_world(|book, world| book.seem(SITE, all, &|_: &Incident| judged, world));
+    }
+
+    /// What the newest release says: under which key the desk speaks, or that there is none.
+    pub fn released(&mut self, fingerprint: Option<String>) {
+        let speakers: BTreeMap<String, String> =
+            fingerprint.into_iter().map(|fingerprint| (DESK.to_owned(), fingerprint)).collect();
+        self.with_world(|book, world| book.gone(SITE, &speakers, world));
     }
 
     pub fn hear(&mut self, name: &str, by: &str, report: bool) {

@@ -132,7 +132,7 @@ impl PublicKey {
     }
 
     /// As [`PublicKey::verify_strict`] without the trusted comment, which may be anybody's: half the work, for where nothing is
-    /// decided by it and readers verify the whole file.
+    /// decided by it.
     pub fn verify_document(&self, bytes: &[u8], signature: &Signature) -> Result<(), VerifyError> {
         self.is_named_by(signature)?;
         signature.check_document(&self.key, &Prehash::of(bytes))

@@ -189,6 +189,36 @@ fn a_newer_release_takes_the_place_of_one_that_waits() {
     assert_eq!(world.tree("cache").len(), 3, "only what the release names: its NAR, its narinfo, nix-cache-info");
 }
 
+/// The enforcer would otherwise take up the older one when the time of that comes.
+#[test]
+fn a_release_to_come_is_told_of_before_its_closure_is_here() {
+    let world = World::new();
+    let publish = |serial: u64, paths: &[Path_]| {
+        let mut release = world.release(serial);
+        let closure = world.closure(paths);
+        release["generations"][APPLIANCE]["closure"] = closure;
+        release["generations"][APPLIANCE]["not_before"] = serde_json::to_value(now().plus_millis(86_400_000)).unwrap();
+        world.publish(&release);
+    };
+    let paths = paths(&world);
+    publish(1, &paths[2..]);
+    world.carry();
+    assert!(world.has(1));
+    publish(2, &paths);
+    world.depot().lies(|path, answer| {
+        if path.starts_with("/nar/") {
+            *answer = Answer::status(503);
+        }
+    });
+    let report = world.once();
+    assert!(matches!(&report.troubles[..], [(Job::Fetch, _)]), "{report:?}");
+    assert!(world.has(2) && world.has(1));
+    world.depot().is_honest();
+    world.carry();
+    assert!(world.has(2));
+    complete(&world, &paths);
+}
+
 /// Signatures do not cover which file a narinfo names.
 #[test]
 fn a_path_that_is_given_another_s_file_stands_in_nobody_s_way() {

@@ -156,7 +156,8 @@ fn one(bucket: &Bucket, site: &SiteId, name: &str, day: &Day, unpacking: &mut Un
     };
     let note = unpacking.to.join(NOTES).join(site.as_str()).join(name);
     let own = Digest::of(&about).to_string();
-    if files::read_if_there(&note, own.len() + 1, "what was unpacked")?.is_some_and(|there| there == own.as_bytes()) {
+    let noted = files::read_if_there(&note, own.len() + 1, "what was unpacked")?;
+    if noted.is_some_and(|there| there == own.as_bytes()) && is_here(unpacking.to, &parsed) {
         unpacking.done.present += parsed.files.len();
         return Ok(());
     }
@@ -168,6 +169,13 @@ fn one(bucket: &Bucket, site: &SiteId, name: &str, day: &Day, unpacking: &mut Un
         screen::progress(&format!("{site} {name}: {} bundles", parsed.bundles));
     }
     Ok(())
+}
+
+/// Whether what a day brought is in the audit folder still: what somebody removed comes back. Of the log, later days have more.
+fn is_here(to: &Path, about: &DayArchive) -> bool {
+    let brought = ["evidence/", "releases/", "documents/"];
+    let mut names = about.files.keys().filter(|name| brought.iter().any(|folder| name.starts_with(*folder)));
+    names.all(|name| to.join(name).is_file())
 }
 
 fn download(
@@ -207,6 +215,32 @@ mod tests {
 
     fn version(key: &str, version: &str) -> Version {
         Version { key: key.to_owned(), version: version.to_owned(), is_mark: version == "mark" }
+    }
+
+    #[test]
+    fn a_day_is_here_while_all_that_it_brought_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = ["evidence/clinic-001/x/1-a.json", "documents/b.json", "log/clinic-001/1/checkpoint"];
+        let about = DayArchive {
+            schema: writ_wire::day_archive::DayArchiveSchema::V1,
+            site: "clinic-001".parse().unwrap(),
+            day: "2026-11-28".to_owned(),
+            archive: "clinic-001-2026-11-28.tar.gz".to_owned(),
+            digest: Digest::of(b"an archive"),
+            size: 10,
+            logs: Vec::new(),
+            bundles: 1,
+            files: names.iter().map(|name| ((*name).to_owned(), Digest::of(b"x"))).collect(),
+        };
+        assert!(!is_here(folder.path(), &about));
+        for name in &names[..2] {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, b"x").unwrap();
+        }
+        assert!(is_here(folder.path(), &about));
+        std::fs::remove_file(folder.path().join(names[0])).unwrap();
+        assert!(!is_here(folder.path(), &about));
     }
 
     #[test]

@@ -77,6 +77,10 @@ fn structure(fields: &[Field]) -> Json {
         (field.name.to_owned(), if field.nullable { nullable(schema) } else { schema })
     };
     let mut schema = object(fields.iter().map(member));
+    // What came later is left out where nobody set it.
+    if let Some(required) = schema["required"].as_array_mut() {
+        required.retain(|name| !fields.iter().any(|field| field.absent && *name == field.name));
+    }
     if fields.iter().any(|field| matches!(field.is, Type::Parameters)) {
         schema["allOf"] = json!([{ "$ref": "#/$defs/step" }]);
     }

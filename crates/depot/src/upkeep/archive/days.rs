@@ -84,8 +84,12 @@ impl Days {
         self.ended.keys().map(|(site, day)| (site, *day))
     }
 
-    /// How long the signed policies of a site have evidence kept, in milliseconds; an error says why nobody knows.
+    /// How long the signed policies of a site have evidence kept, in milliseconds; an error says why nobody knows. Where no release
+    /// was ever active, no policy asks for anything.
     pub fn evidence_kept(&self, site: &SiteId) -> Result<i64, String> {
+        if self.directory.site(site).releases.is_empty() {
+            return Ok(0);
+        }
         content::evidence_kept(&self.folders, &self.directory, site)
     }
 

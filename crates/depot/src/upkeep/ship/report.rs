@@ -41,9 +41,9 @@ pub struct Report {
     pub problems: Vec<Problem>,
     /// What somebody must look at, in one line each.
     pub alerts: Vec<String>,
-    /// How long the policies of sites have evidence kept, in milliseconds.
+    /// How long the policies of sites have evidence kept, in milliseconds, or why nobody knows.
     #[serde(skip)]
-    pub kept: BTreeMap<SiteId, i64>,
+    pub kept: BTreeMap<SiteId, Result<i64, String>>,
     /// Whether the spool had no room for an archive.
     #[serde(skip)]
     pub is_short_of_room: bool,

@@ -78,9 +78,10 @@ impl Round<'_> {
         let ended = days.ended().filter(|(site, day)| !self.ledger.has(site, *day));
         let mut missing: Vec<(Day, SiteId)> = ended.map(|(site, day)| (day, site.clone())).collect();
         missing.sort();
-        for (_, site) in &missing {
+        let spooled = self.spooled()?;
+        for (_, site) in missing.iter().chain(spooled.keys()) {
             if !report.kept.contains_key(site) {
-                report.kept.insert(site.clone(), days.evidence_kept(site).unwrap_or(0));
+                report.kept.insert(site.clone(), days.evidence_kept(site));
             }
         }
         let samples = days.free_space()?;
@@ -180,7 +181,8 @@ impl Round<'_> {
             ));
         };
         let keys = day_archive::keys(site, &day.to_string()).ok_or_else(|| Failed::Day("it has no key".to_owned()))?;
-        let until = self.until(report.kept.get(site).copied().unwrap_or(0), day);
+        // A lock that is too short cannot be told from one that was meant: the archive waits until somebody knows.
+        let until = self.until(kept(&report.kept, site)?, day);
         let objects = match self.objects(&keys, [&archive, path], until) {
             Err(HoldError::Other(why)) => adopt(self.bucket, &keys, &manifest, until).map_err(|error| match error {
                 HoldError::Other(more) => HoldError::Other(format!("{why}; {more}")),
@@ -260,6 +262,16 @@ fn locked_until(from: Time, span: i64) -> Time {
     from.plus_millis(span.saturating_add(leap * DAY))
 }
 
+/// How long a site's policies have evidence kept, in milliseconds.
+fn kept(of: &BTreeMap<SiteId, Result<i64, String>>, site: &SiteId) -> Result<i64, Failed> {
+    let why = match of.get(site) {
+        Some(Ok(kept)) => return Ok(*kept),
+        Some(Err(why)) => why.as_str(),
+        None => "its policies were not looked at",
+    };
+    Err(Failed::Day(format!("how long it must be locked is not known: {why}")))
+}
+
 fn is_room(error: &std::io::Error) -> bool {
     matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
 }
@@ -297,6 +309,17 @@ impl From<HoldError> for Failed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn for_a_time_that_nobody_knows_nothing_is_locked() {
+        let [known, damaged, other]: [SiteId; 3] =
+            ["clinic-001", "clinic-002", "clinic-003"].map(|s| s.parse().unwrap());
+        let of = BTreeMap::from([(known.clone(), Ok(7)), (damaged.clone(), Err("its policy is not here".to_owned()))]);
+        assert!(matches!(kept(&of, &known), Ok(7)));
+        let told = "how long it must be locked is not known: its policy is not here";
+        assert!(matches!(kept(&of, &damaged), Err(Failed::Day(why)) if why == told));
+        assert!(matches!(kept(&of, &other), Err(Failed::Day(_))));
+    }
 
     #[test]
     fn six_years_are_six_of_the_calendar() {

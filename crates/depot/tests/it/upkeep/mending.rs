@@ -92,6 +92,20 @@ fn nothing_comes_in_that_the_log_does_not_name() {
 }
 
 #[test]
+fn an_entry_that_was_led_to_another_bundle_brings_nothing_there() {
+    let (_dir, whole) = stopped();
+    let at = altered(
+        &whole,
+        "UPDATE entries SET evidence = (SELECT id FROM evidence WHERE sequence = 3)
+            WHERE evidence = (SELECT id FROM evidence WHERE sequence = 2)",
+    );
+    let before = fs::read(at.path().join("data/depot.sqlite")).unwrap();
+    let done = ran(&mut mend(at.path())).expect(1).json();
+    assert_eq!((&done["mended"], &done["sound"]), (&Value::Array(vec![]), &false.into()), "{done}");
+    assert_eq!(fs::read(at.path().join("data/depot.sqlite")).unwrap(), before, "the good bundle is as it was");
+}
+
+#[test]
 fn a_mending_that_is_killed_leaves_one_database_or_the_other() {
     let (_dir, whole) = stopped();
     let kills = killed_everywhere(

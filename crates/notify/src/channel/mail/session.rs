@@ -69,6 +69,16 @@ impl Answer {
             later @ Unsent::Later { .. } => later,
         })
     }
+
+    /// The same where a refusal for now (4yz) is of this recipient or this mail: other mail need not wait for it. With 421 the
+    /// server says that it goes away, whatever it was asked.
+    fn expect_of_this(self, code: u16, what: &str) -> Result<Self, Unsent> {
+        let of_this = (400..500).contains(&self.code) && self.code != 421;
+        self.expect(code, what).map_err(|error| match error {
+            Unsent::Later { why, wait, .. } => Unsent::Later { why, wait, of_this },
+            never @ Unsent::Never(_) => never,
+        })
+    }
 }
 
 fn broken(what: &str) -> impl Fn(io::Error) -> Unsent + '_ {
@@ -166,7 +176,7 @@ impl Session {
     /// Hands a mail over. Once its last line has gone and the answer is lost, nobody knows whether it was taken.
     pub fn hand_over(&mut self, from: &str, to: &str, mail: &[u8]) -> Result<(), Unsent> {
         self.ask(&format!("MAIL FROM:<{from}>"), "MAIL")?.expect(250, "the sender")?;
-        self.ask(&format!("RCPT TO:<{to}>"), "RCPT")?.expect(250, "the recipient")?;
+        self.ask(&format!("RCPT TO:<{to}>"), "RCPT")?.expect_of_this(250, "the recipient")?;
         self.ask("DATA", "DATA")?.expect(354, "the mail")?;
         let mut stuffed = Vec::with_capacity(mail.len() + 64);
         for line in mail.split_inclusive(|byte| *byte == b'\n') {
@@ -180,7 +190,7 @@ impl Session {
         }
         stuffed.extend_from_slice(b".\r\n");
         self.write(&stuffed).map_err(broken("it took no more of the mail"))?;
-        self.answer()?.expect(250, "the mail").map(|_| ())
+        self.answer()?.expect_of_this(250, "the mail").map(|_| ())
     }
 
     /// Ends it; whatever comes of that.
@@ -295,7 +305,12 @@ mod tests {
         let later = |said| matches!(of(said), Err(Unsent::Later { .. }));
         assert!(never(b"220 a\r\n250 a\r\n250 ok\r\n550 no such user\r\n"));
         assert!(never(b"220 a\r\n250 a\r\n250 ok\r\n250 ok\r\n354 go\r\n554 no\r\n"));
-        assert!(later(b"220 a\r\n250 a\r\n250 ok\r\n451 busy\r\n"));
+        let of_this = |said| matches!(of(said), Err(Unsent::Later { of_this: true, .. }));
+        let of_all = |said| matches!(of(said), Err(Unsent::Later { of_this: false, .. }));
+        assert!(of_this(b"220 a\r\n250 a\r\n250 ok\r\n451 busy\r\n"), "one mailbox");
+        assert!(of_this(b"220 a\r\n250 a\r\n250 ok\r\n250 ok\r\n354 go\r\n452 full\r\n"), "one mail");
+        assert!(of_all(b"220 a\r\n250 a\r\n451 busy\r\n"), "the sender is everybody's");
+        assert!(of_all(b"220 a\r\n250 a\r\n250 ok\r\n421 going\r\n") && of_all(b"220 a\r\n250 a\r\n250 ok\r\n"));
         assert!(later(b"554 go away\r\n") && later(b"") && later(b"220 a\r\n"));
         assert!(later(b"HTTP/1.1 400 Bad Request\r\n") && later(b"22\xffx\r\n") && later("22ä\r\n".as_bytes()));
         assert!(later(b"220 a\r\n250 a\r\n250 ok\r\n250 ok\r\n354 go\r\n"), "its last answer is lost");

@@ -22,7 +22,7 @@ use super::{Answer, Outcome, UpkeepError, backup, migrate, require_data, tell};
 use crate::clock;
 use crate::database::DatabaseOptions;
 use crate::folders::Folders;
-use crate::store::{Connection as _, StoreError};
+use crate::store::{Connection as _, StoreError, from_sql};
 
 /// What must be sound, for a bundle is judged by it.
 const JUDGES: [Code; 6] = [
@@ -216,7 +216,7 @@ fn altered(connection: &Connection) -> Outcome<Vec<Altered>> {
         let entry = LogEntry::parse(&entry).map_err(|e| StoreError::damaged("an entry of a log", e))?;
         let LogEntry::Evidence { site, id: bundle, public_key, sequence, digest, .. } = entry else { continue };
         let (own, of, key): (i64, String, Vec<u8>) = (row.get(5)?, row.get(6)?, row.get(7)?);
-        if store::from_sql(own) != sequence || of != site.as_str() || key[..] != public_key.ed25519()[..] {
+        if from_sql(own) != sequence || of != site.as_str() || key[..] != public_key.ed25519()[..] {
             continue;
         }
         let signed = Signature::parse(&signature).is_ok_and(|s| public_key.verify_strict(&document, &s).is_ok());

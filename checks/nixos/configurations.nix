@@ -229,6 +229,9 @@ in
           listen = "[::]:443";
           openFirewall = true;
           dataDir = "/srv/depot";
+          database = "postgres:///writ?host=/run/postgresql";
+          databasePasswordFile = "/var/lib/secrets/database";
+          ship = { enable = true; to = "s3://e"; endpoint = "https://s3.example"; credentialsFile = "/var/lib/secrets/bucket"; };
           tls = { certificate = "/var/lib/acme/depot/fullchain.pem"; key = "/var/lib/acme/depot/key.pem"; };
           extraArguments = [ "--batches" "240" "--name" "50% of $HOME" ];
         };

@@ -10,7 +10,7 @@ let
   differ = what: expected: actual:
     if expected == actual then [ ] else [ "${what}: expected ${builtins.toJSON expected}, got ${builtins.toJSON actual}" ];
   holds = what: test: if test then [ ] else [ what ];
-  quoted = builtins.replaceStrings [ "(" ")" "[" "{" "}" "." "+" "*" "$" ] [ "[(]" "[)]" "[[]" "[{]" "[}]" "[.]" "[+]" "[*]" "[$]" ];
+  quoted = builtins.replaceStrings [ "(" ")" "[" "{" "}" "." "+" "*" "?" "$" ] [ "[(]" "[)]" "[[]" "[{]" "[}]" "[.]" "[+]" "[*]" "[?]" "[$]" ];
   has = text: part: count part text > 0;
   sorted = builtins.sort builtins.lessThan;
   # How often `part` is in a text.
@@ -156,6 +156,10 @@ builtins.concatMap
     "ReadWritePaths=/srv/depot"
     "\"--batches\" \"240\" \"--name\" \"50%% of $$HOME\""
     "LoadCredential=tls-key:/var/lib/acme/depot/key.pem"
+    "LoadCredential=database-password:/var/lib/secrets/database"
+    "writ-depot migrate --database-password-file %d/database-password --data \"/srv/depot\" \"--database\" \"postgres:///writ?host=/run/postgresql\""
+    "\"[::]:443\" \"--database\" \"postgres:///writ?host=/run/postgresql\" \"--batches\" \"240\" \"--name\" \"50%% of $$HOME\""
+    "After=network-online.target postgresql.service"
   ]
   [ "StateDirectory" "SupplementaryGroups" ]
 ++ lines "writ-depot.service, renewing" made.renewing-depot.units."writ-depot.service"
@@ -180,6 +184,17 @@ builtins.concatMap
     "CapabilityBoundingSet="
   ]
   [ "WantedBy" ]
+++ lines "writ-depot-ship.service, public" made.public-depot.units."writ-depot-ship.service"
+  [
+    "LoadCredential=bucket:/var/lib/secrets/bucket"
+    "LoadCredential=database-password:/var/lib/secrets/database"
+    (builtins.concatStringsSep " " [
+      "--database-password-file %d/database-password \"--data\" \"/srv/depot\""
+      "\"--database\" \"postgres:///writ?host=/run/postgresql\" \"--retention\" \"6y\" \"--alert-after\" \"26h\""
+    ])
+    "ConditionPathExists=/srv/depot/postgresql"
+  ]
+  [ "depot.sqlite" ]
 ++ lines "writ-depot-ship-verify.service" made.shipping-depot.units."writ-depot-ship-verify.service"
   [ "--verify \"--sample\" \"5\" \"--download\"" ]
   [ "ReadWritePaths" "--data" ]

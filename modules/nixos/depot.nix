@@ -11,6 +11,9 @@ let
   port = lib.toInt (lib.last (lib.splitString ":" cfg.listen));
   privileged = port > 0 && port < 1024;
   tls = cfg.tls.certificate != null;
+  database = lib.optionals (cfg.database != null) [ "--database" cfg.database ]
+    ++ lib.optionals (cfg.databaseCa != null) [ "--database-ca" "${cfg.databaseCa}" ];
+  password = lib.optionalString (cfg.databasePasswordFile != null) " --database-password-file %d/database-password";
   # Read where they are, so that a renewed one counts at once; a credential is what it was when the unit started.
   inPlace = tls && cfg.tls.group != null;
   arguments = [
@@ -18,11 +21,13 @@ let
     "--data" cfg.dataDir
     "--listen" cfg.listen
   ]
+  ++ database
   ++ lib.optional cfg.allowHttp "--allow-http"
   ++ lib.optionals inPlace [ "--tls-cert" cfg.tls.certificate "--tls-key" (toString cfg.tls.key) ]
   ++ cfg.extraArguments;
   # %d is the folder of credentials, and the one thing that systemd is to replace.
-  credentials = "--log-key %d/log-key" + lib.optionalString (tls && !inPlace) " --tls-cert %d/tls-cert --tls-key %d/tls-key";
+  credentials = "--log-key %d/log-key" + lib.optionalString (tls && !inPlace) " --tls-cert %d/tls-cert --tls-key %d/tls-key"
+    + password;
 in
 {
   imports = [ ./ship.nix ];
@@ -43,6 +48,12 @@ in
     };
     dataDir = option types.str "/var/lib/writ/depot"
       "Database, documents, binary cache and logs. Below /var/lib it is made, elsewhere it must exist.";
+    database = option (types.nullOr types.str) null
+      "A PostgreSQL database instead of SQLite in dataDir, as in postgres:///writ?host=/run/postgresql; the user writ-depot owns it.";
+    databaseCa = option (types.nullOr types.path) null
+      "Certificates (PEM) by which a PostgreSQL elsewhere is known, under the name that database has for it.";
+    databasePasswordFile = option (types.nullOr types.str) null
+      "A file with the password for database, root's alone; none is needed where PostgreSQL knows the user by its socket.";
     listen = option types.str "127.0.0.1:8080" "Where to listen, as in 127.0.0.1:8080 or [::]:443.";
     tls.certificate = option (types.nullOr types.str) null "Certificate chain (PEM) for TLS 1.3.";
     tls.key = option (types.nullOr types.str) null "The certificate's private key (PEM).";
@@ -71,6 +82,10 @@ in
         message = "services.writ.depot.tls.group is ${toString cfg.tls.group}, and there is no tls.certificate for it to read.";
       }
       {
+        assertion = (cfg.databasePasswordFile == null && cfg.databaseCa == null) || cfg.database != null;
+        message = "services.writ.depot: databasePasswordFile and databaseCa need database.";
+      }
+      {
         assertion = !(lib.hasPrefix builtins.storeDir cfg.logKeyFile);
         message = "services.writ.depot.logKeyFile is in the Nix store, which everybody reads: name a path on the depot itself.";
       }
@@ -85,12 +100,12 @@ in
       documentation = [ "https://github.com/writ-project/writ/blob/main/docs/depot.md" ];
       wantedBy = [ "multi-user.target" ];
       wants = [ "network-online.target" ];
-      after = [ "network-online.target" ];
+      after = [ "network-online.target" ] ++ lib.optional (cfg.database != null) "postgresql.service";
       unitConfig = { StartLimitIntervalSec = 0; RequiresMountsFor = cfg.dataDir; };
       serviceConfig = {
         Type = "notify";
         # A newer version keeps a copy and brings the database to its schema; otherwise there is nothing to do.
-        ExecStartPre = "${cfg.package}/bin/writ-depot migrate --data ${words [ cfg.dataDir ]}";
+        ExecStartPre = "${cfg.package}/bin/writ-depot migrate${password} --data ${words ([ cfg.dataDir ] ++ database)}";
         ExecStart = "${cfg.package}/bin/writ-depot serve ${credentials} ${words arguments}";
         # Looks at the certificate now, and not within five seconds.
         ExecReload = "${pkgs.coreutils}/bin/kill -HUP $MAINPID";
@@ -106,6 +121,7 @@ in
         UMask = "0027";
         LimitNOFILE = 65536;
         LoadCredential = [ "log-key:${cfg.logKeyFile}" ]
+          ++ lib.optional (cfg.databasePasswordFile != null) "database-password:${cfg.databasePasswordFile}"
           ++ lib.optionals (tls && !inPlace) [ "tls-cert:${cfg.tls.certificate}" "tls-key:${toString cfg.tls.key}" ];
         ProtectSystem = "strict";
         ProtectHome = true;

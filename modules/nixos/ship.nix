@@ -10,6 +10,9 @@ let
   option = type: default: description: mkOption { inherit type default description; };
 
   spool = "/var/lib/writ/ship";
+  database = lib.optionals (depot.database != null) [ "--database" depot.database ]
+    ++ lib.optionals (depot.databaseCa != null) [ "--database-ca" "${depot.databaseCa}" ];
+  hasPassword = depot.databasePasswordFile != null;
   bucket = words ([ "--spool" spool "--to" cfg.to "--endpoint" cfg.endpoint "--region" cfg.region ]
     ++ lib.optionals (cfg.caFile != null) [ "--ca-file" cfg.caFile ]
     ++ lib.optional cfg.allowHttp "--allow-http");
@@ -21,7 +24,7 @@ let
     UMask = "0027";
     StateDirectory = "writ/ship";
     StateDirectoryMode = "0700";
-    LoadCredential = "bucket:${toString cfg.credentialsFile}";
+    LoadCredential = [ "bucket:${toString cfg.credentialsFile}" ];
     ProtectSystem = "strict";
     ProtectHome = true;
     PrivateDevices = true;
@@ -37,7 +40,8 @@ let
     documentation = [ "https://github.com/writ-project/writ/blob/main/docs/depot.md" ];
     wants = [ "network-online.target" ];
     after = [ "network-online.target" "writ-depot.service" ];
-    unitConfig.ConditionPathExists = "${depot.dataDir}/depot.sqlite";
+    # What says of which sort its database is.
+    unitConfig.ConditionPathExists = "${depot.dataDir}/${if depot.database == null then "depot.sqlite" else "postgresql"}";
   };
 in
 {
@@ -71,7 +75,10 @@ in
       }
     ];
     systemd.services.writ-depot-ship = work "Send the depot's archives to their bucket" {
-      ExecStart = "${ship} " + words ([ "--data" depot.dataDir "--retention" cfg.retention "--alert-after" cfg.alertAfter ]
+      LoadCredential = [ "bucket:${toString cfg.credentialsFile}" ]
+        ++ lib.optional hasPassword "database-password:${depot.databasePasswordFile}";
+      ExecStart = "${ship} " + lib.optionalString hasPassword "--database-password-file %d/database-password "
+        + words ([ "--data" depot.dataDir ] ++ database ++ [ "--retention" cfg.retention "--alert-after" cfg.alertAfter ]
         ++ lib.optionals (cfg.metricsDirectory != null) [ "--metrics" "${cfg.metricsDirectory}/writ-ship.prom" ]);
       # SQLite writes beside a database that it only reads.
       ReadWritePaths = [ depot.dataDir ] ++ lib.optional (cfg.metricsDirectory != null) cfg.metricsDirectory;

@@ -36,7 +36,7 @@ use crate::sitelog::{Head, Heads, LogError, LogFiles, OpenLog};
 use crate::static_files::FileMemory;
 use crate::store::readers::Readers;
 use crate::store::{
-    self, StoreError, checkpoints, evidence, free_space, heartbeats, log_batches, orders, releases, roots,
+    Connection, Place, StoreError, checkpoints, evidence, free_space, heartbeats, log_batches, orders, releases, roots,
 };
 use crate::writer::{Job, Writer};
 
@@ -93,7 +93,7 @@ pub struct Opened {
     /// What is shared.
     pub depot: Arc<Depot>,
     /// The connection that writes.
-    pub connection: rusqlite::Connection,
+    pub connection: Box<dyn Connection>,
     /// The other end of the way to the thread that writes.
     pub queue: mpsc::Receiver<Job>,
     /// That no other depot works on the same data directory.
@@ -190,22 +190,24 @@ impl Depot {
     pub fn open(options: Options) -> Result<Opened, OpenError> {
         let folders = Folders::new(&options.data);
         let lock = folders.prepare()?;
-        let reopened = folders.database().exists();
+        let place = Place::new(&folders, options.database.address())?;
+        let reopened = place.is_there();
         let log_key = read_key(&options.log_key)?;
         let trust = read_file(&options.trust, MAX_DOCUMENT)?;
-        let connection = store::open(&folders.database())?;
-        let (chain, stored) = open_chain(&connection, &options.trust, &trust)?;
+        let opened = place.open()?;
+        let connection = &*opened;
+        let (chain, stored) = open_chain(connection, &options.trust, &trust)?;
         check_log_key(&chain, &log_key)?;
-        let directory = Directory::new(chain, stored, releases::all(&connection)?);
-        let heads = open_logs(&connection, &folders, &directory)?;
+        let directory = Directory::new(chain, stored, releases::all(connection)?);
+        let heads = open_logs(connection, &folders, &directory)?;
         let cosigned = Cosigned::load(&folders, &heads).map_err(|(site, source)| OpenError::Log { site, source })?;
         let held = Held::default();
-        for (site, key, ranges) in evidence::held(&connection)? {
+        for (site, key, ranges) in evidence::held(connection)? {
             held.set(site, key, Sequences::from_ranges(ranges));
         }
-        let beats = Beats::load(heartbeats::all(&connection)?);
-        let orders = Orders::load(orders::all(&connection, clock::now())?);
-        let ingestion = Ingestion::load(log_batches::newest(&connection)?);
+        let beats = Beats::load(heartbeats::all(connection)?);
+        let orders = Orders::load(orders::all(connection, clock::now())?);
+        let ingestion = Ingestion::load(log_batches::newest(connection)?);
         let publications = Publications::load(&folders, &directory).map_err(OpenError::Publications)?;
         let (writer, queue) = Writer::queue();
         let depot = Self {
@@ -218,7 +220,7 @@ impl Depot {
             orders,
             claims: Claims::default(),
             ingestion,
-            readers: Readers::new(&folders.database()),
+            readers: Readers::new(place),
             writer,
             publications,
             doorman: Doorman::new(next_second(reopened)),
@@ -226,11 +228,11 @@ impl Depot {
             body_memory: BodyMemory::new(&options),
             file_memory: FileMemory::new(u64::from(options.file_memory) * 1024 * 1024),
             metrics: Metrics::default(),
-            space: Space::new(folders.root(), free_space::all(&connection)?),
+            space: Space::new(folders.root(), free_space::all(connection)?),
             folders,
             options,
         };
-        Ok(Opened { depot: Arc::new(depot), connection, queue, lock, reopened })
+        Ok(Opened { depot: Arc::new(depot), connection: opened, queue, lock, reopened })
     }
 
     /// What was published, as it is now.
@@ -288,11 +290,7 @@ fn read_key(path: &Path) -> Result<SecretKey, OpenError> {
 }
 
 /// The chain of the given root and the stored ones after it. A new database begins with the given one.
-fn open_chain(
-    connection: &rusqlite::Connection,
-    path: &Path,
-    trust: &[u8],
-) -> Result<(TrustChain, Vec<Signed>), OpenError> {
+fn open_chain(connection: &dyn Connection, path: &Path, trust: &[u8]) -> Result<(TrustChain, Vec<Signed>), OpenError> {
     let pinned = || TrustChain::pinned(trust).map_err(|source| OpenError::Trust { path: path.to_owned(), source });
     let mut chain = pinned()?;
     let stored = roots::all(connection)?;
@@ -336,7 +334,7 @@ fn check_log_key(chain: &TrustChain, key: &SecretKey) -> Result<(), OpenError> {
 }
 
 /// Completes the files of every log and reads its head.
-fn open_logs(connection: &rusqlite::Connection, folders: &Folders, directory: &Directory) -> Result<Heads, OpenError> {
+fn open_logs(connection: &dyn Connection, folders: &Folders, directory: &Directory) -> Result<Heads, OpenError> {
     let heads = Heads::default();
     for stored in checkpoints::all(connection)? {
         let failed = |source| OpenError::Log { site: stored.site.clone(), source };

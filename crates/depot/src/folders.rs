@@ -122,7 +122,8 @@ impl Folders {
     /// Whose the data directory is: the database's owner, who wrote it; where there is none yet, the directory's, which an
     /// administrator may have made for a group.
     fn owned(&self) -> io::Result<std::fs::Metadata> {
-        self.database().metadata().or_else(|_| self.root.metadata())
+        let mark = |_| self.postgres_mark().metadata();
+        self.database().metadata().or_else(mark).or_else(|_| self.root.metadata())
     }
 
     /// Takes the lock that whoever changes the data directory has alone; waits a moment for it.
@@ -211,6 +212,11 @@ impl Folders {
     /// The database.
     pub fn database(&self) -> PathBuf {
         self.root.join("depot.sqlite")
+    }
+
+    /// What names the database where that is in PostgreSQL.
+    pub fn postgres_mark(&self) -> PathBuf {
+        self.root.join("postgresql")
     }
 
     /// Policies and closures by digest.

@@ -8,6 +8,7 @@ pub mod beats;
 pub mod claims;
 pub mod clock;
 pub mod cosigned;
+pub mod database;
 pub mod depot;
 pub mod directory;
 pub mod endpoint;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use writ_trust::time::Span;
 
+use crate::database::DatabaseOptions;
 use crate::upkeep;
 
 /// The server that stores and forwards what others signed.
@@ -173,6 +174,11 @@ A first start, on one machine:
 
 Then, from elsewhere: `writ release publish --depot http://127.0.0.1:8080 …`.
 
+On PostgreSQL, once one machine's SQLite is outgrown (the user writ-depot owns the database writ):
+
+  createdb -O writ-depot writ
+  writ-depot serve --database 'postgres:///writ?host=/run/postgresql' --trust trust.json --data /var/lib/writ/depot …
+
 TLS: give --tls-cert and --tls-key (PEM; TLS 1.3 only), or let a proxy in front end TLS and give --allow-http: requests
 are signed over method, path, query and body, so a proxy may rewrite Host. Without either, only loopback is served.
 A certificate that was renewed is served without a restart: both files are looked at every 5 s, and on SIGHUP. A pair that
@@ -191,6 +197,9 @@ pub struct Options {
     /// The data directory: database, documents, binary cache, logs. One depot per directory
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
+    /// Which database
+    #[command(flatten)]
+    pub database: DatabaseOptions,
     /// Where to listen, as in 127.0.0.1:8080 or `[::]:443`
     #[arg(long, value_name = "ADDR")]
     pub listen: SocketAddr,

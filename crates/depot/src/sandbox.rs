@@ -6,9 +6,11 @@ use writ_confine::{Files, Sandbox, calls};
 
 use crate::folders::Folders;
 use crate::options::Options;
+use crate::store::postgres::Address;
 use crate::upkeep::ship;
 
-/// It serves what lies in its data directory, runs no program, and connects to nobody. The directory has to be there.
+/// It serves what lies in its data directory, runs no program, and connects to nobody but the server of its database, if it has
+/// one. The directory has to be there.
 pub fn of_server(options: &Options) -> Sandbox {
     let mut read: Vec<PathBuf> = ["/dev/urandom", "/dev/null", "/proc/self"].map(PathBuf::from).into();
     read.extend([options.trust.clone(), options.log_key.clone()]);
@@ -20,7 +22,9 @@ pub fn of_server(options: &Options) -> Sandbox {
     // A file that is replaced is another one, and the folder is what stays.
     write.extend(options.address_file.as_deref().map(folder_of));
     let listen = vec![options.listen.port()];
-    let files = Files { read, write, connect: Some(Vec::new()), listen, ..Files::default() };
+    // Who connects to a socket that has a path is for the folder and the server to judge: Landlock does not.
+    let connect = Some(options.database.address().and_then(Address::tcp_port).into_iter().collect());
+    let files = Files { read, write, connect, listen, ..Files::default() };
     Sandbox { files: Some(files), calls: calls::of_server() }
 }
 
@@ -51,8 +55,8 @@ const SYSTEM: [&str; 12] = [
 /// The port of name servers, for answers that do not fit into a datagram.
 const DNS: u16 = 53;
 
-/// One who sends archives: it reads the data directory, writes its spool, and connects to the bucket's server alone. SQLite wants to
-/// write beside a database that it only reads.
+/// One who sends archives: it reads the data directory, writes its spool, and connects to the bucket's server alone, and to that of
+/// the database, if it has one. SQLite wants to write beside a database that it only reads.
 pub fn of_shipper(arguments: &ship::Arguments) -> Sandbox {
     let mut read: Vec<PathBuf> = SYSTEM.map(PathBuf::from).into();
     read.extend([&arguments.target.ca_file].into_iter().flatten().cloned());
@@ -60,7 +64,8 @@ pub fn of_shipper(arguments: &ship::Arguments) -> Sandbox {
     write.extend(arguments.data.clone());
     write.extend(arguments.data.iter().flat_map(|data| Folders::new(data).all()).filter(|folder| folder.is_symlink()));
     write.extend(arguments.metrics.as_deref().map(folder_of));
-    let connect = Some(arguments.target.port().into_iter().chain([DNS]).collect());
+    let database = arguments.data.as_ref().and_then(|_| arguments.database.address()).and_then(Address::tcp_port);
+    let connect = Some(arguments.target.port().into_iter().chain([DNS]).chain(database).collect());
     Sandbox { files: Some(Files { read, write, connect, ..Files::default() }), calls: calls::of_courier() }
 }
 
@@ -91,12 +96,19 @@ mod tests {
     fn one_who_sends_writes_its_own_and_connects_to_the_bucket() {
         let line = "writ-depot ship --data /d --spool /s --to s3://evidence --endpoint https://s3.example:9000 --credentials /c \
                     --ca-file /ca --metrics /m/ship.prom";
-        let Command::Ship(arguments) = Cli::parse_from(line.split_whitespace()).command else {
-            panic!("another command")
+        let of = |line: &str| match Cli::parse_from(line.split_whitespace()).command {
+            Command::Ship(arguments) => of_shipper(&arguments).files.unwrap(),
+            _ => panic!("another command"),
         };
-        let files = of_shipper(&arguments).files.unwrap();
+        let files = of(line);
         assert_eq!(files.write, ["/s", "/d", "/m"].map(PathBuf::from));
         assert_eq!((files.connect, files.listen), (Some(vec![9000, DNS]), Vec::new()));
         assert!(files.run.is_empty() && files.read.contains(&"/ca".into()) && !files.read.contains(&"/c".into()));
+        let databases =
+            [("postgres://d@127.0.0.1:5433/writ", Some(5433)), ("postgres:///writ?host=/run/postgresql", None)];
+        for (database, port) in databases {
+            let connect = of(&format!("{line} --database {database}")).connect;
+            assert_eq!(connect, Some([9000, DNS].into_iter().chain(port).collect()), "{database}");
+        }
     }
 }

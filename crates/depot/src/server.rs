@@ -108,7 +108,7 @@ pub async fn serve(options: Options) -> Result<(), ServeError> {
         };
         thread.spawn(run).map_err(|_| ServeError::Writer)?
     };
-    depot.writer.write(Job::Begin).await.map_err(|_| ServeError::Writer)?;
+    depot.writer.begin().await.map_err(|_| ServeError::Writer)?;
     if reopened {
         wait_for_next_second().await;
     }

@@ -28,6 +28,8 @@ pub struct Suite {
     arguments: Vec<String>,
     /// Where it runs, as under cargo: the folder of its crate.
     folder: PathBuf,
+    /// What it is told in its environment.
+    told: Vec<(&'static str, &'static str)>,
 }
 
 /// The end-to-end suite.
@@ -62,6 +64,7 @@ pub fn build() -> Result<Vec<Suite>> {
         program: cargo().get_program().into(),
         arguments: ["test", "--workspace", "--doc", "--quiet"].map(str::to_owned).into(),
         folder: root().to_owned(),
+        told: Vec::new(),
     });
     Ok(suites)
 }
@@ -83,6 +86,7 @@ fn built(messages: &str, root: &Path) -> Result<Vec<Suite>> {
             program: program.into(),
             arguments: vec!["--quiet".into()],
             folder: folder.to_owned(),
+            told: Vec::new(),
         });
     }
     if suites.is_empty() {
@@ -99,6 +103,16 @@ impl Suite {
         only
     }
 
+    /// The same suite once more under another name: of some modules, without some tests, and told something.
+    pub fn again(&self, name: &str, modules: &[&str], without: &[&str], told: (&'static str, &'static str)) -> Self {
+        let mut again = self.clone();
+        again.name = format!("{} {name}", self.name);
+        again.arguments.extend(modules.iter().map(|module| format!("{module}::")));
+        again.arguments.extend(without.iter().flat_map(|test| ["--skip".to_owned(), (*test).to_owned()]));
+        again.told.push(told);
+        again
+    }
+
     fn start(&self, prepare: &dyn Fn(&mut Command)) -> Result<Running<'_>> {
         let scratch = tempfile::Builder::new().prefix("writ-tests-").tempdir()?;
         let said = NamedTempFile::new()?;
@@ -106,6 +120,7 @@ impl Suite {
         let to = fs::OpenOptions::new().append(true).open(said.path())?;
         let mut command = in_memory(&scratch, &self.program);
         command.args(&self.arguments).current_dir(&self.folder).env("CARGO_MANIFEST_DIR", &self.folder);
+        command.envs(self.told.iter().copied());
         command.env("TMPDIR", scratch.path()).stdin(Stdio::null()).stdout(to.try_clone()?).stderr(to);
         prepare(&mut command);
         let child = command.spawn().with_context(|| format!("cannot run {}", self.program.display()))?;
@@ -246,6 +261,7 @@ mod tests {
             program: "sh".into(),
             arguments: vec!["-c".into(), script.into()],
             folder: root().to_owned(),
+            told: Vec::new(),
         }
     }
 
@@ -272,6 +288,17 @@ mod tests {
         // A test that ends the whole process well, while one that it started had a result.
         let inner = "printf 'running 9 tests\\n...'";
         assert_eq!(ran(&[suite("ends", &format!("{inner}; {PASSES}"))], LONG), (2, 1));
+    }
+
+    #[test]
+    fn the_same_once_more_is_told_what_is_other() {
+        let again = suite("a", "true").again("elsewhere", &["one", "two"], &["two::not"], ("WRIT_TEST_SAYS", "more"));
+        assert_eq!(
+            (again.name.as_str(), &again.arguments[2..]),
+            ("a elsewhere", &["one::", "two::", "--skip", "two::not"].map(str::to_owned)[..])
+        );
+        let says = format!("test \"$WRIT_TEST_SAYS\" = more || exit 3; {PASSES}");
+        assert_eq!(ran(&[suite("b", &says).again("too", &[], &[], ("WRIT_TEST_SAYS", "more"))], LONG), (2, 0));
     }
 
     #[test]

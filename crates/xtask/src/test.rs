@@ -43,6 +43,23 @@ const PEERS: &[(&str, &[&str])] = &[
 const RFC3161: &[&str] = &["rfc3161-client==1.0.9", "cryptography==50.0.2", "cffi==2.1.1", "pycparser==3.12"];
 /// A server of buckets; of its parts those that serve them.
 const MOTO: &[&str] = &["moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"];
+/// The depot's suite, which is run on SQLite and once more on PostgreSQL.
+const DEPOT: &str = "crates/depot it";
+/// What of it is run again: what reads and writes the database. Parsing, the cache and confinement know nothing of it.
+const ON_POSTGRESQL: &[&str] =
+    &["check_ins", "durability", "evidence", "inside", "logs", "orders", "publishing", "restart", "starting", "upkeep"];
+/// What of that is about SQLite's own file, or a disk that it fills; `postgresql::` has its counterparts.
+const OF_SQLITE: &[&str] = &[
+    "durability::a_full_disk_stops_writing_and_nothing_else",
+    "durability::the_disk_has_it_before_the_answer_leaves",
+    "restart::a_restored_depot_is_refilled_under_a_new_log",
+    "upkeep::backing_up::a_backup_of_a_running_depot_is_restored_whole",
+    "upkeep::checking::a_disk_that_fills_is_told_two_days_before",
+    "upkeep::checking::each_damage_has_its_name",
+    "upkeep::clearing::nothing_goes_while_somebody_serves_or_reads",
+    "upkeep::mending",
+    "upkeep::migrating",
+];
 /// How many binaries are run side by side. Each has a tail in which one long test or boot is all that it does.
 const AT_ONCE: usize = 3;
 /// The longest that one binary may take, and the same of `--all`: several times what it takes on two busy processors.
@@ -62,7 +79,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         let built = phase("lint", lint::run).and_then(|()| phase("build", suites::build));
         (built, peers.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
-    let (suites, [sshd, prometheus, chrony]) = (built?, peers?);
+    let (mut suites, [sshd, prometheus, chrony]) = (built?, peers?);
+    suites.push(once_more(&suites)?);
     let prepare = |command: &mut Command| {
         command.env("WRIT_TEST_SSHD", sshd.join("usr/sbin/sshd"));
         command.env("WRIT_TEST_SSHD_LIBRARIES", peers::libraries(&sshd));
@@ -90,6 +108,13 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         bail!("{} tests failed", counts.failed);
     }
     Ok(())
+}
+
+/// The depot's suite on PostgreSQL, which it starts itself: where that does not start, its tests fail.
+fn once_more(suites: &[Suite]) -> Result<Suite> {
+    let Some(suite) = suites.iter().find(|suite| suite.name == DEPOT) else { bail!("no suite is named {DEPOT}") };
+    println!("{DEPOT} once more on PostgreSQL: {}; without {}", ON_POSTGRESQL.join(", "), OF_SQLITE.join(", "));
+    Ok(suite.again("on PostgreSQL", ON_POSTGRESQL, OF_SQLITE, ("WRIT_TEST_ON_POSTGRESQL", "1")))
 }
 
 /// Runs the random kills once more, from another seed.

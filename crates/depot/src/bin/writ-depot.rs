@@ -53,10 +53,11 @@ fn raise_file_limit() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
-fn serve(options: Options) -> Result<()> {
+fn serve(mut options: Options) -> Result<()> {
     server::may_listen(&options)?;
     // What it may write must be there before everything else is closed to it.
     writ_durable::create_directories(&options.data).with_context(|| options.data.display().to_string())?;
+    options.database.resolve()?;
     sandbox::of_server(&options).apply();
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = options.threads {

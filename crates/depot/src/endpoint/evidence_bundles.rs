@@ -33,7 +33,8 @@ pub async fn get(
     let head = head.ok_or(Fault::NotFound)?;
     let page = depot
         .blocking(move |depot| {
-            let page = |connection: &rusqlite::Connection| evidence::page(connection, head.id, from, head.size, MOST);
+            let page =
+                |connection: &dyn crate::store::Connection| evidence::page(connection, head.id, from, head.size, MOST);
             let (logged, next) = depot.readers.read(page)?;
             let bundles = logged.into_iter().map(|bundle| LoggedBundle {
                 index: bundle.index,

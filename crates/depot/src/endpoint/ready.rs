@@ -12,13 +12,11 @@ use crate::clock;
 use crate::depot::Depot;
 use crate::fault::Fault;
 use crate::forecast::SHORT;
-use crate::store::StoreError;
+use crate::store::Connection;
 use crate::writer::Job;
 
 pub async fn get(State(depot): State<Arc<Depot>>) -> Result<Response<Body>, Fault> {
-    let read = |connection: &rusqlite::Connection| {
-        connection.query_row("SELECT count(*) FROM logs", [], |row| row.get::<_, i64>(0)).map_err(StoreError::from)
-    };
+    let read = |connection: &dyn Connection| connection.one("SELECT count(*) FROM logs", &[])?.get::<i64>(0);
     depot.blocking(move |depot| Ok(depot.readers.read(read)?)).await?;
     depot.writer.write(Job::Probe).await?;
     let left = depot.space.left(clock::now()).filter(|left| *left < SHORT);

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use rusqlite::Connection;
 use writ_trust::log::checkpoint::{Checkpoint, SignedCheckpoint};
 use writ_trust::log::proof::{self, Nodes};
 use writ_trust::log::tile::{EntryBundle, FULL, Tile, TileNodes};
@@ -11,8 +10,8 @@ use writ_trust::minisign::SecretKey;
 use writ_trust::time::Time;
 
 use super::files::{LogFileError, LogFiles};
-use crate::store::StoreError;
 use crate::store::checkpoints::{self, StoredLog};
+use crate::store::{Connection, StoreError};
 
 /// How many entries are read at once when files are made again.
 const CHUNK: u64 = 16 * 1024;
@@ -59,7 +58,7 @@ pub struct OpenLog {
 
 impl OpenLog {
     /// Opens a log whose files are complete, and sees that they come to the root that was signed.
-    pub fn open(connection: &Connection, stored: &StoredLog, files: LogFiles) -> Result<Self, LogError> {
+    pub fn open(connection: &dyn Connection, stored: &StoredLog, files: LogFiles) -> Result<Self, LogError> {
         let log = Self::at(connection, stored, files, stored.size)?;
         log.check(stored)?;
         Ok(log)
@@ -67,7 +66,7 @@ impl OpenLog {
 
     /// Opens a log, making again what is missing or doubtful of its files: all that was not flushed, and all of it where that
     /// does not come to the root that was signed. Then writes its checkpoint.
-    pub fn recover(connection: &Connection, stored: &StoredLog, files: LogFiles) -> Result<Self, LogError> {
+    pub fn recover(connection: &dyn Connection, stored: &StoredLog, files: LogFiles) -> Result<Self, LogError> {
         let flushed = stored.flushed.min(stored.size) / WIDTH * WIDTH;
         let again = |from| Self::again(connection, stored, files.clone(), from);
         let mut log = match again(flushed) {
@@ -81,7 +80,7 @@ impl OpenLog {
         Ok(log)
     }
 
-    fn again(connection: &Connection, stored: &StoredLog, files: LogFiles, from: u64) -> Result<Self, LogError> {
+    fn again(connection: &dyn Connection, stored: &StoredLog, files: LogFiles, from: u64) -> Result<Self, LogError> {
         let mut log = Self::at(connection, stored, files, from)?;
         while log.size() < stored.size {
             let to = (log.size() + CHUNK).min(stored.size);
@@ -97,7 +96,7 @@ impl OpenLog {
     }
 
     /// The log as it was at a size for which its files are complete.
-    fn at(connection: &Connection, stored: &StoredLog, mut files: LogFiles, size: u64) -> Result<Self, LogError> {
+    fn at(connection: &dyn Connection, stored: &StoredLog, mut files: LogFiles, size: u64) -> Result<Self, LogError> {
         let frontier = Frontier::resume(size, &mut TileNodes::new(files.clone(), size))?;
         let mut recent = HashMap::new();
         for level in 0..8_u8 {
@@ -250,17 +249,17 @@ mod tests {
     #[test]
     fn a_long_log_is_made_again_in_little_memory() {
         let dir = tempfile::tempdir().unwrap();
-        let connection = crate::store::open(&dir.path().join("depot.sqlite")).unwrap();
+        let connection = crate::store::sqlite::open(&dir.path().join("depot.sqlite")).unwrap();
         let site = "clinic-001".parse().unwrap();
         let id = checkpoints::create(&connection, &site, 1, "log.example/clinic-001", None).unwrap();
         let (mut frontier, size) = (Frontier::new(), 2 * CHUNK + 300);
-        let transaction = connection.unchecked_transaction().unwrap();
+        let transaction = (&connection as &dyn Connection).transaction(crate::store::Begin::Writing).unwrap();
         for index in 0..size {
             let entry = index.to_be_bytes();
-            checkpoints::add_entry(&transaction, id, index, &entry, checkpoints::Names::Other).unwrap();
+            checkpoints::add_entry(&*transaction, id, index, &entry, checkpoints::Names::Other).unwrap();
             frontier.push(leaf_hash(&entry), &mut |_, _, _| {});
         }
-        checkpoints::put(&transaction, id, size, &frontier.root(), "note").unwrap();
+        checkpoints::put(&*transaction, id, size, &frontier.root(), "note").unwrap();
         transaction.commit().unwrap();
         let stored = checkpoints::one(&connection, id).unwrap();
         let files = LogFiles::new(dir.path().join("log/clinic-001/1"));

@@ -1,6 +1,6 @@
 //! The logs of the sites, as files and as the trees that grow them.
 //!
-//! What SQLite committed is the log. The files below `log/<site>/<number>/` are derived from it, in C2SP's layout, so that
+//! What the database committed is the log. The files below `log/<site>/<number>/` are derived from it, in C2SP's layout, so that
 //! any web server could serve them; they are written after the commit, and completed at the next start if that was prevented. What
 //! others say of when (`timestamps/`, `cosignatures/`) is in files alone, and not derived from anything.
 

@@ -1,11 +1,10 @@
 //! Logs: what each has grown to, by its newest signed checkpoint, and its entries.
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use writ_trust::ids::SiteId;
 use writ_trust::log::tree::Hash;
 use writ_wire::Signed;
 
-use super::{StoreError, from_sql, to_sql};
+use super::{Connection, Row, StoreError, from_sql, to_sql, values};
 
 /// A log as the database has it.
 #[derive(Debug, Clone)]
@@ -34,7 +33,7 @@ pub struct StoredLog {
 
 const COLUMNS: &str = "SELECT id, site, number, origin, restart, size, root, note, flushed, trust FROM logs";
 
-fn read(row: &Row<'_>) -> Result<StoredLog, StoreError> {
+fn read(mut row: Row) -> Result<StoredLog, StoreError> {
     let id: i64 = row.get(0)?;
     let damaged = |what: &str| StoreError::damaged(format!("log in row {id}"), what);
     let (site, restart): (String, Option<Vec<u8>>) = (row.get(1)?, row.get(4)?);
@@ -55,21 +54,14 @@ fn read(row: &Row<'_>) -> Result<StoredLog, StoreError> {
 }
 
 /// Every log of every site, each site's in order.
-pub fn all(connection: &Connection) -> Result<Vec<StoredLog>, StoreError> {
-    let mut statement = connection.prepare(&format!("{COLUMNS} ORDER BY site, number"))?;
-    let mut rows = statement.query([])?;
-    let mut logs = Vec::new();
-    while let Some(row) = rows.next()? {
-        logs.push(read(row)?);
-    }
-    Ok(logs)
+pub fn all(connection: &dyn Connection) -> Result<Vec<StoredLog>, StoreError> {
+    let rows = connection.rows(&format!("{COLUMNS} ORDER BY site, number"), &[])?;
+    rows.into_iter().map(read).collect()
 }
 
 /// One log.
-pub fn one(connection: &Connection, id: i64) -> Result<StoredLog, StoreError> {
-    let mut statement = connection.prepare_cached(&format!("{COLUMNS} WHERE id = ?"))?;
-    let mut rows = statement.query([id])?;
-    match rows.next()? {
+pub fn one(connection: &dyn Connection, id: i64) -> Result<StoredLog, StoreError> {
+    match connection.row(&format!("{COLUMNS} WHERE id = ?"), values![id])? {
         Some(row) => read(row),
         None => Err(StoreError::damaged(format!("log {id}"), "it is not there")),
     }
@@ -77,49 +69,42 @@ pub fn one(connection: &Connection, id: i64) -> Result<StoredLog, StoreError> {
 
 /// Opens a log without entries; its first checkpoint comes with [`put`]. Returns its row.
 pub fn create(
-    connection: &Connection,
+    connection: &dyn Connection,
     site: &SiteId,
     number: u64,
     origin: &str,
     restart: Option<&Signed>,
 ) -> Result<i64, StoreError> {
-    connection.execute(
+    let restart = restart.map(Signed::canonical);
+    connection.add_new(
         "INSERT INTO logs (site, number, origin, restart, size, root, note, flushed, trust)
         VALUES (?, ?, ?, ?, 0, ?, '', 0, 0)",
-        params![
-            site.as_str(),
-            to_sql(number),
-            origin,
-            restart.map(Signed::canonical),
-            &writ_trust::log::tree::EMPTY_ROOT[..]
-        ],
-    )?;
-    Ok(connection.last_insert_rowid())
+        values![site.as_str(), to_sql(number), origin, restart.as_deref(), &writ_trust::log::tree::EMPTY_ROOT],
+    )
 }
 
 /// Replaces a log's checkpoint.
-pub fn put(connection: &Connection, id: i64, size: u64, root: &Hash, note: &str) -> Result<(), StoreError> {
-    let mut statement = connection.prepare_cached("UPDATE logs SET size = ?, root = ?, note = ? WHERE id = ?")?;
-    statement.execute(params![to_sql(size), &root[..], note, id])?;
+pub fn put(connection: &dyn Connection, id: i64, size: u64, root: &Hash, note: &str) -> Result<(), StoreError> {
+    let sql = "UPDATE logs SET size = ?, root = ?, note = ? WHERE id = ?";
+    connection.execute(sql, values![to_sql(size), root, note, id])?;
     Ok(())
 }
 
 /// Replaces the signatures of the document that began a log.
-pub fn set_restart(connection: &Connection, id: i64, restart: &Signed) -> Result<(), StoreError> {
-    let mut statement = connection.prepare_cached("UPDATE logs SET restart = ? WHERE id = ?")?;
-    statement.execute(params![restart.canonical(), id])?;
+pub fn set_restart(connection: &dyn Connection, id: i64, restart: &Signed) -> Result<(), StoreError> {
+    connection.execute("UPDATE logs SET restart = ? WHERE id = ?", values![&restart.canonical(), id])?;
     Ok(())
 }
 
 /// Notes that a log's tile files up to a size were flushed.
-pub fn set_flushed(connection: &Connection, id: i64, size: u64) -> Result<(), StoreError> {
-    connection.prepare_cached("UPDATE logs SET flushed = ? WHERE id = ?")?.execute(params![to_sql(size), id])?;
+pub fn set_flushed(connection: &dyn Connection, id: i64, size: u64) -> Result<(), StoreError> {
+    connection.execute("UPDATE logs SET flushed = ? WHERE id = ?", values![to_sql(size), id])?;
     Ok(())
 }
 
 /// Notes the newest version of the trust root that a log has an entry of.
-pub fn set_trust(connection: &Connection, id: i64, version: u64) -> Result<(), StoreError> {
-    connection.prepare_cached("UPDATE logs SET trust = ? WHERE id = ?")?.execute(params![to_sql(version), id])?;
+pub fn set_trust(connection: &dyn Connection, id: i64, version: u64) -> Result<(), StoreError> {
+    connection.execute("UPDATE logs SET trust = ? WHERE id = ?", values![to_sql(version), id])?;
     Ok(())
 }
 
@@ -135,23 +120,26 @@ pub enum Names {
 }
 
 /// Adds an entry at an index.
-pub fn add_entry(connection: &Connection, log: i64, index: u64, entry: &[u8], names: Names) -> Result<(), StoreError> {
+pub fn add_entry(
+    connection: &dyn Connection,
+    log: i64,
+    index: u64,
+    entry: &[u8],
+    names: Names,
+) -> Result<(), StoreError> {
     let (evidence, release) = match names {
         Names::Evidence(row) => (Some(row), None),
         Names::Release(row) => (None, Some(row)),
         Names::Other => (None, None),
     };
-    let mut statement = connection.prepare_cached("INSERT INTO entries VALUES (?, ?, ?, ?, ?)")?;
-    statement.execute(params![log, to_sql(index), entry, evidence, release])?;
-    Ok(())
+    connection.add_later("entries", values![log, to_sql(index), entry, evidence, release])
 }
 
 /// The entries of a log from an index up to another, in order. An error when one is missing.
-pub fn entries(connection: &Connection, log: i64, from: u64, to: u64) -> Result<Vec<Vec<u8>>, StoreError> {
+pub fn entries(connection: &dyn Connection, log: i64, from: u64, to: u64) -> Result<Vec<Vec<u8>>, StoreError> {
     let sql = "SELECT entry FROM entries WHERE log = ? AND idx >= ? AND idx < ? ORDER BY idx";
-    let mut statement = connection.prepare_cached(sql)?;
-    let rows = statement.query_map(params![log, to_sql(from), to_sql(to)], |row| row.get(0))?;
-    let entries: Vec<Vec<u8>> = rows.collect::<Result<_, _>>()?;
+    let rows = connection.rows(sql, values![log, to_sql(from), to_sql(to)])?;
+    let entries: Vec<Vec<u8>> = rows.into_iter().map(|mut row| row.get(0)).collect::<Result<_, _>>()?;
     if entries.len() as u64 != to.saturating_sub(from) {
         return Err(StoreError::damaged(format!("log {log}"), format!("entries are missing between {from} and {to}")));
     }
@@ -159,9 +147,8 @@ pub fn entries(connection: &Connection, log: i64, from: u64, to: u64) -> Result<
 }
 
 /// The index and the entry of a bundle in a log, if that log has it.
-pub fn of_evidence(connection: &Connection, log: i64, evidence: i64) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
+pub fn of_evidence(connection: &dyn Connection, log: i64, evidence: i64) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
     let sql = "SELECT idx, entry FROM entries WHERE evidence = ? AND log = ?";
-    let mut statement = connection.prepare_cached(sql)?;
-    let row = statement.query_row(params![evidence, log], |row| Ok((from_sql(row.get(0)?), row.get(1)?)));
-    Ok(row.optional()?)
+    let row = connection.row(sql, values![evidence, log])?;
+    row.map(|mut row| Ok((from_sql(row.get(0)?), row.get(1)?))).transpose()
 }

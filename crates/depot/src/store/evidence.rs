@@ -1,11 +1,10 @@
 //! Evidence: the exact bytes of every bundle and of its signature. Rows are only ever added.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
 use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
 use writ_trust::time::Time;
 
-use super::{StoreError, from_sql, to_sql};
+use super::{Connection, StoreError, from_sql, to_sql, values};
 
 /// What came of adding a bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,13 +18,12 @@ pub enum Added {
 }
 
 /// The row of a key at a site; it is added if there is none.
-pub fn key(connection: &Connection, site: &SiteId, key: &[u8; 32]) -> Result<i64, StoreError> {
-    let mut find = connection.prepare_cached("SELECT id FROM keys WHERE site = ? AND public_key = ?")?;
-    if let Some(id) = find.query_row(params![site.as_str(), key], |row| row.get(0)).optional()? {
-        return Ok(id);
+pub fn key(connection: &dyn Connection, site: &SiteId, key: &[u8; 32]) -> Result<i64, StoreError> {
+    let find = "SELECT id FROM keys WHERE site = ? AND public_key = ?";
+    if let Some(mut row) = connection.row(find, values![site.as_str(), key])? {
+        return row.get(0);
     }
-    connection.execute("INSERT INTO keys (site, public_key) VALUES (?, ?)", params![site.as_str(), key])?;
-    Ok(connection.last_insert_rowid())
+    connection.add_new("INSERT INTO keys (site, public_key) VALUES (?, ?)", values![site.as_str(), key])
 }
 
 /// A bundle to add.
@@ -44,52 +42,42 @@ pub struct Row<'a> {
 }
 
 /// Adds a bundle, unless its place is taken.
-pub fn add(connection: &Connection, row: Row<'_>, now: Time) -> Result<Added, StoreError> {
-    // No `ON CONFLICT`: the trigger that refuses replacing is asked before that, and it says the same.
+pub fn add(connection: &dyn Connection, row: Row<'_>, now: Time) -> Result<Added, StoreError> {
     let sql =
         "INSERT INTO evidence (key, sequence, digest, received_at, signature, document) VALUES (?, ?, ?, ?, ?, ?)";
     let Row { key, sequence, digest, document, signature } = row;
-    let mut insert = connection.prepare_cached(sql)?;
-    let values = params![key, to_sql(sequence), digest.as_bytes(), now.unix_millis(), signature, document];
-    match insert.execute(values) {
-        Ok(_) => return Ok(Added::New(connection.last_insert_rowid())),
-        Err(error) if is_refused_by_trigger(&error) => {}
-        Err(error) => return Err(error.into()),
+    let values = values![key, to_sql(sequence), digest.as_bytes(), now.unix_millis(), signature, document];
+    if let Some(id) = connection.add(sql, values)? {
+        return Ok(Added::New(id));
     }
-    let mut find = connection.prepare_cached("SELECT id, digest FROM evidence WHERE key = ? AND sequence = ?")?;
-    let (id, held): (i64, Vec<u8>) =
-        find.query_row(params![key, to_sql(sequence)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let find = "SELECT id, digest FROM evidence WHERE key = ? AND sequence = ?";
+    let mut row = connection.one(find, values![key, to_sql(sequence)])?;
+    let (id, held): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
     Ok(if held == digest.as_bytes() { Added::Known(id) } else { Added::Conflict })
-}
-
-fn is_refused_by_trigger(error: &rusqlite::Error) -> bool {
-    error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_TRIGGER)
 }
 
 /// What is held of one key: its site, its 32 bytes, and its sequences as ascending ranges from first to last.
 pub type HeldOfKey = (SiteId, [u8; 32], Vec<(u64, u64)>);
 
 /// The sequences held of every key of every site.
-pub fn held(connection: &Connection) -> Result<Vec<HeldOfKey>, StoreError> {
-    let mut keys = connection.prepare("SELECT id, site, public_key FROM keys")?;
-    let mut count = connection.prepare("SELECT count(*), max(sequence) FROM evidence WHERE key = ?")?;
-    let mut each = connection.prepare("SELECT sequence FROM evidence WHERE key = ? ORDER BY sequence")?;
-    let mut rows = keys.query([])?;
+pub fn held(connection: &dyn Connection) -> Result<Vec<HeldOfKey>, StoreError> {
+    let count = "SELECT count(*), max(sequence) FROM evidence WHERE key = ?";
+    let each = "SELECT sequence FROM evidence WHERE key = ? ORDER BY sequence";
     let mut all = Vec::new();
-    while let Some(row) = rows.next()? {
+    for mut row in connection.rows("SELECT id, site, public_key FROM keys", &[])? {
         let (id, site, key): (i64, String, Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let damaged = |what| StoreError::damaged(format!("key in row {id}"), what);
         let site = site.parse().map_err(|_| damaged("site"))?;
         let key = key.try_into().map_err(|_| damaged("public_key"))?;
-        let (held, newest): (i64, Option<i64>) = count.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let mut counted = connection.one(count, values![id])?;
+        let (held, newest): (i64, Option<i64>) = (counted.get(0)?, counted.get(1)?);
         let mut ranges: Vec<(u64, u64)> = Vec::new();
         match newest {
             None => {}
             // Sequences are different and begin at 1: as many as the highest means all of them.
             Some(newest) if newest == held => ranges.push((1, from_sql(newest))),
             Some(_) => {
-                let mut sequences = each.query([id])?;
-                while let Some(row) = sequences.next()? {
+                for mut row in connection.rows(each, values![id])? {
                     let sequence = from_sql(row.get(0)?);
                     match ranges.last_mut() {
                         Some((_, last)) if *last + 1 == sequence => *last = sequence,
@@ -114,29 +102,39 @@ pub struct Logged {
     pub signature: Vec<u8>,
 }
 
+/// How many bundles are in a page at most.
+const MOST_IN_PAGE: i64 = 4096;
+
 /// The bundles that a log has from an index on and below another, at most `most` bytes of them (but one at least), and the
 /// index to ask for next.
 pub fn page(
-    connection: &Connection,
+    connection: &dyn Connection,
     log: i64,
     from: u64,
     below: u64,
     most: usize,
 ) -> Result<(Vec<Logged>, Option<u64>), StoreError> {
+    // First how large each is: whoever is asked for rows gives all of them.
+    let sizes =
+        "SELECT e.idx, length(v.document), length(v.signature) FROM entries e JOIN evidence v ON v.id = e.evidence
+        WHERE e.log = ? AND e.idx >= ? AND e.idx < ? ORDER BY e.idx LIMIT ?";
+    let (mut size, mut next, mut count) = (0, None, 0);
+    for mut row in connection.rows(sizes, values![log, to_sql(from), to_sql(below), MOST_IN_PAGE + 1])? {
+        let (index, document, signature): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        size += from_sql(document) + from_sql(signature);
+        if count > 0 && (size > most as u64 || count == MOST_IN_PAGE) {
+            next = Some(from_sql(index));
+            break;
+        }
+        count += 1;
+    }
     let sql = "SELECT e.idx, v.document, v.signature FROM entries e JOIN evidence v ON v.id = e.evidence
         WHERE e.log = ? AND e.idx >= ? AND e.idx < ? ORDER BY e.idx";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(params![log, to_sql(from), to_sql(below)])?;
-    let (mut bundles, mut size) = (Vec::new(), 0);
-    while let Some(row) = rows.next()? {
-        let bundle = Logged { index: from_sql(row.get(0)?), document: row.get(1)?, signature: row.get(2)? };
-        size += bundle.document.len() + bundle.signature.len();
-        if size > most && !bundles.is_empty() {
-            return Ok((bundles, Some(bundle.index)));
-        }
-        bundles.push(bundle);
-    }
-    Ok((bundles, None))
+    let rows = connection.rows(sql, values![log, to_sql(from), to_sql(next.unwrap_or(below))])?;
+    let bundle = |mut row: super::Row| {
+        Ok(Logged { index: from_sql(row.get(0)?), document: row.get(1)?, signature: row.get(2)? })
+    };
+    Ok((rows.into_iter().map(bundle).collect::<Result<_, StoreError>>()?, next))
 }
 
 /// What is held of one key.
@@ -155,11 +153,10 @@ pub struct KeySummary {
 }
 
 /// What is held of every key of a site.
-pub fn summary(connection: &Connection, site: &SiteId) -> Result<Vec<KeySummary>, StoreError> {
+pub fn summary(connection: &dyn Connection, site: &SiteId) -> Result<Vec<KeySummary>, StoreError> {
     let sql = "SELECT k.public_key, count(*), min(v.sequence), max(v.sequence), sum(length(v.document))
         FROM keys k JOIN evidence v ON v.key = k.id WHERE k.site = ? GROUP BY k.id ORDER BY k.id";
-    let mut statement = connection.prepare_cached(sql)?;
-    let rows = statement.query_map([site.as_str()], |row| {
+    let summary = |mut row: super::Row| {
         Ok(KeySummary {
             public_key: row.get(0)?,
             bundles: from_sql(row.get(1)?),
@@ -167,6 +164,6 @@ pub fn summary(connection: &Connection, site: &SiteId) -> Result<Vec<KeySummary>
             last: from_sql(row.get(3)?),
             bytes: from_sql(row.get(4)?),
         })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    };
+    connection.rows(sql, values![site.as_str()])?.into_iter().map(summary).collect()
 }

@@ -1,11 +1,10 @@
 //! The newest heartbeat of every appliance key.
 
-use rusqlite::{Connection, params};
 use writ_trust::ids::SiteId;
 use writ_trust::time::Time;
 use writ_wire::Signed;
 
-use super::StoreError;
+use super::{Connection, StoreError, values};
 
 /// A heartbeat as the database has it.
 #[derive(Debug, Clone)]
@@ -21,11 +20,9 @@ pub struct StoredHeartbeat {
 }
 
 /// Every heartbeat.
-pub fn all(connection: &Connection) -> Result<Vec<StoredHeartbeat>, StoreError> {
-    let mut statement = connection.prepare("SELECT site, public_key, at, envelope FROM heartbeats")?;
-    let mut rows = statement.query([])?;
+pub fn all(connection: &dyn Connection) -> Result<Vec<StoredHeartbeat>, StoreError> {
     let mut heartbeats = Vec::new();
-    while let Some(row) = rows.next()? {
+    for mut row in connection.rows("SELECT site, public_key, at, envelope FROM heartbeats", &[])? {
         let (site, key): (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
         let (at, envelope): (i64, Vec<u8>) = (row.get(2)?, row.get(3)?);
         let damaged = |what| StoreError::damaged("a heartbeat", what);
@@ -40,11 +37,12 @@ pub fn all(connection: &Connection) -> Result<Vec<StoredHeartbeat>, StoreError> 
 }
 
 /// Stores a heartbeat in place of the key's last one.
-pub fn put(connection: &Connection, heartbeat: &StoredHeartbeat) -> Result<(), StoreError> {
+pub fn put(connection: &dyn Connection, heartbeat: &StoredHeartbeat) -> Result<(), StoreError> {
     let StoredHeartbeat { site, key, at, signed } = heartbeat;
-    let mut statement = connection.prepare_cached("INSERT OR REPLACE INTO heartbeats VALUES (?, ?, ?, ?)")?;
+    let sql = "INSERT INTO heartbeats VALUES (?, ?, ?, ?)
+        ON CONFLICT (site, public_key) DO UPDATE SET at = excluded.at, envelope = excluded.envelope";
     // The canonical bytes without sorting: the two members are declared in their order.
     let envelope = serde_json::to_vec(signed).map_err(|e| StoreError::damaged("a heartbeat", e))?;
-    statement.execute(params![site.as_str(), key, at.unix_millis(), envelope])?;
+    connection.execute(sql, values![site.as_str(), key, at.unix_millis(), &envelope])?;
     Ok(())
 }

@@ -1,13 +1,12 @@
 //! Batches of logs: what each was, and which is the newest of each source. Their bytes are files.
 
-use rusqlite::{Connection, params};
 use writ_trust::digest::Digest;
 use writ_trust::ids::{LogSourceId, SiteId};
 use writ_trust::time::Time;
 use writ_wire::courier::SKEW_MILLIS;
 use writ_wire::log_batch::LogBatch;
 
-use super::{StoreError, from_sql, to_sql};
+use super::{Connection, StoreError, from_sql, to_sql, values};
 
 /// The newest batch of one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,55 +48,58 @@ pub struct Added {
 }
 
 /// Adds a batch, unless it is there.
-pub fn add(connection: &Connection, row: &Row, now: Time) -> Result<Added, StoreError> {
+pub fn add(connection: &dyn Connection, row: &Row, now: Time) -> Result<Added, StoreError> {
     let Row { of: (site, key, source), batch, digest, bytes } = row;
     let sql = "INSERT INTO log_batches SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 WHERE NOT EXISTS
         (SELECT 1 FROM log_batches WHERE site = ?1 AND digest = ?3 AND public_key = ?2)";
     let times = (batch.from.unix_millis(), batch.to.unix_millis());
-    connection.prepare_cached(sql)?.execute(params![
-        site.as_str(),
-        key,
-        digest.as_bytes(),
-        source.as_str(),
-        to_sql(batch.number),
-        times.0,
-        times.1,
-        to_sql(batch.lines),
-        to_sql(*bytes),
-        now.unix_millis(),
-    ])?;
+    connection.execute(
+        sql,
+        values![
+            site.as_str(),
+            key,
+            digest.as_bytes(),
+            source.as_str(),
+            to_sql(batch.number),
+            times.0,
+            times.1,
+            to_sql(batch.lines),
+            to_sql(*bytes),
+            now.unix_millis(),
+        ],
+    )?;
     let sql = "SELECT received_at FROM log_batches WHERE site = ? AND public_key = ? AND digest = ?";
-    let received_at: i64 =
-        connection.prepare_cached(sql)?.query_row(params![site.as_str(), key, digest.as_bytes()], |row| row.get(0))?;
+    let received_at = connection.one(sql, values![site.as_str(), key, digest.as_bytes()])?.get(0)?;
     let received_at = Time::from_unix_millis(received_at);
     let counts = batch.to.millis_since(now) <= SKEW_MILLIS;
     let ends = if counts { batch.to } else { received_at };
     let sql = "INSERT INTO log_newest VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (site, public_key, source) DO UPDATE SET
         number = excluded.number, digest = excluded.digest, ends = excluded.ends, received_at = excluded.received_at
-        WHERE ? AND excluded.ends >= ends";
-    connection.prepare_cached(sql)?.execute(params![
-        site.as_str(),
-        key,
-        source.as_str(),
-        to_sql(batch.number),
-        digest.as_bytes(),
-        ends.unix_millis(),
-        received_at.unix_millis(),
-        counts,
-    ])?;
+        WHERE ? AND excluded.ends >= log_newest.ends";
+    connection.execute(
+        sql,
+        values![
+            site.as_str(),
+            key,
+            source.as_str(),
+            to_sql(batch.number),
+            digest.as_bytes(),
+            ends.unix_millis(),
+            received_at.unix_millis(),
+            counts,
+        ],
+    )?;
     Ok(Added { as_newest: Newest { number: batch.number, digest: *digest, ends, received_at }, counts })
 }
 
 /// The newest batch of every source.
-pub fn newest(connection: &Connection) -> Result<Vec<(SourceOf, Newest)>, StoreError> {
-    let mut statement =
-        connection.prepare("SELECT site, public_key, source, number, digest, ends, received_at FROM log_newest")?;
-    let mut rows = statement.query([])?;
+pub fn newest(connection: &dyn Connection) -> Result<Vec<(SourceOf, Newest)>, StoreError> {
+    let sql = "SELECT site, public_key, source, number, digest, ends, received_at FROM log_newest";
     let mut all = Vec::new();
-    while let Some(row) = rows.next()? {
+    for mut row in connection.rows(sql, &[])? {
         let damaged = |what| StoreError::damaged("the newest batch of a source of logs", what);
         let (site, key, source): (String, Vec<u8>, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let digest: [u8; 32] = row.get::<_, Vec<u8>>(4)?.try_into().map_err(|_| damaged("digest"))?;
+        let digest: [u8; 32] = row.get::<Vec<u8>>(4)?.try_into().map_err(|_| damaged("digest"))?;
         let of = (
             site.parse().map_err(|_| damaged("site"))?,
             key.try_into().map_err(|_| damaged("public_key"))?,
@@ -110,7 +112,7 @@ pub fn newest(connection: &Connection) -> Result<Vec<(SourceOf, Newest)>, StoreE
 }
 
 /// Whether a site has a batch of this digest.
-pub fn has(connection: &Connection, site: &SiteId, digest: &Digest) -> Result<bool, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT 1 FROM log_batches WHERE site = ? AND digest = ?")?;
-    Ok(statement.exists(params![site.as_str(), digest.as_bytes()])?)
+pub fn has(connection: &dyn Connection, site: &SiteId, digest: &Digest) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM log_batches WHERE site = ? AND digest = ? LIMIT 1";
+    Ok(connection.row(sql, values![site.as_str(), digest.as_bytes()])?.is_some())
 }

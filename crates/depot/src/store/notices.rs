@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{Connection, OptionalExtension as _, params};
 use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
 use writ_trust::time::Time;
 use writ_wire::Signed;
 
-use super::{StoreError, from_sql, to_sql};
+use super::{Connection, StoreError, from_sql, to_sql, values};
 
 /// How many are kept of each key: what they told is in the evidence too.
 const KEPT: u64 = 1_000;
@@ -27,32 +26,32 @@ pub struct Row {
 }
 
 /// Adds a notice, unless it is there.
-pub fn add(connection: &Connection, row: &Row, now: Time) -> Result<(), StoreError> {
+pub fn add(connection: &dyn Connection, row: &Row, now: Time) -> Result<(), StoreError> {
     let Row { site, key, number, signed } = row;
     let digest = Digest::of(&signed.document.0);
     let envelope = serde_json::to_vec(signed).map_err(|e| StoreError::damaged("a notice", e))?;
     let sql = "INSERT INTO notices (site, public_key, number, digest, received_at, envelope) VALUES (?, ?, ?, ?, ?, ?)
         ON CONFLICT DO NOTHING";
-    let values = params![site.as_str(), key, to_sql(*number), digest.as_bytes(), now.unix_millis(), envelope];
-    if connection.prepare_cached(sql)?.execute(values)? == 1 {
+    let values = values![site.as_str(), key, to_sql(*number), digest.as_bytes(), now.unix_millis(), &envelope];
+    if connection.execute(sql, values)? == 1 {
         let sql = "DELETE FROM notices WHERE site = ?1 AND public_key = ?2 AND id <= (SELECT id FROM notices
             WHERE site = ?1 AND public_key = ?2 ORDER BY id DESC LIMIT 1 OFFSET ?3)";
-        connection.prepare_cached(sql)?.execute(params![site.as_str(), key, to_sql(KEPT)])?;
+        connection.execute(sql, values![site.as_str(), key, to_sql(KEPT)])?;
     }
     Ok(())
 }
 
 /// The newest notices of a site that fit into so many bytes, oldest first. Each key has its share of them.
-pub fn newest(connection: &Connection, site: &SiteId, most: u64) -> Result<Vec<Signed>, StoreError> {
+pub fn newest(connection: &dyn Connection, site: &SiteId, most: u64) -> Result<Vec<Signed>, StoreError> {
     let sql = "SELECT id, public_key, length(envelope) FROM notices WHERE site = ? ORDER BY id DESC";
-    let mut statement = connection.prepare_cached(sql)?;
-    let rows = statement.query_map([site.as_str()], |row| Ok((row.get(0)?, row.get(1)?, from_sql(row.get(2)?))))?;
-    let listed: Vec<(i64, Vec<u8>, u64)> = rows.collect::<Result<_, _>>()?;
-    let mut statement = connection.prepare_cached("SELECT envelope FROM notices WHERE id = ?")?;
+    let listed = |mut row: super::Row| Ok((row.get(0)?, row.get(1)?, from_sql(row.get(2)?)));
+    let rows = connection.rows(sql, values![site.as_str()])?.into_iter();
+    let listed: Vec<(i64, Vec<u8>, u64)> = rows.map(listed).collect::<Result<_, StoreError>>()?;
+    let sql = "SELECT envelope FROM notices WHERE id = ?";
     let mut notices = Vec::new();
     for id in shared(&listed, most) {
         // None where it went meanwhile.
-        let envelope: Option<Vec<u8>> = statement.query_row([id], |row| row.get(0)).optional()?;
+        let envelope: Option<Vec<u8>> = connection.row(sql, values![id])?.map(|mut row| row.get(0)).transpose()?;
         let signed = envelope.map(|envelope| Signed::parse(&envelope)).transpose();
         notices.extend(signed.map_err(|_| StoreError::damaged("a notice", "envelope"))?);
     }

@@ -1,11 +1,10 @@
 //! Until when batches of logs may go, and which went.
 
-use rusqlite::{Connection, params};
 use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
 use writ_trust::time::Time;
 
-use super::{StoreError, from_sql};
+use super::{Connection, StoreError, from_sql, values};
 
 /// A batch of logs, as far as it matters for how long it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,25 +28,21 @@ pub struct Batch {
 }
 
 /// Sites that have batches of logs.
-pub fn sites(connection: &Connection) -> Result<Vec<SiteId>, StoreError> {
-    let mut statement = connection.prepare("SELECT DISTINCT site FROM log_batches ORDER BY site")?;
-    let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+pub fn sites(connection: &dyn Connection) -> Result<Vec<SiteId>, StoreError> {
     let mut sites = Vec::new();
-    for site in rows {
-        sites.push(site?.parse().map_err(|_| StoreError::damaged("a batch of logs", "site"))?);
+    for mut row in connection.rows("SELECT DISTINCT site FROM log_batches ORDER BY site", &[])? {
+        sites.push(row.get::<String>(0)?.parse().map_err(|_| StoreError::damaged("a batch of logs", "site"))?);
     }
     Ok(sites)
 }
 
 /// Every batch of a site, by source and number.
-pub fn batches(connection: &Connection, site: &SiteId) -> Result<Vec<Batch>, StoreError> {
+pub fn batches(connection: &dyn Connection, site: &SiteId) -> Result<Vec<Batch>, StoreError> {
     let sql =
         "SELECT public_key, digest, source, number, begins, ends, bytes, received_at FROM log_batches WHERE site = ?
         ORDER BY source, number, public_key, digest";
-    let mut statement = connection.prepare(sql)?;
-    let mut rows = statement.query([site.as_str()])?;
     let mut all = Vec::new();
-    while let Some(row) = rows.next()? {
+    for mut row in connection.rows(sql, values![site.as_str()])? {
         let digest: Vec<u8> = row.get(1)?;
         let digest: [u8; 32] = digest.try_into().map_err(|_| StoreError::damaged("a batch of logs", "digest"))?;
         let time = |at: i64| Time::from_unix_millis(at);
@@ -66,31 +61,31 @@ pub fn batches(connection: &Connection, site: &SiteId) -> Result<Vec<Batch>, Sto
 }
 
 /// Says until when batches of a site may go; nothing that ended or came later does.
-pub fn set(connection: &Connection, site: &SiteId, before: Time, kept_millis: i64) -> Result<(), StoreError> {
+pub fn set(connection: &dyn Connection, site: &SiteId, before: Time, kept_millis: i64) -> Result<(), StoreError> {
     let sql =
         "INSERT INTO retention VALUES (?1, ?2, ?3) ON CONFLICT (site) DO UPDATE SET before = ?2, kept_millis = ?3";
-    connection.execute(sql, params![site.as_str(), before.unix_millis(), kept_millis])?;
+    connection.execute(sql, values![site.as_str(), before.unix_millis(), kept_millis])?;
     Ok(())
 }
 
 /// Removes a batch, and keeps that it was here.
-pub fn remove(connection: &Connection, site: &SiteId, batch: &Batch, now: Time) -> Result<(), StoreError> {
-    let key = params![site.as_str(), batch.digest.as_bytes(), batch.key, now.unix_millis()];
+pub fn remove(connection: &dyn Connection, site: &SiteId, batch: &Batch, now: Time) -> Result<(), StoreError> {
+    let key = values![site.as_str(), batch.digest.as_bytes(), &batch.key, now.unix_millis()];
     let sql = "INSERT INTO log_batches_gone
         SELECT site, public_key, digest, source, number, begins, ends, bytes, received_at, ?4 FROM log_batches b
         WHERE site = ?1 AND digest = ?2 AND public_key = ?3 AND NOT EXISTS
         (SELECT 1 FROM log_batches_gone g WHERE g.site = ?1 AND g.digest = ?2 AND g.public_key = ?3)";
-    connection.prepare_cached(sql)?.execute(key)?;
+    connection.execute(sql, key)?;
     let sql = "DELETE FROM log_batches WHERE site = ?1 AND digest = ?2 AND public_key = ?3";
-    connection.prepare_cached(sql)?.execute(params![site.as_str(), batch.digest.as_bytes(), batch.key])?;
+    connection.execute(sql, values![site.as_str(), batch.digest.as_bytes(), &batch.key])?;
     Ok(())
 }
 
 /// Whether a batch of a site is here for some key, and whether it was once.
-pub fn known(connection: &Connection, site: &SiteId, digest: &Digest) -> Result<(bool, bool), StoreError> {
+pub fn known(connection: &dyn Connection, site: &SiteId, digest: &Digest) -> Result<(bool, bool), StoreError> {
     let has = |table: &str| -> Result<bool, StoreError> {
-        let sql = format!("SELECT 1 FROM {table} WHERE site = ? AND digest = ?");
-        Ok(connection.prepare_cached(&sql)?.exists(params![site.as_str(), digest.as_bytes()])?)
+        let sql = format!("SELECT 1 FROM {table} WHERE site = ? AND digest = ? LIMIT 1");
+        Ok(connection.row(&sql, values![site.as_str(), digest.as_bytes()])?.is_some())
     };
     Ok((has("log_batches")?, has("log_batches_gone")?))
 }

@@ -11,7 +11,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use rusqlite::Connection;
 use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 use tempfile::NamedTempFile;
@@ -21,8 +20,9 @@ use writ_trust::digest::Digest;
 use super::manifest::{FileAt, KEPT, LOGS, LogAt, Manifest, NAME, Object, Schema, is_within, object_path};
 use super::{Answer, Outcome, UpkeepError, content, files_below, require_data, tell};
 use crate::clock;
+use crate::database::DatabaseOptions;
 use crate::folders::Folders;
-use crate::store::{self, checkpoints};
+use crate::store::{Connection, Place, checkpoints, sqlite, tables};
 
 /// What the command line takes.
 #[derive(Debug, Clone, Args)]
@@ -30,6 +30,9 @@ pub struct Arguments {
     /// The data directory; a depot may serve it meanwhile
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
+    /// Which database
+    #[command(flatten)]
+    pub database: DatabaseOptions,
     /// The folder of the backup; made if it is not there. What an earlier backup there has is not copied again
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
@@ -58,7 +61,7 @@ struct Done {
 impl Arguments {
     /// Runs the command.
     pub fn run(self) -> Outcome<Answer> {
-        let (manifest, copied) = back_up(&self.data, &self.to)?;
+        let (manifest, copied) = back_up(&self.data, &self.database, &self.to)?;
         let done = Done {
             schema: "writ.depot-backed-up.v1",
             to: self.to.clone(),
@@ -92,8 +95,8 @@ struct Making<'a> {
 }
 
 /// Makes a backup; gives its manifest, and how many bytes were copied.
-pub fn back_up(data: &Path, to: &Path) -> Outcome<(Manifest, u64)> {
-    let folders = require_data(data)?;
+pub fn back_up(data: &Path, database: &DatabaseOptions, to: &Path) -> Outcome<(Manifest, u64)> {
+    let (folders, place) = require_data(data, database)?;
     let _reading = folders.lock_to_read()?;
     writ_durable::create_directories(to).map_err(UpkeepError::io(to))?;
     apart(data, to, "--to", "a backup")?;
@@ -103,7 +106,7 @@ pub fn back_up(data: &Path, to: &Path) -> Outcome<(Manifest, u64)> {
     let files = before.iter().flat_map(|m| &m.files).map(|file| (file.path.clone(), file.object)).collect();
     let mut making = Making { to, known, before: files, copied: 0 };
     let made_at = clock::now();
-    let (database, logs, database_schema) = making.database(&folders)?;
+    let (database, logs, database_schema) = making.database(&place)?;
     crash_point!("backup-database");
     let files = making.files(&folders)?;
     // Before it is said that they are there.
@@ -164,16 +167,28 @@ impl Making<'_> {
         Ok(())
     }
 
-    fn database(&mut self, folders: &Folders) -> Outcome<(Object, Vec<LogAt>, i64)> {
+    /// SQLite's file, or all that is in PostgreSQL as such a file.
+    fn database(&mut self, place: &Place) -> Outcome<(Object, Vec<LogAt>, i64)> {
         let temporary = self.temporary()?;
-        let from = store::open_to_read(&folders.database())?;
-        let mut copy = Connection::open(temporary.path())?;
-        store::copy(&from, &mut copy)?;
+        let copy = match place.file() {
+            Some(file) => {
+                let mut copy = rusqlite::Connection::open(temporary.path())?;
+                sqlite::copy(&sqlite::open_to_read(&file)?, &mut copy)?;
+                copy
+            }
+            None => {
+                let from = place.open_to_read()?;
+                from.require_current()?;
+                let copy = sqlite::open(temporary.path())?;
+                tables::copy(&*from, &copy)?;
+                copy
+            }
+        };
         // One file, without another that belongs to it.
         copy.pragma_update(None, "journal_mode", "DELETE")?;
         let logs = checkpoints::all(&copy)?.into_iter();
         let logs = logs.map(|log| LogAt { site: log.site, number: log.number, size: log.size }).collect();
-        let schema = store::version(&copy)?;
+        let schema = copy.version()?;
         copy.close().map_err(|(_, error)| error)?;
         let (digest, size) = content::hash_file(temporary.path())?;
         let object = Object { digest, size };

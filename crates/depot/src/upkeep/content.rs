@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io::{self, Read as _, Write};
 use std::path::Path;
 
-use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 use writ_policy::closure::{Closure, StorePath};
 use writ_policy::policy::Policy;
@@ -17,14 +16,14 @@ use writ_trust::root_chain::TrustChain;
 
 use crate::directory::Directory;
 use crate::folders::Folders;
-use crate::store::{StoreError, releases, roots};
+use crate::store::{Connection, StoreError, releases, roots};
 use crate::upkeep::{Outcome, UpkeepError};
 
 /// Bytes read at one time.
 const PIECE: usize = 256 * 1024;
 
 /// Everything that was published, with the stored chain of trust roots verified from its first on.
-pub fn directory(connection: &Connection) -> Outcome<Directory> {
+pub fn directory(connection: &dyn Connection) -> Outcome<Directory> {
     let stored = roots::all(connection)?;
     let broken = |version: u64, why: String| StoreError::damaged(format!("trust root {version}"), why);
     let Some((first, root)) = stored.first() else {

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
-use rusqlite::{Connection, TransactionBehavior, params};
 use serde::Serialize;
 use writ_durable::crash_point;
 use writ_nix::cache::{MAX_NARINFO, hash_part};
@@ -19,10 +18,11 @@ use writ_trust::time::Time;
 
 use super::{Answer, Outcome, UpkeepError, content, files_below, fsck, require_data, tell};
 use crate::clock;
+use crate::database::DatabaseOptions;
 use crate::directory::Directory;
 use crate::folders::Folders;
-use crate::store;
 use crate::store::retention::{self, Batch};
+use crate::store::{self, Begin, Connection, Place, values};
 
 /// The most files that are listed in the result.
 const MOST_LISTED: usize = 10_000;
@@ -33,6 +33,9 @@ pub struct Arguments {
     /// The data directory; nothing may serve it meanwhile, unless with --dry-run
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
+    /// Which database
+    #[command(flatten)]
+    pub database: DatabaseOptions,
     /// Say what would go, and remove nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -135,15 +138,15 @@ fn show(report: &Report) {
 
 /// Clears a data directory.
 pub fn collect(arguments: &Arguments) -> Outcome<Report> {
-    let folders = require_data(&arguments.data)?;
+    let (folders, place) = require_data(&arguments.data, &arguments.database)?;
     let _alone = if arguments.dry_run { None } else { Some(folders.lock_alone()?) };
     let _reading = if arguments.dry_run { folders.lock_to_read()? } else { None };
     let connection = match arguments.dry_run {
-        true => store::open_to_read(&folders.database())?,
-        false => store::open(&folders.database())?,
+        true => place.open_to_read()?,
+        false => place.open()?,
     };
-    store::require_current(&connection)?;
-    let directory = content::directory(&connection)?;
+    connection.require_current()?;
+    let directory = content::directory(&*connection)?;
     let report = Report {
         schema: "writ.depot-gc.v1",
         dry_run: arguments.dry_run,
@@ -153,8 +156,9 @@ pub fn collect(arguments: &Arguments) -> Outcome<Report> {
         left: Vec::new(),
     };
     let served = arguments.dry_run && folders.is_served();
-    let mut clearing = Clearing { folders: &folders, directory: &directory, arguments, now: clock::now(), report };
-    clearing.rows(connection)?;
+    let (folders, directory, now) = (&folders, &directory, clock::now());
+    let mut clearing = Clearing { folders, place: &place, directory, arguments, now, report };
+    clearing.rows(&*connection)?;
     clearing.gone_batches()?;
     clearing.documents()?;
     clearing.cache()?;
@@ -167,6 +171,7 @@ pub fn collect(arguments: &Arguments) -> Outcome<Report> {
 /// A run.
 struct Clearing<'a> {
     folders: &'a Folders,
+    place: &'a Place,
     directory: &'a Directory,
     arguments: &'a Arguments,
     now: Time,
@@ -205,24 +210,21 @@ impl Clearing<'_> {
     }
 
     /// What is in the database, in one transaction: it is on the disk before any file goes.
-    fn rows(&mut self, mut connection: Connection) -> Outcome<()> {
-        let behavior = match self.arguments.dry_run {
-            true => TransactionBehavior::Deferred,
-            false => TransactionBehavior::Immediate,
-        };
-        let transaction = connection.transaction_with_behavior(behavior)?;
-        let mut sites: BTreeSet<SiteId> = retention::sites(&transaction)?.into_iter().collect();
+    fn rows(&mut self, connection: &dyn Connection) -> Outcome<()> {
+        let sort = if self.arguments.dry_run { Begin::Reading } else { Begin::Writing };
+        let transaction = connection.transaction(sort)?;
+        let mut sites: BTreeSet<SiteId> = retention::sites(&*transaction)?.into_iter().collect();
         sites.extend(self.directory.sites().map(|(site, _)| site.clone()));
         for site in sites {
             let kept = content::logs_kept(self.folders, self.directory, &site);
             if let Ok(millis) = kept {
-                self.batches(&transaction, &site, millis)?;
-                self.notices(&transaction, &site, millis)?;
+                self.batches(&*transaction, &site, millis)?;
+                self.notices(&*transaction, &site, millis)?;
             }
             let (logs_seconds, why) = (kept.as_ref().ok().map(|millis| millis / 1000), kept.err());
             self.report.kept.push(Kept { site, logs_seconds, why });
         }
-        self.heartbeats(&transaction)?;
+        self.heartbeats(&*transaction)?;
         crash_point!("gc-staged");
         if !self.arguments.dry_run {
             transaction.commit()?;
@@ -231,7 +233,7 @@ impl Clearing<'_> {
         Ok(())
     }
 
-    fn batches(&mut self, connection: &Connection, site: &SiteId, kept: i64) -> Outcome<()> {
+    fn batches(&mut self, connection: &dyn Connection, site: &SiteId, kept: i64) -> Outcome<()> {
         let before = self.now.plus_millis(-kept);
         let batches = retention::batches(connection, site)?;
         if !self.arguments.dry_run {
@@ -255,7 +257,7 @@ impl Clearing<'_> {
         if self.arguments.dry_run {
             return Ok(());
         }
-        let connection = store::open_to_read(&self.folders.database())?;
+        let connection = self.place.open_to_read()?;
         let folder = self.folders.log_batches();
         // Once a folder, not once a file. One that comes back in a power cut before goes in the next run.
         let mut touched = BTreeSet::new();
@@ -264,7 +266,7 @@ impl Clearing<'_> {
             let hex = relative.file_name().and_then(|name| name.to_str()?.strip_suffix(".jsonl.gz"));
             let digest = hex.and_then(|hex| format!("sha256:{hex}").parse::<Digest>().ok());
             let Some((site, digest)) = parsed.zip(digest) else { continue };
-            if let (false, true) = retention::known(&connection, &site, &digest)? {
+            if let (false, true) = retention::known(&*connection, &site, &digest)? {
                 let path = folder.join(&relative);
                 // Counted when its row went.
                 match std::fs::remove_file(&path) {
@@ -279,21 +281,18 @@ impl Clearing<'_> {
         touched.iter().try_for_each(|folder| writ_durable::sync_directory(folder).map_err(UpkeepError::io(folder)))
     }
 
-    fn notices(&mut self, connection: &Connection, site: &SiteId, kept: i64) -> Outcome<()> {
+    fn notices(&mut self, connection: &dyn Connection, site: &SiteId, kept: i64) -> Outcome<()> {
         let before = self.now.plus_millis(-kept).unix_millis();
         self.old_rows(connection, Sort::Notice, "notices WHERE site = ?1 AND received_at < ?2", site, before)
     }
 
     /// Heartbeats of keys that no appliance of a newest release has.
-    fn heartbeats(&mut self, connection: &Connection) -> Outcome<()> {
+    fn heartbeats(&mut self, connection: &dyn Connection) -> Outcome<()> {
         let sql = "SELECT site, public_key, at, length(envelope) FROM heartbeats";
-        let mut statement = connection.prepare(sql)?;
-        let rows = statement.query_map([], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, i64>(2)?, row.get::<_, i64>(3)?))
-        })?;
         let before = self.now.unix_millis().saturating_sub(self.grace_millis());
-        for row in rows {
-            let (site, key, at, bytes) = row?;
+        for mut row in connection.rows(sql, &[])? {
+            let (site, key): (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
+            let (at, bytes): (i64, i64) = (row.get(2)?, row.get(3)?);
             let Ok(site_id) = site.parse::<SiteId>() else { continue };
             let published = self.directory.site(&site_id);
             let has = |release: &writ_trust::release::Release| {
@@ -303,7 +302,7 @@ impl Clearing<'_> {
                 self.count(Sort::Heartbeat, store::from_sql(bytes));
                 if !self.arguments.dry_run {
                     let sql = "DELETE FROM heartbeats WHERE site = ? AND public_key = ?";
-                    connection.execute(sql, params![site, key])?;
+                    connection.execute(sql, values![site.as_str(), &key])?;
                 }
             }
         }
@@ -312,21 +311,21 @@ impl Clearing<'_> {
 
     fn old_rows(
         &mut self,
-        connection: &Connection,
+        connection: &dyn Connection,
         sort: Sort,
         which: &str,
         site: &SiteId,
         before: i64,
     ) -> Outcome<()> {
         let sql = format!("SELECT count(*), coalesce(sum(length(envelope)), 0) FROM {which}");
-        let (count, bytes): (i64, i64) =
-            connection.query_row(&sql, params![site.as_str(), before], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let mut row = connection.one(&sql, values![site.as_str(), before])?;
+        let (count, bytes): (i64, i64) = (row.get(0)?, row.get(1)?);
         if count > 0 {
             let total = self.report.removed.entry(sort).or_default();
             total.count += store::from_sql(count);
             total.bytes += store::from_sql(bytes);
             if !self.arguments.dry_run {
-                connection.execute(&format!("DELETE FROM {which}"), params![site.as_str(), before])?;
+                connection.execute(&format!("DELETE FROM {which}"), values![site.as_str(), before])?;
             }
         }
         Ok(())
@@ -412,7 +411,7 @@ impl Clearing<'_> {
         for path in fsck::temporaries(self.folders.root())? {
             self.remove(Sort::Temporary, &path)?;
         }
-        for version in 0..store::CURRENT {
+        for version in 0..store::sqlite::CURRENT {
             let path = self.folders.root().join(format!("depot.sqlite.schema-{version}"));
             if path.exists() && self.is_old(&path) {
                 self.remove(Sort::OldDatabase, &path)?;

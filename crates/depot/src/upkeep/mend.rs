@@ -20,8 +20,9 @@ use writ_trust::time::Time;
 use super::fsck::{self, Code};
 use super::{Answer, Outcome, UpkeepError, backup, migrate, require_data, tell};
 use crate::clock;
+use crate::database::DatabaseOptions;
 use crate::folders::Folders;
-use crate::store::{self, StoreError};
+use crate::store::{Connection as _, StoreError, from_sql};
 
 /// What must be sound, for a bundle is judged by it.
 const JUDGES: [Code; 6] = [
@@ -41,6 +42,9 @@ pub struct Arguments {
     /// The data directory; nothing may serve it meanwhile
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
+    /// Which database
+    #[command(flatten)]
+    pub database: DatabaseOptions,
     /// An audit folder that has the bundles: of `writ audit unpack` or `writ audit fetch`
     #[arg(long, value_name = "DIR")]
     pub from: PathBuf,
@@ -116,14 +120,21 @@ impl Arguments {
     }
 
     fn mend(&self) -> Outcome<Done> {
-        let folders = require_data(&self.data)?;
+        let (folders, place) = require_data(&self.data, &self.database)?;
+        if place.file().is_none() {
+            return Err(UpkeepError::Refused(
+                "--database: what is mended is a copy of SQLite's file, and PostgreSQL has none: back this depot up, restore that \
+                 without --database into a new directory, mend it there, and restore a backup of it with --database"
+                    .to_owned(),
+            ));
+        }
         writ_durable::create_directories(&self.quarantine).map_err(UpkeepError::io(&self.quarantine))?;
         backup::apart(&self.data, &self.quarantine, "--quarantine", "what was altered")?;
         let _alone = folders.lock_alone()?;
         let at = clock::now();
-        refuse_unjudged(&fsck::check_locked(&folders, false)?)?;
+        refuse_unjudged(&fsck::check_locked(&folders, &place, false)?)?;
         let from = Connection::open(folders.database())?;
-        store::require_current(&from)?;
+        (&from as &dyn crate::store::Connection).require_current()?;
         let (mut mended, mut left, mut back) = (Vec::new(), Vec::new(), Vec::new());
         for altered in altered(&from)? {
             match self.original(&altered) {
@@ -142,7 +153,7 @@ impl Arguments {
         } else {
             replace(&folders, from, &back)?;
         }
-        let sound = fsck::check_locked(&folders, false)?.ok;
+        let sound = fsck::check_locked(&folders, &place, false)?.ok;
         let done = Done { schema: "writ.depot-mended.v1", at, from: self.from.clone(), mended, left, sound };
         if !(done.mended.is_empty() && done.left.is_empty()) {
             let record = self.quarantine.join(format!("mended-{}.json", at.unix_millis()));
@@ -205,7 +216,7 @@ fn altered(connection: &Connection) -> Outcome<Vec<Altered>> {
         let entry = LogEntry::parse(&entry).map_err(|e| StoreError::damaged("an entry of a log", e))?;
         let LogEntry::Evidence { site, id: bundle, public_key, sequence, digest, .. } = entry else { continue };
         let (own, of, key): (i64, String, Vec<u8>) = (row.get(5)?, row.get(6)?, row.get(7)?);
-        if store::from_sql(own) != sequence || of != site.as_str() || key[..] != public_key.ed25519()[..] {
+        if from_sql(own) != sequence || of != site.as_str() || key[..] != public_key.ed25519()[..] {
             continue;
         }
         let signed = Signature::parse(&signature).is_ok_and(|s| public_key.verify_strict(&document, &s).is_ok());
@@ -229,7 +240,7 @@ fn path(site: &SiteId, key: &PublicKey, sequence: u64, bundle: &impl std::fmt::D
 fn replace(folders: &Folders, from: Connection, back: &[(Altered, Vec<u8>, Vec<u8>)]) -> Outcome<()> {
     let copy = migrate::copy_of(folders, &from, "mending")?;
     let mut connection = Connection::open(&copy)?;
-    let expected = store::expected_schema()?;
+    let expected = connection.expected_schema()?;
     let trigger = expected.get(TRIGGER).ok_or_else(|| StoreError::damaged("the schema", "it has no such trigger"))?;
     let transaction = connection.transaction()?;
     transaction.execute_batch(&format!("DROP TRIGGER {TRIGGER}"))?;
@@ -239,19 +250,19 @@ fn replace(folders: &Folders, from: Connection, back: &[(Altered, Vec<u8>, Vec<u
     }
     transaction.execute_batch(trigger)?;
     transaction.commit()?;
-    if store::schema(&connection)? != expected {
+    if connection.schema()? != expected {
         return Err(StoreError::damaged("the mended copy", "its tables and triggers are not as they are made").into());
     }
     connection.close().map_err(|(_, error)| error)?;
     crash_point!("mend-copied");
     migrate::same_rows(&from, &copy)?;
     migrate::close(folders, from)?;
-    place(&copy, folders).map_err(UpkeepError::io(&folders.database()))?;
+    put(&copy, folders).map_err(UpkeepError::io(&folders.database()))?;
     crash_point!("mend-placed");
     Ok(())
 }
 
-fn place(copy: &Path, folders: &Folders) -> std::io::Result<()> {
+fn put(copy: &Path, folders: &Folders) -> std::io::Result<()> {
     File::open(copy)?.sync_all()?;
     std::fs::rename(copy, folders.database())?;
     writ_durable::sync_directory(folders.root())

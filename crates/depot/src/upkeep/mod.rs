@@ -18,9 +18,10 @@ mod tell;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::folders::FoldersError;
+use crate::database::DatabaseOptions;
+use crate::folders::{Folders, FoldersError};
 use crate::sitelog::{LogError, LogFileError};
-use crate::store::StoreError;
+use crate::store::{Place, StoreError};
 
 /// What came of a command that ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,19 +91,18 @@ impl UpkeepError {
 /// What commands come to.
 pub type Outcome<T> = Result<T, UpkeepError>;
 
-/// Requires that a folder is a depot's data directory.
-pub fn require_data(data: &Path) -> Outcome<crate::folders::Folders> {
-    let folders = crate::folders::Folders::new(data);
+/// Requires that a folder is a depot's data directory; gives it and where its database is.
+pub fn require_data(data: &Path, database: &DatabaseOptions) -> Outcome<(Folders, Place)> {
+    let folders = Folders::new(data);
     if folders.restoring().exists() {
         return Err(FoldersError::Unfinished { path: data.to_owned() }.into());
     }
-    if !folders.database().is_file() {
-        return Err(UpkeepError::Io {
-            path: data.to_owned(),
-            source: io::Error::new(io::ErrorKind::NotFound, "no data directory of a depot: there is no depot.sqlite"),
-        });
+    let place = database.place(&folders)?;
+    if !place.is_there() {
+        let why = format!("no data directory of a depot: there is no {}", place.name());
+        return Err(UpkeepError::Io { path: data.to_owned(), source: io::Error::new(io::ErrorKind::NotFound, why) });
     }
-    Ok(folders)
+    Ok((folders, place))
 }
 
 /// What a file system has at its top, for root alone to look into.

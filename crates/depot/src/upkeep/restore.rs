@@ -1,6 +1,7 @@
 //! `writ-depot restore`: a data directory out of a backup, checked before it is said to be done.
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -11,9 +12,10 @@ use writ_durable::crash_point;
 use super::fsck::{self, Report};
 use super::manifest::{LogAt, Manifest, Object, object_path};
 use super::{Answer, LOST_AND_FOUND, Outcome, UpkeepError, content, tell};
+use crate::database::DatabaseOptions;
 use crate::folders::Folders;
 use crate::sitelog::{LogFiles, OpenLog};
-use crate::store::{self, checkpoints};
+use crate::store::{Place, StoreError, checkpoints, postgres, sqlite};
 
 /// What the command line takes.
 #[derive(Debug, Clone, Args)]
@@ -24,6 +26,9 @@ pub struct Arguments {
     /// The data directory to make; it must not be there, or be empty
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
+    /// Which database
+    #[command(flatten)]
+    pub database: DatabaseOptions,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
@@ -43,7 +48,7 @@ struct Done {
 impl Arguments {
     /// Runs the command.
     pub fn run(self) -> Outcome<Answer> {
-        let (manifest, report) = restore(&self.from, &self.data)?;
+        let (manifest, report) = restore(&self.from, &self.data, &self.database)?;
         let sound = report.ok;
         if self.json {
             let (data, logs) = (self.data.clone(), manifest.logs);
@@ -65,14 +70,15 @@ impl Arguments {
 }
 
 /// Makes a data directory out of a backup.
-pub fn restore(from: &Path, data: &Path) -> Outcome<(Manifest, Report)> {
+pub fn restore(from: &Path, data: &Path, database: &DatabaseOptions) -> Outcome<(Manifest, Report)> {
     let manifest = Manifest::read(from)?.ok_or_else(|| {
         UpkeepError::Refused(format!("{}: no finished backup: there is no backup.json", from.display()))
     })?;
-    if manifest.database_schema > store::CURRENT {
-        return Err(store::StoreError::Newer { found: manifest.database_schema }.into());
+    if manifest.database_schema > sqlite::CURRENT {
+        return Err(StoreError::Newer { found: manifest.database_schema, newest: sqlite::CURRENT }.into());
     }
     let folders = Folders::new(data);
+    let place = database.place(&folders)?;
     writ_durable::create_directories(data).map_err(UpkeepError::io(data))?;
     refuse_full(&folders)?;
     let _alone = folders.lock_alone()?;
@@ -88,26 +94,53 @@ pub fn restore(from: &Path, data: &Path) -> Outcome<(Manifest, Report)> {
         let path = data.join(old);
         writ_durable::remove(&path).map_err(UpkeepError::io(&path))?;
     }
-    bring(from, &manifest.database, &folders.database())?;
-    // Nothing is lost if a step to this program's schema fails: the backup is still there.
-    store::migrate(&folders.database())?;
-    let connection = store::open(&folders.database())?;
-    for stored in checkpoints::all(&connection)? {
+    bring_database(from, &manifest, &folders, &place)?;
+    let connection = place.open()?;
+    for stored in checkpoints::all(&*connection)? {
         let stored = checkpoints::StoredLog { flushed: 0, ..stored };
-        OpenLog::recover(&connection, &stored, LogFiles::new(folders.log(&stored.site, stored.number)))?;
-        checkpoints::set_flushed(&connection, stored.id, 0)?;
+        OpenLog::recover(&*connection, &stored, LogFiles::new(folders.log(&stored.site, stored.number)))?;
+        checkpoints::set_flushed(&*connection, stored.id, 0)?;
     }
-    connection.close().map_err(|(_, error)| error)?;
+    drop(connection);
     let all = File::open(data).and_then(|folder| Ok(rustix::fs::syncfs(folder)?));
     all.map_err(UpkeepError::io(data))?;
     crash_point!("restore-database");
-    let report = fsck::check_locked(&folders, false)?;
+    let report = fsck::check_locked(&folders, &place, false)?;
     if report.problems.list.iter().any(|problem| problem.code == fsck::Code::DatabaseDamaged) {
         return Ok((manifest, report));
     }
     writ_durable::remove(&mark).map_err(UpkeepError::io(&mark))?;
     crash_point!("restore-done");
     Ok((manifest, report))
+}
+
+/// Makes the database out of the copy in a backup. Nothing is lost if a step to this program's schema fails: the backup is still
+/// there.
+fn bring_database(from: &Path, manifest: &Manifest, folders: &Folders, place: &Place) -> Outcome<()> {
+    let Some(address) = place.address() else {
+        bring(from, &manifest.database, &folders.database())?;
+        sqlite::migrate(&folders.database())?;
+        return Ok(());
+    };
+    // Beside the data directory's files while it is read; what an interrupted attempt left is written over.
+    let folder = folders.uploads();
+    let copy = folder.join("database");
+    for suffix in ["-wal", "-shm"] {
+        writ_durable::remove(&folder.join(format!("database{suffix}"))).map_err(UpkeepError::io(&folder))?;
+    }
+    bring(from, &manifest.database, &copy)?;
+    sqlite::migrate(&copy)?;
+    let mark = folders.postgres_mark();
+    let name = match std::fs::read_to_string(&mark) {
+        Ok(name) => name.trim().to_owned(),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => postgres::new_name()?,
+        Err(e) => return Err(UpkeepError::io(&mark)(e)),
+    };
+    // Named before it is filled: a restore that goes on finds by its name what it has filled.
+    postgres::mark(folders, &name)?;
+    postgres::fill(address, &sqlite::open(&copy)?, &name)?;
+    std::fs::remove_dir_all(&folder).map_err(UpkeepError::io(&folder))?;
+    Ok(folders.furnish()?)
 }
 
 /// Nothing that is there is written over, but what an interrupted restore left.

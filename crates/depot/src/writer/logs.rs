@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rusqlite::Connection;
 use writ_durable::crash_point;
 use writ_trust::ids::SiteId;
 use writ_trust::log::checkpoint::SignedCheckpoint;
@@ -13,7 +12,7 @@ use writ_wire::Signed;
 
 use crate::depot::Depot;
 use crate::sitelog::{Head, LogError, LogFileError, LogFiles, OpenLog};
-use crate::store::{StoreError, checkpoints};
+use crate::store::{Begin, Connection, StoreError, checkpoints};
 
 /// The most logs kept open while nothing is written to them.
 const KEPT: usize = 64;
@@ -46,6 +45,8 @@ pub(super) struct Logs {
     unpublished: BTreeMap<i64, Sealed>,
     /// How far the files of each log were written since they were last flushed.
     unflushed: BTreeMap<i64, u64>,
+    /// How often the database was connected to when it was last seen to be as it was left.
+    connected: u64,
 }
 
 impl Logs {
@@ -58,16 +59,41 @@ impl Logs {
             doubtful: BTreeSet::new(),
             unpublished: BTreeMap::new(),
             unflushed: BTreeMap::new(),
+            connected: 0,
         }
     }
 
+    /// Sees, where the database had to be connected to since, that every log is there as it was left: not one entry more, by
+    /// another depot, and not one less, as where an older copy of the database was put in its place.
+    pub fn require_unchanged(&mut self, connection: &dyn Connection) -> Result<(), StoreError> {
+        let connected = connection.connected();
+        if connected == self.connected {
+            return Ok(());
+        }
+        for (site, head) in self.depot.heads.all() {
+            let left = self.unpublished.get(&head.id).map_or(&head.note[..], |sealed| sealed.signed.note.as_bytes());
+            let found = match checkpoints::one(connection, head.id) {
+                Ok(stored) if stored.note.as_bytes() == left => continue,
+                Ok(stored) => format!("it has {} entries now", stored.size),
+                Err(StoreError::Damaged { reason, .. }) => reason,
+                Err(error) => return Err(error),
+            };
+            return Err(StoreError::Superseded(format!(
+                "log {} of {site} is not as this process left it: {found}",
+                head.number
+            )));
+        }
+        self.connected = connected;
+        Ok(())
+    }
+
     /// Opens a log for the transaction that is under way.
-    pub fn stage(&mut self, connection: &Connection, site: &SiteId, id: i64) -> Result<&mut OpenLog, LogError> {
+    pub fn stage(&mut self, connection: &dyn Connection, site: &SiteId, id: i64) -> Result<&mut OpenLog, LogError> {
         self.staged.insert(id);
         self.opened(connection, site, id)
     }
 
-    fn opened(&mut self, connection: &Connection, site: &SiteId, id: i64) -> Result<&mut OpenLog, LogError> {
+    fn opened(&mut self, connection: &dyn Connection, site: &SiteId, id: i64) -> Result<&mut OpenLog, LogError> {
         if !self.open.contains_key(&id) {
             let stored = checkpoints::one(connection, id)?;
             let files = LogFiles::new(self.depot.folders.log(site, stored.number));
@@ -104,7 +130,7 @@ impl Logs {
     }
 
     /// Writes the files of what was committed, and lets readers see it. What fails is tried again with the next group.
-    pub fn publish(&mut self, connection: &Connection, sealed: Vec<Sealed>) {
+    pub fn publish(&mut self, connection: &dyn Connection, sealed: Vec<Sealed>) {
         self.staged.clear();
         for sealed in sealed {
             self.unpublished.insert(sealed.id, sealed);
@@ -118,7 +144,7 @@ impl Logs {
         }
     }
 
-    fn publish_one(&mut self, connection: &Connection, sealed: &Sealed) -> Result<(), LogError> {
+    fn publish_one(&mut self, connection: &dyn Connection, sealed: &Sealed) -> Result<(), LogError> {
         let log = self.opened(connection, &sealed.site, sealed.id)?;
         log.write_files()?;
         crash_point!("tiles-written");
@@ -168,16 +194,16 @@ impl Logs {
     }
 
     /// Makes the files of all logs survive a power cut, and notes how far.
-    pub fn flush(&mut self, connection: &Connection) -> Result<(), LogError> {
+    pub fn flush(&mut self, connection: &dyn Connection) -> Result<(), LogError> {
         if self.unflushed.is_empty() {
             return Ok(());
         }
         LogFiles::new(self.depot.folders.logs()).flush()?;
-        let transaction = connection.unchecked_transaction().map_err(StoreError::from)?;
+        let transaction = connection.transaction(Begin::Writing)?;
         for (id, size) in &self.unflushed {
-            checkpoints::set_flushed(&transaction, *id, *size)?;
+            checkpoints::set_flushed(&*transaction, *id, *size)?;
         }
-        transaction.commit().map_err(StoreError::from)?;
+        transaction.commit()?;
         self.unflushed.clear();
         Ok(())
     }

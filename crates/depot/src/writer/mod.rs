@@ -4,6 +4,7 @@
 //! checkpoints that they make, commits (and with that fsyncs), writes the logs' files, publishes the new heads, and only
 //! then answers. A job whose group failed is not answered: whoever waits for it learns that nothing was stored.
 
+mod doubt;
 mod jobs;
 mod logs;
 mod stage;
@@ -21,18 +22,18 @@ pub use jobs::submit::{Prepared, Receipted, Submit, Submitted};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 use writ_durable::crash_point;
 use writ_trust::ids::SiteId;
 use writ_wire::orders::MOST_ORDERS;
 
+use self::doubt::{Doubt, Staged};
 use self::logs::Logs;
 use self::stage::Stage;
 use crate::clock;
 use crate::depot::Depot;
 use crate::sitelog::LogError;
-use crate::store::{StoreError, free_space, heartbeats};
+use crate::store::{Begin, Connection, StoreError, free_space, heartbeats};
 
 /// The most jobs that wait; whoever comes then hears that the depot is busy.
 const QUEUE: usize = 1024;
@@ -40,6 +41,10 @@ const QUEUE: usize = 1024;
 const MOST_BUNDLES: usize = 4096;
 /// The most bytes of bundles in one transaction.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
+/// How long somebody waits for an answer. What takes longer may be stored all the same, as after a connection that was lost.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// After what time it is tried again where something failed.
+const RETRY: Duration = Duration::from_millis(20);
 /// The most heartbeats in one transaction.
 const MOST_HEARTBEATS: usize = 4096;
 
@@ -116,6 +121,13 @@ impl Writer {
         (Self(sender), receiver)
     }
 
+    /// Has done what is done before anybody is served, however long that takes.
+    pub async fn begin(&self) -> Result<(), WriteError> {
+        let (reply, answer) = oneshot::channel();
+        self.0.send(Job::Begin(reply)).await.map_err(|_| WriteError::Failed)?;
+        answer.await.unwrap_or(Err(WriteError::Failed))
+    }
+
     /// Hands over a job and waits until it is done.
     pub async fn write<T>(
         &self,
@@ -123,7 +135,10 @@ impl Writer {
     ) -> Result<T, WriteError> {
         let (reply, answer) = oneshot::channel();
         match self.0.try_send(job(reply)) {
-            Ok(()) => answer.await.unwrap_or(Err(WriteError::Failed)),
+            Ok(()) => match tokio::time::timeout(PATIENCE, answer).await {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(_)) | Err(_) => Err(WriteError::Failed),
+            },
             Err(mpsc::error::TrySendError::Full(_)) => Err(WriteError::Busy),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(WriteError::Failed),
         }
@@ -140,13 +155,17 @@ impl Writer {
     }
 }
 
+/// The exit code of a process whose database was changed by another: the next one begins with what is there.
+const SUPERSEDED: i32 = 70;
+
 /// What a job does once its transaction is on the disk.
 type Finish = Box<dyn FnOnce(&mut Logs)>;
 
 /// Writes until it is told to stop, then flushes.
-pub fn run(depot: &Arc<Depot>, mut connection: Connection, mut queue: mpsc::Receiver<Job>) {
-    let mut logs = Logs::new(depot.clone());
-    while let Some(first) = queue.blocking_recv() {
+pub fn run(depot: &Arc<Depot>, connection: Box<dyn Connection>, mut queue: mpsc::Receiver<Job>) {
+    let (mut logs, mut doubt) = (Logs::new(depot.clone()), None);
+    let connection = &*connection;
+    while let Some(first) = next(depot, connection, &mut logs, &mut doubt, &mut queue) {
         let mut jobs = vec![first];
         let (mut bundles, mut bytes) = jobs[0].weight();
         while bundles < MOST_BUNDLES && bytes < MOST_BYTES {
@@ -157,68 +176,116 @@ pub fn run(depot: &Arc<Depot>, mut connection: Connection, mut queue: mpsc::Rece
         }
         let begun = Instant::now();
         let last = jobs.iter().any(|job| matches!(job, Job::Stop));
-        match group(depot, &mut connection, &mut logs, jobs) {
+        match group(depot, connection, &mut logs, &mut doubt, jobs) {
             Ok(()) => depot.metrics.commit(begun.elapsed(), bundles),
             Err(error) => {
+                end_if_superseded(&error);
                 depot.metrics.commit_failures.inc();
                 tracing::error!(%error, "nothing of this group was stored");
                 // A full or broken disk does not get better by being asked at once.
-                std::thread::sleep(Duration::from_millis(20));
+                std::thread::sleep(RETRY);
             }
         }
         if last {
             break;
         }
     }
-    if let Err(error) = logs.flush(&connection) {
+    if let Err(error) = logs.flush(connection) {
         tracing::error!(%error, "the logs' files could not be flushed; they will be made again at the next start");
     }
 }
 
+/// Waits for a job; meanwhile finds out what became of the transaction that is in doubt, if one is.
+fn next(
+    depot: &Arc<Depot>,
+    connection: &dyn Connection,
+    logs: &mut Logs,
+    doubt: &mut Option<Doubt>,
+    queue: &mut mpsc::Receiver<Job>,
+) -> Option<Job> {
+    while doubt.is_some() {
+        match queue.try_recv() {
+            Ok(job) => return Some(job),
+            Err(mpsc::error::TryRecvError::Disconnected) => return None,
+            Err(mpsc::error::TryRecvError::Empty) => std::thread::sleep(RETRY),
+        }
+        if let Err(error) = doubt::settle(depot, connection, logs, doubt) {
+            tracing::debug!(%error, "a transaction is still in doubt");
+            end_if_superseded(&error);
+        }
+    }
+    queue.blocking_recv()
+}
+
+/// Ends the process where what it knows is not what is stored: the next one begins with that.
+fn end_if_superseded(error: &LogError) {
+    if let LogError::Store(error @ StoreError::Superseded(_)) = error {
+        tracing::error!(%error, "what this process knows is not what is stored");
+        std::process::exit(SUPERSEDED);
+    }
+}
+
 /// Does some jobs in one transaction.
-fn group(depot: &Arc<Depot>, connection: &mut Connection, logs: &mut Logs, jobs: Vec<Job>) -> Result<(), LogError> {
+fn group(
+    depot: &Arc<Depot>,
+    connection: &dyn Connection,
+    logs: &mut Logs,
+    doubt: &mut Option<Doubt>,
+    jobs: Vec<Job>,
+) -> Result<(), LogError> {
+    doubt::settle(depot, connection, logs, doubt)?;
     if jobs.iter().any(|job| matches!(job, Job::Flush)) {
         logs.flush(connection)?;
     }
     let ticking = jobs.iter().any(|job| matches!(job, Job::Tick | Job::Stop));
-    let beats = if ticking { depot.beats.take_unsaved(MOST_HEARTBEATS) } else { Vec::new() };
-    let space = if ticking { depot.space.due(clock::now()) } else { None };
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from);
-    let staged = transaction.map_err(LogError::from).and_then(|transaction| {
-        let mut stage = Stage::new(depot, &transaction, logs);
-        let mut finishes: Vec<Finish> = Vec::new();
-        for beat in &beats {
-            heartbeats::put(&transaction, beat)?;
-        }
-        if ticking {
-            stage.renew()?;
-        }
-        if let Some((at, free)) = space {
-            free_space::add(&transaction, at, free)?;
-        }
-        for job in jobs {
-            finishes.extend(job.stage(&mut stage)?);
-        }
-        let sealed = stage.seal()?;
-        crash_point!("staged");
-        transaction.commit().map_err(StoreError::from)?;
-        crash_point!("committed");
-        Ok((sealed, finishes))
-    });
-    let (sealed, finishes) = staged.inspect_err(|_| {
-        depot.beats.not_saved(&beats);
-        logs.forget_staged();
-    })?;
-    if let Some(sample) = space {
-        depot.space.note(sample);
+    let mut staged = Staged::default();
+    if ticking {
+        staged.beats = depot.beats.take_unsaved(MOST_HEARTBEATS);
+        staged.space = depot.space.due(clock::now());
     }
-    logs.publish(connection, sealed);
-    crash_point!("published");
-    for finish in finishes {
-        finish(logs);
+    match commit(depot, connection, logs, &mut staged, jobs, ticking) {
+        Ok(()) => staged.finish(depot, connection, logs),
+        Err(error) => {
+            match &error {
+                LogError::Store(StoreError::InDoubt { transaction }) => {
+                    *doubt = Some(Doubt { transaction: transaction.clone(), staged });
+                }
+                _ => staged.forget(depot, logs),
+            }
+            return Err(error);
+        }
     }
-    crash_point!("answered");
-    logs.trim();
+    Ok(())
+}
+
+/// Applies some jobs, and what is done besides, in one transaction.
+fn commit(
+    depot: &Arc<Depot>,
+    connection: &dyn Connection,
+    logs: &mut Logs,
+    staged: &mut Staged,
+    jobs: Vec<Job>,
+    ticking: bool,
+) -> Result<(), LogError> {
+    let transaction = connection.transaction(Begin::Writing)?;
+    logs.require_unchanged(&*transaction)?;
+    let mut stage = Stage::new(depot, &*transaction, logs);
+    for beat in &staged.beats {
+        heartbeats::put(&*transaction, beat)?;
+    }
+    if ticking {
+        stage.renew()?;
+    }
+    if let Some((at, free)) = staged.space {
+        free_space::add(&*transaction, at, free)?;
+    }
+    for job in jobs {
+        staged.finishes.extend(job.stage(&mut stage)?);
+    }
+    staged.sealed = stage.seal()?;
+    crash_point!("staged");
+    transaction.commit()?;
+    crash_point!("committed");
     Ok(())
 }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rusqlite::Connection;
 use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
 use writ_trust::log::entry::{EntrySchema, LogEntry};
@@ -17,6 +16,7 @@ use crate::depot::Depot;
 use crate::directory::Directory;
 use crate::judge;
 use crate::sitelog::LogError;
+use crate::store::Connection;
 use crate::store::checkpoints::{self, Names};
 use crate::store::releases::{self, StoredRelease};
 
@@ -33,7 +33,7 @@ type Known = (i64, Option<Arc<Signed>>);
 /// What the jobs of one transaction share.
 pub(super) struct Stage<'a> {
     pub depot: &'a Arc<Depot>,
-    pub connection: &'a Connection,
+    pub connection: &'a dyn Connection,
     pub logs: &'a mut Logs,
     /// What will have been published once this is committed.
     pub directory: Arc<Directory>,
@@ -45,7 +45,7 @@ pub(super) struct Stage<'a> {
 
 impl<'a> Stage<'a> {
     /// A transaction to which nothing was applied yet.
-    pub fn new(depot: &'a Arc<Depot>, connection: &'a Connection, logs: &'a mut Logs) -> Self {
+    pub fn new(depot: &'a Arc<Depot>, connection: &'a dyn Connection, logs: &'a mut Logs) -> Self {
         let (directory, now) = (depot.directory(), clock::now());
         Self { depot, connection, logs, directory, now, touched: BTreeMap::new(), created: BTreeMap::new() }
     }

@@ -38,13 +38,15 @@ fn came<T>(result: io::Result<T>) -> Value {
 fn inside() {
     let Some(dir) = std::env::var_os(WHERE).map(PathBuf::from) else { return };
     let ports = fs::read_to_string(dir.join("ports")).unwrap();
-    let (own, others) = ports.split_once(' ').unwrap();
+    let [own, others, database, is_given] = ports.split(' ').collect::<Vec<_>>()[..] else { panic!("{ports}") };
     let path = |name: &str| dir.join(name).display().to_string();
     let listen = format!("127.0.0.1:{own}");
     let (trust, data, key) = (path("trust.json"), path("data"), path("log.key"));
     let (cert, cert_key) = (path("live/cert.pem"), path("live/key.pem"));
     let line = ["writ-depot", "serve", "--trust", &trust, "--data", &data, "--log-key", &key, "--listen", &listen];
-    let line = line.into_iter().chain(["--tls-cert", &cert, "--tls-key", &cert_key]);
+    let url = format!("postgres://depot@127.0.0.1:{database}/writ");
+    let named = ["--database", &url].into_iter().filter(|_| is_given == "true");
+    let line = line.into_iter().chain(["--tls-cert", &cert, "--tls-key", &cert_key]).chain(named);
     let Asked::Serve(options) = Cli::parse_from(line).command else { panic!("another command") };
     let results = fs::File::create(dir.join("results")).unwrap();
     let enforced = sandbox::of_server(&options).apply();
@@ -66,6 +68,7 @@ fn inside() {
         "run": came(Command::new("/bin/true").status()),
         "run_own": came(fs::copy("/proc/self/exe", options.data.join("program")).and_then(|_| Command::new(options.data.join("program")).status())),
         "connect": came(TcpStream::connect(format!("127.0.0.1:{others}"))),
+        "connect_database": came(TcpStream::connect(format!("127.0.0.1:{database}"))),
         "listen_elsewhere": came(TcpListener::bind("127.0.0.1:0")),
         "udp": came(UdpSocket::bind("127.0.0.1:0").map(drop)),
     });
@@ -92,11 +95,20 @@ fn one_who_serves_reads_its_own_and_asks_nobody() {
     }
     let others = TcpListener::bind("127.0.0.1:0").unwrap();
     let own = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    fs::write(dir.path().join("ports"), format!("{own} {}", others.local_addr().unwrap().port())).unwrap();
+    let database = TcpListener::bind("127.0.0.1:0").unwrap();
+    let [others, database] = [&others, &database].map(|listener| listener.local_addr().unwrap().port());
+    for is_given in [false, true] {
+        fs::write(dir.path().join("ports"), format!("{own} {others} {database} {is_given}")).unwrap();
+        confined_reaches_its_own(dir.path(), is_given);
+    }
+}
+
+/// Whether it reaches the port of its database too is for the command line to say.
+fn confined_reaches_its_own(dir: &Path, database: bool) {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "confined::inside", "--ignored", "--nocapture"]).env(WHERE, dir.path());
+    command.args(["--exact", "confined::inside", "--ignored", "--nocapture"]).env(WHERE, dir);
     let output = command.output().unwrap();
-    let results: Value = serde_json::from_slice(&fs::read(dir.path().join("results")).unwrap())
+    let results: Value = serde_json::from_slice(&fs::read(dir.join("results")).unwrap())
         .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)));
     let (enforced, came) = (&results["enforced"], &results["attempts"]);
     assert_eq!(enforced["seccomp"], true, "{enforced}");
@@ -110,6 +122,11 @@ fn one_who_serves_reads_its_own_and_asks_nobody() {
     }
     let files = ["write_renewed", "write_trust", "read_elsewhere", "write_elsewhere", "read_passwd"]
         .map(|attempt| (attempt, 1));
+    match database {
+        true => assert_eq!(came["connect_database"], "ok", "{came}"),
+        false if has >= 4 => assert_eq!(came["connect_database"], "denied", "{came}"),
+        false => {}
+    }
     let others = [("run", 0), ("run_own", 0), ("udp", 0), ("connect", 4), ("listen_elsewhere", 4)];
     for (denied, _) in files.into_iter().chain(others).filter(|(_, since)| has >= *since) {
         assert_eq!(came[denied], "denied", "{denied}: {came}");

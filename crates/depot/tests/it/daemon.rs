@@ -61,6 +61,9 @@ impl<'a> Start<'a> {
                 command.args([unlimited, "0"]);
             }
         }
+        if !self.arguments.iter().any(|argument| argument == "--database") {
+            command.args(crate::server::arguments(&self.data));
+        }
         command.args(&self.arguments).envs(self.environment.iter().map(|(n, v)| (n, v))).stdin(Stdio::null());
         // Nobody who waits for the end of our output waits for a depot.
         command.stdout(Stdio::null());

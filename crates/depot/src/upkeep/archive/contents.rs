@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rusqlite::Connection;
 use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
 use writ_trust::log::entry::LogEntry;
@@ -16,8 +15,8 @@ use writ_wire::Signed;
 use crate::directory::Directory;
 use crate::folders::Folders;
 use crate::sitelog::{LogError, LogFiles};
-use crate::store::StoreError;
 use crate::store::checkpoints::{self, StoredLog};
+use crate::store::{Connection, StoreError, to_sql, values};
 use crate::upkeep::{Outcome, UpkeepError, content};
 
 /// The highest level of tiles.
@@ -29,7 +28,7 @@ const WAIT: Duration = Duration::from_millis(50);
 /// The files of an archive while they are gathered.
 pub struct Contents<'a> {
     folders: &'a Folders,
-    connection: &'a Connection,
+    connection: &'a dyn Connection,
     directory: &'a Directory,
     site: &'a SiteId,
     /// By path, which is their order.
@@ -40,7 +39,12 @@ pub struct Contents<'a> {
 
 impl<'a> Contents<'a> {
     /// Nothing yet.
-    pub fn new(folders: &'a Folders, connection: &'a Connection, directory: &'a Directory, site: &'a SiteId) -> Self {
+    pub fn new(
+        folders: &'a Folders,
+        connection: &'a dyn Connection,
+        directory: &'a Directory,
+        site: &'a SiteId,
+    ) -> Self {
         Self { folders, connection, directory, site, files: BTreeMap::new(), bundles: 0 }
     }
 
@@ -98,9 +102,8 @@ impl<'a> Contents<'a> {
     fn bundle(&mut self, stored: &StoredLog, index: u64, name: &str, receipt: Vec<u8>) -> Outcome<()> {
         let sql = "SELECT v.document, v.signature FROM entries e JOIN evidence v ON v.id = e.evidence
             WHERE e.log = ? AND e.idx = ?";
-        let index = i64::try_from(index).unwrap_or(i64::MAX);
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let (document, signature) = statement.query_row([stored.id, index], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let mut row = self.connection.one(sql, values![stored.id, to_sql(index)])?;
+        let (document, signature) = (row.get(0)?, row.get(1)?);
         self.files.insert(format!("{name}.json"), document);
         self.files.insert(format!("{name}.json.minisig"), signature);
         self.files.insert(format!("{name}.receipt.json"), receipt);

@@ -4,23 +4,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use flate2::{Compression, GzBuilder};
-use rusqlite::Connection;
 use tempfile::NamedTempFile;
 use writ_durable::crash_point;
 use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
 use writ_trust::log::entry::LogEntry;
+use writ_trust::time::Time;
 use writ_wire::day_archive::{DayArchive, DayArchiveSchema, LogPart};
 
 use super::contents::Contents;
 use super::day::{Day, days};
 use super::tar;
 use crate::clock;
+use crate::database::DatabaseOptions;
 use crate::directory::Directory;
 use crate::folders::{Folders, Lock};
 use crate::store::checkpoints::{self, StoredLog};
-use crate::store::{self, StoreError};
+use crate::store::{self, Begin, Connection, Row, StoreError, values};
 use crate::upkeep::{Outcome, UpkeepError, content, require_data};
+
+/// How many entries are read at a time.
+const AT_ONCE: i64 = 1024;
 
 /// The logs of one day: from an entry up to another.
 type OfDay = Vec<(StoredLog, u64, u64)>;
@@ -30,7 +34,7 @@ pub struct Days {
     folders: Folders,
     _reading: Option<Lock>,
     /// In a transaction from its beginning on.
-    connection: Connection,
+    connection: Box<dyn Connection>,
     directory: Directory,
     ended: BTreeMap<(SiteId, Day), OfDay>,
 }
@@ -42,8 +46,8 @@ pub fn manifest_path(to: &Path, site: &SiteId, day: Day) -> PathBuf {
 
 impl Days {
     /// Every day that ended an hour ago at least; of one site, or one day, where that is asked for.
-    pub fn open(data: &Path, site: Option<&SiteId>, day: Option<Day>) -> Outcome<Self> {
-        let folders = require_data(data)?;
+    pub fn open(data: &Path, database: &DatabaseOptions, site: Option<&SiteId>, day: Option<Day>) -> Outcome<Self> {
+        let (folders, place) = require_data(data, database)?;
         let reading = folders.lock_to_read()?;
         let open = Day::open_at(clock::now());
         if let Some(day) = day.filter(|day| *day >= open) {
@@ -51,18 +55,19 @@ impl Days {
                 "--day {day}: it has not ended yet, or less than an hour ago (UTC): an archive is made once, of all of a day"
             )));
         }
-        let connection = store::open_to_read(&folders.database())?;
-        store::require_current(&connection)?;
-        connection.execute_batch("BEGIN")?;
-        let directory = content::directory(&connection)?;
+        let connection = place.open_to_read()?;
+        connection.require_current()?;
+        // It ends with the connection.
+        connection.begin(Begin::Reading)?;
+        let directory = content::directory(&*connection)?;
         let mut ended: BTreeMap<(SiteId, Day), OfDay> = BTreeMap::new();
         let mut sites = BTreeSet::new();
-        for stored in checkpoints::all(&connection)? {
+        for stored in checkpoints::all(&*connection)? {
             sites.insert(stored.site.clone());
             if site.is_some_and(|only| *only != stored.site) {
                 continue;
             }
-            for (of, from, to) in days_of(&connection, &stored)? {
+            for (of, from, to) in days_of(&*connection, &stored)? {
                 if of < open && day.is_none_or(|only| only == of) {
                     ended.entry((stored.site.clone(), of)).or_default().push((stored.clone(), from, to));
                 }
@@ -89,8 +94,8 @@ impl Days {
     }
 
     /// What was free of the depot's disk, oldest first.
-    pub fn free_space(&self) -> Outcome<Vec<(writ_trust::time::Time, u64)>> {
-        Ok(store::free_space::all(&self.connection)?)
+    pub fn free_space(&self) -> Outcome<Vec<(Time, u64)>> {
+        Ok(store::free_space::all(&*self.connection)?)
     }
 
     /// Makes the archive of a day, and the document beside it, which comes last.
@@ -98,7 +103,7 @@ impl Days {
         let logs = self.ended.get(&(site.clone(), day)).map(Vec::as_slice).unwrap_or_default();
         let name = format!("{site}-{day}.tar.gz");
         let path = to.join(&name);
-        let mut contents = Contents::new(&self.folders, &self.connection, &self.directory, site);
+        let mut contents = Contents::new(&self.folders, &*self.connection, &self.directory, site);
         contents.roots();
         for (stored, from, to) in logs {
             contents.log(stored, *from, *to)?;
@@ -150,15 +155,24 @@ fn pack(contents: &Contents<'_>, day: Day, to: &Path, path: &Path) -> Outcome<(D
 }
 
 /// The days of a log.
-fn days_of(connection: &Connection, stored: &StoredLog) -> Outcome<Vec<(Day, u64, u64)>> {
-    let mut statement = connection.prepare("SELECT entry FROM entries WHERE log = ? ORDER BY idx")?;
-    let rows = statement.query_map([stored.id], |row| row.get::<_, Vec<u8>>(0))?;
-    let mut failed = None;
-    let times = rows.map_while(|row| {
-        let entry = row.map_err(StoreError::from);
-        let parsed =
-            entry.and_then(|entry| LogEntry::parse(&entry).map_err(|e| StoreError::damaged(&stored.origin, e)));
-        parsed.map(|entry| entry.time()).map_err(|error| failed = Some(error)).ok()
+fn days_of(connection: &dyn Connection, stored: &StoredLog) -> Outcome<Vec<(Day, u64, u64)>> {
+    let sql = "SELECT entry FROM entries WHERE log = ? AND idx >= ? ORDER BY idx LIMIT ?";
+    let mut from = 0;
+    let mut some = || -> Result<Vec<Time>, StoreError> {
+        let rows = connection.rows(sql, values![stored.id, from, AT_ONCE])?;
+        from += AT_ONCE;
+        let time = |mut row: Row| {
+            let entry = LogEntry::parse(&row.get::<Vec<u8>>(0)?);
+            Ok(entry.map_err(|e| StoreError::damaged(&stored.origin, e))?.time())
+        };
+        rows.into_iter().map(time).collect()
+    };
+    let (mut failed, mut read) = (None, Vec::new().into_iter());
+    let times = std::iter::from_fn(|| {
+        if read.len() == 0 {
+            read = some().map_err(|error| failed = Some(error)).ok()?.into_iter();
+        }
+        read.next()
     });
     let days = days(times);
     match failed {

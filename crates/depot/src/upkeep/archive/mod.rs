@@ -18,6 +18,7 @@ use writ_trust::ids::SiteId;
 pub use self::day::Day;
 pub use self::days::Days;
 use super::{Answer, Outcome, UpkeepError, tell};
+use crate::database::DatabaseOptions;
 
 /// What the command line takes.
 #[derive(Debug, Clone, Args)]
@@ -25,6 +26,9 @@ pub struct Arguments {
     /// The data directory; a depot may serve it meanwhile
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
+    /// Which database
+    #[command(flatten)]
+    pub database: DatabaseOptions,
     /// The folder of the archives; made if it is not there
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
@@ -64,7 +68,7 @@ impl Arguments {
 
 fn archive(arguments: &Arguments) -> Outcome<Done> {
     writ_durable::create_directories(&arguments.to).map_err(UpkeepError::io(&arguments.to))?;
-    let days = Days::open(&arguments.data, arguments.site.as_ref(), arguments.day)?;
+    let days = Days::open(&arguments.data, &arguments.database, arguments.site.as_ref(), arguments.day)?;
     let mut done = Done { schema: "writ.depot-archived.v1", made: Vec::new(), there: 0 };
     for (site, day) in days.ended() {
         // It is written after the archive itself.

@@ -10,15 +10,14 @@ use crate::upkeep::Outcome;
 impl Look<'_> {
     /// Every batch that the database has.
     pub(super) fn batches(&mut self) -> Outcome<()> {
-        let mut statement =
-            self.connection.prepare("SELECT DISTINCT site, digest FROM log_batches ORDER BY site, digest")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
+        let sql = "SELECT DISTINCT site, digest FROM log_batches ORDER BY site, digest";
+        for mut row in self.connection.rows(sql, &[])? {
             self.checked.batches += 1;
             let (site, digest): (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
             let parsed = site.parse::<SiteId>().ok().zip(<[u8; 32]>::try_from(digest).ok());
             let Some((site, digest)) = parsed else {
-                self.problems.add(Code::BatchAltered, "depot.sqlite: log_batches", "a row has no site or digest");
+                let path = self.in_database("log_batches");
+                self.problems.add(Code::BatchAltered, path, "a row has no site or digest");
                 continue;
             };
             let digest = Digest::from_bytes(digest);

@@ -7,46 +7,31 @@ use writ_trust::minisign::{PublicKey, Signature};
 
 use super::{Code, Look};
 use crate::directory::Directory;
-use crate::store::{self, from_sql};
+use crate::store::{Row, from_sql, values};
 use crate::upkeep::{Outcome, tell};
 
-/// The most lines of SQLite's own findings that are told.
-const MOST_LINES: usize = 20;
+/// How many bundles are read at a time.
+const AT_ONCE: i64 = 64;
 
 impl Look<'_> {
     /// Whether the database can be gone through at all.
     pub(super) fn database(&mut self) -> Outcome<bool> {
-        let mut found = Vec::new();
-        for check in ["integrity_check", "foreign_key_check"] {
-            match self.findings(check) {
-                Ok(lines) => found.extend(lines),
-                Err(error) => found.push(error.to_string()),
-            }
-        }
-        for line in found.iter().take(MOST_LINES) {
-            self.problems.add(Code::DatabaseDamaged, "depot.sqlite", line);
+        let found = self.connection.findings()?;
+        for line in &found {
+            self.problems.add(Code::DatabaseDamaged, self.name, line);
         }
         if found.is_empty() {
-            store::require_current(self.connection)?;
+            self.connection.require_current()?;
             self.schema()?;
         }
         Ok(found.is_empty())
     }
 
-    fn findings(&self, check: &str) -> rusqlite::Result<Vec<String>> {
-        let mut statement = self.connection.prepare(&format!("PRAGMA {check}"))?;
-        let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
-        let of = |line: String| {
-            if check == "integrity_check" { line } else { format!("a row of {line} names one that is not there") }
-        };
-        let lines: Vec<String> = rows.take(MOST_LINES).collect::<rusqlite::Result<_>>()?;
-        Ok(lines.into_iter().filter(|line| line != "ok").map(of).collect())
-    }
-
     /// Tables and triggers as this program makes them: what refuses changes must be there.
     fn schema(&mut self) -> Outcome<()> {
-        let (expected, found) = (store::expected_schema()?, store::schema(self.connection)?);
-        let path = |name: &str| format!("depot.sqlite: {name}");
+        let (expected, found) = (self.connection.expected_schema()?, self.connection.schema()?);
+        let database = self.name;
+        let path = |name: &str| format!("{database}: {name}");
         for (name, sql) in &expected {
             match found.get(name) {
                 Some(there) if there == sql => {}
@@ -54,7 +39,7 @@ impl Look<'_> {
                 None => self.problems.add(Code::SchemaAltered, path(name), "it is not there"),
             }
         }
-        for name in found.keys().filter(|name| !expected.contains_key(*name) && !name.starts_with("sqlite_")) {
+        for name in found.keys().filter(|name| !expected.contains_key(*name)) {
             self.problems.add(Code::SchemaAltered, path(name), "nothing of this program made it");
         }
         Ok(())
@@ -70,7 +55,7 @@ impl Look<'_> {
                 let verified = verify_release_for_audit(document, &signatures, &directory.chain, site, None);
                 if let Err(error) = verified {
                     let (epoch, serial) = stored.release.point();
-                    let path = format!("depot.sqlite: release {epoch}-{serial} of {site}");
+                    let path = self.in_database(format_args!("release {epoch}-{serial} of {site}"));
                     self.problems.add(Code::ReleaseBroken, path, error);
                 }
             }
@@ -79,42 +64,49 @@ impl Look<'_> {
 
     /// Every bundle, by its digest and its signature.
     pub(super) fn evidence(&mut self, directory: &Directory) -> Outcome<()> {
-        let sql = "SELECT k.site, k.public_key, v.sequence, v.digest, v.signature, v.document,
-            EXISTS (SELECT 1 FROM entries e WHERE e.evidence = v.id) FROM evidence v JOIN keys k ON k.id = v.key ORDER BY v.id";
-        let mut statement = self.connection.prepare(sql)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            self.checked.bundles += 1;
-            let (site, key): (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
-            let (sequence, digest): (i64, Vec<u8>) = (row.get(2)?, row.get(3)?);
-            let (signature, document): (Vec<u8>, Vec<u8>) = (row.get(4)?, row.get(5)?);
-            let key = <[u8; 32]>::try_from(key).ok();
-            let site: Option<SiteId> = site.parse().ok();
-            let known =
-                site.as_ref().zip(key).and_then(|(site, key)| Some(directory.site(site).key(&key)?.key.clone()));
-            let of = known.as_ref().map_or_else(|| "of a key that is not known".to_owned(), PublicKey::fingerprint);
-            let of_site = site.as_ref().map_or("no site", SiteId::as_str);
-            let path = || format!("depot.sqlite: bundle {} of {of_site}/{of}", from_sql(sequence));
-            if Digest::of(&document).as_bytes()[..] != digest[..] {
-                self.problems.add(Code::EvidenceAltered, path(), "its bytes are not those of its digest");
-                continue;
+        let sql = "SELECT v.id, k.site, k.public_key, v.sequence, v.digest, v.signature, v.document,
+            EXISTS (SELECT 1 FROM entries e WHERE e.evidence = v.id) FROM evidence v JOIN keys k ON k.id = v.key
+            WHERE v.id > ? ORDER BY v.id LIMIT ?";
+        let mut last = 0;
+        loop {
+            let rows = self.connection.rows(sql, values![last, AT_ONCE])?;
+            if rows.is_empty() {
+                return Ok(());
             }
-            let Some(known) = known else {
-                self.problems.add(
-                    Code::EvidenceUnknownKey,
-                    path(),
-                    "no release of the site names the key that it is of",
-                );
-                continue;
-            };
-            let verified = Signature::parse(&signature).map_err(|e| e.to_string());
-            let verified = verified.and_then(|s| known.verify_strict(&document, &s).map_err(|e| e.to_string()));
-            if let Err(why) = verified {
-                self.problems.add(Code::EvidenceUnsigned, path(), why);
-            } else if !row.get::<_, bool>(6)? {
-                let what = format!("no log has it ({})", tell::bytes(document.len() as u64));
-                self.problems.add(Code::EvidenceUnlogged, path(), what);
+            for mut row in rows {
+                last = row.get(0)?;
+                self.bundle(directory, row)?;
             }
+        }
+    }
+
+    /// One bundle, of a row that lacks its own number.
+    fn bundle(&mut self, directory: &Directory, mut row: Row) -> Outcome<()> {
+        self.checked.bundles += 1;
+        let (site, key): (String, Vec<u8>) = (row.get(1)?, row.get(2)?);
+        let (sequence, digest): (i64, Vec<u8>) = (row.get(3)?, row.get(4)?);
+        let (signature, document): (Vec<u8>, Vec<u8>) = (row.get(5)?, row.get(6)?);
+        let key = <[u8; 32]>::try_from(key).ok();
+        let site: Option<SiteId> = site.parse().ok();
+        let known = site.as_ref().zip(key).and_then(|(site, key)| Some(directory.site(site).key(&key)?.key.clone()));
+        let of = known.as_ref().map_or_else(|| "of a key that is not known".to_owned(), PublicKey::fingerprint);
+        let of_site = site.as_ref().map_or("no site", SiteId::as_str);
+        let path = format!("{}: bundle {} of {of_site}/{of}", self.name, from_sql(sequence));
+        if Digest::of(&document).as_bytes()[..] != digest[..] {
+            self.problems.add(Code::EvidenceAltered, path, "its bytes are not those of its digest");
+            return Ok(());
+        }
+        let Some(known) = known else {
+            self.problems.add(Code::EvidenceUnknownKey, path, "no release of the site names the key that it is of");
+            return Ok(());
+        };
+        let verified = Signature::parse(&signature).map_err(|e| e.to_string());
+        let verified = verified.and_then(|s| known.verify_strict(&document, &s).map_err(|e| e.to_string()));
+        if let Err(why) = verified {
+            self.problems.add(Code::EvidenceUnsigned, path, why);
+        } else if !row.get::<bool>(7)? {
+            let what = format!("no log has it ({})", tell::bytes(document.len() as u64));
+            self.problems.add(Code::EvidenceUnlogged, path, what);
         }
         Ok(())
     }

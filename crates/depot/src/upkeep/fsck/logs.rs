@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use rusqlite::Row;
 use writ_trust::digest::Digest;
 use writ_trust::log::checkpoint::{SignedCheckpoint, log_keys_ever};
 use writ_trust::log::entry::LogEntry;
@@ -13,12 +12,14 @@ use super::{Code, Look};
 use crate::directory::Directory;
 use crate::sitelog::{LogFiles, OpenLog, tiles_lead_to_root};
 use crate::store::checkpoints::{self, StoredLog};
-use crate::store::from_sql;
+use crate::store::{Row, StoreError, from_sql, to_sql, values};
 use crate::upkeep::Outcome;
 
 /// How often, and after what wait, files are looked at again that a serving depot may be writing.
 const TRIES: u32 = 40;
 const WAIT: Duration = Duration::from_millis(50);
+/// How many entries are read at a time.
+const AT_ONCE: i64 = 1024;
 
 impl Look<'_> {
     /// Every log of every site.
@@ -32,10 +33,14 @@ impl Look<'_> {
                 Ok(signed) if (signed.checkpoint.size, signed.checkpoint.root) == (stored.size, stored.root) => {}
                 Ok(_) => {
                     let what = "the signed checkpoint is of another size or root than the log's row";
-                    self.problems.add(Code::LogRoot, format!("depot.sqlite: {path}"), what);
+                    self.problems.add(Code::LogRoot, self.in_database(&path), what);
                 }
                 Err(error) => {
-                    self.problems.add(Code::CheckpointUnsigned, format!("depot.sqlite: {path}/checkpoint"), error);
+                    self.problems.add(
+                        Code::CheckpointUnsigned,
+                        self.in_database(format_args!("{path}/checkpoint")),
+                        error,
+                    );
                 }
             }
             if sound {
@@ -50,22 +55,26 @@ impl Look<'_> {
     fn entries(&mut self, stored: &StoredLog) -> Outcome<bool> {
         let sql = "SELECT e.idx, e.entry, v.digest, v.sequence, k.public_key, r.digest FROM entries e
             LEFT JOIN evidence v ON v.id = e.evidence LEFT JOIN keys k ON k.id = v.key LEFT JOIN releases r ON r.id = e.release
-            WHERE e.log = ? ORDER BY e.idx";
-        let path = format!("depot.sqlite: log/{}/{}", stored.site, stored.number);
-        let mut statement = self.connection.prepare(sql)?;
-        let mut rows = statement.query([stored.id])?;
+            WHERE e.log = ? AND e.idx >= ? ORDER BY e.idx LIMIT ?";
+        let path = self.in_database(format_args!("log/{}/{}", stored.site, stored.number));
         let mut frontier = Frontier::new();
-        while let Some(row) = rows.next()? {
-            let index = from_sql(row.get(0)?);
-            let entry: Vec<u8> = row.get(1)?;
-            if index != frontier.size() {
-                self.problems.add(Code::LogRoot, &path, format!("entry {} is not there", frontier.size()));
-                return Ok(false);
+        loop {
+            let rows = self.connection.rows(sql, values![stored.id, to_sql(frontier.size()), AT_ONCE])?;
+            if rows.is_empty() {
+                break;
             }
-            frontier.push(leaf_hash(&entry), &mut |_, _, _| {});
-            self.checked.entries += 1;
-            if let Err(why) = goes_with(row, &entry, stored)? {
-                self.problems.add(Code::EntryBroken, format!("{path}, entry {index}"), why);
+            for mut row in rows {
+                let index = from_sql(row.get(0)?);
+                let entry: Vec<u8> = row.get(1)?;
+                if index != frontier.size() {
+                    self.problems.add(Code::LogRoot, &path, format!("entry {} is not there", frontier.size()));
+                    return Ok(false);
+                }
+                frontier.push(leaf_hash(&entry), &mut |_, _, _| {});
+                self.checked.entries += 1;
+                if let Err(why) = goes_with(row, &entry, stored)? {
+                    self.problems.add(Code::EntryBroken, format!("{path}, entry {index}"), why);
+                }
             }
         }
         let comes = (frontier.size(), frontier.root()) == (stored.size, stored.root);
@@ -126,7 +135,7 @@ impl Look<'_> {
 }
 
 /// Whether an entry goes with what its row names.
-fn goes_with(row: &Row<'_>, entry: &[u8], stored: &StoredLog) -> rusqlite::Result<Result<(), String>> {
+fn goes_with(mut row: Row, entry: &[u8], stored: &StoredLog) -> Result<Result<(), String>, StoreError> {
     let (evidence, release): (Option<Vec<u8>>, Option<Vec<u8>>) = (row.get(2)?, row.get(5)?);
     let (held, key): (Option<i64>, Option<Vec<u8>>) = (row.get(3)?, row.get(4)?);
     let parsed = match LogEntry::parse(entry) {

@@ -8,20 +8,20 @@ mod problem;
 pub(super) mod stray;
 mod times;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use rusqlite::Connection;
 use serde::Serialize;
 
 pub use self::problem::{Code, Problem, Problems, Weight};
 pub(super) use self::stray::temporaries;
 use super::{Answer, Outcome, content, require_data, tell};
 use crate::clock;
+use crate::database::DatabaseOptions;
 use crate::directory::Directory;
 use crate::folders::Folders;
 use crate::forecast;
-use crate::store::{self, StoreError, free_space};
+use crate::store::{Begin, Connection, Place, StoreError, free_space};
 
 /// What the command line takes.
 #[derive(Debug, Clone, Args)]
@@ -29,6 +29,9 @@ pub struct Arguments {
     /// The data directory
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
+    /// Which database
+    #[command(flatten)]
+    pub database: DatabaseOptions,
     /// Make again what is derived, and remove what interrupted writes left; nothing may serve the directory meanwhile
     #[arg(long)]
     pub repair: bool,
@@ -83,7 +86,9 @@ pub struct Report {
 /// A check under way.
 struct Look<'a> {
     folders: &'a Folders,
-    connection: &'a Connection,
+    connection: &'a dyn Connection,
+    /// What the database is called.
+    name: &'static str,
     served: bool,
     repair: bool,
     checked: Checked,
@@ -93,7 +98,7 @@ struct Look<'a> {
 impl Arguments {
     /// Runs the command.
     pub fn run(self) -> Outcome<Answer> {
-        let report = check(&self.data, self.repair)?;
+        let report = check(&self)?;
         if self.json {
             tell::json(&report);
         } else {
@@ -104,34 +109,33 @@ impl Arguments {
 }
 
 /// Checks a data directory.
-pub fn check(data: &Path, repair: bool) -> Outcome<Report> {
-    let folders = require_data(data)?;
-    if repair {
+pub fn check(arguments: &Arguments) -> Outcome<Report> {
+    let (folders, place) = require_data(&arguments.data, &arguments.database)?;
+    if arguments.repair {
         let _alone = folders.lock_alone()?;
         folders.furnish()?;
-        return check_locked(&folders, true);
+        return check_locked(&folders, &place, true);
     }
     let _reading = folders.lock_to_read()?;
-    check_locked(&folders, false)
+    check_locked(&folders, &place, false)
 }
 
 /// Checks a data directory whose lock is held as it must be.
-pub(super) fn check_locked(folders: &Folders, repair: bool) -> Outcome<Report> {
+pub(super) fn check_locked(folders: &Folders, place: &Place, repair: bool) -> Outcome<Report> {
     let served = !repair && folders.is_served();
     let (mut checked, mut problems) = (Checked::default(), Problems::default());
-    match store::open_to_read(&folders.database()) {
+    match place.open_to_read() {
         Ok(connection) => {
-            let mut look = Look { folders, connection: &connection, served, repair, checked, problems };
+            let (connection, name) = (&*connection, place.name());
+            let mut look = Look { folders, connection, name, served, repair, checked, problems };
             if look.database()? {
-                let _snapshot = connection.unchecked_transaction()?;
+                let _snapshot = connection.transaction(Begin::Reading)?;
                 look.contents()?;
             }
             (checked, problems) = (look.checked, look.problems);
         }
         // It is so damaged that it cannot be opened.
-        Err(StoreError::Sqlite(error)) if is_damage(&error) => {
-            problems.add(Code::DatabaseDamaged, "depot.sqlite", error)
-        }
+        Err(StoreError::Sqlite(error)) if is_damage(&error) => problems.add(Code::DatabaseDamaged, place.name(), error),
         Err(error) => return Err(error.into()),
     }
     let ok = problems.damage == 0 && problems.derived == 0;
@@ -144,6 +148,11 @@ fn is_damage(error: &rusqlite::Error) -> bool {
 }
 
 impl Look<'_> {
+    /// A place within the database.
+    fn in_database(&self, what: impl std::fmt::Display) -> String {
+        format!("{}: {what}", self.name)
+    }
+
     /// Everything that the database leads to.
     fn contents(&mut self) -> Outcome<()> {
         self.space()?;
@@ -151,7 +160,7 @@ impl Look<'_> {
             Ok(directory) => self.published(&directory)?,
             Err(super::UpkeepError::Store(StoreError::Damaged { what, reason })) => {
                 let code = if what.contains("root") { Code::RootBroken } else { Code::ReleaseBroken };
-                self.problems.add(code, format!("depot.sqlite: {what}"), reason);
+                self.problems.add(code, self.in_database(what), reason);
             }
             Err(error) => return Err(error),
         }

@@ -10,7 +10,7 @@ const MOST: usize = 10_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Code {
-    /// SQLite finds its file damaged.
+    /// The database finds its file damaged.
     DatabaseDamaged,
     /// Tables or triggers are not those that this program makes.
     SchemaAltered,

@@ -63,7 +63,7 @@ fn sort(relative: &Path, has_batch: impl Fn(&SiteId, &Digest) -> Outcome<bool>) 
         [name] => {
             let database = name.strip_prefix("depot.sqlite");
             let kept = |rest: &str| rest.strip_prefix(".schema-").is_some_and(|n| n.parse::<u32>().is_ok());
-            matches!(name, "lock" | "readers")
+            matches!(name, "lock" | "readers" | "postgresql")
                 || database.is_some_and(|rest| matches!(rest, "" | "-wal" | "-shm") || kept(rest))
         }
         ["documents", name] => name.strip_suffix(".json").is_some_and(is_digest),

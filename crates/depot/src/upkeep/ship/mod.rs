@@ -24,6 +24,7 @@ use self::target::Target;
 use self::verify::Which;
 use super::{Answer, Outcome, UpkeepError, backup, tell};
 use crate::clock;
+use crate::database::DatabaseOptions;
 use crate::sandbox;
 
 /// What the command line takes.
@@ -32,6 +33,9 @@ pub struct Arguments {
     /// The data directory; a depot may serve it meanwhile
     #[arg(long, value_name = "DIR", required_unless_present = "verify")]
     pub data: Option<PathBuf>,
+    /// Which database
+    #[command(flatten)]
+    pub database: DatabaseOptions,
     /// Where archives wait and where it is noted what is in the bucket: a folder of this command alone, outside of the data
     /// directory; made if it is not there
     #[arg(long, value_name = "DIR")]
@@ -73,12 +77,13 @@ pub struct Arguments {
 
 impl Arguments {
     /// Runs the command.
-    pub fn run(self) -> Outcome<Answer> {
+    pub fn run(mut self) -> Outcome<Answer> {
         let bucket = self.target.bucket()?;
         let spool = &self.spool;
         writ_durable::create_directories(spool).map_err(UpkeepError::io(spool))?;
         if let Some(data) = &self.data {
-            super::require_data(data)?;
+            self.database.resolve()?;
+            super::require_data(data, &self.database)?;
             backup::apart(data, spool, "--spool", "what is sent")?;
         }
         // What it may write must be there before everything else is closed to it.
@@ -111,7 +116,8 @@ impl Arguments {
     fn rounds(&self, data: &Path, bucket: &Bucket, ledger: &Ledger) -> Outcome<Answer> {
         let millis = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         let (retention, alert_after) = (millis(self.retention), millis(self.alert_after));
-        let round = Round { data, spool: &self.spool, bucket, ledger, retention, alert_after };
+        let round =
+            Round { data, database: &self.database, spool: &self.spool, bucket, ledger, retention, alert_after };
         loop {
             let ran = round.run();
             if let Ok(report) = &ran {

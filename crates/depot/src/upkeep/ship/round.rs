@@ -18,6 +18,7 @@ use super::hold::{self, HoldError, Wanted};
 use super::ledger::{Ledger, Object, Schema, Shipped};
 use super::report::{Problem, Report, Sent, Waiting};
 use crate::clock;
+use crate::database::DatabaseOptions;
 use crate::forecast;
 use crate::upkeep::archive::{Day, Days};
 use crate::upkeep::{Outcome, UpkeepError};
@@ -31,6 +32,8 @@ const FOUR_YEARS: i64 = 4 * 365 * DAY;
 pub struct Round<'a> {
     /// The data directory.
     pub data: &'a Path,
+    /// Which database.
+    pub database: &'a DatabaseOptions,
     /// Where archives wait.
     pub spool: &'a Path,
     /// The bucket.
@@ -71,7 +74,7 @@ impl Round<'_> {
     /// bucket.
     fn make(&self, report: &mut Report) -> Outcome<Vec<(Day, SiteId)>> {
         report.is_short_of_room = false;
-        let days = Days::open(self.data, None, None)?;
+        let days = Days::open(self.data, self.database, None, None)?;
         let ended = days.ended().filter(|(site, day)| !self.ledger.has(site, *day));
         let mut missing: Vec<(Day, SiteId)> = ended.map(|(site, day)| (day, site.clone())).collect();
         missing.sort();

@@ -95,9 +95,16 @@ impl Submit {
         };
         let (mut receipts, mut conflicts, mut fresh) = (Vec::with_capacity(bundles.len()), Vec::new(), Vec::new());
         let before = stage.logs.stage(stage.connection, &site, log)?.size();
+        // Mostly all of a batch are of one key.
+        let mut last = None;
         for bundle in bundles {
             let digest = bundle.digest;
-            match add(stage, &site, log, bundle, &mut fresh)? {
+            let key = match last {
+                Some((key, row)) if key == *bundle.key.ed25519() => row,
+                _ => evidence::key(stage.connection, &site, bundle.key.ed25519())?,
+            };
+            last = Some((*bundle.key.ed25519(), key));
+            match add(stage, &site, log, key, bundle, &mut fresh)? {
                 Some((index, entry)) => receipts.push(Receipted { digest, entry, index, proof: Vec::new() }),
                 None => conflicts.push(digest),
             }
@@ -129,10 +136,10 @@ fn add(
     stage: &mut Stage<'_>,
     site: &SiteId,
     log: i64,
+    key: i64,
     bundle: Prepared,
     fresh: &mut Vec<([u8; 32], u64)>,
 ) -> Result<Option<(u64, Vec<u8>)>, LogError> {
-    let key = evidence::key(stage.connection, site, bundle.key.ed25519())?;
     let row = Row {
         key,
         sequence: bundle.sequence,

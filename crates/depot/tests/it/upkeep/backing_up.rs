@@ -74,6 +74,7 @@ fn what_others_say_of_a_log_is_restored_too() {
     let to = dir.path().join("backup");
     ran(&mut backup(&data, &to)).expect(0);
     fs::remove_dir_all(&data).unwrap();
+    let data = dir.path().join("restored");
     ran(&mut restore(&to, &data)).expect(0);
     assert_eq!(fs::read_to_string(data.join(&name)).unwrap(), note);
     assert_eq!(fsck(&data, 0)["checked"]["cosignatures"], 1);

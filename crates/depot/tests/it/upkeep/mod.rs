@@ -41,7 +41,7 @@ impl Ran {
 
 pub fn command(what: &str, data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writ-depot"));
-    command.arg(what).arg("--data").arg(data);
+    command.arg(what).arg("--data").arg(data).args(crate::server::arguments(data));
     command
 }
 

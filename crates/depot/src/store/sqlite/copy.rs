@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
-use super::StoreError;
+use crate::store::StoreError;
 
 /// How often, and after what wait, it is tried again where the database is locked for a moment.
 const TRIES: u32 = 100;

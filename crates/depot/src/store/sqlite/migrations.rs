@@ -244,7 +244,7 @@ CREATE INDEX orders_by_end ON orders (expires_at);
 ";
 
 /// The migrations that a database must have gone through.
-pub(super) fn all() -> Migrations<'static> {
+pub(in crate::store) fn all() -> Migrations<'static> {
     Migrations::from_slice(ALL)
 }
 
@@ -270,7 +270,7 @@ mod tests {
     fn what_is_only_added_refuses_change() {
         let mut connection = rusqlite::Connection::open_in_memory().unwrap();
         all().to_latest(&mut connection).unwrap();
-        connection.execute_batch(include_str!("../../tests/rows.sql")).unwrap();
+        connection.execute_batch(include_str!("../../../tests/rows.sql")).unwrap();
         let tables = ["roots", "releases", "keys", "evidence", "logs", "entries", "log_batches", "log_batches_gone"];
         let count = |table: &str| {
             let sql = format!("SELECT count(*) FROM {table}");
@@ -318,7 +318,7 @@ mod tests {
     fn a_batch_of_logs_goes_when_the_policy_says_so_and_what_went_is_known() {
         let mut connection = rusqlite::Connection::open_in_memory().unwrap();
         all().to_latest(&mut connection).unwrap();
-        connection.execute_batch(include_str!("../../tests/rows.sql")).unwrap();
+        connection.execute_batch(include_str!("../../../tests/rows.sql")).unwrap();
         let delete = || connection.execute("DELETE FROM log_batches", []).ok();
         let gone = "INSERT INTO log_batches_gone
             SELECT site, public_key, digest, source, number, begins, ends, bytes, received_at, 9 FROM log_batches";

@@ -189,8 +189,8 @@ mod tests {
             (key[..key.len() - 1].to_owned(), KeyError::Identity),
             (key.replacen("AGE", "age", 1), KeyError::Identity),
             (format!("{key}\n{key}\n"), KeyError::Several),
-            ("AGE-SECRET-KEY-PQ-1XXX".to_owned(), KeyError::Kind),
-            ("AGE-PLUGIN-YUBIKEY-1XXX".to_owned(), KeyError::Kind),
+            ("AGE-SECRET-KEY-PQ-1QQQ".to_owned(), KeyError::Kind),
+            ("AGE-PLUGIN-YUBIKEY-1QQQ".to_owned(), KeyError::Kind),
             ("#".repeat(5000), KeyError::Identity),
         ] {
             assert_eq!(Identity::parse(&text).err(), Some(says), "{text}");

@@ -237,7 +237,8 @@ fn what_does_not_work_is_said_and_holds_up_nothing_else() {
     // A notice that a depot made up is nobody's, and is told. And a depot that is gone is noticed.
     let url = world.depot.url.clone();
     drop(world.depot);
-    let output = world.desk.run(&[
+    let smtp = format!("smtp+plain://127.0.0.1:{}", world.mail.port);
+    let once = [
         "notify",
         "--once",
         "--depot",
@@ -251,10 +252,11 @@ fn what_does_not_work_is_said_and_holds_up_nothing_else() {
         "--state",
         "notifier",
         "--smtp",
-        &format!("smtp+plain://127.0.0.1:{}", world.mail.port),
+        &smtp,
         "--from",
         "writ@msp.example",
-    ]);
+    ];
+    let output = world.desk.run(&once);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let mut state: Value = serde_json::from_slice(&world.desk.read("notifier/state.json")).unwrap();
     let since = state["since"].as_object_mut().unwrap();
@@ -264,24 +266,7 @@ fn what_does_not_work_is_said_and_holds_up_nothing_else() {
     }
     world.desk.put("notifier/state.json", state.to_string());
     let before = world.mail.mails().len();
-    world.desk.ok(&[
-        "notify",
-        "--once",
-        "--depot",
-        &url,
-        "--site",
-        SITE,
-        "--read-key",
-        "keys/reader.key",
-        "--trust",
-        "first-root.json",
-        "--state",
-        "notifier",
-        "--smtp",
-        &format!("smtp+plain://127.0.0.1:{}", world.mail.port),
-        "--from",
-        "writ@msp.example",
-    ]);
+    world.desk.ok(&once);
     let last = world.mail.mails()[before..].to_vec();
     assert_eq!(last.len(), 1, "{last:?}");
     assert!(header(&last[0], "subject").contains("the depot does not answer"), "{last:?}");

@@ -32,6 +32,7 @@ pub const ALL: &[Need] = &[
     ("minisign", "minisign"),
     ("openssl", "openssl"),
     ("strace", "strace"),
+    ("node", "nodejs"),
     ("mkfs.ext4", "e2fsprogs"),
     ("script", "bsdutils"),
     ("/usr/bin/jsonschema", "python3-jsonschema"),

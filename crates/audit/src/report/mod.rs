@@ -5,6 +5,7 @@ pub mod html;
 pub mod json;
 pub mod openmetrics;
 pub mod terminal;
+pub mod verify_page;
 
 use crate::verify::VerifyReport;
 use crate::words::of;

@@ -19,4 +19,5 @@ mod timestamps;
 #[path = "../../../trust/tests/it/tsa.rs"]
 mod tsa;
 mod unobserved;
+mod verify_page;
 mod world;

@@ -3,6 +3,7 @@
 mod alerts;
 mod docs;
 mod schema;
+mod verify_page;
 
 use crate::failure::Outcome;
 
@@ -12,6 +13,7 @@ pub enum Command {
     Docs(docs::Arguments),
     Schema(schema::Arguments),
     Alerts(alerts::Arguments),
+    VerifyPage(verify_page::Arguments),
 }
 
 impl Command {
@@ -21,6 +23,7 @@ impl Command {
             Self::Docs(arguments) => arguments.run(),
             Self::Schema(arguments) => arguments.run(),
             Self::Alerts(arguments) => arguments.run(),
+            Self::VerifyPage(arguments) => arguments.run(),
         }
     }
 }

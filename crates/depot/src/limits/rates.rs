@@ -27,16 +27,22 @@ struct Allowance {
     millis: i64,
 }
 
-/// What is left of an allowance, in thousandths.
+/// What is left of an allowance, in thousandths. In eight bytes, since every appliance has six of them: the largest there may be, a day's
+/// bytes by a number of 32 bits in MiB, is below 2^62.
 #[derive(Debug, Clone, Copy)]
 struct Left {
-    thousandths: i128,
+    thousandths: i64,
     at: Time,
 }
 
 impl Allowance {
     fn full(self, now: Time) -> Left {
-        Left { thousandths: i128::from(self.most) * 1000, at: now }
+        Left { thousandths: self.thousandths(self.most), at: now }
+    }
+
+    /// So much of it in thousandths, at most all of it.
+    fn thousandths(self, amount: u64) -> i64 {
+        i64::try_from(amount.min(self.most).saturating_mul(1000)).unwrap_or(i64::MAX)
     }
 
     /// Takes one, or says after how many seconds there is one.
@@ -46,18 +52,20 @@ impl Allowance {
 
     /// Takes so much, or says after how many seconds there is that. What is more than all of it takes all of it.
     fn take_some(self, amount: u64, left: &mut Left, now: Time) -> Result<(), u64> {
-        let most = i128::from(self.most) * 1000;
-        let wanted = (i128::from(amount) * 1000).min(most);
-        let passed = now.millis_since(left.at).clamp(0, self.millis);
-        let back = most * i128::from(passed) / i128::from(self.millis);
+        let (most, wanted) = (self.thousandths(self.most), self.thousandths(amount));
+        let share = |of: i64, part: i64, whole: i64| {
+            let share = i128::from(of) * i128::from(part) / i128::from(whole);
+            i64::try_from(share).unwrap_or(i64::MAX)
+        };
+        let back = share(most, now.millis_since(left.at).clamp(0, self.millis), self.millis);
         if back > 0 || now < left.at {
-            *left = Left { thousandths: (left.thousandths + back).min(most), at: now };
+            *left = Left { thousandths: left.thousandths.saturating_add(back).min(most), at: now };
         }
         if left.thousandths >= wanted {
             left.thousandths -= wanted;
             return Ok(());
         }
-        let millis = (wanted - left.thousandths) * i128::from(self.millis) / most;
+        let millis = share(self.millis, wanted - left.thousandths, most);
         Err(u64::try_from(millis / 1000 + 1).unwrap_or(1))
     }
 }

@@ -126,8 +126,11 @@ impl Connection for rusqlite::Connection {
     }
 
     fn add_later(&self, table: &'static str, values: &[Value<'_>]) -> Result<(), StoreError> {
-        let places = vec!["?"; values.len()].join(", ");
-        Connection::execute(self, &format!("INSERT INTO {table} VALUES ({places})"), values).map(drop)
+        let mut sql = String::with_capacity(64);
+        sql.extend(["INSERT INTO ", table, " VALUES (?"]);
+        sql.extend(std::iter::repeat_n(", ?", values.len() - 1));
+        sql.push(')');
+        Connection::execute(self, &sql, values).map(drop)
     }
 
     fn batch(&self, sql: &str) -> Result<(), StoreError> {

@@ -18,7 +18,7 @@ use crate::suites::{self, How, SCENARIOS, Suite};
 pub struct Arguments {
     /// Also run the dear tiers: sixteen times the property cases, sixty kills among ten thousand bundles, the random kills from
     /// five more seeds, a machine without power at every point of a switch, thirty simulated days without a network, each mistake
-    /// in a policy in every format, and every runbook that ships on a machine.
+    /// in a policy in every format, every runbook that ships on a machine, and a browser (Chromium).
     #[arg(long)]
     all: bool,
 }
@@ -43,6 +43,8 @@ const PEERS: &[(&str, &[&str])] = &[
 const RFC3161: &[&str] = &["rfc3161-client==1.0.9", "cryptography==50.0.2", "cffi==2.1.1", "pycparser==3.12"];
 /// A server of buckets; of its parts those that serve them.
 const MOTO: &[&str] = &["moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"];
+/// The browser in which `--all` opens pages, and what drives it.
+const CHROMIUM: &[&str] = &["chromium", "chromium-driver"];
 /// The depot's suite, which is run on SQLite and once more on PostgreSQL.
 const DEPOT: &str = "crates/depot it";
 /// What of it is run again: what reads and writes the database. Parsing, the cache and confinement know nothing of it.
@@ -81,6 +83,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     });
     let (mut suites, [sshd, prometheus, chrony]) = (built?, peers?);
     suites.push(once_more(&suites)?);
+    let chromium = arguments.all.then(|| phase("browser", || peers::unpack("chromium", CHROMIUM))).transpose()?;
     let prepare = |command: &mut Command| {
         command.env("WRIT_TEST_SSHD", sshd.join("usr/sbin/sshd"));
         command.env("WRIT_TEST_SSHD_LIBRARIES", peers::libraries(&sshd));
@@ -92,6 +95,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             // Sixty kills of depot and courier among ten thousand bundles, instead of twelve among hundreds; power cuts at
             // every point of a switch, instead of two; thirty days without a network, instead of five; and so on.
             command.env("WRIT_ALL_KILLS", "1");
+        }
+        if let Some(chromium) = &chromium {
+            command.env("WRIT_TEST_CHROMIUM", chromium);
         }
     };
     let limit = if arguments.all { MOST_OF_ALL } else { MOST };

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
 
 mod attacks;
+mod browser;
 mod collecting;
 mod comparing;
 mod figures;

@@ -275,6 +275,59 @@ fn a_lying_server_is_caught() {
     }
 }
 
+/// All files that the page reads, side by side under their names, as somebody downloads them.
+fn downloads(world: &World) -> tempfile::TempDir {
+    let flat = tempfile::tempdir().unwrap();
+    let mut folders = vec![world.path().join("trust"), world.path().join("releases"), world.path().join("evidence")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => drop(fs::copy(&path, flat.path().join(path.file_name().unwrap())).unwrap()),
+            }
+        }
+    }
+    flat
+}
+
+/// What the page shows once it is given a digest and files: in Chromium where the runner names one (`cargo xtask test --all`),
+/// otherwise in as much of a document as the page uses.
+fn shown(page: &Page, digest: &str, files: &Path) -> Json {
+    match std::env::var_os("WRIT_TEST_CHROMIUM") {
+        Some(folder) => crate::browser::Browser::start(Path::new(&folder)).shown(
+            &page.temp.path().join("verify.html"),
+            digest,
+            files,
+        ),
+        None => serde_json::from_str(&page.node(&[digest, files.to_str().unwrap(), "shown"], "")).unwrap(),
+    }
+}
+
+#[test]
+fn the_page_shows_what_it_found() {
+    let (world, digest) = world();
+    let page = Page::new();
+    let files = downloads(&world);
+    let good = shown(&page, &digest, files.path());
+    assert_eq!(good["quality"], "good", "{good:#}");
+    assert_eq!(good["sentence"], "6 bundles are signed by the appliance that it names, and in the site's log.");
+    let rows = good["rows"].as_array().unwrap();
+    assert!(
+        rows.iter().any(|row| row[0] == "release.json" && row[2] == "holds" && row[3] == "signed by signer-0"),
+        "{rows:#?}"
+    );
+    flip(&files.path().join(world.sealed[1].file_name()), 400);
+    let bad = shown(&page, &digest, files.path());
+    assert_eq!(
+        (&bad["quality"], &bad["rows"][0][2]),
+        (&json!("bad"), &json!("does not hold")),
+        "the worst comes first: {bad:#}"
+    );
+    assert!(bad["rows"][0][3].as_str().unwrap().contains("altered"));
+    assert!(bad["sentence"].as_str().unwrap().starts_with("One thing does not hold."));
+}
+
 #[test]
 fn the_documents_name_the_digest_of_the_page_that_this_version_writes() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/audit.md");

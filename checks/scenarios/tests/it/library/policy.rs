@@ -11,8 +11,10 @@ use writ_scenarios::workshop::{SITE, Workshop};
 /// The appliance.
 pub const NAME: &str = "theatre";
 
-/// What a story of a minute has no time for, and what the other appliances have: certificates.
-const SITE_EDITS: [(&str, &str); 4] = [
+/// What a story of a minute has no time for, what the other appliances have, certificates, and rings: there is one appliance.
+const SITE_EDITS: [(&str, &str); 6] = [
+    (r#"    { name = "ward"; appliances = [ "ward" ]; }"#, ""),
+    (r#"    { name = "theatre"; after = "promotion"; appliances = "others"; }"#, ""),
     (r#"    { days = [ "sun" ]; from = "02:00"; to = "06:00"; allows = [ "switch" "reboot" ]; }"#, ""),
     (r#"    { days = [ "sat" ]; from = "22:00"; to = "02:00"; allows = [ "scan" "restore-test" ]; }"#, ""),
     (r#"window = "5m";"#, r#"window = "5s";"#),

@@ -360,30 +360,40 @@ const writ = (() => {
     const receipts = new Map(of("writ.receipt.v1").map((found) => [found.path, found]));
     const logKeys = (site) => newest.keys.filter((key) => serves(key, "log", site) && key.revoked_at === null).map((key) => publicKey(key.public_key).key);
     const heads = new Map();
-    const inLog = async (found, receipt) => {
-      const { client_id: site, bundle_id: id } = found.document;
+    // The number of the entry that a receipt proves to be in a site's log; `says` is what the entry must say.
+    const inLog = async (site, bytes, receipt, says) => {
       const head = await checkpoint(receipt.checkpoint, newest.log_origins[site] || [], logKeys(site));
       const entry = base64(receipt.entry);
       if (!Array.isArray(receipt.proof)) refuse("its proof is not a list");
       const proof = receipt.proof.map((hash) => base64(hash, 32));
       if (!await included(entry, receipt.index, head.size, proof, head.root)) refuse(`entry ${receipt.index} is not proven to be in the log of ${head.size} entries`);
-      const said = json(text(entry));
-      const right = said.schema === "writ.log-entry.v1" && said.type === "evidence" && said.site === site && said.id === id
-        && said.appliance === found.document.appliance && said.public_key === found.document.public_key
-        && said.sequence === found.document.chain.sequence && said.digest === await digestOf(found.bytes);
-      if (!right) refuse(`entry ${receipt.index} of the log is of other bytes`);
+      const said = json(text(entry)), expected = { ...says, schema: "writ.log-entry.v1", site, digest: await digestOf(bytes) };
+      if (Object.keys(expected).some((key) => said[key] !== expected[key])) refuse(`entry ${receipt.index} of the log is of other bytes`);
       const seen = heads.get(`${head.origin} ${head.size}`);
       if (seen && !equal(seen, head.root)) refuse(`the log was shown with two roots at ${head.size} entries: somebody was lied to`);
       heads.set(`${head.origin} ${head.size}`, head.root);
       return receipt.index;
     };
+    const besides = (path) => [`${path.replace(/\.json$/, "")}.receipt.json`, `${path}.receipt.json`].find((p) => receipts.has(p));
+    for (const found of of("writ.release.v1")) {
+      const { path, bytes, document } = found, beside = besides(path);
+      if (!beside) continue;
+      const { site, epoch, serial } = document;
+      try {
+        const index = await inLog(site, bytes, receipts.get(beside).document, { type: "release", epoch, serial });
+        row(beside, "receipt", "good", `the release is entry ${index} of the log`);
+      } catch (error) {
+        row(beside, "receipt", "bad", reason(error));
+      }
+      receipts.delete(beside);
+    }
 
     const bundles = of(...BUNDLES);
     const places = new Map();
     let done = 0;
     for (const found of bundles) {
       const { path, bytes, document } = found, what = `bundle ${document.bundle_id}`;
-      const beside = [`${path.replace(/\.json$/, "")}.receipt.json`, `${path}.receipt.json`].find((p) => receipts.has(p));
+      const beside = besides(path);
       try {
         const owner = owners.find((o) => o.line === document.public_key && o.site === document.client_id && o.appliance === document.appliance);
         if (!owner) refuse("no signed release here names its key for this appliance: anybody could have written it");
@@ -399,7 +409,9 @@ const writ = (() => {
         if (!beside) {
           row(path, what, "doubt", `signed by ${document.appliance} (release ${owner.release}); no receipt is here, so not shown to be in the log`);
         } else {
-          const index = await inLog(found, receipts.get(beside).document);
+          const { client_id: site, bundle_id: id, appliance, public_key, chain: { sequence } } = document;
+          const says = { type: "evidence", id, appliance, public_key, sequence };
+          const index = await inLog(site, bytes, receipts.get(beside).document, says);
           row(path, what, "good", `signed by ${document.appliance} (release ${owner.release}), entry ${index} of the log`);
         }
       } catch (error) {
@@ -409,7 +421,7 @@ const writ = (() => {
       done += 1;
       if (done % 50 === 0) progress(done, bundles.length);
     }
-    for (const path of receipts.keys()) row(path, WORDS["writ.receipt.v1"], "bad", "the bundle that it is a receipt of is not here");
+    for (const path of receipts.keys()) row(path, WORDS["writ.receipt.v1"], "bad", "what it is a receipt of is not here");
     for (const path of byDocument.keys()) {
       if (!files.has(path)) row(path, "a document", "bad", "its signature is here, and it is not");
     }

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
@@ -63,18 +63,17 @@ impl Browser {
         self.type_into("#digest", digest);
         let names = std::fs::read_dir(files).unwrap().map(|entry| entry.unwrap().path().display().to_string());
         self.type_into("#files", &names.collect::<Vec<_>>().join("\n"));
-        let look = "const result = document.getElementById('result'); if (!result.className) return null;
-            const rows = [...document.querySelectorAll('tbody tr')].map((row) => [...row.children].map((cell) => cell.textContent));
-            return { quality: result.className, sentence: result.textContent, rows };";
-        let until = Instant::now() + PATIENCE;
-        loop {
-            let seen = self.command("execute/sync", &json!({ "script": look, "args": [] }));
-            if !seen.is_null() {
-                return seen;
-            }
-            assert!(Instant::now() < until, "the page says nothing");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        self.command("timeouts", &json!({ "script": PATIENCE.as_millis() }));
+        let look = "const done = arguments[0], result = document.getElementById('result');
+            const look = () => {
+                if (!result.className) return false;
+                const rows = [...document.querySelectorAll('tbody tr')].map((row) => [...row.children].map((cell) => cell.textContent));
+                done({ quality: result.className, sentence: result.textContent, rows });
+                return true;
+            };
+            const watch = new MutationObserver(() => look() && watch.disconnect());
+            look() || watch.observe(result, { attributes: true, childList: true });";
+        self.command("execute/async", &json!({ "script": look, "args": [] }))
     }
 
     fn type_into(&self, selector: &str, text: &str) {
@@ -96,11 +95,23 @@ impl Browser {
             body.len()
         );
         stream.write_all((head + &body).as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (_, said) = answer.split_once("\r\n\r\n").unwrap();
-        let mut said: Json = serde_json::from_str(said).unwrap_or_else(|e| panic!("{e}: {answer}"));
-        assert!(answer.starts_with("HTTP/1.1 200"), "{said:#}");
+        // It leaves the connection open, whatever it was asked for.
+        let mut answer = BufReader::new(stream);
+        let (mut head, mut length) = (String::new(), 0);
+        while !head.ends_with("\r\n\r\n") {
+            let mut line = String::new();
+            assert!(answer.read_line(&mut line).unwrap() > 0, "chromedriver hung up: {head}");
+            if let Some((name, value)) = line.split_once(':')
+                && name.eq_ignore_ascii_case("content-length")
+            {
+                length = value.trim().parse().unwrap();
+            }
+            head += &line;
+        }
+        let mut said = vec![0; length];
+        answer.read_exact(&mut said).unwrap();
+        let mut said: Json = serde_json::from_slice(&said).unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{said:#}");
         said["value"].take()
     }
 }

@@ -33,7 +33,7 @@ if (shown !== undefined) {
   };
   place.files.heard.change();
 } else if (folder === undefined) {
-  const hashes = fs.readFileSync(0, "utf8").trim().split("\n").map((line) => writ.hex(writ.blake2b(Buffer.from(line, "hex"))));
+  const hashes = fs.readFileSync(0, "utf8").replace(/\n$/, "").split("\n").map((line) => writ.hex(writ.blake2b(Buffer.from(line, "hex"))));
   console.log(hashes.join("\n"));
 } else {
   const files = new Map();

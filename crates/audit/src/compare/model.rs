@@ -9,6 +9,7 @@ use writ_evidence::records::SwitchOutcome;
 use writ_evidence::{BundleId, IncidentId};
 use writ_policy::control::Coverage;
 use writ_policy::declared::{DeclaredAt, Severity};
+use writ_policy::diff::Effect;
 use writ_policy::duty::Cadence;
 use writ_policy::exception::Exception;
 use writ_policy::observation::Observation;
@@ -137,6 +138,10 @@ pub struct Arithmetic {
     pub seconds_not_assessed: u64,
     /// How many of its incidents were closed by whom: `L1`, `L2`, `L3` or `nobody`.
     pub healed_by: BTreeMap<&'static str, u64>,
+    /// How much of the time in failure lies within exceptions of this check that were in force, in seconds, rounded up.
+    pub excepted_seconds: u64,
+    /// Those exceptions.
+    pub excepted_by: Vec<String>,
 }
 
 /// What was last seen.
@@ -430,6 +435,60 @@ pub struct ApplianceFinding {
     pub not_assessable: Option<String>,
 }
 
+/// A key of the trust root that signed, and counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Signer {
+    /// Its name in the trust root.
+    pub name: String,
+    /// Its minisign key id.
+    pub key_id: String,
+}
+
+/// One thing that a change of baseline changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChangeEntry {
+    /// What, in words: where in the policy, and what stands there now and stood there before.
+    pub what: String,
+    /// Whether it weakens protection.
+    pub weakens: bool,
+    /// What it does to protection; `unclear` where the two policies do not tell.
+    pub effect: Effect,
+}
+
+/// An appliance obeyed another release than before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BaselineChange {
+    /// The appliance.
+    pub appliance: ApplianceId,
+    /// When its first bundle under the new release was written.
+    pub at: Time,
+    /// The release that it obeyed before, as `epoch-serial`; null where it obeyed none.
+    pub from: Option<String>,
+    /// The release that it obeyed from then on.
+    pub to: String,
+    /// Whose signatures count for that release.
+    pub signed_by: Vec<Signer>,
+    /// Whether anything in it weakens protection.
+    pub weakens: bool,
+    /// What changed in the appliance's policy, what weakens protection first; empty where nothing did.
+    pub entries: Vec<ChangeEntry>,
+}
+
+/// One id of a framework, and what the controls that are mapped to it come to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FrameworkRow {
+    /// The framework, as controls name it: `hipaa`, `nist-800-53`, `soc2`.
+    pub framework: String,
+    /// The id within it, such as `CC6.1`.
+    pub id: String,
+    /// The controls that are mapped to it, by id.
+    pub controls: Vec<String>,
+    /// The worst of their verdicts; never plainly demonstrated where people or others do a part of it.
+    pub verdict: Verdict,
+    /// The same without exceptions.
+    pub verdict_without_exceptions: Verdict,
+}
+
 /// How many of how many.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Score {
@@ -510,8 +569,10 @@ pub struct Comparison {
     pub title: String,
     /// The baselines, with versions.
     pub baselines: BTreeMap<String, String>,
-    /// The time that was judged.
+    /// The time that was judged; of an instant, the millisecond that begins with it.
     pub period: Period,
+    /// The instant that was judged; null where it was a period.
+    pub instant: Option<Time>,
     /// Whether the folder verified, and what not.
     pub verification: VerifyReport,
     /// The appliances.
@@ -524,6 +585,8 @@ pub struct Comparison {
     pub score_without_exceptions: Score,
     /// Controls by id.
     pub controls: Vec<ControlFinding>,
+    /// What the same controls come to by the ids of each framework that they are mapped to.
+    pub matrix: Vec<FrameworkRow>,
     /// Checks by appliance and id.
     pub checks: Vec<CheckFinding>,
     /// Checks that are no longer asked for.
@@ -536,6 +599,8 @@ pub struct Comparison {
     pub figures: Figures,
     /// Incidents, oldest first.
     pub incidents: Vec<IncidentFinding>,
+    /// Changes of the release that each appliance obeyed, within the period, oldest first.
+    pub changes: Vec<BaselineChange>,
     /// Intended changes.
     pub switches: Vec<SwitchFinding>,
     /// Pauses, refusals, starts and the like.

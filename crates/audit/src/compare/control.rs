@@ -1,15 +1,25 @@
 //! The verdict on a control: the worst of its checks, over all appliances.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use writ_policy::control::{Control, Coverage};
 use writ_policy::duty::Duty;
 use writ_policy::exception::Exception;
 use writ_trust::ids::ApplianceId;
 
-use super::check::{Facts, judge as judge_check};
-use super::model::{CheckFinding, ControlFinding, DutyFinding, ExceptionFinding, Score, Verdict, tell};
-use super::{Comparer, Subject};
+use super::check::{Facts, seconds};
+use super::lifted::{self, Lifted};
+use super::model::{
+    CheckFinding, ControlArithmetic, ControlFinding, DutyFinding, ExceptionFinding, Score, Verdict, tell,
+};
+use super::{Comparer, Subject, verdict};
+use crate::period::{Period, joined, outside, total};
+
+/// The checks that were judged, and where each stands.
+struct Judged<'c> {
+    all: &'c [(CheckFinding, Facts)],
+    at: HashMap<(&'c ApplianceId, &'c str), usize>,
+}
 
 /// The verdicts on all controls of the policies in force at the end of the period, by id.
 pub(super) fn judge(comparer: &Comparer<'_>, checks: &[(CheckFinding, Facts)]) -> Vec<ControlFinding> {
@@ -19,7 +29,9 @@ pub(super) fn judge(comparer: &Comparer<'_>, checks: &[(CheckFinding, Facts)]) -
             by_id.entry(id).or_default().push((subject, control));
         }
     }
-    by_id.into_iter().map(|(id, asked)| judge_one(comparer, id, &asked, checks)).collect()
+    let at = checks.iter().enumerate().map(|(i, (f, _))| ((&f.appliance, f.check.as_str()), i)).collect();
+    let judged = Judged { all: checks, at };
+    by_id.into_iter().map(|(id, asked)| judge_one(comparer, id, &asked, &judged)).collect()
 }
 
 /// One part of a control's verdict.
@@ -33,25 +45,24 @@ fn judge_one(
     comparer: &Comparer<'_>,
     id: &str,
     asked: &[(&Subject<'_>, &Control)],
-    checks: &[(CheckFinding, Facts)],
+    judged: &Judged<'_>,
 ) -> ControlFinding {
     let mut parts = Vec::new();
     let (mut indices, mut exceptions) = (Vec::new(), Vec::new());
+    let mut sum = Sum::default();
     for (subject, control) in asked {
-        let all = subject.exceptions();
-        let lifting: Vec<(&str, &Exception)> =
-            all.iter().filter(|(_, e)| e.control.as_deref() == Some(id)).map(|(n, e)| (*n, *e)).collect();
-        exceptions.extend(lifting.iter().map(|(name, _)| (*name).to_owned()));
-        let mine = control
-            .checks
-            .iter()
-            .filter_map(|check| checks.iter().position(|(f, _)| f.appliance == subject.appliance && f.check == *check));
+        let own = lifted::times(subject, |e| e.control.as_deref() == Some(id));
+        exceptions.extend(own.iter().map(|lifted| lifted.name.to_owned()));
+        let mine = control.checks.iter().filter_map(|check| judged.at.get(&(&subject.appliance, check.as_str())));
         let before = parts.len();
         for index in mine {
-            let (finding, facts) = &checks[index];
-            indices.push(index);
+            let (finding, facts) = &judged.all[*index];
+            indices.push(*index);
             exceptions.extend(finding.exceptions.iter().cloned());
-            parts.push(part(comparer, subject, finding, facts, &lifting));
+            let check = lifted::times(subject, |e| e.check.as_ref() == Some(&finding.check));
+            let lifting: Vec<Lifted<'_>> = own.iter().chain(&check).copied().collect();
+            sum.take(finding, facts, &lifting);
+            parts.push(part(comparer, finding, facts, (!own.is_empty()).then_some(&lifting[..])));
         }
         parts.extend(by_coverage(control, parts.len() > before));
     }
@@ -75,7 +86,36 @@ fn judge_one(
         procedure: asked.iter().find_map(|(_, c)| c.procedure.clone()),
         duties: duties(asked),
         checks: indices,
+        arithmetic: sum.done(),
         exceptions,
+    }
+}
+
+/// The numbers of several checks together.
+#[derive(Default)]
+struct Sum {
+    numbers: ControlArithmetic,
+    failing: Vec<Period>,
+    unaccepted: Vec<Period>,
+}
+
+impl Sum {
+    fn take(&mut self, finding: &CheckFinding, facts: &Facts, lifting: &[Lifted<'_>]) {
+        let (n, a) = (&mut self.numbers, &finding.arithmetic);
+        n.scheduled += a.scheduled;
+        n.runs += a.runs;
+        n.longest_gap_seconds = n.longest_gap_seconds.max(a.longest_gap_seconds);
+        n.failures += a.failures;
+        a.healed_by.iter().for_each(|(tier, count)| *n.healed_by.entry(tier).or_default() += count);
+        self.failing.extend(&facts.failing);
+        self.unaccepted.extend(outside(&facts.failing, &lifted::together(lifting)));
+    }
+
+    fn done(mut self) -> ControlArithmetic {
+        let (failing, unaccepted) = (total(&joined(self.failing)), total(&joined(self.unaccepted)));
+        self.numbers.seconds_in_failure = seconds(failing);
+        self.numbers.excepted_seconds = seconds(failing - unaccepted);
+        self.numbers
     }
 }
 
@@ -105,20 +145,11 @@ fn worst(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
     verdicts.min().unwrap_or(Verdict::NotAssessable)
 }
 
-fn part(
-    comparer: &Comparer<'_>,
-    subject: &Subject<'_>,
-    finding: &CheckFinding,
-    facts: &Facts,
-    lifting: &[(&str, &Exception)],
-) -> Part {
-    let (verdict, reasons) = if lifting.is_empty() {
-        (finding.verdict, finding.reasons.clone())
-    } else {
-        let own = subject.exceptions();
-        let own = own.iter().filter(|(name, _)| finding.exceptions.iter().any(|e| e == *name)).map(|(n, e)| (*n, *e));
-        let all: Vec<(&str, &Exception)> = lifting.iter().copied().chain(own).collect();
-        judge_check(facts, &all, comparer.period.to)
+/// What one check says of a control. `lifting` are the exceptions of both, where the control has any of its own.
+fn part(comparer: &Comparer<'_>, finding: &CheckFinding, facts: &Facts, lifting: Option<&[Lifted<'_>]>) -> Part {
+    let (verdict, reasons) = match lifting {
+        None => (finding.verdict, finding.reasons.clone()),
+        Some(all) => verdict::judge(facts, all, comparer.period.to),
     };
     let told = verdict != Verdict::Demonstrated || !reasons.is_empty();
     let reason = told.then(|| tell(finding, verdict, &reasons));
@@ -150,6 +181,12 @@ pub(super) fn scores(controls: &[ControlFinding]) -> (Score, Score) {
     )
 }
 
+/// When an exception of this name was in force on any appliance.
+fn in_force(comparer: &Comparer<'_>, id: &str) -> Vec<Period> {
+    let times = |subject| lifted::times(subject, |_| true).into_iter().filter(|lifted| lifted.name == id);
+    joined(comparer.subjects.iter().flat_map(times).map(|lifted| lifted.period).collect())
+}
+
 /// Every exception of the period, with what it changes.
 pub(super) fn exceptions(comparer: &Comparer<'_>, controls: &[ControlFinding]) -> Vec<ExceptionFinding> {
     let mut by_id: BTreeMap<&str, (Vec<ApplianceId>, &Exception, bool)> = BTreeMap::new();
@@ -168,6 +205,7 @@ pub(super) fn exceptions(comparer: &Comparer<'_>, controls: &[ControlFinding]) -
             appliances,
             exception: exception.clone(),
             in_force: listed && exception.in_force(end),
+            in_force_seconds: seconds(total(&in_force(comparer, id))),
             changes: controls
                 .iter()
                 .filter(|c| c.verdict != c.verdict_without_exceptions && c.exceptions.iter().any(|e| e == id))

@@ -108,17 +108,17 @@ pub struct Link {
 /// The numbers behind a verdict on one check of one appliance, over the time in which the policy asked for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Arithmetic {
-    /// How long the policy asked for it within the period, in seconds.
+    /// How long the policy asked for it within the period, in seconds; 0 of an instant.
     pub asked_for_seconds: u64,
-    /// Runs that the evidence tells of.
+    /// Runs that the evidence tells of; 0 of an instant.
     pub runs: u64,
-    /// Runs that were due: the time divided by `every`. Checks that react to events run more often.
+    /// Runs that were due: the time divided by `every`. Checks that react to events run more often. 0 of an instant.
     pub scheduled: u64,
-    /// First run.
+    /// First run; of an instant, the last at or before it.
     pub first_at: Option<Time>,
-    /// Last run.
+    /// Last run; of an instant, the next after it.
     pub last_at: Option<Time>,
-    /// The longest time without a run, edges included, in seconds.
+    /// The longest time without a run, edges included, in seconds; of an instant, the one that it lies in.
     pub longest_gap_seconds: u64,
     /// How long it may be: 2 × `every` + one posture interval, in seconds.
     pub allowed_gap_seconds: u64,
@@ -128,7 +128,7 @@ pub struct Arithmetic {
     pub failed_runs: u64,
     /// Runs that could not be assessed.
     pub not_assessed_runs: u64,
-    /// How long it failed, in seconds, rounded up.
+    /// How long it failed, in seconds, rounded up; of an instant, since it began to until then.
     pub seconds_in_failure: u64,
     /// The longest single failure, in seconds, rounded up.
     pub longest_failure_seconds: u64,
@@ -254,8 +254,29 @@ pub struct ControlFinding {
     pub duties: Vec<DutyFinding>,
     /// Its checks, as positions in [`Comparison::checks`].
     pub checks: Vec<usize>,
+    /// The numbers of all of its checks together.
+    pub arithmetic: ControlArithmetic,
     /// Exceptions that lift it or one of its checks.
     pub exceptions: Vec<String>,
+}
+
+/// The numbers of all checks of a control together, over all appliances.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ControlArithmetic {
+    /// Runs that were due.
+    pub scheduled: u64,
+    /// Runs that the evidence tells of.
+    pub runs: u64,
+    /// The longest time without a run of any of them, in seconds.
+    pub longest_gap_seconds: u64,
+    /// How often one of them began to fail.
+    pub failures: u64,
+    /// How long at least one of them failed, in seconds, rounded up.
+    pub seconds_in_failure: u64,
+    /// How much of that lies within exceptions of the control or of the check that failed, in seconds, rounded up.
+    pub excepted_seconds: u64,
+    /// How many of their incidents were closed by whom: `L1`, `L2`, `L3` or `nobody`.
+    pub healed_by: BTreeMap<&'static str, u64>,
 }
 
 /// A check that was asked for during part of the period and no longer is.
@@ -284,6 +305,9 @@ pub struct ExceptionFinding {
     pub exception: Exception,
     /// Whether it is in force at the end of the period.
     pub in_force: bool,
+    /// For how long it was within the period, in seconds, rounded up: from its approval until it expired, as long as a policy
+    /// that was obeyed had it.
+    pub in_force_seconds: u64,
     /// Controls whose verdict it changes.
     pub changes: Vec<String>,
 }
@@ -425,7 +449,9 @@ pub struct ApplianceFinding {
     pub release: Option<String>,
     /// Digest of that release.
     pub release_digest: Option<Digest>,
-    /// The newest release that names it.
+    /// Whose signatures count for that release.
+    pub signed_by: Vec<Signer>,
+    /// The newest release that names it and was issued before the period ended.
     pub newest_release: Option<String>,
     /// When it last said anything within the period.
     pub last_heard: Option<Time>,

@@ -17,8 +17,8 @@ pub struct Period {
 /// Why a text is not a period.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is not a period: expected a day (2026-11-23), a month (2026-11), a year (2026), the time up to now (90d), or \
-     two of these or of times with `..` between (2026-10-01..2026-11-23); all in UTC"
+    "{0:?} is not a period: expected a day (2026-11-23), a month (2026-11), a quarter (2026-Q4), a year (2026), the time up \
+     to now (90d), or two of these or of times with `..` between (2026-10-01..2026-11-23); all in UTC"
 )]
 pub struct PeriodError(String);
 
@@ -68,7 +68,7 @@ impl Period {
     }
 }
 
-/// A day, a month, a year, or an instant (which lasts a millisecond).
+/// A day, a month, a quarter, a year, or an instant (which lasts a millisecond).
 fn unit(text: &str) -> Option<Period> {
     if let Ok(at) = text.parse::<Time>() {
         return Some(Period::instant(at));
@@ -82,6 +82,12 @@ fn unit(text: &str) -> Option<Period> {
     let year = number(0, 4)?;
     match parts.len() {
         1 => Some(Period { from: start(year, 1, 1)?, to: start(year + 1, 1, 1)? }),
+        2 if parts[1].starts_with('Q') => {
+            let quarter = ["Q1", "Q2", "Q3", "Q4"].iter().position(|name| *name == parts[1])?;
+            let first = [1, 4, 7, 10][quarter];
+            let (next_year, next) = if first == 10 { (year + 1, 1) } else { (year, first + 3) };
+            Some(Period { from: start(year, first, 1)?, to: start(next_year, next, 1)? })
+        }
         2 => {
             let month = number(1, 2)?;
             let (next_year, next) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
@@ -167,6 +173,8 @@ mod tests {
             ("2026-11-23", "2026-11-23T00:00:00Z to 2026-11-24T00:00:00Z"),
             ("2026-12", "2026-12-01T00:00:00Z to 2027-01-01T00:00:00Z"),
             ("2026", "2026-01-01T00:00:00Z to 2027-01-01T00:00:00Z"),
+            ("2026-Q1", "2026-01-01T00:00:00Z to 2026-04-01T00:00:00Z"),
+            ("2026-Q4", "2026-10-01T00:00:00Z to 2027-01-01T00:00:00Z"),
             ("24h", "2026-11-22T14:00:00Z to 2026-11-23T14:00:00Z"),
             ("2026-10..2026-11", "2026-10-01T00:00:00Z to 2026-12-01T00:00:00Z"),
             ("2026-10-05..", "2026-10-05T00:00:00Z to 2026-11-23T14:00:00Z"),
@@ -174,9 +182,20 @@ mod tests {
         ] {
             assert_eq!(parse(text).as_deref(), Some(expected), "{text}");
         }
-        for bad in
-            ["", "yesterday", "2026-13", "2026-02-30", "2026-11..2026-10", "26", "2026-1-1", "2026-11-23-01", "..x"]
-        {
+        for bad in [
+            "",
+            "yesterday",
+            "2026-13",
+            "2026-02-30",
+            "2026-11..2026-10",
+            "26",
+            "2026-1-1",
+            "2026-11-23-01",
+            "..x",
+            "2026-Q5",
+            "2026-Q",
+            "2026-q1",
+        ] {
             assert_eq!(parse(bad), None, "{bad}");
         }
     }

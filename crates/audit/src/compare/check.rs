@@ -65,6 +65,16 @@ pub struct Facts {
     pub evidence: Vec<Link>,
 }
 
+impl Scope {
+    /// Whole seconds of some milliseconds: rounded up, but of what has lasted until an instant, whose own millisecond is in it.
+    pub fn seconds(self, millis: i64) -> u64 {
+        match self {
+            Self::Period => seconds(millis),
+            Self::Instant => u64::try_from(millis).unwrap_or(0) / 1000,
+        }
+    }
+}
+
 /// Whole seconds of some milliseconds, rounded up.
 pub fn seconds(millis: i64) -> u64 {
     u64::try_from(millis).unwrap_or(0).div_ceil(1000)

@@ -7,7 +7,7 @@ use writ_policy::duty::Duty;
 use writ_policy::exception::Exception;
 use writ_trust::ids::ApplianceId;
 
-use super::check::{Facts, seconds};
+use super::check::{Facts, Scope, seconds};
 use super::lifted::{self, Lifted};
 use super::model::{
     CheckFinding, ControlArithmetic, ControlFinding, DutyFinding, ExceptionFinding, Score, Verdict, tell,
@@ -86,7 +86,7 @@ fn judge_one(
         procedure: asked.iter().find_map(|(_, c)| c.procedure.clone()),
         duties: duties(asked),
         checks: indices,
-        arithmetic: sum.done(),
+        arithmetic: sum.done(if comparer.instant.is_some() { Scope::Instant } else { Scope::Period }),
         exceptions,
     }
 }
@@ -111,10 +111,10 @@ impl Sum {
         self.unaccepted.extend(outside(&facts.failing, &lifted::together(lifting)));
     }
 
-    fn done(mut self) -> ControlArithmetic {
+    fn done(mut self, scope: Scope) -> ControlArithmetic {
         let (failing, unaccepted) = (total(&joined(self.failing)), total(&joined(self.unaccepted)));
-        self.numbers.seconds_in_failure = seconds(failing);
-        self.numbers.excepted_seconds = seconds(failing - unaccepted);
+        self.numbers.seconds_in_failure = scope.seconds(failing);
+        self.numbers.excepted_seconds = scope.seconds(failing - unaccepted);
         self.numbers
     }
 }

@@ -7,7 +7,7 @@ use writ_trust::time::Time;
 
 use super::check::{Facts, Question, Scope, gap_within, outcome_at, seconds, stretches};
 use super::model::{Arithmetic, MAX_LINKS, Observed};
-use super::timeline::{CheckTimeline, Point, Timeline};
+use super::timeline::{CheckTimeline, Gap, Point, Timeline};
 use crate::period::{Period, total};
 
 /// The runs around an instant.
@@ -30,7 +30,11 @@ impl<'t> Around<'t> {
 
     /// The time without a run that the instant lies in, in seconds: at most so long. Where nothing ran after it, up to
     /// `known`: the end of the time in which the policy asked for it, or of what is known. Null where nothing ran before it.
-    fn gap(&self, every: &[(Time, i64)], known: Time) -> Option<u64> {
+    fn gap(&self, at: Time, every: &[(Time, i64)], known: Time) -> Option<u64> {
+        if let Some(run) = self.before.filter(|p| p.to == at) {
+            // It ran at this very instant; of a time that was only summed up, somewhere near its end.
+            return Some(if run.gap == Gap::Regular { gap_within(run, every) } else { 0 });
+        }
         let until = self.after.map_or(known, |p| p.from.min(known));
         let between = self.before.map(|p| seconds(until.millis_since(p.to)));
         let inside = self.across.map(|p| gap_within(p, every));
@@ -62,16 +66,16 @@ pub fn gather(timeline: &Timeline, question: &Question<'_>, id: &str, at: Time) 
     };
     let (failing, undecided) = (lasts(Outcome::Fail), lasts(Outcome::NotAssessable));
     let allowed = question.allowed_gap_seconds();
-    let gap = around.gap(question.every, known);
+    let gap = around.gap(at, question.every, known);
     let arithmetic = Arithmetic {
         first_at: around.before.map(|p| p.to).or(around.across.map(|p| p.from)),
         last_at: around.after.map(|p| p.from).or(around.across.map(|p| p.to)),
         longest_gap_seconds: gap.unwrap_or(0),
         allowed_gap_seconds: allowed,
         failures: failing.len() as u64,
-        seconds_in_failure: seconds(total(&failing)),
-        longest_failure_seconds: seconds(total(&failing)),
-        seconds_not_assessed: seconds(total(&undecided)),
+        seconds_in_failure: Scope::Instant.seconds(total(&failing)),
+        longest_failure_seconds: Scope::Instant.seconds(total(&failing)),
+        seconds_not_assessed: Scope::Instant.seconds(total(&undecided)),
         sla_seconds: question.sla_seconds,
         ..Arithmetic::default()
     };

@@ -270,7 +270,7 @@ impl<'a> Comparer<'a> {
             facts.arithmetic.healed_by = healed.remove(id).unwrap_or_default();
             let lifting = lifted::times(subject, |e| e.check.as_deref() == Some(id));
             let (excepted, names) = lifted::share(&facts.failing, &lifting);
-            facts.arithmetic.excepted_seconds = check::seconds(excepted);
+            facts.arithmetic.excepted_seconds = facts.scope.seconds(excepted);
             facts.arithmetic.excepted_by = names;
             let (verdict, reasons) = verdict::judge(&facts, &lifting, last.to);
             let Some(check) = now.and_then(|p| p.checks.get(id)) else {

@@ -58,7 +58,7 @@ impl<'f, 'e> Remaining<'f, 'e> {
             failing: outside(&facts.failing, &times),
             undecided: outside(&facts.undecided, &times),
             holes: facts.holes.iter().flat_map(|hole| left_of(*hole, &times, facts)).collect(),
-            excepted_seconds: seconds(excepted),
+            excepted_seconds: facts.scope.seconds(excepted),
             names,
         }
     }

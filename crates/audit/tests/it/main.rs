@@ -3,14 +3,19 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
 
 mod attacks;
+mod baselines;
 mod collecting;
 mod comparing;
+mod excepted;
 mod figures;
 mod go;
+mod instants;
+mod laws;
 mod log;
 mod log_batches;
 mod log_restarts;
 mod log_world;
+mod mappings;
 mod reading;
 mod reports;
 mod revoked;

@@ -59,9 +59,10 @@ fn judge_one(
             let (finding, facts) = &judged.all[*index];
             indices.push(*index);
             exceptions.extend(finding.exceptions.iter().cloned());
-            let check = lifted::times(subject, |e| e.check.as_ref() == Some(&finding.check));
-            let lifting: Vec<Lifted<'_>> = own.iter().chain(&check).copied().collect();
-            sum.take(finding, facts, &lifting);
+            let of_check = |e: &Exception| e.check.as_ref() == Some(&finding.check);
+            let of_either = |e: &Exception| e.control.as_deref() == Some(id) || of_check(e);
+            sum.take(finding, facts, &lifted::so_far(comparer, subject, of_either));
+            let lifting: Vec<Lifted<'_>> = own.iter().copied().chain(lifted::times(subject, of_check)).collect();
             parts.push(part(comparer, finding, facts, (!own.is_empty()).then_some(&lifting[..])));
         }
         parts.extend(by_coverage(control, parts.len() > before));
@@ -77,7 +78,7 @@ fn judge_one(
         title: first.title.clone(),
         coverage: first.coverage,
         severity: first.severity,
-        maps: first.maps.clone(),
+        maps: maps(asked),
         declared_at: first.declared_at.clone(),
         verdict: settle(worst(parts.iter().map(|p| p.verdict))),
         verdict_without_exceptions: settle(worst(parts.iter().map(|p| p.without))),
@@ -117,6 +118,17 @@ impl Sum {
         self.numbers.excepted_seconds = scope.seconds(failing - unaccepted);
         self.numbers
     }
+}
+
+/// The ids in other frameworks that the control has on any appliance.
+fn maps(asked: &[(&Subject<'_>, &Control)]) -> BTreeMap<String, Vec<String>> {
+    let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (framework, ids) in asked.iter().flat_map(|(_, control)| &control.maps) {
+        let known = all.entry(framework.clone()).or_default();
+        let new: Vec<String> = ids.iter().filter(|id| !known.contains(id)).cloned().collect();
+        known.extend(new);
+    }
+    all
 }
 
 /// The duties that the control names on any appliance, as the first policy that has each puts it.

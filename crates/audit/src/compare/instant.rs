@@ -25,6 +25,8 @@ impl<'t> Around<'t> {
         let (done, rest) = told.points.split_at(told.points.partition_point(|p| p.to <= at));
         let across = rest.iter().filter(|p| p.from <= at).min_by_key(|p| p.to);
         let after = rest.iter().filter(|p| p.from > at).min_by_key(|p| (p.from, p.to));
+        // One of those that are summed up comes sooner.
+        let after = after.filter(|after| across.is_none_or(|p| after.from < p.to));
         Self { before: done.last(), across, after }
     }
 
@@ -35,10 +37,20 @@ impl<'t> Around<'t> {
             // It ran at this very instant; of a time that was only summed up, somewhere near its end.
             return Some(if run.gap == Gap::Regular { gap_within(run, every) } else { 0 });
         }
-        let until = self.after.map_or(known, |p| p.from.min(known));
+        let until = self.next().map_or(known, |next| next.min(known));
         let between = self.before.map(|p| seconds(until.millis_since(p.to)));
         let inside = self.across.map(|p| gap_within(p, every));
         between.into_iter().chain(inside).min()
+    }
+
+    /// When it ran last at or before the instant, as far as it is told.
+    fn last(&self) -> Option<Time> {
+        self.before.map(|p| p.to).max(self.across.map(|p| p.from))
+    }
+
+    /// When it ran next after it, at the latest.
+    fn next(&self) -> Option<Time> {
+        self.after.map(|p| p.from).or(self.across.map(|p| p.to))
     }
 
     fn all(&self) -> impl Iterator<Item = &'t Point> {
@@ -68,8 +80,8 @@ pub fn gather(timeline: &Timeline, question: &Question<'_>, id: &str, at: Time) 
     let allowed = question.allowed_gap_seconds();
     let gap = around.gap(at, question.every, known);
     let arithmetic = Arithmetic {
-        first_at: around.before.map(|p| p.to).or(around.across.map(|p| p.from)),
-        last_at: around.after.map(|p| p.from).or(around.across.map(|p| p.to)),
+        first_at: around.last(),
+        last_at: around.next(),
         longest_gap_seconds: gap.unwrap_or(0),
         allowed_gap_seconds: allowed,
         failures: failing.len() as u64,

@@ -3,7 +3,8 @@
 use writ_policy::exception::Exception;
 use writ_trust::time::Time;
 
-use super::Subject;
+use super::subject::Stretch;
+use super::{Comparer, Subject};
 use crate::period::{Period, joined, outside, total};
 
 /// A time in which an exception was in force: the policy that was obeyed had it, it was approved, and had not expired.
@@ -17,10 +18,29 @@ pub struct Lifted<'a> {
     pub period: Period,
 }
 
-/// The times of all exceptions of an appliance that match, in order.
+/// The times of all exceptions of an appliance that match, in order, within what is judged.
 pub(super) fn times<'s>(subject: &'s Subject<'_>, wants: impl Fn(&Exception) -> bool) -> Vec<Lifted<'s>> {
+    of(&subject.stretches, wants)
+}
+
+/// The same, but of an instant all the time until then: a failure that lasts at it may have been excepted for a part.
+pub(super) fn so_far<'s>(
+    comparer: &Comparer<'_>,
+    subject: &'s Subject<'_>,
+    wants: impl Fn(&Exception) -> bool,
+) -> Vec<Lifted<'s>> {
+    if comparer.instant.is_none() {
+        return times(subject, wants);
+    }
+    let mut all = of(&subject.whole, wants);
+    all.iter_mut().for_each(|lifted| lifted.period.to = lifted.period.to.min(comparer.period.to));
+    all.retain(|lifted| lifted.period.millis() > 0);
+    all
+}
+
+fn of<'s>(stretches: &'s [Stretch<'_>], wants: impl Fn(&Exception) -> bool) -> Vec<Lifted<'s>> {
     let mut out = Vec::new();
-    for stretch in &subject.stretches {
+    for stretch in stretches {
         for (name, exception) in stretch.policy.iter().flat_map(|p| &p.exceptions).filter(|(_, e)| wants(e)) {
             let approved = Period { from: exception.approved_at, to: exception.expires };
             let period = approved.and(&stretch.period);

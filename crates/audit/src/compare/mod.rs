@@ -20,6 +20,7 @@ mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use writ_policy::exception::Exception;
 use writ_policy::policy::Policy;
 use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::time::Time;
@@ -268,8 +269,9 @@ impl<'a> Comparer<'a> {
         for id in ids {
             let Some((mut facts, last)) = self.facts(subject, id) else { continue };
             facts.arithmetic.healed_by = healed.remove(id).unwrap_or_default();
-            let lifting = lifted::times(subject, |e| e.check.as_deref() == Some(id));
-            let (excepted, names) = lifted::share(&facts.failing, &lifting);
+            let of_check = |e: &Exception| e.check.as_deref() == Some(id);
+            let lifting = lifted::times(subject, of_check);
+            let (excepted, names) = lifted::share(&facts.failing, &lifted::so_far(self, subject, of_check));
             facts.arithmetic.excepted_seconds = facts.scope.seconds(excepted);
             facts.arithmetic.excepted_by = names;
             let (verdict, reasons) = verdict::judge(&facts, &lifting, last.to);

@@ -12,7 +12,7 @@ use crate::compare::model::{
 use crate::log_summary::{LogSummary, NOT_CONFIGURED};
 use crate::problem::Weight;
 use crate::story::plain;
-use crate::words::{lasting, lasting_millis, of, thousands, when};
+use crate::words::{framework, lasting, lasting_millis, of, thousands, when};
 
 #[derive(Template)]
 #[template(path = "report.html")]
@@ -67,7 +67,7 @@ impl Report<'_> {
     fn frameworks(&self) -> Vec<(String, Vec<&FrameworkRow>)> {
         let mut all: Vec<(String, Vec<&FrameworkRow>)> = Vec::new();
         for row in &self.c.matrix {
-            let name = row.framework.to_uppercase();
+            let name = framework(&row.framework);
             match all.last_mut() {
                 Some((last, rows)) if *last == name => rows.push(row),
                 _ => all.push((name, vec![row])),

@@ -273,8 +273,8 @@ fn the_matrix_has_the_worst_of_each_id_and_says_procedural_of_what_only_people_d
 
     let text = terminal::matrix(&c, PLAIN);
     let line = text.lines().find(|line| line.contains("CC7.2")).unwrap();
-    assert!(line.contains("SOC2") && line.contains("excepted") && line.contains("failed"), "{text}");
+    assert!(line.contains("SOC 2") && line.contains("excepted") && line.contains("failed"), "{text}");
     let page = html::render(&c).unwrap();
-    assert!(page.contains("<caption>Verdicts on 4 ids of NIST-800-53</caption>"), "{page}");
+    assert!(page.contains("<caption>Verdicts by id of NIST SP 800-53</caption>"), "{page}");
     assert!(page.contains("<th scope=\"row\" class=\"keep\">PE-11</th><td><span class=\"pill inherited\">"), "{page}");
 }

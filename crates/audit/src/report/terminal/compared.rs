@@ -12,7 +12,7 @@ use crate::compare::model::{
     ApplianceFinding, CheckFinding, Comparison, ControlArithmetic, IncidentFinding, Link, Signer, Verdict,
 };
 use crate::story::values;
-use crate::words::{lasting, lasting_millis, of, thousands, when};
+use crate::words::{framework, lasting, lasting_millis, of, thousands, when};
 
 fn colour_of(verdict: Verdict) -> Color {
     match verdict {
@@ -59,7 +59,7 @@ pub fn matrix(c: &Comparison, look: Look) -> String {
     let mut table = look.table(&["Framework", "Id", "Verdict", "Without exceptions", "By the controls"]);
     for row in &c.matrix {
         table.add_row([
-            Cell::new(row.framework.to_uppercase()),
+            Cell::new(framework(&row.framework)),
             Cell::new(&row.id),
             verdict_cell(row.verdict),
             verdict_cell(row.verdict_without_exceptions),
@@ -264,9 +264,12 @@ fn changes(c: &Comparison, look: Look) -> String {
     let mut out = look.heading("Changes of baseline");
     for change in &c.changes {
         let mark = if change.weakens { look.paint(" WEAKENS PROTECTION", "1;31") } else { String::new() };
-        let from = change.from.as_ref().map_or_else(String::new, |from| format!("{from} → "));
+        let what = match &change.from {
+            Some(from) => format!("{from} → {}", change.to),
+            None => format!("{}, its first", change.to),
+        };
         let by = signers(&change.signed_by);
-        out += &format!("{} {}: {from}{}, signed by {by}{mark}\n", when(change.at), change.appliance, change.to);
+        out += &format!("{} {}: {what}, signed by {by}{mark}\n", when(change.at), change.appliance);
         if change.entries.is_empty() && change.from.is_some() {
             out += "  the policy is the same\n";
         }

@@ -137,7 +137,7 @@ fn together(names: [&'static str; 2], runs: [&[Run]; 2]) -> World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn what_held_through_a_period_holds_at_every_instant_in_it(runs in runs(90), part in 0_i64..1000) {

@@ -90,11 +90,11 @@ fn a_threshold_that_changes_later_moves_nothing_and_who_weakened_it_is_told() {
         assert_eq!(then[part], before[1][part], "{part}");
     }
 
-    let since = format!("{begin}..");
-    let all = said(&house, &["--period", &since]);
+    let (since, soon) = (format!("{begin}.."), now().plus_millis(5000).to_string());
+    let all = said(&house, &["--period", &since, "--now", &soon]);
     let change = all["changes"].as_array().unwrap().last().unwrap();
     assert_eq!((&change["from"], &change["to"], &change["weakens"]), (&"1-7".into(), &"1-8".into(), &true.into()));
-    let (_, text, _) = compared(&house, &["--period", &since, "--matrix", "--html", "report.html"]);
+    let (_, text, _) = compared(&house, &["--period", &since, "--now", &soon, "--matrix", "--html", "report.html"]);
     for part in [
         "1-7 → 1-8, signed by release-1 (",
         "WEAKENS PROTECTION",

@@ -131,7 +131,7 @@ fn together(names: [&'static str; 2], runs: [&[Run]; 2]) -> World {
         }
     });
     for ((name, n), runs) in names.iter().zip(keys).zip(runs) {
-        Speaker::new(*name, n).live(&world, runs);
+        Speaker::new(name, n).live(&world, runs);
     }
     world
 }

@@ -54,6 +54,15 @@ pub fn lasting_millis(millis: u64) -> String {
     }
 }
 
+/// A framework as its authors call it, by its name in the `maps` of controls.
+pub fn framework(name: &str) -> String {
+    match name {
+        "soc2" => "SOC 2".to_owned(),
+        "nist-800-53" => "NIST SP 800-53".to_owned(),
+        other => other.to_uppercase(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,13 +15,14 @@ use writ_policy::outcome::Outcome;
 use writ_policy::policy::Policy;
 use writ_policy::schema;
 use writ_scenarios::{Time, flake, run};
+use writ_trust::json::canonical;
 use writ_trust::minisign::SecretKey;
 
 use super::figure;
 
 /// The largest appliance of this repository.
 const APPLIANCE: &str = "policies.northfield-surgery.ward";
-const HOUR: i64 = 3_600_000;
+pub(super) const HOUR: i64 = 3_600_000;
 /// A snapshot, and as many hours as come before the next one by default.
 const HOURS: i64 = 7 * 24;
 const WEEKS: f64 = 6.0 * 365.25 / 7.0;
@@ -49,18 +50,25 @@ pub fn run() -> Result<()> {
 }
 
 fn policy() -> Result<Policy> {
+    Policy::parse(&policy_document()?).context("the policy of this repository")
+}
+
+/// The policy of that appliance, as a release carries it.
+pub(super) fn policy_document() -> Result<Vec<u8>> {
     let mut evaluate = Command::new("nix-instantiate");
     evaluate.current_dir(flake::repository()).args(["--store", "dummy://", "--eval", "--strict", "--json"]);
     evaluate.args(["modules/policy/evaluate.nix", "--arg", "root", "./.", "-A", APPLIANCE]);
-    let json = run::checked(&mut evaluate)?;
-    Policy::parse(json.trim().as_bytes()).context("the policy of this repository")
+    let text = run::checked(&mut evaluate)?;
+    let json: serde_json::Value = serde_json::from_str(&text)?;
+    Ok(canonical(&json))
 }
 
 /// Numbers that are the same in every run of this program.
-struct Chance(u64);
+pub(super) struct Chance(pub u64);
 
 impl Chance {
-    fn next(&mut self, below: u64) -> u64 {
+    /// A number below another.
+    pub fn next(&mut self, below: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -80,7 +88,7 @@ fn rises(field: &str) -> bool {
 }
 
 /// The state of one check's world.
-struct Thing<'p> {
+pub(super) struct Thing<'p> {
     check: &'p Check,
     schema: &'p schema::ProbeSchema,
     numbers: BTreeMap<&'p str, i64>,
@@ -88,7 +96,8 @@ struct Thing<'p> {
 }
 
 impl<'p> Thing<'p> {
-    fn new(check: &'p Check, chance: &mut Chance) -> Option<Self> {
+    /// None where no probe of this version looks at it.
+    pub fn new(check: &'p Check, chance: &mut Chance) -> Option<Self> {
         let schema = probes::schema_of(&check.probe.name)?;
         let integers = schema.observation.iter().filter(|field| field.kind == schema::Kind::Int);
         let numbers = integers.map(|field| (field.name, i64::try_from(chance.next(90_000)).unwrap_or(0))).collect();
@@ -103,7 +112,7 @@ impl<'p> Thing<'p> {
     }
 
     /// What is seen of it after so many seconds more.
-    fn see(&mut self, seconds: i64, chance: &mut Chance) -> Observation {
+    pub fn see(&mut self, seconds: i64, chance: &mut Chance) -> Observation {
         let mut seen = Observation::new();
         for field in self.schema.observation {
             seen = match field.kind {

@@ -1,17 +1,15 @@
-//! The verdict on one check of one appliance, with its arithmetic.
+//! The evidence on one check of one appliance, with its arithmetic.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use writ_evidence::posture::Range;
 use writ_policy::check::Check;
-use writ_policy::exception::Exception;
 use writ_policy::outcome::Outcome;
 use writ_trust::time::Time;
 
-use super::model::{Arithmetic, Link, MAX_LINKS, Observed, Verdict};
+use super::model::{Arithmetic, Link, MAX_LINKS, Observed};
 use super::timeline::{CheckTimeline, Gap, Point, Timeline};
-use crate::period::Period;
-use crate::words::lasting;
+use crate::period::{Period, total};
 
 /// What is to be judged.
 pub struct Question<'a> {
@@ -27,12 +25,34 @@ pub struct Question<'a> {
     pub sla_seconds: Option<u64>,
 }
 
+impl Question<'_> {
+    /// How long it may not be looked at, in seconds.
+    pub fn allowed_gap_seconds(&self) -> u64 {
+        2 * seconds(self.check.every.millis().max(1)) + self.posture_seconds
+    }
+}
+
+/// What is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Some time, up to its end.
+    Period,
+    /// One instant.
+    Instant,
+}
+
 /// What the evidence comes to, before any exception.
 pub struct Facts {
+    /// What it is about.
+    pub scope: Scope,
     /// The numbers.
     pub arithmetic: Arithmetic,
-    /// When it failed, within the time it was asked for.
+    /// When it failed, within the time it was asked for; of an instant, the one failure that lasts at it, from its beginning on.
     pub failing: Vec<Period>,
+    /// When it could not be decided.
+    pub undecided: Vec<Period>,
+    /// When it was not looked at for longer than is allowed.
+    pub holes: Vec<Period>,
     /// What it last came to; null when it never ran.
     pub last: Option<(Outcome, Vec<String>)>,
     /// What was last seen.
@@ -45,8 +65,18 @@ pub struct Facts {
     pub evidence: Vec<Link>,
 }
 
+impl Scope {
+    /// Whole seconds of some milliseconds: rounded up, but of what has lasted until an instant, whose own millisecond is in it.
+    pub fn seconds(self, millis: i64) -> u64 {
+        match self {
+            Self::Period => seconds(millis),
+            Self::Instant => u64::try_from(millis).unwrap_or(0) / 1000,
+        }
+    }
+}
+
 /// Whole seconds of some milliseconds, rounded up.
-fn seconds(millis: i64) -> u64 {
+pub fn seconds(millis: i64) -> u64 {
     u64::try_from(millis).unwrap_or(0).div_ceil(1000)
 }
 
@@ -56,15 +86,19 @@ impl Facts {
         let nothing = CheckTimeline::default();
         let told = timeline.checks.get(id).unwrap_or(&nothing);
         let within = |at: Time| question.asked.iter().any(|p| p.contains(at));
-        let points: Vec<&Point> = told.points.iter().filter(|p| within(p.from) || within(p.to)).collect();
+        let touches = |p: &&Point| question.asked.iter().any(|a| p.from < a.to && p.to >= a.from);
+        let points: Vec<&Point> = told.points.iter().filter(touches).collect();
         let mut arithmetic = count_runs(timeline, &points, question);
-        let before = told.points.iter().rfind(|p| question.asked.first().is_some_and(|a| p.to < a.from));
-        let failing = stretches(before, &points, question.asked, Outcome::Fail);
+        let failing = stretches(&told.points, question.asked, Outcome::Fail);
+        let undecided = stretches(&told.points, question.asked, Outcome::NotAssessable);
+        let longest_millis = failing.iter().map(Period::millis).max().unwrap_or(0);
         arithmetic.failures = failing.len() as u64;
-        arithmetic.seconds_in_failure = seconds(failing.iter().map(Period::millis).sum());
-        arithmetic.longest_failure_seconds = seconds(failing.iter().map(Period::millis).max().unwrap_or(0));
-        let undecided = stretches(before, &points, question.asked, Outcome::NotAssessable);
-        arithmetic.seconds_not_assessed = seconds(undecided.iter().map(Period::millis).sum());
+        arithmetic.seconds_in_failure = seconds(total(&failing));
+        arithmetic.longest_failure_seconds = seconds(longest_millis);
+        arithmetic.seconds_not_assessed = seconds(total(&undecided));
+        let mut holes = Holes::new(question);
+        question.asked.iter().for_each(|asked| holes.look(&points, asked));
+        arithmetic.longest_gap_seconds = holes.longest;
         // A check that is steady still sees, but for numbers, what it was told to have seen before.
         let steady_until = points.iter().filter(|p| p.gap == Gap::Regular).map(|p| p.to).max();
         let still = |at: Time| within(at) || steady_until.is_some_and(|until| at <= until);
@@ -79,10 +113,14 @@ impl Facts {
             *all = Range { min: all.min.min(range.min), max: all.max.max(range.max), last: range.last };
         }
         let links: BTreeSet<usize> = points.iter().map(|p| p.link).collect();
+        let last = question.asked.last().and_then(|asked| outcome_at(&points, asked.to.plus_millis(-1)));
         Self {
+            scope: Scope::Period,
             arithmetic,
             failing,
-            last: last_outcome(&points),
+            undecided,
+            holes: holes.found,
+            last,
             observed,
             numbers,
             bundles: links.len() as u64,
@@ -91,12 +129,23 @@ impl Facts {
     }
 }
 
-/// The last outcome, with the latest reasons that were given since it began.
-fn last_outcome(points: &[&Point]) -> Option<(Outcome, Vec<String>)> {
-    let outcome = points.last()?.outcome;
-    let since = points.iter().rev().take_while(|p| p.outcome == outcome);
+/// What a check came to as of an instant, with the latest reasons that were given since it began to. Points are in order of
+/// [`Timeline::finish`]; null when it had not run. Of runs that are summed up beyond the instant the worst is taken.
+pub fn outcome_at(points: &[&Point], at: Time) -> Option<(Outcome, Vec<String>)> {
+    let done = points.partition_point(|p| p.to <= at);
+    let Some(last) = points[..done].last() else {
+        let summed_up = points.iter().find(|p| p.from <= at)?;
+        let worst = match (summed_up.failed, summed_up.not_assessed) {
+            (0, 0) => summed_up.outcome,
+            (0, _) => Outcome::NotAssessable,
+            _ => Outcome::Fail,
+        };
+        let reasons = if worst == summed_up.outcome { summed_up.reasons.clone() } else { Vec::new() };
+        return Some((worst, reasons));
+    };
+    let since = points[..done].iter().rev().take_while(|p| p.outcome == last.outcome);
     let reasons = since.map(|p| &p.reasons).find(|r| !r.is_empty()).cloned().unwrap_or_default();
-    Some((outcome, reasons))
+    Some((last.outcome, reasons))
 }
 
 fn count_runs(timeline: &Timeline, points: &[&Point], question: &Question<'_>) -> Arithmetic {
@@ -106,7 +155,7 @@ fn count_runs(timeline: &Timeline, points: &[&Point], question: &Question<'_>) -
         scheduled: question.asked.iter().map(|p| u64::try_from(p.millis() / every).unwrap_or(0).max(1)).sum(),
         first_at: points.iter().map(|p| p.from).min(),
         last_at: points.iter().map(|p| p.to).max(),
-        allowed_gap_seconds: 2 * seconds(every) + question.posture_seconds,
+        allowed_gap_seconds: question.allowed_gap_seconds(),
         sla_seconds: question.sla_seconds,
         ..Arithmetic::default()
     };
@@ -127,37 +176,71 @@ fn count_runs(timeline: &Timeline, points: &[&Point], question: &Question<'_>) -
             None => {}
         }
     }
-    a.longest_gap_seconds =
-        question.asked.iter().map(|asked| longest_gap(points, asked, question.every)).max().unwrap_or(0);
     a
 }
 
-/// The longest time without a run in a stretch, its edges included. Twice what the policy asked for when a summary was written
-/// may lie between two runs of a check that is steady.
-fn longest_gap(points: &[&Point], asked: &Period, every: &[(Time, i64)]) -> u64 {
-    let regular = |at: Time| 2 * seconds(every.iter().rfind(|(from, _)| *from <= at).map_or(0, |(_, millis)| *millis));
-    let mut inside: Vec<&&Point> = points.iter().filter(|p| p.to >= asked.from && p.from < asked.to).collect();
-    inside.sort_by_key(|p| p.from);
-    let (mut last, mut gap) = (asked.from, 0);
-    for point in inside {
-        gap = gap.max(seconds(point.from.millis_since(last)));
-        if point.from >= asked.from {
-            gap = gap.max(match point.gap {
-                Gap::Seconds(seconds) => seconds,
-                Gap::Regular => regular(point.to),
-            });
-        }
-        last = last.max(point.to);
-    }
-    gap.max(seconds(asked.to.millis_since(last)))
+/// The times without a run.
+struct Holes<'q> {
+    every: &'q [(Time, i64)],
+    allowed: u64,
+    /// The longest, in seconds.
+    longest: u64,
+    /// Those that are longer than is allowed.
+    found: Vec<Period>,
 }
 
-/// When the check was seen to come to `sought`: from a run that did to the next that did not.
-fn stretches(before: Option<&Point>, points: &[&Point], asked: &[Period], sought: Outcome) -> Vec<Period> {
+impl<'q> Holes<'q> {
+    fn new(question: &'q Question<'_>) -> Self {
+        Self { every: question.every, allowed: question.allowed_gap_seconds(), longest: 0, found: Vec::new() }
+    }
+
+    fn take(&mut self, seconds: u64, from: Time, to: Time) {
+        self.longest = self.longest.max(seconds);
+        if seconds > self.allowed {
+            self.found.push(Period { from, to });
+        }
+    }
+
+    /// The longest time that may lie between two runs of a point.
+    fn within(&self, point: &Point) -> u64 {
+        gap_within(point, self.every)
+    }
+
+    /// Looks at a stretch, its edges included.
+    fn look(&mut self, points: &[&Point], asked: &Period) {
+        let mut inside: Vec<&&Point> = points.iter().filter(|p| p.to >= asked.from && p.from < asked.to).collect();
+        inside.sort_by_key(|p| p.from);
+        let mut last = asked.from;
+        for point in inside {
+            self.take(seconds(point.from.millis_since(last)), last, point.from);
+            // What began earlier and goes on beyond the end is all that is known of the stretch.
+            if point.from >= asked.from || point.to >= asked.to {
+                // Where between its runs the time lies, and whether before the first of them, nobody says.
+                self.take(self.within(point), last.min(point.from), point.to.min(asked.to));
+            }
+            last = last.max(point.to);
+        }
+        self.take(seconds(asked.to.millis_since(last)), last, asked.to);
+    }
+}
+
+/// The longest time that may lie between two runs that a point sums up, in seconds. Twice what the policy asked for when a
+/// summary was written may lie between two runs of a check that is steady.
+pub fn gap_within(point: &Point, every: &[(Time, i64)]) -> u64 {
+    match point.gap {
+        Gap::Seconds(seconds) => seconds,
+        Gap::Regular => 2 * seconds(every.iter().rfind(|(from, _)| *from <= point.to).map_or(0, |(_, millis)| *millis)),
+    }
+}
+
+/// When the check was seen to come to `sought`: from a run that did to the next that did not. Points are in order of
+/// [`Timeline::finish`].
+pub fn stretches(points: &[Point], asked: &[Period], sought: Outcome) -> Vec<Period> {
     let mut found = Vec::new();
     for stretch in asked {
-        let mut since = before.filter(|p| p.outcome == sought).map(|_| stretch.from);
-        for point in points.iter().filter(|p| stretch.contains(p.to)) {
+        let (before, rest) = points.split_at(points.partition_point(|p| p.to < stretch.from));
+        let mut since = before.last().filter(|p| p.outcome == sought).map(|_| stretch.from);
+        for point in rest.iter().take_while(|p| p.to < stretch.to) {
             match (point.outcome == sought, since) {
                 (true, None) => since = Some(point.to),
                 (false, Some(from)) => {
@@ -185,61 +268,6 @@ fn notable(timeline: &Timeline, points: &[&Point], links: &BTreeSet<usize>) -> V
     chosen.into_iter().map(|i| timeline.links[i].clone()).collect()
 }
 
-/// The verdict on a check, and why. `exceptions` are those that lift it; none gives the verdict without exceptions.
-pub fn judge(facts: &Facts, exceptions: &[(&str, &Exception)], end: Time) -> (Verdict, Vec<String>) {
-    let a = &facts.arithmetic;
-    let covered = |p: &Period| exceptions.iter().any(|(_, e)| e.approved_at <= p.from && p.to <= e.expires);
-    let uncovered: Vec<&Period> = facts.failing.iter().filter(|p| !covered(p)).collect();
-    let (verdict, mut reasons) = base(facts, &uncovered);
-    let in_force = exceptions.iter().find(|(_, e)| e.in_force(end.plus_millis(-1)));
-    if let Some((id, e)) = in_force.filter(|_| !matches!(verdict, Verdict::Demonstrated | Verdict::NotApplicable)) {
-        reasons.insert(0, format!("lifted by exception {id}, approved by {} until {}", e.approved_by, e.expires));
-        return (Verdict::Excepted, reasons);
-    }
-    if facts.failing.len() > uncovered.len() {
-        reasons.push(format!("{} of its failures were excepted", facts.failing.len() - uncovered.len()));
-    }
-    if a.failures > 0 && verdict != Verdict::Failed {
-        let times = if a.failures == 1 { "once".to_owned() } else { format!("{} times", a.failures) };
-        reasons.push(format!("it failed {times}, {} in all, and holds again", lasting(a.seconds_in_failure)));
-    }
-    (verdict, reasons)
-}
-
-fn base(facts: &Facts, failing: &[&Period]) -> (Verdict, Vec<String>) {
-    let a = &facts.arithmetic;
-    let Some((last, reasons)) = &facts.last else {
-        return (Verdict::NoEvidence, vec!["nothing shows that it was ever looked at".to_owned()]);
-    };
-    let with = |first: String| std::iter::once(first).chain(reasons.iter().take(8).cloned()).collect::<Vec<_>>();
-    if *last == Outcome::Fail {
-        return (Verdict::Failed, with("it does not hold at the end of the period".to_owned()));
-    }
-    if a.longest_gap_seconds > a.allowed_gap_seconds {
-        let (gap, allowed) = (lasting(a.longest_gap_seconds), lasting(a.allowed_gap_seconds));
-        return (Verdict::NoEvidence, vec![format!("not looked at for {gap}, where {allowed} are allowed")]);
-    }
-    if *last == Outcome::NotApplicable {
-        return (Verdict::NotApplicable, reasons.clone());
-    }
-    if *last == Outcome::NotAssessable {
-        return (Verdict::NotAssessable, with("it could not be decided at the end of the period".to_owned()));
-    }
-    let longest = seconds(failing.iter().map(|p| p.millis()).max().unwrap_or(0));
-    if let Some(sla) = a.sla_seconds.filter(|sla| longest > *sla) {
-        let why = format!("it failed for {} on end, where the site allows itself {}", lasting(longest), lasting(sla));
-        return (Verdict::PartlyDemonstrated, vec![why]);
-    }
-    if a.seconds_not_assessed > a.allowed_gap_seconds {
-        let why = format!("it could not be decided for {}", lasting(a.seconds_not_assessed));
-        return (Verdict::PartlyDemonstrated, vec![why]);
-    }
-    match last {
-        Outcome::Warn => (Verdict::Demonstrated, with("it holds, but not as preferred".to_owned())),
-        _ => (Verdict::Demonstrated, Vec::new()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,7 +290,11 @@ mod tests {
         let points = [point(0), point(1), point(2)];
         let points: Vec<&Point> = points.iter().collect();
         let asked = Period { from: at(0), to: at(3) };
-        let gap = |every: &[(Time, i64)]| longest_gap(&points, &asked, every);
+        let gap = |every: &[(Time, i64)]| {
+            let mut holes = Holes { every, allowed: u64::MAX, longest: 0, found: Vec::new() };
+            holes.look(&points, &asked);
+            holes.longest
+        };
         assert_eq!(gap(&[(at(0), 60_000)]), 120);
         assert_eq!(
             gap(&[(at(0), DAY), (at(2), 60_000)]),

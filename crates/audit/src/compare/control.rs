@@ -1,15 +1,25 @@
 //! The verdict on a control: the worst of its checks, over all appliances.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use writ_policy::control::{Control, Coverage};
 use writ_policy::duty::Duty;
 use writ_policy::exception::Exception;
 use writ_trust::ids::ApplianceId;
 
-use super::check::{Facts, judge as judge_check};
-use super::model::{CheckFinding, ControlFinding, DutyFinding, ExceptionFinding, Score, Verdict, tell};
-use super::{Comparer, Subject};
+use super::check::{Facts, Scope, seconds};
+use super::lifted::{self, Lifted};
+use super::model::{
+    CheckFinding, ControlArithmetic, ControlFinding, DutyFinding, ExceptionFinding, Score, Verdict, tell,
+};
+use super::{Comparer, Subject, verdict};
+use crate::period::{Period, joined, outside, total};
+
+/// The checks that were judged, and where each stands.
+struct Judged<'c> {
+    all: &'c [(CheckFinding, Facts)],
+    at: HashMap<(&'c ApplianceId, &'c str), usize>,
+}
 
 /// The verdicts on all controls of the policies in force at the end of the period, by id.
 pub(super) fn judge(comparer: &Comparer<'_>, checks: &[(CheckFinding, Facts)]) -> Vec<ControlFinding> {
@@ -19,7 +29,9 @@ pub(super) fn judge(comparer: &Comparer<'_>, checks: &[(CheckFinding, Facts)]) -
             by_id.entry(id).or_default().push((subject, control));
         }
     }
-    by_id.into_iter().map(|(id, asked)| judge_one(comparer, id, &asked, checks)).collect()
+    let at = checks.iter().enumerate().map(|(i, (f, _))| ((&f.appliance, f.check.as_str()), i)).collect();
+    let judged = Judged { all: checks, at };
+    by_id.into_iter().map(|(id, asked)| judge_one(comparer, id, &asked, &judged)).collect()
 }
 
 /// One part of a control's verdict.
@@ -33,25 +45,25 @@ fn judge_one(
     comparer: &Comparer<'_>,
     id: &str,
     asked: &[(&Subject<'_>, &Control)],
-    checks: &[(CheckFinding, Facts)],
+    judged: &Judged<'_>,
 ) -> ControlFinding {
     let mut parts = Vec::new();
     let (mut indices, mut exceptions) = (Vec::new(), Vec::new());
+    let mut sum = Sum::default();
     for (subject, control) in asked {
-        let all = subject.exceptions();
-        let lifting: Vec<(&str, &Exception)> =
-            all.iter().filter(|(_, e)| e.control.as_deref() == Some(id)).map(|(n, e)| (*n, *e)).collect();
-        exceptions.extend(lifting.iter().map(|(name, _)| (*name).to_owned()));
-        let mine = control
-            .checks
-            .iter()
-            .filter_map(|check| checks.iter().position(|(f, _)| f.appliance == subject.appliance && f.check == *check));
+        let own = lifted::times(subject, |e| e.control.as_deref() == Some(id));
+        exceptions.extend(own.iter().map(|lifted| lifted.name.to_owned()));
+        let mine = control.checks.iter().filter_map(|check| judged.at.get(&(&subject.appliance, check.as_str())));
         let before = parts.len();
         for index in mine {
-            let (finding, facts) = &checks[index];
-            indices.push(index);
+            let (finding, facts) = &judged.all[*index];
+            indices.push(*index);
             exceptions.extend(finding.exceptions.iter().cloned());
-            parts.push(part(comparer, subject, finding, facts, &lifting));
+            let of_check = |e: &Exception| e.check.as_ref() == Some(&finding.check);
+            let of_either = |e: &Exception| e.control.as_deref() == Some(id) || of_check(e);
+            sum.take(finding, facts, &lifted::so_far(comparer, subject, of_either));
+            let lifting: Vec<Lifted<'_>> = own.iter().copied().chain(lifted::times(subject, of_check)).collect();
+            parts.push(part(comparer, finding, facts, (!own.is_empty()).then_some(&lifting[..])));
         }
         parts.extend(by_coverage(control, parts.len() > before));
     }
@@ -66,7 +78,7 @@ fn judge_one(
         title: first.title.clone(),
         coverage: first.coverage,
         severity: first.severity,
-        maps: first.maps.clone(),
+        maps: maps(asked),
         declared_at: first.declared_at.clone(),
         verdict: settle(worst(parts.iter().map(|p| p.verdict))),
         verdict_without_exceptions: settle(worst(parts.iter().map(|p| p.without))),
@@ -75,8 +87,48 @@ fn judge_one(
         procedure: asked.iter().find_map(|(_, c)| c.procedure.clone()),
         duties: duties(asked),
         checks: indices,
+        arithmetic: sum.done(if comparer.instant.is_some() { Scope::Instant } else { Scope::Period }),
         exceptions,
     }
+}
+
+/// The numbers of several checks together.
+#[derive(Default)]
+struct Sum {
+    numbers: ControlArithmetic,
+    failing: Vec<Period>,
+    unaccepted: Vec<Period>,
+}
+
+impl Sum {
+    fn take(&mut self, finding: &CheckFinding, facts: &Facts, lifting: &[Lifted<'_>]) {
+        let (n, a) = (&mut self.numbers, &finding.arithmetic);
+        n.scheduled += a.scheduled;
+        n.runs += a.runs;
+        n.longest_gap_seconds = n.longest_gap_seconds.max(a.longest_gap_seconds);
+        n.failures += a.failures;
+        a.healed_by.iter().for_each(|(tier, count)| *n.healed_by.entry(tier).or_default() += count);
+        self.failing.extend(&facts.failing);
+        self.unaccepted.extend(outside(&facts.failing, &lifted::together(lifting)));
+    }
+
+    fn done(mut self, scope: Scope) -> ControlArithmetic {
+        let (failing, unaccepted) = (total(&joined(self.failing)), total(&joined(self.unaccepted)));
+        self.numbers.seconds_in_failure = scope.seconds(failing);
+        self.numbers.excepted_seconds = scope.seconds(failing - unaccepted);
+        self.numbers
+    }
+}
+
+/// The ids in other frameworks that the control has on any appliance.
+fn maps(asked: &[(&Subject<'_>, &Control)]) -> BTreeMap<String, Vec<String>> {
+    let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (framework, ids) in asked.iter().flat_map(|(_, control)| &control.maps) {
+        let known = all.entry(framework.clone()).or_default();
+        let new: Vec<String> = ids.iter().filter(|id| !known.contains(id)).cloned().collect();
+        known.extend(new);
+    }
+    all
 }
 
 /// The duties that the control names on any appliance, as the first policy that has each puts it.
@@ -105,20 +157,11 @@ fn worst(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
     verdicts.min().unwrap_or(Verdict::NotAssessable)
 }
 
-fn part(
-    comparer: &Comparer<'_>,
-    subject: &Subject<'_>,
-    finding: &CheckFinding,
-    facts: &Facts,
-    lifting: &[(&str, &Exception)],
-) -> Part {
-    let (verdict, reasons) = if lifting.is_empty() {
-        (finding.verdict, finding.reasons.clone())
-    } else {
-        let own = subject.exceptions();
-        let own = own.iter().filter(|(name, _)| finding.exceptions.iter().any(|e| e == *name)).map(|(n, e)| (*n, *e));
-        let all: Vec<(&str, &Exception)> = lifting.iter().copied().chain(own).collect();
-        judge_check(facts, &all, comparer.period.to)
+/// What one check says of a control. `lifting` are the exceptions of both, where the control has any of its own.
+fn part(comparer: &Comparer<'_>, finding: &CheckFinding, facts: &Facts, lifting: Option<&[Lifted<'_>]>) -> Part {
+    let (verdict, reasons) = match lifting {
+        None => (finding.verdict, finding.reasons.clone()),
+        Some(all) => verdict::judge(facts, all, comparer.period.to),
     };
     let told = verdict != Verdict::Demonstrated || !reasons.is_empty();
     let reason = told.then(|| tell(finding, verdict, &reasons));
@@ -150,6 +193,12 @@ pub(super) fn scores(controls: &[ControlFinding]) -> (Score, Score) {
     )
 }
 
+/// When an exception of this name was in force on any appliance.
+fn in_force(comparer: &Comparer<'_>, id: &str) -> Vec<Period> {
+    let times = |subject| lifted::times(subject, |_| true).into_iter().filter(|lifted| lifted.name == id);
+    joined(comparer.subjects.iter().flat_map(times).map(|lifted| lifted.period).collect())
+}
+
 /// Every exception of the period, with what it changes.
 pub(super) fn exceptions(comparer: &Comparer<'_>, controls: &[ControlFinding]) -> Vec<ExceptionFinding> {
     let mut by_id: BTreeMap<&str, (Vec<ApplianceId>, &Exception, bool)> = BTreeMap::new();
@@ -168,6 +217,7 @@ pub(super) fn exceptions(comparer: &Comparer<'_>, controls: &[ControlFinding]) -
             appliances,
             exception: exception.clone(),
             in_force: listed && exception.in_force(end),
+            in_force_seconds: seconds(total(&in_force(comparer, id))),
             changes: controls
                 .iter()
                 .filter(|c| c.verdict != c.verdict_without_exceptions && c.exceptions.iter().any(|e| e == id))

@@ -18,7 +18,8 @@ pub(super) fn of(comparer: &Comparer<'_>) -> Vec<IncidentFinding> {
         .subjects
         .iter()
         .flat_map(|s| {
-            s.timeline.incidents.values().filter_map(move |(o, c)| finding(s, o.as_ref(), c.as_ref(), &comparer.period))
+            let all = s.timeline.incidents.values();
+            all.filter_map(move |(o, c)| finding(s, o.as_ref(), c.as_ref(), comparer))
         })
         .collect();
     all.sort_by(|a, b| (a.detected_at, &a.appliance, a.incident_id).cmp(&(b.detected_at, &b.appliance, b.incident_id)));
@@ -29,12 +30,15 @@ fn finding(
     subject: &Subject<'_>,
     opened: Option<&Told>,
     closed: Option<&Told>,
-    period: &Period,
+    comparer: &Comparer<'_>,
 ) -> Option<IncidentFinding> {
+    let period = &comparer.period;
+    let ended = closed.and_then(|(b, _)| Some(b.execution.as_ref()?.timestamp_end));
+    // What ends as a period begins was open in it for an instant; what ends at an instant is open no more.
+    let over = ended.is_some_and(|end| end < period.from || comparer.instant == Some(end));
     let closed = closed.filter(|(bundle, _)| bundle.generated_at < period.to);
     let latest = closed.or(opened)?;
     let incident = latest.0.incident.as_ref()?;
-    let over = closed.is_some_and(|(b, _)| b.execution.as_ref().is_some_and(|e| e.timestamp_end < period.from));
     if incident.detected_at >= period.to || over {
         return None;
     }
@@ -95,16 +99,15 @@ fn status(closed: Option<&Bundle>) -> IncidentStatus {
     }
 }
 
-/// How many incidents of a check were resolved by whom within the period.
-pub(super) fn healed_by(subject: &Subject<'_>, check: &str, period: &Period) -> BTreeMap<&'static str, u64> {
-    let mut counts = BTreeMap::new();
+/// How many incidents of each check were resolved by whom within the period.
+pub(super) fn healed(subject: &Subject<'_>, period: &Period) -> BTreeMap<String, BTreeMap<&'static str, u64>> {
+    let mut counts: BTreeMap<String, BTreeMap<&'static str, u64>> = BTreeMap::new();
     for (bundle, _) in subject.timeline.incidents.values().filter_map(|(_, closed)| closed.as_ref()) {
-        let ours = bundle.incident.as_ref().is_some_and(|i| i.check == check);
         let resolved = bundle.outputs.is_some_and(|o| o.resolution_status == ResolutionStatus::Success);
-        let Some(execution) = bundle.execution.as_ref().filter(|e| period.contains(e.timestamp_end)) else { continue };
-        if ours && resolved {
-            *counts.entry(execution.tier.map_or("nobody", Tier::as_str)).or_default() += 1;
-        }
+        let execution = bundle.execution.as_ref().filter(|e| resolved && period.contains(e.timestamp_end));
+        let Some((incident, execution)) = bundle.incident.as_ref().zip(execution) else { continue };
+        let of_check = counts.entry(incident.check.clone()).or_default();
+        *of_check.entry(execution.tier.map_or("nobody", Tier::as_str)).or_default() += 1;
     }
     counts
 }

@@ -3,25 +3,32 @@
 //! Only verified bundles count. Each is judged under the policy in force when it was written: the release that it names
 //! leads to the policy document, and the policy says what was to be looked at, and how often.
 
+mod changes;
 mod check;
 mod control;
 mod events;
 mod figures;
 mod incidents;
+mod instant;
+mod lifted;
+mod matrix;
 pub mod model;
 mod series;
+mod subject;
 mod timeline;
+mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use writ_evidence::bundle::ReleaseRef;
 use writ_policy::exception::Exception;
 use writ_policy::policy::Policy;
 use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::time::Time;
 
+use check::{Facts, Question};
 use model::{ApplianceFinding, CheckFinding, RetiredCheck};
 pub use model::{Comparison, Verdict};
+use subject::Subject;
 use timeline::Timeline;
 
 use crate::archive::{Archive, Stored};
@@ -68,111 +75,94 @@ pub fn which_site(archive: &Archive, named: Option<&SiteId>) -> Result<SiteId, C
     }
 }
 
-/// Compares a site's baseline with its evidence over a period. Without one, over all there is, up to `now`: silence until
-/// today is silence.
+/// The verified evidence of a site, put in order of time once, to be held against its baselines as often as wanted.
+pub struct Evidence<'a> {
+    archive: &'a Archive,
+    site: SiteId,
+    timelines: BTreeMap<ApplianceId, Timeline>,
+    verification: VerifyReport,
+}
+
+impl<'a> Evidence<'a> {
+    /// Verifies the evidence and keeps what was said by whom of the site.
+    ///
+    /// # Errors
+    /// There is no verified release of the site.
+    pub fn gather(archive: &'a Archive, site: &SiteId) -> Result<Self, CompareError> {
+        let site = which_site(archive, Some(site))?;
+        let mut timelines: BTreeMap<ApplianceId, Timeline> = BTreeMap::new();
+        let verification = archive.walk(&mut |stored: Stored<'_>| {
+            if stored.bundle.client_id == site {
+                timelines.entry(stored.bundle.appliance.clone()).or_default().take(stored);
+            }
+        });
+        timelines.values_mut().for_each(Timeline::finish);
+        Ok(Self { archive, site, timelines, verification })
+    }
+
+    /// Compares over a period, under the policies in force in it. Without one, over all there is, up to `now`: silence until
+    /// today is silence. A period that is not over is judged up to `now`.
+    pub fn over(&self, period: Option<Period>, now: Time) -> Comparison {
+        let period = match period {
+            // What is to come has no evidence, and needs none.
+            Some(period) if period.from < now => Period { to: period.to.min(now), ..period },
+            Some(period) => period,
+            None => self.all(now),
+        };
+        Comparer::new(self, period, None, now).run()
+    }
+
+    /// Compares as of an instant: what held then, under the policies in force then, with the exceptions in force and the
+    /// incidents open then. `now` is as far as anything can be known.
+    pub fn at(&self, instant: Time, now: Time) -> Comparison {
+        Comparer::new(self, Period::instant(instant), Some(instant), now).run()
+    }
+
+    /// All the time that anything is said of, up to `now`.
+    fn all(&self, now: Time) -> Period {
+        let written = || self.timelines.values().flat_map(|t| &t.written).copied();
+        let issued = self.archive.sites[&self.site].releases.iter().map(|p| p.release.issued_at).min();
+        let from = written().min().or(issued).unwrap_or(now).min(now);
+        let last = written().max().map_or(now, |at| at.plus_millis(1));
+        Period { from, to: now.max(last).max(from.plus_millis(1)) }
+    }
+}
+
+/// Compares a site's baseline with its evidence over a period, as [`Evidence::over`] does.
+///
+/// # Errors
+/// There is no verified release of the site.
 pub fn compare(
     archive: &Archive,
     site: &SiteId,
     period: Option<Period>,
     now: Time,
 ) -> Result<Comparison, CompareError> {
-    let site = which_site(archive, Some(site))?;
-    let mut timelines: BTreeMap<ApplianceId, Timeline> = BTreeMap::new();
-    let verification = archive.walk(&mut |stored: Stored<'_>| {
-        if stored.bundle.client_id == site {
-            timelines.entry(stored.bundle.appliance.clone()).or_default().take(stored);
-        }
-    });
-    timelines.values_mut().for_each(Timeline::finish);
-    Ok(Comparer::new(archive, site, period, now, timelines).run(verification))
+    Ok(Evidence::gather(archive, site)?.over(period, now))
 }
 
-/// What an appliance had to obey for a while.
-struct Stretch<'a> {
-    period: Period,
-    release: ReleaseRef,
-    policy: Option<&'a Policy>,
-}
-
-/// One appliance with all that is known of it.
-struct Subject<'a> {
-    appliance: ApplianceId,
-    timeline: Timeline,
-    stretches: Vec<Stretch<'a>>,
-    newest: Option<String>,
-}
-
-impl Subject<'_> {
-    /// The policy in force at the end of the period.
-    fn policy(&self) -> Option<&Policy> {
-        self.stretches.last().and_then(|s| s.policy)
-    }
-
-    /// When a policy that asks for something was in force, touching stretches joined.
-    fn asked(&self, wants: impl Fn(&Policy) -> bool) -> Vec<Period> {
-        let mut asked: Vec<Period> = Vec::new();
-        for stretch in self.stretches.iter().filter(|s| s.policy.is_some_and(&wants) && s.period.millis() > 0) {
-            match asked.last_mut() {
-                Some(last) if last.to == stretch.period.from => last.to = stretch.period.to,
-                _ => asked.push(stretch.period),
-            }
-        }
-        asked
-    }
-
-    /// Exceptions of every policy in force within the period, the latest of each name.
-    fn exceptions(&self) -> BTreeMap<&str, &Exception> {
-        let all = self.stretches.iter().filter_map(|s| s.policy).flat_map(|p| &p.exceptions);
-        all.map(|(id, e)| (id.as_str(), e)).collect()
-    }
+/// Compares a site's baseline with its evidence as of an instant, as [`Evidence::at`] does.
+///
+/// # Errors
+/// There is no verified release of the site.
+pub fn compare_at(archive: &Archive, site: &SiteId, instant: Time, now: Time) -> Result<Comparison, CompareError> {
+    Ok(Evidence::gather(archive, site)?.at(instant, now))
 }
 
 struct Comparer<'a> {
-    site: SiteId,
+    evidence: &'a Evidence<'a>,
     period: Period,
+    instant: Option<Time>,
     subjects: Vec<Subject<'a>>,
 }
 
 impl<'a> Comparer<'a> {
-    fn new(
-        archive: &'a Archive,
-        site: SiteId,
-        period: Option<Period>,
-        now: Time,
-        mut timelines: BTreeMap<ApplianceId, Timeline>,
-    ) -> Self {
-        let releases = &archive.sites[&site].releases;
-        let first = timelines.values().flat_map(|t| t.written.iter().min()).min().copied();
-        let last = timelines.values().flat_map(|t| t.written.iter().max()).max().map(|at| at.plus_millis(1));
-        let issued = releases.iter().map(|p| p.release.issued_at).min();
-        let period = period.unwrap_or_else(|| {
-            let from = first.or(issued).unwrap_or(now).min(now);
-            Period { from, to: now.max(last.unwrap_or(now)).max(from.plus_millis(1)) }
-        });
-        let named: BTreeSet<ApplianceId> =
-            releases.iter().flat_map(|p| p.release.generations.keys()).cloned().collect();
-        let subjects = named
-            .into_iter()
-            .map(|appliance| {
-                let timeline = timelines.remove(&appliance).unwrap_or_default();
-                let orders: Vec<_> =
-                    releases.iter().filter(|p| p.release.generations.contains_key(&appliance)).collect();
-                let newest = orders.last().map(|p| format!("{}-{}", p.release.epoch, p.release.serial));
-                let mut obeyed = timeline.obeyed.clone();
-                // An appliance that has never answered is judged by the newest orders it was given.
-                if let (true, Some(past)) = (obeyed.is_empty(), orders.last()) {
-                    let release =
-                        ReleaseRef { epoch: past.release.epoch, serial: past.release.serial, digest: past.digest };
-                    obeyed.push((past.release.issued_at, release));
-                }
-                let stretches = stretches(archive, &site, &appliance, &obeyed, &period);
-                Subject { appliance, timeline, stretches, newest }
-            })
-            .collect();
-        Self { site, period, subjects }
+    fn new(evidence: &'a Evidence<'a>, period: Period, instant: Option<Time>, now: Time) -> Self {
+        let subjects = subject::all(evidence, &period, now);
+        Self { evidence, period, instant, subjects }
     }
 
-    fn run(self, verification: VerifyReport) -> Comparison {
+    fn run(self) -> Comparison {
         let mut checks = Vec::new();
         let mut retired = Vec::new();
         for subject in &self.subjects {
@@ -184,27 +174,31 @@ impl<'a> Comparer<'a> {
         controls.iter().for_each(|c| *verdicts.entry(c.verdict.as_str()).or_default() += 1);
         let incidents = incidents::of(&self);
         let checks: Vec<CheckFinding> = checks.into_iter().map(|(finding, _)| finding).collect();
+        let site = &self.evidence.site;
         let policies = || self.subjects.iter().filter_map(Subject::policy);
         Comparison {
             schema: "writ.comparison.v1",
-            title: policies().next().map_or_else(|| self.site.to_string(), |p| p.settings.title.clone()),
+            title: policies().next().map_or_else(|| site.to_string(), |p| p.settings.title.clone()),
             baselines: policies().flat_map(|p| p.baselines.clone()).collect(),
             period: self.period,
+            instant: self.instant,
             appliances: self.subjects.iter().map(|s| self.appliance(s)).collect(),
             verdicts,
             score,
             score_without_exceptions,
             exceptions: control::exceptions(&self, &controls),
+            matrix: matrix::of(&controls),
             controls,
             figures: figures::of(&self, &checks, &incidents),
             checks,
             retired_checks: retired,
             incident_summary: incidents::summary(&incidents),
             incidents,
+            changes: changes::of(&self),
             switches: events::switches(&self),
             events: events::others(&self),
-            verification,
-            site: self.site,
+            verification: self.evidence.verification.clone(),
+            site: site.clone(),
         }
     }
 
@@ -213,26 +207,54 @@ impl<'a> Comparer<'a> {
         let last = subject.stretches.last();
         ApplianceFinding {
             appliance: subject.appliance.clone(),
-            release: last.map(|s| format!("{}-{}", s.release.epoch, s.release.serial)),
+            release: last.map(subject::Stretch::point),
             release_digest: last.map(|s| s.release.digest),
+            signed_by: last.map(|s| changes::signers(self, &s.release)).unwrap_or_default(),
             newest_release: subject.newest.clone(),
             last_heard: within().max().copied(),
             bundles: within().count() as u64,
             not_assessable: match last {
                 None => Some("no release was in force there in this period: nothing was asked of it".to_owned()),
                 Some(s) if s.policy.is_none() => Some(format!(
-                    "the policy of release {}-{} is missing, altered or of an unknown schema: nothing there was judged",
-                    s.release.epoch, s.release.serial
+                    "the policy of release {} is missing, altered or of an unknown schema: nothing there was judged",
+                    s.point()
                 )),
                 Some(_) => None,
             },
         }
     }
 
+    /// What the evidence says of a check, and when it was last asked for.
+    fn facts(&self, subject: &Subject<'_>, id: &str) -> Option<(Facts, Period)> {
+        let asks = |p: &Policy| p.checks.contains_key(id);
+        let (policy, check) =
+            subject.stretches.iter().rev().find_map(|s| Some((s.policy?, s.policy?.checks.get(id)?)))?;
+        let asked = subject::asked(&subject.stretches, asks);
+        let last = *asked.last()?;
+        let every: Vec<(Time, i64)> = subject
+            .whole
+            .iter()
+            .filter_map(|s| Some((s.period.from, s.policy?.checks.get(id)?.every.millis())))
+            .collect();
+        let whole = self.instant.map(|_| subject::asked(&subject.whole, asks));
+        let question = Question {
+            check,
+            asked: whole.as_ref().unwrap_or(&asked),
+            every: &every,
+            posture_seconds: u64::try_from(policy.settings.posture.vector.seconds()).unwrap_or(0),
+            sla_seconds: policy.settings.sla.get(&check.severity).and_then(|s| u64::try_from(s.seconds()).ok()),
+        };
+        let facts = match self.instant {
+            Some(at) => instant::gather(subject.timeline, &question, id, at),
+            None => Facts::gather(subject.timeline, &question, id),
+        };
+        Some((facts, last))
+    }
+
     fn judge_checks(
         &self,
         subject: &Subject<'_>,
-        checks: &mut Vec<(CheckFinding, check::Facts)>,
+        checks: &mut Vec<(CheckFinding, Facts)>,
         retired: &mut Vec<RetiredCheck>,
     ) {
         let ids: BTreeSet<&str> = subject
@@ -242,33 +264,25 @@ impl<'a> Comparer<'a> {
             .flat_map(|p| p.checks.keys())
             .map(String::as_str)
             .collect();
-        let exceptions = subject.exceptions();
+        let mut healed = incidents::healed(subject, &self.period);
+        let now = subject.policy();
         for id in ids {
-            let asked = subject.asked(|p| p.checks.contains_key(id));
-            let latest = subject.stretches.iter().rev().find_map(|s| Some((s.policy?, s.policy?.checks.get(id)?)));
-            let (Some((policy, check)), Some(last)) = (latest, asked.last()) else { continue };
-            let every: Vec<(Time, i64)> = subject
-                .stretches
-                .iter()
-                .filter_map(|s| Some((s.period.from, s.policy?.checks.get(id)?.every.millis())))
-                .collect();
-            let question = check::Question {
-                check,
-                asked: &asked,
-                every: &every,
-                posture_seconds: u64::try_from(policy.settings.posture.vector.seconds()).unwrap_or(0),
-                sla_seconds: policy.settings.sla.get(&check.severity).and_then(|s| u64::try_from(s.seconds()).ok()),
-            };
-            let mut facts = check::Facts::gather(&subject.timeline, &question, id);
-            facts.arithmetic.healed_by = incidents::healed_by(subject, id, &self.period);
-            let lifting: Vec<(&str, &Exception)> =
-                exceptions.iter().filter(|(_, e)| e.check.as_deref() == Some(id)).map(|(n, e)| (*n, *e)).collect();
-            let (verdict, reasons) = check::judge(&facts, &lifting, last.to);
-            if subject.policy().is_none_or(|p| !p.checks.contains_key(id)) {
+            let Some((mut facts, last)) = self.facts(subject, id) else { continue };
+            facts.arithmetic.healed_by = healed.remove(id).unwrap_or_default();
+            let of_check = |e: &Exception| e.check.as_deref() == Some(id);
+            let lifting = lifted::times(subject, of_check);
+            let (excepted, names) = lifted::share(&facts.failing, &lifted::so_far(self, subject, of_check));
+            facts.arithmetic.excepted_seconds = facts.scope.seconds(excepted);
+            facts.arithmetic.excepted_by = names;
+            let (verdict, reasons) = verdict::judge(&facts, &lifting, last.to);
+            let Some(check) = now.and_then(|p| p.checks.get(id)) else {
                 let appliance = subject.appliance.clone();
                 retired.push(RetiredCheck { appliance, check: id.to_owned(), until: last.to, verdict, reasons });
                 continue;
-            }
+            };
+            let mut exceptions: Vec<String> = lifting.iter().map(|lifted| lifted.name.to_owned()).collect();
+            exceptions.sort();
+            exceptions.dedup();
             let finding = CheckFinding {
                 appliance: subject.appliance.clone(),
                 check: id.to_owned(),
@@ -279,37 +293,16 @@ impl<'a> Comparer<'a> {
                 severity: check.severity,
                 declared_at: check.declared_at.clone(),
                 verdict,
-                verdict_without_exceptions: check::judge(&facts, &[], last.to).0,
+                verdict_without_exceptions: verdict::judge(&facts, &[], last.to).0,
                 reasons,
                 arithmetic: facts.arithmetic.clone(),
                 observed: facts.observed.clone(),
                 numbers: facts.numbers.clone(),
-                exceptions: lifting.iter().map(|(name, _)| (*name).to_owned()).collect(),
+                exceptions,
                 bundles: facts.bundles,
                 evidence: facts.evidence.clone(),
             };
             checks.push((finding, facts));
         }
     }
-}
-
-/// What an appliance had to obey when, clipped to the period.
-fn stretches<'a>(
-    archive: &'a Archive,
-    site: &SiteId,
-    appliance: &ApplianceId,
-    obeyed: &[(Time, ReleaseRef)],
-    period: &Period,
-) -> Vec<Stretch<'a>> {
-    let mut out = Vec::new();
-    for (i, (from, release)) in obeyed.iter().enumerate() {
-        let to = obeyed.get(i + 1).map_or(period.to, |(next, _)| *next);
-        let whole = Period { from: *from, to };
-        if whole.to <= period.from || whole.from >= period.to {
-            continue;
-        }
-        let policy = archive.policy(site, appliance, release);
-        out.push(Stretch { period: whole.and(period), release: *release, policy });
-    }
-    out
 }

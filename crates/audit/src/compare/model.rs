@@ -9,6 +9,7 @@ use writ_evidence::records::SwitchOutcome;
 use writ_evidence::{BundleId, IncidentId};
 use writ_policy::control::Coverage;
 use writ_policy::declared::{DeclaredAt, Severity};
+use writ_policy::diff::Effect;
 use writ_policy::duty::Cadence;
 use writ_policy::exception::Exception;
 use writ_policy::observation::Observation;
@@ -107,17 +108,17 @@ pub struct Link {
 /// The numbers behind a verdict on one check of one appliance, over the time in which the policy asked for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Arithmetic {
-    /// How long the policy asked for it within the period, in seconds.
+    /// How long the policy asked for it within the period, in seconds; 0 of an instant.
     pub asked_for_seconds: u64,
-    /// Runs that the evidence tells of.
+    /// Runs that the evidence tells of; 0 of an instant.
     pub runs: u64,
-    /// Runs that were due: the time divided by `every`. Checks that react to events run more often.
+    /// Runs that were due: the time divided by `every`. Checks that react to events run more often. 0 of an instant.
     pub scheduled: u64,
-    /// First run.
+    /// First run; of an instant, the last at or before it.
     pub first_at: Option<Time>,
-    /// Last run.
+    /// Last run; of an instant, the next after it.
     pub last_at: Option<Time>,
-    /// The longest time without a run, edges included, in seconds.
+    /// The longest time without a run, edges included, in seconds; of an instant, the one that it lies in.
     pub longest_gap_seconds: u64,
     /// How long it may be: 2 × `every` + one posture interval, in seconds.
     pub allowed_gap_seconds: u64,
@@ -127,7 +128,7 @@ pub struct Arithmetic {
     pub failed_runs: u64,
     /// Runs that could not be assessed.
     pub not_assessed_runs: u64,
-    /// How long it failed, in seconds, rounded up.
+    /// How long it failed, in seconds, rounded up; of an instant, since it began to until then.
     pub seconds_in_failure: u64,
     /// The longest single failure, in seconds, rounded up.
     pub longest_failure_seconds: u64,
@@ -137,6 +138,10 @@ pub struct Arithmetic {
     pub seconds_not_assessed: u64,
     /// How many of its incidents were closed by whom: `L1`, `L2`, `L3` or `nobody`.
     pub healed_by: BTreeMap<&'static str, u64>,
+    /// How much of the time in failure lies within exceptions of this check that were in force, in seconds, rounded up.
+    pub excepted_seconds: u64,
+    /// Those exceptions.
+    pub excepted_by: Vec<String>,
 }
 
 /// What was last seen.
@@ -249,8 +254,29 @@ pub struct ControlFinding {
     pub duties: Vec<DutyFinding>,
     /// Its checks, as positions in [`Comparison::checks`].
     pub checks: Vec<usize>,
+    /// The numbers of all of its checks together.
+    pub arithmetic: ControlArithmetic,
     /// Exceptions that lift it or one of its checks.
     pub exceptions: Vec<String>,
+}
+
+/// The numbers of all checks of a control together, over all appliances.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ControlArithmetic {
+    /// Runs that were due.
+    pub scheduled: u64,
+    /// Runs that the evidence tells of.
+    pub runs: u64,
+    /// The longest time without a run of any of them, in seconds.
+    pub longest_gap_seconds: u64,
+    /// How often one of them began to fail.
+    pub failures: u64,
+    /// How long at least one of them failed, in seconds, rounded up.
+    pub seconds_in_failure: u64,
+    /// How much of that lies within exceptions of the control or of the check that failed, in seconds, rounded up.
+    pub excepted_seconds: u64,
+    /// How many of their incidents were closed by whom: `L1`, `L2`, `L3` or `nobody`.
+    pub healed_by: BTreeMap<&'static str, u64>,
 }
 
 /// A check that was asked for during part of the period and no longer is.
@@ -279,6 +305,9 @@ pub struct ExceptionFinding {
     pub exception: Exception,
     /// Whether it is in force at the end of the period.
     pub in_force: bool,
+    /// For how long it was within the period, in seconds, rounded up: from its approval until it expired, as long as a policy
+    /// that was obeyed had it.
+    pub in_force_seconds: u64,
     /// Controls whose verdict it changes.
     pub changes: Vec<String>,
 }
@@ -420,7 +449,9 @@ pub struct ApplianceFinding {
     pub release: Option<String>,
     /// Digest of that release.
     pub release_digest: Option<Digest>,
-    /// The newest release that names it.
+    /// Whose signatures count for that release.
+    pub signed_by: Vec<Signer>,
+    /// The newest release that names it and was issued before the period ended.
     pub newest_release: Option<String>,
     /// When it last said anything within the period.
     pub last_heard: Option<Time>,
@@ -428,6 +459,60 @@ pub struct ApplianceFinding {
     pub bundles: u64,
     /// What could not be assessed at all, in words.
     pub not_assessable: Option<String>,
+}
+
+/// A key of the trust root that signed, and counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Signer {
+    /// Its name in the trust root.
+    pub name: String,
+    /// Its minisign key id.
+    pub key_id: String,
+}
+
+/// One thing that a change of baseline changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChangeEntry {
+    /// What, in words: where in the policy, and what stands there now and stood there before.
+    pub what: String,
+    /// Whether it weakens protection.
+    pub weakens: bool,
+    /// What it does to protection; `unclear` where the two policies do not tell.
+    pub effect: Effect,
+}
+
+/// An appliance obeyed another release than before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BaselineChange {
+    /// The appliance.
+    pub appliance: ApplianceId,
+    /// When its first bundle under the new release was written.
+    pub at: Time,
+    /// The release that it obeyed before, as `epoch-serial`; null where it obeyed none.
+    pub from: Option<String>,
+    /// The release that it obeyed from then on.
+    pub to: String,
+    /// Whose signatures count for that release.
+    pub signed_by: Vec<Signer>,
+    /// Whether anything in it weakens protection.
+    pub weakens: bool,
+    /// What changed in the appliance's policy, what weakens protection first; empty where nothing did.
+    pub entries: Vec<ChangeEntry>,
+}
+
+/// One id of a framework, and what the controls that are mapped to it come to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FrameworkRow {
+    /// The framework, as controls name it: `hipaa`, `nist-800-53`, `soc2`.
+    pub framework: String,
+    /// The id within it, such as `CC6.1`.
+    pub id: String,
+    /// The controls that are mapped to it, by id.
+    pub controls: Vec<String>,
+    /// The worst of their verdicts; never plainly demonstrated where people or others do a part of it.
+    pub verdict: Verdict,
+    /// The same without exceptions.
+    pub verdict_without_exceptions: Verdict,
 }
 
 /// How many of how many.
@@ -510,8 +595,10 @@ pub struct Comparison {
     pub title: String,
     /// The baselines, with versions.
     pub baselines: BTreeMap<String, String>,
-    /// The time that was judged.
+    /// The time that was judged; of an instant, the millisecond that begins with it.
     pub period: Period,
+    /// The instant that was judged; null where it was a period.
+    pub instant: Option<Time>,
     /// Whether the folder verified, and what not.
     pub verification: VerifyReport,
     /// The appliances.
@@ -524,6 +611,8 @@ pub struct Comparison {
     pub score_without_exceptions: Score,
     /// Controls by id.
     pub controls: Vec<ControlFinding>,
+    /// What the same controls come to by the ids of each framework that they are mapped to.
+    pub matrix: Vec<FrameworkRow>,
     /// Checks by appliance and id.
     pub checks: Vec<CheckFinding>,
     /// Checks that are no longer asked for.
@@ -536,6 +625,8 @@ pub struct Comparison {
     pub figures: Figures,
     /// Incidents, oldest first.
     pub incidents: Vec<IncidentFinding>,
+    /// Changes of the release that each appliance obeyed, within the period, oldest first.
+    pub changes: Vec<BaselineChange>,
     /// Intended changes.
     pub switches: Vec<SwitchFinding>,
     /// Pauses, refusals, starts and the like.

@@ -62,7 +62,7 @@ pub struct CheckTimeline {
 }
 
 /// What the evidence of one appliance says.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Timeline {
     /// Bundles that something refers to by position.
     pub links: Vec<Link>,
@@ -84,7 +84,28 @@ pub struct Timeline {
     series: Option<Series>,
 }
 
+impl Default for Timeline {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Timeline {
+    /// One that says nothing.
+    pub const fn new() -> Self {
+        Self {
+            links: Vec::new(),
+            written: Vec::new(),
+            sizes: Vec::new(),
+            obeyed: Vec::new(),
+            checks: BTreeMap::new(),
+            windows: Vec::new(),
+            incidents: BTreeMap::new(),
+            events: Vec::new(),
+            series: None,
+        }
+    }
+
     /// Takes in a verified bundle.
     pub fn take(&mut self, stored: Stored<'_>) {
         let Stored { path, bundle, digest, size, .. } = stored;

@@ -2,14 +2,17 @@
 
 use askama::Template;
 use writ_policy::control::Coverage;
+use writ_policy::diff::Effect;
 use writ_trust::time::Time;
 
 use super::counted;
-use crate::compare::model::{CheckFinding, Comparison, ControlFinding, Link, Verdict};
+use crate::compare::model::{
+    ChangeEntry, CheckFinding, Comparison, ControlFinding, FrameworkRow, Link, Signer, Verdict,
+};
 use crate::log_summary::{LogSummary, NOT_CONFIGURED};
 use crate::problem::Weight;
 use crate::story::plain;
-use crate::words::{lasting, lasting_millis, of, thousands, when};
+use crate::words::{framework, lasting, lasting_millis, of, thousands, when};
 
 #[derive(Template)]
 #[template(path = "report.html")]
@@ -58,6 +61,38 @@ impl Report<'_> {
 
     fn of(&self, number: &u64, thing: &str) -> String {
         of(*number, thing)
+    }
+
+    /// The matrix, framework by framework.
+    fn frameworks(&self) -> Vec<(String, Vec<&FrameworkRow>)> {
+        let mut all: Vec<(String, Vec<&FrameworkRow>)> = Vec::new();
+        for row in &self.c.matrix {
+            let name = framework(&row.framework);
+            match all.last_mut() {
+                Some((last, rows)) if *last == name => rows.push(row),
+                _ => all.push((name, vec![row])),
+            }
+        }
+        all
+    }
+
+    fn signers(&self, all: &[Signer]) -> String {
+        let names: Vec<String> = all.iter().map(|signer| format!("{} ({})", signer.name, signer.key_id)).collect();
+        if names.is_empty() { "–".to_owned() } else { names.join(", ") }
+    }
+
+    fn effect(&self, entry: &ChangeEntry) -> &'static str {
+        match entry.effect {
+            Effect::Weaker => "weaker",
+            Effect::Stronger => "stronger",
+            Effect::Unclear => "unclear",
+            Effect::Same => "the same",
+        }
+    }
+
+    /// The last instant of the period, as a period on a command line ends with it.
+    fn last_instant(&self) -> Time {
+        self.c.period.to.plus_millis(-1)
     }
 
     fn counted(&self) -> String {

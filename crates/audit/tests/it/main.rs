@@ -4,14 +4,19 @@
 
 mod attacks;
 mod browser;
+mod baselines;
 mod collecting;
 mod comparing;
+mod excepted;
 mod figures;
 mod go;
+mod instants;
+mod laws;
 mod log;
 mod log_batches;
 mod log_restarts;
 mod log_world;
+mod mappings;
 mod reading;
 mod reports;
 mod revoked;

@@ -34,14 +34,14 @@ fn with_duties(policy: &mut serde_json::Value) {
 /// A day in which everything happens that a report can tell of.
 fn eventful() -> World {
     let mut world = World::empty();
-    world.release(
-        1,
-        &policy_json(|p| {
+    let policy = |tls: &'static str| {
+        policy_json(|p| {
             p["exceptions"] = json!({ "EX-001": exception("file.audit", "2027-01-01T00:00:00Z") });
+            p["checks"]["file.tls"]["severity"] = tls.into();
             with_duties(p);
-        }),
-        |_| {},
-    );
+        })
+    };
+    world.release(1, &policy("critical"), |_| {});
     world.started(morning());
     let drift = morning().plus_millis(90 * MINUTE);
     world.vector(morning(), morning().plus_millis(HOUR), |_, _| {});
@@ -78,6 +78,11 @@ fn eventful() -> World {
     world.switched(2, SwitchOutcome::RolledBack, asked, drift.plus_millis(4 * HOUR));
     for hour in 1..24 {
         let from = morning().plus_millis(hour * HOUR);
+        if hour == 20 {
+            world.release(2, &policy("low"), |_| {});
+            let asked = world.release.unwrap();
+            world.switched(2, SwitchOutcome::AdoptedWithoutClosure, asked, from);
+        }
         world.vector(from, from.plus_millis(HOUR), |check, entry| match check {
             "file.audit" if hour > 1 => (entry.outcome, entry.failed) = (Outcome::Fail, 12),
             "file.tls" => (entry.outcome, entry.reasons) = (Outcome::NotApplicable, vec!["no such key here".into()]),
@@ -121,6 +126,8 @@ fn html_is_golden_self_contained_and_escapes() {
     for reference in page.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
         assert!(page.contains(&format!("id=\"{reference}\"")), "#{reference}");
     }
+    // Every table says which of its cells are headers, and of what.
+    assert!(!page.contains("<th>") && !page.contains("<th class"));
     golden("report.html", &page);
 }
 

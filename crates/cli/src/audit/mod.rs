@@ -17,6 +17,7 @@ use writ_audit::{Archive, Folder, Options, Trust};
 use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
 use writ_trust::json::MAX_DOCUMENT;
+use writ_trust::time::Time;
 
 use crate::failure::{Failure, Outcome};
 use crate::{clock, files, screen};
@@ -77,6 +78,11 @@ struct Source {
 
 impl Source {
     fn open(&self, site: Option<SiteId>) -> Outcome<Archive> {
+        self.open_as_of(site, clock::now())
+    }
+
+    /// The same, where it is judged as of another instant than now.
+    fn open_as_of(&self, site: Option<SiteId>, now: Time) -> Outcome<Archive> {
         let trust = match (&self.trust, self.trust_digest) {
             (Some(path), _) => Trust::Root(files::read(path, MAX_DOCUMENT, "the trust root")?),
             (None, Some(digest)) => Trust::Digest(digest),
@@ -85,7 +91,7 @@ impl Source {
         let folder = Folder::open(&self.folder).map_err(|e| {
             Failure::could_not("cannot open the audit folder").caused_by(&e).next("make one with `writ audit collect`")
         })?;
-        let (without_entries, now) = (self.without_entries, Some(clock::now()));
+        let (without_entries, now) = (self.without_entries, Some(now));
         Ok(Archive::open(folder, &Options { trust, site, without_entries, now }))
     }
 }

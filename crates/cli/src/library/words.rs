@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 use writ_audit::words::{lasting, lasting_millis, thousands};
 use writ_policy::control::{Coverage, Requirement};
+pub use writ_policy::diff::parameter;
 use writ_policy::observation::Value;
 use writ_policy::predicate::{Clause, Op, Predicate};
 use writ_policy::schema::{Class, FieldSchema, Kind};
@@ -202,19 +203,6 @@ pub fn basis(ours: bool, source: &[String]) -> String {
 pub fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
-/// A parameter as Nix writes it, a secret and a program by name.
-pub fn parameter(value: &Json) -> String {
-    match value {
-        Json::String(text) => quoted(text),
-        Json::Array(items) => format!("[ {} ]", items.iter().map(parameter).collect::<Vec<_>>().join(" ")),
-        Json::Object(call) => match call.iter().next() {
-            Some((kind, Json::String(name))) if call.len() == 1 => format!("writ.{} {}", escaped(kind), quoted(name)),
-            _ => escaped(value),
-        },
-        other => other.to_string(),
-    }
 }
 
 /// Any JSON value in one line, a string bare and empty things in words.

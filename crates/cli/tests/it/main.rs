@@ -5,6 +5,7 @@
 mod alerts;
 mod bad_input;
 mod check;
+mod compare;
 mod depot;
 mod desk;
 mod diff;

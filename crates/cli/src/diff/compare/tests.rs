@@ -143,8 +143,8 @@ fn lists_that_change_alike_are_one_change_with_the_values_of_each() {
     let other = Lists { appliances: vec!["s/b".to_owned()], before: json!(["x", "z"]), after: json!(["z"]) };
     assert_eq!(one.others, [other]);
     // What is told of it is true of both.
-    assert_eq!(crate::render_diff::what(&one.change), "-\"x\"");
-    assert_eq!(crate::render_diff::what(&swapped.changes[0].change), "-\"x\" +\"w\"");
+    assert_eq!(writ_policy::diff::what(&one.change), "-\"x\"");
+    assert_eq!(writ_policy::diff::what(&swapped.changes[0].change), "-\"x\" +\"w\"");
 }
 
 proptest! {

@@ -86,9 +86,10 @@ fn what_is_printed_of_releases_and_evidence_is_valid() {
 fn a_comparison_of_an_eventful_day_is_valid() {
     let kept = fs::read(repository().join("crates/audit/tests/golden/comparison.json")).unwrap();
     let report: Value = serde_json::from_slice(&kept).unwrap();
-    for part in ["controls", "checks", "exceptions", "incidents", "switches", "events"] {
+    for part in ["controls", "matrix", "checks", "exceptions", "incidents", "changes", "switches", "events"] {
         assert!(!report[part].as_array().unwrap().is_empty(), "{part}");
     }
-    held("comparison-v1", &[&report], 400);
+    assert_eq!(report["changes"][1]["weakens"], true);
+    held("comparison-v1", &[&report], 450);
     assert_eq!(judged("verification-v1", &[report["verification"].clone()]), [true]);
 }

@@ -1,0 +1,112 @@
+//! What held at one instant: by the last run at or before it and the next one after it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use writ_policy::outcome::Outcome;
+use writ_trust::time::Time;
+
+use super::check::{Facts, Question, Scope, gap_within, outcome_at, seconds, stretches};
+use super::model::{Arithmetic, MAX_LINKS, Observed};
+use super::timeline::{CheckTimeline, Gap, Point, Timeline};
+use crate::period::{Period, total};
+
+/// The runs around an instant.
+struct Around<'t> {
+    /// The last at or before it.
+    before: Option<&'t Point>,
+    /// Runs that are summed up together, of which some are before it and some after.
+    across: Option<&'t Point>,
+    /// The next after it.
+    after: Option<&'t Point>,
+}
+
+impl<'t> Around<'t> {
+    fn of(told: &'t CheckTimeline, at: Time) -> Self {
+        let (done, rest) = told.points.split_at(told.points.partition_point(|p| p.to <= at));
+        let across = rest.iter().filter(|p| p.from <= at).min_by_key(|p| p.to);
+        let after = rest.iter().filter(|p| p.from > at).min_by_key(|p| (p.from, p.to));
+        // One of those that are summed up comes sooner.
+        let after = after.filter(|after| across.is_none_or(|p| after.from < p.to));
+        Self { before: done.last(), across, after }
+    }
+
+    /// The time without a run that the instant lies in, in seconds: at most so long. Where nothing ran after it, up to
+    /// `known`: the end of the time in which the policy asked for it, or of what is known. Null where nothing ran before it.
+    fn gap(&self, at: Time, every: &[(Time, i64)], known: Time) -> Option<u64> {
+        if let Some(run) = self.before.filter(|p| p.to == at) {
+            // It ran at this very instant; of a time that was only summed up, somewhere near its end.
+            return Some(if run.gap == Gap::Regular { gap_within(run, every) } else { 0 });
+        }
+        let until = self.next().map_or(known, |next| next.min(known));
+        let between = self.before.map(|p| seconds(until.millis_since(p.to)));
+        let inside = self.across.map(|p| gap_within(p, every));
+        between.into_iter().chain(inside).min()
+    }
+
+    /// When it ran last at or before the instant, as far as it is told.
+    fn last(&self) -> Option<Time> {
+        self.before.map(|p| p.to).max(self.across.map(|p| p.from))
+    }
+
+    /// When it ran next after it, at the latest.
+    fn next(&self) -> Option<Time> {
+        self.after.map(|p| p.from).or(self.across.map(|p| p.to))
+    }
+
+    fn all(&self) -> impl Iterator<Item = &'t Point> {
+        [self.before, self.across, self.after].into_iter().flatten()
+    }
+}
+
+/// Gathers what the evidence says of a check as of an instant. `question.asked` is all the time in which policies asked for it,
+/// up to what is known.
+pub fn gather(timeline: &Timeline, question: &Question<'_>, id: &str, at: Time) -> Facts {
+    let nothing = CheckTimeline::default();
+    let told = timeline.checks.get(id).unwrap_or(&nothing);
+    let around = Around::of(told, at);
+    let now = Period::instant(at);
+    let known = question.asked.iter().find(|p| p.contains(at)).map_or(now.to, |p| p.to);
+    let points: Vec<&Point> = told.points.iter().collect();
+    let last = outcome_at(&points, at);
+    let so_far = Period { from: points.iter().map(|p| p.from).min().unwrap_or(at).min(at), to: now.to };
+    let lasts = |sought: Outcome| -> Vec<Period> {
+        let mut found = stretches(&told.points, &[so_far], sought);
+        found.retain(|p| p.to == now.to);
+        // Of runs that are summed up beyond the instant nobody knows since when.
+        let is_so = last.as_ref().is_some_and(|(outcome, _)| *outcome == sought);
+        if found.is_empty() && is_so { vec![now] } else { found }
+    };
+    let (failing, undecided) = (lasts(Outcome::Fail), lasts(Outcome::NotAssessable));
+    let allowed = question.allowed_gap_seconds();
+    let gap = around.gap(at, question.every, known);
+    let arithmetic = Arithmetic {
+        first_at: around.last(),
+        last_at: around.next(),
+        longest_gap_seconds: gap.unwrap_or(0),
+        allowed_gap_seconds: allowed,
+        failures: failing.len() as u64,
+        seconds_in_failure: Scope::Instant.seconds(total(&failing)),
+        longest_failure_seconds: Scope::Instant.seconds(total(&failing)),
+        seconds_not_assessed: Scope::Instant.seconds(total(&undecided)),
+        sla_seconds: question.sla_seconds,
+        ..Arithmetic::default()
+    };
+    let observed = told.seen.iter().rfind(|(seen, ..)| *seen <= at).map(|(at, values, link)| Observed {
+        at: *at,
+        values: values.clone(),
+        link: timeline.links[*link].clone(),
+    });
+    let links: BTreeSet<usize> = around.all().map(|p| p.link).collect();
+    Facts {
+        scope: Scope::Instant,
+        arithmetic,
+        failing,
+        undecided,
+        holes: if gap.is_none_or(|gap| gap > allowed) { vec![now] } else { Vec::new() },
+        last,
+        observed,
+        numbers: BTreeMap::new(),
+        bundles: links.len() as u64,
+        evidence: links.iter().take(MAX_LINKS).map(|i| timeline.links[*i].clone()).collect(),
+    }
+}

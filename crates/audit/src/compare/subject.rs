@@ -1,0 +1,135 @@
+//! One appliance: what it had to obey when, and what is known of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use writ_evidence::bundle::ReleaseRef;
+use writ_policy::exception::Exception;
+use writ_policy::policy::Policy;
+use writ_trust::history::PastRelease;
+use writ_trust::ids::ApplianceId;
+use writ_trust::time::Time;
+
+use super::Evidence;
+use super::timeline::Timeline;
+use crate::period::Period;
+
+/// An appliance that has never said anything.
+static SILENT: Timeline = Timeline::new();
+
+/// What an appliance had to obey for a while.
+pub(super) struct Stretch<'a> {
+    /// When.
+    pub period: Period,
+    /// The release that it obeyed.
+    pub release: ReleaseRef,
+    /// Its policy for the appliance; null when that is not known.
+    pub policy: Option<&'a Policy>,
+}
+
+impl Stretch<'_> {
+    /// The release as `epoch-serial`.
+    pub fn point(&self) -> String {
+        point(&self.release)
+    }
+}
+
+/// A release as `epoch-serial`.
+pub(super) fn point(release: &ReleaseRef) -> String {
+    format!("{}-{}", release.epoch, release.serial)
+}
+
+/// One appliance with all that is known of it.
+pub(super) struct Subject<'a> {
+    /// Its name.
+    pub appliance: ApplianceId,
+    /// What it said.
+    pub timeline: &'a Timeline,
+    /// What it had to obey within the period that is judged.
+    pub stretches: Vec<Stretch<'a>>,
+    /// What it had to obey at any time, up to what is known.
+    pub whole: Vec<Stretch<'a>>,
+    /// The newest release that names it and was issued before the period ended.
+    pub newest: Option<String>,
+}
+
+impl<'a> Subject<'a> {
+    /// The policy in force at the end of the period.
+    pub fn policy(&self) -> Option<&'a Policy> {
+        self.stretches.last().and_then(|s| s.policy)
+    }
+
+    /// Exceptions of every policy in force within the period, the latest of each name.
+    pub fn exceptions(&self) -> BTreeMap<&'a str, &'a Exception> {
+        let all = self.stretches.iter().filter_map(|s| s.policy).flat_map(|p| &p.exceptions);
+        all.map(|(id, e)| (id.as_str(), e)).collect()
+    }
+}
+
+/// When a policy that asks for something was in force, touching stretches joined.
+pub(super) fn asked(stretches: &[Stretch<'_>], wants: impl Fn(&Policy) -> bool) -> Vec<Period> {
+    let mut asked: Vec<Period> = Vec::new();
+    for stretch in stretches.iter().filter(|s| s.policy.is_some_and(&wants) && s.period.millis() > 0) {
+        match asked.last_mut() {
+            Some(last) if last.to == stretch.period.from => last.to = stretch.period.to,
+            _ => asked.push(stretch.period),
+        }
+    }
+    asked
+}
+
+/// The appliances of a site that anything was asked of, or heard from, before a period ended; all of them where that is none.
+/// What is published later changes nothing of the period: neither who is there, nor what they were to obey.
+pub(super) fn all<'a>(evidence: &'a Evidence<'a>, period: &Period, now: Time) -> Vec<Subject<'a>> {
+    let releases = &evidence.archive.sites[&evidence.site].releases;
+    let named = |before: Time| -> BTreeSet<&ApplianceId> {
+        let issued = releases.iter().filter(|p| p.release.issued_at < before);
+        let mut named: BTreeSet<&ApplianceId> = issued.flat_map(|p| p.release.generations.keys()).collect();
+        let known = |appliance: &ApplianceId| releases.iter().any(|p| p.release.generations.contains_key(appliance));
+        let heard = |timeline: &Timeline| timeline.written.iter().any(|at| *at < before);
+        named.extend(evidence.timelines.iter().filter(|(a, t)| heard(t) && known(a)).map(|(a, _)| a));
+        named
+    };
+    let mut appliances = named(period.to);
+    if appliances.is_empty() {
+        appliances = named(Period::ever().to);
+    }
+    appliances.into_iter().map(|appliance| one(evidence, appliance, period, now)).collect()
+}
+
+fn one<'a>(evidence: &'a Evidence<'a>, appliance: &ApplianceId, period: &Period, now: Time) -> Subject<'a> {
+    let timeline = evidence.timelines.get(appliance).unwrap_or(&SILENT);
+    let releases = evidence.archive.sites[&evidence.site].releases.iter();
+    let orders: Vec<&PastRelease> = releases.filter(|p| p.release.generations.contains_key(appliance)).collect();
+    let newest = orders.iter().rfind(|p| p.release.issued_at < period.to);
+    let mut obeyed = timeline.obeyed.clone();
+    // An appliance that has never answered is judged by the orders that it was given.
+    if obeyed.is_empty() {
+        obeyed.extend(orders.iter().map(|past| {
+            let (epoch, serial) = past.release.point();
+            (past.release.issued_at, ReleaseRef { epoch, serial, digest: past.digest })
+        }));
+        obeyed.sort_by_key(|(at, _)| *at);
+    }
+    let last = timeline.written.iter().max().map_or(now, |at| at.plus_millis(1));
+    let known = Period { from: Period::ever().from, to: now.max(last).max(period.to) };
+    let stretches = |within: &Period| -> Vec<Stretch<'a>> {
+        let mut out = Vec::new();
+        for (i, (from, release)) in obeyed.iter().enumerate() {
+            let to = obeyed.get(i + 1).map_or(known.to, |(next, _)| *next);
+            let whole = Period { from: *from, to };
+            if whole.to <= within.from || whole.from >= within.to {
+                continue;
+            }
+            let policy = evidence.archive.policy(&evidence.site, appliance, release);
+            out.push(Stretch { period: whole.and(within), release: *release, policy });
+        }
+        out
+    };
+    Subject {
+        appliance: appliance.clone(),
+        timeline,
+        stretches: stretches(period),
+        whole: stretches(&known),
+        newest: newest.map(|p| format!("{}-{}", p.release.epoch, p.release.serial)),
+    }
+}

@@ -14,8 +14,8 @@ use writ_trust::numbers::{Epoch, Serial};
 use crate::archive::{Archive, SiteRecord};
 use crate::problem::{Code, Problems};
 
-/// How far an appliance's clock may be behind its signers' before it is worth a note: 5 minutes, in milliseconds.
-const CLOCK_SLACK_MILLIS: i64 = 300_000;
+/// How far an appliance's clock may be from its signers' and its log's before it is worth a note: 5 minutes, in milliseconds.
+pub const CLOCK_SLACK_MILLIS: i64 = 300_000;
 
 /// What is remembered from bundle to bundle of one key.
 #[derive(Debug, Default)]

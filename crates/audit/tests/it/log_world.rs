@@ -9,6 +9,7 @@ use writ_trust::digest::Digest;
 use writ_trust::json as strict;
 use writ_trust::log::checkpoint::{Checkpoint, SignedCheckpoint};
 use writ_trust::log::entry::{EntrySchema, LogEntry};
+use writ_trust::log::note::NoteKey;
 use writ_trust::log::proof::{self, Nodes};
 use writ_trust::log::receipt::Receipt;
 use writ_trust::log::restart::{LastKnown, LogRestart, RestartSchema};
@@ -117,6 +118,12 @@ impl Log {
 
     pub fn signed(&self) -> SignedCheckpoint {
         SignedCheckpoint::sign(self.checkpoint(), &key(self.key), self.now)
+    }
+
+    /// The note of its head by the log's key, without when that was: what an appliance keeps that saw it earlier than [`Log::now`].
+    pub fn unstamped(&self) -> String {
+        let (text, key) = (self.checkpoint().text(), key(self.key));
+        format!("{text}\n{}", NoteKey::new(&self.origin, &key.public_key()).sign(&text, &key))
     }
 
     pub fn receipt(&mut self, index: u64) -> Vec<u8> {

@@ -7,6 +7,7 @@ mod collecting;
 mod comparing;
 mod figures;
 mod go;
+mod kept;
 mod log;
 mod log_batches;
 mod log_restarts;
@@ -15,6 +16,8 @@ mod reading;
 mod reports;
 mod revoked;
 mod summaries;
+mod tampered_world;
+mod tampering;
 mod timestamps;
 #[path = "../../../trust/tests/it/tsa.rs"]
 mod tsa;

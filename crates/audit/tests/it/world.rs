@@ -237,7 +237,7 @@ impl World {
     pub fn draft(&self, kind: Kind) -> Draft {
         let mut draft = Draft::new(kind, &site(), &front_desk());
         draft.release = self.release;
-        draft.last_checkpoint = self.log.as_ref().map(|log| log.signed().note);
+        draft.last_checkpoint = self.log.as_ref().map(Log::unstamped);
         draft
     }
 

@@ -16,6 +16,7 @@ mod policy;
 mod posture;
 mod process;
 mod scan;
+mod verify;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -23,7 +24,8 @@ use anyhow::{Result, ensure};
 use writ_tools::setup;
 
 /// Figures of this machine, in one run: healing, scanning beside cf-agent, monit and oscap, memory, what an appliance takes, policy evaluation, what evidence
-/// takes; check-ins, evidence and the binary cache of a depot, beside the machine's limits and nginx; what the PHI scrubber finds.
+/// takes; check-ins, evidence and the binary cache of a depot, beside the machine's limits and nginx; what the PHI scrubber finds; an audit, beside what the
+/// processor can verify.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Only these families of figures, with commas between them.
@@ -50,6 +52,8 @@ pub struct Arguments {
     depot: depot::Amounts,
     #[command(flatten)]
     phi: phi::Amounts,
+    #[command(flatten)]
+    verify: verify::Amounts,
 }
 
 /// Figures that belong together.
@@ -71,6 +75,8 @@ enum Family {
     Posture,
     /// The PHI scrubber: recall, precision, cost. Installs Faker from PyPI.
     Phi,
+    /// Verifying an audit folder of a hundred thousand bundles.
+    Verify,
     /// Check-ins a second.
     CheckIns,
     /// Durable bundles a second.
@@ -130,7 +136,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         println!("{}", depot::DEFINITIONS);
     }
     facts::print()?;
-    let families: [(Family, &dyn Fn() -> Result<()>); 16] = [
+    let families: [(Family, &dyn Fn() -> Result<()>); 17] = [
         (Family::Heal, &|| heal::run(arguments.heals)),
         (Family::Probes, &|| families::run(arguments.breaks)),
         (Family::Scan, &|| scan::run(arguments.lynis)),
@@ -139,6 +145,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         (Family::Policy, &policy::run),
         (Family::Posture, &posture::run),
         (Family::Phi, &|| phi::run(&arguments.phi)),
+        (Family::Verify, &|| verify::run(&arguments.verify)),
         (Family::CheckIns, &|| depot::check_ins(&arguments.depot)),
         (Family::Evidence, &|| depot::evidence(&arguments.depot)),
         (Family::Corrupted, &|| depot::corrupted(&arguments.depot)),

@@ -26,6 +26,8 @@ pub struct Context {
     unknown: BTreeSet<Digest>,
     /// For each incident that is open: the releases that were obeyed since. A runbook may have run under any of them.
     open: BTreeMap<IncidentId, Vec<ReleaseRef>>,
+    /// The release that is obeyed.
+    obeyed: Option<ReleaseRef>,
     early: bool,
     /// What hashes the runbooks have, by the release and their names: the same ones run again and again.
     hashes: BTreeMap<(Digest, String), Hashes>,
@@ -107,11 +109,11 @@ impl Context {
         bundle: &Bundle,
         named: &ReleaseRef,
     ) -> Vec<InForce<'a>> {
-        if let Some(incident) = bundle.incident.as_ref().filter(|_| bundle.kind == Kind::IncidentOpened) {
-            self.open.insert(incident.incident_id, Vec::new());
+        if self.obeyed.replace(*named) != Some(*named) {
+            self.open.values_mut().for_each(|releases| releases.push(*named));
         }
-        for releases in self.open.values_mut().filter(|releases| releases.last() != Some(named)) {
-            releases.push(*named);
+        if let Some(incident) = bundle.incident.as_ref().filter(|_| bundle.kind == Kind::IncidentOpened) {
+            self.open.insert(incident.incident_id, vec![*named]);
         }
         let closed = bundle.incident.as_ref().filter(|_| bundle.kind == Kind::IncidentClosed);
         let releases =

@@ -9,7 +9,6 @@ use writ_trust::digest::Digest;
 use writ_trust::json as strict;
 use writ_trust::log::checkpoint::{Checkpoint, SignedCheckpoint};
 use writ_trust::log::entry::{EntrySchema, LogEntry};
-use writ_trust::log::note::NoteKey;
 use writ_trust::log::proof::{self, Nodes};
 use writ_trust::log::receipt::Receipt;
 use writ_trust::log::restart::{LastKnown, LogRestart, RestartSchema};
@@ -117,13 +116,12 @@ impl Log {
     }
 
     pub fn signed(&self) -> SignedCheckpoint {
-        SignedCheckpoint::sign(self.checkpoint(), &key(self.key), self.now)
+        self.signed_at(self.now)
     }
 
-    /// The note of its head by the log's key, without when that was: what an appliance keeps that saw it earlier than [`Log::now`].
-    pub fn unstamped(&self) -> String {
-        let (text, key) = (self.checkpoint().text(), key(self.key));
-        format!("{text}\n{}", NoteKey::new(&self.origin, &key.public_key()).sign(&text, &key))
+    /// Its head, as its key signed it at a time.
+    pub fn signed_at(&self, time: Time) -> SignedCheckpoint {
+        SignedCheckpoint::sign(self.checkpoint(), &key(self.key), time)
     }
 
     pub fn receipt(&mut self, index: u64) -> Vec<u8> {

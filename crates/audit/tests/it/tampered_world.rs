@@ -98,14 +98,14 @@ impl Base {
 
     /// A copy that may be damaged.
     pub fn copy(&self) -> World {
-        let World { state, release, sealed, incidents, root, log, .. } = &self.world;
+        let World { state, release, policy, sealed, incidents, root, log, .. } = &self.world;
         let temp = tempfile::tempdir().unwrap();
         copy(self.world.path(), temp.path());
         World {
             temp,
             state: *state,
             release: *release,
-            policy: None,
+            policy: policy.clone(),
             sealed: sealed.clone(),
             incidents: *incidents,
             root: root.clone(),

@@ -110,14 +110,16 @@ fn evidence(base: &Base) -> Vec<Row> {
         }),
         ("another bundle in the place of one", Code::Forked, b(25), |base, world| {
             write_signed(world, &base.bundle(24), &another(base, 23, "front-desk", None).bytes, 2);
+            remove(world, &base.receipt(24));
         }),
         ("a bundle signed by another key", Code::UnknownKey, b(19), |base, world| {
             write_signed(world, &base.bundle(19), &read(world, &base.bundle(19)), 7);
         }),
         ("a bundle under another name", Code::OutOfOrder, beside("17-EB-20261130-0017.json"), |base, world| {
-            for end in ["", ".minisig"] {
-                let to = format!("{}/17-EB-20261130-0017.json{end}", base.evidence());
-                fs::rename(path(world, &format!("{}{end}", base.bundle(17))), path(world, &to)).unwrap();
+            for end in [".json", ".json.minisig", ".receipt.json"] {
+                let from = base.bundle(17).replace(".json", end);
+                let to = format!("{}/17-EB-20261130-0017{end}", base.evidence());
+                fs::rename(path(world, &from), path(world, &to)).unwrap();
             }
         }),
         ("a key twice in the JSON of a bundle", Code::Malformed, b(18), |base, world| {
@@ -342,7 +344,10 @@ fn clocks_that_are_doubtful_are_said() {
         ("no quorum", |_, draft| draft.clock.sources = vec!["a".into(), "b".into()], "did not agree"),
         (
             "behind",
-            |world, draft| draft.last_checkpoint = Some(world.log().signed().note),
+            |world, draft| {
+                let seen = world.log().signed_at(at("2026-11-24T06:05:01Z"));
+                draft.last_checkpoint = Some(seen.note);
+            },
             "a checkpoint that the log signed at",
         ),
         ("a second off", |_, draft| draft.clock.offset_ms = Some(1000), ""),

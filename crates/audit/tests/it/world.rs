@@ -237,12 +237,16 @@ impl World {
     pub fn draft(&self, kind: Kind) -> Draft {
         let mut draft = Draft::new(kind, &site(), &front_desk());
         draft.release = self.release;
-        draft.last_checkpoint = self.log.as_ref().map(Log::unstamped);
+        draft.last_checkpoint = self.log.as_ref().map(|log| log.signed().note);
         draft
     }
 
     /// Seals a draft and writes it where it belongs.
-    pub fn seal(&mut self, draft: Draft, now: Time) -> usize {
+    pub fn seal(&mut self, mut draft: Draft, now: Time) -> usize {
+        // The appliance saw the log's head then, and not when the log was written down.
+        if let Some(log) = self.log.as_ref().filter(|log| draft.last_checkpoint.as_ref() == Some(&log.signed().note)) {
+            draft.last_checkpoint = Some(log.signed_at(log.now.min(now)).note);
+        }
         let sealed = seal(draft, &self.state, &device(), now).unwrap();
         self.state = sealed.next;
         let path = self.place(&sealed);

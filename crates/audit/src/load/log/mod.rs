@@ -147,8 +147,10 @@ impl<'a> SiteLog<'a> {
                 Receipt::Bad
             }
             None => Receipt::None,
-            Some(judged) if self.receipt(&path.replace(".json", ".receipt.json"), judged, problems) => Receipt::Holds,
-            Some(_) => Receipt::Bad,
+            Some(judged) => match self.receipt(&path.replace(".json", ".receipt.json"), judged, problems) {
+                true => Receipt::Holds,
+                false => Receipt::Bad,
+            },
         };
         self.book.bundle(key, name, digest, judged, receipt);
         let Some(bundle) = bundle else { return };

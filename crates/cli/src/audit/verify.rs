@@ -109,18 +109,22 @@ fn telling() -> impl FnMut(Progress) {
 
 /// Keeps what the log of the only site has come to, if all of it verified.
 fn keep(report: &VerifyReport, file: &Path) -> Outcome<()> {
+    let not_kept = |why: &str| Failure::could_not("no checkpoint was kept").at(file.display()).because(why);
     let logs = report.logs.iter().filter(|site| !site.logs.is_empty());
     let newest: Vec<(&'static str, Option<&OneLog>)> = logs.map(|site| (site.state, site.logs.last())).collect();
-    let not_kept = |why: &str| Failure::could_not("no checkpoint was kept").at(file.display()).because(why);
     match newest[..] {
-        [] => Err(not_kept("the trust root names no log for this site").next("leave --keep-checkpoint away")),
         [(VERIFIED, Some(OneLog { note: Some(note), .. }))] if report.ok => {
             files::replace(file, note.as_bytes(), 0o644, "the checkpoint")
         }
-        [_] => {
+        [] if report.ok => {
+            Err(not_kept("the trust root names no log for this site").next("leave --keep-checkpoint away"))
+        }
+        [_, _, ..] if report.ok => {
+            Err(not_kept("there are several sites, and one checkpoint is of one log").next("name one with --site"))
+        }
+        _ => {
             screen::warning(&format!("{}: not everything verified, so no checkpoint was kept", file.display()));
             Ok(())
         }
-        _ => Err(not_kept("there are several sites, and one checkpoint is of one log").next("name one with --site")),
     }
 }

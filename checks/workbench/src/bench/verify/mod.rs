@@ -81,3 +81,16 @@ fn verify(folder: &Folder) -> Result<Cost> {
     ensure!(report["ok"] == true && found == folder.bundles, "{found} bundles verified: {}", report["problems"]);
     cost(&mut command()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_measured_verifies() {
+        for logged in [false, true] {
+            let folder = Folder::make(25, logged).unwrap();
+            assert!(verify(&folder).unwrap().wall_ms > 0.0);
+        }
+    }
+}

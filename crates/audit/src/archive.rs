@@ -83,6 +83,8 @@ pub enum Progress {
 
 /// The most threads that verify, whatever is asked for.
 pub const MAX_JOBS: usize = 64;
+/// So few bundles are verified before another thread has begun.
+const FEW: usize = 64;
 
 /// An audit folder after its trust roots, releases and documents were read.
 pub struct Archive {
@@ -93,7 +95,7 @@ pub struct Archive {
     pub(crate) now: Option<Time>,
     pub(crate) problems: Problems,
     pub(crate) documents: usize,
-    pub(crate) jobs: usize,
+    jobs: Option<NonZeroUsize>,
     pub(crate) kept: Vec<KeptCheckpoint>,
     /// Sites by name.
     pub sites: BTreeMap<SiteId, SiteRecord>,
@@ -131,7 +133,7 @@ impl Archive {
             sites: BTreeMap::new(),
             policies: BTreeMap::new(),
             documents: 0,
-            jobs: std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MAX_JOBS),
+            jobs: None,
             kept: Vec::new(),
             problems: Problems::default(),
             folder,
@@ -163,8 +165,18 @@ impl Archive {
     /// Verifies on so many threads (at most [`MAX_JOBS`]) instead of one for each processor. What comes of it is the same.
     #[must_use]
     pub fn with_jobs(mut self, jobs: NonZeroUsize) -> Self {
-        self.jobs = jobs.get().min(MAX_JOBS);
+        self.jobs = Some(jobs);
         self
+    }
+
+    /// How many threads verify so many bundles, or read a log of so many entries.
+    pub(crate) fn jobs_for(&self, count: usize) -> usize {
+        let jobs = match self.jobs {
+            Some(jobs) => jobs.get(),
+            None if count < FEW => 1,
+            None => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+        };
+        jobs.min(MAX_JOBS)
     }
 
     /// Also holds the logs against these checkpoints: see [`KeptCheckpoint`].

@@ -225,7 +225,7 @@ impl<'a> KeyChain<'a> {
         let (path, notes) = (self.path.clone(), listener.log.as_ref().map(SiteLog::notes));
         let reader = Reader { folder, path: &path, key: self.key, notes: notes.as_deref() };
         let read = |n: usize| reader.read(&bundles[n]);
-        in_order(self.archive.jobs, PIECE, bundles.len(), &read, &mut |n, file| {
+        in_order(self.archive.jobs_for(bundles.len()), PIECE, bundles.len(), &read, &mut |n, file| {
             self.take(&bundles[n], file, listener);
             (listener.progress)(Progress::Verified);
             true

@@ -138,7 +138,7 @@ impl Base {
 }
 
 /// Copies what is in one folder into another.
-pub fn copy(from: &Path, to: &Path) {
+fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let to = to.join(entry.file_name());
@@ -147,6 +147,33 @@ pub fn copy(from: &Path, to: &Path) {
             copy(&entry.path(), &to);
         } else {
             fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+/// Makes one folder again what the other is: much less work than another copy.
+pub fn restore(from: &Path, to: &Path) {
+    for entry in fs::read_dir(to).unwrap() {
+        let entry = entry.unwrap();
+        let (here, there) = (entry.path(), from.join(entry.file_name()));
+        match (entry.file_type().unwrap(), there.is_dir(), there.is_file()) {
+            (kind, true, _) if kind.is_dir() => {}
+            (kind, _, true) if kind.is_file() => {}
+            (kind, ..) if kind.is_dir() => fs::remove_dir_all(here).unwrap(),
+            _ => fs::remove_file(here).unwrap(),
+        }
+    }
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            fs::create_dir_all(&to).unwrap();
+            restore(&entry.path(), &to);
+        } else {
+            let bytes = fs::read(entry.path()).unwrap();
+            if fs::read(&to).ok().as_ref() != Some(&bytes) {
+                fs::write(to, bytes).unwrap();
+            }
         }
     }
 }

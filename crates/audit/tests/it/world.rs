@@ -242,17 +242,14 @@ impl World {
     }
 
     /// Seals a draft and writes it where it belongs.
-    pub fn seal(&mut self, mut draft: Draft, now: Time) -> usize {
-        // The appliance saw the log's head then, and not when the log was written down.
-        if let Some(log) = self.log.as_ref().filter(|log| draft.last_checkpoint.as_ref() == Some(&log.signed().note)) {
-            draft.last_checkpoint = Some(log.signed_at(log.now.min(now)).note);
-        }
+    pub fn seal(&mut self, draft: Draft, now: Time) -> usize {
         let sealed = seal(draft, &self.state, &device(), now).unwrap();
         self.state = sealed.next;
         let path = self.place(&sealed);
         self.write(&path, &sealed.bytes);
         self.write(&format!("{path}.minisig"), sealed.signature_text.as_bytes());
         if let Some(log) = &mut self.log {
+            log.now = log.now.max(now);
             let receipt = log.evidence(&sealed);
             self.write(&path.replace(".json", ".receipt.json"), &receipt);
         }

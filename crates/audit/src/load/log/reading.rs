@@ -198,11 +198,11 @@ impl SiteLog<'_> {
             return (log, false, held);
         }
         let mut pass = Pass::new(number, path, restart);
+        let jobs = self.archive.jobs_for(usize::try_from(size).unwrap_or(usize::MAX));
         let book = &mut self.book;
-        let read =
-            stream(&place, &head.checkpoint, &wanted, self.archive.jobs, problems, &mut |index, bundle, entry| {
-                book.entry(&mut pass, index, bundle, entry);
-            });
+        let read = stream(&place, &head.checkpoint, &wanted, jobs, problems, &mut |index, bundle, entry| {
+            book.entry(&mut pass, index, bundle, entry);
+        });
         let Streamed { sound, complete, roots } = read;
         log.sound = sound;
         log.entries = pass.counts;

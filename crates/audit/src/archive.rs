@@ -1,6 +1,7 @@
 //! An audit folder whose trust roots, releases and documents were verified.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 
 use writ_evidence::Bundle;
 use writ_evidence::bundle::ReleaseRef;
@@ -59,6 +60,32 @@ impl SiteRecord {
     }
 }
 
+/// A checkpoint of a log (a signed note) that the auditor brings from another time or another place. The log here must begin with
+/// what it names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptCheckpoint {
+    /// Where it is from: what problems call it.
+    pub name: String,
+    /// The exact note.
+    pub note: Vec<u8>,
+}
+
+/// How far the walk has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// So many bundles are to be verified besides those that were told of before.
+    Found(usize),
+    /// One more of them was.
+    Verified,
+    /// Now the logs of a site are read.
+    Logs,
+}
+
+/// The most threads that verify, whatever is asked for.
+pub const MAX_JOBS: usize = 64;
+/// So few bundles are verified before another thread has begun.
+const FEW: usize = 64;
+
 /// An audit folder after its trust roots, releases and documents were read.
 pub struct Archive {
     pub(crate) folder: Folder,
@@ -68,6 +95,8 @@ pub struct Archive {
     pub(crate) now: Option<Time>,
     pub(crate) problems: Problems,
     pub(crate) documents: usize,
+    jobs: Option<NonZeroUsize>,
+    pub(crate) kept: Vec<KeptCheckpoint>,
     /// Sites by name.
     pub sites: BTreeMap<SiteId, SiteRecord>,
     /// Policies by digest.
@@ -104,6 +133,8 @@ impl Archive {
             sites: BTreeMap::new(),
             policies: BTreeMap::new(),
             documents: 0,
+            jobs: None,
+            kept: Vec::new(),
             problems: Problems::default(),
             folder,
         };
@@ -131,12 +162,41 @@ impl Archive {
         archive
     }
 
+    /// Verifies on so many threads (at most [`MAX_JOBS`]) instead of one for each processor. What comes of it is the same.
+    #[must_use]
+    pub fn with_jobs(mut self, jobs: NonZeroUsize) -> Self {
+        self.jobs = Some(jobs);
+        self
+    }
+
+    /// How many threads verify so many bundles, or read a log of so many entries.
+    pub(crate) fn jobs_for(&self, count: usize) -> usize {
+        let jobs = match self.jobs {
+            Some(jobs) => jobs.get(),
+            None if count < FEW => 1,
+            None => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+        };
+        jobs.min(MAX_JOBS)
+    }
+
+    /// Also holds the logs against these checkpoints: see [`KeptCheckpoint`].
+    #[must_use]
+    pub fn with_kept(mut self, kept: Vec<KeptCheckpoint>) -> Self {
+        self.kept = kept;
+        self
+    }
+
     /// Verifies the evidence, site by site and key by key in the order of its chain, and hands each bundle that counts to
     /// `visit`. The report tells of everything, also of what [`Archive::open`] found.
     pub fn walk(&self, visit: &mut dyn FnMut(Stored<'_>)) -> VerifyReport {
+        self.walk_telling(visit, &mut |_| {})
+    }
+
+    /// As [`Archive::walk`], and tells how far it has come.
+    pub fn walk_telling(&self, visit: &mut dyn FnMut(Stored<'_>), progress: &mut dyn FnMut(Progress)) -> VerifyReport {
         let mut report = VerifyReport::begin(self);
         if self.chain.is_some() {
-            evidence::walk(self, &mut report, visit);
+            evidence::walk(self, &mut report, visit, progress);
         }
         report.finish(self);
         report

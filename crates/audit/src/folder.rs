@@ -121,7 +121,9 @@ impl Folder {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(FolderError::NotPlain(path));
         }
-        let mut bytes = Vec::new();
+        // One more than it has, so that its end is seen without growing.
+        let size = usize::try_from(stat.st_size).unwrap_or(0).min(limit);
+        let mut bytes = Vec::with_capacity(size + 1);
         let mut file = std::fs::File::from(fd).take(limit as u64 + 1);
         file.read_to_end(&mut bytes).map_err(|source| FolderError::Io { path: path.clone(), source })?;
         if bytes.len() > limit {
@@ -133,26 +135,33 @@ impl Folder {
 
     /// The entries, sorted by name. Names outside the layout's alphabet are given as [`EntryKind::Other`], escaped.
     pub fn entries(&self) -> Result<Vec<Entry>, FolderError> {
-        let directory = Dir::read_from(&self.fd).map_err(|e| io(&self.path, e))?;
         let mut entries = Vec::new();
+        self.each(&mut |name, kind| entries.push(Entry { name: name.to_owned(), kind }))?;
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
+    }
+
+    /// Hands on the entries one by one, in no order: for directories of which not every name is to be kept. As
+    /// [`Folder::entries`] otherwise.
+    pub fn each(&self, take: &mut dyn FnMut(&str, EntryKind)) -> Result<(), FolderError> {
+        let directory = Dir::read_from(&self.fd).map_err(|e| io(&self.path, e))?;
+        let mut count = 0;
         for entry in directory {
             let entry = entry.map_err(|e| io(&self.path, e))?;
             let bytes = entry.file_name().to_bytes();
             if bytes == b"." || bytes == b".." {
                 continue;
             }
-            if entries.len() == MAX_ENTRIES {
+            if count == MAX_ENTRIES {
                 return Err(FolderError::TooMany(self.path.clone()));
             }
-            entries.push(match std::str::from_utf8(bytes) {
-                Ok(name) if is_plain_name(name) => {
-                    Entry { name: name.to_owned(), kind: self.kind(name, entry.file_type()) }
-                }
-                _ => Entry { name: bytes.escape_ascii().to_string(), kind: EntryKind::Other },
-            });
+            count += 1;
+            match std::str::from_utf8(bytes) {
+                Ok(name) if is_plain_name(name) => take(name, self.kind(name, entry.file_type())),
+                _ => take(&bytes.escape_ascii().to_string(), EntryKind::Other),
+            }
         }
-        entries.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(entries)
+        Ok(())
     }
 
     fn kind(&self, name: &str, found: FileType) -> EntryKind {

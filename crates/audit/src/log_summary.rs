@@ -50,6 +50,9 @@ pub struct OneLog {
     pub root: Option<String>,
     /// When its key last said that this is its head: its own claim.
     pub fresh_at: Option<Time>,
+    /// The exact note of that checkpoint: what is kept for next time.
+    #[serde(skip)]
+    pub note: Option<String>,
     /// Who else said when it had come to what: the newest of each authority of time and each witness that the newest trust root
     /// lists.
     pub external: Vec<External>,

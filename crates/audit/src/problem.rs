@@ -53,6 +53,13 @@ pub enum Code {
     TokenUnknownAuthority,
     /// No timestamp of a log, or of a day of it, where the trust root lists authorities.
     TokenMissing,
+    /// Logged after the newest word of anybody but the log, or a checkpoint that was given and that nothing here can be held
+    /// against.
+    NotCovered,
+    /// A log ends before what others saw of it.
+    Truncated,
+    /// An appliance's clock was not as it should be, by its own word or by the times that its log gives.
+    ClockDoubtful,
     /// The first trust root was taken from the folder that is being judged.
     Unpinned,
 }
@@ -83,6 +90,9 @@ impl Code {
             Self::TokenForged => "token-forged",
             Self::TokenUnknownAuthority => "token-unknown-authority",
             Self::TokenMissing => "token-missing",
+            Self::NotCovered => "not-covered",
+            Self::Truncated => "truncated",
+            Self::ClockDoubtful => "clock-doubtful",
             Self::Unpinned => "unpinned",
         }
     }

@@ -9,6 +9,7 @@ use writ_trust::time::Time;
 
 use crate::archive::{Archive, Options};
 use crate::folder::Folder;
+pub use crate::load::log::Witnessed;
 use crate::load::log_batches::LogSourceSummary;
 use crate::log_summary::{LogSummary, NOT_CONFIGURED, state_of};
 use crate::problem::Problems;
@@ -128,6 +129,9 @@ pub struct VerifyReport {
     pub log_sources: Vec<LogSourceSummary>,
     /// Receipts beside bundles: how many are there. Those of a site without a log are not judged.
     pub receipts: usize,
+    /// Checkpoints that were given to be held against the logs; not there without any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub witnesses: Vec<Witnessed>,
     /// What is wrong and what must be known.
     pub problems: Problems,
 }
@@ -155,6 +159,7 @@ impl VerifyReport {
             logs: Vec::new(),
             log_sources: Vec::new(),
             receipts: 0,
+            witnesses: Vec::new(),
             problems: archive.problems.clone(),
         }
     }

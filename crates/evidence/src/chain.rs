@@ -243,6 +243,16 @@ pub enum VerifyError {
 
 /// Verifies one bundle by itself: signature first, then shape, then who speaks.
 pub fn authenticate(bytes: &[u8], signature: &[u8], speaker: &Speaker<'_>) -> Result<Authentic, VerifyError> {
+    authenticate_digested(bytes, Digest::of(bytes), signature, speaker)
+}
+
+/// As [`authenticate`], where the digest of these exact bytes is known already.
+pub fn authenticate_digested(
+    bytes: &[u8],
+    digest: Digest,
+    signature: &[u8],
+    speaker: &Speaker<'_>,
+) -> Result<Authentic, VerifyError> {
     if bytes.len() > MAX_BUNDLE {
         return Err(VerifyError::TooLarge(bytes.len()));
     }
@@ -265,7 +275,7 @@ pub fn authenticate(bytes: &[u8], signature: &[u8], speaker: &Speaker<'_>) -> Re
     if bundle.appliance != *speaker.appliance {
         return Err(VerifyError::ForeignAppliance { expected: speaker.appliance.clone(), found: bundle.appliance });
     }
-    Ok(Authentic { bundle, digest: Digest::of(bytes) })
+    Ok(Authentic { bundle, digest })
 }
 
 /// Why an authentic bundle does not continue its chain.

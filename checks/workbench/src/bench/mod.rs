@@ -17,6 +17,7 @@ mod policy;
 mod posture;
 mod process;
 mod scan;
+mod verify;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -24,7 +25,8 @@ use anyhow::{Result, ensure};
 use writ_tools::setup;
 
 /// Figures of this machine, in one run: healing, scanning beside cf-agent, monit and oscap, memory, what an appliance takes, policy evaluation, what evidence
-/// takes and how long comparing it does; check-ins, evidence and the binary cache of a depot, beside the machine's limits and nginx; what the PHI scrubber finds.
+/// takes and how long comparing it does; check-ins, evidence and the binary cache of a depot, beside the machine's limits and nginx; what the PHI scrubber finds; an
+/// audit, beside what the processor can verify.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Only these families of figures, with commas between them.
@@ -51,6 +53,8 @@ pub struct Arguments {
     depot: depot::Amounts,
     #[command(flatten)]
     phi: phi::Amounts,
+    #[command(flatten)]
+    verify: verify::Amounts,
 }
 
 /// Figures that belong together.
@@ -74,6 +78,8 @@ enum Family {
     Compare,
     /// The PHI scrubber: recall, precision, cost. Installs Faker from PyPI.
     Phi,
+    /// Verifying an audit folder of a hundred thousand bundles.
+    Verify,
     /// Check-ins a second.
     CheckIns,
     /// Durable bundles a second.
@@ -143,6 +149,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         (Family::Posture, &posture::run),
         (Family::Compare, &compare::run),
         (Family::Phi, &|| phi::run(&arguments.phi)),
+        (Family::Verify, &|| verify::run(&arguments.verify)),
         (Family::CheckIns, &|| depot::check_ins(&arguments.depot)),
         (Family::Evidence, &|| depot::evidence(&arguments.depot)),
         (Family::Corrupted, &|| depot::corrupted(&arguments.depot)),

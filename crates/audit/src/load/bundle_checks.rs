@@ -14,8 +14,8 @@ use writ_trust::numbers::{Epoch, Serial};
 use crate::archive::{Archive, SiteRecord};
 use crate::problem::{Code, Problems};
 
-/// How far an appliance's clock may be behind its signers' before it is worth a note: 5 minutes, in milliseconds.
-const CLOCK_SLACK_MILLIS: i64 = 300_000;
+/// How far an appliance's clock may be from its signers' and its log's before it is worth a note: 5 minutes, in milliseconds.
+pub const CLOCK_SLACK_MILLIS: i64 = 300_000;
 
 /// What is remembered from bundle to bundle of one key.
 #[derive(Debug, Default)]
@@ -26,8 +26,22 @@ pub struct Context {
     unknown: BTreeSet<Digest>,
     /// For each incident that is open: the releases that were obeyed since. A runbook may have run under any of them.
     open: BTreeMap<IncidentId, Vec<ReleaseRef>>,
+    /// The release that is obeyed.
+    obeyed: Option<ReleaseRef>,
     early: bool,
+    /// What hashes the runbooks have, by the release and their names: the same ones run again and again.
+    hashes: BTreeMap<(Digest, String), Hashes>,
 }
+
+/// The hashes of a runbook and of its steps.
+#[derive(Debug)]
+struct Hashes {
+    runbook: Digest,
+    steps: BTreeSet<Digest>,
+}
+
+/// A policy that was in force, and the release that it is of.
+type InForce<'a> = (Digest, &'a Policy);
 
 impl Context {
     /// Judges one authentic bundle.
@@ -84,7 +98,7 @@ impl Context {
         }
         self.order(path, named, problems);
         let policies = self.policies(archive, key, bundle, named);
-        runbook(path, bundle, &policies, problems);
+        self.runbook(path, bundle, &policies, problems);
     }
 
     /// The policies that were in force while the incident of a bundle was open.
@@ -94,17 +108,18 @@ impl Context {
         key: &KeyRecord,
         bundle: &Bundle,
         named: &ReleaseRef,
-    ) -> Vec<&'a Policy> {
-        if let Some(incident) = bundle.incident.as_ref().filter(|_| bundle.kind == Kind::IncidentOpened) {
-            self.open.insert(incident.incident_id, Vec::new());
+    ) -> Vec<InForce<'a>> {
+        if self.obeyed.replace(*named) != Some(*named) {
+            self.open.values_mut().for_each(|releases| releases.push(*named));
         }
-        for releases in self.open.values_mut().filter(|releases| releases.last() != Some(named)) {
-            releases.push(*named);
+        if let Some(incident) = bundle.incident.as_ref().filter(|_| bundle.kind == Kind::IncidentOpened) {
+            self.open.insert(incident.incident_id, vec![*named]);
         }
         let closed = bundle.incident.as_ref().filter(|_| bundle.kind == Kind::IncidentClosed);
         let releases =
             closed.and_then(|incident| self.open.remove(&incident.incident_id)).unwrap_or_else(|| vec![*named]);
-        releases.iter().filter_map(|release| archive.policy(&key.site, &key.appliance, release)).collect()
+        let policy = |release: &ReleaseRef| archive.policy(&key.site, &key.appliance, release);
+        releases.iter().filter_map(|release| Some((release.digest, policy(release)?))).collect()
     }
 
     /// An appliance goes back to an older release only by a switch that failed, and says so.
@@ -116,43 +131,51 @@ impl Context {
         }
         self.newest = Some(point);
     }
+
+    /// What was run must be what a signed policy holds.
+    fn runbook(&mut self, path: &str, bundle: &Bundle, policies: &[InForce], problems: &mut Problems) {
+        const CONSEQUENCE: &str = "something was run on the appliance that nobody signed for it";
+        // Without a policy nothing can be compared; that it is missing has been said.
+        let (Some(ran), false) = (&bundle.runbook, policies.is_empty()) else { return };
+        let mut signed = Vec::new();
+        for (release, policy) in policies {
+            let Some(runbook) = policy.runbooks.get(&ran.runbook_id) else { continue };
+            let place = (*release, ran.runbook_id.clone());
+            self.hashes
+                .entry(place.clone())
+                .or_insert_with(|| Hashes { runbook: runbook.digest(), steps: steps_of(&[runbook]) });
+            signed.push(place);
+        }
+        let known: Vec<&Hashes> = signed.iter().filter_map(|place| self.hashes.get(place)).collect();
+        let Some(first) = known.first() else {
+            let what = format!("it ran {}, which the signed policy does not have", ran.runbook_id);
+            return problems.bad(Code::NotAsOrdered, path, what, CONSEQUENCE);
+        };
+        if known.iter().all(|hashes| hashes.runbook != ran.runbook_hash) {
+            let what = format!(
+                "it ran {} with hash {}, the signed policy has {}",
+                ran.runbook_id, ran.runbook_hash, first.runbook
+            );
+            return problems.bad(Code::NotAsOrdered, path, what, CONSEQUENCE);
+        }
+        let own = |step: &Digest| known.iter().any(|hashes| hashes.steps.contains(step));
+        if bundle.actions_taken.iter().all(|action| own(&action.script_hash)) {
+            return;
+        }
+        // Its attempts may have gone through the runbooks of several rules.
+        let rules = policies.iter().flat_map(|(_, p)| p.rules.values().map(move |rule| (p, rule)));
+        let others: Vec<&Runbook> = rules.filter_map(|(p, rule)| p.runbooks.get(rule.run.as_ref()?)).collect();
+        let others = steps_of(&others);
+        let strange = |step: &Digest| !own(step) && !others.contains(step);
+        if let Some(action) = bundle.actions_taken.iter().find(|action| strange(&action.script_hash)) {
+            let what = format!("step {} ({}) is not a step of {}", action.step, action.action, ran.runbook_id);
+            problems.bad(Code::NotAsOrdered, path, what, CONSEQUENCE);
+        }
+    }
 }
 
-/// What was run must be what a signed policy holds.
-fn runbook(path: &str, bundle: &Bundle, policies: &[&Policy], problems: &mut Problems) {
-    const CONSEQUENCE: &str = "something was run on the appliance that nobody signed for it";
-    // Without a policy nothing can be compared; that it is missing has been said.
-    let (Some(ran), false) = (&bundle.runbook, policies.is_empty()) else { return };
-    let signed: Vec<&Runbook> = policies.iter().filter_map(|p| p.runbooks.get(&ran.runbook_id)).collect();
-    if signed.is_empty() {
-        let what = format!("it ran {}, which the signed policy does not have", ran.runbook_id);
-        return problems.bad(Code::NotAsOrdered, path, what, CONSEQUENCE);
-    }
-    if signed.iter().all(|runbook| runbook.digest() != ran.runbook_hash) {
-        let what = format!(
-            "it ran {} with hash {}, the signed policy has {}",
-            ran.runbook_id,
-            ran.runbook_hash,
-            signed[0].digest()
-        );
-        return problems.bad(Code::NotAsOrdered, path, what, CONSEQUENCE);
-    }
-    let allowed = step_hashes(policies, signed);
-    if let Some(action) = bundle.actions_taken.iter().find(|a| !allowed.contains(&a.script_hash)) {
-        let what = format!("step {} ({}) is not a step of {}", action.step, action.action, ran.runbook_id);
-        problems.bad(Code::NotAsOrdered, path, what, CONSEQUENCE);
-    }
-}
-
-/// The steps that an incident's bundle may list: those of its runbook, and of the runbooks of other rules (its attempts
-/// may have gone through several).
-fn step_hashes(policies: &[&Policy], runbooks: Vec<&Runbook>) -> BTreeSet<Digest> {
-    let others = policies.iter().flat_map(|p| p.rules.values().filter_map(|rule| p.runbooks.get(rule.run.as_ref()?)));
-    runbooks
-        .into_iter()
-        .chain(others)
-        .flat_map(|r| &r.steps)
-        .flat_map(|step| [Some(step_hash(step)), step.undo.as_ref().map(undo_hash)])
-        .flatten()
-        .collect()
+/// The hashes of the steps of runbooks, and of what undoes them.
+fn steps_of(runbooks: &[&Runbook]) -> BTreeSet<Digest> {
+    let steps = runbooks.iter().flat_map(|runbook| &runbook.steps);
+    steps.flat_map(|step| [Some(step_hash(step)), step.undo.as_ref().map(undo_hash)]).flatten().collect()
 }

@@ -2,12 +2,17 @@
 //! documents, evidence, the logs that hold all of it, and batches of logs of machines.
 
 pub mod bundle_checks;
+pub mod bundle_file;
+pub mod clock_doubts;
 pub mod documents;
 pub mod evidence;
 pub mod incidents;
 pub mod log;
 pub mod log_batches;
+pub mod names;
+pub mod ordered;
 pub mod releases;
+pub mod revoked;
 pub mod trust;
 
 use writ_trust::json::MAX_SIGNATURE;

@@ -11,7 +11,7 @@ use crate::load::log_batches::LogSourceSummary;
 use crate::log_summary::{External, LogSummary, NOT_CONFIGURED, WITHOUT_ENTRIES};
 use crate::problem::{Problem, Weight};
 use crate::query::Row;
-use crate::verify::VerifyReport;
+use crate::verify::{VerifyReport, Witnessed};
 use crate::words::{of, thousands, when};
 
 /// How a terminal looks.
@@ -111,8 +111,15 @@ fn logs(report: &VerifyReport, look: Look) -> String {
             out += &format!("{kind} of log {} of {} by {by}: {entries} by {}\n", log.number, site.site, when(*at));
         }
     }
+    report.witnesses.iter().for_each(|witnessed| out += &witness_line(witnessed));
     report.logs.iter().for_each(|site| out += &log_line(site));
     out
+}
+
+fn witness_line(witnessed: &Witnessed) -> String {
+    let Witnessed { path, site, log, size, holds, .. } = witnessed;
+    let found = if *holds { "the log here begins with it" } else { "NOT shown to be a beginning of the log here" };
+    format!("checkpoint given in {}: {} of log {log} of {site}; {found}\n", escaped(path), of(*size, "entry"))
 }
 
 fn log_line(site: &LogSummary) -> String {

@@ -313,11 +313,11 @@ fn a_log_shorter_than_what_was_seen_of_it_is_found() {
     let world = World::logged();
     fs::remove_dir_all(world.path().join("log")).unwrap();
     world.log().cut(25).write(&world);
-    let found = first(&world.verify(), Code::Missing, "log/clinic-001/1/checkpoint");
+    let found = first(&world.verify(), Code::Truncated, "log/clinic-001/1/checkpoint");
     assert!(found.what.contains("it ends with 25 entries") && found.what.contains("names 30 entries"), "{found:#?}");
     without_receipts(&world);
     let report = world.verify();
-    let found = first(&report, Code::Missing, "log/clinic-001/1/checkpoint");
+    let found = first(&report, Code::Truncated, "log/clinic-001/1/checkpoint");
     assert!(found.what.contains("/28-EB-20261124-0028.json names 29 entries"), "{found:#?}");
     // An older checkpoint kept from before is not forgotten either.
     let world = World::logged();
@@ -328,7 +328,7 @@ fn a_log_shorter_than_what_was_seen_of_it_is_found() {
     short.write(&world);
     assert!(world.verify().ok, "{:#?}", world.verify().problems);
     world.write(&short.path("checkpoint.30"), kept.as_bytes());
-    first(&world.verify(), Code::Missing, "log/clinic-001/1/checkpoint");
+    first(&world.verify(), Code::Truncated, "log/clinic-001/1/checkpoint");
     world.write(&short.path("checkpoint.31"), kept.as_bytes());
     first(&world.verify(), Code::Foreign, "checkpoint.31");
 }

@@ -61,7 +61,7 @@ pub struct Log {
     pub origin: String,
     /// The number of the key that signs it.
     pub key: u8,
-    /// The time that its key gives its checkpoints.
+    /// The time that its key gives its checkpoints: never before that of a bundle that it took in.
     pub now: Time,
     pub entries: Vec<Vec<u8>>,
     nodes: Kept,
@@ -71,8 +71,7 @@ pub struct Log {
 impl Log {
     pub fn new(number: usize, origin: &str) -> Self {
         let (nodes, frontier) = (Kept::default(), Frontier::new());
-        let now = at("2026-11-24T07:00:00Z");
-        Self { number, origin: origin.into(), key: DEPOT, now, entries: Vec::new(), nodes, frontier }
+        Self { number, origin: origin.into(), key: DEPOT, now: morning(), entries: Vec::new(), nodes, frontier }
     }
 
     pub fn push(&mut self, entry: &LogEntry) -> u64 {
@@ -116,7 +115,12 @@ impl Log {
     }
 
     pub fn signed(&self) -> SignedCheckpoint {
-        SignedCheckpoint::sign(self.checkpoint(), &key(self.key), self.now)
+        self.signed_at(self.now)
+    }
+
+    /// Its head, as its key signed it at a time.
+    pub fn signed_at(&self, time: Time) -> SignedCheckpoint {
+        SignedCheckpoint::sign(self.checkpoint(), &key(self.key), time)
     }
 
     pub fn receipt(&mut self, index: u64) -> Vec<u8> {
@@ -200,6 +204,7 @@ impl World {
         world.begin_log(Log::new(1, ORIGIN));
         world.release(1, &policy_json(|_| {}), |_| {});
         world.live();
+        world.log.as_mut().unwrap().now = at("2026-11-24T07:00:00Z");
         world.write_log();
         world
     }

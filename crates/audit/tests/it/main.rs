@@ -12,6 +12,7 @@ mod figures;
 mod go;
 mod instants;
 mod laws;
+mod kept;
 mod log;
 mod log_batches;
 mod log_restarts;
@@ -21,6 +22,8 @@ mod reading;
 mod reports;
 mod revoked;
 mod summaries;
+mod tampered_world;
+mod tampering;
 mod timestamps;
 #[path = "../../../trust/tests/it/tsa.rs"]
 mod tsa;

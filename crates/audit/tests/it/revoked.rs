@@ -51,9 +51,9 @@ fn stands(report: &VerifyReport, stands: bool) {
 
 #[test]
 fn a_release_that_the_log_held_before_stands() {
-    // Its receipt and every checkpoint are of 2026-11-24T07:00:00Z.
+    // The first bundle saw it in the log at 2026-11-23T06:00:00Z.
     for (revoked_at, proven) in
-        [("2026-11-25T00:00:00Z", true), ("2026-11-24T07:00:01Z", true), ("2026-11-24T07:00:00Z", false)]
+        [("2026-11-25T00:00:00Z", true), ("2026-11-23T06:00:01Z", true), ("2026-11-23T06:00:00Z", false)]
     {
         let world = World::logged();
         revoke_signer(&world, revoked_at, false);
@@ -155,7 +155,7 @@ fn counted(world: &World) -> (BTreeSet<u64>, VerifyReport) {
 #[test]
 fn of_a_stolen_appliance_key_what_the_log_held_before_counts() {
     for (revoked_at, last) in [
-        ("2026-11-24T07:00:00Z", 0),
+        ("2026-11-23T06:00:00Z", 0),
         ("2026-11-24T08:00:00Z", 28),
         ("2026-11-26T12:00:00Z", 28),
         ("2026-11-27T00:00:00Z", 31),

@@ -17,20 +17,20 @@ use crate::log_world::*;
 use crate::tsa::{Key, Tsa};
 use crate::world::*;
 
-static TSA: LazyLock<Tsa> = LazyLock::new(|| Tsa::new(Key::P256));
+pub static TSA: LazyLock<Tsa> = LazyLock::new(|| Tsa::new(Key::P256));
 
-const WITNESS: &str = "witness.example";
+pub const WITNESS: &str = "witness.example";
 
-fn witness() -> SecretKey {
+pub fn witness() -> SecretKey {
     key(40)
 }
 
-fn witness_key() -> NoteKey {
+pub fn witness_key() -> NoteKey {
     NoteKey::new(WITNESS, &witness().public_key())
 }
 
 /// The root of the logged world, which lists an authority and a witness.
-fn root(version: u64) -> Json {
+pub fn root(version: u64) -> Json {
     let mut root = logged_root(version, &[ORIGIN]);
     let authority = TSA.authority();
     root["timestamp_authorities"] = json!([{ "name": authority.name, "certificate": authority.certificate }]);
@@ -48,7 +48,7 @@ fn world() -> World {
 }
 
 /// Puts a token of this checkpoint beside the log; gives its name.
-fn put_token(world: &World, signed: &SignedCheckpoint, time: &str, response: &[u8]) -> String {
+pub fn put_token(world: &World, signed: &SignedCheckpoint, time: &str, response: &[u8]) -> String {
     let text =
         format!("{}-{}-{}T{}:{}:{}Z", &time[..4], &time[4..6], &time[6..8], &time[8..10], &time[10..12], &time[12..14]);
     let name = TimestampName::new(at(&text), AuthorityId::of(&TSA.authority().der().unwrap())).to_string();
@@ -58,13 +58,13 @@ fn put_token(world: &World, signed: &SignedCheckpoint, time: &str, response: &[u
 }
 
 /// Stamps the log as it is.
-fn stamp(world: &World, time: &str) -> String {
+pub fn stamp(world: &World, time: &str) -> String {
     let signed = world.log().signed();
     put_token(world, &signed, time, &TSA.stamp_at(signed.note.as_bytes(), time))
 }
 
 /// Has the witness cosign the log as it is.
-fn cosign(world: &World, time: &str) {
+pub fn cosign(world: &World, time: &str) {
     let (signed, time) = (world.log().signed(), at(time));
     let note = format!("{}{}", signed.note, witness_key().cosign(&signed.checkpoint.text(), &witness(), time));
     let name = CosignatureName::new(&witness_key(), time);

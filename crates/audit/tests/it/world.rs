@@ -249,6 +249,7 @@ impl World {
         self.write(&path, &sealed.bytes);
         self.write(&format!("{path}.minisig"), sealed.signature_text.as_bytes());
         if let Some(log) = &mut self.log {
+            log.now = log.now.max(now);
             let receipt = log.evidence(&sealed);
             self.write(&path.replace(".json", ".receipt.json"), &receipt);
         }

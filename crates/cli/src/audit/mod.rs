@@ -9,6 +9,7 @@ mod show;
 mod unpack;
 mod verify;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use writ_audit::report::terminal::{self, Look};
@@ -74,6 +75,9 @@ struct Source {
     /// Go on where the entries of a site's log are not here, as in a folder that was gathered from appliances' inboxes
     #[arg(long)]
     without_entries: bool,
+    /// How many threads verify; the result is the same. By default one for each processor
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
 }
 
 impl Source {
@@ -92,7 +96,11 @@ impl Source {
             Failure::could_not("cannot open the audit folder").caused_by(&e).next("make one with `writ audit collect`")
         })?;
         let (without_entries, now) = (self.without_entries, Some(now));
-        Ok(Archive::open(folder, &Options { trust, site, without_entries, now }))
+        let archive = Archive::open(folder, &Options { trust, site, without_entries, now });
+        Ok(match self.jobs {
+            Some(jobs) => archive.with_jobs(jobs),
+            None => archive,
+        })
     }
 }
 

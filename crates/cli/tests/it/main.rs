@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop here")]
 
 mod alerts;
+mod audit_verify;
 mod bad_input;
 mod check;
 mod compare;
@@ -19,6 +20,9 @@ mod fleet;
 mod key_life;
 mod keys;
 mod log;
+#[allow(dead_code, reason = "a part of it is used here")]
+#[path = "../../../audit/tests/it/log_world.rs"]
+mod log_world;
 mod notify;
 mod people;
 mod policy_page;
@@ -37,3 +41,6 @@ mod tsa;
 mod tsa_server;
 mod verify;
 mod watch;
+#[allow(dead_code, reason = "a part of it is used here")]
+#[path = "../../../audit/tests/it/world.rs"]
+mod world;

@@ -4,7 +4,7 @@
 //! client shares the machine with it.
 
 mod append;
-mod appliance;
+pub mod appliance;
 mod cache;
 mod check_ins;
 mod closure;
@@ -12,12 +12,12 @@ mod cores;
 mod corrupted;
 mod courier;
 mod delivery;
-mod drafts;
+pub mod drafts;
 mod evidence;
 mod fleet;
-mod limits;
+pub mod limits;
 mod nginx;
-mod stats;
+pub mod stats;
 mod steady;
 mod watch;
 mod world;

@@ -7,7 +7,8 @@ use writ_evidence::chain::file_name;
 use writ_trust::digest::Digest;
 use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::key_register::KeyRecord;
-use writ_trust::log::entry::LogEntry;
+use writ_trust::log::entry::{EntryError, LogEntry};
+use writ_trust::log::tile::EntryBundle;
 use writ_trust::minisign::PublicKey;
 use writ_trust::numbers::{Epoch, Serial};
 use writ_trust::root_chain::TrustChain;
@@ -81,6 +82,8 @@ pub struct Book<'a> {
     record: &'a SiteRecord,
     chain: &'a TrustChain,
     keys: BTreeMap<[u8; 32], KeyBook>,
+    /// Whose each key is that a verified release names.
+    appliances: BTreeMap<[u8; 32], Vec<&'a ApplianceId>>,
     releases: BTreeMap<Digest, Option<usize>>,
     /// Releases in the folder that did not verify: they were told of.
     broken: BTreeSet<(Epoch, Serial)>,
@@ -113,9 +116,15 @@ impl Pass {
 }
 
 /// An entry and where it is.
-struct At<'e> {
+struct At {
     index: u64,
-    file: &'e str,
+    file: EntryBundle,
+}
+
+impl At {
+    fn path(&self, pass: &Pass) -> String {
+        path_in(&pass.path, &self.file.path())
+    }
 }
 
 impl<'a> Book<'a> {
@@ -126,11 +135,16 @@ impl<'a> Book<'a> {
         chain: &'a TrustChain,
         broken: BTreeSet<(Epoch, Serial)>,
     ) -> Self {
+        let mut appliances: BTreeMap<[u8; 32], Vec<&ApplianceId>> = BTreeMap::new();
+        for known in record.register.records().filter(|known| known.site == *site) {
+            appliances.entry(*known.public_key.ed25519()).or_default().push(&known.appliance);
+        }
         Self {
             site,
             record,
             chain,
             keys: BTreeMap::new(),
+            appliances,
             releases: record.releases.iter().map(|past| (past.digest, None)).collect(),
             broken,
             obeyed: BTreeSet::new(),
@@ -142,6 +156,11 @@ impl<'a> Book<'a> {
     fn key(&mut self, key: &PublicKey) -> &mut KeyBook {
         let path = || format!("evidence/{}/{}", self.site, key.fingerprint());
         self.keys.entry(*key.ed25519()).or_insert_with(|| KeyBook { path: path(), slots: Vec::new(), missing: None })
+    }
+
+    /// Makes room for so many bundles of a key.
+    pub fn expect(&mut self, key: &KeyRecord, bundles: usize) {
+        self.key(&key.public_key).slots.reserve_exact(bundles);
     }
 
     /// Takes in a bundle of the folder; they come in the order of their chain.
@@ -168,19 +187,19 @@ impl<'a> Book<'a> {
     }
 
     /// Judges an entry of a log.
-    pub fn entry(&mut self, pass: &mut Pass, index: u64, file: &str, bytes: &[u8]) {
+    pub fn entry(&mut self, pass: &mut Pass, index: u64, file: EntryBundle, entry: Result<LogEntry, EntryError>) {
         let at = At { index, file };
-        let path = path_in(&pass.path, file);
-        let entry = match LogEntry::parse(bytes) {
+        let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
                 let what = format!("entry {index}: {error}");
-                return pass.problems.bad(Code::Malformed, &path, what, "what was logged there is not known");
+                return pass.problems.bad(Code::Malformed, &at.path(pass), what, "what was logged there is not known");
             }
         };
         if entry.site() != self.site {
             let what = format!("entry {index} is of site {}", entry.site());
-            return pass.problems.bad(Code::Foreign, &path, what, "the log of one site holds nothing of another");
+            let so = "the log of one site holds nothing of another";
+            return pass.problems.bad(Code::Foreign, &at.path(pass), what, so);
         }
         if matches!(entry, LogEntry::Restart { .. }) != (index == 0 && pass.number > 1) {
             let what = match entry {
@@ -189,7 +208,8 @@ impl<'a> Book<'a> {
                 }
                 _ => "it does not begin with its restart".to_owned(),
             };
-            pass.problems.bad(Code::OutOfOrder, &path, what, "the log was not begun as the trust keys ordered");
+            let so = "the log was not begun as the trust keys ordered";
+            pass.problems.bad(Code::OutOfOrder, &at.path(pass), what, so);
         }
         match entry {
             LogEntry::Evidence { id, appliance, public_key, sequence, digest, .. } => {
@@ -210,7 +230,7 @@ impl<'a> Book<'a> {
                 pass.counts.restarts += 1;
                 if pass.restart.is_some_and(|restart| restart != digest) {
                     let what = format!("entry {index} is another restart than restart.json ({digest})");
-                    pass.problems.bad(Code::Forked, &path, what, "two orders to begin this log exist");
+                    pass.problems.bad(Code::Forked, &at.path(pass), what, "two orders to begin this log exist");
                 }
             }
         }
@@ -227,42 +247,35 @@ impl<'a> Book<'a> {
         sequence: u64,
         digest: Digest,
     ) {
-        let file = path_in(&pass.path, at.file);
-        let fingerprint = key.fingerprint();
-        let mut known = self.record.register.by_fingerprint(self.site, &fingerprint).peekable();
-        if known.peek().is_none() {
+        let Some(appliances) = self.appliances.get(key.ed25519()) else {
+            let fingerprint = key.fingerprint();
             if self.unknown.len() < MAX_UNKNOWN && self.unknown.insert(fingerprint.clone()) {
                 let what =
                     format!("entry {} is of a bundle by key {fingerprint}, which no verified release names", at.index);
                 let so = "anybody could have written it, or a release is missing";
-                pass.problems.bad(Code::UnknownKey, &file, what, so);
+                pass.problems.bad(Code::UnknownKey, &at.path(pass), what, so);
             }
             return;
-        }
-        if !known.any(|record| record.appliance == *appliance) {
+        };
+        if !appliances.contains(&appliance) {
             let what = format!("entry {} calls the appliance {appliance}; its key is another's", at.index);
-            pass.problems.bad(Code::Malformed, &file, what, "the log says something untrue of a bundle");
+            pass.problems.bad(Code::Malformed, &at.path(pass), what, "the log says something untrue of a bundle");
         }
         let number = pass.number;
-        let book = self.key(key);
-        let from = book.slots.partition_point(|slot| slot.sequence < sequence);
-        let until = book.slots.partition_point(|slot| slot.sequence <= sequence);
-        let path = book.path.clone();
-        let slots = &mut book.slots[from..until];
+        let KeyBook { path, slots, missing } = self.key(key);
+        let from = slots.partition_point(|slot| slot.sequence < sequence);
+        let until = slots.partition_point(|slot| slot.sequence <= sequence);
+        let slots = &mut slots[from..until];
         if let Some(slot) = slots.iter_mut().find(|slot| slot.digest == Some(digest)) {
-            let path = path_in(&path, &file_name(slot.sequence, slot.id));
+            let path = || path_in(path, &file_name(slot.sequence, slot.id));
             if let Some((_, before)) = slot.logged.filter(|(log, _)| *log == number) {
                 let what = format!("the log holds it twice, as entries {before} and {}", at.index);
-                pass.problems.bad(
-                    Code::Repeated,
-                    &path,
-                    what,
-                    "a log that takes one thing in twice is not kept as it should be",
-                );
+                let so = "a log that takes one thing in twice is not kept as it should be";
+                pass.problems.bad(Code::Repeated, &path(), what, so);
             }
             if slot.id.to_string() != id {
                 let what = format!("entry {} calls it {id:?}", at.index);
-                pass.problems.bad(Code::Malformed, &path, what, "the log says something untrue of a bundle");
+                pass.problems.bad(Code::Malformed, &path(), what, "the log says something untrue of a bundle");
             }
             slot.logged.get_or_insert((number, at.index));
             return;
@@ -272,17 +285,17 @@ impl<'a> Book<'a> {
             return;
         }
         if let Some(slot) = slots.first() {
-            let path = path_in(&path, &file_name(slot.sequence, slot.id));
+            let path = path_in(path, &file_name(slot.sequence, slot.id));
             let what = format!("entry {} of {} is of another bundle of this number ({digest})", at.index, pass.path);
             let so = "the appliance's key signed two histories, or the log invented one";
             return pass.problems.bad(Code::Forked, &path, what, so);
         }
         let entry = format!("entry {} of {}", at.index, pass.path);
         let name = id.parse().map_or_else(|_| format!("{sequence}"), |id: BundleId| file_name(sequence, id));
-        match &mut book.missing {
+        match missing {
             Some(missing) if missing.last + 1 == sequence => missing.last = sequence,
             missing => {
-                let next = Missing { first: sequence, last: sequence, path: path_in(&path, &name), entry };
+                let next = Missing { first: sequence, last: sequence, path: path_in(path, &name), entry };
                 if let Some(before) = missing.replace(next) {
                     before.tell(&mut pass.problems);
                 }
@@ -291,11 +304,15 @@ impl<'a> Book<'a> {
     }
 
     fn release(&mut self, pass: &mut Pass, at: &At, point: (Epoch, Serial), previous: Option<Digest>, digest: Digest) {
-        let file = path_in(&pass.path, at.file);
         let (epoch, serial) = point;
         if pass.newest.is_some_and(|newest| newest >= point) {
             let what = format!("entry {} is release {epoch}-{serial}, after one that is not before it", at.index);
-            pass.problems.bad(Code::OutOfOrder, &file, what, "releases were published out of order, or one twice");
+            pass.problems.bad(
+                Code::OutOfOrder,
+                &at.path(pass),
+                what,
+                "releases were published out of order, or one twice",
+            );
         }
         pass.newest = pass.newest.max(Some(point));
         if let Some(logged) = self.releases.get_mut(&digest) {
@@ -303,7 +320,7 @@ impl<'a> Book<'a> {
             let named = self.record.releases.iter().find(|past| past.digest == digest);
             if named.is_some_and(|past| past.release.point() != point || past.release.previous != previous) {
                 let what = format!("entry {} describes the release {digest} wrongly", at.index);
-                pass.problems.bad(Code::Malformed, &file, what, "the log says something untrue of a release");
+                pass.problems.bad(Code::Malformed, &at.path(pass), what, "the log says something untrue of a release");
             }
             return;
         }

@@ -15,6 +15,8 @@ const SPLIT: &str = "the log was shown differently to different people: keep bot
 /// Who says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
+    /// A checkpoint that the auditor brought.
+    Given,
     /// An older checkpoint, kept beside the newest.
     Kept,
     /// What an authority of time stamped.
@@ -34,6 +36,7 @@ pub enum Source {
 impl Source {
     fn as_str(self) -> &'static str {
         match self {
+            Self::Given => "a checkpoint that was given",
             Self::Kept => "an older checkpoint",
             Self::Timestamp => "a timestamp of the log",
             Self::Witness => "a witness of the log",
@@ -110,23 +113,35 @@ impl Claims {
                 match claim.source {
                     Source::Receipt | Source::ReleaseReceipt => held.receipts += 1 + claim.again,
                     Source::Seen => held.seen += 1 + claim.again,
-                    Source::Kept | Source::Restart | Source::Timestamp | Source::Witness => {}
+                    Source::Given | Source::Kept | Source::Restart | Source::Timestamp | Source::Witness => {}
                 }
             }
         }
         held
     }
 
-    /// The largest size that is spoken of, and in words who speaks of more than `size` entries.
-    pub fn beyond(&self, size: u64) -> Option<(u64, String)> {
+    /// Who speaks of more than `size` entries, if anybody does.
+    pub fn beyond(&self, size: u64) -> Option<Beyond> {
         let (largest, claims) = self.0.last_key_value().filter(|(largest, _)| **largest > size)?;
         let claim = claims.first()?;
-        let all: u64 = self.0.range(size + 1..).flat_map(|(_, claims)| claims).map(|claim| 1 + claim.again).sum();
-        let more =
+        let more = || self.0.range(size + 1..).flat_map(|(_, claims)| claims);
+        let all: u64 = more().map(|claim| 1 + claim.again).sum();
+        let also =
             if all > 1 { format!("; {} in all name more than is here", of(all, "statement")) } else { String::new() };
-        let who = format!("{} in {} names {}{more}", claim.source.as_str(), claim.path, of(*largest, "entry"));
-        Some((*largest, who))
+        let (source, entries) = (claim.source.as_str(), of(*largest, "entry"));
+        let who = format!("{source} in {} names {entries}, with root {}{also}", claim.path, short(&claim.root));
+        Some(Beyond { largest: *largest, who, given: more().any(|claim| claim.source == Source::Given) })
     }
+}
+
+/// Somebody who speaks of more entries than a log has here.
+pub struct Beyond {
+    /// The largest size that is spoken of.
+    pub largest: u64,
+    /// In words who does.
+    pub who: String,
+    /// Whether the auditor brought a checkpoint that does.
+    pub given: bool,
 }
 
 impl Claim {

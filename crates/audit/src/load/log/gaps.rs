@@ -59,3 +59,15 @@ pub fn judge(path: &str, size: u64, fresh_at: Option<Time>, said: &[Said], bare:
         problems.note(Code::TokenMissing, &place, what, so);
     }
 }
+
+/// Tells of what a log took in after the newest word of anybody else.
+pub fn uncovered(path: &str, size: u64, said: &[Said], problems: &mut Problems) {
+    let Some(newest) = said.iter().max_by_key(|one| (one.checkpoint.size, one.at)) else { return };
+    if let Some(after) = size.checked_sub(newest.checkpoint.size).filter(|after| *after > 0) {
+        let kind = if newest.sort == Sort::Timestamp { "timestamp" } else { "cosignature" };
+        let entries = if after == 1 { "entry was".to_owned() } else { format!("{after} entries were") };
+        let what = format!("the last {entries} logged after the newest {kind}, of {}", newest.at);
+        let so = "until the next one, when that was rests on the word of the log's own key";
+        problems.note(Code::NotCovered, &path_in(path, TIMESTAMPS), what, so);
+    }
+}

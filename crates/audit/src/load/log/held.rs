@@ -344,8 +344,8 @@ impl Looking<'_> {
         let (mut found, mut unheard) = (Vec::new(), Problems::default());
         let place = Place { folder, path: "" };
         let wanted = self.wanted;
-        let read = stream(&place, &head.checkpoint, &sizes, &mut unheard, &mut |number, _, bytes| {
-            if let Ok(entry) = LogEntry::parse(bytes)
+        let read = stream(&place, &head.checkpoint, &sizes, 1, &mut unheard, &mut |number, _, entry| {
+            if let Ok(entry) = entry
                 && let Some(digest) = wanted(&entry)
             {
                 found.push((number, digest));

@@ -8,6 +8,7 @@ mod book;
 mod claims;
 mod edge;
 mod gaps;
+mod given;
 pub mod held;
 pub mod notes;
 pub mod outside;
@@ -15,21 +16,23 @@ mod reading;
 mod restarts;
 mod stream;
 
+use std::sync::Arc;
+
 use writ_evidence::{Bundle, BundleId};
 use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
 use writ_trust::key_register::KeyRecord;
 use writ_trust::log::entry::LogEntry;
-use writ_trust::log::receipt::{MAX_RECEIPT, Receipt as ReceiptDocument, ReceiptError, VerifiedReceipt};
 
 pub use self::book::Judged;
-use self::book::{Book, Receipt, source_of};
+use self::book::{Book, Receipt};
 use self::claims::{Claims, Source};
-use self::notes::Notes;
+use self::given::Given;
+pub use self::given::{Witnessed, strangers};
+use self::notes::{Acknowledged, JudgedNote, JudgedReceipt, Notes};
 use self::outside::Outsiders;
-use super::{path_in, read, releases};
+use super::{path_in, releases};
 use crate::archive::{Archive, SiteRecord};
-use crate::folder::Folder;
 use crate::problem::{Code, Problems};
 
 /// The logs of one site while its evidence is read.
@@ -38,18 +41,22 @@ pub struct SiteLog<'a> {
     site: &'a SiteId,
     record: &'a SiteRecord,
     origins: &'a [String],
-    notes: Notes<'a>,
+    notes: Arc<Notes<'a>>,
     /// Who else vouches for when.
     outsiders: Outsiders,
     /// Of each log, what others say of it.
     claims: Vec<Claims>,
     book: Book<'a>,
+    /// Checkpoints that were given, and hold by themselves.
+    given: Vec<Given>,
+    /// What came of holding them against the logs.
+    witnessed: Vec<Witnessed>,
     /// What is bad around the logs, so far.
     bad: usize,
 }
 
 /// A bundle in the folder.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct BundleHere<'b> {
     /// Where it is.
     pub path: &'b str,
@@ -63,8 +70,10 @@ pub struct BundleHere<'b> {
     pub bundle: Option<&'b Bundle>,
     /// Whether there is a receipt beside it.
     pub receipted: bool,
-    /// That receipt, if it could be read.
-    pub receipt: Option<&'b [u8]>,
+    /// What that receipt is by itself, if it could be read.
+    pub receipt: Option<JudgedReceipt>,
+    /// What the last checkpoint is by itself that the bundle names.
+    pub seen: Option<JudgedNote>,
 }
 
 /// What was last seen of a log in one chain of bundles.
@@ -90,12 +99,15 @@ impl<'a> SiteLog<'a> {
             site,
             record,
             origins,
-            notes: Notes::new(chain, site, origins),
+            notes: Arc::new(Notes::new(chain, site, origins)),
             outsiders: Outsiders::of(chain),
             claims: origins.iter().map(|_| Claims::default()).collect(),
             book: Book::new(site, record, chain, broken),
+            given: Vec::new(),
+            witnessed: Vec::new(),
             bad: 0,
         };
+        log.take_given(problems);
         log.release_receipts(problems);
         Some(log)
     }
@@ -110,13 +122,24 @@ impl<'a> SiteLog<'a> {
             self.book.receipted(past.digest);
             let path = path_in(&path, releases::RECEIPT);
             let own = |entry: &LogEntry| matches!(entry, LogEntry::Release { digest, .. } if *digest == past.digest);
-            self.receipt(&path, &bytes, own, problems);
+            let judged = self.notes.receipt(&bytes, &own);
+            self.receipt(&path, judged, problems);
         }
     }
 
+    /// What judges notes by themselves, on any thread.
+    pub fn notes(&self) -> Arc<Notes<'a>> {
+        Arc::clone(&self.notes)
+    }
+
+    /// Makes room for so many bundles of a key.
+    pub fn expect(&mut self, key: &KeyRecord, bundles: usize) {
+        self.book.expect(key, bundles);
+    }
+
     /// Takes in a bundle, its receipt if there is one, and what it says of a log.
-    pub fn bundle(&mut self, key: &KeyRecord, here: &BundleHere, seen: &mut Seen, problems: &mut Problems) {
-        let BundleHere { path, name, digest, judged, bundle, receipted, receipt } = *here;
+    pub fn bundle(&mut self, key: &KeyRecord, here: BundleHere, chain: &mut Seen, problems: &mut Problems) {
+        let BundleHere { path, name, digest, judged, bundle, receipted, receipt, seen } = here;
         let receipt = match receipt {
             None if receipted => {
                 // Why it could not be read was told of.
@@ -124,57 +147,35 @@ impl<'a> SiteLog<'a> {
                 Receipt::Bad
             }
             None => Receipt::None,
-            Some(bytes) => {
-                let path = path.replace(".json", ".receipt.json");
-                // What a bundle that is not as it was signed should have been is not known, so its receipt stands by itself.
-                let own = |entry: &LogEntry| match entry {
-                    LogEntry::Evidence { digest: logged, .. } => judged == Judged::Bad || Some(*logged) == digest,
-                    _ => false,
-                };
-                if self.receipt(&path, bytes, own, problems) { Receipt::Holds } else { Receipt::Bad }
-            }
+            Some(judged) => match self.receipt(&path.replace(".json", ".receipt.json"), judged, problems) {
+                true => Receipt::Holds,
+                false => Receipt::Bad,
+            },
         };
         self.book.bundle(key, name, digest, judged, receipt);
         let Some(bundle) = bundle else { return };
         if let Some(named) = &bundle.release {
             self.book.obeyed(named.digest);
         }
-        self.last_checkpoint(path, bundle.last_checkpoint.as_deref(), seen, problems);
+        self.last_checkpoint(path, seen, chain, problems);
     }
 
-    /// Judges a receipt by itself; whether the log shown here is the one that gave it is known later.
-    fn receipt(
-        &mut self,
-        path: &str,
-        bytes: &[u8],
-        is_own: impl Fn(&LogEntry) -> bool,
-        problems: &mut Problems,
-    ) -> bool {
-        const CONSEQUENCE: &str = "it does not show that anybody took this in";
-        let mut bad = |code, what: String| {
-            problems.bad(code, path, what, CONSEQUENCE);
-            false
-        };
-        let judged = ReceiptDocument::parse(bytes).map_err(|e| (code_of(&e), e.to_string())).and_then(|receipt| {
-            let (number, signed) = self.notes.judge(receipt.checkpoint.as_bytes()).map_err(|e| (e.code, e.what))?;
-            let verified = receipt.verify_under(signed).map_err(|e| (code_of(&e), e.to_string()))?;
-            Ok((number, verified))
-        });
-        let holds = match judged {
-            Err((code, what)) => bad(code, what),
-            Ok((_, VerifiedReceipt { entry, .. })) if !is_own(&entry) => {
-                bad(Code::Foreign, format!("it is the receipt of something else ({})", entry.digest()))
+    /// Takes in what a receipt is by itself. Whether it holds.
+    fn receipt(&mut self, path: &str, judged: JudgedReceipt, problems: &mut Problems) -> bool {
+        match judged {
+            Err(problem) => {
+                self.bad += 1;
+                problems.bad(problem.code, path, problem.what, "it does not show that anybody took this in");
+                false
             }
-            Ok((number, VerifiedReceipt { checkpoint, entry, .. })) => {
-                self.claims[number - 1].add(&checkpoint.checkpoint, source_of(&entry), path);
+            Ok(Acknowledged { number, checkpoint, source, .. }) => {
+                self.claims[number - 1].add(&checkpoint, source, path);
                 true
             }
-        };
-        self.bad += usize::from(!holds);
-        holds
+        }
     }
 
-    fn last_checkpoint(&mut self, path: &str, note: Option<&str>, seen: &mut Seen, problems: &mut Problems) {
+    fn last_checkpoint(&mut self, path: &str, note: Option<JudgedNote>, seen: &mut Seen, problems: &mut Problems) {
         const CONSEQUENCE: &str = "the appliance relied on something that is not a state of its log";
         let Some(note) = note else {
             if seen.0.take().is_some() {
@@ -184,7 +185,7 @@ impl<'a> SiteLog<'a> {
             }
             return;
         };
-        let (number, signed) = match self.notes.judge(note.as_bytes()) {
+        let (number, signed) = match note {
             Ok(judged) => judged,
             Err(problem) => {
                 self.bad += 1;
@@ -205,20 +206,5 @@ impl<'a> SiteLog<'a> {
             problems.bad(Code::OutOfOrder, path, what, so);
         }
         seen.0 = seen.0.max(Some(now));
-    }
-}
-
-/// The receipt beside a bundle.
-pub fn receipt_beside(folder: &Folder, path: &str, bundle: &str, problems: &mut Problems) -> Option<Vec<u8>> {
-    let name = bundle.replace(".json", ".receipt.json");
-    read(folder, &path_in(path, &name), &name, MAX_RECEIPT, problems)
-}
-
-fn code_of(error: &ReceiptError) -> Code {
-    match error {
-        ReceiptError::TooLarge(_) | ReceiptError::Document(_) | ReceiptError::Member(_) | ReceiptError::Entry(_) => {
-            Code::Malformed
-        }
-        ReceiptError::Checkpoint(_) | ReceiptError::Proof { .. } => Code::Altered,
     }
 }

@@ -10,7 +10,7 @@ use writ_trust::log::note::MAX_NOTE;
 use writ_trust::log::restart::LogRestart;
 
 use super::book::Pass;
-use super::claims::{Held, Source};
+use super::claims::{Beyond, Held, Source, short};
 use super::outside::{COSIGNATURES, Said, Sort, TIMESTAMPS};
 use super::stream::{Place, Streamed, stream};
 use super::{SiteLog, edge, gaps, restarts};
@@ -104,6 +104,7 @@ impl SiteLog<'_> {
             _ => NOT_VERIFIED,
         };
         report.problems.extend(problems);
+        report.witnesses.append(&mut self.witnessed);
         report.logs.push(LogSummary {
             site: self.site.clone(),
             state,
@@ -160,18 +161,21 @@ impl SiteLog<'_> {
             size: None,
             root: None,
             fresh_at: None,
+            note: None,
             external: Vec::new(),
             entries: EntryCounts::default(),
         };
         let head = self.head(folder, about, problems);
         let Some((folder, head)) = folder.zip(head) else {
             let held = self.claims[index].judge(&[].into(), problems);
+            self.judge_given(index, None, &[].into(), problems);
             return (log, false, held);
         };
         let Checkpoint { size, root, .. } = head.checkpoint;
         log.size = Some(size);
         log.root = Some(STANDARD.encode(root));
         log.fresh_at = head.fresh_at;
+        log.note = Some(head.note.clone());
         self.kept(folder, path, number, problems);
         log.external = self.outside(folder, about, &head, problems);
         let mut wanted = self.claims[index].sizes();
@@ -187,14 +191,17 @@ impl SiteLog<'_> {
                 let so = format!("{so}: `writ audit fetch` brings them; --without-entries goes on without");
                 problems.bad(Code::Missing, &entries, what, so);
             }
-            let held = self.claims[index].judge(&edge::roots(&place, &head.checkpoint, &wanted), problems);
-            self.beyond(about, size, self.archive.without_entries, problems);
+            let roots = edge::roots(&place, &head.checkpoint, &wanted);
+            let held = self.claims[index].judge(&roots, problems);
+            self.judge_given(index, Some(size), &roots, problems);
+            self.beyond(about, &head.checkpoint, self.archive.without_entries, problems);
             return (log, false, held);
         }
         let mut pass = Pass::new(number, path, restart);
+        let jobs = self.archive.jobs_for(usize::try_from(size).unwrap_or(usize::MAX));
         let book = &mut self.book;
-        let read = stream(&place, &head.checkpoint, &wanted, problems, &mut |index, bundle, bytes| {
-            book.entry(&mut pass, index, &bundle.path(), bytes);
+        let read = stream(&place, &head.checkpoint, &wanted, jobs, problems, &mut |index, bundle, entry| {
+            book.entry(&mut pass, index, bundle, entry);
         });
         let Streamed { sound, complete, roots } = read;
         log.sound = sound;
@@ -203,7 +210,8 @@ impl SiteLog<'_> {
             problems.extend(pass.problems);
         }
         let held = self.claims[index].judge(&roots, problems);
-        self.beyond(about, size, false, problems);
+        self.judge_given(index, Some(size), &roots, problems);
+        self.beyond(about, &head.checkpoint, false, problems);
         (log, sound && complete, held)
     }
 
@@ -290,7 +298,7 @@ impl SiteLog<'_> {
         problems: &mut Problems,
     ) -> Vec<External> {
         let (path, number) = (about.path, about.index + 1);
-        let (notes, before) = (&mut self.notes, problems.bad);
+        let (notes, before) = (self.notes(), problems.bad);
         let mut judge = |note: &[u8]| match notes.judge(note) {
             Ok((found, signed)) if found == number => Ok(signed.checkpoint),
             Ok((found, _)) => Err((Code::Foreign, format!("it is a checkpoint of log {found}"))),
@@ -307,14 +315,17 @@ impl SiteLog<'_> {
             let bare = self.archive.without_entries;
             gaps::judge(path, head.checkpoint.size, head.fresh_at, &said, bare, problems);
         }
+        if number == self.origins.len() && problems.bad == before {
+            gaps::uncovered(path, head.checkpoint.size, &said, problems);
+        }
         newest(&said)
     }
 
     /// What others say of entries after the last one here.
-    fn beyond(&self, about: &About, size: u64, bare: bool, problems: &mut Problems) {
-        let About { path, index, next, .. } = *about;
+    fn beyond(&self, about: &About, head: &Checkpoint, bare: bool, problems: &mut Problems) {
+        let (About { path, index, next, .. }, size) = (*about, head.size);
         let place = path_in(path, CHECKPOINT);
-        let Some((largest, who)) = self.claims[index].beyond(size) else {
+        let Some(Beyond { largest, who, given }) = self.claims[index].beyond(size) else {
             if let Some(known) = next.map(LogRestart::last_known).filter(|known| known.size < size) {
                 let what = format!(
                     "the log after it was begun when {} of it were known; there are {size}",
@@ -324,13 +335,14 @@ impl SiteLog<'_> {
             }
             return;
         };
+        let entries = of(size, "entry");
         if next.is_some() {
-            let what = format!("it ends with {}: {who}", of(size, "entry"));
+            let what = format!("it ends with {entries}: {who}");
             let so =
                 format!("entries {size} to {} were lost with it; the trust keys ordered to go on without", largest - 1);
             problems.note(Code::Restarted, &place, what, so);
-        } else if bare {
-            let what = format!("it is of {}: {who}", of(size, "entry"));
+        } else if bare && !given {
+            let what = format!("it is of {entries}: {who}");
             problems.note(
                 Code::Missing,
                 &place,
@@ -338,8 +350,8 @@ impl SiteLog<'_> {
                 "a later checkpoint was there when this was gathered, and is not here",
             );
         } else {
-            let what = format!("it ends with {}: {who}", of(size, "entry"));
-            problems.bad(Code::Missing, &place, what, "the log shown is shorter than the one that others saw");
+            let what = format!("it ends with {entries}, and root {}: {who}", short(&head.root));
+            problems.bad(Code::Truncated, &place, what, "the log shown is shorter than the one that others saw");
         }
     }
 }

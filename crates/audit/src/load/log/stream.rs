@@ -1,15 +1,19 @@
 //! Reading a log from its tiles, once, from the first entry to the last: nothing of it is kept but the right edge of its
 //! tree.
+//!
+//! Entries are read, hashed and parsed 256 at a time on any thread; what they come to is put together in their order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use writ_trust::log::checkpoint::Checkpoint;
+use writ_trust::log::entry::{EntryError, LogEntry};
 use writ_trust::log::filling::Filling;
 use writ_trust::log::tile::{EntryBundle, FULL, MAX_BUNDLE, MAX_TILE, Tile};
 use writ_trust::log::tree::{EMPTY_ROOT, Frontier, Hash, leaf_hash};
 
 use super::claims::short;
 use crate::folder::{Folder, FolderError};
+use crate::load::ordered::in_order;
 use crate::load::path_in;
 use crate::problem::{Code, Problems};
 
@@ -32,15 +36,16 @@ pub struct Place<'a> {
     pub path: &'a str,
 }
 
-/// Takes entries: the number, the bundle that holds it, and the exact bytes.
-pub type OnEntry<'f> = &'f mut dyn FnMut(u64, EntryBundle, &[u8]);
+/// Takes entries: the number, the bundle that holds it, and what it says.
+pub type OnEntry<'f> = &'f mut dyn FnMut(u64, EntryBundle, Result<LogEntry, EntryError>);
 
-/// Reads the log up to its checkpoint, and tells of the first thing that is wrong with its files. Entries that do not agree
-/// with the tile of their hashes are not handed on.
+/// Reads the log up to its checkpoint, on up to `jobs` threads, and tells of the first thing that is wrong with its files. Entries
+/// that do not agree with the tile of their hashes are not handed on.
 pub fn stream(
     place: &Place,
     checkpoint: &Checkpoint,
     wanted: &BTreeSet<u64>,
+    jobs: usize,
     problems: &mut Problems,
     on_entry: OnEntry,
 ) -> Streamed {
@@ -55,14 +60,52 @@ pub fn stream(
         told: false,
     };
     reading.ours.note(wanted);
-    let (size, mut first) = (checkpoint.size, 0);
-    while let Some((bundle, tile)) = EntryBundle::holding(first, size).zip(Tile::holding(0, first, size)) {
-        if !reading.step(bundle, tile, wanted, problems, on_entry) {
-            return Streamed::default();
-        }
-        first += u64::from(FULL);
+    let (size, mut whole) = (checkpoint.size, true);
+    let count = usize::try_from(size.div_ceil(u64::from(FULL))).unwrap_or(usize::MAX);
+    in_order(jobs, 1, count, &|n| Some(Piece::read(place, Bounds::of(n, size)?)), &mut |_, piece| {
+        whole = piece.is_some_and(|piece| reading.step(piece, wanted, problems, on_entry));
+        whole
+    });
+    if whole { reading.finish(checkpoint, problems) } else { Streamed::default() }
+}
+
+/// Up to 256 entries: where they and their hashes are.
+#[derive(Clone, Copy)]
+struct Bounds {
+    bundle: EntryBundle,
+    tile: Tile,
+}
+
+impl Bounds {
+    fn of(n: usize, size: u64) -> Option<Self> {
+        let first = (n as u64).checked_mul(u64::from(FULL))?;
+        Some(Self { bundle: EntryBundle::holding(first, size)?, tile: Tile::holding(0, first, size)? })
     }
-    reading.finish(checkpoint, problems)
+}
+
+/// What a file holds, or why it is of no use.
+type Part<T> = Result<T, (Code, String)>;
+
+/// An entry: the hash of its leaf, and what it says.
+type Leaf = (Hash, Result<LogEntry, EntryError>);
+
+/// Up to 256 entries, read and judged by themselves.
+struct Piece {
+    at: Bounds,
+    hashes: Part<Vec<Hash>>,
+    leaves: Part<Vec<Leaf>>,
+}
+
+impl Piece {
+    fn read(place: &Place, at: Bounds) -> Self {
+        Self { at, hashes: tile(place, at.tile), leaves: leaves(place, at.bundle) }
+    }
+}
+
+fn leaves(place: &Place, bundle: EntryBundle) -> Part<Vec<Leaf>> {
+    let bytes = file(place, &bundle.path(), &bundle.full().path(), MAX_BUNDLE)?;
+    let entries = bundle.decode(&bytes).map_err(|error| (Code::Altered, error.to_string()))?;
+    Ok(entries.iter().map(|entry| (leaf_hash(entry), LogEntry::parse(entry))).collect())
 }
 
 /// The right edge of a growing tree, and the roots that were asked for.
@@ -110,27 +153,13 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Reads the next entries and the tile of their hashes. False when neither is there.
-    fn step(
-        &mut self,
-        bundle: EntryBundle,
-        tile: Tile,
-        wanted: &BTreeSet<u64>,
-        problems: &mut Problems,
-        on_entry: OnEntry,
-    ) -> bool {
-        let hashes = self.tile(tile, problems);
-        let bytes =
-            self.file(&bundle.path(), &bundle.full().path(), MAX_BUNDLE, problems, "what was logged is not known");
-        let entries = bytes.as_ref().and_then(|bytes| {
-            let entries = bundle.decode(bytes);
-            entries
-                .map_err(|error| {
-                    self.tell(Code::Altered, &bundle.path(), error, "what was logged is not known", problems)
-                })
-                .ok()
-        });
-        let leaves: Option<Vec<Hash>> = entries.as_ref().map(|all| all.iter().map(|entry| leaf_hash(entry)).collect());
+    /// Takes the next entries and the tile of their hashes. False when neither is there.
+    fn step(&mut self, piece: Piece, wanted: &BTreeSet<u64>, problems: &mut Problems, on_entry: OnEntry) -> bool {
+        let Piece { at: Bounds { bundle, tile }, hashes, leaves } = piece;
+        let hashes = self.part(hashes, &tile.path(), UNPROVABLE, problems);
+        let entries = self.part(leaves, &bundle.path(), "what was logged is not known", problems);
+        let leaves: Option<Vec<Hash>> = entries.as_ref().map(|all| all.iter().map(|(leaf, _)| *leaf).collect());
+        let mut entries = entries.into_iter().flatten().map(|(_, entry)| entry);
         self.complete &= leaves.is_some();
         let (Some(ours), Some(theirs)) = (leaves.as_ref().or(hashes.as_ref()), hashes.as_ref().or(leaves.as_ref()))
         else {
@@ -138,13 +167,13 @@ impl Reading<'_> {
         };
         let first = bundle.index * u64::from(FULL);
         for (n, (our, their)) in ours.iter().zip(theirs).enumerate() {
-            let index = first + n as u64;
+            let (index, entry) = (first + n as u64, entries.next());
             if our != their {
                 self.complete = false;
                 self.differs.get_or_insert(Difference { index, bundle, tile });
                 self.theirs.get_or_insert_with(|| self.ours.clone());
-            } else if let Some(entries) = &entries {
-                on_entry(index, bundle, entries[n]);
+            } else if let Some(entry) = entry {
+                on_entry(index, bundle, entry);
             }
             if let Some(edge) = &mut self.theirs {
                 edge.push(*their, wanted, &mut |_, _, _| {});
@@ -164,7 +193,9 @@ impl Reading<'_> {
             if self.differs.is_some() || tile.level == 0 {
                 continue;
             }
-            let Some(found) = self.tile(tile, problems) else { continue };
+            let Some(found) = self.part(self::tile(self.place, tile), &tile.path(), UNPROVABLE, problems) else {
+                continue;
+            };
             if let Some(n) = found.iter().zip(&hashes).position(|(found, computed)| found != computed) {
                 let what = format!("hash {n} of it is not what the entries come to");
                 self.tell(Code::Altered, &tile.path(), what, UNPROVABLE, problems);
@@ -206,32 +237,9 @@ impl Reading<'_> {
         Streamed::default()
     }
 
-    fn tile(&mut self, tile: Tile, problems: &mut Problems) -> Option<Vec<Hash>> {
-        let bytes = self.file(&tile.path(), &tile.full().path(), MAX_TILE, problems, UNPROVABLE)?;
-        let width = usize::from(tile.width);
-        let hashes: Vec<Hash> =
-            bytes.chunks_exact(32).take(width).map(|hash| hash.try_into().unwrap_or_default()).collect();
-        if !bytes.len().is_multiple_of(32) || hashes.len() < width {
-            let what = format!("{} bytes are not a tile of {width} hashes", bytes.len());
-            self.tell(Code::Altered, &tile.path(), what, UNPROVABLE, problems);
-            return None;
-        }
-        Some(hashes)
-    }
-
-    /// A file of the log; the full one serves for a partial one.
-    fn file(&mut self, path: &str, full: &str, limit: usize, problems: &mut Problems, so: &str) -> Option<Vec<u8>> {
-        let found = read_within(self.place.folder, path, limit).and_then(|found| match found {
-            None if path != full => read_within(self.place.folder, full, limit),
-            found => Ok(found),
-        });
-        match found {
-            Ok(Some(bytes)) => return Some(bytes),
-            Ok(None) => self.tell(Code::Missing, path, "the log has it by its size, and it is not here", so, problems),
-            Err(error @ FolderError::TooLarge { .. }) => self.tell(Code::Altered, path, error, so, problems),
-            Err(error) => self.tell(Code::Unreadable, path, error, so, problems),
-        }
-        None
+    /// What a file holds; why it is of no use is told of.
+    fn part<T>(&mut self, part: Part<T>, path: &str, so: &str, problems: &mut Problems) -> Option<T> {
+        part.map_err(|(code, what)| self.tell(code, path, what, so, problems)).ok()
     }
 
     fn tell(&mut self, code: Code, path: &str, what: impl std::fmt::Display, so: &str, problems: &mut Problems) {
@@ -243,6 +251,32 @@ impl Reading<'_> {
 
 /// What follows when a tile of hashes is of no use.
 const UNPROVABLE: &str = "proofs cannot be made from it, by whoever asks for them";
+
+/// The hashes of a tile.
+fn tile(place: &Place, tile: Tile) -> Part<Vec<Hash>> {
+    let bytes = file(place, &tile.path(), &tile.full().path(), MAX_TILE)?;
+    let width = usize::from(tile.width);
+    let hashes: Vec<Hash> =
+        bytes.chunks_exact(32).take(width).map(|hash| hash.try_into().unwrap_or_default()).collect();
+    if !bytes.len().is_multiple_of(32) || hashes.len() < width {
+        return Err((Code::Altered, format!("{} bytes are not a tile of {width} hashes", bytes.len())));
+    }
+    Ok(hashes)
+}
+
+/// A file of the log; the full one serves for a partial one.
+fn file(place: &Place, path: &str, full: &str, limit: usize) -> Part<Vec<u8>> {
+    let found = read_within(place.folder, path, limit).and_then(|found| match found {
+        None if path != full => read_within(place.folder, full, limit),
+        found => Ok(found),
+    });
+    match found {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err((Code::Missing, "the log has it by its size, and it is not here".to_owned())),
+        Err(error @ FolderError::TooLarge { .. }) => Err((Code::Altered, error.to_string())),
+        Err(error) => Err((Code::Unreadable, error.to_string())),
+    }
+}
 
 /// Reads a file by a path within, opening directory by directory.
 pub fn read_within(folder: &Folder, path: &str, limit: usize) -> Result<Option<Vec<u8>>, FolderError> {

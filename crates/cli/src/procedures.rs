@@ -94,11 +94,11 @@ fn rows(heading: &str) -> impl Iterator<Item = Vec<&'static str>> {
     lines.filter_map(|line| Some(line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ").collect()))
 }
 
-/// Lists documents, or those whose review is due.
-fn list(due: bool, now: Time) -> Answer {
+/// The documents, or those whose review is due, a line or two each; and whether any review is.
+fn listed(due: bool, now: Time) -> (Vec<String>, bool) {
     let today = now.to_string();
     let today = today.get(..10).unwrap_or_default();
-    let mut found = false;
+    let (mut lines, mut found) = (Vec::new(), false);
     for row in rows("## Documents") {
         let [link, title, owner, cycle, _, next] = row[..] else { continue };
         let Some(number) = link.strip_prefix('[').and_then(|link| link.split(']').next()) else { continue };
@@ -106,12 +106,18 @@ fn list(due: bool, now: Time) -> Answer {
         found |= overdue;
         if overdue || !due {
             let cycle = cycle.to_lowercase();
-            screen::line(&format!("{number:<10} {title}\n           {owner}, {cycle}, next review {next}"));
+            lines.push(format!("{number:<10} {title}\n           {owner}, {cycle}, next review {next}"));
         }
     }
-    if due && !found {
-        screen::line(&format!("no review is due on {today}"));
+    if lines.is_empty() {
+        lines.push(format!("no review is due on {today}"));
     }
+    (lines, found)
+}
+
+fn list(due: bool, now: Time) -> Answer {
+    let (lines, found) = listed(due, now);
+    lines.iter().for_each(|line| screen::line(line));
     if due && found { Answer::No } else { Answer::Yes }
 }
 
@@ -154,8 +160,10 @@ mod tests {
 
     #[test]
     fn reviews_become_due() {
-        assert_eq!(list(true, "2026-11-28T00:00:00Z".parse().unwrap()), Answer::Yes);
-        assert_eq!(list(true, "2036-11-28T00:00:00Z".parse().unwrap()), Answer::No);
-        assert_eq!(list(false, "2036-11-28T00:00:00Z".parse().unwrap()), Answer::Yes);
+        let at = |time: &str, due| listed(due, time.parse().unwrap());
+        assert_eq!(at("2026-11-28T00:00:00Z", true), (vec!["no review is due on 2026-11-28".to_owned()], false));
+        let (lines, found) = at("2036-11-28T00:00:00Z", true);
+        assert!(found && lines.len() == 26 && lines[0].starts_with("SOP-001    Daily operations\n"), "{lines:?}");
+        assert_eq!(at("2026-11-28T00:00:00Z", false).0.len(), 26);
     }
 }

@@ -1,7 +1,7 @@
 //! Blocks marked ```` ```console runnable ````: commands behind `$ `, and below each what it prints.
 //!
 //! `…` in a line of its own stands for any lines, within a line for any part of it. `# exit code N` behind a command says how
-//! it ends, if not with 0. All commands of a block have one shell.
+//! it ends, if not with 0; one that ends with `\\` goes on in the next line. All commands of a block have one shell.
 
 use std::fs;
 use std::path::Path;
@@ -63,23 +63,27 @@ pub fn read(page: &str, text: &str) -> Vec<Block> {
         let mut steps: Vec<Step> = Vec::new();
         for (at, line) in lines.by_ref().take_while(|(_, line)| !line.starts_with(FENCE)) {
             match (line.strip_prefix(PROMPT), steps.last_mut()) {
-                (Some(command), _) => steps.push(step(at, command)),
+                (Some(command), _) => {
+                    steps.push(Step { at, command: command.to_owned(), code: 0, shown: Vec::new() });
+                }
+                (None, Some(step)) if step.command.ends_with('\\') => step.command += &format!("\n{line}"),
                 (None, Some(step)) => step.shown.push(line.to_owned()),
                 (None, None) => panic!("{page}:{at}: output before any command"),
             }
         }
         assert!(!steps.is_empty(), "{page}:{at}: an empty block");
+        steps.iter_mut().for_each(expect);
         blocks.push(Block { page: page.to_owned(), ground, steps });
     }
     blocks
 }
 
-fn step(at: usize, line: &str) -> Step {
-    let (command, code) = match line.rsplit_once(ENDS_WITH) {
-        Some((command, code)) => (command.trim_end(), code.trim().parse().unwrap()),
-        None => (line, 0),
-    };
-    Step { at, command: command.to_owned(), code, shown: Vec::new() }
+/// Takes what a command says of its end away from it.
+fn expect(step: &mut Step) {
+    if let Some((command, code)) = step.command.rsplit_once(ENDS_WITH) {
+        step.code = code.trim().parse().unwrap();
+        step.command = command.trim_end().to_owned();
+    }
 }
 
 impl Block {

@@ -16,6 +16,8 @@ use crate::world::{HOUR, MINUTE, World, at, exception, policy_json};
 
 /// The check that drifts.
 const CHECK: &str = "file.motd";
+/// The check whose risk somebody accepted.
+const EXCEPTED: &str = "file.tls";
 const FIRST: &str = "2026-11-22T06:00:00Z";
 const HEALED: &str = "2026-11-23T07:30:00Z";
 const RELEASED: &str = "2026-11-24T01:10:00Z";
@@ -36,7 +38,7 @@ fn lived() -> World {
     log.now = at("2026-11-25T06:05:00Z");
     world.begin_log(log);
     let risk = |policy: &mut serde_json::Value| {
-        policy["exceptions"] = json!({ "EX-001": exception("file.tls", "2027-01-01T00:00:00Z") });
+        policy["exceptions"] = json!({ "EX-001": exception(EXCEPTED, "2027-01-01T00:00:00Z") });
     };
     world.release(1, &policy_json(risk), |_| {});
     world.started(at(FIRST));
@@ -66,11 +68,15 @@ fn lived() -> World {
     world
 }
 
-/// An hour of posture: in the one of the late incident the check fails from the drift until its end.
+/// An hour of posture: the key that somebody accepted to be open is, and from the late drift until its end its check fails.
 fn hour_of(world: &mut World, from: Time, to: Time) {
     let failing = at(LATE) < to && from < at(ENDED);
     let over = at(ENDED) < to;
     world.vector(from, to, |check, entry| {
+        if check == EXCEPTED {
+            (entry.outcome, entry.failed) = (Outcome::Fail, entry.runs);
+            entry.reasons = vec!["mode eq \"0644\", seen \"0666\"".to_owned()];
+        }
         if failing && check == CHECK {
             entry.failed = 6;
             if !over {
@@ -84,7 +90,7 @@ fn hour_of(world: &mut World, from: Time, to: Time) {
 /// The second release: audit rules are looked at every ten minutes instead of every five.
 fn release(world: &mut World) {
     let policy = policy_json(|policy| {
-        policy["exceptions"] = json!({ "EX-001": exception("file.tls", "2027-01-01T00:00:00Z") });
+        policy["exceptions"] = json!({ "EX-001": exception(EXCEPTED, "2027-01-01T00:00:00Z") });
         policy["checks"]["file.audit"]["every"] = json!("10m");
     });
     world.release(2, &policy, |release| release["issued_at"] = json!("2026-11-24T01:00:00Z"));

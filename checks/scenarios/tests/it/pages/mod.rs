@@ -114,7 +114,7 @@ fn packet(home: &Path) {
 #[test]
 fn a_page_that_shows_something_else_is_found() {
     let page = "# A page\n```\n$ not run\n```\n```console runnable\n$ printf 'one\\ntwo\\nthree\\n'\none\n…\nth…e\n\
-                $ false  # exit code 1\n$ n=5\n$ echo $n\n5\n```\n";
+                $ test a \\\n    = b  # exit code 1\n$ n=5\n$ echo $n\n5\n```\n";
     let folder = tempfile::tempdir().unwrap();
     let scripts = tempfile::tempdir().unwrap();
     let run = |page: &str| {
@@ -127,9 +127,9 @@ fn a_page_that_shows_something_else_is_found() {
         ("th…e", "thr", "page.md:6: printf"),
         ("\none\n…", "\none", "page.md:6: printf"),
         ("  # exit code 1", "", "it ended with 1"),
-        ("$ n=5", "$ echo n", "page.md:11: echo n"),
-        ("$ n=5", "$ exit 0", "page.md:11: exit 0: it ended the shell"),
-        ("\n5\n", "\n6\n", "page.md:12: echo $n"),
+        ("$ n=5", "$ echo n", "page.md:12: echo n"),
+        ("$ n=5", "$ exit 0", "page.md:12: exit 0: it ended the shell"),
+        ("\n5\n", "\n6\n", "page.md:13: echo $n"),
     ] {
         let found = run(&page.replace(from, to));
         assert!(found.first().is_some_and(|one| one.contains(expected)), "{to:?}: {found:?}");

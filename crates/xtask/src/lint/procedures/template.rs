@@ -157,12 +157,18 @@ fn steps(body: &[&str]) -> Vec<String> {
         let verified =
             lines.iter().filter(|l| l.strip_prefix("**Verification:** ").is_some_and(|rest| !rest.is_empty()));
         match verified.count() {
-            1 if lines.iter().rev().find(|l| !l.is_empty()).is_some_and(|l| l.starts_with("**Verification:** ")) => {}
+            1 if last_paragraph(lines).is_some_and(|l| l.starts_with("**Verification:** ")) => {}
             1 => faults.push(format!("step {n} goes on behind its verification")),
             count => faults.push(format!("step {n} has {count} verifications: expected one")),
         }
     }
     faults
+}
+
+/// The first line of the last paragraph.
+fn last_paragraph<'a>(lines: &[&'a str]) -> Option<&'a str> {
+    let back = lines.iter().rev().skip_while(|l| l.is_empty());
+    back.take_while(|l| !l.is_empty()).last().copied()
 }
 
 fn history(body: &[&str], version: &str, updated: &str) -> (Vec<String>, Vec<String>) {

@@ -53,7 +53,7 @@ fn policy(files: &[PathBuf]) -> Result<()> {
     phase("flake and plain evaluation", flake::agrees)?;
     phase("flake outputs without inputs", || flake::outputs(files))?;
     phase("links", || links::lead_somewhere(files))?;
-    phase("procedures", || procedures::hold(&root().join("docs/procedures")))?;
+    phase("procedures", || procedures::hold(&root().join("docs/procedures"), files))?;
     phase("house rules", || house_rules(files))
 }
 

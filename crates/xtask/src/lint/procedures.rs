@@ -7,10 +7,11 @@ mod training;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use writ_tools::phase::root;
 use writ_tools::run;
 
 const INDEX: &str = "README.md";
@@ -33,9 +34,16 @@ struct Judged {
 }
 
 /// Refuses what is not as it must be, and prints which reviews are due.
-pub fn hold(folder: &Path) -> Result<()> {
+pub fn hold(folder: &Path, files: &[PathBuf]) -> Result<()> {
     let today = run::checked(Command::new("date").args(["-u", "+%F"]))?;
-    let judged = read(folder)?.judge(today.trim());
+    let set = read(folder)?;
+    let mut judged = set.judge(today.trim());
+    for file in files.iter().filter(|f| f.starts_with("baselines") && f.extension().is_some_and(|e| e == "nix")) {
+        let text = fs::read_to_string(root().join(file)).with_context(|| file.display().to_string())?;
+        judged
+            .faults
+            .extend(set.unknown_in(&text).map(|id| format!("{} cites {id}, and it is no document", file.display())));
+    }
     judged.notes.iter().for_each(|note| eprintln!("   {note}"));
     if judged.faults.is_empty() { Ok(()) } else { bail!("{}:\n  {}", folder.display(), judged.faults.join("\n  ")) }
 }
@@ -54,6 +62,12 @@ fn read(folder: &Path) -> Result<Set> {
 }
 
 impl Set {
+    /// The numbers of procedures that a policy cites and that there are not.
+    fn unknown_in<'a>(&self, text: &'a str) -> impl Iterator<Item = &'a str> {
+        let cited = text.split('"').skip(1).step_by(2).filter(|word| template::is_id(word));
+        cited.filter(|id| !self.documents.keys().any(|name| name.starts_with(&format!("{id}_"))))
+    }
+
     fn judge(&self, today: &str) -> Judged {
         let mut judged = Judged::default();
         let roles = index::roles(&self.index);
@@ -71,8 +85,6 @@ impl Set {
 
 #[cfg(test)]
 mod tests {
-    use writ_tools::phase::root;
-
     use super::*;
 
     const FIRST: &str = "SOP-001_DAILY_OPERATIONS.md";
@@ -162,6 +174,13 @@ mod tests {
         let mut set = set();
         set.log += "2026-11-28,Kim,SOP-001,1.0,quiz,79\n";
         assert!(set.judge("2026-11-28").notes.iter().any(|n| n.contains("79 of 100")));
+    }
+
+    #[test]
+    fn what_a_policy_cites_is_there() {
+        let set = set();
+        let text = r#"maps = { sop = [ "SOP-001" "SOP-098" "EMERG-003" ]; text = "SOP-1"; };"#;
+        assert_eq!(set.unknown_in(text).collect::<Vec<_>>(), ["SOP-098"]);
     }
 
     #[test]

@@ -104,7 +104,8 @@ fn plain(text: &str) -> Vec<&str> {
     text.lines().filter(outside).collect()
 }
 
-fn is_id(id: &str) -> bool {
+/// Whether a word is the number of a procedure.
+pub fn is_id(id: &str) -> bool {
     let number = ["SOP-", "OP-", "EMERG-"].iter().find_map(|kind| id.strip_prefix(kind));
     number.is_some_and(|n| n.len() == 3 && n.bytes().all(|b| b.is_ascii_digit()))
 }
@@ -151,7 +152,7 @@ fn steps(body: &[&str]) -> Vec<String> {
         faults.push("no steps".to_owned());
     }
     for (n, (name, lines)) in (1..).zip(&steps) {
-        if !name.strip_prefix(&format!("Step {n}: ")).is_some_and(|rest| !rest.is_empty()) {
+        if name.strip_prefix(&format!("Step {n}: ")).is_none_or(str::is_empty) {
             faults.push(format!("step {n} is called {name:?}: expected `Step {n}: …`"));
         }
         let verified =

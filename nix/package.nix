@@ -9,7 +9,7 @@ rustPlatform.buildRustPackage {
   pname = if crate == "writ-cli" then "writ" else crate;
   inherit (cargo.workspace.package) version;
 
-  # The workspace, and what `writ` begins new trees from: for the daemons, a change of policy builds nothing anew.
+  # The workspace, and what `writ` begins new trees from and shows people: for the daemons, a change of policy builds nothing anew.
   src = fileset.toSource {
     root = ../.;
     fileset = fileset.unions ([
@@ -23,6 +23,8 @@ rustPlatform.buildRustPackage {
       ../modules
       ../baselines
       ../rules
+      ../docs/procedures
+      ../docs/auditor.md
       (fileset.maybeMissing ../checks/schemas)
       (fileset.maybeMissing ../templates)
     ]);

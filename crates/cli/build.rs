@@ -1,5 +1,5 @@
 //! Embeds the policy library, the baselines, the rules and the flake of a new tree, so that `writ site new --init` can
-//! begin a tree in an empty folder: one source, the files of this repository.
+//! begin a tree in an empty folder, and the procedures for people: one source, the files of this repository.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,9 @@ use std::{env, fs, io};
 const FOLDERS: [&str; 3] = ["modules", "baselines", "rules"];
 /// What else a new tree gets: from, and to.
 const TEMPLATE: &str = "templates/site";
+/// What people do, for `writ procedures`: a folder, and one page beside it.
+const PROCEDURES: &str = "docs/procedures";
+const AUDITOR: &str = "docs/auditor.md";
 
 fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?).join("../..").canonicalize()?;
@@ -18,10 +21,15 @@ fn main() -> io::Result<()> {
     }
     let mut template = Vec::new();
     walk(&root.join(TEMPLATE), &mut template)?;
+    let mut procedures = Vec::new();
+    walk(&root.join(PROCEDURES), &mut procedures)?;
+    procedures.push(root.join(AUDITOR));
+    println!("cargo::rerun-if-changed={}", root.join(AUDITOR).display());
     let out = PathBuf::from(env::var("OUT_DIR").map_err(io::Error::other)?);
     let mut text = String::new();
     write(&mut text, "LIBRARY", &root, &library);
     write(&mut text, "TEMPLATE", &root.join(TEMPLATE), &template);
+    write(&mut text, "PROCEDURES", &root.join("docs"), &procedures);
     fs::write(out.join("library.rs"), text)
 }
 
@@ -45,7 +53,7 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
 
 /// A constant of paths, relative to `base`, and contents.
 fn write(text: &mut String, name: &str, base: &Path, files: &[PathBuf]) {
-    let _ = writeln!(text, "/// Paths within a new tree, and contents.\npub const {name}: &[(&str, &str)] = &[");
+    let _ = writeln!(text, "/// Paths, and contents.\npub const {name}: &[(&str, &str)] = &[");
     for file in files {
         let within = file.strip_prefix(base).unwrap_or(file);
         let _ =

@@ -25,6 +25,7 @@ mod order;
 mod pages;
 mod parsers;
 mod passphrase;
+mod procedures;
 mod provision;
 mod random;
 mod release;
@@ -103,6 +104,7 @@ enum Command {
     Site(site::Command),
     #[command(subcommand)]
     Provision(provision::Command),
+    Procedures(procedures::Arguments),
     #[command(subcommand)]
     Export(export::Command),
     Completions(completions::Arguments),
@@ -130,6 +132,7 @@ pub fn run() -> ExitCode {
         Command::Doctor(arguments) => arguments.run(),
         Command::Site(command) => command.run(),
         Command::Provision(command) => command.run(),
+        Command::Procedures(arguments) => arguments.run(),
         Command::Export(command) => command.run(),
         Command::Completions(arguments) => arguments.run(),
     };

@@ -1,16 +1,18 @@
 //! `cargo xtask lint`: what can be said of the sources without running them.
 
 mod flake;
+mod links;
+mod procedures;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use writ_tools::phase::{cargo, phase, root, show, tracked_files};
 use writ_tools::{run, setup};
 
-/// Formatting, clippy, documentation, every .nix file, links and house rules.
+/// Formatting, clippy, documentation, every .nix file, links, procedures and house rules.
 pub fn run() -> Result<()> {
     setup::ensure(setup::LINT)?;
     let files = tracked_files()?;
@@ -50,7 +52,8 @@ fn policy(files: &[PathBuf]) -> Result<()> {
     phase("NixOS modules", || policy_cases("checks/nixos", &["--arg", "root", "./."]))?;
     phase("flake and plain evaluation", flake::agrees)?;
     phase("flake outputs without inputs", || flake::outputs(files))?;
-    phase("links", || links_lead_somewhere(files))?;
+    phase("links", || links::lead_somewhere(files))?;
+    phase("procedures", || procedures::hold(&root().join("docs/procedures"), files))?;
     phase("house rules", || house_rules(files))
 }
 
@@ -78,24 +81,6 @@ fn policy_cases(cases: &str, arguments: &[&str]) -> Result<()> {
     command.current_dir(root()).args(["--eval", "--strict", "--json", "--store", "dummy://", cases]).args(arguments);
     let wrong: Vec<String> = serde_json::from_str(&run::checked(&mut command)?)?;
     if wrong.is_empty() { Ok(()) } else { bail!("{cases}:\n  {}", wrong.join("\n  ")) }
-}
-
-/// Relative links in Markdown must lead to a file of the repository.
-fn links_lead_somewhere(files: &[PathBuf]) -> Result<()> {
-    let mut broken = Vec::new();
-    for file in files.iter().filter(|f| f.extension().is_some_and(|e| e == "md")) {
-        let text = fs::read_to_string(root().join(file)).with_context(|| file.display().to_string())?;
-        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let path = target.split('#').next().unwrap_or_default();
-            if path.is_empty() || path.contains("://") || path.starts_with("mailto:") {
-                continue;
-            }
-            if !root().join(file.parent().unwrap_or(Path::new(""))).join(path).exists() {
-                broken.push(format!("{}: {target}", file.display()));
-            }
-        }
-    }
-    if broken.is_empty() { Ok(()) } else { bail!("links that lead nowhere:\n  {}", broken.join("\n  ")) }
 }
 
 /// Crates that do no I/O and the crates that would let them.

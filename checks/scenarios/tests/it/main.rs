@@ -23,6 +23,9 @@ mod golden;
 mod happy;
 mod house;
 mod library;
+#[path = "../../../../crates/audit/tests/it/log_world.rs"]
+#[allow(dead_code, reason = "of what makes audit folders, the tests of that crate need more")]
+mod log_world;
 mod logs;
 mod looks;
 mod nft;
@@ -30,6 +33,7 @@ mod nixos;
 mod notify;
 mod orders;
 mod overtaken;
+mod pages;
 mod provision;
 mod refused;
 mod requirements;
@@ -41,3 +45,6 @@ mod trace;
 #[path = "../../../../crates/trust/tests/it/tsa.rs"]
 mod tsa;
 mod unknown_policy;
+#[path = "../../../../crates/audit/tests/it/world.rs"]
+#[allow(dead_code, reason = "of what makes audit folders, the tests of that crate need more")]
+mod world;

@@ -151,8 +151,8 @@ fn no_example_has_a_secret_within_the_tree() {
         let named = |one: Help| (format!("{binary} {}", one.path.join(" ")), one.text);
         texts.extend(all(binary).into_iter().map(named));
     }
-    let docs = fs::read_dir(repository().join("docs")).unwrap().map(|entry| entry.unwrap().path());
-    let pages: Vec<PathBuf> = docs.chain(["README.md", "SECURITY.md"].map(|name| repository().join(name))).collect();
+    let own = ["README.md", "SECURITY.md"].map(|name| repository().join(name));
+    let pages: Vec<PathBuf> = super::pages("docs").into_iter().chain(own).collect();
     texts.extend(pages.iter().map(|page| (page.display().to_string(), fs::read_to_string(page).unwrap())));
     let mut looked = 0;
     let mut within = Vec::new();

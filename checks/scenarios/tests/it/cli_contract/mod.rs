@@ -4,6 +4,7 @@ mod commands;
 mod help;
 mod operations;
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
@@ -15,6 +16,22 @@ use crate::house::{program, ran};
 
 /// The day on which the examples of this repository are judged: its exceptions end some day.
 const THEN: &str = "2026-11-23T12:00:00Z";
+
+/// The pages of a folder of this repository and of those below it.
+fn pages(folder: &str) -> Vec<PathBuf> {
+    let mut pages = Vec::new();
+    for entry in std::fs::read_dir(repository().join(folder)).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let path = format!("{folder}/{name}");
+        if repository().join(&path).is_dir() {
+            pages.extend(self::pages(&path));
+        } else if name.ends_with(".md") {
+            pages.push(repository().join(path));
+        }
+    }
+    pages.sort();
+    pages
+}
 
 #[test]
 fn the_policy_of_this_repository_is_clean() {

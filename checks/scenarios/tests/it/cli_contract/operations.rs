@@ -1,4 +1,4 @@
-//! docs/operations.md: whoever is called at night types what stands there.
+//! docs/operations.md, docs/auditor.md and docs/procedures: whoever is called at night types what stands there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,8 +16,11 @@ fn helps() -> Helps {
         let call = move |path: &[String]| [&[binary.to_owned()], path].concat().join(" ");
         all(binary).into_iter().map(move |Help { path, text, .. }| (call(&path), text))
     };
-    ["writ", "writ-depot"].into_iter().flat_map(of).collect()
+    PROGRAMS.into_iter().flat_map(of).collect()
 }
+
+/// The programs that pages tell people to call.
+const PROGRAMS: [&str; 4] = ["writ", "writ-depot", "writ-enforce", "writ-switch"];
 
 /// What a page has in code, in lines of their own and within others.
 fn code(page: &str) -> Vec<&str> {
@@ -39,14 +42,21 @@ fn code(page: &str) -> Vec<&str> {
 fn calls<'a>(code: &[&'a str]) -> Vec<&'a str> {
     let parts = code.iter().flat_map(|line| line.split(['|', ';'])).flat_map(|part| part.split("&&"));
     let plain = parts.map(|part| part.trim().trim_start_matches("runuser -u writ-depot -- "));
-    plain.filter(|call| call.starts_with("writ ") || call.starts_with("writ-depot ")).collect()
+    plain.filter(|call| call.split_once(' ').is_some_and(|(name, _)| PROGRAMS.contains(&name))).collect()
+}
+
+/// A page in which each command is one line: what goes on behind a `\\` is put behind it, and a prompt is taken away.
+fn joined(page: &str) -> String {
+    page.replace("\\\n", " ").lines().map(|line| line.strip_prefix("$ ").unwrap_or(line).to_owned() + "\n").collect()
 }
 
 /// What of a call there is not.
 fn unknown(call: &str, helps: &Helps) -> Option<String> {
     let words: Vec<&str> = call.split_whitespace().collect();
     let known = (1..=words.len()).rev().find_map(|n| Some((n, helps.get(&words[..n].join(" "))?)));
-    let Some((n, help)) = known.filter(|(n, _)| *n > 1) else { return Some("there is no such command".to_owned()) };
+    let alone = |n: usize| n == 1 && words.get(1).is_none_or(|word| word.starts_with("--"));
+    let known = known.filter(|(n, _)| *n > 1 || alone(*n));
+    let Some((n, help)) = known else { return Some("there is no such command".to_owned()) };
     let has = |option: &str| help.split([' ', ',', '\n', '[', '=']).any(|word| word == option);
     let options = words[n..].iter().filter(|word| word.starts_with("--")).map(|word| word.split('=').next().unwrap());
     options.into_iter().find(|option| !has(option)).map(|option| format!("it has no {option}"))
@@ -80,4 +90,38 @@ fn the_page_for_operators_names_only_what_there_is() {
     // Nothing that alerts is left without a word on what to do.
     let told = code.iter().filter(is_rule).count();
     assert!(told >= 20, "{told}");
+}
+
+#[test]
+fn procedures_and_the_auditors_page_name_only_what_there_is() {
+    let helps = helps();
+    let mut wrong = Vec::new();
+    let mut looked = 0;
+    let auditor = repository().join("docs/auditor.md");
+    for page in super::pages("docs/procedures").into_iter().chain([auditor]) {
+        let text = joined(&fs::read_to_string(&page).unwrap());
+        let code = code(&text);
+        let calls = calls(&code);
+        looked += calls.len();
+        let name = page.file_name().unwrap().to_string_lossy().into_owned();
+        wrong.extend(calls.iter().filter_map(|call| Some(format!("{name}: {call}: {}", unknown(call, &helps)?))));
+    }
+    assert!(looked > 150, "{looked}");
+    assert_eq!(wrong, Vec::<String>::new());
+    assert_eq!(calls(&code(&joined("```\nwrit audit show \\\n    --flat\n```\n"))), ["writ audit show      --flat"]);
+    assert!(unknown("writ-enforce --no-such-option", &helps).is_some());
+    assert!(unknown("writ no-such-command", &helps).is_some());
+}
+
+/// Each code that verifying prints is told of on the page for auditors.
+#[test]
+fn the_auditors_page_tells_of_every_code() {
+    let page = fs::read_to_string(repository().join("docs/auditor.md")).unwrap();
+    let source = fs::read_to_string(repository().join("crates/audit/src/problem.rs")).unwrap();
+    let words =
+        source.lines().filter_map(|l| l.trim().strip_prefix("Self::")?.split_once(" => \"")?.1.strip_suffix("\","));
+    let words: Vec<&str> = words.collect();
+    assert!(words.len() > 20, "{words:?}");
+    let untold: Vec<_> = words.iter().filter(|word| !page.contains(&format!("`{word}`"))).collect();
+    assert!(untold.is_empty(), "not told of: {untold:?}");
 }

@@ -7,6 +7,7 @@ mod check;
 mod control;
 mod events;
 mod figures;
+mod gather;
 mod incidents;
 pub mod model;
 mod series;
@@ -20,11 +21,12 @@ use writ_policy::policy::Policy;
 use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::time::Time;
 
+pub use gather::Gathered;
 use model::{ApplianceFinding, CheckFinding, RetiredCheck};
 pub use model::{Comparison, Verdict};
 use timeline::Timeline;
 
-use crate::archive::{Archive, Stored};
+use crate::archive::Archive;
 use crate::period::Period;
 use crate::verify::VerifyReport;
 
@@ -77,14 +79,10 @@ pub fn compare(
     now: Time,
 ) -> Result<Comparison, CompareError> {
     let site = which_site(archive, Some(site))?;
-    let mut timelines: BTreeMap<ApplianceId, Timeline> = BTreeMap::new();
-    let verification = archive.walk(&mut |stored: Stored<'_>| {
-        if stored.bundle.client_id == site {
-            timelines.entry(stored.bundle.appliance.clone()).or_default().take(stored);
-        }
-    });
-    timelines.values_mut().for_each(Timeline::finish);
-    Ok(Comparer::new(archive, site, period, now, timelines).run(verification))
+    let mut gathered = Gathered::new(site);
+    let verification = archive.walk(&mut |stored| gathered.take(stored));
+    gathered.finish();
+    Ok(gathered.compare(archive, period, now, verification))
 }
 
 /// What an appliance had to obey for a while.
@@ -97,7 +95,7 @@ struct Stretch<'a> {
 /// One appliance with all that is known of it.
 struct Subject<'a> {
     appliance: ApplianceId,
-    timeline: Timeline,
+    timeline: &'a Timeline,
     stretches: Vec<Stretch<'a>>,
     newest: Option<String>,
 }
@@ -134,13 +132,8 @@ struct Comparer<'a> {
 }
 
 impl<'a> Comparer<'a> {
-    fn new(
-        archive: &'a Archive,
-        site: SiteId,
-        period: Option<Period>,
-        now: Time,
-        mut timelines: BTreeMap<ApplianceId, Timeline>,
-    ) -> Self {
+    fn new(archive: &'a Archive, period: Option<Period>, now: Time, gathered: &'a Gathered) -> Self {
+        let (site, timelines) = (gathered.site.clone(), &gathered.timelines);
         let releases = &archive.sites[&site].releases;
         let first = timelines.values().flat_map(|t| t.written.iter().min()).min().copied();
         let last = timelines.values().flat_map(|t| t.written.iter().max()).max().map(|at| at.plus_millis(1));
@@ -154,7 +147,7 @@ impl<'a> Comparer<'a> {
         let subjects = named
             .into_iter()
             .map(|appliance| {
-                let timeline = timelines.remove(&appliance).unwrap_or_default();
+                let timeline = timelines.get(&appliance).unwrap_or(&gathered.silent);
                 let orders: Vec<_> =
                     releases.iter().filter(|p| p.release.generations.contains_key(&appliance)).collect();
                 let newest = orders.last().map(|p| format!("{}-{}", p.release.epoch, p.release.serial));
@@ -259,7 +252,7 @@ impl<'a> Comparer<'a> {
                 posture_seconds: u64::try_from(policy.settings.posture.vector.seconds()).unwrap_or(0),
                 sla_seconds: policy.settings.sla.get(&check.severity).and_then(|s| u64::try_from(s.seconds()).ok()),
             };
-            let mut facts = check::Facts::gather(&subject.timeline, &question, id);
+            let mut facts = check::Facts::gather(subject.timeline, &question, id);
             facts.arithmetic.healed_by = incidents::healed_by(subject, id, &self.period);
             let lifting: Vec<(&str, &Exception)> =
                 exceptions.iter().filter(|(_, e)| e.check.as_deref() == Some(id)).map(|(n, e)| (*n, *e)).collect();

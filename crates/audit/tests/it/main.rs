@@ -11,6 +11,8 @@ mod log;
 mod log_batches;
 mod log_restarts;
 mod log_world;
+mod packet_world;
+mod packets;
 mod reading;
 mod reports;
 mod revoked;

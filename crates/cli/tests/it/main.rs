@@ -18,13 +18,19 @@ mod fleet;
 mod key_life;
 mod keys;
 mod log;
+#[path = "../../../audit/tests/it/log_world.rs"]
+#[allow(dead_code, reason = "another suite uses the rest")]
+mod log_world;
 mod notify;
+#[path = "../../../audit/tests/it/packet_world.rs"]
+mod packet_world;
 mod people;
 mod policy_page;
 mod provision;
 mod publish;
 mod publish_depot;
 mod release;
+mod report;
 mod secret;
 mod site_new;
 mod status;
@@ -36,3 +42,6 @@ mod tsa;
 mod tsa_server;
 mod verify;
 mod watch;
+#[path = "../../../audit/tests/it/world.rs"]
+#[allow(dead_code, reason = "another suite uses the rest")]
+mod world;

@@ -1,0 +1,87 @@
+//! One walk through the archive for any number of packets.
+
+use std::collections::BTreeMap;
+
+use writ_trust::ids::SiteId;
+
+use super::model::BundleRow;
+use crate::archive::Archive;
+use crate::compare::{CompareError, Gathered, which_site};
+use crate::verify::VerifyReport;
+
+/// What was verified of one site.
+pub struct Walked {
+    /// The site.
+    pub site: SiteId,
+    /// Its evidence, to be judged over any period.
+    pub gathered: Gathered,
+    /// Its bundles, as they were walked.
+    pub bundles: Vec<BundleRow>,
+}
+
+/// What one walk gives.
+pub struct Walk {
+    /// The sites, by name.
+    pub sites: Vec<Walked>,
+    /// What came of verifying all of it.
+    pub report: VerifyReport,
+    /// The same without its lists: what many comparisons carry.
+    bare: VerifyReport,
+}
+
+impl Walk {
+    /// The report as far as it is about one site; what is wrong is told of all.
+    pub fn of_site(&self, site: &SiteId) -> VerifyReport {
+        let mut report = self.without_lists();
+        report.roots.clone_from(&self.report.roots);
+        report.problems = self.report.problems.clone();
+        report.releases = self.report.releases.iter().filter(|r| r.site == *site).cloned().collect();
+        report.chains = self.report.chains.iter().filter(|c| c.site == *site).cloned().collect();
+        report.logs = self.report.logs.iter().filter(|l| l.site == *site).cloned().collect();
+        report
+    }
+
+    /// The report without its lists.
+    pub fn without_lists(&self) -> VerifyReport {
+        self.bare.clone()
+    }
+}
+
+/// Verifies everything, and keeps what the sites say: one, or each that has a verified release, by name.
+pub fn walk(archive: &Archive, only: Option<&SiteId>) -> Result<Walk, CompareError> {
+    let sites: Vec<SiteId> = match only {
+        Some(site) => vec![which_site(archive, Some(site))?],
+        None => archive.sites.iter().filter(|(_, r)| !r.releases.is_empty()).map(|(site, _)| site.clone()).collect(),
+    };
+    if sites.is_empty() {
+        return Err(CompareError::Empty);
+    }
+    let new = |site: SiteId| {
+        let gathered = Gathered::new(site.clone());
+        (site.clone(), Walked { site, gathered, bundles: Vec::new() })
+    };
+    let mut walked: BTreeMap<SiteId, Walked> = sites.into_iter().map(new).collect();
+    let report = archive.walk(&mut |stored| {
+        let Some(site) = walked.get_mut(&stored.bundle.client_id) else { return };
+        site.bundles.push(BundleRow {
+            bundle_id: stored.bundle.bundle_id,
+            appliance: stored.bundle.appliance.clone(),
+            kind: stored.bundle.kind.as_str(),
+            generated_at: stored.bundle.generated_at,
+            digest: stored.digest,
+            path: stored.path.to_owned(),
+            size: stored.size,
+        });
+        site.gathered.take(stored);
+    });
+    let mut sites: Vec<Walked> = walked.into_values().collect();
+    sites.iter_mut().for_each(|site| site.gathered.finish());
+    let mut bare = report.clone();
+    bare.problems = crate::problem::Problems::default();
+    bare.roots.clear();
+    bare.releases.clear();
+    bare.chains.clear();
+    bare.logs.clear();
+    bare.log_sources.clear();
+    Ok(Walk { sites, report, bare })
+}

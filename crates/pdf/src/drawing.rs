@@ -1,6 +1,6 @@
 //! Drawings as vector paths, each one figure with words for it.
 
-use crate::flow::{Flow, Look, MARGIN, MEASURE};
+use crate::flow::{Flow, Look, MARGIN, READABLE};
 use crate::glyphs::Face;
 use crate::model::{Align, Drawing, Shape};
 use crate::text::string;
@@ -11,11 +11,11 @@ const KAPPA: f64 = 0.552_284_75;
 impl Flow {
     /// Adds a drawing.
     pub fn drawing(&mut self, drawing: &Drawing) {
-        let scale = MEASURE / drawing.width.max(1.0);
+        let scale = READABLE / drawing.width.max(1.0);
         let height = drawing.height * scale;
         self.need(height + 8.0);
         let top = self.y - 4.0;
-        let bounds = format!("[{:.2} {:.2} {:.2} {:.2}]", MARGIN, top - height, MARGIN + MEASURE, top);
+        let bounds = format!("[{:.2} {:.2} {:.2} {:.2}]", MARGIN, top - height, MARGIN + READABLE, top);
         let more = format!("/Alt {} /A <</O /Layout /Placement /Block /BBox {bounds}>>", string(&drawing.alternative));
         let figure = self.tree.add_with(0, "Figure", more);
         self.open(figure);

@@ -8,18 +8,20 @@ use crate::glyphs::{Face, Fonts, Line};
 use crate::model::{Block, Document};
 use crate::tags::{Kid, Tree};
 
-/// A4, in points.
-pub const WIDTH: f64 = 595.28;
+/// A4 on its side, in points: tables of evidence are wide.
+pub const WIDTH: f64 = 841.89;
 /// See [`WIDTH`].
-pub const HEIGHT: f64 = 841.89;
+pub const HEIGHT: f64 = 595.28;
 /// What stays empty on the left and on the right.
 pub const MARGIN: f64 = 48.0;
-/// How wide text is.
+/// How wide tables are.
 pub const MEASURE: f64 = WIDTH - 2.0 * MARGIN;
+/// How wide text and drawings are: longer lines are hard to read.
+pub const READABLE: f64 = 580.0;
 /// Where text begins on a page.
-pub const TOP: f64 = HEIGHT - 52.0;
+pub const TOP: f64 = HEIGHT - 44.0;
 /// Where it ends.
-pub const BOTTOM: f64 = 56.0;
+pub const BOTTOM: f64 = 52.0;
 /// How large body text is.
 const BODY: f64 = 9.0;
 
@@ -250,7 +252,7 @@ impl Flow {
             _ => ("H4", 9.5, 8.0),
         };
         let look = Look { face: Face::Bold, size, colour: Colour::INK };
-        let lines = self.fonts.wrap(look.face, size, text, MEASURE);
+        let lines = self.fonts.wrap(look.face, size, text, READABLE);
         // With some lines of what follows.
         self.need(before + look.leading() * f64::from(u32::try_from(lines.len()).unwrap_or(1)) + 48.0);
         self.gap(before);
@@ -272,7 +274,7 @@ impl Flow {
 
     fn paragraph(&mut self, text: &str, beside: Option<Colour>) {
         let indent = if beside.is_some() { 12.0 } else { 0.0 };
-        let lines = self.fonts.wrap(Face::Regular, BODY, text, MEASURE - indent);
+        let lines = self.fonts.wrap(Face::Regular, BODY, text, READABLE - indent);
         let element = self.tree.add(0, "P");
         self.gap(3.0);
         self.lines(element, MARGIN + indent, Look::body(), &lines, beside);
@@ -297,7 +299,7 @@ impl Flow {
         let look = Look::body();
         let bullet = self.fonts.line(look.face, look.size, "•");
         for item in items {
-            let lines = self.fonts.wrap(look.face, look.size, item, MEASURE - 12.0);
+            let lines = self.fonts.wrap(look.face, look.size, item, READABLE - 12.0);
             self.need(look.leading());
             let entry = self.tree.add(list, "LI");
             let label = self.tree.add(entry, "Lbl");
@@ -323,11 +325,11 @@ impl Flow {
             self.pages.push(page);
             let number = self.fonts.line(look.face, look.size, &format!("Page {} of {count}", i + 1));
             self.draw(format_args!("/Artifact <</Type /Pagination /Subtype /Footer>> BDC\n"));
-            self.fill(MARGIN, 42.0, MEASURE, 0.5, Colour::LINE);
+            self.fill(MARGIN, 40.0, MEASURE, 0.5, Colour::LINE);
             if let Some(title) = title.first() {
-                self.text(MARGIN, 30.0, look, title);
+                self.text(MARGIN, 28.0, look, title);
             }
-            self.text(WIDTH - MARGIN - number.width, 30.0, look, &number);
+            self.text(WIDTH - MARGIN - number.width, 28.0, look, &number);
             self.close();
         }
     }

@@ -89,7 +89,7 @@ pub struct Cell {
     pub link: Option<String>,
 }
 
-/// A drawing of its own units, drawn as wide as the text; `y` grows downwards.
+/// A drawing of its own units, drawn as wide as text is; `y` grows downwards.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Drawing {
     /// How wide.

@@ -11,6 +11,7 @@ mod heal;
 mod load;
 mod memory;
 mod oscap;
+mod packet;
 mod phi;
 mod policy;
 mod posture;
@@ -23,7 +24,7 @@ use anyhow::{Result, ensure};
 use writ_tools::setup;
 
 /// Figures of this machine, in one run: healing, scanning beside cf-agent, monit and oscap, memory, what an appliance takes, policy evaluation, what evidence
-/// takes; check-ins, evidence and the binary cache of a depot, beside the machine's limits and nginx; what the PHI scrubber finds.
+/// takes; check-ins, evidence and the binary cache of a depot, beside the machine's limits and nginx; what the PHI scrubber finds; what a packet takes.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Only these families of figures, with commas between them.
@@ -71,6 +72,8 @@ enum Family {
     Posture,
     /// The PHI scrubber: recall, precision, cost. Installs Faker from PyPI.
     Phi,
+    /// A month's packet of five thousand bundles.
+    Packet,
     /// Check-ins a second.
     CheckIns,
     /// Durable bundles a second.
@@ -130,7 +133,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         println!("{}", depot::DEFINITIONS);
     }
     facts::print()?;
-    let families: [(Family, &dyn Fn() -> Result<()>); 16] = [
+    let families: [(Family, &dyn Fn() -> Result<()>); 17] = [
         (Family::Heal, &|| heal::run(arguments.heals)),
         (Family::Probes, &|| families::run(arguments.breaks)),
         (Family::Scan, &|| scan::run(arguments.lynis)),
@@ -139,6 +142,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         (Family::Policy, &policy::run),
         (Family::Posture, &posture::run),
         (Family::Phi, &|| phi::run(&arguments.phi)),
+        (Family::Packet, &packet::run),
         (Family::CheckIns, &|| depot::check_ins(&arguments.depot)),
         (Family::Evidence, &|| depot::evidence(&arguments.depot)),
         (Family::Corrupted, &|| depot::corrupted(&arguments.depot)),

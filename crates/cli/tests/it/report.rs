@@ -128,7 +128,7 @@ fn read_as_pdf(file: &Path, packet: &Value) {
     assert!(checked.contains("No syntax or stream encoding errors"), "{checked}");
     let info = says("pdfinfo", folder, &["-isodates", name]);
     for line in
-        ["Tagged:          yes", "Page size:       595.28 x 841.89 pts (A4)", "CreationDate:    2026-11-25T07:00:00Z"]
+        ["Tagged:          yes", "Page size:       841.89 x 595.28 pts (A4)", "CreationDate:    2026-11-25T07:00:00Z"]
     {
         assert!(info.contains(line), "{line}\n{info}");
     }

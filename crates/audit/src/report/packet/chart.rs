@@ -305,7 +305,9 @@ impl Data<'_> {
             let mut below: u64 = 0;
             for series in &self.series {
                 let value = series.values.get(i).copied().flatten().unwrap_or(0);
-                let (from, to) = (high(below, top, PLOT), high(below + value, top, PLOT));
+                let from = high(below, top, PLOT);
+                // What is there is seen, however little.
+                let to = high(below + value, top, PLOT).max(from + i32::from(value > 0));
                 if to > from {
                     let (x, y) = (self.middle(i) - width / 2, TOP + PLOT - to);
                     shapes.push(Shape::Box { x, y, width, height: to - from, hue: series.hue });

@@ -11,10 +11,12 @@ const SIZE: f64 = 7.6;
 /// The same of letters of one width.
 const MONO: f64 = 6.6;
 /// Between columns, and above and below what is in a row.
-const GAP: f64 = 7.0;
+const GAP: f64 = 10.0;
 const PAD: f64 = 2.4;
 /// The most that a word asks for before it is broken.
 const WORD: f64 = 84.0;
+/// How much wider than what is in it a column may be.
+const LOOSE: f64 = 1.6;
 /// The most that one column asks for of all there is.
 const MOST: f64 = 0.42;
 
@@ -220,7 +222,7 @@ impl Flow {
             return least.iter().map(|width| width * all / needs).collect();
         }
         if wishes <= all {
-            let more = all / wishes.max(1.0);
+            let more = (all / wishes.max(1.0)).min(LOOSE);
             return wished.iter().map(|width| width * more).collect();
         }
         let share = (all - needs) / (wishes - needs).max(1.0);

@@ -19,6 +19,13 @@ pub fn eventful() -> World {
         p["settings"]["sla"]["high"] = "25m".into();
         p["settings"]["title"] = HOSTILE.replace('\u{7}', "").into();
         p["checks"]["file.motd"]["title"] = "x".repeat(400).into();
+        for (id, probe) in [("disk.sealed", "luks"), ("login.ssh", "sshd")] {
+            p["checks"][id] = p["checks"]["file.tls"].clone();
+            p["checks"][id]["probe"] = json!({ probe: {} });
+        }
+        *p = writ_policy::policy::upgrade(p.take());
+        p["settings"]["contacts"] = json!({ "on-call": { "person": "Kim Lee", "role": "primary", "email": null,
+            "phone": "+1 555 0100", "answers_within": "15m" } });
     });
     world.release(1, &policy, |_| {});
     world.started(morning());

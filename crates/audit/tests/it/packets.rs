@@ -80,6 +80,34 @@ fn every_section_that_is_asked_for_is_there() {
     assert_eq!(documents, asked);
 }
 
+/// Access matrix, encryption inventory, keys, machines, contacts and runbooks are those of the signed documents.
+#[test]
+fn inventories_are_out_of_what_was_signed() {
+    let set = prepared(&eventful());
+    let all = |document: &str, table: &str| -> Vec<Vec<String>> {
+        let document = set.documents.iter().find(|one| one.name == document).unwrap();
+        let table = csv::tables(&document.sections).find(|one| one.id == table).unwrap_or_else(|| panic!("{table}"));
+        table.rows.iter().map(|row| row.cells.iter().map(|cell| cell.value.plain(&[])).collect()).collect()
+    };
+    let first =
+        |document, table| -> Vec<String> { all(document, table).into_iter().map(|row| row[0].clone()).collect() };
+    assert_eq!(first("access-matrix", "access-checks"), ["login.ssh"]);
+    assert_eq!(first("access-matrix", "approvers"), ["Dr. Ruth Alvarez"]);
+    let alice = &all("access-matrix", "access-keys")[0];
+    assert_eq!(alice[2..9], ["yes", "yes", "no", "no", "no", "no", "no"], "trust, release, and nothing else");
+    // What supports 164.312(e) belongs to it too.
+    assert_eq!(first("encryption-inventory", "encryption-checks"), ["disk.sealed", "file.motd", "file.tls"]);
+    let key = &all("key-register", "appliance-keys")[0];
+    assert_eq!((&key[0], &key[7]), (&"front-desk".to_owned(), &device().public_key().fingerprint()));
+    assert_eq!(all("asset-inventory", "assets")[0][1], "x86_64-linux");
+    assert_eq!(
+        all("contact-list", "contacts"),
+        [["on-call", "Kim Lee", "first", "", "+1 555 0100", "15m"].map(str::to_owned)]
+    );
+    assert_eq!(first("runbook-library", "runbooks"), ["RB-FILE-001"]);
+    assert_eq!(all("runbook-library", "rules")[0][6..], ["4", "1"], "tried, resolved");
+}
+
 #[test]
 fn figures_are_those_of_the_comparison() {
     let world = eventful();

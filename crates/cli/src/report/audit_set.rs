@@ -8,7 +8,7 @@ use crate::failure::{Failure, Outcome};
 
 /// The audit preparation set: a folder with an index
 ///
-/// The annual summary over any period; samples of the evidence, with their signatures and the keys to check them by; exceptions
+/// A summary as that of a year, over any period; samples of the evidence, with their signatures and the keys to check them by; exceptions
 /// and risks; access matrix and encryption inventory out of the signed policies; key register, asset inventory, contact list and
 /// runbook library.
 #[derive(Debug, clap::Args)]
@@ -17,7 +17,7 @@ Examples:
   writ report audit-set audit --trust root-you-were-given.json --period 2026 --pdf --out audit-set
   writ report audit-set audit --trust root-you-were-given.json --period 2025-11..2026-10 --out audit-set
 Check a sample without Writ:
-  minisign -Vm samples/FINGERPRINT/EB-20261123-0001.json -p keys/FINGERPRINT.pub
+  minisign -Vm samples/FINGERPRINT/5-EB-20261123-0005.json -p keys/FINGERPRINT.pub
 
 Exit codes: 0 made, and the folder verified; 1 made of a folder that did not verify, or refused; 2 could not run.")]
 pub struct Arguments {

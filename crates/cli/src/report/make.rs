@@ -221,7 +221,7 @@ fn index(set: &Preparation, pdf: bool) -> Packet {
     samples.say("The keys are those that signed releases name for the appliances; the key register lists them.");
     let head = &set.documents[0];
     Packet {
-        kind: "audit-set".to_owned(),
+        kind: "index".to_owned(),
         name: "index".to_owned(),
         title: format!("Audit preparation set: {}", head.title.split_once(": ").map_or("", |(_, name)| name)),
         figures: Vec::new(),
@@ -241,7 +241,7 @@ fn index_of_sites(head: &Packet, sites: &[String]) -> Packet {
     }
     section.blocks.push(Block::Table(table));
     Packet {
-        kind: "audit-set".to_owned(),
+        kind: "index".to_owned(),
         name: "index".to_owned(),
         title: "Audit preparation sets".to_owned(),
         site: None,

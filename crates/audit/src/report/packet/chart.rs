@@ -190,10 +190,21 @@ pub struct Data<'d> {
     pub series: Vec<Series<'d>>,
 }
 
+/// Steps of time that people count in, in seconds: up to four weeks.
+const TIMES: [u64; 20] = [
+    1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800,
+    2_419_200,
+];
+
 /// The top of an axis that these numbers fit on, and the step between its lines.
 fn scale(most: u64, unit: Unit) -> (u64, u64) {
     if unit == Unit::Percent {
         return (100, 25);
+    }
+    if unit == Unit::Seconds
+        && let Some(step) = TIMES.into_iter().find(|step| step * 4 >= most)
+    {
+        return (step * 4, step);
     }
     let mut step: u64 = 1;
     // 1, 2, 5, 10, 20, 50 …
@@ -353,7 +364,7 @@ pub fn shares(id: &'static str, title: &str, shares: &[Share<'_>]) -> Chart {
         shapes.push(Shape::Box { x, y: y + 12, width: width.max(1), height: ROW - 26, hue: share.hue });
         let said = share.percent.map_or_else(|| "none".to_owned(), |n| format!("{n} %"));
         shapes.push(Shape::Text { x: NAMES - 8, y: y + 26, anchor: Anchor::End, text: share.name.to_owned() });
-        let x = at(percent.max(high)) + 6;
+        let x = at(percent) + 6;
         shapes.push(Shape::Text { x, y: y + 26, anchor: Anchor::Start, text: said.clone() });
         told.push(format!("{}: {said}, promised {low} to {high} %", share.name));
     }
@@ -374,6 +385,8 @@ mod tests {
             (9, Unit::Count, (20, 5)),
             (41, Unit::Count, (80, 20)),
             (7, Unit::Percent, (100, 25)),
+            (1200, Unit::Seconds, (1200, 300)),
+            (1201, Unit::Seconds, (2400, 600)),
         ] {
             assert_eq!(scale(most, unit), expected, "{most}");
         }

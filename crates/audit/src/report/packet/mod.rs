@@ -44,6 +44,8 @@ pub enum Kind {
     Quarterly,
     /// A year.
     Annual,
+    /// Whatever an audit is about.
+    Preparation,
 }
 
 impl Kind {
@@ -53,6 +55,7 @@ impl Kind {
             Self::Monthly => "monthly",
             Self::Quarterly => "quarterly",
             Self::Annual => "annual",
+            Self::Preparation => "audit-set",
         }
     }
 
@@ -61,6 +64,7 @@ impl Kind {
             Self::Monthly => "Monthly compliance packet",
             Self::Quarterly => "Quarterly review",
             Self::Annual => "Annual summary",
+            Self::Preparation => "Summary for an audit",
         }
     }
 }
@@ -88,7 +92,7 @@ pub fn packet(archive: &Archive, walk: &Walk, walked: &Walked, kind: Kind, span:
 
 /// What an auditor is handed before an audit: documents of a site, and bundles to try its word by.
 pub struct Preparation {
-    /// The documents; the first is the annual summary.
+    /// The documents; the first is the summary.
     pub documents: Vec<Packet>,
     /// Bundles that were chosen, with their files' places.
     pub samples: Vec<BundleRow>,
@@ -127,7 +131,7 @@ pub enum SampleError {
 
 /// The audit preparation set of a site.
 pub fn preparation(archive: &Archive, walk: &Walk, walked: &Walked, span: &Span, now: Time) -> Preparation {
-    let site = Site::judge(archive, walk, walked, Kind::Annual, span, now);
+    let site = Site::judge(archive, walk, walked, Kind::Preparation, span, now);
     let samples = sections::sampled(&site).into_iter().map(|sample| site.bundles[sample.row].clone()).collect();
     let documents = sections::of_preparation(&site);
     let first = sections::of_packet(&site);
@@ -149,14 +153,14 @@ pub fn preparation(archive: &Archive, walk: &Walk, walked: &Walked, span: &Span,
 fn made(site: Site<'_>, sections: Vec<Section>) -> Made {
     let figures = figures(&site);
     let whole = &site.whole;
-    let title = format!("{}, {}: {}", site.kind.title(), site.span.name, whole.title);
+    let title = format!("{}, {}: {}", site.kind.title(), site.span.asked, whole.title);
     let packet = Packet {
         schema: SCHEMA,
         kind: site.kind.as_str().to_owned(),
         name: format!("{}-{}", site.id, site.span.name),
         title: writ_trust::text::one_line(title),
         site: Some(site.id.clone()),
-        asked: site.span.name.clone(),
+        asked: site.span.asked.clone(),
         period: whole.period,
         made_at: site.now,
         verified: Verified::of(&whole.verification),

@@ -143,14 +143,18 @@ fn parts(
 ) -> Vec<Part> {
     let slices = slices(period);
     let (mut tallies, mut bundles) = (vec![Tally::default(); slices.len()], vec![0_u64; slices.len()]);
-    let which = |at: Time| slices.partition_point(|slice| slice.period.to <= at);
+    // Of a very long period the first slices are left out.
+    let which = |at: Time| {
+        let index = slices.partition_point(|slice| slice.period.to <= at);
+        slices.get(index).filter(|slice| slice.period.contains(at)).map(|_| index)
+    };
     for incident in whole.incidents.iter().filter(|i| i.detected_at >= period.from) {
-        if let Some(tally) = tallies.get_mut(which(incident.detected_at)) {
+        if let Some(tally) = which(incident.detected_at).and_then(|index| tallies.get_mut(index)) {
             tally.take(incident);
         }
     }
     for row in walked.bundles.iter().filter(|row| period.contains(row.generated_at)) {
-        if let Some(count) = bundles.get_mut(which(row.generated_at)) {
+        if let Some(count) = which(row.generated_at).and_then(|index| bundles.get_mut(index)) {
             *count += 1;
         }
     }

@@ -9,7 +9,9 @@ const DAY: i64 = 86_400_000;
 /// What a packet is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Span {
-    /// As it was asked for, fit for a file name: `2026-10`, `2026-Q4`.
+    /// As it was asked for.
+    pub asked: String,
+    /// The same, fit for a file name: `2026-10`, `2026-Q4`, `20251101-20261031`.
     pub name: String,
     /// The whole of it.
     pub period: Period,
@@ -37,7 +39,7 @@ fn months(year: u32, month: u32, count: u32) -> Option<Period> {
 
 fn span(text: &str, what: &'static str, period: Option<Period>) -> Result<Span, SpanError> {
     let period = period.ok_or_else(|| SpanError(text.chars().take(40).collect(), what))?;
-    Ok(Span { name: text.to_owned(), period })
+    Ok(Span { asked: text.to_owned(), name: text.to_owned(), period })
 }
 
 impl Span {
@@ -94,12 +96,12 @@ pub struct Slice {
 }
 
 /// The parts of a period, in order and without gaps: days of a fortnight, weeks of some months, and months of anything longer,
-/// at most [`MOST`]. The last may be shorter; weeks are counted from the beginning.
+/// the last [`MOST`] of them. The last may be shorter; weeks are counted from the beginning.
 pub fn slices(period: &Period) -> Vec<Slice> {
     let days = period.millis() / DAY;
     let mut slices = Vec::new();
     let mut from = period.from;
-    while from < period.to && slices.len() < MOST {
+    while from < period.to {
         let next = match days {
             0..=15 => from.plus_millis(DAY),
             16..=100 => from.plus_millis(7 * DAY),
@@ -112,7 +114,7 @@ pub fn slices(period: &Period) -> Vec<Slice> {
         slices.push(Slice { name: name.unwrap_or_default().to_owned(), period: Period { from, to } });
         from = to;
     }
-    slices
+    slices.split_off(slices.len().saturating_sub(MOST))
 }
 
 /// The most parts: ten years of months.
@@ -167,5 +169,7 @@ mod tests {
             assert_eq!((slices[0].period.from, slices[count - 1].period.to), (period.from, period.to));
             assert!(slices.windows(2).all(|pair| pair[0].period.to == pair[1].period.from));
         }
+        let ever = slices(&Span::any("..2026-10", now).unwrap().period);
+        assert_eq!((ever.len(), ever[MOST - 1].name.as_str()), (MOST, "2026-10"));
     }
 }

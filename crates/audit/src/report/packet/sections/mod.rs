@@ -39,7 +39,7 @@ pub fn of_packet(site: &Site<'_>) -> Vec<Section> {
         exceptions::section(site),
         evidence::section(site),
     ]);
-    if site.kind == Kind::Annual {
+    if matches!(site.kind, Kind::Annual | Kind::Preparation) {
         sections.push(samples::section(site));
     }
     sections.extend([recommendations::section(site), verification::section(site)]);

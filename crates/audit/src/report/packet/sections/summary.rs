@@ -60,7 +60,8 @@ fn in_words(site: &Site<'_>) -> String {
         (0, _) => "No control that machines decide was in force.".to_owned(),
         (all, 0) => format!("All {all} controls that machines decide are shown or excepted."),
         (all, bad) => {
-            format!("Of {all} controls that machines decide, {bad} are failed, without evidence or not assessable.")
+            let is = if bad == 1 { "is" } else { "are" };
+            format!("Of {all} controls that machines decide, {bad} {is} failed, without evidence or not assessable.")
         }
     };
     let tally = &site.tally;

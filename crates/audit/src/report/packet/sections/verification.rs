@@ -23,12 +23,13 @@ pub fn section(site: &Site<'_>) -> Section {
         super::Kind::Monthly => "--month",
         super::Kind::Quarterly => "--quarter",
         super::Kind::Annual => "--year",
+        super::Kind::Preparation => "--period",
     };
     let mut lines = format!(
         "writ report {} AUDIT-FOLDER --trust trust-root-you-were-given.json --site {} {option} {} \\\n  --now {} --out NEW-FOLDER",
         site.kind.as_str(),
         site.id,
-        site.span.name,
+        site.span.asked,
         site.now
     );
     if let Some((path, key)) = example(site) {

@@ -14,17 +14,18 @@ use crate::verify::VerifyReport;
 
 /// What the verified bundles of one site say, appliance by appliance. Fill it with [`Gathered::take`] while the archive is
 /// walked, then [`Gathered::finish`] it.
-pub struct Gathered {
+pub struct Gathered<'a> {
+    pub(super) archive: &'a Archive,
     pub(super) site: SiteId,
     pub(super) timelines: BTreeMap<ApplianceId, Timeline>,
     /// What an appliance says that was never heard of.
     pub(super) silent: Timeline,
 }
 
-impl Gathered {
-    /// Nothing yet, of this site.
-    pub fn new(site: SiteId) -> Self {
-        Self { site, timelines: BTreeMap::new(), silent: Timeline::default() }
+impl<'a> Gathered<'a> {
+    /// Nothing yet, of this site: one of the archive's that has a verified release, as [`super::which_site`] gives it.
+    pub fn new(archive: &'a Archive, site: SiteId) -> Self {
+        Self { archive, site, timelines: BTreeMap::new(), silent: Timeline::default() }
     }
 
     /// Takes in a verified bundle; those of other sites are passed over.
@@ -39,15 +40,8 @@ impl Gathered {
         self.timelines.values_mut().for_each(Timeline::finish);
     }
 
-    /// Judges a period; without one, all there is, up to `now`. The site must be one of the archive's, as
-    /// [`super::which_site`] gives it. `verification` becomes part of the answer as it is.
-    pub fn compare(
-        &self,
-        archive: &Archive,
-        period: Option<Period>,
-        now: Time,
-        verification: VerifyReport,
-    ) -> Comparison {
-        Comparer::new(archive, period, now, self).run(verification)
+    /// Judges a period; without one, all there is, up to `now`. `verification` becomes part of the answer as it is.
+    pub fn compare(&self, period: Option<Period>, now: Time, verification: VerifyReport) -> Comparison {
+        Comparer::new(period, now, self).run(verification)
     }
 }

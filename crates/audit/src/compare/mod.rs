@@ -79,10 +79,10 @@ pub fn compare(
     now: Time,
 ) -> Result<Comparison, CompareError> {
     let site = which_site(archive, Some(site))?;
-    let mut gathered = Gathered::new(site);
+    let mut gathered = Gathered::new(archive, site);
     let verification = archive.walk(&mut |stored| gathered.take(stored));
     gathered.finish();
-    Ok(gathered.compare(archive, period, now, verification))
+    Ok(gathered.compare(period, now, verification))
 }
 
 /// What an appliance had to obey for a while.
@@ -132,8 +132,8 @@ struct Comparer<'a> {
 }
 
 impl<'a> Comparer<'a> {
-    fn new(archive: &'a Archive, period: Option<Period>, now: Time, gathered: &'a Gathered) -> Self {
-        let (site, timelines) = (gathered.site.clone(), &gathered.timelines);
+    fn new(period: Option<Period>, now: Time, gathered: &'a Gathered<'a>) -> Self {
+        let (archive, site, timelines) = (gathered.archive, gathered.site.clone(), &gathered.timelines);
         let releases = &archive.sites[&site].releases;
         let first = timelines.values().flat_map(|t| t.written.iter().min()).min().copied();
         let last = timelines.values().flat_map(|t| t.written.iter().max()).max().map(|at| at.plus_millis(1));

@@ -214,7 +214,7 @@ fn what_is_not_known_is_said() {
     assert!(!broken.verified.ok && banners(&broken)[0].starts_with("Not verified: "));
 }
 
-fn packet_of(archive: &writ_audit::Archive, walk: &writ_audit::report::packet::walk::Walk) -> Packet {
+fn packet_of(archive: &writ_audit::Archive, walk: &writ_audit::report::packet::walk::Walk<'_>) -> Packet {
     packet(archive, walk, &walk.sites[0], Kind::Monthly, &month(), evening()).packet
 }
 

@@ -19,27 +19,43 @@ use crate::failure::{Answer, Failure, Outcome};
 use crate::passphrase::KeyFile;
 use crate::screen::{self, Meter};
 
-/// What is ready before anything is made.
-struct Ready {
-    archive: Archive,
-    walk: Walk,
+/// What is looked at before minutes are spent on verifying: the key, and the place.
+struct Begun {
+    key: Option<SecretKey>,
+    making: Option<Making>,
+}
+
+impl Begun {
+    fn new(options: &Options, span: &Span) -> Outcome<Self> {
+        let now = options.now();
+        if span.period.from >= now {
+            let why = format!("it begins at {}, and it is {now}", span.period.from);
+            let failure = Failure::could_not(format!("the period {} has not begun", span.asked));
+            return Err(failure.because(why).next("name an earlier one"));
+        }
+        let key = options.sign.as_deref().map(KeyFile::read).transpose()?;
+        let making = options.out.as_deref().map(Making::begin).transpose()?;
+        Ok(Self { key: key.map(|key| key.unlock(&options.passphrase)).transpose()?, making })
+    }
+
+    /// Verifies the folder.
+    fn walk<'a>(self, options: &Options, archive: &'a Archive) -> Outcome<Ready<'a>> {
+        let walk = walk(archive, options.site.as_ref()).map_err(|e| nothing(archive, e))?;
+        warn_unless_verified(&walk.report);
+        Ok(Ready { archive, walk, key: self.key, making: self.making, now: options.now() })
+    }
+}
+
+/// A folder that was verified, and what is to be made of it.
+struct Ready<'a> {
+    archive: &'a Archive,
+    walk: Walk<'a>,
     key: Option<SecretKey>,
     making: Option<Making>,
     now: Time,
 }
 
-impl Ready {
-    fn get(options: &Options) -> Outcome<Self> {
-        // What is wrong with the key or the place should show before minutes are spent on verifying.
-        let key = options.sign.as_deref().map(KeyFile::read).transpose()?;
-        let making = options.out.as_deref().map(Making::begin).transpose()?;
-        let key = key.map(|key| key.unlock(&options.passphrase)).transpose()?;
-        let archive = options.source.open(options.site.clone())?;
-        let walk = walk(&archive, options.site.as_ref()).map_err(|e| nothing(&archive, e))?;
-        warn_unless_verified(&walk.report);
-        Ok(Self { archive, walk, key, making, now: options.now() })
-    }
-
+impl Ready<'_> {
     /// Puts the folder into its place, prints what was asked for, and says whether the folder verified.
     fn finish(self, options: &Options, name: &str, packets: &[Packet]) -> Outcome {
         if let (Some(making), Some(to)) = (self.making, &options.out) {
@@ -67,14 +83,15 @@ fn nothing(archive: &Archive, error: CompareError) -> Failure {
 
 /// Makes the packets of a month, a quarter or a year.
 pub fn packets(options: &Options, kind: Kind, span: &Span) -> Outcome {
-    begun(span, options.now())?;
-    let mut ready = Ready::get(options)?;
+    let begun = Begun::new(options, span)?;
+    let archive = options.source.open(options.site.clone())?;
+    let mut ready = begun.walk(options, &archive)?;
     let mut meter = Meter::new("sites");
     meter.expect(ready.walk.sites.len() as u64);
     let several = ready.walk.sites.len() > 1;
     let mut made: Vec<Made> = Vec::new();
     for (n, walked) in (1..).zip(&ready.walk.sites) {
-        let mut one = packet(&ready.archive, &ready.walk, walked, kind, span, ready.now);
+        let mut one = packet(ready.archive, &ready.walk, walked, kind, span, ready.now);
         if let Some(making) = &mut ready.making {
             let within = if several { walked.site.as_str() } else { "" };
             write(making, within, &one.packet, options.pdf)?;
@@ -106,19 +123,20 @@ pub fn packets(options: &Options, kind: Kind, span: &Span) -> Outcome {
 
 /// Makes the audit preparation sets.
 pub fn preparations(options: &Options, span: &Span) -> Outcome {
-    begun(span, options.now())?;
-    let mut ready = Ready::get(options)?;
+    let begun = Begun::new(options, span)?;
+    let archive = options.source.open(options.site.clone())?;
+    let mut ready = begun.walk(options, &archive)?;
     let several = ready.walk.sites.len() > 1;
     let mut all = Vec::new();
     let mut sites = Vec::new();
     for walked in &ready.walk.sites {
-        let set = preparation(&ready.archive, &ready.walk, walked, span, ready.now);
+        let set = preparation(ready.archive, &ready.walk, walked, span, ready.now);
         let within = if several { walked.site.as_str() } else { "" };
         if let Some(making) = &mut ready.making {
             for document in &set.documents {
                 write(making, within, document, options.pdf)?;
             }
-            samples(making, within, &ready.archive, &set)?;
+            samples(making, within, ready.archive, &set)?;
             making.write(within, &[(INDEX.to_owned(), page(&index(&set, options.pdf))?)])?;
         }
         sites.push(walked.site.to_string());
@@ -128,15 +146,6 @@ pub fn preparations(options: &Options, span: &Span) -> Outcome {
         making.write("", &[(INDEX.to_owned(), page(&index_of_sites(first, &sites))?)])?;
     }
     ready.finish(options, &format!("audit-set-{}", span.name), &all)
-}
-
-/// A period of which nothing has gone by has nothing to tell.
-fn begun(span: &Span, now: Time) -> Outcome<()> {
-    if span.period.from < now {
-        return Ok(());
-    }
-    let why = format!("it begins at {}, and it is {now}", span.period.from);
-    Err(Failure::could_not(format!("the period {} has not begun", span.name)).because(why).next("name an earlier one"))
 }
 
 /// The first page of a set.

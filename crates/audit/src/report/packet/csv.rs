@@ -66,13 +66,13 @@ fn of_table(table: &Table, bundles: &[BundleRow]) -> String {
 /// What the numbers of a column are.
 fn unit(table: &Table, column: usize) -> &'static str {
     let values = table.rows.iter().filter_map(|row| Some(&row.cells.get(column)?.value));
-    let units = values.filter_map(|value| match value {
+    let mut units = values.filter_map(|value| match value {
         Value::Percent(_) => Some(" (percent)"),
         Value::Seconds(_) => Some(" (seconds)"),
         Value::Millis(_) => Some(" (milliseconds)"),
         _ => None,
     });
-    units.last().unwrap_or_default()
+    units.next().unwrap_or_default()
 }
 
 fn figures(packet: &Packet) -> String {

@@ -84,7 +84,7 @@ pub struct Made {
 }
 
 /// The packet of a site.
-pub fn packet(archive: &Archive, walk: &Walk, walked: &Walked, kind: Kind, span: &Span, now: Time) -> Made {
+pub fn packet(archive: &Archive, walk: &Walk<'_>, walked: &Walked<'_>, kind: Kind, span: &Span, now: Time) -> Made {
     let site = Site::judge(archive, walk, walked, kind, span, now);
     let sections = sections::of_packet(&site);
     made(site, sections)
@@ -130,7 +130,7 @@ pub enum SampleError {
 }
 
 /// The audit preparation set of a site.
-pub fn preparation(archive: &Archive, walk: &Walk, walked: &Walked, span: &Span, now: Time) -> Preparation {
+pub fn preparation(archive: &Archive, walk: &Walk<'_>, walked: &Walked<'_>, span: &Span, now: Time) -> Preparation {
     let site = Site::judge(archive, walk, walked, Kind::Preparation, span, now);
     let samples = sections::sampled(&site).into_iter().map(|sample| site.bundles[sample.row].clone()).collect();
     let documents = sections::of_preparation(&site);

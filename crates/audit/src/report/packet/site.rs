@@ -87,11 +87,18 @@ pub struct Site<'a> {
 
 impl<'a> Site<'a> {
     /// Judges a site over a period and over its slices.
-    pub fn judge(archive: &'a Archive, walk: &Walk, walked: &Walked, kind: Kind, span: &'a Span, now: Time) -> Self {
+    pub fn judge(
+        archive: &'a Archive,
+        walk: &Walk<'_>,
+        walked: &Walked<'_>,
+        kind: Kind,
+        span: &'a Span,
+        now: Time,
+    ) -> Self {
         let period = span.until(now);
         let id = walked.site.clone();
-        let whole = walked.gathered.compare(archive, Some(period), now, walk.of_site(&id));
-        let parts = parts(archive, (walk, walked), &whole, &period, now);
+        let whole = walked.gathered.compare(Some(period), now, walk.of_site(&id));
+        let parts = parts((walk, walked), &whole, &period, now);
         let bundles = rests_on(walked, &whole, &period);
         let index: BTreeMap<String, usize> = bundles.iter().enumerate().map(|(i, b)| (b.path.clone(), i)).collect();
         let (sets, set) = sets(&whole, &bundles, &index, &period);
@@ -134,13 +141,7 @@ fn rows<'l>(index: &BTreeMap<String, usize>, links: impl IntoIterator<Item = &'l
     rows
 }
 
-fn parts(
-    archive: &Archive,
-    (walk, walked): (&Walk, &Walked),
-    whole: &Comparison,
-    period: &Period,
-    now: Time,
-) -> Vec<Part> {
+fn parts((walk, walked): (&Walk<'_>, &Walked<'_>), whole: &Comparison, period: &Period, now: Time) -> Vec<Part> {
     let slices = slices(period);
     let (mut tallies, mut bundles) = (vec![Tally::default(); slices.len()], vec![0_u64; slices.len()]);
     // Of a very long period the first slices are left out.
@@ -160,7 +161,7 @@ fn parts(
     }
     let judged = |slice: &Slice| {
         // Nothing of what was verified is told of a slice.
-        let comparison = walked.gathered.compare(archive, Some(slice.period), now, walk.without_lists());
+        let comparison = walked.gathered.compare(Some(slice.period), now, walk.without_lists());
         (comparison.score, comparison.score_without_exceptions)
     };
     let all = slices.into_iter().zip(tallies).zip(bundles);
@@ -172,7 +173,7 @@ fn parts(
 }
 
 /// The bundles of the period, and those outside of it that something of it refers to; in order of time.
-fn rests_on(walked: &Walked, whole: &Comparison, period: &Period) -> Vec<BundleRow> {
+fn rests_on(walked: &Walked<'_>, whole: &Comparison, period: &Period) -> Vec<BundleRow> {
     let incidents = whole.incidents.iter().flat_map(|incident| &incident.evidence);
     let checks = whole.checks.iter().flat_map(|c| c.evidence.iter().chain(c.observed.as_ref().map(|o| &o.link)));
     let named: std::collections::BTreeSet<&str> = incidents.chain(checks).map(|link| link.path.as_str()).collect();

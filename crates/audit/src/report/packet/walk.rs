@@ -10,26 +10,26 @@ use crate::compare::{CompareError, Gathered, which_site};
 use crate::verify::VerifyReport;
 
 /// What was verified of one site.
-pub struct Walked {
+pub struct Walked<'a> {
     /// The site.
     pub site: SiteId,
     /// Its evidence, to be judged over any period.
-    pub gathered: Gathered,
+    pub gathered: Gathered<'a>,
     /// Its bundles, as they were walked.
     pub bundles: Vec<BundleRow>,
 }
 
 /// What one walk gives.
-pub struct Walk {
+pub struct Walk<'a> {
     /// The sites, by name.
-    pub sites: Vec<Walked>,
+    pub sites: Vec<Walked<'a>>,
     /// What came of verifying all of it.
     pub report: VerifyReport,
     /// The same without its lists: what many comparisons carry.
     bare: VerifyReport,
 }
 
-impl Walk {
+impl Walk<'_> {
     /// The report as far as it is about one site; what is wrong is told of all.
     pub fn of_site(&self, site: &SiteId) -> VerifyReport {
         let mut report = self.without_lists();
@@ -48,7 +48,7 @@ impl Walk {
 }
 
 /// Verifies everything, and keeps what the sites say: one, or each that has a verified release, by name.
-pub fn walk(archive: &Archive, only: Option<&SiteId>) -> Result<Walk, CompareError> {
+pub fn walk<'a>(archive: &'a Archive, only: Option<&SiteId>) -> Result<Walk<'a>, CompareError> {
     let sites: Vec<SiteId> = match only {
         Some(site) => vec![which_site(archive, Some(site))?],
         None => archive.sites.iter().filter(|(_, r)| !r.releases.is_empty()).map(|(site, _)| site.clone()).collect(),
@@ -57,10 +57,10 @@ pub fn walk(archive: &Archive, only: Option<&SiteId>) -> Result<Walk, CompareErr
         return Err(CompareError::Empty);
     }
     let new = |site: SiteId| {
-        let gathered = Gathered::new(site.clone());
+        let gathered = Gathered::new(archive, site.clone());
         (site.clone(), Walked { site, gathered, bundles: Vec::new() })
     };
-    let mut walked: BTreeMap<SiteId, Walked> = sites.into_iter().map(new).collect();
+    let mut walked: BTreeMap<SiteId, Walked<'a>> = sites.into_iter().map(new).collect();
     let report = archive.walk(&mut |stored| {
         let Some(site) = walked.get_mut(&stored.bundle.client_id) else { return };
         site.bundles.push(BundleRow {
@@ -74,7 +74,7 @@ pub fn walk(archive: &Archive, only: Option<&SiteId>) -> Result<Walk, CompareErr
         });
         site.gathered.take(stored);
     });
-    let mut sites: Vec<Walked> = walked.into_values().collect();
+    let mut sites: Vec<Walked<'a>> = walked.into_values().collect();
     sites.iter_mut().for_each(|site| site.gathered.finish());
     let mut bare = report.clone();
     bare.problems = crate::problem::Problems::default();

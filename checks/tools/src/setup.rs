@@ -52,6 +52,9 @@ pub const SCHEMAS: &[Need] = &[("/usr/lib/python3/dist-packages/jsonschema/valid
 /// environment is made for each.
 pub const PYTHON: &[Need] = &[("/usr/lib/python3.11/ensurepip/__init__.py", "python3.11-venv")];
 
+/// What the tests need to have reports read by programs that are not ours.
+pub const PDF: &[Need] = &[("qpdf", "qpdf"), ("pdftotext", "poppler-utils"), ("pdfinfo", "poppler-utils")];
+
 /// What the tests need to have mail taken by a server that is not ours. A module for Debian's own Python, too.
 pub const MAIL: &[Need] = &[("/usr/lib/python3/dist-packages/aiosmtpd/smtp.py", "python3-aiosmtpd")];
 

@@ -3,6 +3,12 @@
 mod bench;
 mod breaks;
 mod demo;
+#[path = "../../../crates/audit/tests/it/log_world.rs"]
+#[allow(dead_code, clippy::unwrap_used, reason = "of the audit's tests: what cannot be made must stop them")]
+mod log_world;
+#[path = "../../../crates/audit/tests/it/world.rs"]
+#[allow(dead_code, clippy::unwrap_used, reason = "of the audit's tests: what cannot be made must stop them")]
+mod world;
 
 use std::process::ExitCode;
 

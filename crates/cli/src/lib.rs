@@ -30,6 +30,7 @@ mod provision;
 mod random;
 mod release;
 mod render_diff;
+mod report;
 mod screen;
 mod secret;
 mod signatures;
@@ -95,6 +96,8 @@ enum Command {
     Verify(verify::Arguments),
     #[command(subcommand)]
     Audit(audit::Command),
+    #[command(subcommand)]
+    Report(report::Command),
     Watch(watch::Arguments),
     Notify(Box<notify::Arguments>),
     Ack(ack::Arguments),
@@ -125,6 +128,7 @@ pub fn run() -> ExitCode {
         Command::Log(command) => command.run(),
         Command::Verify(arguments) => arguments.run(),
         Command::Audit(command) => command.run(),
+        Command::Report(command) => command.run(),
         Command::Watch(arguments) => arguments.run(),
         Command::Notify(arguments) => arguments.run(),
         Command::Ack(arguments) => arguments.run(),

@@ -84,7 +84,7 @@ fn policy_cases(cases: &str, arguments: &[&str]) -> Result<()> {
 }
 
 /// Crates that do no I/O and the crates that would let them.
-const PURE: [&str; 5] = ["trust", "policy", "evidence", "wire", "age"];
+const PURE: [&str; 6] = ["trust", "policy", "evidence", "wire", "age", "pdf"];
 const IMPURE: [&str; 10] =
     ["tokio", "reqwest", "hyper", "axum", "rusqlite", "zbus", "rustix", "getrandom", "writ-durable", "writ-confine"];
 /// Crates side by side, which never import one another.

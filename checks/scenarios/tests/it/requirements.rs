@@ -23,6 +23,7 @@ const GROUPS: &[(&str, usize)] = &[
     ("EC", 32),
     ("HC", 29),
     ("SP", 80),
+    ("RP", 34),
 ];
 /// How the last cell of a row begins that has no test.
 const NOT_BUILT: &str = "not built: ";

@@ -12,6 +12,7 @@ mod heal;
 mod load;
 mod memory;
 mod oscap;
+mod packet;
 mod phi;
 mod policy;
 mod posture;
@@ -26,7 +27,7 @@ use writ_tools::setup;
 
 /// Figures of this machine, in one run: healing, scanning beside cf-agent, monit and oscap, memory, what an appliance takes, policy evaluation, what evidence
 /// takes and how long comparing it does; check-ins, evidence and the binary cache of a depot, beside the machine's limits and nginx; what the PHI scrubber finds; an
-/// audit, beside what the processor can verify.
+/// audit, beside what the processor can verify; what a packet takes.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Only these families of figures, with commas between them.
@@ -80,6 +81,8 @@ enum Family {
     Phi,
     /// Verifying an audit folder of a hundred thousand bundles.
     Verify,
+    /// A month's packet of five thousand bundles.
+    Packet,
     /// Check-ins a second.
     CheckIns,
     /// Durable bundles a second.
@@ -150,6 +153,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         (Family::Compare, &compare::run),
         (Family::Phi, &|| phi::run(&arguments.phi)),
         (Family::Verify, &|| verify::run(&arguments.verify)),
+        (Family::Packet, &packet::run),
         (Family::CheckIns, &|| depot::check_ins(&arguments.depot)),
         (Family::Evidence, &|| depot::evidence(&arguments.depot)),
         (Family::Corrupted, &|| depot::corrupted(&arguments.depot)),

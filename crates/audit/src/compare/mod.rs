@@ -89,15 +89,29 @@ impl<'a> Evidence<'a> {
     /// # Errors
     /// There is no verified release of the site.
     pub fn gather(archive: &'a Archive, site: &SiteId) -> Result<Self, CompareError> {
-        let site = which_site(archive, Some(site))?;
-        let mut timelines: BTreeMap<ApplianceId, Timeline> = BTreeMap::new();
-        let verification = archive.walk(&mut |stored: Stored<'_>| {
-            if stored.bundle.client_id == site {
-                timelines.entry(stored.bundle.appliance.clone()).or_default().take(stored);
-            }
-        });
-        timelines.values_mut().for_each(Timeline::finish);
-        Ok(Self { archive, site, timelines, verification })
+        let mut evidence = Self::begin(archive, which_site(archive, Some(site))?);
+        let verification = archive.walk(&mut |stored| evidence.take(stored));
+        evidence.finish(verification);
+        Ok(evidence)
+    }
+
+    /// Nothing yet, of a site of the archive that has a verified release, as [`which_site`] gives it: for whoever walks an archive of
+    /// several sites once. What is walked is given to [`Evidence::take`], and in the end [`Evidence::finish`] is called.
+    pub fn begin(archive: &'a Archive, site: SiteId) -> Self {
+        Self { archive, site, timelines: BTreeMap::new(), verification: VerifyReport::begin(archive) }
+    }
+
+    /// Takes in a verified bundle; those of other sites are passed over.
+    pub fn take(&mut self, stored: Stored<'_>) {
+        if stored.bundle.client_id == self.site {
+            self.timelines.entry(stored.bundle.appliance.clone()).or_default().take(stored);
+        }
+    }
+
+    /// Puts everything in order of time, once all bundles were taken. What the walk came to becomes part of every comparison.
+    pub fn finish(&mut self, verification: VerifyReport) {
+        self.timelines.values_mut().for_each(Timeline::finish);
+        self.verification = verification;
     }
 
     /// Compares over a period, under the policies in force in it. Without one, over all there is, up to `now`: silence until

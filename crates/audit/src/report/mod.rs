@@ -4,6 +4,7 @@
 pub mod html;
 pub mod json;
 pub mod openmetrics;
+pub mod packet;
 pub mod terminal;
 pub mod verify_page;
 

@@ -18,6 +18,8 @@ mod log_batches;
 mod log_restarts;
 mod log_world;
 mod mappings;
+mod packet_world;
+mod packets;
 mod reading;
 mod reports;
 mod revoked;

@@ -63,7 +63,7 @@ impl Command {
 
 /// The folder to read and the root to trust.
 #[derive(Debug, clap::Args)]
-struct Source {
+pub struct Source {
     /// The audit folder
     folder: PathBuf,
     /// The first trust root, as a file that you were given by a way you trust
@@ -81,7 +81,8 @@ struct Source {
 }
 
 impl Source {
-    fn open(&self, site: Option<SiteId>) -> Outcome<Archive> {
+    /// Reads trust roots, releases and documents.
+    pub fn open(&self, site: Option<SiteId>) -> Outcome<Archive> {
         self.open_as_of(site, clock::now())
     }
 
@@ -115,7 +116,7 @@ fn look() -> Look {
 }
 
 /// Says that what is shown does not come from a folder that verified, on standard error.
-fn warn_unless_verified(report: &VerifyReport) {
+pub fn warn_unless_verified(report: &VerifyReport) {
     if !report.ok {
         screen::warning(&terminal::conclusion(report, Look { colour: false, width: None }));
     } else if !report.pinned {
@@ -123,6 +124,7 @@ fn warn_unless_verified(report: &VerifyReport) {
     }
 }
 
-fn unprintable(error: &(dyn std::error::Error + 'static)) -> Failure {
+/// That a result could not be written in its form.
+pub fn unprintable(error: &(dyn std::error::Error + 'static)) -> Failure {
     Failure::could_not("the result cannot be written").caused_by(error)
 }

@@ -24,12 +24,15 @@ mod log;
 #[path = "../../../audit/tests/it/log_world.rs"]
 mod log_world;
 mod notify;
+#[path = "../../../audit/tests/it/packet_world.rs"]
+mod packet_world;
 mod people;
 mod policy_page;
 mod provision;
 mod publish;
 mod publish_depot;
 mod release;
+mod report;
 mod secret;
 mod site_new;
 mod status;

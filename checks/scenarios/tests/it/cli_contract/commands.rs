@@ -40,6 +40,10 @@ pub const TRIED: &[&str] = &[
     "writ audit collect",
     "writ audit unpack",
     "writ audit fetch",
+    "writ report monthly",
+    "writ report quarterly",
+    "writ report annual",
+    "writ report audit-set",
     "writ watch",
     "writ doctor",
     "writ status",
@@ -235,6 +239,30 @@ fn orders_print_json(scratch: &std::path::Path) {
     assert_eq!((&shown["holds"], &shown["order"]["id"]), (&true.into(), &made["id"]), "{shown}");
 }
 
+/// Packets of the period that it is now; what they write is tried where they are made.
+fn reports_print_json(house: &House) {
+    let today = writ_agent::clock::now().to_string();
+    let (year, month) = (&today[..4], &today[..7]);
+    let quarter = format!("{year}-Q{}", month[5..].parse::<u32>().unwrap().div_ceil(3));
+    let periods = [
+        ("monthly", "--month", month),
+        ("quarterly", "--quarter", &quarter),
+        ("annual", "--year", year),
+        ("audit-set", "--period", year),
+    ];
+    for (which, option, period) in periods {
+        let report = || {
+            let mut report = writ(&["report", which, option, period]);
+            report.arg(house.path("audit")).arg("--trust").arg(house.path("etc/trust.json"));
+            report
+        };
+        let made = piped(report().arg("--out").arg(house.path(&format!("packet-{which}"))));
+        assert_eq!(made.code, Some(0), "{which}: {}{}", made.stdout, made.stderr);
+        let packets = programs(0, report().arg("--json"));
+        assert_eq!(packets[0]["schema"], "writ.packet.v1", "{packets}");
+    }
+}
+
 #[test]
 fn the_auditors_commands_print_json_and_no_colour() {
     let (house, _) = House::gathered();
@@ -260,6 +288,7 @@ fn the_auditors_commands_print_json_and_no_colour() {
     assert_eq!(shown["kind"], "incident-closed");
     let flat = programs(0, show().arg("--flat"));
     assert!(flat["evidence_bundle_hash"].is_string() && flat["signatures"].is_object(), "{flat}");
+    reports_print_json(&house);
     both(0, "--json", || {
         let mut collect = writ(&["audit", "collect"]);
         collect.arg("--outbox").arg(house.outbox()).arg("--to").arg(house.path("audit"));

@@ -18,6 +18,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("log-entry-v1", include_str!("../../../../../checks/schemas/log-entry-v1.json")),
     ("log-restart-v1", include_str!("../../../../../checks/schemas/log-restart-v1.json")),
     ("new-key-v1", include_str!("../../../../../checks/schemas/new-key-v1.json")),
+    ("packet-v1", include_str!("../../../../../checks/schemas/packet-v1.json")),
     ("plan-request-v1", include_str!("../../../../../checks/schemas/plan-request-v1.json")),
     ("plan-v1", include_str!("../../../../../checks/schemas/plan-v1.json")),
     ("plan-verdict-v1", include_str!("../../../../../checks/schemas/plan-verdict-v1.json")),

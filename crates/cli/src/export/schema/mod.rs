@@ -26,7 +26,7 @@ check-report-v1, diff-v1, doctor-v1, explain-v1, fleet-v1, status-v1, verify-v1 
 verification-v1 (verify), comparison-v1 (compare), fetched-v1 (fetch), collected-v1 (collect) and
 query-v1 (query), while show prints an evidence-bundle of its version; of `writ release` drafted-v1 (draft) and
 releases-v1 (show), of `writ trust show` roots-v1, of `writ keys` new-key-v1 (new) and key-v1 (show), and
-secrets-v1 of `writ secret list`.
+secrets-v1 of `writ secret list`, and packet-v1 of `writ report`.
 What writ-enforce and writ-switch print has no schema, nor has what `writ secret identity` prints, and
 age, rotate, revoke and archive of `writ keys`, and the part that show prints with --trust.
 Every file stands alone, and the same version writes the same bytes. It needs no tree and no network.

@@ -29,7 +29,7 @@ pub enum Free {
 use Free::{Any, Inner, Names};
 
 /// The members of each report that have such a part, by the end of their path without places in lists.
-const FREE: [(&str, &[(&str, Free)]); 19] = [
+const FREE: [(&str, &[(&str, Free)]); 20] = [
     ("check-report-v1", &[]),
     ("collected-v1", &[]),
     (
@@ -59,6 +59,7 @@ const FREE: [(&str, &[(&str, Free)]); 19] = [
     ("fleet-v1", &[]),
     ("key-v1", &[]),
     ("new-key-v1", &[]),
+    ("packet-v1", &[]),
     ("query-v1", &[]),
     // What they hold is judged by its own schema.
     ("releases-v1", &[("release", Inner)]),

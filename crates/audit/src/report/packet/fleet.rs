@@ -1,0 +1,164 @@
+//! One page over all sites: sums, and how each site does, leading to the site's own packet.
+
+use writ_trust::time::Time;
+
+use super::chart::{Hue, Share, shares};
+use super::model::{Block, BundleSet, Figure, Packet, Section, Shape, Table, Verified, number, percent, seconds, text};
+use super::sections::incidents::PROMISED;
+use super::span::Span;
+use super::tally::Tally;
+use super::{Kind, Made, SCHEMA};
+use crate::compare::model::Score;
+use crate::verify::VerifyReport;
+use crate::words::{of, when};
+
+/// A site of a fleet.
+pub struct Part<'a> {
+    /// Its packet.
+    pub made: &'a Made,
+    /// Where its page is, beside the fleet's.
+    pub page: String,
+}
+
+/// The packet of a fleet: none of its figures is of any bundle but by way of the packets of the sites.
+pub fn packet(parts: &[Part<'_>], report: &VerifyReport, kind: Kind, span: &Span, now: Time) -> Packet {
+    let mut tally = Tally::default();
+    let (mut score, mut without, mut bytes) = (Score::default(), Score::default(), 0_u64);
+    for part in parts {
+        tally.add(&part.made.tally);
+        (score.met, score.of) = (score.met + part.made.score.met, score.of + part.made.score.of);
+        let own = &part.made.score_without_exceptions;
+        (without.met, without.of) = (without.met + own.met, without.of + own.of);
+        bytes = bytes.saturating_add(part.made.bytes);
+    }
+    let count = |id, label, n: u64| Figure::new(id, label, "count", Some(n), 0);
+    let share = |id, label, n| Figure::new(id, label, "percent", n, 0);
+    let written = |part: &Part<'_>| figure(part, "bundles").unwrap_or(0);
+    let figures = vec![
+        count("sites", "sites", parts.len() as u64),
+        share("posture", "controls shown or excepted, of those that machines decide", score.percent()),
+        share("posture-without-exceptions", "controls shown, exceptions not counted", without.percent()),
+        count("incidents", "incidents in all", tally.all),
+        count("automatic", "incidents resolved without people", tally.automatic),
+        count("people", "incidents that needed people", tally.people),
+        count("open", "incidents open at the end", tally.open),
+        Figure::new("mttr", "mean time to repair", "seconds", tally.mttr(), 0),
+        share("sla", "of incidents kept the time that their site allows itself", tally.in_time_percent()),
+        share("l1", "of ended incidents resolved by rules (promised 70 to 80 %)", tally.tier_percent(0)),
+        share("l2", "by a planner (promised 15 to 20 %)", tally.tier_percent(1)),
+        share("l3", "by people (promised 5 to 10 %)", tally.tier_percent(2)),
+        count("bundles", "evidence bundles written", parts.iter().map(written).sum()),
+        Figure::new("bytes", "of evidence, with signatures", "bytes", Some(bytes), 0),
+    ];
+    Packet {
+        schema: SCHEMA,
+        kind: "fleet".to_owned(),
+        name: format!("fleet-{}", span.name),
+        title: format!("{}, {}: {}", kind.title(), span.asked, of(parts.len() as u64, "site")),
+        site: None,
+        asked: span.asked.clone(),
+        period: span.until(now),
+        made_at: now,
+        verified: Verified::of(report),
+        figures,
+        sections: vec![summary(report, span, now), sites(parts), tiers(&tally)],
+        sets: vec![BundleSet {
+            letter: "A".to_owned(),
+            what: "what the packets of the sites rest on: each lists its own".to_owned(),
+            bundles: Vec::new(),
+        }],
+        bundles: Vec::new(),
+    }
+}
+
+fn figure(part: &Part<'_>, id: &str) -> Option<u64> {
+    part.made.packet.figures.iter().find(|figure| figure.id == id)?.value
+}
+
+fn summary(report: &VerifyReport, span: &Span, now: Time) -> Section {
+    let mut section = Section::new("summary", "Summary");
+    let good = report.ok;
+    let text = match report.ok {
+        true => format!("Verified: {}, all signatures right.", of(report.bundles as u64, "evidence bundle")),
+        false => format!(
+            "Not verified: {} wrong. What did not verify was not counted.",
+            of(report.problems.bad as u64, "thing")
+        ),
+    };
+    section.blocks.push(Block::Banner { text, good });
+    let period = span.until(now);
+    section.say(format!("Judged: {} to {}.", when(period.from), when(period.to)));
+    section.blocks.push(Block::Figures);
+    section
+}
+
+fn sites(parts: &[Part<'_>]) -> Section {
+    let mut section = Section::new("sites", "Sites");
+    let mut table = Table::new(
+        "sites",
+        "How each site does; its name leads to its own packet, where each figure leads to bundles",
+        &[
+            ("Site", Shape::Words),
+            ("Name", Shape::Words),
+            ("Shown or excepted", Shape::Numbers),
+            ("Without exceptions", Shape::Numbers),
+            ("Incidents", Shape::Numbers),
+            ("Without people", Shape::Numbers),
+            ("Needed people", Shape::Numbers),
+            ("Open", Shape::Numbers),
+            ("Mean time to repair", Shape::Numbers),
+            ("In time", Shape::Numbers),
+            ("Bundles", Shape::Numbers),
+        ],
+    );
+    for part in parts {
+        let packet = &part.made.packet;
+        let name = packet.title.split_once(": ").map_or("", |(_, name)| name);
+        let site = packet.site.as_ref().map(ToString::to_string).unwrap_or_default();
+        let count = |id| number(figure(part, id).unwrap_or(0));
+        table.row(vec![
+            text(site).to_file(part.page.clone()),
+            text(name),
+            percent(figure(part, "posture")),
+            percent(figure(part, "posture-without-exceptions")),
+            count("incidents"),
+            count("automatic"),
+            count("people"),
+            count("open"),
+            seconds(figure(part, "mttr")),
+            percent(figure(part, "sla")),
+            count("bundles"),
+        ]);
+    }
+    section.table(table, "There is no site.");
+    section
+}
+
+fn tiers(tally: &Tally) -> Section {
+    let mut section = Section::new("tiers", "Who resolved the incidents");
+    let hues = [Hue::First, Hue::Second, Hue::Third];
+    let bars: Vec<Share<'_>> = (0..3)
+        .map(|n| {
+            let (name, promised) = PROMISED[n];
+            Share { name, percent: tally.tier_percent(n), promised, hue: hues[n] }
+        })
+        .collect();
+    let title = "Share of ended incidents by who resolved them, beside what is promised";
+    section.blocks.push(Block::Chart(shares("tiers-chart", title, &bars)));
+    let mut table = Table::new(
+        "tiers",
+        "Share of ended incidents by who resolved them",
+        &[
+            ("Tier", Shape::Words),
+            ("Resolved", Shape::Numbers),
+            ("Share", Shape::Numbers),
+            ("Promised, percent", Shape::Words),
+        ],
+    );
+    for (n, (name, (low, high))) in PROMISED.into_iter().enumerate() {
+        let promised = format!("{low} to {high}");
+        table.row(vec![text(name), number(tally.tiers[n]), percent(tally.tier_percent(n)), text(promised)]);
+    }
+    section.blocks.push(Block::Table(table));
+    section
+}

@@ -1,0 +1,175 @@
+//! Months, quarters and years, and the smaller spans that a trend is drawn over.
+
+use writ_trust::time::Time;
+
+use crate::period::Period;
+
+const DAY: i64 = 86_400_000;
+
+/// What a packet is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// As it was asked for.
+    pub asked: String,
+    /// The same, fit for a file name: `2026-10`, `2026-Q4`, `20251101-20261031`.
+    pub name: String,
+    /// The whole of it.
+    pub period: Period,
+}
+
+/// Why a text names no span.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a {1}")]
+pub struct SpanError(String, &'static str);
+
+fn digits(text: &str, count: usize) -> Option<u32> {
+    (text.len() == count && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
+}
+
+/// The first instant of a month.
+fn month_start(year: u32, month: u32) -> Option<Time> {
+    format!("{year:04}-{month:02}-01T00:00:00Z").parse().ok()
+}
+
+/// So many months from a first one on.
+fn months(year: u32, month: u32, count: u32) -> Option<Period> {
+    let after = month - 1 + count;
+    Some(Period { from: month_start(year, month)?, to: month_start(year + after / 12, after % 12 + 1)? })
+}
+
+fn span(text: &str, what: &'static str, period: Option<Period>) -> Result<Span, SpanError> {
+    let period = period.ok_or_else(|| SpanError(text.chars().take(40).collect(), what))?;
+    Ok(Span { asked: text.to_owned(), name: text.to_owned(), period })
+}
+
+impl Span {
+    /// A month: `2026-10`.
+    pub fn month(text: &str) -> Result<Self, SpanError> {
+        let month = || {
+            let (year, month) = text.split_once('-')?;
+            let (year, month) = (digits(year, 4)?, digits(month, 2)?);
+            (1..=12).contains(&month).then(|| months(year, month, 1))?
+        };
+        span(text, "month: expected one such as 2026-10", month())
+    }
+
+    /// A quarter: `2026-Q4`.
+    pub fn quarter(text: &str) -> Result<Self, SpanError> {
+        let quarter = || {
+            let (year, quarter) = text.split_once("-Q")?;
+            let (year, quarter) = (digits(year, 4)?, digits(quarter, 1)?);
+            (1..=4).contains(&quarter).then(|| months(year, 3 * quarter - 2, 3))?
+        };
+        span(text, "quarter: expected one such as 2026-Q4", quarter())
+    }
+
+    /// A year: `2026`.
+    pub fn year(text: &str) -> Result<Self, SpanError> {
+        span(text, "year: expected one such as 2026", digits(text, 4).and_then(|year| months(year, 1, 12)))
+    }
+
+    /// A month, a quarter, a year, or anything else that [`Period::parse`] reads, but for what only `now` would end or begin.
+    pub fn any(text: &str, now: Time) -> Result<Self, SpanError> {
+        if let Ok(span) = Self::month(text).or_else(|_| Self::quarter(text)).or_else(|_| Self::year(text)) {
+            return Ok(span);
+        }
+        let period = Period::parse(text, now).ok();
+        let mut span = span(text, "period: expected one such as 2026, 2026-Q4, 2026-10 or 2025-11..2026-10", period)?;
+        span.name = format!("{}-{}", span.period.from.date_digits(), span.period.to.plus_millis(-1).date_digits());
+        Ok(span)
+    }
+
+    /// What of it has gone by.
+    pub fn until(&self, now: Time) -> Period {
+        let to = self.period.to.min(now).max(self.period.from);
+        Period { from: self.period.from, to }
+    }
+}
+
+/// A part of a period.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slice {
+    /// What it is called on an axis.
+    pub name: String,
+    /// The part.
+    pub period: Period,
+}
+
+/// The parts of a period, in order and without gaps: days of a fortnight, weeks of some months, and months of anything longer,
+/// the last [`MOST`] of them. The last may be shorter; weeks are counted from the beginning.
+pub fn slices(period: &Period) -> Vec<Slice> {
+    let days = period.millis() / DAY;
+    let mut slices = Vec::new();
+    let mut from = period.from;
+    while from < period.to {
+        let next = match days {
+            0..=15 => from.plus_millis(DAY),
+            16..=100 => from.plus_millis(7 * DAY),
+            _ => next_month(from),
+        };
+        // Time ends somewhere.
+        let to = if next > from { next.min(period.to) } else { period.to };
+        let date = from.to_string();
+        let name = if days > 100 { date.get(..7) } else { date.get(..10) };
+        slices.push(Slice { name: name.unwrap_or_default().to_owned(), period: Period { from, to } });
+        from = to;
+    }
+    slices.split_off(slices.len().saturating_sub(MOST))
+}
+
+/// The most parts: ten years of months.
+pub const MOST: usize = 120;
+
+/// The first instant of the month after the one that an instant is in.
+fn next_month(at: Time) -> Time {
+    let date = at.to_string();
+    let part = |range: std::ops::Range<usize>| date.get(range).and_then(|part| part.parse::<u32>().ok());
+    let next = part(0..4).zip(part(5..7)).and_then(|(year, month)| months(year, month, 1));
+    next.map_or(at, |month| month.to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn months_quarters_and_years_are_read() {
+        let said = |span: Result<Span, SpanError>| span.ok().map(|span| span.period.to_string());
+        assert_eq!(said(Span::month("2026-12")).unwrap(), "2026-12-01T00:00:00Z to 2027-01-01T00:00:00Z");
+        assert_eq!(said(Span::quarter("2026-Q4")).unwrap(), "2026-10-01T00:00:00Z to 2027-01-01T00:00:00Z");
+        assert_eq!(said(Span::quarter("2026-Q1")).unwrap(), "2026-01-01T00:00:00Z to 2026-04-01T00:00:00Z");
+        assert_eq!(said(Span::year("2026")).unwrap(), "2026-01-01T00:00:00Z to 2027-01-01T00:00:00Z");
+        for bad in ["", "2026-13", "2026-00", "2026-1", "26-01", "2026-Q5", "2026-Q0", "2026-q1", "2026-10-01", "../x"]
+        {
+            assert_eq!(
+                (said(Span::month(bad)), said(Span::quarter(bad)), said(Span::year(bad))),
+                (None, None, None),
+                "{bad}"
+            );
+        }
+        let now: Time = "2026-11-23T14:00:00Z".parse().unwrap();
+        assert_eq!(Span::any("2026-10-05..2026-10-06", now).unwrap().name, "20261005-20261006");
+        assert_eq!(Span::any("2026-Q4", now).unwrap().until(now).to, now);
+        assert!(Span::any("../../etc", now).is_err());
+    }
+
+    #[test]
+    fn slices_cover_a_period_without_gaps() {
+        let now: Time = "2027-01-01T00:00:00Z".parse().unwrap();
+        for (text, count, first) in [
+            ("2026-11", 5, "2026-11-01"),
+            ("2026-Q4", 14, "2026-10-01"),
+            ("2026", 12, "2026-01"),
+            ("2026-11-01..2026-11-03", 3, "2026-11-01"),
+            ("2025-06-15..2026-06-14", 13, "2025-06"),
+        ] {
+            let period = Span::any(text, now).unwrap().period;
+            let slices = slices(&period);
+            assert_eq!((slices.len(), slices[0].name.as_str()), (count, first), "{text}");
+            assert_eq!((slices[0].period.from, slices[count - 1].period.to), (period.from, period.to));
+            assert!(slices.windows(2).all(|pair| pair[0].period.to == pair[1].period.from));
+        }
+        let ever = slices(&Span::any("..2026-10", now).unwrap().period);
+        assert_eq!((ever.len(), ever[MOST - 1].name.as_str()), (MOST, "2026-10"));
+    }
+}

@@ -1,0 +1,264 @@
+//! Packets: every section that is asked for, figures that are those of the comparison, the same bytes, nothing hostile.
+
+use std::collections::BTreeSet;
+
+use writ_audit::Period;
+use writ_audit::compare::compare;
+use writ_audit::report::packet::model::{Block, Packet, Value};
+use writ_audit::report::packet::span::{Span, slices};
+use writ_audit::report::packet::walk::walk;
+use writ_audit::report::packet::{FleetPart, Preparation};
+use writ_audit::report::packet::{Kind, csv, fleet, html, packet, preparation, sample_files};
+
+use crate::packet_world::*;
+use crate::world::*;
+
+fn month() -> Span {
+    Span::month("2026-11").unwrap()
+}
+
+fn made(world: &World, kind: Kind, span: &Span) -> Packet {
+    let archive = world.archive();
+    let walk = walk(&archive, None).unwrap();
+    assert!(walk.report.ok, "{:#?}", walk.report.problems);
+    packet(&archive, &walk, &walk.sites[0], kind, span, evening()).packet
+}
+
+fn prepared(world: &World) -> Preparation {
+    let archive = world.archive();
+    let walk = walk(&archive, None).unwrap();
+    preparation(&archive, &walk, &walk.sites[0], &Span::year("2026").unwrap(), evening())
+}
+
+fn figure(packet: &Packet, id: &str) -> Option<u64> {
+    packet.figures.iter().find(|figure| figure.id == id).unwrap_or_else(|| panic!("no figure {id}")).value
+}
+
+/// The headings that the operating standards ask for, by the packet that must have them.
+#[test]
+fn every_section_that_is_asked_for_is_there() {
+    let world = eventful();
+    let always = [
+        "summary",         // RP-13
+        "posture",         // RP-13
+        "controls",        // RP-14
+        "incidents",       // RP-08 to RP-11, RP-33
+        "people",          // RP-12, RP-22
+        "changes",         // HC-06
+        "exceptions",      // RP-24
+        "evidence",        // RP-15, RP-19
+        "recommendations", // RP-16
+        "verification",    // RP-04, RP-29
+    ];
+    let more: [(Kind, Span, &[&str]); 3] = [
+        (Kind::Monthly, month(), &[]),
+        (Kind::Quarterly, Span::quarter("2026-Q4").unwrap(), &["trends"]),
+        (Kind::Annual, Span::year("2026").unwrap(), &["trends", "samples"]),
+    ];
+    for (kind, span, more) in more {
+        let packet = made(&world, kind, &span);
+        let there: BTreeSet<&str> = packet.sections.iter().map(|section| section.id).collect();
+        let asked: BTreeSet<&str> = always.iter().chain(more).copied().collect();
+        assert_eq!(there, asked, "{}", kind.as_str());
+        assert!(packet.sections.iter().all(|section| !section.blocks.is_empty()));
+        for id in ["incidents", "automatic", "mttr", "sla", "people", "bundles"] {
+            assert!(figure(&packet, id).is_some(), "{id}");
+        }
+    }
+    let documents: Vec<String> = prepared(&world).documents.into_iter().map(|document| document.name).collect();
+    let asked = [
+        "clinic-001-2026",      // RP-19 to RP-22
+        "exceptions",           // RP-24
+        "access-matrix",        // RP-27
+        "encryption-inventory", // RP-28
+        "key-register",
+        "asset-inventory", // RP-34
+        "contact-list",    // RP-31
+        "runbook-library", // RP-32
+        "samples",         // RP-23
+    ];
+    assert_eq!(documents, asked);
+}
+
+/// Access matrix, encryption inventory, keys, machines, contacts and runbooks are those of the signed documents.
+#[test]
+fn inventories_are_out_of_what_was_signed() {
+    let set = prepared(&eventful());
+    let all = |document: &str, table: &str| -> Vec<Vec<String>> {
+        let document = set.documents.iter().find(|one| one.name == document).unwrap();
+        let table = csv::tables(&document.sections).find(|one| one.id == table).unwrap_or_else(|| panic!("{table}"));
+        table.rows.iter().map(|row| row.cells.iter().map(|cell| cell.value.plain(&[])).collect()).collect()
+    };
+    let first =
+        |document, table| -> Vec<String> { all(document, table).into_iter().map(|row| row[0].clone()).collect() };
+    assert_eq!(first("access-matrix", "access-checks"), ["login.ssh"]);
+    assert_eq!(first("access-matrix", "approvers"), ["Dr. Ruth Alvarez"]);
+    let alice = &all("access-matrix", "access-keys")[0];
+    assert_eq!(alice[2..9], ["yes", "yes", "no", "no", "no", "no", "no"], "trust, release, and nothing else");
+    // What supports 164.312(e) belongs to it too.
+    assert_eq!(first("encryption-inventory", "encryption-checks"), ["disk.sealed", "file.motd", "file.tls"]);
+    let key = &all("key-register", "appliance-keys")[0];
+    assert_eq!((&key[0], &key[7]), (&"front-desk".to_owned(), &device().public_key().fingerprint()));
+    assert_eq!(all("asset-inventory", "assets")[0][1], "x86_64-linux");
+    assert_eq!(
+        all("contact-list", "contacts"),
+        [["on-call", "Kim Lee", "first", "", "+1 555 0100", "15m"].map(str::to_owned)]
+    );
+    assert_eq!(first("runbook-library", "runbooks"), ["RB-FILE-001"]);
+    assert_eq!(all("runbook-library", "rules")[0][6..], ["4", "1"], "tried, resolved");
+}
+
+#[test]
+fn figures_are_those_of_the_comparison() {
+    let world = eventful();
+    let packet = made(&world, Kind::Monthly, &month());
+    let period = month().until(evening());
+    let c = compare(&world.archive(), &site(), Some(period), evening()).unwrap();
+    let of = |id| figure(&packet, id);
+    assert_eq!(of("posture"), c.score.percent());
+    assert_eq!(of("posture-without-exceptions"), c.score_without_exceptions.percent());
+    assert_eq!(of("incidents"), Some(c.incident_summary.detected));
+    assert_eq!(of("open"), Some(c.incident_summary.open));
+    assert_eq!(
+        (of("mttr"), of("sla"), of("l1")),
+        (c.figures.mttr_seconds, c.figures.sla_met_percent, c.figures.l1_percent)
+    );
+    assert_eq!(of("sla-missed"), Some(c.incident_summary.sla_missed));
+    assert_eq!((of("bundles"), of("bytes")), (Some(c.figures.bundles), Some(c.figures.bytes)));
+    assert_eq!((of("automatic"), of("people"), of("l2"), of("l3")), (Some(2), Some(2), Some(25), Some(25)));
+    // Of incidents the bundles are those that opened and closed them.
+    let set = |id: &str| {
+        let figure = packet.figures.iter().find(|figure| figure.id == id).unwrap();
+        packet.sets[figure.rests_on]
+            .bundles
+            .iter()
+            .map(|row| packet.bundles[*row].path.clone())
+            .collect::<BTreeSet<_>>()
+    };
+    let files = |ended: bool| -> BTreeSet<String> {
+        let incidents = c.incidents.iter().filter(|i| !ended || i.closed_at.is_some());
+        incidents.flat_map(|i| &i.evidence).map(|link| link.path.clone()).collect()
+    };
+    assert_eq!((set("incidents"), set("l1")), (files(false), files(true)));
+    assert_eq!(set("bundles").len() as u64, c.figures.bundles);
+}
+
+/// Slices judged from one walk come to what each comes to by itself, and their incidents add up.
+#[test]
+fn one_walk_judges_each_slice_as_a_walk_of_its_own_would() {
+    let world = eventful();
+    let packet = made(&world, Kind::Monthly, &month());
+    let table = |id: &str| csv::tables(&packet.sections).find(|table| table.id == id).unwrap();
+    let parts = slices(&month().until(evening()));
+    let coverage = table("coverage");
+    assert_eq!(coverage.rows.len(), parts.len());
+    for (row, slice) in coverage.rows.iter().zip(&parts) {
+        let period = Period { from: slice.period.from, to: slice.period.to };
+        let c = compare(&world.archive(), &site(), Some(period), evening()).unwrap();
+        assert_eq!(row.cells[1].value, Value::Number(c.score.met), "{}", slice.name);
+        assert_eq!(row.cells[2].value, Value::Number(c.score.of), "{}", slice.name);
+        assert_eq!(row.cells[4].value, Value::Number(c.score_without_exceptions.met), "{}", slice.name);
+        assert_eq!(row.cells[6].value, Value::Number(c.figures.bundles), "{}", slice.name);
+    }
+    let sum: u64 = table("incidents-over-time")
+        .rows
+        .iter()
+        .map(|row| if let Value::Number(n) = row.cells[1].value { n } else { 0 })
+        .sum();
+    assert_eq!(Some(sum), figure(&packet, "incidents"));
+}
+
+#[test]
+fn a_page_needs_nothing_else_and_escapes() {
+    let world = eventful();
+    for packet in prepared(&world).documents.into_iter().chain([made(&world, Kind::Monthly, &month())]) {
+        let page = html::render(&packet).unwrap();
+        assert_eq!(page, html::render(&packet).unwrap());
+        assert!(!page.contains("<script") && !page.contains('\u{202e}') && !page.contains('\u{7}'), "{}", packet.name);
+        for outside in ["http://", "https://", "src=", "url(", "@import", "style=\"", "javascript:"] {
+            assert!(!page.contains(outside), "{outside} in {}", packet.name);
+        }
+        let ids: Vec<&str> = page.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        let distinct: BTreeSet<&str> = ids.iter().copied().collect();
+        assert_eq!(ids.len(), distinct.len(), "an id stands twice in {}", packet.name);
+        for reference in page.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
+            assert!(distinct.contains(reference), "#{reference} in {}", packet.name);
+        }
+    }
+    let packet = made(&world, Kind::Monthly, &month());
+    for file in csv::files(&packet) {
+        for field in file.text.split("\r\n").flat_map(|line| line.split("\",\"")) {
+            assert!(!field.trim_start_matches('"').starts_with(['=', '+', '-', '@']), "{}: {field}", file.name);
+        }
+    }
+    assert!(csv::files(&packet).iter().any(|file| file.name == "exceptions.csv" && file.text.contains("\"'=cmd|")));
+}
+
+/// A packet says so where the period is not over, where the folder does not verify, and where nothing happened.
+#[test]
+fn what_is_not_known_is_said() {
+    let world = eventful();
+    let packet = made(&world, Kind::Monthly, &month());
+    let banners = |packet: &Packet| -> Vec<String> {
+        let blocks = packet.sections.iter().flat_map(|section| &section.blocks);
+        blocks.filter_map(|b| if let Block::Banner { text, .. } = b { Some(text.clone()) } else { None }).collect()
+    };
+    assert!(banners(&packet).iter().any(|text| text.starts_with("The period is not over.")));
+    let before = made(&world, Kind::Monthly, &Span::month("2026-09").unwrap());
+    assert_eq!((figure(&before, "incidents"), figure(&before, "mttr"), figure(&before, "l1")), (Some(0), None, None));
+    assert!(html::render(&before).unwrap().contains("No incident was detected in this period."));
+    std::fs::write(world.file(3), "{}").unwrap();
+    let archive = world.archive();
+    let walk = walk(&archive, None).unwrap();
+    let broken = packet_of(&archive, &walk);
+    assert!(!broken.verified.ok && banners(&broken)[0].starts_with("Not verified: "));
+}
+
+fn packet_of(archive: &writ_audit::Archive, walk: &writ_audit::report::packet::walk::Walk<'_>) -> Packet {
+    packet(archive, walk, &walk.sites[0], Kind::Monthly, &month(), evening()).packet
+}
+
+/// Of each quarter one of each sort; who changes the folder in between is found out.
+#[test]
+fn samples_are_the_files_themselves() {
+    let world = eventful();
+    let archive = world.archive();
+    let set = prepared(&world);
+    assert_eq!(set.samples.len(), 3);
+    for sample in &set.samples {
+        let files = sample_files(&archive, sample).unwrap();
+        assert_eq!(files[0].1, std::fs::read(world.path().join(&sample.path)).unwrap());
+        assert_eq!(files[1].0, format!("{}.minisig", files[0].0));
+    }
+    let sample = &set.samples[0];
+    let least = {
+        let packet = made(&world, Kind::Annual, &Span::year("2026").unwrap());
+        packet.bundles.iter().map(|bundle| bundle.digest).min().unwrap()
+    };
+    assert_eq!(sample.digest, least, "nobody chose it");
+    std::fs::write(world.path().join(&sample.path), "{}").unwrap();
+    assert!(sample_files(&archive, sample).unwrap_err().to_string().contains("not what was verified"));
+}
+
+#[test]
+fn a_fleet_adds_up() {
+    let world = eventful();
+    let archive = world.archive();
+    let walk = walk(&archive, None).unwrap();
+    let one = || packet(&archive, &walk, &walk.sites[0], Kind::Monthly, &month(), evening());
+    let made = [one(), one()];
+    let parts: Vec<FleetPart<'_>> =
+        made.iter().map(|made| FleetPart { made, page: "clinic-001/page.html".to_owned() }).collect();
+    let all = fleet::packet(&parts, &walk.report, Kind::Monthly, &month(), evening());
+    let of = |id| (figure(&all, id), figure(&made[0].packet, id));
+    for id in ["incidents", "automatic", "people", "open", "bundles"] {
+        let (sum, one) = of(id);
+        assert_eq!(sum, one.map(|n| 2 * n), "{id}");
+    }
+    for id in ["mttr", "sla", "l1", "l2", "l3", "posture"] {
+        let (all, one) = of(id);
+        assert_eq!(all, one, "{id}");
+    }
+    let page = html::render(&all).unwrap();
+    assert!(page.contains("<a href=\"clinic-001/page.html\">clinic-001</a>"));
+}

@@ -1,0 +1,34 @@
+//! `writ report quarterly`: the review of a quarter.
+
+use writ_audit::report::packet::Kind;
+use writ_audit::report::packet::span::Span;
+
+use super::make::packets;
+use super::options::Options;
+use crate::failure::{Failure, Outcome};
+
+/// The review of a quarter
+///
+/// What the monthly packet holds, week by week over the quarter, and how the time that the site allows itself was kept.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  writ report quarterly audit --trust root-you-were-given.json --quarter 2026-Q4 --pdf --out clinic-001-2026-Q4
+  writ report quarterly audit --trust root-you-were-given.json --quarter 2026-Q4 --json | jq '.[0].figures'
+
+Exit codes: 0 made, and the folder verified; 1 made of a folder that did not verify, or refused; 2 could not run.")]
+pub struct Arguments {
+    #[command(flatten)]
+    options: Options,
+    /// The quarter, in UTC
+    #[arg(long, value_name = "YYYY-QN")]
+    quarter: String,
+}
+
+impl Arguments {
+    /// Runs the command.
+    pub fn run(self) -> Outcome {
+        let span = Span::quarter(&self.quarter).map_err(|e| Failure::could_not(e).at("--quarter"))?;
+        packets(&self.options, Kind::Quarterly, &span)
+    }
+}

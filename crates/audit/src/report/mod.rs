@@ -4,6 +4,7 @@
 pub mod html;
 pub mod json;
 pub mod openmetrics;
+pub mod rows_csv;
 pub mod terminal;
 
 use crate::verify::VerifyReport;

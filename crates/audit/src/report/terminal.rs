@@ -8,7 +8,7 @@ use crate::compare::model::{CheckFinding, Comparison, ControlFinding, IncidentFi
 use crate::load::log_batches::LogSourceSummary;
 use crate::log_summary::{External, LogSummary, NOT_CONFIGURED, WITHOUT_ENTRIES};
 use crate::problem::{Problem, Weight};
-use crate::query::Row;
+use crate::query::{Recurring, Row};
 use crate::story::values;
 use crate::verify::VerifyReport;
 use crate::words::{lasting, lasting_millis, of, thousands, when};
@@ -372,4 +372,21 @@ pub fn rows(found: &[Row], look: Look) -> String {
         ]);
     }
     format!("{table}\n{}\n", of(found.len() as u64, "bundle"))
+}
+
+/// Incidents that came more than once.
+pub fn recurring(found: &[Recurring], look: Look) -> String {
+    let mut table = look.table(&["Event", "Machine", "Times", "First", "Last", "Failed", "SLA missed"]);
+    for group in found {
+        table.add_row([
+            format!("{}\n{}", escaped(&group.event_type), escaped(group.checks.join(", "))),
+            format!("{}\n{}/{}", escaped(&group.machine), group.site, group.appliance),
+            thousands(group.times),
+            when(group.first),
+            when(group.last),
+            thousands(group.failed),
+            thousands(group.sla_missed),
+        ]);
+    }
+    format!("{table}\n{}\n", of(found.len() as u64, "recurring incident"))
 }

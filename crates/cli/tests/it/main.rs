@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop here")]
 
 mod alerts;
+mod audited;
 mod bad_input;
 mod check;
 mod depot;
@@ -18,6 +19,9 @@ mod fleet;
 mod key_life;
 mod keys;
 mod log;
+#[allow(dead_code, reason = "the tests of the audit use the rest")]
+#[path = "../../../audit/tests/it/log_world.rs"]
+mod log_world;
 mod notify;
 mod people;
 mod policy_page;
@@ -36,3 +40,6 @@ mod tsa;
 mod tsa_server;
 mod verify;
 mod watch;
+#[allow(dead_code, reason = "the tests of the audit use the rest")]
+#[path = "../../../audit/tests/it/world.rs"]
+mod world;

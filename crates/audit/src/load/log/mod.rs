@@ -11,6 +11,7 @@ mod gaps;
 pub mod held;
 pub mod notes;
 pub mod outside;
+pub mod proving;
 mod reading;
 mod restarts;
 mod stream;

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod audited;
+mod drawn;
 mod desk;
 mod exported;
 mod judge;

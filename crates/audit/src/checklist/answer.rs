@@ -75,8 +75,7 @@ fn wanted(item: &Item, policy: &Policy) -> Vec<String> {
 }
 
 fn by_checks(facts: &Facts<'_>, item: &Item) -> (Vec<Part>, Vec<CheckAnswer>) {
-    let findings: BTreeMap<(&ApplianceId, &str), &CheckFinding> =
-        facts.comparison.checks.iter().map(|f| ((&f.appliance, f.check.as_str()), f)).collect();
+    let all = &facts.comparison.checks;
     let (mut parts, mut checks) = (Vec::new(), Vec::new());
     for (appliance, policy) in newest_policies(facts.archive, &facts.comparison.site) {
         let wanted = wanted(item, policy);
@@ -84,7 +83,7 @@ fn by_checks(facts: &Facts<'_>, item: &Item) -> (Vec<Part>, Vec<CheckAnswer>) {
             parts.push((State::NoCheck, format!("no check of {appliance}'s policy answers it")));
         }
         for check in wanted {
-            let Some(finding) = findings.get(&(appliance, check.as_str())) else {
+            let Some(finding) = all.iter().find(|f| f.appliance == *appliance && f.check == check) else {
                 let says = format!("{check} on {appliance}: no bundle of the time says that it was asked for");
                 parts.push((State::NotMet, says));
                 continue;

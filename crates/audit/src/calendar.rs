@@ -11,6 +11,24 @@ pub fn quarter(at: Time) -> String {
     format!("{year:04}-Q{}", month.div_ceil(3))
 }
 
+/// The quarters that a period touches, the first [`MOST_QUARTERS`] of them.
+pub fn quarters(period: &Period) -> Vec<String> {
+    let (mut year, mut month) = year_and_month(period.from);
+    month = (month - 1) / 3 * 3 + 1;
+    let mut quarters = Vec::new();
+    while let Some(begins) = first_of(year, month).filter(|begins| *begins < period.to) {
+        if quarters.len() == MOST_QUARTERS {
+            break;
+        }
+        quarters.push(quarter(begins));
+        (year, month) = if month == 10 { (year + 1, 1) } else { (year, month + 3) };
+    }
+    quarters
+}
+
+/// More quarters than evidence is kept for, by far.
+const MOST_QUARTERS: usize = 200;
+
 /// The whole month before the one that an instant lies in. Null only before 1970-02.
 pub fn last_month(now: Time) -> Option<Period> {
     let (year, month) = year_and_month(now);
@@ -49,6 +67,10 @@ mod tests {
         ] {
             assert_eq!(quarter(at(time)), expected, "{time}");
         }
+        let touched = |from: &str, to: &str| quarters(&Period { from: at(from), to: at(to) });
+        assert_eq!(touched("2026-11-23T00:00:00Z", "2027-04-01T00:00:00Z"), ["2026-Q4", "2027-Q1"]);
+        assert_eq!(touched("2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z").len(), 4);
+        assert_eq!(quarters(&Period::ever()).len(), MOST_QUARTERS);
         let last = |text: &str| last_month(at(text)).unwrap().to_string();
         assert_eq!(last("2026-11-28T07:00:00Z"), "2026-10-01T00:00:00Z to 2026-11-01T00:00:00Z");
         assert_eq!(last("2026-01-31T07:00:00Z"), "2025-12-01T00:00:00Z to 2026-01-01T00:00:00Z");

@@ -83,6 +83,35 @@ pub struct Taken {
     pub why: Vec<String>,
 }
 
+/// What came of one site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SiteTest {
+    /// The site.
+    pub site: SiteId,
+    /// How many of its bundles of that time there should be.
+    pub there: u64,
+    /// How many were taken.
+    pub tested: usize,
+    /// How many of them are as they should be.
+    pub verified: usize,
+}
+
+impl SiteTest {
+    /// Whether something was taken, and all of it is as it should be.
+    pub fn is_fine(&self) -> bool {
+        self.tested > 0 && self.tested == self.verified
+    }
+
+    /// The line that the journal of operations gets.
+    pub fn line(&self) -> String {
+        line(self.verified, self.tested, self.is_fine())
+    }
+}
+
+fn line(verified: usize, tested: usize, fine: bool) -> String {
+    format!("{verified}/{tested} bundles verified {}", if fine { "OK" } else { "NOT OK" })
+}
+
 /// A restore test, `writ.restore-tested.v1`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RestoreTest {
@@ -100,20 +129,21 @@ pub struct RestoreTest {
     pub tested: usize,
     /// How many of them are as they should be.
     pub verified: usize,
+    /// The sites.
+    pub sites: Vec<SiteTest>,
     /// The bundles, by site.
     pub bundles: Vec<Taken>,
 }
 
 impl RestoreTest {
-    /// Whether something was taken, and all of it is as it should be.
+    /// Whether something was taken of every site, and all of it is as it should be.
     pub fn is_fine(&self) -> bool {
-        self.tested > 0 && self.tested == self.verified
+        !self.sites.is_empty() && self.sites.iter().all(SiteTest::is_fine)
     }
 
-    /// The line that the journal of operations gets.
+    /// The line over all sites.
     pub fn line(&self) -> String {
-        let end = if self.is_fine() { "OK" } else { "NOT OK" };
-        format!("{}/{} bundles verified {end}", self.verified, self.tested)
+        line(self.verified, self.tested, self.is_fine())
     }
 }
 
@@ -159,6 +189,7 @@ pub fn test(archive: &Archive, ask: &Ask<'_>, to: &Path) -> Result<RestoreTest, 
         asked: ask.count,
         tested: 0,
         verified: 0,
+        sites: Vec::new(),
         bundles: Vec::new(),
     };
     for site in archive.sites.keys() {
@@ -166,7 +197,8 @@ pub fn test(archive: &Archive, ask: &Ask<'_>, to: &Path) -> Result<RestoreTest, 
         for place in expected(archive, site, ask)? {
             choice.offer(&ask.seed, &place.path(), || place.clone());
         }
-        result.there += choice.there();
+        let there = choice.there();
+        result.there += there;
         let mut chosen = choice.chosen();
         chosen.sort();
         for place in &chosen {
@@ -175,6 +207,8 @@ pub fn test(archive: &Archive, ask: &Ask<'_>, to: &Path) -> Result<RestoreTest, 
         let taken = Folder::open(to)?;
         let mut judged: Vec<Taken> = chosen.iter().map(|place| judge(archive, place, &taken, ask.reference)).collect();
         prove_all(archive, site, &mut judged);
+        let verified = judged.iter().filter(|one| one.ok).count();
+        result.sites.push(SiteTest { site: site.clone(), there, tested: judged.len(), verified });
         result.bundles.extend(judged);
     }
     result.tested = result.bundles.len();

@@ -4,7 +4,7 @@
 //! draw the same sample, and who signed the bundles before the seed was chosen could not choose which. Each site is sampled by
 //! itself, so that neither the order of files nor what else is in the folder changes anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -15,7 +15,7 @@ use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
 
 use crate::archive::{Archive, Stored};
-use crate::calendar::quarter;
+use crate::calendar::{quarter, quarters};
 use crate::period::Period;
 use crate::proof::{places, standing};
 use crate::query::{Filter, Row, row};
@@ -187,9 +187,11 @@ impl Sample {
     }
 }
 
-/// Draws a sample of the verified bundles of every site that the archive judges.
+/// Site, quarter and outcome.
+type Group = (SiteId, Option<String>, Option<&'static str>);
+
+/// Draws a sample of the verified bundles of every site that the archive judges. A group that has none is there, empty.
 pub fn sample(archive: &Archive, ask: &Ask) -> (Sample, VerifyReport) {
-    type Group = (SiteId, Option<String>, Option<&'static str>);
     let mut groups: BTreeMap<Group, Choice<Sampled>> = BTreeMap::new();
     let report = archive.walk(&mut |stored: Stored<'_>| {
         let bundle = &stored.bundle;
@@ -213,6 +215,9 @@ pub fn sample(archive: &Archive, ask: &Ask) -> (Sample, VerifyReport) {
             index: None,
         });
     });
+    for group in expected(archive, ask, &groups) {
+        groups.entry(group).or_insert_with(|| Choice::new(ask.count));
+    }
     let mut strata: Vec<Stratum> = groups
         .into_iter()
         .map(|((site, quarter, outcome), choice)| {
@@ -231,6 +236,28 @@ pub fn sample(archive: &Archive, ask: &Ask) -> (Sample, VerifyReport) {
         strata,
     };
     (sample, report)
+}
+
+/// The groups that there should be: of each site, of the quarters of the period up to now, or of those that have something.
+fn expected(archive: &Archive, ask: &Ask, seen: &BTreeMap<Group, Choice<Sampled>>) -> BTreeSet<Group> {
+    let outcomes = if ask.failed_and_successful { vec![Some("failed"), Some("successful")] } else { vec![None] };
+    let mut expected = BTreeSet::new();
+    for (site, _) in archive.sites.iter().filter(|(_, record)| !record.releases.is_empty()) {
+        let of_site = match (ask.per_quarter, ask.filter.period) {
+            (false, _) => vec![None],
+            (true, None) => {
+                seen.keys().filter(|(own, ..)| own == site).map(|(_, quarter, _)| quarter.clone()).collect()
+            }
+            (true, Some(period)) => {
+                let to = archive.now.map_or(period.to, |now| period.to.min(now));
+                quarters(&Period { to, ..period }).into_iter().map(Some).collect()
+            }
+        };
+        for quarter in of_site {
+            expected.extend(outcomes.iter().map(|outcome| (site.clone(), quarter.clone(), *outcome)));
+        }
+    }
+    expected
 }
 
 /// Whether a closed incident was resolved.

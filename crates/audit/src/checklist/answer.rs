@@ -23,7 +23,8 @@ pub fn of(facts: &Facts<'_>, item: &Item) -> Answer {
     parts.extend(item.measures.iter().flat_map(|measure| by_measure(facts, *measure)));
     let duties = people::of(facts, item);
     let mut says: Vec<String> = parts.iter().map(|(_, says)| says.clone()).collect();
-    says.extend(duties.iter().map(people::says));
+    let told = if item.is_automated() { people::stands } else { people::says };
+    says.extend(duties.iter().map(told));
     let state = if item.is_automated() {
         worst(&parts)
     } else {
@@ -160,7 +161,7 @@ fn none(facts: &Facts<'_>, what: &str, is_so: impl Fn(&IncidentFinding) -> bool)
         found.iter().take(MOST).map(|i| format!("{} ({} on {})", i.incident_id, i.check, i.appliance)).collect();
     let more = found.len().saturating_sub(MOST);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    vec![(State::NotMet, format!("{} {what}: {}{more}", found.len(), named.join(", ")))]
+    vec![(State::NotMet, format!("not so for {}{more}", named.join(", ")))]
 }
 
 /// How many things of one sort are named.

@@ -35,7 +35,7 @@ pub fn others(facts: &Facts<'_>, rhythm: Rhythm, listed: &BTreeSet<&str>) -> Vec
             title: duty.title.clone(),
             automated: false,
             state: duty.state,
-            says: vec![says(&duty)],
+            says: vec![stands(&duty)],
             checks: Vec::new(),
             duties: vec![duty],
         }
@@ -45,13 +45,18 @@ pub fn others(facts: &Facts<'_>, rhythm: Rhythm, listed: &BTreeSet<&str>) -> Vec
 
 /// A duty in one sentence.
 pub fn says(duty: &DutyAnswer) -> String {
-    let DutyAnswer { duty: id, title, cadence, by, last, next, .. } = duty;
+    format!("{}; {}", duty.title, stands(duty))
+}
+
+/// How a duty stands, for those who have just read what it is.
+pub fn stands(duty: &DutyAnswer) -> String {
+    let DutyAnswer { duty: id, cadence, by, last, next, .. } = duty;
     let last = match last {
         None => "never attested".to_owned(),
         Some(last) => format!("last attested {} by {} ({})", when(last.at), last.by, last.bundle_id),
     };
     let next = next.map(|at| format!(", due again {}", when(at))).unwrap_or_default();
-    format!("{id}: {title}; {cadence}, by {by}: {last}{next}")
+    format!("people ({id}, {cadence}, {by}): {last}{next}")
 }
 
 fn one(facts: &Facts<'_>, id: &str, duty: &Duty) -> DutyAnswer {

@@ -379,8 +379,8 @@ pub fn recurring(found: &[Recurring], look: Look) -> String {
     let mut table = look.table(&["Event", "Machine", "Times", "First", "Last", "Failed", "SLA missed"]);
     for group in found {
         table.add_row([
-            format!("{}\n{}", escaped(&group.event_type), escaped(group.checks.join(", "))),
-            format!("{}\n{}/{}", escaped(&group.machine), group.site, group.appliance),
+            group.checks.iter().fold(escaped(&group.event_type), |out, check| format!("{out}\n{}", escaped(check))),
+            format!("{}\nby {}\n{}", escaped(&group.machine), group.appliance, group.site),
             thousands(group.times),
             when(group.first),
             when(group.last),

@@ -101,6 +101,13 @@ fn quarters_and_outcomes_are_groups_of_their_own() {
     let told: Vec<_> = outcomes.strata.iter().map(|s| (s.outcome, s.there, s.bundles.len())).collect();
     assert_eq!(told, [(Some("failed"), 1, 1), (Some("successful"), 2, 1)]);
     assert!(outcomes.bundles().all(|one| one.row.kind == Kind::IncidentClosed));
+    // A quarter of the period that has none is told of, and so is a site.
+    let period = Some(writ_audit::Period::parse("2026-07..2027-01", morning()).unwrap());
+    let filter = Filter { period, ..Filter::default() };
+    let all = drawn(&world, &Ask { filter, ..asked });
+    let told: Vec<_> = all.strata.iter().map(|s| (s.quarter.as_deref().unwrap(), s.bundles.len())).collect();
+    assert_eq!(told, [("2026-Q3", 0), ("2026-Q3", 0), ("2026-Q4", 1), ("2026-Q4", 1), ("2027-Q1", 0), ("2027-Q1", 0)]);
+    assert_eq!(drawn(&World::new(), &ask("by-quarter", 1)).strata[0].there, 0);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use writ_audit::attest::{DUTY, ITEM, Statement, duties};
+use writ_audit::attest::{DUTY, ITEM, Statement, duties, newest_policies};
 use writ_evidence::BundleId;
 use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
@@ -106,6 +106,15 @@ impl Arguments {
             Failure::could_not("no control of the policy has this duty").at("--duty").next("name one with --control")
         })?;
         let every = found.and_then(|(id, _)| duties.get(id)).and_then(|(duty, _)| duty.cadence.every.as_ref());
+        if self.statement.trim().is_empty() || one_line(control) != control {
+            return Err(Failure::could_not("a statement needs words, and a control a plain name")
+                .at("--statement, --control")
+                .next("say what was done, in a sentence"));
+        }
+        let policies = newest_policies(&archive, &self.site);
+        if !policies.values().any(|policy| policy.controls.contains_key(control)) {
+            screen::warning(&format!("the newest policy of {} has no control {control}", self.site));
+        }
         let from = self.from.unwrap_or(now);
         let until = self.until.unwrap_or_else(|| from.plus_millis(every.map_or(365 * 86_400_000, Span::millis)));
         if until <= from {

@@ -136,8 +136,14 @@ pub(super) fn write(
         let failure = Failure::refused("this key cannot attest here").caused_by(&e);
         failure.next("a trust root gives keys the role attest: `writ trust next --key FILE.pub:attest`")
     })?;
+    let meant = statement.statement.clone();
     let sealed = seal(draft(site, &standing, statement), &standing.state, key, now)
         .map_err(|e| Failure::could_not("this cannot be attested").caused_by(&e))?;
+    if sealed.bundle.attestation.as_ref().is_none_or(|said| said.statement != meant) {
+        return Err(Failure::refused("what is stated would not be signed as it stands")
+            .because("it has words that are taken for a patient's data, or is too long for a bundle")
+            .next("say it without them; nothing was written"));
+    }
     let place = to.join(&standing.folder);
     files::make_directory(&place)?;
     let path = place.join(sealed.file_name());

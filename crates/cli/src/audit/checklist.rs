@@ -73,9 +73,13 @@ fn print(list: &Checklist) {
         screen::line(&format!("{} {} [{ids}]", screen::paint(style(item), &word), escaped(&item.title)));
         item.says.iter().for_each(|says| screen::line(&format!("{:>14} {}", "", escaped(says))));
     }
-    let count = |good: bool| list.items.iter().filter(|item| item.automated && item.state.is_good() == good).count();
+    let answered = |good: bool| list.items.iter().filter(|item| item.automated && item.state.is_good() == good).count();
     let due = list.items.iter().filter(|item| item.state == State::Due).count();
-    screen::line(&format!("{} of evidence as they should be, {} not; {due} of people due", count(true), count(false)));
+    let (met, not) = (screen::count(answered(true), "item"), answered(false));
+    screen::line(&format!(
+        "of evidence {met} as it should be, {not} not; of people {} due",
+        screen::count(due, "item")
+    ));
 }
 
 fn style(item: &Item) -> anstyle::Style {

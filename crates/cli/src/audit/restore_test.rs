@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use writ_audit::calendar::last_month;
-use writ_audit::restore::{self, Ask, Found, RestoreTest, Taken};
+use writ_audit::restore::{self, Ask, Found, RestoreTest, SiteTest, Taken};
 use writ_audit::sample::Seed;
 use writ_audit::{Archive, Folder, Period};
 use writ_trust::ids::SiteId;
@@ -36,7 +36,7 @@ Examples:
       --credentials ../keys/auditor.credentials --site clinic-001 --trust root-you-were-given.json
   writ audit restore-test --copy /mnt/copy/audit --trust root-you-were-given.json --sample 5 --json
 
-Exit codes: 0 all of them are as they should be; 1 one is not, or there was none; 2 could not run.")]
+Exit codes: 0 all of them are as they should be; 1 one is not, or a site has none; 2 could not run.")]
 pub struct Arguments {
     /// Archives of days (SITE-DAY.tar.gz); of each the document is looked for beside it
     #[arg(value_name = "ARCHIVE", required_unless_present_any = ["from", "copy"])]
@@ -109,14 +109,14 @@ impl Arguments {
         } else {
             print(&result);
         }
-        if result.tested == 0 {
-            screen::warning("there is no bundle of this time: look at --period");
+        for site in result.sites.iter().filter(|site| site.tested == 0) {
+            screen::warning(&format!("there is no bundle of {} of this time: look at --period", site.site));
         }
         if let Some(key) = key {
             let to = self.attesting.place(None)?;
-            for site in archive.sites.keys() {
-                let sealed = self.attesting.leave(&archive, to, site, &key, deed(&result, site), now)?;
-                screen::aside(&format!("attested as {} of {site}", sealed.bundle_id));
+            for of in result.sites.iter().filter(|of| of.tested > 0) {
+                let sealed = self.attesting.leave(&archive, to, &of.site, &key, deed(&result, of), now)?;
+                screen::aside(&format!("attested as {} of {}", sealed.bundle_id, of.site));
             }
         }
         Ok(if whole && result.is_fine() { Answer::Yes } else { Answer::No })
@@ -139,29 +139,22 @@ impl Arguments {
     }
 }
 
-fn deed(result: &RestoreTest, site: &SiteId) -> Deed {
-    let own: Vec<&Taken> = result.bundles.iter().filter(|taken| taken.site == *site).collect();
-    let verified = own.iter().filter(|taken| taken.ok).count();
-    let end = if verified == own.len() && !own.is_empty() { "OK" } else { "NOT OK" };
-    let statement = format!(
-        "Restore test: {verified}/{} bundles verified {end}, of {} to {}, drawn by the seed {}",
-        own.len(),
-        result.period.from,
-        result.period.to,
-        result.seed
-    );
+fn deed(result: &RestoreTest, of: &SiteTest) -> Deed {
+    let own: Vec<&Taken> = result.bundles.iter().filter(|taken| taken.site == of.site).collect();
+    let Period { from, to } = result.period;
+    let statement = format!("Restore test: {}, of {from} to {to}, drawn by the seed {}", of.line(), result.seed);
     Deed {
         item: "CK-28",
         control: "164.308(a)(7)(ii)(D)",
         statement,
-        from: result.period.from,
-        until: result.period.to,
+        from,
+        until: to,
         attachments: own.iter().filter_map(|taken| Some((taken.path.clone(), taken.digest?))).collect(),
         facts: BTreeMap::from([
             ("seed".to_owned(), result.seed.to_string()),
             ("asked".to_owned(), result.asked.to_string()),
             ("sampled".to_owned(), own.len().to_string()),
-            ("verified".to_owned(), verified.to_string()),
+            ("verified".to_owned(), of.verified.to_string()),
         ]),
     }
 }

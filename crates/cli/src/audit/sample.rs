@@ -108,7 +108,7 @@ impl Arguments {
         }
         if let Some(key) = key {
             let to = self.attesting.place(Some(&self.source.folder))?;
-            for site in archive.sites.keys().filter(|site| drawn.strata.iter().any(|s| s.site == **site)) {
+            for site in archive.sites.keys().filter(|site| drawn.bundles().any(|one| one.row.site == **site)) {
                 let deed = self.deed(&drawn, site, now);
                 let sealed = self.attesting.leave(&archive, to, site, &key, deed, now)?;
                 screen::aside(&format!("attested as {} of {site}", sealed.bundle_id));
@@ -145,7 +145,7 @@ impl Arguments {
 
 /// Says of which groups there were fewer than asked for.
 fn short(drawn: &Sample) {
-    if drawn.strata.is_empty() {
+    if drawn.bundles().next().is_none() {
         screen::warning("there is no bundle to draw from: look at --period and the other conditions");
     }
     for stratum in drawn.strata.iter().filter(|stratum| stratum.bundles.len() < stratum.asked) {

@@ -221,7 +221,10 @@ fn a_bad_copy_fails_and_a_hostile_archive_is_left_out() {
     assert!(tested.said.contains("its bytes are not those of the reference"), "{}", tested.said);
     // Nobody drew anything of a month that has nothing, and by default that is the month before.
     let none = desk.says(1, &["restore-test", archive, "--now", "2026-11-25T09:00:00Z"]);
-    assert!(none.said.contains("0/0 bundles verified NOT OK") && none.warned.contains("no bundle of this time"));
+    assert!(
+        none.said.contains("0/0 bundles verified NOT OK")
+            && none.warned.contains("no bundle of clinic-001 of this time")
+    );
     // A link in it: nothing of the archive is taken, and so nothing can be verified.
     std::os::unix::fs::symlink("/etc/passwd", desk.world.path().join("documents/passwd.json")).unwrap();
     let hostile = desk.archived("clinic-001-2026-11-23.tar.gz", "");
@@ -261,6 +264,11 @@ fn people_attest_what_they_did() {
     desk.says(2, &with(&stated));
     let ended = ["--control", "x", "--until", "2026-11-01T00:00:00Z"];
     desk.says(2, &with(&[&ended[..], &stated].concat()));
+    let empty = desk.says(2, &with(&["--control", "164.310(a)(1)", "--statement", " "]));
+    assert!(empty.warned.contains("needs words"), "{}", empty.warned);
+    // What is signed is what was written, or nothing is.
+    let patient = desk.says(1, &with(&["--control", "164.310(a)(1)", "--statement", "Looked at SSN 219-09-9999"]));
+    assert!(patient.warned.contains("taken for a patient's data"), "{}", patient.warned);
     // The key of the appliance attests nothing.
     fs::write(desk.beside("other.key"), device().to_open_file().as_bytes()).unwrap();
     let own: Vec<&str> = own.iter().map(|word| if *word == "sam.key" { "other.key" } else { *word }).collect();
@@ -278,7 +286,7 @@ fn a_checklist_says_what_is_met_and_what_is_due() {
         "met Backups were completed [CK-02]",
         "NO CHECK Virus signatures are current [CK-03]",
         "met No critical incident is open [CK-04]",
-        "3 of evidence as they should be, 1 not; 0 of people due",
+        "of evidence 3 items as it should be, 1 not; of people 0 items due",
     ] {
         assert!(daily.contains(part), "{part}: {daily}");
     }

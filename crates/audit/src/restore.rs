@@ -221,9 +221,7 @@ fn expected(archive: &Archive, site: &SiteId, ask: &Ask<'_>) -> Result<BTreeSet<
     let within = |id: BundleId| midnight(id.date).is_some_and(|day| ask.period.contains(day));
     let mut places = BTreeSet::new();
     for folder in [Some(&archive.folder), ask.reference].into_iter().flatten() {
-        for (fingerprint, (sequence, id)) in named(folder, site)?.into_iter().filter(|(_, (_, id))| within(*id)) {
-            places.insert(Place { site: site.clone(), fingerprint, sequence, id });
-        }
+        places.extend(named(folder, site)?.into_iter().filter(|place| within(place.id)));
     }
     if let Some(chain) = &archive.chain {
         for logged in prove(&archive.folder, chain, site, &BTreeSet::new()).bundles {
@@ -235,15 +233,16 @@ fn expected(archive: &Archive, site: &SiteId, ask: &Ask<'_>) -> Result<BTreeSet<
     Ok(places)
 }
 
-/// The bundles of a site by the names of their files, each with the name of its folder.
-fn named(root: &Folder, site: &SiteId) -> Result<Vec<(String, (u64, BundleId))>, FolderError> {
+/// The bundles of a site by the names of their files.
+fn named(root: &Folder, site: &SiteId) -> Result<Vec<Place>, FolderError> {
     let mut found = Vec::new();
     let Some(evidence) = root.directory("evidence")? else { return Ok(found) };
     let Some(of_site) = evidence.directory(site.as_str())? else { return Ok(found) };
     for entry in of_site.entries()?.into_iter().filter(|entry| entry.kind == EntryKind::Directory) {
         let Some(folder) = of_site.directory(&entry.name)? else { continue };
         let names = folder.entries()?.into_iter().filter_map(|file| parse_file_name(&file.name));
-        found.extend(names.map(|name| (entry.name.clone(), name)));
+        let place = |(sequence, id)| Place { site: site.clone(), fingerprint: entry.name.clone(), sequence, id };
+        found.extend(names.map(place));
     }
     Ok(found)
 }

@@ -368,7 +368,7 @@ pub fn rows(found: &[Row], look: Look) -> String {
             row.bundle_id.to_string(),
             row.appliance.to_string(),
             row.kind.to_string(),
-            row.summary.clone(),
+            escaped(&row.summary),
         ]);
     }
     format!("{table}\n{}\n", of(found.len() as u64, "bundle"))

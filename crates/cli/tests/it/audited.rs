@@ -160,6 +160,11 @@ fn a_sample_says_its_seed_and_is_drawn_again_by_it() {
     assert_eq!((&json["seed"], json["strata"][0]["bundles"].as_array().unwrap().len()), (&seed.into(), 3));
     let many = desk.says(0, &["sample", "99", "audit", "--seed", seed]);
     assert!(many.warned.contains("99 were asked for, and there are 28"), "{}", many.warned);
+    let own = ["sample", "2", "audit", "--attest-key", "sam.key", "--now", "2026-11-25T09:00:00Z", "--seed", seed];
+    let left = desk.says(0, &own);
+    assert!(left.warned.contains("attested as EB-20261125-0001 of clinic-001"), "{}", left.warned);
+    let told = desk.says(0, &["query", "audit", "--kind", "attestation", "--json"]).json();
+    assert!(told[0]["summary"].as_str().unwrap().contains(seed), "{told}");
     // None, a seed that is none, a site that is none, a time that has none.
     for wrong in [&["sample", "0", "audit"][..], &["sample", "3", "audit", "--seed", "x"], &["sample", "-1", "audit"]] {
         desk.says(2, wrong);

@@ -2,8 +2,8 @@
 
 mod agreement;
 mod audited;
-mod drawn;
 mod desk;
+mod drawn;
 mod exported;
 mod judge;
 mod mutations;

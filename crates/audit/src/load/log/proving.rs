@@ -13,7 +13,7 @@ use writ_trust::log::entry::LogEntry;
 use writ_trust::log::note::MAX_NOTE;
 use writ_trust::log::proof::{inclusion, verify_inclusion};
 use writ_trust::log::receipt::Receipt;
-use writ_trust::log::tile::{MAX_TILE, Tile, TileError, TileNodes, Tiles};
+use writ_trust::log::tile::{EntryBundle, FULL, MAX_BUNDLE, MAX_TILE, Tile, TileError, TileNodes, Tiles};
 use writ_trust::log::tree::{Hash, leaf_hash};
 use writ_trust::minisign::PublicKey;
 use writ_trust::root_chain::TrustChain;
@@ -102,7 +102,7 @@ fn one(
     let read = stream(&place, &head.checkpoint, &BTreeSet::new(), &mut unheard, &mut |index, _, bytes| {
         if let Ok(LogEntry::Evidence { public_key, sequence, id, digest, .. }) = LogEntry::parse(bytes) {
             if wanted.contains(&digest) {
-                found.push((index, digest, bytes.to_vec()));
+                found.push((index, digest));
             }
             bundles.push(LoggedBundle { fingerprint: public_key.fingerprint(), sequence, id, digest });
         }
@@ -113,7 +113,8 @@ fn one(
     proven.bundles.append(&mut bundles);
     let (size, root) = (head.checkpoint.size, head.checkpoint.root);
     let mut nodes = TileNodes::new(Here(&place), size);
-    for (index, digest, entry) in found {
+    for (index, digest) in found {
+        let Some(entry) = exact(folder, index, size) else { continue };
         let leaf = leaf_hash(&entry);
         let Ok(path) = inclusion(&mut nodes, index, size) else { continue };
         if verify_inclusion(&leaf, index, size, &path, &root).is_err() {
@@ -122,6 +123,15 @@ fn one(
         let found = Found { number, origin, index, leaf, path: &path, entry: &entry, head: &head, by: "tiles" };
         proven.places.entry(digest).or_insert_with(|| found.place());
     }
+}
+
+/// The exact bytes of an entry.
+fn exact(folder: &Folder, index: u64, size: u64) -> Option<Vec<u8>> {
+    let bundle = EntryBundle::holding(index, size)?;
+    let read = |path: String| read_within(folder, &path, MAX_BUNDLE).ok().flatten();
+    let bytes = read(bundle.path()).or_else(|| read(bundle.full().path()))?;
+    let within = usize::try_from(index % u64::from(FULL)).ok()?;
+    bundle.decode(&bytes).ok()?.get(within).map(|entry| entry.to_vec())
 }
 
 /// The place of a bundle by the receipt beside it: what there is where the log's entries are not here.

@@ -14,7 +14,7 @@ use writ_trust::root_chain::TrustChain;
 use writ_trust::time::Time;
 
 use crate::folder::{EntryKind, Folder};
-use crate::load::{directory, documents::Documents, entries, evidence, releases, stray, trust};
+use crate::load::{attestations, directory, documents::Documents, entries, evidence, releases, stray, trust};
 use crate::problem::{Code, Problems};
 use crate::verify::VerifyReport;
 
@@ -197,6 +197,7 @@ impl Archive {
         let mut report = VerifyReport::begin(self);
         if self.chain.is_some() {
             evidence::walk(self, &mut report, visit, progress);
+            attestations::walk(self, &mut report, visit);
         }
         report.finish(self);
         report

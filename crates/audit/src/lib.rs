@@ -8,6 +8,9 @@
 //! bundle by bundle and hands each to a visitor. [`compare`] is such a visitor, [`query`] and [`show`] are others.
 
 pub mod archive;
+pub mod attest;
+pub mod calendar;
+pub mod checklist;
 pub mod collect;
 pub mod compare;
 pub mod folder;
@@ -16,8 +19,11 @@ pub mod log_chain;
 pub mod log_summary;
 pub mod period;
 pub mod problem;
+pub mod proof;
 pub mod query;
 pub mod report;
+pub mod restore;
+pub mod sample;
 pub mod show;
 pub mod story;
 pub mod unpack;

@@ -22,10 +22,12 @@ const LARGEST: u64 = 16 * 1024;
 const LARGEST_CORPUS: u64 = 1024 * 1024;
 
 /// Schemas of what we write and read back no more than as JSON, or not at all.
-const WRITTEN: [(&str, &str); 40] = [
+const WRITTEN: [(&str, &str); 45] = [
     ("writ.advisories.v1", "read by the probe `patches`, which has a target"),
+    ("writ.attested.v1", "printed"),
     ("writ.check-results.v1", "the form of the cache of `writ check`, hashed into the names of its files"),
     ("writ.check.v1", "printed"),
+    ("writ.checklist.v1", "printed"),
     ("writ.claim-shown.v1", "printed"),
     ("writ.claimed.v1", "printed"),
     ("writ.claims-seen.v1", "printed"),
@@ -56,6 +58,9 @@ const WRITTEN: [(&str, &str); 40] = [
     ("writ.plan.v2", "of a test"),
     ("writ.planner-status.v1", "for people"),
     ("writ.probe-status.v1", "for people"),
+    ("writ.proof.v1", "printed"),
+    ("writ.restore-tested.v1", "printed"),
+    ("writ.sample.v1", "printed"),
     ("writ.told.v1", "in what is posted to a webhook and a pager"),
     ("writ.secrets.v1", "printed"),
     ("writ.ticket.v1", "for people; a member of it is set anew when it is closed"),

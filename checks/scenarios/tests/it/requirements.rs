@@ -23,6 +23,8 @@ const GROUPS: &[(&str, usize)] = &[
     ("EC", 32),
     ("HC", 29),
     ("SP", 80),
+    ("AU", 21),
+    ("CK", 58),
     ("RP", 34),
 ];
 /// How the last cell of a row begins that has no test.

@@ -1,6 +1,7 @@
 //! Reading the parts of an audit folder, in the order in which each vouches for the next: trust roots, releases,
 //! documents, evidence, the logs that hold all of it, and batches of logs of machines.
 
+pub mod attestations;
 pub mod bundle_checks;
 pub mod bundle_file;
 pub mod clock_doubts;

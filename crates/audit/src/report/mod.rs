@@ -5,6 +5,7 @@ pub mod html;
 pub mod json;
 pub mod openmetrics;
 pub mod packet;
+pub mod rows_csv;
 pub mod terminal;
 pub mod verify_page;
 

@@ -10,7 +10,7 @@ use super::counted;
 use crate::load::log_batches::LogSourceSummary;
 use crate::log_summary::{External, LogSummary, NOT_CONFIGURED, WITHOUT_ENTRIES};
 use crate::problem::{Problem, Weight};
-use crate::query::Row;
+use crate::query::{Recurring, Row};
 use crate::verify::{VerifyReport, Witnessed};
 use crate::words::{of, thousands, when};
 
@@ -184,8 +184,25 @@ pub fn rows(found: &[Row], look: Look) -> String {
             row.bundle_id.to_string(),
             row.appliance.to_string(),
             row.kind.to_string(),
-            row.summary.clone(),
+            escaped(&row.summary),
         ]);
     }
     format!("{table}\n{}\n", of(found.len() as u64, "bundle"))
+}
+
+/// Incidents that came more than once.
+pub fn recurring(found: &[Recurring], look: Look) -> String {
+    let mut table = look.table(&["Event", "Machine", "Times", "First", "Last", "Failed", "SLA missed"]);
+    for group in found {
+        table.add_row([
+            group.checks.iter().fold(escaped(&group.event_type), |out, check| format!("{out}\n{}", escaped(check))),
+            format!("{}\nby {}\n{}", escaped(&group.machine), group.appliance, group.site),
+            thousands(group.times),
+            when(group.first),
+            when(group.last),
+            thousands(group.failed),
+            thousands(group.sla_missed),
+        ]);
+    }
+    format!("{table}\n{}\n", of(found.len() as u64, "recurring incident"))
 }

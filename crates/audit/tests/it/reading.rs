@@ -20,7 +20,7 @@ fn questions_are_answered() {
     let incident = ask(Filter { control: Some("164.312(c)(1)".into()), ..Filter::default() });
     assert_eq!(incident.len(), 2);
     let closed =
-        ask(Filter { kinds: vec![Kind::IncidentClosed], resolution: Some("auto".into()), ..Filter::default() });
+        ask(Filter { kinds: vec![Kind::IncidentClosed], resolution: vec!["auto".into()], ..Filter::default() });
     assert_eq!((closed[0].mttr_seconds, closed[0].sla_met), (Some(43), Some(true)));
     assert!(closed[0].summary.contains("was resolved by the appliance (L1)"));
     assert!(ask(Filter { sla_missed: true, ..Filter::default() }).is_empty());

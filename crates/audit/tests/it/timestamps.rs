@@ -94,6 +94,13 @@ fn tokens_and_cosignatures_are_verified_and_shown() {
     let shown = verification(&report, Look { colour: false, width: None });
     assert!(shown.contains("timestamp of log 1 of clinic-001 by example"), "{shown}");
     assert!(shown.contains(&format!("witness of log 1 of clinic-001 by {WITNESS}")), "{shown}");
+    // What a bundle rests on names the earliest of them, and the log's own word beside it.
+    let archive = world.archive();
+    let (found, _) = writ_audit::show::find(&archive, world.sealed[3].bundle_id, None);
+    let proof = writ_audit::proof::of(&archive, &found[0]);
+    let held: Vec<_> = proof.held.iter().map(|held| (held.kind, held.at)).collect();
+    assert_eq!((held.len(), held[0].0, held[1].0), (2, "external", "log key"), "{held:?}");
+    assert!((at("2026-11-24T08:00:00Z")..at("2026-11-24T08:01:00Z")).contains(&held[0].1), "{held:?}");
 }
 
 #[test]

@@ -1,16 +1,21 @@
 //! `writ audit`: gathering evidence, and verifying, comparing and reading it, offline.
 
+mod attest;
+mod attesting;
+mod checklist;
 mod collect;
 mod compare;
 mod fetch;
 mod hours;
 mod query;
+mod restore_test;
+mod sample;
 mod show;
 mod unpack;
 mod verify;
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use writ_audit::report::terminal::{self, Look};
 use writ_audit::verify::VerifyReport;
@@ -41,6 +46,10 @@ pub enum Command {
     Compare(compare::Arguments),
     Show(show::Arguments),
     Query(query::Arguments),
+    Sample(sample::Arguments),
+    RestoreTest(restore_test::Arguments),
+    Checklist(checklist::Arguments),
+    Attest(attest::Arguments),
     Collect(collect::Arguments),
     Fetch(fetch::Arguments),
     Unpack(unpack::Arguments),
@@ -54,6 +63,10 @@ impl Command {
             Self::Compare(arguments) => arguments.run(),
             Self::Show(arguments) => arguments.run(),
             Self::Query(arguments) => arguments.run(),
+            Self::Sample(arguments) => arguments.run(),
+            Self::RestoreTest(arguments) => arguments.run(),
+            Self::Checklist(arguments) => arguments.run(),
+            Self::Attest(arguments) => arguments.run(),
             Self::Collect(arguments) => arguments.run(),
             Self::Fetch(arguments) => arguments.run(),
             Self::Unpack(arguments) => arguments.run(),
@@ -66,15 +79,22 @@ impl Command {
 pub struct Source {
     /// The audit folder
     folder: PathBuf,
+    #[command(flatten)]
+    root: Root,
+    /// Go on where the entries of a site's log are not here, as in a folder that was gathered from appliances' inboxes
+    #[arg(long)]
+    without_entries: bool,
+}
+
+/// The root to trust, and how it is verified.
+#[derive(Debug, clap::Args)]
+struct Root {
     /// The first trust root, as a file that you were given by a way you trust
     #[arg(long, value_name = "FILE", conflicts_with = "trust_digest")]
     trust: Option<PathBuf>,
     /// The digest of the first trust root in the folder, as you were given it
     #[arg(long, value_name = "sha256:…")]
     trust_digest: Option<Digest>,
-    /// Go on where the entries of a site's log are not here, as in a folder that was gathered from appliances' inboxes
-    #[arg(long)]
-    without_entries: bool,
     /// How many threads verify; the result is the same. By default one for each processor
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
@@ -88,21 +108,40 @@ impl Source {
 
     /// The same, where it is judged as of another instant than now.
     fn open_as_of(&self, site: Option<SiteId>, now: Time) -> Outcome<Archive> {
+        self.root.open(&self.folder, site, self.without_entries, now)
+    }
+}
+
+impl Root {
+    /// Whether the root comes from outside of the folder.
+    fn is_given(&self) -> bool {
+        self.trust.is_some() || self.trust_digest.is_some()
+    }
+
+    fn open(&self, folder: &Path, site: Option<SiteId>, without_entries: bool, now: Time) -> Outcome<Archive> {
         let trust = match (&self.trust, self.trust_digest) {
             (Some(path), _) => Trust::Root(files::read(path, MAX_DOCUMENT, "the trust root")?),
             (None, Some(digest)) => Trust::Digest(digest),
             (None, None) => Trust::Folder,
         };
-        let folder = Folder::open(&self.folder).map_err(|e| {
+        let folder = Folder::open(folder).map_err(|e| {
             Failure::could_not("cannot open the audit folder").caused_by(&e).next("make one with `writ audit collect`")
         })?;
-        let (without_entries, now) = (self.without_entries, Some(now));
-        let archive = Archive::open(folder, &Options { trust, site, without_entries, now });
+        let archive = Archive::open(folder, &Options { trust, site, without_entries, now: Some(now) });
         Ok(match self.jobs {
             Some(jobs) => archive.with_jobs(jobs),
             None => archive,
         })
     }
+}
+
+/// That a site which was named is one that the folder knows of.
+fn known(archive: &Archive, site: Option<&SiteId>) -> Outcome<()> {
+    let Some(site) = site.filter(|site| archive.sites.get(site).is_none_or(|record| record.releases.is_empty())) else {
+        return Ok(());
+    };
+    let failure = Failure::could_not(format!("no verified release of site {site} is in this folder"));
+    Err(failure.next("look at the name, and at what `writ audit verify` says of the folder"))
 }
 
 /// The width of tables where there is no terminal.

@@ -4,6 +4,7 @@
 
 mod alerts;
 mod audit_verify;
+mod audited;
 mod bad_input;
 mod check;
 mod compare;

@@ -37,6 +37,10 @@ pub const TRIED: &[&str] = &[
     "writ audit compare",
     "writ audit show",
     "writ audit query",
+    "writ audit sample",
+    "writ audit restore-test",
+    "writ audit checklist",
+    "writ audit attest",
     "writ audit collect",
     "writ audit unpack",
     "writ audit fetch",
@@ -289,6 +293,7 @@ fn the_auditors_commands_print_json_and_no_colour() {
     let flat = programs(0, show().arg("--flat"));
     assert!(flat["evidence_bundle_hash"].is_string() && flat["signatures"].is_object(), "{flat}");
     reports_print_json(&house);
+    what_people_do_with_evidence_prints_json(&house);
     both(0, "--json", || {
         let mut collect = writ(&["audit", "collect"]);
         collect.arg("--outbox").arg(house.outbox()).arg("--to").arg(house.path("audit"));
@@ -302,6 +307,45 @@ fn the_auditors_commands_print_json_and_no_colour() {
         unpack
     });
     assert!(unpacked["refused"][0]["why"].as_str().unwrap().contains("cannot be read"), "{unpacked}");
+}
+
+/// Samples, restore tests, checklists and attestations, by a key that the second trust root lists.
+fn what_people_do_with_evidence_prints_json(house: &House) {
+    use writ_trust::role::Role;
+    let mut root = house.next_root();
+    root.keys.push(crate::house::releases::trust_key(21, "Sam", &[Role::Attest]));
+    house.put_root(&root, &[crate::house::TRUST]);
+    house.gather();
+    let key = house.path("sam.key");
+    fs::write(&key, crate::house::secret(21).to_open_file().as_bytes()).unwrap();
+    let audit = |words: &[&str]| {
+        let mut command = writ(&["audit"]);
+        command.args(words).arg(house.path("audit")).arg("--trust").arg(house.path("etc/trust.json"));
+        command
+    };
+    let drawn = both(0, "--json", || audit(&["sample", "1"]));
+    assert_eq!(drawn["strata"][0]["bundles"].as_array().map(Vec::len), Some(1), "{drawn}");
+    let tested = both(0, "--json", || {
+        let mut test = writ(&["audit", "restore-test", "--period", "2d", "--sample", "1", "--copy"]);
+        test.arg(house.path("audit")).arg("--trust").arg(house.path("etc/trust.json"));
+        test
+    });
+    assert_eq!((&tested["tested"], &tested["verified"]), (&1.into(), &1.into()), "{tested}");
+    // No check of this house is about backups.
+    let list = both(1, "--json", || audit(&["checklist", "daily"]));
+    assert_eq!(
+        (&list["schema"], &list["items"][1]["state"]),
+        (&"writ.checklist.v1".into(), &"no-check".into()),
+        "{list}"
+    );
+    let attested = both(0, "--json", || {
+        let mut attest = audit(&["attest"]);
+        attest
+            .args(["--site", &house.site, "--control", "164.310(a)(1)", "--statement", "Looked at", "--key"])
+            .arg(&key);
+        attest
+    });
+    assert_eq!((&attested["schema"], &attested["sequence"]), (&"writ.attested.v1".into(), &2.into()), "{attested}");
 }
 
 #[test]

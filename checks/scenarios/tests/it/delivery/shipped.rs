@@ -91,6 +91,15 @@ impl Past {
         told(unpack.arg("--to").arg(self.world.house.path(to)), code)
     }
 
+    /// Reads bundles back out of the bucket, and holds them against an audit folder.
+    fn restore_test(&self, moto: &Moto, reference: &str, code: i32) -> Value {
+        let mut test = program("writ");
+        test.args(["audit", "restore-test", "--json", "--from", "s3://evidence", "--endpoint", &moto.endpoint]);
+        test.arg("--credentials").arg(self.world.house.path("etc/bucket.credentials"));
+        test.arg("--trust").arg(self.world.house.path("etc/trust.json")).args(["--period", "2000..2100"]);
+        told(test.arg("--reference").arg(self.world.house.path(reference)), code)
+    }
+
     fn audit(&self, folder: &str, what: &[&str], code: i32) -> Value {
         let mut audit = program("writ");
         audit.args(["audit", what[0], "--json"]).arg(self.world.house.path(folder));
@@ -167,6 +176,10 @@ fn days_come_into_the_bucket_stay_there_and_come_back_to_an_auditor() {
     // What is here already is not fetched again.
     let again = past.unpack(&moto, "auditor", 0);
     assert_eq!(again["copied"], 0, "{again}");
+    let tested = past.restore_test(&moto, "auditor", 0);
+    assert_eq!((&tested["there"], &tested["verified"]), (&(4 * EACH).into(), &5.into()), "{tested}");
+    let good = |one: &Value| one["log"] == "proven" && one["same"] == "ok" && one["signature"] == "ok";
+    assert!(tested["bundles"].as_array().unwrap().iter().all(good), "{tested}");
 }
 
 /// Nobody removes what is locked, or puts something in its place unseen.

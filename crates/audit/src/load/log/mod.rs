@@ -12,6 +12,7 @@ mod given;
 pub mod held;
 pub mod notes;
 pub mod outside;
+pub mod proving;
 mod reading;
 mod restarts;
 mod stream;

@@ -1,6 +1,6 @@
 //! `writ audit unpack`: an audit folder out of archives of days, from files or from the bucket that keeps them.
 
-mod bucket;
+pub(super) mod bucket;
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
@@ -60,16 +60,7 @@ impl Arguments {
     /// Runs the command.
     pub fn run(self) -> Outcome {
         files::make_directory(&self.to)?;
-        let mut unpacking = Unpacking { to: &self.to, done: Collected::default() };
-        match self.bucket.open()? {
-            Some(bucket) => bucket::unpack(&bucket, self.site.as_ref(), &mut unpacking)?,
-            None => {
-                for archive in &self.archives {
-                    unpacking.file(archive)?;
-                }
-            }
-        }
-        let done = unpacking.done;
+        let done = unpack(&self.archives, &self.bucket, self.site.as_ref(), &self.to)?;
         if self.json {
             screen::json(&done);
         } else {
@@ -80,6 +71,25 @@ impl Arguments {
         }
         Ok(if done.refused.is_empty() { Answer::Yes } else { Answer::No })
     }
+}
+
+/// Unpacks archives of days, or those of the bucket where one is named, into an audit folder.
+pub(super) fn unpack(
+    archives: &[PathBuf],
+    bucket: &BucketOptions,
+    site: Option<&SiteId>,
+    to: &Path,
+) -> Outcome<Collected> {
+    let mut unpacking = Unpacking { to, done: Collected::default() };
+    match bucket.open()? {
+        Some(bucket) => bucket::unpack(&bucket, site, &mut unpacking)?,
+        None => {
+            for archive in archives {
+                unpacking.file(archive)?;
+            }
+        }
+    }
+    Ok(unpacking.done)
 }
 
 impl Unpacking<'_> {

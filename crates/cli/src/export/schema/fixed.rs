@@ -2,7 +2,9 @@
 
 /// Their names and texts.
 pub const FILES: &[(&str, &str)] = &[
+    ("attested-v1", include_str!("../../../../../checks/schemas/attested-v1.json")),
     ("check-report-v1", include_str!("../../../../../checks/schemas/check-report-v1.json")),
+    ("checklist-v1", include_str!("../../../../../checks/schemas/checklist-v1.json")),
     ("closure-v1", include_str!("../../../../../checks/schemas/closure-v1.json")),
     ("collected-v1", include_str!("../../../../../checks/schemas/collected-v1.json")),
     ("comparison-v1", include_str!("../../../../../checks/schemas/comparison-v1.json")),
@@ -23,11 +25,15 @@ pub const FILES: &[(&str, &str)] = &[
     ("plan-v1", include_str!("../../../../../checks/schemas/plan-v1.json")),
     ("plan-verdict-v1", include_str!("../../../../../checks/schemas/plan-verdict-v1.json")),
     ("posture-v1", include_str!("../../../../../checks/schemas/posture-v1.json")),
+    ("proof-v1", include_str!("../../../../../checks/schemas/proof-v1.json")),
     ("query-v1", include_str!("../../../../../checks/schemas/query-v1.json")),
     ("receipt-v1", include_str!("../../../../../checks/schemas/receipt-v1.json")),
+    ("recurring-v1", include_str!("../../../../../checks/schemas/recurring-v1.json")),
     ("release-v1", include_str!("../../../../../checks/schemas/release-v1.json")),
     ("releases-v1", include_str!("../../../../../checks/schemas/releases-v1.json")),
+    ("restore-tested-v1", include_str!("../../../../../checks/schemas/restore-tested-v1.json")),
     ("roots-v1", include_str!("../../../../../checks/schemas/roots-v1.json")),
+    ("sample-v1", include_str!("../../../../../checks/schemas/sample-v1.json")),
     ("secrets-v1", include_str!("../../../../../checks/schemas/secrets-v1.json")),
     ("status-v1", include_str!("../../../../../checks/schemas/status-v1.json")),
     ("trust-v1", include_str!("../../../../../checks/schemas/trust-v1.json")),

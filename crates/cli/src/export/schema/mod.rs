@@ -24,8 +24,9 @@ trust-v1, closure-v1, log-entry-v1, log-restart-v1, receipt-v1; plan-request-v1,
 plan-v1 and plan-verdict-v1, for whoever plans; observation-<probe>-v1 for each probe; and of what is printed as JSON:
 check-report-v1, diff-v1, doctor-v1, explain-v1, fleet-v1, status-v1, verify-v1 and watch-v1; of `writ audit`
 verification-v1 (verify), comparison-v1 (compare), fetched-v1 (fetch), collected-v1 (collect) and
-query-v1 (query), while show prints an evidence-bundle of its version; of `writ release` drafted-v1 (draft) and
-releases-v1 (show), of `writ trust show` roots-v1, of `writ keys` new-key-v1 (new) and key-v1 (show), and
+query-v1 (query) and recurring-v1 (query --recurring), sample-v1 (sample), restore-tested-v1 (restore-test),
+checklist-v1 (checklist), attested-v1 (attest) and proof-v1 (show --proof), while show prints an evidence-bundle of its
+version; of `writ release` drafted-v1 (draft) and releases-v1 (show), of `writ trust show` roots-v1, of `writ keys` new-key-v1 (new) and key-v1 (show), and
 secrets-v1 of `writ secret list`, and packet-v1 of `writ report`.
 What writ-enforce and writ-switch print has no schema, nor has what `writ secret identity` prints, and
 age, rotate, revoke and archive of `writ keys`, and the part that show prints with --trust.

@@ -3,6 +3,7 @@
 mod agreement;
 mod audited;
 mod desk;
+mod drawn;
 mod exported;
 pub mod judge;
 mod mutations;

@@ -29,8 +29,10 @@ pub enum Free {
 use Free::{Any, Inner, Names};
 
 /// The members of each report that have such a part, by the end of their path without places in lists.
-const FREE: [(&str, &[(&str, Free)]); 20] = [
+const FREE: [(&str, &[(&str, Free)]); 26] = [
+    ("attested-v1", &[]),
     ("check-report-v1", &[]),
+    ("checklist-v1", &[]),
     ("collected-v1", &[]),
     (
         "comparison-v1",
@@ -60,10 +62,14 @@ const FREE: [(&str, &[(&str, Free)]); 20] = [
     ("key-v1", &[]),
     ("new-key-v1", &[]),
     ("packet-v1", &[]),
+    ("proof-v1", &[]),
     ("query-v1", &[]),
+    ("recurring-v1", &[]),
     // What they hold is judged by its own schema.
     ("releases-v1", &[("release", Inner)]),
+    ("restore-tested-v1", &[]),
     ("roots-v1", &[("root", Inner)]),
+    ("sample-v1", &[]),
     ("secrets-v1", &[]),
     ("status-v1", &[]),
     ("verification-v1", &[]),

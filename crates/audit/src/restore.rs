@@ -1,0 +1,376 @@
+//! Testing that kept evidence can be read back: a random sample of a period's bundles, taken out of a copy, each verified by itself
+//! and held against what it should be.
+//!
+//! What should be there is what the copy holds, what its log names, and what a reference folder holds: a bundle that the copy lacks
+//! may be drawn as any other, and fails.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+use writ_evidence::BundleId;
+use writ_evidence::bundle::MAX_BUNDLE;
+use writ_evidence::chain::{Authentic, Speaker, VerifyError, authenticate, file_name, parse_file_name};
+use writ_trust::digest::Digest;
+use writ_trust::ids::SiteId;
+use writ_trust::json::MAX_SIGNATURE;
+use writ_trust::log::receipt::MAX_RECEIPT;
+use writ_trust::text::one_line;
+
+use crate::archive::Archive;
+use crate::calendar::midnight;
+use crate::folder::{EntryKind, Folder, FolderError, is_plain_name};
+use crate::load::log::proving::{prove, read_within};
+use crate::period::Period;
+use crate::proof::{NOT_CONFIGURED, NOT_PROVEN, PROVEN, places, standing};
+use crate::sample::{Choice, Seed};
+use crate::story;
+
+/// What is to be tested.
+#[derive(Debug)]
+pub struct Ask<'a> {
+    /// By what the bundles are drawn.
+    pub seed: Seed,
+    /// How many of each site.
+    pub count: usize,
+    /// Of what time, by the days in their ids.
+    pub period: Period,
+    /// The folder whose bytes they must have, where there is one.
+    pub reference: Option<&'a Folder>,
+}
+
+/// What one question about a bundle came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Found {
+    /// It is as it should be.
+    Ok,
+    /// It is not.
+    Failed,
+    /// It was not asked, or something before it failed.
+    NotJudged,
+}
+
+/// One bundle that was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Taken {
+    /// The site.
+    pub site: SiteId,
+    /// Its id, by the name of its file.
+    pub bundle_id: BundleId,
+    /// Its file, relative to the audit folder.
+    pub path: String,
+    /// The digest of its bytes; null where they could not be taken.
+    pub digest: Option<Digest>,
+    /// Whether it and its signature are there.
+    pub present: Found,
+    /// Whether the signature holds, by the key that verified releases name.
+    pub signature: Found,
+    /// Whether it is a bundle by its schema, and valid.
+    pub schema: Found,
+    /// Whether the site's log is proven to hold it: `proven`, `not proven` or `not configured`.
+    pub log: &'static str,
+    /// The number of its entry there.
+    pub index: Option<u64>,
+    /// Whether bundle and signature have the bytes of the reference.
+    pub same: Found,
+    /// Whether all of that is as it should be.
+    pub ok: bool,
+    /// What it tells, in one sentence; empty where it does not verify.
+    pub summary: String,
+    /// What is wrong.
+    pub why: Vec<String>,
+}
+
+/// What came of one site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SiteTest {
+    /// The site.
+    pub site: SiteId,
+    /// How many of its bundles of that time there should be.
+    pub there: u64,
+    /// How many were taken.
+    pub tested: usize,
+    /// How many of them are as they should be.
+    pub verified: usize,
+}
+
+impl SiteTest {
+    /// Whether something was taken, and all of it is as it should be.
+    pub fn is_fine(&self) -> bool {
+        self.tested > 0 && self.tested == self.verified
+    }
+
+    /// The line that the journal of operations gets.
+    pub fn line(&self) -> String {
+        line(self.verified, self.tested, self.is_fine())
+    }
+}
+
+fn line(verified: usize, tested: usize, fine: bool) -> String {
+    format!("{verified}/{tested} bundles verified {}", if fine { "OK" } else { "NOT OK" })
+}
+
+/// A restore test, `writ.restore-tested.v1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RestoreTest {
+    /// Always `writ.restore-tested.v1`.
+    pub schema: &'static str,
+    /// By what it was drawn.
+    pub seed: Seed,
+    /// Of what time.
+    pub period: Period,
+    /// How many bundles of that time there should be, over all sites.
+    pub there: u64,
+    /// How many of each site were asked for.
+    pub asked: usize,
+    /// How many were taken.
+    pub tested: usize,
+    /// How many of them are as they should be.
+    pub verified: usize,
+    /// The sites.
+    pub sites: Vec<SiteTest>,
+    /// The bundles, by site.
+    pub bundles: Vec<Taken>,
+}
+
+impl RestoreTest {
+    /// Whether something was taken of every site, and all of it is as it should be.
+    pub fn is_fine(&self) -> bool {
+        !self.sites.is_empty() && self.sites.iter().all(SiteTest::is_fine)
+    }
+
+    /// The line over all sites.
+    pub fn line(&self) -> String {
+        line(self.verified, self.tested, self.is_fine())
+    }
+}
+
+/// Why a test could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// The copy cannot be read.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// What is taken cannot be written.
+    #[error("{path}: {source}")]
+    Write {
+        /// Which path.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// Where a bundle should be.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    site: SiteId,
+    fingerprint: String,
+    sequence: u64,
+    id: BundleId,
+}
+
+impl Place {
+    fn path(&self) -> String {
+        format!("evidence/{}/{}/{}", self.site, self.fingerprint, file_name(self.sequence, self.id))
+    }
+}
+
+/// Takes a sample of each site's bundles out of the archive into `to`, an empty folder of this call alone, and judges what was
+/// taken. Nothing of the sites' evidence is read but what is taken.
+pub fn test(archive: &Archive, ask: &Ask<'_>, to: &Path) -> Result<RestoreTest, RestoreError> {
+    let mut result = RestoreTest {
+        schema: "writ.restore-tested.v1",
+        seed: ask.seed.clone(),
+        period: ask.period,
+        there: 0,
+        asked: ask.count,
+        tested: 0,
+        verified: 0,
+        sites: Vec::new(),
+        bundles: Vec::new(),
+    };
+    for site in archive.sites.keys() {
+        let mut choice = Choice::new(ask.count);
+        for place in expected(archive, site, ask)? {
+            choice.offer(&ask.seed, &place.path(), || place.clone());
+        }
+        let there = choice.there();
+        result.there += there;
+        let mut chosen = choice.chosen();
+        chosen.sort();
+        for place in &chosen {
+            take(&archive.folder, place, to)?;
+        }
+        let taken = Folder::open(to)?;
+        let mut judged: Vec<Taken> = chosen.iter().map(|place| judge(archive, place, &taken, ask.reference)).collect();
+        prove_all(archive, site, &mut judged);
+        let verified = judged.iter().filter(|one| one.ok).count();
+        result.sites.push(SiteTest { site: site.clone(), there, tested: judged.len(), verified });
+        result.bundles.extend(judged);
+    }
+    result.tested = result.bundles.len();
+    result.verified = result.bundles.iter().filter(|bundle| bundle.ok).count();
+    Ok(result)
+}
+
+/// Every bundle of the period that should be there, by the copy itself, its log and the reference.
+fn expected(archive: &Archive, site: &SiteId, ask: &Ask<'_>) -> Result<BTreeSet<Place>, FolderError> {
+    let within = |id: BundleId| midnight(id.date).is_some_and(|day| ask.period.contains(day));
+    let mut places = BTreeSet::new();
+    for folder in [Some(&archive.folder), ask.reference].into_iter().flatten() {
+        places.extend(named(folder, site)?.into_iter().filter(|place| within(place.id)));
+    }
+    if let Some(chain) = &archive.chain {
+        for logged in prove(&archive.folder, chain, site, &BTreeSet::new()).bundles {
+            let Some(id) = logged.id.parse::<BundleId>().ok().filter(|id| within(*id)) else { continue };
+            let (fingerprint, sequence) = (logged.fingerprint, logged.sequence);
+            places.insert(Place { site: site.clone(), fingerprint, sequence, id });
+        }
+    }
+    Ok(places)
+}
+
+/// The bundles of a site by the names of their files.
+fn named(root: &Folder, site: &SiteId) -> Result<Vec<Place>, FolderError> {
+    let mut found = Vec::new();
+    let Some(evidence) = root.directory("evidence")? else { return Ok(found) };
+    let Some(of_site) = evidence.directory(site.as_str())? else { return Ok(found) };
+    for entry in of_site.entries()?.into_iter().filter(|entry| entry.kind == EntryKind::Directory) {
+        let Some(folder) = of_site.directory(&entry.name)? else { continue };
+        let names = folder.entries()?.into_iter().filter_map(|file| parse_file_name(&file.name));
+        let place = |(sequence, id)| Place { site: site.clone(), fingerprint: entry.name.clone(), sequence, id };
+        found.extend(names.map(place));
+    }
+    Ok(found)
+}
+
+/// Copies a bundle, its signature and its receipt. What is not there, or is no plain file, is not copied.
+fn take(from: &Folder, place: &Place, to: &Path) -> Result<(), RestoreError> {
+    let path = place.path();
+    let files = [
+        (path.clone(), MAX_BUNDLE),
+        (format!("{path}.minisig"), MAX_SIGNATURE),
+        (path.replace(".json", ".receipt.json"), MAX_RECEIPT),
+    ];
+    for (path, limit) in files {
+        if !path.split('/').all(is_plain_name) {
+            continue;
+        }
+        let Ok(Some(bytes)) = read_within(from, &path, limit) else { continue };
+        let target = to.join(&path);
+        let write = || {
+            fs::create_dir_all(target.parent().unwrap_or(to))?;
+            fs::write(&target, &bytes)
+        };
+        write().map_err(|source| RestoreError::Write { path: path.clone(), source })?;
+    }
+    Ok(())
+}
+
+fn judge(archive: &Archive, place: &Place, taken: &Folder, reference: Option<&Folder>) -> Taken {
+    let path = place.path();
+    let mut found = Taken {
+        site: place.site.clone(),
+        bundle_id: place.id,
+        path: path.clone(),
+        digest: None,
+        present: Found::NotJudged,
+        signature: Found::NotJudged,
+        schema: Found::NotJudged,
+        log: NOT_CONFIGURED,
+        index: None,
+        same: Found::NotJudged,
+        ok: false,
+        summary: String::new(),
+        why: Vec::new(),
+    };
+    let read = |folder: &Folder, path: &str, limit| match read_within(folder, path, limit) {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(format!("{path} is not there")),
+        Err(error) => Err(one_line(error)),
+    };
+    let both = |folder: &Folder| {
+        Ok::<_, String>((read(folder, &path, MAX_BUNDLE)?, read(folder, &format!("{path}.minisig"), MAX_SIGNATURE)?))
+    };
+    let (bytes, signature) = match both(taken) {
+        Ok(both) => both,
+        Err(why) => {
+            found.present = Found::Failed;
+            found.why.push(why);
+            return found;
+        }
+    };
+    found.present = Found::Ok;
+    found.digest = Some(Digest::of(&bytes));
+    if let Some(reference) = reference {
+        let same = both(reference).map(|(theirs, signed)| theirs == bytes && signed == signature);
+        found.same = if same == Ok(true) { Found::Ok } else { Found::Failed };
+        match same {
+            Ok(true) => {}
+            Ok(false) => found.why.push("its bytes are not those of the reference".to_owned()),
+            Err(why) => found.why.push(format!("in the reference: {why}")),
+        }
+    }
+    match authentic(archive, place, &bytes, &signature) {
+        Ok(authentic) => {
+            (found.signature, found.schema) = (Found::Ok, Found::Ok);
+            let told = story::tell(&authentic.bundle);
+            let sentence = if authentic.bundle.execution.is_some() { told.last() } else { told.first() };
+            found.summary = sentence.cloned().unwrap_or_default();
+        }
+        Err((is_signed, why)) => {
+            found.signature = if is_signed { Found::Ok } else { Found::Failed };
+            found.schema = if is_signed { Found::Failed } else { Found::NotJudged };
+            found.why.push(why);
+        }
+    }
+    found
+}
+
+/// A bundle that verifies by itself; otherwise whether at least its signature does, and what is wrong.
+fn authentic(archive: &Archive, place: &Place, bytes: &[u8], signature: &[u8]) -> Result<Authentic, (bool, String)> {
+    let Place { site, fingerprint, sequence, id } = place;
+    let register = archive.sites.get(site).map(|record| &record.register);
+    let key = register.and_then(|register| register.by_fingerprint(site, fingerprint).max_by_key(|key| key.last));
+    let Some(key) = key else {
+        return Err((false, "no verified release in the copy names a key with this fingerprint".to_owned()));
+    };
+    let speaker = Speaker { site, appliance: &key.appliance, public_key: &key.public_key };
+    let authentic = authenticate(bytes, signature, &speaker).map_err(|error| {
+        let is_signed = !matches!(
+            error,
+            VerifyError::TooLarge(_)
+                | VerifyError::SignatureFile(_)
+                | VerifyError::OtherKey { .. }
+                | VerifyError::BadSignature(_)
+        );
+        (is_signed, one_line(error))
+    })?;
+    if (authentic.bundle.chain.sequence, authentic.bundle.bundle_id) != (*sequence, *id) {
+        return Err((true, "it is another bundle, under this name".to_owned()));
+    }
+    Ok(authentic)
+}
+
+/// Says where the site's log holds what was taken, and with that whether each is as it should be.
+fn prove_all(archive: &Archive, site: &SiteId, taken: &mut [Taken]) {
+    let wanted: Vec<(Digest, &str)> = taken.iter().filter_map(|one| Some((one.digest?, one.path.as_str()))).collect();
+    let places: BTreeMap<Digest, u64> =
+        places(archive, site, &wanted).into_iter().map(|(digest, place)| (digest, place.index)).collect();
+    for one in taken {
+        one.index = one.digest.and_then(|digest| places.get(&digest).copied());
+        one.log = standing(archive, site, one.index.is_some());
+        if one.log == NOT_PROVEN && one.present == Found::Ok {
+            one.why.push("nothing here proves that the site's log holds these bytes".to_owned());
+        }
+        let good = |found: Found| found == Found::Ok;
+        one.ok = good(one.present)
+            && good(one.signature)
+            && good(one.schema)
+            && one.same != Found::Failed
+            && matches!(one.log, PROVEN | NOT_CONFIGURED);
+    }
+}

@@ -142,7 +142,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         println!("{}", depot::DEFINITIONS);
     }
     facts::print()?;
-    let families: [(Family, &dyn Fn() -> Result<()>); 17] = [
+    let families: [(Family, &dyn Fn() -> Result<()>); 19] = [
         (Family::Heal, &|| heal::run(arguments.heals)),
         (Family::Probes, &|| families::run(arguments.breaks)),
         (Family::Scan, &|| scan::run(arguments.lynis)),

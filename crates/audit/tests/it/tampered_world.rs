@@ -63,7 +63,6 @@ impl Base {
         world.write_root(&newest, 3, &[&signer()]);
         let digest = world.write_restart(2, &restart_from(&first.checkpoint()), &[signer()]);
         let mut second = Log::new(2, SECOND);
-        second.now = at("2026-11-24T12:00:00Z");
         second.push(&LogEntry::Restart { schema: EntrySchema::V1, site: site(), digest, time: morning() });
         second.push(&trust_entry(3, Digest::of(&strict::canonical(&newest))));
         world.log = Some(second);

@@ -347,7 +347,7 @@ fn clocks_that_are_doubtful_are_said() {
         (
             "behind",
             |world, draft| {
-                let seen = world.log().signed_at(at("2026-11-24T06:05:01Z"));
+                let seen = world.log().signed_at(at("2026-11-24T07:05:01Z"));
                 draft.last_checkpoint = Some(seen.note);
             },
             "a checkpoint that the log signed at",
@@ -360,10 +360,10 @@ fn clocks_that_are_doubtful_are_said() {
         let mut draft = world.draft(Kind::Posture);
         draft.posture = Some(Posture::Snapshot(Snapshot { checks: BTreeMap::new() }));
         edit(&world, &mut draft);
-        world.seal(draft, morning().plus_millis(DAY));
+        world.seal(draft, morning().plus_millis(DAY + HOUR));
         if what == "ahead" {
             let log = world.log.as_mut().unwrap();
-            let head = std::mem::replace(&mut log.now, at("2026-11-24T05:54:59Z"));
+            let head = std::mem::replace(&mut log.now, at("2026-11-24T06:54:59Z"));
             let receipt = log.receipt(30);
             log.now = head;
             world.write(&world.place(&world.sealed[28]).replace(".json", ".receipt.json"), &receipt);

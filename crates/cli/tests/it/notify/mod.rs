@@ -71,6 +71,16 @@ impl World {
         Self { desk, depot, appliance, mail, hook, pager, number: 0.into() }
     }
 
+    /// Lays the secrets as systemd lays credentials.
+    fn handed_over(&self) {
+        fs::create_dir(self.desk.path("credentials")).unwrap();
+        for name in ["hook-url", "hook.whsec", "pager-key"] {
+            let to = self.desk.path(&format!("credentials/{SITE}.{name}"));
+            fs::copy(self.desk.path(&format!("secrets/{SITE}/{name}")), &to).unwrap();
+            fs::set_permissions(&to, fs::Permissions::from_mode(0o440)).unwrap();
+        }
+    }
+
     fn says(&self, event: NoticeEvent, id: &str, severity: &str) {
         self.number.set(self.number.get() + 1);
         self.appliance.notify(&Notice {
@@ -231,9 +241,16 @@ fn what_does_not_work_is_said_and_holds_up_nothing_else() {
     world.says(NoticeEvent::Escalated, "INC-2", "critical");
     let said = world.round(1);
     assert!(said.contains("others can read it"), "{said}");
-    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    // Unless systemd hands it over: flat, and with rights that show as a group's.
+    world.handed_over();
+    let secrets = world.desk.path("credentials");
+    let arguments = world.arguments(&["--once"]);
+    let arguments = arguments.iter().map(|argument| if argument == "secrets" { secrets.to_str().unwrap() } else { argument });
+    let arguments: Vec<&str> = arguments.collect();
     world.minutes(0);
-    world.round(0);
+    let said = world.desk.command(&arguments).env("CREDENTIALS_DIRECTORY", &secrets).output().unwrap();
+    assert_eq!(said.status.code(), Some(0), "{}", String::from_utf8_lossy(&said.stderr));
+    assert_eq!(world.events().len(), 4);
     // A notice that a depot made up is nobody's, and is told. And a depot that is gone is noticed.
     let url = world.depot.url.clone();
     drop(world.depot);

@@ -51,6 +51,9 @@ pub const SCHEMAS: &[Need] = &[("/usr/lib/python3/dist-packages/jsonschema/valid
 /// environment is made for each.
 pub const PYTHON: &[Need] = &[("/usr/lib/python3.11/ensurepip/__init__.py", "python3.11-venv")];
 
+/// What the tests need to write a stick, which is FAT, and to read it without the kernel.
+pub const STICK: &[Need] = &[("mkfs.vfat", "dosfstools"), ("mcopy", "mtools")];
+
 /// What the tests need to have mail taken by a server that is not ours. A module for Debian's own Python, too.
 pub const MAIL: &[Need] = &[("/usr/lib/python3/dist-packages/aiosmtpd/smtp.py", "python3-aiosmtpd")];
 

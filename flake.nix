@@ -24,6 +24,7 @@
       nixosModules = {
         appliance.imports = [ ./modules/nixos/appliance.nix ];
         depot.imports = [ ./modules/nixos/depot.nix ];
+        watch.imports = [ ./modules/nixos/watch.nix ];
         default.imports = [ ./modules/nixos ];
       };
       nixosConfigurations = import ./nix/nixos-configurations.nix { inherit nixpkgs evaluated; root = ./.; };

@@ -83,6 +83,13 @@ let
     in
     machine { inherit (made) modules specialArgs; };
 
+  # Telling people, timestamps and a witness: what they have in common, and what each has besides.
+  watching = common: own: {
+    services.writ = builtins.listToAttrs (map
+      (name: { inherit name; value = common // { enable = true; } // own.${name}; })
+      [ "notify" "timestamp" "witness" ]);
+  };
+
   system = site: name: appliance site name (root + "/hosts/${site}/${name}/system.nix");
 in
 {
@@ -153,6 +160,56 @@ in
           extraArguments = [ "--extra-writes" "0" "--batches" "0" ];
         };
       }
+      # On the depot's own machine, which is warned of.
+      (watching {
+        depot = "http://127.0.0.1:8080";
+        sites = [ "clinic-vm" ];
+        trustRoot = "/srv/trust/1.json";
+        readKeyFile = "/srv/secrets/reader.key";
+      } {
+        notify.extraArguments = [ "--every" "1s" ];
+        notify.secrets.clinic-vm.pager-key = "/srv/secrets/reader.key";
+        timestamp.authorities = [ "http://127.0.0.1:1" ];
+        witness = { name = "witness.example"; keyFile = "/srv/secrets/reader.key"; };
+      })
+    ];
+  };
+  # Who looks after several sites, on a machine of their own, with everything that can be set.
+  watch = machine {
+    modules = [
+      ../../modules/nixos/watch.nix
+      (watching {
+        depot = "https://depot.example";
+        sites = [ "clinic-001" "harbor-dental" ];
+        trustRoot = "/etc/trust.json";
+        readKeyFile = "/var/lib/secrets/watch.key";
+        readKeyPassphraseFile = "/var/lib/secrets/watch.pass";
+        caFile = "/etc/ca.pem";
+        allowHttp = true;
+      } {
+        notify = {
+          smtp = "smtps://mail.example";
+          from = "writ@msp.example";
+          smtpUser = "100%";
+          smtpPasswordFile = "/var/lib/secrets/smtp";
+          smtpCaFile = "/etc/mail.pem";
+          hookCaFile = "/etc/hook.pem";
+          pagerdutyUrl = "https://events.eu.pagerduty.com/v2/enqueue";
+          heartbeatUrl = "https://hc.example/ping/writ";
+          listen = "127.0.0.1:8087";
+          linkBase = "https://ack.msp.example";
+          secrets.clinic-001 = { pager-key = "/var/lib/secrets/pager"; "hook.whsec" = "/var/lib/secrets/hook"; };
+          secrets.harbor-dental.pager-key = "/var/lib/secrets/harbor-pager";
+          extraArguments = [ "--max-age" "20m" ];
+        };
+        timestamp = { authorities = [ "http://tsa-1.example" "https://tsa-2.example/tsr" ]; tsaCaFile = "/etc/tsa.pem"; };
+        witness = {
+          name = "witness.example.org";
+          keyFile = "/var/lib/secrets/witness.key";
+          keyPassphraseFile = "/var/lib/secrets/witness.pass";
+          calendar = "*-*-* 00/6:10:00";
+        };
+      })
     ];
   };
   # The image, as far as it is ours.
@@ -329,6 +386,31 @@ in
             listen = "0.0.0.0:80";
             tls.key = "/k";
             ship = { enable = true; credentialsFile = "${builtins.storeDir}/x-bucket"; };
+          };
+        }
+      ];
+    }).broken;
+    watching-from-the-store = (machine {
+      modules = [
+        ../../modules/nixos
+        {
+          services.writ.notify = {
+            enable = true;
+            trustRoot = "/etc/trust.json";
+            readKeyFile = "${builtins.storeDir}/x-read.key";
+            smtp = "smtps://mail.example";
+            smtpUser = "writ";
+            listen = "127.0.0.1:8087";
+            secrets.clinic-001.pager-key = "${builtins.storeDir}/x-pager";
+          };
+          services.writ.timestamp = { enable = true; trustRoot = "/etc/trust.json"; };
+          services.writ.witness = {
+            enable = true;
+            depot = "https://depot.example";
+            sites = [ "clinic-001" ];
+            trustRoot = "/etc/trust.json";
+            readKeyFile = "/var/lib/secrets/watch.key";
+            keyFile = "${builtins.storeDir}/x-witness.key";
           };
         }
       ];

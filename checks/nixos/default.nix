@@ -29,7 +29,7 @@ let
 in
 builtins.concatMap
   (name: differ "${name}: assertions that do not hold" [ ] made.${name}.broken)
-  [ "theatre" "ward" "full" "small" "image" "provisioned" "claiming" "folder" "neither" "depot" "public-depot" "renewing-depot" "shipping-depot" ]
+  [ "theatre" "ward" "full" "small" "image" "provisioned" "claiming" "folder" "neither" "depot" "public-depot" "renewing-depot" "shipping-depot" "watch" ]
 
 ++ says "refused.bare"
   [
@@ -61,6 +61,19 @@ builtins.concatMap
     "credentialsFile is in the Nix store"
   ]
   made.refused.open-depot
+++ says "refused.watching-from-the-store" [
+    "notify needs depot"
+    "notify.readKeyFile is in the Nix store"
+    "notify.secrets.clinic-001.\"pager-key\" is in the Nix store"
+    "notify needs both smtp and from"
+    "notify needs both smtpUser and smtpPasswordFile"
+    "notify.listen serves the page behind links"
+    "timestamp needs depot"
+    "timestamp needs authorities"
+    "witness needs name"
+    "witness.keyFile is in the Nix store"
+  ]
+  made.refused.watching-from-the-store
 ++ says "refused.disagreeing" [ "boot.kernel.sysctl.\"a.b\": one for [1], two for [2]" ] made.refused.disagreeing
 
 # A machine that enables neither gets no unit, no user, no file, no setting.
@@ -199,6 +212,60 @@ builtins.concatMap
   [ "--verify \"--sample\" \"5\" \"--download\"" ]
   [ "ReadWritePaths" "--data" ]
 ++ lines "writ-depot-ship.timer" made.shipping-depot.starters."writ-depot-ship.timer" [ "Persistent=true" ] [ ]
+++ lines "writ-notify.service" made.watch.units."writ-notify.service"
+  [
+    (builtins.concatStringsSep " " [
+      "/bin/writ notify --read-key %d/read-key --passphrase-file %d/read-key-passphrase --smtp-password-file %d/smtp-password --secrets %d"
+      "\"--depot\" \"https://depot.example\" \"--trust\" \"/etc/trust.json\" \"--site\" \"clinic-001\" \"--site\" \"harbor-dental\""
+      "\"--ca-file\" \"/etc/ca.pem\" \"--allow-http\" \"--state\" \"/var/lib/writ-notify\""
+      "\"--smtp\" \"smtps://mail.example\" \"--from\" \"writ@msp.example\" \"--smtp-user\" \"100%%\""
+      "\"--smtp-ca-file\" \"/etc/mail.pem\" \"--hook-ca-file\" \"/etc/hook.pem\""
+      "\"--pagerduty-url\" \"https://events.eu.pagerduty.com/v2/enqueue\" \"--heartbeat-url\" \"https://hc.example/ping/writ\""
+      "\"--listen\" \"127.0.0.1:8087\" \"--link-base\" \"https://ack.msp.example\" \"--max-age\" \"20m\""
+    ])
+    "LoadCredential=read-key:/var/lib/secrets/watch.key"
+    "LoadCredential=read-key-passphrase:/var/lib/secrets/watch.pass"
+    "LoadCredential=smtp-password:/var/lib/secrets/smtp"
+    "LoadCredential=clinic-001.hook.whsec:/var/lib/secrets/hook"
+    "LoadCredential=clinic-001.pager-key:/var/lib/secrets/pager"
+    "LoadCredential=harbor-dental.pager-key:/var/lib/secrets/harbor-pager"
+    "User=writ-notify"
+    "StateDirectory=writ-notify"
+    "StateDirectoryMode=0700"
+    "CapabilityBoundingSet="
+    "Restart=always"
+    "WantedBy=multi-user.target"
+  ]
+  [ "ReadWritePaths" ]
+# A site's log by itself: each with what it saw.
+++ lines "writ-timestamp-harbor-dental.service" made.watch.units."writ-timestamp-harbor-dental.service"
+  [
+    (builtins.concatStringsSep " " [
+      "\"--site\" \"harbor-dental\" \"--ca-file\" \"/etc/ca.pem\" \"--allow-http\" \"--state\" \"/var/lib/writ-timestamp/harbor-dental\""
+      "\"--tsa\" \"http://tsa-1.example\" \"--tsa\" \"https://tsa-2.example/tsr\" \"--tsa-ca-file\" \"/etc/tsa.pem\""
+    ])
+    "StateDirectory=writ-timestamp/harbor-dental"
+    "Type=oneshot"
+    "Restart=on-failure"
+  ]
+  [ "clinic-001" "WantedBy" "witness-key" ]
+++ lines "writ-witness-clinic-001.service" made.watch.units."writ-witness-clinic-001.service"
+  [
+    (builtins.concatStringsSep " " [
+      "/bin/writ log witness --read-key %d/read-key --passphrase-file %d/read-key-passphrase"
+      "--key %d/witness-key --key-passphrase-file %d/witness-key-passphrase"
+      "\"--depot\" \"https://depot.example\" \"--trust\" \"/etc/trust.json\" \"--site\" \"clinic-001\" \"--ca-file\" \"/etc/ca.pem\""
+      "\"--allow-http\" \"--name\" \"witness.example.org\" \"--state\" \"/var/lib/writ-witness/clinic-001\""
+    ])
+    "LoadCredential=witness-key:/var/lib/secrets/witness.key"
+    "LoadCredential=witness-key-passphrase:/var/lib/secrets/witness.pass"
+    "User=writ-witness"
+  ]
+  [ "harbor-dental" "WantedBy" ]
+++ lines "writ-witness-clinic-001.timer" made.watch.starters."writ-witness-clinic-001.timer" [ "OnCalendar=*-*-* 00/6:10:00" "Persistent=true" ] [ ]
+++ lines "writ-timestamp-clinic-001.timer" made.watch.starters."writ-timestamp-clinic-001.timer" [ "OnCalendar=*-*-* 00:40:00" ] [ ]
+++ differ "who watches beside a depot is warned" [ 3 0 ]
+  (map (machine: builtins.length (builtins.filter (m: has m "on the depot's own machine") machine.warned)) [ made.small made.watch ])
 ++ holds "a depot without a bucket has no job for it" (!(made.depot.units ? "writ-depot-ship.service"))
 # An image knows nobody: what its daemons go by is written by first boot, and they wait for it. Where logs are is the same
 # everywhere.

@@ -3,8 +3,9 @@
 #   desk.sh lay FOLDER TREE MODULES [BUSYBOX]   keys, trust root, the appliance's identity; nothing is released
 #   desk.sh release FOLDER [TOPLEVEL]           the next release into FOLDER/releases, with this system
 #
-# LOGGED=1 lays a trust root that names a log, as where there is a depot; DEPOT=URL publishes to it too.
-# FOLDER/front holds what the appliance gets: appliance.key and trust.json. FOLDER/keys/log.key and reader.key are for a depot.
+# LOGGED=1 lays a trust root that names a log and a witness, as where there is a depot; DEPOT=URL publishes to it too.
+# FOLDER/front holds what the appliance gets: appliance.key and trust.json. FOLDER/keys/log.key and reader.key are for a depot; the
+# reader's is the witness's too.
 set -euo pipefail
 site=clinic-vm
 pass() { echo "a passphrase for a test that is over in a minute" > "$1/passphrase"; chmod 600 "$1/passphrase"; }
@@ -31,7 +32,7 @@ lay() {
   git -C flake init --quiet --initial-branch=main
   writ trust init --expires 1y --threshold trust=1 --threshold release=1 --key keys/alice.pub:trust,release \
     --key keys/cache.pub:cache --key keys/reader.pub:read \
-    ${LOGGED:+--key keys/log.pub:log --log-origin "$site=log.example/$site"} --out releases/trust/1.json
+    ${LOGGED:+--key keys/log.pub:log --log-origin "$site=log.example/$site" --witness witness.example=keys/reader.pub} --out releases/trust/1.json
   writ trust sign releases/trust/1.json --key keys/alice.key --passphrase-file passphrase
   cp releases/trust/1.json front/trust.json
   install -m 0600 keys/desk.key front/appliance.key

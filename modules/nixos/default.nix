@@ -1,2 +1,2 @@
-# Both modules: a machine that imports this is neither until it enables one.
-{ imports = [ ./appliance.nix ./depot.nix ]; }
+# All modules: a machine that imports this is nothing of it until it enables something.
+{ imports = [ ./appliance.nix ./depot.nix ./watch.nix ]; }

@@ -55,6 +55,9 @@ pub const PYTHON: &[Need] = &[("/usr/lib/python3.11/ensurepip/__init__.py", "pyt
 /// What the tests need to have reports read by programs that are not ours.
 pub const PDF: &[Need] = &[("qpdf", "qpdf"), ("pdftotext", "poppler-utils"), ("pdfinfo", "poppler-utils")];
 
+/// What the tests need to write a stick, which is FAT, and to read it without the kernel.
+pub const STICK: &[Need] = &[("mkfs.vfat", "dosfstools"), ("mcopy", "mtools")];
+
 /// What the tests need to have mail taken by a server that is not ours. A module for Debian's own Python, too.
 pub const MAIL: &[Need] = &[("/usr/lib/python3/dist-packages/aiosmtpd/smtp.py", "python3-aiosmtpd")];
 

@@ -57,6 +57,12 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32, what: &str) -> Outcome<()> 
         .map_err(|e| Failure::could_not(format!("cannot write {what}")).at(path.display()).because(e))
 }
 
+/// Whether systemd has handed this file to this service alone: with an access control list, which shows as rights of a group
+/// (systemd.exec(5), "CREDENTIALS").
+pub fn is_credential(path: &Path) -> bool {
+    std::env::var_os("CREDENTIALS_DIRECTORY").is_some_and(|folder| !folder.is_empty() && path.starts_with(folder))
+}
+
 /// Makes a directory and its missing parents.
 pub fn make_directory(path: &Path) -> Outcome<()> {
     writ_durable::create_directories(path)

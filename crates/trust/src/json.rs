@@ -6,6 +6,8 @@
 //! Bytes are judged in a pass of their own, which keeps nothing of them, and are then read into the type that is wanted: whoever
 //! sends them cannot choose how much memory that takes.
 
+mod objects;
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -14,6 +16,7 @@ use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess
 use serde::ser::Serialize;
 use serde_json::Value;
 
+use self::objects::Objects;
 use crate::text::one_line;
 
 /// The largest document, in bytes (4 MiB).
@@ -84,7 +87,8 @@ impl<'a> Strict<'a> {
 
     /// Reads what was judged.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, JsonError> {
-        serde_json::from_str(self.text).map_err(JsonError::Shape)
+        // That nothing follows was judged.
+        T::deserialize(Objects(&mut serde_json::Deserializer::from_str(self.text))).map_err(JsonError::Shape)
     }
 }
 
@@ -97,9 +101,15 @@ pub fn parse_value(bytes: &[u8], limit: usize) -> Result<Value, JsonError> {
     Strict::judge(bytes, limit)?.read()
 }
 
-/// Parses bytes strictly (see [`parse_value`]) into `T`, which should carry `#[serde(deny_unknown_fields)]`.
+/// Parses bytes strictly (see [`parse_value`]) into `T`, which should carry `#[serde(deny_unknown_fields)]`. Its structs are objects,
+/// and no lists of their values; what is internally tagged (`#[serde(tag = …)]`) has to look for that itself.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8], limit: usize) -> Result<T, JsonError> {
     Strict::judge(bytes, limit)?.read()
+}
+
+/// Reads what [`parse_value`] gave into `T`, as [`parse`] would.
+pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, JsonError> {
+    T::deserialize(Objects(value)).map_err(JsonError::Shape)
 }
 
 /// The RFC 8785 (JSON Canonicalization Scheme) form of a document.

@@ -18,7 +18,8 @@ use crate::suites::{self, How, SCENARIOS, Suite};
 pub struct Arguments {
     /// Also run the dear tiers: sixteen times the property cases, sixty kills among ten thousand bundles, the random kills from
     /// five more seeds, a machine without power at every point of a switch, thirty simulated days without a network, each mistake
-    /// in a policy in every format, every runbook that ships on a machine, and a browser (Chromium).
+    /// in a policy in every format, every runbook that ships on a machine, archives in a bucket of Ceph's radosgw, and a browser
+    /// (Chromium).
     #[arg(long)]
     all: bool,
 }
@@ -39,6 +40,10 @@ const PEERS: &[(&str, &[&str])] = &[
     ("restic", &["restic"]),
     ("sudo", &["sudo"]),
 ];
+/// The strict server of buckets, which `--all` adds: a monitor, a store of objects, and what serves them as S3 does.
+const CEPH: &[&str] = &["ceph-mon", "ceph-osd", "radosgw"];
+/// What is run again on it, of the scenarios.
+const ON_RADOSGW: &[&str] = &["delivery::shipped"];
 /// What timestamps are verified with beside openssl, with what it needs: all of it comes in wheels.
 const RFC3161: &[&str] = &["rfc3161-client==1.0.9", "cryptography==50.0.2", "cffi==2.1.1", "pycparser==3.12"];
 /// A server of buckets; of its parts those that serve them.
@@ -75,17 +80,21 @@ const MORE_SEEDS: [u64; 5] = [1, 1_000, 2_000, 3_000, 4_000];
 /// Lint, then all tests; ends with one line of counts.
 pub fn run(arguments: &Arguments) -> Result<()> {
     phase("set-up", || {
-        setup::ensure(&[setup::ALL, setup::GO, setup::MAIL, setup::SCHEMAS, setup::PYTHON, setup::PDF].concat())
+        let needs = [setup::ALL, setup::GO, setup::MAIL, setup::SCHEMAS, setup::STICK, setup::PYTHON, setup::PDF];
+        setup::ensure(&needs.concat())
     })?;
     // Unpacking waits for a server most of the time.
     let (built, peers) = std::thread::scope(|scope| {
-        let peers = scope.spawn(|| phase("peers", unpack_peers));
+        let peers = scope.spawn(|| phase("peers", || unpack_peers(arguments.all)));
         let built = phase("lint", lint::run).and_then(|()| phase("build", suites::build));
         (built, peers.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
     let (mut suites, [sshd, prometheus, chrony]) = (built?, peers?);
     suites.push(once_more(&suites)?);
     let chromium = arguments.all.then(|| phase("browser", || peers::unpack("chromium", CHROMIUM))).transpose()?;
+    if arguments.all {
+        suites.push(on_radosgw(&suites)?);
+    }
     let prepare = |command: &mut Command| {
         command.env("WRIT_TEST_SSHD", sshd.join("usr/sbin/sshd"));
         command.env("WRIT_TEST_SSHD_LIBRARIES", peers::libraries(&sshd));
@@ -125,6 +134,16 @@ fn once_more(suites: &[Suite]) -> Result<Suite> {
     Ok(suite.again("on PostgreSQL", ON_POSTGRESQL, OF_SQLITE, ("WRIT_TEST_ON_POSTGRESQL", "1")))
 }
 
+/// What sends archives to a bucket, on a server that its tests start themselves, from what was unpacked: where that does not start,
+/// they fail.
+fn on_radosgw(suites: &[Suite]) -> Result<Suite> {
+    let Some(suite) = suites.iter().find(|suite| suite.name == SCENARIOS) else {
+        bail!("no suite is named {SCENARIOS}")
+    };
+    println!("{SCENARIOS} once more on radosgw: {}", ON_RADOSGW.join(", "));
+    Ok(suite.again("on radosgw", ON_RADOSGW, &[], ("WRIT_TEST_ON_RADOSGW", "1")))
+}
+
 /// Runs the random kills once more, from another seed.
 fn random_kills(suites: &[Suite], seed: u64, limit: Duration) -> Result<Counts> {
     let of_all = suites.iter().filter(|suite| suite.name == SCENARIOS);
@@ -146,9 +165,12 @@ fn some_ran(filter: &str, counts: Counts) -> Result<Counts> {
 }
 
 /// What the tests hold our programs against; gives the folders of those that they are told of.
-fn unpack_peers() -> Result<[PathBuf; 3]> {
+fn unpack_peers(all: bool) -> Result<[PathBuf; 3]> {
     for (name, packages) in PEERS {
         peers::unpack(name, packages)?;
+    }
+    if all {
+        peers::unpack("ceph", CEPH)?;
     }
     python::environment("rfc3161", "rfc3161_client", RFC3161)?;
     python::environment("moto", "moto", MOTO)?;
@@ -184,8 +206,10 @@ mod tests {
     }
 
     #[test]
-    fn without_a_suite_to_choose_from_there_are_no_random_kills() {
+    fn without_a_suite_to_choose_from_there_are_no_random_kills_and_nothing_runs_again() {
         let wrong = random_kills(&[], 1, MOST).unwrap_err();
         assert!(wrong.to_string().contains(RANDOM_KILLS), "{wrong}");
+        assert!(once_more(&[]).unwrap_err().to_string().contains(DEPOT));
+        assert!(on_radosgw(&[]).unwrap_err().to_string().contains(SCENARIOS));
     }
 }

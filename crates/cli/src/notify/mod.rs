@@ -73,7 +73,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     state: PathBuf,
     /// The secrets that channels name, each a file DIR/SITE/NAME that nobody else can read; the key that signs a webhook is
-    /// DIR/SITE/CHANNEL.whsec
+    /// DIR/SITE/CHANNEL.whsec. What systemd hands over as credentials is DIR/SITE.NAME
     #[arg(long, value_name = "DIR")]
     secrets: Option<PathBuf>,
     /// The mail server: smtps://host, smtp://host (with STARTTLS), or smtp+plain://127.0.0.1:25 on this machine

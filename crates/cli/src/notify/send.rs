@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::store::Store;
 use crate::failure::Outcome;
-use crate::{clock, random, screen};
+use crate::{clock, files, random, screen};
 
 /// The largest secret, in bytes.
 const MAX_SECRET: usize = 4096;
@@ -129,9 +129,15 @@ impl Sender {
         if !plain(site) || !plain(name) {
             return Err(Unsent::never("its secret has a name that no file can have here"));
         }
-        let path = folder.join(site).join(name);
+        let path = path_of(folder, site, name);
         secret(&path).map_err(|why| Unsent::later(format!("{}: {why}", path.display())))
     }
+}
+
+/// Where a secret of a site is. What systemd hands to a service has no folders: there it is SITE.NAME, and no site's name has a dot.
+fn path_of(folder: &Path, site: &str, name: &str) -> PathBuf {
+    let flat = folder.join(format!("{site}.{name}"));
+    if files::is_credential(&flat) { flat } else { folder.join(site).join(name) }
 }
 
 /// Whether a message waits: because of its line, or of the one whom it is for.
@@ -141,10 +147,11 @@ fn rests(book: &Book, message: &Message) -> bool {
     of(message.way.line()) || of(message.way.target())
 }
 
-/// Reads a secret: the first line of a file that belongs to this user or root and that nobody else can read.
+/// Reads a secret: the first line of a file that belongs to this user or root and that nobody else can read, or that systemd has
+/// handed to this service.
 pub fn secret(path: &Path) -> Result<Zeroizing<String>, String> {
     let facts = std::fs::symlink_metadata(path).map_err(|e| e.to_string())?;
-    if facts.mode() & 0o077 != 0 {
+    if facts.mode() & 0o077 != 0 && !files::is_credential(path) {
         return Err(format!("others can read it (mode {:o}): chmod 0600", facts.mode() & 0o777));
     }
     let own = rustix::process::geteuid().as_raw();

@@ -234,6 +234,31 @@ fn what_cannot_be_right_is_refused_by_name() {
 }
 
 #[test]
+fn a_password_on_a_command_line_is_refused_and_not_repeated() {
+    let dir = folder();
+    let data = dir.path().join("data");
+    for url in [
+        "postgres://depot:hunter2@db.example/writ",
+        "postgres:///writ?password=hunter2",
+        "postgres://depot:a@b?hunter2=c@db.example/writ",
+        "hunter2",
+    ] {
+        let started = match Start::new(dir.path()).arguments(&["--database", url]).try_start() {
+            Ok(_) => panic!("it started with {url}"),
+            Err((status, log)) => (status.code(), log),
+        };
+        let asked = ["fsck", "gc", "migrate"].map(|what| {
+            let ran = ran(&mut command(what, &data, Some(url))).expect(2);
+            (Some(2), ran.stdout + &ran.stderr)
+        });
+        for (code, said) in asked.into_iter().chain([started]) {
+            let why = if url == "hunter2" { "expected a URL" } else { "--database-password-file" };
+            assert!(code == Some(2) && said.contains(why) && !said.contains("hunter2"), "{url}: {said}");
+        }
+    }
+}
+
+#[test]
 fn a_server_that_does_not_flush_is_refused() {
     let mut server = Server::with(&["fsync=off"]);
     let (dir, name) = made(&server);

@@ -113,7 +113,7 @@ impl Policy {
         if let Some(field) = foreign {
             return Err(PolicyError::Foreign { field });
         }
-        let policy: Self = serde_json::from_value(value).map_err(JsonError::Shape)?;
+        let policy: Self = json::from_value(value)?;
         if policy.rules_version != computed {
             return Err(PolicyError::RulesVersion { stated: policy.rules_version, computed });
         }

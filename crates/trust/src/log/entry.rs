@@ -126,6 +126,10 @@ pub struct EntryError(#[from] JsonError);
 impl LogEntry {
     /// Reads an entry of at most [`MAX_ENTRY`] bytes.
     pub fn parse(bytes: &[u8]) -> Result<Self, EntryError> {
+        // What is internally tagged would be read out of a list as well.
+        if bytes.trim_ascii_start().starts_with(b"[") {
+            return Err(JsonError::Shape(serde::de::Error::custom("a list, expected an object")).into());
+        }
         Ok(json::parse(bytes, MAX_ENTRY)?)
     }
 

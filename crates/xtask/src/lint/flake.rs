@@ -106,7 +106,7 @@ fn expected(copy: &Path) -> Vec<(&'static str, Value)> {
             ]),
         ),
         ("lib", json!(["appliance", "checks", "configurations", "evaluate", "expectations", "figures", "judge"])),
-        ("nixosModules", json!(["appliance", "default", "depot"])),
+        ("nixosModules", json!(["appliance", "default", "depot", "watch"])),
         ("nixosConfigurations", json!(["northfield-surgery-theatre", "northfield-surgery-ward"])),
         ("configurations", json!(["northfield-surgery-theatre", "northfield-surgery-ward"])),
         ("packages", json!(["default", "iso", "writ", "writ-agent", "writ-depot"])),

@@ -1,6 +1,7 @@
 //! Clocks that jump: the appliance's, then the depot's. Each is moved for one process, while it runs.
 
 use std::fs;
+use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -9,31 +10,38 @@ use writ_scenarios::run;
 
 use super::world::World;
 
-/// Stands before libc's own: the wall clock, moved by the seconds that a file names at that moment. The clock that only
-/// goes forward is left alone, as the kernel leaves it when somebody sets the time.
+/// Stands before libc's own: the wall clock, moved by the seconds that a file holds at that moment. It is mapped before a process
+/// gives up anything. The clock that only goes forward is left alone, as the kernel leaves it when somebody sets the time.
 const LIBRARY: &str = r#"
+#define _GNU_SOURCE
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+static const volatile int64_t *seconds;
+
+__attribute__((constructor)) static void begin(void) {
+    const char *file = getenv("WRIT_TEST_CLOCK");
+    int fd = file ? open(file, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd < 0) return;
+    void *mapped = mmap(NULL, sizeof *seconds, PROT_READ, MAP_SHARED, fd, 0);
+    if (mapped != MAP_FAILED) seconds = mapped;
+    close(fd);
+}
+
 int clock_gettime(clockid_t clock, struct timespec *at) {
     int result = (int)syscall(SYS_clock_gettime, clock, at);
-    const char *file = getenv("WRIT_TEST_CLOCK");
-    if (result == 0 && file && clock == CLOCK_REALTIME) {
-        char text[32] = {0};
-        int fd = open(file, O_RDONLY | O_CLOEXEC);
-        if (fd >= 0) {
-            if (read(fd, text, sizeof text - 1) > 0) at->tv_sec += atol(text);
-            close(fd);
-        }
-    }
+    if (result == 0 && seconds && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) at->tv_sec += *seconds;
     return result;
 }
 "#;
 
 /// A clock that can be set.
+#[derive(Clone)]
 pub struct Clock {
     library: PathBuf,
     file: PathBuf,
@@ -44,17 +52,20 @@ impl Clock {
         let (source, library) = (world.house.path("clock.c"), world.house.path("clock.so"));
         fs::write(&source, LIBRARY).unwrap();
         run::checked(Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(&source)).unwrap();
-        // Where the courier may read, which gives up all else.
-        let clock = Self { library, file: world.house.path("spool/clock") };
+        let clock = Self { library, file: world.house.path("clock") };
         clock.set(0);
         clock
     }
 
-    /// Moves the clock to so many seconds past the right time.
+    /// Moves the clock to so many seconds past the right time. In the file that processes have mapped.
     pub fn set(&self, seconds: i64) {
-        let new = self.file.with_extension("new");
-        fs::write(&new, seconds.to_string()).unwrap();
-        fs::rename(new, &self.file).unwrap();
+        let file = fs::File::options().create(true).truncate(false).write(true).open(&self.file).unwrap();
+        file.write_all_at(&seconds.to_ne_bytes(), 0).unwrap();
+    }
+
+    /// How many seconds past the right time it is.
+    pub fn seconds(&self) -> i64 {
+        i64::from_ne_bytes(fs::read(&self.file).unwrap().try_into().unwrap())
     }
 
     pub fn of<'c>(&self, command: &'c mut Command) -> &'c mut Command {

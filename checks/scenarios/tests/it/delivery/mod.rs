@@ -8,11 +8,11 @@
 //! stays what it is. So a file's modification time never jumps here.
 
 pub mod backed_up;
+mod buckets;
 pub mod clocks;
 pub mod courier;
 mod disk;
 mod kills;
-mod moto;
 mod points;
 mod restored;
 mod shipped;

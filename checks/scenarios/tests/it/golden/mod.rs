@@ -6,6 +6,7 @@
 mod bundles;
 mod documents;
 mod keys;
+mod lists;
 mod states;
 
 use std::fs;

@@ -237,3 +237,131 @@ fn what_a_stick_says_controls_no_terminal() {
         assert!(!said.chars().any(|c| c.is_control() && c != '\n'), "{said:?}");
     }
 }
+
+/// A stick as `writ` and first boot have it is one that FAT can be, with these names and nothing else: written onto the file system,
+/// read from it, and what first boot gives back likewise. By tools that know the format, for a kernel need not.
+#[test]
+fn what_lies_on_a_stick_fits_on_fat() {
+    let dir = tempfile::tempdir().unwrap();
+    let (trust, image) = (dir.path().join("trust"), dir.path().join("image"));
+    fs::create_dir_all(&trust).unwrap();
+    fs::create_dir_all(dir.path().join("stick")).unwrap();
+    fs::write(trust.join("1.json"), root()).unwrap();
+    sign_root(dir.path(), &trust);
+    let mut usb = Command::new(binaries::folder().unwrap().join("writ"));
+    usb.args(["provision", "usb", "--site", "clinic-001", "--appliance", "front-desk"]);
+    usb.args(["--depot", "https://depot.example:8443", "--trust", "trust", "--to", "stick"]);
+    run::checked(usb.current_dir(dir.path())).unwrap();
+
+    run::checked(Command::new("/usr/sbin/mkfs.vfat").args(["-n", "WRIT", "-C"]).arg(&image).arg("4096")).unwrap();
+    let on_image = |command: &str, arguments: &[&str]| {
+        let mut mtools = Command::new(command);
+        mtools.env("MTOOLSRC", "/dev/null").env("MTOOLS_SKIP_CHECK", "0").current_dir(dir.path());
+        run::checked(mtools.args(["-i", "image"]).args(arguments)).unwrap()
+    };
+    let names = |folder: &str| {
+        let entries = fs::read_dir(dir.path().join(folder)).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<String> = entries.map(|name| name.into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    on_image("mcopy", &["-s", "stick/writ", "::"]);
+    fs::rename(dir.path().join("stick"), dir.path().join("written")).unwrap();
+    fs::create_dir(dir.path().join("stick")).unwrap();
+    on_image("mcopy", &["-s", "-n", "::writ", "stick"]);
+    assert_eq!(names("stick/writ"), names("written/writ"));
+    let output = first_boot(dir.path());
+    assert!(output.status.success(), "{}", run::both(&output));
+
+    on_image("mcopy", &["-s", "-o", "stick/writ", "::"]);
+    fs::create_dir(dir.path().join("back")).unwrap();
+    on_image("mcopy", &["-s", "-n", "::writ", "back"]);
+    assert_eq!(names("back/writ"), names("stick/writ"));
+    for name in names("back/writ") {
+        let bytes = |folder: &str| fs::read(dir.path().join(folder).join("writ").join(&name)).unwrap();
+        assert!(bytes("back") == bytes("stick"), "{name}");
+    }
+    assert!(names("back/writ").contains(&"front-desk.pub".to_owned()), "{:?}", names("back/writ"));
+    run::checked(Command::new("/usr/sbin/fsck.vfat").arg("-n").arg(&image)).unwrap();
+}
+
+/// What was made durable and renamed, in order, as strace(1) tells of it.
+#[derive(Debug, PartialEq, Eq)]
+enum Done {
+    Synced(String),
+    Renamed(String, String),
+}
+
+/// The calls of a trace that were done, by the names of what they were done to.
+fn done(trace: &str) -> Vec<Done> {
+    let strings = |call: &str| -> Vec<String> { call.split('"').skip(1).step_by(2).map(str::to_owned).collect() };
+    let calls = trace.lines().filter_map(|line| line.split_once(' ')).map(|(_, call)| call.trim_start());
+    let one = |call: &str| {
+        assert!(!call.contains("unfinished"), "two at once: {call}");
+        if !call.ends_with("= 0") {
+            return None;
+        }
+        if call.starts_with("rename") || call.starts_with("link") {
+            let [from, to] = strings(call).try_into().unwrap_or_else(|_| panic!("{call}"));
+            return Some(Done::Renamed(from, to));
+        }
+        let (path, _) = call.split_once('<')?.1.rsplit_once(">)")?;
+        Some(Done::Synced(path.to_owned()))
+    };
+    calls.filter_map(one).collect()
+}
+
+/// After a power cut no name of an identity stands over nothing, and there is none of which the stick does not tell.
+#[test]
+fn an_identity_is_on_the_disk_before_its_names_are_and_on_the_stick_before_both() {
+    let dir = tempfile::tempdir().unwrap();
+    stick(dir.path(), GOOD);
+    let trace = dir.path().join("trace");
+    let path = format!("{}:{}", binaries::folder().unwrap().display(), std::env::var("PATH").unwrap());
+    let mut traced = Command::new("strace");
+    traced.args([
+        "-f",
+        "-y",
+        "-e",
+        "trace=fsync,fdatasync,rename,renameat,renameat2,link,linkat",
+        "-e",
+        "signal=none",
+        "-o",
+    ]);
+    traced.arg(&trace).arg("bash").arg(flake::repository().join("iso/first-boot.sh"));
+    traced.arg(dir.path().join("stick")).arg(dir.path().join("state"));
+    run::checked(traced.env("PATH", path).env("NO_COLOR", "1")).unwrap();
+
+    let (state, writ) = (dir.path().join("state"), dir.path().join("stick/writ"));
+    let within = |folder: &Path, path: &str| Path::new(path).parent() == Some(folder);
+    let (mut durable, mut named): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+    for step in done(&fs::read_to_string(&trace).unwrap()) {
+        match step {
+            // The names in it, or what is in it.
+            Done::Synced(path) => {
+                named.retain(|name| !within(Path::new(&path), name));
+                durable.push(path);
+            }
+            Done::Renamed(from, to) => {
+                if durable.contains(&from) {
+                    durable.push(to.clone());
+                }
+                let whole = durable.contains(&to);
+                assert!(whole || !(within(&state, &to) || within(&writ, &to)), "{to} gets its name before it is there");
+                if within(&state, &to) {
+                    let missing = named.iter().find(|name| within(&writ, name));
+                    assert_eq!(missing, None, "the machine has {to} before the stick tells of it");
+                }
+                if to.ends_with("/state/appliance.key") {
+                    assert_eq!(named, [""; 0], "the key is there before what belongs to it");
+                }
+                named.push(to);
+            }
+        }
+    }
+    let left: Vec<&String> = named.iter().filter(|name| within(&state, name) || within(&writ, name)).collect();
+    assert!(left.is_empty(), "a power cut takes {left:?} away again");
+    for name in fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().path()) {
+        assert!(durable.contains(&name.display().to_string()), "{} was never made durable", name.display());
+    }
+}

@@ -15,12 +15,21 @@ use super::{machines, texts};
 
 mod claims;
 mod jobs;
+mod watching;
 
 const PATIENCE: Duration = Duration::from_secs(90);
 const PACKAGE: &str = "/opt/writ";
 /// Users of the modules, as numbers here.
-const USERS: [(&str, u32); 5] =
-    [("writ-sync", 990), ("writ-depot", 991), ("writ-probe", 992), ("writ-logs", 993), ("writ-planner", 994)];
+const USERS: [(&str, u32); 8] = [
+    ("writ-sync", 990),
+    ("writ-depot", 991),
+    ("writ-probe", 992),
+    ("writ-logs", 993),
+    ("writ-planner", 994),
+    ("writ-notify", 995),
+    ("writ-timestamp", 996),
+    ("writ-witness", 997),
+];
 
 struct World {
     // In the order in which they go: the container before the network that it stands in.
@@ -101,6 +110,7 @@ impl World {
         fs::create_dir_all(at("/srv/secrets")).unwrap();
         fs::set_permissions(at("/srv/secrets"), fs::Permissions::from_mode(0o700)).unwrap();
         self.secret(&self.desk.join("keys/log.key"), "/srv/secrets/log.key");
+        self.secret(&self.desk.join("keys/reader.key"), "/srv/secrets/reader.key");
         flake::copy(&self.desk.join("releases/trust"), &at("/srv/trust")).unwrap();
         // What the policy of checks/vm/tree looks at.
         fs::create_dir_all(at("/var/lib/records")).unwrap();
@@ -208,6 +218,7 @@ fn the_units_work_as_hardened() {
     show(&world);
     switch(&world);
     are_confined(&world);
+    watching::works(&world);
     jobs::are_confined(&world);
     jobs::expired_accounts_are_disabled(&world);
     for unit in ["writ-depot.service", "writ-enforce.service", "writ-sync.service", "writ-probe.service"] {

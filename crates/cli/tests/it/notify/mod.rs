@@ -8,7 +8,7 @@ mod kills;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Stdio};
 
@@ -69,6 +69,16 @@ impl World {
         }
         let mail = Mail::plain(&desk.path("mail"));
         Self { desk, depot, appliance, mail, hook, pager, number: 0.into() }
+    }
+
+    /// Lays the secrets as systemd lays credentials.
+    fn handed_over(&self) {
+        fs::create_dir(self.desk.path("credentials")).unwrap();
+        for name in ["hook-url", "hook.whsec", "pager-key"] {
+            let to = self.desk.path(&format!("credentials/{SITE}.{name}"));
+            fs::copy(self.desk.path(&format!("secrets/{SITE}/{name}")), &to).unwrap();
+            fs::set_permissions(&to, fs::Permissions::from_mode(0o440)).unwrap();
+        }
     }
 
     fn says(&self, event: NoticeEvent, id: &str, severity: &str) {
@@ -231,9 +241,17 @@ fn what_does_not_work_is_said_and_holds_up_nothing_else() {
     world.says(NoticeEvent::Escalated, "INC-2", "critical");
     let said = world.round(1);
     assert!(said.contains("others can read it"), "{said}");
-    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    // Unless systemd hands it over: flat, and with rights that show as a group's.
+    world.handed_over();
+    let secrets = world.desk.path("credentials");
+    let arguments = world.arguments(&["--once"]);
+    let arguments =
+        arguments.iter().map(|argument| if argument == "secrets" { secrets.to_str().unwrap() } else { argument });
+    let arguments: Vec<&str> = arguments.collect();
     world.minutes(0);
-    world.round(0);
+    let said = world.desk.command(&arguments).env("CREDENTIALS_DIRECTORY", &secrets).output().unwrap();
+    assert_eq!(said.status.code(), Some(0), "{}", String::from_utf8_lossy(&said.stderr));
+    assert_eq!(world.events().len(), 4);
     // A notice that a depot made up is nobody's, and is told. And a depot that is gone is noticed.
     let url = world.depot.url.clone();
     drop(world.depot);
@@ -270,6 +288,32 @@ fn what_does_not_work_is_said_and_holds_up_nothing_else() {
     let last = world.mail.mails()[before..].to_vec();
     assert_eq!(last.len(), 1, "{last:?}");
     assert!(header(&last[0], "subject").contains("the depot does not answer"), "{last:?}");
+}
+
+/// Who is called next waits for no depot: this one takes the question and says nothing.
+#[test]
+fn a_depot_that_says_nothing_holds_up_no_call() {
+    let world = World::new();
+    world.round(0);
+    world.says(NoticeEvent::Escalated, "INC-1", "critical");
+    world.round(0);
+    assert_eq!(world.mailed(0), [format!("on-call: {CALLED}")]);
+    world.minutes(16);
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    silent.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let arguments = world.arguments(&["--once"]);
+    let arguments = arguments.iter().map(|argument| if *argument == world.depot.url { &url } else { argument });
+    let arguments: Vec<&str> = arguments.map(String::as_str).collect();
+    let mut command = world.desk.command(&arguments);
+    let mut running = Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let asked = wait(|| silent.accept().ok());
+    // Before the depot was asked for anything.
+    assert_eq!(world.mailed(1), [format!("stand-in: {CALLED}")]);
+    assert!(running.0.try_wait().unwrap().is_none(), "it did not wait for the answer");
+    drop((asked, silent));
+    running.0.wait().unwrap();
+    assert_eq!(world.mailed(2), [""; 0]);
 }
 
 /// A notifier that stays; ended when dropped.

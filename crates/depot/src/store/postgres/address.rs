@@ -18,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MAX_PASSWORD: usize = 4096;
 const MAX_USERS: usize = 1024 * 1024;
 
+/// What is said instead of anything that a password may be in.
+const PASSWORD: &str = "A password on a command line is everybody's to read: give --database-password-file";
+
 /// A database of a PostgreSQL server, as in `postgres:///writ?host=/run/postgresql`.
 #[derive(Clone)]
 pub struct Address {
@@ -37,9 +40,15 @@ impl FromStr for Address {
         if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
             return Err("expected a URL as in postgres:///writ?host=/run/postgresql".to_owned());
         }
-        let mut config: Config = text.parse().map_err(|e| super::told(&e))?;
+        let mut config: Config = text.parse().map_err(|e| {
+            if may_hold_password(text) {
+                format!("it is no URL of PostgreSQL's form. {PASSWORD}")
+            } else {
+                super::told(&e)
+            }
+        })?;
         if config.get_password().is_some() {
-            return Err("a password on a command line is everybody's to read: give --database-password-file".to_owned());
+            return Err(PASSWORD.to_owned());
         }
         if config.get_dbname().is_none() {
             return Err("it names no database, as `writ` in postgres:///writ".to_owned());
@@ -76,6 +85,12 @@ impl FromStr for Address {
         config.tcp_user_timeout(Duration::from_secs(30));
         Ok(Self { config, socket, elsewhere, port, tls: None })
     }
+}
+
+/// Whether the text of a URL that cannot be read looks as if a password were in it: what is wrong with it may be a part of that.
+fn may_hold_password(text: &str) -> bool {
+    let authority = text.split_once("://").map_or(text, |(_, rest)| rest);
+    authority.rsplit_once('@').is_some_and(|(before, _)| before.contains(':')) || text.contains("password")
 }
 
 impl Address {
@@ -211,6 +226,8 @@ mod tests {
             ("postgres:///writ?port=1,2", "several ports"),
             ("postgres://u:secret@/writ", "--database-password-file"),
             ("postgres:///writ?password=secret", "--database-password-file"),
+            ("postgres://u:p@ss?secret=1@db.example/writ", "--database-password-file"),
+            ("postgres:///writ?passwords=secret&secret=1", "--database-password-file"),
             ("postgres:///writ?nonsense=1", "nonsense"),
         ] {
             let said = bad.parse::<Address>().and_then(|address| address.resolved(None, None)).expect_err(bad);

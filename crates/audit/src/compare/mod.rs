@@ -76,10 +76,25 @@ pub fn compare(
     period: Option<Period>,
     now: Time,
 ) -> Result<Comparison, CompareError> {
+    compare_and_visit(archive, site, period, now, &mut |_| {})
+}
+
+/// The same, and shows each bundle of the site that verified to `visit`: whoever needs both verifies once.
+///
+/// # Errors
+/// [`CompareError`]
+pub fn compare_and_visit(
+    archive: &Archive,
+    site: &SiteId,
+    period: Option<Period>,
+    now: Time,
+    visit: &mut dyn FnMut(&Stored<'_>),
+) -> Result<Comparison, CompareError> {
     let site = which_site(archive, Some(site))?;
     let mut timelines: BTreeMap<ApplianceId, Timeline> = BTreeMap::new();
     let verification = archive.walk(&mut |stored: Stored<'_>| {
         if stored.bundle.client_id == site {
+            visit(&stored);
             timelines.entry(stored.bundle.appliance.clone()).or_default().take(stored);
         }
     });

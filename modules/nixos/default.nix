@@ -1,2 +1,2 @@
-# Both modules: a machine that imports this is neither until it enables one.
-{ imports = [ ./appliance.nix ./depot.nix ]; }
+# All modules: a machine that imports this is none of it until it enables one.
+{ imports = [ ./appliance.nix ./depot.nix ./portal.nix ]; }

@@ -54,6 +54,9 @@ pub const PYTHON: &[Need] = &[("/usr/lib/python3.11/ensurepip/__init__.py", "pyt
 /// What the tests need to have mail taken by a server that is not ours. A module for Debian's own Python, too.
 pub const MAIL: &[Need] = &[("/usr/lib/python3/dist-packages/aiosmtpd/smtp.py", "python3-aiosmtpd")];
 
+/// What the tests need to have pages judged by axe-core: it is a program for browsers, of which jsdom is enough of one.
+pub const NODE: &[Need] = &[("node", "nodejs")];
+
 /// Whether missing packages can be installed here.
 pub fn can_install() -> bool {
     is_root() && find_tool("apt-get").is_some()

@@ -217,7 +217,7 @@ impl Writer {
         let mut bytes = Vec::new();
         (&self.file).take(TAIL).read_to_end(&mut bytes)?;
         let lines = bytes.split(|byte| *byte == b'\n').rev();
-        let newest = lines.filter_map(|line| serde_json::from_slice(line).ok()).take(RECENT);
+        let newest = lines.filter_map(|line| serde_json::from_slice::<View>(line).ok()).take(RECENT);
         let mut views: VecDeque<View> = newest.collect();
         views.make_contiguous().reverse();
         Ok(views)

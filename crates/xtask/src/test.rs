@@ -35,6 +35,7 @@ const PEERS: &[(&str, &[&str])] = &[
     ("clamav", &["clamav", "clamdscan"]),
     ("clamav-daemon", &["clamav-daemon"]),
     ("cryptsetup", &["cryptsetup-bin"]),
+    ("jsdom", &["node-jsdom"]),
     ("postgresql", &["postgresql-15"]),
     ("restic", &["restic"]),
     ("sudo", &["sudo"]),
@@ -43,6 +44,8 @@ const PEERS: &[(&str, &[&str])] = &[
 const RFC3161: &[&str] = &["rfc3161-client==1.0.9", "cryptography==50.0.2", "cffi==2.1.1", "pycparser==3.12"];
 /// A server of buckets; of its parts those that serve them.
 const MOTO: &[&str] = &["moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"];
+/// axe-core, in a package that drives browsers with it: those are left out.
+const AXE: &[&str] = &["--no-deps", "axe-playwright-python==0.1.8"];
 /// The depot's suite, which is run on SQLite and once more on PostgreSQL.
 const DEPOT: &str = "crates/depot it";
 /// What of it is run again: what reads and writes the database. Parsing, the cache and confinement know nothing of it.
@@ -72,7 +75,7 @@ const MORE_SEEDS: [u64; 5] = [1, 1_000, 2_000, 3_000, 4_000];
 
 /// Lint, then all tests; ends with one line of counts.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    phase("set-up", || setup::ensure(&[setup::ALL, setup::GO, setup::MAIL, setup::SCHEMAS, setup::PYTHON].concat()))?;
+    phase("set-up", || setup::ensure(&[setup::ALL, setup::GO, setup::MAIL, setup::SCHEMAS, setup::PYTHON, setup::NODE].concat()))?;
     // Unpacking waits for a server most of the time.
     let (built, peers) = std::thread::scope(|scope| {
         let peers = scope.spawn(|| phase("peers", unpack_peers));
@@ -144,6 +147,7 @@ fn unpack_peers() -> Result<[PathBuf; 3]> {
     }
     python::environment("rfc3161", "rfc3161_client", RFC3161)?;
     python::environment("moto", "moto", MOTO)?;
+    python::environment("axe", "axe_playwright_python", AXE)?;
     Ok([
         peers::unpack("openssh", &["openssh-server"])?,
         peers::unpack("prometheus", &["prometheus"])?,

@@ -7,7 +7,7 @@ use std::path::Path;
 use writ_scenarios::flake::repository;
 
 /// The groups that ask for code, and how many ids each has.
-const GROUPS: [(&str, usize); 13] = [
+const GROUPS: [(&str, usize); 14] = [
     ("AG", 15),
     ("SY", 23),
     ("PH", 3),
@@ -21,6 +21,7 @@ const GROUPS: [(&str, usize); 13] = [
     ("EV", 60),
     ("WS", 27),
     ("EC", 32),
+    ("DB", 25),
 ];
 /// How the last cell of a row begins that has no test.
 const NOT_BUILT: &str = "not built: ";

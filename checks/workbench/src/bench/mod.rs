@@ -13,6 +13,7 @@ mod memory;
 mod oscap;
 mod phi;
 mod policy;
+mod portal;
 mod posture;
 mod process;
 mod scan;
@@ -23,7 +24,7 @@ use anyhow::{Result, ensure};
 use writ_tools::setup;
 
 /// Figures of this machine, in one run: healing, scanning beside cf-agent, monit and oscap, memory, what an appliance takes, policy evaluation, what evidence
-/// takes; check-ins, evidence and the binary cache of a depot, beside the machine's limits and nginx; what the PHI scrubber finds.
+/// takes; the portal's pages; check-ins, evidence and the binary cache of a depot, beside the machine's limits and nginx; what the PHI scrubber finds.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Only these families of figures, with commas between them.
@@ -69,6 +70,8 @@ enum Family {
     Policy,
     /// What posture takes in six years.
     Posture,
+    /// The portal's pages over a thousand sites.
+    Portal,
     /// The PHI scrubber: recall, precision, cost. Installs Faker from PyPI.
     Phi,
     /// Check-ins a second.
@@ -130,7 +133,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         println!("{}", depot::DEFINITIONS);
     }
     facts::print()?;
-    let families: [(Family, &dyn Fn() -> Result<()>); 16] = [
+    let families: [(Family, &dyn Fn() -> Result<()>); 17] = [
         (Family::Heal, &|| heal::run(arguments.heals)),
         (Family::Probes, &|| families::run(arguments.breaks)),
         (Family::Scan, &|| scan::run(arguments.lynis)),
@@ -138,6 +141,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         (Family::Footprint, &|| footprint::run(&arguments.footprint)),
         (Family::Policy, &policy::run),
         (Family::Posture, &posture::run),
+        (Family::Portal, &portal::run),
         (Family::Phi, &|| phi::run(&arguments.phi)),
         (Family::CheckIns, &|| depot::check_ins(&arguments.depot)),
         (Family::Evidence, &|| depot::evidence(&arguments.depot)),

@@ -18,7 +18,7 @@ const LENGTH: usize = 43;
 /// When the operating system has no random bytes.
 pub fn new() -> io::Result<Zeroizing<String>> {
     let mut bytes = Zeroizing::new([0; BYTES]);
-    getrandom::fill(&mut bytes[..]).map_err(io::Error::other)?;
+    getrandom::fill(&mut bytes[..]).map_err(|error| io::Error::other(error.to_string()))?;
     Ok(Zeroizing::new(BASE64.encode(&bytes[..])))
 }
 

@@ -35,7 +35,7 @@ pub async fn get(State(portal): State<Arc<Portal>>, Extension(who): Extension<Ar
     let mut all: Vec<_> = patterns.into_iter().collect();
     all.sort_by_key(|(key, (pattern, _))| (std::cmp::Reverse(pattern.occurrences), *key));
     let shown = Shown::of(address::part(&uri)?, all.len(), EACH)?;
-    let mut page = Page::new("Learning").resting_on(basis_of_all(sites.into_iter().map(|one| &**one)));
+    let mut page = Page::new("Learning").resting_on(basis_of_all(sites.iter().map(|one| &***one)));
     page.say(format!(
         "How incidents of one kind went after one runbook ran, of all that ended within the period. One that was seen {OCCURRENCES} \
          times or more, and was resolved in {PERCENT} % or more, is a candidate for a rule; a rule counts when its Nix was merged and \

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use writ_audit::words::{thousands, when};
 use writ_policy::diff::{Change, Effect, diff};
 use writ_trust::history::PastRelease;
+use writ_trust::ids::ApplianceId;
 
 use super::releases::{signers, standing};
 use super::shape::{Answer, page_of};
@@ -130,7 +131,7 @@ fn about(page: &mut Page, detail: &Detail, before: Option<&PastRelease>, past: &
 fn changes(detail: &Detail, name: &str) -> Result<Vec<Told>, Fault> {
     let (before, past) = release_of(detail, name)?;
     let mut told = Vec::new();
-    let of = |past: &PastRelease, appliance| past.release.generations.get(appliance).cloned();
+    let of = |past: &PastRelease, appliance: &ApplianceId| past.release.generations.get(appliance).cloned();
     let mut names: Vec<_> = past.release.generations.keys().cloned().collect();
     names.extend(before.into_iter().flat_map(|before| before.release.generations.keys().cloned()));
     names.sort();

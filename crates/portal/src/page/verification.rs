@@ -38,7 +38,9 @@ pub async fn get(
         page = page.resting_on(basis(&summary.site, now, false, &summary.log));
         match report {
             Ok(report) => tell(&mut page, &summary.site, &report, part)?,
-            Err(why) => drop(page.say(why)),
+            Err(why) => {
+                page.say(why);
+            }
         }
         return page.answer(Some(&who));
     }

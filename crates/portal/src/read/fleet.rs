@@ -42,7 +42,7 @@ impl Fleet {
         let mut worst_first: Vec<Arc<Summary>> = sites.values().cloned().collect();
         worst_first.sort_by_cached_key(|summary| summary.rank());
         let each = |of: &dyn Fn(&Summary) -> usize| -> Vec<Of> {
-            sites.values().flat_map(|summary| (0..of(summary)).map(|at| (summary.clone(), at))).collect()
+            sites.values().flat_map(|summary| (0..of(summary)).map(move |at| (summary.clone(), at))).collect()
         };
         let mut exceptions = each(&|summary| summary.exceptions.len());
         exceptions.sort_by_key(|(summary, at)| summary.exceptions[*at].expires);

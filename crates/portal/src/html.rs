@@ -268,7 +268,15 @@ impl Page {
 
     /// Adds a part.
     pub fn add(&mut self, block: Block) -> &mut Self {
-        self.blocks.push(block);
+        self.blocks.push(match block {
+            Block::Facts(facts) => Block::Facts(facts.into_iter().map(|(name, line)| (fit(name), line)).collect()),
+            Block::Cards(cards) => {
+                let card = |card: Card| Card { figure: fit(card.figure), what: fit(card.what) };
+                Block::Cards(cards.into_iter().map(card).collect())
+            }
+            Block::Commands(text) => Block::Commands(text.lines().map(escaped).collect::<Vec<_>>().join("\n")),
+            other => other,
+        });
         self
     }
 

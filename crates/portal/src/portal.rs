@@ -77,7 +77,7 @@ pub struct Portal {
     pub post: Post,
     access: RwLock<Arc<Access>>,
     clock: Clock,
-    readings: Semaphore,
+    readings: Arc<Semaphore>,
     keeper: Mutex<Option<Sender<Ask>>>,
 }
 
@@ -119,7 +119,7 @@ impl Portal {
             post,
             access: RwLock::new(Arc::new(parts.access)),
             clock: parts.clock,
-            readings: Semaphore::new(READINGS),
+            readings: Arc::new(Semaphore::new(READINGS)),
             keeper: Mutex::default(),
         };
         Ok((Arc::new(portal), asks))
@@ -179,7 +179,7 @@ impl Portal {
             return Ok(detail);
         }
         let gone = |_| Fault::Broken("nobody reads any more".to_owned());
-        let _turn = self.readings.acquire().await.map_err(gone)?;
+        let turn = self.readings.clone().acquire_owned().await.map_err(gone)?;
         // Somebody else may have waited for the same.
         if let Some(detail) = self.held.detail(&site) {
             return Ok(detail);
@@ -189,6 +189,8 @@ impl Portal {
             let found = read(&portal.source, &site, portal.now());
             let detail = portal.held.take(found, true);
             portal.held.publish_again();
+            // Also where nobody waits for it any more.
+            drop(turn);
             detail
         });
         reading

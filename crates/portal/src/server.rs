@@ -242,9 +242,12 @@ async fn mind(portal: Arc<Portal>, options: Serve, mut hangups: Option<tokio::si
     let mut sweep = tokio::time::interval(SWEEP);
     loop {
         let asked = async {
-            match &mut hangups {
-                Some(hangups) if hangups.recv().await.is_some() => {}
-                _ => std::future::pending().await,
+            let came = match &mut hangups {
+                Some(hangups) => hangups.recv().await,
+                None => None,
+            };
+            if came.is_none() {
+                std::future::pending::<()>().await;
             }
         };
         tokio::select! {

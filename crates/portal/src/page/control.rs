@@ -53,7 +53,7 @@ fn about(page: &mut Page, control: &ControlFinding) {
     let maps: Vec<String> =
         control.maps.iter().map(|(framework, ids)| format!("{framework} {}", ids.join(", "))).collect();
     let exceptions = if control.exceptions.is_empty() { "none".to_owned() } else { control.exceptions.join(", ") };
-    page.add(Block::Facts(vec![
+    page.heading("What it comes to").add(Block::Facts(vec![
         ("Verdict".to_owned(), verdict(control.verdict)),
         ("Without exceptions".to_owned(), verdict(control.verdict_without_exceptions)),
         ("Coverage".to_owned(), Line::of(coverage(control.coverage))),

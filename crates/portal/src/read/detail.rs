@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use writ_audit::archive::Stored;
 use writ_audit::compare::Comparison;
-use writ_audit::{Archive, Folder, Stored};
+use writ_audit::{Archive, Folder};
 use writ_evidence::bundle::{Kind, MAX_BUNDLE};
 use writ_evidence::{Bundle, BundleId};
 use writ_trust::digest::Digest;

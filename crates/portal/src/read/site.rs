@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use writ_audit::archive::Stored;
 use writ_audit::compare::compare_and_visit;
 use writ_audit::verify::VerifyReport;
-use writ_audit::{Archive, Folder, Options, Period, Stored, Trust};
+use writ_audit::{Archive, Folder, Options, Period, Trust};
 use writ_trust::ids::SiteId;
 use writ_trust::time::{Span, Time};
 

@@ -209,8 +209,7 @@ builtins.concatMap
     "StateDirectory=writ/audit"
     "StateDirectoryMode=0700"
     "CapabilityBoundingSet="
-    "\"--behind-proxy\" \"--period\" \"1y\""
-    "\"--config\" \"/etc/writ/portal.toml\" \"--state\" \"/var/lib/writ/portal\""
+    "\"--config\" \"/etc/writ/portal.toml\" \"--state\" \"/var/lib/writ/portal\" \"--behind-proxy\" \"--period\" \"1y\""
     "kill -HUP $MAINPID"
   ]
   [ "LoadCredential" "ReadWritePaths" "read-key" ]

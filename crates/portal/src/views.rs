@@ -172,7 +172,8 @@ fn numbers(folder: &Path) -> io::Result<Vec<u64>> {
     let mut numbers = Vec::new();
     for entry in fs::read_dir(folder)? {
         let file = entry?.file_name();
-        let number: Option<u64> = file.to_str().and_then(|name| name.strip_prefix("views-")?.strip_suffix(".jsonl")?.parse().ok());
+        let number: Option<u64> =
+            file.to_str().and_then(|name| name.strip_prefix("views-")?.strip_suffix(".jsonl")?.parse().ok());
         numbers.extend(number);
     }
     numbers.sort_unstable();

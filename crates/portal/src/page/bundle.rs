@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{Path, State};
+use writ_audit::log_summary::VERIFIED;
 use writ_audit::story;
-use writ_audit::words::{thousands, when};
+use writ_audit::words::{of, thousands, when};
 
 use super::shape::{Answer, page_of};
 use super::site::verified;
@@ -33,6 +34,17 @@ pub async fn get(
     page.heading("What it tells").story(&sentences);
     proof(&mut page, &detail, &held, &raw, &fingerprint);
     page.answer(Some(&who))
+}
+
+/// Whether the site's log holds what is here.
+fn logged(detail: &Detail) -> String {
+    let log = detail.comparison.verification.logs.iter().find(|log| log.site == detail.site);
+    match log.map(|log| (log.state, log.unlogged)) {
+        Some((VERIFIED, Some(0))) => "yes: it holds every bundle that is here".to_owned(),
+        Some((state, Some(n))) => format!("the log is {state}, and {} here are in none", of(n, "bundle")),
+        Some((state, None)) => format!("not known: the log is {state}"),
+        None => "not known: there is none".to_owned(),
+    }
 }
 
 fn proof(page: &mut Page, detail: &Detail, held: &Held, raw: &Raw, fingerprint: &str) {
@@ -69,6 +81,7 @@ fn proof(page: &mut Page, detail: &Detail, held: &Held, raw: &Raw, fingerprint: 
         ),
         code("Its own digest", held.digest.to_string()),
         ("Release that it obeyed".to_owned(), release),
+        fact("In the site's log", logged(detail)),
         code("File in the audit folder", held.path.clone()),
     ];
     facts.extend(incident);

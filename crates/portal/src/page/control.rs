@@ -52,14 +52,17 @@ pub async fn get(
 fn about(page: &mut Page, control: &ControlFinding) {
     let maps: Vec<String> =
         control.maps.iter().map(|(framework, ids)| format!("{framework} {}", ids.join(", "))).collect();
-    let exceptions = if control.exceptions.is_empty() { "none".to_owned() } else { control.exceptions.join(", ") };
+    let exceptions = match control.exceptions.is_empty() {
+        true => Line::of("none"),
+        false => Line::default().link("/exceptions", control.exceptions.join(", ")),
+    };
     page.heading("What it comes to").add(Block::Facts(vec![
         ("Verdict".to_owned(), verdict(control.verdict)),
         ("Without exceptions".to_owned(), verdict(control.verdict_without_exceptions)),
         ("Coverage".to_owned(), Line::of(coverage(control.coverage))),
         ("Severity".to_owned(), Line::of(control.severity)),
         ("Also known as".to_owned(), Line::of(maps.join("; "))),
-        ("Exceptions".to_owned(), Line::default().link("/exceptions", exceptions)),
+        ("Exceptions".to_owned(), exceptions),
         ("Asked for at".to_owned(), Line::default().code(&control.declared_at)),
     ]));
     if !control.reasons.is_empty() {

@@ -72,7 +72,7 @@ pub fn basis_of_all<'a>(all: impl IntoIterator<Item = &'a Summary>) -> Vec<Line>
     }
     let line = match (oldest, newest) {
         (Some(oldest), Some(newest)) => Line::of(format!(
-            "{} were read and verified between {} and {}; the page of each says from which checkpoint.",
+            "{}, read and verified between {} and {}; the page of each says from which checkpoint.",
             writ_audit::words::of(n, "site"),
             when(oldest),
             when(newest)

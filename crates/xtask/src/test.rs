@@ -75,7 +75,9 @@ const MORE_SEEDS: [u64; 5] = [1, 1_000, 2_000, 3_000, 4_000];
 
 /// Lint, then all tests; ends with one line of counts.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    phase("set-up", || setup::ensure(&[setup::ALL, setup::GO, setup::MAIL, setup::SCHEMAS, setup::PYTHON, setup::NODE].concat()))?;
+    phase("set-up", || {
+        setup::ensure(&[setup::ALL, setup::GO, setup::MAIL, setup::SCHEMAS, setup::PYTHON, setup::NODE].concat())
+    })?;
     // Unpacking waits for a server most of the time.
     let (built, peers) = std::thread::scope(|scope| {
         let peers = scope.spawn(|| phase("peers", unpack_peers));

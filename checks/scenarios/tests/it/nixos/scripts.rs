@@ -49,7 +49,9 @@ fn systemd_finds_no_fault_with_the_units() {
     let dir = tempfile::tempdir().unwrap();
     // Units name programs; systemd-analyze looks whether they are there.
     let package = dir.path().join("package");
-    for name in ["writ", "writ-enforce", "writ-sync", "writ-probe", "writ-logs", "writ-planner", "writ-depot", "writ-portal"] {
+    for name in
+        ["writ", "writ-enforce", "writ-sync", "writ-probe", "writ-logs", "writ-planner", "writ-depot", "writ-portal"]
+    {
         let path = package.join("bin").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, "#!/bin/sh\n").unwrap();

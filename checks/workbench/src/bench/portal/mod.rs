@@ -85,7 +85,7 @@ impl Browser {
 /// Prints how long each kind of page takes.
 pub fn run() -> Result<()> {
     println!(
-        "Portal: {SITES} sites with two hours of evidence each, and one with 1,000 incidents; pages over one connection, signed in"
+        "Portal: {SITES} sites with an hour of evidence each, one of them with a day and 1,000 incidents; pages over one connection, signed in"
     );
     let scratch = tempfile::Builder::new().prefix("writ-bench-").tempdir()?;
     let folder = scratch.path().join("audit");

@@ -25,6 +25,7 @@
         appliance.imports = [ ./modules/nixos/appliance.nix ];
         depot.imports = [ ./modules/nixos/depot.nix ];
         watch.imports = [ ./modules/nixos/watch.nix ];
+        portal.imports = [ ./modules/nixos/portal.nix ];
         default.imports = [ ./modules/nixos ];
       };
       nixosConfigurations = import ./nix/nixos-configurations.nix { inherit nixpkgs evaluated; root = ./.; };
@@ -32,7 +33,7 @@
       # Nix looks here first for whatever it is asked for by name: so that naming evaluates nothing, the names are here.
       packages = eachSystem (system:
         let made = import ./nix/packages.nix { inherit nixpkgs system; };
-        in { inherit (made) default writ writ-agent writ-depot; }
+        in { inherit (made) default writ writ-agent writ-depot writ-portal; }
           // (if system == "x86_64-linux" then { inherit (made) iso; } else { }));
       apps = eachSystem (system: import ./nix/apps.nix { inherit self nixpkgs system; });
       devShells = eachSystem (system: import ./nix/dev-shells.nix { inherit self nixpkgs system; });

@@ -1,4 +1,4 @@
-# The binaries of one crate: writ-cli (`writ`), writ-agent (`writ-enforce`, `writ-switch`, `writ-sync`, `writ-probe`, `writ-planner`, `writ-record`) or writ-depot. For
+# The binaries of one crate: writ-cli (`writ`), writ-agent (`writ-enforce`, `writ-switch`, `writ-sync`, `writ-probe`, `writ-planner`, `writ-record`), writ-depot or writ-portal. For
 # `pkgs.callPackage`.
 { lib, rustPlatform, crate }:
 let
@@ -27,7 +27,7 @@ rustPlatform.buildRustPackage {
       ../docs/auditor.md
       (fileset.maybeMissing ../checks/schemas)
       (fileset.maybeMissing ../templates)
-    ]);
+    ] ++ lib.optional (crate == "writ-portal") ../docs);
   };
   cargoLock.lockFile = ../Cargo.lock;
   cargoBuildFlags = [ "--package" crate ];
@@ -40,6 +40,6 @@ rustPlatform.buildRustPackage {
     homepage = cargo.workspace.package.repository;
     license = [ lib.licenses.mit lib.licenses.asl20 ];
     platforms = [ "x86_64-linux" "aarch64-linux" ];
-    mainProgram = { writ-cli = "writ"; writ-agent = "writ-enforce"; writ-depot = "writ-depot"; }.${crate};
+    mainProgram = { writ-cli = "writ"; writ-agent = "writ-enforce"; writ-depot = "writ-depot"; writ-portal = "writ-portal"; }.${crate};
   };
 }

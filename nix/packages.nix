@@ -8,6 +8,7 @@ rec {
   writ = of "writ-cli";
   writ-agent = of "writ-agent";
   writ-depot = of "writ-depot";
+  writ-portal = of "writ-portal";
   default = writ;
   # For PCs alone.
   iso = import ../iso/image.nix { inherit nixpkgs system; };

@@ -311,6 +311,26 @@ in
     ];
   };
 
+  portal = machine {
+    modules = [
+      ../../modules/nixos
+      {
+        services.writ.portal = {
+          enable = true;
+          trustRoot = "/etc/trust.json";
+          configFile = "/etc/writ/portal.toml";
+          fetch = {
+            enable = true;
+            depot = "https://depot.example";
+            sites = [ "clinic-001" "clinic-002" ];
+            readKeyFile = "/var/lib/secrets/read.key";
+          };
+          extraArguments = [ "--period" "1y" ];
+        };
+      }
+    ];
+  };
+
   # What must be refused, each with an assertion that says why.
   refused = {
     bare-file-systems = (appliance "northfield-surgery" "theatre" { fileSystems."/" = { device = "/dev/x"; }; }).asked.fileSystems;
@@ -373,6 +393,20 @@ in
       modules = [
         ../../modules/nixos
         { services.writ.appliance = { enable = true; site = "small"; name = "desk"; logs.enable = true; }; }
+      ];
+    }).broken;
+    open-portal = (machine {
+      modules = [
+        ../../modules/nixos/portal.nix
+        {
+          services.writ.portal = {
+            enable = true;
+            trustRoot = "/etc/trust.json";
+            configFile = "/etc/writ/portal.toml";
+            listen = "0.0.0.0:8090";
+            fetch = { enable = true; readKeyFile = "${builtins.storeDir}/x-read.key"; };
+          };
+        }
       ];
     }).broken;
     open-depot = (machine {

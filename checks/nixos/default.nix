@@ -29,7 +29,7 @@ let
 in
 builtins.concatMap
   (name: differ "${name}: assertions that do not hold" [ ] made.${name}.broken)
-  [ "theatre" "ward" "full" "small" "image" "provisioned" "claiming" "folder" "neither" "depot" "public-depot" "renewing-depot" "shipping-depot" "watch" ]
+  [ "theatre" "ward" "full" "small" "image" "provisioned" "claiming" "folder" "neither" "depot" "public-depot" "renewing-depot" "shipping-depot" "watch" "portal" ]
 
 ++ says "refused.bare"
   [
@@ -74,6 +74,8 @@ builtins.concatMap
     "witness.keyFile is in the Nix store"
   ]
   made.refused.watching-from-the-store
+++ says "refused.open-portal" [ "is not loopback" "fetch needs depot, sites and readKeyFile" "readKeyFile is in the Nix store" ]
+  made.refused.open-portal
 ++ says "refused.disagreeing" [ "boot.kernel.sysctl.\"a.b\": one for [1], two for [2]" ] made.refused.disagreeing
 
 # A machine that enables neither gets no unit, no user, no file, no setting.
@@ -267,6 +269,26 @@ builtins.concatMap
 ++ differ "who watches beside a depot is warned" [ 3 0 ]
   (map (machine: builtins.length (builtins.filter (m: has m "on the depot's own machine") machine.warned)) [ made.small made.watch ])
 ++ holds "a depot without a bucket has no job for it" (!(made.depot.units ? "writ-depot-ship.service"))
+++ lines "writ-portal.service" made.portal.units."writ-portal.service"
+  [
+    "User=writ-portal"
+    "StateDirectory=writ/portal"
+    "StateDirectory=writ/audit"
+    "StateDirectoryMode=0700"
+    "CapabilityBoundingSet="
+    "\"--config\" \"/etc/writ/portal.toml\" \"--state\" \"/var/lib/writ/portal\" \"--behind-proxy\" \"--period\" \"1y\""
+    "kill -HUP $MAINPID"
+  ]
+  [ "LoadCredential" "ReadWritePaths" "read-key" ]
+++ lines "writ-portal-fetch.service" made.portal.units."writ-portal-fetch.service"
+  [
+    "User=writ-portal"
+    "LoadCredential=read-key:/var/lib/secrets/read.key"
+    "\"--depot\" \"https://depot.example\" \"--site\" \"clinic-002\" \"--trust\" \"/etc/trust.json\" \"--to\" \"/var/lib/writ/audit\""
+    "SuccessExitStatus=1"
+  ]
+  [ "WantedBy" ]
+++ lines "writ-portal-fetch.timer" made.portal.starters."writ-portal-fetch.timer" [ "Persistent=true" ] [ ]
 # An image knows nobody: what its daemons go by is written by first boot, and they wait for it. Where logs are is the same
 # everywhere.
 ++ differ "the image's files" [ "writ/logs.toml" ] (builtins.attrNames made.image.etc)

@@ -1,2 +1,2 @@
-# All modules: a machine that imports this is nothing of it until it enables something.
-{ imports = [ ./appliance.nix ./depot.nix ./watch.nix ]; }
+# All modules: a machine that imports this is none of it until it enables one.
+{ imports = [ ./appliance.nix ./depot.nix ./portal.nix ./watch.nix ]; }

@@ -19,9 +19,17 @@ pub fn folder() -> Result<PathBuf> {
             }
         }
     };
-    for name in
-        ["writ", "writ-enforce", "writ-switch", "writ-sync", "writ-probe", "writ-logs", "writ-planner", "writ-depot"]
-    {
+    for name in [
+        "writ",
+        "writ-enforce",
+        "writ-switch",
+        "writ-sync",
+        "writ-probe",
+        "writ-logs",
+        "writ-planner",
+        "writ-depot",
+        "writ-portal",
+    ] {
         if !folder.join(name).is_file() {
             bail!(
                 "{} is not built: run `cargo build` first, or name the folder in WRIT_BINARIES",

@@ -32,7 +32,6 @@ pub const ALL: &[Need] = &[
     ("minisign", "minisign"),
     ("openssl", "openssl"),
     ("strace", "strace"),
-    ("node", "nodejs"),
     ("mkfs.ext4", "e2fsprogs"),
     ("script", "bsdutils"),
     ("/usr/bin/jsonschema", "python3-jsonschema"),
@@ -60,6 +59,9 @@ pub const STICK: &[Need] = &[("mkfs.vfat", "dosfstools"), ("mcopy", "mtools")];
 
 /// What the tests need to have mail taken by a server that is not ours. A module for Debian's own Python, too.
 pub const MAIL: &[Need] = &[("/usr/lib/python3/dist-packages/aiosmtpd/smtp.py", "python3-aiosmtpd")];
+
+/// What the tests need to have pages judged by axe-core: it is a program for browsers, of which jsdom is enough of one.
+pub const NODE: &[Need] = &[("node", "nodejs")];
 
 /// Whether missing packages can be installed here.
 pub fn can_install() -> bool {

@@ -36,6 +36,7 @@ const PEERS: &[(&str, &[&str])] = &[
     ("clamav", &["clamav", "clamdscan"]),
     ("clamav-daemon", &["clamav-daemon"]),
     ("cryptsetup", &["cryptsetup-bin"]),
+    ("jsdom", &["node-jsdom"]),
     ("postgresql", &["postgresql-15"]),
     ("restic", &["restic"]),
     ("sudo", &["sudo"]),
@@ -50,6 +51,8 @@ const RFC3161: &[&str] = &["rfc3161-client==1.0.9", "cryptography==50.0.2", "cff
 const MOTO: &[&str] = &["moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"];
 /// The browser in which `--all` opens pages, and what drives it.
 const CHROMIUM: &[&str] = &["chromium", "chromium-driver"];
+/// axe-core, in a package that drives browsers with it: those are left out.
+const AXE: &[&str] = &["--no-deps", "axe-playwright-python==0.1.8"];
 /// The depot's suite, which is run on SQLite and once more on PostgreSQL.
 const DEPOT: &str = "crates/depot it";
 /// What of it is run again: what reads and writes the database. Parsing, the cache and confinement know nothing of it.
@@ -80,7 +83,7 @@ const MORE_SEEDS: [u64; 5] = [1, 1_000, 2_000, 3_000, 4_000];
 /// Lint, then all tests; ends with one line of counts.
 pub fn run(arguments: &Arguments) -> Result<()> {
     phase("set-up", || {
-        let needs = [setup::ALL, setup::GO, setup::MAIL, setup::SCHEMAS, setup::STICK, setup::PYTHON, setup::PDF];
+        let needs = [setup::ALL, setup::GO, setup::MAIL, setup::SCHEMAS, setup::STICK, setup::PYTHON, setup::PDF, setup::NODE];
         setup::ensure(&needs.concat())
     })?;
     // Unpacking waits for a server most of the time.
@@ -174,6 +177,7 @@ fn unpack_peers(all: bool) -> Result<[PathBuf; 3]> {
     }
     python::environment("rfc3161", "rfc3161_client", RFC3161)?;
     python::environment("moto", "moto", MOTO)?;
+    python::environment("axe", "axe_playwright_python", AXE)?;
     Ok([
         peers::unpack("openssh", &["openssh-server"])?,
         peers::unpack("prometheus", &["prometheus"])?,

@@ -9,7 +9,8 @@ use anyhow::{Context, Result};
 use writ_tools::phase::{cargo, root, show};
 
 /// Who is driven, and who drives. Built by one call, so that what they share is compiled once.
-const PACKAGES: [&str; 8] = ["-p", "writ-cli", "-p", "writ-agent", "-p", "writ-depot", "-p", "writ-workbench"];
+const PACKAGES: [&str; 10] =
+    ["-p", "writ-cli", "-p", "writ-agent", "-p", "writ-depot", "-p", "writ-portal", "-p", "writ-workbench"];
 
 /// What the task itself understands; `--help` tells.
 #[derive(clap::Args)]

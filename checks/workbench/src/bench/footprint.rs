@@ -24,6 +24,7 @@ const PROCESSES: [&str; 3] = ["writ-enforce", "writ-sync", "writ-probe"];
 
 /// How much is measured.
 #[derive(clap::Args)]
+#[group(skip)]
 pub struct Amounts {
     /// How often an appliance looks at everything before its memory is measured; once a minute would be 10,080 in a week.
     #[arg(long, default_value_t = 200)]

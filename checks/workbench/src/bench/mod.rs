@@ -15,6 +15,7 @@ mod oscap;
 mod packet;
 mod phi;
 mod policy;
+mod portal;
 mod posture;
 mod process;
 mod scan;
@@ -27,7 +28,7 @@ use writ_tools::setup;
 
 /// Figures of this machine, in one run: healing, scanning beside cf-agent, monit and oscap, memory, what an appliance takes, policy evaluation, what evidence
 /// takes and how long comparing it does; check-ins, evidence and the binary cache of a depot, beside the machine's limits and nginx; what the PHI scrubber finds; an
-/// audit, beside what the processor can verify; what a packet takes.
+/// audit, beside what the processor can verify; what a packet takes; the portal's pages.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Only these families of figures, with commas between them.
@@ -77,6 +78,8 @@ enum Family {
     Posture,
     /// A year of evidence held against its baseline.
     Compare,
+    /// The portal's pages over a thousand sites.
+    Portal,
     /// The PHI scrubber: recall, precision, cost. Installs Faker from PyPI.
     Phi,
     /// Verifying an audit folder of a hundred thousand bundles.
@@ -142,7 +145,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         println!("{}", depot::DEFINITIONS);
     }
     facts::print()?;
-    let families: [(Family, &dyn Fn() -> Result<()>); 19] = [
+    let families: [(Family, &dyn Fn() -> Result<()>); 20] = [
         (Family::Heal, &|| heal::run(arguments.heals)),
         (Family::Probes, &|| families::run(arguments.breaks)),
         (Family::Scan, &|| scan::run(arguments.lynis)),
@@ -151,6 +154,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         (Family::Policy, &policy::run),
         (Family::Posture, &posture::run),
         (Family::Compare, &compare::run),
+        (Family::Portal, &portal::run),
         (Family::Phi, &|| phi::run(&arguments.phi)),
         (Family::Verify, &|| verify::run(&arguments.verify)),
         (Family::Packet, &packet::run),

@@ -50,6 +50,7 @@ const MOST: usize = 20_000;
 
 /// How much is generated.
 #[derive(clap::Args)]
+#[group(skip)]
 pub struct Amounts {
     /// How many synthetic lines the PHI scrubber is measured on.
     #[arg(long, default_value_t = 100_000, value_name = "LINES")]

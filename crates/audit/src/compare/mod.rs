@@ -152,7 +152,29 @@ pub fn compare(
     period: Option<Period>,
     now: Time,
 ) -> Result<Comparison, CompareError> {
-    Ok(Evidence::gather(archive, site)?.over(period, now))
+    compare_and_visit(archive, site, period, now, &mut |_| {})
+}
+
+/// The same, and shows each bundle of the site that verified to `visit`: whoever needs both verifies once.
+///
+/// # Errors
+/// There is no verified release of the site.
+pub fn compare_and_visit(
+    archive: &Archive,
+    site: &SiteId,
+    period: Option<Period>,
+    now: Time,
+    visit: &mut dyn FnMut(&Stored<'_>),
+) -> Result<Comparison, CompareError> {
+    let mut evidence = Evidence::begin(archive, which_site(archive, Some(site))?);
+    let verification = archive.walk(&mut |stored| {
+        if stored.bundle.client_id == evidence.site {
+            visit(&stored);
+        }
+        evidence.take(stored);
+    });
+    evidence.finish(verification);
+    Ok(evidence.over(period, now))
 }
 
 /// Compares a site's baseline with its evidence as of an instant, as [`Evidence::at`] does.

@@ -106,10 +106,10 @@ fn expected(copy: &Path) -> Vec<(&'static str, Value)> {
             ]),
         ),
         ("lib", json!(["appliance", "checks", "configurations", "evaluate", "expectations", "figures", "judge"])),
-        ("nixosModules", json!(["appliance", "default", "depot", "watch"])),
+        ("nixosModules", json!(["appliance", "default", "depot", "portal", "watch"])),
         ("nixosConfigurations", json!(["northfield-surgery-theatre", "northfield-surgery-ward"])),
         ("configurations", json!(["northfield-surgery-theatre", "northfield-surgery-ward"])),
-        ("packages", json!(["default", "iso", "writ", "writ-agent", "writ-depot"])),
+        ("packages", json!(["default", "iso", "writ", "writ-agent", "writ-depot", "writ-portal"])),
         ("apps", json!(["default", "demo", "writ"])),
         ("devShells", json!(["default", "site"])),
         (

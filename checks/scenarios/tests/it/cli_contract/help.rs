@@ -147,7 +147,9 @@ fn secrets(line: &str) -> Vec<&str> {
 #[test]
 fn no_example_has_a_secret_within_the_tree() {
     let mut texts: Vec<(String, String)> = Vec::new();
-    for binary in ["writ", "writ-enforce", "writ-switch", "writ-sync", "writ-probe", "writ-planner", "writ-depot"] {
+    for binary in
+        ["writ", "writ-enforce", "writ-switch", "writ-sync", "writ-probe", "writ-planner", "writ-depot", "writ-portal"]
+    {
         let named = |one: Help| (format!("{binary} {}", one.path.join(" ")), one.text);
         texts.extend(all(binary).into_iter().map(named));
     }

@@ -30,13 +30,15 @@ fn programs_are_sound_bash() {
 }
 
 /// The units whose limits are judged.
-const JUDGED: [&str; 12] = [
+const JUDGED: [&str; 14] = [
     "writ-enforce.service",
     "writ-sync.service",
     "writ-probe.service",
     "writ-logs.service",
     "writ-planner.service",
     "writ-depot.service",
+    "writ-portal.service",
+    "writ-portal-fetch.service",
     "writ-status-page.service",
     "writ-status-refresh.service",
     "writ-claim.service",
@@ -50,7 +52,9 @@ fn systemd_finds_no_fault_with_the_units() {
     let dir = tempfile::tempdir().unwrap();
     // Units name programs; systemd-analyze looks whether they are there.
     let package = dir.path().join("package");
-    for name in ["writ", "writ-enforce", "writ-sync", "writ-probe", "writ-logs", "writ-planner", "writ-depot"] {
+    for name in
+        ["writ", "writ-enforce", "writ-sync", "writ-probe", "writ-logs", "writ-planner", "writ-depot", "writ-portal"]
+    {
         let path = package.join("bin").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, "#!/bin/sh\n").unwrap();
@@ -58,7 +62,7 @@ fn systemd_finds_no_fault_with_the_units() {
     }
     let machines = machines(&package);
     let mut seen = 0;
-    for machine in ["theatre", "small", "public-depot", "folder", "claiming"] {
+    for machine in ["theatre", "small", "public-depot", "folder", "claiming", "portal"] {
         for (name, text) in texts(&machines, machine, "units") {
             if !JUDGED.contains(&name) {
                 continue;

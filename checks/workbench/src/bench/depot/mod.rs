@@ -34,6 +34,7 @@ use super::figure;
 /// How much is measured.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Of the network half")]
+#[group(skip)]
 pub struct Amounts {
     /// How often each figure is measured; the median counts.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = counted(1))]

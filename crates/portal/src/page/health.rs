@@ -1,0 +1,5 @@
+//! `GET /health`: this process answers.
+
+pub async fn get() -> &'static str {
+    "ok\n"
+}

@@ -1,0 +1,306 @@
+//! What is held of every site: small enough for thousands, and all that the pages over the whole fleet need.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use writ_audit::Period;
+use writ_audit::compare::Comparison;
+use writ_audit::compare::model::{IncidentStatus, Score, Verdict};
+use writ_audit::log_summary::{LogSummary, NOT_CONFIGURED};
+use writ_audit::verify::VerifyReport;
+use writ_policy::declared::Severity;
+use writ_policy::duty::Cadence;
+use writ_trust::ids::SiteId;
+use writ_trust::time::Time;
+
+/// From what log a site was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogBasis {
+    /// `verified`, `not configured` and the like.
+    pub state: &'static str,
+    /// The name of the log in use.
+    pub origin: Option<String>,
+    /// How many entries its checkpoint names.
+    pub size: Option<u64>,
+    /// The root of its tree, in base64.
+    pub root: Option<String>,
+    /// When its key last said that this is its head.
+    pub fresh_at: Option<Time>,
+}
+
+impl LogBasis {
+    /// That of a site in a report.
+    pub fn of(report: &VerifyReport, site: &SiteId) -> Self {
+        let log = report.logs.iter().find(|log| log.site == *site);
+        let head = log.and_then(|log: &LogSummary| log.logs.last());
+        Self {
+            state: log.map_or(NOT_CONFIGURED, |log| log.state),
+            origin: head.map(|head| head.origin.clone()),
+            size: head.and_then(|head| head.size),
+            root: head.and_then(|head| head.root.clone()),
+            fresh_at: head.and_then(|head| head.fresh_at),
+        }
+    }
+}
+
+/// An exception of a site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExceptionRow {
+    /// Its name.
+    pub id: String,
+    /// What it lifts.
+    pub lifts: String,
+    /// Why.
+    pub reason: String,
+    /// Who answers for the risk.
+    pub owner: String,
+    /// Who approved it.
+    pub approved_by: String,
+    /// When it ends.
+    pub expires: Time,
+    /// Whether it was in force when the site was read.
+    pub in_force: bool,
+    /// How many verdicts on controls it changes.
+    pub changes: usize,
+}
+
+/// What people do at a site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DutyRow {
+    /// The control that it is for.
+    pub control: String,
+    /// What is done.
+    pub title: String,
+    /// When it is due.
+    pub cadence: Cadence,
+    /// Who does it.
+    pub by: String,
+    /// What is attached as evidence.
+    pub attach: String,
+    /// The newest statement on the control: when it begins to hold, until when, and by whom.
+    pub attested: Option<Attested>,
+}
+
+/// A person's signed statement on a control.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attested {
+    /// From when it holds.
+    pub from: Time,
+    /// Until when it holds.
+    pub until: Time,
+    /// Who states it.
+    pub by: String,
+    /// The file of its bundle.
+    pub path: String,
+}
+
+impl DutyRow {
+    /// By when it is to be done again: at once where nobody ever stated it, and never by the clock where only an event makes it
+    /// due.
+    pub fn due(&self) -> Due {
+        match (&self.cadence.every, &self.attested) {
+            (Some(_), None) => Due::Never,
+            (Some(every), Some(attested)) => Due::By(attested.from.plus(every)),
+            (None, _) => Due::WhenItHappens,
+        }
+    }
+}
+
+/// When something is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Due {
+    /// It was never stated, so it is due.
+    Never,
+    /// By then.
+    By(Time),
+    /// When what it is about happens.
+    WhenItHappens,
+}
+
+/// How incidents of one sort went with one runbook.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pattern {
+    /// How many incidents ended after this runbook ran.
+    pub occurrences: u64,
+    /// Of these, how many were resolved.
+    pub resolved: u64,
+    /// The time that those took in all, in milliseconds.
+    pub millis: u64,
+}
+
+/// What a site comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// The site.
+    pub site: SiteId,
+    /// Its name in words.
+    pub title: String,
+    /// When it was read.
+    pub read_at: Time,
+    /// The time that was judged; null when nothing could be.
+    pub period: Option<Period>,
+    /// Why it was not judged, where it was not.
+    pub not_judged: Option<String>,
+    /// Whether everything verified.
+    pub verified: bool,
+    /// How many things did not.
+    pub bad: usize,
+    /// The log that it was read from.
+    pub log: LogBasis,
+    /// Controls that are shown or excepted.
+    pub score: Score,
+    /// The same without exceptions.
+    pub score_without: Score,
+    /// How many controls have which verdict.
+    pub verdicts: BTreeMap<Verdict, u64>,
+    /// How many appliances it has.
+    pub appliances: usize,
+    /// How many of them said nothing in the period.
+    pub silent: usize,
+    /// When any of them last said something.
+    pub last_heard: Option<Time>,
+    /// How many incidents are open, and how many of those are critical.
+    pub open: (u64, u64),
+    /// Its exceptions.
+    pub exceptions: Vec<ExceptionRow>,
+    /// What people do there.
+    pub duties: Vec<DutyRow>,
+    /// What was healed by what: by event type and runbook.
+    pub patterns: BTreeMap<(String, String), Pattern>,
+}
+
+impl Summary {
+    /// Of a site that cannot be judged.
+    pub fn not_judged(site: &SiteId, why: String, report: Option<&VerifyReport>, read_at: Time) -> Self {
+        Self {
+            site: site.clone(),
+            title: site.to_string(),
+            read_at,
+            period: None,
+            not_judged: Some(why),
+            verified: false,
+            bad: report.map_or(0, |report| report.problems.bad),
+            log: report.map_or_else(
+                || LogBasis { state: NOT_CONFIGURED, origin: None, size: None, root: None, fresh_at: None },
+                |report| LogBasis::of(report, site),
+            ),
+            score: Score::default(),
+            score_without: Score::default(),
+            verdicts: BTreeMap::new(),
+            appliances: 0,
+            silent: 0,
+            last_heard: None,
+            open: (0, 0),
+            exceptions: Vec::new(),
+            duties: Vec::new(),
+            patterns: BTreeMap::new(),
+        }
+    }
+
+    /// Of a comparison. `attested` is the newest statement on each control.
+    pub fn of(c: &Comparison, attested: &BTreeMap<String, Attested>, read_at: Time) -> Self {
+        let mut verdicts = BTreeMap::new();
+        c.controls.iter().for_each(|control| *verdicts.entry(control.verdict).or_default() += 1);
+        let open = || c.incidents.iter().filter(|incident| incident.status == IncidentStatus::Open);
+        let critical = open().filter(|incident| incident.severity == Severity::Critical).count();
+        let duties = c.controls.iter().flat_map(|control| control.duties.iter().map(move |duty| (control, duty)));
+        Self {
+            site: c.site.clone(),
+            title: c.title.clone(),
+            read_at,
+            period: Some(c.period),
+            not_judged: None,
+            verified: c.verification.ok,
+            bad: c.verification.problems.bad,
+            log: LogBasis::of(&c.verification, &c.site),
+            score: c.score,
+            score_without: c.score_without_exceptions,
+            verdicts,
+            appliances: c.appliances.len(),
+            silent: c.appliances.iter().filter(|appliance| appliance.last_heard.is_none()).count(),
+            last_heard: c.appliances.iter().filter_map(|appliance| appliance.last_heard).max(),
+            open: (open().count() as u64, critical as u64),
+            exceptions: c.exceptions.iter().map(exception).collect(),
+            duties: duties
+                .map(|(control, duty)| DutyRow {
+                    control: control.control.clone(),
+                    title: duty.title.clone(),
+                    cadence: duty.cadence.clone(),
+                    by: duty.by.clone(),
+                    attach: duty.attach.clone(),
+                    attested: attested.get(&control.control).cloned(),
+                })
+                .collect(),
+            patterns: patterns(c),
+        }
+    }
+
+    /// How many controls have a verdict.
+    pub fn with(&self, verdict: Verdict) -> u64 {
+        self.verdicts.get(&verdict).copied().unwrap_or(0)
+    }
+
+    /// Where it stands in a list of which the first needs somebody most: what did not verify, then what fails, then what nobody
+    /// knows, then open incidents, then the score.
+    pub fn rank(&self) -> impl Ord + use<> {
+        let level = if self.not_judged.is_some() {
+            0
+        } else if !self.verified {
+            1
+        } else {
+            2
+        };
+        (
+            level,
+            Reverse(self.with(Verdict::Failed)),
+            Reverse(self.open.1),
+            Reverse(self.with(Verdict::NoEvidence)),
+            Reverse(self.silent),
+            Reverse(self.open.0),
+            Reverse(self.with(Verdict::NotAssessable)),
+            self.score.percent().unwrap_or(0),
+            self.site.clone(),
+        )
+    }
+}
+
+fn exception(finding: &writ_audit::compare::model::ExceptionFinding) -> ExceptionRow {
+    let exception = &finding.exception;
+    let lifts = match (&exception.control, &exception.check) {
+        (Some(control), _) => format!("control {control}"),
+        (None, Some(check)) => format!("check {check}"),
+        (None, None) => "nothing".to_owned(),
+    };
+    ExceptionRow {
+        id: finding.id.clone(),
+        lifts,
+        reason: exception.reason.clone(),
+        owner: exception.owner.clone(),
+        approved_by: exception.approved_by.clone(),
+        expires: exception.expires,
+        in_force: finding.in_force,
+        changes: finding.changes.len(),
+    }
+}
+
+/// The most patterns of one site.
+const PATTERNS: usize = 1000;
+
+fn patterns(c: &Comparison) -> BTreeMap<(String, String), Pattern> {
+    let mut patterns: BTreeMap<(String, String), Pattern> = BTreeMap::new();
+    let ended = c.incidents.iter().filter(|incident| incident.status != IncidentStatus::Open);
+    for incident in ended {
+        let Some(runbook) = &incident.runbook else { continue };
+        let key = (incident.event_type.clone(), runbook.clone());
+        if patterns.len() == PATTERNS && !patterns.contains_key(&key) {
+            continue;
+        }
+        let pattern = patterns.entry(key).or_default();
+        pattern.occurrences += 1;
+        if incident.status == IncidentStatus::Resolved {
+            pattern.resolved += 1;
+            pattern.millis = pattern.millis.saturating_add(incident.took_millis.unwrap_or(0));
+        }
+    }
+    patterns
+}

@@ -11,6 +11,7 @@ pub mod archive;
 pub mod collect;
 pub mod compare;
 pub mod folder;
+mod linked;
 mod load;
 pub mod log_chain;
 pub mod log_summary;

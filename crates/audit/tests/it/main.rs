@@ -5,6 +5,7 @@
 mod attacks;
 mod collecting;
 mod comparing;
+mod exports;
 mod figures;
 mod go;
 mod log;

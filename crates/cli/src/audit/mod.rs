@@ -1,7 +1,7 @@
 //! `writ audit`: gathering evidence, and verifying, comparing and reading it, offline.
 
 mod collect;
-mod compare;
+pub(crate) mod compare;
 mod fetch;
 mod hours;
 mod query;
@@ -61,7 +61,7 @@ impl Command {
 
 /// The folder to read and the root to trust.
 #[derive(Debug, clap::Args)]
-struct Source {
+pub(crate) struct Source {
     /// The audit folder
     folder: PathBuf,
     /// The first trust root, as a file that you were given by a way you trust
@@ -76,7 +76,7 @@ struct Source {
 }
 
 impl Source {
-    fn open(&self, site: Option<SiteId>) -> Outcome<Archive> {
+    pub(crate) fn open(&self, site: Option<SiteId>) -> Outcome<Archive> {
         let trust = match (&self.trust, self.trust_digest) {
             (Some(path), _) => Trust::Root(files::read(path, MAX_DOCUMENT, "the trust root")?),
             (None, Some(digest)) => Trust::Digest(digest),
@@ -101,7 +101,7 @@ fn look() -> Look {
 }
 
 /// Says that what is shown does not come from a folder that verified, on standard error.
-fn warn_unless_verified(report: &VerifyReport) {
+pub(crate) fn warn_unless_verified(report: &VerifyReport) {
     if !report.ok {
         screen::warning(&terminal::conclusion(report, Look { colour: false, width: None }));
     } else if !report.pinned {
@@ -109,6 +109,6 @@ fn warn_unless_verified(report: &VerifyReport) {
     }
 }
 
-fn unprintable(error: &(dyn std::error::Error + 'static)) -> Failure {
+pub(crate) fn unprintable(error: &(dyn std::error::Error + 'static)) -> Failure {
     Failure::could_not("the result cannot be written").caused_by(error)
 }

@@ -4,7 +4,7 @@ mod agreement;
 mod audited;
 mod desk;
 mod exported;
-mod judge;
+pub mod judge;
 mod mutations;
 mod observations;
 pub mod reports;

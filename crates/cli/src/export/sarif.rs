@@ -19,7 +19,7 @@ Examples:
   writ export sarif audit --trust root-you-were-given.json > audit.sarif
   writ export sarif audit --site clinic-001 --period 30d --prefix clinics/ --out reports
 
-`writ check --format sarif` is the same for mistakes in the policy itself.
+`writ check` writes the same form for mistakes in the policy itself.
 
 Exit codes: 0 written; 1 written, and the folder does not verify; 2 could not run.")]
 pub struct Arguments {

@@ -175,10 +175,22 @@ fn set_parameters(site: &Site<'_>, baselines: &[Baseline<'_>]) -> Vec<SetParamet
             have[1].entry(expect).or_default().push(appliance);
         }
         let [every_here, expect_here] = have;
-        set.extend(set_parameter(site, (id, "every", every_id(id)), &every, every_here));
-        set.extend(set_parameter(site, (id, "expect", expect_id(id)), &expect, expect_here));
+        let of = |value: &str| declaring(baselines, id, value);
+        set.extend(set_parameter(site, (id, "every", every_id(id)), &every, every_here, of));
+        set.extend(set_parameter(site, (id, "expect", expect_id(id)), &expect, expect_here, of));
     }
     set
+}
+
+/// The baselines that declare this value for a check.
+fn declaring(baselines: &[Baseline<'_>], check: &str, value: &str) -> String {
+    let has = |b: &&Baseline<'_>| {
+        b.checks.get(check).is_some_and(|check| {
+            let (every, expect) = parameters_of(check);
+            every == value || expect == value
+        })
+    };
+    versions(baselines.iter().filter(has).map(|b| (b.name, b.version)))
 }
 
 /// One parameter of a check, by the field of it; none where every appliance has what the catalogue says.
@@ -187,6 +199,7 @@ fn set_parameter(
     (check, field, param_id): (&str, &str, String),
     declared: &str,
     here: BTreeMap<String, Vec<&str>>,
+    declaring: impl Fn(&str) -> String,
 ) -> Option<SetParameter> {
     if here.keys().all(|value| value == declared) {
         return None;
@@ -203,6 +216,15 @@ fn set_parameter(
         Guideline { prose: markup(format!("Changed by {whose}: {}", o.reason)) }
     }));
     guidelines.dedup();
+    if let (true, Some(value)) = (guidelines.is_empty(), here.keys().next()) {
+        let of = declaring(value);
+        let why = if of.is_empty() {
+            "As the site's baselines come to together.".to_owned()
+        } else {
+            format!("As declared by {of}.")
+        };
+        guidelines.push(Guideline { prose: markup(why) });
+    }
     Some(SetParameter { param_id, guidelines, values: here.into_keys().collect() })
 }
 

@@ -1,7 +1,7 @@
 //! Whether everything that a document refers to is there, and nothing is there twice.
 //!
 //! NIST's schemas say what a document looks like, and nothing of that. The document is read as JSON, not as what we made it from,
-//! so that a mistake in making it cannot hide here. Which kinds of references there are is in [`UUIDS`] and [`TOKENS`]: one of
+//! so that a mistake in making it cannot hide here. Which kinds of references there are is in `UUIDS` and `TOKENS`: one of
 //! another kind is a fault by itself.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -241,7 +241,7 @@ pub fn resources<'a>(site: &str, links: impl Iterator<Item = &'a Link>, digests:
             uuid: bundle_uuid(site, path),
             title: markup(format!("Evidence bundle {}", link.bundle_id)),
             description: unread,
-            props: vec![Property::ours("bundle-id", &link.bundle_id)],
+            props: vec![Property::ours("bundle-id", link.bundle_id)],
             rlinks: vec![Rlink::json(path, digest)],
         }
     };

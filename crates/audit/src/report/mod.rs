@@ -1,12 +1,17 @@
 //! Telling the result: one format per file, each a pure function of the comparison, so that the same evidence always
 //! gives the same bytes.
 
+mod doubt;
 pub mod html;
 pub mod json;
+pub mod junit;
 pub mod openmetrics;
+pub mod oscal;
 pub mod packet;
 pub mod rows_csv;
+pub mod sarif;
 pub mod terminal;
+pub mod uri;
 pub mod verify_page;
 
 use crate::verify::VerifyReport;

@@ -10,6 +10,7 @@ mod checklists;
 mod collecting;
 mod comparing;
 mod excepted;
+mod exports;
 mod figures;
 mod go;
 mod instants;

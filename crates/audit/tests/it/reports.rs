@@ -32,7 +32,7 @@ fn with_duties(policy: &mut serde_json::Value) {
 }
 
 /// A day in which everything happens that a report can tell of.
-fn eventful() -> World {
+pub fn eventful() -> World {
     let mut world = World::empty();
     let policy = |tls: &'static str| {
         policy_json(|p| {

@@ -99,7 +99,7 @@ impl Arguments {
 }
 
 /// Nothing to compare; when the folder does not verify, that is the reason.
-fn no_site(archive: &writ_audit::Archive, error: writ_audit::compare::CompareError) -> Failure {
+pub(crate) fn no_site(archive: &writ_audit::Archive, error: writ_audit::compare::CompareError) -> Failure {
     let report = archive.walk(&mut |_| {});
     let failure = Failure::could_not(error);
     match report.problems.first_bad() {

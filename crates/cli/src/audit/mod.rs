@@ -4,7 +4,7 @@ mod attest;
 mod attesting;
 mod checklist;
 mod collect;
-mod compare;
+pub(crate) mod compare;
 mod fetch;
 mod hours;
 mod query;

@@ -3,56 +3,31 @@
 //!
 //! It holds no times and no path of this machine: the same tree gives the same bytes.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
+use writ_audit::report::sarif;
 use writ_policy::validate::Level;
 use writ_policy::validate::codes::{CODES, Code};
-use writ_trust::digest::Digest;
 
 use super::mistake::{Mistake, Place};
 use super::tree::ENTRY;
 use super::unevaluated;
 
-/// The schema that the document names.
-const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json";
 /// The folders that keys without a place may lead through.
 const FOLDERS: [&str; 4] = ["baselines", "rules", "hosts", "modules"];
-/// What paths are relative to.
-const BASE: &str = "SRCROOT";
 
 /// One run with all mistakes in their order. `root` is the tree; `prefix` leads from the repository's root to the tree, and ends in `/`
 /// unless it is empty.
 pub fn document(mistakes: &[Mistake], root: &Path, prefix: &str) -> Value {
-    json!({
-        "$schema": SCHEMA,
-        "version": "2.1.0",
-        "runs": [{
-            "tool": { "driver": {
-                "name": "writ",
-                "version": env!("CARGO_PKG_VERSION"),
-                "informationUri": env!("CARGO_PKG_REPOSITORY"),
-                "rules": CODES.iter().map(rule).collect::<Vec<_>>(),
-            }},
-            "columnKind": "unicodeCodePoints",
-            "originalUriBaseIds": { BASE: { "description": { "text": "The root of the repository." } } },
-            "invocations": [invocation(mistakes)],
-            "results": mistakes.iter().map(|mistake| result(mistake, root, prefix)).collect::<Vec<_>>(),
-        }],
-    })
-}
-
-/// Whether everything was looked at: a service must not take what is not here for mended.
-fn invocation(mistakes: &[Mistake]) -> Value {
-    let said = mistakes.iter().filter(|mistake| mistake.code == unevaluated::CODE);
-    let said: Vec<Value> =
-        said.map(|mistake| json!({ "level": "error", "message": { "text": mistake.sentence() } })).collect();
-    if said.is_empty() {
-        return json!({ "executionSuccessful": true });
-    }
-    json!({ "executionSuccessful": false, "toolExecutionNotifications": said })
+    // A service must not take what was not looked at for mended.
+    let unseen = mistakes.iter().filter(|mistake| mistake.code == unevaluated::CODE);
+    sarif::log(
+        CODES.iter().map(rule).collect(),
+        sarif::invocation(unseen.map(Mistake::sentence).collect()),
+        mistakes.iter().map(|mistake| result(mistake, root, prefix)).collect(),
+    )
 }
 
 fn rule(code: &Code) -> Value {
@@ -85,7 +60,7 @@ fn result(mistake: &Mistake, root: &Path, prefix: &str) -> Value {
     let physical = match &mistake.place {
         Some(place) => location(place, prefix),
         None => json!({
-            "artifactLocation": artifact(&nearest_file(root, &mistake.path), prefix),
+            "artifactLocation": sarif::artifact(&nearest_file(root, &mistake.path), prefix),
             "region": { "startLine": 1 },
         }),
     };
@@ -105,11 +80,7 @@ fn location(place: &Place, prefix: &str) -> Value {
         region["startColumn"] = place.column.into();
         region["endColumn"] = (place.column + place.width).into();
     }
-    json!({ "artifactLocation": artifact(&place.file, prefix), "region": region })
-}
-
-fn artifact(file: &str, prefix: &str) -> Value {
-    json!({ "uri": percent_encoded(&format!("{prefix}{file}")), "uriBaseId": BASE })
+    json!({ "artifactLocation": sarif::artifact(&place.file, prefix), "region": region })
 }
 
 /// The file to name for a mistake without a place: GitHub refuses a document in which one result has no location. It is
@@ -136,30 +107,5 @@ fn first_file(root: &Path, folder: &str) -> Option<String> {
 /// What stays the same when lines are added above: the kind, the file, and the keys that lead there.
 fn fingerprint(mistake: &Mistake) -> String {
     let file = mistake.place.as_ref().map_or("", |place| place.file.as_str());
-    let whole = json!([mistake.code, file, mistake.path]).to_string();
-    Digest::of(whole.as_bytes()).to_string().trim_start_matches("sha256:").to_owned()
-}
-
-/// A relative path as a URI reference.
-fn percent_encoded(path: &str) -> String {
-    let mut uri = String::with_capacity(path.len());
-    for byte in path.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            uri.push(char::from(byte));
-        } else {
-            let _ = write!(uri, "%{byte:02X}");
-        }
-    }
-    uri
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn any_path_becomes_a_uri() {
-        assert_eq!(percent_encoded("hosts/a b/é%.nix"), "hosts/a%20b/%C3%A9%25.nix");
-        assert_eq!(percent_encoded("a:b/c?d#e"), "a%3Ab/c%3Fd%23e");
-    }
+    sarif::fingerprint(&json!([mistake.code, file, mistake.path]))
 }

@@ -8,14 +8,14 @@ mod ship;
 mod table;
 mod yaml;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use self::figures::{Chosen, Figures};
 use self::table::{Alert, Exported, alerts};
 use crate::check::tree::Tree;
 use crate::failure::{Answer, Outcome};
 use crate::library::Library;
-use crate::{files, screen};
+use crate::screen;
 
 /// The file that --out makes.
 const FILE: &str = "writ.rules.yml";
@@ -75,21 +75,9 @@ impl Arguments {
             screen::warning(&format!("{alert} is left out: none of these baselines has the figure `{figure}`"));
         }
         let text = yaml::rules(figures.names(), &told, &left_out, &unexported);
-        write(self.out.as_deref(), &text)?;
+        super::write(self.out.as_deref(), FILE, &text, "the rules")?;
         Ok(Answer::Yes)
     }
-}
-
-fn write(folder: Option<&Path>, text: &str) -> Outcome<()> {
-    let Some(folder) = folder else {
-        screen::line(text.trim_end());
-        return Ok(());
-    };
-    files::make_directory(folder)?;
-    let path = folder.join(FILE);
-    files::replace(&path, text.as_bytes(), 0o644, "the rules")?;
-    screen::line(&path.display().to_string());
-    Ok(())
 }
 
 /// A rule and the figure that it stands on.

@@ -3,7 +3,7 @@
 mod cached;
 mod cases;
 mod delta;
-mod formats;
+pub mod formats;
 mod generated;
 mod judged;
 mod laws;

@@ -13,6 +13,7 @@ mod desk;
 mod diff;
 mod doctor;
 mod explain;
+mod export_audit;
 mod export_docs;
 mod export_schema;
 mod fetch;

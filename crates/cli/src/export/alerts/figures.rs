@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use writ_trust::time::Span;
 
+use super::super::baselines;
 use super::table::{Figure, Strict};
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::library::catalogue::Baseline;
 
 /// The figures.
@@ -31,17 +32,13 @@ pub struct Chosen<'a> {
 impl Figures {
     /// The figures of these baselines, or of all that are declared.
     pub fn choose(declared: &BTreeMap<String, Baseline>, names: &[String]) -> Outcome<Self> {
-        if let Some(unknown) = names.iter().find(|name| !declared.contains_key(*name)) {
-            let known = || declared.keys().map(String::as_str);
-            let failure = Failure::refused(format!("there is no baseline `{}`", writ_trust::text::one_line(unknown)));
-            let all = || format!("there are: {}", known().collect::<Vec<_>>().join(", "));
-            return Err(failure.nearest(unknown, known(), all));
-        }
-        let chosen = declared.iter().filter(|(name, _)| names.is_empty() || names.contains(*name));
+        let chosen = baselines::choose(declared, names)?;
         let values = |baseline: &Baseline| {
             baseline.figures.iter().map(|(id, figure)| (id.clone(), figure.value.clone())).collect()
         };
-        Ok(Self { baselines: chosen.map(|(name, b)| (format!("{name} {}", b.version), values(b))).collect() })
+        Ok(Self {
+            baselines: chosen.into_iter().map(|(name, b)| (format!("{name} {}", b.version), values(b))).collect(),
+        })
     }
 
     /// The baselines, with their versions.

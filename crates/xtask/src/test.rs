@@ -98,7 +98,8 @@ const MORE_SEEDS: [u64; 5] = [1, 1_000, 2_000, 3_000, 4_000];
 /// Lint, then all tests; ends with one line of counts.
 pub fn run(arguments: &Arguments) -> Result<()> {
     phase("set-up", || {
-        let needs = [setup::ALL, setup::GO, setup::MAIL, setup::SCHEMAS, setup::STICK, setup::PYTHON, setup::PDF, setup::NODE];
+        let needs =
+            [setup::ALL, setup::GO, setup::MAIL, setup::SCHEMAS, setup::STICK, setup::PYTHON, setup::PDF, setup::NODE];
         setup::ensure(&needs.concat())
     })?;
     // Unpacking waits for a server most of the time.

@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
 
 mod attacks;
-mod browser;
-mod baselines;
 mod attesting;
+mod baselines;
+mod browser;
 mod checklists;
 mod collecting;
 mod comparing;
@@ -14,8 +14,8 @@ mod exports;
 mod figures;
 mod go;
 mod instants;
-mod laws;
 mod kept;
+mod laws;
 mod log;
 mod log_batches;
 mod log_restarts;

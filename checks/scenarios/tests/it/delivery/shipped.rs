@@ -98,12 +98,12 @@ impl Past {
     }
 
     /// Reads bundles back out of the bucket, and holds them against an audit folder.
-    fn restore_test(&self, moto: &Moto, reference: &str, code: i32) -> Value {
+    fn restore_test(&self, server: &Server, reference: &str, code: i32) -> Value {
         let mut test = program("writ");
-        test.args(["audit", "restore-test", "--json", "--from", "s3://evidence", "--endpoint", &moto.endpoint]);
+        test.args(["audit", "restore-test", "--json", "--from", "s3://evidence", "--endpoint", &server.endpoint]);
         test.arg("--credentials").arg(self.world.house.path("etc/bucket.credentials"));
         test.arg("--trust").arg(self.world.house.path("etc/trust.json")).args(["--period", "2000..2100"]);
-        told(test.arg("--reference").arg(self.world.house.path(reference)), code)
+        told(self.clock.of(test.arg("--reference").arg(self.world.house.path(reference))), code)
     }
 
     fn audit(&self, folder: &str, what: &[&str], code: i32) -> Value {
@@ -182,7 +182,7 @@ fn days_come_into_the_bucket_stay_there_and_come_back_to_an_auditor() {
     // What is here already is not fetched again.
     let again = past.unpack(&server, "auditor", 0);
     assert_eq!(again["copied"], 0, "{again}");
-    let tested = past.restore_test(&moto, "auditor", 0);
+    let tested = past.restore_test(&server, "auditor", 0);
     assert_eq!((&tested["there"], &tested["verified"]), (&(4 * EACH).into(), &5.into()), "{tested}");
     let good = |one: &Value| one["log"] == "proven" && one["same"] == "ok" && one["signature"] == "ok";
     assert!(tested["bundles"].as_array().unwrap().iter().all(good), "{tested}");

@@ -273,16 +273,22 @@ builtins.concatMap
   [
     "User=writ-portal"
     "StateDirectory=writ/portal"
-    "StateDirectory=writ/audit"
     "StateDirectoryMode=0700"
+    "ProtectSystem=strict"
     "CapabilityBoundingSet="
     "\"--config\" \"/etc/writ/portal.toml\" \"--state\" \"/var/lib/writ/portal\" \"--behind-proxy\" \"--period\" \"1y\""
     "kill -HUP $MAINPID"
   ]
-  [ "LoadCredential" "ReadWritePaths" "read-key" ]
+  [ "LoadCredential" "ReadWritePaths" "read-key" "StateDirectory=writ/audit" ]
+++ holds "the audit folder is the fetcher's, and the portal's to read"
+  (builtins.elem "d /var/lib/writ/audit 0750 writ-portal-fetch writ-portal -" made.portal.tmpfiles)
 ++ lines "writ-portal-fetch.service" made.portal.units."writ-portal-fetch.service"
   [
-    "User=writ-portal"
+    "User=writ-portal-fetch"
+    "Group=writ-portal"
+    "UMask=0027"
+    "StateDirectory=writ/audit"
+    "StateDirectoryMode=0750"
     "LoadCredential=read-key:/var/lib/secrets/read.key"
     "\"--depot\" \"https://depot.example\" \"--site\" \"clinic-002\" \"--trust\" \"/etc/trust.json\" \"--to\" \"/var/lib/writ/audit\""
     "SuccessExitStatus=1"

@@ -8,6 +8,10 @@ let
 
   loopback = builtins.match "(127[.][0-9.]+|[[]::1]):[0-9]+" cfg.listen != null;
   state = "/var/lib/writ/portal";
+  below = lib.hasPrefix "/var/lib/" cfg.folder;
+  # Whose the folder is: what serves pages reads it and cannot write it, for it is another user and is shown all but its state
+  # read-only.
+  keeper = if cfg.fetch.enable then "writ-portal-fetch" else "writ-portal";
   arguments = [
     "--folder" cfg.folder
     "--trust" "${cfg.trustRoot}"
@@ -70,7 +74,10 @@ in
         where it names a password file that is.
       '';
     };
-    folder = option types.str "/var/lib/writ/audit" "The audit folder. Below /var/lib it is made, elsewhere it must exist.";
+    folder = option types.str "/var/lib/writ/audit" ''
+      The audit folder. Below /var/lib it is made; elsewhere it must exist, for the group writ-portal to read and, with fetch.enable, for
+      the user writ-portal-fetch to write.
+    '';
     listen = option types.str "127.0.0.1:8090" "Where to listen, for the proxy in front that ends TLS.";
     fetch = {
       enable = option types.bool false "Whether this machine keeps the folder current from a depot.";
@@ -100,7 +107,9 @@ in
     ];
 
     users.users.writ-portal = { isSystemUser = true; group = "writ-portal"; description = "Pages of an audit folder"; };
+    users.users.writ-portal-fetch = mkIf cfg.fetch.enable { isSystemUser = true; group = "writ-portal"; description = "Keeps an audit folder current"; };
     users.groups.writ-portal = { };
+    systemd.tmpfiles.rules = lib.optional below "d ${cfg.folder} 0750 ${keeper} writ-portal -";
 
     systemd.services.writ-portal = {
       description = "Show what verified of an audit folder";
@@ -117,7 +126,7 @@ in
         Restart = "always";
         RestartSec = "2s";
         TimeoutStopSec = "30s";
-        StateDirectory = [ "writ/portal" ] ++ lib.optional (lib.hasPrefix "/var/lib/" cfg.folder) (lib.removePrefix "/var/lib/" cfg.folder);
+        StateDirectory = "writ/portal";
         StateDirectoryMode = "0700";
       };
     };
@@ -129,14 +138,17 @@ in
       after = [ "network-online.target" ];
       unitConfig.RequiresMountsFor = cfg.folder;
       serviceConfig = confined // {
+        # Another user than the portal, so that neither the folder nor the key is the portal's; its group reads what is fetched.
+        User = "writ-portal-fetch";
+        UMask = "0027";
         Type = "oneshot";
         # 1 means that something is not as it should be, which the pages tell; the other sites are fetched all the same.
         ExecStart = map fetch cfg.fetch.sites;
         SuccessExitStatus = "1";
         LoadCredential = [ "read-key:${cfg.fetch.readKeyFile}" ];
       } // (
-        if lib.hasPrefix "/var/lib/" cfg.folder
-        then { StateDirectory = lib.removePrefix "/var/lib/" cfg.folder; StateDirectoryMode = "0700"; }
+        if below
+        then { StateDirectory = lib.removePrefix "/var/lib/" cfg.folder; StateDirectoryMode = "0750"; }
         else { ReadWritePaths = [ cfg.folder ]; }
       );
     };

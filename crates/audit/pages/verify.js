@@ -2,7 +2,7 @@
 const writ = (() => {
   // The limits of the documents, in bytes.
   const MAX_DOCUMENT = 4 * 1024 * 1024, MAX_BUNDLE = 1024 * 1024, MAX_RECEIPT = 64 * 1024, MAX_SIGNATURE = 16 * 1024;
-  const MAX_FILES = 50000, MAX_SIGNATURES = 64, MAX_DEPTH = 64, MAX_INTEGER = 2 ** 53, MAX_PROOF = 64;
+  const MAX_FILES = 50000, MAX_SIGNATURES = 64, MAX_DEPTH = 64, MAX_INTEGER = 2n ** 53n, MAX_PROOF = 64;
 
   const utf8 = new TextEncoder();
   const hex = (bytes) => Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
@@ -41,7 +41,9 @@ const writ = (() => {
       const found = match.exec(source);
       if (!found) fail("a string was expected");
       at = match.lastIndex;
-      return JSON.parse(found[0]);
+      const read = JSON.parse(found[0]);
+      if (/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(read)) fail("half a character");
+      return read;
     };
     const value = (depth) => {
       if (depth > MAX_DEPTH) fail("nesting too deep");
@@ -85,7 +87,7 @@ const writ = (() => {
       number.lastIndex = at;
       const found = number.exec(source);
       if (!found) fail("a value was expected");
-      if (Math.abs(Number(found[0])) > MAX_INTEGER) fail("an integer beyond 2^53");
+      if (found[0] === "-0" || BigInt(found[0]) > MAX_INTEGER || BigInt(found[0]) < -MAX_INTEGER) fail("an integer beyond 2^53");
       at = number.lastIndex;
       return Number(found[0]);
     };
@@ -207,10 +209,7 @@ const writ = (() => {
     }
     return counted;
   };
-  const threshold = (root, role) => {
-    const needed = root.thresholds[role];
-    return Number.isInteger(needed) && needed > 0 ? needed : 1;
-  };
+  const threshold = (root, role) => (root.thresholds[role] === undefined ? 1 : root.thresholds[role]);
   const serves = (key, role, site) =>
     key.roles.includes(role) && (site === undefined || key.sites.length === 0 || key.sites.includes(site));
 
@@ -221,7 +220,7 @@ const writ = (() => {
     if (cut < 0 || bytes.length > MAX_SIGNATURE) refuse("its checkpoint is not a signed note");
     const body = note.slice(0, cut + 1);
     const [origin, size, root, ...more] = body.slice(0, -1).split("\n");
-    if (more.length || !/^(0|[1-9][0-9]*)$/.test(size || "") || Number(size) > MAX_INTEGER) refuse("its checkpoint is not one");
+    if (more.length || !/^(0|[1-9][0-9]*)$/.test(size || "") || BigInt(size) > MAX_INTEGER) refuse("its checkpoint is not one");
     const found = { origin, size: Number(size), root: base64(root, 32) };
     if (!origins.includes(origin)) refuse(`its checkpoint is of a log that the trust root does not name for the site: ${origin}`);
     for (const line of note.slice(cut + 2).split("\n").slice(0, MAX_SIGNATURES)) {
@@ -259,6 +258,50 @@ const writ = (() => {
   const WORDS = { "writ.trust.v1": "trust root", "writ.release.v1": "release", "writ.receipt.v1": "receipt", "writ.bundle.v1": "bundle",
     "writ.bundle.v2": "bundle" };
 
+  // What this page reads of a document must be there as it must be; `writ` asks for more.
+  const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+  const isText = (value) => typeof value === "string";
+  const isNumber = (value) => Number.isInteger(value) && value >= 0;
+  const isTime = (value) => isText(value) && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/.test(value) && !Number.isNaN(Date.parse(value));
+  const areTexts = (value) => Array.isArray(value) && value.every(isText);
+  const isKey = (key) => isObject(key) && isText(key.public_key) && isText(key.name) && areTexts(key.roles) && areTexts(key.sites)
+    && isTime(key.valid_from) && isTime(key.valid_until) && (key.revoked_at === null || isTime(key.revoked_at));
+  const shape = {
+    "writ.trust.v1": (d) => {
+      const sound = isNumber(d.version) && isNumber(d.epoch) && Array.isArray(d.keys) && d.keys.every(isKey) && isObject(d.thresholds)
+        && isObject(d.log_origins) && Object.values(d.log_origins).every(areTexts);
+      if (!sound) return false;
+      const keys = d.keys.map((key) => publicKey(key.public_key));
+      const once = (list) => new Set(list).size === list.length;
+      if (!once(keys.map((key) => key.id)) || !once(keys.map((key) => hex(key.key)))) refuse("one key, or the id of one, is listed twice");
+      const needed = Object.entries(d.thresholds);
+      if (!("trust" in d.thresholds) || !("release" in d.thresholds) || !needed.every(([, n]) => isNumber(n) && n > 0)) refuse("a threshold is missing, or asks for nobody");
+      return true;
+    },
+    "writ.release.v1": (d) => isText(d.site) && isNumber(d.epoch) && isNumber(d.serial) && isNumber(d.trust_version) && isTime(d.issued_at)
+      && isObject(d.generations) && Object.values(d.generations).every((g) => isObject(g) && isText(g.public_key))
+      && Array.isArray(d.revoked_appliance_keys) && d.revoked_appliance_keys.every((key) => isObject(key) && isText(key.public_key)),
+    "writ.receipt.v1": (d) => isText(d.entry) && isNumber(d.index) && areTexts(d.proof) && isText(d.checkpoint),
+    ...Object.fromEntries(BUNDLES.map((schema) => [schema, (d) => /^EB-\d{8}-\d{4,16}$/.test(isText(d.bundle_id) ? d.bundle_id : "") && isText(d.client_id)
+      && isText(d.appliance) && isText(d.public_key) && isText(d.kind) && isTime(d.generated_at) && isObject(d.chain) && isNumber(d.chain.sequence)
+      && (d.chain.previous === null || isText(d.chain.previous))])),
+  };
+
+  // What a root may not take back of the one before: epochs, keys, revocations, logs.
+  const tookBack = (before, after) => {
+    if (after.epoch < before.epoch) return "its epoch is lower than that of the root before";
+    for (const old of before.keys) {
+      const now = after.keys.find((key) => key.public_key === old.public_key);
+      if (!now) return "it lists a key of the root before no longer";
+      if (old.revoked_at !== null && (now.revoked_at === null || Date.parse(now.revoked_at) > Date.parse(old.revoked_at))) return "it undoes a revocation";
+    }
+    for (const [site, origins] of Object.entries(before.log_origins)) {
+      const now = after.log_origins[site] || [];
+      if (!origins.every((origin, i) => now[i] === origin)) return `it takes back a log of ${site}`;
+    }
+    return null;
+  };
+
   // Judges files, a map from path to bytes. `given` is the digest of the first trust root as it was given; `progress` is told how
   // many of how many bundles are done. Answers { pinned, rows: [{ path, what, verdict: good | bad | doubt | none, why }] }.
   const judge = async (files, given, progress = () => {}) => {
@@ -283,6 +326,7 @@ const writ = (() => {
         const schema = document !== null && typeof document === "object" ? document.schema : undefined;
         if (!LIMITS.has(schema)) { row(path, "another document", "none", "this page does not judge it"); continue; }
         if (bytes.length > LIMITS.get(schema)) refuse("it is larger than its kind may be");
+        if (!shape[schema](document)) refuse("it is not of the shape that its schema asks for");
         documents.push({ path, bytes, document, schema });
       } catch (error) {
         row(path, "a file", "bad", reason(error));
@@ -293,12 +337,11 @@ const writ = (() => {
     // Trust roots: the first is the one that was given, each later one is signed by the threshold of the one before and its own.
     const roots = of("writ.trust.v1").sort((a, b) => a.document.version - b.document.version);
     let newest = null, pinned = false;
+    const known = new Set();
     const versions = new Map();
     for (const found of roots) {
       try {
         const root = found.document, digest = await digestOf(found.bytes);
-        if (!Array.isArray(root.keys) || typeof root.thresholds !== "object" || typeof root.log_origins !== "object") refuse("it is not a trust root");
-        root.keys.forEach((key) => publicKey(key.public_key));
         if (!newest) {
           const asked = given.trim();
           if (asked !== "" && digest !== asked) {
@@ -306,11 +349,12 @@ const writ = (() => {
             continue;
           }
           pinned = asked !== "";
-          newest = root; versions.set(root.version, root);
+          newest = root; versions.set(root.version, root); known.add(digest);
           row(found.path, "trust root", pinned ? "good" : "doubt", pinned ? "it is the root that you were given" : `nobody told this page which root to trust; this one's digest is ${digest}`);
           continue;
         }
-        if (versions.has(root.version)) refuse(`a second root of version ${root.version}`);
+        if (known.has(digest)) continue;
+        if (versions.has(root.version)) refuse(`another root of version ${root.version} is here`);
         if (root.version !== newest.version + 1) refuse(`version ${root.version} does not follow root ${newest.version}: one is missing`);
         const files = signatures(found.path);
         const fits = (key) => serves(key, "trust") && key.revoked_at === null;
@@ -318,7 +362,9 @@ const writ = (() => {
           const count = (await signers(by, found.bytes, files, fits)).size, needed = threshold(by, "trust");
           if (count < needed) refuse(`signed by ${count} of the ${needed} trust keys that ${name} asks for`);
         }
-        newest = root; versions.set(root.version, root);
+        const back = tookBack(newest, root);
+        if (back) refuse(back);
+        newest = root; versions.set(root.version, root); known.add(digest);
         row(found.path, "trust root", "good", `it follows root ${root.version - 1}`);
       } catch (error) {
         row(found.path, "trust root", "bad", reason(error));
@@ -332,7 +378,7 @@ const writ = (() => {
     const revoked = new Set([...versions.values()].flatMap((root) => root.keys).filter((key) => key.revoked_at !== null).map((key) => key.public_key));
 
     // Releases: signed by the threshold of release keys that counted when they were made and were never revoked.
-    const owners = [];
+    const owners = [], gone = new Set();
     for (const found of of("writ.release.v1")) {
       try {
         const release = found.document, root = versions.get(release.trust_version);
@@ -344,13 +390,12 @@ const writ = (() => {
           return who.size >= threshold(by, "release") ? [...who.values()].sort() : null;
         };
         let who = null;
-        for (const [version, by] of versions) if (version >= root.version && !who) who = await counts(by);
-        if (!who) refuse("not enough release keys that count signed it");
+        for (const [version, by] of versions) if (version >= root.version && by.epoch === release.epoch && !who) who = await counts(by);
+        if (!who) refuse("not enough release keys that count signed it, under no root of its epoch");
         for (const [appliance, generation] of Object.entries(release.generations)) {
           owners.push({ site: release.site, appliance, key: publicKey(generation.public_key), line: generation.public_key, release: `${release.epoch}-${release.serial}` });
         }
-        const gone = new Set(release.revoked_appliance_keys.map((key) => key.public_key));
-        gone.forEach((key) => revoked.add(key));
+        release.revoked_appliance_keys.forEach((key) => gone.add(`${release.site} ${key.public_key}`));
         row(found.path, "release", "good", `signed by ${who.join(", ")}`);
       } catch (error) {
         row(found.path, "release", "bad", reason(error));
@@ -388,6 +433,16 @@ const writ = (() => {
       receipts.delete(beside);
     }
 
+    // Statements of people are signed by keys to which the newest root gives the role `attest`.
+    const attestor = (document) => {
+      const key = newest.keys.find((k) => k.public_key === document.public_key && serves(k, "attest", document.client_id));
+      if (!key) return null;
+      if (key.revoked_at !== null) refuse("the key of its author was revoked: nothing proves that it is older");
+      const at = Date.parse(document.generated_at);
+      if (at < Date.parse(key.valid_from) || at >= Date.parse(key.valid_until)) refuse("it is of a time for which its author's key does not count");
+      return { key: publicKey(key.public_key), name: key.name };
+    };
+
     const bundles = of(...BUNDLES);
     const places = new Map();
     let done = 0;
@@ -395,9 +450,10 @@ const writ = (() => {
       const { path, bytes, document } = found, what = `bundle ${document.bundle_id}`;
       const beside = besides(path);
       try {
-        const owner = owners.find((o) => o.line === document.public_key && o.site === document.client_id && o.appliance === document.appliance);
-        if (!owner) refuse("no signed release here names its key for this appliance: anybody could have written it");
-        if (revoked.has(document.public_key)) refuse("its key was revoked: whether it is older, writ audit verify says");
+        const person = document.kind === "attestation" ? attestor(document) : null;
+        const owner = person || owners.find((o) => o.line === document.public_key && o.site === document.client_id && o.appliance === document.appliance);
+        if (!owner) refuse("no signed release here names its key for this appliance, nor a trust root for people: anybody could have written it");
+        if (gone.has(`${document.client_id} ${document.public_key}`)) refuse("its key was revoked: whether it is older, writ audit verify says");
         const files = signatures(path);
         if (files.length === 0) refuse("its signature is not here");
         let signed = false;
@@ -406,7 +462,9 @@ const writ = (() => {
         const place = `${document.public_key} ${document.chain.sequence}`, digest = hex(await sha256(bytes));
         if (places.has(place) && places.get(place) !== digest) refuse(`another bundle has its place ${document.chain.sequence} in the chain`);
         places.set(place, digest);
-        if (!beside) {
+        if (person) {
+          row(path, what, "good", `attested by ${person.name}; no log holds attestations, so whether later ones were withheld cannot be seen`);
+        } else if (!beside) {
           row(path, what, "doubt", `signed by ${document.appliance} (release ${owner.release}); no receipt is here, so not shown to be in the log`);
         } else {
           const { client_id: site, bundle_id: id, appliance, public_key, chain: { sequence } } = document;
@@ -431,7 +489,7 @@ const writ = (() => {
   // One sentence, and how good it is. Nothing judged is never good.
   const conclude = ({ pinned, rows }) => {
     const count = (verdict) => rows.filter((row) => row.verdict === verdict).length;
-    const bundles = rows.filter((row) => row.what.startsWith("bundle ") && row.verdict === "good").length;
+    const bundles = rows.filter((row) => row.what.startsWith("bundle ") && row.verdict === "good" && !row.why.startsWith("attested ")).length;
     const several = (n, one, more) => (n === 1 ? `One ${one}` : `${n} ${more}`);
     if (count("bad") > 0) return ["bad", `${several(count("bad"), "thing does", "things do")} not hold. ${several(bundles, "bundle is", "bundles are")} signed and in the log.`];
     if (bundles === 0 && count("doubt") === 0) return ["doubt", "No bundle was given: nothing was shown."];
@@ -440,7 +498,7 @@ const writ = (() => {
     return ["good", `${several(bundles, "bundle is", "bundles are")} signed by the appliance that it names, and in the site's log.`];
   };
 
-  return { base64, blake2b, checkpoint, conclude, hex, included, json, judge, publicKey, signature, Refused, MAX_DOCUMENT };
+  return { base64, blake2b, checkpoint, conclude, hex, included, json, judge, publicKey, signature, Refused, MAX_DOCUMENT, MAX_FILES };
 })();
 
 if (typeof document !== "undefined") {
@@ -469,9 +527,11 @@ if (typeof document !== "undefined") {
     const mine = turn, chosen = [...place("files").files, ...place("folder").files];
     if (chosen.length === 0) return;
     try {
-      say("", `Reading ${chosen.length} files.`);
+      const wanted = chosen.filter((file) => file.name.endsWith(".json") || file.name.endsWith(".minisig"));
+      if (wanted.length > writ.MAX_FILES) throw new Error(`more than ${writ.MAX_FILES} files: give fewer, or use writ audit verify`);
+      say("", `Reading ${wanted.length} files.`);
       const files = new Map();
-      for (const file of chosen) {
+      for (const file of wanted) {
         // What is larger than any document is not read, and said to be so.
         const bytes = file.size <= writ.MAX_DOCUMENT ? new Uint8Array(await file.arrayBuffer()) : null;
         files.set(file.webkitRelativePath || file.name, bytes);

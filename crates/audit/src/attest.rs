@@ -26,6 +26,12 @@ use crate::problem::Problems;
 pub const DUTY: &str = "duty";
 /// The name among a bundle's outputs of the item of a checklist that was done, as its catalogue calls it.
 pub const ITEM: &str = "item";
+/// The name among a bundle's outputs of how something came out that a program did: [`GOOD`] or [`FAILED`].
+pub const RESULT: &str = "result";
+/// It came out well.
+pub const GOOD: &str = "good";
+/// It did not: this is evidence that it was tried, and that nothing was done by it.
+pub const FAILED: &str = "failed";
 
 /// Why nothing can be attested.
 #[derive(Debug, thiserror::Error)]
@@ -174,12 +180,17 @@ impl Attested {
     pub fn fact(&self, name: &str) -> Option<&str> {
         self.bundle.artifacts.outputs.get(name).map(String::as_str)
     }
+
+    /// Whether what it tells of came out badly: then no duty is done by it.
+    pub fn is_failed(&self) -> bool {
+        self.fact(RESULT) == Some(FAILED)
+    }
 }
 
-/// The duties of a site by its newest policies, each with the control that it is for.
-pub fn duties<'a>(archive: &'a Archive, site: &SiteId) -> BTreeMap<&'a str, (&'a Duty, Option<&'a str>)> {
+/// The duties of a site by its policies as of an instant, each with the control that it is for.
+pub fn duties<'a>(archive: &'a Archive, site: &SiteId, at: Time) -> BTreeMap<&'a str, (&'a Duty, Option<&'a str>)> {
     let mut duties = BTreeMap::new();
-    for policy in newest_policies(archive, site).into_values() {
+    for policy in newest_policies(archive, site, at).into_values() {
         for (id, duty) in &policy.duties {
             let control = policy.controls.iter().find(|(_, control)| control.duties.contains(id));
             duties.entry(id.as_str()).or_insert((duty, control.map(|(control, _)| control.as_str())));
@@ -188,15 +199,18 @@ pub fn duties<'a>(archive: &'a Archive, site: &SiteId) -> BTreeMap<&'a str, (&'a
     duties
 }
 
-/// The newest policy of each appliance that the newest release of a site names.
-pub fn newest_policies<'a>(archive: &'a Archive, site: &SiteId) -> BTreeMap<&'a ApplianceId, &'a Policy> {
-    let Some(newest) = archive.sites.get(site).and_then(|record| record.releases.last()) else {
+/// What each appliance of a site was to obey as of an instant, by the newest release that was issued by then: null where its policy
+/// cannot be read here.
+pub fn orders<'a>(archive: &'a Archive, site: &SiteId, at: Time) -> BTreeMap<&'a ApplianceId, Option<&'a Policy>> {
+    let Some(record) = archive.sites.get(site) else { return BTreeMap::new() };
+    let Some(newest) = record.releases.iter().rev().find(|past| past.release.issued_at <= at) else {
         return BTreeMap::new();
     };
-    let policies = newest
-        .release
-        .generations
-        .iter()
-        .filter_map(|(appliance, generation)| Some((appliance, archive.policies.get(&generation.policy.digest)?)));
-    policies.collect()
+    let generations = newest.release.generations.iter();
+    generations.map(|(appliance, generation)| (appliance, archive.policies.get(&generation.policy.digest))).collect()
+}
+
+/// The policies of [`orders`] that can be read.
+pub fn newest_policies<'a>(archive: &'a Archive, site: &SiteId, at: Time) -> BTreeMap<&'a ApplianceId, &'a Policy> {
+    orders(archive, site, at).into_iter().filter_map(|(appliance, policy)| Some((appliance, policy?))).collect()
 }

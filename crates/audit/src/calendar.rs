@@ -11,7 +11,7 @@ pub fn quarter(at: Time) -> String {
     format!("{year:04}-Q{}", month.div_ceil(3))
 }
 
-/// The quarters that a period touches, the first [`MOST_QUARTERS`] of them.
+/// The quarters that a period touches, the first `MOST_QUARTERS` of them.
 pub fn quarters(period: &Period) -> Vec<String> {
     let (mut year, mut month) = year_and_month(period.from);
     month = (month - 1) / 3 * 3 + 1;

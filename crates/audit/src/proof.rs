@@ -18,7 +18,7 @@ pub use crate::load::log::proving::LogPlace;
 use crate::archive::Archive;
 use crate::attest;
 use crate::load::log::held::held_since;
-use crate::load::log::proving::{prove, read_within, receipted};
+use crate::load::log::proving::{Proven, prove, read_within, receipted};
 use crate::show::Shown;
 
 /// Who names a key.
@@ -155,18 +155,18 @@ pub fn standing(archive: &Archive, site: &SiteId, proven: bool) -> &'static str 
     }
 }
 
-/// The places of bundles in the site's logs, given their digests and files: by the tiles, or else by the receipts beside them.
+/// The places of bundles in the site's logs, given their digests and files: by the tiles, or by the receipts beside them where the
+/// log's entries are not here.
 pub fn places(archive: &Archive, site: &SiteId, bundles: &[(Digest, &str)]) -> BTreeMap<Digest, LogPlace> {
-    let Some(chain) = &archive.chain else { return BTreeMap::new() };
     let wanted: BTreeSet<Digest> = bundles.iter().map(|(digest, _)| *digest).collect();
-    let mut places = prove(&archive.folder, chain, site, &wanted).places;
+    let Proven { mut places, logs, .. } = prove(archive, site, &wanted, false);
     for (digest, path) in bundles {
         if places.contains_key(digest) {
             continue;
         }
         let beside = path.replace(".json", ".receipt.json");
         let Ok(Some(receipt)) = read_within(&archive.folder, &beside, MAX_RECEIPT) else { continue };
-        places.extend(receipted(chain, site, &receipt, digest).map(|place| (*digest, place)));
+        places.extend(receipted(archive, site, &logs, &receipt, digest).map(|place| (*digest, place)));
     }
     places
 }

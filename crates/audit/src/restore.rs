@@ -2,11 +2,10 @@
 //! and held against what it should be.
 //!
 //! What should be there is what the copy holds, what its log names, and what a reference folder holds: a bundle that the copy lacks
-//! may be drawn as any other, and fails.
+//! may be drawn as any other, and fails. By which of them that is known is said: of a copy alone nobody can see what is gone from
+//! it without a trace.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
 
 use serde::Serialize;
 use writ_evidence::BundleId;
@@ -15,17 +14,18 @@ use writ_evidence::chain::{Authentic, Speaker, VerifyError, authenticate, file_n
 use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
 use writ_trust::json::MAX_SIGNATURE;
-use writ_trust::log::receipt::MAX_RECEIPT;
 use writ_trust::text::one_line;
 
 use crate::archive::Archive;
 use crate::calendar::midnight;
-use crate::folder::{EntryKind, Folder, FolderError, is_plain_name};
-use crate::load::log::proving::{prove, read_within};
+use crate::folder::{EntryKind, Folder, FolderError};
+use crate::load::log::proving::{Entries, LogHere, prove, read_within};
 use crate::period::Period;
+use crate::problem::Weight;
 use crate::proof::{NOT_CONFIGURED, NOT_PROVEN, PROVEN, places, standing};
 use crate::sample::{Choice, Seed};
 use crate::story;
+use crate::words::of;
 
 /// What is to be tested.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ pub struct Ask<'a> {
     pub period: Period,
     /// The folder whose bytes they must have, where there is one.
     pub reference: Option<&'a Folder>,
+    /// What was kept and could not be taken into the copy: the names of archives, or of files in them.
+    pub left_out: &'a [String],
 }
 
 /// What one question about a bundle came to.
@@ -83,6 +85,32 @@ pub struct Taken {
     pub why: Vec<String>,
 }
 
+/// By what it is known which bundles there should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KnownBy {
+    /// The site's logs, each of which was read to its end.
+    Log,
+    /// The reference.
+    Reference,
+    /// Both.
+    LogAndReference,
+    /// Nothing but the copy: what is gone from it without a trace is not missed.
+    Copy,
+}
+
+impl KnownBy {
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Log => "the log",
+            Self::Reference => "the reference",
+            Self::LogAndReference => "the log and the reference",
+            Self::Copy => "the copy alone",
+        }
+    }
+}
+
 /// What came of one site.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SiteTest {
@@ -94,22 +122,27 @@ pub struct SiteTest {
     pub tested: usize,
     /// How many of them are as they should be.
     pub verified: usize,
+    /// By what it is known how many there should be.
+    pub known_by: KnownBy,
+    /// Why that is not known as it should be: what is wrong with the site's logs in the copy.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wrong: Vec<String>,
 }
 
 impl SiteTest {
-    /// Whether something was taken, and all of it is as it should be.
+    /// Whether something was taken, all of it is as it should be, and nothing is wrong with what tells what there should be.
     pub fn is_fine(&self) -> bool {
-        self.tested > 0 && self.tested == self.verified
-    }
-
-    /// The line that the journal of operations gets.
-    pub fn line(&self) -> String {
-        line(self.verified, self.tested, self.is_fine())
+        self.tested > 0 && self.tested == self.verified && self.wrong.is_empty()
     }
 }
 
-fn line(verified: usize, tested: usize, fine: bool) -> String {
-    format!("{verified}/{tested} bundles verified {}", if fine { "OK" } else { "NOT OK" })
+/// So many are named where a line tells what is wrong.
+const NAMED: usize = 3;
+
+/// The first of what is wrong, behind a colon.
+fn first(all: &[String]) -> String {
+    let more = if all.len() > NAMED { ", …" } else { "" };
+    format!(": {}{more}", all[..all.len().min(NAMED)].join(", "))
 }
 
 /// A restore test, `writ.restore-tested.v1`.
@@ -133,34 +166,62 @@ pub struct RestoreTest {
     pub sites: Vec<SiteTest>,
     /// The bundles, by site.
     pub bundles: Vec<Taken>,
+    /// Whether everything that was kept could be taken into the copy, and nothing is wrong with its trust roots, releases and
+    /// documents.
+    pub whole: bool,
+    /// What could not be taken into the copy.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
+    /// What is wrong with the copy's trust roots, releases and documents.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wrong: Vec<String>,
 }
 
 impl RestoreTest {
-    /// Whether something was taken of every site, and all of it is as it should be.
+    /// Whether the copy is whole, something was taken of every site, and all of it is as it should be.
     pub fn is_fine(&self) -> bool {
-        !self.sites.is_empty() && self.sites.iter().all(SiteTest::is_fine)
+        self.whole && !self.sites.is_empty() && self.sites.iter().all(SiteTest::is_fine)
+    }
+
+    /// Whether all of one site was good: the copy is whole, every bundle that was drawn is as it should be, and which there should
+    /// be is known by something else than the copy.
+    pub fn is_good(&self, site: &SiteTest) -> bool {
+        self.whole && site.is_fine() && site.known_by != KnownBy::Copy
     }
 
     /// The line over all sites.
     pub fn line(&self) -> String {
-        line(self.verified, self.tested, self.is_fine())
+        self.told(&self.sites, self.is_fine(), true)
     }
-}
 
-/// Why a test could not be made.
-#[derive(Debug, thiserror::Error)]
-pub enum RestoreError {
-    /// The copy cannot be read.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// What is taken cannot be written.
-    #[error("{path}: {source}")]
-    Write {
-        /// Which path.
-        path: String,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    /// The line of one site for what is signed of it, without names: that stands as it is, and names might be taken for something
+    /// else. By what is known what there should be is said beside it.
+    pub fn line_of(&self, site: &SiteTest) -> String {
+        self.told(std::slice::from_ref(site), self.whole && site.is_fine(), false)
+    }
+
+    /// What is wrong with the copy, and with the logs of these sites in it.
+    pub fn wrong_with(&self, sites: &[SiteTest]) -> Vec<String> {
+        sites.iter().flat_map(|site| &site.wrong).chain(&self.wrong).cloned().collect()
+    }
+
+    fn told(&self, sites: &[SiteTest], fine: bool, with_names: bool) -> String {
+        let verified: usize = sites.iter().map(|site| site.verified).sum();
+        let tested: usize = sites.iter().map(|site| site.tested).sum();
+        let named = |all: &[String]| if with_names { first(all) } else { String::new() };
+        let wrong = self.wrong_with(sites);
+        let mut parts = vec![format!("{verified}/{tested} bundles verified {}", if fine { "OK" } else { "NOT OK" })];
+        if !self.left_out.is_empty() {
+            parts.push(format!("{} left out{}", of(self.left_out.len() as u64, "file"), named(&self.left_out)));
+        }
+        if !wrong.is_empty() {
+            parts.push(format!("{} of the copy{}", of(wrong.len() as u64, "problem"), named(&wrong)));
+        }
+        if with_names && sites.iter().any(|site| site.known_by == KnownBy::Copy) {
+            parts.push("which there should be is known by the copy alone".to_owned());
+        }
+        parts.join("; ")
+    }
 }
 
 /// Where a bundle should be.
@@ -178,9 +239,11 @@ impl Place {
     }
 }
 
-/// Takes a sample of each site's bundles out of the archive into `to`, an empty folder of this call alone, and judges what was
-/// taken. Nothing of the sites' evidence is read but what is taken.
-pub fn test(archive: &Archive, ask: &Ask<'_>, to: &Path) -> Result<RestoreTest, RestoreError> {
+/// Takes a sample of each site's bundles out of the archive, and judges the bytes that were read. Nothing of the sites' evidence is
+/// read but what is taken.
+pub fn test(archive: &Archive, ask: &Ask<'_>) -> Result<RestoreTest, FolderError> {
+    let bad = archive.problems.list.iter().filter(|problem| problem.weight == Weight::Bad);
+    let wrong: Vec<String> = bad.map(|bad| format!("{} {}: {}", bad.code, bad.path, bad.what)).collect();
     let mut result = RestoreTest {
         schema: "writ.restore-tested.v1",
         seed: ask.seed.clone(),
@@ -191,24 +254,25 @@ pub fn test(archive: &Archive, ask: &Ask<'_>, to: &Path) -> Result<RestoreTest, 
         verified: 0,
         sites: Vec::new(),
         bundles: Vec::new(),
+        whole: archive.problems.bad == 0 && ask.left_out.is_empty(),
+        left_out: ask.left_out.to_vec(),
+        wrong,
     };
     for site in archive.sites.keys() {
         let mut choice = Choice::new(ask.count);
-        for place in expected(archive, site, ask)? {
+        let expected = expected(archive, site, ask)?;
+        for place in expected.places {
             choice.offer(&ask.seed, &place.path(), || place.clone());
         }
         let there = choice.there();
         result.there += there;
         let mut chosen = choice.chosen();
         chosen.sort();
-        for place in &chosen {
-            take(&archive.folder, place, to)?;
-        }
-        let taken = Folder::open(to)?;
-        let mut judged: Vec<Taken> = chosen.iter().map(|place| judge(archive, place, &taken, ask.reference)).collect();
+        let mut judged: Vec<Taken> = chosen.iter().map(|place| judge(archive, place, ask.reference)).collect();
         prove_all(archive, site, &mut judged);
         let verified = judged.iter().filter(|one| one.ok).count();
-        result.sites.push(SiteTest { site: site.clone(), there, tested: judged.len(), verified });
+        let (known_by, wrong, tested) = (expected.known_by, expected.wrong, judged.len());
+        result.sites.push(SiteTest { site: site.clone(), there, tested, verified, known_by, wrong });
         result.bundles.extend(judged);
     }
     result.tested = result.bundles.len();
@@ -216,21 +280,51 @@ pub fn test(archive: &Archive, ask: &Ask<'_>, to: &Path) -> Result<RestoreTest, 
     Ok(result)
 }
 
+/// What should be there.
+struct Expected {
+    places: BTreeSet<Place>,
+    known_by: KnownBy,
+    wrong: Vec<String>,
+}
+
 /// Every bundle of the period that should be there, by the copy itself, its log and the reference.
-fn expected(archive: &Archive, site: &SiteId, ask: &Ask<'_>) -> Result<BTreeSet<Place>, FolderError> {
+fn expected(archive: &Archive, site: &SiteId, ask: &Ask<'_>) -> Result<Expected, FolderError> {
     let within = |id: BundleId| midnight(id.date).is_some_and(|day| ask.period.contains(day));
     let mut places = BTreeSet::new();
     for folder in [Some(&archive.folder), ask.reference].into_iter().flatten() {
         places.extend(named(folder, site)?.into_iter().filter(|place| within(place.id)));
     }
-    if let Some(chain) = &archive.chain {
-        for logged in prove(&archive.folder, chain, site, &BTreeSet::new()).bundles {
-            let Some(id) = logged.id.parse::<BundleId>().ok().filter(|id| within(*id)) else { continue };
-            let (fingerprint, sequence) = (logged.fingerprint, logged.sequence);
-            places.insert(Place { site: site.clone(), fingerprint, sequence, id });
-        }
+    let proven = prove(archive, site, &BTreeSet::new(), true);
+    for logged in proven.bundles {
+        let Some(id) = logged.id.parse::<BundleId>().ok().filter(|id| within(*id)) else { continue };
+        let (fingerprint, sequence) = (logged.fingerprint, logged.sequence);
+        places.insert(Place { site: site.clone(), fingerprint, sequence, id });
     }
-    Ok(places)
+    let logs = proven.logs;
+    let by_log = !logs.is_empty() && logs.iter().all(|log| log.entries == Entries::All);
+    let known_by = match (by_log, ask.reference) {
+        (true, Some(_)) => KnownBy::LogAndReference,
+        (true, None) => KnownBy::Log,
+        (false, Some(_)) => KnownBy::Reference,
+        (false, None) => KnownBy::Copy,
+    };
+    Ok(Expected { places, known_by, wrong: wrong(site, &logs, known_by) })
+}
+
+/// What is wrong with a site's logs where they are to tell which bundles there should be.
+fn wrong(site: &SiteId, logs: &[LogHere], known_by: KnownBy) -> Vec<String> {
+    let of_log = |(before, log): (usize, &LogHere)| {
+        let what = match log.entries {
+            Entries::All => return None,
+            Entries::Torn => "entries of it are not here, or not as the log has them",
+            Entries::Wrong => "its entries or its checkpoint are not as the log's key signed them",
+            // In the archives of some days only a part of it is: then the reference tells.
+            Entries::Part if known_by == KnownBy::Reference => return None,
+            Entries::Part => "its entries are not all here, and there is no reference",
+        };
+        Some(format!("log/{site}/{}: {what}", before + 1))
+    };
+    logs.iter().enumerate().filter_map(of_log).collect()
 }
 
 /// The bundles of a site by the names of their files.
@@ -247,30 +341,7 @@ fn named(root: &Folder, site: &SiteId) -> Result<Vec<Place>, FolderError> {
     Ok(found)
 }
 
-/// Copies a bundle, its signature and its receipt. What is not there, or is no plain file, is not copied.
-fn take(from: &Folder, place: &Place, to: &Path) -> Result<(), RestoreError> {
-    let path = place.path();
-    let files = [
-        (path.clone(), MAX_BUNDLE),
-        (format!("{path}.minisig"), MAX_SIGNATURE),
-        (path.replace(".json", ".receipt.json"), MAX_RECEIPT),
-    ];
-    for (path, limit) in files {
-        if !path.split('/').all(is_plain_name) {
-            continue;
-        }
-        let Ok(Some(bytes)) = read_within(from, &path, limit) else { continue };
-        let target = to.join(&path);
-        let write = || {
-            fs::create_dir_all(target.parent().unwrap_or(to))?;
-            fs::write(&target, &bytes)
-        };
-        write().map_err(|source| RestoreError::Write { path: path.clone(), source })?;
-    }
-    Ok(())
-}
-
-fn judge(archive: &Archive, place: &Place, taken: &Folder, reference: Option<&Folder>) -> Taken {
+fn judge(archive: &Archive, place: &Place, reference: Option<&Folder>) -> Taken {
     let path = place.path();
     let mut found = Taken {
         site: place.site.clone(),
@@ -295,7 +366,7 @@ fn judge(archive: &Archive, place: &Place, taken: &Folder, reference: Option<&Fo
     let both = |folder: &Folder| {
         Ok::<_, String>((read(folder, &path, MAX_BUNDLE)?, read(folder, &format!("{path}.minisig"), MAX_SIGNATURE)?))
     };
-    let (bytes, signature) = match both(taken) {
+    let (bytes, signature) = match both(&archive.folder) {
         Ok(both) => both,
         Err(why) => {
             found.present = Found::Failed;

@@ -139,6 +139,13 @@ pub struct Sampled {
     pub index: Option<u64>,
 }
 
+impl Sampled {
+    /// Whether its site has a log that is not proven to hold it.
+    pub fn is_unproven(&self) -> bool {
+        self.log == crate::proof::NOT_PROVEN
+    }
+}
+
 /// A group, of which so many were to be taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Stratum {
@@ -181,9 +188,17 @@ impl Sample {
 
     /// Whether the folder verified, something was sampled, and no log that there is fails to hold it.
     pub fn is_fine(&self) -> bool {
-        self.verified
-            && self.bundles().next().is_some()
-            && self.bundles().all(|sampled| sampled.log != crate::proof::NOT_PROVEN)
+        self.is_good(|_| true)
+    }
+
+    /// The same of one site.
+    pub fn is_fine_of(&self, site: &SiteId) -> bool {
+        self.is_good(|sampled| sampled.row.site == *site)
+    }
+
+    fn is_good(&self, counts: impl Fn(&Sampled) -> bool) -> bool {
+        let own: Vec<&Sampled> = self.bundles().filter(|sampled| counts(sampled)).collect();
+        self.verified && !own.is_empty() && own.iter().all(|sampled| !sampled.is_unproven())
     }
 }
 
@@ -296,6 +311,64 @@ mod tests {
             assert!(bad.parse::<Seed>().is_err(), "{bad}");
         }
         assert_eq!(Seed::from_bytes(&[0xab; 16]).to_string().len(), 32);
+    }
+
+    #[test]
+    fn one_site_is_fine_while_the_log_of_another_does_not_hold_what_was_drawn() {
+        let site = |name: &str| name.parse::<SiteId>().unwrap();
+        let drawn = |name: &str, log| Sampled {
+            row: Row {
+                bundle_id: "EB-20261123-0001".parse().unwrap(),
+                generated_at: "2026-11-23T06:00:00Z".parse().unwrap(),
+                site: site(name),
+                appliance: "front-desk".parse().unwrap(),
+                kind: Kind::Started,
+                event_type: None,
+                machine: None,
+                check: None,
+                incident_id: None,
+                controls: vec![],
+                severity: None,
+                resolution: None,
+                resolution_status: None,
+                tier: None,
+                runbook: None,
+                mttr_seconds: None,
+                sla_target_seconds: None,
+                sla_met: None,
+                summary: String::new(),
+                path: String::new(),
+            },
+            digest: Digest::of(name.as_bytes()),
+            key_id: String::new(),
+            public_key: String::new(),
+            log,
+            index: None,
+        };
+        let stratum = |name: &str, log| Stratum {
+            site: site(name),
+            quarter: None,
+            outcome: None,
+            there: 1,
+            asked: 1,
+            bundles: vec![drawn(name, log)],
+        };
+        let mut sample = Sample {
+            schema: "writ.sample.v1",
+            seed: "a-seed-of-chance".parse().unwrap(),
+            period: None,
+            verified: true,
+            first_problem: None,
+            strata: vec![
+                stratum("clinic-001", crate::proof::NOT_CONFIGURED),
+                stratum("clinic-002", crate::proof::NOT_PROVEN),
+            ],
+        };
+        let fine = |sample: &Sample, name: &str| sample.is_fine_of(&site(name));
+        assert!(fine(&sample, "clinic-001") && !fine(&sample, "clinic-002") && !sample.is_fine());
+        assert!(!fine(&sample, "clinic-003"), "nothing was drawn of it");
+        sample.verified = false;
+        assert!(!fine(&sample, "clinic-001"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Times, lengths and numbers as people say them.
 
+use writ_policy::diff::Effect;
 use writ_trust::time::Time;
 
 /// An instant for people: `2026-11-23 14:40:56 UTC`, with milliseconds only where they matter.
@@ -60,6 +61,16 @@ pub fn framework(name: &str) -> String {
         "soc2" => "SOC 2".to_owned(),
         "nist-800-53" => "NIST SP 800-53".to_owned(),
         other => other.to_uppercase(),
+    }
+}
+
+/// What a change does to protection, in words.
+pub fn effect(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Weaker => "weaker",
+        Effect::Stronger => "stronger",
+        Effect::Unclear => "unclear",
+        Effect::Same => "the same",
     }
 }
 

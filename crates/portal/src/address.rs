@@ -97,7 +97,7 @@ pub fn incident(site: &SiteId, appliance: impl std::fmt::Display, incident: impl
 pub fn bundle(path: &str) -> String {
     let parts: Vec<&str> = path.split('/').collect();
     match parts[..] {
-        ["evidence", site, fingerprint, file] => match file.strip_suffix(".json") {
+        ["evidence" | "attestations", site, fingerprint, file] => match file.strip_suffix(".json") {
             Some(name) => format!("/site/{}/bundles/{}/{}", encode(site), encode(fingerprint), encode(name)),
             None => String::new(),
         },
@@ -123,6 +123,10 @@ mod tests {
         assert_eq!(control(&site, "../a b?"), "/site/clinic-001/controls/..%2Fa%20b%3F");
         assert_eq!(
             bundle("evidence/clinic-001/ab/1-EB-20261123-0001.json"),
+            "/site/clinic-001/bundles/ab/1-EB-20261123-0001"
+        );
+        assert_eq!(
+            bundle("attestations/clinic-001/ab/1-EB-20261123-0001.json"),
             "/site/clinic-001/bundles/ab/1-EB-20261123-0001"
         );
         assert_eq!(bundle("releases/clinic-001/1-1/release.json"), "");

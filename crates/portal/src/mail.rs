@@ -2,6 +2,7 @@
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use writ_notify::channel::Unsent;
 use writ_notify::channel::mail::Server;
@@ -16,6 +17,10 @@ use crate::views::{View, What};
 const WAITING: usize = 64;
 /// How often a mail is tried.
 const TRIES: u32 = 3;
+/// How long after one try the next one is, where the server asks for nothing else.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How long at most: other links wait meanwhile.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Somebody asks for a link.
 #[derive(Debug)]
@@ -99,7 +104,9 @@ fn send(server: &Server, message: &Message, to: &str) -> Result<(), Unsent> {
     loop {
         tries += 1;
         match server.send(message, to) {
-            Err(Unsent::Later { .. }) if tries < TRIES => {}
+            Err(Unsent::Later { wait, .. }) if tries < TRIES => {
+                std::thread::sleep(wait.unwrap_or(PAUSE).min(LONGEST_PAUSE));
+            }
             other => return other,
         }
     }

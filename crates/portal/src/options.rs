@@ -43,7 +43,7 @@ For several people, behind a proxy that ends TLS (it must set X-Forwarded-For):
   writ-portal serve --folder /var/lib/writ/audit --trust /etc/writ/trust.json --listen 127.0.0.1:8090 --behind-proxy \\
       --config /etc/writ/portal.toml --state /var/lib/writ/portal
 
-portal.toml, which is read again on SIGHUP:
+portal.toml, which is read again on SIGHUP, but for url, which wants a restart:
 
   url = \"https://portal.msp.example\"
 

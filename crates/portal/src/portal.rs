@@ -11,7 +11,7 @@ use writ_trust::time::Time;
 
 use crate::access::gate::Gate;
 use crate::access::links::Links;
-use crate::access::rates::Rates;
+use crate::access::rates::{LinkRates, Rates};
 use crate::access::sessions::Sessions;
 use crate::access::users::{User, Users};
 use crate::clock::Clock;
@@ -21,12 +21,15 @@ use crate::mail::{self, Asks, Post};
 use crate::read::detail::Detail;
 use crate::read::held::Held;
 use crate::read::keeper::Ask;
-use crate::read::site::{Source, read};
+use crate::read::reports::{Found, Reports};
+use crate::read::site::{Source, read, verify};
 use crate::read::summary::Summary;
 use crate::views::Trail;
 
-/// Links for one address within a quarter of an hour.
+/// Links for one address within a quarter of an hour, of which so many were asked for from one place.
 const LINKS: u32 = 3;
+/// The same from all places: so many mails somebody gets at most whom others want to annoy.
+const LINKS_IN_ALL: u32 = 12;
 /// Requests for links, and uses of links, from one place within a quarter of an hour.
 const FROM_ONE_PLACE: u32 = 20;
 const QUARTER_HOUR: i64 = 15 * 60_000;
@@ -66,7 +69,7 @@ pub struct Portal {
     /// Links that nobody used yet.
     pub links: Links,
     /// How often links are mailed to one address.
-    pub for_address: Rates,
+    pub for_address: LinkRates,
     /// How often somebody asks for links from one place.
     pub from_place: Rates,
     /// How often somebody tries links from one place.
@@ -78,6 +81,7 @@ pub struct Portal {
     access: RwLock<Arc<Access>>,
     clock: Clock,
     readings: Arc<Semaphore>,
+    reports: Reports,
     keeper: Mutex<Option<Sender<Ask>>>,
 }
 
@@ -112,7 +116,7 @@ impl Portal {
             gate: parts.gate,
             sessions: Sessions::default(),
             links: Links::open(parts.state)?,
-            for_address: Rates::new(LINKS, QUARTER_HOUR),
+            for_address: LinkRates::new(LINKS, LINKS_IN_ALL, QUARTER_HOUR),
             from_place: Rates::new(FROM_ONE_PLACE, QUARTER_HOUR),
             tries: Rates::new(FROM_ONE_PLACE, QUARTER_HOUR),
             trail: Trail::open(parts.state, parts.view_files)?,
@@ -120,6 +124,7 @@ impl Portal {
             access: RwLock::new(Arc::new(parts.access)),
             clock: parts.clock,
             readings: Arc::new(Semaphore::new(READINGS)),
+            reports: Reports::default(),
             keeper: Mutex::default(),
         };
         Ok((Arc::new(portal), asks))
@@ -186,8 +191,9 @@ impl Portal {
         }
         let portal = self.clone();
         let reading = tokio::task::spawn_blocking(move || {
+            let begun = portal.held.begin();
             let found = read(&portal.source, &site, portal.now());
-            let detail = portal.held.take(found, true);
+            let detail = portal.held.take(begun, found, true);
             portal.held.publish_again();
             // Also where nobody waits for it any more.
             drop(turn);
@@ -197,6 +203,34 @@ impl Portal {
             .await
             .map_err(|_| Fault::Broken("a site could not be read: the reading ended".to_owned()))?
             .ok_or(Fault::NotFound)
+    }
+
+    /// What does not verify of a site that could not be judged; in words why, where the folder cannot be read. It is found once for
+    /// each time that the site was read, and no more are at it than may read at once.
+    ///
+    /// # Errors
+    /// [`Fault::Broken`]
+    pub async fn report(self: &Arc<Self>, summary: &Summary) -> Result<Result<Arc<Found>, String>, Fault> {
+        let (site, read_at) = (summary.site.clone(), summary.read_at);
+        if let Some(found) = self.reports.get(&site, read_at) {
+            return Ok(Ok(found));
+        }
+        let gone = |_| Fault::Broken("nobody reads any more".to_owned());
+        let turn = self.readings.clone().acquire_owned().await.map_err(gone)?;
+        // Somebody else may have waited for the same.
+        if let Some(found) = self.reports.get(&site, read_at) {
+            return Ok(Ok(found));
+        }
+        let portal = self.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let at = portal.now();
+            let report = verify(&portal.source, &site, at);
+            let found = report.map(|report| portal.reports.keep(Found { site, read_at, at, report }));
+            // Also where nobody waits for it any more.
+            drop(turn);
+            found
+        });
+        reading.await.map_err(|_| Fault::Broken("a site could not be verified: the reading ended".to_owned()))
     }
 
     /// Does something that reads files, on a thread that may wait.

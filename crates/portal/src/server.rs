@@ -175,7 +175,8 @@ pub async fn serve(options: Serve) -> Result<(), ServeError> {
     }
     let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Ready]);
     let (stop, stopped) = watch::channel(false);
-    let minding = tokio::spawn(mind(portal.clone(), options.clone(), hangups));
+    let url = config.and_then(|config| config.url);
+    let minding = tokio::spawn(mind(portal.clone(), options.clone(), url, hangups));
     let serving = accept(portal.clone(), listener, options.connections, stopped);
     tokio::pin!(serving);
     tokio::select! {
@@ -237,8 +238,32 @@ async fn told_to_stop() {
     }
 }
 
-/// Reads the configuration and the folder again on SIGHUP, and removes links that nobody used.
-async fn mind(portal: Arc<Portal>, options: Serve, mut hangups: Option<tokio::signal::unix::Signal>) {
+/// Reads the configuration and the folder again, but for the address of the portal: hosts, cookies and links go by that which it
+/// began with.
+fn read_again(portal: &Portal, options: &Serve, url: Option<&str>) {
+    let again = options.config.as_deref().map(Config::read).transpose().map_err(ServeError::from);
+    match again.and_then(|config| Ok((access(options, config.as_ref())?, config))) {
+        Ok((access, config)) => {
+            portal.replace_access(access);
+            let new = config.and_then(|config| config.url);
+            if new.as_deref() != url {
+                let (new, old) = (new.unwrap_or_else(|| "none".to_owned()), portal.gate.origin());
+                tracing::error!("SIGHUP: the url is {new} now: restart for it; until then the portal stays at {old}");
+            }
+        }
+        Err(error) => tracing::error!("SIGHUP: the configuration stays as it was: {error}"),
+    }
+    tracing::info!("SIGHUP: the folder is read again");
+    portal.ask(Ask::All);
+}
+
+/// Reads again on SIGHUP, and removes links that nobody used.
+async fn mind(
+    portal: Arc<Portal>,
+    options: Serve,
+    url: Option<String>,
+    mut hangups: Option<tokio::signal::unix::Signal>,
+) {
     let mut sweep = tokio::time::interval(SWEEP);
     loop {
         let asked = async {
@@ -251,15 +276,7 @@ async fn mind(portal: Arc<Portal>, options: Serve, mut hangups: Option<tokio::si
             }
         };
         tokio::select! {
-            () = asked => {
-                let again = options.config.as_deref().map(Config::read).transpose().map_err(ServeError::from);
-                match again.and_then(|config| access(&options, config.as_ref())) {
-                    Ok(access) => portal.replace_access(access),
-                    Err(error) => tracing::error!("SIGHUP: the configuration stays as it was: {error}"),
-                }
-                tracing::info!("SIGHUP: the folder is read again");
-                portal.ask(Ask::All);
-            }
+            () = asked => read_again(&portal, &options, url.as_deref()),
             _ = sweep.tick() => {
                 if let Err(error) = portal.links.sweep(portal.now()) {
                     tracing::warn!(%error, "links that nobody used stay");

@@ -9,7 +9,6 @@ use writ_trust::role::Role;
 
 use super::items::{Item, Measure};
 use super::{Answer, CheckAnswer, DAY, DutyAnswer, Facts, State, people};
-use crate::attest::newest_policies;
 use crate::compare::Verdict;
 use crate::compare::model::{CheckFinding, IncidentFinding, IncidentStatus};
 use crate::words::{of as count, when};
@@ -21,6 +20,9 @@ type Part = (State, String);
 pub fn of(facts: &Facts<'_>, item: &Item) -> Answer {
     let (mut parts, checks) = if item.asks_checks() { by_checks(facts, item) } else { (Vec::new(), Vec::new()) };
     parts.extend(item.measures.iter().flat_map(|measure| by_measure(facts, *measure)));
+    if item.rests_on_policies() {
+        parts.extend(unread(facts));
+    }
     let duties = people::of(facts, item);
     let mut says: Vec<String> = parts.iter().map(|(_, says)| says.clone()).collect();
     let told = if item.is_automated() { people::stands } else { people::says };
@@ -49,18 +51,33 @@ fn worst(parts: &[Part]) -> State {
     applying.min().unwrap_or(State::NotApplicable)
 }
 
-/// What people did for an item that machines do not answer, and why it is so where no duty says it.
-fn by_people(facts: &Facts<'_>, item: &Item, duties: &[DutyAnswer]) -> (State, Option<String>) {
-    if let Some(worst) = duties.iter().map(|duty| duty.state).min() {
-        return (worst, None);
-    }
-    let why = match people::last_of_item(facts, item) {
-        Some(last) => {
-            format!("last attested {} by {}; no duty of the policy says how often", when(last.at), last.by)
-        }
-        None => "no duty of the policy asks for it, and nobody attested it".to_owned(),
+/// The appliances whose policy cannot be read here: what is asked of them is not known, so nothing of it is well.
+fn unread(facts: &Facts<'_>) -> Vec<Part> {
+    let unread = facts.orders.iter().filter(|(_, policy)| policy.is_none());
+    unread
+        .map(|(appliance, _)| {
+            (State::NotMet, format!("the policy of {appliance} cannot be read here: it is not assessable"))
+        })
+        .collect()
+}
+
+/// What people did for an item that machines do not answer, and what is to be known beside its duties.
+fn by_people(facts: &Facts<'_>, item: &Item, duties: &[DutyAnswer]) -> (State, Vec<String>) {
+    let last = people::last_of_item(facts, item);
+    let mut says: Vec<String> = unread(facts).into_iter().map(|(_, says)| says).collect();
+    let Some(worst) = duties.iter().map(|duty| duty.state).min() else {
+        // A duty that cannot be read may ask for it.
+        let state = if says.is_empty() { State::NoDuty } else { State::NotMet };
+        says.push(match last {
+            Some(last) => format!("{}; no duty of the policy says how often", people::tell(&last)),
+            None => "no duty of the policy asks for it, and nobody attested it".to_owned(),
+        });
+        return (state, says);
     };
-    (State::NoDuty, Some(why))
+    // What is attested of the item alone is told, and does no duty, which may ask for more.
+    let alone = last.filter(|last| duties.iter().all(|duty| duty.last.as_ref() != Some(last)));
+    says.extend(alone.map(|last| format!("the item without a duty: {}", people::tell(&last))));
+    (worst, says)
 }
 
 fn wanted(item: &Item, policy: &Policy) -> Vec<String> {
@@ -78,7 +95,8 @@ fn wanted(item: &Item, policy: &Policy) -> Vec<String> {
 fn by_checks(facts: &Facts<'_>, item: &Item) -> (Vec<Part>, Vec<CheckAnswer>) {
     let all = &facts.comparison.checks;
     let (mut parts, mut checks) = (Vec::new(), Vec::new());
-    for (appliance, policy) in newest_policies(facts.archive, &facts.comparison.site) {
+    let readable = facts.orders.iter().filter_map(|(appliance, policy)| Some((*appliance, (*policy)?)));
+    for (appliance, policy) in readable {
         let wanted = wanted(item, policy);
         if wanted.is_empty() && item.checks.required {
             parts.push((State::NoCheck, format!("no check of {appliance}'s policy answers it")));
@@ -99,8 +117,8 @@ fn by_checks(facts: &Facts<'_>, item: &Item) -> (Vec<Part>, Vec<CheckAnswer>) {
             });
         }
     }
-    if parts.is_empty() && item.checks.required {
-        parts.push((State::NoCheck, "no policy of the newest release can be read".to_owned()));
+    if facts.orders.is_empty() && item.checks.required {
+        parts.push((State::NoCheck, "no release was issued by then that names an appliance".to_owned()));
     }
     (parts, checks)
 }
@@ -168,12 +186,11 @@ fn none(facts: &Facts<'_>, what: &str, is_so: impl Fn(&IncidentFinding) -> bool)
 const MOST: usize = 12;
 
 fn heard(facts: &Facts<'_>) -> Vec<Part> {
-    let policies = newest_policies(facts.archive, &facts.comparison.site);
     let mut parts = Vec::new();
     for finding in &facts.comparison.appliances {
         let appliance = &finding.appliance;
-        // One that the newest release has no orders for is not waited for.
-        let Some(policy) = policies.get(appliance) else { continue };
+        // One that the release has no orders for is not waited for, and of one whose orders cannot be read that is told.
+        let Some(Some(policy)) = facts.orders.get(appliance) else { continue };
         let allowed = 2 * policy.settings.posture.vector.millis();
         parts.push(match finding.last_heard {
             None => (State::NotMet, format!("{appliance} was not heard in this time")),
@@ -253,7 +270,9 @@ fn keys(facts: &Facts<'_>, days: i64) -> Vec<Part> {
             (State::NotMet, format!("key {} of {} is {age} days old", key.public_key.key_id(), key.name))
         })
         .collect();
-    if parts.is_empty() {
+    if parts.is_empty() && young.is_empty() {
+        parts.push((State::NotMet, "no key of people or logs counts now".to_owned()));
+    } else if parts.is_empty() {
         parts.push((
             State::Met,
             format!("{} that count, none older than {days} days", count(young.len() as u64, "key")),

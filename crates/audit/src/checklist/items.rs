@@ -75,6 +75,14 @@ impl Item {
         let Checks { cite, named, probes, .. } = self.checks;
         !(cite.is_empty() && named.is_empty() && probes.is_empty())
     }
+
+    /// Whether its answer needs what policies say: of an appliance whose policy cannot be read it cannot be well.
+    pub fn rests_on_policies(&self) -> bool {
+        let of_policy = |measure: &Measure| {
+            matches!(measure, Measure::Heard | Measure::NoneOverdue | Measure::NoneLate | Measure::NoneEnding { .. })
+        };
+        self.asks_checks() || self.measures.iter().any(of_policy)
+    }
 }
 
 const fn people(ids: &'static [&'static str], rhythm: Rhythm, title: &'static str) -> Item {

@@ -7,15 +7,18 @@ mod answer;
 pub mod items;
 mod people;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
 use writ_evidence::BundleId;
 use writ_policy::duty::Cadence;
+use writ_policy::policy::Policy;
 use writ_trust::digest::Digest;
 use writ_trust::ids::{ApplianceId, SiteId};
-use writ_trust::time::Time;
+use writ_trust::time::{Span, Time};
+
+pub use people::last_done;
 
 use crate::archive::Archive;
 use crate::attest::{self, Attested};
@@ -157,6 +160,13 @@ pub struct LastAttested {
     pub digest: Digest,
 }
 
+impl LastAttested {
+    /// When it is due again that is due every so often.
+    pub fn due_again(&self, every: &Span) -> Time {
+        self.at.plus(every)
+    }
+}
+
 /// A duty of the policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DutyAnswer {
@@ -229,7 +239,10 @@ impl Checklist {
 struct Facts<'a> {
     archive: &'a Archive,
     comparison: &'a Comparison,
+    /// By then, oldest first.
     attested: &'a [Attested],
+    /// What each appliance was to obey then; null where it cannot be read.
+    orders: BTreeMap<&'a ApplianceId, Option<&'a Policy>>,
     now: Time,
 }
 
@@ -242,8 +255,9 @@ pub fn checklist(
 ) -> Result<(Checklist, VerifyReport), CompareError> {
     let period = Period { from: now.plus_millis(-rhythm.days() * DAY), to: now.plus_millis(1) };
     let comparison = compare(archive, site, Some(period), now)?;
-    let attested = attested(archive, site);
-    let facts = Facts { archive, comparison: &comparison, attested: &attested, now };
+    let attested = attested(archive, site, now);
+    let orders = attest::orders(archive, site, now);
+    let facts = Facts { archive, comparison: &comparison, attested: &attested, orders, now };
     let own = || items::ITEMS.iter().filter(|item| item.rhythm == rhythm);
     let mut answers: Vec<Answer> = own().map(|item| answer::of(&facts, item)).collect();
     let listed: BTreeSet<&str> = items::ITEMS.iter().flat_map(|item| item.ids.iter().copied()).collect();
@@ -265,13 +279,13 @@ pub fn checklist(
 /// A day, in milliseconds.
 const DAY: i64 = 86_400_000;
 
-/// What people attested at a site, oldest first.
-pub fn attested(archive: &Archive, site: &SiteId) -> Vec<Attested> {
+/// What people attested at a site up to an instant, oldest first.
+pub fn attested(archive: &Archive, site: &SiteId, until: Time) -> Vec<Attested> {
     let mut all = Vec::new();
     // What is wrong with them was told of when the folder was verified.
     let mut unheard = VerifyReport::begin(archive);
     attestations::walk(archive, &mut unheard, &mut |stored| {
-        if stored.bundle.client_id == *site {
+        if stored.bundle.client_id == *site && stored.bundle.generated_at <= until {
             all.push(attest::Attested { path: stored.path.to_owned(), digest: stored.digest, bundle: stored.bundle });
         }
     });

@@ -11,19 +11,20 @@ use crate::words::when;
 
 /// The duties of an item.
 pub fn of(facts: &Facts<'_>, item: &Item) -> Vec<DutyAnswer> {
-    let all = duties(facts.archive, &facts.comparison.site);
+    let all = duties(facts.archive, &facts.comparison.site, facts.now);
     let own = all.into_iter().filter(|(_, (duty, _))| duty.source.iter().any(|id| item.ids.contains(&id.as_str())));
     own.map(|(id, (duty, _))| one(facts, id, duty)).collect()
 }
 
 /// The last attestation of an item by its own ids, whatever the duty.
 pub fn last_of_item(facts: &Facts<'_>, item: &Item) -> Option<LastAttested> {
-    facts.attested.iter().rev().find(|one| one.fact(ITEM).is_some_and(|id| item.ids.contains(&id))).and_then(told)
+    let mine = |one: &&Attested| !one.is_failed() && one.fact(ITEM).is_some_and(|id| item.ids.contains(&id));
+    facts.attested.iter().rev().find(mine).and_then(told)
 }
 
 /// The duties of a rhythm that belong to no item of any checklist.
 pub fn others(facts: &Facts<'_>, rhythm: Rhythm, listed: &BTreeSet<&str>) -> Vec<Answer> {
-    let all = duties(facts.archive, &facts.comparison.site);
+    let all = duties(facts.archive, &facts.comparison.site, facts.now);
     let own = all.into_iter().filter(|(_, (duty, _))| {
         let due = duty.cadence.every.as_ref().map(|every| Rhythm::of_days(every.seconds().div_euclid(86_400)));
         due == Some(rhythm) && !duty.source.iter().any(|id| listed.contains(id.as_str()))
@@ -53,21 +54,28 @@ pub fn stands(duty: &DutyAnswer) -> String {
     let DutyAnswer { duty: id, cadence, by, last, next, .. } = duty;
     let last = match last {
         None => "never attested".to_owned(),
-        Some(last) => format!("last attested {} by {} ({})", when(last.at), last.by, last.bundle_id),
+        Some(last) => tell(last),
     };
     let next = next.map(|at| format!(", due again {}", when(at))).unwrap_or_default();
     format!("people ({id}, {cadence}, {by}): {last}{next}")
 }
 
+/// What was attested, in words.
+pub fn tell(last: &LastAttested) -> String {
+    let LastAttested { at, by, bundle_id, statement, .. } = last;
+    format!("last attested {} by {by} ({bundle_id}: {statement})", when(*at))
+}
+
+/// What was last attested of a duty, of attestations that are sorted oldest first. It must name the duty, for a duty may ask for more
+/// than the item of a checklist that it belongs to, and must not have come out badly.
+pub fn last_done(attested: &[Attested], duty: &str) -> Option<LastAttested> {
+    attested.iter().rev().find(|one| !one.is_failed() && one.fact(DUTY) == Some(duty)).and_then(told)
+}
+
 fn one(facts: &Facts<'_>, id: &str, duty: &Duty) -> DutyAnswer {
-    let mine = |one: &&Attested| match (one.fact(DUTY), one.fact(ITEM)) {
-        (Some(named), _) => named == id,
-        (None, Some(item)) => duty.source.iter().any(|source| source == item),
-        (None, None) => false,
-    };
-    let last = facts.attested.iter().rev().find(mine).and_then(told);
+    let last = last_done(facts.attested, id);
     let every = duty.cadence.every.as_ref();
-    let next = last.as_ref().zip(every).map(|(last, every)| last.at.plus(every));
+    let next = last.as_ref().zip(every).map(|(last, every)| last.due_again(every));
     let state = match (every, next) {
         (None, _) => State::OnEvent,
         (Some(_), Some(next)) if next > facts.now => State::Done,

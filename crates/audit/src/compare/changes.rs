@@ -15,11 +15,11 @@ pub(super) fn of(comparer: &Comparer<'_>) -> Vec<BaselineChange> {
 }
 
 fn of_one<'s>(comparer: &'s Comparer<'_>, subject: &'s Subject<'_>) -> impl Iterator<Item = BaselineChange> + 's {
-    // An appliance that has never answered was given orders, and nobody knows whether it obeyed them.
-    let heard = !subject.timeline.obeyed.is_empty();
-    let began = subject.whole.iter().enumerate().filter(move |(_, s)| heard && comparer.period.contains(s.period.from));
+    // Of orders that it was given before it first answered nobody knows whether it obeyed them.
+    let began =
+        subject.whole.iter().enumerate().filter(move |(_, s)| s.obeyed && comparer.period.contains(s.period.from));
     began.map(move |(i, after)| {
-        let before = i.checked_sub(1).map(|i| &subject.whole[i]);
+        let before = i.checked_sub(1).map(|i| &subject.whole[i]).filter(|before| before.obeyed);
         let entries = before.map(|before| entries(before, after)).unwrap_or_default();
         BaselineChange {
             appliance: subject.appliance.clone(),

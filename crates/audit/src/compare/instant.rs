@@ -58,6 +58,29 @@ impl<'t> Around<'t> {
     }
 }
 
+/// What the check came to: what its last run came to, but where runs that are summed up lie across the instant, and some of
+/// them failed, that it failed. Nobody knows then that it did not.
+fn outcome(told: &CheckTimeline, at: Time) -> Option<(Outcome, Vec<String>)> {
+    let points: Vec<&Point> = told.points.iter().collect();
+    let last = outcome_at(&points, at)?;
+    if last.0 == Outcome::Fail {
+        return Some(last);
+    }
+    let (done, rest) = told.points.split_at(told.points.partition_point(|p| p.to <= at));
+    let failed = rest.iter().filter(|p| p.from <= at && p.failed > 0).find(|p| !told_apart(p, done, rest, at));
+    let of_summary = |p: &Point| if p.outcome == Outcome::Fail { p.reasons.clone() } else { Vec::new() };
+    Some(failed.map_or(last, |p| (Outcome::Fail, of_summary(p))))
+}
+
+/// Whether more is told than that some of the runs that are summed up across an instant failed: what it came to at the instant
+/// or since the first of them, or that the next that is told of failed, and so the failures lie behind it.
+fn told_apart(across: &Point, done: &[Point], rest: &[Point], at: Time) -> bool {
+    let mut since = done.iter().rev().take_while(|p| p.to > across.from || p.to == at);
+    let behind = rest.iter().take_while(|p| p.to <= across.to).filter(|p| p.from > at);
+    since.any(|p| p.from >= across.from || p.to == at)
+        || behind.min_by_key(|p| (p.from, p.failed == 0)).is_some_and(|next| next.failed > 0)
+}
+
 /// Gathers what the evidence says of a check as of an instant. `question.asked` is all the time in which policies asked for it,
 /// up to what is known.
 pub fn gather(timeline: &Timeline, question: &Question<'_>, id: &str, at: Time) -> Facts {
@@ -66,9 +89,8 @@ pub fn gather(timeline: &Timeline, question: &Question<'_>, id: &str, at: Time) 
     let around = Around::of(told, at);
     let now = Period::instant(at);
     let known = question.asked.iter().find(|p| p.contains(at)).map_or(now.to, |p| p.to);
-    let points: Vec<&Point> = told.points.iter().collect();
-    let last = outcome_at(&points, at);
-    let so_far = Period { from: points.iter().map(|p| p.from).min().unwrap_or(at).min(at), to: now.to };
+    let last = outcome(told, at);
+    let so_far = Period { from: told.points.iter().map(|p| p.from).min().unwrap_or(at).min(at), to: now.to };
     let lasts = |sought: Outcome| -> Vec<Period> {
         let mut found = stretches(&told.points, &[so_far], sought);
         found.retain(|p| p.to == now.to);

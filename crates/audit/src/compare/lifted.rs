@@ -1,4 +1,5 @@
-//! Exceptions, and the times in which they count: never outside of what a person accepted, nor of what an appliance obeyed.
+//! Exceptions, and the times in which they count: never outside of what a person accepted, nor of what an appliance obeyed or
+//! was given to obey.
 
 use writ_policy::exception::Exception;
 use writ_trust::time::Time;

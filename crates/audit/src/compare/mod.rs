@@ -101,11 +101,18 @@ impl<'a> Evidence<'a> {
         Self { archive, site, timelines: BTreeMap::new(), verification: VerifyReport::begin(archive) }
     }
 
-    /// Takes in a verified bundle; those of other sites are passed over.
+    /// Takes in a verified bundle of an appliance that a release names. Those of other sites are passed over, and what people
+    /// attest too: it says nothing of when appliances spoke.
     pub fn take(&mut self, stored: Stored<'_>) {
-        if stored.bundle.client_id == self.site {
-            self.timelines.entry(stored.bundle.appliance.clone()).or_default().take(stored);
+        let appliance = &stored.bundle.appliance;
+        if stored.bundle.client_id == self.site && (self.timelines.contains_key(appliance) || self.names(appliance)) {
+            self.timelines.entry(appliance.clone()).or_default().take(stored);
         }
+    }
+
+    /// Whether a release of the site names an appliance.
+    fn names(&self, appliance: &ApplianceId) -> bool {
+        self.archive.sites[&self.site].releases.iter().any(|past| past.release.generations.contains_key(appliance))
     }
 
     /// Puts everything in order of time, once all bundles were taken. What the walk came to becomes part of every comparison.
@@ -132,7 +139,7 @@ impl<'a> Evidence<'a> {
         Comparer::new(self, Period::instant(instant), Some(instant), now).run()
     }
 
-    /// All the time that anything is said of, up to `now`.
+    /// All the time that an appliance says anything of, up to `now`.
     fn all(&self, now: Time) -> Period {
         let written = || self.timelines.values().flat_map(|t| &t.written).copied();
         let issued = self.archive.sites[&self.site].releases.iter().map(|p| p.release.issued_at).min();

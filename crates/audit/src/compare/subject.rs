@@ -20,8 +20,10 @@ static SILENT: Timeline = Timeline::new();
 pub(super) struct Stretch<'a> {
     /// When.
     pub period: Period,
-    /// The release that it obeyed.
+    /// The release that it obeyed, or was to obey.
     pub release: ReleaseRef,
+    /// Whether it said that it obeyed it: before its first word it was given orders, and nobody knows what it made of them.
+    pub obeyed: bool,
     /// Its policy for the appliance; null when that is not known.
     pub policy: Option<&'a Policy>,
 }
@@ -84,9 +86,8 @@ pub(super) fn all<'a>(evidence: &'a Evidence<'a>, period: &Period, now: Time) ->
     let named = |before: Time| -> BTreeSet<&ApplianceId> {
         let issued = releases.iter().filter(|p| p.release.issued_at < before);
         let mut named: BTreeSet<&ApplianceId> = issued.flat_map(|p| p.release.generations.keys()).collect();
-        let known = |appliance: &ApplianceId| releases.iter().any(|p| p.release.generations.contains_key(appliance));
         let heard = |timeline: &Timeline| timeline.written.iter().any(|at| *at < before);
-        named.extend(evidence.timelines.iter().filter(|(a, t)| heard(t) && known(a)).map(|(a, _)| a));
+        named.extend(evidence.timelines.iter().filter(|(_, t)| heard(t)).map(|(a, _)| a));
         named
     };
     let mut appliances = named(period.to);
@@ -96,32 +97,46 @@ pub(super) fn all<'a>(evidence: &'a Evidence<'a>, period: &Period, now: Time) ->
     appliances.into_iter().map(|appliance| one(evidence, appliance, period, now)).collect()
 }
 
+/// What an appliance was given to obey, and from when on: the newest of the releases that name it, once it was issued and the
+/// entry's own time had come. An entry that is held until people promote it was never given. `orders` are oldest first.
+fn given(appliance: &ApplianceId, orders: &[&PastRelease]) -> Vec<(Time, ReleaseRef)> {
+    let mut given: Vec<(Time, ReleaseRef)> = Vec::new();
+    for past in orders {
+        let entry = past.release.generations.get(appliance).filter(|entry| !past.release.is_held(entry));
+        let Some(entry) = entry else { continue };
+        let at = entry.not_before.max(past.release.issued_at);
+        // An older one whose time comes no sooner is not taken up any more.
+        given.retain(|(before, _)| *before < at);
+        let (epoch, serial) = past.release.point();
+        given.push((at, ReleaseRef { epoch, serial, digest: past.digest }));
+    }
+    given
+}
+
 fn one<'a>(evidence: &'a Evidence<'a>, appliance: &ApplianceId, period: &Period, now: Time) -> Subject<'a> {
     let timeline = evidence.timelines.get(appliance).unwrap_or(&SILENT);
     let releases = evidence.archive.sites[&evidence.site].releases.iter();
     let orders: Vec<&PastRelease> = releases.filter(|p| p.release.generations.contains_key(appliance)).collect();
     let newest = orders.iter().rfind(|p| p.release.issued_at < period.to);
-    let mut obeyed = timeline.obeyed.clone();
-    // An appliance that has never answered is judged by the orders that it was given.
-    if obeyed.is_empty() {
-        obeyed.extend(orders.iter().map(|past| {
-            let (epoch, serial) = past.release.point();
-            (past.release.issued_at, ReleaseRef { epoch, serial, digest: past.digest })
-        }));
-        obeyed.sort_by_key(|(at, _)| *at);
-    }
+    // Until it answers for the first time, if it ever does, an appliance is judged by the orders that it was given: what it says
+    // later changes nothing of its silence before.
+    let answered = timeline.obeyed.first().map(|(at, _)| *at);
+    let mut asked = given(appliance, &orders);
+    asked.retain(|(at, _)| answered.is_none_or(|answered| *at < answered));
+    let unanswered = asked.len();
+    asked.extend(timeline.obeyed.iter().copied());
     let last = timeline.written.iter().max().map_or(now, |at| at.plus_millis(1));
     let known = Period { from: Period::ever().from, to: now.max(last).max(period.to) };
     let stretches = |within: &Period| -> Vec<Stretch<'a>> {
         let mut out = Vec::new();
-        for (i, (from, release)) in obeyed.iter().enumerate() {
-            let to = obeyed.get(i + 1).map_or(known.to, |(next, _)| *next);
+        for (i, (from, release)) in asked.iter().enumerate() {
+            let to = asked.get(i + 1).map_or(known.to, |(next, _)| *next);
             let whole = Period { from: *from, to };
             if whole.to <= within.from || whole.from >= within.to {
                 continue;
             }
             let policy = evidence.archive.policy(&evidence.site, appliance, release);
-            out.push(Stretch { period: whole.and(within), release: *release, policy });
+            out.push(Stretch { period: whole.and(within), release: *release, obeyed: i >= unanswered, policy });
         }
         out
     };

@@ -14,7 +14,9 @@ use writ_trust::key_register::KeyRecord;
 use writ_trust::numbers::{Epoch, Serial};
 use writ_trust::root::TrustKey;
 use writ_trust::root_chain::TrustChain;
+use writ_trust::time::Time;
 
+use super::bundle_checks::CLOCK_SLACK_MILLIS;
 use super::{directory, entries, path_in, read, stray};
 use crate::archive::{Archive, Stored};
 use crate::attest::{key_of, speaker};
@@ -43,13 +45,14 @@ pub fn walk(archive: &Archive, report: &mut VerifyReport, visit: &mut dyn FnMut(
         }
         let path = path_in(FOLDER, site.as_str());
         if let Some(folder) = directory(&folder, &path, site.as_str(), &mut report.problems) {
-            walk_site(chain, &site, &folder, &path, report, visit);
+            walk_site(chain, archive.now, &site, &folder, &path, report, visit);
         }
     }
 }
 
 fn walk_site(
     chain: &TrustChain,
+    now: Option<Time>,
     site: &SiteId,
     folder: &Folder,
     path: &str,
@@ -70,11 +73,19 @@ fn walk_site(
         };
         let Some(appliance) = speaker(&key.public_key) else { continue };
         let person = Person { site, key, appliance, path: inner, fingerprint };
-        let mut summary = person.summary();
+        let (mut summary, mut ahead) = (person.summary(), None);
         person.walk(&folder, &mut report.problems, &mut |stored| {
             summary.take(&stored.bundle);
+            let at = stored.bundle.generated_at;
+            if now.is_some_and(|now| at.millis_since(now) > CLOCK_SLACK_MILLIS) {
+                ahead.get_or_insert_with(|| (stored.path.to_owned(), at));
+            }
             visit(stored);
         });
+        if let Some((path, at)) = ahead {
+            let what = format!("it says that it was stated at {at}, which is still to come");
+            report.problems.note(Code::ClockDoubtful, &path, what, "when it was stated is not to be taken from it");
+        }
         report.bundles += summary.bundles;
         report.chains.push(summary);
     }

@@ -156,7 +156,8 @@ fn is_of_signature(error: &VerifyError) -> bool {
     matches!(error, VerifyError::SignatureFile(_) | VerifyError::BadSignature(minisign::VerifyError::CommentForged))
 }
 
-fn code_of(error: &VerifyError) -> Code {
+/// The sort of problem that a bundle has which does not verify.
+pub fn code_of(error: &VerifyError) -> Code {
     match error {
         VerifyError::SignatureFile(_) | VerifyError::BadSignature(_) => Code::Altered,
         VerifyError::OtherKey { .. } | VerifyError::ForeignKey => Code::UnknownKey,

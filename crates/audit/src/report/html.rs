@@ -2,7 +2,6 @@
 
 use askama::Template;
 use writ_policy::control::Coverage;
-use writ_policy::diff::Effect;
 use writ_trust::time::Time;
 
 use super::counted;
@@ -12,7 +11,7 @@ use crate::compare::model::{
 use crate::log_summary::{LogSummary, NOT_CONFIGURED};
 use crate::problem::Weight;
 use crate::story::plain;
-use crate::words::{framework, lasting, lasting_millis, of, thousands, when};
+use crate::words::{effect, framework, lasting, lasting_millis, of, thousands, when};
 
 #[derive(Template)]
 #[template(path = "report.html")]
@@ -82,12 +81,7 @@ impl Report<'_> {
     }
 
     fn effect(&self, entry: &ChangeEntry) -> &'static str {
-        match entry.effect {
-            Effect::Weaker => "weaker",
-            Effect::Stronger => "stronger",
-            Effect::Unclear => "unclear",
-            Effect::Same => "the same",
-        }
+        effect(entry.effect)
     }
 
     /// The last instant of the period, as a period on a command line ends with it.

@@ -120,10 +120,15 @@ fn evidence(c: &Comparison) -> Suite<'_> {
         false => Outcome::Failure("the folder does not verify".to_owned()),
     };
     let folder = Case { name: "the folder verifies".to_owned(), at: None, outcome, details };
+    let doubt = doubt::on_folder(c);
     let judged = c.appliances.iter().map(|a| Case {
         name: format!("{} is judged", a.appliance),
         at: None,
-        outcome: a.not_assessable.clone().map_or(Outcome::Passed, Outcome::Error),
+        outcome: match (&a.not_assessable, &doubt) {
+            (Some(why), _) => Outcome::Error(why.clone()),
+            (None, Some(doubt)) => Outcome::Error(format!("judged, but {doubt}")),
+            (None, None) => Outcome::Passed,
+        },
         details: Vec::new(),
     });
     Suite { name: "evidence".to_owned(), cases: std::iter::once(folder).chain(judged).collect() }

@@ -1,6 +1,7 @@
 //! Telling the result: one format per file, each a pure function of the comparison, so that the same evidence always
 //! gives the same bytes.
 
+mod csv;
 mod doubt;
 pub mod html;
 pub mod json;

@@ -5,11 +5,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
-use writ_audit::Folder;
-use writ_audit::attest::{AttestError, DUTY, Statement, draft, speaker, standing};
-use writ_audit::checklist::attested;
+use writ_audit::attest::{AttestError, DUTY, FAILED, ITEM, RESULT, Statement, draft, speaker, standing};
+use writ_audit::checklist::{attested, last_done};
 use writ_audit::problem::Code;
 use writ_audit::verify::VerifyReport;
+use writ_audit::{Archive, Folder, Options};
 use writ_evidence::chain::{Sealed, seal};
 use writ_evidence::records::RestoreTest;
 use writ_evidence::{Draft, Kind};
@@ -92,11 +92,49 @@ fn attestations_verify_and_are_told() {
     assert_eq!(report.bundles, 30);
     let chain = report.chains.iter().find(|chain| chain.appliance == speaker(&sam().public_key()).unwrap()).unwrap();
     assert_eq!((chain.bundles, chain.last), (2, Some(2)));
-    let told = attested(&world.archive(), &site());
+    let told = attested(&world.archive(), &site(), at("2026-11-25T09:00:00Z"));
     assert_eq!(told.iter().map(|one| one.digest).collect::<Vec<_>>(), [first.digest, second.digest]);
     let said = told[0].bundle.attestation.as_ref().unwrap();
     assert_eq!((said.by.as_str(), &said.attachments[..]), ("Sam Okafor", &[Digest::of(b"keys")][..]));
     assert_eq!(told[0].fact(DUTY), Some("review.keys"));
+}
+
+#[test]
+fn only_what_names_a_duty_and_came_out_well_does_it() {
+    let world = day(|_| {});
+    let with = |facts: &[(&str, &str)]| {
+        let facts = facts.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Statement { facts, ..statement("") }
+    };
+    let done = attest(&world, with(&[(DUTY, "review.keys")]), "2026-11-24T09:00:00Z");
+    // Another duty, the item of a checklist alone, one that failed, a statement on the same control.
+    attest(&world, with(&[(DUTY, "review.doors")]), "2026-11-24T10:00:00Z");
+    attest(&world, with(&[(ITEM, "CK-28")]), "2026-11-24T11:00:00Z");
+    attest(&world, with(&[(DUTY, "review.keys"), (RESULT, FAILED)]), "2026-11-24T12:00:00Z");
+    attest(&world, with(&[]), "2026-11-24T13:00:00Z");
+    let last = |until: &str| {
+        let told = attested(&world.archive(), &site(), at(until));
+        last_done(&told, "review.keys").map(|last| (last.digest, last.at))
+    };
+    assert_eq!(last("2026-11-25T00:00:00Z"), Some((done.digest, at("2026-11-24T09:00:00Z"))));
+    assert_eq!(last("2026-11-24T08:59:59Z"), None, "what is yet to come is not known");
+}
+
+#[test]
+fn what_is_dated_after_now_is_told() {
+    let world = day(|_| {});
+    let sealed = attest(&world, statement("review.keys"), "2026-11-24T09:00:00Z");
+    let notes = |now: &str| {
+        let options = Options { trust: world.trust(), now: Some(at(now)), ..Options::default() };
+        let report = Archive::open(Folder::open(world.path()).unwrap(), &options).walk(&mut |_| {});
+        assert!(report.ok, "{:#?}", report.problems);
+        let ahead =
+            |p: &&writ_audit::problem::Problem| p.code == Code::ClockDoubtful && p.path.contains("attestations");
+        report.problems.list.iter().filter(ahead).map(|p| p.path.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(notes("2026-11-24T08:56:00Z"), Vec::<String>::new());
+    let told = notes("2026-11-24T08:00:00Z");
+    assert!(told.len() == 1 && told[0].ends_with(&sealed.file_name()), "{told:?}");
 }
 
 #[test]
@@ -176,7 +214,7 @@ fn a_persons_key_says_nothing_else_and_a_revoked_one_nothing() {
     put(&world, &seal(own, &standing.state, &sam(), at("2026-11-24T10:00:00Z")).unwrap());
     let report = world.verify();
     assert!(report.ok && report.problems.list.iter().any(|p| p.code == Code::Revoked), "{:#?}", report.problems);
-    assert!(attested(&world.archive(), &site()).is_empty());
+    assert!(attested(&world.archive(), &site(), at("2027-11-24T10:00:00Z")).is_empty());
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Checklists: every item is answered from evidence or by people, and nothing is silently well.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value as Json, json};
+use writ_audit::attest::{FAILED, ITEM, RESULT, Statement};
 use writ_audit::checklist::{Answer, Checklist, Rhythm, State, checklist};
 use writ_policy::outcome::Outcome;
 
@@ -145,6 +148,62 @@ fn what_people_do_is_due_until_they_attest_it() {
 }
 
 #[test]
+fn what_a_program_did_for_an_item_is_told_and_does_no_duty() {
+    let world = lived();
+    let of_item = |id: &str, more: &[(&str, &str)]| {
+        let mut facts: BTreeMap<String, String> =
+            more.iter().map(|(name, fact)| ((*name).to_owned(), (*fact).to_owned())).collect();
+        facts.insert(ITEM.to_owned(), id.to_owned());
+        Statement { facts, ..statement("") }
+    };
+    let sealed = attest(&world, of_item("CK-28", &[]), "2026-11-24T06:10:00Z");
+    let restored = item(&list(&world, Rhythm::Monthly, EVENING), "CK-28").clone();
+    assert_eq!((restored.state, restored.duties[0].last.clone()), (State::Due, None));
+    let told = format!("({}: The list of keys was reviewed)", sealed.bundle_id);
+    assert!(restored.says[0].contains("never attested") && restored.says[1].contains(&told), "{restored:?}");
+    // One that failed is not even told of as done.
+    attest(&world, of_item("CK-13", &[(RESULT, FAILED)]), "2026-11-24T06:11:00Z");
+    let audited = item(&list(&world, Rhythm::Quarterly, EVENING), "CK-13").clone();
+    assert!(audited.state == State::Due && audited.says.len() == 1, "{audited:?}");
+}
+
+#[test]
+fn as_of_the_past_neither_later_releases_nor_later_statements_are_known() {
+    let mut world = lived();
+    attest(&world, statement("access.review"), "2026-11-24T07:00:00Z");
+    let policy = policy_json(|policy| {
+        furnished(policy);
+        policy["duties"].as_object_mut().unwrap().remove("access.review");
+        policy["controls"]["164.310(a)(1)"]["duties"] = json!(["restore.test", "of.its-own", "access.audit"]);
+    });
+    world.release(2, &policy, |release| {
+        release["issued_at"] = "2026-11-25T00:00:00Z".into();
+        release["generations"]["front-desk"]["policy"]["schema"] = "writ.policy.v2".into();
+    });
+    let access = |now: &str| item(&list(&world, Rhythm::Monthly, now), "CK-09").state;
+    assert_eq!(access("2026-11-24T06:59:59Z"), State::Due);
+    assert_eq!(access("2026-11-24T07:00:00Z"), State::Done);
+    assert_eq!(access("2026-11-25T00:00:00Z"), State::NoDuty);
+}
+
+#[test]
+fn an_appliance_whose_policy_cannot_be_read_is_not_forgotten() {
+    let mut world = lived();
+    world.release(2, &writ_trust::json::canonical(&json!({ "schema": "writ.policy.v9" })), |release| {
+        release["generations"]["front-desk"]["policy"]["schema"] = "writ.policy.v9".into();
+    });
+    let daily = list(&world, Rhythm::Daily, EVENING);
+    assert!(daily.verified && !daily.is_fine(), "{daily:#?}");
+    for id in ["CK-01", "CK-02", "CK-03"] {
+        let found = item(&daily, id);
+        assert_eq!(found.state, State::NotMet, "{found:?}");
+        assert!(found.says.iter().any(|says| says.contains("the policy of front-desk cannot be read")), "{found:?}");
+    }
+    let monthly = list(&world, Rhythm::Monthly, EVENING);
+    assert_eq!(item(&monthly, "CK-09").state, State::NotMet, "a duty that cannot be read may ask for it");
+}
+
+#[test]
 fn keys_that_grow_old_and_exceptions_that_end_are_seen() {
     let mut world = world_with(|policy| {
         policy["exceptions"] = json!({ "EX-001": exception("file.audit", "2026-12-10T00:00:00Z") });
@@ -158,6 +217,9 @@ fn keys_that_grow_old_and_exceptions_that_end_are_seen() {
     assert!(ending.state == State::NotMet && ending.says[0].contains("EX-001 ends 2026-12-10"), "{ending:?}");
     assert_eq!(item(&quarterly, "CK-13").state, State::Due);
     assert_eq!(item(&list(&world, Rhythm::Annual, EVENING), "CK-40").state, State::Met);
+    // When none counts any more, none is young either.
+    let none = item(&list(&world, Rhythm::Annual, "2031-01-01T00:00:00Z"), "CK-40").clone();
+    assert!(none.state == State::NotMet && none.says[0].contains("no key"), "{none:?}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use writ_evidence::records::SwitchOutcome;
 use writ_policy::outcome::Outcome;
 use writ_trust::time::Time;
 
+use crate::attesting::{attest, day, statement};
 use crate::world::*;
 
 fn evening() -> Time {
@@ -99,6 +100,88 @@ fn an_appliance_that_never_answered_has_no_evidence() {
     assert_eq!(control(&c, INTEGRITY).verdict, Verdict::NoEvidence);
     assert_eq!(c.appliances[0].last_heard, None);
     assert!(c.verification.problems.list.iter().any(|p| p.what.contains("there is no evidence of it")));
+}
+
+/// A period in hours from the first word of the appliance on.
+fn hours(world: &World, from: i64, to: i64) -> Comparison {
+    let period = Period { from: morning().plus_millis(from * HOUR), to: morning().plus_millis(to * HOUR) };
+    compare(&world.archive(), &site(), Some(period), evening()).unwrap()
+}
+
+#[test]
+fn what_an_appliance_says_later_ends_no_silence_before() {
+    let said = |world: &World| {
+        let c = hours(world, -12, -1);
+        assert_eq!(control(&c, INTEGRITY).verdict, Verdict::NoEvidence);
+        assert_eq!((c.appliances[0].not_assessable.as_ref(), c.appliances[0].last_heard), (None, None));
+        assert!(c.changes.is_empty() && !c.is_fine());
+        (c.verdicts, c.matrix, c.score)
+    };
+    assert_eq!(said(&World::new()), said(&World::day()));
+    // Where it speaks in the end, the silence before counts as much.
+    let c = hours(&World::day(), -12, 1);
+    let motd = check(&c, "file.motd");
+    assert_eq!((motd.verdict, motd.arithmetic.longest_gap_seconds), (Verdict::NoEvidence, 12 * 3600 + 60));
+    let [change] = &c.changes[..] else { panic!("{:#?}", c.changes) };
+    assert_eq!((&change.from, change.at), (&None, morning()), "it obeyed nothing before");
+    // Nothing was asked before it was given anything.
+    assert!(hours(&World::day(), -36, -25).controls.is_empty());
+}
+
+#[test]
+fn an_appliance_is_given_a_release_once_it_is_issued_and_its_own_time_has_come() {
+    let shortly = morning().plus_millis(-10 * MINUTE);
+    let with = |edit: &dyn Fn(&mut serde_json::Value)| {
+        let mut world = World::empty();
+        world.release(1, &policy_json(|_| {}), |release| edit(release));
+        world
+    };
+    let issued = |release: &mut serde_json::Value| release["issued_at"] = json!(shortly);
+    let waited = |release: &mut serde_json::Value| release["generations"]["front-desk"]["not_before"] = json!(shortly);
+    for edit in [&issued as &dyn Fn(&mut serde_json::Value), &waited] {
+        let mut world = with(edit);
+        world.live();
+        let c = hours(&world, -12, 24);
+        assert_eq!(control(&c, INTEGRITY).verdict, Verdict::Demonstrated, "{:?}", control(&c, INTEGRITY).reasons);
+        assert_eq!(check(&c, "file.motd").arithmetic.asked_for_seconds, 24 * 3600 + 600);
+    }
+    // Held until people promote it, it was given nothing.
+    let held = with(&|release| release["generations"]["front-desk"]["not_before"] = json!("9999-01-01T00:00:00Z"));
+    let c = judge(&held, evening());
+    assert!(c.controls.is_empty() && !c.is_fine());
+    assert!(c.appliances[0].not_assessable.as_ref().unwrap().contains("nothing was asked of it"));
+}
+
+#[test]
+fn before_its_first_word_the_newest_release_that_was_given_asks() {
+    let mut world = World::new();
+    let less = policy_json(|p| {
+        p["checks"].as_object_mut().unwrap().remove("file.tls");
+        p["controls"]["164.312(e)(1)"]["checks"] = json!(["file.motd"]);
+    });
+    world.release(2, &less, |release| release["issued_at"] = json!(morning().plus_millis(-6 * HOUR)));
+    world.live();
+    let asked = |from: i64, to: i64| {
+        let c = hours(&world, from, to);
+        assert!(c.verification.ok, "{:#?}", c.verification.problems);
+        (c.appliances[0].release.clone().unwrap(), c.checks.len(), c.retired_checks.len())
+    };
+    assert_eq!(asked(-20, -7), ("1-1".to_owned(), 3, 0));
+    assert_eq!(asked(-20, -1), ("1-2".to_owned(), 2, 1));
+    assert_eq!(asked(-5, 24), ("1-2".to_owned(), 2, 0));
+}
+
+#[test]
+fn what_people_attest_moves_no_period() {
+    let plain = judge(&day(|_| {}), evening());
+    assert_eq!(plain.period, Period { from: morning(), to: evening().plus_millis(1) });
+    for when in ["2026-11-20T09:00:00Z", "2026-11-25T09:00:00Z"] {
+        let world = day(|_| {});
+        attest(&world, statement("review.keys"), when);
+        let c = judge(&world, evening());
+        assert!(c.verification.ok, "{:#?}", c.verification.problems);
+        assert_eq!((c.period, c.verdicts), (plain.period, plain.verdicts.clone()), "{when}");
+    }
 }
 
 fn failing(edit: impl FnOnce(&mut serde_json::Value)) -> World {

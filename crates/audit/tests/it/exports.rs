@@ -135,6 +135,20 @@ fn only_what_is_demonstrated_without_any_doubt_is_satisfied() {
     }
 }
 
+/// Neither what was judged, nor that it was judged.
+#[test]
+fn no_test_passes_where_the_folder_does_not_verify() {
+    let mut c = KEPT.0.clone();
+    let passed = |c: &Comparison| junit::render(c).matches("<system-out>").count();
+    let before = passed(&c);
+    c.appliances[0].not_assessable = Some("its policy is missing".into());
+    assert!(passed(&c) < before);
+    c.appliances[0].not_assessable = None;
+    c.verification.ok = false;
+    assert_eq!(passed(&c), 0, "{}", junit::render(&c));
+    assert!(junit::render(&c).contains("judged, but the folder does not verify"));
+}
+
 #[test]
 fn open_incidents_and_exceptions_are_planned_and_nothing_else() {
     let mut c = KEPT.0.clone();

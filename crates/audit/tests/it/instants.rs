@@ -115,9 +115,46 @@ fn the_policy_of_the_instant_judges() {
     assert_eq!((second.appliances[0].release.as_deref(), second.checks.len()), (Some("1-2"), 2));
     assert_eq!(second.appliances[0].signed_by[0].name, "signer-0");
     assert!(second.retired_checks.is_empty());
-    // Before anything was obeyed, nothing was asked.
-    let none = held(&world, morning().plus_millis(-HOUR), later(120));
+    // Before it spoke it was to obey the newest that it was given; before it was given anything, nothing was asked.
+    let silent = held(&world, morning().plus_millis(-HOUR), later(120));
+    assert_eq!((silent.appliances[0].release.as_deref(), silent.checks.len()), (Some("1-2"), 2));
+    assert_eq!(silent.appliances[0].not_assessable, None);
+    assert_eq!(check(&silent, "file.motd").reasons, ["nothing shows that it was looked at before"]);
+    assert_eq!(control(&silent, INTEGRITY).verdict, Verdict::NoEvidence);
+    let none = held(&world, morning().plus_millis(-2 * DAY), later(120));
     assert!(none.controls.is_empty() && !none.is_fine());
+}
+
+/// Three hours of posture, in the second of which some runs fail, and these changes are told of.
+fn some_failed(changes: &[(i64, Outcome)]) -> World {
+    let mut world = World::new();
+    world.started(morning());
+    for hour in 0..3 {
+        for (minute, to) in changes.iter().filter(|(minute, _)| minute / 60 == hour) {
+            world.change("file.motd", *to, &[], later(*minute));
+        }
+        world.vector(later(hour * 60), later(hour * 60 + 60), |check, entry| {
+            entry.failed = if check == "file.motd" && hour == 1 { 6 } else { 0 };
+        });
+    }
+    world
+}
+
+#[test]
+fn failures_that_are_only_summed_up_across_an_instant_count() {
+    let verdicts = |changes: &[(i64, Outcome)]| {
+        let world = some_failed(changes);
+        [60, 70, 90, 110, 116].map(|minute| check(&held(&world, later(minute), later(180)), "file.motd").verdict)
+    };
+    let (holds, fails) = (Verdict::Demonstrated, Verdict::Failed);
+    // Nobody tells which of the runs from minute 61 to 116 failed; the last did not.
+    assert_eq!(verdicts(&[]), [holds, fails, fails, fails, holds]);
+    assert_eq!(verdicts(&[(80, Outcome::Fail), (100, Outcome::Pass)]), [holds, holds, fails, holds, holds]);
+    // Told of in part: it held again, and nothing tells since when it had not.
+    assert_eq!(verdicts(&[(100, Outcome::Pass)]), [holds, fails, fails, holds, holds]);
+    let c = held(&some_failed(&[]), later(90), later(180));
+    assert_eq!(check(&c, "file.motd").reasons, ["it does not hold at that instant"]);
+    assert_eq!(check(&c, "file.tls").verdict, Verdict::Demonstrated);
 }
 
 #[test]

@@ -105,5 +105,31 @@ fn what_cannot_be_compared_is_said() {
     let report = archive.walk(&mut |_| {});
     let told = report.problems.list.iter().find(|p| p.code == Code::NotCovered);
     let told = told.unwrap_or_else(|| panic!("{:#?}", report.problems));
-    assert_eq!((told.weight, told.path.as_str(), report.witnesses[0].holds), (Weight::Note, NAME, false));
+    assert_eq!((told.weight, told.path.as_str(), report.witnesses[0].holds), (Weight::Bad, NAME, false));
+    assert!(!report.ok, "what somebody asked to have held does not hold");
+    // The newest one can be held, without entries too.
+    let kept = KeptCheckpoint { name: NAME.into(), note: world.log().signed().note.into_bytes() };
+    let archive = Archive::open(Folder::open(world.path()).unwrap(), &options).with_kept(vec![kept]);
+    let report = archive.walk(&mut |_| {});
+    assert!(report.ok && report.witnesses[0].holds, "{:#?}", report.problems);
+}
+
+/// Of the log before, in a folder gathered from an appliance's inbox: that there is no checkpoint of it is a note, and what was given
+/// is held against nothing.
+#[test]
+fn what_is_of_a_log_that_is_not_here_does_not_hold() {
+    let world = crate::log_restarts::restarted(28, 30);
+    let mut older = Log::new(1, ORIGIN);
+    older.push_bytes(world.log().entries[1].clone());
+    for gone in ["log/clinic-001/1", "log/clinic-001/2/tile"] {
+        std::fs::remove_dir_all(world.path().join(gone)).unwrap();
+    }
+    let options = Options { trust: world.trust(), without_entries: true, ..Options::default() };
+    let kept = KeptCheckpoint { name: NAME.into(), note: older.signed().note.into_bytes() };
+    let archive = Archive::open(Folder::open(world.path()).unwrap(), &options).with_kept(vec![kept]);
+    let report = archive.walk(&mut |_| {});
+    let told = report.problems.list.iter().find(|p| p.code == Code::NotCovered && p.path == NAME);
+    let told = told.unwrap_or_else(|| panic!("{:#?}", report.problems));
+    assert_eq!((told.weight, report.ok), (Weight::Bad, false));
+    assert!(told.what.contains("of log 1 no checkpoint"), "{told:#?}");
 }

@@ -12,7 +12,7 @@ use crate::log_world::*;
 use crate::world::*;
 
 /// The usual day, then the log was lost when `known` entries of it were known, and a second took over.
-fn restarted(known: u64, restored: u64) -> World {
+pub fn restarted(known: u64, restored: u64) -> World {
     let mut world = World::logged();
     fs::remove_dir_all(world.path().join("log")).unwrap();
     world.log().cut(restored).write(&world);

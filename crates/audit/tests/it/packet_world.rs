@@ -1,8 +1,10 @@
 //! A site with something of everything that packets tell of, some of it in hostile words.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use writ_evidence::incident::{ResolutionStatus, ResolutionType, Tier};
 use writ_policy::outcome::Outcome;
+use writ_trust::digest::Digest;
+use writ_trust::json as strict;
 use writ_trust::time::Time;
 
 use crate::world::*;
@@ -57,6 +59,32 @@ pub fn eventful() -> World {
     }
     world.change("file.audit", Outcome::Fail, &[HOSTILE], morning().plus_millis(48 * HOUR));
     world.open("file.tls", morning().plus_millis(48 * HOUR));
+    world
+}
+
+/// A day of quiet evidence that begins with the release, which `edit` may change.
+pub fn quiet(edit: impl FnOnce(&mut Value)) -> World {
+    let mut world = World::empty();
+    world.release(1, &policy_json(|_| {}), |release| {
+        // Otherwise the time from the release to the first word would be silence.
+        release["issued_at"] = json!(morning().plus_millis(-10 * MINUTE));
+        edit(release);
+    });
+    world.live();
+    world
+}
+
+/// The same with another appliance that never answered, and whose policy is of a schema that nobody here knows.
+pub fn half_known() -> World {
+    let other = strict::canonical(&json!({ "schema": "writ.policy.v9" }));
+    let world = quiet(|release| {
+        let mut generation = release["generations"]["front-desk"].clone();
+        generation["public_key"] = key(7).public_key().line().into();
+        generation["policy"] =
+            json!({ "schema": "writ.policy.v9", "digest": Digest::of(&other).to_string(), "size": other.len() });
+        release["generations"]["back-office"] = generation;
+    });
+    world.write(&format!("documents/{}.json", Digest::of(&other).hex()), &other);
     world
 }
 

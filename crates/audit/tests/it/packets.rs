@@ -4,12 +4,19 @@ use std::collections::BTreeSet;
 
 use writ_audit::Period;
 use writ_audit::compare::compare;
-use writ_audit::report::packet::model::{Block, Packet, Value};
+use writ_audit::compare::model::FrameworkRow;
+use writ_audit::report::packet::model::{Block, Packet, Table, Value};
 use writ_audit::report::packet::span::{Span, slices};
 use writ_audit::report::packet::walk::walk;
 use writ_audit::report::packet::{FleetPart, Preparation};
-use writ_audit::report::packet::{Kind, csv, fleet, html, packet, preparation, sample_files};
+use writ_audit::report::packet::{Kind, csv, fleet, html, packet, preparation, sample_files, sample_keys};
+use writ_audit::words::framework;
+use writ_evidence::records::SwitchOutcome;
+use writ_trust::digest::Digest;
+use writ_trust::json as strict;
+use writ_trust::minisign::PublicKey;
 
+use crate::attesting;
 use crate::packet_world::*;
 use crate::world::*;
 
@@ -32,6 +39,20 @@ fn prepared(world: &World) -> Preparation {
 
 fn figure(packet: &Packet, id: &str) -> Option<u64> {
     packet.figures.iter().find(|figure| figure.id == id).unwrap_or_else(|| panic!("no figure {id}")).value
+}
+
+fn banners(packet: &Packet) -> Vec<String> {
+    let blocks = packet.sections.iter().flat_map(|section| &section.blocks);
+    blocks.filter_map(|b| if let Block::Banner { text, .. } = b { Some(text.clone()) } else { None }).collect()
+}
+
+fn table<'p>(packet: &'p Packet, id: &str) -> &'p Table {
+    csv::tables(&packet.sections).find(|table| table.id == id).unwrap_or_else(|| panic!("no table {id}"))
+}
+
+/// The cells of a table as programs read them.
+fn cells(table: &Table) -> Vec<Vec<String>> {
+    table.rows.iter().map(|row| row.cells.iter().map(|cell| cell.value.plain(&[])).collect()).collect()
 }
 
 /// The headings that the operating standards ask for, by the packet that must have them.
@@ -148,7 +169,7 @@ fn figures_are_those_of_the_comparison() {
 fn one_walk_judges_each_slice_as_a_walk_of_its_own_would() {
     let world = eventful();
     let packet = made(&world, Kind::Monthly, &month());
-    let table = |id: &str| csv::tables(&packet.sections).find(|table| table.id == id).unwrap();
+    let table = |id: &str| table(&packet, id);
     let parts = slices(&month().until(evening()));
     let coverage = table("coverage");
     assert_eq!(coverage.rows.len(), parts.len());
@@ -187,11 +208,24 @@ fn a_page_needs_nothing_else_and_escapes() {
     }
     let packet = made(&world, Kind::Monthly, &month());
     for file in csv::files(&packet) {
-        for field in file.text.split("\r\n").flat_map(|line| line.split("\",\"")) {
-            assert!(!field.trim_start_matches('"').starts_with(['=', '+', '-', '@']), "{}: {field}", file.name);
+        for field in fields(&file.text) {
+            assert!(!field.starts_with(['=', '+', '-', '@', '|', '%']), "{}: {field}", file.name);
         }
     }
-    assert!(csv::files(&packet).iter().any(|file| file.name == "exceptions.csv" && file.text.contains("\"'=cmd|")));
+    assert!(csv::files(&packet).iter().any(|file| file.name == "exceptions.csv" && file.text.contains(",'=cmd|")));
+}
+
+/// The fields of a file of CSV, without the quotes in them.
+fn fields(text: &str) -> Vec<String> {
+    let (mut fields, mut quoted) = (vec![String::new()], false);
+    for c in text.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            ',' | '\n' if !quoted => fields.push(String::new()),
+            c => fields.last_mut().unwrap().push(c),
+        }
+    }
+    fields
 }
 
 /// A packet says so where the period is not over, where the folder does not verify, and where nothing happened.
@@ -199,10 +233,6 @@ fn a_page_needs_nothing_else_and_escapes() {
 fn what_is_not_known_is_said() {
     let world = eventful();
     let packet = made(&world, Kind::Monthly, &month());
-    let banners = |packet: &Packet| -> Vec<String> {
-        let blocks = packet.sections.iter().flat_map(|section| &section.blocks);
-        blocks.filter_map(|b| if let Block::Banner { text, .. } = b { Some(text.clone()) } else { None }).collect()
-    };
     assert!(banners(&packet).iter().any(|text| text.starts_with("The period is not over.")));
     let before = made(&world, Kind::Monthly, &Span::month("2026-09").unwrap());
     assert_eq!((figure(&before, "incidents"), figure(&before, "mttr"), figure(&before, "l1")), (Some(0), None, None));
@@ -218,6 +248,137 @@ fn packet_of(archive: &writ_audit::Archive, walk: &writ_audit::report::packet::w
     packet(archive, walk, &walk.sites[0], Kind::Monthly, &month(), evening()).packet
 }
 
+/// Everything that a section says but for its tables.
+fn said(packet: &Packet, section: &str) -> String {
+    let section = packet.sections.iter().find(|one| one.id == section).unwrap();
+    let words = section.blocks.iter().map(|block| match block {
+        Block::Text(text) | Block::Banner { text, .. } => text.clone(),
+        Block::List(items) => items.join("\n"),
+        _ => String::new(),
+    });
+    words.collect::<Vec<_>>().join("\n")
+}
+
+/// A policy that nobody can read is only a note of verification, and its controls are nowhere: a packet says so.
+#[test]
+fn an_appliance_that_was_not_judged_is_told_of_before_any_figure() {
+    let now = morning().plus_millis(DAY);
+    let packets = |world: &World| {
+        let archive = world.archive();
+        let walk = walk(&archive, None).unwrap();
+        assert!(walk.report.ok, "{:#?}", walk.report.problems);
+        let made = packet(&archive, &walk, &walk.sites[0], Kind::Monthly, &month(), now);
+        let all = {
+            let parts = [FleetPart { made: &made, page: "page.html".to_owned() }];
+            fleet::packet(&parts, &walk.report, Kind::Monthly, &month(), now)
+        };
+        (made.packet, all)
+    };
+    let (whole, all) = packets(&quiet(|_| {}));
+    assert!(said(&whole, "summary").contains("All 3 controls that machines decide are shown or excepted."));
+    assert!(whole.not_judged.is_empty() && all.not_judged.is_empty());
+    assert!(!serde_json::to_string(&whole).unwrap().contains("not_judged"));
+
+    let (half, all) = packets(&half_known());
+    let told = "back-office of clinic-001: the policy of release 1-1 is missing, altered or of an unknown schema";
+    for packet in [&half, &all] {
+        let named: Vec<&str> = packet.not_judged.iter().map(|one| one.appliance.as_str()).collect();
+        assert_eq!(named, ["back-office"]);
+        let banner = &banners(packet)[1];
+        assert!(banner.starts_with("1 appliance was not judged") && banner.contains(told), "{banner}");
+    }
+    assert_eq!(figure(&half, "posture"), Some(100), "of what is known");
+    let summary = said(&half, "summary");
+    assert!(
+        !summary.contains("All 3") && summary.contains("What 1 appliance had to do is not known here."),
+        "{summary}"
+    );
+    assert!(said(&half, "recommendations").contains("Have back-office judged"));
+    let sites = table(&all, "sites");
+    let column = sites.columns.iter().position(|column| column.title == "Appliances not judged").unwrap();
+    assert_eq!(sites.rows[0].cells[column].value, Value::Number(1));
+    let documents = prepared(&half_known()).documents;
+    assert!(documents.iter().all(|document| document.not_judged == half.not_judged));
+
+    // The only appliance there is.
+    let mut alone = World::empty();
+    alone.release(1, &strict::canonical(&serde_json::json!({ "schema": "writ.policy.v9" })), |r| {
+        r["generations"]["front-desk"]["policy"]["schema"] = "writ.policy.v9".into();
+    });
+    let (none, _) = packets(&alone);
+    let summary = said(&none, "summary");
+    assert!(
+        !summary.contains("was in force") && summary.contains("No control that machines decide was judged"),
+        "{summary}"
+    );
+}
+
+/// What a release changed is told with who signed it, and marked where it weakens protection; frameworks are those of the comparison.
+#[test]
+fn changes_and_frameworks_are_those_of_the_comparison() {
+    let later = |hours: i64| morning().plus_millis(hours * HOUR);
+    let mut world = World::new();
+    world.started(morning());
+    world.vector(morning(), later(1), |_, _| {});
+    let obeyed = |world: &mut World, serial: u64, policy: &[u8]| {
+        world.release(serial, policy, |_| {});
+        let (release, from) = (world.release.unwrap(), later(i64::try_from(serial).unwrap() - 1));
+        world.switched(serial, SwitchOutcome::AdoptedWithoutClosure, release, from);
+        world.vector(from, from.plus_millis(HOUR), |_, _| {});
+    };
+    let laxer = policy_json(|p| p["checks"]["file.audit"]["every"] = "1h".into());
+    obeyed(&mut world, 2, &laxer);
+    obeyed(&mut world, 3, &laxer);
+    let packet = made(&world, Kind::Monthly, &month());
+    let c = compare(&world.archive(), &site(), Some(month().until(evening())), evening()).unwrap();
+
+    let changes = cells(table(&packet, "baseline-changes"));
+    assert_eq!((changes.len(), c.changes.len()), (3, 3));
+    let signer = format!("signer-0 ({})", signer().key_id());
+    for (row, change) in changes.iter().zip(&c.changes) {
+        assert_eq!(row[..2], [change.at.to_string(), "front-desk".to_owned()]);
+        assert_eq!((&row[2], &row[3]), (&change.from.clone().unwrap_or_default(), &change.to));
+        assert_eq!((&row[4], row[5] == "yes"), (&signer, change.weakens));
+    }
+    let weakens: Vec<&str> = changes.iter().map(|row| row[5].as_str()).collect();
+    assert_eq!(weakens, ["no", "yes", "no"]);
+    assert!(changes[1][6].contains("weaker: ") && changes[1][6].contains("file.audit"), "{changes:?}");
+    assert_eq!((changes[0][6].as_str(), changes[2][6].as_str()), ("it obeyed none before", "nothing in its policy"));
+
+    let told = |row: &FrameworkRow| {
+        let (verdict, without) = (row.verdict.to_string(), row.verdict_without_exceptions.to_string());
+        vec![framework(&row.framework), row.id.clone(), verdict, without, row.controls.join(", ")]
+    };
+    let expected: Vec<Vec<String>> = c.matrix.iter().map(told).collect();
+    assert!(expected.iter().any(|row| row[0] == "SOC 2" && row[1] == "CC6.1"), "{expected:?}");
+    assert_eq!(cells(table(&packet, "frameworks")), expected);
+}
+
+/// Whoever signed a sample, its key is beside it.
+#[test]
+fn each_sample_has_its_key() {
+    let world = attesting::day(|_| {});
+    // Nothing else was written in its quarter, so that it is chosen.
+    let attested = attesting::attest(&world, attesting::statement("review.keys"), "2027-01-05T09:00:00Z");
+    let archive = world.archive();
+    let walk = walk(&archive, None).unwrap();
+    assert!(walk.report.ok, "{:#?}", walk.report.problems);
+    let now = at("2027-01-10T00:00:00Z");
+    let set = preparation(&archive, &walk, &walk.sites[0], &Span::any("2026-11..2027-01", now).unwrap(), now);
+    assert!(set.samples.iter().any(|sample| sample.digest == attested.digest));
+    let keys = sample_keys(&walk, &set.samples);
+    let names: Vec<&str> = keys.iter().map(|(name, _)| name.as_str()).collect();
+    let signed = [device(), attesting::sam()].map(|key| format!("{}.pub", key.public_key().fingerprint()));
+    assert_eq!(names.iter().copied().collect::<BTreeSet<_>>(), signed.iter().map(String::as_str).collect());
+    for (name, file) in &keys {
+        let key = PublicKey::parse(std::str::from_utf8(file).unwrap()).unwrap();
+        assert_eq!(*name, format!("{}.pub", key.fingerprint()));
+    }
+    for sample in &set.samples {
+        assert!(names.contains(&format!("{}.pub", sample.fingerprint()).as_str()), "{}", sample.path);
+    }
+}
+
 /// Of each quarter one of each sort; who changes the folder in between is found out.
 #[test]
 fn samples_are_the_files_themselves() {
@@ -229,7 +390,15 @@ fn samples_are_the_files_themselves() {
         let files = sample_files(&archive, sample).unwrap();
         assert_eq!(files[0].1, std::fs::read(world.path().join(&sample.path)).unwrap());
         assert_eq!(files[1].0, format!("{}.minisig", files[0].0));
+        assert_eq!(Digest::of(&files[1].1), sample.signature);
     }
+    // Another signature is not the one that verified, even if it is by the same key.
+    let beside = world.path().join(format!("{}.minisig", set.samples[0].path));
+    let before = std::fs::read(&beside).unwrap();
+    let bundle = std::fs::read(world.path().join(&set.samples[0].path)).unwrap();
+    std::fs::write(&beside, device().sign(&bundle, "another", "x").unwrap().to_string()).unwrap();
+    assert!(sample_files(&archive, &set.samples[0]).unwrap_err().to_string().contains("not what was verified"));
+    std::fs::write(&beside, before).unwrap();
     let sample = &set.samples[0];
     let least = {
         let packet = made(&world, Kind::Annual, &Span::year("2026").unwrap());

@@ -72,17 +72,58 @@ fn without_entries_the_receipt_proves_it_and_without_a_log_nothing_does() {
     assert_eq!((proof.place, proof.log, proof.held), (None, proof::NOT_CONFIGURED, vec![]));
 }
 
+/// The receipt beside it holds by itself, and the log that is here says otherwise.
 #[test]
 fn a_log_that_was_altered_proves_nothing() {
     let world = World::logged();
+    let proven = |world: &World| proof_of(world, 5).place.map(|place| place.by);
     let entries = world.path().join(world.log().bundle_path(6));
     let mut bytes = fs::read(&entries).unwrap();
     let at = bytes.len() / 2;
     bytes[at] ^= 1;
     fs::write(&entries, bytes).unwrap();
     fs::remove_file(world.path().join(world.log().path("tile/0/000.p/30"))).unwrap();
-    // What is left is the receipt, which is of another checkpoint of the same log and holds by itself.
-    assert_eq!(proof_of(&world, 5).place.unwrap().by, "receipt");
+    assert_eq!(proven(&world), None);
+    assert_eq!(proof_of(&world, 5).log, proof::NOT_PROVEN);
+    // Only once its entries are gone is the receipt what there is.
+    fs::remove_file(&entries).unwrap();
+    assert_eq!(proven(&world), Some("receipt"));
+    // A checkpoint that nobody signed.
+    let head = world.path().join(world.log().path("checkpoint"));
+    fs::write(&head, fs::read_to_string(&head).unwrap().replacen("\n30\n", "\n31\n", 1)).unwrap();
+    assert_eq!(proven(&world), None);
+    // A log that is sound to its end and does not hold it.
+    let world = World::logged();
+    fs::remove_dir_all(world.path().join("log")).unwrap();
+    world.log().cut(4).write(&world);
+    assert_eq!(proven(&world), None);
+}
+
+/// In the archives of some days the log is there from those days on: what is not here is said by nothing but the receipts.
+#[test]
+fn of_a_log_that_is_here_in_part_the_receipt_proves_what_no_entry_contradicts() {
+    let world = World::logged();
+    let mut long = world.log().clone();
+    for _ in 0..300 {
+        long.push(&trust_entry(1, Digest::of(b"again")));
+    }
+    fs::remove_dir_all(world.path().join("log")).unwrap();
+    long.write(&world);
+    let by = |sequence: usize| proof_of(&world, sequence).place.map(|place| place.by);
+    assert_eq!(by(5), Some("tiles"));
+    for path in ["tile/entries/000", "tile/0/000"] {
+        fs::remove_file(world.path().join(long.path(path))).unwrap();
+    }
+    assert_eq!(by(5), Some("receipt"));
+    // Another one is in its place.
+    let mut others = long.entries[..256].to_vec();
+    others.swap(6, 7);
+    world.write(&long.path("tile/entries/000"), &writ_trust::log::tile::EntryBundle::encode(&others));
+    assert_eq!((by(5), by(4)), (None, None), "the entries come to another root");
+    for path in ["tile/entries/001.p/74", "tile/0/001.p/74"] {
+        fs::remove_file(world.path().join(long.path(path))).unwrap();
+    }
+    assert_eq!((by(5), by(4)), (None, Some("receipt")));
 }
 
 /// The commands that are printed are those that work.

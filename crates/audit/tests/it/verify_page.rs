@@ -66,6 +66,26 @@ fn world() -> (World, String) {
     (world, digest)
 }
 
+/// The same where somebody may attest, and has.
+fn attested(edit: impl FnOnce(&mut Json)) -> (World, String, String) {
+    let mut root = logged_root(1, &[ORIGIN]);
+    let mut people = crate::attesting::attest_root(edit);
+    root["keys"].as_array_mut().unwrap().push(people["keys"][1].take());
+    let digest = Digest::of(&strict::canonical(&root)).to_string();
+    let mut world = World::under(root);
+    world.begin_log(Log::new(1, ORIGIN));
+    world.release(1, &policy_json(|_| {}), |_| {});
+    world.started(morning());
+    world.write_log();
+    let sealed = crate::attesting::attest(&world, crate::attesting::statement("review.keys"), "2026-11-24T09:00:00Z");
+    let path = format!(
+        "attestations/clinic-001/{}/{}",
+        crate::attesting::sam().public_key().fingerprint(),
+        sealed.file_name()
+    );
+    (world, digest, path)
+}
+
 fn flip(path: &Path, at: usize) {
     let mut bytes = fs::read(path).unwrap();
     bytes[at] ^= 1;
@@ -111,6 +131,83 @@ fn a_folder_that_holds_is_told_so_and_only_with_the_root_that_was_given() {
     assert_eq!(
         (said["quality"].as_str(), said["sentence"].as_str()),
         (Some("doubt"), Some("No bundle was given: nothing was shown."))
+    );
+}
+
+#[test]
+fn what_people_attest_holds_by_their_own_keys() {
+    let page = Page::new();
+    let (world, digest, path) = attested(|_| {});
+    let said = page.judge(&world, &digest);
+    assert_eq!(said["quality"], "good", "{said:#}");
+    assert!(row(&said, &path).1.starts_with("attested by Sam Okafor; no log holds attestations"), "{said:#}");
+    assert!(
+        said["sentence"].as_str().unwrap().starts_with("One bundle is signed"),
+        "statements are not counted among them"
+    );
+    flip(&world.path().join(&path), 300);
+    assert_eq!(row(&page.judge(&world, &digest), &path).0, "bad");
+    // Only a key that may attest does.
+    let (world, digest, path) = attested(|key| key["roles"] = json!(["read"]));
+    assert!(row(&page.judge(&world, &digest), &path).1.contains("anybody could have written it"));
+}
+
+#[test]
+fn one_bad_file_is_named_and_stops_nothing_and_one_root_may_be_there_twice() {
+    let page = Page::new();
+    let (world, digest) = world();
+    world.write("root-you-were-given.json", &fs::read(world.path().join("trust/1.json")).unwrap());
+    assert_eq!(page.judge(&world, &digest)["quality"], "good");
+    let bundle: Json = serde_json::from_slice(&fs::read(world.file(2)).unwrap()).unwrap();
+    let root: Json = serde_json::from_slice(&fs::read(world.path().join("trust/1.json")).unwrap()).unwrap();
+    let release: Json =
+        serde_json::from_slice(&fs::read(world.path().join("releases/clinic-001/1-1/release.json")).unwrap()).unwrap();
+    let mut odd = Vec::new();
+    for (document, fields) in [
+        (&bundle, &["bundle_id", "client_id", "appliance", "public_key", "kind", "generated_at", "chain"][..]),
+        (&root, &["version", "epoch", "keys", "thresholds", "log_origins"]),
+        (&release, &["site", "epoch", "trust_version", "issued_at", "generations", "revoked_appliance_keys"]),
+    ] {
+        for field in fields {
+            for (n, value) in [json!({ "x": {} }), json!([[]]), json!(-1), Json::Null].into_iter().enumerate() {
+                let mut document = document.clone();
+                document[*field] = value;
+                let name = format!("odd-{}-{field}-{n}.json", document["schema"].as_str().unwrap());
+                world.write(&name, &serde_json::to_vec(&document).unwrap());
+                odd.push(name);
+            }
+        }
+    }
+    let said = page.judge(&world, &digest);
+    for name in odd {
+        assert_eq!(row(&said, &name).0, "bad", "{name}: {said:#}");
+    }
+    for sealed in &world.sealed {
+        assert_eq!(row(&said, &world.place(sealed)).0, "good");
+    }
+}
+
+#[test]
+fn later_roots_take_nothing_back() {
+    let page = Page::new();
+    let told = |edit: &dyn Fn(&mut Json)| {
+        let (world, digest) = world();
+        let mut next = logged_root(2, &[ORIGIN]);
+        edit(&mut next);
+        world.write_root(&next, 2, &[&signer()]);
+        row(&page.judge(&world, &digest), "trust/2.json").1.to_owned()
+    };
+    assert_eq!(told(&|_| {}), "it follows root 1");
+    assert!(told(&|root| root["epoch"] = json!(0)).contains("epoch is lower"));
+    assert!(told(&|root| drop(root["keys"].as_array_mut().unwrap().pop())).contains("a key of the root before"));
+    assert!(told(&|root| root["log_origins"] = json!({ "clinic-001": ["other"] })).contains("takes back a log"));
+    assert!(told(&|root| root["thresholds"]["release"] = json!(0)).contains("asks for nobody"));
+    assert!(
+        told(&|root| {
+            let twice = root["keys"][0].clone();
+            root["keys"].as_array_mut().unwrap().push(twice);
+        })
+        .contains("listed twice")
     );
 }
 

@@ -100,7 +100,7 @@ impl Arguments {
         let file = KeyFile::read(&self.key)?;
         let archive = self.source.open(Some(self.site.clone()))?;
         known(&archive, Some(&self.site))?;
-        let duties = duties(&archive, &self.site);
+        let duties = duties(&archive, &self.site, now);
         let found = self.duty.as_deref().map(|named| find_duty(&duties, named)).transpose()?;
         let control = self.control.as_deref().or(found.and_then(|(_, control)| control)).ok_or_else(|| {
             Failure::could_not("no control of the policy has this duty").at("--duty").next("name one with --control")
@@ -111,7 +111,7 @@ impl Arguments {
                 .at("--statement, --control")
                 .next("say what was done, in a sentence"));
         }
-        let policies = newest_policies(&archive, &self.site);
+        let policies = newest_policies(&archive, &self.site, now);
         if !policies.values().any(|policy| policy.controls.contains_key(control)) {
             screen::warning(&format!("the newest policy of {} has no control {control}", self.site));
         }

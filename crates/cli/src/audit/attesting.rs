@@ -1,9 +1,11 @@
 //! Leaving evidence of what was done: a bundle of kind `attestation`, signed by a person's key, in a chain of its own.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use writ_audit::attest::{DUTY, ITEM, Statement, draft, duties, standing};
+use rustix::fs::FlockOperation;
+use writ_audit::attest::{DUTY, FAILED, GOOD, ITEM, RESULT, Statement, draft, duties, standing};
 use writ_audit::{Archive, Folder};
 use writ_evidence::chain::{Sealed, seal};
 use writ_trust::digest::Digest;
@@ -26,8 +28,9 @@ pub(super) struct Attesting {
     /// The audit folder that keeps what this key attests
     #[arg(long, value_name = "DIR", requires = "attest_key")]
     to: Option<PathBuf>,
-    /// The duty that is done with it, instead of the one that the policy has for this
-    #[arg(long, requires = "attest_key")]
+    /// The duty of the site's policy that was done with it; without it, it is evidence for the item of the checklist alone. A run
+    /// that does not come out well does no duty
+    #[arg(long, value_name = "ID", requires = "attest_key")]
     duty: Option<String>,
     #[command(flatten)]
     passphrase: PassphraseOptions,
@@ -37,7 +40,7 @@ pub(super) struct Attesting {
 pub(super) struct Deed {
     /// The item of the checklists, as its catalogue calls it.
     pub item: &'static str,
-    /// The control, where the policy has no duty for the item.
+    /// The control, where no duty is named that is for another.
     pub control: &'static str,
     /// What is stated.
     pub statement: String,
@@ -67,7 +70,9 @@ impl Attesting {
         })
     }
 
-    /// Leaves evidence of a deed at a site.
+    /// Leaves evidence of a deed at a site. Only one that came out well is evidence for the item of the checklist, and for a duty only
+    /// where a person named it: a duty may ask for more than a program does.
+    #[allow(clippy::too_many_arguments, reason = "what is signed, by whom, for which site, where and when")]
     pub(super) fn leave(
         &self,
         archive: &Archive,
@@ -76,24 +81,22 @@ impl Attesting {
         key: &SecretKey,
         deed: Deed,
         now: Time,
+        good: bool,
     ) -> Outcome<Sealed> {
-        let duties = duties(archive, site);
-        let found = match &self.duty {
-            Some(named) => Some(find_duty(&duties, named)?),
-            None => {
-                let own = duties.iter().find(|(_, (duty, _))| duty.source.iter().any(|id| id == deed.item));
-                own.map(|(id, (_, control))| (*id, *control))
-            }
-        };
+        let duties = duties(archive, site, now);
+        let found = self.duty.as_deref().map(|named| find_duty(&duties, named)).transpose()?;
         let Deed { item, control, statement, from, until, attachments, mut facts } = deed;
-        facts.insert(ITEM.to_owned(), item.to_owned());
-        let mut own_control = control.to_owned();
-        if let Some((id, control)) = found {
-            facts.insert(DUTY.to_owned(), id.to_owned());
-            own_control = control.map_or(own_control, str::to_owned);
+        let result = if good { GOOD } else { FAILED };
+        facts.insert(RESULT.to_owned(), result.to_owned());
+        if good {
+            facts.insert(ITEM.to_owned(), item.to_owned());
+            facts.extend(found.map(|(id, _)| (DUTY.to_owned(), id.to_owned())));
+        } else {
+            screen::warning("it did not come out well: what is attested says so, and no duty is done by it");
         }
+        let control = found.and_then(|(_, own)| own).unwrap_or(control).to_owned();
         let told = facts.clone();
-        let statement = Statement { control: own_control, statement, from, until, attachments, facts };
+        let statement = Statement { control, statement, from, until, attachments, facts };
         let sealed = write(archive, to, site, key, statement, now)?;
         if sealed.bundle.artifacts.outputs != told {
             screen::warning(
@@ -121,7 +124,7 @@ pub(super) fn find_duty<'a>(duties: &Duties<'a>, named: &str) -> Outcome<(&'a st
 }
 
 /// Seals a statement as the next bundle of the key's chain, and writes it durably: the signature first, so that a run which is
-/// interrupted leaves no bundle without one.
+/// interrupted leaves no bundle without one. Nobody else writes to the chain meanwhile.
 pub(super) fn write(
     archive: &Archive,
     to: &Path,
@@ -130,6 +133,38 @@ pub(super) fn write(
     statement: Statement,
     now: Time,
 ) -> Outcome<Sealed> {
+    // What cannot be stated leaves nothing behind, not even a folder.
+    let (place, _) = next(archive, to, site, key, statement.clone(), now)?;
+    let place = to.join(place);
+    files::make_directory(&place)?;
+    let _alone = alone(&place)?;
+    // Once more: whoever was there before may have gone on with the chain.
+    let (_, sealed) = next(archive, to, site, key, statement, now)?;
+    let path = place.join(sealed.file_name());
+    let beside = place.join(format!("{}.minisig", sealed.file_name()));
+    if !path.exists() {
+        // That of a run which was interrupted.
+        writ_durable::remove(&beside).map_err(|e| {
+            Failure::could_not("cannot remove a signature that has no bundle").at(beside.display()).because(e)
+        })?;
+    }
+    let written = files::create(&beside, sealed.signature_text.as_bytes(), 0o644, "the signature of the attestation")?
+        && files::create(&path, &sealed.bytes, 0o644, "the attestation")?;
+    if !written {
+        return Err(at_the_same_time(&path));
+    }
+    Ok(sealed)
+}
+
+/// The folder of the key's chain, relative to the audit folder, and the statement as the bundle that comes next in it.
+fn next(
+    archive: &Archive,
+    to: &Path,
+    site: &SiteId,
+    key: &SecretKey,
+    statement: Statement,
+    now: Time,
+) -> Outcome<(PathBuf, Sealed)> {
     let folder = Folder::open(to)
         .map_err(|e| Failure::could_not("cannot open the folder that keeps attestations").caused_by(&e).at("--to"))?;
     let standing = standing(archive, &folder, site, &key.public_key(), now).map_err(|e| {
@@ -144,15 +179,23 @@ pub(super) fn write(
             .because("it has words that are taken for a patient's data, or is too long for a bundle")
             .next("say it without them; nothing was written"));
     }
-    let place = to.join(&standing.folder);
-    files::make_directory(&place)?;
-    let path = place.join(sealed.file_name());
-    let beside = place.join(format!("{}.minisig", sealed.file_name()));
-    files::replace(&beside, sealed.signature_text.as_bytes(), 0o644, "the signature of the attestation")?;
-    if !files::create(&path, &sealed.bytes, 0o644, "the attestation")? {
-        return Err(Failure::could_not("somebody attested with this key at the same time")
-            .at(path.display())
-            .next("run it again"));
+    Ok((standing.folder, sealed))
+}
+
+/// Keeps others from writing to the chain in a folder for as long as what is given back lives. The folder itself is locked: a file
+/// of its own would belong to nothing in an audit folder.
+fn alone(place: &Path) -> Outcome<File> {
+    let failed = |e: std::io::Error| {
+        Failure::could_not("cannot lock the folder of this key's attestations").at(place.display()).because(e)
+    };
+    let folder = File::open(place).map_err(failed)?;
+    match rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(folder),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(at_the_same_time(place)),
+        Err(e) => Err(failed(e.into())),
     }
-    Ok(sealed)
+}
+
+fn at_the_same_time(place: &Path) -> Failure {
+    Failure::could_not("somebody attests with this key at the same time").at(place.display()).next("run it again")
 }

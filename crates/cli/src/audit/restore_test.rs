@@ -1,11 +1,14 @@
 //! `writ audit restore-test`: whether kept evidence can be read back.
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
 use writ_audit::calendar::last_month;
-use writ_audit::restore::{self, Ask, Found, RestoreTest, SiteTest, Taken};
+use writ_audit::restore::{self, Ask, Found, KnownBy, RestoreTest, SiteTest, Taken};
 use writ_audit::sample::Seed;
 use writ_audit::{Archive, Folder, Period};
 use writ_trust::ids::SiteId;
@@ -20,10 +23,10 @@ use crate::{clock, files, random, screen};
 
 /// Read kept evidence back and verify it: random bundles of a month, from archives, a bucket or a copied folder
 ///
-/// Takes so many bundles of each site at random into a private temporary folder, and asks of each: is it there with its signature,
-/// does the signature hold, is it valid by its schema, does the site's log hold it, and has it the bytes of a reference folder. A
-/// bundle that the log or the reference names and the copy lacks may be drawn as any other, and fails. The temporary folder is
-/// removed at the end.
+/// Reads so many bundles of each site at random, and asks of each: is it there with its signature, does the signature hold, is it
+/// valid by its schema, does the site's log hold it, and has it the bytes of a reference folder. A bundle that the log or the
+/// reference names and the copy lacks may be drawn as any other, and fails. By which of them it is known what should be there is
+/// said. Archives are unpacked into a private temporary folder that is removed at the end; where one cannot be, the test fails.
 ///
 /// With --attest-key it leaves evidence: what was drawn, by what seed, and what came of it, signed by a person's key. A depot's own
 /// backup is restored by `writ-depot restore`, and the audit folder that `writ audit fetch` makes from it is tested with --copy.
@@ -36,7 +39,7 @@ Examples:
       --credentials ../keys/auditor.credentials --site clinic-001 --trust root-you-were-given.json
   writ audit restore-test --copy /mnt/copy/audit --trust root-you-were-given.json --sample 5 --json
 
-Exit codes: 0 all of them are as they should be; 1 one is not, or a site has none; 2 could not run.")]
+Exit codes: 0 all of them are as they should be; 1 one is not, a site has none, or the copy is not whole; 2 could not run.")]
 pub struct Arguments {
     /// Archives of days (SITE-DAY.tar.gz); of each the document is looked for beside it
     #[arg(value_name = "ARCHIVE", required_unless_present_any = ["from", "copy"])]
@@ -91,18 +94,14 @@ impl Arguments {
         };
         let reference = self.reference.as_deref().map(Folder::open).transpose();
         let reference = reference.map_err(|e| Failure::could_not("cannot open the reference folder").caused_by(&e))?;
-        // Of this run alone, readable by nobody else, and gone when it ends.
-        let scratch = tempfile::Builder::new().prefix("writ-restore-test-").tempdir();
-        let scratch = scratch.map_err(|e| Failure::could_not("there is no room for a temporary folder").because(e))?;
-        let (archive, whole) = self.restored(scratch.path())?;
+        let scratch = scratch()?;
+        let (archive, left_out) = self.restored(scratch.path())?;
         known(&archive, self.site.as_ref())?;
         if !self.root.is_given() {
             screen::warning("the trust root was taken from the copy itself: give --trust or --trust-digest");
         }
-        let taken = scratch.path().join("taken");
-        files::make_directory(&taken)?;
-        let ask = Ask { seed, count: self.sample.get(), period, reference: reference.as_ref() };
-        let result = restore::test(&archive, &ask, &taken)
+        let ask = Ask { seed, count: self.sample.get(), period, reference: reference.as_ref(), left_out: &left_out };
+        let result = restore::test(&archive, &ask)
             .map_err(|e| Failure::could_not("the test could not be made").caused_by(&e))?;
         if self.json {
             screen::json(&result);
@@ -115,34 +114,63 @@ impl Arguments {
         if let Some(key) = key {
             let to = self.attesting.place(None)?;
             for of in result.sites.iter().filter(|of| of.tested > 0) {
-                let sealed = self.attesting.leave(&archive, to, &of.site, &key, deed(&result, of), now)?;
+                let (deed, good) = (deed(&result, of), result.is_good(of));
+                let sealed = self.attesting.leave(&archive, to, &of.site, &key, deed, now, good)?;
                 screen::aside(&format!("attested as {} of {}", sealed.bundle_id, of.site));
             }
         }
-        Ok(if whole && result.is_fine() { Answer::Yes } else { Answer::No })
+        Ok(if result.is_fine() { Answer::Yes } else { Answer::No })
     }
 
-    /// What was kept, as an archive, and whether every archive of a day could be unpacked.
-    fn restored(&self, scratch: &Path) -> Outcome<(Archive, bool)> {
+    /// What was kept, as an archive, and the names of what could not be unpacked.
+    fn restored(&self, scratch: &Path) -> Outcome<(Archive, Vec<String>)> {
         let Some(copy) = &self.copy else {
             let unpacked = scratch.join("unpacked");
             files::make_directory(&unpacked)?;
             let done = unpack::unpack(&self.archives, &self.bucket, self.site.as_ref(), &unpacked)?;
+            let mut left_out = Vec::new();
             for refused in &done.refused {
                 let path = refused.path.strip_prefix(scratch).unwrap_or(&refused.path);
                 screen::warning(&format!("left out {}: {}", one_line(path.display()), one_line(&refused.why)));
+                left_out.push(one_line(path.display()));
             }
             // What others than the newest appliance saw of the log is not in every archive: what is here is judged, bundle by bundle.
-            return Ok((self.root.open(&unpacked, self.site.clone(), true, clock::now())?, done.refused.is_empty()));
+            return Ok((self.root.open(&unpacked, self.site.clone(), true, clock::now())?, left_out));
         };
-        Ok((self.root.open(copy, self.site.clone(), true, clock::now())?, true))
+        Ok((self.root.open(copy, self.site.clone(), true, clock::now())?, Vec::new()))
     }
+}
+
+/// A folder of this run alone, readable by nobody else, and gone when it ends.
+fn scratch() -> Outcome<TempDir> {
+    let private = Permissions::from_mode(0o700);
+    let made = tempfile::Builder::new().prefix("writ-restore-test-").permissions(private).tempdir();
+    made.map_err(|e| Failure::could_not("there is no room for a temporary folder").because(e))
 }
 
 fn deed(result: &RestoreTest, of: &SiteTest) -> Deed {
     let own: Vec<&Taken> = result.bundles.iter().filter(|taken| taken.site == of.site).collect();
     let Period { from, to } = result.period;
-    let statement = format!("Restore test: {}, of {from} to {to}, drawn by the seed {}", of.line(), result.seed);
+    let known_by = of.known_by.as_str();
+    let statement = format!(
+        "Restore test: {}, of {from} to {to}, drawn by the seed {}; which there should be was known by {known_by}",
+        result.line_of(of),
+        result.seed
+    );
+    let mut facts = BTreeMap::from([
+        ("seed".to_owned(), result.seed.to_string()),
+        ("asked".to_owned(), result.asked.to_string()),
+        ("sampled".to_owned(), own.len().to_string()),
+        ("verified".to_owned(), of.verified.to_string()),
+        ("known_by".to_owned(), known_by.to_owned()),
+        ("whole".to_owned(), result.whole.to_string()),
+    ]);
+    let wrong = result.wrong_with(std::slice::from_ref(of));
+    for (name, all) in [("left_out", &result.left_out), ("wrong", &wrong)] {
+        if !all.is_empty() {
+            facts.insert(name.to_owned(), all.join("; "));
+        }
+    }
     Deed {
         item: "CK-28",
         control: "164.308(a)(7)(ii)(D)",
@@ -150,12 +178,7 @@ fn deed(result: &RestoreTest, of: &SiteTest) -> Deed {
         from,
         until: to,
         attachments: own.iter().filter_map(|taken| Some((taken.path.clone(), taken.digest?))).collect(),
-        facts: BTreeMap::from([
-            ("seed".to_owned(), result.seed.to_string()),
-            ("asked".to_owned(), result.asked.to_string()),
-            ("sampled".to_owned(), own.len().to_string()),
-            ("verified".to_owned(), of.verified.to_string()),
-        ]),
+        facts,
     }
 }
 
@@ -182,5 +205,25 @@ fn print(result: &RestoreTest) {
         screen::line(&format!("       {}", screen::paint(screen::DIM, &answers)));
         taken.why.iter().for_each(|why| screen::line(&format!("       {}: {}", taken.path, escaped(why))));
     }
-    screen::line(&format!("{} (of {} that there should be)", result.line(), result.there));
+    for site in &result.sites {
+        let known = if site.known_by == KnownBy::Copy { "known only by" } else { "known by" };
+        screen::line(&format!(
+            "{}: {} that there should be, {known} {}",
+            site.site,
+            site.there,
+            site.known_by.as_str()
+        ));
+    }
+    screen::line(&format!("{} (of {} that there should be)", escaped(result.line()), result.there));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_else_reads_what_is_unpacked() {
+        let scratch = scratch().unwrap();
+        assert_eq!(scratch.path().metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    }
 }

@@ -25,7 +25,8 @@ use crate::{clock, random, screen};
 /// of files nor what else is in the folder changes anything. An auditor who throws the seed themselves (dice will do) need not trust
 /// whoever runs this.
 ///
-/// With --attest-key it leaves evidence: what was drawn, by what seed, and what came of it, signed by a person's key.
+/// With --attest-key it leaves evidence: what was drawn, by what seed, and what came of it, signed by a person's key. A duty of the
+/// policy is done by it only where --duty names it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -109,8 +110,8 @@ impl Arguments {
         if let Some(key) = key {
             let to = self.attesting.place(Some(&self.source.folder))?;
             for site in archive.sites.keys().filter(|site| drawn.bundles().any(|one| one.row.site == **site)) {
-                let deed = self.deed(&drawn, site, now);
-                let sealed = self.attesting.leave(&archive, to, site, &key, deed, now)?;
+                let (deed, good) = (self.deed(&drawn, site, now), drawn.is_fine_of(site));
+                let sealed = self.attesting.leave(&archive, to, site, &key, deed, now, good)?;
                 screen::aside(&format!("attested as {} of {site}", sealed.bundle_id));
             }
         }
@@ -118,14 +119,16 @@ impl Arguments {
     }
 
     fn deed(&self, drawn: &Sample, site: &SiteId, now: Time) -> Deed {
-        let own = drawn.strata.iter().filter(|stratum| stratum.site == *site).flat_map(|stratum| &stratum.bundles);
-        let attachments: BTreeMap<String, Digest> = own.map(|one| (one.row.path.clone(), one.digest)).collect();
-        let came = if drawn.verified { "the folder verified" } else { "the folder did NOT verify" };
-        let statement = format!(
-            "{} drawn by the seed {} were verified; {came}",
-            screen::count(attachments.len(), "bundle"),
-            drawn.seed
-        );
+        let own: Vec<&Sampled> = drawn.bundles().filter(|one| one.row.site == *site).collect();
+        let attachments: BTreeMap<String, Digest> = own.iter().map(|one| (one.row.path.clone(), one.digest)).collect();
+        let unproven = own.iter().filter(|one| one.is_unproven()).count();
+        let came = match (drawn.verified, unproven) {
+            (true, 0) => "were verified; the folder verified".to_owned(),
+            (true, _) => format!("were looked at; the site's log is NOT proven to hold {unproven} of them"),
+            (false, _) => "were looked at; the folder did NOT verify".to_owned(),
+        };
+        let statement =
+            format!("{} drawn by the seed {} {came}", screen::count(attachments.len(), "bundle"), drawn.seed);
         Deed {
             item: "CK-18",
             control: "164.308(a)(1)(ii)(D)",

@@ -13,8 +13,8 @@ use crate::{files, screen};
 /// whole audit folder, and checks signatures and inclusion in the site's log from their exact bytes. It needs a browser with
 /// Ed25519 in WebCrypto (Chromium 137, Firefox 129, Safari 17, or later) and this program no more.
 ///
-/// The digest of the file is printed on standard error; the documentation of this version lists it (docs/audit.md), so that a copy
-/// from anywhere can be told from another.
+/// The digest of the file is printed on standard error; the documentation of this version lists it, so that a copy from anywhere can
+/// be told from another: https://github.com/writ-project/writ/blob/main/docs/audit.md
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -15,7 +15,8 @@ use crate::failure::{Failure, Outcome};
 Example:
   writ report annual audit --trust root-you-were-given.json --year 2026 --pdf --out clinic-001-2026
 
-Exit codes: 0 made, and the folder verified; 1 made of a folder that did not verify, or refused; 2 could not run.")]
+Exit codes: 0 made, the folder verified, and every appliance in it was judged; 1 made, but not all of that holds, or
+refused; 2 could not run.")]
 pub struct Arguments {
     #[command(flatten)]
     options: Options,

@@ -19,7 +19,8 @@ Examples:
 Check a sample without Writ:
   minisign -Vm samples/FINGERPRINT/5-EB-20261123-0005.json -p keys/FINGERPRINT.pub
 
-Exit codes: 0 made, and the folder verified; 1 made of a folder that did not verify, or refused; 2 could not run.")]
+Exit codes: 0 made, the folder verified, and every appliance in it was judged; 1 made, but not all of that holds, or
+refused; 2 could not run.")]
 pub struct Arguments {
     #[command(flatten)]
     options: Options,

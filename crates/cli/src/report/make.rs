@@ -1,11 +1,13 @@
 //! From an audit folder to packets, and from packets to files.
 
+use std::collections::BTreeSet;
+
 use writ_audit::compare::CompareError;
-use writ_audit::report::packet::model::{Block, Packet, Section, Shape, Table, text};
+use writ_audit::report::packet::model::{Block, NotJudged, Packet, Section, Shape, Table, text};
 use writ_audit::report::packet::span::Span;
 use writ_audit::report::packet::walk::{Walk, walk};
 use writ_audit::report::packet::{
-    FleetPart, Kind, Made, Preparation, csv, fleet, html, packet, preparation, sample_files,
+    FleetPart, Kind, Made, Preparation, csv, fleet, html, packet, preparation, sample_files, sample_keys,
 };
 use writ_audit::{Archive, report::json};
 use writ_trust::minisign::SecretKey;
@@ -56,7 +58,7 @@ struct Ready<'a> {
 }
 
 impl Ready<'_> {
-    /// Puts the folder into its place, prints what was asked for, and says whether the folder verified.
+    /// Puts the folder into its place, prints what was asked for, and says whether the folder verified and everything in it was judged.
     fn finish(self, options: &Options, name: &str, packets: &[Packet]) -> Outcome {
         if let (Some(making), Some(to)) = (self.making, &options.out) {
             let count = making.finish(self.key.as_ref(), &format!("packet {name} made_at={}", self.now))?;
@@ -67,7 +69,10 @@ impl Ready<'_> {
         if options.json {
             screen::line(json::render(&packets).map_err(|e| unprintable(&e))?.trim_end());
         }
-        Ok(if self.walk.report.ok { Answer::Yes } else { Answer::No })
+        // The page over all sites and the documents of one set name the same ones again.
+        let not_judged: BTreeSet<&NotJudged> = packets.iter().flat_map(|packet| &packet.not_judged).collect();
+        not_judged.iter().for_each(|one| screen::warning(&format!("not judged: {one}")));
+        Ok(if self.walk.report.ok && not_judged.is_empty() { Answer::Yes } else { Answer::No })
     }
 }
 
@@ -136,7 +141,7 @@ pub fn preparations(options: &Options, span: &Span) -> Outcome {
             for document in &set.documents {
                 write(making, within, document, options.pdf)?;
             }
-            samples(making, within, ready.archive, &set)?;
+            samples(making, within, &set, (ready.archive, &ready.walk))?;
             making.write(within, &[(INDEX.to_owned(), page(&index(&set, options.pdf))?)])?;
         }
         sites.push(walked.site.to_string());
@@ -175,22 +180,20 @@ fn below(within: &str, folder: &str) -> String {
 }
 
 /// Copies the samples as they are, and the keys to check them by.
-fn samples(making: &mut Making, within: &str, archive: &Archive, set: &Preparation) -> Outcome<()> {
+fn samples(
+    making: &mut Making,
+    within: &str,
+    set: &Preparation,
+    (archive, walk): (&Archive, &Walk<'_>),
+) -> Outcome<()> {
     let changed = |path: &str, e: &dyn std::fmt::Display| {
         Failure::could_not("a sample cannot be copied").at(path).because(e).next("verify the folder again")
     };
-    let mut fingerprints = std::collections::BTreeSet::new();
     for sample in &set.samples {
-        let fingerprint = sample.path.split('/').nth(2).unwrap_or_default();
         let files = sample_files(archive, sample).map_err(|e| changed(&sample.path, &e))?;
-        making.write(&below(within, &format!("samples/{fingerprint}")), &files)?;
-        fingerprints.insert(fingerprint);
+        making.write(&below(within, &format!("samples/{}", sample.fingerprint())), &files)?;
     }
-    let records = archive.sites.values().flat_map(|site| site.register.records());
-    let keys: Vec<Entry> = records
-        .filter(|record| fingerprints.contains(record.public_key.fingerprint().as_str()))
-        .map(|record| (format!("{}.pub", record.public_key.fingerprint()), record.public_key.to_file().into_bytes()))
-        .collect();
+    let keys: Vec<Entry> = sample_keys(walk, &set.samples);
     if keys.is_empty() { Ok(()) } else { making.write(&below(within, "keys"), &keys) }
 }
 
@@ -218,16 +221,17 @@ fn index(set: &Preparation, pdf: bool) -> Packet {
         &[("Bundle", Shape::Words), ("File", Shape::Code), ("Check it with", Shape::Code)],
     );
     for sample in &set.samples {
-        let (fingerprint, file) = sample
-            .path
-            .rsplit_once('/')
-            .map_or(("", ""), |(folder, file)| (folder.rsplit('/').next().unwrap_or_default(), file));
+        let fingerprint = sample.fingerprint();
+        let file = sample.path.rsplit('/').next().unwrap_or_default();
         let path = format!("samples/{fingerprint}/{file}");
         let command = format!("minisign -Vm {path} -p keys/{fingerprint}.pub");
         table.row(vec![text(sample.bundle_id).to_file(path.clone()), text(path), text(command)]);
     }
     samples.table(table, "Nothing was written in this period.");
-    samples.say("The keys are those that signed releases name for the appliances; the key register lists them.");
+    samples.say(
+        "The keys are those that signed releases name for appliances, and the trust root for people who attest; the key register \
+         lists them.",
+    );
     let head = &set.documents[0];
     Packet {
         kind: "index".to_owned(),

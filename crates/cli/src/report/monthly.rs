@@ -19,7 +19,8 @@ Examples:
   writ report monthly audit --trust root-you-were-given.json --month 2026-10 --site clinic-001 --json
   writ report monthly audit --trust root-you-were-given.json --month 2026-10 --sign ../keys/alice.key --out packet
 
-Exit codes: 0 made, and the folder verified; 1 made of a folder that did not verify, or refused; 2 could not run.")]
+Exit codes: 0 made, the folder verified, and every appliance in it was judged; 1 made, but not all of that holds, or
+refused; 2 could not run.")]
 pub struct Arguments {
     #[command(flatten)]
     options: Options,

@@ -16,7 +16,8 @@ Examples:
   writ report quarterly audit --trust root-you-were-given.json --quarter 2026-Q4 --pdf --out clinic-001-2026-Q4
   writ report quarterly audit --trust root-you-were-given.json --quarter 2026-Q4 --json | jq '.[0].figures'
 
-Exit codes: 0 made, and the folder verified; 1 made of a folder that did not verify, or refused; 2 could not run.")]
+Exit codes: 0 made, the folder verified, and every appliance in it was judged; 1 made, but not all of that holds, or
+refused; 2 could not run.")]
 pub struct Arguments {
     #[command(flatten)]
     options: Options,

@@ -189,8 +189,8 @@ fn archives_are_tested_and_the_test_leaves_evidence() {
     let archive = desk.archived("clinic-001-2026-11-24.tar.gz", "");
     let archive = archive.to_str().unwrap();
     let own = ["restore-test", archive, "--period", "2026-11", "--now", "2026-11-25T09:00:00Z"];
-    let tested =
-        desk.says(0, &[&own[..], &["--reference", "audit", "--attest-key", "sam.key", "--to", "audit"]].concat());
+    let kept = ["--attest-key", "sam.key", "--to", "audit"];
+    let tested = desk.says(0, &[&own[..], &["--reference", "audit"], &kept, &["--duty", "restore.test"]].concat());
     assert!(tested.said.ends_with("5/5 bundles verified OK (of 28 that there should be)\n"), "{}", tested.said);
     assert!(tested.warned.contains("attested as EB-20261125-0001 of clinic-001"), "{}", tested.warned);
     let report = desk.says(0, &["verify", "audit", "--json"]).json();
@@ -208,6 +208,55 @@ fn archives_are_tested_and_the_test_leaves_evidence() {
     assert!(shown.contains("log: not proven"), "{shown}");
     // The copy elsewhere is as good as archives.
     desk.says(0, &["restore-test", "--copy", "audit", "--period", "2026-11", "--sample", "28", "--json"]);
+}
+
+/// The facts of what sam attested: of the file with this name.
+fn facts(desk: &Desk, name: &str) -> Value {
+    let bytes = fs::read(kept_by_sam(desk).join(name)).unwrap();
+    serde_json::from_slice::<Value>(&bytes).unwrap()["artifacts"]["outputs"].clone()
+}
+
+fn kept_by_sam(desk: &Desk) -> PathBuf {
+    desk.world.path().join("attestations/clinic-001").join(sam().public_key().fingerprint())
+}
+
+#[test]
+fn no_duty_is_signed_that_nobody_named_and_none_of_what_failed() {
+    let desk = Desk::new();
+    let own = ["sample", "2", "audit", "--attest-key", "sam.key", "--now", "2026-11-25T09:00:00Z"];
+    desk.says(0, &own);
+    let alone = facts(&desk, "1-EB-20261125-0001.json");
+    assert_eq!((&alone["item"], &alone["result"]), (&"CK-18".into(), &"good".into()), "{alone}");
+    assert_eq!(alone["duty"], Value::Null, "{alone}");
+    let named = [&own[..], &["--duty", "restore.test"]].concat();
+    desk.says(0, &named);
+    assert_eq!(facts(&desk, "2-EB-20261125-0002.json")["duty"], "restore.test");
+    fs::write(desk.world.file(9), "{}").unwrap();
+    let bad = desk.says(1, &named);
+    assert!(bad.warned.contains("no duty is done by it"), "{}", bad.warned);
+    let failed = facts(&desk, "3-EB-20261125-0003.json");
+    assert_eq!(failed["result"], "failed", "{failed}");
+    assert_eq!((&failed["duty"], &failed["item"]), (&Value::Null, &Value::Null), "{failed}");
+}
+
+#[test]
+fn a_chain_is_written_by_one_run_at_a_time() {
+    let desk = Desk::new();
+    let folder = kept_by_sam(&desk);
+    fs::create_dir_all(&folder).unwrap();
+    let other = fs::File::open(&folder).unwrap();
+    rustix::fs::flock(&other, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
+    let own = ["attest", "audit", "--site", "clinic-001", "--key", "sam.key", "--now", "2026-11-25T09:00:00Z"];
+    let own = [&own[..], &["--duty", "restore.test", "--statement", "Read back"]].concat();
+    let met = desk.says(2, &own);
+    assert!(met.warned.contains("at the same time"), "{}", met.warned);
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "nothing was written");
+    drop(other);
+    // What a run leaves that is interrupted is in nobody's way.
+    fs::write(folder.join("1-EB-20261125-0001.json.minisig"), "half").unwrap();
+    desk.says(0, &own);
+    desk.says(0, &own);
+    desk.says(0, &["verify", "audit"]);
 }
 
 #[test]
@@ -233,6 +282,10 @@ fn a_bad_copy_fails_and_a_hostile_archive_is_left_out() {
     // A link in it: nothing of the archive is taken, and so nothing can be verified.
     std::os::unix::fs::symlink("/etc/passwd", desk.world.path().join("documents/passwd.json")).unwrap();
     let hostile = desk.archived("clinic-001-2026-11-23.tar.gz", "");
+    // Beside a good one: what was drawn is good, and what was kept is not whole.
+    let both = desk.says(1, &["restore-test", archive, hostile.to_str().unwrap(), "--period", "2026-11"]);
+    assert!(both.said.contains("5/5 bundles verified NOT OK; 1 file left out: "), "{}", both.said);
+    assert!(both.said.contains("clinic-001-2026-11-23.tar.gz"), "{}", both.said);
     let hostile = desk.ran(&["restore-test", hostile.to_str().unwrap(), "--trust", "root.json", "--period", "2026-11"]);
     assert_ne!(hostile.code, Some(0), "{}", hostile.said);
     assert!(hostile.warned.contains("something other than a plain file"), "{}", hostile.warned);

@@ -13,7 +13,7 @@ use writ_trust::minisign::signature_file_name;
 
 use crate::export_schema::judge::judged;
 use crate::export_schema::reports::held;
-use crate::packet_world::{evening, eventful};
+use crate::packet_world::{evening, eventful, half_known};
 use crate::world::{World, policy_json, signer};
 
 /// A folder to audit, and a place to write to.
@@ -30,7 +30,11 @@ struct Said {
 
 impl Desk {
     fn new() -> Self {
-        let desk = Self { world: eventful(), to: tempfile::tempdir().unwrap() };
+        Self::of(eventful())
+    }
+
+    fn of(world: World) -> Self {
+        let desk = Self { world, to: tempfile::tempdir().unwrap() };
         fs::write(desk.path("root.json"), strict::canonical(&desk.world.root)).unwrap();
         fs::write(desk.path("key"), signer().to_open_file().as_bytes()).unwrap();
         fs::write(desk.path("key.pub"), signer().public_key().to_file()).unwrap();
@@ -115,8 +119,9 @@ fn a_packet_is_signed_the_same_every_time_and_read_by_others() {
     let csv = String::from_utf8(all["tables/figures.csv"].clone()).unwrap();
     for figure in packet["figures"].as_array().unwrap() {
         let value = figure["value"].as_u64().map(|n| n.to_string()).unwrap_or_default();
-        let line = format!("{},\"{value}\",{},", figure["id"], figure["unit"]);
-        let line = line.replacen(',', &format!(",{},", figure["label"]), 1);
+        let word = |name: &str| figure[name].as_str().unwrap();
+        let label = if word("label").contains(',') { figure["label"].to_string() } else { word("label").to_owned() };
+        let line = format!("{},{label},{value},{},", word("id"), word("unit"));
         assert!(csv.contains(&line), "{line}\n{csv}");
     }
 }
@@ -208,6 +213,27 @@ fn what_is_printed_is_valid() {
     assert!(documents.len() > 8, "{}", documents.len());
 }
 
+/// The folder verifies, and still nobody knows what one of its appliances was to do.
+#[test]
+fn an_appliance_that_was_not_judged_makes_it_no() {
+    let desk = Desk::of(half_known());
+    let said = desk.report(&[&MONTH[..], &["--json", "--pdf", "--out", "half"]].concat());
+    assert_eq!(said.code, Some(1), "{}", said.stderr);
+    assert!(said.stderr.contains("not judged: back-office of clinic-001: "), "{}", said.stderr);
+    let printed: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(printed[0]["verified"]["ok"], true);
+    assert_eq!(printed[0]["not_judged"][0]["appliance"], "back-office");
+    let [packet] = printed.as_array().unwrap().as_slice() else { panic!("{printed}") };
+    let mut wrong = packet.clone();
+    wrong["not_judged"][0].as_object_mut().unwrap().remove("why").unwrap();
+    assert_eq!(judged("packet-v1", &[packet.clone(), wrong]), [true, false]);
+    let page = fs::read_to_string(desk.path("half/clinic-001-2026-11.html")).unwrap();
+    assert!(page.contains("<div class=\"banner bad\"><p>1 appliance was not judged"), "{page:.4000}");
+    let set = desk.report(&["audit-set", "--period", "2026", "--out", "set"]);
+    assert_eq!(set.code, Some(1), "{}", set.stderr);
+    assert_eq!(set.stderr.matches("not judged: ").count(), 1, "{}", set.stderr);
+}
+
 /// Adds a second site to the folder: one that has a release, and never said anything.
 fn second_site(world: &World) {
     let policy = policy_json(|p| p["site"] = "clinic-002".into());
@@ -268,9 +294,9 @@ fn an_audit_set_is_checked_without_writ() {
     }
     says("sha256sum", &folder, &["--strict", "-c", "SHA256SUMS"]);
     let access = String::from_utf8(all["tables/access-keys.csv"].clone()).unwrap();
-    assert!(access.contains("\"signer-0\"") && access.contains("\"release\""), "{access}");
+    assert!(access.contains("signer-0,") && access.lines().next().unwrap().contains(",release,"), "{access}");
     let approvers = String::from_utf8(all["tables/approvers.csv"].clone()).unwrap();
-    assert!(approvers.contains("\"Dr. Ruth Alvarez\",\"front-desk\""), "{approvers}");
+    assert!(approvers.contains("Dr. Ruth Alvarez,front-desk"), "{approvers}");
 }
 
 #[test]

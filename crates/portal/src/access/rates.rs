@@ -48,9 +48,49 @@ impl Rates {
     }
 }
 
+/// How often links are mailed to one address: as often as somebody may ask for it from one place, and as often as all may together.
+/// So nobody who knows an address takes away what its owner may ask for, unless they ask from many places.
+#[derive(Debug)]
+pub struct LinkRates {
+    from_one: Rates,
+    from_all: Rates,
+}
+
+impl LinkRates {
+    /// So many from one place, and so many in all, within so many milliseconds.
+    pub fn new(from_one: u32, from_all: u32, millis: i64) -> Self {
+        Self { from_one: Rates::new(from_one, millis), from_all: Rates::new(from_all, millis) }
+    }
+
+    /// Takes one for an address, spelled in any letters.
+    ///
+    /// # Errors
+    /// After how many seconds there is one again.
+    pub fn take(&self, address: &str, source: &str, now: Time) -> Result<(), u64> {
+        let address = address.to_ascii_lowercase();
+        self.from_one.take(&format!("{source} {address}"), now)?;
+        self.from_all.take(&address, now)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_asks_for_links_to_others_takes_none_of_theirs() {
+        let rates = LinkRates::new(3, 5, 10_000);
+        let at = Time::from_unix_millis(0);
+        let take = |address: &str, source: &str| rates.take(address, source, at).is_ok();
+        for address in ["kim@msp.example", "KIM@msp.example", "Kim@MSP.example"] {
+            assert!(take(address, "203.0.113.9"));
+        }
+        assert!(!take("kim@msp.example", "203.0.113.9"), "three from one place");
+        assert!(take("kim@msp.example", "198.51.100.7"), "and the owner has their own");
+        assert!(take("kim@msp.example", "198.51.100.8"));
+        assert!(!take("kim@msp.example", "198.51.100.7"), "nobody is mailed without end");
+        assert!(take("jo@msp.example", "203.0.113.9"));
+    }
 
     #[test]
     fn each_name_has_its_own_and_it_comes_back() {

@@ -14,6 +14,8 @@ use super::token;
 pub const IDLE: i64 = 15 * 60_000;
 /// How long one may last, in milliseconds (8 hours).
 pub const LONGEST: i64 = 8 * 3_600_000;
+/// How far a clock may be set back without an end to sessions, in milliseconds (a minute): as it is when it is corrected.
+const SET_BACK: i64 = 60_000;
 /// The most sessions of one person: the one that was idle longest makes room.
 const EACH: usize = 8;
 /// The most of all.
@@ -36,10 +38,11 @@ enum Standing {
 }
 
 impl Session {
+    /// A clock that was set back makes no session longer: one from the future is over.
     fn standing(&self, now: Time) -> Standing {
-        if now.millis_since(self.began) >= LONGEST {
+        if !(-SET_BACK..LONGEST).contains(&now.millis_since(self.began)) {
             Standing::Over
-        } else if now.millis_since(self.last) >= IDLE {
+        } else if !(-SET_BACK..IDLE).contains(&now.millis_since(self.last)) {
             Standing::Idle
         } else {
             Standing::Good
@@ -134,6 +137,17 @@ mod tests {
         sessions.end(&token);
         assert_eq!(sessions.whose(&token, at(0)), None);
         assert_eq!((sessions.whose("x", at(0)), sessions.count()), (None, 0));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_ends_a_session_and_one_that_is_corrected_does_not() {
+        let sessions = Sessions::default();
+        let token = sessions.begin("kim", at(60)).unwrap();
+        assert!(sessions.whose(&token, at(59)).is_some(), "a minute");
+        assert_eq!(sessions.whose(&token, at(58)), None, "before it began");
+        let token = sessions.begin("kim", at(60)).unwrap();
+        assert!(sessions.whose(&token, at(70)).is_some());
+        assert_eq!(sessions.whose(&token, at(65)), None, "before it was used last");
     }
 
     #[test]

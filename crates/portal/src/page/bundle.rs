@@ -37,7 +37,10 @@ pub async fn get(
 }
 
 /// Whether the site's log holds what is here.
-fn logged(detail: &Detail) -> String {
+fn logged(detail: &Detail, held: &Held) -> String {
+    if !held.path.starts_with("evidence/") {
+        return "no: no log holds what people attach".to_owned();
+    }
     let log = detail.comparison.verification.logs.iter().find(|log| log.site == detail.site);
     match log.map(|log| (log.state, log.unlogged)) {
         Some((VERIFIED, Some(0))) => "yes: it holds every bundle that is here".to_owned(),
@@ -81,7 +84,7 @@ fn proof(page: &mut Page, detail: &Detail, held: &Held, raw: &Raw, fingerprint: 
         ),
         code("Its own digest", held.digest.to_string()),
         ("Release that it obeyed".to_owned(), release),
-        fact("In the site's log", logged(detail)),
+        fact("In the site's log", logged(detail, held)),
         code("File in the audit folder", held.path.clone()),
     ];
     facts.extend(incident);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::State;
 use axum::http::Uri;
+use writ_audit::checklist::LastAttested;
 use writ_audit::words::{thousands, when};
 use writ_trust::time::Time;
 
@@ -14,7 +15,7 @@ use crate::access::users::User;
 use crate::address;
 use crate::html::{Block, Line, Page, Shown, Table, cell};
 use crate::portal::Portal;
-use crate::read::summary::{Attested, Due};
+use crate::read::summary::Due;
 
 /// How many duties one part shows.
 const EACH: usize = 60;
@@ -70,10 +71,10 @@ fn due(due: Due, now: Time) -> Line {
     }
 }
 
-fn attested(attested: Option<&Attested>) -> Line {
+fn attested(attested: Option<&LastAttested>) -> Line {
     match attested {
         None => Line::of("never"),
-        Some(said) => Line::default().link(address::bundle(&said.path), when(said.from)).text(format!(
+        Some(said) => Line::default().link(address::bundle(&said.path), when(said.at)).text(format!(
             " by {}, until {}",
             said.by,
             when(said.until)

@@ -6,10 +6,11 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::Uri;
 use writ_audit::compare::Verdict;
+use writ_audit::compare::model::Score;
 use writ_audit::words::{lasting, of, thousands, when};
 
 use super::shape::{Answer, at, basis_of_all, score};
-use crate::access::users::User;
+use crate::access::users::{Role, User};
 use crate::address;
 use crate::html::{Block, Card, Cell, Line, Page, Shown, Table, cell, number};
 use crate::portal::Portal;
@@ -24,7 +25,7 @@ pub async fn get(State(portal): State<Arc<Portal>>, Extension(who): Extension<Ar
     let sites = fleet.worst_first(&who);
     let shown = Shown::of(address::part(&uri)?, sites.len(), EACH)?;
     let mut page = Page::new("Fleet").resting_on(basis_of_all(sites.iter().map(|summary| &***summary)));
-    tell_reading(&mut page, &fleet);
+    tell_reading(&mut page, &fleet, &who, sites.len());
     cards(&mut page, &sites);
     let columns = [
         "Site",
@@ -46,8 +47,8 @@ pub async fn get(State(portal): State<Arc<Portal>>, Extension(who): Extension<Ar
     page.answer(Some(&who))
 }
 
-/// How far the folder is read, and whether it can be.
-fn tell_reading(page: &mut Page, fleet: &Fleet) {
+/// How far the folder is read, and whether it can be. Whoever sees some sites only is told of no others, so not how many there are.
+fn tell_reading(page: &mut Page, fleet: &Fleet, who: &User, seen: usize) {
     if let Some(trouble) = &fleet.trouble {
         let since = fleet.looked_at.map(|at| format!(" (at {})", when(at))).unwrap_or_default();
         page.add(Block::Banner(
@@ -57,8 +58,14 @@ fn tell_reading(page: &mut Page, fleet: &Fleet) {
                 .text(format!("{trouble}{since}. What stands here was read before.")),
         ));
     } else if fleet.sites.len() < fleet.there || fleet.looked_at.is_none() {
-        let words =
-            format!("{} of {} were read so far.", thousands(fleet.sites.len() as u64), of(fleet.there as u64, "site"));
+        let words = match who.role {
+            Role::Operator => {
+                let there = of(fleet.there as u64, "site");
+                format!("{} of {there} were read so far.", thousands(fleet.sites.len() as u64))
+            }
+            Role::Auditor if seen == who.sites.len() => return,
+            Role::Auditor => "Not every site that you may see was read so far.".to_owned(),
+        };
         page.add(Block::Banner("note", Line::default().strong("Being read. ").text(words)));
     }
 }
@@ -69,7 +76,10 @@ fn cards(page: &mut Page, sites: &[&Arc<Summary>]) {
     let card = |figure: u64, what: &str| Card { figure: thousands(figure), what: what.to_owned() };
     page.add(Block::Cards(vec![
         card(sites.len() as u64, "sites"),
-        card(count(&|summary| !summary.verified), "with evidence that does not verify, or that cannot be judged"),
+        card(
+            count(&|summary| !summary.verified || summary.unjudged > 0),
+            "with evidence that does not verify, or that cannot be judged, in part or at all",
+        ),
         card(count(&|summary| summary.with(Verdict::Failed) > 0), "with a control that failed"),
         card(open, "open incidents"),
     ]));
@@ -82,6 +92,10 @@ fn state(summary: &Summary) -> (&'static str, &'static str) {
         ("bad", "not judged")
     } else if !summary.verified {
         ("bad", "not verified")
+    } else if summary.unjudged > 0 {
+        ("bad", "in part not judged")
+    } else if summary.asked == 0 {
+        ("bad", "nothing asked")
     } else if any(Verdict::Failed) {
         ("failed", "failed")
     } else if any(Verdict::NoEvidence) {
@@ -90,8 +104,12 @@ fn state(summary: &Summary) -> (&'static str, &'static str) {
         ("not-assessable", "not assessable")
     } else if any(Verdict::Excepted) {
         ("excepted", "with exceptions")
-    } else {
+    } else if any(Verdict::PartlyDemonstrated) {
+        ("partly-demonstrated", "shown in part")
+    } else if summary.fine {
         ("good", "shown")
+    } else {
+        ("not-assessable", "not assessable")
     }
 }
 
@@ -99,11 +117,14 @@ fn row(summary: &Summary) -> Vec<Cell> {
     let (class, word) = state(summary);
     let name = Line::default().link(address::site(&summary.site), &summary.site);
     let name = if summary.title == summary.site.as_str() { name } else { name.then_below().text(&summary.title) };
-    let silent = if summary.silent > 0 {
-        format!("{}, {} silent", summary.appliances, summary.silent)
-    } else {
-        summary.appliances.to_string()
-    };
+    let mut appliances = summary.appliances.to_string();
+    for (n, what) in [(summary.silent, "silent"), (summary.unjudged, "not judged")] {
+        if n > 0 {
+            appliances += &format!(", {n} {what}");
+        }
+    }
+    let judged = if summary.unjudged > 0 { ", of what was judged" } else { "" };
+    let met = |one: &Score| cell(format!("{}{judged}", score(one)));
     let heard = summary.last_heard.map(|heard| {
         let seconds = u64::try_from(summary.read_at.millis_since(heard) / 1000).unwrap_or(0);
         format!("{} before that", lasting(seconds))
@@ -116,14 +137,43 @@ fn row(summary: &Summary) -> Vec<Cell> {
     if summary.not_judged.is_some() {
         cells.extend(["–"; 7].map(cell));
     } else {
-        cells.push(cell(score(&summary.score)));
-        cells.push(cell(score(&summary.score_without)));
+        cells.push(met(&summary.score));
+        cells.push(met(&summary.score_without));
         cells.push(number(summary.with(Verdict::Failed)));
         cells.push(number(summary.with(Verdict::NoEvidence)));
         cells.push(number(open));
-        cells.push(cell(silent));
+        cells.push(cell(appliances));
         cells.push(cell(heard.unwrap_or_else(|| at(None))));
     }
     cells.push(cell(when(summary.read_at)));
     cells
+}
+
+#[cfg(test)]
+mod tests {
+    use writ_trust::time::Time;
+
+    use super::*;
+
+    #[test]
+    fn green_is_what_was_judged_and_shown_wholly() {
+        let site = "clinic-001".parse().unwrap();
+        let mut summary = Summary::not_judged(&site, String::new(), None, Time::from_unix_millis(0));
+        assert_eq!(state(&summary), ("bad", "not judged"));
+        summary.not_judged = None;
+        assert_eq!(state(&summary), ("bad", "not verified"));
+        summary.verified = true;
+        assert_eq!(state(&summary), ("bad", "nothing asked"));
+        (summary.asked, summary.appliances) = (2, 2);
+        summary.verdicts = [(Verdict::Demonstrated, 2)].into();
+        assert_eq!(state(&summary), ("not-assessable", "not assessable"), "whatever else is not fine");
+        summary.fine = true;
+        assert_eq!(state(&summary), ("good", "shown"));
+        let shown = summary.rank();
+        summary.verdicts = [(Verdict::Demonstrated, 1), (Verdict::PartlyDemonstrated, 1)].into();
+        assert_eq!(state(&summary), ("partly-demonstrated", "shown in part"));
+        (summary.unjudged, summary.fine) = (1, false);
+        assert_eq!(state(&summary), ("bad", "in part not judged"));
+        assert!(summary.rank() < shown, "it comes before those that were judged");
+    }
 }

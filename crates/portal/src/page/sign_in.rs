@@ -38,16 +38,16 @@ pub async fn post(State(portal): State<Arc<Portal>>, request: Request) -> Answer
     let address = address.filter(|address| (1..=LONGEST).contains(&address.len()));
     let address = address.ok_or_else(|| Fault::Malformed("it names no address".to_owned()))?;
     // For an address that nobody has as well: who asks hears no difference.
-    if portal.for_address.take(&address.to_ascii_lowercase(), now).is_ok() {
+    if portal.for_address.take(address, &numbered.source, now).is_ok() {
         portal.post.ask(address, &numbered.source, &numbered.id);
     } else {
         tracing::info!(
             request = numbered.id,
-            "no link is sent: three were asked for this address within a quarter of an hour"
+            "no link is sent: as many were asked for this address within a quarter of an hour as are sent, from there or in all"
         );
     }
     let mut page = Page::new("Look into your mail");
     page.say("If somebody here has this address, a link to sign in is on its way to it. It is good once, and for 15 minutes.");
-    page.say("Nothing came? Look among the unwanted mail, and wait a little: three links are sent to one address within 15 minutes at most.");
+    page.say("Nothing came? Look among the unwanted mail, and wait a little: three links are sent within 15 minutes at most where you ask, and twelve where others ask as well. Each of them is good for you, whoever asked.");
     page.answer(None)
 }

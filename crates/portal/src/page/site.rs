@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{Path, State};
-use writ_audit::compare::model::{ControlFinding, IncidentFinding, IncidentStatus, Verdict};
-use writ_audit::words::{lasting_millis, thousands, when};
+use writ_audit::compare::Comparison;
+use writ_audit::compare::model::{ApplianceFinding, ControlFinding, IncidentFinding, IncidentStatus, Verdict};
+use writ_audit::words::{lasting_millis, of, thousands, when};
 
 use super::shape::{Answer, at, basis, page_of, score, verdict};
 use crate::access::users::User;
@@ -67,7 +68,7 @@ fn unjudged(summary: &Summary, why: &str) -> Page {
     page
 }
 
-/// Whether the evidence verified; the pages of a site say so first.
+/// Whether the evidence verified, and all of it was judged; the pages of a site say so first.
 pub(super) fn verified(page: &mut Page, detail: &Detail) {
     let report = &detail.comparison.verification;
     let more = format!("/site/{}/verification", detail.site);
@@ -87,9 +88,28 @@ pub(super) fn verified(page: &mut Page, detail: &Detail) {
         };
         page.add(Block::Banner(
             "bad",
-            Line::default().strong("Not verified. ").text(words).link(more, "What, and what follows"),
+            Line::default().strong("Not verified. ").text(words).link(&more, "What, and what follows"),
         ));
     }
+    if let Some((first, n)) = not_judged(&detail.comparison) {
+        let all = of(detail.comparison.appliances.len() as u64, "appliance");
+        let words = format!(
+            "{} of {all} could not be judged at all, and what verdicts and figures say is about the others. {}: {}. ",
+            thousands(n),
+            first.appliance,
+            first.not_assessable.as_deref().unwrap_or_default()
+        );
+        page.add(Block::Banner(
+            "bad",
+            Line::default().strong("In part not judged. ").text(words).link(more, "What must be known"),
+        ));
+    }
+}
+
+/// The first appliance that could not be judged, and how many there are.
+fn not_judged(c: &Comparison) -> Option<(&ApplianceFinding, u64)> {
+    let mut all = c.appliances.iter().filter(|appliance| appliance.not_assessable.is_some());
+    all.next().map(|first| (first, 1 + all.count() as u64))
 }
 
 fn places(page: &mut Page, detail: &Detail) {
@@ -115,7 +135,14 @@ fn attention(page: &mut Page, detail: &Detail) {
     all.sort_by_key(|control| control.verdict);
     page.heading("What needs attention");
     if all.is_empty() {
-        page.say("No control that machines decide is failed, without evidence, or not assessable.");
+        let none = "o control that machines decide is failed, without evidence, or not assessable.";
+        page.say(if c.is_fine() {
+            format!("N{none}")
+        } else if c.controls.is_empty() {
+            "Nothing was asked for, or nothing could be judged.".to_owned()
+        } else {
+            format!("Of what verified and was judged, n{none} That is not everything: see above.")
+        });
         return;
     }
     let mut table =

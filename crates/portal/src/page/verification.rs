@@ -16,7 +16,6 @@ use crate::address;
 use crate::html::{Block, Line, Page, Shown, Table, cell, number};
 use crate::portal::Portal;
 use crate::read::detail::Detail;
-use crate::read::site;
 
 /// How many problems one part shows.
 const EACH: usize = 60;
@@ -32,12 +31,12 @@ pub async fn get(
     let summary = portal.summary(&who, &name)?;
     let part = address::part(&uri)?;
     if summary.not_judged.is_some() {
-        let (source, site, now) = (portal.source.clone(), summary.site.clone(), portal.now());
-        let report = portal.blocking(&summary.site, move || Ok(site::verify(&source, &site, now))).await?;
+        let found = portal.report(&summary).await?;
+        let at = found.as_ref().map_or(summary.read_at, |found| found.at);
         let mut page = Page::new(format!("Verification of {}", summary.site)).below("/", "Fleet");
-        page = page.resting_on(basis(&summary.site, now, false, &summary.log));
-        match report {
-            Ok(report) => tell(&mut page, &summary.site, &report, part)?,
+        page = page.resting_on(basis(&summary.site, at, false, &summary.log));
+        match found {
+            Ok(found) => tell(&mut page, &summary.site, &found.report, part)?,
             Err(why) => {
                 page.say(why);
             }

@@ -110,7 +110,8 @@ impl Keeper {
             if !self.is_to_be_read(site, pulse, now) {
                 continue;
             }
-            self.held.take(read(&self.source, site, now), false);
+            let turn = self.held.begin();
+            self.held.take(turn, read(&self.source, site, now), false);
             self.known.insert(site.clone(), Known { pulse, read_at: now, seen: None, looks: 0 });
             if shown.elapsed() >= SHOW {
                 self.held.publish(sites.len(), None, looked_at);

@@ -10,5 +10,6 @@ pub mod fleet;
 pub mod held;
 pub mod keeper;
 pub mod pulse;
+pub mod reports;
 pub mod site;
 pub mod summary;

@@ -9,8 +9,10 @@ use std::path::Path;
 use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
 
-/// The parts of an audit folder that are ordered by site.
+/// The parts of an audit folder that say which sites there are.
 const PARTS: [&str; 3] = ["releases", "evidence", "log"];
+/// What people attach: it is ordered by site as well, and makes none.
+const ATTACHED: &str = "attestations";
 /// How deep folders are looked at, below that of a site.
 const DEPTH: usize = 3;
 /// The most folders of one site that are looked at.
@@ -41,12 +43,13 @@ pub fn sites(folder: &Path) -> io::Result<Vec<SiteId>> {
     Ok(sites)
 }
 
-/// When the folders of a site changed last, and those of trust roots, as one digest.
+/// When the folders of a site changed last, and those of trust roots and documents, which all sites share, as one digest.
 pub fn of(folder: &Path, site: &SiteId) -> Digest {
     let mut text = String::new();
     note(&folder.join("trust"), &mut text);
+    note(&folder.join("documents"), &mut text);
     let mut room = FOLDERS;
-    for part in PARTS {
+    for part in PARTS.into_iter().chain([ATTACHED]) {
         walk(&folder.join(part).join(site.as_str()), DEPTH, &mut room, &mut text);
     }
     Digest::of(text.as_bytes())
@@ -96,5 +99,23 @@ mod tests {
         fs::write(scratch.path().join("evidence/clinic-001/key/1.json"), "x").unwrap();
         assert!(of(scratch.path(), &one) != before.0 && of(scratch.path(), &two) == before.1);
         assert!(sites(&scratch.path().join("absent")).is_err());
+    }
+
+    #[test]
+    fn what_people_attach_is_seen_at_its_site_and_a_document_at_every_site() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (one, two) = ("clinic-001".parse().unwrap(), "clinic-002".parse().unwrap());
+        let both = || (of(scratch.path(), &one), of(scratch.path(), &two));
+        let before = both();
+        fs::create_dir_all(scratch.path().join("attestations/clinic-001/key")).unwrap();
+        let attached = both();
+        assert!(attached.0 != before.0 && attached.1 == before.1, "the first of a site");
+        fs::create_dir_all(scratch.path().join("attestations/clinic-001/another")).unwrap();
+        let more = both();
+        assert!(more.0 != attached.0 && more.1 == attached.1, "and of another key");
+        fs::create_dir_all(scratch.path().join("documents")).unwrap();
+        let document = both();
+        assert!(document.0 != more.0 && document.1 != more.1);
+        assert!(sites(scratch.path()).unwrap().is_empty(), "neither makes a site");
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use writ_audit::archive::Stored;
+use writ_audit::checklist::attested;
 use writ_audit::compare::compare_and_visit;
 use writ_audit::verify::VerifyReport;
 use writ_audit::{Archive, Folder, Options, Period, Trust};
@@ -11,7 +12,7 @@ use writ_trust::ids::SiteId;
 use writ_trust::time::{Span, Time};
 
 use super::detail::{Detail, Held};
-use super::summary::{Attested, Summary};
+use super::summary::Summary;
 
 /// What is read, and how.
 #[derive(Debug, Clone)]
@@ -53,7 +54,7 @@ pub fn read(source: &Source, site: &SiteId, now: Time) -> Read {
     let mut kept = Kept::default();
     match compare_and_visit(&archive, site, Some(period), now, &mut |stored| kept.take(stored)) {
         Ok(comparison) => {
-            let summary = Summary::of(&comparison, &kept.attested, now);
+            let summary = Summary::of(&comparison, &attested(&archive, site, now), now);
             let detail = kept.detail(&source.folder, site, now, comparison, archive);
             Read { summary, detail: Some(detail) }
         }
@@ -68,19 +69,10 @@ pub fn read(source: &Source, site: &SiteId, now: Time) -> Read {
 #[derive(Default)]
 struct Kept {
     bundles: BTreeMap<String, Held>,
-    attested: BTreeMap<String, Attested>,
 }
 
 impl Kept {
     fn take(&mut self, stored: &Stored<'_>) {
-        if let Some(said) = &stored.bundle.attestation {
-            let attested =
-                Attested { from: said.from, until: said.until, by: said.by.clone(), path: stored.path.to_owned() };
-            let newest = self.attested.entry(said.control.clone()).or_insert_with(|| attested.clone());
-            if attested.from > newest.from {
-                *newest = attested;
-            }
-        }
         let name = stored.path.rsplit('/').next().unwrap_or_default();
         self.bundles.insert(format!("{}/{name}", stored.fingerprint), Held::of(stored));
     }

@@ -4,6 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use writ_audit::Period;
+use writ_audit::attest::Attested;
+use writ_audit::checklist::{LastAttested, last_done};
 use writ_audit::compare::Comparison;
 use writ_audit::compare::model::{IncidentStatus, Score, Verdict};
 use writ_audit::log_summary::{LogSummary, NOT_CONFIGURED};
@@ -77,21 +79,8 @@ pub struct DutyRow {
     pub by: String,
     /// What is attached as evidence.
     pub attach: String,
-    /// The newest statement on the control: when it begins to hold, until when, and by whom.
-    pub attested: Option<Attested>,
-}
-
-/// A person's signed statement on a control.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attested {
-    /// From when it holds.
-    pub from: Time,
-    /// Until when it holds.
-    pub until: Time,
-    /// Who states it.
-    pub by: String,
-    /// The file of its bundle.
-    pub path: String,
+    /// When a person last stated that it was done, as the checklists count it.
+    pub attested: Option<LastAttested>,
 }
 
 impl DutyRow {
@@ -100,7 +89,7 @@ impl DutyRow {
     pub fn due(&self) -> Due {
         match (&self.cadence.every, &self.attested) {
             (Some(_), None) => Due::Never,
-            (Some(every), Some(attested)) => Due::By(attested.from.plus(every)),
+            (Some(every), Some(attested)) => Due::By(attested.due_again(every)),
             (None, _) => Due::WhenItHappens,
         }
     }
@@ -153,8 +142,14 @@ pub struct Summary {
     pub score_without: Score,
     /// How many controls have which verdict.
     pub verdicts: BTreeMap<Verdict, u64>,
+    /// How many controls its policies ask for.
+    pub asked: usize,
+    /// Whether everything verified, everything was judged, and nothing that machines decide is other than shown or excepted.
+    pub fine: bool,
     /// How many appliances it has.
     pub appliances: usize,
+    /// How many of them were not judged at all: verdicts and scores are about the others.
+    pub unjudged: usize,
     /// How many of them said nothing in the period.
     pub silent: usize,
     /// When any of them last said something.
@@ -187,7 +182,10 @@ impl Summary {
             score: Score::default(),
             score_without: Score::default(),
             verdicts: BTreeMap::new(),
+            asked: 0,
+            fine: false,
             appliances: 0,
+            unjudged: 0,
             silent: 0,
             last_heard: None,
             open: (0, 0),
@@ -197,8 +195,8 @@ impl Summary {
         }
     }
 
-    /// Of a comparison. `attested` is the newest statement on each control.
-    pub fn of(c: &Comparison, attested: &BTreeMap<String, Attested>, read_at: Time) -> Self {
+    /// Of a comparison. `attested` is what people attested at the site, oldest first.
+    pub fn of(c: &Comparison, attested: &[Attested], read_at: Time) -> Self {
         let mut verdicts = BTreeMap::new();
         c.controls.iter().for_each(|control| *verdicts.entry(control.verdict).or_default() += 1);
         let open = || c.incidents.iter().filter(|incident| incident.status == IncidentStatus::Open);
@@ -216,7 +214,10 @@ impl Summary {
             score: c.score,
             score_without: c.score_without_exceptions,
             verdicts,
+            asked: c.controls.len(),
+            fine: c.is_fine(),
             appliances: c.appliances.len(),
+            unjudged: c.appliances.iter().filter(|appliance| appliance.not_assessable.is_some()).count(),
             silent: c.appliances.iter().filter(|appliance| appliance.last_heard.is_none()).count(),
             last_heard: c.appliances.iter().filter_map(|appliance| appliance.last_heard).max(),
             open: (open().count() as u64, critical as u64),
@@ -228,7 +229,7 @@ impl Summary {
                     cadence: duty.cadence.clone(),
                     by: duty.by.clone(),
                     attach: duty.attach.clone(),
-                    attested: attested.get(&control.control).cloned(),
+                    attested: last_done(attested, &duty.id),
                 })
                 .collect(),
             patterns: patterns(c),
@@ -240,15 +241,17 @@ impl Summary {
         self.verdicts.get(&verdict).copied().unwrap_or(0)
     }
 
-    /// Where it stands in a list of which the first needs somebody most: what did not verify, then what fails, then what nobody
-    /// knows, then open incidents, then the score.
+    /// Where it stands in a list of which the first needs somebody most: what did not verify, then what was not judged, then what
+    /// fails, then what nobody knows, then open incidents, then the score.
     pub fn rank(&self) -> impl Ord + use<> {
         let level = if self.not_judged.is_some() {
             0
         } else if !self.verified {
             1
-        } else {
+        } else if self.unjudged > 0 || self.asked == 0 {
             2
+        } else {
+            3
         };
         (
             level,

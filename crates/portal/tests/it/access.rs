@@ -1,7 +1,7 @@
 //! Signing in and out, how long that lasts, and who sees what.
 
 use crate::client::Browser;
-use crate::inside::{AUDITOR, Clinics, OPERATOR};
+use crate::inside::{AUDITOR, Clinics, OPERATOR, noon};
 
 const MINUTE: i64 = 60_000;
 
@@ -95,6 +95,21 @@ fn an_auditor_sees_the_sites_that_are_named_and_no_trace_of_others() {
     assert_eq!(without_number(hidden), without_number(absent));
     assert_eq!(auditor.get("/views").status, 403);
     assert!(!auditor.page("/").contains("href=\"/views\"") && operator.page("/").contains("href=\"/views\""));
+}
+
+#[test]
+fn an_auditor_does_not_hear_how_many_sites_are_being_read() {
+    let clinics = Clinics::new("");
+    let inside = clinics.portal();
+    let (operator, auditor) = (inside.signed_in(OPERATOR), inside.signed_in(AUDITOR));
+    inside.portal.held.publish(41, None, Some(noon()));
+    assert!(operator.page("/").contains("2 of 41 sites were read so far."));
+    let page = auditor.page("/");
+    assert!(!page.contains("read so far") && page.contains("clinic-001"), "all that they may see was read: {page}");
+    inside.portal.held.keep(|site| site.as_str() == "clinic-002");
+    inside.portal.held.publish(41, None, Some(noon()));
+    let page = auditor.page("/");
+    assert!(page.contains("Being read.") && !page.contains(" of 41"), "{page}");
 }
 
 #[test]

@@ -127,6 +127,10 @@ fn links_are_printed_on_the_machine_and_a_signal_reads_who_may_sign_in() {
     until("signed out", || (browser.get("/").status == 303).then_some(()));
     let text = String::from_utf8(link("jo@msp.example").stdout).unwrap();
     assert_eq!(Browser::sign_in(daemon.address, text.trim()).get("/views").status, 200);
+    // Another address is not taken: hosts and cookies are those of the one that it began with.
+    fs::write(&config, format!("url = \"https://elsewhere.msp.example\"\n{}", person("jo@msp.example"))).unwrap();
+    daemon.signal(Signal::HUP);
+    until("that it is told", || daemon.said().contains("https://elsewhere.msp.example now: restart").then_some(()));
     // One that cannot be read changes nothing.
     fs::write(&config, "nonsense").unwrap();
     daemon.signal(Signal::HUP);

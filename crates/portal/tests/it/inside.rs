@@ -79,7 +79,7 @@ impl Inside {
         let (portal, asks) = Portal::new(parts).unwrap();
         let sites = pulse::sites(folder).unwrap();
         for site in &sites {
-            portal.held.take(read(&source, site, at), false);
+            portal.held.take(portal.held.begin(), read(&source, site, at), false);
         }
         portal.held.publish(sites.len(), None, Some(at));
         let (stop, stopped) = tokio::sync::watch::channel(false);

@@ -6,7 +6,7 @@ use writ_trust::digest::Digest;
 
 use crate::client::Browser;
 use crate::inside::{Clinics, Inside, OPERATOR, PEOPLE, crawl, noon};
-use crate::world::{DAY, World, morning};
+use crate::world::{DAY, World, key, morning, policy_json};
 
 #[test]
 fn every_page_is_there_without_a_script() {
@@ -170,10 +170,42 @@ fn under_another_trust_root_nothing_is_shown() {
     assert!(fleet.contains("not judged") && !fleet.contains("front-desk"), "{fleet}");
     let site = browser.page("/site/clinic-001");
     assert!(site.contains("This site is not judged") && !site.contains("164.308"), "{site}");
-    assert!(browser.page("/site/clinic-001/verification").contains("bad"));
+    let verification = browser.page("/site/clinic-001/verification");
+    assert!(verification.contains("bad"));
+    // Not every look verifies the folder anew.
+    fs::rename(clinics.dir.path().join("trust"), clinics.dir.path().join("elsewhere")).unwrap();
+    assert_eq!(browser.page("/site/clinic-001/verification"), verification);
     for page in ["controls", "bundles", "incidents", "releases"] {
         assert_eq!(browser.get(&format!("/site/clinic-001/{page}")).status, 404, "{page}");
     }
+}
+
+#[test]
+fn a_site_of_which_an_appliance_was_not_judged_is_not_told_as_shown() {
+    let unknown = writ_trust::json::canonical(&serde_json::json!({ "schema": "writ.policy.v9" }));
+    let mut world = World::empty();
+    world.write(&format!("documents/{}.json", Digest::of(&unknown).hex()), &unknown);
+    world.release(1, &policy_json(|_| {}), |release| {
+        let mut other = release["generations"]["front-desk"].clone();
+        other["public_key"] = key(7).public_key().line().into();
+        other["policy"]["schema"] = "writ.policy.v9".into();
+        other["policy"]["digest"] = Digest::of(&unknown).to_string().into();
+        other["policy"]["size"] = unknown.len().into();
+        release["generations"]["back-desk"] = other;
+    });
+    world.live();
+    let trust = tempfile::tempdir().unwrap();
+    let file = trust.path().join("root.json");
+    fs::write(&file, writ_trust::json::canonical(&world.root)).unwrap();
+    let inside = Inside::over(world.path(), &file, morning().plus_millis(DAY), PEOPLE);
+    let browser = inside.signed_in(OPERATOR);
+    let fleet = browser.page("/");
+    assert!(fleet.contains("in part not judged") && fleet.contains("2, 1 silent, 1 not judged"), "{fleet}");
+    assert!(fleet.contains(", of what was judged") && !fleet.contains("pill good"), "{fleet}");
+    let site = browser.page("/site/clinic-001");
+    assert!(site.contains("Verified.") && site.contains("In part not judged"), "{site}");
+    assert!(site.contains("1 of 2 appliances could not be judged at all") && site.contains("back-desk: "), "{site}");
+    assert!(!site.contains("No control that machines decide"), "{site}");
 }
 
 #[test]

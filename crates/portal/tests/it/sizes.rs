@@ -20,7 +20,8 @@ fn no_page_is_larger_than_sixty_thousand_bytes_however_much_there_is() {
         let mut summary = one.clone();
         summary.site = format!("practice-{n:04}").parse().unwrap();
         summary.title = format!("Practice {n} of some town with a name");
-        inside.portal.held.take(writ_portal::read::site::Read { summary, detail: None }, false);
+        let held = &inside.portal.held;
+        held.take(held.begin(), writ_portal::read::site::Read { summary, detail: None }, false);
     }
     inside.portal.held.publish(1001, None, Some(noon()));
     let browser = inside.signed_in(OPERATOR);

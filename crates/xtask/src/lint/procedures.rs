@@ -118,7 +118,7 @@ mod tests {
     fn each_fault_of_a_document_is_found() {
         for (from, to, expected) in [
             ("# SOP-001: ", "# SOP-002: ", "the title begins with \"SOP-002\""),
-            ("**Version:** 1.0", "**Version:** one", "\"one\" is no version"),
+            ("**Version:** 1.1", "**Version:** one", "\"one\" is no version"),
             ("**Last Updated:** 2026-11-28", "**Last Updated:** 2026-02-30", "\"2026-02-30\" is no date"),
             ("- **Owner:** Operations Manager\n", "", "no Owner"),
             ("**Owner:** Operations Manager", "**Owner:** Somebody", "Somebody is no role of the index"),
@@ -129,8 +129,8 @@ mod tests {
             ("### Step 2: ", "### Step 3: ", "step 2 is called"),
             ("| Operations Engineer |", "| A passer-by |", "A passer-by is no role of the index"),
             ("| primary | answers", "| anybody | answers", "anybody is no role of contacts"),
-            ("| 1.0 | 2026", "| 1.1 | 2026", "the newest line of its history is 1.1"),
-            ("| 1.0 | 2026-11-28 |", "| 1.0 | 2026-11-27 |", "the newest line of its history is of 2026-11-27"),
+            ("| 1.1 | 2026", "| 1.2 | 2026", "the newest line of its history is 1.2"),
+            ("| 1.1 | 2026-11-28 |", "| 1.1 | 2026-11-27 |", "the newest line of its history is of 2026-11-27"),
         ] {
             let found = faults_with(FIRST, from, to);
             assert!(found.iter().any(|f| f.starts_with(FIRST) && f.contains(expected)), "{from:?}: {found:#?}");

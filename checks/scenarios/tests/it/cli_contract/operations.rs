@@ -20,7 +20,7 @@ fn helps() -> Helps {
 }
 
 /// The programs that pages tell people to call.
-const PROGRAMS: [&str; 4] = ["writ", "writ-depot", "writ-enforce", "writ-switch"];
+const PROGRAMS: [&str; 5] = ["writ", "writ-depot", "writ-enforce", "writ-portal", "writ-switch"];
 
 /// What a page has in code, in lines of their own and within others.
 fn code(page: &str) -> Vec<&str> {

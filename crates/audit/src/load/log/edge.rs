@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use writ_trust::log::checkpoint::Checkpoint;
 use writ_trust::log::proof;
-use writ_trust::log::tile::{MAX_TILE, Tile, TileError, TileNodes, Tiles};
+use writ_trust::log::tile::TileNodes;
 use writ_trust::log::tree::{EMPTY_ROOT, Hash};
 
-use super::stream::{Place, read_within};
+use super::stream::{Place, TilesHere};
 
 /// The roots of the beginnings that were asked for, each proven to be one of the checkpoint's tree. Where tiles are missing
 /// or do not fit it, nothing is known.
 pub fn roots(place: &Place, checkpoint: &Checkpoint, wanted: &BTreeSet<u64>) -> BTreeMap<u64, Hash> {
-    let mut nodes = TileNodes::new(Here(place), checkpoint.size);
+    let mut nodes = TileNodes::new(TilesHere(place), checkpoint.size);
     let mut roots = BTreeMap::from([(0, EMPTY_ROOT), (checkpoint.size, checkpoint.root)]);
     for size in wanted.iter().copied().filter(|size| (1..checkpoint.size).contains(size)) {
         let mut proven = || {
@@ -24,24 +24,4 @@ pub fn roots(place: &Place, checkpoint: &Checkpoint, wanted: &BTreeSet<u64>) -> 
         roots.extend(proven().map(|root| (size, root)));
     }
     roots
-}
-
-struct Here<'a>(&'a Place<'a>);
-
-/// A tile that is not here, or of no use.
-struct Unknown;
-
-impl From<TileError> for Unknown {
-    fn from(_: TileError) -> Self {
-        Self
-    }
-}
-
-impl Tiles for Here<'_> {
-    type Error = Unknown;
-
-    fn tile(&mut self, tile: &Tile) -> Result<Vec<u8>, Unknown> {
-        let read = |path: String| read_within(self.0.folder, &path, MAX_TILE).ok().flatten();
-        read(tile.path()).or_else(|| read(tile.full().path())).ok_or(Unknown)
-    }
 }

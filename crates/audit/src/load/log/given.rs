@@ -87,7 +87,8 @@ impl SiteLog<'_> {
         }
     }
 
-    /// Holds those of one log against the roots of its beginnings; `size` is how many entries it has here, as far as is known.
+    /// Holds those of one log against the roots of its beginnings; `size` is how many entries it has here, null where no checkpoint
+    /// of it is. Somebody asked for exactly this: what could not be held against anything does not hold.
     pub(super) fn judge_given(
         &mut self,
         index: usize,
@@ -97,10 +98,21 @@ impl SiteLog<'_> {
     ) {
         for Given { name, checkpoint, .. } in self.given.iter().filter(|given| given.index == index) {
             let known = roots.get(&checkpoint.size);
-            let within = size.is_some_and(|size| checkpoint.size <= size);
-            if known.is_none() && within {
-                let what = format!("of the first {} too little is here", of(checkpoint.size, "entry"));
-                problems.note(Code::NotCovered, name, what, "whether the log here begins with it is not known");
+            let what = match size {
+                // That another root is known is told of where all are held against the log.
+                _ if known.is_some() => None,
+                None => Some(format!("of log {} no checkpoint that counts is here", index + 1)),
+                Some(size) if checkpoint.size <= size => {
+                    Some(format!("of the first {} too little is here", of(checkpoint.size, "entry")))
+                }
+                // The last log is told of as truncated; one that another took over from may end early, by order.
+                Some(size) if index + 1 < self.origins.len() => {
+                    Some(format!("it is of {}, and the log here ends with {size}", of(checkpoint.size, "entry")))
+                }
+                Some(_) => None,
+            };
+            if let Some(what) = what {
+                problems.bad(Code::NotCovered, name, what, "whether the log here begins with it is not known");
             }
             self.witnessed.push(Witnessed {
                 path: name.clone(),

@@ -13,14 +13,14 @@ use writ_trust::log::entry::LogEntry;
 use writ_trust::log::note::MAX_NOTE;
 use writ_trust::log::proof::{inclusion, verify_inclusion};
 use writ_trust::log::receipt::Receipt;
-use writ_trust::log::tile::{EntryBundle, FULL, MAX_BUNDLE, MAX_TILE, Tile, TileError, TileNodes, Tiles};
+use writ_trust::log::tile::{EntryBundle, FULL, MAX_BUNDLE, TileNodes};
 use writ_trust::log::tree::{Hash, leaf_hash};
 use writ_trust::minisign::PublicKey;
-use writ_trust::root_chain::TrustChain;
 
-use super::stream::{Place, stream};
-use crate::folder::Folder;
-use crate::problem::Problems;
+use super::stream::{Place, TilesHere, Unknown, stream};
+use crate::archive::Archive;
+use crate::folder::{Folder, FolderError};
+use crate::problem::{Code, Problems, Weight};
 
 pub use super::stream::read_within;
 
@@ -54,8 +54,32 @@ pub struct LogPlace {
 pub struct Proven {
     /// By digest, the places of those that are wanted.
     pub places: BTreeMap<Digest, LogPlace>,
-    /// The entries of all bundles, of the logs that are here to their end.
+    /// The entries of all bundles, where they were asked for, of the logs that are sound.
     pub bundles: Vec<LoggedBundle>,
+    /// The site's logs in their order.
+    pub logs: Vec<LogHere>,
+}
+
+/// A log, as far as it is here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogHere {
+    /// What its entries are good for.
+    pub entries: Entries,
+    /// How many it has by the checkpoint that is here.
+    size: Option<u64>,
+}
+
+/// What the entries of a log that are here are good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entries {
+    /// All are here, and come to the root that the log's key signed.
+    All,
+    /// The whole tree is here and comes to that root, and files of entries were taken out of it.
+    Torn,
+    /// None, or a part that comes to no root by itself, as in the archives of some days. Nothing in it is wrong.
+    Part,
+    /// They, or the checkpoint, are not as the log's key signed them.
+    Wrong,
 }
 
 /// A bundle that a log names.
@@ -71,80 +95,133 @@ pub struct LoggedBundle {
     pub digest: Digest,
 }
 
-/// Reads the logs of a site, and proves that they hold what is wanted. Of a log that is not sound nothing is proven: what is
-/// wrong with it is for `verify` to tell.
-pub fn prove(root: &Folder, chain: &TrustChain, site: &SiteId, wanted: &BTreeSet<Digest>) -> Proven {
-    let keys = log_keys_ever(chain, site);
+/// What is asked of one log.
+struct Asked<'a> {
+    number: usize,
+    origin: &'a str,
+    keys: &'a [PublicKey],
+    wanted: &'a BTreeSet<Digest>,
+    list: bool,
+}
+
+/// Reads the logs of a site, and proves that they hold what is wanted; `list` also lists every bundle that they name. Of a log that
+/// is not sound nothing is proven: what is wrong with it is for `verify` to tell.
+pub fn prove(archive: &Archive, site: &SiteId, wanted: &BTreeSet<Digest>, list: bool) -> Proven {
     let mut proven = Proven::default();
-    let within = |name: &str| root.directory("log").ok().flatten()?.directory(name).ok().flatten();
-    let Some(logs) = within(site.as_str()) else { return proven };
-    for (index, origin) in chain.newest().origins(site).iter().enumerate() {
-        let number = index + 1;
-        if let Ok(Some(folder)) = logs.directory(&number.to_string()) {
-            one(&folder, number, origin, &keys, wanted, &mut proven);
-        }
+    let Some(chain) = &archive.chain else { return proven };
+    let keys = log_keys_ever(chain, site);
+    for (before, origin) in chain.newest().origins(site).iter().enumerate() {
+        let asked = Asked { number: before + 1, origin, keys: &keys, wanted, list };
+        let here = match log_folder(&archive.folder, site, asked.number) {
+            Ok(Some(folder)) => one(archive, &folder, &asked, &mut proven),
+            Ok(None) => LogHere { entries: Entries::Part, size: None },
+            Err(_) => LogHere { entries: Entries::Wrong, size: None },
+        };
+        proven.logs.push(here);
     }
     proven
 }
 
-fn one(
-    folder: &Folder,
-    number: usize,
-    origin: &str,
-    keys: &[PublicKey],
-    wanted: &BTreeSet<Digest>,
-    proven: &mut Proven,
-) {
-    let Ok(Some(note)) = folder.read("checkpoint", MAX_NOTE) else { return };
-    let Ok(head) = SignedCheckpoint::verify(&note, origin, keys) else { return };
-    let (mut found, mut bundles, mut unheard) = (Vec::new(), Vec::new(), Problems::default());
-    let place = Place { folder, path: "" };
-    let read = stream(&place, &head.checkpoint, &BTreeSet::new(), 1, &mut unheard, &mut |index, _, entry| {
+fn log_folder(root: &Folder, site: &SiteId, number: usize) -> Result<Option<Folder>, FolderError> {
+    let Some(logs) = root.directory("log")? else { return Ok(None) };
+    let Some(of_site) = logs.directory(site.as_str())? else { return Ok(None) };
+    of_site.directory(&number.to_string())
+}
+
+fn one(archive: &Archive, folder: &Folder, asked: &Asked<'_>, proven: &mut Proven) -> LogHere {
+    let note = match folder.read("checkpoint", MAX_NOTE) {
+        Ok(Some(note)) => note,
+        Ok(None) => return LogHere { entries: Entries::Part, size: None },
+        Err(_) => return LogHere { entries: Entries::Wrong, size: None },
+    };
+    let Ok(head) = SignedCheckpoint::verify(&note, asked.origin, asked.keys) else {
+        return LogHere { entries: Entries::Wrong, size: None };
+    };
+    let (mut found, mut bundles, mut any, mut unheard) = (Vec::new(), Vec::new(), false, Problems::default());
+    let (size, place) = (head.checkpoint.size, Place { folder, path: "" });
+    let jobs = archive.jobs_for(usize::try_from(size).unwrap_or(usize::MAX));
+    let read = stream(&place, &head.checkpoint, &BTreeSet::new(), jobs, &mut unheard, &mut |index, _, entry| {
+        any = true;
         if let Ok(LogEntry::Evidence { public_key, sequence, id, digest, .. }) = entry {
-            if wanted.contains(&digest) {
+            if asked.wanted.contains(&digest) {
                 found.push((index, digest));
             }
-            bundles.push(LoggedBundle { fingerprint: public_key.fingerprint(), sequence, id, digest });
+            if asked.list {
+                bundles.push(LoggedBundle { fingerprint: public_key.fingerprint(), sequence, id, digest });
+            }
         }
     });
-    if !read.sound {
-        return;
+    let wrong = unheard.list.iter().any(|problem| problem.weight == Weight::Bad && problem.code != Code::Missing);
+    let entries = match (read.sound, read.complete) {
+        (true, true) => Entries::All,
+        _ if wrong => Entries::Wrong,
+        (true, false) if any => Entries::Torn,
+        _ => Entries::Part,
+    };
+    if read.sound {
+        proven.bundles.append(&mut bundles);
+        lead(folder, asked, &head, found, proven);
     }
-    proven.bundles.append(&mut bundles);
-    let (size, root) = (head.checkpoint.size, head.checkpoint.root);
-    let mut nodes = TileNodes::new(Here(&place), size);
+    LogHere { entries, size: Some(size) }
+}
+
+/// Leads entries that were found in a sound log to its root.
+fn lead(folder: &Folder, asked: &Asked<'_>, head: &SignedCheckpoint, found: Vec<(u64, Digest)>, proven: &mut Proven) {
+    let Asked { number, origin, .. } = *asked;
+    let (size, root, place) = (head.checkpoint.size, head.checkpoint.root, Place { folder, path: "" });
+    let mut nodes = TileNodes::new(TilesHere(&place), size);
     for (index, digest) in found {
-        let Some(entry) = exact(folder, index, size) else { continue };
+        let Ok(Some(entry)) = exact(folder, index, size) else { continue };
         let leaf = leaf_hash(&entry);
         let Ok(path) = inclusion(&mut nodes, index, size) else { continue };
         if verify_inclusion(&leaf, index, size, &path, &root).is_err() {
             continue;
         }
-        let found = Found { number, origin, index, leaf, path: &path, entry: &entry, head: &head, by: "tiles" };
+        let found = Found { number, origin, index, leaf, path: &path, entry: &entry, head, by: "tiles" };
         proven.places.entry(digest).or_insert_with(|| found.place());
     }
 }
 
-/// The exact bytes of an entry.
-fn exact(folder: &Folder, index: u64, size: u64) -> Option<Vec<u8>> {
-    let bundle = EntryBundle::holding(index, size)?;
-    let read = |path: String| read_within(folder, &path, MAX_BUNDLE).ok().flatten();
-    let bytes = read(bundle.path()).or_else(|| read(bundle.full().path()))?;
-    let within = usize::try_from(index % u64::from(FULL)).ok()?;
-    bundle.decode(&bytes).ok()?.get(within).map(|entry| entry.to_vec())
+/// The exact bytes of an entry; null where the file that holds it is not here.
+fn exact(folder: &Folder, index: u64, size: u64) -> Result<Option<Vec<u8>>, Unknown> {
+    let Some(bundle) = EntryBundle::holding(index, size) else { return Ok(None) };
+    let read = |path: String| read_within(folder, &path, MAX_BUNDLE).map_err(|_| Unknown);
+    let bytes = match read(bundle.path())? {
+        Some(bytes) => Some(bytes),
+        None => read(bundle.full().path())?,
+    };
+    let Some(bytes) = bytes else { return Ok(None) };
+    let within = usize::try_from(index % u64::from(FULL)).map_err(|_| Unknown)?;
+    Ok(bundle.decode(&bytes)?.get(within).map(|entry| entry.to_vec()))
 }
 
-/// The place of a bundle by the receipt beside it: what there is where the log's entries are not here.
-pub fn receipted(chain: &TrustChain, site: &SiteId, receipt: &[u8], bundle: &Digest) -> Option<LogPlace> {
-    let receipt = Receipt::parse(receipt).ok()?;
+/// The place of a bundle by the receipt beside it: what there is where the log's entries are not here. A log whose entries are all
+/// here, or are not as they were signed, or have something else in that place, is not proven to hold it by any receipt.
+pub fn receipted(
+    archive: &Archive,
+    site: &SiteId,
+    logs: &[LogHere],
+    receipt: &[u8],
+    bundle: &Digest,
+) -> Option<LogPlace> {
+    let (chain, receipt) = (archive.chain.as_ref()?, Receipt::parse(receipt).ok()?);
     let keys = log_keys_ever(chain, site);
-    chain.newest().origins(site).iter().enumerate().find_map(|(before, origin)| {
+    chain.newest().origins(site).iter().zip(logs).enumerate().find_map(|(before, (origin, here))| {
+        if matches!(here.entries, Entries::All | Entries::Wrong) {
+            return None;
+        }
         let held = receipt.verify(origin, &keys).ok()?;
         if !matches!(&held.entry, LogEntry::Evidence { digest, .. } if digest == bundle) {
             return None;
         }
-        let (leaf, head, path) = (leaf_hash(&receipt.entry), &held.checkpoint, &receipt.proof);
         let (number, index, entry) = (before + 1, held.index, &receipt.entry);
+        let folder = log_folder(&archive.folder, site, number).ok()?;
+        if let Some((folder, size)) = folder.zip(here.size)
+            && exact(&folder, index, size).ok()?.is_some_and(|other| other != *entry)
+        {
+            return None;
+        }
+        let (leaf, head, path) = (leaf_hash(entry), &held.checkpoint, &receipt.proof);
         Some(Found { number, origin, index, leaf, path, entry, head, by: "receipt" }.place())
     })
 }
@@ -175,25 +252,5 @@ impl Found<'_> {
             checkpoint: self.head.note.clone(),
             by: self.by,
         }
-    }
-}
-
-struct Here<'a>(&'a Place<'a>);
-
-/// A tile that is not here, or of no use.
-struct Unknown;
-
-impl From<TileError> for Unknown {
-    fn from(_: TileError) -> Self {
-        Self
-    }
-}
-
-impl Tiles for Here<'_> {
-    type Error = Unknown;
-
-    fn tile(&mut self, tile: &Tile) -> Result<Vec<u8>, Unknown> {
-        let read = |path: String| read_within(self.0.folder, &path, MAX_TILE).ok().flatten();
-        read(tile.path()).or_else(|| read(tile.full().path())).ok_or(Unknown)
     }
 }

@@ -8,14 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use writ_trust::log::checkpoint::Checkpoint;
 use writ_trust::log::entry::{EntryError, LogEntry};
 use writ_trust::log::filling::Filling;
-use writ_trust::log::tile::{EntryBundle, FULL, MAX_BUNDLE, MAX_TILE, Tile};
+use writ_trust::log::tile::{EntryBundle, FULL, MAX_BUNDLE, MAX_TILE, Tile, TileError, Tiles};
 use writ_trust::log::tree::{EMPTY_ROOT, Frontier, Hash, leaf_hash};
 
 use super::claims::short;
 use crate::folder::{Folder, FolderError};
-use crate::load::ordered::in_order;
+use crate::load::ordered::few_in_order;
 use crate::load::path_in;
 use crate::problem::{Code, Problems};
+
+/// The most pieces of a log in memory at once, however many processors there are: nothing of it was held against the root that
+/// its key signed, so that each may be as large as a file is allowed to be.
+const MOST: usize = 8;
 
 /// What came of reading a log.
 #[derive(Debug, Default)]
@@ -62,7 +66,7 @@ pub fn stream(
     reading.ours.note(wanted);
     let (size, mut whole) = (checkpoint.size, true);
     let count = usize::try_from(size.div_ceil(u64::from(FULL))).unwrap_or(usize::MAX);
-    in_order(jobs, 1, count, &|n| Some(Piece::read(place, Bounds::of(n, size)?)), &mut |_, piece| {
+    few_in_order(jobs, MOST, count, &|n| Some(Piece::read(place, Bounds::of(n, size)?)), &mut |_, piece| {
         whole = piece.is_some_and(|piece| reading.step(piece, wanted, problems, on_entry));
         whole
     });
@@ -275,6 +279,28 @@ fn file(place: &Place, path: &str, full: &str, limit: usize) -> Part<Vec<u8>> {
         Ok(None) => Err((Code::Missing, "the log has it by its size, and it is not here".to_owned())),
         Err(error @ FolderError::TooLarge { .. }) => Err((Code::Altered, error.to_string())),
         Err(error) => Err((Code::Unreadable, error.to_string())),
+    }
+}
+
+/// The tiles of hashes that are here.
+pub struct TilesHere<'a>(pub &'a Place<'a>);
+
+/// Something of a log that is not here, or of no use.
+#[derive(Debug)]
+pub struct Unknown;
+
+impl From<TileError> for Unknown {
+    fn from(_: TileError) -> Self {
+        Self
+    }
+}
+
+impl Tiles for TilesHere<'_> {
+    type Error = Unknown;
+
+    fn tile(&mut self, tile: &Tile) -> Result<Vec<u8>, Unknown> {
+        let read = |path: String| read_within(self.0.folder, &path, MAX_TILE).ok().flatten();
+        read(tile.path()).or_else(|| read(tile.full().path())).ok_or(Unknown)
     }
 }
 

@@ -1,7 +1,8 @@
-//! For spreadsheets: every table as CSV (RFC 4180), each field such that no spreadsheet takes it for a formula.
+//! For spreadsheets: every table as CSV.
 
 use super::model::{Block, Section};
 use super::model::{BundleRow, Packet, Table, Value};
+use crate::report::csv::record;
 
 /// A file of CSV.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,23 +34,6 @@ pub fn tables(sections: &[Section]) -> impl Iterator<Item = &Table> {
         Block::Table(table) => Some(table),
         _ => None,
     })
-}
-
-/// A record. What begins as a formula does is led by an apostrophe (OWASP, CSV injection).
-fn record<'f>(fields: impl IntoIterator<Item = &'f str>) -> String {
-    let mut out = String::new();
-    for (i, field) in fields.into_iter().enumerate() {
-        if i > 0 {
-            out.push(',');
-        }
-        let led = if field.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
-        out.push('"');
-        out.push_str(led);
-        out.push_str(&field.replace('"', "\"\""));
-        out.push('"');
-    }
-    out.push_str("\r\n");
-    out
 }
 
 fn of_table(table: &Table, bundles: &[BundleRow]) -> String {
@@ -127,13 +111,13 @@ mod tests {
     fn no_field_is_a_formula_or_breaks_a_record() {
         let columns = [("What", Shape::Words), ("Took", Shape::Numbers)];
         let mut table = Table::new("t", "c", &columns);
-        for hostile in ["=1+1", "+1", "-1", "@x", "a\"b,c", "\r\n=2", "\u{202e}x"] {
+        for hostile in ["=1+1", "+1", "-1", "@x", "|x", "%x", "a\"b,c", "\r\n=2", "\u{202e}x"] {
             table.row(vec![text(hostile), Value::Seconds(7).into()]);
         }
         table.row(vec![number(5), Value::Nothing.into()]);
         let csv = of_table(&table, &[]);
-        let expected = "\"What\",\"Took (seconds)\"\r\n\"'=1+1\",\"7\"\r\n\"'+1\",\"7\"\r\n\"'-1\",\"7\"\r\n\"'@x\",\"7\"\r\n\
-            \"a\"\"b,c\",\"7\"\r\n\"\\u{d}\\u{a}=2\",\"7\"\r\n\"\\u{202e}x\",\"7\"\r\n\"5\",\"\"\r\n";
+        let expected = "What,Took (seconds)\r\n'=1+1,7\r\n'+1,7\r\n'-1,7\r\n'@x,7\r\n'|x,7\r\n'%x,7\r\n\
+            \"a\"\"b,c\",7\r\n\\u{d}\\u{a}=2,7\r\n\\u{202e}x,7\r\n5,\r\n";
         assert_eq!(csv, expected);
     }
 }

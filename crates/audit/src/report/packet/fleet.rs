@@ -3,7 +3,8 @@
 use writ_trust::time::Time;
 
 use super::chart::{Hue, Share, shares};
-use super::model::{Block, BundleSet, Figure, Packet, Section, Shape, Table, Verified, number, percent, seconds, text};
+use super::model::{Block, BundleSet, Figure, NotJudged, Packet, Section, Shape, Table, Verified};
+use super::model::{number, percent, seconds, text};
 use super::sections::incidents::PROMISED;
 use super::span::Span;
 use super::tally::Tally;
@@ -31,6 +32,7 @@ pub fn packet(parts: &[Part<'_>], report: &VerifyReport, kind: Kind, span: &Span
         (without.met, without.of) = (without.met + own.met, without.of + own.of);
         bytes = bytes.saturating_add(part.made.bytes);
     }
+    let not_judged: Vec<NotJudged> = parts.iter().flat_map(|part| &part.made.packet.not_judged).cloned().collect();
     let count = |id, label, n: u64| Figure::new(id, label, "count", Some(n), 0);
     let share = |id, label, n| Figure::new(id, label, "percent", n, 0);
     let written = |part: &Part<'_>| figure(part, "bundles").unwrap_or(0);
@@ -50,6 +52,7 @@ pub fn packet(parts: &[Part<'_>], report: &VerifyReport, kind: Kind, span: &Span
         count("bundles", "evidence bundles written", parts.iter().map(written).sum()),
         Figure::new("bytes", "of evidence, with signatures", "bytes", Some(bytes), 0),
     ];
+    let sections = vec![summary(report, &not_judged, span, now), sites(parts), tiers(&tally)];
     Packet {
         schema: SCHEMA,
         kind: "fleet".to_owned(),
@@ -60,8 +63,9 @@ pub fn packet(parts: &[Part<'_>], report: &VerifyReport, kind: Kind, span: &Span
         period: span.until(now),
         made_at: now,
         verified: Verified::of(report),
+        not_judged,
         figures,
-        sections: vec![summary(report, span, now), sites(parts), tiers(&tally)],
+        sections,
         sets: vec![BundleSet {
             letter: "A".to_owned(),
             what: "what the packets of the sites rest on: each lists its own".to_owned(),
@@ -75,7 +79,7 @@ fn figure(part: &Part<'_>, id: &str) -> Option<u64> {
     part.made.packet.figures.iter().find(|figure| figure.id == id)?.value
 }
 
-fn summary(report: &VerifyReport, span: &Span, now: Time) -> Section {
+fn summary(report: &VerifyReport, not_judged: &[NotJudged], span: &Span, now: Time) -> Section {
     let mut section = Section::new("summary", "Summary");
     let good = report.ok;
     let text = match report.ok {
@@ -86,6 +90,7 @@ fn summary(report: &VerifyReport, span: &Span, now: Time) -> Section {
         ),
     };
     section.blocks.push(Block::Banner { text, good });
+    section.blocks.extend(NotJudged::banner(not_judged));
     let period = span.until(now);
     section.say(format!("Judged: {} to {}.", when(period.from), when(period.to)));
     section.blocks.push(Block::Figures);
@@ -102,6 +107,7 @@ fn sites(parts: &[Part<'_>]) -> Section {
             ("Name", Shape::Words),
             ("Shown or excepted", Shape::Numbers),
             ("Without exceptions", Shape::Numbers),
+            ("Appliances not judged", Shape::Numbers),
             ("Incidents", Shape::Numbers),
             ("Without people", Shape::Numbers),
             ("Needed people", Shape::Numbers),
@@ -121,6 +127,7 @@ fn sites(parts: &[Part<'_>]) -> Section {
             text(name),
             percent(figure(part, "posture")),
             percent(figure(part, "posture-without-exceptions")),
+            number(packet.not_judged.len() as u64),
             count("incidents"),
             count("automatic"),
             count("people"),

@@ -15,9 +15,12 @@ pub mod span;
 pub mod tally;
 pub mod walk;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use writ_trust::digest::Digest;
 use writ_trust::json::{MAX_DOCUMENT, MAX_SIGNATURE};
 use writ_trust::log::receipt::MAX_RECEIPT;
+use writ_trust::minisign::PublicKey;
 use writ_trust::time::Time;
 
 pub use self::fleet::Part as FleetPart;
@@ -98,8 +101,8 @@ pub struct Preparation {
     pub samples: Vec<BundleRow>,
 }
 
-/// The files of a sample as the archive has them: bundle, signature, and the log's receipt where there is one; each with its
-/// name.
+/// The files of a sample as the archive has them: bundle and signature as they were when they verified, and the log's receipt where
+/// there is one; each with its name.
 pub fn sample_files(archive: &Archive, sample: &BundleRow) -> Result<Vec<(String, Vec<u8>)>, SampleError> {
     let mut parts: Vec<&str> = sample.path.split('/').collect();
     let name = parts.pop().unwrap_or_default();
@@ -110,12 +113,24 @@ pub fn sample_files(archive: &Archive, sample: &BundleRow) -> Result<Vec<(String
     }
     let folder = folder.ok_or_else(gone)?;
     let bytes = folder.read(name, MAX_DOCUMENT)?.filter(|bytes| Digest::of(bytes) == sample.digest).ok_or_else(gone)?;
-    let signature = format!("{name}.minisig");
-    let mut files = vec![(name.to_owned(), bytes)];
-    files.push((signature.clone(), folder.read(&signature, MAX_SIGNATURE)?.ok_or_else(gone)?));
+    let beside = format!("{name}.minisig");
+    let signature = folder.read(&beside, MAX_SIGNATURE)?.filter(|bytes| Digest::of(bytes) == sample.signature);
+    let mut files = vec![(name.to_owned(), bytes), (beside, signature.ok_or_else(gone)?)];
     let receipt = name.replace(".json", ".receipt.json");
     files.extend(folder.read(&receipt, MAX_RECEIPT)?.map(|bytes| (receipt, bytes)));
     Ok(files)
+}
+
+/// The keys that signed samples, of appliances and of people who attest: each as the file that minisign reads, and with the name of
+/// that, which is its fingerprint.
+pub fn sample_keys(walk: &Walk<'_>, samples: &[BundleRow]) -> Vec<(String, Vec<u8>)> {
+    let signed: BTreeSet<&str> = samples.iter().map(BundleRow::fingerprint).collect();
+    let chains = walk.report.chains.iter().filter(|chain| signed.contains(chain.fingerprint.as_str()));
+    // A key may serve several sites.
+    let keys: BTreeMap<&str, PublicKey> = chains
+        .filter_map(|chain| Some((chain.fingerprint.as_str(), PublicKey::parse(&chain.public_key).ok()?)))
+        .collect();
+    keys.into_iter().map(|(name, key)| (format!("{name}.pub"), key.to_file().into_bytes())).collect()
 }
 
 /// Why the files of a sample could not be copied.
@@ -164,6 +179,7 @@ fn made(site: Site<'_>, sections: Vec<Section>) -> Made {
         period: whole.period,
         made_at: site.now,
         verified: Verified::of(&whole.verification),
+        not_judged: site.not_judged(),
         figures,
         sections,
         sets: Vec::new(),
@@ -237,6 +253,7 @@ impl Packet {
             period: self.period,
             made_at: self.made_at,
             verified: self.verified.clone(),
+            not_judged: self.not_judged.clone(),
             figures: Vec::new(),
             sections: Vec::new(),
             sets: Vec::new(),

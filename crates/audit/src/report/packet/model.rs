@@ -2,6 +2,8 @@
 //!
 //! Every format is made from this one model, so a figure is the same in all of them.
 
+use std::fmt;
+
 use serde::{Serialize, Serializer};
 use writ_evidence::BundleId;
 use writ_trust::digest::Digest;
@@ -13,7 +15,7 @@ use super::chart::Chart;
 use crate::compare::Verdict;
 use crate::period::Period;
 use crate::verify::RootSummary;
-use crate::words::{lasting, lasting_millis, thousands, when};
+use crate::words::{lasting, lasting_millis, of, thousands, when};
 
 /// A packet of one site or of a fleet.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,6 +38,9 @@ pub struct Packet {
     pub made_at: Time,
     /// Whether the folder verified.
     pub verified: Verified,
+    /// Appliances that could not be judged: no verdict and no share here tells anything of what was asked there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_judged: Vec<NotJudged>,
     /// What reviews ask for first.
     pub figures: Vec<Figure>,
     /// Sections, in order.
@@ -65,6 +70,47 @@ pub struct Verified {
     pub bad: usize,
     /// How many must be known.
     pub notes: usize,
+}
+
+/// An appliance that could not be judged at all.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct NotJudged {
+    /// Its site.
+    pub site: SiteId,
+    /// The appliance.
+    pub appliance: ApplianceId,
+    /// Why, in words.
+    pub why: String,
+}
+
+/// The most appliances that were not judged which one banner names.
+const MOST_NAMED: usize = 8;
+
+impl NotJudged {
+    /// What must be seen before any figure where there are such appliances.
+    pub fn banner(all: &[Self]) -> Option<Block> {
+        let was = match all.len() {
+            0 => return None,
+            1 => "was",
+            _ => "were",
+        };
+        let mut named: Vec<String> = all.iter().take(MOST_NAMED).map(ToString::to_string).collect();
+        if all.len() > MOST_NAMED {
+            named.push(format!("and {} more", all.len() - MOST_NAMED));
+        }
+        let text = format!(
+            "{} {was} not judged, and no verdict and no share here tells anything of what was asked there. {}.",
+            of(all.len() as u64, "appliance"),
+            named.join("; ")
+        );
+        Some(Block::Banner { text, good: false })
+    }
+}
+
+impl fmt::Display for NotJudged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}: {}", self.appliance, self.site, escaped(&self.why))
+    }
 }
 
 /// A section.
@@ -191,10 +237,20 @@ pub struct BundleRow {
     pub generated_at: Time,
     /// Digest of its exact bytes.
     pub digest: Digest,
+    /// Digest of its signature file, as it was when it was verified.
+    #[serde(skip)]
+    pub signature: Digest,
     /// Its file, relative to the audit folder.
     pub path: String,
     /// Its bytes, with its signature.
     pub size: u64,
+}
+
+impl BundleRow {
+    /// Fingerprint of the key that signed it: the folder that its file lies in.
+    pub fn fingerprint(&self) -> &str {
+        self.path.rsplit('/').nth(1).unwrap_or_default()
+    }
 }
 
 /// A table.

@@ -8,13 +8,13 @@ use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::time::Time;
 
 use super::Kind;
-use super::model::{BundleRow, BundleSet, Cell, Value};
+use super::model::{BundleRow, BundleSet, Cell, NotJudged, Value};
 use super::span::{Slice, Span, slices};
 use super::tally::{Tally, is_automatic, needed_people, tier};
 use super::walk::{Walk, Walked};
 use crate::archive::Archive;
 use crate::compare::Comparison;
-use crate::compare::model::{IncidentFinding, IncidentStatus, Link, Score};
+use crate::compare::model::{ApplianceFinding, IncidentFinding, IncidentStatus, Link, Score};
 use crate::period::Period;
 
 /// A slice of the period.
@@ -120,12 +120,21 @@ impl<'a> Site<'a> {
     /// The policy that each appliance obeyed at the end of the period, where it is known.
     pub fn policies(&self) -> Vec<(&ApplianceId, &Policy)> {
         let Some(record) = self.archive.sites.get(&self.id) else { return Vec::new() };
-        let one = |appliance: &'_ crate::compare::model::ApplianceFinding| {
+        let one = |appliance: &'_ ApplianceFinding| {
             let past = record.releases.iter().rfind(|past| Some(past.digest) == appliance.release_digest)?;
             let generation = past.release.generations.get(&appliance.appliance)?;
             self.archive.policies.get(&generation.policy.digest)
         };
         self.whole.appliances.iter().filter_map(|a| Some((&a.appliance, one(a)?))).collect()
+    }
+
+    /// The appliances that could not be judged at all.
+    pub fn not_judged(&self) -> Vec<NotJudged> {
+        let one = |finding: &ApplianceFinding| {
+            let why = finding.not_assessable.clone()?;
+            Some(NotJudged { site: self.id.clone(), appliance: finding.appliance.clone(), why })
+        };
+        self.whole.appliances.iter().filter_map(one).collect()
     }
 
     /// Whether the period is not over.

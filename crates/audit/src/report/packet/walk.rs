@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
 
 use super::model::BundleRow;
@@ -63,6 +64,7 @@ pub fn walk<'a>(archive: &'a Archive, only: Option<&SiteId>) -> Result<Walk<'a>,
             kind: stored.bundle.kind.as_str(),
             generated_at: stored.bundle.generated_at,
             digest: stored.digest,
+            signature: Digest::of(stored.signature),
             path: stored.path.to_owned(),
             size: stored.size,
         });

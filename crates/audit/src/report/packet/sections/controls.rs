@@ -1,13 +1,12 @@
 //! Every control of the baseline, and what it is called elsewhere.
 
-use std::collections::BTreeMap;
-
 use writ_policy::control::Coverage;
 
 use super::super::model::{Block, Section, Shape, Table, number, text, verdict};
 use super::super::site::Site;
 use crate::compare::Verdict;
 use crate::compare::model::{CheckFinding, ControlFinding, Link};
+use crate::words::framework;
 
 /// The most reasons that one control gives here; `writ audit compare` gives all.
 const REASONS: usize = 4;
@@ -42,9 +41,9 @@ pub fn section(site: &Site<'_>) -> Section {
             site.evidence(links(site, control)),
         ]);
     }
-    section.table(table, "No policy was in force, so no control was asked for.");
+    section.table(table, "No policy that is known here was in force, so no control was judged.");
     section.heading("Across frameworks");
-    section.table(frameworks(site), "No control names an identifier of another framework.");
+    section.table(frameworks(site), "No control names an identifier of a framework.");
     section
 }
 
@@ -104,19 +103,11 @@ fn links<'s>(site: &'s Site<'_>, control: &ControlFinding) -> Vec<&'s Link> {
     links
 }
 
-/// The identifiers of other frameworks, each with the worst verdict of the controls that name it.
+/// The same by the identifiers of each framework that controls name.
 fn frameworks(site: &Site<'_>) -> Table {
-    let mut rows: BTreeMap<(&str, &str), Vec<&ControlFinding>> = BTreeMap::new();
-    for control in &site.whole.controls {
-        for (framework, ids) in &control.maps {
-            for id in ids {
-                rows.entry((framework, id)).or_default().push(control);
-            }
-        }
-    }
     let mut table = Table::new(
         "frameworks",
-        "What the verdicts come to in other frameworks: the worst of the controls that name each identifier",
+        "What the verdicts come to in each framework: the worst of the controls that name an identifier",
         &[
             ("Framework", Shape::Words),
             ("Identifier", Shape::Words),
@@ -125,16 +116,13 @@ fn frameworks(site: &Site<'_>) -> Table {
             ("Controls", Shape::Words),
         ],
     );
-    let worst = |all: &[&ControlFinding], of: fn(&ControlFinding) -> Verdict| all.iter().map(|c| of(c)).min();
-    for ((framework, id), all) in rows {
-        let [with, without] = [worst(&all, |c| c.verdict), worst(&all, |c| c.verdict_without_exceptions)];
-        let names: Vec<&str> = all.iter().map(|c| c.control.as_str()).collect();
+    for row in &site.whole.matrix {
         table.row(vec![
-            text(framework.to_uppercase()),
-            text(id),
-            verdict(with.unwrap_or(Verdict::NotAssessable)),
-            verdict(without.unwrap_or(Verdict::NotAssessable)),
-            text(names.join(", ")),
+            text(framework(&row.framework)),
+            text(&row.id),
+            verdict(row.verdict),
+            verdict(row.verdict_without_exceptions),
+            text(row.controls.join(", ")),
         ]);
     }
     table

@@ -46,6 +46,7 @@ pub fn section(site: &Site<'_>) -> Section {
             ("Until", Shape::Words),
             ("Revoked", Shape::Words),
             ("Public key", Shape::Code),
+            ("Fingerprint", Shape::Code),
         ],
     );
     for key in site.archive.chain.iter().flat_map(|chain| &chain.newest().keys) {
@@ -58,6 +59,7 @@ pub fn section(site: &Site<'_>) -> Section {
             instant(Some(key.valid_until)),
             instant(key.revoked_at),
             text(key.public_key.line()),
+            text(key.public_key.fingerprint()),
         ]);
     }
     section.table(table, "There is no trust root.");

@@ -120,6 +120,14 @@ fn exceptions(site: &Site<'_>) -> Vec<String> {
 fn appliances(site: &Site<'_>) -> Vec<String> {
     let mut told = Vec::new();
     for finding in &site.whole.appliances {
+        match (&finding.not_assessable, &finding.release) {
+            (Some(why), Some(_)) => told.push(format!(
+                "Have {} judged: gather the document of its policy, or use a version of writ that knows its schema ({why}).",
+                finding.appliance
+            )),
+            (Some(why), None) => told.push(format!("Do not take this packet's word on {}: {why}.", finding.appliance)),
+            (None, _) => {}
+        }
         if finding.bundles == 0 {
             told.push(format!("Nothing was heard of {} in the period: see whether it runs.", finding.appliance));
         } else if let (Some(obeys), Some(newest)) = (&finding.release, &finding.newest_release)

@@ -1,6 +1,6 @@
 //! What a reader should know first.
 
-use super::super::model::{Block, Section};
+use super::super::model::{Block, NotJudged, Section};
 use super::super::site::Site;
 use crate::compare::Verdict;
 use crate::words::{of, when};
@@ -30,6 +30,8 @@ pub fn section(site: &Site<'_>) -> Section {
         );
         Block::Banner { text, good: false }
     });
+    let not_judged = site.not_judged();
+    section.blocks.extend(NotJudged::banner(&not_judged));
     if !report.pinned {
         let text = "The trust root was taken from the folder that is being judged: this shows that nothing was altered since that \
                     root was made, not who made it.";
@@ -40,7 +42,7 @@ pub fn section(site: &Site<'_>) -> Section {
         let text = format!("The period is not over. It was judged up to {}.", when(site.now));
         section.blocks.push(Block::Banner { text, good: false });
     }
-    section.say(in_words(site));
+    section.say(in_words(site, not_judged.len()));
     section.blocks.push(Block::Figures);
     if tally.all > 0 && site.before.all > 0 {
         section.say(format!(
@@ -51,18 +53,30 @@ pub fn section(site: &Site<'_>) -> Section {
     section
 }
 
-/// The state of things in some sentences.
-fn in_words(site: &Site<'_>) -> String {
+/// The state of things in some sentences. Nothing is said of all controls where some appliances were not judged: nobody knows theirs.
+fn in_words(site: &Site<'_>, not_judged: usize) -> String {
     let whole = &site.whole;
     let count = |verdict: Verdict| whole.verdicts.get(verdict.as_str()).copied().unwrap_or(0);
     let bad = count(Verdict::Failed) + count(Verdict::NoEvidence) + count(Verdict::NotAssessable);
-    let controls = match (whole.score.of, bad) {
-        (0, _) => "No control that machines decide was in force.".to_owned(),
-        (all, 0) => format!("All {all} controls that machines decide are shown or excepted."),
-        (all, bad) => {
-            let is = if bad == 1 { "is" } else { "are" };
-            format!("Of {all} controls that machines decide, {bad} {is} failed, without evidence or not assessable.")
+    let unknown = of(not_judged as u64, "appliance");
+    let bad_are = match bad {
+        0 => "none is".to_owned(),
+        1 => "1 is".to_owned(),
+        more => format!("{more} are"),
+    };
+    let controls = match (whole.score.of, bad, not_judged) {
+        (0, _, 0) => "No control that machines decide was in force.".to_owned(),
+        (0, ..) => {
+            format!("No control that machines decide was judged, and what {unknown} had to do is not known here.")
         }
+        (all, 0, 0) => format!("All {all} controls that machines decide are shown or excepted."),
+        (all, _, 0) => {
+            format!("Of {all} controls that machines decide, {bad_are} failed, without evidence or not assessable.")
+        }
+        (all, ..) => format!(
+            "Of {all} controls that machines decide and that were judged, {bad_are} failed, without evidence or not assessable. \
+             What {unknown} had to do is not known here."
+        ),
     };
     let tally = &site.tally;
     let incidents = match tally.all {

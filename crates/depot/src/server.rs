@@ -14,7 +14,7 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -94,6 +94,7 @@ pub async fn serve(options: Options) -> Result<(), ServeError> {
     let tls = Tls::of(&options)?.map(Arc::new);
     // Before anything else waits: a SIGHUP that nobody takes would end this process.
     let asks = signal(SignalKind::hangup()).ok();
+    let ends = Ends::new();
     let listen = options.listen;
     // Before anything of the data directory is touched: an address in use is the likelier mistake.
     let listener = TcpListener::bind(listen).await.map_err(|source| ServeError::Listen { address: listen, source })?;
@@ -128,7 +129,7 @@ pub async fn serve(options: Options) -> Result<(), ServeError> {
     tokio::pin!(accepting);
     let mut connections = tokio::select! {
         connections = &mut accepting => connections,
-        () = told_to_stop() => {
+        () = told_to_stop(ends) => {
             let _ = stop.send(true);
             accepting.await
         }
@@ -162,9 +163,17 @@ async fn wait_for_next_second() {
     tokio::time::sleep(Duration::from_millis(1000 - millis.unsigned_abs())).await;
 }
 
-async fn told_to_stop() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+/// What tells to stop, heard of from before the first request on: whoever is told that this serves may end it.
+struct Ends(Option<(Signal, Signal)>);
+
+impl Ends {
+    fn new() -> Self {
+        Self(signal(SignalKind::terminate()).ok().zip(signal(SignalKind::interrupt()).ok()))
+    }
+}
+
+async fn told_to_stop(ends: Ends) {
+    let Some((mut terminate, mut interrupt)) = ends.0 else {
         tracing::warn!("signals cannot be waited for: this process ends at once when it is told to");
         return std::future::pending().await;
     };

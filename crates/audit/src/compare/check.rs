@@ -26,10 +26,25 @@ pub struct Question<'a> {
 }
 
 impl Question<'_> {
-    /// How long it may not be looked at, in seconds.
+    /// How long it may not be looked at, in seconds; where policies changed that meanwhile, the shortest of them.
     pub fn allowed_gap_seconds(&self) -> u64 {
-        2 * seconds(self.check.every.millis().max(1)) + self.posture_seconds
+        let every = self.every.iter().map(|(_, millis)| *millis).min().unwrap_or(self.check.every.millis());
+        allowed(every, self.posture_seconds)
     }
+}
+
+fn allowed(every: i64, posture_seconds: u64) -> u64 {
+    2 * seconds(every.max(1)) + posture_seconds
+}
+
+/// The parts of some time in which policies asked for something this often, in milliseconds, each with that.
+fn parts<'q>(every: &'q [(Time, i64)], of: &'q Period) -> impl Iterator<Item = (Period, i64)> + 'q {
+    every.iter().enumerate().filter_map(move |(i, (from, millis))| {
+        let end = every.get(i + 1).map_or(of.to, |(next, _)| (*next).min(of.to));
+        // What was asked for first is asked for from the beginning on.
+        let from = if i == 0 { of.from } else { (*from).max(of.from) };
+        (from < end).then_some((Period { from, to: end }, (*millis).max(1)))
+    })
 }
 
 /// What is judged.
@@ -149,10 +164,13 @@ pub fn outcome_at(points: &[&Point], at: Time) -> Option<(Outcome, Vec<String>)>
 }
 
 fn count_runs(timeline: &Timeline, points: &[&Point], question: &Question<'_>) -> Arithmetic {
-    let every = question.check.every.millis().max(1);
+    let due = |asked: &Period| {
+        let due = |(part, every): (Period, i64)| u64::try_from(part.millis() / every).unwrap_or(0);
+        parts(question.every, asked).map(due).sum::<u64>().max(1)
+    };
     let mut a = Arithmetic {
         asked_for_seconds: seconds(question.asked.iter().map(Period::millis).sum()),
-        scheduled: question.asked.iter().map(|p| u64::try_from(p.millis() / every).unwrap_or(0).max(1)).sum(),
+        scheduled: question.asked.iter().map(due).sum(),
         first_at: points.iter().map(|p| p.from).min(),
         last_at: points.iter().map(|p| p.to).max(),
         allowed_gap_seconds: question.allowed_gap_seconds(),
@@ -182,7 +200,7 @@ fn count_runs(timeline: &Timeline, points: &[&Point], question: &Question<'_>) -
 /// The times without a run.
 struct Holes<'q> {
     every: &'q [(Time, i64)],
-    allowed: u64,
+    posture_seconds: u64,
     /// The longest, in seconds.
     longest: u64,
     /// Those that are longer than is allowed.
@@ -191,13 +209,22 @@ struct Holes<'q> {
 
 impl<'q> Holes<'q> {
     fn new(question: &'q Question<'_>) -> Self {
-        Self { every: question.every, allowed: question.allowed_gap_seconds(), longest: 0, found: Vec::new() }
+        Self { every: question.every, posture_seconds: question.posture_seconds, longest: 0, found: Vec::new() }
     }
 
-    fn take(&mut self, seconds: u64, from: Time, to: Time) {
-        self.longest = self.longest.max(seconds);
-        if seconds > self.allowed {
-            self.found.push(Period { from, to });
+    /// Takes a time without a run, of so many seconds somewhere in it. It may be no longer than the laxest policy of that time
+    /// allows, nor the part under each policy than that one does: a laxer one that came later excuses nothing before it.
+    fn take(&mut self, gap: u64, from: Time, to: Time) {
+        self.longest = self.longest.max(gap);
+        let time = Period { from, to };
+        let (mut most, mut too_long) = (None, false);
+        for (part, every) in parts(self.every, &time) {
+            let allowed = allowed(every, self.posture_seconds);
+            most = most.max(Some(allowed));
+            too_long |= gap.min(seconds(part.millis())) > allowed && gap >= seconds(time.millis());
+        }
+        if too_long || most.is_some_and(|most| gap > most) {
+            self.found.push(time);
         }
     }
 
@@ -291,7 +318,7 @@ mod tests {
         let points: Vec<&Point> = points.iter().collect();
         let asked = Period { from: at(0), to: at(3) };
         let gap = |every: &[(Time, i64)]| {
-            let mut holes = Holes { every, allowed: u64::MAX, longest: 0, found: Vec::new() };
+            let mut holes = Holes { every, posture_seconds: 0, longest: 0, found: Vec::new() };
             holes.look(&points, &asked);
             holes.longest
         };
@@ -301,5 +328,25 @@ mod tests {
             2 * 86_400,
             "once a day, before the policy that asks each minute"
         );
+    }
+    #[test]
+    fn a_laxer_interval_excuses_nothing_before_it() {
+        const HOUR: i64 = 3_600_000;
+        let at = |hours: i64| Time::from_unix_millis(1_795_444_856_000 + hours * HOUR);
+        let found = |every: &[(Time, i64)], from: i64, to: i64| {
+            let mut holes = Holes { every, posture_seconds: 3600, longest: 0, found: Vec::new() };
+            holes.take(u64::try_from((to - from) * 3600).unwrap(), at(from), at(to));
+            holes.found.len()
+        };
+        // Each five minutes, and from the tenth hour on once a day.
+        let laxer = [(at(0), HOUR / 12), (at(10), 24 * HOUR)];
+        assert_eq!((found(&laxer, 0, 1), found(&laxer, 2, 9), found(&laxer, 12, 40)), (0, 1, 0));
+        assert_eq!(found(&laxer, 5, 12), 1, "five hours of it are under the stricter one");
+        assert_eq!((found(&laxer, 9, 40), found(&laxer, 9, 100)), (0, 1));
+        let stricter = [(at(0), 24 * HOUR), (at(10), HOUR / 12)];
+        assert_eq!((found(&stricter, 2, 10), found(&stricter, 2, 11), found(&stricter, 2, 13)), (0, 0, 1));
+        let parts: Vec<i64> =
+            parts(&laxer, &Period { from: at(8), to: at(34) }).map(|(p, _)| p.millis() / HOUR).collect();
+        assert_eq!(parts, [2, 24]);
     }
 }

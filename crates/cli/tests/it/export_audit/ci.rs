@@ -62,8 +62,8 @@ fn junit_is_read_by_others_and_only_what_is_demonstrated_passes() {
     assert_eq!(made.status.code(), Some(1), "{}", said(&made));
     let cases = self::cases(&copy.path().join("reports/junit.xml"));
     assert_eq!(cases["evidence: the folder verifies"][0], "Failure");
-    let passed = cases.as_object().unwrap().iter().filter(|(_, case)| case[0] == "Passed").map(|(name, _)| name);
-    assert_eq!(passed.collect::<Vec<_>>(), ["evidence: front-desk is judged"]);
+    let mut passed = cases.as_object().unwrap().iter().filter(|(_, case)| case[0] == "Passed");
+    assert_eq!(passed.next(), None, "nothing of what does not verify passes");
 }
 
 #[test]

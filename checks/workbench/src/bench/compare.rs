@@ -280,6 +280,8 @@ impl<'f> Year<'f> {
         let steps = runbook.steps.len() as u64;
         self.say(Kind::IncidentClosed, end, |draft| {
             draft.incident = Some(incident);
+            let seen = |exists: bool| Some(Observation::new().with("exists", exists));
+            draft.drift = Some(Drift { before: seen(false), after: seen(true) });
             draft.change = Some(Change::Corrective);
             draft.runbook = Some(RunbookRef {
                 runbook_id: run.to_owned(),

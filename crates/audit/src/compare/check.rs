@@ -28,8 +28,13 @@ pub struct Question<'a> {
 impl Question<'_> {
     /// How long it may not be looked at, in seconds; where policies changed that meanwhile, the shortest of them.
     pub fn allowed_gap_seconds(&self) -> u64 {
-        let every = self.every.iter().map(|(_, millis)| *millis).min().unwrap_or(self.check.every.millis());
-        allowed(every, self.posture_seconds)
+        let all = self.asked.iter().flat_map(|asked| parts(self.every, asked));
+        allowed(all.map(|(_, millis)| millis).min().unwrap_or(self.check.every.millis()), self.posture_seconds)
+    }
+
+    /// The same by the check itself alone: of an instant the policy of that instant counts, whatever came later.
+    pub fn allowed_gap_seconds_now(&self) -> u64 {
+        allowed(self.check.every.millis(), self.posture_seconds)
     }
 }
 

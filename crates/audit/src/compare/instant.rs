@@ -99,7 +99,7 @@ pub fn gather(timeline: &Timeline, question: &Question<'_>, id: &str, at: Time) 
         if found.is_empty() && is_so { vec![now] } else { found }
     };
     let (failing, undecided) = (lasts(Outcome::Fail), lasts(Outcome::NotAssessable));
-    let allowed = question.allowed_gap_seconds();
+    let allowed = question.allowed_gap_seconds_now();
     let gap = around.gap(at, question.every, known);
     let arithmetic = Arithmetic {
         first_at: around.last(),

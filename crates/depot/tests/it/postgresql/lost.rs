@@ -85,7 +85,8 @@ fn a_server_that_stops_is_waited_for_and_nothing_is_acknowledged_meanwhile() {
         server.stop(signal);
         let one = bundle(next);
         assert_eq!(front_desk().submit(address, vec![one.clone()]).status, 503);
-        assert_eq!(get(address, "/ready").status, 503);
+        // Processes of a server that was killed end after it, and answer until then.
+        until("the depot not to be ready", || (get(address, "/ready").status == 503).then_some(()));
         assert_eq!(get(address, "/health").status, 200);
         // What was published is in memory and in files.
         assert_eq!(checkpoint(address).checkpoint, before);

@@ -2,10 +2,9 @@
 
 use writ_trust::time::Time;
 
-use super::chart::{Hue, Share, shares};
 use super::model::{Block, BundleSet, Figure, NotJudged, Packet, Section, Shape, Table, Verified};
 use super::model::{number, percent, seconds, text};
-use super::sections::incidents::PROMISED;
+use super::sections::incidents;
 use super::span::Span;
 use super::tally::Tally;
 use super::{Kind, Made, SCHEMA};
@@ -143,29 +142,7 @@ fn sites(parts: &[Part<'_>]) -> Section {
 
 fn tiers(tally: &Tally) -> Section {
     let mut section = Section::new("tiers", "Who resolved the incidents");
-    let hues = [Hue::First, Hue::Second, Hue::Third];
-    let bars: Vec<Share<'_>> = (0..3)
-        .map(|n| {
-            let (name, promised) = PROMISED[n];
-            Share { name, percent: tally.tier_percent(n), promised, hue: hues[n] }
-        })
-        .collect();
-    let title = "Share of ended incidents by who resolved them, beside what is promised";
-    section.blocks.push(Block::Chart(shares("tiers-chart", title, &bars)));
-    let mut table = Table::new(
-        "tiers",
-        "Share of ended incidents by who resolved them",
-        &[
-            ("Tier", Shape::Words),
-            ("Resolved", Shape::Numbers),
-            ("Share", Shape::Numbers),
-            ("Promised, percent", Shape::Words),
-        ],
-    );
-    for (n, (name, (low, high))) in PROMISED.into_iter().enumerate() {
-        let promised = format!("{low} to {high}");
-        table.row(vec![text(name), number(tally.tiers[n]), percent(tally.tier_percent(n)), text(promised)]);
-    }
-    section.blocks.push(Block::Table(table));
+    // What they rest on, the packets of the sites say.
+    incidents::tiers(tally, &|_| None, &mut section);
     section
 }

@@ -3,6 +3,7 @@
 use super::super::chart::{Data, Hue, Series, Share, Unit, shares};
 use super::super::model::{Block, Section, Shape, Table, instant, maybe, number, percent, seconds, text};
 use super::super::site::{Part, Site};
+use super::super::tally::Tally;
 use crate::compare::model::IncidentFinding;
 
 /// What is promised of the tiers, in percent.
@@ -148,9 +149,15 @@ fn over_time(site: &Site<'_>, section: &mut Section) {
 
 fn by_tier(site: &Site<'_>, section: &mut Section) {
     section.heading("Who resolved them");
+    let set = |n: usize| Some(super::super::model::set_anchor(&site.sets[site.set.tiers[n]].letter));
+    tiers(&site.tally, &set, section);
+}
+
+/// Who resolved the incidents, as a chart and a table. `set` names the anchor of what the figure of a tier rests on.
+pub fn tiers(tally: &Tally, set: &dyn Fn(usize) -> Option<String>, section: &mut Section) {
     let share = |n: usize, hue| {
         let (name, promised) = PROMISED[n];
-        Share { name, percent: site.tally.tier_percent(n), promised, hue }
+        Share { name, percent: tally.tier_percent(n), promised, hue }
     };
     let bars = [share(0, Hue::First), share(1, Hue::Second), share(2, Hue::Third)];
     let title = "Share of ended incidents by who resolved them, beside what is promised";
@@ -167,11 +174,14 @@ fn by_tier(site: &Site<'_>, section: &mut Section) {
         ],
     );
     for (n, (name, (low, high))) in PROMISED.into_iter().enumerate() {
-        let share = site.tally.tier_percent(n);
+        let share = tally.tier_percent(n);
         let within = share.map(|s| if (low..=high).contains(&s) { "yes" } else { "no" });
-        let set = super::super::model::set_anchor(&site.sets[site.set.tiers[n]].letter);
+        let name = match set(n) {
+            Some(set) => text(name).to(set),
+            None => text(name),
+        };
         let promised = format!("{low} to {high}");
-        table.row(vec![text(name).to(set), number(site.tally.tiers[n]), percent(share), text(promised), maybe(within)]);
+        table.row(vec![name, number(tally.tiers[n]), percent(share), text(promised), maybe(within)]);
     }
     section.blocks.push(Block::Table(table));
 }

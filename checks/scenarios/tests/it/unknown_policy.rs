@@ -33,7 +33,7 @@ fn it_switches_to_the_system_and_keeps_its_policy() {
     // The old policy is enforced on.
     house.break_file(1);
     house.wait_for("the file to be healed", || house.is_whole(1));
-    house.wait_for("the incident to be closed", || house.chain().open_incidents().is_empty());
+    house.wait_for("the incident to be closed", || house.chain().of(Kind::IncidentClosed).next().is_some());
     assert!(daemon.stop().success());
 
     let chain = house.chain();

@@ -5,7 +5,7 @@ mod links;
 mod procedures;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -40,8 +40,23 @@ fn code() -> Result<()> {
     })?;
     // Of the binaries, the documentation is their help.
     phase("documentation", || {
-        show(cargo().args(["doc", "--workspace", "--lib", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))
+        let mut doc = cargo();
+        doc.args(["doc", "--workspace", "--lib", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings");
+        with_what_clippy_checked(&mut doc)?;
+        show(&mut doc)
     })
+}
+
+/// Has cargo take what clippy has just checked for checked, as clippy has it do: it keeps the two apart, and would check every
+/// crate once more to document those that need it. Where clippy begins to do otherwise, that is what happens.
+fn with_what_clippy_checked(command: &mut Command) -> Result<()> {
+    let place = run::checked(Command::new("rustc").args(["--print", "sysroot"]))?;
+    let driver = Path::new(place.trim()).join("bin/clippy-driver");
+    if driver.is_file() {
+        command.env("RUSTC_WORKSPACE_WRAPPER", driver);
+        command.env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__");
+    }
+    Ok(())
 }
 
 /// What Nix says, and what the files say to whoever reads them.
@@ -121,6 +136,12 @@ fn house_rules(files: &[PathBuf]) -> Result<()> {
     }
     for file in files.iter().filter(|f| f.extension().is_some_and(|e| e == "rs")) {
         let text = fs::read_to_string(root().join(file))?;
+        if runs_in_documentation(&text) {
+            broken.push(format!(
+                "{} has an example in its documentation, which nothing runs: name a test",
+                file.display()
+            ));
+        }
         let lines = text.lines().count();
         if lines > 900 {
             broken.push(format!("{} has {lines} lines: something in it wants its own file", file.display()));
@@ -129,11 +150,34 @@ fn house_rules(files: &[PathBuf]) -> Result<()> {
     if broken.is_empty() { Ok(()) } else { bail!("{}", broken.join("\n")) }
 }
 
+/// Whether a comment for the documentation holds something that rustdoc would run. Compiling crates once more for that is
+/// dear, so examples are tests.
+fn runs_in_documentation(text: &str) -> bool {
+    let comments = text.lines().map(str::trim_start);
+    let comments = comments.filter_map(|line| line.strip_prefix("///").or_else(|| line.strip_prefix("//!")));
+    let fences = comments.filter_map(|line| line.trim_start().strip_prefix("```"));
+    // Every second one ends what the one before has begun.
+    fences.step_by(2).any(|language| !["text", "json", "toml", "nix"].contains(&language.trim()))
+}
+
 #[cfg(test)]
 mod tests {
     use anyhow::anyhow;
 
     use super::*;
+
+    #[test]
+    fn what_rustdoc_would_run_is_seen() {
+        let fence = "```";
+        for (language, runs) in [("text", false), ("json", false), ("", true), ("rust", true), ("no_run", true)] {
+            let text =
+                format!("/// A word.\n    /// {fence}{language}\n    /// let a = 1;\n    /// {fence}\nfn a() {{}}\n");
+            assert_eq!(runs_in_documentation(&text), runs, "{language}");
+            let second = format!("//! {fence}text\n//! {fence}\n{text}");
+            assert_eq!(runs_in_documentation(&second), runs, "{language}");
+        }
+        assert!(!runs_in_documentation(&format!("let text = \"{fence}\";\n// {fence}\n")));
+    }
 
     #[test]
     fn of_two_failures_both_are_told() {

@@ -19,7 +19,7 @@ use writ_tools::run;
 
 use crate::counts::Counts;
 
-/// Something that tests: a binary of libtest, or cargo where it tests the documentation.
+/// Something that tests: a binary of libtest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suite {
     /// Folder and target, `crates/cli it`.
@@ -59,13 +59,6 @@ pub fn build() -> Result<Vec<Suite>> {
     }
     let mut suites = built(&String::from_utf8_lossy(&output.stdout), root())?;
     suites.sort_by_key(|suite| LONGEST.iter().position(|name| *name == suite.name).unwrap_or(LONGEST.len()));
-    suites.push(Suite {
-        name: "documentation".into(),
-        program: cargo().get_program().into(),
-        arguments: ["test", "--workspace", "--doc", "--quiet"].map(str::to_owned).into(),
-        folder: root().to_owned(),
-        told: Vec::new(),
-    });
     Ok(suites)
 }
 

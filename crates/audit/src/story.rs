@@ -363,7 +363,7 @@ fn record(bundle: &Bundle) -> Vec<String> {
 
 /// What came of asking a planner, or that people have it.
 fn plan(plan: &PlanRecord, artifacts: &Artifacts) -> Vec<String> {
-    let PlanRecord { incident_id, planner, runbooks, allowed, reason } = plan;
+    let PlanRecord { incident_id, planner, runbooks, allowed, reason, transcript: _ } = plan;
     let said = |name: &str| artifacts.outputs.get(name).map(String::as_str);
     if planner == "none" && runbooks.is_empty() {
         return vec![format!("Incident {incident_id} went to people: {reason}.")];

@@ -144,6 +144,7 @@ impl Teller {
         let said = said.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?)));
         draft.artifacts.outputs.extend(said);
         draft.plan = Some(PlanRecord {
+            transcript: None,
             incident_id: incident.id,
             planner: told.planner.clone().unwrap_or_else(|| UNKNOWN_PLANNER.to_owned()),
             runbooks: told.runbook.iter().cloned().collect(),
@@ -158,6 +159,7 @@ impl Teller {
         let mut draft = self.draft(Kind::Plan);
         draft.target.clone_from(&incident.target);
         draft.plan = Some(PlanRecord {
+            transcript: None,
             incident_id: incident.id,
             planner: NO_PLANNER.to_owned(),
             runbooks: Vec::new(),

@@ -32,6 +32,8 @@ pub fn select(request: &PlanRequest) -> Option<Plan> {
         request: request.digest(),
         planner: NAME.to_owned(),
         runbook: chosen.runbook.clone(),
+        then: Vec::new(),
+        transcript: None,
         reason: format!("{among}: {before}"),
     })
 }
@@ -81,6 +83,7 @@ mod tests {
             seen: Seen::default(),
             tried: tried.collect(),
             allowed: allowed.collect(),
+            model: None,
         }
     }
 

@@ -206,6 +206,7 @@ fn opened() -> Draft {
 fn plan() -> Draft {
     let mut draft = draft(Kind::Plan);
     draft.plan = Some(PlanRecord {
+        transcript: None,
         incident_id: id(),
         planner: "none".into(),
         runbooks: vec![],

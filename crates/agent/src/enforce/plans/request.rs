@@ -73,6 +73,7 @@ pub fn request(
         },
         tried: tried_by_rules(policy, incident).map(by("L1")).chain(planning.tried.iter().map(by("L2"))).collect(),
         allowed: allowed.collect(),
+        model: None,
     })
 }
 

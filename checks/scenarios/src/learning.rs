@@ -37,6 +37,8 @@ pub struct Learning {
     pub desk: Workshop,
     /// The one name under which each appliance has its own files.
     shared: PathBuf,
+    /// The port of the endpoint, which planners may connect to.
+    port: u16,
 }
 
 impl Learning {
@@ -45,7 +47,7 @@ impl Learning {
         let desk = Workshop::open(&dir.join("desk"))?;
         let shared = desk.dir.join("files");
         fs::create_dir_all(&shared)?;
-        let learning = Self { desk, shared };
+        let learning = Self { desk, shared, port: endpoint.address().port() };
         learning.write_flake(&endpoint.url())?;
         learning.desk.make_keys()?;
         for appliance in APPLIANCES {
@@ -94,7 +96,7 @@ impl Learning {
             fs::write(files.join(name), content)?;
             fs::set_permissions(files.join(name), fs::Permissions::from_mode(0o644))?;
         }
-        let planner = Planner::start(&folder.join("planner"), &folder, "")?;
+        let planner = Planner::start(&folder.join("planner"), &folder, &format!("[model]\nport = {}\n", self.port))?;
         let path = |path: PathBuf| path.display().to_string();
         let configuration = format!(
             "site = \"{SITE}\"\nappliance = \"{name}\"\nreleases = {:?}\ntrust = {:?}\nkey = {:?}\nstate_dir = {:?}\n\
@@ -141,9 +143,9 @@ impl Learner {
     /// Waits until it obeys a release by its serial.
     pub fn await_release(&self, serial: u64) -> Result<Found> {
         self.await_bundle(0, &format!("release {serial}"), |found| {
-            found.text(&["kind"]) == "switch"
-                && found.text(&["switch", "outcome"]) == "committed"
-                && found.json["release"]["serial"] == serial
+            // It names no system: what it brings is its policy.
+            found.text(&["switch", "outcome"]) == "adopted-without-closure"
+                && found.json["switch"]["to"]["serial"] == serial
         })
     }
 

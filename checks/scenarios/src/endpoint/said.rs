@@ -131,7 +131,7 @@ impl Answer<'_> {
 }
 
 /// A value that a schema takes; where it has names to choose among, those that are preferred, or the first. When it is not `honest`,
-/// those preferred are named whether or not they are among them.
+/// a list has those preferred whether or not they are among them.
 fn filled(schema: &Value, prefers: &[String], honest: bool) -> Value {
     if let Some(of) = schema["enum"].as_array() {
         let offered = |name: &&String| !honest || of.contains(&Value::from(name.as_str()));

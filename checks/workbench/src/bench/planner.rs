@@ -35,7 +35,8 @@ pub fn run() -> Result<()> {
 /// Has a planner make some plans, and gives its memory when it rests.
 fn idle(endpoint: Option<&Endpoint>) -> Result<f64> {
     let scratch = tempfile::Builder::new().prefix("writ-bench-").tempdir()?;
-    let planner = Planner::start(scratch.path(), scratch.path(), "")?;
+    let model = endpoint.map_or(String::new(), |endpoint| format!("[model]\nport = {}\n", endpoint.address().port()));
+    let planner = Planner::start(scratch.path(), scratch.path(), &model)?;
     for number in 1..=PLANS {
         let id = format!("INC-20261123-0001-{number}");
         let (asked, plan) = (scratch.path().join("plan/requests"), scratch.path().join("plan/plans"));

@@ -23,7 +23,7 @@ pub const MAX_PROPOSED_BY: usize = MAX_NAME;
 pub struct Proposal {
     /// Always `writ.proposal.v1`.
     pub schema: ProposalSchema,
-    /// Its name, and with `.json` behind it that of its file: letters, digits and `-`, at most 64.
+    /// Its name, and with `.json` behind it that of its file: see [`Proposal::id_of`].
     pub id: String,
     /// The site.
     pub site: SiteId,
@@ -47,32 +47,36 @@ pub struct Proposal {
 document!(Proposal, ProposalSchema, PROPOSAL_SCHEMA, "writ.proposal.v1", MAX_PROPOSAL);
 
 impl Proposal {
-    /// What in it is longer than it may be, or no plain text; none when all is well.
+    /// The id of what is proposed: `P-` and the first 16 hexadecimal digits of the digest of the same without its id, who
+    /// proposes and when. Who proposes the same twice has proposed it once, and what somebody has read cannot become something else
+    /// under the same name.
+    pub fn id_of(&self) -> String {
+        let (id, proposed_by) = (String::new(), String::new());
+        let said = Self { id, proposed_by, proposed_at: Time::from_unix_millis(0), ..self.clone() };
+        format!("P-{}", &Digest::of(&said.canonical()).hex()[..16])
+    }
+
+    /// What in it is longer than it may be, no plain text, or not what it says; none when all is well.
     pub fn excess(&self) -> Option<&'static str> {
         let by = &self.proposed_by;
+        let many = (1..=MAX_RUNBOOKS).contains(&self.runbooks.len());
+        let named = self.runbooks.iter().all(|runbook| is_name(runbook));
         match self {
-            Self { id, .. } if file_name(id).is_none() => Some("id"),
+            _ if !many || !named || repeated(&self.runbooks).is_some() => Some("runbooks"),
             Self { incident: Some(incident), .. } if file_name(incident).is_none() => Some("incident"),
             Self { check, .. } if !is_name(check) => Some("check"),
-            Self { runbooks, .. } if runbooks.is_empty() || runbooks.len() > MAX_RUNBOOKS => Some("list of runbooks"),
-            Self { runbooks, .. } if !runbooks.iter().all(|runbook| is_name(runbook)) => Some("runbook"),
-            Self { runbooks, .. } if repeated(runbooks).is_some() => Some("list of runbooks"),
             Self { reason, .. } if reason.trim().is_empty() || reason.len() > MAX_REASON => Some("reason"),
             _ if by.trim().is_empty() || by.len() > MAX_PROPOSED_BY || by.chars().any(char::is_control) => {
                 Some("proposed_by")
             }
+            Self { id, .. } if *id != self.id_of() => Some("id"),
             _ => None,
         }
     }
 
-    /// The name of its file; none for an id that cannot be one.
-    pub fn file_name(&self) -> Option<String> {
-        file_name(&self.id)
-    }
-
-    /// The digest of its canonical bytes.
-    pub fn digest(&self) -> Digest {
-        Digest::of(&self.canonical())
+    /// The name of its file.
+    pub fn file_name(&self) -> String {
+        format!("{}.json", self.id)
     }
 }
 
@@ -81,9 +85,9 @@ mod tests {
     use super::*;
 
     fn proposal() -> Proposal {
-        Proposal {
+        let proposal = Proposal {
             schema: ProposalSchema::V1,
-            id: "P-20261123-1".into(),
+            id: String::new(),
             site: "clinic-001".parse().unwrap(),
             appliance: "front-desk".parse().unwrap(),
             incident: Some("INC-20261123-0007".into()),
@@ -92,14 +96,19 @@ mod tests {
             reason: "it helped elsewhere".into(),
             proposed_by: "an assistant of Kim's".into(),
             proposed_at: "2026-11-23T12:00:00Z".parse().unwrap(),
-        }
+        };
+        named(proposal)
+    }
+
+    fn named(proposal: Proposal) -> Proposal {
+        Proposal { id: proposal.id_of(), ..proposal }
     }
 
     #[test]
     fn it_names_runbooks_and_can_say_nothing_else() {
         let text = String::from_utf8(proposal().canonical()).unwrap();
         assert_eq!(Proposal::parse(text.as_bytes()).unwrap(), proposal());
-        assert_eq!(Proposal { incident: None, ..proposal() }.excess(), None);
+        assert_eq!(named(Proposal { incident: None, ..proposal() }).excess(), None);
         for (from, to) in [
             ("\"reason\":", "\"parameters\":{\"path\":\"/etc/shadow\"},\"reason\":"),
             ("\"reason\":", "\"reason\":\"twice\",\"reason\":"),
@@ -122,19 +131,29 @@ mod tests {
             ..proposal()
         };
         for (odd, what) in [
-            (Proposal { id: "../x".into(), ..proposal() }, "id"),
-            (Proposal { incident: Some("INC 7".into()), ..proposal() }, "incident"),
+            (Proposal { incident: Some("../INC 7".into()), ..proposal() }, "incident"),
             (Proposal { check: "a b".into(), ..proposal() }, "check"),
-            (runbooks(&[]), "list of runbooks"),
-            (runbooks(&["RB-A", "RB-A"]), "list of runbooks"),
-            (runbooks(&["1", "2", "3", "4", "5", "6"]), "list of runbooks"),
-            (runbooks(&["RB\u{1b}[2J"]), "runbook"),
+            (runbooks(&[]), "runbooks"),
+            (runbooks(&["RB-A", "RB-A"]), "runbooks"),
+            (runbooks(&["1", "2", "3", "4", "5", "6"]), "runbooks"),
+            (runbooks(&["RB\u{1b}[2J"]), "runbooks"),
             (Proposal { reason: " ".into(), ..proposal() }, "reason"),
             (Proposal { reason: "x".repeat(MAX_REASON + 1), ..proposal() }, "reason"),
             (Proposal { proposed_by: "a\nb".into(), ..proposal() }, "proposed_by"),
             (Proposal { proposed_by: "x".repeat(129), ..proposal() }, "proposed_by"),
         ] {
-            assert_eq!(odd.excess(), Some(what), "{odd:?}");
+            assert_eq!(named(odd).excess(), Some(what));
         }
+        for id in ["", "../x", "P-0000000000000000"] {
+            assert_eq!(Proposal { id: id.into(), ..proposal() }.excess(), Some("id"));
+        }
+    }
+
+    #[test]
+    fn who_proposes_the_same_twice_has_proposed_it_once() {
+        let later = Proposal { proposed_at: Time::from_unix_millis(1), proposed_by: "else".into(), ..proposal() };
+        assert_eq!(later.id_of(), proposal().id);
+        assert_eq!(proposal().file_name().len(), "P-0123456789abcdef.json".len());
+        assert_ne!(Proposal { reason: "another".into(), ..proposal() }.id_of(), proposal().id);
     }
 }

@@ -25,6 +25,7 @@ mod order;
 mod pages;
 mod parsers;
 mod passphrase;
+mod plan;
 mod procedures;
 mod provision;
 mod random;
@@ -90,6 +91,8 @@ enum Command {
     #[command(subcommand)]
     Order(order::Command),
     #[command(subcommand)]
+    Plan(plan::Command),
+    #[command(subcommand)]
     Fleet(fleet::Command),
     #[command(subcommand)]
     Log(log::Command),
@@ -124,6 +127,7 @@ pub fn run() -> ExitCode {
         Command::Trust(command) => command.run(),
         Command::Release(command) => command.run(),
         Command::Order(command) => command.run(),
+        Command::Plan(command) => command.run(),
         Command::Fleet(command) => command.run(),
         Command::Log(command) => command.run(),
         Command::Verify(arguments) => arguments.run(),

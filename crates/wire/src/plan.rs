@@ -20,6 +20,14 @@ pub const MAX_REASON: usize = 4 * 1024;
 pub const MAX_RUNBOOKS: usize = 5;
 /// The longest text of a transcript, in bytes: what was asked, and what was answered.
 pub const MAX_TRANSCRIPT: usize = 24 * 1024;
+/// The longest name of what came of a call, in bytes.
+pub const MAX_OUTCOME: usize = 64;
+/// The most tokens that one call is believed to have taken, of each sort.
+pub const MAX_TOKENS: u64 = 100_000_000;
+/// The most that one call is believed to have cost, in millionths of a US dollar: 1,000 dollars.
+pub const MAX_COST_MICRODOLLARS: u64 = 1_000_000_000;
+/// The longest time that one call is believed to have taken, in milliseconds: a day.
+pub const MAX_TOOK_MS: u64 = 24 * 3_600_000;
 
 /// A choice among the runbooks that were offered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,15 +80,20 @@ pub struct Transcript {
 document!(Plan, PlanSchema, PLAN_SCHEMA, "writ.plan.v1", MAX_PLAN);
 
 impl Plan {
+    /// The runbooks that it names, in order.
+    pub fn runbooks(&self) -> Vec<String> {
+        std::iter::once(&self.runbook).chain(&self.then).cloned().collect()
+    }
+
     /// What in it is longer than it may be, or no plain text; none when all is well.
     pub fn excess(&self) -> Option<&'static str> {
-        let name =
-            |text: &str| !text.is_empty() && text.len() <= MAX_NAME && text.chars().all(|c| c.is_ascii_graphic());
         match self {
-            plan if !name(&plan.planner) => Some("planner"),
-            plan if !name(&plan.runbook) => Some("runbook"),
+            plan if !is_name(&plan.planner) => Some("planner"),
+            plan if !is_name(&plan.runbook) => Some("runbook"),
+            plan if plan.then.len() >= MAX_RUNBOOKS => Some("list of runbooks"),
+            plan if !plan.then.iter().all(|runbook| is_name(runbook)) => Some("list of runbooks"),
             plan if plan.reason.len() > MAX_REASON => Some("reason"),
-            _ => None,
+            plan => plan.transcript.as_ref()?.excess(),
         }
     }
 
@@ -88,6 +101,36 @@ impl Plan {
     pub fn why(&self) -> String {
         one_line(&self.reason)
     }
+}
+
+impl Transcript {
+    /// The same, of what it tells: names, texts and numbers within their bounds.
+    pub fn excess(&self) -> Option<&'static str> {
+        let outcome = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        match self {
+            call if !is_name(&call.model) => Some("transcript's model"),
+            call if call.asked.len() > MAX_TRANSCRIPT || call.answered.len() > MAX_TRANSCRIPT => Some("transcript"),
+            call if call.outcome.is_empty() || call.outcome.len() > MAX_OUTCOME => Some("transcript's outcome"),
+            call if !call.outcome.chars().all(outcome) => Some("transcript's outcome"),
+            call if call.input_tokens.max(call.output_tokens) > Some(MAX_TOKENS) => {
+                Some("transcript's count of tokens")
+            }
+            call if call.cost_microdollars > MAX_COST_MICRODOLLARS => Some("transcript's cost"),
+            call if call.took_ms > MAX_TOOK_MS => Some("transcript's time"),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a text can be the name of a planner, a runbook, a check or a model: printable ASCII without spaces, of at most [`MAX_NAME`]
+/// bytes.
+pub fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_NAME && text.chars().all(|c| c.is_ascii_graphic())
+}
+
+/// A name that comes twice.
+pub fn repeated(names: &[String]) -> Option<&String> {
+    names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)).map(|(_, name)| name)
 }
 
 #[cfg(test)]
@@ -131,5 +174,51 @@ mod tests {
         assert_eq!(Plan { runbook: "x".repeat(129), ..plan() }.excess(), Some("runbook"));
         assert_eq!(Plan { reason: "x".repeat(MAX_REASON + 1), ..plan() }.excess(), Some("reason"));
         assert_eq!(Plan { reason: "a\nb\u{1b}c".into(), ..plan() }.why().lines().count(), 1);
+        let then = |then: &[&str]| Plan { then: then.iter().map(|&one| one.to_owned()).collect(), ..plan() };
+        assert_eq!(then(&["2", "3", "4", "5"]).excess(), None);
+        assert_eq!(then(&["2", "3", "4", "5", "6"]).excess(), Some("list of runbooks"));
+        assert_eq!(then(&["RB B"]).excess(), Some("list of runbooks"));
+        assert_eq!(then(&["B", "C"]).runbooks(), ["RB-BACKUP-003", "B", "C"]);
+        assert_eq!(repeated(&then(&["B", "RB-BACKUP-003"]).runbooks()).unwrap(), "RB-BACKUP-003");
+    }
+
+    #[test]
+    fn what_is_told_of_a_call_is_bounded() {
+        let call = Transcript {
+            model: "org/small-model:8b".into(),
+            prompt: Digest::of(b"prompt"),
+            asked: "why?".into(),
+            answered: String::new(),
+            outcome: "timeout".into(),
+            input_tokens: Some(900),
+            output_tokens: None,
+            cost_microdollars: 900,
+            took_ms: 5_000,
+        };
+        let told = |transcript: Transcript| Plan { transcript: Some(transcript), ..plan() };
+        let text = String::from_utf8(told(call.clone()).canonical()).unwrap();
+        assert_eq!(Plan::parse(text.as_bytes()).unwrap(), told(call.clone()));
+        for (from, to) in [
+            ("\"cost_microdollars\":900", "\"cost_microdollars\":-1"),
+            ("\"cost_microdollars\":900", "\"cost_microdollars\":0.5"),
+            ("\"cost_microdollars\":900", "\"cost_microdollars\":NaN"),
+            ("\"took_ms\":5000", "\"took_ms\":1e3"),
+            ("\"asked\"", "\"key\":\"secret\",\"asked\""),
+        ] {
+            assert!(text.contains(from) && Plan::parse(text.replace(from, to).as_bytes()).is_err(), "{to}");
+        }
+        assert_eq!(told(call.clone()).excess(), None);
+        for (odd, what) in [
+            (Transcript { model: "a b".into(), ..call.clone() }, "transcript's model"),
+            (Transcript { asked: "x".repeat(MAX_TRANSCRIPT + 1), ..call.clone() }, "transcript"),
+            (Transcript { answered: "x".repeat(MAX_TRANSCRIPT + 1), ..call.clone() }, "transcript"),
+            (Transcript { outcome: "Oh no".into(), ..call.clone() }, "transcript's outcome"),
+            (Transcript { outcome: String::new(), ..call.clone() }, "transcript's outcome"),
+            (Transcript { output_tokens: Some(MAX_TOKENS + 1), ..call.clone() }, "transcript's count of tokens"),
+            (Transcript { cost_microdollars: MAX_COST_MICRODOLLARS + 1, ..call.clone() }, "transcript's cost"),
+            (Transcript { took_ms: MAX_TOOK_MS + 1, ..call }, "transcript's time"),
+        ] {
+            assert_eq!(told(odd).excess(), Some(what));
+        }
     }
 }

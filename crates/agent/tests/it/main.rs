@@ -22,6 +22,7 @@ mod enforce_presence;
 mod enforce_receipts;
 mod enforce_refusals;
 mod enforce_rings;
+mod enforce_several;
 mod enforce_steps;
 mod enforce_switch;
 mod enforce_unobserved;

@@ -29,6 +29,7 @@ mod notify;
 #[path = "../../../audit/tests/it/packet_world.rs"]
 mod packet_world;
 mod people;
+mod plan;
 mod policy_page;
 mod provision;
 mod publish;

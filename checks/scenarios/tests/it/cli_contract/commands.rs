@@ -32,6 +32,10 @@ pub const TRIED: &[&str] = &[
     "writ order new",
     "writ order broadcast",
     "writ order show",
+    "writ plan review",
+    "writ plan show",
+    "writ plan approve",
+    "writ plan reject",
     "writ verify",
     "writ audit verify",
     "writ audit compare",
@@ -170,6 +174,7 @@ fn the_operators_commands_print_json_and_no_colour() {
     assert_eq!(verified["holds"], true);
 
     orders_print_json(scratch.path());
+    plans_print_json(scratch.path());
     provisioning_prints_json(&desk.flake(), scratch.path());
 
     let draft = |name: &str| {
@@ -241,6 +246,50 @@ fn orders_print_json(scratch: &std::path::Path) {
         show
     });
     assert_eq!((&shown["holds"], &shown["order"]["id"]), (&true.into(), &made["id"]), "{shown}");
+}
+
+/// A proposal of a folder, as far as it can be told of without evidence; what is approved is tried where there is some.
+fn plans_print_json(scratch: &std::path::Path) {
+    use writ_wire::proposal::{Proposal, ProposalSchema};
+    let folder = scratch.join("proposals");
+    fs::create_dir(&folder).unwrap();
+    let propose = |reason: &str| {
+        let mut proposal = Proposal {
+            schema: ProposalSchema::V1,
+            id: String::new(),
+            site: SITE.parse().unwrap(),
+            appliance: "front-desk".parse().unwrap(),
+            incident: None,
+            check: "ehr.service".into(),
+            runbooks: vec!["RB-EHR-001".into()],
+            reason: reason.into(),
+            proposed_by: "an assistant".into(),
+            proposed_at: super::THEN.parse().unwrap(),
+        };
+        proposal.id = proposal.id_of();
+        fs::write(folder.join(proposal.file_name()), proposal.canonical()).unwrap();
+        proposal.id
+    };
+    let (first, second) = (propose("it helped before"), propose("it may help"));
+    let plan = |words: &[&str]| {
+        let mut plan = writ(&["plan"]);
+        plan.args(words).arg("--proposals").arg(&folder);
+        plan
+    };
+    let waits = both(0, "--json", || plan(&["review"]));
+    assert_eq!(waits["proposals"].as_array().map(Vec::len), Some(2), "{waits}");
+    let shown = both(0, "--json", || plan(&["show", &first]));
+    assert_eq!((&shown["id"], &shown["against"]), (&first.as_str().into(), &Value::Null), "{shown}");
+    assert_eq!(piped(&mut plan(&["reject", &first, "--reason", "mended by hand"])).code, Some(0));
+    let rejected = programs(0, plan(&["reject", &second, "--reason", "mended by hand"]).arg("--json"));
+    assert_eq!(rejected["proposal"]["id"], second, "{rejected}");
+    let blind = piped(
+        plan(&["approve", &first, "--json", "--to"])
+            .arg(scratch.join("no.json"))
+            .arg("--trust")
+            .arg(scratch.join("orders-trust")),
+    );
+    assert_eq!(blind.code, Some(2), "without evidence nothing is approved: {}", blind.stderr);
 }
 
 /// Packets of the period that it is now; what they write is tried where they are made.

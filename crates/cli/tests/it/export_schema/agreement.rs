@@ -398,6 +398,11 @@ fn the_schemas_of_plans_agree_with_their_parsers() {
             "runbook": "RB-B", "title": "Start it anew", "steps": ["systemd.restart"], "verify": ["ehr.service"],
             "past": { "helped": 1, "failed": 0 },
         }],
+        "model": {
+            "url": "https://models.example/v1", "name": "small-1", "key": "planner-key", "deadline": "4s", "most_runbooks": 3,
+            "budget": { "calls_per_hour": 6, "calls_per_day": 30, "microdollars_per_day": 100_000 },
+            "price": { "input_microdollars_per_1000_tokens": 150, "output_microdollars_per_1000_tokens": 600 },
+        },
     });
     let plan = serde_json::json!({
         "schema": "writ.plan.v1", "request": digest, "planner": "p/1", "runbook": "RB-B", "reason": "it helped before",

@@ -47,13 +47,14 @@ fn promise(past: Option<Past>) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
     use writ_wire::plan_request::{PlanRequestSchema, Seen, Tried};
 
     use super::*;
 
-    fn request(allowed: &[(&str, Option<(u32, u32)>)], tried: &[&str]) -> PlanRequest {
+    /// What is offered, with how often each helped and failed, and what was tried.
+    pub fn request(allowed: &[(&str, Option<(u32, u32)>)], tried: &[&str]) -> PlanRequest {
         let at = "2026-11-23T12:00:00Z".parse().unwrap();
         let allowed = allowed.iter().map(|(runbook, past)| Allowed {
             runbook: (*runbook).to_owned(),

@@ -14,6 +14,7 @@ pub mod checklist;
 pub mod collect;
 pub mod compare;
 pub mod folder;
+pub mod learn;
 mod linked;
 mod load;
 pub mod log_chain;

@@ -6,6 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 use writ_scenarios::Time;
 use writ_scenarios::endpoint::Endpoint;
+use writ_scenarios::flake::SITE;
 use writ_scenarios::learning::{APPLIANCES, CHECK, HELPS, Learner, Learning, USELESS};
 use writ_scenarios::outbox::Found;
 
@@ -44,6 +45,10 @@ fn what_a_model_finds_out_five_times_is_a_rule_the_sixth_time() {
     assert_eq!(endpoint.calls(), before, "nobody is asked");
     println!("the sixth time: {rule}, verified {} ms after it was detected, and no call", verified_ms(&closed));
     verify(&clinic, &appliances);
+    let status = ran(&mut learn(&clinic, &["status"]));
+    let status: Value = serde_json::from_str(&status.stdout).unwrap();
+    assert_eq!((&status["patterns"][0]["state"], &status["patterns"][0]["rule"]), (&"promoted".into(), &rule.into()));
+    assert_eq!(status["rules"][0]["resolved"], 1, "{status:#}");
 }
 
 /// Nobody thought of it: each time the model is asked, once, and chooses what helps, which the fixed rule would not have.
@@ -70,22 +75,27 @@ fn novel(appliances: &[Learner; 3], endpoint: &Endpoint) {
 /// Of the evidence comes a candidate, and no other; gives its id.
 fn candidate(clinic: &Learning, appliances: &[Learner; 3]) -> String {
     verify(clinic, appliances);
-    let found = ran(of(clinic, &["learn", "candidates"]).arg("--json"));
+    let found = ran(&mut learn(clinic, &["candidates"]));
     assert_eq!(found.code, Some(0), "{}{}", found.stdout, found.stderr);
     let found: Value = serde_json::from_str(&found.stdout).unwrap();
-    let patterns = found["candidates"].as_array().unwrap();
+    let patterns = found["patterns"].as_array().unwrap();
     let [pattern] = &patterns[..] else { panic!("one candidate: {found:#}") };
     assert_eq!((&pattern["check"], &pattern["runbook"]), (&CHECK.into(), &HELPS.into()), "{pattern:#}");
     assert_eq!((&pattern["occurrences"], &pattern["successes"]), (&5.into(), &5.into()), "{pattern:#}");
     assert_eq!((&pattern["success_permille"], &pattern["state"]), (&1000.into(), &"eligible".into()), "{pattern:#}");
     assert_eq!(pattern["appliances"].as_array().unwrap().len(), 3, "{pattern:#}");
+    assert_eq!(pattern["bundles"].as_array().unwrap().len(), 5, "{pattern:#}");
+    assert_eq!((&found["calls"]["made"], &found["calls"]["failed"]), (&5.into(), &0.into()), "{found:#}");
+    assert_eq!((&found["tiers"]["l1"], &found["tiers"]["l2"]), (&0.into(), &5.into()), "{found:#}");
     pattern["id"].as_str().unwrap().to_owned()
 }
 
 /// The candidate becomes a file of the flake, which holds, and shows where it changes what.
 fn promoted(clinic: &Learning, pattern: &str) {
-    let done = ran(of(clinic, &["learn", "promote", pattern]).args(["--flake", "flake"]));
+    let done = ran(&mut learn(clinic, &["promote", pattern]));
     assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+    let done: Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!((&done["decision"], &done["sites"]), (&"promoted".into(), &serde_json::json!([SITE])), "{done:#}");
     let checked = clinic.desk.check().unwrap();
     assert_eq!(checked.status.code(), Some(0), "{}", writ_scenarios::run::both(&checked));
     let diff = ran(&mut clinic.desk.writ(["diff", "flake", "--from", "HEAD"]));
@@ -97,14 +107,16 @@ fn promoted(clinic: &Learning, pattern: &str) {
 fn verify(clinic: &Learning, appliances: &[Learner; 3]) {
     let outboxes = appliances.each_ref().map(Learner::outbox);
     clinic.desk.collect(&outboxes, &clinic.desk.dir.join("audit")).unwrap();
-    let verified = ran(&mut of(clinic, &["audit", "verify"]));
+    let mut verify = clinic.desk.writ(["audit", "verify", "audit", "--trust"]);
+    let verified = ran(verify.arg(clinic.desk.first_root()));
     assert_eq!(verified.code, Some(0), "{}{}", verified.stdout, verified.stderr);
 }
 
-/// `writ` on what was gathered, from the first trust root.
-fn of(clinic: &Learning, words: &[&str]) -> Command {
-    let mut command = clinic.desk.writ(words.iter().copied());
-    command.arg("audit").arg("--trust").arg(clinic.desk.first_root());
+/// `writ learn` on what was gathered, for the flake, from the first trust root.
+fn learn(clinic: &Learning, words: &[&str]) -> Command {
+    let mut command = clinic.desk.writ(["learn"]);
+    command.args(words).args(["--audit", "audit", "--flake", "flake", "--json", "--trust"]);
+    command.arg(clinic.desk.first_root());
     command
 }
 

@@ -109,13 +109,15 @@ pub fn play(stage: &Stage, desk: &Workshop, appliances: [&Appliance; 2], timelin
         await_delivery(appliance)?;
     }
     auditor::fetch(desk, stage)?;
-    let audit = ["--trust", "releases/trust/1.json"];
-    let candidates = run::checked(desk.writ(["learn", "candidates", "audit", "--flake", "flake"]).args(audit))?;
-    quote(&candidates);
-    let json = run::checked(desk.writ(["learn", "candidates", "audit", "--flake", "flake", "--json"]).args(audit))?;
-    let json: Value = serde_json::from_str(&json).context("the candidates are no JSON")?;
-    let id = json["patterns"][0]["id"].as_str().context("there is no candidate")?;
-    quote(&run::checked(desk.writ(["learn", "promote", id, "audit", "--flake", "flake"]).args(audit))?);
+    let learn = |words: &[&str]| {
+        let mut command = desk.writ(["learn"]);
+        command.args(words).args(["--audit", "audit", "--trust", "releases/trust/1.json", "--flake", "flake"]);
+        run::checked(&mut command)
+    };
+    quote(&learn(&["candidates"])?);
+    let candidates: Value = serde_json::from_str(&learn(&["candidates", "--json"])?)?;
+    let id = candidates["patterns"][0]["id"].as_str().context("there is no candidate")?;
+    quote(&learn(&["promote", id])?);
     say("the pull request that this makes, as those see it who approve it:");
     quote(&run::checked(&mut desk.writ(["diff", "flake", "--from", "HEAD"]))?);
     desk.commit("A list of printers that anybody could change is closed again, as five times before")

@@ -12,6 +12,7 @@ use writ_policy::check::Check;
 use writ_trust::digest::Digest;
 use writ_trust::json::{self, MAX_DOCUMENT};
 use writ_trust::time::Time;
+use writ_wire::plan::Plan;
 use writ_wire::plan_request::{ModelBudget, PlanRequest};
 
 use crate::enforce::acknowledge::Acknowledgement;
@@ -93,7 +94,11 @@ const PARSERS: &[Parser] = &[
             }
         }
     }),
-    ("plan", |bytes| forget(judge(Ok(bytes.to_vec()), Digest::of(bytes)))),
+    ("plan", |bytes| {
+        // The request that it claims to answer: the rest of it is judged too.
+        let request = Plan::parse(bytes).map_or_else(|_| Digest::of(bytes), |plan| plan.request);
+        forget(judge(Ok(bytes.to_vec()), request));
+    }),
     ("plan-request", |bytes| {
         let request = PlanRequest::parse(bytes);
         assert!(request.iter().filter_map(select).all(|plan| plan.excess() != Some("reason")));

@@ -413,7 +413,7 @@ fn call(call: &Transcript) -> String {
     let tokens =
         |count: Option<u64>| count.map_or_else(|| "an unknown number of".to_owned(), |count| count.to_string());
     format!(
-        "The model {} was asked ({}): {} tokens of question, {} of answer, {}, {} ms; the prompt is {}. Nobody vouches for that.",
+        "The model {} was asked ({}): {} of question, {} of answer, {}, {} ms; the prompt is {}. Nobody vouches for that.",
         call.model,
         call.outcome,
         tokens(call.input_tokens),

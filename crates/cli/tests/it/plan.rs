@@ -78,7 +78,7 @@ impl Office {
     fn propose(&mut self, number: u32, check: &str, runbooks: &[&str], at: Time) {
         let mut draft = self.world.draft(Kind::Plan);
         let request = format!("{}-{number}", self.incident());
-        let said = [("check", check), ("request", &request), ("rule", "plan-review")];
+        let said = [("check", check), ("request", request.as_str()), ("rule", "plan-review")];
         draft.artifacts.outputs.extend(said.map(|(name, text)| (name.to_owned(), text.to_owned())));
         draft.plan = Some(PlanRecord {
             incident_id: self.incident().parse().unwrap(),

@@ -157,8 +157,8 @@ differences "tree" (import ./expected.nix).tree (map line report.findings)
   planner.review = "later";
 }))))
 ++ equal "what a model may cost has no default, and its key stands nowhere" [
-  "missing-field planner.model.budget"
-  "missing-field planner.model.name"
+  "missing-field planner.model"
+  "missing-field planner.model"
   "secret-in-clear planner.model.key"
   "unknown-field planner.model.temperature"
   "wrong-type planner.model.price.output_microdollars_per_1000_tokens"

@@ -102,7 +102,10 @@ mod tests {
         assert!(read("").unwrap().model.is_none());
         let model = read("[model]\n").unwrap().model.unwrap();
         assert_eq!((model.port, model.ca_file), (443, None));
-        let model = read("[model]\ncredentials = \"/run/credentials/writ-planner.service\"\nport = 11434\n").unwrap().model.unwrap();
+        let model = read("[model]\ncredentials = \"/run/credentials/writ-planner.service\"\nport = 11434\n")
+            .unwrap()
+            .model
+            .unwrap();
         assert_eq!((model.port, model.credentials()), (11434, Some("/run/credentials/writ-planner.service".into())));
         for (text, named) in [
             ("[model]\nurl = \"https://models.example\"\n", "url"),

@@ -30,6 +30,7 @@ mod enforce_windows;
 mod network;
 mod peers;
 mod planner;
+mod planner_model;
 mod probes;
 mod records;
 mod sandbox;

@@ -86,18 +86,26 @@ impl Endpoint {
             Place::Loopback => None,
             Place::Private if insecure => None,
             Place::Private => Some("plain HTTP to another machine: whoever is on the line reads it, and the key"),
-            Place::Elsewhere => Some("plain HTTP is for this machine, and for a private address, which is written as a number"),
+            Place::Elsewhere => {
+                Some("plain HTTP is for this machine, and for a private address, which is written as a number")
+            }
         }
     }
 }
 
 fn authority_of(authority: &str) -> Option<(&str, Option<u16>)> {
-    let end = if authority.starts_with('[') { authority.find(']')? + 1 } else { authority.find(':').unwrap_or(authority.len()) };
+    let end = if authority.starts_with('[') {
+        authority.find(']')? + 1
+    } else {
+        authority.find(':').unwrap_or(authority.len())
+    };
     let (host, rest) = authority.split_at(end);
     let port = match rest.strip_prefix(':') {
         None if rest.is_empty() => None,
         None => return None,
-        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => Some(digits.parse().ok().filter(|port| *port > 0)?),
+        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => {
+            Some(digits.parse().ok().filter(|port| *port > 0)?)
+        }
         Some(_) => return None,
     };
     let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
@@ -164,7 +172,13 @@ mod tests {
         for private in ["http://10.0.0.4:8000/v1", "http://192.168.1.2", "http://172.31.0.1", "http://[fd12::1]"] {
             assert!(bare(private, false) && !bare(private, true), "{private}");
         }
-        for other in ["http://models.example", "http://8.8.8.8", "http://172.32.0.1", "http://10.0.0.1.example", "http://[2001:db8::1]"] {
+        for other in [
+            "http://models.example",
+            "http://8.8.8.8",
+            "http://172.32.0.1",
+            "http://10.0.0.1.example",
+            "http://[2001:db8::1]",
+        ] {
             assert!(bare(other, true) && bare(other, false), "{other}");
         }
         assert!(!bare("https://8.8.8.8/v1", false));

@@ -19,7 +19,8 @@ pub fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
     if span.is_some_and(|span| !(SHORTEST_DEADLINE..=LONGEST_DEADLINE).contains(&span.millis())) {
         let message = "a model is waited for 5 seconds at most: people have the incident sooner than that";
         findings.push(
-            Finding::error("out-of-bounds", path(&["deadline"]), message).expected("a duration from \"100ms\" to \"5s\""),
+            Finding::error("out-of-bounds", path(&["deadline"]), message)
+                .expected("a duration from \"100ms\" to \"5s\""),
         );
     }
     for (keys, most, message) in [

@@ -86,11 +86,14 @@ pub fn read(bytes: &[u8], expected: &Expected, sent: usize) -> Read {
             return Read { said, input_tokens: None, output_tokens: None, choice: malformed(&why) };
         }
     };
-    let usage = completion.usage.as_ref().map_or((Count(None), Count(None)), |u| (u.prompt_tokens, u.completion_tokens));
+    let usage =
+        completion.usage.as_ref().map_or((Count(None), Count(None)), |u| (u.prompt_tokens, u.completion_tokens));
     // No tokenizer makes more tokens than bytes, beside a few that mark the messages. What is beyond is no count.
-    let believed = |count: Count, most: usize| count.0.filter(|count| *count > 0 && *count <= most as u64 + MOST_TOKENS);
+    let believed =
+        |count: Count, most: usize| count.0.filter(|count| *count > 0 && *count <= most as u64 + MOST_TOKENS);
     let first = completion.choices.first().map(|choice| &choice.message);
-    let said = first.and_then(|message| message.content.clone().or_else(|| message.refusal.clone())).unwrap_or_default();
+    let said =
+        first.and_then(|message| message.content.clone().or_else(|| message.refusal.clone())).unwrap_or_default();
     Read {
         input_tokens: believed(usage.0, sent),
         output_tokens: believed(usage.1, said.len()),
@@ -112,7 +115,8 @@ fn judge(completion: &Completion, expected: &Expected) -> Result<(Vec<String>, S
     if choice.index.unwrap_or(0) != 0 || message.role != "assistant" {
         return malformed("its choice is another one's");
     }
-    let wants_tools = message.tool_calls.as_ref().is_some_and(|calls| !calls.is_empty()) || message.function_call.is_some();
+    let wants_tools =
+        message.tool_calls.as_ref().is_some_and(|calls| !calls.is_empty()) || message.function_call.is_some();
     if wants_tools || message.refusal.as_ref().is_some_and(|refusal| !refusal.is_empty()) {
         return Err((Outcome::Refused, "it did not answer, or wants a tool".to_owned()));
     }
@@ -163,7 +167,11 @@ mod tests {
     use super::*;
 
     fn expected() -> Expected {
-        Expected { request: "0123456789abcdef".into(), offered: vec!["RB-A".into(), "RB-B".into(), "RB-C".into()], most: 2 }
+        Expected {
+            request: "0123456789abcdef".into(),
+            offered: vec!["RB-A".into(), "RB-B".into(), "RB-C".into()],
+            most: 2,
+        }
     }
 
     fn content() -> Value {
@@ -227,7 +235,10 @@ mod tests {
             (says("Ich würde RB-A nehmen."), "malformed"),
             (says(""), "malformed"),
             (says("```json\n{}\n```"), "malformed"),
-            (says(r#"{"request":"0123456789abcdef","runbooks":["RB-A"],"runbooks":["RB-B"],"reason":"x"}"#), "malformed"),
+            (
+                says(r#"{"request":"0123456789abcdef","runbooks":["RB-A"],"runbooks":["RB-B"],"reason":"x"}"#),
+                "malformed",
+            ),
             (says(&format!("{}1{}", "[".repeat(100), "]".repeat(100))), "malformed"),
             (says(&format!("{} {}", content(), " ".repeat(20_000))), "chosen"),
             (say("reason", json!("x".repeat(20_000))), "malformed"),
@@ -262,7 +273,9 @@ mod tests {
 
     #[test]
     fn counts_that_cannot_be_are_none() {
-        for odd in [json!(-5), json!(0), json!(1.5), json!("7"), json!(null), json!(u64::MAX), json!(1_000_000), json!([1])] {
+        for odd in
+            [json!(-5), json!(0), json!(1.5), json!("7"), json!(null), json!(u64::MAX), json!(1_000_000), json!([1])]
+        {
             let read = read_value(&with("/usage/prompt_tokens", odd.clone()));
             assert_eq!((read.input_tokens, read.choice.is_ok()), (None, true), "{odd}");
         }

@@ -123,10 +123,11 @@ impl Asking {
             Ok(endpoint) => endpoint,
             Err(why) => return Came::not_asked(Outcome::Address, why),
         };
-        let key = match model.key.as_deref().map(|name| Key::read(self.config.credentials().as_deref(), name)).transpose() {
-            Ok(key) => key,
-            Err(why) => return Came::not_asked(Outcome::NoKey, why),
-        };
+        let key =
+            match model.key.as_deref().map(|name| Key::read(self.config.credentials().as_deref(), name)).transpose() {
+                Ok(key) => key,
+                Err(why) => return Came::not_asked(Outcome::NoKey, why),
+            };
         if within < LEAST {
             return Came::not_asked(Outcome::NoTime, "nobody would wait for its answer");
         }
@@ -140,8 +141,7 @@ impl Asking {
         self.status.calls += 1;
         let begun = Instant::now();
         let ca_file = self.config.ca_file.clone();
-        let answer =
-            call(&Call { endpoint: &endpoint, ca_file, key: key.as_ref(), body: &prompt.body, within });
+        let answer = call(&Call { endpoint: &endpoint, ca_file, key: key.as_ref(), body: &prompt.body, within });
         let mut came = match answer {
             Ok(bytes) => judged(&bytes, model, prompt, key.as_ref()),
             Err(failed) => no_answer(failed, at_most, key.as_ref()),
@@ -166,7 +166,10 @@ impl Asking {
         }
         if endpoint.port != self.config.port {
             let Endpoint { port, .. } = endpoint;
-            return Err(format!("it listens at port {port}, and [model] of planner.toml lets {} be reached", self.config.port));
+            return Err(format!(
+                "it listens at port {port}, and [model] of planner.toml lets {} be reached",
+                self.config.port
+            ));
         }
         Ok(endpoint)
     }
@@ -174,7 +177,9 @@ impl Asking {
     /// Goes on with what was used up, on the disk.
     fn step(&mut self, event: Event) -> Result<budget::Decision, String> {
         let path = self.state_dir.join(USE_FILE);
-        let say = |e: &dyn std::fmt::Display| format!("{}: {e}; no model is asked until it is removed or mended", path.display());
+        let say = |e: &dyn std::fmt::Display| {
+            format!("{}: {e}; no model is asked until it is removed or mended", path.display())
+        };
         let up_ms = up_ms();
         let before = match writ_durable::read_bounded(&path, MAX_USE) {
             Ok(bytes) => Use::parse(&bytes).map_err(|e| say(&e))?,
@@ -254,6 +259,9 @@ mod tests {
     #[test]
     fn what_may_have_been_read_is_paid_for() {
         let failed = |is_paid| Failed { outcome: Outcome::Timeout, why: "slow".into(), is_paid };
-        assert_eq!((no_answer(failed(true), 7, None).microdollars, no_answer(failed(false), 7, None).microdollars), (7, 0));
+        assert_eq!(
+            (no_answer(failed(true), 7, None).microdollars, no_answer(failed(false), 7, None).microdollars),
+            (7, 0)
+        );
     }
 }

@@ -232,7 +232,11 @@ mod tests {
         assert_eq!(refused, Err(Outcome::BudgetHour));
         assert_eq!(wanted(state, 1, HOUR).1, Ok(()));
         // What was written may be nonsense, and still gives nothing away.
-        let odd = Use { ran_ms: u64::MAX, calls: vec![Call { at_ms: u64::MAX, microdollars: u64::MAX }], ..Use::new(u64::MAX) };
+        let odd = Use {
+            ran_ms: u64::MAX,
+            calls: vec![Call { at_ms: u64::MAX, microdollars: u64::MAX }],
+            ..Use::new(u64::MAX)
+        };
         assert_eq!(wanted(odd, u64::MAX, 1).1, Err(Outcome::BudgetMoney));
     }
 

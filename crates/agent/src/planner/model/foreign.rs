@@ -40,7 +40,11 @@ struct Judge<'l> {
 
 impl Judge<'_> {
     fn inside<E: de::Error>(&self) -> Result<usize, E> {
-        if self.depth < MAX_DEPTH { Ok(self.depth + 1) } else { Err(E::custom(format!("nested deeper than {MAX_DEPTH}"))) }
+        if self.depth < MAX_DEPTH {
+            Ok(self.depth + 1)
+        } else {
+            Err(E::custom(format!("nested deeper than {MAX_DEPTH}")))
+        }
     }
 }
 
@@ -48,7 +52,8 @@ impl<'de> DeserializeSeed<'de> for Judge<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        *self.left = self.left.checked_sub(1).ok_or_else(|| de::Error::custom(format!("more than {MAX_VALUES} values")))?;
+        *self.left =
+            self.left.checked_sub(1).ok_or_else(|| de::Error::custom(format!("more than {MAX_VALUES} values")))?;
         deserializer.deserialize_any(self)
     }
 }

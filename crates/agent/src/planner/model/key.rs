@@ -29,7 +29,9 @@ impl Key {
         }
         let path = folder.join(name);
         let bytes = writ_durable::read_bounded(&path, MAX_KEY).map_err(|e| format!("{}: {e}", path.display()))?;
-        Self::parse(bytes).ok_or_else(|| format!("{}: it holds no key: 8 or more letters, digits and signs in one line", path.display()))
+        Self::parse(bytes).ok_or_else(|| {
+            format!("{}: it holds no key: 8 or more letters, digits and signs in one line", path.display())
+        })
     }
 
     /// Takes the bytes of a file for a key, and wipes them.
@@ -66,7 +68,16 @@ mod tests {
         let key = read(b"sk-0123456789\n").unwrap();
         assert_eq!((key.header().as_str(), format!("{key:?}").as_str()), ("Bearer sk-0123456789", "Key(hidden)"));
         assert_eq!(key.redactor().text("you sent sk-0123456789, no?"), "you sent [scrubbed:secret], no?");
-        for bad in [&b""[..], b"\n", b"a b", b"sk-0123", b"sk-0123456\r\nHost: x", b"\xff", "ü".as_bytes(), &vec![b'x'; MAX_KEY + 1]] {
+        for bad in [
+            &b""[..],
+            b"\n",
+            b"a b",
+            b"sk-0123",
+            b"sk-0123456\r\nHost: x",
+            b"\xff",
+            "ü".as_bytes(),
+            &vec![b'x'; MAX_KEY + 1],
+        ] {
             assert!(read(bad).is_err(), "{bad:?}");
         }
         for odd in ["", ".", "..", "../k", "/etc/passwd", "none"] {

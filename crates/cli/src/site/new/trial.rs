@@ -25,7 +25,9 @@ impl<'a> Trial<'a> {
     /// Copies what a site is judged with.
     pub fn of(library: &Library, interrupt: &'a Interrupt) -> Outcome<Self> {
         let copied = interrupt.folder(&std::env::temp_dir(), "writ-site-", |folder| match library {
-            Library::Tree(root) => FOLDERS.iter().try_for_each(|name| copy_folder(&root.join(name), &folder.join(name))),
+            Library::Tree(root) => {
+                FOLDERS.iter().try_for_each(|name| copy_folder(&root.join(name), &folder.join(name)))
+            }
             Library::Embedded => lay(folder, LIBRARY.iter().copied()),
         });
         match copied {

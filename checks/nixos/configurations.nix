@@ -139,6 +139,27 @@ in
       { services.writ.appliance = { enable = true; site = "small"; name = "desk"; }; }
     ];
   };
+  # One whose planner asks a model on the clinic's own network.
+  asking = machine {
+    modules = [
+      ../../modules/nixos
+      {
+        services.writ.appliance = {
+          enable = true;
+          site = "small";
+          name = "desk";
+          modelCaFile = "/etc/model-ca.pem";
+          policy = {
+            site = "small";
+            appliance = "desk";
+            programs = [ ];
+            checks = { };
+            settings.planner = { enabled = true; review = "after"; model = { url = "https://[fd00::1]:8443/v1"; key = "planner-key"; }; };
+          };
+        };
+      }
+    ];
+  };
   # An appliance and a depot on one machine: what the scenarios start in a container, with the units and files as they are.
   small = machine {
     modules = [

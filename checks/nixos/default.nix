@@ -146,6 +146,31 @@ builtins.concatMap
     "MemoryMax=32M"
   ]
   [ "AF_" "WantedBy" "/var/lib/writ/spool/looks" ]
+# Where the policy has it ask a model it has addresses, one key, and what it had before.
+++ lines "writ-planner.service, asking a model" made.asking.units."writ-planner.service"
+  [
+    "User=writ-planner"
+    "ProtectSystem=strict"
+    "CapabilityBoundingSet="
+    "RestrictAddressFamilies=AF_INET6"
+    "LoadCredential=planner-key:/run/writ/secrets/planner-key"
+    "SetCredential=planner-key:none"
+    "ReadWritePaths=/var/lib/writ/spool/plan/plans"
+    "MemoryMax=32M"
+  ]
+  [ "PrivateNetwork" "IPAddressDeny" "AF_NETLINK" "/var/lib/writ/secrets" ]
+++ differ "planner.toml" "[model]\nca_file = \"/etc/model-ca.pem\"\ncredentials = \"/run/credentials/writ-planner.service\"\nport = 8443\n"
+  made.asking.etc."writ/planner.toml"
+++ holds "there is a planner.toml where no policy names a model" (!(made.folder.etc ? "writ/planner.toml") && !(made.theatre.etc ? "writ/planner.toml"))
+++ differ "ports" [ 443 80 11434 443 null null ]
+  (map
+    (url:
+      let it = import ../../modules/nixos/model.nix {
+        policy = { settings.planner = { enabled = url != "off"; review = "after"; } // (if url == null then { } else { model = { inherit url; key = null; }; }); };
+        modelCaFile = null;
+      };
+      in if it == null then null else builtins.fromJSON (builtins.elemAt (builtins.match ".*port = ([0-9]+)\n" it.text) 0))
+    [ "https://models.example" "http://localhost/v1" "http://10.0.0.4:11434/v1" "https://[::1]/v1" null "off" ])
 ++ lines "writ-planner.path" made.folder.starters."writ-planner.path"
   [ "DirectoryNotEmpty=/var/lib/writ/spool/plan/requests" "WantedBy=paths.target" ]
   [ ]

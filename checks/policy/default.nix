@@ -48,7 +48,16 @@ let
     escalation.route.critical = [ "on-call" ];
     notify.pager = { kind = "pagerduty"; secret = writ.secret "pager"; events = [ "escalated" ]; };
     maintenance.windows = [ { days = [ "sun" ]; from = "22:00"; to = "02:00"; allows = [ "switch" "reboot" ]; } ];
-    planner.review = "after";
+    planner = {
+      review = "after";
+      model = {
+        url = "https://models.example/v1";
+        name = "small-1";
+        key = writ.secret "planner-key";
+        budget = { calls_per_hour = 6; calls_per_day = 30; microdollars_per_day = 100000; };
+        price = { input_microdollars_per_1000_tokens = 150; output_microdollars_per_1000_tokens = 600; };
+      };
+    };
   };
 in
 # Findings, with their places.
@@ -147,6 +156,23 @@ differences "tree" (import ./expected.nix).tree (map line report.findings)
   notify.none = { kind = "email"; events = [ "escalated" ]; };
   planner.review = "later";
 }))))
+++ equal "what a model may cost has no default, and its key stands nowhere" [
+  "missing-field planner.model"
+  "missing-field planner.model"
+  "secret-in-clear planner.model.key"
+  "unknown-field planner.model.temperature"
+  "wrong-type planner.model.price.output_microdollars_per_1000_tokens"
+] (sorted (codes (writ.site (site // {
+  planner.model = {
+    url = "https://models.example/v1";
+    key = "sk-hunter2";
+    temperature = 1;
+    price = { input_microdollars_per_1000_tokens = 0; output_microdollars_per_1000_tokens = -1; };
+  };
+}))))
+++ equal "what a model has by itself" { insecure = false; deadline = "4s"; most_runbooks = 3; }
+  (let m = (writ.site site).value.planner.model; in { inherit (m) insecure deadline most_runbooks; })
+++ equal "and its key is a name" "planner-key" (writ.site site).value.planner.model.key
 ++ equal "a digest" "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" (writ.digest "abc")
 
 # What policies share, and what each has for itself, come to the policies.

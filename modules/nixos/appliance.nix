@@ -29,6 +29,8 @@ let
     allow_http = cfg.allowHttp;
   } // cfg.syncSettings);
   probe = toml cfg.probeSettings;
+  # Only where the policy that this system is built for has a planner ask a model.
+  model = import ./model.nix { inherit (cfg) policy modelCaFile; };
   # A daemon reads its settings when it starts.
   restarted = text: { restartTriggers = [ (builtins.hashString "sha256" (builtins.unsafeDiscardStringContext text)) ]; };
 in
@@ -56,6 +58,8 @@ in
       "More of enforce.toml, such as keep_delivered: https://github.com/writ-project/writ/blob/main/docs/appliance.md";
     syncSettings = option (types.attrsOf (types.oneOf [ types.str types.int types.bool ])) { }
       "More of sync.toml, such as checkin.";
+    modelCaFile = option (types.nullOr types.path) null
+      "Authorities for the name of the model that a planner asks, instead of the public web's.";
     probeSettings = option (types.attrsOf types.str) { }
       "What probe.toml says, such as ca_file: authorities of certificates that are looked at over the network.";
   };
@@ -123,6 +127,10 @@ in
     (mkIf (cfg.probeSettings != { }) {
       environment.etc."writ/probe.toml".text = probe;
       systemd.services.writ-probe = restarted probe;
+    })
+    (mkIf (model != null) {
+      environment.etc."writ/planner.toml".text = model.text;
+      systemd.services.writ-planner = restarted model.text;
     })
     (mkIf courier {
       users.users.writ-sync = { isSystemUser = true; group = "writ-sync"; description = "Courier of releases and evidence"; };

@@ -3,6 +3,7 @@
 { config, lib, pkgs, ... }:
 let
   cfg = config.services.writ.appliance;
+  model = import ./model.nix { inherit (cfg) policy modelCaFile; };
   # Where first boot has written what is otherwise in /etc/writ.
   exe = name: file: "${cfg.package}/bin/${name}" + lib.optionalString cfg.provisioned " --config /var/lib/writ/${file}";
   unit = file: { StartLimitIntervalSec = 0; RequiresMountsFor = "/var/lib/writ"; }
@@ -153,15 +154,23 @@ in
         Group = "writ-planner";
         # The enforcer, which has every file, is the only one who reads what it chose.
         UMask = "0077";
-        PrivateNetwork = true;
-        IPAddressDeny = "any";
-        RestrictAddressFamilies = "none";
         StateDirectory = "writ/planner";
         StateDirectoryMode = "0700";
         ReadWritePaths = [ "/var/lib/writ/spool/plan/plans" ];
         MemoryMax = "32M";
+      } // (if model == null then {
+        PrivateNetwork = true;
+        IPAddressDeny = "any";
+        RestrictAddressFamilies = "none";
         TasksMax = 2;
-      };
+      } else {
+        # Names are looked up by a thread of their own.
+        TasksMax = 8;
+      } // lib.optionalAttrs (model.key != null) {
+        LoadCredential = [ "${model.key}:/run/writ/secrets/${model.key}" ];
+        # Where the secret is not there yet, it starts all the same, and chooses without a model.
+        SetCredential = "${model.key}:none";
+      });
     };
   };
 }

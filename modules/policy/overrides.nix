@@ -204,6 +204,7 @@ let
           # What stands in the place of a secret's name may be the secret.
           message =
             if builtins.elem "secret" (leaf.path ++ other.path) || builtins.elem "notify" (leaf.path ++ other.path)
+              || builtins.elem "planner" (leaf.path ++ other.path)
             then "this override and the site's say different things"
             else "this override says ${lib.describe leaf.item.value.value}, the site's says ${lib.describe other.item.value.value}";
           expected = "one of the two";

@@ -1,7 +1,7 @@
 # The settings of an appliance. A baseline prescribes some, a site describes itself, the rest have defaults here.
 { lib, types }:
 let
-  inherit (types) struct nullOr listOf nonEmptyListOf oneOf attrsOf text span positive;
+  inherit (types) struct nullOr listOf nonEmptyListOf oneOf attrsOf text span positive natural;
   optional = type: { type = nullOr type; default = null; };
   withDefault = type: default: { inherit type default; };
   severities = [ "critical" "high" "medium" "low" ];
@@ -73,6 +73,40 @@ let
       ];
     };
 
+  # A language model that a planner may ask; `secret` is how the name of its key is written. What it may use up, and what it
+  # costs, whoever pays says: neither has a default.
+  model = secret: struct {
+    url = { type = text; about = "the base of an OpenAI-compatible interface, such as \"https://models.example/v1\""; };
+    name = { type = text; about = "the model, as that interface knows it"; };
+    key = optional secret;
+    insecure = withDefault types.boolean false;
+    deadline = withDefault span "4s";
+    most_runbooks = withDefault positive 3;
+    budget = {
+      type = struct {
+        calls_per_hour = { type = positive; about = "calls within any hour, such as 6"; };
+        calls_per_day = { type = positive; about = "calls within any 24 hours, such as 30"; };
+        microdollars_per_day = { type = natural; about = "millionths of a US dollar within any 24 hours, such as 100000"; };
+      };
+      about = "budget = { calls_per_hour = 6; calls_per_day = 30; microdollars_per_day = 100000; }";
+    };
+    price = {
+      type = struct {
+        input_microdollars_per_1000_tokens = { type = natural; about = "what a thousand tokens cost that it is asked; 0 where nobody pays"; };
+        output_microdollars_per_1000_tokens = { type = natural; about = "what a thousand tokens cost that it answers; 0 where nobody pays"; };
+      };
+      about = "price = { input_microdollars_per_1000_tokens = 150; output_microdollars_per_1000_tokens = 600; }";
+    };
+  };
+  # Whether something that is no rule may choose among signed runbooks, when people look at what it chose, and what it may ask.
+  planner = secret: withDefault
+    (struct {
+      enabled = withDefault types.boolean false;
+      review = withDefault (oneOf [ "before" "after" "never" ]) "before";
+      model = optional (model secret);
+    })
+    { enabled = false; review = "before"; model = null; };
+
   days = [ "mon" "tue" "wed" "thu" "fri" "sat" "sun" ];
   window = struct {
     days = { type = nonEmptyListOf (oneOf days); about = "days such as [ \"sat\" \"sun\" ]"; };
@@ -110,13 +144,7 @@ rec {
       to = withDefault types.clock "07:00";
       severities = withDefault (listOf (oneOf [ "high" "medium" "low" ])) [ "medium" "low" ];
     });
-    # Whether something that is no rule may choose among signed runbooks, and when people look at what it chose.
-    planner = withDefault
-      (struct {
-        enabled = withDefault types.boolean false;
-        review = withDefault (oneOf [ "before" "after" "never" ]) "before";
-      })
-      { enabled = false; review = "before"; };
+    planner = planner types.secretName;
   };
 
   # From the site alone: where incidents go.
@@ -186,6 +214,7 @@ rec {
 
   # Settings as a policy has them: with what follows from the others.
   finished = given: builtins.removeAttrs given (if given.quiet_hours == null then [ "quiet_hours" ] else [ ]) // {
+    planner = if given.planner.model == null then builtins.removeAttrs given.planner [ "model" ] else given.planner;
     escalation = given.escalation // { contacts = contactLines given.contacts; };
     retention = given.retention // {
       online = if given.retention.online != null then given.retention.online else onlineOf given.tier;
@@ -202,5 +231,5 @@ rec {
     escalation = { type = struct (escalation // { route = { type = route; }; }); };
     notify = { type = attrsOf (channel types.keptSecret); };
     retention = { type = struct retention; };
-  } // operational);
+  } // operational // { planner = planner types.keptSecret; });
 }

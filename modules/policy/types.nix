@@ -39,6 +39,7 @@ rec {
   boolean = plain { expected = "true or false"; test = builtins.isBool; };
   integer = plain { expected = "an integer"; test = builtins.isInt; };
   positive = plain { expected = "an integer above 0"; test = v: builtins.isInt v && v > 0; };
+  natural = plain { expected = "an integer of 0 or more"; test = v: builtins.isInt v && v >= 0; };
   span = plain {
     expected = "a duration such as \"30s\", \"5m\", \"26h\", \"90d\" or \"6y\"";
     test = v: lib.milliseconds v != null;

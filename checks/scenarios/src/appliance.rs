@@ -20,9 +20,10 @@ const RELEASES: &str = "/srv/releases";
 const STATE: &str = "/var/lib/writ";
 /// Where the courier and the enforcer meet.
 const SPOOL: &str = "/var/lib/writ/spool";
-/// The courier's user and group inside, and those of writ-probe.
+/// The courier's user and group inside, and those of writ-probe and writ-planner.
 const COURIER: u32 = 990;
 const PROBE: u32 = 992;
+const PLANNER: u32 = 993;
 /// How long anything that an appliance does by itself may take before the story is given up.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -125,6 +126,16 @@ impl Appliance {
         self.folder(&format!("{SPOOL}/looks"), Some(PROBE), PROBE, 0o750)?;
         self.folder(&format!("{STATE}/probe"), Some(PROBE), PROBE, 0o700)?;
         self.container.start_unit("writ-probe.service", &probe_unit())
+    }
+
+    /// Starts `writ-planner` as a unit, as an ordinary user.
+    pub fn start_planner(&self) -> Result<()> {
+        self.add_user("writ-planner", PLANNER)?;
+        self.folder(&format!("{SPOOL}/plan/requests"), None, PLANNER, 0o2750)?;
+        self.folder(&format!("{SPOOL}/plan/plans"), Some(PLANNER), PLANNER, 0o750)?;
+        self.folder(&format!("{SPOOL}/plan/verdicts"), None, PLANNER, 0o2750)?;
+        self.folder(&format!("{STATE}/planner"), Some(PLANNER), PLANNER, 0o700)?;
+        self.container.start_unit("writ-planner.service", &planner_unit())
     }
 
     /// Starts `writ-sync` as a unit, as an ordinary user.
@@ -240,6 +251,15 @@ fn probe_unit() -> String {
     format!(
         "[Unit]\nDescription=Look over the network\n\n\
          [Service]\nType=notify\nUser=writ-probe\nGroup=writ-probe\nExecStart={BINARIES}/writ-probe\n\
+         Restart=always\nRestartSec=1\nNoNewPrivileges=yes\nProtectHome=yes\n"
+    )
+}
+
+/// The unit of writ-planner: a user who owns nothing but what it chose.
+fn planner_unit() -> String {
+    format!(
+        "[Unit]\nDescription=Choose a runbook where rules did not help\n\n\
+         [Service]\nType=exec\nUser=writ-planner\nGroup=writ-planner\nExecStart={BINARIES}/writ-planner\n\
          Restart=always\nRestartSec=1\nNoNewPrivileges=yes\nProtectHome=yes\n"
     )
 }

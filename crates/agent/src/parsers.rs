@@ -12,7 +12,8 @@ use writ_policy::check::Check;
 use writ_trust::digest::Digest;
 use writ_trust::json::{self, MAX_DOCUMENT};
 use writ_trust::time::Time;
-use writ_wire::plan_request::PlanRequest;
+use writ_wire::plan::Plan;
+use writ_wire::plan_request::{ModelBudget, PlanRequest};
 
 use crate::enforce::acknowledge::Acknowledgement;
 use crate::enforce::code::Stored;
@@ -27,6 +28,9 @@ use crate::network::dns::message::{self, Kind};
 use crate::network::ntp::packet;
 use crate::network::tls::{answer, trust};
 use crate::network::{reachable, seen};
+use crate::planner::model::answer::{self as model_answer, MAX_ANSWER};
+use crate::planner::model::budget::{self, Event, MAX_USE, Use};
+use crate::planner::model::prompt::{Expected, prompt};
 use crate::planner::select::select;
 use crate::probes::Parser;
 use crate::switch::boot::{asked, record};
@@ -73,6 +77,14 @@ const PARSERS: &[Parser] = &[
             assert_eq!(reachable::SCHEMA.unpromised(&observation), []);
         }
     }),
+    ("model-answer", |bytes| {
+        let expected = Expected { request: "r".to_owned(), offered: vec!["RB-A".into(), "RB-B".into()], most: 1 };
+        let read = model_answer::read(bytes, &expected, bytes.len());
+        if let Ok((runbooks, _)) = read.choice {
+            assert!(runbooks.len() == 1 && expected.offered.contains(&runbooks[0]), "{runbooks:?}");
+        }
+        assert!(read.said.len() <= MAX_ANSWER * 3);
+    }),
     ("ntp-answer", |bytes| {
         // Of an answer the nonce stands where ours would.
         let nonce = bytes.get(24..32).and_then(|nonce| nonce.try_into().ok()).unwrap_or_default();
@@ -82,10 +94,17 @@ const PARSERS: &[Parser] = &[
             }
         }
     }),
-    ("plan", |bytes| forget(judge(Ok(bytes.to_vec()), Digest::of(bytes)))),
+    ("plan", |bytes| {
+        // The request that it claims to answer: the rest of it is judged too.
+        let request = Plan::parse(bytes).map_or_else(|_| Digest::of(bytes), |plan| plan.request);
+        forget(judge(Ok(bytes.to_vec()), request));
+    }),
     ("plan-request", |bytes| {
         let request = PlanRequest::parse(bytes);
         assert!(request.iter().filter_map(select).all(|plan| plan.excess() != Some("reason")));
+        let Ok(request) = request else { return };
+        let Some(prompt) = request.model.as_ref().and_then(|model| prompt(&request, model)) else { return };
+        assert!(prompt.asked.len() <= 128 * 1024 && prompt.asked.matches("</seen>").count() <= 1);
     }),
     ("planner-toml", |bytes| forget(planner::config::Config::parse(bytes))),
     ("probe-toml", |bytes| forget(network::config::Config::parse(bytes))),
@@ -101,6 +120,14 @@ const PARSERS: &[Parser] = &[
     ("tls-certificate", |bytes| forget(trust::valid_for(bytes, Time::from_unix_millis(0)))),
     (acknowledge::SCHEMA, kept::<Acknowledgement>),
     (state::SCHEMA, kept::<State>),
+    (budget::SCHEMA, |bytes| {
+        kept::<Use>(bytes);
+        let Ok(used) = Use::parse(bytes) else { return };
+        let budget = ModelBudget { calls_per_hour: 9, calls_per_day: 9, microdollars_per_day: 9 };
+        let (after, decision) = budget::step(used, Event::Wanted { budget, at_most: 1 }, 7);
+        assert!(decision.is_err() || (after.made() <= 9 && after.spent() <= 9), "{after:?}");
+        assert!(after.canonical().len() <= MAX_USE || decision.is_err());
+    }),
     (code::SCHEMA, kept::<Stored>),
     (requests::SCHEMA, kept::<Request>),
     (posture::SCHEMA, kept::<Book>),

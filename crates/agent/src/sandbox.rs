@@ -37,10 +37,18 @@ pub fn of_probe(config: &network::config::Config) -> Sandbox {
 }
 
 /// Of `writ-planner`: it reads what it is asked and what became of its answers, writes what it chose, and has no network, nor
-/// any socket.
+/// any socket. Where a model may be reached from this machine it connects to the model's port alone, and looks up names.
 pub fn of_planner(config: &planner::config::Config) -> Sandbox {
-    let read = vec![config.requests(), config.verdicts()];
+    let mut read = vec![config.requests(), config.verdicts()];
     let write = vec![config.plans(), config.state_dir.clone()];
+    if let Some(model) = &config.model {
+        read.extend(paths(SYSTEM));
+        read.extend(paths(RESOLVERS));
+        read.extend(model.ca_file.clone());
+        read.extend(model.credentials());
+        let connect = Some(vec![model.port, DNS]);
+        return Sandbox { files: Some(Files { read, write, connect, ..Files::default() }), calls: calls::of_courier() };
+    }
     Sandbox {
         files: Some(Files { read, write, connect: Some(Vec::new()), ..Files::default() }),
         calls: calls::of_chooser(),

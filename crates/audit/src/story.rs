@@ -8,6 +8,7 @@ use writ_evidence::incident::{
 use writ_evidence::posture::Posture;
 use writ_evidence::records::{
     GenerationRef, OrderPhase, Pause, PauseMeans, PausePhase, PlanRecord, StartReason, Started, Switch, SwitchOutcome,
+    Transcript,
 };
 use writ_policy::declared::Severity;
 use writ_policy::observation::{Observation, Value};
@@ -81,6 +82,7 @@ fn closed(bundle: &Bundle, incident: &Incident, execution: &Execution) -> Vec<St
         };
         told.push(format!("{by}runbook {} version {}{times}.", runbook.runbook_id, runbook.runbook_version));
     }
+    told.extend(planned(incident));
     told.extend(bundle.actions_taken.iter().map(action));
     if bundle.actions_taken.is_empty() {
         told.push("The appliance ran nothing for it.".to_owned());
@@ -111,6 +113,25 @@ fn closed(bundle: &Bundle, incident: &Incident, execution: &Execution) -> Vec<St
         lasting(execution.sla_target_seconds)
     ));
     told
+}
+
+/// What the runbooks of plans came to, in order, and what asking a language model for them cost.
+fn planned(incident: &Incident) -> Vec<String> {
+    let mut told = Vec::new();
+    if let Some(Value::List(came_to)) = incident.details.get("planned") {
+        told.push(format!("Of what was planned, {}.", came_to.join(", ")));
+    }
+    if let (Some(Value::Int(calls)), Some(Value::Int(cost))) =
+        (incident.details.get("model_calls"), incident.details.get("model_microdollars"))
+    {
+        let cost = dollars(u64::try_from(*cost).unwrap_or(0));
+        told.push(format!("A language model was asked {} for it, for {cost}.", times(*calls)));
+    }
+    told
+}
+
+fn times(count: i64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
 /// Milliseconds from detection to the end; 0 when the clock went back in between.
@@ -346,7 +367,8 @@ fn record(bundle: &Bundle) -> Vec<String> {
         )];
     }
     if let Some(p) = &bundle.plan {
-        return plan(p, &bundle.artifacts);
+        let call = p.transcript.as_ref().map(call);
+        return plan(p, &bundle.artifacts).into_iter().chain(call).collect();
     }
     if let Some(a) = &bundle.attestation {
         return vec![format!(
@@ -363,7 +385,7 @@ fn record(bundle: &Bundle) -> Vec<String> {
 
 /// What came of asking a planner, or that people have it.
 fn plan(plan: &PlanRecord, artifacts: &Artifacts) -> Vec<String> {
-    let PlanRecord { incident_id, planner, runbooks, allowed, reason } = plan;
+    let PlanRecord { incident_id, planner, runbooks, allowed, reason, .. } = plan;
     let said = |name: &str| artifacts.outputs.get(name).map(String::as_str);
     if planner == "none" && runbooks.is_empty() {
         return vec![format!("Incident {incident_id} went to people: {reason}.")];
@@ -384,6 +406,31 @@ fn plan(plan: &PlanRecord, artifacts: &Artifacts) -> Vec<String> {
         }
         (None, None) => vec![format!("{planner} planned {chosen} for {incident_id}: refused ({reason}).")],
     }
+}
+
+/// What a language model was asked, what it cost and how it came out; not the texts themselves.
+fn call(call: &Transcript) -> String {
+    let tokens =
+        |count: Option<u64>| count.map_or_else(|| "an unknown number of".to_owned(), |count| count.to_string());
+    format!(
+        "The model {} was asked ({}): {} of question, {} of answer, {}, {} ms; the prompt is {}. Nobody vouches for that.",
+        call.model,
+        call.outcome,
+        tokens(call.input_tokens),
+        tokens(call.output_tokens),
+        dollars(call.cost_microdollars),
+        call.took_ms,
+        call.prompt
+    )
+}
+
+/// Money in millionths of a US dollar, as `0.001234 US dollars`: exact, and no more digits than it has.
+pub fn dollars(microdollars: u64) -> String {
+    let (whole, part) = (microdollars / 1_000_000, microdollars % 1_000_000);
+    let digits = format!("{part:06}");
+    let digits = digits.trim_end_matches('0');
+    let unit = if (whole, part) == (1, 0) { "US dollar" } else { "US dollars" };
+    if digits.is_empty() { format!("{whole} {unit}") } else { format!("{whole}.{digits} {unit}") }
 }
 
 /// A value without quotes.

@@ -18,13 +18,16 @@ mod files;
 mod fleet;
 mod keys;
 mod layout;
+mod learn;
 mod library;
 mod log;
+mod nix_text;
 mod notify;
 mod order;
 mod pages;
 mod parsers;
 mod passphrase;
+mod plan;
 mod procedures;
 mod provision;
 mod random;
@@ -90,6 +93,8 @@ enum Command {
     #[command(subcommand)]
     Order(order::Command),
     #[command(subcommand)]
+    Plan(plan::Command),
+    #[command(subcommand)]
     Fleet(fleet::Command),
     #[command(subcommand)]
     Log(log::Command),
@@ -98,6 +103,8 @@ enum Command {
     Audit(audit::Command),
     #[command(subcommand)]
     Report(report::Command),
+    #[command(subcommand)]
+    Learn(learn::Command),
     Watch(watch::Arguments),
     Notify(Box<notify::Arguments>),
     Ack(ack::Arguments),
@@ -124,11 +131,13 @@ pub fn run() -> ExitCode {
         Command::Trust(command) => command.run(),
         Command::Release(command) => command.run(),
         Command::Order(command) => command.run(),
+        Command::Plan(command) => command.run(),
         Command::Fleet(command) => command.run(),
         Command::Log(command) => command.run(),
         Command::Verify(arguments) => arguments.run(),
         Command::Audit(command) => command.run(),
         Command::Report(command) => command.run(),
+        Command::Learn(command) => command.run(),
         Command::Watch(arguments) => arguments.run(),
         Command::Notify(arguments) => arguments.run(),
         Command::Ack(arguments) => arguments.run(),

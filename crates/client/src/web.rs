@@ -1,6 +1,7 @@
 //! Another server than a depot: whatever method, headers and body, within the bounds of everything here.
 
 use std::io::{self, Read};
+use std::time::Duration;
 
 use ureq::http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HOST};
 use ureq::http::request::Builder;
@@ -19,6 +20,7 @@ pub struct Web {
     agent: Agent,
     base: String,
     timeouts: Timeouts,
+    most: Option<Duration>,
 }
 
 /// What is asked.
@@ -72,7 +74,13 @@ impl Web {
     /// A server that is reached as `settings` say; `depot` there is its address.
     pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
         let base = settings::base(settings)?;
-        Ok(Self { agent: agent(settings)?, base, timeouts: settings.timeouts })
+        Ok(Self { agent: agent(settings)?, base, timeouts: settings.timeouts, most: None })
+    }
+
+    /// The same server, of which a request takes this long at most with its whole answer, whichever part of it is slow.
+    #[must_use]
+    pub fn within(self, most: Duration) -> Self {
+        Self { most: Some(most), ..self }
     }
 
     /// The server's address.
@@ -143,7 +151,7 @@ impl Web {
     ) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
         // The totals that no trickle escapes, however it is cut into chunks and headers.
         let request = self.agent.configure_request(request.body(body)?);
-        let request = request.timeout_send_body(Some(self.timeouts.whole(size)));
+        let request = request.timeout_global(self.most).timeout_send_body(Some(self.timeouts.whole(size)));
         self.agent.run(request.timeout_recv_body(Some(self.timeouts.whole(limit))).build())
     }
 }

@@ -12,6 +12,7 @@ use crate::incident::{
 use crate::posture::Posture;
 use crate::records::{
     Attestation, ClockStep, LogExtract, OrderRecord, Pause, PlanRecord, Refused, RestoreTest, Started, Switch, Thinned,
+    Transcript,
 };
 use crate::scrub::scrub;
 use crate::validate::{MAX_ITEMS, MAX_TEXT};
@@ -163,6 +164,10 @@ impl Draft {
             self.attestation.as_mut().map(|a| &mut a.statement),
         ];
         singles.into_iter().flatten().for_each(text);
+        if let Some(call) = self.plan.as_mut().and_then(|plan| plan.transcript.as_mut()) {
+            let Transcript { model, prompt: _, asked, answered, outcome, .. } = call;
+            [model, asked, answered, outcome].into_iter().for_each(text);
+        }
     }
 }
 
@@ -237,6 +242,41 @@ fn observation(observation: &mut Observation) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whoever tells of a call has no key: its texts are scrubbed whatever it says of them, and a bundle stays small.
+    #[test]
+    fn every_text_of_a_transcript_is_cut_and_scrubbed() {
+        let (site, appliance) = ("clinic-001".parse().unwrap(), "front-desk".parse().unwrap());
+        let mut draft = Draft::new(Kind::Plan, &site, &appliance);
+        let long = format!("SSN 219-09-9999 {}", "word ".repeat(MAX_TEXT));
+        draft.plan = Some(PlanRecord {
+            incident_id: "INC-20261123-0007".parse().unwrap(),
+            planner: "p/1".into(),
+            runbooks: Vec::new(),
+            allowed: false,
+            reason: "SSN 219-09-9999".into(),
+            transcript: Some(Transcript {
+                model: "SSN 219-09-9999".into(),
+                prompt: writ_trust::digest::Digest::of(b""),
+                asked: long.clone(),
+                answered: long,
+                outcome: "timeout".into(),
+                input_tokens: None,
+                output_tokens: None,
+                cost_microdollars: 0,
+                took_ms: 0,
+            }),
+        });
+        draft.tidy();
+        let plan = draft.plan.unwrap();
+        let call = plan.transcript.unwrap();
+        for text in [&call.asked, &call.answered] {
+            assert!(text.len() <= MAX_TEXT && text.ends_with("[cut]"));
+        }
+        for text in [&plan.reason, &call.model, &call.asked, &call.answered] {
+            assert!(!text.contains("219-09-9999"), "{text}");
+        }
+    }
 
     /// An order that names many checks is told all the same.
     #[test]

@@ -379,6 +379,35 @@ pub struct PlanRecord {
     pub allowed: bool,
     /// Why, scrubbed.
     pub reason: String,
+    /// What a language model was asked for it, as the planner tells it; left out where none was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transcript: Option<Transcript>,
+}
+
+/// One call of a language model. The planner tells of it, and nobody vouches for that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Transcript {
+    /// The model, as the endpoint was asked for it.
+    pub model: String,
+    /// The digest of the exact bytes that were sent.
+    pub prompt: Digest,
+    /// What was asked, scrubbed.
+    pub asked: String,
+    /// What was answered, scrubbed; empty where nothing was.
+    pub answered: String,
+    /// What came of it: `chosen`, or the name of what was wrong, for instance `timeout`.
+    pub outcome: String,
+    /// Tokens of what was asked, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_tokens: Option<u64>,
+    /// Tokens of what was answered, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_tokens: Option<u64>,
+    /// What it cost, by the price in the policy, in millionths of a US dollar.
+    pub cost_microdollars: u64,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
 }
 
 /// A statement by a person.

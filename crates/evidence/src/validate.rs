@@ -191,6 +191,7 @@ impl Bundle {
     }
 
     fn validate_lengths(&self) -> Result<(), ValidationError> {
+        let call = self.plan.as_ref().and_then(|plan| plan.transcript.as_ref());
         let names = [
             ("target", Some(&self.target)),
             ("incident.event_type", self.incident.as_ref().map(|i| &i.event_type)),
@@ -205,6 +206,8 @@ impl Bundle {
             ("refused.rule", self.refused.as_ref().map(|r| &r.rule)),
             ("refused.what", self.refused.as_ref().map(|r| &r.what)),
             ("started.agent_version", self.started.as_ref().map(|s| &s.agent_version)),
+            ("plan.transcript.model", call.map(|call| &call.model)),
+            ("plan.transcript.outcome", call.map(|call| &call.outcome)),
         ];
         for (path, name) in names {
             bound(path, name.map_or(0, |n| n.len()), MAX_NAME)?;

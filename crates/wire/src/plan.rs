@@ -1,6 +1,6 @@
 //! What a planner answers (`writ.plan.v1`), in `plan/plans/<request>.json` of the spool.
 //!
-//! Whoever writes it has no authority and no key. It can name one runbook that it was offered, and nothing else: no parameter, no
+//! Whoever writes it has no authority and no key. It can name runbooks that it was offered, and nothing else: no parameter, no
 //! step, no program.
 
 use serde::{Deserialize, Serialize};
@@ -10,11 +10,24 @@ use writ_trust::text::one_line;
 use crate::shape::document;
 
 /// The largest such document, in bytes.
-pub const MAX_PLAN: usize = 16 * 1024;
+pub const MAX_PLAN: usize = 64 * 1024;
 /// The longest name of a planner or of a runbook, in bytes.
 pub const MAX_NAME: usize = 128;
 /// The longest reason, in bytes.
 pub const MAX_REASON: usize = 4 * 1024;
+
+/// The most runbooks of one plan, the first among them.
+pub const MAX_RUNBOOKS: usize = 5;
+/// The longest text of a transcript, in bytes: what was asked, and what was answered.
+pub const MAX_TRANSCRIPT: usize = 24 * 1024;
+/// The longest name of what came of a call, in bytes.
+pub const MAX_OUTCOME: usize = 64;
+/// The most tokens that one call is believed to have taken, of each sort.
+pub const MAX_TOKENS: u64 = 100_000_000;
+/// The most that one call is believed to have cost, in millionths of a US dollar: 1,000 dollars.
+pub const MAX_COST_MICRODOLLARS: u64 = 1_000_000_000;
+/// The longest time that one call is believed to have taken, in milliseconds: a day.
+pub const MAX_TOOK_MS: u64 = 24 * 3_600_000;
 
 /// A choice among the runbooks that were offered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,22 +41,59 @@ pub struct Plan {
     pub planner: String,
     /// The runbook.
     pub runbook: String,
-    /// Why this one, for people.
+    /// Those that are to run after it, in order, for as long as the check fails; left out where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub then: Vec<String>,
+    /// Why these, for people.
     pub reason: String,
+    /// What a language model was asked for this, whether or not its answer was of use; left out where none was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transcript: Option<Transcript>,
+}
+
+/// One call of a language model, as the planner tells it. Its texts are scrubbed of patients' data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Transcript {
+    /// The model, as the endpoint was asked for it.
+    pub model: String,
+    /// The digest of the exact bytes that were sent.
+    pub prompt: Digest,
+    /// What was asked, without what is the same in every request.
+    pub asked: String,
+    /// What was answered, cut at [`MAX_TRANSCRIPT`]; empty where nothing was.
+    pub answered: String,
+    /// What came of it: `chosen`, or the name of what was wrong, for instance `timeout`.
+    pub outcome: String,
+    /// Tokens that it counted of what it was asked; left out where it told of none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_tokens: Option<u64>,
+    /// Tokens that it counted of what it answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_tokens: Option<u64>,
+    /// What it cost, by the price in the policy, in millionths of a US dollar.
+    pub cost_microdollars: u64,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
 }
 
 document!(Plan, PlanSchema, PLAN_SCHEMA, "writ.plan.v1", MAX_PLAN);
 
 impl Plan {
+    /// The runbooks that it names, in order.
+    pub fn runbooks(&self) -> Vec<String> {
+        std::iter::once(&self.runbook).chain(&self.then).cloned().collect()
+    }
+
     /// What in it is longer than it may be, or no plain text; none when all is well.
     pub fn excess(&self) -> Option<&'static str> {
-        let name =
-            |text: &str| !text.is_empty() && text.len() <= MAX_NAME && text.chars().all(|c| c.is_ascii_graphic());
         match self {
-            plan if !name(&plan.planner) => Some("planner"),
-            plan if !name(&plan.runbook) => Some("runbook"),
+            plan if !is_name(&plan.planner) => Some("planner"),
+            plan if !is_name(&plan.runbook) => Some("runbook"),
+            plan if plan.then.len() >= MAX_RUNBOOKS => Some("list of runbooks"),
+            plan if !plan.then.iter().all(|runbook| is_name(runbook)) => Some("list of runbooks"),
             plan if plan.reason.len() > MAX_REASON => Some("reason"),
-            _ => None,
+            plan => plan.transcript.as_ref()?.excess(),
         }
     }
 
@@ -51,6 +101,36 @@ impl Plan {
     pub fn why(&self) -> String {
         one_line(&self.reason)
     }
+}
+
+impl Transcript {
+    /// The same, of what it tells: names, texts and numbers within their bounds.
+    pub fn excess(&self) -> Option<&'static str> {
+        let outcome = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        match self {
+            call if !is_name(&call.model) => Some("transcript's model"),
+            call if call.asked.len() > MAX_TRANSCRIPT || call.answered.len() > MAX_TRANSCRIPT => Some("transcript"),
+            call if call.outcome.is_empty() || call.outcome.len() > MAX_OUTCOME => Some("transcript's outcome"),
+            call if !call.outcome.chars().all(outcome) => Some("transcript's outcome"),
+            call if call.input_tokens.max(call.output_tokens) > Some(MAX_TOKENS) => {
+                Some("transcript's count of tokens")
+            }
+            call if call.cost_microdollars > MAX_COST_MICRODOLLARS => Some("transcript's cost"),
+            call if call.took_ms > MAX_TOOK_MS => Some("transcript's time"),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a text can be the name of a planner, a runbook, a check or a model: printable ASCII without spaces, of at most [`MAX_NAME`]
+/// bytes.
+pub fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_NAME && text.chars().all(|c| c.is_ascii_graphic())
+}
+
+/// A name that comes twice.
+pub fn repeated(names: &[String]) -> Option<&String> {
+    names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)).map(|(_, name)| name)
 }
 
 #[cfg(test)]
@@ -63,6 +143,8 @@ mod tests {
             request: Digest::of(b"request"),
             planner: "writ-planner/0.1.0".into(),
             runbook: "RB-BACKUP-003".into(),
+            then: Vec::new(),
+            transcript: None,
             reason: "it helped before".into(),
         }
     }
@@ -92,5 +174,51 @@ mod tests {
         assert_eq!(Plan { runbook: "x".repeat(129), ..plan() }.excess(), Some("runbook"));
         assert_eq!(Plan { reason: "x".repeat(MAX_REASON + 1), ..plan() }.excess(), Some("reason"));
         assert_eq!(Plan { reason: "a\nb\u{1b}c".into(), ..plan() }.why().lines().count(), 1);
+        let then = |then: &[&str]| Plan { then: then.iter().map(|&one| one.to_owned()).collect(), ..plan() };
+        assert_eq!(then(&["2", "3", "4", "5"]).excess(), None);
+        assert_eq!(then(&["2", "3", "4", "5", "6"]).excess(), Some("list of runbooks"));
+        assert_eq!(then(&["RB B"]).excess(), Some("list of runbooks"));
+        assert_eq!(then(&["B", "C"]).runbooks(), ["RB-BACKUP-003", "B", "C"]);
+        assert_eq!(repeated(&then(&["B", "RB-BACKUP-003"]).runbooks()).unwrap(), "RB-BACKUP-003");
+    }
+
+    #[test]
+    fn what_is_told_of_a_call_is_bounded() {
+        let call = Transcript {
+            model: "org/small-model:8b".into(),
+            prompt: Digest::of(b"prompt"),
+            asked: "why?".into(),
+            answered: String::new(),
+            outcome: "timeout".into(),
+            input_tokens: Some(900),
+            output_tokens: None,
+            cost_microdollars: 900,
+            took_ms: 5_000,
+        };
+        let told = |transcript: Transcript| Plan { transcript: Some(transcript), ..plan() };
+        let text = String::from_utf8(told(call.clone()).canonical()).unwrap();
+        assert_eq!(Plan::parse(text.as_bytes()).unwrap(), told(call.clone()));
+        for (from, to) in [
+            ("\"cost_microdollars\":900", "\"cost_microdollars\":-1"),
+            ("\"cost_microdollars\":900", "\"cost_microdollars\":0.5"),
+            ("\"cost_microdollars\":900", "\"cost_microdollars\":NaN"),
+            ("\"took_ms\":5000", "\"took_ms\":1e3"),
+            ("\"asked\"", "\"key\":\"secret\",\"asked\""),
+        ] {
+            assert!(text.contains(from) && Plan::parse(text.replace(from, to).as_bytes()).is_err(), "{to}");
+        }
+        assert_eq!(told(call.clone()).excess(), None);
+        for (odd, what) in [
+            (Transcript { model: "a b".into(), ..call.clone() }, "transcript's model"),
+            (Transcript { asked: "x".repeat(MAX_TRANSCRIPT + 1), ..call.clone() }, "transcript"),
+            (Transcript { answered: "x".repeat(MAX_TRANSCRIPT + 1), ..call.clone() }, "transcript"),
+            (Transcript { outcome: "Oh no".into(), ..call.clone() }, "transcript's outcome"),
+            (Transcript { outcome: String::new(), ..call.clone() }, "transcript's outcome"),
+            (Transcript { output_tokens: Some(MAX_TOKENS + 1), ..call.clone() }, "transcript's count of tokens"),
+            (Transcript { cost_microdollars: MAX_COST_MICRODOLLARS + 1, ..call.clone() }, "transcript's cost"),
+            (Transcript { took_ms: MAX_TOOK_MS + 1, ..call }, "transcript's time"),
+        ] {
+            assert_eq!(told(odd).excess(), Some(what));
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use writ_trust::digest::Digest;
 use writ_trust::ids::{ApplianceId, SiteId};
-use writ_trust::time::Time;
+use writ_trust::time::{Span, Time};
 
 use crate::looks::Fact;
 use crate::releases::ReleaseRef;
@@ -52,6 +52,9 @@ pub struct PlanRequest {
     pub tried: Vec<Tried>,
     /// What may be chosen, in the order of the policy.
     pub allowed: Vec<Allowed>,
+    /// The language model that the signed policy lets a planner ask; left out where it names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Model>,
 }
 
 document!(PlanRequest, PlanRequestSchema, PLAN_REQUEST_SCHEMA, "writ.plan-request.v1", MAX_PLAN_REQUEST);
@@ -61,6 +64,49 @@ impl PlanRequest {
     pub fn digest(&self) -> Digest {
         Digest::of(&self.canonical())
     }
+}
+
+/// A language model, and how much may be asked of it. What money is concerned is in millionths of a US dollar.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// The base of an OpenAI-compatible interface, before `/chat/completions`: `https://models.example.org/v1`.
+    pub url: String,
+    /// The name of the model, as the endpoint knows it.
+    pub name: String,
+    /// The name of the secret that is its key; left out where it asks for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// How long one answer is waited for.
+    pub deadline: Span,
+    /// The most runbooks that one plan may name.
+    pub most_runbooks: u32,
+    /// What may be used up.
+    pub budget: ModelBudget,
+    /// What is paid.
+    pub price: ModelPrice,
+}
+
+/// What a planner may use up of a language model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelBudget {
+    /// Calls within any hour.
+    pub calls_per_hour: u32,
+    /// Calls within any 24 hours.
+    pub calls_per_day: u32,
+    /// Money within any 24 hours, in millionths of a US dollar.
+    pub microdollars_per_day: u64,
+}
+
+/// What a language model costs, in millionths of a US dollar for a thousand tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelPrice {
+    /// Of what it is asked.
+    pub input_microdollars_per_1000_tokens: u64,
+    /// Of what it answers.
+    pub output_microdollars_per_1000_tokens: u64,
 }
 
 /// What was seen of a check that fails.

@@ -22,7 +22,7 @@ const LARGEST: u64 = 16 * 1024;
 const LARGEST_CORPUS: u64 = 1024 * 1024;
 
 /// Schemas of what we write and read back no more than as JSON, or not at all.
-const WRITTEN: [(&str, &str); 45] = [
+const WRITTEN: [(&str, &str); 48] = [
     ("writ.advisories.v1", "read by the probe `patches`, which has a target"),
     ("writ.attested.v1", "printed"),
     ("writ.check-results.v1", "the form of the cache of `writ check`, hashed into the names of its files"),
@@ -52,6 +52,8 @@ const WRITTEN: [(&str, &str); 45] = [
     ("writ.fleet.v1", "printed"),
     ("writ.key-ages.v1", "printed"),
     ("writ.key-change.v1", "printed"),
+    ("writ.learned.v1", "printed"),
+    ("writ.learning.v1", "printed"),
     ("writ.logs-status.v1", "read by the probe `log_forwarding`, which has a target"),
     ("writ.notify-state.v1", "a notifier's own; read back in its tests"),
     ("writ.packet.v1", "printed"),
@@ -59,6 +61,7 @@ const WRITTEN: [(&str, &str); 45] = [
     ("writ.planner-status.v1", "for people"),
     ("writ.probe-status.v1", "for people"),
     ("writ.proof.v1", "printed"),
+    ("writ.proposal-answered.v1", "for people; nothing but its name is looked at"),
     ("writ.restore-tested.v1", "printed"),
     ("writ.sample.v1", "printed"),
     ("writ.told.v1", "in what is posted to a webhook and a pager"),

@@ -21,8 +21,10 @@ mod full_disk;
 mod fuzz;
 mod golden;
 mod happy;
+mod hostile_models;
 mod house;
 mod library;
+mod life;
 #[path = "../../../../crates/audit/tests/it/log_world.rs"]
 #[allow(dead_code, reason = "of what makes audit folders, the tests of that crate need more")]
 mod log_world;

@@ -9,16 +9,19 @@ mod facts;
 mod families;
 mod footprint;
 mod heal;
+mod learn;
 mod load;
 mod memory;
 mod oscap;
 mod packet;
 mod phi;
+mod planner;
 mod policy;
 mod portal;
 mod posture;
 mod process;
 mod scan;
+mod second_tier;
 mod verify;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,7 +31,8 @@ use writ_tools::setup;
 
 /// Figures of this machine, in one run: healing, scanning beside cf-agent, monit and oscap, memory, what an appliance takes, policy evaluation, what evidence
 /// takes and how long comparing it does; check-ins, evidence and the binary cache of a depot, beside the machine's limits and nginx; what the PHI scrubber finds; an
-/// audit, beside what the processor can verify; what a packet takes; the portal's pages.
+/// audit, beside what the processor can verify; what a packet takes; the portal's pages; what a language model's choice and what
+/// learning from evidence take.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Only these families of figures, with commas between them.
@@ -46,6 +50,9 @@ pub struct Arguments {
     /// How often each of the demo's ten breaks is made and healed.
     #[arg(long, default_value_t = 20)]
     breaks: usize,
+    /// How often a language model chooses what heals.
+    #[arg(long, default_value_t = 100)]
+    plans: usize,
     /// How many full scans before memory is measured.
     #[arg(long, default_value_t = 10_000)]
     scans: usize,
@@ -66,6 +73,10 @@ enum Family {
     Heal,
     /// The same by probe, on an appliance in a container.
     Probes,
+    /// From no rule to healed, by a language model's choice.
+    SecondTier,
+    /// The planner's memory, with a language model and without.
+    Planner,
     /// One scan, beside cf-agent, monit and oscap.
     Scan,
     /// The enforcer's memory.
@@ -86,6 +97,8 @@ enum Family {
     Verify,
     /// A month's packet of five thousand bundles.
     Packet,
+    /// Patterns in a hundred thousand bundles.
+    Learn,
     /// Check-ins a second.
     CheckIns,
     /// Durable bundles a second.
@@ -130,6 +143,7 @@ impl Arguments {
 const DEFINITIONS: &str = "\
 Definitions
   L1 time      from the change until the re-scan has passed and the closing bundle is fsynced
+  L2 time      from when no rule is of use until the re-scan has passed, as the closing bundle tells it
   CPU          process CPU time, user and system; of a scan: of one full scan in the running daemon
   memory       proportional set size (PSS) of the process; peak: largest resident set
   met, MISSED  against the target beside it; peers are Debian's packages, unpacked, measured in this run";
@@ -145,9 +159,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         println!("{}", depot::DEFINITIONS);
     }
     facts::print()?;
-    let families: [(Family, &dyn Fn() -> Result<()>); 20] = [
+    let families: [(Family, &dyn Fn() -> Result<()>); 23] = [
         (Family::Heal, &|| heal::run(arguments.heals)),
         (Family::Probes, &|| families::run(arguments.breaks)),
+        (Family::SecondTier, &|| second_tier::run(arguments.plans)),
+        (Family::Planner, &planner::run),
         (Family::Scan, &|| scan::run(arguments.lynis)),
         (Family::Memory, &|| memory::run(arguments.scans)),
         (Family::Footprint, &|| footprint::run(&arguments.footprint)),
@@ -158,6 +174,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         (Family::Phi, &|| phi::run(&arguments.phi)),
         (Family::Verify, &|| verify::run(&arguments.verify)),
         (Family::Packet, &packet::run),
+        (Family::Learn, &learn::run),
         (Family::CheckIns, &|| depot::check_ins(&arguments.depot)),
         (Family::Evidence, &|| depot::evidence(&arguments.depot)),
         (Family::Corrupted, &|| depot::corrupted(&arguments.depot)),

@@ -4,6 +4,7 @@ mod auditor;
 mod breaks;
 mod cast;
 mod engineer;
+mod learning;
 mod lies;
 mod offline;
 mod processes;
@@ -76,6 +77,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 /// fetch` gathers it.
 fn in_containers(desk: &Workshop, scratch: &Path, timeline: &mut Timeline, record: Option<&Path>) -> Result<()> {
     title("An engineer's desk: policy in Nix, checked like code");
+    learning::prepare(desk)?;
     engineer::keys_and_identities(desk)?;
     engineer::check(desk)?;
 
@@ -88,6 +90,9 @@ fn in_containers(desk: &Workshop, scratch: &Path, timeline: &mut Timeline, recor
     title("Two appliances boot, each on a cable of its own; couriers pull, enforcers verify, and switch");
     let appliance = stage.boot(desk, "front-desk", &scratch.join("front-desk"))?;
     let neighbour = stage.boot(desk, "back-office", &scratch.join("back-office"))?;
+    for one in [&appliance, &neighbour] {
+        learning::furnish(one)?;
+    }
     releases::await_first(&appliance, timeline)?;
     neighbour.start()?;
     neighbour.start_courier()?;
@@ -103,8 +108,13 @@ fn in_containers(desk: &Workshop, scratch: &Path, timeline: &mut Timeline, recor
         say(&format!("recorded: {}", file.display()));
     }
 
+    title("No rule answers it: a planner chooses among signed runbooks, and what helped five times becomes a rule");
+    learning::play(&stage, desk, [&neighbour, &appliance], timeline)?;
+
     title("A good release is switched to; a bad one is rolled back");
     releases::second(desk, &|desk| stage.release(desk), &appliance, timeline)?;
+    say("it brought the rule that was learned:");
+    learning::again(&appliance, timeline)?;
     releases::third(desk, &|desk| stage.release(desk), &appliance, timeline)?;
 
     title("A cable is pulled");

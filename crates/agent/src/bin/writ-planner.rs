@@ -20,11 +20,12 @@ const COULD_NOT_RUN: u8 = 2;
 
 /// Chooses a runbook where rules did not help, among those that the signed policy allows.
 ///
-/// Runs as a user of its own, holds no key, has no network and starts no program. What it is asked lies in plan/requests/ of the
+/// Runs as a user of its own, signs nothing, has no network and starts no program. What it is asked lies in plan/requests/ of the
 /// spool, where writ-enforce puts it; what it chooses it lays into plan/plans/; what became of that is said in plan/verdicts/.
 /// It chooses by a fixed rule: of what was offered and not tried for this incident, the runbook that helped most often before,
-/// and of those that are alike the first. The enforcer believes it no more than that: a plan names one runbook that was offered,
-/// once, in time, and anything else is refused.
+/// and of those that are alike the first. Where the signed policy names a language model and the configuration has [model], it
+/// asks that first, within the policy's deadline and budget, and the rule chooses whenever no answer of use comes. The enforcer
+/// believes either no more than that: a plan names runbooks that were offered, once, in time, and anything else is refused.
 #[derive(Parser)]
 #[command(
     name = "writ-planner",
@@ -37,7 +38,11 @@ Examples:
 
 The configuration, with its defaults; the file may be left out:
   spool = \"/var/lib/writ/spool\"         # plan/requests/ is read, plan/plans/ is written
-  state_dir = \"/var/lib/writ/planner\"   # lock and status.json
+  state_dir = \"/var/lib/writ/planner\"   # lock, status.json, and model-use.json: what a model has used up
+  [model]                               # only with this section a model is asked, and there is a network
+  credentials = \"/run/credentials/writ-planner.service\"  # a file by the name of the key's secret; default: systemd's
+  port = 443                            # the only port that is connected to, beside that of name servers
+  ca_file = \"/etc/writ/model-ca.pem\"    # who may vouch for the model's name; default: the public web's authorities
 
 A site allows it by `planner = { enabled = true; review = \"after\"; };`. With review = \"before\" what it chooses is proposed to
 people, and nothing runs.

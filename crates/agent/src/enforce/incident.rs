@@ -18,6 +18,7 @@
 
 mod allowed;
 mod decide;
+mod planned;
 mod planning;
 
 use std::collections::BTreeMap;
@@ -34,7 +35,8 @@ use writ_wire::plan_verdict::PlanResult;
 pub use self::allowed::{Candidate, Choice, Circumstances, Hold, L2, NO_PLANNER, NOT_FOR_PLANNERS, Plans};
 pub use self::decide::next_rule;
 use self::decide::{decide, escalate, tell, withdraw};
-pub use self::planning::{Answer, By, Chosen, Open, Planning, Told};
+pub use self::planned::{Account, Chosen, Ran, Told};
+pub use self::planning::{Answer, By, Open, Planning, bounded};
 use super::escalation::People;
 use super::flap::Flapping;
 
@@ -449,12 +451,11 @@ fn plan_tried(incident: &mut Incident, by: &By, helped: bool, interrupted: bool)
         (false, false) => PlanResult::Failed,
     };
     let plan = incident.plan.get_or_insert_default();
-    let told = planning::carried_out(plan, result);
     // A version that knew of no plans may have been here in between.
-    if let (None, By::Plan(runbook), false) = (&told, by, helped) {
+    if let (None, By::Plan(runbook), false) = (&plan.chosen, by, helped) {
         plan.was_in_vain(runbook, "did not help");
     }
-    told.map(Act::Plan).into_iter().collect()
+    planning::carried_out(plan, result).map(Act::Plan).into_iter().collect()
 }
 
 fn close(
@@ -482,5 +483,7 @@ pub fn verification(check: &str, at: Time, outcome: Outcome, seen: &Observation,
 
 #[cfg(test)]
 mod planning_tests;
+#[cfg(test)]
+mod several_tests;
 #[cfg(test)]
 mod tests;

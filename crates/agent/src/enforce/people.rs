@@ -290,9 +290,17 @@ impl Engine {
 
 /// What people are to look at where the site wants them to look at plans after they were carried out.
 fn look_after(policy: &Policy, incident: &Incident) -> Option<String> {
-    let (planner, runbook) = (incident.plan.as_ref()?.planner.as_ref()?, incident.runbook.as_ref()?);
+    let (plan, runbook) = (incident.plan.as_ref()?, incident.runbook.as_ref()?);
+    let planner = plan.planner.as_ref()?;
     let wanted = policy.settings.planner.review == Review::After && incident.last_tier() == Tier::L2;
-    wanted.then(|| format!("look at what was run: {planner} chose runbook {}", runbook.runbook_id))
+    // The plan that ran last may have had others run before.
+    let ran = plan.accounts.iter().rfind(|account| !account.ran.is_empty());
+    let before: Vec<&str> = ran.iter().flat_map(|account| &account.ran).map(|ran| ran.runbook.as_str()).collect();
+    let chose = match &before[..] {
+        [] | [_] => format!("runbook {}", runbook.runbook_id),
+        several => format!("runbooks {}", several.join(", then ")),
+    };
+    wanted.then(|| format!("look at what was run: {planner} chose {chose}"))
 }
 
 /// Whether a channel of the site asks for an event of this severity.

@@ -13,8 +13,9 @@ use writ_evidence::{Draft, Kind};
 use writ_policy::observation::Value;
 use writ_policy::policy::Policy;
 use writ_trust::acceptance::Identity;
+use writ_trust::json::MAX_INTEGER;
 
-use super::incident::{Closing, Incident, Told};
+use super::incident::{Closing, Incident, Ran, Told};
 use super::pause::Pause;
 use super::refused::Refused;
 
@@ -83,8 +84,7 @@ impl Teller {
         let mut details = BTreeMap::new();
         details.insert("reasons".to_owned(), Value::List(incident.reasons.clone()));
         if incident.interrupted > 0 {
-            let interrupted = i64::try_from(incident.interrupted).unwrap_or(i64::MAX);
-            details.insert("interrupted_attempts".to_owned(), Value::Int(interrupted));
+            details.insert("interrupted_attempts".to_owned(), integer(incident.interrupted));
         }
         if incident.is_with_people() {
             details.insert("ticket".to_owned(), Value::Text(incident.id.to_string()));
@@ -94,10 +94,17 @@ impl Teller {
             if let Some(planner) = &plan.planner {
                 details.insert("planner".to_owned(), Value::Text(planner.clone()));
             }
+            let came_to: Vec<String> = plan.accounts.iter().flat_map(|plan| &plan.ran).map(Ran::in_words).collect();
+            if !came_to.is_empty() {
+                details.insert("planned".to_owned(), Value::List(came_to));
+            }
+            if plan.calls > 0 {
+                details.insert("model_calls".to_owned(), integer(plan.calls));
+                details.insert("model_microdollars".to_owned(), integer(plan.cost_microdollars));
+            }
         }
         if let Some(flapping) = &incident.flapping {
-            let again = i64::try_from(flapping.again).unwrap_or(i64::MAX);
-            details.insert("failed_again".to_owned(), Value::Int(again));
+            details.insert("failed_again".to_owned(), integer(flapping.again));
         }
         if let Some(people) = &incident.people {
             details.insert("contacts_called".to_owned(), Value::Int(people.called.into()));
@@ -140,13 +147,15 @@ impl Teller {
             ("offered", (!told.offered.is_empty()).then(|| told.offered.join(", "))),
             ("rule", told.rule.map(str::to_owned)),
             ("result", told.result.map(|result| result.as_str().to_owned())),
+            ("came_to", came_to(told)),
         ];
         let said = said.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?)));
         draft.artifacts.outputs.extend(said);
         draft.plan = Some(PlanRecord {
+            transcript: told.transcript.as_deref().cloned(),
             incident_id: incident.id,
             planner: told.planner.clone().unwrap_or_else(|| UNKNOWN_PLANNER.to_owned()),
-            runbooks: told.runbook.iter().cloned().collect(),
+            runbooks: told.runbooks.clone(),
             allowed: told.allowed,
             reason: told.message.clone(),
         });
@@ -158,6 +167,7 @@ impl Teller {
         let mut draft = self.draft(Kind::Plan);
         draft.target.clone_from(&incident.target);
         draft.plan = Some(PlanRecord {
+            transcript: None,
             incident_id: incident.id,
             planner: NO_PLANNER.to_owned(),
             runbooks: Vec::new(),
@@ -261,6 +271,22 @@ impl Teller {
         draft.order = Some(record);
         draft
     }
+}
+
+/// What each runbook of a plan came to, in order: `RB-A: failed, RB-B: helped, RB-C: not-run`. Of a plan of which nothing ran there is
+/// nothing to say.
+fn came_to(told: &Told) -> Option<String> {
+    if told.ran.is_empty() {
+        return None;
+    }
+    let ran = told.ran.iter().map(|ran| format!("{}: {}", ran.runbook, ran.result.as_str()));
+    let rest = told.runbooks.iter().skip(told.ran.len()).map(|runbook| format!("{runbook}: not-run"));
+    Some(ran.chain(rest).collect::<Vec<String>>().join(", "))
+}
+
+/// A number as evidence has it.
+fn integer(number: u64) -> Value {
+    Value::Int(i64::try_from(number).unwrap_or(MAX_INTEGER).min(MAX_INTEGER))
 }
 
 fn execution(closing: &Closing, policy: &Policy) -> Execution {

@@ -12,7 +12,7 @@ use writ_trust::time::Time;
 
 use super::engine::Engine;
 use super::hostile;
-use super::incident::{Closing, Incident, L2_SAYS, TO_PEOPLE};
+use super::incident::{Account, Closing, Incident, L2_SAYS, TO_PEOPLE};
 
 /// The schema of a ticket.
 pub const SCHEMA: &str = "writ.ticket.v1";
@@ -36,6 +36,11 @@ struct Ticket<'a> {
     escalations: &'a [writ_evidence::incident::Escalation],
     /// What became of the tier before people.
     l2: String,
+    /// What was planned, and what each plan and each of its runbooks came to, the newest last.
+    plans: &'a [Account],
+    /// How often a language model was asked, and what that cost in millionths of a US dollar, as planners told.
+    model_calls: u64,
+    model_microdollars: u64,
     attempts: u64,
     last_rule: Option<&'a str>,
     contacts: Vec<&'a str>,
@@ -97,6 +102,9 @@ impl Engine {
             reasons: &incident.reasons,
             escalations: &incident.escalations,
             l2: l2(incident),
+            plans: incident.plan.as_ref().map_or(&[], |plan| &plan.accounts),
+            model_calls: incident.plan.as_ref().map_or(0, |plan| plan.calls),
+            model_microdollars: incident.plan.as_ref().map_or(0, |plan| plan.cost_microdollars),
             attempts: incident.attempts,
             last_rule: incident.rule.as_deref(),
             contacts,

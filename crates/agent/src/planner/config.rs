@@ -1,4 +1,4 @@
-//! `/etc/writ/planner.toml`: where the spool is.
+//! `/etc/writ/planner.toml`: where the spool is, and whether a model may be reached from here.
 
 use std::path::{Path, PathBuf};
 
@@ -20,6 +20,32 @@ pub struct Config {
     /// State of our own: lock and status.
     #[serde(default = "default_state_dir")]
     pub state_dir: PathBuf,
+    /// How a model is reached that the signed policy names. Without it the process has no network, and asks none.
+    #[serde(default)]
+    pub model: Option<ModelConfig>,
+}
+
+/// How a model is reached. It says neither which nor where: the signed policy does.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// The folder of credentials, each a file by the name of its secret; without it the one that systemd hands over
+    /// (`LoadCredential=`).
+    #[serde(default)]
+    pub credentials: Option<PathBuf>,
+    /// Certificates (PEM) of the authorities that may vouch for its name, instead of the public web's.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// The only TCP port that is connected to, beside that of name servers.
+    #[serde(default = "default_port")]
+    pub port: u16,
+}
+
+impl ModelConfig {
+    /// The folder of credentials.
+    pub fn credentials(&self) -> Option<PathBuf> {
+        self.credentials.clone().or_else(|| std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from))
+    }
 }
 
 impl Config {
@@ -31,7 +57,11 @@ impl Config {
 
     /// Reads its bytes.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
-        config::from_toml(bytes)
+        let config: Self = config::from_toml(bytes)?;
+        if config.model.as_ref().is_some_and(|model| model.port == 0) {
+            return Err("port of [model] is from 1 to 65535".to_owned());
+        }
+        Ok(config)
     }
 
     /// What is asked.
@@ -56,4 +86,36 @@ fn default_spool() -> PathBuf {
 
 fn default_state_dir() -> PathBuf {
     "/var/lib/writ/planner".into()
+}
+
+fn default_port() -> u16 {
+    443
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_section_no_model_is_reached() {
+        let read = |text: &str| Config::parse(text.as_bytes());
+        assert!(read("").unwrap().model.is_none());
+        let model = read("[model]\n").unwrap().model.unwrap();
+        assert_eq!((model.port, model.ca_file), (443, None));
+        let model = read("[model]\ncredentials = \"/run/credentials/writ-planner.service\"\nport = 11434\n")
+            .unwrap()
+            .model
+            .unwrap();
+        assert_eq!((model.port, model.credentials()), (11434, Some("/run/credentials/writ-planner.service".into())));
+        for (text, named) in [
+            ("[model]\nurl = \"https://models.example\"\n", "url"),
+            ("[model]\nport = 0\n", "port"),
+            ("[model]\nport = 70000\n", "port"),
+            ("[modle]\n", "modle"),
+            ("model = true\n", "model"),
+        ] {
+            let message = read(text).unwrap_err();
+            assert!(message.contains(named), "{text}: {message}");
+        }
+    }
 }

@@ -11,11 +11,13 @@ use rustix::fs::inotify::{self, CreateFlags};
 use tracing::{info, warn};
 use writ_trust::digest::Digest;
 use writ_trust::text::one_line;
+use writ_wire::plan::{MAX_PLAN, Plan};
 use writ_wire::plan_request::{MAX_PLAN_REQUEST, PlanRequest, file_name};
 
 use super::config::Config;
+use super::model::Asking;
 use super::select::select;
-use super::status::Status;
+use super::status::{ModelStatus, Status};
 use crate::clock::now;
 use crate::enforce::hostile;
 use crate::spool;
@@ -51,6 +53,8 @@ pub struct Planning {
     /// How many there are, answered or not.
     asked: usize,
     status: Status,
+    /// Asks models; none where this machine lets none be reached.
+    asking: Option<Asking>,
     /// Held until the end: one at a time.
     _lock: File,
 }
@@ -70,7 +74,9 @@ impl Planning {
             Err(e) => return Err(io(path)(e.into())),
         }
         let status = Status::new(now(), confined);
-        Ok(Self { config, folders: [requests, plans], seen: BTreeMap::new(), asked: 0, status, _lock: lock })
+        let asking = config.model.clone().map(|model| Asking::new(model, &config.state_dir));
+        let seen = BTreeMap::new();
+        Ok(Self { config, folders: [requests, plans], seen, asked: 0, status, asking, _lock: lock })
     }
 
     /// Answers what is asked now. Gives how many plans were made, and what was in the way.
@@ -165,7 +171,7 @@ impl Planning {
             return Err(format!("it says that it is {}", request.id));
         }
         if now() < request.expires_at {
-            let plan = select(&request).ok_or("everything that is offered was tried")?;
+            let plan = self.plan(&request).ok_or("everything that is offered was tried")?;
             spool::put(&self.config.plans(), name, &plan.canonical()).map_err(|e| e.to_string())?;
             self.status.plans += 1;
             info!(request = request.id, check = request.check, runbook = plan.runbook, "chosen: {}", plan.reason);
@@ -173,4 +179,48 @@ impl Planning {
         self.seen.insert(name.to_owned(), digest);
         Ok(())
     }
+
+    /// What is chosen: by the model that the request names, where one may be asked and gives an answer of use; by the fixed rule
+    /// otherwise.
+    fn plan(&mut self, request: &PlanRequest) -> Option<Plan> {
+        let by_rule = select(request)?;
+        let Some(model) = &request.model else { return Some(by_rule) };
+        let Some(asking) = &mut self.asking else {
+            let why = "the policy names a model, and planner.toml has no [model]";
+            self.status.model = Some(ModelStatus { why: Some(why.to_owned()), ..ModelStatus::default() });
+            return Some(by_rule);
+        };
+        let asked = asking.ask(request, model, now());
+        self.status.model = Some(asking.status().clone());
+        let Some((chosen, transcript)) = asked else { return Some(by_rule) };
+        let plan = match chosen {
+            Some(chosen) => {
+                let mut runbooks = chosen.runbooks.into_iter();
+                let runbook = runbooks.next()?;
+                let reason = format!("{} chose: {}", one_line(&model.name), chosen.reason);
+                Plan { runbook, then: runbooks.collect(), reason, ..by_rule }
+            }
+            None => {
+                let reason = format!("no model chose ({}); {}", transcript.outcome, by_rule.reason);
+                Plan { reason, ..by_rule }
+            }
+        };
+        Some(fitting(Plan { transcript: Some(transcript), ..plan }))
+    }
+}
+
+/// A plan within its bound: signs that JSON escapes take more room than they have bytes.
+fn fitting(mut plan: Plan) -> Plan {
+    while plan.canonical().len() > MAX_PLAN {
+        let Some(transcript) = &mut plan.transcript else { break };
+        let longest = match transcript.answered.len() > transcript.asked.len() {
+            true => &mut transcript.answered,
+            false => &mut transcript.asked,
+        };
+        if longest.is_empty() {
+            break;
+        }
+        *longest = longest.chars().take(longest.chars().count() / 2).collect();
+    }
+    plan
 }

@@ -32,6 +32,8 @@ pub fn select(request: &PlanRequest) -> Option<Plan> {
         request: request.digest(),
         planner: NAME.to_owned(),
         runbook: chosen.runbook.clone(),
+        then: Vec::new(),
+        transcript: None,
         reason: format!("{among}: {before}"),
     })
 }
@@ -45,13 +47,14 @@ fn promise(past: Option<Past>) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
     use writ_wire::plan_request::{PlanRequestSchema, Seen, Tried};
 
     use super::*;
 
-    fn request(allowed: &[(&str, Option<(u32, u32)>)], tried: &[&str]) -> PlanRequest {
+    /// What is offered, with how often each helped and failed, and what was tried.
+    pub fn request(allowed: &[(&str, Option<(u32, u32)>)], tried: &[&str]) -> PlanRequest {
         let at = "2026-11-23T12:00:00Z".parse().unwrap();
         let allowed = allowed.iter().map(|(runbook, past)| Allowed {
             runbook: (*runbook).to_owned(),
@@ -81,6 +84,7 @@ mod tests {
             seen: Seen::default(),
             tried: tried.collect(),
             allowed: allowed.collect(),
+            model: None,
         }
     }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 use tracing::warn;
 use writ_trust::time::Time;
 
+use super::model::budget::{Breaker, Use};
 use crate::spool;
 use writ_confine::Enforced;
 
@@ -27,12 +28,53 @@ pub struct Status {
     pub problem: Option<String>,
     /// What keeps it in its place.
     pub confined: Enforced,
+    /// How asking a model goes; left out where none may be asked and none was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelStatus>,
+}
+
+/// How asking a model goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ModelStatus {
+    /// Calls since the start.
+    pub calls: u64,
+    /// Those of them that came to nothing.
+    pub failures: u64,
+    /// Calls within the last 24 hours that the machine ran; left out before the first question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_today: Option<usize>,
+    /// What they cost, in millionths of a US dollar.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub microdollars_today: Option<u64>,
+    /// Whether calls are made: `closed`, `open`, or `trial`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<&'static str>,
+    /// What the last question came to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<&'static str>,
+    /// Why that was no choice, one line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+impl ModelStatus {
+    /// What was used up now.
+    pub fn took(&mut self, used: &Use) {
+        self.calls_today = Some(used.made());
+        self.microdollars_today = Some(used.spent());
+        self.breaker = Some(match used.breaker {
+            Breaker::Closed { .. } => "closed",
+            Breaker::Open { .. } => "open",
+            Breaker::Trial => "trial",
+        });
+    }
 }
 
 impl Status {
     /// Nothing was done yet.
     pub fn new(at: Time, confined: Enforced) -> Self {
-        Self { schema: "writ.planner-status.v1", at, pid: std::process::id(), plans: 0, problem: None, confined }
+        let schema = "writ.planner-status.v1";
+        Self { schema, at, pid: std::process::id(), plans: 0, problem: None, confined, model: None }
     }
 
     /// Writes it. Renamed but not fsynced: after a power cut it is written anew anyway.

@@ -6,6 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
+use writ_evidence::incident::{ResolutionType, Tier};
 use writ_evidence::posture::Posture;
 use writ_evidence::records::{OrderPhase, OrderRecord, PauseMeans, PausePhase};
 use writ_evidence::{Bundle, Kind};
@@ -146,6 +147,34 @@ fn orders_are_carried_out_once_and_told() {
         site.of_kind(Kind::Refused).into_iter().map(|bundle| bundle.refused.unwrap().message).collect();
     assert!(refused.is_empty(), "{refused:?}");
     drop(daemon);
+}
+
+/// What no rule answers is with people; when they order a runbook that helps, the incident ends as theirs.
+#[test]
+fn an_incident_that_an_ordered_runbook_heals_was_resolved_by_people() {
+    let site = Site::new();
+    let mut policy = site.policy();
+    let path = site.file_check(&mut policy, "motd");
+    policy["rules"] = json!({});
+    site.publish(1, &policy);
+    site.once_is(0);
+    let daemon = site.daemon();
+    until("it watches", || site.log().contains("watching").then_some(()));
+    chmod(&path, 0o600);
+    until("people have it", || fs::read_dir(site.state("tickets")).ok()?.next().map(drop));
+    let run = json!({ "run-runbook": { "runbook": "RB-motd", "check": "file.motd" } });
+    put(&site, &order(1, run), &[ALICE, BOB]);
+    let (record, bundle) = completed(&site, 1);
+    assert!(record.carried_out && record.result.contains("then file.motd: pass"), "{}", record.result);
+    assert_eq!(bundle.runbook.unwrap().runbook_id, "RB-motd");
+    let closed = until("the incident ends", || site.incidents().closed.into_values().next());
+    let execution = closed.execution.unwrap();
+    assert_eq!((execution.resolution_type, execution.tier), (ResolutionType::Manual, Some(Tier::L3)));
+    assert_eq!((execution.attempts, closed.runbook), (0, None), "the order's bundle has what was run");
+    let ticket = fs::read_dir(site.state("tickets")).unwrap().next().unwrap().unwrap().path();
+    let ticket: Value = serde_json::from_slice(&fs::read(ticket).unwrap()).unwrap();
+    assert_eq!((&ticket["status"], &ticket["resolution"]), (&"closed".into(), &"manual".into()));
+    assert_eq!(daemon.stop(), Some(0));
 }
 
 /// Whoever keeps a root back does not bring to life again what it revoked.

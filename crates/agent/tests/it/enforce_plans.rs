@@ -65,7 +65,7 @@ pub fn site(policy: &Value) -> Site {
     site
 }
 
-fn publish(site: &Site, serial: u64, policy: &Value) {
+pub fn publish(site: &Site, serial: u64, policy: &Value) {
     let mut policy = policy.clone();
     let target = site.path("target");
     for check in policy["checks"].as_object_mut().unwrap().values_mut() {
@@ -83,14 +83,14 @@ fn publish(site: &Site, serial: u64, policy: &Value) {
 }
 
 /// A site, its enforcer in this process, and the time in which both live.
-struct Life {
-    site: Site,
+pub struct Life {
+    pub site: Site,
     time: Arc<Simulated>,
     driver: Driver,
 }
 
 impl Life {
-    fn new(policy: &Value) -> Self {
+    pub fn new(policy: &Value) -> Self {
         let site = site(policy);
         let time = Simulated::starting(now());
         let driver = driver(&site, &time);
@@ -107,13 +107,13 @@ impl Life {
         self.driver.quiet();
     }
 
-    fn seconds(&mut self, seconds: u64) {
+    pub fn seconds(&mut self, seconds: u64) {
         self.time.advance(Duration::from_secs(seconds));
         self.act();
     }
 
     /// The enforcer ends and another one begins.
-    fn restart(self) -> Self {
+    pub fn restart(self) -> Self {
         let Self { site, time, driver: mut before } = self;
         before.engine().stop();
         // Who is started by what lies there is not kept at work by what nobody waits for.
@@ -127,7 +127,7 @@ impl Life {
     }
 
     /// The file is changed, the rule's runbook does not help, and a planner is asked.
-    fn asked(policy: &Value) -> Self {
+    pub fn asked(policy: &Value) -> Self {
         let mut life = Self::new(policy);
         chmod(&right(&life.site), 0o600);
         assert!(life.driver.take(Message::Changed(Topic::Check("file.motd".to_owned()))));
@@ -136,15 +136,21 @@ impl Life {
         life
     }
 
+    /// The check is looked at anew.
+    pub fn look(&mut self) {
+        assert!(self.driver.take(Message::Changed(Topic::Check("file.motd".to_owned()))));
+        self.seconds(1);
+    }
+
     /// The ids of what is asked, and the requests.
-    fn requests(&self) -> Vec<(String, Value)> {
+    pub fn requests(&self) -> Vec<(String, Value)> {
         let Ok(entries) = fs::read_dir(self.site.path("plan/requests")) else { return Vec::new() };
         let read = |path: PathBuf| serde_json::from_slice::<Value>(&fs::read(path).unwrap()).unwrap();
         let all = entries.map(|entry| read(entry.unwrap().path()));
         all.map(|request| (request["id"].as_str().unwrap().to_owned(), request)).collect()
     }
 
-    fn request(&self) -> (String, Digest) {
+    pub fn request(&self) -> (String, Digest) {
         let requests = self.requests();
         let [(id, _)] = &requests[..] else { panic!("one request: {requests:?}") };
         (id.clone(), Digest::of(&fs::read(self.site.path(&format!("plan/requests/{id}.json"))).unwrap()))
@@ -155,7 +161,7 @@ impl Life {
     }
 
     /// Lays a plan where the answer to a request is expected.
-    fn lay(&mut self, id: &str, plan: &Value) {
+    pub fn lay(&mut self, id: &str, plan: &Value) {
         fs::write(self.site.path("plan/.plan"), plan.to_string()).unwrap();
         fs::rename(self.site.path("plan/.plan"), self.place(id)).unwrap();
         self.seconds(1);
@@ -168,11 +174,11 @@ impl Life {
         last.artifacts.outputs.get("rule").cloned().unwrap_or_default()
     }
 
-    fn is_healed(&self) -> bool {
+    pub fn is_healed(&self) -> bool {
         mode(&right(&self.site)) == 0o644
     }
 
-    fn with_people(&self) -> bool {
+    pub fn with_people(&self) -> bool {
         fs::read_dir(self.site.state("tickets")).is_ok_and(|entries| entries.count() > 0)
     }
 }
@@ -184,11 +190,11 @@ fn driver(site: &Site, time: &Arc<Simulated>) -> Driver {
     Driver::new(engine, Box::new(|_| ()), Units::default())
 }
 
-fn plan(request: Digest, runbook: &str) -> Value {
+pub fn plan(request: Digest, runbook: &str) -> Value {
     json!({ "schema": "writ.plan.v1", "request": request, "planner": "test/1", "runbook": runbook, "reason": "why" })
 }
 
-fn never() -> Value {
+pub fn never() -> Value {
     policy(&Site::new(), "never")
 }
 
@@ -226,8 +232,7 @@ fn a_plan_runs_what_it_names_and_what_helped_is_remembered() {
     assert_eq!(told, expected);
     // The same drift again: the one who is asked hears what came of it.
     chmod(&right(&life.site), 0o600);
-    assert!(life.driver.take(Message::Changed(Topic::Check("file.motd".to_owned()))));
-    life.seconds(1);
+    life.look();
     let requests = life.requests();
     let past = |n: usize| requests[0].1["allowed"][n]["past"].clone();
     assert_eq!((past(0), past(1)), (json!({ "helped": 1, "failed": 0 }), json!({ "helped": 0, "failed": 1 })));

@@ -39,6 +39,11 @@ fn profile(which: &str, dir: &Path, port: u16) -> Sandbox {
             let config = file(format!("spool = {spool:?}\nstate_dir = {state:?}\n"));
             sandbox::of_planner(&planner::config::Config::read(&config).unwrap())
         }
+        "asking" => {
+            let config =
+                file(format!("spool = {spool:?}\nstate_dir = {state:?}\n[model]\nport = {port}\ncredentials = {state:?}\n"));
+            sandbox::of_planner(&planner::config::Config::read(&config).unwrap())
+        }
         "sync" => {
             let trust = dir.join("trust.json").display().to_string();
             let config = file(format!(
@@ -302,6 +307,36 @@ fn one_who_chooses_reads_what_it_is_asked_and_writes_what_it_chose() {
             ("listen", "EPERM"),
             ("unix", "EPERM"),
             ("packets", "EPERM"),
+            ("netlink", "EPERM"),
+            ("signal_parent", "EPERM"),
+            ("trace", "EPERM"),
+            ("set_the_clock", "EPERM"),
+        ],
+    );
+}
+
+/// Where it may ask a model, it has that one port, and no more of the files of others.
+#[test]
+fn one_who_asks_a_model_connects_to_its_port_alone() {
+    check(
+        "asking",
+        &[
+            ("read_request", "ok"),
+            ("write_plan", "ok"),
+            ("write_state", "ok"),
+            ("connect_here", "ok"),
+            ("connect_there", "EACCES"),
+            ("run", "EPERM"),
+            ("write_request", "EACCES"),
+            ("write_verdict", "EACCES"),
+            ("read_elsewhere", "EACCES"),
+            ("write_elsewhere", "EACCES"),
+            ("read_outbox", "EACCES"),
+            ("write_looks", "EACCES"),
+            ("listen", "EPERM"),
+            ("packets", "EPERM"),
+            ("multipath", "EPERM"),
+            ("connect_by_sending", "EPERM"),
             ("netlink", "EPERM"),
             ("signal_parent", "EPERM"),
             ("trace", "EPERM"),

@@ -162,9 +162,13 @@ impl Context {
         if bundle.actions_taken.iter().all(|action| own(&action.script_hash)) {
             return;
         }
-        // Its attempts may have gone through the runbooks of several rules.
+        // Its attempts may have gone through the runbooks of several rules, and through those that plans may name for its check.
         let rules = policies.iter().flat_map(|(_, p)| p.rules.values().map(move |rule| (p, rule)));
-        let others: Vec<&Runbook> = rules.filter_map(|(p, rule)| p.runbooks.get(rule.run.as_ref()?)).collect();
+        let of_rules = rules.filter_map(|(p, rule)| p.runbooks.get(rule.run.as_ref()?));
+        let check = bundle.incident.as_ref().map(|incident| &incident.check);
+        let judged = |runbook: &&Runbook| check.is_some_and(|check| runbook.verify.contains(check));
+        let of_plans = policies.iter().flat_map(|(_, p)| p.runbooks.values()).filter(judged);
+        let others: Vec<&Runbook> = of_rules.chain(of_plans).collect();
         let others = steps_of(&others);
         let strange = |step: &Digest| !own(step) && !others.contains(step);
         if let Some(action) = bundle.actions_taken.iter().find(|action| strange(&action.script_hash)) {

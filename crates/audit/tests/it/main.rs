@@ -16,6 +16,8 @@ mod go;
 mod instants;
 mod kept;
 mod laws;
+mod learn_world;
+mod learning;
 mod log;
 mod log_batches;
 mod log_restarts;

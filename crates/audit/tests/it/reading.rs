@@ -5,6 +5,9 @@ use writ_audit::query::{Filter, query};
 use writ_audit::show::find;
 use writ_audit::story;
 use writ_evidence::Kind;
+use writ_evidence::records::{PlanRecord, Transcript};
+use writ_policy::observation::Value;
+use writ_trust::digest::Digest;
 
 use crate::world::*;
 
@@ -55,4 +58,85 @@ fn one_bundle_is_found_and_told() {
     std::fs::write(world.file(4), "{}").unwrap();
     let (found, report) = find(&world.archive(), "EB-20261123-0004".parse().unwrap(), None);
     assert!(found.is_empty() && !report.ok);
+}
+
+/// A plan of several runbooks: those that a plan may name are among what may have run, others are not; and what a model was asked
+/// for it is told by its name and its cost.
+#[test]
+fn plans_of_several_runbooks_and_what_models_cost_are_told() {
+    let policy = policy_json(|policy| {
+        let mut more = policy["runbooks"]["RB-FILE-001"].clone();
+        more["steps"][0]["id"] = "again".into();
+        policy["runbooks"]["RB-FILE-002"] = more.clone();
+        more["steps"][0]["id"] = "foreign".into();
+        more["verify"] = serde_json::json!(["file.tls"]);
+        policy["runbooks"]["RB-TLS-001"] = more;
+    });
+    let world = |first: &str| {
+        let mut world = World::empty();
+        world.release(1, &policy, |_| {});
+        world.started(morning());
+        let (detected, end) = (morning().plus_millis(MINUTE), morning().plus_millis(2 * MINUTE));
+        let opened = world.open("file.motd", detected);
+        let mut plan = world.draft(Kind::Plan);
+        plan.plan = Some(PlanRecord {
+            incident_id: world.sealed[opened.1].bundle.incident.as_ref().unwrap().incident_id,
+            planner: "writ-planner/0.1.0".into(),
+            runbooks: vec![first.into(), "RB-FILE-001".into()],
+            allowed: true,
+            reason: "they are run, one after the other until the check holds".into(),
+            transcript: Some(Transcript {
+                model: "small:8b".into(),
+                prompt: Digest::of(b"prompt"),
+                asked: "why".into(),
+                answered: "{}".into(),
+                outcome: "chosen".into(),
+                input_tokens: Some(900),
+                output_tokens: None,
+                cost_microdollars: 1_230,
+                took_ms: 800,
+            }),
+        });
+        world.seal(plan, detected);
+        let runbook = &world.policy.as_ref().unwrap().runbooks[first];
+        let hash = writ_evidence::incident::step_hash(&runbook.steps[0]);
+        let mut closing = world.closing("file.motd", opened, detected, end);
+        let mut before = closing.actions_taken[0].clone();
+        before.script_hash = hash;
+        closing.actions_taken.insert(0, before);
+        closing.actions_taken[1].step = 2;
+        let planned = Value::List(vec![format!("{first} did not help"), "RB-FILE-001 helped".into()]);
+        let details = &mut closing.incident.as_mut().unwrap().details;
+        details.extend([("planned".to_owned(), planned), ("model_calls".to_owned(), Value::Int(1))]);
+        details.insert("model_microdollars".to_owned(), Value::Int(1_230));
+        world.seal(closing, end);
+        world
+    };
+    let good = world("RB-FILE-002");
+    assert!(good.verify().ok, "{:?}", good.verify().problems);
+    let told: Vec<String> = good.sealed.iter().flat_map(|sealed| story::tell(&sealed.bundle)).collect();
+    let told = told.join(" ");
+    for part in [
+        "writ-planner/0.1.0 chose RB-FILE-002, RB-FILE-001 for ",
+        "The model small:8b was asked (chosen): 900 tokens of question, an unknown number of tokens of answer, 0.00123 US dollars",
+        "Of what was planned, RB-FILE-002 did not help, RB-FILE-001 helped.",
+        "A language model was asked once for it, for 0.00123 US dollars.",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let bad = world("RB-TLS-001").verify();
+    assert!(!bad.ok, "nobody could have planned that");
+}
+
+#[test]
+fn money_is_told_exactly() {
+    for (microdollars, told) in [
+        (0, "0 US dollars"),
+        (1, "0.000001 US dollars"),
+        (1_000_000, "1 US dollar"),
+        (1_500_000, "1.5 US dollars"),
+        (u64::MAX, "18446744073709.551615 US dollars"),
+    ] {
+        assert_eq!(story::dollars(microdollars), told);
+    }
 }

@@ -58,7 +58,9 @@ fn of_site(root: &Path, delta: &Delta, site: &str, said: &Site) -> Vec<Wrong> {
         let looking = Looking { place, appliance: format!("{site}/{name}") };
         let policy = policies.as_ref().and_then(|policies| policies.policy(site, name).ok().flatten());
         let mut needed = BTreeSet::new();
-        named(&policy.unwrap_or_default(), &mut needed);
+        let policy = policy.unwrap_or_default();
+        named(&policy, &mut needed);
+        needed.extend(policy.pointer("/settings/planner/model/key").and_then(Json::as_str).map(str::to_owned));
         looking.look(&kept, &needed, &nobody_has, &mut wrong);
     }
     wrong

@@ -1,6 +1,7 @@
 //! All that is known of this appliance, gathered once; the questions are answered from it without another look.
 
 use writ_agent::config::Config;
+use writ_agent::planner::config::ModelConfig;
 use writ_audit::words;
 use writ_trust::time::Time;
 
@@ -25,6 +26,8 @@ pub struct Appliance {
     pub probe: Option<courier::Status>,
     /// What writ-planner says of itself, while it runs.
     pub planner: Option<courier::Status>,
+    /// How this machine lets a model be reached; none where it lets none.
+    pub model: Option<ModelConfig>,
     /// The folder of releases; none before the enforcer has ever started.
     pub offer: Option<Offer>,
 }

@@ -9,6 +9,7 @@ pub mod enforcer;
 pub mod finding;
 pub mod healing;
 mod metrics;
+mod model;
 pub mod offer;
 pub mod places;
 mod process;
@@ -122,6 +123,7 @@ pub fn findings(seen: &Appliance) -> Vec<Finding> {
     let mut findings = running::findings(seen);
     findings.extend(syncing::findings(seen));
     findings.extend(healing::findings(seen));
+    findings.extend(model::findings(seen));
     findings.extend(applicable::findings(seen));
     findings
 }

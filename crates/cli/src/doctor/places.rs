@@ -54,11 +54,13 @@ impl Places {
                 .next(concat!("run this on an appliance, as root; what the file says: ", page!("appliance.md")))
         })?;
         let courier = self.courier_config(&settings)?.map(Courier::read);
-        let (probe, planner) = (probe_status(&settings), planner_status(&settings));
+        let asking = planner::config::Config::read(&settings.with_file_name(PLANNER_CONFIG)).ok();
+        let (probe, planner) = (probe_status(&settings), planner_status(asking.as_ref()));
+        let model = asking.and_then(|asking| asking.model);
         let enforcer = Enforcer::read(&config)?;
         let now = clock::now();
         let offer = Offer::look(&config, &enforcer, now);
-        Ok(Appliance { now, config, enforcer, courier, probe, planner, offer })
+        Ok(Appliance { now, config, enforcer, courier, probe, planner, model, offer })
     }
 
     /// Whether there is no configuration of an enforcer where it should be.
@@ -114,9 +116,8 @@ fn probe_status(settings: &Path) -> Option<courier::Status> {
 }
 
 /// The same of writ-planner, which runs while something is asked.
-fn planner_status(settings: &Path) -> Option<courier::Status> {
-    let config = planner::config::Config::read(&settings.with_file_name(PLANNER_CONFIG)).ok();
-    let folder = config.map_or_else(|| PathBuf::from(PLANNER_STATE), |config| config.state_dir);
+fn planner_status(config: Option<&planner::config::Config>) -> Option<courier::Status> {
+    let folder = config.map_or_else(|| PathBuf::from(PLANNER_STATE), |config| config.state_dir.clone());
     status(&folder.join(planner::status::FILE), PLANNER)
 }
 

@@ -1,10 +1,11 @@
 //! Making an order: what `new` and `broadcast` have in common.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use serde::Serialize;
 use writ_trust::ids::SiteId;
+use writ_trust::minisign::SecretKey;
 use writ_trust::order::judge::OrderRefusal;
 use writ_trust::order::{Audience, Order, OrderAction, OrderId, OrderSchema, PauseOrder, RunbookOrder};
 use writ_trust::time::{Span, Time};
@@ -13,6 +14,7 @@ use super::{OrderFile, TrustOptions, describe, publish, sign};
 use crate::depot::DepotOptions;
 use crate::failure::{Answer, Failure, Outcome};
 use crate::passphrase::PassphraseOptions;
+use crate::trust::folder::Folder;
 use crate::{clock, files, random, screen};
 
 /// What is to be done.
@@ -76,6 +78,50 @@ pub struct Making {
     json: bool,
 }
 
+/// How many signatures count of how many that it takes, where they are too few.
+pub type Short = Option<(usize, u32)>;
+
+/// An order that appliances would understand, made now.
+pub fn order(site: &SiteId, audience: Audience, action: OrderAction, reason: &str, expires: &Span) -> Outcome<Order> {
+    let now = clock::now();
+    let order = Order {
+        schema: OrderSchema::V1,
+        site: site.clone(),
+        id: OrderId::from_random(*random::bytes()?),
+        audience,
+        action,
+        reason: reason.to_owned(),
+        issued_at: now,
+        expires_at: now.plus(expires),
+    };
+    order.validate().map_err(|e| {
+        Failure::refused("appliances would not understand this order").because(e).next("nothing was written")
+    })?;
+    Ok(order)
+}
+
+/// Writes an order, signs it where there is a key, and judges it as far as it is signed.
+pub fn write(
+    order: &Order,
+    to: &Path,
+    key: Option<&SecretKey>,
+    folder: &Folder,
+    quiet: bool,
+) -> Outcome<(OrderFile, Short)> {
+    files::create_or_same(to, &order.canonical(), "an order")?;
+    if let Some(key) = key {
+        sign::write(&OrderFile::read(to)?, key, quiet)?;
+    }
+    let file = OrderFile::read(to)?;
+    // Too few signatures so far are no fault: the others come later.
+    let short = match file.judge(folder)? {
+        Ok(_) => None,
+        Err(OrderRefusal::Threshold { found, needed, .. }) => Some((found, needed)),
+        Err(refusal) => return Err(file.unfit(&refusal)),
+    };
+    Ok((file, short))
+}
+
 /// What was made.
 #[derive(Serialize)]
 struct Made<'a> {
@@ -90,20 +136,7 @@ impl Making {
     /// Makes the order, and signs and publishes it where that was asked for.
     pub fn run(self, audience: Audience) -> Outcome {
         let folder = self.trust.read()?;
-        let now = clock::now();
-        let order = Order {
-            schema: OrderSchema::V1,
-            site: self.site.clone(),
-            id: OrderId::from_random(*random::bytes()?),
-            audience,
-            action: self.action()?,
-            reason: self.reason.clone(),
-            issued_at: now,
-            expires_at: now.plus(&self.expires),
-        };
-        order.validate().map_err(|e| {
-            Failure::refused("appliances would not understand this order").because(e).next("nothing was written")
-        })?;
+        let order = order(&self.site, audience, self.action()?, &self.reason, &self.expires)?;
         if self.depot.is_some() && self.key.is_none() {
             return Err(Failure::could_not("nobody has signed it, so it cannot be published")
                 .next("give --key, or leave --depot out and run `writ order sign` and `writ order publish`"));
@@ -113,17 +146,7 @@ impl Making {
         }
         // Before it is written: a key that does not count is said while nothing is there.
         let key = self.key.as_ref().map(|key| sign::unlock(key, &self.passphrase, &folder, &order.site)).transpose()?;
-        files::create_or_same(&self.to, &order.canonical(), "an order")?;
-        if let Some(key) = &key {
-            sign::write(&OrderFile::read(&self.to)?, key, self.json)?;
-        }
-        let file = OrderFile::read(&self.to)?;
-        // Too few signatures so far are no fault: the others come later.
-        let short = match file.judge(&folder)? {
-            Ok(_) => None,
-            Err(OrderRefusal::Threshold { found, needed, .. }) => Some((found, needed)),
-            Err(refusal) => return Err(file.unfit(&refusal)),
-        };
+        let (file, short) = write(&order, &self.to, key.as_ref(), &folder, self.json)?;
         if let Some(depot) = self.depot() {
             publish::put(&file, &folder, &depot, self.json)?;
         }
@@ -132,7 +155,7 @@ impl Making {
     }
 
     /// Says what was made, and what is next. `short` is how many signatures count of how many that it takes, if they are too few.
-    fn tell(&self, file: &OrderFile, short: Option<(usize, u32)>) {
+    fn tell(&self, file: &OrderFile, short: Short) {
         let path = self.to.display();
         if self.json {
             screen::json(&Made {

@@ -1,12 +1,12 @@
 //! `writ order`: what people ask of appliances besides releases.
 
 mod broadcast;
-mod make;
+pub mod make;
 mod new;
 mod progress;
 mod publish;
 mod show;
-mod sign;
+pub mod sign;
 
 use std::path::{Path, PathBuf};
 
@@ -60,23 +60,25 @@ impl Command {
 
 /// The trust root that orders are judged by.
 #[derive(Debug, Clone, clap::Args)]
-struct TrustOptions {
+pub struct TrustOptions {
     /// The folder of trust roots
     #[arg(long, value_name = "DIR")]
     trust: PathBuf,
 }
 
 impl TrustOptions {
-    fn read(&self) -> Outcome<Folder> {
+    /// Reads its trust roots.
+    pub fn read(&self) -> Outcome<Folder> {
         folder::read(&self.trust)
     }
 }
 
 /// An order as it lies in a file, with the signature files beside it.
-struct OrderFile {
+pub struct OrderFile {
     path: PathBuf,
     bytes: Vec<u8>,
-    order: Order,
+    /// What it says.
+    pub order: Order,
     signatures: Vec<SignatureFile>,
 }
 
@@ -107,7 +109,7 @@ impl OrderFile {
 }
 
 /// An order in words, one line per fact.
-fn describe(order: &Order) -> Vec<String> {
+pub fn describe(order: &Order) -> Vec<String> {
     vec![
         format!("order   {}", order.id),
         format!("site    {}", order.site),

@@ -9,7 +9,7 @@ use std::collections::BinaryHeap;
 use std::fs;
 
 use writ_agent::enforce::hostile;
-use writ_agent::enforce::incident::{By, Incident, Open, Phase};
+use writ_agent::enforce::incident::{Account, By, Incident, Open, Phase, Ran};
 use writ_agent::enforce::state::{Pending, State};
 use writ_audit::{story, words};
 use writ_evidence::bundle::MAX_BUNDLE;
@@ -76,6 +76,7 @@ impl Shelf<'_> {
         };
         told.extend(incident.escalations.iter().map(story::went_up));
         told.extend(incident.actions.iter().map(story::action));
+        told.extend(incident.plan.iter().flat_map(|plan| &plan.accounts).map(planned));
         let policy = self.seen.enforcer.policy();
         let (standing, now) = stands(incident, policy, self.seen);
         told.push(now);
@@ -185,7 +186,10 @@ fn stands(incident: &Incident, policy: Option<&Policy>, seen: &Appliance) -> (St
         Phase::Attempting { rule, since } => {
             let since = words::when(*since);
             let told = match By::of(rule) {
-                By::Plan(runbook) => format!("Runbook {runbook}, which a planner chose, works on it since {since}."),
+                By::Plan(runbook) => {
+                    let which = which_of_plan(incident);
+                    format!("Runbook {runbook}, which a planner chose{which}, works on it since {since}.")
+                }
                 By::Rule(rule) => {
                     let by = policy.and_then(|policy| policy.rules.get(&rule)?.run.as_deref());
                     let by = by.map_or_else(String::new, |runbook| format!(" by runbook {runbook}"));
@@ -205,6 +209,24 @@ fn stands(incident: &Incident, policy: Option<&Policy>, seen: &Appliance) -> (St
             (Standing::WithPeople, format!("People have it; it closes by itself when the check holds.{tried}"))
         }
     }
+}
+
+/// What became of a plan.
+fn planned(account: &Account) -> String {
+    let planner = account.planner.as_deref().unwrap_or("a planner");
+    let named = if account.runbooks.is_empty() { "nothing".to_owned() } else { account.runbooks.join(", then ") };
+    format!("Plan {}: {planner} named {named}: {}.", account.number, account.word)
+}
+
+/// Which runbook of its plan it is that runs, where that has several.
+fn which_of_plan(incident: &Incident) -> String {
+    let chosen = incident.plan.as_ref().and_then(|plan| plan.chosen.as_ref());
+    let several = chosen.filter(|chosen| !chosen.ran.is_empty() || !chosen.then.is_empty());
+    several.map_or_else(String::new, |chosen| {
+        let before: Vec<String> = chosen.ran.iter().map(Ran::in_words).collect();
+        let before = if before.is_empty() { String::new() } else { format!("; {}", before.join(", ")) };
+        format!(" as number {} of {}{before}", chosen.ran.len() + 1, chosen.runbooks().len())
+    })
 }
 
 /// The request that a planner is to answer.

@@ -204,7 +204,8 @@ fn a_new_rule_beside_another_may_take_its_place() {
 fn settings_have_their_directions() {
     let settings = json!({
         "title": "A", "tier": "essential", "approvers": ["a"],
-        "planner": {"enabled": false, "review": "before"},
+        "planner": {"enabled": false, "review": "before",
+            "model": {"url": "https://models.example/v1", "key": "k", "insecure": false, "deadline": "4s", "budget": {"calls_per_day": 9}}},
         "contacts": {"k": {"person": "K", "answers_within": "15m"}, "l": {"person": "L", "answers_within": "15m"}},
         "escalation": {"l2_failures": 2, "no_answer": "30m", "acknowledge": "15m", "updates": {"high": "4h"}, "report": "72h",
             "route": {"high": ["k"], "low": []}, "contacts": ["K"]},
@@ -219,6 +220,11 @@ fn settings_have_their_directions() {
         ("/approvers", json!(["a", "b"]), Effect::Unclear),
         ("/planner/enabled", json!(true), Effect::Unclear),
         ("/planner/review", json!("after"), Effect::Weaker),
+        ("/planner/model", json!(null), Effect::Stronger),
+        ("/planner/model/url", json!("https://others.example/v1"), Effect::Unclear),
+        ("/planner/model/key", json!(null), Effect::Unclear),
+        ("/planner/model/insecure", json!(true), Effect::Unclear),
+        ("/planner/model/budget/calls_per_day", json!(90), Effect::Unclear),
         ("/contacts/k/answers_within", json!("1h"), Effect::Weaker),
         ("/contacts/k/person", json!("M"), Effect::Unclear),
         ("/escalation/l2_failures", json!(1), Effect::Stronger),
@@ -254,6 +260,12 @@ fn settings_have_their_directions() {
         let told = everybody || matches!(effect, Effect::Weaker | Effect::Unclear);
         assert_eq!(changes[0].why.is_some(), told, "{pointer}");
     }
+    // Whoever had none tells a model from now on.
+    let mut none = settings.clone();
+    none["planner"].as_object_mut().unwrap().remove("model");
+    let changes = diff_section("settings", &none, &settings);
+    assert_eq!((changes.len(), changes[0].effect), (1, Effect::Weaker), "{changes:?}");
+    assert_eq!(changes[0].why.as_deref(), Some("what fails is told to a language model"));
     // Another first one: sooner or later than before, nobody knows.
     let mut after = settings.clone();
     after["contacts"]["l"]["role"] = json!("primary");

@@ -8,15 +8,17 @@ use writ_trust::time::Span;
 use crate::declared::Severity;
 
 mod contact;
+mod endpoint;
 pub mod maintenance;
 mod notify;
-mod planner;
+pub mod planner;
 mod quiet;
 
 pub use contact::{Contact, Role};
+pub use endpoint::{Endpoint, Place};
 pub use maintenance::{Day, Maintenance, Window, Work};
 pub use notify::{Channel, ChannelKind, NotifyEvent};
-pub use planner::{Planner, Review};
+pub use planner::{Model, ModelBudget, ModelPrice, Planner, Review};
 pub use quiet::QuietHours;
 
 /// How often people are told of an open incident.

@@ -238,7 +238,8 @@ pub const CODES: &[Code] = &[
         "out-of-bounds",
         "A value beyond what this version does",
         "A check runs at most once a second; a step takes an hour at most; an integer has at most 53 bits, because JSON \
-         carries no larger ones exactly.",
+         carries no larger ones exactly. A model is waited for 5 seconds, asked a thousand times a day and names 5 runbooks, \
+         at most.",
     ),
     error(
         "overlapping-rules",
@@ -459,7 +460,8 @@ pub const CODES: &[Code] = &[
         "wrong-address",
         "An address that leads to nobody",
         "An e-mail address has one \"@\" and no spaces, a telephone number has digits, a webhook begins with https://, and \
-         PagerDuty is told by a routing key, which is a secret.",
+         PagerDuty is told by a routing key, which is a secret. A model's address has no user, password or query, and begins \
+         with https://; http:// is for this machine, and with `insecure = true` for a private address.",
     ),
     error(
         "wrong-constructor",

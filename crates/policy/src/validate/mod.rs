@@ -23,6 +23,7 @@ mod never;
 mod numbers;
 mod overlap;
 mod parameters;
+mod planner;
 mod predicates;
 mod probes;
 mod programs;
@@ -91,6 +92,7 @@ const RULES: &[Rule] = &[
     Rule { scope: Scope::Own, find: contacts::find },
     Rule { scope: Scope::Own, find: addresses::find },
     Rule { scope: Scope::Own, find: windows::find },
+    Rule { scope: Scope::Own, find: planner::find },
     Rule { scope: Scope::Own, find: numbers::own },
     Rule { scope: Scope::Soon, find: exceptions::soon },
 ];

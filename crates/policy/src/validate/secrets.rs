@@ -162,6 +162,11 @@ pub fn own(context: &Context<'_>, findings: &mut Vec<Finding>) {
             findings.extend(unknown(path, name, kept));
         }
     }
+    let model = context.whole("settings").and_then(|s| s.pointer("/planner/model/key"));
+    if let Some(name) = model.and_then(Json::as_str) {
+        let path = ["settings", "planner", "model", "key"].map(str::to_owned).to_vec();
+        findings.extend(unknown(path, name, kept));
+    }
 }
 
 /// References to secrets anywhere in an item.

@@ -116,7 +116,12 @@ pub fn policy() -> Value {
             "notify": { "pager": { "kind": "pagerduty", "address": null, "secret": "x", "severities": ["critical"],
                 "events": ["escalated"] } },
             "maintenance": { "windows": [ { "days": ["sun"], "from": "22:00", "to": "02:00", "allows": ["switch"] } ] },
-            "planner": { "enabled": false, "review": "before" },
+            "planner": { "enabled": false, "review": "before", "model": {
+                "url": "https://models.example/v1", "name": "small-1", "key": "x", "insecure": false, "deadline": "4s",
+                "most_runbooks": 3,
+                "budget": { "calls_per_hour": 6, "calls_per_day": 30, "microdollars_per_day": 100_000 },
+                "price": { "input_microdollars_per_1000_tokens": 150, "output_microdollars_per_1000_tokens": 600 },
+            } },
             "sla": { "critical": "15m", "high": "1h", "medium": "4h", "low": "24h" },
             "escalation": { "l1_failures": { "critical": 3, "high": 2, "medium": 3, "low": 3 }, "l2_failures": 2,
                 "no_answer": "30m", "acknowledge": "15m", "updates": { "critical": "2h", "high": "4h" }, "report": "72h",

@@ -32,6 +32,10 @@ pub const TRIED: &[&str] = &[
     "writ order new",
     "writ order broadcast",
     "writ order show",
+    "writ plan review",
+    "writ plan show",
+    "writ plan approve",
+    "writ plan reject",
     "writ verify",
     "writ audit verify",
     "writ audit compare",
@@ -48,6 +52,12 @@ pub const TRIED: &[&str] = &[
     "writ report quarterly",
     "writ report annual",
     "writ report audit-set",
+    "writ learn status",
+    "writ learn candidates",
+    "writ learn show",
+    "writ learn promote",
+    "writ learn reject",
+    "writ learn withdraw",
     "writ watch",
     "writ doctor",
     "writ status",
@@ -170,6 +180,7 @@ fn the_operators_commands_print_json_and_no_colour() {
     assert_eq!(verified["holds"], true);
 
     orders_print_json(scratch.path());
+    plans_print_json(scratch.path());
     provisioning_prints_json(&desk.flake(), scratch.path());
 
     let draft = |name: &str| {
@@ -243,6 +254,50 @@ fn orders_print_json(scratch: &std::path::Path) {
     assert_eq!((&shown["holds"], &shown["order"]["id"]), (&true.into(), &made["id"]), "{shown}");
 }
 
+/// A proposal of a folder, as far as it can be told of without evidence; what is approved is tried where there is some.
+fn plans_print_json(scratch: &std::path::Path) {
+    use writ_wire::proposal::{Proposal, ProposalSchema};
+    let folder = scratch.join("proposals");
+    fs::create_dir(&folder).unwrap();
+    let propose = |reason: &str| {
+        let mut proposal = Proposal {
+            schema: ProposalSchema::V1,
+            id: String::new(),
+            site: SITE.parse().unwrap(),
+            appliance: "front-desk".parse().unwrap(),
+            incident: None,
+            check: "ehr.service".into(),
+            runbooks: vec!["RB-EHR-001".into()],
+            reason: reason.into(),
+            proposed_by: "an assistant".into(),
+            proposed_at: super::THEN.parse().unwrap(),
+        };
+        proposal.id = proposal.id_of();
+        fs::write(folder.join(proposal.file_name()), proposal.canonical()).unwrap();
+        proposal.id
+    };
+    let (first, second) = (propose("it helped before"), propose("it may help"));
+    let plan = |words: &[&str]| {
+        let mut plan = writ(&["plan"]);
+        plan.args(words).arg("--proposals").arg(&folder);
+        plan
+    };
+    let waits = both(0, "--json", || plan(&["review"]));
+    assert_eq!(waits["proposals"].as_array().map(Vec::len), Some(2), "{waits}");
+    let shown = both(0, "--json", || plan(&["show", &first]));
+    assert_eq!((&shown["id"], &shown["against"]), (&first.as_str().into(), &Value::Null), "{shown}");
+    assert_eq!(piped(&mut plan(&["reject", &first, "--reason", "mended by hand"])).code, Some(0));
+    let rejected = programs(0, plan(&["reject", &second, "--reason", "mended by hand"]).arg("--json"));
+    assert_eq!(rejected["proposal"]["id"], second, "{rejected}");
+    let blind = piped(
+        plan(&["approve", &first, "--json", "--to"])
+            .arg(scratch.join("no.json"))
+            .arg("--trust")
+            .arg(scratch.join("orders-trust")),
+    );
+    assert_eq!(blind.code, Some(2), "without evidence nothing is approved: {}", blind.stderr);
+}
+
 /// Packets of the period that it is now; what they write is tried where they are made.
 fn reports_print_json(house: &House) {
     let today = writ_agent::clock::now().to_string();
@@ -264,6 +319,25 @@ fn reports_print_json(house: &House) {
         assert_eq!(made.code, Some(0), "{which}: {}{}", made.stdout, made.stderr);
         let packets = programs(0, report().arg("--json"));
         assert_eq!(packets[0]["schema"], "writ.packet.v1", "{packets}");
+    }
+}
+
+/// Nothing was learned in this house: what decisions print is told where there is something to decide, `crates/cli/tests/it/learn.rs`.
+fn learning_prints_json(house: &House) {
+    let learn = |words: &[&str]| {
+        let mut command = writ(&["learn"]);
+        command.args(words).arg("--audit").arg(house.path("audit")).arg("--trust").arg(house.path("etc/trust.json"));
+        command
+    };
+    for words in ["status", "candidates"] {
+        let learned = both(0, "--json", || learn(&[words]));
+        assert_eq!((&learned["schema"], &learned["tiers"]["l1"]), (&"writ.learning.v1".into(), &1.into()), "{learned}");
+    }
+    let decided = ["--by", "Sam", "--reason", "No", "--json"];
+    for words in [&["show", "aa"][..], &["promote", "aa"], &["reject", "aa"], &["withdraw", "aa"]] {
+        let more = if matches!(words[0], "reject" | "withdraw") { &decided[..] } else { &["--json"] };
+        let none = piped(&mut learn(&[words, more].concat()));
+        assert_eq!((none.code, none.stdout.as_str()), (Some(2), ""), "{words:?}: {}", none.stderr);
     }
 }
 
@@ -293,6 +367,7 @@ fn the_auditors_commands_print_json_and_no_colour() {
     let flat = programs(0, show().arg("--flat"));
     assert!(flat["evidence_bundle_hash"].is_string() && flat["signatures"].is_object(), "{flat}");
     reports_print_json(&house);
+    learning_prints_json(&house);
     what_people_do_with_evidence_prints_json(&house);
     both(0, "--json", || {
         let mut collect = writ(&["audit", "collect"]);

@@ -38,6 +38,7 @@ pub fn chain() -> Vec<(&'static str, Sealed)> {
         ("pause", pause()),
         ("refused", refused()),
         ("posture-summary", summary()),
+        ("plan-chosen", chosen()),
     ];
     let mut state = ChainState::new();
     let mut sealed = Vec::new();
@@ -206,12 +207,43 @@ fn opened() -> Draft {
 fn plan() -> Draft {
     let mut draft = draft(Kind::Plan);
     draft.plan = Some(PlanRecord {
+        transcript: None,
         incident_id: id(),
         planner: "none".into(),
         runbooks: vec![],
         allowed: false,
         reason: "2 failed attempts; L2: not in this release, so it goes to people (L3); ticket INC-20261123-0007"
             .into(),
+    });
+    draft
+}
+
+/// A plan of two runbooks, for which a language model was asked.
+fn chosen() -> Draft {
+    let mut draft = draft(Kind::Plan);
+    let digests = ["request", "plan"].map(|name| (name.to_owned(), Digest::of(name.as_bytes())));
+    draft.artifacts.checksums.extend(digests);
+    let said =
+        [("check", CHECK), ("request", "INC-20261123-0007-1"), ("offered", "RB-EHR-001, RB-EHR-002, RB-EHR-003")];
+    draft.artifacts.outputs.extend(said.map(|(name, text)| (name.to_owned(), text.to_owned())));
+    draft.plan = Some(PlanRecord {
+        incident_id: id(),
+        planner: "writ-planner/0.1.0".into(),
+        runbooks: vec!["RB-EHR-001".into(), "RB-EHR-002".into()],
+        allowed: true,
+        reason: "RB-EHR-001, then RB-EHR-002 are run, one after the other until the check holds (the connector lost its file)"
+            .into(),
+        transcript: Some(Transcript {
+            model: "small:8b".into(),
+            prompt: Digest::of(b"what was sent"),
+            asked: "{\"check\":\"ehr.connector-config\"}".into(),
+            answered: "{\"runbooks\":[\"RB-EHR-001\",\"RB-EHR-002\"]}".into(),
+            outcome: "chosen".into(),
+            input_tokens: Some(1_812),
+            output_tokens: Some(64),
+            cost_microdollars: 310,
+            took_ms: 842,
+        }),
     });
     draft
 }

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::json;
+use writ_evidence::Draft;
 use writ_evidence::bundle::ReleaseRef;
 use writ_evidence::chain::{ChainState, Sealed, seal};
-use writ_evidence::incident::step_hash;
+use writ_evidence::incident::{Escalation, Tier, step_hash};
+use writ_policy::observation::Value;
 use writ_policy::policy::Policy;
 use writ_tools::phase::root as repository;
 use writ_trust::digest::Digest;
@@ -40,6 +42,16 @@ pub struct Folder {
 impl Folder {
     /// One with so many bundles, as long as real ones are. On the disk that holds `target/`.
     pub fn make(bundles: u64, logged: bool) -> Result<Self> {
+        Self::told(bundles, logged, |_| ())
+    }
+
+    /// The same without a log, of which each incident was healed by a plan.
+    pub fn healed_by_plans(bundles: u64) -> Result<Self> {
+        Self::told(bundles, false, by_a_plan)
+    }
+
+    /// One whose bundles are changed so before they are signed.
+    fn told(bundles: u64, logged: bool, change: fn(&mut Draft)) -> Result<Self> {
         let target = repository().join("target");
         fs::create_dir_all(&target)?;
         let temp = tempfile::Builder::new().prefix("writ-bench-").tempdir_in(target.canonicalize()?)?;
@@ -52,7 +64,7 @@ impl Folder {
             writer.begin_log(Digest::of(&root), Digest::of(&bytes));
         }
         for _ in 0..bundles {
-            writer.say()?;
+            writer.say(change)?;
         }
         writer.finish()?;
         Ok(folder)
@@ -115,6 +127,17 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         fs::write(path, bytes)?;
     }
     Ok(())
+}
+
+/// Makes the end of an incident one that a plan brought about.
+fn by_a_plan(draft: &mut Draft) {
+    let Some(execution) = &mut draft.execution else { return };
+    let reason = "no rule answers it".to_owned();
+    let escalation = Escalation { to: Tier::L2, at: execution.timestamp_start, reason, notified: Vec::new() };
+    (execution.tier, execution.rule, execution.escalations) = (Some(Tier::L2), None, vec![escalation]);
+    if let Some(incident) = &mut draft.incident {
+        incident.details.insert("planner".to_owned(), Value::Text("writ-planner/1".to_owned()));
+    }
 }
 
 /// When the appliance began to speak.
@@ -189,7 +212,7 @@ impl<'f> Writer<'f> {
         self.log = Some(log);
     }
 
-    fn say(&mut self) -> Result<()> {
+    fn say(&mut self, change: fn(&mut Draft)) -> Result<()> {
         let sequence = self.chain.next_sequence;
         // An incident is opened and closed at one time: both are of one day.
         self.now = began().plus_millis(i64::try_from(sequence.div_ceil(3))? * 180_000);
@@ -203,6 +226,7 @@ impl<'f> Writer<'f> {
         for (action, step) in draft.actions_taken.iter_mut().zip(&runbook.steps) {
             action.script_hash = step_hash(step);
         }
+        change(&mut draft);
         let sealed = seal(draft, &self.chain, &self.key, self.now)?;
         let file = self.evidence.join(sealed.file_name());
         write(&file, &sealed.bytes)?;

@@ -1,6 +1,6 @@
 //! `writ audit verify`: how many bundles it verifies in a second, beside what the processor can, and whether its memory grows.
 
-mod folder;
+pub mod folder;
 mod log;
 
 use std::process::Command;

@@ -10,23 +10,34 @@ fn choice(runbook: &str) -> Choice {
     Choice { runbook: runbook.into(), rules: Vec::new(), tripped: None, window: None }
 }
 
-fn plans(choices: &[&str]) -> Plans {
+pub(super) fn plans(choices: &[&str]) -> Plans {
     let choices = choices.iter().map(|runbook| choice(runbook)).collect();
     Plans { l2_failures: 2, within_ms: 5_000, review_first: false, choices }
 }
 
 /// One rule that may be tried once, and these runbooks for a planner.
-fn with(plans: Plans) -> Circumstances {
+pub(super) fn with(plans: Plans) -> Circumstances {
     Circumstances { l2: L2::On(plans), ..allowed(vec![rule("L1-A", 1, 0)]) }
 }
 
 fn plan(runbook: &str) -> Event {
-    let plan = Digest::of(runbook.as_bytes());
-    Event::Planned(Answer::Plan { planner: "p/1".into(), runbook: runbook.into(), reason: "why".into(), plan })
+    several(&[runbook])
+}
+
+/// A plan of several runbooks.
+pub(super) fn several(runbooks: &[&str]) -> Event {
+    let plan = Digest::of(runbooks.concat().as_bytes());
+    let runbooks = runbooks.iter().map(|&runbook| runbook.to_owned()).collect();
+    Event::Planned(Answer::Plan { planner: "p/1".into(), runbooks, reason: "why".into(), plan, transcript: None })
+}
+
+fn refused() -> Event {
+    let (message, transcript) = ("no plan".into(), None);
+    Event::Planned(Answer::Refused { rule: "plan-shape", message, plan: None, transcript })
 }
 
 /// As the driver does when it writes a request.
-fn written(mut state: State) -> State {
+pub(super) fn written(mut state: State) -> State {
     if let State::Open(incident) = &mut state
         && let Some(open) = incident.plan.as_mut().and_then(|plan| plan.open.as_mut())
     {
@@ -36,7 +47,7 @@ fn written(mut state: State) -> State {
 }
 
 /// An incident whose only rule was of no use, and for which a planner was asked.
-fn asked(policy: &Circumstances) -> State {
+pub(super) fn asked(policy: &Circumstances) -> State {
     let (state, acts) = step(State::Quiet, failing(Severity::High), at(0), policy);
     assert_eq!(acts, [Act::Opened, Act::Attempt("L1-A".into())]);
     let (state, acts) = step(state, tried(Outcome::Fail), at(1), policy);
@@ -44,16 +55,16 @@ fn asked(policy: &Circumstances) -> State {
     written(state)
 }
 
-fn incident(state: &State) -> &Incident {
+pub(super) fn incident(state: &State) -> &Incident {
     let State::Open(incident) = state else { panic!("it is open") };
     incident
 }
 
-fn told(acts: &[Act]) -> &Told {
+pub(super) fn told(acts: &[Act]) -> &Told {
     acts.iter().find_map(|act| if let Act::Plan(told) = act { Some(told) } else { None }).expect("a word about a plan")
 }
 
-fn by_plan(runbook: &str) -> Act {
+pub(super) fn by_plan(runbook: &str) -> Act {
     Act::Attempt(By::Plan(runbook.into()))
 }
 
@@ -125,11 +136,10 @@ fn what_was_interrupted_counts_and_may_be_chosen_again() {
 
 #[test]
 fn what_no_planner_may_choose_is_refused_and_counts_as_a_failed_plan() {
-    let refused = Event::Planned(Answer::Refused { rule: "plan-shape", message: "no plan".into(), plan: None });
     for (event, second, rule) in [
         (plan("RB-X"), 2, "plan-runbook"),
         (plan("RB-B"), 7, "plan-deadline"),
-        (refused, 2, "plan-shape"),
+        (refused(), 2, "plan-shape"),
         (Event::Planned(Answer::None), 6, "plan-deadline"),
     ] {
         let policy = with(plans(&["RB-B"]));
@@ -231,6 +241,10 @@ fn where_people_look_first_a_plan_is_a_proposal() {
     assert_eq!(incident(&state).phase, Phase::Escalated);
     let (_, acts) = step(state, failing(Severity::High), at(3), &policy);
     assert_eq!(acts, []);
+    let policy = with(Plans { review_first: true, ..plans(&["RB-B", "RB-C"]) });
+    let (_, acts) = step(asked(&policy), several(&["RB-C", "RB-B"]), at(2), &policy);
+    assert_eq!(told(&acts).runbooks, ["RB-C", "RB-B"]);
+    assert!(reason_of(&acts).contains("p/1 proposes runbooks RB-C, then RB-B (why)"), "{acts:?}");
 }
 
 #[test]
@@ -325,8 +339,11 @@ pub(super) fn tiers() -> impl Strategy<Value = L2> {
 pub(super) fn answers() -> impl Strategy<Value = Event> {
     prop_oneof![
         4 => "RB-[A-E]".prop_map(|runbook| plan(&runbook)),
+        2 => prop::collection::vec("RB-[A-E]", 2..4).prop_map(|runbooks| {
+            several(&runbooks.iter().map(String::as_str).collect::<Vec<_>>())
+        }),
         1 => Just(Event::Planned(Answer::None)),
-        1 => Just(Event::Planned(Answer::Refused { rule: "plan-shape", message: "no plan".into(), plan: None })),
+        1 => Just(refused()),
     ]
 }
 
@@ -335,8 +352,9 @@ pub(super) fn is_free(allowed: &Circumstances, runbook: &str) -> bool {
 }
 
 proptest! {
-    /// Whatever is answered, and however often: under one policy no more runbooks of plans run than plans may fail, and one more
-    /// that helps; none that was not offered, none twice, none without an answer to a request of its own.
+    /// Whatever is answered, and however often: under one policy no more runbooks of plans run than may be tried by plans that may
+    /// fail; none that was not offered, none twice, none without an answer to a request of its own, and none after one that was
+    /// told of as over.
     #[test]
     fn a_planner_has_nothing_run_but_what_was_offered(
         answers in prop::collection::vec(prop_oneof![3 => answers(), 2 => Just(failing(Severity::Medium)),
@@ -359,11 +377,14 @@ proptest! {
                     _ => {}
                 }
             }
-            prop_assert!(ran.len() <= accepted && accepted <= asked);
-            prop_assert!(ran.len() <= most as usize);
+            prop_assert!(accepted <= asked && ran.len() <= accepted * most as usize);
+            prop_assert!(ran.len() <= (most * (most + 1) / 2) as usize);
             if let State::Open(incident) = &state && let Some(planning) = &incident.plan {
                 prop_assert!(planning.failures <= most);
                 prop_assert!(planning.open.is_none() || planning.chosen.is_none());
+                prop_assert!(ran.iter().filter(|name| !planning.tried.contains(*name)).count() <= 1);
+                let back: Incident = serde_json::from_value(serde_json::to_value(&**incident).unwrap()).unwrap();
+                prop_assert_eq!(&back, &**incident, "all of it is durable");
             }
         }
     }

@@ -2,9 +2,11 @@
 
 use std::io;
 
+use writ_evidence::records::Transcript;
+use writ_evidence::scrub::scrub;
 use writ_trust::digest::Digest;
 use writ_trust::text::one_line;
-use writ_wire::plan::Plan;
+use writ_wire::plan::{self, Plan};
 
 use crate::enforce::incident::Answer;
 
@@ -12,24 +14,54 @@ use crate::enforce::incident::Answer;
 ///
 /// What is offered, and until when, the incident knows: it judges the rest.
 pub fn judge(read: io::Result<Vec<u8>>, request: Digest) -> Answer {
-    let refused = |rule, message: String, plan| Answer::Refused { rule, message: one_line(message), plan };
+    let refused = |rule, message: String, plan, transcript| {
+        let message = one_line(message);
+        Answer::Refused { rule, message, plan, transcript }
+    };
     let bytes = match read {
         Ok(bytes) => bytes,
-        Err(e) => return refused("plan-unreadable", format!("what lies there as a plan cannot be read: {e}"), None),
+        Err(e) => {
+            return refused("plan-unreadable", format!("what lies there as a plan cannot be read: {e}"), None, None);
+        }
     };
     let digest = Some(Digest::of(&bytes));
     let plan = match Plan::parse(&bytes) {
         Ok(plan) => plan,
-        Err(e) => return refused("plan-shape", format!("it is no plan: {e}"), digest),
+        Err(e) => return refused("plan-shape", format!("it is no plan: {e}"), digest, None),
     };
-    if let Some(what) = plan.excess() {
-        return refused("plan-bounds", format!("its {what} is too long, or no plain name"), digest);
-    }
     if plan.request != request {
-        return refused("plan-request", "it answers another request than the one that is open".to_owned(), digest);
+        // What it tells of a model belongs to that other request: nothing is counted twice.
+        let message = "it answers another request than the one that is open".to_owned();
+        return refused("plan-request", message, digest, None);
     }
-    let reason = plan.why();
-    Answer::Plan { planner: plan.planner, runbook: plan.runbook, reason, plan: Digest::of(&bytes) }
+    let call = plan.transcript.as_ref().filter(|call| call.excess().is_none()).map(|call| Box::new(transcript(call)));
+    if let Some(what) = plan.excess() {
+        let message = format!("its {what} is too long or too large, or no plain name");
+        return refused("plan-bounds", message, digest, call);
+    }
+    let (planner, reason) = (scrub(&plan.planner).into_owned(), one_line(scrub(&plan.reason)));
+    Answer::Plan { planner, runbooks: plan.runbooks(), reason, plan: Digest::of(&bytes), transcript: call }
+}
+
+/// What a planner tells of a model, as evidence may hold it. Its word that the texts are scrubbed is not taken.
+fn transcript(call: &plan::Transcript) -> Transcript {
+    Transcript {
+        model: scrub(&call.model).into_owned(),
+        prompt: call.prompt,
+        asked: plain(&call.asked),
+        answered: plain(&call.answered),
+        outcome: call.outcome.clone(),
+        input_tokens: call.input_tokens,
+        output_tokens: call.output_tokens,
+        cost_microdollars: call.cost_microdollars,
+        took_ms: call.took_ms,
+    }
+}
+
+/// A text of some lines without a patient's data, and without what commands a terminal.
+fn plain(text: &str) -> String {
+    let visible: String = text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
+    scrub(&visible).into_owned()
 }
 
 #[cfg(test)]
@@ -55,6 +87,20 @@ mod tests {
     }
 
     #[test]
+    fn a_reason_is_scrubbed_and_names_stay() {
+        let mut plan = good();
+        plan["planner"] = json!("writ-planner/0.1.0");
+        plan["reason"] = json!("SSN 219-09-9999\nof a patient");
+        let Answer::Plan { planner, reason, .. } = judge(Ok(plan.to_string().into_bytes()), request()) else {
+            panic!()
+        };
+        assert!(
+            planner == "writ-planner/0.1.0" && !reason.contains("219-09-9999") && !reason.contains('\n'),
+            "{reason}"
+        );
+    }
+
+    #[test]
     fn each_lie_breaks_its_rule() {
         let with = |name: &str, value: Value| {
             let mut plan = good();
@@ -62,15 +108,45 @@ mod tests {
             plan
         };
         assert!(
-            matches!(judge(Ok(good().to_string().into_bytes()), request()), Answer::Plan { runbook, .. } if runbook == "RB-A")
+            matches!(judge(Ok(good().to_string().into_bytes()), request()), Answer::Plan { runbooks, .. } if runbooks == ["RB-A"])
         );
         assert_eq!(rule(&with("request", json!(Digest::of(b"another")))), "plan-request");
         assert_eq!(rule(&with("made_at", json!("2099-01-01T00:00:00Z"))), "plan-shape");
         assert_eq!(rule(&with("parameters", json!({ "path": "/etc/shadow" }))), "plan-shape");
         assert_eq!(rule(&with("runbook", json!("x".repeat(200)))), "plan-bounds");
         assert_eq!(rule(&with("planner", json!("a\nb"))), "plan-bounds");
+        assert_eq!(rule(&with("then", json!("RB-B"))), "plan-shape");
+        assert_eq!(rule(&with("then", json!([{ "runbook": "RB-B", "parameters": {} }]))), "plan-shape");
+        assert_eq!(rule(&with("then", json!(["RB-B", "a b"]))), "plan-bounds");
+        assert_eq!(rule(&with("then", json!(["1", "2", "3", "4", "5"]))), "plan-bounds");
         let unreadable = judge(Err(io::ErrorKind::FileTooLarge.into()), request());
         assert!(matches!(unreadable, Answer::Refused { rule: "plan-unreadable", plan: None, .. }));
+    }
+
+    /// The planner says that it scrubbed its texts; they are scrubbed again. What came of a call is told also where the plan is
+    /// refused, but not of a call for another request, which was told with that one.
+    #[test]
+    fn what_is_told_of_a_model_is_scrubbed_again() {
+        let call = json!({
+            "model": "small:8b", "prompt": Digest::of(b"prompt"), "asked": "SSN 219-09-9999 \u{1b}[2J\nof a patient",
+            "answered": "MRN: 00123456", "outcome": "schema", "input_tokens": 900, "cost_microdollars": 12, "took_ms": 800,
+        });
+        let of = |plan: &Value| match judge(Ok(plan.to_string().into_bytes()), request()) {
+            Answer::Plan { transcript, .. } | Answer::Refused { transcript, .. } => transcript,
+            Answer::None => None,
+        };
+        let mut plan = good();
+        plan["transcript"] = call;
+        let told = of(&plan).unwrap();
+        assert!(!told.asked.contains("219-09-9999") && !told.answered.contains("00123456"), "{told:?}");
+        assert!(!told.asked.contains('\u{1b}') && told.asked.contains('\n'), "{told:?}");
+        assert_eq!((told.cost_microdollars, told.input_tokens, told.output_tokens), (12, Some(900), None));
+        plan["then"] = json!(["a b"]);
+        assert!(rule(&plan) == "plan-bounds" && of(&plan).is_some());
+        plan["transcript"]["cost_microdollars"] = json!(9_007_199_254_740_992_u64);
+        assert!(rule(&plan) == "plan-bounds" && of(&plan).is_none());
+        plan["request"] = json!(Digest::of(b"another"));
+        assert!(rule(&plan) == "plan-request" && of(&plan).is_none());
     }
 
     proptest! {
@@ -81,9 +157,9 @@ mod tests {
             let mut bytes = good().to_string().into_bytes();
             let at = at % bytes.len();
             bytes[at] = with;
-            if let Answer::Plan { planner, runbook, .. } = judge(Ok(bytes.clone()), request()) {
+            if let Answer::Plan { planner, runbooks, .. } = judge(Ok(bytes.clone()), request()) {
                 prop_assert_eq!(Plan::parse(&bytes).unwrap().request, request());
-                prop_assert!(planner.len() <= 128 && runbook.len() <= 128);
+                prop_assert!(planner.len() <= 128 && runbooks.iter().all(|runbook| runbook.len() <= 128));
             }
         }
     }

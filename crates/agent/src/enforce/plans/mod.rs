@@ -71,12 +71,16 @@ impl Engine {
         let asked = self.policy().and_then(|policy| {
             request::request(incident, policy, (&self.identity, release), last, &self.state.past_runs)
         });
+        let most = asked.as_ref().and_then(|asked| Some(asked.model.as_ref()?.most_runbooks));
         let bytes = asked.as_ref().map(|asked| (asked.id.clone(), asked.digest(), asked.canonical()));
         let Some(open) = incident.plan.as_mut().and_then(|plan| plan.open.as_mut()) else { return };
         match bytes.filter(|(_, _, bytes)| bytes.len() <= MAX_PLAN_REQUEST) {
             Some((id, digest, bytes)) => {
                 info!(incident = %incident.id, check = incident.check, request = id, offered = ?open.allowed, "a planner is asked");
                 open.request = Some(digest);
+                if let Some(most) = most {
+                    open.most_runbooks = incident::bounded(most);
+                }
                 self.plan_requests.insert(id, (bytes, false));
             }
             None => self.say_once(format!("what {} is about is too large for a planner to be asked", incident.check)),
@@ -198,8 +202,8 @@ impl Engine {
 
     /// Tells what came of a plan.
     pub(super) fn record_plan(&mut self, incident: &Incident, told: &Told) {
-        let Told { number, runbook, allowed, rule, message, result, .. } = told;
-        info!(incident = %incident.id, number, ?runbook, allowed, ?rule, ?result, "plan: {message}");
+        let Told { number, runbooks, allowed, rule, message, result, .. } = told;
+        info!(incident = %incident.id, number, ?runbooks, allowed, ?rule, ?result, "plan: {message}");
         let draft = self.seen_from(&incident.check, self.teller().planned(incident, told));
         self.seal(draft);
     }

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use writ_evidence::posture::Seen as LastSeen;
 use writ_policy::observation::{Observation, Value};
 use writ_policy::policy::Policy;
+use writ_policy::settings;
 use writ_trust::acceptance::Identity;
 use writ_wire::looks::Fact;
-use writ_wire::plan_request::{Allowed, Past, PlanRequest, PlanRequestSchema, Seen, Tried};
+use writ_wire::plan_request::{
+    Allowed, Model, ModelBudget, ModelPrice, Past, PlanRequest, PlanRequestSchema, Seen, Tried,
+};
 use writ_wire::releases::ReleaseRef;
 
 use super::choices::tried_by_rules;
@@ -73,7 +76,29 @@ pub fn request(
         },
         tried: tried_by_rules(policy, incident).map(by("L1")).chain(planning.tried.iter().map(by("L2"))).collect(),
         allowed: allowed.collect(),
+        model: policy.settings.planner.model.as_ref().map(model),
     })
+}
+
+/// The model of a policy as a request names it. That it may be asked by plain HTTP the address tells by itself.
+fn model(of: &settings::Model) -> Model {
+    let settings::Model { url, name, key, insecure: _, deadline, most_runbooks, budget, price } = of;
+    Model {
+        url: url.clone(),
+        name: name.clone(),
+        key: key.clone(),
+        deadline: deadline.clone(),
+        most_runbooks: *most_runbooks,
+        budget: ModelBudget {
+            calls_per_hour: budget.calls_per_hour,
+            calls_per_day: budget.calls_per_day,
+            microdollars_per_day: budget.microdollars_per_day,
+        },
+        price: ModelPrice {
+            input_microdollars_per_1000_tokens: price.input_microdollars_per_1000_tokens,
+            output_microdollars_per_1000_tokens: price.output_microdollars_per_1000_tokens,
+        },
+    }
 }
 
 fn facts(observation: &Observation) -> BTreeMap<String, Fact> {

@@ -319,6 +319,7 @@ fn the_schemas_of_evidence_agree_with_their_parsers() {
         ("incident-opened", "drift"),
         ("pause", "pause"),
         ("plan", "plan"),
+        ("plan-chosen", "plan"),
         ("refused", "refused"),
         ("switch", "switch"),
         ("posture-change", "posture"),
@@ -398,9 +399,18 @@ fn the_schemas_of_plans_agree_with_their_parsers() {
             "runbook": "RB-B", "title": "Start it anew", "steps": ["systemd.restart"], "verify": ["ehr.service"],
             "past": { "helped": 1, "failed": 0 },
         }],
+        "model": {
+            "url": "https://models.example.org/v1", "name": "small:8b", "key": "planner", "deadline": "5s", "most_runbooks": 3,
+            "budget": { "calls_per_hour": 10, "calls_per_day": 50, "microdollars_per_day": 1_000_000 },
+            "price": { "input_microdollars_per_1000_tokens": 150, "output_microdollars_per_1000_tokens": 600 },
+        },
     });
     let plan = serde_json::json!({
-        "schema": "writ.plan.v1", "request": digest, "planner": "p/1", "runbook": "RB-B", "reason": "it helped before",
+        "schema": "writ.plan.v1", "request": digest, "planner": "p/1", "runbook": "RB-B", "then": ["RB-C"],
+        "reason": "it helped before", "transcript": {
+            "model": "small:8b", "prompt": digest, "asked": "why?", "answered": "{}", "outcome": "chosen",
+            "input_tokens": 900, "output_tokens": 40, "cost_microdollars": 1_234, "took_ms": 800,
+        },
     });
     let verdict = serde_json::json!({
         "schema": "writ.plan-verdict.v1", "request": digest, "plan": digest, "allowed": true, "rule": null,

@@ -29,7 +29,7 @@ pub enum Free {
 use Free::{Any, Inner, Names};
 
 /// The members of each report that have such a part, by the end of their path without places in lists.
-const FREE: [(&str, &[(&str, Free)]); 26] = [
+const FREE: [(&str, &[(&str, Free)]); 28] = [
     ("attested-v1", &[]),
     ("check-report-v1", &[]),
     ("checklist-v1", &[]),
@@ -60,6 +60,8 @@ const FREE: [(&str, &[(&str, Free)]); 26] = [
     ("fetched-v1", &[]),
     ("fleet-v1", &[]),
     ("key-v1", &[]),
+    ("learned-v1", &[]),
+    ("learning-v1", &[]),
     ("new-key-v1", &[]),
     ("packet-v1", &[]),
     ("proof-v1", &[]),

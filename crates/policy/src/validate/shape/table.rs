@@ -157,6 +157,8 @@ const DUTY: &[Field] = &[
 ];
 
 const COUNT: Type = Type::Int { least: 1 };
+/// Money, in millionths of a US dollar.
+const AMOUNT: Type = Type::Int { least: 0 };
 
 const CONTACT: &[Field] = &[
     field("person", Type::Text),
@@ -208,6 +210,36 @@ const QUIET: &[Field] = &[
     field("severities", Type::List(&Type::OneOf(&["high", "medium", "low"]))),
 ];
 
+const PLANNER: &[Field] = &[
+    field("enabled", Type::Bool),
+    field("review", Type::OneOf(&["before", "after", "never"])),
+    added("model", Type::Struct(MODEL)),
+];
+
+const MODEL: &[Field] = &[
+    field("url", Type::Text),
+    field("name", Type::Text),
+    optional("key", Type::Text),
+    field("insecure", Type::Bool),
+    field("deadline", Type::Span),
+    field("most_runbooks", COUNT),
+    field(
+        "budget",
+        Type::Struct(&[
+            field("calls_per_hour", COUNT),
+            field("calls_per_day", COUNT),
+            field("microdollars_per_day", AMOUNT),
+        ]),
+    ),
+    field(
+        "price",
+        Type::Struct(&[
+            field("input_microdollars_per_1000_tokens", AMOUNT),
+            field("output_microdollars_per_1000_tokens", AMOUNT),
+        ]),
+    ),
+];
+
 const RETENTION: &[Field] = &[
     field("evidence", Type::Span),
     field("logs", Type::Span),
@@ -230,10 +262,7 @@ pub const SETTINGS: &[Field] = &[
     field("notify", Type::Each(&Type::Struct(CHANNEL))),
     field("maintenance", Type::Struct(&[field("windows", Type::List(&Type::Struct(WINDOW)))])),
     added("quiet_hours", Type::Struct(QUIET)),
-    field(
-        "planner",
-        Type::Struct(&[field("enabled", Type::Bool), field("review", Type::OneOf(&["before", "after", "never"]))]),
-    ),
+    field("planner", Type::Struct(PLANNER)),
     field("circuit_breaker", Type::Struct(&[field("fires", COUNT), field("within", Type::Span)])),
     field("posture", Type::Struct(&[field("vector", Type::Span), field("snapshot", Type::Span)])),
     field("retention", Type::Struct(RETENTION)),

@@ -1,0 +1,1 @@
+{ writ, ... }: writ.appliance { system_type = "x86_64-linux"; }

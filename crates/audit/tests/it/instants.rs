@@ -189,10 +189,12 @@ fn failures_that_are_only_summed_up_are_never_plainly_demonstrated() {
     // What fails while a generation is on trial is told by the switch.
     let mut trial = World::new();
     trial.started(morning());
-    let release = trial.release.unwrap();
+    let first = trial.release;
+    trial.release(2, &policy_json(|_| {}), |_| {});
+    let second = std::mem::replace(&mut trial.release, first).unwrap();
     for hour in 0..3 {
         if hour == 1 {
-            trial.switched(2, SwitchOutcome::RolledBack, release, later(90));
+            trial.switched(2, SwitchOutcome::RolledBack, second, later(90));
         }
         trial.vector(later(hour * 60), later(hour * 60 + 60), |_, entry| entry.failed = if hour == 1 { 1 } else { 0 });
     }

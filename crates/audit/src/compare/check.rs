@@ -89,11 +89,12 @@ impl Facts {
         arithmetic.seconds_in_failure = seconds(total(&failing));
         arithmetic.longest_failure_seconds = seconds(longest_millis);
         arithmetic.seconds_not_assessed = seconds(total(&undecided));
-        arithmetic.sla_seconds = question.terms.told_sla_seconds(&failing);
+        let end = question.asked.last().map(|asked| asked.to.plus_millis(-1));
+        arithmetic.sla_seconds = end.and_then(|end| question.terms.told_sla_seconds(&failing, end));
         let mut holes = Holes::new(question.terms);
         question.asked.iter().for_each(|asked| holes.look(&points, asked));
         let unseen = holes.told();
-        let by_last = || question.terms.last().map_or(0, Term::allowed_gap_seconds);
+        let by_last = || end.and_then(|end| question.terms.at(end)).map_or(0, Term::allowed_gap_seconds);
         arithmetic.longest_gap_seconds = unseen.map_or(0, |unseen| unseen.seconds);
         arithmetic.allowed_gap_seconds = unseen.map_or_else(by_last, |unseen| unseen.allowed);
         // A check that is steady still sees, but for numbers, what it was told to have seen before.
@@ -110,7 +111,7 @@ impl Facts {
             *all = Range { min: all.min.min(range.min), max: all.max.max(range.max), last: range.last };
         }
         let links: BTreeSet<usize> = points.iter().map(|p| p.link).collect();
-        let last = question.asked.last().and_then(|asked| outcome_at(&points, asked.to.plus_millis(-1)));
+        let last = end.and_then(|end| outcome_at(&points, end));
         Self {
             scope: Scope::Period,
             arithmetic,

@@ -82,11 +82,6 @@ impl Terms {
         self.0.get(self.0.partition_point(|term| term.from <= at).saturating_sub(1))
     }
 
-    /// The last of them.
-    pub fn last(&self) -> Option<&Term> {
-        self.0.last()
-    }
-
     /// The parts of some time, each with what was asked for then.
     pub fn parts(&self, of: Period) -> impl Iterator<Item = (Period, &Term)> {
         let first = self.0.partition_point(|term| term.from <= of.from).saturating_sub(1);
@@ -124,14 +119,14 @@ impl Terms {
     }
 
     /// What is to be told as allowed beside some failures: that of the one which is too long by most, otherwise of the longest, and
-    /// without a failure that of the last policy.
-    pub fn told_sla_seconds(&self, failures: &[Period]) -> Option<u64> {
+    /// without a failure that of the policy at this end.
+    pub fn told_sla_seconds(&self, failures: &[Period], end: Time) -> Option<u64> {
         let by_each = failures.iter().map(|failing| (seconds(failing.millis()), self.sla_seconds(*failing)));
         let longest = by_each.max_by_key(|(lasted, sla)| {
             let excess = sla.map_or(0, |sla| lasted.saturating_sub(sla));
             (excess, *lasted)
         });
-        longest.map_or_else(|| self.last()?.sla_seconds, |(_, sla)| sla)
+        longest.map_or_else(|| self.at(end)?.sla_seconds, |(_, sla)| sla)
     }
 }
 
@@ -201,8 +196,8 @@ mod tests {
         let terms = Terms::new([with(0, Some(3600)), with(10, Some(86_400)), with(20, None)]);
         let sla = |from: i64, to: i64| terms.sla_seconds(time(from, to));
         assert_eq!([sla(1, 10), sla(1, 12), sla(11, 30), sla(21, 30)], [Some(3600), Some(3600), Some(86_400), None]);
-        let told = |failures: &[Period]| terms.told_sla_seconds(failures);
-        assert_eq!(told(&[]), None);
+        let told = |failures: &[Period]| terms.told_sla_seconds(failures, at(15));
+        assert_eq!(told(&[]), Some(86_400), "what comes later is not told");
         assert_eq!(told(&[time(1, 3), time(11, 19)]), Some(3600), "the first is too long");
         assert_eq!(told(&[time(1, 2), time(11, 19)]), Some(86_400), "the second is longer");
     }

@@ -131,7 +131,6 @@ pub struct SiteTest {
     /// By what it is known how many there should be.
     pub known_by: KnownBy,
     /// Up to when the site's logs in the copy reach: the latest time that an entry names; null where none is as it was signed.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub log_until: Option<Time>,
     /// Why that is not known as it should be: what is wrong with the site's logs in the copy.
     #[serde(skip_serializing_if = "Vec::is_empty")]

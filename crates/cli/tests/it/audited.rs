@@ -216,12 +216,12 @@ fn archives_are_tested_and_the_test_leaves_evidence() {
     assert!(shown.contains("Sam Okafor's key for attestations by trust root 1"), "{shown}");
     assert!(shown.contains("log: not proven"), "{shown}");
     // The copy elsewhere is as good as archives.
-    desk.says(0, &[&["restore-test", "--copy", "audit", "--sample", "28", "--json"][..], &own[2..]].concat());
-    let alone = desk.says(0, &[&["restore-test", "--copy", "audit"][..], &own[2..]].concat());
-    assert!(alone.said.contains("known by the log; the log there ends at 2026-11-24T06:00:00Z\n"), "{}", alone.said);
+    let copy = ["restore-test", "--copy", "audit", "--period", "2026-11", "--now"];
+    desk.says(0, &[&copy[..], &["2026-11-25T05:00:00Z", "--sample", "28", "--json"]].concat());
+    let alone = desk.says(0, &[&copy[..], &["2026-11-25T05:00:00Z"]].concat());
+    assert!(alone.said.contains("known by the log; the log there ends at 2026-11-23T06:00:00Z\n"), "{}", alone.said);
     // Of a log that ends a week before nobody knows what came after.
-    let late = ["restore-test", "--copy", "audit", "--period", "2026-11", "--now", "2026-12-01T09:00:00Z"];
-    let late = desk.says(1, &late);
+    let late = desk.says(1, &[&copy[..], &["2026-12-01T09:00:00Z"]].concat());
     assert!(
         late.said.contains("bundles verified NOT OK; 1 problem of the copy: the log here ends at"),
         "{}",
@@ -319,7 +319,7 @@ fn a_bad_copy_fails_and_a_hostile_archive_is_left_out() {
     std::os::unix::fs::symlink("/etc/passwd", desk.world.path().join("documents/passwd.json")).unwrap();
     let hostile = desk.archived("clinic-001-2026-11-23.tar.gz", "");
     // Beside a good one: what was drawn is good, and what was kept is not whole.
-    let now = ["--period", "2026-11", "--now", "2026-11-25T09:00:00Z"];
+    let now = ["--period", "2026-11", "--now", "2026-11-25T05:00:00Z"];
     let both = desk.says(1, &[&["restore-test", archive, hostile.to_str().unwrap()][..], &now[..]].concat());
     assert!(both.said.contains("5/5 bundles verified NOT OK; 1 file left out: "), "{}", both.said);
     assert!(both.said.contains("clinic-001-2026-11-23.tar.gz"), "{}", both.said);

@@ -15,7 +15,7 @@ fn what_is_printed_of_samples_and_checklists_is_valid() {
     let drawn = said(&desk, 0, &["sample", "2", "audit"]);
     let quarters = ["sample", "1", "audit", "--per-quarter", "--failed-and-successful", "--period", "2026"];
     held("sample-v1", &[&drawn, &said(&desk, 0, &quarters)], 60);
-    let copy = ["restore-test", "--copy", "audit", "--period", "2026-11", "--now", "2026-11-25T09:00:00Z"];
+    let copy = ["restore-test", "--copy", "audit", "--period", "2026-11", "--now", "2026-11-25T05:00:00Z"];
     let whole = said(&desk, 0, &copy);
     let own = ["attest", "audit", "--site", "clinic-001", "--key", "sam.key", "--now", "2026-11-24T06:40:00Z"];
     let attested = said(&desk, 0, &[&own[..], &["--duty", "restore.test", "--statement", "Read back"]].concat());

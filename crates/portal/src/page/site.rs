@@ -94,7 +94,7 @@ pub(super) fn verified(page: &mut Page, detail: &Detail) {
     if let Some((first, n)) = not_judged(&detail.comparison) {
         let all = of(detail.comparison.appliances.len() as u64, "appliance");
         let words = format!(
-            "{} of {all} could not be judged at all, and what verdicts and figures say is about the others. {}: {}. ",
+            "{} of {all} could not be judged, or not all the time: verdicts and figures say nothing of that. {}: {}. ",
             thousands(n),
             first.appliance,
             first.not_assessable.as_deref().unwrap_or_default()
@@ -106,7 +106,7 @@ pub(super) fn verified(page: &mut Page, detail: &Detail) {
     }
 }
 
-/// The first appliance that could not be judged, and how many there are.
+/// The first appliance that could not be judged all the time, and how many there are.
 fn not_judged(c: &Comparison) -> Option<(&ApplianceFinding, u64)> {
     let mut all = c.appliances.iter().filter(|appliance| appliance.not_assessable.is_some());
     all.next().map(|first| (first, 1 + all.count() as u64))
@@ -204,14 +204,15 @@ fn appliances(page: &mut Page, detail: &Detail) {
     let columns = ["Appliance", "Obeys release", "Newest release", "#Bundles", "Last heard", "Not assessable"];
     let mut table = Table::new("Appliances of the site", &columns);
     for appliance in detail.comparison.appliances.iter().take(APPLIANCES) {
-        let release = |name: &Option<String>| match name {
-            Some(name) => Line::default().link(address::release(&detail.site, name), name).into(),
+        let release = |name: &Option<String>, more: &str| match name {
+            Some(name) => Line::default().link(address::release(&detail.site, name), name).text(more).into(),
             None => cell("–"),
         };
+        let given = if appliance.obeyed { "" } else { " (given; nothing tells whether it obeys it)" };
         table.row(vec![
             cell(&appliance.appliance),
-            release(&appliance.release),
-            release(&appliance.newest_release),
+            release(&appliance.release, given),
+            release(&appliance.newest_release, ""),
             number(thousands(appliance.bundles)),
             cell(at(appliance.last_heard)),
             cell(appliance.not_assessable.as_deref().unwrap_or("–")),

@@ -334,8 +334,8 @@ builtins.concatMap
   [ ]
 ++ holds "a checklist that nobody wants" (!(made.watch.units ? "writ-audit-checklist-clinic-001.service"))
 ++ lines "writ-audit-checklist-%i.service" made.operator.units."writ-audit-checklist-%i.service"
-  [ "audit checklist \"daily\" \"/var/lib/writ-audit/folder\" \"--trust\" \"/etc/writ/trust.json\" \"--site\" \"%%i\"" ]
-  [ "LoadCredential" ]
+  [ "audit checklist \"daily\" \"/var/lib/writ-audit/folder\" \"--trust\" \"/etc/writ/trust.json\" \"--site\" \"%%i\"" "LoadCredential=read-key:/etc/writ/auditor.key" ]
+  [ "attest-key" ]
 ++ differ "every calendar of the rounds is in UTC" [ ]
   (builtins.filter (name: !(has made.operator.starters.${name} " UTC\n")) (builtins.attrNames made.operator.starters))
 ++ differ "who watches beside a depot is warned" [ 4 0 ]

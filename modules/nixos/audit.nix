@@ -1,5 +1,5 @@
-# services.writ.audit: the auditor's rounds by timers. Each night the evidence of each site is fetched and verified, each morning its
-# checklist is gone through, each week a few bundles are drawn and verified, each month and each quarter the packet is made, and each
+# services.writ.audit: the auditor's rounds by timers. Each night the evidence of each site is fetched and verified, each morning the
+# daily checklist is gone through, each week a few bundles are drawn and verified, each month and each quarter the packet is made, and each
 # month kept evidence is read back. Calendars are in UTC, as the periods are: in another zone the first of a month may still be, or be
 # no longer, the last day of the one before.
 #
@@ -95,9 +95,12 @@ let
   ++ optional cfg.checklist {
     name = "checklist";
     calendar = cfg.daily;
-    service = site: round "Go through the daily checklist of ${site}" (offline // {
+    service = site: round "Go through the daily checklist of ${site}" {
+      # What was not fetched since the night would be told as silence.
+      ExecStartPre = fetch site;
       ExecStart = "${alone} audit checklist ${words ([ "daily" ] ++ source ++ of site)}";
-    });
+      LoadCredential = loaded;
+    };
   }
   ++ optional restores {
     name = "restore-test";

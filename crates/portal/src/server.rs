@@ -180,7 +180,7 @@ pub async fn serve(options: Serve) -> Result<(), ServeError> {
         clock: clock::machine(),
     };
     let (portal, asks) = Portal::new(parts).map_err(io(&state))?;
-    let serving = Serving::at(&state, portal.gate.origin()).map_err(io(&state))?;
+    let announced = Serving::at(&state, portal.gate.origin()).map_err(io(&state))?;
     let reading = begin(&portal, asks, &options).map_err(ServeError::Thread)?;
     if let Some(path) = &options.address_file {
         writ_durable::replace(path, format!("{address}\n").as_bytes(), 0o644).map_err(io(path))?;
@@ -203,7 +203,7 @@ pub async fn serve(options: Serve) -> Result<(), ServeError> {
             serving.await;
         }
     }
-    drop(serving);
+    drop(announced);
     minding.abort();
     portal.ask(Ask::End);
     // One site at most is being read: what is held of it is of no use any more.

@@ -181,6 +181,8 @@ in
     environment.systemPackages = [ cfg.package ];
 
     systemd.services = lib.mkMerge (map (one: each one.name one.service) rounds);
-    systemd.timers = lib.mkMerge (map (one: each one.name (_: timer one.calendar)) rounds);
+    systemd.timers = lib.mkMerge (map
+      (one: each one.name (site: timer one.calendar // { inherit (one.service site) description; }))
+      rounds);
   };
 }

@@ -83,11 +83,11 @@ let
     in
     machine { inherit (made) modules specialArgs; };
 
-  # Telling people, timestamps and a witness: what they have in common, and what each has besides.
+  # Telling people, timestamps, a witness and the auditor's rounds: what they have in common, and what each has besides.
   watching = common: own: {
     services.writ = builtins.listToAttrs (map
       (name: { inherit name; value = common // { enable = true; } // own.${name}; })
-      [ "notify" "timestamp" "witness" ]);
+      [ "audit" "notify" "timestamp" "witness" ]);
   };
 
   system = site: name: appliance site name (root + "/hosts/${site}/${name}/system.nix");
@@ -192,6 +192,11 @@ in
         notify.secrets.clinic-vm.pager-key = "/srv/secrets/reader.key";
         timestamp.authorities = [ "http://127.0.0.1:1" ];
         witness = { name = "witness.example"; keyFile = "/srv/secrets/reader.key"; };
+        audit = {
+          attestKeyFile = "/srv/secrets/reader.key";
+          onFailure = [ "told@%n.service" ];
+          restoreTest.copy = "/var/lib/writ-audit/folder";
+        };
       })
     ];
   };
@@ -230,7 +235,41 @@ in
           keyPassphraseFile = "/var/lib/secrets/witness.pass";
           calendar = "*-*-* 00/6:10:00";
         };
+        audit = {
+          monthly = "*-*-02 04:30:00 UTC";
+          checklist = false;
+          sampled = 5;
+          metricsDirectory = "/var/lib/node-exporter";
+          signKeyFile = "/var/lib/secrets/packets.key";
+          signKeyPassphraseFile = "/var/lib/secrets/packets.pass";
+          attestKeyFile = "/var/lib/secrets/rounds.key";
+          attestKeyPassphraseFile = "/var/lib/secrets/rounds.pass";
+          onFailure = [ "tell@%n.service" ];
+          restoreTest = {
+            from = "s3://clinic-evidence";
+            endpoint = "https://s3.eu-central-1.amazonaws.com";
+            region = "eu-central-1";
+            credentialsFile = "/var/lib/secrets/auditor.credentials";
+          };
+        };
       })
+    ];
+  };
+  # What docs/systemd has for machines without NixOS: units of a site that is named when they are started.
+  operator = machine {
+    modules = [
+      ../../modules/nixos/audit.nix
+      {
+        services.writ.audit = {
+          enable = true;
+          package = { type = "derivation"; name = "writ"; outPath = "/usr/local"; };
+          depot = "https://depot.example.org";
+          sites = [ "%i" ];
+          trustRoot = "/etc/writ/trust.json";
+          readKeyFile = "/etc/writ/auditor.key";
+          restoreTest.archives = "/mnt/archive";
+        };
+      }
     ];
   };
   # The image, as far as it is ours.
@@ -459,6 +498,13 @@ in
             secrets.clinic-001.pager-key = "${builtins.storeDir}/x-pager";
           };
           services.writ.timestamp = { enable = true; trustRoot = "/etc/trust.json"; };
+          services.writ.audit = {
+            enable = true;
+            trustRoot = "/etc/trust.json";
+            attestKeyPassphraseFile = "/var/lib/secrets/x";
+            signKeyFile = "${builtins.storeDir}/x-packets.key";
+            restoreTest = { from = "s3://e"; copy = "/srv/copy"; };
+          };
           services.writ.witness = {
             enable = true;
             depot = "https://depot.example";

@@ -29,7 +29,7 @@ let
 in
 builtins.concatMap
   (name: differ "${name}: assertions that do not hold" [ ] made.${name}.broken)
-  [ "theatre" "ward" "full" "small" "image" "provisioned" "claiming" "folder" "neither" "depot" "public-depot" "renewing-depot" "shipping-depot" "watch" "portal" ]
+  [ "theatre" "ward" "full" "small" "image" "provisioned" "claiming" "folder" "neither" "depot" "public-depot" "renewing-depot" "shipping-depot" "watch" "operator" "portal" ]
 
 ++ says "refused.bare"
   [
@@ -68,6 +68,11 @@ builtins.concatMap
     "notify needs both smtp and from"
     "notify needs both smtpUser and smtpPasswordFile"
     "notify.listen serves the page behind links"
+    "audit needs depot"
+    "audit.signKeyFile is in the Nix store"
+    "restoreTest takes one of archives, from and copy"
+    "restoreTest.from needs endpoint and credentialsFile"
+    "a passphrase for a key that it has not"
     "timestamp needs depot"
     "timestamp needs authorities"
     "witness needs name"
@@ -291,7 +296,74 @@ builtins.concatMap
   [ "harbor-dental" "WantedBy" ]
 ++ lines "writ-witness-clinic-001.timer" made.watch.starters."writ-witness-clinic-001.timer" [ "OnCalendar=*-*-* 00/6:10:00" "Persistent=true" ] [ ]
 ++ lines "writ-timestamp-clinic-001.timer" made.watch.starters."writ-timestamp-clinic-001.timer" [ "OnCalendar=*-*-* 00:40:00" ] [ ]
-++ differ "who watches beside a depot is warned" [ 3 0 ]
+# The auditor's rounds: what is made is made of what was fetched before, one round at a time, and what people must look at is not tried
+# again.
+++ lines "writ-audit-night-clinic-001.service" made.watch.units."writ-audit-night-clinic-001.service"
+  [
+    (builtins.concatStringsSep " " [
+      "ExecStartPre=/usr/bin/flock /var/lib/writ-audit/lock /nix/store/00000000000000000000000000000000-writ/bin/writ audit fetch --read-key %d/read-key"
+      "--passphrase-file %d/read-key-passphrase \"--depot\" \"https://depot.example\" \"--trust\" \"/etc/trust.json\""
+      "\"--site\" \"clinic-001\" \"--ca-file\" \"/etc/ca.pem\" \"--allow-http\" \"--to\" \"/var/lib/writ-audit/folder\""
+    ])
+    (builtins.concatStringsSep " " [
+      "ExecStart=/usr/bin/flock /var/lib/writ-audit/lock /nix/store/00000000000000000000000000000000-writ/bin/writ audit verify \"/var/lib/writ-audit/folder\""
+      "\"--trust\" \"/etc/trust.json\" \"--site\" \"clinic-001\" \"--keep-checkpoint\" \"/var/lib/writ-audit/clinic-001.checkpoint\""
+    ])
+    "\"--period\" \"30d\" \"--openmetrics\" \"/var/lib/node-exporter/clinic-001.prom\""
+    "ReadWritePaths=/var/lib/node-exporter"
+    "LoadCredential=read-key:/var/lib/secrets/watch.key"
+    "Restart=on-failure"
+    "RestartPreventExitStatus=1"
+    "StartLimitBurst=5"
+    "OnFailure=tell@%n.service"
+    "StateDirectory=writ-audit"
+    "CapabilityBoundingSet="
+  ]
+  [ "harbor-dental" "WantedBy" "sign-key" "attest-key" ]
+++ lines "writ-audit-monthly-harbor-dental.service" made.watch.units."writ-audit-monthly-harbor-dental.service"
+  [
+    (builtins.concatStringsSep " " [
+      "/bin/writ report monthly --sign %d/sign-key --passphrase-file %d/sign-key-passphrase \"/var/lib/writ-audit/folder\""
+      "\"--trust\" \"/etc/trust.json\" \"--site\" \"harbor-dental\" \"--last\" \"--pdf\" \"--into\" \"/var/lib/writ-audit/packets\""
+    ])
+    "LoadCredential=sign-key:/var/lib/secrets/packets.key"
+  ]
+  [ "clinic-001" "attest-key" ]
+++ holds "a packet is made of what was fetched"
+  (count "ExecStartPre=/usr/bin/flock" made.watch.units."writ-audit-quarterly-clinic-001.service" == 1)
+++ lines "writ-audit-sample-clinic-001.service" made.watch.units."writ-audit-sample-clinic-001.service"
+  [
+    (builtins.concatStringsSep " " [
+      "/bin/writ audit sample --attest-key %d/attest-key --passphrase-file %d/attest-key-passphrase \"5\" \"/var/lib/writ-audit/folder\""
+      "\"--trust\" \"/etc/trust.json\" \"--site\" \"clinic-001\" \"--period\" \"7d\""
+    ])
+    "PrivateNetwork=true"
+    "LoadCredential=attest-key-passphrase:/var/lib/secrets/rounds.pass"
+  ]
+  [ "AF_INET" "read-key" ]
+++ lines "writ-audit-restore-test-clinic-001.service" made.watch.units."writ-audit-restore-test-clinic-001.service"
+  [
+    (builtins.concatStringsSep " " [
+      "/bin/writ audit restore-test --attest-key %d/attest-key --passphrase-file %d/attest-key-passphrase --credentials %d/bucket"
+      "\"--from\" \"s3://clinic-evidence\" \"--endpoint\" \"https://s3.eu-central-1.amazonaws.com\" \"--region\" \"eu-central-1\""
+      "\"--trust\" \"/etc/trust.json\" \"--site\" \"clinic-001\" \"--reference\" \"/var/lib/writ-audit/folder\""
+      "\"--to\" \"/var/lib/writ-audit/folder\""
+    ])
+    "LoadCredential=bucket:/var/lib/secrets/auditor.credentials"
+    "Environment=\"TMPDIR=/var/cache/writ-audit\""
+    "RestrictAddressFamilies=AF_INET"
+  ]
+  [ "PrivateNetwork" "read-key" ]
+++ lines "writ-audit-monthly-clinic-001.timer" made.watch.starters."writ-audit-monthly-clinic-001.timer"
+  [ "OnCalendar=*-*-02 04:30:00 UTC" "Persistent=true" "RandomizedDelaySec=5min" ]
+  [ ]
+++ holds "a checklist that nobody wants" (!(made.watch.units ? "writ-audit-checklist-clinic-001.service"))
+++ lines "writ-audit-checklist-%i.service" made.operator.units."writ-audit-checklist-%i.service"
+  [ "audit checklist \"daily\" \"/var/lib/writ-audit/folder\" \"--trust\" \"/etc/writ/trust.json\" \"--site\" \"%%i\"" "LoadCredential=read-key:/etc/writ/auditor.key" ]
+  [ "attest-key" ]
+++ differ "every calendar of the rounds is in UTC" [ ]
+  (builtins.filter (name: !(has made.operator.starters.${name} " UTC\n")) (builtins.attrNames made.operator.starters))
+++ differ "who watches beside a depot is warned" [ 4 0 ]
   (map (machine: builtins.length (builtins.filter (m: has m "on the depot's own machine") machine.warned)) [ made.small made.watch ])
 ++ holds "a depot without a bucket has no job for it" (!(made.depot.units ? "writ-depot-ship.service"))
 ++ lines "writ-portal.service" made.portal.units."writ-portal.service"

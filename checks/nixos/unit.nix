@@ -15,7 +15,8 @@ in
 unit:
 section "Unit"
   ({ Description = unit.description or ""; } // listed "After" (unit.after or [ ]) // listed "Before" (unit.before or [ ])
-    // listed "Wants" (unit.wants or [ ]) // listed "Documentation" (unit.documentation or [ ]) // (unit.unitConfig or { }))
+    // listed "Wants" (unit.wants or [ ]) // listed "Documentation" (unit.documentation or [ ])
+    // listed "OnFailure" (unit.onFailure or [ ]) // (unit.unitConfig or { }))
 + section "Service" ((unit.serviceConfig or { }) // (
   if unit.environment or { } == { } then { }
   else { Environment = map (name: "\"${name}=${unit.environment.${name}}\"") (builtins.attrNames unit.environment); }))

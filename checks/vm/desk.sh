@@ -31,7 +31,7 @@ lay() {
   fi
   git -C flake init --quiet --initial-branch=main
   writ trust init --expires 1y --threshold trust=1 --threshold release=1 --key keys/alice.pub:trust,release \
-    --key keys/cache.pub:cache --key keys/reader.pub:read \
+    --key keys/cache.pub:cache --key keys/reader.pub:read,attest \
     ${LOGGED:+--key keys/log.pub:log --log-origin "$site=log.example/$site" --witness witness.example=keys/reader.pub} --out releases/trust/1.json
   writ trust sign releases/trust/1.json --key keys/alice.key --passphrase-file passphrase
   cp releases/trust/1.json front/trust.json

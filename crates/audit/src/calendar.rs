@@ -42,7 +42,8 @@ pub fn midnight(date: Date) -> Option<Time> {
     format!("{}-{}-{}T00:00:00Z", digits.get(..4)?, digits.get(4..6)?, digits.get(6..8)?).parse().ok()
 }
 
-fn year_and_month(at: Time) -> (u32, u32) {
+/// The year, and the month from 1, that an instant lies in.
+pub(crate) fn year_and_month(at: Time) -> (u32, u32) {
     let digits = at.date_digits();
     let number = |part: Option<&str>| part.and_then(|digits| digits.parse().ok());
     (number(digits.get(..4)).unwrap_or(1970), number(digits.get(4..6)).unwrap_or(1))

@@ -18,7 +18,7 @@ pub use crate::load::log::proving::LogPlace;
 use crate::archive::Archive;
 use crate::attest;
 use crate::load::log::held::held_since;
-use crate::load::log::proving::{Proven, prove, read_within, receipted};
+use crate::load::log::proving::{LogHere, Proven, prove, read_within, receipted};
 use crate::show::Shown;
 
 /// Who names a key.
@@ -164,11 +164,21 @@ pub fn places(archive: &Archive, site: &SiteId, bundles: &[(Digest, &str)]) -> B
         if places.contains_key(digest) {
             continue;
         }
-        let beside = path.replace(".json", ".receipt.json");
-        let Ok(Some(receipt)) = read_within(&archive.folder, &beside, MAX_RECEIPT) else { continue };
-        places.extend(receipted(archive, site, &logs, &receipt, digest).map(|place| (*digest, place)));
+        places.extend(by_receipt(archive, site, &logs, (*digest, path)).map(|place| (*digest, place)));
     }
     places
+}
+
+/// The place of a bundle by the receipt beside its file, as far as the site's logs leave that to receipts.
+pub(crate) fn by_receipt(
+    archive: &Archive,
+    site: &SiteId,
+    logs: &[LogHere],
+    (digest, path): (Digest, &str),
+) -> Option<LogPlace> {
+    let beside = path.replace(".json", ".receipt.json");
+    let receipt = read_within(&archive.folder, &beside, MAX_RECEIPT).ok()??;
+    receipted(archive, site, logs, &receipt, &digest)
 }
 
 fn named(archive: &Archive, site: &SiteId, key: &PublicKey) -> Named {

@@ -23,7 +23,7 @@ use crate::folder::{EntryKind, Folder, FolderError};
 use crate::load::log::proving::{Entries, LogHere, prove, read_within};
 use crate::period::Period;
 use crate::problem::Weight;
-use crate::proof::{NOT_CONFIGURED, NOT_PROVEN, PROVEN, places, standing};
+use crate::proof::{NOT_CONFIGURED, NOT_PROVEN, PROVEN, by_receipt, standing};
 use crate::sample::{Choice, Seed};
 use crate::story;
 use crate::words::of;
@@ -268,8 +268,8 @@ pub fn test(archive: &Archive, ask: &Ask<'_>) -> Result<RestoreTest, FolderError
     };
     for site in archive.sites.keys() {
         let mut choice = Choice::new(ask.count);
-        let expected = expected(archive, site, ask)?;
-        for place in &expected.places {
+        let Expected { places, log, known_by, log_until, wrong } = expected(archive, site, ask)?;
+        for place in places {
             choice.offer(&ask.seed, &place.path(), || place.clone());
         }
         let there = choice.there();
@@ -277,11 +277,9 @@ pub fn test(archive: &Archive, ask: &Ask<'_>) -> Result<RestoreTest, FolderError
         let mut chosen = choice.chosen();
         chosen.sort();
         let mut judged: Vec<Taken> = chosen.iter().map(|place| judge(archive, place, ask.reference)).collect();
-        prove_all(archive, site, &mut judged);
-        let verified = judged.iter().filter(|one| one.ok).count();
-        let Expected { known_by, log_until, wrong, .. } = expected;
-        let (site, tested) = (site.clone(), judged.len());
-        result.sites.push(SiteTest { site, there, tested, verified, known_by, log_until, wrong });
+        prove_all(archive, site, &log, &mut judged);
+        let (tested, verified) = (judged.len(), judged.iter().filter(|one| one.ok).count());
+        result.sites.push(SiteTest { site: site.clone(), there, tested, verified, known_by, log_until, wrong });
         result.bundles.extend(judged);
     }
     result.tested = result.bundles.len();
@@ -292,9 +290,17 @@ pub fn test(archive: &Archive, ask: &Ask<'_>) -> Result<RestoreTest, FolderError
 /// What should be there.
 struct Expected {
     places: BTreeSet<Place>,
+    log: Logged,
     known_by: KnownBy,
     log_until: Option<Time>,
     wrong: Vec<String>,
+}
+
+/// What the site's logs in the copy hold.
+struct Logged {
+    /// The first entry of each bundle, of the logs that are sound.
+    indices: BTreeMap<Digest, u64>,
+    logs: Vec<LogHere>,
 }
 
 /// Every bundle of the period that should be there, by the copy itself, its log and the reference.
@@ -305,7 +311,9 @@ fn expected(archive: &Archive, site: &SiteId, ask: &Ask<'_>) -> Result<Expected,
         places.extend(named(folder, site)?.into_iter().filter(|place| within(place.id)));
     }
     let proven = prove(archive, site, &BTreeSet::new(), true);
+    let mut indices = BTreeMap::new();
     for logged in proven.bundles {
+        indices.entry(logged.digest).or_insert(logged.index);
         let Some(id) = logged.id.parse::<BundleId>().ok().filter(|id| within(*id)) else { continue };
         let (fingerprint, sequence) = (logged.fingerprint, logged.sequence);
         places.insert(Place { site: site.clone(), fingerprint, sequence, id });
@@ -321,7 +329,7 @@ fn expected(archive: &Archive, site: &SiteId, ask: &Ask<'_>) -> Result<Expected,
     let log_until = logs.iter().filter_map(|log| log.until).max();
     let mut wrong = wrong(site, &logs, known_by);
     wrong.extend(ends_early(ask, log_until).filter(|_| known_by == KnownBy::Log));
-    Ok(Expected { places, known_by, log_until, wrong })
+    Ok(Expected { places, log: Logged { indices, logs }, known_by, log_until, wrong })
 }
 
 /// What is wrong with a log that is whole up to its own end and ends before the time that is tested does: of what came after nobody
@@ -448,12 +456,12 @@ fn authentic(archive: &Archive, place: &Place, bytes: &[u8], signature: &[u8]) -
 }
 
 /// Says where the site's log holds what was taken, and with that whether each is as it should be.
-fn prove_all(archive: &Archive, site: &SiteId, taken: &mut [Taken]) {
-    let wanted: Vec<(Digest, &str)> = taken.iter().filter_map(|one| Some((one.digest?, one.path.as_str()))).collect();
-    let places: BTreeMap<Digest, u64> =
-        places(archive, site, &wanted).into_iter().map(|(digest, place)| (digest, place.index)).collect();
+fn prove_all(archive: &Archive, site: &SiteId, log: &Logged, taken: &mut [Taken]) {
     for one in taken {
-        one.index = one.digest.and_then(|digest| places.get(&digest).copied());
+        one.index = one.digest.and_then(|digest| {
+            let by_receipt = || by_receipt(archive, site, &log.logs, (digest, &one.path)).map(|place| place.index);
+            log.indices.get(&digest).copied().or_else(by_receipt)
+        });
         one.log = standing(archive, site, one.index.is_some());
         if one.log == NOT_PROVEN && one.present == Found::Ok {
             one.why.push("nothing here proves that the site's log holds these bytes".to_owned());

@@ -26,7 +26,8 @@ pub enum Command {
     Serve(Box<Serve>),
     /// Print a sign-in link for somebody, on the machine that serves
     ///
-    /// The link is good once, and for 15 minutes. Run it as the user that serves, with the same state directory and configuration.
+    /// The link is good once, and for 15 minutes. Run it as the user that serves, with the same state directory and configuration. It
+    /// leads to where the portal is found that serves now; where the configuration's url is another one since, that is said.
     #[command(after_long_help = LINK_HELP)]
     Link(Link),
 }

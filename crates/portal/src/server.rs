@@ -20,6 +20,7 @@ use writ_trust::json::MAX_DOCUMENT;
 
 use crate::access::gate::{Gate, UrlError};
 use crate::access::links::Links;
+use crate::access::serving::{self, Serving};
 use crate::access::users::LOCAL;
 use crate::answer::{self, Peer};
 use crate::clock;
@@ -104,21 +105,35 @@ fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> ServeError {
     move |source| ServeError::Io { path, source }
 }
 
-/// Prints a link for somebody.
+/// A link for somebody.
+pub struct Made {
+    /// The link.
+    pub link: String,
+    /// What is to be known of it: the configuration names another address than the one that it leads to.
+    pub note: Option<String>,
+}
+
+/// Makes a link for somebody, to where the portal is found that serves now; to the configuration's url where none does.
 ///
 /// # Errors
 /// [`ServeError`]
-pub fn link(options: &Link) -> Result<String, ServeError> {
+pub fn link(options: &Link) -> Result<Made, ServeError> {
     let config = Config::read(&options.config)?;
     let none = || ServeError::NoSuchUser { user: options.user.clone(), path: options.config.clone() };
     let user = config.users().get(&options.user).ok_or_else(none)?;
-    let url = config.url.clone().ok_or_else(|| ServeError::Unfit {
+    let wanted = config.url.as_deref().map(|url| url.trim_end_matches('/').to_owned());
+    let serves = serving::origin(&options.state).map_err(io(&options.state))?;
+    let other = serves.as_ref().zip(wanted.as_ref()).filter(|(serves, wanted)| serves != wanted);
+    let note = other.map(|(serves, wanted)| {
+        format!("the configuration says {wanted} now; the portal that runs is found at {serves} until it is restarted")
+    });
+    let url = serves.or(wanted).ok_or_else(|| ServeError::Unfit {
         path: options.config.clone(),
         what: "it has no url, so that nobody knows where the link leads".to_owned(),
     })?;
     let links = Links::open(&options.state).map_err(io(&options.state))?;
     let token = links.issue(&user.address, clock::machine()()).map_err(io(&options.state))?;
-    Ok(format!("{}/login/{}", url.trim_end_matches('/'), &*token))
+    Ok(Made { link: format!("{url}/login/{}", &*token), note })
 }
 
 /// Serves until told to stop: by SIGTERM or SIGINT.
@@ -165,6 +180,7 @@ pub async fn serve(options: Serve) -> Result<(), ServeError> {
         clock: clock::machine(),
     };
     let (portal, asks) = Portal::new(parts).map_err(io(&state))?;
+    let announced = Serving::at(&state, portal.gate.origin()).map_err(io(&state))?;
     let reading = begin(&portal, asks, &options).map_err(ServeError::Thread)?;
     if let Some(path) = &options.address_file {
         writ_durable::replace(path, format!("{address}\n").as_bytes(), 0o644).map_err(io(path))?;
@@ -187,6 +203,7 @@ pub async fn serve(options: Serve) -> Result<(), ServeError> {
             serving.await;
         }
     }
+    drop(announced);
     minding.abort();
     portal.ask(Ask::End);
     // One site at most is being read: what is held of it is of no use any more.

@@ -2,10 +2,11 @@
 
 use writ_evidence::bundle::ReleaseRef;
 use writ_policy::diff::{Change, Effect, diff, safe, told};
+use writ_trust::time::Time;
 
 use super::Comparer;
 use super::model::{BaselineChange, ChangeEntry, Signer};
-use super::subject::{Stretch, Subject};
+use super::subject::{Stretch, Subject, point};
 
 /// Every change of the period, oldest first.
 pub(super) fn of(comparer: &Comparer<'_>) -> Vec<BaselineChange> {
@@ -15,11 +16,15 @@ pub(super) fn of(comparer: &Comparer<'_>) -> Vec<BaselineChange> {
 }
 
 fn of_one<'s>(comparer: &'s Comparer<'_>, subject: &'s Subject<'_>) -> impl Iterator<Item = BaselineChange> + 's {
-    // Of orders that it was given before it first answered nobody knows whether it obeyed them.
-    let began =
-        subject.whole.iter().enumerate().filter(move |(_, s)| s.obeyed && comparer.period.contains(s.period.from));
-    began.map(move |(i, after)| {
-        let before = i.checked_sub(1).map(|i| &subject.whole[i]).filter(|before| before.obeyed);
+    let before = |i: usize| i.checked_sub(1).map(|i| &subject.whole[i]).filter(|before| before.obeyed);
+    // Of orders that it was given before it first answered nobody knows whether it obeyed them; what it obeys again that was left
+    // out meanwhile is nothing else than before.
+    let began = subject.whole.iter().enumerate().filter(move |(i, s)| {
+        let again = before(*i).is_some_and(|before| before.release == s.release);
+        s.obeyed && !again && comparer.period.contains(s.period.from)
+    });
+    let began = began.map(move |(i, after)| {
+        let before = before(i);
         let entries = before.map(|before| entries(before, after)).unwrap_or_default();
         BaselineChange {
             appliance: subject.appliance.clone(),
@@ -30,7 +35,24 @@ fn of_one<'s>(comparer: &'s Comparer<'_>, subject: &'s Subject<'_>) -> impl Iter
             weakens: entries.iter().any(|entry| entry.weakens),
             entries,
         }
-    })
+    });
+    let ended = subject.left_out.iter().filter(|(out, _)| comparer.period.contains(out.from));
+    began.chain(ended.map(move |(out, release)| left_out(comparer, subject, out.from, release)))
+}
+
+/// A release that names an appliance no longer.
+fn left_out(comparer: &Comparer<'_>, subject: &Subject<'_>, at: Time, release: &ReleaseRef) -> BaselineChange {
+    let before = subject.whole.iter().rfind(|before| before.obeyed && before.period.from < at);
+    let what = "the release names this appliance no longer: nothing is asked of it from then on".to_owned();
+    BaselineChange {
+        appliance: subject.appliance.clone(),
+        at,
+        from: before.map(Stretch::point),
+        to: point(release),
+        signed_by: signers(comparer, release),
+        weakens: true,
+        entries: vec![ChangeEntry { what, weakens: true, effect: Effect::Weaker }],
+    }
 }
 
 /// Whose signatures count for a release, in order of their names; nobody's where it is not among those that verified.

@@ -200,13 +200,14 @@ struct Comparer<'a> {
     evidence: &'a Evidence<'a>,
     period: Period,
     instant: Option<Time>,
+    now: Time,
     subjects: Vec<Subject<'a>>,
 }
 
 impl<'a> Comparer<'a> {
     fn new(evidence: &'a Evidence<'a>, period: Period, instant: Option<Time>, now: Time) -> Self {
         let subjects = subject::all(evidence, &period, now);
-        Self { evidence, period, instant, subjects }
+        Self { evidence, period, instant, now, subjects }
     }
 
     fn run(self) -> Comparison {
@@ -250,7 +251,8 @@ impl<'a> Comparer<'a> {
     }
 
     fn appliance(&self, subject: &Subject<'_>) -> ApplianceFinding {
-        let within = || subject.timeline.written.iter().filter(|at| self.period.contains(**at));
+        let written = || subject.timeline.written.iter();
+        let last_heard = written().filter(|at| self.is_heard(**at)).max().copied();
         let last = subject.stretches.last();
         ApplianceFinding {
             appliance: subject.appliance.clone(),
@@ -259,10 +261,16 @@ impl<'a> Comparer<'a> {
             release_digest: last.map(|s| s.release.digest),
             signed_by: last.map(|s| changes::signers(self, &s.release)).unwrap_or_default(),
             newest_release: subject.newest.clone(),
-            last_heard: within().max().copied(),
-            bundles: within().count() as u64,
-            not_assessable: subject.not_assessable(),
+            last_heard,
+            bundles: written().filter(|at| self.period.contains(**at)).count() as u64,
+            not_assessable: subject.not_assessable(&self.period),
         }
+    }
+
+    /// Whether what was written at an instant was said in the period. What was said at its end was, where nothing can be known of
+    /// what comes after it.
+    fn is_heard(&self, at: Time) -> bool {
+        self.period.contains(at) || (at == self.now && self.now == self.period.to)
     }
 
     /// What the evidence says of a check, and when it was last asked for.

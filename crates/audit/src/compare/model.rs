@@ -335,7 +335,7 @@ pub struct ApplianceFinding {
     pub signed_by: Vec<Signer>,
     /// The newest release that names it and was issued before the period ended.
     pub newest_release: Option<String>,
-    /// When it last said anything within the period.
+    /// When it last said anything within the period; where that ends now, also at its very end.
     pub last_heard: Option<Time>,
     /// Bundles within the period.
     pub bundles: u64,

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use writ_evidence::bundle::ReleaseRef;
 use writ_policy::exception::Exception;
 use writ_policy::policy::Policy;
-use writ_trust::history::PastRelease;
+use writ_trust::history::{PastRelease, Standing};
 use writ_trust::ids::ApplianceId;
 use writ_trust::time::Time;
 
 use super::Evidence;
 use super::check::seconds;
 use super::timeline::Timeline;
-use crate::period::Period;
+use crate::period::{Period, joined, outside};
 use crate::words::{lasting, of};
 
 /// So many releases whose policies are not known are named.
@@ -57,12 +57,26 @@ pub(super) struct Subject<'a> {
     pub whole: Vec<Stretch<'a>>,
     /// The newest release that names it and was issued before the period ended.
     pub newest: Option<String>,
+    /// When releases named it no longer, each time with the first that did not.
+    pub left_out: Vec<(Period, ReleaseRef)>,
 }
 
 impl<'a> Subject<'a> {
     /// The policy in force at the end of the period.
     pub fn policy(&self) -> Option<&'a Policy> {
         self.stretches.last().and_then(|s| s.policy)
+    }
+
+    /// The release that named it no longer before a period began, where none named it again before that ended.
+    pub fn left_out_of(&self, period: &Period) -> Option<&ReleaseRef> {
+        let mut all = self.left_out.iter();
+        all.find(|(out, _)| out.from <= period.from && period.to <= out.to).map(|(_, release)| release)
+    }
+
+    /// Whether it was asked nothing in a period because releases named it no longer, and said nothing either.
+    fn is_gone(&self, period: &Period) -> bool {
+        let silent = !self.timeline.written.iter().any(|at| period.contains(*at));
+        silent && self.stretches.is_empty() && self.left_out_of(period).is_some()
     }
 
     /// Exceptions of every policy in force within the period, the latest of each name.
@@ -73,9 +87,14 @@ impl<'a> Subject<'a> {
 
     /// What of it nobody could judge within the period, in words: all of it where nothing was in force, otherwise the time in which
     /// it was to obey releases whose policies are not known.
-    pub fn not_assessable(&self) -> Option<String> {
+    pub fn not_assessable(&self, period: &Period) -> Option<String> {
         if self.stretches.is_empty() {
-            return Some("no release was in force there in this period: nothing was asked of it".to_owned());
+            return Some(match self.left_out_of(period) {
+                Some(release) => {
+                    format!("release {} names it no longer: nothing was asked of it in this period", point(release))
+                }
+                None => "no release was in force there in this period: nothing was asked of it".to_owned(),
+            });
         }
         let lasting_ones = self.stretches.iter().filter(|s| s.period.millis() > 0);
         let (known, unknown): (Vec<_>, Vec<_>) = lasting_ones.partition(|s| s.policy.is_some());
@@ -110,8 +129,9 @@ pub(super) fn asked(stretches: &[Stretch<'_>], wants: impl Fn(&Policy) -> bool) 
     asked
 }
 
-/// The appliances of a site that anything was asked of, or heard from, before a period ended; all of them where that is none.
-/// What is published later changes nothing of the period: neither who is there, nor what they were to obey.
+/// The appliances of a site that anything was asked of, or heard from, before a period ended, but for those that releases named no
+/// longer before it began; all of them where that is none. What is published later changes nothing of the period: neither who is
+/// there, nor what they were to obey.
 pub(super) fn all<'a>(evidence: &'a Evidence<'a>, period: &Period, now: Time) -> Vec<Subject<'a>> {
     let releases = &evidence.archive.sites[&evidence.site].releases;
     let named = |before: Time| -> BTreeSet<&ApplianceId> {
@@ -125,7 +145,31 @@ pub(super) fn all<'a>(evidence: &'a Evidence<'a>, period: &Period, now: Time) ->
     if appliances.is_empty() {
         appliances = named(Period::ever().to);
     }
-    appliances.into_iter().map(|appliance| one(evidence, appliance, period, now)).collect()
+    let mut all: Vec<Subject<'_>> =
+        appliances.into_iter().map(|appliance| one(evidence, appliance, period, now)).collect();
+    if !all.iter().all(|subject| subject.is_gone(period)) {
+        all.retain(|subject| !subject.is_gone(period));
+    }
+    all
+}
+
+/// When an appliance was named no longer by the releases of its site, oldest first: from when the first that leaves it out was issued,
+/// until one names it again. What was asked of it ends with that. A release whose signatures are in doubt ends nothing.
+fn left_out(appliance: &ApplianceId, releases: &[PastRelease]) -> Vec<(Period, ReleaseRef)> {
+    let mut all = Vec::new();
+    let (mut was_named, mut since) = (false, None);
+    for past in releases {
+        let at = past.release.issued_at;
+        if past.release.generations.contains_key(appliance) {
+            was_named = true;
+            all.extend(since.take().map(|(from, release)| (Period { from, to: at }, release)));
+        } else if was_named && past.standing == Standing::Sound {
+            let (epoch, serial) = past.release.point();
+            since.get_or_insert((at, ReleaseRef { epoch, serial, digest: past.digest }));
+        }
+    }
+    all.extend(since.map(|(from, release)| (Period { from, to: Period::ever().to }, release)));
+    all
 }
 
 /// What an appliance was given to obey, and from when on: the newest of the releases that name it, once it was issued and the
@@ -146,8 +190,10 @@ fn given(appliance: &ApplianceId, orders: &[&PastRelease]) -> Vec<(Time, Release
 
 fn one<'a>(evidence: &'a Evidence<'a>, appliance: &ApplianceId, period: &Period, now: Time) -> Subject<'a> {
     let timeline = evidence.timelines.get(appliance).unwrap_or(&SILENT);
-    let releases = evidence.archive.sites[&evidence.site].releases.iter();
-    let orders: Vec<&PastRelease> = releases.filter(|p| p.release.generations.contains_key(appliance)).collect();
+    let releases = &evidence.archive.sites[&evidence.site].releases;
+    let left_out = left_out(appliance, releases);
+    let unasked = joined(left_out.iter().map(|(period, _)| *period).collect());
+    let orders: Vec<&PastRelease> = releases.iter().filter(|p| p.release.generations.contains_key(appliance)).collect();
     let newest = orders.iter().rfind(|p| p.release.issued_at < period.to);
     // Until it answers for the first time, if it ever does, an appliance is judged by the orders that it was given: what it says
     // later changes nothing of its silence before.
@@ -163,11 +209,11 @@ fn one<'a>(evidence: &'a Evidence<'a>, appliance: &ApplianceId, period: &Period,
         for (i, (from, release)) in asked.iter().enumerate() {
             let to = asked.get(i + 1).map_or(known.to, |(next, _)| *next);
             let whole = Period { from: *from, to };
-            if whole.to <= within.from || whole.from >= within.to {
-                continue;
-            }
+            let parts = if unasked.is_empty() { vec![whole] } else { outside(&[whole], &unasked) };
             let policy = evidence.archive.policy(&evidence.site, appliance, release);
-            out.push(Stretch { period: whole.and(within), release: *release, obeyed: i >= unanswered, policy });
+            for part in parts.into_iter().filter(|part| part.to > within.from && part.from < within.to) {
+                out.push(Stretch { period: part.and(within), release: *release, obeyed: i >= unanswered, policy });
+            }
         }
         out
     };
@@ -177,5 +223,6 @@ fn one<'a>(evidence: &'a Evidence<'a>, appliance: &ApplianceId, period: &Period,
         stretches: stretches(period),
         whole: stretches(&known),
         newest: newest.map(|p| format!("{}-{}", p.release.epoch, p.release.serial)),
+        left_out,
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use writ_evidence::bundle::{Kind, MAX_BUNDLE};
 use writ_evidence::chain::{
-    Authentic, ChainError, ChainState, Speaker, VerifyError, authenticate, file_name, follow, parse_file_name, resume,
+    Authentic, ChainError, ChainState, Speaker, authenticate, file_name, follow, parse_file_name, resume,
 };
 use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::json::MAX_SIGNATURE;
@@ -17,6 +17,7 @@ use writ_trust::root_chain::TrustChain;
 use writ_trust::time::Time;
 
 use super::bundle_checks::CLOCK_SLACK_MILLIS;
+use super::bundle_file::code_of;
 use super::{directory, entries, path_in, read, stray};
 use crate::archive::{Archive, Stored};
 use crate::attest::{key_of, speaker};
@@ -214,15 +215,5 @@ impl Person<'_> {
         }
         let size = (bytes.len() + signature.len()) as u64;
         Some((authentic, signature, size))
-    }
-}
-
-fn code_of(error: &VerifyError) -> Code {
-    match error {
-        VerifyError::SignatureFile(_) | VerifyError::BadSignature(_) => Code::Altered,
-        VerifyError::OtherKey { .. } | VerifyError::ForeignKey => Code::UnknownKey,
-        VerifyError::ForeignSite { .. } | VerifyError::ForeignAppliance { .. } => Code::Foreign,
-        VerifyError::TooLarge(_) | VerifyError::Malformed(_) | VerifyError::Invalid(_) => Code::Malformed,
-        VerifyError::OtherSchema(_) => Code::UnknownSchema,
     }
 }

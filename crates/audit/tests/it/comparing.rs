@@ -171,6 +171,76 @@ fn before_its_first_word_the_newest_release_that_was_given_asks() {
     assert_eq!(asked(-5, 24), ("1-2".to_owned(), 2, 0));
 }
 
+/// An appliance that a release names no longer: what was asked of it ends when that was issued, and nothing that came before is moved.
+#[test]
+fn what_is_asked_of_an_appliance_ends_with_the_release_that_names_it_no_longer() {
+    let policy = policy_json(|p| p["appliance"] = json!("back-office"));
+    let beside = |release: &mut serde_json::Value| {
+        let mut other = release["generations"]["front-desk"].clone();
+        other["public_key"] = key(7).public_key().line().into();
+        other["policy"]["digest"] = json!(writ_trust::digest::Digest::of(&policy));
+        other["policy"]["size"] = policy.len().into();
+        release["generations"]["back-office"] = other;
+    };
+    let issued = |hours: i64| {
+        move |release: &mut serde_json::Value| release["issued_at"] = json!(morning().plus_millis(hours * HOUR))
+    };
+    let mut world = World::empty();
+    world.write(&format!("documents/{}.json", writ_trust::digest::Digest::of(&policy).hex()), &policy);
+    world.release(1, &policy_json(|_| {}), beside);
+    world.live();
+    let before = hours(&world, 0, 11);
+    assert_eq!(control(&before, INTEGRITY).verdict, Verdict::NoEvidence, "the back office never answered");
+    // The back office goes after twelve hours; the front desk keeps to what it had.
+    world.release(2, &policy_json(|_| {}), issued(12));
+    let names = |c: &Comparison| c.appliances.iter().map(|a| a.appliance.to_string()).collect::<Vec<_>>();
+    let again = hours(&world, 0, 11);
+    assert_eq!(
+        (again.verdicts.clone(), names(&again)),
+        (before.verdicts.clone(), names(&before)),
+        "nothing of before is moved"
+    );
+    let c = hours(&world, 13, 24);
+    assert_eq!((names(&c), control(&c, INTEGRITY).verdict), (vec!["front-desk".to_owned()], Verdict::Demonstrated));
+    assert!(c.verification.ok && c.is_fine(), "{:#?}", c.verification.problems);
+    // Over both, its silence counts as long as it was asked.
+    let c = hours(&world, 10, 24);
+    let motd = c.checks.iter().find(|f| f.check == "file.motd" && f.appliance.as_str() == "back-office").unwrap();
+    assert_eq!((motd.verdict, motd.arithmetic.asked_for_seconds), (Verdict::NoEvidence, 2 * 3600));
+    let [change] = &c.changes[..] else { panic!("{:#?}", c.changes) };
+    assert_eq!((change.to.as_str(), change.at, change.weakens), ("1-2", morning().plus_millis(12 * HOUR), true));
+    assert!(change.entries[0].what.contains("names this appliance no longer"), "{:?}", change.entries);
+
+    // One that speaks on is told, and asked nothing; what it says is verified all the same.
+    let mut world = World::new();
+    world.live();
+    world.release(2, &policy_json(|_| {}), |release| {
+        issued(12)(release);
+        release["generations"] = json!({});
+    });
+    let c = hours(&world, 13, 24);
+    let why = c.appliances[0].not_assessable.as_ref().unwrap();
+    assert!(why.contains("release 1-2 names it no longer") && c.controls.is_empty() && !c.is_fine(), "{why}");
+    assert!(c.verification.ok && c.verification.bundles > 20, "{:#?}", c.verification.problems);
+    assert_eq!(check(&hours(&world, 0, 24), "file.motd").arithmetic.asked_for_seconds, 12 * 3600);
+    // Named again, it goes on with what it obeys.
+    world.release(3, &policy_json(|_| {}), issued(18));
+    assert_eq!(check(&hours(&world, 0, 24), "file.motd").arithmetic.asked_for_seconds, 18 * 3600);
+    assert_eq!(control(&hours(&world, 19, 24), INTEGRITY).verdict, Verdict::Demonstrated);
+    assert_eq!(hours(&world, 0, 24).changes.len(), 2, "its first release, and that it was left out");
+}
+
+#[test]
+fn what_is_said_at_the_very_end_is_heard_where_that_is_now() {
+    let world = World::day();
+    let last = |now: Time| {
+        let period = Period { from: morning(), to: evening() };
+        compare(&world.archive(), &site(), Some(period), now).unwrap().appliances[0].last_heard
+    };
+    assert_eq!(last(evening()), Some(evening()), "the day's snapshot");
+    assert_eq!(last(evening().plus_millis(1)), Some(evening().plus_millis(-HOUR)), "it belongs to the period after");
+}
+
 #[test]
 fn what_people_attest_moves_no_period() {
     let plain = judge(&day(|_| {}), evening());

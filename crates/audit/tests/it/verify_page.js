@@ -37,11 +37,14 @@ if (shown !== undefined) {
   console.log(hashes.join("\n"));
 } else {
   const files = new Map();
-  for (const entry of fs.readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const file = path.join(entry.parentPath ?? entry.path, entry.name);
-    files.set(path.relative(folder, file), new Uint8Array(fs.readFileSync(file)));
-  }
+  const walk = (below) => {
+    for (const entry of fs.readdirSync(path.join(folder, below), { withFileTypes: true })) {
+      const file = path.join(below, entry.name);
+      if (entry.isDirectory()) walk(file);
+      if (entry.isFile()) files.set(file, new Uint8Array(fs.readFileSync(path.join(folder, file))));
+    }
+  };
+  walk("");
   writ.judge(files, digest).then((result) => {
     const [quality, sentence] = writ.conclude(result);
     console.log(JSON.stringify({ quality, sentence, rows: result.rows }));

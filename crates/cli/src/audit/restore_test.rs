@@ -35,13 +35,15 @@ use crate::{clock, files, random, screen};
 Examples:
   writ audit restore-test /mnt/archive/clinic-001-2026-10-*.tar.gz --trust root-you-were-given.json \\
       --period 2026-10 --reference audit --attest-key ../keys/sam.key --to audit
+  writ audit restore-test /mnt/archive --site clinic-001 --trust root-you-were-given.json --reference audit   (of last month)
   writ audit restore-test --from s3://clinic-evidence --endpoint https://s3.eu-central-1.amazonaws.com --region eu-central-1 \\
       --credentials ../keys/auditor.credentials --site clinic-001 --trust root-you-were-given.json
   writ audit restore-test --copy /mnt/copy/audit --trust root-you-were-given.json --sample 5 --json
 
 Exit codes: 0 all of them are as they should be; 1 one is not, a site has none, or the copy is not whole; 2 could not run.")]
 pub struct Arguments {
-    /// Archives of days (SITE-DAY.tar.gz); of each the document is looked for beside it
+    /// Archives of days (SITE-DAY.tar.gz), of each the document is looked for beside it; or a folder of them: then those from the
+    /// first day of the period on, for what a day brought may be of days before
     #[arg(value_name = "ARCHIVE", required_unless_present_any = ["from", "copy"])]
     archives: Vec<PathBuf>,
     #[command(flatten)]
@@ -95,7 +97,7 @@ impl Arguments {
         let reference = self.reference.as_deref().map(Folder::open).transpose();
         let reference = reference.map_err(|e| Failure::could_not("cannot open the reference folder").caused_by(&e))?;
         let scratch = scratch()?;
-        let (archive, left_out) = self.restored(scratch.path())?;
+        let (archive, left_out) = self.restored(scratch.path(), &period)?;
         known(&archive, self.site.as_ref())?;
         if !self.root.is_given() {
             screen::warning("the trust root was taken from the copy itself: give --trust or --trust-digest");
@@ -123,11 +125,18 @@ impl Arguments {
     }
 
     /// What was kept, as an archive, and the names of what could not be unpacked.
-    fn restored(&self, scratch: &Path) -> Outcome<(Archive, Vec<String>)> {
+    fn restored(&self, scratch: &Path, period: &Period) -> Outcome<(Archive, Vec<String>)> {
         let Some(copy) = &self.copy else {
             let unpacked = scratch.join("unpacked");
             files::make_directory(&unpacked)?;
-            let done = unpack::unpack(&self.archives, &self.bucket, self.site.as_ref(), &unpacked)?;
+            let mut archives = Vec::new();
+            for named in &self.archives {
+                match named.is_dir() {
+                    true => archives.extend(unpack::archives_in(named, self.site.as_ref(), period.from)?),
+                    false => archives.push(named.clone()),
+                }
+            }
+            let done = unpack::unpack(&archives, &self.bucket, self.site.as_ref(), &unpacked)?;
             let mut left_out = Vec::new();
             for refused in &done.refused {
                 let path = refused.path.strip_prefix(scratch).unwrap_or(&refused.path);

@@ -21,14 +21,20 @@ pub struct Arguments {
     #[command(flatten)]
     options: Options,
     /// The year, in UTC
-    #[arg(long, value_name = "YYYY")]
-    year: String,
+    #[arg(long, value_name = "YYYY", required_unless_present = "last")]
+    year: Option<String>,
+    /// The last whole year, in UTC: that before the one which it is now
+    #[arg(long, conflicts_with = "year")]
+    last: bool,
 }
 
 impl Arguments {
     /// Runs the command.
     pub fn run(self) -> Outcome {
-        let span = Span::year(&self.year).map_err(|e| Failure::could_not(e).at("--year"))?;
-        packets(&self.options, Kind::Annual, &span)
+        let (span, at) = match &self.year {
+            Some(text) => (Span::year(text), "--year"),
+            None => (Span::last_year(self.options.now()), "--last"),
+        };
+        packets(&self.options, Kind::Annual, &span.map_err(|e| Failure::could_not(e).at(at))?)
     }
 }

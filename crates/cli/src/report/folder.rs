@@ -22,6 +22,21 @@ pub struct Making {
     sums: BTreeMap<String, Digest>,
 }
 
+/// Whether a packet is in this place already. Whatever else lies there is not taken for one.
+pub fn is_made(to: &Path) -> Outcome<bool> {
+    if files::list(to)?.is_empty() {
+        return Ok(false);
+    }
+    // A packet gets its place when its list of files is written.
+    if to.join(SUMS).is_file() {
+        return Ok(true);
+    }
+    Err(Failure::refused("this folder is no packet, and not empty")
+        .at(to.display())
+        .because(format!("it has no {SUMS}"))
+        .next("move it elsewhere, and run it again; nothing was written"))
+}
+
 /// A file of it: its name, and what is in it.
 pub type Entry = (String, Vec<u8>);
 
@@ -39,6 +54,11 @@ impl Making {
         let temporary = tempfile::Builder::new().prefix(".writ-report-").tempdir_in(parent);
         let temporary = temporary.map_err(|e| cannot(parent, &e))?;
         Ok(Self { to: to.to_owned(), temporary, sums: BTreeMap::new() })
+    }
+
+    /// Where it will be.
+    pub fn place(&self) -> &Path {
+        &self.to
     }
 
     /// Writes files of a folder within, by its relative path; empty for the folder itself.

@@ -14,7 +14,7 @@ use writ_trust::minisign::SecretKey;
 use writ_trust::time::Time;
 
 use super::convert;
-use super::folder::{Entry, Making};
+use super::folder::{Entry, Making, is_made};
 use super::options::Options;
 use crate::audit::{unprintable, warn_unless_verified};
 use crate::failure::{Answer, Failure, Outcome};
@@ -28,16 +28,24 @@ struct Begun {
 }
 
 impl Begun {
-    fn new(options: &Options, span: &Span) -> Outcome<Self> {
+    /// Nothing where it is made already, which is said. `name` is what it is called besides its site.
+    fn new(options: &Options, span: &Span, name: &str) -> Outcome<Option<Self>> {
         let now = options.now();
         if span.period.from >= now {
             let why = format!("it begins at {}, and it is {now}", span.period.from);
             let failure = Failure::could_not(format!("the period {} has not begun", span.asked));
             return Err(failure.because(why).next("name an earlier one"));
         }
+        let place = options.place(name);
+        if let Some(place) = place.as_deref().filter(|_| options.into.is_some())
+            && is_made(place)?
+        {
+            screen::line(&format!("{} is there already: it is left as it is", place.display()));
+            return Ok(None);
+        }
         let key = options.sign.as_deref().map(KeyFile::read).transpose()?;
-        let making = options.out.as_deref().map(Making::begin).transpose()?;
-        Ok(Self { key: key.map(|key| key.unlock(&options.passphrase)).transpose()?, making })
+        let making = place.as_deref().map(Making::begin).transpose()?;
+        Ok(Some(Self { key: key.map(|key| key.unlock(&options.passphrase)).transpose()?, making }))
     }
 
     /// Verifies the folder.
@@ -60,7 +68,8 @@ struct Ready<'a> {
 impl Ready<'_> {
     /// Puts the folder into its place, prints what was asked for, and says whether the folder verified and everything in it was judged.
     fn finish(self, options: &Options, name: &str, packets: &[Packet]) -> Outcome {
-        if let (Some(making), Some(to)) = (self.making, &options.out) {
+        if let Some(making) = self.making {
+            let to = making.place().to_owned();
             let count = making.finish(self.key.as_ref(), &format!("packet {name} made_at={}", self.now))?;
             let signed = if self.key.is_some() { ", signed" } else { "" };
             let told = format!("wrote {} to {}{signed}", screen::count(count, "file"), to.display());
@@ -88,7 +97,7 @@ fn nothing(archive: &Archive, error: CompareError) -> Failure {
 
 /// Makes the packets of a month, a quarter or a year.
 pub fn packets(options: &Options, kind: Kind, span: &Span) -> Outcome {
-    let begun = Begun::new(options, span)?;
+    let Some(begun) = Begun::new(options, span, &span.name)? else { return Ok(Answer::Yes) };
     let archive = options.source.open(options.site.clone())?;
     let mut ready = begun.walk(options, &archive)?;
     let mut meter = Meter::new("sites");
@@ -128,7 +137,8 @@ pub fn packets(options: &Options, kind: Kind, span: &Span) -> Outcome {
 
 /// Makes the audit preparation sets.
 pub fn preparations(options: &Options, span: &Span) -> Outcome {
-    let begun = Begun::new(options, span)?;
+    let name = format!("audit-set-{}", span.name);
+    let Some(begun) = Begun::new(options, span, &name)? else { return Ok(Answer::Yes) };
     let archive = options.source.open(options.site.clone())?;
     let mut ready = begun.walk(options, &archive)?;
     let several = ready.walk.sites.len() > 1;
@@ -150,7 +160,7 @@ pub fn preparations(options: &Options, span: &Span) -> Outcome {
     if let (Some(making), Some(first), true) = (&mut ready.making, all.first(), several) {
         making.write("", &[(INDEX.to_owned(), page(&index_of_sites(first, &sites))?)])?;
     }
-    ready.finish(options, &format!("audit-set-{}", span.name), &all)
+    ready.finish(options, &name, &all)
 }
 
 /// The first page of a set.

@@ -17,6 +17,7 @@ use crate::failure::{Failure, Outcome};
 Examples:
   writ report monthly audit --trust root-you-were-given.json --month 2026-10 --pdf --out clinic-001-2026-10
   writ report monthly audit --trust root-you-were-given.json --month 2026-10 --site clinic-001 --json
+  writ report monthly audit --trust root-you-were-given.json --last --site clinic-001 --pdf --into packets   (by a timer)
   writ report monthly audit --trust root-you-were-given.json --month 2026-10 --sign ../keys/alice.key --out packet
 
 Exit codes: 0 made, the folder verified, and every appliance in it was judged; 1 made, but not all of that holds, or
@@ -25,14 +26,20 @@ pub struct Arguments {
     #[command(flatten)]
     options: Options,
     /// The month, in UTC
-    #[arg(long, value_name = "YYYY-MM")]
-    month: String,
+    #[arg(long, value_name = "YYYY-MM", required_unless_present = "last")]
+    month: Option<String>,
+    /// The last whole month, in UTC: that before the one which it is now
+    #[arg(long, conflicts_with = "month")]
+    last: bool,
 }
 
 impl Arguments {
     /// Runs the command.
     pub fn run(self) -> Outcome {
-        let span = Span::month(&self.month).map_err(|e| Failure::could_not(e).at("--month"))?;
-        packets(&self.options, Kind::Monthly, &span)
+        let (span, at) = match &self.month {
+            Some(text) => (Span::month(text), "--month"),
+            None => (Span::last_month(self.options.now()), "--last"),
+        };
+        packets(&self.options, Kind::Monthly, &span.map_err(|e| Failure::could_not(e).at(at))?)
     }
 }

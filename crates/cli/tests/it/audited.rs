@@ -215,6 +215,17 @@ fn archives_are_tested_and_the_test_leaves_evidence() {
     let shown = desk.says(0, &["show", "audit", rows[0]["bundle_id"].as_str().unwrap()]).said;
     assert!(shown.contains("Sam Okafor's key for attestations by trust root 1"), "{shown}");
     assert!(shown.contains("log: not proven"), "{shown}");
+    // Of a folder of archives those from the first day on are taken: what is named otherwise, older, or another site's is not opened.
+    for other in
+        ["clinic-001-2026-10-31.tar.gz", "clinic-002-2026-11-24.tar.gz", "clinic-001-2026-11.tar.gz", "notes.tar.gz"]
+    {
+        fs::write(desk.beside(other), "no archive").unwrap();
+    }
+    let folder = ["restore-test", ".", "--now", "2026-12-18T09:00:00Z", "--reference", "audit", "--site"];
+    let tested = desk.says(0, &[&folder[..], &["clinic-001"]].concat());
+    assert!(tested.said.ends_with("5/5 bundles verified OK (of 28 that there should be)\n"), "{}", tested.said);
+    let none = desk.says(2, &[&folder[..], &["clinic-001", "--period", "2026-12"]].concat());
+    assert!(none.warned.contains("no archive of this time"), "{}", none.warned);
     // The copy elsewhere is as good as archives.
     let copy = ["restore-test", "--copy", "audit", "--period", "2026-11", "--now"];
     desk.says(0, &[&copy[..], &["2026-11-25T05:00:00Z", "--sample", "28", "--json"]].concat());

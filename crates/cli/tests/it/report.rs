@@ -202,6 +202,44 @@ fn read_as_html(file: &Path, packet: &Value) {
     assert!(text.contains("<script>alert(1)</script> \\u{202e}gnp \\u{7}"), "as it was, and harmless");
 }
 
+/// As a timer runs it: the last whole month, which is made once, and again only where it is gone.
+#[test]
+fn the_last_month_is_made_once() {
+    let desk = Desk::new();
+    let run = |now: &str, arguments: &[&str]| {
+        let mut writ = Command::new(env!("CARGO_BIN_EXE_writ"));
+        writ.current_dir(desk.to.path()).args(["report", "monthly"]).arg(desk.world.path());
+        writ.args(["--trust", "root.json", "--last", "--site", "clinic-001", "--now", now]).args(arguments);
+        let output = writ.stdin(Stdio::null()).output().unwrap();
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        (output.status.code(), text)
+    };
+    let into = ["--into", "packets/clinic-001", "--sign", "key"];
+    let (code, said) = run("2026-12-01T04:30:00Z", &into);
+    assert_eq!(code, Some(0), "{said}");
+    let place = desk.path("packets/clinic-001/clinic-001-2026-11");
+    let first = files(&place);
+    assert!(first.contains_key("clinic-001-2026-11.html") && first.contains_key("SHA256SUMS.minisig"), "{said}");
+    // Again, and some days later: it is the same month, and its packet stays, whatever became of the evidence.
+    fs::write(desk.world.file(3), "{}").unwrap();
+    for now in ["2026-12-01T04:45:00Z", "2026-12-31T23:59:59Z"] {
+        let (code, said) = run(now, &into);
+        assert!(code == Some(0) && said.contains("is there already"), "{now}: {code:?} {said}");
+        assert_eq!(files(&place), first, "{now}");
+    }
+    // What does not verify is told by each run that makes something, and is there once.
+    fs::remove_dir_all(&place).unwrap();
+    let (code, said) = run("2026-12-02T04:30:00Z", &into);
+    assert!(code == Some(1) && said.contains("NOT VERIFIED"), "{said}");
+    assert_eq!(run("2026-12-02T04:45:00Z", &into).0, Some(0));
+    // A folder of that name that is no packet is not taken for one.
+    fs::remove_file(place.join("SHA256SUMS")).unwrap();
+    let (code, said) = run("2026-12-02T04:45:00Z", &into);
+    assert!(code == Some(1) && said.contains("no packet") && said.contains("next:"), "{said}");
+    let (code, said) = run("2026-12-02T04:45:00Z", &["--month", "2026-11", "--out", "x"]);
+    assert!(code == Some(2) && said.contains("cannot be used with"), "{said}");
+}
+
 #[test]
 fn what_is_printed_is_valid() {
     let desk = Desk::new();

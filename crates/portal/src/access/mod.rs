@@ -3,6 +3,7 @@
 pub mod gate;
 pub mod links;
 pub mod rates;
+pub mod serving;
 pub mod sessions;
 pub mod token;
 pub mod users;

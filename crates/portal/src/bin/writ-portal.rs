@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
-use writ_portal::options::{Cli, Command, Serve};
+use writ_portal::options::{Cli, Command, Link, Serve};
 use writ_portal::server;
 
 /// The exit code of a portal that could not do what it was told, as of `writ`; also that of a command line that is none.
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let ran = match Cli::parse().command {
         Command::Serve(options) => serve(*options),
-        Command::Link(options) => server::link(&options).map(|link| println!("{link}")).map_err(Into::into),
+        Command::Link(options) => link(&options),
     };
     match ran {
         Ok(()) => ExitCode::SUCCESS,
@@ -28,6 +28,15 @@ fn main() -> ExitCode {
             ExitCode::from(COULD_NOT)
         }
     }
+}
+
+fn link(options: &Link) -> Result<()> {
+    let made = server::link(options)?;
+    if let Some(note) = made.note {
+        eprintln!("writ-portal: {note}");
+    }
+    println!("{}", made.link);
+    Ok(())
 }
 
 fn serve(options: Serve) -> Result<()> {

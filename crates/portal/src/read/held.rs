@@ -71,7 +71,7 @@ impl Held {
     /// Takes in what was read of a site in a turn that was begun before that. Whole it is held when somebody asked for it, was it
     /// before, or where there is room. What began before that which is held is older, however late it ends, and changes nothing.
     pub fn take(&self, turn: Turn, read: Read, asked: bool) -> Option<Arc<Detail>> {
-        let Read { summary, detail } = read;
+        let Read { summary, detail, documents: _ } = read;
         let site = summary.site.clone();
         // Both at once: else an older reading could come between.
         let mut summaries = locked(&self.summaries);
@@ -128,7 +128,7 @@ mod tests {
         let (held, site): (_, SiteId) = (Held::new(1), "clinic-001".parse().unwrap());
         let read = |millis: i64| {
             let summary = Summary::not_judged(&site, String::new(), None, Time::from_unix_millis(millis));
-            Read { summary, detail: None }
+            Read { summary, detail: None, documents: Default::default() }
         };
         let shown = || {
             held.publish_again();

@@ -1,6 +1,6 @@
 //! The thread that keeps what is held current: it looks at the folder now and then, and reads again what changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -30,13 +30,22 @@ pub enum Ask {
     End,
 }
 
+/// When what a site is read from changed last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Pulse {
+    folders: Digest,
+    documents: Digest,
+}
+
 /// What is known of a site since it was read.
 #[derive(Debug)]
 struct Known {
-    pulse: Digest,
+    pulse: Pulse,
+    /// The documents that it named.
+    documents: BTreeSet<Digest>,
     read_at: Time,
     /// What it was at the last look, where that is something else.
-    seen: Option<Digest>,
+    seen: Option<Pulse>,
     looks: u32,
 }
 
@@ -105,14 +114,12 @@ impl Keeper {
         self.held.keep(|site| sites.binary_search(site).is_ok());
         let mut shown = Instant::now();
         for site in &sites {
-            let pulse = pulse::of(&self.source.folder, site);
+            let pulse = self.pulse(site);
             let now = (self.clock)();
             if !self.is_to_be_read(site, pulse, now) {
                 continue;
             }
-            let turn = self.held.begin();
-            self.held.take(turn, read(&self.source, site, now), false);
-            self.known.insert(site.clone(), Known { pulse, read_at: now, seen: None, looks: 0 });
+            self.read(site, pulse.folders, now);
             if shown.elapsed() >= SHOW {
                 self.held.publish(sites.len(), None, looked_at);
                 shown = Instant::now();
@@ -128,7 +135,27 @@ impl Keeper {
         false
     }
 
-    fn is_to_be_read(&mut self, site: &SiteId, pulse: Digest, now: Time) -> bool {
+    fn pulse(&self, site: &SiteId) -> Pulse {
+        let (folder, known) = (&self.source.folder, self.known.get(site));
+        let named = known.into_iter().flat_map(|known| &known.documents);
+        Pulse { folders: pulse::of(folder, site), documents: pulse::of_documents(folder, named) }
+    }
+
+    /// Reads a site, whose folders were so before.
+    fn read(&mut self, site: &SiteId, folders: Digest, now: Time) {
+        let folder = &self.source.folder;
+        let (before, turn) = (pulse::of_all_documents(folder), self.held.begin());
+        let mut read = read(&self.source, site, now);
+        let documents = std::mem::take(&mut read.documents);
+        let named = pulse::of_documents(folder, &documents);
+        // One that came or went meanwhile may be one of its own, which it was read without.
+        let rests = pulse::of_all_documents(folder) == before;
+        let pulse = Pulse { folders, documents: if rests { named } else { Digest::of(b"meanwhile") } };
+        self.held.take(turn, read, false);
+        self.known.insert(site.clone(), Known { pulse, documents, read_at: now, seen: None, looks: 0 });
+    }
+
+    fn is_to_be_read(&mut self, site: &SiteId, pulse: Pulse, now: Time) -> bool {
         let Some(known) = self.known.get_mut(site) else { return true };
         if !(0..self.again).contains(&now.millis_since(known.read_at)) {
             return true;
@@ -160,8 +187,8 @@ mod tests {
         let mut keeper = Keeper::new(source, Arc::new(Held::new(1)), clock, Duration::from_secs(1), 1000);
         let site: SiteId = "clinic-001".parse().unwrap();
         let at = Time::from_unix_millis;
-        let pulse = |n: u8| Digest::of(&[n]);
-        let known = || Known { pulse: pulse(0), read_at: at(0), seen: None, looks: 0 };
+        let pulse = |n: u8| Pulse { folders: Digest::of(&[n]), documents: Digest::of(b"none") };
+        let known = || Known { pulse: pulse(0), documents: BTreeSet::new(), read_at: at(0), seen: None, looks: 0 };
         assert!(keeper.is_to_be_read(&site, pulse(0), at(0)), "never read");
         keeper.known.insert(site.clone(), known());
         assert!(!keeper.is_to_be_read(&site, pulse(0), at(999)));

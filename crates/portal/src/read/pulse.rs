@@ -43,15 +43,30 @@ pub fn sites(folder: &Path) -> io::Result<Vec<SiteId>> {
     Ok(sites)
 }
 
-/// When the folders of a site changed last, and those of trust roots and documents, which all sites share, as one digest.
+/// When the folders of a site changed last, and that of trust roots, which all sites share, as one digest.
 pub fn of(folder: &Path, site: &SiteId) -> Digest {
     let mut text = String::new();
     note(&folder.join("trust"), &mut text);
-    note(&folder.join("documents"), &mut text);
     let mut room = FOLDERS;
     for part in PARTS.into_iter().chain([ATTACHED]) {
         walk(&folder.join(part).join(site.as_str()), DEPTH, &mut room, &mut text);
     }
+    Digest::of(text.as_bytes())
+}
+
+/// When documents that a site's releases name changed last, there or not, as one digest. What other sites' releases name lies in the
+/// same folder, and is nothing of this one.
+pub fn of_documents<'d>(folder: &Path, named: impl IntoIterator<Item = &'d Digest>) -> Digest {
+    let mut text = String::new();
+    let documents = folder.join("documents");
+    named.into_iter().for_each(|digest| note(&documents.join(format!("{}.json", digest.hex())), &mut text));
+    Digest::of(text.as_bytes())
+}
+
+/// When the folder of documents changed last.
+pub fn of_all_documents(folder: &Path) -> Digest {
+    let mut text = String::new();
+    note(&folder.join("documents"), &mut text);
     Digest::of(text.as_bytes())
 }
 
@@ -102,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_attach_is_seen_at_its_site_and_a_document_at_every_site() {
+    fn what_people_attach_is_seen_at_its_site_and_a_document_where_releases_name_it() {
         let scratch = tempfile::tempdir().unwrap();
         let (one, two) = ("clinic-001".parse().unwrap(), "clinic-002".parse().unwrap());
         let both = || (of(scratch.path(), &one), of(scratch.path(), &two));
@@ -113,9 +128,16 @@ mod tests {
         fs::create_dir_all(scratch.path().join("attestations/clinic-001/another")).unwrap();
         let more = both();
         assert!(more.0 != attached.0 && more.1 == attached.1, "and of another key");
+        let (own, other) = ([Digest::of(b"own"), Digest::of(b"also")], [Digest::of(b"other")]);
+        let of_both = || (of_documents(scratch.path(), &own), of_documents(scratch.path(), &other));
+        let (before, all) = (of_both(), of_all_documents(scratch.path()));
         fs::create_dir_all(scratch.path().join("documents")).unwrap();
-        let document = both();
-        assert!(document.0 != more.0 && document.1 != more.1);
+        assert!(of_both() == before && of_all_documents(scratch.path()) != all);
+        fs::write(scratch.path().join(format!("documents/{}.json", own[0].hex())), "{}").unwrap();
+        let document = of_both();
+        assert!(document.0 != before.0 && document.1 == before.1 && both() == more, "one that comes late");
+        fs::remove_file(scratch.path().join(format!("documents/{}.json", own[0].hex()))).unwrap();
+        assert_eq!(of_both(), before, "and one that goes");
         assert!(sites(scratch.path()).unwrap().is_empty(), "neither makes a site");
     }
 }

@@ -1,6 +1,6 @@
 //! Reading one site: everything of it verified, and its baseline held against its evidence.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use writ_audit::archive::Stored;
@@ -8,6 +8,7 @@ use writ_audit::checklist::attested;
 use writ_audit::compare::compare_and_visit;
 use writ_audit::verify::VerifyReport;
 use writ_audit::{Archive, Folder, Options, Period, Trust};
+use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
 use writ_trust::time::{Span, Time};
 
@@ -40,29 +41,43 @@ pub struct Read {
     pub summary: Summary,
     /// The rest; null where nothing could be judged.
     pub detail: Option<Detail>,
+    /// The documents that its verified releases name, there or not.
+    pub documents: BTreeSet<Digest>,
 }
 
 /// Reads one site, as of now.
 pub fn read(source: &Source, site: &SiteId, now: Time) -> Read {
-    let not = |why: String, report| Read { summary: Summary::not_judged(site, why, report, now), detail: None };
+    let not = |why: String, report, documents| Read {
+        summary: Summary::not_judged(site, why, report, now),
+        detail: None,
+        documents,
+    };
     let folder = match Folder::open(&source.folder) {
         Ok(folder) => folder,
-        Err(error) => return not(format!("the audit folder cannot be read: {error}"), None),
+        Err(error) => return not(format!("the audit folder cannot be read: {error}"), None, BTreeSet::new()),
     };
     let archive = Archive::open(folder, &source.options(site, now));
+    let documents = documents(&archive);
     let period = Period { from: now.plus_millis(-source.period.millis()), to: now };
     let mut kept = Kept::default();
     match compare_and_visit(&archive, site, Some(period), now, &mut |stored| kept.take(stored)) {
         Ok(comparison) => {
             let summary = Summary::of(&comparison, &attested(&archive, site, now), now);
             let detail = kept.detail(&source.folder, site, now, comparison, archive);
-            Read { summary, detail: Some(detail) }
+            Read { summary, detail: Some(detail), documents }
         }
         Err(error) => {
             let report = archive.walk(&mut |_| {});
-            not(error.to_string(), Some(&report))
+            not(error.to_string(), Some(&report), documents)
         }
     }
+}
+
+/// The documents that the verified releases of an archive name: policies and closures.
+fn documents(archive: &Archive) -> BTreeSet<Digest> {
+    let releases = archive.sites.values().flat_map(|record| &record.releases);
+    let generations = releases.flat_map(|past| past.release.generations.values());
+    generations.flat_map(|own| [Some(own.policy.digest), own.closure.as_ref().map(|c| c.digest)]).flatten().collect()
 }
 
 /// What is kept of each bundle on the way.

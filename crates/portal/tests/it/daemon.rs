@@ -131,6 +131,13 @@ fn links_are_printed_on_the_machine_and_a_signal_reads_who_may_sign_in() {
     fs::write(&config, format!("url = \"https://elsewhere.msp.example\"\n{}", person("jo@msp.example"))).unwrap();
     daemon.signal(Signal::HUP);
     until("that it is told", || daemon.said().contains("https://elsewhere.msp.example now: restart").then_some(()));
+    // A link leads to where the portal is found now, and says what is to come.
+    let early = link("jo@msp.example");
+    let (to, note) = (String::from_utf8(early.stdout).unwrap(), String::from_utf8(early.stderr).unwrap());
+    assert!(to.starts_with("https://portal.msp.example/login/"), "{to}");
+    assert!(note.contains("says https://elsewhere.msp.example now"), "{note}");
+    assert_eq!(Browser::sign_in(daemon.address, to.trim()).get("/").status, 200);
+    let elsewhere = fs::read(&config).unwrap();
     // One that cannot be read changes nothing.
     fs::write(&config, "nonsense").unwrap();
     daemon.signal(Signal::HUP);
@@ -138,6 +145,11 @@ fn links_are_printed_on_the_machine_and_a_signal_reads_who_may_sign_in() {
     let tokens: Vec<&str> = text.trim().rsplit('/').take(1).collect();
     assert!(!daemon.said().contains(tokens[0]), "no token in the log");
     assert_eq!(daemon.stop(), Some(0));
+    // Where none serves, the next one will be found where the configuration says.
+    fs::write(&config, elsewhere).unwrap();
+    let next = link("jo@msp.example");
+    let to = String::from_utf8(next.stdout).unwrap();
+    assert!(to.starts_with("https://elsewhere.msp.example/login/") && next.stderr.is_empty(), "{to}");
 }
 
 #[test]

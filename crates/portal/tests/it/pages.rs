@@ -1,12 +1,17 @@
 //! What the pages show, and what they do not.
 
+use std::collections::BTreeMap;
 use std::fs;
 
+use serde_json::json;
+use writ_audit::Folder;
+use writ_audit::attest::{DUTY, Statement, draft, standing};
+use writ_evidence::seal;
 use writ_trust::digest::Digest;
 
 use crate::client::Browser;
 use crate::inside::{Clinics, Inside, OPERATOR, PEOPLE, crawl, noon};
-use crate::world::{DAY, World, key, morning, policy_json};
+use crate::world::{DAY, World, key, morning, policy_json, root_json, signer, site};
 
 #[test]
 fn every_page_is_there_without_a_script() {
@@ -209,6 +214,67 @@ fn a_site_of_which_an_appliance_was_not_judged_is_not_told_as_shown() {
         "{site}"
     );
     assert!(!site.contains("No control that machines decide"), "{site}");
+}
+
+#[test]
+fn what_people_attested_stands_beside_its_duty() {
+    let sam = key(60);
+    let mut root = root_json(1, &[&signer()]);
+    root["keys"].as_array_mut().unwrap().push(json!({
+        "public_key": sam.public_key().line(), "name": "Sam Okafor", "roles": ["attest"], "sites": [],
+        "valid_from": "2026-01-01T00:00:00Z", "valid_until": "2030-01-01T00:00:00Z", "revoked_at": null
+    }));
+    let mut world = World::under(root);
+    let policy = policy_json(|policy| {
+        *policy = writ_policy::policy::upgrade(policy.take());
+        let duty = |title: &str| {
+            json!({ "title": title, "cadence": { "every": "91d", "on": null, "within": null }, "day": null,
+                "by": "operations", "attach": "The list", "source": ["CK-09"],
+                "declared_at": { "file": "baselines/hipaa/duties.nix", "line": 9 } })
+        };
+        policy["duties"] =
+            json!({ "review.access": duty("Review who has access"), "review.keys": duty("Review the keys") });
+        policy["controls"]["164.310(a)(1)"]["duties"] = json!(["review.access", "review.keys"]);
+    });
+    world.release(1, &policy, |release| {
+        release["generations"]["front-desk"]["policy"]["schema"] = "writ.policy.v2".into();
+    });
+    world.live();
+    let said = Statement {
+        control: "164.310(a)(1)".into(),
+        statement: "The list of keys was reviewed".into(),
+        from: morning(),
+        until: morning().plus_millis(91 * DAY),
+        attachments: BTreeMap::from([("keys.csv".to_owned(), Digest::of(b"keys"))]),
+        facts: BTreeMap::from([(DUTY.to_owned(), "review.keys".to_owned())]),
+    };
+    let (to, now) = (Folder::open(world.path()).unwrap(), morning().plus_millis(DAY));
+    let standing = standing(&world.archive(), &to, &site(), &sam.public_key(), now).unwrap();
+    let sealed = seal(draft(&site(), &standing, said), &standing.state, &sam, now).unwrap();
+    let place = format!("attestations/clinic-001/{}/{}", sam.public_key().fingerprint(), sealed.file_name());
+    world.write(&place, &sealed.bytes);
+    world.write(&format!("{place}.minisig"), sealed.signature_text.as_bytes());
+
+    let trust = tempfile::tempdir().unwrap();
+    let file = trust.path().join("root.json");
+    fs::write(&file, writ_trust::json::canonical(&world.root)).unwrap();
+    let inside = Inside::over(world.path(), &file, now.plus_millis(DAY), PEOPLE);
+    let row = |title: &str| {
+        let page = inside.signed_in(OPERATOR).page("/checklists");
+        let rows = page.split("<tr").filter(|row| row.contains(title)).map(str::to_owned).collect::<Vec<_>>();
+        let [row] = &rows[..] else { panic!("{title}: {page}") };
+        row.clone()
+    };
+    let done = row("Review the keys");
+    assert!(done.contains("by Sam Okafor, until 2027-02-22 06:00:00 UTC"), "{done}");
+    assert!(done.contains("by 2027-02-23 06:00:00 UTC") && !done.contains("never"), "{done}");
+    let link = done.split("href=\"").filter_map(|rest| rest.split('"').next()).find(|href| href.contains("/bundles/"));
+    assert!(inside.signed_in(OPERATOR).page(link.unwrap()).contains("The list of keys was reviewed"));
+    let never = row("Review who has access");
+    assert!(never.contains("never") && never.contains("due") && !never.contains("Okafor"), "{never}");
+    // A quarter later it is due again, and still told.
+    inside.later(91 * DAY);
+    assert!(row("Review the keys").contains("since 2027-02-23 06:00:00 UTC"), "{}", row("Review the keys"));
 }
 
 #[test]

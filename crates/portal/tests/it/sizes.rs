@@ -21,7 +21,11 @@ fn no_page_is_larger_than_sixty_thousand_bytes_however_much_there_is() {
         summary.site = format!("practice-{n:04}").parse().unwrap();
         summary.title = format!("Practice {n} of some town with a name");
         let held = &inside.portal.held;
-        held.take(held.begin(), writ_portal::read::site::Read { summary, detail: None }, false);
+        held.take(
+            held.begin(),
+            writ_portal::read::site::Read { summary, detail: None, documents: Default::default() },
+            false,
+        );
     }
     inside.portal.held.publish(1001, None, Some(noon()));
     let browser = inside.signed_in(OPERATOR);

@@ -4,6 +4,7 @@
 mod configurations;
 mod first_boot;
 mod judge;
+mod plain;
 mod programs;
 mod schedule;
 mod scripts;

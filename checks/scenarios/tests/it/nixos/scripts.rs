@@ -30,7 +30,7 @@ fn programs_are_sound_bash() {
 }
 
 /// The units whose limits are judged.
-const JUDGED: [&str; 14] = [
+const JUDGED: [&str; 19] = [
     "writ-enforce.service",
     "writ-sync.service",
     "writ-probe.service",
@@ -45,6 +45,11 @@ const JUDGED: [&str; 14] = [
     "writ-notify.service",
     "writ-timestamp-clinic-vm.service",
     "writ-witness-clinic-vm.service",
+    "writ-audit-night-clinic-vm.service",
+    "writ-audit-checklist-clinic-vm.service",
+    "writ-audit-sample-clinic-vm.service",
+    "writ-audit-monthly-clinic-vm.service",
+    "writ-audit-restore-test-clinic-vm.service",
 ];
 
 #[test]

@@ -13,6 +13,7 @@ use writ_scenarios::{binaries, flake, outbox, run};
 
 use super::{machines, texts};
 
+mod auditing;
 mod claims;
 mod jobs;
 mod watching;
@@ -20,7 +21,7 @@ mod watching;
 const PATIENCE: Duration = Duration::from_secs(90);
 const PACKAGE: &str = "/opt/writ";
 /// Users of the modules, as numbers here.
-const USERS: [(&str, u32); 8] = [
+const USERS: [(&str, u32); 9] = [
     ("writ-sync", 990),
     ("writ-depot", 991),
     ("writ-probe", 992),
@@ -29,6 +30,7 @@ const USERS: [(&str, u32); 8] = [
     ("writ-notify", 995),
     ("writ-timestamp", 996),
     ("writ-witness", 997),
+    ("writ-audit", 998),
 ];
 
 struct World {
@@ -219,6 +221,7 @@ fn the_units_work_as_hardened() {
     switch(&world);
     are_confined(&world);
     watching::works(&world);
+    auditing::works(&world);
     jobs::are_confined(&world);
     jobs::expired_accounts_are_disabled(&world);
     for unit in ["writ-depot.service", "writ-enforce.service", "writ-sync.service", "writ-probe.service"] {

@@ -165,11 +165,11 @@ pub struct ChangeEntry {
 pub struct BaselineChange {
     /// The appliance.
     pub appliance: ApplianceId,
-    /// When its first bundle under the new release was written.
+    /// When its first bundle under the new release was written; where that names it no longer, when it was issued.
     pub at: Time,
     /// The release that it obeyed before, as `epoch-serial`; null where it obeyed none.
     pub from: Option<String>,
-    /// The release that it obeyed from then on.
+    /// The release that it obeyed from then on, or that names it no longer.
     pub to: String,
     /// Whose signatures count for that release.
     pub signed_by: Vec<Signer>,

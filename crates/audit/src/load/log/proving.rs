@@ -103,6 +103,8 @@ pub struct LoggedBundle {
     pub id: String,
     /// The digest of its bytes.
     pub digest: Digest,
+    /// The number of the entry, from 0.
+    pub index: u64,
 }
 
 /// What is asked of one log.
@@ -159,7 +161,7 @@ fn one(archive: &Archive, folder: &Folder, asked: &Asked<'_>, proven: &mut Prove
                 found.push((index, digest));
             }
             if asked.list {
-                bundles.push(LoggedBundle { fingerprint: public_key.fingerprint(), sequence, id, digest });
+                bundles.push(LoggedBundle { fingerprint: public_key.fingerprint(), sequence, id, digest, index });
             }
         }
     });

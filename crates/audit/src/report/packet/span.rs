@@ -2,6 +2,7 @@
 
 use writ_trust::time::Time;
 
+use crate::calendar::year_and_month;
 use crate::period::Period;
 
 const DAY: i64 = 86_400_000;
@@ -68,6 +69,36 @@ impl Span {
         span(text, "year: expected one such as 2026", digits(text, 4).and_then(|year| months(year, 1, 12)))
     }
 
+    /// The last whole month at an instant: that before the one which it lies in.
+    ///
+    /// # Errors
+    /// There was none: time begins with 1970.
+    pub fn last_month(now: Time) -> Result<Self, SpanError> {
+        let (year, month) = year_and_month(now);
+        let (year, month) = if month == 1 { (year.saturating_sub(1), 12) } else { (year, month - 1) };
+        Self::month(&format!("{year:04}-{month:02}"))
+    }
+
+    /// The last whole quarter at an instant, in the same way.
+    ///
+    /// # Errors
+    /// There was none.
+    pub fn last_quarter(now: Time) -> Result<Self, SpanError> {
+        let (year, month) = year_and_month(now);
+        let quarter = month.div_ceil(3);
+        let (year, quarter) = if quarter == 1 { (year.saturating_sub(1), 4) } else { (year, quarter - 1) };
+        Self::quarter(&format!("{year:04}-Q{quarter}"))
+    }
+
+    /// The last whole year at an instant, in the same way.
+    ///
+    /// # Errors
+    /// There was none.
+    pub fn last_year(now: Time) -> Result<Self, SpanError> {
+        let (year, _) = year_and_month(now);
+        Self::year(&format!("{:04}", year.saturating_sub(1)))
+    }
+
     /// A month, a quarter, a year, or anything else that [`Period::parse`] reads, but for what only `now` would end or begin.
     pub fn any(text: &str, now: Time) -> Result<Self, SpanError> {
         if let Ok(span) = Self::month(text).or_else(|_| Self::quarter(text)).or_else(|_| Self::year(text)) {
@@ -122,10 +153,8 @@ pub const MOST: usize = 120;
 
 /// The first instant of the month after the one that an instant is in.
 fn next_month(at: Time) -> Time {
-    let date = at.to_string();
-    let part = |range: std::ops::Range<usize>| date.get(range).and_then(|part| part.parse::<u32>().ok());
-    let next = part(0..4).zip(part(5..7)).and_then(|(year, month)| months(year, month, 1));
-    next.map_or(at, |month| month.to)
+    let (year, month) = year_and_month(at);
+    months(year, month, 1).map_or(at, |month| month.to)
 }
 
 #[cfg(test)]
@@ -151,6 +180,38 @@ mod tests {
         assert_eq!(Span::any("2026-10-05..2026-10-06", now).unwrap().name, "20261005-20261006");
         assert_eq!(Span::any("2026-Q4", now).unwrap().until(now).to, now);
         assert!(Span::any("../../etc", now).is_err());
+    }
+
+    #[test]
+    fn the_last_whole_month_quarter_and_year_are_over_and_no_other_is_between() {
+        type Last = fn(Time) -> Result<Span, SpanError>;
+        let at = |text: &str| text.parse::<Time>().unwrap();
+        let names = |now: &str| {
+            let all: [Last; 3] = [Span::last_month, Span::last_quarter, Span::last_year];
+            all.map(|last| last(at(now)).unwrap().name)
+        };
+        assert_eq!(names("2026-12-01T00:00:00Z"), ["2026-11", "2026-Q3", "2025"], "with its first instant");
+        assert_eq!(names("2026-11-30T23:59:59.999Z"), ["2026-10", "2026-Q3", "2025"], "and not before");
+        assert_eq!(names("2027-01-01T00:00:00Z"), ["2026-12", "2026-Q4", "2026"]);
+        assert_eq!(names("2028-03-31T23:59:59Z"), ["2028-02", "2027-Q4", "2027"], "after a leap day");
+        // What a clock on the wall says is another thing: it is 1 December at 06:00 in Tokyo, and 30 November at 20:00 in New York.
+        assert_eq!(names("2026-11-30T21:00:00Z")[0], "2026-10");
+        assert_eq!(names("2026-12-01T01:00:00Z")[0], "2026-11");
+        for (last, longest) in [(Span::last_month as Last, 31), (Span::last_quarter, 92), (Span::last_year, 366)] {
+            let mut day = at("2023-12-30T00:00:00Z");
+            while day < at("2029-01-03T00:00:00Z") {
+                for now in [day, day.plus_millis(DAY - 1)] {
+                    let period = last(now).unwrap().period;
+                    assert!(period.to <= now && now.millis_since(period.to) < longest * DAY, "{now}: {period}");
+                    assert!(period.millis() <= longest * DAY, "{now}: {period}");
+                    // The one that follows is not over.
+                    let next = last(period.to.plus_millis(longest * DAY)).unwrap().period;
+                    assert!(next.from == period.to && next.to > now, "{now}: {period} and {next}");
+                }
+                day = day.plus_millis(DAY);
+            }
+        }
+        assert!(Span::last_month(Time::from_unix_millis(0)).is_err(), "time begins with 1970");
     }
 
     #[test]

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use writ_audit::collect::{Collected, Refused};
 use writ_audit::unpack::gather;
 use writ_trust::ids::SiteId;
-use writ_wire::day_archive::{DayArchive, MAX_DAY_ARCHIVE};
+use writ_trust::time::Time;
+use writ_wire::day_archive::{self, DayArchive, MAX_DAY_ARCHIVE};
 
 use self::bucket::BucketOptions;
 use crate::failure::{Answer, Failure, Outcome};
@@ -92,10 +93,35 @@ pub(super) fn unpack(
     Ok(unpacking.done)
 }
 
+/// The archives of a folder that are of a site, or of any, and of the day of an instant or a later one, as the shell sorts them. Files
+/// of other names are none.
+pub(super) fn archives_in(folder: &Path, site: Option<&SiteId>, from: Time) -> Outcome<Vec<PathBuf>> {
+    let wanted = |path: &Path| {
+        let name = files::name_of(path);
+        let name = name.strip_suffix(ENDING)?;
+        let (of, day) = name.split_at_checked(name.len().checked_sub("2026-11-28".len())?)?;
+        let of: SiteId = of.strip_suffix('-')?.parse().ok()?;
+        let ends = day_archive::begins(day)?.plus_millis(86_400_000);
+        Some(site.is_none_or(|site| *site == of) && ends > from)
+    };
+    let mut archives = files::list(folder)?;
+    archives.retain(|path| wanted(path) == Some(true));
+    if archives.is_empty() {
+        return Err(Failure::could_not("there is no archive of this time in this folder")
+            .at(folder.display())
+            .because(format!("archives are named SITE-DAY{ENDING}, and {from} is the first instant that is wanted"))
+            .next("look at the folder, and at --site and --period"));
+    }
+    Ok(archives)
+}
+
+/// How the name of an archive ends.
+const ENDING: &str = ".tar.gz";
+
 impl Unpacking<'_> {
     /// One archive that lies here, with the document beside it where there is one.
     fn file(&mut self, path: &Path) -> Outcome<()> {
-        let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".tar.gz"));
+        let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(ENDING));
         let Some(name) = name else {
             return Err(Failure::could_not("this is not the name of an archive")
                 .at(path.display())

@@ -20,7 +20,7 @@ use writ_wire::releases::LoggedRelease;
 use writ_wire::{
     Signed, asks, backup_sample, check_in, claim, claims, courier, day_archive, evidence_batch, evidence_page,
     heartbeat, heartbeats, log_batch, log_receipt, log_sources, log_times, looks, notice, notices, orders, placement,
-    plan, plan_request, plan_verdict, publication, receipts, record, releases, sync, timestamp,
+    plan, plan_request, plan_verdict, proposal, publication, receipts, record, releases, sync, timestamp,
 };
 
 use super::Parser;
@@ -72,6 +72,7 @@ pub const DOCUMENTS: &[Parser] = documents![
     plan::PLAN_SCHEMA => plan::Plan,
     plan_request::PLAN_REQUEST_SCHEMA => plan_request::PlanRequest,
     plan_verdict::PLAN_VERDICT_SCHEMA => plan_verdict::PlanVerdict,
+    proposal::PROPOSAL_SCHEMA => proposal::Proposal,
     publication::PUBLICATION_SCHEMA => publication::Publication,
     RECEIPT_SCHEMA => Receipt,
     receipts::RECEIPTS_SCHEMA => receipts::Receipts,

@@ -21,6 +21,7 @@ pub mod log_summary;
 pub mod period;
 pub mod problem;
 pub mod proof;
+pub mod pulse;
 pub mod query;
 pub mod report;
 pub mod restore;

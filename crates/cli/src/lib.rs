@@ -20,6 +20,7 @@ mod keys;
 mod layout;
 mod library;
 mod log;
+mod mcp;
 mod notify;
 mod order;
 mod pages;
@@ -100,6 +101,7 @@ enum Command {
     Report(report::Command),
     Watch(watch::Arguments),
     Notify(Box<notify::Arguments>),
+    Mcp(mcp::Arguments),
     Ack(ack::Arguments),
     Status(status::Arguments),
     Doctor(doctor::Arguments),
@@ -131,6 +133,7 @@ pub fn run() -> ExitCode {
         Command::Report(command) => command.run(),
         Command::Watch(arguments) => arguments.run(),
         Command::Notify(arguments) => arguments.run(),
+        Command::Mcp(arguments) => arguments.run(),
         Command::Ack(arguments) => arguments.run(),
         Command::Status(arguments) => arguments.run(),
         Command::Doctor(arguments) => arguments.run(),

@@ -33,6 +33,7 @@ pub mod placement;
 pub mod plan;
 pub mod plan_request;
 pub mod plan_verdict;
+pub mod proposal;
 pub mod publication;
 pub mod receipts;
 pub mod record;

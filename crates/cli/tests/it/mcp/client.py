@@ -16,8 +16,9 @@ from mcp_types import Implementation
 def proven(proof):
     """Whether the hashes lead from the entry to the root (RFC 6962, section 2.1.1), by nothing of Writ's."""
     place = proof["place"]
-    node = hashlib.sha256(b"\0" + place["entry"].encode()).digest()
-    if node != base64.b64decode(place["leaf"]) or proof["evidence_bundle_hash"] not in place["entry"]:
+    entry = base64.b64decode(place["entry"])
+    node = hashlib.sha256(b"\0" + entry).digest()
+    if node != base64.b64decode(place["leaf"]) or proof["evidence_bundle_hash"].encode() not in entry:
         return False
     at, last = place["index"], place["size"] - 1
     for other in map(base64.b64decode, place["proof"]):

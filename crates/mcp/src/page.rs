@@ -103,7 +103,7 @@ mod tests {
         for bad in ["x", "1", "-1", "99999999999999999999-a", "1-"] {
             assert!(get(Some(&cursor(bad)), &of).is_err(), "{bad}");
         }
-        let beyond = cursor(&format!("{}-{}", usize::MAX, &of.hex()[..TAG]));
+        let beyond = cursor(&format!("999999999-{}", &of.hex()[..TAG]));
         assert_eq!(get(Some(&beyond), &of).unwrap().entries.len(), 0);
     }
 

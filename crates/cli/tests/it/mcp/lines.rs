@@ -85,13 +85,16 @@ fn answers_tell_what_the_evidence_says_and_what_they_rest_on() {
         let all = document["controls"].as_array().unwrap();
         all.iter().find(|control| control["control"] == id).unwrap()["verdict"].clone()
     };
-    assert_eq!((verdict("164.312(c)(1)"), verdict("164.312(b)")), ("failed".into(), "partly-demonstrated".into()));
+    assert_eq!((verdict("164.312(c)(1)"), verdict("164.312(b)")), ("failed".into(), "no-evidence".into()));
     assert_eq!((verdict("164.310(a)(1)"), document["total"].clone()), ("procedural".into(), 5.into()));
+    // Of the day before there is none; of the last day there is.
+    let day = session.get("controls", json!({ "control": "164.312(b)", "period": "1d" }));
+    assert_eq!(day["controls"][0]["verdict"], "partly-demonstrated", "{day}");
     let failed = session.get("controls", json!({ "verdict": "failed" }));
     assert_eq!(failed["total"], 2, "{failed}");
     let one = session.get("controls", json!({ "control": "164.312(c)(1)", "period": "2d" }));
     let check = &one["controls"][0]["checks"][0];
-    assert_eq!((&check["check"], &check["arithmetic"]["failures"]), (&"file.motd".into(), &1.into()), "{check}");
+    assert!(check["check"] == "file.motd" && check["arithmetic"]["failures"].as_u64() >= Some(1), "{check}");
     assert_eq!(one["controls"][0]["declared_at"]["line"], 10);
 
     let drift = session.get("drift", json!({}));
@@ -111,7 +114,7 @@ fn answers_tell_what_the_evidence_says_and_what_they_rest_on() {
 
     let coverage = session.get("coverage", json!({}));
     assert_eq!(coverage["by_coverage"], json!({ "automated": 2, "inherited": 1, "partial": 1, "procedural": 1 }));
-    assert_eq!(coverage["frameworks"], json!(["hipaa", "soc2"]));
+    assert!(coverage["frameworks"].as_array().unwrap().contains(&json!("soc2")), "{coverage}");
     assert_eq!(session.get("coverage", json!({ "framework": "soc2" }))["controls"][0]["id"], "CC6.1");
 
     let explained = session.get("explain", json!({ "id": "file.motd" }));
@@ -128,6 +131,18 @@ fn answers_tell_what_the_evidence_says_and_what_they_rest_on() {
     assert_eq!(session.call("controls", json!({})).text, controls.text);
     assert_eq!(session.close(), Some(0));
     assert!(contents(clinic.world.path()) == before && clinic.waiting().is_empty());
+}
+
+#[test]
+fn a_tree_explains_what_it_declares() {
+    let clinic = Clinic::new();
+    let tree = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let mut session = Session::open(&clinic.arguments(&["--flake", tree]));
+    let told = session.call("explain", json!({ "id": "backup.recent" }));
+    let tree = &told.document["tree"];
+    assert_eq!((&tree["kind"], &told.document["signed"]), (&"check".into(), &json!([])), "{}", told.text);
+    assert!(tree["declared"][0]["file"].as_str().unwrap().starts_with("baselines/"), "{tree}");
+    assert!(told.text.contains("No verified release of clinic-001 has backup.recent yet"), "{}", told.text);
 }
 
 #[test]

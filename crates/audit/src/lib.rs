@@ -23,6 +23,7 @@ pub mod period;
 pub mod problem;
 pub mod proof;
 pub mod proposals;
+pub mod pulse;
 pub mod query;
 pub mod report;
 pub mod restore;

@@ -21,6 +21,7 @@ mod layout;
 mod learn;
 mod library;
 mod log;
+mod mcp;
 mod nix_text;
 mod notify;
 mod order;
@@ -107,6 +108,7 @@ enum Command {
     Learn(learn::Command),
     Watch(watch::Arguments),
     Notify(Box<notify::Arguments>),
+    Mcp(mcp::Arguments),
     Ack(ack::Arguments),
     Status(status::Arguments),
     Doctor(doctor::Arguments),
@@ -140,6 +142,7 @@ pub fn run() -> ExitCode {
         Command::Learn(command) => command.run(),
         Command::Watch(arguments) => arguments.run(),
         Command::Notify(arguments) => arguments.run(),
+        Command::Mcp(arguments) => arguments.run(),
         Command::Ack(arguments) => arguments.run(),
         Command::Status(arguments) => arguments.run(),
         Command::Doctor(arguments) => arguments.run(),

@@ -48,6 +48,37 @@ const CEPH: &[&str] = &["ceph-mon", "ceph-osd", "radosgw"];
 const ON_RADOSGW: &[&str] = &["delivery::shipped"];
 /// What timestamps are verified with beside openssl, with what it needs: all of it comes in wheels.
 const RFC3161: &[&str] = &["rfc3161-client==1.0.9", "cryptography==50.0.2", "cffi==2.1.1", "pycparser==3.12"];
+/// A client of the Model Context Protocol, with what it needs: all of it comes in wheels.
+const MCP: &[&str] = &[
+    "mcp==2.3.0",
+    "mcp-types==2.3.0",
+    "annotated-types==0.8.0",
+    "anyio==4.16.0",
+    "attrs==26.1.0",
+    "cffi==2.1.1",
+    "click==8.5.1",
+    "cryptography==50.0.2",
+    "h11==0.16.0",
+    "httpcore2==2.16.2",
+    "httpx2==2.16.2",
+    "idna==3.20",
+    "jsonschema==4.26.0",
+    "jsonschema-specifications==2025.9.1",
+    "opentelemetry-api==1.45.2",
+    "pycparser==3.12",
+    "pydantic==2.14.4",
+    "pydantic_core==2.50.5",
+    "PyJWT==2.15.1",
+    "python-multipart==0.0.34",
+    "referencing==0.37.0",
+    "rpds-py==2026.9.1",
+    "sse-starlette==3.7.0",
+    "starlette==1.10.0",
+    "truststore==0.10.5",
+    "typing-inspection==0.4.5",
+    "typing_extensions==4.16.0",
+    "uvicorn==0.54.0",
+];
 /// A server of buckets; of its parts those that serve them.
 const MOTO: &[&str] = &["moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"];
 /// The browser in which `--all` opens pages, and what drives it.
@@ -195,6 +226,7 @@ fn unpack_peers(all: bool) -> Result<[PathBuf; 3]> {
     python::environment("rfc3161", "rfc3161_client", RFC3161)?;
     python::environment("moto", "moto", MOTO)?;
     python::environment("axe", "axe_playwright_python", AXE)?;
+    python::exactly("mcp", "mcp.client.streamable_http, jsonschema", MCP)?;
     python::exactly("oscal", "regress, jsonschema, junitparser", OSCAL)?;
     if all {
         python::environment("trestle", "trestle", TRESTLE)?;

@@ -20,9 +20,10 @@ mod runbook;
 mod state;
 mod subject;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use serde_json::Value;
 use writ_policy::check::Check;
 use writ_policy::control::Control;
 use writ_policy::duty::Duty;
@@ -278,6 +279,20 @@ impl Arguments {
         let all = Asked { library: &library, scope, now: asked.now, state: None };
         Ok(find::elsewhere(asked, &all, &self.id).unwrap_or(failure))
     }
+}
+
+/// One thing of a tree, as a site or an appliance has it, as `--format json` prints it: for whoever asks by a program.
+pub fn document(tree: &Path, id: &str, site: Option<&str>, appliance: Option<&str>, now: Time) -> Outcome<Value> {
+    let tree = Tree::find(tree)?;
+    // A site of the evidence may not be in this tree, or not any more.
+    let site = site.filter(|site| tree.sites().iter().any(|there| there == site));
+    let library = Library::open(tree, site)?;
+    let scope = scope(&library, appliance)?;
+    let asked = Asked { library: &library, scope, now, state: None };
+    let (kind, id) = find::find(&asked, id)?;
+    let cannot = || Failure::could_not(format!("{} {id} cannot be explained", kind.as_str()));
+    let explained = asked.explain(kind, &id).ok_or_else(cannot)?;
+    serde_json::to_value(&explained).map_err(|error| cannot().caused_by(&error))
 }
 
 /// What is left out of an explanation because it is wrong, on standard error.

@@ -29,6 +29,7 @@ mod log;
 #[allow(dead_code, reason = "a part of it is used here")]
 #[path = "../../../audit/tests/it/log_world.rs"]
 mod log_world;
+mod mcp;
 mod notify;
 #[path = "../../../audit/tests/it/packet_world.rs"]
 mod packet_world;

@@ -9,7 +9,7 @@ pub mod detail;
 pub mod fleet;
 pub mod held;
 pub mod keeper;
-pub mod pulse;
+pub use writ_audit::pulse;
 pub mod reports;
 pub mod site;
 pub mod summary;

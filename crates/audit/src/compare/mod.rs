@@ -13,6 +13,7 @@ mod instant;
 mod lifted;
 mod matrix;
 pub mod model;
+mod planned;
 mod series;
 mod subject;
 mod timeline;
@@ -28,6 +29,7 @@ use writ_trust::time::Time;
 use check::{Facts, Question};
 use model::{ApplianceFinding, CheckFinding, RetiredCheck};
 pub use model::{Comparison, Verdict};
+pub use planned::{Asked, Planned};
 use subject::Subject;
 use timeline::Timeline;
 

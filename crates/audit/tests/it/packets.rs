@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use writ_audit::Period;
 use writ_audit::compare::compare;
 use writ_audit::compare::model::FrameworkRow;
+use writ_audit::learn::Decisions;
 use writ_audit::report::packet::model::{Block, Packet, Table, Value};
 use writ_audit::report::packet::span::{Span, slices};
 use writ_audit::report::packet::walk::walk;
@@ -26,14 +27,14 @@ fn month() -> Span {
 
 fn made(world: &World, kind: Kind, span: &Span) -> Packet {
     let archive = world.archive();
-    let walk = walk(&archive, None).unwrap();
+    let walk = walk(&archive, None, &Decisions::default()).unwrap();
     assert!(walk.report.ok, "{:#?}", walk.report.problems);
     packet(&archive, &walk, &walk.sites[0], kind, span, evening()).packet
 }
 
 fn prepared(world: &World) -> Preparation {
     let archive = world.archive();
-    let walk = walk(&archive, None).unwrap();
+    let walk = walk(&archive, None, &Decisions::default()).unwrap();
     preparation(&archive, &walk, &walk.sites[0], &Span::year("2026").unwrap(), evening())
 }
 
@@ -239,7 +240,7 @@ fn what_is_not_known_is_said() {
     assert!(html::render(&before).unwrap().contains("No incident was detected in this period."));
     std::fs::write(world.file(3), "{}").unwrap();
     let archive = world.archive();
-    let walk = walk(&archive, None).unwrap();
+    let walk = walk(&archive, None, &Decisions::default()).unwrap();
     let broken = packet_of(&archive, &walk);
     assert!(!broken.verified.ok && banners(&broken)[0].starts_with("Not verified: "));
 }
@@ -265,7 +266,7 @@ fn an_appliance_that_was_not_judged_is_told_of_before_any_figure() {
     let now = morning().plus_millis(DAY);
     let packets = |world: &World| {
         let archive = world.archive();
-        let walk = walk(&archive, None).unwrap();
+        let walk = walk(&archive, None, &Decisions::default()).unwrap();
         assert!(walk.report.ok, "{:#?}", walk.report.problems);
         let made = packet(&archive, &walk, &walk.sites[0], Kind::Monthly, &month(), now);
         let all = {
@@ -361,7 +362,7 @@ fn each_sample_has_its_key() {
     // Nothing else was written in its quarter, so that it is chosen.
     let attested = attesting::attest(&world, attesting::statement("review.keys"), "2027-01-05T09:00:00Z");
     let archive = world.archive();
-    let walk = walk(&archive, None).unwrap();
+    let walk = walk(&archive, None, &Decisions::default()).unwrap();
     assert!(walk.report.ok, "{:#?}", walk.report.problems);
     let now = at("2027-01-10T00:00:00Z");
     let set = preparation(&archive, &walk, &walk.sites[0], &Span::any("2026-11..2027-01", now).unwrap(), now);
@@ -413,7 +414,7 @@ fn samples_are_the_files_themselves() {
 fn a_fleet_adds_up() {
     let world = eventful();
     let archive = world.archive();
-    let walk = walk(&archive, None).unwrap();
+    let walk = walk(&archive, None, &Decisions::default()).unwrap();
     let one = || packet(&archive, &walk, &walk.sites[0], Kind::Monthly, &month(), evening());
     let made = [one(), one()];
     let parts: Vec<FleetPart<'_>> =

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use writ_audit::Period;
 use writ_audit::compare::{Evidence, which_site};
+use writ_audit::costs::Costs;
+use writ_audit::learn::{Decisions, Figures, Gathering, Library};
 use writ_audit::report::{html, json, openmetrics, terminal};
 use writ_trust::ids::SiteId;
 use writ_trust::time::Time;
@@ -74,7 +76,7 @@ impl Arguments {
         }
         let archive = self.source.open_as_of(self.site.clone(), now)?;
         let site = which_site(&archive, self.site.as_ref()).map_err(|e| no_site(&archive, e))?;
-        let evidence = Evidence::gather(&archive, &site).map_err(|e| no_site(&archive, e))?;
+        let (evidence, library) = gathered(&archive, &site);
         let comparison = match self.at {
             Some(at) => evidence.at(at, now),
             None => evidence.over(period, now),
@@ -84,7 +86,9 @@ impl Arguments {
             files::replace(path, page.as_bytes(), 0o644, "the report")?;
         }
         if let Some(path) = &self.openmetrics {
-            files::replace(path, openmetrics::text(&comparison).as_bytes(), 0o644, "the figures")?;
+            let costs = Costs::of(&comparison, &evidence);
+            let figures = openmetrics::Figures { comparison: &comparison, library: &library, costs: &costs };
+            files::replace(path, openmetrics::text(&figures).as_bytes(), 0o644, "the figures")?;
         }
         if self.json {
             screen::line(json::render(&comparison).map_err(|e| unprintable(&e))?.trim_end());
@@ -96,6 +100,20 @@ impl Arguments {
         }
         Ok(if comparison.is_fine() { Answer::Yes } else { Answer::No })
     }
+}
+
+/// The verified evidence of a site, and what is learned from it, by one walk. What people turned down stands in the tree, which this
+/// command does not need.
+fn gathered<'a>(archive: &'a writ_audit::Archive, site: &SiteId) -> (Evidence<'a>, Library) {
+    let mut evidence = Evidence::begin(archive, site.clone());
+    let mut gathering = Gathering::of_site(archive, site);
+    let report = archive.walk(&mut |stored| {
+        gathering.take(&stored);
+        evidence.take(stored);
+    });
+    let library = gathering.finish(&report, &Figures::default(), &Decisions::default());
+    evidence.finish(report);
+    (evidence, library)
 }
 
 /// Nothing to compare; when the folder does not verify, that is the reason.

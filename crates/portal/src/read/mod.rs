@@ -9,6 +9,7 @@ pub mod detail;
 pub mod fleet;
 pub mod held;
 pub mod keeper;
+pub mod learned;
 pub mod pulse;
 pub mod reports;
 pub mod site;

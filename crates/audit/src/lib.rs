@@ -16,6 +16,7 @@ pub mod compare;
 pub mod costs;
 pub mod decided;
 pub mod folder;
+pub mod learn;
 mod linked;
 mod load;
 pub mod log_chain;

@@ -22,6 +22,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 pub use self::calendar::{Event, ExceptionChange, FieldChange, exceptions};
+pub use self::normal::normal;
 pub use self::running::beside_rules;
 pub use self::sealed::digests;
 pub use self::telling::{conceal, entries, parameter, safe, safe_words, told, values, what};

@@ -98,7 +98,7 @@ impl Counting {
         let ending = case.closed.as_ref().map(|(_, _, ending)| ending);
         self.tiers.take(ending);
         let tried = tried(gathered, case);
-        let by_plans = case.outcomes.iter().flat_map(|outcome| &outcome.runbooks).chain(tried.keys());
+        let by_plans = case.outcomes.iter().map(|(ran, _)| ran).chain(tried.keys());
         let by_plans = by_plans.map(|ran| gathered.ran.get(*ran).runbook.as_str()).collect();
         if let Some(ending) = ending {
             self.runs.take(gathered, ending, shown.detected_at, &by_plans);
@@ -150,20 +150,13 @@ impl Counting {
 fn tried(gathered: &Gathering<'_>, case: &Case) -> BTreeMap<u32, bool> {
     let name = |ran: u32| gathered.ran.get(ran).runbook.as_str();
     let helped = case.closed.as_ref().and_then(|(_, _, ending)| ending.last_run);
-    let mut tried = BTreeMap::new();
-    for outcome in &case.outcomes {
-        let in_vain = match (outcome.came, helped) {
-            (Came::Failed, _) => outcome.runbooks.len(),
-            // Those before the one that helped.
-            (Came::Helped, Some(helped)) => {
-                outcome.runbooks.iter().position(|ran| name(*ran) == name(helped)).unwrap_or(0)
-            }
-            // It helped for a while, and then somebody else ended it.
-            (Came::Helped, None) if case.closed.is_some() && outcome.runbooks.len() == 1 => 1,
-            (Came::Helped, None) => 0,
-        };
-        tried.extend(outcome.runbooks.iter().take(in_vain).map(|ran| (*ran, false)));
-    }
+    let in_vain = |came: Came| match came {
+        Came::Failed => true,
+        // It helped for a while, and then somebody else ended it.
+        Came::Helped => case.closed.is_some(),
+    };
+    let outcomes = case.outcomes.iter().filter(|(_, came)| in_vain(*came));
+    let mut tried: BTreeMap<u32, bool> = outcomes.map(|(ran, _)| (*ran, false)).collect();
     if let Some(helped) = helped {
         tried.retain(|ran, _| name(*ran) != name(helped));
         tried.insert(helped, true);

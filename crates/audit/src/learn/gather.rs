@@ -17,7 +17,7 @@ use super::count;
 use super::model::{Calls, Decisions, Figures, Library};
 use super::signature::parameters;
 use super::terms::{Term, broken, terms};
-use super::told::{At, By, Came, Case, Ending, Key, Names, Outcome, Ran, Shown, split};
+use super::told::{At, By, Came, Case, Ending, Key, Names, Ran, Shown, split};
 use crate::archive::{Archive, Stored};
 use crate::story;
 use crate::verify::VerifyReport;
@@ -137,31 +137,16 @@ impl<'a> Gathering<'a> {
     }
 
     fn planned(&mut self, stored: &Stored<'_>, plan: &PlanRecord) {
-        let came = match stored.bundle.artifacts.outputs.get("result").map(String::as_str) {
-            Some("helped") if plan.allowed => Some(Came::Helped),
-            Some("failed") if plan.allowed => Some(Came::Failed),
-            // Of one that was interrupted nobody knows what it would have come to.
-            _ => None,
-        };
-        let runbooks = match came {
-            Some(_) => self.runbooks(&stored.bundle, plan),
-            None => Vec::new(),
-        };
+        let policy = self.policy(&stored.bundle, stored.bundle.release.as_ref());
+        let mut outcomes = Vec::new();
+        for (runbook, came) in outcomes_of(plan, &stored.bundle.artifacts.outputs) {
+            let parameters = policy.and_then(|(digest, policy)| self.parameters(digest, policy, runbook));
+            outcomes.push((self.ran.number(&Ran { runbook: runbook.to_owned(), parameters }), came));
+        }
         let call = plan.transcript.as_ref().map(|transcript| call(&stored.bundle, transcript));
         let case = self.case(stored, plan.incident_id);
         case.calls.extend(call);
-        case.outcomes.extend(came.map(|came| Outcome { came, runbooks }));
-    }
-
-    fn runbooks(&mut self, bundle: &Bundle, plan: &PlanRecord) -> Vec<u32> {
-        let policy = self.policy(bundle, bundle.release.as_ref());
-        let named = plan.runbooks.iter().take(MOST_RUNBOOKS);
-        named
-            .map(|runbook| {
-                let parameters = policy.and_then(|(digest, policy)| self.parameters(digest, policy, runbook));
-                self.ran.number(&Ran { runbook: runbook.clone(), parameters })
-            })
-            .collect()
+        case.outcomes.extend(outcomes);
     }
 
     /// The policy that an appliance obeyed under a release, and its digest.
@@ -252,6 +237,34 @@ impl<'a> Gathering<'a> {
             runbooks.insert(id.to_owned(), (parameters(runbook), steps));
         }
         runbooks.get(id)
+    }
+}
+
+/// What came of the runbooks of a plan, as far as they ran to their ends: `came_to` says it of each, as in `RB-A: failed, RB-B: helped,
+/// RB-C: not-run`; where it is not there, `result` says it of all. Of what was interrupted nobody knows what it would have come to.
+fn outcomes_of<'p>(plan: &'p PlanRecord, said: &BTreeMap<String, String>) -> Vec<(&'p str, Came)> {
+    let runbooks = plan.runbooks.iter().take(MOST_RUNBOOKS).map(String::as_str);
+    let Some(mut rest) = said.get("came_to").map(String::as_str) else {
+        let came = said.get("result").and_then(|word| came(word)).filter(|_| plan.allowed);
+        // Which of several helped, the end of the incident says.
+        let came = came.filter(|came| *came == Came::Failed || plan.runbooks.len() == 1);
+        return runbooks.zip(std::iter::repeat(came)).filter_map(|(runbook, came)| Some((runbook, came?))).collect();
+    };
+    let mut outcomes = Vec::new();
+    for runbook in runbooks {
+        let Some(after) = rest.strip_prefix(runbook).and_then(|rest| rest.strip_prefix(": ")) else { break };
+        let (word, next) = after.split_once(", ").unwrap_or((after, ""));
+        outcomes.extend(came(word).map(|came| (runbook, came)));
+        rest = next;
+    }
+    outcomes
+}
+
+fn came(word: &str) -> Option<Came> {
+    match word {
+        "helped" => Some(Came::Helped),
+        "failed" => Some(Came::Failed),
+        _ => None,
     }
 }
 

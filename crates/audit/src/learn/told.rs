@@ -106,21 +106,12 @@ pub struct Ending {
     pub ran_too: Vec<(u32, u32)>,
 }
 
-/// What came of runbooks that a plan had run.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Outcome {
-    /// What the enforcer says.
-    pub came: Came,
-    /// The runbooks of the plan, in order: numbers.
-    pub runbooks: Vec<u32>,
-}
-
-/// The enforcer's word on a plan that was carried out.
+/// The enforcer's word on a runbook that a plan had run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Came {
-    /// The check held after one of its runbooks.
+    /// The check held after it.
     Helped,
-    /// It held after none.
+    /// It did not.
     Failed,
 }
 
@@ -131,8 +122,8 @@ pub struct Case {
     pub opened: Option<(By, Shown)>,
     /// The first bundle that closed it, how it had shown itself by that, and how it ended.
     pub closed: Option<(By, Shown, Ending)>,
-    /// What came of plans for it.
-    pub outcomes: BTreeSet<Outcome>,
+    /// What came of the runbooks that plans had run for it: their numbers.
+    pub outcomes: BTreeSet<(u32, Came)>,
     /// The calls of models for it, by the digest of what tells them apart: of one several bundles tell.
     pub calls: BTreeMap<Digest, Calls>,
     /// Where bundles about it lie, all of them.

@@ -47,12 +47,15 @@ mod tests {
 
     #[test]
     fn a_list_of_rejected_patterns_is_read_and_nothing_else() {
-        let of = |text: &str| rejected(text.as_bytes()).map(|decisions| decisions.rejected.into_iter().collect::<Vec<_>>());
+        let of =
+            |text: &str| rejected(text.as_bytes()).map(|decisions| decisions.rejected.into_iter().collect::<Vec<_>>());
         assert_eq!(of("[]").unwrap(), Vec::<String>::new());
         let two = "[{\"id\":\"0123456789AB\",\"why\":\"no\"},{\"id\":\"ba9876543210\",\"rejected_at\":null}]";
         assert_eq!(of(two).unwrap(), ["0123456789ab", "ba9876543210"]);
         let long = format!("[{{\"id\":\"{}\"}}]", "a".repeat(81));
-        for bad in ["", "{}", "[1]", "[{}]", "[{\"id\":1}]", "[{\"id\":\"a\",\"id\":\"b\"}]", "[{\"id\":\"a\"}] ]", &long] {
+        for bad in
+            ["", "{}", "[1]", "[{}]", "[{\"id\":1}]", "[{\"id\":\"a\",\"id\":\"b\"}]", "[{\"id\":\"a\"}] ]", &long]
+        {
             assert!(of(bad).is_err(), "{bad}");
         }
     }

@@ -41,7 +41,10 @@ pub const METRICS: &[(&str, &str)] = &[
     ("writ_learning_patterns", "Patterns, by how far each has come"),
     ("writ_learning_candidates_pending", "Patterns that wait for somebody to promote or to reject them"),
     ("writ_learning_any_judged", "Whether any pattern was seen often enough for its success to say something"),
-    ("writ_pattern_success_percent", "The share of its incidents in which a pattern helped, of those seen often enough"),
+    (
+        "writ_pattern_success_percent",
+        "The share of its incidents in which a pattern helped, of those seen often enough",
+    ),
 ];
 
 /// The text, ended as OpenMetrics wants it. A figure that there is none of has no sample.
@@ -106,9 +109,8 @@ fn targets(c: &Comparison) -> Vec<(String, u64)> {
 }
 
 fn tiers(c: &Comparison, tally: &Tally) -> Vec<(String, u64)> {
-    let one = |(n, tier): (usize, &str)| {
-        Some((format!("{{site=\"{}\",tier=\"{tier}\"}}", c.site), tally.tier_percent(n)?))
-    };
+    let one =
+        |(n, tier): (usize, &str)| Some((format!("{{site=\"{}\",tier=\"{tier}\"}}", c.site), tally.tier_percent(n)?));
     ["L1", "L2", "L3"].into_iter().enumerate().filter_map(one).collect()
 }
 

@@ -16,6 +16,7 @@ mod go;
 mod instants;
 mod kept;
 mod laws;
+mod learning;
 mod log;
 mod log_batches;
 mod log_restarts;

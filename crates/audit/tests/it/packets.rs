@@ -66,6 +66,7 @@ fn every_section_that_is_asked_for_is_there() {
         "controls",        // RP-14
         "incidents",       // RP-08 to RP-11, RP-33
         "people",          // RP-12, RP-22
+        "learning",        // LL-30, LL-34
         "changes",         // HC-06
         "exceptions",      // RP-24
         "evidence",        // RP-15, RP-19

@@ -10,7 +10,7 @@ use writ_audit::report::{html, json, openmetrics, terminal};
 use writ_trust::ids::SiteId;
 use writ_trust::time::Time;
 
-use super::{Source, unprintable};
+use super::{Rejected, Source, unprintable};
 use crate::failure::{Answer, Failure, Outcome};
 use crate::{clock, files, screen};
 
@@ -59,6 +59,8 @@ pub struct Arguments {
     /// Also write the figures for Prometheus (node_exporter's textfile collector)
     #[arg(long, value_name = "FILE")]
     openmetrics: Option<PathBuf>,
+    #[command(flatten)]
+    rejected: Rejected,
     /// Print the result as JSON: comparison-v1 of `writ export schema`
     #[arg(long)]
     json: bool,
@@ -76,7 +78,7 @@ impl Arguments {
         }
         let archive = self.source.open_as_of(self.site.clone(), now)?;
         let site = which_site(&archive, self.site.as_ref()).map_err(|e| no_site(&archive, e))?;
-        let (evidence, library) = gathered(&archive, &site);
+        let (evidence, library) = gathered(&archive, &site, &self.rejected.decisions()?);
         let comparison = match self.at {
             Some(at) => evidence.at(at, now),
             None => evidence.over(period, now),
@@ -102,16 +104,15 @@ impl Arguments {
     }
 }
 
-/// The verified evidence of a site, and what is learned from it, by one walk. What people turned down stands in the tree, which this
-/// command does not need.
-fn gathered<'a>(archive: &'a writ_audit::Archive, site: &SiteId) -> (Evidence<'a>, Library) {
+/// The verified evidence of a site, and what is learned from it, by one walk.
+fn gathered<'a>(archive: &'a writ_audit::Archive, site: &SiteId, decisions: &Decisions) -> (Evidence<'a>, Library) {
     let mut evidence = Evidence::begin(archive, site.clone());
     let mut gathering = Gathering::of_site(archive, site);
     let report = archive.walk(&mut |stored| {
         gathering.take(&stored);
         evidence.take(stored);
     });
-    let library = gathering.finish(&report, &Figures::default(), &Decisions::default());
+    let library = gathering.finish(&report, &Figures::default(), decisions);
     evidence.finish(report);
     (evidence, library)
 }

@@ -95,9 +95,11 @@ impl Fleet {
     /// Keeps what was added up before, where the sites teach what they taught then.
     pub fn teaching_as(&mut self, before: &Self) {
         let same = self.sites.len() == before.sites.len()
-            && self.sites.iter().zip(&before.sites).all(|((site, now), (other, then))| {
-                site == other && Arc::ptr_eq(&now.learned, &then.learned)
-            });
+            && self
+                .sites
+                .iter()
+                .zip(&before.sites)
+                .all(|((site, now), (other, then))| site == other && Arc::ptr_eq(&now.learned, &then.learned));
         if same {
             self.together = before.together.clone();
         }

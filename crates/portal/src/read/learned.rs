@@ -77,7 +77,10 @@ impl Together {
         for site in sites {
             all.add(site);
             for pattern in &site.patterns {
-                patterns.entry(pattern.signature).and_modify(|sum| add(sum, pattern)).or_insert_with(|| pattern.clone());
+                patterns
+                    .entry(pattern.signature)
+                    .and_modify(|sum| add(sum, pattern))
+                    .or_insert_with(|| pattern.clone());
             }
         }
         let mut patterns: Vec<Pattern> = patterns.into_values().collect();
@@ -170,7 +173,7 @@ fn union(into: &mut Vec<String>, more: &[String]) {
 fn state(pattern: &Pattern, rules: &BTreeMap<String, LearnedRule>) -> State {
     let figures = Figures::default();
     match (&pattern.rule, pattern.state) {
-        (None, State::Rejected) => State::Rejected,
+        (_, State::Rejected) => State::Rejected,
         (Some(rule), _) if rules.get(rule).is_some_and(|rule| figures.withdraws(rule.resolved, rule.tried)) => {
             State::Withdrawable
         }

@@ -48,6 +48,7 @@ pub const TRIED: &[&str] = &[
     "writ report quarterly",
     "writ report annual",
     "writ report audit-set",
+    "writ report learning",
     "writ watch",
     "writ doctor",
     "writ status",
@@ -253,6 +254,7 @@ fn reports_print_json(house: &House) {
         ("quarterly", "--quarter", &quarter),
         ("annual", "--year", year),
         ("audit-set", "--period", year),
+        ("learning", "--month", month),
     ];
     for (which, option, period) in periods {
         let report = || {

@@ -57,12 +57,19 @@ pub fn packet(parts: &[Part<'_>], report: &VerifyReport, kind: Kind, span: &Span
         share("l3", "by people (promised 5 to 10 %)", tally.tier_percent(2)),
         count("model-calls", "calls of a language model", calls.made),
         money("model-cost", "what they cost", calls.microdollars),
-        Figure::new("time-saved", "saved by learned rules", "milliseconds", Some(saved(&|made| made.costs.saved_millis())), 0),
+        Figure::new(
+            "time-saved",
+            "saved by learned rules",
+            "milliseconds",
+            Some(saved(&|made| made.costs.saved_millis())),
+            0,
+        ),
         money("money-saved", "saved by them", saved(&|made| made.costs.saved_microdollars())),
         count("bundles", "evidence bundles written", parts.iter().map(written).sum()),
         Figure::new("bytes", "of evidence, with signatures", "bytes", Some(bytes), 0),
     ];
-    let sections = vec![summary(report, &not_judged, span, now), sites(parts), tiers(&tally), costs(&tally, &tiers_cost, parts)];
+    let sections =
+        vec![summary(report, &not_judged, span, now), sites(parts), tiers(&tally), costs(&tally, &tiers_cost, parts)];
     Packet {
         schema: SCHEMA,
         kind: "fleet".to_owned(),
@@ -164,7 +171,8 @@ fn costs(tally: &Tally, tiers_cost: &[TierCost; 3], parts: &[Part<'_>]) -> Secti
     section.heading("What learned rules saved");
     let of_site = |part: &Part<'_>| part.made.packet.site.as_ref().map(ToString::to_string).unwrap_or_default();
     let sites: Vec<String> = parts.iter().map(of_site).collect();
-    let rules = parts.iter().zip(&sites).flat_map(|(part, site)| part.made.costs.learned.iter().map(move |rule| (site, rule)));
+    let rules =
+        parts.iter().zip(&sites).flat_map(|(part, site)| part.made.costs.learned.iter().map(move |rule| (site, rule)));
     learning::saved(rules.map(|(site, rule)| (site.as_str(), rule, Value::Nothing.into())), &mut section);
     section
 }

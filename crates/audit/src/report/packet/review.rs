@@ -207,7 +207,8 @@ impl Loop<'_> {
         let table = patterns::table("candidates", "Candidates, to be decided about", &self.with(&[State::Eligible]));
         section.table(table, "No pattern waits for a decision.");
         if self.cadence >= Cadence::Quarter {
-            let pending = patterns::table("pending", "Patterns that are not candidates yet", &self.with(&[State::Pending]));
+            let pending =
+                patterns::table("pending", "Patterns that are not candidates yet", &self.with(&[State::Pending]));
             section.table(pending, "No other pattern is pending.");
         }
         section
@@ -251,10 +252,13 @@ impl Loop<'_> {
         section.table(table, "There is no appliance.");
         section.say(match late {
             0 => "Every appliance obeys the newest release that names it.".to_owned(),
-            late => format!("{} not obey the newest release: `writ doctor` there says why.", match late {
-                1 => "1 appliance does".to_owned(),
-                more => format!("{more} appliances do"),
-            }),
+            late => format!(
+                "{} not obey the newest release: `writ doctor` there says why.",
+                match late {
+                    1 => "1 appliance does".to_owned(),
+                    more => format!("{more} appliances do"),
+                }
+            ),
         });
         section
     }
@@ -309,7 +313,8 @@ impl Loop<'_> {
     fn saved(&self) -> Section {
         let mut section = Section::new("savings", "What learned rules saved");
         let nothing = || Value::Nothing.into();
-        let rules = self.sites.iter().flat_map(|(c, costs)| costs.learned.iter().map(|r| (c.site.as_str(), r, nothing())));
+        let rules =
+            self.sites.iter().flat_map(|(c, costs)| costs.learned.iter().map(|r| (c.site.as_str(), r, nothing())));
         learning::saved(rules, &mut section);
         section
     }
@@ -319,7 +324,12 @@ impl Loop<'_> {
         let mut table = Table::new(
             "states",
             "Patterns by state",
-            &[("State", Shape::Words), ("Patterns", Shape::Numbers), ("Seen", Shape::Numbers), ("Helped", Shape::Numbers)],
+            &[
+                ("State", Shape::Words),
+                ("Patterns", Shape::Numbers),
+                ("Seen", Shape::Numbers),
+                ("Helped", Shape::Numbers),
+            ],
         );
         for state in [State::Pending, State::Eligible, State::Promoted, State::Withdrawable, State::Rejected] {
             let of_state = self.with(&[state]);
@@ -360,7 +370,8 @@ impl Loop<'_> {
     fn stale(&self, span: &Span) -> Section {
         let mut section = Section::new("stale", "Patterns that may be cleared out");
         let old = |pattern: &&&Pattern| pattern.last_seen < span.period.from;
-        let undecided = self.with(&[State::Pending, State::Eligible, State::Rejected, State::Promoted, State::Withdrawable]);
+        let undecided =
+            self.with(&[State::Pending, State::Eligible, State::Rejected, State::Promoted, State::Withdrawable]);
         let stale: Vec<&Pattern> = undecided.iter().filter(old).copied().collect();
         let caption = "Patterns that were not seen in the period: a rule of one that comes no more may be taken out";
         section.table(patterns::table("stale", caption, &stale), "Every pattern was seen in the period.");

@@ -56,11 +56,7 @@ struct OnTheWay<'a> {
 
 /// Verifies everything, and keeps what the sites say: one, or each that has a verified release, by name. `decisions` is what people
 /// decided about what is learned.
-pub fn walk<'a>(
-    archive: &'a Archive,
-    only: Option<&SiteId>,
-    decisions: &Decisions,
-) -> Result<Walk<'a>, CompareError> {
+pub fn walk<'a>(archive: &'a Archive, only: Option<&SiteId>, decisions: &Decisions) -> Result<Walk<'a>, CompareError> {
     let sites: Vec<SiteId> = match only {
         Some(site) => vec![which_site(archive, Some(site))?],
         None => archive.sites.iter().filter(|(_, r)| !r.releases.is_empty()).map(|(site, _)| site.clone()).collect(),

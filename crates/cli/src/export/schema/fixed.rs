@@ -17,6 +17,8 @@ pub const FILES: &[(&str, &str)] = &[
     ("fetched-v1", include_str!("../../../../../checks/schemas/fetched-v1.json")),
     ("fleet-v1", include_str!("../../../../../checks/schemas/fleet-v1.json")),
     ("key-v1", include_str!("../../../../../checks/schemas/key-v1.json")),
+    ("learning-candidates-v1", include_str!("../../../../../checks/schemas/learning-candidates-v1.json")),
+    ("learning-status-v1", include_str!("../../../../../checks/schemas/learning-status-v1.json")),
     ("log-entry-v1", include_str!("../../../../../checks/schemas/log-entry-v1.json")),
     ("log-restart-v1", include_str!("../../../../../checks/schemas/log-restart-v1.json")),
     ("new-key-v1", include_str!("../../../../../checks/schemas/new-key-v1.json")),

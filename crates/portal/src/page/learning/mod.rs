@@ -12,16 +12,16 @@ use writ_audit::learn::{Pattern, State as Come};
 use writ_audit::words::{dollars, lasting_millis, of, thousands, when};
 
 use super::shape::{Answer, basis_of_all};
-use super::site::short;
 use crate::access::users::User;
 use crate::address;
+use crate::documents::Document;
 use crate::fault::Fault;
 use crate::html::{Block, Card, Line, Page, Shown, Table, cell, number};
 use crate::portal::Portal;
 use crate::read::learned::Together;
 
 /// How many patterns one part shows.
-const EACH: usize = 40;
+const EACH: usize = 30;
 /// What is promised of the shares of the tiers, in percent.
 pub const PROMISED: [(&str, &str, u64, u64); 3] =
     [("L1", "rules", 70, 80), ("L2", "a planner", 15, 20), ("L3", "people", 5, 10)];
@@ -29,6 +29,9 @@ pub const PROMISED: [(&str, &str, u64, u64); 3] =
 pub const CANDIDATES_MOST: u64 = 20;
 /// The most names of one cell.
 const NAMED: usize = 4;
+/// The longest name, and the longest condition, in characters: a page stays a page.
+const NAME: usize = 60;
+const CONDITION: usize = 100;
 
 /// What the sites teach that somebody may see, added up on a thread that may take its time.
 async fn together(portal: &Arc<Portal>, who: &Arc<User>) -> Result<Arc<Together>, Fault> {
@@ -58,15 +61,12 @@ pub async fn get(State(portal): State<Arc<Portal>>, Extension(who): Extension<Ar
     patterns(&mut page, shown.slice(&learned.patterns), &learned);
     page.parts("/learning", &shown);
     if shown.part == 1 {
-        page.add(Block::Paragraph(
-            Line::of("For programs: ")
-                .link("/learning/status", "how it stands")
-                .text(", ")
-                .link("/learning/candidates", "candidates")
-                .text(". How patterns are decided about: ")
-                .link("/procedures/learning", "the learning loop")
-                .text("."),
-        ));
+        let programs = Line::of("For programs: ").link("/learning/status", "how it stands").text(", ");
+        page.add(Block::Paragraph(programs.link("/learning/candidates", "candidates").text(".")));
+        if Document::find("learning").is_some() {
+            let words = Line::of("How patterns are decided about: ").link("/procedures/learning", "the learning loop");
+            page.add(Block::Paragraph(words.text(".")));
+        }
     }
     page.answer(Some(&who))
 }
@@ -112,16 +112,20 @@ pub fn warnings(learned: &Together) -> Vec<String> {
     }
     let weak = learned.with(Come::Withdrawable);
     if weak > 0 {
-        told.push(format!("{} of learned rules too rarely: mend the runbook, or take the rule out.", match weak {
-            1 => "1 helps".to_owned(),
-            more => format!("{} help", thousands(more)),
-        }));
+        told.push(format!(
+            "{} of learned rules too rarely: mend the runbook, or take the rule out.",
+            match weak {
+                1 => "1 helps".to_owned(),
+                more => format!("{} help", thousands(more)),
+            }
+        ));
     }
     told
 }
 
 fn tiers(page: &mut Page, learned: &Together) {
-    let columns = ["Tier", "#Resolved", "#Share", "Promised", "Mean time", "#Cost in all", "#Cost of one", "How it is known"];
+    let columns =
+        ["Tier", "#Resolved", "#Share", "Promised", "Mean time", "#Cost in all", "#Cost of one", "How it is known"];
     let mut table = Table::new("What each tier took and cost in the period", &columns);
     let known = [
         "a rule costs nothing, by the baseline",
@@ -198,9 +202,9 @@ fn patterns(page: &mut Page, all: &[Pattern], learned: &Together) {
             };
             let last = if is_rule { as_rule().unwrap_or_else(|| Line::of("–")) } else { next(pattern) };
             table.row(vec![
-                Line::default().code(short(&pattern.id)).into(),
-                cell(short(&pattern.check)),
-                cell(short(&pattern.runbook)),
+                Line::default().code(brief(&pattern.id, NAME)).into(),
+                cell(brief(&pattern.check, NAME)),
+                cell(brief(&pattern.runbook, NAME)),
                 cell(condition(pattern)),
                 number(thousands(pattern.occurrences)),
                 number(thousands(pattern.successes)),
@@ -218,12 +222,23 @@ fn patterns(page: &mut Page, all: &[Pattern], learned: &Together) {
 /// What has to be so for it.
 fn condition(pattern: &Pattern) -> String {
     let terms: Vec<String> = pattern.conditions.iter().map(|term| writ_audit::learn::in_words(term)).collect();
-    if terms.is_empty() { short(&pattern.incident_type) } else { short(&format!("not {}", terms.join(", not "))) }
+    match terms.is_empty() {
+        true => brief(&pattern.incident_type, CONDITION),
+        false => brief(&format!("not {}", terms.join(", not ")), CONDITION),
+    }
+}
+
+/// The beginning of a text.
+fn brief(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 /// Some names, and how many more there are.
 fn some(names: &[String]) -> String {
-    let shown = names.iter().take(NAMED).map(|name| short(name)).collect::<Vec<_>>().join(", ");
+    let shown = names.iter().take(NAMED).map(|name| brief(name, NAME)).collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(NAMED) {
         0 => shown,
         more => format!("{shown} and {more} more"),

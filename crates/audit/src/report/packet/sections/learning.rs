@@ -5,7 +5,7 @@ use super::super::site::Site;
 use super::super::tally::Tally;
 use super::incidents::PROMISED;
 use super::patterns;
-use crate::costs::{Costs, HOUR_MICRODOLLARS, IncidentCost, RuleCost, PLANNER_MICRODOLLARS, TECHNICIAN_SECONDS, TierCost};
+use crate::costs::{HOUR_MICRODOLLARS, IncidentCost, PLANNER_MICRODOLLARS, RuleCost, TECHNICIAN_SECONDS, TierCost};
 use crate::words::{dollars, lasting, lasting_millis, of};
 
 /// The section.

@@ -76,6 +76,7 @@ let
       change = tree: at [ "families" "learned" ] (to { inherit (tree.families.storage) L1-DISK-001; }) tree;
       found = "the learned rule L1-DISK-001 must have a priority below 50";
     }
+    { change = tree: tree // { learned.L1-LEARNED-AA.rules.L1-LEARNED-AA = { }; }; found = "rules/learned/L1-LEARNED-AA.nix must hold the rule"; }
   ];
 in
 builtins.concatMap

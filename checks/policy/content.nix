@@ -276,6 +276,20 @@ let
     (entry: unless (isAttrs entry && isString (entry.why or null) && isString (entry.by or null) && isString (entry.id or null))
       "an entry of rules/learned/rejected.nix lacks id, by or why")
     (tree.rejected or (import (root + "/rules/learned/rejected.nix")))
-  ++ each (id: rule: unless (rule.value.priority < 50) "the learned rule ${id} must have a priority below 50 (${where rule})") tree.families.learned;
+  ++ each (id: rule: unless (rule.value.priority < 50) "the learned rule ${id} must have a priority below 50 (${where rule})") tree.families.learned
+  ++ each
+    (name: file:
+      let rests = file.learned.${name} or { };
+      in unless (attrNames (file.rules or { }) == [ name ] && isString (rests.pattern or null) && (rests.bundles or [ ]) != [ ])
+        "rules/learned/${name}.nix must hold the rule ${name} alone, and the pattern and bundles that it rests on")
+    (tree.learned or learnedFiles);
+  # The files of learned rules, by name.
+  learnedFiles =
+    let
+      folder = root + "/rules/learned";
+      names = filter (name: match ".*[.]nix" name != null && !(elem name [ "rules.nix" "rejected.nix" ])) (attrNames (builtins.readDir folder));
+    in builtins.listToAttrs (map
+      (name: { name = builtins.head (match "(.*)[.]nix" name); value = import (folder + "/${name}") { inherit writ; }; })
+      names);
 in
 complete ++ focused ++ mapped ++ citedFigures ++ candid ++ traced ++ figured ++ governs ++ answerable ++ changed ++ learned

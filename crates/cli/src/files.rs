@@ -82,6 +82,27 @@ pub fn list(path: &Path) -> Outcome<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// Copies a folder; a link stays the link that it is, and counts for as little in the copy as there.
+pub fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    if !from.exists() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            copy_folder(&source, &target)?;
+        } else if kind.is_file() {
+            std::fs::copy(&source, &target)?;
+        } else if kind.is_symlink() {
+            std::os::unix::fs::symlink(std::fs::read_link(&source)?, &target)?;
+        }
+    }
+    Ok(())
+}
+
 /// The directory that a path is in.
 pub fn parent_of(path: &Path) -> &Path {
     // A bare name has an empty parent, which names no directory.

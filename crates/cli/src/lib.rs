@@ -18,8 +18,10 @@ mod files;
 mod fleet;
 mod keys;
 mod layout;
+mod learn;
 mod library;
 mod log;
+mod nix_text;
 mod notify;
 mod order;
 mod pages;
@@ -98,6 +100,8 @@ enum Command {
     Audit(audit::Command),
     #[command(subcommand)]
     Report(report::Command),
+    #[command(subcommand)]
+    Learn(learn::Command),
     Watch(watch::Arguments),
     Notify(Box<notify::Arguments>),
     Ack(ack::Arguments),
@@ -129,6 +133,7 @@ pub fn run() -> ExitCode {
         Command::Verify(arguments) => arguments.run(),
         Command::Audit(command) => command.run(),
         Command::Report(command) => command.run(),
+        Command::Learn(command) => command.run(),
         Command::Watch(arguments) => arguments.run(),
         Command::Notify(arguments) => arguments.run(),
         Command::Ack(arguments) => arguments.run(),

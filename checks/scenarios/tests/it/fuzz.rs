@@ -22,7 +22,7 @@ const LARGEST: u64 = 16 * 1024;
 const LARGEST_CORPUS: u64 = 1024 * 1024;
 
 /// Schemas of what we write and read back no more than as JSON, or not at all.
-const WRITTEN: [(&str, &str); 47] = [
+const WRITTEN: [(&str, &str); 49] = [
     ("writ.advisories.v1", "read by the probe `patches`, which has a target"),
     ("writ.attested.v1", "printed"),
     ("writ.check-results.v1", "the form of the cache of `writ check`, hashed into the names of its files"),
@@ -54,6 +54,8 @@ const WRITTEN: [(&str, &str); 47] = [
     ("writ.key-change.v1", "printed"),
     ("writ.learning-candidates.v1", "an answer of the portal that nobody relies on"),
     ("writ.learning-status.v1", "an answer of the portal that nobody relies on"),
+    ("writ.learned.v1", "printed"),
+    ("writ.learning.v1", "printed"),
     ("writ.logs-status.v1", "read by the probe `log_forwarding`, which has a target"),
     ("writ.notify-state.v1", "a notifier's own; read back in its tests"),
     ("writ.packet.v1", "printed"),

@@ -90,7 +90,7 @@ pub struct Source {
 
 /// The root to trust, and how it is verified.
 #[derive(Debug, clap::Args)]
-struct Root {
+pub struct Root {
     /// The first trust root, as a file that you were given by a way you trust
     #[arg(long, value_name = "FILE", conflicts_with = "trust_digest")]
     trust: Option<PathBuf>,
@@ -120,7 +120,8 @@ impl Root {
         self.trust.is_some() || self.trust_digest.is_some()
     }
 
-    fn open(&self, folder: &Path, site: Option<SiteId>, without_entries: bool, now: Time) -> Outcome<Archive> {
+    /// Reads trust roots, releases and documents of a folder, to be judged as of `now`.
+    pub fn open(&self, folder: &Path, site: Option<SiteId>, without_entries: bool, now: Time) -> Outcome<Archive> {
         let trust = match (&self.trust, self.trust_digest) {
             (Some(path), _) => Trust::Root(files::read(path, MAX_DOCUMENT, "the trust root")?),
             (None, Some(digest)) => Trust::Digest(digest),
@@ -138,7 +139,7 @@ impl Root {
 }
 
 /// That a site which was named is one that the folder knows of.
-fn known(archive: &Archive, site: Option<&SiteId>) -> Outcome<()> {
+pub fn known(archive: &Archive, site: Option<&SiteId>) -> Outcome<()> {
     let Some(site) = site.filter(|site| archive.sites.get(site).is_none_or(|record| record.releases.is_empty())) else {
         return Ok(());
     };

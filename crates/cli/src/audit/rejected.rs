@@ -7,11 +7,12 @@ use writ_audit::learn::Decisions;
 
 use crate::failure::{Failure, Outcome};
 use crate::files;
+use crate::learn::rejected::Rejected as Kept;
 
 /// Where that stands.
 #[derive(Debug, clap::Args)]
 pub struct Rejected {
-    /// What people turned down of what was learned: what `nix eval --json --file rules/learned/rejected.nix` prints
+    /// What people turned down of what was learned: rules/learned/rejected.nix of the tree of policy, or its JSON
     #[arg(long, value_name = "FILE")]
     rejected: Option<PathBuf>,
 }
@@ -21,9 +22,19 @@ impl Rejected {
     pub fn decisions(&self) -> Outcome<Decisions> {
         let Some(path) = &self.rejected else { return Ok(Decisions::default()) };
         let bytes = files::read(path, MAX_REJECTED, "the list of rejected patterns")?;
-        rejected(&bytes).map_err(|error| {
+        let read = match path.extension().is_some_and(|ending| ending == "nix") {
+            true => as_it_stands(bytes),
+            false => rejected(&bytes).map_err(|error| error.to_string()),
+        };
+        read.map_err(|why| {
             let failure = Failure::could_not("the list of rejected patterns cannot be read").at(path.display());
-            failure.because(error).next("make it with: nix eval --json --file rules/learned/rejected.nix")
+            failure.because(why).next("name rules/learned/rejected.nix of the tree of policy")
         })
     }
+}
+
+fn as_it_stands(bytes: Vec<u8>) -> Result<Decisions, String> {
+    let text = String::from_utf8(bytes).map_err(|error| error.to_string())?;
+    let kept = Kept::parse(text)?;
+    Ok(Decisions { rejected: kept.entries.into_iter().map(|entry| entry.id).collect() })
 }

@@ -21,8 +21,8 @@ use crate::failure::{Failure, Outcome};
 Examples:
   writ report learning audit --trust root-you-were-given.json --week 2026-W48 --out learning-2026-W48
   writ report learning audit --trust root-you-were-given.json --month 2026-11 --json | jq '.[0].figures'
-  nix eval --json --file rules/learned/rejected.nix > rejected.json
-  writ report learning audit --trust root-you-were-given.json --quarter 2026-Q4 --rejected rejected.json --pdf --out learning
+  writ report learning audit --trust root-you-were-given.json --quarter 2026-Q4 \\
+      --rejected rules/learned/rejected.nix --pdf --out learning-2026-Q4
 
 Exit codes: 0 made, and the folder verified; 1 made, but it did not verify, or refused; 2 could not run.")]
 pub struct Arguments {

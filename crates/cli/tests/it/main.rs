@@ -21,6 +21,10 @@ mod fetch_kept;
 mod fleet;
 mod key_life;
 mod keys;
+mod learn;
+#[allow(dead_code, reason = "a part of it is used here")]
+#[path = "../../../audit/tests/it/learn_world.rs"]
+mod learn_world;
 mod log;
 #[allow(dead_code, reason = "a part of it is used here")]
 #[path = "../../../audit/tests/it/log_world.rs"]

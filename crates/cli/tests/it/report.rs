@@ -303,10 +303,10 @@ fn an_audit_set_is_checked_without_writ() {
 #[test]
 fn a_review_of_what_is_learned_is_a_packet() {
     let desk = Desk::new();
-    fs::write(desk.path("rejected.json"), "[]").unwrap();
+    fs::write(desk.path("rejected.nix"), "[ { id = \"0123456789ab\"; by = \"Kim\"; why = \"no\"; } ]\n").unwrap();
     let made = |to: &str| {
         let asked =
-            ["learning", "--quarter", "2026-Q4", "--rejected", "rejected.json", "--pdf", "--sign", "key", "--out", to];
+            ["learning", "--quarter", "2026-Q4", "--rejected", "rejected.nix", "--pdf", "--sign", "key", "--out", to];
         desk.made(&asked)
     };
     made("first");
@@ -353,6 +353,9 @@ fn what_cannot_be_made_is_said_and_leaves_nothing() {
     for bad in ["{}", "[{\"id\":1}]", "[{\"id\":\"a\",\"id\":\"b\"}]", "map f [ ]"] {
         fs::write(desk.path("rejected.json"), bad).unwrap();
         let asked = ["learning", "--week", "2026-W48", "--rejected", "rejected.json", "--out", "x"];
+        refused(2, "the list of rejected patterns cannot be read", &asked);
+        fs::write(desk.path("rejected.nix"), bad).unwrap();
+        let asked = ["learning", "--week", "2026-W48", "--rejected", "rejected.nix", "--out", "x"];
         refused(2, "the list of rejected patterns cannot be read", &asked);
     }
     assert!(!desk.path("x").exists());

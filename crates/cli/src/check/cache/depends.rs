@@ -4,6 +4,10 @@ use std::collections::BTreeSet;
 
 use super::content::Content;
 use super::reach::{How, reach};
+use crate::embedded::LIBRARY;
+
+/// The file that gathers the rules that were learned.
+const LEARNED: &str = "rules/learned/rules.nix";
 
 /// The folders that the sites of a tree share.
 pub const SHARED: [&str; 2] = ["baselines", "rules"];
@@ -27,6 +31,13 @@ pub fn only_on(content: &[&Content], within: &[&str], roots: impl IntoIterator<I
             continue;
         }
         let text = files.bytes(&file).and_then(|bytes| std::str::from_utf8(bytes).ok());
+        if text.is_some_and(|text| gathers_learned(&file, text)) {
+            // Every file beside it, each of which is looked at by itself.
+            let beside = files.beside(&file);
+            imported.extend(beside.iter().cloned());
+            left.extend(beside);
+            continue;
+        }
         let Some(known) = text.and_then(|text| reach(text, &file)) else { return false };
         // A path may become one that stands nowhere, in any file that gets it: only the lists of baselines and rules hold
         // some, and those do nothing with them.
@@ -65,6 +76,12 @@ fn is_list(file: &str) -> bool {
     SHARED.iter().filter_map(within).any(|rest| LISTS.contains(&rest) || rest.ends_with("/default.nix"))
 }
 
+/// Whether a file is the one that gathers the rules that were learned, as this version brings it along: of that one it is known that it
+/// imports the Nix files beside it, and does nothing else. Of another one it is not.
+fn gathers_learned(file: &str, text: &str) -> bool {
+    file == LEARNED && LIBRARY.contains(&(LEARNED, text))
+}
+
 struct Files<'a> {
     content: &'a [&'a Content],
     within: &'a [&'a str],
@@ -81,6 +98,17 @@ impl Files<'_> {
 
     fn bytes(&self, path: &str) -> Option<&[u8]> {
         self.content.iter().find_map(|content| content.files.get(path)).map(Vec::as_slice)
+    }
+
+    /// The Nix files in the folder of a file, and not below it, other than itself.
+    fn beside(&self, file: &str) -> Vec<String> {
+        let folder = &file[..file.rfind('/').map_or(0, |at| at + 1)];
+        let all = self.content.iter().flat_map(|content| content.files.keys());
+        let is_beside = |path: &&String| {
+            let name = path.strip_prefix(folder).unwrap_or_default();
+            name.ends_with(".nix") && !name.contains('/') && *path != file
+        };
+        all.filter(is_beside).cloned().collect()
     }
 
     /// The file that importing a path evaluates.
@@ -206,6 +234,24 @@ mod tests {
         ] {
             assert!(!shared(list), "{list}");
         }
+    }
+
+    #[test]
+    fn learned_rules_are_gathered_by_the_file_of_this_version_alone() {
+        let gathers = LIBRARY.iter().find(|(path, _)| *path == LEARNED).unwrap().1;
+        let shared = |gathers: &str, rule: &str| {
+            let content = content(&[
+                (LEARNED, gathers),
+                ("rules/learned/rejected.nix", "[ ]"),
+                ("rules/learned/README.md", "words"),
+                ("rules/learned/L1-LEARNED-AA.nix", rule),
+            ]);
+            only_on(&[&content], &["rules"], [LEARNED.to_owned()])
+        };
+        let rule = "{ writ, ... }: { rules.x = writ.rule { }; }";
+        assert!(shared(gathers, rule));
+        assert!(!shared(gathers, "import x"), "each of them is looked at");
+        assert!(!shared(&format!("{gathers} "), rule), "of another one nothing is known");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::description::{Channel, Contact, Site, To, Window};
 use super::gather::REVIEW;
-use super::nix_text::{list, name, string};
+use crate::nix_text::{list, name, string};
 
 /// The files of a site: path from the root of the tree, and content.
 pub fn files(site: &Site) -> Vec<(String, String)> {

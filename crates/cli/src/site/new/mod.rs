@@ -6,7 +6,6 @@ mod files;
 mod gather;
 mod interrupt;
 mod library;
-mod nix_text;
 mod place;
 mod questions;
 mod trial;

@@ -13,6 +13,7 @@ use super::library::{FOLDERS, Library};
 use crate::check::checked::{self, Checked, Known};
 use crate::embedded::LIBRARY;
 use crate::failure::{Failure, Outcome};
+use crate::files::copy_folder;
 
 /// The copy, removed with this value.
 pub struct Trial<'a> {
@@ -24,7 +25,9 @@ impl<'a> Trial<'a> {
     /// Copies what a site is judged with.
     pub fn of(library: &Library, interrupt: &'a Interrupt) -> Outcome<Self> {
         let copied = interrupt.folder(&std::env::temp_dir(), "writ-site-", |folder| match library {
-            Library::Tree(root) => FOLDERS.iter().try_for_each(|name| copy(&root.join(name), &folder.join(name))),
+            Library::Tree(root) => {
+                FOLDERS.iter().try_for_each(|name| copy_folder(&root.join(name), &folder.join(name)))
+            }
             Library::Embedded => lay(folder, LIBRARY.iter().copied()),
         });
         match copied {
@@ -56,27 +59,6 @@ pub fn lay<P: AsRef<Path>, T: AsRef<[u8]>>(root: &Path, files: impl IntoIterator
         let path = root.join(path);
         fs::create_dir_all(path.parent().unwrap_or(root))?;
         fs::write(path, content)?;
-    }
-    Ok(())
-}
-
-/// Copies a folder; a link stays the link that it is, and counts for as little in the copy as there.
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    if !from.exists() {
-        return Ok(());
-    }
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let (source, target) = (entry.path(), to.join(entry.file_name()));
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            copy(&source, &target)?;
-        } else if kind.is_file() {
-            fs::copy(&source, &target)?;
-        } else if kind.is_symlink() {
-            std::os::unix::fs::symlink(fs::read_link(&source)?, &target)?;
-        }
     }
     Ok(())
 }

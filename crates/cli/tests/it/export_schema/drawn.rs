@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::reports::held;
 use crate::audited::Desk;
+use crate::learn::Clinic;
 
 #[test]
 fn what_is_printed_of_samples_and_checklists_is_valid() {
@@ -36,4 +37,12 @@ fn what_is_printed_of_samples_and_checklists_is_valid() {
     std::fs::write(desk.world.file(3), "{}").unwrap();
     let damaged = said(&desk, 1, &["restore-test", "--copy", "audit", "--period", "2026-11", "--sample", "29"]);
     held("restore-tested-v1", &[&whole, &damaged], 30);
+}
+
+#[test]
+fn what_is_printed_of_patterns_and_decisions_is_valid() {
+    let clinic = Clinic::healed();
+    let [learning, learned] = clinic.printed();
+    held("learning-v1", &[&learning], 60);
+    held("learned-v1", &[&learned], 8);
 }

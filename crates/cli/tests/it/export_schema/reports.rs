@@ -60,6 +60,8 @@ const FREE: [(&str, &[(&str, Free)]); 26] = [
     ("fetched-v1", &[]),
     ("fleet-v1", &[]),
     ("key-v1", &[]),
+    ("learned-v1", &[]),
+    ("learning-v1", &[]),
     ("new-key-v1", &[]),
     ("packet-v1", &[]),
     ("proof-v1", &[]),

@@ -104,8 +104,7 @@ in
   };
   duties."review.learning-audit" = writ.duty {
     title = "Audit the learning loop, reckon what it saved "
-      + "(an incident of the first tier costs ${toString f."tier.l1.cost_microdollars"}, of the second ${toString f."tier.l2.cost_microdollars"} millionths of a dollar, "
-      + "of the third ${said f."tier.l3.technician"} of a technician at ${toString f."tier.l3.hour_microdollars"} an hour), clear out its patterns";
+      + "(an incident of the first tier costs ${toString f."tier.l1.cost_microdollars"}, of the second ${toString f."tier.l2.cost_microdollars"} millionths of a dollar), clear out its patterns";
     cadence.every = "92d";
     by = "security official";
     attach = "Audit note, the reckoning, the pull request that removed patterns";

@@ -38,7 +38,7 @@ pub fn library(gathered: &Gathering<'_>, report: &VerifyReport, figures: &Figure
     let known = patterns.iter().filter_map(|p| Some((p.rule.clone()?, p.id.clone()))).collect();
     let learned = counting.runs.of(&in_force, &known, figures);
     patterns.iter_mut().for_each(|pattern| pattern.state = state(pattern, &learned, figures, decisions));
-    patterns.sort_by(|a, b| (Reverse(a.occurrences), a.signature).cmp(&(Reverse(b.occurrences), b.signature)));
+    patterns.sort_by_key(|pattern| (Reverse(pattern.occurrences), pattern.signature));
     Library {
         patterns,
         rules: learned,

@@ -49,6 +49,12 @@ pub const TRIED: &[&str] = &[
     "writ report annual",
     "writ report audit-set",
     "writ report learning",
+    "writ learn status",
+    "writ learn candidates",
+    "writ learn show",
+    "writ learn promote",
+    "writ learn reject",
+    "writ learn withdraw",
     "writ watch",
     "writ doctor",
     "writ status",
@@ -269,6 +275,25 @@ fn reports_print_json(house: &House) {
     }
 }
 
+/// Nothing was learned in this house: what decisions print is told where there is something to decide, `crates/cli/tests/it/learn.rs`.
+fn learning_prints_json(house: &House) {
+    let learn = |words: &[&str]| {
+        let mut command = writ(&["learn"]);
+        command.args(words).arg("--audit").arg(house.path("audit")).arg("--trust").arg(house.path("etc/trust.json"));
+        command
+    };
+    for words in ["status", "candidates"] {
+        let learned = both(0, "--json", || learn(&[words]));
+        assert_eq!((&learned["schema"], &learned["tiers"]["l1"]), (&"writ.learning.v1".into(), &1.into()), "{learned}");
+    }
+    let decided = ["--by", "Sam", "--reason", "No", "--json"];
+    for words in [&["show", "aa"][..], &["promote", "aa"], &["reject", "aa"], &["withdraw", "aa"]] {
+        let more = if matches!(words[0], "reject" | "withdraw") { &decided[..] } else { &["--json"] };
+        let none = piped(&mut learn(&[words, more].concat()));
+        assert_eq!((none.code, none.stdout.as_str()), (Some(2), ""), "{words:?}: {}", none.stderr);
+    }
+}
+
 #[test]
 fn the_auditors_commands_print_json_and_no_colour() {
     let (house, _) = House::gathered();
@@ -295,6 +320,7 @@ fn the_auditors_commands_print_json_and_no_colour() {
     let flat = programs(0, show().arg("--flat"));
     assert!(flat["evidence_bundle_hash"].is_string() && flat["signatures"].is_object(), "{flat}");
     reports_print_json(&house);
+    learning_prints_json(&house);
     what_people_do_with_evidence_prints_json(&house);
     both(0, "--json", || {
         let mut collect = writ(&["audit", "collect"]);

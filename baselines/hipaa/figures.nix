@@ -47,6 +47,10 @@ in
     "tier.l2.cost_microdollars" = figure "microdollars" 1000 [ "IR-14" ]
       "An incident of the second tier costs about a tenth of a cent";
     "tier.l1.cost_microdollars" = figure "microdollars" 0 [ "IR-06" ] "An incident of the first tier costs nothing";
+    "tier.l3.technician" = ours "span" "30m" [ "IR-22" ]
+      "What an incident that people resolve is reckoned to take of a technician's time: no evidence tells it";
+    "tier.l3.hour_microdollars" = ours "microdollars" 60000000 [ "IR-22" ]
+      "What an hour of a technician is reckoned at; no source gives a figure";
     "repair.rescan" = figure "span" "5m" [ "IR-41" ] "After a repair the checks run again within this";
     "repair.mttr" = figure "span" "10m" [ "IR-46" ] "Mean time to repair is 2 to 10 minutes";
     "breaker.fires" = ours "count" 5 [ "IR-57" ] "A rule that fires oftener than this within the window is stopped";

@@ -2,7 +2,7 @@
 # are nobody's source here, each with where it is instead. content.nix holds both against the policies.
 {
   demanded = {
-    IR = [ "4-6" "9-9" "12-14" "20-21" "24-25" "27-30" "32-32" "41-41" "46-46" "57-57" "65-65" ];
+    IR = [ "4-6" "9-9" "12-14" "20-22" "24-25" "27-30" "32-32" "41-41" "46-46" "57-57" "65-65" ];
     EC = [ "1-32" ];
     PT = [ "1-18" ];
     BK = [ "1-19" ];

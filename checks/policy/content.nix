@@ -186,6 +186,8 @@ let
     "sync.every" = "the courier's interval, which no policy sets";
     "tier.l1.response" = "the enforcer, whose answer is measured and not set";
     "tier.l2.response" = "the planner's own limit";
+    "tier.l3.hour_microdollars" = "`writ report`, which reckons what people cost";
+    "tier.l3.technician" = "`writ report`, which reckons what people cost";
   };
   governs = concatMap
     (b:

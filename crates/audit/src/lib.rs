@@ -13,6 +13,8 @@ pub mod calendar;
 pub mod checklist;
 pub mod collect;
 pub mod compare;
+pub mod costs;
+pub mod decided;
 pub mod folder;
 pub mod learn;
 mod linked;

@@ -55,6 +55,13 @@ pub fn lasting_millis(millis: u64) -> String {
     }
 }
 
+/// Money, of millionths of a US dollar, exactly: `$0.00`, `$0.0012`, `$1,204.50`.
+pub fn dollars(microdollars: u64) -> String {
+    let (whole, rest) = (microdollars / 1_000_000, format!("{:06}", microdollars % 1_000_000));
+    let cents = rest.trim_end_matches('0');
+    format!("${}.{cents:0<2}", thousands(whole))
+}
+
 /// A framework as its authors call it, by its name in the `maps` of controls.
 pub fn framework(name: &str) -> String {
     match name {
@@ -84,6 +91,12 @@ mod tests {
         assert_eq!([0, 999, 1000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([of(1, "bundle"), of(2000, "bundle")], ["1 bundle", "2,000 bundles"]);
         assert_eq!([of(1, "entry"), of(0, "entry")], ["1 entry", "0 entries"]);
+    }
+
+    #[test]
+    fn money_is_told_to_the_last_millionth() {
+        let said = [0, 1, 1200, 500_000, 30_000_000, 1_204_560_000, 1_000_010].map(dollars);
+        assert_eq!(said, ["$0.00", "$0.000001", "$0.0012", "$0.50", "$30.00", "$1,204.56", "$1.00001"]);
     }
 
     #[test]

@@ -108,6 +108,9 @@ pub struct Serve {
     /// Go on where the entries of a site's log are not here, as in a folder that was gathered from appliances' inboxes
     #[arg(long)]
     pub without_entries: bool,
+    /// What people turned down of what was learned: what `nix eval --json --file rules/learned/rejected.nix` prints
+    #[arg(long, value_name = "FILE")]
+    pub rejected: Option<PathBuf>,
     /// How many sites are held in memory whole, for pages without a wait
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub held_sites: u32,

@@ -157,7 +157,11 @@ pub async fn serve(options: Serve) -> Result<(), ServeError> {
         trust: Trust::Root(root),
         period: options.period.clone(),
         without_entries: options.without_entries,
+        rejected: options.rejected.clone(),
     };
+    if let Err(what) = source.decisions() {
+        return Err(ServeError::Unfit { path: options.rejected.clone().unwrap_or_default(), what });
+    }
     writ_audit::Folder::open(&options.folder).map_err(|error| io(&options.folder)(io::Error::other(error)))?;
     let listener = TcpListener::bind(options.listen)
         .await

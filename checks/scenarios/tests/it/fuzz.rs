@@ -52,6 +52,8 @@ const WRITTEN: [(&str, &str); 49] = [
     ("writ.fleet.v1", "printed"),
     ("writ.key-ages.v1", "printed"),
     ("writ.key-change.v1", "printed"),
+    ("writ.learning-candidates.v1", "an answer of the portal that nobody relies on"),
+    ("writ.learning-status.v1", "an answer of the portal that nobody relies on"),
     ("writ.learned.v1", "printed"),
     ("writ.learning.v1", "printed"),
     ("writ.logs-status.v1", "read by the probe `log_forwarding`, which has a target"),

@@ -1,6 +1,8 @@
 //! What the reviews of a month and of a quarter ask for, in figures.
 
 use writ_audit::compare::{Comparison, compare};
+use writ_audit::costs::Costs;
+use writ_audit::learn::{Decisions, Figures, Library};
 use writ_audit::report::openmetrics;
 use writ_audit::report::terminal::{self, Look};
 use writ_evidence::incident::{ResolutionStatus, ResolutionType, Tier};
@@ -82,9 +84,17 @@ fn each_machine_has_its_score() {
     assert_eq!(target.percent, (target.met * 100).checked_div(target.of));
 }
 
+/// The figures of a comparison where nothing was learned.
+fn exported(comparison: &Comparison) -> String {
+    let world = World::new();
+    let archive = world.archive();
+    let (library, _) = Library::gather(&archive, None, &Figures::default(), &Decisions::default());
+    openmetrics::text(&openmetrics::Figures { comparison, library: &library, costs: &Costs::default() })
+}
+
 #[test]
 fn prometheus_is_given_what_there_is_and_nothing_else() {
-    let busy = openmetrics::text(&judge(&busy(), morning().plus_millis(310 * MINUTE)));
+    let busy = exported(&judge(&busy(), morning().plus_millis(310 * MINUTE)));
     for line in [
         "writ_audit_verified{site=\"clinic-001\"} 1\n",
         "writ_l1_resolution_percent{site=\"clinic-001\"} 50\n",
@@ -103,7 +113,7 @@ fn prometheus_is_given_what_there_is_and_nothing_else() {
     quiet.started(morning());
     quiet.snapshot(morning());
     let comparison = judge(&quiet, morning().plus_millis(HOUR));
-    let text = openmetrics::text(&comparison);
+    let text = exported(&comparison);
     assert!(text.contains("writ_incidents_any_ended{site=\"clinic-001\"} 0\n"), "{text}");
     for lacking in ["writ_l1_resolution_percent", "writ_mttr_seconds", "writ_rule_success_percent"] {
         assert!(!text.contains(lacking), "{lacking} of nothing: {text}");

@@ -10,6 +10,7 @@ mod changing;
 mod checklists;
 mod collecting;
 mod comparing;
+mod costs;
 mod excepted;
 mod exports;
 mod figures;

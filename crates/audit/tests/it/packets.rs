@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use writ_audit::Period;
 use writ_audit::compare::compare;
 use writ_audit::compare::model::FrameworkRow;
+use writ_audit::learn::Decisions;
 use writ_audit::report::packet::model::{Block, Packet, Table, Value};
 use writ_audit::report::packet::span::{Span, slices};
 use writ_audit::report::packet::walk::walk;
@@ -26,14 +27,14 @@ fn month() -> Span {
 
 fn made(world: &World, kind: Kind, span: &Span) -> Packet {
     let archive = world.archive();
-    let walk = walk(&archive, None).unwrap();
+    let walk = walk(&archive, None, &Decisions::default()).unwrap();
     assert!(walk.report.ok, "{:#?}", walk.report.problems);
     packet(&archive, &walk, &walk.sites[0], kind, span, evening()).packet
 }
 
 fn prepared(world: &World) -> Preparation {
     let archive = world.archive();
-    let walk = walk(&archive, None).unwrap();
+    let walk = walk(&archive, None, &Decisions::default()).unwrap();
     preparation(&archive, &walk, &walk.sites[0], &Span::year("2026").unwrap(), evening())
 }
 
@@ -65,6 +66,7 @@ fn every_section_that_is_asked_for_is_there() {
         "controls",        // RP-14
         "incidents",       // RP-08 to RP-11, RP-33
         "people",          // RP-12, RP-22
+        "learning",        // LL-30, LL-34
         "changes",         // HC-06
         "exceptions",      // RP-24
         "evidence",        // RP-15, RP-19
@@ -260,7 +262,7 @@ fn what_is_not_known_is_said() {
     assert_eq!(silent[0][4], "1-1 (given; nothing tells whether it obeys it)");
     std::fs::write(world.file(3), "{}").unwrap();
     let archive = world.archive();
-    let walk = walk(&archive, None).unwrap();
+    let walk = walk(&archive, None, &Decisions::default()).unwrap();
     let broken = packet_of(&archive, &walk);
     assert!(!broken.verified.ok && banners(&broken)[0].starts_with("Not verified: "));
 }
@@ -286,7 +288,7 @@ fn an_appliance_that_was_not_judged_is_told_of_before_any_figure() {
     let now = morning().plus_millis(DAY);
     let packets = |world: &World| {
         let archive = world.archive();
-        let walk = walk(&archive, None).unwrap();
+        let walk = walk(&archive, None, &Decisions::default()).unwrap();
         assert!(walk.report.ok, "{:#?}", walk.report.problems);
         let made = packet(&archive, &walk, &walk.sites[0], Kind::Monthly, &month(), now);
         let all = {
@@ -382,7 +384,7 @@ fn each_sample_has_its_key() {
     // Nothing else was written in its quarter, so that it is chosen.
     let attested = attesting::attest(&world, attesting::statement("review.keys"), "2027-01-05T09:00:00Z");
     let archive = world.archive();
-    let walk = walk(&archive, None).unwrap();
+    let walk = walk(&archive, None, &Decisions::default()).unwrap();
     assert!(walk.report.ok, "{:#?}", walk.report.problems);
     let now = at("2027-01-10T00:00:00Z");
     let set = preparation(&archive, &walk, &walk.sites[0], &Span::any("2026-11..2027-01", now).unwrap(), now);
@@ -434,7 +436,7 @@ fn samples_are_the_files_themselves() {
 fn a_fleet_adds_up() {
     let world = eventful();
     let archive = world.archive();
-    let walk = walk(&archive, None).unwrap();
+    let walk = walk(&archive, None, &Decisions::default()).unwrap();
     let one = || packet(&archive, &walk, &walk.sites[0], Kind::Monthly, &month(), evening());
     let made = [one(), one()];
     let parts: Vec<FleetPart<'_>> =

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use writ_audit::Period;
 use writ_audit::compare::{Evidence, which_site};
+use writ_audit::costs::Costs;
+use writ_audit::learn::{Decisions, Figures, Gathering, Library};
 use writ_audit::report::{html, json, openmetrics, terminal};
 use writ_trust::ids::SiteId;
 use writ_trust::time::Time;
 
-use super::{Source, unprintable};
+use super::{Rejected, Source, unprintable};
 use crate::failure::{Answer, Failure, Outcome};
 use crate::{clock, files, screen};
 
@@ -57,6 +59,8 @@ pub struct Arguments {
     /// Also write the figures for Prometheus (node_exporter's textfile collector)
     #[arg(long, value_name = "FILE")]
     openmetrics: Option<PathBuf>,
+    #[command(flatten)]
+    rejected: Rejected,
     /// Print the result as JSON: comparison-v1 of `writ export schema`
     #[arg(long)]
     json: bool,
@@ -74,7 +78,7 @@ impl Arguments {
         }
         let archive = self.source.open_as_of(self.site.clone(), now)?;
         let site = which_site(&archive, self.site.as_ref()).map_err(|e| no_site(&archive, e))?;
-        let evidence = Evidence::gather(&archive, &site).map_err(|e| no_site(&archive, e))?;
+        let (evidence, library) = gathered(&archive, &site, &self.rejected.decisions()?);
         let comparison = match self.at {
             Some(at) => evidence.at(at, now),
             None => evidence.over(period, now),
@@ -84,7 +88,9 @@ impl Arguments {
             files::replace(path, page.as_bytes(), 0o644, "the report")?;
         }
         if let Some(path) = &self.openmetrics {
-            files::replace(path, openmetrics::text(&comparison).as_bytes(), 0o644, "the figures")?;
+            let costs = Costs::of(&comparison, &evidence);
+            let figures = openmetrics::Figures { comparison: &comparison, library: &library, costs: &costs };
+            files::replace(path, openmetrics::text(&figures).as_bytes(), 0o644, "the figures")?;
         }
         if self.json {
             screen::line(json::render(&comparison).map_err(|e| unprintable(&e))?.trim_end());
@@ -96,6 +102,19 @@ impl Arguments {
         }
         Ok(if comparison.is_fine() { Answer::Yes } else { Answer::No })
     }
+}
+
+/// The verified evidence of a site, and what is learned from it, by one walk.
+fn gathered<'a>(archive: &'a writ_audit::Archive, site: &SiteId, decisions: &Decisions) -> (Evidence<'a>, Library) {
+    let mut evidence = Evidence::begin(archive, site.clone());
+    let mut gathering = Gathering::of_site(archive, site);
+    let report = archive.walk(&mut |stored| {
+        gathering.take(&stored);
+        evidence.take(stored);
+    });
+    let library = gathering.finish(&report, &Figures::default(), decisions);
+    evidence.finish(report);
+    (evidence, library)
 }
 
 /// Nothing to compare; when the folder does not verify, that is the reason.

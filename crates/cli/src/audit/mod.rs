@@ -8,6 +8,7 @@ pub(crate) mod compare;
 mod fetch;
 mod hours;
 mod query;
+mod rejected;
 mod restore_test;
 mod sample;
 mod show;
@@ -25,6 +26,7 @@ use writ_trust::ids::SiteId;
 use writ_trust::json::MAX_DOCUMENT;
 use writ_trust::time::Time;
 
+pub(crate) use self::rejected::Rejected;
 use crate::failure::{Failure, Outcome};
 use crate::{clock, files, screen};
 

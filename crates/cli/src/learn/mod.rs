@@ -5,7 +5,7 @@ mod fit;
 mod flake;
 mod promote;
 mod reject;
-mod rejected;
+pub(crate) mod rejected;
 mod rule_file;
 mod show;
 mod source;

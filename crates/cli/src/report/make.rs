@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use writ_audit::compare::CompareError;
+use writ_audit::learn::Decisions;
 use writ_audit::report::packet::model::{Block, NotJudged, Packet, Section, Shape, Table, text};
+use writ_audit::report::packet::review::{self, Cadence};
 use writ_audit::report::packet::span::Span;
 use writ_audit::report::packet::walk::{Walk, walk};
 use writ_audit::report::packet::{
@@ -48,9 +50,9 @@ impl Begun {
         Ok(Some(Self { key: key.map(|key| key.unlock(&options.passphrase)).transpose()?, making }))
     }
 
-    /// Verifies the folder.
-    fn walk<'a>(self, options: &Options, archive: &'a Archive) -> Outcome<Ready<'a>> {
-        let walk = walk(archive, options.site.as_ref()).map_err(|e| nothing(archive, e))?;
+    /// Verifies the folder. `decisions` is what people decided about what is learned.
+    fn walk<'a>(self, options: &Options, archive: &'a Archive, decisions: &Decisions) -> Outcome<Ready<'a>> {
+        let walk = walk(archive, options.site.as_ref(), decisions).map_err(|e| nothing(archive, e))?;
         warn_unless_verified(&walk.report);
         Ok(Ready { archive, walk, key: self.key, making: self.making, now: options.now() })
     }
@@ -99,7 +101,7 @@ fn nothing(archive: &Archive, error: CompareError) -> Failure {
 pub fn packets(options: &Options, kind: Kind, span: &Span) -> Outcome {
     let Some(begun) = Begun::new(options, span, &span.name)? else { return Ok(Answer::Yes) };
     let archive = options.source.open(options.site.clone())?;
-    let mut ready = begun.walk(options, &archive)?;
+    let mut ready = begun.walk(options, &archive, &Decisions::default())?;
     let mut meter = Meter::new("sites");
     meter.expect(ready.walk.sites.len() as u64);
     let several = ready.walk.sites.len() > 1;
@@ -135,12 +137,25 @@ pub fn packets(options: &Options, kind: Kind, span: &Span) -> Outcome {
     ready.finish(options, &name, &all)
 }
 
+/// Makes the review of what is learned.
+pub fn review(options: &Options, cadence: Cadence, span: &Span, decisions: &Decisions) -> Outcome {
+    let begun = Begun::new(options, span)?;
+    let archive = options.source.open(options.site.clone())?;
+    let mut ready = begun.walk(options, &archive, decisions)?;
+    let packet = review::review(&ready.walk, cadence, span, ready.now);
+    if let Some(making) = &mut ready.making {
+        write(making, "", &packet, options.pdf)?;
+    }
+    let name = packet.name.clone();
+    ready.finish(options, &name, &[packet])
+}
+
 /// Makes the audit preparation sets.
 pub fn preparations(options: &Options, span: &Span) -> Outcome {
     let name = format!("audit-set-{}", span.name);
     let Some(begun) = Begun::new(options, span, &name)? else { return Ok(Answer::Yes) };
     let archive = options.source.open(options.site.clone())?;
-    let mut ready = begun.walk(options, &archive)?;
+    let mut ready = begun.walk(options, &archive, &Decisions::default())?;
     let several = ready.walk.sites.len() > 1;
     let mut all = Vec::new();
     let mut sites = Vec::new();

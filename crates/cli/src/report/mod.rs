@@ -4,6 +4,7 @@ mod annual;
 mod audit_set;
 mod convert;
 mod folder;
+mod learning;
 mod make;
 mod monthly;
 mod options;
@@ -31,6 +32,7 @@ pub enum Command {
     Quarterly(quarterly::Arguments),
     Annual(annual::Arguments),
     AuditSet(audit_set::Arguments),
+    Learning(learning::Arguments),
 }
 
 impl Command {
@@ -41,6 +43,7 @@ impl Command {
             Self::Quarterly(arguments) => arguments.run(),
             Self::Annual(arguments) => arguments.run(),
             Self::AuditSet(arguments) => arguments.run(),
+            Self::Learning(arguments) => arguments.run(),
         }
     }
 }

@@ -337,6 +337,34 @@ fn an_audit_set_is_checked_without_writ() {
     assert!(approvers.contains("Dr. Ruth Alvarez,front-desk"), "{approvers}");
 }
 
+/// The review of what is learned is a packet as the others are.
+#[test]
+fn a_review_of_what_is_learned_is_a_packet() {
+    let desk = Desk::new();
+    fs::write(desk.path("rejected.nix"), "[ { id = \"0123456789ab\"; by = \"Kim\"; why = \"no\"; } ]\n").unwrap();
+    let made = |to: &str| {
+        let asked =
+            ["learning", "--quarter", "2026-Q4", "--rejected", "rejected.nix", "--pdf", "--sign", "key", "--out", to];
+        desk.made(&asked)
+    };
+    made("first");
+    made("second");
+    let all = files(&desk.path("first"));
+    assert_eq!(all, files(&desk.path("second")), "the same bytes");
+    says("sha256sum", &desk.path("first"), &["--strict", "-c", "SHA256SUMS"]);
+    says("qpdf", &desk.path("first"), &["--check", "learning-2026-Q4.pdf"]);
+    let packet: Value = serde_json::from_slice(&all["learning-2026-Q4.json"]).unwrap();
+    let page = desk.path("first/learning-2026-Q4.html");
+    let text = says("python3", &desk.path("first"), &["-c", PARSE, page.to_str().unwrap()]);
+    assert!(text.contains("Quarterly review of what is learned, 2026-Q4: 1 site"), "{text:.500}");
+    assert!(all.contains_key("tables/tier-costs.csv"), "{:?}", all.keys());
+    let mut wrong = packet.clone();
+    wrong["figures"][0]["unit"] = "euros".into();
+    assert_eq!(judged("packet-v1", &[packet, wrong]), [true, false]);
+    let week: Value = serde_json::from_str(&desk.made(&["learning", "--week", "2026-W48", "--json"])).unwrap();
+    assert_eq!((&week[0]["kind"], &week[0]["name"]), (&"learning".into(), &"learning-2026-W48".into()));
+}
+
 #[test]
 fn what_cannot_be_made_is_said_and_leaves_nothing() {
     let desk = Desk::new();
@@ -356,6 +384,18 @@ fn what_cannot_be_made_is_said_and_leaves_nothing() {
     refused(2, "has not begun", &["annual", "--year", "2031", "--out", "x"]);
     refused(2, "no verified release", &["monthly", "--month", "2026-11", "--site", "clinic-009", "--out", "x"]);
     refused(2, "required", &["monthly", "--month", "2026-11"]);
+    refused(2, "is not a week", &["learning", "--week", "2026-W54", "--out", "x"]);
+    refused(2, "required", &["learning", "--out", "x"]);
+    refused(2, "cannot be used with", &["learning", "--week", "2026-W48", "--month", "2026-11", "--out", "x"]);
+    refused(2, "has not begun", &["learning", "--quarter", "2031-Q1", "--out", "x"]);
+    for bad in ["{}", "[{\"id\":1}]", "[{\"id\":\"a\",\"id\":\"b\"}]", "map f [ ]"] {
+        fs::write(desk.path("rejected.json"), bad).unwrap();
+        let asked = ["learning", "--week", "2026-W48", "--rejected", "rejected.json", "--out", "x"];
+        refused(2, "the list of rejected patterns cannot be read", &asked);
+        fs::write(desk.path("rejected.nix"), bad).unwrap();
+        let asked = ["learning", "--week", "2026-W48", "--rejected", "rejected.nix", "--out", "x"];
+        refused(2, "the list of rejected patterns cannot be read", &asked);
+    }
     assert!(!desk.path("x").exists());
     let left: Vec<_> = fs::read_dir(desk.to.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert!(!left.iter().any(|name| name.to_string_lossy().starts_with(".writ-report")), "{left:?}");

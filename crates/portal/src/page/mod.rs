@@ -41,6 +41,8 @@ pub fn inside() -> Routes {
         ("/",                                                  get(fleet::get)),
         ("/exceptions",                                        get(exceptions::get)),
         ("/learning",                                          get(learning::get)),
+        ("/learning/status",                                   get(learning::status::get)),
+        ("/learning/candidates",                               get(learning::candidates::get)),
         ("/checklists",                                        get(checklists::get)),
         ("/procedures",                                        get(procedures::get)),
         ("/procedures/{name}",                                 get(procedure::get)),

@@ -120,6 +120,17 @@ pub fn download(bytes: Vec<u8>, name: &str) -> Answer {
     Ok(response)
 }
 
+/// What programs read.
+///
+/// # Errors
+/// [`Fault::Broken`]
+pub fn json(value: &impl serde::Serialize) -> Answer {
+    let bytes = serde_json::to_vec(value).map_err(|error| Fault::Broken(format!("JSON cannot be written: {error}")))?;
+    let mut response = Response::new(Body::from(bytes));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
+}
+
 /// Another page to go to.
 pub fn elsewhere(path: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::empty());

@@ -1,16 +1,22 @@
 //! All sites together, in the orders in which pages show them; made once when something changed, not at every request.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use writ_trust::ids::SiteId;
 use writ_trust::time::Time;
 
+use super::learned::Together;
 use super::summary::{DutyRow, ExceptionRow, Summary};
-use crate::access::users::User;
+use crate::access::users::{Role, User};
 
 /// Something of a site, by its place in the site's own list.
 type Of = (Arc<Summary>, usize);
+
+/// The sites that somebody sees; none where that is all of them.
+type Seen = Option<BTreeSet<SiteId>>;
+/// For how many who see other sites what those teach together is kept.
+const KEPT: usize = 64;
 
 /// All sites that were read.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +29,8 @@ pub struct Fleet {
     exceptions: Vec<Of>,
     /// What people do there, what is due first.
     duties: Vec<Of>,
+    /// What sites teach together, by who sees them: added up when it is first asked for.
+    together: Arc<Mutex<BTreeMap<Seen, Arc<Together>>>>,
     /// How many sites the folder has, read or not.
     pub there: usize,
     /// Why the folder cannot be read, if it cannot.
@@ -48,7 +56,7 @@ impl Fleet {
         exceptions.sort_by_key(|(summary, at)| summary.exceptions[*at].expires);
         let mut duties = each(&|summary| summary.duties.len());
         duties.sort_by_key(|(summary, at)| summary.duties[*at].due());
-        Self { worst_first, exceptions, duties, sites, there, trouble, looked_at }
+        Self { worst_first, exceptions, duties, together: Arc::default(), sites, there, trouble, looked_at }
     }
 
     /// The sites that somebody may see, those first that need somebody most.
@@ -66,5 +74,34 @@ impl Fleet {
     pub fn duties(&self, who: &User) -> Vec<(&Summary, &DutyRow)> {
         let seen = self.duties.iter().filter(|(summary, _)| who.may_see(&summary.site));
         seen.map(|(summary, at)| (&**summary, &summary.duties[*at])).collect()
+    }
+
+    /// What the sites teach together that somebody may see.
+    pub fn together(&self, who: &User) -> Arc<Together> {
+        let seen = (who.role != Role::Operator).then(|| who.sites.clone());
+        // Nobody adds up what somebody else is adding up.
+        let mut kept = self.together.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(together) = kept.get(&seen) {
+            return together.clone();
+        }
+        let sites = self.sites.values().filter(|summary| who.may_see(&summary.site));
+        let together = Arc::new(Together::of(sites.map(|summary| &*summary.learned)));
+        if kept.len() < KEPT {
+            kept.insert(seen, together.clone());
+        }
+        together
+    }
+
+    /// Keeps what was added up before, where the sites teach what they taught then.
+    pub fn teaching_as(&mut self, before: &Self) {
+        let same = self.sites.len() == before.sites.len()
+            && self
+                .sites
+                .iter()
+                .zip(&before.sites)
+                .all(|((site, now), (other, then))| site == other && Arc::ptr_eq(&now.learned, &then.learned));
+        if same {
+            self.together = before.together.clone();
+        }
     }
 }

@@ -108,7 +108,8 @@ impl Held {
 
     /// Shows what was taken in since: the folder has so many sites, or cannot be read because of that.
     pub fn publish(&self, there: usize, trouble: Option<String>, looked_at: Option<Time>) {
-        let fleet = Fleet::new(locked(&self.summaries).sites.clone(), there, trouble, looked_at);
+        let mut fleet = Fleet::new(locked(&self.summaries).sites.clone(), there, trouble, looked_at);
+        fleet.teaching_as(&self.fleet());
         *self.fleet.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fleet);
     }
 

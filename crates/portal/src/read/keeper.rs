@@ -183,6 +183,7 @@ mod tests {
             trust: Trust::Folder,
             period: "90d".parse().unwrap(),
             without_entries: false,
+            rejected: None,
         };
         let mut keeper = Keeper::new(source, Arc::new(Held::new(1)), clock, Duration::from_secs(1), 1000);
         let site: SiteId = "clinic-001".parse().unwrap();

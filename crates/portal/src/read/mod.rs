@@ -9,7 +9,9 @@ pub mod detail;
 pub mod fleet;
 pub mod held;
 pub mod keeper;
-pub use writ_audit::pulse;
+pub mod learned;
 pub mod reports;
 pub mod site;
 pub mod summary;
+
+pub use writ_audit::pulse;

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use writ_audit::archive::Stored;
 use writ_audit::checklist::attested;
-use writ_audit::compare::compare_and_visit;
+use writ_audit::compare::{Evidence, which_site};
+use writ_audit::decided::{MAX_REJECTED, rejected};
+use writ_audit::learn::{Decisions, Figures, Gathering};
 use writ_audit::verify::VerifyReport;
 use writ_audit::{Archive, Folder, Options, Period, Trust};
 use writ_trust::digest::Digest;
@@ -13,6 +15,7 @@ use writ_trust::ids::SiteId;
 use writ_trust::time::{Span, Time};
 
 use super::detail::{Detail, Held};
+use super::learned::Learned;
 use super::summary::Summary;
 
 /// What is read, and how.
@@ -26,9 +29,21 @@ pub struct Source {
     pub period: Span,
     /// Whether the entries of a log may be elsewhere.
     pub without_entries: bool,
+    /// Where it stands what people turned down of what was learned, as [`rejected`] reads it.
+    pub rejected: Option<PathBuf>,
 }
 
 impl Source {
+    /// What people turned down; nothing where nobody says.
+    ///
+    /// # Errors
+    /// What is wrong with the file, in a sentence.
+    pub fn decisions(&self) -> Result<Decisions, String> {
+        let Some(path) = &self.rejected else { return Ok(Decisions::default()) };
+        let bytes = writ_durable::read_bounded(path, MAX_REJECTED).map_err(|error| error.to_string())?;
+        rejected(&bytes).map_err(|error| error.to_string())
+    }
+
     fn options(&self, site: &SiteId, now: Time) -> Options {
         let (trust, site) = (self.trust.clone(), Some(site.clone()));
         Options { trust, site, without_entries: self.without_entries, now: Some(now) }
@@ -59,18 +74,31 @@ pub fn read(source: &Source, site: &SiteId, now: Time) -> Read {
     let archive = Archive::open(folder, &source.options(site, now));
     let documents = documents(&archive);
     let period = Period { from: now.plus_millis(-source.period.millis()), to: now };
-    let mut kept = Kept::default();
-    match compare_and_visit(&archive, site, Some(period), now, &mut |stored| kept.take(stored)) {
-        Ok(comparison) => {
-            let summary = Summary::of(&comparison, &attested(&archive, site, now), now);
-            let detail = kept.detail(&source.folder, site, now, comparison, archive);
-            Read { summary, detail: Some(detail), documents }
-        }
+    let mut evidence = match which_site(&archive, Some(site)) {
+        Ok(site) => Evidence::begin(&archive, site),
         Err(error) => {
             let report = archive.walk(&mut |_| {});
-            not(error.to_string(), Some(&report), documents)
+            return not(error.to_string(), Some(&report), documents);
         }
-    }
+    };
+    let (mut kept, mut gathering) = (Kept::default(), Gathering::of_site(&archive, site));
+    let report = archive.walk(&mut |stored| {
+        if stored.bundle.client_id == *site {
+            kept.take(&stored);
+            gathering.take(&stored);
+        }
+        evidence.take(stored);
+    });
+    let decisions = source.decisions().unwrap_or_else(|error| {
+        tracing::error!("the list of what was turned down cannot be read, so nothing counts as such: {error}");
+        Decisions::default()
+    });
+    let library = gathering.finish(&report, &Figures::default(), &decisions);
+    evidence.finish(report);
+    let comparison = evidence.over(Some(period), now);
+    let learned = Learned::of(library, &comparison, &evidence);
+    let summary = Summary::of(&comparison, &attested(&archive, site, now), learned, now);
+    Read { summary, detail: Some(kept.detail(&source.folder, site, now, comparison, archive)), documents }
 }
 
 /// The documents that the verified releases of an archive name: policies and closures.

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use writ_audit::Period;
 use writ_audit::attest::Attested;
@@ -14,6 +15,8 @@ use writ_policy::declared::Severity;
 use writ_policy::duty::Cadence;
 use writ_trust::ids::SiteId;
 use writ_trust::time::Time;
+
+use super::learned::Learned;
 
 /// From what log a site was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,17 +109,6 @@ pub enum Due {
     WhenItHappens,
 }
 
-/// How incidents of one sort went with one runbook.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Pattern {
-    /// How many incidents ended after this runbook ran.
-    pub occurrences: u64,
-    /// Of these, how many were resolved.
-    pub resolved: u64,
-    /// The time that those took in all, in milliseconds.
-    pub millis: u64,
-}
-
 /// What a site comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
@@ -160,8 +152,8 @@ pub struct Summary {
     pub exceptions: Vec<ExceptionRow>,
     /// What people do there.
     pub duties: Vec<DutyRow>,
-    /// What was healed by what: by event type and runbook.
-    pub patterns: BTreeMap<(String, String), Pattern>,
+    /// What it teaches.
+    pub learned: Arc<Learned>,
 }
 
 impl Summary {
@@ -191,12 +183,12 @@ impl Summary {
             open: (0, 0),
             exceptions: Vec::new(),
             duties: Vec::new(),
-            patterns: BTreeMap::new(),
+            learned: Arc::default(),
         }
     }
 
-    /// Of a comparison. `attested` is what people attested at the site, oldest first.
-    pub fn of(c: &Comparison, attested: &[Attested], read_at: Time) -> Self {
+    /// Of a comparison. `attested` is what people attested at the site, oldest first; `learned` what it teaches.
+    pub fn of(c: &Comparison, attested: &[Attested], learned: Learned, read_at: Time) -> Self {
         let mut verdicts = BTreeMap::new();
         c.controls.iter().for_each(|control| *verdicts.entry(control.verdict).or_default() += 1);
         let open = || c.incidents.iter().filter(|incident| incident.status == IncidentStatus::Open);
@@ -232,7 +224,7 @@ impl Summary {
                     attested: last_done(attested, &duty.id),
                 })
                 .collect(),
-            patterns: patterns(c),
+            learned: Arc::new(learned),
         }
     }
 
@@ -284,26 +276,4 @@ fn exception(finding: &writ_audit::compare::model::ExceptionFinding) -> Exceptio
         in_force: finding.in_force,
         changes: finding.changes.len(),
     }
-}
-
-/// The most patterns of one site.
-const PATTERNS: usize = 1000;
-
-fn patterns(c: &Comparison) -> BTreeMap<(String, String), Pattern> {
-    let mut patterns: BTreeMap<(String, String), Pattern> = BTreeMap::new();
-    let ended = c.incidents.iter().filter(|incident| incident.status != IncidentStatus::Open);
-    for incident in ended {
-        let Some(runbook) = &incident.runbook else { continue };
-        let key = (incident.event_type.clone(), runbook.clone());
-        if patterns.len() == PATTERNS && !patterns.contains_key(&key) {
-            continue;
-        }
-        let pattern = patterns.entry(key).or_default();
-        pattern.occurrences += 1;
-        if incident.status == IncidentStatus::Resolved {
-            pattern.resolved += 1;
-            pattern.millis = pattern.millis.saturating_add(incident.took_millis.unwrap_or(0));
-        }
-    }
-    patterns
 }

@@ -47,8 +47,23 @@ impl Inside {
         Self::prepared(folder, trust, at, people, &|_| ())
     }
 
+    /// The same, where a file says what was turned down.
+    pub fn rejecting(folder: &Path, trust: &Path, rejected: &Path) -> Self {
+        Self::begun(folder, trust, noon(), PEOPLE, (&|_| (), Some(rejected)))
+    }
+
     /// The same, with something done to its state directory before.
     pub fn prepared(folder: &Path, trust: &Path, at: Time, people: &str, prepare: &dyn Fn(&Path)) -> Self {
+        Self::begun(folder, trust, at, people, (prepare, None))
+    }
+
+    fn begun(
+        folder: &Path,
+        trust: &Path,
+        at: Time,
+        people: &str,
+        (prepare, rejected): (&dyn Fn(&Path), Option<&Path>),
+    ) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let state = scratch.path().join("state");
         prepare(&state);
@@ -65,6 +80,7 @@ impl Inside {
             trust: Trust::Root(std::fs::read(trust).unwrap()),
             period: "90d".parse().unwrap(),
             without_entries: false,
+            rejected: rejected.map(Path::to_owned),
         };
         let config = Config::parse(people).unwrap();
         let parts = Parts {
@@ -145,6 +161,7 @@ impl Clinics {
             releases: 3,
             hours: 3,
             healed: 6,
+            planned: 6,
             open: 1,
             words: reason,
             edit: &edit,

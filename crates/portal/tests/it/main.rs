@@ -11,6 +11,7 @@ mod daemon;
 mod folder;
 mod hostile;
 mod inside;
+mod learning;
 #[path = "../../../audit/tests/it/log_world.rs"]
 #[allow(dead_code, reason = "shared with the tests of the audit")]
 mod log_world;

@@ -69,11 +69,6 @@ fn pages_tell_what_the_evidence_says() {
     );
     assert!(release.contains("weaken protection"), "{release}");
     assert!(of("/site/clinic-001/releases/1-1").contains("Before it"), "the first has none before it");
-    let learning = of("/learning");
-    assert!(
-        learning.contains("service_stopped") && learning.contains("candidate") && learning.contains("100\u{a0}%"),
-        "{learning}"
-    );
     assert!(of("/exceptions").contains("EX-2026-002") && of("/exceptions").contains("2027-03-01"));
     assert!(of("/checklists").contains("never") && of("/checklists").contains("due"));
     let control = of("/site/clinic-001/controls/164.308(a)(7)(ii)(A)");

@@ -10,7 +10,7 @@ const MOST: usize = 60_000;
 fn no_page_is_larger_than_sixty_thousand_bytes_however_much_there_is() {
     let dir = tempfile::tempdir().unwrap();
     let laid = Laid::begin(dir.path(), noon()).unwrap();
-    let plan = Plan { releases: 2, healed: 150, open: 30, hours: 1, ..Plan::quiet("clinic-001", noon()) };
+    let plan = Plan { releases: 2, healed: 150, planned: 6, open: 30, hours: 1, ..Plan::quiet("clinic-001", noon()) };
     laid.site(&plan).unwrap();
     let inside = Inside::over(dir.path(), &laid.trust(), noon(), PEOPLE);
     // What is held of a thousand sites, as it would be after reading them.

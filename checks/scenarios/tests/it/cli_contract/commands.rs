@@ -52,6 +52,7 @@ pub const TRIED: &[&str] = &[
     "writ report quarterly",
     "writ report annual",
     "writ report audit-set",
+    "writ report learning",
     "writ learn status",
     "writ learn candidates",
     "writ learn show",
@@ -308,6 +309,7 @@ fn reports_print_json(house: &House) {
         ("quarterly", "--quarter", &quarter),
         ("annual", "--year", year),
         ("audit-set", "--period", year),
+        ("learning", "--month", month),
     ];
     for (which, option, period) in periods {
         let report = || {

@@ -14,7 +14,7 @@ use writ_evidence::incident::{
     Tier, Verification, step_hash,
 };
 use writ_evidence::posture::{Posture, Vector, VectorEntry};
-use writ_evidence::records::{Attestation, StartReason, Started};
+use writ_evidence::records::{Attestation, PlanRecord, StartReason, Started, Transcript};
 use writ_evidence::{Draft, IncidentId, Kind, seal};
 use writ_policy::observation::{Observation, Value};
 use writ_policy::outcome::Outcome;
@@ -47,6 +47,8 @@ pub struct Plan<'a> {
     pub hours: i64,
     /// How many incidents were healed.
     pub healed: u64,
+    /// How many more a planner healed, each by a runbook that a language model chose for a tenth of a cent.
+    pub planned: u64,
     /// How many are open.
     pub open: u64,
     /// What is said to be the reason of each incident.
@@ -58,7 +60,17 @@ pub struct Plan<'a> {
 impl<'a> Plan<'a> {
     /// A quiet site with one release, and two hours of evidence.
     pub fn quiet(site: &'a str, now: Time) -> Self {
-        Self { site, now, releases: 1, hours: 2, healed: 0, open: 0, words: "it is not active", edit: &|_, _| {} }
+        Self {
+            site,
+            now,
+            releases: 1,
+            hours: 2,
+            healed: 0,
+            planned: 0,
+            open: 0,
+            words: "it is not active",
+            edit: &|_, _| {},
+        }
     }
 }
 
@@ -177,15 +189,18 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn live(&mut self, plan: &Plan<'_>) -> Result<()> {
-        let incidents = i64::try_from(plan.healed + plan.open)?;
+        let incidents = i64::try_from(plan.healed + plan.planned + plan.open)?;
         let begun = plan.now.plus_millis(-plan.hours * HOUR - (incidents + 2) * MINUTE);
         self.started(begun)?;
         self.attested(begun.plus_millis(MINUTE))?;
-        for n in 0..plan.healed + plan.open {
+        for n in 0..plan.healed + plan.planned + plan.open {
             let at = begun.plus_millis((i64::try_from(n)? + 2) * MINUTE);
             let opened = self.opened(n + 1, at, plan.words)?;
             if n < plan.healed {
-                self.closed(n + 1, opened, at, plan.words)?;
+                self.closed(n + 1, opened, at, plan.words, Tier::L1)?;
+            } else if n < plan.healed + plan.planned {
+                self.asked(n + 1, at, plan.words)?;
+                self.closed(n + 1, opened, at, plan.words, Tier::L2)?;
             }
         }
         let quiet = plan.now.plus_millis(-plan.hours * HOUR);
@@ -248,6 +263,38 @@ impl Writer<'_> {
             .context("no rule runs anything")
     }
 
+    /// What a planner chooses: the last runbook that no rule runs.
+    fn other(&self) -> Result<&String> {
+        let run = |id: &&String| self.policy.rules.values().any(|rule| rule.run.as_ref() == Some(*id));
+        let others = self.policy.runbooks.iter().filter(|(_, runbook)| !runbook.steps.is_empty()).map(|(id, _)| id);
+        let (used, unused): (Vec<_>, Vec<_>) = others.partition(run);
+        unused.last().or(used.last()).copied().context("no other runbook")
+    }
+
+    /// A plan that a language model made.
+    fn asked(&mut self, number: u64, at: Time, words: &str) -> Result<()> {
+        let mut draft = self.draft(Kind::Plan);
+        draft.plan = Some(PlanRecord {
+            incident_id: IncidentId { date: Date::of(at), number },
+            planner: "writ-planner".into(),
+            runbooks: vec![self.other()?.clone()],
+            allowed: true,
+            reason: words.into(),
+            transcript: Some(Transcript {
+                model: "a-model".into(),
+                prompt: Digest::of(format!("{number}").as_bytes()),
+                asked: words.into(),
+                answered: words.into(),
+                outcome: "chosen".into(),
+                input_tokens: Some(800),
+                output_tokens: Some(40),
+                cost_microdollars: 1000,
+                took_ms: 900,
+            }),
+        });
+        self.seal(draft, at.plus_millis(1000)).map(drop)
+    }
+
     fn incident(&self, number: u64, at: Time, words: &str) -> Result<Incident> {
         let (_, rule, _) = self.rule()?;
         let check = rule.when.check.clone();
@@ -272,9 +319,17 @@ impl Writer<'_> {
         self.seal(draft, at)
     }
 
-    fn closed(&mut self, number: u64, opened: writ_evidence::BundleId, at: Time, words: &str) -> Result<()> {
+    fn closed(
+        &mut self,
+        number: u64,
+        opened: writ_evidence::BundleId,
+        at: Time,
+        words: &str,
+        tier: Tier,
+    ) -> Result<()> {
         let end = at.plus_millis(42_500);
         let (id, _, run) = self.rule()?;
+        let run = if tier == Tier::L1 { run } else { self.other()? };
         let runbook = self.policy.runbooks.get(run).context("no runbook")?;
         let step = runbook.steps.first().context("no step")?;
         let mut incident = self.incident(number, at, words)?;
@@ -311,8 +366,8 @@ impl Writer<'_> {
             sla_target_seconds: u64::try_from(target)?,
             sla_met: true,
             resolution_type: ResolutionType::Auto,
-            tier: Some(Tier::L1),
-            rule: Some(id.clone()),
+            tier: Some(tier),
+            rule: (tier == Tier::L1).then(|| id.clone()),
             attempts: 1,
             escalations: vec![],
         });

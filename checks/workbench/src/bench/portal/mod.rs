@@ -94,7 +94,14 @@ pub fn run() -> Result<()> {
     for n in 1..SITES {
         laid.site(&Plan { hours: 1, ..Plan::quiet(&format!("practice-{n:04}"), now) })?;
     }
-    let busy = laid.site(&Plan { releases: 2, hours: 24, healed: 995, open: 5, ..Plan::quiet("clinic-001", now) })?;
+    let busy = laid.site(&Plan {
+        releases: 2,
+        hours: 24,
+        healed: 895,
+        planned: 100,
+        open: 5,
+        ..Plan::quiet("clinic-001", now)
+    })?;
     let begun = Instant::now();
     let (portal, address, link) = start(scratch.path(), &folder, &laid)?;
     let mut browser = Browser::open(address)?;
@@ -115,6 +122,8 @@ pub fn run() -> Result<()> {
         ("the fleet, its last part", "/?page=17"),
         ("exceptions", "/exceptions"),
         ("learning", "/learning"),
+        ("how learning stands, as JSON", "/learning/status"),
+        ("candidates, as JSON", "/learning/candidates"),
         ("checklists", "/checklists"),
         ("a site", "/site/clinic-001"),
         ("its control matrix", "/site/clinic-001/controls"),

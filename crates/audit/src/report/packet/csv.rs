@@ -54,6 +54,7 @@ fn unit(table: &Table, column: usize) -> &'static str {
         Value::Percent(_) => Some(" (percent)"),
         Value::Seconds(_) => Some(" (seconds)"),
         Value::Millis(_) => Some(" (milliseconds)"),
+        Value::Microdollars(_) => Some(" (millionths of a US dollar)"),
         _ => None,
     });
     units.next().unwrap_or_default()

@@ -2,13 +2,14 @@
 
 use writ_trust::time::Time;
 
-use super::model::{Block, BundleSet, Figure, NotJudged, Packet, Section, Shape, Table, Verified};
+use super::model::{Block, BundleSet, Figure, NotJudged, Packet, Section, Shape, Table, Value, Verified};
 use super::model::{number, percent, seconds, text};
-use super::sections::incidents;
+use super::sections::{incidents, learning};
 use super::span::Span;
 use super::tally::Tally;
 use super::{Kind, Made, SCHEMA};
 use crate::compare::model::Score;
+use crate::costs::{Calls, TierCost};
 use crate::verify::VerifyReport;
 use crate::words::{of, when};
 
@@ -23,9 +24,13 @@ pub struct Part<'a> {
 /// The packet of a fleet: none of its figures is of any bundle but by way of the packets of the sites.
 pub fn packet(parts: &[Part<'_>], report: &VerifyReport, kind: Kind, span: &Span, now: Time) -> Packet {
     let mut tally = Tally::default();
+    let (mut tiers_cost, mut calls) = ([TierCost::default(); 3], Calls::default());
     let (mut score, mut without, mut bytes) = (Score::default(), Score::default(), 0_u64);
     for part in parts {
         tally.add(&part.made.tally);
+        let costs = &part.made.costs;
+        tiers_cost.iter_mut().zip(&costs.tiers).for_each(|(sum, more)| sum.add(more));
+        calls.add(&costs.calls);
         (score.met, score.of) = (score.met + part.made.score.met, score.of + part.made.score.of);
         let own = &part.made.score_without_exceptions;
         (without.met, without.of) = (without.met + own.met, without.of + own.of);
@@ -34,6 +39,8 @@ pub fn packet(parts: &[Part<'_>], report: &VerifyReport, kind: Kind, span: &Span
     let not_judged: Vec<NotJudged> = parts.iter().flat_map(|part| &part.made.packet.not_judged).cloned().collect();
     let count = |id, label, n: u64| Figure::new(id, label, "count", Some(n), 0);
     let share = |id, label, n| Figure::new(id, label, "percent", n, 0);
+    let money = |id, label, n: u64| Figure::new(id, label, "microdollars", Some(n), 0);
+    let saved = |of: &dyn Fn(&Made) -> u64| parts.iter().map(|part| of(part.made)).fold(0, u64::saturating_add);
     let written = |part: &Part<'_>| figure(part, "bundles").unwrap_or(0);
     let figures = vec![
         count("sites", "sites", parts.len() as u64),
@@ -48,10 +55,21 @@ pub fn packet(parts: &[Part<'_>], report: &VerifyReport, kind: Kind, span: &Span
         share("l1", "of ended incidents resolved by rules (promised 70 to 80 %)", tally.tier_percent(0)),
         share("l2", "by a planner (promised 15 to 20 %)", tally.tier_percent(1)),
         share("l3", "by people (promised 5 to 10 %)", tally.tier_percent(2)),
+        count("model-calls", "calls of a language model", calls.made),
+        money("model-cost", "what they cost", calls.microdollars),
+        Figure::new(
+            "time-saved",
+            "saved by learned rules",
+            "milliseconds",
+            Some(saved(&|made| made.costs.saved_millis())),
+            0,
+        ),
+        money("money-saved", "saved by them", saved(&|made| made.costs.saved_microdollars())),
         count("bundles", "evidence bundles written", parts.iter().map(written).sum()),
         Figure::new("bytes", "of evidence, with signatures", "bytes", Some(bytes), 0),
     ];
-    let sections = vec![summary(report, &not_judged, span, now), sites(parts), tiers(&tally)];
+    let sections =
+        vec![summary(report, &not_judged, span, now), sites(parts), tiers(&tally), costs(&tally, &tiers_cost, parts)];
     Packet {
         schema: SCHEMA,
         kind: "fleet".to_owned(),
@@ -144,5 +162,17 @@ fn tiers(tally: &Tally) -> Section {
     let mut section = Section::new("tiers", "Who resolved the incidents");
     // What they rest on, the packets of the sites say.
     incidents::tiers(tally, &|_| None, &mut section);
+    section
+}
+
+fn costs(tally: &Tally, tiers_cost: &[TierCost; 3], parts: &[Part<'_>]) -> Section {
+    let mut section = Section::new("learning", "Learning and costs");
+    learning::tiers(tally, tiers_cost, &mut section);
+    section.heading("What learned rules saved");
+    let of_site = |part: &Part<'_>| part.made.packet.site.as_ref().map(ToString::to_string).unwrap_or_default();
+    let sites: Vec<String> = parts.iter().map(of_site).collect();
+    let rules =
+        parts.iter().zip(&sites).flat_map(|(part, site)| part.made.costs.learned.iter().map(move |rule| (site, rule)));
+    learning::saved(rules.map(|(site, rule)| (site.as_str(), rule, Value::Nothing.into())), &mut section);
     section
 }

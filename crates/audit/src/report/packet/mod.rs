@@ -9,6 +9,7 @@ pub mod csv;
 pub mod fleet;
 pub mod html;
 pub mod model;
+pub mod review;
 mod sections;
 mod site;
 pub mod span;
@@ -32,6 +33,7 @@ use self::tally::Tally;
 use self::walk::{Walk, Walked};
 use crate::archive::Archive;
 use crate::compare::model::Score;
+use crate::costs::Costs;
 use crate::folder::{Folder, FolderError};
 use crate::verify::VerifyReport;
 
@@ -78,6 +80,8 @@ pub struct Made {
     pub packet: Packet,
     /// Its incidents in sums.
     pub tally: Tally,
+    /// What its tiers took and cost.
+    pub costs: Costs,
     /// Controls that are met.
     pub score: Score,
     /// The same without exceptions.
@@ -187,9 +191,11 @@ fn made(site: Site<'_>, sections: Vec<Section>) -> Made {
     };
     let (tally, score, score_without_exceptions) = (site.tally, whole.score, whole.score_without_exceptions);
     let (_, bytes) = site.written();
+    let costs = site.costs;
     Made {
         packet: Packet { sets: site.sets, bundles: site.bundles, ..packet },
         tally,
+        costs,
         score,
         score_without_exceptions,
         bytes,
@@ -220,6 +226,16 @@ fn figures(site: &Site<'_>) -> Vec<Figure> {
         percent("l1", "of ended incidents resolved by rules (promised 70 to 80 %)", tally.tier_percent(0), set.closed),
         percent("l2", "by a planner (promised 15 to 20 %)", tally.tier_percent(1), set.closed),
         percent("l3", "by people (promised 5 to 10 %)", tally.tier_percent(2), set.closed),
+        count("model-calls", "calls of a language model", site.costs.calls.made, set.calls),
+        Figure::new("model-cost", "what they cost", "microdollars", Some(site.costs.calls.microdollars), set.calls),
+        Figure::new(
+            "time-saved",
+            "saved by learned rules",
+            "milliseconds",
+            Some(site.costs.saved_millis()),
+            set.learned,
+        ),
+        Figure::new("money-saved", "saved by them", "microdollars", Some(site.costs.saved_microdollars()), set.learned),
         count("bundles", "evidence bundles written", bundles, set.all),
         Figure::new("bytes", "of evidence, with signatures", "bytes", Some(bytes), set.all),
     ]

@@ -15,7 +15,7 @@ use super::chart::Chart;
 use crate::compare::Verdict;
 use crate::period::Period;
 use crate::verify::RootSummary;
-use crate::words::{lasting, lasting_millis, of, thousands, when};
+use crate::words::{dollars, lasting, lasting_millis, of, thousands, when};
 
 /// A packet of one site or of a fleet.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -182,7 +182,7 @@ pub struct Figure {
     pub label: &'static str,
     /// How much; null where there is nothing to count.
     pub value: Option<u64>,
-    /// Of what: `count`, `percent`, `seconds` or `bytes`.
+    /// Of what: `count`, `percent`, `seconds`, `milliseconds`, `bytes` or `microdollars`.
     pub unit: &'static str,
     /// The same for people.
     pub shown: String,
@@ -197,7 +197,9 @@ impl Figure {
             (None, _) => "–".to_owned(),
             (Some(n), "percent") => format!("{n} %"),
             (Some(n), "seconds") => lasting(n),
+            (Some(n), "milliseconds") => lasting_millis(n),
             (Some(n), "bytes") => bytes(n),
+            (Some(n), "microdollars") => dollars(n),
             (Some(n), _) => thousands(n),
         };
         Self { id, label, value, unit, shown, rests_on }
@@ -343,9 +345,12 @@ impl Serialize for Cell {
         match &self.value {
             Value::Nothing => serializer.serialize_none(),
             Value::Text(text) => serializer.serialize_str(text),
-            Value::Number(n) | Value::Percent(n) | Value::Seconds(n) | Value::Millis(n) | Value::Bytes(n) => {
-                serializer.serialize_u64(*n)
-            }
+            Value::Number(n)
+            | Value::Percent(n)
+            | Value::Seconds(n)
+            | Value::Millis(n)
+            | Value::Bytes(n)
+            | Value::Microdollars(n) => serializer.serialize_u64(*n),
             Value::When(at) => serializer.collect_str(at),
             Value::Verdict(verdict) => serializer.serialize_str(verdict.as_str()),
             Value::Bundles(rows) => serializer.collect_seq(rows),
@@ -370,6 +375,8 @@ pub enum Value {
     Millis(u64),
     /// Bytes.
     Bytes(u64),
+    /// Millionths of a US dollar.
+    Microdollars(u64),
     /// An instant.
     When(Time),
     /// A verdict.
@@ -389,6 +396,7 @@ impl Value {
             Self::Seconds(n) => lasting(*n),
             Self::Millis(n) => lasting_millis(*n),
             Self::Bytes(n) => bytes(*n),
+            Self::Microdollars(n) => dollars(*n),
             Self::When(at) => when(*at),
             Self::Verdict(verdict) => verdict.to_string(),
             Self::Bundles(rows) if rows.is_empty() => "–".to_owned(),
@@ -403,7 +411,12 @@ impl Value {
     pub fn plain(&self, bundles: &[BundleRow]) -> String {
         match self {
             Self::Nothing => String::new(),
-            Self::Number(n) | Self::Percent(n) | Self::Seconds(n) | Self::Millis(n) | Self::Bytes(n) => n.to_string(),
+            Self::Number(n)
+            | Self::Percent(n)
+            | Self::Seconds(n)
+            | Self::Millis(n)
+            | Self::Bytes(n)
+            | Self::Microdollars(n) => n.to_string(),
             Self::When(at) => at.to_string(),
             Self::Bundles(rows) => {
                 let files = rows.iter().filter_map(|row| Some(bundles.get(*row)?.path.as_str()));
@@ -459,6 +472,16 @@ pub fn percent(n: Option<u64>) -> Cell {
 /// Seconds that may not be there.
 pub fn seconds(n: Option<u64>) -> Cell {
     n.map_or(Value::Nothing, Value::Seconds).into()
+}
+
+/// Milliseconds that may not be there.
+pub fn millis(n: Option<u64>) -> Cell {
+    n.map_or(Value::Nothing, Value::Millis).into()
+}
+
+/// Money that may not be there, in millionths of a US dollar.
+pub fn microdollars(n: Option<u64>) -> Cell {
+    n.map_or(Value::Nothing, Value::Microdollars).into()
 }
 
 /// An instant that may not be there.

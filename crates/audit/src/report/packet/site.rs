@@ -15,6 +15,8 @@ use super::walk::{Walk, Walked};
 use crate::archive::Archive;
 use crate::compare::Comparison;
 use crate::compare::model::{ApplianceFinding, IncidentFinding, IncidentStatus, Link, Score};
+use crate::costs::Costs;
+use crate::learn::Library;
 use crate::period::Period;
 
 /// A slice of the period.
@@ -53,6 +55,10 @@ pub struct SetsOf {
     pub open: usize,
     /// Of those that rules, a planner and people resolved.
     pub tiers: [usize; 3],
+    /// Of those that learned rules resolved.
+    pub learned: usize,
+    /// That tell of calls of a language model.
+    pub calls: usize,
 }
 
 /// One site in one period.
@@ -73,6 +79,10 @@ pub struct Site<'a> {
     pub tally: Tally,
     /// Incidents that were detected before it, and open in it.
     pub before: Tally,
+    /// What its tiers took and cost.
+    pub costs: Costs,
+    /// What was learned there, from all of its evidence.
+    pub library: Library,
     /// Its slices.
     pub parts: Vec<Part>,
     /// The bundles that the packet rests on.
@@ -101,10 +111,12 @@ impl<'a> Site<'a> {
         let parts = parts(walked, &whole, &period, now);
         let bundles = rests_on(walked, &whole, &period);
         let index: BTreeMap<String, usize> = bundles.iter().enumerate().map(|(i, b)| (b.path.clone(), i)).collect();
-        let (sets, set) = sets(&whole, &bundles, &index, &period);
+        let costs = Costs::of(&whole, &walked.evidence);
+        let (sets, set) = sets(&whole, &costs, &bundles, &index, &period);
         let before = Tally::of(whole.incidents.iter().filter(|i| i.detected_at < period.from));
         let tally = Tally::of(&whole.incidents);
-        Self { archive, id, kind, span, now, whole, tally, before, parts, bundles, index, sets, set }
+        let library = walked.library.clone();
+        Self { archive, id, kind, span, now, whole, tally, before, costs, library, parts, bundles, index, sets, set }
     }
 
     /// The period that was judged.
@@ -209,6 +221,7 @@ fn letter(position: usize) -> String {
 
 fn sets(
     whole: &Comparison,
+    costs: &Costs,
     bundles: &[BundleRow],
     index: &BTreeMap<String, usize>,
     period: &Period,
@@ -237,6 +250,14 @@ fn sets(
             add("of incidents that a planner resolved (L2)", of(&|i| tier(i) == Some(1))),
             add("of incidents that people resolved (L3)", of(&|i| tier(i) == Some(2))),
         ],
+        learned: add(
+            "of incidents that learned rules resolved",
+            rows(index, costs.learned.iter().flat_map(|rule| &rule.evidence)),
+        ),
+        calls: add(
+            "that tell of calls of a language model",
+            rows(index, costs.incidents.iter().flat_map(|incident| &incident.evidence)),
+        ),
     };
     (sets, set)
 }

@@ -64,6 +64,22 @@ impl Span {
         span(text, "quarter: expected one such as 2026-Q4", quarter())
     }
 
+    /// A week from Monday to Sunday (ISO 8601): `2026-W48`.
+    pub fn week(text: &str) -> Result<Self, SpanError> {
+        let week = || {
+            let (year, week) = text.split_once("-W")?;
+            let (year, week) = (digits(year, 4)?, digits(week, 2)?);
+            // The first week is the one that the fourth of January is in, and each is of the year that its Thursday is in.
+            let fourth: Time = format!("{year:04}-01-04T00:00:00Z").parse().ok()?;
+            let since_monday = (fourth.unix_millis() / DAY + 3).rem_euclid(7);
+            let from = fourth.plus_millis((7 * (i64::from(week) - 1) - since_monday) * DAY);
+            let thursday = from.plus_millis(3 * DAY).to_string();
+            let is_of_year = week > 0 && thursday.starts_with(&format!("{year:04}-"));
+            is_of_year.then(|| Period { from, to: from.plus_millis(7 * DAY) })
+        };
+        span(text, "week: expected one such as 2026-W48", week())
+    }
+
     /// A year: `2026`.
     pub fn year(text: &str) -> Result<Self, SpanError> {
         span(text, "year: expected one such as 2026", digits(text, 4).and_then(|year| months(year, 1, 12)))
@@ -175,6 +191,20 @@ mod tests {
                 (None, None, None),
                 "{bad}"
             );
+        }
+        for (week, from) in [
+            ("2026-W01", "2025-12-29"),
+            ("2026-W48", "2026-11-23"),
+            ("2026-W53", "2026-12-28"),
+            ("2025-W01", "2024-12-30"),
+            ("2021-W01", "2021-01-04"),
+            ("2020-W53", "2020-12-28"),
+        ] {
+            let period = Span::week(week).unwrap().period;
+            assert!(period.from.to_string().starts_with(from) && period.millis() == 7 * DAY, "{week}: {period}");
+        }
+        for bad in ["2025-W53", "2026-W00", "2026-W54", "2026-W1", "2026-48", "2026-w48", "../x", ""] {
+            assert!(Span::week(bad).is_err(), "{bad}");
         }
         let now: Time = "2026-11-23T14:00:00Z".parse().unwrap();
         assert_eq!(Span::any("2026-10-05..2026-10-06", now).unwrap().name, "20261005-20261006");

@@ -8,6 +8,7 @@ use writ_trust::ids::SiteId;
 use super::model::BundleRow;
 use crate::archive::Archive;
 use crate::compare::{CompareError, Evidence, which_site};
+use crate::learn::{Decisions, Figures, Gathering, Library};
 use crate::verify::VerifyReport;
 
 /// What was verified of one site.
@@ -18,12 +19,16 @@ pub struct Walked<'a> {
     pub evidence: Evidence<'a>,
     /// Its bundles, as they were walked.
     pub bundles: Vec<BundleRow>,
+    /// What is learned from all of its evidence.
+    pub library: Library,
 }
 
 /// What one walk gives.
 pub struct Walk<'a> {
     /// The sites, by name.
     pub sites: Vec<Walked<'a>>,
+    /// What is learned from all evidence of these sites together.
+    pub library: Library,
     /// What came of verifying all of it. The comparisons that are made of the sites carry it without its lists: there are many.
     pub report: VerifyReport,
     bare: VerifyReport,
@@ -42,8 +47,16 @@ impl Walk<'_> {
     }
 }
 
-/// Verifies everything, and keeps what the sites say: one, or each that has a verified release, by name.
-pub fn walk<'a>(archive: &'a Archive, only: Option<&SiteId>) -> Result<Walk<'a>, CompareError> {
+/// What is kept of a site on the way.
+struct OnTheWay<'a> {
+    evidence: Evidence<'a>,
+    bundles: Vec<BundleRow>,
+    gathering: Gathering<'a>,
+}
+
+/// Verifies everything, and keeps what the sites say: one, or each that has a verified release, by name. `decisions` is what people
+/// decided about what is learned.
+pub fn walk<'a>(archive: &'a Archive, only: Option<&SiteId>, decisions: &Decisions) -> Result<Walk<'a>, CompareError> {
     let sites: Vec<SiteId> = match only {
         Some(site) => vec![which_site(archive, Some(site))?],
         None => archive.sites.iter().filter(|(_, r)| !r.releases.is_empty()).map(|(site, _)| site.clone()).collect(),
@@ -53,9 +66,14 @@ pub fn walk<'a>(archive: &'a Archive, only: Option<&SiteId>) -> Result<Walk<'a>,
     }
     let new = |site: SiteId| {
         let evidence = Evidence::begin(archive, site.clone());
-        (site.clone(), Walked { site, evidence, bundles: Vec::new() })
+        let gathering = Gathering::of_site(archive, &site);
+        (site, OnTheWay { evidence, bundles: Vec::new(), gathering })
     };
-    let mut walked: BTreeMap<SiteId, Walked<'a>> = sites.into_iter().map(new).collect();
+    let mut walked: BTreeMap<SiteId, OnTheWay<'a>> = sites.into_iter().map(new).collect();
+    let mut together = match only {
+        Some(site) => Gathering::of_site(archive, site),
+        None => Gathering::begin(archive),
+    };
     let report = archive.walk(&mut |stored| {
         let Some(site) = walked.get_mut(&stored.bundle.client_id) else { return };
         site.bundles.push(BundleRow {
@@ -68,9 +86,10 @@ pub fn walk<'a>(archive: &'a Archive, only: Option<&SiteId>) -> Result<Walk<'a>,
             path: stored.path.to_owned(),
             size: stored.size,
         });
+        site.gathering.take(&stored);
+        together.take(&stored);
         site.evidence.take(stored);
     });
-    let mut sites: Vec<Walked<'a>> = walked.into_values().collect();
     let mut bare = report.clone();
     bare.problems = crate::problem::Problems::default();
     bare.roots.clear();
@@ -78,6 +97,13 @@ pub fn walk<'a>(archive: &'a Archive, only: Option<&SiteId>) -> Result<Walk<'a>,
     bare.chains.clear();
     bare.logs.clear();
     bare.log_sources.clear();
-    sites.iter_mut().for_each(|site| site.evidence.finish(bare.clone()));
-    Ok(Walk { sites, report, bare })
+    let figures = Figures::default();
+    let whole = |(site, on_the_way): (SiteId, OnTheWay<'a>)| {
+        let OnTheWay { mut evidence, bundles, gathering } = on_the_way;
+        evidence.finish(bare.clone());
+        Walked { site, evidence, bundles, library: gathering.finish(&report, &figures, decisions) }
+    };
+    let sites: Vec<Walked<'a>> = walked.into_iter().map(whole).collect();
+    let library = together.finish(&report, &figures, decisions);
+    Ok(Walk { sites, library, report, bare })
 }

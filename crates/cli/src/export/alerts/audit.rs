@@ -1,6 +1,6 @@
 //! Rules on what an audit comes to, and on the learning loop.
 
-use super::table::{Alert, at_least, at_most, audit, not_yet, of_audit, of_incidents};
+use super::table::{Alert, at_least, at_most, audit, of_audit, of_incidents, of_patterns};
 use crate::pages::page;
 
 pub(super) const ALERTS: &[Alert] = &[
@@ -51,9 +51,19 @@ pub(super) const ALERTS: &[Alert] = &[
         wait: "1d",
         severity: Some("warning"),
         figure: at_most("learning.candidates_most"),
-        metric: not_yet("writ_learning_candidates_pending"),
-        summary: "{{ $value }} learned patterns wait for a review",
-        next: "review them: rules/learned/README.md",
+        metric: of_audit("writ_learning_candidates_pending"),
+        summary: "{{ $labels.site }}: {{ $value }} learned patterns wait for a review",
+        next: "writ report learning shows them, and writ learn decides about them",
+    },
+    Alert {
+        name: "WritLearnedPatternWeak",
+        expression: "writ_pattern_success_percent < {figure}",
+        wait: "1d",
+        severity: Some("warning"),
+        figure: at_least("learning.pattern_success_least_percent"),
+        metric: of_patterns("writ_pattern_success_percent"),
+        summary: "{{ $labels.site }}: runbook {{ $labels.runbook }} helps {{ $labels.check }} in only {{ $value }} % of cases",
+        next: "writ learn show names its incidents: mend the runbook, or reject the pattern",
     },
     Alert {
         name: "WritPatternWeak",

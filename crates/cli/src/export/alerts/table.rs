@@ -95,6 +95,11 @@ pub(super) const fn of_incidents(name: &'static str) -> Metric {
     Metric { due_where: Some("writ_incidents_any_ended"), ..audit(name) }
 }
 
+/// A figure over patterns, which there is only where one was seen often enough.
+pub(super) const fn of_patterns(name: &'static str) -> Metric {
+    Metric { due_where: Some("writ_learning_any_judged"), ..audit(name) }
+}
+
 /// A metric of whoever sends archives to a bucket.
 pub(super) const fn ship(name: &'static str) -> Metric {
     Metric { name, exported: Exported::Ship, due_where: Some("writ_ship_configured") }

@@ -17,6 +17,8 @@ pub const FILES: &[(&str, &str)] = &[
     ("fetched-v1", include_str!("../../../../../checks/schemas/fetched-v1.json")),
     ("fleet-v1", include_str!("../../../../../checks/schemas/fleet-v1.json")),
     ("key-v1", include_str!("../../../../../checks/schemas/key-v1.json")),
+    ("learning-candidates-v1", include_str!("../../../../../checks/schemas/learning-candidates-v1.json")),
+    ("learning-status-v1", include_str!("../../../../../checks/schemas/learning-status-v1.json")),
     ("learned-v1", include_str!("../../../../../checks/schemas/learned-v1.json")),
     ("learning-v1", include_str!("../../../../../checks/schemas/learning-v1.json")),
     ("log-entry-v1", include_str!("../../../../../checks/schemas/log-entry-v1.json")),

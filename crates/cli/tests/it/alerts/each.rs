@@ -106,7 +106,7 @@ const CASES: &[Case] = &[
         &[("writ_checkin_age_seconds", "", "Inf+0x60")],
         &[("writ_checkin_age_seconds", "", "180x60")],
     ),
-    Case("WritSyncFailing", 20, &[("writ_sync_failures", "", "9x60")], &[("writ_sync_failures", "", "1x60")]),
+    Case("WritSyncFailing", 20, &[("writ_sync_failures", "", "4x60")], &[("writ_sync_failures", "", "3x60")]),
     Case("WritEvidenceLate", 90, &[("writ_evidence_waiting", "", "3x99")], &[("writ_evidence_waiting", "", "0x99")]),
     Case(
         "WritEvidenceNearlyFull",
@@ -260,27 +260,33 @@ const CASES: &[Case] = &[
     Case(
         "WritL1ShareLow",
         LONG,
-        &[("writ_l1_resolution_percent", "", "5x60")],
-        &[("writ_l1_resolution_percent", "", "100x60")],
+        &[("writ_l1_resolution_percent", "", "69x60")],
+        &[("writ_l1_resolution_percent", "", "70x60")],
     ),
     Case(
         "WritCandidatesPending",
         LONG,
-        &[("writ_learning_candidates_pending", "", "999x60")],
-        &[("writ_learning_candidates_pending", "", "0x60")],
+        &[("writ_learning_candidates_pending", "", "21x60")],
+        &[("writ_learning_candidates_pending", "", "20x60")],
+    ),
+    Case(
+        "WritLearnedPatternWeak",
+        LONG,
+        &[("writ_pattern_success_percent", "", "84x60")],
+        &[("writ_pattern_success_percent", "", "85x60")],
     ),
     Case(
         "WritPatternWeak",
         LONG,
-        &[("writ_rule_success_percent", "", "5x60")],
-        &[("writ_rule_success_percent", "", "100x60")],
+        &[("writ_rule_success_percent", "", "84x60")],
+        &[("writ_rule_success_percent", "", "85x60")],
     ),
     Case("WritSlaMissed", LONG, &[("writ_sla_met_percent", "", "5x60")], &[("writ_sla_met_percent", "", "100x60")]),
     Case("WritMttrHigh", LONG, &[("writ_mttr_seconds", "", "99999x60")], &[("writ_mttr_seconds", "", "60x60")]),
 ];
 
 /// Metrics that only some machines have: where they must be and are not, and where they need not be.
-const MEASURED: [Case; 4] = [
+const MEASURED: [Case; 5] = [
     Case(
         "writ_checkin_age_seconds",
         90,
@@ -292,6 +298,12 @@ const MEASURED: [Case; 4] = [
         90,
         &[("writ_incidents_any_ended", "", "1x99")],
         &[("writ_incidents_any_ended", "", "0x99")],
+    ),
+    Case(
+        "writ_pattern_success_percent",
+        90,
+        &[("writ_learning_any_judged", "", "1x99")],
+        &[("writ_learning_any_judged", "", "0x99")],
     ),
     Case("writ_ship_problems", 90, &[("writ_ship_configured", "", "1x99")], &[("writ_ship_configured", "", "0x99")]),
     Case("writ_log_checkpoint_age_seconds", 90, &[("writ_log_named", "", "1x99")], &[("writ_log_named", "", "0x99")]),

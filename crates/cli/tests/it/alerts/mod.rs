@@ -84,7 +84,7 @@ fn thresholds_are_figures_of_the_baselines() {
     // Nothing that would fire for ever, unless it is asked for.
     let exported = self::rules(&[]);
     assert!(
-        !exported.contains("writ_learning_candidates_pending")
+        exported.contains("writ_learning_candidates_pending > 20")
             && exported.contains("writ_mttr_seconds")
             && exported.contains("(--all writes them): WritKeyOld, ")
             && exported.contains("(writ_courier_configured == 1) unless writ_checkin_age_seconds"),

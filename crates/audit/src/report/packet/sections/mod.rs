@@ -10,6 +10,8 @@ mod evidence;
 mod exceptions;
 pub(super) mod incidents;
 mod keys;
+pub(super) mod learning;
+pub(super) mod patterns;
 mod people;
 mod posture;
 mod recommendations;
@@ -35,6 +37,7 @@ pub fn of_packet(site: &Site<'_>) -> Vec<Section> {
         controls::section(site),
         incidents::section(site),
         people::section(site),
+        learning::section(site),
         changes::section(site),
         exceptions::section(site),
         evidence::section(site),

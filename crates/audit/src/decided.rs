@@ -1,0 +1,62 @@
+//! What people turned down, as the flake's `rules/learned/rejected.nix` has it, written as JSON.
+
+use serde::Deserialize;
+use writ_trust::json::{self, JsonError};
+
+use crate::learn::Decisions;
+
+/// The largest list of rejected patterns, in bytes.
+pub const MAX_REJECTED: usize = 1024 * 1024;
+/// The most patterns that it names.
+const MOST: usize = 10_000;
+/// The longest name of a pattern.
+const LONGEST: usize = 80;
+
+/// One of them; why and by whom it was is for people.
+#[derive(Deserialize)]
+struct Rejected {
+    id: String,
+}
+
+/// Why a list of rejected patterns is of no use.
+#[derive(Debug, thiserror::Error)]
+pub enum RejectedError {
+    /// It is no such JSON.
+    #[error("it is no list of rejected patterns, which each have an `id`: {0}")]
+    Malformed(#[from] JsonError),
+    /// It names too many, or something that is no name.
+    #[error("it names more than {MOST} patterns, or one by a name of more than {LONGEST} characters")]
+    TooMuch,
+}
+
+/// What `nix eval --json --file rules/learned/rejected.nix` prints: a list of objects, of which each has an `id`.
+///
+/// # Errors
+/// [`RejectedError`]
+pub fn rejected(bytes: &[u8]) -> Result<Decisions, RejectedError> {
+    let list: Vec<Rejected> = json::parse(bytes, MAX_REJECTED)?;
+    if list.len() > MOST || list.iter().any(|one| one.id.len() > LONGEST) {
+        return Err(RejectedError::TooMuch);
+    }
+    Ok(Decisions { rejected: list.into_iter().map(|one| one.id.to_ascii_lowercase()).collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_rejected_patterns_is_read_and_nothing_else() {
+        let of =
+            |text: &str| rejected(text.as_bytes()).map(|decisions| decisions.rejected.into_iter().collect::<Vec<_>>());
+        assert_eq!(of("[]").unwrap(), Vec::<String>::new());
+        let two = "[{\"id\":\"0123456789AB\",\"why\":\"no\"},{\"id\":\"ba9876543210\",\"rejected_at\":null}]";
+        assert_eq!(of(two).unwrap(), ["0123456789ab", "ba9876543210"]);
+        let long = format!("[{{\"id\":\"{}\"}}]", "a".repeat(81));
+        for bad in
+            ["", "{}", "[1]", "[{}]", "[{\"id\":1}]", "[{\"id\":\"a\",\"id\":\"b\"}]", "[{\"id\":\"a\"}] ]", &long]
+        {
+            assert!(of(bad).is_err(), "{bad}");
+        }
+    }
+}

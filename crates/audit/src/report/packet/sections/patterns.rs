@@ -1,0 +1,89 @@
+//! Patterns as tables: what was seen, how often it helped, and what may be done about it.
+
+use super::super::model::{Shape, Table, instant, millis, number, text};
+use crate::learn::{Pattern, State};
+
+/// The most names in one cell.
+const NAMED: usize = 5;
+
+/// A state in a word.
+pub fn state(state: State) -> &'static str {
+    match state {
+        State::Pending => "pending",
+        State::Eligible => "candidate",
+        State::Promoted => "promoted",
+        State::Rejected => "rejected",
+        State::Withdrawable => "to be withdrawn",
+    }
+}
+
+/// What a person does next about a pattern; nothing where there is nothing to be done.
+pub fn next(pattern: &Pattern) -> String {
+    match pattern.state {
+        State::Pending | State::Promoted => String::new(),
+        State::Eligible => format!("writ learn show {0}; then writ learn promote {0}, or reject", pattern.id),
+        State::Rejected => "look at it again: is the reason still good?".to_owned(),
+        State::Withdrawable => "it helps too rarely: mend its runbook, or take the rule out".to_owned(),
+    }
+}
+
+/// A share of a thousand, in percent with one digit: `94.1 %`.
+pub fn share(permille: u32) -> String {
+    format!("{}.{} %", permille / 10, permille % 10)
+}
+
+/// Some names, and how many more there are.
+pub fn some(names: &[String]) -> String {
+    let shown = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMED) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// Patterns, as they come.
+pub fn table(id: &'static str, caption: &str, all: &[&Pattern]) -> Table {
+    let mut table = Table::new(
+        id,
+        caption,
+        &[
+            ("Pattern", Shape::Code),
+            ("State", Shape::Words),
+            ("Check", Shape::Words),
+            ("Kind of event", Shape::Words),
+            ("Runbook", Shape::Words),
+            ("Conditions", Shape::Words),
+            ("Seen", Shape::Numbers),
+            ("Helped", Shape::Numbers),
+            ("Share", Shape::Numbers),
+            ("Mean time", Shape::Numbers),
+            ("First seen", Shape::Words),
+            ("Last seen", Shape::Words),
+            ("Sites", Shape::Words),
+            ("Appliances", Shape::Words),
+            ("Bundles", Shape::Words),
+            ("What to do", Shape::Words),
+        ],
+    );
+    for pattern in all {
+        table.row(vec![
+            text(&pattern.id),
+            text(state(pattern.state)),
+            text(&pattern.check),
+            text(&pattern.incident_type),
+            text(&pattern.runbook),
+            text(pattern.conditions.join("; ")),
+            number(pattern.occurrences),
+            number(pattern.successes),
+            text(share(pattern.success_permille)),
+            millis((pattern.successes > 0).then_some(pattern.mean_ms)),
+            instant(Some(pattern.first_seen)),
+            instant(Some(pattern.last_seen)),
+            text(some(&pattern.sites)),
+            text(some(&pattern.appliances)),
+            text(some(&pattern.bundles)),
+            text(next(pattern)),
+        ]);
+    }
+    table
+}

@@ -139,14 +139,14 @@ pub fn packets(options: &Options, kind: Kind, span: &Span) -> Outcome {
 
 /// Makes the review of what is learned.
 pub fn review(options: &Options, cadence: Cadence, span: &Span, decisions: &Decisions) -> Outcome {
-    let begun = Begun::new(options, span)?;
+    let name = format!("learning-{}", span.name);
+    let Some(begun) = Begun::new(options, span, &name)? else { return Ok(Answer::Yes) };
     let archive = options.source.open(options.site.clone())?;
     let mut ready = begun.walk(options, &archive, decisions)?;
     let packet = review::review(&ready.walk, cadence, span, ready.now);
     if let Some(making) = &mut ready.making {
         write(making, "", &packet, options.pdf)?;
     }
-    let name = packet.name.clone();
     ready.finish(options, &name, &[packet])
 }
 

@@ -1,5 +1,6 @@
 //! What the portal shows of what is learned, for people and for programs.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -137,7 +138,7 @@ fn a_thousand_patterns_are_shown_in_parts_and_names_are_no_markup() {
     let mut summary = (*one).clone();
     summary.learned = Arc::new(learned);
     let held = &inside.portal.held;
-    held.take(held.begin(), writ_portal::read::site::Read { summary, detail: None }, false);
+    held.take(held.begin(), writ_portal::read::site::Read { summary, detail: None, documents: BTreeSet::new() }, false);
     held.publish(2, None, Some(noon()));
     let browser = inside.signed_in(OPERATOR);
     let first = browser.page("/learning");

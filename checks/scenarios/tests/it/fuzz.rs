@@ -22,7 +22,7 @@ const LARGEST: u64 = 16 * 1024;
 const LARGEST_CORPUS: u64 = 1024 * 1024;
 
 /// Schemas of what we write and read back no more than as JSON, or not at all.
-const WRITTEN: [(&str, &str); 49] = [
+const WRITTEN: [(&str, &str); 51] = [
     ("writ.advisories.v1", "read by the probe `patches`, which has a target"),
     ("writ.attested.v1", "printed"),
     ("writ.check-results.v1", "the form of the cache of `writ check`, hashed into the names of its files"),

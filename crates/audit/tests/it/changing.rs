@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use writ_audit::compare::model::{CheckFinding, ControlFinding};
-use writ_audit::compare::{Comparison, Verdict, compare};
+use writ_audit::compare::{Comparison, Evidence, Verdict, compare};
 use writ_evidence::posture::VectorEntry;
 use writ_evidence::records::SwitchOutcome;
 use writ_policy::outcome::Outcome;
@@ -55,6 +55,7 @@ fn a_time_whose_policy_is_not_known_is_not_passed_over() {
     hours(&mut world, 5..7);
     let c = judge(&world, 7 * 60);
     assert_eq!((integrity(&c).verdict, c.appliances[0].release.as_deref()), (Verdict::Demonstrated, Some("1-3")));
+    assert_eq!(motd(&c).verdict, Verdict::Demonstrated);
     let why = "the policy of release 1-2 is missing, altered or of an unknown schema: nothing there was judged for 3 h";
     assert_eq!(c.appliances[0].not_assessable.as_deref(), Some(why));
     assert!(!c.is_fine());
@@ -109,6 +110,10 @@ fn a_hole_is_judged_and_told_by_the_policy_of_its_time() {
     hours(&mut world, 22..23);
     let c = judge(&world, 23 * 60);
     assert_eq!((motd(&c).verdict, gap(&c)), (Verdict::Demonstrated, (20 * 3600 + 300, 3 * 86_400)));
+    // So it is at the instants within, also at one before the laxer policy.
+    let archive = world.archive();
+    let then = Evidence::gather(&archive, &site()).unwrap().at(later(118), later(23 * 60));
+    assert_eq!((motd(&then).verdict, gap(&then)), (Verdict::Demonstrated, (20 * 3600 + 300, 3 * 86_400)));
 }
 
 #[test]

@@ -256,14 +256,7 @@ impl<'a> Comparer<'a> {
             newest_release: subject.newest.clone(),
             last_heard: within().max().copied(),
             bundles: within().count() as u64,
-            not_assessable: match last {
-                None => Some("no release was in force there in this period: nothing was asked of it".to_owned()),
-                Some(s) if s.policy.is_none() => Some(format!(
-                    "the policy of release {} is missing, altered or of an unknown schema: nothing there was judged",
-                    s.point()
-                )),
-                Some(_) => None,
-            },
+            not_assessable: subject.not_assessable(),
         }
     }
 

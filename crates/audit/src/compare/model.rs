@@ -333,7 +333,7 @@ pub struct ApplianceFinding {
     pub last_heard: Option<Time>,
     /// Bundles within the period.
     pub bundles: u64,
-    /// What could not be assessed at all, in words.
+    /// What could not be assessed at all, or not for a part of the period, in words.
     pub not_assessable: Option<String>,
 }
 

@@ -10,8 +10,13 @@ use writ_trust::ids::ApplianceId;
 use writ_trust::time::Time;
 
 use super::Evidence;
+use super::check::seconds;
 use super::timeline::Timeline;
 use crate::period::Period;
+use crate::words::{lasting, of};
+
+/// So many releases whose policies are not known are named.
+const NAMED: usize = 3;
 
 /// An appliance that has never said anything.
 static SILENT: Timeline = Timeline::new();
@@ -64,6 +69,32 @@ impl<'a> Subject<'a> {
     pub fn exceptions(&self) -> BTreeMap<&'a str, &'a Exception> {
         let all = self.stretches.iter().filter_map(|s| s.policy).flat_map(|p| &p.exceptions);
         all.map(|(id, e)| (id.as_str(), e)).collect()
+    }
+
+    /// What of it nobody could judge within the period, in words: all of it where nothing was in force, otherwise the time in which
+    /// it was to obey releases whose policies are not known.
+    pub fn not_assessable(&self) -> Option<String> {
+        if self.stretches.is_empty() {
+            return Some("no release was in force there in this period: nothing was asked of it".to_owned());
+        }
+        let lasting_ones = self.stretches.iter().filter(|s| s.period.millis() > 0);
+        let (known, unknown): (Vec<_>, Vec<_>) = lasting_ones.partition(|s| s.policy.is_some());
+        let mut by_release: BTreeMap<_, (String, i64)> = BTreeMap::new();
+        for stretch in unknown {
+            let release = &stretch.release;
+            let of_release = (release.epoch, release.serial, release.digest);
+            by_release.entry(of_release).or_insert_with(|| (stretch.point(), 0)).1 += stretch.period.millis();
+        }
+        let why = |(point, millis): &(String, i64)| {
+            let time = if known.is_empty() { String::new() } else { format!(" for {}", lasting(seconds(*millis))) };
+            format!(
+                "the policy of release {point} is missing, altered or of an unknown schema: nothing there was judged{time}"
+            )
+        };
+        let named: Vec<String> = by_release.values().take(NAMED).map(why).collect();
+        let more = by_release.len().saturating_sub(NAMED);
+        let more = if more == 0 { String::new() } else { format!("; and so of {} more", of(more as u64, "release")) };
+        (!named.is_empty()).then(|| format!("{}{more}", named.join("; ")))
     }
 }
 

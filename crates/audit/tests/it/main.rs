@@ -6,6 +6,7 @@ mod attacks;
 mod attesting;
 mod baselines;
 mod browser;
+mod changing;
 mod checklists;
 mod collecting;
 mod comparing;

@@ -94,7 +94,7 @@ pub(super) fn verified(page: &mut Page, detail: &Detail) {
     if let Some((first, n)) = not_judged(&detail.comparison) {
         let all = of(detail.comparison.appliances.len() as u64, "appliance");
         let words = format!(
-            "{} of {all} could not be judged at all, and what verdicts and figures say is about the others. {}: {}. ",
+            "{} of {all} could not be judged, or not all the time: verdicts and figures say nothing of that. {}: {}. ",
             thousands(n),
             first.appliance,
             first.not_assessable.as_deref().unwrap_or_default()
@@ -106,7 +106,7 @@ pub(super) fn verified(page: &mut Page, detail: &Detail) {
     }
 }
 
-/// The first appliance that could not be judged, and how many there are.
+/// The first appliance that could not be judged all the time, and how many there are.
 fn not_judged(c: &Comparison) -> Option<(&ApplianceFinding, u64)> {
     let mut all = c.appliances.iter().filter(|appliance| appliance.not_assessable.is_some());
     all.next().map(|first| (first, 1 + all.count() as u64))

@@ -72,7 +72,7 @@ pub struct Verified {
     pub notes: usize,
 }
 
-/// An appliance that could not be judged at all.
+/// An appliance that could not be judged, or not all the time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct NotJudged {
     /// Its site.
@@ -99,7 +99,7 @@ impl NotJudged {
             named.push(format!("and {} more", all.len() - MOST_NAMED));
         }
         let text = format!(
-            "{} {was} not judged, and no verdict and no share here tells anything of what was asked there. {}.",
+            "{} {was} not judged, or not all the time: no verdict and no share here tells anything of what was asked there then. {}.",
             of(all.len() as u64, "appliance"),
             named.join("; ")
         );

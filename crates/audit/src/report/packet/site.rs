@@ -128,7 +128,7 @@ impl<'a> Site<'a> {
         self.whole.appliances.iter().filter_map(|a| Some((&a.appliance, one(a)?))).collect()
     }
 
-    /// The appliances that could not be judged at all.
+    /// The appliances that could not be judged, or not all the time.
     pub fn not_judged(&self) -> Vec<NotJudged> {
         let one = |finding: &ApplianceFinding| {
             let why = finding.not_assessable.clone()?;

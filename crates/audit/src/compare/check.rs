@@ -3,53 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use writ_evidence::posture::Range;
-use writ_policy::check::Check;
 use writ_policy::outcome::Outcome;
 use writ_trust::time::Time;
 
+use super::holes::Holes;
 use super::model::{Arithmetic, Link, MAX_LINKS, Observed};
+use super::terms::{Term, Terms, Unseen};
 use super::timeline::{CheckTimeline, Gap, Point, Timeline};
 use crate::period::{Period, total};
 
 /// What is to be judged.
 pub struct Question<'a> {
-    /// The check as the policy in force last had it.
-    pub check: &'a Check,
     /// When a policy asked for it, clipped to the period, in order, touching stretches joined.
     pub asked: &'a [Period],
-    /// From when on a policy asked for it this often, in milliseconds, in order.
-    pub every: &'a [(Time, i64)],
-    /// The interval of the hourly vector, in seconds.
-    pub posture_seconds: u64,
-    /// How long the site allows itself for the check's severity.
-    pub sla_seconds: Option<u64>,
-}
-
-impl Question<'_> {
-    /// How long it may not be looked at, in seconds; where policies changed that meanwhile, the shortest of them.
-    pub fn allowed_gap_seconds(&self) -> u64 {
-        let all = self.asked.iter().flat_map(|asked| parts(self.every, asked));
-        allowed(all.map(|(_, millis)| millis).min().unwrap_or(self.check.every.millis()), self.posture_seconds)
-    }
-
-    /// The same by the check itself alone: of an instant the policy of that instant counts, whatever came later.
-    pub fn allowed_gap_seconds_now(&self) -> u64 {
-        allowed(self.check.every.millis(), self.posture_seconds)
-    }
-}
-
-fn allowed(every: i64, posture_seconds: u64) -> u64 {
-    2 * seconds(every.max(1)) + posture_seconds
-}
-
-/// The parts of some time in which policies asked for something this often, in milliseconds, each with that.
-fn parts<'q>(every: &'q [(Time, i64)], of: &'q Period) -> impl Iterator<Item = (Period, i64)> + 'q {
-    every.iter().enumerate().filter_map(move |(i, (from, millis))| {
-        let end = every.get(i + 1).map_or(of.to, |(next, _)| (*next).min(of.to));
-        // What was asked for first is asked for from the beginning on.
-        let from = if i == 0 { of.from } else { (*from).max(of.from) };
-        (from < end).then_some((Period { from, to: end }, (*millis).max(1)))
-    })
+    /// What policies asked of it from when on.
+    pub terms: &'a Terms,
 }
 
 /// What is judged.
@@ -72,7 +40,9 @@ pub struct Facts {
     /// When it could not be decided.
     pub undecided: Vec<Period>,
     /// When it was not looked at for longer than is allowed.
-    pub holes: Vec<Period>,
+    pub holes: Vec<Unseen>,
+    /// What policies asked of it.
+    pub terms: Terms,
     /// What it last came to; null when it never ran.
     pub last: Option<(Outcome, Vec<String>)>,
     /// What was last seen.
@@ -116,9 +86,14 @@ impl Facts {
         arithmetic.seconds_in_failure = seconds(total(&failing));
         arithmetic.longest_failure_seconds = seconds(longest_millis);
         arithmetic.seconds_not_assessed = seconds(total(&undecided));
-        let mut holes = Holes::new(question);
+        let end = question.asked.last().map(|asked| asked.to.plus_millis(-1));
+        arithmetic.sla_seconds = end.and_then(|end| question.terms.told_sla_seconds(&failing, end));
+        let mut holes = Holes::new(question.terms);
         question.asked.iter().for_each(|asked| holes.look(&points, asked));
-        arithmetic.longest_gap_seconds = holes.longest;
+        let unseen = holes.told();
+        let by_last = || end.and_then(|end| question.terms.at(end)).map_or(0, Term::allowed_gap_seconds);
+        arithmetic.longest_gap_seconds = unseen.map_or(0, |unseen| unseen.seconds);
+        arithmetic.allowed_gap_seconds = unseen.map_or_else(by_last, |unseen| unseen.allowed);
         // A check that is steady still sees, but for numbers, what it was told to have seen before.
         let steady_until = points.iter().filter(|p| p.gap == Gap::Regular).map(|p| p.to).max();
         let still = |at: Time| within(at) || steady_until.is_some_and(|until| at <= until);
@@ -133,13 +108,14 @@ impl Facts {
             *all = Range { min: all.min.min(range.min), max: all.max.max(range.max), last: range.last };
         }
         let links: BTreeSet<usize> = points.iter().map(|p| p.link).collect();
-        let last = question.asked.last().and_then(|asked| outcome_at(&points, asked.to.plus_millis(-1)));
+        let last = end.and_then(|end| outcome_at(&points, end));
         Self {
             scope: Scope::Period,
             arithmetic,
             failing,
             undecided,
             holes: holes.found,
+            terms: question.terms.clone(),
             last,
             observed,
             numbers,
@@ -170,16 +146,14 @@ pub fn outcome_at(points: &[&Point], at: Time) -> Option<(Outcome, Vec<String>)>
 
 fn count_runs(timeline: &Timeline, points: &[&Point], question: &Question<'_>) -> Arithmetic {
     let due = |asked: &Period| {
-        let due = |(part, every): (Period, i64)| u64::try_from(part.millis() / every).unwrap_or(0);
-        parts(question.every, asked).map(due).sum::<u64>().max(1)
+        let due = |(part, term): (Period, &Term)| u64::try_from(part.millis() / term.every).unwrap_or(0);
+        question.terms.parts(*asked).map(due).sum::<u64>().max(1)
     };
     let mut a = Arithmetic {
         asked_for_seconds: seconds(question.asked.iter().map(Period::millis).sum()),
         scheduled: question.asked.iter().map(due).sum(),
         first_at: points.iter().map(|p| p.from).min(),
         last_at: points.iter().map(|p| p.to).max(),
-        allowed_gap_seconds: question.allowed_gap_seconds(),
-        sla_seconds: question.sla_seconds,
         ..Arithmetic::default()
     };
     let mut alone = BTreeSet::new();
@@ -200,69 +174,6 @@ fn count_runs(timeline: &Timeline, points: &[&Point], question: &Question<'_>) -
         }
     }
     a
-}
-
-/// The times without a run.
-struct Holes<'q> {
-    every: &'q [(Time, i64)],
-    posture_seconds: u64,
-    /// The longest, in seconds.
-    longest: u64,
-    /// Those that are longer than is allowed.
-    found: Vec<Period>,
-}
-
-impl<'q> Holes<'q> {
-    fn new(question: &'q Question<'_>) -> Self {
-        Self { every: question.every, posture_seconds: question.posture_seconds, longest: 0, found: Vec::new() }
-    }
-
-    /// Takes a time without a run, of so many seconds somewhere in it. It may be no longer than the laxest policy of that time
-    /// allows, nor the part under each policy than that one does: a laxer one that came later excuses nothing before it.
-    fn take(&mut self, gap: u64, from: Time, to: Time) {
-        self.longest = self.longest.max(gap);
-        let time = Period { from, to };
-        let (mut most, mut too_long) = (None, false);
-        for (part, every) in parts(self.every, &time) {
-            let allowed = allowed(every, self.posture_seconds);
-            most = most.max(Some(allowed));
-            too_long |= gap.min(seconds(part.millis())) > allowed && gap >= seconds(time.millis());
-        }
-        if too_long || most.is_some_and(|most| gap > most) {
-            self.found.push(time);
-        }
-    }
-
-    /// The longest time that may lie between two runs of a point.
-    fn within(&self, point: &Point) -> u64 {
-        gap_within(point, self.every)
-    }
-
-    /// Looks at a stretch, its edges included.
-    fn look(&mut self, points: &[&Point], asked: &Period) {
-        let mut inside: Vec<&&Point> = points.iter().filter(|p| p.to >= asked.from && p.from < asked.to).collect();
-        inside.sort_by_key(|p| p.from);
-        let mut last = asked.from;
-        for point in inside {
-            self.take(seconds(point.from.millis_since(last)), last, point.from);
-            // What began earlier and goes on beyond the end is all that is known of the stretch.
-            if point.from >= asked.from || point.to >= asked.to {
-                // Where between its runs the time lies, and whether before the first of them, nobody says.
-                self.take(self.within(point), last.min(point.from), point.to.min(asked.to));
-            }
-            last = last.max(point.to);
-        }
-        self.take(seconds(asked.to.millis_since(last)), last, asked.to);
-    }
-}
-
-/// The longest time that may lie between two runs that a point sums up, in seconds. Twice what the policy asked for when a
-/// summary was written may lie between two runs of a check that is steady.
-pub fn gap_within(point: &Point, every: &[(Time, i64)]) -> u64 {
-    match point.gap {
-        Gap::Seconds(seconds) => seconds,
-        Gap::Regular => 2 * seconds(every.iter().rfind(|(from, _)| *from <= point.to).map_or(0, |(_, millis)| *millis)),
-    }
 }
 
 /// When the check was seen to come to `sought`: from a run that did to the next that did not. Points are in order of
@@ -298,60 +209,4 @@ fn notable(timeline: &Timeline, points: &[&Point], links: &BTreeSet<usize>) -> V
         chosen.insert(link);
     }
     chosen.into_iter().map(|i| timeline.links[i].clone()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_summary_leaves_open_is_by_the_policy_that_was_obeyed_then() {
-        const DAY: i64 = 86_400_000;
-        let at = |days: i64| Time::from_unix_millis(1_795_444_856_000 + days * DAY);
-        let point = |day: i64| Point {
-            from: at(day),
-            to: at(day + 1),
-            runs: Some(1),
-            failed: 0,
-            not_assessed: 0,
-            gap: Gap::Regular,
-            outcome: Outcome::Pass,
-            reasons: Vec::new(),
-            link: 0,
-        };
-        let points = [point(0), point(1), point(2)];
-        let points: Vec<&Point> = points.iter().collect();
-        let asked = Period { from: at(0), to: at(3) };
-        let gap = |every: &[(Time, i64)]| {
-            let mut holes = Holes { every, posture_seconds: 0, longest: 0, found: Vec::new() };
-            holes.look(&points, &asked);
-            holes.longest
-        };
-        assert_eq!(gap(&[(at(0), 60_000)]), 120);
-        assert_eq!(
-            gap(&[(at(0), DAY), (at(2), 60_000)]),
-            2 * 86_400,
-            "once a day, before the policy that asks each minute"
-        );
-    }
-    #[test]
-    fn a_laxer_interval_excuses_nothing_before_it() {
-        const HOUR: i64 = 3_600_000;
-        let at = |hours: i64| Time::from_unix_millis(1_795_444_856_000 + hours * HOUR);
-        let found = |every: &[(Time, i64)], from: i64, to: i64| {
-            let mut holes = Holes { every, posture_seconds: 3600, longest: 0, found: Vec::new() };
-            holes.take(u64::try_from((to - from) * 3600).unwrap(), at(from), at(to));
-            holes.found.len()
-        };
-        // Each five minutes, and from the tenth hour on once a day.
-        let laxer = [(at(0), HOUR / 12), (at(10), 24 * HOUR)];
-        assert_eq!((found(&laxer, 0, 1), found(&laxer, 2, 9), found(&laxer, 12, 40)), (0, 1, 0));
-        assert_eq!(found(&laxer, 5, 12), 1, "five hours of it are under the stricter one");
-        assert_eq!((found(&laxer, 9, 40), found(&laxer, 9, 100)), (0, 1));
-        let stricter = [(at(0), 24 * HOUR), (at(10), HOUR / 12)];
-        assert_eq!((found(&stricter, 2, 10), found(&stricter, 2, 11), found(&stricter, 2, 13)), (0, 0, 1));
-        let parts: Vec<i64> =
-            parts(&laxer, &Period { from: at(8), to: at(34) }).map(|(p, _)| p.millis() / HOUR).collect();
-        assert_eq!(parts, [2, 24]);
-    }
 }

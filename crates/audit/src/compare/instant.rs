@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use writ_policy::outcome::Outcome;
 use writ_trust::time::Time;
 
-use super::check::{Facts, Question, Scope, gap_within, outcome_at, seconds, stretches};
+use super::check::{Facts, Question, Scope, outcome_at, seconds, stretches};
+use super::holes::gap_within;
 use super::model::{Arithmetic, MAX_LINKS, Observed};
+use super::terms::{Term, Terms, Unseen};
 use super::timeline::{CheckTimeline, Gap, Point, Timeline};
 use crate::period::{Period, total};
 
@@ -16,6 +18,8 @@ struct Around<'t> {
     before: Option<&'t Point>,
     /// Runs that are summed up together, of which some are before it and some after.
     across: Option<&'t Point>,
+    /// When it ran last before the first of those.
+    ahead: Option<Time>,
     /// The next after it.
     after: Option<&'t Point>,
 }
@@ -27,20 +31,27 @@ impl<'t> Around<'t> {
         let after = rest.iter().filter(|p| p.from > at).min_by_key(|p| (p.from, p.to));
         // One of those that are summed up comes sooner.
         let after = after.filter(|after| across.is_none_or(|p| after.from < p.to));
-        Self { before: done.last(), across, after }
+        let ahead = across.and_then(|across| done[..done.partition_point(|p| p.to <= across.from)].last());
+        Self { before: done.last(), across, ahead: ahead.map(|p| p.to), after }
     }
 
-    /// The time without a run that the instant lies in, in seconds: at most so long. Where nothing ran after it, up to
-    /// `known`: the end of the time in which the policy asked for it, or of what is known. Null where nothing ran before it.
-    fn gap(&self, at: Time, every: &[(Time, i64)], known: Time) -> Option<u64> {
+    /// The time without a run that the instant lies in: at most so long. Where nothing ran after it, up to the end of `known`: the
+    /// time in which the policy asked for it, as far as it is known. Null where nothing ran before it.
+    fn gap(&self, at: Time, terms: &Terms, known: &Period) -> Option<Unseen> {
         if let Some(run) = self.before.filter(|p| p.to == at) {
             // It ran at this very instant; of a time that was only summed up, somewhere near its end.
-            return Some(if run.gap == Gap::Regular { gap_within(run, every) } else { 0 });
+            let gap = if run.gap == Gap::Regular { gap_within(run, terms) } else { 0 };
+            return terms.judge(gap, Period { from: run.from, to: run.to.plus_millis(1) });
         }
-        let until = self.next().map_or(known, |next| next.min(known));
-        let between = self.before.map(|p| seconds(until.millis_since(p.to)));
-        let inside = self.across.map(|p| gap_within(p, every));
-        between.into_iter().chain(inside).min()
+        let until = self.next().map_or(known.to, |next| next.min(known.to));
+        let between = self.before.map(|p| (seconds(until.millis_since(p.to)), Period { from: p.to, to: until }));
+        let inside = self.across.map(|p| {
+            // Of those that are summed up nobody says whether it lies before the first of them.
+            let from = self.ahead.unwrap_or(known.from).min(p.from);
+            (gap_within(p, terms), Period { from, to: p.to.min(known.to) })
+        });
+        let judged = between.into_iter().chain(inside).filter_map(|(gap, time)| terms.judge(gap, time));
+        judged.min_by_key(|unseen| (unseen.is_too_long(), unseen.seconds))
     }
 
     /// When it ran last at or before the instant, as far as it is told.
@@ -88,7 +99,7 @@ pub fn gather(timeline: &Timeline, question: &Question<'_>, id: &str, at: Time) 
     let told = timeline.checks.get(id).unwrap_or(&nothing);
     let around = Around::of(told, at);
     let now = Period::instant(at);
-    let known = question.asked.iter().find(|p| p.contains(at)).map_or(now.to, |p| p.to);
+    let known = question.asked.iter().find(|p| p.contains(at)).copied().unwrap_or(now);
     let last = outcome(told, at);
     let so_far = Period { from: told.points.iter().map(|p| p.from).min().unwrap_or(at).min(at), to: now.to };
     let lasts = |sought: Outcome| -> Vec<Period> {
@@ -99,18 +110,22 @@ pub fn gather(timeline: &Timeline, question: &Question<'_>, id: &str, at: Time) 
         if found.is_empty() && is_so { vec![now] } else { found }
     };
     let (failing, undecided) = (lasts(Outcome::Fail), lasts(Outcome::NotAssessable));
-    let allowed = question.allowed_gap_seconds_now();
-    let gap = around.gap(at, question.every, known);
+    let term = question.terms.at(at);
+    let gap = around.gap(at, question.terms, &known);
+    let allowed = gap.map_or_else(|| term.map_or(0, Term::allowed_gap_seconds), |gap| gap.allowed);
+    let hole = gap.map_or(Some(Unseen { time: now, seconds: 0, allowed }), |gap| {
+        gap.is_too_long().then_some(Unseen { time: now, ..gap })
+    });
     let arithmetic = Arithmetic {
         first_at: around.last(),
         last_at: around.next(),
-        longest_gap_seconds: gap.unwrap_or(0),
+        longest_gap_seconds: gap.map_or(0, |gap| gap.seconds),
         allowed_gap_seconds: allowed,
         failures: failing.len() as u64,
         seconds_in_failure: Scope::Instant.seconds(total(&failing)),
         longest_failure_seconds: Scope::Instant.seconds(total(&failing)),
         seconds_not_assessed: Scope::Instant.seconds(total(&undecided)),
-        sla_seconds: question.sla_seconds,
+        sla_seconds: term.and_then(|term| term.sla_seconds),
         ..Arithmetic::default()
     };
     let observed = told.seen.iter().rfind(|(seen, ..)| *seen <= at).map(|(at, values, link)| Observed {
@@ -124,7 +139,8 @@ pub fn gather(timeline: &Timeline, question: &Question<'_>, id: &str, at: Time) 
         arithmetic,
         failing,
         undecided,
-        holes: if gap.is_none_or(|gap| gap > allowed) { vec![now] } else { Vec::new() },
+        holes: hole.into_iter().collect(),
+        terms: question.terms.clone(),
         last,
         observed,
         numbers: BTreeMap::new(),

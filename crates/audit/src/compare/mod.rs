@@ -8,6 +8,7 @@ mod check;
 mod control;
 mod events;
 mod figures;
+mod holes;
 mod incidents;
 mod instant;
 mod lifted;
@@ -15,6 +16,7 @@ mod matrix;
 pub mod model;
 mod series;
 mod subject;
+mod terms;
 mod timeline;
 mod verdict;
 
@@ -28,7 +30,8 @@ use writ_trust::time::Time;
 use check::{Facts, Question};
 use model::{ApplianceFinding, CheckFinding, RetiredCheck};
 pub use model::{Comparison, Verdict};
-use subject::Subject;
+use subject::{Stretch, Subject};
+use terms::{Term, Terms};
 use timeline::Timeline;
 
 use crate::archive::{Archive, Stored};
@@ -250,7 +253,7 @@ impl<'a> Comparer<'a> {
         let last = subject.stretches.last();
         ApplianceFinding {
             appliance: subject.appliance.clone(),
-            release: last.map(subject::Stretch::point),
+            release: last.map(Stretch::point),
             release_digest: last.map(|s| s.release.digest),
             signed_by: last.map(|s| changes::signers(self, &s.release)).unwrap_or_default(),
             newest_release: subject.newest.clone(),
@@ -263,23 +266,12 @@ impl<'a> Comparer<'a> {
     /// What the evidence says of a check, and when it was last asked for.
     fn facts(&self, subject: &Subject<'_>, id: &str) -> Option<(Facts, Period)> {
         let asks = |p: &Policy| p.checks.contains_key(id);
-        let (policy, check) =
-            subject.stretches.iter().rev().find_map(|s| Some((s.policy?, s.policy?.checks.get(id)?)))?;
         let asked = subject::asked(&subject.stretches, asks);
         let last = *asked.last()?;
-        let every: Vec<(Time, i64)> = subject
-            .whole
-            .iter()
-            .filter_map(|s| Some((s.period.from, s.policy?.checks.get(id)?.every.millis())))
-            .collect();
+        let term = |s: &Stretch<'_>| Some(Term::of(s.period.from, s.policy?, s.policy?.checks.get(id)?));
+        let terms = Terms::new(subject.whole.iter().filter_map(term));
         let whole = self.instant.map(|_| subject::asked(&subject.whole, asks));
-        let question = Question {
-            check,
-            asked: whole.as_ref().unwrap_or(&asked),
-            every: &every,
-            posture_seconds: u64::try_from(policy.settings.posture.vector.seconds()).unwrap_or(0),
-            sla_seconds: policy.settings.sla.get(&check.severity).and_then(|s| u64::try_from(s.seconds()).ok()),
-        };
+        let question = Question { asked: whole.as_ref().unwrap_or(&asked), terms: &terms };
         let facts = match self.instant {
             Some(at) => instant::gather(subject.timeline, &question, id, at),
             None => Facts::gather(subject.timeline, &question, id),

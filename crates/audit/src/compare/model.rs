@@ -122,9 +122,11 @@ pub struct Arithmetic {
     pub first_at: Option<Time>,
     /// Last run; of an instant, the next after it.
     pub last_at: Option<Time>,
-    /// The longest time without a run, edges included, in seconds; of an instant, the one that it lies in.
+    /// The longest time without a run, edges included, in seconds; of an instant, the one that it lies in. Where the policies of the
+    /// period allow different times, and one was too long, that which was too long by most, or its part under the policy that it was
+    /// too long for.
     pub longest_gap_seconds: u64,
-    /// How long it may be: 2 × `every` + one posture interval, in seconds.
+    /// How long that one may be: 2 × `every` + one posture interval, in seconds, by the policy of that time.
     pub allowed_gap_seconds: u64,
     /// How often it began to fail.
     pub failures: u64,
@@ -136,7 +138,9 @@ pub struct Arithmetic {
     pub seconds_in_failure: u64,
     /// The longest single failure, in seconds, rounded up.
     pub longest_failure_seconds: u64,
-    /// How long the site allows itself for this severity, in seconds; null when it does not say.
+    /// How long the site allows itself for this severity, in seconds; null when it does not say. Where the policies of the period
+    /// allow different times, that of the failure which was too long by most, or else of the longest: by the strictest policy that
+    /// it touches.
     pub sla_seconds: Option<u64>,
     /// How long it could not be assessed, in seconds.
     pub seconds_not_assessed: u64,

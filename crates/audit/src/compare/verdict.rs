@@ -6,6 +6,7 @@ use writ_trust::time::Time;
 use super::check::{Facts, Scope, seconds};
 use super::lifted::{self, Lifted};
 use super::model::Verdict;
+use super::terms::{Terms, Unseen, worst};
 use crate::period::{Period, outside, total};
 use crate::words::lasting;
 
@@ -41,7 +42,7 @@ struct Remaining<'f, 'e> {
     at_end: bool,
     failing: Vec<Period>,
     undecided: Vec<Period>,
-    holes: Vec<Period>,
+    holes: Vec<Unseen>,
     excepted_seconds: u64,
     names: Vec<String>,
 }
@@ -57,7 +58,7 @@ impl<'f, 'e> Remaining<'f, 'e> {
             at_end: at_end.is_some(),
             failing: outside(&facts.failing, &times),
             undecided: outside(&facts.undecided, &times),
-            holes: facts.holes.iter().flat_map(|hole| left_of(*hole, &times, facts)).collect(),
+            holes: facts.holes.iter().flat_map(|hole| left_of(*hole, &times, &facts.terms)).collect(),
             excepted_seconds: facts.scope.seconds(excepted),
             names,
         }
@@ -87,18 +88,15 @@ impl<'f, 'e> Remaining<'f, 'e> {
                 format!("it failed for {} outside of any exception, and does not hold {then}", lasting(unaccepted));
             return (Verdict::Failed, with(why));
         }
-        if let Some(hole) = longest(&self.holes) {
-            let a = &facts.arithmetic;
-            // Of a hole that an exception leaves a part of, that part; all of it otherwise.
-            let gap = if self.holes == facts.holes { a.longest_gap_seconds } else { hole };
-            let why = format!("{it_was} {}, where {} are allowed", lasting(gap), lasting(a.allowed_gap_seconds));
+        if let Some(hole) = worst(&self.holes) {
+            let why = format!("{it_was} {}, where {} are allowed", lasting(hole.seconds), lasting(hole.allowed));
             return (Verdict::NoEvidence, vec![why]);
         }
         if fails {
             return (Verdict::Excepted, with(format!("it does not hold {then}")));
         }
-        if let Some(hole) = longest(&facts.holes) {
-            return (Verdict::Excepted, vec![format!("not looked at for {}", lasting(hole))]);
+        if let Some(hole) = worst(&facts.holes) {
+            return (Verdict::Excepted, vec![format!("not looked at for {}", lasting(hole.seconds))]);
         }
         match last {
             Outcome::NotApplicable => (Verdict::NotApplicable, reasons.clone()),
@@ -111,42 +109,39 @@ impl<'f, 'e> Remaining<'f, 'e> {
         }
     }
 
-    /// Of a failure that lasts, and is excepted now: how long it was not, in seconds, where that is longer than the site allows
-    /// itself for a failure.
+    /// Of a failure that lasts, and is excepted now: how long it was not, in seconds, where that is longer than the site allowed
+    /// itself for a failure then.
     fn unaccepted(&self) -> Option<u64> {
         let last = self.facts.failing.last().filter(|_| self.facts.scope == Scope::Period)?;
-        let outside: Vec<Period> = self.failing.iter().copied().filter(|p| p.from >= last.from).collect();
-        let longest = longest(&outside)?;
-        (longest > self.facts.arithmetic.sla_seconds.unwrap_or(0)).then_some(longest)
+        let outside = self.failing.iter().filter(|p| p.from >= last.from);
+        let too_long = outside.map(|p| (seconds(p.millis()), self.facts.terms.sla_seconds(*p).unwrap_or(0)));
+        too_long.filter(|(lasted, allowed)| lasted > allowed).map(|(lasted, _)| lasted).max()
     }
 
     /// It holds; whether it did for long enough.
     fn held(&self, reasons: Vec<String>) -> (Verdict, Vec<String>) {
-        let a = &self.facts.arithmetic;
-        let longest = longest(&self.failing).unwrap_or(0);
-        if let Some(sla) = a.sla_seconds.filter(|sla| longest > *sla) {
-            let (failed, allowed) = (lasting(longest), lasting(sla));
+        let terms = &self.facts.terms;
+        let by_each = self.failing.iter().filter_map(|p| Some((seconds(p.millis()), terms.sla_seconds(*p)?)));
+        let too_long = by_each.filter(|(lasted, allowed)| lasted > allowed);
+        if let Some((lasted, allowed)) = too_long.max_by_key(|(lasted, allowed)| lasted - allowed) {
+            let (failed, allowed) = (lasting(lasted), lasting(allowed));
             let why = format!("it failed for {failed} on end, where the site allows itself {allowed}");
             return (Verdict::PartlyDemonstrated, vec![why]);
         }
         let undecided = seconds(total(&self.undecided));
-        if undecided > a.allowed_gap_seconds {
+        if terms.least_allowed(&self.undecided).is_some_and(|allowed| undecided > allowed) {
             return (Verdict::PartlyDemonstrated, vec![format!("it could not be decided for {}", lasting(undecided))]);
         }
         (Verdict::Demonstrated, reasons)
     }
 }
 
-/// What exceptions leave of a time without a run: all of it, or the parts that are longer than is allowed.
-fn left_of(hole: Period, times: &[Period], facts: &Facts) -> Vec<Period> {
-    let mut left = outside(&[hole], times);
-    if left != [hole] {
-        left.retain(|part| seconds(part.millis()) > facts.arithmetic.allowed_gap_seconds);
+/// What exceptions leave of a time without a run: all of it, or the parts that are longer than was allowed in each.
+fn left_of(hole: Unseen, times: &[Period], terms: &Terms) -> Vec<Unseen> {
+    let left = outside(&[hole.time], times);
+    if left == [hole.time] {
+        return vec![hole];
     }
-    left
-}
-
-/// The longest of some times, in seconds; null when there is none.
-fn longest(all: &[Period]) -> Option<u64> {
-    all.iter().map(Period::millis).max().map(seconds)
+    let judged = left.into_iter().filter_map(|part| terms.judge(seconds(part.millis()), part));
+    judged.filter(Unseen::is_too_long).collect()
 }

@@ -87,6 +87,27 @@ impl Speaker {
     }
 }
 
+/// The same where another policy is obeyed from one of the runs on: once in two hours, or back from that to every 5 minutes.
+fn changing(runs: &[Run], at: usize, laxer: bool) -> World {
+    let mut world = World::empty();
+    let policy = |lax: bool| {
+        policy_json(|p: &mut Value| {
+            let every = if lax { "2h" } else { "5m" };
+            p["checks"].as_object_mut().unwrap().values_mut().for_each(|check| check["every"] = every.into());
+        })
+    };
+    world.release(1, &policy(!laxer), |_| {});
+    let mut speaker = Speaker::new("front-desk", 2);
+    speaker.live(&world, &[]);
+    for (n, (after, outcome)) in times(runs).into_iter().enumerate() {
+        if n == at {
+            world.release(2, &policy(laxer), |_| {});
+        }
+        speaker.run(&world, minute(after), outcome);
+    }
+    world
+}
+
 /// The end of some runs, a minute after the last of them.
 fn end(runs: &[Run]) -> Time {
     minute(times(runs).last().map_or(0, |(at, _)| *at) + 1)
@@ -136,34 +157,49 @@ fn together(names: [&'static str; 2], runs: [&[Run]; 2]) -> World {
     world
 }
 
+/// What a period and the instants in it tell of one another: those of the runs, and one between.
+fn holds_throughout(world: &World, runs: &[Run], part: i64) -> Result<(), TestCaseError> {
+    let archive = world.archive();
+    let evidence = Evidence::gather(&archive, &site()).unwrap();
+    let now = end(runs);
+    let whole = evidence.over(None, now);
+    let found = motd(&whole);
+    let first = minute(times(runs)[0].0);
+    let instants = times(runs).into_iter().map(|(at, _)| minute(at));
+    let between = first.plus_millis(now.millis_since(first) * part / 1000);
+    for at in instants.chain([between]) {
+        let then = evidence.at(at, now);
+        let then = motd(&then);
+        if found.verdict == Verdict::Demonstrated && found.arithmetic.failures == 0 {
+            prop_assert_eq!(then.verdict, Verdict::Demonstrated, "{}", at);
+        }
+        // And the other way round: what does not hold at an instant, the period tells of.
+        if then.verdict == Verdict::Failed {
+            prop_assert!(found.arithmetic.failures > 0 && found.arithmetic.seconds_in_failure > 0, "{}", at);
+        }
+        if then.verdict == Verdict::NoEvidence {
+            prop_assert!(matches!(found.verdict, Verdict::NoEvidence | Verdict::Failed), "{}", at);
+        }
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn what_held_through_a_period_holds_at_every_instant_in_it(runs in runs(90), part in 0_i64..1000) {
-        let world = alone(&runs);
-        let archive = world.archive();
-        let evidence = Evidence::gather(&archive, &site()).unwrap();
-        let now = end(&runs);
-        let whole = evidence.over(None, now);
-        let found = motd(&whole);
-        let first = minute(times(&runs)[0].0);
-        let instants = times(&runs).into_iter().map(|(at, _)| minute(at));
-        let between = first.plus_millis(now.millis_since(first) * part / 1000);
-        for at in instants.chain([between]) {
-            let then = evidence.at(at, now);
-            let then = motd(&then);
-            if found.verdict == Verdict::Demonstrated && found.arithmetic.failures == 0 {
-                prop_assert_eq!(then.verdict, Verdict::Demonstrated, "{}", at);
-            }
-            // And the other way round: what does not hold at an instant, the period tells of.
-            if then.verdict == Verdict::Failed {
-                prop_assert!(found.arithmetic.failures > 0 && found.arithmetic.seconds_in_failure > 0, "{}", at);
-            }
-            if then.verdict == Verdict::NoEvidence {
-                prop_assert!(matches!(found.verdict, Verdict::NoEvidence | Verdict::Failed), "{}", at);
-            }
-        }
+        holds_throughout(&alone(&runs), &runs, part)?;
+    }
+
+    #[test]
+    fn so_it_does_where_the_policy_changes(
+        runs in runs(240),
+        part in 0_i64..1000,
+        which in any::<prop::sample::Index>(),
+        laxer in any::<bool>(),
+    ) {
+        holds_throughout(&changing(&runs, which.index(runs.len()), laxer), &runs, part)?;
     }
 
     #[test]

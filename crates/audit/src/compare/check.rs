@@ -10,6 +10,7 @@ use super::holes::Holes;
 use super::model::{Arithmetic, Link, MAX_LINKS, Observed};
 use super::terms::{Term, Terms, Unseen};
 use super::timeline::{CheckTimeline, Gap, Point, Timeline};
+use super::untold::{self, Untold};
 use crate::period::{Period, total};
 
 /// What is to be judged.
@@ -41,6 +42,8 @@ pub struct Facts {
     pub undecided: Vec<Period>,
     /// When it was not looked at for longer than is allowed.
     pub holes: Vec<Unseen>,
+    /// When runs failed of which only the number is told.
+    pub untold: Vec<Untold>,
     /// What policies asked of it.
     pub terms: Terms,
     /// What it last came to; null when it never ran.
@@ -115,6 +118,7 @@ impl Facts {
             failing,
             undecided,
             holes: holes.found,
+            untold: untold::of(timeline, told, &points, question),
             terms: question.terms.clone(),
             last,
             observed,

@@ -140,6 +140,7 @@ pub fn gather(timeline: &Timeline, question: &Question<'_>, id: &str, at: Time) 
         failing,
         undecided,
         holes: hole.into_iter().collect(),
+        untold: Vec::new(),
         terms: question.terms.clone(),
         last,
         observed,

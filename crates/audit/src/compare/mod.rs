@@ -18,6 +18,7 @@ mod series;
 mod subject;
 mod terms;
 mod timeline;
+mod untold;
 mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};

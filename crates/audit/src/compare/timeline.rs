@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use writ_evidence::bundle::{Kind, ReleaseRef, Vantage};
 use writ_evidence::incident::Verification;
 use writ_evidence::posture::{Posture, Range, Summary, VectorEntry};
+use writ_evidence::records::SwitchState;
 use writ_evidence::{Bundle, IncidentId};
 use writ_policy::observation::Observation;
 use writ_policy::outcome::Outcome;
@@ -14,6 +15,7 @@ use writ_trust::time::Time;
 use super::model::Link;
 use super::series::Series;
 use crate::archive::Stored;
+use crate::period::{Period, joined};
 
 /// One or several runs of a check.
 #[derive(Debug, Clone)]
@@ -78,6 +80,8 @@ pub struct Timeline {
     pub windows: Vec<(Time, Time)>,
     /// Bundles that tell of incidents: opened and closed.
     pub incidents: BTreeMap<IncidentId, (Option<Told>, Option<Told>)>,
+    /// When generations were on trial; in order and joined after [`Timeline::finish`].
+    pub trials: Vec<Period>,
     /// Switches and other events.
     pub events: Vec<Told>,
     /// What the next summary builds on.
@@ -101,6 +105,7 @@ impl Timeline {
             checks: BTreeMap::new(),
             windows: Vec::new(),
             incidents: BTreeMap::new(),
+            trials: Vec::new(),
             events: Vec::new(),
             series: None,
         }
@@ -166,6 +171,8 @@ impl Timeline {
         if let Some(switch) = bundle.switch.as_ref().filter(|s| s.outcome.adopted()) {
             self.verified(&switch.probation, link);
         }
+        let trial = bundle.switch.as_ref().and_then(|s| s.states.iter().find(|at| at.state == SwitchState::Testing));
+        self.trials.extend(trial.map(|began| Period { from: began.at, to: bundle.generated_at.plus_millis(1) }));
         if event {
             self.events.push((bundle, link));
         }
@@ -258,6 +265,7 @@ impl Timeline {
         self.obeyed.sort_by_key(|(at, _)| *at);
         self.obeyed.dedup_by_key(|(_, release)| release.digest);
         self.windows.sort();
+        self.trials = joined(std::mem::take(&mut self.trials));
         self.events.sort_by_key(|(bundle, _)| bundle.generated_at);
         for check in self.checks.values_mut() {
             check.points.sort_by_key(|p| (p.to, p.from));

@@ -7,8 +7,9 @@ use super::check::{Facts, Scope, seconds};
 use super::lifted::{self, Lifted};
 use super::model::Verdict;
 use super::terms::{Terms, Unseen, worst};
+use super::untold;
 use crate::period::{Period, outside, total};
-use crate::words::lasting;
+use crate::words::{lasting, of};
 
 /// The verdict on a check, and why. An exception counts for its time and no more: what failed, or was not looked at, outside
 /// of it counts as if there were none. No exceptions give the verdict without them; `end` is that of what is judged.
@@ -43,6 +44,8 @@ struct Remaining<'f, 'e> {
     failing: Vec<Period>,
     undecided: Vec<Period>,
     holes: Vec<Unseen>,
+    /// How many runs failed of which nothing tells when.
+    untold: u64,
     excepted_seconds: u64,
     names: Vec<String>,
 }
@@ -59,6 +62,7 @@ impl<'f, 'e> Remaining<'f, 'e> {
             failing: outside(&facts.failing, &times),
             undecided: outside(&facts.undecided, &times),
             holes: facts.holes.iter().flat_map(|hole| left_of(*hole, &times, &facts.terms)).collect(),
+            untold: untold::outside_of(&facts.untold, &times),
             excepted_seconds: facts.scope.seconds(excepted),
             names,
         }
@@ -131,6 +135,10 @@ impl<'f, 'e> Remaining<'f, 'e> {
         let undecided = seconds(total(&self.undecided));
         if terms.least_allowed(&self.undecided).is_some_and(|allowed| undecided > allowed) {
             return (Verdict::PartlyDemonstrated, vec![format!("it could not be decided for {}", lasting(undecided))]);
+        }
+        if self.untold > 0 {
+            let why = format!("{} failed, and nothing tells when", of(self.untold, "run"));
+            return (Verdict::PartlyDemonstrated, vec![why]);
         }
         (Verdict::Demonstrated, reasons)
     }

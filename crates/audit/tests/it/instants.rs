@@ -1,6 +1,7 @@
 //! What held at an instant: by the runs around it, under the policy in force then.
 
 use serde_json::json;
+use writ_audit::Period;
 use writ_audit::compare::model::{CheckFinding, ControlFinding, IncidentStatus};
 use writ_audit::compare::{Comparison, Evidence, Verdict};
 use writ_audit::report::terminal::{self, Look};
@@ -155,6 +156,42 @@ fn failures_that_are_only_summed_up_across_an_instant_count() {
     let c = held(&some_failed(&[]), later(90), later(180));
     assert_eq!(check(&c, "file.motd").reasons, ["it does not hold at that instant"]);
     assert_eq!(check(&c, "file.tls").verdict, Verdict::Demonstrated);
+}
+
+#[test]
+fn failures_that_are_only_summed_up_are_never_plainly_demonstrated() {
+    let until = |world: &World, minute: i64| {
+        let (archive, to) = (world.archive(), later(minute));
+        let period = Period { from: morning(), to };
+        let c = Evidence::gather(&archive, &site()).unwrap().over(Some(period), later(180));
+        let motd = check(&c, "file.motd");
+        (motd.verdict, motd.reasons.join("; "))
+    };
+    let verdicts = |changes: &[(i64, Outcome)]| {
+        let world = some_failed(changes);
+        [60, 70, 90, 180].map(|minute| until(&world, minute).0)
+    };
+    let (holds, partly) = (Verdict::Demonstrated, Verdict::PartlyDemonstrated);
+    // At the minutes 70 and 90 it is seen to fail, so no period that ends there may be told as without a failure.
+    assert_eq!(verdicts(&[]), [holds, partly, partly, partly]);
+    assert_eq!(until(&some_failed(&[]), 180).1, "6 runs failed, and nothing tells when");
+    assert_eq!(verdicts(&[(100, Outcome::Pass)]), [holds, partly, partly, partly]);
+    // Told of: between these minutes.
+    let told = some_failed(&[(80, Outcome::Fail), (100, Outcome::Pass)]);
+    assert_eq!([70, 180].map(|minute| until(&told, minute).0), [holds, holds]);
+    // What fails while a generation is on trial is told by the switch.
+    let mut trial = World::new();
+    trial.started(morning());
+    let first = trial.release;
+    trial.release(2, &policy_json(|_| {}), |_| {});
+    let second = std::mem::replace(&mut trial.release, first).unwrap();
+    for hour in 0..3 {
+        if hour == 1 {
+            trial.switched(2, SwitchOutcome::RolledBack, second, later(90));
+        }
+        trial.vector(later(hour * 60), later(hour * 60 + 60), |_, entry| entry.failed = if hour == 1 { 1 } else { 0 });
+    }
+    assert_eq!(until(&trial, 180).0, holds);
 }
 
 #[test]

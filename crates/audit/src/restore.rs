@@ -15,6 +15,7 @@ use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
 use writ_trust::json::MAX_SIGNATURE;
 use writ_trust::text::one_line;
+use writ_trust::time::Time;
 
 use crate::archive::Archive;
 use crate::calendar::midnight;
@@ -40,7 +41,12 @@ pub struct Ask<'a> {
     pub reference: Option<&'a Folder>,
     /// What was kept and could not be taken into the copy: the names of archives, or of files in them.
     pub left_out: &'a [String],
+    /// As of when.
+    pub now: Time,
 }
+
+/// How long before the end of the time that is tested a log may end, in milliseconds: two days, for appliances that were off.
+const LATEST: i64 = 2 * 86_400_000;
 
 /// What one question about a bundle came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -124,6 +130,8 @@ pub struct SiteTest {
     pub verified: usize,
     /// By what it is known how many there should be.
     pub known_by: KnownBy,
+    /// Up to when the site's logs in the copy reach: the latest time that an entry names; null where none is as it was signed.
+    pub log_until: Option<Time>,
     /// Why that is not known as it should be: what is wrong with the site's logs in the copy.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub wrong: Vec<String>,
@@ -261,7 +269,7 @@ pub fn test(archive: &Archive, ask: &Ask<'_>) -> Result<RestoreTest, FolderError
     for site in archive.sites.keys() {
         let mut choice = Choice::new(ask.count);
         let expected = expected(archive, site, ask)?;
-        for place in expected.places {
+        for place in &expected.places {
             choice.offer(&ask.seed, &place.path(), || place.clone());
         }
         let there = choice.there();
@@ -271,8 +279,9 @@ pub fn test(archive: &Archive, ask: &Ask<'_>) -> Result<RestoreTest, FolderError
         let mut judged: Vec<Taken> = chosen.iter().map(|place| judge(archive, place, ask.reference)).collect();
         prove_all(archive, site, &mut judged);
         let verified = judged.iter().filter(|one| one.ok).count();
-        let (known_by, wrong, tested) = (expected.known_by, expected.wrong, judged.len());
-        result.sites.push(SiteTest { site: site.clone(), there, tested, verified, known_by, wrong });
+        let Expected { known_by, log_until, wrong, .. } = expected;
+        let (site, tested) = (site.clone(), judged.len());
+        result.sites.push(SiteTest { site, there, tested, verified, known_by, log_until, wrong });
         result.bundles.extend(judged);
     }
     result.tested = result.bundles.len();
@@ -284,6 +293,7 @@ pub fn test(archive: &Archive, ask: &Ask<'_>) -> Result<RestoreTest, FolderError
 struct Expected {
     places: BTreeSet<Place>,
     known_by: KnownBy,
+    log_until: Option<Time>,
     wrong: Vec<String>,
 }
 
@@ -308,7 +318,18 @@ fn expected(archive: &Archive, site: &SiteId, ask: &Ask<'_>) -> Result<Expected,
         (false, Some(_)) => KnownBy::Reference,
         (false, None) => KnownBy::Copy,
     };
-    Ok(Expected { places, known_by, wrong: wrong(site, &logs, known_by) })
+    let log_until = logs.iter().filter_map(|log| log.until).max();
+    let mut wrong = wrong(site, &logs, known_by);
+    wrong.extend(ends_early(ask, log_until).filter(|_| known_by == KnownBy::Log));
+    Ok(Expected { places, known_by, log_until, wrong })
+}
+
+/// What is wrong with a log that is whole up to its own end and ends before the time that is tested does: of what came after nobody
+/// knows. A copy that was last made in the middle of that time is whole in itself.
+fn ends_early(ask: &Ask<'_>, log_until: Option<Time>) -> Option<String> {
+    let end = ask.period.to.min(ask.now);
+    let until = log_until.filter(|until| end.millis_since(*until) > LATEST)?;
+    Some(format!("the log here ends at {until}, and there is no reference for what came after"))
 }
 
 /// What is wrong with a site's logs where they are to tell which bundles there should be.

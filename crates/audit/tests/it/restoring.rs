@@ -27,7 +27,8 @@ fn tested_without(
     let archive = Archive::open(Folder::open(copy).unwrap(), &options);
     let reference = reference.map(|path| Folder::open(path).unwrap());
     let period = Period::parse("2026-11", morning()).unwrap();
-    let ask = Ask { seed: "dice-4412".parse().unwrap(), count, period, reference: reference.as_ref(), left_out };
+    let (seed, reference) = ("dice-4412".parse().unwrap(), reference.as_ref());
+    let ask = Ask { seed, count, period, reference, left_out, now: at("2026-11-24T09:00:00Z") };
     test(&archive, &ask).unwrap()
 }
 
@@ -152,13 +153,35 @@ fn what_makes_a_copy_bad_besides_its_bundles_is_said() {
     assert_eq!((said(&torn), torn.sites[0].known_by), ((5, 5, false, false), KnownBy::Reference));
 }
 
+/// A copy that is whole in itself, and was made before the time that is tested was over.
+#[test]
+fn a_log_that_ends_within_the_time_tells_not_what_came_after() {
+    let world = World::logged();
+    let ends = morning();
+    let said = |now: &str, reference: bool| {
+        let archive = world.archive();
+        let reference = reference.then(|| Folder::open(world.path()).unwrap());
+        let period = Period::parse("2026-11", morning()).unwrap();
+        let (seed, reference) = ("dice-4412".parse().unwrap(), reference.as_ref());
+        let all = test(&archive, &Ask { seed, count: 5, period, reference, left_out: &[], now: at(now) }).unwrap();
+        assert_eq!(all.sites[0].log_until, Some(ends));
+        (all.is_fine(), all.is_good(&all.sites[0]), all.sites[0].wrong.clone())
+    };
+    assert_eq!(said("2026-11-25T05:00:00Z", false), (true, true, vec![]));
+    assert_eq!(said("2026-12-01T05:00:00Z", true), (true, true, vec![]), "the reference tells");
+    let (fine, good, wrong) = said("2026-12-01T05:00:00Z", false);
+    assert!(!fine && !good);
+    assert_eq!(wrong, [format!("the log here ends at {ends}, and there is no reference for what came after")]);
+}
+
 #[test]
 fn nothing_of_another_time_is_drawn_and_nothing_at_all_is_not_well() {
     let world = World::day();
     let archive = world.archive();
     let ask = |period: &str| {
         let period = Period::parse(period, morning()).unwrap();
-        let ask = Ask { seed: "dice-4412".parse().unwrap(), count: 40, period, reference: None, left_out: &[] };
+        let (seed, now) = ("dice-4412".parse().unwrap(), morning());
+        let ask = Ask { seed, count: 40, period, reference: None, left_out: &[], now };
         test(&archive, &ask).unwrap()
     };
     assert_eq!(ask("2026-11-24").tested, 8, "what was written after midnight");

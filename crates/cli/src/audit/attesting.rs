@@ -36,8 +36,28 @@ pub(super) struct Attesting {
     passphrase: PassphraseOptions,
 }
 
+/// What counts of a deed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counts {
+    /// It came out well, and is evidence for the item of the checklist and for a duty.
+    Wholly,
+    /// Nothing came out badly, and what it shows is not enough for an item or a duty.
+    ForNothing,
+    /// It did not come out well.
+    AsFailed,
+}
+
+impl Counts {
+    /// Of what either came out well or did not.
+    pub(super) fn of(good: bool) -> Self {
+        if good { Self::Wholly } else { Self::AsFailed }
+    }
+}
+
 /// What was done, for whoever leaves evidence of it.
 pub(super) struct Deed {
+    /// What counts of it.
+    pub counts: Counts,
     /// The item of the checklists, as its catalogue calls it.
     pub item: &'static str,
     /// The control, where no duty is named that is for another.
@@ -72,7 +92,6 @@ impl Attesting {
 
     /// Leaves evidence of a deed at a site. Only one that came out well is evidence for the item of the checklist, and for a duty only
     /// where a person named it: a duty may ask for more than a program does.
-    #[allow(clippy::too_many_arguments, reason = "what is signed, by whom, for which site, where and when")]
     pub(super) fn leave(
         &self,
         archive: &Archive,
@@ -81,18 +100,24 @@ impl Attesting {
         key: &SecretKey,
         deed: Deed,
         now: Time,
-        good: bool,
     ) -> Outcome<Sealed> {
         let duties = duties(archive, site, now);
         let found = self.duty.as_deref().map(|named| find_duty(&duties, named)).transpose()?;
-        let Deed { item, control, statement, from, until, attachments, mut facts } = deed;
-        let result = if good { GOOD } else { FAILED };
+        let Deed { counts, item, control, statement, from, until, attachments, mut facts } = deed;
+        let result = if counts == Counts::AsFailed { FAILED } else { GOOD };
         facts.insert(RESULT.to_owned(), result.to_owned());
-        if good {
-            facts.insert(ITEM.to_owned(), item.to_owned());
-            facts.extend(found.map(|(id, _)| (DUTY.to_owned(), id.to_owned())));
-        } else {
-            screen::warning("it did not come out well: what is attested says so, and no duty is done by it");
+        match counts {
+            Counts::Wholly => {
+                facts.insert(ITEM.to_owned(), item.to_owned());
+                facts.extend(found.map(|(id, _)| (DUTY.to_owned(), id.to_owned())));
+            }
+            Counts::ForNothing => screen::warning(
+                "nothing of it came out badly, and it shows too little: what is attested is for no item of the checklist, and no \
+                 duty is done by it",
+            ),
+            Counts::AsFailed => {
+                screen::warning("it did not come out well: what is attested says so, and no duty is done by it");
+            }
         }
         let control = found.and_then(|(_, own)| own).unwrap_or(control).to_owned();
         let told = facts.clone();

@@ -15,7 +15,7 @@ use writ_trust::ids::SiteId;
 use writ_trust::text::{escaped, one_line};
 use writ_trust::time::Time;
 
-use super::attesting::{Attesting, Deed};
+use super::attesting::{Attesting, Counts, Deed};
 use super::unpack::bucket::BucketOptions;
 use super::{Root, known, unpack};
 use crate::failure::{Answer, Failure, Outcome};
@@ -100,7 +100,8 @@ impl Arguments {
         if !self.root.is_given() {
             screen::warning("the trust root was taken from the copy itself: give --trust or --trust-digest");
         }
-        let ask = Ask { seed, count: self.sample.get(), period, reference: reference.as_ref(), left_out: &left_out };
+        let (count, reference) = (self.sample.get(), reference.as_ref());
+        let ask = Ask { seed, count, period, reference, left_out: &left_out, now };
         let result = restore::test(&archive, &ask)
             .map_err(|e| Failure::could_not("the test could not be made").caused_by(&e))?;
         if self.json {
@@ -114,8 +115,7 @@ impl Arguments {
         if let Some(key) = key {
             let to = self.attesting.place(None)?;
             for of in result.sites.iter().filter(|of| of.tested > 0) {
-                let (deed, good) = (deed(&result, of), result.is_good(of));
-                let sealed = self.attesting.leave(&archive, to, &of.site, &key, deed, now, good)?;
+                let sealed = self.attesting.leave(&archive, to, &of.site, &key, deed(&result, of), now)?;
                 screen::aside(&format!("attested as {} of {}", sealed.bundle_id, of.site));
             }
         }
@@ -165,13 +165,20 @@ fn deed(result: &RestoreTest, of: &SiteTest) -> Deed {
         ("known_by".to_owned(), known_by.to_owned()),
         ("whole".to_owned(), result.whole.to_string()),
     ]);
+    facts.extend(of.log_until.map(|until| ("log_until".to_owned(), until.to_string())));
     let wrong = result.wrong_with(std::slice::from_ref(of));
     for (name, all) in [("left_out", &result.left_out), ("wrong", &wrong)] {
         if !all.is_empty() {
             facts.insert(name.to_owned(), all.join("; "));
         }
     }
+    let counts = match (result.whole && of.is_fine(), result.is_good(of)) {
+        (_, true) => Counts::Wholly,
+        (true, false) => Counts::ForNothing,
+        (false, false) => Counts::AsFailed,
+    };
     Deed {
+        counts,
         item: "CK-28",
         control: "164.308(a)(7)(ii)(D)",
         statement,
@@ -207,12 +214,9 @@ fn print(result: &RestoreTest) {
     }
     for site in &result.sites {
         let known = if site.known_by == KnownBy::Copy { "known only by" } else { "known by" };
-        screen::line(&format!(
-            "{}: {} that there should be, {known} {}",
-            site.site,
-            site.there,
-            site.known_by.as_str()
-        ));
+        let until = site.log_until.map(|until| format!("; the log there ends at {until}")).unwrap_or_default();
+        let by = site.known_by.as_str();
+        screen::line(&format!("{}: {} that there should be, {known} {by}{until}", site.site, site.there));
     }
     screen::line(&format!("{} (of {} that there should be)", escaped(result.line()), result.there));
 }

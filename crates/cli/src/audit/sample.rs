@@ -13,7 +13,7 @@ use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::text::escaped;
 use writ_trust::time::Time;
 
-use super::attesting::{Attesting, Deed};
+use super::attesting::{Attesting, Counts, Deed};
 use super::{Source, known, warn_unless_verified};
 use crate::failure::{Answer, Failure, Outcome};
 use crate::{clock, random, screen};
@@ -110,8 +110,7 @@ impl Arguments {
         if let Some(key) = key {
             let to = self.attesting.place(Some(&self.source.folder))?;
             for site in archive.sites.keys().filter(|site| drawn.bundles().any(|one| one.row.site == **site)) {
-                let (deed, good) = (self.deed(&drawn, site, now), drawn.is_fine_of(site));
-                let sealed = self.attesting.leave(&archive, to, site, &key, deed, now, good)?;
+                let sealed = self.attesting.leave(&archive, to, site, &key, self.deed(&drawn, site, now), now)?;
                 screen::aside(&format!("attested as {} of {site}", sealed.bundle_id));
             }
         }
@@ -130,6 +129,7 @@ impl Arguments {
         let statement =
             format!("{} drawn by the seed {} {came}", screen::count(attachments.len(), "bundle"), drawn.seed);
         Deed {
+            counts: Counts::of(drawn.is_fine_of(site)),
             item: "CK-18",
             control: "164.308(a)(1)(ii)(D)",
             statement,

@@ -39,13 +39,20 @@ impl Ran {
 impl Desk {
     /// The usual day in a log, with a duty for restore tests.
     pub fn new() -> Self {
-        let mut root = logged_root(1, &[ORIGIN]);
+        Self::under(logged_root(1, &[ORIGIN]))
+    }
+
+    /// The same under this root, in a log where it names one.
+    fn under(mut root: Value) -> Self {
+        let logged = !root["log_origins"].as_object().unwrap().is_empty();
         root["keys"].as_array_mut().unwrap().push(json!({
             "public_key": sam().public_key().line(), "name": "Sam Okafor", "roles": ["attest"], "sites": [],
             "valid_from": "2026-01-01T00:00:00Z", "valid_until": "2030-01-01T00:00:00Z", "revoked_at": null
         }));
         let mut world = World::under(root);
-        world.begin_log(Log::new(1, ORIGIN));
+        if logged {
+            world.begin_log(Log::new(1, ORIGIN));
+        }
         let policy = policy_json(|policy| {
             *policy = writ_policy::policy::upgrade(policy.take());
             policy["duties"] = json!({ "restore.test": {
@@ -59,7 +66,9 @@ impl Desk {
             release["generations"]["front-desk"]["policy"]["schema"] = "writ.policy.v2".into();
         });
         world.live();
-        world.write_log();
+        if logged {
+            world.write_log();
+        }
         let desk = Self { world, beside: tempfile::tempdir().unwrap() };
         fs::write(desk.beside("root.json"), strict::canonical(&desk.world.root)).unwrap();
         fs::write(desk.beside("sam.key"), sam().to_open_file().as_bytes()).unwrap();
@@ -207,7 +216,34 @@ fn archives_are_tested_and_the_test_leaves_evidence() {
     assert!(shown.contains("Sam Okafor's key for attestations by trust root 1"), "{shown}");
     assert!(shown.contains("log: not proven"), "{shown}");
     // The copy elsewhere is as good as archives.
-    desk.says(0, &["restore-test", "--copy", "audit", "--period", "2026-11", "--sample", "28", "--json"]);
+    let copy = ["restore-test", "--copy", "audit", "--period", "2026-11", "--now"];
+    desk.says(0, &[&copy[..], &["2026-11-25T05:00:00Z", "--sample", "28", "--json"]].concat());
+    let alone = desk.says(0, &[&copy[..], &["2026-11-25T05:00:00Z"]].concat());
+    assert!(alone.said.contains("known by the log; the log there ends at 2026-11-23T06:00:00Z\n"), "{}", alone.said);
+    // Of a log that ends a week before nobody knows what came after.
+    let late = desk.says(1, &[&copy[..], &["2026-12-01T09:00:00Z"]].concat());
+    assert!(
+        late.said.contains("bundles verified NOT OK; 1 problem of the copy: the log here ends at"),
+        "{}",
+        late.said
+    );
+}
+
+/// Without a log and a reference nothing came out badly, and it is too little for a duty.
+#[test]
+fn a_test_that_shows_too_little_is_signed_as_good_and_does_no_duty() {
+    let desk = Desk::under(root_json(1, &[&signer()]));
+    let own = ["restore-test", "--copy", "audit", "--period", "2026-11", "--now", "2026-11-25T09:00:00Z"];
+    let kept = ["--attest-key", "sam.key", "--to", "audit", "--duty", "restore.test"];
+    let tested = desk.says(0, &[&own[..], &kept].concat());
+    assert!(
+        tested.warned.contains("it shows too little") && !tested.warned.contains("did not come out well"),
+        "{}",
+        tested.warned
+    );
+    let facts = facts(&desk, "1-EB-20261125-0001.json");
+    assert_eq!((&facts["result"], &facts["known_by"]), (&"good".into(), &"the copy alone".into()), "{facts}");
+    assert_eq!((&facts["duty"], &facts["item"]), (&Value::Null, &Value::Null), "{facts}");
 }
 
 /// The facts of what sam attested: of the file with this name.
@@ -283,7 +319,8 @@ fn a_bad_copy_fails_and_a_hostile_archive_is_left_out() {
     std::os::unix::fs::symlink("/etc/passwd", desk.world.path().join("documents/passwd.json")).unwrap();
     let hostile = desk.archived("clinic-001-2026-11-23.tar.gz", "");
     // Beside a good one: what was drawn is good, and what was kept is not whole.
-    let both = desk.says(1, &["restore-test", archive, hostile.to_str().unwrap(), "--period", "2026-11"]);
+    let now = ["--period", "2026-11", "--now", "2026-11-25T05:00:00Z"];
+    let both = desk.says(1, &[&["restore-test", archive, hostile.to_str().unwrap()][..], &now[..]].concat());
     assert!(both.said.contains("5/5 bundles verified NOT OK; 1 file left out: "), "{}", both.said);
     assert!(both.said.contains("clinic-001-2026-11-23.tar.gz"), "{}", both.said);
     let hostile = desk.ran(&["restore-test", hostile.to_str().unwrap(), "--trust", "root.json", "--period", "2026-11"]);

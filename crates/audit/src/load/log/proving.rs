@@ -16,6 +16,7 @@ use writ_trust::log::receipt::Receipt;
 use writ_trust::log::tile::{EntryBundle, FULL, MAX_BUNDLE, TileNodes};
 use writ_trust::log::tree::{Hash, leaf_hash};
 use writ_trust::minisign::PublicKey;
+use writ_trust::time::Time;
 
 use super::stream::{Place, TilesHere, Unknown, stream};
 use crate::archive::Archive;
@@ -67,6 +68,15 @@ pub struct LogHere {
     pub entries: Entries,
     /// How many it has by the checkpoint that is here.
     size: Option<u64>,
+    /// The latest time that an entry in it names, of those that are as the log's key signed them.
+    pub until: Option<Time>,
+}
+
+impl LogHere {
+    /// One of which nothing is known but this.
+    fn only(entries: Entries) -> Self {
+        Self { entries, size: None, until: None }
+    }
 }
 
 /// What the entries of a log that are here are good for.
@@ -114,8 +124,8 @@ pub fn prove(archive: &Archive, site: &SiteId, wanted: &BTreeSet<Digest>, list: 
         let asked = Asked { number: before + 1, origin, keys: &keys, wanted, list };
         let here = match log_folder(&archive.folder, site, asked.number) {
             Ok(Some(folder)) => one(archive, &folder, &asked, &mut proven),
-            Ok(None) => LogHere { entries: Entries::Part, size: None },
-            Err(_) => LogHere { entries: Entries::Wrong, size: None },
+            Ok(None) => LogHere::only(Entries::Part),
+            Err(_) => LogHere::only(Entries::Wrong),
         };
         proven.logs.push(here);
     }
@@ -131,17 +141,19 @@ fn log_folder(root: &Folder, site: &SiteId, number: usize) -> Result<Option<Fold
 fn one(archive: &Archive, folder: &Folder, asked: &Asked<'_>, proven: &mut Proven) -> LogHere {
     let note = match folder.read("checkpoint", MAX_NOTE) {
         Ok(Some(note)) => note,
-        Ok(None) => return LogHere { entries: Entries::Part, size: None },
-        Err(_) => return LogHere { entries: Entries::Wrong, size: None },
+        Ok(None) => return LogHere::only(Entries::Part),
+        Err(_) => return LogHere::only(Entries::Wrong),
     };
     let Ok(head) = SignedCheckpoint::verify(&note, asked.origin, asked.keys) else {
-        return LogHere { entries: Entries::Wrong, size: None };
+        return LogHere::only(Entries::Wrong);
     };
     let (mut found, mut bundles, mut any, mut unheard) = (Vec::new(), Vec::new(), false, Problems::default());
+    let mut until: Option<Time> = None;
     let (size, place) = (head.checkpoint.size, Place { folder, path: "" });
     let jobs = archive.jobs_for(usize::try_from(size).unwrap_or(usize::MAX));
     let read = stream(&place, &head.checkpoint, &BTreeSet::new(), jobs, &mut unheard, &mut |index, _, entry| {
         any = true;
+        until = until.max(entry.as_ref().ok().map(LogEntry::time));
         if let Ok(LogEntry::Evidence { public_key, sequence, id, digest, .. }) = entry {
             if asked.wanted.contains(&digest) {
                 found.push((index, digest));
@@ -162,7 +174,7 @@ fn one(archive: &Archive, folder: &Folder, asked: &Asked<'_>, proven: &mut Prove
         proven.bundles.append(&mut bundles);
         lead(folder, asked, &head, found, proven);
     }
-    LogHere { entries, size: Some(size) }
+    LogHere { entries, size: Some(size), until: until.filter(|_| read.sound) }
 }
 
 /// Leads entries that were found in a sound log to its root.

@@ -15,7 +15,8 @@ fn what_is_printed_of_samples_and_checklists_is_valid() {
     let drawn = said(&desk, 0, &["sample", "2", "audit"]);
     let quarters = ["sample", "1", "audit", "--per-quarter", "--failed-and-successful", "--period", "2026"];
     held("sample-v1", &[&drawn, &said(&desk, 0, &quarters)], 60);
-    let whole = said(&desk, 0, &["restore-test", "--copy", "audit", "--period", "2026-11"]);
+    let copy = ["restore-test", "--copy", "audit", "--period", "2026-11", "--now", "2026-11-25T05:00:00Z"];
+    let whole = said(&desk, 0, &copy);
     let own = ["attest", "audit", "--site", "clinic-001", "--key", "sam.key", "--now", "2026-11-24T06:40:00Z"];
     let attested = said(&desk, 0, &[&own[..], &["--duty", "restore.test", "--statement", "Read back"]].concat());
     held("attested-v1", &[&attested], 8);
@@ -34,6 +35,6 @@ fn what_is_printed_of_samples_and_checklists_is_valid() {
     assert_eq!(again[0]["times"], 2, "{again}");
     held("recurring-v1", &[&again, &json!([])], 12);
     std::fs::write(desk.world.file(3), "{}").unwrap();
-    let damaged = said(&desk, 1, &["restore-test", "--copy", "audit", "--period", "2026-11", "--sample", "29"]);
+    let damaged = said(&desk, 1, &[&copy[..], &["--sample", "29"]].concat());
     held("restore-tested-v1", &[&whole, &damaged], 30);
 }

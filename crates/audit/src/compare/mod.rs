@@ -255,6 +255,7 @@ impl<'a> Comparer<'a> {
         ApplianceFinding {
             appliance: subject.appliance.clone(),
             release: last.map(Stretch::point),
+            obeyed: last.is_some_and(|s| s.obeyed),
             release_digest: last.map(|s| s.release.digest),
             signed_by: last.map(|s| changes::signers(self, &s.release)).unwrap_or_default(),
             newest_release: subject.newest.clone(),

@@ -325,8 +325,10 @@ pub struct ExceptionFinding {
 pub struct ApplianceFinding {
     /// Its name.
     pub appliance: ApplianceId,
-    /// The release that it obeyed at the end of the period, as `epoch-serial`.
+    /// The release that it obeyed at the end of the period, or was to obey, as `epoch-serial`.
     pub release: Option<String>,
+    /// Whether it said that it obeyed it; otherwise it was given that release, and nothing tells what it made of it.
+    pub obeyed: bool,
     /// Digest of that release.
     pub release_digest: Option<Digest>,
     /// Whose signatures count for that release.
@@ -339,6 +341,18 @@ pub struct ApplianceFinding {
     pub bundles: u64,
     /// What could not be assessed at all, or not for a part of the period, in words.
     pub not_assessable: Option<String>,
+}
+
+impl ApplianceFinding {
+    /// The release that it obeyed, or was given, in words; null where there is none.
+    pub fn release_told(&self) -> Option<String> {
+        let release = self.release.as_ref()?;
+        Some(if self.obeyed {
+            release.clone()
+        } else {
+            format!("{release} (given; nothing tells whether it obeys it)")
+        })
+    }
 }
 
 /// One id of a framework, and what the controls that are mapped to it come to.

@@ -120,6 +120,13 @@ fn the_policy_of_the_instant_judges() {
     let silent = held(&world, morning().plus_millis(-HOUR), later(120));
     assert_eq!((silent.appliances[0].release.as_deref(), silent.checks.len()), (Some("1-2"), 2));
     assert_eq!(silent.appliances[0].not_assessable, None);
+    assert!(second.appliances[0].obeyed && !silent.appliances[0].obeyed);
+    let told = terminal::comparison(&silent, Look { colour: false, width: None });
+    assert!(
+        told.contains("front-desk was given release 1-2, signed by signer-0 (") && !told.contains("obeyed release"),
+        "{told}"
+    );
+    assert!(told.contains("; nothing tells whether it obeys it\n"), "{told}");
     assert_eq!(check(&silent, "file.motd").reasons, ["nothing shows that it was looked at before"]);
     assert_eq!(control(&silent, INTEGRITY).verdict, Verdict::NoEvidence);
     let none = held(&world, morning().plus_millis(-2 * DAY), later(120));

@@ -204,14 +204,15 @@ fn appliances(page: &mut Page, detail: &Detail) {
     let columns = ["Appliance", "Obeys release", "Newest release", "#Bundles", "Last heard", "Not assessable"];
     let mut table = Table::new("Appliances of the site", &columns);
     for appliance in detail.comparison.appliances.iter().take(APPLIANCES) {
-        let release = |name: &Option<String>| match name {
-            Some(name) => Line::default().link(address::release(&detail.site, name), name).into(),
+        let release = |name: &Option<String>, more: &str| match name {
+            Some(name) => Line::default().link(address::release(&detail.site, name), name).text(more).into(),
             None => cell("–"),
         };
+        let given = if appliance.obeyed { "" } else { " (given; nothing tells whether it obeys it)" };
         table.row(vec![
             cell(&appliance.appliance),
-            release(&appliance.release),
-            release(&appliance.newest_release),
+            release(&appliance.release, given),
+            release(&appliance.newest_release, ""),
             number(thousands(appliance.bundles)),
             cell(at(appliance.last_heard)),
             cell(appliance.not_assessable.as_deref().unwrap_or("–")),

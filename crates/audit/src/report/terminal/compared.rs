@@ -74,7 +74,13 @@ fn obeyed(appliance: &ApplianceFinding, look: Look) -> String {
     match (&appliance.not_assessable, &appliance.release) {
         (Some(why), _) => format!("{} {}: {why}\n", look.paint("not assessable", "35"), appliance.appliance),
         (None, Some(release)) => {
-            format!("{} obeyed release {release}, signed by {}\n", appliance.appliance, signers(&appliance.signed_by))
+            let (name, by) = (&appliance.appliance, signers(&appliance.signed_by));
+            match appliance.obeyed {
+                true => format!("{name} obeyed release {release}, signed by {by}\n"),
+                false => {
+                    format!("{name} was given release {release}, signed by {by}; nothing tells whether it obeys it\n")
+                }
+            }
         }
         (None, None) => String::new(),
     }

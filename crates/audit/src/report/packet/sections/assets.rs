@@ -35,7 +35,7 @@ pub fn section(site: &Site<'_>) -> Section {
         table.row(vec![
             text(&finding.appliance),
             maybe(generation.map(|g| g.system_type.as_str())),
-            maybe(finding.release.as_ref()),
+            maybe(finding.release_told()),
             maybe(generation.and_then(|g| g.closure.as_ref()).map(|closure| closure.toplevel.as_str())),
             maybe(baselines),
             number(policy.map_or(0, |p| p.checks.len() as u64)),

@@ -91,7 +91,7 @@ fn appliances(site: &Site<'_>, within: &[&BundleRow]) -> Table {
             number(count),
             Value::Bytes(bytes).into(),
             instant(finding.last_heard),
-            maybe(finding.release.as_ref()),
+            maybe(finding.release_told()),
             maybe(finding.newest_release.as_ref()),
             maybe(finding.not_assessable.as_ref()),
         ]);

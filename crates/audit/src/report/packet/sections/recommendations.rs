@@ -130,10 +130,11 @@ fn appliances(site: &Site<'_>) -> Vec<String> {
         }
         if finding.bundles == 0 {
             told.push(format!("Nothing was heard of {} in the period: see whether it runs.", finding.appliance));
-        } else if let (Some(obeys), Some(newest)) = (&finding.release, &finding.newest_release)
-            && obeys != newest
+        } else if let (Some(release), Some(newest)) = (&finding.release, &finding.newest_release)
+            && release != newest
         {
-            told.push(format!("{} obeys release {obeys}, and the newest is {newest}.", finding.appliance));
+            let obeys = if finding.obeyed { "obeys" } else { "was given" };
+            told.push(format!("{} {obeys} release {release}, and the newest is {newest}.", finding.appliance));
         }
     }
     told

@@ -164,6 +164,24 @@ fn figures_are_those_of_the_comparison() {
     assert_eq!(set("bundles").len() as u64, c.figures.bundles);
 }
 
+/// What people attest is evidence too, though it says nothing of when appliances spoke.
+#[test]
+fn a_figure_of_bundles_is_how_many_it_leads_to() {
+    let world = crate::attesting::day(|_| {});
+    crate::attesting::attest(&world, crate::attesting::statement("review.keys"), "2026-11-24T09:00:00Z");
+    let packet = made(&world, Kind::Monthly, &month());
+    let written = packet.figures.iter().find(|figure| figure.id == "bundles").unwrap();
+    let rows = &packet.sets[written.rests_on].bundles;
+    assert_eq!((written.value, rows.len()), (Some(29), 29));
+    let bytes: u64 = rows.iter().map(|row| packet.bundles[*row].size).sum();
+    assert_eq!(figure(&packet, "bytes"), Some(bytes));
+    let by_kind = cells(table(&packet, "evidence-by-kind"));
+    let count = |row: &Vec<String>| row[1].parse::<u64>().unwrap();
+    let (all, kinds) = by_kind.split_last().unwrap();
+    assert_eq!((count(all), kinds.iter().map(count).sum::<u64>()), (29, 29));
+    assert!(said(&packet, "evidence").starts_with("29 bundles were written"), "{}", said(&packet, "evidence"));
+}
+
 /// Slices judged from one walk come to what each comes to by itself, and their incidents add up.
 #[test]
 fn one_walk_judges_each_slice_as_a_walk_of_its_own_would() {
@@ -237,6 +255,9 @@ fn what_is_not_known_is_said() {
     let before = made(&world, Kind::Monthly, &Span::month("2026-09").unwrap());
     assert_eq!((figure(&before, "incidents"), figure(&before, "mttr"), figure(&before, "l1")), (Some(0), None, None));
     assert!(html::render(&before).unwrap().contains("No incident was detected in this period."));
+    // It was given a release, and has said nothing.
+    let silent = cells(table(&made(&World::new(), Kind::Monthly, &month()), "appliances"));
+    assert_eq!(silent[0][4], "1-1 (given; nothing tells whether it obeys it)");
     std::fs::write(world.file(3), "{}").unwrap();
     let archive = world.archive();
     let walk = walk(&archive, None).unwrap();

@@ -186,7 +186,7 @@ fn made(site: Site<'_>, sections: Vec<Section>) -> Made {
         bundles: Vec::new(),
     };
     let (tally, score, score_without_exceptions) = (site.tally, whole.score, whole.score_without_exceptions);
-    let bytes = whole.figures.bytes;
+    let (_, bytes) = site.written();
     Made {
         packet: Packet { sets: site.sets, bundles: site.bundles, ..packet },
         tally,
@@ -199,6 +199,7 @@ fn made(site: Site<'_>, sections: Vec<Section>) -> Made {
 /// What reviews ask for first.
 fn figures(site: &Site<'_>) -> Vec<Figure> {
     let (tally, whole, set) = (&site.tally, &site.whole, &site.set);
+    let (bundles, bytes) = site.written();
     let count = |id, label, n: u64, rests_on| Figure::new(id, label, "count", Some(n), rests_on);
     let percent = |id, label, n, rests_on| Figure::new(id, label, "percent", n, rests_on);
     vec![
@@ -219,8 +220,8 @@ fn figures(site: &Site<'_>) -> Vec<Figure> {
         percent("l1", "of ended incidents resolved by rules (promised 70 to 80 %)", tally.tier_percent(0), set.closed),
         percent("l2", "by a planner (promised 15 to 20 %)", tally.tier_percent(1), set.closed),
         percent("l3", "by people (promised 5 to 10 %)", tally.tier_percent(2), set.closed),
-        count("bundles", "evidence bundles written", whole.figures.bundles, set.all),
-        Figure::new("bytes", "of evidence, with signatures", "bytes", Some(whole.figures.bytes), set.all),
+        count("bundles", "evidence bundles written", bundles, set.all),
+        Figure::new("bytes", "of evidence, with signatures", "bytes", Some(bytes), set.all),
     ]
 }
 

@@ -117,6 +117,12 @@ impl<'a> Site<'a> {
         Value::Bundles(rows(&self.index, links)).into()
     }
 
+    /// The bundles of the period, what people attest among them, and how many bytes they have.
+    pub fn written(&self) -> (u64, u64) {
+        let rows = &self.sets[self.set.all].bundles;
+        (rows.len() as u64, rows.iter().map(|row| self.bundles[*row].size).sum())
+    }
+
     /// The policy that each appliance obeyed at the end of the period, where it is known.
     pub fn policies(&self) -> Vec<(&ApplianceId, &Policy)> {
         let Some(record) = self.archive.sites.get(&self.id) else { return Vec::new() };

@@ -11,8 +11,8 @@ use crate::words::of;
 /// The section.
 pub fn section(site: &Site<'_>) -> Section {
     let mut section = Section::new("evidence", "Evidence");
-    let figures = &site.whole.figures;
-    section.say(format!("{} were written in the period. They are listed at the end.", of(figures.bundles, "bundle")));
+    let written = site.written();
+    section.say(format!("{} were written in the period. They are listed at the end.", of(written.0, "bundle")));
     let within: Vec<&BundleRow> = site.bundles.iter().filter(|b| site.period().contains(b.generated_at)).collect();
     let mut kinds: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for bundle in &within {
@@ -30,7 +30,7 @@ pub fn section(site: &Site<'_>) -> Section {
         table.row(vec![text(kind), number(count), bytes(size)]);
     }
     if !table.rows.is_empty() {
-        table.row(vec![text("all").to("set-a".to_owned()), number(figures.bundles), bytes(figures.bytes)]);
+        table.row(vec![text("all").to("set-a".to_owned()), number(written.0), bytes(written.1)]);
     }
     section.table(table, "Nothing was written in this period.");
     section.blocks.push(Block::Table(appliances(site, &within)));

@@ -179,6 +179,8 @@ const writ = (() => {
     if (bytes[0] !== 0x45 || bytes[1] !== 0x64) refuse("it is not a minisign public key");
     return { id: hex(bytes.slice(2, 10)), key: bytes.slice(10) };
   };
+  // The name by which a person's key speaks; minisign writes the id of a key the other way round.
+  const speaker = (key) => `attest-${hex(bytesOf(key.id).reverse())}`;
   const signature = (bytes) => {
     if (bytes.length > MAX_SIGNATURE) refuse("the signature file is larger than any");
     const lines = text(bytes).replace(/\n$/, "").split("\n");
@@ -287,6 +289,10 @@ const writ = (() => {
       && (d.chain.previous === null || isText(d.chain.previous))])),
   };
 
+  // Whether a key may be the log of every site that it was the log of before.
+  const servesLogAs = (now, old) => now.roles.includes("log")
+    && (now.sites.length === 0 || (old.sites.length > 0 && old.sites.every((site) => now.sites.includes(site))));
+
   // What a root may not take back of the one before: epochs, keys, revocations, logs.
   const tookBack = (before, after) => {
     if (after.epoch < before.epoch) return "its epoch is lower than that of the root before";
@@ -294,6 +300,7 @@ const writ = (() => {
       const now = after.keys.find((key) => key.public_key === old.public_key);
       if (!now) return "it lists a key of the root before no longer";
       if (old.revoked_at !== null && (now.revoked_at === null || Date.parse(now.revoked_at) > Date.parse(old.revoked_at))) return "it undoes a revocation";
+      if (old.roles.includes("log") && !servesLogAs(now, old)) return "it takes the role log, or a site, from a key of the root before";
     }
     for (const [site, origins] of Object.entries(before.log_origins)) {
       const now = after.log_origins[site] || [];
@@ -440,7 +447,9 @@ const writ = (() => {
       if (key.revoked_at !== null) refuse("the key of its author was revoked: nothing proves that it is older");
       const at = Date.parse(document.generated_at);
       if (at < Date.parse(key.valid_from) || at >= Date.parse(key.valid_until)) refuse("it is of a time for which its author's key does not count");
-      return { key: publicKey(key.public_key), name: key.name };
+      const found = publicKey(key.public_key);
+      if (document.appliance !== speaker(found)) refuse(`it speaks for ${document.appliance}, and the key of a person speaks for nobody but ${speaker(found)}`);
+      return { key: found, name: key.name };
     };
 
     const bundles = of(...BUNDLES);

@@ -147,6 +147,21 @@ fn what_people_attest_holds_by_their_own_keys() {
     );
     flip(&world.path().join(&path), 300);
     assert_eq!(row(&page.judge(&world, &digest), &path).0, "bad");
+    // It speaks for nobody but itself, also where it signed what it says of an appliance.
+    let (world, digest, _) = attested();
+    let said = crate::attesting::statement("review.keys");
+    let folder = writ_audit::Folder::open(world.path()).unwrap();
+    let (key, now) = (crate::attesting::sam(), at("2026-11-24T09:00:00Z"));
+    let standing = writ_audit::attest::standing(&world.archive(), &folder, &site(), &key.public_key(), now).unwrap();
+    let mut draft = writ_audit::attest::draft(&site(), &standing, said);
+    draft.appliance = front_desk();
+    let sealed = seal(draft, &standing.state, &key, now).unwrap();
+    let other = format!("attestations/clinic-001/{}/{}", key.public_key().fingerprint(), sealed.file_name());
+    world.write(&other, &sealed.bytes);
+    world.write(&format!("{other}.minisig"), sealed.signature_text.as_bytes());
+    let said = page.judge(&world, &digest);
+    let (verdict, why) = row(&said, &other);
+    assert!(verdict == "bad" && why.starts_with("it speaks for front-desk, "), "{why}");
     // Only a key that may attest does.
     let (attests, _, path) = attested();
     let (world, digest) = self::world();
@@ -191,6 +206,13 @@ fn one_bad_file_is_named_and_stops_nothing_and_one_root_may_be_there_twice() {
     }
 }
 
+/// The key of the log in a root.
+fn log_key(root: &mut Json) -> &mut Json {
+    let keys = root["keys"].as_array_mut().unwrap().iter_mut();
+    let mut logs = keys.filter(|key| key["roles"].as_array().unwrap().contains(&"log".into()));
+    logs.next().unwrap()
+}
+
 #[test]
 fn later_roots_take_nothing_back() {
     let page = Page::new();
@@ -205,6 +227,9 @@ fn later_roots_take_nothing_back() {
     assert!(told(&|root| root["epoch"] = json!(0)).contains("epoch is lower"));
     assert!(told(&|root| drop(root["keys"].as_array_mut().unwrap().pop())).contains("a key of the root before"));
     assert!(told(&|root| root["log_origins"] = json!({ "clinic-001": ["other"] })).contains("takes back a log"));
+    let narrowed = "takes the role log, or a site, from a key";
+    assert!(told(&|root| log_key(root)["roles"] = json!(["release"])).contains(narrowed));
+    assert!(told(&|root| log_key(root)["sites"] = json!(["clinic-002"])).contains(narrowed));
     assert!(told(&|root| root["thresholds"]["release"] = json!(0)).contains("asks for nobody"));
     assert!(
         told(&|root| {

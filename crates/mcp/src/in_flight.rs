@@ -25,6 +25,11 @@ impl Open {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Notes a request; false where one of its id is open.
+    fn take(&self, id: &RequestId) -> bool {
+        self.ids().insert(id.clone())
+    }
+
     fn close(&self, id: &RequestId) {
         self.ids().remove(id);
         // Kept for whoever waits next where nobody does now.
@@ -81,11 +86,7 @@ impl<T: Transport<RoleServer>> Transport<RoleServer> for InFlight<T> {
             let message = self.inner.receive().await?;
             match &message {
                 // An id that is open already would be answered once: the second is passed over (JSON-RPC 2.0, section 4).
-                JsonRpcMessage::Request(request) => {
-                    if !self.open.ids().insert(request.id.clone()) {
-                        continue;
-                    }
-                }
+                JsonRpcMessage::Request(request) if !self.open.take(&request.id) => continue,
                 // What was called off is never answered.
                 JsonRpcMessage::Notification(told) => {
                     if let ClientNotification::CancelledNotification(cancelled) = &told.notification

@@ -26,7 +26,12 @@ pub enum Put {
     New,
     /// The same waits already.
     Waits,
+    /// People have answered the same before.
+    Answered,
 }
+
+/// Where `writ plan` writes down what people answered, within.
+const ANSWERED: &str = "answered";
 
 impl Queue {
     /// In a folder that is there.
@@ -34,17 +39,22 @@ impl Queue {
         Self { folder, turn: Mutex::new(()) }
     }
 
-    /// Puts a proposal where it waits, durably, unless the same waits already.
+    /// Puts a proposal where it waits, durably, unless the same waits already or was answered.
     ///
     /// # Errors
     /// When as many wait as may, or the folder cannot be used.
     pub fn put(&self, proposal: &Proposal) -> Result<Put, Refusal> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let unusable = |error: std::io::Error| Refusal::new(format!("the folder of proposals cannot be used: {error}"));
-        let path = self.folder.join(format!("{}.json", proposal.id));
+        let name = format!("{}.json", proposal.id);
+        let path = self.folder.join(&name);
         // A link counts as being there, and is not followed.
         if fs::symlink_metadata(&path).is_ok() {
             return Ok(Put::Waits);
+        }
+        // Who was told no is not asked the same again and again.
+        if fs::symlink_metadata(self.folder.join(ANSWERED).join(&name)).is_ok() {
+            return Ok(Put::Answered);
         }
         let entries = fs::read_dir(&self.folder).map_err(unusable)?.take(LOOKED_AT);
         let waiting = entries.filter_map(Result::ok).filter(|entry| {

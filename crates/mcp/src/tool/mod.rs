@@ -26,8 +26,11 @@ pub struct Tool {
     pub schema: fn() -> Value,
     /// Whether it leaves everything as it is.
     pub reads_only: bool,
-    run: fn(&Desk, &str, Map<String, Value>) -> Result<Answer, Refusal>,
+    run: Run,
 }
+
+/// What answers a call: given what is read, what the client calls itself, and the arguments.
+type Run = fn(&Desk, &str, Map<String, Value>) -> Result<Answer, Refusal>;
 
 /// Every tool.
 pub const TOOLS: [&Tool; 7] = [

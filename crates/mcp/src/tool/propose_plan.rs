@@ -88,6 +88,10 @@ fn run(desk: &Desk, asker: &str, arguments: Map<String, Value>) -> Result<Answer
             proposal.id
         ),
         Put::Waits => format!("{} waits for a person already. Nothing was run.", proposal.id),
+        Put::Answered => format!(
+            "People have answered {} before: it does not wait, and nothing was run. Say in the reason what is new.",
+            proposal.id
+        ),
     });
     answer.put("queued", &(put == Put::New));
     answer.put("proposal", &proposal);

@@ -104,4 +104,10 @@ fn no_more_wait_than_people_can_read() {
     std::os::unix::fs::symlink(&target, &path).unwrap();
     assert_eq!(session.get("propose_plan", proposal())["queued"], false);
     assert_eq!(std::fs::read(&target).unwrap(), b"mine");
+    // What people have answered is not put before them again.
+    std::fs::create_dir(clinic.proposals().join("answered")).unwrap();
+    std::fs::rename(&path, clinic.proposals().join("answered").join(format!("{id}.json"))).unwrap();
+    let told = session.call("propose_plan", proposal());
+    assert!(told.document["queued"] == false && told.text.contains("answered"), "{}", told.text);
+    assert!(!path.exists());
 }

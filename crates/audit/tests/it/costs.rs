@@ -9,11 +9,11 @@ use writ_audit::report::packet::model::{Block, Packet, Table};
 use writ_audit::report::packet::review::{Cadence, review};
 use writ_audit::report::packet::span::Span;
 use writ_audit::report::packet::walk::walk;
-use writ_audit::report::packet::{Kind, csv, html, packet};
+use writ_audit::report::packet::{self, csv, html, packet};
 use writ_audit::report::{json, openmetrics};
-use writ_evidence::incident::{ResolutionType, Tier};
+use writ_evidence::incident::{Drift, ResolutionType, Tier};
 use writ_evidence::records::{PlanRecord, SwitchOutcome, Transcript};
-use writ_evidence::{IncidentId, id::Date};
+use writ_evidence::{IncidentId, Kind, id::Date};
 use writ_trust::digest::Digest;
 use writ_trust::time::Time;
 
@@ -32,10 +32,15 @@ fn live(world: &mut World, Healed(check, minute, tier, rule, seconds): Healed, a
     let event = if check == "file.audit" { HOSTILE.to_owned() } else { "file_drift".to_owned() };
     world.incidents += 1;
     let number = world.incidents;
-    world.incidents -= 1;
-    let opened = world.open(check, from);
+    let mut incident = world.closing(check, (number, 0), from, end).incident.unwrap();
+    (incident.opened_by, incident.event_type) = (None, event.clone());
+    let mut draft = world.draft(Kind::IncidentOpened);
+    draft.incident = Some(incident);
+    draft.affected.systems = vec!["front-desk".into()];
+    draft.drift = Some(Drift { before: Some(wrong()), after: None });
+    let opened = (number, world.seal(draft, from));
     if let Some((outcome, cost)) = asked {
-        let mut draft = world.draft(writ_evidence::Kind::Plan);
+        let mut draft = world.draft(Kind::Plan);
         draft.plan = Some(PlanRecord {
             incident_id: IncidentId { date: Date::of(from), number },
             planner: "writ-planner".into(),
@@ -199,7 +204,7 @@ fn a_packet_tells_costs_and_savings_with_their_evidence() {
     let archive = world.archive();
     let walk = walk(&archive, None, &Decisions::default()).unwrap();
     let month = Span::month("2026-11").unwrap();
-    let made = packet(&archive, &walk, &walk.sites[0], Kind::Monthly, &month, later()).packet;
+    let made = packet(&archive, &walk, &walk.sites[0], packet::Kind::Monthly, &month, later()).packet;
     let known = |id| figure(&made, id);
     assert_eq!((known("model-calls"), known("model-cost")), (Some(11), Some(10_500)));
     assert_eq!((known("time-saved"), known("money-saved")), (Some(174_000), Some(3000)));
@@ -223,7 +228,8 @@ fn a_packet_tells_costs_and_savings_with_their_evidence() {
     let quiet = World::day();
     let archive = quiet.archive();
     let walk = writ_audit::report::packet::walk::walk(&archive, None, &Decisions::default()).unwrap();
-    let made = packet(&archive, &walk, &walk.sites[0], Kind::Monthly, &month, morning().plus_millis(DAY)).packet;
+    let made =
+        packet(&archive, &walk, &walk.sites[0], packet::Kind::Monthly, &month, morning().plus_millis(DAY)).packet;
     let page = html::render(&made).unwrap();
     assert!(page.contains("nothing was saved") && page.contains("that cost nothing"), "{page:.200}");
     assert_eq!(figure(&made, "money-saved"), Some(0));

@@ -5,7 +5,6 @@ use writ_audit::report::packet::span::Span;
 
 use super::make::review;
 use super::options::Options;
-use crate::audit::Rejected;
 use crate::failure::{Failure, Outcome};
 
 /// The review of what is learned: candidates, shares of the tiers, costs, what it saved
@@ -30,8 +29,6 @@ pub struct Arguments {
     options: Options,
     #[command(flatten)]
     when: When,
-    #[command(flatten)]
-    rejected: Rejected,
 }
 
 /// Which review, and of when.
@@ -64,7 +61,6 @@ impl Arguments {
     /// Runs the command.
     pub fn run(self) -> Outcome {
         let (cadence, span) = self.when.span()?;
-        let decisions = self.rejected.decisions()?;
-        review(&self.options, cadence, &span, &decisions)
+        review(&self.options, cadence, &span)
     }
 }

@@ -23,8 +23,9 @@ use crate::failure::{Answer, Failure, Outcome};
 use crate::passphrase::KeyFile;
 use crate::screen::{self, Meter};
 
-/// What is looked at before minutes are spent on verifying: the key, and the place.
+/// What is looked at before minutes are spent on verifying: what was turned down, the key, and the place.
 struct Begun {
+    decisions: Decisions,
     key: Option<SecretKey>,
     making: Option<Making>,
 }
@@ -45,14 +46,15 @@ impl Begun {
             screen::line(&format!("{} is there already: it is left as it is", place.display()));
             return Ok(None);
         }
+        let decisions = options.rejected.decisions()?;
         let key = options.sign.as_deref().map(KeyFile::read).transpose()?;
         let making = place.as_deref().map(Making::begin).transpose()?;
-        Ok(Some(Self { key: key.map(|key| key.unlock(&options.passphrase)).transpose()?, making }))
+        Ok(Some(Self { decisions, key: key.map(|key| key.unlock(&options.passphrase)).transpose()?, making }))
     }
 
-    /// Verifies the folder. `decisions` is what people decided about what is learned.
-    fn walk<'a>(self, options: &Options, archive: &'a Archive, decisions: &Decisions) -> Outcome<Ready<'a>> {
-        let walk = walk(archive, options.site.as_ref(), decisions).map_err(|e| nothing(archive, e))?;
+    /// Verifies the folder.
+    fn walk<'a>(self, options: &Options, archive: &'a Archive) -> Outcome<Ready<'a>> {
+        let walk = walk(archive, options.site.as_ref(), &self.decisions).map_err(|e| nothing(archive, e))?;
         warn_unless_verified(&walk.report);
         Ok(Ready { archive, walk, key: self.key, making: self.making, now: options.now() })
     }
@@ -101,7 +103,7 @@ fn nothing(archive: &Archive, error: CompareError) -> Failure {
 pub fn packets(options: &Options, kind: Kind, span: &Span) -> Outcome {
     let Some(begun) = Begun::new(options, span, &span.name)? else { return Ok(Answer::Yes) };
     let archive = options.source.open(options.site.clone())?;
-    let mut ready = begun.walk(options, &archive, &Decisions::default())?;
+    let mut ready = begun.walk(options, &archive)?;
     let mut meter = Meter::new("sites");
     meter.expect(ready.walk.sites.len() as u64);
     let several = ready.walk.sites.len() > 1;
@@ -138,11 +140,11 @@ pub fn packets(options: &Options, kind: Kind, span: &Span) -> Outcome {
 }
 
 /// Makes the review of what is learned.
-pub fn review(options: &Options, cadence: Cadence, span: &Span, decisions: &Decisions) -> Outcome {
+pub fn review(options: &Options, cadence: Cadence, span: &Span) -> Outcome {
     let name = format!("learning-{}", span.name);
     let Some(begun) = Begun::new(options, span, &name)? else { return Ok(Answer::Yes) };
     let archive = options.source.open(options.site.clone())?;
-    let mut ready = begun.walk(options, &archive, decisions)?;
+    let mut ready = begun.walk(options, &archive)?;
     let packet = review::review(&ready.walk, cadence, span, ready.now);
     if let Some(making) = &mut ready.making {
         write(making, "", &packet, options.pdf)?;
@@ -155,7 +157,7 @@ pub fn preparations(options: &Options, span: &Span) -> Outcome {
     let name = format!("audit-set-{}", span.name);
     let Some(begun) = Begun::new(options, span, &name)? else { return Ok(Answer::Yes) };
     let archive = options.source.open(options.site.clone())?;
-    let mut ready = begun.walk(options, &archive, &Decisions::default())?;
+    let mut ready = begun.walk(options, &archive)?;
     let several = ready.walk.sites.len() > 1;
     let mut all = Vec::new();
     let mut sites = Vec::new();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use writ_trust::ids::SiteId;
 use writ_trust::time::Time;
 
-use crate::audit::Source;
+use crate::audit::{Rejected, Source};
 use crate::clock;
 use crate::passphrase::PassphraseOptions;
 
@@ -17,6 +17,8 @@ pub struct Options {
     /// Only this site; otherwise each site in the folder, and a page over all of them where there are several
     #[arg(long)]
     pub site: Option<SiteId>,
+    #[command(flatten)]
+    pub rejected: Rejected,
     /// The folder to make; it must not be there, or be empty
     #[arg(long, value_name = "DIR", required_unless_present_any = ["json", "into"], group = "place")]
     pub out: Option<PathBuf>,

@@ -30,6 +30,9 @@ pub fn noon() -> Time {
     "2026-11-23T17:00:00Z".parse().unwrap()
 }
 
+/// What is done to the state directory before, and where it stands what was turned down.
+type Before<'b> = (&'b dyn Fn(&Path), Option<&'b Path>);
+
 /// A portal at a socket of its own; ends with it.
 pub struct Inside {
     pub portal: Arc<Portal>,
@@ -57,13 +60,7 @@ impl Inside {
         Self::begun(folder, trust, at, people, (prepare, None))
     }
 
-    fn begun(
-        folder: &Path,
-        trust: &Path,
-        at: Time,
-        people: &str,
-        (prepare, rejected): (&dyn Fn(&Path), Option<&Path>),
-    ) -> Self {
+    fn begun(folder: &Path, trust: &Path, at: Time, people: &str, (prepare, rejected): Before<'_>) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let state = scratch.path().join("state");
         prepare(&state);

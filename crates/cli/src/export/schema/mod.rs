@@ -27,8 +27,8 @@ verification-v1 (verify), comparison-v1 (compare), fetched-v1 (fetch), collected
 query-v1 (query) and recurring-v1 (query --recurring), sample-v1 (sample), restore-tested-v1 (restore-test),
 checklist-v1 (checklist), attested-v1 (attest) and proof-v1 (show --proof), while show prints an evidence-bundle of its
 version; of `writ release` drafted-v1 (draft) and releases-v1 (show), of `writ trust show` roots-v1, of `writ keys` new-key-v1 (new) and key-v1 (show), and
-secrets-v1 of `writ secret list`, packet-v1 of `writ report`, and learning-v1 and learned-v1 of `writ learn`; of
-`writ-portal` learning-status-v1 and learning-candidates-v1.
+secrets-v1 of `writ secret list`, packet-v1 of `writ report`, and learning-v1 and learned-v1 of `writ learn`; and of
+`writ-portal` learning-status-v1 and learning-candidates-v1 (GET /learning/status and /learning/candidates).
 What writ-enforce and writ-switch print has no schema, nor has what `writ secret identity` prints, and
 age, rotate, revoke and archive of `writ keys`, and the part that show prints with --trust.
 Every file stands alone, and the same version writes the same bytes. It needs no tree and no network.

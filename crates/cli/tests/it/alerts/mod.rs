@@ -86,7 +86,7 @@ fn thresholds_are_figures_of_the_baselines() {
     assert!(
         exported.contains("writ_learning_candidates_pending > 20")
             && exported.contains("writ_mttr_seconds")
-            && exported.contains("(--all writes them): WritKeyOld, ")
+            && exported.contains("(--all writes them): WritKeyOld\n")
             && exported.contains("(writ_courier_configured == 1) unless writ_checkin_age_seconds"),
         "{exported}"
     );

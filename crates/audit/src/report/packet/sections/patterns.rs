@@ -1,7 +1,7 @@
 //! Patterns as tables: what was seen, how often it helped, and what may be done about it.
 
 use super::super::model::{Shape, Table, instant, millis, number, text};
-use crate::learn::{Pattern, State};
+use crate::learn::{Pattern, State, in_words};
 
 /// The most names in one cell.
 const NAMED: usize = 5;
@@ -41,6 +41,12 @@ pub fn some(names: &[String]) -> String {
     }
 }
 
+/// What of the check's expectation did not hold.
+fn conditions(pattern: &Pattern) -> String {
+    let terms: Vec<String> = pattern.conditions.iter().map(|term| format!("not {}", in_words(term))).collect();
+    if terms.is_empty() { "the check fails".to_owned() } else { terms.join("; ") }
+}
+
 /// Patterns, as they come.
 pub fn table(id: &'static str, caption: &str, all: &[&Pattern]) -> Table {
     let mut table = Table::new(
@@ -72,7 +78,7 @@ pub fn table(id: &'static str, caption: &str, all: &[&Pattern]) -> Table {
             text(&pattern.check),
             text(&pattern.incident_type),
             text(&pattern.runbook),
-            text(pattern.conditions.join("; ")),
+            text(conditions(pattern)),
             number(pattern.occurrences),
             number(pattern.successes),
             text(share(pattern.success_permille)),

@@ -114,7 +114,7 @@ mod tests {
             ("\"reason\":", "\"reason\":\"twice\",\"reason\":"),
             ("[\"RB-A\",\"RB-B\"]", "\"RB-A\""),
             ("writ.proposal.v1", "writ.plan.v1"),
-            ("\"site\":\"clinic-001\",", ""),
+            ("\"check\":\"service.ehr\",", ""),
             ("front-desk", "../front-desk"),
             ("2026-11-23T12:00:00Z", "yesterday"),
         ] {

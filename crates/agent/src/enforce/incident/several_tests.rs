@@ -105,10 +105,15 @@ fn a_plan_that_is_cut_short_after_one_of_its_runbooks_has_failed() {
     if let L2::On(plans) = &mut stopped.l2 {
         plans.choices[1].tripped = Some("stopped".into());
     }
+    let mut shut = policy.clone();
+    if let L2::On(plans) = &mut shut.l2 {
+        plans.choices[1].window = Some((Some(at(600)), "Sunday 02:00".into()));
+    }
     let restart = Event::Withdrawn("plan-restart", "the enforcer started anew".into());
     for (event, allowed, rule, failures) in [
         (failing(Severity::High), &paused, "plan-held", 1),
         (failing(Severity::High), &stopped, "plan-stopped", 1),
+        (failing(Severity::High), &shut, "plan-stopped", 1),
         (restart, &policy, "plan-restart", 1),
         (Event::PolicyChanged, &policy, "plan-policy", 0),
     ] {

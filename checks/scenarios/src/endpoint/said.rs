@@ -134,7 +134,7 @@ impl Answer<'_> {
 /// a list has those preferred whether or not they are among them.
 fn filled(schema: &Value, prefers: &[String], honest: bool) -> Value {
     if let Some(of) = schema["enum"].as_array() {
-        let offered = |name: &&String| !honest || of.contains(&Value::from(name.as_str()));
+        let offered = |name: &&String| of.contains(&Value::from(name.as_str()));
         return prefers
             .iter()
             .find(offered)

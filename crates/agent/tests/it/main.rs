@@ -27,6 +27,7 @@ mod enforce_steps;
 mod enforce_switch;
 mod enforce_unobserved;
 mod enforce_windows;
+mod model_endpoint;
 mod network;
 mod peers;
 mod planner;

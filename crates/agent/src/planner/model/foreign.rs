@@ -200,7 +200,7 @@ mod tests {
             &deep,
             &many,
         ] {
-            assert!(read(bad).is_err(), "{:.60}", bad);
+            assert!(read(bad).is_err(), "{bad:.60}");
         }
         assert!(parse::<Probe>(b"{}", 1).unwrap_err().contains("more than the 1"));
         assert!(parse::<Probe>(b"{\"\xff\": 1}", 100).unwrap_err().contains("UTF-8"));

@@ -137,12 +137,12 @@ fn heals(appliance: &Appliance, timeline: &mut Timeline, tier: &str) -> Result<(
     })?;
     let event = timeline.incident(&format!("chmod 0666 {FILE} on {}", appliance.name), broken_at, &closed);
     let by = match closed.text(&["execution", "rule"]) {
-        "" => closed.text(&["incident", "details", "planner"]).to_owned(),
-        rule => rule.to_owned(),
+        "" => format!("{} chose", closed.text(&["incident", "details", "planner"])),
+        rule => format!("{rule} ran"),
     };
     let (found, millis) = (closed.text(&["execution", "tier"]), event.verified_ms.unwrap_or_default());
     let runbook = closed.text(&["runbook", "runbook_id"]);
-    say(&format!("{}: {found}, {by} chose {runbook}; verified after {millis} ms", appliance.name));
+    say(&format!("{}: {found}, {by} {runbook}; verified after {millis} ms", appliance.name));
     if event.outcome == "success" && found == tier {
         return Ok(());
     }

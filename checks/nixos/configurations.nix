@@ -154,6 +154,7 @@ in
             appliance = "desk";
             programs = [ ];
             checks = { };
+            runbooks = { };
             settings.planner = { enabled = true; review = "after"; model = { url = "https://[fd00::1]:8443/v1"; key = "planner-key"; }; };
           };
         };

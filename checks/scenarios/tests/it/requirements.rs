@@ -36,7 +36,8 @@ const NOT_BUILT: &str = "not built: ";
 /// The last cell of each row of a page, by id.
 fn rows(page: &str) -> BTreeMap<&str, &str> {
     let cells = page.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |")?.split_once(" | "));
-    let rows = cells.filter(|(id, _)| ALSO.contains(id) || GROUPS.iter().any(|(group, _)| id.starts_with(&format!("{group}-"))));
+    let rows = cells
+        .filter(|(id, _)| ALSO.contains(id) || GROUPS.iter().any(|(group, _)| id.starts_with(&format!("{group}-"))));
     rows.filter_map(|(id, rest)| Some((id, rest.split_once(" | ")?.1))).collect()
 }
 

@@ -40,8 +40,9 @@ fn profile(which: &str, dir: &Path, port: u16) -> Sandbox {
             sandbox::of_planner(&planner::config::Config::read(&config).unwrap())
         }
         "asking" => {
-            let config =
-                file(format!("spool = {spool:?}\nstate_dir = {state:?}\n[model]\nport = {port}\ncredentials = {state:?}\n"));
+            let config = file(format!(
+                "spool = {spool:?}\nstate_dir = {state:?}\n[model]\nport = {port}\ncredentials = {state:?}\n"
+            ));
             sandbox::of_planner(&planner::config::Config::read(&config).unwrap())
         }
         "sync" => {

@@ -164,7 +164,11 @@ fn cases() -> Vec<Case> {
         ("/settings/planner/model/key", some(json!("y")), "unknown-secret settings.planner.model.key"),
         ("/settings/planner/model/key", None, "missing-field settings.planner.model.key"),
         ("/settings/planner/model/url", some(json!("http://10.0.0.4/v1")), "wrong-address settings.planner.model.url"),
-        ("/settings/planner/model/url", some(json!("http://models.example")), "wrong-address settings.planner.model.url"),
+        (
+            "/settings/planner/model/url",
+            some(json!("http://models.example")),
+            "wrong-address settings.planner.model.url",
+        ),
         (
             "/settings/planner/model/url",
             some(json!("https://models.example/v1?key=x")),

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use writ_agent::config::Config;
 use writ_agent::logs::config::Config as LogsConfig;
+use writ_agent::planner::config::Config as PlannerConfig;
 use writ_agent::sync::config::Config as SyncConfig;
 
 use super::machines;
@@ -43,5 +44,9 @@ fn the_daemons_parse_what_the_modules_write() {
     let full = SyncConfig::read(&file("full", "sync.toml")).unwrap();
     assert_eq!((full.depot.as_str(), full.allow_http, full.batch), ("http://10.0.0.1:8080", true, 20));
     assert_eq!(full.ca_file.as_deref(), Some(Path::new("/etc/writ/depot-ca.pem")));
+    let asking = PlannerConfig::read(&file("asking", "planner.toml")).unwrap().model.unwrap();
+    assert_eq!((asking.port, asking.ca_file.as_deref()), (8443, Some(Path::new("/etc/model-ca.pem"))));
+    assert_eq!(asking.credentials.as_deref(), Some(Path::new("/run/credentials/writ-planner.service")));
+    assert!(machines["folder"]["etc"].get("writ/planner.toml").is_none(), "a machine whose policy names no model");
     assert!(machines["folder"]["etc"].get("writ/sync.toml").is_none(), "a machine without a depot has no courier");
 }

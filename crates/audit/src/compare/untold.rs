@@ -35,7 +35,7 @@ pub fn of(timeline: &Timeline, told: &CheckTimeline, points: &[&Point], question
             || before.is_some_and(|p| p.outcome == Outcome::Fail)
             || trial.is_some_and(|trial| trial.from <= point.to)
     };
-    let summed_up = points.iter().filter(|p| p.runs.is_some() && p.failed > 0 && !is_told(**p));
+    let summed_up = points.iter().filter(|p| p.runs.is_some() && p.failed > 0 && !is_told(p));
     summed_up
         .map(|p| Untold { time: Period { from: p.from, to: p.to.plus_millis(1) }.and(&all), runs: p.failed })
         .collect()

@@ -14,7 +14,7 @@ use writ_policy::declared::Severity;
 use writ_policy::observation::{Observation, Value};
 use writ_trust::time::Time;
 
-use crate::words::{lasting, lasting_millis, when};
+use crate::words::{dollars, lasting, lasting_millis, of, when};
 
 /// What a bundle tells, sentence by sentence.
 pub fn tell(bundle: &Bundle) -> Vec<String> {
@@ -411,7 +411,7 @@ fn plan(plan: &PlanRecord, artifacts: &Artifacts) -> Vec<String> {
 /// What a language model was asked, what it cost and how it came out; not the texts themselves.
 fn call(call: &Transcript) -> String {
     let tokens =
-        |count: Option<u64>| count.map_or_else(|| "an unknown number of".to_owned(), |count| count.to_string());
+        |count: Option<u64>| count.map_or_else(|| "an unknown number of tokens".to_owned(), |count| of(count, "token"));
     format!(
         "The model {} was asked ({}): {} of question, {} of answer, {}, {} ms; the prompt is {}. Nobody vouches for that.",
         call.model,
@@ -422,15 +422,6 @@ fn call(call: &Transcript) -> String {
         call.took_ms,
         call.prompt
     )
-}
-
-/// Money in millionths of a US dollar, as `0.001234 US dollars`: exact, and no more digits than it has.
-pub fn dollars(microdollars: u64) -> String {
-    let (whole, part) = (microdollars / 1_000_000, microdollars % 1_000_000);
-    let digits = format!("{part:06}");
-    let digits = digits.trim_end_matches('0');
-    let unit = if (whole, part) == (1, 0) { "US dollar" } else { "US dollars" };
-    if digits.is_empty() { format!("{whole} {unit}") } else { format!("{whole}.{digits} {unit}") }
 }
 
 /// A value without quotes.

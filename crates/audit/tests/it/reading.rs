@@ -118,25 +118,12 @@ fn plans_of_several_runbooks_and_what_models_cost_are_told() {
     let told = told.join(" ");
     for part in [
         "writ-planner/0.1.0 chose RB-FILE-002, RB-FILE-001 for ",
-        "The model small:8b was asked (chosen): 900 tokens of question, an unknown number of tokens of answer, 0.00123 US dollars",
+        "The model small:8b was asked (chosen): 900 tokens of question, an unknown number of tokens of answer, $0.00123",
         "Of what was planned, RB-FILE-002 did not help, RB-FILE-001 helped.",
-        "A language model was asked once for it, for 0.00123 US dollars.",
+        "A language model was asked once for it, for $0.00123.",
     ] {
         assert!(told.contains(part), "{part}: {told}");
     }
     let bad = world("RB-TLS-001").verify();
     assert!(!bad.ok, "nobody could have planned that");
-}
-
-#[test]
-fn money_is_told_exactly() {
-    for (microdollars, told) in [
-        (0, "0 US dollars"),
-        (1, "0.000001 US dollars"),
-        (1_000_000, "1 US dollar"),
-        (1_500_000, "1.5 US dollars"),
-        (u64::MAX, "18446744073709.551615 US dollars"),
-    ] {
-        assert_eq!(story::dollars(microdollars), told);
-    }
 }

@@ -1,18 +1,13 @@
 //! What was learned, for people. Names out of evidence are written in one line each, whatever is in them.
 
 use writ_audit::learn::{Calls, LearnedRule, Library, Pattern, State, Tiers, in_words};
-use writ_audit::words::{lasting_millis, of, thousands, when};
+use writ_audit::words::{dollars, lasting_millis, of, thousands, when};
 use writ_trust::text::one_line;
 
 use crate::screen;
 
 /// The most patterns that a list shows.
 const MOST: usize = 200;
-
-/// How an amount of millionths of a US dollar is written: `$0.004200`.
-pub fn dollars(microdollars: u64) -> String {
-    format!("${}.{:06}", thousands(microdollars / 1_000_000), microdollars % 1_000_000)
-}
 
 /// A share of a thousand as percent: `93.7 %`, `100 %`.
 pub fn percent(permille: u32) -> String {
@@ -170,9 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn money_and_shares_are_exact() {
-        assert_eq!(dollars(4200), "$0.004200");
-        assert_eq!(dollars(1_234_567_890), "$1,234.567890");
+    fn shares_are_exact() {
         assert_eq!([percent(1000), percent(937), percent(0)], ["100 %", "93.7 %", "0 %"]);
         assert_eq!(share(1, 3), "33.3 %");
         assert_eq!(share(0, 0), "0 %");

@@ -27,7 +27,7 @@ pub fn visible(text: &str) -> String {
     out
 }
 
-/// A text as one line of at most [`LONGEST_LINE`] characters.
+/// A text as one line of at most `LONGEST_LINE` characters.
 pub fn line(text: &str) -> String {
     let shown = match text.char_indices().nth(LONGEST_LINE) {
         Some((end, _)) => format!("{}…", &text[..end]),

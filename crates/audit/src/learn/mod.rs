@@ -3,7 +3,7 @@
 //! A [`Pattern`] is a check that fails in a certain way, and a runbook that a plan had run for it. It is known by a
 //! [`signature()`] in which neither a site nor an appliance is: an incident that moves between appliances counts on. Each incident
 //! counts once for each runbook that was run for it: as a success for the one after which its check held, as a failure for those
-//! before. Only evidence that verified counts, and none that [`VerifyReport`](crate::verify::VerifyReport) says something bad of.
+//! before. Only evidence that verified counts, and none that [`VerifyReport`] says something bad of.
 //!
 //! ```text
 //! seen often enough, and it helped ─▶ eligible ─ people merge its rule, and sign it ─▶ promoted ─ helps too rarely ─▶ withdrawable

@@ -93,9 +93,9 @@ fn answer(stream: &mut TcpStream) -> Option<(u16, String)> {
         let text = String::from_utf8_lossy(&came).into_owned();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
             let length = head.lines().filter_map(|line| line.split_once(": "));
-            let length =
+            let mut length =
                 length.filter(|(name, _)| name.eq_ignore_ascii_case("content-length")).map(|(_, n)| n.parse::<usize>());
-            if body.len() >= length.last().map_or(0, Result::unwrap) {
+            if body.len() >= length.next_back().map_or(0, Result::unwrap) {
                 return Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()));
             }
         }

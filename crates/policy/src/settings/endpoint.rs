@@ -1,6 +1,6 @@
 //! Where a language model answers. Pure: no name is looked up.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 /// The longest address, in bytes.
 const LONGEST: usize = 200;
@@ -109,7 +109,7 @@ fn authority_of(authority: &str) -> Option<(&str, Option<u16>)> {
         Some(_) => return None,
     };
     let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        Some(address) => address.parse::<core::net::Ipv6Addr>().is_ok(),
         None => {
             let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
             !host.is_empty() && host.chars().all(plain) && host.starts_with(|c: char| c.is_ascii_alphanumeric())

@@ -241,6 +241,7 @@ in
           checklist = false;
           sampled = 5;
           metricsDirectory = "/var/lib/node-exporter";
+          rejectedFile = "/etc/writ/rejected.nix";
           signKeyFile = "/var/lib/secrets/packets.key";
           signKeyPassphraseFile = "/var/lib/secrets/packets.pass";
           attestKeyFile = "/var/lib/secrets/rounds.key";

@@ -309,7 +309,7 @@ builtins.concatMap
       "ExecStart=/usr/bin/flock /var/lib/writ-audit/lock /nix/store/00000000000000000000000000000000-writ/bin/writ audit verify \"/var/lib/writ-audit/folder\""
       "\"--trust\" \"/etc/trust.json\" \"--site\" \"clinic-001\" \"--keep-checkpoint\" \"/var/lib/writ-audit/clinic-001.checkpoint\""
     ])
-    "\"--period\" \"30d\" \"--openmetrics\" \"/var/lib/node-exporter/clinic-001.prom\""
+    "\"--period\" \"30d\" \"--openmetrics\" \"/var/lib/node-exporter/clinic-001.prom\" \"--rejected\" \"/etc/writ/rejected.nix\""
     "ReadWritePaths=/var/lib/node-exporter"
     "LoadCredential=read-key:/var/lib/secrets/watch.key"
     "Restart=on-failure"
@@ -320,11 +320,15 @@ builtins.concatMap
     "CapabilityBoundingSet="
   ]
   [ "harbor-dental" "WantedBy" "sign-key" "attest-key" ]
+++ holds "figures are written also where the verification fails"
+  (has (builtins.head (builtins.split "audit verify" made.watch.units."writ-audit-night-clinic-001.service")) "ExecStart=-/usr/bin/flock")
+++ holds "nobody said what was rejected" (!(has made.operator.units."writ-audit-monthly-%i.service" "--rejected"))
 ++ lines "writ-audit-monthly-harbor-dental.service" made.watch.units."writ-audit-monthly-harbor-dental.service"
   [
     (builtins.concatStringsSep " " [
       "/bin/writ report monthly --sign %d/sign-key --passphrase-file %d/sign-key-passphrase \"/var/lib/writ-audit/folder\""
       "\"--trust\" \"/etc/trust.json\" \"--site\" \"harbor-dental\" \"--last\" \"--pdf\" \"--into\" \"/var/lib/writ-audit/packets\""
+      "\"--rejected\" \"/etc/writ/rejected.nix\""
     ])
     "LoadCredential=sign-key:/var/lib/secrets/packets.key"
   ]

@@ -71,7 +71,8 @@ let
     { change = rule "storage" "L1-DISK-002" "cooldown" (to "1h"); found = "L1-DISK-002 may take 3840 s"; }
     { change = at [ "families" "patches" ] (without [ "L1-PAT-001" ]); found = "content.nix calls L1-PAT-001 slow"; }
     { change = hipaa [ "version" ] (to "2099.1"); found = "baselines/hipaa/CHANGELOG.md has no heading for version 2099.1"; }
-    { change = tree: tree // { rejected = [ { id = "x"; by = "y"; } ]; }; found = "an entry of rules/learned/rejected.nix"; }
+    { change = tree: tree // { rejected = [ { id = "0123456789ab"; by = "y"; } ]; }; found = "an entry of rules/learned/rejected.nix"; }
+    { change = tree: tree // { rejected = [ { id = "x"; by = "y"; why = "z"; } ]; }; found = "an entry of rules/learned/rejected.nix"; }
     {
       change = tree: at [ "families" "learned" ] (to { inherit (tree.families.storage) L1-DISK-001; }) tree;
       found = "the learned rule L1-DISK-001 must have a priority below 50";

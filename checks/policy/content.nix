@@ -275,8 +275,9 @@ let
 
   # Patterns that were turned down keep the reason.
   learned = concatMap
-    (entry: unless (isAttrs entry && isString (entry.why or null) && isString (entry.by or null) && isString (entry.id or null))
-      "an entry of rules/learned/rejected.nix lacks id, by or why")
+    (entry: unless (isAttrs entry && isString (entry.why or null) && isString (entry.by or null) && isString (entry.id or null)
+      && match "[0-9a-fA-F]{12}" entry.id != null)
+      "an entry of rules/learned/rejected.nix lacks an id of 12 hexadecimal digits, by or why")
     (tree.rejected or (import (root + "/rules/learned/rejected.nix")))
   ++ each (id: rule: unless (rule.value.priority < 50) "the learned rule ${id} must have a priority below 50 (${where rule})") tree.families.learned
   ++ each

@@ -24,6 +24,8 @@ let
     + optionalString (cfg.attestKeyPassphraseFile != null) " --passphrase-file %d/attest-key-passphrase");
   attestingLoaded = optional (cfg.attestKeyFile != null) "attest-key:${cfg.attestKeyFile}"
     ++ optional (cfg.attestKeyPassphraseFile != null) "attest-key-passphrase:${cfg.attestKeyPassphraseFile}";
+  # What people turned down stands in the tree of policy, not in evidence.
+  rejected = optionals (cfg.rejectedFile != null) [ "--rejected" "${cfg.rejectedFile}" ];
   signing = optionalString (cfg.signKeyFile != null) (" --sign %d/sign-key"
     + optionalString (cfg.signKeyPassphraseFile != null) " --passphrase-file %d/sign-key-passphrase");
   signingLoaded = optional (cfg.signKeyFile != null) "sign-key:${cfg.signKeyFile}"
@@ -52,7 +54,7 @@ let
   packet = what: site: round "Make the ${what} packet of ${site}" {
     ExecStartPre = fetch site;
     ExecStart = "${alone} report ${what}${signing} "
-      + words (source ++ of site ++ [ "--last" "--pdf" "--into" "${state}/packets" ]);
+      + words (source ++ of site ++ [ "--last" "--pdf" "--into" "${state}/packets" ] ++ rejected);
     LoadCredential = loaded ++ signingLoaded;
   };
 
@@ -73,10 +75,11 @@ let
       calendar = cfg.night;
       service = site: round "Fetch and verify the evidence of ${site}" ({
         ExecStartPre = fetch site;
-        ExecStart = [ "${alone} audit verify ${words (source ++ of site ++ [ "--keep-checkpoint" "${state}/${site}.checkpoint" ])}" ]
-          # Whether controls are met is for whoever scrapes the figures.
-          ++ optional (cfg.metricsDirectory != null) ("-${alone} audit compare ${words (source ++ of site
-            ++ [ "--period" "30d" "--openmetrics" "${cfg.metricsDirectory}/${site}.prom" ])}");
+        # Figures first: behind a verification that fails systemd starts nothing more, and those of the last good night would stand.
+        # Whether controls are met is for whoever scrapes them; how the round ends is for the verification to say.
+        ExecStart = optional (cfg.metricsDirectory != null) ("-${alone} audit compare ${words (source ++ of site
+            ++ [ "--period" "30d" "--openmetrics" "${cfg.metricsDirectory}/${site}.prom" ] ++ rejected)}")
+          ++ [ "${alone} audit verify ${words (source ++ of site ++ [ "--keep-checkpoint" "${state}/${site}.checkpoint" ])}" ];
         LoadCredential = loaded;
       } // optionalAttrs (cfg.metricsDirectory != null) { ReadWritePaths = cfg.metricsDirectory; });
     }
@@ -127,6 +130,10 @@ in
     sampled = option types.int 3 "How many bundles of each site are drawn each week.";
     metricsDirectory = option (types.nullOr types.str) null
       "Where figures of the last 30 days are written for node_exporter's textfile collector, for the group writ-audit to write.";
+    rejectedFile = option (types.nullOr types.path) null ''
+      What people turned down of what was learned, as in ./rules/learned/rejected.nix of the tree of policy, or its JSON: for packets and
+      figures. Without it a pattern that was turned down is told as one that waits for a decision.
+    '';
     signKeyFile = file "A secret key that signs packets, root's alone, never in the store; without it people sign what they have read.";
     signKeyPassphraseFile = file "A file with that key's passphrase, where it has one.";
     attestKeyFile = file ''

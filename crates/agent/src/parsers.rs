@@ -96,8 +96,10 @@ const PARSERS: &[Parser] = &[
     }),
     ("plan", |bytes| {
         // The request that it claims to answer: the rest of it is judged too.
-        let request = Plan::parse(bytes).map_or_else(|_| Digest::of(bytes), |plan| plan.request);
-        forget(judge(Ok(bytes.to_vec()), request));
+        let plan = Plan::parse(bytes).ok();
+        let request = plan.as_ref().map_or_else(|| Digest::of(bytes), |plan| plan.request);
+        let model = plan.and_then(|plan| Some(plan.transcript?.model));
+        forget(judge(Ok(bytes.to_vec()), request, model.as_deref()));
     }),
     ("plan-request", |bytes| {
         let request = PlanRequest::parse(bytes);

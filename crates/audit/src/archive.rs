@@ -7,7 +7,7 @@ use writ_evidence::Bundle;
 use writ_evidence::bundle::ReleaseRef;
 use writ_policy::policy::Policy;
 use writ_trust::digest::Digest;
-use writ_trust::history::PastRelease;
+use writ_trust::history::{PastRelease, Standing};
 use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::key_register::KeyRegister;
 use writ_trust::root_chain::TrustChain;
@@ -57,6 +57,11 @@ impl SiteRecord {
     /// The release that a bundle names, if it was verified.
     pub fn release(&self, named: &ReleaseRef) -> Option<&PastRelease> {
         self.releases.iter().find(|past| past.digest == named.digest)
+    }
+
+    /// The newest release whose signers still count: what may be relied on where no bundle names a release.
+    pub fn newest_sound(&self) -> Option<&PastRelease> {
+        self.releases.iter().rev().find(|past| past.standing == Standing::Sound)
     }
 }
 

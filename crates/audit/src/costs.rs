@@ -6,10 +6,14 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use writ_evidence::IncidentId;
+use writ_evidence::records::Transcript;
+use writ_evidence::{Bundle, IncidentId};
 use writ_policy::declared::DeclaredAt;
+use writ_trust::digest::Digest;
 use writ_trust::ids::ApplianceId;
+use writ_trust::json;
 use writ_trust::time::Time;
+use writ_wire::plan::{CHOSEN, was_asked};
 
 use crate::compare::model::{IncidentFinding, IncidentStatus, Link};
 use crate::compare::{Asked, Comparison, Evidence, Planned};
@@ -51,14 +55,22 @@ fn sum(one: u64, other: u64) -> u64 {
 }
 
 impl Calls {
-    fn take(&mut self, asked: &Asked) {
-        self.add(&Self {
+    /// The call that a transcript tells of; none where it tells why no model was asked.
+    pub fn told(transcript: &Transcript) -> Option<Self> {
+        was_asked(&transcript.outcome).then(|| Self {
             made: 1,
-            failed: u64::from(asked.failed),
-            input_tokens: asked.input_tokens,
-            output_tokens: asked.output_tokens,
-            microdollars: asked.microdollars,
-        });
+            failed: u64::from(transcript.outcome != CHOSEN),
+            input_tokens: transcript.input_tokens.unwrap_or(0),
+            output_tokens: transcript.output_tokens.unwrap_or(0),
+            microdollars: transcript.cost_microdollars,
+        })
+    }
+
+    /// What tells a call from the others for the same incident of an appliance: several bundles may tell of one.
+    pub fn key(bundle: &Bundle, transcript: &Transcript) -> Digest {
+        let Transcript { prompt, outcome, answered, cost_microdollars, took_ms, .. } = transcript;
+        let request = bundle.artifacts.outputs.get("request");
+        Digest::of(&json::canonical(&(request, prompt, outcome, answered, cost_microdollars, took_ms)))
     }
 
     /// Adds others.
@@ -190,7 +202,7 @@ impl Costs {
         let mut costs = Self { learned: learned(c, &asked, &planned), ..Self::default() };
         let mut places: BTreeMap<(&ApplianceId, IncidentId), usize> = BTreeMap::new();
         for one in asked.iter().filter(|one| c.period.contains(one.at)) {
-            costs.calls.take(one);
+            costs.calls.add(&one.calls);
             let place = places.entry((&one.appliance, one.incident_id)).or_insert(costs.incidents.len());
             costs.note(*place, one);
         }
@@ -217,7 +229,7 @@ impl Costs {
             });
         }
         if let Some(of_incident) = self.incidents.get_mut(place) {
-            of_incident.calls.take(asked);
+            of_incident.calls.add(&asked.calls);
             of_incident.evidence.push(asked.link.clone());
         }
     }
@@ -272,7 +284,7 @@ fn learned(c: &Comparison, asked: &[Asked], planned: &[Planned]) -> Vec<RuleCost
     let mut spent: BTreeMap<(&ApplianceId, IncidentId), u64> = BTreeMap::new();
     for call in asked {
         let so_far = spent.entry((&call.appliance, call.incident_id)).or_default();
-        *so_far = sum(*so_far, call.microdollars);
+        *so_far = sum(*so_far, call.calls.microdollars);
     }
     let of = |one: &Planned| spent.get(&(&one.appliance, one.incident_id)).copied().unwrap_or(0);
     let mut rules: Vec<RuleCost> = rules.into_values().collect();

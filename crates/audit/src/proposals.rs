@@ -12,6 +12,7 @@ use writ_policy::declared::Severity;
 use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::order::{OrderAction, RunbookOrder};
 use writ_trust::time::Time;
+use writ_wire::plan_request::file_name;
 
 use crate::archive::Archive;
 use crate::verify::VerifyReport;
@@ -84,6 +85,8 @@ pub struct Waiting {
     pub open: BTreeMap<Whose, BTreeMap<IncidentId, OpenIncident>>,
     /// When each appliance was heard of last.
     pub heard: BTreeMap<Whose, Time>,
+    /// How many plans that would wait for people are left out, because their ids are not of their incidents, or they are for no check.
+    pub unusable: BTreeMap<Whose, usize>,
     orders: BTreeMap<Whose, Vec<(String, Ordered)>>,
 }
 
@@ -120,8 +123,15 @@ struct Found {
     waiting: Waiting,
     closed: BTreeSet<(Whose, IncidentId)>,
     /// The newest plan of each incident, and whether it is a proposal.
-    plans: BTreeMap<(Whose, IncidentId), (Time, Option<Proposed>)>,
+    plans: BTreeMap<(Whose, IncidentId), (Time, Newest)>,
 }
+
+/// A proposal that nobody could be told of by a name of its own.
+#[derive(Debug)]
+struct Unusable;
+
+/// What a plan proposes; none where it proposes nothing to people.
+type Newest = Result<Option<Proposed>, Unusable>;
 
 impl Found {
     fn take(&mut self, bundle: &Bundle) {
@@ -138,7 +148,7 @@ impl Found {
                 self.waiting.open.entry(whose).or_default().insert(id, open);
             }
         } else if let Some(plan) = bundle.plan.as_ref().filter(|plan| plan.planner != NO_PLANNER) {
-            let newest = self.plans.entry((whose, plan.incident_id)).or_insert((at, None));
+            let newest = self.plans.entry((whose, plan.incident_id)).or_insert((at, Ok(None)));
             if at >= newest.0 {
                 *newest = (at, proposed(bundle));
             }
@@ -160,8 +170,12 @@ impl Found {
                 open.remove(id);
             }
         }
-        let open = plans.into_iter().filter(|(key, _)| !closed.contains(key));
-        waiting.proposals = open.filter_map(|(_, (_, proposed))| proposed).collect();
+        for ((whose, _), (_, newest)) in plans.into_iter().filter(|(key, _)| !closed.contains(key)) {
+            match newest {
+                Ok(proposed) => waiting.proposals.extend(proposed),
+                Err(Unusable) => *waiting.unusable.entry(whose).or_default() += 1,
+            }
+        }
         waiting.proposals.sort_by(|a, b| {
             let key = |one: &Proposed| (one.site.clone(), one.appliance.clone(), one.proposed_at, one.incident_id);
             key(a).cmp(&key(b))
@@ -171,20 +185,64 @@ impl Found {
 }
 
 /// What a bundle proposes to people; none where it tells of something else.
-fn proposed(bundle: &Bundle) -> Option<Proposed> {
-    let plan = bundle.plan.as_ref()?;
+fn proposed(bundle: &Bundle) -> Newest {
     let said = |name: &str| bundle.artifacts.outputs.get(name);
-    (said("rule").map(String::as_str) == Some(REVIEW) && !plan.runbooks.is_empty()).then_some(())?;
-    Some(Proposed {
-        id: said("request")?.clone(),
+    let is_review = said("rule").map(String::as_str) == Some(REVIEW);
+    let Some(plan) = bundle.plan.as_ref().filter(|plan| is_review && !plan.runbooks.is_empty()) else {
+        return Ok(None);
+    };
+    let id = said("request").filter(|id| is_request_of(id, plan.incident_id)).ok_or(Unusable)?;
+    Ok(Some(Proposed {
+        id: id.clone(),
         site: bundle.client_id.clone(),
         appliance: bundle.appliance.clone(),
         incident_id: plan.incident_id,
-        check: said("check")?.clone(),
+        check: said("check").ok_or(Unusable)?.clone(),
         runbooks: plan.runbooks.clone(),
         planner: plan.planner.clone(),
         reason: plan.reason.clone(),
         proposed_at: bundle.generated_at,
         bundle_id: bundle.bundle_id,
-    })
+    }))
+}
+
+/// Whether this is the name of a request for an incident: its id, a hyphen and a number. An appliance that somebody else has taken over
+/// signs whatever they like, and this becomes part of the name of a file, and of a command line that people copy.
+fn is_request_of(id: &str, incident: IncidentId) -> bool {
+    let number = id.strip_prefix(&incident.to_string()).and_then(|rest| rest.strip_prefix('-'));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    number.is_some_and(is_number) && file_name(id).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_incident_and_a_number_is_the_name_of_a_request() {
+        let incident: IncidentId = "INC-20261123-0007".parse().unwrap();
+        for good in ["INC-20261123-0007-1", "INC-20261123-0007-4294967295"] {
+            assert!(is_request_of(good, incident), "{good}");
+        }
+        let long = format!("INC-20261123-0007-{}", "1".repeat(64));
+        for odd in [
+            "",
+            "INC-20261123-0007",
+            "INC-20261123-0007-",
+            "INC-20261123-0007-1x",
+            "INC-20261123-0007--1",
+            "INC-20261123-0007-+1",
+            "INC-20261123-0007-\u{661}",
+            "INC-20261123-0007-1/../../x",
+            "INC-20261123-0007-1\u{1b}[2J",
+            "INC-20261123-0007-1\n",
+            "INC-20261123-0008-1",
+            "INC-20261123-00071",
+            "x/../../../releases/trust/2",
+            "/etc/passwd",
+            &long,
+        ] {
+            assert!(!is_request_of(odd, incident), "{odd:?}");
+        }
+    }
 }

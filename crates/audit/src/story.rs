@@ -13,6 +13,7 @@ use writ_evidence::records::{
 use writ_policy::declared::Severity;
 use writ_policy::observation::{Observation, Value};
 use writ_trust::time::Time;
+use writ_wire::plan::was_asked;
 
 use crate::words::{dollars, lasting, lasting_millis, of, when};
 
@@ -410,6 +411,9 @@ fn plan(plan: &PlanRecord, artifacts: &Artifacts) -> Vec<String> {
 
 /// What a language model was asked, what it cost and how it came out; not the texts themselves.
 fn call(call: &Transcript) -> String {
+    if !was_asked(&call.outcome) {
+        return format!("The model {} was not asked ({}). Nobody vouches for that.", call.model, call.outcome);
+    }
     let tokens =
         |count: Option<u64>| count.map_or_else(|| "an unknown number of tokens".to_owned(), |count| of(count, "token"));
     format!(

@@ -15,7 +15,7 @@ use crate::records::{
     Transcript,
 };
 use crate::scrub::scrub;
-use crate::validate::{MAX_ITEMS, MAX_TEXT};
+use crate::validate::{MAX_ITEMS, MAX_NAME, MAX_TEXT};
 
 /// A bundle without number, time, key and chain: [`seal`](crate::chain::seal) adds those. The fields are those of
 /// [`Bundle`](crate::Bundle).
@@ -166,7 +166,8 @@ impl Draft {
         singles.into_iter().flatten().for_each(text);
         if let Some(call) = self.plan.as_mut().and_then(|plan| plan.transcript.as_mut()) {
             let Transcript { model, prompt: _, asked, answered, outcome, .. } = call;
-            [model, asked, answered, outcome].into_iter().for_each(text);
+            [&mut *model, asked, answered, &mut *outcome].into_iter().for_each(text);
+            [model, outcome].into_iter().for_each(name);
         }
     }
 }
@@ -179,15 +180,22 @@ fn tidy_verification(verification: &mut Verification) {
 fn text(text: &mut String) {
     let scrubbed = scrub(text);
     if scrubbed.len() > MAX_TEXT {
-        *text = cut(&scrubbed);
+        *text = cut(&scrubbed, MAX_TEXT);
     } else if scrubbed != *text {
         *text = scrubbed.into_owned();
     }
 }
 
-fn cut(text: &str) -> String {
+/// Cuts what is bounded as a name: scrubbed, it may be longer than it was when it was judged.
+fn name(name: &mut String) {
+    if name.len() > MAX_NAME {
+        *name = cut(name, MAX_NAME);
+    }
+}
+
+fn cut(text: &str, most: usize) -> String {
     const MARK: &str = "[cut]";
-    let mut end = MAX_TEXT - MARK.len();
+    let mut end = most - MARK.len();
     while !text.is_char_boundary(end) {
         end -= 1;
     }
@@ -222,7 +230,7 @@ fn observation(observation: &mut Observation) {
     if observation.iter().all(|(_, value)| !long(value)) {
         return;
     }
-    let shorten = |s: &String| if s.len() > MAX_TEXT { cut(s) } else { s.clone() };
+    let shorten = |s: &String| if s.len() > MAX_TEXT { cut(s, MAX_TEXT) } else { s.clone() };
     let mut out = Observation::new();
     for (name, value) in observation.iter() {
         let value = match value {
@@ -256,11 +264,11 @@ mod tests {
             allowed: false,
             reason: "SSN 219-09-9999".into(),
             transcript: Some(Transcript {
-                model: "SSN 219-09-9999".into(),
+                model: format!("SSN 219-09-9999 {}", "a@b.co,".repeat(18)),
                 prompt: writ_trust::digest::Digest::of(b""),
                 asked: long.clone(),
                 answered: long,
-                outcome: "timeout".into(),
+                outcome: "timeout,".repeat(MAX_NAME),
                 input_tokens: None,
                 output_tokens: None,
                 cost_microdollars: 0,
@@ -272,6 +280,9 @@ mod tests {
         let call = plan.transcript.unwrap();
         for text in [&call.asked, &call.answered] {
             assert!(text.len() <= MAX_TEXT && text.ends_with("[cut]"));
+        }
+        for name in [&call.model, &call.outcome] {
+            assert!(name.len() <= MAX_NAME && name.ends_with("[cut]"), "no bundle holds it: {name}");
         }
         for text in [&plan.reason, &call.model, &call.asked, &call.answered] {
             assert!(!text.contains("219-09-9999"), "{text}");

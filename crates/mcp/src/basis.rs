@@ -2,14 +2,14 @@
 
 use serde::Serialize;
 use writ_audit::Period;
+use writ_audit::compare::Comparison;
 use writ_audit::log_summary::NOT_CONFIGURED;
 use writ_audit::problem::{Problem, Weight};
-use writ_audit::verify::VerifyReport;
 use writ_trust::digest::Digest;
-use writ_trust::ids::SiteId;
+use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::time::Time;
 
-/// The most problems that are told of.
+/// The most problems, and the most appliances that were not judged, that are told of.
 const MOST: usize = 5;
 
 /// From what log a site was read.
@@ -27,6 +27,48 @@ pub struct LogBasis {
     pub fresh_at: Option<Time>,
 }
 
+/// An appliance that nobody could judge, or not all the time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotJudged {
+    /// Its name.
+    pub appliance: ApplianceId,
+    /// Why, in words.
+    pub why: String,
+}
+
+/// The appliances that nobody could judge, or not all the time: what lists do not tell of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unjudged {
+    /// How many there are.
+    pub count: usize,
+    /// The first of them.
+    pub first: Vec<NotJudged>,
+}
+
+impl Unjudged {
+    fn of(comparison: &Comparison) -> Self {
+        let all = comparison.appliances.iter().filter_map(|one| {
+            let why = one.not_assessable.clone()?;
+            Some(NotJudged { appliance: one.appliance.clone(), why })
+        });
+        let mut first: Vec<NotJudged> = all.collect();
+        let count = first.len();
+        first.truncate(MOST);
+        Self { count, first }
+    }
+
+    /// The same in words; nothing where all were judged.
+    fn sentence(&self) -> Option<String> {
+        let first = self.first.first()?;
+        let others = if self.count == 1 { String::new() } else { format!(", and {} more", self.count - 1) };
+        Some(format!(
+            "NOT JUDGED, or not all the time: {} ({}){others}. What is listed and counted below says nothing of what was asked there \
+             then; coverage tells of each appliance.",
+            first.appliance, first.why
+        ))
+    }
+}
+
 /// What an answer rests on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Basis {
@@ -38,6 +80,8 @@ pub struct Basis {
     pub not_verified: usize,
     /// The first of them.
     pub problems: Vec<Problem>,
+    /// The appliances of which no list here tells anything, or not of all the time.
+    pub not_judged: Unjudged,
     /// The first trust root: its version.
     pub trust_root: Option<u64>,
     /// Its digest, to be compared with the one that was given.
@@ -57,8 +101,9 @@ pub struct Basis {
 }
 
 impl Basis {
-    /// Of a site whose folder was verified.
-    pub fn of(report: &VerifyReport, site: &SiteId, period: Period, read_at: Time) -> Self {
+    /// Of a site whose folder was verified and whose baseline was held against it.
+    pub fn of(comparison: &Comparison, read_at: Time) -> Self {
+        let (report, site) = (&comparison.verification, &comparison.site);
         let log = report.logs.iter().find(|log| log.site == *site);
         let head = log.and_then(|log| log.logs.last());
         let release = report.releases.iter().find(|releases| releases.site == *site);
@@ -68,6 +113,7 @@ impl Basis {
             verified: report.ok,
             not_verified: report.problems.bad,
             problems: report.problems.list.iter().filter(|p| p.weight == Weight::Bad).take(MOST).cloned().collect(),
+            not_judged: Unjudged::of(comparison),
             trust_root: root.map(|root| root.version),
             trust_root_digest: root.and_then(|root| root.digest),
             release: release.and_then(|releases| releases.newest.clone()),
@@ -79,7 +125,7 @@ impl Basis {
                 root: head.and_then(|head| head.root.clone()),
                 fresh_at: head.and_then(|head| head.fresh_at),
             },
-            period,
+            period: comparison.period,
             read_at,
             verify_with: "writ audit verify FOLDER --trust FIRST-ROOT",
         }
@@ -98,6 +144,7 @@ impl Basis {
                 first.unwrap_or_default()
             ));
         }
+        all.extend(self.not_judged.sentence());
         let root = self.trust_root_digest.map(|digest| format!(" {digest}")).unwrap_or_default();
         all.push(format!(
             "This rests on release {} and {} bundles of {}, verified at {} from trust root {}{root}; the site's log: {}{}.",

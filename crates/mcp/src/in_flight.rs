@@ -13,32 +13,60 @@ use tokio::sync::Notify;
 /// How many requests may be without an answer.
 const MOST: usize = 32;
 
-/// The requests that have no answer yet.
+/// The requests that have no answer yet, and the answers that are being written.
 #[derive(Default)]
 struct Open {
-    ids: Mutex<HashSet<RequestId>>,
+    state: Mutex<State>,
     freed: Notify,
 }
 
+#[derive(Default)]
+struct State {
+    ids: HashSet<RequestId>,
+    writing: usize,
+}
+
 impl Open {
-    fn ids(&self) -> MutexGuard<'_, HashSet<RequestId>> {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes a request; false where one of its id is open.
     fn take(&self, id: &RequestId) -> bool {
-        self.ids().insert(id.clone())
+        self.state().ids.insert(id.clone())
     }
 
-    fn close(&self, id: &RequestId) {
-        self.ids().remove(id);
+    /// Its answer is about to be written. Its id is free from now on: whoever reads the answer may use it again, before
+    /// whoever wrote it knows that it is written.
+    fn answering(&self, id: &RequestId) {
+        let mut state = self.state();
+        state.ids.remove(id);
+        state.writing += 1;
+    }
+
+    /// An answer was written, or cannot be.
+    fn answered(&self) {
+        let mut state = self.state();
+        state.writing = state.writing.saturating_sub(1);
+        drop(state);
         // Kept for whoever waits next where nobody does now.
         self.freed.notify_one();
     }
 
+    /// A request that is never answered.
+    fn called_off(&self, id: &RequestId) {
+        self.state().ids.remove(id);
+        self.freed.notify_one();
+    }
+
+    fn is_full(&self) -> bool {
+        let state = self.state();
+        state.ids.len() + state.writing >= MOST
+    }
+
     /// Waits until one more may be taken.
     async fn room(&self) {
-        while self.ids().len() >= MOST {
+        while self.is_full() {
             self.freed.notified().await;
         }
     }
@@ -70,11 +98,14 @@ impl<T: Transport<RoleServer>> Transport<RoleServer> for InFlight<T> {
             _ => None,
         };
         let open = self.open.clone();
+        if let Some(id) = &answers {
+            open.answering(id);
+        }
         let sending = self.inner.send(message);
         async move {
             let sent = sending.await;
-            if let Some(id) = answers {
-                open.close(&id);
+            if answers.is_some() {
+                open.answered();
             }
             sent
         }
@@ -92,7 +123,7 @@ impl<T: Transport<RoleServer>> Transport<RoleServer> for InFlight<T> {
                     if let ClientNotification::CancelledNotification(cancelled) = &told.notification
                         && let Some(id) = &cancelled.params.request_id
                     {
-                        self.open.close(id);
+                        self.open.called_off(id);
                     }
                 }
                 _ => {}

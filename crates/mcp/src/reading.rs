@@ -11,7 +11,7 @@ use writ_evidence::BundleId;
 use writ_evidence::bundle::MAX_BUNDLE;
 use writ_policy::policy::Policy;
 use writ_trust::digest::Digest;
-use writ_trust::history::{PastRelease, Standing};
+use writ_trust::history::PastRelease;
 use writ_trust::ids::{ApplianceId, SiteId};
 use writ_trust::json::{self, MAX_SIGNATURE};
 use writ_trust::time::{Span, Time};
@@ -111,14 +111,12 @@ impl Reading {
 
     /// What an answer rests on that is made of this.
     pub fn basis(&self) -> Basis {
-        let comparison = &self.comparison;
-        Basis::of(&comparison.verification, &comparison.site, comparison.period, self.read_at)
+        Basis::of(&self.comparison, self.read_at)
     }
 
     /// The newest release that verified, and whose signers still count.
     pub fn newest(&self) -> Option<&PastRelease> {
-        let releases = &self.archive.sites.get(self.site())?.releases;
-        releases.iter().rev().find(|past| past.standing == Standing::Sound)
+        self.archive.sites.get(self.site())?.newest_sound()
     }
 
     /// The policy of an appliance by the newest release that verified.

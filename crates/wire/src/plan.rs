@@ -20,6 +20,11 @@ pub const MAX_REASON: usize = 4 * 1024;
 pub const MAX_RUNBOOKS: usize = 5;
 /// The longest text of a transcript, in bytes: what was asked, and what was answered.
 pub const MAX_TRANSCRIPT: usize = 24 * 1024;
+/// What a transcript's outcome says where the model's answer was taken.
+pub const CHOSEN: &str = "chosen";
+/// The outcomes that say that no model was asked: whoever tells of one tells why there was no call.
+pub const NOT_ASKED: [&str; 8] =
+    ["no-key", "address", "no-time", "budget-hour", "budget-day", "budget-money", "budget-unknown", "breaker"];
 /// The longest name of what came of a call, in bytes.
 pub const MAX_OUTCOME: usize = 64;
 /// The most tokens that one call is believed to have taken, of each sort.
@@ -51,7 +56,8 @@ pub struct Plan {
     pub transcript: Option<Transcript>,
 }
 
-/// One call of a language model, as the planner tells it. Its texts are scrubbed of patients' data.
+/// One call of a language model, as the planner tells it, or why none was made: see [`was_asked`]. Its texts are scrubbed of patients'
+/// data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Transcript {
@@ -122,6 +128,11 @@ impl Transcript {
     }
 }
 
+/// Whether a transcript of this outcome tells of a call. Otherwise none was made, and nothing was paid.
+pub fn was_asked(outcome: &str) -> bool {
+    !NOT_ASKED.contains(&outcome)
+}
+
 /// Whether a text can be the name of a planner, a runbook, a check or a model: printable ASCII without spaces, of at most [`MAX_NAME`]
 /// bytes.
 pub fn is_name(text: &str) -> bool {
@@ -180,6 +191,16 @@ mod tests {
         assert_eq!(then(&["RB B"]).excess(), Some("list of runbooks"));
         assert_eq!(then(&["B", "C"]).runbooks(), ["RB-BACKUP-003", "B", "C"]);
         assert_eq!(repeated(&then(&["B", "RB-BACKUP-003"]).runbooks()).unwrap(), "RB-BACKUP-003");
+    }
+
+    #[test]
+    fn what_was_not_asked_is_no_call() {
+        for outcome in [CHOSEN, "timeout", "unreachable", "http-status", "refused", "too-many", "of-a-later-version"] {
+            assert!(was_asked(outcome), "{outcome}");
+        }
+        for outcome in NOT_ASKED {
+            assert!(!was_asked(outcome), "{outcome}");
+        }
     }
 
     #[test]

@@ -77,6 +77,9 @@ pub struct Model {
     /// The name of the secret that is its key; left out where it asks for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// Whether it may be asked by plain HTTP beyond this machine, at a private address; left out where it may not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub insecure: bool,
     /// How long one answer is waited for.
     pub deadline: Span,
     /// The most runbooks that one plan may name.

@@ -47,13 +47,13 @@ pub struct Proposal {
 document!(Proposal, ProposalSchema, PROPOSAL_SCHEMA, "writ.proposal.v1", MAX_PROPOSAL);
 
 impl Proposal {
-    /// The id of what is proposed: `P-` and the first 16 hexadecimal digits of the digest of the same without its id, who
+    /// The id of what is proposed: `P-` and the first 32 hexadecimal digits of the digest of the same without its id, who
     /// proposes and when. Who proposes the same twice has proposed it once, and what somebody has read cannot become something else
-    /// under the same name.
+    /// under the same name: nobody finds two that share half of a digest.
     pub fn id_of(&self) -> String {
         let (id, proposed_by) = (String::new(), String::new());
         let said = Self { id, proposed_by, proposed_at: Time::from_unix_millis(0), ..self.clone() };
-        format!("P-{}", &Digest::of(&said.canonical()).hex()[..16])
+        format!("P-{}", &Digest::of(&said.canonical()).hex()[..32])
     }
 
     /// What in it is longer than it may be, no plain text, or not what it says; none when all is well.
@@ -144,7 +144,7 @@ mod tests {
         ] {
             assert_eq!(named(odd).excess(), Some(what));
         }
-        for id in ["", "../x", "P-0000000000000000"] {
+        for id in ["", "../x", "P-0000000000000000", "P-00000000000000000000000000000000"] {
             assert_eq!(Proposal { id: id.into(), ..proposal() }.excess(), Some("id"));
         }
     }
@@ -153,7 +153,7 @@ mod tests {
     fn who_proposes_the_same_twice_has_proposed_it_once() {
         let later = Proposal { proposed_at: Time::from_unix_millis(1), proposed_by: "else".into(), ..proposal() };
         assert_eq!(later.id_of(), proposal().id);
-        assert_eq!(proposal().file_name().len(), "P-0123456789abcdef.json".len());
+        assert_eq!(proposal().file_name().len(), "P-0123456789abcdef0123456789abcdef.json".len());
         assert_ne!(Proposal { reason: "another".into(), ..proposal() }.id_of(), proposal().id);
     }
 }

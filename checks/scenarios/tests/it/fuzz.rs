@@ -64,7 +64,7 @@ const WRITTEN: [(&str, &str); 51] = [
     ("writ.planner-status.v1", "for people"),
     ("writ.probe-status.v1", "for people"),
     ("writ.proof.v1", "printed"),
-    ("writ.proposal-answered.v1", "for people; nothing but its name is looked at"),
+    ("writ.proposal-answered.v1", "of the folder of proposals; damaged ones are refused in its tests"),
     ("writ.restore-tested.v1", "printed"),
     ("writ.sample.v1", "printed"),
     ("writ.told.v1", "in what is posted to a webhook and a pager"),

@@ -318,11 +318,14 @@ fn planted(scene: &Scene) {
     let file = 0;
     let link = format!("/srv/scans/Patient: {} MRN: 55830217 DOB: {} {}.pdf", PLANTED[5], PLANTED[2], PLANTED[0]);
     scene.endpoint.prefers(&["RB-FILE-0"]);
+    let calls = scene.endpoint.calls();
     let (closed, _) = scene.healed("file.0", || {
         fs::remove_file(scene.house.file(file)).unwrap();
         symlink(&link, scene.house.file(file)).unwrap();
     });
     assert_eq!(closed.text(&["execution", "tier"]), "L2");
+    // Whom nobody asks, nothing reaches: what is looked for in the traffic below must have had the chance to be in it.
+    assert!(scene.endpoint.calls() > calls, "no model was asked about the link: {}", closed.json);
     let notes = [
         format!("cannot restore: patient {}, SSN {}, born {}", PLANTED[5], PLANTED[0], PLANTED[2]),
         format!("call {} or write to {}, {}", PLANTED[4], PLANTED[3], PLANTED[1]),

@@ -12,7 +12,7 @@ use std::time::Duration;
 use writ_agent::clock::{Clock, Simulated};
 use writ_agent::config::Config;
 use writ_agent::enforce::driver::{Driver, Units};
-use writ_agent::enforce::engine::Engine;
+use writ_agent::enforce::engine::{Engine, EngineError};
 use writ_evidence::{Bundle, Kind};
 use writ_scenarios::Time;
 use writ_trust::log::entry::LogEntry;
@@ -72,9 +72,17 @@ impl<'w> Life<'w> {
 
     /// An enforcer that starts, at this time.
     fn open(world: &'w World, at: Time, broken: u64) -> Self {
-        let config = Config::read(&world.house.path("etc/enforce.toml")).unwrap();
         let clock = Simulated::starting(at);
-        let mut engine = Engine::open_at(config, Clock::Simulated(Arc::clone(&clock))).unwrap();
+        let mut tries = 0;
+        let mut engine = loop {
+            tries += 1;
+            let config = Config::read(&world.house.path("etc/enforce.toml")).unwrap();
+            match Engine::open_at(config, Clock::Simulated(Arc::clone(&clock))) {
+                // A process that another test starts shares the lock of an enforcer that ended, until it runs its program.
+                Err(EngineError::Locked { .. }) if tries < 500 => std::thread::sleep(Duration::from_millis(10)),
+                opened => break opened.unwrap(),
+            }
+        };
         engine.start(false);
         let driver = Driver::new(engine, Box::new(|_| ()), Units::default());
         let mut life = Self { world, driver, clock, broken };

@@ -16,6 +16,7 @@ use writ_wire::plan_request::{MAX_PLAN_REQUEST, PlanRequest, file_name};
 
 use super::config::Config;
 use super::model::Asking;
+use super::model::answer::CUT;
 use super::select::select;
 use super::status::{ModelStatus, Status};
 use crate::clock::now;
@@ -209,7 +210,7 @@ impl Planning {
     }
 }
 
-/// A plan within its bound: signs that JSON escapes take more room than they have bytes.
+/// A plan within its bound: signs that JSON escapes take more room than they have bytes. A text of which half is gone says so.
 fn fitting(mut plan: Plan) -> Plan {
     while plan.canonical().len() > MAX_PLAN {
         let Some(transcript) = &mut plan.transcript else { break };
@@ -220,7 +221,43 @@ fn fitting(mut plan: Plan) -> Plan {
         if longest.is_empty() {
             break;
         }
-        *longest = longest.chars().take(longest.chars().count() / 2).collect();
+        let text = longest.strip_suffix(CUT).unwrap_or(longest.as_str());
+        let half: String = text.chars().take(text.chars().count() / 2).collect();
+        *longest = if half.is_empty() { half } else { half + CUT };
     }
     plan
+}
+
+#[cfg(test)]
+mod tests {
+    use writ_wire::plan::{MAX_TRANSCRIPT, Transcript};
+
+    use super::*;
+    use crate::planner::select::tests::request;
+
+    #[test]
+    fn a_plan_that_is_too_large_loses_ends_and_says_so() {
+        let plan = |asked: String| {
+            let transcript = Transcript {
+                model: "small-1".into(),
+                prompt: Digest::of(b""),
+                asked,
+                answered: "\u{1}".repeat(9),
+                outcome: "chosen".into(),
+                input_tokens: None,
+                output_tokens: None,
+                cost_microdollars: 0,
+                took_ms: 0,
+            };
+            Plan { transcript: Some(transcript), ..select(&request(&[("RB-A", None)], &[])).unwrap() }
+        };
+        // Six bytes for one.
+        let fits = fitting(plan("\u{1}".repeat(MAX_TRANSCRIPT)));
+        let transcript = fits.transcript.as_ref().unwrap();
+        assert!(fits.canonical().len() <= MAX_PLAN && transcript.asked.ends_with("\u{1}[cut]"));
+        assert_eq!(transcript.answered, "\u{1}".repeat(9));
+        assert_eq!(fitting(plan("why".into())), plan("why".into()));
+        let endless = Plan { reason: "x".repeat(MAX_PLAN), ..plan("why".into()) };
+        assert_eq!(fitting(endless).transcript.unwrap().asked, "", "it comes to an end");
+    }
 }

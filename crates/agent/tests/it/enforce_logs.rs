@@ -10,7 +10,7 @@ use serde_json::Value;
 use writ_agent::clock::{Clock, Simulated};
 use writ_agent::config::Config;
 use writ_agent::enforce::driver::{Driver, Units};
-use writ_agent::enforce::engine::Engine;
+use writ_agent::enforce::engine::{Engine, EngineError};
 use writ_evidence::Kind;
 use writ_evidence::log_drop::{LogsDropped, RULE};
 use writ_evidence::records::Refused;
@@ -39,8 +39,16 @@ impl Spool {
 
     fn restart(&mut self) {
         drop(self.driver.take());
-        let config = Config::read(&self.site.path("etc/enforce.toml")).unwrap();
-        let mut engine = Engine::open_at(config, Clock::Simulated(self.time.clone())).unwrap();
+        let mut tries = 0;
+        let mut engine = loop {
+            tries += 1;
+            let config = Config::read(&self.site.path("etc/enforce.toml")).unwrap();
+            match Engine::open_at(config, Clock::Simulated(self.time.clone())) {
+                // A process that another test starts shares the lock of an enforcer that ended, until it runs its program.
+                Err(EngineError::Locked { .. }) if tries < 500 => std::thread::sleep(Duration::from_millis(10)),
+                opened => break opened.unwrap(),
+            }
+        };
         engine.start(false);
         fs::create_dir_all(self.site.state("requests")).unwrap();
         self.driver = Some(Driver::new(engine, Box::new(|_| ()), Units::default()));

@@ -329,7 +329,9 @@ fn two_failed_plans_are_enough_and_silence_is_one() {
 fn a_restart_and_a_new_policy_ask_anew() {
     let life = Life::asked(&never());
     let (first, digest) = life.request();
+    fs::write(life.site.path("plan/plans/INC-20991231-0001-1.json"), "{").unwrap();
     let mut life = life.restart();
+    assert_eq!(fs::read_dir(life.site.path("plan/plans")).unwrap().count(), 0, "what nobody reads goes");
     let (second, renewed) = life.request();
     assert!(first.ends_with("-1") && second.ends_with("-2") && digest != renewed);
     life.lay(&first, &plan(digest, "RB-right"));

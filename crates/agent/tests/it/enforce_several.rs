@@ -25,6 +25,17 @@ fn told(site: &Site) -> Vec<(PlanRecord, Bundle)> {
     all.filter(|(plan, _)| plan.planner != "none").collect()
 }
 
+/// The same policy, which lets this model be asked.
+fn with_model(mut policy: Value) -> Value {
+    policy["settings"]["planner"]["model"] = json!({
+        "url": "https://models.example/v1", "name": "small:8b", "key": null, "insecure": false, "deadline": "4s",
+        "most_runbooks": 5,
+        "budget": { "calls_per_hour": 6, "calls_per_day": 30, "microdollars_per_day": 100_000 },
+        "price": { "input_microdollars_per_1000_tokens": 150, "output_microdollars_per_1000_tokens": 600 },
+    });
+    policy
+}
+
 fn call() -> Value {
     json!({
         "model": "small:8b", "prompt": Digest::of(b"prompt"), "asked": format!("SSN 219-09-9999 {}", "x ".repeat(9_000)),
@@ -35,7 +46,7 @@ fn call() -> Value {
 
 #[test]
 fn a_plan_of_two_runs_the_second_where_the_first_did_not_help() {
-    let mut life = Life::asked(&never());
+    let mut life = Life::asked(&with_model(never()));
     let (id, digest) = life.request();
     let mut both = several(digest, &["RB-useless", "RB-right"]);
     both["transcript"] = call();
@@ -98,7 +109,7 @@ fn more_than_may_fail_may_not_be_named_and_nothing_of_it_runs() {
 
 #[test]
 fn people_read_in_the_ticket_what_was_planned_and_what_it_came_to() {
-    let mut policy = never();
+    let mut policy = with_model(never());
     policy["runbooks"]["RB-vain"] = policy["runbooks"]["RB-useless"].clone();
     let mut life = Life::asked(&policy);
     let (id, digest) = life.request();

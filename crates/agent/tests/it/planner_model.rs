@@ -230,10 +230,17 @@ fn an_endpoint_that_misbehaves_chooses_nothing() {
 fn a_model_that_cannot_be_reached_is_not_waited_for() {
     let world = World::new(chooses(json!(["RB-A"])));
     let here = world.endpoint.port;
+    // Takes connections and never says a word: without a handshake nothing was asked.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent_port = silent.local_addr().unwrap().port();
     let down = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let at = |url: String| {
         let mut model = world.model();
         model["url"] = url.into();
+        model
+    };
+    let hurried = |mut model: Value| {
+        model["deadline"] = "150ms".into();
         model
     };
     let keyless = |name: &str| {
@@ -244,7 +251,9 @@ fn a_model_that_cannot_be_reached_is_not_waited_for() {
     for (number, (model, port, wanted)) in [
         (at(format!("http://127.0.0.1:{down}/v1")), down, "unreachable"),
         (at(format!("https://127.0.0.1:{here}/v1")), here, "unreachable"),
+        (hurried(at(format!("https://127.0.0.1:{silent_port}/v1"))), silent_port, "timeout"),
         (at(format!("http://127.0.0.1:{here}/v1")), 443, "address"),
+        (at(format!("http://10.20.30.40:{here}/v1")), here, "address"),
         (at(format!("http://models.example:{here}/v1")), here, "address"),
         (at(format!("http://user:password@127.0.0.1:{here}/v1")), here, "address"),
         (keyless("none"), here, "no-key"),
@@ -259,6 +268,25 @@ fn a_model_that_cannot_be_reached_is_not_waited_for() {
         assert_eq!(plan["transcript"]["cost_microdollars"], 0, "{plan}");
     }
     assert_eq!(world.endpoint.calls(), 0);
+}
+
+/// Whoever was sent all of it may want to be paid, also where nothing of use came back.
+#[test]
+fn a_server_that_reads_and_hangs_up_or_says_nothing_is_paid() {
+    let world = World::new(|_| Reply::Silence);
+    let answers: [Answering; 2] = [Box::new(|_| Reply::Raw(Vec::new())), Box::new(|_| Reply::Silence)];
+    for (number, answering) in answers.into_iter().enumerate() {
+        world.forget();
+        *world.endpoint.answering.lock().unwrap() = answering;
+        let mut model = world.model();
+        model["deadline"] = "1s".into();
+        let (plan, printed) = world.ask_with(u32::try_from(number).unwrap(), &model, world.endpoint.port);
+        let sent =
+            until("it was read", || Some(world.endpoint.captured.lock().unwrap().get(number)?.body.len() as u64));
+        let at_most = (sent * 150 + 1000 * 600).div_ceil(1000);
+        assert_ne!(outcome(&plan), "chosen");
+        assert_eq!(plan["transcript"]["cost_microdollars"], at_most, "{plan} {printed}");
+    }
 }
 
 /// A server that repeats what it was given, in every place that it has.

@@ -10,10 +10,8 @@ use writ_trust::time::Time;
 
 use super::Evidence;
 use super::model::Link;
+use crate::costs::Calls;
 use crate::story;
-
-/// What a transcript's outcome says where the model's answer was taken.
-const CHOSEN: &str = "chosen";
 
 /// One call of a language model, as the planner told it and an appliance signed that it did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -26,14 +24,8 @@ pub struct Asked {
     pub at: Time,
     /// The model, as the endpoint was asked for it.
     pub model: String,
-    /// Whether nothing came of it that could be taken.
-    pub failed: bool,
-    /// Tokens of what was asked; 0 where nobody knows.
-    pub input_tokens: u64,
-    /// Tokens of what was answered; 0 where nobody knows.
-    pub output_tokens: u64,
-    /// What it cost, in millionths of a US dollar.
-    pub microdollars: u64,
+    /// This one call, as sums have it.
+    pub calls: Calls,
     /// How long it took, in milliseconds.
     pub took_millis: u64,
     /// The bundle.
@@ -61,26 +53,21 @@ pub struct Planned {
 
 impl Evidence<'_> {
     /// Every call of a language model that verified evidence tells of, oldest first. Several bundles tell of one plan: a call is
-    /// counted once, by the first of them.
+    /// counted once, by the first of them; and one that was not made is not counted.
     pub fn asked(&self) -> Vec<Asked> {
         let mut told = BTreeSet::new();
         let of_all = self.timelines.iter().flat_map(|(appliance, timeline)| {
             timeline.events.iter().filter_map(move |(bundle, link)| {
                 let plan = bundle.plan.as_ref()?;
                 let transcript = plan.transcript.as_ref()?;
-                let request = bundle.artifacts.outputs.get("request");
-                let (prompt, outcome) = (transcript.prompt, &transcript.outcome);
-                let figures = (transcript.took_ms, transcript.cost_microdollars);
-                let call = (appliance, plan.incident_id, request, prompt, outcome, figures);
+                let calls = Calls::told(transcript)?;
+                let call = (appliance, plan.incident_id, Calls::key(bundle, transcript));
                 let asked = Asked {
                     appliance: appliance.clone(),
                     incident_id: plan.incident_id,
                     at: bundle.generated_at,
                     model: transcript.model.clone(),
-                    failed: transcript.outcome != CHOSEN,
-                    input_tokens: transcript.input_tokens.unwrap_or(0),
-                    output_tokens: transcript.output_tokens.unwrap_or(0),
-                    microdollars: transcript.cost_microdollars,
+                    calls,
                     took_millis: transcript.took_ms,
                     link: timeline.links.get(*link)?.clone(),
                 };

@@ -12,12 +12,13 @@ use writ_trust::time::Time;
 use super::doubts::Doubts;
 use super::gather::{Gathering, Situation};
 use super::model::{
-    Calls, Decisions, Figures, ID_DIGITS, LearnedRule, Library, MAX_BUNDLES, Pattern, RULE_PREFIX, SiteShare, State,
-    Tiers, permille,
+    Decisions, Figures, ID_DIGITS, LearnedRule, Library, MAX_BUNDLES, Pattern, RULE_PREFIX, SiteShare, State, Tiers,
+    permille,
 };
 use super::rules::{self, Runs};
 use super::signature::{Parts, signature};
 use super::told::{By, Came, Case, Ending, Shown};
+use crate::costs::Calls;
 use crate::verify::VerifyReport;
 
 /// The library of what was gathered.
@@ -35,7 +36,7 @@ pub fn library(gathered: &Gathering<'_>, report: &VerifyReport, figures: &Figure
     let in_force = rules::in_force(gathered);
     let mut patterns: Vec<Pattern> =
         counting.sums.iter().map(|(key, sum)| pattern(gathered, *key, sum, &in_force)).collect();
-    let known = patterns.iter().filter_map(|p| Some((p.rule.clone()?, p.id.clone()))).collect();
+    let known = known(&patterns);
     let learned = counting.runs.of(&in_force, &known, figures);
     patterns.iter_mut().for_each(|pattern| pattern.state = state(pattern, &learned, figures, decisions));
     patterns.sort_by_key(|pattern| (Reverse(pattern.occurrences), pattern.signature));
@@ -49,6 +50,19 @@ pub fn library(gathered: &Gathering<'_>, report: &VerifyReport, figures: &Figure
         excluded,
         not_judged: counting.not_judged,
     }
+}
+
+/// The pattern of each rule that is one: of several the one with the least id, so that the order of evidence means nothing.
+fn known(patterns: &[Pattern]) -> BTreeMap<String, String> {
+    let mut known: BTreeMap<String, String> = BTreeMap::new();
+    for pattern in patterns {
+        let Some(rule) = &pattern.rule else { continue };
+        let least = known.entry(rule.clone()).or_insert_with(|| pattern.id.clone());
+        if pattern.id < *least {
+            least.clone_from(&pattern.id);
+        }
+    }
+    known
 }
 
 /// Occurrences, and those of them that were successes.
@@ -254,19 +268,5 @@ impl Tiers {
             Some(None) => &mut self.others,
         };
         *count += 1;
-    }
-}
-
-impl Calls {
-    fn add(&mut self, other: &Self) {
-        for (sum, more) in [
-            (&mut self.made, other.made),
-            (&mut self.failed, other.failed),
-            (&mut self.input_tokens, other.input_tokens),
-            (&mut self.output_tokens, other.output_tokens),
-            (&mut self.microdollars, other.microdollars),
-        ] {
-            *sum = sum.saturating_add(more);
-        }
     }
 }

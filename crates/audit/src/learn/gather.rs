@@ -4,28 +4,26 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use writ_evidence::bundle::{Kind, ReleaseRef};
 use writ_evidence::incident::{Execution, Incident, ResolutionStatus, ResolutionType, Tier, step_hash};
-use writ_evidence::records::{PlanRecord, Transcript};
+use writ_evidence::records::PlanRecord;
 use writ_evidence::{Bundle, IncidentId};
 use writ_policy::observation::Observation;
 use writ_policy::policy::Policy;
 use writ_policy::predicate::Truth;
 use writ_trust::digest::Digest;
 use writ_trust::ids::{ApplianceId, SiteId};
-use writ_trust::json;
 
 use super::count;
-use super::model::{Calls, Decisions, Figures, Library};
+use super::model::{Decisions, Figures, Library};
 use super::signature::parameters;
 use super::terms::{Term, broken, terms};
 use super::told::{At, By, Came, Case, Ending, Key, Names, Ran, Shown, split};
 use crate::archive::{Archive, Stored};
+use crate::costs::Calls;
 use crate::story;
 use crate::verify::VerifyReport;
 
 /// The most runbooks of one plan that are looked at; no plan that is allowed has more.
 const MOST_RUNBOOKS: usize = writ_wire::plan::MAX_RUNBOOKS;
-/// What a transcript says of a call that chose something.
-const CHOSEN: &str = "chosen";
 
 /// What failed, and how.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,8 +41,8 @@ pub struct Situation {
 struct Known {
     /// The terms of checks.
     terms: BTreeMap<String, Vec<Term>>,
-    /// The parameters of runbooks, and the hashes of their steps.
-    runbooks: BTreeMap<String, (Digest, BTreeSet<Digest>)>,
+    /// The parameters of runbooks, and the hashes of their steps in order.
+    runbooks: BTreeMap<String, (Digest, Vec<Digest>)>,
 }
 
 /// Evidence on its way to a [`Library`]: what is kept grows with incidents, by some hundred bytes each, and with patterns.
@@ -143,7 +141,8 @@ impl<'a> Gathering<'a> {
             let parameters = policy.and_then(|(digest, policy)| self.parameters(digest, policy, runbook));
             outcomes.push((self.ran.number(&Ran { runbook: runbook.to_owned(), parameters }), came));
         }
-        let call = plan.transcript.as_ref().map(|transcript| call(&stored.bundle, transcript));
+        let transcript = plan.transcript.as_ref();
+        let call = transcript.and_then(|t| Some((Calls::key(&stored.bundle, t), Calls::told(t)?)));
         let case = self.case(stored, plan.incident_id);
         case.calls.extend(call);
         case.outcomes.extend(outcomes);
@@ -200,8 +199,9 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    /// The rules, but the one that ran last, whose runbooks were run for an incident, as far as the steps that were done tell it. Which
-    /// of them ran because a plan said so is known in the end.
+    /// The rules, but the one that ran last, whose runbooks were run for an incident, as far as the steps that were done tell it: a
+    /// runbook begins with its first step, and a step that others have too does not tell which of them ran. Which of them ran because a
+    /// plan said so is known in the end.
     fn ran_too(
         &mut self,
         bundle: &Bundle,
@@ -211,17 +211,28 @@ impl<'a> Gathering<'a> {
     ) -> Vec<(u32, u32)> {
         let done: BTreeSet<Digest> = bundle.actions_taken.iter().filter(|a| !a.undo).map(|a| a.script_hash).collect();
         let seen = bundle.drift.as_ref().and_then(|drift| drift.before.as_ref());
-        let mut ran = Vec::new();
+        // Rules whose runbooks may have run, and the steps of these; also those of the runbook that is known to have run last.
+        let mut begun: Vec<(&String, &String, Vec<Digest>)> = Vec::new();
+        let last = bundle.runbook.as_ref().map(|last| &last.runbook_id);
+        let last_steps = last.and_then(|last| self.runbook(digest, policy, last).map(|(_, steps)| steps.clone()));
         for (id, rule) in policy.rules.iter().filter(|(_, rule)| rule.when.check == incident.check) {
             let Some(runbook) = rule.run.as_ref().filter(|_| execution.rule.as_ref() != Some(id)) else { continue };
             let narrowed = rule.when.observation.as_ref().zip(seen);
             let matched = narrowed.is_none_or(|(narrowed, seen)| narrowed.evaluate(seen) != Truth::False);
-            let steps = self.runbook(digest, policy, runbook).map(|(_, steps)| steps);
-            if matched && steps.is_some_and(|steps| steps.iter().any(|step| done.contains(step))) {
-                ran.push((self.words.number(id), self.words.number(runbook)));
+            let steps = self.runbook(digest, policy, runbook).map(|(_, steps)| steps.clone()).unwrap_or_default();
+            if matched && steps.first().is_some_and(|first| done.contains(first)) {
+                begun.push((id, runbook, steps));
             }
         }
-        ran
+        let elsewhere = |runbook: &String, step: &Digest| {
+            let of_last = last.filter(|last| *last != runbook).and(last_steps.as_ref());
+            let others = begun.iter().filter(|(_, other, _)| *other != runbook).map(|(_, _, steps)| steps);
+            others.chain(of_last).any(|steps| steps.contains(step))
+        };
+        let told = |one: &&(&String, &String, Vec<Digest>)| {
+            one.2.iter().any(|step| done.contains(step) && !elsewhere(one.1, step))
+        };
+        begun.iter().filter(told).map(|(id, runbook, _)| (self.words.number(id), self.words.number(runbook))).collect()
     }
 
     fn parameters(&mut self, digest: Digest, policy: &Policy, runbook: &str) -> Option<Digest> {
@@ -229,7 +240,7 @@ impl<'a> Gathering<'a> {
     }
 
     /// The parameters of a runbook and the hashes of its steps, worked out once.
-    fn runbook(&mut self, digest: Digest, policy: &Policy, id: &str) -> Option<&(Digest, BTreeSet<Digest>)> {
+    fn runbook(&mut self, digest: Digest, policy: &Policy, id: &str) -> Option<&(Digest, Vec<Digest>)> {
         let runbooks = &mut self.known.entry(digest).or_default().runbooks;
         if !runbooks.contains_key(id) {
             let runbook = policy.runbooks.get(id)?;
@@ -270,18 +281,4 @@ fn came(word: &str) -> Option<Came> {
 
 fn by(stored: &Stored<'_>) -> By {
     By { at: stored.bundle.generated_at, digest: stored.digest, id: stored.bundle.bundle_id }
-}
-
-/// One call of a model, and what tells it from others for the same incident.
-fn call(bundle: &Bundle, transcript: &Transcript) -> (Digest, Calls) {
-    let Transcript { prompt, outcome, took_ms, .. } = transcript;
-    let which = (bundle.artifacts.outputs.get("request"), prompt, outcome, took_ms, &transcript.answered);
-    let calls = Calls {
-        made: 1,
-        failed: u64::from(outcome != CHOSEN),
-        input_tokens: transcript.input_tokens.unwrap_or(0),
-        output_tokens: transcript.output_tokens.unwrap_or(0),
-        microdollars: transcript.cost_microdollars,
-    };
-    (Digest::of(&json::canonical(&which)), calls)
 }

@@ -21,10 +21,10 @@ mod signature;
 mod terms;
 mod told;
 
+pub use crate::costs::Calls;
 pub use gather::Gathering;
 pub use model::{
-    Calls, Decisions, Figures, ID_DIGITS, LearnedRule, Library, MAX_BUNDLES, Pattern, RULE_PREFIX, SiteShare, State,
-    Tiers,
+    Decisions, Figures, ID_DIGITS, LearnedRule, Library, MAX_BUNDLES, Pattern, RULE_PREFIX, SiteShare, State, Tiers,
 };
 pub use signature::{Parts, parameters, signature};
 pub use terms::{Term, broken, in_words, narrowing, terms};

@@ -7,6 +7,9 @@ use writ_trust::digest::Digest;
 use writ_trust::ids::SiteId;
 use writ_trust::time::Time;
 
+use crate::costs::Calls;
+use crate::words::of;
+
 /// How the ids of rules begin that were made of patterns; the pattern's id in capitals follows.
 pub const RULE_PREFIX: &str = "L1-LEARNED-";
 /// How many hexadecimal digits of a signature are the id of a pattern.
@@ -192,21 +195,6 @@ pub struct Tiers {
     pub others: u64,
 }
 
-/// What language models were asked.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Calls {
-    /// How many calls were made.
-    pub made: u64,
-    /// Of these, how many chose nothing.
-    pub failed: u64,
-    /// Tokens of what was asked, as far as that was told.
-    pub input_tokens: u64,
-    /// Tokens of what was answered, as far as that was told.
-    pub output_tokens: u64,
-    /// What they cost, in millionths of a US dollar.
-    pub microdollars: u64,
-}
-
 /// What evidence teaches about patterns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Library {
@@ -239,6 +227,20 @@ impl Library {
             None if wanted.is_empty() => Vec::new(),
             None => self.patterns.iter().filter(|p| p.id.starts_with(wanted)).collect(),
         }
+    }
+
+    /// The incidents that no pattern counts, and why, each in words; none where all of them count.
+    pub fn left_out(&self) -> Vec<String> {
+        let mut told = Vec::new();
+        if self.excluded > 0 {
+            let many = of(self.excluded, "incident");
+            told.push(format!("{many} about whose evidence `writ audit verify` says something bad"));
+        }
+        if self.not_judged > 0 {
+            let many = of(self.not_judged, "incident");
+            told.push(format!("{many} of plans under a policy, or with a runbook, that this folder does not have"));
+        }
+        told
     }
 
     /// The patterns that wait for somebody to decide.

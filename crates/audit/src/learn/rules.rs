@@ -15,11 +15,11 @@ use super::signature::parameters;
 use super::terms::narrowing;
 use super::told::Ending;
 
-/// The policies of the newest releases, of those with the same rules and runbooks one.
+/// The policies of the newest releases whose signers still count, of those with the same rules and runbooks one.
 pub fn in_force<'a>(gathered: &Gathering<'a>) -> Vec<&'a Policy> {
     let mut policies: BTreeMap<Digest, &Policy> = BTreeMap::new();
     for record in gathered.sites().filter_map(|site| gathered.archive.sites.get(site)) {
-        let generations = record.releases.last().into_iter().flat_map(|past| past.release.generations.values());
+        let generations = record.newest_sound().into_iter().flat_map(|past| past.release.generations.values());
         for policy in generations.filter_map(|generation| gathered.archive.policies.get(&generation.policy.digest)) {
             policies.entry(policy.rules_version).or_insert(policy);
         }
@@ -38,16 +38,15 @@ pub fn rule_of(
         return Some(rule_id.to_owned());
     }
     let same = |policy: &&Policy| {
+        let answers = |rule: &Rule| rule.when.check == situation.check && rule.run.as_deref() == Some(runbook);
+        let mut like = policy.rules.iter().filter(|(_, rule)| answers(rule)).peekable();
+        // Most patterns are no rule: only where one may be is the rest worked out.
+        like.peek()?;
         let check = policy.checks.get(&situation.check)?;
         let has = policy.runbooks.get(runbook).is_some_and(|runbook| parameters(runbook) == does);
         let narrowed = narrowing(&check.expect, &situation.broken).ok().filter(|_| has)?;
         let narrowed = narrowed.as_ref().map(normal);
-        let is = |rule: &Rule| {
-            rule.when.check == situation.check
-                && rule.run.as_deref() == Some(runbook)
-                && covers(rule, narrowed.as_ref())
-        };
-        policy.rules.iter().find(|(_, rule)| is(rule)).map(|(id, _)| id.clone())
+        like.find(|(_, rule)| covers(rule, narrowed.as_ref())).map(|(id, _)| id.clone())
     };
     in_force.iter().find_map(same)
 }
@@ -99,7 +98,8 @@ impl Runs {
             let Run { tried, resolved, last } = self.0.get(id).copied().unwrap_or_default();
             Some(LearnedRule {
                 rule: id.to_owned(),
-                pattern: known.get(id).cloned().or_else(|| pattern_of(id)),
+                // What its own id says comes first: only so is it known for one that was made of a pattern.
+                pattern: pattern_of(id).or_else(|| known.get(id).cloned()),
                 check: rule.when.check.clone(),
                 runbook: rule.run.clone()?,
                 tried,

@@ -8,7 +8,7 @@ use writ_evidence::{BundleId, IncidentId};
 use writ_trust::digest::Digest;
 use writ_trust::time::Time;
 
-use super::model::Calls;
+use crate::costs::Calls;
 
 /// Values by number, each kept once.
 #[derive(Debug)]

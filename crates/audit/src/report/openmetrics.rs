@@ -1,5 +1,6 @@
 //! For Prometheus: the figures of one comparison as OpenMetrics text, each with its site. docs/metrics.md lists them.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::compare::model::Comparison;
@@ -25,7 +26,11 @@ pub const METRICS: &[(&str, &str)] = &[
     ("writ_audited_at_seconds", "The end of the period that was compared, in seconds since 1970"),
     ("writ_audit_verified", "Whether the evidence verified"),
     ("writ_l1_resolution_percent", "The share of ended incidents that rules resolved by themselves"),
-    ("writ_rule_success_percent", "The share of ended incidents that a rule resolved, of those on which it was tried"),
+    (
+        "writ_rule_success_percent",
+        "The share of ended incidents that a rule resolved, of those on which it was tried; of a learned rule that ran often enough, \
+         over all evidence",
+    ),
     ("writ_sla_met_percent", "The share of incidents that were resolved in the time that the site allows itself"),
     ("writ_mttr_seconds", "The mean time to repair of resolved incidents"),
     ("writ_incidents_any_ended", "Whether any incident ended within the period; without one its shares are not there"),
@@ -61,7 +66,7 @@ pub fn text(all: &Figures<'_>) -> String {
             "writ_audited_at_seconds" => of_site(u64::try_from(c.period.to.unix_millis() / 1000).ok()),
             "writ_audit_verified" => of_site(Some(u64::from(c.verification.ok))),
             "writ_l1_resolution_percent" => of_site(figures.l1_percent),
-            "writ_rule_success_percent" => Some(rules(c)),
+            "writ_rule_success_percent" => Some(rules(c, library)),
             "writ_sla_met_percent" => of_site(figures.sla_met_percent),
             "writ_mttr_seconds" => of_site(figures.mttr_seconds),
             "writ_incidents_any_ended" => of_site(Some(u64::from(figures.closed > 0))),
@@ -93,11 +98,17 @@ pub fn text(all: &Figures<'_>) -> String {
     text + "# EOF\n"
 }
 
-fn rules(c: &Comparison) -> Vec<(String, u64)> {
-    let one = |r: &crate::compare::model::RuleFigures| {
-        (format!("{{site=\"{}\",rule=\"{}\"}}", c.site, escaped(&r.rule)), r.percent)
-    };
-    c.figures.rules.iter().map(one).collect()
+/// The success of rules. Where a plan helps after a rule that did not, evidence names no rule as the last: what learning counts knows
+/// that such a rule ran all the same, so of those rules that it judges its word is taken.
+fn rules(c: &Comparison, library: &Library) -> Vec<(String, u64)> {
+    let mut shares: BTreeMap<&str, u64> = c.figures.rules.iter().map(|r| (r.rule.as_str(), r.percent)).collect();
+    let often = library.figures.occurrences_least.max(1);
+    for rule in library.rules.iter().filter(|rule| rule.tried >= often) {
+        // Rounded down, as every share is.
+        shares.insert(&rule.rule, u64::from(rule.success_permille / 10));
+    }
+    let one = |(rule, share): (&str, u64)| (format!("{{site=\"{}\",rule=\"{}\"}}", c.site, escaped(rule)), share);
+    shares.into_iter().map(one).collect()
 }
 
 fn targets(c: &Comparison) -> Vec<(String, u64)> {

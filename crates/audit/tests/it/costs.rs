@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use writ_audit::compare::Evidence;
 use writ_audit::costs::{Costs, PEOPLE_MICRODOLLARS};
 use writ_audit::learn::{Decisions, Figures, Gathering, Library, State};
-use writ_audit::report::packet::model::{Block, Packet, Table};
+use writ_audit::report::packet::model::{Block, NotJudged, Packet, Table};
 use writ_audit::report::packet::review::{Cadence, review};
 use writ_audit::report::packet::span::Span;
 use writ_audit::report::packet::walk::walk;
@@ -17,7 +17,7 @@ use writ_evidence::{IncidentId, Kind, id::Date};
 use writ_trust::digest::Digest;
 use writ_trust::time::Time;
 
-use crate::packet_world::HOSTILE;
+use crate::packet_world::{HOSTILE, evening, half_known};
 use crate::world::*;
 
 /// An incident that was healed: what failed, when in minutes, by whom, by which rule, in how many seconds.
@@ -135,7 +135,7 @@ fn calls_are_counted_and_nothing_is_saved_that_evidence_does_not_show() {
         assert_eq!((people.resolved, people.microdollars), (1, PEOPLE_MICRODOLLARS));
         let calls = costs.calls;
         assert_eq!((calls.made, calls.failed, calls.input_tokens, calls.output_tokens), (11, 1, 7700, 330));
-        assert_eq!((calls.made, calls.microdollars), (library.calls.made, library.calls.microdollars), "counted alike");
+        assert_eq!(calls, library.calls, "counted alike");
         assert_eq!(costs.incidents.len(), 11);
         let [rule] = &costs.learned[..] else { panic!("{:?}", costs.learned) };
         let before = rule.before.unwrap();
@@ -154,6 +154,21 @@ fn calls_are_counted_and_nothing_is_saved_that_evidence_does_not_show() {
     judged(&world, |_, _, costs| {
         assert_eq!((costs.learned.len(), costs.learned[0].before), (1, None));
         assert_eq!((costs.saved_millis(), costs.saved_microdollars()), (0, 0));
+    });
+}
+
+/// Why no model was asked is told as well: neither what it cost nor what is learned takes that for a call.
+#[test]
+fn what_was_not_asked_is_no_call() {
+    let mut world = World::new();
+    world.started(morning());
+    for (minute, came) in [(10, ("no-key", 0)), (20, ("breaker", 0)), (30, ("timeout", 500)), (40, ("chosen", 1000))] {
+        live(&mut world, Healed("file.tls", minute, Tier::L2, None, 60), Some(came));
+    }
+    judged(&world, |_, library, costs| {
+        let calls = costs.calls;
+        assert_eq!((calls.made, calls.failed, calls.microdollars, costs.incidents.len()), (2, 1, 1500, 2));
+        assert_eq!(calls, library.calls, "counted alike");
     });
 }
 
@@ -281,4 +296,49 @@ fn reviews_hold_what_each_cadence_asks_for() {
     let next = Span::quarter("2027-Q1").unwrap();
     let made = review(&walked, Cadence::Quarter, &next, at("2027-03-01T00:00:00Z"));
     assert_eq!(cells(table(&made, "stale")).len(), 2);
+}
+
+/// What an appliance was only given may lie there: nobody knows whether its rules arrived. And whoever was not judged is named.
+#[test]
+fn a_review_says_what_nobody_knows() {
+    let week = Span::week("2026-W48").unwrap();
+    let silent = World::new();
+    let archive = silent.archive();
+    let walked = walk(&archive, None, &Decisions::default()).unwrap();
+    let made = review(&walked, Cadence::Week, &week, later());
+    let given = "1-1 (given; nothing tells whether it obeys it)";
+    let told = cells(table(&made, "distribution"));
+    assert_eq!(told, [["front-desk", "clinic-001", given, "1-1", "nobody knows"].map(str::to_owned)]);
+    let page = html::render(&made).unwrap();
+    assert!(page.contains("Nothing shows that 1 appliance obeys the newest release"), "{page:.4000}");
+    assert!(made.not_judged.is_empty(), "{:?}", made.not_judged);
+
+    let half = half_known();
+    let archive = half.archive();
+    let walked = walk(&archive, None, &Decisions::default()).unwrap();
+    let made = review(&walked, Cadence::Week, &week, evening());
+    let named: Vec<&str> = made.not_judged.iter().map(|one| one.appliance.as_str()).collect();
+    assert_eq!(named, ["back-office"]);
+    let banner = NotJudged::banner(&made.not_judged).unwrap();
+    assert!(made.sections[0].blocks.contains(&banner), "{:?}", made.sections[0]);
+}
+
+/// What patterns leave out is said where they are told, and not only by `writ learn`.
+#[test]
+fn what_patterns_leave_out_is_said() {
+    let world = taught();
+    let archive = world.archive();
+    let mut walked = walk(&archive, None, &Decisions::default()).unwrap();
+    let month = Span::month("2026-11").unwrap();
+    let left_out = "2 incidents about whose evidence `writ audit verify` says something bad";
+    let says = |packet: &Packet| {
+        let texts = packet.sections.iter().flat_map(|section| &section.blocks);
+        texts.filter(|block| matches!(block, Block::Text(text) if text.contains(left_out))).count()
+    };
+    assert_eq!(says(&review(&walked, Cadence::Month, &month, later())), 0);
+    walked.library.excluded = 2;
+    walked.sites[0].library.excluded = 2;
+    assert_eq!(says(&review(&walked, Cadence::Month, &month, later())), 1);
+    let made = packet(&archive, &walked, &walked.sites[0], packet::Kind::Monthly, &month, later()).packet;
+    assert_eq!(says(&made), 1);
 }

@@ -61,12 +61,15 @@ pub struct Fleet {
     speakers: BTreeMap<String, Speaker>,
     releases: u64,
     in_vain: bool,
+    /// Runbooks of rules that were run for the next incident before anything else, in vain.
+    before: Vec<String>,
 }
 
 impl Fleet {
     /// Appliances with their policies, under release 1.
     pub fn new(policies: &[(&str, Vec<u8>)]) -> Self {
-        let mut fleet = Self { world: World::empty(), speakers: BTreeMap::new(), releases: 0, in_vain: false };
+        let mut fleet =
+            Self { world: World::empty(), speakers: BTreeMap::new(), releases: 0, in_vain: false, before: Vec::new() };
         for (n, (name, policy)) in (70..).zip(policies) {
             let (key, state) = (key(n), ChainState::new());
             let speaker = Speaker { key, state, policy: Policy::parse(policy).unwrap(), incidents: 0 };
@@ -134,6 +137,13 @@ impl Fleet {
         self.in_vain = true;
         self.tell(told);
         self.in_vain = false;
+    }
+
+    /// Tells of an incident for which rules had these runbooks run before, in vain.
+    pub fn after_rules(&mut self, runbooks: &[&str], told: &Told<'_>) {
+        self.before = runbooks.iter().map(|name| (*name).to_owned()).collect();
+        self.tell(told);
+        self.before.clear();
     }
 
     /// Tells of an incident from its beginning to its end.
@@ -206,6 +216,7 @@ impl Fleet {
         };
         part.opened_by = Some(opened);
         let (check, seen) = (part.check.clone(), told.seen.clone());
+        let before = self.before.clone();
         self.say(told.on, Kind::IncidentClosed, end, |draft| {
             draft.incident = Some(part);
             draft.change = Some(Change::Corrective);
@@ -219,7 +230,8 @@ impl Fleet {
                     steps_total: runbook.steps.len() as u64,
                     steps_executed: runbook.steps.len() as u64,
                 });
-                let actions = (1..).zip(&runbook.steps).map(|(n, step)| Action {
+                let earlier = before.iter().flat_map(|name| &policy.runbooks[name].steps);
+                let actions = (1..).zip(earlier.chain(&runbook.steps)).map(|(n, step)| Action {
                     step: n,
                     action: format!("{}: {}", step.id, step.step),
                     script_hash: step_hash(step),

@@ -58,6 +58,8 @@ fn a_release_that_the_log_held_before_stands() {
         let world = World::logged();
         revoke_signer(&world, revoked_at, false);
         stands(&world.verify(), proven);
+        // Nobody takes what a thief could have made for the newest release.
+        assert_eq!(world.archive().sites[&site()].newest_sound().is_some(), proven, "{revoked_at}");
     }
     // The word of a log key that is itself revoked is nobody's.
     let world = World::logged();

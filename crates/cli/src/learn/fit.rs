@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use writ_audit::learn::{Pattern, narrowing, parameters};
+use writ_audit::learn::{Pattern, narrowing, parameters, terms};
 use writ_policy::check::Check;
 use writ_policy::predicate::Predicate;
 use writ_policy::runbook::Runbook;
@@ -87,6 +87,18 @@ fn runs(library: &Library, policies: &[&Policy], pattern: &Pattern) -> Outcome<(
 
 /// What narrows the rule to the observations that the pattern is about.
 fn narrowed(asked: &[(&Policy, &Check)], pattern: &Pattern) -> Outcome<Option<Predicate>> {
+    // Of a check of one term it is known what was broken. Of several, a rule without conditions would answer what was never healed.
+    if pattern.conditions.is_empty() && asked.iter().any(|(_, check)| terms(&check.expect).len() > 1) {
+        let failure = Failure::refused(format!(
+            "evidence does not tell which part of the check {} was broken",
+            one_line(&pattern.check)
+        ));
+        return Err(failure
+            .because(
+                "it expects several things, and a rule for all of them is wider than what the runbook is known to heal",
+            )
+            .next("write a rule by hand that says what it answers, or reject the pattern"));
+    }
     let all: Vec<_> = asked.iter().map(|(_, check)| narrowing(&check.expect, &pattern.conditions)).collect();
     // Where sites expect different things of it, the narrower word is the safer one.
     if let Some(narrow) = all.iter().flatten().flatten().next() {

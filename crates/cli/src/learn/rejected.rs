@@ -3,6 +3,7 @@
 
 use rnix::ast::{Entry as Binding, Expr, HasEntry as _, InterpolPart, List, LiteralKind};
 use rowan::ast::AstNode as _;
+use writ_audit::decided::pattern_id;
 use writ_trust::text::one_line;
 use writ_trust::time::Time;
 
@@ -142,6 +143,10 @@ fn read(text: &str) -> Result<(Vec<Entry>, usize), String> {
         if entry.id.is_empty() {
             return Err(format!("entry {} has no id that stands there plainly", entries.len() + 1));
         }
+        let Some(id) = pattern_id(&entry.id) else {
+            return Err(format!("entry {} names no pattern: an id is 12 hexadecimal digits", entries.len() + 1));
+        };
+        entry.id = id;
         entries.push(entry);
     }
     Ok((entries, usize::from(end)))
@@ -199,14 +204,14 @@ mod tests {
 
     #[test]
     fn an_entry_is_put_behind_the_others_and_nothing_else_changes() {
-        let one = Rejected::parse(format!("{HEAD}[ ]\n")).unwrap().with(&new("aa", "Sam", "No")).unwrap();
+        let one = Rejected::parse(format!("{HEAD}[ ]\n")).unwrap().with(&new("0123456789aa", "Sam", "No")).unwrap();
         assert!(one.starts_with(&format!("{HEAD}[\n  # check c, runbook ")) && one.ends_with("  }\n]\n"), "{one}");
         let held = one.replace("  }\n]", "  }\n  # the last word\n]");
-        let two = Rejected::parse(held.clone()).unwrap().with(&new("bb", "Kim", "Nor this")).unwrap();
+        let two = Rejected::parse(held.clone()).unwrap().with(&new("0123456789bb", "Kim", "Nor this")).unwrap();
         assert!(two.starts_with(held.trim_end().trim_end_matches(']').trim_end()), "{two}");
         let read = Rejected::parse(two).unwrap().entries;
         let told: Vec<_> = read.iter().map(|e| (e.id.as_str(), e.by.as_str(), e.why.as_str())).collect();
-        assert_eq!(told, [("aa", "Sam", "No"), ("bb", "Kim", "Nor this")]);
+        assert_eq!(told, [("0123456789aa", "Sam", "No"), ("0123456789bb", "Kim", "Nor this")]);
         assert_eq!(read[0].rejected_at, "2026-11-27T10:00:00Z");
     }
 
@@ -218,6 +223,8 @@ mod tests {
             "[ 1 ]",
             "[ { by = \"x\"; } ]",
             "[ { id = x; } ]",
+            "[ { id = \"0123456789\"; } ]",
+            "[ { id = \"0123456789xy\"; } ]",
             "[ { id = \"${x}\"; } ]",
             "map f [ ]",
             "[",
@@ -225,8 +232,8 @@ mod tests {
         ] {
             assert!(Rejected::parse(text.to_owned()).is_err(), "{text}");
         }
-        let read = Rejected::parse("([ { id = ''a''; occurrences = 7; why = f 1; } ])".to_owned()).unwrap();
-        assert_eq!(read.entries[0].id, "a");
+        let read = Rejected::parse("([ { id = ''0123456789AB''; occurrences = 7; why = f 1; } ])".to_owned()).unwrap();
+        assert_eq!(read.entries[0].id, "0123456789ab", "as evidence has it");
     }
 
     proptest! {
@@ -236,7 +243,7 @@ mod tests {
         fn whatever_people_write_is_read_again(by in "[^\0]{0,20}", why in "[\"$\\\\{}'\n\r\t a-z#\\]\\[]{0,30}") {
             // A carriage return ends a line for Nix, and rnix reads it otherwise: it is written as an escape.
             let empty = Rejected::parse("[ ]".to_owned()).unwrap();
-            let text = empty.with(&new("aa", &by, &why)).unwrap();
+            let text = empty.with(&new("0123456789aa", &by, &why)).unwrap();
             prop_assert_eq!(&Rejected::parse(text).unwrap().entries[0].by, &by);
         }
     }

@@ -62,18 +62,7 @@ pub fn calls(calls: &Calls) -> String {
 
 /// What was left out; none when nothing was.
 pub fn left_out(library: &Library) -> Vec<String> {
-    let mut lines = Vec::new();
-    if library.excluded > 0 {
-        let many = of(library.excluded, "incident");
-        lines.push(format!("left out: {many} about whose evidence `writ audit verify` says something bad"));
-    }
-    if library.not_judged > 0 {
-        let many = of(library.not_judged, "incident");
-        lines.push(format!(
-            "left out: {many} of plans under a policy, or with a runbook, that this folder does not have"
-        ));
-    }
-    lines
+    library.left_out().iter().map(|what| format!("left out: {what}")).collect()
 }
 
 /// A pattern in one line.

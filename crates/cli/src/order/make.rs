@@ -94,6 +94,11 @@ pub fn order(site: &SiteId, audience: Audience, action: OrderAction, reason: &st
         issued_at: now,
         expires_at: now.plus(expires),
     };
+    understood(order)
+}
+
+/// An order, unless appliances would not understand it.
+pub fn understood(order: Order) -> Outcome<Order> {
     order.validate().map_err(|e| {
         Failure::refused("appliances would not understand this order").because(e).next("nothing was written")
     })?;

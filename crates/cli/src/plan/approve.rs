@@ -1,22 +1,23 @@
 //! `writ plan approve`: signed orders of what was proposed.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use writ_audit::archive::SiteRecord;
 use writ_policy::policy::Policy;
-use writ_trust::history::Standing;
-use writ_trust::order::{Audience, Order, OrderAction, OrderId, RunbookOrder};
+use writ_trust::order::{Audience, Order, OrderAction, OrderId, OrderSchema, RunbookOrder};
 use writ_trust::text::{escaped, one_line};
 use writ_trust::time::{Span, Time};
 
-use super::answered::{self, Answered};
+use super::answered::{self, Answered, Written};
 use super::found::Kept;
 use super::{Evidence, Places};
 use crate::failure::{Answer, Failure, Outcome};
 use crate::order::make::{self, Short};
 use crate::order::{TrustOptions, describe, sign};
 use crate::passphrase::PassphraseOptions;
-use crate::screen;
+use crate::{clock, random, screen};
 
 /// The longest reason of an order, in bytes.
 const LONGEST_REASON: usize = 500;
@@ -26,11 +27,14 @@ const LONGEST_REASON: usize = 500;
 /// Writes an order to run each of its runbooks on that appliance, as `writ order new run-runbook` would; of several runbooks
 /// order-1.json, order-2.json and so on, to be published one after the other for as long as the check fails. Nothing is written
 /// unless the newest verified release has each runbook, the check judges it, and the incident is open by the evidence.
+///
+/// With --proposals the approval is written down there first, and only once: the same command again makes the same orders, which
+/// an appliance takes once.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   writ plan approve INC-20261123-0007-1 --audit audit --trust releases/trust --key ../keys/alice.key --to order.json
-  writ plan approve P-0123456789abcdef --audit audit --proposals proposals --trust releases/trust \\
+  writ plan approve P-0123456789abcdef0123456789abcdef --audit audit --proposals proposals --trust releases/trust \\
       --key ../keys/alice.key --to order.json
 Where two keys must sign, and then:
   writ order sign order.json --trust releases/trust --key ../keys/bob.key
@@ -103,12 +107,16 @@ impl Arguments {
         if let Some(heard) = evidence.waiting.heard.get(&(one.site.clone(), one.appliance.clone())) {
             screen::aside(&format!("the newest evidence of {} here is of {heard}", one.appliance));
         }
-        let orders = self.orders(&one)?;
+        let written = self.answer(&one)?;
+        let orders = orders(&one, &written)?;
         if !self.json {
             orders.iter().flat_map(describe).for_each(|line| screen::line(&line));
         }
         // Before anything is written: a key that does not count is said while nothing is there.
         let key = self.key.as_ref().map(|key| sign::unlock(key, &self.passphrase, &folder, &one.site)).transpose()?;
+        // Before the orders: whoever is cut off in between gets the same ones from the same command.
+        let down = |folder: &PathBuf| answered::write(folder, &one, &written);
+        let answered = self.places.proposals.as_ref().map(down).transpose()?;
         let mut made = Vec::new();
         for (order, runbook) in orders.iter().zip(&one.runbooks) {
             let to = place(&self.to, orders.len(), made.len() + 1);
@@ -116,10 +124,9 @@ impl Arguments {
             let (id, expires_at) = (file.order.id.clone(), file.order.expires_at);
             made.push(Made { file: to, id, runbook: runbook.clone(), expires_at, signed: short.is_none(), short });
         }
-        let ids: Vec<OrderId> = made.iter().map(|made| made.id.clone()).collect();
-        let reason = orders.first().map_or("", |order| order.reason.as_str());
-        let down = |folder: &PathBuf| answered::write(folder, &one, Answered::Approved, reason, &ids);
-        let answered = self.places.proposals.as_ref().map(down).transpose()?;
+        if let Some(folder) = &self.places.proposals {
+            answered::done(folder, &one)?;
+        }
         if self.json {
             screen::json(&Done { proposal: &one.id, orders: &made, answered });
         } else {
@@ -128,14 +135,53 @@ impl Arguments {
         Ok(Answer::Yes)
     }
 
-    fn orders(&self, one: &Kept) -> Outcome<Vec<Order>> {
-        let reason = self.reason.clone().unwrap_or_else(|| usual(one));
-        let order = |runbook: &String| {
-            let action = OrderAction::RunRunbook(RunbookOrder { runbook: runbook.clone(), check: one.check.clone() });
-            make::order(&one.site, Audience::Appliances(vec![one.appliance.clone()]), action, &reason, &self.expires)
-        };
-        one.runbooks.iter().map(order).collect()
+    /// What is to be written down, or was when it was approved before.
+    fn answer(&self, one: &Kept) -> Outcome<Written> {
+        if let Some(written) = &one.answered {
+            screen::aside(&format!("{} was {}: these are the same orders again", one.id, written.told()));
+            return Ok(written.clone());
+        }
+        // What stands there is another order, whatever it is: said while nothing is written down.
+        let many = one.runbooks.len();
+        for to in (1..=many).map(|number| place(&self.to, many, number)) {
+            if fs::symlink_metadata(&to).is_ok() {
+                let failure = Failure::refused("a file of this name is there already").at(to.display());
+                return Err(failure.next("name another one with --to; nothing was written"));
+            }
+        }
+        let now = clock::now();
+        let id = |_: &String| -> Outcome<OrderId> { Ok(OrderId::from_random(*random::bytes()?)) };
+        Ok(Written {
+            answer: Answered::Approved,
+            reason: self.reason.clone().unwrap_or_else(|| usual(one)),
+            at: Some(now),
+            expires_at: Some(now.plus(&self.expires)),
+            orders: one.runbooks.iter().map(id).collect::<Outcome<_>>()?,
+        })
     }
+}
+
+/// The orders that an approval names: the same ones whenever they are made.
+fn orders(one: &Kept, written: &Written) -> Outcome<Vec<Order>> {
+    let complete = written.orders.len() == one.runbooks.len();
+    let (Some(issued_at), Some(expires_at), true) = (written.at, written.expires_at, complete) else {
+        return Err(Failure::refused(format!("{} was answered already", one.id))
+            .because(written.told())
+            .next("whoever wants it run again makes an order of it: writ order new run-runbook"));
+    };
+    let order = |(id, runbook): (&OrderId, &String)| {
+        make::understood(Order {
+            schema: OrderSchema::V1,
+            site: one.site.clone(),
+            id: id.clone(),
+            audience: Audience::Appliances(vec![one.appliance.clone()]),
+            action: OrderAction::RunRunbook(RunbookOrder { runbook: runbook.clone(), check: one.check.clone() }),
+            reason: written.reason.clone(),
+            issued_at,
+            expires_at,
+        })
+    };
+    written.orders.iter().zip(&one.runbooks).map(order).collect()
 }
 
 /// Why, where nobody says otherwise: in one line that fits.
@@ -176,9 +222,10 @@ fn tell(made: &[Made]) {
     }
 }
 
-/// What keeps a proposal from being approved, by the newest verified release and the evidence.
+/// What keeps a proposal from being approved, by what was answered, the newest verified release and the evidence.
 pub fn judge(one: &Kept, evidence: &Evidence) -> Vec<String> {
-    let mut against = Vec::new();
+    let otherwise = one.answered.iter().filter(|written| written.answer != Answered::Approved);
+    let mut against: Vec<String> = otherwise.map(|written| format!("it was answered: {}", written.told())).collect();
     match policy(one, evidence) {
         Ok(policy) => against.extend(unfit(one, policy)),
         Err(why) => against.push(why),
@@ -201,15 +248,14 @@ pub fn judge(one: &Kept, evidence: &Evidence) -> Vec<String> {
     against
 }
 
-/// The policy that the newest verified release has for an appliance.
+/// The policy that the newest verified release whose signers still count has for an appliance.
 fn policy<'e>(one: &Kept, evidence: &'e Evidence) -> Result<&'e Policy, String> {
     let record = evidence.archive.sites.get(&one.site);
-    let newest = record.and_then(|record| record.releases.last());
-    let newest = newest.ok_or_else(|| format!("no verified release of site {} is in the audit folder", one.site))?;
+    let newest = record.and_then(SiteRecord::newest_sound);
+    let newest = newest.ok_or_else(|| {
+        format!("no verified release of site {} whose signers still count is in the audit folder", one.site)
+    })?;
     let (epoch, serial) = newest.release.point();
-    if newest.standing != Standing::Sound {
-        return Err(format!("the newest release {epoch}-{serial} counts only with keys that were revoked since"));
-    }
     let generation = newest.release.generations.get(&one.appliance);
     let generation =
         generation.ok_or_else(|| format!("the newest release {epoch}-{serial} does not have {}", one.appliance))?;

@@ -10,7 +10,8 @@ use writ_trust::text::escaped;
 use writ_trust::time::Time;
 use writ_wire::proposal::Proposal;
 
-use super::{answered, queue};
+use super::answered::{self, Answered, Written};
+use super::queue;
 use crate::failure::Outcome;
 
 /// Where a proposal is.
@@ -50,6 +51,9 @@ pub struct Kept {
     pub reason: String,
     /// What the appliance told since of orders to run these runbooks.
     pub ordered: Vec<Ordered>,
+    /// What people answered, where that is written down; left out where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answered: Option<Written>,
 }
 
 impl Kept {
@@ -61,7 +65,7 @@ impl Kept {
         };
         let incident = self.incident_id.map_or_else(|| "whichever is open".to_owned(), |id| id.to_string());
         let mut lines = vec![
-            format!("proposal {}", self.id),
+            format!("proposal {}", escaped(&self.id)),
             format!("for      {}/{}, check {}, incident {incident}", self.site, self.appliance, escaped(&self.check)),
             format!("runbooks {}", escaped(self.runbooks.join(", then "))),
             format!("by       {} at {}, in {whose}", escaped(&self.proposed_by), self.proposed_at),
@@ -71,6 +75,7 @@ impl Kept {
             let Ordered { runbook, state, at, result } = told;
             format!("ordered  {}: {state} {at}: {}", escaped(runbook), escaped(result))
         }));
+        lines.extend(self.answered.iter().map(|written| format!("answered {}", written.told())));
         lines
     }
 }
@@ -83,6 +88,8 @@ pub struct Found {
     pub all: Vec<Kept>,
     /// Files of the folder of proposals that are none, and why.
     pub unusable: Vec<queue::Unusable>,
+    /// How many plans of evidence are left out, because their ids are not of their incidents, or they are for no check.
+    pub unusable_plans: usize,
 }
 
 impl Found {
@@ -90,7 +97,7 @@ impl Found {
     pub fn take_evidence(&mut self, waiting: &Waiting, proposals: Option<&Path>) {
         for one in &waiting.proposals {
             let whose = (one.site.clone(), one.appliance.clone());
-            let kept = Kept {
+            let mut kept = Kept {
                 id: one.id.clone(),
                 source: Source::Evidence,
                 bundle_id: Some(one.bundle_id),
@@ -103,8 +110,10 @@ impl Found {
                 proposed_at: one.proposed_at,
                 reason: one.reason.clone(),
                 ordered: waiting.ordered(&whose, &one.check, &one.runbooks, one.proposed_at),
+                answered: None,
             };
-            if !proposals.is_some_and(|folder| answered::is_rejected(folder, &kept)) {
+            kept.answered = proposals.and_then(|folder| answered::read(folder, &kept));
+            if kept.answered.as_ref().is_none_or(|written| written.answer != Answered::Rejected) {
                 self.all.push(kept);
             }
         }
@@ -119,7 +128,7 @@ impl Found {
                 proposal;
             let whose = (site.clone(), appliance.clone());
             let ordered = waiting.map(|waiting| waiting.ordered(&whose, &check, &runbooks, proposed_at));
-            self.all.push(Kept {
+            let mut kept = Kept {
                 id,
                 source: Source::Queue,
                 bundle_id: None,
@@ -132,7 +141,10 @@ impl Found {
                 proposed_at,
                 reason,
                 ordered: ordered.unwrap_or_default(),
-            });
+                answered: None,
+            };
+            kept.answered = answered::read(folder, &kept);
+            self.all.push(kept);
         }
         Ok(())
     }

@@ -115,11 +115,14 @@ impl Places {
         if let Some(folder) = &self.proposals {
             found.take_queue(folder, evidence.map(|evidence| &evidence.waiting))?;
         }
-        let meant = |one: &Kept| {
-            self.site.as_ref().is_none_or(|site| *site == one.site)
-                && self.appliance.as_ref().is_none_or(|appliance| *appliance == one.appliance)
+        let meant = |site: &SiteId, appliance: &ApplianceId| {
+            self.site.as_ref().is_none_or(|only| only == site)
+                && self.appliance.as_ref().is_none_or(|only| only == appliance)
         };
-        found.all.retain(meant);
+        found.all.retain(|one| meant(&one.site, &one.appliance));
+        let unusable = evidence.into_iter().flat_map(|evidence| &evidence.waiting.unusable);
+        let unusable = unusable.filter(|((site, appliance), _)| meant(site, appliance));
+        found.unusable_plans = unusable.map(|(_, count)| *count).sum();
         Ok(found)
     }
 

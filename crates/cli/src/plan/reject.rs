@@ -3,11 +3,11 @@
 use serde::Serialize;
 use writ_trust::text::escaped;
 
-use super::answered::{self, Answered};
+use super::answered::{self, Answered, Written};
 use super::found::{Kept, Source};
 use super::{MaybeTrust, Places};
 use crate::failure::{Answer, Failure, Outcome};
-use crate::screen;
+use crate::{clock, screen};
 
 /// The longest reason, in bytes.
 const LONGEST_REASON: usize = 4 * 1024;
@@ -20,7 +20,7 @@ const LONGEST_REASON: usize = 4 * 1024;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  writ plan reject P-0123456789abcdef --proposals proposals --reason 'the vendor repairs it today'
+  writ plan reject P-0123456789abcdef0123456789abcdef --proposals proposals --reason 'the vendor repairs it today'
   writ plan reject INC-20261123-0007-1 --audit audit --trust releases/trust --proposals proposals \\
       --reason 'repaired by hand'
 
@@ -64,12 +64,14 @@ impl Arguments {
             .because("nothing runs because of it: its incident stays with people, and closes when the check holds")
             .next("name a folder with --proposals to write the rejection down there"));
         };
-        let path = answered::write(folder, &one, Answered::Rejected, &self.reason, &[])?;
+        let written = self.answer(&one)?;
+        let path = answered::write(folder, &one, &written)?;
+        answered::done(folder, &one)?;
         if self.json {
             screen::json(&Done { proposal: &one, answered: &path });
             return Ok(Answer::Yes);
         }
-        screen::line(&format!("{} is rejected: {}", one.id, escaped(&self.reason)));
+        screen::line(&format!("{} is rejected: {}", one.id, escaped(&written.reason)));
         screen::line(&format!("written down in {}", path.display()));
         if one.source == Source::Evidence {
             screen::line(
@@ -77,5 +79,22 @@ impl Arguments {
             );
         }
         Ok(Answer::Yes)
+    }
+
+    /// What is to be written down, or was already by whoever was cut off before the proposal was taken away.
+    fn answer(&self, one: &Kept) -> Outcome<Written> {
+        match &one.answered {
+            None => Ok(Written {
+                answer: Answered::Rejected,
+                reason: self.reason.clone(),
+                at: Some(clock::now()),
+                expires_at: None,
+                orders: Vec::new(),
+            }),
+            Some(written) if written.answer == Answered::Rejected => Ok(written.clone()),
+            Some(written) => Err(Failure::refused(format!("{} was answered already", one.id))
+                .because(written.told())
+                .next("an order that was published is in the depot until it expires; nothing was written")),
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::screen;
 ///
 /// Of evidence, the newest plan of each incident that is open, where the policy wants people to look at plans first. Of a folder
 /// of proposals, whatever lies there and was not answered. What the appliance told since of orders to run the same is told
-/// with each.
+/// with each, and what people answered, where --proposals has it written down.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -19,7 +19,7 @@ Examples:
   writ plan review --audit audit --proposals proposals --trust releases/trust --site clinic-001
   writ plan review --audit audit --trust releases/trust --json | jq '.proposals[].id'
 
-Exit codes: 0 whatever waits; 1 the evidence did not verify, or a file there is no proposal; 2 could not run.")]
+Exit codes: 0 whatever waits; 1 the evidence did not verify, or a plan or a file there is no proposal; 2 could not run.")]
 pub struct Arguments {
     #[command(flatten)]
     places: Places,
@@ -47,12 +47,19 @@ impl Arguments {
         for file in &found.unusable {
             screen::warning(&format!("{} is no proposal: {}", file.file, file.why));
         }
+        if found.unusable_plans > 0 {
+            screen::warning(&format!(
+                "left out: {} in evidence whose id is not of its incident, or that is for no check",
+                screen::count(found.unusable_plans, "plan")
+            ));
+        }
         if self.json {
             screen::json(&Shown { verified, found: &found });
         } else {
             tell(&found);
         }
-        Ok(if verified == Some(false) || !found.unusable.is_empty() { Answer::No } else { Answer::Yes })
+        let left_out = found.unusable_plans > 0 || !found.unusable.is_empty();
+        Ok(if verified == Some(false) || left_out { Answer::No } else { Answer::Yes })
     }
 }
 

@@ -16,7 +16,7 @@ use crate::screen;
 #[command(after_help = "\
 Examples:
   writ plan show INC-20261123-0007-1 --audit audit --trust releases/trust
-  writ plan show P-0123456789abcdef --audit audit --proposals proposals --trust releases/trust --json
+  writ plan show P-0123456789abcdef0123456789abcdef --audit audit --proposals proposals --trust releases/trust --json
 
 Exit codes: 0 it can be approved, or nobody can say without evidence; 1 it cannot, or there is none; 2 could not run.")]
 pub struct Arguments {
@@ -52,6 +52,11 @@ impl Arguments {
             one.lines().iter().for_each(|line| screen::line(line));
             match against.as_deref() {
                 None => screen::line("whether it can be approved is in the evidence: give --audit"),
+                Some([]) if one.answered.is_some() => {
+                    screen::line(
+                        "it was approved: the same command makes the same orders, which an appliance takes once",
+                    );
+                }
                 Some([]) => {
                     screen::line("the newest release has all of it, and the incident is open: it can be approved")
                 }

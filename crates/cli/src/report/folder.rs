@@ -1,11 +1,14 @@
 //! The folder of a packet: it is there whole, with a list of its files, or not at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use tempfile::TempDir;
+use writ_audit::report::packet::SCHEMA;
+use writ_audit::report::packet::model::NotJudged;
 use writ_trust::digest::Digest;
 use writ_trust::minisign::SecretKey;
 
@@ -22,19 +25,73 @@ pub struct Making {
     sums: BTreeMap<String, Digest>,
 }
 
-/// Whether a packet is in this place already. Whatever else lies there is not taken for one.
-pub fn is_made(to: &Path) -> Outcome<bool> {
+/// The largest document of a packet that is read again, in bytes.
+const MAX_DOCUMENT: usize = 512 * 1024 * 1024;
+
+/// What a packet that is there says of how it was made.
+#[derive(Debug)]
+pub struct There {
+    /// Whether the folder that it was made of verified.
+    pub verified: bool,
+    /// What was not judged.
+    pub not_judged: BTreeSet<NotJudged>,
+}
+
+/// Of a document of a packet, what says how it was made.
+#[derive(Deserialize)]
+struct Head {
+    schema: String,
+    verified: Verified,
+    #[serde(default)]
+    not_judged: Vec<NotJudged>,
+}
+
+#[derive(Deserialize)]
+struct Verified {
+    ok: bool,
+}
+
+/// What the packet says that is in this place already; none where nothing is. Whatever else lies there is not taken for one.
+pub fn there(to: &Path) -> Outcome<Option<There>> {
     if files::list(to)?.is_empty() {
-        return Ok(false);
+        return Ok(None);
     }
+    let no_packet = |why: String| {
+        Failure::refused("this folder is no packet, and not empty")
+            .at(to.display())
+            .because(why)
+            .next("move it elsewhere, and run it again; nothing was written")
+    };
     // A packet gets its place when its list of files is written.
-    if to.join(SUMS).is_file() {
-        return Ok(true);
+    if !to.join(SUMS).is_file() {
+        return Err(no_packet(format!("it has no {SUMS}")));
     }
-    Err(Failure::refused("this folder is no packet, and not empty")
-        .at(to.display())
-        .because(format!("it has no {SUMS}"))
-        .next("move it elsewhere, and run it again; nothing was written"))
+    let documents = documents(to)?;
+    if documents.is_empty() {
+        return Err(no_packet("it has no document as JSON".to_owned()));
+    }
+    let mut there = There { verified: true, not_judged: BTreeSet::new() };
+    for path in documents {
+        let bytes = files::read(&path, MAX_DOCUMENT, "a packet that is there")?;
+        let name = files::name_of(&path);
+        let head: Head = serde_json::from_slice(&bytes).map_err(|e| no_packet(format!("{name}: {e}")))?;
+        if head.schema != SCHEMA {
+            return Err(no_packet(format!("{name} is not of {SCHEMA}")));
+        }
+        there.verified &= head.verified.ok;
+        there.not_judged.extend(head.not_judged);
+    }
+    Ok(Some(there))
+}
+
+/// The documents of a packet: those of the folder itself, and those in the folders of its sites. Samples lie deeper.
+fn documents(to: &Path) -> Outcome<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in files::list(to)? {
+        if path.is_dir() { found.extend(files::list(&path)?) } else { found.push(path) }
+    }
+    found.retain(|path| path.extension().is_some_and(|ending| ending == "json") && path.is_file());
+    Ok(found)
 }
 
 /// A file of it: its name, and what is in it.

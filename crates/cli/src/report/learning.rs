@@ -23,7 +23,8 @@ Examples:
   writ report learning audit --trust root-you-were-given.json --quarter 2026-Q4 \\
       --rejected rules/learned/rejected.nix --pdf --out learning-2026-Q4
 
-Exit codes: 0 made, and the folder verified; 1 made, but it did not verify, or refused; 2 could not run.")]
+Exit codes: 0 made, the folder verified, and every appliance in it was judged; 1 made, but not all of that holds, or
+refused; 2 could not run.")]
 pub struct Arguments {
     #[command(flatten)]
     options: Options,

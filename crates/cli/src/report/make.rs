@@ -16,7 +16,7 @@ use writ_trust::minisign::SecretKey;
 use writ_trust::time::Time;
 
 use super::convert;
-use super::folder::{Entry, Making, is_made};
+use super::folder::{Entry, Making, there};
 use super::options::Options;
 use crate::audit::{unprintable, warn_unless_verified};
 use crate::failure::{Answer, Failure, Outcome};
@@ -31,8 +31,9 @@ struct Begun {
 }
 
 impl Begun {
-    /// Nothing where it is made already, which is said. `name` is what it is called besides its site.
-    fn new(options: &Options, span: &Span, name: &str) -> Outcome<Option<Self>> {
+    /// Where it is made already, that is said, and the answer is the one that it was made with. `name` is what it is called besides its
+    /// site.
+    fn new(options: &Options, span: &Span, name: &str) -> Outcome<Result<Self, Answer>> {
         let now = options.now();
         if span.period.from >= now {
             let why = format!("it begins at {}, and it is {now}", span.period.from);
@@ -41,15 +42,20 @@ impl Begun {
         }
         let place = options.place(name);
         if let Some(place) = place.as_deref().filter(|_| options.into.is_some())
-            && is_made(place)?
+            && let Some(packet) = there(place)?
         {
             screen::line(&format!("{} is there already: it is left as it is", place.display()));
-            return Ok(None);
+            if !packet.verified {
+                screen::warning(
+                    "the folder that it was made of did not verify: move it elsewhere to have it made again",
+                );
+            }
+            return Ok(Err(answer(packet.verified, &packet.not_judged)));
         }
         let decisions = options.rejected.decisions()?;
         let key = options.sign.as_deref().map(KeyFile::read).transpose()?;
         let making = place.as_deref().map(Making::begin).transpose()?;
-        Ok(Some(Self { decisions, key: key.map(|key| key.unlock(&options.passphrase)).transpose()?, making }))
+        Ok(Ok(Self { decisions, key: key.map(|key| key.unlock(&options.passphrase)).transpose()?, making }))
     }
 
     /// Verifies the folder.
@@ -84,9 +90,18 @@ impl Ready<'_> {
         }
         // The page over all sites and the documents of one set name the same ones again.
         let not_judged: BTreeSet<&NotJudged> = packets.iter().flat_map(|packet| &packet.not_judged).collect();
-        not_judged.iter().for_each(|one| screen::warning(&format!("not judged: {one}")));
-        Ok(if self.walk.report.ok && not_judged.is_empty() { Answer::Yes } else { Answer::No })
+        Ok(answer(self.walk.report.ok, not_judged))
     }
+}
+
+/// Whether the folder verified and everything in it was judged; what was not is said.
+fn answer<'n>(verified: bool, not_judged: impl IntoIterator<Item = &'n NotJudged>) -> Answer {
+    let mut holds = verified;
+    for one in not_judged {
+        screen::warning(&format!("not judged: {one}"));
+        holds = false;
+    }
+    if holds { Answer::Yes } else { Answer::No }
 }
 
 /// Nothing to report on; when the folder does not verify, that is the reason.
@@ -101,7 +116,10 @@ fn nothing(archive: &Archive, error: CompareError) -> Failure {
 
 /// Makes the packets of a month, a quarter or a year.
 pub fn packets(options: &Options, kind: Kind, span: &Span) -> Outcome {
-    let Some(begun) = Begun::new(options, span, &span.name)? else { return Ok(Answer::Yes) };
+    let begun = match Begun::new(options, span, &span.name)? {
+        Ok(begun) => begun,
+        Err(answer) => return Ok(answer),
+    };
     let archive = options.source.open(options.site.clone())?;
     let mut ready = begun.walk(options, &archive)?;
     let mut meter = Meter::new("sites");
@@ -142,7 +160,10 @@ pub fn packets(options: &Options, kind: Kind, span: &Span) -> Outcome {
 /// Makes the review of what is learned.
 pub fn review(options: &Options, cadence: Cadence, span: &Span) -> Outcome {
     let name = format!("learning-{}", span.name);
-    let Some(begun) = Begun::new(options, span, &name)? else { return Ok(Answer::Yes) };
+    let begun = match Begun::new(options, span, &name)? {
+        Ok(begun) => begun,
+        Err(answer) => return Ok(answer),
+    };
     let archive = options.source.open(options.site.clone())?;
     let mut ready = begun.walk(options, &archive)?;
     let packet = review::review(&ready.walk, cadence, span, ready.now);
@@ -155,7 +176,10 @@ pub fn review(options: &Options, cadence: Cadence, span: &Span) -> Outcome {
 /// Makes the audit preparation sets.
 pub fn preparations(options: &Options, span: &Span) -> Outcome {
     let name = format!("audit-set-{}", span.name);
-    let Some(begun) = Begun::new(options, span, &name)? else { return Ok(Answer::Yes) };
+    let begun = match Begun::new(options, span, &name)? {
+        Ok(begun) => begun,
+        Err(answer) => return Ok(answer),
+    };
     let archive = options.source.open(options.site.clone())?;
     let mut ready = begun.walk(options, &archive)?;
     let several = ready.walk.sites.len() > 1;

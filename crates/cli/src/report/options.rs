@@ -23,7 +23,7 @@ pub struct Options {
     #[arg(long, value_name = "DIR", required_unless_present_any = ["json", "into"], group = "place")]
     pub out: Option<PathBuf>,
     /// Make the folder within this one, named by site and period, as in clinic-001-2026-10. What is there already is left as it is,
-    /// and is no failure: for timers, which may run again
+    /// and the exit code is that of when it was made: for timers, which may run again
     #[arg(long, value_name = "DIR", conflicts_with = "json", group = "place")]
     pub into: Option<PathBuf>,
     /// Also as PDF

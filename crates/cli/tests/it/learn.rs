@@ -317,6 +317,20 @@ fn nothing_is_promoted_that_lacks_something() {
     assert!(clinic.tree.read(&format!("rules/learned/{}", clinic.learned_files()[0])).contains("priority = 7;"));
 }
 
+/// What was seen breaks neither of the two terms that the check has: a rule of it would answer either.
+#[test]
+fn nothing_is_promoted_that_is_wider_than_its_evidence() {
+    let mut clinic = Clinic::new();
+    for n in 0..5 {
+        clinic.fleet.tell(&Told { seen: Observation::new().with("kind", "file"), ..heal("lab", 10 + 5 * n) });
+    }
+    let pattern = clinic.pattern();
+    assert_eq!((&pattern["state"], &pattern["conditions"]), (&json!("eligible"), &json!([])));
+    let ran = clinic.learn(1, &["promote", &clinic.id()]);
+    assert!(ran.warned.contains("does not tell which part of the check file.motd was broken"), "{}", ran.warned);
+    assert!(clinic.learned_files().is_empty());
+}
+
 #[test]
 fn names_are_text_in_the_file_whatever_they_are() {
     let odd = "file.\"${builtins.abort \"x\"}''\\ # motd";

@@ -76,9 +76,13 @@ impl Office {
 
     /// A bundle that proposes runbooks to people.
     fn propose(&mut self, number: u32, check: &str, runbooks: &[&str], at: Time) {
+        self.propose_as(&format!("{}-{number}", self.incident()), check, runbooks, at);
+    }
+
+    /// The same, with whatever id an appliance says.
+    fn propose_as(&mut self, request: &str, check: &str, runbooks: &[&str], at: Time) {
         let mut draft = self.world.draft(Kind::Plan);
-        let request = format!("{}-{number}", self.incident());
-        let said = [("check", check), ("request", request.as_str()), ("rule", "plan-review")];
+        let said = [("check", check), ("request", request), ("rule", "plan-review")];
         draft.artifacts.outputs.extend(said.map(|(name, text)| (name.to_owned(), text.to_owned())));
         draft.plan = Some(PlanRecord {
             incident_id: self.incident().parse().unwrap(),
@@ -120,6 +124,10 @@ impl Office {
         let ran = Ran { said: text(&output.stdout), warned: text(&output.stderr) };
         assert_eq!(output.status.code(), Some(code), "{arguments}: {}{}", ran.said, ran.warned);
         ran
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.beside(name)).unwrap()
     }
 
     fn order(&self, name: &str) -> Order {
@@ -248,6 +256,115 @@ fn what_may_not_run_is_not_approved_and_nothing_is_written() {
     let written: Value =
         serde_json::from_slice(&fs::read(office.beside("proposals/answered").join(name)).unwrap()).unwrap();
     assert_eq!((&written["answer"], &written["reason"]), (&"rejected".into(), &"mended-by-hand".into()));
+}
+
+#[test]
+fn what_an_appliance_calls_its_proposal_is_no_way_out_of_the_folder() {
+    let mut office = Office::new();
+    let all = format!("{EVIDENCE} --proposals proposals");
+    fs::write(office.beside("kept.json"), "kept").unwrap();
+    for (minute, odd) in (1..).zip([
+        "x/../../../kept",
+        "../kept",
+        "/etc/passwd",
+        "INC-20261123-0099-1",
+        "INC-20261123-0001-1/../../../../kept",
+        "INC-20261123-0001-\u{1b}[2J",
+        "INC-20261123-0001-",
+    ]) {
+        office.propose_as(odd, "file.motd", &["RB-FILE-001"], opened_at().plus_millis(minute * MINUTE));
+        let listed = office.says(1, &format!("plan review {all} --json"));
+        let json = listed.json();
+        assert_eq!((&json["proposals"], &json["unusable_plans"]), (&json!([]), &1.into()), "{odd:?}: {json}");
+        assert!(listed.warned.contains("left out: 1 plan in evidence"), "{odd:?}: {}", listed.warned);
+        assert!(!listed.warned.contains('\u{1b}') && !listed.said.contains('\u{1b}'), "{odd:?}");
+        office.says(1, &format!("plan approve {odd} {all} --to order.json"));
+        office.says(1, &format!("plan reject {odd} {all} --reason no"));
+        assert_eq!(office.read("kept.json"), b"kept", "{odd:?}");
+        assert!(!office.beside("proposals/answered").exists() && !office.beside("order.json").exists(), "{odd:?}");
+    }
+    // Of another appliance nothing is said; and a plan with a name of its own waits again.
+    office.says(0, &format!("plan review {all} --appliance back-office"));
+    office.propose(1, "file.motd", &["RB-FILE-001"], opened_at().plus_millis(10 * MINUTE));
+    assert!(office.says(0, &format!("plan review {all}")).said.contains("1 proposal waits"));
+}
+
+#[test]
+fn a_plan_of_evidence_is_answered_once_and_who_was_cut_off_goes_on() {
+    let mut office = Office::new();
+    office.propose(1, "file.motd", &["RB-FILE-002", "RB-FILE-003"], opened_at());
+    let id = format!("{}-1", office.incident());
+    let all = format!("{EVIDENCE} --proposals proposals");
+    let approve = format!("plan approve {id} {all} --key alice.key --to");
+    // What is in the way is said while nothing is written down.
+    fs::write(office.beside("order-2.json"), "another").unwrap();
+    office.says(1, &format!("{approve} order.json"));
+    assert!(!office.beside("order-1.json").exists() && !office.beside("proposals/answered").exists());
+    fs::remove_file(office.beside("order-2.json")).unwrap();
+
+    office.says(0, &format!("{approve} order.json"));
+    let made = [office.read("order-1.json"), office.read("order-2.json")];
+    // As if it had been cut off between the two, and then again into other files: the same orders, which an appliance takes once.
+    fs::remove_file(office.beside("order-2.json")).unwrap();
+    let again = office.says(0, &format!("{approve} order.json"));
+    assert!(again.warned.contains("these are the same orders again"), "{}", again.warned);
+    assert_eq!([office.read("order-1.json"), office.read("order-2.json")], made);
+    office.says(0, &format!("{approve} other.json"));
+    assert_eq!([office.read("other-1.json"), office.read("other-2.json")], made);
+    let listed = office.says(0, &format!("plan review {all}")).said;
+    assert!(listed.contains("answered approved 20"), "{listed}");
+    let shown = office.says(0, &format!("plan show {id} {all}")).said;
+    assert!(shown.contains("makes the same orders"), "{shown}");
+    let over = office.says(1, &format!("plan reject {id} {all} --reason no"));
+    assert!(over.warned.contains("was answered already"), "{}", over.warned);
+
+    // The same name for something else: the orders of the first are not those of the second.
+    office.propose(1, "file.motd", &["RB-FILE-003", "RB-FILE-002"], opened_at().plus_millis(MINUTE));
+    let other = office.says(1, &format!("{approve} third.json"));
+    assert!(other.warned.contains("it is of another plan of this name"), "{}", other.warned);
+    office.says(1, &format!("plan reject {id} {all} --reason no"));
+    assert!(!office.beside("third-1.json").exists());
+}
+
+#[test]
+fn a_proposal_of_the_folder_is_answered_once_and_who_was_cut_off_goes_on() {
+    let office = Office::new();
+    let all = format!("{EVIDENCE} --proposals proposals");
+    let waits = |id: &str| office.beside("proposals").join(format!("{id}.json"));
+    let approved = office.queue(|_| ());
+    let text = fs::read(waits(&approved)).unwrap();
+    office.says(0, &format!("plan approve {approved} {all} --key alice.key --to order.json"));
+    let made = office.read("order.json");
+    // As if it had been cut off before the proposal was taken away.
+    fs::write(waits(&approved), &text).unwrap();
+    assert!(office.says(0, &format!("plan review {all}")).said.contains("answered approved 20"));
+    office.says(1, &format!("plan reject {approved} {all} --reason no"));
+    assert!(waits(&approved).exists());
+    office.says(0, &format!("plan approve {approved} {all} --key alice.key --to order.json"));
+    assert!(!waits(&approved).exists() && office.read("order.json") == made);
+
+    let rejected = office.queue(|proposal| proposal.reason = "another".into());
+    let text = fs::read(waits(&rejected)).unwrap();
+    office.says(0, &format!("plan reject {rejected} {all} --reason stale"));
+    fs::write(waits(&rejected), &text).unwrap();
+    let refused = office.says(1, &format!("plan approve {rejected} {all} --to no.json"));
+    assert!(refused.warned.contains("it was answered: rejected 20"), "{}", refused.warned);
+    let again = office.says(0, &format!("plan reject {rejected} {all} --reason other")).said;
+    assert!(again.contains("is rejected: stale") && !waits(&rejected).exists(), "{again}");
+
+    // What lies there in place of an answer is none, and nothing is written over it.
+    let damaged = office.queue(|proposal| proposal.reason = "a third".into());
+    let answer = office.beside("proposals/answered").join(format!("{damaged}.json"));
+    let other = fs::read_to_string(answer.with_file_name(format!("{approved}.json"))).unwrap();
+    let schema = r#"{"schema":"writ.proposal-answered.v1"}"#;
+    for odd in ["", "{}", "[]", schema, &other, &other.replace(&approved, &damaged).replace("approved", "\u{1b}[2J")] {
+        fs::write(&answer, odd).unwrap();
+        let refused = office.says(1, &format!("plan approve {damaged} {all} --to no.json"));
+        assert!(refused.warned.contains("nobody can say how") && !refused.warned.contains('\u{1b}'), "{odd}");
+        office.says(1, &format!("plan reject {damaged} {all} --reason no"));
+        assert_eq!(fs::read_to_string(&answer).unwrap(), odd);
+    }
+    assert!(waits(&damaged).exists() && !office.beside("no.json").exists());
 }
 
 #[test]

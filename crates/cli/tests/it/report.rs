@@ -231,7 +231,15 @@ fn the_last_month_is_made_once() {
     fs::remove_dir_all(&place).unwrap();
     let (code, said) = run("2026-12-02T04:30:00Z", &into);
     assert!(code == Some(1) && said.contains("NOT VERIFIED"), "{said}");
-    assert_eq!(run("2026-12-02T04:45:00Z", &into).0, Some(0));
+    let (code, said) = run("2026-12-02T04:45:00Z", &into);
+    assert!(code == Some(1) && said.contains("is there already") && said.contains("did not verify"), "{code:?} {said}");
+    // What nobody can read says nothing of how it was made.
+    let document = place.join("clinic-001-2026-11.json");
+    let whole = fs::read(&document).unwrap();
+    fs::write(&document, &whole[..whole.len() / 2]).unwrap();
+    let (code, said) = run("2026-12-02T04:45:00Z", &into);
+    assert!(code == Some(1) && said.contains("no packet") && said.contains("next:"), "{code:?} {said}");
+    fs::write(&document, &whole).unwrap();
     // A folder of that name that is no packet is not taken for one.
     fs::remove_file(place.join("SHA256SUMS")).unwrap();
     let (code, said) = run("2026-12-02T04:45:00Z", &into);
@@ -270,6 +278,15 @@ fn an_appliance_that_was_not_judged_makes_it_no() {
     let set = desk.report(&["audit-set", "--period", "2026", "--out", "set"]);
     assert_eq!(set.code, Some(1), "{}", set.stderr);
     assert_eq!(set.stderr.matches("not judged: ").count(), 1, "{}", set.stderr);
+    // The review of what is learned says so too; and each that is there already answers as when it was made.
+    for asked in [&MONTH[..], &["audit-set", "--period", "2026"], &["learning", "--week", "2026-W48"]] {
+        for time in ["made", "there already"] {
+            let said = desk.report(&[asked, &["--into", "packets"]].concat());
+            assert_eq!(said.code, Some(1), "{asked:?} {time}: {}{}", said.stdout, said.stderr);
+            assert_eq!(said.stderr.matches("not judged: ").count(), 1, "{asked:?} {time}: {}", said.stderr);
+            assert_eq!(said.stdout.contains("is there already"), time != "made", "{asked:?}: {}", said.stdout);
+        }
+    }
 }
 
 /// Adds a second site to the folder: one that has a release, and never said anything.

@@ -23,7 +23,8 @@ pub const TOOL: Tool = Tool {
     title: "Checks that fail now",
     description: "The checks of a site that do not hold, by the last signed evidence that verified: what was expected and what was \
         seen, which controls that touches, the open incident, and the runbooks of the signed policy that are judged by the check. An \
-        empty list says that nothing is known to fail; not_known tells of what nothing shows either way.",
+        empty list says that nothing is known to fail; not_known tells of what nothing shows either way, and basis.not_judged of \
+        appliances that nobody could judge.",
     schema: || {
         schema::object(
             [

@@ -73,17 +73,17 @@ impl Together {
     /// The sum of sites. An incident that comes on many appliances, once on each, is a pattern here.
     pub fn of<'l>(sites: impl IntoIterator<Item = &'l Learned>) -> Self {
         let mut all = Self::default();
-        let mut patterns: BTreeMap<Digest, Pattern> = BTreeMap::new();
+        let mut patterns: BTreeMap<Digest, Sum<'l>> = BTreeMap::new();
         for site in sites {
             all.add(site);
             for pattern in &site.patterns {
                 patterns
                     .entry(pattern.signature)
-                    .and_modify(|sum| add(sum, pattern))
-                    .or_insert_with(|| pattern.clone());
+                    .and_modify(|sum| sum.add(pattern))
+                    .or_insert_with(|| Sum::of(pattern));
             }
         }
-        let mut patterns: Vec<Pattern> = patterns.into_values().collect();
+        let mut patterns: Vec<Pattern> = patterns.into_values().map(Sum::finish).collect();
         for pattern in &mut patterns {
             pattern.state = state(pattern, &all.rules);
         }
@@ -139,34 +139,65 @@ fn permille(part: u64, of: u64) -> u32 {
     u32::try_from(share).unwrap_or(u32::MAX)
 }
 
-/// Adds what another site saw of the same pattern.
-fn add(sum: &mut Pattern, more: &Pattern) {
-    let millis = |one: &Pattern| u128::from(one.mean_ms) * u128::from(one.successes);
-    let all = millis(sum).saturating_add(millis(more));
-    sum.occurrences = sum.occurrences.saturating_add(more.occurrences);
-    sum.successes = sum.successes.saturating_add(more.successes);
-    sum.failures = sum.failures.saturating_add(more.failures);
-    sum.success_permille = permille(sum.successes, sum.occurrences);
-    sum.mean_ms = u64::try_from(all.checked_div(u128::from(sum.successes)).unwrap_or(0)).unwrap_or(u64::MAX);
-    sum.first_seen = sum.first_seen.min(more.first_seen);
-    sum.last_seen = sum.last_seen.max(more.last_seen);
-    union(&mut sum.sites, &more.sites);
-    union(&mut sum.appliances, &more.appliances);
-    union(&mut sum.bundles, &more.bundles);
-    sum.bundles.truncate(MAX_BUNDLES);
-    sum.shares.extend(more.shares.iter().cloned());
-    if sum.rule.is_none() {
-        sum.rule.clone_from(&more.rule);
-    }
-    // Which of the two is told anew, once all were added; that somebody turned it down counts everywhere.
-    if more.state == State::Rejected {
-        sum.state = State::Rejected;
-    }
+/// A pattern as it grows, site by site. Names are made into lists once at the end: to sort all of them again with each site would take
+/// the square of the sites.
+struct Sum<'l> {
+    pattern: Pattern,
+    sites: BTreeSet<&'l str>,
+    appliances: BTreeSet<&'l str>,
+    bundles: BTreeSet<&'l str>,
 }
 
-fn union(into: &mut Vec<String>, more: &[String]) {
-    let all: BTreeSet<String> = into.drain(..).chain(more.iter().cloned()).collect();
-    into.extend(all);
+impl<'l> Sum<'l> {
+    /// What the first site saw of it.
+    fn of(first: &'l Pattern) -> Self {
+        let (sites, appliances, bundles) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let mut sum = Self { pattern: first.clone(), sites, appliances, bundles };
+        sum.names(first);
+        sum
+    }
+
+    /// Adds what another site saw of the same pattern.
+    fn add(&mut self, more: &'l Pattern) {
+        self.names(more);
+        let sum = &mut self.pattern;
+        let millis = |one: &Pattern| u128::from(one.mean_ms) * u128::from(one.successes);
+        let all = millis(sum).saturating_add(millis(more));
+        sum.occurrences = sum.occurrences.saturating_add(more.occurrences);
+        sum.successes = sum.successes.saturating_add(more.successes);
+        sum.failures = sum.failures.saturating_add(more.failures);
+        sum.success_permille = permille(sum.successes, sum.occurrences);
+        sum.mean_ms = u64::try_from(all.checked_div(u128::from(sum.successes)).unwrap_or(0)).unwrap_or(u64::MAX);
+        sum.first_seen = sum.first_seen.min(more.first_seen);
+        sum.last_seen = sum.last_seen.max(more.last_seen);
+        sum.shares.extend(more.shares.iter().cloned());
+        if sum.rule.is_none() {
+            sum.rule.clone_from(&more.rule);
+        }
+        // Which of the two is told anew, once all were added; that somebody turned it down counts everywhere.
+        if more.state == State::Rejected {
+            sum.state = State::Rejected;
+        }
+    }
+
+    fn names(&mut self, of: &'l Pattern) {
+        self.sites.extend(of.sites.iter().map(String::as_str));
+        self.appliances.extend(of.appliances.iter().map(String::as_str));
+        self.bundles.extend(of.bundles.iter().map(String::as_str));
+        while self.bundles.len() > MAX_BUNDLES {
+            self.bundles.pop_last();
+        }
+    }
+
+    fn finish(self) -> Pattern {
+        let list = |names: BTreeSet<&str>| -> Vec<String> { names.into_iter().map(str::to_owned).collect() };
+        Pattern {
+            sites: list(self.sites),
+            appliances: list(self.appliances),
+            bundles: list(self.bundles),
+            ..self.pattern
+        }
+    }
 }
 
 /// How far a pattern of several sites has come.

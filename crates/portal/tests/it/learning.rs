@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use serde_json::Value;
-use writ_audit::learn::{Pattern, State};
-use writ_portal::read::learned::{Learned, PATTERNS};
+use writ_audit::learn::{MAX_BUNDLES, Pattern, State};
+use writ_portal::read::learned::{Learned, PATTERNS, Together};
 use writ_trust::digest::Digest;
 
 use crate::client::Browser;
@@ -111,6 +111,43 @@ fn who_is_not_signed_in_hears_nothing_and_an_auditor_of_the_named_sites_alone() 
     for absent in ["/learning/candidates?page=2", "/learning?page=99", "/learning/x"] {
         assert_eq!(auditor.get(absent).status, 404, "{absent}");
     }
+}
+
+/// One pattern of many sites, added in no order: each name stands once, in order, and of bundles no more than a pattern holds.
+#[test]
+fn what_many_sites_saw_of_one_pattern_is_one_pattern() {
+    let seen_at = |site: usize| Pattern {
+        id: "0".to_owned(),
+        signature: Digest::of(b"one"),
+        check: "file.motd".to_owned(),
+        incident_type: "drift".to_owned(),
+        runbook: "RB-FILE-001".to_owned(),
+        conditions: Vec::new(),
+        parameters: Digest::of(b"none"),
+        occurrences: 2,
+        successes: 1,
+        failures: 1,
+        success_permille: 500,
+        first_seen: noon(),
+        last_seen: noon(),
+        sites: vec![format!("site-{site:02}")],
+        appliances: vec!["shared/desk".to_owned(), format!("site-{site:02}/desk")],
+        shares: Vec::new(),
+        mean_ms: 100,
+        state: State::Pending,
+        rule: None,
+        bundles: vec![format!("bundle-{site:02}")],
+    };
+    let count = MAX_BUNDLES + 10;
+    let each = |site| Learned { patterns: vec![seen_at(site)], ..Learned::default() };
+    let sites: Vec<Learned> = (0..count).rev().map(each).collect();
+    let together = Together::of(&sites);
+    let [sum] = &together.patterns[..] else { panic!("{together:?}") };
+    let named =
+        |what: &str, most: usize| -> Vec<String> { (0..most).map(|site| format!("{what}-{site:02}")).collect() };
+    assert_eq!((sum.occurrences, sum.successes, sum.success_permille), (2 * count as u64, count as u64, 500));
+    assert_eq!((&sum.sites, &sum.bundles), (&named("site", count), &named("bundle", MAX_BUNDLES)));
+    assert_eq!((sum.appliances.len(), sum.appliances[0].as_str()), (count + 1, "shared/desk"));
 }
 
 /// What a thousand sites teach is added up once; pages stay small; hostile words are words.

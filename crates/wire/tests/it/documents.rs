@@ -212,7 +212,7 @@ fn documents() -> Vec<(&'static str, Value, Reader)> {
         (
             "writ.proposal.v1",
             json!({
-                "id": "P-0123456789abcdef", "site": "clinic-001", "appliance": "front-desk",
+                "id": "P-0123456789abcdef0123456789abcdef", "site": "clinic-001", "appliance": "front-desk",
                 "incident": "INC-20261123-0007", "check": "ehr.service", "runbooks": ["RB-B"], "reason": "it helped",
                 "proposed_by": "an assistant", "proposed_at": "2026-11-23T12:00:00Z",
             }),

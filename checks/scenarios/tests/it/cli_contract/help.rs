@@ -102,7 +102,7 @@ fn what_cannot_be_understood_ends_with_2() {
         &["audit", "verify", "/nonexistent"],
         &["plan", "review"],
         &["plan", "review", "--audit", "/nonexistent"],
-        &["plan", "show", "P-0123456789abcdef", "--proposals", "/nonexistent"],
+        &["plan", "show", "P-0123456789abcdef0123456789abcdef", "--proposals", "/nonexistent"],
         &["release", "show", "/nonexistent"],
         &["release", "draft", "--flake", "/nonexistent", "--previous", "/nonexistent", "--to", "/nonexistent/draft"],
         &["trust", "show", "/nonexistent"],

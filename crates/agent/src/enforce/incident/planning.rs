@@ -20,7 +20,7 @@ use writ_evidence::records::Transcript;
 use writ_evidence::scrub::scrub;
 use writ_trust::digest::Digest;
 use writ_trust::time::Time;
-use writ_wire::plan::{MAX_RUNBOOKS, repeated};
+use writ_wire::plan::{MAX_RUNBOOKS, repeated, was_asked};
 use writ_wire::plan_verdict::PlanResult;
 
 use super::allowed::{Choice, Circumstances, L2, NOT_FOR_PLANNERS};
@@ -187,7 +187,7 @@ impl Planning {
     /// Remembers what is told of a plan.
     fn told(&mut self, told: Told) -> Told {
         note(&mut self.accounts, &told);
-        if let Some(call) = &told.transcript {
+        if let Some(call) = told.transcript.as_ref().filter(|call| was_asked(&call.outcome)) {
             self.calls = self.calls.saturating_add(1);
             self.cost_microdollars = self.cost_microdollars.saturating_add(call.cost_microdollars);
         }

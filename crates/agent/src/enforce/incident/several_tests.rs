@@ -160,19 +160,20 @@ fn what_is_cut_off_in_the_middle_of_a_plan_ends_it() {
 
 #[test]
 fn what_a_model_cost_is_counted_by_incident_and_told_once() {
-    let call = |cost_microdollars| {
+    let came = |outcome: &str, cost_microdollars| {
         Some(Box::new(writ_evidence::records::Transcript {
             model: "small:8b".into(),
             prompt: Digest::of(b"prompt"),
             asked: "why".into(),
             answered: String::new(),
-            outcome: "timeout".into(),
+            outcome: outcome.into(),
             input_tokens: None,
             output_tokens: None,
             cost_microdollars,
             took_ms: 5,
         }))
     };
+    let call = |cost_microdollars| came("timeout", cost_microdollars);
     let policy = with(plans(&["RB-B", "RB-C"]));
     let (message, plan) = ("no plan".into(), Some(Digest::of(b"plan")));
     let bad = Event::Planned(Answer::Refused { rule: "plan-bounds", message, plan, transcript: call(7) });
@@ -189,4 +190,10 @@ fn what_a_model_cost_is_counted_by_incident_and_told_once() {
     let Some(Act::Closed(closing)) = acts.last() else { panic!("{acts:?}") };
     let plan = closing.incident.plan.as_ref().unwrap();
     assert_eq!((plan.calls, plan.cost_microdollars, plan.accounts.len()), (2, 12, 2));
+    // Why no model was asked is told as well, and is no call.
+    let (message, plan) = ("no plan".into(), Some(Digest::of(b"plan")));
+    let none = Answer::Refused { rule: "plan-bounds", message, plan, transcript: came("no-key", 0) };
+    let (state, acts) = step(asked(&policy), Event::Planned(none), at(2), &policy);
+    assert_eq!(told(&acts).transcript, came("no-key", 0));
+    assert_eq!(incident(&state).plan.as_ref().unwrap().calls, 0);
 }

@@ -6,14 +6,18 @@ use writ_evidence::records::Transcript;
 use writ_evidence::scrub::scrub;
 use writ_trust::digest::Digest;
 use writ_trust::text::one_line;
-use writ_wire::plan::{self, Plan};
+use writ_wire::plan::{self, Plan, is_name};
 
 use crate::enforce::incident::Answer;
 
-/// What was read in answer to a request, or why it could not be.
+/// What stands for the name of a model that was no name any more once it was scrubbed.
+const SCRUBBED: &str = "[scrubbed]";
+
+/// What was read in answer to a request, or why it could not be. `model` is the one that the policy lets be asked: what is told of
+/// another is not taken, for the policy says what is paid, and nobody else.
 ///
 /// What is offered, and until when, the incident knows: it judges the rest.
-pub fn judge(read: io::Result<Vec<u8>>, request: Digest) -> Answer {
+pub fn judge(read: io::Result<Vec<u8>>, request: Digest, model: Option<&str>) -> Answer {
     let refused = |rule, message: String, plan, transcript| {
         let message = one_line(message);
         Answer::Refused { rule, message, plan, transcript }
@@ -34,7 +38,8 @@ pub fn judge(read: io::Result<Vec<u8>>, request: Digest) -> Answer {
         let message = "it answers another request than the one that is open".to_owned();
         return refused("plan-request", message, digest, None);
     }
-    let call = plan.transcript.as_ref().filter(|call| call.excess().is_none()).map(|call| Box::new(transcript(call)));
+    let call = plan.transcript.as_ref().filter(|call| call.excess().is_none() && model == Some(call.model.as_str()));
+    let call = call.map(|call| Box::new(transcript(call)));
     if let Some(what) = plan.excess() {
         let message = format!("its {what} is too long or too large, or no plain name");
         return refused("plan-bounds", message, digest, call);
@@ -45,8 +50,10 @@ pub fn judge(read: io::Result<Vec<u8>>, request: Digest) -> Answer {
 
 /// What a planner tells of a model, as evidence may hold it. Its word that the texts are scrubbed is not taken.
 fn transcript(call: &plan::Transcript) -> Transcript {
+    // What is scrubbed may become longer than a name is in evidence, and no bundle would hold it.
+    let model = scrub(&call.model);
     Transcript {
-        model: scrub(&call.model).into_owned(),
+        model: if is_name(&model) { model.into_owned() } else { SCRUBBED.to_owned() },
         prompt: call.prompt,
         asked: plain(&call.asked),
         answered: plain(&call.answered),
@@ -80,7 +87,7 @@ mod tests {
     }
 
     fn rule(plan: &Value) -> &'static str {
-        match judge(Ok(plan.to_string().into_bytes()), request()) {
+        match judge(Ok(plan.to_string().into_bytes()), request(), None) {
             Answer::Refused { rule, .. } => rule,
             other => panic!("{other:?}"),
         }
@@ -91,7 +98,7 @@ mod tests {
         let mut plan = good();
         plan["planner"] = json!("writ-planner/0.1.0");
         plan["reason"] = json!("SSN 219-09-9999\nof a patient");
-        let Answer::Plan { planner, reason, .. } = judge(Ok(plan.to_string().into_bytes()), request()) else {
+        let Answer::Plan { planner, reason, .. } = judge(Ok(plan.to_string().into_bytes()), request(), None) else {
             panic!()
         };
         assert!(
@@ -108,7 +115,7 @@ mod tests {
             plan
         };
         assert!(
-            matches!(judge(Ok(good().to_string().into_bytes()), request()), Answer::Plan { runbooks, .. } if runbooks == ["RB-A"])
+            matches!(judge(Ok(good().to_string().into_bytes()), request(), None), Answer::Plan { runbooks, .. } if runbooks == ["RB-A"])
         );
         assert_eq!(rule(&with("request", json!(Digest::of(b"another")))), "plan-request");
         assert_eq!(rule(&with("made_at", json!("2099-01-01T00:00:00Z"))), "plan-shape");
@@ -119,7 +126,7 @@ mod tests {
         assert_eq!(rule(&with("then", json!([{ "runbook": "RB-B", "parameters": {} }]))), "plan-shape");
         assert_eq!(rule(&with("then", json!(["RB-B", "a b"]))), "plan-bounds");
         assert_eq!(rule(&with("then", json!(["1", "2", "3", "4", "5"]))), "plan-bounds");
-        let unreadable = judge(Err(io::ErrorKind::FileTooLarge.into()), request());
+        let unreadable = judge(Err(io::ErrorKind::FileTooLarge.into()), request(), None);
         assert!(matches!(unreadable, Answer::Refused { rule: "plan-unreadable", plan: None, .. }));
     }
 
@@ -131,13 +138,15 @@ mod tests {
             "model": "small:8b", "prompt": Digest::of(b"prompt"), "asked": "SSN 219-09-9999 \u{1b}[2J\nof a patient",
             "answered": "MRN: 00123456", "outcome": "schema", "input_tokens": 900, "cost_microdollars": 12, "took_ms": 800,
         });
-        let of = |plan: &Value| match judge(Ok(plan.to_string().into_bytes()), request()) {
+        let of_model = |plan: &Value, model| match judge(Ok(plan.to_string().into_bytes()), request(), model) {
             Answer::Plan { transcript, .. } | Answer::Refused { transcript, .. } => transcript,
             Answer::None => None,
         };
+        let of = |plan: &Value| of_model(plan, Some("small:8b"));
         let mut plan = good();
         plan["transcript"] = call;
         let told = of(&plan).unwrap();
+        assert!(of_model(&plan, None).is_none() && of_model(&plan, Some("small:9b")).is_none());
         assert!(!told.asked.contains("219-09-9999") && !told.answered.contains("00123456"), "{told:?}");
         assert!(!told.asked.contains('\u{1b}') && told.asked.contains('\n'), "{told:?}");
         assert_eq!((told.cost_microdollars, told.input_tokens, told.output_tokens), (12, Some(900), None));
@@ -149,15 +158,31 @@ mod tests {
         assert!(rule(&plan) == "plan-request" && of(&plan).is_none());
     }
 
+    /// Scrubbing makes what looks like many addresses longer than a name may be in evidence; the bundle is sealed all the same.
+    #[test]
+    fn a_model_that_is_no_name_once_it_is_scrubbed_has_none() {
+        let model = "a@b.co,".repeat(18);
+        assert!(is_name(&model) && !is_name(&scrub(&model)), "{}", scrub(&model));
+        let mut plan = good();
+        plan["transcript"] = json!({ "model": model, "prompt": Digest::of(b"prompt"), "asked": "why", "answered": "",
+            "outcome": "timeout", "cost_microdollars": 0, "took_ms": 800 });
+        let Answer::Plan { transcript: Some(told), .. } =
+            judge(Ok(plan.to_string().into_bytes()), request(), Some(&model))
+        else {
+            panic!()
+        };
+        assert_eq!(told.model, SCRUBBED);
+    }
+
     proptest! {
         /// Whatever is written, what comes of it names this request.
         #[test]
         fn no_bytes_panic(bytes in any::<Vec<u8>>(), at in any::<usize>(), with in any::<u8>()) {
-            judge(Ok(bytes), request());
+            judge(Ok(bytes), request(), None);
             let mut bytes = good().to_string().into_bytes();
             let at = at % bytes.len();
             bytes[at] = with;
-            if let Answer::Plan { planner, runbooks, .. } = judge(Ok(bytes.clone()), request()) {
+            if let Answer::Plan { planner, runbooks, .. } = judge(Ok(bytes.clone()), request(), None) {
                 prop_assert_eq!(Plan::parse(&bytes).unwrap().request, request());
                 prop_assert!(planner.len() <= 128 && runbooks.iter().all(|runbook| runbook.len() <= 128));
             }

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Of what lies in `plans/` nothing is looked at but the answer to a request that is open, and that once: whatever else is put
-//! there costs nothing but its room.
+//! there costs nothing but its room, and that until the next start.
 
 pub mod choices;
 pub mod judge;
@@ -158,7 +158,10 @@ impl Engine {
         let (Some(request), Some(name)) = (open.request, file_name(id)) else { return over() };
         match hostile::read(&self.config.plans_dir().join(name), MAX_PLAN) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => over(),
-            read => Some(judge::judge(read, request)),
+            read => {
+                let model = self.policy().and_then(|policy| policy.settings.planner.model.as_ref());
+                Some(judge::judge(read, request, model.map(|model| model.name.as_str())))
+            }
         }
     }
 
@@ -186,18 +189,17 @@ impl Engine {
         self.lay_requests();
     }
 
-    /// At a start: what was asked before it is not waited for, so an answer to it comes too late.
+    /// At a start: what was asked before it is not waited for, so an answer to it comes too late. Nothing that lies in `plans/`
+    /// then answers anything, and nobody else takes it away.
     pub(super) fn forget_requests(&mut self) {
         self.withdraw_plans("plan-restart", "the enforcer started anew");
         self.clear_requests();
+        clear(&self.config.plans_dir());
     }
 
     /// Takes away what is laid out as asked: nobody reads an answer until the next start, which asks anew.
     pub(super) fn clear_requests(&self) {
-        let folder = self.config.plan_requests_dir();
-        for name in hostile::names(&folder) {
-            let _ = fs::remove_file(folder.join(name));
-        }
+        clear(&self.config.plan_requests_dir());
     }
 
     /// Tells what came of a plan.
@@ -262,6 +264,13 @@ impl Engine {
     pub(super) fn next_answer(&self) -> Option<Time> {
         let soon = || self.clock.now().plus_millis(LOOK_EVERY_MILLIS);
         self.open_requests().map(|(_, _, open)| open.until).min().map(|until| until.min(soon()))
+    }
+}
+
+/// Takes the files of a folder away.
+fn clear(folder: &Path) {
+    for name in hostile::names(folder) {
+        let _ = fs::remove_file(folder.join(name));
     }
 }
 

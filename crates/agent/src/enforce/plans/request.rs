@@ -80,13 +80,14 @@ pub fn request(
     })
 }
 
-/// The model of a policy as a request names it. That it may be asked by plain HTTP the address tells by itself.
+/// The model of a policy as a request names it.
 fn model(of: &settings::Model) -> Model {
-    let settings::Model { url, name, key, insecure: _, deadline, most_runbooks, budget, price } = of;
+    let settings::Model { url, name, key, insecure, deadline, most_runbooks, budget, price } = of;
     Model {
         url: url.clone(),
         name: name.clone(),
         key: key.clone(),
+        insecure: *insecure,
         deadline: deadline.clone(),
         most_runbooks: *most_runbooks,
         budget: ModelBudget {

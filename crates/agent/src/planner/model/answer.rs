@@ -13,6 +13,11 @@ use super::prompt::{Expected, MOST_TOKENS};
 pub const MAX_ANSWER: usize = 256 * 1024;
 /// The largest content of one, in bytes.
 const MAX_CONTENT: usize = 16 * 1024;
+/// What stands at the end of a text that is not all of it.
+pub const CUT: &str = "[cut]";
+
+/// The most bytes that a token is believed to stand for: whoever counts fewer tokens would be paid too little in the books.
+const MOST_BYTES_OF_A_TOKEN: u64 = 8;
 
 /// What was read of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,15 +87,22 @@ pub fn read(bytes: &[u8], expected: &Expected, sent: usize) -> Read {
     let completion: Completion = match foreign::parse(bytes, MAX_ANSWER) {
         Ok(completion) => completion,
         Err(why) => {
-            let said = String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_CONTENT)]).into_owned();
+            let mut said = String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_CONTENT)]).into_owned();
+            if bytes.len() > MAX_CONTENT {
+                said.push_str(CUT);
+            }
             return Read { said, input_tokens: None, output_tokens: None, choice: malformed(&why) };
         }
     };
     let usage =
         completion.usage.as_ref().map_or((Count(None), Count(None)), |u| (u.prompt_tokens, u.completion_tokens));
-    // No tokenizer makes more tokens than bytes, beside a few that mark the messages. What is beyond is no count.
-    let believed =
-        |count: Count, most: usize| count.0.filter(|count| *count > 0 && *count <= most as u64 + MOST_TOKENS);
+    // No tokenizer makes more tokens than bytes, beside a few that mark the messages, and none makes as few as that of a text. What
+    // is beyond is no count.
+    let believed = |count: Count, bytes: usize| {
+        let bytes = bytes as u64;
+        let least = (bytes / MOST_BYTES_OF_A_TOKEN).max(1);
+        count.0.filter(|count| (least..=bytes.saturating_add(MOST_TOKENS)).contains(count))
+    };
     let first = completion.choices.first().map(|choice| &choice.message);
     let said =
         first.and_then(|message| message.content.clone().or_else(|| message.refusal.clone())).unwrap_or_default();
@@ -269,16 +281,28 @@ mod tests {
         assert_eq!(bytes(text.replace("12.5", "NaN").as_bytes()), "malformed");
         assert_eq!(bytes(b""), "malformed");
         assert_eq!(bytes(&vec![b' '; MAX_ANSWER + 1]), "malformed");
+        let said = |long: usize| read(&vec![b'x'; long], &expected(), 2000).said;
+        assert!(said(MAX_CONTENT + 1).ends_with("x[cut]") && said(MAX_CONTENT).ends_with('x'));
     }
 
     #[test]
     fn counts_that_cannot_be_are_none() {
-        for odd in
-            [json!(-5), json!(0), json!(1.5), json!("7"), json!(null), json!(u64::MAX), json!(1_000_000), json!([1])]
-        {
+        for odd in [
+            json!(-5),
+            json!(0),
+            json!(1.5),
+            json!("7"),
+            json!(null),
+            json!(u64::MAX),
+            json!(1_000_000),
+            json!([1]),
+            json!(249),
+        ] {
             let read = read_value(&with("/usage/prompt_tokens", odd.clone()));
             assert_eq!((read.input_tokens, read.choice.is_ok()), (None, true), "{odd}");
         }
+        assert_eq!(read_value(&with("/usage/prompt_tokens", json!(250))).input_tokens, Some(250));
+        assert_eq!(read_value(&with("/usage/completion_tokens", json!(1))).output_tokens, None);
         let mut none = good();
         none.as_object_mut().unwrap().remove("usage");
         assert_eq!((read_value(&none).input_tokens, read_value(&none).output_tokens), (None, None));

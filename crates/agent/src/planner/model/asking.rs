@@ -4,14 +4,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use writ_policy::settings::Endpoint;
 use writ_policy::settings::planner::{LONGEST_DEADLINE, LONGEST_MODEL};
-use writ_policy::settings::{Endpoint, Place};
 use writ_trust::text::one_line;
 use writ_trust::time::Time;
 use writ_wire::plan::{MAX_TRANSCRIPT, Transcript};
 use writ_wire::plan_request::{Model, PlanRequest};
 
-use super::answer;
+use super::answer::{self, CUT};
 use super::budget::{self, Event, MAX_USE, Use, cost};
 use super::call::{Call, Failed, call};
 use super::key::Key;
@@ -89,10 +89,13 @@ impl Asking {
     /// Asks the model that the request names. None where nothing is left to choose.
     pub fn ask(&mut self, request: &PlanRequest, model: &Model, now: Time) -> Option<(Option<Chosen>, Transcript)> {
         let prompt = prompt(request, model)?;
-        let left = Duration::from_millis(request.expires_at.millis_since(now).try_into().unwrap_or(0));
+        let until_late = |since: Time| {
+            let left = u64::try_from(request.expires_at.millis_since(since)).unwrap_or(0);
+            Duration::from_millis(left).saturating_sub(MARGIN)
+        };
         let longest = Duration::from_millis(LONGEST_DEADLINE.unsigned_abs());
-        let within = model.deadline.duration().min(longest).min(left.saturating_sub(MARGIN));
-        let came = self.attempt(model, &prompt, within);
+        let whole = model.deadline.duration().min(longest).min(until_late(request.asked_at));
+        let came = self.attempt(model, &prompt, whole, whole.min(until_late(now)));
         self.status.last = Some(came.outcome.name());
         self.status.why = (came.outcome != Outcome::Chosen).then(|| came.why.clone());
         tracing::info!(
@@ -118,7 +121,8 @@ impl Asking {
         Some((came.chosen, transcript))
     }
 
-    fn attempt(&mut self, model: &Model, prompt: &Prompt, within: Duration) -> Came {
+    /// Asks within this time; the whole of it is what there was when the request was made.
+    fn attempt(&mut self, model: &Model, prompt: &Prompt, whole: Duration, within: Duration) -> Came {
         let endpoint = match self.endpoint(model) {
             Ok(endpoint) => endpoint,
             Err(why) => return Came::not_asked(Outcome::Address, why),
@@ -128,7 +132,8 @@ impl Asking {
                 Ok(key) => key,
                 Err(why) => return Came::not_asked(Outcome::NoKey, why),
             };
-        if within < LEAST {
+        // Others before it have used up the time: it would hardly answer in what is left, and be paid all the same.
+        if within < LEAST.max(whole / 2) {
             return Came::not_asked(Outcome::NoTime, "nobody would wait for its answer");
         }
         // No tokenizer makes more tokens than bytes.
@@ -147,10 +152,11 @@ impl Asking {
             Err(failed) => no_answer(failed, at_most, key.as_ref()),
         };
         came.took = begun.elapsed();
-        let helped = came.chosen.is_some();
-        if !helped {
+        if came.chosen.is_none() {
             self.status.failures += 1;
         }
+        // The moments until a request is seen are not what others have used up.
+        let helped = helped(&came, within < whole / 4 * 3);
         // What cannot be written now counts in full, as it was written before.
         if let Err(why) = self.step(Event::Ended { microdollars: came.microdollars, helped }) {
             tracing::warn!("{why}");
@@ -161,8 +167,8 @@ impl Asking {
     /// Where it is asked, as far as this machine would.
     fn endpoint(&self, model: &Model) -> Result<Endpoint, String> {
         let endpoint = Endpoint::parse(&model.url).map_err(|why| format!("no model is asked there: {why}"))?;
-        if !endpoint.tls && endpoint.place() == Place::Elsewhere {
-            return Err("no model is asked by plain HTTP at an address that is not private".to_owned());
+        if let Some(why) = endpoint.bare(model.insecure) {
+            return Err(format!("no model is asked there: {why}"));
         }
         if endpoint.port != self.config.port {
             let Endpoint { port, .. } = endpoint;
@@ -198,6 +204,12 @@ fn up_ms() -> u64 {
     let since = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     let seconds = u64::try_from(since.tv_sec).unwrap_or(0);
     seconds.saturating_mul(1000).saturating_add(u64::try_from(since.tv_nsec).unwrap_or(0) / 1_000_000)
+}
+
+/// Whether a call says that the model is of use, or that it is not; none where it was too slow for a part of its time.
+fn helped(came: &Came, hurried: bool) -> Option<bool> {
+    let fair = came.outcome != Outcome::Timeout || !hurried;
+    fair.then_some(came.chosen.is_some())
 }
 
 /// What an answer comes to.
@@ -239,21 +251,67 @@ fn without(text: &str, key: Option<&Key>) -> String {
     }
 }
 
-/// The beginning of a text, of so many bytes at most.
+/// A text of so many bytes at most; where it has more its beginning, which says that it is not all.
 fn cut(mut text: String, most: usize) -> String {
-    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    text.truncate(end);
+    if text.len() > most {
+        let most = most.saturating_sub(CUT.len());
+        let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.truncate(end);
+        text.push_str(CUT);
+    }
     text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::planner::model::prompt::tests::model;
+    use crate::planner::select::tests::request;
 
     #[test]
     fn a_text_is_cut_between_characters() {
-        assert_eq!(cut("üü".to_owned(), 3), "ü");
+        assert_eq!(cut("üüüü".to_owned(), 8), "üüüü");
+        assert_eq!(cut("üüüüü".to_owned(), 8), "ü[cut]");
         assert_eq!(cut("ü".to_owned(), 9), "ü");
+    }
+
+    /// Half a second is for choosing without a model, and four seconds are the deadline.
+    #[test]
+    fn nobody_is_asked_who_could_not_answer_in_the_time_that_is_left() {
+        let state = tempfile::tempdir().unwrap();
+        let mut asking = Asking::new(ModelConfig { credentials: None, ca_file: None, port: 443 }, state.path());
+        let mut request = request(&[("RB-A", None)], &[]);
+        request.asked_at = request.expires_at.plus_millis(-60_000);
+        let late = request.expires_at.plus_millis(-2_499);
+        let (chosen, transcript) = asking.ask(&request, &model(), late).unwrap();
+        assert_eq!((chosen, transcript.outcome.as_str(), transcript.cost_microdollars), (None, "no-time", 0));
+        assert!(!state.path().join(USE_FILE).exists(), "it counts for nothing");
+    }
+
+    /// What the policy does not say of a private address, its address does not say by itself.
+    #[test]
+    fn plain_http_beyond_this_machine_needs_the_word_of_the_policy() {
+        let asking = Asking::new(ModelConfig { credentials: None, ca_file: None, port: 8000 }, Path::new("/nowhere"));
+        let at = |url: &str, insecure| asking.endpoint(&Model { url: url.to_owned(), insecure, ..model() }).is_ok();
+        assert!(!at("http://10.0.0.4:8000/v1", false) && at("http://10.0.0.4:8000/v1", true));
+        assert!(at("http://127.0.0.1:8000/v1", false) && !at("http://models.example:8000/v1", true));
+    }
+
+    /// The crate of policies and that of what is written to planners do not know each other.
+    #[test]
+    fn a_policy_and_a_plan_have_the_same_bounds() {
+        assert_eq!(usize::try_from(writ_policy::settings::planner::MOST_RUNBOOKS), Ok(writ_wire::plan::MAX_RUNBOOKS));
+        assert_eq!(LONGEST_MODEL, writ_wire::plan::MAX_NAME);
+    }
+
+    #[test]
+    fn who_was_given_too_little_time_has_not_failed() {
+        let came = |outcome| Came::not_asked(outcome, "why");
+        assert_eq!(helped(&came(Outcome::Timeout), true), None);
+        assert_eq!(helped(&came(Outcome::Timeout), false), Some(false));
+        assert_eq!(helped(&came(Outcome::Malformed), true), Some(false));
+        let chosen = Chosen { runbooks: vec!["RB-A".into()], reason: "why".into() };
+        assert_eq!(helped(&Came { chosen: Some(chosen), ..came(Outcome::Chosen) }, true), Some(true));
     }
 
     #[test]

@@ -80,8 +80,8 @@ pub enum Event {
     Ended {
         /// What it cost, in millionths of a US dollar.
         microdollars: u64,
-        /// Whether its answer was of use.
-        helped: bool,
+        /// Whether its answer was of use; none where it had too little time to show that.
+        helped: Option<bool>,
     },
 }
 
@@ -163,7 +163,10 @@ pub fn step(before: Use, event: Event, up_ms: u64) -> (Use, Decision) {
             }
             let open = Breaker::Open { until_ms: state.ran_ms.saturating_add(REST) };
             state.breaker = match state.breaker {
-                _ if helped => Breaker::Closed { failures: 0 },
+                _ if helped == Some(true) => Breaker::Closed { failures: 0 },
+                // Whoever was not given time has not failed: all stays as it was, and after a trial the next call is one.
+                Breaker::Trial if helped.is_none() => Breaker::Open { until_ms: state.ran_ms },
+                as_it_was if helped.is_none() => as_it_was,
                 Breaker::Closed { failures } if failures.saturating_add(1) < FAILURES => {
                     Breaker::Closed { failures: failures.saturating_add(1) }
                 }
@@ -197,7 +200,7 @@ mod tests {
     }
 
     fn ended(state: Use, microdollars: u64, helped: bool, up_ms: u64) -> Use {
-        step(state, Event::Ended { microdollars, helped }, up_ms).0
+        step(state, Event::Ended { microdollars, helped: Some(helped) }, up_ms).0
     }
 
     #[test]
@@ -260,6 +263,18 @@ mod tests {
         let failed = ended(trial.clone(), 1, false, REST + 1);
         assert_eq!(failed.breaker, Breaker::Open { until_ms: 2 * REST + 1 });
         assert_eq!(ended(trial, 1, true, REST + 1).breaker, Breaker::Closed { failures: 0 });
+    }
+
+    #[test]
+    fn a_call_without_enough_time_says_nothing_of_the_model() {
+        let hurried =
+            |state: &Use, up| step(state.clone(), Event::Ended { microdollars: 1, helped: None }, up).0.breaker;
+        let with = |breaker| Use { breaker, ..Use::new(0) };
+        for failures in 0..FAILURES {
+            assert_eq!(hurried(&with(Breaker::Closed { failures }), 0), Breaker::Closed { failures });
+        }
+        assert_eq!(hurried(&with(Breaker::Trial), 7), Breaker::Open { until_ms: 7 }, "the next is the trial");
+        assert_eq!(hurried(&with(Breaker::Open { until_ms: 9 }), 7), Breaker::Open { until_ms: 9 });
     }
 
     #[test]

@@ -76,17 +76,19 @@ pub fn call(call: &Call<'_>) -> Result<Vec<u8>, Failed> {
             Err(unpaid(Outcome::Redirect, format!("it answered {} and sent elsewhere", said.status)))
         }
         Ok(said) => Err(unpaid(Outcome::HttpStatus, format!("it answered {}", said.status))),
-        Err(error) => Err(failed(&error)),
+        // The body is read once there is a connection and the head is sent; nobody answers to half of it.
+        Err(error) => Err(failed(&error, reader.is_empty())),
     }
 }
 
-fn failed(error: &Error) -> Failed {
-    let (outcome, is_paid) = match error {
-        Error::Unreachable { .. } | Error::Local { .. } => (Outcome::Unreachable, false),
-        Error::TimedOut { .. } => (Outcome::Timeout, true),
-        Error::TooLarge { .. } => (Outcome::TooLarge, true),
-        Error::Malformed { .. } => (Outcome::Malformed, true),
-        Error::Refused { .. } => (Outcome::HttpStatus, false),
+/// Whoever was sent all that was to be sent may have read it, whatever came of that: also who answers nothing, and hangs up.
+fn failed(error: &Error, is_sent: bool) -> Failed {
+    let outcome = match error {
+        Error::Unreachable { .. } | Error::Local { .. } => Outcome::Unreachable,
+        Error::TimedOut { .. } => Outcome::Timeout,
+        Error::TooLarge { .. } => Outcome::TooLarge,
+        Error::Malformed { .. } => Outcome::Malformed,
+        Error::Refused { .. } => Outcome::HttpStatus,
     };
-    Failed { outcome, why: one_line(error), is_paid }
+    Failed { outcome, why: one_line(error), is_paid: is_sent && outcome != Outcome::HttpStatus }
 }

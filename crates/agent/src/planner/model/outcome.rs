@@ -75,3 +75,27 @@ impl Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use writ_wire::plan::{CHOSEN, NOT_ASKED};
+
+    use super::Outcome;
+
+    /// Whoever counts calls goes by the names.
+    #[test]
+    fn outcomes_without_a_call_are_those_that_are_not_counted() {
+        let not_asked = [
+            Outcome::NoKey,
+            Outcome::Address,
+            Outcome::NoTime,
+            Outcome::BudgetHour,
+            Outcome::BudgetDay,
+            Outcome::BudgetMoney,
+            Outcome::BudgetUnknown,
+            Outcome::Breaker,
+        ];
+        assert_eq!(not_asked.map(Outcome::name), NOT_ASKED);
+        assert_eq!(Outcome::Chosen.name(), CHOSEN);
+    }
+}

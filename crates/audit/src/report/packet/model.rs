@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use writ_evidence::BundleId;
 use writ_trust::digest::Digest;
 use writ_trust::ids::{ApplianceId, SiteId};
@@ -12,7 +12,8 @@ use writ_trust::text::escaped;
 use writ_trust::time::Time;
 
 use super::chart::Chart;
-use crate::compare::Verdict;
+use crate::compare::model::ApplianceFinding;
+use crate::compare::{Comparison, Verdict};
 use crate::period::Period;
 use crate::verify::RootSummary;
 use crate::words::{dollars, lasting, lasting_millis, of, thousands, when};
@@ -73,7 +74,7 @@ pub struct Verified {
 }
 
 /// An appliance that could not be judged, or not all the time.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct NotJudged {
     /// Its site.
     pub site: SiteId,
@@ -87,6 +88,15 @@ pub struct NotJudged {
 const MOST_NAMED: usize = 8;
 
 impl NotJudged {
+    /// Those of a comparison.
+    pub fn of(c: &Comparison) -> Vec<Self> {
+        let one = |finding: &ApplianceFinding| {
+            let why = finding.not_assessable.clone()?;
+            Some(Self { site: c.site.clone(), appliance: finding.appliance.clone(), why })
+        };
+        c.appliances.iter().filter_map(one).collect()
+    }
+
     /// What must be seen before any figure where there are such appliances.
     pub fn banner(all: &[Self]) -> Option<Block> {
         let was = match all.len() {

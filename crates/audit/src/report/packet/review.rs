@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use writ_trust::time::Time;
 
 use super::SCHEMA;
-use super::model::{Block, BundleSet, Figure, Packet, Section, Shape, Table, Value, Verified};
+use super::model::{Block, BundleSet, Figure, NotJudged, Packet, Section, Shape, Table, Value, Verified};
 use super::model::{maybe, number, percent, text};
 use super::sections::{incidents, learning, patterns};
 use super::span::Span;
@@ -97,7 +97,7 @@ pub fn review(walk: &Walk<'_>, cadence: Cadence, span: &Span, now: Time) -> Pack
         period,
         made_at: now,
         verified: Verified::of(&walk.report),
-        not_judged: Vec::new(),
+        not_judged: all.not_judged(),
         figures: all.figures(),
         sections: all.sections(walk, span, now),
         sets: vec![BundleSet {
@@ -114,6 +114,21 @@ impl Loop<'_> {
         self.library.patterns.iter().filter(|pattern| wanted.contains(&pattern.state)).collect()
     }
 
+    fn not_judged(&self) -> Vec<NotJudged> {
+        self.sites.iter().flat_map(|(comparison, _)| NotJudged::of(comparison)).collect()
+    }
+
+    /// How many learned rules help too rarely, by what came of them as rules: also those whose patterns no plan here ever showed.
+    fn weak(&self) -> u64 {
+        self.library.rules.iter().filter(|rule| rule.withdrawable).count() as u64
+    }
+
+    /// When a pattern was last seen: once it is a rule, no plan runs for it any more, and what the rule answered counts.
+    fn last_seen(&self, pattern: &Pattern) -> Time {
+        let rule = self.library.rules.iter().find(|rule| pattern.rule.as_ref() == Some(&rule.rule));
+        rule.and_then(|rule| rule.last_seen).map_or(pattern.last_seen, |last| last.max(pattern.last_seen))
+    }
+
     fn figures(&self) -> Vec<Figure> {
         let count = |id, label, n: u64| Figure::new(id, label, "count", Some(n), 0);
         let share = |id, label, n| Figure::new(id, label, "percent", self.tally.tier_percent(n), 0);
@@ -122,7 +137,7 @@ impl Loop<'_> {
         vec![
             count("candidates", "candidates wait for a decision", self.with(&[State::Eligible]).len() as u64),
             count("promoted", "patterns are rules", self.with(&[State::Promoted, State::Withdrawable]).len() as u64),
-            count("weak", "of these help too rarely", self.with(&[State::Withdrawable]).len() as u64),
+            count("weak", "learned rules help too rarely", self.weak()),
             count("rejected", "patterns were rejected", self.with(&[State::Rejected]).len() as u64),
             count("patterns", "patterns in all", self.library.patterns.len() as u64),
             share("l1", "of ended incidents resolved by rules (promised 70 to 80 %)", 0),
@@ -158,11 +173,15 @@ impl Loop<'_> {
             ),
         };
         section.blocks.push(Block::Banner { text, good: report.ok });
+        section.blocks.extend(NotJudged::banner(&self.not_judged()));
         section.say(format!(
             "Patterns are of all verified evidence; shares, times and costs are of {} to {}.",
             when(period.from),
             when(period.to)
         ));
+        for what in self.library.left_out() {
+            section.say(format!("No pattern counts {what}."));
+        }
         section.blocks.push(Block::Figures);
         let warnings = self.warnings();
         if warnings.is_empty() {
@@ -191,9 +210,12 @@ impl Loop<'_> {
         if waiting > CANDIDATES_MOST {
             told.push(format!("{} wait, more than {CANDIDATES_MOST}.", of(waiting, "candidate")));
         }
-        let weak = self.with(&[State::Withdrawable]).len() as u64;
+        let weak = self.weak();
         if weak > 0 {
-            told.push(format!("{} help in less than {SUCCESS_LEAST} %.", of(weak, "promoted pattern")));
+            told.push(format!(
+                "{} resolved less than {SUCCESS_LEAST} % of the incidents answered.",
+                of(weak, "learned rule")
+            ));
         }
         told
     }
@@ -216,8 +238,10 @@ impl Loop<'_> {
 
     fn promoted(&self) -> Section {
         let mut section = Section::new("promoted", "Promoted patterns");
+        let rules = patterns::rules("promoted-rules", &self.library.rules);
+        section.table(rules, "The newest releases have no learned rule.");
         let all = self.with(&[State::Withdrawable, State::Promoted]);
-        let caption = "Patterns that are rules, and how often they helped; those that help too rarely say so";
+        let caption = "The patterns that are rules, and how often their runbooks helped when plans chose them";
         section.table(patterns::table("promoted", caption, &all), "No pattern has been promoted.");
         section
     }
@@ -238,14 +262,20 @@ impl Loop<'_> {
         let mut late = 0;
         for (comparison, _) in &self.sites {
             for appliance in &comparison.appliances {
-                let arrived = appliance.release.is_some() && appliance.release == appliance.newest_release;
-                late += u64::from(!arrived);
+                let newest = appliance.release.is_some() && appliance.release == appliance.newest_release;
+                // What it was only given may lie there.
+                let arrived = match (appliance.obeyed, newest) {
+                    (false, _) => "nobody knows",
+                    (true, false) => "no",
+                    (true, true) => "yes",
+                };
+                late += u64::from(!(appliance.obeyed && newest));
                 table.row(vec![
                     text(&appliance.appliance),
                     text(&comparison.site),
-                    maybe(appliance.release.as_ref()),
+                    maybe(appliance.release_told()),
                     maybe(appliance.newest_release.as_ref()),
-                    text(if arrived { "yes" } else { "no" }),
+                    text(arrived),
                 ]);
             }
         }
@@ -253,10 +283,10 @@ impl Loop<'_> {
         section.say(match late {
             0 => "Every appliance obeys the newest release that names it.".to_owned(),
             late => format!(
-                "{} not obey the newest release: `writ doctor` there says why.",
+                "Nothing shows that {} the newest release: `writ doctor` there says why.",
                 match late {
-                    1 => "1 appliance does".to_owned(),
-                    more => format!("{more} appliances do"),
+                    1 => "1 appliance obeys".to_owned(),
+                    more => format!("{more} appliances obey"),
                 }
             ),
         });
@@ -366,10 +396,10 @@ impl Loop<'_> {
         section
     }
 
-    /// What was not seen in the whole period, and is no rule.
+    /// What was not seen in the whole period, nor answered by the rule that it is.
     fn stale(&self, span: &Span) -> Section {
         let mut section = Section::new("stale", "Patterns that may be cleared out");
-        let old = |pattern: &&&Pattern| pattern.last_seen < span.period.from;
+        let old = |pattern: &&&Pattern| self.last_seen(pattern) < span.period.from;
         let undecided =
             self.with(&[State::Pending, State::Eligible, State::Rejected, State::Promoted, State::Withdrawable]);
         let stale: Vec<&Pattern> = undecided.iter().filter(old).copied().collect();

@@ -148,11 +148,7 @@ impl<'a> Site<'a> {
 
     /// The appliances that could not be judged, or not all the time.
     pub fn not_judged(&self) -> Vec<NotJudged> {
-        let one = |finding: &ApplianceFinding| {
-            let why = finding.not_assessable.clone()?;
-            Some(NotJudged { site: self.id.clone(), appliance: finding.appliance.clone(), why })
-        };
-        self.whole.appliances.iter().filter_map(one).collect()
+        NotJudged::of(&self.whole)
     }
 
     /// Whether the period is not over.

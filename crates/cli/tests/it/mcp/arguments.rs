@@ -52,6 +52,11 @@ fn hostile_arguments_are_refused_by_their_shape() {
         let answer = session.receive();
         assert!(answer["error"]["code"].is_i64() && answer["result"].is_null(), "{params}: {answer}");
     }
+    // Whoever has read an answer may use its id again.
+    for _ in 0..200 {
+        session.send(&json!({ "jsonrpc": "2.0", "id": "again", "method": "ping" }).to_string());
+        assert_eq!(session.receive()["id"], "again");
+    }
     session.lives();
 }
 

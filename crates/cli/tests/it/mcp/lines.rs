@@ -134,6 +134,22 @@ fn answers_tell_what_the_evidence_says_and_what_they_rest_on() {
 }
 
 #[test]
+fn an_appliance_that_nobody_could_judge_is_told_before_any_figure() {
+    let clinic = Clinic::new();
+    let mut session = Session::open(&clinic.arguments(&[]));
+    let judged = session.call("controls", json!({}));
+    assert_eq!(judged.document["basis"]["not_judged"], json!({ "count": 0, "first": [] }), "{}", judged.text);
+    assert!(!judged.text.contains("NOT JUDGED"), "{}", judged.text);
+    // Months before anything was asked of it: no check and no control of it is in any list.
+    let told = session.call("controls", json!({ "period": "2026-01" }));
+    let unjudged = &told.document["basis"]["not_judged"];
+    assert_eq!((&told.document["total"], &unjudged["count"]), (&0.into(), &1.into()), "{}", told.text);
+    assert_eq!(unjudged["first"][0]["appliance"], "front-desk", "{unjudged}");
+    assert!(unjudged["first"][0]["why"].as_str().unwrap().contains("nothing was asked of it"), "{unjudged}");
+    assert!(told.text.starts_with("NOT JUDGED, or not all the time: front-desk"), "{}", told.text);
+}
+
+#[test]
 fn a_tree_explains_what_it_declares() {
     let clinic = Clinic::new();
     let tree = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");

@@ -8,6 +8,9 @@ use super::patterns;
 use crate::costs::{HOUR_MICRODOLLARS, IncidentCost, PLANNER_MICRODOLLARS, RuleCost, TECHNICIAN_SECONDS, TierCost};
 use crate::words::{dollars, lasting, lasting_millis, of};
 
+/// The most patterns that the table names: how many there are depends on what appliances report.
+const PATTERNS: usize = 200;
+
 /// The section.
 pub fn section(site: &Site<'_>) -> Section {
     let mut section = Section::new("learning", "Learning and costs");
@@ -18,13 +21,26 @@ pub fn section(site: &Site<'_>) -> Section {
     section.heading("What learned rules saved");
     let rules = site.costs.learned.iter().map(|rule| (site.id.as_str(), rule, site.evidence(&rule.evidence)));
     saved(rules, &mut section);
+    section.heading("How learned rules do");
+    let rules = patterns::rules("learned-rules-success", &site.library.rules);
+    section.table(rules, "The newest release of the site has no learned rule.");
     section.heading("Patterns");
     section.say(
         "How incidents of one sort went after one runbook that no rule had chosen, in all verified evidence of the site. `writ report \
          learning` reviews them over all sites, and `writ learn` decides about them.",
     );
-    let all: Vec<_> = site.library.patterns.iter().collect();
+    for what in site.library.left_out() {
+        section.say(format!("Not counted here: {what}."));
+    }
+    let all: Vec<_> = site.library.patterns.iter().take(PATTERNS).collect();
     section.table(patterns::table("patterns", "Patterns of this site", &all), "There is none.");
+    let more = site.library.patterns.len().saturating_sub(PATTERNS) as u64;
+    if more > 0 {
+        section.say(format!(
+            "Left out: {}, seen less often. `writ learn status --json` has all.",
+            of(more, "more pattern")
+        ));
+    }
     section
 }
 
@@ -153,11 +169,15 @@ pub fn saved<'r>(all: impl Iterator<Item = (&'r str, &'r RuleCost, Cell)>, secti
         ]);
     }
     if table.rows.is_empty() {
-        section.say("No learned rule answered an incident in this period: nothing was saved.");
+        section.say("No incident of this period ended with a learned rule: nothing was saved.");
         return;
     }
     section.table(table, "");
     section.say(format!("Saved in all: {} and {}.", lasting_millis(time), dollars(money)));
+    section.say(
+        "Here a rule counts as tried where nothing ran after it. How learned rules do also where a plan came to the rescue, `writ \
+         learn status` tells, over all verified evidence.",
+    );
     section.say(
         "Time saved is what the resolved incidents would have taken at the planner's mean, less what they took. Money saved is what calls \
          for them would have cost at the mean of before. What people would have needed instead is not claimed.",

@@ -1,7 +1,7 @@
 //! Patterns as tables: what was seen, how often it helped, and what may be done about it.
 
-use super::super::model::{Shape, Table, instant, millis, number, text};
-use crate::learn::{Pattern, State, in_words};
+use super::super::model::{Shape, Table, instant, maybe, millis, number, text};
+use crate::learn::{LearnedRule, Pattern, RULE_PREFIX, State, in_words};
 
 /// The most names in one cell.
 const NAMED: usize = 5;
@@ -45,6 +45,43 @@ pub fn some(names: &[String]) -> String {
 fn conditions(pattern: &Pattern) -> String {
     let terms: Vec<String> = pattern.conditions.iter().map(|term| format!("not {}", in_words(term))).collect();
     if terms.is_empty() { "the check fails".to_owned() } else { terms.join("; ") }
+}
+
+/// Learned rules, as they do by themselves. A pattern cannot tell that: it counts what plans had run.
+pub fn rules(id: &'static str, all: &[LearnedRule]) -> Table {
+    let mut table = Table::new(
+        id,
+        "Rules of the newest releases that are patterns: of the ended incidents in which each ran, those that it resolved, in all evidence",
+        &[
+            ("Rule", Shape::Code),
+            ("Pattern", Shape::Code),
+            ("Check", Shape::Words),
+            ("Runbook", Shape::Words),
+            ("Tried", Shape::Numbers),
+            ("Resolved", Shape::Numbers),
+            ("Share", Shape::Numbers),
+            ("Last answered", Shape::Words),
+            ("What to do", Shape::Words),
+        ],
+    );
+    for rule in all {
+        let weak = rule.withdrawable.then(|| match rule.rule.starts_with(RULE_PREFIX) {
+            true => format!("it helps too rarely: mend its runbook, or writ learn withdraw {}", rule.rule),
+            false => "it helps too rarely: mend its runbook, or take it out where it is written".to_owned(),
+        });
+        table.row(vec![
+            text(&rule.rule),
+            maybe(rule.pattern.as_ref()),
+            text(&rule.check),
+            text(&rule.runbook),
+            number(rule.tried),
+            number(rule.resolved),
+            maybe((rule.tried > 0).then(|| share(rule.success_permille))),
+            instant(rule.last_seen),
+            maybe(weak),
+        ]);
+    }
+    table
 }
 
 /// Patterns, as they come.

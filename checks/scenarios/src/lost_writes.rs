@@ -81,7 +81,7 @@ impl Disk {
 
     /// Those who were killed may take a moment to let go.
     fn unmount(&self) -> Result<()> {
-        run::wait("the disk to be let go", Duration::from_secs(20), || {
+        run::wait("the disk to be let go", Duration::from_secs(60), || {
             Ok(run::any(Command::new("umount").arg(&self.at))?.status.success().then_some(()))
         })
     }

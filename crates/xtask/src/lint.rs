@@ -14,11 +14,14 @@ use writ_tools::{run, setup};
 
 /// Formatting, clippy, documentation, every .nix file, links, procedures and house rules.
 pub fn run() -> Result<()> {
-    setup::ensure(setup::LINT)?;
-    let files = tracked_files()?;
+    run_with(|| setup::ensure(setup::LINT))
+}
+
+/// The same, where what it needs besides cargo comes meanwhile: `ready` waits for that.
+pub fn run_with(ready: impl FnOnce() -> Result<()> + Send) -> Result<()> {
     // Nix is at work while cargo waits for one crate that others need.
     let (code, rest) = std::thread::scope(|scope| {
-        let rest = scope.spawn(|| policy(&files));
+        let rest = scope.spawn(|| ready().and_then(|()| policy(&tracked_files()?)));
         (code(), rest.join())
     });
     both(code, rest.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::mpsc;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use writ_tools::phase::phase;
 use writ_tools::{peers, python, setup};
@@ -129,18 +130,23 @@ const MORE_SEEDS: [u64; 5] = [1, 1_000, 2_000, 3_000, 4_000];
 
 /// Lint, then all tests; ends with one line of counts.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    phase("set-up", || {
-        let needs =
-            [setup::ALL, setup::GO, setup::MAIL, setup::SCHEMAS, setup::STICK, setup::PYTHON, setup::PDF, setup::NODE];
-        setup::ensure(&needs.concat())
-    })?;
-    // Unpacking waits for a server most of the time.
+    let needs =
+        [setup::ALL, setup::GO, setup::MAIL, setup::SCHEMAS, setup::STICK, setup::PYTHON, setup::PDF, setup::NODE];
+    let (told, is_ready) = mpsc::channel();
+    // Installing and unpacking wait for a server most of the time, and cargo needs neither.
     let (built, peers) = std::thread::scope(|scope| {
-        let peers = scope.spawn(|| phase("peers", || unpack_peers(arguments.all)));
-        let built = phase("lint", lint::run).and_then(|()| phase("build", suites::build));
+        let peers = scope.spawn(move || {
+            phase("set-up", || setup::ensure(&needs.concat()))?;
+            // Nobody waits any more where clippy has found something.
+            let _ = told.send(());
+            phase("peers", || unpack_peers(arguments.all))
+        });
+        let ready = move || is_ready.recv().context("what is needed besides cargo is not there");
+        let built = phase("lint", || lint::run_with(ready)).and_then(|()| phase("build", suites::build));
         (built, peers.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
-    let (mut suites, [sshd, prometheus, chrony]) = (built?, peers?);
+    let [sshd, prometheus, chrony] = peers?;
+    let mut suites = built?;
     suites.push(once_more(&suites)?);
     let chromium = arguments.all.then(|| phase("browser", || peers::unpack("chromium", CHROMIUM))).transpose()?;
     if arguments.all {

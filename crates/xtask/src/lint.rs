@@ -57,6 +57,7 @@ fn with_what_clippy_checked(command: &mut Command) -> Result<()> {
     let driver = Path::new(place.trim()).join("bin/clippy-driver");
     if driver.is_file() {
         command.env("RUSTC_WORKSPACE_WRAPPER", driver);
+        // As `cargo clippy -- -D warnings` says it; what stands between two words is how it separates them.
         command.env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__");
     }
     Ok(())
